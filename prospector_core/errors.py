@@ -1,0 +1,78 @@
+"""Errors that a user can act on: one line each, naming the file (or thing) and the fix."""
+
+__all__ = [
+    "ProspectorError",
+    "BadInputError",
+    "SlideError",
+    "LabelsError",
+    "TissueError",
+    "EmbeddingError",
+    "GraphError",
+    "FitError",
+    "CurationError",
+    "StudyError",
+    "StudyVersionError",
+    "StudyDamagedError",
+    "StorageFullError",
+    "MissingExtraError",
+]
+
+
+class ProspectorError(Exception):
+    """Base of every error that Prospector raises on purpose; its text is one clear line."""
+
+    def __str__(self) -> str:
+        # A library's message may carry newlines; what reaches a terminal or a page is one line.
+        return " ".join(super().__str__().split())
+
+
+class BadInputError(ProspectorError, ValueError):
+    """Something given by the user cannot be used as it is."""
+
+
+class SlideError(BadInputError):
+    """A slide that is not there, not an image, truncated, or of an unsupported kind."""
+
+
+class LabelsError(BadInputError):
+    """A labels table that is missing, lacks a column, or names data that are not there."""
+
+
+class TissueError(BadInputError):
+    """A slide or field in which no tissue was found."""
+
+
+class EmbeddingError(BadInputError):
+    """Embeddings that are absent, of the wrong shape, or not finite; or an unknown encoder."""
+
+
+class GraphError(BadInputError):
+    """A token graph, sprite or set of positions that contradicts itself."""
+
+
+class FitError(BadInputError):
+    """Data from which no kernel can be fitted (one class only, no tokens, wrong sizes)."""
+
+
+class CurationError(BadInputError):
+    """An edit that names a concept, token or datum that is not there."""
+
+
+class StudyError(ProspectorError):
+    """A study folder that cannot be created or opened."""
+
+
+class StudyVersionError(StudyError):
+    """A study written by a newer Prospector."""
+
+
+class StudyDamagedError(StudyError):
+    """A study whose database or artefacts cannot be read."""
+
+
+class StorageFullError(ProspectorError, OSError):
+    """The disk is full (or a quota is reached); what was finished before is kept."""
+
+
+class MissingExtraError(ProspectorError, ImportError):
+    """An optional dependency is not installed; the text names the command that installs it."""
