@@ -1,0 +1,119 @@
+"""The slide viewer: a Streamlit component that shows a gigapixel slide with its prospect map or its concepts.
+
+The layer, its opacity, zoom and highlight live in the browser: changing them runs no Python. A click comes back as
+level-0 pixels. Needs the routes of :mod:`viewers.tile_server` in the app.
+
+The JavaScript is served by those routes and not by Streamlit's ``asset_dir``, which is found for installed packages
+only: the app must also run from a plain checkout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from viewers import tile_server
+from viewers.overlays import diverging_css
+
+__all__ = ["slide_viewer"]
+
+_HERE = Path(__file__).parent
+_RENDER = st.components.v2.component(
+    "prospector_slide_viewer",
+    html='<div class="pv"></div>',
+    css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
+    js=(_HERE / "mount.js").read_text(encoding="utf-8"),
+)
+
+
+def slide_viewer(
+    slide: Mapping[str, Any],
+    overlays: Sequence[Mapping[str, Any]] = (),
+    *,
+    key: str,
+    height: int = 640,
+    layer: str = "map",
+    opacity: float = 0.65,
+    legend: Mapping[str, Any] | None = None,
+    concepts: Sequence[Mapping[str, Any]] = (),
+    fields: Sequence[Mapping[str, Any]] = (),
+    selected: Mapping[str, float] | Sequence[float] | None = None,
+    focus: Mapping[str, float] | Sequence[float] | None = None,
+    on_click: Callable[[], None] | None = None,
+) -> Any:
+    """Show a slide.
+
+    All rectangles are in level-0 pixels: a mapping with ``x, y, width, height`` or a sequence in that order.
+
+    Parameters
+    ----------
+    slide : mapping
+        From :func:`viewers.tile_server.slide_source`.
+    overlays : list of mappings
+        ``id, kind ("map" or "sprite"), url, x, y, width, height``; one of each kind a datum of this slide, ``url``
+        from :func:`viewers.tile_server.register_image`. A new url for the same id swaps in place.
+    key : str
+        Fixed for the place in the app; zoom, layer and opacity survive reruns under it.
+    height : int
+        CSS px of the whole viewer.
+    layer : {"map", "sprite", "none"}
+        Layer to begin with. Afterwards the person's choice holds until this argument changes.
+    opacity : float
+        Opacity to begin with, 0 to 1.
+    legend : mapping, optional
+        Of the map: ``limit`` (score of the strongest colour), ``label``, ``high`` and ``low`` (what the ends
+        support), ``excluded`` (True adds the hatch).
+    concepts : list of mappings
+        Legend of the sprite: ``id, name, colour ("#rrggbb"), excluded``. A click on one fades the others.
+    fields : list of mappings
+        Outlines: ``x, y, width, height, label, selected`` and optionally ``colour``.
+    selected : rectangle, optional
+        The selected token, outlined in red.
+    focus : rectangle, optional
+        When it changes, the view moves there.
+    on_click : callable, optional
+        Called before the rerun that a click causes.
+
+    Returns
+    -------
+    result
+        ``result.click`` is None, or in the one rerun after a click
+        ``{"x", "y" (level-0 px), "slide" (id), "layer", "zoom" (screen px a level-0 px), "magnification" (or None),
+        "keyboard"}``.
+    """
+    if layer not in ("map", "sprite", "none"):
+        raise ValueError(f"layer must be map, sprite or none, not {layer!r}")
+    data = {
+        "key": key,
+        "slide": dict(slide),
+        "overlays": [dict(overlay) for overlay in overlays],
+        "height": int(height),
+        "layer": layer,
+        "opacity": float(opacity),
+        "legend": dict(legend) if legend else None,
+        "ramp": diverging_css(17),
+        "concepts": [dict(concept) for concept in concepts],
+        "fields": [dict(field) for field in fields],
+        "selected": _rectangle(selected),
+        "focus": _rectangle(focus),
+        "assets": {
+            "viewer": tile_server.asset_url("viewer.js"),
+            "openseadragon": tile_server.asset_url("openseadragon.min.js"),
+        },
+    }
+    return _RENDER(key=key, data=data, on_click_change=on_click or _nothing)
+
+
+def _nothing() -> None:
+    """A component reports only events that have a callback."""
+
+
+def _rectangle(rectangle: Mapping[str, float] | Sequence[float] | None) -> dict[str, float] | None:
+    if rectangle is None:
+        return None
+    if not isinstance(rectangle, Mapping):
+        rectangle = dict(zip(("x", "y", "width", "height"), rectangle, strict=True))
+    return {name: float(rectangle[name]) for name in ("x", "y", "width", "height")}

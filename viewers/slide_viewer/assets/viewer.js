@@ -1,0 +1,606 @@
+// The slide viewer: OpenSeadragon for the tiles, and one canvas above it for everything that is drawn on the slide.
+//
+// Overlays are drawn by hand and not as OpenSeadragon images, because smoothing there is one switch for all: here the
+// tissue is smooth and the tokens stay crisp, a hundred fields cost no more than one, and layer, opacity and highlight
+// change without a word to Python.
+
+const LAYERS = ["map", "sprite", "none"];
+const NICE = [1, 2, 5];
+const ICONS = {
+  plus: "M8 3v10M3 8h10",
+  minus: "M3 8h10",
+  fit: "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3M6.5 8h3M8 6.5v3",
+  full: "M9.5 3H13v3.5M13 3 9 7M6.5 13H3V9.5M3 13l4-4",
+};
+
+let library = null;
+
+/** Load OpenSeadragon once a page, as the plain script that it is. */
+function loadLibrary(url) {
+  if (window.OpenSeadragon) return Promise.resolve(window.OpenSeadragon);
+  library ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = url;
+    script.onload = () => resolve(window.OpenSeadragon);
+    script.onerror = () => {
+      library = null;
+      reject(new Error("OpenSeadragon did not load"));
+    };
+    document.head.append(script);
+  });
+  return library;
+}
+
+const remember = (key, value) => {
+  try {
+    sessionStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    /* private windows may refuse: the view is then not kept, no more */
+  }
+};
+const recall = (key) => {
+  try {
+    return JSON.parse(sessionStorage.getItem(key));
+  } catch {
+    return null;
+  }
+};
+
+/** Make an element: el("button", {class: "x", title: "y"}, child, ...). */
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+const trim = (number) => String(Number(number.toPrecision(3)));
+const magnified = (m) => (m >= 10 ? m.toFixed(1).replace(/\.0$/, "") : m >= 1 ? m.toFixed(1) : m.toFixed(2));
+
+export class SlideViewer {
+  constructor(root, component) {
+    this.root = root;
+    this.images = new Map(); // overlay id + kind -> { url, image, waiting, faded }
+    this.data = null;
+    this.gone = false;
+    this.key = component.data.key;
+    const kept = recall(`prospector.layer.${this.key}`);
+    const asked = component.data;
+    this.asked = { layer: asked.layer, opacity: asked.opacity };
+    const same = kept && kept.askedLayer === asked.layer && kept.askedOpacity === asked.opacity;
+    this.layer = same ? kept.layer : asked.layer;
+    this.opacity = same ? kept.opacity : asked.opacity;
+    this.highlight = null;
+    this.pending = null;
+    this.build();
+    this.update(component);
+  }
+
+  // -- the frame ---------------------------------------------------------------------------------------------------
+
+  build() {
+    const button = (label, key, content, onclick) =>
+      el("button", { type: "button", title: key ? `${label} (${key})` : label, "aria-label": label, onclick }, content);
+    this.layerButtons = {
+      map: button("Show the prospect map", "1", "Map", () => this.setLayer("map")),
+      sprite: button("Show the concepts", "2", "Concepts", () => this.setLayer("sprite")),
+      none: button("Show the tissue alone", "0", "Tissue", () => this.setLayer("none")),
+    };
+    this.slider = el("input", {
+      type: "range", min: 0, max: 100, step: 1, title: "Opacity of the overlay ([ and ])", "aria-label": "Opacity of the overlay",
+      oninput: () => this.setOpacity(this.slider.value / 100),
+    });
+    this.readout = el("output", { class: "pv-mag", title: "Magnification on this screen" });
+    this.bar = el(
+      "div", { class: "pv-bar", role: "toolbar", "aria-label": "Slide viewer" },
+      el("div", { class: "pv-group pv-layers", role: "group", "aria-label": "Layer" }, ...Object.values(this.layerButtons)),
+      el("label", { class: "pv-opacity" }, el("span", {}, "Opacity"), this.slider),
+      el("span", { class: "pv-gap" }),
+      this.readout,
+      el("div", { class: "pv-group", role: "group", "aria-label": "View" },
+        button("Zoom out", "-", icon("minus"), () => this.zoom(1 / 1.6)),
+        button("Zoom in", "+", icon("plus"), () => this.zoom(1.6)),
+        button("Whole slide", "r", icon("fit"), () => this.home()),
+        button("Full screen", "f", icon("full"), () => this.fullScreen()),
+      ),
+    );
+    this.stage = el("div", { class: "pv-osd" });
+    this.canvas = el("canvas", { class: "pv-overlay", "aria-hidden": "true" });
+    this.scale = el("div", { class: "pv-scale" }, el("span"), el("i"));
+    this.pointer = el("div", { class: "pv-pointer", hidden: "" });
+    this.notice = el("div", { class: "pv-notice", role: "status", hidden: "" });
+    this.view = el("div", { class: "pv-view" }, this.stage, this.canvas, this.scale, this.pointer, this.notice,
+      el("div", { class: "pv-cross", "aria-hidden": "true" }));
+    this.legend = el("div", { class: "pv-legend" });
+    this.root.replaceChildren(this.bar, this.view, this.legend);
+    this.onKey = (event) => this.keyPressed(event);
+    this.root.addEventListener("keydown", this.onKey, true);
+    // Streamlit's own shortcuts (r, c) listen on the document.
+    this.hush = (event) => event.target !== this.slider && event.stopPropagation();
+    this.root.addEventListener("keypress", this.hush);
+    this.view.addEventListener("pointermove", (event) => this.pointAt(event));
+    this.view.addEventListener("pointerleave", () => (this.pointer.hidden = true));
+    this.resized = new ResizeObserver(() => this.draw());
+    this.resized.observe(this.view);
+  }
+
+  say(text) {
+    this.notice.textContent = text;
+    this.notice.hidden = !text;
+  }
+
+  // -- from Python -------------------------------------------------------------------------------------------------
+
+  update(component) {
+    const { data } = component;
+    const before = this.data;
+    this.data = data;
+    this.send = component.setTriggerValue;
+    this.root.style.height = `${data.height}px`;
+    if (data.layer !== this.asked.layer) this.layer = data.layer;
+    if (data.opacity !== this.asked.opacity) this.opacity = data.opacity;
+    this.asked = { layer: data.layer, opacity: data.opacity };
+    this.pending = null;
+    if (before && before.slide.id !== data.slide.id) this.highlight = null;
+    if (!data.concepts.some((concept) => concept.id === this.highlight)) this.highlight = null;
+    this.loadImages();
+    this.showLayer();
+    if (!this.osd) this.open();
+    else if (before.slide.id !== data.slide.id) this.reopen();
+    else if (data.focus && JSON.stringify(data.focus) !== JSON.stringify(before.focus)) this.goTo(data.focus);
+    this.showScale();
+    this.draw();
+  }
+
+  async open() {
+    if (this.opening) return;
+    this.opening = true;
+    try {
+      const OSD = await loadLibrary(this.data.assets.openseadragon);
+      if (this.gone) return;
+      this.create(OSD);
+    } catch (error) {
+      if (!this.gone) this.say("The slide viewer could not be loaded. Is the app still running?");
+      console.error(error);
+    } finally {
+      this.opening = false;
+    }
+  }
+
+  create(OSD) {
+    this.OSD = OSD;
+    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.osd = new OSD.Viewer({
+      element: this.stage,
+      drawer: "canvas", // WebGL is missing on remote desktops, and contexts run out on pages with several viewers
+      crossOriginPolicy: false,
+      showNavigationControl: false,
+      showNavigator: true,
+      navigatorPosition: "TOP_RIGHT",
+      navigatorSizeRatio: 0.16,
+      navigatorMaintainSizeRatio: false,
+      navigatorBorderColor: "#8888",
+      navigatorBackground: "#fff",
+      navigatorDisplayRegionColor: "#c4500a",
+      animationTime: still ? 0 : 0.5,
+      springStiffness: 9,
+      visibilityRatio: 0.3,
+      minZoomImageRatio: 0.7,
+      maxZoomPixelRatio: 8,
+      imageLoaderLimit: 6,
+      timeout: 60000,
+      tabIndex: 0,
+      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false },
+      gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false },
+      gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false },
+      gestureSettingsUnknown: { clickToZoom: false, dblClickToZoom: false },
+    });
+    this.osd.addHandler("open", () => this.opened());
+    this.osd.addHandler("open-failed", () => this.say("This slide cannot be opened."));
+    this.osd.addHandler("tile-load-failed", (event) => {
+      if (event.message !== "Image load aborted") this.say("Parts of this slide cannot be read. Was its file moved, or is it damaged?");
+    });
+    this.osd.addHandler("tile-loaded", () => this.notice.hidden || this.say(""));
+    this.osd.addHandler("update-viewport", () => this.draw());
+    this.osd.addHandler("animation-finish", () => this.keepView());
+    this.osd.addHandler("canvas-click", (event) => {
+      event.preventDefaultAction = true;
+      if (event.quick) this.pick(this.toImage(event.position), false);
+    });
+    this.osd.addHandler("canvas-key", (event) => (event.preventDefaultAction = true)); // keys are ours, below
+    this.reopen();
+  }
+
+  reopen() {
+    const { slide } = this.data;
+    this.item = null;
+    this.shown = slide.id;
+    this.say("");
+    const base = new URL(slide.url, document.baseURI).href;
+    this.osd.open({
+      width: slide.width,
+      height: slide.height,
+      tileSize: slide.tile_size,
+      tileOverlap: 0,
+      minLevel: slide.min_level,
+      maxLevel: slide.max_level,
+      getTileUrl: (level, x, y) => `${base}/${level}/${x}_${y}.jpg`,
+    });
+    this.osd.canvas.setAttribute("role", "application");
+    this.osd.canvas.setAttribute("aria-label",
+      `Slide ${slide.name || ""}. Arrow keys move, plus and minus zoom, 1 shows the map, 2 the concepts, 0 the tissue alone, Enter picks the place at the centre.`);
+  }
+
+  opened() {
+    this.item = this.osd.world.getItemAt(0);
+    const kept = recall(`prospector.view.${this.shown}`);
+    if (kept && this.data.slide.id === this.shown) {
+      const rect = this.item.imageToViewportRectangle(kept.x, kept.y, kept.width, kept.height);
+      // By centre and width: the window may have another shape now.
+      this.osd.viewport.zoomTo(1 / rect.width, null, true);
+      this.osd.viewport.panTo(rect.getCenter(), true);
+    } else if (this.data.focus) this.goTo(this.data.focus, true);
+    this.osd.viewport.applyConstraints(true);
+    this.showScale();
+    this.draw();
+  }
+
+  keepView() {
+    if (!this.item) return;
+    const r = this.item.viewportToImageRectangle(this.osd.viewport.getBounds());
+    remember(`prospector.view.${this.shown}`, { x: r.x, y: r.y, width: r.width, height: r.height });
+  }
+
+  goTo({ x, y, width, height }, atOnce = false) {
+    if (!this.item) return;
+    const pad = Math.max(width, height) * 3;
+    const box = this.item.imageToViewportRectangle(x - pad, y - pad, width + 2 * pad, height + 2 * pad);
+    this.osd.viewport.fitBounds(box, atOnce);
+  }
+
+  // -- overlay images ----------------------------------------------------------------------------------------------
+
+  async loadImages() {
+    const wanted = new Map(this.data.overlays.map((overlay) => [`${overlay.kind}|${overlay.id}`, overlay]));
+    for (const name of this.images.keys()) if (!wanted.has(name)) this.images.delete(name);
+    // What is on screen first; the other layer follows, so that the switch is instantaneous.
+    const ordered = [...wanted].sort((a, b) => (b[1].kind === this.layer) - (a[1].kind === this.layer));
+    const load = async ([name, overlay]) => {
+      const entry = this.images.get(name) ?? {};
+      this.images.set(name, entry);
+      if (entry.url === overlay.url || entry.waiting === overlay.url) return;
+      entry.waiting = overlay.url;
+      const image = new Image();
+      image.src = new URL(overlay.url, document.baseURI).href;
+      try {
+        await image.decode();
+      } catch {
+        if (entry.waiting === overlay.url) entry.waiting = null;
+        if (!this.gone) this.say("A layer could not be loaded. Reload the page.");
+        return;
+      }
+      if (entry.waiting !== overlay.url) return; // a newer one was asked for meanwhile
+      Object.assign(entry, { url: overlay.url, image, waiting: null, faded: null });
+      this.draw();
+    };
+    const first = ordered.filter(([, overlay]) => overlay.kind === this.layer);
+    await Promise.all(first.map(load));
+    if (!this.gone) ordered.filter(([, overlay]) => overlay.kind !== this.layer).forEach(load);
+  }
+
+  /** The sprite with all but one concept faded; made once a highlight. */
+  fade(entry, concept) {
+    if (entry.faded?.concept === concept.id && entry.faded.colour === concept.colour) return entry.faded.canvas;
+    const canvas = document.createElement("canvas");
+    canvas.width = entry.image.naturalWidth;
+    canvas.height = entry.image.naturalHeight;
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(entry.image, 0, 0);
+    const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
+    const [r, g, b] = [1, 3, 5].map((at) => parseInt(concept.colour.slice(at, at + 2), 16));
+    for (let i = 0; i < pixels.data.length; i += 4) {
+      const same = pixels.data[i] === r && pixels.data[i + 1] === g && pixels.data[i + 2] === b;
+      if (!same) pixels.data[i + 3] *= 0.12;
+    }
+    context.putImageData(pixels, 0, 0);
+    entry.faded = { concept: concept.id, colour: concept.colour, canvas };
+    return canvas;
+  }
+
+  // -- drawing -----------------------------------------------------------------------------------------------------
+
+  /** Level-0 pixels -> CSS pixels of the view: { x, y, k }. */
+  transform() {
+    const viewport = this.osd.viewport;
+    const k = this.item.viewportToImageZoom(viewport.getZoom(true));
+    const corner = this.item.imageToViewerElementCoordinates(new this.OSD.Point(0, 0));
+    return { x: corner.x, y: corner.y, k };
+  }
+
+  draw() {
+    const { canvas, view } = this;
+    const ratio = window.devicePixelRatio || 1;
+    const width = Math.round(view.clientWidth * ratio);
+    const height = Math.round(view.clientHeight * ratio);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    if (!this.item || this.shown !== this.data.slide.id) return;
+    const { x, y, k } = this.transform();
+    this.k = k;
+    const box = (r) => [(x + r.x * k) * ratio, (y + r.y * k) * ratio, r.width * k * ratio, r.height * k * ratio];
+    const outside = ([left, top, w, h]) => left > width || top > height || left + w < 0 || top + h < 0;
+    context.globalAlpha = this.opacity;
+    const lit = this.layer === "sprite" && this.data.concepts.find((concept) => concept.id === this.highlight);
+    for (const overlay of this.data.overlays) {
+      if (overlay.kind !== this.layer) continue;
+      const entry = this.images.get(`${overlay.kind}|${overlay.id}`);
+      if (!entry?.image) continue;
+      const place = box(overlay);
+      if (outside(place)) continue;
+      const [w, h] = [entry.image.naturalWidth, entry.image.naturalHeight];
+      // Crisp when enlarged; averaged when several tokens share a screen pixel.
+      context.imageSmoothingEnabled = place[2] < w;
+      context.imageSmoothingQuality = "high";
+      // Only the part in view is handed over: a whole slide at full zoom is wider than a canvas may be.
+      const [sx, sy] = [place[2] / w, place[3] / h];
+      const x0 = Math.max(0, Math.floor(-place[0] / sx));
+      const y0 = Math.max(0, Math.floor(-place[1] / sy));
+      const x1 = Math.min(w, Math.ceil((width - place[0]) / sx));
+      const y1 = Math.min(h, Math.ceil((height - place[1]) / sy));
+      if (x1 <= x0 || y1 <= y0) continue;
+      context.drawImage(lit ? this.fade(entry, lit) : entry.image, x0, y0, x1 - x0, y1 - y0,
+        place[0] + x0 * sx, place[1] + y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy);
+    }
+    context.globalAlpha = 1;
+    for (const field of this.data.fields) this.drawField(context, field, box(field), ratio, outside);
+    if (this.data.selected) this.drawMarker(context, box(this.data.selected), ratio);
+    if (this.pending) {
+      const [left, top] = box({ ...this.pending, width: 0, height: 0 });
+      context.lineWidth = 2 * ratio;
+      for (const [colour, radius] of [["#000a", 7], ["#fff", 5]]) {
+        context.strokeStyle = colour;
+        context.beginPath();
+        context.arc(left, top, radius * ratio, 0, 2 * Math.PI);
+        context.stroke();
+      }
+    }
+    this.showScale();
+  }
+
+  drawField(context, field, place, ratio, outside) {
+    if (outside(place)) return;
+    const [left, top, w, h] = place;
+    const colour = field.colour || "#1a6dcc";
+    context.lineWidth = (field.selected ? 4.5 : 3.5) * ratio;
+    context.strokeStyle = "#fffc";
+    context.strokeRect(left, top, w, h);
+    context.lineWidth = (field.selected ? 3 : 1.5) * ratio;
+    context.strokeStyle = colour;
+    context.strokeRect(left, top, w, h);
+    if (!field.label || w < 40 * ratio) return;
+    context.font = `${field.selected ? 600 : 500} ${12 * ratio}px ${getComputedStyle(this.root).fontFamily}`;
+    let text = field.label;
+    const room = w - 12 * ratio;
+    while (text.length > 2 && context.measureText(text).width > room) text = `${text.slice(0, -2).trimEnd()}…`;
+    const wide = context.measureText(text).width + 10 * ratio;
+    // The label stays in sight while any of the field's upper edge, or of its inside, does.
+    const labelX = Math.min(Math.max(left, 0), left + w - wide);
+    const labelY = Math.min(Math.max(top, 0), top + h - 18 * ratio);
+    context.fillStyle = colour;
+    context.fillRect(labelX, labelY, wide, 18 * ratio);
+    context.fillStyle = "#fff";
+    context.textBaseline = "middle";
+    context.fillText(text, labelX + 5 * ratio, labelY + 9.5 * ratio);
+  }
+
+  drawMarker(context, [left, top, w, h], ratio) {
+    // Never smaller than can be found again on a whole slide.
+    const least = 14 * ratio;
+    const grow = Math.max(0, least - w) / 2;
+    const square = [left - grow, top - grow, w + 2 * grow, Math.max(h, least)];
+    for (const [colour, line] of [["#000", 5], ["#fff", 3.5], ["#e8000b", 2]]) {
+      context.lineWidth = line * ratio;
+      context.strokeStyle = colour;
+      context.strokeRect(...square);
+    }
+  }
+
+  // -- scale, pointer, magnification -------------------------------------------------------------------------------
+
+  showScale() {
+    if (!this.item || !this.k) return;
+    const { mpp, objective_power: power } = this.data.slide;
+    const unit = mpp || 1;
+    const most = (Math.min(130, this.view.clientWidth / 4) / this.k) * unit; // in um, or px of the slide
+    const ten = 10 ** Math.floor(Math.log10(most));
+    const length = Math.max(...NICE.map((n) => n * ten).filter((n) => n <= most));
+    const text = !mpp ? `${trim(length)} px` : length >= 1000 ? `${trim(length / 1000)} mm` : `${trim(length)} µm`;
+    this.scale.firstChild.textContent = text;
+    this.scale.lastChild.style.width = `${(length / unit) * this.k}px`;
+    const full = power || (mpp ? 10 / mpp : null);
+    this.readout.textContent = full ? `${magnified(full * this.k)}×` : `${trim(this.k * 100)} %`;
+    this.readout.title = full ? "Magnification on this screen" : "Slide pixels on screen; the slide does not say its scale";
+  }
+
+  toImage(position) {
+    return this.item.viewerElementToImageCoordinates(position);
+  }
+
+  pointAt(event) {
+    if (!this.item) return;
+    const frame = this.stage.getBoundingClientRect();
+    const at = this.toImage(new this.OSD.Point(event.clientX - frame.left, event.clientY - frame.top));
+    const { mpp, width, height } = this.data.slide;
+    this.pointer.hidden = at.x < 0 || at.y < 0 || at.x >= width || at.y >= height;
+    this.pointer.textContent = mpp
+      ? `${((at.x * mpp) / 1000).toFixed(3)}, ${((at.y * mpp) / 1000).toFixed(3)} mm`
+      : `${Math.floor(at.x)}, ${Math.floor(at.y)} px`;
+  }
+
+  // -- what a person does ------------------------------------------------------------------------------------------
+
+  pick(at, byKey) {
+    const { slide } = this.data;
+    if (!(at.x >= 0 && at.y >= 0 && at.x < slide.width && at.y < slide.height)) return;
+    const place = { x: Math.floor(at.x), y: Math.floor(at.y) };
+    this.pending = { x: at.x, y: at.y };
+    this.draw();
+    const full = slide.objective_power || (slide.mpp ? 10 / slide.mpp : null);
+    this.send("click", {
+      ...place, slide: slide.id, layer: this.layer, zoom: this.k, magnification: full ? full * this.k : null, keyboard: byKey,
+    });
+  }
+
+  setLayer(layer) {
+    this.layer = layer;
+    this.keepChoice();
+    this.showLayer();
+    this.draw();
+  }
+
+  setOpacity(opacity) {
+    this.opacity = Math.min(1, Math.max(0, opacity));
+    this.keepChoice();
+    this.slider.value = Math.round(100 * this.opacity);
+    this.draw();
+  }
+
+  keepChoice() {
+    remember(`prospector.layer.${this.key}`, {
+      layer: this.layer, opacity: this.opacity, askedLayer: this.asked.layer, askedOpacity: this.asked.opacity,
+    });
+  }
+
+  zoom(factor) {
+    if (!this.item) return;
+    this.osd.viewport.zoomBy(factor);
+    this.osd.viewport.applyConstraints();
+  }
+
+  pan(x, y) {
+    if (!this.item) return;
+    const bounds = this.osd.viewport.getBounds();
+    this.osd.viewport.panBy(new this.OSD.Point(x * bounds.width * 0.2, y * bounds.height * 0.2));
+    this.osd.viewport.applyConstraints();
+  }
+
+  home() {
+    if (this.item) this.osd.viewport.goHome();
+  }
+
+  fullScreen() {
+    if (this.root.getRootNode().fullscreenElement === this.root) document.exitFullscreen();
+    else this.root.requestFullscreen?.().catch(() => {});
+  }
+
+  keyPressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const onSlider = event.target === this.slider;
+    const onButton = event.target.tagName === "BUTTON";
+    const actions = {
+      1: () => this.setLayer("map"),
+      2: () => this.setLayer("sprite"),
+      0: () => this.setLayer("none"),
+      h: () => this.setLayer("none"),
+      "+": () => this.zoom(1.6),
+      "=": () => this.zoom(1.6),
+      "-": () => this.zoom(1 / 1.6),
+      r: () => this.home(),
+      f: () => this.fullScreen(),
+      "[": () => this.setOpacity(this.opacity - 0.1),
+      "]": () => this.setOpacity(this.opacity + 0.1),
+    };
+    if (!onSlider) {
+      Object.assign(actions, {
+        Home: () => this.home(),
+        ArrowLeft: () => this.pan(-1, 0),
+        ArrowRight: () => this.pan(1, 0),
+        ArrowUp: () => this.pan(0, -1),
+        ArrowDown: () => this.pan(0, 1),
+      });
+      if (!onButton && this.item) {
+        actions.Enter = () => this.pick(this.item.viewportToImageCoordinates(this.osd.viewport.getCenter()), true);
+      }
+    }
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  }
+
+  // -- legend ------------------------------------------------------------------------------------------------------
+
+  showLayer() {
+    const kinds = new Set(this.data.overlays.map((overlay) => overlay.kind));
+    for (const layer of LAYERS) {
+      const button = this.layerButtons[layer];
+      button.setAttribute("aria-pressed", String(layer === this.layer));
+      button.disabled = layer !== "none" && !kinds.has(layer);
+    }
+    this.slider.value = Math.round(100 * this.opacity);
+    this.slider.disabled = this.layer === "none";
+    const { legend, concepts } = this.data;
+    const scroll = this.legend.scrollTop;
+    if (this.layer === "map" && legend && kinds.has("map")) this.legend.replaceChildren(this.mapLegend(legend));
+    else if (this.layer === "sprite" && concepts.length && kinds.has("sprite")) this.legend.replaceChildren(...this.conceptLegend(concepts));
+    else this.legend.replaceChildren();
+    this.legend.hidden = !this.legend.childElementCount;
+    this.legend.scrollTop = scroll;
+  }
+
+  mapLegend({ limit, label, high, low, excluded }) {
+    const stops = this.data.ramp.map((colour, i) => `${colour} ${(100 * i) / (this.data.ramp.length - 1)}%`);
+    return el("div", { class: "pv-map" },
+      el("span", { class: "pv-end" }, low || ""),
+      el("div", { class: "pv-ramp" },
+        el("div", { class: "pv-colours", style: `background:linear-gradient(90deg,${stops.join(",")})` }),
+        el("div", { class: "pv-ticks" }, el("span", {}, `−${trim(limit)}`), el("span", {}, "0"), el("span", {}, `+${trim(limit)}`))),
+      el("span", { class: "pv-end" }, high || ""),
+      el("span", { class: "pv-label" }, label || ""),
+      excluded ? el("span", { class: "pv-label" }, el("i", { class: "pv-swatch pv-hatched" }), "excluded") : null,
+    );
+  }
+
+  conceptLegend(concepts) {
+    return concepts.map((concept) =>
+      el("button", {
+        type: "button", class: "pv-concept", "aria-pressed": String(concept.id === this.highlight), disabled: concept.excluded ? "" : null,
+        title: concept.excluded ? `${concept.name}: excluded` : `Show only ${concept.name}`,
+        onclick: () => {
+          this.highlight = this.highlight === concept.id ? null : concept.id;
+          const at = concepts.indexOf(concept);
+          this.showLayer();
+          this.legend.children[at]?.focus(); // the legend was drawn anew under the pressed button
+          this.draw();
+        },
+      },
+      el("i", { class: concept.excluded ? "pv-swatch pv-hatched" : "pv-swatch", style: concept.excluded ? null : `background:${concept.colour}` }),
+      el("span", {}, concept.excluded ? `${concept.name} (excluded)` : concept.name)));
+  }
+
+  destroy() {
+    this.keepView();
+    this.gone = true;
+    this.resized.disconnect();
+    this.root.removeEventListener("keydown", this.onKey, true);
+    this.osd?.destroy();
+    this.images.clear();
+    this.root.replaceChildren();
+  }
+}
