@@ -1,0 +1,63 @@
+"""What an encoder is, and what every encoder checks."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from PIL import Image
+
+from ..errors import EmbeddingError
+
+__all__ = ["Encoder", "check_tiles", "resize_tiles"]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns tiles into vectors. The same tiles give the same vectors, in any batch.
+
+    Attributes
+    ----------
+    name : str
+    dim : int
+        Length of a vector.
+    input_size : int
+        Side of the tiles it is made for, in pixels. Tiles are read at this size.
+    """
+
+    name: str
+    dim: int
+    input_size: int
+
+    def encode(self, tiles: np.ndarray) -> np.ndarray:
+        """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB."""
+        ...
+
+    def record(self) -> dict[str, Any]:
+        """Return what a study must keep to know these vectors again: plain JSON values."""
+        ...
+
+
+def check_tiles(tiles: np.ndarray) -> np.ndarray:
+    """Return `tiles` as an array if it is (n, s, s, 3) uint8.
+
+    Raises
+    ------
+    EmbeddingError
+        Another shape or type.
+    """
+    tiles = np.asarray(tiles)
+    if tiles.ndim != 4 or tiles.shape[1] != tiles.shape[2] or tiles.shape[3] != 3 or tiles.dtype != np.uint8:
+        raise EmbeddingError(
+            f"an encoder takes (n, side, side, 3) uint8 tiles, not {tiles.shape} {tiles.dtype}; "
+            "read them with read_scaled"
+        )
+    return tiles
+
+
+def resize_tiles(tiles: np.ndarray, side: int) -> np.ndarray:
+    """Return (n, side, side, 3) uint8: area-filtered where tiles shrink, bicubic where they grow."""
+    if len(tiles) == 0 or tiles.shape[1] == side:
+        return tiles if len(tiles) else np.empty((0, side, side, 3), np.uint8)
+    how = Image.Resampling.HAMMING if tiles.shape[1] > side else Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(tile).resize((side, side), how)) for tile in tiles])

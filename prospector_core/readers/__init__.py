@@ -1,0 +1,113 @@
+"""Slides: one way to open any of them, by what is in the file rather than by its name."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from ..errors import ProspectorError, SlideError
+from .image import ImageSlide
+from .slide import Level, Slide
+from .tiff import TiffSlide, UnsupportedTiff
+from .vendor import OpenSlideSlide, detect_vendor
+
+__all__ = ["SLIDE_SUFFIXES", "Level", "Slide", "list_slides", "open_slide"]
+
+SLIDE_SUFFIXES = (
+    *(
+        ".svs",
+        ".tif",
+        ".tiff",
+        ".btf",
+        ".ndpi",
+        ".mrxs",
+        ".scn",
+        ".bif",
+        ".vms",
+        ".vmu",
+        ".svslide",
+    ),
+    *(".png", ".jpg", ".jpeg"),
+)
+
+# TIFFs that OpenSlide knows by these names are read faster by tile offset.
+_BY_OFFSET = (None, "aperio", "generic-tiff")
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff")
+
+
+def open_slide(path: str | os.PathLike[str]) -> Slide:
+    """Open a slide.
+
+    Readers installed under the entry point group ``prospector.readers`` (a function from a path to a `Slide`,
+    or None for "not mine") are asked first.
+
+    Raises
+    ------
+    SlideError
+        Missing, unreadable, cut short, or of a kind that no reader knows.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise SlideError(f"{path.name} is a folder; name the slide file itself")
+    if not path.exists():
+        raise SlideError(f"{path.name} does not exist in {path.parent.name or path.parent}; was it moved?")
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise SlideError(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error
+    if not start:
+        raise SlideError(f"{path.name} is empty; copy it again")
+    for name, reader in _third_party():
+        try:
+            slide = reader(path)
+        except ProspectorError:
+            raise
+        except Exception as error:
+            raise SlideError(f"{path.name}: the installed reader {name} failed ({error})") from error
+        if slide is not None:
+            return slide
+    vendor = detect_vendor(path)
+    if start[:4] in _TIFF_MAGIC and vendor in _BY_OFFSET:
+        try:
+            return TiffSlide(path)
+        except UnsupportedTiff as error:
+            if vendor is None or not error.elsewhere:
+                raise SlideError(
+                    f"{path.name} is a TIFF of a kind that cannot be read ({error}); "
+                    "export it as RGB, 8 bits, JPEG or deflate"
+                ) from error
+    if vendor is not None:
+        return OpenSlideSlide(path)
+    if start.startswith(_IMAGE_MAGIC):
+        return ImageSlide(path)
+    raise SlideError(
+        f"{path.name} is not a slide or image of a known kind, whatever its name says; "
+        "use SVS, NDPI, MRXS, OME-TIFF, pyramidal TIFF, PNG or JPEG"
+    )
+
+
+def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the files of a folder that are named like slides, sorted by name.
+
+    Raises
+    ------
+    SlideError
+        The folder does not exist.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise SlideError(f"{folder.name} is not a folder; name the folder that holds the slides")
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SLIDE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
+@lru_cache(maxsize=1)
+def _third_party() -> list[tuple[str, object]]:
+    return [(point.name, point.load()) for point in sorted(entry_points(group="prospector.readers"))]
