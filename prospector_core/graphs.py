@@ -1,0 +1,170 @@
+"""Token graphs: which tokens of a datum are neighbours."""
+
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .errors import GraphError
+
+__all__ = ["TokenGraph"]
+
+# A grid is kept as a dense raster unless its bounding box is this much larger than its tokens.
+_MAX_EMPTY_CELLS_A_TOKEN = 64
+_EIGHT = ((0, 1), (1, -1), (1, 0), (1, 1))  # half of the 8 neighbours; the other half is their mirror
+
+
+class TokenGraph:
+    """Tokens of one datum as vertices, connectivity as undirected edges.
+
+    Build one with ``from_grid``, ``from_chain``, ``from_contacts`` or ``from_edges`` (paper section 3, "token graphs").
+
+    Attributes
+    ----------
+    n : int, number of tokens.
+    kind : "grid", "chain", "contacts" or "edges".
+    positions : (n, 2) int64 row, column for a grid, else None.
+    xyz : (n, 3) float64 in angstrom for contacts, else None.
+    """
+
+    def __init__(self, n, kind, *, edges=None, positions=None, xyz=None):
+        self.n = int(n)
+        self.kind = kind
+        self.positions = positions
+        self.xyz = xyz
+        self._given_edges = edges
+
+    def __len__(self):
+        return self.n
+
+    def __repr__(self):
+        return f"TokenGraph({self.kind}, {self.n} tokens)"
+
+    @classmethod
+    def from_grid(cls, positions):
+        """Tiles on a regular grid, 8-connected; a missing tile is a hole that separates.
+
+        Parameters: positions (n, 2) int, row and column of each tile.
+        Raises GraphError if two tiles share a position or the shape is wrong.
+        """
+        positions = _integers(positions, "grid positions")
+        if positions.ndim != 2 or positions.shape[1] != 2:
+            raise GraphError(f"grid positions must have shape (n, 2), got {positions.shape}: give one (row, column) a tile")
+        graph = cls(len(positions), "grid", positions=positions)
+        if graph.n and len(np.unique(positions, axis=0)) != graph.n:
+            raise GraphError("two tokens share a grid position: give each tile its own (row, column)")
+        return graph
+
+    @classmethod
+    def from_chain(cls, n, reach=2):
+        """A sequence: each token linked to the ``reach`` before and after it (sentences: 2)."""
+        if n < 0 or reach < 0:
+            raise GraphError(f"a chain needs n >= 0 and reach >= 0, got n={n}, reach={reach}")
+        index = np.arange(n)
+        edges = [np.stack([index[:-step], index[step:]], axis=1) for step in range(1, min(reach, n - 1) + 1)]
+        return cls(n, "chain", edges=np.concatenate(edges) if edges else np.empty((0, 2), np.int64))
+
+    @classmethod
+    def from_contacts(cls, xyz, cutoff=8.0):
+        """Residues in contact: C-alpha atoms at most ``cutoff`` angstrom apart.
+
+        Parameters: xyz (n, 3) float, angstrom. Raises GraphError for a wrong shape or coordinates that are not finite.
+        """
+        xyz = np.asarray(xyz, np.float64)
+        if xyz.ndim != 2 or xyz.shape[1] != 3:
+            raise GraphError(f"coordinates must have shape (n, 3), got {xyz.shape}: give one (x, y, z) a residue")
+        if not np.isfinite(xyz).all():
+            raise GraphError(f"residue {int(np.argmin(np.isfinite(xyz).all(axis=1)))} has no finite coordinates: leave it out")
+        pairs = cKDTree(xyz).query_pairs(cutoff, output_type="ndarray") if len(xyz) else np.empty((0, 2), np.int64)
+        return cls(len(xyz), "contacts", edges=pairs.astype(np.int64), xyz=xyz)
+
+    @classmethod
+    def from_edges(cls, n, edges):
+        """Given edges.
+
+        Parameters: n tokens; edges (m, 2) int, undirected, repeats and self-loops ignored.
+        Raises GraphError if an edge names a token outside 0..n-1.
+        """
+        edges = _integers(edges, "edges").reshape(-1, 2)
+        if edges.size and (edges.min() < 0 or edges.max() >= n):
+            raise GraphError(f"an edge names token {int(edges.max())} or {int(edges.min())}, but tokens are 0..{n - 1}")
+        return cls(n, "edges", edges=edges)
+
+    @property
+    def edges(self):
+        """(m, 2) int64 undirected edges, each once, first < second, sorted."""
+        start = np.repeat(np.arange(self.n), np.diff(self.indptr))
+        keep = start < self.indices
+        return np.stack([start[keep], self.indices[keep]], axis=1)
+
+    @property
+    def indptr(self):
+        """(n + 1,) int64: ``indices[indptr[v]:indptr[v + 1]]`` are the neighbours of token v."""
+        return self._adjacency[0]
+
+    @property
+    def indices(self):
+        """(2 m,) int64 neighbours, ascending a token."""
+        return self._adjacency[1]
+
+    @cached_property
+    def _adjacency(self):
+        pairs = self._grid_edges() if self.kind == "grid" else self._given_edges
+        pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+        both = np.concatenate([pairs, pairs[:, ::-1]])
+        flat = np.unique(both[:, 0] * max(self.n, 1) + both[:, 1])
+        source, target = np.divmod(flat, max(self.n, 1))
+        indptr = np.zeros(self.n + 1, np.int64)
+        np.cumsum(np.bincount(source, minlength=self.n), out=indptr[1:])
+        return indptr, target
+
+    def _grid_edges(self):
+        if not self.n:
+            return np.empty((0, 2), np.int64)
+        low = self.positions.min(axis=0) - 1
+        rows, columns = (self.positions - low).T
+        width = columns.max() + 2
+        cell = rows * width + columns
+        order = np.argsort(cell)
+        found = []
+        for dy, dx in _EIGHT:
+            target = cell + dy * width + dx
+            at = np.minimum(np.searchsorted(cell[order], target), self.n - 1)
+            there = cell[order[at]] == target
+            found.append(np.stack([np.flatnonzero(there), order[at[there]]], axis=1))
+        return np.concatenate(found)
+
+    @cached_property
+    def raster_shape(self):
+        """(rows, columns) of the grid's bounding box, or None where a dense raster would be mostly empty."""
+        if self.kind != "grid" or not self.n:
+            return None
+        shape = self.positions.max(axis=0) - self.positions.min(axis=0) + 1
+        return tuple(shape) if shape[0] * shape[1] <= _MAX_EMPTY_CELLS_A_TOKEN * self.n + 4096 else None
+
+    @cached_property
+    def _cells(self):
+        row, column = (self.positions - self.positions.min(axis=0)).T
+        return row * self.raster_shape[1] + column
+
+    def to_raster(self, values, empty, dtype):
+        """Values a token, (n,), laid out on the grid's bounding box: (rows, columns), ``empty`` where there is no token."""
+        raster = np.full(self.raster_shape, empty, dtype)
+        raster.reshape(-1)[self._cells] = values
+        return raster
+
+    def from_raster(self, raster):
+        """Values of the raster at the tokens: the inverse of ``to_raster``, (n,)."""
+        return raster.reshape(-1)[self._cells]
+
+
+def _integers(values, what):
+    values = np.asarray(values)
+    if values.size == 0:
+        return values.astype(np.int64).reshape(-1, 2)
+    if not np.issubdtype(values.dtype, np.integer):
+        rounded = np.asarray(values, np.float64)
+        if not np.isfinite(rounded).all() or (rounded != np.rint(rounded)).any():
+            raise GraphError(f"{what} must be whole numbers")
+        values = rounded
+    return values.astype(np.int64)

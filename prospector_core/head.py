@@ -1,0 +1,83 @@
+"""A prospector head: quantiser + prospect kernel + radius, fitted on labels of whole data."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from .counting import count_concepts
+from .errors import FitError
+from .kernels import FoldChangeKernel
+from .prediction import Calibration, evidence
+from .prospecting import explain, prospect
+from .quantizers import KMeansQuantizer
+
+__all__ = ["ProspectorHead"]
+
+
+class ProspectorHead(BaseEstimator):
+    """Fit on token graphs, token embeddings and datum labels; then ask where class 1 lives.
+
+    Parameters
+    ----------
+    quantizer : KMeansQuantizer (default, K = 20), MiniBatchKMeansQuantizer or ResidueQuantizer
+    kernel : FoldChangeKernel (default) or LinearKernel
+    radius : receptive field r in hops
+    diffusive : weigh neighbours by 2^-hops in maps
+
+    Attributes after ``fit``: ``quantizer_``, ``kernel_``, ``coef_`` (p,), ``counts_`` (n_data, p), ``calibration_``.
+    Source: paper section 3.
+    """
+
+    def __init__(self, quantizer=None, kernel=None, radius=1, diffusive=False):
+        self.quantizer = quantizer
+        self.kernel = kernel
+        self.radius = radius
+        self.diffusive = diffusive
+
+    def fit(self, graphs, embeddings, labels):
+        """Fit quantiser, kernel and datum-level prediction.
+
+        Parameters: graphs, list of TokenGraph; embeddings, list of (n_i, d); labels (n_data,) of 0 and 1.
+        Raises FitError, EmbeddingError, GraphError.
+        """
+        graphs, embeddings, labels = list(graphs), list(embeddings), np.asarray(labels)
+        if not len(graphs) == len(embeddings) == len(labels):
+            raise FitError(f"{len(graphs)} graphs, {len(embeddings)} embeddings and {len(labels)} labels: give one of each a datum")
+        if not graphs:
+            raise FitError("there are no data to fit on")
+        self.quantizer_ = clone(self.quantizer) if self.quantizer is not None else KMeansQuantizer()
+        joined = "".join(embeddings) if isinstance(embeddings[0], str) else np.concatenate(embeddings)
+        self.quantizer_.fit(joined)
+        sprites = [self.sprite(each) for each in embeddings]
+        self.counts_ = np.stack([self._count(graph, sprite) for graph, sprite in zip(graphs, sprites)])
+        self.kernel_ = clone(self.kernel) if self.kernel is not None else FoldChangeKernel()
+        self.kernel_.fit(self.counts_, labels)
+        self.coef_ = self.kernel_.coef_
+        self.calibration_ = Calibration.fit(evidence(self.counts_, self.coef_), labels)
+        return self
+
+    @property
+    def n_concepts(self):
+        """K."""
+        return (self.quantizer_ if hasattr(self, "quantizer_") else self.quantizer or KMeansQuantizer()).n_concepts
+
+    def _count(self, graph, sprite):
+        return count_concepts(graph, sprite, self.n_concepts, self.radius)
+
+    def sprite(self, embeddings):
+        """Concept of every token: (n,) int32."""
+        return self.quantizer_.predict(embeddings)
+
+    def prospect(self, graph, embeddings):
+        """Prospect map of one datum: (n,) float64."""
+        return prospect(graph, self.sprite(embeddings), self.coef_, self.n_concepts, self.radius, self.diffusive)
+
+    def explain(self, graph, embeddings, token):
+        """The terms whose sum is a token's score: an Explanation."""
+        sprite = self.sprite(embeddings)
+        return explain(graph, sprite, self.coef_, self.n_concepts, self.radius, token, self.diffusive)
+
+    def predict_proba(self, graphs, embeddings):
+        """Probability of class 0 and 1 of each datum: (n_data, 2) float64."""
+        counts = [self._count(graph, self.sprite(each)) for graph, each in zip(graphs, embeddings)]
+        ones = self.calibration_.predict(evidence(np.array(counts), self.coef_))
+        return np.stack([1 - ones, ones], axis=1)

@@ -1,0 +1,137 @@
+"""Prospect kernels: one weight a monogram, one a skip-bigram, learned from counts and labels of whole data."""
+
+import warnings
+
+import numpy as np
+from scipy.stats import mannwhitneyu
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from .errors import FitError
+from .tfidf import tfidf
+
+__all__ = ["FoldChangeKernel", "LinearKernel", "make_kernel", "KERNELS", "TEST_OFF"]
+
+TEST_OFF = 1e10  # an alpha this large switches the significance test off
+_PSEUDO = 1e-10
+_EXACT_UP_TO = 8  # scipy's own rule: the exact Mann-Whitney distribution if a group is this small and nothing ties
+
+
+class _Kernel(BaseEstimator):
+    """What both kernels share: checking input."""
+
+    def _check(self, counts, labels):
+        counts = np.asarray(counts)
+        labels = np.asarray(labels)
+        if counts.ndim != 2 or labels.shape != (len(counts),):
+            raise FitError(f"counts {counts.shape} and labels {labels.shape} do not belong together: give one row a datum")
+        if not np.isfinite(counts.astype(np.float64)).all():
+            raise FitError("counts contain values that are not finite")
+        classes = np.unique(labels)
+        if not np.isin(classes, (0, 1)).all():
+            raise FitError(f"labels must be 0 or 1, got {', '.join(map(str, classes[:5]))}")
+        if len(classes) < 2:
+            raise FitError(
+                f"all {len(labels)} labelled data are of class {classes[0] if len(classes) else '?'}: "
+                "a kernel needs data of both classes"
+            )
+        return counts, labels.astype(np.int64)
+
+
+class FoldChangeKernel(_Kernel):
+    """Log2 fold change of mean TF-IDF, class 1 over class 0, kept where it is large and significant.
+
+    ``coef = log2((mean over class 1 + 1e-10) / (mean over class 0 + 1e-10))`` where ``p * P <= alpha`` (two-sided
+    Mann-Whitney U, Bonferroni over the P features) and ``|coef| >= tau``, else 0. ``alpha >= 1e10``: no test.
+
+    Parameters: alpha, tau (in log2 units). Attributes after ``fit``: ``coef_`` (p,), ``fold_change_`` (p,) before
+    thresholding, ``p_values_`` (p,), uncorrected (NaN without test), ``n_features_in_``.
+    Raises FitError. Source: paper section 3.2, METHOD.md "fold-change".
+    """
+
+    name = "fold-change"
+    unit = "log2 fold change"
+
+    def __init__(self, alpha=0.05, tau=0.0):
+        self.alpha = alpha
+        self.tau = tau
+
+    def fit(self, counts, labels):
+        counts, labels = self._check(counts, labels)
+        weighted = tfidf(counts)
+        ones, zeros = weighted[labels == 1], weighted[labels == 0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            change = np.log2((ones.mean(axis=0) + _PSEUDO) / (zeros.mean(axis=0) + _PSEUDO))
+        # A negative idf can turn the ratio negative; such a feature has no fold change.
+        change = np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
+        self.fold_change_ = change
+        keep = np.abs(change) >= self.tau
+        if self.alpha < TEST_OFF:
+            self.p_values_ = rank_sum_p_values(ones, zeros)
+            keep &= self.p_values_ * weighted.shape[1] <= self.alpha
+        else:
+            self.p_values_ = np.full(weighted.shape[1], np.nan)
+        self.coef_ = np.where(keep, change, 0.0)
+        self.n_features_in_ = weighted.shape[1]
+        return self
+
+
+def rank_sum_p_values(ones, zeros):
+    """Two-sided Mann-Whitney U p-value of every column: (p,), NaN where all values are equal.
+
+    scipy picks the exact distribution for small groups without ties. That choice belongs to a column, so columns with
+    ties and columns without are tested apart; as one array they would all get one answer.
+    """
+    both = np.sort(np.concatenate([ones, zeros]), axis=0)
+    tied = (both[1:] == both[:-1]).any(axis=0)
+    exact = ~tied & (min(len(ones), len(zeros)) <= _EXACT_UP_TO)
+    p_values = np.full(ones.shape[1], np.nan)
+    for columns, method in ((exact, "exact"), (~exact, "asymptotic")):
+        if columns.any():
+            with np.errstate(invalid="ignore", divide="ignore"):
+                tested = mannwhitneyu(ones[:, columns], zeros[:, columns], axis=0, method=method)
+            p_values[columns] = tested.pvalue
+    return p_values
+
+
+class LinearKernel(_Kernel):
+    """Coefficients of an elastic-net logistic regression on standardised TF-IDF.
+
+    Parameters: l1_ratio, C (inverse strength), max_iter, seed. Attributes after ``fit``: ``coef_`` (p,),
+    ``intercept_``, ``n_features_in_``. Raises FitError. Source: METHOD.md "linear" (saga solver).
+    """
+
+    name = "linear"
+    unit = "log odds per standard deviation"
+
+    def __init__(self, l1_ratio=0.5, C=1.0, max_iter=3000, seed=0):
+        self.l1_ratio = l1_ratio
+        self.C = C
+        self.max_iter = max_iter
+        self.seed = seed
+
+    def fit(self, counts, labels):
+        counts, labels = self._check(counts, labels)
+        model = LogisticRegression(
+            solver="saga", l1_ratio=self.l1_ratio, C=self.C, max_iter=self.max_iter, random_state=self.seed
+        )
+        with warnings.catch_warnings():
+            # 3000 passes are the method; whether the last digit has settled is not the user's concern.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(StandardScaler().fit_transform(tfidf(counts)), labels)
+        self.coef_ = model.coef_[0].astype(np.float64)
+        self.intercept_ = float(model.intercept_[0])
+        self.n_features_in_ = counts.shape[1]
+        return self
+
+
+KERNELS = {"fold-change": FoldChangeKernel, "linear": LinearKernel}
+
+
+def make_kernel(name, **parameters):
+    """An unfitted kernel by name: "fold-change" (alpha, tau) or "linear" (l1_ratio, ...). Raises FitError."""
+    if name not in KERNELS:
+        raise FitError(f"there is no kernel {name!r}: choose one of {', '.join(KERNELS)}")
+    return KERNELS[name](**parameters)

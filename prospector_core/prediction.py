@@ -1,0 +1,53 @@
+"""Datum-level prediction: from a kernel's evidence to the probability of class 1."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from .tfidf import term_frequencies
+
+__all__ = ["evidence", "Calibration"]
+
+
+def evidence(counts, coef):
+    """Mean evidence of a datum: counts . coef / total count.
+
+    ``counts . coef`` is exactly the sum of the datum's prospect map, so this is the map's sum made comparable between
+    data of different sizes. Parameters: counts (n_data, p), coef (p,). Returns (n_data,) float64.
+    """
+    return term_frequencies(counts) @ np.asarray(coef, np.float64)
+
+
+class Calibration:
+    """Logistic curve from evidence to probability, fitted by Platt's method (targets smoothed, so it never saturates).
+
+    Attributes: slope, offset; P(class 1) = 1 / (1 + exp(-(slope * evidence + offset))).
+    """
+
+    def __init__(self, slope=0.0, offset=0.0):
+        self.slope = float(slope)
+        self.offset = float(offset)
+
+    @classmethod
+    def fit(cls, scores, labels):
+        """Fit on scores (n,) and labels (n,) of 0 and 1."""
+        scores, labels = np.asarray(scores, np.float64), np.asarray(labels)
+        n1, n0 = (labels == 1).sum(), (labels == 0).sum()
+        target = np.where(labels == 1, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
+        middle, spread = scores.mean(), scores.std()
+        if not spread > 0:
+            return cls(0.0, np.log(target.mean() / (1 - target.mean())))
+        z = (scores - middle) / spread
+
+        def loss(parameters):
+            logit = parameters[0] * z + parameters[1]
+            error = 1 / (1 + np.exp(-logit)) - target
+            return (np.logaddexp(0, logit) - target * logit).sum(), np.array([error @ z, error.sum()])
+
+        slope, offset = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B").x
+        slope = max(slope, 0.0)  # more evidence never means less probability
+        return cls(slope / spread, offset - slope * middle / spread)
+
+    def predict(self, scores):
+        """P(class 1) of each score: (n,) float64."""
+        with np.errstate(over="ignore"):
+            return 1 / (1 + np.exp(-(self.slope * np.asarray(scores, np.float64) + self.offset)))

@@ -1,0 +1,117 @@
+"""Inference: from a sprite and a prospect kernel to one attribution score a token, and its explanation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import get_num_threads
+
+from ._compiled.grid import score_on_grid
+from ._compiled.sparse import ball, score_on_edges
+from .counting import check_sprite, fits_raster
+from .errors import GraphError
+from .features import n_features, unpack
+
+__all__ = ["prospect", "explain", "Explanation", "Term"]
+
+_MAX_DIFFUSIVE_GRID_RADIUS = 12  # hop weights are 2^r-fold integers on the grid: beyond this they could overflow
+
+
+def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
+    """Attribution score of every token: its concept's weight plus the weights of its pairs within ``radius`` hops.
+
+    Parameters
+    ----------
+    graph : TokenGraph of n tokens
+    concepts : (n,) int sprite; -1 marks an excluded token (no score, and a wall to the others)
+    coef : (p,) float prospect kernel, order of ``count_concepts``; or (n_classes, p)
+    n_concepts, radius : K and r
+    diffusive : weigh a neighbour at h hops by 2^-h instead of 1 (paper: diffusive variant)
+
+    Returns (n,) float64, or (n_classes, n); NaN for excluded tokens. Raises GraphError for sizes that do not fit.
+    """
+    coef = np.asarray(coef, np.float64)
+    if coef.ndim == 2:
+        return np.stack([prospect(graph, concepts, row, n_concepts, radius, diffusive) for row in coef])
+    concepts = check_sprite(graph, concepts, n_concepts, radius)
+    if coef.shape != (n_features(n_concepts, radius),):
+        raise GraphError(f"K={n_concepts}, r={radius} needs {n_features(n_concepts, radius)} weights, got {coef.shape}")
+    mono, table = unpack(coef, n_concepts)
+    if not graph.n:
+        return np.empty(0)
+    if radius == 0:
+        return np.where(concepts >= 0, mono[concepts], np.nan)
+    threads = get_num_threads()
+    if fits_raster(graph, radius) and not (diffusive and radius > _MAX_DIFFUSIVE_GRID_RADIUS):
+        raster = graph.to_raster(concepts, -1, np.int16)
+        # The grid kernel counts in integers: diffusive weights come 2^r-fold, and the table is scaled back (exactly).
+        scaled = table / 2.0**radius if diffusive else table
+        weights = _ball_weights(radius, diffusive)
+        return graph.from_raster(score_on_grid(raster, mono, scaled, radius, weights, threads))
+    weights = _hop_weights(radius, diffusive)
+    return score_on_edges(graph.indptr, graph.indices, concepts, mono, table, radius, weights, 4 * threads)
+
+
+def _hop_weights(radius, diffusive):
+    """Weight of a neighbour at each hop distance 0..r: (r + 1,) float64."""
+    return np.where(np.arange(radius + 1) > 0, 0.5 ** np.arange(radius + 1), 0.0) if diffusive else np.ones(radius + 1)
+
+
+def _ball_weights(radius, diffusive):
+    """The same as weights of the nested balls N_0..N_r, times 2^r if diffusive: (r + 1,) int64."""
+    hops = _hop_weights(radius, diffusive) * (2**radius if diffusive else 1)
+    return (hops - np.append(hops[1:], 0.0)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of a token's score: ``value = count * weight``.
+
+    ``neighbour`` is None for the token's own concept (monogram), else the id of the neighbour concept.
+    """
+
+    neighbour: int | None
+    count: float
+    weight: float
+
+    @property
+    def value(self):
+        return self.count * self.weight
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A token's score as a sum of terms, largest in size first, and the tokens that take part.
+
+    Attributes: token, concept, score, terms (list of Term), neighbours (m,) token ids within r hops, hops (m,).
+    """
+
+    token: int
+    concept: int
+    score: float
+    terms: tuple
+    neighbours: np.ndarray
+    hops: np.ndarray
+
+
+def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
+    """Why a token scores as it does: the terms whose sum is its prospect score.
+
+    Parameters as ``prospect``, and ``token`` 0..n-1. An excluded token has no terms and a NaN score.
+    Raises GraphError if there is no such token.
+    """
+    concepts = check_sprite(graph, concepts, n_concepts, radius)
+    if not 0 <= token < graph.n:
+        raise GraphError(f"there is no token {token}: tokens are 0..{graph.n - 1}")
+    concept = int(concepts[token])
+    if concept < 0:
+        return Explanation(int(token), -1, float("nan"), (), np.empty(0, np.int64), np.empty(0, np.int64))
+    mono, table = unpack(coef, n_concepts)
+    terms = [Term(None, 1.0, float(mono[concept]))]
+    neighbours, hops = np.array([token]), np.zeros(1, np.int64)
+    if radius:
+        neighbours, hops = ball(graph.indptr, graph.indices, concepts, int(token), int(radius))
+        counted = np.bincount(concepts[neighbours], _hop_weights(radius, diffusive)[hops], minlength=n_concepts)
+        terms += [Term(int(k), float(counted[k]), float(table[concept, k])) for k in np.flatnonzero(counted)]
+    score = float(sum(term.value for term in terms))
+    ranked = tuple(sorted(terms, key=lambda term: -abs(term.value)))
+    return Explanation(int(token), concept, score, ranked, neighbours, hops)

@@ -1,0 +1,126 @@
+"""Layer I: from token embeddings to concepts (k-means regions of embedding space, or residue types)."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
+
+from ._compiled.nearest import pick_nearest
+from .errors import EmbeddingError, FitError
+
+__all__ = ["KMeansQuantizer", "MiniBatchKMeansQuantizer", "ResidueQuantizer", "assign_nearest", "RESIDUE_TYPES"]
+
+_BLOCK = 16384  # tokens a matrix product: the block's products stay in the cache for the search that follows
+
+
+def assign_nearest(embeddings, centroids):
+    """Concept of every token: the nearest centroid (Euclidean, first of equals).
+
+    Parameters: embeddings (n, d), float32 used as they are (no copy), anything else block by block as float32;
+    centroids (K, d). Returns (n,) int32. Raises EmbeddingError for a wrong shape or a value that is not finite.
+    """
+    embeddings = np.asarray(embeddings)
+    centroids = np.ascontiguousarray(centroids, np.float32)
+    if embeddings.ndim != 2 or embeddings.shape[1] != centroids.shape[1]:
+        raise EmbeddingError(
+            f"embeddings have shape {embeddings.shape}, the concepts {centroids.shape[1]} dimensions: "
+            "embed with the encoder that the concepts were fitted on"
+        )
+    half_norms = (np.einsum("kd,kd->k", centroids, centroids, dtype=np.float64) / 2).astype(np.float32)
+    concepts = np.empty(len(embeddings), np.int32)
+    products = np.empty((min(_BLOCK, len(embeddings)), len(centroids)), np.float32)
+    for start in range(0, len(embeddings), _BLOCK):
+        block = embeddings[start : start + _BLOCK].astype(np.float32, copy=False)
+        some = products[: len(block)]
+        np.matmul(block, centroids.T, out=some)
+        pick_nearest(some, half_norms, concepts[start : start + len(block)])
+    if concepts.size and concepts.min() < 0:
+        raise EmbeddingError(f"the embedding of token {int(np.argmin(concepts))} is not finite: embed its datum again")
+    return concepts
+
+
+class KMeansQuantizer(BaseEstimator):
+    """Concepts as k-means clusters of a sample of token embeddings; ids run from the most to the least frequent.
+
+    Parameters
+    ----------
+    n_concepts : K
+    sample : tokens drawn for fitting (all, if there are fewer)
+    n_init : restarts, the best of which is kept
+    seed : the same seed and data give the same centroids
+
+    Attributes after ``fit``: ``centroids_`` (K, d) float32. ``fit(embeddings)``, (n, d), raises EmbeddingError,
+    FitError; ``predict(embeddings)`` gives (n,) int32. Source: paper section 3.1.
+    """
+
+    name = "k-means"
+
+    def __init__(self, n_concepts=20, sample=50_000, n_init=4, seed=0):
+        self.n_concepts = n_concepts
+        self.sample = sample
+        self.n_init = n_init
+        self.seed = seed
+
+    def _clusterer(self):
+        return KMeans(self.n_concepts, n_init=self.n_init, random_state=self.seed)
+
+    def fit(self, embeddings):
+        embeddings = np.asarray(embeddings)
+        if embeddings.ndim != 2:
+            raise EmbeddingError(f"embeddings must have shape (n, d), got {embeddings.shape}")
+        if len(embeddings) > self.sample:
+            rows = check_random_state(self.seed).choice(len(embeddings), self.sample, replace=False)
+            embeddings = embeddings[np.sort(rows)]
+        if len(embeddings) < self.n_concepts:
+            raise FitError(f"{len(embeddings)} tokens cannot make {self.n_concepts} concepts: ask for fewer, or add data")
+        embeddings = np.ascontiguousarray(embeddings, np.float32)
+        if not np.isfinite(embeddings).all():
+            raise EmbeddingError("embeddings contain NaN or infinite values: embed the data again")
+        # One thread: the order of additions, hence the last bits of the centroids, must not depend on scheduling.
+        with threadpool_limits(1):
+            centroids = self._clusterer().fit(embeddings).cluster_centers_.astype(np.float32)
+        sizes = np.bincount(assign_nearest(embeddings, centroids), minlength=self.n_concepts)
+        self.centroids_ = np.ascontiguousarray(centroids[np.argsort(-sizes, kind="stable")])
+        return self
+
+    def predict(self, embeddings):
+        return assign_nearest(embeddings, self.centroids_)
+
+
+class MiniBatchKMeansQuantizer(KMeansQuantizer):
+    """As ``KMeansQuantizer``, fitted by mini-batches: for samples of millions of tokens.
+
+    ``batch`` tokens are looked at together.
+    """
+
+    name = "mini-batch k-means"
+
+    def __init__(self, n_concepts=20, sample=1_000_000, n_init=4, seed=0, batch=4096):
+        super().__init__(n_concepts, sample, n_init, seed)
+        self.batch = batch
+
+    def _clusterer(self):
+        return MiniBatchKMeans(
+            self.n_concepts, n_init=self.n_init, random_state=self.seed, batch_size=self.batch, compute_labels=False
+        )
+
+
+RESIDUE_TYPES = "ARNDCQEGHILKMFPSTWYV"  # IUPAC order; anything else is the 21st concept
+
+
+class ResidueQuantizer(BaseEstimator):
+    """Amino-acid identity as concept, no encoder: 20 residue types and 1 unknown.
+
+    ``predict(residues)`` takes a string or sequence of one-letter codes, (n,), and gives (n,) int32.
+    """
+
+    name = "residue type"
+    n_concepts = 21
+
+    def fit(self, residues=None):
+        return self
+
+    def predict(self, residues):
+        known = {letter: index for index, letter in enumerate(RESIDUE_TYPES)}
+        return np.array([known.get(str(letter).upper(), len(RESIDUE_TYPES)) for letter in residues], np.int32)
