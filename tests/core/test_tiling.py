@@ -1,0 +1,80 @@
+"""The grid lies where it says, and holds tissue."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from slide_files import SAMPLE, glass, picture, tissue, write_image
+
+from prospector_core.errors import BadInputError, TissueError
+from prospector_core.readers import open_slide
+from prospector_core.tiling import Rect, tile_grid
+from prospector_core.tissue import TissueMask, tissue_mask
+
+
+@pytest.fixture
+def slide(tmp_path):
+    with open_slide(write_image(tmp_path / "a.tif", picture(1000, 600), 0.25)) as slide:
+        yield slide
+
+
+def test_pitch_follows_the_resolution(slide):
+    grid = tile_grid(slide, 100, 0.5)
+    assert grid.pitch == 200 and grid.shape == (3, 5) and grid.mpp == 0.5 and len(grid) == 15
+    assert grid.positions.dtype == np.int32
+    assert grid.positions[[0, 1, 5, -1]].tolist() == [[0, 0], [0, 1], [1, 0], [2, 4]]
+    assert grid.rects()[6].tolist() == [200, 200, 200, 200]
+
+
+def test_unknown_resolution_takes_pixels_as_they_are(tmp_path):
+    with open_slide(write_image(tmp_path / "a.tif", picture(700, 460))) as slide:
+        grid = tile_grid(slide, 224, 0.5)
+    assert (grid.pitch, grid.shape, grid.mpp) == (224, (2, 3), None)
+
+
+def test_a_field_is_a_grid_of_its_own(slide):
+    grid = tile_grid(slide, 50, 0.5, field=Rect(310, 120, 401, 199))
+    assert grid.origin == (310, 120) and grid.shape == (2, 4)  # 199 px is two rows of 100 but for a rounding
+    rects = grid.rects()
+    assert rects[0].tolist() == [310, 120, 100, 100]
+    assert (rects[:, 0] + rects[:, 2]).max() <= 711
+
+
+def test_a_field_smaller_than_a_tile_has_one(slide):
+    assert tile_grid(slide, 224, 0.5, field=Rect(5, 5, 30, 30)).shape == (1, 1)
+
+
+def test_only_tiles_with_tissue_are_kept(slide):
+    mask = np.zeros((60, 100), bool)
+    mask[0:20, 20:40] = True  # the whole tile (0, 1)
+    mask[20:40, 0:5] = True  # a quarter of tile (1, 0)
+    mask[40:60, 80:84] = True  # a fifth of tile (2, 4)
+    grid = tile_grid(slide, 100, 0.5, mask=TissueMask(mask, 10.0))
+    assert grid.positions.tolist() == [[0, 1], [1, 0]] and grid.shape == (3, 5)
+
+
+def test_no_tissue_names_the_slide(tmp_path):
+    path = write_image(tmp_path / "blank.tif", glass(900, 900), 0.5)
+    with open_slide(path) as slide, pytest.raises(TissueError, match=r"blank\.tif"):
+        tile_grid(slide, mask=tissue_mask(slide))
+
+
+def test_bad_requests(slide):
+    bad = [{"tile": 0}, {"mpp": 0}, {"mpp": -1}, {"mpp": float("nan")}, {"field": Rect(1000, 0, 10, 10)}]
+    for options in bad:
+        with pytest.raises(BadInputError):
+            tile_grid(slide, **options)
+
+
+def test_the_sample_slide():
+    with open_slide(SAMPLE) as slide:
+        grid = tile_grid(slide, 224, 0.5, mask=tissue_mask(slide))
+        assert grid.pitch == pytest.approx(224 * 0.5 / 0.499)
+        assert grid.shape == (13, 9) and 45 <= len(grid) <= 75
+        rects = grid.rects()
+        assert (rects[:, 0] + rects[:, 2]).max() <= slide.width + grid.pitch / 20
+
+
+def test_a_field_of_tissue_keeps_every_tile(tmp_path):
+    with open_slide(write_image(tmp_path / "a.tif", tissue(768, 768))) as slide:
+        assert len(tile_grid(slide, 128, mask=tissue_mask(slide))) == 36
