@@ -1,0 +1,482 @@
+"""Embeddings on disk: one zarr group a datum, written block by block so that nothing finished is done twice."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from .errors import EmbeddingError, StorageFullError, StudyDamagedError, StudyError
+
+__all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings"]
+
+_PARTIAL, _REPLACED = ".partial", ".replaced"
+_UID = re.compile(r"[A-Za-z0-9_-]+")
+_OWN = ("complete", "block")  # attributes of ours, beside the caller's
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What is kept of one datum.
+
+    Attributes
+    ----------
+    embeddings : (n, d) float32 or float16
+    positions : (n, 2) or (n, 3), or None
+    attrs : dict
+        What was given when they were written: origin, pitch, encoder record, ...
+    edges : (m, 2) int64 or None
+    """
+
+    embeddings: np.ndarray
+    positions: np.ndarray | None
+    attrs: dict[str, Any]
+    edges: np.ndarray | None = None
+
+
+class EmbeddingStore:
+    """A folder of embeddings, `embeddings.zarr`.
+
+    A datum is either complete, under its uid, or in work, under `<uid>.partial` with one chunk a block. A chunk
+    is written under a temporary name, synced and renamed, and carries a checksum: a block counts as finished only
+    if all of it reached the disk.
+
+    Raises
+    ------
+    StudyError
+        The folder cannot be created.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not (self.path / "zarr.json").exists():
+            with _writing(self.path):
+                zarr.open_group(self.path, mode="a", zarr_format=3)
+
+    def has(self, uid: str) -> bool:
+        """Return whether the embeddings of a datum are complete."""
+        return (self._folder(uid) / "zarr.json").exists()
+
+    def uids(self) -> list[str]:
+        """Return the uids of the complete data, sorted."""
+        return sorted(
+            folder.name
+            for folder in self.path.iterdir()
+            if _UID.fullmatch(folder.name) and (folder / "zarr.json").exists()
+        )
+
+    def progress(self, uid: str) -> tuple[int, int]:
+        """Return how many tokens are finished, and of how many; (0, 0) for a datum never begun."""
+        folder = self._folder(uid)
+        if not (folder / "zarr.json").exists():
+            folder = self._folder(uid, _PARTIAL)
+            if not (folder / "embeddings" / "zarr.json").exists():
+                return 0, 0
+        group = _open(folder)
+        total, block = group["embeddings"].shape[0], int(group.attrs["block"])
+        return sum(min(block, total - i * block) for i in _chunks(folder)), total
+
+    def open_writer(
+        self,
+        uid: str,
+        n: int,
+        dim: int,
+        positions: np.ndarray | None = None,
+        attrs: Mapping[str, Any] | None = None,
+        block: int = 256,
+        dtype: str = "float32",
+        edges: np.ndarray | None = None,
+    ) -> EmbeddingWriter:
+        """Begin, or go on with, the embeddings of a datum.
+
+        What is there already is taken up if it was begun with the same arguments; otherwise it is started anew
+        (and complete embeddings stay until the new ones are).
+
+        Raises
+        ------
+        EmbeddingError
+            Arguments that contradict each other.
+        StorageFullError, StudyError
+            The disk is full, or cannot be written.
+        """
+        positions, edges, attrs = _check(n, dim, positions, edges, attrs, dtype)
+        if block < 1:
+            raise EmbeddingError(f"a block of {block} tokens is not possible; it must be 1 or more")
+        wanted = (n, dim, positions, edges, attrs, block, np.dtype(dtype))
+        folder, partial = self._folder(uid), self._folder(uid, _PARTIAL)
+        if self.has(uid) and _same(folder, *wanted):
+            return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype), complete=True)
+        if partial.exists() and not _same(partial, *wanted):
+            shutil.rmtree(partial)
+        if not partial.exists():
+            self._create(partial, *wanted)
+        return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype))
+
+    def write(
+        self,
+        uid: str,
+        embeddings: np.ndarray,
+        positions: np.ndarray | None = None,
+        attrs: Mapping[str, Any] | None = None,
+        edges: np.ndarray | None = None,
+        block: int = 256,
+    ) -> None:
+        """Write the embeddings of a datum in one go, in place of any that were there.
+
+        Raises
+        ------
+        EmbeddingError
+            Not a finite (n, d) array, or positions or edges that do not fit it.
+        StorageFullError, StudyError
+            The disk is full, or cannot be written.
+        """
+        embeddings = np.asarray(embeddings)
+        if embeddings.ndim != 2 or not np.issubdtype(embeddings.dtype, np.floating):
+            raise EmbeddingError(
+                f"embeddings must be an (n, d) array of floats, not {embeddings.shape} {embeddings.dtype}"
+            )
+        dtype = "float16" if embeddings.dtype == np.float16 else "float32"
+        shutil.rmtree(self._folder(uid, _PARTIAL), ignore_errors=True)
+        partial = self._folder(uid, _PARTIAL)
+        n, dim = embeddings.shape
+        positions, edges, attrs = _check(n, dim, positions, edges, attrs, dtype)
+        self._create(partial, n, dim, positions, edges, attrs, block, np.dtype(dtype))
+        writer = EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype))
+        for index in range(writer.n_blocks):
+            writer.write_block(index, embeddings[writer.rows(index)])
+        writer.finish()
+
+    def read(self, uid: str) -> Embeddings:
+        """Return the embeddings of a datum.
+
+        Raises
+        ------
+        EmbeddingError
+            There are none, or they are not complete.
+        StudyDamagedError
+            A part is missing or does not agree with its checksum.
+        """
+        group = self._complete(uid)
+        with _reading(self.path, uid):
+            return Embeddings(
+                group["embeddings"][:],
+                group["positions"][:] if "positions" in group else None,
+                {key: value for key, value in group.attrs.asdict().items() if key not in _OWN},
+                group["edges"][:] if "edges" in group else None,
+            )
+
+    def iter_blocks(self, uid: str) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (index of the first token, (b, d) embeddings) block by block; raises as `read`."""
+        group = self._complete(uid)
+        n, block = group["embeddings"].shape[0], int(group.attrs["block"])
+        for start in range(0, n, block):
+            with _reading(self.path, uid):
+                rows = group["embeddings"][start : start + block]
+            yield start, rows
+
+    def remove(self, uid: str) -> None:
+        """Remove what there is of a datum, complete or not."""
+        for suffix in ("", _PARTIAL, _REPLACED):
+            shutil.rmtree(self._folder(uid, suffix), ignore_errors=True)
+
+    def _folder(self, uid: str, suffix: str = "") -> Path:
+        if not _UID.fullmatch(uid):
+            raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
+        return self.path / f"{uid}{suffix}"
+
+    def _complete(self, uid: str) -> zarr.Group:
+        folder = self._folder(uid)
+        if not (folder / "zarr.json").exists():
+            done, total = self.progress(uid)
+            state = f"only {done} of {total} tokens of it are embedded" if total else "it is not embedded"
+            raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
+        with _reading(self.path, uid):
+            group = _open(folder)
+            n, block = group["embeddings"].shape[0], int(group.attrs["block"])
+        if len(_chunks(folder)) != -(-n // block):
+            # zarr reads a missing chunk as zeros
+            raise StudyDamagedError(
+                f"{self.path.name}: blocks of {uid} are missing; remove its folder and embed it again"
+            )
+        return group
+
+    def _create(
+        self,
+        folder: Path,
+        n: int,
+        dim: int,
+        positions: np.ndarray | None,
+        edges: np.ndarray | None,
+        attrs: dict[str, Any],
+        block: int,
+        dtype: np.dtype,
+    ) -> None:
+        with _writing(self.path):
+            group = zarr.open_group(folder, mode="w", zarr_format=3)
+            for name, array in (("positions", positions), ("edges", edges)):
+                if array is not None:
+                    group.create_array(name, data=array, compressors=_codecs(array.dtype))
+            group.attrs.update({**attrs, "complete": False, "block": block})
+            # The embeddings come last: a folder without them is one whose making was interrupted.
+            group.create_array(
+                "embeddings",
+                shape=(n, dim),
+                chunks=(block, dim),
+                dtype=dtype,
+                compressors=_codecs(dtype),
+            )
+
+
+class EmbeddingWriter:
+    """The embeddings of one datum while they are made; from `EmbeddingStore.open_writer`.
+
+    Attributes
+    ----------
+    uid : str
+    n, dim, block, n_blocks : int
+    complete : bool
+    finished : set of int
+        Blocks that are safely on disk.
+    """
+
+    def __init__(
+        self,
+        store: EmbeddingStore,
+        uid: str,
+        n: int,
+        dim: int,
+        block: int,
+        dtype: np.dtype,
+        complete: bool = False,
+    ) -> None:
+        self.uid, self.n, self.dim, self.block, self.complete = uid, n, dim, block, complete
+        self.n_blocks = -(-n // block)
+        self._store, self._dtype = store, dtype
+        if complete:
+            self.finished = set(range(self.n_blocks))
+            return
+        self._folder = store._folder(uid, _PARTIAL)
+        for left in self._folder.glob("embeddings/c/*/*.partial"):
+            left.unlink(missing_ok=True)  # of a process that was killed while writing
+        # Without this zarr leaves out a block of zeros, which then looks like one that was never written.
+        self._array = _open(self._folder, "r+")["embeddings"].with_config({"write_empty_chunks": True})
+        self.finished = {index for index in _chunks(self._folder) if self._sound(index)}
+
+    def rows(self, index: int) -> slice:
+        """Return the tokens of a block."""
+        return slice(index * self.block, min(self.n, (index + 1) * self.block))
+
+    def write_block(self, index: int, embeddings: np.ndarray) -> None:
+        """Write one block; on return it is on the disk, whatever happens to the machine.
+
+        Raises
+        ------
+        EmbeddingError
+            A wrong shape, or numbers that are not finite (in the type they are kept in).
+        StorageFullError, StudyError
+            The disk is full, or cannot be written; the blocks finished before stay.
+        """
+        rows = self.rows(index)
+        if np.shape(embeddings) != (rows.stop - rows.start, self.dim) or not 0 <= index < self.n_blocks:
+            raise EmbeddingError(
+                f"{self.uid}: block {index} has shape {np.shape(embeddings)}, not "
+                f"{(rows.stop - rows.start, self.dim)}"
+            )
+        with np.errstate(over="ignore"):
+            embeddings = np.asarray(embeddings).astype(self._dtype)
+        wrong = np.flatnonzero(~np.isfinite(embeddings).all(1))
+        if len(wrong):
+            raise EmbeddingError(
+                f"{self.uid}: the embedding of token {rows.start + wrong[0]} is not finite; check the encoder"
+            )
+        with _writing(self._store.path):
+            self._array[rows] = embeddings  # zarr writes a temporary file and renames it
+            _sync(_chunk_file(self._folder, index))
+        self.finished.add(index)
+
+    def finish(self) -> None:
+        """Declare the datum complete and give it its final name.
+
+        Raises
+        ------
+        EmbeddingError
+            Blocks are missing.
+        StorageFullError, StudyError
+            The disk is full, or cannot be written.
+        """
+        if self.complete:
+            return
+        if len(self.finished) != self.n_blocks:
+            raise EmbeddingError(f"{self.uid}: {len(self.finished)} of {self.n_blocks} blocks are written")
+        final, replaced = self._store._folder(self.uid), self._store._folder(self.uid, _REPLACED)
+        with _writing(self._store.path):
+            _open(self._folder, "r+").attrs.update({"complete": True})
+            _sync(self._folder / "zarr.json")
+            shutil.rmtree(replaced, ignore_errors=True)
+            if final.exists():
+                os.rename(final, replaced)
+            os.rename(self._folder, final)
+            _sync(self._store.path)
+            shutil.rmtree(replaced, ignore_errors=True)
+        self.complete = True
+
+    def _sound(self, index: int) -> bool:
+        """Return whether a chunk found on disk can be read; one that cannot is removed."""
+        try:
+            self._array[self.rows(index)]
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, it is made again
+            _chunk_file(self._folder, index).unlink(missing_ok=True)
+            return False
+        return True
+
+
+def _codecs(dtype: np.dtype) -> list[Any]:
+    # The checksum is what tells a block that was cut short by a power failure.
+    return [BloscCodec(typesize=dtype.itemsize, cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()]
+
+
+def _check(
+    n: int,
+    dim: int,
+    positions: np.ndarray | None,
+    edges: np.ndarray | None,
+    attrs: Mapping[str, Any] | None,
+    dtype: str,
+) -> tuple[np.ndarray | None, np.ndarray | None, dict[str, Any]]:
+    """Return positions, edges and attributes as they are kept."""
+    if n < 1 or dim < 1:
+        raise EmbeddingError(f"there is nothing to embed: {n} tokens of {dim} numbers")
+    if dtype not in ("float32", "float16"):
+        raise EmbeddingError(f"embeddings are kept as float32 or float16, not {dtype}")
+    if positions is not None:
+        positions = np.asarray(positions)
+        if positions.ndim != 2 or len(positions) != n or positions.shape[1] not in (2, 3):
+            raise EmbeddingError(f"{n} tokens need ({n}, 2) or ({n}, 3) positions, not {positions.shape}")
+        if np.issubdtype(positions.dtype, np.integer):
+            positions = positions.astype(np.int32)
+        elif np.issubdtype(positions.dtype, np.floating) and np.isfinite(positions).all():
+            positions = positions.astype(np.float64)
+        else:
+            raise EmbeddingError("positions must be finite numbers")
+    if edges is not None:
+        edges = np.asarray(edges)
+        if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer):
+            raise EmbeddingError(
+                f"edges must be an (m, 2) array of token numbers, not {edges.shape} {edges.dtype}"
+            )
+        if edges.size and (edges.min() < 0 or edges.max() >= n):
+            raise EmbeddingError(
+                f"edges name tokens from {edges.min()} to {edges.max()}; there are 0 to {n - 1}"
+            )
+        edges = edges.astype(np.int64)
+    try:
+        plain = json.loads(json.dumps(dict(attrs or {}), allow_nan=False, default=_plain))
+    except (TypeError, ValueError) as error:
+        raise EmbeddingError(f"attributes of embeddings must be plain JSON values ({error})") from error
+    for key in _OWN:
+        if key in plain:
+            raise EmbeddingError(f"the attribute name {key!r} is taken; choose another")
+    return positions, edges, plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not one")
+
+
+def _same(
+    folder: Path,
+    n: int,
+    dim: int,
+    positions: np.ndarray | None,
+    edges: np.ndarray | None,
+    attrs: dict[str, Any],
+    block: int,
+    dtype: np.dtype,
+) -> bool:
+    """Return whether what is in `folder` was begun with these arguments, and can be read."""
+    try:
+        group = _open(folder)
+        array, kept = group["embeddings"], group.attrs.asdict()
+        kept.pop("complete", None)
+        if array.shape != (n, dim) or array.dtype != dtype or kept != {**attrs, "block": block}:
+            return False
+        if kept["block"] != array.chunks[0]:
+            return False
+        for name, wanted in (("positions", positions), ("edges", edges)):
+            if (wanted is not None) != (name in group):
+                return False
+            if wanted is not None and not np.array_equal(group[name][:], wanted):
+                return False
+    except Exception:  # noqa: BLE001 - half made or damaged: not the same
+        return False
+    return True
+
+
+def _open(folder: Path, mode: str = "r") -> zarr.Group:
+    return zarr.open_group(folder, mode=mode, zarr_format=3)
+
+
+def _chunk_file(folder: Path, index: int) -> Path:
+    return folder / "embeddings" / "c" / str(index) / "0"
+
+
+def _chunks(folder: Path) -> list[int]:
+    """Return the blocks whose chunk has its final name."""
+    chunks = folder / "embeddings" / "c"
+    if not chunks.is_dir():
+        return []
+    return sorted(int(one.name) for one in chunks.iterdir() if one.name.isdigit() and (one / "0").exists())
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file, and the folder entry that names it, to the disk."""
+    for one in (path, path.parent):
+        try:
+            handle = os.open(one, os.O_RDONLY)
+        except PermissionError:  # Windows cannot open folders
+            continue
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFullError(
+                f"the disk is full: {path.name} cannot grow; free some space and run again, "
+                "what was finished is kept"
+            ) from error
+        raise StudyError(
+            f"{path.name} cannot be written ({error.strerror or error}); check its folder"
+        ) from error
+
+
+@contextmanager
+def _reading(path: Path, uid: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise StudyDamagedError(
+            f"{path.name}: the embeddings of {uid} cannot be read ({error}); remove its folder and embed it again"
+        ) from error
