@@ -33,10 +33,9 @@ _NEUTRAL = (247, 247, 247)
 _FOR = ((253, 208, 162), (241, 136, 34), (204, 76, 2), (127, 39, 4))
 _RAMP = np.array((*_AGAINST, _NEUTRAL, *_FOR), dtype=np.float64)
 
-_CELL_TARGET = (
-    2048  # px that the longer side of an image should have at most, where tokens allow
-)
-_CELL_MAX = 8
+# Longer side that an image should have at most where tokens allow, px: the browser enlarges it without smoothing.
+_CELL_TARGET = 1200
+_CELL_MAX = 16
 
 
 def diverging_colours(values: np.ndarray, limit: float) -> np.ndarray:
@@ -53,29 +52,19 @@ def diverging_colours(values: np.ndarray, limit: float) -> np.ndarray:
     (..., 3) uint8
     """
     limit = limit if limit > 0 else 1.0
-    place = (
-        (np.clip(np.nan_to_num(np.asarray(values, float)) / limit, -1, 1) + 1)
-        / 2
-        * (len(_RAMP) - 1)
-    )
+    place = (np.clip(np.nan_to_num(np.asarray(values, float)) / limit, -1, 1) + 1) / 2 * (len(_RAMP) - 1)
     stops = np.arange(len(_RAMP))
     return (
-        np.stack([np.interp(place, stops, _RAMP[:, c]) for c in range(3)], axis=-1)
-        .round()
-        .astype(np.uint8)
+        np.stack([np.interp(place, stops, _RAMP[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
     )
 
 
 def diverging_css(steps: int = 9) -> list[str]:
     """The same colours as ``#rrggbb``, from most negative to most positive, evenly spaced."""
-    return [
-        _hex(colour) for colour in diverging_colours(np.linspace(-1, 1, steps), 1.0)
-    ]
+    return [_hex(colour) for colour in diverging_colours(np.linspace(-1, 1, steps), 1.0)]
 
 
-def map_limit(
-    scores: np.ndarray | Sequence[np.ndarray], quantile: float = 0.995
-) -> float:
+def map_limit(scores: np.ndarray | Sequence[np.ndarray], quantile: float = 0.995) -> float:
     """A symmetric colour limit that a few extreme tokens do not stretch; 1.0 where every score is zero.
 
     Parameters
@@ -128,9 +117,7 @@ def sprite_pixels(concepts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
     for index, colour in enumerate(colours):
         table[index] = (*_rgb(colour), 255)
     concepts = np.asarray(concepts, np.int64)
-    return table[
-        np.where((concepts < 0) | (concepts >= len(colours)), len(colours), concepts)
-    ]
+    return table[np.where((concepts < 0) | (concepts >= len(colours)), len(colours), concepts)]
 
 
 def render_map(
@@ -157,12 +144,10 @@ def render_map(
     alpha : float
         Opacity of the strongest colour.
     cell : int, optional
-        Side of a token in the image, px. By default as large as fits, 8 at most.
+        Side of a token in the image, px. By default as large as fits, 16 at most.
     """
     scores = np.asarray(scores, float)
-    return _render(
-        positions, map_pixels(scores, vlim, alpha), np.isnan(scores), shape, cell
-    )
+    return _render(positions, map_pixels(scores, vlim, alpha), np.isnan(scores), shape, cell)
 
 
 def render_sprite(
@@ -193,14 +178,8 @@ def render_sprite(
     """
     concepts = np.asarray(concepts, np.int64)
     if shape is None:
-        shape = (
-            tuple(int(n) for n in np.max(positions, axis=0) + 1)
-            if len(positions)
-            else (1, 1)
-        )
-    hatched = (concepts < 0) | np.isin(
-        concepts, np.fromiter(excluded, np.int64, len(excluded))
-    )
+        shape = tuple(int(n) for n in np.max(positions, axis=0) + 1) if len(positions) else (1, 1)
+    hatched = (concepts < 0) | np.isin(concepts, np.fromiter(excluded, np.int64, len(excluded)))
     return _render(positions, sprite_pixels(concepts, colours), hatched, shape, cell)
 
 
@@ -226,9 +205,7 @@ def _render(
         # Stripes run over the image, not within a token, so that neighbours join into one hatched area.
         height, width = image.shape[:2]
         period = max(4, cell)
-        stripe = (
-            np.arange(height)[:, None] + np.arange(width)[None, :]
-        ) % period < max(1, period // 3)
+        stripe = (np.arange(height)[:, None] + np.arange(width)[None, :]) % period < max(1, period // 3)
         area = marked.repeat(cell, 0).repeat(cell, 1)
         image[area & stripe] = (*_rgb(EXCLUDED_COLOUR), 230)
         image[area & ~stripe] = (*_rgb(EXCLUDED_COLOUR), 70)
@@ -259,9 +236,7 @@ def _palette(k: int) -> tuple[str, ...]:
     rgb = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
     lab = _lab(rgb / 255.0)
     chroma = np.hypot(lab[:, 1], lab[:, 2])
-    keep = (
-        (lab[:, 0] > 30) & (lab[:, 0] < 88) & (chroma > 28)
-    )  # seen on white and on dark, and never a grey
+    keep = (lab[:, 0] > 30) & (lab[:, 0] < 88) & (chroma > 28)  # seen on white and on dark, and never a grey
     rgb = rgb[keep]
     avoid = np.array(
         [[255, 255, 255], [0, 0, 0], list(_rgb(EXCLUDED_COLOUR)), [232, 190, 214]],
@@ -321,9 +296,7 @@ def _lab(srgb: np.ndarray) -> np.ndarray:
 
 def _lab_of_linear(linear: np.ndarray) -> np.ndarray:
     """CIELAB under D65 of (n, 3) linear sRGB."""
-    to_xyz = np.array(
-        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    )
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     xyz = linear @ to_xyz.T / np.array([0.95047, 1.0, 1.08883])
     f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
     return np.stack(

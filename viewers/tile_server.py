@@ -79,10 +79,10 @@ _ASSET_TYPES = {
     ".css": "text/css; charset=utf-8",
 }
 _KINDS = ("map", "sprite", "image")
-_TILE = re.compile(r"slide/([0-9a-f]{32})/(\d{1,2})/(\d{1,7})_(\d{1,7})\.jpg")
-_THUMB = re.compile(r"thumb/([0-9a-f]{32})\.jpg")
-_OVERLAY = re.compile(r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/(map|sprite|image)\.png")
-_ASSET = re.compile(r"asset/([0-9a-f]{16})/([a-z_]+(?:\.[a-z]+)+)")
+_TILE = re.compile(r"slide/([0-9a-f]{32})/(\d{1,2})/(\d{1,7})_(\d{1,7})\.jpg", re.ASCII)
+_THUMB = re.compile(r"thumb/([0-9a-f]{32})\.jpg", re.ASCII)
+_OVERLAY = re.compile(r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/(map|sprite|image)\.png", re.ASCII)
+_ASSET = re.compile(r"asset/([0-9a-f]{16})/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -162,9 +162,7 @@ class _ByteCache:
         with self._lock:
             self.size += self._weigh(value) - self._weigh(self._items.pop(key, b""))
             self._items[key] = value
-            while self._items and (
-                self.size > self.max_bytes or len(self._items) > self.max_items
-            ):
+            while self._items and (self.size > self.max_bytes or len(self._items) > self.max_items):
                 self.size -= self._weigh(self._items.popitem(last=False)[1])
 
     @staticmethod
@@ -193,9 +191,7 @@ class _OpenSlides:
         if slide is None:
             with self._lock:
                 gate = self._opening.setdefault(key, threading.Lock())
-            with (
-                gate
-            ):  # one thread opens, the others that want the same slide wait for it
+            with gate:  # one thread opens, the others that want the same slide wait for it
                 slide = self._take(key)
                 if slide is None:
                     slide = self._opener(path)
@@ -221,9 +217,7 @@ class _OpenSlides:
         with self._lock:
             self._users[id(slide)] -= 1
             surplus = len(self._slides) - self._limit
-            idle = [
-                key for key, kept in self._slides.items() if not self._users[id(kept)]
-            ]
+            idle = [key for key, kept in self._slides.items() if not self._users[id(kept)]]
             closing = [self._drop(key) for key in idle[: max(0, surplus)]]
         for old in closing:
             old.close()
@@ -235,9 +229,7 @@ class _OpenSlides:
 
     def close(self) -> None:
         with self._lock:
-            idle = [
-                key for key, kept in self._slides.items() if not self._users[id(kept)]
-            ]
+            idle = [key for key, kept in self._slides.items() if not self._users[id(kept)]]
             closing = [self._drop(key) for key in idle]
         for slide in closing:
             slide.close()
@@ -381,9 +373,7 @@ class TileServer:
 
     def asset_url(self, name: str) -> str:
         """Address of one of the viewer's own files."""
-        digest = hashlib.blake2b(
-            (_ASSETS / name).read_bytes(), digest_size=8
-        ).hexdigest()
+        digest = hashlib.blake2b((_ASSETS / name).read_bytes(), digest_size=8).hexdigest()
         return self._url(f"asset/{digest}/{name}")
 
     def close(self) -> None:
@@ -468,9 +458,7 @@ class TileServer:
         return Response(png, headers=_KEEP, media_type="image/png")
 
     def _jpeg(self, pixels: np.ndarray) -> bytes:
-        return bytes(
-            imagecodecs.jpeg8_encode(np.ascontiguousarray(pixels), level=self._quality)
-        )
+        return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(pixels), level=self._quality))
 
     def _opaque(self, *parts: Hashable) -> str:
         return hmac.new(self._secret, repr(parts).encode(), "sha256").hexdigest()[:32]
@@ -520,9 +508,7 @@ def server() -> TileServer:
     """The server of this process, made at the first call."""
     # Streamlit drops edited modules from sys.modules and imports them anew, while the routes live on in the running
     # app. The server is therefore kept in a module without a file, which is never dropped.
-    keeper = sys.modules.setdefault(
-        "_prospector_tile_server", types.ModuleType("_prospector_tile_server")
-    )
+    keeper = sys.modules.setdefault("_prospector_tile_server", types.ModuleType("_prospector_tile_server"))
     with _MAKING:
         if not hasattr(keeper, "server"):
             keeper.server = TileServer()
@@ -590,10 +576,7 @@ def _send_at_once() -> None:
         return
 
     def set_nodelay(sock: socket.socket) -> None:
-        if (
-            sock.family in (socket.AF_INET, socket.AF_INET6)
-            and sock.type == socket.SOCK_STREAM
-        ):
+        if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -70,4 +70,7 @@ def shrink(pixels, factor):
 def smooth_pixels(width=1500, height=1100):
     """A picture without hard edges, so that JPEG changes it little; every place has its own colour."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    return np.stack([x / width * 200 + 30, y / height * 200 + 30, 128 + 60 * np.sin((x + y) / 180)], -1).astype(np.uint8)
+    return np.stack(
+        [x / width * 200 + 30, y / height * 200 + 30, 128 + 60 * np.sin((x + y) / 180)],
+        -1,
+    ).astype(np.uint8)

@@ -111,7 +111,9 @@ def _nothing() -> None:
     """A component reports only events that have a callback."""
 
 
-def _rectangle(rectangle: Mapping[str, float] | Sequence[float] | None) -> dict[str, float] | None:
+def _rectangle(
+    rectangle: Mapping[str, float] | Sequence[float] | None,
+) -> dict[str, float] | None:
     if rectangle is None:
         return None
     if not isinstance(rectangle, Mapping):

@@ -122,7 +122,7 @@ export class SlideViewer {
     this.scale = el("div", { class: "pv-scale" }, el("span"), el("i"));
     this.pointer = el("div", { class: "pv-pointer", hidden: "" });
     this.notice = el("div", { class: "pv-notice", role: "status", hidden: "" });
-    this.view = el("div", { class: "pv-view" }, this.stage, this.canvas, this.scale, this.pointer, this.notice,
+    this.view = el("div", { class: "pv-view" }, this.stage, this.scale, this.pointer, this.notice,
       el("div", { class: "pv-cross", "aria-hidden": "true" }));
     this.legend = el("div", { class: "pv-legend" });
     this.root.replaceChildren(this.bar, this.view, this.legend);
@@ -131,7 +131,10 @@ export class SlideViewer {
     // Streamlit's own shortcuts (r, c) listen on the document.
     this.hush = (event) => event.target !== this.slider && event.stopPropagation();
     this.root.addEventListener("keypress", this.hush);
+    // OpenSeadragon takes the focus at each click; the ring and the cross are for those who came by keyboard.
+    this.view.addEventListener("pointerdown", () => this.view.classList.add("pv-mouse"), true);
     this.view.addEventListener("pointermove", (event) => this.pointAt(event));
+    this.view.addEventListener("focusout", () => this.view.classList.remove("pv-mouse"));
     this.view.addEventListener("pointerleave", () => (this.pointer.hidden = true));
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.view);
@@ -192,6 +195,7 @@ export class SlideViewer {
       navigatorPosition: "TOP_RIGHT",
       navigatorSizeRatio: 0.16,
       navigatorMaintainSizeRatio: false,
+      navigatorAutoFade: false,
       navigatorBorderColor: "#8888",
       navigatorBackground: "#fff",
       navigatorDisplayRegionColor: "#c4500a",
@@ -208,6 +212,7 @@ export class SlideViewer {
       gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false },
       gestureSettingsUnknown: { clickToZoom: false, dblClickToZoom: false },
     });
+    this.osd.canvas.append(this.canvas); // above the tiles, below the navigator
     this.osd.addHandler("open", () => this.opened());
     this.osd.addHandler("open-failed", () => this.say("This slide cannot be opened."));
     this.osd.addHandler("tile-load-failed", (event) => {
@@ -385,7 +390,7 @@ export class SlideViewer {
   drawField(context, field, place, ratio, outside) {
     if (outside(place)) return;
     const [left, top, w, h] = place;
-    const colour = field.colour || "#1a6dcc";
+    const colour = field.colour || "#1c2430";
     context.lineWidth = (field.selected ? 4.5 : 3.5) * ratio;
     context.strokeStyle = "#fffc";
     context.strokeRect(left, top, w, h);
@@ -510,6 +515,7 @@ export class SlideViewer {
 
   keyPressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key.startsWith("Arrow")) this.view.classList.remove("pv-mouse");
     const onSlider = event.target === this.slider;
     const onButton = event.target.tagName === "BUTTON";
     const actions = {
@@ -559,8 +565,7 @@ export class SlideViewer {
     const scroll = this.legend.scrollTop;
     if (this.layer === "map" && legend && kinds.has("map")) this.legend.replaceChildren(this.mapLegend(legend));
     else if (this.layer === "sprite" && concepts.length && kinds.has("sprite")) this.legend.replaceChildren(...this.conceptLegend(concepts));
-    else this.legend.replaceChildren();
-    this.legend.hidden = !this.legend.childElementCount;
+    else this.legend.replaceChildren(this.keyLegend());
     this.legend.scrollTop = scroll;
   }
 
@@ -575,6 +580,12 @@ export class SlideViewer {
       el("span", { class: "pv-label" }, label || ""),
       excluded ? el("span", { class: "pv-label" }, el("i", { class: "pv-swatch pv-hatched" }), "excluded") : null,
     );
+  }
+
+  keyLegend() {
+    const keys = [["1", "map"], ["2", "concepts"], ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
+      ["[ ]", "opacity"], ["r", "whole slide"], ["f", "full screen"], ["Enter", "pick at the centre"]];
+    return el("div", { class: "pv-keys" }, ...keys.map(([key, what]) => el("span", {}, el("kbd", {}, key), ` ${what}`)));
   }
 
   conceptLegend(concepts) {

@@ -1,0 +1,305 @@
+"""The slide viewer in a real browser: what a person does, and what they then see."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from tests.viewers.fake_slide import shrink, smooth_pixels
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser: apt-get install chromium"),
+]
+
+WIDTH, HEIGHT = 2400, 1600
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+# No network but the app, and drawing without a graphics card.
+FLAGS = [
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("viewer")
+    pixels = smooth_pixels(WIDTH, HEIGHT)
+    with tifffile.TiffWriter(folder / "slide.tif") as tiff:
+        options = {"tile": (256, 256), "photometric": "rgb", "resolutionunit": 3}
+        tiff.write(pixels, subifds=1, resolution=(20000, 20000), **options)  # 0.5 um/px
+        tiff.write(shrink(pixels, 4), subfiletype=1, resolution=(5000, 5000), **options)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(HERE / "viewer_app.py")]
+    options = {
+        "server.port": port, "server.address": "127.0.0.1", "server.headless": "true", "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false", "server.baseUrlPath": "lab/slides",
+    }  # fmt: skip
+    command += [f"--{name}={value}" for name, value in options.items()]
+    environment = {
+        **os.environ,
+        "PROSPECTOR_TEST_SLIDE": str(folder / "slide.tif"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
+    with (
+        open(folder / "log.txt", "wb") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as app,
+    ):
+        url = f"http://127.0.0.1:{port}/lab/slides/"
+        try:
+            for _ in range(120):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(url, timeout=2).close()
+                    break
+                time.sleep(0.5)
+            else:
+                pytest.fail("the app did not start: " + (folder / "log.txt").read_text()[-500:])
+            yield url
+        finally:
+            app.terminate()
+
+
+class Screen:
+    """The page as a person sees it."""
+
+    def __init__(self, page):
+        self.page = page
+        self.trouble = []
+        self.requests = []
+        page.on("console", lambda m: m.type == "error" and self.trouble.append(m.text))
+        page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self, address):
+        self.page.goto(address)
+        self.ready()
+
+    def ready(self):
+        self.page.wait_for_selector(".pv-overlay", timeout=60_000, state="attached")
+        self.page.wait_for_function(f"!!({ROOT_JS})?.querySelector('.pv-mag')?.textContent", timeout=60_000)
+        self.still()
+
+    def still(self):
+        """Wait until zoom and position stay the same."""
+        before, same = None, 0
+        for _ in range(80):
+            now = (self.magnification(), self.scale_width())
+            same = same + 1 if now == before else 0
+            if same >= 4:
+                return
+            before = now
+            self.page.wait_for_timeout(150)
+
+    def magnification(self):
+        return self.page.locator(".pv-mag").inner_text()
+
+    def scale_width(self):
+        return self.page.locator(".pv-scale i").evaluate("e => e.style.width")
+
+    def box(self):
+        return self.page.locator(".pv-view").bounding_box()
+
+    def centre(self, dx=0, dy=0):
+        box = self.box()
+        return box["x"] + box["width"] / 2 + dx, box["y"] + box["height"] / 2 + dy
+
+    def colour(self, dx=0, dy=0):
+        """Screen colour at an offset from the centre of the view."""
+        import io
+
+        from PIL import Image
+
+        picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
+        return np.array(picture.getpixel(tuple(int(v) for v in self.centre(dx, dy))), int)
+
+    def until(self, pattern):
+        """Wait for the page's own line of text to match, and return the match."""
+        for _ in range(100):
+            texts = self.page.locator("[data-testid=stText]").all_inner_texts()
+            found = re.search(pattern, " ".join(texts))
+            if found:
+                return found
+            self.page.wait_for_timeout(150)
+        raise AssertionError(f"{pattern} not in {texts}")
+
+    def click(self, dx=0, dy=0, count=1):
+        self.page.mouse.click(*self.centre(dx, dy))
+        found = self.until(rf"clicks={count} at=(\d+),(\d+);")
+        return int(found[1]), int(found[2])
+
+    def layer(self):
+        return self.page.locator(".pv-layers [aria-pressed=true]").inner_text()
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.page.wait_for_timeout(200)
+        self.still()
+
+
+ROOT_JS = "[...document.querySelectorAll('*')].find(e => e.shadowRoot?.querySelector('.pv'))?.shadowRoot"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def screen(browser, address):
+    context = browser.new_context(viewport={"width": 1300, "height": 900}, reduced_motion="reduce")
+    screen = Screen(context.new_page())
+    screen.open(address)
+    yield screen
+    context.close()
+
+
+def is_orange(colour):
+    return colour[0] > colour[2] + 40
+
+
+def is_blue(colour):
+    return colour[2] > colour[0] + 40
+
+
+def test_clicks_come_back_in_slide_pixels(screen):
+    x, y = screen.click()
+    assert abs(x - WIDTH / 2) <= 4 and abs(y - HEIGHT / 2) <= 4
+    screen.press("+", "+", "+")
+    k = float(re.search(r"[\d.]+", screen.magnification())[0]) / 20  # 20x is one screen pixel a slide pixel
+    x2, y2 = screen.click(100, -60, count=2)
+    assert abs(x2 - (WIDTH / 2 + 100 / k)) <= 12 and abs(y2 - (HEIGHT / 2 - 60 / k)) <= 12
+    assert not screen.trouble
+
+
+def test_zoom_survives_clicks_and_a_new_map(screen):
+    screen.click()
+    screen.press("+", "+", "+", "ArrowRight")
+    zoomed = screen.magnification(), screen.scale_width()
+    assert is_orange(screen.colour(-200, 100))
+    screen.click(30, 30, count=2)
+    assert (screen.magnification(), screen.scale_width()) == zoomed
+    place = screen.click(120, 50, count=3)
+    screen.page.get_by_role("button", name="Refit").click()
+    screen.until("version=1")
+    screen.page.wait_for_timeout(1500)
+    assert is_blue(screen.colour(-200, 100))
+    assert (screen.magnification(), screen.scale_width()) == zoomed
+    assert screen.click(120, 50, count=4) == place
+
+
+def test_layers_change_without_asking_python_or_the_server(screen):
+    screen.page.wait_for_timeout(1000)  # the layer that is not shown comes second
+    screen.requests.clear()
+    with_map = screen.colour(50, 100)
+    screen.page.mouse.move(*screen.centre())
+    screen.page.get_by_role("button", name="Show the concepts").click()
+    assert screen.layer() == "Concepts"
+    with_sprite = screen.colour(50, 100)
+    screen.page.keyboard.press("0")
+    assert screen.layer() == "Tissue"
+    tissue = screen.colour(50, 100)
+    screen.page.keyboard.press("1")
+    assert (screen.colour(50, 100) == with_map).all()
+    assert np.abs(with_map - with_sprite).sum() > 40 and np.abs(with_map - tissue).sum() > 40
+    for _ in range(12):
+        screen.page.keyboard.press("[")
+    assert (screen.colour(50, 100) == tissue).all()
+    screen.page.keyboard.press("h")
+    assert screen.layer() == "Tissue"
+    assert not [url for url in screen.requests if "overlay" in url]
+
+
+def test_keyboard_alone_is_enough(screen):
+    screen.page.locator(".openseadragon-canvas").first.focus()
+    home = screen.magnification()
+    screen.press("+", "+", "ArrowLeft", "ArrowUp")
+    assert screen.magnification() != home
+    screen.page.keyboard.press("Enter")
+    found = screen.until(r"clicks=1 at=(\d+),(\d+);")
+    assert int(found[1]) < WIDTH / 2 and int(found[2]) < HEIGHT / 2
+    screen.press("r")
+    assert screen.magnification() == home
+    # The page itself does not take r for its own "rerun".
+    assert "clicks=1" in screen.until("clicks=1")[0]
+    screen.press("f")
+    assert screen.box()["height"] > 700
+    screen.press("f")
+    assert screen.box()["height"] < 560
+
+
+def test_the_view_is_found_again_after_leaving_the_page(screen):
+    screen.click()
+    screen.press("+", "+", "ArrowDown", "2")
+    kept = screen.magnification(), screen.scale_width()
+    screen.page.get_by_text("elsewhere").first.click()
+    screen.page.wait_for_selector(".pv-overlay", state="detached")
+    screen.page.get_by_text("viewer", exact=True).first.click()
+    screen.ready()
+    assert (screen.magnification(), screen.scale_width()) == kept
+    assert screen.layer() == "Concepts"
+    assert not screen.trouble
+
+
+def test_legends_name_both_ends_and_every_concept(screen):
+    legend = screen.page.locator(".pv-legend")
+    assert all(
+        text in legend.inner_text() for text in ("supports tumour", "supports normal", "−1", "0", "+1")
+    )
+    screen.page.get_by_role("button", name="Show the concepts").click()
+    assert "kind 0" in legend.inner_text() and "kind 3 (excluded)" in legend.inner_text()
+    before = screen.colour(50, 100)  # kind 2
+    screen.page.get_by_role("button", name="kind 0").click()
+    assert np.abs(screen.colour(50, 100) - before).sum() > 60
+    screen.page.get_by_role("button", name="kind 0").click()
+    assert (screen.colour(50, 100) == before).all()
+
+
+def test_scale_and_place_are_in_real_units(screen):
+    text = screen.page.locator(".pv-scale span").inner_text()
+    number, unit = text.split()
+    microns = float(number) * {"µm": 1, "mm": 1000}[unit]
+    k = float(re.search(r"[\d.]+", screen.magnification())[0]) / 20
+    assert abs(float(screen.scale_width()[:-2]) / k * 0.5 / microns - 1) < 0.05
+    screen.page.mouse.move(*screen.centre())
+    x, y = re.findall(r"[\d.]+", screen.page.locator(".pv-pointer").inner_text())
+    assert abs(float(x) - WIDTH * 0.5e-3 / 2) < 0.01 and abs(float(y) - HEIGHT * 0.5e-3 / 2) < 0.01
+
+
+def test_controls_are_named_and_nothing_leaves_the_machine(screen, address):
+    for button in screen.page.locator(".pv-bar button").all():
+        assert button.get_attribute("aria-label") and button.get_attribute("title")
+    assert screen.page.get_by_label("Opacity of the overlay").count() == 1
+    home = address.split("/")[2]
+    assert not [url for url in screen.requests if url.startswith("http") and url.split("/")[2] != home]
+    assert not [url for url in screen.requests if "slide.tif" in url]
+
+
+def test_narrow_pages_cut_nothing_off(browser, address):
+    context = browser.new_context(viewport={"width": 480, "height": 900})
+    screen = Screen(context.new_page())
+    screen.open(address)
+    frame = screen.page.locator(".pv").bounding_box()
+    for part in screen.page.locator(".pv-bar button, .pv-bar input, .pv-scale").all():
+        box = part.bounding_box()
+        assert box["x"] >= frame["x"] and box["x"] + box["width"] <= frame["x"] + frame["width"]
+    context.close()

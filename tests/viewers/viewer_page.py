@@ -1,0 +1,61 @@
+import os
+
+import numpy as np
+import streamlit as st
+
+from viewers import tile_server
+from viewers.overlays import concept_palette, render_map, render_sprite
+from viewers.slide_viewer import slide_viewer
+
+PITCH, ROWS, COLUMNS, CONCEPTS = 100, 16, 24, 4
+
+state = st.session_state
+state.setdefault("version", 0)
+state.setdefault("clicks", [])
+st.set_page_config(layout="wide")
+page = st.sidebar.radio("Page", ["viewer", "elsewhere"])
+if st.sidebar.button("Refit"):
+    state.version += 1
+if page == "elsewhere":
+    st.write("elsewhere")
+    st.stop()
+
+slide = tile_server.slide_source(tile_server.register_slide(os.environ["PROSPECTOR_TEST_SLIDE"]), name="test")
+positions = np.argwhere(np.ones((ROWS, COLUMNS), bool))
+# One flat colour a version, so that a screenshot tells which one is shown.
+scores = np.full(len(positions), 1.0 if state.version % 2 == 0 else -1.0)
+concepts = positions[:, 1] * CONCEPTS // COLUMNS
+colours = concept_palette(CONCEPTS)
+place = {"id": "d", "x": 0, "y": 0, "width": COLUMNS * PITCH, "height": ROWS * PITCH}
+shape = (ROWS, COLUMNS)
+map_png = render_map(positions, scores, shape, 1.0)
+sprite_png = render_sprite(positions, concepts, colours, {3}, shape)
+selected = None
+if state.clicks:
+    selected = [state.clicks[-1][axis] // PITCH * PITCH for axis in "xy"] + [PITCH, PITCH]
+event = slide_viewer(
+    slide,
+    [
+        {**place, "kind": "map", "url": tile_server.register_image(("map", "d"), map_png, kind="map")},
+        {
+            **place,
+            "kind": "sprite",
+            "url": tile_server.register_image(("sprite", "d"), sprite_png, kind="sprite"),
+        },
+    ],
+    key="slide",
+    height=560,
+    opacity=1.0,
+    legend={"limit": 1.0, "label": "prospect score", "high": "supports tumour", "low": "supports normal"},
+    concepts=[
+        {"id": i, "name": f"kind {i}", "colour": colour, "excluded": i == 3}
+        for i, colour in enumerate(colours)
+    ],
+    fields=[{"x": 200, "y": 200, "width": 800, "height": 600, "label": "field A", "selected": True}],
+    selected=selected,
+)
+if event.click:
+    state.clicks = [*state.clicks, event.click]
+    st.rerun()
+last = state.clicks[-1] if state.clicks else {}
+st.text(f"version={state.version} clicks={len(state.clicks)} at={last.get('x')},{last.get('y')};")

@@ -1,0 +1,420 @@
+"""Plotly figures: the prospect kernel, and how two classes share out their concepts.
+
+Figures carry no background or text colour of their own, so that the page's theme, light or dark, shows through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from viewers.overlays import EXCLUDED_COLOUR, diverging_css
+
+__all__ = ["diverging_scale", "kernel_matrix", "picked_cell", "share_bars"]
+
+_CLEAR = "rgba(0,0,0,0)"
+_GREY = "rgba(140,140,140,0.35)"
+_NAME_LENGTH = 22
+
+
+def diverging_scale() -> list[list]:
+    """The colours of the prospect map as a plotly colour scale."""
+    colours = diverging_css(17)
+    return [[index / (len(colours) - 1), colour] for index, colour in enumerate(colours)]
+
+
+def kernel_matrix(
+    matrix: np.ndarray,
+    mono: np.ndarray,
+    names: Sequence[str],
+    colours: Sequence[str],
+    *,
+    excluded: Collection[int] = (),
+    limit: float | None = None,
+    classes: tuple[str, str] = ("class 0", "class 1"),
+    label: str = "weight",
+    selected: tuple[int, int] | None = None,
+    pinned: Collection[tuple[int, ...]] = (),
+) -> go.Figure:
+    """The prospect kernel: a square of skip-bigram weights, and the monogram weights as bars beside it.
+
+    Show it with ``st.plotly_chart(figure, key=..., on_select="rerun", selection_mode="points")`` and read the answer
+    by :func:`picked_cell`.
+
+    Parameters
+    ----------
+    matrix : (K, K) float
+        Skip-bigram weights, symmetric.
+    mono : (K,) float
+        Monogram weights.
+    names : (K,) str
+        Of the concepts; long ones are cut on the axes and whole on hover.
+    colours : (K,) "#rrggbb"
+        Of the concepts; each bar has its own.
+    excluded : collection of int
+        Concepts shown in grey: they have no weight.
+    limit : float, optional
+        Weight of the strongest colour, both ways; by default the largest there is.
+    classes : (str, str)
+        Names of class 0 and class 1, for the hover text.
+    label : str
+        What a weight is, for the colour bar.
+    selected : (i, j), optional
+        A cell to outline; (i,) or (i, None) is not a cell.
+    pinned : collection of (i,) or (i, j)
+        Weights that an expert fixed; marked by a dot.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    matrix, mono = np.array(matrix, float), np.array(mono, float)
+    count = len(mono)
+    if matrix.shape != (count, count) or len(names) != count or len(colours) != count:
+        raise ValueError(f"the matrix must be {count} x {count}, with a name and a colour for each concept")
+    gone = np.isin(np.arange(count), list(excluded))
+    matrix[gone, :] = matrix[:, gone] = np.nan
+    mono[gone] = np.nan
+    if limit is None:
+        found = np.abs(np.concatenate([matrix.ravel(), mono]))
+        limit = float(np.max(found[np.isfinite(found)], initial=0.0)) or 1.0
+    index = np.arange(count)
+    short = _distinct([_cut(name) for name in names])
+    pins = {tuple(sorted(pin)) for pin in pinned}
+
+    figure = make_subplots(
+        rows=1,
+        cols=2,
+        column_widths=[0.8, 0.2],
+        shared_yaxes=True,
+        horizontal_spacing=0.015,
+        subplot_titles=("within the receptive field of each other", "by itself"),
+    )
+    figure.add_trace(
+        go.Heatmap(
+            z=matrix,
+            x=index,
+            y=index,
+            zmin=-limit,
+            zmax=limit,
+            colorscale=diverging_scale(),
+            xgap=1,
+            ygap=1,
+            hoverinfo="skip",
+            colorbar={
+                "title": {"text": label, "side": "right"},
+                "thickness": 12,
+                "len": 0.9,
+                "outlinewidth": 0,
+            },
+        ),
+        row=1,
+        col=1,
+    )
+    rows, columns = np.divmod(np.arange(count * count), count)
+    dead = gone[rows] | gone[columns]
+    if dead.any():
+        # Greyed by marks of their own: a heat map has no colour for a cell without a number.
+        figure.add_trace(
+            go.Scatter(
+                x=columns[dead],
+                y=rows[dead],
+                mode="markers",
+                hoverinfo="skip",
+                showlegend=False,
+                marker={
+                    "symbol": "x-thin-open",
+                    "size": _marker(count) * 0.45,
+                    "color": EXCLUDED_COLOUR,
+                    "line": {"width": 1},
+                },
+            ),
+            row=1,
+            col=1,
+        )
+    fixed = [pin for pin in pins if len(pin) == 2]
+    if fixed:
+        cells = {cell for i, j in fixed for cell in ((i, j), (j, i))}
+        figure.add_trace(
+            go.Scatter(
+                x=[j for _, j in sorted(cells)],
+                y=[i for i, _ in sorted(cells)],
+                mode="markers",
+                hoverinfo="skip",
+                showlegend=False,
+                marker={
+                    "symbol": "circle",
+                    "size": 6,
+                    "color": "#000",
+                    "line": {"width": 1, "color": "#fff"},
+                },
+            ),
+            row=1,
+            col=1,
+        )
+    # A heat map never reports a click in Streamlit: squares over it, all but transparent, do. They go last, on top.
+    figure.add_trace(
+        go.Scatter(
+            x=columns,
+            y=rows,
+            mode="markers",
+            marker={
+                "symbol": "square",
+                "size": _marker(count),
+                "color": "#000",
+                "opacity": 0.01,
+            },
+            customdata=np.stack([rows, columns], 1),
+            text=[
+                _pair_text(names, i, j, matrix[i, j], gone, classes, pins)
+                for i, j in zip(rows, columns, strict=True)
+            ],
+            hovertemplate="%{text}<extra></extra>",
+            selected={"marker": {"opacity": 0.01}},
+            unselected={"marker": {"opacity": 0.01}},
+            showlegend=False,
+        ),
+        row=1,
+        col=1,
+    )
+    figure.add_trace(
+        go.Bar(
+            x=np.nan_to_num(mono),
+            y=index,
+            orientation="h",
+            marker={
+                "color": [EXCLUDED_COLOUR if gone[i] else colours[i] for i in index],
+                "line": {"width": 1, "color": _GREY},
+            },
+            customdata=np.stack([index, np.full(count, -1)], 1),
+            text=[_mono_text(names, i, mono[i], gone, classes, pins) for i in index],
+            textposition="none",
+            hovertemplate="%{text}<extra></extra>",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            showlegend=False,
+        ),
+        row=1,
+        col=2,
+    )
+    if selected is not None:
+        i, j = selected
+        figure.add_shape(
+            type="rect",
+            x0=j - 0.5,
+            x1=j + 0.5,
+            y0=i - 0.5,
+            y1=i + 0.5,
+            line={"color": "#e8000b", "width": 2.5},
+            row=1,
+            col=1,
+        )
+    ticks = {
+        "tickmode": "array",
+        "tickvals": index,
+        "ticktext": short,
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+    edge = [-0.5, count - 0.5]
+    figure.update_xaxes(
+        **ticks,
+        range=edge,
+        tickangle=-90 if count > 8 else 0,
+        constrain="domain",
+        row=1,
+        col=1,
+    )
+    figure.update_yaxes(**ticks, range=edge[::-1], row=1, col=1)
+    widest = 1.08 * max(np.nanmax(np.abs(mono), initial=0.0), limit * 0.25)
+    figure.update_xaxes(
+        range=[-widest, widest],
+        zeroline=True,
+        zerolinecolor=EXCLUDED_COLOUR,
+        gridcolor=_GREY,
+        nticks=3,
+        fixedrange=True,
+        row=1,
+        col=2,
+    )
+    figure.update_yaxes(
+        range=edge[::-1],
+        showticklabels=False,
+        showgrid=False,
+        fixedrange=True,
+        row=1,
+        col=2,
+    )
+    figure.update_annotations(font_size=12)
+    height = _height(count)
+    return _dress(figure, height).update_layout(clickmode="event+select", hoverdistance=60, bargap=0.25)
+
+
+def picked_cell(selection: object) -> tuple[int, int | None] | None:
+    """The (i, j) that was clicked in a kernel matrix, (i, None) for a bar, or None.
+
+    Parameters
+    ----------
+    selection
+        What ``st.plotly_chart(..., on_select="rerun")`` returned.
+    """
+    points = ((selection or {}).get("selection") or {}).get("points") or []
+    for point in points:
+        data = point.get("customdata")
+        # Streamlit hands over a list, or in some versions a mapping of positions.
+        values = list(data.values()) if isinstance(data, dict) else list(data or ())
+        if len(values) >= 2:
+            i, j = int(values[0]), int(values[1])
+            return i, None if j < 0 else j
+    return None
+
+
+def share_bars(
+    share0: Sequence[float],
+    share1: Sequence[float],
+    names: Sequence[str],
+    colours: Sequence[str],
+    *,
+    classes: tuple[str, str] = ("class 0", "class 1"),
+    excluded: Collection[int] = (),
+) -> go.Figure:
+    """How much of each class's tokens belong to each concept: bars to the left for class 0, to the right for class 1.
+
+    Parameters
+    ----------
+    share0, share1 : (K,) float
+        Shares, 0 to 1; those of a class sum to one.
+    names, colours : (K,)
+        Of the concepts.
+    classes : (str, str)
+        Names of class 0 and class 1.
+    excluded : collection of int
+        Concepts shown in grey.
+    """
+    share0, share1 = np.asarray(share0, float), np.asarray(share1, float)
+    index = np.arange(len(names))
+    fill = [EXCLUDED_COLOUR if i in set(excluded) else colours[i] for i in index]
+    figure = go.Figure()
+    for sign, share, group in ((-1, share0, classes[0]), (1, share1, classes[1])):
+        figure.add_trace(
+            go.Bar(
+                x=sign * share,
+                y=index,
+                orientation="h",
+                name=group,
+                marker={
+                    "color": fill,
+                    "line": {"width": 1, "color": _GREY},
+                },
+                customdata=np.stack([index, share], 1),
+                text=[f"{_plain(names[i])}: {share[i]:.1%} of the tokens of {group}" for i in index],
+                textposition="none",
+                hovertemplate="%{text}<extra></extra>",
+                showlegend=False,
+            )
+        )
+    most = 1.08 * max(share0.max(initial=0.0), share1.max(initial=0.0), 1e-3)
+    ten = 10.0 ** np.floor(np.log10(most / 2))
+    step = max(n * ten for n in (1, 2, 5) if n * ten <= most / 2)
+    steps = step * np.arange(-int(most / step), int(most / step) + 1)
+    figure.update_xaxes(
+        range=[-most, most],
+        tickvals=steps,
+        ticktext=[f"{100 * abs(at):.3g}%" for at in steps],
+        gridcolor=_GREY,
+        zeroline=True,
+        zerolinecolor=EXCLUDED_COLOUR,
+        fixedrange=True,
+    )
+    figure.update_yaxes(
+        tickmode="array",
+        tickvals=index,
+        ticktext=_distinct([_cut(name) for name in names]),
+        showgrid=False,
+        range=[len(names) - 0.5, -0.5],
+        fixedrange=True,
+    )
+    for x, group, anchor in (
+        (-most, f"← {classes[0]}", "left"),
+        (most, f"{classes[1]} →", "right"),
+    ):
+        figure.add_annotation(
+            x=x,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            xanchor=anchor,
+            text=group,
+            showarrow=False,
+        )
+    return _dress(figure, int(np.clip(90 + 24 * len(names), 200, 820))).update_layout(
+        barmode="overlay", bargap=0.25
+    )
+
+
+def _dress(figure: go.Figure, height: int) -> go.Figure:
+    return figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 34, "b": 8},
+        paper_bgcolor=_CLEAR,
+        plot_bgcolor=_CLEAR,
+        dragmode=False,
+        hoverlabel={"align": "left"},
+    )
+
+
+def _height(count: int) -> int:
+    """Of the kernel matrix, px: rows to read, and room for the names below."""
+    return int(np.clip(240 + 26 * count, 400, 900))
+
+
+def _marker(count: int) -> float:
+    """Side of a marker, px: within a cell, as markers that overlap would show."""
+    return float(np.clip(0.75 * (_height(count) - 200) / max(count, 1), 6, 40))
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _NAME_LENGTH else name[: _NAME_LENGTH - 1].rstrip() + "…"
+
+
+def _distinct(labels: list[str]) -> list[str]:
+    """Axis labels with the concept's number where two read the same."""
+    return [f"{label} ({i})" if labels.count(label) > 1 else label for i, label in enumerate(labels)]
+
+
+def _verdict(weight: float, classes: tuple[str, str]) -> str:
+    if weight > 0:
+        return f"supports {classes[1]} ({weight:+.3g})"
+    if weight < 0:
+        return f"supports {classes[0]} ({weight:+.3g})"
+    return "says nothing either way (0)"
+
+
+def _pair_text(names, i, j, weight, gone, classes, pins) -> str:
+    i, j = int(i), int(j)
+    if gone[i] or gone[j]:
+        return f"{_plain(names[i if gone[i] else j])} is excluded"
+    what = f"{_plain(names[i])} near {_plain(names[j])}" if i != j else f"{_plain(names[i])} near itself"
+    return f"<b>{what}</b><br>{_verdict(weight, classes)}" + _pin_text((min(i, j), max(i, j)) in pins)
+
+
+def _mono_text(names, i, weight, gone, classes, pins) -> str:
+    i = int(i)
+    if gone[i]:
+        return f"{_plain(names[i])} is excluded"
+    return f"<b>{_plain(names[i])}</b>, wherever it is<br>{_verdict(weight, classes)}" + _pin_text(
+        (i,) in pins
+    )
+
+
+def _pin_text(pinned: bool) -> str:
+    return "<br>fixed by hand" if pinned else ""
+
+
+def _plain(name: str) -> str:
+    """A name that plotly must not read as markup."""
+    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
