@@ -125,6 +125,8 @@ def kernel_matrix(
                 mode="markers",
                 hoverinfo="skip",
                 showlegend=False,
+                selected={"marker": {"opacity": 1}},
+                unselected={"marker": {"opacity": 1}},
                 marker={
                     "symbol": "x-thin-open",
                     "size": _marker(count) * 0.45,
@@ -145,6 +147,8 @@ def kernel_matrix(
                 mode="markers",
                 hoverinfo="skip",
                 showlegend=False,
+                selected={"marker": {"opacity": 1}},
+                unselected={"marker": {"opacity": 1}},
                 marker={
                     "symbol": "circle",
                     "size": 6,
@@ -236,7 +240,7 @@ def kernel_matrix(
         zeroline=True,
         zerolinecolor=EXCLUDED_COLOUR,
         gridcolor=_GREY,
-        nticks=3,
+        tickvals=_steps(widest)[[0, len(_steps(widest)) // 2, -1]],
         fixedrange=True,
         row=1,
         col=2,
@@ -318,9 +322,7 @@ def share_bars(
             )
         )
     most = 1.08 * max(share0.max(initial=0.0), share1.max(initial=0.0), 1e-3)
-    ten = 10.0 ** np.floor(np.log10(most / 2))
-    step = max(n * ten for n in (1, 2, 5) if n * ten <= most / 2)
-    steps = step * np.arange(-int(most / step), int(most / step) + 1)
+    steps = _steps(most)
     figure.update_xaxes(
         range=[-most, most],
         tickvals=steps,
@@ -375,6 +377,14 @@ def _height(count: int) -> int:
 def _marker(count: int) -> float:
     """Side of a marker, px: within a cell, as markers that overlap would show."""
     return float(np.clip(0.75 * (_height(count) - 200) / max(count, 1), 6, 40))
+
+
+def _steps(most: float) -> np.ndarray:
+    """Round numbers from -most to most, zero among them; two to five on each side."""
+    ten = 10.0 ** np.floor(np.log10(most / 2))
+    step = max(n * ten for n in (1, 2, 5) if n * ten <= most / 2)
+    count = int(most / step)
+    return step * np.arange(-count, count + 1)
 
 
 def _cut(name: str) -> str:

@@ -13,6 +13,13 @@ state = st.session_state
 state.setdefault("version", 0)
 state.setdefault("clicks", [])
 st.set_page_config(layout="wide")
+
+
+def clicked():
+    """Before the rerun that the click causes: the marker is then drawn in that same run."""
+    state.clicks = [*state.clicks, state["slide"].click]
+
+
 page = st.sidebar.radio("Page", ["viewer", "elsewhere"])
 if st.sidebar.button("Refit"):
     state.version += 1
@@ -33,7 +40,7 @@ sprite_png = render_sprite(positions, concepts, colours, {3}, shape)
 selected = None
 if state.clicks:
     selected = [state.clicks[-1][axis] // PITCH * PITCH for axis in "xy"] + [PITCH, PITCH]
-event = slide_viewer(
+slide_viewer(
     slide,
     [
         {**place, "kind": "map", "url": tile_server.register_image(("map", "d"), map_png, kind="map")},
@@ -53,9 +60,7 @@ event = slide_viewer(
     ],
     fields=[{"x": 200, "y": 200, "width": 800, "height": 600, "label": "field A", "selected": True}],
     selected=selected,
+    on_click=clicked,
 )
-if event.click:
-    state.clicks = [*state.clicks, event.click]
-    st.rerun()
 last = state.clicks[-1] if state.clicks else {}
 st.text(f"version={state.version} clicks={len(state.clicks)} at={last.get('x')},{last.get('y')};")

@@ -75,7 +75,8 @@ def slide_viewer(
     focus : rectangle, optional
         When it changes, the view moves there.
     on_click : callable, optional
-        Called before the rerun that a click causes.
+        Called before the rerun that a click causes; ``st.session_state[key].click`` is then the click. Setting the
+        selection here draws the marker in that same run, without another.
 
     Returns
     -------
