@@ -206,6 +206,8 @@ export class SlideViewer {
       maxZoomPixelRatio: 8,
       imageLoaderLimit: 6,
       timeout: 60000,
+      tileRetryMax: 2, // a file on a slow share may fail once
+      tileRetryDelay: 1500,
       tabIndex: 0,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false },
       gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false },
