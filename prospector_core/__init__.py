@@ -22,7 +22,7 @@ _HOMES = {
     "Study": "study",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name):

@@ -176,6 +176,13 @@ class EmbeddingStore:
                 group["edges"][:] if "edges" in group else None,
             )
 
+    def layout(self, uid: str) -> tuple[np.ndarray | None, dict[str, Any]]:
+        """Return the positions and attributes of a datum without reading its embeddings; raises as `read`."""
+        group = self._complete(uid)
+        with _reading(self.path, uid):
+            attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
+            return (group["positions"][:] if "positions" in group else None), attrs
+
     def iter_blocks(self, uid: str) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (index of the first token, (b, d) embeddings) block by block; raises as `read`."""
         group = self._complete(uid)
@@ -290,8 +297,7 @@ class EmbeddingWriter:
         rows = self.rows(index)
         if np.shape(embeddings) != (rows.stop - rows.start, self.dim) or not 0 <= index < self.n_blocks:
             raise EmbeddingError(
-                f"{self.uid}: block {index} has shape {np.shape(embeddings)}, not "
-                f"{(rows.stop - rows.start, self.dim)}"
+                f"{self.uid}: block {index} has shape {np.shape(embeddings)}, not {(rows.stop - rows.start, self.dim)}"
             )
         with np.errstate(over="ignore"):
             embeddings = np.asarray(embeddings).astype(self._dtype)
@@ -335,7 +341,7 @@ class EmbeddingWriter:
         """Return whether a chunk found on disk can be read; one that cannot is removed."""
         try:
             self._array[self.rows(index)]
-        except Exception:  # noqa: BLE001 - whatever is wrong with it, it is made again
+        except Exception:
             _chunk_file(self._folder, index).unlink(missing_ok=True)
             return False
         return True
@@ -372,13 +378,9 @@ def _check(
     if edges is not None:
         edges = np.asarray(edges)
         if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer):
-            raise EmbeddingError(
-                f"edges must be an (m, 2) array of token numbers, not {edges.shape} {edges.dtype}"
-            )
+            raise EmbeddingError(f"edges must be an (m, 2) array of token numbers, not {edges.shape} {edges.dtype}")
         if edges.size and (edges.min() < 0 or edges.max() >= n):
-            raise EmbeddingError(
-                f"edges name tokens from {edges.min()} to {edges.max()}; there are 0 to {n - 1}"
-            )
+            raise EmbeddingError(f"edges name tokens from {edges.min()} to {edges.max()}; there are 0 to {n - 1}")
         edges = edges.astype(np.int64)
     try:
         plain = json.loads(json.dumps(dict(attrs or {}), allow_nan=False, default=_plain))
@@ -420,7 +422,7 @@ def _same(
                 return False
             if wanted is not None and not np.array_equal(group[name][:], wanted):
                 return False
-    except Exception:  # noqa: BLE001 - half made or damaged: not the same
+    except Exception:
         return False
     return True
 
@@ -464,12 +466,13 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(
-                f"the disk is full: {path.name} cannot grow; free some space and run again, "
-                "what was finished is kept"
+                f"the disk is full: {path.name} cannot grow; free some space and run again, what was finished is kept"
             ) from error
-        raise StudyError(
-            f"{path.name} cannot be written ({error.strerror or error}); check its folder"
-        ) from error
+        if isinstance(error, FileNotFoundError):  # two runs on one datum: nothing is lost, but one has to give way
+            raise StudyError(
+                f"{path.name}: another run finished, or removed, what this one was writing; run it again alone"
+            ) from error
+        raise StudyError(f"{path.name} cannot be written ({error.strerror or error}); check its folder") from error
 
 
 @contextmanager

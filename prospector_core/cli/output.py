@@ -1,0 +1,71 @@
+"""What the command line prints: progress bars on a terminal, tables for people, JSON for programs."""
+
+import json
+import sys
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+__all__ = ["complain", "progress_bar", "say", "print_json", "print_table"]
+
+_err = Console(stderr=True, highlight=False)
+_out = Console(highlight=False)
+
+
+def complain(text):
+    """One line on stderr."""
+    print(f"prospector: {text}", file=sys.stderr)
+
+
+def say(text, quiet=False):
+    """A line for people; nothing when the output is JSON."""
+    if not quiet:
+        _out.print(text, markup=False, soft_wrap=True)
+
+
+def print_json(value):
+    """A machine-readable result on stdout; NaN becomes null."""
+    print(json.dumps(_plain(value), indent=1))
+
+
+def print_table(title, columns, rows):
+    """A table; columns are names, rows lists of text."""
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for name in columns:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    _out.print(table)
+
+
+@contextmanager
+def progress_bar(text, quiet=False, unit=""):
+    """A progress bar on stderr (only on a terminal): yields update(done, total, text=None)."""
+    if quiet or not _err.is_terminal:
+        yield lambda done, total, text=None: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
+               TextColumn("{task.fields[rate]}"), TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=_err, transient=True) as bars:
+        task = bars.add_task(text, total=None, rate="")
+
+        def update(done, total, text=None):
+            speed = bars.tasks[0].speed
+            rate = f"{speed:,.0f}/s" if speed else ""
+            bars.update(task, completed=done, total=total, rate=rate, **({"description": text} if text else {}))
+
+        yield update
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and value != value:
+        return None
+    return value

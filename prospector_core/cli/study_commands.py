@@ -1,0 +1,202 @@
+"""Commands on a study: new, embed, fit, prospect."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ..errors import BadInputError, LabelsError
+from .output import complain, print_json, print_table, progress_bar, say
+
+__all__ = ["register"]
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")]
+
+
+def register(app):
+    """Add the commands to the application."""
+    for command in (new, embed, fit, prospect):
+        app.command()(command)
+
+
+def new(
+    study: StudyPath,
+    slides: Annotated[Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
+    encoder: Annotated[str, typer.Option(help="Encoder of tiles.")] = "efficientnet-lite0",
+    mpp: Annotated[float, typer.Option(help="Microns a pixel at which tiles are cut.")] = 0.5,
+    tile: Annotated[int, typer.Option(help="Pixels a tile side at that resolution.")] = 224,
+    slide_mpp: Annotated[float | None, typer.Option(help="Microns a pixel of slides that do not state it.")] = None,
+    min_tissue: Annotated[float, typer.Option(help="Share of a tile that must be tissue.")] = 0.25,
+    name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
+    file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of the table that gives the class.")] = None,
+    positive: Annotated[str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")] = None,
+    json: Json = False,
+):  # fmt: skip
+    """Make a study from a folder of slides and a labels table."""
+    from ..study import Study
+
+    if slides is None:
+        raise BadInputError("say where the slides are: --slides DIR")
+    if labels is None:
+        raise LabelsError("say where the labels are: --labels labels.csv")
+    unstated = []
+
+    def ask(file):
+        unstated.append(file)
+        if slide_mpp is not None or json or not sys.stdin.isatty():
+            return slide_mpp
+        if len(unstated) > 1:  # asked once: slides of one folder come from one scanner
+            return ask.answer
+        text = typer.prompt(f"{file} does not state its microns a pixel. Microns a pixel (empty = unknown)", default="", show_default=False)
+        try:
+            ask.answer = float(text) if text.strip() else None
+        except ValueError as error:
+            raise BadInputError(f"{text!r} is no number of microns a pixel") from error
+        return ask.answer
+
+    ask.answer = None
+    with progress_bar("looking at slides", json) as bar:
+        made = Study.create(
+            study, slides=slides, labels=labels, encoder=encoder, mpp=mpp, tile=tile, min_tissue=min_tissue, name=name,
+            slide_mpp=ask, file_column=file_column, label_column=label_column, positive=positive, progress=bar,
+        )  # fmt: skip
+    unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
+    if unknown:
+        complain(
+            f"note: {len(unknown)} of {len(made.sources)} slides do not state their microns a pixel; tiles of {tile} of their own "
+            "pixels are used (say --slide-mpp 0.25 if you know it)"
+        )
+    counts = {label: sum(datum.label == label for datum in made.data) for label in (0, 1, None)}
+    if json:
+        print_json({
+            "study": str(made.path), "slides": len(made.sources), "data": len(made.data), "classes": made.classes,
+            "class_counts": [counts[0], counts[1]], "unlabelled": counts[None], "slides_without_mpp": unknown,
+        })  # fmt: skip
+    else:
+        say(
+            f"{made.path}: {len(made.data)} data on {len(made.sources)} slides; {counts[1]} “{made.classes[1]}”, "
+            f"{counts[0]} “{made.classes[0]}”" + (f", {counts[None]} unlabelled" if counts[None] else "")
+        )
+        say(f"next: prospector embed {made.path}")
+
+
+def embed(
+    study: StudyPath,
+    data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to embed. Default: all.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the encoder. Default: one a core.")] = None,
+    json: Json = False,
+):
+    """Embed the tiles of every datum; run it again to go on where it stopped."""
+    from ..study import Study
+
+    opened = Study.open(study)
+    chosen = [opened.datum(each) for each in data] if data else opened.data
+    before = sum(opened.is_embedded(datum) for datum in chosen)
+    finished = {"data": before, "tokens": 0}
+    with progress_bar("embedding", json, "tokens") as bar:
+
+        def tell(datum, done, total):
+            bar(done, total, f"{datum.name} ({finished['data'] + 1} of {len(chosen)})")
+            if done == total:
+                finished["data"] += 1
+                finished["tokens"] += total
+
+        failed = opened.embed(data=chosen, progress=tell, threads=threads)
+    there = sum(opened.is_embedded(datum) for datum in chosen)
+    if json:
+        names = {opened.datum(uid).name: reason for uid, reason in failed.items()}
+        print_json({"embedded": there, "new": there - before, "tokens": finished["tokens"], "data": len(chosen), "failed": names})
+    else:
+        say(f"{there} of {len(chosen)} data embedded, {there - before} of them now ({finished['tokens']:,} tokens)")
+        if there and not failed:
+            say(f"next: prospector fit {study}")
+    if failed:
+        for reason in failed.values():
+            complain(reason)
+        raise typer.Exit(2)
+
+
+def fit(
+    study: StudyPath,
+    concepts: Annotated[int, typer.Option(help="K, the number of concepts.")] = 20,
+    radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1,
+    kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change",
+    alpha: Annotated[float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")] = 1e10,
+    tau: Annotated[float, typer.Option(help="Fold change: smallest log2 change kept.")] = 0.0,
+    l1_ratio: Annotated[float, typer.Option(help="Linear: share of the L1 penalty.")] = 0.5,
+    diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
+    seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
+    quantizer: Annotated[str, typer.Option(help="k-means or mini-batch k-means.")] = "k-means",
+    json: Json = False,
+):
+    """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
+    from ..study import FitSettings, Study
+
+    opened = Study.open(study)
+    settings = FitSettings(
+        concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
+        seed=seed, quantizer=quantizer,
+    )  # fmt: skip
+    with progress_bar("fitting", json) as bar:
+        change = opened.fit(settings, progress=lambda text: bar(0, None, text))
+    fitted = change.after
+    if json:
+        summary = {key: value for key, value in fitted.summary.items() if key != "predictions"}
+        predictions = {datum.name: fitted.summary["predictions"].get(datum.uid) for datum in opened.data}
+        print_json({"fit": fitted.id, "n_concepts": fitted.n_concepts, "n_weights": len(fitted.coef), **summary, "predictions": predictions})
+        return
+    say(str(change))
+    rows = sorted(opened.concepts(), key=lambda concept: -concept.weight)
+    print_table(
+        f"Concepts for “{opened.classes[1]}” ({fitted.unit})",
+        ("concept", "weight", f"share in {opened.classes[1]}", f"share in {opened.classes[0]}", "tokens"),
+        [(c.name, f"{c.weight:+.2f}", f"{c.shares[1]:.1%}", f"{c.shares[0]:.1%}", c.tokens) for c in rows],
+    )
+    say(f"next: prospector prospect {study}, or prospector app {study}")
+
+
+def prospect(
+    study: StudyPath,
+    data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to map. Default: all.")] = None,
+    json: Json = False,
+):
+    """Compute prospect maps and keep them in the study (one .npy a datum, one score a token)."""
+    from ..study import Study
+
+    opened = Study.open(study)
+    chosen = [opened.datum(each) for each in data] if data else opened.embedded()
+    with progress_bar("prospecting", json, "data") as bar:
+        written = opened.save_maps(chosen, progress=bar)
+    predictions = opened.predictions()
+    rows = []
+    for datum in chosen:
+        scores = opened.prospect(datum)
+        known = scores[np.isfinite(scores)]
+        top = int(np.nanargmax(scores)) if known.size else None
+        row, column = opened.grid(datum)["positions"][top] if known.size else (None, None)
+        rows.append({
+            "datum": datum.name, "tokens": len(scores), "mean": float(known.mean()) if known.size else None,
+            "max": float(known.max()) if known.size else None, "top_row": row, "top_column": column,
+            "probability": predictions.get(datum.uid), "map": str(written[datum.uid]),
+        })  # fmt: skip
+    if json:
+        print_json({"class": opened.classes[1], "maps": rows})
+        return
+    print_table(
+        f"Prospect maps for “{opened.classes[1]}” ({opened.current_fit.unit}, summed over neighbours)",
+        ("datum", "tokens", "mean", "max", "at row, column", f"P({opened.classes[1]})"),
+        [
+            (r["datum"], r["tokens"], _number(r["mean"]), _number(r["max"]), f"{r['top_row']}, {r['top_column']}", f"{r['probability']:.2f}")
+            for r in rows
+        ],
+    )
+    say(f"kept in {opened.path / 'fits' / str(opened.current_fit.id) / 'maps'}")
+
+
+def _number(value):
+    return "-" if value is None else f"{value:+.2f}"

@@ -1,0 +1,118 @@
+"""Making a study: reading the labels table, looking at every file once, writing the folder whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from ..encoders import list_encoders
+from ..errors import BadInputError, EmbeddingError, LabelsError, SlideError, StudyError
+from ..files import storage_errors
+from ..readers import list_slides, open_slide
+from .database import Database
+from .labels import match_files, read_labels
+
+__all__ = ["create_study"]
+
+
+def create_study(
+    path, *, slides, labels, name=None, encoder="efficientnet-lite0", mpp=0.5, tile=224, min_tissue=0.25, slide_mpp=None,
+    file_column=None, label_column=None, positive=None, progress=None,
+):  # fmt: skip
+    """Write a new slide study. See ``Study.create``."""
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
+    if encoder not in list_encoders():
+        raise EmbeddingError(f"there is no encoder named {encoder}: choose one of {', '.join(list_encoders())}")
+    if not (mpp > 0 and tile >= 8 and 0 <= min_tissue <= 1):
+        raise BadInputError("tiles need mpp > 0, at least 8 pixels a side, and a share of tissue between 0 and 1")
+    rows, classes = read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
+    files = _slide_files(slides)
+    matched = match_files(rows, files, labels)
+    sources = {}
+    for number, file in enumerate(sorted(set(matched)), start=1):
+        sources[file] = (_uid("s", _portable(file, path)), _slide_info(file, slide_mpp))
+        if progress:
+            progress(number, len(set(matched)))
+    for row, file in zip(rows, matched):
+        info = sources[file][1]
+        if row.field and (row.field.x + row.field.width > info["width"] or row.field.y + row.field.height > info["height"]):
+            raise LabelsError(
+                f"{Path(labels).name}: the field of {row.name!r} reaches beyond {file.name} ({info['width']} x {info['height']} pixels): correct it"
+            )
+    meta = {
+        "name": name or path.name,
+        "modality": "slides",
+        "classes": classes,
+        "embedding": {"encoder": encoder, "mpp": mpp, "tile": tile, "min_tissue": min_tissue},
+    }
+    _write(path, meta, rows, matched, sources)
+
+
+def _write(path, meta, rows, matched, sources):
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with storage_errors(path):
+            partial.mkdir(parents=True)
+            database = Database.create(partial / "study.sqlite", meta)
+            with database.transaction() as connection:
+                for file, (uid, info) in sources.items():
+                    connection.execute(
+                        "INSERT INTO sources VALUES (?, ?, ?, ?)", (uid, _portable(file, path), file.name, json.dumps(info))
+                    )
+                for position, (row, file) in enumerate(zip(rows, matched)):
+                    field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else None
+                    connection.execute(
+                        "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        (position, _uid("d", row.name), row.name, sources[file][0], field and json.dumps(field), row.label, row.split),
+                    )  # fmt: skip
+            database.close()
+            if path.exists():
+                path.rmdir()
+            partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _slide_files(slides):
+    if isinstance(slides, (str, os.PathLike)):
+        folder = Path(slides)
+        if folder.is_file():
+            return [folder.resolve()]
+        if not folder.is_dir():
+            raise SlideError(f"there is no folder {folder}: give the folder that holds the slides")
+        files = list_slides(folder)
+        if not files:
+            raise SlideError(f"{folder} holds no slide: it needs SVS, TIFF, NDPI, MRXS, PNG or JPEG files")
+        return [file.resolve() for file in files]
+    return [Path(file).resolve() for file in slides]
+
+
+def _slide_info(file, slide_mpp):
+    with open_slide(file) as slide:
+        mpp = slide.mpp
+        if mpp is None and slide_mpp is not None:
+            mpp = slide_mpp(file.name) if callable(slide_mpp) else slide_mpp
+        if mpp is not None and not 0.01 < mpp < 1000:
+            raise SlideError(f"{file.name}: {mpp} microns a pixel is not plausible: give a number like 0.25")
+        return {
+            "width": slide.width, "height": slide.height, "mpp": mpp, "stated_mpp": slide.mpp,
+            "objective_power": slide.objective_power, "format": slide.format,
+        }  # fmt: skip
+
+
+def _portable(file, study):
+    """Relative to the study where both lie in one tree (so that the tree may move), else absolute."""
+    study = study.resolve()
+    home = study.parent
+    if file.is_relative_to(home) or file.is_relative_to(home.parent):
+        return Path(os.path.relpath(file, study)).as_posix()
+    return str(file)
+
+
+def _uid(prefix, text):
+    """Opaque, and the same whenever the same table is read: it names no file or patient."""
+    return prefix + hashlib.sha256(text.encode()).hexdigest()[:14]

@@ -1,0 +1,192 @@
+"""The expert's edits. Each call appends one entry to the journal, in one transaction, and is on disk when it returns."""
+
+import re
+
+from ..errors import CurationError
+from .journal import append, read_journal, replay, standing
+
+__all__ = ["Curation"]
+
+_MAX_NAME = 60
+
+
+class Curation:
+    """Edits of one study: ``study.curation``.
+
+    Concepts are numbered 0..K-1 as in the study's current fit. Names and colours count at once; all else counts from
+    the next ``study.refit()``. Every method raises CurationError, naming what is wrong, and then changes nothing.
+    """
+
+    def __init__(self, study):
+        self._study = study
+
+    @property
+    def state(self):
+        """What all edits so far amount to: CurationState."""
+        return replay(self.history())
+
+    def history(self):
+        """Every entry ever made, oldest first: list of Entry (id, at, action, payload)."""
+        return read_journal(self._study.database)
+
+    def rename(self, concept, name):
+        """Give a concept a name that travels into every picture and export."""
+        name = " ".join(str(name).split())
+        if not name or len(name) > _MAX_NAME:
+            raise CurationError(f"a concept's name must have 1 to {_MAX_NAME} characters")
+
+        def check(state):
+            self._check(state, concept)
+            for other in state.active(self._n_concepts()):
+                if other != concept and self._study.concept_name(other, state).lower() == name.lower():
+                    raise CurationError(f"concept {other} is already called {name!r}: choose another name, or merge the two")
+
+        return self._append("rename", {"concept": int(concept), "name": name}, check)
+
+    def recolour(self, concept, colour):
+        """Give a concept a colour, "#rrggbb"."""
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(colour)):
+            raise CurationError(f"{colour!r} is no colour: write it as #rrggbb")
+        payload = {"concept": int(concept), "colour": colour.lower()}
+        return self._append("recolour", payload, lambda state: self._check(state, concept))
+
+    def merge(self, concepts, into):
+        """Make several concepts one. Their counts add up exactly; nothing is quantised again."""
+        concepts = sorted({int(concept) for concept in concepts} | {int(into)})
+        if len(concepts) < 2:
+            raise CurationError("a merge needs at least two concepts")
+
+        def check(state):
+            for concept in concepts:
+                self._check(state, concept)
+
+        return self._append("merge", {"concepts": concepts, "into": int(into)}, check)
+
+    def exclude(self, concept, reason=""):
+        """Take a concept's tokens out of the graph: no count, no score, and a gap to their neighbours."""
+
+        def check(state):
+            self._check(state, concept)
+            if state.active(self._n_concepts()) == [concept]:
+                raise CurationError(f"concept {concept} is the last one left: include another before excluding it")
+
+        return self._append("exclude", {"concept": int(concept), "reason": str(reason)}, check)
+
+    def include(self, concept):
+        """Take an excluded concept back in."""
+
+        def check(state):
+            if concept not in state.excluded:
+                raise CurationError(f"concept {concept} is not excluded")
+
+        return self._append("include", {"concept": int(concept)}, check)
+
+    def pin(self, concepts, weight):
+        """Replace the fitted weight of a concept, or of a pair of concepts, by the expert's; ``None`` unpins."""
+        pair = [int(concepts)] if not isinstance(concepts, (tuple, list)) else sorted(int(one) for one in concepts)
+        if len(pair) not in (1, 2):
+            raise CurationError("pin one concept or a pair of concepts")
+        if len(pair) == 2 and self._study.settings.radius == 0:
+            raise CurationError("this study counts no pairs (radius 0): pin single concepts, or fit with a larger radius")
+        weight = None if weight is None else float(weight)
+        if weight is not None and not abs(weight) < 1e6:
+            raise CurationError(f"a weight must be a number between -1000000 and 1000000, got {weight}")
+
+        def check(state):
+            for concept in pair:
+                self._check(state, concept)
+
+        return self._append("pin", {"concepts": pair, "weight": weight}, check)
+
+    def reassign(self, datum, tokens, concept):
+        """Say that these tokens of a datum belong to that concept."""
+        datum = self._study.datum(datum)
+        tokens = sorted({int(token) for token in tokens})
+        n = self._study.n_tokens(datum)
+        if not tokens or tokens[0] < 0 or tokens[-1] >= n:
+            raise CurationError(f"{datum.name} has tokens 0..{n - 1}: name at least one of them")
+        payload = {"datum": datum.uid, "tokens": tokens, "concept": int(concept)}
+        return self._append("reassign", payload, lambda state: self._check(state, concept))
+
+    def relabel(self, datum, label):
+        """Correct a datum's class: 0, 1, or None for not known."""
+        if label not in (0, 1, None):
+            raise CurationError(f"a label is 0, 1 or None, got {label!r}")
+        label = None if label is None else int(label)
+        return self._append("relabel", {"datum": self._study.datum(datum).uid, "label": label}, None)
+
+    def undo(self):
+        """Take back the last edit that stands (by appending to the journal). Returns that edit's Entry."""
+        return self._step("undo", "there is nothing to undo")
+
+    def redo(self):
+        """Bring back the edit that was undone last. Returns that edit's Entry."""
+        return self._step("redo", "there is nothing to redo")
+
+    def can_undo(self):
+        """The Entry that ``undo`` would take back, or None."""
+        done = standing(self.history())[0]
+        return done[-1] if done else None
+
+    def can_redo(self):
+        """The Entry that ``redo`` would bring back, or None."""
+        undone = standing(self.history())[1]
+        return undone[-1] if undone else None
+
+    def pending(self):
+        """Whether edits stand that the current fit does not know yet (names and colours need no refit)."""
+        fit = self._study.current_fit
+        return fit is not None and self.state.layer_two() != fit.state.layer_two()
+
+    def describe(self, entry):
+        """An entry in plain words."""
+        payload = entry.payload
+        name = self._study.concept_name
+        if entry.action == "rename":
+            return f"rename concept {payload['concept']} to “{payload['name']}”"
+        if entry.action == "recolour":
+            return f"recolour {name(payload['concept'])}"
+        if entry.action == "merge":
+            return f"merge {', '.join(name(k) for k in payload['concepts'] if k != payload['into'])} into {name(payload['into'])}"
+        if entry.action in ("exclude", "include"):
+            reason = f" ({payload['reason']})" if payload.get("reason") else ""
+            return f"{entry.action} {name(payload['concept'])}{reason}"
+        if entry.action == "pin":
+            what = " + ".join(name(k) for k in payload["concepts"])
+            return f"unpin {what}" if payload["weight"] is None else f"pin {what} at {payload['weight']:g}"
+        if entry.action == "reassign":
+            return f"move {len(payload['tokens'])} tokens to {name(payload['concept'])}"
+        if entry.action == "relabel":
+            label = "not known" if payload["label"] is None else self._study.classes[payload["label"]]
+            return f"relabel {self._study.datum(payload['datum']).name} as {label}"
+        return entry.action
+
+    def _n_concepts(self):
+        fit = self._study.current_fit
+        if fit is None:
+            raise CurationError("the study has no concepts yet: fit it first")
+        return fit.n_concepts
+
+    def _check(self, state, concept):
+        n = self._n_concepts()
+        if not 0 <= concept < n:
+            raise CurationError(f"there is no concept {concept}: concepts are 0..{n - 1}")
+        if concept in state.merged:
+            raise CurationError(f"concept {concept} has been merged into {state.home(concept)}: name that one, or undo")
+        if concept in state.excluded:
+            raise CurationError(f"concept {concept} is excluded: include it first")
+
+    def _append(self, action, payload, check):
+        with self._study.database.transaction() as connection:
+            # read and checked inside the transaction: two programs editing one study cannot contradict each other
+            if check is not None:
+                check(self.state)
+            return append(connection, action, payload)
+
+    def _step(self, action, nothing):
+        with self._study.database.transaction() as connection:
+            entry = self.can_undo() if action == "undo" else self.can_redo()
+            if entry is None:
+                raise CurationError(nothing)
+            append(connection, action, {})
+            return entry

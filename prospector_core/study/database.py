@@ -1,0 +1,136 @@
+"""``study.sqlite``: slides, data, the append-only journal of edits, fits and jobs."""
+
+import json
+import sqlite3
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import StorageFullError, StudyDamagedError, StudyError, StudyVersionError
+
+__all__ = ["Database", "FORMAT_VERSION"]
+
+FORMAT_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sources (                       -- files that data come from: slides, structures, documents
+    id TEXT PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL, info TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE data (                          -- one labelled object a row, in the order of the labels table
+    position INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, source TEXT NOT NULL
+    REFERENCES sources (id), field TEXT, label INTEGER CHECK (label IN (0, 1)), split TEXT
+);
+CREATE TABLE journal (                       -- edits, never changed and never removed: undo appends
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, payload TEXT NOT NULL
+);
+CREATE TABLE fits (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, journal INTEGER NOT NULL, settings TEXT NOT NULL,
+    summary TEXT NOT NULL
+);
+CREATE TABLE jobs (                          -- long work, a row a datum: what the progress bars show
+    kind TEXT NOT NULL, uid TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
+    message TEXT NOT NULL, updated REAL NOT NULL, PRIMARY KEY (kind, uid)
+) WITHOUT ROWID;
+CREATE TRIGGER journal_is_append_only_1 BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER journal_is_append_only_2 BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
+"""
+
+
+class Database:
+    """Connections to one ``study.sqlite``, one a thread.
+
+    Raises StudyError (not there), StudyVersionError (written by a newer version), StudyDamagedError (not readable).
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._local = threading.local()
+        if not self.path.is_file():
+            raise StudyError(f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`")
+        version = self.read_meta("format_version")
+        if version is None:
+            raise StudyDamagedError(f"{self.path} has no format version: restore it from a backup")
+        if version > FORMAT_VERSION:
+            raise StudyVersionError(
+                f"{self.path.parent} was written by a newer Prospector (study format {version}, "
+                f"this one reads up to {FORMAT_VERSION}): update Prospector"
+            )
+
+    @classmethod
+    def create(cls, path, meta):
+        """Write a new database with the given meta values, complete or not at all."""
+        path = Path(path)
+        partial = path.with_name(path.name + ".partial")
+        partial.unlink(missing_ok=True)
+        connection = sqlite3.connect(partial)
+        try:
+            with explained(path):
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.executescript(_SCHEMA)
+                rows = {"format_version": FORMAT_VERSION, **meta}
+                connection.executemany(
+                    "INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in rows.items()]
+                )
+                connection.commit()
+                connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+        partial.replace(path)
+        return cls(path)
+
+    def _connection(self):
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            self._local.connection = connection
+        return connection
+
+    def read(self, sql, parameters=()):
+        """All rows of a query."""
+        with explained(self.path):
+            return self._connection().execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def transaction(self):
+        """A connection inside one immediate transaction: all of it is on disk afterwards, or none of it."""
+        with explained(self.path):
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def read_meta(self, key, default=None):
+        """A meta value, or ``default``."""
+        rows = self.read("SELECT value FROM meta WHERE key = ?", (key,))
+        return json.loads(rows[0][0]) if rows else default
+
+    def close(self):
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+
+@contextmanager
+def explained(path):
+    """sqlite's errors as ours: one line that names the file and the fix."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error):
+            raise StorageFullError(f"the disk is full, {path} could not be written: free some space and repeat") from error
+        if "locked" in str(error):
+            raise StudyError(f"{path} is busy in another program for more than 30 s: wait, or close it there") from error
+        raise StudyDamagedError(f"{path} cannot be used ({error}): check the disk and permissions, or restore a backup") from error
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError):
+            raise
+        raise StudyDamagedError(f"{path} is damaged ({error}): restore it from a backup") from error

@@ -1,0 +1,89 @@
+"""The embedding job of a study: every datum that is not embedded yet, in order, resumable at any moment."""
+
+import time
+
+from ..embedding import embed_datum, open_grid_writer
+from ..encoders import get_encoder
+from ..errors import ProspectorError, StorageFullError
+from ..tiling import tile_grid
+from ..tissue import tissue_mask
+
+__all__ = ["embed_study"]
+
+_REPORT_EVERY = 0.5  # seconds between job updates in the database
+
+
+def embed_study(study, data=None, progress=None, stop=None, threads=None, encoder=None):
+    """Embed data that are not embedded yet.
+
+    Parameters
+    ----------
+    study : Study
+    data : data to embed (default: all)
+    progress : function(datum, tokens done, tokens) called often
+    stop : function() -> bool, asked often; True ends the job, what is finished is kept
+    threads : encoder threads; encoder : an Encoder to use instead of making the study's own
+
+    Returns {uid: reason} of the data that could not be embedded (no tissue, unreadable slide); the others are done.
+    Raises StorageFullError, MissingExtraError, EmbeddingError (encoder).
+    """
+    chosen = [study.datum(each) for each in data] if data else study.data
+    todo = [datum for datum in chosen if not study.store.has(datum.uid)]
+    if not todo:
+        return {}
+    encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
+    for datum in todo:
+        _report(study, datum.uid, "waiting", *study.store.progress(datum.uid))
+    failed, slide, mask, opened = {}, None, None, None
+    try:
+        for datum in todo:
+            if stop is not None and stop():
+                break
+            try:
+                if opened != datum.source:
+                    if slide is not None:
+                        slide.close()
+                    opened, slide = None, None
+                    slide = study.open_slide(datum)
+                    mask = tissue_mask(slide)
+                    opened = datum.source
+                _embed_one(study, datum, slide, mask, encoder, progress, stop)
+            except StorageFullError as error:
+                _report(study, datum.uid, "failed", *study.store.progress(datum.uid), str(error), quiet=True)
+                raise
+            except ProspectorError as error:
+                failed[datum.uid] = f"{datum.name}: {error}" if datum.name not in str(error) else str(error)
+                _report(study, datum.uid, "failed", *study.store.progress(datum.uid), str(error))
+    finally:
+        if slide is not None:
+            slide.close()
+    return failed
+
+
+def _embed_one(study, datum, slide, mask, encoder, progress, stop):
+    wanted = study.embedding
+    grid = tile_grid(slide, wanted["tile"], wanted["mpp"], datum.field, mask, wanted["min_tissue"])
+    writer = open_grid_writer(study.store, datum.uid, slide, grid, encoder)
+    last = 0.0
+
+    def tell(done, total):
+        nonlocal last
+        if progress is not None:
+            progress(datum, done, total)
+        if time.monotonic() - last > _REPORT_EVERY:
+            last = time.monotonic()
+            _report(study, datum.uid, "running", done, total)
+
+    complete = embed_datum(slide, grid, encoder, writer, progress=tell, stop=stop)
+    _report(study, datum.uid, "done" if complete else "stopped", *study.store.progress(datum.uid))
+
+
+def _report(study, uid, state, done, total, message="", quiet=False):
+    try:
+        with study.database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO jobs VALUES ('embed', ?, ?, ?, ?, ?, ?)", (uid, state, done, total, message, time.time())
+            )
+    except ProspectorError:
+        if not quiet:  # on a full disk the reason that matters is already on its way
+            raise

@@ -1,0 +1,128 @@
+"""The journal of edits, and what it amounts to when replayed."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+__all__ = ["Entry", "CurationState", "replay", "read_journal", "append"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal: id (1, 2, ...), time (UTC, ISO), action, payload."""
+
+    id: int
+    at: str
+    action: str
+    payload: dict
+
+
+@dataclass
+class CurationState:
+    """What the expert has said so far.
+
+    Attributes: names {concept: str}, colours {concept: "#rrggbb"}, merged {concept: concept it went into},
+    excluded {concept: reason}, pins {concept or (a, b): weight}, reassigned {datum uid: {token: concept}},
+    labels {datum uid: 0 or 1}.
+    """
+
+    names: dict = field(default_factory=dict)
+    colours: dict = field(default_factory=dict)
+    merged: dict = field(default_factory=dict)
+    excluded: dict = field(default_factory=dict)
+    pins: dict = field(default_factory=dict)
+    reassigned: dict = field(default_factory=dict)
+    labels: dict = field(default_factory=dict)
+
+    def home(self, concept):
+        """The concept that this one has been merged into, itself if none."""
+        while concept in self.merged:
+            concept = self.merged[concept]
+        return concept
+
+    def active(self, n_concepts):
+        """Concepts that are neither merged away nor excluded, ascending."""
+        return [k for k in range(n_concepts) if k not in self.merged and k not in self.excluded]
+
+    def layer_two(self):
+        """The part of the state that a kernel depends on: equal for equal fits (names and colours are not in it)."""
+        return (
+            sorted(self.merged.items()),
+            sorted(self.excluded),
+            sorted((key if isinstance(key, tuple) else (key,), weight) for key, weight in self.pins.items()),
+            sorted((uid, sorted(tokens.items())) for uid, tokens in self.reassigned.items()),
+            sorted(self.labels.items()),
+        )
+
+
+def _apply(state, action, payload):
+    if action == "rename":
+        state.names[payload["concept"]] = payload["name"]
+    elif action == "recolour":
+        state.colours[payload["concept"]] = payload["colour"]
+    elif action == "merge":
+        for concept in payload["concepts"]:
+            if concept != payload["into"]:
+                state.merged[concept] = payload["into"]
+                state.excluded.pop(concept, None)
+    elif action == "exclude":
+        state.excluded[payload["concept"]] = payload.get("reason", "")
+    elif action == "include":
+        state.excluded.pop(payload["concept"], None)
+    elif action == "pin":
+        concepts = payload["concepts"]
+        key = concepts[0] if len(concepts) == 1 else tuple(sorted(concepts))
+        if payload["weight"] is None:
+            state.pins.pop(key, None)
+        else:
+            state.pins[key] = payload["weight"]
+    elif action == "reassign":
+        tokens = state.reassigned.setdefault(payload["datum"], {})
+        tokens.update(dict.fromkeys(payload["tokens"], payload["concept"]))
+    elif action == "relabel":
+        state.labels[payload["datum"]] = payload["label"]
+    else:
+        raise ValueError(f"unknown action {action!r}")
+
+
+def standing(entries):
+    """Entries that count, and undone ones that a redo would bring back (last = next to redo)."""
+    done, undone = [], []
+    for entry in entries:
+        if entry.action == "undo":
+            if done:
+                undone.append(done.pop())
+        elif entry.action == "redo":
+            if undone:
+                done.append(undone.pop())
+        elif entry.action != "fit":  # a new quantiser: concepts are new, edits of the old ones no longer apply
+            done.append(entry)
+            undone.clear()
+        else:
+            done, undone = [each for each in done if each.action == "relabel"], []
+    return done, undone
+
+
+def replay(entries):
+    """The state that a journal amounts to. Parameters: entries, oldest first. Returns CurationState."""
+    state = CurationState()
+    for entry in standing(entries)[0]:
+        _apply(state, entry.action, entry.payload)
+    return state
+
+
+def read_journal(database, up_to=None):
+    """Entries oldest first, to id ``up_to`` if given: list of Entry."""
+    rows = database.read(
+        "SELECT id, at, action, payload FROM journal WHERE ? IS NULL OR id <= ? ORDER BY id", (up_to, up_to)
+    )
+    return [Entry(id, at, action, json.loads(payload)) for id, at, action, payload in rows]
+
+
+def append(connection, action, payload):
+    """Append one entry inside a transaction. Returns its id."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    cursor = connection.execute(
+        "INSERT INTO journal (at, action, payload) VALUES (?, ?, ?)", (at, action, json.dumps(payload, sort_keys=True))
+    )
+    return cursor.lastrowid

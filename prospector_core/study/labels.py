@@ -1,0 +1,149 @@
+"""The labels table: which data there are, where they lie, and their class."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import LabelsError
+from ..tiling import Rect
+
+__all__ = ["LabelRow", "read_labels", "match_files"]
+
+_FILE_COLUMNS = ("slide", "file", "filename", "image", "path", "slide_id", "id", "name", "datum")
+_LABEL_COLUMNS = ("label", "class", "y", "diagnosis")
+_NAME_COLUMNS = ("name", "datum", "id")
+_FIELD_COLUMNS = ("x", "y", "width", "height")
+_NEGATIVE = {"0", "no", "false", "negative", "neg", "normal", "control", "absent", "benign", "healthy"}
+_UNLABELLED = {"", "na", "nan", "none", "unknown", "?"}
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One datum: its name, file as the table gives it, field (None = the whole slide), label (None = not known)."""
+
+    name: str
+    file: str
+    field: Rect | None
+    label: int | None
+    split: str | None
+
+
+def read_labels(path, *, file_column=None, label_column=None, positive=None):
+    """Read a labels table (CSV or TSV with a header).
+
+    Columns, upper or lower case: the file (``slide``, ``file``, ``image``, ``id``, ...), the class (``label`` or
+    ``class``), optionally ``name`` (of the datum), ``x, y, width, height`` (a field, level-0 pixels) and ``split``
+    (data whose split is "test" are left out of fitting). An empty label means not known.
+
+    Returns (rows, classes): list of LabelRow, and the two class names, class 1 last.
+    Raises LabelsError naming the table, the row or column, and the fix.
+    """
+    path = Path(path)
+    records, columns = _read_table(path)
+    file_column = _column(path, columns, file_column, _FILE_COLUMNS, "file")
+    # `y` names a class only where there is no field that needs it
+    has_field = all(name in columns for name in _FIELD_COLUMNS)
+    candidates = [name for name in _LABEL_COLUMNS if not (has_field and name == "y")]
+    label_column = _column(path, columns, label_column, candidates, "label")
+    name_column = next((name for name in _NAME_COLUMNS if name in columns and name != label_column), file_column)
+    labels = [record[label_column].strip() for record in records]
+    classes = _classes(path, labels, positive)
+    rows, seen = [], {}
+    for number, (record, label) in enumerate(zip(records, labels), start=2):
+        file, name = record[file_column].strip(), record[name_column].strip()
+        if not file or not name:
+            raise LabelsError(f"{path.name}, line {number}: column {file_column!r} is empty: name the file there")
+        if name in seen:
+            raise LabelsError(f"{path.name}, line {number}: {name!r} stands already in line {seen[name]}: give each datum its own name")
+        seen[name] = number
+        field = _field(path, number, record) if has_field else None
+        known = label.lower() not in _UNLABELLED
+        split = (record.get("split") or "").strip() or None
+        rows.append(LabelRow(name, file, field, classes.index(label) if known else None, split))
+    return rows, classes
+
+
+def _read_table(path):
+    if not path.is_file():
+        raise LabelsError(f"there is no labels table {path}: give a CSV file with a file and a label column")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LabelsError(f"{path} is not a text table (byte {error.start} is not UTF-8): save it as CSV, UTF-8") from error
+    lines = text.splitlines()
+    if not lines:
+        raise LabelsError(f"{path} is empty: give a CSV file with a file and a label column")
+    delimiter = max(",;\t", key=lines[0].count)
+    reader = csv.DictReader(lines, delimiter=delimiter, restval="")
+    reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or []]
+    records = [{key: value or "" for key, value in record.items() if key} for record in reader]
+    if not records:
+        raise LabelsError(f"{path} has a header but no rows: add one row a datum")
+    return records, reader.fieldnames
+
+
+def _column(path, columns, asked, candidates, what):
+    if asked is not None:
+        if asked.lower() in columns:
+            return asked.lower()
+        raise LabelsError(f"{path.name} has no column {asked!r}; its columns are: {', '.join(columns)}")
+    for name in candidates:
+        if name in columns:
+            return name
+    raise LabelsError(
+        f"{path.name} has no {what} column (looked for {', '.join(candidates)}; found {', '.join(columns)}): "
+        f"name it with --{what}-column"
+    )
+
+
+def _classes(path, labels, positive):
+    values = sorted({label for label in labels if label.lower() not in _UNLABELLED})
+    if len(values) > 2:
+        raise LabelsError(f"{path.name} has {len(values)} classes ({', '.join(values[:6])}): give two, or one against the rest")
+    if len(values) < 2:
+        raise LabelsError(f"{path.name} has {'one class only (' + values[0] + ')' if values else 'no labels'}: data of both classes are needed")
+    if positive is not None:
+        if positive not in values:
+            raise LabelsError(f"{path.name} has no class {positive!r}: its classes are {' and '.join(values)}")
+        return [value for value in values if value != positive] + [positive]
+    # class 1 is the one that does not sound negative, else the later in the alphabet ("0" before "1")
+    return sorted(values, key=lambda value: (value.lower() not in _NEGATIVE and not value.lower().startswith("no "), value))
+
+
+def _field(path, number, record):
+    given = [record[name].strip() for name in _FIELD_COLUMNS]
+    if not any(given):
+        return None
+    try:
+        x, y, width, height = (int(float(value)) for value in given)
+    except ValueError as error:
+        raise LabelsError(f"{path.name}, line {number}: x, y, width and height must be numbers, got {', '.join(given)}") from error
+    if width <= 0 or height <= 0 or x < 0 or y < 0:
+        raise LabelsError(f"{path.name}, line {number}: the field {x}, {y}, {width} x {height} is not a rectangle of the slide")
+    return Rect(x, y, width, height)
+
+
+def match_files(rows, files, table):
+    """The file of each row, found by relative path, file name or stem.
+
+    Parameters: rows from ``read_labels``; files, list of Path; table, the labels table's path (for messages).
+    Returns list of Path, one a row. Raises LabelsError for a row without, or with more than one, such file.
+    """
+    by_key = {}
+    for file in files:
+        for key in {file.name.lower(), file.stem.lower(), file.name.split(".")[0].lower()}:
+            by_key.setdefault(key, set()).add(file)
+    found, missing = [], []
+    for row in rows:
+        name = Path(row.file.replace("\\", "/")).name.lower()
+        matches = by_key.get(name) or by_key.get(Path(name).stem) or set()
+        if len(matches) > 1:
+            raise LabelsError(f"{Path(table).name}: {row.file!r} could be {' or '.join(sorted(file.name for file in matches))}: give the full file name")
+        if matches:
+            found.append(next(iter(matches)))
+        else:
+            missing.append(row.file)
+    if missing:
+        some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise LabelsError(f"{Path(table).name} names {some}, not found among the {len(files)} files given: correct the table or the folder")
+    return found

@@ -1,0 +1,224 @@
+"""Layers I and II over a study's data: sprites, counts, kernel, predictions. What was computed before is kept and reused."""
+
+import hashlib
+import io
+
+import numpy as np
+
+from ..counting import count_concepts, merge_counts
+from ..errors import FitError
+from ..features import n_features, pair_index
+from ..files import write_atomic
+from ..metrics import auroc
+from ..prediction import Calibration, evidence
+from ..quantizers import assign_nearest
+
+__all__ = ["Sprites", "Counts", "fit_kernel"]
+
+
+class _Arrays:
+    """Derived arrays in a folder, each computed once. Deleting the folder loses nothing."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._memory = {}
+
+    def get(self, key, compute):
+        if key not in self._memory:
+            path = self.folder / f"{key}.npy"
+            try:
+                array = np.load(path, allow_pickle=False)
+            except (OSError, ValueError):  # absent, or cut short by a crash of the machine
+                array = compute()
+                buffer = io.BytesIO()
+                np.save(buffer, array, allow_pickle=False)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_atomic(path, buffer.getvalue())
+            array.setflags(write=False)
+            self._memory[key] = array
+        return self._memory[key]
+
+
+class Sprites:
+    """Sprites of one set of centroids: as quantised, and as curated.
+
+    Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d).
+    """
+
+    def __init__(self, folder, centroids, embeddings):
+        digest = hashlib.sha256(np.ascontiguousarray(centroids).tobytes()).hexdigest()[:16]
+        self.folder = folder / digest
+        self.centroids = centroids
+        self._embeddings = embeddings
+        self._arrays = _Arrays(self.folder)
+
+    @property
+    def n_concepts(self):
+        return len(self.centroids)
+
+    def quantised(self, uid):
+        """Nearest centroid of every token: (n,) int16."""
+        return self._arrays.get(
+            f"{uid}-sprite", lambda: assign_nearest(self._embeddings(uid), self.centroids).astype(np.int16)
+        )
+
+    def distances(self, uid):
+        """Distance of every token to its centroid: (n,) float32. Small = typical."""
+
+        def compute():
+            vectors = self._embeddings(uid)
+            out = np.empty(len(vectors), np.float32)
+            for start in range(0, len(vectors), 4096):
+                rows = slice(start, start + 4096)
+                out[rows] = np.linalg.norm(vectors[rows] - self.centroids[self.quantised(uid)[rows]], axis=1)
+            return out
+
+        return self._arrays.get(f"{uid}-distance", compute)
+
+    def edited(self, uid, state):
+        """The sprite after reassigning tokens, before merging and excluding: (n,) int64."""
+        sprite = self.quantised(uid).astype(np.int64)
+        for token, concept in state.reassigned.get(uid, {}).items():
+            sprite[token] = concept
+        return sprite
+
+    def curated(self, uid, state):
+        """The sprite as the expert has it: merged concepts carry the id they went into, excluded tokens -1."""
+        return self.groups(state, excluded=-1)[self.edited(uid, state)]
+
+    def groups(self, state, excluded=None):
+        """Final id of each original concept: (K,) int64; excluded concepts keep theirs, or get ``excluded``."""
+        homes = [state.home(k) for k in range(self.n_concepts)]
+        return np.array([excluded if excluded is not None and home in state.excluded else home for home in homes])
+
+
+class Counts:
+    """Counts of a study's sprites at one radius, recounted only where an edit makes it necessary.
+
+    Merging adds columns of what is cached; excluding or reassigning recounts the data in which those tokens are.
+    """
+
+    def __init__(self, sprites, graph, radius):
+        self._sprites = sprites
+        self._graph = graph
+        self.radius = radius
+        self._arrays = _Arrays(sprites.folder)
+
+    def cached(self, uid, state):
+        """Counts before merging, excluded tokens out: (p,) int64."""
+        sprite = self._sprites.edited(uid, state)
+        outside = (self._sprites.groups(state, excluded=-1) < 0)[sprite]
+        tag = "all"
+        if outside.any() or uid in state.reassigned:
+            sprite = np.where(outside, -1, sprite)
+            tag = hashlib.sha256(sprite.tobytes()).hexdigest()[:16]
+        return self._arrays.get(
+            f"{uid}-counts-r{self.radius}-{tag}",
+            lambda: count_concepts(self._graph(uid), sprite, self._sprites.n_concepts, self.radius),
+        )
+
+    def compact(self, uids, state):
+        """Counts over active concepts only, as if the study had been quantised that way: (n_data, p_active) int64."""
+        k = self._sprites.n_concepts
+        position = {concept: index for index, concept in enumerate(state.active(k))}
+        homes = self._sprites.groups(state)
+        groups = np.array([position.get(int(home), -1) for home in homes])
+        counts = np.stack([self.cached(uid, state) for uid in uids])
+        return merge_counts(counts, groups, k, self.radius)
+
+
+def expand(coef, active, n_concepts, radius):
+    """Weights over active concepts laid out over all K: (p,) float64, 0 for inactive ones."""
+    full = np.zeros(n_features(n_concepts, radius))
+    full[active] = coef[: len(active)]
+    if radius:
+        i, j = np.triu_indices(len(active))
+        rows, columns = np.array(active)[i], np.array(active)[j]
+        full[pair_index(rows, columns, n_concepts)] = coef[len(active) :]
+    return full
+
+
+def compact_coef(coef, active, n_concepts, radius):
+    """The inverse of ``expand``: (p_active,) float64."""
+    parts = [coef[active]]
+    if radius:
+        i, j = np.triu_indices(len(active))
+        parts.append(coef[pair_index(np.array(active)[i], np.array(active)[j], n_concepts)])
+    return np.concatenate(parts)
+
+
+def apply_pins(coef, state, n_concepts, radius):
+    """The kernel with the expert's weights in place of the fitted ones: a new (p,) array."""
+    pinned = coef.copy()
+    for key, weight in state.pins.items():
+        pair = sorted(state.home(k) for k in (key if isinstance(key, tuple) else (key,)))
+        if any(k in state.excluded for k in pair):
+            continue
+        if len(pair) == 1:
+            pinned[pair[0]] = weight
+        elif radius:
+            pinned[pair_index(*pair, n_concepts)] = weight
+    return pinned
+
+
+def fit_kernel(counts, uids, labels, fitted_on, state, settings):
+    """Fit the kernel and predict every datum, those it was fitted on by kernels fitted without them.
+
+    Parameters
+    ----------
+    counts : Counts; uids : all data; labels : {uid: 0, 1 or None}; fitted_on : uids that may be fitted on
+    state : CurationState; settings : FitSettings
+
+    Returns (coef, fitted_coef, calibration, summary). Raises FitError.
+    """
+    k, radius = counts._sprites.n_concepts, settings.radius
+    active = state.active(k)
+    compact = counts.compact(uids, state)
+    train = np.array([uid in fitted_on and labels[uid] in (0, 1) for uid in uids])
+    truth = np.array([labels[uid] if labels[uid] in (0, 1) else -1 for uid in uids])
+    if not train.any():
+        raise FitError("no labelled datum has been embedded: label and embed data of both classes first")
+
+    def fitted(rows):
+        kernel = settings.make_kernel().fit(compact[rows], truth[rows])
+        full = expand(kernel.coef_, active, k, radius)
+        used = compact_coef(apply_pins(full, state, k, radius), active, k, radius)
+        return full, used, Calibration.fit(evidence(compact[rows], used), truth[rows])
+
+    full, used, calibration = fitted(train)
+    probability = calibration.predict(evidence(compact, used))
+    held_out = _folds(truth, train, settings)
+    for rows in held_out:
+        _, without, curve = fitted(train & ~rows)
+        probability[rows] = curve.predict(evidence(compact[rows], without))
+    summary = {
+        "predictions": {uid: float(p) for uid, p in zip(uids, probability)},
+        "fitted_on": int(train.sum()),
+        "held_out_folds": len(held_out),
+        "positive": int((truth[train] == 1).sum()),
+        **_scores(truth[train], probability[train], "held_out" if held_out else "fitted"),
+    }
+    return apply_pins(full, state, k, radius), full, calibration, summary
+
+
+def _folds(truth, train, settings):
+    """Boolean rows to leave out in turn: one datum each, or 5 stratified folds where a fit is slow or data are many."""
+    index = np.flatnonzero(train)
+    smallest = min((truth[index] == 1).sum(), (truth[index] == 0).sum())
+    if smallest < 2:
+        return []
+    n_folds = len(index) if settings.kernel == "fold-change" and len(index) <= 100 else int(min(5, smallest))
+    fold = np.full(len(truth), -1)
+    if n_folds == len(index):
+        fold[index] = np.arange(n_folds)
+    else:
+        shuffled = np.random.default_rng(settings.seed).permutation(index)
+        for label in (0, 1):
+            members = shuffled[truth[shuffled] == label]
+            fold[members] = np.arange(len(members)) % n_folds
+    return [fold == number for number in range(n_folds)]
+
+
+def _scores(truth, probability, kind):
+    accuracy = float(((probability >= 0.5) == (truth == 1)).mean())
+    return {f"{kind}_accuracy": accuracy, f"{kind}_auroc": auroc(probability, truth == 1)}

@@ -1,0 +1,483 @@
+"""The study: what pages, plugins and commands talk to."""
+
+import io
+import json
+import threading
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import BadInputError, FitError, SlideError, StudyError
+from ..features import n_features, pair_index
+from ..files import write_atomic
+from ..graphs import TokenGraph
+from ..palette import concept_palette
+from ..prospecting import explain, prospect
+from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer
+from ..readers import open_slide
+from ..storage import EmbeddingStore
+from ..tiling import Rect
+from .change import Change
+from .create import create_study
+from .curation import Curation
+from .database import Database
+from .embed import embed_study
+from .fit import Fit, FitSettings
+from .journal import CurationState, append, read_journal, replay
+from .layers import Counts, Sprites, fit_kernel
+
+__all__ = ["Study", "Datum", "Concept"]
+
+_MAPS_KEPT = 64
+
+
+@dataclass(frozen=True)
+class Datum:
+    """One labelled object of a study.
+
+    Attributes: uid (opaque), name, source (uid of its file), field (Rect in level-0 pixels, None = all of it),
+    label (0, 1 or None; as corrected), split ("train", "test", ... or None).
+    """
+
+    uid: str
+    name: str
+    source: str
+    field: Rect | None
+    label: int | None
+    split: str | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that data come from: uid, path, name, and its info (width, height, mpp, objective_power, ...)."""
+
+    uid: str
+    path: Path
+    name: str
+    info: dict
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A concept as a page shows it.
+
+    Attributes: id, name, colour "#rrggbb", excluded, merged (ids that went into it), weight (monogram), pinned,
+    tokens (how many carry it), shares (of the tokens of class 0 and of class 1 data).
+    """
+
+    id: int
+    name: str
+    colour: str
+    excluded: bool
+    merged: tuple
+    weight: float
+    pinned: bool
+    tokens: int
+    shares: tuple
+
+
+class Study:
+    """A study folder: data, labels, embeddings, concepts, kernel, maps, and the journal of edits.
+
+    Use ``Study.create`` or ``Study.open``. Thread-safe: pages and jobs may share one. Raises StudyError,
+    StudyVersionError, StudyDamagedError.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise StudyError(f"there is no study {self.path}: make one with `prospector new`")
+        self.database = Database(self.path / "study.sqlite")
+        self.name = self.database.read_meta("name", self.path.name)
+        self.modality = self.database.read_meta("modality")
+        self.classes = tuple(self.database.read_meta("classes"))
+        self.embedding = self.database.read_meta("embedding")
+        self.curation = Curation(self)
+        self._lock = threading.RLock()
+        self._fits, self._graphs, self._layers = {}, {}, {}
+        self._maps = OrderedDict()
+
+    @classmethod
+    def create(cls, path, *, slides, labels, **options):
+        """Make a study of slides; nothing is embedded yet.
+
+        Parameters
+        ----------
+        path : folder to make
+        slides : folder of slides, or list of files
+        labels : labels table (see ``labels.read_labels``)
+        name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
+        slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
+            their pixels are taken as they are
+        file_column, label_column, positive : which columns, and which class is class 1, if not obvious
+        progress : function(files looked at, files)
+
+        Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
+        """
+        create_study(path, slides=slides, labels=labels, **options)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path):
+        """Open a study folder."""
+        return cls(path)
+
+    def __repr__(self):
+        return f"Study({self.name!r}, {len(self.data)} data)"
+
+    # ---- data
+
+    @cached_property
+    def sources(self):
+        """{uid: Source} of the files."""
+        rows = self.database.read("SELECT id, path, name, info FROM sources ORDER BY name")
+        return {uid: Source(uid, (self.path / path).resolve(), name, json.loads(info)) for uid, path, name, info in rows}
+
+    @cached_property
+    def _rows(self):
+        rows = self.database.read("SELECT uid, name, source, field, label, split FROM data ORDER BY position")
+        return [
+            Datum(uid, name, source, Rect(*json.loads(field)) if field else None, label, split)
+            for uid, name, source, field, label, split in rows
+        ]
+
+    @property
+    def data(self):
+        """All data in the order of the labels table, labels as corrected: list of Datum."""
+        labels = self.curation.state.labels
+        return [replace(row, label=labels[row.uid]) if row.uid in labels else row for row in self._rows]
+
+    def datum(self, key):
+        """A Datum by uid or name (or itself). Raises BadInputError."""
+        if isinstance(key, Datum):
+            return key
+        for datum in self.data:
+            if key in (datum.uid, datum.name):
+                return datum
+        raise BadInputError(f"the study {self.name!r} has no datum {key!r}: its data are {_some(d.name for d in self._rows)}")
+
+    def open_slide(self, datum):
+        """The datum's slide, open, its microns a pixel as given to the study. Raises SlideError if it is gone."""
+        source = self.sources[self.datum(datum).source]
+        if not source.path.exists():
+            raise SlideError(f"the slide {source.name} is no longer at {source.path}: put it back, or make a new study")
+        slide = open_slide(source.path)
+        slide.mpp = source.info["mpp"]
+        return slide
+
+    # ---- embeddings
+
+    @cached_property
+    def store(self):
+        """EmbeddingStore of the study."""
+        return EmbeddingStore(self.path / "embeddings.zarr")
+
+    def embed(self, **options):
+        """Embed every datum that is not embedded yet; resumable. See ``embed.embed_study``."""
+        return embed_study(self, **options)
+
+    def is_embedded(self, datum):
+        """Whether a datum's embeddings are complete."""
+        return self.store.has(self.datum(datum).uid)
+
+    def embedded(self):
+        """Data whose embeddings are complete: list of Datum."""
+        there = set(self.store.uids())
+        return [datum for datum in self.data if datum.uid in there]
+
+    def jobs(self, kind="embed"):
+        """{uid: {"state", "done", "total", "message", "updated"}} of long work."""
+        rows = self.database.read("SELECT uid, state, done, total, message, updated FROM jobs WHERE kind = ?", (kind,))
+        return {row[0]: dict(zip(("state", "done", "total", "message", "updated"), row[1:])) for row in rows}
+
+    def grid(self, datum):
+        """Where a datum's tiles lie: {"positions" (n, 2) row, column, "origin" (x, y), "pitch", "shape"} in level-0 pixels."""
+        uid = self.datum(datum).uid
+        with self._lock:
+            if uid not in self._graphs:
+                positions, attrs = self.store.layout(uid)
+                self._graphs[uid] = (TokenGraph.from_grid(positions), positions, attrs)
+            _, positions, attrs = self._graphs[uid]
+        return {"positions": positions, "origin": tuple(attrs["origin"]), "pitch": attrs["pitch"], "shape": tuple(attrs["shape"])}
+
+    def graph(self, datum):
+        """A datum's TokenGraph."""
+        self.grid(datum)
+        return self._graphs[self.datum(datum).uid][0]
+
+    def n_tokens(self, datum):
+        """How many tokens a datum has."""
+        return self.graph(datum).n
+
+    def token_at(self, datum, x, y):
+        """The token whose tile holds a level-0 point, or None."""
+        grid = self.grid(datum)
+        column, row = np.floor((np.array([x, y]) - grid["origin"]) / grid["pitch"]).astype(int)
+        found = np.flatnonzero((grid["positions"] == (row, column)).all(axis=1))
+        return int(found[0]) if found.size else None
+
+    def token_rect(self, datum, token):
+        """A token's tile in level-0 pixels: (x, y, width, height) floats."""
+        grid = self.grid(datum)
+        row, column = grid["positions"][token]
+        (x, y), pitch = grid["origin"], grid["pitch"]
+        return x + column * pitch, y + row * pitch, pitch, pitch
+
+    # ---- fitting
+
+    @property
+    def settings(self):
+        """FitSettings of the current fit (defaults before the first)."""
+        fit = self.current_fit
+        return fit.settings if fit else FitSettings()
+
+    @property
+    def current_fit(self):
+        """The latest Fit, or None."""
+        row = self.database.read("SELECT MAX(id) FROM fits")[0]
+        return self.load_fit(row[0]) if row[0] is not None else None
+
+    def fits(self):
+        """Every fit: list of (id, time, journal entry, settings, summary), oldest first."""
+        rows = self.database.read("SELECT id, at, journal, settings, summary FROM fits ORDER BY id")
+        return [(id, at, journal, FitSettings(**json.loads(settings)), json.loads(summary)) for id, at, journal, settings, summary in rows]
+
+    def load_fit(self, id):
+        """A Fit by number. Raises StudyDamagedError, FitError."""
+        with self._lock:
+            if id not in self._fits:
+                rows = self.database.read("SELECT journal FROM fits WHERE id = ?", (id,))
+                if not rows:
+                    raise FitError(f"the study {self.name!r} has no fit {id}")
+                state = replay(read_journal(self.database, rows[0][0]))
+                self._fits[id] = Fit.load(self.path / "fits" / str(id), id, rows[0][0], state)
+            return self._fits[id]
+
+    def fit(self, settings=None, progress=None, **changes):
+        """Find concepts (layer I) and fit the kernel (layer II).
+
+        Parameters: settings, FitSettings (default: defaults), or any of its fields as keywords; progress, function(text).
+        Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
+        """
+        settings = replace(settings or FitSettings(), **changes).check()
+        fitted_on = self._fitted_on()
+        if not fitted_on:
+            raise FitError("no labelled datum has been embedded: run `prospector embed` first")
+        labels = {datum.label for datum in fitted_on}
+        if len(labels) < 2:
+            only = self.classes[labels.pop()]
+            raise FitError(f"all {len(fitted_on)} embedded data are labelled {only!r}: a kernel needs data of both classes")
+        say = progress or (lambda text: None)
+        say("reading a sample of tokens")
+        sample = self._sample(fitted_on, settings)
+        say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
+        quantizer = MiniBatchKMeansQuantizer if settings.quantizer == MiniBatchKMeansQuantizer.name else KMeansQuantizer
+        centroids = quantizer(settings.concepts, sample=settings.sample, seed=settings.seed).fit(sample).centroids_
+        say("counting concepts and pairs")
+        with self.database.transaction() as connection:
+            journal = append(connection, "fit", asdict(settings))
+            # no "before": with other concepts, kernels cannot be compared weight by weight
+            return self._fit_kernel(connection, journal, settings, centroids, None)
+
+    def refit(self):
+        """Fit layer II only, from cached counts, under all edits so far. Returns Change: what moved."""
+        fit = self.current_fit
+        if fit is None:
+            raise FitError("the study has not been fitted yet: run `prospector fit` first")
+        with self.database.transaction() as connection:
+            entries = read_journal(self.database)
+            journal = entries[-1].id if entries else 0
+            return self._fit_kernel(connection, journal, fit.settings, fit.centroids, fit)
+
+    def _fit_kernel(self, connection, journal, settings, centroids, before):
+        state = replay(read_journal(self.database, journal))
+        _, counts = self._layer(centroids, settings.radius)
+        data = self.embedded()
+        labels = {datum.uid: state.labels.get(datum.uid, datum.label) for datum in data}
+        fitted_on = {datum.uid for datum in data if datum.split != "test"}
+        coef, fitted, calibration, summary = fit_kernel(
+            counts, [datum.uid for datum in data], labels, fitted_on, state, settings
+        )
+        at = _now()
+        id = connection.execute(
+            "INSERT INTO fits (at, journal, settings, summary) VALUES (?, ?, ?, ?)",
+            (at, journal, json.dumps(asdict(settings)), json.dumps(summary)),
+        ).lastrowid
+        after = Fit(id, journal, settings, centroids, coef, fitted, calibration, summary, state)
+        after.save(self.path / "fits" / str(id))
+        with self._lock:
+            self._fits[id] = after
+        return Change(self, before, after)
+
+    def _fitted_on(self):
+        return [datum for datum in self.embedded() if datum.label in (0, 1) and datum.split != "test"]
+
+    def _sample(self, data, settings):
+        """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
+        sizes = [self.n_tokens(datum) for datum in data]
+        total = sum(sizes)
+        if total < settings.concepts:
+            raise FitError(f"{total} tokens cannot make {settings.concepts} concepts: ask for fewer, or add data")
+        rng = np.random.default_rng(settings.seed)
+        parts = []
+        for datum, size in zip(data, sizes):
+            vectors = self._embeddings(datum.uid)
+            if total > settings.sample:
+                share = max(1, round(settings.sample * size / total))
+                vectors = vectors[np.sort(rng.choice(size, min(size, share), replace=False))]
+            parts.append(np.asarray(vectors, np.float32))
+        return np.concatenate(parts)
+
+    def _embeddings(self, uid):
+        return self.store.read(uid).embeddings
+
+    def _layer(self, centroids, radius):
+        with self._lock:
+            key = (centroids.tobytes(), radius)
+            if key not in self._layers:
+                sprites = Sprites(self.path / "derived", centroids, self._embeddings)
+                self._layers = {key: (sprites, Counts(sprites, self.graph, radius))}
+            return self._layers[key]
+
+    def _fitted(self, fit):
+        fit = self.load_fit(fit) if isinstance(fit, int) else fit or self.current_fit
+        if fit is None:
+            raise FitError("the study has not been fitted yet: run `prospector fit` first")
+        return fit, self._layer(fit.centroids, fit.radius)[0]
+
+    # ---- what a fit says
+
+    def sprite(self, datum, fit=None):
+        """A datum's sprite under a fit: (n,) int64, merged ids resolved, excluded tokens -1."""
+        fit, sprites = self._fitted(fit)
+        return sprites.curated(self.datum(datum).uid, fit.state)
+
+    def concepts_of(self, datum, fit=None):
+        """As ``sprite``, but excluded tokens keep their concept (for drawing them hatched)."""
+        fit, sprites = self._fitted(fit)
+        return sprites.groups(fit.state)[sprites.edited(self.datum(datum).uid, fit.state)]
+
+    def prospect(self, datum, fit=None):
+        """A datum's prospect map: (n,) float64, NaN for excluded tokens."""
+        datum = self.datum(datum)
+        fit, _ = self._fitted(fit)
+        key = (fit.id, datum.uid)
+        with self._lock:
+            if key in self._maps:
+                self._maps.move_to_end(key)
+                return self._maps[key]
+        stored = self.path / "fits" / str(fit.id) / "maps" / f"{datum.uid}.npy"
+        scores = np.load(stored, allow_pickle=False) if stored.exists() else self._prospect(datum, fit)
+        scores.setflags(write=False)
+        with self._lock:
+            self._maps[key] = scores
+            while len(self._maps) > _MAPS_KEPT:
+                self._maps.popitem(last=False)
+        return scores
+
+    def _prospect(self, datum, fit):
+        return prospect(
+            self.graph(datum), self.sprite(datum, fit), fit.coef, fit.n_concepts, fit.radius, fit.settings.diffusive
+        )
+
+    def explain(self, datum, token, fit=None):
+        """Why a token scores as it does: Explanation, whose terms sum to its score."""
+        datum = self.datum(datum)
+        fit, _ = self._fitted(fit)
+        sprite = self.sprite(datum, fit)
+        return explain(
+            self.graph(datum), sprite, fit.coef, fit.n_concepts, fit.radius, int(token), fit.settings.diffusive
+        )
+
+    def pair_tokens(self, datum, i, j, fit=None):
+        """How many pairs (i, j) each token of a datum takes part in within the radius: (n,) int64."""
+        datum = self.datum(datum)
+        fit, _ = self._fitted(fit)
+        if not fit.radius:
+            return np.zeros(self.n_tokens(datum), np.int64)
+        only = np.zeros(n_features(fit.n_concepts, fit.radius))
+        only[pair_index(i, j, fit.n_concepts)] = 1.0
+        found = prospect(self.graph(datum), self.sprite(datum, fit), only, fit.n_concepts, fit.radius)
+        return np.nan_to_num(found).astype(np.int64)
+
+    def concept_name(self, concept, state=None):
+        """A concept's name: the expert's, else "concept N"."""
+        state = state or self.curation.state
+        return state.names.get(concept, f"concept {concept}")
+
+    def colours(self, fit=None):
+        """Colour of each of the K concepts, "#rrggbb", edits applied; merged ones take the colour they went into."""
+        fit, _ = self._fitted(fit)
+        state = self.curation.state
+        base = concept_palette(fit.n_concepts)
+        return [state.colours.get(home, base[home]) for home in (fit.state.home(k) for k in range(fit.n_concepts))]
+
+    def concepts(self, fit=None):
+        """Every concept that has not been merged away: list of Concept, ascending id."""
+        fit, sprites = self._fitted(fit)
+        state: CurationState = self.curation.state
+        colours = self.colours(fit)
+        totals = np.zeros((2, fit.n_concepts), np.int64)
+        tokens = np.zeros(fit.n_concepts, np.int64)
+        for datum in self.embedded():
+            found = np.bincount(self.concepts_of(datum, fit), minlength=fit.n_concepts)
+            tokens += found
+            if datum.label in (0, 1):
+                totals[datum.label] += found
+        shares = totals / np.maximum(totals.sum(axis=1, keepdims=True), 1)
+        out = []
+        for k in range(fit.n_concepts):
+            if k not in fit.state.merged:
+                merged = tuple(other for other in range(fit.n_concepts) if other != k and fit.state.home(other) == k)
+                excluded = state.home(k) in state.excluded
+                name, share = self.concept_name(k, state), (float(shares[0, k]), float(shares[1, k]))
+                out.append(
+                    Concept(k, name, colours[k], excluded, merged, fit.weight(k), k in fit.state.pins, int(tokens[k]), share)
+                )
+        return out
+
+    def typical_tokens(self, concept, n=8, per_datum=2, fit=None):
+        """The tokens nearest to their concept's centre, few from each datum: list of (Datum, token)."""
+        fit, sprites = self._fitted(fit)
+        found = []
+        for order, datum in enumerate(self.embedded()):
+            tokens = np.flatnonzero(self.concepts_of(datum, fit) == concept)
+            distances = sprites.distances(datum.uid)[tokens]
+            for at in np.argsort(distances, kind="stable")[:per_datum]:
+                found.append((float(distances[at]), order, datum, int(tokens[at])))
+        found.sort(key=lambda each: each[:2])
+        return [(datum, token) for _, _, datum, token in found[:n]]
+
+    def predictions(self, fit=None):
+        """P(class 1) of every embedded datum: {uid: float}; held out where the datum was fitted on."""
+        fit, _ = self._fitted(fit)
+        return dict(fit.summary["predictions"])
+
+    def save_maps(self, data=None, progress=None):
+        """Compute the current fit's maps and keep them in the study. Returns {uid: path}."""
+        fit, _ = self._fitted(None)
+        data = [self.datum(each) for each in data] if data else self.embedded()
+        folder = self.path / "fits" / str(fit.id) / "maps"
+        folder.mkdir(parents=True, exist_ok=True)
+        written = {}
+        for done, datum in enumerate(data, start=1):
+            buffer = io.BytesIO()
+            np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
+            written[datum.uid] = folder / f"{datum.uid}.npy"
+            write_atomic(written[datum.uid], buffer.getvalue())
+            if progress:
+                progress(done, len(data))
+        return written
+
+
+def _now():
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _some(names, limit=4):
+    names = list(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -1,0 +1,76 @@
+"""Building the sample study: cut into fields, labelled from the polygon, embedded, fitted with the shipped defaults."""
+
+import csv
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+from prospector_core import Study
+
+from .fields import MPP, SLIDE, TILE, sample_fields
+
+__all__ = ["build", "sample_folder"]
+
+
+def sample_folder():
+    """Where the sample study lies: ``studies/sample`` of a source checkout, else the user's data folder.
+
+    ``PROSPECTOR_STUDIES`` names another folder of studies.
+    """
+    if os.environ.get("PROSPECTOR_STUDIES"):
+        return Path(os.environ["PROSPECTOR_STUDIES"]) / "sample"
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "Makefile").exists():
+        return checkout / "studies" / "sample"
+    return Path(platformdirs.user_data_dir("prospector")) / "studies" / "sample"
+
+
+def build(folder=None, progress=None, anew=False):
+    """Make, embed and fit the sample study, or only what is missing of it.
+
+    Parameters: folder; progress, function(text, done, total); anew: throw away what is there.
+    Returns Study.
+    """
+    folder = Path(folder) if folder else sample_folder()
+    say = progress or (lambda text, done, total: None)
+    if anew:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not (folder / "study.sqlite").exists():
+        say("cutting the slide into fields", 0, None)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        slide = SLIDE
+        if not (Path(__file__).resolve().parents[1] / "Makefile").exists():
+            # An installed package may be replaced or removed: the study keeps its own copy of the slide.
+            slide = shutil.copy(SLIDE, folder.parent / SLIDE.name)
+        with tempfile.TemporaryDirectory() as scratch:
+            Study.create(
+                folder, slides=[slide], labels=_write_labels(Path(scratch) / "fields.csv"), name="Skin: where is epidermis?",
+                tile=TILE, mpp=MPP, positive="epidermis",
+            )  # fmt: skip
+    study = Study.open(folder)
+    todo = [datum for datum in study.data if not study.is_embedded(datum)]
+
+    def tell(datum, done, total):
+        say(f"embedding {datum.name}", todo.index(datum) + done / total, len(todo))
+
+    failed = study.embed(progress=tell)
+    if failed:
+        raise RuntimeError("; ".join(failed.values()))
+    if study.current_fit is None:
+        say("finding concepts, fitting the kernel", 0, None)
+        study.fit()
+    return study
+
+
+def _write_labels(path):
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["slide", "name", "x", "y", "width", "height", "label"])
+        for field in sample_fields():
+            rect = field.rect
+            label = "epidermis" if field.label else "no epidermis"
+            writer.writerow([SLIDE.name, field.name, rect.x, rect.y, rect.width, rect.height, label])
+    return path
