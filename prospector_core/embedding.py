@@ -131,9 +131,7 @@ def embed_datum(
     return True
 
 
-def _encode(
-    encoder: Encoder, tiles: np.ndarray, writer: EmbeddingWriter, grid: TileGrid, rows: slice
-) -> np.ndarray:
+def _encode(encoder: Encoder, tiles: np.ndarray, writer: EmbeddingWriter, grid: TileGrid, rows: slice) -> np.ndarray:
     vectors = np.asarray(encoder.encode(tiles))
     if vectors.shape != (len(tiles), encoder.dim):
         raise EmbeddingError(

@@ -98,18 +98,11 @@ def tile_grid(
         A tile size or resolution that is not positive, or a field outside the slide.
     """
     if tile < 1 or not mpp > 0:
-        raise BadInputError(
-            f"tiles of {tile} pixels at {mpp} um per pixel are not possible; both must be positive"
-        )
+        raise BadInputError(f"tiles of {tile} pixels at {mpp} um per pixel are not possible; both must be positive")
     if field is None:
         field = Rect(0, 0, slide.width, slide.height)
     outside = field.x >= slide.width or field.y >= slide.height
-    if (
-        outside
-        or field.x + field.width <= 0
-        or field.y + field.height <= 0
-        or min(field.width, field.height) < 1
-    ):
+    if outside or field.x + field.width <= 0 or field.y + field.height <= 0 or min(field.width, field.height) < 1:
         raise BadInputError(
             f"{slide.path.name}: the field at {field.x}, {field.y} of {field.width} x {field.height} pixels lies "
             f"outside the slide ({slide.width} x {slide.height})"

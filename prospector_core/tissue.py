@@ -51,12 +51,7 @@ class TissueMask:
         x, y, width, height : float or (n,) array
         """
         x, y, width, height = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (x, y, width, height)))
-        area = (
-            self._sum(x + width, y + height)
-            - self._sum(x, y + height)
-            - self._sum(x + width, y)
-            + self._sum(x, y)
-        )
+        area = self._sum(x + width, y + height) - self._sum(x, y + height) - self._sum(x + width, y) + self._sum(x, y)
         return np.clip(area / (width * height / self.downsample**2), 0.0, 1.0)
 
     def _sum(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -66,9 +61,7 @@ class TissueMask:
         i, j = np.minimum(v.astype(int), rows - 1), np.minimum(u.astype(int), cols - 1)
         a, b = v - i, u - j
         s = self._integral
-        return (1 - a) * ((1 - b) * s[i, j] + b * s[i, j + 1]) + a * (
-            (1 - b) * s[i + 1, j] + b * s[i + 1, j + 1]
-        )
+        return (1 - a) * ((1 - b) * s[i, j] + b * s[i, j + 1]) + a * ((1 - b) * s[i + 1, j] + b * s[i + 1, j + 1])
 
 
 def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
@@ -97,13 +90,9 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
     # A small image still gets a mask of some pixels; a huge one does not fill the memory.
     downsample = max(1.0, longest / 8192, min(downsample, longest / 64))
     width, height = math.ceil(slide.width / downsample), math.ceil(slide.height / downsample)
-    # Twice as fine as the mask: texture tells glass from flat tissue, and averaging then removes the noise.
-    fine = slide.read_scaled(0, 0, width * downsample, height * downsample, 2 * width, 2 * height)
+    colour, texture = _read_strips(slide, downsample, width, height)
     inside = np.zeros((height, width), bool)
     inside[: math.floor(slide.height / downsample) or 1, : math.floor(slide.width / downsample) or 1] = True
-    blocks = fine.reshape(height, 2, width, 2, 3).astype(np.float32)
-    colour = blocks.mean((1, 3))
-    texture = blocks.mean(-1).std((1, 3))
     # The last row and column may lie mostly beyond the slide, in the white: they repeat their neighbours.
     for partial, last in ((not inside[-1, 0], np.s_[-1, :]), (not inside[0, -1], np.s_[:, -1])):
         if partial:
@@ -121,9 +110,36 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
     return TissueMask(_clean(mask, colour, glass, um), downsample)
 
 
+def _read_strips(slide: Slide, downsample: float, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (height, width, 3) mean colour and (height, width) grey-value spread of each pixel of the mask.
+
+    Read twice as fine as the mask: texture tells glass from flat tissue, and averaging then removes the noise.
+    """
+    colour, texture = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
+    for top in range(0, height, 256):
+        rows = min(256, height - top)
+        fine = slide.read_scaled(0, top * downsample, width * downsample, rows * downsample, 2 * width, 2 * rows)
+        quarters = [fine[i::2, k::2].astype(np.float32) for i in (0, 1) for k in (0, 1)]
+        mean = sum(quarters) / 4
+        grey = _grey(mean)
+        colour[top : top + rows] = mean
+        texture[top : top + rows] = np.sqrt(sum((_grey(one) - grey) ** 2 for one in quarters) / 4)
+    return colour, texture
+
+
+# Over three channels numpy's own reductions are several times slower than these.
+def _grey(colour: np.ndarray) -> np.ndarray:
+    return (colour[..., 0] + colour[..., 1] + colour[..., 2]) / 3
+
+
+def _spread(colour: np.ndarray) -> np.ndarray:
+    red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
+    return np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+
+
 def _local_texture(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
     """Return how uneven the surroundings of each pixel are, in grey values."""
-    grey = colour.mean(-1)
+    grey = _grey(colour)
     mean = ndimage.uniform_filter(grey, 3, mode="nearest")
     square = ndimage.uniform_filter(grey * grey, 3, mode="nearest")
     return np.maximum(np.sqrt(np.maximum(square - mean * mean, 0)), ndimage.uniform_filter(texture, 3))
@@ -132,17 +148,17 @@ def _local_texture(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
 def _glass_colour(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
     """Return the (3,) colour of empty glass, from (n, 3) pixels and how uneven each one's surroundings are."""
     red, green, blue = colour[:, 0], colour[:, 1], colour[:, 2]
-    brightness = colour.mean(1)
+    brightness = _grey(colour)
     # A stain lets through less green than red and blue; glass is near grey, or tinted as a whole by its lamp.
     stained = (red + blue) / 2 - green > np.where(brightness > 232, 12, 7)
-    spread = colour.max(1) - colour.min(1)
+    spread = _spread(colour)
     candidate = (brightness > 150) & (spread < 30) & ~stained & (texture < 4)
     # What the scanner left out is pure white; it says nothing about the glass where there is glass as well.
     scanned = candidate & (brightness < 254)
     if scanned.sum() >= max(20, 0.01 * len(colour)):
         candidate = scanned
     if candidate.sum() < max(20, 0.002 * len(colour)):
-        return np.full(3, max(240.0, float(np.quantile(brightness, 0.999))))
+        return np.full(3, max(240.0, float(np.quantile(brightness, 0.999))), np.float32)
     counts = np.bincount(brightness[candidate].astype(int), minlength=256).astype(float)
     smooth = ndimage.gaussian_filter1d(counts, 2.0)
     # The brightest peak of any weight: flat grey tissue is darker than glass.
@@ -161,7 +177,7 @@ def _glass_colour(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
 def _distance(colour: np.ndarray, glass: np.ndarray) -> np.ndarray:
     """Return how unlike glass each pixel is: its colouring, plus half its darkening (a shadow only darkens)."""
     darker = np.maximum(glass - colour, 0)
-    return (darker.max(-1) - darker.min(-1)) + 0.5 * darker.mean(-1)
+    return _spread(darker) + 0.5 * _grey(darker)
 
 
 def _connected(likely: np.ndarray, sure: np.ndarray) -> np.ndarray:
@@ -199,24 +215,22 @@ def _clean(mask: np.ndarray, colour: np.ndarray, glass: np.ndarray, um: float) -
     core = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] > reach
     thick = mask & (ndimage.distance_transform_edt(~core) <= reach + 1) if core.any() else core
     share = np.bincount(labels[thick], minlength=count + 1) / np.maximum(sizes, 1)
+    boxes = ndimage.find_objects(labels)
     for index in np.flatnonzero(keep & (share < 0.3)):
-        if _is_edge(labels == index, colour, glass):
+        box = boxes[index - 1]
+        on_border = any(one.start == 0 or one.stop == n for one, n in zip(box, mask.shape, strict=True))
+        if _is_edge(labels[box] == index, colour[box], glass, on_border):
             keep[index] = False
     return keep[labels]
 
 
-def _is_edge(component: np.ndarray, colour: np.ndarray, glass: np.ndarray) -> bool:
+def _is_edge(component: np.ndarray, colour: np.ndarray, glass: np.ndarray, on_border: bool) -> bool:
     """Return whether a thin component is a coverslip edge: long, and straight or grey (thin tissue is neither)."""
     rows, cols = np.nonzero(component)
-    if (
-        math.hypot(np.ptp(rows) + 1, np.ptp(cols) + 1) < 20
-    ):  # pixels of the mask: too short to be called a line
+    if math.hypot(np.ptp(rows) + 1, np.ptp(cols) + 1) < 20:  # pixels of the mask: too short to be called a line
         return False
     across, along = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(np.stack([rows, cols]).astype(float))), 0))
-    on_border = min(rows.min(), cols.min()) == 0 or (
-        rows.max() == component.shape[0] - 1 or cols.max() == component.shape[1] - 1
-    )
     straight = along > (6 if on_border else 10) * max(across, 0.5)
     darker = np.maximum(glass - colour[component], 0)
-    grey = np.median(darker.max(-1) - darker.min(-1)) < 0.3 * max(np.median(darker.mean(-1)), 1.0)
+    grey = np.median(_spread(darker)) < 0.3 * max(np.median(_grey(darker)), 1.0)
     return bool(straight or grey)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import uuid
@@ -61,7 +62,7 @@ class EfficientNetLite0:
         kept = _cache_folder() / f"{self.name}-{self._sha256[:16]}-v{_GRAPH_VERSION}.onnx"
         try:
             self._session = session(kept.read_bytes())
-        except Exception:  # noqa: BLE001 - not prepared yet, or the kept copy is damaged: prepare it (again)
+        except Exception:  # not prepared yet, or the kept copy is damaged: prepare it (again)
             model = _convert(weights)
             _keep(kept, model)
             self._session = session(model)
@@ -122,7 +123,5 @@ def _keep(path: Path, model: bytes) -> None:
         temporary.write_bytes(model)
         os.replace(temporary, path)
     except OSError:
-        try:
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        except OSError:
-            pass

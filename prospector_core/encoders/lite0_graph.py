@@ -45,9 +45,7 @@ def build_lite0(weights: Mapping[str, np.ndarray]) -> bytes:
     try:
         from onnx import TensorProto, checker, helper, numpy_helper
     except ImportError as error:
-        raise MissingExtraError(
-            "the encoder efficientnet-lite0 is prepared with onnx: pip install onnx"
-        ) from error
+        raise MissingExtraError("the encoder efficientnet-lite0 is prepared with onnx: pip install onnx") from error
     nodes, constants = [], []
 
     def constant(name: str, value: np.ndarray) -> str:
@@ -60,9 +58,7 @@ def build_lite0(weights: Mapping[str, np.ndarray]) -> bytes:
 
     def convolution(x: str, conv: str, norm: str, size: int, stride: int = 1, relu6: bool = True) -> str:
         kernel = weights[f"{conv}.weight"].astype(np.float64)
-        scale = weights[f"{norm}.weight"] / np.sqrt(
-            weights[f"{norm}.running_var"].astype(np.float64) + _BN_EPS
-        )
+        scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"].astype(np.float64) + _BN_EPS)
         bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
         depthwise = kernel.shape[1] == 1 and kernel.shape[0] > 1
         side = kernel.shape[2]
@@ -106,9 +102,7 @@ def build_lite0(weights: Mapping[str, np.ndarray]) -> bytes:
                 channels, index = out_channels, index + 1
         x = convolution(x, "_conv_head", "_bn1", size)
     except KeyError as error:
-        raise EmbeddingError(
-            f"these are not the weights of EfficientNet-Lite0: {error} is missing"
-        ) from error
+        raise EmbeddingError(f"these are not the weights of EfficientNet-Lite0: {error} is missing") from error
     x = add("GlobalAveragePool", [x], "pooled")
     add("Flatten", [x], "embeddings", axis=1)
     graph = helper.make_graph(

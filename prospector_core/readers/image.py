@@ -46,9 +46,7 @@ class ImageSlide(Slide):
         except (OSError, SyntaxError, ValueError) as error:
             if isinstance(error, SlideError):
                 raise
-            raise SlideError(
-                f"{self.path.name} is damaged or not an image ({error}); copy it again"
-            ) from error
+            raise SlideError(f"{self.path.name} is damaged or not an image ({error}); copy it again") from error
         self.mpp = plausible_mpp(25400.0 / float(dpi)) if dpi else None
         images = [pixels]
         while max(pixels.size) > 512:
@@ -68,7 +66,5 @@ def _rgb(image: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image).convert(
-            "RGB"
-        )
+        return Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image).convert("RGB")
     return image.convert("RGB")

@@ -159,7 +159,7 @@ class Slide(ABC):
                 best = index
         return best
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a reader that holds nothing open has nothing to do
         """Release the file."""
 
     def __enter__(self) -> Self:
@@ -185,9 +185,7 @@ class Slide(ABC):
             return self._read(level, x, y, width, height)
         out = np.full((height, width, 3), 255, np.uint8)
         if right > left and bottom > top:
-            out[top - y : bottom - y, left - x : right - x] = self._read(
-                level, left, top, right - left, bottom - top
-            )
+            out[top - y : bottom - y, left - x : right - x] = self._read(level, left, top, right - left, bottom - top)
         return out
 
     def _resample(self, level: int, box: tuple[float, float, float, float], out: np.ndarray) -> None:

@@ -165,17 +165,13 @@ class TiffSlide(Slide):
                     file.seek(offset)
                     data = file.read(count)
         except (OSError, ValueError) as error:
-            raise SlideError(
-                f"{self.path.name} cannot be read any more ({error}); is its drive connected?"
-            ) from error
+            raise SlideError(f"{self.path.name} cannot be read any more ({error}); is its drive connected?") from error
         if len(data) != count:
             raise SlideError(f"{self.path.name} is cut short at byte {offset + len(data):,}; copy it again")
         return data
 
     def _damaged(self, level: int, index: int, why: object) -> SlideError:
-        return SlideError(
-            f"{self.path.name}: tile {index} of level {level} is damaged ({why}); copy the slide again"
-        )
+        return SlideError(f"{self.path.name}: tile {index} of level {level} is damaged ({why}); copy the slide again")
 
 
 class _Page:
@@ -184,11 +180,7 @@ class _Page:
     def __init__(self, page: tifffile.TiffPage) -> None:
         self.width, self.height = page.imagewidth, page.imagelength
         samples = page.samplesperpixel
-        if (
-            page.dtype not in (np.dtype("u1"), np.dtype("u2"))
-            or samples not in (1, 3, 4)
-            or page.imagedepth != 1
-        ):
+        if page.dtype not in (np.dtype("u1"), np.dtype("u2")) or samples not in (1, 3, 4) or page.imagedepth != 1:
             raise UnsupportedTiff(f"{samples} channels of {page.dtype}")
         if page.compression == _JPEG2000_YCBCR:
             raise UnsupportedTiff("JPEG 2000 in YCbCr", elsewhere=True)
@@ -388,9 +380,7 @@ def _check_directories(file: BinaryIO, size: int, name: str) -> None:
         raise SlideError(f"{name} is not a TIFF; is it the right file?")
     big = struct.unpack(order + "H", header[2:4])[0] == 43
     try:
-        offset = (
-            struct.unpack(order + "Q", header[8:16])[0] if big else struct.unpack(order + "I", header[4:8])[0]
-        )
+        offset = struct.unpack(order + "Q", header[8:16])[0] if big else struct.unpack(order + "I", header[4:8])[0]
         seen = set()
         while offset and offset not in seen:
             seen.add(offset)

@@ -85,9 +85,7 @@ def test_the_network_is_the_published_one(tiles):
             y = x
             for part, norm in norms.items():
                 if f"_blocks.{block}.{part}.weight" in state:
-                    y = layer(
-                        y, f"_blocks.{block}.{part}", f"_blocks.{block}.{norm}", part != "_project_conv"
-                    )
+                    y = layer(y, f"_blocks.{block}.{part}", f"_blocks.{block}.{norm}", part != "_project_conv")
             x = x + y if x.shape == y.shape and block else y
         pooled = layer(x, "_conv_head", "_bn1", True).mean((2, 3)).numpy()
     assert get_encoder("efficientnet-lite0").encode(tiles[:2]) == pytest.approx(pooled, abs=1e-4)
@@ -116,9 +114,7 @@ def test_what_is_missing_is_named(absent, tmp_path, monkeypatch):
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setattr(
-        "prospector_core.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path / "file" / "x"
-    )
+    monkeypatch.setattr("prospector_core.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path / "file" / "x")
     assert get_encoder("efficientnet-lite0").dim == 1280
 
 

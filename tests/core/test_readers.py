@@ -15,6 +15,7 @@ from prospector_core.readers import Level, Slide, list_slides, open_slide
 from prospector_core.readers.cache import TileCache
 from prospector_core.readers.image import ImageSlide
 from prospector_core.readers.tiff import TiffSlide
+from prospector_core.readers.vendor import OpenSlideSlide
 
 
 @pytest.fixture
@@ -98,6 +99,30 @@ def test_the_sample_slide():
         for x, y, width, height in [(0, 0, 500, 400), (2000, 2800, 220, 167), (713, 955, 241, 517)]:
             expected = np.asarray(other.read_region((x, y), 0, (width, height)).convert("RGB"))
             assert np.array_equal(slide.read_region(x, y, width, height), expected)
+
+
+def test_through_openslide(tmp_path):
+    # its own formats are proprietary; it reads this one too, so that both ways can be compared
+    pytest.importorskip("openslide")
+    path = write_svs(tmp_path / "a.svs", picture(512, 384))
+    with TiffSlide(path) as slide, OpenSlideSlide(path) as other:
+        assert other.levels == slide.levels and other.format == "aperio"
+        assert (other.mpp, other.objective_power) == (slide.mpp, slide.objective_power)
+        for level in (0, 1):
+            for request in [(0, 0, 100, 90), (130, 66, 33, 77), (-20, -10, 60, 50), (450, 350, 90, 80)]:
+                expected = slide.read_region(*request, level)
+                assert np.array_equal(other.read_region(*request, level), expected)
+    (tmp_path / "cut.svs").write_bytes(path.read_bytes()[:900])
+    with pytest.raises(SlideError, match=r"cut\.svs"):
+        OpenSlideSlide(tmp_path / "cut.svs")
+
+
+def test_vendor_formats_go_to_openslide(tmp_path, monkeypatch):
+    pytest.importorskip("openslide")
+    path = write_svs(tmp_path / "a.svs", picture(256, 128), n_levels=1)
+    monkeypatch.setattr("prospector_core.readers.detect_vendor", lambda path: "hamamatsu")
+    with open_slide(path) as slide:
+        assert isinstance(slide, OpenSlideSlide)
 
 
 def test_label_macro_and_thumbnail_are_never_levels(tmp_path):

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from prospector_core.errors import EmbeddingError, StorageFullError, StudyDamagedError
+from prospector_core.errors import EmbeddingError, StorageFullError, StudyDamagedError, StudyError
 from prospector_core.storage import EmbeddingStore
 
 RNG = np.random.default_rng(0)
@@ -88,6 +88,17 @@ def test_complete_embeddings_stay_until_new_ones_are(store):
     assert np.array_equal(store.read("d1").embeddings, VALUES + 1)
     assert store.read("d1").attrs == {"other": 1}
     assert sorted(os.listdir(store.path)) == ["d1", "zarr.json"]
+
+
+def test_two_runs_on_one_datum(store):
+    first, second = begin(store), begin(store)
+    for index in range(3):
+        for writer in (first, second):
+            writer.write_block(index, VALUES[writer.rows(index)])
+    first.finish()
+    with pytest.raises(StudyError, match="another run"):
+        second.finish()
+    assert np.array_equal(store.read("d1").embeddings, VALUES)
 
 
 def test_write_in_one_go(store):
@@ -189,11 +200,7 @@ def small_disk(tmp_path):
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if (
-        sys.platform != "linux"
-        or os.geteuid()
-        or subprocess.run(mount, capture_output=True, check=False).returncode
-    ):
+    if sys.platform != "linux" or os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("a small file system cannot be mounted here")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -14,9 +14,7 @@ from prospector_core.tissue import TissueMask, tissue_mask
 
 
 def mask_of(tmp_path, image, mpp=2.0):
-    with open_slide(
-        write_image(tmp_path / "slide.tif", np.clip(image, 0, 255).astype(np.uint8), mpp)
-    ) as slide:
+    with open_slide(write_image(tmp_path / "slide.tif", np.clip(image, 0, 255).astype(np.uint8), mpp)) as slide:
         return tissue_mask(slide)
 
 
@@ -97,9 +95,7 @@ def test_the_sample_slide():
 def test_fraction_is_exact():
     mask = TissueMask(np.array([[True, False], [False, False]]), 10.0)
     x = np.array([0, 5, 0, -10, 10, 2.5])
-    share = mask.fraction(
-        x, np.array([0, 0, 0, -10, 0, 2.5]), np.array([10, 10, 20, 20, 5, 5]), [10, 10, 20, 20, 5, 5]
-    )
+    share = mask.fraction(x, np.array([0, 0, 0, -10, 0, 2.5]), np.array([10, 10, 20, 20, 5, 5]), [10, 10, 20, 20, 5, 5])
     assert share == pytest.approx([1, 0.5, 0.25, 0.25, 0, 1])
     assert mask.fraction(0, 0, 10, 20) == pytest.approx(0.5)
 
