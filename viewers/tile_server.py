@@ -191,15 +191,15 @@ class _OpenSlides:
         if slide is None:
             with self._lock:
                 gate = self._opening.setdefault(key, threading.Lock())
-            with gate:  # one thread opens, the others that want the same slide wait for it
+            # One thread opens, the others that want the same slide wait for it. The gate is kept: were it dropped, a
+            # late waiter on the old one and a newcomer on a new one could open the slide twice.
+            with gate:
                 slide = self._take(key)
                 if slide is None:
                     slide = self._opener(path)
                     with self._lock:
                         self._slides[key] = slide
                         self._users[id(slide)] = 1
-            with self._lock:
-                self._opening.pop(key, None)
         try:
             yield slide
         finally:
