@@ -25,6 +25,7 @@ def count_concepts(graph, concepts, n_concepts, radius):
     counts twice, a token's pair with itself once. Raises GraphError for a sprite that does not fit the graph.
     """
     concepts = check_sprite(graph, concepts, n_concepts, radius)
+    radius = int(radius)
     inside = concepts[concepts >= 0]
     mono = np.bincount(inside, minlength=n_concepts).astype(np.int64)
     if radius == 0:
@@ -48,10 +49,12 @@ def check_sprite(graph, concepts, n_concepts, radius):
     """The sprite as (n,) int64, checked against graph, K and radius. Raises GraphError."""
     concepts = np.asarray(concepts)
     if concepts.shape != (graph.n,):
-        raise GraphError(f"the sprite has shape {concepts.shape} but the graph {graph.n} tokens: give one concept a token")
+        raise GraphError(
+            f"the sprite has shape {concepts.shape} but the graph {graph.n} tokens: give one concept a token"
+        )
     if concepts.size and not np.issubdtype(concepts.dtype, np.integer):
         raise GraphError(f"concept ids must be integers, got {concepts.dtype}")
-    if radius < 0 or int(radius) != radius:
+    if not (0 <= radius < np.inf and int(radius) == radius):
         raise GraphError(f"the radius must be a whole number of hops >= 0, got {radius}")
     if not 0 < n_concepts < 2**15:
         raise GraphError(f"the number of concepts must be 1..32767, got {n_concepts}")

@@ -49,17 +49,25 @@ class TokenGraph:
         """
         positions = _integers(positions, "grid positions")
         if positions.ndim != 2 or positions.shape[1] != 2:
-            raise GraphError(f"grid positions must have shape (n, 2), got {positions.shape}: give one (row, column) a tile")
+            raise GraphError(
+                f"grid positions must have shape (n, 2), got {positions.shape}: give one (row, column) a tile"
+            )
         graph = cls(len(positions), "grid", positions=positions)
-        if graph.n and len(np.unique(positions, axis=0)) != graph.n:
+        if graph.raster_shape is not None:
+            cells = graph._cells
+            distinct = np.count_nonzero(np.bincount(cells))
+        else:
+            distinct = len(np.unique(positions, axis=0))
+        if distinct != graph.n:
             raise GraphError("two tokens share a grid position: give each tile its own (row, column)")
         return graph
 
     @classmethod
     def from_chain(cls, n, reach=2):
         """A sequence: each token linked to the ``reach`` before and after it (sentences: 2)."""
-        if n < 0 or reach < 0:
-            raise GraphError(f"a chain needs n >= 0 and reach >= 0, got n={n}, reach={reach}")
+        if n < 0 or reach < 0 or int(n) != n or int(reach) != reach:
+            raise GraphError(f"a chain needs whole numbers n >= 0 and reach >= 0, got n={n}, reach={reach}")
+        n, reach = int(n), int(reach)
         index = np.arange(n)
         edges = [np.stack([index[:-step], index[step:]], axis=1) for step in range(1, min(reach, n - 1) + 1)]
         return cls(n, "chain", edges=np.concatenate(edges) if edges else np.empty((0, 2), np.int64))
@@ -74,7 +82,11 @@ class TokenGraph:
         if xyz.ndim != 2 or xyz.shape[1] != 3:
             raise GraphError(f"coordinates must have shape (n, 3), got {xyz.shape}: give one (x, y, z) a residue")
         if not np.isfinite(xyz).all():
-            raise GraphError(f"residue {int(np.argmin(np.isfinite(xyz).all(axis=1)))} has no finite coordinates: leave it out")
+            raise GraphError(
+                f"residue {int(np.argmin(np.isfinite(xyz).all(axis=1)))} has no finite coordinates: leave it out"
+            )
+        if not cutoff > 0:
+            raise GraphError(f"the contact cutoff must be a distance > 0 angstrom, got {cutoff}")
         pairs = cKDTree(xyz).query_pairs(cutoff, output_type="ndarray") if len(xyz) else np.empty((0, 2), np.int64)
         return cls(len(xyz), "contacts", edges=pairs.astype(np.int64), xyz=xyz)
 
@@ -85,7 +97,11 @@ class TokenGraph:
         Parameters: n tokens; edges (m, 2) int, undirected, repeats and self-loops ignored.
         Raises GraphError if an edge names a token outside 0..n-1.
         """
-        edges = _integers(edges, "edges").reshape(-1, 2)
+        edges = _integers(edges, "edges")
+        if edges.ndim != 2 or edges.shape[1] != 2:
+            raise GraphError(f"edges must have shape (m, 2), got {edges.shape}: give one pair of tokens an edge")
+        if n < 0 or int(n) != n:
+            raise GraphError(f"the number of tokens must be a whole number >= 0, got {n}")
         if edges.size and (edges.min() < 0 or edges.max() >= n):
             raise GraphError(f"an edge names token {int(edges.max())} or {int(edges.min())}, but tokens are 0..{n - 1}")
         return cls(n, "edges", edges=edges)
@@ -121,8 +137,8 @@ class TokenGraph:
     def _grid_edges(self):
         if not self.n:
             return np.empty((0, 2), np.int64)
-        low = self.positions.min(axis=0) - 1
-        rows, columns = (self.positions - low).T
+        # Wide gaps shrink to two cells: far-apart tiles stay apart, and cell numbers stay small.
+        rows, columns = (_close_gaps(each) for each in self.positions.T)
         width = columns.max() + 2
         cell = rows * width + columns
         order = np.argsort(cell)
@@ -139,8 +155,10 @@ class TokenGraph:
         """(rows, columns) of the grid's bounding box, or None where a dense raster would be mostly empty."""
         if self.kind != "grid" or not self.n:
             return None
-        shape = self.positions.max(axis=0) - self.positions.min(axis=0) + 1
-        return tuple(shape) if shape[0] * shape[1] <= _MAX_EMPTY_CELLS_A_TOKEN * self.n + 4096 else None
+        # Python integers: the product must not overflow for positions that are very far apart
+        low, high = self.positions.min(axis=0).tolist(), self.positions.max(axis=0).tolist()
+        shape = high[0] - low[0] + 1, high[1] - low[1] + 1
+        return shape if shape[0] * shape[1] <= _MAX_EMPTY_CELLS_A_TOKEN * self.n + 4096 else None
 
     @cached_property
     def _cells(self):
@@ -158,13 +176,20 @@ class TokenGraph:
         return raster.reshape(-1)[self._cells]
 
 
+def _close_gaps(coordinates):
+    """Coordinates (n,) from 1 on, in the same order, adjacent where they were adjacent, else 2 apart."""
+    found, index = np.unique(coordinates, return_inverse=True)
+    return (1 + np.concatenate([[0], np.cumsum(np.where(found[1:] - found[:-1] == 1, 1, 2))]))[index]
+
+
 def _integers(values, what):
-    values = np.asarray(values)
-    if values.size == 0:
-        return values.astype(np.int64).reshape(-1, 2)
-    if not np.issubdtype(values.dtype, np.integer):
-        rounded = np.asarray(values, np.float64)
-        if not np.isfinite(rounded).all() or (rounded != np.rint(rounded)).any():
-            raise GraphError(f"{what} must be whole numbers")
-        values = rounded
-    return values.astype(np.int64)
+    try:
+        values = np.asarray(values)
+        if values.size == 0:
+            return np.empty((0, 2), np.int64)
+        rounded = values if np.issubdtype(values.dtype, np.integer) else values.astype(np.float64)
+    except (TypeError, ValueError):
+        raise GraphError(f"{what} must be whole numbers, in pairs") from None
+    if rounded is not values and not (np.isfinite(rounded) & (rounded == np.rint(rounded))).all():
+        raise GraphError(f"{what} must be whole numbers, in pairs")
+    return rounded.astype(np.int64)

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .counting import count_concepts
-from .errors import FitError
-from .kernels import FoldChangeKernel
+from .errors import EmbeddingError, FitError
+from .kernels import FoldChangeKernel, check_labels
 from .prediction import Calibration, evidence
 from .prospecting import explain, prospect
 from .quantizers import KMeansQuantizer
@@ -40,13 +40,15 @@ class ProspectorHead(BaseEstimator):
         Raises FitError, EmbeddingError, GraphError.
         """
         graphs, embeddings, labels = list(graphs), list(embeddings), np.asarray(labels)
-        if not len(graphs) == len(embeddings) == len(labels):
-            raise FitError(f"{len(graphs)} graphs, {len(embeddings)} embeddings and {len(labels)} labels: give one of each a datum")
+        if labels.ndim != 1 or not len(graphs) == len(embeddings) == len(labels):
+            raise FitError(
+                f"{len(graphs)} graphs, {len(embeddings)} embeddings and {labels.size} labels: give one of each a datum"
+            )
         if not graphs:
             raise FitError("there are no data to fit on")
         self.quantizer_ = clone(self.quantizer) if self.quantizer is not None else KMeansQuantizer()
-        joined = "".join(embeddings) if isinstance(embeddings[0], str) else np.concatenate(embeddings)
-        self.quantizer_.fit(joined)
+        check_labels(labels)  # before the long part
+        self.quantizer_.fit(_joined(embeddings))
         sprites = [self.sprite(each) for each in embeddings]
         self.counts_ = np.stack([self._count(graph, sprite) for graph, sprite in zip(graphs, sprites)])
         self.kernel_ = clone(self.kernel) if self.kernel is not None else FoldChangeKernel()
@@ -78,6 +80,21 @@ class ProspectorHead(BaseEstimator):
 
     def predict_proba(self, graphs, embeddings):
         """Probability of class 0 and 1 of each datum: (n_data, 2) float64."""
+        graphs, embeddings = list(graphs), list(embeddings)
+        if len(graphs) != len(embeddings):
+            raise FitError(f"{len(graphs)} graphs and {len(embeddings)} embeddings: give one of each a datum")
+        if not graphs:
+            return np.empty((0, 2))
         counts = [self._count(graph, self.sprite(each)) for graph, each in zip(graphs, embeddings)]
         ones = self.calibration_.predict(evidence(np.array(counts), self.coef_))
         return np.stack([1 - ones, ones], axis=1)
+
+
+def _joined(embeddings):
+    """All data's tokens one after another: (n, d), or one string of residues."""
+    if all(isinstance(each, str) for each in embeddings):
+        return "".join(embeddings)
+    shapes = sorted({np.shape(each)[1:] for each in embeddings})
+    if len(shapes) > 1:
+        raise EmbeddingError(f"data differ in embedding dimensions {shapes}: embed all with the same encoder")
+    return np.concatenate([np.asarray(each) for each in embeddings])

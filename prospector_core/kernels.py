@@ -12,11 +12,24 @@ from sklearn.preprocessing import StandardScaler
 from .errors import FitError
 from .tfidf import tfidf
 
-__all__ = ["FoldChangeKernel", "LinearKernel", "make_kernel", "KERNELS", "TEST_OFF"]
+__all__ = ["FoldChangeKernel", "LinearKernel", "make_kernel", "check_labels", "KERNELS", "TEST_OFF"]
 
 TEST_OFF = 1e10  # an alpha this large switches the significance test off
 _PSEUDO = 1e-10
 _EXACT_UP_TO = 8  # scipy's own rule: the exact Mann-Whitney distribution if a group is this small and nothing ties
+
+
+def check_labels(labels):
+    """Labels (n_data,) as int64 of 0 and 1, both there. Raises FitError."""
+    labels = np.asarray(labels)
+    if not labels.size:
+        raise FitError("there are no labelled data to fit on")
+    found = sorted({str(each) for each in labels.tolist()})
+    if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
+        raise FitError(f"labels must be the numbers 0 and 1, got {', '.join(found[:5])}")
+    if len(found) < 2:
+        raise FitError(f"all {labels.size} labelled data are of class {found[0]}: a kernel needs data of both classes")
+    return labels.astype(np.int64)
 
 
 class _Kernel(BaseEstimator):
@@ -26,18 +39,14 @@ class _Kernel(BaseEstimator):
         counts = np.asarray(counts)
         labels = np.asarray(labels)
         if counts.ndim != 2 or labels.shape != (len(counts),):
-            raise FitError(f"counts {counts.shape} and labels {labels.shape} do not belong together: give one row a datum")
-        if not np.isfinite(counts.astype(np.float64)).all():
-            raise FitError("counts contain values that are not finite")
-        classes = np.unique(labels)
-        if not np.isin(classes, (0, 1)).all():
-            raise FitError(f"labels must be 0 or 1, got {', '.join(map(str, classes[:5]))}")
-        if len(classes) < 2:
             raise FitError(
-                f"all {len(labels)} labelled data are of class {classes[0] if len(classes) else '?'}: "
-                "a kernel needs data of both classes"
+                f"counts {counts.shape} and labels {labels.shape} do not belong together: give one row a datum"
             )
-        return counts, labels.astype(np.int64)
+        if counts.dtype.kind not in "biuf":
+            raise FitError(f"counts must be numbers, got {counts.dtype}")
+        if not np.isfinite(counts).all():
+            raise FitError("counts contain values that are not finite")
+        return counts, check_labels(labels)
 
 
 class FoldChangeKernel(_Kernel):
@@ -134,4 +143,8 @@ def make_kernel(name, **parameters):
     """An unfitted kernel by name: "fold-change" (alpha, tau) or "linear" (l1_ratio, ...). Raises FitError."""
     if name not in KERNELS:
         raise FitError(f"there is no kernel {name!r}: choose one of {', '.join(KERNELS)}")
+    known = KERNELS[name]().get_params()
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise FitError(f"the {name} kernel has no parameter {unknown[0]!r}: choose from {', '.join(known)}")
     return KERNELS[name](**parameters)

@@ -25,4 +25,4 @@ def auroc(scores, truth):
 def _ranked_last(scores):
     scores = np.asarray(scores, np.float64)
     known = np.isfinite(scores)
-    return np.where(known, scores, scores[known].min() - 1.0 if known.any() else 0.0)
+    return np.where(known, scores, np.nextafter(scores[known].min(), -np.inf) if known.any() else 0.0)

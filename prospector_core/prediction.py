@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import expit
 
 from .tfidf import term_frequencies
 
@@ -34,20 +35,21 @@ class Calibration:
         n1, n0 = (labels == 1).sum(), (labels == 0).sum()
         target = np.where(labels == 1, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
         middle, spread = scores.mean(), scores.std()
+        flat = cls(0.0, np.log(target.mean() / (1 - target.mean())))
         if not spread > 0:
-            return cls(0.0, np.log(target.mean() / (1 - target.mean())))
+            return flat
         z = (scores - middle) / spread
 
         def loss(parameters):
             logit = parameters[0] * z + parameters[1]
-            error = 1 / (1 + np.exp(-logit)) - target
+            error = expit(logit) - target
             return (np.logaddexp(0, logit) - target * logit).sum(), np.array([error @ z, error.sum()])
 
         slope, offset = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B").x
-        slope = max(slope, 0.0)  # more evidence never means less probability
+        if slope <= 0:
+            return flat  # more evidence never means less probability
         return cls(slope / spread, offset - slope * middle / spread)
 
     def predict(self, scores):
         """P(class 1) of each score: (n,) float64."""
-        with np.errstate(over="ignore"):
-            return 1 / (1 + np.exp(-(self.slope * np.asarray(scores, np.float64) + self.offset)))
+        return expit(self.slope * np.asarray(scores, np.float64) + self.offset)

@@ -32,10 +32,8 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
     coef = np.asarray(coef, np.float64)
     if coef.ndim == 2:
         return np.stack([prospect(graph, concepts, row, n_concepts, radius, diffusive) for row in coef])
-    concepts = check_sprite(graph, concepts, n_concepts, radius)
-    if coef.shape != (n_features(n_concepts, radius),):
-        raise GraphError(f"K={n_concepts}, r={radius} needs {n_features(n_concepts, radius)} weights, got {coef.shape}")
-    mono, table = unpack(coef, n_concepts)
+    concepts, mono, table = _check(graph, concepts, coef, n_concepts, radius)
+    radius = int(radius)
     if not graph.n:
         return np.empty(0)
     if radius == 0:
@@ -49,6 +47,18 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
         return graph.from_raster(score_on_grid(raster, mono, scaled, radius, weights, threads))
     weights = _hop_weights(radius, diffusive)
     return score_on_edges(graph.indptr, graph.indices, concepts, mono, table, radius, weights, 4 * threads)
+
+
+def _check(graph, concepts, coef, n_concepts, radius):
+    """Sprite (n,) and weights as (K,), (K, K), checked. Raises GraphError."""
+    concepts = check_sprite(graph, concepts, n_concepts, radius)
+    coef = np.asarray(coef, np.float64)
+    p = n_features(n_concepts, radius)
+    if coef.shape != (p,):
+        raise GraphError(f"K={n_concepts}, r={radius} needs {p} weights, got {coef.shape}: fit again with this K and r")
+    if not np.isfinite(coef).all():
+        raise GraphError(f"weight {int(np.argmin(np.isfinite(coef)))} of the prospect kernel is not finite")
+    return concepts, *unpack(coef, n_concepts)
 
 
 def _hop_weights(radius, diffusive):
@@ -96,16 +106,15 @@ class Explanation:
 def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
     """Why a token scores as it does: the terms whose sum is its prospect score.
 
-    Parameters as ``prospect``, and ``token`` 0..n-1. An excluded token has no terms and a NaN score.
+    Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. An excluded token has no terms and a NaN score.
     Raises GraphError if there is no such token.
     """
-    concepts = check_sprite(graph, concepts, n_concepts, radius)
+    concepts, mono, table = _check(graph, concepts, coef, n_concepts, radius)
     if not 0 <= token < graph.n:
         raise GraphError(f"there is no token {token}: tokens are 0..{graph.n - 1}")
     concept = int(concepts[token])
     if concept < 0:
         return Explanation(int(token), -1, float("nan"), (), np.empty(0, np.int64), np.empty(0, np.int64))
-    mono, table = unpack(coef, n_concepts)
     terms = [Term(None, 1.0, float(mono[concept]))]
     neighbours, hops = np.array([token]), np.zeros(1, np.int64)
     if radius:

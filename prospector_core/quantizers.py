@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from ._compiled.nearest import pick_nearest
@@ -20,7 +21,7 @@ def assign_nearest(embeddings, centroids):
     Parameters: embeddings (n, d), float32 used as they are (no copy), anything else block by block as float32;
     centroids (K, d). Returns (n,) int32. Raises EmbeddingError for a wrong shape or a value that is not finite.
     """
-    embeddings = np.asarray(embeddings)
+    embeddings = _numbers(embeddings)
     centroids = np.ascontiguousarray(centroids, np.float32)
     if embeddings.ndim != 2 or embeddings.shape[1] != centroids.shape[1]:
         raise EmbeddingError(
@@ -31,13 +32,21 @@ def assign_nearest(embeddings, centroids):
     concepts = np.empty(len(embeddings), np.int32)
     products = np.empty((min(_BLOCK, len(embeddings)), len(centroids)), np.float32)
     for start in range(0, len(embeddings), _BLOCK):
-        block = embeddings[start : start + _BLOCK].astype(np.float32, copy=False)
-        some = products[: len(block)]
-        np.matmul(block, centroids.T, out=some)
+        some = products[: min(_BLOCK, len(embeddings) - start)]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found below
+            block = embeddings[start : start + _BLOCK].astype(np.float32, copy=False)
+            np.matmul(block, centroids.T, out=some)
         pick_nearest(some, half_norms, concepts[start : start + len(block)])
     if concepts.size and concepts.min() < 0:
         raise EmbeddingError(f"the embedding of token {int(np.argmin(concepts))} is not finite: embed its datum again")
     return concepts
+
+
+def _numbers(embeddings):
+    embeddings = np.asarray(embeddings)
+    if embeddings.dtype.kind not in "biuf":
+        raise EmbeddingError(f"embeddings must be numbers, got {embeddings.dtype}")
+    return embeddings
 
 
 class KMeansQuantizer(BaseEstimator):
@@ -66,15 +75,20 @@ class KMeansQuantizer(BaseEstimator):
         return KMeans(self.n_concepts, n_init=self.n_init, random_state=self.seed)
 
     def fit(self, embeddings):
-        embeddings = np.asarray(embeddings)
+        embeddings = _numbers(embeddings)
         if embeddings.ndim != 2:
             raise EmbeddingError(f"embeddings must have shape (n, d), got {embeddings.shape}")
+        if self.n_concepts < 1:
+            raise FitError(f"the number of concepts must be at least 1, got {self.n_concepts}")
         if len(embeddings) > self.sample:
             rows = check_random_state(self.seed).choice(len(embeddings), self.sample, replace=False)
             embeddings = embeddings[np.sort(rows)]
         if len(embeddings) < self.n_concepts:
-            raise FitError(f"{len(embeddings)} tokens cannot make {self.n_concepts} concepts: ask for fewer, or add data")
-        embeddings = np.ascontiguousarray(embeddings, np.float32)
+            raise FitError(
+                f"{len(embeddings)} tokens cannot make {self.n_concepts} concepts: ask for fewer, or add data"
+            )
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, hence reported
+            embeddings = np.ascontiguousarray(embeddings, np.float32)
         if not np.isfinite(embeddings).all():
             raise EmbeddingError("embeddings contain NaN or infinite values: embed the data again")
         # One thread: the order of additions, hence the last bits of the centroids, must not depend on scheduling.
@@ -85,6 +99,7 @@ class KMeansQuantizer(BaseEstimator):
         return self
 
     def predict(self, embeddings):
+        check_is_fitted(self)
         return assign_nearest(embeddings, self.centroids_)
 
 

@@ -1,0 +1,41 @@
+"""The benchmark runs, agrees with the plain version and can be printed. Its times are nobody's test."""
+
+import json
+
+import pytest
+
+from prospector_core.bench import format_bench, run_bench
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def result(told):
+    return run_bench(lambda *args: told.append(args), quick=True)
+
+
+def test_reports_plain_numbers(result):
+    assert json.loads(json.dumps(result)) == result
+    assert [(row["n_concepts"], row["radius"]) for row in result["grid"]] == [(20, 4), (30, 8)]
+
+
+def test_results_equal_the_plain_version(result):
+    for row in result["grid"]:
+        assert row["counts_equal_networkx"]
+        assert row["prospect_largest_difference"] < 1e-9
+
+
+def test_tells_how_far_it_is(result, told):
+    totals = {total for _, total, _ in told}
+    assert len(totals) == 1
+    assert [done for done, _, _ in told] == list(range(totals.pop() + 1))
+
+
+def test_prints_a_table(result):
+    text = format_bench(result)
+    assert "count, K = 20, r = 4" in text
+    assert "prospect, K = 30, r = 8" in text
+    assert "matrix product" in text

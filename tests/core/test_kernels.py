@@ -1,0 +1,162 @@
+"""Prospect kernels: p-values as scipy gives them column by column, equivariance, and clear words about bad input."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from random_data import seeds
+from scipy.stats import mannwhitneyu
+from sklearn.base import clone
+
+from prospector_core import FoldChangeKernel, LinearKernel
+from prospector_core.errors import FitError
+from prospector_core.features import n_features, pair_index
+from prospector_core.kernels import TEST_OFF, make_kernel, rank_sum_p_values
+from prospector_core.tfidf import tfidf
+
+
+def some_counts(seed=0, n=20, p=9, high=30):
+    random = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    return random.integers(0, high, (n, p)) + 60 * labels[:, None] * (np.arange(p) == 2), labels
+
+
+@given(seed=seeds, n1=st.integers(1, 14), n0=st.integers(1, 14), ties=st.booleans())
+def test_p_values_are_each_columns_own(seed, n1, n0, ties):
+    random = np.random.default_rng(seed)
+    both = random.normal(size=(n1 + n0, 6))
+    if ties:  # some columns only
+        both[:, 2] = random.integers(0, 4, n1 + n0)
+        both[:, 3] = 1.5
+        both[0, 4] = both[-1, 4]
+        both[:, 5] = np.where(random.random(n1 + n0) < 0.5, 0.0, -0.0)
+    ones, zeros = both[:n1], both[n1:]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = [mannwhitneyu(a, b, method="auto").pvalue for a, b in zip(ones.T, zeros.T, strict=True)]
+    np.testing.assert_allclose(rank_sum_p_values(ones, zeros), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("n1", "n0"), [(8, 8), (8, 40), (40, 8), (9, 9), (9, 40), (1, 1)])
+def test_exact_and_asymptotic_where_scipy_changes_over(n1, n0):
+    random = np.random.default_rng(n1 * n0)
+    ones, zeros = random.normal(size=(n1, 3)), random.normal(size=(n0, 3))
+    zeros[0, 1] = ones[0, 1]
+    expected = [mannwhitneyu(a, b, method="auto").pvalue for a, b in zip(ones.T, zeros.T, strict=True)]
+    np.testing.assert_allclose(rank_sum_p_values(ones, zeros), expected, rtol=1e-12)
+
+
+def test_fold_change_keeps_what_is_large_and_significant():
+    counts, labels = some_counts()
+    weighted = tfidf(counts)
+    change = np.log2((weighted[labels == 1].mean(axis=0) + 1e-10) / (weighted[labels == 0].mean(axis=0) + 1e-10))
+    off = FoldChangeKernel(alpha=TEST_OFF).fit(counts, labels)
+    np.testing.assert_allclose(off.coef_, change)
+    assert np.isnan(off.p_values_).all()
+    thresholded = FoldChangeKernel(alpha=TEST_OFF, tau=0.2).fit(counts, labels)
+    np.testing.assert_allclose(thresholded.coef_, np.where(np.abs(change) >= 0.2, change, 0))
+    tested = FoldChangeKernel(alpha=0.05).fit(counts, labels)
+    assert np.array_equal(tested.coef_ != 0, tested.p_values_ * counts.shape[1] <= 0.05)
+    assert tested.coef_[2] > 0
+    np.testing.assert_allclose(tested.fold_change_, change)
+
+
+def test_a_feature_without_a_fold_change_has_no_weight():
+    # One column in no datum, one in all (its idf is negative), one in class 1 only: all finite.
+    counts = np.array([[0, 5, 1, 3], [0, 6, 2, 0], [0, 7, 0, 4], [0, 5, 0, 0]])
+    labels = np.array([1, 1, 0, 0])
+    kernel = FoldChangeKernel(alpha=TEST_OFF).fit(counts, labels)
+    assert np.isfinite(kernel.coef_).all()
+    assert kernel.coef_[0] == 0
+
+
+@pytest.mark.parametrize("kernel", [FoldChangeKernel(alpha=1.0), FoldChangeKernel(alpha=TEST_OFF), LinearKernel()])
+def test_new_concept_ids_only_reorder_the_kernel(kernel):
+    random = np.random.default_rng(4)
+    counts = random.integers(0, 9, (16, n_features(4, 1)))
+    labels = np.arange(16) % 2
+    new = random.permutation(4)
+    i, j = np.triu_indices(4)
+    target = np.concatenate([new, pair_index(new[i], new[j], 4)])
+    moved = np.empty_like(counts)
+    moved[:, target] = counts
+    expected = clone(kernel).fit(counts, labels).coef_
+    np.testing.assert_allclose(clone(kernel).fit(moved, labels).coef_[target], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [FoldChangeKernel(), LinearKernel()], ids=lambda kernel: kernel.name)
+class TestBothKernels:
+    def test_follow_scikit_learn(self, kernel):
+        counts, labels = some_counts()
+        assert not [name for name in vars(kernel) if name.endswith("_")]
+        fresh = clone(kernel).set_params(**kernel.get_params())
+        assert fresh.get_params() == kernel.get_params()
+        assert fresh.fit(counts, labels) is fresh
+        assert fresh.coef_.shape == (9,)
+        assert fresh.coef_.dtype == np.float64
+        assert fresh.n_features_in_ == 9
+
+    def test_give_the_same_bytes_again(self, kernel):
+        counts, labels = some_counts(7)
+        assert clone(kernel).fit(counts, labels).coef_.tobytes() == clone(kernel).fit(counts, labels).coef_.tobytes()
+
+    def test_do_not_touch_their_input(self, kernel):
+        counts, labels = some_counts(7)
+        before = counts.copy(), labels.copy()
+        clone(kernel).fit(counts, labels)
+        assert np.array_equal(counts, before[0])
+        assert np.array_equal(labels, before[1])
+
+    def test_take_labels_of_any_number_type(self, kernel):
+        counts, labels = some_counts()
+        expected = clone(kernel).fit(counts, labels).coef_
+        for same in (labels.astype(bool), labels.astype(float), labels.tolist()):
+            assert np.array_equal(clone(kernel).fit(counts, same).coef_, expected)
+
+    @pytest.mark.parametrize(
+        ("labels", "says"),
+        [
+            (np.ones(4, int), "both classes"),
+            (np.zeros(4, int), "both classes"),
+            ([0, 1, 2, 1], "0 and 1, got 0, 1, 2"),
+            ([1, 2, 1, 2], "0 and 1"),
+            ([0, 1, np.nan, 1], "0 and 1"),
+            (["no", "yes", "no", "yes"], "0 and 1, got no, yes"),
+            ([0, None, 1, 1], "0 and 1"),
+            ([0, 1], "one row a datum"),
+            ([[0], [1], [0], [1]], "one row a datum"),
+        ],
+    )
+    def test_say_in_one_line_what_is_wrong_with_labels(self, kernel, labels, says):
+        with pytest.raises(FitError, match=says) as caught:
+            clone(kernel).fit(np.ones((4, 3)), labels)
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("counts", "says"),
+        [
+            (np.ones(4), "one row a datum"),
+            (np.full((4, 2), np.nan), "not finite"),
+            (np.array([["a"], ["b"], ["c"], ["d"]]), "numbers"),
+        ],
+    )
+    def test_say_in_one_line_what_is_wrong_with_counts(self, kernel, counts, says):
+        with pytest.raises(FitError, match=says):
+            clone(kernel).fit(counts, [0, 1, 0, 1])
+
+    def test_say_that_there_are_no_data(self, kernel):
+        with pytest.raises(FitError, match="no labelled data"):
+            clone(kernel).fit(np.empty((0, 3)), [])
+
+    def test_fit_data_without_tokens_among_others(self, kernel):
+        counts, labels = some_counts()
+        counts[3] = 0
+        assert np.isfinite(clone(kernel).fit(counts, labels).coef_).all()
+
+
+def test_kernels_by_name():
+    assert make_kernel("fold-change", alpha=0.1).alpha == 0.1
+    assert make_kernel("linear", l1_ratio=0.2).l1_ratio == 0.2
+    with pytest.raises(FitError, match="fold-change, linear"):
+        make_kernel("cubic")
+    with pytest.raises(FitError, match="alpa"):
+        make_kernel("fold-change", alpa=0.1)
