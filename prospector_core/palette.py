@@ -7,9 +7,10 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["EXCLUDED_COLOUR", "concept_palette"]
+__all__ = ["EXCLUDED_COLOUR", "concept_palette", "hex_of", "rgb_of"]
 
 EXCLUDED_COLOUR = "#8c8c8c"
+"""Of tokens that left the graph; always hatched as well, so that it cannot be taken for a concept."""
 
 
 def concept_palette(k: int) -> list[str]:
@@ -36,7 +37,7 @@ def _palette(k: int) -> tuple[str, ...]:
     keep = (lab[:, 0] > 30) & (lab[:, 0] < 88) & (chroma > 28)  # seen on white and on dark, and never a grey
     rgb = rgb[keep]
     avoid = np.array(
-        [[255, 255, 255], [0, 0, 0], list(_rgb(EXCLUDED_COLOUR)), [232, 190, 214]],
+        [[255, 255, 255], [0, 0, 0], list(rgb_of(EXCLUDED_COLOUR)), [232, 190, 214]],
         np.uint8,
     )
     views, others = _views(rgb), _views(avoid)
@@ -53,7 +54,7 @@ def _palette(k: int) -> tuple[str, ...]:
         distance[pick] = -1
         # Rounded, so that the last bits of different machines cannot change a colour.
         pick = int(np.argmax(np.round(distance, 4)))
-    return tuple(_hex(rgb[index]) for index in chosen)
+    return tuple(hex_of(rgb[index]) for index in chosen)
 
 
 def _gap(views: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -106,10 +107,12 @@ def _lab_of_linear(linear: np.ndarray) -> np.ndarray:
     )
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
+def rgb_of(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of "#rrggbb"."""
     colour = colour.lstrip("#")
     return int(colour[0:2], 16), int(colour[2:4], 16), int(colour[4:6], 16)
 
 
-def _hex(colour: Sequence[int]) -> str:
+def hex_of(colour: Sequence[int]) -> str:
+    """The reverse of `rgb_of`."""
     return "#{:02x}{:02x}{:02x}".format(*(int(part) for part in colour[:3]))

@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from ._compiled.nearest import pick_nearest
+from ._compiled.nearest import pick_nearest, settle_nearest
 from .errors import EmbeddingError, FitError
 
 __all__ = ["KMeansQuantizer", "MiniBatchKMeansQuantizer", "ResidueQuantizer", "assign_nearest", "RESIDUE_TYPES"]
@@ -16,7 +16,7 @@ _BLOCK = 16384  # tokens a matrix product: the block's products stay in the cach
 
 
 def assign_nearest(embeddings, centroids):
-    """Concept of every token: the nearest centroid (Euclidean, first of equals).
+    """Concept of every token: the nearest centroid (Euclidean, first of equals), the same on every machine.
 
     Parameters: embeddings (n, d), float32 used as they are (no copy), anything else block by block as float32;
     centroids (K, d). Returns (n,) int32. Raises EmbeddingError for a wrong shape or a value that is not finite.
@@ -31,12 +31,21 @@ def assign_nearest(embeddings, centroids):
     half_norms = (np.einsum("kd,kd->k", centroids, centroids, dtype=np.float64) / 2).astype(np.float32)
     concepts = np.empty(len(embeddings), np.int32)
     products = np.empty((min(_BLOCK, len(embeddings)), len(centroids)), np.float32)
+    close = np.empty(len(products), np.bool_)
+    # A product's last bits depend on the machine, its threads and the block's size: what they could decide is settled
+    # in float64. The bound is that of a sum of d rounded terms.
+    tolerance = np.float32(max(embeddings.shape[1], 16) * 2.0**-23)
     for start in range(0, len(embeddings), _BLOCK):
         some = products[: min(_BLOCK, len(embeddings) - start)]
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found below
             block = embeddings[start : start + _BLOCK].astype(np.float32, copy=False)
             np.matmul(block, centroids.T, out=some)
-        pick_nearest(some, half_norms, concepts[start : start + len(block)])
+        pick_nearest(some, half_norms, tolerance, concepts[start : start + len(block)], close)
+        again = np.flatnonzero(close[: len(block)])
+        if again.size:
+            nearest = concepts[start + again]
+            settle_nearest(block[again], centroids, some[again], half_norms, tolerance, nearest)
+            concepts[start + again] = nearest
     if concepts.size and concepts.min() < 0:
         raise EmbeddingError(f"the embedding of token {int(np.argmin(concepts))} is not finite: embed its datum again")
     return concepts

@@ -11,7 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from viewers.overlays import EXCLUDED_COLOUR, diverging_css
+from prospector_core.palette import EXCLUDED_COLOUR
+from viewers.overlays import diverging_css
 
 __all__ = ["diverging_scale", "kernel_matrix", "picked_cell", "share_bars"]
 

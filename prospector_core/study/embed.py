@@ -2,9 +2,11 @@
 
 import time
 
+from filelock import FileLock, Timeout
+
 from ..embedding import embed_datum, open_grid_writer
 from ..encoders import get_encoder
-from ..errors import ProspectorError, StorageFullError
+from ..errors import ProspectorError, StorageFullError, StudyError
 from ..tiling import tile_grid
 from ..tissue import tissue_mask
 
@@ -31,6 +33,15 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     todo = [datum for datum in chosen if not study.store.has(datum.uid)]
     if not todo:
         return {}
+    # The operating system gives the lock back when the process that holds it dies, however it dies.
+    try:
+        with FileLock(study.path / "embed.lock", timeout=0):
+            return _embed(study, todo, progress, stop, threads, encoder)
+    except Timeout as error:
+        raise StudyError(f"{study.path} is being embedded by another program: wait for it, or stop it") from error
+
+
+def _embed(study, todo, progress, stop, threads, encoder):
     encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
     for datum in todo:
         _report(study, datum.uid, "waiting", *study.store.progress(datum.uid))

@@ -28,9 +28,24 @@ def test_the_nearest_centroid_as_brute_force_finds_it(seed, n, d, k):
     found = assign_nearest(embeddings, centroids)
     assert found.dtype == np.int32
     assert found.shape == (n,)
-    # Equal but for pairs of centroids that are equally far to float32's last digits.
-    chosen = np.take_along_axis(distances, found[:, None].astype(int), axis=1)[:, 0] if n else np.empty(0)
-    assert (chosen <= (distances.min(axis=1) if n else 0) + 1e-5 * d).all()
+    assert np.array_equal(found, distances.argmin(axis=1))
+
+
+@pytest.mark.parametrize("shift", [0, 1, 30])
+def test_near_ties_are_settled_as_in_double_precision(shift):
+    random = np.random.default_rng(shift)
+    one, two = random.normal(size=(2, 64)).astype(np.float32) + shift
+    along = random.normal(size=(500, 64))
+    along -= np.outer(along @ (one - two), one - two) / ((one - two) @ (one - two))
+    embeddings = ((one + two) / 2 + along + random.normal(size=(500, 1)) * 1e-7 * (one - two)).astype(np.float32)
+    centroids = np.stack([one, two, two])
+    distances = ((embeddings[:, None].astype(np.float64) - centroids[None]) ** 2).sum(axis=2)
+    sure = np.abs(distances[:, 0] - distances[:, 1]) > 1e-12 * distances[:, 0]
+    found = assign_nearest(embeddings, centroids)
+    assert np.array_equal(found[sure], distances.argmin(axis=1)[sure])
+    assert set(found) == {0, 1}
+    one_by_one = [int(assign_nearest(embeddings[v : v + 1], centroids)[0]) for v in range(500)]
+    assert found.tolist() == one_by_one
 
 
 @given(seed=seeds, k=st.integers(1, 12))

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from viewers.figures import diverging_scale, kernel_matrix, picked_cell, share_bars
-from viewers.overlays import EXCLUDED_COLOUR, concept_palette, diverging_css
+from prospector_core.palette import EXCLUDED_COLOUR, concept_palette
+from viewers.overlays import diverging_css
 
 K = 4
 MATRIX = np.array([[0, 2, 0, 0], [2, -1, 0, 0], [0, 0, 0.5, 0], [0, 0, 0, 0.0]])

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from viewers import overlays
+from prospector_core.palette import concept_palette
 from viewers.overlays import (
-    concept_palette,
     diverging_colours,
     diverging_css,
     map_limit,

@@ -1,0 +1,54 @@
+# `make app` sets everything up and opens the app; `make test` sets everything up and runs the tests.
+# Both do only what is missing: after the first time they start at once.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+SAMPLE  = studies/sample/.built
+
+.PHONY: app test setup sample screenshots lint clean help
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+app: $(VENV)/.installed $(SAMPLE)  ## set up, build the sample study, open the app
+	@echo "== opening the app at http://localhost:8501 (Ctrl+C ends it)"
+	@$(BIN)/prospector app $(STUDY)
+
+test: $(VENV)/.tested $(SAMPLE)  ## set up, run all tests
+	@echo "== running the tests"
+	@$(BIN)/python -m pytest $(TESTS)
+
+setup: $(VENV)/.installed  ## the virtual environment only
+
+sample: $(SAMPLE)  ## the sample study only
+
+lint: $(VENV)/.tested  ## style
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+screenshots: $(VENV)/.tested $(SAMPLE)  ## the pictures of the user guide, from the running app
+	@$(BIN)/python docs/screenshots.py
+
+clean:  ## remove what the above made
+	rm -rf $(VENV) studies
+
+$(VENV)/bin/python:
+	@echo "== making a virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else "Python 3.11 to 3.13 is needed, this is %d.%d: say make PYTHON=python3.11" % sys.version_info[:2])'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python requirements.txt pyproject.toml
+	@echo "== installing requirements (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed requirements-test.txt
+	@echo "== installing what the tests need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	@touch $@
+
+$(SAMPLE): $(VENV)/.installed sample_data/epidermis.geojson sample_data/fields.py
+	@echo "== building the sample study (embedding about 650 tiles, half a minute)"
+	@$(BIN)/python -m sample_data
+	@touch $@

@@ -1,0 +1,35 @@
+"""`streamlit run app.py`: the pages and, from the same process and port, the tiles of the slides."""
+
+import contextlib
+import sys
+import threading
+from pathlib import Path
+
+# A plain checkout works without installing it.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import numpy as np  # noqa: E402
+import streamlit as st  # noqa: E402
+
+from viewers import tile_server  # noqa: E402
+
+
+
+def warm_up():
+    """Load the compiled loops while the browser opens, so that the first page need not wait for them."""
+    from prospector_core import TokenGraph, count_concepts, prospect
+
+    graph = TokenGraph.from_grid([[0, 0], [0, 1]])
+    count_concepts(graph, np.array([0, 1]), 2, 1)
+    prospect(graph, np.array([0, 1]), np.zeros(5), 2, 1)
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    """What lives as long as the app: tile routes without delay, and a warm core."""
+    threading.Thread(target=warm_up, daemon=True, name="warm-up").start()
+    async with tile_server.lifespan(app):
+        yield
+
+
+app = st.App("pages/_start.py", routes=tile_server.routes(), lifespan=lifespan)

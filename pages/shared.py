@@ -1,0 +1,250 @@
+"""What every page needs: the open study, its pictures, the sidebar with edits, and how to say that something is missing."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from prospector_core.errors import ProspectorError
+from prospector_core.study import Study
+from sample_data import sample_folder
+from viewers import tile_server
+from viewers.overlays import diverging_css, map_limit, render_map, render_sprite
+from viewers.pictures import mosaic
+
+__all__ = ["current_study", "known_studies", "choose_study", "sidebar", "require_fit", "overlays_of", "tile_mosaic",
+           "datum_picture", "limit_of", "say_error", "refit_bar", "show_token", "edit", "edit_quietly", "weight_bar", "share_text", "token_picture"]  # fmt: skip
+
+
+# ---- which study
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _open(path, identity):
+    return Study.open(path)
+
+
+def open_study(path):
+    """The study at a path, opened once for all sessions (anew if the folder was replaced)."""
+    database = Path(path) / "study.sqlite"
+    identity = (database.stat().st_ino, database.stat().st_ctime_ns if os.name == "nt" else 0) if database.exists() else None
+    return _open(str(path), identity)
+
+
+def current_study():
+    """The study of this session, or None."""
+    path = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY") or sample_folder()
+    if not (Path(path) / "study.sqlite").exists() and "study_path" not in st.session_state:
+        return None
+    try:
+        return open_study(path)
+    except ProspectorError as error:
+        say_error(error)
+        return None
+
+
+def choose_study(path):
+    """Make a study the current one; what was selected in the former is forgotten."""
+    Study.open(path)
+    for key in [key for key in st.session_state if str(key).startswith(("at_", "cell_", "shown_", "change"))]:
+        del st.session_state[key]
+    st.session_state["study_path"] = str(path)
+
+
+def known_studies():
+    """Study folders beside the sample and the one that is open: {name: path}."""
+    folders = [folder for folder in sorted(sample_folder().parent.glob("*")) if (folder / "study.sqlite").exists()]
+    opened = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY")
+    if opened and (Path(opened) / "study.sqlite").exists() and Path(opened).resolve() not in [f.resolve() for f in folders]:
+        folders.append(Path(opened))
+    return {folder.name if folder.name != "sample" else "sample": folder for folder in folders}
+
+
+def say_error(error):
+    """An error as a person reads it."""
+    st.error(str(error), icon=":material/error:")
+
+
+def require_fit():
+    """The current study if it has been fitted; else says what to do, and ends the page."""
+    study = current_study()
+    if study is None:
+        st.info("No study is open. Make or open one on the **Study** page.", icon=":material/folder_open:")
+        st.page_link("study.py", label="Go to Study", icon=":material/folder_open:")
+        st.stop()
+    if study.current_fit is None:
+        st.info("This study has no concepts yet: embed and fit it on the **Study** page.", icon=":material/hourglass_empty:")
+        st.page_link("study.py", label="Go to Study", icon=":material/folder_open:")
+        st.stop()
+    return study
+
+
+# ---- edits: undo, redo, refit
+
+
+def sidebar(study):
+    """Name of the study, undo and redo, and the refit that makes edits count."""
+    with st.sidebar:
+        if study is None:
+            return
+        st.markdown(f"**{study.name}**")
+        fit = study.current_fit
+        if fit is None:
+            return
+        st.caption(f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}")
+        refit_bar(study)
+
+
+def refit_bar(study):
+    """Undo, redo and refit, and what the last refit changed."""
+    edits = study.curation
+    last, undone, pending = edits.can_undo(), edits.can_redo(), edits.pending()
+    left, right = st.columns(2)
+    if left.button("Undo", icon=":material/undo:", disabled=last is None, width="stretch",
+                   help=f"Take back: {edits.describe(last)}" if last else "Nothing to undo"):  # fmt: skip
+        edit(lambda: edits.undo(), f"Undone: {edits.describe(last)}")
+    if right.button("Redo", icon=":material/redo:", disabled=undone is None, width="stretch",
+                    help=f"Bring back: {edits.describe(undone)}" if undone else "Nothing to redo"):  # fmt: skip
+        edit(lambda: edits.redo(), f"Redone: {edits.describe(undone)}")
+    if pending:
+        st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
+    if st.button("Refit", icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending, width="stretch",
+                 help="Fit the kernel again under all edits; concepts are not searched anew"):  # fmt: skip
+        try:
+            with st.spinner("Refitting…"):
+                change = study.refit()
+            st.session_state["change"] = (str(study.path), change.after.id, change.sentences())
+            st.toast("Refitted", icon=":material/check:")
+        except ProspectorError as error:
+            say_error(error)
+        else:
+            st.rerun()
+    shown = st.session_state.get("change")
+    if shown and shown[0] == str(study.path) and study.current_fit.id == shown[1]:
+        with st.container(border=True):
+            st.markdown("**What the refit changed**")
+            for sentence in shown[2]:
+                st.markdown(f"- {sentence}")
+
+
+def edit(action, message):
+    """Make an edit, say so, and draw the page anew."""
+    if edit_quietly(action):
+        st.toast(message)
+        st.rerun()
+
+
+def edit_quietly(action):
+    """Make an edit inside a widget's callback (the page is drawn anew anyway). Returns whether it was made."""
+    try:
+        action()
+    except ProspectorError as error:
+        st.toast(str(error), icon=":material/error:")
+        return False
+    return True
+
+
+# ---- pictures
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _limit(study_path, fit_id, _study):
+    return map_limit([_study.prospect(datum) for datum in _study.embedded()[:200]])
+
+
+def limit_of(study):
+    """Score of the strongest colour: the same for every datum of a fit, so that colours compare."""
+    return _limit(str(study.path), study.current_fit.id, study)
+
+
+def overlays_of(study, data):
+    """Map and sprite of each datum for the slide viewer: list of {id, kind, url, x, y, width, height}.
+
+    Images are made when the browser asks for them, on a server thread.
+    """
+    fit, limit = study.current_fit, limit_of(study)
+    state = study.curation.state
+    colours, excluded = study.colours(), frozenset(state.excluded)
+    found = []
+    for datum in data:
+        grid = study.grid(datum)
+        (x, y), (rows, columns), pitch = grid["origin"], grid["shape"], grid["pitch"]
+        box = {"x": x, "y": y, "width": columns * pitch, "height": rows * pitch}
+
+        def draw_map(datum=datum, grid=grid):
+            return render_map(grid["positions"], study.prospect(datum, fit), grid["shape"], limit)
+
+        def draw_sprite(datum=datum, grid=grid):
+            return render_sprite(grid["positions"], study.concepts_of(datum, fit), colours, excluded, grid["shape"])
+
+        key = (str(study.path), datum.uid)
+        map_url = tile_server.register_image(key, draw_map, version=(fit.id, limit), kind="map")
+        version = (fit.id, tuple(colours), tuple(sorted(excluded)))
+        sprite_url = tile_server.register_image(key, draw_sprite, version=version, kind="sprite")
+        found += [
+            {"id": f"map-{datum.uid}", "kind": "map", "url": map_url, **box},
+            {"id": f"sprite-{datum.uid}", "kind": "sprite", "url": sprite_url, **box},
+        ]
+    return found
+
+
+@st.cache_data(show_spinner=False, max_entries=4096)
+def _token_picture(study_path, uid, token, side, context, _study):
+    x, y, width, height = _study.token_rect(uid, token)
+    margin = width * (context - 1) / 2
+    with _study.open_slide(uid) as slide:
+        return slide.read_scaled(x - margin, y - margin, width + 2 * margin, height + 2 * margin, side, side)
+
+
+def token_picture(study, datum, token, side=96, context=1.0):
+    """A token's tile as (side, side, 3) uint8; ``context`` 3 shows its neighbours too."""
+    return _token_picture(str(study.path), datum.uid, int(token), side, context, study)
+
+
+def tile_mosaic(study, tokens, side=72, context=1.0):
+    """Tiles in rows of four: tokens, list of (Datum, token). Returns (h, w, 4) uint8, or None."""
+    return mosaic([token_picture(study, datum, token, side, context) for datum, token in tokens]) if tokens else None
+
+
+@st.cache_data(show_spinner=False, max_entries=4096)
+def _datum_picture(study_path, uid, side, _study):
+    datum = _study.datum(uid)
+    with _study.open_slide(datum) as slide:
+        if datum.field is None:
+            return slide.thumbnail(side)
+        field, scale = datum.field, side / max(datum.field.width, datum.field.height)
+        size = max(1, round(field.width * scale)), max(1, round(field.height * scale))
+        return slide.read_scaled(field.x, field.y, field.width, field.height, *size)
+
+
+def datum_picture(study, datum, side=160):
+    """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
+    return _datum_picture(str(study.path), datum.uid, side, study)
+
+
+def show_token(datum, token):
+    """Select a token and go to it on the Slide page."""
+    st.session_state["at_datum"], st.session_state["at_token"] = datum.uid, int(token)
+    st.session_state["at_focus"] = True
+    st.switch_page("slide.py")
+
+
+def weight_bar(weight, largest, classes):
+    """A weight as a bar to the left or right of a middle line, as HTML."""
+    share = 50 * min(abs(weight) / largest, 1.0)
+    negative, _, positive = diverging_css(3)
+    colour, left = (positive, 50) if weight > 0 else (negative, 50 - share)
+    words = f"for {classes[1]}" if weight > 0 else f"for {classes[0]}" if weight < 0 else "says nothing"
+    return (
+        f'<div role="img" aria-label="weight {weight:+.2f}, {words}" style="display:flex;align-items:center;gap:.6em;font-size:.85rem">'
+        f'<div style="position:relative;flex:1;height:.7em;background:rgba(128,128,128,.18);border-radius:3px">'
+        f'<div style="position:absolute;left:{left:.1f}%;width:{share:.1f}%;height:100%;background:{colour};border-radius:2px"></div>'
+        f'<div style="position:absolute;left:50%;width:1px;height:100%;background:currentColor;opacity:.5"></div></div>'
+        f'<span style="white-space:nowrap"><b>{weight:+.2f}</b> {words}</span></div>'
+    )
+
+
+def share_text(value):
+    """A share as text: 12 %, 0.4 %, 0 %."""
+    return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{value:.1%}"
+

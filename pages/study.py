@@ -1,0 +1,235 @@
+"""Study page: the data with their labels and predictions, the progress of jobs; make or open a study."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from pages import shared
+from prospector_core import worker
+from prospector_core.encoders import list_encoders
+from prospector_core.errors import ProspectorError
+from prospector_core.study import FitSettings, Study
+from sample_data import build, sample_folder
+from viewers.pictures import data_uri
+
+A_PAGE = 48  # data a page of the table: their thumbnails are read from slides
+
+
+def make_sample():
+    """Build the sample study with a progress bar."""
+    bar = st.progress(0.0, "sample study")
+    try:
+        build(progress=lambda text, done, total: bar.progress(min(1.0, done / total) if total else 0.0, text))
+    except (ProspectorError, RuntimeError) as error:
+        shared.say_error(error)
+        return
+    shared.choose_study(sample_folder())
+    st.rerun()
+
+
+def open_form():
+    """Choose among the studies beside the sample, or give a folder."""
+    known = shared.known_studies()
+    if known:
+        name = st.selectbox("Studies on this machine", list(known))
+        if st.button("Open", key="open_known", icon=":material/folder_open:"):
+            _open(known[name])
+    with st.form("open_folder"):
+        path = st.text_input("Folder of a study", placeholder="/data/studies/lymph-nodes")
+        if st.form_submit_button("Open this folder", icon=":material/folder_open:") and path.strip():
+            _open(Path(path.strip()).expanduser())
+
+
+def _open(path):
+    try:
+        shared.choose_study(path)
+    except ProspectorError as error:
+        shared.say_error(error)
+    else:
+        st.rerun()
+
+
+def make_form():
+    """Slides and labels in, a new study out; then it is embedded and fitted in the background."""
+    with st.form("new_study"):
+        name = st.text_input("Name", placeholder="lymph nodes")
+        slides = st.text_input("Folder of slides", placeholder="/data/slides", help="SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG. They stay where they are.")
+        table = st.file_uploader("Labels (CSV)", type=["csv", "tsv", "txt"],
+                                 help="One row a slide: a file and a label column; optionally x, y, width, height (a field) and split")  # fmt: skip
+        left, middle, right = st.columns(3)
+        mpp = left.number_input("Microns a pixel of tiles", 0.05, 20.0, 0.5, 0.05, help="0.5 is the resolution of a 20x objective")
+        tile = middle.number_input("Tile side, pixels", 16, 2048, 224, 16)
+        encoder = right.selectbox("Encoder", list_encoders(), index=list_encoders().index("efficientnet-lite0"))
+        st.caption(f"A tile is {mpp * tile:g} µm wide with these settings.")
+        unstated = st.number_input("Microns a pixel of slides that do not state it (0 = unknown)", 0.0, 20.0, 0.0, 0.05)
+        if not st.form_submit_button("Make the study", type="primary", icon=":material/add:"):
+            return
+    if not name.strip() or not slides.strip() or table is None:
+        st.warning("Give a name, the folder of slides and the labels table.", icon=":material/edit:")
+        return
+    folder = sample_folder().parent / "-".join(name.lower().split())
+    bar = st.progress(0.0, "looking at slides")
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            labels = Path(scratch) / Path(table.name).name
+            labels.write_bytes(table.getvalue())
+            Study.create(
+                folder, slides=Path(slides.strip()).expanduser(), labels=labels, name=name.strip(), mpp=mpp, tile=int(tile), encoder=encoder,
+                slide_mpp=unstated or None, progress=lambda done, total: bar.progress(done / total, "looking at slides"),
+            )  # fmt: skip
+        worker.start(folder)
+        shared.choose_study(folder)
+    except ProspectorError as error:
+        bar.empty()
+        shared.say_error(error)
+    else:
+        st.rerun()
+
+
+@st.fragment(run_every=1.0)
+def progress(study):
+    """The embedding job while it runs; the page is drawn anew when it ends."""
+    jobs = study.jobs()
+    done = sum(job["state"] == "done" for job in jobs.values())
+    now = next((uid for uid, job in jobs.items() if job["state"] == "running"), None)
+    part = jobs[now]["done"] / max(jobs[now]["total"], 1) if now else 0.0
+    text = f"embedding {study.datum(now).name}: {jobs[now]['done']:,} of {jobs[now]['total']:,} tiles" if now else "preparing, or finding concepts"
+    st.progress(min(1.0, (done + part) / max(len(study.data), 1)), f"{done} of {len(study.data)} data · {text}")
+    if st.button("Stop", icon=":material/stop:", help="What is finished is kept; start again to go on"):
+        worker.stop(study.path)
+    if not worker.is_running(study.path):
+        st.rerun()
+
+
+def state_of(study):
+    """What there is to do, if anything: embed, fit, or wait."""
+    if worker.is_running(study.path):
+        progress(study)
+        return
+    message = worker.last_message(study.path)
+    if message:
+        st.error(message, icon=":material/error:")
+    jobs = study.jobs()
+    for datum in study.data:
+        if jobs.get(datum.uid, {}).get("state") == "failed" and not study.is_embedded(datum):
+            st.warning(f"{datum.name}: {jobs[datum.uid]['message']}", icon=":material/warning:")
+    missing = len(study.data) - len(study.embedded())
+    if missing:
+        left, right = st.columns([3, 1], vertical_alignment="center")
+        left.info(f"{missing} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:")
+        if right.button("Embed them", type="primary", icon=":material/play_arrow:", width="stretch"):
+            worker.start(study.path)
+            st.rerun()
+
+
+def fit_form(study):
+    """Settings of concepts and kernel."""
+    now = study.settings
+    with st.form("fit"):
+        left, middle, right = st.columns(3)
+        concepts = left.number_input("Concepts", 2, 200, now.concepts, help="K: how many kinds of tile to tell apart")
+        radius = middle.number_input("Radius, hops", 0, 16, now.radius, help="r: how far a tile looks at its neighbours; 0 = not at all")
+        names = ["fold-change", "linear"]
+        kernel = right.selectbox("Kernel", names, index=names.index(now.kernel), help="fold-change: how much more frequent in one class; linear: logistic regression")
+        seed = left.number_input("Seed", 0, 10**6, now.seed)
+        tau = middle.number_input("Smallest log2 change kept (tau)", 0.0, 8.0, float(now.tau), 0.5)
+        tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
+        st.caption("A new fit finds new concepts: names and exclusions of the present ones end. Corrected labels stay.")
+        if not st.form_submit_button("Find concepts and fit", type="primary", icon=":material/play_arrow:"):
+            return
+    settings = FitSettings(concepts=int(concepts), radius=int(radius), kernel=kernel, seed=int(seed), tau=tau, alpha=0.05 if tested else 1e10)
+    try:
+        with st.status("Fitting", expanded=True) as status:
+            change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
+        st.session_state["change"] = (str(study.path), change.after.id, change.sentences())
+    except ProspectorError as error:
+        shared.say_error(error)
+    else:
+        st.rerun()
+
+
+def table(study):
+    """The data: picture, name, label, prediction."""
+    data = study.data
+    fit = study.current_fit
+    predictions = fit.summary["predictions"] if fit else {}
+    pages = -(-len(data) // A_PAGE)
+    page = st.number_input(f"Page (of {pages})", 1, pages, 1) if pages > 1 else 1
+    rows = []
+    for datum in data[(page - 1) * A_PAGE : page * A_PAGE]:
+        probability = predictions.get(datum.uid)
+        try:
+            picture = data_uri(shared.datum_picture(study, datum))
+        except ProspectorError:
+            picture = None
+        rows.append({
+            "picture": picture, "name": datum.name, "label": "" if datum.label is None else study.classes[datum.label],
+            "P": probability, "predicted": "" if probability is None else study.classes[int(probability >= 0.5)],
+            "agrees": None if probability is None or datum.label is None else (probability >= 0.5) == (datum.label == 1),
+            "tiles": study.n_tokens(datum) if study.is_embedded(datum) else None, "slide": study.sources[datum.source].name,
+            "split": datum.split,
+        })  # fmt: skip
+    config = {
+        "picture": st.column_config.ImageColumn("", width="small"),
+        "name": st.column_config.TextColumn("Datum", pinned=True),
+        "label": st.column_config.TextColumn("Label"),
+        "P": st.column_config.ProgressColumn(f"P({study.classes[1]})", min_value=0.0, max_value=1.0, format="%.2f",
+                                             help="Each datum predicted by a kernel that was fitted without it"),
+        "predicted": st.column_config.TextColumn("Predicted"),
+        "agrees": st.column_config.CheckboxColumn("Agrees", help="Prediction and label are the same"),
+        "tiles": st.column_config.NumberColumn("Tiles", format="localized"),
+        "slide": st.column_config.TextColumn("Slide"),
+    }  # fmt: skip
+    order = [name for name in config if name != "slide" or len(study.sources) > 1] + (["split"] if any(d.split for d in data) else [])
+    event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch",
+                         on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
+    picked = event.selection.rows
+    if picked and fit is not None:
+        datum = data[(page - 1) * A_PAGE + picked[0]]
+        if study.is_embedded(datum) and st.button(f"Show {datum.name} on its slide", type="primary", icon=":material/biotech:"):
+            st.session_state["at_datum"] = datum.uid
+            st.session_state.pop("at_token", None)
+            st.session_state["at_focus"] = True
+            st.switch_page("slide.py")
+
+
+study = shared.current_study()
+if study is None:
+    st.markdown("### Welcome to Prospector")
+    st.markdown(
+        "Prospector learns from labels of whole slides (or fields of slides) *where* a class lives, in concepts that you can "
+        "see, name and correct. Begin with the sample, or with slides of your own. Everything stays on this machine."
+    )
+    if st.button("Build the sample study (about a minute)", type="primary", icon=":material/science:"):
+        make_sample()
+    opening, making = st.tabs(["Open a study", "Make a study"])
+    with opening:
+        open_form()
+    with making:
+        make_form()
+    st.stop()
+
+st.markdown(f"### {study.name}")
+summary, fitting, opening, making = st.tabs(["Data", "Concepts and kernel", "Open a study", "Make a study"])
+with summary:
+    state_of(study)
+    fit = study.current_fit
+    counts = [sum(datum.label == label for datum in study.data) for label in (1, 0)]
+    first, second, third, fourth = st.columns(4)
+    first.metric(study.classes[1], counts[0], help="data of class 1: the class to find")
+    second.metric(study.classes[0], counts[1], help="data of class 0")
+    third.metric("Tiles", f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}")
+    if fit is not None:
+        kind = "held_out" if fit.summary["held_out_folds"] else "fitted"
+        fourth.metric("Predicted right", f"{fit.summary[f'{kind}_accuracy']:.0%}", help="Share of labelled data whose class is predicted right, each by a kernel fitted without it")
+    table(study)
+with fitting:
+    if study.embedded():
+        fit_form(study)
+    else:
+        st.info("Embed the data first.", icon=":material/hourglass_empty:")
+with opening:
+    open_form()
+with making:
+    make_form()
