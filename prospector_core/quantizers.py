@@ -28,23 +28,30 @@ def assign_nearest(embeddings, centroids):
             f"embeddings have shape {embeddings.shape}, the concepts {centroids.shape[1]} dimensions: "
             "embed with the encoder that the concepts were fitted on"
         )
-    half_norms = (np.einsum("kd,kd->k", centroids, centroids, dtype=np.float64) / 2).astype(np.float32)
+    # |x - c|^2 / 2 without what all concepts share: |c'|^2 / 2 + m . c' - x . c', where c' = c - m, m the mean centroid.
+    # Embeddings often have a large mean in common; so it does not eat up the products' digits.
+    middle = centroids.mean(axis=0, dtype=np.float64)
+    around = centroids - middle
+    norms = np.sqrt((around**2).sum(axis=1))
+    offsets = (norms**2 / 2 + around @ middle).astype(np.float32)
+    factors = around.astype(np.float32).T
+    # A product's last bits depend on the machine, its threads and the block's size: what they could decide is settled
+    # in float64. Rounding is a random walk of d steps; eight of its standard deviations are allowed for.
+    tolerance = np.float32(8 * np.sqrt(max(embeddings.shape[1], 1)) * 2.0**-24)
+    scale = np.float32(norms.max() * np.sqrt((centroids.astype(np.float64) ** 2).sum(axis=1)).max())
     concepts = np.empty(len(embeddings), np.int32)
     products = np.empty((min(_BLOCK, len(embeddings)), len(centroids)), np.float32)
     close = np.empty(len(products), np.bool_)
-    # A product's last bits depend on the machine, its threads and the block's size: what they could decide is settled
-    # in float64. The bound is that of a sum of d rounded terms.
-    tolerance = np.float32(max(embeddings.shape[1], 16) * 2.0**-23)
     for start in range(0, len(embeddings), _BLOCK):
         some = products[: min(_BLOCK, len(embeddings) - start)]
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found below
             block = embeddings[start : start + _BLOCK].astype(np.float32, copy=False)
-            np.matmul(block, centroids.T, out=some)
-        pick_nearest(some, half_norms, tolerance, concepts[start : start + len(block)], close)
+            np.matmul(block, factors, out=some)
+        pick_nearest(some, offsets, scale, tolerance, concepts[start : start + len(block)], close)
         again = np.flatnonzero(close[: len(block)])
         if again.size:
             nearest = concepts[start + again]
-            settle_nearest(block[again], centroids, some[again], half_norms, tolerance, nearest)
+            settle_nearest(block[again], centroids, some[again], offsets, scale, tolerance, nearest)
             concepts[start + again] = nearest
     if concepts.size and concepts.min() < 0:
         raise EmbeddingError(f"the embedding of token {int(np.argmin(concepts))} is not finite: embed its datum again")

@@ -7,20 +7,19 @@ __all__ = ["pick_nearest", "settle_nearest"]
 
 
 @njit(nogil=True, cache=True)
-def pick_nearest(products, half_norms, tolerance, out, close):
-    """out[v] = argmin over k of |c_k|^2 / 2 - x_v . c_k (first of equals); -1 if the token's embedding is not finite.
+def pick_nearest(products, offsets, scale, tolerance, out, close):
+    """out[v] = argmin over k of offsets[k] - products[v, k] (first of equals); -1 if the token's embedding is not finite.
 
-    close[v] says that another centroid is as near within ``tolerance`` (relative): the products' rounding may decide.
+    close[v] says that another centroid is as near within ``tolerance`` of ``scale``: the products' rounding may decide.
     One thread on purpose: the search costs a tenth of the matrix product, and a second pool of threads between two
     products would cost more than it saves (the pools wait for work by spinning).
     """
     n, k = products.shape
-    scale = half_norms.max()
     for v in range(n):
         best = -1
         least = np.float32(np.inf)
         for j in range(k):
-            distance = half_norms[j] - products[v, j]
+            distance = offsets[j] - products[v, j]
             if distance < least:
                 least = distance
                 best = j
@@ -29,27 +28,26 @@ def pick_nearest(products, half_norms, tolerance, out, close):
         limit = least + tolerance * (scale + abs(least))
         near = 0
         for j in range(k):
-            near += half_norms[j] - products[v, j] <= limit
+            near += offsets[j] - products[v, j] <= limit
         close[v] = near > 1
 
 
 @njit(nogil=True, cache=True)
-def settle_nearest(embeddings, centroids, products, half_norms, tolerance, out):
-    """out[v] = the nearest of the centroids within ``tolerance`` of the nearest, in float64 and in a fixed order.
+def settle_nearest(embeddings, centroids, products, offsets, scale, tolerance, out):
+    """out[v] = the nearest of the centroids that ``pick_nearest`` finds close, in float64 and in a fixed order.
 
     Which centroids are looked at may differ between machines; which one is nearest does not.
     """
     n, d = embeddings.shape
-    k = len(half_norms)
-    scale = half_norms.max()
+    k = len(offsets)
     for v in range(n):
         least = np.float32(np.inf)
         for j in range(k):
-            least = min(least, half_norms[j] - products[v, j])
+            least = min(least, offsets[j] - products[v, j])
         limit = least + tolerance * (scale + abs(least))
         nearest = np.inf
         for j in range(k):
-            if half_norms[j] - products[v, j] <= limit:
+            if offsets[j] - products[v, j] <= limit:
                 distance = 0.0
                 for i in range(d):
                     difference = np.float64(embeddings[v, i]) - np.float64(centroids[j, i])
