@@ -35,7 +35,7 @@ def check_labels(labels):
 class _Kernel(BaseEstimator):
     """What both kernels share: checking input."""
 
-    def _check(self, counts, labels):
+    def _check(self, counts, labels, weights):
         counts = np.asarray(counts)
         labels = np.asarray(labels)
         if counts.ndim != 2 or labels.shape != (len(counts),):
@@ -46,7 +46,10 @@ class _Kernel(BaseEstimator):
             raise FitError(f"counts must be numbers, got {counts.dtype}")
         if not np.isfinite(counts).all():
             raise FitError("counts contain values that are not finite")
-        return counts, check_labels(labels)
+        weights = np.ones(len(counts)) if weights is None else np.asarray(weights, np.float64)
+        if weights.shape != labels.shape or not (weights > 0).all() or not np.isfinite(weights).all():
+            raise FitError("weights must be positive numbers, one a datum")
+        return counts, check_labels(labels), weights
 
 
 class FoldChangeKernel(_Kernel):
@@ -67,12 +70,14 @@ class FoldChangeKernel(_Kernel):
         self.alpha = alpha
         self.tau = tau
 
-    def fit(self, counts, labels):
-        counts, labels = self._check(counts, labels)
+    def fit(self, counts, labels, weights=None):
+        """Fit on counts (n_data, p) and labels (n_data,) of 0 and 1; ``weights`` (n_data,): how much each datum counts."""
+        counts, labels, weights = self._check(counts, labels, weights)
         weighted = tfidf(counts)
         ones, zeros = weighted[labels == 1], weighted[labels == 0]
         with np.errstate(invalid="ignore", divide="ignore"):
-            change = np.log2((ones.mean(axis=0) + _PSEUDO) / (zeros.mean(axis=0) + _PSEUDO))
+            means = (np.average(part, axis=0, weights=weights[labels == label]) for label, part in ((1, ones), (0, zeros)))
+            change = np.log2(np.divide(*(mean + _PSEUDO for mean in means)))
         # A negative idf can turn the ratio negative; such a feature has no fold change.
         change = np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
         self.fold_change_ = change
@@ -121,15 +126,16 @@ class LinearKernel(_Kernel):
         self.max_iter = max_iter
         self.seed = seed
 
-    def fit(self, counts, labels):
-        counts, labels = self._check(counts, labels)
+    def fit(self, counts, labels, weights=None):
+        """Fit on counts (n_data, p) and labels (n_data,) of 0 and 1; ``weights`` (n_data,): how much each datum counts."""
+        counts, labels, weights = self._check(counts, labels, weights)
         model = LogisticRegression(
             solver="saga", l1_ratio=self.l1_ratio, C=self.C, max_iter=self.max_iter, random_state=self.seed
         )
         with warnings.catch_warnings():
             # 3000 passes are the method; whether the last digit has settled is not the user's concern.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(StandardScaler().fit_transform(tfidf(counts)), labels)
+            model.fit(StandardScaler().fit_transform(tfidf(counts)), labels, sample_weight=weights)
         self.coef_ = model.coef_[0].astype(np.float64)
         self.intercept_ = float(model.intercept_[0])
         self.n_features_in_ = counts.shape[1]

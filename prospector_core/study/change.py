@@ -25,7 +25,7 @@ class Change:
                 pair = int(old[datum.uid] >= 0.5), int(new[datum.uid] >= 0.5)
                 if pair[0] != pair[1]:
                     self.flipped.append((datum, *pair))
-        k = after.n_concepts
+        k = min(before.n_concepts, after.n_concepts)  # a split adds concepts: they had no weight before
         moved = np.abs(after.coef[:k] - before.coef[:k])
         self.weights = [(int(c), before.weight(c), after.weight(c)) for c in np.argsort(-moved, kind="stable") if moved[c] > 0]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..encoders import list_encoders
 from ..errors import BadInputError, EmbeddingError, LabelsError, SlideError, StudyError
-from ..files import storage_errors
+from ..files import partial_name, storage_errors
 from ..readers import list_slides, open_slide
 from .database import Database
 from .labels import match_files, read_labels
@@ -21,13 +21,16 @@ def create_study(
     file_column=None, label_column=None, positive=None, progress=None,
 ):  # fmt: skip
     """Write a new slide study. See ``Study.create``."""
-    path = Path(path)
+    path = Path(os.path.abspath(path))  # "." has no name of its own
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
     if encoder not in list_encoders():
         raise EmbeddingError(f"there is no encoder named {encoder}: choose one of {', '.join(list_encoders())}")
-    if not (mpp > 0 and tile >= 8 and 0 <= min_tissue <= 1):
-        raise BadInputError("tiles need mpp > 0, at least 8 pixels a side, and a share of tissue between 0 and 1")
+    if not (0 < mpp < 1000 and 8 <= tile <= 4096 and 0 <= min_tissue <= 1):
+        raise BadInputError(
+            f"tiles of {tile} pixels at {mpp:g} microns a pixel, {min_tissue:g} of each tissue, are not possible: "
+            "give 8 to 4096 pixels, microns above 0, and a share between 0 and 1"
+        )
     rows, classes = read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
     files = _slide_files(slides)
     matched = match_files(rows, files, labels)
@@ -52,7 +55,7 @@ def create_study(
 
 
 def _write(path, meta, rows, matched, sources):
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = partial_name(path)
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with storage_errors(path):
@@ -61,7 +64,8 @@ def _write(path, meta, rows, matched, sources):
             with database.transaction() as connection:
                 for file, (uid, info) in sources.items():
                     connection.execute(
-                        "INSERT INTO sources VALUES (?, ?, ?, ?)", (uid, _portable(file, path), file.name, json.dumps(info))
+                        "INSERT INTO sources VALUES (?, ?, ?, ?)",
+                        (uid, _portable(file, path), file.name, json.dumps({**info, "absolute": str(file)})),
                     )
                 for position, (row, file) in enumerate(zip(rows, matched)):
                     field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else None
@@ -70,9 +74,10 @@ def _write(path, meta, rows, matched, sources):
                         (position, _uid("d", row.name), row.name, sources[file][0], field and json.dumps(field), row.label, row.split),
                     )  # fmt: skip
             database.close()
-            if path.exists():
-                path.rmdir()
-            partial.replace(path)
+            if path.exists():  # an empty folder, perhaps the one that the user stands in: it stays
+                (partial / "study.sqlite").replace(path / "study.sqlite")
+            else:
+                partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -1,6 +1,9 @@
 """The expert's edits. Each call appends one entry to the journal, in one transaction, and is on disk when it returns."""
 
+import base64
 import re
+
+import numpy as np
 
 from ..errors import CurationError
 from .journal import append, read_journal, replay, standing
@@ -37,7 +40,7 @@ class Curation:
 
         def check(state):
             self._check(state, concept)
-            for other in state.active(self._n_concepts()):
+            for other in state.active(self._n_concepts(state)):
                 if other != concept and self._study.concept_name(other, state).lower() == name.lower():
                     raise CurationError(f"concept {other} is already called {name!r}: choose another name, or merge the two")
 
@@ -67,7 +70,7 @@ class Curation:
 
         def check(state):
             self._check(state, concept)
-            if state.active(self._n_concepts()) == [concept]:
+            if state.active(self._n_concepts(state)) == [concept]:
                 raise CurationError(f"concept {concept} is the last one left: include another before excluding it")
 
         return self._append("exclude", {"concept": int(concept), "reason": str(reason)}, check)
@@ -107,6 +110,57 @@ class Curation:
             raise CurationError(f"{datum.name} has tokens 0..{n - 1}: name at least one of them")
         payload = {"datum": datum.uid, "tokens": tokens, "concept": int(concept)}
         return self._append("reassign", payload, lambda state: self._check(state, concept))
+
+    def split(self, concept, into=2, seed=0):
+        """Cut a concept into several, by k-means inside its own tokens; other tokens keep their ids.
+
+        The largest part keeps the concept's id and name; the others get new ids at the end. Returns the journal id.
+        """
+        if not 2 <= into <= 20:
+            raise CurationError(f"a concept can be split into 2 to 20 parts, not {into}")
+        with self._study.database.transaction() as connection:
+            state = self.state
+            self._check(state, concept)
+            centroids = self._study.split_centroids(int(concept), int(into), seed, state)
+            first = self._n_concepts(state)
+            payload = {
+                "concept": int(concept),
+                "ids": [int(concept), *range(first, first + into - 1)],
+                # kept in the journal: a replay must not depend on how another machine's k-means rounds
+                "centroids": base64.b64encode(centroids.tobytes()).decode(),
+            }
+            return append(connection, "split", payload)
+
+    def annotate(self, datum, polygon, evidence, weight=1.0):
+        """Mark a region of a datum: "for" or "against" class 1, or "ignore".
+
+        A region for (against) enters the fit as one more datum of class 1 (0), the sprite cut to it, with that
+        weight; the tokens of an ignored one are neither counted nor scored.
+
+        Parameters: polygon, (m, 2) vertices in level-0 pixels (tokens whose centre is inside are meant), or a flat
+        list of token ids.
+        """
+        if evidence not in ("for", "against", "ignore"):
+            raise CurationError(f'evidence is "for", "against" or "ignore", not {evidence!r}')
+        if not 0 < float(weight) < 1e6:
+            raise CurationError(f"a region's weight must be a positive number, got {weight}")
+        datum = self._study.datum(datum)
+        shape = np.asarray(polygon)
+        if shape.ndim == 2 and shape.shape[1] == 2 and len(shape) >= 3 and np.isfinite(shape.astype(float)).all():
+            tokens = self._study.tokens_inside(datum, shape)
+            outline = [[float(x), float(y)] for x, y in shape]
+        elif shape.ndim == 1 and shape.size and np.issubdtype(shape.dtype, np.integer):
+            tokens, outline = np.unique(shape), None
+        else:
+            raise CurationError("a region is at least 3 points (x, y) in level-0 pixels, or a list of token ids")
+        n = self._study.n_tokens(datum)
+        if not tokens.size or tokens[0] < 0 or tokens[-1] >= n:
+            raise CurationError(f"the region holds no token of {datum.name}: draw it over tissue")
+        payload = {
+            "datum": datum.uid, "tokens": [int(token) for token in tokens], "polygon": outline, "evidence": evidence,
+            "weight": float(weight),
+        }  # fmt: skip
+        return self._append("annotate", payload, None)
 
     def relabel(self, datum, label):
         """Correct a datum's class: 0, 1, or None for not known."""
@@ -156,19 +210,24 @@ class Curation:
             return f"unpin {what}" if payload["weight"] is None else f"pin {what} at {payload['weight']:g}"
         if entry.action == "reassign":
             return f"move {len(payload['tokens'])} tokens to {name(payload['concept'])}"
+        if entry.action == "split":
+            return f"split {name(payload['concept'])} into {len(payload['ids'])}"
+        if entry.action == "annotate":
+            where = f"{len(payload['tokens'])} tokens of {self._study.datum(payload['datum']).name}"
+            return f"ignore {where}" if payload["evidence"] == "ignore" else f"mark {where} as evidence {payload['evidence']}"
         if entry.action == "relabel":
             label = "not known" if payload["label"] is None else self._study.classes[payload["label"]]
             return f"relabel {self._study.datum(payload['datum']).name} as {label}"
         return entry.action
 
-    def _n_concepts(self):
+    def _n_concepts(self, state):
         fit = self._study.current_fit
         if fit is None:
             raise CurationError("the study has no concepts yet: fit it first")
-        return fit.n_concepts
+        return len(fit.centroids) + state.n_extra
 
     def _check(self, state, concept):
-        n = self._n_concepts()
+        n = self._n_concepts(state)
         if not 0 <= concept < n:
             raise CurationError(f"there is no concept {concept}: concepts are 0..{n - 1}")
         if concept in state.merged:

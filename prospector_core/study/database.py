@@ -49,7 +49,7 @@ class Database:
         if not self.path.is_file():
             raise StudyError(f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`")
         version = self.read_meta("format_version")
-        if version is None:
+        if not isinstance(version, int):
             raise StudyDamagedError(f"{self.path} has no format version: restore it from a backup")
         if version > FORMAT_VERSION:
             raise StudyVersionError(
@@ -101,15 +101,19 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # on a full disk sqlite has rolled back already
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def read_meta(self, key, default=None):
         """A meta value, or ``default``."""
         rows = self.read("SELECT value FROM meta WHERE key = ?", (key,))
-        return json.loads(rows[0][0]) if rows else default
+        try:
+            return json.loads(rows[0][0]) if rows else default
+        except ValueError as error:
+            raise StudyDamagedError(f"{self.path} is damaged ({key} is not readable): restore it from a backup") from error
 
     def close(self):
         """Close this thread's connection."""

@@ -7,6 +7,7 @@ from filelock import FileLock, Timeout
 from ..embedding import embed_datum, open_grid_writer
 from ..encoders import get_encoder
 from ..errors import ProspectorError, StorageFullError, StudyError
+from ..files import storage_errors
 from ..tiling import tile_grid
 from ..tissue import tissue_mask
 
@@ -34,11 +35,16 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     if not todo:
         return {}
     # The operating system gives the lock back when the process that holds it dies, however it dies.
+    lock = FileLock(study.path / "embed.lock", timeout=0)
+    with storage_errors(lock.lock_file):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StudyError(f"{study.path} is being embedded by another program: wait for it, or stop it") from error
     try:
-        with FileLock(study.path / "embed.lock", timeout=0):
-            return _embed(study, todo, progress, stop, threads, encoder)
-    except Timeout as error:
-        raise StudyError(f"{study.path} is being embedded by another program: wait for it, or stop it") from error
+        return _embed(study, todo, progress, stop, threads, encoder)
+    finally:
+        lock.release()
 
 
 def _embed(study, todo, progress, stop, threads, encoder):
@@ -61,6 +67,9 @@ def _embed(study, todo, progress, stop, threads, encoder):
                 _embed_one(study, datum, slide, mask, encoder, progress, stop)
             except StorageFullError as error:
                 _report(study, datum.uid, "failed", *study.store.progress(datum.uid), str(error), quiet=True)
+                raise
+            except KeyboardInterrupt:
+                _report(study, datum.uid, "stopped", *study.store.progress(datum.uid), quiet=True)
                 raise
             except ProspectorError as error:
                 failed[datum.uid] = f"{datum.name}: {error}" if datum.name not in str(error) else str(error)
@@ -95,6 +104,7 @@ def _report(study, uid, state, done, total, message="", quiet=False):
             connection.execute(
                 "INSERT OR REPLACE INTO jobs VALUES ('embed', ?, ?, ?, ?, ?, ?)", (uid, state, done, total, message, time.time())
             )
-    except ProspectorError:
-        if not quiet:  # on a full disk the reason that matters is already on its way
+    except ProspectorError as error:
+        # On a full disk the reason that matters is already on its way; a busy database only costs a progress bar its step.
+        if not quiet and type(error) is not StudyError:
             raise

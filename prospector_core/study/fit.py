@@ -85,7 +85,7 @@ class Fit:
     @property
     def n_concepts(self):
         """K, inactive concepts included."""
-        return len(self.centroids)
+        return len(self.centroids) + self.state.n_extra
 
     @property
     def radius(self):

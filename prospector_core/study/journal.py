@@ -1,10 +1,13 @@
 """The journal of edits, and what it amounts to when replayed."""
 
+import base64
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-__all__ = ["Entry", "CurationState", "replay", "read_journal", "append"]
+import numpy as np
+
+__all__ = ["Entry", "CurationState", "Region", "Split", "replay", "read_journal", "append"]
 
 
 @dataclass(frozen=True)
@@ -17,13 +20,39 @@ class Entry:
     payload: dict
 
 
+@dataclass(frozen=True)
+class Split:
+    """A concept cut in two or more: its tokens go to the nearest of ``centroids`` (m, d) float32.
+
+    ``concept``: the one that was cut; ``members``: original ids that it consisted of; ``ids`` (m,): the first is the
+    concept itself, the others are new, at the end.
+    """
+
+    concept: int
+    members: frozenset
+    ids: tuple
+    centroids: np.ndarray = field(compare=False, repr=False)
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A marked region: datum uid, its token ids, evidence "for", "against" or "ignore", weight, outline (x, y) or None."""
+
+    datum: str
+    tokens: tuple
+    evidence: str
+    weight: float
+    polygon: tuple | None
+
+
 @dataclass
 class CurationState:
     """What the expert has said so far.
 
     Attributes: names {concept: str}, colours {concept: "#rrggbb"}, merged {concept: concept it went into},
-    excluded {concept: reason}, pins {concept or (a, b): weight}, reassigned {datum uid: {token: concept}},
-    labels {datum uid: 0 or 1}.
+    excluded {concept: reason}, pins {concept or (a, b): weight}, labels {datum uid: 0, 1 or None}, steps (splits and
+    reassigned tokens in the order they were made: Split, or (datum uid, tokens, concept)), regions (list of Region).
     """
 
     names: dict = field(default_factory=dict)
@@ -31,8 +60,23 @@ class CurationState:
     merged: dict = field(default_factory=dict)
     excluded: dict = field(default_factory=dict)
     pins: dict = field(default_factory=dict)
-    reassigned: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
+    steps: list = field(default_factory=list)
+    regions: list = field(default_factory=list)
+
+    @property
+    def n_extra(self):
+        """How many concepts splits have added."""
+        return sum(len(step.ids) - 1 for step in self.steps if isinstance(step, Split))
+
+    def members(self, concept, n_concepts):
+        """Original ids that this concept consists of."""
+        return frozenset(k for k in range(n_concepts) if self.home(k) == concept)
+
+    def ignored(self, uid):
+        """Tokens of a datum that were marked to be ignored: sorted array."""
+        tokens = [region.tokens for region in self.regions if region.datum == uid and region.evidence == "ignore"]
+        return np.unique(np.concatenate(tokens)) if tokens else np.empty(0, np.int64)
 
     def home(self, concept):
         """The concept that this one has been merged into, itself if none."""
@@ -50,8 +94,9 @@ class CurationState:
             sorted(self.merged.items()),
             sorted(self.excluded),
             sorted((key if isinstance(key, tuple) else (key,), weight) for key, weight in self.pins.items()),
-            sorted((uid, sorted(tokens.items())) for uid, tokens in self.reassigned.items()),
             sorted(self.labels.items()),
+            self.steps,
+            self.regions,
         )
 
 
@@ -77,8 +122,18 @@ def _apply(state, action, payload):
         else:
             state.pins[key] = payload["weight"]
     elif action == "reassign":
-        tokens = state.reassigned.setdefault(payload["datum"], {})
-        tokens.update(dict.fromkeys(payload["tokens"], payload["concept"]))
+        state.steps.append((payload["datum"], tuple(payload["tokens"]), payload["concept"]))
+    elif action == "split":
+        centroids = np.frombuffer(base64.b64decode(payload["centroids"]), np.float32).reshape(len(payload["ids"]), -1)
+        members = state.members(payload["concept"], payload["ids"][1])
+        state.steps.append(
+            Split(payload["concept"], members, tuple(payload["ids"]), centroids, payload["centroids"][:64])
+        )
+    elif action == "annotate":
+        polygon = payload["polygon"] and tuple(tuple(point) for point in payload["polygon"])
+        state.regions.append(
+            Region(payload["datum"], tuple(payload["tokens"]), payload["evidence"], payload["weight"], polygon)
+        )
     elif action == "relabel":
         state.labels[payload["datum"]] = payload["label"]
     else:

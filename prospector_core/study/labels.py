@@ -1,6 +1,7 @@
 """The labels table: which data there are, where they lie, and their class."""
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
     Raises LabelsError naming the table, the row or column, and the fix.
     """
     path = Path(path)
-    records, columns = _read_table(path)
+    records, columns, lines = _read_table(path)
     file_column = _column(path, columns, file_column, _FILE_COLUMNS, "file")
     # `y` names a class only where there is no field that needs it
     has_field = all(name in columns for name in _FIELD_COLUMNS)
@@ -49,7 +50,7 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
     labels = [record[label_column].strip() for record in records]
     classes = _classes(path, labels, positive)
     rows, seen = [], {}
-    for number, (record, label) in enumerate(zip(records, labels), start=2):
+    for number, record, label in zip(lines, records, labels):
         file, name = record[file_column].strip(), record[name_column].strip()
         if not file or not name:
             raise LabelsError(f"{path.name}, line {number}: column {file_column!r} is empty: name the file there")
@@ -58,7 +59,7 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
         seen[name] = number
         field = _field(path, number, record) if has_field else None
         known = label.lower() not in _UNLABELLED
-        split = (record.get("split") or "").strip() or None
+        split = record.get("split", "").strip().lower() or None
         rows.append(LabelRow(name, file, field, classes.index(label) if known else None, split))
     return rows, classes
 
@@ -70,24 +71,35 @@ def _read_table(path):
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise LabelsError(f"{path} is not a text table (byte {error.start} is not UTF-8): save it as CSV, UTF-8") from error
-    lines = text.splitlines()
-    if not lines:
+    except OSError as error:
+        raise LabelsError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
+    if "\0" in text:
+        raise LabelsError(f"{path} is not a text table (it holds zero bytes): save it as CSV, UTF-8")
+    if not text.strip():
         raise LabelsError(f"{path} is empty: give a CSV file with a file and a label column")
-    delimiter = max(",;\t", key=lines[0].count)
-    reader = csv.DictReader(lines, delimiter=delimiter, restval="")
-    reader.fieldnames = [(name or "").strip().lower() for name in reader.fieldnames or []]
-    records = [{key: value or "" for key, value in record.items() if key} for record in reader]
+    body = text.lstrip("\n")
+    before = len(text) - len(body)
+    reader = csv.reader(io.StringIO(body), delimiter=max(",;\t", key=body.splitlines()[0].count))
+    records, numbers = [], []
+    try:
+        columns = [name.strip().lower() for name in next(reader)]
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                records.append(dict(zip(columns, cells + [""] * (len(columns) - len(cells)))))
+                numbers.append(reader.line_num + before)
+    except csv.Error as error:
+        raise LabelsError(f"{path.name}, line {reader.line_num + before}: this is not a table ({error}): save it as CSV, UTF-8") from error
     if not records:
         raise LabelsError(f"{path} has a header but no rows: add one row a datum")
-    return records, reader.fieldnames
+    return records, columns, numbers
 
 
 def _column(path, columns, asked, candidates, what):
-    if asked is not None:
-        if asked.lower() in columns:
-            return asked.lower()
-        raise LabelsError(f"{path.name} has no column {asked!r}; its columns are: {', '.join(columns)}")
-    for name in candidates:
+    if asked is not None and asked.strip().lower() not in columns:
+        raise LabelsError(f"{path.name} has no column {asked!r}: its columns are {', '.join(columns)}")
+    for name in candidates if asked is None else [asked.strip().lower()]:
+        if columns.count(name) > 1:
+            raise LabelsError(f"{path.name} has {columns.count(name)} columns named {name!r}: give each its own name")
         if name in columns:
             return name
     raise LabelsError(
@@ -116,7 +128,7 @@ def _field(path, number, record):
         return None
     try:
         x, y, width, height = (int(float(value)) for value in given)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise LabelsError(f"{path.name}, line {number}: x, y, width and height must be numbers, got {', '.join(given)}") from error
     if width <= 0 or height <= 0 or x < 0 or y < 0:
         raise LabelsError(f"{path.name}, line {number}: the field {x}, {y}, {width} x {height} is not a rectangle of the slide")
@@ -129,14 +141,16 @@ def match_files(rows, files, table):
     Parameters: rows from ``read_labels``; files, list of Path; table, the labels table's path (for messages).
     Returns list of Path, one a row. Raises LabelsError for a row without, or with more than one, such file.
     """
-    by_key = {}
+    by_key, exact = {}, {}
     for file in files:
+        exact.setdefault(file.name, set()).add(file)
         for key in {file.name.lower(), file.stem.lower(), file.name.split(".")[0].lower()}:
             by_key.setdefault(key, set()).add(file)
     found, missing = [], []
     for row in rows:
-        name = Path(row.file.replace("\\", "/")).name.lower()
-        matches = by_key.get(name) or by_key.get(Path(name).stem) or set()
+        given = Path(row.file.replace("\\", "/")).name
+        name = given.lower()
+        matches = exact.get(given) or by_key.get(name) or by_key.get(Path(name).stem) or set()
         if len(matches) > 1:
             raise LabelsError(f"{Path(table).name}: {row.file!r} could be {' or '.join(sorted(file.name for file in matches))}: give the full file name")
         if matches:

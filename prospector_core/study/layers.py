@@ -12,6 +12,7 @@ from ..files import write_atomic
 from ..metrics import auroc
 from ..prediction import Calibration, evidence
 from ..quantizers import assign_nearest
+from .journal import Split
 
 __all__ = ["Sprites", "Counts", "fit_kernel"]
 
@@ -52,9 +53,9 @@ class Sprites:
         self._embeddings = embeddings
         self._arrays = _Arrays(self.folder)
 
-    @property
-    def n_concepts(self):
-        return len(self.centroids)
+    def n_concepts(self, state):
+        """Centroids, and the concepts that splits have added."""
+        return len(self.centroids) + state.n_extra
 
     def quantised(self, uid):
         """Nearest centroid of every token: (n,) int16."""
@@ -76,19 +77,36 @@ class Sprites:
         return self._arrays.get(f"{uid}-distance", compute)
 
     def edited(self, uid, state):
-        """The sprite after reassigning tokens, before merging and excluding: (n,) int64."""
+        """The sprite after splitting concepts and reassigning tokens, before merging and excluding: (n,) int64."""
         sprite = self.quantised(uid).astype(np.int64)
-        for token, concept in state.reassigned.get(uid, {}).items():
-            sprite[token] = concept
+        for step in state.steps:
+            if isinstance(step, Split):
+                inside = np.flatnonzero(np.isin(sprite, list(step.members)))
+                if inside.size:
+                    part = self._parts(uid, inside, step.centroids)
+                    moved = part > 0  # the first part stays what it is
+                    sprite[inside[moved]] = np.array(step.ids)[part[moved]]
+            elif step[0] == uid:
+                sprite[list(step[1])] = step[2]
         return sprite
 
+    def _parts(self, uid, tokens, centroids):
+        """Which part of a split concept each of its tokens is nearest to: (m,) int16."""
+        key = hashlib.sha256(tokens.tobytes() + centroids.tobytes()).hexdigest()[:16]
+        return self._arrays.get(
+            f"{uid}-split-{key}",
+            lambda: assign_nearest(self._embeddings(uid)[tokens], centroids).astype(np.int16),
+        )
+
     def curated(self, uid, state):
-        """The sprite as the expert has it: merged concepts carry the id they went into, excluded tokens -1."""
-        return self.groups(state, excluded=-1)[self.edited(uid, state)]
+        """The sprite as the expert has it: merged concepts carry the id they went into; excluded and ignored tokens -1."""
+        sprite = self.groups(state, excluded=-1)[self.edited(uid, state)]
+        sprite[state.ignored(uid)] = -1
+        return sprite
 
     def groups(self, state, excluded=None):
         """Final id of each original concept: (K,) int64; excluded concepts keep theirs, or get ``excluded``."""
-        homes = [state.home(k) for k in range(self.n_concepts)]
+        homes = [state.home(k) for k in range(self.n_concepts(state))]
         return np.array([excluded if excluded is not None and home in state.excluded else home for home in homes])
 
 
@@ -104,26 +122,32 @@ class Counts:
         self.radius = radius
         self._arrays = _Arrays(sprites.folder)
 
-    def cached(self, uid, state):
-        """Counts before merging, excluded tokens out: (p,) int64."""
+    def cached(self, uid, state, region=None):
+        """Counts before merging, excluded and ignored tokens out: (p,) int64. ``region``: its tokens only."""
         sprite = self._sprites.edited(uid, state)
         outside = (self._sprites.groups(state, excluded=-1) < 0)[sprite]
-        tag = "all"
-        if outside.any() or uid in state.reassigned:
+        outside[state.ignored(uid)] = True
+        if region is not None:
+            outside |= ~np.isin(np.arange(len(sprite)), region.tokens)
+        k, tag = self._sprites.n_concepts(state), "all"
+        if outside.any() or state.steps:
             sprite = np.where(outside, -1, sprite)
             tag = hashlib.sha256(sprite.tobytes()).hexdigest()[:16]
         return self._arrays.get(
-            f"{uid}-counts-r{self.radius}-{tag}",
-            lambda: count_concepts(self._graph(uid), sprite, self._sprites.n_concepts, self.radius),
+            f"{uid}-counts-K{k}-r{self.radius}-{tag}",
+            lambda: count_concepts(self._graph(uid), sprite, k, self.radius),
         )
 
-    def compact(self, uids, state):
-        """Counts over active concepts only, as if the study had been quantised that way: (n_data, p_active) int64."""
-        k = self._sprites.n_concepts
+    def compact(self, rows, state):
+        """Counts over active concepts only, as if the study had been quantised that way: (n_rows, p_active) int64.
+
+        Parameters: rows, list of (uid, Region or None).
+        """
+        k = self._sprites.n_concepts(state)
         position = {concept: index for index, concept in enumerate(state.active(k))}
         homes = self._sprites.groups(state)
         groups = np.array([position.get(int(home), -1) for home in homes])
-        counts = np.stack([self.cached(uid, state) for uid in uids])
+        counts = np.stack([self.cached(uid, state, region) for uid, region in rows])
         return merge_counts(counts, groups, k, self.radius)
 
 
@@ -171,32 +195,44 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings):
 
     Returns (coef, fitted_coef, calibration, summary). Raises FitError.
     """
-    k, radius = counts._sprites.n_concepts, settings.radius
+    k, radius = counts._sprites.n_concepts(state), settings.radius
     active = state.active(k)
-    compact = counts.compact(uids, state)
-    train = np.array([uid in fitted_on and labels[uid] in (0, 1) for uid in uids])
-    truth = np.array([labels[uid] if labels[uid] in (0, 1) else -1 for uid in uids])
-    if not train.any():
+    # A region marked for or against is one more datum of class 1 or 0: the sprite cut to it.
+    known = set(uids)
+    regions = [region for region in state.regions if region.evidence != "ignore" and region.datum in known]
+    compact = counts.compact([(uid, None) for uid in uids] + [(region.datum, region) for region in regions], state)
+    n = len(uids)
+    owner = np.array([*range(n), *(uids.index(region.datum) for region in regions)])
+    weight = np.array([1.0] * n + [region.weight for region in regions])
+    truth = np.array(
+        [labels[uid] if labels[uid] in (0, 1) else -1 for uid in uids]
+        + [int(region.evidence == "for") for region in regions]
+    )
+    whole = np.arange(len(truth)) < n
+    train = np.array([uid in fitted_on for uid in uids])[owner] & (truth >= 0)
+    if not (train & whole).any():
         raise FitError("no labelled datum has been embedded: label and embed data of both classes first")
 
     def fitted(rows):
-        kernel = settings.make_kernel().fit(compact[rows], truth[rows])
+        kernel = settings.make_kernel().fit(compact[rows], truth[rows], weight[rows])
         full = expand(kernel.coef_, active, k, radius)
         used = compact_coef(apply_pins(full, state, k, radius), active, k, radius)
-        return full, used, Calibration.fit(evidence(compact[rows], used), truth[rows])
+        return full, used, Calibration.fit(evidence(compact[rows & whole], used), truth[rows & whole])
 
     full, used, calibration = fitted(train)
-    probability = calibration.predict(evidence(compact, used))
-    held_out = _folds(truth, train, settings)
+    probability = calibration.predict(evidence(compact[:n], used))
+    held_out = _folds(truth[:n], train[:n], settings)
     for rows in held_out:
-        _, without, curve = fitted(train & ~rows)
-        probability[rows] = curve.predict(evidence(compact[rows], without))
+        # a datum's regions are left out with it: they are parts of what is to be predicted
+        _, without, curve = fitted(train & ~rows[owner])
+        probability[rows] = curve.predict(evidence(compact[:n][rows], without))
+    trained = train[:n]
     summary = {
         "predictions": {uid: float(p) for uid, p in zip(uids, probability)},
-        "fitted_on": int(train.sum()),
+        "fitted_on": int(trained.sum()),
         "held_out_folds": len(held_out),
-        "positive": int((truth[train] == 1).sum()),
-        **_scores(truth[train], probability[train], "held_out" if held_out else "fitted"),
+        "positive": int((truth[:n][trained] == 1).sum()),
+        **_scores(truth[:n][trained], probability[trained], "held_out" if held_out else "fitted"),
     }
     return apply_pins(full, state, k, radius), full, calibration, summary
 

@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import shapely
 
-from ..errors import BadInputError, FitError, SlideError, StudyError
+from ..errors import BadInputError, CurationError, FitError, SlideError, StudyError
 from ..features import n_features, pair_index
 from ..files import write_atomic
 from ..graphs import TokenGraph
@@ -403,6 +404,25 @@ class Study:
         only[pair_index(i, j, fit.n_concepts)] = 1.0
         found = prospect(self.graph(datum), self.sprite(datum, fit), only, fit.n_concepts, fit.radius)
         return np.nan_to_num(found).astype(np.int64)
+
+    def tokens_inside(self, datum, polygon):
+        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels: sorted array of token ids."""
+        grid = self.grid(datum)
+        centres = (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
+        return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
+
+    def split_centroids(self, concept, into, seed, state):
+        """Centres of the parts that a concept would be split into, largest part first: (into, d) float32."""
+        fit, sprites = self._fitted(None)
+        parts = []
+        for datum in self._fitted_on():
+            tokens = np.flatnonzero(sprites.groups(state)[sprites.edited(datum.uid, state)] == concept)
+            if tokens.size:
+                parts.append(np.asarray(self._embeddings(datum.uid)[tokens], np.float32))
+        found = sum(len(part) for part in parts)
+        if found < into:
+            raise CurationError(f"concept {concept} has {found} tokens: too few to split into {into}")
+        return KMeansQuantizer(into, sample=fit.settings.sample, seed=seed).fit(np.concatenate(parts)).centroids_
 
     def concept_name(self, concept, state=None):
         """A concept's name: the expert's, else "concept N"."""

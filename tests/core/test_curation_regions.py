@@ -1,0 +1,134 @@
+"""Splitting concepts and marking regions: what they do to sprites, counts and the kernel."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prospector_core import FoldChangeKernel, Study, count_concepts
+from prospector_core.errors import CurationError
+from prospector_core.quantizers import assign_nearest
+
+N, SIDE = 8, 6  # data; tokens a side
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Eight data of 6 x 6 tokens, three kinds of token; class 1 has kind 2 in a corner."""
+    rng = np.random.default_rng(3)
+    slides, rows = tmp_path / "slides", ["slide,label"]
+    slides.mkdir()
+    for i in range(N):
+        Image.fromarray(np.full((SIDE * 8, SIDE * 8, 3), 200, np.uint8)).save(slides / f"{i}.png")
+        rows.append(f"{i}.png,{i % 2}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    made = Study.create(
+        tmp_path / "study", slides=slides, labels=tmp_path / "labels.csv", encoder="colour-texture", tile=8, slide_mpp=0.5
+    )
+    positions = np.indices((SIDE, SIDE)).reshape(2, -1).T
+    centres = np.eye(3, 5) * 10
+    for i, datum in enumerate(made.data):
+        kind = rng.integers(0, 2, SIDE * SIDE)
+        if i % 2:
+            kind[(positions < 2).all(axis=1)] = 2
+        vectors = (centres[kind] + rng.normal(size=(SIDE * SIDE, 5))).astype(np.float32)
+        attrs = {"origin": [0, 0], "pitch": 8.0, "shape": [SIDE, SIDE]}
+        made.store.write(datum.uid, vectors, positions, attrs)
+    made.fit(concepts=3)
+    return made
+
+
+def test_a_split_cuts_one_concept_and_leaves_the_others(study):
+    before = {d.uid: study.sprite(d) for d in study.data}
+    study.curation.split(1, into=2)
+    study.refit()
+    fit, seen = study.current_fit, set()
+    assert fit.n_concepts == 4
+    for datum in study.data:
+        after = study.sprite(datum)
+        assert (after[before[datum.uid] != 1] == before[datum.uid][before[datum.uid] != 1]).all()
+        seen |= set(after[before[datum.uid] == 1])
+    assert seen == {1, 3}
+    part = fit.state.steps[0]
+    datum = study.data[0]
+    own = before[datum.uid] == 1
+    nearest = assign_nearest(study.store.read(datum.uid).embeddings[own], part.centroids)
+    assert (study.sprite(datum)[own] == np.array(part.ids)[nearest]).all()
+
+
+def test_merging_the_parts_again_gives_the_first_kernel(study):
+    first = study.current_fit.coef
+    study.curation.split(0, into=3)
+    study.refit()
+    study.curation.merge([0, 3, 4], into=0)
+    study.refit()
+    again = study.current_fit
+    assert (again.coef[:3] == first[:3]).all() and (again.coef[3:5] == 0).all()
+
+
+def test_undoing_a_split_gives_the_first_fit(study):
+    first = study.current_fit.coef
+    study.curation.split(2, into=2)
+    study.refit()
+    study.curation.undo()
+    study.refit()
+    assert study.current_fit.coef.tobytes() == first.tobytes()
+
+
+def test_splitting_what_was_merged_cuts_all_of_it(study):
+    study.curation.merge([0, 1], into=0)
+    study.curation.split(0, into=2)
+    study.refit()
+    sprites = np.concatenate([study.sprite(d) for d in study.data])
+    assert set(sprites) == {0, 2, 3}
+
+
+def test_ignored_tokens_are_neither_counted_nor_scored(study):
+    datum = study.data[1]
+    study.curation.annotate(datum, [(0, 0), (16, 0), (16, 16), (0, 16)], "ignore")
+    study.refit()
+    scores = study.prospect(datum)
+    inside = (study.grid(datum)["positions"] < 2).all(axis=1)
+    assert np.isnan(scores[inside]).all() and np.isfinite(scores[~inside]).all()
+
+
+@pytest.mark.parametrize("evidence, label", [("for", 1), ("against", 0)])
+def test_a_marked_region_is_one_more_datum_of_its_class(study, evidence, label):
+    datum, tokens = study.data[3], [0, 1, 6, 7]
+    labels = [d.label for d in study.data]
+    full = [count_concepts(study.graph(d), study.sprite(d), 3, 1) for d in study.data]
+    cut = np.full(SIDE * SIDE, -1)
+    cut[tokens] = study.sprite(datum)[tokens]
+    full.append(count_concepts(study.graph(datum), cut, 3, 1))
+    study.curation.annotate(datum, tokens, evidence, weight=2.5)
+    study.refit()
+    expected = FoldChangeKernel(alpha=1e10).fit(np.array(full), [*labels, label], weights=[1.0] * N + [2.5])
+    np.testing.assert_allclose(study.current_fit.coef, expected.coef_, atol=1e-12)
+    assert set(study.predictions()) == {d.uid for d in study.data}
+
+
+def test_a_datum_held_out_takes_its_regions_with_it(study):
+    """Marking a region of one datum must not leak that datum into its own prediction."""
+    datum = study.data[3]
+    before = study.predictions()[datum.uid]
+    study.curation.annotate(datum, [0, 1, 6, 7], "for", weight=50.0)
+    study.refit()
+    assert study.predictions()[datum.uid] == pytest.approx(before, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda c, d: c.split(7), "no concept 7"),
+        (lambda c, d: c.split(0, into=1), "2 to 20"),
+        (lambda c, d: c.annotate(d, [(0, 0), (1, 1)], "for"), "3 points"),
+        (lambda c, d: c.annotate(d, [(900, 900), (910, 900), (910, 910)], "for"), "no token"),
+        (lambda c, d: c.annotate(d, [99], "ignore"), "no token"),
+        (lambda c, d: c.annotate(d, [1], "perhaps"), "evidence"),
+        (lambda c, d: c.annotate(d, [1], "for", weight=0), "weight"),
+    ],
+)
+def test_wrong_edits_change_nothing(study, call, words):
+    before = len(study.curation.history())
+    with pytest.raises(CurationError, match=words):
+        call(study.curation, study.data[0])
+    assert len(study.curation.history()) == before
