@@ -172,8 +172,8 @@ class TokenGraph:
         return raster
 
     def from_raster(self, raster):
-        """Values of the raster at the tokens: the inverse of ``to_raster``, (n,)."""
-        return raster.reshape(-1)[self._cells]
+        """Values of a raster (rows, columns, ...) at the tokens: the inverse of ``to_raster``, (n, ...)."""
+        return raster.reshape(-1, *raster.shape[2:])[self._cells]
 
 
 def _close_gaps(coordinates):

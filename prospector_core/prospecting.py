@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numba import get_num_threads
 
-from ._compiled.grid import score_on_grid
-from ._compiled.sparse import ball, score_on_edges
+from ._compiled.grid import neighbours_on_grid, score_on_grid
+from ._compiled.sparse import ball, neighbours_on_edges, score_on_edges
 from .counting import check_sprite, fits_raster
 from .errors import GraphError
 from .features import n_features, unpack
 
-__all__ = ["prospect", "explain", "Explanation", "Term"]
+__all__ = ["Explanation", "Term", "explain", "neighbour_counts", "prospect"]
 
 _MAX_DIFFUSIVE_GRID_RADIUS = 12  # hop weights are 2^r-fold integers on the grid: beyond this they could overflow
 
@@ -70,6 +70,24 @@ def _ball_weights(radius, diffusive):
     """The same as weights of the nested balls N_0..N_r, times 2^r if diffusive: (r + 1,) int64."""
     hops = _hop_weights(radius, diffusive) * (2**radius if diffusive else 1)
     return (hops - np.append(hops[1:], 0.0)).astype(np.int64)
+
+
+def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
+    """How many tokens of each concept are within ``radius`` hops of every token, itself included (diffusive: weighted).
+
+    A token's score under any kernel is ``mono[c] + table[c] . row``: many kernels can be scored from one pass.
+    Parameters as ``prospect``. Returns (n, K) float64, rows of excluded tokens 0. Memory n x K: one datum at a time.
+    """
+    concepts = check_sprite(graph, concepts, n_concepts, radius)
+    if not graph.n or radius == 0:
+        return np.zeros((graph.n, n_concepts))
+    threads = get_num_threads()
+    if fits_raster(graph, radius) and not (diffusive and radius > _MAX_DIFFUSIVE_GRID_RADIUS):
+        raster = graph.to_raster(concepts, -1, np.int16)
+        kept = neighbours_on_grid(raster, n_concepts, radius, _ball_weights(radius, diffusive), threads)
+        return graph.from_raster(kept) / (2.0**radius if diffusive else 1.0)
+    weights = _hop_weights(radius, diffusive)
+    return neighbours_on_edges(graph.indptr, graph.indices, concepts, n_concepts, radius, weights, 4 * threads)
 
 
 @dataclass(frozen=True)

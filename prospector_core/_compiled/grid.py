@@ -17,11 +17,12 @@ from numba import njit, prange
 
 from .bits import lowest_bit
 
-__all__ = ["count_pairs_on_grid", "score_on_grid", "LANES", "MAX_RADIUS"]
+__all__ = ["LANES", "MAX_RADIUS", "count_pairs_on_grid", "neighbours_on_grid", "score_on_grid"]
 
 LANES = 8  # concept axis padded to a multiple of this, so that inner loops have no remainder
 MAX_RADIUS = 31  # the offset shift below must stay within one 64-bit word
 STRIP = 1024  # columns handled together: buffers of one strip stay in the cache
+_NO_SCORES, _NOT_KEPT = np.zeros((0, 0)), np.zeros((0, 0, 0), np.int32)  # outputs that are not asked for
 ROWS = 48  # rows a work item: enough to pay for its warm-up of 2r rows, small enough to share out
 
 
@@ -143,11 +144,11 @@ def _remove_unreached(raster, y, x0, hop, radius, n_words, reach, here, weight, 
 
 
 @njit(nogil=True, cache=True)
-def _walk_item(raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, out_counts, table, mono, scores):
-    """One strip of columns x one block of rows: histograms row by row, then counted or scored.
+def _walk_item(raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, out_counts, table, mono, scores, kept):
+    """One strip of columns x one block of rows: histograms row by row, then kept, counted or scored.
 
-    Counting if ``scores`` is empty: ``out_counts[c]`` gains the histogram of every token of concept c.
-    Scoring otherwise: score = mono[c] + table[c] . histogram.
+    Keeping if ``kept`` (rows, columns, K) is given. Else counting if ``scores`` is empty: ``out_counts[c]`` gains the
+    histogram of every token of concept c. Else scoring: score = mono[c] + table[c] . histogram.
     """
     height, width = raster.shape
     x0 = (item % n_strips) * 64 * n_words
@@ -187,7 +188,12 @@ def _walk_item(raster, packed, item, n_strips, n_words, radius, hop_weights, n_b
                 _add_box(raster, y, x0, n_columns, hop, columns[j], window, weight, histograms)
                 _remove_unreached(raster, y, x0, hop, radius, n_words, reach, here, weight, histograms)
                 j += 1
-        if scores.size == 0:
+        if kept.size:
+            for x in range(min(n_columns, width - x0)):
+                if raster[y, x0 + x] >= 0:
+                    for k in range(kept.shape[2]):
+                        kept[y, x0 + x, k] = histograms[x, k]
+        elif scores.size == 0:
             for x in range(min(n_columns, width - x0)):
                 concept = raster[y, x0 + x]
                 if concept >= 0:
@@ -208,7 +214,7 @@ def _walk_item(raster, packed, item, n_strips, n_words, radius, hop_weights, n_b
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _walk(raster, packed, radius, hop_weights, n_bins, table, mono, scores, n_slots):
+def _walk(raster, packed, radius, hop_weights, n_bins, table, mono, scores, kept, n_slots):
     height, width = raster.shape
     n_words = min(STRIP // 64, (width + 63) // 64)
     n_strips = (width + 64 * n_words - 1) // (64 * n_words)
@@ -218,7 +224,7 @@ def _walk(raster, packed, radius, hop_weights, n_bins, table, mono, scores, n_sl
         # A slot takes every n_slots-th item: tissue and glass are shared out evenly.
         local = np.zeros((n_bins, n_bins), np.int64)
         for item in range(slot, n_items, n_slots):
-            _walk_item(raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, local, table, mono, scores)
+            _walk_item(raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, local, table, mono, scores, kept)
         counts[slot] = local
     return counts
 
@@ -237,7 +243,9 @@ def count_pairs_on_grid(raster, n_concepts, radius, n_threads):
     hop_weights[radius] = 1
     n_bins = _bins(n_concepts)
     nothing = np.zeros((1, 1))
-    counts = _walk(raster, _pack(raster), radius, hop_weights, n_bins, nothing, nothing[0], np.zeros((0, 0)), 4 * n_threads)
+    counts = _walk(
+        raster, _pack(raster), radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, _NOT_KEPT, 4 * n_threads
+    )
     return counts.sum(axis=0)[:n_concepts, :n_concepts]
 
 
@@ -253,5 +261,17 @@ def score_on_grid(raster, mono, table, radius, hop_weights, n_threads):
     padded = np.zeros((n_bins, n_bins))
     padded[:n_concepts, :n_concepts] = table
     scores = np.full(raster.shape, np.nan)
-    _walk(raster, _pack(raster), radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, 4 * n_threads)
+    _walk(
+        raster, _pack(raster), radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT,
+        4 * n_threads,
+    )  # fmt: skip
     return scores
+
+
+def neighbours_on_grid(raster, n_concepts, radius, hop_weights, n_threads):
+    """Concepts around every token, neighbours weighted by hop as in ``score_on_grid``: (H, W, K) int32, 0 off tissue."""
+    kept = np.zeros((*raster.shape, n_concepts), np.int32)
+    nothing = np.zeros((1, 1))
+    n_bins = _bins(n_concepts)
+    _walk(raster, _pack(raster), radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, kept, 4 * n_threads)
+    return kept

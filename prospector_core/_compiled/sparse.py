@@ -7,7 +7,7 @@ Cost: the edges inside each ball. Memory: one stamp a token and thread.
 import numpy as np
 from numba import njit, prange
 
-__all__ = ["count_pairs_on_edges", "score_on_edges", "ball"]
+__all__ = ["ball", "count_pairs_on_edges", "neighbours_on_edges", "score_on_edges"]
 
 
 @njit(nogil=True, cache=True)
@@ -80,6 +80,27 @@ def score_on_edges(indptr, indices, concepts, mono, table, radius, hop_weights, 
                 score += table[concept, k] * histogram[k]
             scores[token] = mono[concept] + score
     return scores
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def neighbours_on_edges(indptr, indices, concepts, n_concepts, radius, hop_weights, n_slots):
+    """Concepts around every token, a neighbour at h hops weighing hop_weights[h]: (n, K) float64, 0 where concept < 0."""
+    n = concepts.size
+    kept = np.zeros((n, n_concepts))
+    for slot in prange(n_slots):
+        stamp = np.zeros(n, np.int64)
+        queue = np.empty(n, np.int64)
+        ends = np.empty(radius + 1, np.int64)
+        for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
+            if concepts[token] < 0:
+                continue
+            _search(indptr, indices, concepts, token, radius, stamp, queue, ends)
+            low = 0
+            for hop in range(radius + 1):
+                for i in range(low, ends[hop]):
+                    kept[token, concepts[queue[i]]] += hop_weights[hop]
+                low = ends[hop]
+    return kept
 
 
 @njit(nogil=True, cache=True)

@@ -1,0 +1,72 @@
+"""How sure a map is: the kernel refitted on bootstrap resamples of the data, and what that does to every token."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+
+from .errors import FitError
+from .features import unpack
+from .prospecting import neighbour_counts
+
+__all__ = ["SURE", "TokenUncertainty", "bootstrap_kernels", "token_uncertainty"]
+
+SURE = 0.95  # share of resamples that must agree on a token's sign
+_BLOCK = 8192  # tokens scored together: their scores under all resamples stay small
+
+
+def bootstrap_kernels(kernel, counts, labels, n=200, seed=0):
+    """Kernels fitted on data drawn with replacement, class by class.
+
+    Parameters: kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; n resamples; seed.
+    Returns (n, p) float64. Raises FitError.
+    """
+    counts, labels = np.asarray(counts), np.asarray(labels)
+    groups = [np.flatnonzero(labels == label) for label in (0, 1)]
+    if not all(len(group) for group in groups):
+        raise FitError("a bootstrap needs data of both classes")
+    rng = np.random.default_rng(seed)
+    fits = np.empty((n, counts.shape[1]))
+    for index in range(n):
+        rows = np.concatenate([rng.choice(group, len(group)) for group in groups])
+        fits[index] = clone(kernel).fit(counts[rows], labels[rows]).coef_
+    return fits
+
+
+@dataclass(frozen=True)
+class TokenUncertainty:
+    """Of every token: ``error`` (n,) standard error of its score; ``agreement`` (n,) share of resamples whose score has
+    the sign of ``score`` (n,), the score under the kernel of all data. NaN for excluded tokens."""
+
+    score: np.ndarray
+    error: np.ndarray
+    agreement: np.ndarray
+
+    @property
+    def unsure(self):
+        """Tokens whose sign is not certain: (n,) bool."""
+        return ~(self.agreement >= SURE)
+
+
+def token_uncertainty(graph, concepts, coef, resampled, n_concepts, radius, diffusive=False):
+    """Standard error and certainty of sign of a map.
+
+    Parameters: graph, concepts, n_concepts, radius, diffusive as ``prospect``; coef (p,); resampled (n, p) from
+    ``bootstrap_kernels``. Returns TokenUncertainty.
+    """
+    around = neighbour_counts(graph, concepts, n_concepts, radius, diffusive)
+    own = unpack(coef, n_concepts)
+    others = [unpack(each, n_concepts) for each in resampled]
+    monos = np.stack([own[0], *(mono for mono, _ in others)])  # (1 + n, K)
+    tables = np.stack([own[1], *(table for _, table in others)])  # (1 + n, K, K)
+    score, error, agreement = (np.full(graph.n, np.nan) for _ in range(3))
+    concepts = np.asarray(concepts)
+    for concept in range(n_concepts):
+        tokens = np.flatnonzero(concepts == concept)
+        for start in range(0, tokens.size, _BLOCK):
+            some = tokens[start : start + _BLOCK]
+            scores = around[some] @ tables[:, concept].T + monos[:, concept]  # (m, 1 + n)
+            score[some] = scores[:, 0]
+            error[some] = scores[:, 1:].std(axis=1, ddof=1) if len(others) > 1 else np.nan
+            agreement[some] = (np.sign(scores[:, 1:]) == np.sign(scores[:, :1])).mean(axis=1)
+    return TokenUncertainty(score, error, agreement)
