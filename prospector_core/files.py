@@ -3,35 +3,46 @@
 import errno
 import os
 import shutil
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import StorageFullError
+from .errors import ProspectorError, StorageFullError, StudyError
 
-__all__ = ["write_atomic", "folder_atomic", "storage_errors"]
+__all__ = ["write_atomic", "folder_atomic", "partial_name", "storage_errors"]
 
 
 @contextmanager
 def storage_errors(path):
-    """Turn a full disk (or quota) into StorageFullError naming ``path``; other errors pass."""
+    """Turn a full disk (or quota) into StorageFullError, and what else keeps ``path`` from being written into StudyError."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # of nested blocks the outermost gives the name: it is the one that the user knows
+        if isinstance(error, StorageFullError) or error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"the disk is full, {path} could not be written: free some space and repeat") from error
-        raise
+        if isinstance(error, ProspectorError):
+            raise
+        raise StudyError(f"{path} cannot be written ({error.strerror or error}): check the folder and its permissions") from error
+
+
+def partial_name(path):
+    """The temporary name of ``path`` while this thread writes it: beside it, so that renaming is one step."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
 
 
 def write_atomic(path, content):
-    """Write bytes to a temporary name beside ``path``, flush to disk, rename. Raises StorageFullError."""
+    """Write bytes to a temporary name beside ``path``, flush to disk, rename. Raises StorageFullError, StudyError."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = partial_name(path)
     try:
-        with storage_errors(path), open(partial, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with storage_errors(path):
+            with open(partial, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+            _sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -40,14 +51,27 @@ def write_atomic(path, content):
 def folder_atomic(path):
     """A temporary folder that becomes ``path`` when the block ends well (replacing one that is there)."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = partial_name(path)
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with storage_errors(path):
             partial.mkdir(parents=True)
             yield partial
-        if path.exists():
-            shutil.rmtree(path)
-        partial.replace(path)
+            if path.exists():
+                shutil.rmtree(path)
+            partial.replace(path)
+            _sync_folder(path.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sync_folder(folder):
+    """Have the new name reach the disk too, where the system can do that (Windows cannot)."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,5 +1,7 @@
 """The command line, `prospector`: one command a step of the flow. Errors are one line and exit code 2."""
 
+import errno
+import os
 import sys
 
 import typer
@@ -13,7 +15,6 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="prospector",
     help="Where in a slide a class lives, learned from labels of whole slides or fields only.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -21,17 +22,35 @@ app = typer.Typer(
 study_commands.register(app)
 tool_commands.register(app)
 
+_UsageError = typer.BadParameter.__base__  # click's own, wherever this typer keeps it
+_INTERRUPTED = 130
+
 
 def main(arguments=None):
-    """Run the command line. Exit code 0; 2 on bad input, with one line on stderr; 130 when interrupted."""
+    """Run the command line. Exits with 2 on bad input, with one line on stderr, and with 130 when interrupted."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(args=arguments, standalone_mode=True)
+        code = app(args=arguments or ["--help"], prog_name="prospector", standalone_mode=False)
     except ProspectorError as error:
         complain(str(error))
-        sys.exit(2)
-    except KeyboardInterrupt:
+        code = 2
+    except _UsageError as error:
+        command = error.ctx.command_path if error.ctx else "prospector"
+        complain(f"{' '.join(error.format_message().split()).rstrip('.')}: see `{command} --help`")
+        code = 2
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # whoever read our output has left, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        name = f"{error.filename}: " if error.filename else ""
+        complain(f"{name}{error.strerror or error}: check the file, its folder and their permissions")
+        code = 2
+    if code == _INTERRUPTED:
         complain("stopped; what was finished is kept")
-        sys.exit(130)
+    if code:
+        sys.exit(code)
 
 
 if __name__ == "__main__":

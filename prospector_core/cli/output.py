@@ -1,17 +1,19 @@
 """What the command line prints: progress bars on a terminal, tables for people, JSON for programs."""
 
 import json
+import math
 import sys
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 __all__ = ["complain", "progress_bar", "say", "print_json", "print_table"]
 
-_err = Console(stderr=True, highlight=False)
-_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False, emoji=False)
+_out = Console(highlight=False, emoji=False)
 
 
 def complain(text):
@@ -26,36 +28,47 @@ def say(text, quiet=False):
 
 
 def print_json(value):
-    """A machine-readable result on stdout; NaN becomes null."""
-    print(json.dumps(_plain(value), indent=1))
+    """A machine-readable result on stdout; what is no finite number becomes null."""
+    print(json.dumps(_plain(value), indent=1, allow_nan=False))
 
 
 def print_table(title, columns, rows):
     """A table; columns are names, rows lists of text."""
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    # Names are the user's: what looks like markup in them is text.
+    table = Table(title=Text(title, style="italic"), title_justify="left", show_edge=False, pad_edge=False)
     for name in columns:
-        table.add_column(name)
+        table.add_column(Text(name))
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    _out.print(table)
+        table.add_row(*(Text(str(cell)) for cell in row))
+    _out.print(table, width=None if _out.is_terminal else 1000)  # in a pipe or file nothing is cut off
 
 
 @contextmanager
 def progress_bar(text, quiet=False, unit=""):
-    """A progress bar on stderr (only on a terminal): yields update(done, total, text=None)."""
-    if quiet or not _err.is_terminal:
-        yield lambda done, total, text=None: None
+    """A progress bar on stderr (only on a terminal): yields update(done, total, text=None).
+
+    ``update.pause()`` takes the bar away until the next update, for a question.
+    """
+    if quiet or not (_err.is_terminal and sys.stderr.isatty()):
+
+        def nothing(done, total, text=None):
+            pass
+
+        nothing.pause = lambda: None
+        yield nothing
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
                TextColumn("{task.fields[rate]}"), TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=_err, transient=True) as bars:
         task = bars.add_task(text, total=None, rate="")
 
         def update(done, total, text=None):
+            bars.start()
             speed = bars.tasks[0].speed
             rate = f"{speed:,.0f}/s" if speed else ""
             bars.update(task, completed=done, total=total, rate=rate, **({"description": text} if text else {}))
 
+        update.pause = bars.stop
         yield update
 
 
@@ -66,6 +79,6 @@ def _plain(value):
         return [_plain(each) for each in value]
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -52,6 +52,7 @@ def new(
             return slide_mpp
         if len(unstated) > 1:  # asked once: slides of one folder come from one scanner
             return ask.answer
+        bar.pause()
         text = typer.prompt(f"{file} does not state its microns a pixel. Microns a pixel (empty = unknown)", default="", show_default=False)
         try:
             ask.answer = float(text) if text.strip() else None
@@ -191,7 +192,7 @@ def prospect(
         f"Prospect maps for “{opened.classes[1]}” ({opened.current_fit.unit}, summed over neighbours)",
         ("datum", "tokens", "mean", "max", "at row, column", f"P({opened.classes[1]})"),
         [
-            (r["datum"], r["tokens"], _number(r["mean"]), _number(r["max"]), f"{r['top_row']}, {r['top_column']}", f"{r['probability']:.2f}")
+            (r["datum"], r["tokens"], _number(r["mean"]), _number(r["max"]), f"{r['top_row']}, {r['top_column']}", _share(r["probability"]))
             for r in rows
         ],
     )
@@ -200,3 +201,7 @@ def prospect(
 
 def _number(value):
     return "-" if value is None else f"{value:+.2f}"
+
+
+def _share(value):
+    return "-" if value is None else f"{value:.2f}"

@@ -39,7 +39,10 @@ def open_app(
     environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
     # From the app's folder, so that its .streamlit/config.toml (localhost only, no statistics) holds.
     command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
-    raise typer.Exit(subprocess.call(command, cwd=script.parent, env=environment))
+    try:
+        raise typer.Exit(subprocess.call(command, cwd=script.parent, env=environment))
+    except KeyboardInterrupt:  # the way to end it
+        raise typer.Exit(0) from None
 
 
 def bench(

@@ -13,9 +13,12 @@ from ..features import n_features, pair_index
 from ..files import folder_atomic, write_atomic
 from ..kernels import KERNELS, make_kernel
 from ..prediction import Calibration
+from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer
 from .journal import CurationState
 
-__all__ = ["FitSettings", "Fit"]
+__all__ = ["FitSettings", "Fit", "QUANTIZERS"]
+
+QUANTIZERS = {each.name: each for each in (KMeansQuantizer, MiniBatchKMeansQuantizer)}
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,13 @@ class FitSettings:
 
     def check(self):
         """Raise FitError for settings out of range."""
-        for name, low, high in (("concepts", 2, 1000), ("radius", 0, 64), ("sample", 2, 10**9)):
+        for name, low, high in (("concepts", 2, 1000), ("radius", 0, 64), ("sample", 2, 10**9), ("seed", 0, 2**32 - 1)):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise FitError(f"{name} must be {low} to {high}, got {value}")
-        if self.kernel not in KERNELS:
-            raise FitError(f"there is no kernel {self.kernel!r}: choose one of {', '.join(KERNELS)}")
+        for what, names in (("kernel", KERNELS), ("quantizer", QUANTIZERS)):
+            if getattr(self, what) not in names:
+                raise FitError(f"there is no {what} {getattr(self, what)!r}: choose one of {', '.join(names)}")
         if not (self.alpha > 0 and self.tau >= 0 and 0 <= self.l1_ratio <= 1):
             raise FitError("alpha must be positive, tau at least 0 and l1_ratio between 0 and 1")
         return self

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from ..errors import BadInputError, CurationError, FitError, SlideError, StudyError
+from ..errors import BadInputError, CurationError, EmbeddingError, FitError, SlideError, StudyDamagedError, StudyError
 from ..features import n_features, pair_index
-from ..files import write_atomic
+from ..files import storage_errors, write_atomic
 from ..graphs import TokenGraph
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
-from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer
+from ..quantizers import KMeansQuantizer
 from ..readers import open_slide
 from ..storage import EmbeddingStore
 from ..tiling import Rect
@@ -27,8 +27,8 @@ from .create import create_study
 from .curation import Curation
 from .database import Database
 from .embed import embed_study
-from .fit import Fit, FitSettings
-from .journal import CurationState, append, read_journal, replay
+from .fit import QUANTIZERS, Fit, FitSettings
+from .journal import CurationState, Entry, append, read_journal, replay
 from .layers import Counts, Sprites, fit_kernel
 
 __all__ = ["Study", "Datum", "Concept"]
@@ -95,8 +95,10 @@ class Study:
         self.database = Database(self.path / "study.sqlite")
         self.name = self.database.read_meta("name", self.path.name)
         self.modality = self.database.read_meta("modality")
-        self.classes = tuple(self.database.read_meta("classes"))
+        self.classes = tuple(self.database.read_meta("classes", ()))
         self.embedding = self.database.read_meta("embedding")
+        if len(self.classes) != 2 or not isinstance(self.embedding, dict):
+            raise StudyDamagedError(f"{self.database.path} does not say its classes or encoder: restore it from a backup")
         self.curation = Curation(self)
         self._lock = threading.RLock()
         self._fits, self._graphs, self._layers = {}, {}, {}
@@ -136,7 +138,14 @@ class Study:
     def sources(self):
         """{uid: Source} of the files."""
         rows = self.database.read("SELECT id, path, name, info FROM sources ORDER BY name")
-        return {uid: Source(uid, (self.path / path).resolve(), name, json.loads(info)) for uid, path, name, info in rows}
+        sources = {}
+        for uid, path, name, info in rows:
+            info = json.loads(info)
+            found = (self.path / path).resolve()  # relative: study and slides may move together ...
+            if not found.exists() and Path(info.get("absolute", found)).exists():
+                found = Path(info["absolute"])  # ... or the study alone
+            sources[uid] = Source(uid, found, name, info)
+        return sources
 
     @cached_property
     def _rows(self):
@@ -197,9 +206,12 @@ class Study:
 
     def grid(self, datum):
         """Where a datum's tiles lie: {"positions" (n, 2) row, column, "origin" (x, y), "pitch", "shape"} in level-0 pixels."""
-        uid = self.datum(datum).uid
+        datum = self.datum(datum)
+        uid = datum.uid
         with self._lock:
             if uid not in self._graphs:
+                if not self.store.has(uid):
+                    raise EmbeddingError(f"{datum.name} is not embedded yet: run `prospector embed` first")
                 positions, attrs = self.store.layout(uid)
                 self._graphs[uid] = (TokenGraph.from_grid(positions), positions, attrs)
             _, positions, attrs = self._graphs[uid]
@@ -265,6 +277,12 @@ class Study:
         Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
         """
         settings = replace(settings or FitSettings(), **changes).check()
+        while (change := self._fit(settings, progress or (lambda text: None))) is None:
+            pass
+        return change
+
+    def _fit(self, settings, say):
+        seen = self._last_entry()
         fitted_on = self._fitted_on()
         if not fitted_on:
             raise FitError("no labelled datum has been embedded: run `prospector embed` first")
@@ -272,30 +290,35 @@ class Study:
         if len(labels) < 2:
             only = self.classes[labels.pop()]
             raise FitError(f"all {len(fitted_on)} embedded data are labelled {only!r}: a kernel needs data of both classes")
-        say = progress or (lambda text: None)
         say("reading a sample of tokens")
         sample = self._sample(fitted_on, settings)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
-        quantizer = MiniBatchKMeansQuantizer if settings.quantizer == MiniBatchKMeansQuantizer.name else KMeansQuantizer
+        quantizer = QUANTIZERS[settings.quantizer]
         centroids = quantizer(settings.concepts, sample=settings.sample, seed=settings.seed).fit(sample).centroids_
         say("counting concepts and pairs")
-        with self.database.transaction() as connection:
-            journal = append(connection, "fit", asdict(settings))
-            # no "before": with other concepts, kernels cannot be compared weight by weight
-            return self._fit_kernel(connection, journal, settings, centroids, None)
+        # no "before": with other concepts, kernels cannot be compared weight by weight
+        return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)))
 
     def refit(self):
         """Fit layer II only, from cached counts, under all edits so far. Returns Change: what moved."""
-        fit = self.current_fit
-        if fit is None:
-            raise FitError("the study has not been fitted yet: run `prospector fit` first")
-        with self.database.transaction() as connection:
-            entries = read_journal(self.database)
-            journal = entries[-1].id if entries else 0
-            return self._fit_kernel(connection, journal, fit.settings, fit.centroids, fit)
+        while True:
+            seen, fit = self._last_entry(), self.current_fit
+            if fit is None:
+                raise FitError("the study has not been fitted yet: run `prospector fit` first")
+            change = self._fit_kernel(seen, fit.settings, fit.centroids, fit)
+            if change is not None:
+                return change
 
-    def _fit_kernel(self, connection, journal, settings, centroids, before):
-        state = replay(read_journal(self.database, journal))
+    def _last_entry(self):
+        return self.database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
+
+    def _fit_kernel(self, seen, settings, centroids, before, entry=None):
+        """Fit what the journal amounts to at id ``seen`` (and with ``entry``, this fit's own): Change.
+
+        None if someone edited meanwhile: then nothing is kept. The database is free for others until the end.
+        """
+        own = [Entry(seen + 1, "", *entry)] if entry else []
+        state = replay(read_journal(self.database, seen) + own)
         _, counts = self._layer(centroids, settings.radius)
         data = self.embedded()
         labels = {datum.uid: state.labels.get(datum.uid, datum.label) for datum in data}
@@ -303,13 +326,16 @@ class Study:
         coef, fitted, calibration, summary = fit_kernel(
             counts, [datum.uid for datum in data], labels, fitted_on, state, settings
         )
-        at = _now()
-        id = connection.execute(
-            "INSERT INTO fits (at, journal, settings, summary) VALUES (?, ?, ?, ?)",
-            (at, journal, json.dumps(asdict(settings)), json.dumps(summary)),
-        ).lastrowid
-        after = Fit(id, journal, settings, centroids, coef, fitted, calibration, summary, state)
-        after.save(self.path / "fits" / str(id))
+        with self.database.transaction() as connection:
+            if self._last_entry() != seen:
+                return None
+            journal = append(connection, *entry) if entry else seen
+            id = connection.execute(
+                "INSERT INTO fits (at, journal, settings, summary) VALUES (?, ?, ?, ?)",
+                (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary)),
+            ).lastrowid
+            after = Fit(id, journal, settings, centroids, coef, fitted, calibration, summary, state)
+            after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
         with self._lock:
             self._fits[id] = after
         return Change(self, before, after)
@@ -371,14 +397,21 @@ class Study:
             if key in self._maps:
                 self._maps.move_to_end(key)
                 return self._maps[key]
-        stored = self.path / "fits" / str(fit.id) / "maps" / f"{datum.uid}.npy"
-        scores = np.load(stored, allow_pickle=False) if stored.exists() else self._prospect(datum, fit)
+        try:
+            scores = np.load(self._map_file(datum, fit), allow_pickle=False)
+        except (OSError, ValueError, EOFError):  # never kept, or damaged
+            scores = None
+        if scores is None or scores.dtype != np.float64 or scores.shape != (self.n_tokens(datum),):
+            scores = self._prospect(datum, fit)
         scores.setflags(write=False)
         with self._lock:
             self._maps[key] = scores
             while len(self._maps) > _MAPS_KEPT:
                 self._maps.popitem(last=False)
         return scores
+
+    def _map_file(self, datum, fit):
+        return self.path / "fits" / str(fit.id) / "maps" / f"{datum.uid}.npy"
 
     def _prospect(self, datum, fit):
         return prospect(
@@ -449,6 +482,7 @@ class Study:
             if datum.label in (0, 1):
                 totals[datum.label] += found
         shares = totals / np.maximum(totals.sum(axis=1, keepdims=True), 1)
+        pinned = {fit.state.home(key) for key in fit.state.pins if not isinstance(key, tuple)}
         out = []
         for k in range(fit.n_concepts):
             if k not in fit.state.merged:
@@ -456,7 +490,7 @@ class Study:
                 excluded = state.home(k) in state.excluded
                 name, share = self.concept_name(k, state), (float(shares[0, k]), float(shares[1, k]))
                 out.append(
-                    Concept(k, name, colours[k], excluded, merged, fit.weight(k), k in fit.state.pins, int(tokens[k]), share)
+                    Concept(k, name, colours[k], excluded, merged, fit.weight(k), k in pinned, int(tokens[k]), share)
                 )
         return out
 
@@ -481,13 +515,13 @@ class Study:
         """Compute the current fit's maps and keep them in the study. Returns {uid: path}."""
         fit, _ = self._fitted(None)
         data = [self.datum(each) for each in data] if data else self.embedded()
-        folder = self.path / "fits" / str(fit.id) / "maps"
-        folder.mkdir(parents=True, exist_ok=True)
         written = {}
         for done, datum in enumerate(data, start=1):
             buffer = io.BytesIO()
             np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
-            written[datum.uid] = folder / f"{datum.uid}.npy"
+            written[datum.uid] = self._map_file(datum, fit)
+            with storage_errors(written[datum.uid]):
+                written[datum.uid].parent.mkdir(parents=True, exist_ok=True)
             write_atomic(written[datum.uid], buffer.getvalue())
             if progress:
                 progress(done, len(data))
