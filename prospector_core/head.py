@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, clone
 from .counting import count_concepts
 from .errors import EmbeddingError, FitError
 from .kernels import FoldChangeKernel, check_labels
-from .prediction import Calibration, evidence
+from .prediction import Calibration
 from .prospecting import explain, prospect
 from .quantizers import KMeansQuantizer
 
@@ -54,7 +54,7 @@ class ProspectorHead(BaseEstimator):
         self.kernel_ = clone(self.kernel) if self.kernel is not None else FoldChangeKernel()
         self.kernel_.fit(self.counts_, labels)
         self.coef_ = self.kernel_.coef_
-        self.calibration_ = Calibration.fit(evidence(self.counts_, self.coef_), labels)
+        self.calibration_ = Calibration.fit(self.kernel_.evidence(self.counts_), labels)
         return self
 
     @property
@@ -86,7 +86,7 @@ class ProspectorHead(BaseEstimator):
         if not graphs:
             return np.empty((0, 2))
         counts = [self._count(graph, self.sprite(each)) for graph, each in zip(graphs, embeddings)]
-        ones = self.calibration_.predict(evidence(np.array(counts), self.coef_))
+        ones = self.calibration_.predict(self.kernel_.evidence(np.array(counts)))
         return np.stack([1 - ones, ones], axis=1)
 
 

@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from .errors import FitError
-from .tfidf import tfidf
+from .prediction import evidence
+from .tfidf import inverse_document_frequencies, term_frequencies, tfidf
 
 __all__ = ["FoldChangeKernel", "LinearKernel", "make_kernel", "check_labels", "KERNELS", "TEST_OFF"]
 
@@ -91,6 +92,10 @@ class FoldChangeKernel(_Kernel):
         self.n_features_in_ = weighted.shape[1]
         return self
 
+    def evidence(self, counts, coef=None):
+        """Evidence for class 1 of each datum, its map's sum over its counts: (n_data,). ``coef``: in place of ``coef_``."""
+        return evidence(counts, self.coef_ if coef is None else coef)
+
 
 def rank_sum_p_values(ones, zeros):
     """Two-sided Mann-Whitney U p-value of every column: (p,), NaN where all values are equal.
@@ -114,7 +119,7 @@ class LinearKernel(_Kernel):
     """Coefficients of an elastic-net logistic regression on standardised TF-IDF.
 
     Parameters: l1_ratio, C (inverse strength), max_iter, seed. Attributes after ``fit``: ``coef_`` (p,),
-    ``intercept_``, ``n_features_in_``. Raises FitError. Source: METHOD.md "linear" (saga solver).
+    ``intercept_``, ``idf_``, ``scaler_``, ``n_features_in_``. Raises FitError. Source: METHOD.md "linear" (saga solver).
     """
 
     name = "linear"
@@ -135,11 +140,18 @@ class LinearKernel(_Kernel):
         with warnings.catch_warnings():
             # 3000 passes are the method; whether the last digit has settled is not the user's concern.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(StandardScaler().fit_transform(tfidf(counts)), labels, sample_weight=weights)
+            self.idf_ = inverse_document_frequencies(counts)
+            self.scaler_ = StandardScaler()
+            model.fit(self.scaler_.fit_transform(tfidf(counts)), labels, sample_weight=weights)
         self.coef_ = model.coef_[0].astype(np.float64)
         self.intercept_ = float(model.intercept_[0])
         self.n_features_in_ = counts.shape[1]
         return self
+
+    def evidence(self, counts, coef=None):
+        """Evidence for class 1 of each datum, the regression's own log odds: (n_data,). ``coef``: in place of ``coef_``."""
+        features = self.scaler_.transform(term_frequencies(counts) * self.idf_)
+        return features @ (self.coef_ if coef is None else np.asarray(coef, np.float64)) + self.intercept_
 
 
 KERNELS = {"fold-change": FoldChangeKernel, "linear": LinearKernel}

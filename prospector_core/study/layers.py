@@ -2,15 +2,17 @@
 
 import hashlib
 import io
+import zlib
+from contextlib import suppress
 
 import numpy as np
 
 from ..counting import count_concepts, merge_counts
-from ..errors import FitError
+from ..errors import FitError, StorageFullError, StudyError
 from ..features import n_features, pair_index
-from ..files import write_atomic
+from ..files import storage_errors, write_atomic
 from ..metrics import auroc
-from ..prediction import Calibration, evidence
+from ..prediction import Calibration
 from ..quantizers import assign_nearest
 from .journal import Split
 
@@ -27,17 +29,33 @@ class _Arrays:
     def get(self, key, compute):
         if key not in self._memory:
             path = self.folder / f"{key}.npy"
-            try:
-                array = np.load(path, allow_pickle=False)
-            except (OSError, ValueError):  # absent, or cut short by a crash of the machine
+            array = self._load(path)
+            if array is None:
                 array = compute()
-                buffer = io.BytesIO()
-                np.save(buffer, array, allow_pickle=False)
-                self.folder.mkdir(parents=True, exist_ok=True)
-                write_atomic(path, buffer.getvalue())
+                with suppress(StorageFullError, StudyError):  # only time is lost where it cannot be kept
+                    self._save(path, array)
             array.setflags(write=False)
             self._memory[key] = array
         return self._memory[key]
+
+    def _load(self, path):
+        """What ``_save`` wrote; None if absent or not the same bytes any more."""
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
+            return None
+        return np.load(io.BytesIO(content[:-4]), allow_pickle=False)
+
+    def _save(self, path, array):
+        """A .npy file followed by its checksum."""
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        content = buffer.getvalue()
+        with storage_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content + zlib.crc32(content).to_bytes(4, "little"))
 
 
 class Sprites:
@@ -174,7 +192,8 @@ def compact_coef(coef, active, n_concepts, radius):
 def apply_pins(coef, state, n_concepts, radius):
     """The kernel with the expert's weights in place of the fitted ones: a new (p,) array."""
     pinned = coef.copy()
-    for key, weight in state.pins.items():
+    # where concepts were merged, what was said of the one they went into counts last
+    for key, weight in sorted(state.pins.items(), key=lambda pin: not set(np.ravel(pin[0])) & set(state.merged)):
         pair = sorted(state.home(k) for k in (key if isinstance(key, tuple) else (key,)))
         if any(k in state.excluded for k in pair):
             continue
@@ -217,15 +236,16 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings):
         kernel = settings.make_kernel().fit(compact[rows], truth[rows], weight[rows])
         full = expand(kernel.coef_, active, k, radius)
         used = compact_coef(apply_pins(full, state, k, radius), active, k, radius)
-        return full, used, Calibration.fit(evidence(compact[rows & whole], used), truth[rows & whole])
+        curve = Calibration.fit(kernel.evidence(compact[rows & whole], used), truth[rows & whole])
+        return full, curve, lambda some: curve.predict(kernel.evidence(some, used))
 
-    full, used, calibration = fitted(train)
-    probability = calibration.predict(evidence(compact[:n], used))
+    full, calibration, predict = fitted(train)
+    probability = predict(compact[:n])
     held_out = _folds(truth[:n], train[:n], settings)
     for rows in held_out:
         # a datum's regions are left out with it: they are parts of what is to be predicted
-        _, without, curve = fitted(train & ~rows[owner])
-        probability[rows] = curve.predict(evidence(compact[:n][rows], without))
+        _, _, predict = fitted(train & ~rows[owner])
+        probability[rows] = predict(compact[:n][rows])
     trained = train[:n]
     summary = {
         "predictions": {uid: float(p) for uid, p in zip(uids, probability)},
