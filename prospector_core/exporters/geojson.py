@@ -1,0 +1,85 @@
+"""GeoJSON that QuPath reads: a square a tile with its measurements, and the outlines of concepts or of a high-score region."""
+
+import json
+
+import numpy as np
+import shapely
+
+from ..errors import BadInputError
+
+__all__ = ["geojson"]
+
+_WHAT = ("tiles", "concepts", "regions")
+
+
+def geojson(study, datum, what=("tiles", "concepts"), threshold=None):
+    """A datum as GeoJSON bytes, coordinates in level-0 pixels.
+
+    Parameters: what, any of "tiles" (a square a token: score, concept), "concepts" (dissolved outline of each concept),
+    "regions" (dissolved outline where the score is at least ``threshold``, default 0). Classification and colour are
+    set as QuPath expects them. Raises BadInputError.
+    """
+    what = [what] if isinstance(what, str) else list(what)
+    if not set(what) <= set(_WHAT):
+        raise BadInputError(f"geojson holds {', '.join(_WHAT)}, not {', '.join(set(what) - set(_WHAT))}")
+    grid = study.grid(datum)
+    scores, concepts = study.prospect(datum), study.concepts_of(datum)
+    names = {concept.id: concept.name for concept in study.concepts()}
+    colours = {concept: _rgb(colour) for concept, colour in enumerate(study.colours())}
+    low = np.array(grid["origin"]) + grid["positions"][:, ::-1] * grid["pitch"]
+    high = low + grid["pitch"]
+    features = []
+    if "tiles" in what:
+        features += _tiles(low, high, scores, concepts, names, colours)
+    if "concepts" in what:
+        for concept in np.unique(concepts):
+            area = _dissolved(low, high, concepts == concept, grid["pitch"])
+            features.append(_feature(area, names[int(concept)], colours[int(concept)], "annotation"))
+    if "regions" in what:
+        level = 0.0 if threshold is None else float(threshold)
+        area = _dissolved(low, high, np.nan_to_num(scores, nan=-np.inf) >= level, grid["pitch"])
+        if not area.is_empty:
+            features.append(_feature(area, f"{study.classes[1]}: score {level:+g} and above", (204, 76, 2), "annotation"))
+    return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()
+
+
+def _tiles(low, high, scores, concepts, names, colours):
+    x0, y0, x1, y1 = (np.round(each, 2).tolist() for each in (*low.T, *high.T))
+    known, scores = np.isfinite(scores), np.round(scores, 6).tolist()
+    classes = {concept: {"name": name, "color": colours[concept]} for concept, name in names.items()}
+    features = []
+    for index, concept in enumerate(concepts.tolist()):
+        a, b, c, d = x0[index], y0[index], x1[index], y1[index]
+        properties = {"objectType": "detection", "classification": classes[concept]}
+        if known[index]:
+            properties["measurements"] = {"prospect score": scores[index]}
+        else:
+            properties["metadata"] = {"excluded": "true"}
+        ring = [[a, b], [c, b], [c, d], [a, d], [a, b]]
+        features.append({
+            "type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties,
+        })  # fmt: skip
+    return features
+
+
+def _dissolved(low, high, chosen, pitch):
+    """Tiles joined to one outline. Joined on whole numbers first: rounded corners would leave slivers between tiles."""
+    if not chosen.any():
+        return shapely.Polygon()
+    origin = low.min(axis=0)
+    cells = np.rint((low[chosen] - origin) / pitch)
+    joined = shapely.union_all(shapely.box(*cells.T, *(cells + 1).T))
+    return shapely.transform(joined, lambda points: points * pitch + origin)
+
+
+def _feature(area, name, colour, kind):
+    shape = json.loads(shapely.to_geojson(area))
+    return {
+        "type": "Feature",
+        "geometry": shape,
+        "properties": {"objectType": kind, "classification": {"name": name, "color": colour}, "isLocked": True},
+    }
+
+
+def _rgb(colour):
+    return [int(colour[index : index + 2], 16) for index in (1, 3, 5)]

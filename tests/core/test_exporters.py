@@ -1,0 +1,146 @@
+"""Exports: right places, right areas, no name that was not asked for."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import shapely
+import tifffile
+from PIL import Image
+
+from prospector_core import Study
+from prospector_core.errors import BadInputError
+from prospector_core.exporters import FORMATS, export
+
+SIDE, PITCH, MPP = 9, 16, 0.25
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Four data with holes, three kinds of token; concept 1 renamed, concept 2 excluded."""
+    home = tmp_path_factory.mktemp("exports")
+    (home / "slides").mkdir()
+    for i in range(4):
+        Image.fromarray(np.full((SIDE * PITCH, SIDE * PITCH, 3), 200, np.uint8)).save(home / "slides" / f"Jane Doe {i}.png")
+    (home / "labels.csv").write_text("slide,label\n" + "".join(f"Jane Doe {i}.png,{i % 2}\n" for i in range(4)))
+    made = Study.create(home / "study", slides=home / "slides", labels=home / "labels.csv", encoder="colour-texture",
+                        tile=PITCH, mpp=MPP, slide_mpp=MPP)  # fmt: skip
+    rng = np.random.default_rng(0)
+    for i, datum in enumerate(made.data):
+        positions = np.argwhere(rng.random((SIDE, SIDE)) > 0.2)
+        kind = rng.integers(0, 2 + i % 2, len(positions))
+        vectors = (np.eye(3, 4)[kind] * 10 + rng.normal(size=(len(positions), 4))).astype(np.float32)
+        attrs = {"origin": [3.0, 5.0], "pitch": float(PITCH), "shape": [SIDE, SIDE]}
+        made.store.write(datum.uid, vectors, positions, attrs)
+    made.fit(concepts=3)
+    made.curation.rename(1, "stroma, pink")
+    made.curation.exclude(2)
+    made.refit()
+    return made
+
+
+def area(features, name=None):
+    return sum(
+        shapely.geometry.shape(each["geometry"]).area
+        for each in features
+        if name is None or each["properties"]["classification"]["name"] == name
+    )
+
+
+def test_geojson_keeps_places_and_areas(study, tmp_path):
+    datum = study.data[1]
+    (path,) = export(study, "geojson", tmp_path, [datum]).values()
+    features = json.loads(path.read_text())["features"]
+    tiles = [each for each in features if each["properties"]["objectType"] == "detection"]
+    outlines = [each for each in features if each["properties"]["objectType"] == "annotation"]
+    positions, scores = study.grid(datum)["positions"], study.prospect(datum)
+    assert len(tiles) == len(positions)
+    for tile, (row, column), score in zip(tiles, positions, scores):
+        x0, y0, x1, y1 = shapely.geometry.shape(tile["geometry"]).bounds
+        assert (x0, y0, x1, y1) == (3 + column * PITCH, 5 + row * PITCH, 3 + (column + 1) * PITCH, 5 + (row + 1) * PITCH)
+        if np.isfinite(score):
+            assert tile["properties"]["measurements"]["prospect score"] == pytest.approx(score, abs=1e-5)
+        else:
+            assert "measurements" not in tile["properties"]
+    for concept in study.concepts():
+        expected = (study.concepts_of(datum) == concept.id).sum() * PITCH**2
+        assert area(outlines, concept.name) == pytest.approx(expected, rel=1e-9)
+    assert all(shapely.geometry.shape(each["geometry"]).is_valid for each in features)
+
+
+def test_a_region_above_a_threshold(study, tmp_path):
+    datum = study.data[1]
+    scores = study.prospect(datum)
+    level = float(np.nanmedian(scores))
+    (path,) = export(study, "geojson", tmp_path, [datum], what=["regions"], threshold=level).values()
+    features = json.loads(path.read_text())["features"]
+    assert area(features) == pytest.approx((np.nan_to_num(scores, nan=-np.inf) >= level).sum() * PITCH**2)
+    (path,) = export(study, "geojson", tmp_path, [datum], what=["regions"], threshold=1e9).values()
+    assert json.loads(path.read_text())["features"] == []
+
+
+def test_ome_tiff_has_the_map_and_its_size(study, tmp_path):
+    datum = study.data[0]
+    (path,) = export(study, "ome-tiff", tmp_path, [datum]).values()
+    with tifffile.TiffFile(path) as tiff:
+        image = tiff.asarray()
+        assert f'PhysicalSizeX="{PITCH * MPP:.1f}"' in tiff.ome_metadata
+    positions = study.grid(datum)["positions"]
+    np.testing.assert_allclose(image[tuple(positions.T)], study.prospect(datum).astype(np.float32), equal_nan=True)
+    assert np.isfinite(image).sum() == np.isfinite(study.prospect(datum)).sum()
+
+
+def test_large_maps_get_levels(study, tmp_path, monkeypatch):
+    datum = study.data[0]
+    grid = {**study.grid(datum), "shape": (700, 1100)}
+    monkeypatch.setattr(study, "grid", lambda each: grid)
+    (path,) = export(study, "ome-tiff", tmp_path, [datum]).values()
+    with tifffile.TiffFile(path) as tiff:
+        levels = tiff.series[0].levels
+        assert [level.shape for level in levels] == [(700, 1100), (350, 550), (175, 275), (88, 138)]
+        base, half = levels[0].asarray(), levels[1].asarray()
+    np.testing.assert_allclose(half[0, 0], np.nanmean(base[:2, :2]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_tables_have_a_row_a_token(study, tmp_path, format):
+    datum = study.data[1]
+    (path,) = export(study, format, tmp_path, [datum]).values()
+    if format == "csv":
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        found = [float(row["score"]) if row["score"] else np.nan for row in rows]
+        names = [row["name"] for row in rows]
+    else:
+        table = pyarrow.parquet.read_table(path).to_pydict()
+        found, names = [np.nan if each is None else each for each in table["score"]], table["name"]
+    np.testing.assert_allclose(found, study.prospect(datum), rtol=1e-12)
+    assert "stroma, pink" in names
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_nothing_names_the_slide_and_the_same_map_gives_the_same_bytes(study, tmp_path, format):
+    first, again = (export(study, format, tmp_path / part) for part in ("a", "b"))
+    for uid, path in first.items():
+        content = path.read_bytes()
+        assert content == again[uid].read_bytes()
+        assert b"Jane" not in content and "Jane" not in path.name
+    named = export(study, format, tmp_path / "c", study.data[:1], names=True)
+    assert "Jane Doe 0" in next(iter(named.values())).name
+
+
+@pytest.mark.parametrize(
+    "format, options, words",
+    [("bmp", {}, "export format 'bmp'"), ("geojson", {"what": "hexagons"}, "hexagons")],
+)
+def test_what_cannot_be_exported(study, tmp_path, format, options, words):
+    with pytest.raises(BadInputError, match=words):
+        export(study, format, tmp_path, **options)
+
+
+def test_a_file_in_the_place_of_the_folder(study, tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(BadInputError, match="is a file"):
+        export(study, "csv", tmp_path / "taken")
