@@ -1,0 +1,295 @@
+"""The pictures of the user guide, taken from the running app: `make screenshots`.
+
+A fresh sample study is built in a temporary folder, so that edits of one's own study neither show nor are touched. The
+app is started on a free port and driven in Chromium by what a person sees: roles, labels and texts.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.cluster import MiniBatchKMeans
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))
+
+__all__ = ["main"]
+
+IMAGES = HERE / "images"
+WIDTH, HEIGHT = 1360, 1130
+SHOWN_WIDTH = 1200  # pixels of a picture in the guide
+MOST_BYTES = 300_000
+# No network but the app, and drawing without a graphics card.
+FLAGS = [
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--hide-scrollbars",
+]  # fmt: skip
+WAIT = 60_000  # milliseconds
+
+
+def main():
+    """Take all pictures, or those that are named."""
+    parser = argparse.ArgumentParser(description="Take the pictures of the user guide.")
+    parser.add_argument("names", nargs="*", help="file names without .png; default: all")
+    parser.add_argument("--out", type=Path, default=IMAGES, help="folder of the pictures")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with tempfile.TemporaryDirectory() as scratch, sample_app(Path(scratch)) as address, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        wanted = set(options.names)
+        walk(Guide(browser, address, "light", options.out, wanted))
+        if not wanted or "slide-dark" in wanted:
+            dark(Guide(browser, address, "dark", options.out, wanted))
+        browser.close()
+
+
+def walk(guide):
+    """One walk through the app, as in docs/user-guide.md."""
+    from prospector_core import Study
+
+    page = guide.page
+    guide.open_slide()
+    guide.take("slide-map")
+
+    guide.pick_strongest_tile("field E3")
+    guide.take("slide-tile")
+
+    page.get_by_role("button", name="Show the concepts").click()
+    guide.settle()
+    guide.take("slide-concepts")
+    page.get_by_role("button", name="Show the prospect map").click()
+
+    guide.go_to("Study")
+    page.get_by_test_id("stDataFrame").first.wait_for(timeout=WAIT)
+    guide.take("study")
+
+    guide.go_to("Concepts")
+    guide.take("concepts", height=1020)
+
+    guide.go_to("Kernel")
+    guide.pick_cell()
+    guide.take("kernel", height=1400)
+
+    study = Study.open(guide.study)
+    ink = greenest_concept(study)
+    study.curation.rename(ink, "torn edge, green ink")
+    study.curation.exclude(ink, reason="ink")
+    guide.open_slide()
+    page.get_by_role("button", name="Refit").first.click()
+    page.get_by_text("What the refit changed").first.wait_for(timeout=WAIT)
+    guide.ready()
+    guide.pick_strongest_tile("field E3", click=False)
+    guide.take("refit")
+
+
+def dark(guide):
+    """The slide page in the dark theme."""
+    guide.open_slide()
+    guide.take("slide-dark")
+
+
+class Guide:
+    """A browser window on the app, and the pictures taken of it."""
+
+    def __init__(self, browser, address, theme, out, wanted):
+        self.address, self.out, self.wanted = address, out, wanted
+        self.study = Path(os.environ["PROSPECTOR_STUDIES"]) / "sample"
+        context = browser.new_context(
+            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=theme, reduced_motion="reduce", locale="en-GB"
+        )
+        self.page = context.new_page()
+        self.page.set_default_timeout(WAIT)
+
+    def open_slide(self):
+        """The app's first page, with its slide drawn."""
+        self.page.goto(self.address)
+        self.ready()
+
+    def ready(self):
+        """Wait until the slide viewer shows its slide."""
+        self.page.locator(".pv-mag").filter(has_text="×").first.wait_for(timeout=WAIT)
+        self.settle()
+
+    def settle(self):
+        """Wait until Streamlit has finished, and two pictures in a row are the same."""
+        running = self.page.get_by_test_id("stStatusWidget")
+        before = None
+        for _ in range(60):
+            self.page.wait_for_timeout(350)
+            if running.count() and running.first.is_visible():
+                continue
+            now = self.page.screenshot()
+            if now == before:
+                return
+            before = now
+
+    def go_to(self, name):
+        """Another page, by the name in the sidebar."""
+        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=False).first.click()
+        self.page.wait_for_timeout(700)
+        self.settle()
+
+    def pick_strongest_tile(self, field, click=True):
+        """Zoom in on the tile with the highest score of a field, and click it."""
+        from prospector_core import Study
+
+        study = Study.open(self.study)
+        datum = study.datum(field)
+        x, y, width, height = study.token_rect(datum, int(np.nanargmax(study.prospect(datum))))
+        self.page.get_by_role("button", name="Whole slide").click()
+        self.settle()
+        view = self.page.locator(".pv-view").first
+        view.scroll_into_view_if_needed()
+        box = view.bounding_box()
+        slide = study.sources[datum.source].info
+        # The whole slide is centred in the view; zoomed about the tile, the tile stays under the pointer.
+        scale = min(box["width"] / slide["width"], box["height"] / slide["height"])
+        at_x = box["x"] + box["width"] / 2 + (x + width / 2 - slide["width"] / 2) * scale
+        at_y = box["y"] + box["height"] / 2 + (y + height / 2 - slide["height"] / 2) * scale
+        self.page.mouse.move(at_x, at_y)
+        for _ in range(4):
+            self.page.mouse.wheel(0, -300)
+            self.page.wait_for_timeout(400)
+        self.settle()
+        if click:
+            self.page.mouse.click(at_x, at_y)
+            self.page.get_by_text("Prospect score", exact=True).first.wait_for(timeout=WAIT)
+        self.settle()
+
+    def pick_cell(self):
+        """Click the cell of the first two concepts in the kernel's square."""
+        chart = self.page.locator(".js-plotly-plot").first
+        chart.wait_for(timeout=WAIT)
+        self.settle()
+        # Where row 0, column 1 lies on the screen, from the axes that plotly drew.
+        x, y = chart.evaluate(
+            """plot => {
+                const box = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout;
+                return [box.x + xaxis._offset + xaxis.l2p(1), box.y + yaxis._offset + yaxis.l2p(0)];
+            }"""
+        )
+        self.page.mouse.move(x - 3, y)
+        self.page.mouse.click(x, y)
+        self.page.get_by_role("button", name="Show on slide").first.wait_for(timeout=WAIT)
+        self.page.mouse.move(5, 5)
+        self.settle()
+
+    def take(self, name, height=HEIGHT):
+        """Save what is in sight as a small PNG, without the empty lower part of the page."""
+        if self.wanted and name not in self.wanted:
+            return
+        self.page.set_viewport_size({"width": WIDTH, "height": height})
+        self.page.evaluate("document.querySelector('[data-testid=stMain]')?.scrollTo(0, 0)")
+        self.page.mouse.move(5, height - 5)
+        self.settle()
+        picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
+        self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+        pixels = np.asarray(picture)
+        drawn = (pixels[:, 400:] != pixels[-1, -1]).any(axis=(1, 2)) | (pixels[:, 30:250] != pixels[-1, 30]).any(
+            axis=(1, 2)
+        )
+        bottom = min(int(np.flatnonzero(drawn).max()) + 30, picture.height)
+        picture = picture.crop((0, 0, picture.width, bottom))
+        picture = picture.resize(
+            (SHOWN_WIDTH, round(picture.height * SHOWN_WIDTH / picture.width)), Image.Resampling.LANCZOS
+        )
+        print(f"{name}.png  {write_small(picture, self.out / f'{name}.png') // 1000} kB", flush=True)
+
+
+def greenest_concept(study):
+    """The concept whose typical tiles hold most green: the ink on the sample slide."""
+
+    def greenness(concept):
+        """The share of clearly green pixels in its typical tiles."""
+        shares = []
+        for datum, token in study.typical_tokens(concept.id, 8):
+            with study.open_slide(datum) as slide:
+                red, green = np.moveaxis(
+                    slide.read_scaled(*study.token_rect(datum, token), 32, 32)[..., :2].astype(int), -1, 0
+                )
+            shares.append((green - red > 15).mean())
+        return np.mean(shares) if shares else 0.0
+
+    return max(study.concepts(), key=greenness).id
+
+
+def write_small(picture, path):
+    """Write a PNG with as many colours as its size allows. Returns its bytes."""
+    for colours in (None, 256, 192, 128, 96, 64):
+        buffer = io.BytesIO()
+        (reduced(picture, colours) if colours else picture).save(buffer, "PNG", optimize=True)
+        if buffer.tell() < MOST_BYTES:
+            break
+    path.write_bytes(buffer.getvalue())
+    return buffer.tell()
+
+
+def reduced(picture, colours, exact=32):
+    """The picture with few colours: the page's own exactly, the others so that rare ones, as of a legend, keep their share."""
+    found, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
+    common = found[np.argsort(-counts, kind="stable")[:exact]]
+    coarse, inverse = np.unique(found >> 2, axis=0, return_inverse=True)
+    weights = np.bincount(inverse.reshape(-1), weights=counts) ** 0.4
+    means = MiniBatchKMeans(colours - exact, random_state=0, n_init=1, batch_size=4096).fit(
+        coarse * 4.0 + 1.5, sample_weight=weights
+    )
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.concatenate([common, means.cluster_centers_.clip(0, 255).round().astype(np.uint8)]).tobytes())
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+@contextlib.contextmanager
+def sample_app(scratch):
+    """The app on a sample study of its own: yields its address."""
+    os.environ["PROSPECTOR_STUDIES"] = str(scratch / "studies")
+    os.environ.pop("PROSPECTOR_STUDY", None)
+    from sample_data import build
+
+    print("building a sample study")
+    build()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app.py",
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+    ]
+    log = scratch / "app.log"
+    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) as app:
+        try:
+            for _ in range(120):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://localhost:{port}/", timeout=2).close()
+                    break
+                time.sleep(0.5)
+            else:
+                sys.exit("the app did not start: " + log.read_text()[-500:])
+            yield f"http://localhost:{port}/"
+        finally:
+            app.terminate()
+
+
+if __name__ == "__main__":
+    main()
