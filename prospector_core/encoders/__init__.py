@@ -7,11 +7,11 @@ from importlib.metadata import entry_points
 from ..errors import EmbeddingError, ProspectorError
 from .base import Encoder
 from .colour_texture import ColourTexture
-from .efficientnet_lite0 import EfficientNetLite0
+from .efficientnet_lite0 import EfficientNetLite0, EfficientNetLite0Pooled
 
 __all__ = ["Encoder", "get_encoder", "list_encoders"]
 
-_BUILT_IN = {one.name: one for one in (EfficientNetLite0, ColourTexture)}
+_BUILT_IN = {one.name: one for one in (EfficientNetLite0, EfficientNetLite0Pooled, ColourTexture)}
 
 
 def list_encoders() -> list[str]:

@@ -22,7 +22,7 @@ class Encoder(Protocol):
     dim : int
         Length of a vector.
     input_size : int
-        Side of the tiles it is made for, in pixels. Tiles are read at this size.
+        Side of the tiles it is made for, in pixels. Tiles are read at this size; 0: at the study's own tile size.
     """
 
     name: str

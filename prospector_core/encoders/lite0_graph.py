@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError
 
-__all__ = ["DIM", "SIDE", "build_lite0"]
+__all__ = ["POOLED_DIM", "POOLED_SIDE", "STAGE_CHANNELS", "build_lite0"]
 
-SIDE = 224
-DIM = 1280
+POOLED_SIDE = 224
+POOLED_DIM = 1280
 _BN_EPS = 1e-3
 # Of each stage: repeats, stride of its first block, expansion, output channels.
 _STAGES = (
@@ -23,17 +23,23 @@ _STAGES = (
     (4, 2, 6, 192),
     (1, 1, 6, 320),
 )
+STAGE_CHANNELS = tuple(stage[-1] for stage in _STAGES)
 
 
-def build_lite0(weights: Mapping[str, np.ndarray]) -> bytes:
-    """Return an ONNX model from (n, 224, 224, 3) uint8 RGB to the pooled (n, 1280) float32.
+def build_lite0(weights: Mapping[str, np.ndarray], stages: Mapping[int, float] | None = None) -> bytes:
+    """Return an ONNX model from uint8 RGB tiles to one float32 vector a tile.
 
-    The channels are shifted and scaled as in training, (value - 127) / 128, inside the graph.
+    Without `stages`: from (n, 224, 224, 3) to the pooled last feature map, (n, 1280). With them: from
+    (n, side, side, 3), side any multiple of 32, to the pooled outputs of those stages, one after another; the
+    graph ends at the last of them. The channels are shifted and scaled as in training, (value - 127) / 128,
+    inside the graph.
 
     Parameters
     ----------
     weights : mapping of str to float32 array
         The state dict of EfficientNet-Lite0 (`_conv_stem.weight`, `_blocks.0._bn1.bias`, ...).
+    stages : mapping of int to float, optional
+        Stages (0 to 6) to take, and the factor that the numbers of each are multiplied with.
 
     Raises
     ------
@@ -87,10 +93,13 @@ def build_lite0(weights: Mapping[str, np.ndarray]) -> bytes:
     x = add("Sub", [x, constant("mean", np.float32(127))], "shifted")
     x = add("Mul", [x, constant("scale", np.float32(1 / 128))], "scaled")
     x = add("Transpose", [x], "planes", perm=[0, 3, 1, 2])
+    pooled = []
+    # Padding depends on whether a side is even, and on nothing else: what holds for 224 holds for multiples of 32.
+    side = POOLED_SIDE
     try:
-        x = convolution(x, "_conv_stem", "_bn0", SIDE, 2)
-        size, channels, index = SIDE // 2, 32, 0
-        for repeats, first_stride, expansion, out_channels in _STAGES:
+        x = convolution(x, "_conv_stem", "_bn0", side, 2)
+        size, channels, index = side // 2, 32, 0
+        for stage, (repeats, first_stride, expansion, out_channels) in enumerate(_STAGES):
             for repeat in range(repeats):
                 block, stride, y = f"_blocks.{index}", first_stride if repeat == 0 else 1, x
                 if expansion > 1:
@@ -100,16 +109,25 @@ def build_lite0(weights: Mapping[str, np.ndarray]) -> bytes:
                 y = convolution(y, f"{block}._project_conv", f"{block}._bn2", size, relu6=False)
                 x = add("Add", [y, x], f"{block}.sum") if repeat and channels == out_channels else y
                 channels, index = out_channels, index + 1
-        x = convolution(x, "_conv_head", "_bn1", size)
+            if stages and stage in stages:
+                y = add("GlobalAveragePool", [x], f"stage{stage}")
+                factor = constant(f"stage{stage}.factor", np.float32(stages[stage]))
+                pooled.append(add("Mul", [y, factor], f"stage{stage}.scaled"))
+            if stages and stage == max(stages):
+                break
+        else:
+            x = convolution(x, "_conv_head", "_bn1", size)
     except KeyError as error:
         raise EmbeddingError(f"these are not the weights of EfficientNet-Lite0: {error} is missing") from error
-    x = add("GlobalAveragePool", [x], "pooled")
+    x = add("Concat", pooled, "pooled", axis=1) if stages else add("GlobalAveragePool", [x], "pooled")
     add("Flatten", [x], "embeddings", axis=1)
+    shape = ["n", "side", "side", 3] if stages else ["n", POOLED_SIDE, POOLED_SIDE, 3]
+    dim = sum(STAGE_CHANNELS[stage] for stage in stages) if stages else POOLED_DIM
     graph = helper.make_graph(
         nodes,
         "efficientnet-lite0",
-        [helper.make_tensor_value_info("tiles", TensorProto.UINT8, ["n", SIDE, SIDE, 3])],
-        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", DIM])],
+        [helper.make_tensor_value_info("tiles", TensorProto.UINT8, shape)],
+        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", dim])],
         constants,
     )
     # An operator set and format that every onnxruntime of the last years reads.

@@ -201,5 +201,5 @@ def test_with_the_built_in_encoder(slide, store):
     writer = open_grid_writer(store, "s", slide, grid, encoder, dtype="float16")
     assert embed_datum(slide, grid, encoder, writer)
     kept = store.read("s")
-    assert kept.embeddings.shape == (12, 1280) and kept.embeddings.dtype == np.float16
-    assert kept.attrs["encoder"]["preprocessing"]["side"] == 224
+    assert kept.embeddings.shape == (12, encoder.dim) and kept.embeddings.dtype == np.float16
+    assert kept.attrs["encoder"] == encoder.record()

