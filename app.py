@@ -8,20 +8,21 @@ from pathlib import Path
 # A plain checkout works without installing it.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import numpy as np  # noqa: E402
-import streamlit as st  # noqa: E402
+import numpy as np
+import streamlit as st
 
-from viewers import tile_server  # noqa: E402
-
+from viewers import tile_server
 
 
 def warm_up():
     """Load the compiled loops while the browser opens, so that the first page need not wait for them."""
     from prospector_core import TokenGraph, count_concepts, prospect
+    from prospector_core.prospecting import explain
 
     graph = TokenGraph.from_grid([[0, 0], [0, 1]])
     count_concepts(graph, np.array([0, 1]), 2, 1)
     prospect(graph, np.array([0, 1]), np.zeros(5), 2, 1)
+    explain(graph, np.array([0, 1]), np.zeros(5), 2, 1, 0)
 
 
 @contextlib.asynccontextmanager

@@ -5,12 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 import viewers
-from pages import shared
 
-# A picture of our own: Streamlit's named icons would be fetched from outside for the browser's tab.
-ICON = Path(viewers.__file__).with_name("icon.png")
-st.set_page_config(page_title="Prospector", page_icon=str(ICON), layout="wide")
-st.html("<style>.stMainBlockContainer {padding-top: 3.2rem; padding-bottom: 2rem}</style>")
+# Pictures of our own: Streamlit's named icons would be fetched from outside for the browser's tab.
+PICTURES = Path(viewers.__file__).parent
+st.set_page_config(page_title="Prospector", page_icon=str(PICTURES / "icon.png"), layout="wide")
+st.logo(str(PICTURES / "logo.svg"), size="large", icon_image=str(PICTURES / "icon.png"))
 page = st.navigation(
     [
         st.Page("slide.py", title="Slide", icon=":material/biotech:", default=True),
@@ -19,5 +18,15 @@ page = st.navigation(
         st.Page("kernel.py", title="Kernel", icon=":material/grid_on:"),
     ]
 )
-shared.sidebar(shared.current_study())
-page.run()
+with st.spinner("Opening the study…"):
+    # Late, as it takes seconds the first time: the frame above and this line are seen meanwhile.
+    from pages import shared
+    from prospector_core.errors import ProspectorError
+
+    study = shared.current_study(say=True)
+shared.style()
+shared.sidebar(study)
+try:
+    page.run()
+except ProspectorError as error:
+    shared.say_error(error)

@@ -7,67 +7,100 @@ from pages import shared
 from prospector_core.features import unpack
 from viewers.figures import kernel_matrix, picked_cell
 
+SHOWN = 8  # places, one a datum
+ALONE = -1
+
 study = shared.require_fit()
 fit = study.current_fit
+state = st.session_state
+concepts = sorted(study.concepts(), key=lambda c: (c.excluded, -c.weight))
+order = [concept.id for concept in concepts]
+names = {concept.id: concept.name for concept in concepts}
+active = [concept.id for concept in concepts if concept.id not in fit.state.excluded]
+chart = f"cell_chart_{fit.id}"
+
+
+def clicked():
+    """A cell of the square, or a bar."""
+    cell = picked_cell(state[chart])
+    if cell is not None:
+        i, j = cell
+        state["cell_pair"] = (order[i], ALONE if j is None else order[j])
+
+
+def chosen_by_name():
+    """The same by the boxes beside the square, for those who cannot click it."""
+    state["cell_pair"] = (state["cell_first"], state["cell_second"])
+
+
+def figure():
+    """The square and the bars."""
+    mono, table = unpack(fit.coef, fit.n_concepts)
+    pins = []
+    for pinned in fit.state.pins:
+        pair = pinned if isinstance(pinned, tuple) else (pinned,)
+        if all(k in order for k in pair):
+            pins.append(tuple(order.index(k) for k in pair))
+    pair = state.get("cell_pair")
+    return kernel_matrix(
+        table[np.ix_(order, order)],
+        mono[order],
+        [concept.name for concept in concepts],
+        [concept.colour for concept in concepts],
+        excluded=[index for index, k in enumerate(order) if k not in active],
+        classes=study.classes,
+        label=fit.unit,
+        selected=tuple(None if k == ALONE else order.index(k) for k in pair) if pair else None,
+        pinned=pins,
+    )
+
+
+def places(i, j):
+    """Where a pair (or one concept) lies: the datum's place with most of it, with a way there."""
+    found = shared.pairs_of(study, i, None if j == ALONE else j)
+    if not found:
+        st.info("This occurs nowhere in the study.", icon=":material/search_off:")
+        return
+    what = "tile" if j == ALONE else "pair"
+    total = sum(each[0] for each in found)
+    st.caption(f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of each, the most telling place:")
+    for start in range(0, min(len(found), SHOWN), 2):
+        for column, (count, uid, token) in zip(st.columns(2), found[start : start + 2]):
+            datum = study.datum(uid)
+            with column:
+                words = f"{datum.name} · {shared.class_of(study, datum)} · {count:,} {what}{'s' if count != 1 else ''}"
+                st.image(shared.token_picture(study, datum, token, 180, 5.0), width="stretch", alt=words)
+                st.caption(shared.plain(words))
+                if st.button("Show on slide", key=f"show_{uid}_{i}_{j}", icon=":material/my_location:", width="stretch"):
+                    shared.show_token(datum, token)
+
 
 st.markdown("### Prospect kernel")
 hops = f"{fit.radius} hop{'s' if fit.radius != 1 else ''}"
 st.caption(
-    f"Bars: weight of a concept alone. Square: weight of two concepts within {hops} of each other ({fit.unit}). "
-    f"Positive speaks for **{study.classes[1]}**, negative for **{study.classes[0]}**. Click a cell to see where that pair occurs."
+    f"Square: weight of two concepts within {hops} of each other. Bars: weight of a concept by itself ({fit.unit}). "
+    f"Positive speaks for **{shared.plain(study.classes[1])}**, negative for **{shared.plain(study.classes[0])}**. Click a cell or a bar to see where it occurs."
 )
-concepts = sorted(study.concepts(), key=lambda c: (c.excluded, -c.weight))
-order = [concept.id for concept in concepts]
-mono, table = unpack(fit.coef, fit.n_concepts)
-pins = []
-for pinned in fit.state.pins:
-    pair = pinned if isinstance(pinned, tuple) else (pinned,)
-    if all(k in order for k in pair):
-        pins.append(tuple(order.index(k) for k in pair))
-chosen = st.session_state.get("cell_pair")
-figure = kernel_matrix(
-    table[np.ix_(order, order)],
-    mono[order],
-    [concept.name for concept in concepts],
-    [concept.colour for concept in concepts],
-    excluded=[index for index, concept in enumerate(concepts) if concept.id in fit.state.excluded],
-    classes=study.classes,
-    label=fit.unit,
-    selected=tuple(order.index(k) for k in chosen) if chosen and all(k in order for k in chosen) else None,
-    pinned=pins,
-)
-event = st.plotly_chart(figure, key=f"cell_chart_{fit.id}", on_select="rerun", selection_mode="points", width="stretch", theme="streamlit")
-cell = picked_cell(event)
-if cell is not None:
-    i, j = cell
-    picked = (order[i], order[i] if j is None else order[j])
-    if picked != chosen:
-        st.session_state["cell_pair"] = chosen = picked
-        st.rerun()
-if chosen is None or not all(k in order for k in chosen):
-    st.info("No cell is chosen. Click one in the square.", icon=":material/touch_app:")
-    st.stop()
-
-i, j = chosen
-weight = fit.pair_weight(i, j)
-st.markdown(f"#### *{study.concept_name(i)}* next to *{study.concept_name(j)}*: weight {weight:+.2f}")
-found = []
-for datum in study.embedded():
-    counts = study.pair_tokens(datum, i, j)
-    if i == j:
-        counts = np.maximum(counts - 1, 0)  # a token beside itself is no pair to look at
-    if counts.any():
-        found.append((int(counts.sum()) // 2, datum, int(np.argmax(counts))))
-found.sort(key=lambda each: -each[0])
-if not found:
-    st.info("This pair occurs nowhere in the study.", icon=":material/search_off:")
-    st.stop()
-total = sum(each[0] for each in found)
-st.caption(f"{total:,} pairs in {len(found)} of {len(study.embedded())} data; the place with most in each:")
-for start in range(0, min(len(found), 12), 6):
-    for column, (pairs, datum, token) in zip(st.columns(6), found[start : start + 6]):
-        label = study.classes[datum.label] if datum.label in (0, 1) else "unlabelled"
-        column.image(shared.token_picture(study, datum, token, 160, 5.0), width="stretch")
-        column.caption(f"{datum.name} · {label} · {pairs:,} pairs")
-        if column.button("Show on slide", key=f"show_{datum.uid}_{i}_{j}", icon=":material/my_location:", width="stretch"):
-            shared.show_token(datum, token)
+shared.refit_here(study)
+pair = state.get("cell_pair")
+if pair and not (pair[0] in active and pair[1] in [ALONE, *active]):
+    pair = None
+    del state["cell_pair"]
+with st.container(key="split"):
+    left, right = st.columns([3, 2], gap="medium")
+with left:
+    st.plotly_chart(figure(), key=chart, on_select=clicked, selection_mode="points", width="stretch", theme="streamlit",
+                    config={"displayModeBar": False})  # fmt: skip
+with right:
+    state["cell_first"], state["cell_second"] = pair or (None, ALONE)
+    st.selectbox("Concept", active, index=None, key="cell_first", format_func=names.get, on_change=chosen_by_name, placeholder="Click a cell, or choose here")
+    st.selectbox("within the receptive field of", [ALONE, *(active if fit.radius else [])], key="cell_second", on_change=chosen_by_name,
+                 format_func=lambda k: names.get(k, "(by itself, wherever it is)"), disabled=pair is None)  # fmt: skip
+    if pair:
+        i, j = pair
+        if j == ALONE:
+            st.markdown(f"#### *{shared.plain(names[i])}* by itself: {shared.signed(fit.weight(i))}")
+        else:
+            st.markdown(f"#### *{shared.plain(names[i])}* near *{shared.plain(names[j])}*: {shared.signed(fit.pair_weight(i, j))}")
+        with st.spinner("Looking for places…"):
+            places(i, j)

@@ -1,8 +1,12 @@
 """What every page needs: the open study, its pictures, the sidebar with edits, and how to say that something is missing."""
 
+import contextlib
+import html
 import os
+import re
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from prospector_core.errors import ProspectorError
@@ -10,10 +14,31 @@ from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers import tile_server
 from viewers.overlays import diverging_css, map_limit, render_map, render_sprite
-from viewers.pictures import mosaic
+from viewers.pictures import mosaic, png
 
-__all__ = ["current_study", "known_studies", "choose_study", "sidebar", "require_fit", "overlays_of", "tile_mosaic",
-           "datum_picture", "limit_of", "say_error", "refit_bar", "show_token", "edit", "edit_quietly", "weight_bar", "share_text", "token_picture"]  # fmt: skip
+__all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
+           "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "show_token", "edit", "edit_quietly",
+           "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture"]  # fmt: skip
+
+_STYLE = """<style>
+.stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
+@media (max-width: 800px) {.stMainBlockContainer {padding-left: 1rem; padding-right: 1rem}}
+/* Columns inside these containers go below each other where the page, less the sidebar, is narrow. */
+[class*="st-key-split"] {container-type: inline-size}
+@container (max-width: 760px) {
+  .st-key-split > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"], .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {flex-wrap: wrap}
+  .st-key-split > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 100%}
+  .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: calc(50% - 1rem)}
+}
+@container (max-width: 480px) {
+  .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 100%}
+}
+</style>"""
+
+
+def style():
+    """What Streamlit has no setting for."""
+    st.html(_STYLE)
 
 
 # ---- which study
@@ -24,22 +49,32 @@ def _open(path, identity):
     return Study.open(path)
 
 
+def _identity(path):
+    """Another value once the folder was replaced by another study."""
+    database = Path(path) / "study.sqlite"
+    return (database.stat().st_ino, database.stat().st_ctime_ns if os.name == "nt" else 0) if database.exists() else None
+
+
+def _key(study):
+    """What pictures of a study are remembered under."""
+    return f"{study.path}|{_identity(study.path)}"
+
+
 def open_study(path):
     """The study at a path, opened once for all sessions (anew if the folder was replaced)."""
-    database = Path(path) / "study.sqlite"
-    identity = (database.stat().st_ino, database.stat().st_ctime_ns if os.name == "nt" else 0) if database.exists() else None
-    return _open(str(path), identity)
+    return _open(str(path), _identity(path))
 
 
-def current_study():
-    """The study of this session, or None."""
-    path = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY") or sample_folder()
-    if not (Path(path) / "study.sqlite").exists() and "study_path" not in st.session_state:
+def current_study(say=False):
+    """The study of this session, or None; ``say`` shows why it cannot be opened."""
+    path = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY")
+    if not path and not (sample_folder() / "study.sqlite").exists():
         return None
     try:
-        return open_study(path)
+        return open_study(path or sample_folder())
     except ProspectorError as error:
-        say_error(error)
+        if say:
+            say_error(error)
         return None
 
 
@@ -57,12 +92,22 @@ def known_studies():
     opened = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY")
     if opened and (Path(opened) / "study.sqlite").exists() and Path(opened).resolve() not in [f.resolve() for f in folders]:
         folders.append(Path(opened))
-    return {folder.name if folder.name != "sample" else "sample": folder for folder in folders}
+    names = [folder.name for folder in folders]
+    return {folder.name if names.count(folder.name) == 1 else str(folder): folder for folder in folders}
 
 
 def say_error(error):
     """An error as a person reads it."""
-    st.error(str(error), icon=":material/error:")
+    st.error(plain(error), icon=":material/error:")
+
+
+@contextlib.contextmanager
+def errors_said():
+    """Where an error ends this part of a page and not the others."""
+    try:
+        yield
+    except ProspectorError as error:
+        say_error(error)
 
 
 def require_fit():
@@ -84,15 +129,18 @@ def require_fit():
 
 def sidebar(study):
     """Name of the study, undo and redo, and the refit that makes edits count."""
+    if study is None:
+        return
     with st.sidebar:
-        if study is None:
-            return
-        st.markdown(f"**{study.name}**")
-        fit = study.current_fit
-        if fit is None:
-            return
-        st.caption(f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}")
-        refit_bar(study)
+        st.markdown(f"**{plain(study.name)}**")
+        try:
+            fit = study.current_fit
+            if fit is None:
+                return
+            st.caption(f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}")
+            refit_bar(study)
+        except ProspectorError:
+            return  # the page says it, where there is room for the reason
 
 
 def refit_bar(study):
@@ -100,31 +148,45 @@ def refit_bar(study):
     edits = study.curation
     last, undone, pending = edits.can_undo(), edits.can_redo(), edits.pending()
     left, right = st.columns(2)
-    if left.button("Undo", icon=":material/undo:", disabled=last is None, width="stretch",
-                   help=f"Take back: {edits.describe(last)}" if last else "Nothing to undo"):  # fmt: skip
-        edit(lambda: edits.undo(), f"Undone: {edits.describe(last)}")
-    if right.button("Redo", icon=":material/redo:", disabled=undone is None, width="stretch",
-                    help=f"Bring back: {edits.describe(undone)}" if undone else "Nothing to redo"):  # fmt: skip
-        edit(lambda: edits.redo(), f"Redone: {edits.describe(undone)}")
+    if left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None, width="stretch",
+                   help=f"Take back: {plain(edits.describe(last))}" if last else "Nothing to undo"):  # fmt: skip
+        edit(lambda: edits.undo(), f"Undone: {plain(edits.describe(last))}")
+    if right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None, width="stretch",
+                    help=f"Bring back: {plain(edits.describe(undone))}" if undone else "Nothing to redo"):  # fmt: skip
+        edit(lambda: edits.redo(), f"Redone: {plain(edits.describe(undone))}")
     if pending:
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
-    if st.button("Refit", icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending, width="stretch",
-                 help="Fit the kernel again under all edits; concepts are not searched anew"):  # fmt: skip
-        try:
-            with st.spinner("Refitting…"):
-                change = study.refit()
-            st.session_state["change"] = (str(study.path), change.after.id, change.sentences())
-            st.toast("Refitted", icon=":material/check:")
-        except ProspectorError as error:
-            say_error(error)
-        else:
-            st.rerun()
+    _refit_button(study, pending, "refit")
     shown = st.session_state.get("change")
     if shown and shown[0] == str(study.path) and study.current_fit.id == shown[1]:
         with st.container(border=True):
             st.markdown("**What the refit changed**")
             for sentence in shown[2]:
-                st.markdown(f"- {sentence}")
+                st.markdown(f"- {plain(sentence)}")
+
+
+def refit_here(study):
+    """While edits wait: a line on the page itself that says so, with the button; the sidebar may be folded away."""
+    if study.curation.pending():
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(":orange[:material/pending:] Edits wait for a refit: the map and the weights still show the last fit.")
+            _refit_button(study, True, "refit_here", "content")
+
+
+def _refit_button(study, pending, key, width="stretch"):
+    if not st.button("Refit", key=key, icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending,
+                     width=width, help="Fit the kernel again under all edits; concepts are not searched anew"):  # fmt: skip
+        return
+    try:
+        with st.spinner("Refitting…"):
+            change = study.refit()
+    except ProspectorError as error:
+        say_error(error)
+        return
+    sentences = change.sentences()
+    st.session_state["change"] = (str(study.path), change.after.id, sentences)
+    st.toast(f"Refitted: {plain(sentences[0])}", icon=":material/check:")
+    st.rerun()
 
 
 def edit(action, message):
@@ -139,7 +201,7 @@ def edit_quietly(action):
     try:
         action()
     except ProspectorError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(plain(error), icon=":material/error:")
         return False
     return True
 
@@ -154,7 +216,35 @@ def _limit(study_path, fit_id, _study):
 
 def limit_of(study):
     """Score of the strongest colour: the same for every datum of a fit, so that colours compare."""
-    return _limit(str(study.path), study.current_fit.id, study)
+    return _limit(_key(study), study.current_fit.id, study)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _pairs(study_key, fit_id, i, j, _study):
+    found = []
+    for datum in _study.embedded():
+        if j is None:
+            there = _study.sprite(datum) == i
+            counts = there.astype(int)
+            # of its tiles the one with the strongest score
+            place = int(np.argmax(np.where(there, np.abs(np.nan_to_num(_study.prospect(datum))), -1)))
+        else:
+            counts = _study.pair_tokens(datum, i, j)
+            if i == j:
+                counts = np.maximum(counts - 1, 0)  # a tile beside itself is no pair to look at
+            place = int(np.argmax(counts))
+        total = int(counts.sum()) // (1 if j is None else 2)
+        if total:
+            found.append((total, datum.uid, place))
+    return sorted(found, key=lambda each: -each[0])
+
+
+def pairs_of(study, i, j=None):
+    """Where concepts i and j lie within the radius of each other, or (j None) where i lies at all.
+
+    Returns list of (how often, datum uid, the token with most of it), most first.
+    """
+    return _pairs(_key(study), study.current_fit.id, i, j, study)
 
 
 def overlays_of(study, data):
@@ -177,7 +267,7 @@ def overlays_of(study, data):
         def draw_sprite(datum=datum, grid=grid):
             return render_sprite(grid["positions"], study.concepts_of(datum, fit), colours, excluded, grid["shape"])
 
-        key = (str(study.path), datum.uid)
+        key = (_key(study), datum.uid)
         map_url = tile_server.register_image(key, draw_map, version=(fit.id, limit), kind="map")
         version = (fit.id, tuple(colours), tuple(sorted(excluded)))
         sprite_url = tile_server.register_image(key, draw_sprite, version=version, kind="sprite")
@@ -198,12 +288,27 @@ def _token_picture(study_path, uid, token, side, context, _study):
 
 def token_picture(study, datum, token, side=96, context=1.0):
     """A token's tile as (side, side, 3) uint8; ``context`` 3 shows its neighbours too."""
-    return _token_picture(str(study.path), datum.uid, int(token), side, context, study)
+    return _token_picture(_key(study), datum.uid, int(token), side, context, study)
 
 
-def tile_mosaic(study, tokens, side=72, context=1.0):
-    """Tiles in rows of four: tokens, list of (Datum, token). Returns (h, w, 4) uint8, or None."""
-    return mosaic([token_picture(study, datum, token, side, context) for datum, token in tokens]) if tokens else None
+@st.cache_data(show_spinner=False, max_entries=1024)
+def _typical_tiles(study_key, fit_id, concept, side, _study):
+    tokens = _study.typical_tokens(concept)
+    if not tokens:
+        return None
+    with contextlib.ExitStack() as stack:
+        slides = {}  # opening a slide costs more than reading a tile
+        pictures = []
+        for datum, token in tokens:
+            if datum.source not in slides:
+                slides[datum.source] = stack.enter_context(_study.open_slide(datum))
+            pictures.append(slides[datum.source].read_scaled(*_study.token_rect(datum, token), side, side))
+    return png(mosaic(pictures))
+
+
+def typical_tiles(study, concept, side=96):
+    """A concept's most typical tiles in rows of four: a PNG, or None where it has no tile."""
+    return _typical_tiles(_key(study), study.current_fit.id, concept, side, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
@@ -219,13 +324,14 @@ def _datum_picture(study_path, uid, side, _study):
 
 def datum_picture(study, datum, side=160):
     """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
-    return _datum_picture(str(study.path), datum.uid, side, study)
+    return _datum_picture(_key(study), datum.uid, side, study)
 
 
 def show_token(datum, token):
     """Select a token and go to it on the Slide page."""
     st.session_state["at_datum"], st.session_state["at_token"] = datum.uid, int(token)
     st.session_state["at_focus"] = True
+    st.session_state.pop("at_glass", None)
     st.switch_page("slide.py")
 
 
@@ -234,14 +340,29 @@ def weight_bar(weight, largest, classes):
     share = 50 * min(abs(weight) / largest, 1.0)
     negative, _, positive = diverging_css(3)
     colour, left = (positive, 50) if weight > 0 else (negative, 50 - share)
-    words = f"for {classes[1]}" if weight > 0 else f"for {classes[0]}" if weight < 0 else "says nothing"
+    words = html.escape(f"for {classes[1]}" if weight > 0 else f"for {classes[0]}" if weight < 0 else "says nothing")
     return (
-        f'<div role="img" aria-label="weight {weight:+.2f}, {words}" style="display:flex;align-items:center;gap:.6em;font-size:.85rem">'
+        f'<div role="img" aria-label="weight {signed(weight)}, {words}" style="display:flex;align-items:center;gap:.6em;font-size:.85rem">'
         f'<div style="position:relative;flex:1;height:.7em;background:rgba(128,128,128,.18);border-radius:3px">'
         f'<div style="position:absolute;left:{left:.1f}%;width:{share:.1f}%;height:100%;background:{colour};border-radius:2px"></div>'
         f'<div style="position:absolute;left:50%;width:1px;height:100%;background:currentColor;opacity:.5"></div></div>'
-        f'<span style="white-space:nowrap"><b>{weight:+.2f}</b> {words}</span></div>'
+        f'<span style="white-space:nowrap"><b>{signed(weight)}</b> {words}</span></div>'
     )
+
+
+def signed(value):
+    """A weight or score as text: +2.94, −0.50."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def plain(text):
+    """A name as it stands, in Markdown: nothing in it is markup."""
+    return re.sub(r"([\\`*_\[\]<>~$:#|])", r"\\\1", str(text))
+
+
+def class_of(study, datum):
+    """The name of a datum's class, or "unlabelled"."""
+    return study.classes[datum.label] if datum.label in (0, 1) else "unlabelled"
 
 
 def share_text(value):

@@ -1,9 +1,12 @@
 """Slide page: the slide with its prospect map or concepts, and why the clicked tile scores as it does."""
 
+import html
+
 import streamlit as st
 
 from pages import shared
 from prospector_core.errors import ProspectorError
+from prospector_core.tiling import Rect
 from viewers import tile_server
 from viewers.slide_viewer import slide_viewer
 
@@ -24,6 +27,7 @@ def clicked():
     click = state["viewer"].click
     if not click:
         return
+    state.pop("at_glass", None)
     here = [d for d in embedded if d.source == datum.source]
     for candidate in here:
         token = study.token_at(candidate, click["x"], click["y"])
@@ -31,6 +35,7 @@ def clicked():
             state["at_datum"], state["at_token"] = candidate.uid, token
             return
     state.pop("at_token", None)
+    state["at_glass"] = True
 
 
 def chose_slide():
@@ -38,28 +43,28 @@ def chose_slide():
     there = [d for d in embedded if d.source == state["shown_slide"]]
     state["at_datum"] = max(there, key=lambda d: fit.summary["predictions"].get(d.uid, 0)).uid
     state.pop("at_token", None)
+    state.pop("at_glass", None)
 
 
 def chose_datum():
     """Another datum of the slide: fly there."""
     state["at_datum"] = state["shown_datum"]
     state.pop("at_token", None)
+    state.pop("at_glass", None)
     state["at_focus"] = True
 
 
 here = [d for d in embedded if d.source == datum.source]
-title, chooser, field_chooser = st.columns([3, 2, 2], vertical_alignment="bottom")
-title.markdown(f"### Where is {study.classes[1]}?")
-if len(slides) > 1:
-    state["shown_slide"] = datum.source
-    chooser.selectbox("Slide", list(slides), format_func=lambda uid: slides[uid].name, key="shown_slide", on_change=chose_slide)
-if len(here) > 1:
-    state["shown_datum"] = datum.uid
-    names = {d.uid: d for d in here}
-    field_chooser.selectbox(
-        "Field", list(names), key="shown_datum", on_change=chose_datum,
-        format_func=lambda uid: f"{names[uid].name} · {study.classes[names[uid].label] if names[uid].label in (0, 1) else 'unlabelled'}",
-    )  # fmt: skip
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+    st.markdown(f"### Where is {shared.plain(study.classes[1])}?")
+    if len(slides) > 1:
+        state["shown_slide"] = datum.source
+        st.selectbox("Slide", list(slides), format_func=lambda uid: slides[uid].name, key="shown_slide", on_change=chose_slide, width=260)
+    if len(here) > 1:
+        state["shown_datum"] = datum.uid
+        names = {d.uid: f"{d.name} · {shared.class_of(study, d)}" for d in here}
+        st.selectbox("Field", list(names), key="shown_datum", on_change=chose_datum, format_func=names.get, width=260)
+shared.refit_here(study)
 
 token = state.get("at_token")
 source = study.sources[datum.source]
@@ -70,29 +75,32 @@ except ProspectorError as error:
     st.stop()
 slide["mpp"] = source.info["mpp"]
 edits = study.curation.state
-focus = None
 if state.pop("at_focus", False):
     if token is not None:
         x, y, width, height = study.token_rect(datum, token)
-        focus = (x - 5 * width, y - 5 * height, 11 * width, 11 * height)
-    elif datum.field:
-        focus = (datum.field.x, datum.field.y, datum.field.width, datum.field.height)
-    state["at_view"] = focus
+        state["at_view"] = (x - 5 * width, y - 5 * height, 11 * width, 11 * height)
+    else:
+        frame = datum.field or Rect(0, 0, slide["width"], slide["height"])
+        state["at_view"] = (frame.x, frame.y, frame.width, frame.height)
+    state["at_view_count"] = state.get("at_view_count", 0) + 1
 fields = [
     {"x": d.field.x, "y": d.field.y, "width": d.field.width, "height": d.field.height,
-     "label": d.name, "selected": d.uid == datum.uid}
+     "label": f"{d.name} · {shared.class_of(study, d)}", "selected": d.uid == datum.uid}
     for d in here if d.field
 ]  # fmt: skip
+with st.spinner("Drawing the map…"):
+    overlays, limit, concepts = shared.overlays_of(study, here), shared.limit_of(study), study.concepts()
 
-picture, panel = st.columns([3, 1])
+with st.container(key="split"):
+    picture, panel = st.columns([5, 2])
 with picture:
     slide_viewer(
         slide,
-        shared.overlays_of(study, here),
+        overlays,
         key="viewer",
-        height=660,
+        height=900,
         legend={
-            "limit": shared.limit_of(study),
+            "limit": limit,
             "label": f"prospect score ({fit.unit}, summed)",
             "high": f"speaks for {study.classes[1]}",
             "low": f"speaks for {study.classes[0]}",
@@ -100,52 +108,64 @@ with picture:
         },
         concepts=[
             {"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded}
-            for c in sorted(study.concepts(), key=lambda c: -c.weight)
+            for c in sorted(concepts, key=lambda c: -c.weight)
         ],
         fields=fields,
         selected=study.token_rect(datum, token) if token is not None else None,
         focus=state.get("at_view"),
+        focus_count=state.get("at_view_count", 0),
         on_click=clicked,
     )
 
+
+def part(term, name):
+    """One term of a score in plain words."""
+    if term.neighbour is None:
+        return f"for being *{shared.plain(name)}*"
+    what = f"{term.count:g} × its own kind, itself included" if term.neighbour == concept else f"{term.count:g} × *{shared.plain(study.concept_name(term.neighbour))}*"
+    return f"{what}, within {fit.radius} hop{'s' if fit.radius > 1 else ''} ({shared.signed(term.weight)} each)"
+
+
 with panel:
     probability = fit.summary["predictions"].get(datum.uid)
-    label = study.classes[datum.label] if datum.label in (0, 1) else "unlabelled"
-    kind = "held out" if fit.summary["held_out_folds"] and datum.label in (0, 1) and datum.split != "test" else "not fitted on"
-    st.markdown(f"**{datum.name}** · labelled *{label}*")
+    st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
     if probability is not None:
-        st.caption(f"Predicted {study.classes[int(probability >= 0.5)]}: P = {probability:.2f} ({kind})")
+        unseen = datum.split == "test" or datum.label not in (0, 1)
+        how = "not used for the fit" if unseen else "by a kernel fitted without it" if fit.summary["held_out_folds"] else "it was used for the fit"
+        st.caption(f"Predicted {shared.plain(study.classes[int(probability >= 0.5)])}, P({shared.plain(study.classes[1])}) = {probability:.2f}; {how}")
     if token is None:
-        st.info("Click a tile: its concept, its score and where the score comes from appear here.", icon=":material/touch_app:")
-    else:
-        explanation = study.explain(datum, token)
-        original = int(study.concepts_of(datum)[token])
-        colour, name = study.colours()[original], study.concept_name(original)
-        row, column = study.grid(datum)["positions"][token]
-        st.image(shared.token_picture(study, datum, token, 240, 3.0), caption="the tile (centre) and its surroundings", width="stretch")
-        st.markdown(
-            f'<span style="display:inline-block;width:.9em;height:.9em;border-radius:3px;background:{colour}"></span> **{name}**',
-            unsafe_allow_html=True,
-        )
-        if explanation.concept < 0:
-            st.warning("This concept is excluded: its tiles are not counted and have no score.", icon=":material/block:")
+        if state.get("at_glass"):
+            st.info("No tile lies there: it is glass, or outside of the fields. Click on tissue.", icon=":material/not_listed_location:")
         else:
-            side = study.classes[1] if explanation.score > 0 else study.classes[0]
-            st.metric("Prospect score", f"{explanation.score:+.2f}", help=f"Row {row}, column {column}. Unit: {fit.unit}, summed over neighbours.")
-            st.markdown(f"It speaks **for {side}**. The largest parts:")
-            lines = []
-            for term in explanation.terms[:5]:
-                if term.neighbour is None:
-                    lines.append(f"- **{term.value:+.2f}** being *{name}*")
-                else:
-                    other = study.concept_name(term.neighbour)
-                    own = term.neighbour == original
-                    count = f"{term.count:g}"
-                    what = f"{count} of its own kind, itself included" if own else f"{count} × *{other}* within {fit.radius} hop{'s' if fit.radius > 1 else ''}"
-                    lines.append(f"- **{term.value:+.2f}** {what} ({term.weight:+.2f} each)")
-            rest = explanation.terms[5:]
-            if rest:
-                lines.append(f"- {sum(term.value for term in rest):+.2f} in {len(rest)} smaller parts")
-            st.markdown("\n".join(lines))
-            if original not in edits.excluded and st.button("Exclude this concept", icon=":material/block:", help="Its tiles leave the graph at the next refit. Undo is in the sidebar."):
-                shared.edit(lambda: study.curation.exclude(original), f"Excluded {name}: refit to see the effect")
+            st.info("Click a tile: its concept, its score and where the score comes from appear here.", icon=":material/touch_app:")
+        st.stop()
+    explanation = study.explain(datum, token)
+    concept = int(study.concepts_of(datum)[token])
+    colour, name = study.colours()[concept], study.concept_name(concept)
+    row, column = study.grid(datum)["positions"][token]
+    with st.container(horizontal=True):
+        st.image(
+            shared.token_picture(study, datum, token, 280, 3.0), width=140,
+            alt=f"Tile of {name} in row {row}, column {column}, in the middle of its surroundings",
+        )  # fmt: skip
+        with st.container(width=150):
+            st.html(f'<span style="display:inline-block;width:.9em;height:.9em;border-radius:3px;background:{colour}"></span> <b>{html.escape(name)}</b>')
+            if explanation.concept >= 0:
+                st.metric("Prospect score", shared.signed(explanation.score), help=f"Row {row}, column {column}. Unit: {fit.unit}, summed over neighbours.")
+    st.caption("The tile is in the middle, with its surroundings.")
+    if explanation.concept < 0:
+        st.warning("This concept is excluded: its tiles are not counted and have no score.", icon=":material/block:")
+    else:
+        score = explanation.score
+        verdict = f"**for {shared.plain(study.classes[int(score > 0)])}**" if score else "**neither way**"
+        st.markdown(f"It speaks {verdict}. The largest parts:")
+        lines = [f"- **{shared.signed(term.value)}** {part(term, name)}" for term in explanation.terms[:5]]
+        rest = explanation.terms[5:]
+        if rest:
+            lines.append(f"- {shared.signed(sum(term.value for term in rest))} in {len(rest)} smaller parts")
+        st.markdown("\n".join(lines))
+    if concept not in edits.excluded:
+        if st.button("Exclude this concept", key="exclude_this", icon=":material/block:", help="Its tiles leave the graph at the next refit. Undo is in the sidebar."):
+            shared.edit(lambda: study.curation.exclude(concept), f"Excluded {shared.plain(name)}: refit to see the effect")
+    elif explanation.concept >= 0:
+        st.caption(":material/block: Excluded; its tiles leave the map at the next refit.")

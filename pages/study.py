@@ -1,5 +1,6 @@
 """Study page: the data with their labels and predictions, the progress of jobs; make or open a study."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -58,17 +59,16 @@ def make_form():
         table = st.file_uploader("Labels (CSV)", type=["csv", "tsv", "txt"],
                                  help="One row a slide: a file and a label column; optionally x, y, width, height (a field) and split")  # fmt: skip
         left, middle, right = st.columns(3)
-        mpp = left.number_input("Microns a pixel of tiles", 0.05, 20.0, 0.5, 0.05, help="0.5 is the resolution of a 20x objective")
+        mpp = left.number_input("Microns a pixel of tiles", 0.05, 20.0, 0.5, 0.05, help="0.5 is the resolution of a 20x objective. 224 pixels are then 112 µm of tissue")
         tile = middle.number_input("Tile side, pixels", 16, 2048, 224, 16)
         encoder = right.selectbox("Encoder", list_encoders(), index=list_encoders().index("efficientnet-lite0"))
-        st.caption(f"A tile is {mpp * tile:g} µm wide with these settings.")
         unstated = st.number_input("Microns a pixel of slides that do not state it (0 = unknown)", 0.0, 20.0, 0.0, 0.05)
         if not st.form_submit_button("Make the study", type="primary", icon=":material/add:"):
             return
     if not name.strip() or not slides.strip() or table is None:
         st.warning("Give a name, the folder of slides and the labels table.", icon=":material/edit:")
         return
-    folder = sample_folder().parent / "-".join(name.lower().split())
+    folder = sample_folder().parent / (re.sub(r"[^\w.]+", "-", name.lower()).strip("-.") or "study")
     bar = st.progress(0.0, "looking at slides")
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -109,11 +109,11 @@ def state_of(study):
         return
     message = worker.last_message(study.path)
     if message:
-        st.error(message, icon=":material/error:")
+        st.error(shared.plain(message), icon=":material/error:")
     jobs = study.jobs()
     for datum in study.data:
         if jobs.get(datum.uid, {}).get("state") == "failed" and not study.is_embedded(datum):
-            st.warning(f"{datum.name}: {jobs[datum.uid]['message']}", icon=":material/warning:")
+            st.warning(shared.plain(f"{datum.name}: {jobs[datum.uid]['message']}"), icon=":material/warning:")
     missing = len(study.data) - len(study.embedded())
     if missing:
         left, right = st.columns([3, 1], vertical_alignment="center")
@@ -149,6 +149,19 @@ def fit_form(study):
         st.rerun()
 
 
+def _picture(study, datum):
+    try:
+        return data_uri(shared.datum_picture(study, datum))
+    except ProspectorError:
+        return None  # a slide that is gone: the row is still of use
+
+
+def _how_predicted(fit):
+    if fit is None or fit.summary["held_out_folds"]:
+        return "Each datum is predicted by a kernel that was fitted without it"
+    return "The same data were used for the fit: there are too few to hold some out"
+
+
 def table(study):
     """The data: picture, name, label, prediction."""
     data = study.data
@@ -157,33 +170,33 @@ def table(study):
     pages = -(-len(data) // A_PAGE)
     page = st.number_input(f"Page (of {pages})", 1, pages, 1) if pages > 1 else 1
     rows = []
+    with st.spinner("Looking at the slides…"):
+        pictures = {datum.uid: _picture(study, datum) for datum in data[(page - 1) * A_PAGE : page * A_PAGE]}
     for datum in data[(page - 1) * A_PAGE : page * A_PAGE]:
         probability = predictions.get(datum.uid)
-        try:
-            picture = data_uri(shared.datum_picture(study, datum))
-        except ProspectorError:
-            picture = None
         rows.append({
-            "picture": picture, "name": datum.name, "label": "" if datum.label is None else study.classes[datum.label],
+            "picture": pictures[datum.uid], "name": datum.name, "label": "" if datum.label is None else study.classes[datum.label],
             "P": probability, "predicted": "" if probability is None else study.classes[int(probability >= 0.5)],
-            "agrees": None if probability is None or datum.label is None else (probability >= 0.5) == (datum.label == 1),
+            "agrees": "" if probability is None or datum.label is None else "yes" if (probability >= 0.5) == (datum.label == 1) else "no",
             "tiles": study.n_tokens(datum) if study.is_embedded(datum) else None, "slide": study.sources[datum.source].name,
             "split": datum.split,
         })  # fmt: skip
     config = {
-        "picture": st.column_config.ImageColumn("", width="small"),
+        "picture": st.column_config.ImageColumn("Picture", width="small", pinned=True),
         "name": st.column_config.TextColumn("Datum", pinned=True),
         "label": st.column_config.TextColumn("Label"),
         "P": st.column_config.ProgressColumn(f"P({study.classes[1]})", min_value=0.0, max_value=1.0, format="%.2f",
-                                             help="Each datum predicted by a kernel that was fitted without it"),
+                                             help=_how_predicted(fit)),
         "predicted": st.column_config.TextColumn("Predicted"),
-        "agrees": st.column_config.CheckboxColumn("Agrees", help="Prediction and label are the same"),
+        "agrees": st.column_config.TextColumn("Agrees", help="Prediction and label are the same"),
         "tiles": st.column_config.NumberColumn("Tiles", format="localized"),
         "slide": st.column_config.TextColumn("Slide"),
     }  # fmt: skip
     order = [name for name in config if name != "slide" or len(study.sources) > 1] + (["split"] if any(d.split for d in data) else [])
-    event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch",
-                         on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
+    event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch", height=min(42 + 72 * len(rows), 620),
+                         alt=f"Data of the study {study.name}", on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
+    if fit is not None:
+        st.caption("Tick a row to show it on its slide.")
     picked = event.selection.rows
     if picked and fit is not None:
         datum = data[(page - 1) * A_PAGE + picked[0]]
@@ -210,21 +223,21 @@ if study is None:
         make_form()
     st.stop()
 
-st.markdown(f"### {study.name}")
+st.markdown(f"### {shared.plain(study.name)}")
 summary, fitting, opening, making = st.tabs(["Data", "Concepts and kernel", "Open a study", "Make a study"])
-with summary:
+with summary, shared.errors_said():
     state_of(study)
     fit = study.current_fit
     counts = [sum(datum.label == label for datum in study.data) for label in (1, 0)]
     first, second, third, fourth = st.columns(4)
-    first.metric(study.classes[1], counts[0], help="data of class 1: the class to find")
-    second.metric(study.classes[0], counts[1], help="data of class 0")
+    first.metric(shared.plain(study.classes[1]), counts[0], help="data of class 1: the class to find")
+    second.metric(shared.plain(study.classes[0]), counts[1], help="data of class 0")
     third.metric("Tiles", f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}")
     if fit is not None:
         kind = "held_out" if fit.summary["held_out_folds"] else "fitted"
-        fourth.metric("Predicted right", f"{fit.summary[f'{kind}_accuracy']:.0%}", help="Share of labelled data whose class is predicted right, each by a kernel fitted without it")
+        fourth.metric("Predicted right", f"{fit.summary[f'{kind}_accuracy']:.0%}", help=f"Share of labelled data whose class is predicted right. {_how_predicted(fit)}")
     table(study)
-with fitting:
+with fitting, shared.errors_said():
     if study.embedded():
         fit_form(study)
     else:

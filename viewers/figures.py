@@ -205,18 +205,20 @@ def kernel_matrix(
         row=1,
         col=2,
     )
-    if selected is not None:
+    if selected is not None and len(selected) == 2 and selected[1] is not None:
         i, j = selected
-        figure.add_shape(
-            type="rect",
-            x0=j - 0.5,
-            x1=j + 0.5,
-            y0=i - 0.5,
-            y1=i + 0.5,
-            line={"color": "#e8000b", "width": 2.5},
-            row=1,
-            col=1,
-        )
+        # Black in white is seen on every colour of the scale, and on a dark page.
+        for colour, width in (("#fff", 5), ("#000", 2.5)):
+            figure.add_shape(
+                type="rect",
+                x0=j - 0.5,
+                x1=j + 0.5,
+                y0=i - 0.5,
+                y1=i + 0.5,
+                line={"color": colour, "width": width},
+                row=1,
+                col=1,
+            )
     ticks = {
         "tickmode": "array",
         "tickvals": index,
@@ -372,7 +374,7 @@ def _dress(figure: go.Figure, height: int) -> go.Figure:
 
 def _height(count: int) -> int:
     """Of the kernel matrix, px: rows to read, and room for the names below."""
-    return int(np.clip(240 + 26 * count, 400, 900))
+    return int(np.clip(200 + 23 * count, 400, 900))
 
 
 def _marker(count: int) -> float:

@@ -5,7 +5,7 @@ import base64
 import imagecodecs
 import numpy as np
 
-__all__ = ["data_uri", "mosaic"]
+__all__ = ["data_uri", "mosaic", "png"]
 
 
 def mosaic(pictures, columns=4, gap=3):
@@ -23,3 +23,8 @@ def mosaic(pictures, columns=4, gap=3):
 def data_uri(picture):
     """A picture (h, w, 3) uint8 as text that an <img> takes."""
     return "data:image/jpeg;base64," + base64.b64encode(imagecodecs.jpeg_encode(picture, level=85)).decode()
+
+
+def png(picture):
+    """A picture (h, w, 3 or 4) uint8 as the bytes of a PNG."""
+    return bytes(imagecodecs.png_encode(picture, level=4))

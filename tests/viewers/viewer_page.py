@@ -3,8 +3,9 @@ import os
 import numpy as np
 import streamlit as st
 
+from prospector_core.palette import concept_palette
 from viewers import tile_server
-from viewers.overlays import concept_palette, render_map, render_sprite
+from viewers.overlays import render_map, render_sprite
 from viewers.slide_viewer import slide_viewer
 
 PITCH, ROWS, COLUMNS, CONCEPTS = 100, 16, 24, 4

@@ -42,6 +42,7 @@ def slide_viewer(
     fields: Sequence[Mapping[str, Any]] = (),
     selected: Mapping[str, float] | Sequence[float] | None = None,
     focus: Mapping[str, float] | Sequence[float] | None = None,
+    focus_count: int = 0,
     on_click: Callable[[], None] | None = None,
 ) -> Any:
     """Show a slide.
@@ -58,7 +59,7 @@ def slide_viewer(
     key : str
         Fixed for the place in the app; zoom, layer and opacity survive reruns under it.
     height : int
-        CSS px of the whole viewer.
+        CSS px of the whole viewer; less where the window is lower, so that its legend stays in sight.
     layer : {"map", "sprite", "none"}
         Layer to begin with. Afterwards the person's choice holds until this argument changes.
     opacity : float
@@ -69,11 +70,14 @@ def slide_viewer(
     concepts : list of mappings
         Legend of the sprite: ``id, name, colour ("#rrggbb"), excluded``. A click on one fades the others.
     fields : list of mappings
-        Outlines: ``x, y, width, height, label, selected`` and optionally ``colour``.
+        Outlines: ``x, y, width, height, label, selected`` and optionally ``colour``. The label is shown for the
+        selected one, the one under the pointer, and those that are large on screen.
     selected : rectangle, optional
-        The selected token, outlined in red.
+        The selected token, outlined in black and white.
     focus : rectangle, optional
         When it changes, the view moves there.
+    focus_count : int
+        Raise it to move to the same ``focus`` once more.
     on_click : callable, optional
         Called before the rerun that a click causes; ``st.session_state[key].click`` is then the click. Setting the
         selection here draws the marker in that same run, without another.
@@ -99,17 +103,22 @@ def slide_viewer(
         "concepts": [dict(concept) for concept in concepts],
         "fields": [dict(field) for field in fields],
         "selected": _rectangle(selected),
-        "focus": _rectangle(focus),
+        "focus": _rectangle(focus) and {**_rectangle(focus), "count": int(focus_count)},
+        # Another number after each click: data that did not change would not reach the browser, and its mark of a
+        # click that is on its way would stay.
+        "answered": st.session_state.get(f"{key}_answered", 0),
         "assets": {
             "viewer": tile_server.asset_url("viewer.js"),
             "openseadragon": tile_server.asset_url("openseadragon.min.js"),
         },
     }
-    return _RENDER(key=key, data=data, on_click_change=on_click or _nothing)
 
+    def clicked() -> None:
+        st.session_state[f"{key}_answered"] = st.session_state.get(f"{key}_answered", 0) + 1
+        if on_click is not None:
+            on_click()
 
-def _nothing() -> None:
-    """A component reports only events that have a callback."""
+    return _RENDER(key=key, data=data, on_click_change=clicked)
 
 
 def _rectangle(

@@ -135,7 +135,10 @@ export class SlideViewer {
     this.view.addEventListener("pointerdown", () => this.view.classList.add("pv-mouse"), true);
     this.view.addEventListener("pointermove", (event) => this.pointAt(event));
     this.view.addEventListener("focusout", () => this.view.classList.remove("pv-mouse"));
-    this.view.addEventListener("pointerleave", () => (this.pointer.hidden = true));
+    this.view.addEventListener("pointerleave", () => {
+      this.pointer.hidden = true;
+      this.hover(null);
+    });
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.view);
   }
@@ -151,8 +154,9 @@ export class SlideViewer {
     const { data } = component;
     const before = this.data;
     this.data = data;
+    this.hovered = null;
     this.send = component.setTriggerValue;
-    this.root.style.height = `${data.height}px`;
+    this.root.style.height = `min(${data.height}px, max(420px, 100vh - 190px))`; // its legend stays in sight
     if (data.layer !== this.asked.layer) this.layer = data.layer;
     if (data.opacity !== this.asked.opacity) this.opacity = data.opacity;
     this.asked = { layer: data.layer, opacity: data.opacity };
@@ -254,12 +258,14 @@ export class SlideViewer {
   opened() {
     this.item = this.osd.world.getItemAt(0);
     const kept = recall(`prospector.view.${this.shown}`);
-    if (kept && this.data.slide.id === this.shown) {
+    const { focus } = this.data;
+    if (focus && JSON.stringify(focus) !== kept?.focus) this.goTo(focus, true); // asked for since the view was kept
+    else if (kept) {
       const rect = this.item.imageToViewportRectangle(kept.x, kept.y, kept.width, kept.height);
       // By centre and width: the window may have another shape now.
       this.osd.viewport.zoomTo(1 / rect.width, null, true);
       this.osd.viewport.panTo(rect.getCenter(), true);
-    } else if (this.data.focus) this.goTo(this.data.focus, true);
+    }
     this.osd.viewport.applyConstraints(true);
     this.showScale();
     this.draw();
@@ -268,12 +274,12 @@ export class SlideViewer {
   keepView() {
     if (!this.item) return;
     const r = this.item.viewportToImageRectangle(this.osd.viewport.getBounds());
-    remember(`prospector.view.${this.shown}`, { x: r.x, y: r.y, width: r.width, height: r.height });
+    remember(`prospector.view.${this.shown}`, { x: r.x, y: r.y, width: r.width, height: r.height, focus: JSON.stringify(this.data.focus) });
   }
 
   goTo({ x, y, width, height }, atOnce = false) {
     if (!this.item) return;
-    const pad = Math.max(width, height) * 3;
+    const pad = Math.max(width, height) * 0.08;
     const box = this.item.imageToViewportRectangle(x - pad, y - pad, width + 2 * pad, height + 2 * pad);
     this.osd.viewport.fitBounds(box, atOnce);
   }
@@ -374,7 +380,9 @@ export class SlideViewer {
         place[0] + x0 * sx, place[1] + y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy);
     }
     context.globalAlpha = 1;
-    for (const field of this.data.fields) this.drawField(context, field, box(field), ratio, outside);
+    // Those with a label last, above the outlines of their neighbours.
+    const rank = (field) => (field === this.hovered ? 2 : field.selected ? 1 : 0);
+    for (const field of [...this.data.fields].sort((a, b) => rank(a) - rank(b))) this.drawField(context, field, box(field), ratio, outside);
     if (this.data.selected) this.drawMarker(context, box(this.data.selected), ratio);
     if (this.pending) {
       const [left, top] = box({ ...this.pending, width: 0, height: 0 });
@@ -393,20 +401,23 @@ export class SlideViewer {
     if (outside(place)) return;
     const [left, top, w, h] = place;
     const colour = field.colour || "#1c2430";
-    context.lineWidth = (field.selected ? 4.5 : 3.5) * ratio;
-    context.strokeStyle = "#fffc";
-    context.strokeRect(left, top, w, h);
-    context.lineWidth = (field.selected ? 3 : 1.5) * ratio;
-    context.strokeStyle = colour;
-    context.strokeRect(left, top, w, h);
-    if (!field.label || w < 40 * ratio) return;
+    for (const [line, style] of [[field.selected ? 4 : 2.5, field.selected ? "#fffc" : "#fff6"], [field.selected ? 2 : 1, colour]]) {
+      context.lineWidth = line * ratio;
+      context.globalAlpha = field.selected ? 1 : 0.75;
+      context.strokeStyle = style;
+      context.strokeRect(left, top, w, h);
+    }
+    context.globalAlpha = 1;
+    // On an overview labels would hide the tissue: then only those that are asked for.
+    const asked = field.selected || field === this.hovered;
+    if (!field.label || (!asked && w < 300 * ratio)) return;
     context.font = `${field.selected ? 600 : 500} ${12 * ratio}px ${getComputedStyle(this.root).fontFamily}`;
     let text = field.label;
-    const room = w - 12 * ratio;
+    const room = Math.max(w - 12 * ratio, asked ? 180 * ratio : 0);
     while (text.length > 2 && context.measureText(text).width > room) text = `${text.slice(0, -2).trimEnd()}…`;
     const wide = context.measureText(text).width + 10 * ratio;
     // The label stays in sight while any of the field's upper edge, or of its inside, does.
-    const labelX = Math.min(Math.max(left, 0), left + w - wide);
+    const labelX = Math.min(Math.max(left, 0), Math.max(left, left + w - wide));
     const labelY = Math.min(Math.max(top, 0), top + h - 18 * ratio);
     context.fillStyle = colour;
     context.fillRect(labelX, labelY, wide, 18 * ratio);
@@ -420,7 +431,7 @@ export class SlideViewer {
     const least = 14 * ratio;
     const grow = Math.max(0, least - w) / 2;
     const square = [left - grow, top - grow, w + 2 * grow, Math.max(h, least)];
-    for (const [colour, line] of [["#000", 5], ["#fff", 3.5], ["#e8000b", 2]]) {
+    for (const [colour, line] of [["#000", 6], ["#fff", 3]]) {
       context.lineWidth = line * ratio;
       context.strokeStyle = colour;
       context.strokeRect(...square);
@@ -454,9 +465,17 @@ export class SlideViewer {
     const at = this.toImage(new this.OSD.Point(event.clientX - frame.left, event.clientY - frame.top));
     const { mpp, width, height } = this.data.slide;
     this.pointer.hidden = at.x < 0 || at.y < 0 || at.x >= width || at.y >= height;
+    const inside = (f) => at.x >= f.x && at.y >= f.y && at.x < f.x + f.width && at.y < f.y + f.height;
+    this.hover(this.data.fields.find(inside) ?? null);
     this.pointer.textContent = mpp
       ? `${((at.x * mpp) / 1000).toFixed(3)}, ${((at.y * mpp) / 1000).toFixed(3)} mm`
       : `${Math.floor(at.x)}, ${Math.floor(at.y)} px`;
+  }
+
+  hover(field) {
+    if (field === this.hovered) return;
+    this.hovered = field;
+    this.draw();
   }
 
   // -- what a person does ------------------------------------------------------------------------------------------
@@ -574,13 +593,12 @@ export class SlideViewer {
   mapLegend({ limit, label, high, low, excluded }) {
     const stops = this.data.ramp.map((colour, i) => `${colour} ${(100 * i) / (this.data.ramp.length - 1)}%`);
     return el("div", { class: "pv-map" },
-      el("span", { class: "pv-end" }, low || ""),
-      el("div", { class: "pv-ramp" },
+      el("div", { class: "pv-ramp", role: "img", "aria-label": `Colours from ${-trim(limit)}, ${low || "low"}, over 0 to ${trim(limit)}, ${high || "high"}` },
+        el("div", { class: "pv-ends" }, el("span", {}, low || ""), el("span", {}, high || "")),
         el("div", { class: "pv-colours", style: `background:linear-gradient(90deg,${stops.join(",")})` }),
         el("div", { class: "pv-ticks" }, el("span", {}, `−${trim(limit)}`), el("span", {}, "0"), el("span", {}, `+${trim(limit)}`))),
-      el("span", { class: "pv-end" }, high || ""),
-      el("span", { class: "pv-label" }, label || ""),
-      excluded ? el("span", { class: "pv-label" }, el("i", { class: "pv-swatch pv-hatched" }), "excluded") : null,
+      el("div", { class: "pv-label" }, el("span", {}, label || ""),
+        excluded ? el("span", {}, el("i", { class: "pv-swatch pv-hatched" }), " excluded") : null),
     );
   }
 

@@ -1,0 +1,71 @@
+"""The pages without a browser: what stands on them, and what a click does."""
+
+import json
+import re
+
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import ROOT
+
+__all__ = ["App"]
+
+
+class App:
+    """One session of the app."""
+
+    def __init__(self, page="slide"):
+        self.at = AppTest.from_file(str(ROOT / "pages" / "_start.py"), default_timeout=60)
+        if page != "slide":
+            self.at.switch_page(f"{page}.py")
+        self.at.run()
+
+    def go(self, page):
+        """Another page of the navigation."""
+        self.at.switch_page(f"{page}.py").run()
+        return self.sound()
+
+    def run(self):
+        """The same page once more."""
+        self.at.run()
+        return self.sound()
+
+    def sound(self):
+        """No page ends in a traceback."""
+        assert not self.at.exception, self.at.exception[0].message
+        return self
+
+    def press(self, label):
+        """A button by its key, else by its text."""
+        button = next((b for b in self.at.button if b.key == label), None) or self.button(label)
+        assert not button.disabled, label
+        button.click().run()
+        return self.sound()
+
+    def button(self, label):
+        return next(b for b in self.at.button if b.label == label)
+
+    def has_button(self, label):
+        return any(label in (b.label, b.key) for b in self.at.button)
+
+    def viewer(self):
+        """What the slide viewer was given."""
+        component = self.at.get("bidi_component")[0].proto
+        return json.loads(component.json) if component.json else json.loads(component.mixed.json)
+
+    def pick(self, study, datum, token):
+        """Select a tile, as a click on the slide does."""
+        self.at.session_state["at_datum"], self.at.session_state["at_token"] = study.datum(datum).uid, token
+        return self.run()
+
+    @property
+    def text(self):
+        """Everything readable, in one string."""
+        at = self.at
+        kinds = (at.markdown, at.caption, at.info, at.warning, at.error, at.title, at.metric, at.toast, at.success)
+        parts = [each.value for kind in kinds for each in kind] + [each.label for each in at.metric]
+        html = [each.proto.body for each in at.get("html")] if at.get("html") else []
+        return re.sub(r"\\(?=[^\w\s])", "", "\n".join(map(str, [*parts, *html])))  # as it reads, without escapes
+
+    @property
+    def errors(self):
+        return [re.sub(r"\\(?=[^\w\s])", "", each.value) for each in self.at.error]

@@ -1,0 +1,283 @@
+"""The whole app in a real browser, as a person goes through it once: slide, concepts, refit, kernel, and back."""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from urllib.parse import urlparse
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prospector_core.study import Study
+from tests.pages.conftest import ROOT, copy_study
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser: apt-get install chromium"),
+]
+FLAGS = [
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader",
+]  # fmt: skip
+# Opened at /kernel, Streamlit asks below that address first whether it is its own root; the answer must be no.
+PROBE = re.compile(r"/(study|concepts|kernel)/_stcore/(health|host-config)$")
+WAIT = 90_000  # ms; machines that run tests are slow, and nothing here depends on the time
+
+
+@pytest.fixture(scope="module")
+def study(pristine, tmp_path_factory):
+    return Study.open(copy_study(pristine, tmp_path_factory.mktemp("browser") / "studies" / "skin"))
+
+
+@pytest.fixture(scope="module")
+def address(study):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # The app's own settings count (.streamlit/config.toml): it is started as a person starts it.
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    environment = {**os.environ, "PROSPECTOR_STUDY": str(study.path), "PROSPECTOR_STUDIES": str(study.path.parent)}
+    log = study.path.parent / "log.txt"
+    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app:
+        url = f"http://localhost:{port}"
+        try:
+            for _ in range(240):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=2).close()
+                    break
+                time.sleep(0.25)
+            else:
+                pytest.fail("the app did not start: " + log.read_text()[-500:])
+            yield url
+        finally:
+            app.terminate()
+    assert "Traceback" not in log.read_text(), log.read_text()[-2000:]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def screen(browser, address):
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(WAIT)
+    screen = Screen(context.new_page(), address)
+    yield screen
+    context.close()
+    assert not screen.trouble, screen.trouble
+
+
+class Screen:
+    """The app as a person sees it; what goes wrong unseen is kept in ``trouble``."""
+
+    def __init__(self, page, address):
+        self.page, self.address, self.trouble, self.tiles = page, address, [], []
+        home = urlparse(address).netloc
+        page.on("pageerror", lambda error: self.trouble.append(f"page: {error}"))
+        page.on("console", self.console)
+        page.on("response", self.response)
+        page.on("request", lambda r: urlparse(r.url).scheme.startswith(("http", "ws")) and urlparse(r.url).netloc != home
+                and self.trouble.append(f"external: {r.url}"))  # fmt: skip
+
+    def console(self, message):
+        if message.type == "error" and not PROBE.search(urlparse(message.location.get("url", "")).path):
+            self.trouble.append(f"console: {message.text}")
+
+    def response(self, response):
+        if response.status >= 400 and not PROBE.search(urlparse(response.url).path):
+            self.trouble.append(f"{response.status}: {response.url}")
+        if re.search(r"/slide/[0-9a-f]+/\d+/\d+_\d+\.jpg$", response.url) and response.ok:
+            self.tiles.append(response.url)
+
+    def open(self, page=""):
+        self.page.goto(f"{self.address}/{page}")
+
+    def go(self, page):
+        self.page.get_by_test_id("stSidebarNav").get_by_text(page, exact=True).click()
+
+    def idle(self):
+        """Wait until the script has run and the page has stopped changing."""
+        self.page.wait_for_timeout(400)  # an edit must first have reached the server
+        self.page.wait_for_function(
+            "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+        )
+        self.page.wait_for_timeout(300)
+
+    def on_slide(self):
+        """Wait until the slide, its tiles and its map are drawn and stand still."""
+        self.page.wait_for_selector(".pv-overlay", state="attached")
+        self.page.wait_for_function(
+            "() => [...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector('.pv-mag')?.textContent)"
+        )
+        self.idle()
+        before = None
+        for _ in range(60):
+            now = self.view()
+            if before is not None and now.shape == before.shape and (now == before).all():
+                return
+            before = now
+            self.page.wait_for_timeout(300)
+
+    def view(self):
+        """Pixels of the slide as shown, without the field under the pointer."""
+        self.page.mouse.move(5, 5)
+        return np.asarray(Image.open(io.BytesIO(self.page.locator(".pv-view").screenshot())).convert("RGB")).astype(int)
+
+    def place(self):
+        """Magnification and scale: what zooming changes."""
+        return self.page.locator(".pv-mag").inner_text(), self.page.locator(".pv-scale i").evaluate(
+            "e => e.style.width"
+        )
+
+    def layer(self, name):
+        self.page.locator(".pv-layers").get_by_text(name, exact=True).click()
+        self.page.wait_for_timeout(300)
+        return self.view()
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+            self.page.wait_for_timeout(150)
+
+    def click_level0(self, x, y):
+        """Click a place of the slide given in its own pixels; the whole slide is in view."""
+        box = self.page.locator(".pv-view").bounding_box()
+        k = min(box["width"] / 2220, box["height"] / 2967)
+        self.page.mouse.click(
+            box["x"] + box["width"] / 2 + (x - 1110) * k, box["y"] + box["height"] / 2 + (y - 1483.5) * k
+        )
+
+
+def differ(a, b):
+    """Share of pixels that are clearly not the same."""
+    return float((np.abs(a - b).sum(axis=2) > 24).mean())
+
+
+def test_from_the_slide_to_a_refit_and_back(screen, study):
+    screen.open()
+    screen.on_slide()
+    page = screen.page
+    assert screen.tiles and page.get_by_alt_text("Logo").count() == 1
+    whole = screen.place()
+
+    # a tile: its concept, its score, where the score comes from
+    x, y, width, _ = study.token_rect("field C3", 20)
+    token = study.token_at("field C3", x + width / 2, y + width / 2)
+    explanation = study.explain("field C3", token)
+    screen.click_level0(x + width / 2, y + width / 2)
+    page.get_by_text("The largest parts").wait_for()
+    screen.idle()
+    panel = page.locator(".st-key-split").inner_text()
+    assert "field C3" in panel and study.concept_name(explanation.concept) in panel
+    assert f"{explanation.score:+.2f}".replace("-", "−") in panel and " each)" in panel
+    assert screen.place() == whole  # the click keeps the zoom
+
+    # layers differ, and switching asks nobody
+    page.mouse.move(5, 5)
+    images = {name: screen.layer(name) for name in ("Map", "Concepts", "Tissue")}
+    assert differ(images["Map"], images["Tissue"]) > 0.05 and differ(images["Concepts"], images["Map"]) > 0.05
+    screen.layer("Map")
+
+    # zoom by keyboard and by wheel, then click again: the view stays
+    page.locator(".openseadragon-canvas").first.focus()
+    screen.press("+", "+")
+    box = page.locator(".pv-view").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, -240)
+    screen.on_slide()
+    zoomed = screen.place()
+    assert zoomed != whole
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(500)
+    screen.on_slide()
+    assert screen.place() == zoomed
+    before = screen.view()
+
+    # rename one concept, exclude another, refit
+    largest = max((c for c in study.concepts() if c.weight > 0), key=lambda c: c.tokens)
+    other = next(c for c in study.concepts() if c.id != largest.id)
+    screen.go("Concepts")
+    field = page.get_by_label(f"Name of concept {other.id}")
+    field.fill("collagen & co")
+    field.press("Enter")
+    screen.idle()
+    page.locator(f".st-key-exclude_{largest.id} button").first.click()
+    page.locator(".st-key-refit_here button").first.click()
+    page.get_by_text("What the refit changed").wait_for()
+    screen.idle()
+    assert study.current_fit.id == 2 and study.concept_name(other.id) == "collagen & co"
+    assert f"excluded: {largest.name}" in page.get_by_test_id("stSidebar").inner_text()
+
+    # back on the slide: another map at the same place, the new name in the legend
+    screen.go("Slide")
+    screen.on_slide()
+    assert screen.place() == zoomed
+    assert differ(before, screen.view()) > 0.02
+    tissue_kept = screen.layer("Tissue")
+    screen.layer("Concepts")
+    assert "collagen & co" in page.locator(".pv-legend").inner_text()
+    assert f"{largest.name} (excluded)" in page.locator(".pv-legend").inner_text()
+    assert tissue_kept.shape == before.shape
+
+    # the browser's own back and forward
+    page.go_back()
+    page.get_by_role("heading", name="Concepts").wait_for()
+    page.go_forward()
+    screen.on_slide()
+    assert screen.place() == zoomed
+
+
+def test_from_a_cell_of_the_kernel_to_the_slide(screen, study):
+    screen.open("kernel")  # a deep link
+    page = screen.page
+    page.locator(".js-plotly-plot .nsewdrag").first.wait_for(state="attached")
+    screen.idle()
+    square = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    count = len(study.concepts())
+    page.mouse.click(square["x"] + square["width"] * 0.5 / count, square["y"] + square["height"] * 1.5 / count)
+    page.get_by_text("Show on slide").first.wait_for()
+    screen.idle()
+    ranked = sorted(study.concepts(), key=lambda c: (c.excluded, -c.weight))
+    heading = page.locator("h4").inner_text()
+    assert f"{ranked[1].name} near {ranked[0].name}" in heading
+    assert page.locator(".st-key-split img").count() >= 1
+    page.get_by_text("Show on slide").first.click()
+    screen.on_slide()
+    shown = screen.place()
+    page.get_by_text("The largest parts").wait_for()
+    page.locator(".openseadragon-canvas").first.focus()
+    screen.press("r")
+    screen.on_slide()
+    assert screen.place() != shown  # it had gone to the place, not stayed at the whole slide
+
+
+def test_by_keyboard_alone(screen):
+    """From the top of the page the Tab key comes to the navigation, the layers, the slide and the edits; focus is seen."""
+    screen.open()
+    screen.on_slide()
+    page = screen.page
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(
+            """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+            return e.getAttribute('aria-label') || e.innerText || e.tagName }"""))  # fmt: skip
+    said = " | ".join(reached)
+    for stop in ("Study", "Show the prospect map", "Show the concepts", "Opacity of the overlay", "Zoom in", "Slide "):
+        assert stop in said, said

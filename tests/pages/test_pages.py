@@ -1,0 +1,183 @@
+"""Every page, on a whole study and on what may be wrong with one."""
+
+import shutil
+
+import pytest
+
+from prospector_core.study import Study
+from tests.pages.app import App
+from tests.pages.conftest import SLIDE, change, create
+
+PAGES = ("slide", "study", "concepts", "kernel")
+
+
+def test_every_page_shows_the_study(folder):
+    app = App()
+    assert "Where is epidermis?" in app.text and "Click a tile" in app.text
+    viewer = app.viewer()
+    assert {overlay["kind"] for overlay in viewer["overlays"]} == {"map", "sprite"} and len(viewer["overlays"]) == 22
+    assert viewer["slide"]["width"] == 2220 and viewer["legend"]["limit"] > 0 and len(viewer["concepts"]) == 6
+    assert [field["label"] for field in viewer["fields"] if field["selected"]][0].endswith("epidermis")
+    seen = app.text + str(viewer)
+    app.go("study")
+    assert "Predicted right" in app.text and len(app.at.dataframe[0].value) == 11
+    app.go("concepts")
+    assert len(app.at.text_input) == 6 and "tiles in *epidermis*" in app.text
+    app.go("kernel")
+    assert "Prospect kernel" in app.text and [box.label for box in app.at.selectbox][0] == "Concept"
+    assert not app.errors
+    seen += app.text
+    assert str(SLIDE.parent) not in seen and str(folder) not in seen  # which slide, not where it lies on this machine
+
+
+def test_a_tile_says_its_concept_its_score_and_the_parts_of_it(folder):
+    study = Study.open(folder)
+    app = App().pick(study, "field B3", 4)
+    explanation = study.explain("field B3", 4)
+    name = study.concept_name(explanation.concept)
+    score = f"{explanation.score:+.2f}".replace("-", "−")
+    assert name in app.text and score in app.text
+    assert "It speaks **for " in app.text and f"for being *{name}*" in app.text and "each)" in app.text
+    assert app.viewer()["selected"]["width"] == pytest.approx(study.token_rect("field B3", 4)[2])
+    assert "field B3" in app.text and "labelled *epidermis*" in app.text
+
+
+def test_pages_tell_two_studies_apart(folder, pristine, tmp_path):
+    from tests.pages.conftest import copy_study
+
+    other = copy_study(pristine, tmp_path / "studies" / "second")
+    change(other, "UPDATE meta SET value = '\"Second\"' WHERE key = 'name'")
+    first, second = App(), App("study")
+    second.at.selectbox[0].set_value("second")
+    second.press("open_known")
+    assert "### Second" in second.text
+    assert "**Skin**" in first.run().text and "**Second**" in second.run().text
+    second.go("slide")
+    Study.open(other).curation.rename(0, "only here")
+    assert "only here" in str(second.run().viewer()["concepts"]) and "only here" not in str(
+        first.run().viewer()["concepts"]
+    )
+    shown = {app.viewer()["overlays"][0]["url"] for app in (first, second)}
+    assert len(shown) == 2
+
+
+def test_no_study_says_what_to_do(nothing):
+    app = App()
+    assert "No study is open" in app.text
+    app.go("study")
+    assert "Welcome to Prospector" in app.text and app.has_button("Build the sample study (about a minute)")
+    assert app.has_button("Make the study") and app.has_button("Open this folder")
+    for page in ("concepts", "kernel"):
+        assert "No study is open" in app.go(page).text
+
+
+@pytest.mark.parametrize("page", ["study", "kernel"])
+def test_a_newer_study_is_one_line(folder, page):
+    change(folder, "UPDATE meta SET value = '99' WHERE key = 'format_version'")
+    app = App(page).sound()
+    assert len(app.errors) == 1 and "newer Prospector" in app.errors[0] and "\n" not in app.errors[0]
+
+
+@pytest.mark.parametrize("page", ["slide", "study"])
+def test_a_damaged_database_is_one_line(folder, page):
+    (folder / "study.sqlite").write_bytes(b"this is no database" * 100)
+    app = App(page).sound()
+    assert len(app.errors) == 1 and "damaged" in app.errors[0]
+    if page == "study":
+        assert app.has_button("Make the study")
+
+
+def test_a_damaged_fit_leaves_the_way_to_other_studies(folder):
+    next((folder / "fits").glob("*/head.json")).write_text("{")
+    app = App().sound()
+    assert len(app.errors) == 1 and "prospector fit" in app.errors[0]
+    app.go("study")
+    assert app.errors and "\n" not in app.errors[0] and app.has_button("Open this folder")
+
+
+def test_a_study_folder_that_is_gone_is_one_line(folder):
+    app = App()
+    Study.open(folder).database.close()
+    shutil.rmtree(folder)
+    app.run()
+    assert len(app.errors) == 1 and "skin" in app.errors[0]
+
+
+def test_a_missing_slide_is_one_line_where_it_is_needed(folder, tmp_path):
+    there = str(tmp_path / "gone.svs")
+    change(
+        folder, "UPDATE sources SET name = 'gone.svs', path = ?, info = json_set(info, '$.absolute', ?)", there, there
+    )
+    app = App()
+    assert len(app.errors) == 1 and "gone.svs" in app.errors[0]
+    app.go("study")
+    assert len(app.at.dataframe[0].value) == 11  # the rows stay of use, without pictures
+    app.go("concepts")
+    assert any("gone.svs" in line for line in app.errors)
+    app.go("kernel")
+    assert not app.errors
+
+
+def test_before_the_embedding_and_before_the_fit(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROSPECTOR_STUDIES", str(tmp_path / "studies"))
+    folder = tmp_path / "studies" / "new"
+    monkeypatch.setenv("PROSPECTOR_STUDY", str(folder))
+    study = create(
+        folder, "slide,name,x,y,width,height,label\n{0},one,898,449,224,224,epidermis\n{0},two,449,898,224,224,no\n"
+    )
+    assert "no concepts yet" in App().text
+    app = App("study")
+    assert "2 of 2 data are not embedded yet" in app.text and app.has_button("Embed them")
+    study.embed()
+    app.run()
+    assert "not embedded yet" not in app.text
+    assert "no concepts yet" in app.go("kernel").text
+    app.go("study")
+    app.at.number_input[0].set_value(4)
+    app.press("Find concepts and fit")
+    assert Study.open(folder).current_fit.n_concepts == 4
+    assert "they are too few" in app.text or "fitted without it" in app.text or app.at.metric
+    assert "Where is epidermis?" in app.go("slide").text
+
+
+def test_many_slides(tmp_path, monkeypatch, pristine):
+    """Sixty whole slides, twelve embedded: the table comes in pages, and the Slide page asks which slide."""
+    import numpy as np
+    from PIL import Image
+
+    slides = tmp_path / "slides"
+    slides.mkdir()
+    rng = np.random.default_rng(0)
+    rows = ["slide,label"]
+    for number in range(60):
+        pixels = np.full((96, 96, 3), (200, 120, 180) if number % 2 else (120, 90, 170), np.int16)
+        pixels += rng.integers(-30, 30, pixels.shape, np.int16)
+        Image.fromarray(pixels.astype(np.uint8)).save(slides / f"case {number:02d}.png")
+        rows.append(f"case {number:02d}.png,{'tumour' if number % 2 else 'normal'}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    folder = tmp_path / "studies" / "many"
+    study = Study.create(
+        folder,
+        slides=slides,
+        labels=tmp_path / "labels.csv",
+        encoder="colour-texture",
+        tile=32,
+        mpp=1.0,
+        slide_mpp=1.0,
+        min_tissue=0.0,
+    )
+    assert not study.embed(data=study.data[:12])
+    study.fit(concepts=3)
+    monkeypatch.setenv("PROSPECTOR_STUDIES", str(tmp_path / "studies"))
+    monkeypatch.setenv("PROSPECTOR_STUDY", str(folder))
+    app = App()
+    box = next(each for each in app.at.selectbox if each.label == "Slide")
+    assert len(box.options) == 12 and len(app.viewer()["overlays"]) == 2
+    before = app.viewer()["slide"]["id"]
+    box.set_value([uid for uid in study.sources if study.sources[uid].name == "case 07.png"][0]).run()
+    app.sound()
+    assert app.viewer()["slide"]["id"] != before and "case 07" in app.text
+    app.go("study")
+    assert len(app.at.dataframe[0].value) == 48
+    next(each for each in app.at.number_input if each.label.startswith("Page")).set_value(2).run()
+    assert len(app.sound().at.dataframe[0].value) == 12
