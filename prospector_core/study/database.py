@@ -1,6 +1,7 @@
 """``study.sqlite``: slides, data, the append-only journal of edits, fits and jobs."""
 
 import json
+import shutil
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -123,13 +124,21 @@ class Database:
             self._local.connection = None
 
 
+def _is_full(path):
+    """Whether the disk has no room for what sqlite keeps beside a database (it then reports an I/O error)."""
+    try:
+        return shutil.disk_usage(Path(path).parent).free < 2**17
+    except OSError:
+        return False
+
+
 @contextmanager
 def explained(path):
     """sqlite's errors as ours: one line that names the file and the fix."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        if "full" in str(error):
+        if "full" in str(error) or ("I/O" in str(error) and _is_full(path)):
             raise StorageFullError(f"the disk is full, {path} could not be written: free some space and repeat") from error
         if "locked" in str(error):
             raise StudyError(f"{path} is busy in another program for more than 30 s: wait, or close it there") from error

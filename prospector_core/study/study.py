@@ -357,6 +357,10 @@ class Study:
                 share = max(1, round(settings.sample * size / total))
                 vectors = vectors[np.sort(rng.choice(size, min(size, share), replace=False))]
             parts.append(np.asarray(vectors, np.float32))
+            if not np.isfinite(parts[-1]).all():
+                raise EmbeddingError(
+                    f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
+                )
         return np.concatenate(parts)
 
     def _embeddings(self, uid):

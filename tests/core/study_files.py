@@ -1,6 +1,8 @@
 """Small studies for the tests: slides of a few pixels, embeddings that fall into plain clusters."""
 
 import csv
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +52,24 @@ def embed_by_hand(study, seed=0, only=None):
 
 
 def make_study(folder, labels=(1, 1, 1, 1, 0, 0, 0, 0), splits=None, seed=0, fit=None):
-    """A study of one slide a label (None = not known) in ``folder/study``, embedded; fitted with ``fit`` settings."""
-    folder = Path(folder)
+    """A study of one slide a label (None = not known) in ``folder/study``, embedded; fitted with ``fit`` settings.
+
+    Made once and copied: a test may do with it what it likes.
+    """
+    key = (tuple(labels), tuple(splits or ()), seed, tuple(sorted(fit.items())) if fit is not None else None)
+    if key not in _made:
+        scratch = Path(tempfile.mkdtemp(dir=_scratch.name))
+        _make(scratch / "made", labels, splits, seed, fit)
+        _made[key] = (scratch / "made").rename(scratch / "moved")  # nothing is left where it was made
+    shutil.copytree(_made[key], folder, dirs_exist_ok=True)
+    return Study.open(Path(folder) / "study")
+
+
+_scratch = tempfile.TemporaryDirectory(prefix="prospector-studies-")
+_made = {}
+
+
+def _make(folder, labels, splits, seed, fit):
     names = [f"s{index}.png" for index in range(len(labels))]
     write_slides(folder / "slides", names)
     shown = {0: "normal", 1: "tumour", None: ""}
@@ -62,4 +80,4 @@ def make_study(folder, labels=(1, 1, 1, 1, 0, 0, 0, 0), splits=None, seed=0, fit
     embed_by_hand(study, seed)
     if fit is not None:
         study.fit(concepts=K, **fit)
-    return study
+    study.database.close()
