@@ -89,7 +89,8 @@ def new(
 def embed(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to embed. Default: all.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of the encoder. Default: one a core.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the encoder. Default: 1.")] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Embed again what is embedded already.")] = False,
     json: Json = False,
 ):
     """Embed the tiles of every datum; run it again to go on where it stopped."""
@@ -97,7 +98,7 @@ def embed(
 
     opened = Study.open(study)
     chosen = [opened.datum(each) for each in data] if data else opened.data
-    before = sum(opened.is_embedded(datum) for datum in chosen)
+    before = 0 if anew else sum(opened.is_embedded(datum) for datum in chosen)
     finished = {"data": before, "tokens": 0}
     with progress_bar("embedding", json, "tokens") as bar:
 
@@ -107,7 +108,7 @@ def embed(
                 finished["data"] += 1
                 finished["tokens"] += total
 
-        failed = opened.embed(data=chosen, progress=tell, threads=threads)
+        failed = opened.embed(data=chosen, progress=tell, threads=threads, anew=anew)
     there = sum(opened.is_embedded(datum) for datum in chosen)
     if json:
         names = {opened.datum(uid).name: reason for uid, reason in failed.items()}
@@ -124,7 +125,7 @@ def embed(
 
 def fit(
     study: StudyPath,
-    concepts: Annotated[int, typer.Option(help="K, the number of concepts.")] = 20,
+    concepts: Annotated[int, typer.Option(help="K, the number of concepts.")] = 15,
     radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1,
     kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change",
     alpha: Annotated[float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")] = 1e10,

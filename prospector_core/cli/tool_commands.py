@@ -53,7 +53,7 @@ def bench(
     from ..bench import format_bench, run_bench
 
     with progress_bar("measuring", json) as bar:
-        result = run_bench(progress=lambda text: bar(0, None, text), quick=quick)
+        result = run_bench(progress=bar, quick=quick)
     if json:
         print_json(result)
     else:

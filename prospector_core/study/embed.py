@@ -1,12 +1,13 @@
 """The embedding job of a study: every datum that is not embedded yet, in order, resumable at any moment."""
 
+import json
 import time
 
 from filelock import FileLock, Timeout
 
 from ..embedding import embed_datum, open_grid_writer
 from ..encoders import get_encoder
-from ..errors import ProspectorError, StorageFullError, StudyError
+from ..errors import EmbeddingError, ProspectorError, StorageFullError, StudyError
 from ..files import storage_errors
 from ..tiling import tile_grid
 from ..tissue import tissue_mask
@@ -16,7 +17,7 @@ __all__ = ["embed_study"]
 _REPORT_EVERY = 0.5  # seconds between job updates in the database
 
 
-def embed_study(study, data=None, progress=None, stop=None, threads=None, encoder=None):
+def embed_study(study, data=None, progress=None, stop=None, threads=None, encoder=None, anew=False):
     """Embed data that are not embedded yet.
 
     Parameters
@@ -26,12 +27,13 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     progress : function(datum, tokens done, tokens) called often
     stop : function() -> bool, asked often; True ends the job, what is finished is kept
     threads : encoder threads; encoder : an Encoder to use instead of making the study's own
+    anew : embed what is embedded already too; the old embeddings stay until the new ones are complete
 
     Returns {uid: reason} of the data that could not be embedded (no tissue, unreadable slide); the others are done.
     Raises StorageFullError, MissingExtraError, EmbeddingError (encoder).
     """
     chosen = [study.datum(each) for each in data] if data else study.data
-    todo = [datum for datum in chosen if not study.store.has(datum.uid)]
+    todo = [datum for datum in chosen if anew or not study.store.has(datum.uid)]
     if not todo:
         return {}
     # The operating system gives the lock back when the process that holds it dies, however it dies.
@@ -49,6 +51,7 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
 
 def _embed(study, todo, progress, stop, threads, encoder):
     encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
+    _check_others(study, {datum.uid for datum in todo}, encoder)
     for datum in todo:
         _report(study, datum.uid, "waiting", *study.store.progress(datum.uid))
     failed, slide, mask, opened = {}, None, None, None
@@ -78,6 +81,17 @@ def _embed(study, todo, progress, stop, threads, encoder):
         if slide is not None:
             slide.close()
     return failed
+
+
+def _check_others(study, todo, encoder):
+    """Vectors of two encoders, or of two versions of one, must not meet in one study."""
+    record = json.loads(json.dumps(encoder.record()))
+    others = [uid for uid in study.store.uids() if uid not in todo]
+    if any(study.store.layout(uid)[1].get("encoder", record) != record for uid in others):
+        raise EmbeddingError(
+            f"data of {study.path} were embedded by another encoder or version than {encoder.name} is now: "
+            f"embed all of them again with `prospector embed {study.path} --anew`"
+        )
 
 
 def _embed_one(study, datum, slide, mask, encoder, progress, stop):

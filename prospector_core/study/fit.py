@@ -29,7 +29,7 @@ class FitSettings:
     sample = tokens for k-means; quantizer "k-means" or "mini-batch k-means".
     """
 
-    concepts: int = 20
+    concepts: int = 15
     radius: int = 1
     kernel: str = "fold-change"
     alpha: float = 1e10
