@@ -38,4 +38,8 @@ if __name__ == "__main__":
     try:
         main()
     except ProspectorError as error:
-        sys.exit(f"prospector: {error}")
+        print(f"prospector: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("prospector: stopped; what was finished is kept", file=sys.stderr)
+        sys.exit(130)

@@ -9,6 +9,8 @@ from pathlib import Path
 import platformdirs
 
 from prospector_core import Study
+from prospector_core.errors import EmbeddingError
+from prospector_core.files import storage_errors
 
 from .fields import MPP, SLIDE, TILE, sample_fields
 
@@ -40,11 +42,12 @@ def build(folder=None, progress=None, anew=False):
         shutil.rmtree(folder, ignore_errors=True)
     if not (folder / "study.sqlite").exists():
         say("cutting the slide into fields", 0, None)
-        folder.parent.mkdir(parents=True, exist_ok=True)
         slide = SLIDE
         if not (Path(__file__).resolve().parents[1] / "Makefile").exists():
             # An installed package may be replaced or removed: the study keeps its own copy of the slide.
-            slide = shutil.copy(SLIDE, folder.parent / SLIDE.name)
+            with storage_errors(folder):
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                slide = shutil.copy(SLIDE, folder.parent / SLIDE.name)
         with tempfile.TemporaryDirectory() as scratch:
             Study.create(
                 folder, slides=[slide], labels=_write_labels(Path(scratch) / "fields.csv"), name="Skin: where is epidermis?",
@@ -58,7 +61,7 @@ def build(folder=None, progress=None, anew=False):
 
     failed = study.embed(progress=tell)
     if failed:
-        raise RuntimeError("; ".join(failed.values()))
+        raise EmbeddingError("the sample study could not be embedded: " + "; ".join(failed.values()))
     if study.current_fit is None:
         say("finding concepts, fitting the kernel", 0, None)
         study.fit()
