@@ -40,7 +40,8 @@ def print_table(title, columns, rows):
         table.add_column(Text(name))
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
-    _out.print(table, width=None if _out.is_terminal else 1000)  # in a pipe or file nothing is cut off
+    # in a pipe or file nothing is cut off
+    (_out if _out.is_terminal else Console(highlight=False, emoji=False, width=1000)).print(table)
 
 
 @contextmanager

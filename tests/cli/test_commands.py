@@ -1,0 +1,230 @@
+"""`prospector` as people and programs type it: what each command prints and returns."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from conftest import COMMAND, ENVIRONMENT, paint
+
+NEW = ("new", "study", "--slides", "slides", "--labels", "labels.csv", "--encoder", "colour-texture", "--tile", "16")
+
+
+def ok(done):
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def result(done):
+    return json.loads(ok(done).stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def test_the_whole_path_as_json(slides, prospector):
+    made = result(prospector(*NEW, "--slide-mpp", "0.5", "--json"))
+    assert (made["slides"], made["data"], made["classes"], made["class_counts"]) == (6, 6, ["normal", "tumour"], [3, 3])
+    embedded = result(prospector("embed", "study", "--json"))
+    assert embedded == {"embedded": 6, "new": 6, "tokens": 600, "data": 6, "failed": {}}
+    assert result(prospector("embed", "study", "--json"))["new"] == 0
+    fitted = result(prospector("fit", "study", "--concepts", "3", "--json"))
+    assert fitted["fit"] == 1 and fitted["n_concepts"] == 3 and fitted["n_weights"] == 9
+    assert all(0 <= value <= 1 for value in fitted["predictions"].values()) and len(fitted["predictions"]) == 6
+    maps = result(prospector("prospect", "study", "p0.png", "--json"))
+    assert maps["class"] == "tumour" and [row["datum"] for row in maps["maps"]] == ["p0.png"]
+    row = maps["maps"][0]
+    scores = np.load(slides / row["map"], allow_pickle=False)
+    assert row["tokens"] == len(scores) == 100 and row["max"] == scores.max() and row["mean"] == pytest.approx(scores.mean())
+    assert len(result(prospector("prospect", "study", "--json"))["maps"]) == 6
+
+
+def test_the_whole_path_in_words(slides, prospector):
+    """One run a command; nothing of a progress bar where there is no terminal."""
+    done = ok(prospector(*NEW))
+    assert "6 data on 6 slides; 3 “tumour”, 3 “normal”" in done.stdout and "next: prospector embed study" in done.stdout
+    assert done.stderr.startswith("prospector: note: 6 of 6 slides do not state their microns a pixel")
+    done = ok(prospector("embed", "study", "p0.png", "n0.png", "n1.png"))
+    assert "3 of 3 data embedded, 3 of them now (300 tokens)" in done.stdout and done.stderr == ""
+    done = ok(prospector("fit", "study", "--concepts", "3"))
+    assert "Concepts for “tumour”" in done.stdout and "share in tumour" in done.stdout and done.stderr == ""
+    ok(prospector("embed", "study"))
+    done = ok(prospector("prospect", "study"))  # three of them came after the fit: no probability yet
+    assert done.stderr == "" and "\x1b" not in done.stdout
+    lines = [line.split() for line in done.stdout.splitlines() if ".png" in line]
+    assert len(lines) == 6 and sorted(line[-1] == "-" for line in lines) == [False] * 3 + [True] * 3
+
+
+@pytest.mark.parametrize("command", ["", "new", "embed", "fit", "prospect", "app", "bench"])
+def test_help(prospector, command):
+    done = ok(prospector(*command.split(), "--help"))
+    assert done.stderr == "" and "Usage: prospector" in done.stdout
+    for option in {"new": ["--slides", "--labels", "--mpp", "--tile", "--positive"], "fit": ["--concepts", "--kernel"]}.get(command, []):
+        assert option in done.stdout
+    if not command:
+        assert all(name in done.stdout for name in ("new", "embed", "fit", "prospect", "app", "bench"))
+        assert ok(prospector()).stdout == done.stdout
+
+
+@pytest.mark.slow
+def test_bench_says_its_figures(prospector):
+    figures = result(prospector("bench", "--quick", "--json"))
+    assert isinstance(figures, dict) and figures
+
+
+def test_names_are_neither_cut_nor_read_as_markup(slides, prospector):
+    long = "[/b]" + "x" * 150 + ":smile:"
+    (slides / "labels.csv").write_text(f"slide,name,label\np0.png,{long},[red]tumour[/]\nn0.png,n,normal\n")
+    ok(prospector(*NEW, "--positive", "[red]tumour[/]"))
+    ok(prospector("embed", "study"))
+    assert "[red]tumour[/]" in ok(prospector("fit", "study", "--concepts", "2")).stdout
+    assert long in ok(prospector("prospect", "study")).stdout
+
+
+# ---- on a terminal
+
+
+def talk(arguments, folder, answers):
+    """Run on a pseudo-terminal, typing each answer when its question stands there. Returns (exit code, all it printed)."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=folder, env={**ENVIRONMENT, "TERM": "xterm"}, stdin=follower, stdout=follower,
+                               stderr=follower, start_new_session=True)  # fmt: skip
+    os.close(follower)
+    seen, waiting, end = b"", list(answers), time.monotonic() + 120
+    while time.monotonic() < end:
+        if select.select([leader], [], [], 0.2)[0]:
+            try:
+                seen += os.read(leader, 65536)
+            except OSError:
+                break
+        elif process.poll() is not None:
+            break
+        if waiting and waiting[0][0] in seen.decode(errors="replace"):
+            os.write(leader, waiting.pop(0)[1].encode())
+    os.close(leader)
+    return process.wait(timeout=30), seen.decode(errors="replace")
+
+
+def study_mpp(folder):
+    from prospector_core import Study
+
+    return [source.info["mpp"] for source in Study.open(folder / "study").sources.values()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "mpp"), [("0.25\n", 0.25), ("\n", None)])
+def test_microns_are_asked_for_once_on_a_terminal(slides, answer, mpp):
+    code, seen = talk(NEW, slides, [("Microns a pixel (empty = unknown)", answer)])
+    assert code == 0, seen
+    assert seen.count("does not state its microns a pixel") == 1
+    assert study_mpp(slides) == [mpp] * 6
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_no_number(slides):
+    code, seen = talk(NEW, slides, [("Microns a pixel (empty = unknown)", "many\n")])
+    assert code == 2 and "prospector: 'many' is no number of microns a pixel" in seen
+    assert not (slides / "study").exists()
+
+
+@pytest.mark.slow
+def test_nothing_is_asked_where_it_was_said(slides):
+    code, seen = talk((*NEW, "--slide-mpp", "0.5"), slides, [])
+    assert code == 0 and "Microns" not in seen and study_mpp(slides) == [0.5] * 6
+
+
+@pytest.mark.slow
+def test_progress_is_shown_on_a_terminal(slides, prospector):
+    ok(prospector(*NEW, "--slide-mpp", "0.5"))
+    code, seen = talk(("embed", "study"), slides, [])
+    assert code == 0 and "tokens" in seen and "━" in seen
+
+
+# ---- interrupted
+
+
+SLOW = """
+import sys, time
+from prospector_core.encoders import colour_texture
+encode = colour_texture.ColourTexture.encode
+def slowly(self, tiles):
+    time.sleep(0.4)
+    with open("tiles.log", "a") as file:
+        file.write(f"{len(tiles)}\\n")
+    return encode(self, tiles)
+colour_texture.ColourTexture.encode = slowly
+from prospector_core.cli import main
+main(sys.argv[1:])
+"""
+
+
+def slow_embed(folder):
+    """An embedding that takes its time, and logs every batch that it encodes."""
+    import sys
+
+    return subprocess.Popen([sys.executable, "-c", SLOW, "embed", "study"], cwd=folder, env=ENVIRONMENT,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
+
+
+def wait_for_blocks(folder, n):
+    """Until n blocks are on disk."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if len(list((folder / "study").glob("embeddings.zarr/*/embeddings/c/*/0"))) >= n:
+            return
+        time.sleep(0.02)
+    pytest.fail("no block was written")
+
+
+@pytest.fixture
+def large(tmp_path, prospector):
+    """A study of two slides of 1024 tiles: four blocks each."""
+    (tmp_path / "slides").mkdir()
+    for number, name in enumerate(("a.png", "b.png")):
+        paint(tmp_path / "slides" / name, number, 0.3, side=512)
+    (tmp_path / "labels.csv").write_text("slide,label\na,1\nb,0\n")
+    ok(prospector(*NEW[:-2], "--tile", "16", "--slide-mpp", "0.5"))
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_embedding_goes_on_where_it_stopped(large, prospector, how):
+    process = slow_embed(large)
+    wait_for_blocks(large, 1)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=60)
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert err == "prospector: stopped; what was finished is kept\n" and out == ""
+    else:
+        assert process.returncode == -signal.SIGKILL
+    kept = {path: path.stat().st_mtime_ns for path in large.glob("study/embeddings.zarr/*/embeddings/c/*/0")}
+    assert kept
+    (large / "tiles.log").unlink()
+    again = result(prospector("embed", "study", "--json"))
+    assert again["embedded"] == 2 and again["failed"] == {}
+    for path, written in kept.items():  # the folder has lost its ".partial", the blocks are the same files
+        now = path.parents[3].with_name(path.parents[3].name.removesuffix(".partial")) / path.relative_to(path.parents[3])
+        assert now.stat().st_mtime_ns == written
+    ok(prospector("fit", "study", "--concepts", "3", "--json"))
+
+
+@pytest.mark.slow
+def test_a_second_embedding_of_the_same_study_is_refused(large, complaint):
+    process = slow_embed(large)
+    wait_for_blocks(large, 1)
+    assert "is being embedded by another program" in complaint("embed", "study")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_as_a_process_of_its_own(slides, process):
+    made = result(process(*NEW, "--slide-mpp", "0.5", "--json"))
+    assert made["data"] == 6
+    done = process("fit", "study")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "prospector: no labelled datum has been embedded: run `prospector embed` first\n"
