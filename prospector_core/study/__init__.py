@@ -1,7 +1,8 @@
 """A study: the folder that holds one flow from data and labels to prospect maps, with every edit the expert made."""
 
+from .data import Datum
 from .fit import Fit, FitSettings
 from .journal import CurationState, Entry
-from .study import Concept, Datum, Study
+from .study import Concept, Study
 
 __all__ = ["Study", "Datum", "Concept", "Fit", "FitSettings", "CurationState", "Entry"]

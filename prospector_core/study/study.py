@@ -2,64 +2,28 @@
 
 import io
 import json
-import threading
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
-import shapely
 
-from ..errors import BadInputError, CurationError, EmbeddingError, FitError, SlideError, StudyDamagedError, StudyError
+from ..errors import CurationError, EmbeddingError, FitError
 from ..features import n_features, pair_index
 from ..files import storage_errors, write_atomic
-from ..graphs import TokenGraph
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
-from ..readers import open_slide
-from ..storage import EmbeddingStore
-from ..tiling import Rect
 from .change import Change
 from .create import create_study
-from .curation import Curation
-from .database import Database
-from .embed import embed_study
+from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .journal import CurationState, Entry, append, read_journal, replay
 from .layers import Counts, Sprites, fit_kernel
 
-__all__ = ["Study", "Datum", "Concept"]
+__all__ = ["Concept", "Study"]
 
 _MAPS_KEPT = 64
-
-
-@dataclass(frozen=True)
-class Datum:
-    """One labelled object of a study.
-
-    Attributes: uid (opaque), name, source (uid of its file), field (Rect in level-0 pixels, None = all of it),
-    label (0, 1 or None; as corrected), split ("train", "test", ... or None).
-    """
-
-    uid: str
-    name: str
-    source: str
-    field: Rect | None
-    label: int | None
-    split: str | None
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file that data come from: uid, path, name, and its info (width, height, mpp, objective_power, ...)."""
-
-    uid: str
-    path: Path
-    name: str
-    info: dict
 
 
 @dataclass(frozen=True)
@@ -81,7 +45,7 @@ class Concept:
     shares: tuple
 
 
-class Study:
+class Study(StudyData):
     """A study folder: data, labels, embeddings, concepts, kernel, maps, and the journal of edits.
 
     Use ``Study.create`` or ``Study.open``. Thread-safe: pages and jobs may share one. Raises StudyError,
@@ -89,19 +53,8 @@ class Study:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
-        if not self.path.is_dir():
-            raise StudyError(f"there is no study {self.path}: make one with `prospector new`")
-        self.database = Database(self.path / "study.sqlite")
-        self.name = self.database.read_meta("name", self.path.name)
-        self.modality = self.database.read_meta("modality")
-        self.classes = tuple(self.database.read_meta("classes", ()))
-        self.embedding = self.database.read_meta("embedding")
-        if len(self.classes) != 2 or not isinstance(self.embedding, dict):
-            raise StudyDamagedError(f"{self.database.path} does not say its classes or encoder: restore it from a backup")
-        self.curation = Curation(self)
-        self._lock = threading.RLock()
-        self._fits, self._graphs, self._layers = {}, {}, {}
+        super().__init__(path)
+        self._fits, self._layers = {}, {}
         self._maps = OrderedDict()
 
     @classmethod
@@ -129,117 +82,6 @@ class Study:
         """Open a study folder."""
         return cls(path)
 
-    def __repr__(self):
-        return f"Study({self.name!r}, {len(self.data)} data)"
-
-    # ---- data
-
-    @cached_property
-    def sources(self):
-        """{uid: Source} of the files."""
-        rows = self.database.read("SELECT id, path, name, info FROM sources ORDER BY name")
-        sources = {}
-        for uid, path, name, info in rows:
-            info = json.loads(info)
-            found = (self.path / path).resolve()  # relative: study and slides may move together ...
-            if not found.exists() and Path(info.get("absolute", found)).exists():
-                found = Path(info["absolute"])  # ... or the study alone
-            sources[uid] = Source(uid, found, name, info)
-        return sources
-
-    @cached_property
-    def _rows(self):
-        rows = self.database.read("SELECT uid, name, source, field, label, split FROM data ORDER BY position")
-        return [
-            Datum(uid, name, source, Rect(*json.loads(field)) if field else None, label, split)
-            for uid, name, source, field, label, split in rows
-        ]
-
-    @property
-    def data(self):
-        """All data in the order of the labels table, labels as corrected: list of Datum."""
-        labels = self.curation.state.labels
-        return [replace(row, label=labels[row.uid]) if row.uid in labels else row for row in self._rows]
-
-    def datum(self, key):
-        """A Datum by uid or name (or itself). Raises BadInputError."""
-        if isinstance(key, Datum):
-            return key
-        for datum in self.data:
-            if key in (datum.uid, datum.name):
-                return datum
-        raise BadInputError(f"the study {self.name!r} has no datum {key!r}: its data are {_some(d.name for d in self._rows)}")
-
-    def open_slide(self, datum):
-        """The datum's slide, open, its microns a pixel as given to the study. Raises SlideError if it is gone."""
-        source = self.sources[self.datum(datum).source]
-        if not source.path.exists():
-            raise SlideError(f"the slide {source.name} is no longer at {source.path}: put it back, or make a new study")
-        slide = open_slide(source.path)
-        slide.mpp = source.info["mpp"]
-        return slide
-
-    # ---- embeddings
-
-    @cached_property
-    def store(self):
-        """EmbeddingStore of the study."""
-        return EmbeddingStore(self.path / "embeddings.zarr")
-
-    def embed(self, **options):
-        """Embed every datum that is not embedded yet; resumable. See ``embed.embed_study``."""
-        return embed_study(self, **options)
-
-    def is_embedded(self, datum):
-        """Whether a datum's embeddings are complete."""
-        return self.store.has(self.datum(datum).uid)
-
-    def embedded(self):
-        """Data whose embeddings are complete: list of Datum."""
-        there = set(self.store.uids())
-        return [datum for datum in self.data if datum.uid in there]
-
-    def jobs(self, kind="embed"):
-        """{uid: {"state", "done", "total", "message", "updated"}} of long work."""
-        rows = self.database.read("SELECT uid, state, done, total, message, updated FROM jobs WHERE kind = ?", (kind,))
-        return {row[0]: dict(zip(("state", "done", "total", "message", "updated"), row[1:])) for row in rows}
-
-    def grid(self, datum):
-        """Where a datum's tiles lie: {"positions" (n, 2) row, column, "origin" (x, y), "pitch", "shape"} in level-0 pixels."""
-        datum = self.datum(datum)
-        uid = datum.uid
-        with self._lock:
-            if uid not in self._graphs:
-                if not self.store.has(uid):
-                    raise EmbeddingError(f"{datum.name} is not embedded yet: run `prospector embed` first")
-                positions, attrs = self.store.layout(uid)
-                self._graphs[uid] = (TokenGraph.from_grid(positions), positions, attrs)
-            _, positions, attrs = self._graphs[uid]
-        return {"positions": positions, "origin": tuple(attrs["origin"]), "pitch": attrs["pitch"], "shape": tuple(attrs["shape"])}
-
-    def graph(self, datum):
-        """A datum's TokenGraph."""
-        self.grid(datum)
-        return self._graphs[self.datum(datum).uid][0]
-
-    def n_tokens(self, datum):
-        """How many tokens a datum has."""
-        return self.graph(datum).n
-
-    def token_at(self, datum, x, y):
-        """The token whose tile holds a level-0 point, or None."""
-        grid = self.grid(datum)
-        column, row = np.floor((np.array([x, y]) - grid["origin"]) / grid["pitch"]).astype(int)
-        found = np.flatnonzero((grid["positions"] == (row, column)).all(axis=1))
-        return int(found[0]) if found.size else None
-
-    def token_rect(self, datum, token):
-        """A token's tile in level-0 pixels: (x, y, width, height) floats."""
-        grid = self.grid(datum)
-        row, column = grid["positions"][token]
-        (x, y), pitch = grid["origin"], grid["pitch"]
-        return x + column * pitch, y + row * pitch, pitch, pitch
-
     # ---- fitting
 
     @property
@@ -257,7 +99,10 @@ class Study:
     def fits(self):
         """Every fit: list of (id, time, journal entry, settings, summary), oldest first."""
         rows = self.database.read("SELECT id, at, journal, settings, summary FROM fits ORDER BY id")
-        return [(id, at, journal, FitSettings(**json.loads(settings)), json.loads(summary)) for id, at, journal, settings, summary in rows]
+        return [
+            (id, at, journal, FitSettings(**json.loads(settings)), json.loads(summary))
+            for id, at, journal, settings, summary in rows
+        ]
 
     def load_fit(self, id):
         """A Fit by number. Raises StudyDamagedError, FitError."""
@@ -289,7 +134,9 @@ class Study:
         labels = {datum.label for datum in fitted_on}
         if len(labels) < 2:
             only = self.classes[labels.pop()]
-            raise FitError(f"all {len(fitted_on)} embedded data are labelled {only!r}: a kernel needs data of both classes")
+            raise FitError(
+                f"all {len(fitted_on)} embedded data are labelled {only!r}: a kernel needs data of both classes"
+            )
         say("reading a sample of tokens")
         sample = self._sample(fitted_on, settings)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
@@ -362,9 +209,6 @@ class Study:
                     f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
                 )
         return np.concatenate(parts)
-
-    def _embeddings(self, uid):
-        return self.store.read(uid).embeddings
 
     def _layer(self, centroids, radius):
         with self._lock:
@@ -441,12 +285,6 @@ class Study:
         only[pair_index(i, j, fit.n_concepts)] = 1.0
         found = prospect(self.graph(datum), self.sprite(datum, fit), only, fit.n_concepts, fit.radius)
         return np.nan_to_num(found).astype(np.int64)
-
-    def tokens_inside(self, datum, polygon):
-        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels: sorted array of token ids."""
-        grid = self.grid(datum)
-        centres = (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
-        return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
 
     def split_centroids(self, concept, into, seed, state):
         """Centres of the parts that a concept would be split into, largest part first: (into, d) float32."""
@@ -534,8 +372,3 @@ class Study:
 
 def _now():
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _some(names, limit=4):
-    names = list(names)
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

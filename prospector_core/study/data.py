@@ -1,0 +1,200 @@
+"""What a study is about: its files, its data, their embeddings, and where their tokens lie."""
+
+import json
+import threading
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+from ..errors import BadInputError, EmbeddingError, SlideError, StudyDamagedError, StudyError
+from ..graphs import TokenGraph
+from ..readers import open_slide
+from ..storage import EmbeddingStore
+from ..tiling import Rect
+from .curation import Curation
+from .database import Database
+from .embed import embed_study
+
+__all__ = ["Datum", "Source", "StudyData"]
+
+
+@dataclass(frozen=True)
+class Datum:
+    """One labelled object of a study.
+
+    Attributes: uid (opaque), name, source (uid of its file), field (Rect in level-0 pixels, None = all of it),
+    label (0, 1 or None; as corrected), split ("train", "test", ... or None).
+    """
+
+    uid: str
+    name: str
+    source: str
+    field: Rect | None
+    label: int | None
+    split: str | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that data come from: uid, path, name, and its info (width, height, mpp, objective_power, ...)."""
+
+    uid: str
+    path: Path
+    name: str
+    info: dict
+
+
+class StudyData:
+    """The part of a study that labels and slides make, before anything is fitted. Base of ``Study``."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise StudyError(f"there is no study {self.path}: make one with `prospector new`")
+        self.database = Database(self.path / "study.sqlite")
+        self.name = self.database.read_meta("name", self.path.name)
+        self.modality = self.database.read_meta("modality")
+        self.classes = tuple(self.database.read_meta("classes", ()))
+        self.embedding = self.database.read_meta("embedding")
+        if len(self.classes) != 2 or not isinstance(self.embedding, dict):
+            raise StudyDamagedError(
+                f"{self.database.path} does not say its classes or encoder: restore it from a backup"
+            )
+        self.curation = Curation(self)
+        self._lock = threading.RLock()
+        self._graphs = {}
+
+    def __repr__(self):
+        return f"Study({self.name!r}, {len(self.data)} data)"
+
+    # ---- data
+
+    @cached_property
+    def sources(self):
+        """{uid: Source} of the files."""
+        rows = self.database.read("SELECT id, path, name, info FROM sources ORDER BY name")
+        sources = {}
+        for uid, path, name, info in rows:
+            info = json.loads(info)
+            found = (self.path / path).resolve()  # relative: study and slides may move together ...
+            if not found.exists() and Path(info.get("absolute", found)).exists():
+                found = Path(info["absolute"])  # ... or the study alone
+            sources[uid] = Source(uid, found, name, info)
+        return sources
+
+    @cached_property
+    def _rows(self):
+        rows = self.database.read("SELECT uid, name, source, field, label, split FROM data ORDER BY position")
+        return [
+            Datum(uid, name, source, Rect(*json.loads(field)) if field else None, label, split)
+            for uid, name, source, field, label, split in rows
+        ]
+
+    @property
+    def data(self):
+        """All data in the order of the labels table, labels as corrected: list of Datum."""
+        labels = self.curation.state.labels
+        return [replace(row, label=labels[row.uid]) if row.uid in labels else row for row in self._rows]
+
+    def datum(self, key):
+        """A Datum by uid or name (or itself). Raises BadInputError."""
+        if isinstance(key, Datum):
+            return key
+        for datum in self.data:
+            if key in (datum.uid, datum.name):
+                return datum
+        raise BadInputError(
+            f"the study {self.name!r} has no datum {key!r}: its data are {_some(d.name for d in self._rows)}"
+        )
+
+    def open_slide(self, datum):
+        """The datum's slide, open, its microns a pixel as given to the study. Raises SlideError if it is gone."""
+        source = self.sources[self.datum(datum).source]
+        if not source.path.exists():
+            raise SlideError(f"the slide {source.name} is no longer at {source.path}: put it back, or make a new study")
+        slide = open_slide(source.path)
+        slide.mpp = source.info["mpp"]
+        return slide
+
+    # ---- embeddings
+
+    @cached_property
+    def store(self):
+        """EmbeddingStore of the study."""
+        return EmbeddingStore(self.path / "embeddings.zarr")
+
+    def embed(self, **options):
+        """Embed every datum that is not embedded yet; resumable. See ``embed.embed_study``."""
+        return embed_study(self, **options)
+
+    def is_embedded(self, datum):
+        """Whether a datum's embeddings are complete."""
+        return self.store.has(self.datum(datum).uid)
+
+    def embedded(self):
+        """Data whose embeddings are complete: list of Datum."""
+        there = set(self.store.uids())
+        return [datum for datum in self.data if datum.uid in there]
+
+    def jobs(self, kind="embed"):
+        """{uid: {"state", "done", "total", "message", "updated"}} of long work."""
+        rows = self.database.read("SELECT uid, state, done, total, message, updated FROM jobs WHERE kind = ?", (kind,))
+        return {row[0]: dict(zip(("state", "done", "total", "message", "updated"), row[1:])) for row in rows}
+
+    def grid(self, datum):
+        """Where a datum's tiles lie: {"positions" (n, 2) row, column, "origin" (x, y), "pitch", "shape"} in level-0 pixels."""
+        datum = self.datum(datum)
+        uid = datum.uid
+        with self._lock:
+            if uid not in self._graphs:
+                if not self.store.has(uid):
+                    raise EmbeddingError(f"{datum.name} is not embedded yet: run `prospector embed` first")
+                positions, attrs = self.store.layout(uid)
+                self._graphs[uid] = (TokenGraph.from_grid(positions), positions, attrs)
+            _, positions, attrs = self._graphs[uid]
+        return {
+            "positions": positions,
+            "origin": tuple(attrs["origin"]),
+            "pitch": attrs["pitch"],
+            "shape": tuple(attrs["shape"]),
+        }
+
+    def graph(self, datum):
+        """A datum's TokenGraph."""
+        self.grid(datum)
+        return self._graphs[self.datum(datum).uid][0]
+
+    def n_tokens(self, datum):
+        """How many tokens a datum has."""
+        return self.graph(datum).n
+
+    def token_at(self, datum, x, y):
+        """The token whose tile holds a level-0 point, or None."""
+        grid = self.grid(datum)
+        column, row = np.floor((np.array([x, y]) - grid["origin"]) / grid["pitch"]).astype(int)
+        found = np.flatnonzero((grid["positions"] == (row, column)).all(axis=1))
+        return int(found[0]) if found.size else None
+
+    def token_rect(self, datum, token):
+        """A token's tile in level-0 pixels: (x, y, width, height) floats."""
+        grid = self.grid(datum)
+        row, column = grid["positions"][token]
+        (x, y), pitch = grid["origin"], grid["pitch"]
+        return x + column * pitch, y + row * pitch, pitch, pitch
+
+    def tokens_inside(self, datum, polygon):
+        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels: sorted array of token ids."""
+        grid = self.grid(datum)
+        centres = (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
+        return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
+
+    def _embeddings(self, uid):
+        return self.store.read(uid).embeddings
+
+
+def _some(names, limit=4):
+    names = list(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
