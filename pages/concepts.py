@@ -67,10 +67,16 @@ def card(concept):
         )  # fmt: skip
         if concept.excluded:
             if st.button("Include", key=f"include_{concept.id}", icon=":material/add_circle:", width="stretch"):
-                shared.edit(lambda: study.curation.include(concept.id), f"{shared.plain(concept.name)} is back: refit to see the effect")
+                shared.edit(
+                    lambda: study.curation.include(concept.id),
+                    f"{shared.plain(concept.name)} is back: refit to see the effect",
+                )
         elif st.button("Exclude", key=f"exclude_{concept.id}", icon=":material/block:", width="stretch",
                            help="Its tiles leave the graph: no count, no score, a gap to their neighbours"):  # fmt: skip
-            shared.edit(lambda: study.curation.exclude(concept.id), f"Excluded {shared.plain(concept.name)}: refit to see the effect")
+            shared.edit(
+                lambda: study.curation.exclude(concept.id),
+                f"Excluded {shared.plain(concept.name)}: refit to see the effect",
+            )
 
 
 with st.spinner("Fetching typical tiles…"), st.container(key="split_cards"):

@@ -63,7 +63,9 @@ def places(i, j):
         return
     what = "tile" if j == ALONE else "pair"
     total = sum(each[0] for each in found)
-    st.caption(f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of each, the most telling place:")
+    st.caption(
+        f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of each, the most telling place:"
+    )
     for start in range(0, min(len(found), SHOWN), 2):
         for column, (count, uid, token) in zip(st.columns(2), found[start : start + 2]):
             datum = study.datum(uid)
@@ -71,7 +73,9 @@ def places(i, j):
                 words = f"{datum.name} · {shared.class_of(study, datum)} · {count:,} {what}{'s' if count != 1 else ''}"
                 st.image(shared.token_picture(study, datum, token, 180, 5.0), width="stretch", alt=words)
                 st.caption(shared.plain(words))
-                if st.button("Show on slide", key=f"show_{uid}_{i}_{j}", icon=":material/my_location:", width="stretch"):
+                if st.button(
+                    "Show on slide", key=f"show_{uid}_{i}_{j}", icon=":material/my_location:", width="stretch"
+                ):
                     shared.show_token(datum, token)
 
 
@@ -93,7 +97,15 @@ with left:
                     config={"displayModeBar": False})  # fmt: skip
 with right:
     state["cell_first"], state["cell_second"] = pair or (None, ALONE)
-    st.selectbox("Concept", active, index=None, key="cell_first", format_func=names.get, on_change=chosen_by_name, placeholder="Click a cell, or choose here")
+    st.selectbox(
+        "Concept",
+        active,
+        index=None,
+        key="cell_first",
+        format_func=names.get,
+        on_change=chosen_by_name,
+        placeholder="Click a cell, or choose here",
+    )
     st.selectbox("within the receptive field of", [ALONE, *(active if fit.radius else [])], key="cell_second", on_change=chosen_by_name,
                  format_func=lambda k: names.get(k, "(by itself, wherever it is)"), disabled=pair is None)  # fmt: skip
     if pair:
@@ -101,6 +113,8 @@ with right:
         if j == ALONE:
             st.markdown(f"#### *{shared.plain(names[i])}* by itself: {shared.signed(fit.weight(i))}")
         else:
-            st.markdown(f"#### *{shared.plain(names[i])}* near *{shared.plain(names[j])}*: {shared.signed(fit.pair_weight(i, j))}")
+            st.markdown(
+                f"#### *{shared.plain(names[i])}* near *{shared.plain(names[j])}*: {shared.signed(fit.pair_weight(i, j))}"
+            )
         with st.spinner("Looking for places…"):
             places(i, j)

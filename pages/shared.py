@@ -26,11 +26,11 @@ _STYLE = """<style>
 /* Columns inside these containers go below each other where the page, less the sidebar, is narrow. */
 [class*="st-key-split"] {container-type: inline-size}
 @container (max-width: 760px) {
-  .st-key-split > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"], .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {flex-wrap: wrap}
+  .st-key-split > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {flex-wrap: wrap}
   .st-key-split > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 100%}
-  .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: calc(50% - 1rem)}
 }
-@container (max-width: 480px) {
+@container (max-width: 560px) {
+  .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {flex-wrap: wrap}
   .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 100%}
 }
 </style>"""
@@ -52,7 +52,9 @@ def _open(path, identity):
 def _identity(path):
     """Another value once the folder was replaced by another study."""
     database = Path(path) / "study.sqlite"
-    return (database.stat().st_ino, database.stat().st_ctime_ns if os.name == "nt" else 0) if database.exists() else None
+    return (
+        (database.stat().st_ino, database.stat().st_ctime_ns if os.name == "nt" else 0) if database.exists() else None
+    )
 
 
 def _key(study):
@@ -90,7 +92,11 @@ def known_studies():
     """Study folders beside the sample and the one that is open: {name: path}."""
     folders = [folder for folder in sorted(sample_folder().parent.glob("*")) if (folder / "study.sqlite").exists()]
     opened = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY")
-    if opened and (Path(opened) / "study.sqlite").exists() and Path(opened).resolve() not in [f.resolve() for f in folders]:
+    if (
+        opened
+        and (Path(opened) / "study.sqlite").exists()
+        and Path(opened).resolve() not in [f.resolve() for f in folders]
+    ):
         folders.append(Path(opened))
     names = [folder.name for folder in folders]
     return {folder.name if names.count(folder.name) == 1 else str(folder): folder for folder in folders}
@@ -118,7 +124,9 @@ def require_fit():
         st.page_link("study.py", label="Go to Study", icon=":material/folder_open:")
         st.stop()
     if study.current_fit is None:
-        st.info("This study has no concepts yet: embed and fit it on the **Study** page.", icon=":material/hourglass_empty:")
+        st.info(
+            "This study has no concepts yet: embed and fit it on the **Study** page.", icon=":material/hourglass_empty:"
+        )
         st.page_link("study.py", label="Go to Study", icon=":material/folder_open:")
         st.stop()
     return study
@@ -137,7 +145,9 @@ def sidebar(study):
             fit = study.current_fit
             if fit is None:
                 return
-            st.caption(f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}")
+            st.caption(
+                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}"
+            )
             refit_bar(study)
         except ProspectorError:
             return  # the page says it, where there is room for the reason
@@ -169,7 +179,9 @@ def refit_here(study):
     """While edits wait: a line on the page itself that says so, with the button; the sidebar may be folded away."""
     if study.curation.pending():
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(":orange[:material/pending:] Edits wait for a refit: the map and the weights still show the last fit.")
+            st.markdown(
+                ":orange[:material/pending:] Edits wait for a refit: the map and the weights still show the last fit."
+            )
             _refit_button(study, True, "refit_here", "content")
 
 
@@ -368,4 +380,3 @@ def class_of(study, datum):
 def share_text(value):
     """A share as text: 12 %, 0.4 %, 0 %."""
     return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{value:.1%}"
-

@@ -59,13 +59,18 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     st.markdown(f"### Where is {shared.plain(study.classes[1])}?")
     if len(slides) > 1:
         state["shown_slide"] = datum.source
-        st.selectbox("Slide", list(slides), format_func=lambda uid: slides[uid].name, key="shown_slide", on_change=chose_slide, width=260)
+        st.selectbox(
+            "Slide",
+            list(slides),
+            format_func=lambda uid: slides[uid].name,
+            key="shown_slide",
+            on_change=chose_slide,
+            width=260,
+        )
     if len(here) > 1:
         state["shown_datum"] = datum.uid
         names = {d.uid: f"{d.name} · {shared.class_of(study, d)}" for d in here}
         st.selectbox("Field", list(names), key="shown_datum", on_change=chose_datum, format_func=names.get, width=260)
-shared.refit_here(study)
-
 token = state.get("at_token")
 source = study.sources[datum.source]
 try:
@@ -122,22 +127,41 @@ def part(term, name):
     """One term of a score in plain words."""
     if term.neighbour is None:
         return f"for being *{shared.plain(name)}*"
-    what = f"{term.count:g} × its own kind, itself included" if term.neighbour == concept else f"{term.count:g} × *{shared.plain(study.concept_name(term.neighbour))}*"
+    what = (
+        f"{term.count:g} × its own kind, itself included"
+        if term.neighbour == concept
+        else f"{term.count:g} × *{shared.plain(study.concept_name(term.neighbour))}*"
+    )
     return f"{what}, within {fit.radius} hop{'s' if fit.radius > 1 else ''} ({shared.signed(term.weight)} each)"
 
 
 with panel:
+    shared.refit_here(study)  # beside the slide, which must not jump
     probability = fit.summary["predictions"].get(datum.uid)
     st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
     if probability is not None:
         unseen = datum.split == "test" or datum.label not in (0, 1)
-        how = "not used for the fit" if unseen else "by a kernel fitted without it" if fit.summary["held_out_folds"] else "it was used for the fit"
-        st.caption(f"Predicted {shared.plain(study.classes[int(probability >= 0.5)])}, P({shared.plain(study.classes[1])}) = {probability:.2f}; {how}")
+        how = (
+            "not used for the fit"
+            if unseen
+            else "by a kernel fitted without it"
+            if fit.summary["held_out_folds"]
+            else "it was used for the fit"
+        )
+        st.caption(
+            f"Predicted {shared.plain(study.classes[int(probability >= 0.5)])}, P({shared.plain(study.classes[1])}) = {probability:.2f}; {how}"
+        )
     if token is None:
         if state.get("at_glass"):
-            st.info("No tile lies there: it is glass, or outside of the fields. Click on tissue.", icon=":material/not_listed_location:")
+            st.info(
+                "No tile lies there: it is glass, or outside of the fields. Click on tissue.",
+                icon=":material/not_listed_location:",
+            )
         else:
-            st.info("Click a tile: its concept, its score and where the score comes from appear here.", icon=":material/touch_app:")
+            st.info(
+                "Click a tile: its concept, its score and where the score comes from appear here.",
+                icon=":material/touch_app:",
+            )
         st.stop()
     explanation = study.explain(datum, token)
     concept = int(study.concepts_of(datum)[token])
@@ -145,13 +169,19 @@ with panel:
     row, column = study.grid(datum)["positions"][token]
     with st.container(horizontal=True):
         st.image(
-            shared.token_picture(study, datum, token, 280, 3.0), width=140,
+            shared.token_picture(study, datum, token, 280, 3.0), width=120,
             alt=f"Tile of {name} in row {row}, column {column}, in the middle of its surroundings",
         )  # fmt: skip
-        with st.container(width=150):
-            st.html(f'<span style="display:inline-block;width:.9em;height:.9em;border-radius:3px;background:{colour}"></span> <b>{html.escape(name)}</b>')
+        with st.container(width=130):
+            st.html(
+                f'<span style="display:inline-block;width:.9em;height:.9em;border-radius:3px;background:{colour}"></span> <b>{html.escape(name)}</b>'
+            )
             if explanation.concept >= 0:
-                st.metric("Prospect score", shared.signed(explanation.score), help=f"Row {row}, column {column}. Unit: {fit.unit}, summed over neighbours.")
+                st.metric(
+                    "Prospect score",
+                    shared.signed(explanation.score),
+                    help=f"Row {row}, column {column}. Unit: {fit.unit}, summed over neighbours.",
+                )
     st.caption("The tile is in the middle, with its surroundings.")
     if explanation.concept < 0:
         st.warning("This concept is excluded: its tiles are not counted and have no score.", icon=":material/block:")
@@ -165,7 +195,14 @@ with panel:
             lines.append(f"- {shared.signed(sum(term.value for term in rest))} in {len(rest)} smaller parts")
         st.markdown("\n".join(lines))
     if concept not in edits.excluded:
-        if st.button("Exclude this concept", key="exclude_this", icon=":material/block:", help="Its tiles leave the graph at the next refit. Undo is in the sidebar."):
-            shared.edit(lambda: study.curation.exclude(concept), f"Excluded {shared.plain(name)}: refit to see the effect")
+        if st.button(
+            "Exclude this concept",
+            key="exclude_this",
+            icon=":material/block:",
+            help="Its tiles leave the graph at the next refit. Undo is in the sidebar.",
+        ):
+            shared.edit(
+                lambda: study.curation.exclude(concept), f"Excluded {shared.plain(name)}: refit to see the effect"
+            )
     elif explanation.concept >= 0:
         st.caption(":material/block: Excluded; its tiles leave the map at the next refit.")

@@ -55,11 +55,22 @@ def make_form():
     """Slides and labels in, a new study out; then it is embedded and fitted in the background."""
     with st.form("new_study"):
         name = st.text_input("Name", placeholder="lymph nodes")
-        slides = st.text_input("Folder of slides", placeholder="/data/slides", help="SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG. They stay where they are.")
+        slides = st.text_input(
+            "Folder of slides",
+            placeholder="/data/slides",
+            help="SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG. They stay where they are.",
+        )
         table = st.file_uploader("Labels (CSV)", type=["csv", "tsv", "txt"],
                                  help="One row a slide: a file and a label column; optionally x, y, width, height (a field) and split")  # fmt: skip
         left, middle, right = st.columns(3)
-        mpp = left.number_input("Microns a pixel of tiles", 0.05, 20.0, 0.5, 0.05, help="0.5 is the resolution of a 20x objective. 224 pixels are then 112 µm of tissue")
+        mpp = left.number_input(
+            "Microns a pixel of tiles",
+            0.05,
+            20.0,
+            0.5,
+            0.05,
+            help="0.5 is the resolution of a 20x objective. 224 pixels are then 112 µm of tissue",
+        )
         tile = middle.number_input("Tile side, pixels", 16, 2048, 224, 16)
         encoder = right.selectbox("Encoder", list_encoders(), index=list_encoders().index("efficientnet-lite0"))
         unstated = st.number_input("Microns a pixel of slides that do not state it (0 = unknown)", 0.0, 20.0, 0.0, 0.05)
@@ -94,7 +105,11 @@ def progress(study):
     done = sum(job["state"] == "done" for job in jobs.values())
     now = next((uid for uid, job in jobs.items() if job["state"] == "running"), None)
     part = jobs[now]["done"] / max(jobs[now]["total"], 1) if now else 0.0
-    text = f"embedding {study.datum(now).name}: {jobs[now]['done']:,} of {jobs[now]['total']:,} tiles" if now else "preparing, or finding concepts"
+    text = (
+        f"embedding {study.datum(now).name}: {jobs[now]['done']:,} of {jobs[now]['total']:,} tiles"
+        if now
+        else "preparing, or finding concepts"
+    )
     st.progress(min(1.0, (done + part) / max(len(study.data), 1)), f"{done} of {len(study.data)} data · {text}")
     if st.button("Stop", icon=":material/stop:", help="What is finished is kept; start again to go on"):
         worker.stop(study.path)
@@ -129,16 +144,30 @@ def fit_form(study):
     with st.form("fit"):
         left, middle, right = st.columns(3)
         concepts = left.number_input("Concepts", 2, 200, now.concepts, help="K: how many kinds of tile to tell apart")
-        radius = middle.number_input("Radius, hops", 0, 16, now.radius, help="r: how far a tile looks at its neighbours; 0 = not at all")
+        radius = middle.number_input(
+            "Radius, hops", 0, 16, now.radius, help="r: how far a tile looks at its neighbours; 0 = not at all"
+        )
         names = ["fold-change", "linear"]
-        kernel = right.selectbox("Kernel", names, index=names.index(now.kernel), help="fold-change: how much more frequent in one class; linear: logistic regression")
+        kernel = right.selectbox(
+            "Kernel",
+            names,
+            index=names.index(now.kernel),
+            help="fold-change: how much more frequent in one class; linear: logistic regression",
+        )
         seed = left.number_input("Seed", 0, 10**6, now.seed)
         tau = middle.number_input("Smallest log2 change kept (tau)", 0.0, 8.0, float(now.tau), 0.5)
         tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
         st.caption("A new fit finds new concepts: names and exclusions of the present ones end. Corrected labels stay.")
         if not st.form_submit_button("Find concepts and fit", type="primary", icon=":material/play_arrow:"):
             return
-    settings = FitSettings(concepts=int(concepts), radius=int(radius), kernel=kernel, seed=int(seed), tau=tau, alpha=0.05 if tested else 1e10)
+    settings = FitSettings(
+        concepts=int(concepts),
+        radius=int(radius),
+        kernel=kernel,
+        seed=int(seed),
+        tau=tau,
+        alpha=0.05 if tested else 1e10,
+    )
     try:
         with st.status("Fitting", expanded=True) as status:
             change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
@@ -192,7 +221,9 @@ def table(study):
         "tiles": st.column_config.NumberColumn("Tiles", format="localized"),
         "slide": st.column_config.TextColumn("Slide"),
     }  # fmt: skip
-    order = [name for name in config if name != "slide" or len(study.sources) > 1] + (["split"] if any(d.split for d in data) else [])
+    order = [name for name in config if name != "slide" or len(study.sources) > 1] + (
+        ["split"] if any(d.split for d in data) else []
+    )
     event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch", height=min(42 + 72 * len(rows), 620),
                          alt=f"Data of the study {study.name}", on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
     if fit is not None:
@@ -200,7 +231,9 @@ def table(study):
     picked = event.selection.rows
     if picked and fit is not None:
         datum = data[(page - 1) * A_PAGE + picked[0]]
-        if study.is_embedded(datum) and st.button(f"Show {datum.name} on its slide", type="primary", icon=":material/biotech:"):
+        if study.is_embedded(datum) and st.button(
+            f"Show {datum.name} on its slide", type="primary", icon=":material/biotech:"
+        ):
             st.session_state["at_datum"] = datum.uid
             st.session_state.pop("at_token", None)
             st.session_state["at_focus"] = True
@@ -235,7 +268,11 @@ with summary, shared.errors_said():
     third.metric("Tiles", f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}")
     if fit is not None:
         kind = "held_out" if fit.summary["held_out_folds"] else "fitted"
-        fourth.metric("Predicted right", f"{fit.summary[f'{kind}_accuracy']:.0%}", help=f"Share of labelled data whose class is predicted right. {_how_predicted(fit)}")
+        fourth.metric(
+            "Predicted right",
+            f"{fit.summary[f'{kind}_accuracy']:.0%}",
+            help=f"Share of labelled data whose class is predicted right. {_how_predicted(fit)}",
+        )
     table(study)
 with fitting, shared.errors_said():
     if study.embedded():

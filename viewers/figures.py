@@ -174,8 +174,7 @@ def kernel_matrix(
             },
             customdata=np.stack([rows, columns], 1),
             text=[
-                _pair_text(names, i, j, matrix[i, j], gone, classes, pins)
-                for i, j in zip(rows, columns, strict=True)
+                _pair_text(names, i, j, matrix[i, j], gone, classes, pins) for i, j in zip(rows, columns, strict=True)
             ],
             hovertemplate="%{text}<extra></extra>",
             selected={"marker": {"opacity": 0.01}},
@@ -356,9 +355,7 @@ def share_bars(
             text=group,
             showarrow=False,
         )
-    return _dress(figure, int(np.clip(90 + 24 * len(names), 200, 820))).update_layout(
-        barmode="overlay", bargap=0.25
-    )
+    return _dress(figure, int(np.clip(90 + 24 * len(names), 200, 820))).update_layout(barmode="overlay", bargap=0.25)
 
 
 def _dress(figure: go.Figure, height: int) -> go.Figure:
@@ -419,9 +416,7 @@ def _mono_text(names, i, weight, gone, classes, pins) -> str:
     i = int(i)
     if gone[i]:
         return f"{_plain(names[i])} is excluded"
-    return f"<b>{_plain(names[i])}</b>, wherever it is<br>{_verdict(weight, classes)}" + _pin_text(
-        (i,) in pins
-    )
+    return f"<b>{_plain(names[i])}</b>, wherever it is<br>{_verdict(weight, classes)}" + _pin_text((i,) in pins)
 
 
 def _pin_text(pinned: bool) -> str:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from viewers.figures import diverging_scale, kernel_matrix, picked_cell, share_bars
 from prospector_core.palette import EXCLUDED_COLOUR, concept_palette
+from viewers.figures import diverging_scale, kernel_matrix, picked_cell, share_bars
 from viewers.overlays import diverging_css
 
 K = 4
@@ -37,9 +37,7 @@ def test_every_cell_can_be_clicked_and_says_what_it_is():
     assert clickable.hoverinfo != "skip" and 0 < clickable.marker.opacity < 0.05
     cell = {tuple(c): text for c, text in zip(clickable.customdata, clickable.text, strict=True)}
     # The place of a marker is its cell: rows run down, columns across.
-    assert all(
-        (y, x) == tuple(c) for c, x, y in zip(clickable.customdata, clickable.x, clickable.y, strict=True)
-    )
+    assert all((y, x) == tuple(c) for c, x, y in zip(clickable.customdata, clickable.x, clickable.y, strict=True))
     assert "supports tumour (+2)" in cell[0, 1] and "supports normal (-1)" in cell[1, 1]
     assert "near itself" in cell[1, 1] and "says nothing" in cell[3, 3]
 

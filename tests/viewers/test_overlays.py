@@ -2,8 +2,9 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from viewers import overlays
+from prospector_core import palette
 from prospector_core.palette import concept_palette
+from viewers import overlays
 from viewers.overlays import (
     diverging_colours,
     diverging_css,
@@ -65,9 +66,7 @@ def test_sprite_shows_each_concept_in_its_colour_and_excluded_ones_hatched():
     [((1, 1), 16), ((100, 30), 1200), ((700, 2), 700), ((5000, 1), 5000)],
 )
 def test_images_are_whole_multiples_of_the_grid(shape, side):
-    image = imagecodecs.png_decode(
-        render_sprite(np.zeros((1, 2), int), np.zeros(1, int), ["#123456"], (), shape)
-    )
+    image = imagecodecs.png_decode(render_sprite(np.zeros((1, 2), int), np.zeros(1, int), ["#123456"], (), shape))
     assert image.shape[0] == side and image.shape[0] % shape[0] == 0
     assert image.shape[1] * shape[0] == image.shape[0] * shape[1]
 
@@ -94,7 +93,7 @@ def test_limit_is_symmetric_and_never_zero():
 def test_diverging_colours_are_neutral_at_zero_and_symmetric_in_lightness():
     middle = diverging_colours(np.array(0.0), 1.0)
     assert np.ptp(middle.astype(int)) == 0 and middle.min() > 235
-    lightness = overlays._lab(diverging_colours(np.linspace(-1, 1, 41), 1.0) / 255)[:, 0]
+    lightness = palette._lab(diverging_colours(np.linspace(-1, 1, 41), 1.0) / 255)[:, 0]
     assert (np.diff(lightness[:21]) > 0).all() and (np.diff(lightness[20:]) < 0).all()
     assert np.abs(lightness - lightness[::-1]).max() < 15
     assert diverging_css(9)[4] == "#f7f7f7"
@@ -111,14 +110,14 @@ def test_palette_keeps_its_beginning_as_it_grows():
 
 @pytest.mark.parametrize(("k", "normal", "impaired"), [(10, 30, 14), (20, 20, 9), (30, 15, 6)])
 def test_palette_colours_are_far_apart_for_all_eyes(k, normal, impaired):
-    rgb = np.array([overlays._rgb(c) for c in concept_palette(k)], np.uint8)
+    rgb = np.array([palette.rgb_of(c) for c in concept_palette(k)], np.uint8)
     for sight, lab in enumerate(overlays._views(rgb)):
         gaps = np.sqrt(((lab[:, None] - lab[None]) ** 2).sum(-1))[np.triu_indices(k, 1)]
         assert gaps.min() > (impaired if sight else normal)
 
 
 def test_palette_avoids_white_and_the_grey_of_exclusion():
-    lab = overlays._lab(np.array([overlays._rgb(c) for c in concept_palette(40)]) / 255)
-    grey = overlays._lab(np.array([overlays._rgb(overlays.EXCLUDED_COLOUR)]) / 255)
+    lab = palette._lab(np.array([palette.rgb_of(c) for c in concept_palette(40)]) / 255)
+    grey = palette._lab(np.array([palette.rgb_of(overlays.EXCLUDED_COLOUR)]) / 255)
     assert (np.hypot(lab[:, 1], lab[:, 2]) > 25).all() and (lab[:, 0] < 90).all()
     assert np.sqrt(((lab - grey) ** 2).sum(1)).min() > 20

@@ -262,9 +262,7 @@ def test_the_view_is_found_again_after_leaving_the_page(screen):
 
 def test_legends_name_both_ends_and_every_concept(screen):
     legend = screen.page.locator(".pv-legend")
-    assert all(
-        text in legend.inner_text() for text in ("supports tumour", "supports normal", "−1", "0", "+1")
-    )
+    assert all(text in legend.inner_text() for text in ("supports tumour", "supports normal", "−1", "0", "+1"))
     screen.page.get_by_role("button", name="Show the concepts").click()
     assert "kind 0" in legend.inner_text() and "kind 3 (excluded)" in legend.inner_text()
     before = screen.colour(50, 100)  # kind 2

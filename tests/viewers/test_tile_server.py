@@ -120,9 +120,7 @@ def test_tile_pixels_are_exact_at_stored_levels(pixels):
 def test_a_pyramidal_tiff_through_the_real_reader(tmp_path, pixels):
     file = tmp_path / "slide.tif"
     with tifffile.TiffWriter(file) as tiff:
-        tiff.write(
-            pixels, tile=(256, 256), photometric="rgb", subifds=1, resolution=(20000, 20000), resolutionunit=3
-        )
+        tiff.write(pixels, tile=(256, 256), photometric="rgb", subifds=1, resolution=(20000, 20000), resolutionunit=3)
         tiff.write(shrink(pixels, 4), tile=(256, 256), photometric="rgb", subfiletype=1)
     server = TileServer()
     source = server.slide_source(server.register_slide(file))

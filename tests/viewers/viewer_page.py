@@ -55,10 +55,7 @@ slide_viewer(
     height=560,
     opacity=1.0,
     legend={"limit": 1.0, "label": "prospect score", "high": "supports tumour", "low": "supports normal"},
-    concepts=[
-        {"id": i, "name": f"kind {i}", "colour": colour, "excluded": i == 3}
-        for i, colour in enumerate(colours)
-    ],
+    concepts=[{"id": i, "name": f"kind {i}", "colour": colour, "excluded": i == 3} for i, colour in enumerate(colours)],
     fields=[{"x": 200, "y": 200, "width": 800, "height": 600, "label": "field A", "selected": True}],
     selected=selected,
     on_click=clicked,
