@@ -20,10 +20,14 @@ def storage_errors(path):
     except OSError as error:
         # of nested blocks the outermost gives the name: it is the one that the user knows
         if isinstance(error, StorageFullError) or error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFullError(f"the disk is full, {path} could not be written: free some space and repeat") from error
+            raise StorageFullError(
+                f"the disk is full, {path} could not be written: free some space and repeat"
+            ) from error
         if isinstance(error, ProspectorError):
             raise
-        raise StudyError(f"{path} cannot be written ({error.strerror or error}): check the folder and its permissions") from error
+        raise StudyError(
+            f"{path} cannot be written ({error.strerror or error}): check the folder and its permissions"
+        ) from error
 
 
 def partial_name(path):

@@ -57,7 +57,9 @@ def complaint(prospector):
         done = prospector(*arguments)
         assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
         assert done.stdout == ""
-        assert done.stderr.startswith("prospector: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1, done.stderr
+        assert done.stderr.startswith("prospector: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1, (
+            done.stderr
+        )
         return done.stderr.strip()
 
     return run

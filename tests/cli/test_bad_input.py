@@ -12,7 +12,19 @@ SAMPLE = Path(__file__).parents[2] / "sample_data" / "CMU-1-Small-Region.svs"
 
 
 def new(*more, slides="slides", labels="labels.csv"):
-    return ("new", "study", "--slides", slides, "--labels", labels, "--encoder", "colour-texture", "--tile", "16", *more)
+    return (
+        "new",
+        "study",
+        "--slides",
+        slides,
+        "--labels",
+        labels,
+        "--encoder",
+        "colour-texture",
+        "--tile",
+        "16",
+        *more,
+    )
 
 
 # ---- new
@@ -28,7 +40,10 @@ TABLES = {
     "three classes": (b"slide,label\np0,a\np1,b\nn0,c\n", "has 3 classes (a, b, c)"),
     "one class": (b"slide,label\np0,1\np1,1\n", "has one class only (1)"),
     "unknown slide": (b"slide,label\np0,1\nzebra.svs,0\n", "names zebra.svs, not found among the 6 files"),
-    "field outside": (b"slide,label,x,y,width,height\np0,1,0,0,9,9\nn0,0,100,0,100,50\n", "reaches beyond n0.png (160 x 160 pixels)"),
+    "field outside": (
+        b"slide,label,x,y,width,height\np0,1,0,0,9,9\nn0,0,100,0,100,50\n",
+        "reaches beyond n0.png (160 x 160 pixels)",
+    ),
 }
 
 
@@ -59,7 +74,12 @@ def test_labels_in_other_dress(slides, prospector, change):
 @pytest.mark.parametrize("kind", ["truncated", "header only", "text", "empty"])
 def test_slides_that_are_none(slides, complaint, kind):
     content = SAMPLE.read_bytes()
-    content = {"truncated": content[: len(content) // 2], "header only": content[:200], "text": b"just text\n" * 99, "empty": b""}[kind]
+    content = {
+        "truncated": content[: len(content) // 2],
+        "header only": content[:200],
+        "text": b"just text\n" * 99,
+        "empty": b"",
+    }[kind]
     (slides / "slides" / "broken.svs").write_bytes(content)
     (slides / "labels.csv").write_text("slide,label\nbroken.svs,1\nn0.png,0\n")
     assert "broken.svs" in complaint(*new())

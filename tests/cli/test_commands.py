@@ -37,7 +37,11 @@ def test_the_whole_path_as_json(slides, prospector):
     assert maps["class"] == "tumour" and [row["datum"] for row in maps["maps"]] == ["p0.png"]
     row = maps["maps"][0]
     scores = np.load(slides / row["map"], allow_pickle=False)
-    assert row["tokens"] == len(scores) == 100 and row["max"] == scores.max() and row["mean"] == pytest.approx(scores.mean())
+    assert (
+        row["tokens"] == len(scores) == 100
+        and row["max"] == scores.max()
+        and row["mean"] == pytest.approx(scores.mean())
+    )
     assert len(result(prospector("prospect", "study", "--json"))["maps"]) == 6
 
 
@@ -61,7 +65,10 @@ def test_the_whole_path_in_words(slides, prospector):
 def test_help(prospector, command):
     done = ok(prospector(*command.split(), "--help"))
     assert done.stderr == "" and "Usage: prospector" in done.stdout
-    for option in {"new": ["--slides", "--labels", "--mpp", "--tile", "--positive"], "fit": ["--concepts", "--kernel"]}.get(command, []):
+    for option in {
+        "new": ["--slides", "--labels", "--mpp", "--tile", "--positive"],
+        "fit": ["--concepts", "--kernel"],
+    }.get(command, []):
         assert option in done.stdout
     if not command:
         assert all(name in done.stdout for name in ("new", "embed", "fit", "prospect", "app", "bench"))
@@ -207,7 +214,9 @@ def test_an_interrupted_embedding_goes_on_where_it_stopped(large, prospector, ho
     again = result(prospector("embed", "study", "--json"))
     assert again["embedded"] == 2 and again["failed"] == {}
     for path, written in kept.items():  # the folder has lost its ".partial", the blocks are the same files
-        now = path.parents[3].with_name(path.parents[3].name.removesuffix(".partial")) / path.relative_to(path.parents[3])
+        now = path.parents[3].with_name(path.parents[3].name.removesuffix(".partial")) / path.relative_to(
+            path.parents[3]
+        )
         assert now.stat().st_mtime_ns == written
     ok(prospector("fit", "study", "--concepts", "3", "--json"))
 

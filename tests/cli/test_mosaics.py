@@ -17,7 +17,8 @@ MOSAICS = Path(os.environ.get("PROSPECTOR_DATA", ROOT.parent / "shared" / "data"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        not (MOSAICS / "labels.csv").exists(), reason="the folder camelyon16_mosaics is not there: PROSPECTOR_DATA names where it lies"
+        not (MOSAICS / "labels.csv").exists(),
+        reason="the folder camelyon16_mosaics is not there: PROSPECTOR_DATA names where it lies",
     ),
 ]
 
@@ -41,7 +42,9 @@ def test_maps_of_unseen_images_find_the_tumour(prospector, tmp_path):
     assert made["data"] == 32 and made["class_counts"] == [16, 16]
     assert run("embed", "study")["embedded"] == 32
     assert run("fit", "study")["fitted_on"] == 20
-    maps = {row["datum"]: np.load(tmp_path / row["map"], allow_pickle=False) for row in run("prospect", "study")["maps"]}
+    maps = {
+        row["datum"]: np.load(tmp_path / row["map"], allow_pickle=False) for row in run("prospect", "study")["maps"]
+    }
 
     from prospector_core import Study
 

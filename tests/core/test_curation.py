@@ -112,7 +112,11 @@ def test_the_journal_is_append_only(study):
     study.curation.rename(0, "kept")
     before = study.curation.history()
     connection = sqlite3.connect(study.path / "study.sqlite", timeout=30)
-    for statement in ("UPDATE journal SET action = 'x'", "DELETE FROM journal", "UPDATE journal SET id = 99 WHERE id = 1"):
+    for statement in (
+        "UPDATE journal SET action = 'x'",
+        "DELETE FROM journal",
+        "UPDATE journal SET id = 99 WHERE id = 1",
+    ):
         with pytest.raises(sqlite3.IntegrityError, match="append only"):
             connection.execute(statement)
     connection.close()
@@ -239,14 +243,18 @@ def test_two_programs_edit_one_study_and_nothing_is_lost(study):
                 study.refit()
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(study.path)]
-    programs = [subprocess.Popen([*command, str(number)], cwd=HERE.parents[1], stderr=subprocess.PIPE) for number in (0, 1)]
+    programs = [
+        subprocess.Popen([*command, str(number)], cwd=HERE.parents[1], stderr=subprocess.PIPE) for number in (0, 1)
+    ]
     for program in programs:
         assert program.wait() == 0, program.stderr.read().decode()
         program.stderr.close()
     entries = study.curation.history()[before:]
     assert len(entries) == 30
     for number in (0, 1):
-        assert [e.payload["weight"] for e in entries if e.payload["concepts"] == [number]] == [float(turn) for turn in range(15)]
+        assert [e.payload["weight"] for e in entries if e.payload["concepts"] == [number]] == [
+            float(turn) for turn in range(15)
+        ]
     for id, *_ in study.fits()[-2:]:
         assert study.load_fit(id).id == id
 

@@ -38,7 +38,21 @@ def table(tmp_path):
         PLAIN.replace("label", "class"),
         PLAIN.replace("slide,label", "image,diagnosis"),
     ],
-    ids=["plain", "semicolon", "tab", "windows", "mac", "bom", "quotes", "spaces", "blank lines", "ragged", "file", "class", "diagnosis"],
+    ids=[
+        "plain",
+        "semicolon",
+        "tab",
+        "windows",
+        "mac",
+        "bom",
+        "quotes",
+        "spaces",
+        "blank lines",
+        "ragged",
+        "file",
+        "class",
+        "diagnosis",
+    ],
 )
 def test_forms_of_the_same_table(table, content):
     rows, classes = read_labels(table(content))
@@ -71,7 +85,9 @@ def test_class_1_is_the_one_to_find(table, labels, positive, classes):
 
 def test_fields_splits_and_unknown_labels(table):
     rows, _ = read_labels(
-        table("slide,name,x,y,width,height,label,split\na.svs,one,0,8,16,32.0,1,Test\na.svs,two,,,,,0,train\na.svs,three,1,1,1,1,?,\n")
+        table(
+            "slide,name,x,y,width,height,label,split\na.svs,one,0,8,16,32.0,1,Test\na.svs,two,,,,,0,train\na.svs,three,1,1,1,1,?,\n"
+        )
     )
     assert rows == [
         LabelRow("one", "a.svs", Rect(0, 8, 16, 32), 1, "test"),
@@ -136,12 +152,22 @@ def row(file):
 def test_files_are_found_by_path_name_or_stem():
     files = [Path("d/A.svs"), Path("d/b.ome.tiff"), Path("d/c.png")]
     given = ["somewhere/A.svs", "D:\\scans\\a.SVS", "b", "b.ome.tiff", "c"]
-    assert match_files([row(each) for each in given], files, "labels.csv") == [files[0], files[0], files[1], files[1], files[2]]
+    assert match_files([row(each) for each in given], files, "labels.csv") == [
+        files[0],
+        files[0],
+        files[1],
+        files[1],
+        files[2],
+    ]
 
 
 def test_the_exact_name_wins():
     files = [Path("d/A.svs"), Path("d/a.svs"), Path("d/a.png")]
-    assert match_files([row("a.svs"), row("A.svs"), row("a.png")], files, "labels.csv") == [files[1], files[0], files[2]]
+    assert match_files([row("a.svs"), row("A.svs"), row("a.png")], files, "labels.csv") == [
+        files[1],
+        files[0],
+        files[2],
+    ]
     with pytest.raises(LabelsError, match=r"'a' could be A.svs or a.png or a.svs"):
         match_files([row("a")], files, "labels.csv")
 

@@ -27,7 +27,9 @@ def fields():
 def study(tmp_path_factory):
     """The sample study with the quick encoder."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(create.create_study, "__kwdefaults__", {**create.create_study.__kwdefaults__, "encoder": "colour-texture"})
+        patched.setattr(
+            create.create_study, "__kwdefaults__", {**create.create_study.__kwdefaults__, "encoder": "colour-texture"}
+        )
         return build(tmp_path_factory.mktemp("sample") / "study")
 
 
@@ -50,7 +52,9 @@ def test_fields_lie_on_the_slide_side_by_side(fields):
 def test_labels_say_whether_the_polygon_reaches_the_field(fields):
     polygon = load_polygon()
     for field in fields:
-        area = shapely.box(field.rect.x, field.rect.y, field.rect.x + field.rect.width, field.rect.y + field.rect.height)
+        area = shapely.box(
+            field.rect.x, field.rect.y, field.rect.x + field.rect.width, field.rect.y + field.rect.height
+        )
         assert field.share == pytest.approx(area.intersection(polygon).area / area.area)
         assert field.label == (field.share >= 0.01)
     assert 8 <= sum(field.label for field in fields) <= 16

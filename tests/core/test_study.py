@@ -59,7 +59,11 @@ def one_line(caught):
 
 def test_create_and_open_say_the_same(tmp_path, slides):
     columns = ("slide", "name", "x", "y", "width", "height", "label", "split")
-    rows = [("a", "left", 0, 0, 32, 64, "tumour", "train"), ("a", "right", 32, 0, 32, 64, "normal", "test"), ("b", "b", "", "", "", "", "", "")]
+    rows = [
+        ("a", "left", 0, 0, 32, 64, "tumour", "train"),
+        ("a", "right", 32, 0, 32, 64, "normal", "test"),
+        ("b", "b", "", "", "", "", "", ""),
+    ]
     made = create(tmp_path, slides, rows, columns, name="Skin", mpp=0.25, tile=32, slide_mpp=0.5)
     opened = Study.open(tmp_path / "study")
     assert made.data == opened.data
@@ -105,7 +109,10 @@ def test_an_empty_folder_may_become_a_study(tmp_path, slides, monkeypatch):
         ({"rows": [("a", 1), ("x", 0)]}, LabelsError, "labels.csv names x"),
         ({"rows": [("a", 1), ("b", 1)]}, LabelsError, "one class only"),
         (
-            {"rows": [("a", 1, 0, 0, 9, 9), ("b", 0, 60, 0, 99, 9)], "columns": ("slide", "label", "x", "y", "width", "height")},
+            {
+                "rows": [("a", 1, 0, 0, 9, 9), ("b", 0, 60, 0, 99, 9)],
+                "columns": ("slide", "label", "x", "y", "width", "height"),
+            },
             LabelsError,
             "the field of 'b' reaches beyond b.png (72 x 72 pixels)",
         ),
@@ -276,7 +283,11 @@ def test_a_fit_that_contradicts_itself(study):
 
 
 def what_it_says(study):
-    return [study.prospect(datum) for datum in study.data], [study.sprite(datum) for datum in study.data], study.refit().after.coef
+    return (
+        [study.prospect(datum) for datum in study.data],
+        [study.sprite(datum) for datum in study.data],
+        study.refit().after.coef,
+    )
 
 
 def test_derived_files_may_be_deleted_or_damaged(tmp_path):
@@ -495,7 +506,9 @@ def test_killed_in_the_middle_of_a_fit(study, where):
         opened = Study.open({str(study.path)!r})
         opened.refit()
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], cwd=HERE.parents[1], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=HERE.parents[1], capture_output=True, text=True
+    )
     assert done.returncode == -9, done.stderr
     opened = Study.open(study.path)
     assert opened.current_fit.id == 1 and opened.current_fit.n_concepts == K

@@ -45,7 +45,11 @@ def on(coef, concepts, n_concepts, radius):
     """Weights over some concepts, in the order of a study that had only those."""
     i, j = np.triu_indices(len(concepts))
     concepts = np.array(concepts)
-    return np.concatenate([coef[concepts], coef[pair_index(concepts[i], concepts[j], n_concepts)]]) if radius else coef[concepts]
+    return (
+        np.concatenate([coef[concepts], coef[pair_index(concepts[i], concepts[j], n_concepts)]])
+        if radius
+        else coef[concepts]
+    )
 
 
 # ---- edits
@@ -104,7 +108,9 @@ def test_an_exclusion_is_as_if_the_tokens_had_not_been_there(study, concept):
         there = sprites[datum.uid] != concept
         scores = study.prospect(datum)
         assert np.isnan(scores[~there]).all()
-        np.testing.assert_allclose(scores[there], prospect(graphs[datum.uid], reduced[datum.uid], small, K - 1, 2), atol=1e-9)
+        np.testing.assert_allclose(
+            scores[there], prospect(graphs[datum.uid], reduced[datum.uid], small, K - 1, 2), atol=1e-9
+        )
         assert (study.sprite(datum)[~there] == -1).all()
         assert (study.concepts_of(datum)[~there] == concept).all()
 
@@ -168,7 +174,9 @@ def test_a_refit_says_what_changed(study):
     assert "excluded: ink" in str(change)
     datum = study.data[0]
     there = study.sprite(datum) >= 0
-    np.testing.assert_array_equal(change.of_map(datum)[there], (study.prospect(datum) - study.prospect(datum, before))[there])
+    np.testing.assert_array_equal(
+        change.of_map(datum)[there], (study.prospect(datum) - study.prospect(datum, before))[there]
+    )
     study.curation.undo()
     assert "taken back in: ink" in str(study.refit())
 
@@ -194,7 +202,11 @@ def edits(study):
     return study.refit().after
 
 
-@pytest.mark.parametrize("settings", [{}, {"kernel": "linear"}, {"quantizer": "mini-batch k-means"}], ids=["fold-change", "linear", "mini-batch"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"kernel": "linear"}, {"quantizer": "mini-batch k-means"}],
+    ids=["fold-change", "linear", "mini-batch"],
+)
 def test_the_same_journal_gives_the_same_bytes(tmp_path, settings):
     first, second = (make_study(tmp_path / name, LABELS, SPLITS) for name in ("one", "two"))
     for study in (first, second):
@@ -233,8 +245,16 @@ def test_undoing_everything_gives_the_first_fit_back(study):
 def test_a_fit_is_the_same_read_back(study):
     edits(study)
     fit, again = study.current_fit, Study.open(study.path).current_fit
-    assert all(np.array_equal(getattr(fit, name), getattr(again, name)) for name in ("centroids", "coef", "fitted_coef"))
-    assert (fit.id, fit.journal, fit.settings, fit.summary, fit.state) == (again.id, again.journal, again.settings, again.summary, again.state)
+    assert all(
+        np.array_equal(getattr(fit, name), getattr(again, name)) for name in ("centroids", "coef", "fitted_coef")
+    )
+    assert (fit.id, fit.journal, fit.settings, fit.summary, fit.state) == (
+        again.id,
+        again.journal,
+        again.settings,
+        again.summary,
+        again.state,
+    )
     opened = Study.open(study.path)
     for datum in study.data:
         assert np.array_equal(study.prospect(datum), opened.prospect(datum), equal_nan=True)
@@ -243,7 +263,9 @@ def test_a_fit_is_the_same_read_back(study):
 # ---- what a fit says
 
 
-@pytest.mark.parametrize("settings", [{"radius": 0}, {"radius": 2}, {"radius": 3, "diffusive": True}, {"radius": 1, "kernel": "linear"}])
+@pytest.mark.parametrize(
+    "settings", [{"radius": 0}, {"radius": 2}, {"radius": 3, "diffusive": True}, {"radius": 1, "kernel": "linear"}]
+)
 def test_explanations_sum_to_the_score(tmp_path, settings):
     study = make(tmp_path, **settings)
     study.curation.exclude(4)
@@ -305,7 +327,12 @@ def test_pairs_against_plain_loops(study):
     def ball(token, radius):
         seen, edge = {token}, {token}
         for _ in range(radius):
-            around = {index.get((positions[t][0] + i, positions[t][1] + j)) for t in edge for i in (-1, 0, 1) for j in (-1, 0, 1)}
+            around = {
+                index.get((positions[t][0] + i, positions[t][1] + j))
+                for t in edge
+                for i in (-1, 0, 1)
+                for j in (-1, 0, 1)
+            }
             edge = around - seen - {None}
             seen |= edge
         return seen
