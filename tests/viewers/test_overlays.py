@@ -111,7 +111,7 @@ def test_palette_keeps_its_beginning_as_it_grows():
 @pytest.mark.parametrize(("k", "normal", "impaired"), [(10, 30, 14), (20, 20, 9), (30, 15, 6)])
 def test_palette_colours_are_far_apart_for_all_eyes(k, normal, impaired):
     rgb = np.array([palette.rgb_of(c) for c in concept_palette(k)], np.uint8)
-    for sight, lab in enumerate(overlays._views(rgb)):
+    for sight, lab in enumerate(palette._views(rgb)):
         gaps = np.sqrt(((lab[:, None] - lab[None]) ** 2).sum(-1))[np.triu_indices(k, 1)]
         assert gaps.min() > (impaired if sight else normal)
 
