@@ -22,7 +22,9 @@ def test_the_big_slide_reads_alike_everywhere(tmp_path):
     assert path.stat().st_size < 40e6 and 0.3 < (blocks > 0).mean() < 0.6
     with open_slide(path) as slide, tifffile.TiffFile(path) as tiff:
         assert (slide.width, slide.height, slide.mpp) == (9_000, 9_000, 0.25)
-        assert [level.downsample for level in slide.levels] == pytest.approx([1, 4, 16, 64, 256], rel=0.01)
+        assert [level.downsample for level in slide.levels] == pytest.approx(
+            [1, 4, 16, 64, 256], rel=0.05
+        )  # the last level is 36 pixels wide
         for level, page in enumerate(tiff.pages):
             side = min(2 * TILE, page.imagewidth)
             ours = slide.read_region(0, 0, side, side, level)
@@ -34,7 +36,9 @@ def test_the_big_slide_reads_alike_everywhere(tmp_path):
 @pytest.mark.slow
 def test_the_benchmark_prints_its_figures():
     command = [sys.executable, "-m", "viewers.bench", "--quick", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout)
     assert set(figures["targets"]) <= set(figures)
