@@ -12,7 +12,7 @@ help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 app: $(VENV)/.installed $(SAMPLE)  ## set up, build the sample study, open the app
-	@echo "== opening the app at http://localhost:8501 (Ctrl+C ends it)"
+	@echo "== opening the app"
 	@$(BIN)/prospector app $(STUDY)
 
 test: $(VENV)/.tested $(SAMPLE)  ## set up, run all tests

@@ -18,6 +18,7 @@ _SURE, _SURE_WIDE, _LIKELY = 16.0, 11.0, 8.0
 _DUST_UM2 = 8_000.0  # components smaller than 90 x 90 um
 _HOLE_UM2 = 12_000.0
 _THIN_UM = 60.0  # a coverslip edge is thinner
+_MOST_PIXELS = 2560  # a side of the mask: on the largest slides a little coarser than asked, and seconds instead of half a minute
 _UNKNOWN_MPP = 0.5  # only to tell how large dust is, where the slide does not say
 
 
@@ -88,7 +89,7 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
     else:
         downsample = mpp / slide.mpp
     # A small image still gets a mask of some pixels; a huge one does not fill the memory.
-    downsample = max(1.0, longest / 8192, min(downsample, longest / 64))
+    downsample = max(1.0, longest / _MOST_PIXELS, min(downsample, longest / 64))
     width, height = math.ceil(slide.width / downsample), math.ceil(slide.height / downsample)
     colour, texture = _read_strips(slide, downsample, width, height)
     inside = np.zeros((height, width), bool)

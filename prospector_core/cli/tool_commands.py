@@ -1,15 +1,19 @@
 """Commands beside a study's flow: app, bench."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
-from importlib.util import find_spec
+import threading
+import time
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import MissingExtraError
+from ..errors import BadInputError, MissingExtraError
 from .output import print_json, progress_bar, say
 
 __all__ = ["register"]
@@ -23,7 +27,7 @@ def register(app):
 
 def open_app(
     study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: the sample study.")] = None,
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    port: Annotated[int | None, typer.Option(help="Port on this machine. Default: the first free one from 8501.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ):
     """Open the app in a browser. It listens on this machine only and sends nothing anywhere."""
@@ -31,18 +35,55 @@ def open_app(
 
     if study is not None:
         Study.open(study)  # a broken study is said here, in one line, not in a page
-    spec = find_spec("app")
-    if spec is None or not spec.origin:
+    script = Path(__file__).resolve().parents[2] / "app.py"
+    if not script.exists():
         raise MissingExtraError("the app's pages are not installed: install Prospector with `pip install -e .` in its folder")
-    script = Path(spec.origin)
-    options = ["--server.port", str(port), "--server.headless", "false" if browser else "true"]
+    port = _free_port(port)
+    url = f"http://localhost:{port}"
+    # Said again here, beside .streamlit/config.toml, which an installed package does not bring along. Always headless:
+    # Streamlit would ask a first-time user for an email address, and we open the window ourselves.
+    options = {
+        "server.port": port, "server.address": "localhost", "server.headless": "true", "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false", "client.toolbarMode": "minimal",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    command += [f"--{name}={value}" for name, value in options.items()]
     environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
-    # From the app's folder, so that its .streamlit/config.toml (localhost only, no statistics) holds.
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    say(f"Prospector at {url} (Ctrl+C ends it)")
+    server = subprocess.Popen(command, cwd=script.parent, env=environment)
+    if browser:
+        threading.Thread(target=_open_window, args=(url, port, server), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the server below is ended too
     try:
-        raise typer.Exit(subprocess.call(command, cwd=script.parent, env=environment))
+        raise typer.Exit(server.wait())
     except KeyboardInterrupt:  # the way to end it
+        server.wait()
         raise typer.Exit(0) from None
+    finally:
+        server.terminate()
+
+
+def _free_port(wanted):
+    """The port asked for, or the first free one. Raises BadInputError if there is none."""
+    for port in [wanted] if wanted else range(8501, 8601):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise BadInputError(f"port {wanted or '8501 to 8600'} is in use or not allowed: name another with --port")
+
+
+def _open_window(url, port, server):
+    """Open a browser window once the app answers."""
+    while server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                webbrowser.open(url)
+                return
+        time.sleep(0.2)
 
 
 def bench(

@@ -1,0 +1,67 @@
+"""`prospector app`: a first-time user's machine, with nobody to answer a question."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(home, *arguments):
+    environment = {
+        **os.environ, "HOME": str(home), "USERPROFILE": str(home), "PYTHONPATH": str(ROOT), "BROWSER": "true",
+        "PROSPECTOR_STUDIES": str(home / "studies"),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "prospector_core", "app", *arguments]
+    return subprocess.Popen(
+        command, env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_it_starts_for_someone_who_never_ran_it(tmp_path):
+    """With its default, a browser window: no question is asked, and it listens on this machine only."""
+    port = free_port()
+    running = start(tmp_path, "--port", str(port))
+    try:
+        for _ in range(300):
+            assert running.poll() is None, running.stdout.read()
+            try:
+                with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2) as answer:
+                    assert answer.status == 200
+                break
+            except OSError:
+                time.sleep(0.2)
+        else:
+            raise AssertionError("the app did not answer")
+        with socket.socket() as probe:
+            probe.settimeout(2)
+            own = socket.gethostbyname(socket.gethostname())
+            if not own.startswith("127."):
+                assert probe.connect_ex((own, port)) != 0
+    finally:
+        running.terminate()
+        said = running.communicate(timeout=30)[0]
+    assert f"http://localhost:{port}" in said and "mail" not in said.lower()
+
+
+def test_a_port_in_use_is_one_line(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        running = start(tmp_path, "--port", str(taken.getsockname()[1]))
+        said = running.communicate(timeout=60)[0]
+    assert running.returncode == 2
+    assert said.startswith("prospector: port ") and said.count("\n") == 1 and "--port" in said
