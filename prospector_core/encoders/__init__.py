@@ -1,7 +1,12 @@
-"""Encoders: tiles in, vectors out. Built in, or installed under the entry point group ``prospector.encoders``."""
+"""Encoders: tiles in, vectors out.
+
+Built in; installed under the entry point group ``prospector.encoders``; or any model of a library, by a name that
+starts with the library's: ``timm:...``, ``open_clip:...``.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import entry_points
 
 from ..errors import EmbeddingError, ProspectorError
@@ -9,18 +14,45 @@ from .base import Encoder
 from .colour_texture import ColourTexture
 from .efficientnet_lite0 import EfficientNetLite0, EfficientNetLite0Pooled
 
-__all__ = ["Encoder", "get_encoder", "list_encoders"]
+__all__ = ["FAMILIES", "Encoder", "check_encoder_name", "get_encoder", "list_encoders"]
 
 _BUILT_IN = {one.name: one for one in (EfficientNetLite0, EfficientNetLite0Pooled, ColourTexture)}
+# Libraries whose models are encoders: the start of their names, how such a name goes on, and what makes them.
+FAMILIES = {
+    "timm:": "timm:NAME, timm:hf-hub:ORG/MODEL or timm:local-dir:FOLDER",
+    "open_clip:": "open_clip:MODEL/PRETRAINED, open_clip:hf-hub:ORG/NAME or open_clip:local-dir:FOLDER",
+}
+_MAKERS = {"timm:": (".timm_encoder", "TimmEncoder"), "open_clip:": (".open_clip_encoder", "OpenClipEncoder")}
 
 
 def list_encoders() -> list[str]:
-    """Return the names that `get_encoder` knows, sorted."""
+    """Return the names of encoders that are here, sorted. Names of a library's models (`FAMILIES`) are beyond listing."""
     return sorted({*_BUILT_IN, *(point.name for point in entry_points(group="prospector.encoders"))})
 
 
+def check_encoder_name(name: str) -> None:
+    """Do nothing if `get_encoder` may know this name; nothing is loaded, no library is asked.
+
+    Raises
+    ------
+    EmbeddingError
+        No encoder can have this name; the text says which names there are.
+    """
+    family = _family(name)
+    if family and not name.removeprefix(family).strip(" /"):
+        raise EmbeddingError(f"{name} names no model: say {FAMILIES[family]}")
+    if not family and name not in list_encoders():
+        raise EmbeddingError(
+            f"there is no encoder named {name}; choose one of {', '.join(list_encoders())}, "
+            f"or a model of a library: {'; '.join(FAMILIES.values())}"
+        )
+
+
 def get_encoder(name: str, **options: object) -> Encoder:
-    """Return an encoder by name; `options` go to its constructor (``threads=`` for the built-in one).
+    """Return an encoder by name; `options` go to its constructor.
+
+    ``threads=`` is taken by all that compute on a CPU; ``device=``, ``precision=`` and ``batch=`` by models of a library
+    (see `torch_encoder.TorchEncoder`).
 
     Raises
     ------
@@ -29,6 +61,11 @@ def get_encoder(name: str, **options: object) -> Encoder:
     MissingExtraError
         Something it needs is not installed.
     """
+    check_encoder_name(name)
+    if family := _family(name):
+        module, maker = _MAKERS[family]
+        # Imported when asked for: torch alone takes a second.
+        return getattr(import_module(module, __package__), maker)(name.removeprefix(family), **options)
     if name in _BUILT_IN:
         return _BUILT_IN[name](**options)
     for point in entry_points(group="prospector.encoders", name=name):
@@ -38,4 +75,8 @@ def get_encoder(name: str, **options: object) -> Encoder:
             raise
         except Exception as error:
             raise EmbeddingError(f"the installed encoder {name} cannot be loaded ({error})") from error
-    raise EmbeddingError(f"there is no encoder named {name}; choose one of {', '.join(list_encoders())}")
+    raise EmbeddingError(f"the encoder {name} is no longer installed")
+
+
+def _family(name: str) -> str | None:
+    return next((start for start in FAMILIES if name.startswith(start)), None)

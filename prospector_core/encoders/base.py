@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -9,7 +11,9 @@ from PIL import Image
 
 from ..errors import EmbeddingError
 
-__all__ = ["Encoder", "check_tiles", "resize_tiles"]
+__all__ = ["Encoder", "check_tiles", "resize_tiles", "same_vectors"]
+
+_SURROUNDINGS = ("libraries", "device")  # of a record: they change the last digits at most
 
 
 @runtime_checkable
@@ -53,6 +57,18 @@ def check_tiles(tiles: np.ndarray) -> np.ndarray:
             "read them with read_scaled"
         )
     return tiles
+
+
+def same_vectors(record: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two records are of encoders whose vectors may meet in one study.
+
+    Everything must agree but the versions of libraries and the kind of device, which are kept to be read.
+    """
+    one, two = (
+        json.loads(json.dumps({key: value for key, value in each.items() if key not in _SURROUNDINGS}))
+        for each in (record, other)
+    )
+    return one == two
 
 
 def resize_tiles(tiles: np.ndarray, side: int) -> np.ndarray:

@@ -6,8 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
-from ..encoders import list_encoders
-from ..errors import BadInputError, EmbeddingError, LabelsError, SlideError, StudyError
+from ..encoders import check_encoder_name
+from ..errors import BadInputError, LabelsError, SlideError, StudyError
 from ..files import partial_name, storage_errors
 from ..readers import list_slides, open_slide
 from .database import Database
@@ -24,8 +24,7 @@ def create_study(
     path = Path(os.path.abspath(path))  # "." has no name of its own
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
-    if encoder not in list_encoders():
-        raise EmbeddingError(f"there is no encoder named {encoder}: choose one of {', '.join(list_encoders())}")
+    check_encoder_name(encoder)
     if not (0 < mpp < 1000 and 8 <= tile <= 4096 and 0 <= min_tissue <= 1):
         raise BadInputError(
             f"tiles of {tile} pixels at {mpp:g} microns a pixel, {min_tissue:g} of each tissue, are not possible: "

@@ -1,12 +1,12 @@
 """The embedding job of a study: every datum that is not embedded yet, in order, resumable at any moment."""
 
-import json
 import time
 
 from filelock import FileLock, Timeout
 
 from ..embedding import embed_datum, open_grid_writer
 from ..encoders import get_encoder
+from ..encoders.base import same_vectors
 from ..errors import EmbeddingError, ProspectorError, StorageFullError, StudyError
 from ..files import storage_errors
 from ..tiling import tile_grid
@@ -85,9 +85,9 @@ def _embed(study, todo, progress, stop, threads, encoder):
 
 def _check_others(study, todo, encoder):
     """Vectors of two encoders, or of two versions of one, must not meet in one study."""
-    record = json.loads(json.dumps(encoder.record()))
+    record = encoder.record()
     others = [uid for uid in study.store.uids() if uid not in todo]
-    if any(study.store.layout(uid)[1].get("encoder", record) != record for uid in others):
+    if not all(same_vectors(study.store.layout(uid)[1].get("encoder", record), record) for uid in others):
         raise EmbeddingError(
             f"data of {study.path} were embedded by another encoder or version than {encoder.name} is now: "
             f"embed all of them again with `prospector embed {study.path} --anew`"

@@ -1,0 +1,133 @@
+"""Image towers of open_clip as encoders: ``open_clip:MODEL/PRETRAINED``, ``open_clip:hf-hub:ORG/NAME``, local files."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+from ..errors import EmbeddingError
+from .hub import is_offline, load_weights, missing_package, not_here
+from .torch_encoder import Preprocessing, TorchEncoder
+from .torchvision_shim import import_torchvision
+
+__all__ = ["OpenClipEncoder"]
+
+_LOCAL, _HUB = "local-dir:", "hf-hub:"
+_SOME = 8  # tags of weights that an error names
+
+
+class OpenClipEncoder(TorchEncoder):
+    """Encoder that runs the image side of a model of open_clip, with that model's own preprocessing.
+
+    The vectors are those of the space shared with text, not normalised.
+
+    Parameters
+    ----------
+    model : str
+        What follows ``open_clip:``: ``MODEL/PRETRAINED``, PRETRAINED being a tag of open_clip (``ViT-B-16/laion2b_s34b_b88k``)
+        or the path of a checkpoint (``ViT-B-16//data/plip.safetensors``, ``ViT-B-16/~/plip.pt``); ``hf-hub:ORG/NAME``;
+        or ``local-dir:PATH`` of a folder with ``open_clip_config.json`` and the weights.
+    threads, device, precision, batch
+        As `TorchEncoder`.
+
+    Raises
+    ------
+    MissingExtraError
+        open_clip, or what the model needs beside it, is not installed.
+    EmbeddingError
+        There is no such model, its weights are not to be had, or they do not fit.
+    """
+
+    _libraries = ("torch", "torchvision", "open-clip-torch", "timm")
+
+    def __init__(self, model: str, **options: Any) -> None:
+        name = f"open_clip:{_without_folders(model)}"
+        try:
+            import torch  # noqa: F401
+
+            import_torchvision()
+            import open_clip
+        except ImportError as error:
+            raise missing_package(name, "open-clip-torch") from error
+        super().__init__(name, **options)
+        if model.startswith((_LOCAL, _HUB)):
+            arguments = {"model_name": self._checked_source(model)}
+        else:
+            arguments = self._checked(open_clip, model)
+        network = load_weights(
+            self.name,
+            # Without require_pretrained open_clip would go on with random weights.
+            lambda: open_clip.create_model(**arguments, require_pretrained=True, pretrained_text=False),
+        )
+        cfg = getattr(network.visual, "preprocess_cfg", None) or {}
+        default = open_clip.transform.PreprocessCfg()
+        preprocessing = Preprocessing.checked(
+            self.name,
+            cfg.get("size") or network.visual.image_size,
+            cfg.get("mean") or default.mean,
+            cfg.get("std") or default.std,
+            cfg.get("interpolation"),
+        )
+        self.use_model(network, network.encode_image, preprocessing, {})
+        self._output = "the image side's vector in the space shared with text, not normalised"
+
+    def _checked_source(self, model: str) -> str:
+        if model.startswith(_HUB):
+            return model
+        folder = Path(model.removeprefix(_LOCAL)).expanduser()
+        if not (folder / "open_clip_config.json").is_file():
+            raise EmbeddingError(
+                f"{folder} is not a folder of an open_clip model: it needs open_clip_config.json and weights"
+            )
+        return f"{_LOCAL}{folder}"
+
+    def _checked(self, open_clip: Any, model: str) -> dict[str, Any]:
+        """Return the arguments of open_clip.create_model, if nothing speaks against them."""
+        architecture, _, pretrained = model.partition("/")
+        if architecture not in open_clip.list_models():
+            near = difflib.get_close_matches(architecture, open_clip.list_models(), 3, 0.6)
+            known = f"perhaps {', '.join(near)}" if near else "open_clip.list_models() names them"
+            raise EmbeddingError(
+                f"open_clip has no model named {architecture}: {known}; of the hub: open_clip:hf-hub:ORG/NAME"
+            )
+        tags = open_clip.list_pretrained_tags_by_model(architecture)
+        file = Path(pretrained).expanduser()
+        cfg = open_clip.get_pretrained_cfg(architecture, pretrained) if pretrained else {}
+        if not cfg:
+            if pretrained and file.is_file():
+                return {"model_name": architecture, "pretrained": str(file)}
+            what = f"{pretrained} is neither a file nor weights of {architecture}" if pretrained else "which weights?"
+            known = f"one of {', '.join(tags[:_SOME])}{', ...' if len(tags) > _SOME else ''}, or " if tags else ""
+            raise EmbeddingError(
+                f"{what}: say open_clip:{architecture}/PRETRAINED with {known}the path of a checkpoint"
+            )
+        if cfg.get("url") and not cfg.get("hf_hub") and is_offline():
+            file = Path("~/.cache/clip").expanduser() / os.path.basename(cfg["url"])  # where open_clip keeps it
+            if not file.is_file():
+                raise not_here(self.name)
+            # As a plain file: open_clip would fetch it again if it looked damaged.
+            means = {key: cfg[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in cfg}
+            source = {"pretrained": str(file), "force_preprocess_cfg": means}
+        else:
+            source = {"pretrained": pretrained}
+        quick, wanted = (
+            (one or {}).get("quick_gelu", False) for one in (open_clip.get_model_config(architecture), cfg)
+        )
+        if quick and not wanted:
+            raise EmbeddingError(
+                f"the weights {pretrained} were not trained with the activation of {architecture}: "
+                f"say open_clip:{architecture.removesuffix('-quickgelu')}/{pretrained}"
+            )
+        return {"model_name": architecture, **source, "force_quick_gelu": bool(wanted)}
+
+
+def _without_folders(model: str) -> str:
+    """Return the name without the folders of a local path: files may be moved, and their place is nobody's business."""
+    if model.startswith(_HUB):
+        return model
+    if model.startswith(_LOCAL):
+        return f"{_LOCAL}{Path(model.removeprefix(_LOCAL)).name}"
+    architecture, slash, pretrained = model.partition("/")
+    return f"{architecture}{slash}{Path(pretrained).name}"
