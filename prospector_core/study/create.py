@@ -41,7 +41,9 @@ def create_study(
             progress(number, len(set(matched)))
     for row, file in zip(rows, matched):
         info = sources[file][1]
-        if row.field and (row.field.x + row.field.width > info["width"] or row.field.y + row.field.height > info["height"]):
+        if row.field and (
+            row.field.x + row.field.width > info["width"] or row.field.y + row.field.height > info["height"]
+        ):
             raise LabelsError(
                 f"{Path(labels).name}: the field of {row.name!r} reaches beyond {file.name} ({info['width']} x {info['height']} pixels): correct it"
             )
@@ -106,6 +108,7 @@ def _slide_info(file, slide_mpp):
         return {
             "width": slide.width, "height": slide.height, "mpp": mpp, "stated_mpp": slide.mpp,
             "objective_power": slide.objective_power, "format": slide.format,
+            "bounds": getattr(slide, "bounds", None),  # a reader installed by others need not have it
         }  # fmt: skip
 
 
