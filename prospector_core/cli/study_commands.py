@@ -25,6 +25,8 @@ def register(app):
 def new(
     study: StudyPath,
     slides: Annotated[Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")] = None,
+    features: Annotated[Path | None, typer.Option(help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here.")] = None,
+    patches: Annotated[Path | None, typer.Option(help="With --features: folder of CLAM's patches step. Default: looked for beside the features.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
     encoder: Annotated[str, typer.Option(help="Encoder of tiles.")] = "efficientnet-lite0",
     mpp: Annotated[float, typer.Option(help="Microns a pixel at which tiles are cut.")] = 0.5,
@@ -37,11 +39,13 @@ def new(
     positive: Annotated[str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")] = None,
     json: Json = False,
 ):  # fmt: skip
-    """Make a study from a folder of slides and a labels table."""
+    """Make a study from a folder of slides, or of features, and a labels table."""
     from ..study import Study
 
-    if slides is None:
+    if slides is None and features is None:
         raise BadInputError("say where the slides are: --slides DIR")
+    if patches is not None and features is None:
+        raise BadInputError("--patches goes with --features: say where the features are")
     if labels is None:
         raise LabelsError("say where the labels are: --labels labels.csv")
     unstated = []
@@ -65,13 +69,25 @@ def new(
         return ask.answer
 
     ask.answer = None
-    with progress_bar("looking at slides", json) as bar:
-        made = Study.create(
-            study, slides=slides, labels=labels, encoder=encoder, mpp=mpp, tile=tile, min_tissue=min_tissue, name=name,
-            slide_mpp=ask, file_column=file_column, label_column=label_column, positive=positive, progress=bar,
-        )  # fmt: skip
+    shared = {
+        "name": name,
+        "file_column": file_column,
+        "label_column": label_column,
+        "positive": positive,
+        "slide_mpp": ask,
+    }
+    with progress_bar("looking at slides" if features is None else "reading features", json) as bar:
+        if features is not None:
+            made = Study.from_features(
+                study, features=features, labels=labels, slides=slides, patches=patches, progress=bar, **shared
+            )
+        else:
+            made = Study.create(
+                study, slides=slides, labels=labels, encoder=encoder, mpp=mpp, tile=tile, min_tissue=min_tissue,
+                progress=bar, **shared,
+            )  # fmt: skip
     unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
-    if unknown:
+    if unknown and features is None:
         complain(
             f"note: {len(unknown)} of {len(made.sources)} slides do not state their microns a pixel; tiles of {tile} of their own "
             "pixels are used (say --slide-mpp 0.25 if you know it)"
@@ -87,7 +103,14 @@ def new(
             f"{made.path}: {len(made.data)} data on {len(made.sources)} slides; {counts[1]} “{made.classes[1]}”, "
             f"{counts[0]} “{made.classes[0]}”" + (f", {counts[None]} unlabelled" if counts[None] else "")
         )
-        say(f"next: prospector embed {made.path}")
+        if features is not None:
+            empty = len(made.data) - len(made.embedded())
+            tokens = sum(made.n_tokens(datum) for datum in made.embedded())
+            say(
+                f"{tokens:,} patches of the encoder {made.embedding['encoder']} imported"
+                + (f"; {empty} data have none and are left out" if empty else "")
+            )
+        say(f"next: prospector {'embed' if features is None else 'fit'} {made.path}")
 
 
 def embed(

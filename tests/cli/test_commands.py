@@ -133,6 +133,31 @@ def test_what_cannot_be_exported(fitted, complaint, arguments, words):
     assert not (fitted / "study" / "exports").exists() or not any((fitted / "study" / "exports").iterdir())
 
 
+def test_features_from_elsewhere(tmp_path, prospector, complaint):
+    """A study of feature files goes on with fit, prospect and export; a slide without patches is said."""
+    h5py = pytest.importorskip("h5py")
+    (tmp_path / "features_uni").mkdir()
+    random, rows = np.random.default_rng(0), ["slide,label"]
+    for i in range(5):
+        n = 0 if i == 4 else 30
+        with h5py.File(tmp_path / "features_uni" / f"case{i}.h5", "w") as file:
+            file["features"] = random.normal(size=(n, 4)).astype(np.float32) + 10 * random.integers(0, 2, (n, 1))
+            file["coords"] = np.stack([np.arange(n) % 6, np.arange(n) // 6], axis=1) * 512
+            file["coords"].attrs.update({"patch_size": 256, "patch_size_level0": 512, "overlap": 0})
+        rows.append(f"case{i}.svs,{('normal', 'tumour')[i % 2]}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    done = ok(prospector("new", "study", "--features", "features_uni", "--labels", "labels.csv"))
+    assert "120 patches of the encoder uni imported; 1 data have none" in done.stdout and done.stderr == ""
+    assert "next: prospector fit" in done.stdout
+    assert result(prospector("embed", "study", "--json"))["embedded"] == 4
+    ok(prospector("fit", "study", "--concepts", "2"))
+    assert len(result(prospector("prospect", "study", "--json"))["maps"]) == 4
+    assert len(result(prospector("export", "study", "--format", "csv", "--json"))["files"]) == 4
+    assert "case4" in complaint("export", "study", "case4.svs", "--format", "csv")
+    assert "--features" in complaint("new", "other", "--patches", "x", "--labels", "labels.csv", "--slides", "x")
+    assert "no folder" in complaint("new", "other", "--features", "nowhere", "--labels", "labels.csv")
+
+
 def test_names_are_neither_cut_nor_read_as_markup(slides, prospector):
     long = "[/b]" + "x" * 150 + ":smile:"
     (slides / "labels.csv").write_text(f"slide,name,label\np0.png,{long},[red]tumour[/]\nn0.png,n,normal\n")
