@@ -74,7 +74,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
 token = state.get("at_token")
 source = study.sources[datum.source]
 try:
-    slide = tile_server.slide_source(tile_server.register_slide(source.path), source.name)
+    slide = tile_server.slide_source(tile_server.register_slide(study.slide_path(datum)), source.name)
 except ProspectorError as error:
     shared.say_error(error)
     st.stop()

@@ -1,8 +1,11 @@
 """Layer I: from token embeddings to concepts (k-means regions of embedding space, or residue types)."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
@@ -108,7 +111,9 @@ class KMeansQuantizer(BaseEstimator):
         if not np.isfinite(embeddings).all():
             raise EmbeddingError("embeddings contain NaN or infinite values: embed the data again")
         # One thread: the order of additions, hence the last bits of the centroids, must not depend on scheduling.
-        with threadpool_limits(1):
+        # Fewer kinds of token than concepts, as in slides of one colour, leave concepts empty: no reason for a warning.
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
             centroids = self._clusterer().fit(embeddings).cluster_centers_.astype(np.float32)
         sizes = np.bincount(assign_nearest(embeddings, centroids), minlength=self.n_concepts)
         self.centroids_ = np.ascontiguousarray(centroids[np.argsort(-sizes, kind="stable")])

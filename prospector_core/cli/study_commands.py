@@ -1,4 +1,4 @@
-"""Commands on a study: new, embed, fit, prospect."""
+"""Commands on a study: new, embed, fit, prospect, export."""
 
 import sys
 from pathlib import Path
@@ -18,13 +18,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, no
 
 def register(app):
     """Add the commands to the application."""
-    for command in (new, embed, fit, prospect):
+    for command in (new, embed, fit, prospect, export):
         app.command()(command)
 
 
 def new(
     study: StudyPath,
     slides: Annotated[Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")] = None,
+    features: Annotated[Path | None, typer.Option(help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here.")] = None,
+    patches: Annotated[Path | None, typer.Option(help="With --features: folder of CLAM's patches step. Default: looked for beside the features.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
     encoder: Annotated[str, typer.Option(help="Encoder of tiles; also timm:NAME, open_clip:MODEL/PRETRAINED.")] = "efficientnet-lite0",
     mpp: Annotated[float, typer.Option(help="Microns a pixel at which tiles are cut.")] = 0.5,
@@ -37,11 +39,13 @@ def new(
     positive: Annotated[str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")] = None,
     json: Json = False,
 ):  # fmt: skip
-    """Make a study from a folder of slides and a labels table."""
+    """Make a study from a folder of slides, or of features, and a labels table."""
     from ..study import Study
 
-    if slides is None:
+    if slides is None and features is None:
         raise BadInputError("say where the slides are: --slides DIR")
+    if patches is not None and features is None:
+        raise BadInputError("--patches goes with --features: say where the features are")
     if labels is None:
         raise LabelsError("say where the labels are: --labels labels.csv")
     unstated = []
@@ -53,7 +57,11 @@ def new(
         if len(unstated) > 1:  # asked once: slides of one folder come from one scanner
             return ask.answer
         bar.pause()
-        text = typer.prompt(f"{file} does not state its microns a pixel. Microns a pixel (empty = unknown)", default="", show_default=False)
+        text = typer.prompt(
+            f"{file} does not state its microns a pixel. Microns a pixel (empty = unknown)",
+            default="",
+            show_default=False,
+        )
         try:
             ask.answer = float(text) if text.strip() else None
         except ValueError as error:
@@ -61,13 +69,25 @@ def new(
         return ask.answer
 
     ask.answer = None
-    with progress_bar("looking at slides", json) as bar:
-        made = Study.create(
-            study, slides=slides, labels=labels, encoder=encoder, mpp=mpp, tile=tile, min_tissue=min_tissue, name=name,
-            slide_mpp=ask, file_column=file_column, label_column=label_column, positive=positive, progress=bar,
-        )  # fmt: skip
+    shared = {
+        "name": name,
+        "file_column": file_column,
+        "label_column": label_column,
+        "positive": positive,
+        "slide_mpp": ask,
+    }
+    with progress_bar("looking at slides" if features is None else "reading features", json) as bar:
+        if features is not None:
+            made = Study.from_features(
+                study, features=features, labels=labels, slides=slides, patches=patches, progress=bar, **shared
+            )
+        else:
+            made = Study.create(
+                study, slides=slides, labels=labels, encoder=encoder, mpp=mpp, tile=tile, min_tissue=min_tissue,
+                progress=bar, **shared,
+            )  # fmt: skip
     unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
-    if unknown:
+    if unknown and features is None:
         complain(
             f"note: {len(unknown)} of {len(made.sources)} slides do not state their microns a pixel; tiles of {tile} of their own "
             "pixels are used (say --slide-mpp 0.25 if you know it)"
@@ -83,7 +103,14 @@ def new(
             f"{made.path}: {len(made.data)} data on {len(made.sources)} slides; {counts[1]} “{made.classes[1]}”, "
             f"{counts[0]} “{made.classes[0]}”" + (f", {counts[None]} unlabelled" if counts[None] else "")
         )
-        say(f"next: prospector embed {made.path}")
+        if features is not None:
+            empty = len(made.data) - len(made.embedded())
+            tokens = sum(made.n_tokens(datum) for datum in made.embedded())
+            say(
+                f"{tokens:,} patches of the encoder {made.embedding['encoder']} imported"
+                + (f"; {empty} data have none and are left out" if empty else "")
+            )
+        say(f"next: prospector {'embed' if features is None else 'fit'} {made.path}")
 
 
 def embed(
@@ -112,7 +139,15 @@ def embed(
     there = sum(opened.is_embedded(datum) for datum in chosen)
     if json:
         names = {opened.datum(uid).name: reason for uid, reason in failed.items()}
-        print_json({"embedded": there, "new": there - before, "tokens": finished["tokens"], "data": len(chosen), "failed": names})
+        print_json(
+            {
+                "embedded": there,
+                "new": there - before,
+                "tokens": finished["tokens"],
+                "data": len(chosen),
+                "failed": names,
+            }
+        )
     else:
         say(f"{there} of {len(chosen)} data embedded, {there - before} of them now ({finished['tokens']:,} tokens)")
         if there and not failed:
@@ -150,7 +185,15 @@ def fit(
     if json:
         summary = {key: value for key, value in fitted.summary.items() if key != "predictions"}
         predictions = {datum.name: fitted.summary["predictions"].get(datum.uid) for datum in opened.data}
-        print_json({"fit": fitted.id, "n_concepts": fitted.n_concepts, "n_weights": len(fitted.coef), **summary, "predictions": predictions})
+        print_json(
+            {
+                "fit": fitted.id,
+                "n_concepts": fitted.n_concepts,
+                "n_weights": len(fitted.coef),
+                **summary,
+                "predictions": predictions,
+            }
+        )
         return
     say(str(change))
     rows = sorted(opened.concepts(), key=lambda concept: -concept.weight)
@@ -193,11 +236,63 @@ def prospect(
         f"Prospect maps for “{opened.classes[1]}” ({opened.current_fit.unit}, summed over neighbours)",
         ("datum", "tokens", "mean", "max", "at row, column", f"P({opened.classes[1]})"),
         [
-            (r["datum"], r["tokens"], _number(r["mean"]), _number(r["max"]), f"{r['top_row']}, {r['top_column']}", _share(r["probability"]))
+            (
+                r["datum"],
+                r["tokens"],
+                _number(r["mean"]),
+                _number(r["max"]),
+                f"{r['top_row']}, {r['top_column']}",
+                _share(r["probability"]),
+            )
             for r in rows
         ],
     )
     say(f"kept in {opened.path / 'fits' / str(opened.current_fit.id) / 'maps'}")
+
+
+def export(
+    study: StudyPath,
+    data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")] = None,
+    format: Annotated[str | None, typer.Option(help="geojson (QuPath), ome-tiff, csv or parquet.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")] = None,
+    names: Annotated[bool, typer.Option("--names", help="Call files after the data; without it they bear opaque ids.")] = False,
+    what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts or regions; may be repeated. Default: tiles and concepts.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region. Default: 0.")] = None,
+    json: Json = False,
+):  # fmt: skip
+    """Write prospect maps for other programs, one file a datum."""
+    from ..exporters import FORMATS
+    from ..exporters import export as write
+    from ..study import Study
+
+    if format is None:
+        raise BadInputError(f"say what to write: --format {', '.join(FORMATS)}")
+    options = {}
+    if threshold is not None:
+        if not np.isfinite(threshold):
+            raise BadInputError(f"{threshold} is no threshold: give a score like 2.5")
+        what = what or ["regions"]
+        if "regions" not in what:
+            raise BadInputError(
+                f"--threshold is of regions, and only {', '.join(what)} were asked for: add --what regions"
+            )
+        options["threshold"] = threshold
+    if what:
+        options["what"] = what
+    opened = Study.open(study)
+    folder = opened.path / "exports" if out is None else out
+    with progress_bar("exporting", json, "data") as bar:
+        written = write(opened, format, folder, data, names, bar, **options)
+    if json:
+        files = [
+            {"datum": opened.datum(uid).name, "file": str(path), "bytes": path.stat().st_size}
+            for uid, path in written.items()
+        ]
+        print_json({"format": format, "folder": str(folder), "files": files})
+        return
+    say(f"{len(written)} {'map' if len(written) == 1 else 'maps'} written to {folder}")
+    if not names:
+        print_table("Files", ("datum", "file"), [(opened.datum(uid).name, path.name) for uid, path in written.items()])
 
 
 def _number(value):

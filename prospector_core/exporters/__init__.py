@@ -4,10 +4,11 @@ Nothing written names the slide's file or its folder unless ``names`` asks for i
 opaque uid.
 """
 
+from collections import Counter
 from pathlib import Path
 
-from ..errors import BadInputError
-from ..files import write_atomic
+from ..errors import BadInputError, EmbeddingError
+from ..files import storage_errors, write_atomic
 from .geojson import geojson
 from .ometiff import ome_tiff
 from .tables import csv_table, parquet_table
@@ -40,17 +41,31 @@ def export(study, format, folder, data=None, names=False, progress=None, **optio
     if format not in FORMATS:
         raise BadInputError(f"there is no export format {format!r}: choose one of {', '.join(FORMATS)}")
     suffix, write = FORMATS[format]
+    if format != "geojson" and options:
+        raise BadInputError(f"{format} has no choice of {' or '.join(options)}: only geojson has")
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise BadInputError(f"{folder} is a file: give a folder to export into")
-    folder.mkdir(parents=True, exist_ok=True)
     chosen = [study.datum(each) for each in data] if data else study.embedded()
+    if not chosen:
+        raise EmbeddingError(f"no datum of {study.path} is embedded: run `prospector embed` first")
+    stems = _file_stems(chosen, names)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for done, datum in enumerate(chosen, start=1):
-        stem = "".join(c if c.isalnum() or c in " -_." else "_" for c in datum.name) if names else datum.uid
-        path = folder / f"{stem}{suffix}"
+        path = folder / f"{stems[datum.uid]}{suffix}"
         write_atomic(path, write(study, datum, **options))
         written[datum.uid] = path
         if progress:
             progress(done, len(chosen))
     return written
+
+
+def _file_stems(data, names):
+    """{uid: file name without its ending}. Names that would be one and the same file get their uid too."""
+    if not names:
+        return {datum.uid: datum.uid for datum in data}
+    stems = {d.uid: "".join(c if c.isalnum() or c in " -_." else "_" for c in d.name)[:100] for d in data}
+    often = Counter(stem.lower() for stem in stems.values())  # file systems may not tell upper case from lower
+    return {uid: f"{stem} {uid}" if often[stem.lower()] > 1 else stem for uid, stem in stems.items()}

@@ -13,7 +13,9 @@ _WHAT = ("tiles", "concepts", "regions")
 
 
 def geojson(study, datum, what=("tiles", "concepts"), threshold=None):
-    """A datum as GeoJSON bytes, coordinates in level-0 pixels.
+    """A datum as GeoJSON bytes, coordinates in level-0 pixels as QuPath counts them.
+
+    Where a slide states bounds of what was scanned (MIRAX, Leica), QuPath's origin is their corner, not the slide's.
 
     Parameters: what, any of "tiles" (a square a token: score, concept), "concepts" (dissolved outline of each concept),
     "regions" (dissolved outline where the score is at least ``threshold``, default 0). Classification and colour are
@@ -21,14 +23,15 @@ def geojson(study, datum, what=("tiles", "concepts"), threshold=None):
     """
     what = [what] if isinstance(what, str) else list(what)
     if not set(what) <= set(_WHAT):
-        raise BadInputError(f"geojson holds {', '.join(_WHAT)}, not {', '.join(set(what) - set(_WHAT))}")
+        raise BadInputError(f"geojson holds {', '.join(_WHAT)}, not {', '.join(sorted(set(what) - set(_WHAT)))}")
     grid = study.grid(datum)
     scores, concepts = study.prospect(datum), study.concepts_of(datum)
     names = {concept.id: concept.name for concept in study.concepts()}
     colours = {concept: _rgb(colour) for concept, colour in enumerate(study.colours())}
-    low = np.array(grid["origin"]) + grid["positions"][:, ::-1] * grid["pitch"]
+    bounds = study.sources[study.datum(datum).source].info.get("bounds") or (0, 0)
+    low = np.array(grid["origin"]) - bounds[:2] + grid["positions"][:, ::-1] * grid["pitch"]
     high = low + grid["pitch"]
-    features = []
+    features = []  # JSON texts: a whole slide has a hundred thousand
     if "tiles" in what:
         features += _tiles(low, high, scores, concepts, names, colours)
     if "concepts" in what:
@@ -39,26 +42,26 @@ def geojson(study, datum, what=("tiles", "concepts"), threshold=None):
         level = 0.0 if threshold is None else float(threshold)
         area = _dissolved(low, high, np.nan_to_num(scores, nan=-np.inf) >= level, grid["pitch"])
         if not area.is_empty:
-            features.append(_feature(area, f"{study.classes[1]}: score {level:+g} and above", (204, 76, 2), "annotation"))
-    return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()
+            features.append(
+                _feature(area, f"{study.classes[1]}: score {level:+g} and above", (204, 76, 2), "annotation")
+            )
+    return ('{"type":"FeatureCollection","features":[' + ",".join(features) + "]}").encode()
 
 
 def _tiles(low, high, scores, concepts, names, colours):
+    """A square a token, as JSON texts."""
     x0, y0, x1, y1 = (np.round(each, 2).tolist() for each in (*low.T, *high.T))
-    known, scores = np.isfinite(scores), np.round(scores, 6).tolist()
-    classes = {concept: {"name": name, "color": colours[concept]} for concept, name in names.items()}
+    known, scores = np.isfinite(scores).tolist(), np.round(scores, 6).tolist()
+    start = '{"type":"Feature","geometry":{"type":"Polygon","coordinates":'
+    kinds = {
+        concept: f'"properties":{{"objectType":"detection","classification":{_json({"name": name, "color": colours[concept]})},'
+        for concept, name in names.items()
+    }
     features = []
-    for index, concept in enumerate(concepts.tolist()):
-        a, b, c, d = x0[index], y0[index], x1[index], y1[index]
-        properties = {"objectType": "detection", "classification": classes[concept]}
-        if known[index]:
-            properties["measurements"] = {"prospect score": scores[index]}
-        else:
-            properties["metadata"] = {"excluded": "true"}
-        ring = [[a, b], [c, b], [c, d], [a, d], [a, b]]
-        features.append({
-            "type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties,
-        })  # fmt: skip
+    for a, b, c, d, score, sure, concept in zip(x0, y0, x1, y1, scores, known, concepts.tolist()):
+        more = f'"measurements":{{"prospect score":{score}}}' if sure else '"metadata":{"excluded":"true"}'
+        ring = f"[[[{a},{b}],[{c},{b}],[{c},{d}],[{a},{d}],[{a},{b}]]]"
+        features.append(f"{start}{ring}}},{kinds[concept]}{more}}}}}")
     return features
 
 
@@ -68,17 +71,17 @@ def _dissolved(low, high, chosen, pitch):
         return shapely.Polygon()
     origin = low.min(axis=0)
     cells = np.rint((low[chosen] - origin) / pitch)
-    joined = shapely.union_all(shapely.box(*cells.T, *(cells + 1).T))
+    joined = shapely.coverage_union_all(shapely.box(*cells.T, *(cells + 1).T))
     return shapely.transform(joined, lambda points: points * pitch + origin)
 
 
 def _feature(area, name, colour, kind):
-    shape = json.loads(shapely.to_geojson(area))
-    return {
-        "type": "Feature",
-        "geometry": shape,
-        "properties": {"objectType": kind, "classification": {"name": name, "color": colour}, "isLocked": True},
-    }
+    properties = {"objectType": kind, "classification": {"name": name, "color": colour}, "isLocked": True}
+    return f'{{"type":"Feature","geometry":{shapely.to_geojson(area)},"properties":{_json(properties)}}}'
+
+
+def _json(value):
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _rgb(colour):

@@ -71,6 +71,9 @@ class Slide(ABC):
     objective_power : float or None
     levels : tuple of Level
         Largest first. Label and macro images are never among them.
+    bounds : (int, int, int, int) or None
+        x, y, width and height in level-0 pixels of what was scanned, where the file says so. Coordinates here start at
+        the corner of the whole slide all the same; QuPath's start at the corner of the bounds.
     """
 
     path: Path
@@ -80,6 +83,7 @@ class Slide(ABC):
     mpp: float | None = None
     objective_power: float | None = None
     levels: tuple[Level, ...]
+    bounds: tuple[int, int, int, int] | None = None
 
     @abstractmethod
     def _read(self, level: int, x: int, y: int, width: int, height: int) -> np.ndarray:

@@ -370,7 +370,7 @@ def _number(pattern: str, text: str | None) -> float | None:
 
 
 def _check_directories(file: BinaryIO, size: int, name: str) -> None:
-    """Follow the chain of page directories; a link beyond the end of the file means that it was cut short.
+    """Follow the chain of page directories: none may lie beyond the end (a file cut short), nor be met twice.
 
     tifffile stops at such a link without a word, and the slide would just lack its lower levels.
     """
@@ -382,7 +382,11 @@ def _check_directories(file: BinaryIO, size: int, name: str) -> None:
     try:
         offset = struct.unpack(order + "Q", header[8:16])[0] if big else struct.unpack(order + "I", header[4:8])[0]
         seen = set()
-        while offset and offset not in seen:
+        while offset:
+            if offset in seen:
+                raise SlideError(
+                    f"{name} is damaged: the list of its pages runs in a circle; copy it again, or export it anew"
+                )
             seen.add(offset)
             file.seek(offset)
             count = struct.unpack(order + ("Q" if big else "H"), file.read(8 if big else 2))[0]

@@ -62,6 +62,7 @@ class OpenSlideSlide(Slide):
         self.width, self.height = sizes[0]
         self.mpp = plausible_mpp(_float(properties.get(openslide.PROPERTY_NAME_MPP_X)), 0.01, 1000.0)
         self.objective_power = _float(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
+        self.bounds = _bounds(properties)
         self._error = openslide.OpenSlideError
 
     def close(self) -> None:
@@ -77,6 +78,14 @@ class OpenSlideSlide(Slide):
         # What was never scanned is transparent.
         white = Image.new("RGBA", region.size, (255, 255, 255, 255))
         return np.asarray(Image.alpha_composite(white, region).convert("RGB"))
+
+
+def _bounds(properties) -> tuple[int, int, int, int] | None:
+    """Return x, y, width and height of what was scanned, or None; a width that is not stated is 0."""
+    found = [_float(properties.get(f"openslide.bounds-{side}")) for side in ("x", "y", "width", "height")]
+    if found[0] is None and found[1] is None:
+        return None
+    return tuple(int(value or 0) for value in found)
 
 
 def _float(text: str | None) -> float | None:

@@ -13,7 +13,7 @@ from ..readers import list_slides, open_slide
 from .database import Database
 from .labels import match_files, read_labels
 
-__all__ = ["create_study"]
+__all__ = ["create_study", "portable", "slide_info", "uid_of", "write_study"]
 
 
 def create_study(
@@ -35,12 +35,14 @@ def create_study(
     matched = match_files(rows, files, labels)
     sources = {}
     for number, file in enumerate(sorted(set(matched)), start=1):
-        sources[file] = (_uid("s", _portable(file, path)), _slide_info(file, slide_mpp))
+        sources[file] = (uid_of("s", portable(file, path)), slide_info(file, slide_mpp))
         if progress:
             progress(number, len(set(matched)))
     for row, file in zip(rows, matched):
         info = sources[file][1]
-        if row.field and (row.field.x + row.field.width > info["width"] or row.field.y + row.field.height > info["height"]):
+        if row.field and (
+            row.field.x + row.field.width > info["width"] or row.field.y + row.field.height > info["height"]
+        ):
             raise LabelsError(
                 f"{Path(labels).name}: the field of {row.name!r} reaches beyond {file.name} ({info['width']} x {info['height']} pixels): correct it"
             )
@@ -50,10 +52,16 @@ def create_study(
         "classes": classes,
         "embedding": {"encoder": encoder, "mpp": mpp, "tile": tile, "min_tissue": min_tissue},
     }
-    _write(path, meta, rows, matched, sources)
+    places = {file: (*about, file) for file, about in sources.items()}
+    write_study(path, meta, rows, matched, places)
 
 
-def _write(path, meta, rows, matched, sources):
+def write_study(path, meta, rows, matched, sources, fill=None):
+    """Write the folder, whole or not at all.
+
+    Parameters: meta, {key: value}; rows, list of LabelRow; matched, a key of ``sources`` for each; sources, {key: (uid,
+    info, path)}; fill, function(folder, database) that adds what else there is.
+    """
     partial = partial_name(path)
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -61,20 +69,23 @@ def _write(path, meta, rows, matched, sources):
             partial.mkdir(parents=True)
             database = Database.create(partial / "study.sqlite", meta)
             with database.transaction() as connection:
-                for file, (uid, info) in sources.items():
+                for uid, info, file in sources.values():
                     connection.execute(
                         "INSERT INTO sources VALUES (?, ?, ?, ?)",
-                        (uid, _portable(file, path), file.name, json.dumps({**info, "absolute": str(file)})),
+                        (uid, portable(file, path), file.name, json.dumps({**info, "absolute": str(file)})),
                     )
                 for position, (row, file) in enumerate(zip(rows, matched)):
                     field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else None
                     connection.execute(
                         "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        (position, _uid("d", row.name), row.name, sources[file][0], field and json.dumps(field), row.label, row.split),
+                        (position, uid_of("d", row.name), row.name, sources[file][0], field and json.dumps(field), row.label, row.split),
                     )  # fmt: skip
+            if fill is not None:
+                fill(partial, database)
             database.close()
             if path.exists():  # an empty folder, perhaps the one that the user stands in: it stays
-                (partial / "study.sqlite").replace(path / "study.sqlite")
+                for each in sorted(partial.iterdir(), key=lambda each: each.name == "study.sqlite"):
+                    each.replace(path / each.name)  # the database last: it is what makes a folder a study
             else:
                 partial.replace(path)
     finally:
@@ -95,7 +106,8 @@ def _slide_files(slides):
     return [Path(file).resolve() for file in slides]
 
 
-def _slide_info(file, slide_mpp):
+def slide_info(file, slide_mpp):
+    """What a study keeps of a slide. Raises SlideError."""
     with open_slide(file) as slide:
         mpp = slide.mpp
         if mpp is None and slide_mpp is not None:
@@ -105,10 +117,11 @@ def _slide_info(file, slide_mpp):
         return {
             "width": slide.width, "height": slide.height, "mpp": mpp, "stated_mpp": slide.mpp,
             "objective_power": slide.objective_power, "format": slide.format,
+            "bounds": getattr(slide, "bounds", None),  # a reader installed by others need not have it
         }  # fmt: skip
 
 
-def _portable(file, study):
+def portable(file, study):
     """Relative to the study where both lie in one tree (so that the tree may move), else absolute."""
     study = study.resolve()
     home = study.parent
@@ -117,6 +130,6 @@ def _portable(file, study):
     return str(file)
 
 
-def _uid(prefix, text):
+def uid_of(prefix, text):
     """Opaque, and the same whenever the same table is read: it names no file or patient."""
     return prefix + hashlib.sha256(text.encode()).hexdigest()[:14]

@@ -110,12 +110,21 @@ class StudyData:
             f"the study {self.name!r} has no datum {key!r}: its data are {_some(d.name for d in self._rows)}"
         )
 
-    def open_slide(self, datum):
-        """The datum's slide, open, its microns a pixel as given to the study. Raises SlideError if it is gone."""
+    def slide_path(self, datum):
+        """Where the datum's slide lies. Raises SlideError if it is gone, or was never there."""
         source = self.sources[self.datum(datum).source]
+        if not source.info.get("at_hand", True):
+            raise SlideError(
+                f"the slide of {source.name} is not there: the study was made from its features alone; maps, exports and "
+                "tables work, and with --slides a new study shows the slide too"
+            )
         if not source.path.exists():
             raise SlideError(f"the slide {source.name} is no longer at {source.path}: put it back, or make a new study")
-        slide = open_slide(source.path)
+        return source.path
+
+    def open_slide(self, datum):
+        """The datum's slide, open, its microns a pixel as given to the study. Raises SlideError if it is gone."""
+        source, slide = self.sources[self.datum(datum).source], open_slide(self.slide_path(datum))
         slide.mpp = source.info["mpp"]
         return slide
 

@@ -32,6 +32,10 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     Returns {uid: reason} of the data that could not be embedded (no tissue, unreadable slide); the others are done.
     Raises StorageFullError, MissingExtraError, EmbeddingError (encoder).
     """
+    if study.embedding.get("imported"):
+        if anew:
+            raise EmbeddingError(f"the features of {study.path} were imported: they cannot be made again here")
+        return {}  # what has no features has no tissue either
     chosen = [study.datum(each) for each in data] if data else study.data
     todo = [datum for datum in chosen if anew or not study.store.has(datum.uid)]
     if not todo:
@@ -116,7 +120,8 @@ def _report(study, uid, state, done, total, message="", quiet=False):
     try:
         with study.database.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO jobs VALUES ('embed', ?, ?, ?, ?, ?, ?)", (uid, state, done, total, message, time.time())
+                "INSERT OR REPLACE INTO jobs VALUES ('embed', ?, ?, ?, ?, ?, ?)",
+                (uid, state, done, total, message, time.time()),
             )
     except ProspectorError as error:
         # On a full disk the reason that matters is already on its way; a busy database only costs a progress bar its step.

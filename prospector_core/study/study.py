@@ -18,6 +18,7 @@ from .change import Change
 from .create import create_study
 from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
+from .import_features import create_study_of_features
 from .journal import CurationState, Entry, append, read_journal, replay
 from .layers import Counts, Sprites, fit_kernel
 
@@ -75,6 +76,25 @@ class Study(StudyData):
         Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
         """
         create_study(path, slides=slides, labels=labels, **options)
+        return cls(path)
+
+    @classmethod
+    def from_features(cls, path, *, features, labels, **options):
+        """Make a study of features that TRIDENT or CLAM computed; it can be fitted at once.
+
+        Parameters
+        ----------
+        path : folder to make
+        features : folder of HDF5 files, one a slide, with ``features`` and ``coords`` (level-0 pixels)
+        labels : labels table; its file column names slides or feature files
+        slides : folder of the slides, if they are at hand; without one everything but the picture works
+        patches : folder of CLAM's patches step, which says how large patches are; looked for beside the features
+        name, slide_mpp, file_column, label_column, positive, progress : as for ``create``
+
+        A slide without patches is listed, has no tokens, and is left out of fits and maps. Raises StudyError,
+        LabelsError, EmbeddingError, SlideError, MissingExtraError; then no folder is left behind.
+        """
+        create_study_of_features(path, features=features, labels=labels, **options)
         return cls(path)
 
     @classmethod

@@ -43,6 +43,10 @@ def test_the_whole_path_as_json(slides, prospector):
         and row["mean"] == pytest.approx(scores.mean())
     )
     assert len(result(prospector("prospect", "study", "--json"))["maps"]) == 6
+    written = result(prospector("export", "study", "--format", "geojson", "--json"))
+    assert written["format"] == "geojson" and len(written["files"]) == 6
+    features = json.loads((slides / written["files"][0]["file"]).read_text())["features"]
+    assert sum(each["properties"]["objectType"] == "detection" for each in features) == 100
 
 
 def test_the_whole_path_in_words(slides, prospector):
@@ -61,7 +65,7 @@ def test_the_whole_path_in_words(slides, prospector):
     assert len(lines) == 6 and sorted(line[-1] == "-" for line in lines) == [False] * 3 + [True] * 3
 
 
-@pytest.mark.parametrize("command", ["", "new", "embed", "fit", "prospect", "app", "bench"])
+@pytest.mark.parametrize("command", ["", "new", "embed", "fit", "prospect", "export", "app", "bench"])
 def test_help(prospector, command):
     done = ok(prospector(*command.split(), "--help"))
     assert done.stderr == "" and "Usage: prospector" in done.stdout
@@ -71,7 +75,7 @@ def test_help(prospector, command):
     }.get(command, []):
         assert option in done.stdout
     if not command:
-        assert all(name in done.stdout for name in ("new", "embed", "fit", "prospect", "app", "bench"))
+        assert all(name in done.stdout for name in ("new", "embed", "fit", "prospect", "export", "app", "bench"))
         assert ok(prospector()).stdout == done.stdout
 
 
@@ -79,6 +83,79 @@ def test_help(prospector, command):
 def test_bench_says_its_figures(prospector):
     figures = result(prospector("bench", "--quick", "--json"))
     assert isinstance(figures, dict) and figures
+
+
+@pytest.mark.parametrize(
+    "format, ending", [("geojson", ".geojson"), ("ome-tiff", ".ome.tif"), ("csv", ".csv"), ("parquet", ".parquet")]
+)
+def test_export_in_every_format(fitted, prospector, format, ending):
+    """Nothing on disk bears the slide's name unless it was asked for."""
+    done = ok(prospector("export", "study", "--format", format))
+    assert "2 maps written to" in done.stdout and "p0.png" in done.stdout and done.stderr == ""
+    files = sorted(path.name for path in (fitted / "study" / "exports").iterdir())
+    assert len(files) == 2 and all(name.endswith(ending) and "p0" not in name and "n0" not in name for name in files)
+    ok(prospector("export", "study", "p0.png", "--format", format, "--out", "maps", "--names"))
+    assert [path.name for path in (fitted / "maps").iterdir()] == [f"p0.png{ending}"]
+
+
+def test_a_threshold_means_regions(fitted, prospector):
+    ok(prospector("export", "study", "p0.png", "--format", "geojson", "--threshold", "-1e6", "--out", "low", "--names"))
+    ok(prospector("export", "study", "p0.png", "--format", "geojson", "--threshold", "1e6", "--out", "high", "--names"))
+    low, high = (json.loads((fitted / part / "p0.png.geojson").read_text())["features"] for part in ("low", "high"))
+    assert len(low) == 1 and low[0]["geometry"]["type"] == "Polygon" and high == []
+
+
+@pytest.fixture
+def fitted(slides, prospector):
+    """A study of p0 and n0, fitted."""
+    (slides / "labels.csv").write_text("slide,label\np0.png,tumour\nn0.png,normal\n")
+    ok(prospector(*NEW, "--slide-mpp", "0.5"))
+    ok(prospector("embed", "study"))
+    ok(prospector("fit", "study", "--concepts", "2"))
+    return slides
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ((), "--format"),
+        (("--format", "bmp"), "no export format 'bmp'"),
+        (("--format", "csv", "--what", "tiles"), "only geojson"),
+        (("--format", "geojson", "--what", "hexagons"), "hexagons"),
+        (("--format", "geojson", "--what", "tiles", "--threshold", "1"), "--what regions"),
+        (("--format", "geojson", "--threshold", "nan"), "no threshold"),
+        (("--format", "csv", "--out", "labels.csv"), "is a file"),
+        (("nobody", "--format", "csv"), "no datum 'nobody'"),
+    ],
+)
+def test_what_cannot_be_exported(fitted, complaint, arguments, words):
+    assert words in complaint("export", "study", *arguments)
+    assert not (fitted / "study" / "exports").exists() or not any((fitted / "study" / "exports").iterdir())
+
+
+def test_features_from_elsewhere(tmp_path, prospector, complaint):
+    """A study of feature files goes on with fit, prospect and export; a slide without patches is said."""
+    h5py = pytest.importorskip("h5py")
+    (tmp_path / "features_uni").mkdir()
+    random, rows = np.random.default_rng(0), ["slide,label"]
+    for i in range(5):
+        n = 0 if i == 4 else 30
+        with h5py.File(tmp_path / "features_uni" / f"case{i}.h5", "w") as file:
+            file["features"] = random.normal(size=(n, 4)).astype(np.float32) + 10 * random.integers(0, 2, (n, 1))
+            file["coords"] = np.stack([np.arange(n) % 6, np.arange(n) // 6], axis=1) * 512
+            file["coords"].attrs.update({"patch_size": 256, "patch_size_level0": 512, "overlap": 0})
+        rows.append(f"case{i}.svs,{('normal', 'tumour')[i % 2]}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    done = ok(prospector("new", "study", "--features", "features_uni", "--labels", "labels.csv"))
+    assert "120 patches of the encoder uni imported; 1 data have none" in done.stdout and done.stderr == ""
+    assert "next: prospector fit" in done.stdout
+    assert result(prospector("embed", "study", "--json"))["embedded"] == 4
+    ok(prospector("fit", "study", "--concepts", "2"))
+    assert len(result(prospector("prospect", "study", "--json"))["maps"]) == 4
+    assert len(result(prospector("export", "study", "--format", "csv", "--json"))["files"]) == 4
+    assert "case4" in complaint("export", "study", "case4.svs", "--format", "csv")
+    assert "--features" in complaint("new", "other", "--patches", "x", "--labels", "labels.csv", "--slides", "x")
+    assert "no folder" in complaint("new", "other", "--features", "nowhere", "--labels", "labels.csv")
 
 
 def test_names_are_neither_cut_nor_read_as_markup(slides, prospector):

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from prospector_core import Study
-from prospector_core.errors import BadInputError
+from prospector_core.errors import BadInputError, EmbeddingError
 from prospector_core.exporters import FORMATS, export
 
 SIDE, PITCH, MPP = 9, 16, 0.25
@@ -24,7 +24,9 @@ def study(tmp_path_factory):
     home = tmp_path_factory.mktemp("exports")
     (home / "slides").mkdir()
     for i in range(4):
-        Image.fromarray(np.full((SIDE * PITCH, SIDE * PITCH, 3), 200, np.uint8)).save(home / "slides" / f"Jane Doe {i}.png")
+        Image.fromarray(np.full((SIDE * PITCH, SIDE * PITCH, 3), 200, np.uint8)).save(
+            home / "slides" / f"Jane Doe {i}.png"
+        )
     (home / "labels.csv").write_text("slide,label\n" + "".join(f"Jane Doe {i}.png,{i % 2}\n" for i in range(4)))
     made = Study.create(home / "study", slides=home / "slides", labels=home / "labels.csv", encoder="colour-texture",
                         tile=PITCH, mpp=MPP, slide_mpp=MPP)  # fmt: skip
@@ -60,7 +62,12 @@ def test_geojson_keeps_places_and_areas(study, tmp_path):
     assert len(tiles) == len(positions)
     for tile, (row, column), score in zip(tiles, positions, scores):
         x0, y0, x1, y1 = shapely.geometry.shape(tile["geometry"]).bounds
-        assert (x0, y0, x1, y1) == (3 + column * PITCH, 5 + row * PITCH, 3 + (column + 1) * PITCH, 5 + (row + 1) * PITCH)
+        assert (x0, y0, x1, y1) == (
+            3 + column * PITCH,
+            5 + row * PITCH,
+            3 + (column + 1) * PITCH,
+            5 + (row + 1) * PITCH,
+        )
         if np.isfinite(score):
             assert tile["properties"]["measurements"]["prospect score"] == pytest.approx(score, abs=1e-5)
         else:
@@ -133,7 +140,11 @@ def test_nothing_names_the_slide_and_the_same_map_gives_the_same_bytes(study, tm
 
 @pytest.mark.parametrize(
     "format, options, words",
-    [("bmp", {}, "export format 'bmp'"), ("geojson", {"what": "hexagons"}, "hexagons")],
+    [
+        ("bmp", {}, "export format 'bmp'"),
+        ("geojson", {"what": "hexagons"}, "hexagons"),
+        ("csv", {"threshold": 1.0}, "only geojson"),
+    ],
 )
 def test_what_cannot_be_exported(study, tmp_path, format, options, words):
     with pytest.raises(BadInputError, match=words):
@@ -144,3 +155,64 @@ def test_a_file_in_the_place_of_the_folder(study, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(BadInputError, match="is a file"):
         export(study, "csv", tmp_path / "taken")
+
+
+def test_geojson_counts_from_the_corner_of_what_was_scanned(tmp_path, monkeypatch):
+    """As QuPath does with slides that state bounds, and only there: tables keep the slide's own corner."""
+    from types import SimpleNamespace
+
+    from study_files import make_study
+
+    from prospector_core.readers import vendor
+
+    properties = {"openslide.vendor": "mirax", "openslide.bounds-x": "100", "openslide.bounds-y": "37",
+                  "openslide.bounds-width": "60", "openslide.bounds-height": "50"}  # fmt: skip
+    opened = SimpleNamespace(
+        properties=properties, level_dimensions=[(400, 300)], level_downsamples=[1.0], close=lambda: None
+    )
+    library = SimpleNamespace(
+        OpenSlide=lambda path: opened, OpenSlideError=OSError, PROPERTY_NAME_VENDOR="openslide.vendor",
+        PROPERTY_NAME_MPP_X="openslide.mpp-x", PROPERTY_NAME_OBJECTIVE_POWER="openslide.objective-power",
+    )  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(vendor, "_openslide", lambda: library)
+        slide = vendor.OpenSlideSlide(tmp_path / "scanned.mrxs")
+    assert slide.bounds == (100, 37, 60, 50)
+
+    made = make_study(tmp_path, fit={})
+    datum = made.data[0]
+    plain = json.loads(next(iter(export(made, "geojson", tmp_path / "a", [datum]).values())).read_bytes())
+    table = next(iter(export(made, "csv", tmp_path / "a", [datum]).values())).read_bytes()
+    made.sources[datum.source].info["bounds"] = list(slide.bounds)
+    moved = json.loads(next(iter(export(made, "geojson", tmp_path / "b", [datum]).values())).read_bytes())
+    for one, other in zip(plain["features"], moved["features"], strict=True):
+        expected = shapely.transform(shapely.geometry.shape(one["geometry"]), lambda points: points - (100, 37))
+        assert expected.equals(shapely.geometry.shape(other["geometry"]))
+    assert table == next(iter(export(made, "csv", tmp_path / "b", [datum]).values())).read_bytes()
+
+
+def test_a_study_keeps_the_bounds_of_its_slides(tmp_path, monkeypatch):
+    from study_files import write_labels, write_slides
+
+    from prospector_core.readers import ImageSlide
+
+    write_slides(tmp_path / "slides", ["a.png", "b.png"])
+    table = write_labels(tmp_path / "labels.csv", [("a.png", "0"), ("b.png", "1")])
+    monkeypatch.setattr(ImageSlide, "bounds", (5, 6, 7, 8))
+    made = Study.create(tmp_path / "study", slides=tmp_path / "slides", labels=table, encoder="colour-texture")
+    assert [source.info["bounds"] for source in made.sources.values()] == [[5, 6, 7, 8]] * 2
+
+
+def test_data_of_one_name_to_the_file_system_do_not_overwrite_each_other(tmp_path):
+    from study_files import embed_by_hand, write_labels, write_slides
+
+    write_slides(tmp_path / "slides", ["a.png"])
+    rows = [("a.png", name, str(number % 2)) for number, name in enumerate(("x/1", "x:1", "X_1", "y"))]
+    table = write_labels(tmp_path / "labels.csv", rows, ("slide", "name", "label"))
+    made = Study.create(tmp_path / "study", slides=tmp_path / "slides", labels=table, encoder="colour-texture", tile=8)
+    with pytest.raises(EmbeddingError, match="prospector embed"):
+        export(made, "csv", tmp_path / "out")
+    embed_by_hand(made)
+    made.fit(concepts=3)
+    written = export(made, "csv", tmp_path / "out", names=True)
+    assert len({path.name.lower() for path in written.values()}) == 4 and (tmp_path / "out" / "y.csv").exists()

@@ -1,5 +1,7 @@
 """From embeddings to concepts: nearest centroid, as brute force finds it; the same seed, the same bytes."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -167,3 +169,13 @@ def test_residue_types_are_concepts():
     assert quantizer.predict(np.array(list("VA"))).tolist() == [19, 0]
     assert quantizer.predict("").shape == (0,)
     assert quantizer.predict("ACD").dtype == np.int32
+
+
+@pytest.mark.parametrize("quantizer", [KMeansQuantizer, MiniBatchKMeansQuantizer])
+def test_tokens_that_are_all_the_same_make_one_concept(quantizer):
+    """As in slides of one colour: the others are empty, and no library says a word."""
+    flat = np.ones((40, 6), np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = quantizer(4).fit(flat)
+    assert found.centroids_.shape == (4, 6) and len(np.unique(found.predict(flat))) == 1

@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from prospector_core.study import Study
@@ -181,3 +182,27 @@ def test_many_slides(tmp_path, monkeypatch, pristine):
     assert len(app.at.dataframe[0].value) == 48
     next(each for each in app.at.number_input if each.label.startswith("Page")).set_value(2).run()
     assert len(app.sound().at.dataframe[0].value) == 12
+
+
+def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
+    """Every page stands; the Slide page says in one line that the slide is not there."""
+    h5py = pytest.importorskip("h5py")
+    (tmp_path / "features_uni").mkdir()
+    random, rows = np.random.default_rng(0), ["slide,label"]
+    for i in range(5):
+        n = 0 if i == 4 else 30
+        with h5py.File(tmp_path / "features_uni" / f"case{i}.h5", "w") as file:
+            file["features"] = random.normal(size=(n, 4)).astype(np.float32) + 10 * random.integers(0, 2, (n, 1))
+            file["coords"] = np.stack([np.arange(n) % 6, np.arange(n) // 6], axis=1) * 512
+            file["coords"].attrs["patch_size_level0"] = 512
+        rows.append(f"case{i},{('normal', 'tumour')[i % 2]}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    made = Study.from_features(
+        tmp_path / "studies" / "made", features=tmp_path / "features_uni", labels=tmp_path / "labels.csv"
+    )
+    made.fit(concepts=2)
+    monkeypatch.setenv("PROSPECTOR_STUDY", str(made.path))
+    app = App().sound()
+    assert any("is not there" in each.value for each in app.at.error)
+    for page in ("study", "concepts", "kernel"):
+        app.go(page)
