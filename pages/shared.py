@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from prospector_core.errors import ProspectorError
+from prospector_core.hotspots import hot_spots
 from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers import tile_server
@@ -18,7 +19,8 @@ from viewers.pictures import mosaic, png
 
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
            "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "show_token", "edit", "edit_quietly",
-           "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture"]  # fmt: skip
+           "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
+           "hot_spots_of", "area_text"]  # fmt: skip
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -259,6 +261,28 @@ def pairs_of(study, i, j=None):
     return _pairs(_key(study), study.current_fit.id, i, j, study)
 
 
+@st.cache_data(show_spinner=False, max_entries=256)
+def _hot_spots(study_key, fit_id, uids, threshold, _study, _mpp):
+    found = []
+    for uid in uids:
+        grid = _study.grid(uid)
+        where = {"origin": grid["origin"], "pitch": grid["pitch"], "mpp": _mpp}
+        spots = hot_spots(grid["positions"], _study.prospect(uid), threshold, **where)
+        found += [(spot, uid) for spot in spots]
+    return sorted(found, key=lambda each: -each[0].total)
+
+
+def hot_spots_of(study, data, most=8):
+    """Regions of the data that speak most for the class: (threshold, how many, list of (HotSpot, datum uid)).
+
+    The threshold is half the score of the strongest colour, so that the list is what looks hot on the map.
+    """
+    threshold = limit_of(study) / 2
+    mpp = study.sources[data[0].source].info["mpp"] if data else None
+    found = _hot_spots(_key(study), study.current_fit.id, tuple(d.uid for d in data), threshold, study, mpp)
+    return threshold, len(found), found[:most]
+
+
 def overlays_of(study, data):
     """Map and sprite of each datum for the slide viewer: list of {id, kind, url, x, y, width, height}.
 
@@ -380,3 +404,10 @@ def class_of(study, datum):
 def share_text(value):
     """A share as text: 12 %, 0.4 %, 0 %."""
     return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{value:.1%}"
+
+
+def area_text(area, unit):
+    """An area as text: 1.3 mm², 4,200 µm², 90,000 px²."""
+    if unit == "px2":
+        return f"{area:,.0f} px²"
+    return f"{area:.3g} mm²" if area >= 0.0995 else f"{area * 1e6:,.0f} µm²"

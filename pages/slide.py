@@ -54,6 +54,17 @@ def chose_datum():
     state["at_focus"] = True
 
 
+def chose_spot(uid, rect):
+    """A hot spot of the list: fly there, with some of its surroundings."""
+    x, y, width, height = rect
+    margin = max(width, height) / 2
+    state["at_datum"] = uid
+    state["at_view"] = (x - margin, y - margin, width + 2 * margin, height + 2 * margin)
+    state["at_view_count"] = state.get("at_view_count", 0) + 1
+    state.pop("at_token", None)
+    state.pop("at_glass", None)
+
+
 here = [d for d in embedded if d.source == datum.source]
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
     st.markdown(f"### Where is {shared.plain(study.classes[1])}?")
@@ -137,6 +148,27 @@ def part(term, name):
 
 with panel:
     shared.refit_here(study)  # beside the slide, which must not jump
+    threshold, n_spots, spots = shared.hot_spots_of(study, here)
+    # open until a tile is chosen: what the panel then says needs the room
+    with st.expander(f"Hot spots ({n_spots})", icon=":material/local_fire_department:", expanded=token is None):
+        if not spots:
+            st.caption(f"No tile scores {shared.signed(threshold)} or more.")
+        else:
+            st.caption(
+                f"Connected tiles that score {shared.signed(threshold)} or more, by summed score"
+                + (f"; the first {len(spots)}" if n_spots > len(spots) else "")
+            )
+        rows = st.container(gap=None)
+        for rank, (spot, uid) in enumerate(spots, start=1):
+            rows.button(
+                f"{rank} · {shared.area_text(spot.area, spot.unit)} · mean {shared.signed(spot.mean)}",
+                key=f"spot_{rank}",
+                type="tertiary",
+                help=f"Go there. {shared.plain(study.datum(uid).name)}: {len(spot.tokens)} tiles, sum {shared.signed(spot.total)}, "
+                f"highest {shared.signed(spot.peak)}",
+                on_click=chose_spot,
+                args=(uid, spot.rect),
+            )
     probability = fit.summary["predictions"].get(datum.uid)
     st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
     if probability is not None:

@@ -1,5 +1,6 @@
 """Every page, on a whole study and on what may be wrong with one."""
 
+import re
 import shutil
 
 import pytest
@@ -40,6 +41,27 @@ def test_a_tile_says_its_concept_its_score_and_the_parts_of_it(folder):
     assert "It speaks **for " in app.text and f"for being *{name}*" in app.text and "each)" in app.text
     assert app.viewer()["selected"]["width"] == pytest.approx(study.token_rect("field B3", 4)[2])
     assert "field B3" in app.text and "labelled *epidermis*" in app.text
+
+
+def test_a_hot_spot_of_the_list_is_flown_to(folder):
+    study = Study.open(folder)
+    app = App()
+    assert "Connected tiles that score +" in app.text
+    rows = [button for button in app.at.button if (button.key or "").startswith("spot_")]
+    assert 1 <= len(rows) <= 8 and all(" · mean +" in row.label and "m²" in row.label for row in rows)
+    sums = [float(re.search(r"sum \+([\d.]+)", row.help)[1]) for row in rows]
+    assert sums == sorted(sums, reverse=True)
+    app.press("spot_1")
+    viewer = app.viewer()
+    assert viewer["focus"]["count"] == 1 and viewer["selected"] is None
+    chosen = next(field for field in viewer["fields"] if field["selected"])
+    assert study.datum(app.at.session_state["at_datum"]).field.x == chosen["x"]
+    x, y, width, height = (viewer["focus"][side] for side in ("x", "y", "width", "height"))
+    centre = x + width / 2, y + height / 2
+    assert chosen["x"] <= centre[0] < chosen["x"] + chosen["width"]
+    assert chosen["y"] <= centre[1] < chosen["y"] + chosen["height"]
+    app.press("spot_1")
+    assert app.viewer()["focus"]["count"] == 2  # the same once more, after having moved away
 
 
 def test_pages_tell_two_studies_apart(folder, pristine, tmp_path):
