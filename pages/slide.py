@@ -121,6 +121,7 @@ with picture:
             "high": f"speaks for {study.classes[1]}",
             "low": f"speaks for {study.classes[0]}",
             "excluded": bool(fit.state.excluded),
+            "error_label": f"standard error of the score, from {shared.resamples_of(fit)} resamples of the data",
         },
         concepts=[
             {"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded}
@@ -148,6 +149,20 @@ def part(term, name):
 
 with panel:
     shared.refit_here(study)  # beside the slide, which must not jump
+    probability = fit.summary["predictions"].get(datum.uid)
+    st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
+    if probability is not None:
+        unseen = datum.split == "test" or datum.label not in (0, 1)
+        how = (
+            "not used for the fit"
+            if unseen
+            else "by a kernel fitted without it"
+            if fit.summary["held_out_folds"]
+            else "it was used for the fit"
+        )
+        st.caption(
+            f"Predicted {shared.plain(study.classes[int(probability >= 0.5)])}, P({shared.plain(study.classes[1])}) = {probability:.2f}; {how}"
+        )
     threshold, n_spots, spots = shared.hot_spots_of(study, here)
     # open until a tile is chosen: what the panel then says needs the room
     with st.expander(f"Hot spots ({n_spots})", icon=":material/local_fire_department:", expanded=token is None):
@@ -169,20 +184,6 @@ with panel:
                 on_click=chose_spot,
                 args=(uid, spot.rect),
             )
-    probability = fit.summary["predictions"].get(datum.uid)
-    st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
-    if probability is not None:
-        unseen = datum.split == "test" or datum.label not in (0, 1)
-        how = (
-            "not used for the fit"
-            if unseen
-            else "by a kernel fitted without it"
-            if fit.summary["held_out_folds"]
-            else "it was used for the fit"
-        )
-        st.caption(
-            f"Predicted {shared.plain(study.classes[int(probability >= 0.5)])}, P({shared.plain(study.classes[1])}) = {probability:.2f}; {how}"
-        )
     if token is None:
         if state.get("at_glass"):
             st.info(
@@ -220,6 +221,18 @@ with panel:
     else:
         score = explanation.score
         verdict = f"**for {shared.plain(study.classes[int(score > 0)])}**" if score else "**neither way**"
+        try:
+            with st.spinner("Refitting on resamples of the data…"):
+                doubt = shared.doubt_of(study, datum)
+        except ProspectorError as error:
+            shared.say_error(error)
+        else:
+            sure = "" if not doubt.unsure[token] else "; **sign not certain**"
+            st.caption(
+                f"± {doubt.error[token]:.2f}{sure}",
+                help=f"Standard error over {shared.resamples_of(fit)} resamples of the data. The sign is certain where "
+                f"at least 95 % of them agree with it; here {doubt.agreement[token]:.0%} do.",
+            )
         st.markdown(f"It speaks {verdict}. The largest parts:")
         lines = [f"- **{shared.signed(term.value)}** {part(term, name)}" for term in explanation.terms[:5]]
         rest = explanation.terms[5:]
