@@ -4,21 +4,25 @@ import contextlib
 import html
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from prospector_core.errors import ProspectorError
+from prospector_core.hotspots import hot_spots
 from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers import tile_server
-from viewers.overlays import diverging_css, map_limit, render_map, render_sprite
+from viewers.overlays import diverging_css, map_limit, render_error, render_map, render_sprite
 from viewers.pictures import mosaic, png
+from viewers.tokens import encode_doubt, encode_tokens
 
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
            "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "show_token", "edit", "edit_quietly",
-           "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture"]  # fmt: skip
+           "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
+           "hot_spots_of", "area_text", "resamples_of", "doubt_of"]  # fmt: skip
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -231,6 +235,27 @@ def limit_of(study):
     return _limit(_key(study), study.current_fit.id, study)
 
 
+_ERROR_DATA = 20  # data that the colour limit of the uncertainty is taken from
+
+
+def resamples_of(fit):
+    """How many resamples the uncertainty of a fit is taken from; linear kernels take longer to fit."""
+    return 200 if fit.settings.kernel == "fold-change" else 50
+
+
+def doubt_of(study, datum, fit=None):
+    """How sure a datum's map is: TokenUncertainty. Slow at the first call of a fit."""
+    fit = fit or study.current_fit
+    return study.uncertainty(datum, resamples_of(fit), fit)
+
+
+@lru_cache(maxsize=8)  # not Streamlit's cache: server threads ask for it, too
+def _error_limit(study, fit_id):
+    """Standard error of the strongest colour, the same for every datum of a fit."""
+    fit = study.load_fit(fit_id)
+    return map_limit([doubt_of(study, datum, fit).error for datum in study.embedded()[:_ERROR_DATA]])
+
+
 @st.cache_data(show_spinner=False, max_entries=64)
 def _pairs(study_key, fit_id, i, j, _study):
     found = []
@@ -259,10 +284,32 @@ def pairs_of(study, i, j=None):
     return _pairs(_key(study), study.current_fit.id, i, j, study)
 
 
-def overlays_of(study, data):
-    """Map and sprite of each datum for the slide viewer: list of {id, kind, url, x, y, width, height}.
+@st.cache_data(show_spinner=False, max_entries=256)
+def _hot_spots(study_key, fit_id, uids, threshold, _study, _mpp):
+    found = []
+    for uid in uids:
+        grid = _study.grid(uid)
+        where = {"origin": grid["origin"], "pitch": grid["pitch"], "mpp": _mpp}
+        spots = hot_spots(grid["positions"], _study.prospect(uid), threshold, **where)
+        found += [(spot, uid) for spot in spots]
+    return sorted(found, key=lambda each: -each[0].total)
 
-    Images are made when the browser asks for them, on a server thread.
+
+def hot_spots_of(study, data, most=8):
+    """Regions of the data that speak most for the class: (threshold, how many, list of (HotSpot, datum uid)).
+
+    The threshold is half the score of the strongest colour, so that the list is what looks hot on the map.
+    """
+    threshold = limit_of(study) / 2
+    mpp = study.sources[data[0].source].info["mpp"] if data else None
+    found = _hot_spots(_key(study), study.current_fit.id, tuple(d.uid for d in data), threshold, study, mpp)
+    return threshold, len(found), found[:most]
+
+
+def overlays_of(study, data):
+    """Map, sprite and uncertainty of each datum for the slide viewer: list of {id, kind, url, x, y, width, height}.
+
+    Images, and the numbers of tokens, are made when the browser asks for them, on a server thread.
     """
     fit, limit = study.current_fit, limit_of(study)
     state = study.curation.state
@@ -279,13 +326,30 @@ def overlays_of(study, data):
         def draw_sprite(datum=datum, grid=grid):
             return render_sprite(grid["positions"], study.concepts_of(datum, fit), colours, excluded, grid["shape"])
 
+        def list_tokens(datum=datum, grid=grid):
+            return encode_tokens(grid["positions"], study.prospect(datum, fit), study.concepts_of(datum, fit))
+
+        def list_doubt(datum=datum):
+            found = doubt_of(study, datum, fit)
+            return encode_doubt(found.error, found.unsure & ~np.isnan(found.error), _error_limit(study, fit.id))
+
+        def draw_error(datum=datum, grid=grid):
+            error = doubt_of(study, datum, fit).error
+            return render_error(grid["positions"], error, grid["shape"], _error_limit(study, fit.id))
+
         key = (_key(study), datum.uid)
+        numbers = {
+            kind: tile_server.register_image(key, make, version=fit.id, kind=kind)
+            for kind, make in (("tokens", list_tokens), ("doubt", list_doubt), ("error", draw_error))
+        }
+        error_url = numbers.pop("error")
         map_url = tile_server.register_image(key, draw_map, version=(fit.id, limit), kind="map")
         version = (fit.id, tuple(colours), tuple(sorted(excluded)))
         sprite_url = tile_server.register_image(key, draw_sprite, version=version, kind="sprite")
         found += [
-            {"id": f"map-{datum.uid}", "kind": "map", "url": map_url, **box},
+            {"id": f"map-{datum.uid}", "kind": "map", "url": map_url, "shape": [rows, columns], **numbers, **box},
             {"id": f"sprite-{datum.uid}", "kind": "sprite", "url": sprite_url, **box},
+            {"id": f"error-{datum.uid}", "kind": "error", "url": error_url, **box},
         ]
     return found
 
@@ -380,3 +444,8 @@ def class_of(study, datum):
 def share_text(value):
     """A share as text: 12 %, 0.4 %, 0 %."""
     return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{value:.1%}"
+
+
+def area_text(area, unit):
+    """An area as text: 1.3 mm², 0.026 mm², 90,000 px²."""
+    return f"{area:,.0f} px²" if unit == "px2" else f"{float(f'{area:.2g}'):g} mm²"

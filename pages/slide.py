@@ -54,6 +54,17 @@ def chose_datum():
     state["at_focus"] = True
 
 
+def chose_spot(uid, rect):
+    """A hot spot of the list: fly there, with some of its surroundings."""
+    x, y, width, height = rect
+    margin = max(width, height) / 2
+    state["at_datum"] = uid
+    state["at_view"] = (x - margin, y - margin, width + 2 * margin, height + 2 * margin)
+    state["at_view_count"] = state.get("at_view_count", 0) + 1
+    state.pop("at_token", None)
+    state.pop("at_glass", None)
+
+
 here = [d for d in embedded if d.source == datum.source]
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
     st.markdown(f"### Where is {shared.plain(study.classes[1])}?")
@@ -110,6 +121,7 @@ with picture:
             "high": f"speaks for {study.classes[1]}",
             "low": f"speaks for {study.classes[0]}",
             "excluded": bool(fit.state.excluded),
+            "error_label": f"standard error of the score, from {shared.resamples_of(fit)} resamples of the data",
         },
         concepts=[
             {"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded}
@@ -151,6 +163,27 @@ with panel:
         st.caption(
             f"Predicted {shared.plain(study.classes[int(probability >= 0.5)])}, P({shared.plain(study.classes[1])}) = {probability:.2f}; {how}"
         )
+    threshold, n_spots, spots = shared.hot_spots_of(study, here)
+    # open until a tile is chosen: what the panel then says needs the room
+    with st.expander(f"Hot spots ({n_spots})", icon=":material/local_fire_department:", expanded=token is None):
+        if not spots:
+            st.caption(f"No tile scores {shared.signed(threshold)} or more.")
+        else:
+            st.caption(
+                f"Connected tiles that score {shared.signed(threshold)} or more, by summed score"
+                + (f"; the first {len(spots)}" if n_spots > len(spots) else "")
+            )
+        rows = st.container(gap=None)
+        for rank, (spot, uid) in enumerate(spots, start=1):
+            rows.button(
+                f"{rank} · {shared.area_text(spot.area, spot.unit)} · mean {shared.signed(spot.mean)}",
+                key=f"spot_{rank}",
+                type="tertiary",
+                help=f"Go there. {shared.plain(study.datum(uid).name)}: {len(spot.tokens)} tiles, sum {shared.signed(spot.total)}, "
+                f"highest {shared.signed(spot.peak)}",
+                on_click=chose_spot,
+                args=(uid, spot.rect),
+            )
     if token is None:
         if state.get("at_glass"):
             st.info(
@@ -188,6 +221,18 @@ with panel:
     else:
         score = explanation.score
         verdict = f"**for {shared.plain(study.classes[int(score > 0)])}**" if score else "**neither way**"
+        try:
+            with st.spinner("Refitting on resamples of the data…"):
+                doubt = shared.doubt_of(study, datum)
+        except ProspectorError as error:
+            shared.say_error(error)
+        else:
+            sure = "" if not doubt.unsure[token] else "; **sign not certain**"
+            st.caption(
+                f"± {doubt.error[token]:.2f}{sure}",
+                help=f"Standard error over {shared.resamples_of(fit)} resamples of the data. The sign is certain where "
+                f"at least 95 % of them agree with it; here {doubt.agreement[token]:.0%} do.",
+            )
         st.markdown(f"It speaks {verdict}. The largest parts:")
         lines = [f"- **{shared.signed(term.value)}** {part(term, name)}" for term in explanation.terms[:5]]
         rest = explanation.terms[5:]

@@ -15,11 +15,11 @@ SURE = 0.95  # share of resamples that must agree on a token's sign
 _BLOCK = 8192  # tokens scored together: their scores under all resamples stay small
 
 
-def bootstrap_kernels(kernel, counts, labels, n=200, seed=0):
+def bootstrap_kernels(kernel, counts, labels, n=200, seed=0, weights=None):
     """Kernels fitted on data drawn with replacement, class by class.
 
-    Parameters: kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; n resamples; seed.
-    Returns (n, p) float64. Raises FitError.
+    Parameters: kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; n resamples; seed; weights (n_data,),
+    how much each datum counts. Returns (n, p) float64. Raises FitError.
     """
     counts, labels = np.asarray(counts), np.asarray(labels)
     groups = [np.flatnonzero(labels == label) for label in (0, 1)]
@@ -29,7 +29,8 @@ def bootstrap_kernels(kernel, counts, labels, n=200, seed=0):
     fits = np.empty((n, counts.shape[1]))
     for index in range(n):
         rows = np.concatenate([rng.choice(group, len(group)) for group in groups])
-        fits[index] = clone(kernel).fit(counts[rows], labels[rows]).coef_
+        drawn = None if weights is None else np.asarray(weights)[rows]
+        fits[index] = clone(kernel).fit(counts[rows], labels[rows], drawn).coef_
     return fits
 
 

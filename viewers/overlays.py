@@ -17,8 +17,11 @@ __all__ = [
     "diverging_css",
     "map_limit",
     "map_pixels",
+    "render_error",
     "render_map",
     "render_sprite",
+    "sequential_colours",
+    "sequential_css",
     "sprite_pixels",
 ]
 
@@ -28,6 +31,9 @@ _AGAINST = ((8, 48, 107), (33, 113, 181), (107, 174, 214), (198, 219, 239))
 _NEUTRAL = (247, 247, 247)
 _FOR = ((253, 208, 162), (241, 136, 34), (204, 76, 2), (127, 39, 4))
 _RAMP = np.array((*_AGAINST, _NEUTRAL, *_FOR), dtype=np.float64)
+
+# Green of growing darkness: one hue, read by lightness alone where colours are not told apart, and no stain's own.
+_MORE = np.array([(237, 248, 233), (186, 228, 179), (116, 196, 118), (35, 139, 69), (0, 68, 27)], dtype=np.float64)
 
 # Longer side that an image should have at most where tokens allow, px: the browser enlarges it without smoothing.
 _CELL_TARGET = 1200
@@ -50,14 +56,26 @@ def diverging_colours(values: np.ndarray, limit: float) -> np.ndarray:
     limit = limit if limit > 0 else 1.0
     place = (np.clip(np.nan_to_num(np.asarray(values, float)) / limit, -1, 1) + 1) / 2 * (len(_RAMP) - 1)
     stops = np.arange(len(_RAMP))
-    return (
-        np.stack([np.interp(place, stops, _RAMP[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
-    )
+    return np.stack([np.interp(place, stops, _RAMP[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
 
 
 def diverging_css(steps: int = 9) -> list[str]:
     """The same colours as ``#rrggbb``, from most negative to most positive, evenly spaced."""
     return [hex_of(colour) for colour in diverging_colours(np.linspace(-1, 1, steps), 1.0)]
+
+
+def sequential_colours(values: np.ndarray, limit: float) -> np.ndarray:
+    """Colours of values from 0 (pale green) to `limit` and above (dark green): (..., 3) uint8."""
+    limit = limit if limit > 0 else 1.0
+    place = np.clip(np.nan_to_num(np.asarray(values, float)) / limit, 0, 1) * (len(_MORE) - 1)
+    return (
+        np.stack([np.interp(place, range(len(_MORE)), _MORE[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
+    )
+
+
+def sequential_css(steps: int = 9) -> list[str]:
+    """The same colours as ``#rrggbb``, from 0 to the limit, evenly spaced."""
+    return [hex_of(colour) for colour in sequential_colours(np.linspace(0, 1, steps), 1.0)]
 
 
 def map_limit(scores: np.ndarray | Sequence[np.ndarray], quantile: float = 0.995) -> float:
@@ -69,8 +87,7 @@ def map_limit(scores: np.ndarray | Sequence[np.ndarray], quantile: float = 0.995
         NaN marks tokens without a score.
     """
     parts = [
-        np.abs(np.asarray(part, float).ravel())
-        for part in (scores if isinstance(scores, list | tuple) else [scores])
+        np.abs(np.asarray(part, float).ravel()) for part in (scores if isinstance(scores, list | tuple) else [scores])
     ]
     size = np.concatenate(parts) if parts else np.empty(0)
     size = size[np.isfinite(size)]
@@ -177,6 +194,19 @@ def render_sprite(
         shape = tuple(int(n) for n in np.max(positions, axis=0) + 1) if len(positions) else (1, 1)
     hatched = (concepts < 0) | np.isin(concepts, np.fromiter(excluded, np.int64, len(excluded)))
     return _render(positions, sprite_pixels(concepts, colours), hatched, shape, cell)
+
+
+def render_error(
+    positions: np.ndarray, error: np.ndarray, shape: tuple[int, int], limit: float, *, cell: int | None = None
+) -> bytes:
+    """Standard errors as PNG: dark where a score is unsure, hatched grey where a token (NaN) has none.
+
+    Parameters as `render_map`; ``limit`` is the error of the darkest colour.
+    """
+    error = np.asarray(error, float)
+    pixels = np.full((*error.shape, 4), 255, np.uint8)
+    pixels[..., :3] = sequential_colours(error, limit)
+    return _render(positions, pixels, np.isnan(error), shape, cell)
 
 
 def _render(

@@ -8,6 +8,7 @@ and none is ever sent back. The addresses, all below ``/prospector/<token>/``:
                                                 one half of it; tiles do not overlap, edge tiles are cropped
 ``thumb/<id>.jpg``                              the whole slide, 512 px at most
 ``overlay/<id>/<version>/<kind>.png``           an image registered by :func:`register_image`
+``overlay/<id>/<version>/<kind>.bin``           numbers a token, registered likewise (:mod:`viewers.tokens`)
 ``asset/<hash>/<name>``                         the viewer's own JavaScript
 ==============================================  =========================================================
 
@@ -78,10 +79,11 @@ _ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
 }
-_KINDS = ("map", "sprite", "image")
+_KINDS = {"map": "png", "sprite": "png", "error": "png", "image": "png", "tokens": "bin", "doubt": "bin"}
+_TYPES = {"png": "image/png", "bin": "application/octet-stream"}
 _TILE = re.compile(r"slide/([0-9a-f]{32})/(\d{1,2})/(\d{1,7})_(\d{1,7})\.jpg", re.ASCII)
 _THUMB = re.compile(r"thumb/([0-9a-f]{32})\.jpg", re.ASCII)
-_OVERLAY = re.compile(r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/(map|sprite|image)\.png", re.ASCII)
+_OVERLAY = re.compile(r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/([a-z]{3,8})\.(png|bin)", re.ASCII)
 _ASSET = re.compile(r"asset/([0-9a-f]{16})/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -97,9 +99,7 @@ def max_level(width: int, height: int) -> int:
     return max(0, math.ceil(math.log2(max(width, height, 1))))
 
 
-def tile_pixels(
-    slide: Any, level: int, column: int, row: int, tile_size: int = TILE_SIZE
-) -> np.ndarray | None:
+def tile_pixels(slide: Any, level: int, column: int, row: int, tile_size: int = TILE_SIZE) -> np.ndarray | None:
     """Pixels of one tile.
 
     Parameters
@@ -191,9 +191,7 @@ class TileServer:
             path = path.resolve(strict=True)
             stat = path.stat()
         except OSError as error:
-            raise SlideError(
-                f"{path.name}: the slide file is not there; put it back or choose another"
-            ) from error
+            raise SlideError(f"{path.name}: the slide file is not there; put it back or choose another") from error
         slide_id = self._opaque("slide", str(path), stat.st_mtime_ns, stat.st_size)
         self._paths[slide_id] = path
         return slide_id
@@ -229,9 +227,7 @@ class TileServer:
                     "min_level": top - spare,
                     "max_level": top,
                     "mpp": None if slide.mpp is None else float(slide.mpp),
-                    "objective_power": None
-                    if slide.objective_power is None
-                    else float(slide.objective_power),
+                    "objective_power": None if slide.objective_power is None else float(slide.objective_power),
                 }
         return {
             **self._sources[slide_id],
@@ -251,17 +247,17 @@ class TileServer:
         version: Hashable | None = None,
         kind: str = "image",
     ) -> str:
-        """Address of an overlay image.
+        """Address of an overlay image, or of the numbers of its tokens.
 
         Parameters
         ----------
         key : hashable
             What the image shows, e.g. ``(study, datum)``; its ``repr`` makes the opaque id.
         png : bytes or callable
-            The PNG, or a function that makes it when it is first asked for (on a server thread).
+            The PNG (or numbers), or a function that makes it when it is first asked for (on a server thread).
         version : hashable, optional
             Changes when the picture does. Taken from the content of bytes; must be given with a callable.
-        kind : {"map", "sprite", "image"}
+        kind : {"map", "sprite", "error", "image"} or, for numbers, {"tokens", "doubt"}
         """
         if kind not in _KINDS:
             raise ValueError(f"kind must be one of {', '.join(_KINDS)}, not {kind!r}")
@@ -274,7 +270,7 @@ class TileServer:
         image_id = self._opaque("image", key)
         if self.images.get((image_id, stamp, kind)) is None:
             self.images.put((image_id, stamp, kind), png)
-        return self._url(f"overlay/{image_id}/{stamp}/{kind}.png")
+        return self._url(f"overlay/{image_id}/{stamp}/{kind}.{_KINDS[kind]}")
 
     def asset_url(self, name: str) -> str:
         """Address of one of the viewer's own files."""
@@ -319,7 +315,7 @@ class TileServer:
     def _answer(self, rest: str) -> Response:
         if found := _TILE.fullmatch(rest):
             return self._tile(found[1], *(int(number) for number in found.groups()[1:]))
-        if found := _OVERLAY.fullmatch(rest):
+        if (found := _OVERLAY.fullmatch(rest)) and _KINDS.get(found[3]) == found[4]:
             return self._image((found[1], found[2], found[3]))
         if found := _THUMB.fullmatch(rest):
             return self._thumb(found[1])
@@ -360,7 +356,7 @@ class TileServer:
         if not isinstance(png, bytes):
             png = png()
             self.images.put(key, png)
-        return Response(png, headers=_KEEP, media_type="image/png")
+        return Response(png, headers=_KEEP, media_type=_TYPES[_KINDS[key[2]]])
 
     def _jpeg(self, pixels: np.ndarray) -> bytes:
         return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(pixels), level=self._quality))
@@ -475,9 +471,7 @@ def _send_at_once() -> None:
     Streamlit binds its own socket, and asyncio then leaves Nagle's algorithm on: each tile would wait 40 ms.
     """
     hook = "_set_nodelay"
-    if not hasattr(
-        asyncio.base_events, hook
-    ):  # private to asyncio: where it is gone, tiles are slower, no more
+    if not hasattr(asyncio.base_events, hook):  # private to asyncio: where it is gone, tiles are slower, no more
         return
 
     def set_nodelay(sock: socket.socket) -> None:

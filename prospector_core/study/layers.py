@@ -14,9 +14,10 @@ from ..files import storage_errors, write_atomic
 from ..metrics import auroc
 from ..prediction import Calibration
 from ..quantizers import assign_nearest
+from ..uncertainty import bootstrap_kernels
 from .journal import Split
 
-__all__ = ["Sprites", "Counts", "fit_kernel"]
+__all__ = ["Sprites", "Counts", "fit_kernel", "resampled_kernels"]
 
 
 class _Arrays:
@@ -216,21 +217,9 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings):
     """
     k, radius = counts._sprites.n_concepts(state), settings.radius
     active = state.active(k)
-    # A region marked for or against is one more datum of class 1 or 0: the sprite cut to it.
-    known = set(uids)
-    regions = [region for region in state.regions if region.evidence != "ignore" and region.datum in known]
-    compact = counts.compact([(uid, None) for uid in uids] + [(region.datum, region) for region in regions], state)
+    compact, truth, weight, owner, train = _evidence(counts, uids, labels, fitted_on, state)
     n = len(uids)
-    owner = np.array([*range(n), *(uids.index(region.datum) for region in regions)])
-    weight = np.array([1.0] * n + [region.weight for region in regions])
-    truth = np.array(
-        [labels[uid] if labels[uid] in (0, 1) else -1 for uid in uids]
-        + [int(region.evidence == "for") for region in regions]
-    )
     whole = np.arange(len(truth)) < n
-    train = np.array([uid in fitted_on for uid in uids])[owner] & (truth >= 0)
-    if not (train & whole).any():
-        raise FitError("no labelled datum has been embedded: label and embed data of both classes first")
 
     def fitted(rows):
         kernel = settings.make_kernel().fit(compact[rows], truth[rows], weight[rows])
@@ -255,6 +244,43 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings):
         **_scores(truth[:n][trained], probability[trained], "held_out" if held_out else "fitted"),
     }
     return apply_pins(full, state, k, radius), full, calibration, summary
+
+
+def _evidence(counts, uids, labels, fitted_on, state):
+    """What a kernel is fitted on, a row each datum, then one each region marked for or against.
+
+    Returns compact counts (n_rows, p_active); truth (n_rows,) 0, 1 or -1; weight (n_rows,); owner (n_rows,), the index
+    in uids; train (n_rows,) bool, the rows to fit on. Raises FitError.
+    """
+    # A region marked for or against is one more datum of class 1 or 0: the sprite cut to it.
+    known = set(uids)
+    regions = [region for region in state.regions if region.evidence != "ignore" and region.datum in known]
+    compact = counts.compact([(uid, None) for uid in uids] + [(region.datum, region) for region in regions], state)
+    n = len(uids)
+    owner = np.array([*range(n), *(uids.index(region.datum) for region in regions)])
+    weight = np.array([1.0] * n + [region.weight for region in regions])
+    truth = np.array(
+        [labels[uid] if labels[uid] in (0, 1) else -1 for uid in uids]
+        + [int(region.evidence == "for") for region in regions]
+    )
+    train = np.array([uid in fitted_on for uid in uids])[owner] & (truth >= 0)
+    if not train[:n].any():
+        raise FitError("no labelled datum has been embedded: label and embed data of both classes first")
+    return compact, truth, weight, owner, train
+
+
+def resampled_kernels(counts, uids, labels, fitted_on, state, settings, n):
+    """Kernels as ``fit_kernel``'s, each fitted on rows drawn with replacement: (n, p) float64, pins applied.
+
+    Parameters as ``fit_kernel``; n resamples, drawn with the seed of the settings. A marked region is drawn like a
+    datum. Raises FitError.
+    """
+    k, radius = counts._sprites.n_concepts(state), settings.radius
+    active = state.active(k)
+    compact, truth, weight, _, train = _evidence(counts, uids, labels, fitted_on, state)
+    kernel = settings.make_kernel()
+    fits = bootstrap_kernels(kernel, compact[train], truth[train], n, settings.seed, weight[train])
+    return np.stack([apply_pins(expand(each, active, k, radius), state, k, radius) for each in fits])
 
 
 def _folds(truth, train, settings):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -14,17 +15,19 @@ from ..files import storage_errors, write_atomic
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
+from ..uncertainty import token_uncertainty
 from .change import Change
 from .create import create_study
 from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, append, read_journal, replay
-from .layers import Counts, Sprites, fit_kernel
+from .layers import Counts, Sprites, fit_kernel, resampled_kernels
 
 __all__ = ["Concept", "Study"]
 
 _MAPS_KEPT = 64
+_RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Study(StudyData):
         super().__init__(path)
         self._fits, self._layers = {}, {}
         self._maps = OrderedDict()
+        self._resampled, self._doubts = OrderedDict(), OrderedDict()
+        self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
 
     @classmethod
     def create(cls, path, *, slides, labels, **options):
@@ -295,6 +300,34 @@ class Study(StudyData):
             self.graph(datum), sprite, fit.coef, fit.n_concepts, fit.radius, int(token), fit.settings.diffusive
         )
 
+    def uncertainty(self, datum, n=200, fit=None):
+        """How sure a datum's map is: TokenUncertainty, from the kernel refitted on n resamples of the data.
+
+        The resampled kernels are kept in memory a fit: the first call is the slow one. Raises FitError.
+        """
+        datum = self.datum(datum)
+        fit, _ = self._fitted(fit)
+        key = (fit.id, int(n), datum.uid)
+        with self._resampling:
+            if key not in self._doubts:
+                self._doubts[key] = token_uncertainty(
+                    self.graph(datum), self.sprite(datum, fit), fit.coef, self._resampled_kernels(fit, int(n)),
+                    fit.n_concepts, fit.radius, fit.settings.diffusive,
+                )  # fmt: skip
+            return _kept(self._doubts, key, _MAPS_KEPT)
+
+    def _resampled_kernels(self, fit, n):
+        """(n, p) float64, under the edits, labels and embedded data that the fit was made with."""
+        if (fit.id, n) not in self._resampled:
+            _, counts = self._layer(fit.centroids, fit.radius)
+            there = set(self.store.uids()) & fit.summary["predictions"].keys()
+            rows = [row for row in self._rows if row.uid in there]
+            uids, fitted_on = [row.uid for row in rows], {row.uid for row in rows if row.split != "test"}
+            labels = {row.uid: fit.state.labels.get(row.uid, row.label) for row in rows}
+            kernels = resampled_kernels(counts, uids, labels, fitted_on, fit.state, fit.settings, n)
+            self._resampled[fit.id, n] = kernels
+        return _kept(self._resampled, (fit.id, n), _RESAMPLED_KEPT)
+
     def pair_tokens(self, datum, i, j, fit=None):
         """How many pairs (i, j) each token of a datum takes part in within the radius: (n,) int64."""
         datum = self.datum(datum)
@@ -388,6 +421,14 @@ class Study(StudyData):
             if progress:
                 progress(done, len(data))
         return written
+
+
+def _kept(cache, key, most):
+    """An entry of an ordered cache; the oldest beyond ``most`` are dropped."""
+    cache.move_to_end(key)
+    while len(cache) > most:
+        cache.popitem(last=False)
+    return cache[key]
 
 
 def _now():

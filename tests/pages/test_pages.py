@@ -1,6 +1,8 @@
 """Every page, on a whole study and on what may be wrong with one."""
 
+import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from prospector_core.study import Study
 from tests.pages.app import App
 from tests.pages.conftest import SLIDE, change, create
+from viewers import tile_server
 
 PAGES = ("slide", "study", "concepts", "kernel")
 
@@ -16,7 +19,9 @@ def test_every_page_shows_the_study(folder):
     app = App()
     assert "Where is epidermis?" in app.text and "Click a tile" in app.text
     viewer = app.viewer()
-    assert {overlay["kind"] for overlay in viewer["overlays"]} == {"map", "sprite"} and len(viewer["overlays"]) == 22
+    assert {overlay["kind"] for overlay in viewer["overlays"]} == {"map", "sprite", "error"} and len(
+        viewer["overlays"]
+    ) == 33
     assert viewer["slide"]["width"] == 2220 and viewer["legend"]["limit"] > 0 and len(viewer["concepts"]) == 6
     assert [field["label"] for field in viewer["fields"] if field["selected"]][0].endswith("epidermis")
     seen = app.text + str(viewer)
@@ -41,6 +46,53 @@ def test_a_tile_says_its_concept_its_score_and_the_parts_of_it(folder):
     assert "It speaks **for " in app.text and f"for being *{name}*" in app.text and "each)" in app.text
     assert app.viewer()["selected"]["width"] == pytest.approx(study.token_rect("field B3", 4)[2])
     assert "field B3" in app.text and "labelled *epidermis*" in app.text
+    doubt = study.uncertainty("field B3")
+    for token in (int(np.argmin(doubt.agreement)), int(np.argmax(doubt.agreement))):
+        app.pick(study, "field B3", token)
+        assert f"± {doubt.error[token]:.2f}" in app.text
+        assert ("sign not certain" in app.text) == bool(doubt.unsure[token])
+
+
+def test_the_viewer_gets_the_numbers_of_the_tokens(folder):
+    study = Study.open(folder)
+    maps = [overlay for overlay in App().viewer()["overlays"] if overlay["kind"] == "map"]
+
+    def get(url):
+        token, rest = url.removeprefix("/prospector/").split("/", 1)
+        return tile_server.server().respond(SimpleNamespace(path_params={"token": token, "rest": rest})).body
+
+    datum = next(d for d in study.embedded() if f"map-{d.uid}" == maps[0]["id"])
+    n, doubt = study.n_tokens(datum), study.uncertainty(datum)
+    tokens = get(maps[0]["tokens"])
+    rows, columns, concepts = np.frombuffer(tokens, "<i4", 3 * n).reshape(3, n)
+    assert (np.stack([rows, columns], 1) == study.grid(datum)["positions"]).all()
+    assert (concepts == study.concepts_of(datum)).all() and maps[0]["shape"] == list(study.grid(datum)["shape"])
+    np.testing.assert_allclose(np.frombuffer(tokens, "<f4", n, 12 * n), study.prospect(datum), rtol=1e-6)
+    doubts = get(maps[0]["doubt"])
+    limit, *error = np.frombuffer(doubts, "<f4", n + 1)
+    np.testing.assert_allclose(error, doubt.error, rtol=1e-6)
+    assert limit > 0 and (np.frombuffer(doubts, "<i4", n, 4 * n + 4) == doubt.unsure).all()
+
+
+def test_a_hot_spot_of_the_list_is_flown_to(folder):
+    study = Study.open(folder)
+    app = App()
+    assert "Connected tiles that score +" in app.text
+    rows = [button for button in app.at.button if (button.key or "").startswith("spot_")]
+    assert 1 <= len(rows) <= 8 and all(" · mean +" in row.label and "m²" in row.label for row in rows)
+    sums = [float(re.search(r"sum \+([\d.]+)", row.help)[1]) for row in rows]
+    assert sums == sorted(sums, reverse=True)
+    app.press("spot_1")
+    viewer = app.viewer()
+    assert viewer["focus"]["count"] == 1 and viewer["selected"] is None
+    chosen = next(field for field in viewer["fields"] if field["selected"])
+    assert study.datum(app.at.session_state["at_datum"]).field.x == chosen["x"]
+    x, y, width, height = (viewer["focus"][side] for side in ("x", "y", "width", "height"))
+    centre = x + width / 2, y + height / 2
+    assert chosen["x"] <= centre[0] < chosen["x"] + chosen["width"]
+    assert chosen["y"] <= centre[1] < chosen["y"] + chosen["height"]
+    app.press("spot_1")
+    assert app.viewer()["focus"]["count"] == 2  # the same once more, after having moved away
 
 
 def test_pages_tell_two_studies_apart(folder, pristine, tmp_path):
@@ -173,7 +225,7 @@ def test_many_slides(tmp_path, monkeypatch, pristine):
     monkeypatch.setenv("PROSPECTOR_STUDY", str(folder))
     app = App()
     box = next(each for each in app.at.selectbox if each.label == "Slide")
-    assert len(box.options) == 12 and len(app.viewer()["overlays"]) == 2
+    assert len(box.options) == 12 and len(app.viewer()["overlays"]) == 3
     before = app.viewer()["slide"]["id"]
     box.set_value([uid for uid in study.sources if study.sources[uid].name == "case 07.png"][0]).run()
     app.sound()

@@ -9,8 +9,11 @@ from viewers.overlays import (
     diverging_colours,
     diverging_css,
     map_limit,
+    render_error,
     render_map,
     render_sprite,
+    sequential_colours,
+    sequential_css,
 )
 
 POSITIONS = np.array([[0, 0], [0, 1], [1, 1], [2, 0]])
@@ -121,3 +124,16 @@ def test_palette_avoids_white_and_the_grey_of_exclusion():
     grey = palette._lab(np.array([palette.rgb_of(overlays.EXCLUDED_COLOUR)]) / 255)
     assert (np.hypot(lab[:, 1], lab[:, 2]) > 25).all() and (lab[:, 0] < 90).all()
     assert np.sqrt(((lab - grey) ** 2).sum(1)).min() > 20
+
+
+def test_errors_grow_darker_alike_for_all_eyes():
+    colours = sequential_colours(np.linspace(0, 2, 41), 1.0)
+    lightness = palette._views(colours)[..., 0]  # as normal, protan, deutan and tritan eyes see it
+    assert (np.diff(lightness[:, :21]) < 0).all() and np.ptp(lightness[:, :21], axis=1).min() > 50
+    assert (colours[20:] == colours[20]).all() and sequential_css(2) == ["#edf8e9", "#00441b"]
+
+
+def test_errors_are_opaque_and_excluded_tokens_hatched():
+    got = cells(render_error(POSITIONS, np.array([0.0, 1.0, np.nan, 9.0]), (3, 2), 1.0, cell=8), 8)
+    assert (got[0, 0] == (237, 248, 233, 255)).all() and (got[0, 1] == got[2, 0]).all()
+    assert len(np.unique(got[1, 1].reshape(-1, 4), axis=0)) == 2 and (got[1, 0] == 0).all()

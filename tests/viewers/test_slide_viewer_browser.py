@@ -272,6 +272,75 @@ def test_legends_name_both_ends_and_every_concept(screen):
     assert (screen.colour(50, 100) == before).all()
 
 
+def test_the_threshold_hides_weak_scores_and_says_how_much_is_left(screen):
+    screen.page.wait_for_timeout(1000)
+    share, least = screen.page.locator(".pv-share"), screen.page.get_by_label("Least score shown")
+    weak, strong = (230, 60), (60, 60)  # right quarter of the slide, and left of it
+    before = {place: screen.colour(*place) for place in (weak, strong)}
+    assert share.inner_text() == "all tissue"
+    screen.requests.clear()
+    least.fill("50")
+    assert share.inner_text() == "≥ 0.5: 75 % of tissue"
+    assert (screen.colour(*strong) == before[strong]).all()
+    hidden = screen.colour(*weak)
+    screen.page.keyboard.press("0")
+    assert (screen.colour(*weak) == hidden).all()
+    screen.page.keyboard.press("1")
+    least.fill("20")
+    assert share.inner_text() == "≥ 0.2: 100 % of tissue" and (screen.colour(*weak) == before[weak]).all()
+    screen.page.keyboard.press(".")
+    screen.page.keyboard.press(".")
+    assert "75 %" in share.inner_text() and least.input_value() == "30"
+    assert not [url for url in screen.requests if "overlay" in url]
+    screen.page.get_by_role("button", name="Refit").click()  # the scores change their sign, the threshold stays
+    screen.until("version=1")
+    screen.page.wait_for_timeout(1500)
+    assert "75 %" in share.inner_text() and is_blue(screen.colour(*strong))
+    assert (screen.colour(*weak) == hidden).all()
+    assert not screen.trouble
+
+
+def test_hovering_names_concept_and_score(screen):
+    screen.page.wait_for_timeout(1000)
+    token = screen.page.locator(".pv-token")
+    screen.page.mouse.move(*screen.centre(50, 60))
+    assert token.inner_text() == "kind 2 · +1.00"
+    screen.page.mouse.move(*screen.centre(230, 60))
+    assert token.inner_text() == "kind 3 · +0.25"
+    screen.page.mouse.move(5, 5)
+    assert not token.is_visible()
+
+
+def test_uncertainty_is_fetched_when_looked_at(screen):
+    screen.page.wait_for_timeout(1000)
+    asked = lambda kind: [url for url in screen.requests if f"/{kind}." in url]
+    assert asked("map") and asked("tokens") and not asked("doubt") and not asked("error")
+    sure, unsure = (50, -60), (50, 60)
+    with_map = screen.colour(*unsure)
+    screen.page.keyboard.press("Tab")
+    screen.page.locator(".openseadragon-canvas").first.focus()
+    screen.page.keyboard.press("3")
+    assert screen.layer() == "Uncertainty"
+    legend = screen.page.locator(".pv-legend")
+    screen.page.wait_for_function(f"{ROOT_JS}.querySelector('.pv-legend').innerText.includes('± 0.5')")
+    screen.page.wait_for_timeout(500)
+    assert asked("doubt") and asked("error") and "sure" in legend.inner_text()
+    pale, dark = screen.colour(*sure), screen.colour(*unsure)
+    assert pale.sum() > dark.sum() + 200 and dark[1] > dark[0] and dark[1] > dark[2]
+    screen.page.mouse.move(*screen.centre(*unsure))
+    assert screen.page.locator(".pv-token").inner_text() == "kind 2 · +1.00 ± 0.50, sign not certain"
+    screen.page.keyboard.press("1")
+    assert (screen.colour(*unsure) == with_map).all()
+    screen.page.keyboard.press("u")
+    screen.page.wait_for_timeout(300)
+    assert "sign not certain: 50 % of tissue" in legend.inner_text()
+    hatched = {tuple(screen.colour(50 + dx, 60)) for dx in range(0, 24, 3)}
+    assert len(hatched) > 1 and len({tuple(screen.colour(50 + dx, -60)) for dx in range(0, 12, 3)}) <= 2
+    screen.page.get_by_role("button", name="sign not certain").click()
+    assert (screen.colour(*unsure) == with_map).all()
+    assert not screen.trouble
+
+
 def test_scale_and_place_are_in_real_units(screen):
     text = screen.page.locator(".pv-scale span").inner_text()
     number, unit = text.split()

@@ -234,6 +234,15 @@ def test_images_change_their_address_with_their_content(server):
     assert first.split("/")[4] == second.split("/")[4]
 
 
+def test_numbers_are_bytes_and_answer_to_their_own_name_only(server):
+    url = server.register_image("d1", b"1234", kind="tokens")
+    answer = ask(server, url)
+    assert url.endswith("/tokens.bin") and answer.body == b"1234"
+    assert answer.headers["content-type"] == "application/octet-stream"
+    for wrong in ("tokens.png", "map.bin", "map.png", "doubt.bin", "other.bin", "tokens.bin.png"):
+        assert ask(server, url.replace("tokens.bin", wrong)).status == 404
+
+
 def test_an_image_on_demand_is_made_once(server):
     calls = []
     url = server.register_image("k", lambda: calls.append(1) or b"png", version=7)

@@ -5,8 +5,9 @@ import streamlit as st
 
 from prospector_core.palette import concept_palette
 from viewers import tile_server
-from viewers.overlays import render_map, render_sprite
+from viewers.overlays import render_error, render_map, render_sprite
 from viewers.slide_viewer import slide_viewer
+from viewers.tokens import encode_doubt, encode_tokens
 
 PITCH, ROWS, COLUMNS, CONCEPTS = 100, 16, 24, 4
 
@@ -38,13 +39,27 @@ place = {"id": "d", "x": 0, "y": 0, "width": COLUMNS * PITCH, "height": ROWS * P
 shape = (ROWS, COLUMNS)
 map_png = render_map(positions, scores, shape, 1.0)
 sprite_png = render_sprite(positions, concepts, colours, {3}, shape)
+# Seen through its numbers, the right quarter of the map is weak, and its lower half of uncertain sign.
+numbers = scores * np.where(positions[:, 1] >= COLUMNS * 3 // 4, 0.25, 1.0)
+error = np.where(positions[:, 0] >= ROWS // 2, 0.5, 0.0)
+tokens = encode_tokens(positions, numbers, concepts)
+doubt = encode_doubt(error, error > 0, 0.5)
+error_png = render_error(positions, error, shape, 0.5)
 selected = None
 if state.clicks:
     selected = [state.clicks[-1][axis] // PITCH * PITCH for axis in "xy"] + [PITCH, PITCH]
 slide_viewer(
     slide,
     [
-        {**place, "kind": "map", "url": tile_server.register_image(("map", "d"), map_png, kind="map")},
+        {
+            **place,
+            "kind": "map",
+            "url": tile_server.register_image(("map", "d"), map_png, kind="map"),
+            "tokens": tile_server.register_image("d", tokens, kind="tokens"),
+            "doubt": tile_server.register_image("d", doubt, kind="doubt"),
+            "shape": shape,
+        },
+        {**place, "kind": "error", "url": tile_server.register_image("d", error_png, kind="error")},
         {
             **place,
             "kind": "sprite",

@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from viewers import tile_server
-from viewers.overlays import diverging_css
+from viewers.overlays import diverging_css, sequential_css
 
 __all__ = ["slide_viewer"]
 
@@ -54,19 +54,22 @@ def slide_viewer(
     slide : mapping
         From :func:`viewers.tile_server.slide_source`.
     overlays : list of mappings
-        ``id, kind ("map" or "sprite"), url, x, y, width, height``; one of each kind a datum of this slide, ``url``
-        from :func:`viewers.tile_server.register_image`. A new url for the same id swaps in place.
+        ``id, kind ("map", "sprite" or "error"), url, x, y, width, height``; one of each kind a datum of this slide,
+        ``url`` from :func:`viewers.tile_server.register_image`. A new url for the same id swaps in place. The one of
+        kind "map" may have the addresses of its tokens' numbers (:mod:`viewers.tokens`): ``tokens``, for threshold
+        and hover, ``doubt``, for hatching where the sign is not certain; and ``shape`` (rows, columns) with them.
+        Images of kind "error" and doubts are fetched when they are first shown.
     key : str
         Fixed for the place in the app; zoom, layer and opacity survive reruns under it.
     height : int
         CSS px of the whole viewer; less where the window is lower, so that its legend stays in sight.
-    layer : {"map", "sprite", "none"}
+    layer : {"map", "sprite", "error", "none"}
         Layer to begin with. Afterwards the person's choice holds until this argument changes.
     opacity : float
         Opacity to begin with, 0 to 1.
     legend : mapping, optional
         Of the map: ``limit`` (score of the strongest colour), ``label``, ``high`` and ``low`` (what the ends
-        support), ``excluded`` (True adds the hatch).
+        support), ``excluded`` (True adds the hatch), ``error_label`` (of the uncertainty).
     concepts : list of mappings
         Legend of the sprite: ``id, name, colour ("#rrggbb"), excluded``. A click on one fades the others.
     fields : list of mappings
@@ -89,8 +92,8 @@ def slide_viewer(
         ``{"x", "y" (level-0 px), "slide" (id), "layer", "zoom" (screen px a level-0 px), "magnification" (or None),
         "keyboard"}``.
     """
-    if layer not in ("map", "sprite", "none"):
-        raise ValueError(f"layer must be map, sprite or none, not {layer!r}")
+    if layer not in ("map", "sprite", "error", "none"):
+        raise ValueError(f"layer must be map, sprite, error or none, not {layer!r}")
     data = {
         "key": key,
         "slide": dict(slide),
@@ -100,6 +103,7 @@ def slide_viewer(
         "opacity": float(opacity),
         "legend": dict(legend) if legend else None,
         "ramp": diverging_css(17),
+        "error_ramp": sequential_css(9),
         "concepts": [dict(concept) for concept in concepts],
         "fields": [dict(field) for field in fields],
         "selected": _rectangle(selected),

@@ -4,7 +4,7 @@
 // tissue is smooth and the tokens stay crisp, a hundred fields cost no more than one, and layer, opacity and highlight
 // change without a word to Python.
 
-const LAYERS = ["map", "sprite", "none"];
+const LAYERS = ["map", "sprite", "error", "none"];
 const NICE = [1, 2, 5];
 const ICONS = {
   plus: "M8 3v10M3 8h10",
@@ -70,10 +70,28 @@ function icon(name) {
 const trim = (number) => String(Number(number.toPrecision(3)));
 const magnified = (m) => (m >= 10 ? m.toFixed(1).replace(/\.0$/, "") : m >= 1 ? m.toFixed(1) : m.toFixed(2));
 
+const signed = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`;
+
+/** What viewers/tokens.py wrote: where tokens lie, their concepts and scores. */
+function readTokens(bytes) {
+  const n = bytes.byteLength / 16;
+  const column = (at, kind) => new kind(bytes, at * n * 4, n);
+  const [rows, columns, concepts, scores] = [Int32Array, Int32Array, Int32Array, Float32Array].map((kind, at) => column(at, kind));
+  const at = new Map();
+  for (let i = 0; i < n; i++) at.set(`${rows[i]},${columns[i]}`, i);
+  return { n, rows, columns, concepts, scores, at };
+}
+
+function readDoubt(bytes) {
+  const n = (bytes.byteLength - 4) / 8;
+  return { limit: new Float32Array(bytes, 0, 1)[0], error: new Float32Array(bytes, 4, n), unsure: new Int32Array(bytes, 4 + 4 * n, n) };
+}
+
 export class SlideViewer {
   constructor(root, component) {
     this.root = root;
-    this.images = new Map(); // overlay id + kind -> { url, image, waiting, faded }
+    this.images = new Map(); // overlay id + kind -> { url, image, waiting, faded, shown, hatch }
+    this.numbers = { tokens: new Map(), doubt: new Map() }; // overlay id -> { url, waiting, value }
     this.data = null;
     this.gone = false;
     this.key = component.data.key;
@@ -83,6 +101,8 @@ export class SlideViewer {
     const same = kept && kept.askedLayer === asked.layer && kept.askedOpacity === asked.opacity;
     this.layer = same ? kept.layer : asked.layer;
     this.opacity = same ? kept.opacity : asked.opacity;
+    this.threshold = kept?.threshold ?? 0; // share of the legend's limit: it stays sensible when a refit changes that
+    this.hatched = Boolean(kept?.hatched);
     this.highlight = null;
     this.pending = null;
     this.build();
@@ -97,17 +117,24 @@ export class SlideViewer {
     this.layerButtons = {
       map: button("Show the prospect map", "1", "Map", () => this.setLayer("map")),
       sprite: button("Show the concepts", "2", "Concepts", () => this.setLayer("sprite")),
+      error: button("Show how unsure the map is", "3", "Uncertainty", () => this.setLayer("error")),
       none: button("Show the tissue alone", "0", "Tissue", () => this.setLayer("none")),
     };
     this.slider = el("input", {
       type: "range", min: 0, max: 100, step: 1, title: "Opacity of the overlay ([ and ])", "aria-label": "Opacity of the overlay",
       oninput: () => this.setOpacity(this.slider.value / 100),
     });
+    this.least = el("input", {
+      type: "range", min: 0, max: 100, step: 1, title: "Hide weaker scores, of either sign (, and .)", "aria-label": "Least score shown",
+      oninput: () => this.setThreshold(this.least.value / 100),
+    });
+    this.share = el("output", { class: "pv-share" });
     this.readout = el("output", { class: "pv-mag", title: "Magnification on this screen" });
     this.bar = el(
       "div", { class: "pv-bar", role: "toolbar", "aria-label": "Slide viewer" },
       el("div", { class: "pv-group pv-layers", role: "group", "aria-label": "Layer" }, ...Object.values(this.layerButtons)),
       el("label", { class: "pv-opacity" }, el("span", {}, "Opacity"), this.slider),
+      el("label", { class: "pv-opacity" }, el("span", {}, "Threshold"), this.least, this.share),
       el("span", { class: "pv-gap" }),
       this.readout,
       el("div", { class: "pv-group", role: "group", "aria-label": "View" },
@@ -120,23 +147,25 @@ export class SlideViewer {
     this.stage = el("div", { class: "pv-osd" });
     this.canvas = el("canvas", { class: "pv-overlay", "aria-hidden": "true" });
     this.scale = el("div", { class: "pv-scale" }, el("span"), el("i"));
-    this.pointer = el("div", { class: "pv-pointer", hidden: "" });
+    this.pointer = el("span", { class: "pv-pointer" });
+    this.token = el("span", { class: "pv-token", hidden: "" });
+    this.readouts = el("div", { class: "pv-readouts", hidden: "" }, this.token, this.pointer);
     this.notice = el("div", { class: "pv-notice", role: "status", hidden: "" });
-    this.view = el("div", { class: "pv-view" }, this.stage, this.scale, this.pointer, this.notice,
+    this.view = el("div", { class: "pv-view" }, this.stage, this.scale, this.readouts, this.notice,
       el("div", { class: "pv-cross", "aria-hidden": "true" }));
     this.legend = el("div", { class: "pv-legend" });
     this.root.replaceChildren(this.bar, this.view, this.legend);
     this.onKey = (event) => this.keyPressed(event);
     this.root.addEventListener("keydown", this.onKey, true);
     // Streamlit's own shortcuts (r, c) listen on the document.
-    this.hush = (event) => event.target !== this.slider && event.stopPropagation();
+    this.hush = (event) => event.target.tagName !== "INPUT" && event.stopPropagation();
     this.root.addEventListener("keypress", this.hush);
     // OpenSeadragon takes the focus at each click; the ring and the cross are for those who came by keyboard.
     this.view.addEventListener("pointerdown", () => this.view.classList.add("pv-mouse"), true);
     this.view.addEventListener("pointermove", (event) => this.pointAt(event));
     this.view.addEventListener("focusout", () => this.view.classList.remove("pv-mouse"));
     this.view.addEventListener("pointerleave", () => {
-      this.pointer.hidden = true;
+      this.readouts.hidden = true;
       this.hover(null);
     });
     this.resized = new ResizeObserver(() => this.draw());
@@ -252,7 +281,7 @@ export class SlideViewer {
     });
     this.osd.canvas.setAttribute("role", "application");
     this.osd.canvas.setAttribute("aria-label",
-      `Slide ${slide.name || ""}. Arrow keys move, plus and minus zoom, 1 shows the map, 2 the concepts, 0 the tissue alone, Enter picks the place at the centre.`);
+      `Slide ${slide.name || ""}. Arrow keys move, plus and minus zoom, 1 shows the map, 2 the concepts, 3 the uncertainty, 0 the tissue alone, Enter picks the place at the centre.`);
   }
 
   opened() {
@@ -289,6 +318,8 @@ export class SlideViewer {
   async loadImages() {
     const wanted = new Map(this.data.overlays.map((overlay) => [`${overlay.kind}|${overlay.id}`, overlay]));
     for (const name of this.images.keys()) if (!wanted.has(name)) this.images.delete(name);
+    // The uncertainty costs the server many fits: only for those who look at it.
+    for (const [name, overlay] of wanted) if (overlay.kind === "error" && this.layer !== "error") wanted.delete(name);
     // What is on screen first; the other layer follows, so that the switch is instantaneous.
     const ordered = [...wanted].sort((a, b) => (b[1].kind === this.layer) - (a[1].kind === this.layer));
     const load = async ([name, overlay]) => {
@@ -306,12 +337,118 @@ export class SlideViewer {
         return;
       }
       if (entry.waiting !== overlay.url) return; // a newer one was asked for meanwhile
-      Object.assign(entry, { url: overlay.url, image, waiting: null, faded: null });
+      Object.assign(entry, { url: overlay.url, image, waiting: null, faded: null, shown: null, hatch: null });
       this.draw();
     };
     const first = ordered.filter(([, overlay]) => overlay.kind === this.layer);
     await Promise.all(first.map(load));
-    if (!this.gone) ordered.filter(([, overlay]) => overlay.kind !== this.layer).forEach(load);
+    if (this.gone) return;
+    ordered.filter(([, overlay]) => overlay.kind !== this.layer).forEach(load);
+    this.loadNumbers("tokens", readTokens);
+    if (this.layer === "error" || this.hatched) this.loadNumbers("doubt", readDoubt);
+  }
+
+  /** Numbers a token: "tokens" for threshold and hover, "doubt" for the uncertainty. */
+  async loadNumbers(kind, read) {
+    const kept = this.numbers[kind];
+    const wanted = this.data.overlays.filter((overlay) => overlay[kind]);
+    const ids = new Set(wanted.map((overlay) => overlay.id));
+    for (const id of kept.keys()) if (!ids.has(id)) kept.delete(id);
+    await Promise.all(wanted.map(async (overlay) => {
+      const url = overlay[kind];
+      const entry = kept.get(overlay.id) ?? {};
+      kept.set(overlay.id, entry);
+      if (entry.url === url || entry.waiting === url) return;
+      entry.waiting = url;
+      try {
+        const response = await fetch(new URL(url, document.baseURI).href);
+        if (!response.ok) throw new Error(`${kind}: ${response.status}`);
+        const value = read(await response.arrayBuffer());
+        if (entry.waiting === url) Object.assign(entry, { url, value, waiting: null });
+      } catch {
+        if (entry.waiting === url) entry.waiting = null;
+        if (!this.gone && kept.get(overlay.id) === entry) this.say("Scores could not be loaded. Reload the page.");
+      }
+    }));
+    if (this.gone) return;
+    this.showShare();
+    if (kind === "doubt") this.showLayer();
+    this.draw();
+  }
+
+  /** Numbers of the datum that an overlay belongs to, if they are those of the picture that is asked for. */
+  numbersOf(kind, map) {
+    const entry = map && this.numbers[kind].get(map.id);
+    return entry && entry.url === map[kind] ? entry.value : null;
+  }
+
+  /** Every map overlay with its tokens and doubts, as far as they are there. */
+  known() {
+    return this.data.overlays
+      .filter((overlay) => overlay.tokens)
+      .map((map) => ({ map, tokens: this.numbersOf("tokens", map), doubt: this.numbersOf("doubt", map) }))
+      .filter(({ tokens }) => tokens);
+  }
+
+  /** A canvas of one pixel a token, opaque where `keep(token)`. */
+  stencil([rows, columns], tokens, keep) {
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, { width: columns, height: rows });
+    const context = canvas.getContext("2d");
+    const pixels = context.createImageData(columns, rows);
+    for (let i = 0; i < tokens.n; i++) if (keep(i)) pixels.data[4 * (tokens.rows[i] * columns + tokens.columns[i]) + 3] = 255;
+    context.putImageData(pixels, 0, 0);
+    return canvas;
+  }
+
+  /** A canvas as large as `image`, painted by `paint`, and left only where `stencil` is opaque. */
+  cut(image, stencil, paint) {
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, { width: image.naturalWidth, height: image.naturalHeight });
+    const context = canvas.getContext("2d");
+    paint(context, canvas);
+    context.globalCompositeOperation = "destination-in";
+    context.imageSmoothingEnabled = false;
+    context.drawImage(stencil, 0, 0, canvas.width, canvas.height);
+    return canvas;
+  }
+
+  /** The map without scores weaker than the threshold; excluded tokens stay, hatched. */
+  above(entry, map) {
+    const tokens = this.numbersOf("tokens", map);
+    const least = this.leastScore();
+    if (!tokens || !least) return entry.image;
+    if (entry.shown?.least !== least || entry.shown.tokens !== tokens) {
+      const stencil = this.stencil(map.shape, tokens, (i) => !(Math.abs(tokens.scores[i]) < least));
+      entry.shown = { least, tokens, canvas: this.cut(entry.image, stencil, (context) => context.drawImage(entry.image, 0, 0)) };
+    }
+    return entry.shown.canvas;
+  }
+
+  /** Stripes where the sign of what is shown is not certain, or null. */
+  unsure(entry, map) {
+    const [tokens, doubt] = [this.numbersOf("tokens", map), this.numbersOf("doubt", map)];
+    if (!this.hatched || !tokens || !doubt || doubt.error.length !== tokens.n) return null;
+    const least = this.layer === "map" ? this.leastScore() : 0;
+    if (entry.hatch?.least !== least || entry.hatch.doubt !== doubt) {
+      const stencil = this.stencil(map.shape, tokens, (i) => doubt.unsure[i] && !(Math.abs(tokens.scores[i]) < least));
+      const canvas = this.cut(entry.image, stencil, (context, { width, height }) => {
+        // Across the hatch of excluded tokens, and over the whole picture: neighbours join into one area.
+        const step = Math.max(4, Math.round(width / map.shape[1] / 2));
+        for (const [colour, shift] of [["#fff", 0], ["#222", step / 4]]) {
+          context.strokeStyle = colour;
+          context.lineWidth = Math.max(1, step / 5);
+          context.beginPath();
+          for (let x = -height + shift; x < width; x += step) {
+            context.moveTo(x, 0);
+            context.lineTo(x + height, height);
+          }
+          context.stroke();
+        }
+      });
+      entry.hatch = { least, doubt, canvas };
+    }
+    return entry.hatch.canvas;
   }
 
   /** The sprite with all but one concept faded; made once a highlight. */
@@ -359,12 +496,16 @@ export class SlideViewer {
     const outside = ([left, top, w, h]) => left > width || top > height || left + w < 0 || top + h < 0;
     context.globalAlpha = this.opacity;
     const lit = this.layer === "sprite" && this.data.concepts.find((concept) => concept.id === this.highlight);
+    const maps = new Map(this.data.overlays.filter((o) => o.tokens).map((o) => [`${o.x},${o.y},${o.width},${o.height}`, o]));
     for (const overlay of this.data.overlays) {
       if (overlay.kind !== this.layer) continue;
       const entry = this.images.get(`${overlay.kind}|${overlay.id}`);
       if (!entry?.image) continue;
       const place = box(overlay);
       if (outside(place)) continue;
+      const map = maps.get(`${overlay.x},${overlay.y},${overlay.width},${overlay.height}`);
+      const hatch = (this.layer === "map" || this.layer === "error") && map ? this.unsure(entry, map) : null;
+      const picture = lit ? this.fade(entry, lit) : this.layer === "map" ? this.above(entry, overlay) : entry.image;
       const [w, h] = [entry.image.naturalWidth, entry.image.naturalHeight];
       // Crisp when enlarged; averaged when several tokens share a screen pixel.
       context.imageSmoothingEnabled = place[2] < w;
@@ -376,8 +517,9 @@ export class SlideViewer {
       const x1 = Math.min(w, Math.ceil((width - place[0]) / sx));
       const y1 = Math.min(h, Math.ceil((height - place[1]) / sy));
       if (x1 <= x0 || y1 <= y0) continue;
-      context.drawImage(lit ? this.fade(entry, lit) : entry.image, x0, y0, x1 - x0, y1 - y0,
-        place[0] + x0 * sx, place[1] + y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy);
+      for (const each of hatch ? [picture, hatch] : [picture]) {
+        context.drawImage(each, x0, y0, x1 - x0, y1 - y0, place[0] + x0 * sx, place[1] + y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy);
+      }
     }
     context.globalAlpha = 1;
     // Those with a label last, above the outlines of their neighbours.
@@ -464,12 +606,30 @@ export class SlideViewer {
     const frame = this.stage.getBoundingClientRect();
     const at = this.toImage(new this.OSD.Point(event.clientX - frame.left, event.clientY - frame.top));
     const { mpp, width, height } = this.data.slide;
-    this.pointer.hidden = at.x < 0 || at.y < 0 || at.x >= width || at.y >= height;
+    this.readouts.hidden = at.x < 0 || at.y < 0 || at.x >= width || at.y >= height;
+    this.token.textContent = this.describe(at);
+    this.token.hidden = !this.token.textContent;
     const inside = (f) => at.x >= f.x && at.y >= f.y && at.x < f.x + f.width && at.y < f.y + f.height;
     this.hover(this.data.fields.find(inside) ?? null);
     this.pointer.textContent = mpp
       ? `${((at.x * mpp) / 1000).toFixed(3)}, ${((at.y * mpp) / 1000).toFixed(3)} mm`
       : `${Math.floor(at.x)}, ${Math.floor(at.y)} px`;
+  }
+
+  /** Concept, score and, where it is known, its standard error, at a place of the slide. */
+  describe(at) {
+    for (const { map, tokens, doubt } of this.known()) {
+      const row = Math.floor(((at.y - map.y) / map.height) * map.shape[0]);
+      const column = Math.floor(((at.x - map.x) / map.width) * map.shape[1]);
+      const i = tokens.at.get(`${row},${column}`);
+      if (i === undefined) continue;
+      const concept = this.data.concepts.find(({ id }) => id === tokens.concepts[i]);
+      const name = concept ? concept.name : `concept ${tokens.concepts[i]}`;
+      if (Number.isNaN(tokens.scores[i])) return `${name} · excluded`;
+      const unsure = doubt?.unsure[i] ? ", sign not certain" : "";
+      return `${name} · ${signed(tokens.scores[i])}${doubt ? ` ± ${doubt.error[i].toFixed(2)}${unsure}` : ""}`;
+    }
+    return "";
   }
 
   hover(field) {
@@ -495,8 +655,49 @@ export class SlideViewer {
   setLayer(layer) {
     this.layer = layer;
     this.keepChoice();
+    const focused = this.root.getRootNode().activeElement;
+    this.showLayer();
+    if (focused?.disabled) this.osd?.canvas.focus(); // a slider that is now of no use would take the keys with it
+    this.draw();
+    if (layer === "error") this.loadImages();
+  }
+
+  leastScore() {
+    return this.threshold * (this.data.legend?.limit ?? 0);
+  }
+
+  setThreshold(share) {
+    this.threshold = Math.min(1, Math.max(0, Math.round(100 * share) / 100));
+    this.keepChoice();
+    this.showShare();
+    this.draw();
+  }
+
+  /** Beside the slider: the least score shown, and how much of the tissue has it. */
+  showShare() {
+    this.least.value = Math.round(100 * this.threshold);
+    this.least.disabled = this.layer !== "map" || !this.data.overlays.some((overlay) => overlay.tokens);
+    const least = this.leastScore();
+    let [n, high, low] = [0, 0, 0];
+    for (const { tokens } of this.known()) {
+      n += tokens.n;
+      for (const score of tokens.scores) {
+        if (score >= least) high += 1;
+        else if (score <= -least) low += 1;
+      }
+    }
+    const percent = (part) => `${Number(((100 * part) / n).toPrecision(2))} %`;
+    this.share.textContent = n && least ? `≥ ${trim(least)}: ${percent(high + low)} of tissue` : "all tissue";
+    this.share.title = n && least ? `${percent(high)} at +${trim(least)} or more, ${percent(low)} at −${trim(least)} or less` : "No score is hidden";
+    this.least.setAttribute("aria-valuetext", this.share.textContent);
+  }
+
+  setHatched(hatched) {
+    this.hatched = hatched;
+    this.keepChoice();
     this.showLayer();
     this.draw();
+    if (hatched) this.loadNumbers("doubt", readDoubt);
   }
 
   setOpacity(opacity) {
@@ -508,7 +709,7 @@ export class SlideViewer {
 
   keepChoice() {
     remember(`prospector.layer.${this.key}`, {
-      layer: this.layer, opacity: this.opacity, askedLayer: this.asked.layer, askedOpacity: this.asked.opacity,
+      layer: this.layer, opacity: this.opacity, threshold: this.threshold, hatched: this.hatched, askedLayer: this.asked.layer, askedOpacity: this.asked.opacity,
     });
   }
 
@@ -537,11 +738,12 @@ export class SlideViewer {
   keyPressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key.startsWith("Arrow")) this.view.classList.remove("pv-mouse");
-    const onSlider = event.target === this.slider;
+    const onSlider = event.target === this.slider || event.target === this.least;
     const onButton = event.target.tagName === "BUTTON";
     const actions = {
       1: () => this.setLayer("map"),
       2: () => this.setLayer("sprite"),
+      3: () => this.layerButtons.error.disabled || this.setLayer("error"),
       0: () => this.setLayer("none"),
       h: () => this.setLayer("none"),
       "+": () => this.zoom(1.6),
@@ -551,6 +753,9 @@ export class SlideViewer {
       f: () => this.fullScreen(),
       "[": () => this.setOpacity(this.opacity - 0.1),
       "]": () => this.setOpacity(this.opacity + 0.1),
+      ",": () => this.least.disabled || this.setThreshold(this.threshold - 0.05),
+      ".": () => this.least.disabled || this.setThreshold(this.threshold + 0.05),
+      u: () => this.canHatch() && this.setHatched(!this.hatched),
     };
     if (!onSlider) {
       Object.assign(actions, {
@@ -582,9 +787,11 @@ export class SlideViewer {
     }
     this.slider.value = Math.round(100 * this.opacity);
     this.slider.disabled = this.layer === "none";
+    this.showShare();
     const { legend, concepts } = this.data;
     const scroll = this.legend.scrollTop;
     if (this.layer === "map" && legend && kinds.has("map")) this.legend.replaceChildren(this.mapLegend(legend));
+    else if (this.layer === "error" && legend && kinds.has("error")) this.legend.replaceChildren(this.errorLegend(legend));
     else if (this.layer === "sprite" && concepts.length && kinds.has("sprite")) this.legend.replaceChildren(...this.conceptLegend(concepts));
     else this.legend.replaceChildren(this.keyLegend());
     this.legend.scrollTop = scroll;
@@ -597,14 +804,52 @@ export class SlideViewer {
         el("div", { class: "pv-ends" }, el("span", {}, low || ""), el("span", {}, high || "")),
         el("div", { class: "pv-colours", style: `background:linear-gradient(90deg,${stops.join(",")})` }),
         el("div", { class: "pv-ticks" }, el("span", {}, `−${trim(limit)}`), el("span", {}, "0"), el("span", {}, `+${trim(limit)}`))),
-      el("div", { class: "pv-label" }, el("span", {}, label || ""),
-        excluded ? el("span", {}, el("i", { class: "pv-swatch pv-hatched" }), " excluded") : null),
+      el("div", { class: "pv-label" }, el("span", {}, label || ""), this.marks(excluded)),
     );
   }
 
+  errorLegend({ error_label: label, excluded }) {
+    const ramp = this.data.error_ramp;
+    const found = this.known().find(({ doubt }) => doubt);
+    const most = found ? trim(found.doubt.limit) : null;
+    const stops = ramp.map((colour, i) => `${colour} ${(100 * i) / (ramp.length - 1)}%`);
+    return el("div", { class: "pv-map" },
+      el("div", { class: "pv-ramp", role: "img", "aria-label": `Colours from 0, sure, to ${most ?? "…"}, unsure` },
+        el("div", { class: "pv-ends" }, el("span", {}, "sure"), el("span", {}, "unsure")),
+        el("div", { class: "pv-colours", style: `background:linear-gradient(90deg,${stops.join(",")})` }),
+        el("div", { class: "pv-ticks" }, el("span", {}, "0"), el("span", {}, most ? trim(most / 2) : "computing…"), el("span", {}, most ? `± ${most}` : ""))),
+      el("div", { class: "pv-label" }, el("span", {}, label || ""), this.marks(excluded)),
+    );
+  }
+
+  canHatch() {
+    return ["map", "error"].includes(this.layer) && this.data.overlays.some((overlay) => overlay.doubt);
+  }
+
+  /** What hatches mean; the one of uncertain signs is switched here. */
+  marks(excluded) {
+    let text = "sign not certain";
+    const known = this.known();
+    if (this.hatched && known.length) {
+      const count = (part) => known.reduce((sum, each) => sum + part(each), 0);
+      const of = count(({ tokens }) => tokens.n);
+      const unsure = count(({ doubt }) => doubt?.unsure.reduce((sum, one) => sum + one, 0) ?? 0);
+      text += known.every(({ doubt }) => doubt) ? `: ${Number(((100 * unsure) / of).toPrecision(2))} % of tissue` : ": computing…";
+    }
+    return el("div", { class: "pv-marks" },
+      this.canHatch() ? el("button", {
+        type: "button", class: "pv-concept pv-doubt", "aria-pressed": String(this.hatched), title: "Hatch where fewer than 95 % of resamples agree on the sign (u)",
+        onclick: () => {
+          this.setHatched(!this.hatched);
+          this.legend.querySelector(".pv-doubt")?.focus(); // the legend was drawn anew under the pressed button
+        },
+      }, el("i", { class: "pv-swatch pv-unsure" }), el("span", {}, text)) : null,
+      excluded ? el("span", {}, el("i", { class: "pv-swatch pv-hatched" }), " excluded") : null);
+  }
+
   keyLegend() {
-    const keys = [["1", "map"], ["2", "concepts"], ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
-      ["[ ]", "opacity"], ["r", "whole slide"], ["f", "full screen"], ["Enter", "pick at the centre"]];
+    const keys = [["1", "map"], ["2", "concepts"], ["3", "uncertainty"], ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
+      ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["r", "whole slide"], ["f", "full screen"], ["Enter", "pick at the centre"]];
     return el("div", { class: "pv-keys" }, ...keys.map(([key, what]) => el("span", {}, el("kbd", {}, key), ` ${what}`)));
   }
 
@@ -632,6 +877,7 @@ export class SlideViewer {
     this.root.removeEventListener("keydown", this.onKey, true);
     this.osd?.destroy();
     this.images.clear();
+    Object.values(this.numbers).forEach((kept) => kept.clear());
     this.root.replaceChildren();
   }
 }

@@ -1,0 +1,73 @@
+"""Hot spots, against a search from token to token."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prospector_core.errors import BadInputError
+from prospector_core.hotspots import hot_spots
+
+
+def by_search(positions, scores, threshold):
+    """The same regions as sets of tokens, by walking over neighbours."""
+    left = {token for token in range(len(positions)) if scores[token] >= threshold}
+    regions = []
+    while left:
+        region, edge = set(), [left.pop()]
+        while edge:
+            token = edge.pop()
+            region.add(token)
+            near = {o for o in left if np.abs(positions[o] - positions[token]).max() <= 1}
+            left -= near
+            edge += near
+        regions.append(region)
+    return regions
+
+
+@st.composite
+def maps(draw):
+    cells = draw(st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=40))
+    cells = draw(st.permutations(sorted(cells)))
+    values = st.one_of(st.integers(-4, 4).map(float), st.just(np.nan))
+    scores = draw(st.lists(values, min_size=len(cells), max_size=len(cells)))
+    shift = draw(st.integers(0, 1000))
+    return np.array(cells, int).reshape(-1, 2) + shift, np.array(scores, float)
+
+
+@settings(max_examples=150, deadline=None)
+@given(maps(), st.integers(-3, 4))
+def test_regions_are_those_found_by_walking(case, threshold):
+    positions, scores = case
+    found = hot_spots(positions, scores, threshold, origin=(10.0, 20.0), pitch=4.0, mpp=0.5)
+    expected = by_search(positions, scores, threshold)
+    assert sorted(sorted(spot.tokens.tolist()) for spot in found) == sorted(sorted(region) for region in expected)
+    assert [spot.total for spot in found] == sorted((spot.total for spot in found), reverse=True)
+    for spot in found:
+        own = scores[spot.tokens]
+        assert spot.total == pytest.approx(own.sum()) and spot.mean == pytest.approx(own.mean())
+        assert spot.peak == own.max() == scores[spot.peak_token]
+        assert spot.area == pytest.approx(len(own) * (4 * 0.5e-3) ** 2) and spot.unit == "mm2"
+        x, y, width, height = spot.rect
+        rows, columns = positions[spot.tokens].T
+        assert (x, y) == (10 + 4 * columns.min(), 20 + 4 * rows.min())
+        assert (width, height) == (4 * np.ptp(columns) + 4, 4 * np.ptp(rows) + 4)
+
+
+def test_corners_connect_excluded_tokens_separate_and_pixels_stand_in_for_microns():
+    positions = np.array([[0, 0], [1, 1], [1, 3], [1, 2], [5, 5]])
+    spots = hot_spots(positions, np.array([2.0, 2.0, 3.0, np.nan, 9.0]), 1.0, pitch=10.0)
+    assert [spot.tokens.tolist() for spot in spots] == [[4], [0, 1], [2]]
+    assert spots[1].area == 200 and spots[1].unit == "px2" and spots[1].rect == (0, 0, 20, 20)
+
+
+def test_nothing_high_is_no_spot():
+    assert hot_spots(np.empty((0, 2)), np.empty(0), 0.0) == []
+    assert hot_spots(np.array([[0, 0]]), np.array([np.nan]), -1e9) == []
+
+
+@pytest.mark.parametrize(("scores", "threshold"), [(np.zeros(3), 0.0), (np.zeros(2), np.nan)])
+def test_bad_input_is_one_line(scores, threshold):
+    with pytest.raises(BadInputError) as error:
+        hot_spots(np.array([[0, 0], [0, 1]]), scores, threshold)
+    assert "\n" not in str(error.value)
