@@ -77,7 +77,9 @@ class FoldChangeKernel(_Kernel):
         weighted = tfidf(counts)
         ones, zeros = weighted[labels == 1], weighted[labels == 0]
         with np.errstate(invalid="ignore", divide="ignore"):
-            means = (np.average(part, axis=0, weights=weights[labels == label]) for label, part in ((1, ones), (0, zeros)))
+            means = (
+                np.average(part, axis=0, weights=weights[labels == label]) for label, part in ((1, ones), (0, zeros))
+            )
             change = np.log2(np.divide(*(mean + _PSEUDO for mean in means)))
         # A negative idf can turn the ratio negative; such a feature has no fold change.
         change = np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)

@@ -18,7 +18,9 @@ _SURE, _SURE_WIDE, _LIKELY = 16.0, 11.0, 8.0
 _DUST_UM2 = 8_000.0  # components smaller than 90 x 90 um
 _HOLE_UM2 = 12_000.0
 _THIN_UM = 60.0  # a coverslip edge is thinner
-_MOST_PIXELS = 2560  # a side of the mask: on the largest slides a little coarser than asked, and seconds instead of half a minute
+_MOST_PIXELS = (
+    2560  # a side of the mask: on the largest slides a little coarser than asked, and seconds instead of half a minute
+)
 _UNKNOWN_MPP = 0.5  # only to tell how large dust is, where the slide does not say
 
 

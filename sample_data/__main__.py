@@ -30,8 +30,12 @@ def main():
     if options.score:
         result = leave_one_field_out(study)
         for field in result["fields"]:
-            print(f"{field['name']}  {field['tokens']:3d} tiles  prevalence {field['prevalence']:.2f}  AP {field['ap']:.3f}  AUROC {field['auroc']:.3f}")
-        print(f"mean of {len(result['fields'])} fields: AP {result['ap']:.3f}, AUROC {result['auroc']:.3f}; prevalence {result['prevalence']:.2f} (= AP of a random map)")
+            print(
+                f"{field['name']}  {field['tokens']:3d} tiles  prevalence {field['prevalence']:.2f}  AP {field['ap']:.3f}  AUROC {field['auroc']:.3f}"
+            )
+        print(
+            f"mean of {len(result['fields'])} fields: AP {result['ap']:.3f}, AUROC {result['auroc']:.3f}; prevalence {result['prevalence']:.2f} (= AP of a random map)"
+        )
 
 
 if __name__ == "__main__":

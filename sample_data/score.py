@@ -33,7 +33,10 @@ def leave_one_field_out(study, settings=None, progress=None):
             continue  # epidermis in the field, but no tile is half of it: there is nothing to rank
         others = [index for index in range(len(data)) if index != left_out]
         head = ProspectorHead(
-            KMeansQuantizer(settings.concepts, seed=settings.seed), settings.make_kernel(), settings.radius, settings.diffusive
+            KMeansQuantizer(settings.concepts, seed=settings.seed),
+            settings.make_kernel(),
+            settings.radius,
+            settings.diffusive,
         ).fit([graphs[i] for i in others], [vectors[i] for i in others], labels[others])
         scores = head.prospect(graphs[left_out], vectors[left_out])
         fields.append({

@@ -36,9 +36,7 @@ class ByteCache:
 
     @staticmethod
     def _weigh(value: Any) -> int:
-        return (
-            len(value) if isinstance(value, bytes) else 0
-        )  # a callable weighs nothing until it has been asked
+        return len(value) if isinstance(value, bytes) else 0  # a callable weighs nothing until it has been asked
 
     def __len__(self) -> int:
         return len(self._items)

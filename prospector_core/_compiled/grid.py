@@ -144,7 +144,9 @@ def _remove_unreached(raster, y, x0, hop, radius, n_words, reach, here, weight, 
 
 
 @njit(nogil=True, cache=True)
-def _walk_item(raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, out_counts, table, mono, scores, kept):
+def _walk_item(
+    raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, out_counts, table, mono, scores, kept
+):
     """One strip of columns x one block of rows: histograms row by row, then kept, counted or scored.
 
     Keeping if ``kept`` (rows, columns, K) is given. Else counting if ``scores`` is empty: ``out_counts[c]`` gains the
@@ -224,7 +226,9 @@ def _walk(raster, packed, radius, hop_weights, n_bins, table, mono, scores, kept
         # A slot takes every n_slots-th item: tissue and glass are shared out evenly.
         local = np.zeros((n_bins, n_bins), np.int64)
         for item in range(slot, n_items, n_slots):
-            _walk_item(raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, local, table, mono, scores, kept)
+            _walk_item(
+                raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, local, table, mono, scores, kept
+            )
         counts[slot] = local
     return counts
 

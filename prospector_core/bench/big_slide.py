@@ -58,7 +58,9 @@ def _cut_patterns(source, rng):
     """Blocks of real tissue: pattern 0 is glass; the others are windows of the source, mirrored and turned."""
     with open_slide(source) as slide:
         if min(slide.width, slide.height) < _BLOCK:
-            raise SlideError(f"{slide.path.name} is smaller than {_BLOCK} pixels: choose a larger slide to cut tissue from")
+            raise SlideError(
+                f"{slide.path.name} is smaller than {_BLOCK} pixels: choose a larger slide to cut tissue from"
+            )
         whole = slide.read_region(0, 0, slide.width, slide.height)
     glass = np.percentile(whole.reshape(-1, 3)[::97], 95, axis=0).astype(np.uint8)
     patterns = [np.broadcast_to(glass, (_BLOCK, _BLOCK, 3)).copy()]
@@ -126,7 +128,9 @@ class _Tiff:
 
     def add_tile(self, pixels):
         """Write one tile as JPEG: (offset, bytes)."""
-        data = imagecodecs.jpeg8_encode(np.ascontiguousarray(pixels), level=_QUALITY, colorspace="rgb", outcolorspace="ycbcr")
+        data = imagecodecs.jpeg8_encode(
+            np.ascontiguousarray(pixels), level=_QUALITY, colorspace="rgb", outcolorspace="ycbcr"
+        )
         offset = self._file.tell()
         self._file.write(data)
         return offset, len(data)

@@ -26,8 +26,12 @@ def register(app):
 
 
 def open_app(
-    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: the sample study.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port on this machine. Default: the first free one from 8501.")] = None,
+    study: Annotated[
+        Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: the sample study.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port on this machine. Default: the first free one from 8501.")
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ):
     """Open the app in a browser. It listens on this machine only and sends nothing anywhere."""
@@ -37,7 +41,9 @@ def open_app(
         Study.open(study)  # a broken study is said here, in one line, not in a page
     script = Path(__file__).resolve().parents[2] / "app.py"
     if not script.exists():
-        raise MissingExtraError("the app's pages are not installed: install Prospector with `pip install -e .` in its folder")
+        raise MissingExtraError(
+            "the app's pages are not installed: install Prospector with `pip install -e .` in its folder"
+        )
     port = _free_port(port)
     url = f"http://localhost:{port}"
     # Said again here, beside .streamlit/config.toml, which an installed package does not bring along. Always headless:
@@ -88,7 +94,9 @@ def _open_window(url, port, server):
 
 def bench(
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, nothing else.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, a few seconds: a check that it runs, not a measurement.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small sizes, a few seconds: a check that it runs, not a measurement.")
+    ] = False,
 ):
     """Measure counting, prospecting and quantising on this machine, as ratios taken in one run."""
     from ..bench import format_bench, run_bench

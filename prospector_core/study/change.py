@@ -27,7 +27,9 @@ class Change:
                     self.flipped.append((datum, *pair))
         k = min(before.n_concepts, after.n_concepts)  # a split adds concepts: they had no weight before
         moved = np.abs(after.coef[:k] - before.coef[:k])
-        self.weights = [(int(c), before.weight(c), after.weight(c)) for c in np.argsort(-moved, kind="stable") if moved[c] > 0]
+        self.weights = [
+            (int(c), before.weight(c), after.weight(c)) for c in np.argsort(-moved, kind="stable") if moved[c] > 0
+        ]
 
     def of_map(self, datum):
         """A datum's change: (n,) float64, score after minus score before (NaN where either has none)."""
@@ -54,10 +56,17 @@ class Change:
         inactive = set(gone) | set(back)
         moved = [(k, a, b) for k, a, b in self.weights if k not in inactive][:3]
         if moved:
-            out.append("weights that moved most: " + "; ".join(f"{study.concept_name(k)} {a:+.2f} to {b:+.2f}" for k, a, b in moved))
+            out.append(
+                "weights that moved most: "
+                + "; ".join(f"{study.concept_name(k)} {a:+.2f} to {b:+.2f}" for k, a, b in moved)
+            )
         if self.flipped:
             names = [f"{datum.name} now {study.classes[new]}" for datum, _, new in self.flipped]
-            out.append("predicted class changed: " + ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else ""))
+            out.append(
+                "predicted class changed: "
+                + ", ".join(names[:5])
+                + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            )
         else:
             out.append("no datum's predicted class changed")
         return out

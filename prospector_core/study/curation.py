@@ -42,7 +42,9 @@ class Curation:
             self._check(state, concept)
             for other in state.active(self._n_concepts(state)):
                 if other != concept and self._study.concept_name(other, state).lower() == name.lower():
-                    raise CurationError(f"concept {other} is already called {name!r}: choose another name, or merge the two")
+                    raise CurationError(
+                        f"concept {other} is already called {name!r}: choose another name, or merge the two"
+                    )
 
         return self._append("rename", {"concept": int(concept), "name": name}, check)
 
@@ -90,7 +92,9 @@ class Curation:
         if len(pair) not in (1, 2):
             raise CurationError("pin one concept or a pair of concepts")
         if len(pair) == 2 and self._study.settings.radius == 0:
-            raise CurationError("this study counts no pairs (radius 0): pin single concepts, or fit with a larger radius")
+            raise CurationError(
+                "this study counts no pairs (radius 0): pin single concepts, or fit with a larger radius"
+            )
         weight = None if weight is None else float(weight)
         if weight is not None and not abs(weight) < 1e6:
             raise CurationError(f"a weight must be a number between -1000000 and 1000000, got {weight}")
@@ -214,7 +218,11 @@ class Curation:
             return f"split {name(payload['concept'])} into {len(payload['ids'])}"
         if entry.action == "annotate":
             where = f"{len(payload['tokens'])} tokens of {self._study.datum(payload['datum']).name}"
-            return f"ignore {where}" if payload["evidence"] == "ignore" else f"mark {where} as evidence {payload['evidence']}"
+            return (
+                f"ignore {where}"
+                if payload["evidence"] == "ignore"
+                else f"mark {where} as evidence {payload['evidence']}"
+            )
         if entry.action == "relabel":
             label = "not known" if payload["label"] is None else self._study.classes[payload["label"]]
             return f"relabel {self._study.datum(payload['datum']).name} as {label}"

@@ -114,7 +114,9 @@ class Database:
         try:
             return json.loads(rows[0][0]) if rows else default
         except ValueError as error:
-            raise StudyDamagedError(f"{self.path} is damaged ({key} is not readable): restore it from a backup") from error
+            raise StudyDamagedError(
+                f"{self.path} is damaged ({key} is not readable): restore it from a backup"
+            ) from error
 
     def close(self):
         """Close this thread's connection."""
@@ -139,10 +141,16 @@ def explained(path):
         yield
     except sqlite3.OperationalError as error:
         if "full" in str(error) or ("I/O" in str(error) and _is_full(path)):
-            raise StorageFullError(f"the disk is full, {path} could not be written: free some space and repeat") from error
+            raise StorageFullError(
+                f"the disk is full, {path} could not be written: free some space and repeat"
+            ) from error
         if "locked" in str(error):
-            raise StudyError(f"{path} is busy in another program for more than 30 s: wait, or close it there") from error
-        raise StudyDamagedError(f"{path} cannot be used ({error}): check the disk and permissions, or restore a backup") from error
+            raise StudyError(
+                f"{path} is busy in another program for more than 30 s: wait, or close it there"
+            ) from error
+        raise StudyDamagedError(
+            f"{path} cannot be used ({error}): check the disk and permissions, or restore a backup"
+        ) from error
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError):
             raise

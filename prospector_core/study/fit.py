@@ -118,7 +118,9 @@ class Fit:
             "summary": self.summary,
         }
         with folder_atomic(folder) as partial:
-            write_atomic(partial / "head.safetensors", save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
+            write_atomic(
+                partial / "head.safetensors", save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()})
+            )
             write_atomic(partial / "head.json", json.dumps(record, indent=1, sort_keys=True).encode())
 
     @classmethod

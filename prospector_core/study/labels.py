@@ -55,7 +55,9 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
         if not file or not name:
             raise LabelsError(f"{path.name}, line {number}: column {file_column!r} is empty: name the file there")
         if name in seen:
-            raise LabelsError(f"{path.name}, line {number}: {name!r} stands already in line {seen[name]}: give each datum its own name")
+            raise LabelsError(
+                f"{path.name}, line {number}: {name!r} stands already in line {seen[name]}: give each datum its own name"
+            )
         seen[name] = number
         field = _field(path, number, record) if has_field else None
         known = label.lower() not in _UNLABELLED
@@ -70,7 +72,9 @@ def _read_table(path):
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LabelsError(f"{path} is not a text table (byte {error.start} is not UTF-8): save it as CSV, UTF-8") from error
+        raise LabelsError(
+            f"{path} is not a text table (byte {error.start} is not UTF-8): save it as CSV, UTF-8"
+        ) from error
     except OSError as error:
         raise LabelsError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
     if "\0" in text:
@@ -88,7 +92,9 @@ def _read_table(path):
                 records.append(dict(zip(columns, cells + [""] * (len(columns) - len(cells)))))
                 numbers.append(reader.line_num + before)
     except csv.Error as error:
-        raise LabelsError(f"{path.name}, line {reader.line_num + before}: this is not a table ({error}): save it as CSV, UTF-8") from error
+        raise LabelsError(
+            f"{path.name}, line {reader.line_num + before}: this is not a table ({error}): save it as CSV, UTF-8"
+        ) from error
     if not records:
         raise LabelsError(f"{path} has a header but no rows: add one row a datum")
     return records, columns, numbers
@@ -111,15 +117,21 @@ def _column(path, columns, asked, candidates, what):
 def _classes(path, labels, positive):
     values = sorted({label for label in labels if label.lower() not in _UNLABELLED})
     if len(values) > 2:
-        raise LabelsError(f"{path.name} has {len(values)} classes ({', '.join(values[:6])}): give two, or one against the rest")
+        raise LabelsError(
+            f"{path.name} has {len(values)} classes ({', '.join(values[:6])}): give two, or one against the rest"
+        )
     if len(values) < 2:
-        raise LabelsError(f"{path.name} has {'one class only (' + values[0] + ')' if values else 'no labels'}: data of both classes are needed")
+        raise LabelsError(
+            f"{path.name} has {'one class only (' + values[0] + ')' if values else 'no labels'}: data of both classes are needed"
+        )
     if positive is not None:
         if positive not in values:
             raise LabelsError(f"{path.name} has no class {positive!r}: its classes are {' and '.join(values)}")
         return [value for value in values if value != positive] + [positive]
     # class 1 is the one that does not sound negative, else the later in the alphabet ("0" before "1")
-    return sorted(values, key=lambda value: (value.lower() not in _NEGATIVE and not value.lower().startswith("no "), value))
+    return sorted(
+        values, key=lambda value: (value.lower() not in _NEGATIVE and not value.lower().startswith("no "), value)
+    )
 
 
 def _field(path, number, record):
@@ -129,9 +141,13 @@ def _field(path, number, record):
     try:
         x, y, width, height = (int(float(value)) for value in given)
     except (ValueError, OverflowError) as error:
-        raise LabelsError(f"{path.name}, line {number}: x, y, width and height must be numbers, got {', '.join(given)}") from error
+        raise LabelsError(
+            f"{path.name}, line {number}: x, y, width and height must be numbers, got {', '.join(given)}"
+        ) from error
     if width <= 0 or height <= 0 or x < 0 or y < 0:
-        raise LabelsError(f"{path.name}, line {number}: the field {x}, {y}, {width} x {height} is not a rectangle of the slide")
+        raise LabelsError(
+            f"{path.name}, line {number}: the field {x}, {y}, {width} x {height} is not a rectangle of the slide"
+        )
     return Rect(x, y, width, height)
 
 
@@ -152,12 +168,16 @@ def match_files(rows, files, table):
         name = given.lower()
         matches = exact.get(given) or by_key.get(name) or by_key.get(Path(name).stem) or set()
         if len(matches) > 1:
-            raise LabelsError(f"{Path(table).name}: {row.file!r} could be {' or '.join(sorted(file.name for file in matches))}: give the full file name")
+            raise LabelsError(
+                f"{Path(table).name}: {row.file!r} could be {' or '.join(sorted(file.name for file in matches))}: give the full file name"
+            )
         if matches:
             found.append(next(iter(matches)))
         else:
             missing.append(row.file)
     if missing:
         some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        raise LabelsError(f"{Path(table).name} names {some}, not found among the {len(files)} files given: correct the table or the folder")
+        raise LabelsError(
+            f"{Path(table).name} names {some}, not found among the {len(files)} files given: correct the table or the folder"
+        )
     return found

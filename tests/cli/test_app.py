@@ -20,7 +20,13 @@ def start(home, *arguments):
     }  # fmt: skip
     command = [sys.executable, "-m", "prospector_core", "app", *arguments]
     return subprocess.Popen(
-        command, env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=environment,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 

@@ -22,7 +22,12 @@ def study(tmp_path):
         rows.append(f"{i}.png,{i % 2}")
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     made = Study.create(
-        tmp_path / "study", slides=slides, labels=tmp_path / "labels.csv", encoder="colour-texture", tile=8, slide_mpp=0.5
+        tmp_path / "study",
+        slides=slides,
+        labels=tmp_path / "labels.csv",
+        encoder="colour-texture",
+        tile=8,
+        slide_mpp=0.5,
     )
     positions = np.indices((SIDE, SIDE)).reshape(2, -1).T
     centres = np.eye(3, 5) * 10
