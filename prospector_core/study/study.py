@@ -58,7 +58,7 @@ class Study(StudyData):
 
     def __init__(self, path):
         super().__init__(path)
-        self._fits, self._layers = {}, {}
+        self._fits, self._layers, self._counted = {}, {}, {}
         self._maps = OrderedDict()
         self._resampled, self._doubts = OrderedDict(), OrderedDict()
         self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
@@ -369,13 +369,10 @@ class Study(StudyData):
         fit, sprites = self._fitted(fit)
         state: CurationState = self.curation.state
         colours = self.colours(fit)
-        totals = np.zeros((2, fit.n_concepts), np.int64)
-        tokens = np.zeros(fit.n_concepts, np.int64)
-        for datum in self.embedded():
-            found = np.bincount(self.concepts_of(datum, fit), minlength=fit.n_concepts)
-            tokens += found
-            if datum.label in (0, 1):
-                totals[datum.label] += found
+        data = self.embedded()
+        occurs = self._occurrences(fit, tuple(datum.uid for datum in data))
+        tokens = occurs.sum(axis=0)
+        totals = np.stack([occurs[[datum.label == label for datum in data]].sum(axis=0) for label in (0, 1)])
         shares = totals / np.maximum(totals.sum(axis=1, keepdims=True), 1)
         pinned = {fit.state.home(key) for key in fit.state.pins if not isinstance(key, tuple)}
         out = []
@@ -388,6 +385,14 @@ class Study(StudyData):
                     Concept(k, name, colours[k], excluded, merged, fit.weight(k), k in pinned, int(tokens[k]), share)
                 )
         return out
+
+    def _occurrences(self, fit, uids):
+        """How many tokens of each datum carry each concept: (n_data, K) int64. Kept: pages ask at every rerun."""
+        with self._lock:
+            if (fit.id, uids) not in self._counted:
+                rows = [np.bincount(self.concepts_of(uid, fit), minlength=fit.n_concepts) for uid in uids]
+                self._counted = {(fit.id, uids): np.stack(rows)}
+            return self._counted[fit.id, uids]
 
     def typical_tokens(self, concept, n=8, per_datum=2, fit=None):
         """The tokens nearest to their concept's centre, few from each datum: list of (Datum, token)."""
