@@ -17,7 +17,8 @@ import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from .errors import EmbeddingError, StorageFullError, StudyDamagedError, StudyError
+from .errors import EmbeddingError, StudyDamagedError, StudyError
+from .files import storage_errors
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings"]
 
@@ -461,18 +462,13 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFullError(
-                f"the disk is full: {path.name} cannot grow; free some space and run again, what was finished is kept"
-            ) from error
-        if isinstance(error, FileNotFoundError):  # two runs on one datum: nothing is lost, but one has to give way
+    with storage_errors(path):
+        try:
+            yield
+        except FileNotFoundError as error:  # two runs on one datum: nothing is lost, but one has to give way
             raise StudyError(
                 f"{path.name}: another run finished, or removed, what this one was writing; run it again alone"
             ) from error
-        raise StudyError(f"{path.name} cannot be written ({error.strerror or error}); check its folder") from error
 
 
 @contextmanager
