@@ -72,7 +72,11 @@ def make_form():
             help="0.5 is the resolution of a 20x objective. 224 pixels are then 112 µm of tissue",
         )
         tile = middle.number_input("Tile side, pixels", 16, 2048, 224, 16)
-        encoder = right.selectbox("Encoder", list_encoders(), index=list_encoders().index("efficientnet-lite0"))
+        known = list_encoders()
+        encoder = right.selectbox(
+            "Encoder", known, index=known.index("efficientnet-lite0"), accept_new_options=True,
+            help="Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on this machine)",
+        )  # fmt: skip
         unstated = st.number_input("Microns a pixel of slides that do not state it (0 = unknown)", 0.0, 20.0, 0.0, 0.05)
         if not st.form_submit_button("Make the study", type="primary", icon=":material/add:"):
             return

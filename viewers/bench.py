@@ -7,6 +7,7 @@ for tiles as a browser does. Wall clock, medians; memory is the server's peak of
 import argparse
 import http.client
 import json
+import logging
 import statistics
 import subprocess
 import sys
@@ -171,6 +172,7 @@ def _serve(path):
     threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True).start()
     while not server.started:
         sleep(0.01)
+    logging.getLogger("uvicorn.access").disabled = True  # Streamlit's import turns it on again
     work = _Work(path, f"http://127.0.0.1:{sock.getsockname()[1]}")
     print("ready", flush=True)
     for line in sys.stdin:
