@@ -22,6 +22,12 @@ if state.get("at_datum") not in {datum.uid for datum in embedded}:
 datum = study.datum(state["at_datum"])
 
 
+def forget_click():
+    """No token is selected, and no place without one was clicked."""
+    state.pop("at_token", None)
+    state.pop("at_glass", None)
+
+
 def clicked():
     """Select the token under the click; the datum with it."""
     click = state["viewer"].click
@@ -42,15 +48,13 @@ def chose_slide():
     """Another slide: its most telling datum, no token."""
     there = [d for d in embedded if d.source == state["shown_slide"]]
     state["at_datum"] = max(there, key=lambda d: fit.summary["predictions"].get(d.uid, 0)).uid
-    state.pop("at_token", None)
-    state.pop("at_glass", None)
+    forget_click()
 
 
 def chose_datum():
     """Another datum of the slide: fly there."""
     state["at_datum"] = state["shown_datum"]
-    state.pop("at_token", None)
-    state.pop("at_glass", None)
+    forget_click()
     state["at_focus"] = True
 
 
@@ -61,8 +65,7 @@ def chose_spot(uid, rect):
     state["at_datum"] = uid
     state["at_view"] = (x - margin, y - margin, width + 2 * margin, height + 2 * margin)
     state["at_view_count"] = state.get("at_view_count", 0) + 1
-    state.pop("at_token", None)
-    state.pop("at_glass", None)
+    forget_click()
 
 
 here = [d for d in embedded if d.source == datum.source]

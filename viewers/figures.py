@@ -16,6 +16,15 @@ from viewers.overlays import diverging_css
 
 __all__ = ["diverging_scale", "kernel_matrix", "picked_cell", "share_bars"]
 
+# Marks on cells of the matrix: nothing to hover, and no fading when another cell is selected.
+_MARKS = {
+    "mode": "markers",
+    "hoverinfo": "skip",
+    "showlegend": False,
+    "selected": {"marker": {"opacity": 1}},
+    "unselected": {"marker": {"opacity": 1}},
+}
+
 _CLEAR = "rgba(0,0,0,0)"
 _GREY = "rgba(140,140,140,0.35)"
 _NAME_LENGTH = 22
@@ -123,11 +132,7 @@ def kernel_matrix(
             go.Scatter(
                 x=columns[dead],
                 y=rows[dead],
-                mode="markers",
-                hoverinfo="skip",
-                showlegend=False,
-                selected={"marker": {"opacity": 1}},
-                unselected={"marker": {"opacity": 1}},
+                **_MARKS,
                 marker={
                     "symbol": "x-thin-open",
                     "size": _marker(count) * 0.45,
@@ -145,11 +150,7 @@ def kernel_matrix(
             go.Scatter(
                 x=[j for _, j in sorted(cells)],
                 y=[i for i, _ in sorted(cells)],
-                mode="markers",
-                hoverinfo="skip",
-                showlegend=False,
-                selected={"marker": {"opacity": 1}},
-                unselected={"marker": {"opacity": 1}},
+                **_MARKS,
                 marker={
                     "symbol": "circle",
                     "size": 6,

@@ -274,8 +274,8 @@ class TileServer:
 
     def asset_url(self, name: str) -> str:
         """Address of one of the viewer's own files."""
-        digest = hashlib.blake2b((_ASSETS / name).read_bytes(), digest_size=8).hexdigest()
-        return self._url(f"asset/{digest}/{name}")
+        file = _ASSETS / name
+        return self._url(f"asset/{_digest(file, file.stat().st_mtime_ns)}/{name}")
 
     def close(self) -> None:
         """Close the slides that nobody is reading."""

@@ -50,7 +50,6 @@ def write_big_slide(path, source, side=100_000, tissue=0.45, seed=0):
             else:
                 offsets = _coarse_level(writer, small, blocks, step, n_tiles)
             writer.add_level(size, offsets, _MPP * step, first=step == 1)
-        writer.close()
     return Path(path), blocks
 
 
@@ -159,7 +158,3 @@ class _Tiff:
         self._file.write(struct.pack("<Q", here))
         self._file.seek(0, 2)
         self._next = self._file.tell() - 8
-
-    def close(self):
-        """Nothing is left to write; kept so that the order of calls is plain."""
-        self._file.flush()

@@ -22,11 +22,16 @@ class Curation:
 
     def __init__(self, study):
         self._study = study
+        self._replayed = None, None
 
     @property
     def state(self):
-        """What all edits so far amount to: CurationState."""
-        return replay(self.history())
+        """What all edits so far amount to: CurationState, to be read only."""
+        # Pages ask many times a rerun. The journal only grows, so its last id says whether there is anything new.
+        last = self._study.database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
+        if self._replayed[0] != last:
+            self._replayed = last, replay(read_journal(self._study.database, last))
+        return self._replayed[1]
 
     def history(self):
         """Every entry ever made, oldest first: list of Entry (id, at, action, payload)."""

@@ -370,7 +370,7 @@ class Study(StudyData):
         state: CurationState = self.curation.state
         colours = self.colours(fit)
         data = self.embedded()
-        occurs = self._occurrences(fit, tuple(datum.uid for datum in data))
+        occurs = self._occurrences(fit, data)
         tokens = occurs.sum(axis=0)
         totals = np.stack([occurs[[datum.label == label for datum in data]].sum(axis=0) for label in (0, 1)])
         shares = totals / np.maximum(totals.sum(axis=1, keepdims=True), 1)
@@ -386,13 +386,14 @@ class Study(StudyData):
                 )
         return out
 
-    def _occurrences(self, fit, uids):
+    def _occurrences(self, fit, data):
         """How many tokens of each datum carry each concept: (n_data, K) int64. Kept: pages ask at every rerun."""
         with self._lock:
-            if (fit.id, uids) not in self._counted:
-                rows = [np.bincount(self.concepts_of(uid, fit), minlength=fit.n_concepts) for uid in uids]
-                self._counted = {(fit.id, uids): np.stack(rows)}
-            return self._counted[fit.id, uids]
+            key = (fit.id, tuple(datum.uid for datum in data))
+            if key not in self._counted:
+                rows = [np.bincount(self.concepts_of(datum, fit), minlength=fit.n_concepts) for datum in data]
+                self._counted = {key: np.stack(rows)}
+            return self._counted[key]
 
     def typical_tokens(self, concept, n=8, per_datum=2, fit=None):
         """The tokens nearest to their concept's centre, few from each datum: list of (Datum, token)."""
