@@ -22,7 +22,7 @@ from viewers.tokens import encode_doubt, encode_tokens
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
            "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "show_token", "edit", "edit_quietly",
            "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
-           "hot_spots_of", "area_text", "resamples_of", "doubt_of"]  # fmt: skip
+           "hot_spots_of", "area_text", "study_key", "resamples_of", "doubt_of"]  # fmt: skip
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -61,7 +61,7 @@ def _identity(path):
     )
 
 
-def _key(study):
+def study_key(study):
     """What pictures of a study are remembered under."""
     return f"{study.path}|{_identity(study.path)}"
 
@@ -232,7 +232,7 @@ def _limit(study_path, fit_id, _study):
 
 def limit_of(study):
     """Score of the strongest colour: the same for every datum of a fit, so that colours compare."""
-    return _limit(_key(study), study.current_fit.id, study)
+    return _limit(study_key(study), study.current_fit.id, study)
 
 
 _ERROR_DATA = 20  # data that the colour limit of the uncertainty is taken from
@@ -281,7 +281,7 @@ def pairs_of(study, i, j=None):
 
     Returns list of (how often, datum uid, the token with most of it), most first.
     """
-    return _pairs(_key(study), study.current_fit.id, i, j, study)
+    return _pairs(study_key(study), study.current_fit.id, i, j, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
@@ -302,7 +302,7 @@ def hot_spots_of(study, data, most=8):
     """
     threshold = limit_of(study) / 2
     mpp = study.sources[data[0].source].info["mpp"] if data else None
-    found = _hot_spots(_key(study), study.current_fit.id, tuple(d.uid for d in data), threshold, study, mpp)
+    found = _hot_spots(study_key(study), study.current_fit.id, tuple(d.uid for d in data), threshold, study, mpp)
     return threshold, len(found), found[:most]
 
 
@@ -337,7 +337,7 @@ def overlays_of(study, data):
             error = doubt_of(study, datum, fit).error
             return render_error(grid["positions"], error, grid["shape"], _error_limit(study, fit.id))
 
-        key = (_key(study), datum.uid)
+        key = (study_key(study), datum.uid)
         numbers = {
             kind: tile_server.register_image(key, make, version=fit.id, kind=kind)
             for kind, make in (("tokens", list_tokens), ("doubt", list_doubt), ("error", draw_error))
@@ -364,7 +364,7 @@ def _token_picture(study_path, uid, token, side, context, _study):
 
 def token_picture(study, datum, token, side=96, context=1.0):
     """A token's tile as (side, side, 3) uint8; ``context`` 3 shows its neighbours too."""
-    return _token_picture(_key(study), datum.uid, int(token), side, context, study)
+    return _token_picture(study_key(study), datum.uid, int(token), side, context, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=1024)
@@ -384,7 +384,7 @@ def _typical_tiles(study_key, fit_id, concept, side, _study):
 
 def typical_tiles(study, concept, side=96):
     """A concept's most typical tiles in rows of four: a PNG, or None where it has no tile."""
-    return _typical_tiles(_key(study), study.current_fit.id, concept, side, study)
+    return _typical_tiles(study_key(study), study.current_fit.id, concept, side, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
@@ -400,7 +400,7 @@ def _datum_picture(study_path, uid, side, _study):
 
 def datum_picture(study, datum, side=160):
     """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
-    return _datum_picture(_key(study), datum.uid, side, study)
+    return _datum_picture(study_key(study), datum.uid, side, study)
 
 
 def show_token(datum, token):

@@ -274,8 +274,9 @@ class TileServer:
 
     def asset_url(self, name: str) -> str:
         """Address of one of the viewer's own files."""
-        file = _ASSETS / name
-        return self._url(f"asset/{_digest(file, file.stat().st_mtime_ns)}/{name}")
+        # One stamp for all: they import each other by relative addresses, and none may be older than the others.
+        stamps = tuple((file.name, file.stat().st_mtime_ns) for file in sorted(_ASSETS.glob("*.js")))
+        return self._url(f"asset/{_digest(stamps)}/{name}")
 
     def close(self) -> None:
         """Close the slides that nobody is reading."""
@@ -390,9 +391,10 @@ def _asset(name: str) -> Response:
 
 
 @lru_cache(maxsize=32)
-def _digest(file: Path, modified: int) -> str:
-    """Hash of a file of ours; ``modified`` is there to ask again when it was edited."""
-    return hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+def _digest(stamps: tuple[tuple[str, int], ...]) -> str:
+    """Hash of files of ours, (name, time of change) each; the time is there to ask again when one was edited."""
+    content = b"".join((_ASSETS / name).read_bytes() for name, _ in stamps)
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _base() -> str:

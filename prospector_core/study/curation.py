@@ -171,6 +171,15 @@ class Curation:
         }  # fmt: skip
         return self._append("annotate", payload, None)
 
+    def withdraw(self, entry):
+        """Take back one marked region, whatever was edited since. ``entry``: its journal id (``Region.entry``)."""
+
+        def check(state):
+            if not any(region.entry == entry for region in state.regions):
+                raise CurationError(f"no region that was marked in entry {entry} of the journal stands")
+
+        return self._append("withdraw", {"entry": int(entry)}, check)
+
     def relabel(self, datum, label):
         """Correct a datum's class: 0, 1, or None for not known."""
         if label not in (0, 1, None):
@@ -228,6 +237,9 @@ class Curation:
                 if payload["evidence"] == "ignore"
                 else f"mark {where} as evidence {payload['evidence']}"
             )
+        if entry.action == "withdraw":
+            marked = next((each for each in self.history() if each.id == payload["entry"]), None)
+            return f"take back: {self.describe(marked)}" if marked else "take back a region"
         if entry.action == "relabel":
             label = "not known" if payload["label"] is None else self._study.classes[payload["label"]]
             return f"relabel {self._study.datum(payload['datum']).name} as {label}"

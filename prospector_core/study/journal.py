@@ -37,13 +37,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Region:
-    """A marked region: datum uid, its token ids, evidence "for", "against" or "ignore", weight, outline (x, y) or None."""
+    """A marked region: datum uid, its token ids, evidence "for", "against" or "ignore", weight, outline (x, y) or None.
+
+    ``entry``: id of the journal entry that marked it; regions that say the same are equal whenever they were made.
+    """
 
     datum: str
     tokens: tuple
     evidence: str
     weight: float
     polygon: tuple | None
+    entry: int = field(default=0, compare=False)
 
 
 @dataclass
@@ -100,7 +104,8 @@ class CurationState:
         )
 
 
-def _apply(state, action, payload):
+def _apply(state, entry):
+    action, payload = entry.action, entry.payload
     if action == "rename":
         state.names[payload["concept"]] = payload["name"]
     elif action == "recolour":
@@ -132,8 +137,12 @@ def _apply(state, action, payload):
     elif action == "annotate":
         polygon = payload["polygon"] and tuple(tuple(point) for point in payload["polygon"])
         state.regions.append(
-            Region(payload["datum"], tuple(payload["tokens"]), payload["evidence"], payload["weight"], polygon)
+            Region(
+                payload["datum"], tuple(payload["tokens"]), payload["evidence"], payload["weight"], polygon, entry.id
+            )
         )
+    elif action == "withdraw":
+        state.regions = [region for region in state.regions if region.entry != payload["entry"]]
     elif action == "relabel":
         state.labels[payload["datum"]] = payload["label"]
     else:
@@ -162,7 +171,7 @@ def replay(entries):
     """The state that a journal amounts to. Parameters: entries, oldest first. Returns CurationState."""
     state = CurationState()
     for entry in standing(entries)[0]:
-        _apply(state, entry.action, entry.payload)
+        _apply(state, entry)
     return state
 
 

@@ -22,7 +22,7 @@ from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, append, read_journal, replay
-from .layers import Counts, Sprites, fit_kernel, resampled_kernels
+from .layers import Counts, Sprites, compact_coef, fit_kernel, resampled_kernels
 
 __all__ = ["Concept", "Study"]
 
@@ -411,6 +411,18 @@ class Study(StudyData):
         """P(class 1) of every embedded datum: {uid: float}; held out where the datum was fitted on."""
         fit, _ = self._fitted(fit)
         return dict(fit.summary["predictions"])
+
+    def evidence(self, fit=None):
+        """Total evidence of every embedded datum, the sum of its prospect map: {uid: float}. From cached counts."""
+        fit, _ = self._fitted(fit)
+        _, counts = self._layer(fit.centroids, fit.radius)
+        data = self.embedded()
+        if fit.settings.diffusive:  # weighs neighbours by distance: no longer a sum over counts
+            return {datum.uid: float(np.nansum(self.prospect(datum, fit))) for datum in data}
+        active = fit.state.active(fit.n_concepts)
+        found = counts.compact([(datum.uid, None) for datum in data], fit.state)
+        totals = found @ compact_coef(fit.coef, active, fit.n_concepts, fit.radius)
+        return {datum.uid: float(total) for datum, total in zip(data, totals)}
 
     def save_maps(self, data=None, progress=None):
         """Compute the current fit's maps and keep them in the study. Returns {uid: path}."""

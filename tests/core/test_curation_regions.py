@@ -120,6 +120,42 @@ def test_a_datum_held_out_takes_its_regions_with_it(study):
     assert study.predictions()[datum.uid] == pytest.approx(before, abs=1e-12)
 
 
+def test_a_region_can_be_withdrawn_after_later_edits(study):
+    first = study.current_fit.coef
+    datum, other = study.data[1], study.data[3]
+    entry = study.curation.annotate(datum, [0, 1, 6, 7], "for")
+    kept = study.curation.annotate(other, [3, 4], "ignore")
+    study.curation.rename(1, "gland")
+    study.curation.withdraw(entry)
+    assert [region.entry for region in study.curation.state.regions] == [kept]
+    assert study.curation.describe(study.curation.history()[-1]) == (
+        f"take back: mark 4 tokens of {datum.name} as evidence for"
+    )
+    study.curation.undo()
+    assert [region.entry for region in study.curation.state.regions] == [entry, kept]
+    study.curation.redo()
+    study.curation.withdraw(kept)
+    study.refit()
+    assert study.current_fit.coef.tobytes() == first.tobytes()
+    # marked anew in the same words, it is the same state: nothing waits for a refit
+    study.curation.annotate(datum, [0, 1, 6, 7], "for")
+    study.refit()
+    study.curation.withdraw(study.curation.state.regions[0].entry)
+    study.curation.annotate(datum, [0, 1, 6, 7], "for")
+    assert not study.curation.pending()
+
+
+def test_total_evidence_is_the_sum_of_each_map(study):
+    for edit in (lambda c: c.exclude(0), lambda c: c.annotate(study.data[1], [0, 1, 6, 7], "ignore"), None):
+        found = study.evidence()
+        assert set(found) == {d.uid for d in study.data}
+        for datum in study.data:
+            assert found[datum.uid] == pytest.approx(np.nansum(study.prospect(datum)), abs=1e-9)
+        if edit:
+            edit(study.curation)
+            study.refit()
+
+
 @pytest.mark.parametrize(
     "call, words",
     [
@@ -130,6 +166,7 @@ def test_a_datum_held_out_takes_its_regions_with_it(study):
         (lambda c, d: c.annotate(d, [99], "ignore"), "no token"),
         (lambda c, d: c.annotate(d, [1], "perhaps"), "evidence"),
         (lambda c, d: c.annotate(d, [1], "for", weight=0), "weight"),
+        (lambda c, d: c.withdraw(1), "no region"),
     ],
 )
 def test_wrong_edits_change_nothing(study, call, words):

@@ -47,10 +47,21 @@ class App:
     def has_button(self, label):
         return any(label in (b.label, b.key) for b in self.at.button)
 
+    def viewers(self):
+        """What each slide viewer was given, from left to right."""
+        return [data for data in self._components() if "slide" in data]
+
     def viewer(self):
-        """What the slide viewer was given."""
-        component = self.at.get("bidi_component")[0].proto
-        return json.loads(component.json) if component.json else json.loads(component.mixed.json)
+        """What the (first) slide viewer was given."""
+        return self.viewers()[0]
+
+    def strip(self):
+        """What the filmstrip was given."""
+        return next(data for data in self._components() if "items" in data)
+
+    def _components(self):
+        protos = [component.proto for component in self.at.get("bidi_component")]
+        return [json.loads(proto.json) if proto.json else json.loads(proto.mixed.json) for proto in protos]
 
     def pick(self, study, datum, token):
         """Select a tile, as a click on the slide does."""

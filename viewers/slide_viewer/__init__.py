@@ -43,7 +43,14 @@ def slide_viewer(
     selected: Mapping[str, float] | Sequence[float] | None = None,
     focus: Mapping[str, float] | Sequence[float] | None = None,
     focus_count: int = 0,
+    regions: Sequence[Mapping[str, Any]] = (),
+    marking: Mapping[str, Mapping[str, str]] | None = None,
+    link: str | None = None,
+    aligned: bool = False,
+    above: int = 190,
     on_click: Callable[[], None] | None = None,
+    on_mark: Callable[[], None] | None = None,
+    on_history: Callable[[], None] | None = None,
 ) -> Any:
     """Show a slide.
 
@@ -81,9 +88,24 @@ def slide_viewer(
         When it changes, the view moves there.
     focus_count : int
         Raise it to move to the same ``focus`` once more.
+    regions : list of mappings
+        Regions that were marked: ``rings`` (lists of [x, y]), ``evidence`` ("for", "against" or "ignore"), ``label``,
+        and ``lit`` (True draws it stronger).
+    marking : mapping, optional
+        Lets regions be marked: ``{evidence: {"label", "help"}}`` for each of the three. Without it there are no tools.
+    link : str, optional
+        Viewers of a page with the same name here move together, in micrometres, until the person unlinks them.
+    aligned : bool
+        A linked viewer begins where the other one stands: for two views of one slide.
+    above : int
+        CSS px of the page above the viewer and below it: what is left of the window is its height.
     on_click : callable, optional
         Called before the rerun that a click causes; ``st.session_state[key].click`` is then the click. Setting the
         selection here draws the marker in that same run, without another.
+    on_mark, on_history : callable, optional
+        Called likewise when a region was drawn, ``st.session_state[key].mark``: ``{"tool", "evidence", "polygon" (list
+        of [x, y], level-0 px), "slide"}``, and when Ctrl+Z or its reverse was pressed, ``.history``: ``{"step": "undo"
+        or "redo"}``.
 
     Returns
     -------
@@ -107,6 +129,11 @@ def slide_viewer(
         "concepts": [dict(concept) for concept in concepts],
         "fields": [dict(field) for field in fields],
         "selected": _rectangle(selected),
+        "regions": [dict(region) for region in regions],
+        "marking": {evidence: dict(words) for evidence, words in marking.items()} if marking else None,
+        "link": link,
+        "aligned": bool(aligned),
+        "above": int(above),
         "focus": _rectangle(focus) and {**_rectangle(focus), "count": int(focus_count)},
         # Another number after each click: data that did not change would not reach the browser, and its mark of a
         # click that is on its way would stay.
@@ -122,7 +149,17 @@ def slide_viewer(
         if on_click is not None:
             on_click()
 
-    return _RENDER(key=key, data=data, on_click_change=clicked)
+    return _RENDER(
+        key=key,
+        data=data,
+        on_click_change=clicked,
+        on_mark_change=on_mark or _nothing,
+        on_history_change=on_history or _nothing,
+    )
+
+
+def _nothing() -> None:
+    """What Streamlit wants to call where the page does not ask."""
 
 
 def _rectangle(

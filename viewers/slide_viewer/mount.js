@@ -9,7 +9,7 @@ export default function (component) {
     entry = { viewer: null, gone: false, latest: component };
     live.set(parentElement, entry);
     const root = parentElement.querySelector(".pv");
-    root.style.height = `min(${data.height}px, max(420px, 100vh - 190px))`;
+    root.style.height = `min(${data.height}px, max(420px, 100vh - ${data.above}px))`;
     import(new URL(data.assets.viewer, document.baseURI).href)
       .then(({ SlideViewer }) => {
         if (!entry.gone) entry.viewer = new SlideViewer(root, entry.latest);

@@ -4,6 +4,10 @@
 // tissue is smooth and the tokens stay crisp, a hundred fields cost no more than one, and layer, opacity and highlight
 // change without a word to Python.
 
+import { Link } from "./linking.js";
+import { drawRegion, EVIDENCE, Marking, TOOLS } from "./marking.js";
+import { Outlines } from "./outlines.js";
+
 const LAYERS = ["map", "sprite", "error", "none"];
 const NICE = [1, 2, 5];
 const ICONS = {
@@ -11,6 +15,13 @@ const ICONS = {
   minus: "M3 8h10",
   fit: "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3M6.5 8h3M8 6.5v3",
   full: "M9.5 3H13v3.5M13 3 9 7M6.5 13H3V9.5M3 13l4-4",
+  move: "M8 1.5v13M1.5 8h13M6 3.5l2-2 2 2M6 12.5l2 2 2-2M3.5 6l-2 2 2 2M12.5 6l2 2-2 2",
+  rectangle: "M2.5 4h11v8h-11z",
+  polygon: "M8 2.2 13.8 6.6 11.6 13.4H4.4L2.2 6.6z",
+  freehand: "M3 11.5C1 8 4 3 8.5 3.2c5 .2 6.5 5 3.5 7.3-2.5 1.9-4.5-.8-6.5.8-.8.7-1.5 2-2.5.2z",
+  outlines: "M2 2.5h5.5v5H13.5v6H2zM7.5 7.5v6",
+  regions: "M3 14V2.5h8.5L9.5 5.5l2 3H3",
+  link: "M6.5 9.5a2.5 2.5 0 0 0 3.6 0l2.7-2.7a2.5 2.5 0 0 0-3.6-3.6L8 4.4M9.5 6.5a2.5 2.5 0 0 0-3.6 0L3.2 9.2a2.5 2.5 0 0 0 3.6 3.6L8 11.6",
 };
 
 let library = null;
@@ -103,6 +114,13 @@ export class SlideViewer {
     this.opacity = same ? kept.opacity : asked.opacity;
     this.threshold = kept?.threshold ?? 0; // share of the legend's limit: it stays sensible when a refit changes that
     this.hatched = Boolean(kept?.hatched);
+    this.outlined = Boolean(kept?.outlined);
+    this.marked = kept?.marked ?? true;
+    this.outlines = new Map(); // overlay id -> Outlines of its present tokens
+    this.marking = new Marking({
+      done: (mark) => this.send("mark", { ...mark, slide: this.data.slide.id, count: (this.drawn = (this.drawn ?? 0) + 1) }),
+      changed: () => this.draw(),
+    });
     this.highlight = null;
     this.pending = null;
     this.build();
@@ -151,7 +169,7 @@ export class SlideViewer {
     this.token = el("span", { class: "pv-token", hidden: "" });
     this.readouts = el("div", { class: "pv-readouts", hidden: "" }, this.token, this.pointer);
     this.notice = el("div", { class: "pv-notice", role: "status", hidden: "" });
-    this.view = el("div", { class: "pv-view" }, this.stage, this.scale, this.readouts, this.notice,
+    this.view = el("div", { class: "pv-view" }, this.stage, this.scale, this.readouts, this.buildTools(), this.notice,
       el("div", { class: "pv-cross", "aria-hidden": "true" }));
     this.legend = el("div", { class: "pv-legend" });
     this.root.replaceChildren(this.bar, this.view, this.legend);
@@ -172,6 +190,116 @@ export class SlideViewer {
     this.resized.observe(this.view);
   }
 
+  /** The palette on the tissue: drawing, outlines, and whether two views move together. */
+  buildTools() {
+    const tool = (name, label, key, onclick) =>
+      el("button", { type: "button", title: `${label} (${key})`, "aria-label": label, "aria-pressed": "false", onclick }, icon(name));
+    this.toolButtons = {
+      move: tool("move", "Move and pick", "m", () => this.chooseTool(null)),
+      rectangle: tool("rectangle", "Mark a rectangle", "b", () => this.chooseTool("rectangle")),
+      polygon: tool("polygon", "Mark a polygon", "p", () => this.chooseTool("polygon")),
+      freehand: tool("freehand", "Mark freehand", "d", () => this.chooseTool("freehand")),
+    };
+    this.outlineButton = tool("outlines", "Outlines of the concepts", "o", () => this.setOutlined(!this.outlined));
+    this.regionButton = tool("regions", "Marked regions", "g", () => this.setMarked(!this.marked));
+    this.linkButton = tool("link", "Move both views together", "l", () => this.setLinked(!this.link?.on));
+    this.drawGroup = el("div", { class: "pv-palette", role: "group", "aria-label": "Tools" }, ...Object.values(this.toolButtons));
+    this.evidence = el("div", { class: "pv-evidence", role: "group", "aria-label": "What the region is marked as", hidden: "" });
+    this.palettes = el("div", { class: "pv-tools" }, this.drawGroup,
+      el("div", { class: "pv-palette", role: "group", "aria-label": "Shown above the layer" }, this.outlineButton, this.regionButton, this.linkButton));
+    return el("div", { class: "pv-toolbox" }, this.palettes, this.evidence);
+  }
+
+  chooseTool(tool) {
+    if (tool && !this.data.marking) return;
+    this.marking.choose(tool);
+    this.showTools();
+    if (tool) this.osd?.canvas.focus({ preventScroll: true });
+  }
+
+  chooseEvidence(evidence) {
+    this.marking.evidence = evidence;
+    this.showTools();
+    this.evidence.querySelector("[aria-pressed=true]")?.focus();
+    this.draw();
+  }
+
+  showTools() {
+    const { marking, link, regions } = this.data;
+    const { tool, evidence } = this.marking;
+    this.drawGroup.hidden = !marking;
+    for (const [name, button] of Object.entries(this.toolButtons)) button.setAttribute("aria-pressed", String((tool ?? "move") === name));
+    this.outlineButton.hidden = !this.data.overlays.some((overlay) => overlay.tokens);
+    this.outlineButton.setAttribute("aria-pressed", String(this.outlined));
+    this.regionButton.hidden = !regions.length;
+    this.regionButton.setAttribute("aria-pressed", String(this.marked));
+    this.linkButton.hidden = !link;
+    this.linkButton.setAttribute("aria-pressed", String(Boolean(this.link?.on)));
+    this.view.classList.toggle("pv-drawing", Boolean(tool));
+    this.evidence.hidden = !tool;
+    if (!tool) return;
+    const how = {
+      rectangle: "Drag from corner to corner; or Enter sets corners at the centre.",
+      polygon: "Click each corner (or Enter at the centre), then the last one again. Backspace takes one back.",
+      freehand: "Draw around the region with the button held.",
+    };
+    this.evidence.replaceChildren(
+      el("span", {}, "Mark as"),
+      ...EVIDENCE.map((each) => el("button", {
+        type: "button", class: `pv-as pv-${each}`, "aria-pressed": String(each === evidence), title: `${marking[each].help} (e for the next)`,
+        onclick: () => this.chooseEvidence(each),
+      }, marking[each].label)),
+      el("span", { class: "pv-how" }, `${how[tool]} Esc ends.`));
+  }
+
+  setOutlined(outlined) {
+    this.outlined = outlined;
+    this.keepChoice();
+    this.showTools();
+    this.draw();
+  }
+
+  setMarked(marked) {
+    this.marked = marked;
+    this.keepChoice();
+    this.showTools();
+    this.draw();
+  }
+
+  /** Where this view stands, in micrometres (slide pixels where they are unknown). */
+  stand() {
+    if (!this.item || this.shown !== this.data.slide.id) return null;
+    const unit = this.data.slide.mpp || 1;
+    const centre = this.item.viewportToImageCoordinates(this.osd.viewport.getCenter(true));
+    return { x: centre.x * unit, y: centre.y * unit, scale: unit / this.item.viewportToImageZoom(this.osd.viewport.getZoom(true)) };
+  }
+
+  standAt({ x, y, scale }) {
+    const unit = this.data.slide.mpp || 1;
+    this.osd.viewport.zoomTo(this.item.imageToViewportZoom(unit / scale), null, true);
+    this.osd.viewport.panTo(this.item.imageToViewportCoordinates(new this.OSD.Point(x / unit, y / unit)), true);
+  }
+
+  setLinked(on) {
+    if (this.link) on ? this.link.join() : this.link.leave();
+    this.showTools();
+  }
+
+  /** Join the views that this one moves with, if it is to. */
+  relink() {
+    const { link } = this.data;
+    if (this.link && this.link.name !== link) {
+      this.link.leave();
+      this.link = null;
+    }
+    if (link && !this.link && this.item) {
+      this.link = new Link(link, { read: () => this.stand(), write: (place) => this.standAt(place) });
+      this.link.join();
+      if (this.data.aligned) this.link.align(); // two views of one slide begin at one place
+    }
+    this.showTools();
+  }
+
   say(text) {
     this.notice.textContent = text;
     this.notice.hidden = !text;
@@ -185,18 +313,27 @@ export class SlideViewer {
     this.data = data;
     this.hovered = null;
     this.send = component.setTriggerValue;
-    this.root.style.height = `min(${data.height}px, max(420px, 100vh - 190px))`; // its legend stays in sight
+    this.root.style.height = `min(${data.height}px, max(420px, 100vh - ${data.above}px))`; // its legend stays in sight
     if (data.layer !== this.asked.layer) this.layer = data.layer;
     if (data.opacity !== this.asked.opacity) this.opacity = data.opacity;
     this.asked = { layer: data.layer, opacity: data.opacity };
     this.pending = null;
-    if (before && before.slide.id !== data.slide.id) this.highlight = null;
+    if (before && before.slide.id !== data.slide.id) {
+      this.highlight = null;
+      this.marking.choose(null);
+      this.link?.leave(); // joined again where the new slide stands
+      this.link = null;
+    }
+    if (!data.marking) this.marking.choose(null);
+    this.outlines.clear();
     if (!data.concepts.some((concept) => concept.id === this.highlight)) this.highlight = null;
     this.loadImages();
     this.showLayer();
     if (!this.osd) this.open();
     else if (before.slide.id !== data.slide.id) this.reopen();
+    else if (before.link !== data.link) this.relink();
     else if (data.focus && JSON.stringify(data.focus) !== JSON.stringify(before.focus)) this.goTo(data.focus);
+    this.showTools();
     this.showScale();
     this.draw();
   }
@@ -254,12 +391,27 @@ export class SlideViewer {
       if (event.message !== "Image load aborted") this.say("Parts of this slide cannot be read. Was its file moved, or is it damaged?");
     });
     this.osd.addHandler("tile-loaded", () => this.notice.hidden || this.say(""));
-    this.osd.addHandler("update-viewport", () => this.draw());
+    this.osd.addHandler("update-viewport", () => {
+      this.link?.moved();
+      this.draw();
+    });
     this.osd.addHandler("animation-finish", () => this.keepView());
     this.osd.addHandler("canvas-click", (event) => {
       event.preventDefaultAction = true;
-      if (event.quick) this.pick(this.toImage(event.position), false);
+      if (!event.quick) return;
+      if (!this.marking.tool) this.pick(this.toImage(event.position), false);
+      else if (this.marking.tool === "polygon") this.marking.corner(this.pointOf(event), this.k);
     });
+    this.osd.addHandler("canvas-double-click", (event) => (event.preventDefaultAction = true));
+    this.osd.addHandler("canvas-press", (event) => this.marking.press(this.pointOf(event)));
+    for (const name of ["canvas-drag", "canvas-drag-end"]) {
+      this.osd.addHandler(name, (event) => {
+        if (!this.marking.strokes()) return;
+        event.preventDefaultAction = true; // the slide stays where it is under the stroke
+        if (name === "canvas-drag") this.marking.drag(this.pointOf(event));
+      });
+    }
+    this.osd.addHandler("canvas-release", (event) => this.marking.release(this.pointOf(event), this.k));
     this.osd.addHandler("canvas-key", (event) => (event.preventDefaultAction = true)); // keys are ours, below
     this.reopen();
   }
@@ -286,7 +438,7 @@ export class SlideViewer {
 
   opened() {
     this.item = this.osd.world.getItemAt(0);
-    const kept = recall(`prospector.view.${this.shown}`);
+    const kept = recall(`prospector.view.${this.key}.${this.shown}`);
     const { focus } = this.data;
     if (focus && JSON.stringify(focus) !== kept?.focus) this.goTo(focus, true); // asked for since the view was kept
     else if (kept) {
@@ -296,6 +448,7 @@ export class SlideViewer {
       this.osd.viewport.panTo(rect.getCenter(), true);
     }
     this.osd.viewport.applyConstraints(true);
+    this.relink();
     this.showScale();
     this.draw();
   }
@@ -303,7 +456,7 @@ export class SlideViewer {
   keepView() {
     if (!this.item) return;
     const r = this.item.viewportToImageRectangle(this.osd.viewport.getBounds());
-    remember(`prospector.view.${this.shown}`, { x: r.x, y: r.y, width: r.width, height: r.height, focus: JSON.stringify(this.data.focus) });
+    remember(`prospector.view.${this.key}.${this.shown}`, { x: r.x, y: r.y, width: r.width, height: r.height, focus: JSON.stringify(this.data.focus) });
   }
 
   goTo({ x, y, width, height }, atOnce = false) {
@@ -522,6 +675,11 @@ export class SlideViewer {
       }
     }
     context.globalAlpha = 1;
+    if (this.outlined) this.drawOutlines(context, box, outside, [width, height], ratio);
+    const dot = ([px, py]) => [(x + px * k) * ratio, (y + py * k) * ratio];
+    const font = getComputedStyle(this.root).fontFamily;
+    if (this.marked) for (const region of this.data.regions) drawRegion(context, region, dot, ratio, font);
+    this.marking.draw(context, dot, ratio);
     // Those with a label last, above the outlines of their neighbours.
     const rank = (field) => (field === this.hovered ? 2 : field.selected ? 1 : 0);
     for (const field of [...this.data.fields].sort((a, b) => rank(a) - rank(b))) this.drawField(context, field, box(field), ratio, outside);
@@ -537,6 +695,17 @@ export class SlideViewer {
       }
     }
     this.showScale();
+  }
+
+  drawOutlines(context, box, outside, view, ratio) {
+    const colours = Object.fromEntries(this.data.concepts.filter(({ excluded }) => !excluded).map(({ id, colour }) => [id, colour]));
+    for (const { map, tokens } of this.known()) {
+      const place = box(map);
+      if (outside(place)) continue;
+      let lines = this.outlines.get(map.id);
+      if (lines?.tokens !== tokens) this.outlines.set(map.id, (lines = new Outlines(map.shape, tokens)));
+      lines.draw(context, place, view, ratio, colours, this.highlight);
+    }
   }
 
   drawField(context, field, place, ratio, outside) {
@@ -597,6 +766,12 @@ export class SlideViewer {
     this.readout.title = full ? "Magnification on this screen" : "Slide pixels on screen; the slide does not say its scale";
   }
 
+  /** Where an event of the pointer lies on the slide: [x, y]. */
+  pointOf(event) {
+    const { x, y } = this.toImage(event.position);
+    return [x, y];
+  }
+
   toImage(position) {
     return this.item.viewerElementToImageCoordinates(position);
   }
@@ -607,6 +782,7 @@ export class SlideViewer {
     const at = this.toImage(new this.OSD.Point(event.clientX - frame.left, event.clientY - frame.top));
     const { mpp, width, height } = this.data.slide;
     this.readouts.hidden = at.x < 0 || at.y < 0 || at.x >= width || at.y >= height;
+    this.marking.hover([at.x, at.y]);
     this.token.textContent = this.describe(at);
     this.token.hidden = !this.token.textContent;
     const inside = (f) => at.x >= f.x && at.y >= f.y && at.x < f.x + f.width && at.y < f.y + f.height;
@@ -709,7 +885,8 @@ export class SlideViewer {
 
   keepChoice() {
     remember(`prospector.layer.${this.key}`, {
-      layer: this.layer, opacity: this.opacity, threshold: this.threshold, hatched: this.hatched, askedLayer: this.asked.layer, askedOpacity: this.asked.opacity,
+      layer: this.layer, opacity: this.opacity, threshold: this.threshold, hatched: this.hatched, outlined: this.outlined, marked: this.marked,
+      askedLayer: this.asked.layer, askedOpacity: this.asked.opacity,
     });
   }
 
@@ -736,6 +913,13 @@ export class SlideViewer {
   }
 
   keyPressed(event) {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && ["z", "y"].includes(event.key.toLowerCase()) && this.data.marking) {
+      event.preventDefault();
+      event.stopPropagation();
+      const again = event.shiftKey || event.key.toLowerCase() === "y";
+      if (again || !this.marking.back()) this.send("history", { step: again ? "redo" : "undo", count: (this.steps = (this.steps ?? 0) + 1) });
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key.startsWith("Arrow")) this.view.classList.remove("pv-mouse");
     const onSlider = event.target === this.slider || event.target === this.least;
@@ -756,7 +940,23 @@ export class SlideViewer {
       ",": () => this.least.disabled || this.setThreshold(this.threshold - 0.05),
       ".": () => this.least.disabled || this.setThreshold(this.threshold + 0.05),
       u: () => this.canHatch() && this.setHatched(!this.hatched),
+      o: () => this.outlineButton.hidden || this.setOutlined(!this.outlined),
+      g: () => this.regionButton.hidden || this.setMarked(!this.marked),
+      l: () => this.linkButton.hidden || this.setLinked(!this.link?.on),
     };
+    if (this.data.marking) {
+      Object.assign(actions, {
+        m: () => this.chooseTool(null),
+        b: () => this.chooseTool("rectangle"),
+        p: () => this.chooseTool("polygon"),
+        d: () => this.chooseTool("freehand"),
+      });
+    }
+    if (this.marking.tool) {
+      actions.e = () => this.chooseEvidence(EVIDENCE[(EVIDENCE.indexOf(this.marking.evidence) + 1) % EVIDENCE.length]);
+      actions.Backspace = () => this.marking.back();
+      actions.Escape = () => (this.marking.points.length ? this.marking.forget() : this.chooseTool(null));
+    }
     if (!onSlider) {
       Object.assign(actions, {
         Home: () => this.home(),
@@ -766,7 +966,12 @@ export class SlideViewer {
         ArrowDown: () => this.pan(0, 1),
       });
       if (!onButton && this.item) {
-        actions.Enter = () => this.pick(this.item.viewportToImageCoordinates(this.osd.viewport.getCenter()), true);
+        actions.Enter = () => {
+          const centre = this.item.viewportToImageCoordinates(this.osd.viewport.getCenter());
+          if (this.marking.tool === "freehand") return;
+          if (this.marking.tool) this.marking.corner([centre.x, centre.y], this.k);
+          else this.pick(centre, true);
+        };
       }
     }
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -849,7 +1054,8 @@ export class SlideViewer {
 
   keyLegend() {
     const keys = [["1", "map"], ["2", "concepts"], ["3", "uncertainty"], ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
-      ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["r", "whole slide"], ["f", "full screen"], ["Enter", "pick at the centre"]];
+      ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["o", "outlines"],
+      ...(this.data.marking ? [["b", "mark a rectangle"], ["p", "polygon"], ["d", "freehand"], ["Ctrl Z", "undo"]] : []), ["r", "whole slide"], ["f", "full screen"], ["Enter", "pick at the centre"]];
     return el("div", { class: "pv-keys" }, ...keys.map(([key, what]) => el("span", {}, el("kbd", {}, key), ` ${what}`)));
   }
 
@@ -872,6 +1078,7 @@ export class SlideViewer {
 
   destroy() {
     this.keepView();
+    this.link?.leave();
     this.gone = true;
     this.resized.disconnect();
     this.root.removeEventListener("keydown", this.onKey, true);

@@ -1,0 +1,151 @@
+"""Beside the slide: what its datum is predicted to be, its hot spots, and why the clicked tile scores as it does."""
+
+import html
+
+import streamlit as st
+
+from pages import shared
+from prospector_core.errors import ProspectorError
+
+__all__ = ["about_datum", "about_hot_spots", "about_token"]
+
+
+def about_datum(study, datum):
+    """Name, label and prediction."""
+    fit = study.current_fit
+    probability = fit.summary["predictions"].get(datum.uid)
+    st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
+    if probability is not None:
+        unseen = datum.split == "test" or datum.label not in (0, 1)
+        how = (
+            "not used for the fit"
+            if unseen
+            else "by a kernel fitted without it"
+            if fit.summary["held_out_folds"]
+            else "it was used for the fit"
+        )
+        st.caption(
+            f"Predicted {shared.plain(study.classes[int(probability >= 0.5)])}, P({shared.plain(study.classes[1])}) = {probability:.2f}; {how}"
+        )
+
+
+def about_hot_spots(study, data, expanded, go_to):
+    """The ranked list of regions with high scores. ``go_to``: function(datum uid, rect)."""
+    threshold, n_spots, spots = shared.hot_spots_of(study, data)
+    with st.expander(f"Hot spots ({n_spots})", icon=":material/local_fire_department:", expanded=expanded):
+        if not spots:
+            st.caption(f"No tile scores {shared.signed(threshold)} or more.")
+        else:
+            st.caption(
+                f"Connected tiles that score {shared.signed(threshold)} or more, by summed score"
+                + (f"; the first {len(spots)}" if n_spots > len(spots) else "")
+            )
+        rows = st.container(gap=None)
+        for rank, (spot, uid) in enumerate(spots, start=1):
+            rows.button(
+                f"{rank} · {shared.area_text(spot.area, spot.unit)} · mean {shared.signed(spot.mean)}",
+                key=f"spot_{rank}",
+                type="tertiary",
+                help=f"Go there. {shared.plain(study.datum(uid).name)}: {len(spot.tokens)} tiles, sum {shared.signed(spot.total)}, "
+                f"highest {shared.signed(spot.peak)}",
+                on_click=go_to,
+                args=(uid, spot.rect),
+            )
+
+
+def no_token(glass):
+    """What to do, or why nothing is explained."""
+    if glass:
+        st.info(
+            "No tile lies there: it is glass, or outside of the fields. Click on tissue.",
+            icon=":material/not_listed_location:",
+        )
+    else:
+        st.info(
+            "Click a tile: its concept, its score and where the score comes from appear here.",
+            icon=":material/touch_app:",
+        )
+
+
+def about_token(study, datum, token):
+    """A tile's picture, concept and score, and the parts that the score is made of."""
+    fit = study.current_fit
+    explanation = study.explain(datum, token)
+    concept = int(study.concepts_of(datum)[token])
+    colour, name = study.colours()[concept], study.concept_name(concept)
+    row, column = study.grid(datum)["positions"][token]
+    with st.container(horizontal=True):
+        st.image(
+            shared.token_picture(study, datum, token, 280, 3.0), width=120,
+            alt=f"Tile of {name} in row {row}, column {column}, in the middle of its surroundings",
+        )  # fmt: skip
+        with st.container(width=130):
+            st.html(
+                f'<span style="display:inline-block;width:.9em;height:.9em;border-radius:3px;background:{colour}"></span> <b>{html.escape(name)}</b>'
+            )
+            if explanation.concept >= 0:
+                st.metric(
+                    "Prospect score",
+                    shared.signed(explanation.score),
+                    help=f"Row {row}, column {column}. Unit: {fit.unit}, summed over neighbours.",
+                )
+    st.caption("The tile is in the middle, with its surroundings.")
+    excluded = study.curation.state.excluded
+    if explanation.concept < 0:
+        st.warning(_why_no_score(concept in fit.state.excluded), icon=":material/block:")
+    else:
+        _parts(study, datum, token, explanation, concept)
+    if concept not in excluded:
+        if st.button(
+            "Exclude this concept",
+            key="exclude_this",
+            icon=":material/block:",
+            help="Its tiles leave the graph at the next refit. Undo is in the sidebar.",
+        ):
+            shared.edit(
+                lambda: study.curation.exclude(concept), f"Excluded {shared.plain(name)}: refit to see the effect"
+            )
+    elif explanation.concept >= 0:
+        st.caption(":material/block: Excluded; its tiles leave the map at the next refit.")
+
+
+def _why_no_score(excluded):
+    if excluded:
+        return "This concept is excluded: its tiles are not counted and have no score."
+    return "This tile lies in a region that was marked to be ignored: it is not counted and has no score."
+
+
+def _parts(study, datum, token, explanation, concept):
+    fit, score = study.current_fit, explanation.score
+    verdict = f"**for {shared.plain(study.classes[int(score > 0)])}**" if score else "**neither way**"
+    try:
+        with st.spinner("Refitting on resamples of the data…"):
+            doubt = shared.doubt_of(study, datum)
+    except ProspectorError as error:
+        shared.say_error(error)
+    else:
+        sure = "" if not doubt.unsure[token] else "; **sign not certain**"
+        st.caption(
+            f"± {doubt.error[token]:.2f}{sure}",
+            help=f"Standard error over {shared.resamples_of(fit)} resamples of the data. The sign is certain where "
+            f"at least 95 % of them agree with it; here {doubt.agreement[token]:.0%} do.",
+        )
+    st.markdown(f"It speaks {verdict}. The largest parts:")
+    lines = [f"- **{shared.signed(term.value)}** {_part(study, term, concept)}" for term in explanation.terms[:5]]
+    rest = explanation.terms[5:]
+    if rest:
+        lines.append(f"- {shared.signed(sum(term.value for term in rest))} in {len(rest)} smaller parts")
+    st.markdown("\n".join(lines))
+
+
+def _part(study, term, concept):
+    """One term of a score in plain words."""
+    radius = study.current_fit.radius
+    if term.neighbour is None:
+        return f"for being *{shared.plain(study.concept_name(concept))}*"
+    what = (
+        f"{term.count:g} × its own kind, itself included"
+        if term.neighbour == concept
+        else f"{term.count:g} × *{shared.plain(study.concept_name(term.neighbour))}*"
+    )
+    return f"{what}, within {radius} hop{'s' if radius > 1 else ''} ({shared.signed(term.weight)} each)"

@@ -1,0 +1,107 @@
+"""Regions that the expert marks on a slide: what the drawing tools call, how regions are drawn, and their list."""
+
+import shapely
+import streamlit as st
+
+from pages import shared
+
+__all__ = ["marking_words", "mark", "step_history", "drawn_regions", "region_list"]
+
+MARKS = {"for": ":material/add_circle:", "against": ":material/do_not_disturb_on:", "ignore": ":material/block:"}
+
+
+def marking_words(study):
+    """What the three kinds of evidence are called here: {evidence: {"label", "help"}}."""
+    words = {
+        evidence: {
+            "label": study.classes[label],
+            "help": f"One more example of {study.classes[label]} for the next refit",
+        }
+        for evidence, label in (("for", 1), ("against", 0))
+    }
+    return {**words, "ignore": {"label": "ignore", "help": "Its tiles are neither counted nor scored"}}
+
+
+def mark(study, data, drawn):
+    """Keep a region that was drawn: one for each datum in which some of its tiles lie."""
+    polygon, evidence = drawn["polygon"], drawn["evidence"]
+    found = {datum: len(study.tokens_inside(datum, polygon)) for datum in data}
+    touched = [datum for datum in data if found[datum]]
+    if not touched:
+        st.toast("No tile has its centre in that region: nothing was marked.", icon=":material/error:")
+    elif shared.edit_quietly(lambda: [study.curation.annotate(datum, polygon, evidence) for datum in touched]):
+        what = marking_words(study)[evidence]["label"]
+        where = touched[0].name if len(touched) == 1 else f"{len(touched)} fields"
+        size = _tiles(sum(found[datum] for datum in touched))
+        st.toast(f"Marked {size} of {shared.plain(where)}: {shared.plain(what)}. Refit to see the effect.")
+
+
+def step_history(study, step):
+    """Undo or redo, asked for on the slide."""
+    edits = study.curation
+    entry = edits.can_undo() if step == "undo" else edits.can_redo()
+    if entry is None:
+        st.toast(f"Nothing to {step}.")
+    elif shared.edit_quietly(edits.undo if step == "undo" else edits.redo):
+        st.toast(f"{'Undone' if step == 'undo' else 'Redone'}: {shared.plain(edits.describe(entry))}")
+
+
+def drawn_regions(study, data, lit=None):
+    """Marked regions of the data for the slide viewer. ``lit``: the journal entry of the one to draw stronger."""
+    known, words, drawn = {datum.uid: datum for datum in data}, marking_words(study), []
+    for region in study.curation.state.regions:
+        if region.datum in known:
+            label = words[region.evidence]["label"]
+            drawn.append({
+                "rings": _rings(study, region), "evidence": region.evidence,
+                "label": "ignored" if region.evidence == "ignore" else label, "lit": region.entry == lit,
+            })  # fmt: skip
+    return drawn
+
+
+def _rings(study, region):
+    """The outline as it was drawn, inside its field, or that of its tiles: lists of [x, y] in level-0 pixels."""
+    field = study.datum(region.datum).field
+    if region.polygon and field is None:
+        return [[list(point) for point in region.polygon]]
+    if region.polygon:
+        drawn = shapely.make_valid(shapely.Polygon(region.polygon))
+        whole = drawn & shapely.box(field.x, field.y, field.x + field.width, field.y + field.height)
+    if not region.polygon or whole.area == 0:
+        rects = [study.token_rect(region.datum, token) for token in region.tokens]
+        whole = shapely.union_all([shapely.box(x, y, x + width, y + height) for x, y, width, height in rects])
+    parts = [part for part in getattr(whole, "geoms", [whole]) if part.geom_type == "Polygon"]
+    return [[list(point) for point in ring.coords] for part in parts for ring in (part.exterior, *part.interiors)]
+
+
+def region_list(study, data, go_to):
+    """The marked regions of the data; each is flown to or withdrawn. ``go_to``: function(datum uid, rect)."""
+    known = {datum.uid: datum for datum in data}
+    regions = [region for region in study.curation.state.regions if region.datum in known]
+    if not regions:
+        return
+    words = marking_words(study)
+    with st.expander(f"Marked regions ({len(regions)})", icon=":material/draw:"):
+        for region in regions:
+            rings = _rings(study, region)
+            x, y = zip(*(point for ring in rings for point in ring))
+            rect = (min(x), min(y), max(x) - min(x), max(y) - min(y))
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.button(
+                    f"{words[region.evidence]['label']} · {_tiles(len(region.tokens))}",
+                    key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence], on_click=go_to, args=(region.datum, rect),
+                    help=f"Go there. {shared.plain(known[region.datum].name)}; {words[region.evidence]['help'].lower()}",
+                )  # fmt: skip
+                st.button(
+                    "", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this region back",
+                    on_click=_withdraw, args=(study, region.entry),
+                )  # fmt: skip
+
+
+def _withdraw(study, entry):
+    if shared.edit_quietly(lambda: study.curation.withdraw(entry)):
+        st.toast("Region taken back. Undo brings it again.")
+
+
+def _tiles(number):
+    return f"{number:,} tile{'s' if number > 1 else ''}"

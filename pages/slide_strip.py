@@ -1,0 +1,42 @@
+"""The filmstrip above the slide: every embedded datum of the study, sorted by what it is predicted to be."""
+
+import streamlit as st
+
+from pages import shared
+from viewers import tile_server
+from viewers.filmstrip import filmstrip
+from viewers.pictures import png
+
+__all__ = ["strip"]
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _evidence(study_key, fit_id, _study):
+    return _study.evidence()
+
+
+def strip(study, selected, on_pick):
+    """Draw the filmstrip. ``selected``: uid of the datum on show; ``on_pick``: function(uid)."""
+    fit = study.current_fit
+    evidence, predictions = _evidence(shared.study_key(study), fit.id, study), fit.summary["predictions"]
+    data = []
+    for datum in study.embedded():
+        probability = predictions.get(datum.uid)
+        data.append({
+            "id": datum.uid, "name": datum.name, "label": shared.class_of(study, datum), "probability": probability,
+            "evidence": evidence.get(datum.uid), "url": _picture(study, datum),
+            "wrong": probability is not None and datum.label in (0, 1) and (probability >= 0.5) != (datum.label == 1),
+        })  # fmt: skip
+    filmstrip(
+        data,
+        key="strip",
+        class_name=study.classes[1],
+        selected=selected,
+        on_pick=lambda: st.session_state["strip"].pick and on_pick(st.session_state["strip"].pick["id"]),
+    )
+
+
+def _picture(study, datum):
+    """Address of a small picture, which is read from the slide when it comes into sight."""
+    where = (shared.study_key(study), datum.uid, "thumb")
+    return tile_server.register_image(where, lambda: png(shared.datum_picture(study, datum, 120)), version=1)

@@ -1,0 +1,109 @@
+// The filmstrip: what Streamlit runs at each change of data.
+const live = (window.__prospectorFilmstrips ??= new WeakMap());
+
+const ORDERS = {
+  probability: { label: "predicted class", by: (a, b) => (b.probability ?? -1) - (a.probability ?? -1) },
+  evidence: { label: "total evidence", by: (a, b) => (b.evidence ?? -Infinity) - (a.evidence ?? -Infinity) },
+  unsure: { label: "least certain", by: (a, b) => Math.abs((a.probability ?? 2) - 0.5) - Math.abs((b.probability ?? 2) - 0.5) },
+  label: { label: "label", by: (a, b) => a.label.localeCompare(b.label) },
+  name: { label: "name", by: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }) },
+};
+
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}
+
+const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value) >= 1000 ? Math.abs(value).toExponential(1) : Number(Math.abs(value).toPrecision(3))}`;
+
+class Filmstrip {
+  constructor(root, component) {
+    this.order = sessionStorage.getItem(`prospector.filmstrip.${component.data.key}`) ?? "probability";
+    if (!ORDERS[this.order]) this.order = "probability";
+    this.select = el("select", { "aria-label": "Order of the filmstrip", onchange: () => this.sort(this.select.value) },
+      ...Object.entries(ORDERS).map(([name, { label }]) => el("option", { value: name }, label)));
+    this.select.value = this.order;
+    this.count = el("span");
+    this.row = el("div", { class: "fs-row", role: "list", "aria-label": "Filmstrip", onkeydown: (event) => this.key(event) });
+    root.replaceChildren(el("div", { class: "fs-order" }, el("span", {}, "Sorted by"), this.select, this.count), this.row);
+    this.update(component);
+  }
+
+  update(component) {
+    const chosen = this.data?.selected;
+    this.data = component.data;
+    this.send = component.setTriggerValue;
+    this.draw();
+    if (chosen !== this.data.selected) this.row.querySelector("[aria-current=true]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
+  }
+
+  sort(order) {
+    this.order = order;
+    try {
+      sessionStorage.setItem(`prospector.filmstrip.${this.data.key}`, order);
+    } catch {
+      /* a private window: the order is then not kept, no more */
+    }
+    this.draw();
+    this.row.scrollLeft = 0;
+  }
+
+  draw() {
+    const { items, selected } = this.data;
+    this.most = Math.max(...items.map(({ evidence }) => Math.abs(evidence ?? 0)), 1e-12);
+    this.count.textContent = `${items.length} in all`;
+    const focused = this.row.getRootNode().activeElement?.dataset?.id;
+    const left = this.row.scrollLeft;
+    this.row.replaceChildren(...[...items].sort(ORDERS[this.order].by).map((item) => this.item(item, item.id === selected)));
+    this.row.scrollLeft = left;
+    if (focused) this.row.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  item(item, current) {
+    const { class_name: name, colours } = this.data;
+    const total = this.order === "evidence";
+    const value = total ? item.evidence : item.probability;
+    const text = value === null ? "–" : total ? signed(value) : `P ${value.toFixed(2)}`;
+    const half = total ? (50 * Math.abs(value ?? 0)) / this.most : 0;
+    const bar = value === null ? "width:0"
+      : total ? `${value < 0 ? `right:50%` : `left:50%`};width:${half}%;background:${colours[value < 0 ? 0 : 2]}`
+      : `left:0;width:${100 * value}%;background:${colours[2]}`;
+    const says = [item.name, `labelled ${item.label}`,
+      item.probability === null ? null : `P(${name}) ${item.probability.toFixed(2)}`,
+      item.evidence === null ? null : `total evidence ${signed(item.evidence)}`,
+      item.wrong ? "predicted otherwise than labelled" : null].filter(Boolean).join(", ");
+    return el("button", {
+      type: "button", class: "fs-item", role: "listitem", "data-id": item.id, "aria-current": String(current), "aria-label": says, title: says,
+      onclick: () => this.send("pick", { id: item.id, count: (this.picks = (this.picks ?? 0) + 1) }),
+    },
+    el("img", { src: item.url && new URL(item.url, document.baseURI).href, loading: "lazy", decoding: "async", alt: "" }),
+    el("div", { class: "fs-name" }, item.name),
+    el("div", { class: "fs-value" }, el("span", { class: item.wrong ? "fs-wrong" : null }, item.wrong ? `≠ ${item.label}` : item.label), el("b", {}, text)),
+    el("div", { class: "fs-bar" }, el("i", { style: bar })));
+  }
+
+  key(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const all = [...this.row.children];
+    const at = all.indexOf(event.target);
+    const to = event.key === "Home" ? 0 : event.key === "End" ? all.length - 1 : at + step;
+    if (at < 0 || !all[to]) return;
+    event.preventDefault();
+    event.stopPropagation();
+    all[to].focus();
+    all[to].scrollIntoView({ inline: "nearest", block: "nearest" });
+  }
+}
+
+export default function (component) {
+  const { parentElement } = component;
+  const known = live.get(parentElement);
+  if (known) known.update(component);
+  else live.set(parentElement, new Filmstrip(parentElement.querySelector(".fs"), component));
+  return () => live.delete(parentElement);
+}
