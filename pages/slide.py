@@ -53,18 +53,6 @@ def clicked(viewer, side):
     state["at_glass"] = True
 
 
-def drew(viewer, data):
-    """A region was drawn in a viewer."""
-    if state[viewer].mark:
-        mark(study, data, state[viewer].mark)
-
-
-def stepped(viewer):
-    """Undo or redo by the keys of a viewer."""
-    if state[viewer].history:
-        step_history(study, state[viewer].history["step"])
-
-
 def chose_slide():
     """Another slide: its most telling datum, no token."""
     state["at_datum"] = most_telling(state["shown_slide"])
@@ -176,8 +164,8 @@ def pane(viewer, side, shown, layer, above, link, aligned):
         aligned=aligned,
         above=above,
         on_click=lambda: clicked(viewer, side),
-        on_mark=lambda: drew(viewer, here),
-        on_history=lambda: stepped(viewer),
+        on_mark=lambda drawn: mark(study, here, drawn),
+        on_step=lambda step: step_history(study, step),
     )  # fmt: skip
     return True
 

@@ -271,11 +271,103 @@ def test_by_keyboard_alone(screen):
     screen.on_slide()
     page = screen.page
     reached = []
-    for _ in range(30):
+    for _ in range(36):
         page.keyboard.press("Tab")
         reached.append(page.evaluate(
             """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
             return e.getAttribute('aria-label') || e.innerText || e.tagName }"""))  # fmt: skip
     said = " | ".join(reached)
-    for stop in ("Study", "Show the prospect map", "Show the concepts", "Opacity of the overlay", "Zoom in", "Slide "):
+    for stop in ("Study", "Order of the filmstrip", "labelled epidermis", "Mark a polygon", "Show the prospect map", "Show the concepts", "Opacity of the overlay", "Zoom in", "Slide "):
         assert stop in said, said
+
+
+def test_mark_a_region_take_it_back_and_mark_it_again(screen, study):
+    """Drawn on the slide, kept in the study; undone by key, redone by button, withdrawn from the list."""
+    screen.open()
+    screen.on_slide()
+    page = screen.page
+    regions = lambda: study.curation.state.regions
+    before = len(regions())
+    x, y, width, _ = study.token_rect("field C3", 0)
+    box = page.locator(".pv-view").bounding_box()
+    k = min(box["width"] / 2220, box["height"] / 2967)
+    left, top = box["x"] + box["width"] / 2 + (x - 1110) * k, box["y"] + box["height"] / 2 + (y - 1483.5) * k
+    page.get_by_role("button", name="Mark a rectangle").click()
+    page.get_by_role("group", name="What the region is marked as").get_by_text("ignore", exact=True).click()
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left + 2 * width * k, top + 2 * width * k, steps=4)
+    page.mouse.up()
+    page.get_by_text("Marked regions (1)").wait_for()
+    screen.idle()
+    (region,) = regions()[before:]
+    centres = study.grid("field C3")["positions"][list(region.tokens)]
+    assert region.datum == study.datum("field C3").uid and region.evidence == "ignore" and 1 <= len(region.tokens) <= 9
+    assert centres.max() <= 2
+    screen.press("Escape", "Control+z")
+    page.get_by_text("Marked regions (1)").wait_for(state="detached")
+    assert len(regions()) == before
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Redo").click()
+    page.get_by_text("Marked regions (1)").click()
+    screen.idle()
+    page.locator("[class*=st-key-withdraw_] button").first.click()
+    page.get_by_text("Marked regions (1)").wait_for(state="detached")
+    assert len(regions()) == before
+
+
+def test_the_filmstrip_and_two_views_that_move_together(screen, study):
+    screen.open()
+    screen.on_slide()
+    page = screen.page
+    items = page.locator(".fs-item")
+    data, predictions = study.embedded(), study.predictions()
+    assert items.count() == len(data)
+    shown = [items.nth(i).get_attribute("data-id") for i in range(len(data))]
+    chances = [predictions[uid] for uid in shown]
+    assert chances == sorted(chances, reverse=True)
+    page.get_by_label("Order of the filmstrip").select_option("evidence")
+    evidence = study.evidence()
+    shown = [items.nth(i).get_attribute("data-id") for i in range(len(data))]
+    assert [evidence[uid] for uid in shown] == sorted(evidence.values(), reverse=True)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].flatMap(e => [...(e.shadowRoot?.querySelectorAll('.fs-item img') ?? [])])"
+        ".slice(0, 3).every(image => image.naturalWidth > 20)"
+    )
+    items.nth(len(data) - 1).click()
+    screen.on_slide()
+    assert study.datum(shown[-1]).name in page.locator(".st-key-split").inner_text()
+    assert items.nth(len(data) - 1).get_attribute("aria-current") == "true"
+
+    page.get_by_role("combobox", name="Beside it").click()
+    page.get_by_role("option", name="this slide, another layer").click()
+    views = page.locator(".pv-view")
+    views.nth(1).wait_for()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].filter(e => e.shadowRoot?.querySelector('.pv-mag')?.textContent).length == 2"
+    )
+    screen.idle()
+    magnified = page.locator(".pv-mag")
+    assert magnified.nth(0).inner_text() == magnified.nth(1).inner_text()
+    pressed = page.locator(".pv-layers [aria-pressed=true]")
+    assert [pressed.nth(i).inner_text() for i in range(2)] == ["Map", "Concepts"]
+    first = magnified.nth(0).inner_text()
+    views.nth(1).locator(".openseadragon-canvas").first.focus()
+    screen.press("+", "ArrowRight")
+    screen.idle()
+    assert magnified.nth(0).inner_text() == magnified.nth(1).inner_text() != first
+    # what one shows under a place, the other shows there too: the tissue alone is the same picture
+    for i in range(2):
+        page.locator(".pv-layers").nth(i).get_by_text("Tissue", exact=True).click()
+    screen.idle()
+    page.mouse.move(5, 5)
+    pictures = [
+        np.asarray(Image.open(io.BytesIO(views.nth(i).screenshot())).convert("RGB")).astype(int) for i in (0, 1)
+    ]
+    assert pictures[0].shape == pictures[1].shape
+    assert differ(*(picture[60:-60, 60:-160] for picture in pictures)) < 0.1
+    # let go, they move alone
+    page.get_by_role("button", name="Move both views together").first.click()
+    views.nth(0).locator(".openseadragon-canvas").first.focus()
+    screen.press("+")
+    screen.idle()
+    assert magnified.nth(0).inner_text() != magnified.nth(1).inner_text()

@@ -1,6 +1,8 @@
 """The slide viewer in a real browser: what a person does, and what they then see."""
 
 import contextlib
+import io
+import json
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from tests.viewers.fake_slide import shrink, smooth_pixels
 
@@ -121,10 +124,6 @@ class Screen:
 
     def colour(self, dx=0, dy=0):
         """Screen colour at an offset from the centre of the view."""
-        import io
-
-        from PIL import Image
-
         picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
         return np.array(picture.getpixel(tuple(int(v) for v in self.centre(dx, dy))), int)
 
@@ -137,6 +136,13 @@ class Screen:
                 return found
             self.page.wait_for_timeout(150)
         raise AssertionError(f"{pattern} not in {texts}")
+
+    def pixels(self):
+        """The middle of the slide as shown, without tools and the ring of the focus: (h, w, 3) int."""
+        self.page.mouse.move(5, 5)
+        self.page.wait_for_timeout(300)
+        picture = Image.open(io.BytesIO(self.page.locator(".pv-view").screenshot())).convert("RGB")
+        return np.asarray(picture).astype(int)[60:-60, 60:-160]
 
     def click(self, dx=0, dy=0, count=1):
         self.page.mouse.click(*self.centre(dx, dy))
@@ -370,3 +376,110 @@ def test_narrow_pages_cut_nothing_off(browser, address):
         box = part.bounding_box()
         assert box["x"] >= frame["x"] and box["x"] + box["width"] <= frame["x"] + frame["width"]
     context.close()
+
+
+def marks(screen, number):
+    """The regions that Python was told of, once there are so many."""
+    found = []
+    for _ in range(100):
+        text = screen.page.get_by_text("marks=[").inner_text()
+        found = json.loads(text.removeprefix("marks=").removesuffix(";"))
+        if len(found) >= number:
+            break
+        screen.page.wait_for_timeout(100)
+    assert len(found) == number, found
+    return found
+
+
+def slide_point(screen, dx, dy):
+    """Level-0 pixels of a place given from the centre of the view, while the whole slide is in view."""
+    box = screen.box()
+    k = min(box["width"] / WIDTH, box["height"] / HEIGHT)
+    return WIDTH / 2 + dx / k, HEIGHT / 2 + dy / k
+
+
+def drag(screen, *points):
+    x, y = screen.centre()
+    screen.page.mouse.move(x + points[0][0], y + points[0][1])
+    screen.page.mouse.down()
+    for dx, dy in points[1:]:
+        screen.page.mouse.move(x + dx, y + dy, steps=4)
+    screen.page.mouse.up()
+
+
+def test_regions_are_drawn_in_slide_pixels(screen):
+    page = screen.page
+    page.get_by_role("button", name="Mark a rectangle").click()
+    scale = screen.scale_width()
+    drag(screen, (-60, -40), (20, 30))
+    (rectangle,) = marks(screen, 1)
+    assert (rectangle["tool"], rectangle["evidence"]) == ("rectangle", "for")
+    np.testing.assert_allclose(rectangle["polygon"][0], slide_point(screen, -60, -40), atol=12)
+    np.testing.assert_allclose(rectangle["polygon"][2], slide_point(screen, 20, 30), atol=12)
+    assert screen.scale_width() == scale  # the slide did not move under the stroke
+    # a polygon, its last corner taken back and set elsewhere, closed by a click on the last one
+    screen.press("p", "e")
+    x, y = screen.centre()
+    for dx, dy in ((40, 20), (110, 30), (150, 150)):
+        page.mouse.click(x + dx, y + dy)
+        page.wait_for_timeout(450)
+    screen.press("Control+z")
+    for dx, dy in ((90, 100), (90, 100)):
+        page.mouse.click(x + dx, y + dy)
+        page.wait_for_timeout(450)
+    polygon = marks(screen, 2)[1]
+    assert (polygon["tool"], polygon["evidence"]) == ("polygon", "against") and len(polygon["polygon"]) == 3
+    np.testing.assert_allclose(polygon["polygon"][2], slide_point(screen, 90, 100), atol=12)
+    assert page.get_by_text("steps=;").count() == 1  # a corner was taken back, not an edit
+    # freehand
+    screen.press("d", "e")
+    turn = [(80 * np.cos(a) - 120, 60 * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 40)]
+    drag(screen, *turn)
+    freehand = marks(screen, 3)[2]
+    assert (freehand["tool"], freehand["evidence"]) == ("freehand", "ignore") and 10 < len(freehand["polygon"]) <= 400
+    k = (slide_point(screen, 1, 0)[0] - slide_point(screen, 0, 0)[0]) ** 2
+    x, y = np.array(freehand["polygon"]).T
+    area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+    assert area == pytest.approx(np.pi * 80 * 60 * k, rel=0.04)
+    # without a tool a stroke moves the slide and marks nothing; undo then is of edits
+    screen.press("Escape")
+    drag(screen, (0, 0), (60, 0))
+    screen.press("Control+z", "Control+Shift+z")
+    page.get_by_text("steps=undo,redo;").wait_for()
+    marks(screen, 3)
+
+
+def test_a_rectangle_by_keyboard_alone(screen):
+    screen.page.locator(".openseadragon-canvas").first.focus()
+    screen.press("+", "+", "b", "Enter", "ArrowRight", "ArrowDown")
+    screen.still()
+    screen.press("Enter")
+    (rectangle,) = marks(screen, 1)
+    (left, top), (right, bottom) = rectangle["polygon"][0], rectangle["polygon"][2]
+    assert left == pytest.approx(WIDTH / 2, abs=8) and top == pytest.approx(HEIGHT / 2, abs=8)
+    assert right > left + 50 and bottom > top + 50
+
+
+def test_outlines_and_regions_are_switched_by_key(screen):
+    screen.press("0")
+    page = screen.page
+    page.locator(".openseadragon-canvas").first.focus()
+    screen.press("0")
+    bare = screen.pixels()
+    screen.press("o")
+    lined = screen.pixels()
+    # kinds lie in four stripes: lines where they meet and around, nothing inside of a stripe
+    assert page.get_by_role("button", name="Outlines of the concepts").get_attribute("aria-pressed") == "true"
+    changed = (np.abs(lined - bare).sum(axis=2) > 24).mean()
+    assert 0.002 < changed < 0.2
+    screen.press("o")
+    assert (np.abs(screen.pixels() - bare).sum(axis=2) > 24).mean() < 0.001
+    screen.press("b")
+    drag(screen, (-60, -40), (20, 30))
+    marks(screen, 1)
+    screen.press("Escape")
+    page.wait_for_timeout(300)
+    marked = screen.pixels()
+    assert (np.abs(marked - bare).sum(axis=2) > 24).mean() > 0.005
+    screen.press("g")
+    assert (np.abs(screen.pixels() - bare).sum(axis=2) > 24).mean() < 0.002

@@ -1,3 +1,4 @@
+import json
 import os
 
 import numpy as np
@@ -14,12 +15,22 @@ PITCH, ROWS, COLUMNS, CONCEPTS = 100, 16, 24, 4
 state = st.session_state
 state.setdefault("version", 0)
 state.setdefault("clicks", [])
+state.setdefault("marks", [])
+state.setdefault("steps", [])
 st.set_page_config(layout="wide")
 
 
 def clicked():
     """Before the rerun that the click causes: the marker is then drawn in that same run."""
     state.clicks = [*state.clicks, state["slide"].click]
+
+
+def marked(mark):
+    state.marks = [*state.marks, mark]
+
+
+def stepped(step):
+    state.steps = [*state.steps, step]
 
 
 page = st.sidebar.radio("Page", ["viewer", "elsewhere"])
@@ -73,7 +84,16 @@ slide_viewer(
     concepts=[{"id": i, "name": f"kind {i}", "colour": colour, "excluded": i == 3} for i, colour in enumerate(colours)],
     fields=[{"x": 200, "y": 200, "width": 800, "height": 600, "label": "field A", "selected": True}],
     selected=selected,
+    regions=[
+        {"rings": [mark["polygon"]], "evidence": mark["evidence"], "label": f"as {mark['evidence']}", "lit": False}
+        for mark in state.marks
+    ],
+    marking={evidence: {"label": evidence, "help": f"mark as {evidence}"} for evidence in ("for", "against", "ignore")},
     on_click=clicked,
+    on_mark=marked,
+    on_step=stepped,
 )
 last = state.clicks[-1] if state.clicks else {}
 st.text(f"version={state.version} clicks={len(state.clicks)} at={last.get('x')},{last.get('y')};")
+st.text("marks=" + json.dumps([{k: mark[k] for k in ("tool", "evidence", "polygon")} for mark in state.marks]) + ";")
+st.text(f"steps={','.join(state.steps)};")

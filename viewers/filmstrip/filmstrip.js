@@ -23,13 +23,12 @@ const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value) >= 1000 ?
 
 class Filmstrip {
   constructor(root, component) {
-    this.order = sessionStorage.getItem(`prospector.filmstrip.${component.data.key}`) ?? "probability";
-    if (!ORDERS[this.order]) this.order = "probability";
+    this.order = this.kept(component.data.key);
     this.select = el("select", { "aria-label": "Order of the filmstrip", onchange: () => this.sort(this.select.value) },
       ...Object.entries(ORDERS).map(([name, { label }]) => el("option", { value: name }, label)));
     this.select.value = this.order;
     this.count = el("span");
-    this.row = el("div", { class: "fs-row", role: "list", "aria-label": "Filmstrip", onkeydown: (event) => this.key(event) });
+    this.row = el("div", { class: "fs-row", role: "group", "aria-label": "Filmstrip", onkeydown: (event) => this.key(event) });
     root.replaceChildren(el("div", { class: "fs-order" }, el("span", {}, "Sorted by"), this.select, this.count), this.row);
     this.update(component);
   }
@@ -40,6 +39,16 @@ class Filmstrip {
     this.send = component.setTriggerValue;
     this.draw();
     if (chosen !== this.data.selected) this.row.querySelector("[aria-current=true]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
+  }
+
+  kept(key) {
+    try {
+      const order = sessionStorage.getItem(`prospector.filmstrip.${key}`);
+      if (ORDERS[order]) return order;
+    } catch {
+      /* a private window may refuse */
+    }
+    return "probability";
   }
 
   sort(order) {
@@ -61,6 +70,8 @@ class Filmstrip {
     const left = this.row.scrollLeft;
     this.row.replaceChildren(...[...items].sort(ORDERS[this.order].by).map((item) => this.item(item, item.id === selected)));
     this.row.scrollLeft = left;
+    const stop = this.row.querySelector("[aria-current=true]") ?? this.row.firstElementChild;
+    if (stop) stop.tabIndex = 0; // the Tab key stops at one of them; the arrow keys go from there
     if (focused) this.row.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -78,7 +89,7 @@ class Filmstrip {
       item.evidence === null ? null : `total evidence ${signed(item.evidence)}`,
       item.wrong ? "predicted otherwise than labelled" : null].filter(Boolean).join(", ");
     return el("button", {
-      type: "button", class: "fs-item", role: "listitem", "data-id": item.id, "aria-current": String(current), "aria-label": says, title: says,
+      type: "button", class: "fs-item", tabindex: -1, "data-id": item.id, "aria-current": String(current), "aria-label": says, title: says,
       onclick: () => this.send("pick", { id: item.id, count: (this.picks = (this.picks ?? 0) + 1) }),
     },
     el("img", { src: item.url && new URL(item.url, document.baseURI).href, loading: "lazy", decoding: "async", alt: "" }),

@@ -49,8 +49,8 @@ def slide_viewer(
     aligned: bool = False,
     above: int = 190,
     on_click: Callable[[], None] | None = None,
-    on_mark: Callable[[], None] | None = None,
-    on_history: Callable[[], None] | None = None,
+    on_mark: Callable[[Mapping[str, Any]], None] | None = None,
+    on_step: Callable[[str], None] | None = None,
 ) -> Any:
     """Show a slide.
 
@@ -102,10 +102,9 @@ def slide_viewer(
     on_click : callable, optional
         Called before the rerun that a click causes; ``st.session_state[key].click`` is then the click. Setting the
         selection here draws the marker in that same run, without another.
-    on_mark, on_history : callable, optional
-        Called likewise when a region was drawn, ``st.session_state[key].mark``: ``{"tool", "evidence", "polygon" (list
-        of [x, y], level-0 px), "slide"}``, and when Ctrl+Z or its reverse was pressed, ``.history``: ``{"step": "undo"
-        or "redo"}``.
+    on_mark, on_step : callable, optional
+        Called likewise, once for each region that was drawn, with ``{"tool", "evidence", "polygon" (list of [x, y],
+        level-0 px), "slide"}``, and each time that Ctrl+Z or its reverse was pressed, with "undo" or "redo".
 
     Returns
     -------
@@ -138,6 +137,7 @@ def slide_viewer(
         # Another number after each click: data that did not change would not reach the browser, and its mark of a
         # click that is on its way would stay.
         "answered": st.session_state.get(f"{key}_answered", 0),
+        "heard": st.session_state.get(f"{key}_heard", 0),
         "assets": {
             "viewer": tile_server.asset_url("viewer.js"),
             "openseadragon": tile_server.asset_url("openseadragon.min.js"),
@@ -153,13 +153,19 @@ def slide_viewer(
         key=key,
         data=data,
         on_click_change=clicked,
-        on_mark_change=on_mark or _nothing,
-        on_history_change=on_history or _nothing,
+        on_edits_change=lambda: _hear(key, on_mark, on_step),
     )
 
 
-def _nothing() -> None:
-    """What Streamlit wants to call where the page does not ask."""
+def _hear(key: str, on_mark: Callable | None, on_step: Callable | None) -> None:
+    """Pass each edit on once: a message holds those of earlier ones too, as long as they were not confirmed."""
+    for edit in st.session_state[key].edits or []:
+        if edit["number"] > st.session_state.get(f"{key}_heard", 0):
+            st.session_state[f"{key}_heard"] = edit["number"]
+            if "mark" in edit and on_mark is not None:
+                on_mark(edit["mark"])
+            elif "step" in edit and on_step is not None:
+                on_step(edit["step"])
 
 
 def _rectangle(

@@ -118,7 +118,7 @@ export class SlideViewer {
     this.marked = kept?.marked ?? true;
     this.outlines = new Map(); // overlay id -> Outlines of its present tokens
     this.marking = new Marking({
-      done: (mark) => this.send("mark", { ...mark, slide: this.data.slide.id, count: (this.drawn = (this.drawn ?? 0) + 1) }),
+      done: (mark) => this.tell({ mark: { ...mark, slide: this.data.slide.id } }),
       changed: () => this.draw(),
     });
     this.highlight = null;
@@ -188,6 +188,13 @@ export class SlideViewer {
     });
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.view);
+  }
+
+  /** Tell Python of an edit. Streamlit may let a later message replace an earlier one: all that are not confirmed go again. */
+  tell(edit) {
+    this.last = Math.max(this.last ?? 0, this.data.heard) + 1;
+    this.outbox = [...(this.outbox ?? []), { ...edit, number: this.last }];
+    this.send("edits", this.outbox);
   }
 
   /** The palette on the tissue: drawing, outlines, and whether two views move together. */
@@ -317,6 +324,7 @@ export class SlideViewer {
     if (data.layer !== this.asked.layer) this.layer = data.layer;
     if (data.opacity !== this.asked.opacity) this.opacity = data.opacity;
     this.asked = { layer: data.layer, opacity: data.opacity };
+    this.outbox = (this.outbox ?? []).filter(({ number }) => number > data.heard);
     this.pending = null;
     if (before && before.slide.id !== data.slide.id) {
       this.highlight = null;
@@ -917,7 +925,7 @@ export class SlideViewer {
       event.preventDefault();
       event.stopPropagation();
       const again = event.shiftKey || event.key.toLowerCase() === "y";
-      if (again || !this.marking.back()) this.send("history", { step: again ? "redo" : "undo", count: (this.steps = (this.steps ?? 0) + 1) });
+      if (again || !this.marking.back()) this.tell({ step: again ? "redo" : "undo" });
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
