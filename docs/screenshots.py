@@ -74,6 +74,19 @@ def walk(guide):
     guide.take("slide-concepts")
     page.get_by_role("button", name="Show the prospect map").click()
 
+    guide.mark_region()
+    guide.take("slide-region")
+    page.keyboard.press("Control+z")
+    guide.settle()
+
+    guide.choose("Beside it", "this slide, another layer")
+    page.locator(".pv-mag").nth(1).filter(has_text="×").wait_for(timeout=WAIT)
+    page.get_by_role("button", name="Outlines of the concepts").nth(1).click()
+    guide.settle()
+    guide.take("slide-pair")
+    page.get_by_role("button", name="Outlines of the concepts").nth(1).click()
+    guide.choose("Beside it", "nothing")
+
     guide.go_to("Study")
     page.get_by_test_id("stDataFrame").first.wait_for(timeout=WAIT)
     guide.take("study")
@@ -169,6 +182,27 @@ class Guide:
         if click:
             self.page.mouse.click(at_x, at_y)
             self.page.get_by_text("Prospect score", exact=True).first.wait_for(timeout=WAIT)
+        self.settle()
+
+    def mark_region(self):
+        """Draw a polygon about the centre of the view."""
+        from prospector_core import Study
+
+        view = self.page.locator(".pv-view").first
+        self.page.get_by_role("button", name="Mark a polygon").first.click()
+        box = view.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        for dx, dy in ((-40, -150), (70, -120), (110, 40), (20, 130), (-70, 20), (-70, 20)):
+            self.page.mouse.click(x + dx, y + dy)
+            self.page.wait_for_timeout(500)
+        self.page.get_by_text("Marked regions").first.wait_for(timeout=WAIT)
+        assert Study.open(self.study).curation.state.regions
+        self.settle()
+
+    def choose(self, label, option):
+        """An option of a selectbox."""
+        self.page.get_by_role("combobox", name=label).click()
+        self.page.get_by_role("option", name=option).click()
         self.settle()
 
     def pick_cell(self):

@@ -23,13 +23,13 @@ def marking_words(study):
 
 
 def mark(study, data, drawn):
-    """Keep a region that was drawn: one for each datum in which some of its tiles lie."""
+    """Keep a region that was drawn, of every datum in which some of its tiles lie."""
     polygon, evidence = drawn["polygon"], drawn["evidence"]
     found = {datum: len(study.tokens_inside(datum, polygon)) for datum in data}
     touched = [datum for datum in data if found[datum]]
     if not touched:
         st.toast("No tile has its centre in that region: nothing was marked.", icon=":material/error:")
-    elif shared.edit_quietly(lambda: [study.curation.annotate(datum, polygon, evidence) for datum in touched]):
+    elif shared.edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence)):
         what = marking_words(study)[evidence]["label"]
         where = touched[0].name if len(touched) == 1 else f"{len(touched)} fields"
         size = _tiles(sum(found[datum] for datum in touched))
@@ -77,20 +77,24 @@ def _rings(study, region):
 def region_list(study, data, go_to):
     """The marked regions of the data; each is flown to or withdrawn. ``go_to``: function(datum uid, rect)."""
     known = {datum.uid: datum for datum in data}
-    regions = [region for region in study.curation.state.regions if region.datum in known]
-    if not regions:
+    drawn = {}
+    for region in study.curation.state.regions:
+        if region.datum in known:
+            drawn.setdefault(region.entry, []).append(region)
+    if not drawn:
         return
     words = marking_words(study)
-    with st.expander(f"Marked regions ({len(regions)})", icon=":material/draw:"):
-        for region in regions:
-            rings = _rings(study, region)
-            x, y = zip(*(point for ring in rings for point in ring))
+    with st.expander(f"Marked regions ({len(drawn)})", icon=":material/draw:"):
+        for parts in drawn.values():
+            region, tiles = parts[0], sum(len(part.tokens) for part in parts)
+            x, y = zip(*(point for part in parts for ring in _rings(study, part) for point in ring))
             rect = (min(x), min(y), max(x) - min(x), max(y) - min(y))
+            where = known[region.datum].name if len(parts) == 1 else f"{len(parts)} fields"
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
-                    f"{words[region.evidence]['label']} · {_tiles(len(region.tokens))}",
+                    f"{words[region.evidence]['label']} · {_tiles(tiles)}",
                     key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence], on_click=go_to, args=(region.datum, rect),
-                    help=f"Go there. {shared.plain(known[region.datum].name)}; {words[region.evidence]['help'].lower()}",
+                    help=f"Go there. {shared.plain(where)}; {words[region.evidence]['help'].lower()}",
                 )  # fmt: skip
                 st.button(
                     "", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this region back",

@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from ..errors import CurationError
-from .journal import append, read_journal, replay, standing
+from .journal import append, parts_of, read_journal, replay, standing
 
 __all__ = ["Curation"]
 
@@ -146,29 +146,27 @@ class Curation:
         A region for (against) enters the fit as one more datum of class 1 (0), the sprite cut to it, with that
         weight; the tokens of an ignored one are neither counted nor scored.
 
-        Parameters: polygon, (m, 2) vertices in level-0 pixels (tokens whose centre is inside are meant), or a flat
-        list of token ids.
+        Parameters: datum, or a list of data (fields of one slide) that one polygon lies over; polygon, (m, 2) vertices
+        in level-0 pixels (tokens whose centre is inside are meant), or a flat list of token ids.
         """
         if evidence not in ("for", "against", "ignore"):
             raise CurationError(f'evidence is "for", "against" or "ignore", not {evidence!r}')
         if not 0 < float(weight) < 1e6:
             raise CurationError(f"a region's weight must be a positive number, got {weight}")
-        datum = self._study.datum(datum)
+        data = [self._study.datum(each) for each in (datum if isinstance(datum, (list, tuple)) else [datum])]
         shape = np.asarray(polygon)
         if shape.ndim == 2 and shape.shape[1] == 2 and len(shape) >= 3 and np.isfinite(shape.astype(float)).all():
-            tokens = self._study.tokens_inside(datum, shape)
+            found = [self._study.tokens_inside(each, shape) for each in data]
             outline = [[float(x), float(y)] for x, y in shape]
-        elif shape.ndim == 1 and shape.size and np.issubdtype(shape.dtype, np.integer):
-            tokens, outline = np.unique(shape), None
+        elif shape.ndim == 1 and shape.size and np.issubdtype(shape.dtype, np.integer) and len(data) == 1:
+            found, outline = [np.unique(shape)], None
         else:
             raise CurationError("a region is at least 3 points (x, y) in level-0 pixels, or a list of token ids")
-        n = self._study.n_tokens(datum)
-        if not tokens.size or tokens[0] < 0 or tokens[-1] >= n:
-            raise CurationError(f"the region holds no token of {datum.name}: draw it over tissue")
-        payload = {
-            "datum": datum.uid, "tokens": [int(token) for token in tokens], "polygon": outline, "evidence": evidence,
-            "weight": float(weight),
-        }  # fmt: skip
+        for each, tokens in zip(data, found):
+            if not tokens.size or tokens[0] < 0 or tokens[-1] >= self._study.n_tokens(each):
+                raise CurationError(f"the region holds no token of {each.name}: draw it over tissue")
+        parts = [{"datum": each.uid, "tokens": tokens.tolist()} for each, tokens in zip(data, found)]
+        payload = {"parts": parts, "polygon": outline, "evidence": evidence, "weight": float(weight)}
         return self._append("annotate", payload, None)
 
     def withdraw(self, entry):
@@ -231,7 +229,9 @@ class Curation:
         if entry.action == "split":
             return f"split {name(payload['concept'])} into {len(payload['ids'])}"
         if entry.action == "annotate":
-            where = f"{len(payload['tokens'])} tokens of {self._study.datum(payload['datum']).name}"
+            parts = parts_of(payload)
+            name = self._study.datum(parts[0]["datum"]).name if len(parts) == 1 else f"{len(parts)} data"
+            where = f"{sum(len(part['tokens']) for part in parts)} tokens of {name}"
             return (
                 f"ignore {where}"
                 if payload["evidence"] == "ignore"

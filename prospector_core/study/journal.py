@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-__all__ = ["Entry", "CurationState", "Region", "Split", "replay", "read_journal", "append"]
+__all__ = ["Entry", "CurationState", "Region", "Split", "parts_of", "replay", "read_journal", "append"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,11 @@ class CurationState:
         )
 
 
+def parts_of(payload):
+    """Where a marked region lies: list of {"datum", "tokens"}. The first journals held one, without a list."""
+    return payload.get("parts") or [payload]
+
+
 def _apply(state, entry):
     action, payload = entry.action, entry.payload
     if action == "rename":
@@ -136,11 +141,9 @@ def _apply(state, entry):
         )
     elif action == "annotate":
         polygon = payload["polygon"] and tuple(tuple(point) for point in payload["polygon"])
-        state.regions.append(
-            Region(
-                payload["datum"], tuple(payload["tokens"]), payload["evidence"], payload["weight"], polygon, entry.id
-            )
-        )
+        for part in parts_of(payload):
+            tokens, said = tuple(part["tokens"]), (payload["evidence"], payload["weight"])
+            state.regions.append(Region(part["datum"], tokens, *said, polygon, entry.id))
     elif action == "withdraw":
         state.regions = [region for region in state.regions if region.entry != payload["entry"]]
     elif action == "relabel":

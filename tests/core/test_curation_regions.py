@@ -7,6 +7,7 @@ from PIL import Image
 from prospector_core import FoldChangeKernel, Study, count_concepts
 from prospector_core.errors import CurationError
 from prospector_core.quantizers import assign_nearest
+from prospector_core.study.journal import append
 
 N, SIDE = 8, 6  # data; tokens a side
 
@@ -145,6 +146,31 @@ def test_a_region_can_be_withdrawn_after_later_edits(study):
     assert not study.curation.pending()
 
 
+def test_a_region_over_several_data_is_one_edit(study):
+    data, square = study.data[1:4:2], [(0, 0), (16, 0), (16, 16), (0, 16)]
+    entry = study.curation.annotate(data, square, "for", weight=2.0)
+    regions = study.curation.state.regions
+    assert [(r.datum, r.tokens, r.entry) for r in regions] == [(d.uid, (0, 1, 6, 7), entry) for d in data]
+    assert study.curation.describe(study.curation.can_undo()) == "mark 8 tokens of 2 data as evidence for"
+    study.refit()
+    together = study.current_fit.coef
+    study.curation.undo()
+    assert not study.curation.state.regions
+    for datum in data:
+        study.curation.annotate(datum, square, "for", weight=2.0)
+    study.refit()
+    assert study.current_fit.coef.tobytes() == together.tobytes()
+
+
+def test_journals_of_one_region_an_entry_are_read(study):
+    """As the first version wrote them."""
+    region = {"datum": study.data[1].uid, "tokens": [0, 1], "polygon": None, "evidence": "ignore", "weight": 1.0}
+    with study.database.transaction() as connection:
+        append(connection, "annotate", region)
+    assert study.curation.state.ignored(study.data[1].uid).tolist() == [0, 1]
+    assert "ignore 2 tokens" in study.curation.describe(study.curation.can_undo())
+
+
 def test_total_evidence_is_the_sum_of_each_map(study):
     for edit in (lambda c: c.exclude(0), lambda c: c.annotate(study.data[1], [0, 1, 6, 7], "ignore"), None):
         found = study.evidence()
@@ -166,6 +192,7 @@ def test_total_evidence_is_the_sum_of_each_map(study):
         (lambda c, d: c.annotate(d, [99], "ignore"), "no token"),
         (lambda c, d: c.annotate(d, [1], "perhaps"), "evidence"),
         (lambda c, d: c.annotate(d, [1], "for", weight=0), "weight"),
+        (lambda c, d: c.annotate([d, d], [1], "for"), "3 points"),
         (lambda c, d: c.withdraw(1), "no region"),
     ],
 )

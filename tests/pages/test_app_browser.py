@@ -277,7 +277,17 @@ def test_by_keyboard_alone(screen):
             """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
             return e.getAttribute('aria-label') || e.innerText || e.tagName }"""))  # fmt: skip
     said = " | ".join(reached)
-    for stop in ("Study", "Order of the filmstrip", "labelled epidermis", "Mark a polygon", "Show the prospect map", "Show the concepts", "Opacity of the overlay", "Zoom in", "Slide "):
+    for stop in (
+        "Study",
+        "Order of the filmstrip",
+        "labelled epidermis",
+        "Mark a polygon",
+        "Show the prospect map",
+        "Show the concepts",
+        "Opacity of the overlay",
+        "Zoom in",
+        "Slide ",
+    ):
         assert stop in said, said
 
 
