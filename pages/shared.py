@@ -17,6 +17,17 @@ from sample_data import sample_folder
 from viewers import tile_server
 from viewers.overlays import diverging_css, map_limit, render_error, render_map, render_sprite
 from viewers.pictures import mosaic, png
+from viewers.token_tiles import (
+    TILED_ABOVE,
+    ConceptTiles,
+    NumberTiles,
+    ScoreTiles,
+    TokenBlocks,
+    above_table,
+    doubt_numbers,
+    encode_summary,
+    token_numbers,
+)
 from viewers.tokens import encode_doubt, encode_tokens
 
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
@@ -309,7 +320,8 @@ def hot_spots_of(study, data, most=8):
 def overlays_of(study, data):
     """Map, sprite and uncertainty of each datum for the slide viewer: list of {id, kind, url, x, y, width, height}.
 
-    Images, and the numbers of tokens, are made when the browser asks for them, on a server thread.
+    Images, and the numbers of tokens, are made when the browser asks for them, on a server thread. A grid of more than
+    TILED_ABOVE tokens a side is drawn and asked for tile by tile.
     """
     fit, limit = study.current_fit, limit_of(study)
     state = study.curation.state
@@ -319,6 +331,9 @@ def overlays_of(study, data):
         grid = study.grid(datum)
         (x, y), (rows, columns), pitch = grid["origin"], grid["shape"], grid["pitch"]
         box = {"x": x, "y": y, "width": columns * pitch, "height": rows * pitch}
+        if max(rows, columns) > TILED_ABOVE:
+            found += [{**each, **box} for each in _tiled_overlays(study, datum, grid, colours, excluded)]
+            continue
 
         def draw_map(datum=datum, grid=grid):
             return render_map(grid["positions"], study.prospect(datum, fit), grid["shape"], limit)
@@ -352,6 +367,62 @@ def overlays_of(study, data):
             {"id": f"error-{datum.uid}", "kind": "error", "url": error_url, **box},
         ]
     return found
+
+
+def _tiled_overlays(study, datum, grid, colours, excluded):
+    """Map, sprite and uncertainty of one datum as tiles: list of what the slide viewer is told of each."""
+    fit, limit = study.current_fit, limit_of(study)
+    key = (_key(study), datum.uid)
+    blocks = TokenBlocks(key, grid["positions"], grid["shape"])
+    seen = (fit.id, limit)
+    painted = (fit.id, tuple(colours), tuple(sorted(excluded)))
+
+    def scores():
+        return study.prospect(datum, fit)
+
+    def concepts():
+        return study.concepts_of(datum, fit)
+
+    def error():
+        return doubt_of(study, datum, fit).error
+
+    def unsure():
+        doubt = doubt_of(study, datum, fit)
+        return doubt.unsure & ~np.isnan(doubt.error)
+
+    def error_limit():
+        return _error_limit(study, fit.id)
+
+    def tiles(kind, version, drawn):
+        return tile_server.register_tiles(key, drawn, version=version, kind=kind)
+
+    map_tiles = ScoreTiles(("map", *seen), blocks, scores, lambda: limit, unsure=unsure)
+    error_tiles = ScoreTiles(("error", fit.id), blocks, error, error_limit, unsure=unsure, signed=False)
+    numbers = NumberTiles("tokens", blocks, token_numbers(scores, concepts))
+    doubts = NumberTiles("doubt", blocks, doubt_numbers(error, unsure, error_limit))
+    of_map = {
+        "numbers": tiles("tokens", fit.id, numbers),
+        "doubts": tiles("doubt", fit.id, doubts),
+        "above": _above(*key, fit.id, limit, study),
+        "summary": tile_server.register_image(
+            key, lambda: encode_summary(unsure(), error_limit()), version=("summary", fit.id), kind="doubt"
+        ),
+    }
+    pictures = {
+        "map": tiles("map", seen, map_tiles),
+        "sprite": tiles("sprite", painted, ConceptTiles(("sprite", fit.id), blocks, concepts, colours, excluded)),
+        "error": tiles("error", fit.id, error_tiles),
+    }
+    drawn = {"levels": blocks.top, "shape": list(grid["shape"])}
+    return [
+        {"id": f"{kind}-{datum.uid}", "kind": kind, "tiles": url, **drawn, **(of_map if kind == "map" else {})}
+        for kind, url in pictures.items()
+    ]
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _above(study_key, uid, fit_id, limit, _study):
+    return above_table(_study.prospect(uid, _study.load_fit(fit_id)), limit)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)

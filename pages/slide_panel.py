@@ -120,15 +120,15 @@ def _parts(study, datum, token, explanation, concept):
     verdict = f"**for {shared.plain(study.classes[int(score > 0)])}**" if score else "**neither way**"
     try:
         with st.spinner("Refitting on resamples of the data…"):
-            doubt = shared.doubt_of(study, datum)
+            doubt = study.uncertainty_at(datum, token, shared.resamples_of(fit))
     except ProspectorError as error:
         shared.say_error(error)
     else:
-        sure = "" if not doubt.unsure[token] else "; **sign not certain**"
+        sure = "" if not doubt.unsure[0] else "; **sign not certain**"
         st.caption(
-            f"± {doubt.error[token]:.2f}{sure}",
+            f"± {doubt.error[0]:.2f}{sure}",
             help=f"Standard error over {shared.resamples_of(fit)} resamples of the data. The sign is certain where "
-            f"at least 95 % of them agree with it; here {doubt.agreement[token]:.0%} do.",
+            f"at least 95 % of them agree with it; here {doubt.agreement[0]:.0%} do.",
         )
     st.markdown(f"It speaks {verdict}. The largest parts:")
     lines = [f"- **{shared.signed(term.value)}** {_part(study, term, concept)}" for term in explanation.terms[:5]]

@@ -54,8 +54,7 @@ class TokenGraph:
             )
         graph = cls(len(positions), "grid", positions=positions)
         if graph.raster_shape is not None:
-            cells = graph._cells
-            distinct = np.count_nonzero(np.bincount(cells))
+            distinct = np.count_nonzero(graph.to_raster(True, False, bool))
         else:
             distinct = len(np.unique(positions, axis=0))
         if distinct != graph.n:
@@ -149,6 +148,19 @@ class TokenGraph:
             there = cell[order[at]] == target
             found.append(np.stack([np.flatnonzero(there), order[at[there]]], axis=1))
         return np.concatenate(found)
+
+    def around(self, token, radius):
+        """Enough of the graph to find what is within ``radius`` hops of a token: (TokenGraph, (m,) its tokens' ids here).
+
+        On a grid the box around it, so that one token of millions is answered without the edges of all.
+        """
+        if self.kind != "grid":
+            return self, np.arange(self.n)
+        inside = np.ones(self.n, bool)
+        for axis in (0, 1):
+            inside &= np.abs(self.positions[:, axis] - self.positions[token, axis]) <= radius
+        tokens = np.flatnonzero(inside)
+        return TokenGraph.from_grid(self.positions[tokens]), tokens
 
     @cached_property
     def raster_shape(self):

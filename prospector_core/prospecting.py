@@ -10,9 +10,11 @@ from ._compiled.sparse import ball, neighbours_on_edges, score_on_edges
 from .counting import check_sprite, fits_raster
 from .errors import GraphError
 from .features import n_features, unpack
+from .graphs import TokenGraph
 
-__all__ = ["Explanation", "Term", "explain", "neighbour_counts", "prospect"]
+__all__ = ["Explanation", "Term", "explain", "neighbour_blocks", "neighbour_counts", "prospect"]
 
+_BLOCK_CELLS = 8_000_000  # numbers a part of ``neighbour_blocks``: some 100 MB while it is made
 _MAX_DIFFUSIVE_GRID_RADIUS = 12  # hop weights are 2^r-fold integers on the grid: beyond this they could overflow
 
 
@@ -90,6 +92,26 @@ def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
     return neighbours_on_edges(graph.indptr, graph.indices, concepts, n_concepts, radius, weights, 4 * threads)
 
 
+def neighbour_blocks(graph, concepts, n_concepts, radius, diffusive=False, cells=_BLOCK_CELLS):
+    """``neighbour_counts`` in parts that fit in memory: yields (tokens (m,), counts (m, K)).
+
+    Parameters as ``neighbour_counts``; a part has at most about ``cells`` places of the grid times K. Only grids are cut.
+    """
+    if not graph.n or graph.raster_shape is None or np.prod(graph.raster_shape) * n_concepts <= cells:
+        yield np.arange(graph.n), neighbour_counts(graph, concepts, n_concepts, radius, diffusive)
+        return
+    concepts = check_sprite(graph, concepts, n_concepts, radius)
+    rows = graph.positions[:, 0]
+    step = max(1, cells // (graph.raster_shape[1] * n_concepts))
+    for first in range(int(rows.min()), int(rows.max()) + 1, step):
+        # A path of r hops leaves the rows of the part by r at most.
+        near = np.flatnonzero((rows >= first - radius) & (rows < first + step + radius))
+        inside = (rows[near] >= first) & (rows[near] < first + step)
+        if inside.any():
+            part = TokenGraph.from_grid(graph.positions[near])
+            yield near[inside], neighbour_counts(part, concepts[near], n_concepts, radius, diffusive)[inside]
+
+
 @dataclass(frozen=True)
 class Term:
     """One summand of a token's score: ``value = count * weight``.
@@ -136,7 +158,10 @@ def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
     terms = [Term(None, 1.0, float(mono[concept]))]
     neighbours, hops = np.array([token]), np.zeros(1, np.int64)
     if radius:
-        neighbours, hops = ball(graph.indptr, graph.indices, concepts, int(token), int(radius))
+        near, tokens = graph.around(int(token), int(radius))
+        start = int(np.searchsorted(tokens, token))
+        found, hops = ball(near.indptr, near.indices, concepts[tokens], start, int(radius))
+        neighbours = tokens[found]
         counted = np.bincount(concepts[neighbours], _hop_weights(radius, diffusive)[hops], minlength=n_concepts)
         terms += [Term(int(k), float(counted[k]), float(table[concept, k])) for k in np.flatnonzero(counted)]
     score = float(sum(term.value for term in terms))

@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 from .errors import FitError
 from .features import unpack
-from .prospecting import neighbour_counts
+from .prospecting import neighbour_blocks
 
 __all__ = ["SURE", "TokenUncertainty", "bootstrap_kernels", "token_uncertainty"]
 
@@ -55,19 +55,20 @@ def token_uncertainty(graph, concepts, coef, resampled, n_concepts, radius, diff
     Parameters: graph, concepts, n_concepts, radius, diffusive as ``prospect``; coef (p,); resampled (n, p) from
     ``bootstrap_kernels``. Returns TokenUncertainty.
     """
-    around = neighbour_counts(graph, concepts, n_concepts, radius, diffusive)
     own = unpack(coef, n_concepts)
     others = [unpack(each, n_concepts) for each in resampled]
     monos = np.stack([own[0], *(mono for mono, _ in others)])  # (1 + n, K)
     tables = np.stack([own[1], *(table for _, table in others)])  # (1 + n, K, K)
     score, error, agreement = (np.full(graph.n, np.nan) for _ in range(3))
     concepts = np.asarray(concepts)
-    for concept in range(n_concepts):
-        tokens = np.flatnonzero(concepts == concept)
-        for start in range(0, tokens.size, _BLOCK):
-            some = tokens[start : start + _BLOCK]
-            scores = around[some] @ tables[:, concept].T + monos[:, concept]  # (m, 1 + n)
-            score[some] = scores[:, 0]
-            error[some] = scores[:, 1:].std(axis=1, ddof=1) if len(others) > 1 else np.nan
-            agreement[some] = (np.sign(scores[:, 1:]) == np.sign(scores[:, :1])).mean(axis=1)
+    for part, around in neighbour_blocks(graph, concepts, n_concepts, radius, diffusive):
+        for concept in range(n_concepts):
+            rows = np.flatnonzero(concepts[part] == concept)
+            for start in range(0, rows.size, _BLOCK):
+                here = rows[start : start + _BLOCK]
+                some = part[here]
+                scores = around[here] @ tables[:, concept].T + monos[:, concept]  # (m, 1 + n)
+                score[some] = scores[:, 0]
+                error[some] = scores[:, 1:].std(axis=1, ddof=1) if len(others) > 1 else np.nan
+                agreement[some] = (np.sign(scores[:, 1:]) == np.sign(scores[:, :1])).mean(axis=1)
     return TokenUncertainty(score, error, agreement)

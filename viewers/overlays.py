@@ -15,6 +15,7 @@ from prospector_core.palette import EXCLUDED_COLOUR, hex_of, rgb_of
 __all__ = [
     "diverging_colours",
     "diverging_css",
+    "hatch",
     "map_limit",
     "map_pixels",
     "render_error",
@@ -225,7 +226,23 @@ def _render(
     grid[positions[:, 0], positions[:, 1]] = pixels
     marked = np.zeros((rows, columns), bool)
     marked[positions[:, 0], positions[:, 1]] = hatched
-    grid[marked] = 0
+    return bytes(imagecodecs.png_encode(hatch(grid, marked, cell), level=1))
+
+
+def hatch(grid: np.ndarray, marked: np.ndarray, cell: int) -> np.ndarray:
+    """Cells enlarged, the marked ones in hatched grey instead of their colour.
+
+    Parameters
+    ----------
+    grid : (rows, columns, 4) uint8
+    marked : (rows, columns) bool
+    cell : int
+        Side of a cell in the image, px.
+
+    Returns
+    -------
+    (rows * cell, columns * cell, 4) uint8
+    """
     image = grid.repeat(cell, 0).repeat(cell, 1)
     if marked.any():
         # Stripes run over the image, not within a token, so that neighbours join into one hatched area.
@@ -235,4 +252,4 @@ def _render(
         area = marked.repeat(cell, 0).repeat(cell, 1)
         image[area & stripe] = (*rgb_of(EXCLUDED_COLOUR), 230)
         image[area & ~stripe] = (*rgb_of(EXCLUDED_COLOUR), 70)
-    return bytes(imagecodecs.png_encode(image, level=1))
+    return image

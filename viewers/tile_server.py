@@ -9,6 +9,8 @@ and none is ever sent back. The addresses, all below ``/prospector/<token>/``:
 ``thumb/<id>.jpg``                              the whole slide, 512 px at most
 ``overlay/<id>/<version>/<kind>.png``           an image registered by :func:`register_image`
 ``overlay/<id>/<version>/<kind>.bin``           numbers a token, registered likewise (:mod:`viewers.tokens`)
+``overlay/<id>/<version>/<kind>/<level>/``      a tile of an overlay too large for one picture, or the numbers of its
+``<x>_<y>[-<view>].png`` (or ``.bin``)          tokens (:mod:`viewers.token_tiles`); view: threshold, hatch, highlight
 ``asset/<hash>/<name>``                         the viewer's own JavaScript
 ==============================================  =========================================================
 
@@ -52,6 +54,7 @@ from starlette.routing import Route
 
 from prospector_core.errors import SlideError
 from viewers.caches import ByteCache, OpenSlides
+from viewers.token_tiles import View
 
 __all__ = [
     "TILE_SIZE",
@@ -61,6 +64,7 @@ __all__ = [
     "max_level",
     "register_image",
     "register_slide",
+    "register_tiles",
     "routes",
     "server",
     "slide_source",
@@ -84,6 +88,10 @@ _TYPES = {"png": "image/png", "bin": "application/octet-stream"}
 _TILE = re.compile(r"slide/([0-9a-f]{32})/(\d{1,2})/(\d{1,7})_(\d{1,7})\.jpg", re.ASCII)
 _THUMB = re.compile(r"thumb/([0-9a-f]{32})\.jpg", re.ASCII)
 _OVERLAY = re.compile(r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/([a-z]{3,8})\.(png|bin)", re.ASCII)
+_PART = re.compile(
+    r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/([a-z]{3,8})/(\d{1,2})/(\d{1,5})_(\d{1,5})(?:-([a-z0-9]{1,9}))?\.(png|bin)",
+    re.ASCII,
+)
 _ASSET = re.compile(r"asset/([0-9a-f]{16})/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -272,6 +280,22 @@ class TileServer:
             self.images.put((image_id, stamp, kind), png)
         return self._url(f"overlay/{image_id}/{stamp}/{kind}.{_KINDS[kind]}")
 
+    def register_tiles(self, key: Hashable, tiles: Any, *, version: Hashable, kind: str) -> str:
+        """Address below which the tiles of an overlay lie: ``<address>/<level>/<x>_<y>[-<view>].png`` (or ``.bin``).
+
+        Parameters
+        ----------
+        key, version, kind : as :meth:`register_image`
+        tiles : ScoreTiles, ConceptTiles or NumberTiles
+            From :mod:`viewers.token_tiles`; asked on a server thread.
+        """
+        if _KINDS.get(kind) != tiles.suffix:
+            raise ValueError(f"tiles that are .{tiles.suffix} files cannot be of kind {kind!r}")
+        image_id, stamp = self._opaque("tiles", key), self._opaque("version", version)[:20]
+        if self.images.get((image_id, stamp, kind, "tiles")) is None:
+            self.images.put((image_id, stamp, kind, "tiles"), tiles)
+        return self._url(f"overlay/{image_id}/{stamp}/{kind}")
+
     def asset_url(self, name: str) -> str:
         """Address of one of the viewer's own files."""
         # One stamp for all: they import each other by relative addresses, and none may be older than the others.
@@ -318,6 +342,8 @@ class TileServer:
             return self._tile(found[1], *(int(number) for number in found.groups()[1:]))
         if (found := _OVERLAY.fullmatch(rest)) and _KINDS.get(found[3]) == found[4]:
             return self._image((found[1], found[2], found[3]))
+        if (found := _PART.fullmatch(rest)) and _KINDS.get(found[3]) == found[8]:
+            return self._part(found)
         if found := _THUMB.fullmatch(rest):
             return self._thumb(found[1])
         if found := _ASSET.fullmatch(rest):
@@ -358,6 +384,21 @@ class TileServer:
             png = png()
             self.images.put(key, png)
         return Response(png, headers=_KEEP, media_type=_TYPES[_KINDS[key[2]]])
+
+    def _part(self, found: re.Match) -> Response:
+        view = View.parse(found[7] or "")
+        tiles = self.images.get((found[1], found[2], found[3], "tiles"))
+        if tiles is None or view is None:
+            return _gone()
+        level, column, row = (int(number) for number in found.group(4, 5, 6))
+        key = (found[1], found[2], found[3], level, column, row, view)
+        part = self.tiles.get(key)
+        if part is None:
+            part = tiles.tile(level, row, column, view)
+            if part is None:
+                return _gone()
+            self.tiles.put(key, part)
+        return Response(part, headers=_KEEP, media_type=_TYPES[found[8]])
 
     def _jpeg(self, pixels: np.ndarray) -> bytes:
         return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(pixels), level=self._quality))
@@ -450,6 +491,11 @@ def register_image(
 ) -> str:
     """:meth:`TileServer.register_image` of this process."""
     return server().register_image(key, png, version=version, kind=kind)
+
+
+def register_tiles(key: Hashable, tiles: Any, *, version: Hashable, kind: str) -> str:
+    """:meth:`TileServer.register_tiles` of this process."""
+    return server().register_tiles(key, tiles, version=version, kind=kind)
 
 
 def asset_url(name: str) -> str:

@@ -184,7 +184,9 @@ class StudyData:
         """The token whose tile holds a level-0 point, or None."""
         grid = self.grid(datum)
         column, row = np.floor((np.array([x, y]) - grid["origin"]) / grid["pitch"]).astype(int)
-        found = np.flatnonzero((grid["positions"] == (row, column)).all(axis=1))
+        rows, columns = grid["positions"].T
+        found = np.flatnonzero(rows == row)  # one row of the grid: few tokens, however many there are in all
+        found = found[columns[found] == column]
         return int(found[0]) if found.size else None
 
     def token_rect(self, datum, token):

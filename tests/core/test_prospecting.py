@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from random_data import any_graph, grid_graph, kernel_of, kinds, plain_prospect, seeds, sprite_of
 
 from prospector_core import TokenGraph, count_concepts, explain, prospect
+from prospector_core._compiled.sparse import ball
 from prospector_core.errors import GraphError
 from prospector_core.features import n_features, pair_index
+from prospector_core.prospecting import neighbour_blocks, neighbour_counts
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 
@@ -218,3 +220,30 @@ def test_what_cannot_be_prospected_is_said_in_one_line(coef, token, says):
 def test_one_class_is_explained_at_a_time():
     with pytest.raises(GraphError, match="weights"):
         explain(TokenGraph.from_chain(3), np.array([0, 1, 0]), np.zeros((2, 5)), 2, 1, 0)
+
+
+@pytest.mark.parametrize("diffusive", [False, True])
+@pytest.mark.parametrize("radius", [0, 1, 3])
+def test_neighbours_counted_in_parts_are_those_counted_at_once(radius, diffusive):
+    random = np.random.default_rng(radius)
+    graph = grid_graph(random, 40, 23, 0.3)
+    sprite = sprite_of(random, graph, 4, 0.1)
+    parts = list(neighbour_blocks(graph, sprite, 4, radius, diffusive, cells=5 * 23 * 4))
+    tokens = np.concatenate([tokens for tokens, _ in parts])
+    assert len(parts) == 8 and np.array_equal(np.sort(tokens), np.arange(graph.n))
+    counts = np.empty((graph.n, 4))
+    counts[tokens] = np.concatenate([each for _, each in parts])
+    assert np.array_equal(counts, neighbour_counts(graph, sprite, 4, radius, diffusive))
+
+
+def test_one_token_of_a_large_grid_is_explained_from_its_surroundings():
+    random = np.random.default_rng(0)
+    graph = grid_graph(random, 60, 50, 0.3)
+    sprite, coef = sprite_of(random, graph, 4, 0.1), kernel_of(random, 4, 3)
+    for token in random.choice(np.flatnonzero(sprite >= 0), 10):
+        found = explain(graph, sprite, coef, 4, 3, token)
+        near, tokens = graph.around(token, 3)
+        assert near.n <= 49 and token in tokens and "_adjacency" not in vars(graph)
+        whole, hops = ball(graph.indptr, graph.indices, sprite, int(token), 3)  # over all edges
+        assert np.array_equal(found.neighbours, whole) and np.array_equal(found.hops, hops)
+        vars(graph).pop("_adjacency")

@@ -84,3 +84,13 @@ def test_before_a_fit_there_is_none(tmp_path):
     with pytest.raises(FitError, match="prospector fit"):
         study = make_study(tmp_path)
         study.uncertainty(study.data[0])
+
+
+def test_of_one_token_it_is_that_of_the_map(study):
+    datum = study.data[8]
+    whole = study.uncertainty(datum, N)
+    for token in (0, 7, study.n_tokens(datum) - 1):
+        found = study.uncertainty_at(datum, token, N)
+        for one, all_ in zip((found.score, found.error, found.agreement), (whole.score, whole.error, whole.agreement)):
+            np.testing.assert_allclose(one, all_[token : token + 1], atol=1e-9)
+        assert found.unsure == whole.unsure[token]

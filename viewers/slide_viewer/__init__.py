@@ -65,7 +65,11 @@ def slide_viewer(
         ``url`` from :func:`viewers.tile_server.register_image`. A new url for the same id swaps in place. The one of
         kind "map" may have the addresses of its tokens' numbers (:mod:`viewers.tokens`): ``tokens``, for threshold
         and hover, ``doubt``, for hatching where the sign is not certain; and ``shape`` (rows, columns) with them.
-        Images of kind "error" and doubts are fetched when they are first shown.
+        Images of kind "error" and doubts are fetched when they are first shown. A grid too large for one picture has
+        instead of ``url`` its ``tiles`` (from :func:`viewers.tile_server.register_tiles`), ``levels`` (how often it is
+        halved) and ``shape``; its map instead of ``tokens`` and ``doubt`` the addresses ``numbers`` and ``doubts`` of
+        theirs block by block, ``above`` (from :func:`viewers.token_tiles.above_table`) and the address ``summary``
+        (from :func:`viewers.token_tiles.encode_summary`).
     key : str
         Fixed for the place in the app; zoom, layer and opacity survive reruns under it.
     height : int
@@ -141,6 +145,7 @@ def slide_viewer(
         "assets": {
             "viewer": tile_server.asset_url("viewer.js"),
             "openseadragon": tile_server.asset_url("openseadragon.min.js"),
+            "token_tiles": tile_server.asset_url("token_tiles.js"),
         },
     }
 

@@ -336,6 +336,7 @@ export class SlideViewer {
     this.outlines.clear();
     if (!data.concepts.some((concept) => concept.id === this.highlight)) this.highlight = null;
     this.loadImages();
+    this.loadTiles();
     this.showLayer();
     if (!this.osd) this.open();
     else if (before.slide.id !== data.slide.id) this.reopen();
@@ -477,7 +478,7 @@ export class SlideViewer {
   // -- overlay images ----------------------------------------------------------------------------------------------
 
   async loadImages() {
-    const wanted = new Map(this.data.overlays.map((overlay) => [`${overlay.kind}|${overlay.id}`, overlay]));
+    const wanted = new Map(this.data.overlays.filter((overlay) => overlay.url).map((overlay) => [`${overlay.kind}|${overlay.id}`, overlay]));
     for (const name of this.images.keys()) if (!wanted.has(name)) this.images.delete(name);
     // The uncertainty costs the server many fits: only for those who look at it.
     for (const [name, overlay] of wanted) if (overlay.kind === "error" && this.layer !== "error") wanted.delete(name);
@@ -507,6 +508,36 @@ export class SlideViewer {
     ordered.filter(([, overlay]) => overlay.kind !== this.layer).forEach(load);
     this.loadNumbers("tokens", readTokens);
     if (this.layer === "error" || this.hatched) this.loadNumbers("doubt", readDoubt);
+  }
+
+  /** Overlays of grids too large for one picture have a module of their own (token_tiles.js). */
+  async loadTiles() {
+    this.tiled?.update(this.data.overlays);
+    if (this.tiled !== undefined || !this.data.overlays.some((overlay) => overlay.tiles)) return;
+    this.tiled = null;
+    try {
+      const { TokenTiles } = await import(new URL(this.data.assets.token_tiles, document.baseURI).href);
+      if (this.gone) return;
+      this.tiled = new TokenTiles({
+        changed: (legend) => {
+          if (legend) this.showLayer();
+          this.draw();
+          if (this.pointed && !this.readouts.hidden) this.pointAt(this.pointed);
+        },
+        failed: () => this.say("Parts of a layer could not be loaded. Reload the page."),
+      });
+      this.showLayer();
+      this.draw();
+    } catch (error) {
+      this.tiled = undefined;
+      if (!this.gone) this.say("A layer could not be loaded. Reload the page.");
+      console.error(error);
+    }
+  }
+
+  /** The uncertainty of tiled maps, asked for when it is looked at: { limit, unsure, n } or null. */
+  tiledDoubt() {
+    return (this.hatched || this.layer === "error") && this.tiled ? this.tiled.summary(this.data.overlays) : null;
   }
 
   /** Numbers a token: "tokens" for threshold and hover, "doubt" for the uncertainty. */
@@ -657,9 +688,16 @@ export class SlideViewer {
     const outside = ([left, top, w, h]) => left > width || top > height || left + w < 0 || top + h < 0;
     context.globalAlpha = this.opacity;
     const lit = this.layer === "sprite" && this.data.concepts.find((concept) => concept.id === this.highlight);
+    this.tiled?.begin();
     const maps = new Map(this.data.overlays.filter((o) => o.tokens).map((o) => [`${o.x},${o.y},${o.width},${o.height}`, o]));
     for (const overlay of this.data.overlays) {
       if (overlay.kind !== this.layer) continue;
+      if (overlay.tiles) {
+        const sure = this.tiledDoubt(); // while it is computed, tiles that need it would only wait at the server
+        const view = { threshold: this.threshold, hatched: this.hatched && Boolean(sure), concept: lit ? lit.id : null };
+        if (!outside(box(overlay)) && (sure || this.layer !== "error")) this.tiled?.draw(context, overlay, box(overlay), width, height, view);
+        continue;
+      }
       const entry = this.images.get(`${overlay.kind}|${overlay.id}`);
       if (!entry?.image) continue;
       const place = box(overlay);
@@ -682,6 +720,7 @@ export class SlideViewer {
         context.drawImage(each, x0, y0, x1 - x0, y1 - y0, place[0] + x0 * sx, place[1] + y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy);
       }
     }
+    this.tiled?.end();
     context.globalAlpha = 1;
     if (this.outlined) this.drawOutlines(context, box, outside, [width, height], ratio);
     const dot = ([px, py]) => [(x + px * k) * ratio, (y + py * k) * ratio];
@@ -786,6 +825,7 @@ export class SlideViewer {
 
   pointAt(event) {
     if (!this.item) return;
+    this.pointed = event;
     const frame = this.stage.getBoundingClientRect();
     const at = this.toImage(new this.OSD.Point(event.clientX - frame.left, event.clientY - frame.top));
     const { mpp, width, height } = this.data.slide;
@@ -802,18 +842,25 @@ export class SlideViewer {
 
   /** Concept, score and, where it is known, its standard error, at a place of the slide. */
   describe(at) {
+    for (const map of this.tiled ? this.data.overlays.filter((overlay) => overlay.numbers) : []) {
+      const [row, column] = [((at.y - map.y) / map.height) * map.shape[0], ((at.x - map.x) / map.width) * map.shape[1]].map(Math.floor);
+      const token = this.tiled.at(map, row, column, (map.width / map.shape[1]) * this.k, Boolean(this.tiledDoubt()));
+      if (token) return this.sentence(token.concept, token.score, token.error, token.unsure);
+    }
     for (const { map, tokens, doubt } of this.known()) {
       const row = Math.floor(((at.y - map.y) / map.height) * map.shape[0]);
       const column = Math.floor(((at.x - map.x) / map.width) * map.shape[1]);
       const i = tokens.at.get(`${row},${column}`);
       if (i === undefined) continue;
-      const concept = this.data.concepts.find(({ id }) => id === tokens.concepts[i]);
-      const name = concept ? concept.name : `concept ${tokens.concepts[i]}`;
-      if (Number.isNaN(tokens.scores[i])) return `${name} · excluded`;
-      const unsure = doubt?.unsure[i] ? ", sign not certain" : "";
-      return `${name} · ${signed(tokens.scores[i])}${doubt ? ` ± ${doubt.error[i].toFixed(2)}${unsure}` : ""}`;
+      return this.sentence(tokens.concepts[i], tokens.scores[i], doubt?.error[i], doubt?.unsure[i]);
     }
     return "";
+  }
+
+  sentence(id, score, error, unsure) {
+    const name = this.data.concepts.find((concept) => concept.id === id)?.name ?? `concept ${id}`;
+    if (Number.isNaN(score)) return `${name} · excluded`;
+    return `${name} · ${signed(score)}${error === undefined ? "" : ` ± ${error.toFixed(2)}${unsure ? ", sign not certain" : ""}`}`;
   }
 
   hover(field) {
@@ -860,9 +907,9 @@ export class SlideViewer {
   /** Beside the slider: the least score shown, and how much of the tissue has it. */
   showShare() {
     this.least.value = Math.round(100 * this.threshold);
-    this.least.disabled = this.layer !== "map" || !this.data.overlays.some((overlay) => overlay.tokens);
+    this.least.disabled = this.layer !== "map" || !this.data.overlays.some((overlay) => overlay.tokens || overlay.above);
     const least = this.leastScore();
-    let [n, high, low] = [0, 0, 0];
+    let { n, high, low } = this.tiled ? this.tiled.constructor.above(this.data.overlays, this.threshold) : { n: 0, high: 0, low: 0 };
     for (const { tokens } of this.known()) {
       n += tokens.n;
       for (const score of tokens.scores) {
@@ -1024,7 +1071,8 @@ export class SlideViewer {
   errorLegend({ error_label: label, excluded }) {
     const ramp = this.data.error_ramp;
     const found = this.known().find(({ doubt }) => doubt);
-    const most = found ? trim(found.doubt.limit) : null;
+    const limit = found ? found.doubt.limit : this.tiledDoubt()?.limit;
+    const most = limit === undefined ? null : trim(limit);
     const stops = ramp.map((colour, i) => `${colour} ${(100 * i) / (ramp.length - 1)}%`);
     return el("div", { class: "pv-map" },
       el("div", { class: "pv-ramp", role: "img", "aria-label": `Colours from 0, sure, to ${most ?? "…"}, unsure` },
@@ -1036,18 +1084,20 @@ export class SlideViewer {
   }
 
   canHatch() {
-    return ["map", "error"].includes(this.layer) && this.data.overlays.some((overlay) => overlay.doubt);
+    return ["map", "error"].includes(this.layer) && this.data.overlays.some((overlay) => overlay.doubt || overlay.doubts);
   }
 
   /** What hatches mean; the one of uncertain signs is switched here. */
   marks(excluded) {
     let text = "sign not certain";
     const known = this.known();
-    if (this.hatched && known.length) {
+    const tiled = this.data.overlays.some((overlay) => overlay.summary);
+    if (this.hatched && (known.length || tiled)) {
       const count = (part) => known.reduce((sum, each) => sum + part(each), 0);
-      const of = count(({ tokens }) => tokens.n);
-      const unsure = count(({ doubt }) => doubt?.unsure.reduce((sum, one) => sum + one, 0) ?? 0);
-      text += known.every(({ doubt }) => doubt) ? `: ${Number(((100 * unsure) / of).toPrecision(2))} % of tissue` : ": computing…";
+      const others = this.tiledDoubt();
+      const of = count(({ tokens }) => tokens.n) + (others?.n ?? 0);
+      const unsure = count(({ doubt }) => doubt?.unsure.reduce((sum, one) => sum + one, 0) ?? 0) + (others?.unsure ?? 0);
+      text += known.every(({ doubt }) => doubt) && (!tiled || others) ? `: ${Number(((100 * unsure) / of).toPrecision(2))} % of tissue` : ": computing…";
     }
     return el("div", { class: "pv-marks" },
       this.canHatch() ? el("button", {
@@ -1091,6 +1141,7 @@ export class SlideViewer {
     this.resized.disconnect();
     this.root.removeEventListener("keydown", this.onKey, true);
     this.osd?.destroy();
+    this.tiled?.destroy();
     this.images.clear();
     Object.values(this.numbers).forEach((kept) => kept.clear());
     this.root.replaceChildren();
