@@ -372,7 +372,7 @@ def overlays_of(study, data):
 def _tiled_overlays(study, datum, grid, colours, excluded):
     """Map, sprite and uncertainty of one datum as tiles: list of what the slide viewer is told of each."""
     fit, limit = study.current_fit, limit_of(study)
-    key = (_key(study), datum.uid)
+    key = (study_key(study), datum.uid)
     blocks = TokenBlocks(key, grid["positions"], grid["shape"])
     seen = (fit.id, limit)
     painted = (fit.id, tuple(colours), tuple(sorted(excluded)))

@@ -1,5 +1,7 @@
 """Benchmark of slide viewing: `python -m viewers.bench [--json] [--quick]`.
 
+With `--tokens-side 5000` instead: a map of 5000 x 5000 places, an eighth of them tokens, drawn as tiles.
+
 A slide of 100,000 x 100,000 pixels is written, and served by a process like the app's over loopback; this process asks
 for tiles as a browser does. Wall clock, medians; memory is the server's peak of resident memory (Linux, VmHWM).
 """
@@ -20,7 +22,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 
-__all__ = ["run"]
+__all__ = ["run", "run_grid"]
 
 IN_FLIGHT = 8
 TARGETS = {
@@ -75,6 +77,86 @@ def run(quick=False, progress=None):
             figures["peak_memory_mb"] = server.ask("memory")
     figures["targets"] = TARGETS
     return figures
+
+
+def run_grid(side, progress=None):
+    """Measure maps too large for one picture. Returns a dict of plain numbers; memory is this process's peak."""
+    from prospector_core.study import Study
+    from sample_data.fields import SLIDE
+    from viewers.bench_grid import write_grid_study
+    from viewers.overlays import map_limit
+    from viewers.token_tiles import ConceptTiles, ScoreTiles, TokenBlocks, View, above_table
+
+    say = progress or (lambda text: None)
+    figures = {"side": side}
+
+    def timed(name, work, times=1):
+        seconds = []
+        for _ in range(times):
+            start = perf_counter()
+            found = work()
+            seconds.append(perf_counter() - start)
+        figures[name] = statistics.median(seconds)
+        return found
+
+    with tempfile.TemporaryDirectory() as scratch:
+        say("writing the study")
+        study = timed("write_s", lambda: write_grid_study(Path(scratch) / "made", SLIDE, side, side**2 // 8))
+        study = Study.open(study.path)  # nothing of it is in memory
+        datum = study.embedded()[0]
+        say("the map")
+        grid = timed("grid_s", lambda: study.grid(datum))
+        figures["tokens"] = len(grid["positions"])
+        scores = timed("scores_s", lambda: study.prospect(datum))
+        limit = timed("limit_s", lambda: map_limit(scores))
+        timed("table_s", lambda: above_table(scores, limit))
+        say("tiles")
+        blocks = TokenBlocks("bench", grid["positions"], grid["shape"])
+        shown = ScoreTiles("map", blocks, lambda: scores, lambda: limit)
+        sprite = ConceptTiles("sprite", blocks, lambda: study.concepts_of(datum), study.colours())
+        middle = int(grid["positions"][len(scores) // 2][0]) // 256, int(grid["positions"][len(scores) // 2][1]) // 256
+        timed("first_fine_tile_s", lambda: shown.tile(blocks.top, *middle, View()))
+        timed("first_coarse_tile_s", lambda: shown.tile(0, 0, 0, View()))
+        least = iter(range(1, 100, 10))
+        timed("new_threshold_s", lambda: shown.tile(0, 0, 0, View(next(least))), 5)
+        timed("first_concept_tile_s", lambda: sprite.tile(0, 0, 0, View()))
+        chosen = iter(range(8))
+        timed("new_highlight_s", lambda: sprite.tile(0, 0, 0, View(concept=next(chosen))), 5)
+        figures["fine_tile_ms"] = 1e3 * _median_of(lambda: shown.tile(blocks.top, *middle, View()))
+        figures["coarse_tile_ms"] = 1e3 * _median_of(
+            lambda: shown.tile(blocks.top - 1, middle[0] // 2, middle[1] // 2, View())
+        )
+        say("one token, and an edit")
+        token = len(scores) // 2
+        x, y, _, _ = study.token_rect(datum, token)
+        figures["token_at_ms"] = 1e3 * _median_of(lambda: study.token_at(datum, x + 1, y + 1))
+        timed("explain_s", lambda: study.explain(datum, token), 3)
+        timed("uncertainty_of_token_s", lambda: study.uncertainty_at(datum, token), 3)
+        study.curation.exclude(3)
+        timed("refit_s", study.refit)
+        timed("scores_after_refit_s", lambda: study.prospect(datum))
+        figures["peak_memory_mb"] = _peak_memory()
+        study.database.close()
+    figures["targets"] = {"peak_memory_mb": TARGETS["peak_memory_mb"]}
+    return figures
+
+
+def _median_of(work, times=9):
+    seconds = []
+    for _ in range(times):
+        start = perf_counter()
+        work()
+        seconds.append(perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def _peak_memory():
+    """Of this process, MB; None where the system does not say."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    return next(int(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 # ---- the process that asks, as a browser does
@@ -246,11 +328,7 @@ class _Work:
         return self._refits
 
     def memory(self):
-        try:
-            status = Path("/proc/self/status").read_text()
-        except OSError:
-            return None  # not measured on this system
-        return next(int(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmHWM:"))
+        return _peak_memory()
 
 
 def _embed(path):
@@ -278,6 +356,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m viewers.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, nothing else")
     parser.add_argument("--quick", action="store_true", help="a small slide: a check that it runs, not a measurement")
+    parser.add_argument("--tokens-side", type=int, metavar="N", help="measure maps of N x N places instead")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--embed", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -286,13 +365,14 @@ def main():
     elif options.embed:
         _embed(options.embed)
     else:
-        figures = run(options.quick, None if options.json else lambda text: print(f"… {text}", file=sys.stderr))
+        say = None if options.json else lambda text: print(f"… {text}", file=sys.stderr)
+        figures = run_grid(options.tokens_side, say) if options.tokens_side else run(options.quick, say)
         if options.json:
             print(json.dumps(figures, indent=1))
             return
         for name, value in figures.items():
             if name != "targets":
-                target = f"   (to reach: {TARGETS[name]:g})" if name in TARGETS else ""
+                target = f"   (to reach: {figures['targets'][name]:g})" if name in figures["targets"] else ""
                 print(f"{name:32s} {value if isinstance(value, int) else format(value, '.3g')}{target}")
 
 

@@ -40,7 +40,13 @@ FLAGS = [
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("viewer")
+    with served(tmp_path_factory.mktemp("viewer"), "viewer_page.py") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def served(folder, page):
+    """A slide of smooth colours, and the address of a page that shows it."""
     pixels = smooth_pixels(WIDTH, HEIGHT)
     with tifffile.TiffWriter(folder / "slide.tif") as tiff:
         options = {"tile": (256, 256), "photometric": "rgb", "resolutionunit": 3}
@@ -57,6 +63,7 @@ def address(tmp_path_factory):
     command += [f"--{name}={value}" for name, value in options.items()]
     environment = {
         **os.environ,
+        "PROSPECTOR_TEST_PAGE": page,
         "PROSPECTOR_TEST_SLIDE": str(folder / "slide.tif"),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }

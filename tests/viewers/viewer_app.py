@@ -1,5 +1,6 @@
-"""A page with nothing but the slide viewer, for the browser test. The first argument is the slide file."""
+"""A page with nothing but the slide viewer, for the browser tests: the one that the environment names."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,4 +10,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from viewers import tile_server
 
-app = st.App("viewer_page.py", routes=tile_server.routes(), lifespan=tile_server.lifespan)
+app = st.App(
+    os.environ.get("PROSPECTOR_TEST_PAGE", "viewer_page.py"), routes=tile_server.routes(), lifespan=tile_server.lifespan
+)
