@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 from conftest import COMMAND, ENVIRONMENT, paint
+from PIL import Image
 
 NEW = ("new", "study", "--slides", "slides", "--labels", "labels.csv", "--encoder", "colour-texture", "--tile", "16")
 
@@ -105,6 +106,36 @@ def test_a_threshold_means_regions(fitted, prospector):
     assert len(low) == 1 and low[0]["geometry"]["type"] == "Polygon" and high == []
 
 
+def test_figures(fitted, prospector):
+    said = result(prospector("export", "study", "p0.png", "--format", "png", "--out", "out", "--width", 800, "--json"))
+    (file,) = said["files"]
+    assert file["datum"] == "p0.png" and "p0" not in file["file"]
+    with Image.open(file["file"]) as image:
+        assert image.format == "PNG" and image.width == 800
+    figures = (
+        "--format",
+        "png",
+        "--out",
+        "parts",
+        "--region",
+        0,
+        0,
+        80,
+        80,
+        "--layer",
+        "concepts",
+        "--names",
+        "--json",
+    )
+    said = result(prospector("export", "study", *figures))
+    assert [file["slide"] for file in said["files"]] == ["p0.png", "n0.png"]
+    ok(
+        prospector(
+            "export", "study", "p0.png", "--format", "png", "--threshold", 2.5, "--title", "Skin", "--whole-slide"
+        )
+    )
+
+
 @pytest.fixture
 def fitted(slides, prospector):
     """A study of p0 and n0, fitted."""
@@ -125,6 +156,11 @@ def fitted(slides, prospector):
         (("--format", "geojson", "--what", "tiles", "--threshold", "1"), "--what regions"),
         (("--format", "geojson", "--threshold", "nan"), "no threshold"),
         (("--format", "csv", "--out", "labels.csv"), "is a file"),
+        (("--format", "csv", "--whole-slide"), "--whole-slide goes with --format png"),
+        (("--format", "geojson", "--region", "0", "0", "9", "9"), "--region goes with --format png"),
+        (("--format", "png", "--what", "tiles"), "--what goes with --format geojson"),
+        (("--format", "png", "--layer", "heat"), "no layer 'heat'"),
+        (("--format", "png", "--region", "0", "0", "0", "9"), "above 0"),
         (("nobody", "--format", "csv"), "no datum 'nobody'"),
     ],
 )
