@@ -1,4 +1,4 @@
-"""Plotly figures: the prospect kernel, and how two classes share out their concepts.
+"""Plotly figures: the prospect kernel.
 
 Figures carry no background or text colour of their own, so that the page's theme, light or dark, shows through.
 """
@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 from prospector_core.palette import EXCLUDED_COLOUR
 from viewers.overlays import diverging_css
 
-__all__ = ["diverging_scale", "kernel_matrix", "picked_cell", "share_bars"]
+__all__ = ["diverging_scale", "kernel_matrix", "picked_cell"]
 
 # Marks on cells of the matrix: nothing to hover, and no fading when another cell is selected.
 _MARKS = {
@@ -278,85 +278,6 @@ def picked_cell(selection: object) -> tuple[int, int | None] | None:
             i, j = int(values[0]), int(values[1])
             return i, None if j < 0 else j
     return None
-
-
-def share_bars(
-    share0: Sequence[float],
-    share1: Sequence[float],
-    names: Sequence[str],
-    colours: Sequence[str],
-    *,
-    classes: tuple[str, str] = ("class 0", "class 1"),
-    excluded: Collection[int] = (),
-) -> go.Figure:
-    """How much of each class's tokens belong to each concept: bars to the left for class 0, to the right for class 1.
-
-    Parameters
-    ----------
-    share0, share1 : (K,) float
-        Shares, 0 to 1; those of a class sum to one.
-    names, colours : (K,)
-        Of the concepts.
-    classes : (str, str)
-        Names of class 0 and class 1.
-    excluded : collection of int
-        Concepts shown in grey.
-    """
-    share0, share1 = np.asarray(share0, float), np.asarray(share1, float)
-    index = np.arange(len(names))
-    fill = [EXCLUDED_COLOUR if i in set(excluded) else colours[i] for i in index]
-    figure = go.Figure()
-    for sign, share, group in ((-1, share0, classes[0]), (1, share1, classes[1])):
-        figure.add_trace(
-            go.Bar(
-                x=sign * share,
-                y=index,
-                orientation="h",
-                name=group,
-                marker={
-                    "color": fill,
-                    "line": {"width": 1, "color": _GREY},
-                },
-                customdata=np.stack([index, share], 1),
-                text=[f"{_plain(names[i])}: {share[i]:.1%} of the tokens of {group}" for i in index],
-                textposition="none",
-                hovertemplate="%{text}<extra></extra>",
-                showlegend=False,
-            )
-        )
-    most = 1.08 * max(share0.max(initial=0.0), share1.max(initial=0.0), 1e-3)
-    steps = _steps(most)
-    figure.update_xaxes(
-        range=[-most, most],
-        tickvals=steps,
-        ticktext=[f"{100 * abs(at):.3g}%" for at in steps],
-        gridcolor=_GREY,
-        zeroline=True,
-        zerolinecolor=EXCLUDED_COLOUR,
-        fixedrange=True,
-    )
-    figure.update_yaxes(
-        tickmode="array",
-        tickvals=index,
-        ticktext=_distinct([_cut(name) for name in names]),
-        showgrid=False,
-        range=[len(names) - 0.5, -0.5],
-        fixedrange=True,
-    )
-    for x, group, anchor in (
-        (-most, f"← {classes[0]}", "left"),
-        (most, f"{classes[1]} →", "right"),
-    ):
-        figure.add_annotation(
-            x=x,
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            xanchor=anchor,
-            text=group,
-            showarrow=False,
-        )
-    return _dress(figure, int(np.clip(90 + 24 * len(names), 200, 820))).update_layout(barmode="overlay", bargap=0.25)
 
 
 def _dress(figure: go.Figure, height: int) -> go.Figure:

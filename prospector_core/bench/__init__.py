@@ -16,6 +16,7 @@ from prospector_core.graphs import TokenGraph
 from prospector_core.prospecting import prospect
 from prospector_core.quantizers import KMeansQuantizer
 
+from .exports import measure_exports
 from .memory import METHOD, extra_memory
 
 __all__ = ["run_bench", "format_bench", "random_grid", "TARGETS"]
@@ -27,11 +28,12 @@ TARGETS = {
     "ns_a_token": {4: 150.0, 8: 250.0},
     "times_faster_than_networkx": {4: 5000.0},
     "quantise_over_matrix_product": 1.5,
+    "geojson_seconds": 10.0,
 }
 
 
 def run_bench(progress=None, quick=False):
-    """Measure counting, prospecting and quantising.
+    """Measure counting, prospecting, quantising and exporting.
 
     Parameters
     ----------
@@ -39,12 +41,12 @@ def run_bench(progress=None, quick=False):
     quick : small sizes, a few seconds; shows that it runs, its figures mean little
 
     Returns a dict of plain numbers, texts, lists and dicts (JSON-able): ``machine``, ``memory_method``, ``grid`` (a list,
-    one a setting) and ``quantise``. Raises MissingExtraError without networkx.
+    one a setting), ``quantise`` and ``export``. Raises MissingExtraError without networkx.
     """
     from . import oracle
 
     side, oracle_side, tokens, runs = (96, 12, 20_000, 3) if quick else (1000, 48, 1_000_000, 9)
-    total = 2 * len(SETTINGS) + 1
+    total = 2 * len(SETTINGS) + 2
     tell = progress or (lambda done, total, what: None)
     result = {
         "quick": bool(quick),
@@ -78,8 +80,11 @@ def run_bench(progress=None, quick=False):
                 **ours,
             }
         )
-    tell(total - 1, total, f"quantise {tokens:,} x 512 into 30 concepts")
+    tell(total - 2, total, f"quantise {tokens:,} x 512 into 30 concepts")
     result["quantise"] = _measure_quantise(tokens, 512, 30, runs)
+    exported = 5_000 if quick else 100_000
+    tell(total - 1, total, f"export {exported:,} tokens")
+    result["export"] = measure_exports(exported)
     tell(total, total, "")
     return result
 
@@ -243,6 +248,13 @@ def format_bench(result):
         f"(target {result['targets']['quantise_over_matrix_product']}), extra {_megabytes(quantise['extra_bytes'])} MB "
         f"over {_megabytes(quantise['embeddings_bytes'])} MB of embeddings",
         f"extra memory: {result['memory_method']}",
+        "",
+        f"export of a map of {result['export']['tokens']:,} tokens to a file (target for geojson: {result['targets']['geojson_seconds']:g} s): "
+        + ", ".join(
+            f"{name} {each['seconds']:.2f} s, {_megabytes(each['bytes'])} MB"
+            for name, each in result["export"].items()
+            if isinstance(each, dict)
+        ),
     ]
     return "\n".join(lines)
 

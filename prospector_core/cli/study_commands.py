@@ -1,13 +1,14 @@
 """Commands on a study: new, embed, fit, prospect, export."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from ..errors import BadInputError, LabelsError
+from ..errors import BadInputError, LabelsError, MissingExtraError
 from .output import complain, print_json, print_table, progress_bar, say
 
 __all__ = ["register"]
@@ -253,20 +254,44 @@ def prospect(
 def export(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")] = None,
-    format: Annotated[str | None, typer.Option(help="geojson (QuPath), ome-tiff, csv or parquet.")] = None,
+    format: Annotated[str | None, typer.Option(help="geojson (QuPath), ome-tiff, csv, parquet or png (a figure).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")] = None,
-    names: Annotated[bool, typer.Option("--names", help="Call files after the data; without it they bear opaque ids.")] = False,
-    what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts or regions; may be repeated. Default: tiles and concepts.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region. Default: 0.")] = None,
+    names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
+    what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores are not drawn.")] = None,
+    layer: Annotated[str | None, typer.Option(help="png: map, concepts, uncertainty or tissue. Default: map.")] = None,
+    width: Annotated[int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")] = None,
+    region: Annotated[tuple[float, float, float, float] | None, typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels.")] = None,
+    whole_slide: Annotated[bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")] = False,
+    title: Annotated[str | None, typer.Option(help="png: text above the picture. Default: none.")] = None,
+    opacity: Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")] = None,
     json: Json = False,
 ):  # fmt: skip
-    """Write prospect maps for other programs, one file a datum."""
-    from ..exporters import FORMATS
+    """Write prospect maps for other programs, or as figures; one file a datum."""
+    from ..exporters import FORMATS, write_files
     from ..exporters import export as write
     from ..study import Study
 
     if format is None:
-        raise BadInputError(f"say what to write: --format {', '.join(FORMATS)}")
+        raise BadInputError(f"say what to write: --format {', '.join((*FORMATS, 'png'))}")
+    figure = {"layer": layer, "width": width, "region": region, "title": title, "opacity": opacity}
+    figure = {name: value for name, value in figure.items() if value is not None}
+    if whole_slide:
+        figure["whole_slide"] = True
+    if format == "png":
+        if what:
+            raise BadInputError("--what goes with --format geojson: a figure has a --layer")
+        if threshold is not None:
+            figure["threshold"] = threshold
+        opened = Study.open(study)
+        folder = opened.path / "exports" if out is None else out
+        draw = partial(_figures(), names=names, **figure)
+        with progress_bar("drawing", json, "figures") as bar:
+            by_slide = whole_slide or region is not None
+            written = write_files(opened, ".png", draw, folder, data, names, bar, by_slide)
+        return _say_files(opened, format, folder, written, names, json)
+    if figure:
+        raise BadInputError(f"--{next(iter(figure)).replace('_', '-')} goes with --format png")
     options = {}
     if threshold is not None:
         if not np.isfinite(threshold):
@@ -283,16 +308,37 @@ def export(
     folder = opened.path / "exports" if out is None else out
     with progress_bar("exporting", json, "data") as bar:
         written = write(opened, format, folder, data, names, bar, **options)
+    _say_files(opened, format, folder, written, names, json)
+
+
+def _figures():
+    """What draws figures: not of the core, and loaded for nothing else."""
+    try:
+        from viewers.slide_figure import slide_figure
+    except ImportError as error:
+        raise MissingExtraError(
+            "figures are drawn by the part `viewers`, which is not installed: install Prospector with `pip install -e .` in its folder"
+        ) from error
+    return slide_figure
+
+
+def _say_files(study, format, folder, written, names, json):
+    """The files of an export; written, {uid of datum or slide: path}."""
+
+    def name(uid):
+        return study.sources[uid].name if uid in study.sources else study.datum(uid).name
+
     if json:
         files = [
-            {"datum": opened.datum(uid).name, "file": str(path), "bytes": path.stat().st_size}
+            {"slide" if uid in study.sources else "datum": name(uid), "file": str(path), "bytes": path.stat().st_size}
             for uid, path in written.items()
         ]
         print_json({"format": format, "folder": str(folder), "files": files})
         return
-    say(f"{len(written)} {'map' if len(written) == 1 else 'maps'} written to {folder}")
+    kind = "figure" if format == "png" else "map"
+    say(f"{len(written)} {kind if len(written) == 1 else kind + 's'} written to {folder}")
     if not names:
-        print_table("Files", ("datum", "file"), [(opened.datum(uid).name, path.name) for uid, path in written.items()])
+        print_table("Files", ("datum", "file"), [(name(uid), path.name) for uid, path in written.items()])
 
 
 def _number(value):

@@ -1,4 +1,4 @@
-"""Commands beside a study's flow: app, bench."""
+"""Commands beside a study's flow: info, app, bench."""
 
 import os
 import signal
@@ -13,16 +13,86 @@ from typing import Annotated
 
 import typer
 
-from ..errors import BadInputError, MissingExtraError
-from .output import print_json, progress_bar, say
+from ..errors import BadInputError, MissingExtraError, ProspectorError
+from .output import complain, print_json, progress_bar, say
 
 __all__ = ["register"]
 
 
 def register(app):
     """Add the commands to the application."""
+    app.command()(info)
     app.command("app")(open_app)
     app.command()(bench)
+
+
+def info(
+    slides: Annotated[
+        list[Path], typer.Argument(metavar="SLIDE...", help="Slide files, or folders of a DICOM slide each.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
+):
+    """Say what a slide is and whether it can be read: format, size, levels, microns a pixel."""
+    found = [_look_at(path) for path in slides]
+    if json:
+        print_json({"slides": found})
+    else:
+        for each in found:
+            if each["readable"]:
+                say(each["file"])
+                for what, text in _in_words(each):
+                    say(f"  {what:<16}{text}")
+    for each in found:
+        if not each["readable"]:
+            complain(each["reason"])
+    if not all(each["readable"] for each in found):
+        raise typer.Exit(2)
+
+
+def _look_at(path):
+    """What a slide says of itself, and whether a tile of every level can be decoded: a dict."""
+    from ..readers import open_slide
+
+    try:
+        with open_slide(path) as slide:
+            about = {
+                "file": path.name, "readable": True, "format": slide.format, "reader": _READERS.get(type(slide).__name__, "installed reader"),
+                "width": slide.width, "height": slide.height, "mpp": slide.mpp, "objective_power": slide.objective_power,
+                "bounds": getattr(slide, "bounds", None),
+                "levels": [{"width": each.width, "height": each.height, "downsample": each.downsample} for each in slide.levels],
+            }  # fmt: skip
+            for level, each in enumerate(slide.levels):
+                side = min(256, each.width), min(256, each.height)
+                middle = [(whole - part) / 2 * each.downsample for whole, part in zip((each.width, each.height), side)]
+                slide.read_region(*map(int, middle), *side, level)
+            return about
+    except ProspectorError as error:
+        return {"file": path.name, "readable": False, "reason": str(error)}
+
+
+_READERS = {"TiffSlide": "own (tile by tile)", "OpenSlideSlide": "OpenSlide", "ImageSlide": "own (whole, in memory)"}
+
+
+def _in_words(about):
+    """Rows of (what, text)."""
+    mpp, bounds = about["mpp"], about["bounds"]
+    size = f"{about['width']:,} x {about['height']:,} pixels"
+    if mpp is not None:
+        size += f" ({about['width'] * mpp / 1000:.4g} x {about['height'] * mpp / 1000:.4g} mm)"
+    rows = [
+        ("format", about["format"]),
+        ("read by", about["reader"]),
+        ("size", size),
+        ("microns a pixel", "not stated" if mpp is None else f"{mpp:g}"),
+        ("objective", f"{about['objective_power']:g}x" if about["objective_power"] else "not stated"),
+    ]
+    rows += [
+        (f"level {number}", f"{each['width']:,} x {each['height']:,}, 1 : {each['downsample']:.4g}")
+        for number, each in enumerate(about["levels"])
+    ]
+    if bounds:
+        rows.append(("scanned part", f"{bounds[2]:,} x {bounds[3]:,} at {bounds[0]:,}, {bounds[1]:,}"))
+    return rows
 
 
 def open_app(

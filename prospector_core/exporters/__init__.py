@@ -13,7 +13,7 @@ from .geojson import geojson
 from .ometiff import ome_tiff
 from .tables import csv_table, parquet_table
 
-__all__ = ["FORMATS", "export"]
+__all__ = ["FORMATS", "export", "write_files"]
 
 FORMATS = {
     "geojson": (".geojson", geojson),
@@ -43,27 +43,39 @@ def export(study, format, folder, data=None, names=False, progress=None, **optio
     suffix, write = FORMATS[format]
     if format != "geojson" and options:
         raise BadInputError(f"{format} has no choice of {' or '.join(options)}: only geojson has")
+    return write_files(study, suffix, write, folder, data, names, progress, **options)
+
+
+def write_files(study, suffix, write, folder, data=None, names=False, progress=None, by_slide=False, **options):
+    """Write a file a datum, whatever makes its content.
+
+    Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options) -> bytes;
+    by_slide, one file a slide, called after it, of the first of its data. Returns {uid of datum or slide: path}.
+    """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise BadInputError(f"{folder} is a file: give a folder to export into")
     chosen = [study.datum(each) for each in data] if data else study.embedded()
     if not chosen:
         raise EmbeddingError(f"no datum of {study.path} is embedded: run `prospector embed` first")
-    stems = _file_stems(chosen, names)
+    about = {datum.uid: (datum, datum) for datum in chosen}
+    if by_slide:
+        about = {datum.source: (study.sources[datum.source], datum) for datum in reversed(chosen)}
+        about = dict(reversed(about.items()))
+    stems = _file_stems([named for named, _ in about.values()], names)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     written = {}
-    for done, datum in enumerate(chosen, start=1):
-        path = folder / f"{stems[datum.uid]}{suffix}"
-        write_atomic(path, write(study, datum, **options))
-        written[datum.uid] = path
+    for done, (uid, (_, datum)) in enumerate(about.items(), start=1):
+        written[uid] = folder / f"{stems[uid]}{suffix}"
+        write_atomic(written[uid], write(study, datum, **options))
         if progress:
-            progress(done, len(chosen))
+            progress(done, len(about))
     return written
 
 
 def _file_stems(data, names):
-    """{uid: file name without its ending}. Names that would be one and the same file get their uid too."""
+    """{uid: file name of data (or slides) without its ending}. Names that would be one and the same file get their uid too."""
     if not names:
         return {datum.uid: datum.uid for datum in data}
     stems = {d.uid: "".join(c if c.isalnum() or c in " -_." else "_" for c in d.name)[:100] for d in data}

@@ -1,4 +1,4 @@
-"""GeoJSON that QuPath reads: a square a tile with its measurements, and the outlines of concepts or of a high-score region."""
+"""GeoJSON that QuPath reads: tiles with their measurements, outlines of concepts and of high scores, and marked regions."""
 
 import json
 
@@ -9,17 +9,18 @@ from ..errors import BadInputError
 
 __all__ = ["geojson"]
 
-_WHAT = ("tiles", "concepts", "regions")
+_WHAT = ("tiles", "concepts", "regions", "marks")
+_MARK_COLOURS = {"for": (204, 76, 2), "against": (33, 113, 181), "ignore": (140, 140, 140)}
 
 
-def geojson(study, datum, what=("tiles", "concepts"), threshold=None):
+def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
     """A datum as GeoJSON bytes, coordinates in level-0 pixels as QuPath counts them.
 
     Where a slide states bounds of what was scanned (MIRAX, Leica), QuPath's origin is their corner, not the slide's.
 
     Parameters: what, any of "tiles" (a square a token: score, concept), "concepts" (dissolved outline of each concept),
-    "regions" (dissolved outline where the score is at least ``threshold``, default 0). Classification and colour are
-    set as QuPath expects them. Raises BadInputError.
+    "regions" (dissolved outline where the score is at least ``threshold``, default 0), "marks" (regions that the expert
+    marked, as drawn, with their evidence). Classification and colour are set as QuPath expects them. Raises BadInputError.
     """
     what = [what] if isinstance(what, str) else list(what)
     if not set(what) <= set(_WHAT):
@@ -28,8 +29,8 @@ def geojson(study, datum, what=("tiles", "concepts"), threshold=None):
     scores, concepts = study.prospect(datum), study.concepts_of(datum)
     names = {concept.id: concept.name for concept in study.concepts()}
     colours = {concept: _rgb(colour) for concept, colour in enumerate(study.colours())}
-    bounds = study.sources[study.datum(datum).source].info.get("bounds") or (0, 0)
-    low = np.array(grid["origin"]) - bounds[:2] + grid["positions"][:, ::-1] * grid["pitch"]
+    bounds = np.array((study.sources[study.datum(datum).source].info.get("bounds") or (0, 0))[:2])
+    low = np.array(grid["origin"]) - bounds + grid["positions"][:, ::-1] * grid["pitch"]
     high = low + grid["pitch"]
     features = []  # JSON texts: a whole slide has a hundred thousand
     if "tiles" in what:
@@ -45,6 +46,13 @@ def geojson(study, datum, what=("tiles", "concepts"), threshold=None):
             features.append(
                 _feature(area, f"{study.classes[1]}: score {level:+g} and above", (204, 76, 2), "annotation")
             )
+    if "marks" in what:
+        uid = study.datum(datum).uid
+        for region in study.curation.state.regions:
+            if region.datum == uid:
+                chosen = np.isin(np.arange(len(low)), region.tokens)
+                drawn = _drawn(region.polygon, bounds)
+                features.append(_mark(region, drawn or _dissolved(low, high, chosen, grid["pitch"]), study.classes))
     return ('{"type":"FeatureCollection","features":[' + ",".join(features) + "]}").encode()
 
 
@@ -73,6 +81,26 @@ def _dissolved(low, high, chosen, pitch):
     cells = np.rint((low[chosen] - origin) / pitch)
     joined = shapely.coverage_union_all(shapely.box(*cells.T, *(cells + 1).T))
     return shapely.transform(joined, lambda points: points * pitch + origin)
+
+
+def _drawn(polygon, bounds):
+    """A region as the expert drew it; None if it has no outline, or one without an area."""
+    if polygon is None:
+        return None
+    valid = shapely.make_valid(shapely.Polygon(np.array(polygon) - bounds))  # a line may have crossed itself
+    parts = [part for part in shapely.get_parts(shapely.get_parts(valid)) if part.geom_type == "Polygon"]
+    return (parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)) if parts else None
+
+
+def _mark(region, area, classes):
+    """A marked region as an annotation that says what it speaks for and with what weight."""
+    name = "ignored" if region.evidence == "ignore" else f"evidence for {classes[int(region.evidence == 'for')]}"
+    properties = {
+        "objectType": "annotation", "name": name, "isLocked": True,
+        "classification": {"name": name, "color": _MARK_COLOURS[region.evidence]},
+        "metadata": {"evidence": region.evidence}, "measurements": {"weight": region.weight, "tiles": len(region.tokens)},
+    }  # fmt: skip
+    return f'{{"type":"Feature","geometry":{shapely.to_geojson(area)},"properties":{_json(properties)}}}'
 
 
 def _feature(area, name, colour, kind):

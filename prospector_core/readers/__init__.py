@@ -28,6 +28,8 @@ SLIDE_SUFFIXES = (
         ".vms",
         ".vmu",
         ".svslide",
+        ".dcm",
+        ".czi",
     ),
     *(".png", ".jpg", ".jpeg"),
 )
@@ -36,12 +38,13 @@ SLIDE_SUFFIXES = (
 _BY_OFFSET = (None, "aperio", "generic-tiff")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff")
+_FEW = 20  # files of a folder that are looked into
 
 
 def open_slide(path: str | os.PathLike[str]) -> Slide:
-    """Open a slide.
+    """Open a slide: a file, or the folder of a DICOM slide.
 
-    Readers installed under the entry point group ``prospector.readers`` (a function from a path to a `Slide`,
+    What the file is decides, not its name. Readers installed under the entry point group ``prospector.readers`` (a function from a path to a `Slide`,
     or None for "not mine") are asked first.
 
     Raises
@@ -51,7 +54,10 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
     """
     path = Path(path)
     if path.is_dir():
-        raise SlideError(f"{path.name} is a folder; name the slide file itself")
+        inside = _dicom_of(path)
+        if inside is None:
+            raise SlideError(f"{path.name} is a folder without a DICOM slide; name the slide file itself")
+        return OpenSlideSlide(inside)
     if not path.exists():
         raise SlideError(f"{path.name} does not exist in {path.parent.name or path.parent}; was it moved?")
     try:
@@ -86,12 +92,12 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
         return ImageSlide(path)
     raise SlideError(
         f"{path.name} is not a slide or image of a known kind, whatever its name says; "
-        "use SVS, NDPI, MRXS, OME-TIFF, pyramidal TIFF, PNG or JPEG"
+        "use SVS, NDPI, MRXS, DICOM, OME-TIFF, pyramidal TIFF, PNG or JPEG"
     )
 
 
 def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return the files of a folder that are named like slides, sorted by name.
+    """Return what is named like a slide in a folder, sorted by name: files, and folders that hold a DICOM slide.
 
     Raises
     ------
@@ -104,8 +110,18 @@ def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in SLIDE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if not path.name.startswith(".")
+        and (path.suffix.lower() in SLIDE_SUFFIXES if path.is_file() else _dicom_of(path) is not None)
     )
+
+
+def _dicom_of(folder: Path) -> Path | None:
+    """One file of the DICOM slide in a folder, from which OpenSlide finds the others; None if there is none."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".dcm" and path.is_file())
+    except OSError:
+        return None
+    return next((path for path in files[:_FEW] if detect_vendor(path) == "dicom"), None)
 
 
 @lru_cache(maxsize=1)

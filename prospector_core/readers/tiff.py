@@ -80,7 +80,9 @@ class TiffSlide(Slide):
             size = os.fstat(self._file.fileno()).st_size
             _check_directories(self._file, size, self.path.name)
             try:
-                with tifffile.TiffFile(self.path) as tif:
+                # A handle with a name of our own: tifffile reads "x.ndpi" and "x.ome.tif" otherwise, whatever they are.
+                self._file.seek(0)
+                with tifffile.TiffFile(self._file, name="slide.tif") as tif:
                     self.format, pages, self.mpp, self.objective_power = _interpret(tif)
                     self._pages = [_Page(page) for page in pages]
             except UnsupportedTiff:

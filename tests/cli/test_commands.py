@@ -4,15 +4,18 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import time
 
 import numpy as np
 import pytest
-from conftest import COMMAND, ENVIRONMENT, paint
+from conftest import COMMAND, ENVIRONMENT, ROOT, paint
+from PIL import Image
 
 NEW = ("new", "study", "--slides", "slides", "--labels", "labels.csv", "--encoder", "colour-texture", "--tile", "16")
+SAMPLE = ROOT / "sample_data" / "CMU-1-Small-Region.svs"
 
 
 def ok(done):
@@ -65,7 +68,7 @@ def test_the_whole_path_in_words(slides, prospector):
     assert len(lines) == 6 and sorted(line[-1] == "-" for line in lines) == [False] * 3 + [True] * 3
 
 
-@pytest.mark.parametrize("command", ["", "new", "embed", "fit", "prospect", "export", "app", "bench"])
+@pytest.mark.parametrize("command", ["", "new", "embed", "fit", "prospect", "export", "info", "app", "bench"])
 def test_help(prospector, command):
     done = ok(prospector(*command.split(), "--help"))
     assert done.stderr == "" and "Usage: prospector" in done.stdout
@@ -77,6 +80,22 @@ def test_help(prospector, command):
     if not command:
         assert all(name in done.stdout for name in ("new", "embed", "fit", "prospect", "export", "app", "bench"))
         assert ok(prospector()).stdout == done.stdout
+
+
+def test_info_says_what_a_slide_is(tmp_path, prospector):
+    sample = shutil.copy(SAMPLE, tmp_path / "called.png")
+    Image.new("RGB", (70, 50), (200, 100, 150)).save(tmp_path / "called.svs", "PNG")
+    (slide,) = result(prospector("info", sample, "--json"))["slides"]
+    assert slide["readable"] and (slide["format"], slide["width"], slide["height"]) == ("Aperio SVS", 2220, 2967)
+    assert (slide["mpp"], slide["objective_power"], len(slide["levels"])) == (0.499, 20, 1)
+    text = ok(prospector("info", sample, "called.svs")).stdout
+    assert "2,220 x 2,967 pixels (1.108 x 1.481 mm)" in text and "20x" in text
+    assert "PNG" in text and "70 x 50 pixels" in text and "not stated" in text
+    sample.write_bytes(sample.read_bytes()[:100_000])
+    done = prospector("info", "called.svs", sample, "none.svs", "--json")
+    assert done.returncode == 2 and done.stderr.count("\n") == 2
+    assert [slide["readable"] for slide in json.loads(done.stdout)["slides"]] == [True, False, False]
+    assert "cut short" in done.stderr and "none.svs does not exist" in done.stderr
 
 
 @pytest.mark.slow
@@ -105,6 +124,36 @@ def test_a_threshold_means_regions(fitted, prospector):
     assert len(low) == 1 and low[0]["geometry"]["type"] == "Polygon" and high == []
 
 
+def test_figures(fitted, prospector):
+    said = result(prospector("export", "study", "p0.png", "--format", "png", "--out", "out", "--width", 800, "--json"))
+    (file,) = said["files"]
+    assert file["datum"] == "p0.png" and "p0" not in file["file"]
+    with Image.open(file["file"]) as image:
+        assert image.format == "PNG" and image.width == 800
+    figures = (
+        "--format",
+        "png",
+        "--out",
+        "parts",
+        "--region",
+        0,
+        0,
+        80,
+        80,
+        "--layer",
+        "concepts",
+        "--names",
+        "--json",
+    )
+    said = result(prospector("export", "study", *figures))
+    assert [file["slide"] for file in said["files"]] == ["p0.png", "n0.png"]
+    ok(
+        prospector(
+            "export", "study", "p0.png", "--format", "png", "--threshold", 2.5, "--title", "Skin", "--whole-slide"
+        )
+    )
+
+
 @pytest.fixture
 def fitted(slides, prospector):
     """A study of p0 and n0, fitted."""
@@ -125,6 +174,11 @@ def fitted(slides, prospector):
         (("--format", "geojson", "--what", "tiles", "--threshold", "1"), "--what regions"),
         (("--format", "geojson", "--threshold", "nan"), "no threshold"),
         (("--format", "csv", "--out", "labels.csv"), "is a file"),
+        (("--format", "csv", "--whole-slide"), "--whole-slide goes with --format png"),
+        (("--format", "geojson", "--region", "0", "0", "9", "9"), "--region goes with --format png"),
+        (("--format", "png", "--what", "tiles"), "--what goes with --format geojson"),
+        (("--format", "png", "--layer", "heat"), "no layer 'heat'"),
+        (("--format", "png", "--region", "0", "0", "0", "9"), "above 0"),
         (("nobody", "--format", "csv"), "no datum 'nobody'"),
     ],
 )

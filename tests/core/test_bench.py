@@ -39,3 +39,10 @@ def test_prints_a_table(result):
     assert "count, K = 20, r = 4" in text
     assert "prospect, K = 30, r = 8" in text
     assert "matrix product" in text
+    assert "export of a map of" in text and "geojson" in text
+
+
+def test_every_format_is_written(result):
+    exported = result["export"]
+    assert {"geojson", "ome-tiff", "csv", "parquet"} <= exported.keys()
+    assert exported["geojson"]["bytes"] > 100 * exported["tokens"]  # a square with five corners a token

@@ -89,6 +89,62 @@ def test_a_region_above_a_threshold(study, tmp_path):
     assert json.loads(path.read_text())["features"] == []
 
 
+def test_marked_regions_are_annotations_with_their_evidence(tmp_path):
+    from study_files import PITCH as SIDE_OF_TILE
+    from study_files import make_study
+
+    made = make_study(tmp_path, fit={})
+    datum, other = made.data[:2]
+    made.sources[datum.source].info["bounds"] = [3, 4, 0, 0]
+    made.curation.annotate(datum, [(4, 4), (40, 4), (40, 30), (4, 30)], "for", weight=2)
+    made.curation.annotate(datum, np.arange(5), "ignore")
+    made.curation.annotate(datum, [(0, 0), (40, 40), (40, 0), (0, 40)], "against")  # crosses itself
+    made.curation.annotate(other, [0, 1], "for")
+    (path,) = export(made, "geojson", tmp_path / "out", [datum], what=["marks"]).values()
+    drawn, tiles, crossed = json.loads(path.read_text())["features"]
+    assert shapely.geometry.shape(drawn["geometry"]).equals(shapely.box(1, 0, 37, 26))
+    properties = drawn["properties"]
+    assert properties["objectType"] == "annotation" and properties["metadata"] == {"evidence": "for"}
+    assert properties["classification"]["name"] == properties["name"] == "evidence for tumour"
+    assert properties["measurements"]["weight"] == 2
+    assert shapely.geometry.shape(tiles["geometry"]).area == pytest.approx(5 * SIDE_OF_TILE**2)
+    assert tiles["properties"]["name"] == "ignored"
+    twisted = shapely.geometry.shape(crossed["geometry"])
+    assert twisted.is_valid and twisted.area == pytest.approx(800)
+    assert crossed["properties"]["name"] == "evidence for normal"
+    (path,) = export(made, "geojson", tmp_path / "all", [datum]).values()  # by default with the rest
+    assert json.loads(path.read_text())["features"][-3:] == [drawn, tiles, crossed]
+
+
+def test_areas_survive_odd_pitches_and_places(tmp_path):
+    """Thousands of tiles of a pitch that is no whole number, back through shapely: areas to 0.1 %."""
+    from types import SimpleNamespace
+
+    from prospector_core.exporters.geojson import geojson
+
+    rng = np.random.default_rng(0)
+    positions = np.argwhere(rng.random((110, 110)) > 0.14)
+    concepts = (positions[:, 0] // 9 * 7 + positions[:, 1] // 11) % 12
+    pitch = 224 * 0.5 / 0.2527
+    datum = SimpleNamespace(uid="d", source="s")
+    made = SimpleNamespace(
+        datum=lambda each: datum, grid=lambda each: {"positions": positions, "origin": (1234.5, 77.25), "pitch": pitch},
+        prospect=lambda each: np.where(concepts < 11, concepts - 5.0, np.nan), concepts_of=lambda each: concepts,
+        concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}") for k in range(12)], colours=lambda: ["#0072b2"] * 12,
+        sources={"s": SimpleNamespace(info={})}, classes=("no", "yes"),
+        curation=SimpleNamespace(state=SimpleNamespace(regions=[])),
+    )  # fmt: skip
+    content = geojson(made, datum, ("tiles", "concepts", "regions"), 2.0)
+    features = json.loads(content)["features"]
+    assert len(positions) > 10_000 and len(content) < 400 * len(positions)
+    tiles = np.array([each["geometry"]["coordinates"][0] for each in features[: len(positions)]])
+    np.testing.assert_allclose(shapely.area(shapely.polygons(tiles)), pitch**2, rtol=1e-3)
+    *outlines, high = [shapely.geometry.shape(each["geometry"]) for each in features[len(positions) :]]
+    np.testing.assert_allclose([each.area for each in outlines], np.bincount(concepts) * pitch**2, rtol=1e-3)
+    assert high.area == pytest.approx(((concepts >= 7) & (concepts < 11)).sum() * pitch**2, rel=1e-3)
+    assert high.is_valid and all(each.is_valid for each in outlines)
+
+
 def test_ome_tiff_has_the_map_and_its_size(study, tmp_path):
     datum = study.data[0]
     (path,) = export(study, "ome-tiff", tmp_path, [datum]).values()

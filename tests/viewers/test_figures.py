@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from prospector_core.palette import EXCLUDED_COLOUR, concept_palette
-from viewers.figures import diverging_scale, kernel_matrix, picked_cell, share_bars
+from viewers.figures import diverging_scale, kernel_matrix, picked_cell
 from viewers.overlays import diverging_css
 
 K = 4
@@ -91,11 +91,8 @@ def test_wrong_sizes_are_named():
 
 
 def test_no_background_of_its_own():
-    for fig in (
-        figure(),
-        share_bars([0.5, 0.5], [1, 0], ["a", "b"], concept_palette(2)),
-    ):
-        assert fig.layout.paper_bgcolor == fig.layout.plot_bgcolor == "rgba(0,0,0,0)"
+    fig = figure()
+    assert fig.layout.paper_bgcolor == fig.layout.plot_bgcolor == "rgba(0,0,0,0)"
 
 
 @pytest.mark.parametrize(
@@ -111,19 +108,3 @@ def test_no_background_of_its_own():
 )
 def test_picked_cell(selection, cell):
     assert picked_cell(selection) == cell
-
-
-def test_share_bars_go_left_for_class_0_and_right_for_class_1():
-    fig = share_bars(
-        [0.75, 0.25],
-        [0.1, 0.9],
-        ["a", "b"],
-        ["#111111", "#222222"],
-        classes=("n", "t"),
-        excluded={1},
-    )
-    left, right = fig.data
-    assert list(left.x) == [-0.75, -0.25] and list(right.x) == [0.1, 0.9]
-    assert left.marker.color == ("#111111", EXCLUDED_COLOUR)
-    assert "75.0% of the tokens of n" in left.text[0]
-    assert all("-" not in text for text in fig.layout.xaxis.ticktext)

@@ -1,8 +1,10 @@
 """The tile routes, asked as a browser asks them: over ASGI, with nothing but an address."""
 
 import asyncio
+import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote
 
 import imagecodecs
@@ -129,6 +131,23 @@ def test_a_pyramidal_tiff_through_the_real_reader(tmp_path, pixels):
         want = shrink(pixels, scale)[:512, :512]
         assert tile.shape == want.shape
         assert np.abs(tile.astype(int) - want).mean() < 4
+    server.close()
+
+
+def test_label_and_macro_images_are_never_served(tmp_path):
+    sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
+    from slide_files import write_svs
+
+    file = write_svs(
+        tmp_path / "a.svs", np.full((600, 700, 3), 200, np.uint8), n_levels=3
+    )  # its label and macro are black
+    server = TileServer()
+    source = server.slide_source(server.register_slide(file))
+    for level in range(max_level(700, 600) + 1):
+        for place in ("0_0", "1_0", "0_1", "1_1"):
+            answer = ask(server, f"{source['url']}/{level}/{place}.jpg")
+            if answer.status == 200:
+                assert imagecodecs.jpeg8_decode(answer.body).min() > 150
     server.close()
 
 
