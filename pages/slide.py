@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages import shared
+from pages.figures import figure_button
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
 from pages.slide_strip import strip
@@ -209,6 +210,7 @@ with upper:
     # open until a tile is chosen: what the panel then says needs the room
     about_hot_spots(study, data, token is None, chose_spot)
     region_list(study, data, chose_spot)
+    figure_button(study, told)
 with lower:
     if token is None:
         no_token(state.get("at_glass"))
