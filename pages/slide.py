@@ -206,13 +206,13 @@ token = state.get(f"at_token{side}")
 with upper:
     shared.refit_here(study)  # beside the slide, which must not jump
     about_datum(study, told)
+    if token is None:
+        no_token(state.get("at_glass"))
     data = [d for d in embedded if d.source == told.source]
     # open until a tile is chosen: what the panel then says needs the room
     about_hot_spots(study, data, token is None, chose_spot)
     region_list(study, data, chose_spot)
     figure_button(study, told)
-with lower:
-    if token is None:
-        no_token(state.get("at_glass"))
-    else:
+if token is not None:
+    with lower:
         about_token(study, told, token)
