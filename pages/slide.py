@@ -4,7 +4,7 @@ import html
 
 import streamlit as st
 
-from pages import shared
+from pages import provisional, shared
 from prospector_core.errors import ProspectorError
 from prospector_core.tiling import Rect
 from viewers import tile_server
@@ -13,10 +13,12 @@ from viewers.slide_viewer import slide_viewer
 study = shared.require_fit()
 fit = study.current_fit
 embedded = study.embedded()
-slides = {source.uid: source for source in study.sources.values() if any(d.source == source.uid for d in embedded)}
+coming = provisional.data(study)  # being embedded; a map of them is there already
+there = {d.source for d in [*embedded, *coming]}
+slides = {source.uid: source for source in study.sources.values() if source.uid in there}
 state = st.session_state
 
-if state.get("at_datum") not in {datum.uid for datum in embedded}:
+if state.get("at_datum") not in {datum.uid for datum in [*embedded, *coming]}:
     state.pop("at_token", None)
     state["at_datum"] = max(embedded, key=lambda d: (d.label == 1, fit.summary["predictions"].get(d.uid, 0))).uid
 datum = study.datum(state["at_datum"])
@@ -46,7 +48,7 @@ def clicked():
 
 def chose_slide():
     """Another slide: its most telling datum, no token."""
-    there = [d for d in embedded if d.source == state["shown_slide"]]
+    there = [d for d in [*embedded, *coming] if d.source == state["shown_slide"]]
     state["at_datum"] = max(there, key=lambda d: fit.summary["predictions"].get(d.uid, 0)).uid
     forget_click()
 
@@ -69,6 +71,7 @@ def chose_spot(uid, rect):
 
 
 here = [d for d in embedded if d.source == datum.source]
+half_made = [d for d in coming if d.source == datum.source]
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
     st.markdown(f"### Where is {shared.plain(study.classes[1])}?")
     if len(slides) > 1:
@@ -81,9 +84,9 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
             on_change=chose_slide,
             width=260,
         )
-    if len(here) > 1:
+    if len(here) + len(half_made) > 1:
         state["shown_datum"] = datum.uid
-        names = {d.uid: f"{d.name} · {shared.class_of(study, d)}" for d in here}
+        names = {d.uid: f"{d.name} · {shared.class_of(study, d)}" for d in [*here, *half_made]}
         st.selectbox("Field", list(names), key="shown_datum", on_change=chose_datum, format_func=names.get, width=260)
 token = state.get("at_token")
 source = study.sources[datum.source]
@@ -105,10 +108,11 @@ if state.pop("at_focus", False):
 fields = [
     {"x": d.field.x, "y": d.field.y, "width": d.field.width, "height": d.field.height,
      "label": f"{d.name} · {shared.class_of(study, d)}", "selected": d.uid == datum.uid}
-    for d in here if d.field
+    for d in [*here, *half_made] if d.field
 ]  # fmt: skip
 with st.spinner("Drawing the map…"):
     overlays, limit, concepts = shared.overlays_of(study, here), shared.limit_of(study), study.concepts()
+    overlays += provisional.overlays_of(study, half_made, limit)
 
 with st.container(key="split"):
     picture, panel = st.columns([5, 2])
@@ -154,6 +158,9 @@ with panel:
     shared.refit_here(study)  # beside the slide, which must not jump
     probability = fit.summary["predictions"].get(datum.uid)
     st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
+    provisional.note(study, half_made)
+    if datum in half_made:
+        st.stop()
     if probability is not None:
         unseen = datum.split == "test" or datum.label not in (0, 1)
         how = (
