@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from study_files import write_labels
+from study_files import MeanColour, write_labels
 
 from prospector_core import Study, TokenGraph, prospect
 from prospector_core.embedding import coarse_tokens
@@ -22,7 +22,7 @@ def made(tmp_path_factory):
     study = Study.create(
         folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=8, min_tissue=0.1
     )
-    study.embed(data=["small-0.png", "small-1.png"])
+    study.embed(data=["small-0.png", "small-1.png"], encoder=MeanColour())
     study.fit(concepts=5, radius=2)
     study.curation.exclude(1)
     study.refit()
@@ -40,7 +40,7 @@ def test_first_coarse_then_final_and_at_last_the_map(made):
             seen.append((done, total, made.provisional_map(large)))
             assert made.provisional_map(large) is seen[-1][2]  # kept
 
-    made.embed(data=[large], progress=look)
+    made.embed(data=[large], progress=look, encoder=MeanColour())
     assert made.provisional_map(large) is None
     fit, grid, scores = made.current_fit, made.grid(large), made.prospect(large)
     positions, concepts = grid["positions"], made.concepts_of(large)
@@ -69,7 +69,7 @@ def test_cancelled_there_is_no_map(made):
     large = made.datum("large.png")
     made.store.remove(large.uid)
     asked = [False] * 9 + [True]
-    made.embed(data=[large], stop=lambda: asked.pop(0) if asked else True)
+    made.embed(data=[large], stop=lambda: asked.pop(0) if asked else True, encoder=MeanColour())
     assert made.provisional_map(large) is not None
     made.queue.cancel(large.uid)
     assert made.provisional_map(large) is None and made.provisional_version(large) is None
