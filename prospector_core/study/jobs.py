@@ -119,13 +119,18 @@ class Queue:
                 "SELECT COALESCE(MAX(place) + 1, 0) FROM jobs WHERE kind = 'embed' AND state NOT IN ('done', 'failed')"
             ).fetchone()[0]
             for uid in uids:
+                done, total = self._store.progress(uid)
+                if self._store.has(uid):  # to be made anew
+                    done = 0
                 connection.execute(
                     "INSERT INTO jobs (kind, uid, state, done, total, message, updated, place) "
                     "VALUES ('embed', ?, 'waiting', ?, ?, '', ?, ?) ON CONFLICT (kind, uid) DO UPDATE SET "
                     "place = CASE WHEN state IN ('done', 'failed') THEN excluded.place ELSE place END, "
+                    "done = CASE WHEN state = 'running' THEN done ELSE excluded.done END, "
+                    "total = CASE WHEN excluded.total THEN excluded.total ELSE total END, "
                     "state = CASE WHEN state = 'running' THEN state ELSE 'waiting' END, "
                     "request = '', message = '', updated = excluded.updated",
-                    (uid, *self._store.progress(uid), time.time(), end),
+                    (uid, done, total, time.time(), end),
                 )
 
     def pause(self, uids=None):
