@@ -107,13 +107,16 @@ def _head(study, jobs, left, at_work, state):
         study.queue.go_on()
         worker.start(study.path)
         st.rerun()
-    if not at_work and words == "interrupted":
-        st.caption(
+    if at_work:
+        said = "It goes on in the background when you close this page, or the app."
+    elif words == "interrupted":
+        said = (
             ":orange[:material/sync_problem: The work was interrupted: its program ended, or the machine was switched off.] "
             "What was finished is kept."
         )
-    elif at_work:
-        st.caption("It goes on in the background when you close this page, or the app.")
+    else:
+        said = "What is finished is kept."
+    st.caption(said)
 
 
 def _rows(study, jobs, names, at_work, soonest):

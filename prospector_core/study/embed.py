@@ -70,13 +70,19 @@ def _work(study, progress, stop, threads, encoder):
             except ProspectorError as error:
                 failed[uid] = f"{datum.name}: {error}" if datum.name not in str(error) else str(error)
                 queue.end(uid, "failed", str(error))
-            except BaseException:  # Ctrl-C, or a mistake of an encoder
+            except Exception as error:  # a mistake, say of an encoder of others
+                _end_quietly(queue, uid, "failed", f"it ended unexpectedly ({type(error).__name__}: {error})")
+                raise
+            except BaseException:  # Ctrl-C
                 _end_quietly(queue, uid, "paused")
                 raise
             else:
                 queue.end(uid, "done" if complete else "paused")
     except ProspectorError as error:
         queue.leave(str(error))
+        raise
+    except Exception as error:
+        queue.leave(f"embedding ended unexpectedly ({type(error).__name__}: {error})")
         raise
     except BaseException:
         queue.leave()

@@ -129,6 +129,17 @@ def test_an_encoder_that_cannot_be_had_says_so_and_nothing_waits(study):
     assert state == "failed" and "no-such-encoder" in message and set(states(study).values()) == {"paused"}
 
 
+def test_a_mistake_of_an_encoder_is_a_failure_with_its_reason(study):
+    class Wrong(MeanColour):
+        def encode(self, tiles):
+            raise ZeroDivisionError("by zero")
+
+    with pytest.raises(ZeroDivisionError):
+        study.embed(encoder=Wrong())
+    assert states(study) == {"a.png": "failed", "b.png": "paused", "c.png": "paused"}
+    assert "ZeroDivisionError: by zero" in study.queue.jobs()[0].message and study.queue.worker()[0] == "failed"
+
+
 def test_one_process_at_a_time(study):
     seen = []
 
