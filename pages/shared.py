@@ -139,8 +139,15 @@ def require_fit():
         st.page_link("study.py", label="Go to Study", icon=":material/folder_open:")
         st.stop()
     if study.current_fit is None:
+        working = study.queue.at_work()
         st.info(
-            "This study has no concepts yet: embed and fit it on the **Study** page.", icon=":material/hourglass_empty:"
+            "This study has no concepts yet: "
+            + (
+                "it is being embedded. The first map is there when data of both classes are embedded and fitted."
+                if working
+                else "embed and fit it on the **Study** page."
+            ),
+            icon=":material/hourglass_empty:",
         )
         st.page_link("study.py", label="Go to Study", icon=":material/folder_open:")
         st.stop()

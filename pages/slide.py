@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import shared
+from pages import provisional, shared
 from pages.figures import figure_button
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
@@ -15,12 +15,14 @@ from viewers.slide_viewer import slide_viewer
 study = shared.require_fit()
 fit = study.current_fit
 embedded = study.embedded()
-slides = {source.uid: source for source in study.sources.values() if any(d.source == source.uid for d in embedded)}
+coming = provisional.data(study)  # being embedded; a map of them is there already
+on_show = [*embedded, *coming]
+slides = {source.uid: source for source in study.sources.values() if any(d.source == source.uid for d in on_show)}
 state = st.session_state
 STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
 
 # The datum on show is "at_datum", its selected token "at_token"; those of a second slide beside it end in "_beside".
-if state.get("at_datum") not in {datum.uid for datum in embedded}:
+if state.get("at_datum") not in {datum.uid for datum in on_show}:
     state.pop("at_token", None)
     state["at_datum"] = max(embedded, key=lambda d: (d.label == 1, fit.summary["predictions"].get(d.uid, 0))).uid
 datum = study.datum(state["at_datum"])
@@ -28,7 +30,7 @@ datum = study.datum(state["at_datum"])
 
 def most_telling(source):
     """The datum of a slide that is predicted most strongly."""
-    there = [d for d in embedded if d.source == source]
+    there = [d for d in on_show if d.source == source]
     return max(there, key=lambda d: fit.summary["predictions"].get(d.uid, 0)).uid
 
 
@@ -81,7 +83,7 @@ def chose_spot(uid, rect):
 
 def header():
     """The question, and which slide, field and companion are on show. Returns (filmstrip?, uid of a second slide or "")."""
-    here = [d for d in embedded if d.source == datum.source]
+    here = [d for d in on_show if d.source == datum.source]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.markdown(f"### Where is {shared.plain(study.classes[1])}?")
         if len(slides) > 1:
@@ -124,6 +126,7 @@ def focus():
 def pane(viewer, side, shown, layer, above, link, aligned):
     """One slide with its layers. ``viewer``: key of the component; ``shown``: a datum of the slide."""
     here = [d for d in embedded if d.source == shown.source]
+    half_made = [d for d in coming if d.source == shown.source]
     source, token = study.sources[shown.source], state.get(f"at_token{side}")
     try:
         slide = tile_server.slide_source(tile_server.register_slide(study.slide_path(shown)), source.name)
@@ -133,6 +136,7 @@ def pane(viewer, side, shown, layer, above, link, aligned):
     slide["mpp"] = source.info["mpp"]
     with st.spinner("Drawing the map…"):
         overlays, concepts = shared.overlays_of(study, here), study.concepts()
+        overlays += provisional.overlays_of(study, half_made, shared.limit_of(study))
     slide_viewer(
         slide,
         overlays,
@@ -154,7 +158,7 @@ def pane(viewer, side, shown, layer, above, link, aligned):
         fields=[
             {"x": d.field.x, "y": d.field.y, "width": d.field.width, "height": d.field.height,
              "label": f"{d.name} · {shared.class_of(study, d)}", "selected": d.uid == shown.uid}
-            for d in here if d.field
+            for d in [*here, *half_made] if d.field
         ],
         selected=study.token_rect(shown, token) if token is not None else None,
         focus=None if aligned else state.get(f"at_view{side}"),
@@ -186,7 +190,7 @@ with st.container(key="split" if not second else "split_pair"):
         twin = second == datum.source
         if twin:
             state["at_datum_beside"] = datum.uid
-        elif state.get("at_datum_beside") not in {d.uid for d in embedded if d.source == second}:
+        elif state.get("at_datum_beside") not in {d.uid for d in on_show if d.source == second}:
             state["at_datum_beside"] = most_telling(second)
             state.pop("at_token_beside", None)
         left, right = st.columns(2)
@@ -206,6 +210,9 @@ token = state.get(f"at_token{side}")
 with upper:
     shared.refit_here(study)  # beside the slide, which must not jump
     about_datum(study, told)
+    provisional.note(study, [d for d in coming if d.source == told.source])
+    if told in coming:
+        st.stop()
     if token is None:
         no_token(state.get("at_glass"))
     data = [d for d in embedded if d.source == told.source]

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages import shared
-from prospector_core import worker
+from pages import jobs, shared
 from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
 from prospector_core.study import FitSettings, Study
@@ -93,53 +92,14 @@ def make_form():
                 folder, slides=Path(slides.strip()).expanduser(), labels=labels, name=name.strip(), mpp=mpp, tile=int(tile), encoder=encoder,
                 slide_mpp=unstated or None, progress=lambda done, total: bar.progress(done / total, "looking at slides"),
             )  # fmt: skip
-        worker.start(folder)
+        made = shared.open_study(folder)
+        jobs.embed(made, [datum.uid for datum in made.data])
         shared.choose_study(folder)
     except ProspectorError as error:
         bar.empty()
         shared.say_error(error)
     else:
         st.rerun()
-
-
-@st.fragment(run_every=1.0)
-def progress(study):
-    """The embedding job while it runs; the page is drawn anew when it ends."""
-    jobs = study.jobs()
-    done = sum(job["state"] == "done" for job in jobs.values())
-    now = next((uid for uid, job in jobs.items() if job["state"] == "running"), None)
-    part = jobs[now]["done"] / max(jobs[now]["total"], 1) if now else 0.0
-    text = (
-        f"embedding {study.datum(now).name}: {jobs[now]['done']:,} of {jobs[now]['total']:,} tiles"
-        if now
-        else "preparing, or finding concepts"
-    )
-    st.progress(min(1.0, (done + part) / max(len(study.data), 1)), f"{done} of {len(study.data)} data · {text}")
-    if st.button("Stop", icon=":material/stop:", help="What is finished is kept; start again to go on"):
-        worker.stop(study.path)
-    if not worker.is_running(study.path):
-        st.rerun()
-
-
-def state_of(study):
-    """What there is to do, if anything: embed, fit, or wait."""
-    if worker.is_running(study.path):
-        progress(study)
-        return
-    message = worker.last_message(study.path)
-    if message:
-        st.error(shared.plain(message), icon=":material/error:")
-    jobs = study.jobs()
-    for datum in study.data:
-        if jobs.get(datum.uid, {}).get("state") == "failed" and not study.is_embedded(datum):
-            st.warning(shared.plain(f"{datum.name}: {jobs[datum.uid]['message']}"), icon=":material/warning:")
-    missing = len(study.data) - len(study.embedded())
-    if missing:
-        left, right = st.columns([3, 1], vertical_alignment="center")
-        left.info(f"{missing} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:")
-        if right.button("Embed them", type="primary", icon=":material/play_arrow:", width="stretch"):
-            worker.start(study.path)
-            st.rerun()
 
 
 def fit_form(study):
@@ -233,9 +193,14 @@ def table(study):
     if fit is not None:
         st.caption("Tick a row to show it on its slide.")
     picked = event.selection.rows
-    if picked and fit is not None:
+    if picked:
         datum = data[(page - 1) * A_PAGE + picked[0]]
-        if study.is_embedded(datum) and st.button(
+        if not study.is_embedded(datum):
+            queued = {job.uid for job in study.queue.jobs() if job.state not in ("done", "failed")}
+            if datum.uid not in queued and st.button(f"Embed {datum.name}", icon=":material/play_arrow:"):
+                jobs.embed(study, [datum.uid])
+                st.rerun()
+        elif fit is not None and st.button(
             f"Show {datum.name} on its slide", type="primary", icon=":material/biotech:"
         ):
             st.session_state["at_datum"] = datum.uid
@@ -263,7 +228,7 @@ if study is None:
 st.markdown(f"### {shared.plain(study.name)}")
 summary, fitting, opening, making = st.tabs(["Data", "Concepts and kernel", "Open a study", "Make a study"])
 with summary, shared.errors_said():
-    state_of(study)
+    jobs.panel(study)
     fit = study.current_fit
     counts = [sum(datum.label == label for datum in study.data) for label in (1, 0)]
     first, second, third, fourth = st.columns(4)

@@ -6,22 +6,49 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .blocks import Blocks
 from .encoders import Encoder
 from .errors import EmbeddingError
 from .readers import Slide
 from .storage import EmbeddingStore, EmbeddingWriter
 from .tiling import TileGrid
 
-__all__ = ["embed_datum", "grid_attrs", "open_grid_writer"]
+__all__ = ["COARSE", "coarse_tokens", "embed_datum", "grid_attrs", "open_grid_writer"]
 
-# Tiles handed to the encoder at once. A block is always cut at the same places, so that a resumed run gives the
-# same bytes even with an encoder whose last digits depend on the size of its batch.
+COARSE = 4
+"""Tiles a side of the squares of which one tile each is embedded first."""
+
+# Tiles handed to the encoder at once, unless it says otherwise (``batch_size``). A block is always cut at the same
+# places, so that a resumed run gives the same bytes even with an encoder whose last digits depend on its batch.
 _PIECE = 32
-_AHEAD = 8  # pieces read before they are needed: 40 MB of tiles of 224 pixels
+_AHEAD = 256  # tiles read before they are needed: 40 MB of tiles of 224 pixels
+_COARSE_FROM = 1024  # tiles; the map of fewer is there soon enough
+
+
+def coarse_tokens(positions: np.ndarray) -> np.ndarray:
+    """Return one token of each square of 4 x 4 tiles that holds tissue, the nearest to its middle.
+
+    Parameters
+    ----------
+    positions : (n, 2) int
+        Row and column of each tile.
+
+    Returns
+    -------
+    (m,) int64, ascending; about n / 16 of them.
+    """
+    positions = np.asarray(positions, np.int64)
+    square, inside = np.divmod(positions, COARSE)
+    away = (2 * inside - COARSE + 1) ** 2
+    order = np.lexsort((np.arange(len(positions)), away.sum(1), square[:, 1], square[:, 0]))
+    first = np.ones(len(order), bool)
+    first[1:] = (np.diff(square[order], axis=0) != 0).any(1)
+    return np.sort(order[first])
 
 
 def grid_attrs(slide: Slide, grid: TileGrid, encoder: Encoder) -> dict[str, Any]:
@@ -64,7 +91,8 @@ def embed_datum(
 ) -> bool:
     """Embed the tiles of a grid that are not embedded yet, and complete the datum.
 
-    Tiles are read ahead on threads of their own while the encoder works.
+    Tiles are read ahead on threads of their own while the encoder works. Of a large grid, one tile of each square of
+    4 x 4 comes first, so that there is soon something of the whole to see; what is kept at the end is the same.
 
     Parameters
     ----------
@@ -100,38 +128,80 @@ def embed_datum(
     stopped = stop.is_set if isinstance(stop, threading.Event) else stop or (lambda: False)
     if progress is None:
         progress = lambda done, total: None
+    if writer.complete:
+        progress(writer.n, writer.n)
+        return True
     rects, side = grid.rects(), int(encoder.input_size or grid.tile)
+    first = coarse_tokens(grid.positions) if len(grid) >= _COARSE_FROM else np.empty(0, np.int64)
     todo = [index for index in range(writer.n_blocks) if index not in writer.finished]
-    done = writer.n - sum(len(range(*writer.rows(index).indices(writer.n))) for index in todo)
+    early = writer.early(first) if len(first) and todo else None
+    pieces, done = _pieces(writer, early, first, todo, max(1, int(getattr(encoder, "batch_size", _PIECE))))
     progress(done, writer.n)
-    pieces = [
-        (index, slice(start, min(start + _PIECE, rows.stop)))
-        for index in todo
-        for rows in [writer.rows(index)]
-        for start in range(rows.start, rows.stop, _PIECE)
-    ]
 
-    def read(rows: slice) -> np.ndarray:
-        tiles = np.empty((rows.stop - rows.start, side, side, 3), np.uint8)
-        for tile, (x, y, width, height) in zip(tiles, rects[rows], strict=True):
+    def read(tokens: np.ndarray) -> np.ndarray:
+        tiles = np.empty((len(tokens), side, side, 3), np.uint8)
+        for tile, (x, y, width, height) in zip(tiles, rects[tokens], strict=True):
             tile[...] = slide.read_scaled(x, y, width, height, side, side)
         return tiles
 
     vectors: list[np.ndarray] = []
-    for (index, rows), tiles in _ahead(pieces, read, readers):
+    known: np.ndarray | None = None  # embeddings of the tokens that came early
+    for piece, tiles in _ahead(pieces, read, readers):
         if stopped():
             return False
-        vectors.append(_encode(encoder, tiles, writer, grid, rows))
+        if len(piece.tokens):
+            vectors.append(_encode(encoder, tiles, writer, grid, piece.tokens))
         done += len(tiles)
-        if rows.stop == writer.rows(index).stop:
-            writer.write_block(index, np.concatenate(vectors))
+        if piece.last and piece.early:
+            early.write_block(piece.index, np.concatenate(vectors))
+            vectors = []
+        elif piece.last:
+            rows = np.arange(writer.n)[writer.rows(piece.index)]
+            block = np.empty((len(rows), writer.dim), np.float32)
+            came = np.isin(rows, first)
+            if came.any():
+                known = early.read_all() if known is None else known
+                block[came] = known[np.searchsorted(first, rows[came])]
+            if not came.all():
+                block[~came] = np.concatenate(vectors)
+            writer.write_block(piece.index, block)
             vectors = []
         progress(done, writer.n)
     writer.finish()
     return True
 
 
-def _encode(encoder: Encoder, tiles: np.ndarray, writer: EmbeddingWriter, grid: TileGrid, rows: slice) -> np.ndarray:
+@dataclass(frozen=True)
+class _Piece:
+    """Tokens that are encoded at once; the last piece of a block completes it."""
+
+    early: bool
+    index: int
+    tokens: np.ndarray
+    last: bool
+
+
+def _pieces(
+    writer: EmbeddingWriter, early: Blocks | None, first: np.ndarray, todo: list[int], size: int
+) -> tuple[list[_Piece], int]:
+    """Return what is left to encode, in order, and how many tokens are done."""
+    wanted: list[tuple[bool, int, np.ndarray]] = []
+    if early is not None:
+        left = [index for index in range(early.n_blocks) if index not in early.finished]
+        wanted += [(True, index, first[early.rows(index)]) for index in left]
+    for index in todo:
+        rows = np.arange(writer.n)[writer.rows(index)]
+        wanted.append((False, index, rows[~np.isin(rows, first)]))
+    pieces = []
+    for came, index, tokens in wanted:
+        cuts = [tokens[start : start + size] for start in range(0, len(tokens), size)] or [tokens]
+        pieces += [_Piece(came, index, each, each is cuts[-1]) for each in cuts]
+    return pieces, writer.n - sum(len(piece.tokens) for piece in pieces)
+
+
+def _encode(
+    encoder: Encoder, tiles: np.ndarray, writer: EmbeddingWriter, grid: TileGrid, tokens: np.ndarray
+) -> np.ndarray:
     vectors = np.asarray(encoder.encode(tiles))
     if vectors.shape != (len(tiles), encoder.dim):
         raise EmbeddingError(
@@ -140,7 +210,7 @@ def _encode(encoder: Encoder, tiles: np.ndarray, writer: EmbeddingWriter, grid: 
         )
     wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
     if len(wrong):
-        row, col = grid.positions[rows.start + wrong[0]]
+        row, col = grid.positions[tokens[wrong[0]]]
         raise EmbeddingError(
             f"{writer.uid}: the encoder {encoder.name} gave numbers that are not finite for the tile in row {row}, "
             f"column {col}; check its weights, or leave the slide out"
@@ -149,16 +219,17 @@ def _encode(encoder: Encoder, tiles: np.ndarray, writer: EmbeddingWriter, grid: 
 
 
 def _ahead(
-    pieces: list[tuple[int, slice]], read: Callable[[slice], np.ndarray], readers: int
-) -> Iterator[tuple[tuple[int, slice], np.ndarray]]:
+    pieces: list[_Piece], read: Callable[[np.ndarray], np.ndarray], readers: int
+) -> Iterator[tuple[_Piece, np.ndarray]]:
     """Yield each piece with its tiles, in order, while the next ones are being read."""
+    most = max(2, _AHEAD // max((len(piece.tokens) for piece in pieces), default=1))
     with ThreadPoolExecutor(readers, thread_name_prefix="read-tiles") as pool:
-        waiting: deque[tuple[tuple[int, slice], Future[np.ndarray]]] = deque()
+        waiting: deque[tuple[_Piece, Future[np.ndarray]]] = deque()
         coming = iter(pieces)
         try:
             while True:
-                while len(waiting) < _AHEAD and (piece := next(coming, None)) is not None:
-                    waiting.append((piece, pool.submit(read, piece[1])))
+                while len(waiting) < most and (piece := next(coming, None)) is not None:
+                    waiting.append((piece, pool.submit(read, piece.tokens)))
                 if not waiting:
                     return
                 piece, future = waiting.popleft()

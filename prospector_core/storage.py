@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec
 
-from .errors import EmbeddingError, StudyDamagedError, StudyError
-from .files import storage_errors
+from .blocks import Blocks, chunk_file, chunks, codecs, create_blocks, open_group, reading, sync, writing
+from .errors import EmbeddingError, StudyDamagedError
 
-__all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings"]
+__all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded"]
 
-_PARTIAL, _REPLACED = ".partial", ".replaced"
+_PARTIAL, _REPLACED, _EARLY = ".partial", ".replaced", "early"
 _UID = re.compile(r"[A-Za-z0-9_-]+")
 _OWN = ("complete", "block")  # attributes of ours, beside the caller's
 
@@ -49,9 +46,8 @@ class Embeddings:
 class EmbeddingStore:
     """A folder of embeddings, `embeddings.zarr`.
 
-    A datum is either complete, under its uid, or in work, under `<uid>.partial` with one chunk a block. A chunk
-    is written under a temporary name, synced and renamed, and carries a checksum: a block counts as finished only
-    if all of it reached the disk.
+    A datum is either complete, under its uid, or in work, under `<uid>.partial` with one chunk a block (see `Blocks`),
+    and a group `early` beside them of the tokens that were embedded before their turn.
 
     Raises
     ------
@@ -62,7 +58,7 @@ class EmbeddingStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         if not (self.path / "zarr.json").exists():
-            with _writing(self.path):
+            with writing(self.path):
                 zarr.open_group(self.path, mode="a", zarr_format=3)
 
     def has(self, uid: str) -> bool:
@@ -84,9 +80,15 @@ class EmbeddingStore:
             folder = self._folder(uid, _PARTIAL)
             if not (folder / "embeddings" / "zarr.json").exists():
                 return 0, 0
-        group = _open(folder)
+        group = open_group(folder)
         total, block = group["embeddings"].shape[0], int(group.attrs["block"])
-        return sum(min(block, total - i * block) for i in _chunks(folder)), total
+        done = np.zeros(total, bool)
+        for index in chunks(folder):
+            done[index * block : (index + 1) * block] = True
+        early = _early_tokens(folder / _EARLY)
+        for index in chunks(folder / _EARLY) if len(early) else ():
+            done[early[index * block : (index + 1) * block]] = True
+        return int(done.sum()), total
 
     def open_writer(
         self,
@@ -169,7 +171,7 @@ class EmbeddingStore:
             A part is missing or does not agree with its checksum.
         """
         group = self._complete(uid)
-        with _reading(self.path, uid):
+        with reading(self.path, uid):
             return Embeddings(
                 group["embeddings"][:],
                 group["positions"][:] if "positions" in group else None,
@@ -180,7 +182,7 @@ class EmbeddingStore:
     def layout(self, uid: str) -> tuple[np.ndarray | None, dict[str, Any]]:
         """Return the positions and attributes of a datum without reading its embeddings; raises as `read`."""
         group = self._complete(uid)
-        with _reading(self.path, uid):
+        with reading(self.path, uid):
             attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
             return (group["positions"][:] if "positions" in group else None), attrs
 
@@ -189,9 +191,20 @@ class EmbeddingStore:
         group = self._complete(uid)
         n, block = group["embeddings"].shape[0], int(group.attrs["block"])
         for start in range(0, n, block):
-            with _reading(self.path, uid):
+            with reading(self.path, uid):
                 rows = group["embeddings"][start : start + block]
             yield start, rows
+
+    def part(self, uid: str) -> PartEmbedded | None:
+        """Return what there is of a datum of tiles that is being embedded; None where none was begun."""
+        folder = self._folder(uid, _PARTIAL)
+        if not (folder / "embeddings" / "zarr.json").exists() or not (folder / "positions" / "zarr.json").exists():
+            return None
+        return PartEmbedded(self.path, uid, folder)
+
+    def discard(self, uid: str) -> None:
+        """Remove what is half made of a datum; complete embeddings stay."""
+        shutil.rmtree(self._folder(uid, _PARTIAL), ignore_errors=True)
 
     def remove(self, uid: str) -> None:
         """Remove what there is of a datum, complete or not."""
@@ -209,10 +222,10 @@ class EmbeddingStore:
             done, total = self.progress(uid)
             state = f"only {done} of {total} tokens of it are embedded" if total else "it is not embedded"
             raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
-        with _reading(self.path, uid):
-            group = _open(folder)
+        with reading(self.path, uid):
+            group = open_group(folder)
             n, block = group["embeddings"].shape[0], int(group.attrs["block"])
-        if len(_chunks(folder)) != -(-n // block):
+        if len(chunks(folder)) != -(-n // block):
             # zarr reads a missing chunk as zeros
             raise StudyDamagedError(
                 f"{self.path.name}: blocks of {uid} are missing; remove its folder and embed it again"
@@ -230,20 +243,14 @@ class EmbeddingStore:
         block: int,
         dtype: np.dtype,
     ) -> None:
-        with _writing(self.path):
+        with writing(self.path):
             group = zarr.open_group(folder, mode="w", zarr_format=3)
             for name, array in (("positions", positions), ("edges", edges)):
                 if array is not None:
-                    group.create_array(name, data=array, compressors=_codecs(array.dtype))
+                    group.create_array(name, data=array, compressors=codecs(array.dtype))
             group.attrs.update({**attrs, "complete": False, "block": block})
             # The embeddings come last: a folder without them is one whose making was interrupted.
-            group.create_array(
-                "embeddings",
-                shape=(n, dim),
-                chunks=(block, dim),
-                dtype=dtype,
-                compressors=_codecs(dtype),
-            )
+            create_blocks(group, n, dim, block, dtype)
 
 
 class EmbeddingWriter:
@@ -271,46 +278,45 @@ class EmbeddingWriter:
         self.uid, self.n, self.dim, self.block, self.complete = uid, n, dim, block, complete
         self.n_blocks = -(-n // block)
         self._store, self._dtype = store, dtype
-        if complete:
-            self.finished = set(range(self.n_blocks))
-            return
         self._folder = store._folder(uid, _PARTIAL)
-        for left in self._folder.glob("embeddings/c/*/*.partial"):
-            left.unlink(missing_ok=True)  # of a process that was killed while writing
-        # Without this zarr leaves out a block of zeros, which then looks like one that was never written.
-        self._array = _open(self._folder, "r+")["embeddings"].with_config({"write_empty_chunks": True})
-        self.finished = {index for index in _chunks(self._folder) if self._sound(index)}
+        self._blocks = None if complete else Blocks(self._folder, uid, store.path)
+
+    @property
+    def finished(self) -> set[int]:
+        """Blocks that are safely on disk."""
+        return set(range(self.n_blocks)) if self._blocks is None else self._blocks.finished
 
     def rows(self, index: int) -> slice:
         """Return the tokens of a block."""
         return slice(index * self.block, min(self.n, (index + 1) * self.block))
 
     def write_block(self, index: int, embeddings: np.ndarray) -> None:
-        """Write one block; on return it is on the disk, whatever happens to the machine.
+        """Write one block; see `Blocks.write_block`."""
+        self._blocks.write_block(index, embeddings)
+
+    def early(self, tokens: np.ndarray) -> Blocks:
+        """Return the blocks of tokens that are embedded before their turn, with what was finished of them before.
+
+        They are kept beside the embeddings until these are complete: what is then kept does not depend on them.
+
+        Parameters
+        ----------
+        tokens : (m,) int
+            Ascending; row i of the blocks is the embedding of token ``tokens[i]``.
 
         Raises
         ------
-        EmbeddingError
-            A wrong shape, or numbers that are not finite (in the type they are kept in).
         StorageFullError, StudyError
-            The disk is full, or cannot be written; the blocks finished before stay.
+            The disk is full, or cannot be written.
         """
-        rows = self.rows(index)
-        if np.shape(embeddings) != (rows.stop - rows.start, self.dim) or not 0 <= index < self.n_blocks:
-            raise EmbeddingError(
-                f"{self.uid}: block {index} has shape {np.shape(embeddings)}, not {(rows.stop - rows.start, self.dim)}"
-            )
-        with np.errstate(over="ignore"):
-            embeddings = np.asarray(embeddings).astype(self._dtype)
-        wrong = np.flatnonzero(~np.isfinite(embeddings).all(1))
-        if len(wrong):
-            raise EmbeddingError(
-                f"{self.uid}: the embedding of token {rows.start + wrong[0]} is not finite; check the encoder"
-            )
-        with _writing(self._store.path):
-            self._array[rows] = embeddings  # zarr writes a temporary file and renames it
-            _sync(_chunk_file(self._folder, index))
-        self.finished.add(index)
+        folder, tokens = self._folder / _EARLY, np.asarray(tokens, np.int64)
+        if not np.array_equal(_early_tokens(folder), tokens):
+            shutil.rmtree(folder, ignore_errors=True)
+            with writing(self._store.path):
+                group = zarr.open_group(folder, mode="w", zarr_format=3)
+                group.create_array("tokens", data=tokens, compressors=codecs(tokens.dtype))
+                create_blocks(group, len(tokens), self.dim, self.block, self._dtype)
+        return Blocks(folder, self.uid, self._store.path)
 
     def finish(self) -> None:
         """Declare the datum complete and give it its final name.
@@ -327,30 +333,78 @@ class EmbeddingWriter:
         if len(self.finished) != self.n_blocks:
             raise EmbeddingError(f"{self.uid}: {len(self.finished)} of {self.n_blocks} blocks are written")
         final, replaced = self._store._folder(self.uid), self._store._folder(self.uid, _REPLACED)
-        with _writing(self._store.path):
-            _open(self._folder, "r+").attrs.update({"complete": True})
-            _sync(self._folder / "zarr.json")
+        with writing(self._store.path):
+            shutil.rmtree(self._folder / _EARLY, ignore_errors=True)
+            open_group(self._folder, "r+").attrs.update({"complete": True})
+            sync(self._folder / "zarr.json")
             shutil.rmtree(replaced, ignore_errors=True)
             if final.exists():
                 os.rename(final, replaced)
             os.rename(self._folder, final)
-            _sync(self._store.path)
+            sync(self._store.path)
             shutil.rmtree(replaced, ignore_errors=True)
         self.complete = True
 
-    def _sound(self, index: int) -> bool:
-        """Return whether a chunk found on disk can be read; one that cannot is removed."""
-        try:
-            self._array[self.rows(index)]
-        except Exception:
-            _chunk_file(self._folder, index).unlink(missing_ok=True)
-            return False
-        return True
+
+class PartEmbedded:
+    """What there is of a datum that is being embedded: read while another process writes; from `EmbeddingStore.part`.
+
+    Attributes
+    ----------
+    positions : (n, 2) int
+    attrs : dict
+        As of complete `Embeddings`.
+    early : (m,) int
+        Tokens that are embedded before their turn.
+    block, n_blocks : int
+    """
+
+    def __init__(self, store: Path, uid: str, folder: Path) -> None:
+        self._store, self._uid, self._folder = store, uid, folder
+        with reading(store, uid):
+            group = open_group(folder)
+            self.positions = group["positions"][:]
+            self.attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
+            self.block = int(group.attrs["block"])
+        self.n_blocks = -(-len(self.positions) // self.block)
+        self.early = _early_tokens(folder / _EARLY)
+
+    def finished(self) -> list[tuple[bool, int, int]]:
+        """Return the finished blocks: (is it of the early tokens, index, a stamp that changes with its content)."""
+        found = []
+        for early, folder in ((True, self._folder / _EARLY), (False, self._folder)):
+            for index in chunks(folder):
+                try:
+                    found.append((early, index, chunk_file(folder, index).stat().st_mtime_ns))
+                except OSError:  # finished, or cancelled, this very moment
+                    continue
+        return found
+
+    def tokens(self, early: bool, index: int) -> np.ndarray:
+        """Return the tokens of a block: (b,) int64."""
+        rows = slice(index * self.block, (index + 1) * self.block)
+        return self.early[rows] if early else np.arange(len(self.positions))[rows]
+
+    def read(self, early: bool, index: int) -> np.ndarray:
+        """Return the embeddings of a finished block: (b, d). Raises StudyDamagedError, also when they moved on."""
+        folder = self._folder / _EARLY if early else self._folder
+        with reading(self._store, self._uid):
+            array = open_group(folder)["embeddings"]
+            found = array[index * self.block : (index + 1) * self.block]
+            if not chunk_file(folder, index).exists():  # zarr reads a missing chunk as zeros
+                raise FileNotFoundError(f"block {index} is gone")
+            return found
 
 
-def _codecs(dtype: np.dtype) -> list[Any]:
-    # The checksum is what tells a block that was cut short by a power failure.
-    return [BloscCodec(typesize=dtype.itemsize, cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()]
+def _early_tokens(folder: Path) -> np.ndarray:
+    """Return the tokens embedded before their turn, (m,) int64; none where that was never begun."""
+    try:
+        return open_group(folder)["tokens"][:] if (folder / "embeddings" / "zarr.json").exists() else _NONE
+    except Exception:
+        return _NONE
+
+
+_NONE = np.empty(0, np.int64)
 
 
 def _check(
@@ -411,7 +465,7 @@ def _same(
 ) -> bool:
     """Return whether what is in `folder` was begun with these arguments, and can be read."""
     try:
-        group = _open(folder)
+        group = open_group(folder)
         array, kept = group["embeddings"], group.attrs.asdict()
         kept.pop("complete", None)
         if array.shape != (n, dim) or array.dtype != dtype or kept != {**attrs, "block": block}:
@@ -426,56 +480,3 @@ def _same(
     except Exception:
         return False
     return True
-
-
-def _open(folder: Path, mode: str = "r") -> zarr.Group:
-    return zarr.open_group(folder, mode=mode, zarr_format=3)
-
-
-def _chunk_file(folder: Path, index: int) -> Path:
-    return folder / "embeddings" / "c" / str(index) / "0"
-
-
-def _chunks(folder: Path) -> list[int]:
-    """Return the blocks whose chunk has its final name."""
-    chunks = folder / "embeddings" / "c"
-    if not chunks.is_dir():
-        return []
-    return sorted(int(one.name) for one in chunks.iterdir() if one.name.isdigit() and (one / "0").exists())
-
-
-def _sync(path: Path) -> None:
-    """Have the system write a file, and the folder entry that names it, to the disk."""
-    for one in (path, path.parent):
-        try:
-            handle = os.open(one, os.O_RDONLY)
-        except PermissionError:  # Windows cannot open folders
-            continue
-        try:
-            os.fsync(handle)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-                raise
-        finally:
-            os.close(handle)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    with storage_errors(path):
-        try:
-            yield
-        except FileNotFoundError as error:  # two runs on one datum: nothing is lost, but one has to give way
-            raise StudyError(
-                f"{path.name}: another run finished, or removed, what this one was writing; run it again alone"
-            ) from error
-
-
-@contextmanager
-def _reading(path: Path, uid: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise StudyDamagedError(
-            f"{path.name}: the embeddings of {uid} cannot be read ({error}); remove its folder and embed it again"
-        ) from error

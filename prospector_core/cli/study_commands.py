@@ -138,6 +138,8 @@ def embed(
 
         failed = opened.embed(data=chosen, progress=tell, threads=threads, anew=anew)
     there = sum(opened.is_embedded(datum) for datum in chosen)
+    states = {job.uid: job.state for job in opened.queue.jobs()}
+    paused = [datum.name for datum in chosen if states.get(datum.uid) == "paused"]
     if json:
         names = {opened.datum(uid).name: reason for uid, reason in failed.items()}
         print_json(
@@ -146,12 +148,15 @@ def embed(
                 "new": there - before,
                 "tokens": finished["tokens"],
                 "data": len(chosen),
+                "paused": paused,
                 "failed": names,
             }
         )
     else:
         say(f"{there} of {len(chosen)} data embedded, {there - before} of them now ({finished['tokens']:,} tokens)")
-        if there and not failed:
+        if paused:
+            say(f"{len(paused)} paused; to go on: prospector embed {study}")
+        elif there and not failed:
             say(f"next: prospector fit {study}")
     if failed:
         for reason in failed.values():

@@ -27,6 +27,8 @@ class Encoder(Protocol):
         Length of a vector.
     input_size : int
         Side of the tiles it is made for, in pixels. Tiles are read at this size; 0: at the study's own tile size.
+
+    It may have ``batch_size``, int: how many tiles it is given at once (default: 32).
     """
 
     name: str

@@ -133,6 +133,7 @@ class TorchEncoder:
             raise EmbeddingError(f"there is no precision {precision}: choose one of {', '.join(_PRECISIONS)}")
         self.precision = precision
         self._batch = max(1, int(batch or _BATCH.get(self._device.type, _BATCH_ELSEWHERE)))
+        self.batch_size = max(32, self._batch)  # what the embedding job hands over at once; a GPU wants more
 
     def use_model(
         self, model: Any, forward: Callable[[Any], Any], preprocessing: Preprocessing, record: dict[str, Any]

@@ -16,7 +16,8 @@ from ..storage import EmbeddingStore
 from ..tiling import Rect
 from .curation import Curation
 from .database import Database
-from .embed import embed_study
+from .embed import embed_study, work_on_queue
+from .jobs import Queue
 
 __all__ = ["Datum", "Source", "StudyData"]
 
@@ -138,6 +139,15 @@ class StudyData:
     def embed(self, **options):
         """Embed every datum that is not embedded yet; resumable. See ``embed.embed_study``."""
         return embed_study(self, **options)
+
+    def work_on_queue(self, **options):
+        """Embed what waits on the queue. See ``embed.work_on_queue``."""
+        return work_on_queue(self, **options)
+
+    @cached_property
+    def queue(self):
+        """Queue of what is to be embedded: see it, and pause, go on, cancel, reorder from any process."""
+        return Queue(self)
 
     def is_embedded(self, datum):
         """Whether a datum's embeddings are complete."""

@@ -29,13 +29,18 @@ CREATE TABLE fits (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, journal INTEGER NOT NULL, settings TEXT NOT NULL,
     summary TEXT NOT NULL
 );
-CREATE TABLE jobs (                          -- long work, a row a datum: what the progress bars show
+CREATE TABLE jobs (                          -- long work, a row a datum: the queue, requests, and what progress bars show
     kind TEXT NOT NULL, uid TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
-    message TEXT NOT NULL, updated REAL NOT NULL, PRIMARY KEY (kind, uid)
+    message TEXT NOT NULL, updated REAL NOT NULL, place REAL NOT NULL DEFAULT 0, request TEXT NOT NULL DEFAULT '',
+    rate REAL NOT NULL DEFAULT 0, PRIMARY KEY (kind, uid)
 ) WITHOUT ROWID;
 CREATE TRIGGER journal_is_append_only_1 BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
 CREATE TRIGGER journal_is_append_only_2 BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
 """
+
+_LATER = {  # columns that the jobs of a study made earlier do not have
+    "place": "REAL NOT NULL DEFAULT 0", "request": "TEXT NOT NULL DEFAULT ''", "rate": "REAL NOT NULL DEFAULT 0",
+}  # fmt: skip
 
 
 class Database:
@@ -57,6 +62,13 @@ class Database:
                 f"{self.path.parent} was written by a newer Prospector (study format {version}, "
                 f"this one reads up to {FORMAT_VERSION}): update Prospector"
             )
+        if self._later_columns():
+            with self.transaction() as connection:
+                for name in sorted(self._later_columns()):  # asked again: another process may have been quicker
+                    connection.execute(f"ALTER TABLE jobs ADD COLUMN {name} {_LATER[name]}")
+
+    def _later_columns(self):
+        return _LATER.keys() - {row[1] for row in self.read("PRAGMA table_info(jobs)")}
 
     @classmethod
     def create(cls, path, meta):

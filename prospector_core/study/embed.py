@@ -1,18 +1,17 @@
-"""The embedding job of a study: every datum that is not embedded yet, in order, resumable at any moment."""
+"""The embedding job of a study: one datum of the queue after the other, resumable at any moment."""
 
+import contextlib
 import time
-
-from filelock import FileLock, Timeout
 
 from ..embedding import embed_datum, open_grid_writer
 from ..encoders import get_encoder
 from ..encoders.base import same_vectors
-from ..errors import EmbeddingError, ProspectorError, StorageFullError, StudyError
-from ..files import storage_errors
+from ..errors import EmbeddingError, ProspectorError, StorageFullError
 from ..tiling import tile_grid
 from ..tissue import tissue_mask
+from .jobs import Rate
 
-__all__ = ["embed_study"]
+__all__ = ["embed_study", "work_on_queue"]
 
 _REPORT_EVERY = 0.5  # seconds between job updates in the database
 
@@ -29,62 +28,98 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     threads : encoder threads; encoder : an Encoder to use instead of making the study's own
     anew : embed what is embedded already too; the old embeddings stay until the new ones are complete
 
+    Meanwhile any process may pause, cancel, add and reorder data: see ``Study.queue``.
     Returns {uid: reason} of the data that could not be embedded (no tissue, unreadable slide); the others are done.
-    Raises StorageFullError, MissingExtraError, EmbeddingError (encoder).
+    Raises StorageFullError, MissingExtraError, EmbeddingError (encoder), StudyError (another process is at it).
     """
     if study.embedding.get("imported"):
         if anew:
             raise EmbeddingError(f"the features of {study.path} were imported: they cannot be made again here")
         return {}  # what has no features has no tissue either
     chosen = [study.datum(each) for each in data] if data else study.data
-    todo = [datum for datum in chosen if anew or not study.store.has(datum.uid)]
+    todo = [datum.uid for datum in chosen if anew or not study.store.has(datum.uid)]
     if not todo:
         return {}
-    # The operating system gives the lock back when the process that holds it dies, however it dies.
-    lock = FileLock(study.path / "embed.lock", timeout=0)
-    with storage_errors(lock.lock_file):
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise StudyError(f"{study.path} is being embedded by another program: wait for it, or stop it") from error
-    try:
-        return _embed(study, todo, progress, stop, threads, encoder)
-    finally:
-        lock.release()
+    with study.queue.working():
+        study.queue.take_over(set(todo))
+        study.queue.add(todo)
+        return _work(study, progress, stop, threads, encoder)
 
 
-def _embed(study, todo, progress, stop, threads, encoder):
-    encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
-    _check_others(study, {datum.uid for datum in todo}, encoder)
-    for datum in todo:
-        _report(study, datum.uid, "waiting", *study.store.progress(datum.uid))
-    failed, slide, mask, opened = {}, None, None, None
+def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None):
+    """Embed what waits on the queue of a study, and nothing else. Parameters, result and errors as ``embed_study``."""
+    with study.queue.working():
+        study.queue.take_over()
+        return _work(study, progress, stop, threads, encoder) if study.queue.waiting() else {}
+
+
+def _work(study, progress, stop, threads, encoder):
+    queue, slides, failed = study.queue, _OpenSlide(study), {}
+    stopped = stop or (lambda: False)
     try:
-        for datum in todo:
-            if stop is not None and stop():
-                break
+        encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
+        unfinished = {job.uid for job in queue.jobs() if job.state not in ("done", "failed")}
+        _check_others(study, unfinished, encoder)
+        while not stopped() and (uid := queue.claim()) is not None:
+            datum = study.datum(uid)
             try:
-                if opened != datum.source:
-                    if slide is not None:
-                        slide.close()
-                    opened, slide = None, None
-                    slide = study.open_slide(datum)
-                    mask = tissue_mask(slide)
-                    opened = datum.source
-                _embed_one(study, datum, slide, mask, encoder, progress, stop)
+                complete = _embed_one(study, datum, *slides.of(datum), encoder, progress, stopped)
             except StorageFullError as error:
-                _report(study, datum.uid, "failed", *study.store.progress(datum.uid), str(error), quiet=True)
-                raise
-            except KeyboardInterrupt:
-                _report(study, datum.uid, "stopped", *study.store.progress(datum.uid), quiet=True)
+                _end_quietly(queue, uid, "failed", str(error))
                 raise
             except ProspectorError as error:
-                failed[datum.uid] = f"{datum.name}: {error}" if datum.name not in str(error) else str(error)
-                _report(study, datum.uid, "failed", *study.store.progress(datum.uid), str(error))
+                failed[uid] = f"{datum.name}: {error}" if datum.name not in str(error) else str(error)
+                queue.end(uid, "failed", str(error))
+            except Exception as error:  # a mistake, say of an encoder of others
+                _end_quietly(queue, uid, "failed", f"it ended unexpectedly ({type(error).__name__}: {error})")
+                raise
+            except BaseException:  # Ctrl-C
+                _end_quietly(queue, uid, "paused")
+                raise
+            else:
+                queue.end(uid, "done" if complete else "paused")
+    except ProspectorError as error:
+        queue.leave(str(error))
+        raise
+    except Exception as error:
+        queue.leave(f"embedding ended unexpectedly ({type(error).__name__}: {error})")
+        raise
+    except BaseException:
+        queue.leave()
+        raise
     finally:
-        if slide is not None:
-            slide.close()
+        slides.close()
+    if stopped():
+        queue.leave()
+    else:
+        queue.say("ended")
     return failed
+
+
+def _end_quietly(queue, uid, state, message=""):
+    """Where the reason that matters is already on its way."""
+    with contextlib.suppress(ProspectorError):
+        queue.end(uid, state, message)
+
+
+class _OpenSlide:
+    """The slide of the present datum with its tissue mask, kept while the next datum lies on it too."""
+
+    def __init__(self, study):
+        self._study, self._source, self._slide, self._mask = study, None, None, None
+
+    def of(self, datum):
+        if self._source != datum.source:
+            self.close()
+            self._slide = self._study.open_slide(datum)
+            self._mask = tissue_mask(self._slide)
+            self._source = datum.source
+        return self._slide, self._mask
+
+    def close(self):
+        if self._slide is not None:
+            self._slide.close()
+        self._source, self._slide = None, None
 
 
 def _check_others(study, todo, encoder):
@@ -98,8 +133,9 @@ def _check_others(study, todo, encoder):
         )
 
 
-def _embed_one(study, datum, slide, mask, encoder, progress, stop):
-    wanted = study.embedding
+def _embed_one(study, datum, slide, mask, encoder, progress, stopped):
+    """Whether it is complete; False where it was asked to stop."""
+    wanted, queue, rate = study.embedding, study.queue, Rate()
     grid = tile_grid(slide, wanted["tile"], wanted["mpp"], datum.field, mask, wanted["min_tissue"])
     writer = open_grid_writer(study.store, datum.uid, slide, grid, encoder)
     last = 0.0
@@ -108,22 +144,10 @@ def _embed_one(study, datum, slide, mask, encoder, progress, stop):
         nonlocal last
         if progress is not None:
             progress(datum, done, total)
+        speed = rate.add(done)
         if time.monotonic() - last > _REPORT_EVERY:
             last = time.monotonic()
-            _report(study, datum.uid, "running", done, total)
+            queue.report(datum.uid, done, total, speed)
 
-    complete = embed_datum(slide, grid, encoder, writer, progress=tell, stop=stop)
-    _report(study, datum.uid, "done" if complete else "stopped", *study.store.progress(datum.uid))
-
-
-def _report(study, uid, state, done, total, message="", quiet=False):
-    try:
-        with study.database.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO jobs VALUES ('embed', ?, ?, ?, ?, ?, ?)",
-                (uid, state, done, total, message, time.time()),
-            )
-    except ProspectorError as error:
-        # On a full disk the reason that matters is already on its way; a busy database only costs a progress bar its step.
-        if not quiet and type(error) is not StudyError:
-            raise
+    stop = lambda: stopped() or bool(queue.asked(datum.uid))
+    return embed_datum(slide, grid, encoder, writer, progress=tell, stop=stop)

@@ -72,7 +72,8 @@ def create_study_of_features(
             message = "" if len(tokens) else "its feature file holds no patch here: left out"
             with database.transaction() as connection:
                 connection.execute(
-                    "INSERT INTO jobs VALUES ('embed', ?, 'done', ?, ?, ?, ?)",
+                    "INSERT INTO jobs (kind, uid, state, done, total, message, updated) "
+                    "VALUES ('embed', ?, 'done', ?, ?, ?, ?)",
                     (uid_of("d", row.name), len(tokens), len(tokens), message, time.time()),
                 )
             if progress:

@@ -17,6 +17,7 @@ from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from .change import Change
+from .coarse import PartMaps
 from .create import create_study
 from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
@@ -61,6 +62,7 @@ class Study(StudyData):
         self._fits, self._layers, self._counted = {}, {}, {}
         self._maps = OrderedDict()
         self._resampled, self._doubts = OrderedDict(), OrderedDict()
+        self._part_maps = PartMaps()
         self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
 
     @classmethod
@@ -282,6 +284,17 @@ class Study(StudyData):
             while len(self._maps) > _MAPS_KEPT:
                 self._maps.popitem(last=False)
         return scores
+
+    def provisional_map(self, datum, fit=None):
+        """What the map of a datum that is being embedded looks like by now: ProvisionalMap; None before and after."""
+        fit, _ = self._fitted(fit)
+        with self._lock:
+            return self._part_maps.get(self, self.datum(datum).uid, fit)
+
+    def provisional_version(self, datum, fit=None):
+        """A value that changes when ``provisional_map`` does, None where there is none: cheap to ask again and again."""
+        fit, _ = self._fitted(fit)
+        return self._part_maps.version(self, self.datum(datum).uid, fit)
 
     def _map_file(self, datum, fit):
         return self.path / "fits" / str(fit.id) / "maps" / f"{datum.uid}.npy"

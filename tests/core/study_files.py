@@ -81,3 +81,15 @@ def _make(folder, labels, splits, seed, fit):
     if fit is not None:
         study.fit(concepts=K, **fit)
     study.database.close()
+
+
+class MeanColour:
+    """An encoder of three numbers a tile, quick: for tests of what is around encoders."""
+
+    name, dim, input_size = "mean-colour", 3, 8
+
+    def encode(self, tiles):
+        return tiles.mean((1, 2), dtype=np.float64).astype(np.float32)
+
+    def record(self):
+        return {"name": self.name, "version": 1}

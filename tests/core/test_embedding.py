@@ -145,7 +145,7 @@ def test_killed_at_any_moment(tmp_path, slide, grid, store):
 def test_a_full_disk(slide, grid, store, monkeypatch):
     encoder = MeanColour()
     writer = open_grid_writer(store, "s", slide, grid, encoder, block=64)
-    write, count = type(writer._array).__setitem__, []
+    write, count = type(writer._blocks._array).__setitem__, []
 
     def setitem(self, *args):
         count.append(1)
@@ -154,7 +154,7 @@ def test_a_full_disk(slide, grid, store, monkeypatch):
         write(self, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(writer._array), "__setitem__", setitem)
+        patch.setattr(type(writer._blocks._array), "__setitem__", setitem)
         with pytest.raises(StorageFullError):
             embed_datum(slide, grid, encoder, writer)
     assert store.progress("s") == (128, 300)

@@ -189,7 +189,7 @@ def test_a_full_disk_keeps_what_is_finished(store, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("prospector_core.storage._sync", full)
+        patch.setattr("prospector_core.blocks.sync", full)
         with pytest.raises(StorageFullError, match="full"):
             writer.write_block(1, VALUES[8:16])
     assert 0 in begin(store).finished
@@ -217,6 +217,6 @@ def test_a_disk_that_is_really_full(small_disk):
     assert 3 < kept < writer.n_blocks
     again = store.open_writer("d1", 4000, 256)
     assert again.finished == set(range(kept))
-    assert np.array_equal(again._array[: kept * 256], values[: kept * 256])
+    assert np.array_equal(again._blocks._array[: kept * 256], values[: kept * 256])
     with pytest.raises(StorageFullError):
         store.write("d2", values)

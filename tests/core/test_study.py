@@ -392,7 +392,7 @@ def test_the_embedding_job_reports_and_resumes(tmp_path):
     study.store.remove(study.data[1].uid)
     with pytest.raises(KeyboardInterrupt):
         study.embed(data=["a.png"], progress=interrupted)
-    assert study.jobs()[study.data[1].uid]["state"] == "stopped"
+    assert study.jobs()[study.data[1].uid]["state"] == "paused"
     assert study.embed(data=["a.png"], stop=lambda: True) == {}
     assert not study.is_embedded("a.png")
     assert study.embed(data=["a.png"]) == {} and study.is_embedded("a.png")

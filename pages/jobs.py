@@ -1,0 +1,194 @@
+"""The queue of embedding jobs on the Study page: how far it is, and buttons to pause, go on, reorder and take off."""
+
+import streamlit as st
+
+from pages import shared
+from prospector_core import worker
+from prospector_core.study.jobs import seconds_left
+
+__all__ = ["embed", "panel", "time_left"]
+
+SHOWN = 8  # rows of the list; the rest is behind a fold
+_STATES = {  # icon, words
+    "running": (":material/play_circle:", "embedding"),
+    "waiting": (":material/schedule:", "waiting"),
+    "paused": (":material/pause_circle:", "paused"),
+    "interrupted": (":material/sync_problem:", "interrupted"),
+    "failed": (":material/error:", "failed"),
+}
+
+
+def time_left(seconds):
+    """A remaining time as a person says it: "about 3 min left"; empty where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 50:
+        return "less than a minute left"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {minutes} min left"
+    hours = round(minutes / 60)
+    return f"about {hours} h left" if hours < 48 else f"about {round(hours / 24)} days left"
+
+
+def embed(study, uids):
+    """Put data on the queue and have them embedded in the background."""
+    study.queue.add(uids)
+    worker.start(study.path)
+
+
+def panel(study):
+    """Everything about the queue: nothing where there is nothing to do. Refreshes itself while a process is at work."""
+    if study.queue.at_work():
+        _live(study)
+    else:
+        _draw(study, study.queue.jobs(), at_work=False)
+
+
+@st.fragment(run_every=1.0)
+def _live(study):
+    jobs, at_work = study.queue.jobs(), study.queue.at_work()
+    finished = sum(job.state == "done" for job in jobs)
+    if not at_work or finished != st.session_state.setdefault(f"shown_finished_{study.path}", finished):
+        st.session_state.pop(f"shown_finished_{study.path}", None)
+        st.rerun()  # the table and the numbers of the page have changed, too
+    _draw(study, jobs, at_work=True)
+
+
+def _draw(study, jobs, at_work):
+    names = {datum.uid: datum.name for datum in study.data}
+    left = [job for job in jobs if job.state in ("running", "waiting", "paused", "interrupted")]
+    failed = [job for job in jobs if job.state == "failed" and not study.store.has(job.uid)]
+    state, message, _ = study.queue.worker()
+    if not at_work and (state == "failed" or (state == "not fitted" and study.current_fit is None)):
+        st.error(shared.plain(message), icon=":material/error:")
+    if at_work or left:
+        with st.container(border=True, key="jobs"):
+            _head(study, jobs, left, at_work, state)
+            soonest = next((job.uid for job in left if job.state == "waiting"), None)
+            _rows(study, left[:SHOWN], names, at_work, soonest)
+            if len(left) > SHOWN:
+                with st.expander(f"{len(left) - SHOWN} more"):
+                    _rows(study, left[SHOWN:], names, at_work, soonest)
+    if failed:
+        _failures(study, failed, names)
+    _not_queued(study, jobs)
+
+
+def _head(study, jobs, left, at_work, state):
+    """One line for the whole, and the buttons that are about all of it."""
+    done = len(study.embedded())
+    running = next((job for job in left if job.state in ("running", "interrupted")), None)
+    part = running.done / running.total if running and running.total else 0.0
+    active = [job for job in left if job.state in ("running", "waiting")]
+    if not at_work:
+        interrupted = any(job.state in ("interrupted", "waiting") for job in left)
+        words = "interrupted" if interrupted else "paused"
+    elif active and any(job.asked for job in active):
+        words = "stopping…"
+    elif any(job.state == "running" for job in left):
+        words = time_left(seconds_left(jobs)) or "embedding"
+    else:
+        words = "finding concepts" if state == "fitting" else "starting…"
+    text, buttons = st.columns([4, 1], vertical_alignment="bottom")
+    text.progress(
+        min(1.0, (done + part) / max(len(study.data), 1)), f"{done} of {len(study.data)} data embedded · {words}"
+    )
+    if active and at_work:
+        if buttons.button("Pause", key="pause_all", icon=":material/pause:", width="stretch",
+                          help="What is finished is kept. The rest goes on when you say so"):  # fmt: skip
+            study.queue.pause()
+            st.rerun()
+    elif (
+        left
+        and not at_work
+        and buttons.button("Go on", key="go_on_all", type="primary", icon=":material/play_arrow:", width="stretch")
+    ):
+        study.queue.go_on()
+        worker.start(study.path)
+        st.rerun()
+    if at_work:
+        said = "It goes on in the background when you close this page, or the app."
+    elif words == "interrupted":
+        said = (
+            ":orange[:material/sync_problem: The work was interrupted: its program ended, or the machine was switched off.] "
+            "What was finished is kept."
+        )
+    else:
+        said = "What is finished is kept."
+    st.caption(said)
+
+
+def _rows(study, jobs, names, at_work, soonest):
+    for job in jobs:
+        icon, words = _STATES[job.state]
+        name, progress, first, hold, off = st.columns([3, 4, 1, 1, 1], vertical_alignment="center", gap="small")
+        name.markdown(f"{icon} {shared.plain(names[job.uid])}")
+        if job.total and (job.done or job.state in ("running", "interrupted")):
+            later = time_left(job.seconds_left) if job.state == "running" else words
+            text = f"{job.done:,} of {job.total:,} tiles" + (f" · {later}" if later else "")
+            progress.progress(min(1.0, job.done / job.total), text)
+        else:
+            progress.caption("looking for tissue" if job.state == "running" else words)
+        if job.state == "waiting" and job.uid != soonest and first.button(
+            "", key=f"first_{job.uid}", type="tertiary", icon=":material/vertical_align_top:", width="stretch",
+            help="Make it the next one",
+        ):  # fmt: skip
+            study.queue.first(job.uid)
+            st.rerun()
+        if job.state in ("running", "waiting") and at_work and hold.button(
+            "", key=f"pause_{job.uid}", type="tertiary", icon=":material/pause:", width="stretch", disabled=bool(job.asked),
+            help="Pause this one; the others go on",
+        ):  # fmt: skip
+            study.queue.pause([job.uid])
+            st.rerun()
+        if job.state in ("paused", "interrupted") and hold.button(
+            "",
+            key=f"go_on_{job.uid}",
+            type="tertiary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            help="Go on with this one",
+        ):
+            study.queue.go_on([job.uid])
+            worker.start(study.path)
+            st.rerun()
+        if off.button("", key=f"off_{job.uid}", type="tertiary", icon=":material/close:", width="stretch", disabled=job.asked == "cancel",
+                      help="Take it off the list, and remove what is half made of it. What is embedded already stays"):  # fmt: skip
+            study.queue.cancel(job.uid)
+            st.rerun()
+
+
+def _failures(study, failed, names):
+    for job in failed:
+        said, again, off = st.columns([8, 1, 1], vertical_alignment="center", gap="small")
+        said.warning(
+            shared.plain(job.message if names[job.uid] in job.message else f"{names[job.uid]}: {job.message}"),
+            icon=":material/warning:",
+        )
+        if again.button(
+            "", key=f"again_{job.uid}", type="tertiary", icon=":material/refresh:", width="stretch", help="Try again"
+        ):
+            embed(study, [job.uid])
+            st.rerun()
+        if off.button(
+            "", key=f"off_{job.uid}", type="tertiary", icon=":material/close:", width="stretch", help="Leave it out"
+        ):
+            study.queue.cancel(job.uid)
+            st.rerun()
+
+
+def _not_queued(study, jobs):
+    """Data that nobody has asked to embed, or that were taken off the list."""
+    if study.embedding.get("imported"):
+        return
+    known = {job.uid for job in jobs if job.state != "done"}
+    there = set(study.store.uids())
+    missing = [datum.uid for datum in study.data if datum.uid not in there and datum.uid not in known]
+    if not missing:
+        return
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    left.info(f"{len(missing)} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:")
+    if right.button("Embed them", type="primary", icon=":material/play_arrow:", width="stretch"):
+        embed(study, missing)
+        st.rerun()
