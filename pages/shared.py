@@ -12,8 +12,12 @@ import streamlit as st
 
 from prospector_core.errors import ProspectorError
 from prospector_core.hotspots import hot_spots
+from prospector_core.readers import open_slide
+from prospector_core.stain import STAIN_METHODS, estimate_stain, tissue_pixels
 from prospector_core.study import Study
+from prospector_core.tissue import tissue_mask
 from sample_data import sample_folder
+from sample_data.fields import SLIDE
 from viewers import tile_server
 from viewers.overlays import diverging_css, map_limit, render_error, render_map, render_sprite
 from viewers.pictures import mosaic, png
@@ -22,7 +26,7 @@ from viewers.tokens import encode_doubt, encode_tokens
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
            "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "show_token", "edit", "edit_quietly",
            "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
-           "hot_spots_of", "area_text", "resamples_of", "doubt_of"]  # fmt: skip
+           "hot_spots_of", "area_text", "stain_pictures", "resamples_of", "doubt_of"]  # fmt: skip
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -401,6 +405,20 @@ def _datum_picture(study_path, uid, side, _study):
 def datum_picture(study, datum, side=160):
     """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
     return _datum_picture(_key(study), datum.uid, side, study)
+
+
+@st.cache_data(show_spinner=False, max_entries=1)
+def stain_pictures(side=360):
+    """A part of the sample's slide as scanned and as each method of stain normalisation makes it: {caption: (side, side, 3)}.
+
+    Raises ProspectorError.
+    """
+    x, y, width = 900, 900, 720  # dermis, epidermis and glass, in level-0 pixels
+    with open_slide(SLIDE) as slide:
+        pixels = tissue_pixels(slide, tissue_mask(slide), 224, 0.5)
+        scanned = slide.read_scaled(x, y, width, width, side, side)
+    found = {method.capitalize(): estimate_stain(method, pixels).apply(scanned) for method in STAIN_METHODS}
+    return {"As scanned": scanned, **found}
 
 
 def show_token(datum, token):

@@ -26,6 +26,7 @@ _AHEAD = 8  # pieces read before they are needed: 40 MB of tiles of 224 pixels
 
 def grid_attrs(slide: Slide, grid: TileGrid, encoder: Encoder) -> dict[str, Any]:
     """Return what is kept beside the embeddings of a grid; other attributes mean that they are made anew."""
+    stain = getattr(slide, "stain", None)  # of a slide whose colours are normalised
     return {
         "kind": "tiles",
         "origin": list(grid.origin),
@@ -35,6 +36,7 @@ def grid_attrs(slide: Slide, grid: TileGrid, encoder: Encoder) -> dict[str, Any]
         "mpp": grid.mpp,
         "slide": {"width": slide.width, "height": slide.height, "mpp": slide.mpp},
         "encoder": encoder.record(),
+        **({"stain": stain} if stain else {}),
     }
 
 

@@ -31,6 +31,7 @@ def new(
     encoder: Annotated[str, typer.Option(help="Encoder of tiles; also timm:NAME, open_clip:MODEL/PRETRAINED.")] = "efficientnet-lite0",
     mpp: Annotated[float, typer.Option(help="Microns a pixel at which tiles are cut.")] = 0.5,
     tile: Annotated[int, typer.Option(help="Pixels a tile side at that resolution.")] = 224,
+    stain: Annotated[str | None, typer.Option(help="Bring the stain of every slide to one reference before encoding: macenko or reinhard.")] = None,
     slide_mpp: Annotated[float | None, typer.Option(help="Microns a pixel of slides that do not state it.")] = None,
     min_tissue: Annotated[float, typer.Option(help="Share of a tile that must be tissue.")] = 0.25,
     name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
@@ -46,6 +47,8 @@ def new(
         raise BadInputError("say where the slides are: --slides DIR")
     if patches is not None and features is None:
         raise BadInputError("--patches goes with --features: say where the features are")
+    if stain is not None and features is not None:
+        raise BadInputError("--stain is for slides that are embedded here: features are taken as they are")
     if labels is None:
         raise LabelsError("say where the labels are: --labels labels.csv")
     unstated = []
@@ -84,7 +87,7 @@ def new(
         else:
             made = Study.create(
                 study, slides=slides, labels=labels, encoder=encoder, mpp=mpp, tile=tile, min_tissue=min_tissue,
-                progress=bar, **shared,
+                stain=stain, progress=bar, **shared,
             )  # fmt: skip
     unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
     if unknown and features is None:
@@ -137,6 +140,8 @@ def embed(
 
         failed = opened.embed(data=chosen, progress=tell, threads=threads, anew=anew)
     there = sum(opened.is_embedded(datum) for datum in chosen)
+    jobs, asked = opened.jobs(), {datum.uid for datum in chosen}
+    notes = [job["message"] for uid, job in jobs.items() if uid in asked and job["state"] == "done" and job["message"]]
     if json:
         names = {opened.datum(uid).name: reason for uid, reason in failed.items()}
         print_json(
@@ -146,12 +151,15 @@ def embed(
                 "tokens": finished["tokens"],
                 "data": len(chosen),
                 "failed": names,
+                **({"notes": sorted(set(notes))} if notes else {}),
             }
         )
     else:
         say(f"{there} of {len(chosen)} data embedded, {there - before} of them now ({finished['tokens']:,} tokens)")
         if there and not failed:
             say(f"next: prospector fit {study}")
+        for note in sorted(set(notes)):
+            complain(f"note: {note}")
     if failed:
         for reason in failed.values():
             complain(reason)

@@ -9,6 +9,7 @@ from ..encoders import get_encoder
 from ..encoders.base import same_vectors
 from ..errors import EmbeddingError, ProspectorError, StorageFullError, StudyError
 from ..files import storage_errors
+from ..stain import normalised
 from ..tiling import tile_grid
 from ..tissue import tissue_mask
 
@@ -70,6 +71,8 @@ def _embed(study, todo, progress, stop, threads, encoder):
                     opened, slide = None, None
                     slide = study.open_slide(datum)
                     mask = tissue_mask(slide)
+                    if study.embedding.get("stain"):
+                        slide = _normalised(study, slide, mask)
                     opened = datum.source
                 _embed_one(study, datum, slide, mask, encoder, progress, stop)
             except StorageFullError as error:
@@ -113,7 +116,20 @@ def _embed_one(study, datum, slide, mask, encoder, progress, stop):
             _report(study, datum.uid, "running", done, total)
 
     complete = embed_datum(slide, grid, encoder, writer, progress=tell, stop=stop)
-    _report(study, datum.uid, "done" if complete else "stopped", *study.store.progress(datum.uid))
+    note = _stain_note(slide)
+    _report(study, datum.uid, "done" if complete else "stopped", *study.store.progress(datum.uid), note)
+
+
+def _normalised(study, slide, mask):
+    """The slide in normalised colours: one estimate a slide, whatever fields of it are data."""
+    wanted = study.embedding
+    return normalised(slide, mask, wanted["stain"], wanted["tile"], wanted["mpp"], wanted["min_tissue"])
+
+
+def _stain_note(slide):
+    """What the user must know of a slide whose colours could not be normalised, else ""."""
+    failed = getattr(slide, "stain", {}).get("failed")
+    return f"{slide.path.name}: {failed}; its tiles were embedded in their own colours" if failed else ""
 
 
 def _report(study, uid, state, done, total, message="", quiet=False):

@@ -75,6 +75,7 @@ class Study(StudyData):
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
             their pixels are taken as they are
+        stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
 
