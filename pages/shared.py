@@ -371,6 +371,9 @@ def token_picture(study, datum, token, side=96, context=1.0):
     return _token_picture(_key(study), datum.uid, int(token), side, context, study)
 
 
+_SMALL = 16.0  # microns
+
+
 @st.cache_data(show_spinner=False, max_entries=1024)
 def _typical_tiles(study_key, fit_id, concept, side, _study):
     tokens = _study.typical_tokens(concept)
@@ -382,7 +385,13 @@ def _typical_tiles(study_key, fit_id, concept, side, _study):
         for datum, token in tokens:
             if datum.source not in slides:
                 slides[datum.source] = stack.enter_context(_study.open_slide(datum))
-            pictures.append(slides[datum.source].read_scaled(*_study.token_rect(datum, token), side, side))
+            slide = slides[datum.source]
+            x, y, width, height = _study.token_rect(datum, token)
+            # A patch of a few microns says nothing by itself: it is shown in the middle of its neighbours.
+            margin = width if slide.mpp and width * slide.mpp < _SMALL else 0
+            pictures.append(
+                slide.read_scaled(x - margin, y - margin, width + 2 * margin, height + 2 * margin, side, side)
+            )
     return png(mosaic(pictures))
 
 

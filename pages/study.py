@@ -94,7 +94,7 @@ def make_form():
         known = list_encoders()
         encoder = right.selectbox(
             "Encoder", known, index=known.index("efficientnet-lite0"), accept_new_options=True,
-            help="Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on this machine)",
+            help="Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on this machine); with @patches at the end, a vision transformer's patches are the tiles",
         )  # fmt: skip
         left, right = st.columns(2, vertical_alignment="bottom")
         unstated = left.number_input(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .encoders import Encoder
+from .encoders.base import tokens_per_side
 from .errors import EmbeddingError
 from .readers import Slide
 from .storage import EmbeddingStore, EmbeddingWriter
@@ -26,6 +27,8 @@ _AHEAD = 8  # pieces read before they are needed: 40 MB of tiles of 224 pixels
 
 def grid_attrs(slide: Slide, grid: TileGrid, encoder: Encoder) -> dict[str, Any]:
     """Return what is kept beside the embeddings of a grid; other attributes mean that they are made anew."""
+    parts = tokens_per_side(encoder)
+    grid = grid.subdivided(parts)
     stain = getattr(slide, "stain", None)  # of a slide whose colours are normalised
     return {
         "kind": "tiles",
@@ -36,6 +39,7 @@ def grid_attrs(slide: Slide, grid: TileGrid, encoder: Encoder) -> dict[str, Any]
         "mpp": grid.mpp,
         "slide": {"width": slide.width, "height": slide.height, "mpp": slide.mpp},
         "encoder": encoder.record(),
+        **({"tokens_per_side": parts} if parts > 1 else {}),
         **({"stain": stain} if stain else {}),
     }
 
@@ -49,8 +53,13 @@ def open_grid_writer(
     block: int = 256,
     dtype: str = "float32",
 ) -> EmbeddingWriter:
-    """Return the writer of a grid's embeddings, with what was finished before; raises as `open_writer`."""
+    """Return the writer of a grid's embeddings, with what was finished before; raises as `open_writer`.
+
+    `block` counts tokens. Where a tile is several tokens, blocks hold whole tiles instead: 32.
+    """
     attrs = grid_attrs(slide, grid, encoder)
+    if (parts := tokens_per_side(encoder)) > 1:
+        grid, block = grid.subdivided(parts), _PIECE * parts**2
     return store.open_writer(uid, len(grid), encoder.dim, grid.positions, attrs, block, dtype)
 
 
@@ -94,9 +103,10 @@ def embed_datum(
     StorageFullError
         The disk is full; the finished blocks stay.
     """
-    if len(grid) != writer.n or encoder.dim != writer.dim:
+    per_tile = tokens_per_side(encoder) ** 2
+    if len(grid) * per_tile != writer.n or encoder.dim != writer.dim:
         raise EmbeddingError(
-            f"{writer.uid}: the grid has {len(grid)} tiles of {encoder.dim} numbers and the store expects "
+            f"{writer.uid}: the grid has {len(grid) * per_tile} tokens of {encoder.dim} numbers and the store expects "
             f"{writer.n} of {writer.dim}; open the writer for this grid and encoder"
         )
     stopped = stop.is_set if isinstance(stop, threading.Event) else stop or (lambda: False)
@@ -109,7 +119,7 @@ def embed_datum(
     pieces = [
         (index, slice(start, min(start + _PIECE, rows.stop)))
         for index in todo
-        for rows in [writer.rows(index)]
+        for rows in [_tiles(writer.rows(index), per_tile)]
         for start in range(rows.start, rows.stop, _PIECE)
     ]
 
@@ -124,8 +134,8 @@ def embed_datum(
         if stopped():
             return False
         vectors.append(_encode(encoder, tiles, writer, grid, rows))
-        done += len(tiles)
-        if rows.stop == writer.rows(index).stop:
+        done += len(vectors[-1])
+        if rows.stop == _tiles(writer.rows(index), per_tile).stop:
             writer.write_block(index, np.concatenate(vectors))
             vectors = []
         progress(done, writer.n)
@@ -133,16 +143,22 @@ def embed_datum(
     return True
 
 
+def _tiles(tokens: slice, per_tile: int) -> slice:
+    """Return the tiles that tokens of a block are parts of; blocks hold whole tiles."""
+    return slice(tokens.start // per_tile, tokens.stop // per_tile)
+
+
 def _encode(encoder: Encoder, tiles: np.ndarray, writer: EmbeddingWriter, grid: TileGrid, rows: slice) -> np.ndarray:
     vectors = np.asarray(encoder.encode(tiles))
-    if vectors.shape != (len(tiles), encoder.dim):
+    per_tile = tokens_per_side(encoder) ** 2
+    if vectors.shape != (len(tiles) * per_tile, encoder.dim):
         raise EmbeddingError(
             f"the encoder {encoder.name} gave {vectors.shape} for {len(tiles)} tiles, not "
-            f"{(len(tiles), encoder.dim)}; it cannot be used"
+            f"{(len(tiles) * per_tile, encoder.dim)}; it cannot be used"
         )
     wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
     if len(wrong):
-        row, col = grid.positions[rows.start + wrong[0]]
+        row, col = grid.positions[rows.start + wrong[0] // per_tile]
         raise EmbeddingError(
             f"{writer.uid}: the encoder {encoder.name} gave numbers that are not finite for the tile in row {row}, "
             f"column {col}; check its weights, or leave the slide out"

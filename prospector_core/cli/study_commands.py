@@ -28,7 +28,7 @@ def new(
     features: Annotated[Path | None, typer.Option(help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here.")] = None,
     patches: Annotated[Path | None, typer.Option(help="With --features: folder of CLAM's patches step. Default: looked for beside the features.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
-    encoder: Annotated[str, typer.Option(help="Encoder of tiles; also timm:NAME, open_clip:MODEL/PRETRAINED.")] = "efficientnet-lite0",
+    encoder: Annotated[str, typer.Option(help="Encoder of tiles; also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches.")] = "efficientnet-lite0",
     mpp: Annotated[float, typer.Option(help="Microns a pixel at which tiles are cut.")] = 0.5,
     tile: Annotated[int, typer.Option(help="Pixels a tile side at that resolution.")] = 224,
     stain: Annotated[str | None, typer.Option(help="Bring the stain of every slide to one reference before encoding: macenko or reinhard.")] = None,

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import EmbeddingError
 
-__all__ = ["Encoder", "check_tiles", "resize_tiles", "same_vectors"]
+__all__ = ["Encoder", "check_tiles", "resize_tiles", "same_vectors", "tokens_per_side"]
 
 _SURROUNDINGS = ("libraries", "device")  # of a record: they change the last digits at most
 
@@ -27,6 +27,9 @@ class Encoder(Protocol):
         Length of a vector.
     input_size : int
         Side of the tiles it is made for, in pixels. Tiles are read at this size; 0: at the study's own tile size.
+    tokens_per_side : int, optional
+        g, where an encoder gives a vector to each of g x g parts of a tile: its row is cut into g, and so is its column.
+        Without it 1: a vector a tile.
     """
 
     name: str
@@ -34,7 +37,10 @@ class Encoder(Protocol):
     input_size: int
 
     def encode(self, tiles: np.ndarray) -> np.ndarray:
-        """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB."""
+        """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB; (n g g, dim) where there are g x g tokens a tile.
+
+        Then a tile's tokens follow each other, row by row.
+        """
         ...
 
     def record(self) -> dict[str, Any]:
@@ -57,6 +63,11 @@ def check_tiles(tiles: np.ndarray) -> np.ndarray:
             "read them with read_scaled"
         )
     return tiles
+
+
+def tokens_per_side(encoder: Encoder) -> int:
+    """Return into how many tokens an encoder cuts the side of a tile: 1 for most."""
+    return int(getattr(encoder, "tokens_per_side", 1))
 
 
 def same_vectors(record: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ _SOME = 8  # tags of weights that an error names
 class OpenClipEncoder(TorchEncoder):
     """Encoder that runs the image side of a model of open_clip, with that model's own preprocessing.
 
-    The vectors are those of the space shared with text, not normalised.
+    The vectors are those of the space shared with text, not normalised; patch tokens those before it.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class OpenClipEncoder(TorchEncoder):
         What follows ``open_clip:``: ``MODEL/PRETRAINED``, PRETRAINED being a tag of open_clip (``ViT-B-16/laion2b_s34b_b88k``)
         or the path of a checkpoint (``ViT-B-16//data/plip.safetensors``, ``ViT-B-16/~/plip.pt``); ``hf-hub:ORG/NAME``;
         or ``local-dir:PATH`` of a folder with ``open_clip_config.json`` and the weights.
-    threads, device, precision, batch
+    threads, device, precision, batch, patches
         As `TorchEncoder`.
 
     Raises
@@ -70,8 +70,28 @@ class OpenClipEncoder(TorchEncoder):
             cfg.get("std") or default.std,
             cfg.get("interpolation"),
         )
-        self.use_model(network, network.encode_image, preprocessing, {})
-        self._output = "the image side's vector in the space shared with text, not normalised"
+        if self.patches:
+            self.use_model(network, self._patches_of(network.visual), preprocessing, {})
+        else:
+            self.use_model(network, network.encode_image, preprocessing, {})
+            self._output = "the image side's vector in the space shared with text, not normalised"
+
+    def _patches_of(self, visual: Any) -> Any:
+        """Return the function that gives the patch tokens, without the class token: (n, tokens, width).
+
+        They are not projected: patches have no place in the space shared with text.
+        """
+
+        def forward(x: Any) -> Any:
+            try:
+                found = visual.forward_intermediates(
+                    x, indices=1, normalize_intermediates=True, intermediates_only=True, output_fmt="NLC"
+                )
+            except (AssertionError, AttributeError, TypeError) as error:  # how networks that are none say so
+                raise self.no_patches() from error
+            return found["image_intermediates"][-1]
+
+        return forward
 
     def _checked_source(self, model: str) -> str:
         if model.startswith(_HUB):
