@@ -1,4 +1,4 @@
-"""Commands on a study: new, embed, fit, prospect, export."""
+"""Commands on a study: new, embed, fit, name, prospect, export."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ..errors import BadInputError, LabelsError
+from ..errors import BadInputError, FitError, LabelsError
 from .output import complain, print_json, print_table, progress_bar, say
 
 __all__ = ["register"]
@@ -18,7 +18,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, no
 
 def register(app):
     """Add the commands to the application."""
-    for command in (new, embed, fit, prospect, export):
+    for command in (new, embed, fit, name, prospect, export):
         app.command()(command)
 
 
@@ -211,6 +211,42 @@ def fit(
         [(c.name, f"{c.weight:+.2f}", f"{c.shares[1]:.1%}", f"{c.shares[0]:.1%}", c.tokens) for c in rows],
     )
     say(f"next: prospector prospect {study}, or prospector app {study}")
+
+
+def name(
+    study: StudyPath,
+    phrases: Annotated[str | None, typer.Option(help="Words or phrases with commas between them. Default: a list of tissue kinds.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Rename concepts to their best phrase; names given by hand stay.")] = False,
+    json: Json = False,
+):  # fmt: skip
+    """Compare concepts with phrases, where the encoder is a model of open_clip."""
+    from ..study import Study
+    from ..study.prompts import PHRASES, parse_phrases, similarity, suggest_names
+
+    opened = Study.open(study)
+    asked = parse_phrases(", ".join(PHRASES) if phrases is None else phrases)
+    if opened.current_fit is None:
+        raise FitError("the study has not been fitted yet: run `prospector fit` first")
+    table = similarity(opened, asked)
+    concepts = opened.concepts()
+    suggested = suggest_names(opened, asked, table)
+    if apply:
+        for id, new_name in suggested.items():
+            opened.curation.rename(id, new_name)
+    if json:
+        print_json({
+            "phrases": asked, "applied": apply,
+            "concepts": [{"concept": c.id, "name": c.name, "suggested": suggested.get(c.id), "similarity": table[c.id]} for c in concepts],
+        })  # fmt: skip
+        return
+    rows = [(c.name, suggested.get(c.id, ""), *(f"{value:+.2f}" for value in table[c.id])) for c in concepts]
+    print_table(
+        "How well each phrase describes each concept", ("concept", "new name" if apply else "suggested", *asked), rows
+    )
+    if apply:
+        say(f"{len(suggested)} concepts renamed; Undo in the app takes names back one by one")
+    elif suggested:
+        say("add --apply to take the suggested names")
 
 
 def prospect(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import EmbeddingError
 from .hub import is_offline, load_weights, missing_package, not_here
@@ -15,6 +18,7 @@ from .torchvision_shim import import_torchvision
 __all__ = ["OpenClipEncoder"]
 
 _LOCAL, _HUB = "local-dir:", "hf-hub:"
+_TEXTS = 64  # run at once
 _SOME = 8  # tags of weights that an error names
 
 
@@ -61,6 +65,7 @@ class OpenClipEncoder(TorchEncoder):
             # Without require_pretrained open_clip would go on with random weights.
             lambda: open_clip.create_model(**arguments, require_pretrained=True, pretrained_text=False),
         )
+        self._tokenizer_of, self._tokenizer = arguments["model_name"], None
         cfg = getattr(network.visual, "preprocess_cfg", None) or {}
         default = open_clip.transform.PreprocessCfg()
         preprocessing = Preprocessing.checked(
@@ -75,6 +80,35 @@ class OpenClipEncoder(TorchEncoder):
         else:
             self.use_model(network, network.encode_image, preprocessing, {})
             self._output = "the image side's vector in the space shared with text, not normalised"
+
+    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (n, dim) float32: texts in the space shared with pictures, not normalised.
+
+        Raises
+        ------
+        EmbeddingError
+            An encoder of patches, or a tokenizer that is not to be had.
+        MissingExtraError
+            The tokenizer needs a package (transformers) that is not installed.
+        """
+        import open_clip
+        import torch
+
+        if self.patches:
+            raise EmbeddingError(
+                f"{self.name}: patches have no place in the space shared with text; leave out @patches"
+            )
+        if self._tokenizer is None:
+            self._tokenizer = load_weights(self.name, lambda: open_clip.get_tokenizer(self._tokenizer_of))
+        parts = []
+        with torch.inference_mode(), self.half_precision(), self._with_threads():
+            for start in range(0, len(texts), _TEXTS):
+                tokens = self._tokenizer(list(texts[start : start + _TEXTS])).to(self._device)
+                parts.append(self._model.encode_text(tokens).to("cpu", torch.float32).numpy())
+        vectors = np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+        if not np.isfinite(vectors).all():
+            raise EmbeddingError(f"{self.name} gave numbers that are not finite for a text: check its weights")
+        return vectors
 
     def _patches_of(self, visual: Any) -> Any:
         """Return the function that gives the patch tokens, without the class token: (n, tokens, width).

@@ -222,7 +222,6 @@ class TorchEncoder:
         import torch
 
         where, what = self._device, self.preprocessing
-        half = self.precision != "float32"
         try:
             with torch.inference_mode():
                 x = (
@@ -233,17 +232,21 @@ class TorchEncoder:
                 )
                 mean, std = (torch.tensor(value, device=where).view(1, 3, 1, 1) for value in (what.mean, what.std))
                 x = x.div_(255).sub_(mean).div_(std)
-                with (
-                    torch.autocast(where.type, dtype=getattr(torch, self.precision))
-                    if half
-                    else contextlib.nullcontext()
-                ):
+                with self.half_precision():
                     y = self._forward(x)
                     y = self._patch_tokens(y) if self.patches else self._pool(y)
                 return y.to("cpu", torch.float32).numpy()
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             raise MemoryError(str(error)) from error
+
+    def half_precision(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which the model is run: that of its precision."""
+        import torch
+
+        if self.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self._device.type, dtype=getattr(torch, self.precision))
 
     def _pool(self, y: Any) -> Any:
         """Return (n, dim); a transformer that gives its tokens is pooled as its users do: class token and mean patch."""

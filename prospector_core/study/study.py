@@ -396,6 +396,12 @@ class Study(StudyData):
                 self._counted = {key: np.stack(rows)}
             return self._counted[key]
 
+    def part_sizes(self, fit=None):
+        """How many tokens each concept has before merges: (K,) int64."""
+        fit, sprites = self._fitted(fit)
+        found = [sprites.edited(datum.uid, fit.state) for datum in self.embedded()]
+        return np.bincount(np.concatenate(found), minlength=fit.n_concepts)
+
     def typical_tokens(self, concept, n=8, per_datum=2, fit=None):
         """The tokens nearest to their concept's centre, few from each datum: list of (Datum, token)."""
         fit, sprites = self._fitted(fit)

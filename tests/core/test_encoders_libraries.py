@@ -364,3 +364,53 @@ def test_a_study_of_patch_tokens(timm_folder, tmp_path):
     assert study.token_at("a.png", 40, 1) is not None
     study.fit(concepts=4)
     assert study.prospect("a.png").shape == (225,)
+
+
+def test_text_of_open_clip_lies_with_its_pictures(tmp_path, tiles, asked):
+    import_torchvision()
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+    from study_files import write_labels
+
+    from prospector_core.study.prompts import phrase_vectors, similarity
+
+    text = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+    config = {**CLIP_CONFIG, "text_cfg": text}
+    folder = tmp_path / "clip-with-words"
+    folder.mkdir()
+    (tmp_path / "prospector-words.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path / "prospector-words.json")
+    torch.manual_seed(0)
+    save_file(open_clip.create_model("prospector-words").state_dict(), folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": OWN_COLOURS}))
+
+    texts = ["lymphocytes", "fat", "a histopathology image of " + "very " * 30 + "long"]
+    model = open_clip.create_model(f"local-dir:{folder}").eval()
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    with torch.inference_mode():
+        expected = model.encode_text(tokenizer(texts)).numpy()
+    for name in (
+        f"open_clip:local-dir:{folder}",
+        f"open_clip:prospector-words/{folder / 'open_clip_model.safetensors'}",
+    ):
+        encoder = get_encoder(name, device="cpu")
+        assert encoder.encode_text(texts) == pytest.approx(expected, abs=1e-5) and encoder.dim == 24
+    with pytest.raises(EmbeddingError, match="patches have no place"):
+        get_encoder(f"open_clip:local-dir:{folder}@patches").encode_text(texts)
+
+    (tmp_path / "slides").mkdir()
+    random = np.random.default_rng(0)
+    for file in ("a.png", "b.png"):
+        Image.fromarray(random.integers(60, 200, (96, 96, 3), np.uint8)).save(tmp_path / "slides" / file)
+    labels = write_labels(tmp_path / "labels.csv", [("a.png", 1), ("b.png", 0)])
+    name = f"open_clip:local-dir:{folder}"
+    study = Study.create(tmp_path / "study", slides=tmp_path / "slides", labels=labels, encoder=name, tile=32)
+    study.embed()
+    study.fit(concepts=3)
+    assert phrase_vectors(study, ["fat", "blood"]) == pytest.approx(
+        phrase_vectors(study, ["blood", "fat"])[::-1], abs=1e-5
+    )
+    table = similarity(study, ["fat", "blood", "glass"])
+    assert table.shape == (3, 3) and np.isfinite(table).all() and np.abs(table).max() <= 1
+    assert asked == []
