@@ -479,11 +479,11 @@ def heat_table(rows, columns, values):
     lines = []
     for name, numbers in zip(rows, values, strict=True):
         cells = "".join(
-            f'<td style="{cell};background:color-mix(in srgb, {colour} {70 * max(value, 0) / top:.0f}%, transparent);'
+            f'<td style="{cell};background:color-mix(in srgb, {colour} {45 * max(value, 0) / top:.0f}%, transparent);'
             f'font-weight:{700 if at == int(np.argmax(numbers)) else 400}">{signed(value)}</td>'
             for at, value in enumerate(numbers)
         )
-        label = f'<th scope="row" style="position:sticky;left:0;padding:.25em .6em .25em 0;text-align:left;white-space:nowrap;font-weight:400">{html.escape(name)}</th>'
+        label = f'<th scope="row" style="padding:.25em .6em .25em 0;text-align:left;white-space:nowrap;font-weight:400">{html.escape(name)}</th>'
         lines.append(f"<tr>{label}{cells}</tr>")
     return (
         '<div style="overflow-x:auto;font-size:.85rem"><table style="border-collapse:separate;border-spacing:2px;'

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,7 +13,15 @@ from PIL import Image
 
 from ..errors import EmbeddingError
 
-__all__ = ["Encoder", "check_tiles", "resize_tiles", "same_vectors", "tokens_per_side"]
+__all__ = [
+    "Encoder",
+    "check_tiles",
+    "library_versions",
+    "package_version",
+    "resize_tiles",
+    "same_vectors",
+    "tokens_per_side",
+]
 
 _SURROUNDINGS = ("libraries", "device")  # of a record: they change the last digits at most
 
@@ -63,6 +73,19 @@ def check_tiles(tiles: np.ndarray) -> np.ndarray:
             "read them with read_scaled"
         )
     return tiles
+
+
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package, None where it is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def library_versions(*packages: str) -> dict[str, str | None]:
+    """Return the versions of python and of packages, for the record of an encoder."""
+    return {"python": platform.python_version(), **{one: package_version(one) for one in packages}}
 
 
 def tokens_per_side(encoder: Encoder) -> int:

@@ -8,7 +8,6 @@ import math
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image
 
 from ..errors import EmbeddingError
 from .base import check_tiles
+from .base import package_version as _version
 from .hub import one_line
 
 __all__ = ["Preprocessing", "TorchEncoder", "state_sha256"]
@@ -214,7 +214,10 @@ class TorchEncoder:
             **({"tokens_per_side": self.tokens_per_side} if self.patches else {}),
             **self._special,
             "device": self._device.type,
-            "libraries": {"python": platform.python_version(), **{one: _version(one) for one in self._libraries}},
+            "libraries": {
+                "python": platform.python_version(),
+                **{one: _version(one) for one in (*self._libraries, "pillow")},
+            },
         }
 
     def _run(self, tiles: np.ndarray) -> np.ndarray:
@@ -325,10 +328,3 @@ def _best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

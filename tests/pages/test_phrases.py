@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from conftest import change
 
-from app import App
 from prospector_core.study import Study, prompts
+from tests.pages.app import App
+from tests.pages.conftest import change
 
 
 class TextSide:
