@@ -72,6 +72,8 @@ def _draw(study, jobs, at_work):
                     _rows(study, left[SHOWN:], names, at_work, soonest)
     if failed:
         _failures(study, failed, names)
+    for note in sorted({job.message for job in jobs if job.state == "done" and job.message}):
+        st.warning(shared.plain(note), icon=":material/warning:")
     _not_queued(study, jobs)
 
 

@@ -12,8 +12,13 @@ import streamlit as st
 
 from prospector_core.errors import ProspectorError
 from prospector_core.hotspots import hot_spots
+from prospector_core.readers import open_slide
+from prospector_core.stain import STAIN_METHODS, estimate_stain, tissue_pixels
 from prospector_core.study import Study
+from prospector_core.study.prompts import phrase_vectors
+from prospector_core.tissue import tissue_mask
 from sample_data import sample_folder
+from sample_data.fields import SLIDE
 from viewers import tile_server
 from viewers.overlays import diverging_css, map_limit, render_error, render_map, render_sprite
 from viewers.pictures import mosaic, png
@@ -33,7 +38,7 @@ from viewers.tokens import encode_doubt, encode_tokens
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
            "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "show_token", "edit", "edit_quietly",
            "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
-           "hot_spots_of", "area_text", "study_key", "resamples_of", "doubt_of"]  # fmt: skip
+           "hot_spots_of", "area_text", "study_key", "stain_pictures", "vectors_of", "heat_table", "resamples_of", "doubt_of"]  # fmt: skip
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -445,6 +450,9 @@ def token_picture(study, datum, token, side=96, context=1.0):
     return _token_picture(study_key(study), datum.uid, int(token), side, context, study)
 
 
+_SMALL = 16.0  # microns
+
+
 @st.cache_data(show_spinner=False, max_entries=1024)
 def _typical_tiles(study_key, fit_id, concept, side, _study):
     tokens = _study.typical_tokens(concept)
@@ -456,7 +464,13 @@ def _typical_tiles(study_key, fit_id, concept, side, _study):
         for datum, token in tokens:
             if datum.source not in slides:
                 slides[datum.source] = stack.enter_context(_study.open_slide(datum))
-            pictures.append(slides[datum.source].read_scaled(*_study.token_rect(datum, token), side, side))
+            slide = slides[datum.source]
+            x, y, width, height = _study.token_rect(datum, token)
+            # A patch of a few microns says nothing by itself: it is shown in the middle of its neighbours.
+            margin = width if slide.mpp and width * slide.mpp < _SMALL else 0
+            pictures.append(
+                slide.read_scaled(x - margin, y - margin, width + 2 * margin, height + 2 * margin, side, side)
+            )
     return png(mosaic(pictures))
 
 
@@ -481,6 +495,20 @@ def datum_picture(study, datum, side=160):
     return _datum_picture(study_key(study), datum.uid, side, study)
 
 
+@st.cache_data(show_spinner=False, max_entries=1)
+def stain_pictures(side=360):
+    """A part of the sample's slide as scanned and as each method of stain normalisation makes it: {caption: (side, side, 3)}.
+
+    Raises ProspectorError.
+    """
+    x, y, width = 900, 900, 720  # dermis, epidermis and glass, in level-0 pixels
+    with open_slide(SLIDE) as slide:
+        pixels = tissue_pixels(slide, tissue_mask(slide), 224, 0.5)
+        scanned = slide.read_scaled(x, y, width, width, side, side)
+    found = {method.capitalize(): estimate_stain(method, pixels).apply(scanned) for method in STAIN_METHODS}
+    return {"As scanned": scanned, **found}
+
+
 def show_token(datum, token):
     """Select a token and go to it on the Slide page."""
     st.session_state["at_datum"], st.session_state["at_token"] = datum.uid, int(token)
@@ -501,6 +529,43 @@ def weight_bar(weight, largest, classes):
         f'<div style="position:absolute;left:{left:.1f}%;width:{share:.1f}%;height:100%;background:{colour};border-radius:2px"></div>'
         f'<div style="position:absolute;left:50%;width:1px;height:100%;background:currentColor;opacity:.5"></div></div>'
         f'<span style="white-space:nowrap"><b>{signed(weight)}</b> {words}</span></div>'
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _vectors_of(study_key, phrases, _study):
+    return phrase_vectors(_study, list(phrases))
+
+
+def vectors_of(study, phrases):
+    """Directions of phrases, (n, d): the encoder is loaded once for the same phrases."""
+    return _vectors_of(study_key(study), tuple(phrases), study)
+
+
+def heat_table(rows, columns, values):
+    """Numbers as a table whose cells are the stronger coloured the larger they are, as HTML; a row's largest is bold.
+
+    Parameters: rows, columns, names; values (rows, columns), only those above 0 are coloured.
+    """
+    top = max(float(np.nanmax(values, initial=0.0)), 0.05)
+    colour = diverging_css(3)[2]
+    cell = "padding:.25em .6em;text-align:right;white-space:nowrap"
+    head = "".join(
+        f'<th scope="col" style="padding:.25em .6em;text-align:right;vertical-align:bottom;font-weight:600">{html.escape(name)}</th>'
+        for name in columns
+    )
+    lines = []
+    for name, numbers in zip(rows, values, strict=True):
+        cells = "".join(
+            f'<td style="{cell};background:color-mix(in srgb, {colour} {45 * max(value, 0) / top:.0f}%, transparent);'
+            f'font-weight:{700 if at == int(np.argmax(numbers)) else 400}">{signed(value)}</td>'
+            for at, value in enumerate(numbers)
+        )
+        label = f'<th scope="row" style="padding:.25em .6em .25em 0;text-align:left;white-space:nowrap;font-weight:400">{html.escape(name)}</th>'
+        lines.append(f"<tr>{label}{cells}</tr>")
+    return (
+        '<div style="overflow-x:auto;font-size:.85rem"><table style="border-collapse:separate;border-spacing:2px;'
+        f'font-variant-numeric:tabular-nums"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
     )
 
 

@@ -77,6 +77,7 @@ class Study(StudyData):
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
             their pixels are taken as they are
+        stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
 
@@ -420,6 +421,12 @@ class Study(StudyData):
                 rows = [np.bincount(self.concepts_of(datum, fit), minlength=fit.n_concepts) for datum in data]
                 self._counted = {key: np.stack(rows)}
             return self._counted[key]
+
+    def part_sizes(self, fit=None):
+        """How many tokens each concept has before merges: (K,) int64."""
+        fit, sprites = self._fitted(fit)
+        found = [sprites.edited(datum.uid, fit.state) for datum in self.embedded()]
+        return np.bincount(np.concatenate(found), minlength=fit.n_concepts)
 
     def typical_tokens(self, concept, n=8, per_datum=2, fit=None):
         """The tokens nearest to their concept's centre, few from each datum: list of (Datum, token)."""
