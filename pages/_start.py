@@ -15,6 +15,7 @@ page = st.navigation(
         st.Page("slide.py", title="Slide", icon=":material/biotech:", default=True),
         st.Page("study.py", title="Study", icon=":material/folder_open:"),
         st.Page("concepts.py", title="Concepts", icon=":material/palette:"),
+        st.Page("atlas.py", title="Atlas", icon=":material/scatter_plot:"),
         st.Page("kernel.py", title="Kernel", icon=":material/grid_on:"),
     ]
 )

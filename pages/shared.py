@@ -103,7 +103,7 @@ def current_study(say=False):
 def choose_study(path):
     """Make a study the current one; what was selected in the former is forgotten."""
     Study.open(path)
-    for key in [key for key in st.session_state if str(key).startswith(("at_", "cell_", "shown_", "change"))]:
+    for key in [key for key in st.session_state if str(key).startswith(("at_", "atlas_", "cell_", "shown_", "change"))]:
         del st.session_state[key]
     st.session_state["study_path"] = str(path)
 

@@ -16,6 +16,7 @@ from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
 from ..uncertainty import TokenUncertainty, token_uncertainty
+from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .create import create_study
@@ -23,7 +24,7 @@ from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, append, read_journal, replay
-from .layers import Counts, Sprites, compact_coef, fit_kernel, resampled_kernels
+from .layers import Counts, Sprites, _Arrays, compact_coef, fit_kernel, resampled_kernels
 
 __all__ = ["Concept", "Study"]
 
@@ -444,6 +445,24 @@ class Study(StudyData):
         """P(class 1) of every embedded datum: {uid: float}; held out where the datum was fitted on."""
         fit, _ = self._fitted(fit)
         return dict(fit.summary["predictions"])
+
+    def atlas(self, n=3000, seed=0):
+        """A sample of the embedded tokens laid out in the plane: Atlas. Kept in the study; the first call takes a while.
+
+        Parameters: n, tokens at most, as many from each datum; seed. Raises EmbeddingError.
+        """
+        data = self.embedded()
+        sizes = [self.n_tokens(datum) for datum in data]
+        uids = [datum.uid for datum in data]
+        records = [json.dumps(self.store.layout(uid)[1], sort_keys=True) for uid in uids]
+        datum, token = sample_tokens(sizes, n, seed)
+
+        def compute():
+            parts = [self._embeddings(uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
+            return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
+
+        key = atlas_key(uids, sizes, records, n, seed)
+        return Atlas(uids, datum, token, _Arrays(self.path / "derived").get(key, compute))
 
     def evidence(self, fit=None):
         """Total evidence of every embedded datum, the sum of its prospect map: {uid: float}. From cached counts."""
