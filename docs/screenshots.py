@@ -106,6 +106,15 @@ def walk(guide):
     guide.go_to("Concepts")
     guide.take("concepts", height=1020)
 
+    guide.go_to("Atlas")
+    page.locator(".at-view canvas").wait_for(timeout=3 * WAIT)
+    guide.settle()
+    page.locator(".at-view canvas").focus()
+    for key in ("ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(800)
+    guide.take("atlas", height=900)
+
     guide.go_to("Kernel")
     guide.pick_cell()
     guide.take("kernel", height=1400)

@@ -58,6 +58,8 @@ class Atlas {
     this.data = component.data;
     this.send = component.setTriggerValue;
     this.root.style.height = `min(${this.data.height}px, max(380px, 100vh - 210px))`;
+    const reach = (values) => Math.max(...values.map(Math.abs), 1e-6);
+    this.reach = [reach(this.data.points.x), reach(this.data.points.y)]; // all of it fills the view
     if (!this.data.concepts.some(({ id }) => id === this.only)) this.only = null;
     const { points, concepts, ramp, limit } = this.data;
     const colours = new Map(concepts.map(({ id, colour, excluded }) => [id, excluded ? GREY : colour]));
@@ -75,12 +77,13 @@ class Atlas {
 
   place(i) {
     const { clientWidth: width, clientHeight: height } = this.view;
-    const unit = (Math.min(width, height) / 2 - 14) * this.scale;
+    const unit = this.unit();
     return [width / 2 + (this.data.points.x[i] - this.x) * unit, height / 2 - (this.data.points.y[i] - this.y) * unit];
   }
 
   unit() {
-    return (Math.min(this.view.clientWidth, this.view.clientHeight) / 2 - 14) * this.scale;
+    const [width, height] = [this.view.clientWidth, this.view.clientHeight].map((side) => Math.max(20, side / 2 - 18));
+    return Math.min(width / this.reach[0], height / this.reach[1]) * this.scale;
   }
 
   zoom(factor, px = this.view.clientWidth / 2, py = this.view.clientHeight / 2) {
@@ -122,7 +125,7 @@ class Atlas {
     Object.assign(this.canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
-    const size = Math.min(7, 2.6 * this.scale ** 0.5);
+    const size = Math.min(8, 3 * this.scale ** 0.5);
     const colours = this.colours[this.by];
     context.lineWidth = 0.6;
     context.strokeStyle = "#0005";
