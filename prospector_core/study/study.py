@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import CurationError, EmbeddingError, FitError
 from ..features import n_features, pair_index
 from ..files import storage_errors, write_atomic
+from ..locally import neighbours_of, what_if
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
@@ -347,12 +348,31 @@ class Study(StudyData):
 
     def explain(self, datum, token, fit=None):
         """Why a token scores as it does: Explanation, whose terms sum to its score."""
+        return explain(*self._at(datum, token, fit))
+
+    def neighbours(self, datum, token, fit=None):
+        """The tokens within a token's receptive field, and what each adds to its score: Neighbours. At once."""
+        return neighbours_of(*self._at(datum, token, fit))
+
+    def what_if(self, datum, token, *, without=None, without_neighbours=False, without_pair=None, fit=None):
+        """A token's score under the same kernel if one thing were otherwise: WhatIf. At once, nothing is refitted.
+
+        Parameters: without, a concept whose tokens would leave the graph, and with them the paths through them;
+        without_neighbours, nothing around the token; without_pair, a concept (or a pair of concepts) whose weight
+        together with the token's own would be 0. Raises GraphError.
+        """
+        *place, diffusive = self._at(datum, token, fit)
+        return what_if(
+            *place, without=without, without_neighbours=without_neighbours, without_pair=without_pair,
+            diffusive=diffusive,
+        )  # fmt: skip
+
+    def _at(self, datum, token, fit):
+        """What is asked about one token: graph, sprite, kernel, K, radius, token, diffusive."""
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
         sprite = self.sprite(datum, fit)
-        return explain(
-            self.graph(datum), sprite, fit.coef, fit.n_concepts, fit.radius, int(token), fit.settings.diffusive
-        )
+        return self.graph(datum), sprite, fit.coef, fit.n_concepts, fit.radius, int(token), fit.settings.diffusive
 
     def uncertainty(self, datum, n=200, fit=None):
         """How sure a datum's map is: TokenUncertainty, from the kernel refitted on n resamples of the data.
