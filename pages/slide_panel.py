@@ -5,6 +5,7 @@ import html
 import streamlit as st
 
 from pages import shared
+from pages.slide_whatif import what_if
 from prospector_core.errors import ProspectorError
 
 __all__ = ["about_datum", "about_hot_spots", "about_token"]
@@ -95,6 +96,7 @@ def about_token(study, datum, token):
         st.warning(_why_no_score(concept in fit.state.excluded), icon=":material/block:")
     else:
         _parts(study, datum, token, explanation, concept)
+        what_if(study, datum, token, explanation)
     if concept not in excluded:
         if st.button(
             "Exclude this concept",

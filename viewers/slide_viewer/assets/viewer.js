@@ -116,6 +116,7 @@ export class SlideViewer {
     this.hatched = Boolean(kept?.hatched);
     this.outlined = Boolean(kept?.outlined);
     this.marked = kept?.marked ?? true;
+    this.near = kept?.near ?? true;
     this.outlines = new Map(); // overlay id -> Outlines of its present tokens
     this.marking = new Marking({
       done: (mark) => this.tell({ mark: { ...mark, slide: this.data.slide.id } }),
@@ -730,6 +731,7 @@ export class SlideViewer {
     // Those with a label last, above the outlines of their neighbours.
     const rank = (field) => (field === this.hovered ? 2 : field.selected ? 1 : 0);
     for (const field of [...this.data.fields].sort((a, b) => rank(a) - rank(b))) this.drawField(context, field, box(field), ratio, outside);
+    if (this.near) this.drawNeighbours(context, box, outside, ratio);
     if (this.data.selected) this.drawMarker(context, box(this.data.selected), ratio);
     if (this.pending) {
       const [left, top] = box({ ...this.pending, width: 0, height: 0 });
@@ -782,6 +784,19 @@ export class SlideViewer {
     context.fillStyle = "#fff";
     context.textBaseline = "middle";
     context.fillText(text, labelX + 5 * ratio, labelY + 9.5 * ratio);
+  }
+
+  drawNeighbours(context, box, outside, ratio) {
+    for (const each of this.data.neighbours) {
+      const [left, top, w, h] = box(each);
+      if (outside([left, top, w, h]) || w < 5 * ratio) continue;
+      const inset = Math.min(3 * ratio, w / 6);
+      for (const [colour, line] of [["#222c", 4], [each.colour, 2.4]]) {
+        context.lineWidth = Math.min(line * ratio, w / 4);
+        context.strokeStyle = colour;
+        context.strokeRect(left + inset, top + inset, w - 2 * inset, h - 2 * inset);
+      }
+    }
   }
 
   drawMarker(context, [left, top, w, h], ratio) {
@@ -940,7 +955,7 @@ export class SlideViewer {
 
   keepChoice() {
     remember(`prospector.layer.${this.key}`, {
-      layer: this.layer, opacity: this.opacity, threshold: this.threshold, hatched: this.hatched, outlined: this.outlined, marked: this.marked,
+      layer: this.layer, opacity: this.opacity, threshold: this.threshold, hatched: this.hatched, outlined: this.outlined, marked: this.marked, near: this.near,
       askedLayer: this.asked.layer, askedOpacity: this.asked.opacity,
     });
   }
@@ -996,6 +1011,11 @@ export class SlideViewer {
       ".": () => this.least.disabled || this.setThreshold(this.threshold + 0.05),
       u: () => this.canHatch() && this.setHatched(!this.hatched),
       o: () => this.outlineButton.hidden || this.setOutlined(!this.outlined),
+      n: () => {
+        this.near = !this.near;
+        this.keepChoice();
+        this.draw();
+      },
       g: () => this.regionButton.hidden || this.setMarked(!this.marked),
       l: () => this.linkButton.hidden || this.setLinked(!this.link?.on),
     };
@@ -1112,7 +1132,7 @@ export class SlideViewer {
 
   keyLegend() {
     const keys = [["1", "map"], ["2", "concepts"], ["3", "uncertainty"], ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
-      ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["o", "outlines"],
+      ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["o", "outlines"], ["n", "neighbours"],
       ...(this.data.marking ? [["b", "mark a rectangle"], ["p", "polygon"], ["d", "freehand"], ["Ctrl Z", "undo"]] : []), ["r", "whole slide"], ["f", "full screen"], ["Enter", "pick at the centre"]];
     return el("div", { class: "pv-keys" }, ...keys.map(([key, what]) => el("span", {}, el("kbd", {}, key), ` ${what}`)));
   }
