@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
+from prospector_core.palette import hex_of
 from viewers.overlays import diverging_colours
 
 __all__ = ["drawn_neighbours", "what_if"]
@@ -23,8 +24,7 @@ def drawn_neighbours(study, datum, token):
     drawn = []
     for index in most:
         x, y, width, height = study.token_rect(datum, int(around.tokens[1:][index]))
-        colour = "#%02x%02x%02x" % tuple(colours[index])
-        drawn.append({"x": x, "y": y, "width": width, "height": height, "colour": colour})
+        drawn.append({"x": x, "y": y, "width": width, "height": height, "colour": hex_of(colours[index])})
     return drawn
 
 
