@@ -6,7 +6,7 @@
 
 import { Link } from "./linking.js";
 import { drawRegion, EVIDENCE, Marking, TOOLS } from "./marking.js";
-import { Outlines } from "./outlines.js";
+import { LEAST, Outlines } from "./outlines.js";
 
 const LAYERS = ["map", "sprite", "error", "none"];
 const NICE = [1, 2, 5];
@@ -237,7 +237,7 @@ export class SlideViewer {
     const { tool, evidence } = this.marking;
     this.drawGroup.hidden = !marking;
     for (const [name, button] of Object.entries(this.toolButtons)) button.setAttribute("aria-pressed", String((tool ?? "move") === name));
-    this.outlineButton.hidden = !this.data.overlays.some((overlay) => overlay.tokens);
+    this.outlineButton.hidden = !this.data.overlays.some((overlay) => overlay.tokens || overlay.numbers);
     this.outlineButton.setAttribute("aria-pressed", String(this.outlined));
     this.regionButton.hidden = !regions.length;
     this.regionButton.setAttribute("aria-pressed", String(this.marked));
@@ -721,9 +721,9 @@ export class SlideViewer {
         context.drawImage(each, x0, y0, x1 - x0, y1 - y0, place[0] + x0 * sx, place[1] + y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy);
       }
     }
-    this.tiled?.end();
     context.globalAlpha = 1;
     if (this.outlined) this.drawOutlines(context, box, outside, [width, height], ratio);
+    this.tiled?.end();
     const dot = ([px, py]) => [(x + px * k) * ratio, (y + py * k) * ratio];
     const font = getComputedStyle(this.root).fontFamily;
     if (this.marked) for (const region of this.data.regions) drawRegion(context, region, dot, ratio, font);
@@ -754,6 +754,15 @@ export class SlideViewer {
       let lines = this.outlines.get(map.id);
       if (lines?.tokens !== tokens) this.outlines.set(map.id, (lines = new Outlines(map.shape, tokens)));
       lines.draw(context, place, view, ratio, colours, this.highlight);
+    }
+    for (const map of this.tiled ? this.data.overlays.filter((overlay) => overlay.numbers) : []) {
+      const [left, top, width, height] = box(map);
+      const [unit, up] = [width / map.shape[1], height / map.shape[0]];
+      for (const { row, column, block } of this.tiled.inView(map, [left, top, width, height], ...view, LEAST * ratio)) {
+        block.outlines ??= Outlines.ofBlock(256, block);
+        const place = [left + column * unit, top + row * up, 256 * unit, 256 * up];
+        block.outlines.draw(context, place, view, ratio, colours, this.highlight);
+      }
     }
   }
 
