@@ -22,7 +22,7 @@ from .create import create_study
 from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
-from .journal import CurationState, Entry, append, read_journal, replay
+from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import Counts, Sprites, compact_coef, fit_kernel, resampled_kernels
 
 __all__ = ["Concept", "Study"]
@@ -184,7 +184,7 @@ class Study(StudyData):
                 return change
 
     def _last_entry(self):
-        return self.database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
+        return last_id(self.database)
 
     def _fit_kernel(self, seen, settings, centroids, before, entry=None):
         """Fit what the journal amounts to at id ``seen`` (and with ``entry``, this fit's own): Change.
@@ -203,12 +203,13 @@ class Study(StudyData):
         with self.database.transaction() as connection:
             if self._last_entry() != seen:
                 return None
-            journal = append(connection, *entry) if entry else seen
+            journal = self.curation._record(connection, *entry) if entry else seen
             id = connection.execute(
-                "INSERT INTO fits (at, journal, settings, summary) VALUES (?, ?, ?, ?)",
-                (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary)),
+                "INSERT INTO fits (at, journal, settings, summary, author) VALUES (?, ?, ?, ?, ?)",
+                (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary), self.curation.author),
             ).lastrowid
             after = Fit(id, journal, settings, centroids, coef, fitted, calibration, summary, state)
+            connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
             after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
         with self._lock:
             self._fits[id] = after
