@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..errors import CurationConflictError
 from .journal import parts_of, standing, undone_by
 
-__all__ = ["Editor", "check_conflict", "default_author", "moment"]
+__all__ = ["Editor", "check_conflict", "default_author", "moment", "touched_concepts"]
 
 
 @dataclass
@@ -75,6 +75,14 @@ def check_conflict(entries, editor, action, payload, describe):
             f"{said}: look at it, then repeat yours if it still holds",
             met,
         )
+
+
+def touched_concepts(entry, entries):
+    """Ids of the concepts that an entry of the journal is about, those it made included: set of int."""
+    targets, by_id = undone_by(entries), {each.id: each for each in entries}
+    entry = targets.get(entry.id, entry)
+    made = entry.payload["ids"] if entry.action == "split" else ()
+    return {*_touched(entry.action, entry.payload, by_id).concepts, *made}
 
 
 @dataclass
