@@ -26,8 +26,9 @@ with st.spinner("Opening the study…"):
 
     study = shared.current_study(say=True)
 shared.style()
-shared.sidebar(study)
 try:
-    page.run()
+    with shared.drawn(study):
+        shared.sidebar(study)
+        page.run()
 except ProspectorError as error:
     shared.say_error(error)

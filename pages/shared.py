@@ -14,7 +14,7 @@ from prospector_core.errors import ProspectorError
 from prospector_core.hotspots import hot_spots
 from prospector_core.readers import open_slide
 from prospector_core.stain import STAIN_METHODS, estimate_stain, tissue_pixels
-from prospector_core.study import Study
+from prospector_core.study import Editor, Study
 from prospector_core.study.prompts import phrase_vectors
 from prospector_core.tissue import tissue_mask
 from sample_data import sample_folder
@@ -36,7 +36,7 @@ from viewers.token_tiles import (
 from viewers.tokens import encode_doubt, encode_tokens
 
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
-           "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "show_token", "edit", "edit_quietly",
+           "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "show_token", "edit", "edit_quietly", "editor_of", "drawn",
            "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
            "hot_spots_of", "area_text", "study_key", "stain_pictures", "vectors_of", "heat_table", "resamples_of", "doubt_of"]  # fmt: skip
 
@@ -176,6 +176,7 @@ def sidebar(study):
                 f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}"
             )
             refit_bar(study)
+            _elsewhere(study)
         except ProspectorError:
             return  # the page says it, where there is room for the reason
 
@@ -186,10 +187,10 @@ def refit_bar(study):
     last, undone, pending = edits.can_undo(), edits.can_redo(), edits.pending()
     left, right = st.columns(2)
     if left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None, width="stretch",
-                   help=f"Take back: {plain(edits.describe(last))}" if last else "Nothing to undo"):  # fmt: skip
+                   help=f"Take back: {plain(edits.describe(last))}{_whose(edits, last)}" if last else "Nothing to undo"):  # fmt: skip
         edit(lambda: edits.undo(), f"Undone: {plain(edits.describe(last))}")
     if right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None, width="stretch",
-                    help=f"Bring back: {plain(edits.describe(undone))}" if undone else "Nothing to redo"):  # fmt: skip
+                    help=f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}" if undone else "Nothing to redo"):  # fmt: skip
         edit(lambda: edits.redo(), f"Redone: {plain(edits.describe(undone))}")
     if pending:
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
@@ -217,7 +218,7 @@ def _refit_button(study, pending, key, width="stretch"):
                      width=width, help="Fit the kernel again under all edits; concepts are not searched anew"):  # fmt: skip
         return
     try:
-        with st.spinner("Refitting…"):
+        with st.spinner("Refitting…"), study.curation.by(editor_of(study)):
             change = study.refit()
     except ProspectorError as error:
         say_error(error)
@@ -228,17 +229,77 @@ def _refit_button(study, pending, key, width="stretch"):
     st.rerun()
 
 
-def edit(action, message):
-    """Make an edit, say so, and draw the page anew."""
-    if edit_quietly(action):
+def editor_of(study):
+    """Who edits in this session, and what of the journal its pages have shown: Editor."""
+    key = f"editor_{study.path}"
+    if key not in st.session_state:
+        st.session_state[key] = Editor(seen=study.curation.seen)
+    editor = st.session_state[key]
+    editor.author = st.session_state.get("author")  # None: whoever started the app
+    return editor
+
+
+@contextlib.contextmanager
+def drawn(study):
+    """What is drawn inside the block shows the journal as it now is. A click counts as made on what was drawn before."""
+    if study is None:
+        yield
+        return
+    editor, latest = editor_of(study), study.curation.seen
+    others = study.curation.since(editor)
+    if others:
+        st.toast(_told(study, others), icon=":material/group:")
+    st.session_state["drawing"] = latest, _fit_id(study)
+    try:
+        yield
+    finally:
+        editor.seen = latest
+
+
+@st.fragment(run_every=3)
+def _elsewhere(study):
+    """A line that says, within seconds, that this study was edited or refitted in another window."""
+    seen, fit = st.session_state.get("drawing", (None, None))
+    others = study.curation.since(Editor(seen=seen, own=editor_of(study).own))
+    if others or _fit_id(study) != fit:
+        said = _told(study, others) if others else "The study was refitted elsewhere."
+        st.caption(f":orange[:material/group:] {said}")
+        if st.button("Show", key="reload", icon=":material/refresh:", help="Draw this page as the study now is"):
+            st.rerun()
+
+
+def _told(study, others):
+    last = others[-1]
+    what = plain(study.curation.describe(last)) + (f" ({plain(last.author)})" if last.author else "")
+    number = f"{len(others)} edits were made elsewhere, the last" if len(others) > 1 else "An edit was made elsewhere"
+    return f"{number}: {what}."
+
+
+def _fit_id(study):
+    return study.database.read("SELECT MAX(id) FROM fits")[0][0]  # not loaded: it may be damaged
+
+
+def _whose(edits, entry):
+    """Whose edit it is, where it is someone else's."""
+    return f" (made by {plain(entry.author)})" if entry.author not in ("", edits.author) else ""
+
+
+def edit(action, message, note=""):
+    """Make an edit, say so, and draw the page anew. ``note``: why it is made."""
+    if edit_quietly(action, note):
         st.toast(message)
         st.rerun()
 
 
-def edit_quietly(action):
-    """Make an edit inside a widget's callback (the page is drawn anew anyway). Returns whether it was made."""
+def edit_quietly(action, note=""):
+    """Make an edit inside a widget's callback (the page is drawn anew anyway). Returns whether it was made.
+
+    It is refused if someone else has edited the same thing after this page was drawn. ``note``: why it is made.
+    """
+    study = current_study()
     try:
-        action()
+        with study.curation.by(editor_of(study), note):
+            action()
     except ProspectorError as error:
         st.toast(plain(error), icon=":material/error:")
         return False

@@ -161,7 +161,7 @@ def fit_form(study):
         alpha=0.05 if tested else 1e10,
     )
     try:
-        with st.status("Fitting", expanded=True) as status:
+        with st.status("Fitting", expanded=True) as status, study.curation.by(shared.editor_of(study)):
             change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
         st.session_state["change"] = (str(study.path), change.after.id, change.sentences())
     except ProspectorError as error:

@@ -25,7 +25,7 @@ from .create import create_study
 from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
-from .journal import CurationState, Entry, append, read_journal, replay
+from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import Counts, Sprites, _Arrays, compact_coef, fit_kernel, resampled_kernels
 from .preview import Draft
 
@@ -207,12 +207,12 @@ class Study(StudyData):
         draft = Draft(self)
         edit(draft)
         said = json.dumps([(entry.action, entry.payload) for entry in draft.edits])
-        key = (before.id, draft.seen, said, tuple(self.store.uids()))
+        key = (before.id, draft.base, said, tuple(self.store.uids()))
         with self._lock:
             if key in self._previews:  # pages ask at every rerun
                 return _kept(self._previews, key, _PREVIEWS_KEPT)
         found = self._computed(before.settings, before.centroids, draft.state)
-        after = Fit(next(_unsaved), draft.seen, before.settings, before.centroids, *found, draft.state)
+        after = Fit(next(_unsaved), draft.base, before.settings, before.centroids, *found, draft.state)
         with self._lock:
             self._previews[key] = Change(self, before, after)
             return _kept(self._previews, key, _PREVIEWS_KEPT)
@@ -226,7 +226,7 @@ class Study(StudyData):
         return fit.state if fit.id < 0 else self.curation.state
 
     def _last_entry(self):
-        return self.database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
+        return last_id(self.database)
 
     def _fit_kernel(self, seen, settings, centroids, before, entry=None):
         """Fit what the journal amounts to at id ``seen`` (and with ``entry``, this fit's own): Change.
@@ -239,12 +239,13 @@ class Study(StudyData):
         with self.database.transaction() as connection:
             if self._last_entry() != seen:
                 return None
-            journal = append(connection, *entry) if entry else seen
+            journal = self.curation._record(connection, *entry) if entry else seen
             id = connection.execute(
-                "INSERT INTO fits (at, journal, settings, summary) VALUES (?, ?, ?, ?)",
-                (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary)),
+                "INSERT INTO fits (at, journal, settings, summary, author) VALUES (?, ?, ?, ?, ?)",
+                (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary), self.curation.author),
             ).lastrowid
             after = Fit(id, journal, settings, centroids, coef, fitted, calibration, summary, state)
+            connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
             after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
         with self._lock:
             self._fits[id] = after
