@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
+from pages.edits import waiting_for_refit
 from prospector_core.features import unpack
 from viewers.figures import kernel_matrix, picked_cell
 
@@ -85,7 +86,7 @@ st.caption(
     f"Square: weight of two concepts within {hops} of each other. Bars: weight of a concept by itself ({fit.unit}). "
     f"Positive speaks for **{shared.plain(study.classes[1])}**, negative for **{shared.plain(study.classes[0])}**. Click a cell or a bar to see where it occurs."
 )
-shared.refit_here(study)
+shared.refit_here(study, waiting_for_refit(study))
 pair = state.get("cell_pair")
 if pair and not (pair[0] in active and pair[1] in [ALONE, *active]):
     pair = None

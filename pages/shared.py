@@ -31,7 +31,7 @@ from viewers.token_tiles import (
 from viewers.tokens import encode_doubt, encode_tokens
 
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
-           "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "show_token", "edit", "edit_quietly",
+           "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "fit_before", "show_token", "edit", "edit_quietly",
            "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
            "hot_spots_of", "area_text", "study_key", "resamples_of", "doubt_of"]  # fmt: skip
 
@@ -48,6 +48,9 @@ _STYLE = """<style>
   .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {flex-wrap: wrap}
   .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 100%}
 }
+/* What is chosen among the cards stays in sight while they scroll below it. */
+[data-testid="stLayoutWrapper"]:has(> .st-key-chosen) {position: sticky; top: 3.75rem; z-index: 90}
+.st-key-chosen {background: Canvas}
 </style>"""
 
 
@@ -197,14 +200,41 @@ def refit_bar(study):
                 st.markdown(f"- {plain(sentence)}")
 
 
-def refit_here(study):
-    """While edits wait: a line on the page itself that says so, with the button; the sidebar may be folded away."""
-    if study.curation.pending():
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                ":orange[:material/pending:] Edits wait for a refit: the map and the weights still show the last fit."
-            )
-            _refit_button(study, True, "refit_here", "content")
+def refit_here(study, waiting):
+    """While edits wait: a line on the page itself that says which, with undo and refit; the sidebar may be folded away.
+
+    ``waiting``: those edits in words, the last one last.
+    """
+    if not study.curation.pending():
+        st.empty()  # what follows keeps its place, and a popover that is open there its state
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="waiting"):
+        shown = "; ".join(f"**{plain(words)}**" for words in waiting[-3:]) or "**an edit was undone**"
+        more = f"{len(waiting) - 3} more and " if len(waiting) > 3 else ""
+        st.markdown(
+            f":orange[:material/pending:] Waiting for a refit: {more}{shown}. The map and the weights still show the last fit.",
+            width="stretch",
+        )
+        last = study.curation.can_undo()
+        if last is not None:
+            st.button("Undo", key="undo_here", icon=":material/undo:", on_click=_undo, args=(study,),
+                      help=f"Take back: {plain(study.curation.describe(last))}")  # fmt: skip
+        _refit_button(study, True, "refit_here", "content")
+
+
+def _undo(study):
+    last = study.curation.can_undo()
+    if last is not None and edit_quietly(study.curation.undo):
+        st.toast(f"Undone: {plain(study.curation.describe(last))}")
+
+
+def fit_before(study):
+    """The fit before the current one, under other edits of the same concepts; None where there is none to compare with."""
+    fits, fit = study.fits(), study.current_fit
+    if len(fits) < 2:
+        return None
+    before = study.load_fit(fits[-2][0])
+    return before if np.array_equal(before.centroids, fit.centroids) and before.radius == fit.radius else None
 
 
 def _refit_button(study, pending, key, width="stretch"):
@@ -457,11 +487,11 @@ def _typical_tiles(study_key, fit_id, concept, side, _study):
             if datum.source not in slides:
                 slides[datum.source] = stack.enter_context(_study.open_slide(datum))
             pictures.append(slides[datum.source].read_scaled(*_study.token_rect(datum, token), side, side))
-    return png(mosaic(pictures))
+    return png(mosaic(pictures, gap=0)), [(datum.uid, token) for datum, token in tokens]
 
 
 def typical_tiles(study, concept, side=96):
-    """A concept's most typical tiles in rows of four: a PNG, or None where it has no tile."""
+    """A concept's most typical tiles in rows of four: (PNG, list of (datum uid, token)), or None where it has no tile."""
     return _typical_tiles(study_key(study), study.current_fit.id, concept, side, study)
 
 
@@ -489,17 +519,23 @@ def show_token(datum, token):
     st.switch_page("slide.py")
 
 
-def weight_bar(weight, largest, classes):
-    """A weight as a bar to the left or right of a middle line, as HTML."""
+def weight_bar(weight, largest, classes, pinned=False):
+    """A weight as a bar to the left or right of a middle line, as HTML; a dot at its end where the expert pinned it."""
     share = 50 * min(abs(weight) / largest, 1.0)
     negative, _, positive = diverging_css(3)
     colour, left = (positive, 50) if weight > 0 else (negative, 50 - share)
     words = html.escape(f"for {classes[1]}" if weight > 0 else f"for {classes[0]}" if weight < 0 else "says nothing")
+    words += ", pinned" if pinned else ""
+    end = 50 + share * (1 if weight > 0 else -1)
+    dot = (
+        f'<div style="position:absolute;left:calc({end:.1f}% - .35em);top:0;width:.7em;height:.7em;box-sizing:border-box;'
+        'background:#000;border:1px solid #fff;border-radius:50%"></div>'
+    )
     return (
         f'<div role="img" aria-label="weight {signed(weight)}, {words}" style="display:flex;align-items:center;gap:.6em;font-size:.85rem">'
         f'<div style="position:relative;flex:1;height:.7em;background:rgba(128,128,128,.18);border-radius:3px">'
         f'<div style="position:absolute;left:{left:.1f}%;width:{share:.1f}%;height:100%;background:{colour};border-radius:2px"></div>'
-        f'<div style="position:absolute;left:50%;width:1px;height:100%;background:currentColor;opacity:.5"></div></div>'
+        f'<div style="position:absolute;left:50%;width:1px;height:100%;background:currentColor;opacity:.5"></div>{dot if pinned else ""}</div>'
         f'<span style="white-space:nowrap"><b>{signed(weight)}</b> {words}</span></div>'
     )
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages import provisional, shared
+from pages.edits import waiting_for_refit
 from pages.figures import figure_button
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
@@ -208,7 +209,7 @@ side = "" if not second or second == datum.source else state.get("at_side", "")
 told = study.datum(state[f"at_datum{side}"])
 token = state.get(f"at_token{side}")
 with upper:
-    shared.refit_here(study)  # beside the slide, which must not jump
+    shared.refit_here(study, waiting_for_refit(study))  # beside the slide, which must not jump
     about_datum(study, told)
     provisional.note(study, [d for d in coming if d.source == told.source])
     if told in coming:
