@@ -2,6 +2,8 @@
 
 import base64
 import re
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
@@ -28,14 +30,28 @@ class Curation:
     def state(self):
         """What all edits so far amount to: CurationState, to be read only."""
         # Pages ask many times a rerun. The journal only grows, so its last id says whether there is anything new.
-        last = self._study.database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
+        last = self._last()
         if self._replayed[0] != last:
-            self._replayed = last, replay(read_journal(self._study.database, last))
+            self._replayed = last, replay([entry for entry in self._read() if entry.id <= last])
         return self._replayed[1]
 
     def history(self):
         """Every entry ever made, oldest first: list of Entry (id, at, action, payload)."""
+        return self._read()
+
+    # Where entries are and go: a draft (``preview.Draft``) has its own.
+
+    def _last(self):
+        return self._study.database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
+
+    def _read(self):
         return read_journal(self._study.database)
+
+    @contextmanager
+    def _recording(self):
+        """One transaction: yields a function (action, payload) -> journal id."""
+        with self._study.database.transaction() as connection:
+            yield partial(append, connection)
 
     def rename(self, concept, name):
         """Give a concept a name that travels into every picture and export."""
@@ -127,7 +143,7 @@ class Curation:
         """
         if not 2 <= into <= 20:
             raise CurationError(f"a concept can be split into 2 to 20 parts, not {into}")
-        with self._study.database.transaction() as connection:
+        with self._recording() as record:
             state = self.state
             self._check(state, concept)
             centroids = self._study.split_centroids(int(concept), int(into), seed, state)
@@ -138,7 +154,7 @@ class Curation:
                 # kept in the journal: a replay must not depend on how another machine's k-means rounds
                 "centroids": base64.b64encode(centroids.tobytes()).decode(),
             }
-            return append(connection, "split", payload)
+            return record("split", payload)
 
     def annotate(self, datum, polygon, evidence, weight=1.0):
         """Mark a region of a datum: "for" or "against" class 1, or "ignore".
@@ -261,16 +277,16 @@ class Curation:
             raise CurationError(f"concept {concept} is excluded: include it first")
 
     def _append(self, action, payload, check):
-        with self._study.database.transaction() as connection:
+        with self._recording() as record:
             # read and checked inside the transaction: two programs editing one study cannot contradict each other
             if check is not None:
                 check(self.state)
-            return append(connection, action, payload)
+            return record(action, payload)
 
     def _step(self, action, nothing):
-        with self._study.database.transaction() as connection:
+        with self._recording() as record:
             entry = self.can_undo() if action == "undo" else self.can_redo()
             if entry is None:
                 raise CurationError(nothing)
-            append(connection, action, {})
+            record(action, {})
             return entry

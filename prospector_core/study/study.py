@@ -1,6 +1,7 @@
 """The study: what pages, plugins and commands talk to."""
 
 import io
+import itertools
 import json
 import threading
 from collections import OrderedDict
@@ -24,11 +25,15 @@ from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, append, read_journal, replay
 from .layers import Counts, Sprites, compact_coef, fit_kernel, resampled_kernels
+from .preview import Draft
 
 __all__ = ["Concept", "Study"]
 
 _MAPS_KEPT = 64
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
+_PREVIEWS_KEPT = 8
+
+_unsaved = itertools.count(-1, -1)  # ids of previews: no two in one process, and none that the database gives
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Study(StudyData):
     def __init__(self, path):
         super().__init__(path)
         self._fits, self._layers, self._counted = {}, {}, {}
-        self._maps = OrderedDict()
+        self._maps, self._previews = OrderedDict(), OrderedDict()
         self._resampled, self._doubts = OrderedDict(), OrderedDict()
         self._part_maps = PartMaps()
         self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
@@ -132,8 +137,11 @@ class Study(StudyData):
         ]
 
     def load_fit(self, id):
-        """A Fit by number. Raises StudyDamagedError, FitError."""
+        """A Fit by number; the latest previews too. Raises StudyDamagedError, FitError."""
         with self._lock:
+            for change in self._previews.values():
+                if change.after.id == id:
+                    return change.after
             if id not in self._fits:
                 rows = self.database.read("SELECT journal FROM fits WHERE id = ?", (id,))
                 if not rows:
@@ -183,6 +191,37 @@ class Study(StudyData):
             if change is not None:
                 return change
 
+    def preview(self, edit):
+        """What a refit would give if an edit were made: Change, whose ``after`` is a Fit that is kept nowhere.
+
+        Parameters: edit, function(curation) that makes one or more edits with the methods and checks of
+        ``study.curation``; edits that wait for a refit count too. Writes nothing. ``after`` works wherever a fit can be
+        given, as in ``study.prospect(datum, change.after)``. Raises CurationError, FitError.
+        """
+        before = self.current_fit
+        if before is None:
+            raise FitError("the study has not been fitted yet: run `prospector fit` first")
+        draft = Draft(self)
+        edit(draft)
+        said = json.dumps([(entry.action, entry.payload) for entry in draft.edits])
+        key = (before.id, draft.seen, said, tuple(self.store.uids()))
+        with self._lock:
+            if key in self._previews:  # pages ask at every rerun
+                return _kept(self._previews, key, _PREVIEWS_KEPT)
+        found = self._computed(before.settings, before.centroids, draft.state)
+        after = Fit(next(_unsaved), draft.seen, before.settings, before.centroids, *found, draft.state)
+        with self._lock:
+            self._previews[key] = Change(self, before, after)
+            return _kept(self._previews, key, _PREVIEWS_KEPT)
+
+    def change(self, before, after=None):
+        """What changed from one fit to another, by number (or Fit; ``after`` None: the current one): Change."""
+        return Change(self, self._fitted(before)[0], self._fitted(after)[0])
+
+    def words(self, fit):
+        """The CurationState that names and colours of a fit come from: today's, or a preview's own."""
+        return fit.state if fit.id < 0 else self.curation.state
+
     def _last_entry(self):
         return self.database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
 
@@ -193,13 +232,7 @@ class Study(StudyData):
         """
         own = [Entry(seen + 1, "", *entry)] if entry else []
         state = replay(read_journal(self.database, seen) + own)
-        _, counts = self._layer(centroids, settings.radius)
-        data = self.embedded()
-        labels = {datum.uid: state.labels.get(datum.uid, datum.label) for datum in data}
-        fitted_on = {datum.uid for datum in data if datum.split != "test"}
-        coef, fitted, calibration, summary = fit_kernel(
-            counts, [datum.uid for datum in data], labels, fitted_on, state, settings
-        )
+        coef, fitted, calibration, summary = self._computed(settings, centroids, state)
         with self.database.transaction() as connection:
             if self._last_entry() != seen:
                 return None
@@ -213,6 +246,14 @@ class Study(StudyData):
         with self._lock:
             self._fits[id] = after
         return Change(self, before, after)
+
+    def _computed(self, settings, centroids, state):
+        """(coef, coef before pins, calibration, summary) of the embedded data under a CurationState."""
+        _, counts = self._layer(centroids, settings.radius)
+        rows = self._given(self.embedded())
+        labels = {row.uid: state.labels.get(row.uid, row.label) for row in rows}
+        fitted_on = {row.uid for row in rows if row.split != "test"}
+        return fit_kernel(counts, [row.uid for row in rows], labels, fitted_on, state, settings)
 
     def _fitted_on(self):
         return [datum for datum in self.embedded() if datum.label in (0, 1) and datum.split != "test"]
@@ -386,19 +427,20 @@ class Study(StudyData):
     def colours(self, fit=None):
         """Colour of each of the K concepts, "#rrggbb", edits applied; merged ones take the colour they went into."""
         fit, _ = self._fitted(fit)
-        state = self.curation.state
+        state = self.words(fit)
         base = concept_palette(fit.n_concepts)
         return [state.colours.get(home, base[home]) for home in (fit.state.home(k) for k in range(fit.n_concepts))]
 
     def concepts(self, fit=None):
         """Every concept that has not been merged away: list of Concept, ascending id."""
         fit, sprites = self._fitted(fit)
-        state: CurationState = self.curation.state
+        state: CurationState = self.words(fit)
         colours = self.colours(fit)
         data = self.embedded()
         occurs = self._occurrences(fit, data)
         tokens = occurs.sum(axis=0)
-        totals = np.stack([occurs[[datum.label == label for datum in data]].sum(axis=0) for label in (0, 1)])
+        labels = [state.labels.get(datum.uid, datum.label) for datum in self._given(data)]
+        totals = np.stack([occurs[[own == label for own in labels]].sum(axis=0) for label in (0, 1)])
         shares = totals / np.maximum(totals.sum(axis=1, keepdims=True), 1)
         pinned = {fit.state.home(key) for key in fit.state.pins if not isinstance(key, tuple)}
         out = []
@@ -411,6 +453,11 @@ class Study(StudyData):
                     Concept(k, name, colours[k], excluded, merged, fit.weight(k), k in pinned, int(tokens[k]), share)
                 )
         return out
+
+    def _given(self, data):
+        """Data with the labels that they were given at first: corrections are in a CurationState."""
+        rows = {row.uid: row for row in self._rows}
+        return [rows[datum.uid] for datum in data]
 
     def _occurrences(self, fit, data):
         """How many tokens of each datum carry each concept: (n_data, K) int64. Kept: pages ask at every rerun."""
