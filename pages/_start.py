@@ -20,12 +20,18 @@ page = st.navigation(
 )
 with st.spinner("Opening the study…"):
     # Late, as it takes seconds the first time: the frame above and this line are seen meanwhile.
-    from pages import shared
+    from pages import preview, shared
     from prospector_core.errors import ProspectorError
 
     study = shared.current_study(say=True)
 shared.style()
-shared.sidebar(study)
+try:
+    shared.sidebar(study)
+    if study is not None and study.current_fit is not None:
+        with st.sidebar:
+            preview.box(study, "side_")
+except ProspectorError:
+    pass  # the page says it, where there is room for the reason
 try:
     page.run()
 except ProspectorError as error:

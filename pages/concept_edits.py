@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages import shared
-from pages.edits import Edit, offer, offer_in_form, popover
+from pages.edits import Edit, offer, offer_in_form, offer_trial, popover, trial_here
 from prospector_core.study.journal import Split
 
 __all__ = ["exclude_or_include", "split", "pin", "merge", "rename", "largest", "waiting", "new_parts"]
@@ -29,6 +29,8 @@ def exclude_or_include(study, concept, where="", label="Exclude"):
             return Edit("exclude", (concept.id,), {"reason": st.session_state[f"{key}_reason"].strip()})
 
         offer_in_form(study, read, "Exclude", key, (f"{key}_box",), icon=":material/block:")
+    with box:
+        trial_here(study, [("exclude", concept.id)], f"{key}_")
 
 
 def split(study, concept, where=""):
@@ -46,6 +48,8 @@ def split(study, concept, where=""):
             return Edit("split", (concept.id,), {"into": int(st.session_state[f"{key}_parts"])})
 
         offer_in_form(study, read, "Split", key, (f"{key}_box",), icon=":material/call_split:")
+    with box:
+        trial_here(study, [("split", concept.id)], f"{key}_")
 
 
 def pin(study, concepts, fitted, pinned, key, label="Pin", disabled=False):
@@ -68,6 +72,7 @@ def pin(study, concepts, fitted, pinned, key, label="Pin", disabled=False):
         if pinned is not None:
             offer(study, lambda: Edit("pin", (concepts,), {"weight": None}), "Unpin", f"{key}_off", (f"{key}_box",),
                   icon=":material/keep_off:", help="The fitted weight counts again")  # fmt: skip
+        trial_here(study, [("pin", concepts)], f"{key}_")
 
 
 def pin_of(study, concept):
@@ -91,6 +96,7 @@ def merge(study, concepts, key, closes=()):
         return Edit("merge", (ids,), {"into": st.session_state[f"{key}_into_{'_'.join(map(str, ids))}"]})
 
     offer(study, read, "Merge", key, closes, icon=":material/merge:", type="primary")
+    offer_trial(study, read, key)
 
 
 def rename(study, concept, key):
@@ -126,8 +132,9 @@ def waiting(study, concept):
 
 def new_parts(study):
     """Concepts that the last refit made by splitting: {new id: id of the concept that was split}."""
-    before, fit = shared.fit_before(study), study.current_fit
-    if before is None:
+    change = shared.last_change(study)
+    if change is None:
         return {}
-    splits = [step for step in fit.state.steps if isinstance(step, Split) and step not in before.state.steps]
+    before, after = change.before.state.steps, change.after.state.steps
+    splits = [step for step in after if isinstance(step, Split) and step not in before]
     return {part: step.concept for step in splits for part in step.ids[1:]}

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages import concept_edits, shared
-from pages.edits import waiting_for_refit
+from pages.edits import above
 from viewers import tile_server
 from viewers.tile_grid import tile_grid
 
@@ -126,7 +126,7 @@ st.caption(
     f"**{zero}** ({fit.unit}). Name what you recognise; exclude what is no tissue (ink, folds, dust); merge what is one kind, "
     "split what is two; then refit. Click a tile to see it on its slide."
 )
-shared.refit_here(study, waiting_for_refit(study))
+above(study)
 labels = {
     "one": f"for {study.classes[1]} first",
     "zero": f"for {study.classes[0]} first",

@@ -5,10 +5,20 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from pages import shared
+from pages import preview, shared
 from prospector_core.study.journal import standing
 
-__all__ = ["Edit", "popover", "offer", "offer_in_form", "said", "waiting_for_refit"]
+__all__ = [
+    "Edit",
+    "popover",
+    "offer",
+    "offer_in_form",
+    "offer_trial",
+    "trial_here",
+    "above",
+    "said",
+    "waiting_for_refit",
+]
 
 _DONE = {
     "rename": "Renamed", "recolour": "Recoloured", "merge": "Merged", "split": "Split", "exclude": "Excluded", "include": "Included",
@@ -58,9 +68,34 @@ def offer(study, read: Callable[[], Edit], label, key, closes=(), **look):
     st.button(label, key=key, on_click=make, args=(study, read, closes), **look)
 
 
+def offer_trial(study, read, key, in_form=False):
+    """The button that tries an edit instead; not before the first fit, which it would be compared with."""
+    if study.current_fit is None:
+        return
+    place = st.form_submit_button if in_form else st.button
+    place("Preview", key=f"{key}_try", icon=":material/preview:", on_click=preview.begin, args=(study, read),
+          help="What would a refit give? Nothing is kept")  # fmt: skip
+
+
 def offer_in_form(study, read: Callable[[], Edit], label, key, closes=(), **look):
-    """The same at the end of a form. ``read`` is called when it is pressed, after the form's values are there."""
-    st.form_submit_button(label, key=key, type="primary", on_click=make, args=(study, read, closes), **look)
+    """The same at the end of a form, and beside it a preview. ``read`` is called after the form's values are there."""
+    with st.container(horizontal=True, gap="xsmall"):
+        st.form_submit_button(label, key=key, type="primary", on_click=make, args=(study, read, closes), **look)
+        offer_trial(study, read, key, in_form=True)
+
+
+def trial_here(study, names, where):
+    """In an open popover: what the edit on trial would do, if it is one of this popover's."""
+    tried = st.session_state.get("preview", (None, None))[1]
+    if tried is not None and (tried.name, tried.args[0]) in names:
+        preview.box(study, where)
+
+
+def above(study):
+    """On top of a page: the edit on trial, and what waits for a refit; always one container, so that what follows keeps its place."""
+    with st.container():
+        preview.line(study)
+        shared.refit_here(study, waiting_for_refit(study))
 
 
 def waiting_for_refit(study):

@@ -13,6 +13,7 @@ import streamlit as st
 from prospector_core.errors import ProspectorError
 from prospector_core.hotspots import hot_spots
 from prospector_core.study import Study
+from prospector_core.study.change import Change
 from sample_data import sample_folder
 from viewers import tile_server
 from viewers.overlays import diverging_css, map_limit, render_error, render_map, render_sprite
@@ -31,7 +32,7 @@ from viewers.token_tiles import (
 from viewers.tokens import encode_doubt, encode_tokens
 
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
-           "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "fit_before", "show_token", "edit", "edit_quietly",
+           "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "last_change", "note_change", "say_change", "show_token", "edit", "edit_quietly",
            "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
            "hot_spots_of", "area_text", "study_key", "resamples_of", "doubt_of"]  # fmt: skip
 
@@ -101,7 +102,9 @@ def current_study(say=False):
 def choose_study(path):
     """Make a study the current one; what was selected in the former is forgotten."""
     Study.open(path)
-    for key in [key for key in st.session_state if str(key).startswith(("at_", "cell_", "shown_", "change"))]:
+    for key in [
+        key for key in st.session_state if str(key).startswith(("at_", "cell_", "shown_", "change", "preview"))
+    ]:
         del st.session_state[key]
     st.session_state["study_path"] = str(path)
 
@@ -193,11 +196,12 @@ def refit_bar(study):
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
     _refit_button(study, pending, "refit")
     shown = st.session_state.get("change")
-    if shown and shown[0] == str(study.path) and study.current_fit.id == shown[1]:
+    tried = st.session_state.get("preview", (None,))[0] == str(study.path)  # then its box stands in this place
+    if not tried and shown and shown[0] == str(study.path) and study.current_fit.id == shown[1]:
         with st.container(border=True):
-            st.markdown("**What the refit changed**")
-            for sentence in shown[2]:
-                st.markdown(f"- {plain(sentence)}")
+            st.markdown("**What the refit changed**" if shown[2] else "**The fit**")
+            change = study.change(shown[2]) if shown[2] else Change(study, None, study.current_fit)
+            say_change(study, change, "moved")
 
 
 def refit_here(study, waiting):
@@ -206,7 +210,6 @@ def refit_here(study, waiting):
     ``waiting``: those edits in words, the last one last.
     """
     if not study.curation.pending():
-        st.empty()  # what follows keeps its place, and a popover that is open there its state
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="waiting"):
         shown = "; ".join(f"**{plain(words)}**" for words in waiting[-3:]) or "**an edit was undone**"
@@ -228,13 +231,52 @@ def _undo(study):
         st.toast(f"Undone: {plain(study.curation.describe(last))}")
 
 
-def fit_before(study):
-    """The fit before the current one, under other edits of the same concepts; None where there is none to compare with."""
-    fits, fit = study.fits(), study.current_fit
+def last_change(study):
+    """What the last refit changed: Change; None before the first refit, or where concepts were found anew."""
+    fits = study.fits()
     if len(fits) < 2:
         return None
-    before = study.load_fit(fits[-2][0])
-    return before if np.array_equal(before.centroids, fit.centroids) and before.radius == fit.radius else None
+    change = study.change(fits[-2][0])
+    return change if change.same_concepts and change.before.radius == change.after.radius else None
+
+
+def note_change(study, change):
+    """Remember for this session that a refit was made here: the sidebar then says what it changed."""
+    st.session_state["change"] = (str(study.path), change.after.id, change.before.id if change.before else None)
+
+
+def say_change(study, change, key):
+    """A change in words: how well data are predicted before and after, weights, classes; and what moved most, to fly to."""
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in change.sentences()))
+    if change.before is None or not change.same_concepts:
+        return
+    rows = [(f"{datum.name}: now {study.classes[new]}", datum, None) for datum, _, new in change.flipped[:3]]
+    for uid, token, old, new in _moved(study_key(study), change.before.id, change.after.id, study, change):
+        datum = study.datum(uid)
+        rows.append((f"{datum.name}: {signed(old)} to {signed(new)}", datum, token))
+    if rows:
+        st.caption("What moved most:")
+        with st.container(gap=None):
+            for number, (words, datum, token) in enumerate(rows):
+                icon = ":material/swap_horiz:" if token is None else ":material/my_location:"
+                if st.button(plain(words), key=f"{key}_{number}", type="tertiary", icon=icon, help="Go there"):
+                    show_token(datum, token)
+
+
+_MOVED_DATA = 12  # data that are searched for tokens that moved: maps of all would take long in a large study
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _moved(study_key, before, after, _study, _change):
+    old, new = (fit.summary["predictions"] for fit in (_change.before, _change.after))
+    both = [datum for datum in _study.embedded() if datum.uid in old and datum.uid in new]
+    data = sorted(both, key=lambda datum: -abs(new[datum.uid] - old[datum.uid]))[:_MOVED_DATA]
+    found, seen = [], set()
+    for datum, token, *scores in _change.tokens(50, data):
+        if datum.uid not in seen and len(found) < 3:  # one place a datum: neighbours move together
+            seen.add(datum.uid)
+            found.append((datum.uid, token, *scores))
+    return found
 
 
 def _refit_button(study, pending, key, width="stretch"):
@@ -247,9 +289,8 @@ def _refit_button(study, pending, key, width="stretch"):
     except ProspectorError as error:
         say_error(error)
         return
-    sentences = change.sentences()
-    st.session_state["change"] = (str(study.path), change.after.id, sentences)
-    st.toast(f"Refitted: {plain(sentences[0])}", icon=":material/check:")
+    note_change(study, change)
+    st.toast(f"Refitted: {plain(change.sentences()[0])}", icon=":material/check:")
     st.rerun()
 
 
@@ -512,8 +553,8 @@ def datum_picture(study, datum, side=160):
 
 
 def show_token(datum, token):
-    """Select a token and go to it on the Slide page."""
-    st.session_state["at_datum"], st.session_state["at_token"] = datum.uid, int(token)
+    """Select a token (None: the datum alone) and go to it on the Slide page."""
+    st.session_state["at_datum"], st.session_state["at_token"] = datum.uid, None if token is None else int(token)
     st.session_state["at_focus"] = True
     st.session_state.pop("at_glass", None)
     st.switch_page("slide.py")

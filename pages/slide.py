@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages import provisional, shared
-from pages.edits import waiting_for_refit
+from pages.edits import above
 from pages.figures import figure_button
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
@@ -124,7 +124,7 @@ def focus():
         state["at_view_count"] = state.get("at_view_count", 0) + 1
 
 
-def pane(viewer, side, shown, layer, above, link, aligned):
+def pane(viewer, side, shown, layer, room, link, aligned):
     """One slide with its layers. ``viewer``: key of the component; ``shown``: a datum of the slide."""
     here = [d for d in embedded if d.source == shown.source]
     half_made = [d for d in coming if d.source == shown.source]
@@ -168,7 +168,7 @@ def pane(viewer, side, shown, layer, above, link, aligned):
         marking=marking_words(study),
         link=link,
         aligned=aligned,
-        above=above,
+        above=room,
         on_click=lambda: clicked(viewer, side),
         on_mark=lambda drawn: mark(study, here, drawn),
         on_step=lambda step: step_history(study, step),
@@ -180,12 +180,12 @@ filmed, second = header()
 if filmed:
     strip(study, datum.uid, chose_datum)
 focus()
-above = 176 + (STRIP_HEIGHT if filmed else 0)
+room = 176 + (STRIP_HEIGHT if filmed else 0)
 with st.container(key="split" if not second else "split_pair"):
     if not second:
         picture, panel = st.columns([5, 2])
         with picture:
-            there = pane("viewer", "", datum, "map", above, None, False)
+            there = pane("viewer", "", datum, "map", room, None, False)
         upper = lower = panel
     else:
         twin = second == datum.source
@@ -196,12 +196,12 @@ with st.container(key="split" if not second else "split_pair"):
             state.pop("at_token_beside", None)
         left, right = st.columns(2)
         with left:
-            there = pane("viewer", "", datum, "map", above, "pair", False)
+            there = pane("viewer", "", datum, "map", room, "pair", False)
         with right:
             if twin:
                 state["at_token_beside"] = state.get("at_token")
             beside = study.datum(state["at_datum_beside"])
-            pane("beside", "" if twin else "_beside", beside, "sprite" if twin else "map", above, "pair", twin)
+            pane("beside", "" if twin else "_beside", beside, "sprite" if twin else "map", room, "pair", twin)
         upper, lower = st.columns(2)
 if not there:
     st.stop()
@@ -209,7 +209,7 @@ side = "" if not second or second == datum.source else state.get("at_side", "")
 told = study.datum(state[f"at_datum{side}"])
 token = state.get(f"at_token{side}")
 with upper:
-    shared.refit_here(study, waiting_for_refit(study))  # beside the slide, which must not jump
+    above(study)  # beside the slide, which must not jump
     about_datum(study, told)
     provisional.note(study, [d for d in coming if d.source == told.source])
     if told in coming:
