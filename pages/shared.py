@@ -34,7 +34,7 @@ from viewers.tokens import encode_doubt, encode_tokens
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
            "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "last_change", "note_change", "say_change", "show_token", "edit", "edit_quietly",
            "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
-           "hot_spots_of", "area_text", "study_key", "resamples_of", "doubt_of"]  # fmt: skip
+           "change_limit", "hot_spots_of", "area_text", "study_key", "resamples_of", "doubt_of"]  # fmt: skip
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -395,22 +395,25 @@ def hot_spots_of(study, data, most=8):
     return threshold, len(found), found[:most]
 
 
-def overlays_of(study, data):
+def overlays_of(study, data, fit=None, change=None):
     """Map, sprite and uncertainty of each datum for the slide viewer: list of {id, kind, url, x, y, width, height}.
+
+    ``fit``: another than the current one, in the same colours; ``change``: what a layer of differences shows.
 
     Images, and the numbers of tokens, are made when the browser asks for them, on a server thread. A grid of more than
     TILED_ABOVE tokens a side is drawn and asked for tile by tile.
     """
-    fit, limit = study.current_fit, limit_of(study)
-    state = study.curation.state
-    colours, excluded = study.colours(), frozenset(state.excluded)
+    fit, limit = fit or study.current_fit, limit_of(study)
+    colours, excluded = study.colours(fit), frozenset(study.words(fit).excluded)
     found = []
     for datum in data:
         grid = study.grid(datum)
         (x, y), (rows, columns), pitch = grid["origin"], grid["shape"], grid["pitch"]
         box = {"x": x, "y": y, "width": columns * pitch, "height": rows * pitch}
+        if change is not None and _in_both(change, datum):
+            found.append({**_change_overlay(study, datum, grid, change), **box})
         if max(rows, columns) > TILED_ABOVE:
-            found += [{**each, **box} for each in _tiled_overlays(study, datum, grid, colours, excluded)]
+            found += [{**each, **box} for each in _tiled_overlays(study, datum, grid, colours, excluded, fit)]
             continue
 
         def draw_map(datum=datum, grid=grid):
@@ -447,9 +450,41 @@ def overlays_of(study, data):
     return found
 
 
-def _tiled_overlays(study, datum, grid, colours, excluded):
+def _in_both(change, datum):
+    return all(datum.uid in fit.summary["predictions"] for fit in (change.before, change.after))
+
+
+@lru_cache(maxsize=8)
+def _change_limit(study, before, after):
+    change = study.change(before, after)
+    data = [datum for datum in study.embedded() if _in_both(change, datum)][:_ERROR_DATA]
+    return map_limit([change.of_map(datum) for datum in data])
+
+
+def change_limit(study, change):
+    """Change of score of the strongest colour, the same for every datum."""
+    return _change_limit(study, change.before.id, change.after.id)
+
+
+def _change_overlay(study, datum, grid, change):
+    """The difference of two maps of a datum, drawn when it is first looked at."""
+    key, version = (study_key(study), datum.uid), (change.before.id, change.after.id)
+    shown = {"id": f"change-{datum.uid}", "kind": "change"}
+
+    def draw():
+        return render_map(grid["positions"], change.of_map(datum), grid["shape"], change_limit(study, change))
+
+    if max(grid["shape"]) <= TILED_ABOVE:
+        return {**shown, "url": tile_server.register_image(key, draw, version=version, kind="change")}
+    blocks = TokenBlocks(key, grid["positions"], grid["shape"])
+    tiles = ScoreTiles(("change", *version), blocks, lambda: change.of_map(datum), lambda: change_limit(study, change))
+    url = tile_server.register_tiles(key, tiles, version=version, kind="change")
+    return {**shown, "tiles": url, "levels": blocks.top, "shape": list(grid["shape"])}
+
+
+def _tiled_overlays(study, datum, grid, colours, excluded, fit):
     """Map, sprite and uncertainty of one datum as tiles: list of what the slide viewer is told of each."""
-    fit, limit = study.current_fit, limit_of(study)
+    limit = limit_of(study)
     key = (study_key(study), datum.uid)
     blocks = TokenBlocks(key, grid["positions"], grid["shape"])
     seen = (fit.id, limit)
