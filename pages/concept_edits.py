@@ -96,7 +96,7 @@ def merge(study, concepts, key, closes=()):
         return Edit("merge", (ids,), {"into": st.session_state[f"{key}_into_{'_'.join(map(str, ids))}"]})
 
     offer(study, read, "Merge", key, closes, icon=":material/merge:", type="primary")
-    offer_trial(study, read, key)
+    offer_trial(study, read, key, closes)
 
 
 def rename(study, concept, key):

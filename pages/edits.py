@@ -68,12 +68,14 @@ def offer(study, read: Callable[[], Edit], label, key, closes=(), **look):
     st.button(label, key=key, on_click=make, args=(study, read, closes), **look)
 
 
-def offer_trial(study, read, key, in_form=False):
+def offer_trial(study, read, key, closes=(), in_form=False):
     """The button that tries an edit instead; not before the first fit, which it would be compared with."""
     if study.current_fit is None:
         return
+    # beside a slide an open popover would cover what is to be seen
+    closes = closes if key.startswith("this_") else ()
     place = st.form_submit_button if in_form else st.button
-    place("Preview", key=f"{key}_try", icon=":material/preview:", on_click=preview.begin, args=(study, read),
+    place("Preview", key=f"{key}_try", icon=":material/preview:", on_click=preview.begin, args=(study, read, closes),
           help="What would a refit give? Nothing is kept")  # fmt: skip
 
 
@@ -81,7 +83,7 @@ def offer_in_form(study, read: Callable[[], Edit], label, key, closes=(), **look
     """The same at the end of a form, and beside it a preview. ``read`` is called after the form's values are there."""
     with st.container(horizontal=True, gap="xsmall"):
         st.form_submit_button(label, key=key, type="primary", on_click=make, args=(study, read, closes), **look)
-        offer_trial(study, read, key, in_form=True)
+        offer_trial(study, read, key, closes, in_form=True)
 
 
 def trial_here(study, names, where):

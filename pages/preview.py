@@ -9,11 +9,13 @@ from prospector_core.study.preview import Draft
 __all__ = ["begin", "current", "words", "box", "line"]
 
 
-def begin(study, read):
-    """Try the edit that ``read()`` returns; for a widget's callback."""
+def begin(study, read, closes=()):
+    """Try the edit that ``read()`` returns; for a widget's callback. ``closes``: keys of popovers to close then."""
     tried = read()
     if shared.edit_quietly(lambda: study.preview(tried)):
         st.session_state["preview"] = (str(study.path), tried)
+        for key in closes:
+            st.session_state[key] = False
 
 
 def current(study):
@@ -68,11 +70,13 @@ def box(study, where):
 
 
 def line(study):
-    """The same in one line, for the top of a page."""
-    if current(study) is not None:
+    """The same in few words, for the top of a page."""
+    change = current(study)
+    if change is not None:
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="previewed"):
             st.markdown(
-                f":blue[:material/preview:] **Preview: {shared.plain(words(study))}**. Nothing is kept yet.",
+                f":blue[:material/preview:] **Preview: {shared.plain(words(study))}**. Nothing is kept yet. "
+                f"After it {shared.plain(change.scores().sentence)}.",
                 width="stretch",
             )
             buttons(study, "top_")
@@ -85,7 +89,7 @@ def buttons(study, where):
                   help="Make this edit and refit")  # fmt: skip
         st.button("Discard", key=f"{where}discard", icon=":material/close:", on_click=discard)
         if st.button(
-            "On the slide",
+            "Side by side",
             key=f"{where}look",
             icon=":material/compare:",
             help="The map now and after the edit, side by side",
