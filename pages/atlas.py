@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
+from pages.edits import above
 from pages.slide_panel import about_token
 from prospector_core.errors import ProspectorError
 from viewers import tile_server
@@ -43,22 +44,12 @@ def picked():
         state["atlas_point"] = state["atlas"].pick["point"]
 
 
-def reassigned(datum, token):
-    """The chosen tile is said to belong to another concept."""
-    concept = state["atlas_concept"]
-    if concept is not None and shared.edit_quietly(lambda: study.curation.reassign(datum, [token], concept)):
-        st.toast(
-            f"Moved to {shared.plain(study.concept_name(concept))}: refit to see the effect. Undo is in the sidebar."
-        )
-    state["atlas_concept"] = None
-
-
 st.markdown("### Atlas")
 st.caption(
     f"Up to {MOST:,} tiles, as many from each datum. Tiles that the encoder finds alike lie near each other; distances between "
     "far groups say nothing. A concept in two places may be worth splitting; two concepts in one place, merging."
 )
-shared.refit_here(study)
+above(study)
 try:
     with st.spinner("Laying out the tiles; the first time takes up to a minute…"):
         n_embedded = len(study.embedded())
@@ -103,10 +94,4 @@ with right:
         st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
         if st.button("Show on slide", icon=":material/my_location:", key="atlas_show"):
             shared.show_token(datum, token)
-        active = [c for c in concepts if not c.excluded]
-        state.setdefault("atlas_concept", None)
-        st.selectbox(
-            "Belongs to another concept", [c.id for c in active], index=None, key="atlas_concept", placeholder="Choose the concept",
-            format_func={c.id: c.name for c in active}.get, on_change=reassigned, args=(datum, token),
-        )  # fmt: skip
         about_token(study, datum, token)

@@ -7,6 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from pages import jobs, shared
+from pages.edits import above
+from pages.relabel import relabel
 from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
 from prospector_core.stain import STAIN_METHODS
@@ -163,7 +165,7 @@ def fit_form(study):
     try:
         with st.status("Fitting", expanded=True) as status, study.curation.by(shared.editor_of(study)):
             change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
-        st.session_state["change"] = (str(study.path), change.after.id, change.sentences())
+        shared.note_change(study, change)
     except ProspectorError as error:
         shared.say_error(error)
     else:
@@ -175,6 +177,11 @@ def _picture(study, datum):
         return data_uri(shared.datum_picture(study, datum))
     except ProspectorError:
         return None  # a slide that is gone: the row is still of use
+
+
+def _label(study, datum):
+    name = "" if datum.label is None else study.classes[datum.label]
+    return f"{name or 'not known'} (corrected)" if datum.uid in study.curation.state.labels else name
 
 
 def _how_predicted(fit):
@@ -196,7 +203,7 @@ def table(study):
     for datum in data[(page - 1) * A_PAGE : page * A_PAGE]:
         probability = predictions.get(datum.uid)
         rows.append({
-            "picture": pictures[datum.uid], "name": datum.name, "label": "" if datum.label is None else study.classes[datum.label],
+            "picture": pictures[datum.uid], "name": datum.name, "label": _label(study, datum),
             "P": probability, "predicted": "" if probability is None else study.classes[int(probability >= 0.5)],
             "agrees": "" if probability is None or datum.label is None else "yes" if (probability >= 0.5) == (datum.label == 1) else "no",
             "tiles": study.n_tokens(datum) if study.is_embedded(datum) else None, "slide": study.sources[datum.source].name,
@@ -219,22 +226,24 @@ def table(study):
     event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch", height=min(42 + 72 * len(rows), 620),
                          alt=f"Data of the study {study.name}", on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
     if fit is not None:
-        st.caption("Tick a row to show it on its slide.")
+        st.caption("Tick a row to show it on its slide, or to correct its label.")
     picked = event.selection.rows
     if picked:
         datum = data[(page - 1) * A_PAGE + picked[0]]
-        if not study.is_embedded(datum):
-            queued = {job.uid for job in study.queue.jobs() if job.state not in ("done", "failed")}
-            if datum.uid not in queued and st.button(f"Embed {datum.name}", icon=":material/play_arrow:"):
-                jobs.embed(study, [datum.uid])
-                st.rerun()
-        elif fit is not None and st.button(
-            f"Show {datum.name} on its slide", type="primary", icon=":material/biotech:"
-        ):
-            st.session_state["at_datum"] = datum.uid
-            st.session_state.pop("at_token", None)
-            st.session_state["at_focus"] = True
-            st.switch_page("slide.py")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _to_do(study, datum, fit)
+
+
+def _to_do(study, datum, fit):
+    """What can be done with the datum whose row is ticked."""
+    if not study.is_embedded(datum):
+        queued = {job.uid for job in study.queue.jobs() if job.state not in ("done", "failed")}
+        if datum.uid not in queued and st.button(f"Embed {datum.name}", icon=":material/play_arrow:"):
+            jobs.embed(study, [datum.uid])
+            st.rerun()
+    elif fit is not None and st.button(f"Show {datum.name} on its slide", type="primary", icon=":material/biotech:"):
+        shared.show_token(datum, None)
+    relabel(study, datum)
 
 
 study = shared.current_study()
@@ -258,6 +267,8 @@ summary, fitting, opening, making = st.tabs(["Data", "Concepts and kernel", "Ope
 with summary, shared.errors_said():
     jobs.panel(study)
     fit = study.current_fit
+    if fit is not None:
+        above(study)
     counts = [sum(datum.label == label for datum in study.data) for label in (1, 0)]
     first, second, third, fourth = st.columns(4)
     first.metric(shared.plain(study.classes[1]), counts[0], help="data of class 1: the class to find")

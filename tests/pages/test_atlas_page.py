@@ -34,7 +34,7 @@ def test_points_are_tiles_with_their_concepts_and_scores(folder):
     assert {answer(f"{rest}/{bad}.png").status_code for bad in (f"0/{len(atlas)}_0", "1/0_0", "0/0_1")} == {404}
 
 
-def test_a_point_is_explained_and_moved_to_another_concept(folder):
+def test_a_point_is_explained_and_shown_on_its_slide(folder):
     study = Study.open(folder)
     app, atlas = App("atlas"), study.atlas(3000)
     assert "Point at a tile" in app.text
@@ -44,10 +44,6 @@ def test_a_point_is_explained_and_moved_to_another_concept(folder):
     explanation = study.explain(datum, token)
     assert f"{explanation.score:+.2f}".replace("-", "−") in app.text and datum.name in app.text
     assert given(app)["selected"] == 11
-    other = next(c.id for c in study.concepts() if c.id != explanation.concept)
-    box = next(each for each in app.at.selectbox if each.label == "Belongs to another concept")
-    box.set_value(other).run()
-    app.sound()
-    assert study.curation.state.steps == [(datum.uid, (token,), other)]
-    app.press("undo")
-    assert not study.curation.state.steps
+    assert f"Is **{study.concept_name(explanation.concept)}** right?" in app.text.replace("\\", "")
+    app.press("atlas_show")
+    assert app.at.session_state["at_datum"] == datum.uid and app.at.session_state["at_token"] == token

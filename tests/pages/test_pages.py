@@ -143,7 +143,7 @@ def test_a_damaged_database_is_one_line(folder, page):
 def test_a_damaged_fit_leaves_the_way_to_other_studies(folder):
     next((folder / "fits").glob("*/head.json")).write_text("{")
     app = App().sound()
-    assert len(app.errors) == 1 and "prospector fit" in app.errors[0]
+    assert len(app.errors) == 1 and "prospector replay" in app.errors[0]
     app.go("study")
     assert app.errors and "\n" not in app.errors[0] and app.has_button("Open this folder")
 
