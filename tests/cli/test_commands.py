@@ -68,7 +68,9 @@ def test_the_whole_path_in_words(slides, prospector):
     assert len(lines) == 6 and sorted(line[-1] == "-" for line in lines) == [False] * 3 + [True] * 3
 
 
-@pytest.mark.parametrize("command", ["", "new", "embed", "fit", "prospect", "export", "info", "history", "replay", "report", "app", "bench"])
+@pytest.mark.parametrize(
+    "command", ["", "new", "embed", "fit", "prospect", "export", "info", "history", "replay", "report", "app", "bench"]
+)
 def test_help(prospector, command):
     done = ok(prospector(*command.split(), "--help"))
     assert done.stderr == "" and "Usage: prospector" in done.stdout
