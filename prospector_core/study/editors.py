@@ -57,22 +57,23 @@ def check_conflict(entries, editor, action, payload, describe):
         now = standing(entries)[which]
         if [entry.id for entry in known[-1:]] == [entry.id for entry in now[-1:]]:
             return
-        said = f"{action} would be of “{describe(now[-1])}”, which is not what you saw" if now else ""
+        said = {"undo": "not undone", "redo": "not redone"}[action]
+        then = f"{action} would now be of “{describe(now[-1])}”" if now else f"there is nothing to {action} now"
         met = unseen
     else:
         targets, by_id = undone_by(entries), {entry.id: entry for entry in entries}
         own = _touched(action, payload, by_id)
         met = [entry for entry in unseen if _meet(own, _touched_by(entry, targets, by_id))]
-        said = "it touches what you are editing"
+        said, then = "not done", "it is about the same"
     if met:
         last = met[-1]
-        more = f" (the last of {len(met)} edits)" if len(met) > 1 else ""
         what = describe(last)
         if last.action in ("undo", "redo") and (target := undone_by(entries).get(last.id)) is not None:
             what = f"{last.action}: {describe(target)}"
+        more = f", the last of {len(met)} edits" if len(met) > 1 else ""
         raise CurationConflictError(
-            f"{last.author or 'someone'} made edit {last.id}, “{what}”{more}, at {moment(last.at)}, after what you saw; "
-            f"{said}: look at it, then repeat yours if it still holds",
+            f"{said}: {last.author or 'someone'} has edited since (edit {last.id}, “{what}”, {moment(last.at)}{more}) and {then}: "
+            "look at it, then repeat yours if it still holds",
             met,
         )
 

@@ -130,7 +130,7 @@ def test_undo_takes_back_only_what_was_seen(two):
     window = Editor("Ben", ben.seen)
     ann.exclude(1)
     with ben.by(window):
-        with pytest.raises(CurationConflictError, match="undo would be of “exclude concept 1”"):
+        with pytest.raises(CurationConflictError, match="undo would now be of “exclude concept 1”"):
             ben.undo()
         assert [e.action for e in ben.history()] == ["fit", "rename", "exclude"]
         ben.pin(2, 1.0)  # touches nothing of Ann's, and is one's own to undo
