@@ -154,7 +154,9 @@ def test_what_an_edit_would_do_is_seen_before_it_is_kept(study):
     assert np.allclose(fit.coef, change.after.coef)
     app.go("concepts").open("cut_1").press("cut_1_try")
     assert "Preview: split concept 1 into 2" in app.text
-    app.press("side_discard")
+    app.open("pin_1").press("pin_1")  # another edit is made instead
+    assert "Preview:" not in app.text
+    app.open("cut_1").press("cut_1_try").press("side_discard")
     assert "Preview:" not in app.text and study.current_fit.id == 2 and not study.curation.state.steps
 
 
