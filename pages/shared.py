@@ -50,7 +50,7 @@ _STYLE = """<style>
   .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 100%}
 }
 /* What is chosen among the cards stays in sight while they scroll below it. */
-[data-testid="stLayoutWrapper"]:has(> .st-key-chosen) {position: sticky; top: 3.75rem; z-index: 90}
+[data-testid="stLayoutWrapper"]:has(> .st-key-chosen_place) {position: sticky; top: 3.75rem; z-index: 90}
 .st-key-chosen {background: Canvas}
 </style>"""
 
