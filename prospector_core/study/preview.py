@@ -18,12 +18,12 @@ class Draft(Curation):
     def __init__(self, study):
         super().__init__(study)
         self._journal = study.curation.history()
-        self.seen = self._journal[-1].id if self._journal else 0
+        self.base = self._journal[-1].id if self._journal else 0
 
     @property
     def edits(self):
         """What was recorded here: list of Entry."""
-        return [entry for entry in self._journal if entry.id > self.seen]
+        return [entry for entry in self._journal if entry.id > self.base]
 
     def _last(self):
         return self._journal[-1].id if self._journal else 0
