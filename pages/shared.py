@@ -34,7 +34,7 @@ from viewers.tokens import encode_doubt, encode_tokens
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
            "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "last_change", "note_change", "say_change", "show_token", "edit", "edit_quietly",
            "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
-           "change_limit", "hot_spots_of", "area_text", "study_key", "resamples_of", "doubt_of"]  # fmt: skip
+           "change_limit", "in_both", "hot_spots_of", "area_text", "study_key", "resamples_of", "doubt_of"]  # fmt: skip
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -410,7 +410,7 @@ def overlays_of(study, data, fit=None, change=None):
         grid = study.grid(datum)
         (x, y), (rows, columns), pitch = grid["origin"], grid["shape"], grid["pitch"]
         box = {"x": x, "y": y, "width": columns * pitch, "height": rows * pitch}
-        if change is not None and _in_both(change, datum):
+        if change is not None and in_both(change, datum):
             found.append({**_change_overlay(study, datum, grid, change), **box})
         if max(rows, columns) > TILED_ABOVE:
             found += [{**each, **box} for each in _tiled_overlays(study, datum, grid, colours, excluded, fit)]
@@ -450,14 +450,15 @@ def overlays_of(study, data, fit=None, change=None):
     return found
 
 
-def _in_both(change, datum):
+def in_both(change, datum):
+    """Whether a datum has a map before and after."""
     return all(datum.uid in fit.summary["predictions"] for fit in (change.before, change.after))
 
 
 @lru_cache(maxsize=8)
 def _change_limit(study, before, after):
     change = study.change(before, after)
-    data = [datum for datum in study.embedded() if _in_both(change, datum)][:_ERROR_DATA]
+    data = [datum for datum in study.embedded() if in_both(change, datum)][:_ERROR_DATA]
     return map_limit([change.of_map(datum) for datum in data])
 
 
