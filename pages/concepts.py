@@ -178,7 +178,7 @@ largest = max((abs(c.weight) for c in concepts), default=1.0) or 1.0
 chosen = [
     c for c in concepts if state.get(f"choose_{c.id}") and not c.excluded and study.curation.state.home(c.id) == c.id
 ]
-with st.container():
+with st.container(key="chosen_place"):
     if chosen:
         with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="chosen"):
             st.markdown(f"**{len(chosen)} chosen:** {', '.join(shared.plain(c.name) for c in chosen)}", width="stretch")

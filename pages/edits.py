@@ -57,6 +57,7 @@ def make(study, read, closes=()):
     """
     made = shared.edit_quietly(lambda: read()(study.curation))
     if made:
+        preview.discard()  # what was on trial is made, or another was preferred
         st.toast(f"{shared.plain(said(study, study.curation.can_undo()))}. Refit to see the effect.")
         for key in closes:
             st.session_state[key] = False

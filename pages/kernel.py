@@ -155,6 +155,8 @@ with left:
             "before": "before the last refit", "after": "now", "change": "change"}  # fmt: skip
         shown = st.segmented_control("Weights", list(labels), format_func=labels.get, key=f"shown_weights_{tried}", required=True,
                                      default="before" if tried else "after")  # fmt: skip
+    if shown == "change":
+        st.caption("×: the concept is in one of the two kernels only.")
     st.plotly_chart(figure(change, shown), key=chart, on_select=clicked, selection_mode="points", width="stretch", theme="streamlit",
                     config={"displayModeBar": False})  # fmt: skip
 with right:

@@ -6,7 +6,7 @@ from pages import shared
 from prospector_core.errors import ProspectorError
 from prospector_core.study.preview import Draft
 
-__all__ = ["begin", "current", "words", "box", "line"]
+__all__ = ["begin", "current", "discard", "words", "box", "line"]
 
 
 def begin(study, read, closes=()):
@@ -28,11 +28,6 @@ def current(study):
     except ProspectorError:  # edited meanwhile: what was tried makes no sense any more
         discard()
         return None
-
-
-def is_tried(study, edit):
-    """Whether this edit is the one on trial."""
-    return st.session_state.get("preview") == (str(study.path), edit)
 
 
 def words(study):

@@ -39,7 +39,7 @@ from viewers.tokens import encode_doubt, encode_tokens
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
            "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "last_change", "note_change", "say_change", "show_token", "edit", "edit_quietly",
            "editor_of", "drawn", "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
-           "change_limit", "hot_spots_of", "area_text", "study_key", "stain_pictures", "vectors_of", "heat_table", "resamples_of", "doubt_of"]  # fmt: skip
+           "change_limit", "in_both", "hot_spots_of", "area_text", "study_key", "stain_pictures", "vectors_of", "heat_table", "resamples_of", "doubt_of"]  # fmt: skip
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -55,7 +55,7 @@ _STYLE = """<style>
   .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 100%}
 }
 /* What is chosen among the cards stays in sight while they scroll below it. */
-[data-testid="stLayoutWrapper"]:has(> .st-key-chosen) {position: sticky; top: 3.75rem; z-index: 90}
+[data-testid="stLayoutWrapper"]:has(> .st-key-chosen_place) {position: sticky; top: 3.75rem; z-index: 90}
 .st-key-chosen {background: Canvas}
 </style>"""
 
@@ -478,7 +478,7 @@ def overlays_of(study, data, fit=None, change=None):
         grid = study.grid(datum)
         (x, y), (rows, columns), pitch = grid["origin"], grid["shape"], grid["pitch"]
         box = {"x": x, "y": y, "width": columns * pitch, "height": rows * pitch}
-        if change is not None and _in_both(change, datum):
+        if change is not None and in_both(change, datum):
             found.append({**_change_overlay(study, datum, grid, change), **box})
         if max(rows, columns) > TILED_ABOVE:
             found += [{**each, **box} for each in _tiled_overlays(study, datum, grid, colours, excluded, fit)]
@@ -518,14 +518,15 @@ def overlays_of(study, data, fit=None, change=None):
     return found
 
 
-def _in_both(change, datum):
+def in_both(change, datum):
+    """Whether a datum has a map before and after."""
     return all(datum.uid in fit.summary["predictions"] for fit in (change.before, change.after))
 
 
 @lru_cache(maxsize=8)
 def _change_limit(study, before, after):
     change = study.change(before, after)
-    data = [datum for datum in study.embedded() if _in_both(change, datum)][:_ERROR_DATA]
+    data = [datum for datum in study.embedded() if in_both(change, datum)][:_ERROR_DATA]
     return map_limit([change.of_map(datum) for datum in data])
 
 

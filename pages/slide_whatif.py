@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from pages import shared
+from pages import preview, shared
 from prospector_core.palette import hex_of
 from viewers.overlays import diverging_colours
 
@@ -30,6 +30,7 @@ def drawn_neighbours(study, datum, token):
 
 def what_if(study, datum, token, explanation):
     """What the tile would score without its neighbourhood, and without each of the concepts around it."""
+    _compared(study, datum, token, explanation.score)
     near = list(dict.fromkeys(term.neighbour for term in explanation.terms if term.neighbour is not None))
     near = [concept for concept in near if concept != explanation.concept][:MOST_CONCEPTS]
     if not study.current_fit.radius:
@@ -52,3 +53,17 @@ def what_if(study, datum, token, explanation):
             "Under the present weights; nothing is refitted. Without a concept its tiles are gaps, and what lay behind them may be out of "
             "reach. On the slide, neighbours are framed in the colour of what they add (key n)."
         )
+
+
+def _compared(study, datum, token, score):
+    """Its score under the edit on trial, else before the last refit, where that differs."""
+    tried = preview.current(study)
+    change = tried or shared.last_change(study)
+    if change is None or not shared.in_both(change, datum):
+        return
+    other = float(study.prospect(datum, change.after if tried else change.before)[token])
+    if np.isnan(other):
+        st.caption("After the edit on trial it has no score." if tried else "Before the last refit it had no score.")
+    elif round(other - score, 2):
+        when = "after the edit on trial" if tried else "before the last refit"
+        st.caption(f"{shared.signed(other)} {when}")

@@ -35,18 +35,23 @@ def partial_name(path):
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
 
 
-def write_atomic(path, content):
-    """Write bytes to a temporary name beside ``path``, flush to disk, rename. Raises StorageFullError, StudyError."""
+def write_atomic(path, content, durable=True):
+    """Write bytes to a temporary name beside ``path``, flush to disk, rename. Raises StorageFullError, StudyError.
+
+    ``durable`` False: the system may write it when it likes, for what carries a checksum and can be computed again.
+    """
     path = Path(path)
     partial = partial_name(path)
     try:
         with storage_errors(path):
             with open(partial, "wb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             partial.replace(path)
-            _sync_folder(path.parent)
+            if durable:
+                _sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 

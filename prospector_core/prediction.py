@@ -1,7 +1,6 @@
 """Datum-level prediction: from a kernel's evidence to the probability of class 1."""
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from .tfidf import term_frequencies
@@ -40,12 +39,7 @@ class Calibration:
             return flat
         z = (scores - middle) / spread
 
-        def loss(parameters):
-            logit = parameters[0] * z + parameters[1]
-            error = expit(logit) - target
-            return (np.logaddexp(0, logit) - target * logit).sum(), np.array([error @ z, error.sum()])
-
-        slope, offset = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B").x
+        slope, offset = _newton(z, target)
         if slope <= 0:
             return flat  # more evidence never means less probability
         return cls(slope / spread, offset - slope * middle / spread)
@@ -53,3 +47,32 @@ class Calibration:
     def predict(self, scores):
         """P(class 1) of each score: (n,) float64."""
         return expit(self.slope * np.asarray(scores, np.float64) + self.offset)
+
+
+def _newton(z, target):
+    """Slope and offset that minimise the cross-entropy of expit(slope z + offset) with targets inside (0, 1).
+
+    Two unknowns and a convex loss: Newton's method with halved steps needs a handful of passes over the data. Sums are
+    numpy's own, in a fixed order.
+    """
+    at, logit, loss = np.zeros(2), np.zeros(len(z)), np.inf
+    for _ in range(100):
+        p = expit(logit)
+        error, curved = p - target, p * (1 - p)
+        gradient = np.array([(error * z).sum(), error.sum()])
+        a, b, c = (curved * z * z).sum(), (curved * z).sum(), curved.sum()
+        determinant = a * c - b * b
+        if not determinant > 0:
+            break
+        step = np.array([c * gradient[0] - b * gradient[1], a * gradient[1] - b * gradient[0]]) / determinant
+        last = (step * gradient).sum() <= 1e-12 * len(z)  # what is left to gain: the step after this one is rounding
+        while True:
+            logit = (at[0] - step[0]) * z + (at[1] - step[1])
+            new = (np.logaddexp(0, logit) - target * logit).sum()
+            if new <= loss or last:
+                break
+            step /= 2
+        at, loss = at - step, new
+        if last:
+            break
+    return at

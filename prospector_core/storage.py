@@ -179,6 +179,12 @@ class EmbeddingStore:
                 group["edges"][:] if "edges" in group else None,
             )
 
+    def vectors(self, uid: str) -> np.ndarray:
+        """Return the embeddings of a datum alone, (n, d); raises as `read`."""
+        group = self._complete(uid)
+        with reading(self.path, uid):
+            return group["embeddings"][:]
+
     def layout(self, uid: str) -> tuple[np.ndarray | None, dict[str, Any]]:
         """Return the positions and attributes of a datum without reading its embeddings; raises as `read`."""
         group = self._complete(uid)

@@ -44,6 +44,11 @@ class TokenUncertainty:
     agreement: np.ndarray
 
     @property
+    def nbytes(self):
+        """Bytes of its arrays."""
+        return self.score.nbytes + self.error.nbytes + self.agreement.nbytes
+
+    @property
     def unsure(self):
         """Tokens whose sign is not certain: (n,) bool."""
         return ~(self.agreement >= SURE)

@@ -16,6 +16,7 @@ from prospector_core.graphs import TokenGraph
 from prospector_core.prospecting import prospect
 from prospector_core.quantizers import KMeansQuantizer
 
+from .edits import measure_edits
 from .exports import measure_exports
 from .memory import METHOD, extra_memory
 
@@ -29,11 +30,13 @@ TARGETS = {
     "times_faster_than_networkx": {4: 5000.0},
     "quantise_over_matrix_product": 1.5,
     "geojson_seconds": 10.0,
+    "edit_seconds": 1.0,
+    "edit_kernel_seconds": 0.1,
 }
 
 
 def run_bench(progress=None, quick=False):
-    """Measure counting, prospecting, quantising and exporting.
+    """Measure counting, prospecting, quantising, exporting and editing.
 
     Parameters
     ----------
@@ -41,12 +44,12 @@ def run_bench(progress=None, quick=False):
     quick : small sizes, a few seconds; shows that it runs, its figures mean little
 
     Returns a dict of plain numbers, texts, lists and dicts (JSON-able): ``machine``, ``memory_method``, ``grid`` (a list,
-    one a setting), ``quantise`` and ``export``. Raises MissingExtraError without networkx.
+    one a setting), ``quantise``, ``export`` and ``edits``. Raises MissingExtraError without networkx.
     """
     from . import oracle
 
     side, oracle_side, tokens, runs = (96, 12, 20_000, 3) if quick else (1000, 48, 1_000_000, 9)
-    total = 2 * len(SETTINGS) + 2
+    total = 2 * len(SETTINGS) + 3
     tell = progress or (lambda done, total, what: None)
     result = {
         "quick": bool(quick),
@@ -80,11 +83,14 @@ def run_bench(progress=None, quick=False):
                 **ours,
             }
         )
-    tell(total - 2, total, f"quantise {tokens:,} x 512 into 30 concepts")
+    tell(total - 3, total, f"quantise {tokens:,} x 512 into 30 concepts")
     result["quantise"] = _measure_quantise(tokens, 512, 30, runs)
     exported = 5_000 if quick else 100_000
-    tell(total - 1, total, f"export {exported:,} tokens")
+    tell(total - 2, total, f"export {exported:,} tokens")
     result["export"] = measure_exports(exported)
+    data, each, repeats = (4, 3000, 1) if quick else (50, 100_000, 3)
+    tell(total - 1, total, f"edits in a study of {data} x {each:,} tokens")
+    result["edits"] = measure_edits(data, each, repeats)
     tell(total, total, "")
     return result
 
@@ -255,8 +261,22 @@ def format_bench(result):
             for name, each in result["export"].items()
             if isinstance(each, dict)
         ),
+        "",
+        *_edit_lines(result["edits"], result["targets"]),
     ]
     return "\n".join(lines)
+
+
+def _edit_lines(edits, targets):
+    lines = [
+        f"an edit in a study of {edits['data']} x {edits['tokens']:,} tokens, K = {edits['concepts']}, r = {edits['radius']}, until the "
+        f"slide is painted again, ms (target {1000 * targets['edit_seconds']:.0f}, kernel {1000 * targets['edit_kernel_seconds']:.0f}):",
+        f"{'':28}{'total':>10}{'edit':>10}{'refit':>10}{'kernel':>10}{'paint':>10}",
+    ]
+    for kind, each in edits["edits"].items():
+        parts = "".join(f"{1000 * each[part]:>10.0f}" for part in ("total", "edit", "refit", "kernel", "paint"))
+        lines.append(f"{kind:28}{parts}")
+    return lines
 
 
 def _megabytes(size):

@@ -8,10 +8,11 @@ __all__ = ["csv_table", "parquet_table"]
 
 
 def columns(study, datum):
-    """A datum's tokens as columns: token, row, column, x, y (level-0 pixels, corner), size, concept, name, score."""
+    """A datum's tokens as columns: token, row, column, x, y (level-0 pixels, corner), size, concept, name, score,
+    pinned (whether the concept's own weight is the expert's)."""
     grid = study.grid(datum)
     concepts = study.concepts_of(datum)
-    names = {concept.id: concept.name for concept in study.concepts()}
+    known = {concept.id: concept for concept in study.concepts()}
     corner = np.array(grid["origin"]) + grid["positions"][:, ::-1] * grid["pitch"]
     return {
         "token": np.arange(len(concepts)),
@@ -21,8 +22,9 @@ def columns(study, datum):
         "y": corner[:, 1],
         "size": np.full(len(concepts), float(grid["pitch"])),
         "concept": concepts,
-        "name": [names[concept] for concept in concepts.tolist()],
+        "name": [known[concept].name for concept in concepts.tolist()],
         "score": study.prospect(datum),
+        "pinned": [known[concept].pinned for concept in concepts.tolist()],
     }
 
 
@@ -42,7 +44,7 @@ def _write(study, datum, kind):
     import pyarrow.parquet
 
     found = columns(study, datum)
-    score = pyarrow.array(found.pop("score"), mask=np.isnan(study.prospect(datum)))
+    score = pyarrow.array(found["score"], mask=np.isnan(found["score"]))
     table = pyarrow.table({**found, "score": score})
     buffer = io.BytesIO()
     if kind == "csv":

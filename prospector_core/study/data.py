@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,8 @@ from .curation import Curation
 from .database import Database
 from .embed import embed_study, work_on_queue
 from .jobs import Queue
+
+_TOKENS_KEPT = 30_000_000  # tokens whose places are kept in memory, some 40 bytes each
 
 __all__ = ["Datum", "Source", "StudyData"]
 
@@ -66,7 +69,8 @@ class StudyData:
             )
         self.curation = Curation(self)
         self._lock = threading.RLock()
-        self._graphs = {}
+        self._graphs = OrderedDict()
+        self._tokens_kept = _TOKENS_KEPT
 
     def __repr__(self):
         return f"Study({self.name!r}, {len(self.data)} data)"
@@ -165,15 +169,7 @@ class StudyData:
 
     def grid(self, datum):
         """Where a datum's tiles lie: {"positions" (n, 2) row, column, "origin" (x, y), "pitch", "shape"} in level-0 pixels."""
-        datum = self.datum(datum)
-        uid = datum.uid
-        with self._lock:
-            if uid not in self._graphs:
-                if not self.store.has(uid):
-                    raise EmbeddingError(f"{datum.name} is not embedded yet: run `prospector embed` first")
-                positions, attrs = self.store.layout(uid)
-                self._graphs[uid] = (TokenGraph.from_grid(positions), positions, attrs)
-            _, positions, attrs = self._graphs[uid]
+        _, positions, attrs = self._layout(self.datum(datum).uid)
         return {
             "positions": positions,
             "origin": tuple(attrs["origin"]),
@@ -183,8 +179,22 @@ class StudyData:
 
     def graph(self, datum):
         """A datum's TokenGraph."""
-        self.grid(datum)
-        return self._graphs[self.datum(datum).uid][0]
+        return self._layout(self.datum(datum).uid)[0]
+
+    def _layout(self, uid):
+        """Graph, positions and attributes of a datum; those used last are kept."""
+        with self._lock:
+            if uid not in self._graphs:
+                if not self.store.has(uid):
+                    raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+                positions, attrs = self.store.layout(uid)
+                self._graphs[uid] = found = (TokenGraph.from_grid(positions), positions, attrs)
+                tokens = sum(graph.n for graph, _, _ in self._graphs.values())
+                while tokens > self._tokens_kept and len(self._graphs) > 1:
+                    tokens -= self._graphs.popitem(last=False)[1][0].n
+                return found
+            self._graphs.move_to_end(uid)
+            return self._graphs[uid]
 
     def n_tokens(self, datum):
         """How many tokens a datum has."""
@@ -213,7 +223,7 @@ class StudyData:
         return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
 
     def _embeddings(self, uid):
-        return self.store.read(uid).embeddings
+        return self.store.vectors(uid)
 
 
 def _some(names, limit=4):

@@ -4,6 +4,7 @@ import hashlib
 import io
 import zlib
 from contextlib import suppress
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,21 +15,28 @@ from ..files import storage_errors, write_atomic
 from ..metrics import auroc
 from ..prediction import Calibration
 from ..quantizers import assign_nearest
+from ..readers.cache import TileCache
 from ..uncertainty import bootstrap_kernels
 from .journal import Split
 
-__all__ = ["Sprites", "Counts", "fit_kernel", "resampled_kernels"]
+_VECTORS_KEPT = 2**28  # bytes
+
+__all__ = ["DerivedArrays", "Sprites", "Counts", "fit_kernel", "resampled_kernels"]
 
 
-class _Arrays:
-    """Derived arrays in a folder, each computed once. Deleting the folder loses nothing."""
+class DerivedArrays:
+    """Derived arrays in a folder, each computed once. Deleting the folder loses nothing.
 
-    def __init__(self, folder):
+    Parameters: folder; memory, a TileCache of those in use, which several folders may share.
+    """
+
+    def __init__(self, folder, memory):
         self.folder = folder
-        self._memory = {}
+        self._memory = memory
 
     def get(self, key, compute):
-        if key not in self._memory:
+        array = self._memory.get((self.folder, key))
+        if array is None:
             path = self.folder / f"{key}.npy"
             array = self._load(path)
             if array is None:
@@ -36,8 +44,8 @@ class _Arrays:
                 with suppress(StorageFullError, StudyError):  # only time is lost where it cannot be kept
                     self._save(path, array)
             array.setflags(write=False)
-            self._memory[key] = array
-        return self._memory[key]
+            self._memory.put((self.folder, key), array)
+        return array
 
     def _load(self, path):
         """What ``_save`` wrote; None if absent or not the same bytes any more."""
@@ -56,21 +64,24 @@ class _Arrays:
         content = buffer.getvalue()
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content + zlib.crc32(content).to_bytes(4, "little"))
+        # not flushed: an edit would wait for the disk once a datum, and the checksum tells what never reached it
+        write_atomic(path, content + zlib.crc32(content).to_bytes(4, "little"), durable=False)
 
 
 class Sprites:
     """Sprites of one set of centroids: as quantised, and as curated.
 
-    Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d).
+    Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d); memory, a TileCache
+    for the arrays in use.
     """
 
-    def __init__(self, folder, centroids, embeddings):
+    def __init__(self, folder, centroids, embeddings, memory):
         digest = hashlib.sha256(np.ascontiguousarray(centroids).tobytes()).hexdigest()[:16]
         self.folder = folder / digest
         self.centroids = centroids
         self._embeddings = embeddings
-        self._arrays = _Arrays(self.folder)
+        self.arrays = DerivedArrays(self.folder, memory)
+        self._vectors = TileCache(_VECTORS_KEPT)
 
     def n_concepts(self, state):
         """Centroids, and the concepts that splits have added."""
@@ -78,7 +89,7 @@ class Sprites:
 
     def quantised(self, uid):
         """Nearest centroid of every token: (n,) int16."""
-        return self._arrays.get(
+        return self.arrays.get(
             f"{uid}-sprite", lambda: assign_nearest(self._embeddings(uid), self.centroids).astype(np.int16)
         )
 
@@ -93,14 +104,16 @@ class Sprites:
                 out[rows] = np.linalg.norm(vectors[rows] - self.centroids[self.quantised(uid)[rows]], axis=1)
             return out
 
-        return self._arrays.get(f"{uid}-distance", compute)
+        return self.arrays.get(f"{uid}-distance", compute)
 
     def edited(self, uid, state):
         """The sprite after splitting concepts and reassigning tokens, before merging and excluding: (n,) int64."""
         sprite = self.quantised(uid).astype(np.int64)
         for step in state.steps:
             if isinstance(step, Split):
-                inside = np.flatnonzero(np.isin(sprite, list(step.members)))
+                among = np.zeros(self.n_concepts(state), bool)
+                among[list(step.members)] = True
+                inside = np.flatnonzero(among[sprite])
                 if inside.size:
                     part = self._parts(uid, inside, step.centroids)
                     moved = part > 0  # the first part stays what it is
@@ -112,10 +125,19 @@ class Sprites:
     def _parts(self, uid, tokens, centroids):
         """Which part of a split concept each of its tokens is nearest to: (m,) int16."""
         key = hashlib.sha256(tokens.tobytes() + centroids.tobytes()).hexdigest()[:16]
-        return self._arrays.get(
+        return self.arrays.get(
             f"{uid}-split-{key}",
-            lambda: assign_nearest(self._embeddings(uid)[tokens], centroids).astype(np.int16),
+            lambda: assign_nearest(self.vectors(uid, tokens), centroids).astype(np.int16),
         )
+
+    def vectors(self, uid, tokens):
+        """Embeddings of some tokens of a datum: (m, d). Kept for a while: a split looks at them twice."""
+        key = uid, hashlib.sha256(tokens.tobytes()).digest()
+        found = self._vectors.get(key)
+        if found is None:
+            found = self._embeddings(uid)[tokens]
+            self._vectors.put(key, found)
+        return found
 
     def curated(self, uid, state):
         """The sprite as the expert has it: merged concepts carry the id they went into; excluded and ignored tokens -1."""
@@ -132,30 +154,47 @@ class Sprites:
 class Counts:
     """Counts of a study's sprites at one radius, recounted only where an edit makes it necessary.
 
-    Merging adds columns of what is cached; excluding or reassigning recounts the data in which those tokens are.
+    Merging adds columns of what is cached; excluding, splitting and reassigning recount the data in which those tokens
+    are. Cached counts are found by what was edited, so that data without such tokens are not even looked at.
     """
 
     def __init__(self, sprites, graph, radius):
         self._sprites = sprites
         self._graph = graph
         self.radius = radius
-        self._arrays = _Arrays(sprites.folder)
+        self._arrays = sprites.arrays
 
     def cached(self, uid, state, region=None):
         """Counts before merging, excluded and ignored tokens out: (p,) int64. ``region``: its tokens only."""
-        sprite = self._sprites.edited(uid, state)
-        outside = (self._sprites.groups(state, excluded=-1) < 0)[sprite]
-        outside[state.ignored(uid)] = True
-        if region is not None:
-            outside |= ~np.isin(np.arange(len(sprite)), region.tokens)
-        k, tag = self._sprites.n_concepts(state), "all"
-        if outside.any() or state.steps:
-            sprite = np.where(outside, -1, sprite)
-            tag = hashlib.sha256(sprite.tobytes()).hexdigest()[:16]
-        return self._arrays.get(
-            f"{uid}-counts-K{k}-r{self.radius}-{tag}",
-            lambda: count_concepts(self._graph(uid), sprite, k, self.radius),
+        n_found = len(self._sprites.centroids)
+        counts = self._arrays.get(
+            f"{uid}-counts-K{n_found}-r{self.radius}-all",
+            lambda: count_concepts(self._graph(uid), self._sprites.quantised(uid), n_found, self.radius),
         )
+        steps, present = _steps_of(uid, state, set(np.flatnonzero(counts[:n_found]).tolist()))
+        gone = sorted(k for k in present if state.home(k) in state.excluded)
+        ignored = state.ignored(uid)
+        k = max(n_found, 1 + max(present, default=0))  # concepts of splits elsewhere do not occur here
+        if steps or gone or ignored.size or region is not None:
+            tag = _digest(steps, gone, ignored, None if region is None else region.tokens)
+            counts = self._arrays.get(
+                f"{uid}-counts-K{k}-r{self.radius}-{tag}",
+                lambda: count_concepts(self._graph(uid), self._cut(uid, state, gone, region), k, self.radius),
+            )
+        return expand(counts, range(k), self._sprites.n_concepts(state), self.radius)
+
+    def _cut(self, uid, state, gone, region):
+        """The sprite that is counted: edited, but not merged; tokens that are out -1."""
+        sprite = self._sprites.edited(uid, state)
+        outside = np.zeros(self._sprites.n_concepts(state), bool)
+        outside[gone] = True
+        sprite[outside[sprite]] = -1
+        sprite[state.ignored(uid)] = -1
+        if region is not None:
+            inside = np.zeros(len(sprite), bool)
+            inside[list(region.tokens)] = True
+            sprite[~inside] = -1
+        return sprite
 
     def compact(self, rows, state):
         """Counts over active concepts only, as if the study had been quantised that way: (n_rows, p_active) int64.
@@ -170,24 +209,60 @@ class Counts:
         return merge_counts(counts, groups, k, self.radius)
 
 
+def _steps_of(uid, state, present):
+    """The splits and reassignments that may concern a datum, and the concepts that may occur in it after them.
+
+    Parameters: present, set of the concepts that occur in it as quantised. Returns (list, set).
+    """
+    steps, present = [], set(present)
+    for step in state.steps:
+        if isinstance(step, Split):
+            if step.members & present:
+                steps.append(step)
+                present |= set(step.ids)
+        elif step[0] == uid:
+            steps.append(step)
+            present.add(step[2])
+    return steps, present
+
+
+def _digest(steps, gone, ignored, region):
+    """A name for how a datum's sprite was edited."""
+    said = hashlib.sha256()
+    for step in steps:
+        if isinstance(step, Split):
+            said.update(f"split {step.ids} {sorted(step.members)} {step.centroids.shape}".encode())
+            said.update(np.ascontiguousarray(step.centroids).tobytes())
+        else:
+            said.update(f"reassign {step[2]} {len(step[1])}".encode() + np.array(step[1], np.int64).tobytes())
+    said.update(f"out {gone} {len(ignored)}".encode() + np.asarray(ignored, np.int64).tobytes())
+    if region is not None:
+        said.update(b"region" + np.array(region, np.int64).tobytes())
+    return said.hexdigest()[:16]
+
+
 def expand(coef, active, n_concepts, radius):
-    """Weights over active concepts laid out over all K: (p,) float64, 0 for inactive ones."""
-    full = np.zeros(n_features(n_concepts, radius))
-    full[active] = coef[: len(active)]
-    if radius:
-        i, j = np.triu_indices(len(active))
-        rows, columns = np.array(active)[i], np.array(active)[j]
-        full[pair_index(rows, columns, n_concepts)] = coef[len(active) :]
+    """Weights (or counts) over active concepts laid out over all K: (p,), 0 for inactive ones."""
+    if len(active) == n_concepts:
+        return coef
+    full = np.zeros(n_features(n_concepts, radius), coef.dtype)
+    full[_places(tuple(active), n_concepts, radius)] = coef
     return full
 
 
 def compact_coef(coef, active, n_concepts, radius):
     """The inverse of ``expand``: (p_active,) float64."""
-    parts = [coef[active]]
-    if radius:
-        i, j = np.triu_indices(len(active))
-        parts.append(coef[pair_index(np.array(active)[i], np.array(active)[j], n_concepts)])
-    return np.concatenate(parts)
+    return coef[_places(tuple(active), n_concepts, radius)]
+
+
+@lru_cache(maxsize=64)  # asked for once a fold
+def _places(active, n_concepts, radius):
+    """Where the features over active concepts are among all p: (p_active,) int64."""
+    active = np.array(active, np.int64)
+    if not radius:
+        return active
+    i, j = np.triu_indices(len(active))
+    return np.concatenate([active, pair_index(active[i], active[j], n_concepts)])
 
 
 def apply_pins(coef, state, n_concepts, radius):

@@ -5,6 +5,7 @@ import itertools
 import json
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from ..locally import neighbours_of, what_if
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
+from ..readers.cache import TileCache
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
@@ -26,14 +28,17 @@ from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
-from .layers import Counts, Sprites, _Arrays, compact_coef, fit_kernel, resampled_kernels
+from .layers import Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
 from .preview import Draft
 
 __all__ = ["Concept", "Study"]
 
-_MAPS_KEPT = 64
+_MAPS_KEPT = 2**28  # bytes
+_DERIVED_KEPT = 2**29  # bytes of sprites, counts and the like in memory; all of it is on disk or can be made again
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
+_SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
+_READERS = 4  # threads that read embeddings; decoding releases the interpreter
 
 _unsaved = itertools.count(-1, -1)  # ids of previews: no two in one process, and none that the database gives
 
@@ -67,8 +72,9 @@ class Study(StudyData):
     def __init__(self, path):
         super().__init__(path)
         self._fits, self._layers, self._counted = {}, {}, {}
-        self._maps, self._previews = OrderedDict(), OrderedDict()
-        self._resampled, self._doubts = OrderedDict(), OrderedDict()
+        self._maps, self._derived = TileCache(_MAPS_KEPT), TileCache(_DERIVED_KEPT)
+        self._previews, self._parted = OrderedDict(), OrderedDict()
+        self._resampled, self._doubts = OrderedDict(), TileCache(_MAPS_KEPT)
         self._part_maps = PartMaps()
         self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
 
@@ -286,8 +292,8 @@ class Study(StudyData):
         with self._lock:
             key = (centroids.tobytes(), radius)
             if key not in self._layers:
-                sprites = Sprites(self.path / "derived", centroids, self._embeddings)
-                self._layers = {key: (sprites, Counts(sprites, self.graph, radius))}
+                sprites = Sprites(self.path / "derived", centroids, self._embeddings, self._derived)
+                self._layers = {key: (sprites, Counts(sprites, lambda uid: self._layout(uid)[0], radius))}
             return self._layers[key]
 
     def _fitted(self, fit):
@@ -313,10 +319,9 @@ class Study(StudyData):
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
         key = (fit.id, datum.uid)
-        with self._lock:
-            if key in self._maps:
-                self._maps.move_to_end(key)
-                return self._maps[key]
+        scores = self._maps.get(key)
+        if scores is not None:
+            return scores
         try:
             scores = np.load(self._map_file(datum, fit), allow_pickle=False)
         except (OSError, ValueError, EOFError):  # never kept, or damaged
@@ -324,10 +329,7 @@ class Study(StudyData):
         if scores is None or scores.dtype != np.float64 or scores.shape != (self.n_tokens(datum),):
             scores = self._prospect(datum, fit)
         scores.setflags(write=False)
-        with self._lock:
-            self._maps[key] = scores
-            while len(self._maps) > _MAPS_KEPT:
-                self._maps.popitem(last=False)
+        self._maps.put(key, scores)
         return scores
 
     def provisional_map(self, datum, fit=None):
@@ -386,12 +388,14 @@ class Study(StudyData):
         fit, _ = self._fitted(fit)
         key = (fit.id, int(n), datum.uid)
         with self._resampling:
-            if key not in self._doubts:
-                self._doubts[key] = token_uncertainty(
+            found = self._doubts.get(key)
+            if found is None:
+                found = token_uncertainty(
                     self.graph(datum), self.sprite(datum, fit), fit.coef, self._resampled_kernels(fit, int(n)),
                     fit.n_concepts, fit.radius, fit.settings.diffusive,
                 )  # fmt: skip
-            return _kept(self._doubts, key, _MAPS_KEPT)
+                self._doubts.put(key, found)
+            return found
 
     def uncertainty_at(self, datum, token, n=200, fit=None):
         """As ``uncertainty`` of one token alone, arrays of one: at once, where a map of millions takes long."""
@@ -430,17 +434,30 @@ class Study(StudyData):
         return np.nan_to_num(found).astype(np.int64)
 
     def split_centroids(self, concept, into, seed, state):
-        """Centres of the parts that a concept would be split into, largest part first: (into, d) float32."""
+        """Centres of the parts that a concept would be split into, largest part first: (into, d) float32.
+
+        Found in a sample of its tokens, as many from each datum as its share.
+        """
         fit, sprites = self._fitted(None)
-        parts = []
-        for datum in self._fitted_on():
-            tokens = np.flatnonzero(sprites.groups(state)[sprites.edited(datum.uid, state)] == concept)
-            if tokens.size:
-                parts.append(np.asarray(self._embeddings(datum.uid)[tokens], np.float32))
-        found = sum(len(part) for part in parts)
+        data = self._fitted_on()
+        key = (fit.id, concept, into, seed, repr(state.steps), repr(state.merged), tuple(d.uid for d in data))
+        with self._lock:
+            if key in self._parted:
+                return _kept(self._parted, key, _PREVIEWS_KEPT)
+        groups = sprites.groups(state)
+        tokens = {d.uid: np.flatnonzero((groups == concept)[sprites.edited(d.uid, state)]) for d in data}
+        found = sum(len(each) for each in tokens.values())
         if found < into:
             raise CurationError(f"concept {concept} has {found} tokens: too few to split into {into}")
-        return KMeansQuantizer(into, sample=fit.settings.sample, seed=seed).fit(np.concatenate(parts)).centroids_
+        rng, share = np.random.default_rng(seed), min(1.0, _SPLIT_SAMPLE / found)
+        sampled = [np.sort(rng.choice(n, -int(-n * share // 1), replace=False)) for n in map(len, tokens.values())]
+        with ThreadPoolExecutor(_READERS) as pool:
+            parts = pool.map(lambda uid, rows: sprites.vectors(uid, tokens[uid])[rows], tokens, sampled)
+            vectors = np.concatenate([np.asarray(part, np.float32) for part in parts])
+        centroids = KMeansQuantizer(into, sample=len(vectors), seed=seed).fit(vectors).centroids_
+        with self._lock:
+            self._parted[key] = centroids
+            return _kept(self._parted, key, _PREVIEWS_KEPT)
 
     def concept_name(self, concept, state=None):
         """A concept's name: the expert's, else "concept N"."""
@@ -530,7 +547,7 @@ class Study(StudyData):
             return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 
         key = atlas_key(uids, sizes, records, n, seed)
-        return Atlas(uids, datum, token, _Arrays(self.path / "derived").get(key, compute))
+        return Atlas(uids, datum, token, DerivedArrays(self.path / "derived", self._derived).get(key, compute))
 
     def evidence(self, fit=None):
         """Total evidence of every embedded datum, the sum of its prospect map: {uid: float}. From cached counts."""

@@ -39,6 +39,7 @@ def test_prints_a_table(result):
     assert "count, K = 20, r = 4" in text
     assert "prospect, K = 30, r = 8" in text
     assert "matrix product" in text
+    assert "first exclusion" in text and "annotate" in text
     assert "export of a map of" in text and "geojson" in text
 
 
@@ -46,3 +47,15 @@ def test_every_format_is_written(result):
     exported = result["export"]
     assert {"geojson", "ome-tiff", "csv", "parquet"} <= exported.keys()
     assert exported["geojson"]["bytes"] > 100 * exported["tokens"]  # a square with five corners a token
+
+
+def test_every_kind_of_edit_is_timed_by_its_parts(result):
+    edits = result["edits"]
+    assert set(edits["edits"]) == {
+        "first exclusion", "rename", "recolour", "merge", "split", "exclude", "include", "pin", "reassign", "annotate",
+        "ignore", "relabel", "undo",
+    }  # fmt: skip
+    for kind, each in edits["edits"].items():
+        assert min(each.values()) > 0
+        if kind != "undo":  # once in the quick run: no medians of sums
+            assert each["total"] == pytest.approx(each["edit"] + each["refit"] + each["paint"])

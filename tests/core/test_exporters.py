@@ -183,6 +183,21 @@ def test_tables_have_a_row_a_token(study, tmp_path, format):
     assert "stroma, pink" in names
 
 
+def test_tables_say_which_weights_are_pinned(study, tmp_path):
+    datum = study.data[1]
+    concept = int(study.concepts_of(datum)[0])
+    edits = study.curation
+    entry = edits.pin(concept, 1.25)
+    study.refit()
+    try:
+        (path,) = export(study, "parquet", tmp_path, [datum]).values()
+    finally:
+        edits.undo()
+        study.refit()
+    table = pyarrow.parquet.read_table(path).to_pydict()
+    assert entry and table["pinned"] == [k == concept for k in table["concept"]] and any(table["pinned"])
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_nothing_names_the_slide_and_the_same_map_gives_the_same_bytes(study, tmp_path, format):
     first, again = (export(study, format, tmp_path / part) for part in ("a", "b"))

@@ -10,7 +10,7 @@ import pytest
 from study_files import make_study
 
 from prospector_core import Study
-from prospector_core.study.layers import _Arrays
+from prospector_core.study.layers import DerivedArrays
 
 HERE = Path(__file__).parent
 KILLS = 100
@@ -99,7 +99,7 @@ def test_a_hundred_kills_lose_nothing_that_was_said(tmp_path):
         arrays = [file for file in path.glob("derived/*/*.npy") if not file.name.startswith(".")]
         for file in arrays:
             if file not in looked_at:
-                assert _Arrays(file.parent)._load(file) is not None, file
+                assert DerivedArrays(file.parent)._load(file) is not None, file
                 looked_at.add(file)
                 whole += 1
         again.database.close()

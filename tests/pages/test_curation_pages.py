@@ -154,7 +154,9 @@ def test_what_an_edit_would_do_is_seen_before_it_is_kept(study):
     assert np.allclose(fit.coef, change.after.coef)
     app.go("concepts").open("cut_1").press("cut_1_try")
     assert "Preview: split concept 1 into 2" in app.text
-    app.press("side_discard")
+    app.open("pin_1").press("pin_1")  # another edit is made instead
+    assert "Preview:" not in app.text
+    app.open("cut_1").press("cut_1_try").press("side_discard")
     assert "Preview:" not in app.text and study.current_fit.id == 2 and not study.curation.state.steps
 
 
@@ -225,3 +227,14 @@ def test_a_drawn_region_moves_its_tiles(study):
     assert "Moved" in app.text
     app.press("refit")
     assert (study.concepts_of("field B3")[inside] == 5).all()
+
+
+def test_the_score_after_the_edit_on_trial_is_said_at_the_tile(study):
+    token = int(np.nanargmax(study.prospect("field B3")))
+    app = App().pick(study, "field B3", token)
+    terms = study.explain("field B3", token).terms
+    concept = int(study.concepts_of("field B3")[token])
+    other = next(term.neighbour for term in terms if term.neighbour not in (None, concept))
+    app.go("concepts").open(f"exclude_{other}").press(f"exclude_{other}_try")
+    after = study.preview(lambda c: c.exclude(other, reason="")).after
+    assert f"{score_text(study.prospect('field B3', after)[token])} after the edit on trial" in app.go("slide").text
