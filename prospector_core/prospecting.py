@@ -12,7 +12,7 @@ from .errors import GraphError
 from .features import n_features, unpack
 from .graphs import TokenGraph
 
-__all__ = ["Explanation", "Term", "explain", "neighbour_blocks", "neighbour_counts", "prospect"]
+__all__ = ["Explanation", "Term", "explain", "hop_weights", "neighbour_blocks", "neighbour_counts", "prospect"]
 
 _BLOCK_CELLS = 8_000_000  # numbers a part of ``neighbour_blocks``: some 100 MB while it is made
 _MAX_DIFFUSIVE_GRID_RADIUS = 12  # hop weights are 2^r-fold integers on the grid: beyond this they could overflow
@@ -47,7 +47,7 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
         scaled = table / 2.0**radius if diffusive else table
         weights = _ball_weights(radius, diffusive)
         return graph.from_raster(score_on_grid(raster, mono, scaled, radius, weights, threads))
-    weights = _hop_weights(radius, diffusive)
+    weights = hop_weights(radius, diffusive)
     return score_on_edges(graph.indptr, graph.indices, concepts, mono, table, radius, weights, 4 * threads)
 
 
@@ -63,14 +63,14 @@ def _check(graph, concepts, coef, n_concepts, radius):
     return concepts, *unpack(coef, n_concepts)
 
 
-def _hop_weights(radius, diffusive):
+def hop_weights(radius, diffusive):
     """Weight of a neighbour at each hop distance 0..r: (r + 1,) float64."""
     return np.where(np.arange(radius + 1) > 0, 0.5 ** np.arange(radius + 1), 0.0) if diffusive else np.ones(radius + 1)
 
 
 def _ball_weights(radius, diffusive):
     """The same as weights of the nested balls N_0..N_r, times 2^r if diffusive: (r + 1,) int64."""
-    hops = _hop_weights(radius, diffusive) * (2**radius if diffusive else 1)
+    hops = hop_weights(radius, diffusive) * (2**radius if diffusive else 1)
     return (hops - np.append(hops[1:], 0.0)).astype(np.int64)
 
 
@@ -88,7 +88,7 @@ def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
         raster = graph.to_raster(concepts, -1, np.int16)
         kept = neighbours_on_grid(raster, n_concepts, radius, _ball_weights(radius, diffusive), threads)
         return graph.from_raster(kept) / (2.0**radius if diffusive else 1.0)
-    weights = _hop_weights(radius, diffusive)
+    weights = hop_weights(radius, diffusive)
     return neighbours_on_edges(graph.indptr, graph.indices, concepts, n_concepts, radius, weights, 4 * threads)
 
 
@@ -162,7 +162,7 @@ def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
         start = int(np.searchsorted(tokens, token))
         found, hops = ball(near.indptr, near.indices, concepts[tokens], start, int(radius))
         neighbours = tokens[found]
-        counted = np.bincount(concepts[neighbours], _hop_weights(radius, diffusive)[hops], minlength=n_concepts)
+        counted = np.bincount(concepts[neighbours], hop_weights(radius, diffusive)[hops], minlength=n_concepts)
         terms += [Term(int(k), float(counted[k]), float(table[concept, k])) for k in np.flatnonzero(counted)]
     score = float(sum(term.value for term in terms))
     ranked = tuple(sorted(terms, key=lambda term: -abs(term.value)))

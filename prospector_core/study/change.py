@@ -1,15 +1,91 @@
-"""What a refit changed."""
+"""What a refit changed, or would change."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-__all__ = ["Change"]
+from ..errors import FitError
+from ..features import unpack
+from ..hotspots import hot_spots
+from .journal import Split
+
+__all__ = ["Change", "KernelChange", "ScoreChange"]
+
+
+@dataclass(frozen=True)
+class ScoreChange:
+    """How well data are predicted before and after, each against the labels of its own fit.
+
+    Attributes
+    ----------
+    held_out : whether every datum was predicted by kernels fitted without it (too few data: not)
+    accuracy, auroc : (before, after), shares 0 to 1; before is None where it was not measured the same way
+    data : how many were predicted, (before, after)
+    """
+
+    held_out: bool
+    accuracy: tuple
+    auroc: tuple
+    data: tuple
+
+    @property
+    def verdict(self):
+        """ "better", "worse", "mixed" (one figure rose, the other fell), "same", or None without a before."""
+        if self.accuracy[0] is None:
+            return None
+        moves = [np.nan_to_num(np.sign(after - before)) for before, after in (self.accuracy, self.auroc)]
+        if not any(moves):
+            return "same"
+        return "better" if min(moves) >= 0 else "worse" if max(moves) <= 0 else "mixed"
+
+    @property
+    def sentence(self):
+        """The same in plain words."""
+        said = [f"{self.accuracy[1]:.0%} of {self.data[1]} data predicted right"]
+        if np.isfinite(self.auroc[1]):
+            said.append(f"AUROC {self.auroc[1]:.2f}")
+        if self.accuracy[0] is not None:
+            said[0] += f" ({self.accuracy[0]:.0%} before)"
+            if len(said) > 1 and np.isfinite(self.auroc[0]):
+                said[1] += f" ({self.auroc[0]:.2f} before)"
+        how = "each held out" if self.held_out else "not held out: too few data"
+        words = {
+            "better": "the data are predicted better than before",
+            "worse": "the data are predicted worse than before",
+            "mixed": "one figure rose, the other fell",
+            "same": "predicted as well as before",
+        }
+        end = f": {words[self.verdict]}" if self.verdict else ""
+        return f"{', '.join(said)} ({how}){end}"
+
+
+@dataclass(frozen=True)
+class KernelChange:
+    """Two kernels laid out over the same k concepts, to be shown side by side.
+
+    Attributes
+    ----------
+    concepts : (k,) ids of the concepts that are in either kernel, ascending
+    active : (2, k) bool, before and after: whether the concept is in that kernel (else its weights are 0)
+    mono : (2, k) float64, weights of the concepts; table : (2, k, k), of their pairs
+    pinned : (before, after), each a set of the ids (i,) or (i, j), i <= j, whose weight is the expert's
+    unit : of the weights after
+    """
+
+    concepts: tuple
+    active: np.ndarray
+    mono: np.ndarray
+    table: np.ndarray
+    pinned: tuple
+    unit: str
 
 
 class Change:
     """The difference between two fits of one study (``before`` may be None: there was nothing to compare with).
 
     Attributes: before, after (Fit); flipped: list of (Datum, class before, class after) by predicted class;
-    weights: list of (concept, weight before, weight after), largest change first.
+    weights: list of (concept, weight before, weight after), largest change first; same_concepts: whether both fits
+    speak of the same concepts (else weights is empty, and there is no ``kernel()``).
     """
 
     def __init__(self, study, before, after):
@@ -17,6 +93,7 @@ class Change:
         self.before = before
         self.after = after
         self.flipped, self.weights = [], []
+        self.same_concepts = before is not None and _same_concepts(before, after)
         if before is None:
             return
         old, new = before.summary["predictions"], after.summary["predictions"]
@@ -25,6 +102,8 @@ class Change:
                 pair = int(old[datum.uid] >= 0.5), int(new[datum.uid] >= 0.5)
                 if pair[0] != pair[1]:
                     self.flipped.append((datum, *pair))
+        if not self.same_concepts:
+            return
         k = min(before.n_concepts, after.n_concepts)  # a split adds concepts: they had no weight before
         moved = np.abs(after.coef[:k] - before.coef[:k])
         self.weights = [
@@ -33,33 +112,81 @@ class Change:
 
     def of_map(self, datum):
         """A datum's change: (n,) float64, score after minus score before (NaN where either has none)."""
+        self._compared()
         return self._study.prospect(datum, self.after) - self._study.prospect(datum, self.before)
+
+    def tokens(self, n=10, data=None):
+        """The tokens whose score moved most: list of (Datum, token, score before, score after), largest move first.
+
+        ``data``: where to look (default: all embedded data). Tokens without a score before or after are not among
+        them, nor those that did not move.
+        """
+        self._compared()
+        found = []
+        for order, datum in enumerate(self._data(data)):
+            moved = np.nan_to_num(np.abs(self.of_map(datum)))
+            most = np.argpartition(-moved, min(n, len(moved)) - 1)[:n] if len(moved) else ()
+            found += [(-float(moved[token]), order, int(token), datum) for token in most if moved[token] > 0]
+        found.sort(key=lambda each: each[:3])
+        return [
+            (datum, token, *(float(self._study.prospect(datum, fit)[token]) for fit in (self.before, self.after)))
+            for _, _, token, datum in found[:n]
+        ]
+
+    def regions(self, datum, threshold=None):
+        """Where a datum's map changed: (rises, falls), two lists of HotSpot, the largest summed change first.
+
+        A region is connected tokens whose score rose (fell) by ``threshold`` or more; default: half of the datum's
+        largest change. Its totals are of the change, negative for falls.
+        """
+        change = self.of_map(datum)
+        largest = float(np.nan_to_num(np.abs(change)).max(initial=0.0))
+        if not largest > 0:
+            return [], []
+        study, grid = self._study, self._study.grid(datum)
+        if threshold is None:
+            threshold = largest / 2
+        mpp = study.sources[study.datum(datum).source].info.get("mpp")
+        where = {"origin": grid["origin"], "pitch": grid["pitch"], "mpp": mpp}
+        rises, falls = (hot_spots(grid["positions"], each, threshold, **where) for each in (change, -change))
+        return rises, [replace(spot, total=-spot.total, mean=-spot.mean, peak=-spot.peak) for spot in falls]
+
+    def scores(self):
+        """How well data are predicted, before and after: ScoreChange, whose ``sentence`` says whether the edits hurt."""
+        after, before = self.after.summary, self.before.summary if self.before else {}
+        kind = "held_out" if after["held_out_folds"] else "fitted"
+        accuracy, auroc = ((before.get(f"{kind}_{name}"), after[f"{kind}_{name}"]) for name in ("accuracy", "auroc"))
+        return ScoreChange(kind == "held_out", accuracy, auroc, (before.get("fitted_on"), after["fitted_on"]))
+
+    def kernel(self):
+        """Both kernels over the same concepts: KernelChange. Raises FitError where the fits have other concepts."""
+        self._compared()
+        if not self.same_concepts:
+            raise FitError("these fits have different concepts: their kernels cannot be compared weight by weight")
+        fits, n = (self.before, self.after), max(self.before.n_concepts, self.after.n_concepts)
+        active = np.zeros((2, n), bool)
+        mono, table = np.zeros((2, n)), np.zeros((2, n, n))
+        for row, fit in enumerate(fits):
+            k = fit.n_concepts
+            active[row, fit.state.active(k)] = True
+            mono[row, :k], table[row, :k, :k] = unpack(fit.coef, k)
+        shown = np.flatnonzero(active.any(axis=0))
+        return KernelChange(
+            tuple(int(k) for k in shown), active[:, shown], mono[:, shown], table[:, shown][:, :, shown],
+            tuple(fit.pinned for fit in fits), self.after.unit,
+        )  # fmt: skip
 
     def sentences(self):
         """What changed, in plain words: list of str."""
         study, after = self._study, self.after
-        summary = after.summary
-        kind = "held_out" if summary["held_out_folds"] else "fitted"
-        accuracy = f"{summary[f'{kind}_accuracy']:.0%} of {summary['fitted_on']} data predicted right" + (
-            " (each held out)" if kind == "held_out" else " (not held out: too few data)"
-        )
+        said = self.scores().sentence
         if self.before is None:
-            return [f"{after.n_concepts} concepts, {len(after.coef)} weights; {accuracy}"]
-        old = self.before.summary.get(f"{kind}_accuracy")
-        out = [accuracy + (f", {old:.0%} before" if old is not None else "")]
-        gone = sorted(set(after.state.excluded) - set(self.before.state.excluded))
-        back = sorted(set(self.before.state.excluded) - set(after.state.excluded))
-        if gone:
-            out.append("excluded: " + ", ".join(study.concept_name(k) for k in gone))
-        if back:
-            out.append("taken back in: " + ", ".join(study.concept_name(k) for k in back))
-        inactive = set(gone) | set(back)
-        moved = [(k, a, b) for k, a, b in self.weights if k not in inactive][:3]
-        if moved:
-            out.append(
-                "weights that moved most: "
-                + "; ".join(f"{study.concept_name(k)} {a:+.2f} to {b:+.2f}" for k, a, b in moved)
-            )
+            return [f"{after.n_concepts} concepts, {len(after.coef)} weights; {said}"]
+        out = [said]
+        if self.same_concepts:
+            out += self._edited()
+        else:
+            out.append("the concepts were found anew: weights cannot be compared one by one")
         if self.flipped:
             names = [f"{datum.name} now {study.classes[new]}" for datum, _, new in self.flipped]
             out.append(
@@ -71,5 +198,39 @@ class Change:
             out.append("no datum's predicted class changed")
         return out
 
+    def _edited(self):
+        """Sentences on concepts and weights."""
+        after, out = self.after, []
+        gone = sorted(set(after.state.excluded) - set(self.before.state.excluded))
+        back = sorted(set(self.before.state.excluded) - set(after.state.excluded))
+
+        def name(concept):
+            return self._study.concept_name(concept, self._study.words(after))
+
+        if gone:
+            out.append("excluded: " + ", ".join(name(k) for k in gone))
+        if back:
+            out.append("taken back in: " + ", ".join(name(k) for k in back))
+        inactive = set(gone) | set(back)
+        moved = [(k, a, b) for k, a, b in self.weights if k not in inactive][:3]
+        if moved:
+            out.append("weights that moved most: " + "; ".join(f"{name(k)} {a:+.2f} to {b:+.2f}" for k, a, b in moved))
+        return out
+
+    def _compared(self):
+        if self.before is None:
+            raise FitError("there is no earlier fit to compare with")
+
+    def _data(self, data):
+        study, both = self._study, (self.before.summary["predictions"], self.after.summary["predictions"])
+        chosen = [study.datum(each) for each in data] if data is not None else study.embedded()
+        return [datum for datum in chosen if all(datum.uid in each for each in both)]
+
     def __str__(self):
         return "\n".join(self.sentences())
+
+
+def _same_concepts(one, other):
+    """Whether a number means the same concept in both fits: found by one search, and split alike as far as both are."""
+    splits = [[step for step in fit.state.steps if isinstance(step, Split)] for fit in (one, other)]
+    return np.array_equal(one.centroids, other.centroids) and all(a == b for a, b in zip(*splits))

@@ -67,7 +67,7 @@ class Fit:
 
     Attributes
     ----------
-    id, journal : number of the fit, and of the last journal entry that it knows
+    id, journal : number of the fit (negative: a preview, kept nowhere), and of the last journal entry that it knows
     settings : FitSettings
     centroids : (K, d) float32
     coef : (p,) float64 prospect kernel over all K concepts; 0 for inactive ones; pins applied
@@ -101,6 +101,15 @@ class Fit:
     def unit(self):
         """Unit of the kernel's weights."""
         return KERNELS[self.settings.kernel].unit
+
+    @property
+    def pinned(self):
+        """Concepts (i,) and pairs (i, j), i <= j, whose weight is the expert's, by the ids that are in the kernel."""
+        found = {
+            tuple(sorted(self.state.home(k) for k in (key if isinstance(key, tuple) else (key,))))
+            for key in self.state.pins
+        }
+        return {each for each in found if not any(k in self.state.excluded for k in each)}
 
     def weight(self, concept):
         """Weight of a concept's monogram."""

@@ -1,6 +1,7 @@
 """The study: what pages, plugins and commands talk to."""
 
 import io
+import itertools
 import json
 import threading
 from collections import OrderedDict
@@ -12,10 +13,12 @@ import numpy as np
 from ..errors import CurationError, EmbeddingError, FitError
 from ..features import n_features, pair_index
 from ..files import storage_errors, write_atomic
+from ..locally import neighbours_of, what_if
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
 from ..uncertainty import TokenUncertainty, token_uncertainty
+from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .create import create_study
@@ -23,12 +26,16 @@ from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
-from .layers import Counts, Sprites, compact_coef, fit_kernel, resampled_kernels
+from .layers import Counts, Sprites, _Arrays, compact_coef, fit_kernel, resampled_kernels
+from .preview import Draft
 
 __all__ = ["Concept", "Study"]
 
 _MAPS_KEPT = 64
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
+_PREVIEWS_KEPT = 8
+
+_unsaved = itertools.count(-1, -1)  # ids of previews: no two in one process, and none that the database gives
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Study(StudyData):
     def __init__(self, path):
         super().__init__(path)
         self._fits, self._layers, self._counted = {}, {}, {}
-        self._maps = OrderedDict()
+        self._maps, self._previews = OrderedDict(), OrderedDict()
         self._resampled, self._doubts = OrderedDict(), OrderedDict()
         self._part_maps = PartMaps()
         self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
@@ -77,6 +84,7 @@ class Study(StudyData):
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
             their pixels are taken as they are
+        stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
 
@@ -132,8 +140,11 @@ class Study(StudyData):
         ]
 
     def load_fit(self, id):
-        """A Fit by number. Raises StudyDamagedError, FitError."""
+        """A Fit by number; the latest previews too. Raises StudyDamagedError, FitError."""
         with self._lock:
+            for change in self._previews.values():
+                if change.after.id == id:
+                    return change.after
             if id not in self._fits:
                 rows = self.database.read("SELECT journal FROM fits WHERE id = ?", (id,))
                 if not rows:
@@ -183,6 +194,37 @@ class Study(StudyData):
             if change is not None:
                 return change
 
+    def preview(self, edit):
+        """What a refit would give if an edit were made: Change, whose ``after`` is a Fit that is kept nowhere.
+
+        Parameters: edit, function(curation) that makes one or more edits with the methods and checks of
+        ``study.curation``; edits that wait for a refit count too. Writes nothing. ``after`` works wherever a fit can be
+        given, as in ``study.prospect(datum, change.after)``. Raises CurationError, FitError.
+        """
+        before = self.current_fit
+        if before is None:
+            raise FitError("the study has not been fitted yet: run `prospector fit` first")
+        draft = Draft(self)
+        edit(draft)
+        said = json.dumps([(entry.action, entry.payload) for entry in draft.edits])
+        key = (before.id, draft.base, said, tuple(self.store.uids()))
+        with self._lock:
+            if key in self._previews:  # pages ask at every rerun
+                return _kept(self._previews, key, _PREVIEWS_KEPT)
+        found = self._computed(before.settings, before.centroids, draft.state)
+        after = Fit(next(_unsaved), draft.base, before.settings, before.centroids, *found, draft.state)
+        with self._lock:
+            self._previews[key] = Change(self, before, after)
+            return _kept(self._previews, key, _PREVIEWS_KEPT)
+
+    def change(self, before, after=None):
+        """What changed from one fit to another, by number (or Fit; ``after`` None: the current one): Change."""
+        return Change(self, self._fitted(before)[0], self._fitted(after)[0])
+
+    def words(self, fit):
+        """The CurationState that names and colours of a fit come from: today's, or a preview's own."""
+        return fit.state if fit.id < 0 else self.curation.state
+
     def _last_entry(self):
         return last_id(self.database)
 
@@ -193,13 +235,7 @@ class Study(StudyData):
         """
         own = [Entry(seen + 1, "", *entry)] if entry else []
         state = replay(read_journal(self.database, seen) + own)
-        _, counts = self._layer(centroids, settings.radius)
-        data = self.embedded()
-        labels = {datum.uid: state.labels.get(datum.uid, datum.label) for datum in data}
-        fitted_on = {datum.uid for datum in data if datum.split != "test"}
-        coef, fitted, calibration, summary = fit_kernel(
-            counts, [datum.uid for datum in data], labels, fitted_on, state, settings
-        )
+        coef, fitted, calibration, summary = self._computed(settings, centroids, state)
         with self.database.transaction() as connection:
             if self._last_entry() != seen:
                 return None
@@ -214,6 +250,14 @@ class Study(StudyData):
         with self._lock:
             self._fits[id] = after
         return Change(self, before, after)
+
+    def _computed(self, settings, centroids, state):
+        """(coef, coef before pins, calibration, summary) of the embedded data under a CurationState."""
+        _, counts = self._layer(centroids, settings.radius)
+        rows = self._given(self.embedded())
+        labels = {row.uid: state.labels.get(row.uid, row.label) for row in rows}
+        fitted_on = {row.uid for row in rows if row.split != "test"}
+        return fit_kernel(counts, [row.uid for row in rows], labels, fitted_on, state, settings)
 
     def _fitted_on(self):
         return [datum for datum in self.embedded() if datum.label in (0, 1) and datum.split != "test"]
@@ -307,12 +351,31 @@ class Study(StudyData):
 
     def explain(self, datum, token, fit=None):
         """Why a token scores as it does: Explanation, whose terms sum to its score."""
+        return explain(*self._at(datum, token, fit))
+
+    def neighbours(self, datum, token, fit=None):
+        """The tokens within a token's receptive field, and what each adds to its score: Neighbours. At once."""
+        return neighbours_of(*self._at(datum, token, fit))
+
+    def what_if(self, datum, token, *, without=None, without_neighbours=False, without_pair=None, fit=None):
+        """A token's score under the same kernel if one thing were otherwise: WhatIf. At once, nothing is refitted.
+
+        Parameters: without, a concept whose tokens would leave the graph, and with them the paths through them;
+        without_neighbours, nothing around the token; without_pair, a concept (or a pair of concepts) whose weight
+        together with the token's own would be 0. Raises GraphError.
+        """
+        *place, diffusive = self._at(datum, token, fit)
+        return what_if(
+            *place, without=without, without_neighbours=without_neighbours, without_pair=without_pair,
+            diffusive=diffusive,
+        )  # fmt: skip
+
+    def _at(self, datum, token, fit):
+        """What is asked about one token: graph, sprite, kernel, K, radius, token, diffusive."""
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
         sprite = self.sprite(datum, fit)
-        return explain(
-            self.graph(datum), sprite, fit.coef, fit.n_concepts, fit.radius, int(token), fit.settings.diffusive
-        )
+        return self.graph(datum), sprite, fit.coef, fit.n_concepts, fit.radius, int(token), fit.settings.diffusive
 
     def uncertainty(self, datum, n=200, fit=None):
         """How sure a datum's map is: TokenUncertainty, from the kernel refitted on n resamples of the data.
@@ -387,19 +450,20 @@ class Study(StudyData):
     def colours(self, fit=None):
         """Colour of each of the K concepts, "#rrggbb", edits applied; merged ones take the colour they went into."""
         fit, _ = self._fitted(fit)
-        state = self.curation.state
+        state = self.words(fit)
         base = concept_palette(fit.n_concepts)
         return [state.colours.get(home, base[home]) for home in (fit.state.home(k) for k in range(fit.n_concepts))]
 
     def concepts(self, fit=None):
         """Every concept that has not been merged away: list of Concept, ascending id."""
         fit, sprites = self._fitted(fit)
-        state: CurationState = self.curation.state
+        state: CurationState = self.words(fit)
         colours = self.colours(fit)
         data = self.embedded()
         occurs = self._occurrences(fit, data)
         tokens = occurs.sum(axis=0)
-        totals = np.stack([occurs[[datum.label == label for datum in data]].sum(axis=0) for label in (0, 1)])
+        labels = [state.labels.get(datum.uid, datum.label) for datum in self._given(data)]
+        totals = np.stack([occurs[[own == label for own in labels]].sum(axis=0) for label in (0, 1)])
         shares = totals / np.maximum(totals.sum(axis=1, keepdims=True), 1)
         pinned = {fit.state.home(key) for key in fit.state.pins if not isinstance(key, tuple)}
         out = []
@@ -413,6 +477,11 @@ class Study(StudyData):
                 )
         return out
 
+    def _given(self, data):
+        """Data with the labels that they were given at first: corrections are in a CurationState."""
+        rows = {row.uid: row for row in self._rows}
+        return [rows[datum.uid] for datum in data]
+
     def _occurrences(self, fit, data):
         """How many tokens of each datum carry each concept: (n_data, K) int64. Kept: pages ask at every rerun."""
         with self._lock:
@@ -421,6 +490,12 @@ class Study(StudyData):
                 rows = [np.bincount(self.concepts_of(datum, fit), minlength=fit.n_concepts) for datum in data]
                 self._counted = {key: np.stack(rows)}
             return self._counted[key]
+
+    def part_sizes(self, fit=None):
+        """How many tokens each concept has before merges: (K,) int64."""
+        fit, sprites = self._fitted(fit)
+        found = [sprites.edited(datum.uid, fit.state) for datum in self.embedded()]
+        return np.bincount(np.concatenate(found), minlength=fit.n_concepts)
 
     def typical_tokens(self, concept, n=8, per_datum=2, fit=None):
         """The tokens nearest to their concept's centre, few from each datum: list of (Datum, token)."""
@@ -438,6 +513,24 @@ class Study(StudyData):
         """P(class 1) of every embedded datum: {uid: float}; held out where the datum was fitted on."""
         fit, _ = self._fitted(fit)
         return dict(fit.summary["predictions"])
+
+    def atlas(self, n=3000, seed=0):
+        """A sample of the embedded tokens laid out in the plane: Atlas. Kept in the study; the first call takes a while.
+
+        Parameters: n, tokens at most, as many from each datum; seed. Raises EmbeddingError.
+        """
+        data = self.embedded()
+        sizes = [self.n_tokens(datum) for datum in data]
+        uids = [datum.uid for datum in data]
+        records = [json.dumps(self.store.layout(uid)[1], sort_keys=True) for uid in uids]
+        datum, token = sample_tokens(sizes, n, seed)
+
+        def compute():
+            parts = [self._embeddings(uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
+            return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
+
+        key = atlas_key(uids, sizes, records, n, seed)
+        return Atlas(uids, datum, token, _Arrays(self.path / "derived").get(key, compute))
 
     def evidence(self, fit=None):
         """Total evidence of every embedded datum, the sum of its prospect map: {uid: float}. From cached counts."""

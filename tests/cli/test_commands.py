@@ -31,7 +31,7 @@ def test_the_whole_path_as_json(slides, prospector):
     made = result(prospector(*NEW, "--slide-mpp", "0.5", "--json"))
     assert (made["slides"], made["data"], made["classes"], made["class_counts"]) == (6, 6, ["normal", "tumour"], [3, 3])
     embedded = result(prospector("embed", "study", "--json"))
-    assert embedded == {"embedded": 6, "new": 6, "tokens": 600, "data": 6, "failed": {}}
+    assert embedded == {"embedded": 6, "new": 6, "tokens": 600, "data": 6, "paused": [], "failed": {}}
     assert result(prospector("embed", "study", "--json"))["new"] == 0
     fitted = result(prospector("fit", "study", "--concepts", "3", "--json"))
     assert fitted["fit"] == 1 and fitted["n_concepts"] == 3 and fitted["n_weights"] == 9

@@ -37,18 +37,18 @@ def test_an_edit_of_what_another_has_just_edited_is_told(other):
 
 
 def test_an_edit_of_something_else_passes_and_one_hears_of_the_other(other):
-    app = App("concepts")
+    app = App("concepts").open("exclude_4")
     other.curation.rename(2, "dermis")
     app.press("exclude_4")
     assert 4 in other.curation.state.excluded and other.concept_name(2) == "dermis"
     assert "An edit was made elsewhere: rename concept 2" in toasts(app)
     app.press("include_4")
-    app.press("exclude_4")  # one's own edits are no one else's
+    app.open("exclude_4").press("exclude_4")  # one's own edits are no one else's
     assert "elsewhere" not in toasts(app)
 
 
 def test_undo_does_not_take_back_what_was_not_seen(other):
-    app = App("concepts").press("exclude_4")
+    app = App("concepts").open("exclude_4").press("exclude_4")
     other.curation.rename(2, "dermis")
     app.press("undo")
     assert "undo would now be of" in toasts(app) and other.concept_name(2) == "dermis"

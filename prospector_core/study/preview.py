@@ -1,0 +1,41 @@
+"""Edits that are only tried: recorded in memory on top of the journal, with all the checks of real ones."""
+
+import json
+from contextlib import contextmanager
+
+from .curation import Curation
+from .journal import Entry
+
+__all__ = ["Draft"]
+
+
+class Draft(Curation):
+    """The study's curation as it stands, plus edits that are written nowhere.
+
+    The same methods as ``study.curation``, raising the same errors; ids of entries go on from the journal's last.
+    """
+
+    def __init__(self, study):
+        super().__init__(study)
+        self._journal = study.curation.history()
+        self.base = self._journal[-1].id if self._journal else 0
+
+    @property
+    def edits(self):
+        """What was recorded here: list of Entry."""
+        return [entry for entry in self._journal if entry.id > self.base]
+
+    def _last(self):
+        return self._journal[-1].id if self._journal else 0
+
+    def _read(self):
+        return list(self._journal)
+
+    @contextmanager
+    def _recording(self):
+        def record(action, payload, **said):
+            # through JSON, as the journal's own: a state must not depend on whether it was kept
+            self._journal.append(Entry(self._last() + 1, "", action, json.loads(json.dumps(payload))))
+            return self._last()
+
+        yield record

@@ -1,0 +1,119 @@
+"""One token's neighbours and "what if": the whole map recomputed says the same."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_data import any_graph, kernel_of, kinds, seeds, sprite_of
+from study_files import make_study
+
+from prospector_core import TokenGraph, prospect
+from prospector_core._compiled.sparse import ball
+from prospector_core.errors import GraphError
+from prospector_core.features import pair_index
+from prospector_core.locally import neighbours_of, what_if
+
+CLOSE = {"rtol": 1e-9, "atol": 1e-9}
+CASES = {
+    "seed": seeds, "kind": kinds, "radius": st.integers(0, 4), "k": st.integers(1, 5),
+    "excluded": st.sampled_from([0.0, 0.3]), "diffusive": st.booleans(),
+}  # fmt: skip
+
+
+def case(seed, kind, radius, k, excluded):
+    """A graph, a sprite, a kernel and a token."""
+    random = np.random.default_rng(seed)
+    graph = any_graph(random, kind)
+    while not graph.n:
+        graph = any_graph(random, kind)
+    return graph, sprite_of(random, graph, k, excluded), kernel_of(random, k, radius), int(random.integers(graph.n))
+
+
+@given(**CASES)
+@settings(max_examples=80)
+def test_neighbours_add_up_to_the_score(seed, kind, radius, k, excluded, diffusive):
+    graph, sprite, coef, token = case(seed, kind, radius, k, excluded)
+    found = neighbours_of(graph, sprite, coef, k, radius, token, diffusive)
+    score = prospect(graph, sprite, coef, k, radius, diffusive)[token]
+    assert found.concept == sprite[token]
+    if sprite[token] < 0:
+        assert np.isnan(found.score) and not found.tokens.size
+        return
+    np.testing.assert_allclose([found.score, found.contributions.sum()], score, **CLOSE)
+    tokens, hops = ball(graph.indptr, graph.indices, sprite, token, radius)
+    assert dict(zip(found.tokens, found.hops)) == dict(zip(tokens, hops)) and found.tokens[0] == token
+    assert (found.concepts == sprite[found.tokens]).all() and (np.diff(found.hops) >= 0).all()
+
+
+@given(**CASES)
+@settings(max_examples=80)
+def test_without_a_concept_is_the_map_without_its_tokens(seed, kind, radius, k, excluded, diffusive):
+    graph, sprite, coef, token = case(seed, kind, radius, k, excluded)
+    before = prospect(graph, sprite, coef, k, radius, diffusive)[token]
+    around = set(neighbours_of(graph, sprite, coef, k, radius, token, diffusive).tokens)
+    for concept in range(k):
+        found = what_if(graph, sprite, coef, k, radius, token, without=concept, diffusive=diffusive)
+        left = np.where(sprite == concept, -1, sprite)
+        then = prospect(graph, left, coef, k, radius, diffusive)[token]
+        np.testing.assert_allclose([found.score, found.would_be], [before, then], **CLOSE)
+        np.testing.assert_allclose(found.difference, then - before, **CLOSE)
+        kept = set(neighbours_of(graph, left, coef, k, radius, token, diffusive).tokens)
+        assert found.lost.tolist() == sorted(around - kept)
+
+
+@given(**CASES)
+@settings(max_examples=50)
+def test_without_neighbours_or_a_pair_is_the_map_without_them(seed, kind, radius, k, excluded, diffusive):
+    graph, sprite, coef, token = case(seed, kind, radius, k, excluded)
+    alone = np.full(graph.n, -1)
+    alone[token] = sprite[token]
+    found = what_if(graph, sprite, coef, k, radius, token, without_neighbours=True, diffusive=diffusive)
+    np.testing.assert_allclose(found.would_be, prospect(graph, alone, coef, k, radius, diffusive)[token], **CLOSE)
+    for i in range(k):
+        for j in range(k):
+            zero = coef.copy()
+            if radius:
+                zero[pair_index(i, j, k)] = 0.0
+            then = prospect(graph, sprite, zero, k, radius, diffusive)[token]
+            found = what_if(graph, sprite, coef, k, radius, token, without_pair=(i, j), diffusive=diffusive)
+            np.testing.assert_allclose(found.would_be, then, **CLOSE)
+            if i == sprite[token]:
+                short = what_if(graph, sprite, coef, k, radius, token, without_pair=j, diffusive=diffusive)
+                assert short.would_be == found.would_be or np.isnan(short.would_be)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({}, "one thing at a time"),
+        ({"without": 0, "without_neighbours": True}, "one thing at a time"),
+        ({"without": 9}, "no concept 9"),
+        ({"without_pair": (0, 9)}, "a pair is of two concepts"),
+        ({"without_pair": (0, 1, 0)}, "a pair is of two concepts"),
+    ],
+)
+def test_questions_that_make_no_sense(asked, says):
+    graph = TokenGraph.from_chain(5)
+    with pytest.raises(GraphError, match=says):
+        what_if(graph, np.zeros(5, int), np.ones(5), 2, 1, 0, **asked)
+    with pytest.raises(GraphError, match="no token 5"):
+        what_if(graph, np.zeros(5, int), np.ones(5), 2, 1, 5, without=0)
+
+
+def test_in_a_study_under_its_edits(tmp_path):
+    study = make_study(tmp_path, fit={"radius": 2})
+    study.curation.exclude(1)
+    study.refit()
+    datum = study.data[0]
+    token = int(np.flatnonzero(study.sprite(datum) == 0)[5])
+    said = study.neighbours(datum, token)
+    assert said.score == pytest.approx(study.explain(datum, token).score)
+    assert set(said.tokens) == set(study.explain(datum, token).neighbours)
+    found = study.what_if(datum, token, without=2)
+    fit = study.current_fit
+    sprite = study.sprite(datum)
+    then = prospect(study.graph(datum), np.where(sprite == 2, -1, sprite), fit.coef, fit.n_concepts, fit.radius)
+    assert found.would_be == pytest.approx(then[token])
+    assert np.isnan(study.what_if(datum, token, without=0).would_be)
+    old = study.what_if(datum, token, without_pair=3, fit=study.fits()[0][0])
+    assert old.difference != study.what_if(datum, token, without_pair=3).difference
