@@ -25,7 +25,7 @@ def _edit(method):
 
     @functools.wraps(method)
     def edit(self, *arguments, note="", expected=None, **options):
-        editor = None if expected is None else Editor(self.author, int(expected))
+        editor = None if expected is None else Editor(self.author, int(expected), self._own_entries())
         with self.by(editor, note):
             return method(self, *arguments, **options)
 
@@ -46,6 +46,7 @@ class Curation:
         self._study = study
         self._replayed = None, None
         self._author = None
+        self._own = set()  # ids of entries made here by no particular editor
         self._context = threading.local()
 
     @property
@@ -96,7 +97,7 @@ class Curation:
 
     def since(self, editor):
         """What others have edited after what an editor has seen: list of Entry, oldest first."""
-        return editor.unseen(self._read()) if self._last() > (editor.seen or 0) else []
+        return editor.unseen(self._read()) if editor.behind(self._last()) else []
 
     # Where entries are and go: a draft (``preview.Draft``) has its own.
 
@@ -114,12 +115,15 @@ class Curation:
 
     def _record(self, connection, action, payload):
         editor, note = getattr(self._context, "editor", None), getattr(self._context, "note", "")
-        if editor is not None:
+        if editor is not None and editor.behind(self._last()):
             check_conflict(self._read(), editor, action, payload, self.describe)
         id = append(connection, action, payload, self.author, note)
-        if editor is not None:
-            editor.own.add(id)
+        self._own_entries().add(id)
         return id
+
+    def _own_entries(self):
+        editor = getattr(self._context, "editor", None)
+        return self._own if editor is None else editor.own
 
     @_edit
     def rename(self, concept, name):

@@ -22,6 +22,10 @@ class Editor:
     seen: int | None = None
     own: set = field(default_factory=set)
 
+    def behind(self, last):
+        """How many entries up to number ``last`` are neither seen nor one's own; they are numbered without gaps."""
+        return 0 if self.seen is None else last - self.seen - sum(self.seen < id <= last for id in self.own)
+
     def unseen(self, entries):
         """Those of the entries that came after what was seen, and are not one's own."""
         if self.seen is None:

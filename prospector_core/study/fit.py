@@ -156,8 +156,10 @@ class Fit:
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StudyDamagedError(
-                f"{folder} cannot be read ({error}): `prospector replay --repair` makes it again"
+                f"{folder} cannot be read ({error}): run `prospector replay --repair`, or `prospector fit` again"
             ) from error
         if fit.coef.shape != (n_features(fit.n_concepts, fit.radius),):
-            raise StudyDamagedError(f"{folder} contradicts itself: `prospector replay --repair` makes it again")
+            raise StudyDamagedError(
+                f"{folder} contradicts itself: run `prospector replay --repair`, or `prospector fit` again"
+            )
         return fit

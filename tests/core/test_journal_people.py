@@ -124,6 +124,25 @@ def test_an_edit_from_an_old_state(two, first, then, collide):
         assert last(ben).author == "Ben"
 
 
+def test_one_s_own_edits_never_collide(two):
+    ann, ben = two
+    seen = ann.seen
+    ann.rename(1, "one")
+    ann.exclude(1, expected=seen)
+    ann.include(1, expected=seen)
+    window = Editor("Cleo", seen)
+    with ann.by(window), pytest.raises(CurationConflictError):  # another window of the same program is another editor
+        ann.recolour(1, "#123456")
+    with ann.by(window):
+        ann.pin(2, 1.0)
+        ann.pin(2, 2.0)
+        ann.pin(2, 3.0, expected=seen)
+    ben.rename(1, "uno")
+    with pytest.raises(CurationConflictError, match="Ben"):
+        ann.recolour(1, "#123456", expected=seen)
+    assert window.behind(ann.seen) == len(ann.since(window)) == 4
+
+
 def test_undo_takes_back_only_what_was_seen(two):
     ann, ben = two
     ann.rename(0, "mine")

@@ -36,7 +36,8 @@ def edit(turn, ready):
     ]
     if turn % 8 == 0:
         steps = [study.refit, steps[turn // 8 % len(steps)]]
-        study.refit()  # the compiled loops are loaded: the kill hits what is written, not this
+        # now the compiled loops are loaded: the kill hits what is written, not this
+        os.write(1, f"fit {study.refit().after.id}\\n".encode())
     os.write(ready, b".")
     for step in steps[turn % len(steps):] + steps * 100:
         try:

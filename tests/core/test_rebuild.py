@@ -32,6 +32,15 @@ def study(tmp_path):
     return study
 
 
+@pytest.fixture
+def small(tmp_path):
+    """A fit and a refit."""
+    study = make_study(tmp_path, fit={})
+    study.curation.pin((0, 3), -1.5)
+    study.refit()
+    return study
+
+
 def results(found):
     return [(each.fit, each.kind, each.result, each.damaged, each.repaired) for each in found]
 
@@ -54,61 +63,61 @@ def test_the_same_bytes(study, tmp_path):
         rebuild_fits(study, tmp_path / "again")
 
 
-def test_a_damaged_fit_is_put_right(study):
-    folder = study.path / "fits" / "3"
+def test_a_damaged_fit_is_put_right(small):
+    folder = small.path / "fits" / "1"
     before = (folder / "head.safetensors").read_bytes()
-    scores = study.prospect("s0.png", 3)
+    scores = small.prospect("s0.png", 1)
     (folder / "head.safetensors").write_bytes(before[:-50])
-    (study.path / "fits" / "5" / "head.json").unlink()
-    study = Study.open(study.path)
+    (small.path / "fits" / "2" / "head.json").unlink()
+    small = Study.open(small.path)
     with pytest.raises(StudyDamagedError, match="prospector replay --repair"):
-        study.prospect("s0.png")
-    found = rebuild_fits(study)
-    assert [each.fit for each in found if each.damaged] == [3, 5] == [each.fit for each in found if not each.good]
+        small.prospect("s0.png")
+    found = rebuild_fits(small)
+    assert [each.fit for each in found if each.damaged] == [1, 2] == [each.fit for each in found if not each.good]
     assert (folder / "head.safetensors").read_bytes() == before[:-50]  # only asked
-    found = rebuild_fits(study, repair=True)
-    assert [each.fit for each in found if each.repaired] == [3, 5] and all(each.good for each in found)
+    found = rebuild_fits(small, repair=True)
+    assert [each.fit for each in found if each.repaired] == [1, 2] and all(each.good for each in found)
     assert (folder / "head.safetensors").read_bytes() == before
-    np.testing.assert_array_equal(study.prospect("s0.png", 3), scores)
-    assert study.current_fit.id == 5 and all(each.good for each in rebuild_fits(study))
+    np.testing.assert_array_equal(small.prospect("s0.png", 1), scores)
+    assert small.current_fit.id == 2 and all(each.good for each in rebuild_fits(small))
 
 
-def test_a_fit_that_is_not_what_was_written(study):
+def test_a_fit_that_is_not_what_was_written(small):
     """Readable, but with another weight: known by its digest, and by what replay makes where there is none."""
-    file = study.path / "fits" / "2" / "head.safetensors"
+    file = small.path / "fits" / "2" / "head.safetensors"
     tensors = load_file(file)
     tensors["coef"][0] += 0.25
     save_file(tensors, file)
-    found = rebuild_fits(Study.open(study.path))
+    found = rebuild_fits(Study.open(small.path))
     assert [(each.fit, each.result, each.damaged) for each in found if not each.good] == [(2, "same", True)]
-    with study.database.transaction() as connection:  # as a study made before digests were kept
+    with small.database.transaction() as connection:  # as a study made before digests were kept
         connection.execute("UPDATE fits SET digest = ''")
-    found = rebuild_fits(Study.open(study.path))
+    found = rebuild_fits(Study.open(small.path))
     assert [(each.fit, each.result, each.damaged) for each in found if not each.good] == [(2, "differs", False)]
     assert "weights (by 0.2" in found[1].says
     file.unlink()
-    found = rebuild_fits(Study.open(study.path), repair=True)
+    found = rebuild_fits(Study.open(small.path), repair=True)
     assert all(each.good for each in found) and found[1].repaired
 
 
-def test_other_embeddings_make_other_fits_and_nothing_is_repaired_with_them(study):
-    datum = study.datum("s0.png")
-    vectors, positions = study.store.read(datum.uid).embeddings[:], study.grid(datum)["positions"]
-    attrs = study.store.layout(datum.uid)[1]
-    study.store.remove(datum.uid)
-    study.store.write(datum.uid, vectors[::-1].copy() + np.float32(0.1), positions, attrs)
-    broken = study.path / "fits" / "1" / "head.json"
+def test_other_embeddings_make_other_fits_and_nothing_is_repaired_with_them(small):
+    datum = small.datum("s0.png")
+    vectors, positions = small.store.read(datum.uid).embeddings[:], small.grid(datum)["positions"]
+    attrs = small.store.layout(datum.uid)[1]
+    small.store.remove(datum.uid)
+    small.store.write(datum.uid, vectors[::-1].copy() + np.float32(0.1), positions, attrs)
+    broken = small.path / "fits" / "1" / "head.json"
     broken.write_text("{")
-    found = rebuild_fits(Study.open(study.path), repair=True)
+    found = rebuild_fits(Study.open(small.path), repair=True)
     assert not any(each.good for each in found) and found[1].result == "differs"
     assert found[0].damaged and not found[0].repaired and broken.read_text() == "{"
 
 
-def test_embeddings_that_are_gone_are_said(study):
+def test_embeddings_that_are_gone_are_said(small):
     import shutil
 
-    shutil.rmtree(study.path / "embeddings.zarr" / study.datum("s3.png").uid)
-    found = rebuild_fits(Study.open(study.path))
+    shutil.rmtree(small.path / "embeddings.zarr" / small.datum("s3.png").uid)
+    found = rebuild_fits(Study.open(small.path))
     assert {each.result for each in found} == {"failed"} and "embeddings of s3.png are gone" in found[0].says
 
 
