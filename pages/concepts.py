@@ -1,83 +1,195 @@
-"""Concepts page: a card a concept; rename, recolour, exclude; each with its most typical tiles."""
+"""Concepts page: a card a concept with its most typical tiles; rename, recolour, exclude, split, pin, and merge several."""
 
 import streamlit as st
 
-from pages import shared
+from pages import concept_edits, shared
+from pages.edits import above
+from prospector_core.study.prompts import PHRASES, can_prompt, parse_phrases, similarity, suggest_names
+from viewers import tile_server
+from viewers.tile_grid import tile_grid
+
+ORDERS = {
+    "one": lambda c: -c.weight,
+    "zero": lambda c: c.weight,
+    "tiles": lambda c: -c.tokens,
+    "number": lambda c: c.id,
+}
 
 study = shared.require_fit()
 fit = study.current_fit
-
+state = st.session_state
 zero, one = (shared.plain(name) for name in study.classes)
+new = concept_edits.new_parts(study)
 
-st.markdown("### Concepts")
-st.caption(
-    f"Kinds of tile that the encoder tells apart. A positive weight speaks for **{one}**, a negative one for "
-    f"**{zero}** ({fit.unit}). Name what you recognise; exclude what is no tissue (ink, folds, dust); then refit."
-)
-shared.refit_here(study)
-ORDERS = {
-    f"for {study.classes[1]} first": lambda c: -c.weight,
-    f"for {study.classes[0]} first": lambda c: c.weight,
-    "most tiles first": lambda c: -c.tokens,
-    "by number": lambda c: c.id,
-}
-order = st.segmented_control("Order", list(ORDERS), default=next(iter(ORDERS)), required=True, key="shown_order")
-concepts = sorted(study.concepts(), key=lambda c: (c.excluded, ORDERS[order or next(iter(ORDERS))](c)))
-largest = max((abs(c.weight) for c in concepts), default=1.0) or 1.0
+
+def sorted_cards(order):
+    """Concepts in the order that was asked for; the parts of one that was split at the last refit side by side."""
+    ranked = sorted(study.concepts(), key=lambda c: (c.excluded, ORDERS[order](c)))
+    place = {concept.id: index for index, concept in enumerate(ranked)}
+    # a part of a part follows the card that the first split started from
+    heads = {part: new.get(head, head) for part, head in new.items()}
+    return sorted(ranked, key=lambda c: (place.get(heads.get(c.id, c.id), place[c.id]), c.id in new, place[c.id]))
 
 
 def renamed(concept):
     """Keep the name that was typed."""
-    name = st.session_state[f"name_{concept.id}"]
+    name = state[f"name_{concept.id}"]
     if name.strip() and name.strip() != concept.name:
         shared.edit_quietly(lambda: study.curation.rename(concept.id, name))
 
 
 def recoloured(concept):
     """Keep the colour that was picked."""
-    colour = st.session_state[f"colour_{concept.id}"]
+    colour = state[f"colour_{concept.id}"]
     if colour != concept.colour:
         shared.edit_quietly(lambda: study.curation.recolour(concept.id, colour))
+
+
+def picked(concept, places):
+    """A tile of a card was clicked: note where it lies; the page goes there below, as a callback cannot."""
+    pick = state[f"tiles_{concept.id}"].pick
+    if pick:
+        state["at_go"] = places[pick["index"]]
+
+
+def tiles(concept):
+    """A concept's most typical tiles; a click goes to one on its slide."""
+    found = shared.typical_tiles(study, concept.id)
+    if found is None:
+        st.caption("no tile carries this concept")
+        return
+    picture, places = found
+    names = [f"{study.datum(uid).name}: show this tile on its slide" for uid, _ in places]
+    url = tile_server.register_image((shared.study_key(study), "typical", concept.id), picture)
+    tile_grid(url, names, key=f"tiles_{concept.id}", label=f"The most typical tiles of {concept.name}", rows=-(-len(names) // 4),
+              on_pick=lambda: picked(concept, places))  # fmt: skip
+
+
+def about(concept):
+    """Weight, how often, and what the expert did to it."""
+    if concept.excluded:
+        reason = study.curation.state.excluded.get(concept.id, "")
+        st.caption(":material/block: excluded, drawn hatched" + (f": {shared.plain(reason)}" if reason else ""))
+    else:
+        st.html(shared.weight_bar(concept.weight, largest, study.classes, concept.pinned))
+    in_zero, in_one = (shared.share_text(share) for share in concept.shares)
+    more = f" · holds concepts {', '.join(map(str, concept.merged))} too" if concept.merged else ""
+    st.caption(f"{in_one} of tiles in *{one}*, {in_zero} in *{zero}* · {concept.tokens:,} tiles{more}")
+    for words in concept_edits.waiting(study, concept):
+        st.caption(f":orange[:material/pending:] {shared.plain(words)} at the next refit")
 
 
 def card(concept):
     """One concept."""
     with st.container(border=True, height="stretch"):
-        st.session_state[f"colour_{concept.id}"] = concept.colour
-        st.session_state[f"name_{concept.id}"] = concept.name
-        with st.container(horizontal=True, gap="small", wrap=False):
+        state[f"colour_{concept.id}"] = concept.colour
+        state[f"name_{concept.id}"] = concept.name
+        gone = study.curation.state.home(concept.id) != concept.id
+        with st.container(horizontal=True, gap="small", wrap=False, vertical_alignment="center"):
+            st.checkbox(f"Choose {concept.name}", key=f"choose_{concept.id}", label_visibility="collapsed", width="content",
+                        disabled=gone or concept.excluded, help="Choose several to merge them")  # fmt: skip
             st.color_picker(f"Colour of concept {concept.id}", key=f"colour_{concept.id}", on_change=recoloured, args=(concept,),
                             label_visibility="collapsed", width=40)  # fmt: skip
             st.text_input(f"Name of concept {concept.id}", key=f"name_{concept.id}", on_change=renamed, args=(concept,), max_chars=60,
                           label_visibility="collapsed", placeholder=f"name of concept {concept.id}")  # fmt: skip
-        picture = shared.typical_tiles(study, concept.id)
-        if picture is not None:
-            st.image(picture, width="stretch", alt=f"The most typical tiles of {concept.name}")
-        else:
-            st.caption("no tile carries this concept")
-        if concept.excluded:
-            st.caption(":material/block: excluded, drawn hatched")
-        else:
-            st.html(shared.weight_bar(concept.weight, largest, study.classes))
-        in_zero, in_one = (shared.share_text(share) for share in concept.shares)
-        more = f" · holds concepts {', '.join(map(str, concept.merged))} too" if concept.merged else ""
-        st.caption(
-            f"{in_one} of tiles in *{one}*, {in_zero} in *{zero}* · {concept.tokens:,} tiles"
-            + (" · :material/push_pin: pinned" if concept.pinned else "") + more
-        )  # fmt: skip
-        if concept.excluded:
-            if st.button("Include", key=f"include_{concept.id}", icon=":material/add_circle:", width="stretch"):
-                shared.edit(
-                    lambda: study.curation.include(concept.id),
-                    f"{shared.plain(concept.name)} is back: refit to see the effect",
+        # Each part in a container of its own, also where it is empty: a popover below that moved would open anew.
+        with st.container():
+            if concept.id in new:
+                st.badge(
+                    f"new: split off {study.concept_name(new[concept.id])}", icon=":material/call_split:", color="blue"
                 )
-        elif st.button("Exclude", key=f"exclude_{concept.id}", icon=":material/block:", width="stretch",
-                           help="Its tiles leave the graph: no count, no score, a gap to their neighbours"):  # fmt: skip
-            shared.edit(
-                lambda: study.curation.exclude(concept.id),
-                f"Excluded {shared.plain(concept.name)}: refit to see the effect",
-            )
+            tiles(concept)
+        with st.container():
+            about(concept)
+        if gone:
+            return
+        with st.container(horizontal=True, gap="xsmall"):
+            concept_edits.exclude_or_include(study, concept)
+            if not concept.excluded:
+                concept_edits.split(study, concept)
+                concept_edits.pin(study, concept.id, float(fit.fitted_coef[concept.id]), concept_edits.pin_of(study, concept.id),
+                                  f"pin_{concept.id}", "Pinned" if concept_edits.pin_of(study, concept.id) is not None else "Pin")  # fmt: skip
 
+
+def clear():
+    """Choose none."""
+    for concept in chosen:
+        state[f"choose_{concept.id}"] = False
+
+
+def name_by_phrases():
+    """A table of concepts against phrases, and the best phrase as name: for encoders that read text too."""
+    with st.expander("Name concepts by phrases", icon=":material/translate:"):
+        with st.form("phrases", border=False):
+            text = st.text_area(
+                "Words or phrases, with commas between them", ", ".join(PHRASES), key="shown_phrases_text",
+                help="English, as in a report. The encoder compares each with the pictures of each concept",
+            )  # fmt: skip
+            if st.form_submit_button("Compare", icon=":material/compare_arrows:"):
+                st.session_state["shown_phrases"] = text
+        if "shown_phrases" not in st.session_state:
+            return
+        with shared.errors_said():
+            phrases = parse_phrases(st.session_state["shown_phrases"])
+            with st.spinner("Loading the encoder and comparing…"):
+                table = similarity(study, phrases, shared.vectors_of(study, phrases))
+            suggested = suggest_names(study, phrases, table)
+            shown = [concept for concept in concepts if not concept.excluded]
+            st.html(shared.heat_table([c.name for c in shown], phrases, table[[c.id for c in shown]]))
+            st.caption(
+                "From −1 to 1: how much rather a phrase than the others fits a concept than the others. The best of each row is bold. "
+                "A guess of the encoder's, not a diagnosis: look at the tiles."
+            )
+            if not suggested:
+                st.caption("All concepts have names. Undo a name, and its concept gets a suggestion again.")
+            elif st.button(f"Take the best phrase as name of {len(suggested)} concepts", icon=":material/label:",
+                           help="Names that you gave stay. Undo takes the names back one by one"):  # fmt: skip
+                shared.edit(lambda: rename_all(suggested), f"{len(suggested)} concepts named")
+
+
+def rename_all(names):
+    """Rename concepts, {id: name}, each an edit of its own."""
+    for id, name in names.items():
+        study.curation.rename(id, name)
+
+
+if "at_go" in state:
+    uid, token = state.pop("at_go")
+    shared.show_token(study.datum(uid), token)
+
+st.markdown("### Concepts")
+st.caption(
+    f"Kinds of tile that the encoder tells apart. A positive weight speaks for **{one}**, a negative one for "
+    f"**{zero}** ({fit.unit}). Name what you recognise; exclude what is no tissue (ink, folds, dust); merge what is one kind, "
+    "split what is two; then refit. Click a tile to see it on its slide."
+)
+above(study)
+labels = {
+    "one": f"for {study.classes[1]} first",
+    "zero": f"for {study.classes[0]} first",
+    "tiles": "most tiles first",
+    "number": "by number",
+}
+order = st.segmented_control(
+    "Order", list(ORDERS), default="one", required=True, key="shown_order", format_func=labels.get
+)
+concepts = sorted_cards(order or "one")
+largest = max((abs(c.weight) for c in concepts), default=1.0) or 1.0
+chosen = [
+    c for c in concepts if state.get(f"choose_{c.id}") and not c.excluded and study.curation.state.home(c.id) == c.id
+]
+with st.container():
+    if chosen:
+        with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="chosen"):
+            st.markdown(f"**{len(chosen)} chosen:** {', '.join(shared.plain(c.name) for c in chosen)}", width="stretch")
+            if len(chosen) > 1:
+                concept_edits.merge(study, chosen, "merge_chosen", [f"choose_{c.id}" for c in chosen])
+            else:
+                st.caption("Choose another one to merge the two.", width="content")
+            st.button("Choose none", key="choose_none", on_click=clear)
+
+if can_prompt(study):
+    name_by_phrases()
 
 with st.spinner("Fetching typical tiles…"), st.container(key="split_cards"):
     for start in range(0, len(concepts), 3):

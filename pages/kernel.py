@@ -1,21 +1,24 @@
-"""Kernel page: the weight of every concept and pair; click a cell to see where that pair occurs."""
+"""Kernel page: the weight of every concept and pair, also before the last edits; click a cell to pin it or see where it occurs."""
 
 import numpy as np
 import streamlit as st
 
-from pages import shared
-from prospector_core.features import unpack
+from pages import concept_edits, preview, shared
+from pages.edits import above
+from prospector_core.features import pair_index
+from prospector_core.study.change import Change
 from viewers.figures import kernel_matrix, picked_cell
 
 SHOWN = 8  # places, one a datum
 ALONE = -1
+SIDES = ["before", "after"]
 
 study = shared.require_fit()
 fit = study.current_fit
 state = st.session_state
 concepts = sorted(study.concepts(), key=lambda c: (c.excluded, -c.weight))
 order = [concept.id for concept in concepts]
-names = {concept.id: concept.name for concept in concepts}
+names, colours = ({concept.id: getattr(concept, what) for concept in concepts} for what in ("name", "colour"))
 active = [concept.id for concept in concepts if concept.id not in fit.state.excluded]
 chart = f"cell_chart_{fit.id}"
 
@@ -33,26 +36,70 @@ def chosen_by_name():
     state["cell_pair"] = (state["cell_first"], state["cell_second"])
 
 
-def figure():
+def compared():
+    """What there is to compare the kernel with: the edit on trial, else the last refit. Change or None."""
+    return preview.current(study) or shared.last_change(study)
+
+
+def square(change, shown):
+    """What the square holds: (weights of concepts, weights of pairs, which concepts are gone, pins, colour limit, label)."""
+    if change is None:
+        change = Change(study, fit, fit)
+    kernel = change.kernel()
+    there = [index for index, k in enumerate(order) if k in kernel.concepts]  # the others are excluded in both
+    row = [kernel.concepts.index(order[index]) for index in there]
+    mono, table, active = (
+        np.zeros((2, len(order))),
+        np.zeros((2, len(order), len(order))),
+        np.zeros((2, len(order)), bool),
+    )
+    mono[:, there], active[:, there] = kernel.mono[:, row], kernel.active[:, row]
+    table[np.ix_([0, 1], there, there)] = kernel.table[np.ix_([0, 1], row, row)]
+    if shown == "change":
+        return (
+            mono[1] - mono[0],
+            table[1] - table[0],
+            ~active.all(axis=0),
+            (),
+            None,
+            f"change of weight ({kernel.unit})",
+        )
+    limit = max(np.abs(mono).max(initial=0.0), np.abs(table).max(initial=0.0)) or None  # one scale for both
+    side = SIDES.index(shown)
+    return mono[side], table[side], ~active[side], kernel.pinned[side], limit, kernel.unit
+
+
+def figure(change, shown):
     """The square and the bars."""
-    mono, table = unpack(fit.coef, fit.n_concepts)
-    pins = []
-    for pinned in fit.state.pins:
-        pair = pinned if isinstance(pinned, tuple) else (pinned,)
-        if all(k in order for k in pair):
-            pins.append(tuple(order.index(k) for k in pair))
+    mono, table, gone, pinned, limit, label = square(change, shown)
     pair = state.get("cell_pair")
     return kernel_matrix(
-        table[np.ix_(order, order)],
-        mono[order],
-        [concept.name for concept in concepts],
-        [concept.colour for concept in concepts],
-        excluded=[index for index, k in enumerate(order) if k not in active],
+        table,
+        mono,
+        [names[k] for k in order],
+        [colours[k] for k in order],
+        excluded=np.flatnonzero(gone),
         classes=study.classes,
-        label=fit.unit,
-        selected=tuple(None if k == ALONE else order.index(k) for k in pair) if pair else None,
-        pinned=pins,
+        limit=limit,
+        label=label,
+        selected=tuple(None if k == ALONE else order.index(k) for k in pair)
+        if pair and set(pair) <= {ALONE, *order}
+        else None,
+        pinned=[tuple(order.index(k) for k in pin) for pin in pinned if set(pin) <= set(order)],
+        change=shown == "change",
     )
+
+
+def pin_cell(i, j):
+    """The chosen weight: pin it, or unpin it."""
+    key = i if j == ALONE else (min(i, j), max(i, j))
+    feature = i if j == ALONE else int(pair_index(i, j, fit.n_concepts))
+    pinned = study.curation.state.pins.get(key)
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        concept_edits.pin(study, key, float(fit.fitted_coef[feature]), pinned, "cell_pin", "Pin" if pinned is None else "Pinned",
+                          disabled=any(study.curation.state.home(k) != k for k in (i, j) if k != ALONE))  # fmt: skip
+        if pinned is not None:
+            st.caption(f":material/keep: pinned at {shared.signed(pinned)}", width="content")
 
 
 def places(i, j):
@@ -85,15 +132,30 @@ st.caption(
     f"Square: weight of two concepts within {hops} of each other. Bars: weight of a concept by itself ({fit.unit}). "
     f"Positive speaks for **{shared.plain(study.classes[1])}**, negative for **{shared.plain(study.classes[0])}**. Click a cell or a bar to see where it occurs."
 )
-shared.refit_here(study)
+above(study)
 pair = state.get("cell_pair")
 if pair and not (pair[0] in active and pair[1] in [ALONE, *active]):
     pair = None
     del state["cell_pair"]
 with st.container(key="split"):
     left, right = st.columns([3, 2], gap="medium")
+change = compared()
+if change is not None:
+    # what is in one kernel alone gets a row, too: a concept that was merged away, a part that was split off
+    for kernel_fit in (change.before, change.after):
+        for concept in study.concepts(kernel_fit):
+            if concept.id not in names:
+                order.append(concept.id)
+                names[concept.id], colours[concept.id] = concept.name, concept.colour
 with left:
-    st.plotly_chart(figure(), key=chart, on_select=clicked, selection_mode="points", width="stretch", theme="streamlit",
+    shown = "after"
+    if change is not None:
+        tried = preview.current(study) is not None
+        labels = {"before": "now", "after": "after the edit", "change": "change"} if tried else {
+            "before": "before the last refit", "after": "now", "change": "change"}  # fmt: skip
+        shown = st.segmented_control("Weights", list(labels), format_func=labels.get, key=f"shown_weights_{tried}", required=True,
+                                     default="before" if tried else "after")  # fmt: skip
+    st.plotly_chart(figure(change, shown), key=chart, on_select=clicked, selection_mode="points", width="stretch", theme="streamlit",
                     config={"displayModeBar": False})  # fmt: skip
 with right:
     state["cell_first"], state["cell_second"] = pair or (None, ALONE)
@@ -116,5 +178,6 @@ with right:
             st.markdown(
                 f"#### *{shared.plain(names[i])}* near *{shared.plain(names[j])}*: {shared.signed(fit.pair_weight(i, j))}"
             )
+        pin_cell(i, j)
         with st.spinner("Looking for places…"):
             places(i, j)

@@ -2,11 +2,15 @@
 
 import streamlit as st
 
-from pages import provisional, shared
+from pages import preview, provisional, shared
+from pages.edits import above
 from pages.figures import figure_button
+from pages.slide_change import change_legend, states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
+from pages.slide_reassign import move_drawn, move_target, move_words
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
 from pages.slide_strip import strip
+from pages.slide_whatif import drawn_neighbours
 from prospector_core.errors import ProspectorError
 from prospector_core.tiling import Rect
 from viewers import tile_server
@@ -97,12 +101,12 @@ def header():
             st.selectbox(
                 "Field", list(names), key="shown_datum", on_change=chose_datum, format_func=names.get, width=230
             )
-        beside = ["", datum.source, *(uid for uid in slides if uid != datum.source)]
+        beside = ["", datum.source, *states_beside(tried, changed), *(uid for uid in slides if uid != datum.source)]
         if state.get("shown_beside") not in beside:
             state["shown_beside"] = ""
+        words = {"": "nothing", datum.source: "this slide, another layer", **states_beside(tried, changed)}
         second = st.selectbox(
-            "Beside it", beside, key="shown_beside", width=230,
-            format_func=lambda uid: "nothing" if not uid else "this slide, another layer" if uid == datum.source else slides[uid].name,
+            "Beside it", beside, key="shown_beside", width=230, format_func=lambda uid: words.get(uid) or slides[uid].name,
             help="A second view that moves with the first; the chain on it lets go",
         )  # fmt: skip
         filmed = len(embedded) > 1 and st.toggle("Filmstrip", value=True, key="shown_strip")
@@ -123,8 +127,8 @@ def focus():
         state["at_view_count"] = state.get("at_view_count", 0) + 1
 
 
-def pane(viewer, side, shown, layer, above, link, aligned):
-    """One slide with its layers. ``viewer``: key of the component; ``shown``: a datum of the slide."""
+def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
+    """One slide with its layers. ``viewer``: key of the component; ``shown``: a datum of the slide; ``fit``: of the map."""
     here = [d for d in embedded if d.source == shown.source]
     half_made = [d for d in coming if d.source == shown.source]
     source, token = study.sources[shown.source], state.get(f"at_token{side}")
@@ -135,7 +139,7 @@ def pane(viewer, side, shown, layer, above, link, aligned):
         return False
     slide["mpp"] = source.info["mpp"]
     with st.spinner("Drawing the map…"):
-        overlays, concepts = shared.overlays_of(study, here), study.concepts()
+        overlays, concepts = shared.overlays_of(study, here, fit, changed), study.concepts(fit)
         overlays += provisional.overlays_of(study, half_made, shared.limit_of(study))
     slide_viewer(
         slide,
@@ -150,9 +154,10 @@ def pane(viewer, side, shown, layer, above, link, aligned):
             "low": f"speaks for {study.classes[0]}",
             "excluded": bool(fit.state.excluded),
             "error_label": f"standard error of the score, from {shared.resamples_of(fit)} resamples of the data",
+            "change": change_legend(study, changed, tried is not None),
         },
         concepts=[
-            {"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded}
+            {"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded, "pinned": c.pinned}
             for c in sorted(concepts, key=lambda c: -c.weight)
         ],
         fields=[
@@ -161,33 +166,37 @@ def pane(viewer, side, shown, layer, above, link, aligned):
             for d in [*here, *half_made] if d.field
         ],
         selected=study.token_rect(shown, token) if token is not None else None,
+        neighbours=drawn_neighbours(study, shown, token) if token is not None else [],
         focus=None if aligned else state.get(f"at_view{side}"),
         focus_count=state.get("at_view_count", 0),
         regions=drawn_regions(study, here),
-        marking=marking_words(study),
+        marking={**marking_words(study), **move_words(study)},
         link=link,
         aligned=aligned,
-        above=above,
+        above=room,
         on_click=lambda: clicked(viewer, side),
-        on_mark=lambda drawn: mark(study, here, drawn),
+        on_mark=lambda drawn: move_drawn(study, here, drawn) if drawn["evidence"] == "reassign" else mark(study, here, drawn),
         on_step=lambda step: step_history(study, step),
     )  # fmt: skip
     return True
 
 
+tried = preview.current(study)
+changed = tried or shared.last_change(study)
 filmed, second = header()
 if filmed:
     strip(study, datum.uid, chose_datum)
 focus()
-above = 176 + (STRIP_HEIGHT if filmed else 0)
+room = 176 + (STRIP_HEIGHT if filmed else 0)
 with st.container(key="split" if not second else "split_pair"):
     if not second:
         picture, panel = st.columns([5, 2])
         with picture:
-            there = pane("viewer", "", datum, "map", above, None, False)
+            there = pane("viewer", "", datum, "map", room, None, False)
         upper = lower = panel
     else:
-        twin = second == datum.source
+        states = states_beside(tried, changed)
+        twin = second == datum.source or second in states
         if twin:
             state["at_datum_beside"] = datum.uid
         elif state.get("at_datum_beside") not in {d.uid for d in on_show if d.source == second}:
@@ -195,20 +204,35 @@ with st.container(key="split" if not second else "split_pair"):
             state.pop("at_token_beside", None)
         left, right = st.columns(2)
         with left:
-            there = pane("viewer", "", datum, "map", above, "pair", False)
+            if second in states:
+                st.caption("At the left: this slide now")
+            there = pane("viewer", "", datum, "map", room, "pair", False)
         with right:
             if twin:
                 state["at_token_beside"] = state.get("at_token")
             beside = study.datum(state["at_datum_beside"])
-            pane("beside", "" if twin else "_beside", beside, "sprite" if twin else "map", above, "pair", twin)
+            layer = "change" if second == "@change" else "sprite" if second == datum.source else "map"
+            other = changed.before if second == "@before" else changed.after if second == "@after" else fit
+            if second in states:
+                st.caption(f"At the right: {states[second]}")
+            pane(
+                f"beside{second if second in states else ''}",
+                "" if twin else "_beside",
+                beside,
+                layer,
+                room,
+                "pair",
+                twin,
+                other,
+            )
         upper, lower = st.columns(2)
 if not there:
     st.stop()
-side = "" if not second or second == datum.source else state.get("at_side", "")
+side = "" if not second or twin else state.get("at_side", "")
 told = study.datum(state[f"at_datum{side}"])
 token = state.get(f"at_token{side}")
 with upper:
-    shared.refit_here(study)  # beside the slide, which must not jump
+    above(study)  # beside the slide, which must not jump
     about_datum(study, told)
     provisional.note(study, [d for d in coming if d.source == told.source])
     if told in coming:
@@ -219,6 +243,7 @@ with upper:
     # open until a tile is chosen: what the panel then says needs the room
     about_hot_spots(study, data, token is None, chose_spot)
     region_list(study, data, chose_spot)
+    move_target(study)
     figure_button(study, told)
 if token is not None:
     with lower:

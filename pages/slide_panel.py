@@ -5,6 +5,8 @@ import html
 import streamlit as st
 
 from pages import shared
+from pages.slide_reassign import concept_actions
+from pages.slide_whatif import what_if
 from prospector_core.errors import ProspectorError
 
 __all__ = ["about_datum", "about_hot_spots", "about_token"]
@@ -90,23 +92,12 @@ def about_token(study, datum, token):
                     help=f"Row {row}, column {column}. Unit: {fit.unit}, summed over neighbours.",
                 )
     st.caption("The tile is in the middle, with its surroundings.")
-    excluded = study.curation.state.excluded
     if explanation.concept < 0:
         st.warning(_why_no_score(concept in fit.state.excluded), icon=":material/block:")
     else:
         _parts(study, datum, token, explanation, concept)
-    if concept not in excluded:
-        if st.button(
-            "Exclude this concept",
-            key="exclude_this",
-            icon=":material/block:",
-            help="Its tiles leave the graph at the next refit. Undo is in the sidebar.",
-        ):
-            shared.edit(
-                lambda: study.curation.exclude(concept), f"Excluded {shared.plain(name)}: refit to see the effect"
-            )
-    elif explanation.concept >= 0:
-        st.caption(":material/block: Excluded; its tiles leave the map at the next refit.")
+        what_if(study, datum, token, explanation)
+    concept_actions(study, datum, token, concept)
 
 
 def _why_no_score(excluded):

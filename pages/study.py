@@ -7,8 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from pages import jobs, shared
+from pages.edits import above
+from pages.relabel import relabel
 from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
+from prospector_core.stain import STAIN_METHODS
 from prospector_core.study import FitSettings, Study
 from sample_data import build, sample_folder
 from viewers.pictures import data_uri
@@ -50,6 +53,24 @@ def _open(path):
         st.rerun()
 
 
+def stain_example():
+    """What stain normalisation does, on the sample's slide: shown when asked for."""
+    if not st.toggle("Show what stain normalisation does", key="shown_stain"):
+        return
+    try:
+        with st.spinner("Normalising a part of the sample slide…"):
+            pictures = shared.stain_pictures()
+    except ProspectorError as error:
+        shared.say_error(error)
+        return
+    for column, (name, picture) in zip(st.columns(len(pictures)), pictures.items()):
+        column.image(picture, caption=name, width="stretch", alt=f"A part of the sample slide: {name}")
+    st.caption(
+        "A part of the sample slide. Slides are estimated one by one and brought to one reference. The encoder sees the "
+        "normalised tiles; the viewer goes on showing slides as they were scanned."
+    )
+
+
 def make_form():
     """Slides and labels in, a new study out; then it is embedded and fitted in the background."""
     with st.form("new_study"):
@@ -74,11 +95,20 @@ def make_form():
         known = list_encoders()
         encoder = right.selectbox(
             "Encoder", known, index=known.index("efficientnet-lite0"), accept_new_options=True,
-            help="Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on this machine)",
+            help="Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on this machine); with @patches at the end, a vision transformer's patches are the tiles",
         )  # fmt: skip
-        unstated = st.number_input("Microns a pixel of slides that do not state it (0 = unknown)", 0.0, 20.0, 0.0, 0.05)
-        if not st.form_submit_button("Make the study", type="primary", icon=":material/add:"):
-            return
+        left, right = st.columns(2, vertical_alignment="bottom")
+        unstated = left.number_input(
+            "Microns a pixel of slides that do not state it (0 = unknown)", 0.0, 20.0, 0.0, 0.05
+        )
+        stain = right.selectbox(
+            "Stain normalisation", [None, *STAIN_METHODS], format_func=lambda one: one.capitalize() if one else "None",
+            help="Bring every slide (H&E) to the same colours before its tiles are encoded. For slides of several laboratories or scanners",
+        )  # fmt: skip
+        asked = st.form_submit_button("Make the study", type="primary", icon=":material/add:")
+    if not asked:
+        stain_example()
+        return
     if not name.strip() or not slides.strip() or table is None:
         st.warning("Give a name, the folder of slides and the labels table.", icon=":material/edit:")
         return
@@ -90,7 +120,7 @@ def make_form():
             labels.write_bytes(table.getvalue())
             Study.create(
                 folder, slides=Path(slides.strip()).expanduser(), labels=labels, name=name.strip(), mpp=mpp, tile=int(tile), encoder=encoder,
-                slide_mpp=unstated or None, progress=lambda done, total: bar.progress(done / total, "looking at slides"),
+                stain=stain, slide_mpp=unstated or None, progress=lambda done, total: bar.progress(done / total, "looking at slides"),
             )  # fmt: skip
         made = shared.open_study(folder)
         jobs.embed(made, [datum.uid for datum in made.data])
@@ -133,9 +163,9 @@ def fit_form(study):
         alpha=0.05 if tested else 1e10,
     )
     try:
-        with st.status("Fitting", expanded=True) as status:
+        with st.status("Fitting", expanded=True) as status, study.curation.by(shared.editor_of(study)):
             change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
-        st.session_state["change"] = (str(study.path), change.after.id, change.sentences())
+        shared.note_change(study, change)
     except ProspectorError as error:
         shared.say_error(error)
     else:
@@ -147,6 +177,11 @@ def _picture(study, datum):
         return data_uri(shared.datum_picture(study, datum))
     except ProspectorError:
         return None  # a slide that is gone: the row is still of use
+
+
+def _label(study, datum):
+    name = "" if datum.label is None else study.classes[datum.label]
+    return f"{name or 'not known'} (corrected)" if datum.uid in study.curation.state.labels else name
 
 
 def _how_predicted(fit):
@@ -168,7 +203,7 @@ def table(study):
     for datum in data[(page - 1) * A_PAGE : page * A_PAGE]:
         probability = predictions.get(datum.uid)
         rows.append({
-            "picture": pictures[datum.uid], "name": datum.name, "label": "" if datum.label is None else study.classes[datum.label],
+            "picture": pictures[datum.uid], "name": datum.name, "label": _label(study, datum),
             "P": probability, "predicted": "" if probability is None else study.classes[int(probability >= 0.5)],
             "agrees": "" if probability is None or datum.label is None else "yes" if (probability >= 0.5) == (datum.label == 1) else "no",
             "tiles": study.n_tokens(datum) if study.is_embedded(datum) else None, "slide": study.sources[datum.source].name,
@@ -191,22 +226,24 @@ def table(study):
     event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch", height=min(42 + 72 * len(rows), 620),
                          alt=f"Data of the study {study.name}", on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
     if fit is not None:
-        st.caption("Tick a row to show it on its slide.")
+        st.caption("Tick a row to show it on its slide, or to correct its label.")
     picked = event.selection.rows
     if picked:
         datum = data[(page - 1) * A_PAGE + picked[0]]
-        if not study.is_embedded(datum):
-            queued = {job.uid for job in study.queue.jobs() if job.state not in ("done", "failed")}
-            if datum.uid not in queued and st.button(f"Embed {datum.name}", icon=":material/play_arrow:"):
-                jobs.embed(study, [datum.uid])
-                st.rerun()
-        elif fit is not None and st.button(
-            f"Show {datum.name} on its slide", type="primary", icon=":material/biotech:"
-        ):
-            st.session_state["at_datum"] = datum.uid
-            st.session_state.pop("at_token", None)
-            st.session_state["at_focus"] = True
-            st.switch_page("slide.py")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _to_do(study, datum, fit)
+
+
+def _to_do(study, datum, fit):
+    """What can be done with the datum whose row is ticked."""
+    if not study.is_embedded(datum):
+        queued = {job.uid for job in study.queue.jobs() if job.state not in ("done", "failed")}
+        if datum.uid not in queued and st.button(f"Embed {datum.name}", icon=":material/play_arrow:"):
+            jobs.embed(study, [datum.uid])
+            st.rerun()
+    elif fit is not None and st.button(f"Show {datum.name} on its slide", type="primary", icon=":material/biotech:"):
+        shared.show_token(datum, None)
+    relabel(study, datum)
 
 
 study = shared.current_study()
@@ -230,6 +267,8 @@ summary, fitting, opening, making = st.tabs(["Data", "Concepts and kernel", "Ope
 with summary, shared.errors_said():
     jobs.panel(study)
     fit = study.current_fit
+    if fit is not None:
+        above(study)
     counts = [sum(datum.label == label for datum in study.data) for label in (1, 0)]
     first, second, third, fourth = st.columns(4)
     first.metric(shared.plain(study.classes[1]), counts[0], help="data of class 1: the class to find")

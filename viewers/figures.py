@@ -48,6 +48,7 @@ def kernel_matrix(
     label: str = "weight",
     selected: tuple[int, int] | None = None,
     pinned: Collection[tuple[int, ...]] = (),
+    change: bool = False,
 ) -> go.Figure:
     """The prospect kernel: a square of skip-bigram weights, and the monogram weights as bars beside it.
 
@@ -76,6 +77,8 @@ def kernel_matrix(
         A cell to outline; (i,) or (i, None) is not a cell.
     pinned : collection of (i,) or (i, j)
         Weights that an expert fixed; marked by a dot.
+    change : bool
+        The numbers are differences of two kernels, and hovering says so.
 
     Returns
     -------
@@ -175,7 +178,8 @@ def kernel_matrix(
             },
             customdata=np.stack([rows, columns], 1),
             text=[
-                _pair_text(names, i, j, matrix[i, j], gone, classes, pins) for i, j in zip(rows, columns, strict=True)
+                _pair_text(names, i, j, matrix[i, j], gone, classes, pins, change)
+                for i, j in zip(rows, columns, strict=True)
             ],
             hovertemplate="%{text}<extra></extra>",
             selected={"marker": {"opacity": 0.01}},
@@ -195,7 +199,7 @@ def kernel_matrix(
                 "line": {"width": 1, "color": _GREY},
             },
             customdata=np.stack([index, np.full(count, -1)], 1),
-            text=[_mono_text(names, i, mono[i], gone, classes, pins) for i in index],
+            text=[_mono_text(names, i, mono[i], gone, classes, pins, change) for i in index],
             textposition="none",
             hovertemplate="%{text}<extra></extra>",
             selected={"marker": {"opacity": 1}},
@@ -205,6 +209,18 @@ def kernel_matrix(
         row=1,
         col=2,
     )
+    alone = [pin[0] for pin in pins if len(pin) == 1 and not gone[pin[0]]]
+    if alone:
+        figure.add_trace(
+            go.Scatter(
+                x=[mono[i] for i in alone],
+                y=alone,
+                **_MARKS,
+                marker={"symbol": "circle", "size": 7, "color": "#000", "line": {"width": 1, "color": "#fff"}},
+            ),
+            row=1,
+            col=2,
+        )
     if selected is not None and len(selected) == 2 and selected[1] is not None:
         i, j = selected
         # Black in white is seen on every colour of the scale, and on a dark page.
@@ -318,7 +334,10 @@ def _distinct(labels: list[str]) -> list[str]:
     return [f"{label} ({i})" if labels.count(label) > 1 else label for i, label in enumerate(labels)]
 
 
-def _verdict(weight: float, classes: tuple[str, str]) -> str:
+def _verdict(weight: float, classes: tuple[str, str], change: bool = False) -> str:
+    if change:
+        towards = f", towards {classes[int(weight > 0)]}" if weight else ""
+        return f"weight changed by {weight:+.3g}{towards}"
     if weight > 0:
         return f"supports {classes[1]} ({weight:+.3g})"
     if weight < 0:
@@ -326,19 +345,19 @@ def _verdict(weight: float, classes: tuple[str, str]) -> str:
     return "says nothing either way (0)"
 
 
-def _pair_text(names, i, j, weight, gone, classes, pins) -> str:
+def _pair_text(names, i, j, weight, gone, classes, pins, change) -> str:
     i, j = int(i), int(j)
     if gone[i] or gone[j]:
-        return f"{_plain(names[i if gone[i] else j])} is excluded"
+        return f"{_plain(names[i if gone[i] else j])} has no weight {'in both' if change else 'in this kernel'}"
     what = f"{_plain(names[i])} near {_plain(names[j])}" if i != j else f"{_plain(names[i])} near itself"
-    return f"<b>{what}</b><br>{_verdict(weight, classes)}" + _pin_text((min(i, j), max(i, j)) in pins)
+    return f"<b>{what}</b><br>{_verdict(weight, classes, change)}" + _pin_text((min(i, j), max(i, j)) in pins)
 
 
-def _mono_text(names, i, weight, gone, classes, pins) -> str:
+def _mono_text(names, i, weight, gone, classes, pins, change) -> str:
     i = int(i)
     if gone[i]:
-        return f"{_plain(names[i])} is excluded"
-    return f"<b>{_plain(names[i])}</b>, wherever it is<br>{_verdict(weight, classes)}" + _pin_text((i,) in pins)
+        return f"{_plain(names[i])} has no weight {'in both' if change else 'in this kernel'}"
+    return f"<b>{_plain(names[i])}</b>, wherever it is<br>{_verdict(weight, classes, change)}" + _pin_text((i,) in pins)
 
 
 def _pin_text(pinned: bool) -> str:

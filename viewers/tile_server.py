@@ -83,7 +83,15 @@ _ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
 }
-_KINDS = {"map": "png", "sprite": "png", "error": "png", "image": "png", "tokens": "bin", "doubt": "bin"}
+_KINDS = {
+    "map": "png",
+    "sprite": "png",
+    "error": "png",
+    "change": "png",
+    "image": "png",
+    "tokens": "bin",
+    "doubt": "bin",
+}
 _TYPES = {"png": "image/png", "bin": "application/octet-stream"}
 _TILE = re.compile(r"slide/([0-9a-f]{32})/(\d{1,2})/(\d{1,7})_(\d{1,7})\.jpg", re.ASCII)
 _THUMB = re.compile(r"thumb/([0-9a-f]{32})\.jpg", re.ASCII)
@@ -265,7 +273,7 @@ class TileServer:
             The PNG (or numbers), or a function that makes it when it is first asked for (on a server thread).
         version : hashable, optional
             Changes when the picture does. Taken from the content of bytes; must be given with a callable.
-        kind : {"map", "sprite", "error", "image"} or, for numbers, {"tokens", "doubt"}
+        kind : {"map", "sprite", "error", "change", "image"} or, for numbers, {"tokens", "doubt"}
         """
         if kind not in _KINDS:
             raise ValueError(f"kind must be one of {', '.join(_KINDS)}, not {kind!r}")

@@ -41,6 +41,11 @@ class App:
         button.click().run()
         return self.sound()
 
+    def open(self, key):
+        """A popover by the key of what it offers: its content is there only while it is open."""
+        self.at.session_state[f"{key}_box"] = True
+        return self.run()
+
     def button(self, label):
         return next(b for b in self.at.button if b.label == label)
 

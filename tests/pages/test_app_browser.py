@@ -150,6 +150,16 @@ class Screen:
         self.page.wait_for_timeout(300)
         return self.view()
 
+    def in_popover(self, key, **values):
+        """Open a popover by the key of what it offers, fill in its fields ({part of their key: text}), and do it."""
+        self.page.locator(f".st-key-{key}_box button").first.click()
+        self.page.locator(f".st-key-{key} button").first.wait_for()
+        for name, value in values.items():
+            self.page.locator(f".st-key-{key}_{name} input").first.fill(value)
+        self.page.locator(f".st-key-{key} button").first.click()
+        self.idle()
+        self.page.locator(f".st-key-{key} button").first.wait_for(state="detached")
+
     def press(self, *keys):
         for key in keys:
             self.page.keyboard.press(key)
@@ -216,7 +226,7 @@ def test_from_the_slide_to_a_refit_and_back(screen, study):
     field.fill("collagen & co")
     field.press("Enter")
     screen.idle()
-    page.locator(f".st-key-exclude_{largest.id} button").first.click()
+    screen.in_popover(f"exclude_{largest.id}")
     page.locator(".st-key-refit_here button").first.click()
     page.get_by_text("What the refit changed").wait_for()
     screen.idle()
@@ -381,3 +391,89 @@ def test_the_filmstrip_and_two_views_that_move_together(screen, study):
     screen.press("+")
     screen.idle()
     assert magnified.nth(0).inner_text() != magnified.nth(1).inner_text()
+
+
+def test_curation_from_merge_to_redo(screen, study):
+    """Merge two cards, split one, pin a pair, correct a label, undo twice, redo once; the difference is on the slide."""
+    page, edits = screen.page, study.curation
+    screen.open("concepts")
+    page.get_by_role("heading", name="Concepts").wait_for()
+    screen.idle()
+    open_ones = [c for c in study.concepts() if not c.excluded]
+    big, *_, small, least = sorted(open_ones, key=lambda c: -c.tokens)
+    for concept in (small, least):
+        page.locator(f".st-key-choose_{concept.id} label").click()
+        screen.idle()
+    page.locator(".st-key-merge_chosen button").first.click()
+    page.get_by_text(f"goes into {small.name} at the next refit").wait_for()
+    assert edits.state.merged == {least.id: small.id}
+
+    # tried first: what it would give is said, and nothing is kept
+    page.locator(f".st-key-cut_{big.id}_box button").first.click()
+    page.locator(f".st-key-cut_{big.id}_try button").first.click()
+    page.get_by_test_id("stSidebar").get_by_text(f"Preview: split {big.name} into 2").wait_for()
+    screen.idle()
+    assert not edits.state.steps
+    page.locator(f".st-key-cut_{big.id} button").first.click()
+    page.locator(f".st-key-cut_{big.id} button").first.wait_for(state="detached")
+    page.locator(".st-key-refit_here button").first.click()
+    page.get_by_text(f"new: split off {big.name}").wait_for()
+    screen.idle()
+    fit = study.current_fit
+    assert fit.state.merged == {least.id: small.id} and fit.n_concepts == 7
+
+    # a tile of a card leads to the slide
+    page.get_by_role("group", name=f"The most typical tiles of {big.name}").get_by_role("button").first.click()
+    screen.on_slide()
+    page.get_by_text("The largest parts").wait_for()
+    assert f"Is {big.name} right?" in page.locator(".st-key-split").inner_text()
+
+    # what the refit changed, as a layer
+    before = screen.view()
+    changed = screen.layer("Change")
+    screen.idle()
+    changed = screen.view()
+    assert differ(before, changed) > 0.01 and "change of score" in page.locator(".pv-legend").inner_text()
+    assert differ(changed, screen.layer("Tissue")) > 0.005
+    screen.layer("Map")
+
+    # a pair is pinned on the kernel page, a label corrected in the table
+    screen.go("Kernel")
+    page.locator(".js-plotly-plot .nsewdrag").first.wait_for(state="attached")
+    screen.idle()
+    square, count = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box(), 7
+    page.mouse.click(square["x"] + square["width"] * 0.5 / count, square["y"] + square["height"] * 1.5 / count)
+    page.locator("h4").wait_for()
+    screen.idle()
+    screen.in_popover("cell_pin", weight="-3")
+    (pair,) = edits.state.pins
+    assert len(pair) == 2 and edits.state.pins[pair] == -3
+    screen.go("Study")
+    table = page.get_by_test_id("stDataFrame")
+    table.wait_for()
+    screen.idle()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 16, box["y"] + 36 + 36)
+    datum = study.data[0]
+    screen.idle()
+    page.locator(f".st-key-relabel_{datum.uid}_box button").first.click()
+    page.locator(f".st-key-relabel_{datum.uid}_label").get_by_text("not known").click()
+    page.locator(f".st-key-relabel_{datum.uid} button").first.click()
+    page.get_by_text(f"Relabelled {datum.name} as not known").first.wait_for()
+    screen.idle()
+    assert edits.state.labels == {datum.uid: None}
+
+    # undo twice, redo once
+    for _ in range(2):
+        page.locator(".st-key-undo_here button").first.click()
+        screen.idle()
+        if not edits.pending():
+            break
+    assert not edits.state.labels and not edits.state.pins and not edits.pending()
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Redo").click()
+    screen.idle()
+    assert edits.state.pins == {pair: -3} and not edits.state.labels
+    page.locator(".st-key-refit_here button").first.click()
+    page.get_by_text("What the refit changed").wait_for()
+    screen.idle()
+    assert study.current_fit.pair_weight(*pair) == -3

@@ -64,8 +64,8 @@ def test_exclude_refit_undo_redo(study):
     app = App("concepts")
     assert app.at.button(key="refit").disabled and app.at.button(key="undo").disabled
     maps = [o["url"] for o in app.go("slide").viewer()["overlays"] if o["kind"] == "map"]
-    app.go("concepts").press("exclude_4")
-    assert 4 in study.curation.state.excluded and "Edits wait for a refit" in app.text
+    app.go("concepts").open("exclude_4").press("exclude_4")
+    assert 4 in study.curation.state.excluded and "Waiting for a refit: **Excluded concept 4**" in app.text
     assert any("Excluded" in toast.value for toast in app.at.toast)
     assert "excluded, drawn hatched" in app.text and app.has_button("include_4")
     app.press("refit_here")
@@ -88,7 +88,7 @@ def test_an_excluded_tile_says_so(study):
     token = 0
     concept = int(study.concepts_of("field B3")[token])
     app = App().pick(study, "field B3", token)
-    app.press("exclude_this")
+    app.open(f"this_exclude_{concept}").press(f"this_exclude_{concept}")
     assert concept in study.curation.state.excluded and "at the next refit" in app.text
     app.press("refit")
     assert "This concept is excluded" in app.text and not app.at.metric
@@ -99,7 +99,7 @@ def test_an_excluded_tile_says_so(study):
 def test_the_last_concept_cannot_be_excluded(study):
     for concept in range(5):
         study.curation.exclude(concept)
-    app = App("concepts").press("exclude_5")
+    app = App("concepts").open("exclude_5").press("exclude_5")
     assert any("last one" in toast.value for toast in app.at.toast) and 5 not in study.curation.state.excluded
 
 

@@ -41,6 +41,7 @@ def slide_viewer(
     concepts: Sequence[Mapping[str, Any]] = (),
     fields: Sequence[Mapping[str, Any]] = (),
     selected: Mapping[str, float] | Sequence[float] | None = None,
+    neighbours: Sequence[Mapping[str, Any]] = (),
     focus: Mapping[str, float] | Sequence[float] | None = None,
     focus_count: int = 0,
     regions: Sequence[Mapping[str, Any]] = (),
@@ -61,11 +62,11 @@ def slide_viewer(
     slide : mapping
         From :func:`viewers.tile_server.slide_source`.
     overlays : list of mappings
-        ``id, kind ("map", "sprite" or "error"), url, x, y, width, height``; one of each kind a datum of this slide,
+        ``id, kind ("map", "sprite", "error" or "change"), url, x, y, width, height``; one of each kind a datum of this slide,
         ``url`` from :func:`viewers.tile_server.register_image`. A new url for the same id swaps in place. The one of
         kind "map" may have the addresses of its tokens' numbers (:mod:`viewers.tokens`): ``tokens``, for threshold
         and hover, ``doubt``, for hatching where the sign is not certain; and ``shape`` (rows, columns) with them.
-        Images of kind "error" and doubts are fetched when they are first shown. A grid too large for one picture has
+        Images of kind "error" and "change", and doubts, are fetched when they are first shown. A grid too large for one picture has
         instead of ``url`` its ``tiles`` (from :func:`viewers.tile_server.register_tiles`), ``levels`` (how often it is
         halved) and ``shape``; its map instead of ``tokens`` and ``doubt`` the addresses ``numbers`` and ``doubts`` of
         theirs block by block, ``above`` (from :func:`viewers.token_tiles.above_table`) and the address ``summary``
@@ -74,20 +75,22 @@ def slide_viewer(
         Fixed for the place in the app; zoom, layer and opacity survive reruns under it.
     height : int
         CSS px of the whole viewer; less where the window is lower, so that its legend stays in sight.
-    layer : {"map", "sprite", "error", "none"}
+    layer : {"map", "sprite", "error", "change", "none"}
         Layer to begin with. Afterwards the person's choice holds until this argument changes.
     opacity : float
         Opacity to begin with, 0 to 1.
     legend : mapping, optional
         Of the map: ``limit`` (score of the strongest colour), ``label``, ``high`` and ``low`` (what the ends
-        support), ``excluded`` (True adds the hatch), ``error_label`` (of the uncertainty).
+        support), ``excluded`` (True adds the hatch), ``error_label`` (of the uncertainty), ``change`` (a mapping of the first four, of the change).
     concepts : list of mappings
-        Legend of the sprite: ``id, name, colour ("#rrggbb"), excluded``. A click on one fades the others.
+        Legend of the sprite: ``id, name, colour ("#rrggbb"), excluded`` and optionally ``pinned``. A click on one fades the others.
     fields : list of mappings
         Outlines: ``x, y, width, height, label, selected`` and optionally ``colour``. The label is shown for the
         selected one, the one under the pointer, and those that are large on screen.
     selected : rectangle, optional
         The selected token, outlined in black and white.
+    neighbours : list of mappings
+        Tokens that its score comes from, framed: ``x, y, width, height, colour``.
     focus : rectangle, optional
         When it changes, the view moves there.
     focus_count : int
@@ -96,7 +99,8 @@ def slide_viewer(
         Regions that were marked: ``rings`` (lists of [x, y]), ``evidence`` ("for", "against" or "ignore"), ``label``,
         and ``lit`` (True draws it stronger).
     marking : mapping, optional
-        Lets regions be marked: ``{evidence: {"label", "help"}}`` for each of the three. Without it there are no tools.
+        Lets regions be marked: ``{evidence: {"label", "help"}}`` for each of the three, and for "reassign" where the
+        tiles of a region may be moved to another concept. Without it there are no tools.
     link : str, optional
         Viewers of a page with the same name here move together, in micrometres, until the person unlinks them.
     aligned : bool
@@ -117,8 +121,8 @@ def slide_viewer(
         ``{"x", "y" (level-0 px), "slide" (id), "layer", "zoom" (screen px a level-0 px), "magnification" (or None),
         "keyboard"}``.
     """
-    if layer not in ("map", "sprite", "error", "none"):
-        raise ValueError(f"layer must be map, sprite, error or none, not {layer!r}")
+    if layer not in ("map", "sprite", "error", "change", "none"):
+        raise ValueError(f"layer must be map, sprite, error, change or none, not {layer!r}")
     data = {
         "key": key,
         "slide": dict(slide),
@@ -132,6 +136,7 @@ def slide_viewer(
         "concepts": [dict(concept) for concept in concepts],
         "fields": [dict(field) for field in fields],
         "selected": _rectangle(selected),
+        "neighbours": [dict(each) for each in neighbours],
         "regions": [dict(region) for region in regions],
         "marking": {evidence: dict(words) for evidence, words in marking.items()} if marking else None,
         "link": link,

@@ -4,8 +4,8 @@
 // OpenSeadragon or of Python.
 
 export const TOOLS = ["rectangle", "polygon", "freehand"];
-export const EVIDENCE = ["for", "against", "ignore"];
-const COLOURS = { for: "#b84300", against: "#2171b5", ignore: "#5c5c5c" };
+export const EVIDENCE = ["for", "against", "ignore", "reassign"]; // the last is no evidence: its tiles go to another concept
+const COLOURS = { for: "#b84300", against: "#2171b5", ignore: "#5c5c5c", reassign: "#6a3d9a" };
 const MOST_POINTS = 400; // of a freehand outline: what is finer than the screen says nothing about tiles
 
 /** Fewer points, none of the outline further than `slack` from what was drawn (Ramer, Douglas, Peucker). */

@@ -6,9 +6,10 @@
 
 import { Link } from "./linking.js";
 import { drawRegion, EVIDENCE, Marking, TOOLS } from "./marking.js";
-import { Outlines } from "./outlines.js";
+import { LEAST, Outlines } from "./outlines.js";
 
-const LAYERS = ["map", "sprite", "error", "none"];
+const LAYERS = ["map", "sprite", "error", "change", "none"];
+const LATE = ["error", "change"]; // layers that cost the server work: only for those who look at them
 const NICE = [1, 2, 5];
 const ICONS = {
   plus: "M8 3v10M3 8h10",
@@ -116,6 +117,7 @@ export class SlideViewer {
     this.hatched = Boolean(kept?.hatched);
     this.outlined = Boolean(kept?.outlined);
     this.marked = kept?.marked ?? true;
+    this.near = kept?.near ?? true;
     this.outlines = new Map(); // overlay id -> Outlines of its present tokens
     this.marking = new Marking({
       done: (mark) => this.tell({ mark: { ...mark, slide: this.data.slide.id } }),
@@ -136,6 +138,7 @@ export class SlideViewer {
       map: button("Show the prospect map", "1", "Map", () => this.setLayer("map")),
       sprite: button("Show the concepts", "2", "Concepts", () => this.setLayer("sprite")),
       error: button("Show how unsure the map is", "3", "Uncertainty", () => this.setLayer("error")),
+      change: button("Show what changed", "4", "Change", () => this.setLayer("change")),
       none: button("Show the tissue alone", "0", "Tissue", () => this.setLayer("none")),
     };
     this.slider = el("input", {
@@ -236,7 +239,7 @@ export class SlideViewer {
     const { tool, evidence } = this.marking;
     this.drawGroup.hidden = !marking;
     for (const [name, button] of Object.entries(this.toolButtons)) button.setAttribute("aria-pressed", String((tool ?? "move") === name));
-    this.outlineButton.hidden = !this.data.overlays.some((overlay) => overlay.tokens);
+    this.outlineButton.hidden = !this.data.overlays.some((overlay) => overlay.tokens || overlay.numbers);
     this.outlineButton.setAttribute("aria-pressed", String(this.outlined));
     this.regionButton.hidden = !regions.length;
     this.regionButton.setAttribute("aria-pressed", String(this.marked));
@@ -252,7 +255,7 @@ export class SlideViewer {
     };
     this.evidence.replaceChildren(
       el("span", {}, "Mark as"),
-      ...EVIDENCE.map((each) => el("button", {
+      ...EVIDENCE.filter((each) => marking[each]).map((each) => el("button", {
         type: "button", class: `pv-as pv-${each}`, "aria-pressed": String(each === evidence), title: `${marking[each].help} (e for the next)`,
         onclick: () => this.chooseEvidence(each),
       }, marking[each].label)),
@@ -322,6 +325,7 @@ export class SlideViewer {
     this.send = component.setTriggerValue;
     this.root.style.height = `min(${data.height}px, max(420px, 100vh - ${data.above}px))`; // its legend stays in sight
     if (data.layer !== this.asked.layer) this.layer = data.layer;
+    if (this.layer === "change" && !data.overlays.some((overlay) => overlay.kind === "change")) this.layer = "map"; // undone, or a new fit
     if (data.opacity !== this.asked.opacity) this.opacity = data.opacity;
     this.asked = { layer: data.layer, opacity: data.opacity };
     this.outbox = (this.outbox ?? []).filter(({ number }) => number > data.heard);
@@ -442,7 +446,7 @@ export class SlideViewer {
     });
     this.osd.canvas.setAttribute("role", "application");
     this.osd.canvas.setAttribute("aria-label",
-      `Slide ${slide.name || ""}. Arrow keys move, plus and minus zoom, 1 shows the map, 2 the concepts, 3 the uncertainty, 0 the tissue alone, Enter picks the place at the centre.`);
+      `Slide ${slide.name || ""}. Arrow keys move, plus and minus zoom, 1 shows the map, 2 the concepts, 3 the uncertainty, 4 what changed, 0 the tissue alone, Enter picks the place at the centre.`);
   }
 
   opened() {
@@ -480,8 +484,7 @@ export class SlideViewer {
   async loadImages() {
     const wanted = new Map(this.data.overlays.filter((overlay) => overlay.url).map((overlay) => [`${overlay.kind}|${overlay.id}`, overlay]));
     for (const name of this.images.keys()) if (!wanted.has(name)) this.images.delete(name);
-    // The uncertainty costs the server many fits: only for those who look at it.
-    for (const [name, overlay] of wanted) if (overlay.kind === "error" && this.layer !== "error") wanted.delete(name);
+    for (const [name, overlay] of wanted) if (LATE.includes(overlay.kind) && this.layer !== overlay.kind) wanted.delete(name);
     // What is on screen first; the other layer follows, so that the switch is instantaneous.
     const ordered = [...wanted].sort((a, b) => (b[1].kind === this.layer) - (a[1].kind === this.layer));
     const load = async ([name, overlay]) => {
@@ -720,9 +723,9 @@ export class SlideViewer {
         context.drawImage(each, x0, y0, x1 - x0, y1 - y0, place[0] + x0 * sx, place[1] + y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy);
       }
     }
-    this.tiled?.end();
     context.globalAlpha = 1;
     if (this.outlined) this.drawOutlines(context, box, outside, [width, height], ratio);
+    this.tiled?.end();
     const dot = ([px, py]) => [(x + px * k) * ratio, (y + py * k) * ratio];
     const font = getComputedStyle(this.root).fontFamily;
     if (this.marked) for (const region of this.data.regions) drawRegion(context, region, dot, ratio, font);
@@ -730,6 +733,7 @@ export class SlideViewer {
     // Those with a label last, above the outlines of their neighbours.
     const rank = (field) => (field === this.hovered ? 2 : field.selected ? 1 : 0);
     for (const field of [...this.data.fields].sort((a, b) => rank(a) - rank(b))) this.drawField(context, field, box(field), ratio, outside);
+    if (this.near) this.drawNeighbours(context, box, outside, ratio);
     if (this.data.selected) this.drawMarker(context, box(this.data.selected), ratio);
     if (this.pending) {
       const [left, top] = box({ ...this.pending, width: 0, height: 0 });
@@ -752,6 +756,15 @@ export class SlideViewer {
       let lines = this.outlines.get(map.id);
       if (lines?.tokens !== tokens) this.outlines.set(map.id, (lines = new Outlines(map.shape, tokens)));
       lines.draw(context, place, view, ratio, colours, this.highlight);
+    }
+    for (const map of this.tiled ? this.data.overlays.filter((overlay) => overlay.numbers) : []) {
+      const [left, top, width, height] = box(map);
+      const [unit, up] = [width / map.shape[1], height / map.shape[0]];
+      for (const { row, column, block } of this.tiled.inView(map, [left, top, width, height], ...view, LEAST * ratio)) {
+        block.outlines ??= Outlines.ofBlock(256, block);
+        const place = [left + column * unit, top + row * up, 256 * unit, 256 * up];
+        block.outlines.draw(context, place, view, ratio, colours, this.highlight);
+      }
     }
   }
 
@@ -782,6 +795,19 @@ export class SlideViewer {
     context.fillStyle = "#fff";
     context.textBaseline = "middle";
     context.fillText(text, labelX + 5 * ratio, labelY + 9.5 * ratio);
+  }
+
+  drawNeighbours(context, box, outside, ratio) {
+    for (const each of this.data.neighbours) {
+      const [left, top, w, h] = box(each);
+      if (outside([left, top, w, h]) || w < 5 * ratio) continue;
+      const inset = Math.min(3 * ratio, w / 6);
+      for (const [colour, line] of [["#222c", 4], [each.colour, 2.4]]) {
+        context.lineWidth = Math.min(line * ratio, w / 4);
+        context.strokeStyle = colour;
+        context.strokeRect(left + inset, top + inset, w - 2 * inset, h - 2 * inset);
+      }
+    }
   }
 
   drawMarker(context, [left, top, w, h], ratio) {
@@ -890,7 +916,7 @@ export class SlideViewer {
     this.showLayer();
     if (focused?.disabled) this.osd?.canvas.focus(); // a slider that is now of no use would take the keys with it
     this.draw();
-    if (layer === "error") this.loadImages();
+    if (LATE.includes(layer)) this.loadImages();
   }
 
   leastScore() {
@@ -940,7 +966,7 @@ export class SlideViewer {
 
   keepChoice() {
     remember(`prospector.layer.${this.key}`, {
-      layer: this.layer, opacity: this.opacity, threshold: this.threshold, hatched: this.hatched, outlined: this.outlined, marked: this.marked,
+      layer: this.layer, opacity: this.opacity, threshold: this.threshold, hatched: this.hatched, outlined: this.outlined, marked: this.marked, near: this.near,
       askedLayer: this.asked.layer, askedOpacity: this.asked.opacity,
     });
   }
@@ -983,6 +1009,7 @@ export class SlideViewer {
       1: () => this.setLayer("map"),
       2: () => this.setLayer("sprite"),
       3: () => this.layerButtons.error.disabled || this.setLayer("error"),
+      4: () => this.layerButtons.change.disabled || this.setLayer("change"),
       0: () => this.setLayer("none"),
       h: () => this.setLayer("none"),
       "+": () => this.zoom(1.6),
@@ -996,6 +1023,11 @@ export class SlideViewer {
       ".": () => this.least.disabled || this.setThreshold(this.threshold + 0.05),
       u: () => this.canHatch() && this.setHatched(!this.hatched),
       o: () => this.outlineButton.hidden || this.setOutlined(!this.outlined),
+      n: () => {
+        this.near = !this.near;
+        this.keepChoice();
+        this.draw();
+      },
       g: () => this.regionButton.hidden || this.setMarked(!this.marked),
       l: () => this.linkButton.hidden || this.setLinked(!this.link?.on),
     };
@@ -1008,7 +1040,10 @@ export class SlideViewer {
       });
     }
     if (this.marking.tool) {
-      actions.e = () => this.chooseEvidence(EVIDENCE[(EVIDENCE.indexOf(this.marking.evidence) + 1) % EVIDENCE.length]);
+      actions.e = () => {
+        const offered = EVIDENCE.filter((each) => this.data.marking[each]);
+        this.chooseEvidence(offered[(offered.indexOf(this.marking.evidence) + 1) % offered.length]);
+      };
       actions.Backspace = () => this.marking.back();
       actions.Escape = () => (this.marking.points.length ? this.marking.forget() : this.chooseTool(null));
     }
@@ -1044,6 +1079,7 @@ export class SlideViewer {
       const button = this.layerButtons[layer];
       button.setAttribute("aria-pressed", String(layer === this.layer));
       button.disabled = layer !== "none" && !kinds.has(layer);
+      if (layer === "change") button.hidden = button.disabled; // before the first refit there is none
     }
     this.slider.value = Math.round(100 * this.opacity);
     this.slider.disabled = this.layer === "none";
@@ -1052,6 +1088,7 @@ export class SlideViewer {
     const scroll = this.legend.scrollTop;
     if (this.layer === "map" && legend && kinds.has("map")) this.legend.replaceChildren(this.mapLegend(legend));
     else if (this.layer === "error" && legend && kinds.has("error")) this.legend.replaceChildren(this.errorLegend(legend));
+    else if (this.layer === "change" && legend && kinds.has("change")) this.legend.replaceChildren(this.mapLegend({ ...legend, ...legend.change }));
     else if (this.layer === "sprite" && concepts.length && kinds.has("sprite")) this.legend.replaceChildren(...this.conceptLegend(concepts));
     else this.legend.replaceChildren(this.keyLegend());
     this.legend.scrollTop = scroll;
@@ -1111,8 +1148,8 @@ export class SlideViewer {
   }
 
   keyLegend() {
-    const keys = [["1", "map"], ["2", "concepts"], ["3", "uncertainty"], ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
-      ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["o", "outlines"],
+    const keys = [["1", "map"], ["2", "concepts"], ["3", "uncertainty"], ...(this.layerButtons.change.disabled ? [] : [["4", "change"]]), ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
+      ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["o", "outlines"], ["n", "neighbours"],
       ...(this.data.marking ? [["b", "mark a rectangle"], ["p", "polygon"], ["d", "freehand"], ["Ctrl Z", "undo"]] : []), ["r", "whole slide"], ["f", "full screen"], ["Enter", "pick at the centre"]];
     return el("div", { class: "pv-keys" }, ...keys.map(([key, what]) => el("span", {}, el("kbd", {}, key), ` ${what}`)));
   }
@@ -1130,8 +1167,8 @@ export class SlideViewer {
           this.draw();
         },
       },
-      el("i", { class: concept.excluded ? "pv-swatch pv-hatched" : "pv-swatch", style: concept.excluded ? null : `background:${concept.colour}` }),
-      el("span", {}, concept.excluded ? `${concept.name} (excluded)` : concept.name)));
+      el("i", { class: `pv-swatch${concept.excluded ? " pv-hatched" : concept.pinned ? " pv-pinned" : ""}`, style: concept.excluded ? null : `background:${concept.colour}` }),
+      el("span", {}, concept.excluded ? `${concept.name} (excluded)` : concept.pinned ? `${concept.name} (pinned)` : concept.name)));
   }
 
   destroy() {

@@ -1,0 +1,118 @@
+"""From the slide to its concepts: what can be done with the clicked tile and its concept, and regions that change concept."""
+
+import streamlit as st
+
+from pages import concept_edits, shared
+from pages.edits import Edit, offer_in_form, popover, said, trial_here
+
+__all__ = ["concept_actions", "move_drawn", "move_target", "move_words"]
+
+
+def concept_actions(study, datum, token, concept):
+    """What can be done where a tile was clicked: with the tile, and with its concept."""
+    found = {each.id: each for each in study.concepts()}
+    here = found[concept]
+    st.caption(f"Is **{shared.plain(here.name)}** right?")
+    with st.container(horizontal=True, gap="xsmall", key="actions"):
+        _other_concept(study, datum, token, found)
+        concept_edits.exclude_or_include(study, here, "this_", "Exclude")
+        if not here.excluded:
+            concept_edits.split(study, here, "this_")
+            _merge(study, here, found)
+            pinned = concept_edits.pin_of(study, concept)
+            fitted = float(study.current_fit.fitted_coef[concept])
+            concept_edits.pin(study, concept, fitted, pinned, "this_pin", "Pin" if pinned is None else "Pinned")
+        concept_edits.rename(study, here, "this_name")
+    for words in concept_edits.waiting(study, here):
+        st.caption(f":orange[:material/pending:] {shared.plain(here.name)} {shared.plain(words)} at the next refit")
+
+
+def _choosable(study, found):
+    """Concepts that tiles can be moved to: {id: name}."""
+    state = study.curation.state
+    return {k: each.name for k, each in found.items() if not each.excluded and state.home(k) == k}
+
+
+def _other_concept(study, datum, token, found):
+    box = popover("Move tile", "this_move_box", help="This tile belongs to another concept")
+    if not box.open:
+        return
+    names = _choosable(study, found)
+    with box:
+        with st.form("this_move_form", border=False):
+            st.selectbox("It belongs to", list(names), format_func=names.get, key="this_move_to")
+
+            def read():
+                return Edit("reassign", (datum.uid, [token], st.session_state["this_move_to"]))
+
+            offer_in_form(study, read, "Move", "this_move", ("this_move_box",), icon=":material/drive_file_move:")
+        trial_here(study, [("reassign", datum.uid)], "this_move_")
+        st.caption("For many tiles, draw a region on the slide and mark it as “move to …”.")
+
+
+def _merge(study, here, found):
+    box = popover("Merge", "this_merge_box", help="Make this and another concept one")
+    if not box.open:
+        return
+    names = _choosable(study, found)
+    with box:
+        other = st.selectbox(
+            "Merge with", [k for k in names if k != here.id], format_func=names.get, key="this_merge_with", index=None,
+            placeholder="Choose a concept",
+        )  # fmt: skip
+        if other is not None:
+            concept_edits.merge(study, [here, found[other]], "this_merge", ("this_merge_box",))
+            trial_here(study, [("merge", [here.id, other])], "this_merge_")
+
+
+# ---- regions
+
+
+def _target(study):
+    """The concept that drawn regions are moved to, or None where there is none."""
+    names = _choosable(study, {each.id: each for each in study.concepts()})
+    chosen = st.session_state.get("move_to")
+    return (chosen if chosen in names else next(iter(names), None)), names
+
+
+def move_words(study):
+    """What the drawing tools call it: {"reassign": {"label", "help"}}, or nothing where there is no concept to move to."""
+    target, names = _target(study)
+    if target is None:
+        return {}
+    return {
+        "reassign": {
+            "label": f"move to {names[target]}",
+            "help": "Its tiles belong to that concept; choose which at the right",
+        }
+    }
+
+
+def move_target(study):
+    """Which concept regions drawn as "move to …" go to."""
+    target, names = _target(study)
+    if target is None:
+        return
+    with st.expander("Move drawn tiles", icon=":material/drive_file_move:"):
+        st.session_state["move_to_shown"] = target
+        st.selectbox("to concept", list(names), format_func=names.get, key="move_to_shown", on_change=_chose,
+                     help="Draw a region on the slide and mark it as “move to …”: its tiles then belong to this concept")  # fmt: skip
+
+
+def _chose():
+    # under a key of its own: a widget's would be lost while another page is on show
+    st.session_state["move_to"] = st.session_state["move_to_shown"]
+
+
+def move_drawn(study, data, drawn):
+    """Give the tiles of a region that was drawn to the chosen concept, in every datum that it touches."""
+    target, _ = _target(study)
+    found = {datum: study.tokens_inside(datum, drawn["polygon"]).tolist() for datum in data}
+    touched = [datum for datum in data if found[datum]]
+    if not touched:
+        st.toast("No tile has its centre in that region: nothing was moved.", icon=":material/error:")
+    for datum in touched:  # one entry each: undo takes them back one by one
+        if shared.edit_quietly(lambda datum=datum: study.curation.reassign(datum, found[datum], target)):
+            st.toast(
+                f"{shared.plain(said(study, study.curation.can_undo()))} in {shared.plain(datum.name)}. Refit to see the effect."
+            )
