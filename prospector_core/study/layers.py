@@ -20,19 +20,20 @@ from ..uncertainty import bootstrap_kernels
 from .journal import Split
 
 _VECTORS_KEPT = 2**28  # bytes
+DERIVED_KEPT = 2**29  # bytes of sprites, counts and the like in memory; all of it is on disk or can be made again
 
-__all__ = ["Sprites", "Counts", "fit_kernel", "resampled_kernels"]
+__all__ = ["DERIVED_KEPT", "Sprites", "Counts", "fit_kernel", "resampled_kernels"]
 
 
 class _Arrays:
     """Derived arrays in a folder, each computed once. Deleting the folder loses nothing.
 
-    Parameters: folder; memory, a TileCache of those in use, which several folders may share.
+    Parameters: folder; memory, a TileCache of those in use, which several folders may share (default: its own).
     """
 
-    def __init__(self, folder, memory):
+    def __init__(self, folder, memory=None):
         self.folder = folder
-        self._memory = memory
+        self._memory = TileCache(DERIVED_KEPT) if memory is None else memory
 
     def get(self, key, compute):
         array = self._memory.get((self.folder, key))
@@ -77,10 +78,10 @@ class Sprites:
     """Sprites of one set of centroids: as quantised, and as curated.
 
     Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d); memory, a TileCache
-    for the arrays in use.
+    for the arrays in use (default: its own).
     """
 
-    def __init__(self, folder, centroids, embeddings, memory):
+    def __init__(self, folder, centroids, embeddings, memory=None):
         digest = hashlib.sha256(np.ascontiguousarray(centroids).tobytes()).hexdigest()[:16]
         self.folder = folder / digest
         self.centroids = centroids
