@@ -4,11 +4,14 @@ import numpy as np
 from numba import get_num_threads
 
 from ._compiled.grid import MAX_RADIUS, count_pairs_on_grid
+from ._compiled.moved import pairs_moved
 from ._compiled.sparse import count_pairs_on_edges
 from .errors import GraphError
 from .features import n_features, pack_pairs
 
-__all__ = ["count_concepts", "check_sprite", "merge_counts"]
+__all__ = ["count_concepts", "check_sprite", "merge_counts", "recount"]
+
+_RECOUNT_SHARE = 0.2  # of the tokens: where more have moved, counting all is as fast
 
 
 def count_concepts(graph, concepts, n_concepts, radius):
@@ -38,6 +41,24 @@ def count_concepts(graph, concepts, n_concepts, radius):
     else:
         pairs = count_pairs_on_edges(graph.indptr, graph.indices, concepts, n_concepts, radius, 4 * threads)
     return pack_pairs(mono, pairs)
+
+
+def recount(graph, concepts, n_concepts, radius, before, counts):
+    """``count_concepts`` where the counts of an earlier sprite are known: equal to the last digit, and faster for few moves.
+
+    Parameters: graph, concepts, n_concepts, radius as ``count_concepts``; before (n,) int, the earlier sprite, of the
+    same K; counts (p,) int64, its counts. Returns (p,) int64. Raises GraphError.
+    """
+    concepts, before = (check_sprite(graph, each, n_concepts, radius) for each in (concepts, before))
+    moved = np.flatnonzero(concepts != before)
+    few = moved.size <= _RECOUNT_SHARE * graph.n and np.array_equal(concepts < 0, before < 0)
+    if not (few and radius and fits_raster(graph, radius)):
+        return count_concepts(graph, concepts, n_concepts, radius)
+    rasters = [graph.to_raster(each, -1, np.int16) for each in (before, concepts)]
+    rows, columns = (graph.positions[moved] - [each.min() for each in graph.positions.T]).T
+    pairs = pairs_moved(*rasters, rows.copy(), columns.copy(), n_concepts, int(radius), 4 * get_num_threads())
+    mono = np.bincount(concepts[moved], minlength=n_concepts) - np.bincount(before[moved], minlength=n_concepts)
+    return counts + pack_pairs(mono, pairs)
 
 
 def fits_raster(graph, radius):

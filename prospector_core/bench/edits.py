@@ -28,7 +28,7 @@ def measure_edits(data=50, tokens=100_000, runs=3, progress=None):
     Parameters: data, tokens (of each); runs; progress, function(text).
     Returns {"data", "tokens", "concepts", "radius", "painted", "edits": {kind: {"total", "edit", "refit", "kernel", "paint"}}},
     seconds; kernel: the part of the refit that is not counting, leave-one-out predictions included. "first exclusion":
-    where the study has just been opened, and nothing of it is in memory.
+    where the study has just been opened, and nothing but the slide on the screen is in memory.
     """
     say = progress or (lambda text: None)
     with tempfile.TemporaryDirectory() as folder:
@@ -37,6 +37,7 @@ def measure_edits(data=50, tokens=100_000, runs=3, progress=None):
         say("finding concepts")
         study.fit(concepts=CONCEPTS, radius=RADIUS)
         study = Study.open(study.path)
+        study.prospect(study.data[0])  # the slide that is on the screen
         found = {"first exclusion": [_timed(study, lambda c: c.exclude(CONCEPTS - 1))]}
         study.curation.undo()
         study.refit()

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..counting import count_concepts, merge_counts
+from ..counting import count_concepts, merge_counts, recount
 from ..errors import FitError, StorageFullError, StudyError
 from ..features import n_features, pair_index
 from ..files import storage_errors, write_atomic
@@ -20,19 +20,20 @@ from ..uncertainty import bootstrap_kernels
 from .journal import Split
 
 _VECTORS_KEPT = 2**28  # bytes
+DERIVED_KEPT = 2**29  # bytes of sprites, counts and the like in memory; all of it is on disk or can be made again
 
-__all__ = ["DerivedArrays", "Sprites", "Counts", "fit_kernel", "resampled_kernels"]
+__all__ = ["DERIVED_KEPT", "DerivedArrays", "Sprites", "Counts", "fit_kernel", "resampled_kernels"]
 
 
 class DerivedArrays:
     """Derived arrays in a folder, each computed once. Deleting the folder loses nothing.
 
-    Parameters: folder; memory, a TileCache of those in use, which several folders may share.
+    Parameters: folder; memory, a TileCache of those in use, which several folders may share (default: its own).
     """
 
-    def __init__(self, folder, memory):
+    def __init__(self, folder, memory=None):
         self.folder = folder
-        self._memory = memory
+        self._memory = TileCache(DERIVED_KEPT) if memory is None else memory
 
     def get(self, key, compute):
         array = self._memory.get((self.folder, key))
@@ -46,6 +47,11 @@ class DerivedArrays:
             array.setflags(write=False)
             self._memory.put((self.folder, key), array)
         return array
+
+    def peek(self, key):
+        """The array if it is at hand, else None."""
+        array = self._memory.get((self.folder, key))
+        return array if array is not None else self._load(self.folder / f"{key}.npy")
 
     def _load(self, path):
         """What ``_save`` wrote; None if absent or not the same bytes any more."""
@@ -72,10 +78,10 @@ class Sprites:
     """Sprites of one set of centroids: as quantised, and as curated.
 
     Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d); memory, a TileCache
-    for the arrays in use.
+    for the arrays in use (default: its own).
     """
 
-    def __init__(self, folder, centroids, embeddings, memory):
+    def __init__(self, folder, centroids, embeddings, memory=None):
         digest = hashlib.sha256(np.ascontiguousarray(centroids).tobytes()).hexdigest()[:16]
         self.folder = folder / digest
         self.centroids = centroids
@@ -108,10 +114,14 @@ class Sprites:
 
     def edited(self, uid, state):
         """The sprite after splitting concepts and reassigning tokens, before merging and excluding: (n,) int64."""
+        return self.stepped(uid, state.steps, self.n_concepts(state))
+
+    def stepped(self, uid, steps, n_concepts):
+        """As ``edited``, after these splits and reassignments; n_concepts: more than any id that they name."""
         sprite = self.quantised(uid).astype(np.int64)
-        for step in state.steps:
+        for step in steps:
             if isinstance(step, Split):
-                among = np.zeros(self.n_concepts(state), bool)
+                among = np.zeros(n_concepts, bool)
                 among[list(step.members)] = True
                 inside = np.flatnonzero(among[sprite])
                 if inside.size:
@@ -171,24 +181,40 @@ class Counts:
             f"{uid}-counts-K{n_found}-r{self.radius}-all",
             lambda: count_concepts(self._graph(uid), self._sprites.quantised(uid), n_found, self.radius),
         )
-        steps, present = _steps_of(uid, state, set(np.flatnonzero(counts[:n_found]).tolist()))
-        gone = sorted(k for k in present if state.home(k) in state.excluded)
-        ignored = state.ignored(uid)
-        k = max(n_found, 1 + max(present, default=0))  # concepts of splits elsewhere do not occur here
-        if steps or gone or ignored.size or region is not None:
-            tag = _digest(steps, gone, ignored, None if region is None else region.tokens)
-            counts = self._arrays.get(
-                f"{uid}-counts-K{k}-r{self.radius}-{tag}",
-                lambda: count_concepts(self._graph(uid), self._cut(uid, state, gone, region), k, self.radius),
-            )
-        return expand(counts, range(k), self._sprites.n_concepts(state), self.radius)
+        at_first = set(np.flatnonzero(counts[:n_found]).tolist())
+        n_concepts = self._sprites.n_concepts(state)
+        steps, present = _steps_of(uid, state.steps, at_first)
+        key, k, gone = self._name(uid, state, region, steps, present)
+        if steps or gone or state.ignored(uid).size or region is not None:
+            counts = self._arrays.get(key, lambda: self._count(uid, state, region, steps, at_first, k))
+        return expand(counts, range(k), n_concepts, self.radius)
 
-    def _cut(self, uid, state, gone, region):
+    def _name(self, uid, state, region, steps, present):
+        """(key, K, excluded concepts) of a datum's counts after these steps. Concepts of splits elsewhere do not occur."""
+        gone = sorted(k for k in present if state.home(k) in state.excluded)
+        k = max(len(self._sprites.centroids), 1 + max(present, default=0))
+        tag = _digest(steps, gone, state.ignored(uid), None if region is None else region.tokens)
+        plain = not steps and not gone and not state.ignored(uid).size and region is None
+        return f"{uid}-counts-K{k}-r{self.radius}-{'all' if plain else tag}", k, gone
+
+    def _count(self, uid, state, region, steps, at_first, k):
+        """Count a datum after these steps; only around the tokens of the last step if the counts before it are at hand."""
+        sprite = self._cut(uid, state, region, steps)
+        if steps:
+            earlier, present = _steps_of(uid, steps[:-1], at_first)
+            key, k_before, _ = self._name(uid, state, region, earlier, present)
+            counts = self._arrays.peek(key)
+            if counts is not None:
+                before = self._cut(uid, state, region, earlier)
+                counts = expand(counts, range(k_before), k, self.radius)
+                return recount(self._graph(uid), sprite, k, self.radius, before, counts)
+        return count_concepts(self._graph(uid), sprite, k, self.radius)
+
+    def _cut(self, uid, state, region, steps):
         """The sprite that is counted: edited, but not merged; tokens that are out -1."""
-        sprite = self._sprites.edited(uid, state)
-        outside = np.zeros(self._sprites.n_concepts(state), bool)
-        outside[gone] = True
-        sprite[outside[sprite]] = -1
+        homes = self._sprites.groups(state, excluded=-1)
+        sprite = self._sprites.stepped(uid, steps, len(homes))
+        sprite[(homes < 0)[sprite]] = -1
         sprite[state.ignored(uid)] = -1
         if region is not None:
             inside = np.zeros(len(sprite), bool)
@@ -209,13 +235,13 @@ class Counts:
         return merge_counts(counts, groups, k, self.radius)
 
 
-def _steps_of(uid, state, present):
-    """The splits and reassignments that may concern a datum, and the concepts that may occur in it after them.
+def _steps_of(uid, all_steps, present):
+    """Which splits and reassignments may concern a datum, and the concepts that may occur in it after them.
 
     Parameters: present, set of the concepts that occur in it as quantised. Returns (list, set).
     """
     steps, present = [], set(present)
-    for step in state.steps:
+    for step in all_steps:
         if isinstance(step, Split):
             if step.members & present:
                 steps.append(step)

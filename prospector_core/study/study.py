@@ -28,13 +28,12 @@ from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
-from .layers import Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
+from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
 from .preview import Draft
 
 __all__ = ["Concept", "Study"]
 
 _MAPS_KEPT = 2**28  # bytes
-_DERIVED_KEPT = 2**29  # bytes of sprites, counts and the like in memory; all of it is on disk or can be made again
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
 _SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
@@ -72,7 +71,7 @@ class Study(StudyData):
     def __init__(self, path):
         super().__init__(path)
         self._fits, self._layers, self._counted = {}, {}, {}
-        self._maps, self._derived = TileCache(_MAPS_KEPT), TileCache(_DERIVED_KEPT)
+        self._maps, self._derived = TileCache(_MAPS_KEPT), TileCache(DERIVED_KEPT)
         self._previews, self._parted = OrderedDict(), OrderedDict()
         self._resampled, self._doubts = OrderedDict(), TileCache(_MAPS_KEPT)
         self._part_maps = PartMaps()

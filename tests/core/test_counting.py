@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from random_data import any_graph, grid_graph, kinds, plain_count, seeds, sprite_of
 
 from prospector_core import TokenGraph, count_concepts
-from prospector_core.counting import fits_raster, merge_counts
+from prospector_core.counting import fits_raster, merge_counts, recount
 from prospector_core.errors import GraphError
 from prospector_core.features import feature_names, n_concepts_of, n_features, pair_index
 
@@ -219,3 +219,16 @@ def test_the_order_of_features(k):
     assert np.array_equal(pair_index(j, i, k), k + np.arange(len(i)))
     assert n_concepts_of(n_features(k, 2), 2) == k
     assert len(feature_names(list(range(k)), 1)) == n_features(k, 1)
+
+
+@given(seed=seeds, radius=st.integers(0, 6), width=st.integers(1, 90), share=st.sampled_from([0.0, 0.02, 0.15, 0.6]))
+@settings(max_examples=60)
+def test_recounting_what_moved_is_counting_all(seed, radius, width, share):
+    random = np.random.default_rng(seed)
+    graph = grid_graph(random, int(random.integers(1, 40)), width, random.choice([0.0, 0.3, 0.6]))
+    before = sprite_of(random, graph, 5, excluded=0.1)
+    after = np.where(random.random(graph.n) < share, random.integers(0, 5, graph.n), before)
+    if seed % 2:
+        after[before < 0] = -1  # else tokens come and go as well
+    counts = count_concepts(graph, before, 5, radius)
+    assert np.array_equal(recount(graph, after, 5, radius, before, counts), count_concepts(graph, after, 5, radius))

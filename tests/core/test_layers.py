@@ -68,8 +68,10 @@ def test_counts_are_those_of_the_curated_sprite(study, edits):
 
 def counted(monkeypatch):
     """How often tokens are counted from now on."""
-    calls, real = [], layers.count_concepts
-    monkeypatch.setattr(layers, "count_concepts", lambda *arguments: calls.append(1) or real(*arguments))
+    calls = []
+    for name in ("count_concepts", "recount"):
+        real = getattr(layers, name)
+        monkeypatch.setattr(layers, name, lambda *arguments, real=real: calls.append(1) or real(*arguments))
     return calls
 
 
