@@ -39,6 +39,16 @@ FLAGS = [
 WAIT = 60_000  # milliseconds
 
 
+def stain(folder):
+    """A part of the sample slide as scanned and as each method of stain normalisation makes it, side by side."""
+    from pages.shared import stain_pictures
+
+    pictures = list(stain_pictures(300).values())
+    gap = np.full((pictures[0].shape[0], 12, 3), 255, np.uint8)
+    row = np.concatenate([each for picture in pictures for each in (gap, picture)][1:], axis=1)
+    Image.fromarray(row).quantize(256).save(folder / "stain.png", optimize=True)
+
+
 def main():
     """Take all pictures, or those that are named."""
     parser = argparse.ArgumentParser(description="Take the pictures of the user guide.")
@@ -56,6 +66,8 @@ def main():
         if not wanted or "slide-dark" in wanted:
             dark(Guide(browser, address, "dark", options.out, wanted))
         browser.close()
+    if not wanted or "stain" in wanted:
+        stain(options.out)
 
 
 def walk(guide):
@@ -93,6 +105,15 @@ def walk(guide):
 
     guide.go_to("Concepts")
     guide.take("concepts", height=1020)
+
+    guide.go_to("Atlas")
+    page.locator(".at-view canvas").wait_for(timeout=3 * WAIT)
+    guide.settle()
+    page.locator(".at-view canvas").focus()
+    for key in ("ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(800)
+    guide.take("atlas", height=900)
 
     guide.go_to("Kernel")
     guide.pick_cell()

@@ -1,5 +1,6 @@
 """The frame of the app: navigation, sidebar, and the page that was chosen."""
 
+import contextlib
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +16,7 @@ page = st.navigation(
         st.Page("slide.py", title="Slide", icon=":material/biotech:", default=True),
         st.Page("study.py", title="Study", icon=":material/folder_open:"),
         st.Page("concepts.py", title="Concepts", icon=":material/palette:"),
+        st.Page("atlas.py", title="Atlas", icon=":material/scatter_plot:"),
         st.Page("kernel.py", title="Kernel", icon=":material/grid_on:"),
     ]
 )
@@ -26,13 +28,12 @@ with st.spinner("Opening the study…"):
     study = shared.current_study(say=True)
 shared.style()
 try:
-    shared.sidebar(study)
-    if study is not None and study.current_fit is not None:
-        with st.sidebar:
-            preview.box(study, "side_")
-except ProspectorError:
-    pass  # the page says it, where there is room for the reason
-try:
-    page.run()
+    with shared.drawn(study):
+        shared.sidebar(study)
+        # what is wrong with the fit the page says, where there is room for the reason
+        with contextlib.suppress(ProspectorError), st.sidebar:
+            if study is not None and study.current_fit is not None:
+                preview.box(study, "side_")
+        page.run()
 except ProspectorError as error:
     shared.say_error(error)

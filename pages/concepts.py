@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages import concept_edits, shared
 from pages.edits import above
+from prospector_core.study.prompts import PHRASES, can_prompt, parse_phrases, similarity, suggest_names
 from viewers import tile_server
 from viewers.tile_grid import tile_grid
 
@@ -116,6 +117,42 @@ def clear():
         state[f"choose_{concept.id}"] = False
 
 
+def name_by_phrases():
+    """A table of concepts against phrases, and the best phrase as name: for encoders that read text too."""
+    with st.expander("Name concepts by phrases", icon=":material/translate:"):
+        with st.form("phrases", border=False):
+            text = st.text_area(
+                "Words or phrases, with commas between them", ", ".join(PHRASES), key="shown_phrases_text",
+                help="English, as in a report. The encoder compares each with the pictures of each concept",
+            )  # fmt: skip
+            if st.form_submit_button("Compare", icon=":material/compare_arrows:"):
+                st.session_state["shown_phrases"] = text
+        if "shown_phrases" not in st.session_state:
+            return
+        with shared.errors_said():
+            phrases = parse_phrases(st.session_state["shown_phrases"])
+            with st.spinner("Loading the encoder and comparing…"):
+                table = similarity(study, phrases, shared.vectors_of(study, phrases))
+            suggested = suggest_names(study, phrases, table)
+            shown = [concept for concept in concepts if not concept.excluded]
+            st.html(shared.heat_table([c.name for c in shown], phrases, table[[c.id for c in shown]]))
+            st.caption(
+                "From −1 to 1: how much rather a phrase than the others fits a concept than the others. The best of each row is bold. "
+                "A guess of the encoder's, not a diagnosis: look at the tiles."
+            )
+            if not suggested:
+                st.caption("All concepts have names. Undo a name, and its concept gets a suggestion again.")
+            elif st.button(f"Take the best phrase as name of {len(suggested)} concepts", icon=":material/label:",
+                           help="Names that you gave stay. Undo takes the names back one by one"):  # fmt: skip
+                shared.edit(lambda: rename_all(suggested), f"{len(suggested)} concepts named")
+
+
+def rename_all(names):
+    """Rename concepts, {id: name}, each an edit of its own."""
+    for id, name in names.items():
+        study.curation.rename(id, name)
+
+
 if "at_go" in state:
     uid, token = state.pop("at_go")
     shared.show_token(study.datum(uid), token)
@@ -150,6 +187,9 @@ with st.container(key="chosen_place"):
             else:
                 st.caption("Choose another one to merge the two.", width="content")
             st.button("Choose none", key="choose_none", on_click=clear)
+
+if can_prompt(study):
+    name_by_phrases()
 
 with st.spinner("Fetching typical tiles…"), st.container(key="split_cards"):
     for start in range(0, len(concepts), 3):

@@ -72,6 +72,8 @@ def _draw(study, jobs, at_work):
                     _rows(study, left[SHOWN:], names, at_work, soonest)
     if failed:
         _failures(study, failed, names)
+    for note in sorted({job.message for job in jobs if job.state == "done" and job.message}):
+        st.warning(shared.plain(note), icon=":material/warning:")
     _not_queued(study, jobs)
 
 
@@ -122,7 +124,8 @@ def _head(study, jobs, left, at_work, state):
 def _rows(study, jobs, names, at_work, soonest):
     for job in jobs:
         icon, words = _STATES[job.state]
-        name, progress, first, hold, off = st.columns([3, 4, 1, 1, 1], vertical_alignment="center", gap="small")
+        name, progress, buttons = st.columns([3, 4, 2], vertical_alignment="center", gap="small")
+        buttons = buttons.container(horizontal=True, horizontal_alignment="right", gap="medium")
         name.markdown(f"{icon} {shared.plain(names[job.uid])}")
         if job.total and (job.done or job.state in ("running", "interrupted")):
             later = time_left(job.seconds_left) if job.state == "running" else words
@@ -130,30 +133,29 @@ def _rows(study, jobs, names, at_work, soonest):
             progress.progress(min(1.0, job.done / job.total), text)
         else:
             progress.caption("looking for tissue" if job.state == "running" else words)
-        if job.state == "waiting" and job.uid != soonest and first.button(
-            "", key=f"first_{job.uid}", type="tertiary", icon=":material/vertical_align_top:", width="stretch",
+        if job.state == "waiting" and job.uid != soonest and buttons.button(
+            "", key=f"first_{job.uid}", type="tertiary", icon=":material/vertical_align_top:",
             help="Make it the next one",
         ):  # fmt: skip
             study.queue.first(job.uid)
             st.rerun()
-        if job.state in ("running", "waiting") and at_work and hold.button(
-            "", key=f"pause_{job.uid}", type="tertiary", icon=":material/pause:", width="stretch", disabled=bool(job.asked),
+        if job.state in ("running", "waiting") and at_work and buttons.button(
+            "", key=f"pause_{job.uid}", type="tertiary", icon=":material/pause:", disabled=bool(job.asked),
             help="Pause this one; the others go on",
         ):  # fmt: skip
             study.queue.pause([job.uid])
             st.rerun()
-        if job.state in ("paused", "interrupted") and hold.button(
+        if job.state in ("paused", "interrupted") and buttons.button(
             "",
             key=f"go_on_{job.uid}",
             type="tertiary",
             icon=":material/play_arrow:",
-            width="stretch",
             help="Go on with this one",
         ):
             study.queue.go_on([job.uid])
             worker.start(study.path)
             st.rerun()
-        if off.button("", key=f"off_{job.uid}", type="tertiary", icon=":material/close:", width="stretch", disabled=job.asked == "cancel",
+        if buttons.button("", key=f"off_{job.uid}", type="tertiary", icon=":material/close:", disabled=job.asked == "cancel",
                       help="Take it off the list, and remove what is half made of it. What is embedded already stays"):  # fmt: skip
             study.queue.cancel(job.uid)
             st.rerun()
@@ -161,19 +163,16 @@ def _rows(study, jobs, names, at_work, soonest):
 
 def _failures(study, failed, names):
     for job in failed:
-        said, again, off = st.columns([8, 1, 1], vertical_alignment="center", gap="small")
+        said, buttons = st.columns([7, 2], vertical_alignment="center", gap="small")
+        buttons = buttons.container(horizontal=True, horizontal_alignment="right", gap="medium")
         said.warning(
             shared.plain(job.message if names[job.uid] in job.message else f"{names[job.uid]}: {job.message}"),
             icon=":material/warning:",
         )
-        if again.button(
-            "", key=f"again_{job.uid}", type="tertiary", icon=":material/refresh:", width="stretch", help="Try again"
-        ):
+        if buttons.button("", key=f"again_{job.uid}", type="tertiary", icon=":material/refresh:", help="Try again"):
             embed(study, [job.uid])
             st.rerun()
-        if off.button(
-            "", key=f"off_{job.uid}", type="tertiary", icon=":material/close:", width="stretch", help="Leave it out"
-        ):
+        if buttons.button("", key=f"off_{job.uid}", type="tertiary", icon=":material/close:", help="Leave it out"):
             study.queue.cancel(job.uid)
             st.rerun()
 

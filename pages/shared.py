@@ -12,9 +12,14 @@ import streamlit as st
 
 from prospector_core.errors import ProspectorError
 from prospector_core.hotspots import hot_spots
-from prospector_core.study import Study
+from prospector_core.readers import open_slide
+from prospector_core.stain import STAIN_METHODS, estimate_stain, tissue_pixels
+from prospector_core.study import Editor, Study
 from prospector_core.study.change import Change
+from prospector_core.study.prompts import phrase_vectors
+from prospector_core.tissue import tissue_mask
 from sample_data import sample_folder
+from sample_data.fields import SLIDE
 from viewers import tile_server
 from viewers.overlays import diverging_css, map_limit, render_error, render_map, render_sprite
 from viewers.pictures import mosaic, png
@@ -33,8 +38,8 @@ from viewers.tokens import encode_doubt, encode_tokens
 
 __all__ = ["current_study", "known_studies", "choose_study", "sidebar", "style", "require_fit", "overlays_of", "typical_tiles",
            "datum_picture", "limit_of", "pairs_of", "say_error", "errors_said", "refit_bar", "refit_here", "last_change", "note_change", "say_change", "show_token", "edit", "edit_quietly",
-           "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
-           "change_limit", "in_both", "hot_spots_of", "area_text", "study_key", "resamples_of", "doubt_of"]  # fmt: skip
+           "editor_of", "drawn", "weight_bar", "share_text", "signed", "plain", "class_of", "token_picture",
+           "change_limit", "in_both", "hot_spots_of", "area_text", "study_key", "stain_pictures", "vectors_of", "heat_table", "resamples_of", "doubt_of"]  # fmt: skip
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -103,7 +108,9 @@ def choose_study(path):
     """Make a study the current one; what was selected in the former is forgotten."""
     Study.open(path)
     for key in [
-        key for key in st.session_state if str(key).startswith(("at_", "cell_", "shown_", "change", "preview"))
+        key
+        for key in st.session_state
+        if str(key).startswith(("at_", "atlas_", "cell_", "shown_", "change", "preview"))
     ]:
         del st.session_state[key]
     st.session_state["study_path"] = str(path)
@@ -177,6 +184,7 @@ def sidebar(study):
                 f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}"
             )
             refit_bar(study)
+            _elsewhere(study)
         except ProspectorError:
             return  # the page says it, where there is room for the reason
 
@@ -187,10 +195,10 @@ def refit_bar(study):
     last, undone, pending = edits.can_undo(), edits.can_redo(), edits.pending()
     left, right = st.columns(2)
     if left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None, width="stretch",
-                   help=f"Take back: {plain(edits.describe(last))}" if last else "Nothing to undo"):  # fmt: skip
+                   help=f"Take back: {plain(edits.describe(last))}{_whose(edits, last)}" if last else "Nothing to undo"):  # fmt: skip
         edit(lambda: edits.undo(), f"Undone: {plain(edits.describe(last))}")
     if right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None, width="stretch",
-                    help=f"Bring back: {plain(edits.describe(undone))}" if undone else "Nothing to redo"):  # fmt: skip
+                    help=f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}" if undone else "Nothing to redo"):  # fmt: skip
         edit(lambda: edits.redo(), f"Redone: {plain(edits.describe(undone))}")
     if pending:
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
@@ -284,7 +292,7 @@ def _refit_button(study, pending, key, width="stretch"):
                      width=width, help="Fit the kernel again under all edits; concepts are not searched anew"):  # fmt: skip
         return
     try:
-        with st.spinner("Refitting…"):
+        with st.spinner("Refitting…"), study.curation.by(editor_of(study)):
             change = study.refit()
     except ProspectorError as error:
         say_error(error)
@@ -294,17 +302,77 @@ def _refit_button(study, pending, key, width="stretch"):
     st.rerun()
 
 
-def edit(action, message):
-    """Make an edit, say so, and draw the page anew."""
-    if edit_quietly(action):
+def editor_of(study):
+    """Who edits in this session, and what of the journal its pages have shown: Editor."""
+    key = f"editor_{study.path}"
+    if key not in st.session_state:
+        st.session_state[key] = Editor(seen=study.curation.seen)
+    editor = st.session_state[key]
+    editor.author = st.session_state.get("author")  # None: whoever started the app
+    return editor
+
+
+@contextlib.contextmanager
+def drawn(study):
+    """What is drawn inside the block shows the journal as it now is. A click counts as made on what was drawn before."""
+    if study is None:
+        yield
+        return
+    editor, latest = editor_of(study), study.curation.seen
+    others = study.curation.since(editor)
+    if others:
+        st.toast(_told(study, others), icon=":material/group:")
+    st.session_state["drawing"] = latest, _fit_id(study)
+    try:
+        yield
+    finally:
+        editor.seen = latest
+
+
+@st.fragment(run_every=3)
+def _elsewhere(study):
+    """A line that says, within seconds, that this study was edited or refitted in another window."""
+    seen, fit = st.session_state.get("drawing", (None, None))
+    others = study.curation.since(Editor(seen=seen, own=editor_of(study).own))
+    if others or _fit_id(study) != fit:
+        said = _told(study, others) if others else "The study was refitted elsewhere."
+        st.caption(f":orange[:material/group:] {said}")
+        if st.button("Show", key="reload", icon=":material/refresh:", help="Draw this page as the study now is"):
+            st.rerun()
+
+
+def _told(study, others):
+    last = others[-1]
+    what = plain(study.curation.describe(last)) + (f" ({plain(last.author)})" if last.author else "")
+    number = f"{len(others)} edits were made elsewhere, the last" if len(others) > 1 else "An edit was made elsewhere"
+    return f"{number}: {what}."
+
+
+def _fit_id(study):
+    return study.database.read("SELECT MAX(id) FROM fits")[0][0]  # not loaded: it may be damaged
+
+
+def _whose(edits, entry):
+    """Whose edit it is, where it is someone else's."""
+    return f" (made by {plain(entry.author)})" if entry.author not in ("", edits.author) else ""
+
+
+def edit(action, message, note=""):
+    """Make an edit, say so, and draw the page anew. ``note``: why it is made."""
+    if edit_quietly(action, note):
         st.toast(message)
         st.rerun()
 
 
-def edit_quietly(action):
-    """Make an edit inside a widget's callback (the page is drawn anew anyway). Returns whether it was made."""
+def edit_quietly(action, note=""):
+    """Make an edit inside a widget's callback (the page is drawn anew anyway). Returns whether it was made.
+
+    It is refused if someone else has edited the same thing after this page was drawn. ``note``: why it is made.
+    """
+    study = current_study()
     try:
-        action()
+        with study.curation.by(editor_of(study), note):
+            action()
     except ProspectorError as error:
         st.toast(plain(error), icon=":material/error:")
         return False
@@ -552,6 +620,9 @@ def token_picture(study, datum, token, side=96, context=1.0):
     return _token_picture(study_key(study), datum.uid, int(token), side, context, study)
 
 
+_SMALL = 16.0  # microns
+
+
 @st.cache_data(show_spinner=False, max_entries=1024)
 def _typical_tiles(study_key, fit_id, concept, side, _study):
     tokens = _study.typical_tokens(concept)
@@ -563,7 +634,13 @@ def _typical_tiles(study_key, fit_id, concept, side, _study):
         for datum, token in tokens:
             if datum.source not in slides:
                 slides[datum.source] = stack.enter_context(_study.open_slide(datum))
-            pictures.append(slides[datum.source].read_scaled(*_study.token_rect(datum, token), side, side))
+            slide = slides[datum.source]
+            x, y, width, height = _study.token_rect(datum, token)
+            # A patch of a few microns says nothing by itself: it is shown in the middle of its neighbours.
+            margin = width if slide.mpp and width * slide.mpp < _SMALL else 0
+            pictures.append(
+                slide.read_scaled(x - margin, y - margin, width + 2 * margin, height + 2 * margin, side, side)
+            )
     return png(mosaic(pictures, gap=0)), [(datum.uid, token) for datum, token in tokens]
 
 
@@ -586,6 +663,20 @@ def _datum_picture(study_path, uid, side, _study):
 def datum_picture(study, datum, side=160):
     """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
     return _datum_picture(study_key(study), datum.uid, side, study)
+
+
+@st.cache_data(show_spinner=False, max_entries=1)
+def stain_pictures(side=360):
+    """A part of the sample's slide as scanned and as each method of stain normalisation makes it: {caption: (side, side, 3)}.
+
+    Raises ProspectorError.
+    """
+    x, y, width = 900, 900, 720  # dermis, epidermis and glass, in level-0 pixels
+    with open_slide(SLIDE) as slide:
+        pixels = tissue_pixels(slide, tissue_mask(slide), 224, 0.5)
+        scanned = slide.read_scaled(x, y, width, width, side, side)
+    found = {method.capitalize(): estimate_stain(method, pixels).apply(scanned) for method in STAIN_METHODS}
+    return {"As scanned": scanned, **found}
 
 
 def show_token(datum, token):
@@ -614,6 +705,43 @@ def weight_bar(weight, largest, classes, pinned=False):
         f'<div style="position:absolute;left:{left:.1f}%;width:{share:.1f}%;height:100%;background:{colour};border-radius:2px"></div>'
         f'<div style="position:absolute;left:50%;width:1px;height:100%;background:currentColor;opacity:.5"></div>{dot if pinned else ""}</div>'
         f'<span style="white-space:nowrap"><b>{signed(weight)}</b> {words}</span></div>'
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _vectors_of(study_key, phrases, _study):
+    return phrase_vectors(_study, list(phrases))
+
+
+def vectors_of(study, phrases):
+    """Directions of phrases, (n, d): the encoder is loaded once for the same phrases."""
+    return _vectors_of(study_key(study), tuple(phrases), study)
+
+
+def heat_table(rows, columns, values):
+    """Numbers as a table whose cells are the stronger coloured the larger they are, as HTML; a row's largest is bold.
+
+    Parameters: rows, columns, names; values (rows, columns), only those above 0 are coloured.
+    """
+    top = max(float(np.nanmax(values, initial=0.0)), 0.05)
+    colour = diverging_css(3)[2]
+    cell = "padding:.25em .6em;text-align:right;white-space:nowrap"
+    head = "".join(
+        f'<th scope="col" style="padding:.25em .6em;text-align:right;vertical-align:bottom;font-weight:600">{html.escape(name)}</th>'
+        for name in columns
+    )
+    lines = []
+    for name, numbers in zip(rows, values, strict=True):
+        cells = "".join(
+            f'<td style="{cell};background:color-mix(in srgb, {colour} {45 * max(value, 0) / top:.0f}%, transparent);'
+            f'font-weight:{700 if at == int(np.argmax(numbers)) else 400}">{signed(value)}</td>'
+            for at, value in enumerate(numbers)
+        )
+        label = f'<th scope="row" style="padding:.25em .6em .25em 0;text-align:left;white-space:nowrap;font-weight:400">{html.escape(name)}</th>'
+        lines.append(f"<tr>{label}{cells}</tr>")
+    return (
+        '<div style="overflow-x:auto;font-size:.85rem"><table style="border-collapse:separate;border-spacing:2px;'
+        f'font-variant-numeric:tabular-nums"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
     )
 
 

@@ -10,6 +10,7 @@ from pages.slide_panel import about_datum, about_hot_spots, about_token, no_toke
 from pages.slide_reassign import move_drawn, move_target, move_words
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
 from pages.slide_strip import strip
+from pages.slide_whatif import drawn_neighbours
 from prospector_core.errors import ProspectorError
 from prospector_core.tiling import Rect
 from viewers import tile_server
@@ -165,6 +166,7 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
             for d in [*here, *half_made] if d.field
         ],
         selected=study.token_rect(shown, token) if token is not None else None,
+        neighbours=drawn_neighbours(study, shown, token) if token is not None else [],
         focus=None if aligned else state.get(f"at_view{side}"),
         focus_count=state.get("at_view_count", 0),
         regions=drawn_regions(study, here),

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages import shared
 from pages.slide_reassign import concept_actions
-from pages.slide_what_if import other_scores
+from pages.slide_whatif import what_if
 from prospector_core.errors import ProspectorError
 
 __all__ = ["about_datum", "about_hot_spots", "about_token"]
@@ -96,7 +96,7 @@ def about_token(study, datum, token):
         st.warning(_why_no_score(concept in fit.state.excluded), icon=":material/block:")
     else:
         _parts(study, datum, token, explanation, concept)
-        other_scores(study, datum, token, explanation)
+        what_if(study, datum, token, explanation)
     concept_actions(study, datum, token, concept)
 
 

@@ -11,6 +11,7 @@ from pages.edits import above
 from pages.relabel import relabel
 from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
+from prospector_core.stain import STAIN_METHODS
 from prospector_core.study import FitSettings, Study
 from sample_data import build, sample_folder
 from viewers.pictures import data_uri
@@ -52,6 +53,24 @@ def _open(path):
         st.rerun()
 
 
+def stain_example():
+    """What stain normalisation does, on the sample's slide: shown when asked for."""
+    if not st.toggle("Show what stain normalisation does", key="shown_stain"):
+        return
+    try:
+        with st.spinner("Normalising a part of the sample slide…"):
+            pictures = shared.stain_pictures()
+    except ProspectorError as error:
+        shared.say_error(error)
+        return
+    for column, (name, picture) in zip(st.columns(len(pictures)), pictures.items()):
+        column.image(picture, caption=name, width="stretch", alt=f"A part of the sample slide: {name}")
+    st.caption(
+        "A part of the sample slide. Slides are estimated one by one and brought to one reference. The encoder sees the "
+        "normalised tiles; the viewer goes on showing slides as they were scanned."
+    )
+
+
 def make_form():
     """Slides and labels in, a new study out; then it is embedded and fitted in the background."""
     with st.form("new_study"):
@@ -76,11 +95,20 @@ def make_form():
         known = list_encoders()
         encoder = right.selectbox(
             "Encoder", known, index=known.index("efficientnet-lite0"), accept_new_options=True,
-            help="Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on this machine)",
+            help="Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on this machine); with @patches at the end, a vision transformer's patches are the tiles",
         )  # fmt: skip
-        unstated = st.number_input("Microns a pixel of slides that do not state it (0 = unknown)", 0.0, 20.0, 0.0, 0.05)
-        if not st.form_submit_button("Make the study", type="primary", icon=":material/add:"):
-            return
+        left, right = st.columns(2, vertical_alignment="bottom")
+        unstated = left.number_input(
+            "Microns a pixel of slides that do not state it (0 = unknown)", 0.0, 20.0, 0.0, 0.05
+        )
+        stain = right.selectbox(
+            "Stain normalisation", [None, *STAIN_METHODS], format_func=lambda one: one.capitalize() if one else "None",
+            help="Bring every slide (H&E) to the same colours before its tiles are encoded. For slides of several laboratories or scanners",
+        )  # fmt: skip
+        asked = st.form_submit_button("Make the study", type="primary", icon=":material/add:")
+    if not asked:
+        stain_example()
+        return
     if not name.strip() or not slides.strip() or table is None:
         st.warning("Give a name, the folder of slides and the labels table.", icon=":material/edit:")
         return
@@ -92,7 +120,7 @@ def make_form():
             labels.write_bytes(table.getvalue())
             Study.create(
                 folder, slides=Path(slides.strip()).expanduser(), labels=labels, name=name.strip(), mpp=mpp, tile=int(tile), encoder=encoder,
-                slide_mpp=unstated or None, progress=lambda done, total: bar.progress(done / total, "looking at slides"),
+                stain=stain, slide_mpp=unstated or None, progress=lambda done, total: bar.progress(done / total, "looking at slides"),
             )  # fmt: skip
         made = shared.open_study(folder)
         jobs.embed(made, [datum.uid for datum in made.data])
@@ -135,7 +163,7 @@ def fit_form(study):
         alpha=0.05 if tested else 1e10,
     )
     try:
-        with st.status("Fitting", expanded=True) as status:
+        with st.status("Fitting", expanded=True) as status, study.curation.by(shared.editor_of(study)):
             change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
         shared.note_change(study, change)
     except ProspectorError as error:

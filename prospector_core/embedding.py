@@ -13,6 +13,7 @@ import numpy as np
 
 from .blocks import Blocks
 from .encoders import Encoder
+from .encoders.base import tokens_per_side
 from .errors import EmbeddingError
 from .readers import Slide
 from .storage import EmbeddingStore, EmbeddingWriter
@@ -53,6 +54,9 @@ def coarse_tokens(positions: np.ndarray) -> np.ndarray:
 
 def grid_attrs(slide: Slide, grid: TileGrid, encoder: Encoder) -> dict[str, Any]:
     """Return what is kept beside the embeddings of a grid; other attributes mean that they are made anew."""
+    parts = tokens_per_side(encoder)
+    grid = grid.subdivided(parts)
+    stain = getattr(slide, "stain", None)  # of a slide whose colours are normalised
     return {
         "kind": "tiles",
         "origin": list(grid.origin),
@@ -62,6 +66,8 @@ def grid_attrs(slide: Slide, grid: TileGrid, encoder: Encoder) -> dict[str, Any]
         "mpp": grid.mpp,
         "slide": {"width": slide.width, "height": slide.height, "mpp": slide.mpp},
         "encoder": encoder.record(),
+        **({"tokens_per_side": parts} if parts > 1 else {}),
+        **({"stain": stain} if stain else {}),
     }
 
 
@@ -74,8 +80,13 @@ def open_grid_writer(
     block: int = 256,
     dtype: str = "float32",
 ) -> EmbeddingWriter:
-    """Return the writer of a grid's embeddings, with what was finished before; raises as `open_writer`."""
+    """Return the writer of a grid's embeddings, with what was finished before; raises as `open_writer`.
+
+    `block` counts tokens. Where a tile is several tokens, blocks hold whole tiles instead: 32.
+    """
     attrs = grid_attrs(slide, grid, encoder)
+    if (parts := tokens_per_side(encoder)) > 1:
+        grid, block = grid.subdivided(parts), _PIECE * parts**2
     return store.open_writer(uid, len(grid), encoder.dim, grid.positions, attrs, block, dtype)
 
 
@@ -92,7 +103,8 @@ def embed_datum(
     """Embed the tiles of a grid that are not embedded yet, and complete the datum.
 
     Tiles are read ahead on threads of their own while the encoder works. Of a large grid, one tile of each square of
-    4 x 4 comes first, so that there is soon something of the whole to see; what is kept at the end is the same.
+    4 x 4 comes first, so that there is soon something of the whole to see; what is kept at the end is the same. Where
+    a tile is several tokens, tiles come in order.
 
     Parameters
     ----------
@@ -120,9 +132,10 @@ def embed_datum(
     StorageFullError
         The disk is full; the finished blocks stay.
     """
-    if len(grid) != writer.n or encoder.dim != writer.dim:
+    per_tile = tokens_per_side(encoder) ** 2
+    if len(grid) * per_tile != writer.n or encoder.dim != writer.dim:
         raise EmbeddingError(
-            f"{writer.uid}: the grid has {len(grid)} tiles of {encoder.dim} numbers and the store expects "
+            f"{writer.uid}: the grid has {len(grid) * per_tile} tokens of {encoder.dim} numbers and the store expects "
             f"{writer.n} of {writer.dim}; open the writer for this grid and encoder"
         )
     stopped = stop.is_set if isinstance(stop, threading.Event) else stop or (lambda: False)
@@ -132,15 +145,17 @@ def embed_datum(
         progress(writer.n, writer.n)
         return True
     rects, side = grid.rects(), int(encoder.input_size or grid.tile)
-    first = coarse_tokens(grid.positions) if len(grid) >= _COARSE_FROM else np.empty(0, np.int64)
+    coarse = len(grid) >= _COARSE_FROM and per_tile == 1
+    first = coarse_tokens(grid.positions) if coarse else np.empty(0, np.int64)
     todo = [index for index in range(writer.n_blocks) if index not in writer.finished]
     early = writer.early(first) if len(first) and todo else None
-    pieces, done = _pieces(writer, early, first, todo, max(1, int(getattr(encoder, "batch_size", _PIECE))))
+    batch = max(1, int(getattr(encoder, "batch_size", _PIECE)))
+    pieces, done = _pieces(writer, early, first, todo, batch, per_tile)
     progress(done, writer.n)
 
-    def read(tokens: np.ndarray) -> np.ndarray:
-        tiles = np.empty((len(tokens), side, side, 3), np.uint8)
-        for tile, (x, y, width, height) in zip(tiles, rects[tokens], strict=True):
+    def read(numbers: np.ndarray) -> np.ndarray:
+        tiles = np.empty((len(numbers), side, side, 3), np.uint8)
+        for tile, (x, y, width, height) in zip(tiles, rects[numbers], strict=True):
             tile[...] = slide.read_scaled(x, y, width, height, side, side)
         return tiles
 
@@ -149,9 +164,9 @@ def embed_datum(
     for piece, tiles in _ahead(pieces, read, readers):
         if stopped():
             return False
-        if len(piece.tokens):
-            vectors.append(_encode(encoder, tiles, writer, grid, piece.tokens))
-        done += len(tiles)
+        if len(piece.tiles):
+            vectors.append(_encode(encoder, tiles, writer, grid, piece.tiles))
+        done += len(tiles) * per_tile
         if piece.last and piece.early:
             early.write_block(piece.index, np.concatenate(vectors))
             vectors = []
@@ -173,16 +188,16 @@ def embed_datum(
 
 @dataclass(frozen=True)
 class _Piece:
-    """Tokens that are encoded at once; the last piece of a block completes it."""
+    """Tiles (numbers of them) that are encoded at once; the last piece of a block completes it."""
 
     early: bool
     index: int
-    tokens: np.ndarray
+    tiles: np.ndarray
     last: bool
 
 
 def _pieces(
-    writer: EmbeddingWriter, early: Blocks | None, first: np.ndarray, todo: list[int], size: int
+    writer: EmbeddingWriter, early: Blocks | None, first: np.ndarray, todo: list[int], size: int, per_tile: int
 ) -> tuple[list[_Piece], int]:
     """Return what is left to encode, in order, and how many tokens are done."""
     wanted: list[tuple[bool, int, np.ndarray]] = []
@@ -190,27 +205,28 @@ def _pieces(
         left = [index for index in range(early.n_blocks) if index not in early.finished]
         wanted += [(True, index, first[early.rows(index)]) for index in left]
     for index in todo:
-        rows = np.arange(writer.n)[writer.rows(index)]
-        wanted.append((False, index, rows[~np.isin(rows, first)]))
+        tiles = np.arange(writer.n)[writer.rows(index)][::per_tile] // per_tile  # blocks hold whole tiles
+        wanted.append((False, index, tiles[~np.isin(tiles, first)]))
     pieces = []
-    for came, index, tokens in wanted:
-        cuts = [tokens[start : start + size] for start in range(0, len(tokens), size)] or [tokens]
+    for came, index, tiles in wanted:
+        cuts = [tiles[start : start + size] for start in range(0, len(tiles), size)] or [tiles]
         pieces += [_Piece(came, index, each, each is cuts[-1]) for each in cuts]
-    return pieces, writer.n - sum(len(piece.tokens) for piece in pieces)
+    return pieces, writer.n - sum(len(piece.tiles) for piece in pieces) * per_tile
 
 
 def _encode(
-    encoder: Encoder, tiles: np.ndarray, writer: EmbeddingWriter, grid: TileGrid, tokens: np.ndarray
+    encoder: Encoder, tiles: np.ndarray, writer: EmbeddingWriter, grid: TileGrid, numbers: np.ndarray
 ) -> np.ndarray:
     vectors = np.asarray(encoder.encode(tiles))
-    if vectors.shape != (len(tiles), encoder.dim):
+    per_tile = tokens_per_side(encoder) ** 2
+    if vectors.shape != (len(tiles) * per_tile, encoder.dim):
         raise EmbeddingError(
             f"the encoder {encoder.name} gave {vectors.shape} for {len(tiles)} tiles, not "
-            f"{(len(tiles), encoder.dim)}; it cannot be used"
+            f"{(len(tiles) * per_tile, encoder.dim)}; it cannot be used"
         )
     wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
     if len(wrong):
-        row, col = grid.positions[tokens[wrong[0]]]
+        row, col = grid.positions[numbers[wrong[0] // per_tile]]
         raise EmbeddingError(
             f"{writer.uid}: the encoder {encoder.name} gave numbers that are not finite for the tile in row {row}, "
             f"column {col}; check its weights, or leave the slide out"
@@ -222,14 +238,14 @@ def _ahead(
     pieces: list[_Piece], read: Callable[[np.ndarray], np.ndarray], readers: int
 ) -> Iterator[tuple[_Piece, np.ndarray]]:
     """Yield each piece with its tiles, in order, while the next ones are being read."""
-    most = max(2, _AHEAD // max((len(piece.tokens) for piece in pieces), default=1))
+    most = max(2, _AHEAD // max((len(piece.tiles) for piece in pieces), default=1))
     with ThreadPoolExecutor(readers, thread_name_prefix="read-tiles") as pool:
         waiting: deque[tuple[_Piece, Future[np.ndarray]]] = deque()
         coming = iter(pieces)
         try:
             while True:
                 while len(waiting) < most and (piece := next(coming, None)) is not None:
-                    waiting.append((piece, pool.submit(read, piece.tokens)))
+                    waiting.append((piece, pool.submit(read, piece.tiles)))
                 if not waiting:
                     return
                 piece, future = waiting.popleft()

@@ -10,6 +10,7 @@ __all__ = [
     "GraphError",
     "FitError",
     "CurationError",
+    "CurationConflictError",
     "StudyError",
     "StudyVersionError",
     "StudyDamagedError",
@@ -56,6 +57,14 @@ class FitError(BadInputError):
 
 class CurationError(BadInputError):
     """An edit that names a concept, token or datum that is not there."""
+
+
+class CurationConflictError(CurationError):
+    """An edit of what someone else has edited since. ``entries``: their edits, list of Entry, oldest first."""
+
+    def __init__(self, text="", entries=()):
+        super().__init__(text)
+        self.entries = list(entries)
 
 
 class StudyError(ProspectorError):

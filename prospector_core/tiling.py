@@ -62,6 +62,18 @@ class TileGrid:
         out[:, 2:] = self.pitch
         return out
 
+    def subdivided(self, parts: int) -> TileGrid:
+        """Return the grid of the parts x parts squares that each tile is cut into.
+
+        The squares of a tile follow each other, row by row; `tile` and `mpp` stay those of the tile.
+        """
+        if parts == 1:
+            return self
+        inside = np.indices((parts, parts), np.int32).reshape(2, -1).T
+        positions = (self.positions[:, None] * parts + inside).reshape(-1, 2).astype(np.int32)
+        shape = self.shape[0] * parts, self.shape[1] * parts
+        return TileGrid(positions, self.origin, self.pitch / parts, shape, self.tile, self.mpp)
+
 
 def tile_grid(
     slide: Slide,

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ..errors import ProspectorError
-from . import study_commands, tool_commands
+from . import journal_commands, study_commands, tool_commands
 from .output import complain
 
 __all__ = ["app", "main"]
@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 study_commands.register(app)
+journal_commands.register(app)
 tool_commands.register(app)
 
 _UsageError = typer.BadParameter.__base__  # click's own, wherever this typer keeps it

@@ -1,4 +1,4 @@
-"""Commands on a study: new, embed, fit, prospect, export."""
+"""Commands on a study: new, embed, fit, name, prospect, export."""
 
 import sys
 from functools import partial
@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ..errors import BadInputError, LabelsError, MissingExtraError
+from ..errors import BadInputError, FitError, LabelsError, MissingExtraError
 from .output import complain, print_json, print_table, progress_bar, say
 
 __all__ = ["register"]
@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, no
 
 def register(app):
     """Add the commands to the application."""
-    for command in (new, embed, fit, prospect, export):
+    for command in (new, embed, fit, name, prospect, export):
         app.command()(command)
 
 
@@ -29,9 +29,10 @@ def new(
     features: Annotated[Path | None, typer.Option(help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here.")] = None,
     patches: Annotated[Path | None, typer.Option(help="With --features: folder of CLAM's patches step. Default: looked for beside the features.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
-    encoder: Annotated[str, typer.Option(help="Encoder of tiles; also timm:NAME, open_clip:MODEL/PRETRAINED.")] = "efficientnet-lite0",
+    encoder: Annotated[str, typer.Option(help="Encoder of tiles; also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches.")] = "efficientnet-lite0",
     mpp: Annotated[float, typer.Option(help="Microns a pixel at which tiles are cut.")] = 0.5,
     tile: Annotated[int, typer.Option(help="Pixels a tile side at that resolution.")] = 224,
+    stain: Annotated[str | None, typer.Option(help="Bring the stain of every slide to one reference before encoding: macenko or reinhard.")] = None,
     slide_mpp: Annotated[float | None, typer.Option(help="Microns a pixel of slides that do not state it.")] = None,
     min_tissue: Annotated[float, typer.Option(help="Share of a tile that must be tissue.")] = 0.25,
     name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
@@ -47,6 +48,8 @@ def new(
         raise BadInputError("say where the slides are: --slides DIR")
     if patches is not None and features is None:
         raise BadInputError("--patches goes with --features: say where the features are")
+    if stain is not None and features is not None:
+        raise BadInputError("--stain is for slides that are embedded here: features are taken as they are")
     if labels is None:
         raise LabelsError("say where the labels are: --labels labels.csv")
     unstated = []
@@ -85,7 +88,7 @@ def new(
         else:
             made = Study.create(
                 study, slides=slides, labels=labels, encoder=encoder, mpp=mpp, tile=tile, min_tissue=min_tissue,
-                progress=bar, **shared,
+                stain=stain, progress=bar, **shared,
             )  # fmt: skip
     unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
     if unknown and features is None:
@@ -138,8 +141,9 @@ def embed(
 
         failed = opened.embed(data=chosen, progress=tell, threads=threads, anew=anew)
     there = sum(opened.is_embedded(datum) for datum in chosen)
-    states = {job.uid: job.state for job in opened.queue.jobs()}
-    paused = [datum.name for datum in chosen if states.get(datum.uid) == "paused"]
+    jobs = {job.uid: job for job in opened.queue.jobs() if job.uid in {datum.uid for datum in chosen}}
+    paused = [datum.name for datum in chosen if datum.uid in jobs and jobs[datum.uid].state == "paused"]
+    notes = [job.message for job in jobs.values() if job.state == "done" and job.message]
     if json:
         names = {opened.datum(uid).name: reason for uid, reason in failed.items()}
         print_json(
@@ -150,6 +154,7 @@ def embed(
                 "data": len(chosen),
                 "paused": paused,
                 "failed": names,
+                **({"notes": sorted(set(notes))} if notes else {}),
             }
         )
     else:
@@ -158,6 +163,8 @@ def embed(
             say(f"{len(paused)} paused; to go on: prospector embed {study}")
         elif there and not failed:
             say(f"next: prospector fit {study}")
+        for note in sorted(set(notes)):
+            complain(f"note: {note}")
     if failed:
         for reason in failed.values():
             complain(reason)
@@ -209,6 +216,42 @@ def fit(
         [(c.name, f"{c.weight:+.2f}", f"{c.shares[1]:.1%}", f"{c.shares[0]:.1%}", c.tokens) for c in rows],
     )
     say(f"next: prospector prospect {study}, or prospector app {study}")
+
+
+def name(
+    study: StudyPath,
+    phrases: Annotated[str | None, typer.Option(help="Words or phrases with commas between them. Default: a list of tissue kinds.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Rename concepts to their best phrase; names given by hand stay.")] = False,
+    json: Json = False,
+):  # fmt: skip
+    """Compare concepts with phrases, where the encoder is a model of open_clip."""
+    from ..study import Study
+    from ..study.prompts import PHRASES, parse_phrases, similarity, suggest_names
+
+    opened = Study.open(study)
+    asked = parse_phrases(", ".join(PHRASES) if phrases is None else phrases)
+    if opened.current_fit is None:
+        raise FitError("the study has not been fitted yet: run `prospector fit` first")
+    table = similarity(opened, asked)
+    concepts = opened.concepts()
+    suggested = suggest_names(opened, asked, table)
+    if apply:
+        for id, new_name in suggested.items():
+            opened.curation.rename(id, new_name)
+    if json:
+        print_json({
+            "phrases": asked, "applied": apply,
+            "concepts": [{"concept": c.id, "name": c.name, "suggested": suggested.get(c.id), "similarity": table[c.id]} for c in concepts],
+        })  # fmt: skip
+        return
+    rows = [(c.name, suggested.get(c.id, ""), *(f"{value:+.2f}" for value in table[c.id])) for c in concepts]
+    print_table(
+        "How well each phrase describes each concept", ("concept", "new name" if apply else "suggested", *asked), rows
+    )
+    if apply:
+        say(f"{len(suggested)} concepts renamed; Undo in the app takes names back one by one")
+    elif suggested:
+        say("add --apply to take the suggested names")
 
 
 def prospect(

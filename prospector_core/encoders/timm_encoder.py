@@ -27,7 +27,7 @@ class TimmEncoder(TorchEncoder):
     model : str
         What follows ``timm:``: a name of timm (``vit_small_patch14_dinov2.lvd142m``), ``hf-hub:ORG/MODEL``, or
         ``local-dir:PATH`` of a folder with ``config.json`` and the weights.
-    threads, device, precision, batch
+    threads, device, precision, batch, patches
         As `TorchEncoder`.
 
     Raises
@@ -66,7 +66,20 @@ class TimmEncoder(TorchEncoder):
         preprocessing = Preprocessing.checked(self.name, size, data["mean"], data["std"], data["interpolation"])
         cfg = network.pretrained_cfg or {}
         special = {"architecture": cfg.get("architecture"), "tag": cfg.get("tag"), "license": cfg.get("license")}
-        self.use_model(network, network, preprocessing, {key: value for key, value in special.items() if value})
+        special = {key: value for key, value in special.items() if value}
+        self.use_model(network, self._patches_of(network) if self.patches else network, preprocessing, special)
+
+    def _patches_of(self, network: Any) -> Any:
+        """Return the function that gives the patch tokens, without class and register tokens: (n, tokens, dim)."""
+        if not hasattr(network, "forward_features"):
+            raise self.no_patches()
+        first = int(getattr(network, "num_prefix_tokens", 0))
+
+        def forward(x: Any) -> Any:
+            y = network.forward_features(x)
+            return y[:, first:] if getattr(y, "ndim", 0) == 3 else y
+
+        return forward
 
     def _checked(self, timm: Any, model: str) -> str:
         """Return the model's name for timm, if nothing speaks against it."""

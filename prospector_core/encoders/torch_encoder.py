@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..errors import EmbeddingError
 from .base import check_tiles
+from .base import package_version as _version
 from .hub import one_line
 
 __all__ = ["Preprocessing", "TorchEncoder", "state_sha256"]
@@ -99,11 +100,20 @@ class TorchEncoder:
         a GPU, float32 on a CPU.
     batch : int, optional
         Tiles run at once. Default: 16 on a CPU, 128 elsewhere; halved when the GPU's memory does not suffice.
+    patches : int
+        0: a vector a tile. 1: a vector a patch of a vision transformer; n: an average over n x n patches. The name then
+        ends in ``@patches`` or ``@patches/n``.
+
+    Attributes
+    ----------
+    tokens_per_side : int
+        g: rows of vectors are g x g a tile, and a tile's follow each other, row by row.
 
     Raises
     ------
     EmbeddingError
-        An unknown device or precision, or a model that does not give a vector a picture.
+        An unknown device or precision, a model that does not give a vector a picture, or, with `patches`, one without a
+        square grid of patches.
     """
 
     input_size = 0  # tiles come as they are cut; they are resized here, as the model wants it
@@ -116,10 +126,12 @@ class TorchEncoder:
         device: str | None = None,
         precision: str | None = None,
         batch: int | None = None,
+        patches: int = 0,
     ) -> None:
         import torch
 
-        self.name = name
+        self.patches = int(patches)
+        self.name = name + ("" if not patches else "@patches" if patches == 1 else f"@patches/{patches}")
         self._threads = threads
         try:
             self._device = torch.device(device or _best_device())
@@ -138,17 +150,23 @@ class TorchEncoder:
     def use_model(
         self, model: Any, forward: Callable[[Any], Any], preprocessing: Preprocessing, record: dict[str, Any]
     ) -> None:
-        """Set the model up; `forward` maps (n, 3, height, width) to its output, `record` says what is special of it."""
+        """Set the model up.
+
+        `forward` maps (n, 3, height, width) to its output; with `patches` to (n, tokens, dim), the patches alone.
+        `record` says what is special of it.
+        """
         self._sha256 = state_sha256(model.state_dict())
         self._model = model.to(self._device).eval().requires_grad_(False)
         self._forward = forward
         self.preprocessing = preprocessing
         self._special = record
         self._output = "the model's pooled output"
-        self.dim = int(self._run(np.zeros((1, *preprocessing.size, 3), np.uint8)).shape[1])
+        self.tokens_per_side = 1
+        rows, self.dim = self._run(np.zeros((1, *preprocessing.size, 3), np.uint8)).shape
+        self.tokens_per_side = math.isqrt(rows)
 
     def encode(self, tiles: np.ndarray) -> np.ndarray:
-        """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB of any side.
+        """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB of any side; (n g g, dim) with g tokens a side.
 
         Raises
         ------
@@ -156,13 +174,14 @@ class TorchEncoder:
             Tiles of a wrong shape, a result that is not finite, or a GPU without the memory for a single tile.
         """
         tiles = check_tiles(tiles)
-        out = np.empty((len(tiles), self.dim), np.float32)
+        each = self.tokens_per_side**2
+        out = np.empty((len(tiles) * each, self.dim), np.float32)
         start = 0
         with self._with_threads():
             while start < len(tiles):
                 some = self.preprocessing.resize(tiles[start : start + self._batch])
                 try:
-                    out[start : start + len(some)] = self._run(some)
+                    out[start * each : (start + len(some)) * each] = self._run(some)
                 except MemoryError as error:
                     if self._batch == 1:
                         raise EmbeddingError(
@@ -193,9 +212,13 @@ class TorchEncoder:
             },
             "output": self._output,
             "precision": self.precision,
+            **({"tokens_per_side": self.tokens_per_side} if self.patches else {}),
             **self._special,
             "device": self._device.type,
-            "libraries": {"python": platform.python_version(), **{one: _version(one) for one in self._libraries}},
+            "libraries": {
+                "python": platform.python_version(),
+                **{one: _version(one) for one in (*self._libraries, "pillow")},
+            },
         }
 
     def _run(self, tiles: np.ndarray) -> np.ndarray:
@@ -203,7 +226,6 @@ class TorchEncoder:
         import torch
 
         where, what = self._device, self.preprocessing
-        half = self.precision != "float32"
         try:
             with torch.inference_mode():
                 x = (
@@ -214,16 +236,21 @@ class TorchEncoder:
                 )
                 mean, std = (torch.tensor(value, device=where).view(1, 3, 1, 1) for value in (what.mean, what.std))
                 x = x.div_(255).sub_(mean).div_(std)
-                with (
-                    torch.autocast(where.type, dtype=getattr(torch, self.precision))
-                    if half
-                    else contextlib.nullcontext()
-                ):
-                    y = self._pool(self._forward(x))
+                with self.half_precision():
+                    y = self._forward(x)
+                    y = self._patch_tokens(y) if self.patches else self._pool(y)
                 return y.to("cpu", torch.float32).numpy()
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             raise MemoryError(str(error)) from error
+
+    def half_precision(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which the model is run: that of its precision."""
+        import torch
+
+        if self.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self._device.type, dtype=getattr(torch, self.precision))
 
     def _pool(self, y: Any) -> Any:
         """Return (n, dim); a transformer that gives its tokens is pooled as its users do: class token and mean patch."""
@@ -239,6 +266,34 @@ class TorchEncoder:
         if not isinstance(y, torch.Tensor) or y.ndim != 2:
             raise EmbeddingError(f"{self.name} does not give one vector a tile: choose a model with a pooled output")
         return y
+
+    def no_patches(self) -> EmbeddingError:
+        """Return the error of a model whose patch tokens cannot be had."""
+        return EmbeddingError(
+            f"{self.name.partition('@patches')[0]} is no vision transformer with a square grid of patches: "
+            "leave out @patches, or choose another model"
+        )
+
+    def _patch_tokens(self, y: Any) -> Any:
+        """Return (n g g, dim) for the patches of n tiles, (n, tokens, dim), averaged over blocks of `patches` a side."""
+        height, width = self.preprocessing.size
+        if getattr(y, "ndim", 0) != 3 or height != width or math.isqrt(y.shape[1]) ** 2 != y.shape[1]:
+            raise self.no_patches()
+        n, tokens, dim = y.shape
+        side, block = math.isqrt(tokens), self.patches
+        if side % block:
+            fits = ", ".join(f"@patches/{one}" for one in range(2, side + 1) if side % one == 0)
+            raise EmbeddingError(
+                f"{self.name}: a tile has {side} x {side} patches, which blocks of {block} x {block} do not fill: "
+                f"say @patches or one of {fits}"
+            )
+        of = (
+            "patch tokens of the last block"
+            if block == 1
+            else f"averages of {block} x {block} patch tokens of the last block"
+        )
+        self._output = f"{of}, normalised as the model ends, {side // block} x {side // block} a tile"
+        return y.reshape(n, side // block, block, side // block, block, dim).mean((2, 4)).reshape(-1, dim)
 
     @contextlib.contextmanager
     def _with_threads(self) -> Iterator[None]:
@@ -274,10 +329,3 @@ def _best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

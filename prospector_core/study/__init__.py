@@ -1,8 +1,10 @@
 """A study: the folder that holds one flow from data and labels to prospect maps, with every edit the expert made."""
 
+from .chronicle import Event
 from .data import Datum
+from .editors import Editor
 from .fit import Fit, FitSettings
 from .journal import CurationState, Entry
 from .study import Concept, Study
 
-__all__ = ["Study", "Datum", "Concept", "Fit", "FitSettings", "CurationState", "Entry"]
+__all__ = ["Study", "Datum", "Concept", "Fit", "FitSettings", "CurationState", "Entry", "Editor", "Event"]

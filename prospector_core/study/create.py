@@ -10,6 +10,7 @@ from ..encoders import check_encoder_name
 from ..errors import BadInputError, LabelsError, SlideError, StudyError
 from ..files import partial_name, storage_errors
 from ..readers import list_slides, open_slide
+from ..stain import check_stain
 from .database import Database
 from .labels import match_files, read_labels
 
@@ -18,13 +19,15 @@ __all__ = ["create_study", "portable", "slide_info", "uid_of", "write_study"]
 
 def create_study(
     path, *, slides, labels, name=None, encoder="efficientnet-lite0", mpp=0.5, tile=224, min_tissue=0.25, slide_mpp=None,
-    file_column=None, label_column=None, positive=None, progress=None,
+    stain=None, file_column=None, label_column=None, positive=None, progress=None,
 ):  # fmt: skip
     """Write a new slide study. See ``Study.create``."""
     path = Path(os.path.abspath(path))  # "." has no name of its own
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
     check_encoder_name(encoder)
+    if stain is not None:
+        check_stain(stain)
     if not (0 < mpp < 1000 and 8 <= tile <= 4096 and 0 <= min_tissue <= 1):
         raise BadInputError(
             f"tiles of {tile} pixels at {mpp:g} microns a pixel, {min_tissue:g} of each tissue, are not possible: "
@@ -50,8 +53,9 @@ def create_study(
         "name": name or path.name,
         "modality": "slides",
         "classes": classes,
-        "embedding": {"encoder": encoder, "mpp": mpp, "tile": tile, "min_tissue": min_tissue},
-    }
+        "embedding": {"encoder": encoder, "mpp": mpp, "tile": tile, "min_tissue": min_tissue,
+                      **({"stain": stain} if stain else {})},
+    }  # fmt: skip
     places = {file: (*about, file) for file, about in sources.items()}
     write_study(path, meta, rows, matched, places)
 

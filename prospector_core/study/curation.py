@@ -1,18 +1,35 @@
 """The expert's edits. Each call appends one entry to the journal, in one transaction, and is on disk when it returns."""
 
 import base64
+import functools
 import re
+import threading
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
 from ..errors import CurationError
-from .journal import append, parts_of, read_journal, replay, standing
+from .chronicle import chronicle, describe
+from .editors import Editor, check_conflict, default_author
+from .journal import append, last_id, read_journal, replay, standing
 
 __all__ = ["Curation"]
 
 _MAX_NAME = 60
+_MAX_NOTE = 2000
+
+
+def _edit(method):
+    """An edit: it takes ``note`` (why) and ``expected`` (the journal id that it was made on) as well."""
+
+    @functools.wraps(method)
+    def edit(self, *arguments, note="", expected=None, **options):
+        editor = None if expected is None else Editor(self.author, int(expected))
+        with self.by(editor, note):
+            return method(self, *arguments, **options)
+
+    return edit
 
 
 class Curation:
@@ -20,11 +37,40 @@ class Curation:
 
     Concepts are numbered 0..K-1 as in the study's current fit. Names and colours count at once; all else counts from
     the next ``study.refit()``. Every method raises CurationError, naming what is wrong, and then changes nothing.
+
+    Every edit also takes two keywords: ``note``, why it is made; and ``expected``, id of the last journal entry that
+    one knew when deciding on it: CurationConflictError if someone else has since edited the same thing.
     """
 
     def __init__(self, study):
         self._study = study
         self._replayed = None, None
+        self._author = None
+        self._context = threading.local()
+
+    @property
+    def author(self):
+        """Who edits, as the journal keeps it. At first PROSPECTOR_AUTHOR, else the system's name of the user."""
+        editor = getattr(self._context, "editor", None)
+        return (editor and editor.author) or self._author or default_author()
+
+    @author.setter
+    def author(self, name):
+        self._author = " ".join(str(name or "").split())[:_MAX_NAME] or None
+
+    @contextmanager
+    def by(self, editor=None, note=""):
+        """Edits of this thread inside the block are made by ``editor`` (Editor), for the reason ``note``.
+
+        They are checked against what others edited after what the editor has seen.
+        """
+        context = self._context
+        before = getattr(context, "editor", None), getattr(context, "note", "")
+        context.editor, context.note = editor or before[0], " ".join(str(note).split())[:_MAX_NOTE] or before[1]
+        try:
+            yield
+        finally:
+            context.editor, context.note = before
 
     @property
     def state(self):
@@ -35,14 +81,27 @@ class Curation:
             self._replayed = last, replay([entry for entry in self._read() if entry.id <= last])
         return self._replayed[1]
 
+    @property
+    def seen(self):
+        """Id of the last journal entry (0 before the first): what to name as ``expected`` when editing later."""
+        return self._last()
+
     def history(self):
-        """Every entry ever made, oldest first: list of Entry (id, at, action, payload)."""
+        """Every entry ever made, oldest first: list of Entry (id, at, action, payload, author, note)."""
         return self._read()
+
+    def chronicle(self):
+        """The history told in plain words, with what became of each edit: list of Event, oldest first."""
+        return chronicle(self._study, self._read())
+
+    def since(self, editor):
+        """What others have edited after what an editor has seen: list of Entry, oldest first."""
+        return editor.unseen(self._read()) if self._last() > (editor.seen or 0) else []
 
     # Where entries are and go: a draft (``preview.Draft``) has its own.
 
     def _last(self):
-        return self._study.database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
+        return last_id(self._study.database)
 
     def _read(self):
         return read_journal(self._study.database)
@@ -51,8 +110,18 @@ class Curation:
     def _recording(self):
         """One transaction: yields a function (action, payload) -> journal id."""
         with self._study.database.transaction() as connection:
-            yield partial(append, connection)
+            yield partial(self._record, connection)
 
+    def _record(self, connection, action, payload):
+        editor, note = getattr(self._context, "editor", None), getattr(self._context, "note", "")
+        if editor is not None:
+            check_conflict(self._read(), editor, action, payload, self.describe)
+        id = append(connection, action, payload, self.author, note)
+        if editor is not None:
+            editor.own.add(id)
+        return id
+
+    @_edit
     def rename(self, concept, name):
         """Give a concept a name that travels into every picture and export."""
         name = " ".join(str(name).split())
@@ -69,6 +138,7 @@ class Curation:
 
         return self._append("rename", {"concept": int(concept), "name": name}, check)
 
+    @_edit
     def recolour(self, concept, colour):
         """Give a concept a colour, "#rrggbb"."""
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(colour)):
@@ -76,6 +146,7 @@ class Curation:
         payload = {"concept": int(concept), "colour": colour.lower()}
         return self._append("recolour", payload, lambda state: self._check(state, concept))
 
+    @_edit
     def merge(self, concepts, into):
         """Make several concepts one. Their counts add up exactly; nothing is quantised again."""
         concepts = sorted({int(concept) for concept in concepts} | {int(into)})
@@ -88,6 +159,7 @@ class Curation:
 
         return self._append("merge", {"concepts": concepts, "into": int(into)}, check)
 
+    @_edit
     def exclude(self, concept, reason=""):
         """Take a concept's tokens out of the graph: no count, no score, and a gap to their neighbours."""
 
@@ -98,6 +170,7 @@ class Curation:
 
         return self._append("exclude", {"concept": int(concept), "reason": str(reason)}, check)
 
+    @_edit
     def include(self, concept):
         """Take an excluded concept back in."""
 
@@ -107,6 +180,7 @@ class Curation:
 
         return self._append("include", {"concept": int(concept)}, check)
 
+    @_edit
     def pin(self, concepts, weight):
         """Replace the fitted weight of a concept, or of a pair of concepts, by the expert's; ``None`` unpins."""
         pair = [int(concepts)] if not isinstance(concepts, (tuple, list)) else sorted(int(one) for one in concepts)
@@ -126,6 +200,7 @@ class Curation:
 
         return self._append("pin", {"concepts": pair, "weight": weight}, check)
 
+    @_edit
     def reassign(self, datum, tokens, concept):
         """Say that these tokens of a datum belong to that concept."""
         datum = self._study.datum(datum)
@@ -136,6 +211,7 @@ class Curation:
         payload = {"datum": datum.uid, "tokens": tokens, "concept": int(concept)}
         return self._append("reassign", payload, lambda state: self._check(state, concept))
 
+    @_edit
     def split(self, concept, into=2, seed=0):
         """Cut a concept into several, by k-means inside its own tokens; other tokens keep their ids.
 
@@ -156,6 +232,7 @@ class Curation:
             }
             return record("split", payload)
 
+    @_edit
     def annotate(self, datum, polygon, evidence, weight=1.0):
         """Mark a region of a datum: "for" or "against" class 1, or "ignore".
 
@@ -185,6 +262,7 @@ class Curation:
         payload = {"parts": parts, "polygon": outline, "evidence": evidence, "weight": float(weight)}
         return self._append("annotate", payload, None)
 
+    @_edit
     def withdraw(self, entry):
         """Take back one marked region, whatever was edited since. ``entry``: its journal id (``Region.entry``)."""
 
@@ -194,6 +272,7 @@ class Curation:
 
         return self._append("withdraw", {"entry": int(entry)}, check)
 
+    @_edit
     def relabel(self, datum, label):
         """Correct a datum's class: 0, 1, or None for not known."""
         if label not in (0, 1, None):
@@ -201,10 +280,12 @@ class Curation:
         label = None if label is None else int(label)
         return self._append("relabel", {"datum": self._study.datum(datum).uid, "label": label}, None)
 
+    @_edit
     def undo(self):
         """Take back the last edit that stands (by appending to the journal). Returns that edit's Entry."""
         return self._step("undo", "there is nothing to undo")
 
+    @_edit
     def redo(self):
         """Bring back the edit that was undone last. Returns that edit's Entry."""
         return self._step("redo", "there is nothing to redo")
@@ -226,40 +307,7 @@ class Curation:
 
     def describe(self, entry):
         """An entry in plain words."""
-        payload = entry.payload
-        name = self._study.concept_name
-        if entry.action == "rename":
-            return f"rename concept {payload['concept']} to “{payload['name']}”"
-        if entry.action == "recolour":
-            return f"recolour {name(payload['concept'])}"
-        if entry.action == "merge":
-            return f"merge {', '.join(name(k) for k in payload['concepts'] if k != payload['into'])} into {name(payload['into'])}"
-        if entry.action in ("exclude", "include"):
-            reason = f" ({payload['reason']})" if payload.get("reason") else ""
-            return f"{entry.action} {name(payload['concept'])}{reason}"
-        if entry.action == "pin":
-            what = " + ".join(name(k) for k in payload["concepts"])
-            return f"unpin {what}" if payload["weight"] is None else f"pin {what} at {payload['weight']:g}"
-        if entry.action == "reassign":
-            return f"move {len(payload['tokens'])} tokens to {name(payload['concept'])}"
-        if entry.action == "split":
-            return f"split {name(payload['concept'])} into {len(payload['ids'])}"
-        if entry.action == "annotate":
-            parts = parts_of(payload)
-            name = self._study.datum(parts[0]["datum"]).name if len(parts) == 1 else f"{len(parts)} data"
-            where = f"{sum(len(part['tokens']) for part in parts)} tokens of {name}"
-            return (
-                f"ignore {where}"
-                if payload["evidence"] == "ignore"
-                else f"mark {where} as evidence {payload['evidence']}"
-            )
-        if entry.action == "withdraw":
-            marked = next((each for each in self.history() if each.id == payload["entry"]), None)
-            return f"take back: {self.describe(marked)}" if marked else "take back a region"
-        if entry.action == "relabel":
-            label = "not known" if payload["label"] is None else self._study.classes[payload["label"]]
-            return f"relabel {self._study.datum(payload['datum']).name} as {label}"
-        return entry.action
+        return describe(self._study, entry)
 
     def _n_concepts(self, state):
         fit = self._study.current_fit

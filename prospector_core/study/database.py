@@ -23,11 +23,12 @@ CREATE TABLE data (                          -- one labelled object a row, in th
     REFERENCES sources (id), field TEXT, label INTEGER CHECK (label IN (0, 1)), split TEXT
 );
 CREATE TABLE journal (                       -- edits, never changed and never removed: undo appends
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, payload TEXT NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, payload TEXT NOT NULL,
+    author TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT ''
 );
-CREATE TABLE fits (
+CREATE TABLE fits (                          -- journal: the last entry that the fit knows; digest: see Fit.digest
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, journal INTEGER NOT NULL, settings TEXT NOT NULL,
-    summary TEXT NOT NULL
+    summary TEXT NOT NULL, author TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE jobs (                          -- long work, a row a datum: the queue, requests, and what progress bars show
     kind TEXT NOT NULL, uid TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
@@ -38,13 +39,17 @@ CREATE TRIGGER journal_is_append_only_1 BEFORE UPDATE ON journal BEGIN SELECT RA
 CREATE TRIGGER journal_is_append_only_2 BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
 """
 
-_LATER = {  # columns that the jobs of a study made earlier do not have
-    "place": "REAL NOT NULL DEFAULT 0", "request": "TEXT NOT NULL DEFAULT ''", "rate": "REAL NOT NULL DEFAULT 0",
-}  # fmt: skip
+# Columns that a study made earlier does not have. What was written stays as it is, and the earlier program goes on too.
+_NUMBER, _TEXT = "REAL NOT NULL DEFAULT 0", "TEXT NOT NULL DEFAULT ''"
+_LATER = {
+    "jobs": {"place": _NUMBER, "request": _TEXT, "rate": _NUMBER},
+    "journal": {"author": _TEXT, "note": _TEXT},
+    "fits": {"author": _TEXT, "digest": _TEXT},
+}
 
 
 class Database:
-    """Connections to one ``study.sqlite``, one a thread.
+    """Connections to one ``study.sqlite``, one a thread. Columns that an earlier Prospector did not write are added.
 
     Raises StudyError (not there), StudyVersionError (written by a newer version), StudyDamagedError (not readable).
     """
@@ -64,11 +69,14 @@ class Database:
             )
         if self._later_columns():
             with self.transaction() as connection:
-                for name in sorted(self._later_columns()):  # asked again: another process may have been quicker
-                    connection.execute(f"ALTER TABLE jobs ADD COLUMN {name} {_LATER[name]}")
+                for table, name in self._later_columns():  # asked again: another process may have been quicker
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {_LATER[table][name]}")
 
     def _later_columns(self):
-        return _LATER.keys() - {row[1] for row in self.read("PRAGMA table_info(jobs)")}
+        """(table, column) of what is missing, in order."""
+        there = {table: {row[1] for row in self.read(f"PRAGMA table_info({table})")} for table in _LATER}
+        # a table that is not there at all is damage, and not made good here
+        return [(table, name) for table in _LATER if there[table] for name in _LATER[table] if name not in there[table]]
 
     @classmethod
     def create(cls, path, meta):

@@ -7,6 +7,7 @@ from ..embedding import embed_datum, open_grid_writer
 from ..encoders import get_encoder
 from ..encoders.base import same_vectors
 from ..errors import EmbeddingError, ProspectorError, StorageFullError
+from ..stain import normalised
 from ..tiling import tile_grid
 from ..tissue import tissue_mask
 from .jobs import Rate
@@ -63,7 +64,8 @@ def _work(study, progress, stop, threads, encoder):
         while not stopped() and (uid := queue.claim()) is not None:
             datum = study.datum(uid)
             try:
-                complete = _embed_one(study, datum, *slides.of(datum), encoder, progress, stopped)
+                slide, mask = slides.of(datum)
+                complete = _embed_one(study, datum, slide, mask, encoder, progress, stopped)
             except StorageFullError as error:
                 _end_quietly(queue, uid, "failed", str(error))
                 raise
@@ -77,7 +79,7 @@ def _work(study, progress, stop, threads, encoder):
                 _end_quietly(queue, uid, "paused")
                 raise
             else:
-                queue.end(uid, "done" if complete else "paused")
+                queue.end(uid, "done" if complete else "paused", _stain_note(slide))
     except ProspectorError as error:
         queue.leave(str(error))
         raise
@@ -113,6 +115,8 @@ class _OpenSlide:
             self.close()
             self._slide = self._study.open_slide(datum)
             self._mask = tissue_mask(self._slide)
+            if self._study.embedding.get("stain"):
+                self._slide = _normalised(self._study, self._slide, self._mask)
             self._source = datum.source
         return self._slide, self._mask
 
@@ -120,6 +124,18 @@ class _OpenSlide:
         if self._slide is not None:
             self._slide.close()
         self._source, self._slide = None, None
+
+
+def _normalised(study, slide, mask):
+    """The slide in normalised colours: one estimate a slide, whatever fields of it are data."""
+    wanted = study.embedding
+    return normalised(slide, mask, wanted["stain"], wanted["tile"], wanted["mpp"], wanted["min_tissue"])
+
+
+def _stain_note(slide):
+    """What the user must know of a slide whose colours could not be normalised, else ""."""
+    failed = getattr(slide, "stain", {}).get("failed")
+    return f"{slide.path.name}: {failed}; its tiles were embedded in their own colours" if failed else ""
 
 
 def _check_others(study, todo, encoder):

@@ -1,5 +1,6 @@
 """A fitted head as a study keeps it: settings, centroids, kernel, calibration; safetensors and JSON."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 
@@ -118,6 +119,15 @@ class Fit:
         """Weight of the skip-bigram of two concepts (0 if the fit counts no pairs)."""
         return float(self.coef[pair_index(i, j, self.n_concepts)]) if self.radius else 0.0
 
+    def digest(self):
+        """SHA-256 of what the fit says: centroids, weights, calibration and predictions, to the last bit."""
+        found = hashlib.sha256()
+        for array in (self.centroids, self.coef, self.fitted_coef):
+            found.update(f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        curve = [self.calibration.slope, self.calibration.offset]
+        found.update(json.dumps([curve, self.summary["predictions"]], sort_keys=True).encode())
+        return found.hexdigest()
+
     def save(self, folder):
         """Write ``head.safetensors`` and ``head.json`` into a new folder, whole or not at all."""
         tensors = {"centroids": self.centroids, "coef": self.coef, "fitted_coef": self.fitted_coef}
@@ -145,7 +155,9 @@ class Fit:
                 summary=record["summary"], state=state,
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise StudyDamagedError(f"{folder} cannot be read ({error}): run `prospector fit` again") from error
+            raise StudyDamagedError(
+                f"{folder} cannot be read ({error}): `prospector replay --repair` makes it again"
+            ) from error
         if fit.coef.shape != (n_features(fit.n_concepts, fit.radius),):
-            raise StudyDamagedError(f"{folder} contradicts itself: run `prospector fit` again")
+            raise StudyDamagedError(f"{folder} contradicts itself: `prospector replay --repair` makes it again")
         return fit

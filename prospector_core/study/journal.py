@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-__all__ = ["Entry", "CurationState", "Region", "Split", "parts_of", "replay", "read_journal", "append"]
+__all__ = ["Entry", "CurationState", "Region", "Split", "parts_of", "standing", "undone_by", "replay", "read_journal", "last_id",
+           "append"]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the journal: id (1, 2, ...), time (UTC, ISO), action, payload."""
+    """One line of the journal: id (1, 2, ...), time (UTC, ISO), action, payload, author, and why (note)."""
 
     id: int
     at: str
     action: str
     payload: dict
+    author: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,14 +157,27 @@ def _apply(state, entry):
 
 def standing(entries):
     """Entries that count, and undone ones that a redo would bring back (last = next to redo)."""
+    return _follow(entries, {})
+
+
+def undone_by(entries):
+    """Which entry each undo took back and each redo brought back: {id of the undo or redo: Entry}."""
+    found = {}
+    _follow(entries, found)
+    return found
+
+
+def _follow(entries, found):
     done, undone = [], []
     for entry in entries:
         if entry.action == "undo":
             if done:
                 undone.append(done.pop())
+                found[entry.id] = undone[-1]
         elif entry.action == "redo":
             if undone:
                 done.append(undone.pop())
+                found[entry.id] = done[-1]
         elif entry.action != "fit":  # a new quantiser: concepts are new, edits of the old ones no longer apply
             done.append(entry)
             undone.clear()
@@ -181,15 +197,22 @@ def replay(entries):
 def read_journal(database, up_to=None):
     """Entries oldest first, to id ``up_to`` if given: list of Entry."""
     rows = database.read(
-        "SELECT id, at, action, payload FROM journal WHERE ? IS NULL OR id <= ? ORDER BY id", (up_to, up_to)
+        "SELECT id, at, action, payload, author, note FROM journal WHERE ? IS NULL OR id <= ? ORDER BY id",
+        (up_to, up_to),
     )
-    return [Entry(id, at, action, json.loads(payload)) for id, at, action, payload in rows]
+    return [Entry(id, at, action, json.loads(payload), *said) for id, at, action, payload, *said in rows]
 
 
-def append(connection, action, payload):
+def last_id(database):
+    """Id of the last entry, 0 before the first."""
+    return database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
+
+
+def append(connection, action, payload, author="", note=""):
     """Append one entry inside a transaction. Returns its id."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
     cursor = connection.execute(
-        "INSERT INTO journal (at, action, payload) VALUES (?, ?, ?)", (at, action, json.dumps(payload, sort_keys=True))
+        "INSERT INTO journal (at, action, payload, author, note) VALUES (?, ?, ?, ?, ?)",
+        (at, action, json.dumps(payload, sort_keys=True), author, note),
     )
     return cursor.lastrowid

@@ -21,10 +21,10 @@ from .journal import Split
 
 _VECTORS_KEPT = 2**28  # bytes
 
-__all__ = ["Sprites", "Counts", "fit_kernel", "resampled_kernels"]
+__all__ = ["DerivedArrays", "Sprites", "Counts", "fit_kernel", "resampled_kernels"]
 
 
-class _Arrays:
+class DerivedArrays:
     """Derived arrays in a folder, each computed once. Deleting the folder loses nothing.
 
     Parameters: folder; memory, a TileCache of those in use, which several folders may share.
@@ -80,7 +80,7 @@ class Sprites:
         self.folder = folder / digest
         self.centroids = centroids
         self._embeddings = embeddings
-        self.arrays = _Arrays(self.folder, memory)
+        self.arrays = DerivedArrays(self.folder, memory)
         self._vectors = TileCache(_VECTORS_KEPT)
 
     def n_concepts(self, state):

@@ -20,14 +20,15 @@ from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
 from ..readers.cache import TileCache
 from ..uncertainty import TokenUncertainty, token_uncertainty
+from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .create import create_study
 from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
-from .journal import CurationState, Entry, append, read_journal, replay
-from .layers import Counts, Sprites, compact_coef, fit_kernel, resampled_kernels
+from .journal import CurationState, Entry, last_id, read_journal, replay
+from .layers import Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
 from .preview import Draft
 
 __all__ = ["Concept", "Study"]
@@ -89,6 +90,7 @@ class Study(StudyData):
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
             their pixels are taken as they are
+        stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
 
@@ -230,7 +232,7 @@ class Study(StudyData):
         return fit.state if fit.id < 0 else self.curation.state
 
     def _last_entry(self):
-        return self.database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
+        return last_id(self.database)
 
     def _fit_kernel(self, seen, settings, centroids, before, entry=None):
         """Fit what the journal amounts to at id ``seen`` (and with ``entry``, this fit's own): Change.
@@ -243,12 +245,13 @@ class Study(StudyData):
         with self.database.transaction() as connection:
             if self._last_entry() != seen:
                 return None
-            journal = append(connection, *entry) if entry else seen
+            journal = self.curation._record(connection, *entry) if entry else seen
             id = connection.execute(
-                "INSERT INTO fits (at, journal, settings, summary) VALUES (?, ?, ?, ?)",
-                (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary)),
+                "INSERT INTO fits (at, journal, settings, summary, author) VALUES (?, ?, ?, ?, ?)",
+                (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary), self.curation.author),
             ).lastrowid
             after = Fit(id, journal, settings, centroids, coef, fitted, calibration, summary, state)
+            connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
             after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
         with self._lock:
             self._fits[id] = after
@@ -505,6 +508,12 @@ class Study(StudyData):
                 self._counted = {key: np.stack(rows)}
             return self._counted[key]
 
+    def part_sizes(self, fit=None):
+        """How many tokens each concept has before merges: (K,) int64."""
+        fit, sprites = self._fitted(fit)
+        found = [sprites.edited(datum.uid, fit.state) for datum in self.embedded()]
+        return np.bincount(np.concatenate(found), minlength=fit.n_concepts)
+
     def typical_tokens(self, concept, n=8, per_datum=2, fit=None):
         """The tokens nearest to their concept's centre, few from each datum: list of (Datum, token)."""
         fit, sprites = self._fitted(fit)
@@ -521,6 +530,24 @@ class Study(StudyData):
         """P(class 1) of every embedded datum: {uid: float}; held out where the datum was fitted on."""
         fit, _ = self._fitted(fit)
         return dict(fit.summary["predictions"])
+
+    def atlas(self, n=3000, seed=0):
+        """A sample of the embedded tokens laid out in the plane: Atlas. Kept in the study; the first call takes a while.
+
+        Parameters: n, tokens at most, as many from each datum; seed. Raises EmbeddingError.
+        """
+        data = self.embedded()
+        sizes = [self.n_tokens(datum) for datum in data]
+        uids = [datum.uid for datum in data]
+        records = [json.dumps(self.store.layout(uid)[1], sort_keys=True) for uid in uids]
+        datum, token = sample_tokens(sizes, n, seed)
+
+        def compute():
+            parts = [self._embeddings(uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
+            return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
+
+        key = atlas_key(uids, sizes, records, n, seed)
+        return Atlas(uids, datum, token, DerivedArrays(self.path / "derived", self._derived).get(key, compute))
 
     def evidence(self, fit=None):
         """Total evidence of every embedded datum, the sum of its prospect map: {uid: float}. From cached counts."""

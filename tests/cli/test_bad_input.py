@@ -204,7 +204,7 @@ def test_damage_is_named(tmp_path, complaint):
     study = make_study(tmp_path, fit={})
     study.database.close()
     (study.path / "fits" / "1" / "head.safetensors").write_bytes(b"cut")
-    assert "run `prospector fit` again" in complaint("prospect", "study")
+    assert "`prospector replay --repair` makes it again" in complaint("prospect", "study")
     (study.path / "study.sqlite").write_bytes(b"noise" * 999)
     assert "study.sqlite is damaged" in complaint("prospect", "study")
 

@@ -31,7 +31,7 @@ def test_the_whole_path_as_json(slides, prospector):
     made = result(prospector(*NEW, "--slide-mpp", "0.5", "--json"))
     assert (made["slides"], made["data"], made["classes"], made["class_counts"]) == (6, 6, ["normal", "tumour"], [3, 3])
     embedded = result(prospector("embed", "study", "--json"))
-    assert embedded == {"embedded": 6, "new": 6, "tokens": 600, "data": 6, "failed": {}}
+    assert embedded == {"embedded": 6, "new": 6, "tokens": 600, "data": 6, "paused": [], "failed": {}}
     assert result(prospector("embed", "study", "--json"))["new"] == 0
     fitted = result(prospector("fit", "study", "--concepts", "3", "--json"))
     assert fitted["fit"] == 1 and fitted["n_concepts"] == 3 and fitted["n_weights"] == 9
@@ -68,7 +68,9 @@ def test_the_whole_path_in_words(slides, prospector):
     assert len(lines) == 6 and sorted(line[-1] == "-" for line in lines) == [False] * 3 + [True] * 3
 
 
-@pytest.mark.parametrize("command", ["", "new", "embed", "fit", "prospect", "export", "info", "app", "bench"])
+@pytest.mark.parametrize(
+    "command", ["", "new", "embed", "fit", "prospect", "export", "info", "history", "replay", "report", "app", "bench"]
+)
 def test_help(prospector, command):
     done = ok(prospector(*command.split(), "--help"))
     assert done.stderr == "" and "Usage: prospector" in done.stdout
@@ -368,3 +370,44 @@ def test_as_a_process_of_its_own(slides, process):
     done = process("fit", "study")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "prospector: no labelled datum has been embedded: run `prospector embed` first\n"
+
+
+def test_history_replay_and_report(fitted, prospector, monkeypatch):
+    """What was edited, made again from it, and told in one file."""
+    from prospector_core import Study
+
+    assert "nothing" not in ok(prospector("history", "study")).stdout
+    monkeypatch.setenv("PROSPECTOR_AUTHOR", "Ann")
+    study = Study.open(fitted / "study")
+    study.curation.rename(0, "purple", note="as stained")
+    study.curation.rename(1, "pink")
+    study.curation.undo()
+    study.curation.pin(0, 2.0)
+    study.refit()
+    lines = ok(prospector("history", "study")).stdout
+    assert all(
+        word in lines for word in ("Ann", "rename concept 0 to “purple”", "as stained", "undone", "pin purple at 2")
+    )
+    said = result(prospector("history", "study", "--last", "3", "--json"))
+    assert [(e["id"], e["action"], e["undone"], e["about"]) for e in said["entries"]] == [
+        (3, "rename", True, None), (4, "undo", False, 3), (5, "pin", False, None),
+    ]  # fmt: skip
+    assert [(f["fit"], f["journal"], f["author"]) for f in said["fits"]][1] == (2, 5, "Ann")
+    assert "2 fits made again from the journal: same bytes" in ok(prospector("replay", "study")).stdout
+    (fitted / "study" / "fits" / "2" / "head.json").write_text("")
+    done = prospector("replay", "study", "--json")
+    assert done.returncode == 2 and json.loads(done.stdout)["fits"][1]["damaged"]
+    assert done.stderr == "prospector: not as the journal says: fit 2: `prospector replay --repair` puts it right\n"
+    assert result(prospector("replay", "study", "--repair", "--into", "again", "--json"))["fits"][1]["repaired"]
+    assert sorted(path.name for path in (fitted / "again").iterdir()) == ["1", "2"]
+    written = result(prospector("report", "study", "-o", "out/r.html", "--json"))
+    page = (fitted / "out" / "r.html").read_text()
+    assert written["bytes"] == len(page.encode()) and "as stained" in page and "p0.png" not in page
+    ok(prospector("report", "study", "--with-names"))
+    assert "p0.png" in (fitted / "report.html").read_text()
+
+
+def test_what_the_journal_commands_refuse(fitted, complaint):
+    assert "is a folder" in complaint("report", "study", "-o", "slides")
+    assert "exists already" in complaint("replay", "study", "--into", "slides")
+    assert "no study" in complaint("history", "nowhere")

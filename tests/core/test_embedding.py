@@ -203,3 +203,55 @@ def test_with_the_built_in_encoder(slide, store):
     kept = store.read("s")
     assert kept.embeddings.shape == (12, encoder.dim) and kept.embeddings.dtype == np.float16
     assert kept.attrs["encoder"] == encoder.record()
+
+
+class QuarterColour(MeanColour):
+    """Three numbers for each quarter of a tile."""
+
+    name, input_size, tokens_per_side = "quarter-colour", 0, 2
+
+    def encode(self, tiles):
+        n, side = tiles.shape[:2]
+        quarters = tiles.reshape(n, 2, side // 2, 2, side // 2, 3).mean((2, 4), dtype=np.float64)
+        self.seen += n
+        return quarters.reshape(-1, 3).astype(np.float32)
+
+
+def test_several_tokens_a_tile_lie_where_their_parts_lie(slide, grid, store):
+    encoder, calls = QuarterColour(), []
+    writer = open_grid_writer(store, "s", slide, grid, encoder)
+    assert writer.block == 32 * 4
+    embed_datum(slide, grid, encoder, writer, progress=lambda *c: calls.append(c))
+    assert encoder.seen == 300 and calls[-1] == (1200, 1200)
+    kept = store.read("s")
+    assert kept.attrs["pitch"] == 16 and kept.attrs["shape"] == [30, 40] and kept.attrs["tokens_per_side"] == 2
+
+    fine = MeanColour()  # the same squares, as tiles of their own
+    small = tile_grid(slide, 16)
+    embed_datum(slide, small, fine, open_grid_writer(store, "fine", slide, small, fine))
+    expected = store.read("fine")
+    order, other = (np.lexsort(each.positions.T[::-1]) for each in (kept, expected))
+    assert np.array_equal(kept.positions[order], expected.positions[other])
+    assert kept.embeddings[order] == pytest.approx(expected.embeddings[other], abs=1e-4)
+
+
+def test_several_tokens_a_tile_stop_and_go_on(slide, grid, store):
+    encoder, stop = QuarterColour(), threading.Event()
+    embed_datum(slide, grid, encoder, open_grid_writer(store, "whole", slide, grid, encoder))
+    encoder = QuarterColour()
+    writer = open_grid_writer(store, "s", slide, grid, encoder)
+    assert not embed_datum(
+        slide, grid, encoder, writer, stop=stop, progress=lambda done, total: done >= 400 and stop.set()
+    )
+    assert 0 < encoder.seen < 300
+    again = QuarterColour()
+    assert embed_datum(slide, grid, again, open_grid_writer(store, "s", slide, grid, again))
+    assert again.seen < 300
+    assert np.array_equal(store.read("s").embeddings, store.read("whole").embeddings)
+
+
+def test_a_wrong_number_of_tokens_a_tile_is_refused(slide, grid, store):
+    encoder = QuarterColour()
+    encoder.encode = MeanColour().encode
+    with pytest.raises(EmbeddingError, match=r"gave \(32, 3\) for 32 tiles, not \(128, 3\)"):
+        embed_datum(slide, grid, encoder, open_grid_writer(store, "s", slide, grid, encoder))

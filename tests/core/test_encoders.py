@@ -10,7 +10,7 @@ import pytest
 from slide_files import SAMPLE
 
 from prospector_core.encoders import Encoder, get_encoder, list_encoders
-from prospector_core.encoders.base import resize_tiles
+from prospector_core.encoders.base import resize_tiles, same_vectors
 from prospector_core.errors import EmbeddingError, MissingExtraError
 from prospector_core.readers import open_slide
 
@@ -159,3 +159,17 @@ def test_installed_encoders(monkeypatch):
     assert "own" in list_encoders() and get_encoder("own") == "mine"
     with pytest.raises(EmbeddingError, match="broken.*no weights"):
         get_encoder("broken")
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite0-pooled", "colour-texture"])
+def test_versions_are_recorded_and_do_not_part_a_study(name):
+    record = get_encoder(name).record()
+    libraries = record["libraries"]
+    assert libraries["numpy"] == np.__version__ and all(libraries.values())
+    if name != "colour-texture":
+        import onnxruntime
+
+        assert libraries["onnxruntime"] == onnxruntime.__version__ and len(record["weights_sha256"]) == 64
+    older = {key: value for key, value in record.items() if key != "libraries"}
+    assert same_vectors(record, older) and same_vectors(record, {**record, "libraries": {"numpy": "1.0"}})
+    assert not same_vectors(record, {**record, "dim": 7})

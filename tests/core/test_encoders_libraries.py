@@ -271,3 +271,146 @@ def test_a_study_with_such_an_encoder(timm_folder, tmp_path, monkeypatch):
     with pytest.raises(EmbeddingError, match="another encoder or version"):
         study.embed(encoder=get_encoder(name, precision="bfloat16"))
     assert study.embed() == {} and len(study.embedded()) == 2
+
+
+def save_timm(folder, name):
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    torch.manual_seed(1)
+    model = timm.create_model(name, pretrained=False)
+    cfg = {
+        key: value for key, value in model.pretrained_cfg.items() if key not in ("url", "hf_hub_id", "file", "source")
+    }
+    config = {"architecture": name, "num_classes": model.num_classes, "pretrained_cfg": cfg}
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(model.state_dict(), folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("name, side", [("test_vit", 10), ("test_vit3", 10)])
+def test_patch_tokens_of_timm(name, side, tiles, tmp_path):
+    import timm
+    import torch
+
+    folder = save_timm(tmp_path / name, name)
+    encoder = get_encoder(f"timm:local-dir:{folder}@patches", device="cpu")
+    assert encoder.name == f"timm:local-dir:{name}@patches" and encoder.tokens_per_side == side
+    model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).eval()
+    mean, std = (torch.tensor(getattr(encoder.preprocessing, one)).view(1, 3, 1, 1) for one in ("mean", "std"))
+    pictures = torch.from_numpy(encoder.preprocessing.resize(tiles)).permute(0, 3, 1, 2) / 255
+    with torch.inference_mode():  # timm's own way of giving the last block's patches
+        expected = model.forward_intermediates((pictures - mean) / std, indices=1, norm=True, intermediates_only=True)[
+            0
+        ]
+    expected = expected.flatten(2).transpose(1, 2).reshape(-1, encoder.dim).numpy()
+    assert encoder.encode(tiles) == pytest.approx(expected, abs=1e-5)
+    assert encoder.record()["tokens_per_side"] == side
+
+    coarse = get_encoder(f"timm:local-dir:{folder}@patches/5", device="cpu")
+    blocks = expected.reshape(5, 2, 5, 2, 5, -1).mean((2, 4)).reshape(5 * 4, -1)
+    assert coarse.tokens_per_side == 2 and coarse.encode(tiles) == pytest.approx(blocks, abs=1e-5)
+
+
+def test_patch_tokens_of_open_clip(clip_folder, tiles):
+    import open_clip
+    import torch
+
+    encoder = get_encoder(f"open_clip:local-dir:{clip_folder}@patches", device="cpu")
+    assert (encoder.tokens_per_side, encoder.dim) == (4, 64)
+    visual = open_clip.create_model(f"local-dir:{clip_folder}").eval().visual
+    visual.output_tokens = True  # the library's other way to them
+    transform = open_clip.transform.image_transform_v2(
+        open_clip.transform.PreprocessCfg(64, **OWN_COLOURS), is_train=False
+    )
+    with torch.inference_mode():
+        _, expected = visual(torch.stack([transform(Image.fromarray(tile)) for tile in tiles]))
+    found = encoder.encode(tiles)
+    assert found == pytest.approx(expected.numpy().reshape(-1, 64), abs=1e-5)
+
+
+def test_networks_that_are_no_vision_transformers(tmp_path, clip_folder):
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    folder = save_timm(tmp_path / "test_resnet", "test_resnet")
+    with pytest.raises(EmbeddingError, match="timm:local-dir:test_resnet is no vision transformer.*leave out @patches"):
+        get_encoder(f"timm:local-dir:{folder}@patches")
+    torch.manual_seed(0)
+    name, config = "prospector-resnet", json.loads(json.dumps(CLIP_CONFIG))
+    config["vision_cfg"] = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}
+    (tmp_path / f"{name}.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path / f"{name}.json")
+    save_file(open_clip.create_model(name).state_dict(), tmp_path / "resnet.safetensors")
+    with pytest.raises(EmbeddingError, match=f"open_clip:{name}/resnet.safetensors is no vision transformer"):
+        get_encoder(f"open_clip:{name}/{tmp_path / 'resnet.safetensors'}@patches")
+
+
+def test_a_study_of_patch_tokens(timm_folder, tmp_path):
+    from study_files import write_labels
+
+    (tmp_path / "slides").mkdir()
+    random = np.random.default_rng(0)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(random.integers(60, 200, (96, 96, 3), np.uint8)).save(tmp_path / "slides" / name)
+    labels = write_labels(tmp_path / "labels.csv", [("a.png", 1), ("b.png", 0)])
+    name = f"timm:local-dir:{timm_folder}@patches/2"
+    study = Study.create(tmp_path / "study", slides=tmp_path / "slides", labels=labels, encoder=name, tile=32)
+    assert study.embed() == {} and study.n_tokens("a.png") == 9 * 25
+    assert study.grid("a.png")["pitch"] == pytest.approx(6.4) and study.grid("a.png")["shape"] == (15, 15)
+    assert study.token_at("a.png", 40, 1) is not None
+    study.fit(concepts=4)
+    assert study.prospect("a.png").shape == (225,)
+
+
+def test_text_of_open_clip_lies_with_its_pictures(tmp_path, tiles, asked):
+    import_torchvision()
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+    from study_files import write_labels
+
+    from prospector_core.study.prompts import phrase_vectors, similarity
+
+    text = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
+    config = {**CLIP_CONFIG, "text_cfg": text}
+    folder = tmp_path / "clip-with-words"
+    folder.mkdir()
+    (tmp_path / "prospector-words.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path / "prospector-words.json")
+    torch.manual_seed(0)
+    save_file(open_clip.create_model("prospector-words").state_dict(), folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": OWN_COLOURS}))
+
+    texts = ["lymphocytes", "fat", "a histopathology image of " + "very " * 30 + "long"]
+    model = open_clip.create_model(f"local-dir:{folder}").eval()
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    with torch.inference_mode():
+        expected = model.encode_text(tokenizer(texts)).numpy()
+    for name in (
+        f"open_clip:local-dir:{folder}",
+        f"open_clip:prospector-words/{folder / 'open_clip_model.safetensors'}",
+    ):
+        encoder = get_encoder(name, device="cpu")
+        assert encoder.encode_text(texts) == pytest.approx(expected, abs=1e-5) and encoder.dim == 24
+    with pytest.raises(EmbeddingError, match="patches have no place"):
+        get_encoder(f"open_clip:local-dir:{folder}@patches").encode_text(texts)
+
+    (tmp_path / "slides").mkdir()
+    random = np.random.default_rng(0)
+    for file in ("a.png", "b.png"):
+        Image.fromarray(random.integers(60, 200, (96, 96, 3), np.uint8)).save(tmp_path / "slides" / file)
+    labels = write_labels(tmp_path / "labels.csv", [("a.png", 1), ("b.png", 0)])
+    name = f"open_clip:local-dir:{folder}"
+    study = Study.create(tmp_path / "study", slides=tmp_path / "slides", labels=labels, encoder=name, tile=32)
+    study.embed()
+    study.fit(concepts=3)
+    assert phrase_vectors(study, ["fat", "blood"]) == pytest.approx(
+        phrase_vectors(study, ["blood", "fat"])[::-1], abs=1e-5
+    )
+    table = similarity(study, ["fat", "blood", "glass"])
+    assert table.shape == (3, 3) and np.isfinite(table).all() and np.abs(table).max() <= 1
+    assert asked == []

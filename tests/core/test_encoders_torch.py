@@ -271,3 +271,63 @@ def test_torchvision_whose_operators_do_not_fit(package, expected, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run([sys.executable, "-c", USE_IT], env=environment, capture_output=True, text=True, timeout=120)
     assert expected in done.stdout + done.stderr
+
+
+class Patches(torch.nn.Module):
+    """Mean colour of each of 4 x 4 patches: what a vision transformer gives without its class token."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return torch.nn.functional.avg_pool2d(x * self.scale, x.shape[-1] // 4).flatten(2).transpose(1, 2)
+
+
+def test_patch_tokens_follow_their_tiles_row_by_row(tiles):
+    whole, _ = encoder(Network(lambda x: x.mean((2, 3))))
+    made = TorchEncoder("test:model", batch=2, patches=1)
+    network = Patches()
+    made.use_model(network, network, PLAIN, {})
+    assert made.name == "test:model@patches" and (made.tokens_per_side, made.dim) == (4, 3)
+    assert whole.tokens_per_side == 1 and "tokens_per_side" not in whole.record()
+    vectors = made.encode(tiles)
+    assert vectors.shape == (5 * 16, 3)
+    patch = ((tiles[3, 2:4, 6:8] / 255 - PLAIN.mean) / PLAIN.std).mean((0, 1))  # the second row, the last column
+    assert vectors[3 * 16 + 1 * 4 + 3] == pytest.approx(patch, abs=1e-5)
+    assert vectors.reshape(5, 16, 3).mean(1) == pytest.approx(whole.encode(tiles), abs=1e-5)
+    record = made.record()
+    assert record["tokens_per_side"] == 4 and "4 x 4 a tile" in record["output"]
+
+    coarse = TorchEncoder("test:model", patches=2)
+    coarse.use_model(network, network, PLAIN, {})
+    assert coarse.name == "test:model@patches/2" and coarse.tokens_per_side == 2
+    blocks = vectors.reshape(5, 2, 2, 2, 2, 3).mean((2, 4)).reshape(-1, 3)
+    assert coarse.encode(tiles) == pytest.approx(blocks, abs=1e-5)
+    assert not same_vectors(record, coarse.record())
+
+
+@pytest.mark.parametrize("output, patches, said", [
+    (lambda x: x.mean((2, 3)), 1, "test:model is no vision transformer"),
+    (lambda x: x, 1, "leave out @patches"),
+    (lambda x: x.flatten(2).transpose(1, 2)[:, :17], 1, "no vision transformer"),
+    (Patches(), 3, "4 x 4 patches, which blocks of 3 x 3 do not fill: say @patches or one of @patches/2, @patches/4"),
+])  # fmt: skip
+def test_a_model_without_such_patches(output, patches, said):
+    network = Network()
+    with pytest.raises(EmbeddingError, match=said):
+        TorchEncoder("test:model", patches=patches).use_model(network, output, PLAIN, {})
+
+
+@pytest.mark.parametrize(
+    "name", ["timm:resnet18@patches", "timm:hf-hub:a/b@revision@patches/2", "open_clip:V/file@patches"]
+)
+def test_names_with_patches_that_may_be(name):
+    check_encoder_name(name)
+
+
+@pytest.mark.parametrize("name", ["timm:resnet18@patches/0", "timm:resnet18@patches/x", "timm:a@patches@patches", "timm:@patches",
+                                  "efficientnet-lite0@patches"])  # fmt: skip
+def test_names_with_patches_that_cannot_be(name):
+    with pytest.raises(EmbeddingError, match="@patches/2|timm:NAME"):
+        check_encoder_name(name)

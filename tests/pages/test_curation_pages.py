@@ -251,16 +251,12 @@ def test_what_is_drawn_is_tried_first_if_asked(study):
     assert all((study.concepts_of(name)[:2] == 2).all() for name in ("field B3", "field C3"))
 
 
-def test_what_if_is_answered_at_the_tile(study):
+def test_the_score_after_the_edit_on_trial_is_said_at_the_tile(study):
     token = int(np.nanargmax(study.prospect("field B3")))
     app = App().pick(study, "field B3", token)
-    alone = study.what_if("field B3", token, without_neighbours=True).would_be
-    assert f"nothing were around it: **{score_text(alone)}**" in app.text
     terms = study.explain("field B3", token).terms
     concept = int(study.concepts_of("field B3")[token])
     other = next(term.neighbour for term in terms if term.neighbour not in (None, concept))
-    without = study.what_if("field B3", token, without=other).would_be
-    assert f"*{study.concept_name(other)}* were excluded: **{score_text(without)}**" in app.text
     app.go("concepts").open(f"exclude_{other}").press(f"exclude_{other}_try")
     after = study.preview(lambda c: c.exclude(other, reason="")).after
     assert f"{score_text(study.prospect('field B3', after)[token])} after the edit on trial" in app.go("slide").text

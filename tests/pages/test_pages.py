@@ -143,7 +143,7 @@ def test_a_damaged_database_is_one_line(folder, page):
 def test_a_damaged_fit_leaves_the_way_to_other_studies(folder):
     next((folder / "fits").glob("*/head.json")).write_text("{")
     app = App().sound()
-    assert len(app.errors) == 1 and "prospector fit" in app.errors[0]
+    assert len(app.errors) == 1 and "prospector replay" in app.errors[0]
     app.go("study")
     assert app.errors and "\n" not in app.errors[0] and app.has_button("Open this folder")
 
@@ -258,3 +258,19 @@ def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
     assert any("is not there" in each.value for each in app.at.error)
     for page in ("study", "concepts", "kernel"):
         app.go(page)
+
+
+def test_neighbours_are_drawn_and_what_if_is_answered(folder):
+    study = Study.open(folder)
+    app = App().pick(study, "field B3", 24)
+    around = study.neighbours("field B3", 24)
+    drawn = app.viewer()["neighbours"]
+    assert len(drawn) == len(around.tokens) - 1 > 3
+    rects = {tuple(study.token_rect("field B3", int(token))) for token in around.tokens[1:]}
+    assert {(each["x"], each["y"], each["width"], each["height"]) for each in drawn} == rects
+    signed = lambda value: f"{value:+.2f}".replace("-", "−")
+    alone = study.what_if("field B3", 24, without_neighbours=True)
+    assert f"by itself, without neighbours: **{signed(alone.would_be)}** ({signed(alone.difference)})" in app.text
+    concept = next(k for k in around.concepts.tolist() if k != around.concept)
+    without = study.what_if("field B3", 24, without=concept)
+    assert f"without *{study.concept_name(concept)}* around it: **{signed(without.would_be)}**" in app.text

@@ -118,3 +118,21 @@ def test_highlight_hatch_and_uncertainty(screen):
     screen.press("u", "3")
     eventually(screen, lambda: "± 0.5" in legend.inner_text())
     eventually(screen, lambda: screen.colour(*UPPER).sum() > screen.colour(*LOWER).sum() + 200)
+
+
+def test_outlines_are_drawn_of_what_is_in_view(screen):
+    eventually(screen, lambda: is_orange(screen.colour(*LEFT)))
+    outlines = screen.page.get_by_role("button", name="Outlines of the concepts")
+    outlines.click()
+    screen.page.wait_for_timeout(400)
+    assert not levels(screen, "tokens")  # from afar lines would cover what they outline
+    zoom_in(screen)
+    screen.press("+", "+", "+")
+    eventually(screen, lambda: levels(screen, "tokens"))
+    screen.page.wait_for_timeout(800)
+    lined = screen.pixels()
+    outlines.click()
+    changed = (abs(lined - screen.pixels()).sum(axis=2) > 24).mean()
+    assert 0.002 < changed < 0.3
+    asked = [url for url in screen.requests if "/tokens/" in url]
+    assert 1 <= len(asked) <= 9 and all(f"/tokens/{TOP}/" in url for url in asked)

@@ -41,6 +41,7 @@ def slide_viewer(
     concepts: Sequence[Mapping[str, Any]] = (),
     fields: Sequence[Mapping[str, Any]] = (),
     selected: Mapping[str, float] | Sequence[float] | None = None,
+    neighbours: Sequence[Mapping[str, Any]] = (),
     focus: Mapping[str, float] | Sequence[float] | None = None,
     focus_count: int = 0,
     regions: Sequence[Mapping[str, Any]] = (),
@@ -88,6 +89,8 @@ def slide_viewer(
         selected one, the one under the pointer, and those that are large on screen.
     selected : rectangle, optional
         The selected token, outlined in black and white.
+    neighbours : list of mappings
+        Tokens that its score comes from, framed: ``x, y, width, height, colour``.
     focus : rectangle, optional
         When it changes, the view moves there.
     focus_count : int
@@ -133,6 +136,7 @@ def slide_viewer(
         "concepts": [dict(concept) for concept in concepts],
         "fields": [dict(field) for field in fields],
         "selected": _rectangle(selected),
+        "neighbours": [dict(each) for each in neighbours],
         "regions": [dict(region) for region in regions],
         "marking": {evidence: dict(words) for evidence, words in marking.items()} if marking else None,
         "link": link,

@@ -2,7 +2,8 @@
 
 const BLOCK = 64; // tokens a side of what is traced, and drawn, at once
 const INSET = 0.07; // of a token: the lines of two neighbouring concepts lie beside each other
-const LEAST = 5; // CSS px a token below which lines would cover what they outline; then edge tokens are tinted
+export const LEAST = 3.5; // CSS px a token below which lines would cover what they outline; then edge tokens are tinted
+const UNKNOWN = -2; // beyond what was fetched: no line is drawn towards it
 
 /** Which concept lies in each cell of a grid, -1 for none. */
 function cells([rows, columns], tokens) {
@@ -27,9 +28,19 @@ function side(path, x, y, along, out, same) {
 const SIDES = [[[1, 0], [0, -1]], [[1, 0], [0, 1]], [[0, 1], [-1, 0]], [[0, 1], [1, 0]]]; // along, out of the token
 
 export class Outlines {
-  constructor(shape, tokens) {
-    Object.assign(this, { shape, tokens, blocks: new Map(), tint: null });
-    this.at = cells(shape, tokens);
+  /** Of a whole grid: `tokens` with rows, columns and concepts of all; or of a part, `at(row, column)` alone. */
+  constructor(shape, tokens, at = cells(shape, tokens)) {
+    Object.assign(this, { shape, tokens, at, blocks: new Map(), tint: null });
+  }
+
+  /** Of one block of a grid too large to be fetched whole (token_tiles.js); it begins at row 0, column 0. */
+  static ofBlock(side, block) {
+    const at = (row, column) => {
+      if (row < 0 || column < 0 || row >= side || column >= side) return UNKNOWN;
+      const i = block.at[row * side + column];
+      return i < 0 ? -1 : block.concepts[i];
+    };
+    return new Outlines([side, side], null, at);
   }
 
   /** Lines of one block: concept -> Path2D in units of tokens. */
@@ -43,7 +54,7 @@ export class Outlines {
       for (let x = column * BLOCK; x < right; x++) {
         const concept = this.at(y, x);
         if (concept < 0) continue;
-        const same = (dx, dy) => this.at(y + dy, x + dx) === concept;
+        const same = (dx, dy) => [concept, UNKNOWN].includes(this.at(y + dy, x + dx));
         for (const [along, out] of SIDES) {
           if (same(...out)) continue;
           if (!found.has(concept)) found.set(concept, new Path2D());

@@ -221,6 +221,29 @@ export class TokenTiles {
     return { concept: block.concepts[i], score: block.scores[i], ...doubt };
   }
 
+  /**
+   * Blocks of numbers in view, of a map whose tokens are at least `least` canvas pixels: [{ row, column, block }], as far as
+   * they are there; the others are asked for. row, column: of the block's first token.
+   */
+  inView(overlay, place, width, height, least) {
+    const [rows, columns] = overlay.shape;
+    const [sx, sy] = [place[2] / columns, place[3] / rows];
+    if (sx < least) return [];
+    const span = (low, high, most) => [Math.max(0, Math.floor(low / BLOCK)), Math.min(Math.ceil(most / BLOCK), Math.ceil(high / BLOCK))];
+    const [left, right] = span(-place[0] / sx, (width - place[0]) / sx, columns);
+    const [upper, lower] = span(-place[1] / sy, (height - place[1]) / sy, rows);
+    const found = [];
+    for (let y = upper; y < lower; y++) {
+      for (let x = left; x < right; x++) {
+        const url = `${overlay.numbers}/${overlay.levels}/${x}_${y}.bin`;
+        const block = this.blocks.get(url);
+        if (block) found.push({ row: y * BLOCK, column: x * BLOCK, block });
+        else this.wanted.set(url, readBlock);
+      }
+    }
+    return found;
+  }
+
   /** Of all tiled maps together: how many tokens, and how many a threshold leaves: { n, high, low }. */
   static above(overlays, threshold) {
     const sum = { n: 0, high: 0, low: 0 };

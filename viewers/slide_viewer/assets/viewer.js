@@ -6,7 +6,7 @@
 
 import { Link } from "./linking.js";
 import { drawRegion, EVIDENCE, Marking, TOOLS } from "./marking.js";
-import { Outlines } from "./outlines.js";
+import { LEAST, Outlines } from "./outlines.js";
 
 const LAYERS = ["map", "sprite", "error", "change", "none"];
 const LATE = ["error", "change"]; // layers that cost the server work: only for those who look at them
@@ -117,6 +117,7 @@ export class SlideViewer {
     this.hatched = Boolean(kept?.hatched);
     this.outlined = Boolean(kept?.outlined);
     this.marked = kept?.marked ?? true;
+    this.near = kept?.near ?? true;
     this.outlines = new Map(); // overlay id -> Outlines of its present tokens
     this.marking = new Marking({
       done: (mark) => this.tell({ mark: { ...mark, slide: this.data.slide.id } }),
@@ -238,7 +239,7 @@ export class SlideViewer {
     const { tool, evidence } = this.marking;
     this.drawGroup.hidden = !marking;
     for (const [name, button] of Object.entries(this.toolButtons)) button.setAttribute("aria-pressed", String((tool ?? "move") === name));
-    this.outlineButton.hidden = !this.data.overlays.some((overlay) => overlay.tokens);
+    this.outlineButton.hidden = !this.data.overlays.some((overlay) => overlay.tokens || overlay.numbers);
     this.outlineButton.setAttribute("aria-pressed", String(this.outlined));
     this.regionButton.hidden = !regions.length;
     this.regionButton.setAttribute("aria-pressed", String(this.marked));
@@ -722,9 +723,9 @@ export class SlideViewer {
         context.drawImage(each, x0, y0, x1 - x0, y1 - y0, place[0] + x0 * sx, place[1] + y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy);
       }
     }
-    this.tiled?.end();
     context.globalAlpha = 1;
     if (this.outlined) this.drawOutlines(context, box, outside, [width, height], ratio);
+    this.tiled?.end();
     const dot = ([px, py]) => [(x + px * k) * ratio, (y + py * k) * ratio];
     const font = getComputedStyle(this.root).fontFamily;
     if (this.marked) for (const region of this.data.regions) drawRegion(context, region, dot, ratio, font);
@@ -732,6 +733,7 @@ export class SlideViewer {
     // Those with a label last, above the outlines of their neighbours.
     const rank = (field) => (field === this.hovered ? 2 : field.selected ? 1 : 0);
     for (const field of [...this.data.fields].sort((a, b) => rank(a) - rank(b))) this.drawField(context, field, box(field), ratio, outside);
+    if (this.near) this.drawNeighbours(context, box, outside, ratio);
     if (this.data.selected) this.drawMarker(context, box(this.data.selected), ratio);
     if (this.pending) {
       const [left, top] = box({ ...this.pending, width: 0, height: 0 });
@@ -754,6 +756,15 @@ export class SlideViewer {
       let lines = this.outlines.get(map.id);
       if (lines?.tokens !== tokens) this.outlines.set(map.id, (lines = new Outlines(map.shape, tokens)));
       lines.draw(context, place, view, ratio, colours, this.highlight);
+    }
+    for (const map of this.tiled ? this.data.overlays.filter((overlay) => overlay.numbers) : []) {
+      const [left, top, width, height] = box(map);
+      const [unit, up] = [width / map.shape[1], height / map.shape[0]];
+      for (const { row, column, block } of this.tiled.inView(map, [left, top, width, height], ...view, LEAST * ratio)) {
+        block.outlines ??= Outlines.ofBlock(256, block);
+        const place = [left + column * unit, top + row * up, 256 * unit, 256 * up];
+        block.outlines.draw(context, place, view, ratio, colours, this.highlight);
+      }
     }
   }
 
@@ -784,6 +795,19 @@ export class SlideViewer {
     context.fillStyle = "#fff";
     context.textBaseline = "middle";
     context.fillText(text, labelX + 5 * ratio, labelY + 9.5 * ratio);
+  }
+
+  drawNeighbours(context, box, outside, ratio) {
+    for (const each of this.data.neighbours) {
+      const [left, top, w, h] = box(each);
+      if (outside([left, top, w, h]) || w < 5 * ratio) continue;
+      const inset = Math.min(3 * ratio, w / 6);
+      for (const [colour, line] of [["#222c", 4], [each.colour, 2.4]]) {
+        context.lineWidth = Math.min(line * ratio, w / 4);
+        context.strokeStyle = colour;
+        context.strokeRect(left + inset, top + inset, w - 2 * inset, h - 2 * inset);
+      }
+    }
   }
 
   drawMarker(context, [left, top, w, h], ratio) {
@@ -942,7 +966,7 @@ export class SlideViewer {
 
   keepChoice() {
     remember(`prospector.layer.${this.key}`, {
-      layer: this.layer, opacity: this.opacity, threshold: this.threshold, hatched: this.hatched, outlined: this.outlined, marked: this.marked,
+      layer: this.layer, opacity: this.opacity, threshold: this.threshold, hatched: this.hatched, outlined: this.outlined, marked: this.marked, near: this.near,
       askedLayer: this.asked.layer, askedOpacity: this.asked.opacity,
     });
   }
@@ -999,6 +1023,11 @@ export class SlideViewer {
       ".": () => this.least.disabled || this.setThreshold(this.threshold + 0.05),
       u: () => this.canHatch() && this.setHatched(!this.hatched),
       o: () => this.outlineButton.hidden || this.setOutlined(!this.outlined),
+      n: () => {
+        this.near = !this.near;
+        this.keepChoice();
+        this.draw();
+      },
       g: () => this.regionButton.hidden || this.setMarked(!this.marked),
       l: () => this.linkButton.hidden || this.setLinked(!this.link?.on),
     };
@@ -1120,7 +1149,7 @@ export class SlideViewer {
 
   keyLegend() {
     const keys = [["1", "map"], ["2", "concepts"], ["3", "uncertainty"], ...(this.layerButtons.change.disabled ? [] : [["4", "change"]]), ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
-      ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["o", "outlines"],
+      ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["o", "outlines"], ["n", "neighbours"],
       ...(this.data.marking ? [["b", "mark a rectangle"], ["p", "polygon"], ["d", "freehand"], ["Ctrl Z", "undo"]] : []), ["r", "whole slide"], ["f", "full screen"], ["Enter", "pick at the centre"]];
     return el("div", { class: "pv-keys" }, ...keys.map(([key, what]) => el("span", {}, el("kbd", {}, key), ` ${what}`)));
   }

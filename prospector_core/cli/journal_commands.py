@@ -1,0 +1,128 @@
+"""Commands on a study's journal: history, replay, report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import BadInputError
+from .output import complain, print_json, print_table, progress_bar, say
+from .study_commands import Json, StudyPath
+
+__all__ = ["register"]
+
+
+def register(app):
+    """Add the commands to the application."""
+    for command in (history, replay, report):
+        app.command()(command)
+
+
+def history(
+    study: StudyPath,
+    last: Annotated[int | None, typer.Option(min=1, help="Only the last so many entries.")] = None,
+    json: Json = False,
+):
+    """Print the journal: every edit, when and by whom it was made, why, and whether it was undone."""
+    from ..study import Study
+    from ..study.editors import moment
+
+    opened = Study.open(study)
+    events = opened.curation.chronicle()
+    fits = [
+        {"fit": id, "at": at, "journal": journal, "author": author}
+        for id, at, journal, author in opened.database.read("SELECT id, at, journal, author FROM fits ORDER BY id")
+    ]
+    shown = events if last is None else events[-last:]
+    if json:
+        print_json({"study": str(opened.path), "entries": [event.record() for event in shown], "fits": fits})
+        return
+    if not shown:
+        say(f"{opened.path}: nothing has been edited yet")
+        return
+    refits, by_entry = [], {}
+    for fit in fits:
+        by_entry.setdefault(fit["journal"], []).append(fit["fit"])
+    words = {"stands": "", "undone": "undone", "ended": "ended by a new fit", "": ""}
+    for event in shown:
+        numbers = ", ".join(map(str, by_entry.get(event.entry.id, ())))
+        refits.append((
+            event.entry.id, moment(event.entry.at), event.entry.author or "-", event.text, event.entry.note,
+            words[event.status], numbers,
+        ))  # fmt: skip
+    print_table(
+        f"Journal of {opened.name}",
+        ("id", "time", "author", "edit", "note", "what became of it", "fitted here"),
+        refits,
+    )
+
+
+def replay(
+    study: StudyPath,
+    into: Annotated[Path | None, typer.Option(help="Keep what is made again in this new folder, a folder a fit.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Put fits that were made again in place of damaged ones.")] = False,
+    json: Json = False,
+):  # fmt: skip
+    """Make every fit again from the embeddings and the journal, and say whether its bytes are the same."""
+    from ..study import Study
+    from ..study.rebuild import rebuild_fits
+
+    opened = Study.open(study)
+    with progress_bar("rebuilding", json, "fits") as bar:
+        found = rebuild_fits(opened, into, repair, bar)
+    bad = [each for each in found if not each.good]
+    words = {"same": "same bytes", "close": "same but for rounding", "differs": "differs", "failed": "failed"}
+    if json:
+        fields = ("fit", "kind", "journal", "result", "damaged", "repaired", "says")
+        print_json({
+            "study": str(opened.path), "same": not bad, "fits": [{name: getattr(each, name) for name in fields} for each in found],
+        })  # fmt: skip
+    elif found:
+        print_table(
+            f"Fits of {opened.name}, made again",
+            ("fit", "kind", "journal to", "result", ""),
+            [(each.fit, each.kind, each.journal, words[each.result], each.says) for each in found],
+        )
+        if not bad:
+            say(f"{_fits(len(found))} made again from the journal: same bytes")
+    else:
+        say(f"{opened.path}: nothing has been fitted yet")
+    if bad:
+        names = ", ".join(str(each.fit) for each in bad)
+        fix = (
+            ": `prospector replay --repair` puts it right"
+            if not repair and all(b.result in ("same", "close") and b.damaged for b in bad)
+            else ""
+        )
+        complain(f"not as the journal says: fit {names}{fix}")
+        raise typer.Exit(2)
+
+
+def report(
+    study: StudyPath,
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("report.html"),
+    with_names: Annotated[bool, typer.Option("--with-names", help="Name slides and data; without it they have numbers.")] = False,
+    json: Json = False,
+):  # fmt: skip
+    """Write what was edited, by whom and why, and what it did to the map, as one HTML file with its pictures inside."""
+    from viewers.report import curation_report
+
+    from ..files import storage_errors, write_atomic
+    from ..study import Study
+
+    if out.is_dir():
+        raise BadInputError(f"{out} is a folder: give a file to write, like report.html")
+    opened = Study.open(study)
+    with progress_bar("writing the report", json, "parts") as bar:
+        page = curation_report(opened, with_names, bar).encode()
+    with storage_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(out, page)
+    if json:
+        print_json({"study": str(opened.path), "file": str(out), "bytes": len(page)})
+    else:
+        say(f"report written to {out} ({len(page) / 1e6:.1f} MB)")
+
+
+def _fits(number):
+    return f"{number} fit{'s' if number > 1 else ''}"

@@ -1,0 +1,115 @@
+"""The journal told in plain words: what each entry did, who made it and why, and what became of it."""
+
+from dataclasses import dataclass
+
+from .journal import Entry, parts_of, undone_by
+
+__all__ = ["Event", "chronicle", "describe"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One journal entry in words.
+
+    Attributes: entry (Entry); text; about, id of the entry that an undo or redo is about, else None; status: "stands",
+    "undone", "ended" (a later fit found new concepts), or "" for undo, redo and fit.
+    """
+
+    entry: Entry
+    text: str
+    about: int | None
+    status: str
+
+    def record(self):
+        """As a dict of plain values, for JSON."""
+        entry = self.entry
+        return {
+            "id": entry.id, "at": entry.at, "author": entry.author, "action": entry.action, "text": self.text,
+            "note": entry.note, "status": self.status, "undone": self.status == "undone", "about": self.about,
+        }  # fmt: skip
+
+
+def chronicle(study, entries, datum_name=None):
+    """Every entry in words, concepts named as they were at that time: list of Event.
+
+    Parameters: study; entries, oldest first; datum_name, function uid -> str (default: the datum's own name).
+    """
+    targets, status = undone_by(entries), {}
+    done, texts = [], {}
+    for entry in entries:
+        names = {each.payload["concept"]: each.payload["name"] for each in done if each.action == "rename"}
+
+        def name(concept, names=names):
+            return names.get(concept, f"concept {concept}")
+
+        target = targets.get(entry.id)
+        if target is None and entry.action in ("undo", "redo"):
+            texts[entry.id] = entry.action
+        elif entry.action == "undo":
+            done.pop()
+            status[target.id] = "undone"
+            texts[entry.id] = f"undo {target.id}: {texts[target.id]}"
+        elif entry.action == "redo":
+            done.append(target)
+            status[target.id] = "stands"
+            texts[entry.id] = f"redo {target.id}: {texts[target.id]}"
+        elif entry.action == "fit":
+            for each in done:
+                if each.action != "relabel":
+                    status[each.id] = "ended"
+            done = [each for each in done if each.action == "relabel"]
+            texts[entry.id] = describe(study, entry)
+        else:
+            done.append(entry)
+            status[entry.id] = "stands"
+            texts[entry.id] = describe(study, entry, name, datum_name, entries)
+    return [
+        Event(entry, texts[entry.id], targets[entry.id].id if entry.id in targets else None, status.get(entry.id, ""))
+        for entry in entries
+    ]
+
+
+def describe(study, entry, name=None, datum_name=None, entries=None):
+    """An entry in plain words.
+
+    Parameters: name, function concept -> str (default: its present name); datum_name, function uid -> str; entries,
+    the journal, if it is at hand.
+    """
+    payload, action = entry.payload, entry.action
+    before = name or "concept {}".format  # its present name may be the new one
+    name = name or study.concept_name
+    datum_name = datum_name or (lambda uid: study.datum(uid).name)
+    if action == "fit":
+        kernel = payload.get("kernel", "")
+        return f"new fit: {payload.get('concepts')} concepts, radius {payload.get('radius')}, {kernel} kernel"
+    if action == "rename":
+        return f"rename {before(payload['concept'])} to “{payload['name']}”"
+    if action == "recolour":
+        return f"recolour {name(payload['concept'])}"
+    if action == "merge":
+        gone = ", ".join(name(k) for k in payload["concepts"] if k != payload["into"])
+        return f"merge {gone} into {name(payload['into'])}"
+    if action in ("exclude", "include"):
+        reason = f" ({payload['reason']})" if payload.get("reason") else ""
+        return f"{action} {name(payload['concept'])}{reason}"
+    if action == "pin":
+        what = " + ".join(name(k) for k in payload["concepts"])
+        return f"unpin {what}" if payload["weight"] is None else f"pin {what} at {payload['weight']:g}"
+    if action == "reassign":
+        return f"move {len(payload['tokens'])} tokens to {name(payload['concept'])}"
+    if action == "split":
+        return f"split {name(payload['concept'])} into {len(payload['ids'])}"
+    if action == "annotate":
+        parts = parts_of(payload)
+        data = datum_name(parts[0]["datum"]) if len(parts) == 1 else f"{len(parts)} data"
+        where = f"{sum(len(part['tokens']) for part in parts)} tokens of {data}"
+        return (
+            f"ignore {where}" if payload["evidence"] == "ignore" else f"mark {where} as evidence {payload['evidence']}"
+        )
+    if action == "withdraw":
+        marked = next((each for each in entries or study.curation.history() if each.id == payload["entry"]), None)
+        return f"take back: {describe(study, marked, name, datum_name)}" if marked else "take back a region"
+    if action == "relabel":
+        label = "not known" if payload["label"] is None else study.classes[payload["label"]]
+        return f"relabel {datum_name(payload['datum'])} as {label}"
+    return action

@@ -1,0 +1,160 @@
+"""Fits made again from nothing but the embeddings, the labels and the journal, and compared with those that are kept."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import BadInputError, ProspectorError, StudyDamagedError
+from .fit import QUANTIZERS, Fit
+from .journal import read_journal, replay
+from .layers import Counts, Sprites, fit_kernel
+
+__all__ = ["Rebuilt", "rebuild_fits"]
+
+_ROUNDING = 1e-6  # weights and predictions that differ by less are the same but for rounding
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What became of one fit.
+
+    Attributes: fit, its number; kind, "fit" or "refit"; journal, its last entry; result, "same" (to the last bit),
+    "close" (but for rounding), "differs" or "failed"; damaged, whether the kept one cannot be used; repaired; says, what
+    differs or went wrong, in words.
+    """
+
+    fit: int
+    kind: str
+    journal: int
+    result: str
+    damaged: bool
+    repaired: bool
+    says: str
+
+    @property
+    def good(self):
+        """Whether the kept fit is what the journal says, or is again."""
+        return (self.result == "same" and not self.damaged) or self.repaired
+
+
+def rebuild_fits(study, into=None, repair=False, progress=None):
+    """Make every fit of a study again and compare: list of Rebuilt, oldest first. No cached sprite or count is used.
+
+    Parameters
+    ----------
+    study : Study
+    into : folder, new or empty, in which to keep what was made: a folder a fit
+    repair : put fits that were made again in place of damaged ones; maps kept with those have to be made again
+    progress : function(done, total, text)
+
+    Raises BadInputError, StorageFullError, StudyError.
+    """
+    into = None if into is None else Path(into)
+    if into is not None and into.exists() and (not into.is_dir() or any(into.iterdir())):
+        raise BadInputError(f"{into} exists already: give a new or empty folder to rebuild into")
+    rows = study.fits()
+    digests = dict(study.database.read("SELECT id, digest FROM fits"))
+    actions = {entry.id: entry.action for entry in read_journal(study.database)}
+    found, centroids, fitted_at = [], None, set()
+    with tempfile.TemporaryDirectory(prefix="prospector-") as derived:
+        for done, (id, _, journal, settings, summary) in enumerate(rows):
+            kind = "fit" if actions.get(journal) == "fit" and journal not in fitted_at else "refit"
+            fitted_at.add(journal)
+            if progress:
+                progress(done, len(rows), f"rebuilding fit {id}")
+            try:
+                made = _make(study, id, journal, settings, summary, centroids if kind == "refit" else None, derived)
+            except ProspectorError as error:
+                centroids = None if kind == "fit" else centroids
+                damaged = _kept(study, id, journal, digests[id]) is None
+                found.append(Rebuilt(id, kind, journal, "failed", damaged, False, str(error)))
+                continue
+            centroids = made.centroids
+            if into is not None:
+                made.save(into / str(id))
+            found.append(_compare(study, made, kind, summary, digests[id], repair))
+    if progress:
+        progress(len(rows), len(rows), "rebuilding")
+    return found
+
+
+def _make(study, id, journal, settings, summary, centroids, derived):
+    """One fit from the embeddings and the journal. ``centroids``: those of the fit that it refitted."""
+    state = replay(read_journal(study.database, journal))
+    there = summary["predictions"].keys()  # what was embedded when it was made
+    labels = {row.uid: state.labels.get(row.uid, row.label) for row in study._rows}
+    rows = [row for row in study._rows if row.uid in there]
+    gone = [row.name for row in rows if not study.is_embedded(row)]
+    if gone:
+        raise BadInputError(f"the embeddings of {gone[0]} are gone: run `prospector embed` first")
+    if centroids is None:
+        sampled = [row for row in rows if labels[row.uid] in (0, 1) and row.split != "test"]
+        quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
+        centroids = quantizer.fit(study._sample(sampled, settings)).centroids_
+    counts = Counts(Sprites(Path(derived), centroids, study._embeddings), study.graph, settings.radius)
+    fitted_on = {row.uid for row in rows if row.split != "test"}
+    coef, fitted, calibration, again = fit_kernel(
+        counts, [row.uid for row in rows], {row.uid: labels[row.uid] for row in rows}, fitted_on, state, settings
+    )
+    return Fit(id, journal, settings, centroids, coef, fitted, calibration, again, state)
+
+
+def _kept(study, id, journal, digest):
+    """The fit as it is kept; None if it cannot be read, or is not what was written."""
+    state = replay(read_journal(study.database, journal))
+    try:
+        kept = Fit.load(study.path / "fits" / str(id), id, journal, state)
+    except StudyDamagedError:
+        return None
+    return kept if digest in ("", kept.digest()) else None
+
+
+def _compare(study, made, kind, summary, digest, repair):
+    kept = _kept(study, made.id, made.journal, digest)
+    if kept is not None:
+        same = made.digest() == kept.digest()
+    elif digest:
+        same = made.digest() == digest
+    else:  # made before digests were kept: the database has the predictions
+        same = made.summary["predictions"] == summary["predictions"]
+    says = [] if kept is not None else ["what is kept is damaged"]
+    largest = 0.0
+    if not same:
+        largest, parts = _difference(made, kept, summary["predictions"])
+        says.append(f"differs in {', '.join(parts) or 'its bytes'}" + (f" (by {largest:.1g} at most)" if parts else ""))
+    result = "same" if same else "close" if largest <= _ROUNDING else "differs"
+    repaired = bool(repair and kept is None and result != "differs")
+    if repaired:
+        made.save(study.path / "fits" / str(made.id))
+        with study._lock:
+            study._fits.pop(made.id, None)
+        says.append("repaired")
+    return Rebuilt(made.id, kind, made.journal, result, kept is None, repaired, "; ".join(says))
+
+
+def _difference(made, kept, predictions):
+    """Largest difference, and what differs, by name. Without a kept fit only predictions can be compared."""
+    pairs = {
+        "predictions": (
+            [made.summary["predictions"].get(uid, np.nan) for uid in predictions],
+            list(predictions.values()),
+        )
+    }
+    if kept is not None:
+        curves = ([each.calibration.slope, each.calibration.offset] for each in (made, kept))
+        pairs = {
+            "concepts' centres": (made.centroids, kept.centroids), "fitted weights": (made.fitted_coef, kept.fitted_coef),
+            "weights": (made.coef, kept.coef), "calibration": tuple(curves), **pairs,
+        }  # fmt: skip
+    largest, parts = 0.0, []
+    for name, (a, b) in pairs.items():
+        a, b = np.asarray(a, float), np.asarray(b, float)
+        if a.shape != b.shape:
+            return np.inf, [*parts, name]
+        if not np.array_equal(a, b):
+            parts.append(name)
+            gap = np.max(np.abs(a - b) / np.maximum(1.0, np.abs(b)))
+            largest = np.inf if np.isnan(gap) else max(largest, float(gap))
+    return largest, parts

@@ -1,0 +1,49 @@
+"""The Atlas page without a browser: what is drawn, and what a click on a point does."""
+
+import json
+
+import numpy as np
+
+from prospector_core.study import Study
+from tests.pages.app import App
+from viewers import tile_server
+
+
+def given(app):
+    """What the atlas was given."""
+    protos = [component.proto for component in app.at.get("bidi_component")]
+    found = [json.loads(proto.json) if proto.json else json.loads(proto.mixed.json) for proto in protos]
+    return next(data for data in found if "points" in data)
+
+
+def test_points_are_tiles_with_their_concepts_and_scores(folder):
+    study = Study.open(folder)
+    app = App("atlas")
+    data, atlas = given(app), study.atlas(3000)
+    assert len(atlas) == len(data["points"]["x"]) == sum(study.n_tokens(d) for d in study.data)
+    for number in range(0, len(atlas), 37):
+        datum, token = study.datum(atlas.uids[atlas.datum[number]]), atlas.token[number]
+        assert data["points"]["concept"][number] == study.concepts_of(datum)[token]
+        assert data["points"]["name"][number] == datum.name
+        np.testing.assert_allclose(data["points"]["score"][number], study.prospect(datum)[token], atol=1e-4)
+    assert str(folder) not in json.dumps(data)
+    # the tile of a point, and none beyond the last
+    rest = data["pictures"].split(f"{tile_server.server().token}/")[1]
+    answer = tile_server.server()._answer
+    assert answer(f"{rest}/0/7_0.png").body.startswith(b"\x89PNG")
+    assert {answer(f"{rest}/{bad}.png").status_code for bad in (f"0/{len(atlas)}_0", "1/0_0", "0/0_1")} == {404}
+
+
+def test_a_point_is_explained_and_shown_on_its_slide(folder):
+    study = Study.open(folder)
+    app, atlas = App("atlas"), study.atlas(3000)
+    assert "Point at a tile" in app.text
+    app.at.session_state["atlas_point"] = 11
+    app.run()
+    datum, token = study.datum(atlas.uids[atlas.datum[11]]), int(atlas.token[11])
+    explanation = study.explain(datum, token)
+    assert f"{explanation.score:+.2f}".replace("-", "−") in app.text and datum.name in app.text
+    assert given(app)["selected"] == 11
+    assert f"Is **{study.concept_name(explanation.concept)}** right?" in app.text.replace("\\", "")
+    app.press("atlas_show")
+    assert app.at.session_state["at_datum"] == datum.uid and app.at.session_state["at_token"] == token

@@ -1,0 +1,73 @@
+"""The atlas: a Streamlit component with tokens as points in the plane; a point shows its tile, a click selects it.
+
+Zoom, movement, colour and the tile under the pointer live in the browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from viewers.overlays import diverging_css
+
+__all__ = ["atlas"]
+
+_HERE = Path(__file__).parent
+_RENDER = st.components.v2.component(
+    "prospector_atlas",
+    html='<div class="at"></div>',
+    css=(_HERE / "atlas.css").read_text(encoding="utf-8"),
+    js=(_HERE / "atlas.js").read_text(encoding="utf-8"),
+)
+
+
+def atlas(
+    points: Mapping[str, Sequence],
+    *,
+    key: str,
+    concepts: Sequence[Mapping[str, Any]],
+    classes: Sequence[str],
+    limit: float,
+    pictures: str,
+    selected: int | None = None,
+    height: int = 620,
+    on_pick: Callable[[], None] | None = None,
+) -> Any:
+    """Show points.
+
+    Parameters
+    ----------
+    points : mapping
+        Lists of one length: ``x, y`` (-1 to 1), ``concept`` (id), ``score`` (None where it has none), ``label``
+        (0, 1 or None, of its datum), ``name`` (of its datum).
+    key : str
+        Fixed for the place in the app; zoom and colour survive reruns under it.
+    concepts : list of mappings
+        ``id, name, colour, excluded``.
+    classes : (name of class 0, name of class 1)
+    limit : float
+        Score of the strongest colour.
+    pictures : str
+        Address below which the tiles lie, ``<pictures>/0/<point>_0.png``.
+    selected : int, optional
+        Index of the point that is selected.
+    height : int
+        CSS px.
+    on_pick : callable, optional
+        Called before the rerun that a click causes; ``st.session_state[key].pick`` is then ``{"point"}``.
+    """
+    data = {
+        "key": key,
+        "points": {name: list(values) for name, values in points.items()},
+        "concepts": [dict(concept) for concept in concepts],
+        "classes": list(classes),
+        "limit": float(limit),
+        "ramp": diverging_css(17),
+        "pictures": pictures,
+        "selected": selected,
+        "height": int(height),
+    }
+    return _RENDER(key=key, data=data, on_pick_change=on_pick or (lambda: None))

@@ -1,0 +1,461 @@
+"""The curation report: what was edited, by whom, when and why, and what it did to the map, as one HTML file.
+
+Pictures are inside the file; there are no scripts and nothing is loaded from elsewhere. It names no slide unless asked.
+"""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from datetime import UTC, datetime
+from importlib import resources
+
+import numpy as np
+from PIL import Image
+
+from prospector_core.errors import ProspectorError
+from prospector_core.features import pair_index
+from prospector_core.palette import concept_palette
+from prospector_core.study.chronicle import chronicle
+from prospector_core.study.editors import moment, touched_concepts
+
+from .overlays import diverging_css, hatch, map_limit, map_pixels
+from .pictures import data_uri, mosaic
+
+__all__ = ["curation_report"]
+
+_SHOWN = 2  # data with pictures, a refit
+_EXACT = 60  # with more data, only the maps of the most promising are compared
+_CANDIDATES = 12
+_WEIGHTS = 8  # weights listed, a refit
+_TURNED = 20  # data named, a refit
+_CARDS = 8  # concepts with tiles, a refit
+_SIDE = 560  # pixels of a picture's longer side
+
+
+def curation_report(study, with_names=False, progress=None):
+    """A study's curation as an HTML page: str.
+
+    Parameters: study, Study; with_names, name data and slides (else they have numbers); progress, function(done, total,
+    text). Fits that cannot be read are said to be so.
+    """
+    entries = study.curation.history()
+    numbers = {datum.uid: number for number, datum in enumerate(study.data, start=1)}
+    namer = _Namer(study, numbers, with_names)
+    events = chronicle(study, entries, namer)
+    fits = study.database.read("SELECT id, at, journal, author FROM fits ORDER BY id")
+    parts, rows, before, last = [], [], None, 0
+    for done, (id, at, journal, author) in enumerate(fits):
+        if progress:
+            progress(done, len(fits), f"fit {id}")
+        made = [event for event in events if last < event.entry.id <= journal]
+        anew = bool(made) and made[-1].entry.action == "fit"
+        try:
+            fit = study.load_fit(id)
+        except ProspectorError as error:
+            fit, problem = None, error
+        title = f"Fit {id}: new concepts" if anew or done == 0 else f"Fit {id}: refit"
+        head = f'<h2 id="fit{id}">{title}</h2><p class="when">{_said(at, author)}</p>'
+        if fit is None:
+            parts.append(f"<section>{head}{_edits(made)}<p>{_text(_without_path(study, problem))}</p></section>")
+            rows.append((id, at, author, made, None, None, None))
+            before, last = None, journal
+            continue
+        change = None if anew or before is None else _Compared(study, before, fit)
+        body = _edits(made) + (_figures(study, fit) if change is None else _effect(study, change, made, entries, namer))
+        parts.append(f"<section>{head}{body}</section>")
+        rows.append((id, at, author, made, before if change else None, fit, change))
+        before, last = fit, journal
+    waiting = [event for event in events if event.entry.id > last]
+    if waiting:
+        parts.append(
+            f'<section><h2 id="waiting">After the last fit</h2><p>Names and colours count at once, all else from the next refit.</p>'
+            f"{_edits(waiting)}</section>"
+        )
+    if not fits:
+        parts.append("<section><p>Nothing has been fitted yet.</p></section>")
+    if progress:
+        progress(len(fits), len(fits), "the report")
+    return _page(study, _summary(study, events, rows, waiting) + "".join(parts))
+
+
+class _Namer:
+    """What a datum is called here."""
+
+    def __init__(self, study, numbers, with_names):
+        self._numbers, self._names = numbers, {datum.uid: datum.name for datum in study.data} if with_names else {}
+
+    def __call__(self, uid):
+        return self._names.get(uid) or f"datum {self._numbers.get(uid, '?')}"
+
+
+def _without_path(study, error):
+    return str(error).replace(str(study.path), study.path.name)
+
+
+# ---- the top of the page
+
+
+def _summary(study, events, rows, waiting):
+    encoder = str(study.embedding.get("encoder", "")).rsplit("/", 1)[-1]  # an encoder's folder is nobody's business
+    counts = Counter(datum.label for datum in study.data)
+    facts = [
+        f"{len(study.data)} data: {counts[1]} “{study.classes[1]}”, {counts[0]} “{study.classes[0]}”"
+        + (f", {counts[None]} unlabelled" if counts[None] else ""),
+        f"encoder {encoder}",
+    ]
+    edits = [event for event in events if event.status]
+    states = Counter(event.status for event in edits)
+    authors = Counter(event.entry.author or "not known" for event in edits)
+    facts.append(
+        f"{len(edits)} edits: {states['stands']} stand, {states['undone']} undone, {states['ended']} ended by a new fit"
+    )
+    if authors:
+        facts.append("by " + ", ".join(f"{author} ({n})" for author, n in authors.most_common()))
+    if waiting:
+        facts.append(
+            f"{len(waiting)} {'entry' if len(waiting) == 1 else 'entries'} of the journal came after the last fit"
+        )
+    lines = []
+    for id, at, author, made, _, fit, change in rows:
+        own = [event for event in made if event.status]
+        said = "; ".join(event.text for event in own[:3]) + (f"; {len(own) - 3} more" if len(own) > 3 else "")
+        scores = [_percent(_score(fit, "accuracy")), _decimal(_score(fit, "auroc"))] if fit else ["-", "-"]
+        flipped = str(len(change.flipped)) if change else "-"
+        kind = "new concepts" if made and made[-1].entry.action == "fit" else "refit"
+        lines.append(
+            f'<tr><td><a href="#fit{id}">{id}</a></td><td>{kind}{": " if said else ""}{_text(said)}'
+            f'<div class="small">{_said(at, author)}</div></td>'
+            + "".join(f'<td class="number">{each}</td>' for each in (*scores, flipped))
+            + "</tr>"
+        )
+    table = (
+        '<table><thead><tr><th>fit</th><th>edits before it</th><th class="number">accuracy</th><th class="number">AUROC</th>'
+        '<th class="number">turned</th></tr></thead><tbody>' + "".join(lines) + "</tbody></table>"
+        if lines
+        else ""
+    )
+    note = ""
+    if rows:
+        kinds = {_held_out(fit) for *_, fit, _ in rows if fit}
+        note = (
+            '<p class="small">Accuracy and AUROC of the predicted class of data'
+            + (", each predicted by a kernel fitted without it" if kinds == {True} else "")
+            + ". Turned: data whose predicted class is another than before.</p>"
+        )
+    return (
+        f"<header><p class='kind'>Curation report</p><h1>{_text(study.name)}</h1><ul class='facts'>"
+        + "".join(f"<li>{_text(fact)}</li>" for fact in facts)
+        + f"</ul></header><section><h2>Fits</h2>{table}{note}</section>"
+    )
+
+
+def _edits(events):
+    """What was edited, as a table."""
+    shown = [event for event in events if event.entry.action != "fit"]
+    if not shown:
+        return "<p>No edit came before it.</p>"
+    words = {"stands": "", "undone": "undone later", "ended": "ended by a later fit", "": ""}
+    rows = "".join(
+        f'<tr class="{event.status}"><td>{event.entry.id}</td><td><span class="what">{_text(event.text)}</span>'
+        + (f'<div class="note">{_text(event.entry.note)}</div>' if event.entry.note else "")
+        + f'<div class="small">{_said(event.entry.at, event.entry.author)}</div></td><td class="small">{words[event.status]}</td></tr>'
+        for event in shown
+    )
+    return f'<table class="edits"><thead><tr><th>no.</th><th>edit, and why</th><th></th></tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _figures(study, fit):
+    settings = fit.settings
+    return (
+        f"<p>{fit.n_concepts} concepts, radius {fit.radius}, {_text(settings.kernel)} kernel, {len(fit.coef)} weights. "
+        f"{'Held out' if _held_out(fit) else 'Not held out (too few data)'}: accuracy {_percent(_score(fit, 'accuracy'))}, "
+        f"AUROC {_decimal(_score(fit, 'auroc'))}. There is nothing to compare with: the concepts are new.</p>"
+    )
+
+
+# ---- what a refit did
+
+
+class _Compared:
+    """Two fits of the same concepts, side by side."""
+
+    def __init__(self, study, before, after):
+        from prospector_core.study.change import Change
+
+        self.study, self.before, self.after = study, before, after
+        self.flipped = Change(study, before, after).flipped
+
+    def moved_most(self):
+        """Data whose maps moved most: list of (Datum, mean absolute change a token), most first; none that stayed."""
+        study = self.study
+        there = set(self.before.summary["predictions"]) & set(self.after.summary["predictions"])
+        data = [datum for datum in study.embedded() if datum.uid in there]
+        if len(data) > _EXACT:  # by what the counts say of them, which is quick
+            old, new = study.evidence(self.before), study.evidence(self.after)
+            size = {datum.uid: max(1, study.n_tokens(datum)) for datum in data}
+            data.sort(key=lambda datum: -abs(new[datum.uid] - old[datum.uid]) / size[datum.uid])
+            data = data[:_CANDIDATES]
+        found = [(datum, float(np.abs(self.difference(datum)).mean())) for datum in data]
+        return sorted((each for each in found if each[1] > 0), key=lambda each: -each[1])[:_SHOWN]
+
+    def difference(self, datum):
+        """Score after minus before, (n,); no score counts as zero."""
+        old, new = (np.nan_to_num(self.study.prospect(datum, fit)) for fit in (self.before, self.after))
+        return new - old
+
+    def weights(self):
+        """Largest changes of weights that both kernels have: list of (concepts, before, after); how many others went or came."""
+        before, after = self.before, self.after
+        k = min(before.n_concepts, after.n_concepts)
+        same = np.array([c in set(before.state.active(k)) & set(after.state.active(k)) for c in range(k)])
+        rows, columns = np.triu_indices(k)
+        keys = [(c,) for c in range(k)]
+        old, new, kept = before.coef[:k], after.coef[:k], same
+        if before.radius and after.radius:
+            keys += list(zip(rows.tolist(), columns.tolist()))
+            old = np.concatenate([old, before.coef[pair_index(rows, columns, before.n_concepts)]])
+            new = np.concatenate([new, after.coef[pair_index(rows, columns, after.n_concepts)]])
+            kept = np.concatenate([same, same[rows] & same[columns]])
+        gap = np.where(kept, np.abs(new - old), 0)
+        order = [int(i) for i in np.argsort(-gap, kind="stable")[:_WEIGHTS] if gap[i] > 0]
+        return [(keys[i], float(old[i]), float(new[i])) for i in order], int(((old != new) & ~kept).sum())
+
+
+def _effect(study, change, made, entries, namer):
+    before, after = change.before, change.after
+    rows = []
+    for key, name, show, better in (("accuracy", "accuracy", _percent, 0.0005), ("auroc", "AUROC", _decimal, 0.0005)):
+        old, new = _score(before, key), _score(after, key)
+        said = "-"
+        if old is not None and new is not None:
+            gap = new - old
+            said = "the same" if abs(gap) < better else f"{'better' if gap > 0 else 'worse'} by {_gap(key, abs(gap))}"
+        rows.append(
+            f'<tr><th scope="row">{name}</th><td class="number">{show(old)}</td><td class="number">{show(new)}</td><td>{said}</td></tr>'
+        )
+    kind = "Each datum predicted by a kernel fitted without it." if _held_out(after) else "Not held out: too few data."
+    table = (
+        f'<table class="scores"><caption>Predicting the class of data</caption><thead><tr><th></th><th class="number">before</th>'
+        f'<th class="number">after</th><th></th></tr></thead><tbody>{"".join(rows)}</tbody></table><p class="small">{kind}</p>'
+    )
+    said = [f"{namer(d.uid)} ({study.classes[a]} → {study.classes[b]})" for d, a, b in change.flipped]
+    turned = (
+        "<p>Predicted class turned: "
+        + _text(", ".join(said[:_TURNED]) + (f" and {len(said) - _TURNED} more" if len(said) > _TURNED else ""))
+        + "</p>"
+        if change.flipped
+        else "<p>No datum’s predicted class turned.</p>"
+    )
+    return (
+        f"<h3>What it did</h3>{table}{turned}"
+        + _maps(study, change, namer)
+        + _cards(study, change, made, entries)
+        + _kernel(study, change)
+    )
+
+
+def _maps(study, change, namer):
+    moved = change.moved_most()
+    if not moved:
+        return "<p>No map moved.</p>"
+    scores = {datum.uid: [study.prospect(datum, fit) for fit in (change.before, change.after)] for datum, _ in moved}
+    limit = map_limit([each for pair in scores.values() for each in pair])
+    most = map_limit([change.difference(datum) for datum, _ in moved])
+    found = []
+    for datum, mean in moved:
+        tissue = _tissue(study, datum)
+        old, new = scores[datum.uid]
+        gap = np.where(np.isnan(new), np.nan, change.difference(datum))
+        pictures = "".join(
+            f'<figure><img src="{_laid(study, datum, tissue, values, top)}" alt="{_text(f"{label}: {namer(datum.uid)}")}"><figcaption>{label}</figcaption></figure>'
+            for label, values, top in (("before", old, limit), ("after", new, limit), ("change", gap, most))
+        )
+        label = "unlabelled" if datum.label is None else study.classes[datum.label]
+        found.append(
+            f'<div class="moved"><p><b>{_text(namer(datum.uid))}</b> ({_text(label)}): scores moved by {mean:.2f} a tile in the mean</p>'
+            f'<div class="three">{pictures}</div></div>'
+        )
+    one, zero = study.classes[1], study.classes[0]
+    legend = (
+        f'<div class="legends">{_ramp(limit, f"before and after: speaks for {zero}", f"for {one}")}'
+        f'{_ramp(most, f"change: towards {zero}", f"towards {one}")}<span class="small">Hatched: excluded or ignored.</span></div>'
+    )
+    # the legend and the first pictures are printed on one page
+    return f'<div class="moved"><h4>Maps that moved most</h4>{legend}{found[0]}</div>{"".join(found[1:])}'
+
+
+def _ramp(limit, low, high):
+    colours = ", ".join(diverging_css(9))
+    return (
+        f'<span class="ramp"><span>{_text(low)} {_signed(-limit)}</span><i style="background:linear-gradient(90deg,{colours})"></i>'
+        f"<span>{_signed(limit)} {_text(high)}</span></span>"
+    )
+
+
+def _box(study, datum):
+    grid = study.grid(datum)
+    (x, y), (rows, columns), pitch = grid["origin"], grid["shape"], grid["pitch"]
+    scale = _SIDE / max(rows, columns)
+    return (x, y, columns * pitch, rows * pitch), (max(1, round(columns * scale)), max(1, round(rows * scale)))
+
+
+def _tissue(study, datum):
+    """The datum without its overlay, (h, w, 3) uint8; white where the slide is not at hand."""
+    box, (width, height) = _box(study, datum)
+    try:
+        with study.open_slide(datum) as slide:
+            return slide.read_scaled(*box, width, height)
+    except ProspectorError:
+        return np.full((height, width, 3), 255, np.uint8)
+
+
+def _laid(study, datum, tissue, values, limit):
+    """Values of tokens over the tissue, as text that an <img> takes."""
+    grid = study.grid(datum)
+    rows, columns = grid["shape"]
+    cells, marked = np.zeros((rows, columns, 4), np.uint8), np.zeros((rows, columns), bool)
+    at = tuple(grid["positions"].T)
+    cells[at], marked[at] = map_pixels(values, limit, 0.85), np.isnan(values)
+    size = tissue.shape[1], tissue.shape[0]
+    cell = max(1, round(size[0] / columns))
+    overlay = Image.fromarray(hatch(cells, marked, cell), "RGBA")
+    how = Image.Resampling.NEAREST if overlay.width <= 2 * size[0] else Image.Resampling.BOX
+    picture = Image.fromarray(tissue).convert("RGBA")
+    picture.alpha_composite(overlay.resize(size, how))
+    return data_uri(np.asarray(picture.convert("RGB")))
+
+
+def _cards(study, change, made, entries):
+    before, after = change.before, change.after
+    concepts = sorted({k for event in made for k in touched_concepts(event.entry, entries)})
+    found = []
+    for k in concepts[:_CARDS]:
+        fit = after if k < after.n_concepts and k not in after.state.merged else before
+        if k >= fit.n_concepts:
+            continue
+        name = study.concept_name(k, after.state)
+        colour = after.state.colours.get(k, concept_palette(fit.n_concepts)[k])
+        what = []
+        for each in (before, after):
+            if k >= each.n_concepts:
+                what.append("not there")
+            elif k in each.state.merged:
+                what.append(f"part of {study.concept_name(each.state.home(k), after.state)}")
+            else:
+                what.append("excluded" if k in each.state.excluded else _signed(each.weight(k)))
+        tiles = _tiles(study, k, fit)
+        picture = (
+            f'<img src="{tiles}" alt="typical tiles of {_text(name)}">' if tiles else '<p class="small">no picture</p>'
+        )
+        found.append(
+            f'<div class="card">{picture}<p><i class="swatch" style="background:{_text(colour)}"></i><b>{_text(name)}</b></p>'
+            f'<p class="small">weight {_text(what[0])} → {_text(what[1])}</p></div>'
+        )
+    if not found:
+        return ""
+    more = f'<p class="small">and {len(concepts) - _CARDS} more</p>' if len(concepts) > _CARDS else ""
+    return f'<h4>Concepts that were edited</h4><div class="cards">{"".join(found)}</div>{more}'
+
+
+def _tiles(study, concept, fit, side=72):
+    pictures = []
+    try:
+        for datum, token in study.typical_tokens(concept, n=6, fit=fit):
+            with study.open_slide(datum) as slide:
+                pictures.append(slide.read_scaled(*study.token_rect(datum, token), side, side))
+    except ProspectorError:  # the slide is not at hand
+        return None
+    return data_uri(_on_grey(mosaic(pictures, 3))) if pictures else None
+
+
+def _on_grey(picture):
+    alpha = picture[..., 3:].astype(float) / 255
+    return (picture[..., :3] * alpha + 160 * (1 - alpha)).astype(np.uint8)
+
+
+def _kernel(study, change):
+    weights, others = change.weights()
+    if not weights and not others:
+        return "<p>No weight changed.</p>"
+    largest = max((abs(value) for _, *pair in weights for value in pair), default=1.0) or 1.0
+    state = change.after.state
+    rows = "".join(
+        f"<tr><td>{_text(' beside '.join(study.concept_name(k, state) for k in key))}{_pinned(change.after, key)}</td>"
+        f'<td class="number">{_signed(old)}</td><td class="number">{_signed(new)}</td>'
+        f'<td class="bars">{_bar(old, largest, "pale")}{_bar(new, largest, "")}</td></tr>'
+        for key, old, new in weights
+    )
+    table = (
+        '<table class="weights"><thead><tr><th>weight of</th><th class="number">before</th><th class="number">after</th>'
+        f"<th>before (pale) and after; to the right: for {_text(study.classes[1])}</th></tr></thead><tbody>{rows}</tbody></table>"
+        if weights
+        else ""
+    )
+    gone = (
+        f'<p class="small">{others} more weights went or came with concepts that were excluded, merged, split or taken back.</p>'
+        if others
+        else ""
+    )
+    return f"<h4>The kernel: largest changes</h4>{table}{gone}"
+
+
+def _pinned(fit, key):
+    pins = {tuple(sorted(fit.state.home(k) for k in np.ravel(pin).tolist())) for pin in fit.state.pins}
+    return ' <span class="small">(pinned)</span>' if tuple(sorted(key)) in pins else ""
+
+
+def _bar(value, largest, kind):
+    share = 50 * min(abs(value) / largest, 1)
+    ramp = diverging_css(9)
+    colour, left = (ramp[6], 50) if value > 0 else (ramp[2], 50 - share)
+    return f'<i class="bar {kind}"><b style="left:{left:.1f}%;width:{share:.1f}%;background:{colour}"></b></i>'
+
+
+# ---- small things
+
+
+def _held_out(fit):
+    return bool(fit.summary.get("held_out_folds"))
+
+
+def _score(fit, name):
+    value = fit.summary.get(f"{'held_out' if _held_out(fit) else 'fitted'}_{name}")
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _percent(value):
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _gap(key, value):
+    return f"{100 * value:.1f} points" if key == "accuracy" else _decimal(value)
+
+
+def _decimal(value):
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _signed(value):
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _said(at, author):
+    return _text(moment(at) + (f", {author}" if author else ""))
+
+
+def _text(text):
+    return html.escape(str(text))
+
+
+def _page(study, body):
+    css = resources.files("viewers").joinpath("report.css").read_text()
+    made = datetime.now(UTC).isoformat()
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        # whatever a name or note holds, nothing in this file runs or is fetched
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+        f"<title>Curation report: {_text(study.name)}</title><style>{css}</style></head><body><main>{body}"
+        f"<footer>Written by Prospector on {moment(made)}. Research software: not for diagnosis or treatment.</footer></main></body></html>\n"
+    )
