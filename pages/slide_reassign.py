@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages import concept_edits, shared
-from pages.edits import Edit, offer_in_form, popover, said, trial_here
+from pages import concept_edits, preview, shared
+from pages.edits import Edit, Edits, offer_in_form, popover, said, trial_here
 
 __all__ = ["concept_actions", "move_drawn", "move_target", "move_words"]
 
@@ -89,14 +89,21 @@ def move_words(study):
 
 
 def move_target(study):
-    """Which concept regions drawn as "move to …" go to."""
+    """What becomes of regions that are drawn: whether they are tried first, and where those drawn as "move to …" go."""
     target, names = _target(study)
     if target is None:
         return
-    with st.expander("Move drawn tiles", icon=":material/drive_file_move:"):
+    with st.expander("Drawing", icon=":material/draw:"):
         st.session_state["move_to_shown"] = target
-        st.selectbox("to concept", list(names), format_func=names.get, key="move_to_shown", on_change=_chose,
+        st.selectbox("Move drawn tiles to", list(names), format_func=names.get, key="move_to_shown", on_change=_chose,
                      help="Draw a region on the slide and mark it as “move to …”: its tiles then belong to this concept")  # fmt: skip
+        st.session_state["try_shown"] = bool(st.session_state.get("try_drawn"))
+        st.toggle("Preview what I draw", key="try_shown", on_change=_chose_to_try,
+                  help="A region that is drawn says what it would change; it is kept when you say so")  # fmt: skip
+
+
+def _chose_to_try():
+    st.session_state["try_drawn"] = st.session_state["try_shown"]
 
 
 def _chose():
@@ -111,6 +118,10 @@ def move_drawn(study, data, drawn):
     touched = [datum for datum in data if found[datum]]
     if not touched:
         st.toast("No tile has its centre in that region: nothing was moved.", icon=":material/error:")
+    elif st.session_state.get("try_drawn"):
+        moves = tuple(Edit("reassign", (datum.uid, found[datum], target)) for datum in touched)
+        preview.begin(study, lambda: Edits(moves))
+        return
     for datum in touched:  # one entry each: undo takes them back one by one
         if shared.edit_quietly(lambda datum=datum: study.curation.reassign(datum, found[datum], target)):
             st.toast(

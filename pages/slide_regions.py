@@ -3,7 +3,8 @@
 import shapely
 import streamlit as st
 
-from pages import shared
+from pages import preview, shared
+from pages.edits import Edit
 
 __all__ = ["marking_words", "mark", "step_history", "drawn_regions", "region_list"]
 
@@ -29,6 +30,8 @@ def mark(study, data, drawn):
     touched = [datum for datum in data if found[datum]]
     if not touched:
         st.toast("No tile has its centre in that region: nothing was marked.", icon=":material/error:")
+    elif st.session_state.get("try_drawn"):
+        preview.begin(study, lambda: Edit("annotate", ([datum.uid for datum in touched], polygon, evidence)))
     elif shared.edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence)):
         what = marking_words(study)[evidence]["label"]
         where = touched[0].name if len(touched) == 1 else f"{len(touched)} fields"
@@ -49,12 +52,13 @@ def step_history(study, step):
 def drawn_regions(study, data, lit=None):
     """Marked regions of the data for the slide viewer. ``lit``: the journal entry of the one to draw stronger."""
     known, words, drawn = {datum.uid: datum for datum in data}, marking_words(study), []
-    for region in study.curation.state.regions:
+    tried, kept = preview.current(study), study.curation.state.regions
+    for region in tried.after.state.regions if tried else kept:
         if region.datum in known:
-            label = words[region.evidence]["label"]
+            label = words[region.evidence]["label"] + ("" if region in kept else " (preview)")
             drawn.append({
                 "rings": _rings(study, region), "evidence": region.evidence,
-                "label": "ignored" if region.evidence == "ignore" else label, "lit": region.entry == lit,
+                "label": label.replace("ignore", "ignored") if region.evidence == "ignore" else label, "lit": region.entry == lit,
             })  # fmt: skip
     return drawn
 

@@ -221,12 +221,34 @@ def test_a_drawn_region_moves_its_tiles(study):
     square = [[x, y], [x + 2 * width, y], [x + 2 * width, y + 2 * height], [x, y + 2 * height]]
     inside = study.tokens_inside("field B3", square)
     assert inside.size
-    slide_reassign.st.session_state["move_to"] = 5  # outside of a session, as a callback of the viewer would find it
+    # outside of a session, as callbacks of the viewer would find it
+    for state in (slide_reassign.st.session_state, app.at.session_state):
+        state["move_to"], state["try_drawn"] = 5, False
     slide_reassign.move_drawn(study, [study.datum("field B3")], {"polygon": square})
     app.run()
-    assert "Moved" in app.text
+    assert f"Moved {inside.size} tokens to concept 5" in app.text
     app.press("refit")
     assert (study.concepts_of("field B3")[inside] == 5).all()
+
+
+def test_what_is_drawn_is_tried_first_if_asked(study):
+    from pages.edits import Edit, Edits
+
+    app = App()
+    app.at.toggle(key="try_shown").set_value(True).run()
+    assert app.sound().at.session_state["try_drawn"]
+    x, y, width, height = study.token_rect("field B3", 0)
+    square = [[x, y], [x + 3 * width, y], [x + 3 * width, y + 3 * height], [x, y + 3 * height]]
+    app.at.session_state["preview"] = (str(study.path), Edit("annotate", (["field B3"], square, "against")))
+    app.run()
+    assert [region["label"] for region in app.viewer()["regions"]] == ["no epidermis (preview)"]
+    assert "as evidence against" in app.text and not study.curation.state.regions
+    app.press("top_keep")
+    assert [region["label"] for region in app.viewer()["regions"]] == ["no epidermis"] and study.current_fit.id == 2
+    moves = Edits(tuple(Edit("reassign", (name, [0, 1], 2)) for name in ("field B3", "field C3")))
+    app.at.session_state["preview"] = (str(study.path), moves)
+    app.run().press("top_keep")
+    assert all((study.concepts_of(name)[:2] == 2).all() for name in ("field B3", "field C3"))
 
 
 def test_the_score_after_the_edit_on_trial_is_said_at_the_tile(study):

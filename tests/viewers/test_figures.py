@@ -61,7 +61,7 @@ def test_excluded_concepts_are_grey_and_have_no_weight():
     assert np.isnan(np.array(heat.z, float)[1]).all() and np.isnan(np.array(heat.z, float)[:, 1]).all()
     bars = trace(fig, "bar")
     assert bars.marker.color[1] == EXCLUDED_COLOUR and bars.x[1] == 0
-    assert "is excluded" in bars.text[1] and "is excluded" in squares(fig).text[1]
+    assert "has no weight in this kernel" in bars.text[1] and "has no weight" in squares(fig).text[1]
     assert heat.zmax == 1.0  # excluded weights do not stretch the colours
 
 
@@ -73,11 +73,18 @@ def test_inputs_are_left_alone():
 
 def test_pins_and_selection_are_marked():
     fig = figure(pinned=[(1, 0), (3,)], selected=(2, 1))
-    dots = next(t for t in fig.data if t.type == "scatter" and t.marker.symbol == "circle")
+    dots, alone = [t for t in fig.data if t.type == "scatter" and t.marker.symbol == "circle"]
     assert set(zip(dots.y, dots.x, strict=True)) == {(0, 1), (1, 0)}
+    assert (alone.y, alone.x) == ((3,), (MONO[3],)) and alone.xaxis == trace(fig, "bar").xaxis
     assert "fixed by hand" in squares(fig).text[1] and "fixed by hand" in trace(fig, "bar").text[3]
     box = fig.layout.shapes[0]
     assert (box.x0, box.y0) == (0.5, 1.5)
+
+
+def test_a_change_of_weights_says_so():
+    fig = figure(change=True)
+    assert "weight changed by" in squares(fig).text[1] and "supports" not in "".join(squares(fig).text)
+    assert "weight changed by" in trace(fig, "bar").text[0]
 
 
 def test_an_empty_kernel_can_be_drawn():
