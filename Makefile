@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
+# Files of tests side by side; make TESTS_AT_ONCE= runs them one after the other.
+TESTS_AT_ONCE ?= -n 2 --dist loadfile
 SAMPLE  = studies/sample/.built
 
 .PHONY: app test setup sample screenshots lint clean help
@@ -17,7 +19,7 @@ app: $(VENV)/.installed $(SAMPLE)  ## set up, build the sample study, open the a
 
 test: $(VENV)/.tested $(SAMPLE)  ## set up, run all tests
 	@echo "== running the tests"
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest $(TESTS_AT_ONCE) $(TESTS)
 
 setup: $(VENV)/.installed  ## the virtual environment only
 

@@ -45,6 +45,6 @@ def _study(side, random):
         path=Path(), classes=("0", "1"), sources={"s": SimpleNamespace(uid="s", name="s", info={"mpp": 0.2528})},
         datum=lambda key: datum, embedded=lambda: [datum], grid=lambda key: grid, prospect=lambda key: scores,
         concepts_of=lambda key: concepts, colours=lambda: ["#0072b2"] * _CONCEPTS,
-        concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}") for k in range(_CONCEPTS)],
+        concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}", pinned=False) for k in range(_CONCEPTS)],
         curation=SimpleNamespace(state=SimpleNamespace(regions=[])),
     )  # fmt: skip

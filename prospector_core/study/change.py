@@ -211,7 +211,7 @@ class Change:
             out.append("excluded: " + ", ".join(name(k) for k in gone))
         if back:
             out.append("taken back in: " + ", ".join(name(k) for k in back))
-        inactive = set(gone) | set(back)
+        inactive = {*gone, *back, *after.state.merged, *self.before.state.merged}
         moved = [(k, a, b) for k, a, b in self.weights if k not in inactive][:3]
         if moved:
             out.append("weights that moved most: " + "; ".join(f"{name(k)} {a:+.2f} to {b:+.2f}" for k, a, b in moved))

@@ -201,3 +201,10 @@ def test_wrong_edits_change_nothing(study, call, words):
     with pytest.raises(CurationError, match=words):
         call(study.curation, study.data[0])
     assert len(study.curation.history()) == before
+
+
+def test_a_concept_merged_away_is_no_weight_that_moved(study):
+    assert study.current_fit.weight(1)
+    study.curation.merge([0, 1], into=0)
+    said = next(line for line in study.refit().sentences() if line.startswith("weights that moved"))
+    assert "concept 1 " not in said
