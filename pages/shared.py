@@ -21,6 +21,7 @@ from prospector_core.tissue import tissue_mask
 from sample_data import sample_folder
 from sample_data.fields import SLIDE
 from viewers import tile_server
+from viewers.limits import LIMIT_DATA, error_limit, resamples_of, score_limit
 from viewers.overlays import diverging_css, map_limit, render_error, render_map, render_sprite
 from viewers.pictures import mosaic, png
 from viewers.token_tiles import (
@@ -384,20 +385,12 @@ def edit_quietly(action, note=""):
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _limit(study_path, fit_id, _study):
-    return map_limit([_study.prospect(datum) for datum in _study.embedded()[:200]])
+    return score_limit(_study)
 
 
 def limit_of(study):
     """Score of the strongest colour: the same for every datum of a fit, so that colours compare."""
     return _limit(study_key(study), study.current_fit.id, study)
-
-
-_ERROR_DATA = 20  # data that the colour limit of the uncertainty is taken from
-
-
-def resamples_of(fit):
-    """How many resamples the uncertainty of a fit is taken from; linear kernels take longer to fit."""
-    return 200 if fit.settings.kernel == "fold-change" else 50
 
 
 def doubt_of(study, datum, fit=None):
@@ -409,8 +402,7 @@ def doubt_of(study, datum, fit=None):
 @lru_cache(maxsize=8)  # not Streamlit's cache: server threads ask for it, too
 def _error_limit(study, fit_id):
     """Standard error of the strongest colour, the same for every datum of a fit."""
-    fit = study.load_fit(fit_id)
-    return map_limit([doubt_of(study, datum, fit).error for datum in study.embedded()[:_ERROR_DATA]])
+    return error_limit(study, study.load_fit(fit_id))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -526,7 +518,7 @@ def in_both(change, datum):
 @lru_cache(maxsize=8)
 def _change_limit(study, before, after):
     change = study.change(before, after)
-    data = [datum for datum in study.embedded() if in_both(change, datum)][:_ERROR_DATA]
+    data = [datum for datum in study.embedded() if in_both(change, datum)][:LIMIT_DATA]
     return map_limit([change.of_map(datum) for datum in data])
 
 

@@ -16,7 +16,8 @@ from prospector_core.errors import BadInputError
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 
 from .lettering import font_for, text_width, wrapped
-from .overlays import map_limit, map_pixels, sequential_colours, sprite_pixels
+from .limits import error_limit, resamples_of, score_limit
+from .overlays import map_pixels, sequential_colours, sprite_pixels
 
 __all__ = ["LAYERS", "score_limit", "slide_figure"]
 
@@ -24,7 +25,6 @@ LAYERS = ("map", "concepts", "uncertainty", "tissue")
 DPI = 300
 _SMALLEST, _LARGEST = 600, 8000
 _INK, _PALE = (20, 20, 20), (110, 110, 110)
-_LIMIT_DATA, _ERROR_DATA = 200, 20  # data that the colour limits are taken from, as in the app
 
 
 def slide_figure(
@@ -80,11 +80,6 @@ def slide_figure(
     _draw_frames(picture, view, page)
     mpp = study.sources[datum.source].info["mpp"]
     return page.compose(picture, legend, title, _scale_bar(view.width / size[0], size[0], page, mpp), side)
-
-
-def score_limit(study):
-    """Score of the strongest colour, the same for every datum of a fit, so that figures compare."""
-    return map_limit([study.prospect(datum) for datum in study.embedded()[:_LIMIT_DATA]])
 
 
 # ---- what is shown
@@ -266,10 +261,10 @@ def _map_layer(study, view, tokens, size, page, legend_width, threshold, opacity
 
 def _error_layer(study, view, tokens, size, page, legend_width, threshold, opacity, limit):
     fit = study.current_fit
-    resamples = 200 if fit.settings.kernel == "fold-change" else 50  # as in the app
+    resamples = resamples_of(fit)
     errors = [study.uncertainty(datum, resamples).error for datum, _, _ in tokens]
     if limit is None:
-        limit = map_limit([study.uncertainty(each, resamples).error for each in study.embedded()[:_ERROR_DATA]])
+        limit = error_limit(study, fit)
     pixels = [np.column_stack([sequential_colours(e, limit), np.full(len(e), 255, np.uint8)]) for e in errors]
     missing = [np.isnan(each) for each in errors]
     overlay = _laid(view, size, tokens, pixels, missing, opacity, page.stripe)

@@ -3,7 +3,6 @@
 // The viewer tells this class what the pointer and the keys do; a finished outline goes to `done`. Nothing here knows of
 // OpenSeadragon or of Python.
 
-export const TOOLS = ["rectangle", "polygon", "freehand"];
 export const EVIDENCE = ["for", "against", "ignore", "reassign"]; // the last is no evidence: its tiles go to another concept
 const COLOURS = { for: "#b84300", against: "#2171b5", ignore: "#5c5c5c", reassign: "#6a3d9a" };
 const MOST_POINTS = 400; // of a freehand outline: what is finer than the screen says nothing about tiles

@@ -5,7 +5,7 @@
 // change without a word to Python.
 
 import { Link } from "./linking.js";
-import { drawRegion, EVIDENCE, Marking, TOOLS } from "./marking.js";
+import { drawRegion, EVIDENCE, Marking } from "./marking.js";
 import { LEAST, Outlines } from "./outlines.js";
 
 const LAYERS = ["map", "sprite", "error", "change", "none"];
