@@ -20,7 +20,9 @@ from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
 from ..readers.cache import TileCache
+from ..scheduling import InProcess
 from ..uncertainty import TokenUncertainty, token_uncertainty
+from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
@@ -567,21 +569,33 @@ class Study(StudyData):
         totals = found @ compact_coef(fit.coef, active, fit.n_concepts, fit.radius)
         return {datum.uid: float(total) for datum, total in zip(data, totals)}
 
-    def save_maps(self, data=None, progress=None):
-        """Compute the current fit's maps and keep them in the study. Returns {uid: path}."""
+    def save_maps(self, data=None, progress=None, on=None):
+        """Compute the current fit's maps and keep them in the study. Returns {uid: path}.
+
+        Parameters: data (default: all embedded); progress, function(done, total); on, where it runs, from
+        ``scheduling.scheduler`` (default: here).
+        """
         fit, _ = self._fitted(None)
-        data = [self.datum(each) for each in data] if data else self.embedded()
+        uids = [self.datum(each).uid for each in data] if data else [datum.uid for datum in self.embedded()]
         written = {}
-        for done, datum in enumerate(data, start=1):
-            buffer = io.BytesIO()
-            np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
-            written[datum.uid] = self._map_file(datum, fit)
-            with storage_errors(written[datum.uid]):
-                written[datum.uid].parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(written[datum.uid], buffer.getvalue())
-            if progress:
-                progress(done, len(data))
-        return written
+        with tasks.use(self):
+            for done in (on or InProcess()).run(tasks.save_map, uids, str(self.path.resolve()), fit.id):
+                written[done.item] = done.get()
+                if progress:
+                    progress(len(written), len(uids))
+        return {uid: written[uid] for uid in uids}
+
+    def save_map(self, datum, fit=None):
+        """Compute a datum's map under a fit and keep it in the study. Returns its path."""
+        datum = self.datum(datum)
+        fit, _ = self._fitted(fit)
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
+        path = self._map_file(datum, fit)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, buffer.getvalue())
+        return path
 
 
 def _kept(cache, key, most):
