@@ -130,7 +130,7 @@ def test_a_region_can_be_withdrawn_after_later_edits(study):
     study.curation.withdraw(entry)
     assert [region.entry for region in study.curation.state.regions] == [kept]
     assert study.curation.describe(study.curation.history()[-1]) == (
-        f"take back: mark 4 tokens of {datum.name} as evidence for"
+        f"take back: mark 4 tiles of {datum.name} as evidence for"
     )
     study.curation.undo()
     assert [region.entry for region in study.curation.state.regions] == [entry, kept]
