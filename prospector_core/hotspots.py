@@ -1,4 +1,4 @@
-"""Hot spots: connected regions of a grid map where the score is high, ranked by how much they hold."""
+"""Hot spots: connected regions of a map where the score is high, ranked by how much they hold."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from .errors import BadInputError
+from .graphs import TokenGraph
 
-__all__ = ["HotSpot", "hot_spots"]
+__all__ = ["HotSpot", "graph_spots", "hot_spots"]
 
 _EIGHT = np.ones((3, 3), int)  # tokens that touch at a corner are neighbours, as in the token graph
 
@@ -24,8 +27,8 @@ class HotSpot:
     total, mean, peak : sum, mean and maximum of their scores
     peak_token : the first token that has the maximum
     area : of the tokens, in `unit`
-    unit : "mm2", or "px2" (level-0 pixels) where the slide does not say its scale
-    rect : (x, y, width, height) in level-0 pixels, around all tokens
+    unit : "mm2", or "px2" (level-0 pixels) where the slide does not say its scale; "tokens" off a grid
+    rect : (x, y, width, height) in level-0 pixels, around all tokens; None off a grid
     """
 
     tokens: np.ndarray
@@ -35,7 +38,7 @@ class HotSpot:
     peak_token: int
     area: float
     unit: str
-    rect: tuple[float, float, float, float]
+    rect: tuple[float, float, float, float] | None
 
 
 def hot_spots(
@@ -94,6 +97,45 @@ def hot_spots(
     found = [
         _hot_spot(region, positions, scores, origin, pitch, side, "px2" if mpp is None else "mm2") for region in regions
     ]
+    return sorted(found, key=lambda spot: (-spot.total, spot.tokens[0]))
+
+
+def graph_spots(graph: TokenGraph, scores: np.ndarray, threshold: float) -> list[HotSpot]:
+    """Connected regions of a token graph with scores at or above a threshold, the largest summed score first.
+
+    Parameters
+    ----------
+    graph : TokenGraph of n tokens
+    scores : (n,) float
+        NaN for excluded tokens: never in a region, and they separate.
+    threshold : float
+
+    Returns
+    -------
+    list of HotSpot
+        Without a rectangle; area counts tokens. Ties go to the region whose first token comes first.
+
+    Raises
+    ------
+    BadInputError
+        As many scores as tokens are needed, and a threshold that is a number.
+    """
+    scores = np.asarray(scores, float)
+    if scores.shape != (graph.n,):
+        raise BadInputError(f"{graph.n} tokens need as many scores, got an array of shape {scores.shape}")
+    if np.isnan(threshold):
+        raise BadInputError("the threshold of hot spots must be a number")
+    tokens = np.flatnonzero(scores >= threshold)
+    if not tokens.size:
+        return []
+    links = csr_array((np.ones(len(graph.indices), np.int8), graph.indices, graph.indptr), shape=(graph.n, graph.n))
+    label = connected_components(links[tokens][:, tokens], directed=False)[1]
+    order = np.argsort(label, kind="stable")
+    found = []
+    for region in np.split(tokens[order], np.flatnonzero(np.diff(label[order])) + 1):
+        own = scores[region]
+        peak = float(own.max()), int(region[own.argmax()])
+        found.append(HotSpot(region, float(own.sum()), float(own.mean()), *peak, float(len(region)), "tokens", None))
     return sorted(found, key=lambda spot: (-spot.total, spot.tokens[0]))
 
 

@@ -192,6 +192,18 @@ class EmbeddingStore:
             attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
             return (group["positions"][:] if "positions" in group else None), attrs
 
+    def shape(self, uid: str) -> tuple[int, int]:
+        """Return how many tokens a datum has, and of how many numbers each; raises as `read`."""
+        group = self._complete(uid)
+        with reading(self.path, uid):
+            return tuple(group["embeddings"].shape)
+
+    def edges(self, uid: str) -> np.ndarray | None:
+        """Return the edges of a datum alone, (m, 2) int64, None where its positions imply them; raises as `read`."""
+        group = self._complete(uid)
+        with reading(self.path, uid):
+            return group["edges"][:] if "edges" in group else None
+
     def iter_blocks(self, uid: str) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (index of the first token, (b, d) embeddings) block by block; raises as `read`."""
         group = self._complete(uid)

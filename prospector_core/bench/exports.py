@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from ..exporters import FORMATS, write_files
+from ..modalities import modality_of
 
 __all__ = ["measure_exports"]
 
@@ -42,7 +43,7 @@ def _study(side, random):
     grid = {"positions": positions, "origin": (0.0, 0.0), "pitch": _PITCH, "shape": (side, side)}
     datum = SimpleNamespace(uid="d", name="d", source="s")
     return SimpleNamespace(
-        path=Path(), classes=("0", "1"), sources={"s": SimpleNamespace(uid="s", name="s", info={"mpp": 0.2528})},
+        path=Path(), kind=modality_of("slides"), classes=("0", "1"), sources={"s": SimpleNamespace(uid="s", name="s", info={"mpp": 0.2528})},
         datum=lambda key: datum, embedded=lambda: [datum], grid=lambda key: grid, prospect=lambda key: scores,
         concepts_of=lambda key: concepts, colours=lambda: ["#0072b2"] * _CONCEPTS,
         concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}", pinned=False) for k in range(_CONCEPTS)],

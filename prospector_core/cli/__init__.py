@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ..errors import ProspectorError
-from . import journal_commands, study_commands, tool_commands
+from . import journal_commands, new_command, study_commands, tool_commands
 from .output import complain
 
 __all__ = ["app", "main"]
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+new_command.register(app)
 study_commands.register(app)
 journal_commands.register(app)
 tool_commands.register(app)

@@ -1,6 +1,5 @@
-"""Commands on a study: new, embed, fit, name, prospect, export."""
+"""Commands on a study that exists: embed, fit, name, prospect, export."""
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ..errors import BadInputError, FitError, LabelsError, MissingExtraError
+from ..errors import BadInputError, FitError, MissingExtraError
 from .output import complain, print_json, print_table, progress_bar, say
 
 __all__ = ["register"]
@@ -19,102 +18,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, no
 
 def register(app):
     """Add the commands to the application."""
-    for command in (new, embed, fit, name, prospect, export):
+    for command in (embed, fit, name, prospect, export):
         app.command()(command)
-
-
-def new(
-    study: StudyPath,
-    slides: Annotated[Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")] = None,
-    features: Annotated[Path | None, typer.Option(help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here.")] = None,
-    patches: Annotated[Path | None, typer.Option(help="With --features: folder of CLAM's patches step. Default: looked for beside the features.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
-    encoder: Annotated[str, typer.Option(help="Encoder of tiles; also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches.")] = "efficientnet-lite0",
-    mpp: Annotated[float, typer.Option(help="Microns a pixel at which tiles are cut.")] = 0.5,
-    tile: Annotated[int, typer.Option(help="Pixels a tile side at that resolution.")] = 224,
-    stain: Annotated[str | None, typer.Option(help="Bring the stain of every slide to one reference before encoding: macenko or reinhard.")] = None,
-    slide_mpp: Annotated[float | None, typer.Option(help="Microns a pixel of slides that do not state it.")] = None,
-    min_tissue: Annotated[float, typer.Option(help="Share of a tile that must be tissue.")] = 0.25,
-    name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
-    file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the table that gives the class.")] = None,
-    positive: Annotated[str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")] = None,
-    json: Json = False,
-):  # fmt: skip
-    """Make a study from a folder of slides, or of features, and a labels table."""
-    from ..study import Study
-
-    if slides is None and features is None:
-        raise BadInputError("say where the slides are: --slides DIR")
-    if patches is not None and features is None:
-        raise BadInputError("--patches goes with --features: say where the features are")
-    if stain is not None and features is not None:
-        raise BadInputError("--stain is for slides that are embedded here: features are taken as they are")
-    if labels is None:
-        raise LabelsError("say where the labels are: --labels labels.csv")
-    unstated = []
-
-    def ask(file):
-        unstated.append(file)
-        if slide_mpp is not None or json or not sys.stdin.isatty():
-            return slide_mpp
-        if len(unstated) > 1:  # asked once: slides of one folder come from one scanner
-            return ask.answer
-        bar.pause()
-        text = typer.prompt(
-            f"{file} does not state its microns a pixel. Microns a pixel (empty = unknown)",
-            default="",
-            show_default=False,
-        )
-        try:
-            ask.answer = float(text) if text.strip() else None
-        except ValueError as error:
-            raise BadInputError(f"{text!r} is no number of microns a pixel") from error
-        return ask.answer
-
-    ask.answer = None
-    shared = {
-        "name": name,
-        "file_column": file_column,
-        "label_column": label_column,
-        "positive": positive,
-        "slide_mpp": ask,
-    }
-    with progress_bar("looking at slides" if features is None else "reading features", json) as bar:
-        if features is not None:
-            made = Study.from_features(
-                study, features=features, labels=labels, slides=slides, patches=patches, progress=bar, **shared
-            )
-        else:
-            made = Study.create(
-                study, slides=slides, labels=labels, encoder=encoder, mpp=mpp, tile=tile, min_tissue=min_tissue,
-                stain=stain, progress=bar, **shared,
-            )  # fmt: skip
-    unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
-    if unknown and features is None:
-        complain(
-            f"note: {len(unknown)} of {len(made.sources)} slides do not state their microns a pixel; tiles of {tile} of their own "
-            "pixels are used (say --slide-mpp 0.25 if you know it)"
-        )
-    counts = {label: sum(datum.label == label for datum in made.data) for label in (0, 1, None)}
-    if json:
-        print_json({
-            "study": str(made.path), "slides": len(made.sources), "data": len(made.data), "classes": made.classes,
-            "class_counts": [counts[0], counts[1]], "unlabelled": counts[None], "slides_without_mpp": unknown,
-        })  # fmt: skip
-    else:
-        say(
-            f"{made.path}: {len(made.data)} data on {len(made.sources)} slides; {counts[1]} “{made.classes[1]}”, "
-            f"{counts[0]} “{made.classes[0]}”" + (f", {counts[None]} unlabelled" if counts[None] else "")
-        )
-        if features is not None:
-            empty = len(made.data) - len(made.embedded())
-            tokens = sum(made.n_tokens(datum) for datum in made.embedded())
-            say(
-                f"{tokens:,} patches of the encoder {made.embedding['encoder']} imported"
-                + (f"; {empty} data have none and are left out" if empty else "")
-            )
-        say(f"next: prospector {'embed' if features is None else 'fit'} {made.path}")
 
 
 def embed(
@@ -124,7 +29,7 @@ def embed(
     anew: Annotated[bool, typer.Option("--anew", help="Embed again what is embedded already.")] = False,
     json: Json = False,
 ):
-    """Embed the tiles of every datum; run it again to go on where it stopped."""
+    """Embed the tokens of every datum; run it again to go on where it stopped."""
     from ..study import Study
 
     opened = Study.open(study)
@@ -272,10 +177,11 @@ def prospect(
         scores = opened.prospect(datum)
         known = scores[np.isfinite(scores)]
         top = int(np.nanargmax(scores)) if known.size else None
-        row, column = opened.grid(datum)["positions"][top] if known.size else (None, None)
+        place = opened.kind.place(opened, datum, top) if known.size else {}
         rows.append({
             "datum": datum.name, "tokens": len(scores), "mean": float(known.mean()) if known.size else None,
-            "max": float(known.max()) if known.size else None, "top_row": row, "top_column": column,
+            "max": float(known.max()) if known.size else None, "top_token": top,
+            **{f"top_{name}": value for name, value in place.items()},
             "probability": predictions.get(datum.uid), "map": str(written[datum.uid]),
         })  # fmt: skip
     if json:
@@ -283,14 +189,14 @@ def prospect(
         return
     print_table(
         f"Prospect maps for “{opened.classes[1]}” ({opened.current_fit.unit}, summed over neighbours)",
-        ("datum", "tokens", "mean", "max", "at row, column", f"P({opened.classes[1]})"),
+        ("datum", opened.kind.words.tokens, "mean", "max", "at", f"P({opened.classes[1]})"),
         [
             (
                 r["datum"],
                 r["tokens"],
                 _number(r["mean"]),
                 _number(r["max"]),
-                f"{r['top_row']}, {r['top_column']}",
+                ", ".join(f"{name} {r[f'top_{name}']}" for name in opened.kind.place_names if f"top_{name}" in r),
                 _share(r["probability"]),
             )
             for r in rows

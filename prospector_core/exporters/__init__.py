@@ -40,6 +40,10 @@ def export(study, format, folder, data=None, names=False, progress=None, **optio
     """
     if format not in FORMATS:
         raise BadInputError(f"there is no export format {format!r}: choose one of {', '.join(FORMATS)}")
+    if format not in study.kind.exports:
+        raise BadInputError(
+            f"{format} is no format for {study.kind.words.data}: choose one of {', '.join(study.kind.exports)}"
+        )
     suffix, write = FORMATS[format]
     if format != "geojson" and options:
         raise BadInputError(f"{format} has no choice of {' or '.join(options)}: only geojson has")

@@ -8,19 +8,14 @@ __all__ = ["csv_table", "parquet_table"]
 
 
 def columns(study, datum):
-    """A datum's tokens as columns: token, row, column, x, y (level-0 pixels, corner), size, concept, name, score,
-    pinned (whether the concept's own weight is the expert's)."""
-    grid = study.grid(datum)
+    """A datum's tokens as columns: token, where it is (``Modality.places``), concept, name, score, pinned (whether the
+    concept's own weight is the expert's)."""
+    places = study.kind.places(study, datum)
     concepts = study.concepts_of(datum)
     known = {concept.id: concept for concept in study.concepts()}
-    corner = np.array(grid["origin"]) + grid["positions"][:, ::-1] * grid["pitch"]
     return {
         "token": np.arange(len(concepts)),
-        "row": grid["positions"][:, 0],
-        "column": grid["positions"][:, 1],
-        "x": corner[:, 0],
-        "y": corner[:, 1],
-        "size": np.full(len(concepts), float(grid["pitch"])),
+        **places,
         "concept": concepts,
         "name": [known[concept].name for concept in concepts.tolist()],
         "score": study.prospect(datum),

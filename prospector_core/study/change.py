@@ -6,7 +6,6 @@ import numpy as np
 
 from ..errors import FitError
 from ..features import unpack
-from ..hotspots import hot_spots
 from .journal import Split
 
 __all__ = ["Change", "KernelChange", "ScoreChange"]
@@ -150,12 +149,9 @@ class Change:
         largest = float(np.nan_to_num(np.abs(change)).max(initial=0.0))
         if not largest > 0:
             return [], []
-        study, grid = self._study, self._study.grid(datum)
         if threshold is None:
             threshold = largest / 2
-        mpp = study.sources[study.datum(datum).source].info.get("mpp")
-        where = {"origin": grid["origin"], "pitch": grid["pitch"], "mpp": mpp}
-        rises, falls = (hot_spots(grid["positions"], each, threshold, **where) for each in (change, -change))
+        rises, falls = (self._study.regions(datum, each, threshold) for each in (change, -change))
         return rises, [replace(spot, total=-spot.total, mean=-spot.mean, peak=-spot.peak) for spot in falls]
 
     def scores(self):

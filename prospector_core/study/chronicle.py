@@ -99,13 +99,13 @@ def describe(study, entry, name=None, datum_name=None, entries=None):
         everywhere = " in every class" if study.several else ""
         return said + (everywhere if target is None else f" for {study.classes[target]}")
     if action == "reassign":
-        return f"move {_tokens(study, len(payload['tokens']))} to {name(payload['concept'])}"
+        return f"move {study.kind.words.count(len(payload['tokens']))} to {name(payload['concept'])}"
     if action == "split":
         return f"split {name(payload['concept'])} into {len(payload['ids'])}"
     if action == "annotate":
         parts = parts_of(payload)
         data = datum_name(parts[0]["datum"]) if len(parts) == 1 else f"{len(parts)} data"
-        where = f"{_tokens(study, sum(len(part['tokens']) for part in parts))} of {data}"
+        where = f"{study.kind.words.count(sum(len(part['tokens']) for part in parts))} of {data}"
         if payload["evidence"] == "ignore":
             return f"ignore {where}"
         target = payload.get("target")
@@ -118,9 +118,3 @@ def describe(study, entry, name=None, datum_name=None, entries=None):
         label = "not known" if payload["label"] is None else study.classes[payload["label"]]
         return f"relabel {datum_name(payload['datum'])} as {label}"
     return action
-
-
-def _tokens(study, number):
-    """A number of tokens as people call them: on slides they are tiles."""
-    word = "tile" if study.modality == "slides" else "token"
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -79,7 +79,7 @@ def write_study(path, meta, rows, matched, sources, fill=None):
                         (uid, portable(file, path), file.name, json.dumps({**info, "absolute": str(file)})),
                     )
                 for position, (row, file) in enumerate(zip(rows, matched)):
-                    field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else None
+                    field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else row.part
                     connection.execute(
                         "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?)",
                         (position, uid_of("d", row.name), row.name, sources[file][0], field and json.dumps(field), row.label, row.split),

@@ -4,14 +4,16 @@ import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import shapely
 
-from ..errors import BadInputError, EmbeddingError, SlideError, StudyDamagedError, StudyError
-from ..graphs import TokenGraph
+from ..errors import BadInputError, CurationError, EmbeddingError, SlideError, StudyDamagedError, StudyError
+from ..hotspots import graph_spots, hot_spots
+from ..modalities import modality_of
 from ..readers import open_slide
 from ..storage import EmbeddingStore
 from ..tiling import Rect
@@ -30,7 +32,8 @@ class Datum:
     """One labelled object of a study.
 
     Attributes: uid (opaque), name, source (uid of its file), field (Rect in level-0 pixels, None = all of it),
-    label (the class, 0..n-1, or None; as corrected), split ("train", "test", ... or None).
+    label (the class, 0..n-1, or None; as corrected), split ("train", "test", ... or None), part (which part of another
+    kind of file it is, such as {"chain": "A"}, None = all of it).
     """
 
     uid: str
@@ -39,6 +42,7 @@ class Datum:
     field: Rect | None
     label: int | None
     split: str | None
+    part: dict | None = dataclass_field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class StudyData:
         self.database = Database(self.path / "study.sqlite")
         self.name = self.database.read_meta("name", self.path.name)
         self.modality = self.database.read_meta("modality")
+        self.kind = modality_of(self.modality)
         self.classes = tuple(self.database.read_meta("classes", ()))
         self.embedding = self.database.read_meta("embedding")
         if len(self.classes) < 2 or not isinstance(self.embedding, dict):
@@ -123,8 +128,9 @@ class StudyData:
     def _rows(self):
         rows = self.database.read("SELECT uid, name, source, field, label, split FROM data ORDER BY position")
         return [
-            Datum(uid, name, source, Rect(*json.loads(field)) if field else None, label, split)
-            for uid, name, source, field, label, split in rows
+            Datum(uid, name, source, field, label, split, part)
+            for uid, name, source, kept, label, split in rows
+            for field, part in [_field_and_part(kept)]
         ]
 
     @property
@@ -198,6 +204,8 @@ class StudyData:
 
     def grid(self, datum):
         """Where a datum's tiles lie: {"positions" (n, 2) row, column, "origin" (x, y), "pitch", "shape"} in level-0 pixels."""
+        if self.modality != "slides":
+            raise BadInputError(f"{self.kind.words.data} have no grid: ask for Study.graph or Study.positions")
         _, positions, attrs = self._layout(self.datum(datum).uid)
         return {
             "positions": positions,
@@ -217,13 +225,23 @@ class StudyData:
                 if not self.store.has(uid):
                     raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
                 positions, attrs = self.store.layout(uid)
-                self._graphs[uid] = found = (TokenGraph.from_grid(positions), positions, attrs)
+                n = len(positions) if positions is not None else self.store.shape(uid)[0]
+                graph = self.kind.graph(n, positions, self.store.edges(uid) if self.kind.keeps_edges else None, attrs)
+                self._graphs[uid] = found = (graph, positions, attrs)
                 tokens = sum(graph.n for graph, _, _ in self._graphs.values())
                 while tokens > self._tokens_kept and len(self._graphs) > 1:
                     tokens -= self._graphs.popitem(last=False)[1][0].n
                 return found
             self._graphs.move_to_end(uid)
             return self._graphs[uid]
+
+    def positions(self, datum):
+        """Where a datum's tokens are, as their modality counts it: (n, 2) or (n, 3), or None."""
+        return self._layout(self.datum(datum).uid)[1]
+
+    def attrs(self, datum):
+        """What is kept beside a datum's embeddings: dict. What is in it is the modality's own."""
+        return self._layout(self.datum(datum).uid)[2]
 
     def n_tokens(self, datum):
         """How many tokens a datum has."""
@@ -247,12 +265,33 @@ class StudyData:
 
     def tokens_inside(self, datum, polygon):
         """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels: sorted array of token ids."""
+        if self.modality != "slides":
+            raise CurationError(
+                f"outlines are drawn on slides: name the {self.kind.words.tokens} by their numbers instead"
+            )
         grid = self.grid(datum)
         centres = (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
         return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
 
+    def regions(self, datum, scores, threshold):
+        """Connected tokens of a datum with values at or above a threshold: list of HotSpot, the largest sum first.
+
+        Parameters: scores (n,) float, NaN for tokens that separate; threshold. Raises BadInputError.
+        """
+        datum = self.datum(datum)
+        if self.modality != "slides":
+            return graph_spots(self.graph(datum), scores, threshold)
+        grid, mpp = self.grid(datum), self.sources[datum.source].info.get("mpp")
+        return hot_spots(grid["positions"], scores, threshold, origin=grid["origin"], pitch=grid["pitch"], mpp=mpp)
+
     def _embeddings(self, uid):
         return self.store.vectors(uid)
+
+
+def _field_and_part(kept):
+    """Which part of its file a datum is: (Rect or None, dict or None)."""
+    kept = json.loads(kept) if kept else None
+    return Rect(*kept) if isinstance(kept, list) else None, kept if isinstance(kept, dict) else None
 
 
 def _some(names, limit=4):

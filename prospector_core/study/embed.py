@@ -3,13 +3,8 @@
 import contextlib
 import time
 
-from ..embedding import embed_datum, open_grid_writer
-from ..encoders import get_encoder
 from ..encoders.base import same_vectors
 from ..errors import EmbeddingError, ProspectorError, StorageFullError
-from ..stain import normalised
-from ..tiling import tile_grid
-from ..tissue import tissue_mask
 from .jobs import Rate
 
 __all__ = ["embed_study", "work_on_queue"]
@@ -55,31 +50,30 @@ def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None):
 
 
 def _work(study, progress, stop, threads, encoder):
-    queue, slides, failed = study.queue, _OpenSlide(study), {}
+    queue, failed = study.queue, {}
     stopped = stop or (lambda: False)
     try:
-        encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
-        unfinished = {job.uid for job in queue.jobs() if job.state not in ("done", "failed")}
-        _check_others(study, unfinished, encoder)
-        while not stopped() and (uid := queue.claim()) is not None:
-            datum = study.datum(uid)
-            try:
-                slide, mask = slides.of(datum)
-                complete = _embed_one(study, datum, slide, mask, encoder, progress, stopped)
-            except StorageFullError as error:
-                _end_quietly(queue, uid, "failed", str(error))
-                raise
-            except ProspectorError as error:
-                failed[uid] = f"{datum.name}: {error}" if datum.name not in str(error) else str(error)
-                queue.end(uid, "failed", str(error))
-            except Exception as error:  # a mistake, say of an encoder of others
-                _end_quietly(queue, uid, "failed", f"it ended unexpectedly ({type(error).__name__}: {error})")
-                raise
-            except BaseException:  # Ctrl-C
-                _end_quietly(queue, uid, "paused")
-                raise
-            else:
-                queue.end(uid, "done" if complete else "paused", _stain_note(slide))
+        with study.kind.embedder(study, encoder, threads) as embedder:
+            unfinished = {job.uid for job in queue.jobs() if job.state not in ("done", "failed")}
+            _check_others(study, unfinished, embedder.encoder)
+            while not stopped() and (uid := queue.claim()) is not None:
+                datum = study.datum(uid)
+                try:
+                    complete = _embed_one(study, datum, embedder, progress, stopped)
+                except StorageFullError as error:
+                    _end_quietly(queue, uid, "failed", str(error))
+                    raise
+                except ProspectorError as error:
+                    failed[uid] = f"{datum.name}: {error}" if datum.name not in str(error) else str(error)
+                    queue.end(uid, "failed", str(error))
+                except Exception as error:  # a mistake, say of an encoder of others
+                    _end_quietly(queue, uid, "failed", f"it ended unexpectedly ({type(error).__name__}: {error})")
+                    raise
+                except BaseException:  # Ctrl-C
+                    _end_quietly(queue, uid, "paused")
+                    raise
+                else:
+                    queue.end(uid, "done" if complete else "paused", embedder.note(datum))
     except ProspectorError as error:
         queue.leave(str(error))
         raise
@@ -89,8 +83,6 @@ def _work(study, progress, stop, threads, encoder):
     except BaseException:
         queue.leave()
         raise
-    finally:
-        slides.close()
     if stopped():
         queue.leave()
     else:
@@ -104,40 +96,6 @@ def _end_quietly(queue, uid, state, message=""):
         queue.end(uid, state, message)
 
 
-class _OpenSlide:
-    """The slide of the present datum with its tissue mask, kept while the next datum lies on it too."""
-
-    def __init__(self, study):
-        self._study, self._source, self._slide, self._mask = study, None, None, None
-
-    def of(self, datum):
-        if self._source != datum.source:
-            self.close()
-            self._slide = self._study.open_slide(datum)
-            self._mask = tissue_mask(self._slide)
-            if self._study.embedding.get("stain"):
-                self._slide = _normalised(self._study, self._slide, self._mask)
-            self._source = datum.source
-        return self._slide, self._mask
-
-    def close(self):
-        if self._slide is not None:
-            self._slide.close()
-        self._source, self._slide = None, None
-
-
-def _normalised(study, slide, mask):
-    """The slide in normalised colours: one estimate a slide, whatever fields of it are data."""
-    wanted = study.embedding
-    return normalised(slide, mask, wanted["stain"], wanted["tile"], wanted["mpp"], wanted["min_tissue"])
-
-
-def _stain_note(slide):
-    """What the user must know of a slide whose colours could not be normalised, else ""."""
-    failed = getattr(slide, "stain", {}).get("failed")
-    return f"{slide.path.name}: {failed}; its tiles were embedded in their own colours" if failed else ""
-
-
 def _check_others(study, todo, encoder):
     """Vectors of two encoders, or of two versions of one, must not meet in one study."""
     record = encoder.record()
@@ -149,11 +107,9 @@ def _check_others(study, todo, encoder):
         )
 
 
-def _embed_one(study, datum, slide, mask, encoder, progress, stopped):
+def _embed_one(study, datum, embedder, progress, stopped):
     """Whether it is complete; False where it was asked to stop."""
-    wanted, queue, rate = study.embedding, study.queue, Rate()
-    grid = tile_grid(slide, wanted["tile"], wanted["mpp"], datum.field, mask, wanted["min_tissue"])
-    writer = open_grid_writer(study.store, datum.uid, slide, grid, encoder)
+    queue, rate = study.queue, Rate()
     last = 0.0
 
     def tell(done, total):
@@ -165,5 +121,4 @@ def _embed_one(study, datum, slide, mask, encoder, progress, stopped):
             last = time.monotonic()
             queue.report(datum.uid, done, total, speed)
 
-    stop = lambda: stopped() or bool(queue.asked(datum.uid))
-    return embed_datum(slide, grid, encoder, writer, progress=tell, stop=stop)
+    return embedder.embed(datum, tell, lambda: stopped() or bool(queue.asked(datum.uid)))

@@ -21,13 +21,17 @@ _UNLABELLED = {"", "na", "nan", "none", "unknown", "?"}
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One datum: its name, file as the table gives it, field (None = the whole slide), label (None = not known)."""
+    """One datum: its name, file as the table gives it, field (None = the whole slide), label (None = not known), split.
+
+    ``part``: which part of a file of another kind it is, such as {"chain": "A"}: plain values, None = all of it.
+    """
 
     name: str
     file: str
     field: Rect | None
     label: int | None
     split: str | None
+    part: dict | None = None
 
 
 def read_labels(path, *, file_column=None, label_column=None, positive=None):

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from ..errors import CurationError, EmbeddingError, FitError
+from ..errors import BadInputError, CurationError, EmbeddingError, FitError
 from ..features import n_features, pair_index
 from ..files import storage_errors, write_atomic
 from ..limits import map_limit
 from ..locally import neighbours_of, what_if
+from ..modalities import MODALITIES, modality_of
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
@@ -25,7 +26,6 @@ from ..uncertainty import TokenUncertainty, token_uncertainty
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
-from .create import create_study
 from .data import StudyData
 from .fit import QUANTIZERS, Fit, FitSettings, Kernels
 from .import_features import create_study_of_features
@@ -101,13 +101,13 @@ class Study(StudyData):
         self._limits, self._views = {}, {}
 
     @classmethod
-    def create(cls, path, *, slides, labels, **options):
-        """Make a study of slides; nothing is embedded yet.
+    def create(cls, path, *, labels=None, **options):
+        """Make a study; nothing is embedded yet.
 
         Parameters
         ----------
         path : folder to make
-        slides : folder of slides, or list of files
+        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``)
         labels : labels table (see ``labels.read_labels``)
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
@@ -118,7 +118,14 @@ class Study(StudyData):
 
         Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
         """
-        create_study(path, slides=slides, labels=labels, **options)
+        given = [name for name in MODALITIES if options.get(name) is not None]
+        if len(given) != 1:
+            raise BadInputError(
+                f"say what the study is of: one of {', '.join(f'{name}=' for name in MODALITIES)}"
+                + (f", not {' and '.join(given)}" if given else "")
+            )
+        sources = {name: options.pop(name, None) for name in MODALITIES}
+        modality_of(given[0]).create(path, sources[given[0]], labels, **options)
         return cls(path)
 
     @classmethod
