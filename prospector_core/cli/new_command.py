@@ -120,8 +120,9 @@ def _say_made(made, json, of_sources, more):
         })  # fmt: skip
         return
     ((what, n),) = of_sources.items()
+    each = list(zip(counts, made.classes))
     say(
         f"{made.path}: {len(made.data)} data on {n} {what}; "
-        + ", ".join(f"{count} “{name}”" for count, name in reversed(list(zip(counts, made.classes))))
+        + ", ".join(f"{count} “{name}”" for count, name in (each if made.several else each[::-1]))
         + (f", {unlabelled} unlabelled" if unlabelled else "")
     )

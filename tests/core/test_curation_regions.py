@@ -168,7 +168,7 @@ def test_journals_of_one_region_an_entry_are_read(study):
     with study.database.transaction() as connection:
         append(connection, "annotate", region)
     assert study.curation.state.ignored(study.data[1].uid).tolist() == [0, 1]
-    assert "ignore 2 tokens" in study.curation.describe(study.curation.can_undo())
+    assert "ignore 2 tiles" in study.curation.describe(study.curation.can_undo())
 
 
 def test_total_evidence_is_the_sum_of_each_map(study):
