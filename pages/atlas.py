@@ -5,7 +5,10 @@ import streamlit as st
 
 from pages import shared
 from pages.edits import above
+from pages.overlays import limit_of
+from pages.pictures import token_picture
 from pages.slide_panel import about_token
+from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
 from viewers import tile_server
 from viewers.atlas import atlas
@@ -65,7 +68,7 @@ if not 0 <= state.get("atlas_point", -1) < len(found):
 
 def read(number):
     """Pixels of a point's tile."""
-    return shared.token_picture(study, study.datum(found.uids[found.datum[number]]), found.token[number], 122)
+    return token_picture(study, study.datum(found.uids[found.datum[number]]), found.token[number], 122)
 
 
 where = tile_server.register_tiles(
@@ -80,7 +83,7 @@ with left:
         key="atlas",
         concepts=[{"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded} for c in concepts],
         classes=study.classes,
-        limit=shared.limit_of(study),
+        limit=limit_of(study),
         pictures=where,
         selected=state.get("atlas_point"),
         on_pick=picked,
@@ -91,7 +94,7 @@ with right:
     else:
         datum = study.datum(found.uids[found.datum[state["atlas_point"]]])
         token = int(found.token[state["atlas_point"]])
-        st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
+        st.markdown(f"**{plain(datum.name)}** · labelled *{plain(class_of(study, datum))}*")
         if st.button("Show on slide", icon=":material/my_location:", key="atlas_show"):
             shared.show_token(datum, token)
         about_token(study, datum, token)
