@@ -6,7 +6,7 @@ import streamlit as st
 from pages import concept_edits, preview, shared
 from pages.changes import last_change
 from pages.edits import above
-from pages.pictures import token_picture
+from pages.looks import look_of
 from pages.places import pairs_of
 from pages.words import class_of, plain, signed
 from prospector_core.features import pair_index
@@ -112,7 +112,7 @@ def places(i, j):
     if not found:
         st.info("This occurs nowhere in the study.", icon=":material/search_off:")
         return
-    what = "tile" if j == ALONE else "pair"
+    what = study.kind.words.token if j == ALONE else "pair"
     total = sum(each[0] for each in found)
     st.caption(
         f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of each, the most telling place:"
@@ -122,10 +122,13 @@ def places(i, j):
             datum = study.datum(uid)
             with column:
                 words = f"{datum.name} · {class_of(study, datum)} · {count:,} {what}{'s' if count != 1 else ''}"
-                st.image(token_picture(study, datum, token, 180, 5.0), width="stretch", alt=words)
+                look_of(study).token(study, datum, token, "stretch", 5.0, words)
                 st.caption(plain(words))
                 if st.button(
-                    "Show on slide", key=f"show_{uid}_{i}_{j}", icon=":material/my_location:", width="stretch"
+                    look_of(study).SHOW,
+                    key=f"show_{uid}_{i}_{j}",
+                    icon=":material/my_location:",
+                    width="stretch",
                 ):
                     shared.show_token(datum, token)
 

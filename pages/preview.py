@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.changes import note_change, say_change
+from pages.modality import main_page
 from pages.session import edit_quietly
 from pages.words import plain
 from prospector_core.errors import ProspectorError
@@ -92,4 +93,4 @@ def buttons(study, where):
             help="The map now and after the edit, side by side",
         ):
             st.session_state["shown_beside"] = "@after"
-            st.switch_page("slide.py")
+            st.switch_page(main_page(study).file)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.modality import main_page
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study import Study
@@ -148,8 +149,8 @@ def errors_said():
 
 
 def show_token(datum, token):
-    """Select a token (None: the datum alone) and go to it on the Slide page."""
+    """Select a token (None: the datum alone) and go to it on the page of its datum."""
     st.session_state["at_datum"], st.session_state["at_token"] = datum.uid, None if token is None else int(token)
     st.session_state["at_focus"] = True
     st.session_state.pop("at_glass", None)
-    st.switch_page("slide.py")
+    st.switch_page(main_page(current_study()).file)

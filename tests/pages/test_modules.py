@@ -20,14 +20,14 @@ def _imported(tree):
     return found
 
 
-@pytest.mark.parametrize("page", sorted(path.stem for path in FOLDER.glob("*.py")))
+@pytest.mark.parametrize("page", sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.py")))
 def test_what_is_called_is_there(page):
-    tree = ast.parse((FOLDER / f"{page}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((FOLDER / page).read_text(encoding="utf-8"))
     modules = _imported(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
             module = importlib.import_module(f"pages.{modules[node.value.id]}")
-            assert hasattr(module, node.attr), f"pages/{page}.py, line {node.lineno}: {module.__name__}.{node.attr}"
+            assert hasattr(module, node.attr), f"pages/{page}, line {node.lineno}: {module.__name__}.{node.attr}"
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pages."):
             module = importlib.import_module(node.module)
-            assert all(hasattr(module, alias.name) for alias in node.names), f"pages/{page}.py, line {node.lineno}"
+            assert all(hasattr(module, alias.name) for alias in node.names), f"pages/{page}, line {node.lineno}"
