@@ -99,9 +99,12 @@ def fit(
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
     quantizer: Annotated[str, typer.Option(help="k-means or mini-batch k-means.")] = "k-means",
+    workers: Workers = None,
+    cluster: Cluster = None,
     json: Json = False,
 ):
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
+    from ..scheduling import scheduler
     from ..study import FitSettings, Study
 
     opened = Study.open(study)
@@ -109,8 +112,8 @@ def fit(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer,
     )  # fmt: skip
-    with progress_bar("fitting", json) as bar:
-        change = opened.fit(settings, progress=lambda text: bar(0, None, text))
+    with scheduler(workers, cluster) as on, progress_bar("fitting", json) as bar:
+        change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)
     fitted = change.after
     if json:
         summary = {key: value for key, value in fitted.summary.items() if key != "predictions"}

@@ -76,12 +76,12 @@ def sample(path, chosen):
     return _study(path).sampled(uid, tokens)
 
 
-def count(path, centroids, radius, state, row):
-    """Quantise and count a datum under a CurationState; what is made is kept in the study. ``row``: (uid, Region or None)."""
-    _study(path).count(centroids, radius, state, *row)
+def count(path, centroids, radius, state, uid):
+    """Quantise and count a datum under a CurationState; what is made is kept in the study."""
+    _study(path).count(centroids, radius, state, uid)
 
 
-def save_map(path, fit, uid):
-    """Compute and keep the prospect map of a datum under a fit: where it lies."""
+def save_map(path, fit, target, uid):
+    """Compute and keep the prospect map of a datum under a fit, seen from a class: where it lies."""
     study = _study(path)
-    return study.save_map(uid, fit)
+    return (study if study.target == target else study.of_class(target)).save_map(uid, fit)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study_files import write_labels, write_slides
+from study_files import make_study, write_labels, write_slides
 
 from prospector_core import Study
 from prospector_core.errors import BadInputError, FitError, StudyError
@@ -42,10 +42,6 @@ def cluster():
         yield on
 
 
-def pid():
-    return os.getpid()
-
-
 def slow(folder, item):
     """Says who does it; the first to come dies in the middle of it."""
     mark = Path(folder) / f"began-{item}"
@@ -79,12 +75,13 @@ def test_two_workers_and_this_process_embed_the_same_bytes(tmp_path, cluster):
     assert there.embed(on=cluster) == {} and set(there.store.uids()) - set(again) == {there.data[5].uid}
 
 
-def test_maps_are_the_same_bytes(tmp_path, cluster):
-    study = fresh(tmp_path)
-    study.embed()
-    study.fit(concepts=3)
+def test_fits_and_maps_are_the_same_bytes(tmp_path, cluster):
+    study = make_study(tmp_path)
+    for settings in ({"concepts": 4, "radius": 2}, {"concepts": 5, "sample": 200}):
+        one, other = study.fit(**settings).after, study.fit(**settings, on=cluster).after
+        assert one.digest() == other.digest() and one.id != other.id
     here = {uid: path.read_bytes() for uid, path in study.save_maps().items()}
-    for path in study.path.glob("fits/1/maps/*"):
+    for path in study.path.glob("fits/*/maps/*"):
         path.unlink()
     there = study.save_maps(on=cluster)
     assert {uid: path.read_bytes() for uid, path in there.items()} == here and list(there) == list(here)
