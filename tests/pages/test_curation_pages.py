@@ -226,7 +226,7 @@ def test_a_drawn_region_moves_its_tiles(study):
         state["move_to"], state["try_drawn"] = 5, False
     slide_reassign.move_drawn(study, [study.datum("field B3")], {"polygon": square})
     app.run()
-    assert f"Moved {inside.size} tokens to concept 5" in app.text
+    assert f"Moved {inside.size} tiles to concept 5" in app.text
     app.press("refit")
     assert (study.concepts_of("field B3")[inside] == 5).all()
 
