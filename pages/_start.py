@@ -6,14 +6,17 @@ from pathlib import Path
 import streamlit as st
 
 import viewers
+from pages.modality import main_page_of_session
+from sample_data import sample_folder
 
 # Pictures of our own: Streamlit's named icons would be fetched from outside for the browser's tab.
 PICTURES = Path(viewers.__file__).parent
 st.set_page_config(page_title="Prospector", page_icon=str(PICTURES / "icon.png"), layout="wide")
 st.logo(str(PICTURES / "logo.svg"), size="large", icon_image=str(PICTURES / "icon.png"))
+main = main_page_of_session(sample_folder())
 page = st.navigation(
     [
-        st.Page("slide.py", title="Slide", icon=":material/biotech:", default=True),
+        st.Page(main.file, title=main.title, icon=main.icon, default=True),
         st.Page("study.py", title="Study", icon=":material/folder_open:"),
         st.Page("concepts.py", title="Concepts", icon=":material/palette:"),
         st.Page("atlas.py", title="Atlas", icon=":material/scatter_plot:"),

@@ -1,21 +1,21 @@
-"""Atlas page: a sample of all tiles laid out by likeness; point at one to see it, click it to know more or to correct it."""
+"""Atlas page: a sample of all tokens laid out by likeness; point at one to see it, click it to know more or to correct it."""
 
 import numpy as np
 import streamlit as st
 
 from pages import shared
 from pages.edits import above
+from pages.looks import look_of
 from pages.slide_panel import about_token
 from prospector_core.errors import ProspectorError
-from viewers import tile_server
 from viewers.atlas import atlas
-from viewers.token_pictures import TokenPictures
 
-MOST = 3000  # tiles: more take long to lay out and hide each other
+MOST = 3000  # tokens: more take long to lay out and hide each other
 
 study = shared.require_fit()
 fit = study.current_fit
 state = st.session_state
+look, words = look_of(study), study.kind.words
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -46,12 +46,12 @@ def picked():
 
 st.markdown("### Atlas")
 st.caption(
-    f"Up to {MOST:,} tiles, as many from each datum. Tiles that the encoder finds alike lie near each other; distances between "
+    f"Up to {MOST:,} {words.tokens}, as many from each datum. {words.tokens.capitalize()} that the encoder finds alike lie near each other; distances between "
     "far groups say nothing. A concept in two places may be worth splitting; two concepts in one place, merging."
 )
 above(study)
 try:
-    with st.spinner("Laying out the tiles; the first time takes up to a minute…"):
+    with st.spinner(f"Laying out the {words.tokens}; the first time takes up to a minute…"):
         n_embedded = len(study.embedded())
         found = laid_out(shared.study_key(study), n_embedded, study)
 except ProspectorError as error:
@@ -62,15 +62,6 @@ points = points_of(shared.study_key(study), fit.id, labels, n_embedded, study, f
 if not 0 <= state.get("atlas_point", -1) < len(found):
     state.pop("atlas_point", None)
 
-
-def read(number):
-    """Pixels of a point's tile."""
-    return shared.token_picture(study, study.datum(found.uids[found.datum[number]]), found.token[number], 122)
-
-
-where = tile_server.register_tiles(
-    (shared.study_key(study), "atlas"), TokenPictures(len(found), read), version=(n_embedded, len(found)), kind="image"
-)
 concepts = sorted(study.concepts(), key=lambda each: -each.weight)
 with st.container(key="split"):
     left, right = st.columns([5, 2])
@@ -81,17 +72,17 @@ with left:
         concepts=[{"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded} for c in concepts],
         classes=study.classes,
         limit=shared.limit_of(study),
-        pictures=where,
+        **look.hover(study, found),
         selected=state.get("atlas_point"),
         on_pick=picked,
     )
 with right:
     if "atlas_point" not in state:
-        st.info("Point at a tile to see it, click it to know more.", icon=":material/touch_app:")
+        st.info(f"Point at a {words.token} to see it, click it to know more.", icon=":material/touch_app:")
     else:
         datum = study.datum(found.uids[found.datum[state["atlas_point"]]])
         token = int(found.token[state["atlas_point"]])
         st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
-        if st.button("Show on slide", icon=":material/my_location:", key="atlas_show"):
+        if st.button(look.SHOW, icon=":material/my_location:", key="atlas_show"):
             shared.show_token(datum, token)
         about_token(study, datum, token)

@@ -4,9 +4,8 @@ import streamlit as st
 
 from pages import concept_edits, shared
 from pages.edits import above
+from pages.looks import look_of
 from prospector_core.study.prompts import PHRASES, can_prompt, parse_phrases, similarity, suggest_names
-from viewers import tile_server
-from viewers.tile_grid import tile_grid
 
 ORDERS = {
     "one": lambda c: -c.weight,
@@ -18,6 +17,7 @@ ORDERS = {
 study = shared.require_fit()
 fit = study.current_fit
 state = st.session_state
+look, words = look_of(study), study.kind.words
 zero, one = (shared.plain(name) for name in study.classes)
 new = concept_edits.new_parts(study)
 
@@ -45,24 +45,15 @@ def recoloured(concept):
         shared.edit_quietly(lambda: study.curation.recolour(concept.id, colour))
 
 
-def picked(concept, places):
-    """A tile of a card was clicked: note where it lies; the page goes there below, as a callback cannot."""
-    pick = state[f"tiles_{concept.id}"].pick
-    if pick:
-        state["at_go"] = places[pick["index"]]
+def picked(uid, token):
+    """A token of a card was clicked: note where it lies; the page goes there below, as a callback cannot."""
+    state["at_go"] = uid, token
 
 
-def tiles(concept):
-    """A concept's most typical tiles; a click goes to one on its slide."""
-    found = shared.typical_tiles(study, concept.id)
-    if found is None:
-        st.caption("no tile carries this concept")
-        return
-    picture, places = found
-    names = [f"{study.datum(uid).name}: show this tile on its slide" for uid, _ in places]
-    url = tile_server.register_image((shared.study_key(study), "typical", concept.id), picture)
-    tile_grid(url, names, key=f"tiles_{concept.id}", label=f"The most typical tiles of {concept.name}", rows=-(-len(names) // 4),
-              on_pick=lambda: picked(concept, places))  # fmt: skip
+def tokens(concept):
+    """A concept's most typical tokens; a click goes to one in its datum."""
+    if not look.typical(study, concept, picked):
+        st.caption(f"no {words.token} carries this concept")
 
 
 def about(concept):
@@ -74,9 +65,9 @@ def about(concept):
         st.html(shared.weight_bar(concept.weight, largest, study.classes, concept.pinned))
     in_zero, in_one = (shared.share_text(share) for share in concept.shares)
     more = f" · holds concepts {', '.join(map(str, concept.merged))} too" if concept.merged else ""
-    st.caption(f"{in_one} of tiles in *{one}*, {in_zero} in *{zero}* · {concept.tokens:,} tiles{more}")
-    for words in concept_edits.waiting(study, concept):
-        st.caption(f":orange[:material/pending:] {shared.plain(words)} at the next refit")
+    st.caption(f"{in_one} of {words.tokens} in *{one}*, {in_zero} in *{zero}* · {words.count(concept.tokens)}{more}")
+    for edit in concept_edits.waiting(study, concept):
+        st.caption(f":orange[:material/pending:] {shared.plain(edit)} at the next refit")
 
 
 def card(concept):
@@ -98,7 +89,7 @@ def card(concept):
                 st.badge(
                     f"new: split off {study.concept_name(new[concept.id])}", icon=":material/call_split:", color="blue"
                 )
-            tiles(concept)
+            tokens(concept)
         with st.container():
             about(concept)
         if gone:
@@ -159,15 +150,15 @@ if "at_go" in state:
 
 st.markdown("### Concepts")
 st.caption(
-    f"Kinds of tile that the encoder tells apart. A positive weight speaks for **{one}**, a negative one for "
-    f"**{zero}** ({fit.unit}). Name what you recognise; exclude what is no tissue (ink, folds, dust); merge what is one kind, "
-    "split what is two; then refit. Click a tile to see it on its slide."
+    f"Kinds of {words.token} that the encoder tells apart. A positive weight speaks for **{one}**, a negative one for "
+    f"**{zero}** ({fit.unit}). Name what you recognise; exclude what does not belong{look.UNWANTED}; merge what is one kind, "
+    f"split what is two; then refit. Click a {words.token} to see it in its {words.datum}."
 )
 above(study)
 labels = {
     "one": f"for {study.classes[1]} first",
     "zero": f"for {study.classes[0]} first",
-    "tiles": "most tiles first",
+    "tiles": f"most {words.tokens} first",
     "number": "by number",
 }
 order = st.segmented_control(
@@ -191,7 +182,7 @@ with st.container(key="chosen_place"):
 if can_prompt(study):
     name_by_phrases()
 
-with st.spinner("Fetching typical tiles…"), st.container(key="split_cards"):
+with st.spinner(f"Fetching typical {words.tokens}…"), st.container(key="split_cards"):
     for start in range(0, len(concepts), 3):
         for column, concept in zip(st.columns(3), concepts[start : start + 3]):
             with column:

@@ -5,6 +5,7 @@ import streamlit as st
 
 from pages import concept_edits, preview, shared
 from pages.edits import above
+from pages.looks import look_of
 from prospector_core.features import pair_index
 from prospector_core.study.change import Change
 from viewers.figures import kernel_matrix, picked_cell
@@ -108,7 +109,7 @@ def places(i, j):
     if not found:
         st.info("This occurs nowhere in the study.", icon=":material/search_off:")
         return
-    what = "tile" if j == ALONE else "pair"
+    what = study.kind.words.token if j == ALONE else "pair"
     total = sum(each[0] for each in found)
     st.caption(
         f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of each, the most telling place:"
@@ -118,10 +119,13 @@ def places(i, j):
             datum = study.datum(uid)
             with column:
                 words = f"{datum.name} · {shared.class_of(study, datum)} · {count:,} {what}{'s' if count != 1 else ''}"
-                st.image(shared.token_picture(study, datum, token, 180, 5.0), width="stretch", alt=words)
+                look_of(study).token(study, datum, token, "stretch", 5.0, words)
                 st.caption(shared.plain(words))
                 if st.button(
-                    "Show on slide", key=f"show_{uid}_{i}_{j}", icon=":material/my_location:", width="stretch"
+                    look_of(study).SHOW,
+                    key=f"show_{uid}_{i}_{j}",
+                    icon=":material/my_location:",
+                    width="stretch",
                 ):
                     shared.show_token(datum, token)
 

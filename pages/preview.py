@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages import shared
+from pages.modality import main_page
 from prospector_core.errors import ProspectorError
 from prospector_core.study.preview import Draft
 
@@ -90,4 +91,4 @@ def buttons(study, where):
             help="The map now and after the edit, side by side",
         ):
             st.session_state["shown_beside"] = "@after"
-            st.switch_page("slide.py")
+            st.switch_page(main_page(study).file)

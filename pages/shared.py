@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from pages.modality import main_page
 from prospector_core.errors import ProspectorError
 from prospector_core.hotspots import hot_spots
 from prospector_core.readers import open_slide
@@ -672,11 +673,11 @@ def stain_pictures(side=360):
 
 
 def show_token(datum, token):
-    """Select a token (None: the datum alone) and go to it on the Slide page."""
+    """Select a token (None: the datum alone) and go to it on the page of its datum."""
     st.session_state["at_datum"], st.session_state["at_token"] = datum.uid, None if token is None else int(token)
     st.session_state["at_focus"] = True
     st.session_state.pop("at_glass", None)
-    st.switch_page("slide.py")
+    st.switch_page(main_page(current_study()).file)
 
 
 def weight_bar(weight, largest, classes, pinned=False):

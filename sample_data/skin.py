@@ -1,33 +1,18 @@
 """Building the sample study: cut into fields, labelled from the polygon, embedded, fitted with the shipped defaults."""
 
 import csv
-import os
 import shutil
 import tempfile
 from pathlib import Path
-
-import platformdirs
 
 from prospector_core import Study
 from prospector_core.errors import EmbeddingError
 from prospector_core.files import storage_errors
 
 from .fields import MPP, SLIDE, TILE, sample_fields
+from .folders import sample_folder
 
-__all__ = ["build", "sample_folder"]
-
-
-def sample_folder():
-    """Where the sample study lies: ``studies/sample`` of a source checkout, else the user's data folder.
-
-    ``PROSPECTOR_STUDIES`` names another folder of studies.
-    """
-    if os.environ.get("PROSPECTOR_STUDIES"):
-        return Path(os.environ["PROSPECTOR_STUDIES"]) / "sample"
-    checkout = Path(__file__).resolve().parents[1]
-    if (checkout / "Makefile").exists():
-        return checkout / "studies" / "sample"
-    return Path(platformdirs.user_data_dir("prospector")) / "studies" / "sample"
+__all__ = ["build"]
 
 
 def build(folder=None, progress=None, anew=False):
