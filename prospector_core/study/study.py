@@ -8,6 +8,7 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -18,14 +19,14 @@ from ..locally import neighbours_of, what_if
 from ..modalities import MODALITIES, modality_of
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
-from ..quantizers import KMeansQuantizer
+from ..quantizers import KMeansQuantizer, assign_nearest
 from ..readers.cache import TileCache
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .data import StudyData
-from .fit import QUANTIZERS, Fit, FitSettings
+from .fit import GIVEN, QUANTIZERS, Fit, FitSettings
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
@@ -36,6 +37,7 @@ __all__ = ["Concept", "Study"]
 _MAPS_KEPT = 2**28  # bytes
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
+_FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur or not
 _SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
 _READERS = 4  # threads that read embeddings; decoding releases the interpreter
 
@@ -84,7 +86,9 @@ class Study(StudyData):
         Parameters
         ----------
         path : folder to make
-        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``)
+        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``):
+            structures, folder of PDB and mmCIF files, or list of files; then encoder, atom and cutoff are those of
+            ``create_structures.create_structure_study``
         labels : labels table (see ``labels.read_labels``)
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
@@ -135,7 +139,29 @@ class Study(StudyData):
     def settings(self):
         """FitSettings of the current fit (defaults before the first)."""
         fit = self.current_fit
-        return fit.settings if fit else FitSettings()
+        return fit.settings if fit else self.default_settings()
+
+    def default_settings(self):
+        """FitSettings to begin with: where the encoder brings concepts, those."""
+        given = self.given_concepts
+        return FitSettings(concepts=len(given[0]), quantizer=GIVEN) if given else FitSettings()
+
+    @cached_property
+    def given_concepts(self):
+        """Concepts that the encoder brings: (names, (K, d) float32 centroids), or None."""
+        find = getattr(self.kind, "given_concepts", None)
+        found = find(self) if find else None
+        return self._occurring(*found) if found else None
+
+    def _occurring(self, names, centroids):
+        """Of many given concepts those that occur in the data at all (and the last: whatever is not known)."""
+        if len(names) <= _FEW_GIVEN:
+            return names, centroids
+        occurs = np.zeros(len(names), bool)
+        occurs[-1] = True
+        for datum in self.embedded():
+            occurs[assign_nearest(self._embeddings(datum.uid), centroids)] = True
+        return [name for name, there in zip(names, occurs) if there], centroids[occurs]
 
     @property
     def current_fit(self):
@@ -171,7 +197,13 @@ class Study(StudyData):
         Parameters: settings, FitSettings (default: defaults), or any of its fields as keywords; progress, function(text).
         Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
         """
-        settings = replace(settings or FitSettings(), **changes).check()
+        settings = replace(settings or self.default_settings(), **changes).check()
+        if settings.quantizer == GIVEN:
+            if self.given_concepts is None:
+                raise FitError(
+                    f"the encoder {self.embedding['encoder']} brings no concepts of its own: let k-means look for them"
+                )
+            settings = replace(settings, concepts=len(self.given_concepts[0]))
         while (change := self._fit(settings, progress or (lambda text: None))) is None:
             pass
         return change
@@ -187,6 +219,10 @@ class Study(StudyData):
             raise FitError(
                 f"all {len(fitted_on)} embedded data are labelled {only!r}: a kernel needs data of both classes"
             )
+        if settings.quantizer == GIVEN:
+            say("counting concepts and pairs")
+            centroids = self.given_concepts[1]
+            return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)))
         say("reading a sample of tokens")
         sample = self._sample(fitted_on, settings)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
@@ -466,9 +502,17 @@ class Study(StudyData):
             return _kept(self._parted, key, _PREVIEWS_KEPT)
 
     def concept_name(self, concept, state=None):
-        """A concept's name: the expert's, else "concept N"."""
+        """A concept's name: the expert's, else the one that the encoder gives it, else "concept N"."""
         state = state or self.curation.state
-        return state.names.get(concept, f"concept {concept}")
+        return state.names.get(concept) or self._given_name(concept) or f"concept {concept}"
+
+    def _given_name(self, concept):
+        if getattr(self.kind, "given_concepts", None) is None:
+            return None
+        fit = self.current_fit
+        if fit is None or fit.settings.quantizer != GIVEN or concept >= len(self.given_concepts[0]):
+            return None
+        return self.given_concepts[0][concept]
 
     def colours(self, fit=None):
         """Colour of each of the K concepts, "#rrggbb", edits applied; merged ones take the colour they went into."""
