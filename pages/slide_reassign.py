@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from pages import concept_edits, preview, shared
+from pages import concept_edits, preview
 from pages.edits import Edit, Edits, offer_in_form, popover, said, trial_here
+from pages.session import edit_quietly
+from pages.words import plain
 
 __all__ = ["concept_actions", "move_drawn", "move_target", "move_words"]
 
@@ -12,7 +14,7 @@ def concept_actions(study, datum, token, concept):
     """What can be done where a tile was clicked: with the tile, and with its concept."""
     found = {each.id: each for each in study.concepts()}
     here = found[concept]
-    st.caption(f"Is **{shared.plain(here.name)}** right?")
+    st.caption(f"Is **{plain(here.name)}** right?")
     with st.container(horizontal=True, gap="xsmall", key="actions"):
         _other_concept(study, datum, token, found)
         concept_edits.exclude_or_include(study, here, "this_", "Exclude")
@@ -24,7 +26,7 @@ def concept_actions(study, datum, token, concept):
             concept_edits.pin(study, concept, fitted, pinned, "this_pin", "Pin" if pinned is None else "Pinned")
         concept_edits.rename(study, here, "this_name")
     for words in concept_edits.waiting(study, here):
-        st.caption(f":orange[:material/pending:] {shared.plain(here.name)} {shared.plain(words)} at the next refit")
+        st.caption(f":orange[:material/pending:] {plain(here.name)} {plain(words)} at the next refit")
 
 
 def _choosable(study, found):
@@ -123,7 +125,7 @@ def move_drawn(study, data, drawn):
         preview.begin(study, lambda: Edits(moves))
         return
     for datum in touched:  # one entry each: undo takes them back one by one
-        if shared.edit_quietly(lambda datum=datum: study.curation.reassign(datum, found[datum], target)):
+        if edit_quietly(lambda datum=datum: study.curation.reassign(datum, found[datum], target)):
             st.toast(
-                f"{shared.plain(said(study, study.curation.can_undo()))} in {shared.plain(datum.name)}. Refit to see the effect."
+                f"{plain(said(study, study.curation.can_undo()))} in {plain(datum.name)}. Refit to see the effect."
             )

@@ -3,8 +3,10 @@
 import shapely
 import streamlit as st
 
-from pages import preview, shared
+from pages import preview
 from pages.edits import Edit
+from pages.session import edit_quietly
+from pages.words import plain
 
 __all__ = ["marking_words", "mark", "step_history", "drawn_regions", "region_list"]
 
@@ -32,11 +34,11 @@ def mark(study, data, drawn):
         st.toast("No tile has its centre in that region: nothing was marked.", icon=":material/error:")
     elif st.session_state.get("try_drawn"):
         preview.begin(study, lambda: Edit("annotate", ([datum.uid for datum in touched], polygon, evidence)))
-    elif shared.edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence)):
+    elif edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence)):
         what = marking_words(study)[evidence]["label"]
         where = touched[0].name if len(touched) == 1 else f"{len(touched)} fields"
         size = _tiles(sum(found[datum] for datum in touched))
-        st.toast(f"Marked {size} of {shared.plain(where)}: {shared.plain(what)}. Refit to see the effect.")
+        st.toast(f"Marked {size} of {plain(where)}: {plain(what)}. Refit to see the effect.")
 
 
 def step_history(study, step):
@@ -45,8 +47,8 @@ def step_history(study, step):
     entry = edits.can_undo() if step == "undo" else edits.can_redo()
     if entry is None:
         st.toast(f"Nothing to {step}.")
-    elif shared.edit_quietly(edits.undo if step == "undo" else edits.redo):
-        st.toast(f"{'Undone' if step == 'undo' else 'Redone'}: {shared.plain(edits.describe(entry))}")
+    elif edit_quietly(edits.undo if step == "undo" else edits.redo):
+        st.toast(f"{'Undone' if step == 'undo' else 'Redone'}: {plain(edits.describe(entry))}")
 
 
 def drawn_regions(study, data, lit=None):
@@ -98,7 +100,7 @@ def region_list(study, data, go_to):
                 st.button(
                     f"{words[region.evidence]['label']} · {_tiles(tiles)}",
                     key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence], on_click=go_to, args=(region.datum, rect),
-                    help=f"Go there. {shared.plain(where)}; {words[region.evidence]['help'].lower()}",
+                    help=f"Go there. {plain(where)}; {words[region.evidence]['help'].lower()}",
                 )  # fmt: skip
                 st.button(
                     "", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this region back",
@@ -107,7 +109,7 @@ def region_list(study, data, go_to):
 
 
 def _withdraw(study, entry):
-    if shared.edit_quietly(lambda: study.curation.withdraw(entry)):
+    if edit_quietly(lambda: study.curation.withdraw(entry)):
         st.toast("Region taken back. Undo brings it again.")
 
 

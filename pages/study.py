@@ -7,8 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from pages import jobs, shared
+from pages.changes import note_change
 from pages.edits import above
+from pages.pictures import datum_picture, stain_pictures
 from pages.relabel import relabel
+from pages.session import editor_of
+from pages.words import plain
 from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
 from prospector_core.stain import STAIN_METHODS
@@ -59,7 +63,7 @@ def stain_example():
         return
     try:
         with st.spinner("Normalising a part of the sample slide…"):
-            pictures = shared.stain_pictures()
+            pictures = stain_pictures()
     except ProspectorError as error:
         shared.say_error(error)
         return
@@ -163,9 +167,9 @@ def fit_form(study):
         alpha=0.05 if tested else 1e10,
     )
     try:
-        with st.status("Fitting", expanded=True) as status, study.curation.by(shared.editor_of(study)):
+        with st.status("Fitting", expanded=True) as status, study.curation.by(editor_of(study)):
             change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
-        shared.note_change(study, change)
+        note_change(study, change)
     except ProspectorError as error:
         shared.say_error(error)
     else:
@@ -174,7 +178,7 @@ def fit_form(study):
 
 def _picture(study, datum):
     try:
-        return data_uri(shared.datum_picture(study, datum))
+        return data_uri(datum_picture(study, datum))
     except ProspectorError:
         return None  # a slide that is gone: the row is still of use
 
@@ -262,7 +266,7 @@ if study is None:
         make_form()
     st.stop()
 
-st.markdown(f"### {shared.plain(study.name)}")
+st.markdown(f"### {plain(study.name)}")
 summary, fitting, opening, making = st.tabs(["Data", "Concepts and kernel", "Open a study", "Make a study"])
 with summary, shared.errors_said():
     jobs.panel(study)
@@ -271,8 +275,8 @@ with summary, shared.errors_said():
         above(study)
     counts = [sum(datum.label == label for datum in study.data) for label in (1, 0)]
     first, second, third, fourth = st.columns(4)
-    first.metric(shared.plain(study.classes[1]), counts[0], help="data of class 1: the class to find")
-    second.metric(shared.plain(study.classes[0]), counts[1], help="data of class 0")
+    first.metric(plain(study.classes[1]), counts[0], help="data of class 1: the class to find")
+    second.metric(plain(study.classes[0]), counts[1], help="data of class 0")
     third.metric("Tiles", f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}")
     if fit is not None:
         kind = "held_out" if fit.summary["held_out_folds"] else "fitted"
