@@ -69,6 +69,18 @@ class Structures:
         encoder = encoder or get_residue_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
         return _ResidueEmbedder(study, encoder)
 
+    def atlas_vectors(self, study, uid):
+        """Vectors that the atlas is laid out by: (n, d). Of types, which many residues share, with those of the neighbours."""
+        vectors = np.asarray(study.store.vectors(uid), np.float32)
+        if study.given_concepts is None:
+            return vectors
+        graph = study.graph(uid)
+        start = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
+        around = np.zeros_like(vectors)
+        np.add.at(around, start, vectors[graph.indices])
+        around /= np.maximum(np.diff(graph.indptr), 1)[:, None]
+        return np.concatenate([vectors, 1.5 * around], axis=1)
+
     def given_concepts(self, study):
         """Concepts that the study's encoder brings: (names, (K, dim) float32 centroids), or None where clusters are looked for."""
         encoder = get_residue_encoder(study.embedding["encoder"])

@@ -593,7 +593,8 @@ class Study(StudyData):
         datum, token = sample_tokens(sizes, n, seed)
 
         def compute():
-            parts = [self._embeddings(uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
+            vectors = getattr(self.kind, "atlas_vectors", lambda study, uid: study._embeddings(uid))
+            parts = [vectors(self, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
             return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 
         key = atlas_key(uids, sizes, records, n, seed)
