@@ -109,7 +109,12 @@ def _new_structures(study, structures, encoder, common, contacts, json):
     if note_of(made):
         complain(f"note: {note_of(made)}")
     wanted = made.embedding
-    _say_made(made, json, {"structures": len(made.sources)}, {"encoder": wanted["encoder"], "atom": wanted["atom"], "cutoff": wanted["cutoff"]})
+    _say_made(
+        made,
+        json,
+        {"structures": len(made.sources)},
+        {"encoder": wanted["encoder"], "atom": wanted["atom"], "cutoff": wanted["cutoff"]},
+    )
     if not json:
         say(f"next: prospector embed {made.path}")
 

@@ -32,7 +32,9 @@ class Product:
 
     def __init__(self) -> None:
         self._type, self._state = ResidueType(), Residue3Di()
-        known = [f"{name} in {state}" for name, state in itertools.product(self._type.concepts[:-1], self._state.concepts)]
+        known = [
+            f"{name} in {state}" for name, state in itertools.product(self._type.concepts[:-1], self._state.concepts)
+        ]
         self.concepts = (*known, self._type.concepts[-1])
 
     def encode(self, chain) -> np.ndarray:

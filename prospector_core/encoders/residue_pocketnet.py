@@ -45,7 +45,7 @@ class ResiduePocketnet:
         layers = sum(key.startswith("layers.") and key.endswith("msg.0.weight") for key in state)
         self._net = PocketNet(state["emb.weight"].shape[1], layers).eval()
         self._net.load_state_dict(state)
-        self._digest = hashlib.sha256(open(path, "rb").read()).hexdigest()
+        self._digest = hashlib.sha256(path.read_bytes()).hexdigest()
 
     def encode(self, chain) -> np.ndarray:
         """Return (n, 128) float32."""

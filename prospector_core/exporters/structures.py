@@ -120,7 +120,9 @@ def defattr(study, datum):
     parts = []
     for name, values in (("prospect_score", np.round(scores, 4).tolist()), ("prospect_concept", concepts.tolist())):
         lines = [f"attribute: {name}", "match mode: 1-to-1", "recipient: residues"]
-        lines += [f"\t/{chain}:{number}\t{value}" for chain, number, value in zip(chains, numbers, values) if value == value]
+        lines += [
+            f"\t/{chain}:{number}\t{value}" for chain, number, value in zip(chains, numbers, values) if value == value
+        ]
         parts.append("\n".join(lines))
     return ("\n".join(parts) + "\n").encode()
 
@@ -169,7 +171,11 @@ def molviewspec(study, datum):
         return {"auth_asym_id": chains[index], "auth_seq_id": int(number.rstrip(string.ascii_letters)), **code}
 
     def node(kind, children=(), **params):
-        return {"kind": kind, **({"params": params} if params else {}), **({"children": list(children)} if children else {})}
+        return {
+            "kind": kind,
+            **({"params": params} if params else {}),
+            **({"children": list(children)} if children else {}),
+        }
 
     colours = [
         node("color", selector=selector(index), color=diverging_hex(score / limit))

@@ -66,7 +66,9 @@ class Structures:
 
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of residues, with the study's own encoder or another."""
-        encoder = encoder or get_residue_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
+        encoder = encoder or get_residue_encoder(
+            study.embedding["encoder"], **({"threads": threads} if threads else {})
+        )
         return _ResidueEmbedder(study, encoder)
 
     def atlas_vectors(self, study, uid):
@@ -123,7 +125,9 @@ class _ResidueEmbedder:
     def embed(self, datum, progress, stopped):
         frames = self._read(datum)
         if len(frames) > _MOST_FRAMES:
-            raise StructureError(f"{datum.name} has {len(frames):,} frames: at most {_MOST_FRAMES:,} are taken, thin it out")
+            raise StructureError(
+                f"{datum.name} has {len(frames):,} frames: at most {_MOST_FRAMES:,} are taken, thin it out"
+            )
         wanted, first = self._study.embedding, frames[0][1]
         total, vectors, points = len(first) * len(frames), [], []
         progress(0, total)

@@ -132,7 +132,10 @@ class Structure:
             )
         missing = (np.nan,) * 3
         backbone = np.array(
-            [[atoms[one].pos.tolist() if one in atoms else missing for one in (*_BACKBONE, "CB")] for _, _, atoms in kept]
+            [
+                [atoms[one].pos.tolist() if one in atoms else missing for one in (*_BACKBONE, "CB")]
+                for _, _, atoms in kept
+            ]
         )
         return Chain(
             "+".join(wanted),
@@ -181,9 +184,12 @@ class Structure:
                 atoms = [atom for atom in _best(residue).values() if not atom.is_hydrogen()]
                 if not atoms:
                     continue
-                if tree is not None and not np.isfinite(
-                    tree.query([atom.pos.tolist() for atom in atoms], distance_upper_bound=within)[0]
-                ).any():
+                if (
+                    tree is not None
+                    and not np.isfinite(
+                        tree.query([atom.pos.tolist() for atom in atoms], distance_upper_bound=within)[0]
+                    ).any()
+                ):
                     continue
                 found += [
                     Atom(
@@ -321,7 +327,9 @@ def open_structure(path):
     text = _text(path)
     head = text[:4096].lstrip()
     mmcif = any(line.lower().startswith("data_") for line in head.splitlines() if line and not line.startswith("#"))
-    structure = _read_mmcif(path, text) if mmcif and not head.startswith(("HEADER", "ATOM  ")) else _read_pdb(path, text)
+    structure = (
+        _read_mmcif(path, text) if mmcif and not head.startswith(("HEADER", "ATOM  ")) else _read_pdb(path, text)
+    )
     if not len(structure) or not any(len(chain) for model in structure for chain in model):
         raise StructureError(f"{path.name} holds no atoms: it is cut short, or not a structure; download it again")
     _check_coordinates(path, structure)
@@ -336,7 +344,9 @@ def _text(path):
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise StructureError(f"{path.name} does not exist in {path.parent.name or path.parent}: was it moved?") from None
+        raise StructureError(
+            f"{path.name} does not exist in {path.parent.name or path.parent}: was it moved?"
+        ) from None
     except OSError as error:
         raise StructureError(f"{path.name} cannot be read ({error.strerror}): check its permissions") from error
     if content[:2] == b"\x1f\x8b":
@@ -349,7 +359,10 @@ def _text(path):
             raise StructureError(f"{path.name} unpacks to more than {_LARGEST >> 30} GB: give one structure a file")
     if not content.strip():
         raise StructureError(f"{path.name} is empty: copy or download it again")
-    if content[:1] in b"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\xde\xdf" or b"\0" in content[:65536]:
+    if (
+        content[:1] in b"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\xde\xdf"
+        or b"\0" in content[:65536]
+    ):
         raise StructureError(f"{path.name} is a binary file, not PDB or mmCIF (BinaryCIF, MMTF?): save it as mmCIF")
     return content.decode("utf-8", "replace")
 
@@ -359,7 +372,9 @@ def _read_mmcif(path, text):
         document = gemmi.cif.read_string(text)
         blocks = [block for block in document if block.find_values("_atom_site.Cartn_x")]
         if not blocks:
-            raise StructureError(f"{path.name} is mmCIF without atoms (_atom_site): it is cut short, or not of a structure")
+            raise StructureError(
+                f"{path.name} is mmCIF without atoms (_atom_site): it is cut short, or not of a structure"
+            )
         for axis in "xyz":
             for value in blocks[0].find_values(f"_atom_site.Cartn_{axis}"):
                 if not _is_number(value):

@@ -65,12 +65,14 @@ def _trajectory(structure, chain, path, most):
     import warnings
 
     if not path.is_file():
-        raise StructureError(f"there is no trajectory {path.name} beside {structure.path.name}: correct the labels table")
+        raise StructureError(
+            f"there is no trajectory {path.name} beside {structure.path.name}: correct the labels table"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             universe = MDAnalysis.Universe(str(structure.path), str(path))
-            wanted = {(number, name): None for number, name in _keys(chain)}
+            wanted = dict.fromkeys(_keys(chain))
             for atom in universe.atoms:
                 key = (f"{atom.resid}{getattr(atom, 'icode', '').strip()}", atom.name)
                 if key in wanted and wanted[key] is None and _chain_of(atom) in ("", *chain.chains):

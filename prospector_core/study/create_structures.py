@@ -68,6 +68,8 @@ def _structure_files(structures):
             raise StructureError(f"there is no folder {folder}: give the folder that holds the structures")
         files = list_structures(folder)
         if not files:
-            raise StructureError(f"{folder} holds no structure: it needs .pdb, .ent, .cif or .mmcif files, plain or .gz")
+            raise StructureError(
+                f"{folder} holds no structure: it needs .pdb, .ent, .cif or .mmcif files, plain or .gz"
+            )
         return [file.resolve() for file in files]
     return [Path(file).resolve() for file in structures]

@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from ..errors import BadInputError, CurationError, EmbeddingError, SlideError, StructureError, StudyDamagedError, StudyError
+from ..errors import (
+    BadInputError,
+    CurationError,
+    EmbeddingError,
+    SlideError,
+    StructureError,
+    StudyDamagedError,
+    StudyError,
+)
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..readers import open_slide
