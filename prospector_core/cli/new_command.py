@@ -98,7 +98,6 @@ def _new_slides(study, slides, features, patches, encoder, common, given, json):
 
 def _new_structures(study, structures, encoder, common, contacts, json):
     """A study of protein chains."""
-    from ..modalities.structures import note_of
     from ..study import Study
 
     if common["labels"] is None:
@@ -106,8 +105,8 @@ def _new_structures(study, structures, encoder, common, contacts, json):
     with progress_bar("looking at structures", json) as bar:
         more = {**contacts, **({"encoder": encoder} if encoder is not None else {})}
         made = Study.create(study, structures=structures, progress=bar, **more, **common)
-    if note_of(made):
-        complain(f"note: {note_of(made)}")
+    if made.kind.note(made):
+        complain(f"note: {made.kind.note(made)}")
     wanted = made.embedding
     _say_made(
         made,

@@ -88,7 +88,7 @@ class Whitened:
         for part in self.parts:
             if hasattr(part, "prepare"):
                 part.prepare(chains, folder)
-        path = folder / "whitening.safetensors"
+        path = folder / f"whitening-{hashlib.sha256(self.name.encode()).hexdigest()[:10]}.safetensors"
         if not path.exists():
             sample = list(itertools.islice(chains(), _SAMPLE))
             if not sample:

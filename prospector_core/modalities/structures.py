@@ -89,6 +89,10 @@ class Structures:
         names = getattr(encoder, "concepts", None)
         return (list(names), encoder.centroids()) if names else None
 
+    def note(self, study):
+        """What a user must know of the study's encoder before believing its maps, else ""."""
+        return residue_encoder_note(study.embedding["encoder"])
+
 
 class _ResidueEmbedder:
     """Keeps the structure of the present datum, while the next datum lies in it too."""
@@ -202,8 +206,3 @@ def check_contacts(encoder, atom, cutoff):
     if not 1 <= cutoff <= 50:
         raise BadInputError(f"a contact distance of {cutoff:g} angstrom is not possible: give 1 to 50, such as 8")
     return cutoff
-
-
-def note_of(study):
-    """What a user must know of the study's encoder, else ""."""
-    return residue_encoder_note(study.embedding["encoder"])
