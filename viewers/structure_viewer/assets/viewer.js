@@ -63,7 +63,7 @@ export class StructureViewer {
     this.colours = group("Colour", COLOURS, (colour) => this.set({ colour }));
     this.shapes = group("Shape", SHAPES, (shape) => this.set({ shape }));
     this.sticks = toggle("sticks", "Top residues", "Residues with the highest scores as sticks, with their names");
-    this.ligands = toggle("ligands", "Ligands, metals", "What the file has beside the protein. It is only drawn: neither encoder nor graph ever sees it");
+    this.ligands = toggle("ligands", "Ligands", "Ligands and metals: what the file has beside the protein. It is only drawn: neither encoder nor graph ever sees it");
     this.home = el("button", { type: "button", class: "sv-home", title: "Show all (0)", onclick: () => this.reset() }, "All");
     this.bar = el("div", { class: "sv-bar" }, this.views, this.colours, this.shapes, this.sticks, this.ligands, el("span", { class: "sv-gap" }), this.home);
     this.model = el("div", { class: "sv-model", tabindex: 0, role: "application",
@@ -234,7 +234,7 @@ export class StructureViewer {
     }, () => this.hover(null));
     viewer.setHoverDuration(60);
     if (same && this.camera) viewer.setView(this.camera);
-    else viewer.zoomTo();
+    else { viewer.zoomTo(); viewer.zoom(1.2); }
     this.placed = this.data.id;
   }
 
@@ -314,6 +314,7 @@ export class StructureViewer {
 
   reset() {
     this.viewer?.zoomTo();
+    this.viewer?.zoom(1.2);
     this.viewer?.render();
   }
 
