@@ -9,6 +9,7 @@ from prospector_core.errors import ProspectorError
 from prospector_core.palette import hex_of
 from prospector_core.readers.trajectory import read_frames
 from viewers import tile_server
+from viewers.limits import LIMIT_DATA
 from viewers.overlays import diverging_colours, map_limit
 from viewers.residue_pictures import chain_picture, residue_picture
 from viewers.structure_viewer.atoms import ONLY_ALPHA_ABOVE, atoms_text, breaks_of, flattened, numbers_of
@@ -85,7 +86,7 @@ def _ligands(study, datum, chain):
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _edges(study_key, fit_id, target, uid, _study, _fit):
-    """Contacts of the first frame and the weight of each pair: list of [i, j, weight], and the limit of their colours."""
+    """Contacts of the first frame and the weight of each pair: list of [i, j, weight]."""
     n = n_residues(_study, uid)
     pairs = _study.graph(uid).edges
     pairs = pairs[(pairs < n).all(1)]
@@ -102,8 +103,17 @@ def _edges(study_key, fit_id, target, uid, _study, _fit):
     if len(pairs) > _MOST_EDGES:
         keep = np.sort(np.argsort(-np.abs(weights), kind="stable")[:_MOST_EDGES])
         pairs, weights = pairs[keep], weights[keep]
-    edges = [[int(i), int(j), round(float(weight), 3)] for (i, j), weight in zip(pairs, weights)]
-    return edges, float(np.abs(_fit.coef[_fit.n_concepts :]).max(initial=0.0)) or 1.0
+    return [[int(i), int(j), round(float(weight), 3)] for (i, j), weight in zip(pairs, weights)]
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _pair_limit(study_key, fit_id, target, _study, _fit):
+    """Weight of the strongest colour of pairs: of contacts that there are, so that a pair that is rare stretches nothing."""
+    found = [
+        np.array([w for _, _, w in _edges(study_key, fit_id, target, d.uid, _study, _fit)])
+        for d in _study.embedded()[:LIMIT_DATA]
+    ]
+    return map_limit([each for each in found if each.size], 0.98) if any(each.size for each in found) else 1.0
 
 
 def shown_chain(study, datum, fit=None):
@@ -113,7 +123,8 @@ def shown_chain(study, datum, fit=None):
     geometry = _geometry(key, datum.uid, study)
     n = n_residues(study, datum)
     scores, sprite = study.prospect(datum, fit), study.concepts_of(datum, fit)
-    edges, pair_limit = _edges(key, fit.id, getattr(fit, "target", 1), datum.uid, study, fit)
+    edges = _edges(key, fit.id, fit.target, datum.uid, study, fit)
+    pair_limit = _pair_limit(key, fit.id, fit.target, study, fit)
     with np.errstate(invalid="ignore"):
         mean = np.nan_to_num(scores.reshape(-1, n), nan=-np.inf).mean(0)
     top = [int(at) for at in np.argsort(-mean, kind="stable")[: min(_TOP, max(6, n // 12))] if mean[at] > 0]

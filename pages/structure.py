@@ -73,18 +73,18 @@ def chose_residue(token):
 def header():
     """The question, and which chain and companion are on show. Returns (gallery?, what is beside or "")."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-        st.markdown(f"### Which residues make {plain(study.classes[getattr(fit, 'target', 1)])}?")
+        st.markdown(f"### Residues for *{plain(study.classes[fit.target])}*")
         if len(embedded) > 1:
             state["shown_chain"] = datum.uid
             names = {d.uid: f"{d.name} · {class_of(study, d)}" for d in embedded}
-            st.selectbox("Chain", list(names), key="shown_chain", on_change=chose, format_func=names.get, width=260)
+            st.selectbox("Chain", list(names), key="shown_chain", on_change=chose, format_func=names.get, width=230)
         words = {uid: text.replace("this slide", "this chain") for uid, text in states_beside(tried, changed).items()}
         beside = ["", *words, *(d.uid for d in embedded if d.uid != datum.uid)]
         if state.get("shown_beside") not in beside:
             state["shown_beside"] = ""
         named = {"": "nothing", **words, **{d.uid: d.name for d in embedded}}
         second = (
-            st.selectbox("Beside it", beside, key="shown_beside", width=230, format_func=named.get)
+            st.selectbox("Beside it", beside, key="shown_beside", width=190, format_func=named.get)
             if len(beside) > 1
             else ""
         )
@@ -110,7 +110,7 @@ def pane(viewer, shown, room, shown_fit=None, selected=True, difference=None):
     shown_fit = shown_fit or fit
     chain, pair_limit = chains.shown_chain(study, shown, shown_fit)
     limit, unit = limit_of(study), fit.unit
-    low, high = study.classes[0] if len(study.classes) == 2 else "the rest", study.classes[getattr(fit, "target", 1)]
+    low, high = study.classes[0] if len(study.classes) == 2 else "the rest", study.classes[fit.target]
     if difference is not None:
         limit, unit = change_limit(study, difference), f"change, {fit.unit}"
         moved = difference.of_map(shown).reshape(-1, len(chain["letters"]))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import shared
+from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.exporters import FORMATS
 from viewers.structure_figure import LAYERS, structure_figure
@@ -44,6 +44,6 @@ def _at_hand(study, datum, format):
     try:
         study.structure_path(datum)
     except ProspectorError as error:
-        shared.say_error(error)
+        st.caption(f":orange[:material/warning:] {plain(error)}")
         return False
     return True

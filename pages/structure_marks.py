@@ -64,7 +64,7 @@ def mark_box(study, datum, token):
     if not box.open:
         return
     words = {
-        "for": f"speak for {study.classes[getattr(study, 'target', 1)]}", "against": "speak against it", "ignore": "are to be ignored", "move": "belong to …",
+        "for": f"speak for {study.classes[study.target]}", "against": "speak against it", "ignore": "are to be ignored", "move": "belong to …",
     }  # fmt: skip
     names = _choosable(study, {each.id: each for each in study.concepts()})
     with box:

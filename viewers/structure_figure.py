@@ -170,7 +170,7 @@ def _contacts(study, datum, width, title, limit):
 
 def _legend(draw, study, x, y, width, size, limit, unit):
     """Ramp with numbers and what its ends speak for."""
-    target = getattr(study.current_fit, "target", 1)
+    target = study.current_fit.target
     low, high = (study.classes[0] if len(study.classes) == 2 else "the rest"), study.classes[target]
     _text(draw, (x, y), f"speaks for {low}", size)
     _text(draw, (x + width, y), f"speaks for {high}", size, "ra")

@@ -97,7 +97,7 @@ class Whitened:
             for index, part in enumerate(self.parts):
                 vectors = np.concatenate([part.encode(chain) for chain in sample])
                 learned[f"{index}.mean"], learned[f"{index}.directions"] = _whitening(vectors)
-            write_atomic(path, save_tensors(learned))
+            write_atomic(path, save_tensors({name: np.ascontiguousarray(each) for name, each in learned.items()}))
         try:
             content = path.read_bytes()
             self._learned = load_tensors(content)

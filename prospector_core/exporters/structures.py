@@ -194,7 +194,7 @@ def molviewspec(study, datum):
     scene = node("root", [node("download", [node("parse", [node("structure", parts, type="model")], format="mmcif")],
                                url=f"data:chemical/x-mmcif;base64,{content}")])  # fmt: skip
     at = next((at for id, at, *_ in study.fits() if id == study.current_fit.id), "")
-    title = f"Prospect map: {study.classes[study.current_fit.target if hasattr(study.current_fit, 'target') else 1]}"
+    title = f"Prospect map: {study.classes[study.current_fit.target]}"
     return json.dumps({"root": scene, "metadata": {"version": "1.4", "timestamp": at, "title": title}}).encode()
 
 

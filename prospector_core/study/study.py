@@ -609,6 +609,11 @@ class Study(StudyData):
         with ThreadPoolExecutor(_READERS) as pool:
             parts = pool.map(lambda uid, rows: sprites.vectors(uid, tokens[uid])[rows], tokens, sampled)
             vectors = np.concatenate([np.asarray(part, np.float32) for part in parts])
+        if not np.ptp(vectors, axis=0).any():
+            raise CurationError(
+                f"all tokens of {self.concept_name(concept, state)} have the same embedding: nothing tells parts of it "
+                "apart; move single tokens to another concept instead, or embed with another encoder"
+            )
         centroids = KMeansQuantizer(into, sample=len(vectors), seed=seed).fit(vectors).centroids_
         with self._lock:
             self._parted[key] = centroids
