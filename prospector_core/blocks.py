@@ -111,8 +111,8 @@ def codecs(dtype: np.dtype) -> list[Any]:
     return [BloscCodec(typesize=dtype.itemsize, cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()]
 
 
-def open_group(folder: Path, mode: str = "r") -> zarr.Group:
-    """Return a zarr group."""
+def open_group(folder: Any, mode: str = "r") -> zarr.Group:
+    """Return a zarr group in a folder, or in a zarr store."""
     return zarr.open_group(folder, mode=mode, zarr_format=3)
 
 

@@ -120,7 +120,7 @@ class EmbeddingStore:
             raise EmbeddingError(f"a block of {block} tokens is not possible; it must be 1 or more")
         wanted = (n, dim, positions, edges, attrs, block, np.dtype(dtype))
         folder, partial = self._folder(uid), self._folder(uid, _PARTIAL)
-        if self.has(uid) and _same(folder, *wanted):
+        if (self.has(uid) or folder.exists()) and _same(self._where(uid), *wanted):
             return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype), complete=True)
         if partial.exists() and not _same(partial, *wanted):
             shutil.rmtree(partial)
@@ -226,6 +226,13 @@ class EmbeddingStore:
         if not _UID.fullmatch(uid):
             raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
         return self.path / f"{uid}{suffix}"
+
+    def _where(self, uid: str) -> Any:
+        """Return where zarr finds a complete datum."""
+        return self._folder(uid)
+
+    def _completed(self, uid: str) -> None:
+        """A datum has got its final name here."""
 
     def _complete(self, uid: str) -> zarr.Group:
         folder = self._folder(uid)
@@ -397,6 +404,7 @@ class EmbeddingWriter:
             sync(self._store.path)
             shutil.rmtree(replaced, ignore_errors=True)
             shutil.rmtree(self._folder, ignore_errors=True)
+        self._store._completed(self.uid)
         self.complete = True
 
     def _sharded(self) -> Path:
@@ -527,7 +535,7 @@ def _plain(value: Any) -> Any:
 
 
 def _same(
-    folder: Path,
+    folder: Any,
     n: int,
     dim: int,
     positions: np.ndarray | None,
@@ -536,7 +544,7 @@ def _same(
     block: int,
     dtype: np.dtype,
 ) -> bool:
-    """Return whether what is in `folder` was begun with these arguments, and can be read."""
+    """Return whether what is in `folder` (or another place that zarr knows) was begun with these arguments, and can be read."""
     try:
         group = open_group(folder)
         array, kept = group["embeddings"], group.attrs.asdict()
