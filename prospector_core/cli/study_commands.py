@@ -110,7 +110,8 @@ def fit(
     opened = Study.open(study)
     usual = opened.default_settings()
     quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
-    concepts = concepts or (usual if quantizer == usual.quantizer else FitSettings()).concepts
+    if concepts is None:
+        concepts = (usual if quantizer == usual.quantizer else FitSettings()).concepts
     settings = FitSettings(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer,
