@@ -3,8 +3,8 @@
 import numpy as np
 from numba import get_num_threads
 
+from ._compiled.changed import pairs_changed
 from ._compiled.grid import MAX_RADIUS, count_pairs_on_grid
-from ._compiled.moved import pairs_moved
 from ._compiled.sparse import count_pairs_on_edges
 from .errors import GraphError
 from .features import n_features, pack_pairs
@@ -50,14 +50,15 @@ def recount(graph, concepts, n_concepts, radius, before, counts):
     same K; counts (p,) int64, its counts. Returns (p,) int64. Raises GraphError.
     """
     concepts, before = (check_sprite(graph, each, n_concepts, radius) for each in (concepts, before))
-    moved = np.flatnonzero(concepts != before)
-    few = moved.size <= _RECOUNT_SHARE * graph.n and np.array_equal(concepts < 0, before < 0)
-    if not (few and radius and fits_raster(graph, radius)):
+    n_new = np.count_nonzero(concepts != before)
+    if not n_new:
+        return np.array(counts)
+    if not radius or n_new > _RECOUNT_SHARE * graph.n or not fits_raster(graph, radius):
         return count_concepts(graph, concepts, n_concepts, radius)
     rasters = [graph.to_raster(each, -1, np.int16) for each in (before, concepts)]
-    rows, columns = (graph.positions[moved] - [each.min() for each in graph.positions.T]).T
-    pairs = pairs_moved(*rasters, rows.copy(), columns.copy(), n_concepts, int(radius), 4 * get_num_threads())
-    mono = np.bincount(concepts[moved], minlength=n_concepts) - np.bincount(before[moved], minlength=n_concepts)
+    pairs = pairs_changed(*rasters, n_concepts, int(radius), get_num_threads())
+    mono = np.subtract(*(np.bincount(each[each >= 0], minlength=n_concepts) for each in (concepts, before)))
+    pairs[np.diag_indices(n_concepts)] += mono  # a token's pair with itself
     return counts + pack_pairs(mono, pairs)
 
 

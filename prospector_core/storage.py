@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 import zarr
 
-from .blocks import Blocks, chunk_file, chunks, codecs, create_blocks, open_group, reading, sync, writing
+from .blocks import (
+    Blocks,
+    chunk_file,
+    chunks,
+    codecs,
+    create_blocks,
+    open_group,
+    read_array,
+    read_record,
+    reading,
+    sync,
+    writing,
+)
 from .errors import EmbeddingError, StudyDamagedError
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded"]
@@ -170,47 +182,48 @@ class EmbeddingStore:
         StudyDamagedError
             A part is missing or does not agree with its checksum.
         """
-        group = self._complete(uid)
+        folder, record = self._complete(uid)
         with reading(self.path, uid):
             return Embeddings(
-                group["embeddings"][:],
-                group["positions"][:] if "positions" in group else None,
-                {key: value for key, value in group.attrs.asdict().items() if key not in _OWN},
-                group["edges"][:] if "edges" in group else None,
+                read_array(folder / "embeddings"),
+                _optional(folder / "positions"),
+                _given(record["attributes"]),
+                _optional(folder / "edges"),
             )
 
     def vectors(self, uid: str) -> np.ndarray:
         """Return the embeddings of a datum alone, (n, d); raises as `read`."""
-        group = self._complete(uid)
+        folder, _ = self._complete(uid)
         with reading(self.path, uid):
-            return group["embeddings"][:]
+            return read_array(folder / "embeddings")
 
     def layout(self, uid: str) -> tuple[np.ndarray | None, dict[str, Any]]:
         """Return the positions and attributes of a datum without reading its embeddings; raises as `read`."""
-        group = self._complete(uid)
+        folder, record = self._complete(uid)
         with reading(self.path, uid):
-            attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
-            return (group["positions"][:] if "positions" in group else None), attrs
+            return _optional(folder / "positions"), _given(record["attributes"])
 
     def shape(self, uid: str) -> tuple[int, int]:
         """Return how many tokens a datum has, and of how many numbers each; raises as `read`."""
-        group = self._complete(uid)
+        folder, _ = self._complete(uid)
         with reading(self.path, uid):
-            return tuple(group["embeddings"].shape)
+            return tuple(read_record(folder / "embeddings")["shape"])
 
     def edges(self, uid: str) -> np.ndarray | None:
         """Return the edges of a datum alone, (m, 2) int64, None where its positions imply them; raises as `read`."""
-        group = self._complete(uid)
+        folder, _ = self._complete(uid)
         with reading(self.path, uid):
-            return group["edges"][:] if "edges" in group else None
+            return _optional(folder / "edges")
 
     def iter_blocks(self, uid: str) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (index of the first token, (b, d) embeddings) block by block; raises as `read`."""
-        group = self._complete(uid)
-        n, block = group["embeddings"].shape[0], int(group.attrs["block"])
+        folder, record = self._complete(uid)
+        with reading(self.path, uid):
+            array = open_group(folder)["embeddings"]
+        n, block = array.shape[0], int(record["attributes"]["block"])
         for start in range(0, n, block):
             with reading(self.path, uid):
-                rows = group["embeddings"][start : start + block]
+                rows = array[start : start + block]
             yield start, rows
 
     def part(self, uid: str) -> PartEmbedded | None:
@@ -234,21 +247,22 @@ class EmbeddingStore:
             raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
         return self.path / f"{uid}{suffix}"
 
-    def _complete(self, uid: str) -> zarr.Group:
+    def _complete(self, uid: str) -> tuple[Path, dict[str, Any]]:
+        """Return the folder of a datum and its record; raises as `read`."""
         folder = self._folder(uid)
         if not (folder / "zarr.json").exists():
             done, total = self.progress(uid)
             state = f"only {done} of {total} tokens of it are embedded" if total else "it is not embedded"
             raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
         with reading(self.path, uid):
-            group = open_group(folder)
-            n, block = group["embeddings"].shape[0], int(group.attrs["block"])
+            record = read_record(folder)
+            n, block = read_record(folder / "embeddings")["shape"][0], int(record["attributes"]["block"])
         if len(chunks(folder)) != -(-n // block):
-            # zarr reads a missing chunk as zeros
+            # a missing chunk is read as zeros
             raise StudyDamagedError(
                 f"{self.path.name}: blocks of {uid} are missing; remove its folder and embed it again"
             )
-        return group
+        return folder, record
 
     def _create(
         self,
@@ -370,7 +384,7 @@ class PartEmbedded:
     Attributes
     ----------
     positions : (n, 2) int
-    attrs : dict
+            self.attrs = _given(group.attrs.asdict())
         As of complete `Embeddings`.
     early : (m,) int
         Tokens that are embedded before their turn.
@@ -412,6 +426,16 @@ class PartEmbedded:
             if not chunk_file(folder, index).exists():  # zarr reads a missing chunk as zeros
                 raise FileNotFoundError(f"block {index} is gone")
             return found
+
+
+def _optional(folder: Path) -> np.ndarray | None:
+    """Return an array that not every datum has."""
+    return read_array(folder) if (folder / "zarr.json").exists() else None
+
+
+def _given(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the caller's own attributes."""
+    return {key: value for key, value in attributes.items() if key not in _OWN}
 
 
 def _early_tokens(folder: Path) -> np.ndarray:

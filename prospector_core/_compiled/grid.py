@@ -17,7 +17,17 @@ from numba import njit, prange
 
 from .bits import lowest_bit
 
-__all__ = ["LANES", "MAX_RADIUS", "count_pairs_on_grid", "neighbours_on_grid", "score_on_grid"]
+__all__ = [
+    "LANES",
+    "MAX_RADIUS",
+    "ROWS",
+    "count_pairs_on_grid",
+    "dilate",
+    "neighbours_on_grid",
+    "pack",
+    "score_on_grid",
+    "shift_row",
+]
 
 LANES = 8  # concept axis padded to a multiple of this, so that inner loops have no remainder
 MAX_RADIUS = 31  # the offset shift below must stay within one 64-bit word
@@ -26,16 +36,16 @@ _NO_SCORES, _NOT_KEPT = np.zeros((0, 0)), np.zeros((0, 0, 0), np.int32)  # outpu
 ROWS = 48  # rows a work item: enough to pay for its warm-up of 2r rows, small enough to share out
 
 
-def _pack(raster):
-    """Where tokens are, one bit a column: (H, words + 2) uint64, an empty word at either end of each row."""
-    height, width = raster.shape
+def pack(cells):
+    """Cells (H, W) bool as one bit a column: (H, words + 2) uint64, an empty word at either end of each row."""
+    height, width = cells.shape
     bits = np.zeros((height, 64 * (-(-width // 64) + 2)), np.uint8)
-    bits[:, 64 : 64 + width] = raster >= 0
+    bits[:, 64 : 64 + width] = cells
     return np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
 
 
 @njit(nogil=True, cache=True)
-def _shift_row(packed, y, word0, radius, n_words, planes):
+def shift_row(packed, y, word0, radius, n_words, planes):
     """Bits of row ``y`` at every column offset: planes[dx, w] bit b = is there a token at column 64 (word0 + w) + b + dx."""
     planes[:] = 0
     if y < 0 or y >= packed.shape[0]:
@@ -60,7 +70,7 @@ def _shift_row(packed, y, word0, radius, n_words, planes):
 
 
 @njit(nogil=True, cache=True)
-def _dilate(reach, across, here, y, hop, radius, n_words):
+def dilate(reach, across, here, y, hop, radius, n_words):
     """One hop: ``reach`` at hop - 1 becomes ``reach`` at hop. Offsets beyond the hop stay empty."""
     ring = 2 * radius + 1
     centre = radius + 1
@@ -167,13 +177,13 @@ def _walk_item(
     histograms = np.zeros((n_columns, n_bins), np.int32)
 
     for y in range(y0 - radius, y0 + radius):
-        _shift_row(packed, y, x0 // 64, radius, n_words, here[y % ring].reshape(ring, n_words))
+        shift_row(packed, y, x0 // 64, radius, n_words, here[y % ring].reshape(ring, n_words))
     for j in range(hops.size):
         for y in range(y0 - hops[j] - 1, y0 + hops[j]):
             _shift_columns(raster, -1, y, x0, hops[j], columns[j])
 
     for y in range(y0, y1):
-        _shift_row(packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words))
+        shift_row(packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words))
         reach[:] = 0
         own = here[y % ring]
         middle = (radius + 1) * n_words
@@ -183,7 +193,7 @@ def _walk_item(
         j = 0
         for hop in range(radius + 1):
             if hop > 0:
-                _dilate(reach, across, here, y, hop, radius, n_words)
+                dilate(reach, across, here, y, hop, radius, n_words)
             weight = hop_weights[hop]
             if weight != 0:
                 _shift_columns(raster, y - hop - 1, y + hop, x0, hop, columns[j])
@@ -248,7 +258,16 @@ def count_pairs_on_grid(raster, n_concepts, radius, n_threads):
     n_bins = _bins(n_concepts)
     nothing = np.zeros((1, 1))
     counts = _walk(
-        raster, _pack(raster), radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, _NOT_KEPT, 4 * n_threads
+        raster,
+        pack(raster >= 0),
+        radius,
+        hop_weights,
+        n_bins,
+        nothing,
+        nothing[0],
+        _NO_SCORES,
+        _NOT_KEPT,
+        4 * n_threads,
     )
     return counts.sum(axis=0)[:n_concepts, :n_concepts]
 
@@ -266,7 +285,7 @@ def score_on_grid(raster, mono, table, radius, hop_weights, n_threads):
     padded[:n_concepts, :n_concepts] = table
     scores = np.full(raster.shape, np.nan)
     _walk(
-        raster, _pack(raster), radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT,
+        raster, pack(raster >= 0), radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT,
         4 * n_threads,
     )  # fmt: skip
     return scores
@@ -277,5 +296,5 @@ def neighbours_on_grid(raster, n_concepts, radius, hop_weights, n_threads):
     kept = np.zeros((*raster.shape, n_concepts), np.int32)
     nothing = np.zeros((1, 1))
     n_bins = _bins(n_concepts)
-    _walk(raster, _pack(raster), radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, kept, 4 * n_threads)
+    _walk(raster, pack(raster >= 0), radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, kept, 4 * n_threads)
     return kept
