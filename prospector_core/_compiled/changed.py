@@ -82,30 +82,38 @@ def _walk_item(before, after, packed, new_rows, walls, item, n_strips, radius, c
         _count_changed(before, after, y, x0, radius, n_words, reach[0], reach[1 if walls else 0], here[2], change)
 
 
-@njit(nogil=True, cache=True, parallel=True)
-def _walk(before, after, packed, new_rows, walls, n_concepts, radius, n_slots):
+@njit(nogil=True, cache=True)
+def _walk_slot(before, after, packed, new_rows, walls, slot, n_slots, n_concepts, radius):
+    """Every n_slots-th item, so that tissue and glass are shared out evenly."""
+    change = np.zeros((n_concepts, n_concepts), np.int64)
     n_strips = new_rows.shape[0]
-    n_items = n_strips * ((before.shape[0] + ROWS - 1) // ROWS)
+    for item in range(slot, n_strips * ((before.shape[0] + ROWS - 1) // ROWS), n_slots):
+        _walk_item(before, after, packed, new_rows, walls, item, n_strips, radius, change)
+    return change
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def _walk_slots(before, after, packed, new_rows, walls, n_slots, n_concepts, radius):
     found = np.zeros((n_slots, n_concepts, n_concepts), np.int64)
     for slot in prange(n_slots):
-        # A slot takes every n_slots-th item: tissue and glass are shared out evenly.
-        local = np.zeros((n_concepts, n_concepts), np.int64)
-        for item in range(slot, n_items, n_slots):
-            _walk_item(before, after, packed, new_rows, walls, item, n_strips, radius, local)
-        found[slot] = local
-    return found
+        found[slot] = _walk_slot(before, after, packed, new_rows, walls, slot, n_slots, n_concepts, radius)
+    return found.sum(axis=0)
 
 
 def pairs_changed(before, after, n_concepts, radius, n_threads):
     """Ordered pairs of distinct tokens within ``radius`` hops that are there after less those before: (K, K) int64.
 
-    Parameters: before, after (H, W) int16, concept id or -1 where there is no token; radius 1..MAX_RADIUS.
+    Parameters: before, after (H, W) int16, concept id or -1 where there is no token; radius 1..MAX_RADIUS; n_threads,
+    1: this thread alone.
     """
     differs = before != after
     there = before >= 0, after >= 0
     packed = np.stack([pack(each) for each in (*there, differs)])
-    found = _walk(before, after, packed, _new_rows(differs, radius), bool((there[0] != there[1]).any()),
-                  n_concepts, radius, 4 * n_threads).sum(axis=0)  # fmt: skip
+    new_rows, walls = _new_rows(differs, radius), bool((there[0] != there[1]).any())
+    if n_threads == 1:
+        found = _walk_slot(before, after, packed, new_rows, walls, 0, 1, n_concepts, radius)
+    else:
+        found = _walk_slots(before, after, packed, new_rows, walls, 4 * n_threads, n_concepts, radius)
     return found + found.T
 
 

@@ -225,22 +225,54 @@ def _walk_item(
                     scores[y, x0 + x] = mono[concept] + ((a + b) + (c + d))
 
 
+@njit(nogil=True, cache=True)
+def _walk_slot(
+    raster, packed, slot, n_slots, n_words, n_strips, n_items, radius, hop_weights, n_bins, table, mono, scores, kept
+):
+    """Every n_slots-th item, so that tissue and glass are shared out evenly."""
+    local = np.zeros((n_bins, n_bins), np.int64)
+    for item in range(slot, n_items, n_slots):
+        _walk_item(
+            raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, local, table, mono, scores, kept
+        )
+    return local
+
+
 @njit(nogil=True, cache=True, parallel=True)
-def _walk(raster, packed, radius, hop_weights, n_bins, table, mono, scores, kept, n_slots):
+def _walk_slots(
+    raster, packed, n_slots, n_words, n_strips, n_items, radius, hop_weights, n_bins, table, mono, scores, kept
+):
+    counts = np.zeros((n_slots, n_bins, n_bins), np.int64)
+    for slot in prange(n_slots):
+        counts[slot] = _walk_slot(
+            raster,
+            packed,
+            slot,
+            n_slots,
+            n_words,
+            n_strips,
+            n_items,
+            radius,
+            hop_weights,
+            n_bins,
+            table,
+            mono,
+            scores,
+            kept,
+        )
+    return counts.sum(axis=0)
+
+
+def _walk(raster, radius, hop_weights, n_bins, table, mono, scores, kept, n_threads):
+    """Concepts around tokens, added up by concept: (n_bins, n_bins); on this thread alone if ``n_threads`` is 1."""
     height, width = raster.shape
     n_words = min(STRIP // 64, (width + 63) // 64)
     n_strips = (width + 64 * n_words - 1) // (64 * n_words)
     n_items = n_strips * ((height + ROWS - 1) // ROWS)
-    counts = np.zeros((n_slots, n_bins, n_bins), np.int64)
-    for slot in prange(n_slots):
-        # A slot takes every n_slots-th item: tissue and glass are shared out evenly.
-        local = np.zeros((n_bins, n_bins), np.int64)
-        for item in range(slot, n_items, n_slots):
-            _walk_item(
-                raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, local, table, mono, scores, kept
-            )
-        counts[slot] = local
-    return counts
+    shape = n_words, n_strips, n_items, radius, hop_weights, n_bins
+    if n_threads == 1:
+        return _walk_slot(raster, pack(raster >= 0), 0, 1, *shape, table, mono, scores, kept)
+    return _walk_slots(raster, pack(raster >= 0), 4 * n_threads, *shape, table, mono, scores, kept)
 
 
 def _bins(n_concepts):
@@ -257,19 +289,8 @@ def count_pairs_on_grid(raster, n_concepts, radius, n_threads):
     hop_weights[radius] = 1
     n_bins = _bins(n_concepts)
     nothing = np.zeros((1, 1))
-    counts = _walk(
-        raster,
-        pack(raster >= 0),
-        radius,
-        hop_weights,
-        n_bins,
-        nothing,
-        nothing[0],
-        _NO_SCORES,
-        _NOT_KEPT,
-        4 * n_threads,
-    )
-    return counts.sum(axis=0)[:n_concepts, :n_concepts]
+    counts = _walk(raster, radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, _NOT_KEPT, n_threads)
+    return counts[:n_concepts, :n_concepts]
 
 
 def score_on_grid(raster, mono, table, radius, hop_weights, n_threads):
@@ -284,10 +305,7 @@ def score_on_grid(raster, mono, table, radius, hop_weights, n_threads):
     padded = np.zeros((n_bins, n_bins))
     padded[:n_concepts, :n_concepts] = table
     scores = np.full(raster.shape, np.nan)
-    _walk(
-        raster, pack(raster >= 0), radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT,
-        4 * n_threads,
-    )  # fmt: skip
+    _walk(raster, radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT, n_threads)
     return scores
 
 
@@ -296,5 +314,5 @@ def neighbours_on_grid(raster, n_concepts, radius, hop_weights, n_threads):
     kept = np.zeros((*raster.shape, n_concepts), np.int32)
     nothing = np.zeros((1, 1))
     n_bins = _bins(n_concepts)
-    _walk(raster, pack(raster >= 0), radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, kept, 4 * n_threads)
+    _walk(raster, radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, kept, n_threads)
     return kept
