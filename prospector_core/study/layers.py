@@ -404,7 +404,8 @@ def _fit_one(rows, state, settings, target):
     Returns (coef, coef before pins, Calibration, P(target) of every datum (n_data,) held out where it was fitted on, the
     number of folds, P(target) not held out).
     """
-    n, radius, compact, weight = rows.n, settings.radius, rows.compact, rows.weight
+    n, radius, weight = rows.n, settings.radius, rows.weight
+    compact = rows.compact.astype(np.float64)  # once, not in every fold
     k, active = rows.n_concepts, rows.active
     truth, train = rows.of(target)
     whole = np.arange(len(truth)) < n
