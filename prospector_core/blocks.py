@@ -28,7 +28,7 @@ __all__ = [
     "create_blocks",
     "open_group",
     "StoredArray",
-    "read_record",
+    "StoredGroup",
     "reading",
     "sync",
     "writing",
@@ -127,9 +127,17 @@ def codecs(dtype: np.dtype) -> list[Any]:
     return [BloscCodec(typesize=dtype.itemsize, cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()]
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """Return what zarr notes of a group or array: shape, attributes, ..."""
-    return json.loads((folder / "zarr.json").read_bytes())
+class StoredGroup:
+    """A group in a folder, to be read only: ``attrs``, and its arrays by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.attrs = folder, _record(folder)["attributes"]
+
+    def __contains__(self, name: str) -> bool:
+        return (self._folder / name / "zarr.json").exists()
+
+    def __getitem__(self, name: str) -> StoredArray:
+        return StoredArray(self._folder / name)
 
 
 class StoredArray:
@@ -146,7 +154,7 @@ class StoredArray:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, record = folder, read_record(folder)
+        self._folder, record = folder, _record(folder)
         ours = [each["name"] for each in record["codecs"]] == ["bytes", "blosc", "crc32c"]
         ours = ours and record["codecs"][0]["configuration"]["endian"] == "little"
         ours = ours and record["chunk_key_encoding"] == {"name": "default", "configuration": {"separator": "/"}}
@@ -186,11 +194,15 @@ class StoredArray:
         return np.frombuffer(_BLOSC.decode(body), self.dtype.newbyteorder("<")).reshape(self.chunks)
 
 
+def _record(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "zarr.json").read_bytes())
+
+
 _BLOSC = Blosc()  # how it was compressed the bytes say themselves
 
 
-def open_group(folder: Path, mode: str = "r") -> zarr.Group:
-    """Return a zarr group."""
+def open_group(folder: Any, mode: str = "r") -> zarr.Group:
+    """Return a zarr group in a folder, or in a zarr store."""
     return zarr.open_group(folder, mode=mode, zarr_format=3)
 
 

@@ -17,12 +17,12 @@ import zarr
 from .blocks import (
     Blocks,
     StoredArray,
+    StoredGroup,
     chunk_file,
     chunks,
     codecs,
     create_blocks,
     open_group,
-    read_record,
     reading,
     sync,
     writing,
@@ -132,7 +132,7 @@ class EmbeddingStore:
             raise EmbeddingError(f"a block of {block} tokens is not possible; it must be 1 or more")
         wanted = (n, dim, positions, edges, attrs, block, np.dtype(dtype))
         folder, partial = self._folder(uid), self._folder(uid, _PARTIAL)
-        if self.has(uid) and _same(folder, *wanted):
+        if (self.has(uid) or folder.exists()) and _same(self._where(uid), *wanted):
             return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype), complete=True)
         if partial.exists() and not _same(partial, *wanted):
             shutil.rmtree(partial)
@@ -184,38 +184,39 @@ class EmbeddingStore:
         StudyDamagedError
             A part is missing or does not agree with its checksum.
         """
-        folder, record = self._complete(uid)
+        group = self._complete(uid)
         with reading(self.path, uid):
             return Embeddings(
-                StoredArray(folder / "embeddings")[:],
-                _optional(folder / "positions"),
-                _given(record["attributes"]),
-                _optional(folder / "edges"),
+                group["embeddings"][:],
+                group["positions"][:] if "positions" in group else None,
+                {key: value for key, value in dict(group.attrs).items() if key not in _OWN},
+                group["edges"][:] if "edges" in group else None,
             )
 
     def vectors(self, uid: str) -> StoredVectors:
         """Return the embeddings of a datum alone, read when and as far as they are asked for; raises as `read`."""
-        folder, _ = self._complete(uid)
+        group = self._complete(uid)
         with reading(self.path, uid):
-            return StoredVectors(StoredArray(folder / "embeddings"), self.path, uid)
+            return StoredVectors(group["embeddings"], self.path, uid)
 
     def layout(self, uid: str) -> tuple[np.ndarray | None, dict[str, Any]]:
         """Return the positions and attributes of a datum without reading its embeddings; raises as `read`."""
-        folder, record = self._complete(uid)
+        group = self._complete(uid)
         with reading(self.path, uid):
-            return _optional(folder / "positions"), _given(record["attributes"])
+            attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
+            return (group["positions"][:] if "positions" in group else None), attrs
 
     def shape(self, uid: str) -> tuple[int, int]:
         """Return how many tokens a datum has, and of how many numbers each; raises as `read`."""
-        folder, _ = self._complete(uid)
+        group = self._complete(uid)
         with reading(self.path, uid):
-            return tuple(read_record(folder / "embeddings")["shape"])
+            return tuple(group["embeddings"].shape)
 
     def edges(self, uid: str) -> np.ndarray | None:
         """Return the edges of a datum alone, (m, 2) int64, None where its positions imply them; raises as `read`."""
-        folder, _ = self._complete(uid)
+        group = self._complete(uid)
         with reading(self.path, uid):
-            return _optional(folder / "edges")
+            return group["edges"][:] if "edges" in group else None
 
     def part(self, uid: str) -> PartEmbedded | None:
         """Return what there is of a datum of tiles that is being embedded; None where none was begun."""
@@ -238,23 +239,28 @@ class EmbeddingStore:
             raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
         return self.path / f"{uid}{suffix}"
 
-    def _complete(self, uid: str) -> tuple[Path, dict[str, Any]]:
-        """Return the folder of a datum and its record; raises as `read`."""
+    def _where(self, uid: str) -> Any:
+        """Return where zarr finds a complete datum."""
+        return self._folder(uid)
+
+    def _completed(self, uid: str) -> None:
+        """A datum has got its final name here."""
+
+    def _complete(self, uid: str) -> StoredGroup | zarr.Group:
         folder = self._folder(uid)
         if not (folder / "zarr.json").exists():
             done, total = self.progress(uid)
             state = f"only {done} of {total} tokens of it are embedded" if total else "it is not embedded"
             raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
         with reading(self.path, uid):
-            record = read_record(folder)
-            attributes, n = record["attributes"], read_record(folder / "embeddings")["shape"][0]
-            block = int(attributes.get("shard", attributes["block"]))
+            group = StoredGroup(folder)
+            n, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
         if len(chunks(folder)) != -(-n // block):
             # a missing chunk is read as zeros
             raise StudyDamagedError(
                 f"{self.path.name}: blocks of {uid} are missing; remove its folder and embed it again"
             )
-        return folder, record
+        return group
 
     def _create(
         self,
@@ -283,7 +289,7 @@ class StoredVectors:
     Takes a slice, or an array of token numbers or of bools; ``blocks`` goes through all of it in bounded memory.
     """
 
-    def __init__(self, array: StoredArray, store: Path, uid: str) -> None:
+    def __init__(self, array: StoredArray | zarr.Array, store: Path, uid: str) -> None:
         self._array, self._store, self._uid = array, store, uid
         self.shape, self.dtype, self.ndim = tuple(array.shape), array.dtype, 2
         self._block = array.chunks[0]
@@ -410,6 +416,7 @@ class EmbeddingWriter:
             sync(self._store.path)
             shutil.rmtree(replaced, ignore_errors=True)
             shutil.rmtree(self._folder, ignore_errors=True)
+        self._store._completed(self.uid)
         self.complete = True
 
     def _sharded(self) -> Path:
@@ -438,7 +445,7 @@ class PartEmbedded:
     Attributes
     ----------
     positions : (n, 2) int
-            self.attrs = _given(group.attrs.asdict())
+    attrs : dict
         As of complete `Embeddings`.
     early : (m,) int
         Tokens that are embedded before their turn.
@@ -450,7 +457,7 @@ class PartEmbedded:
         with reading(store, uid):
             group = open_group(folder)
             self.positions = group["positions"][:]
-            self.attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
+            self.attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
             self.block = int(group.attrs["block"])
         self.n_blocks = -(-len(self.positions) // self.block)
         self.early = _early_tokens(folder / _EARLY)
@@ -480,16 +487,6 @@ class PartEmbedded:
             if not chunk_file(folder, index).exists():  # zarr reads a missing chunk as zeros
                 raise FileNotFoundError(f"block {index} is gone")
             return found
-
-
-def _optional(folder: Path) -> np.ndarray | None:
-    """Return an array that not every datum has."""
-    return StoredArray(folder)[:] if (folder / "zarr.json").exists() else None
-
-
-def _given(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the caller's own attributes."""
-    return {key: value for key, value in attributes.items() if key not in _OWN}
 
 
 def _early_tokens(folder: Path) -> np.ndarray:
@@ -550,7 +547,7 @@ def _plain(value: Any) -> Any:
 
 
 def _same(
-    folder: Path,
+    folder: Any,
     n: int,
     dim: int,
     positions: np.ndarray | None,
@@ -559,7 +556,7 @@ def _same(
     block: int,
     dtype: np.dtype,
 ) -> bool:
-    """Return whether what is in `folder` was begun with these arguments, and can be read."""
+    """Return whether what is in `folder` (or another place that zarr knows) was begun with these arguments, and can be read."""
     try:
         group = open_group(folder)
         array, kept = group["embeddings"], group.attrs.asdict()

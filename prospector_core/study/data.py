@@ -15,7 +15,7 @@ from ..errors import BadInputError, CurationError, EmbeddingError, SlideError, S
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..readers import open_slide
-from ..storage import EmbeddingStore
+from ..remote import open_store
 from ..tiling import Rect
 from .curation import Curation
 from .database import Database
@@ -172,8 +172,8 @@ class StudyData:
 
     @cached_property
     def store(self):
-        """EmbeddingStore of the study."""
-        return EmbeddingStore(self.path / "embeddings.zarr")
+        """EmbeddingStore of the study: in its folder, or where ``Study.create(store=...)`` said."""
+        return open_store(self.path / "embeddings.zarr", self.database.read_meta("store"))
 
     def embed(self, **options):
         """Embed every datum that is not embedded yet; resumable. See ``embed.embed_study``."""
