@@ -2,7 +2,6 @@
 
 import sys
 
-import fsspec
 import numpy as np
 import pytest
 from study_files import write_labels, write_slides
@@ -127,7 +126,7 @@ def test_addresses_that_cannot_be(tmp_path, monkeypatch):
     assert not (tmp_path / "study").exists()
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "s3fs", None)
-        fsspec.registry._registry.pop("s3", None)
+        without.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
         with pytest.raises(MissingExtraError, match="prospector-heads.s3"):
             RemoteStore(tmp_path / "local", "s3://bucket/x")
 
