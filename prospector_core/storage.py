@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 import zarr
 
-from .blocks import Blocks, chunk_file, chunks, codecs, create_blocks, open_group, reading, sync, writing
+from .blocks import (
+    Blocks,
+    StoredArray,
+    StoredGroup,
+    chunk_file,
+    chunks,
+    codecs,
+    create_blocks,
+    open_group,
+    reading,
+    sync,
+    writing,
+)
 from .errors import EmbeddingError, StudyDamagedError
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "StoredVectors"]
@@ -177,7 +189,7 @@ class EmbeddingStore:
             return Embeddings(
                 group["embeddings"][:],
                 group["positions"][:] if "positions" in group else None,
-                {key: value for key, value in group.attrs.asdict().items() if key not in _OWN},
+                {key: value for key, value in dict(group.attrs).items() if key not in _OWN},
                 group["edges"][:] if "edges" in group else None,
             )
 
@@ -191,7 +203,7 @@ class EmbeddingStore:
         """Return the positions and attributes of a datum without reading its embeddings; raises as `read`."""
         group = self._complete(uid)
         with reading(self.path, uid):
-            attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
+            attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
             return (group["positions"][:] if "positions" in group else None), attrs
 
     def shape(self, uid: str) -> tuple[int, int]:
@@ -234,17 +246,17 @@ class EmbeddingStore:
     def _completed(self, uid: str) -> None:
         """A datum has got its final name here."""
 
-    def _complete(self, uid: str) -> zarr.Group:
+    def _complete(self, uid: str) -> StoredGroup | zarr.Group:
         folder = self._folder(uid)
         if not (folder / "zarr.json").exists():
             done, total = self.progress(uid)
             state = f"only {done} of {total} tokens of it are embedded" if total else "it is not embedded"
             raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
         with reading(self.path, uid):
-            group = open_group(folder)
+            group = StoredGroup(folder)
             n, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
         if len(chunks(folder)) != -(-n // block):
-            # zarr reads a missing chunk as zeros
+            # a missing chunk is read as zeros
             raise StudyDamagedError(
                 f"{self.path.name}: blocks of {uid} are missing; remove its folder and embed it again"
             )
@@ -277,7 +289,7 @@ class StoredVectors:
     Takes a slice, or an array of token numbers or of bools; ``blocks`` goes through all of it in bounded memory.
     """
 
-    def __init__(self, array: zarr.Array, store: Path, uid: str) -> None:
+    def __init__(self, array: StoredArray | zarr.Array, store: Path, uid: str) -> None:
         self._array, self._store, self._uid = array, store, uid
         self.shape, self.dtype, self.ndim = tuple(array.shape), array.dtype, 2
         self._block = array.chunks[0]
@@ -445,7 +457,7 @@ class PartEmbedded:
         with reading(store, uid):
             group = open_group(folder)
             self.positions = group["positions"][:]
-            self.attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
+            self.attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
             self.block = int(group.attrs["block"])
         self.n_blocks = -(-len(self.positions) // self.block)
         self.early = _early_tokens(folder / _EARLY)

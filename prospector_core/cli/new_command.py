@@ -22,12 +22,15 @@ def new(
     slides: Annotated[Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")] = None,
     features: Annotated[Path | None, typer.Option(help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here.")] = None,
     patches: Annotated[Path | None, typer.Option(help="With --features: folder of CLAM's patches step. Default: looked for beside the features.")] = None,
+    structures: Annotated[Path | None, typer.Option(help="Folder of structures: PDB or mmCIF, plain or gzip. The labels table may have a chain column.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches. Structures: residue-type (default), 3di, residue-type*3di, pocketnet, esm2:NAME, or several joined by +.")] = None,
     mpp: Annotated[float | None, typer.Option(help="Slides: microns a pixel at which tiles are cut. Default: 0.5.")] = None,
     tile: Annotated[int | None, typer.Option(help="Slides: pixels a tile side at that resolution. Default: 224.")] = None,
     stain: Annotated[str | None, typer.Option(help="Slides: bring the stain of every slide to one reference before encoding: macenko or reinhard.")] = None,
     slide_mpp: Annotated[float | None, typer.Option(help="Microns a pixel of slides that do not state it.")] = None,
+    atom: Annotated[str | None, typer.Option(help="Structures: what stands for a residue in the contact graph: side (middle of the side chain, default), ca or cb.")] = None,
+    cutoff: Annotated[float | None, typer.Option(help="Structures: angstrom up to which two residues are in contact. Default: 6 with side, 8 with ca or cb.")] = None,
     min_tissue: Annotated[float | None, typer.Option(help="Slides: share of a tile that must be tissue. Default: 0.25.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
     file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
@@ -37,8 +40,10 @@ def new(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ):  # fmt: skip
     """Make a study from data, or from features of them, and a labels table."""
-    if slides is None and features is None:
-        raise BadInputError("say where the slides are: --slides DIR")
+    if slides is None and features is None and structures is None:
+        raise BadInputError("say where the data are: --slides DIR or --structures DIR")
+    if structures is not None and (slides is not None or features is not None):
+        raise BadInputError("a study is of one thing: --structures goes without --slides and --features")
     common = {
         "labels": labels, "name": name, "file_column": file_column, "label_column": label_column, "positive": positive,
     }  # fmt: skip
@@ -48,6 +53,14 @@ def new(
         common["store"] = store
     given = {"mpp": mpp, "tile": tile, "stain": stain, "slide_mpp": slide_mpp, "min_tissue": min_tissue}
     given = {option: value for option, value in given.items() if value is not None}
+    contacts = {option: value for option, value in {"atom": atom, "cutoff": cutoff}.items() if value is not None}
+    if structures is not None:
+        if given or patches is not None:
+            wrong = next(iter(given), "patches").replace("_", "-")
+            raise BadInputError(f"--{wrong} is of slides: structures have --atom and --cutoff")
+        return _new_structures(study, structures, encoder, common, contacts, json)
+    if contacts:
+        raise BadInputError(f"--{next(iter(contacts))} is of structures: give them with --structures DIR")
     _new_slides(study, slides, features, patches, encoder, common, given, json)
 
 
@@ -86,6 +99,28 @@ def _new_slides(study, slides, features, patches, encoder, common, given, json):
             + (f"; {empty} data have none and are left out" if empty else "")
         )
     say(f"next: prospector {'embed' if features is None else 'fit'} {made.path}")
+
+
+def _new_structures(study, structures, encoder, common, contacts, json):
+    """A study of protein chains."""
+    from ..study import Study
+
+    if common["labels"] is None:
+        raise LabelsError("say where the labels are: --labels labels.csv")
+    with progress_bar("looking at structures", json) as bar:
+        more = {**contacts, **({"encoder": encoder} if encoder is not None else {})}
+        made = Study.create(study, structures=structures, progress=bar, **more, **common)
+    if made.kind.note(made):
+        complain(f"note: {made.kind.note(made)}")
+    wanted = made.embedding
+    _say_made(
+        made,
+        json,
+        {"structures": len(made.sources)},
+        {"encoder": wanted["encoder"], "atom": wanted["atom"], "cutoff": wanted["cutoff"]},
+    )
+    if not json:
+        say(f"next: prospector embed {made.path}")
 
 
 def _asked(slide_mpp, bar, json):
