@@ -97,9 +97,12 @@ class Blocks:
         return True
 
 
-def create_blocks(group: zarr.Group, n: int, dim: int, block: int, dtype: np.dtype) -> None:
-    """Create the empty array of `Blocks` in a group."""
-    group.create_array("embeddings", shape=(n, dim), chunks=(block, dim), dtype=dtype, compressors=codecs(dtype))
+def create_blocks(group: zarr.Group, n: int, dim: int, block: int, dtype: np.dtype, shard: int | None = None) -> None:
+    """Create the empty array of `Blocks` in a group; ``shard``: rows a file, if these are more than a block."""
+    shards = None if shard is None else (shard, dim)
+    group.create_array(
+        "embeddings", shape=(n, dim), chunks=(block, dim), shards=shards, dtype=dtype, compressors=codecs(dtype)
+    )
 
 
 def codecs(dtype: np.dtype) -> list[Any]:

@@ -13,6 +13,16 @@ from .output import complain, print_json, print_table, progress_bar, say
 __all__ = ["register"]
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Processes on this machine that share the work (extra `cluster`). Default: this one alone."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Scheduler of a dask cluster, tcp://host:port, whose workers see the study's folder."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")]
 
 
@@ -27,25 +37,27 @@ def embed(
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to embed. Default: all.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the encoder. Default: 1.")] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Embed again what is embedded already.")] = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
     json: Json = False,
 ):
     """Embed the tokens of every datum; run it again to go on where it stopped."""
+    from ..scheduling import scheduler
     from ..study import Study
 
     opened = Study.open(study)
     chosen = [opened.datum(each) for each in data] if data else opened.data
-    before = 0 if anew else sum(opened.is_embedded(datum) for datum in chosen)
-    finished = {"data": before, "tokens": 0}
-    with progress_bar("embedding", json, "tokens") as bar:
+    earlier = set() if anew else {datum.uid for datum in chosen if opened.is_embedded(datum)}
+    seen = set(earlier)
+    with scheduler(workers, cluster) as on, progress_bar("embedding", json, "tokens") as bar:
 
         def tell(datum, done, total):
-            bar(done, total, f"{datum.name} ({finished['data'] + 1} of {len(chosen)})")
-            if done == total:
-                finished["data"] += 1
-                finished["tokens"] += total
+            seen.add(datum.uid)
+            bar(done, total, f"{datum.name} ({len(seen)} of {len(chosen)})")
 
-        failed = opened.embed(data=chosen, progress=tell, threads=threads, anew=anew)
-    there = sum(opened.is_embedded(datum) for datum in chosen)
+        failed = opened.embed(data=chosen, progress=tell, threads=threads, anew=anew, on=on)
+    before, made = len(earlier), [datum for datum in chosen if datum.uid not in earlier and opened.is_embedded(datum)]
+    there, tokens = before + len(made), sum(opened.store.shape(datum.uid)[0] for datum in made)
     jobs = {job.uid: job for job in opened.queue.jobs() if job.uid in {datum.uid for datum in chosen}}
     paused = [datum.name for datum in chosen if datum.uid in jobs and jobs[datum.uid].state == "paused"]
     notes = [job.message for job in jobs.values() if job.state == "done" and job.message]
@@ -55,7 +67,7 @@ def embed(
             {
                 "embedded": there,
                 "new": there - before,
-                "tokens": finished["tokens"],
+                "tokens": tokens,
                 "data": len(chosen),
                 "paused": paused,
                 "failed": names,
@@ -63,7 +75,7 @@ def embed(
             }
         )
     else:
-        say(f"{there} of {len(chosen)} data embedded, {there - before} of them now ({finished['tokens']:,} tokens)")
+        say(f"{there} of {len(chosen)} data embedded, {there - before} of them now ({tokens:,} tokens)")
         if paused:
             say(f"{len(paused)} paused; to go on: prospector embed {study}")
         elif there and not failed:
@@ -87,9 +99,12 @@ def fit(
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
     quantizer: Annotated[str, typer.Option(help="k-means or mini-batch k-means.")] = "k-means",
+    workers: Workers = None,
+    cluster: Cluster = None,
     json: Json = False,
 ):
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
+    from ..scheduling import scheduler
     from ..study import FitSettings, Study
 
     opened = Study.open(study)
@@ -97,8 +112,8 @@ def fit(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer,
     )  # fmt: skip
-    with progress_bar("fitting", json) as bar:
-        change = opened.fit(settings, progress=lambda text: bar(0, None, text))
+    with scheduler(workers, cluster) as on, progress_bar("fitting", json) as bar:
+        change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)
     fitted = change.after
     if json:
         summary = {key: value for key, value in fitted.summary.items() if key != "predictions"}
@@ -162,15 +177,18 @@ def name(
 def prospect(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to map. Default: all.")] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     json: Json = False,
 ):
     """Compute prospect maps and keep them in the study (one .npy a datum, one score a token)."""
+    from ..scheduling import scheduler
     from ..study import Study
 
     opened = Study.open(study)
     chosen = [opened.datum(each) for each in data] if data else opened.embedded()
-    with progress_bar("prospecting", json, "data") as bar:
-        written = opened.save_maps(chosen, progress=bar)
+    with scheduler(workers, cluster) as on, progress_bar("prospecting", json, "data") as bar:
+        written = opened.save_maps(chosen, progress=bar, on=on)
     predictions = opened.predictions()
     rows = []
     for datum in chosen:

@@ -22,7 +22,9 @@ from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
 from ..readers.cache import TileCache
+from ..scheduling import InProcess, OnCluster
 from ..uncertainty import TokenUncertainty, token_uncertainty
+from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
@@ -222,18 +224,19 @@ class Study(StudyData):
                     self._fit_views.popitem(last=False)
             return self._fit_views[key]
 
-    def fit(self, settings=None, progress=None, **changes):
+    def fit(self, settings=None, progress=None, on=None, **changes):
         """Find concepts (layer I) and fit the kernel (layer II).
 
-        Parameters: settings, FitSettings (default: defaults), or any of its fields as keywords; progress, function(text).
+        Parameters: settings, FitSettings (default: defaults), or any of its fields as keywords; progress, function(text);
+        on, where data are read and counted, from ``scheduling.scheduler`` (default: here).
         Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
         """
         settings = replace(settings or FitSettings(), **changes).check()
-        while (change := self._fit(settings, progress or (lambda text: None))) is None:
+        while (change := self._fit(settings, progress or (lambda text: None), on or InProcess())) is None:
             pass
         return change
 
-    def _fit(self, settings, say):
+    def _fit(self, settings, say, on):
         seen = self._last_entry()
         fitted_on = self._fitted_on()
         if not fitted_on:
@@ -252,13 +255,13 @@ class Study(StudyData):
                 "make the study without that class"
             )
         say("reading a sample of tokens")
-        sample = self._sample(fitted_on, settings)
+        sample = self._sample(fitted_on, settings, on)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
         quantizer = QUANTIZERS[settings.quantizer]
         centroids = quantizer(settings.concepts, sample=settings.sample, seed=settings.seed).fit(sample).centroids_
         say("counting concepts and pairs")
         # no "before": with other concepts, kernels cannot be compared weight by weight
-        return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)))
+        return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
 
     def refit(self):
         """Fit layer II only, from cached counts, under all edits so far. Returns Change: what moved."""
@@ -316,13 +319,17 @@ class Study(StudyData):
     def _last_entry(self):
         return last_id(self.database)
 
-    def _fit_kernel(self, seen, settings, centroids, before, entry=None):
+    def _fit_kernel(self, seen, settings, centroids, before, entry=None, on=None):
         """Fit what the journal amounts to at id ``seen`` (and with ``entry``, this fit's own): Change.
 
         None if someone edited meanwhile: then nothing is kept. The database is free for others until the end.
         """
         own = [Entry(seen + 1, "", *entry)] if entry else []
         state = replay(read_journal(self.database, seen) + own)
+        if isinstance(on, OnCluster):  # what the workers count is then found in the study
+            uids = [datum.uid for datum in self.embedded()]
+            for done in on.run(tasks.count, uids, self._place, centroids, settings.radius, state):
+                done.get()
         found = self._computed(settings, centroids, state)
         with self.database.transaction() as connection:
             if self._last_entry() != seen:
@@ -355,25 +362,40 @@ class Study(StudyData):
     def _fitted_on(self):
         return [datum for datum in self.embedded() if datum.label is not None and datum.split != "test"]
 
-    def _sample(self, data, settings):
+    def _sample(self, data, settings, on=None):
         """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
         sizes = [self.n_tokens(datum) for datum in data]
         total = sum(sizes)
         if total < settings.concepts:
             raise FitError(f"{total} tokens cannot make {settings.concepts} concepts: ask for fewer, or add data")
-        rng = np.random.default_rng(settings.seed)
-        parts = []
+        rng, chosen = np.random.default_rng(settings.seed), []
         for datum, size in zip(data, sizes):
-            vectors = self._embeddings(datum.uid)
-            if total > settings.sample:
-                share = max(1, round(settings.sample * size / total))
-                vectors = vectors[np.sort(rng.choice(size, min(size, share), replace=False))]
-            parts.append(np.asarray(vectors, np.float32))
-            if not np.isfinite(parts[-1]).all():
-                raise EmbeddingError(
-                    f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
-                )
-        return np.concatenate(parts)
+            share = max(1, round(settings.sample * size / total))
+            some = np.sort(rng.choice(size, min(size, share), replace=False)) if total > settings.sample else None
+            chosen.append((datum.uid, some))
+        with tasks.use(self):
+            found = {done.item[0]: done.get() for done in (on or InProcess()).run(tasks.sample, chosen, self._place)}
+        return np.concatenate([found[datum.uid] for datum in data])
+
+    def sampled(self, datum, tokens=None):
+        """Embeddings of some tokens of a datum, as concepts are found in: (m, d) float32. ``tokens``: (m,), None = all."""
+        datum = self.datum(datum)
+        vectors = self._embeddings(datum.uid)
+        found = np.asarray(vectors[:] if tokens is None else vectors[tokens], np.float32)
+        if not np.isfinite(found).all():
+            raise EmbeddingError(
+                f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
+            )
+        return found
+
+    def count(self, centroids, radius, state, datum):
+        """Count a datum under a CurationState as a fit with these centroids and radius does; what is found is kept."""
+        self._layer(centroids, radius)[1].cached(self.datum(datum).uid, state)
+
+    @property
+    def _place(self):
+        """The study's folder as every process names it."""
+        return str(self.path.resolve())
 
     def _layer(self, centroids, radius):
         with self._lock:
@@ -691,21 +713,33 @@ class Study(StudyData):
         totals = found @ compact_coef(fit.coef, active, fit.n_concepts, fit.radius)
         return {datum.uid: float(total) for datum, total in zip(data, totals)}
 
-    def save_maps(self, data=None, progress=None):
-        """Compute the current fit's maps (of the class that the study is seen from) and keep them. Returns {uid: path}."""
+    def save_maps(self, data=None, progress=None, on=None):
+        """Compute the current fit's maps (of the class that the study is seen from) and keep them. Returns {uid: path}.
+
+        Parameters: data (default: all embedded); progress, function(done, total); on, where it runs, from
+        ``scheduling.scheduler`` (default: here).
+        """
         fit, _ = self._fitted(None)
-        data = [self.datum(each) for each in data] if data else self.embedded()
+        uids = [self.datum(each).uid for each in data] if data else [datum.uid for datum in self.embedded()]
         written = {}
-        for done, datum in enumerate(data, start=1):
-            buffer = io.BytesIO()
-            np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
-            written[datum.uid] = self._map_file(datum, fit)
-            with storage_errors(written[datum.uid]):
-                written[datum.uid].parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(written[datum.uid], buffer.getvalue())
-            if progress:
-                progress(done, len(data))
-        return written
+        with tasks.use(self):
+            for done in (on or InProcess()).run(tasks.save_map, uids, self._place, fit.id, self.target):
+                written[done.item] = done.get()
+                if progress:
+                    progress(len(written), len(uids))
+        return {uid: written[uid] for uid in uids}
+
+    def save_map(self, datum, fit=None):
+        """Compute a datum's map under a fit and keep it in the study. Returns its path."""
+        datum = self.datum(datum)
+        fit, _ = self._fitted(fit)
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
+        path = self._map_file(datum, fit)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, buffer.getvalue())
+        return path
 
 
 def _kept(cache, key, most):
