@@ -71,7 +71,8 @@ def build(folder=None, progress=None, anew=False):
         say("making samples of cells", 0, None)
         labels = {f"made sample {number:02d}": ("excluded", "inflamed")[number % 2] for number in range(1, 17)}
         samples = [
-            {"name": name, **make_sample(label == "inflamed", seed)[0]} for seed, (name, label) in enumerate(labels.items())
+            {"name": name, **make_sample(label == "inflamed", seed)[0]}
+            for seed, (name, label) in enumerate(labels.items())
         ]
         Study.create(folder, cells=samples, labels=labels, name=_NAME, positive="inflamed", edges="delaunay:60", transform="arcsinh")  # fmt: skip
     study = Study.open(folder)
