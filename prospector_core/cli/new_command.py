@@ -50,6 +50,7 @@ def new(
     file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the table that gives the class.")] = None,
     positive: Annotated[str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Keep embeddings there instead of in the study's folder: s3://bucket/prefix, or what else fsspec knows.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ):  # fmt: skip
     """Make a study from data, or from features of them, and a labels table."""
@@ -63,6 +64,10 @@ def new(
     common = {
         "labels": labels, "name": name, "file_column": file_column, "label_column": label_column, "positive": positive,
     }  # fmt: skip
+    if store is not None:
+        if features is not None:
+            raise BadInputError("--store is for what is embedded here: features are copied into the study's folder")
+        common["store"] = store
     if kind == "slides":
         given = {option: value for option, value in own.items() if option not in ("features", "patches")}
         _new_slides(study, slides, features, patches, encoder, common, given, json)

@@ -23,7 +23,7 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
     "regions" (dissolved outline where the score is at least ``threshold``, default 0), "marks" (regions that the expert
     marked, as drawn, with their evidence). Classification and colour are set as QuPath expects them. Raises BadInputError.
     """
-    if study.modality != "slides":
+    if getattr(study, "modality", "slides") != "slides":
         return points_geojson(study, datum, what, threshold)
     what = [what] if isinstance(what, str) else list(what)
     if not set(what) <= set(_WHAT):

@@ -23,7 +23,7 @@ def h5ad(study, datum):
     positions = study.positions(datum)
     obs = {name: values for name, values in found.items() if name not in ("token", *study.kind.place_names)}
     kept = study.attrs(datum).get("encoder", {}).get("features")
-    vectors = study.store.vectors(datum.uid)
+    vectors = study.store.vectors(datum.uid)[:]
     names = kept if kept and len(kept) == vectors.shape[1] else [f"dimension {i + 1}" for i in range(vectors.shape[1])]
     obsm = {} if positions is None else {"spatial": np.asarray(positions, np.float64)}
     return write_h5ad(vectors, index, names, obs, obsm, study.graph(datum))

@@ -77,7 +77,8 @@ class _TileEmbedder:
         slide, mask = self._open(datum)
         study, wanted = self._study, self._study.embedding
         grid = tile_grid(slide, wanted["tile"], wanted["mpp"], datum.field, mask, wanted["min_tissue"])
-        writer = open_grid_writer(study.store, datum.uid, slide, grid, self.encoder)
+        kept_as = wanted.get("dtype", "float32")  # of studies that were made before there was a choice
+        writer = open_grid_writer(study.store, datum.uid, slide, grid, self.encoder, dtype=kept_as)
         return embed_datum(slide, grid, self.encoder, writer, progress=progress, stop=stopped)
 
     def note(self, datum):

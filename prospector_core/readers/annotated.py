@@ -76,17 +76,17 @@ class AnnotatedFile(TokenFile):
         return next((lower[name] for name in _SAMPLES if name in lower), None)
 
     def _index(self, frame):
-        return _text(frame[frame.attrs.get("_index", "_index")][...])
+        return _strings(frame[frame.attrs.get("_index", "_index")])
 
     def _column(self, name):
         obs = self._root["obs"]
         column = obs[name]
-        if _is_group(column):  # categorical, as anndata writes it today
-            codes, categories = np.asarray(column["codes"][...]), _text(column["categories"][...])
+        if _is_group(column) and "codes" in column:  # categorical, as anndata writes it today
+            codes, categories = np.asarray(column["codes"][...]), _strings(column["categories"])
         elif "__categories" in obs and name in obs["__categories"]:  # and as it did before 0.8
-            codes, categories = np.asarray(column[...]), _text(obs["__categories"][name][...])
+            codes, categories = np.asarray(column[...]), _strings(obs["__categories"][name])
         else:
-            return _text(column[...])
+            return _strings(column)
         if (codes < 0).any():
             raise GraphError(
                 f"cell {int(np.argmax(codes < 0))} has no {name!r}: give every cell its sample, or leave it out"
@@ -161,6 +161,11 @@ def _table(root, path):
 
 def _is_group(node):
     return hasattr(node, "keys")
+
+
+def _strings(node):
+    """Texts of a column: an array, or (since pandas 3) values and which of them are missing."""
+    return _text((node["values"] if _is_group(node) else node)[...])
 
 
 def _text(values):

@@ -15,7 +15,7 @@ from ..errors import BadInputError, CurationError, EmbeddingError, SlideError, S
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..readers import open_slide
-from ..storage import EmbeddingStore
+from ..remote import open_store
 from ..tiling import Rect
 from .curation import Curation
 from .database import Database
@@ -172,8 +172,8 @@ class StudyData:
 
     @cached_property
     def store(self):
-        """EmbeddingStore of the study."""
-        return EmbeddingStore(self.path / "embeddings.zarr")
+        """EmbeddingStore of the study: in its folder, or where ``Study.create(store=...)`` said."""
+        return open_store(self.path / "embeddings.zarr", self.database.read_meta("store"))
 
     def embed(self, **options):
         """Embed every datum that is not embedded yet; resumable. See ``embed.embed_study``."""
@@ -221,19 +221,22 @@ class StudyData:
     def _layout(self, uid):
         """Graph, positions and attributes of a datum; those used last are kept."""
         with self._lock:
-            if uid not in self._graphs:
-                if not self.store.has(uid):
-                    raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
-                positions, attrs = self.store.layout(uid)
-                n = len(positions) if positions is not None else self.store.shape(uid)[0]
-                graph = self.kind.graph(n, positions, self.store.edges(uid) if self.kind.keeps_edges else None, attrs)
-                self._graphs[uid] = found = (graph, positions, attrs)
-                tokens = sum(graph.n for graph, _, _ in self._graphs.values())
-                while tokens > self._tokens_kept and len(self._graphs) > 1:
-                    tokens -= self._graphs.popitem(last=False)[1][0].n
-                return found
+            if uid in self._graphs:
+                self._graphs.move_to_end(uid)
+                return self._graphs[uid]
+        # outside the lock: many data are read side by side
+        if not self.store.has(uid):
+            raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+        positions, attrs = self.store.layout(uid)
+        n = len(positions) if positions is not None else self.store.shape(uid)[0]
+        graph = self.kind.graph(n, positions, self.store.edges(uid) if self.kind.keeps_edges else None, attrs)
+        with self._lock:
+            self._graphs[uid] = found = (graph, positions, attrs)
             self._graphs.move_to_end(uid)
-            return self._graphs[uid]
+            tokens = sum(graph.n for graph, _, _ in self._graphs.values())
+            while tokens > self._tokens_kept and len(self._graphs) > 1:
+                tokens -= self._graphs.popitem(last=False)[1][0].n
+            return found
 
     def positions(self, datum):
         """Where a datum's tokens are, as their modality counts it: (n, 2) or (n, 3), or None."""

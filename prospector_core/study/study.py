@@ -22,6 +22,7 @@ from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
 from ..readers.cache import TileCache
+from ..remote import check_url
 from ..scheduling import InProcess, OnCluster
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from . import tasks
@@ -117,6 +118,7 @@ class Study(StudyData):
         stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
+        store : address that fsspec knows, such as "s3://bucket/prefix", where embeddings are kept (default: in the folder)
 
         Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
         """
@@ -127,8 +129,14 @@ class Study(StudyData):
                 + (f", not {' and '.join(given)}" if given else "")
             )
         sources = {name: options.pop(name, None) for name in MODALITIES}
+        store = options.pop("store", None)
+        if store is not None:
+            store = check_url(store)
         modality_of(given[0]).create(path, sources[given[0]], labels, **options)
-        return cls(path)
+        made = cls(path)
+        if store is not None:
+            made.database.write_meta("store", store)
+        return made
 
     @classmethod
     def from_features(cls, path, *, features, labels, **options):

@@ -189,7 +189,7 @@ def test_features_are_standardised_over_data_that_are_not_for_testing(together, 
         tmp_path / "study", cells=write_tables(tmp_path / "t", together, "csv"), labels=table, transform="arcsinh"
     )
     made.embed()
-    vectors = np.concatenate([made.store.vectors(datum.uid) for datum in made.data if datum.split != "test"])
+    vectors = np.concatenate([made.store.vectors(datum.uid)[:] for datum in made.data if datum.split != "test"])
     assert np.allclose(vectors.mean(axis=0), 0, atol=1e-4) and np.allclose(vectors.std(axis=0), 1, atol=1e-4)
     record = made.store.layout(made.data[0].uid)[1]["encoder"]
     assert (
@@ -223,7 +223,7 @@ def test_cells_of_a_multiplexed_image(tmp_path):
     assert not made.embed()
     for datum in made.data:
         cells, image = expected[datum.name]
-        vectors, positions, ids = made.store.vectors(datum.uid), made.positions(datum), made.attrs(datum)["ids"]
+        vectors, positions, ids = made.store.vectors(datum.uid)[:], made.positions(datum), made.attrs(datum)["ids"]
         assert ids == [str(n) for n in range(1, 31) if n != 7]
         for own in (1, 30):
             at, (y, x) = ids.index(str(own)), np.nonzero(cells == own)
@@ -320,8 +320,8 @@ CSV = "x,y,f\n0,0,1\n1,1,2\n"
     [
         ({}, {}, "holds no table of tokens"),
         ({"s0.csv": "x,y\n0,0\n"}, {}, "no column of numbers beside the coordinates"),
-        ({"s0.csv": "f\n1\n"}, {}, "neither coordinates .* nor edges"),
-        ({"s0.csv": "x,y,f\n0,0,\n1,1,2\n"}, {}, "'f' of token 0 is no finite number"),
+        ({"s0.csv": "f\n1\n", "s1.csv": "f\n1\n"}, {}, "neither coordinates .* nor edges"),
+        ({"s0.csv": "x,y,f\n0,0,\n1,1,2\n", "s1.csv": CSV}, {}, "'f' of token 0 is no finite number"),
         ({"s0.csv": CSV, "s1.csv": "x,y,g\n0,0,1\n"}, {}, "other features"),
         ({"s0.csv": CSV}, {}, "names s1, not found"),
         ({"s0.csv": CSV, "s1.csv": CSV}, {"edges": "star"}, "says no edges"),
