@@ -1,4 +1,4 @@
-"""Maps for other programs: QuPath GeoJSON, pyramidal OME-TIFF, CSV and Parquet, one file a datum.
+"""Maps for other programs: of slides, of structures, and tables, one file a datum.
 
 Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the datum's
 opaque uid.
@@ -12,6 +12,7 @@ from ..files import storage_errors, write_atomic
 from .geojson import geojson
 from .h5ad import h5ad
 from .ometiff import ome_tiff
+from .structures import bfactor_mmcif, bfactor_pdb, defattr, molviewspec, pymol_script
 from .tables import csv_table, parquet_table
 
 __all__ = ["FORMATS", "export", "write_files"]
@@ -22,6 +23,11 @@ FORMATS = {
     "csv": (".csv", csv_table),
     "parquet": (".parquet", parquet_table),
     "h5ad": (".h5ad", h5ad),
+    "bfactor": (".pdb", bfactor_pdb),
+    "mmcif": (".cif", bfactor_mmcif),
+    "defattr": (".defattr", defattr),
+    "pml": (".pml", pymol_script),
+    "molviewspec": (".mvsj", molviewspec),
 }
 
 
@@ -31,7 +37,8 @@ def export(study, format, folder, data=None, names=False, progress=None, **optio
     Parameters
     ----------
     study : Study, fitted
-    format : "geojson", "ome-tiff", "csv" or "parquet"
+    format : of slides "geojson", "ome-tiff"; of structures "bfactor" (PDB), "mmcif", "defattr", "pml", "molviewspec"; of
+        all "csv", "parquet"
     folder : where to write; made if it is not there
     data : data to write (default: all that are embedded)
     names : call files after the data instead of their opaque uids

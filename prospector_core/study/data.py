@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from ..errors import BadInputError, CurationError, EmbeddingError, SlideError, StudyDamagedError, StudyError
+from ..errors import (
+    BadInputError,
+    CurationError,
+    EmbeddingError,
+    SlideError,
+    StructureError,
+    StudyDamagedError,
+    StudyError,
+)
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..readers import open_slide
@@ -167,6 +175,21 @@ class StudyData:
         source, slide = self.sources[self.datum(datum).source], open_slide(self.slide_path(datum))
         slide.mpp = source.info["mpp"]
         return slide
+
+    def structure_path(self, datum):
+        """Where the datum's structure file lies. Raises StructureError if it is gone."""
+        source = self.sources[self.datum(datum).source]
+        if not source.path.exists():
+            raise StructureError(
+                f"the structure {source.name} is no longer at {source.path}: put it back, or make a new study"
+            )
+        return source.path
+
+    def open_structure(self, datum):
+        """The datum's structure file, read: readers.structure.Structure. Raises StructureError if it is gone or damaged."""
+        from ..readers.structure import open_structure
+
+        return open_structure(self.structure_path(datum))
 
     # ---- embeddings
 
