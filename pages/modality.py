@@ -23,6 +23,8 @@ class MainPage:
 MAIN_PAGES = {
     "slides": MainPage("slide.py", "Slide", ":material/biotech:"),
     "structures": MainPage("structure.py", "Structure", ":material/hub:"),
+    "cells": MainPage("graph.py", "Cells", ":material/bubble_chart:"),
+    "graphs": MainPage("graph.py", "Graph", ":material/bubble_chart:"),
 }
 
 
