@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import BadInputError, EmbeddingError
 from ..files import storage_errors, write_atomic
 from .geojson import geojson
+from .h5ad import h5ad
 from .ometiff import ome_tiff
 from .structures import bfactor_mmcif, bfactor_pdb, defattr, molviewspec, pymol_script
 from .tables import csv_table, parquet_table
@@ -21,6 +22,7 @@ FORMATS = {
     "ome-tiff": (".ome.tif", ome_tiff),
     "csv": (".csv", csv_table),
     "parquet": (".parquet", parquet_table),
+    "h5ad": (".h5ad", h5ad),
     "bfactor": (".pdb", bfactor_pdb),
     "mmcif": (".cif", bfactor_mmcif),
     "defattr": (".defattr", defattr),

@@ -290,13 +290,12 @@ class StudyData:
         return x + column * pitch, y + row * pitch, pitch, pitch
 
     def tokens_inside(self, datum, polygon):
-        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels: sorted array of token ids."""
-        if self.modality != "slides":
+        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels (or the datum's own unit): sorted array of token ids."""
+        if not hasattr(self.kind, "centres"):
             raise CurationError(
-                f"outlines are drawn on slides: name the {self.kind.words.tokens} by their numbers instead"
+                f"outlines are drawn on what lies in a plane: name the {self.kind.words.tokens} by their numbers instead"
             )
-        grid = self.grid(datum)
-        centres = (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
+        centres = self.kind.centres(self, datum)
         return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
 
     def regions(self, datum, scores, threshold):

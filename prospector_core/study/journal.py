@@ -122,7 +122,7 @@ def _sorted_pins(pins):
 
 
 def parts_of(payload):
-    """Where a marked region lies: list of {"datum", "tokens"}. The first journals held one, without a list."""
+    """Which tokens an entry marks or moves: list of {"datum", "tokens"}. Where there is one, it may stand without a list."""
     return payload.get("parts") or [payload]
 
 
@@ -155,7 +155,8 @@ def _apply(state, entry):
             else:
                 pins[key] = payload["weight"]
     elif action == "reassign":
-        state.steps.append((payload["datum"], tuple(payload["tokens"]), payload["concept"]))
+        for part in parts_of(payload):
+            state.steps.append((part["datum"], tuple(part["tokens"]), payload["concept"]))
     elif action == "split":
         centroids = np.frombuffer(base64.b64decode(payload["centroids"]), np.float32).reshape(len(payload["ids"]), -1)
         members = state.members(payload["concept"], payload["ids"][1])

@@ -10,7 +10,20 @@ from ..tiling import Rect
 
 __all__ = ["LabelRow", "read_labels", "match_files"]
 
-_FILE_COLUMNS = ("slide", "file", "filename", "image", "path", "slide_id", "id", "name", "datum")
+_FILE_COLUMNS = (
+    "slide",
+    "file",
+    "filename",
+    "image",
+    "path",
+    "slide_id",
+    "id",
+    "name",
+    "datum",
+    "sample",
+    "sample_id",
+    "graph",
+)
 _LABEL_COLUMNS = ("label", "class", "y", "diagnosis")
 _NAME_COLUMNS = ("name", "datum", "id")
 _FIELD_COLUMNS = ("x", "y", "width", "height")
