@@ -235,7 +235,7 @@ def export(
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,
     threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores are not drawn.")] = None,
-    layer: Annotated[str | None, typer.Option(help="png: map, concepts, uncertainty or tissue. Default: map.")] = None,
+    layer: Annotated[str | None, typer.Option(help="png: of slides map (default), concepts, uncertainty or tissue; of structures strip (default) or contacts.")] = None,
     width: Annotated[int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")] = None,
     region: Annotated[tuple[float, float, float, float] | None, typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels.")] = None,
     whole_slide: Annotated[bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")] = False,
@@ -298,8 +298,9 @@ def _figures(study, options):
     draw, takes = figure_maker(study.modality)
     for option in options:
         if option not in takes:
+            has = " and ".join(f"--{each}" for each in ("layer", "width", "title") if each in takes)
             raise BadInputError(
-                f"--{option.replace('_', '-')} is of slides: a figure of a {study.kind.words.datum} has no such option"
+                f"--{option.replace('_', '-')} is of slides: a figure of a {study.kind.words.datum} has {has}"
             )
     return draw
 
