@@ -110,5 +110,5 @@ def waiting_for_refit(study):
     return [
         said(study, entry)
         for entry in standing(edits.history())[0]
-        if entry.id > fit.journal and entry.action not in ("rename", "recolour")
+        if entry.id > fit.journal and entry.action not in ("rename", "recolour", "family")
     ]

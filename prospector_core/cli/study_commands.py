@@ -235,7 +235,7 @@ def export(
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,
     threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores are not drawn.")] = None,
-    layer: Annotated[str | None, typer.Option(help="png: map, concepts, uncertainty or tissue. Default: map.")] = None,
+    layer: Annotated[str | None, typer.Option(help="png: of slides map (default), concepts, uncertainty or tissue; of structures strip (default) or contacts.")] = None,
     width: Annotated[int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")] = None,
     region: Annotated[tuple[float, float, float, float] | None, typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels.")] = None,
     whole_slide: Annotated[bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")] = False,
@@ -261,7 +261,7 @@ def export(
             figure["threshold"] = threshold
         opened = Study.open(study)
         folder = opened.path / "exports" if out is None else out
-        draw = partial(_figures(), names=names, **figure)
+        draw = partial(_figures(opened, figure), names=names, **figure)
         with progress_bar("drawing", json, "figures") as bar:
             by_slide = whole_slide or region is not None
             written = write_files(opened, ".png", draw, folder, data, names, bar, by_slide)
@@ -287,15 +287,22 @@ def export(
     _say_files(opened, format, folder, written, names, json)
 
 
-def _figures():
-    """What draws figures: not of the core, and loaded for nothing else."""
+def _figures(study, options):
+    """What draws figures of a study: not of the core, and loaded for nothing else. Raises BadInputError for options it lacks."""
     try:
-        from viewers.slide_figure import slide_figure
+        from viewers.figure_makers import figure_maker
     except ImportError as error:
         raise MissingExtraError(
             "figures are drawn by the part `viewers`, which is not installed: install Prospector with `pip install -e .` in its folder"
         ) from error
-    return slide_figure
+    draw, takes = figure_maker(study.modality)
+    for option in options:
+        if option not in takes:
+            has = " and ".join(f"--{each}" for each in ("layer", "width", "title") if each in takes)
+            raise BadInputError(
+                f"--{option.replace('_', '-')} is of slides: a figure of a {study.kind.words.datum} has {has}"
+            )
+    return draw
 
 
 def _say_files(study, format, folder, written, names, json):

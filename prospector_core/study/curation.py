@@ -150,6 +150,30 @@ class Curation:
         return self._append("rename", {"concept": int(concept), "name": name}, check)
 
     @_edit
+    def name_family(self, composition, name):
+        """Name a family of sites (``families.find_families``); "" takes the name back. Names find their family by what it is made of.
+
+        Parameters: composition, (K,) shares or {concept: share}.
+        """
+        name = " ".join(str(name).split())
+        if len(name) > _MAX_NAME:
+            raise CurationError(f"a family's name must have at most {_MAX_NAME} characters")
+        shares = (
+            composition if isinstance(composition, dict) else dict(enumerate(np.asarray(composition, float).tolist()))
+        )
+        shares = {int(concept): round(float(share), 4) for concept, share in shares.items() if share >= 0.0005}
+        if not shares:
+            raise CurationError("a family is made of at least one concept")
+
+        def check(state):
+            for concept in shares:
+                self._check(state, concept)
+
+        return self._append(
+            "family", {"composition": {str(key): value for key, value in shares.items()}, "name": name}, check
+        )
+
+    @_edit
     def recolour(self, concept, colour):
         """Give a concept a colour, "#rrggbb"."""
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(colour)):
