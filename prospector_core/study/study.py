@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import BadInputError, CurationError, EmbeddingError, FitError
 from ..features import n_features, pair_index
-from ..files import storage_errors, write_atomic
+from ..files import read_npy, storage_errors, write_atomic
 from ..limits import map_limit
 from ..locally import neighbours_of, what_if
 from ..modalities import MODALITIES, modality_of
@@ -499,7 +499,7 @@ class Study(StudyData):
         if scores is not None:
             return scores
         try:
-            scores = np.load(self._map_file(datum, fit), allow_pickle=False)
+            scores = read_npy(self._map_file(datum, fit).read_bytes())
         except (OSError, ValueError, EOFError):  # never kept, or damaged
             scores = None
         if scores is None or scores.dtype != np.float64 or scores.shape != (self.n_tokens(datum),):
