@@ -4,6 +4,7 @@ __all__ = [
     "ProspectorError",
     "BadInputError",
     "SlideError",
+    "DocumentError",
     "LabelsError",
     "TissueError",
     "EmbeddingError",
@@ -33,6 +34,10 @@ class BadInputError(ProspectorError, ValueError):
 
 class SlideError(BadInputError):
     """A slide that is not there, not an image, truncated, or of an unsupported kind."""
+
+
+class DocumentError(BadInputError):
+    """A document that is not there, holds no text, or is of an unsupported kind."""
 
 
 class LabelsError(BadInputError):

@@ -8,7 +8,7 @@ from .folders import sample_folder
 _HOMES = {"build": "skin", "load_polygon": "fields", "sample_fields": "fields", "tile_truth": "fields"}
 
 # By the name of their folder: the module whose ``build(folder, progress, anew)`` makes the study.
-SAMPLES = {"sample": "sample_data.skin"}
+SAMPLES = {"sample": "sample_data.skin", "reports": "sample_data.pathology"}
 
 __all__ = ["SAMPLES", "build", "build_sample", "load_polygon", "sample_fields", "sample_folder", "tile_truth"]
 

@@ -11,6 +11,8 @@ from .output import complain, print_json, progress_bar, say
 
 __all__ = ["register"]
 
+_NOTES = 5
+
 
 def register(app):
     """Add the command to the application."""
@@ -22,13 +24,16 @@ def new(
     slides: Annotated[Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")] = None,
     features: Annotated[Path | None, typer.Option(help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here.")] = None,
     patches: Annotated[Path | None, typer.Option(help="With --features: folder of CLAM's patches step. Default: looked for beside the features.")] = None,
+    documents: Annotated[Path | None, typer.Option(help="JSON lines (id, text or sections), or a folder of text, Markdown and PDF.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches. Documents: minilm (default), also transformers:NAME or transformers:FOLDER.")] = None,
     mpp: Annotated[float | None, typer.Option(help="Slides: microns a pixel at which tiles are cut. Default: 0.5.")] = None,
     tile: Annotated[int | None, typer.Option(help="Slides: pixels a tile side at that resolution. Default: 224.")] = None,
     stain: Annotated[str | None, typer.Option(help="Slides: bring the stain of every slide to one reference before encoding: macenko or reinhard.")] = None,
     slide_mpp: Annotated[float | None, typer.Option(help="Microns a pixel of slides that do not state it.")] = None,
     min_tissue: Annotated[float | None, typer.Option(help="Slides: share of a tile that must be tissue. Default: 0.25.")] = None,
+    words: Annotated[int | None, typer.Option(help="Documents: tokens are windows of so many words. Default: sentences.")] = None,
+    language: Annotated[str | None, typer.Option(help="Documents: language whose rules end sentences, such as en or de. Default: found for each document.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
     file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the table that gives the class.")] = None,
@@ -36,14 +41,51 @@ def new(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ):  # fmt: skip
     """Make a study from data, or from features of them, and a labels table."""
-    if slides is None and features is None:
-        raise BadInputError("say where the slides are: --slides DIR")
+    if slides is None and features is None and documents is None:
+        raise BadInputError("say what the study is of: --slides DIR or --documents FILE.jsonl|DIR")
     common = {
         "labels": labels, "name": name, "file_column": file_column, "label_column": label_column, "positive": positive,
     }  # fmt: skip
-    given = {"mpp": mpp, "tile": tile, "stain": stain, "slide_mpp": slide_mpp, "min_tissue": min_tissue}
-    given = {option: value for option, value in given.items() if value is not None}
+    of_slides = {
+        "slides": slides, "features": features, "patches": patches, "mpp": mpp, "tile": tile, "stain": stain, "slide_mpp": slide_mpp,
+        "min_tissue": min_tissue,
+    }  # fmt: skip
+    of_documents = {"documents": documents, "words": words, "language": language}
+    if documents is not None:
+        _none_of(of_slides, "documents")
+        _new_documents(study, documents, encoder, common, _told(of_documents), json)
+        return
+    _none_of(of_documents, "slides")
+    given = _told({option: value for option, value in of_slides.items() if option not in ("slides", "features", "patches")})
     _new_slides(study, slides, features, patches, encoder, common, given, json)
+
+
+def _told(options):
+    return {option: value for option, value in options.items() if value is not None}
+
+
+def _none_of(options, kind):
+    """Options of another kind of study are a mistake, not to be passed over."""
+    for option in _told(options):
+        raise BadInputError(f"--{option.replace('_', '-')} is not for a study of {kind}: leave it out")
+
+
+def _new_documents(study, documents, encoder, common, given, json):
+    """A study of documents."""
+    from ..study import Study
+
+    if encoder is not None:
+        given["encoder"] = encoder
+    with progress_bar("reading documents", json) as bar:
+        made = Study.create(study, **given, **common, progress=bar)
+    notes = made.embedding["notes"]
+    for note in notes[:_NOTES]:
+        complain(f"note: {note}")
+    if len(notes) > _NOTES:
+        complain(f"note: and {len(notes) - _NOTES} more of this kind")
+    _say_made(made, json, {"files": len(made.sources)}, {"notes": notes})
+    if not json:
+        say(f"next: prospector embed {made.path}")
 
 
 def _new_slides(study, slides, features, patches, encoder, common, given, json):

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import LabelsError
 from ..tiling import Rect
 
-__all__ = ["LabelRow", "read_labels", "match_files"]
+__all__ = ["LabelRow", "classes_of", "read_labels", "match_files"]
 
 _FILE_COLUMNS = ("slide", "file", "filename", "image", "path", "slide_id", "id", "name", "datum")
 _LABEL_COLUMNS = ("label", "class", "y", "diagnosis")
@@ -68,6 +68,18 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
         split = record.get("split", "").strip().lower() or None
         rows.append(LabelRow(name, file, field, classes.index(label) if known else None, split))
     return rows, classes
+
+
+def classes_of(path, labels, positive=None):
+    """What labels as written amount to: (classes, {label: number}); those that mean "not known" have no number.
+
+    Parameters: path, where they were written, for the texts of errors; labels, list of str. Raises LabelsError.
+    """
+    classes = _classes(Path(path), labels, positive)
+    known = sorted({label for label in labels if label.lower() not in _UNLABELLED})
+    return classes, {
+        label: int(label == positive) if positive is not None else classes.index(label) for label in known
+    }
 
 
 def _read_table(path):
