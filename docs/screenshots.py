@@ -41,7 +41,7 @@ WAIT = 60_000  # milliseconds
 
 def stain(folder):
     """A part of the sample slide as scanned and as each method of stain normalisation makes it, side by side."""
-    from pages.shared import stain_pictures
+    from pages.pictures import stain_pictures
 
     pictures = list(stain_pictures(300).values())
     gap = np.full((pictures[0].shape[0], 12, 3), 255, np.uint8)

@@ -25,14 +25,14 @@ page = st.navigation(
 )
 with st.spinner("Opening the study…"):
     # Late, as it takes seconds the first time: the frame above and this line are seen meanwhile.
-    from pages import preview, shared
+    from pages import preview, session, shared, sidebar
     from prospector_core.errors import ProspectorError
 
     study = shared.current_study(say=True)
 shared.style()
 try:
-    with shared.drawn(study):
-        shared.sidebar(study)
+    with session.drawn(study):
+        sidebar.sidebar(study)
         # what is wrong with the fit the page says, where there is room for the reason
         with contextlib.suppress(ProspectorError), st.sidebar:
             if study is not None and study.current_fit is not None:

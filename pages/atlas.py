@@ -6,7 +6,9 @@ import streamlit as st
 from pages import shared
 from pages.edits import above
 from pages.looks import look_of
+from pages.overlays import limit_of
 from pages.slide_panel import about_token
+from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
 from viewers.atlas import atlas
 
@@ -71,7 +73,7 @@ with left:
         key="atlas",
         concepts=[{"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded} for c in concepts],
         classes=study.classes,
-        limit=shared.limit_of(study),
+        limit=limit_of(study),
         **look.hover(study, found),
         selected=state.get("atlas_point"),
         on_pick=picked,
@@ -82,7 +84,7 @@ with right:
     else:
         datum = study.datum(found.uids[found.datum[state["atlas_point"]]])
         token = int(found.token[state["atlas_point"]])
-        st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
+        st.markdown(f"**{plain(datum.name)}** · labelled *{plain(class_of(study, datum))}*")
         if st.button(look.SHOW, icon=":material/my_location:", key="atlas_show"):
             shared.show_token(datum, token)
         about_token(study, datum, token)

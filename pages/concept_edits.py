@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages import shared
+from pages.changes import last_change
 from pages.edits import Edit, offer, offer_in_form, offer_trial, popover, trial_here
+from pages.words import plain, signed
 from prospector_core.study.journal import Split
 
 __all__ = ["exclude_or_include", "split", "pin", "merge", "rename", "largest", "waiting", "new_parts"]
@@ -16,10 +17,10 @@ def exclude_or_include(study, concept, where="", label="Exclude"):
     key = f"{where}exclude_{concept.id}"
     if concept.excluded:
         offer(study, lambda: Edit("include", (concept.id,)), "Include", f"{where}include_{concept.id}", icon=":material/add_circle:",
-              help="Its tiles count again")  # fmt: skip
+              help=f"Its {study.kind.words.tokens} count again")  # fmt: skip
         return
     box = popover(label, f"{key}_box",
-                  help="Its tiles leave the graph: no count, no score, a gap to their neighbours")  # fmt: skip
+                  help=f"Its {study.kind.words.tokens} leave the graph: no count, no score, a gap to their neighbours")  # fmt: skip
     if not box.open:
         return
     with box, st.form(f"{key}_form", border=False):
@@ -37,7 +38,7 @@ def split(study, concept, where=""):
     """Cut a concept into parts."""
     key = f"{where}cut_{concept.id}"  # not "split": columns that wrap are called so, and styled
     box = popover("Split", f"{key}_box",
-                  help="Sort its tiles into two or more new concepts, by how they look", disabled=concept.excluded)  # fmt: skip
+                  help=f"Sort its {study.kind.words.tokens} into two or more new concepts, by how they look", disabled=concept.excluded)  # fmt: skip
     if not box.open:
         return
     with box, st.form(f"{key}_form", border=False):
@@ -62,8 +63,8 @@ def pin(study, concepts, fitted, pinned, key, label="Pin", disabled=False):
         with st.form(f"{key}_form", border=False):
             st.number_input(f"Weight ({study.current_fit.unit})", value=float(fitted if pinned is None else pinned), step=0.1,
                             format="%.2f", min_value=-1e5, max_value=1e5, key=f"{key}_weight")  # fmt: skip
-            one, zero = (shared.plain(study.classes[label]) for label in (1, 0))
-            st.caption(f"Fitted: {shared.signed(fitted)}. Positive speaks for {one}, negative for {zero}.")
+            one, zero = (plain(study.classes[label]) for label in (1, 0))
+            st.caption(f"Fitted: {signed(fitted)}. Positive speaks for {one}, negative for {zero}.")
 
             def read():
                 return Edit("pin", (concepts,), {"weight": float(st.session_state[f"{key}_weight"])})
@@ -81,7 +82,7 @@ def pin_of(study, concept):
 
 
 def largest(concepts):
-    """Of several concepts the one with most tiles: what a merge goes into unless told otherwise."""
+    """Of several concepts the one with most tokens: what a merge goes into unless told otherwise."""
     return max(concepts, key=lambda concept: concept.tokens)
 
 
@@ -126,13 +127,13 @@ def waiting(study, concept):
         out.append("is excluded" if concept.excluded else "is taken back in")
     now, then = state.pins.get(concept.id), fit.state.pins.get(concept.id)
     if now != then:
-        out.append("is unpinned" if now is None else f"is pinned at {shared.signed(now)}")
+        out.append("is unpinned" if now is None else f"is pinned at {signed(now)}")
     return out
 
 
 def new_parts(study):
     """Concepts that the last refit made by splitting: {new id: id of the concept that was split}."""
-    change = shared.last_change(study)
+    change = last_change(study)
     if change is None:
         return {}
     before, after = change.before.state.steps, change.after.state.steps

@@ -5,7 +5,9 @@ import streamlit as st
 from pages import concept_edits, shared
 from pages.edits import above
 from pages.looks import look_of
-from prospector_core.study.prompts import PHRASES, can_prompt, parse_phrases, similarity, suggest_names
+from pages.session import edit, edit_quietly
+from pages.words import heat_table, plain, share_text, weight_bar
+from prospector_core.study.prompts import PHRASES, can_prompt, parse_phrases, phrase_vectors, similarity, suggest_names
 
 ORDERS = {
     "one": lambda c: -c.weight,
@@ -18,7 +20,7 @@ study = shared.require_fit()
 fit = study.current_fit
 state = st.session_state
 look, words = look_of(study), study.kind.words
-zero, one = (shared.plain(name) for name in study.classes)
+zero, one = (plain(name) for name in study.classes)
 new = concept_edits.new_parts(study)
 
 
@@ -35,14 +37,14 @@ def renamed(concept):
     """Keep the name that was typed."""
     name = state[f"name_{concept.id}"]
     if name.strip() and name.strip() != concept.name:
-        shared.edit_quietly(lambda: study.curation.rename(concept.id, name))
+        edit_quietly(lambda: study.curation.rename(concept.id, name))
 
 
 def recoloured(concept):
     """Keep the colour that was picked."""
     colour = state[f"colour_{concept.id}"]
     if colour != concept.colour:
-        shared.edit_quietly(lambda: study.curation.recolour(concept.id, colour))
+        edit_quietly(lambda: study.curation.recolour(concept.id, colour))
 
 
 def picked(uid, token):
@@ -60,14 +62,14 @@ def about(concept):
     """Weight, how often, and what the expert did to it."""
     if concept.excluded:
         reason = study.curation.state.excluded.get(concept.id, "")
-        st.caption(":material/block: excluded, drawn hatched" + (f": {shared.plain(reason)}" if reason else ""))
+        st.caption(":material/block: excluded, drawn hatched" + (f": {plain(reason)}" if reason else ""))
     else:
-        st.html(shared.weight_bar(concept.weight, largest, study.classes, concept.pinned))
-    in_zero, in_one = (shared.share_text(share) for share in concept.shares)
+        st.html(weight_bar(concept.weight, largest, study.classes, concept.pinned))
+    in_zero, in_one = (share_text(share) for share in concept.shares)
     more = f" · holds concepts {', '.join(map(str, concept.merged))} too" if concept.merged else ""
     st.caption(f"{in_one} of {words.tokens} in *{one}*, {in_zero} in *{zero}* · {words.count(concept.tokens)}{more}")
-    for edit in concept_edits.waiting(study, concept):
-        st.caption(f":orange[:material/pending:] {shared.plain(edit)} at the next refit")
+    for change in concept_edits.waiting(study, concept):
+        st.caption(f":orange[:material/pending:] {plain(change)} at the next refit")
 
 
 def card(concept):
@@ -108,6 +110,12 @@ def clear():
         state[f"choose_{concept.id}"] = False
 
 
+@st.cache_data(show_spinner=False, max_entries=8)
+def vectors_of(study_key, phrases, _study):
+    """Directions of phrases, (n, d): the encoder is loaded once for the same phrases."""
+    return phrase_vectors(_study, list(phrases))
+
+
 def name_by_phrases():
     """A table of concepts against phrases, and the best phrase as name: for encoders that read text too."""
     with st.expander("Name concepts by phrases", icon=":material/translate:"):
@@ -123,10 +131,10 @@ def name_by_phrases():
         with shared.errors_said():
             phrases = parse_phrases(st.session_state["shown_phrases"])
             with st.spinner("Loading the encoder and comparing…"):
-                table = similarity(study, phrases, shared.vectors_of(study, phrases))
+                table = similarity(study, phrases, vectors_of(shared.study_key(study), tuple(phrases), study))
             suggested = suggest_names(study, phrases, table)
             shown = [concept for concept in concepts if not concept.excluded]
-            st.html(shared.heat_table([c.name for c in shown], phrases, table[[c.id for c in shown]]))
+            st.html(heat_table([c.name for c in shown], phrases, table[[c.id for c in shown]]))
             st.caption(
                 "From −1 to 1: how much rather a phrase than the others fits a concept than the others. The best of each row is bold. "
                 "A guess of the encoder's, not a diagnosis: look at the tiles."
@@ -135,7 +143,7 @@ def name_by_phrases():
                 st.caption("All concepts have names. Undo a name, and its concept gets a suggestion again.")
             elif st.button(f"Take the best phrase as name of {len(suggested)} concepts", icon=":material/label:",
                            help="Names that you gave stay. Undo takes the names back one by one"):  # fmt: skip
-                shared.edit(lambda: rename_all(suggested), f"{len(suggested)} concepts named")
+                edit(lambda: rename_all(suggested), f"{len(suggested)} concepts named")
 
 
 def rename_all(names):
@@ -172,7 +180,7 @@ chosen = [
 with st.container(key="chosen_place"):
     if chosen:
         with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="chosen"):
-            st.markdown(f"**{len(chosen)} chosen:** {', '.join(shared.plain(c.name) for c in chosen)}", width="stretch")
+            st.markdown(f"**{len(chosen)} chosen:** {', '.join(plain(c.name) for c in chosen)}", width="stretch")
             if len(chosen) > 1:
                 concept_edits.merge(study, chosen, "merge_chosen", [f"choose_{c.id}" for c in chosen])
             else:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from pages import preview, shared
+from pages import preview
+from pages.session import edit_quietly
+from pages.sidebar import refit_here
+from pages.words import plain
 from prospector_core.study.journal import standing
 
 __all__ = [
@@ -69,10 +72,10 @@ def make(study, read, closes=()):
 
     ``closes``: keys of popovers to close, or of ticks to take away, once it is made.
     """
-    made = shared.edit_quietly(lambda: read()(study.curation))
+    made = edit_quietly(lambda: read()(study.curation))
     if made:
         preview.discard()  # what was on trial is made, or another was preferred
-        st.toast(f"{shared.plain(said(study, study.curation.can_undo()))}. Refit to see the effect.")
+        st.toast(f"{plain(said(study, study.curation.can_undo()))}. Refit to see the effect.")
         for key in closes:
             st.session_state[key] = False
     return made
@@ -112,7 +115,7 @@ def above(study):
     """On top of a page: the edit on trial, and what waits for a refit; always one container, so that what follows keeps its place."""
     with st.container():
         preview.line(study)
-        shared.refit_here(study, waiting_for_refit(study))
+        refit_here(study, waiting_for_refit(study))
 
 
 def waiting_for_refit(study):

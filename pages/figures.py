@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages import shared
+from pages.overlays import limit_of
 from prospector_core.errors import ProspectorError
 from viewers.slide_figure import DPI, LAYERS, slide_figure
 
@@ -36,7 +37,7 @@ def figure_button(study, datum):
             format_func=lambda px: f"{px:,} pixels ({_WIDTHS[px]})", help=f"At {DPI} dots an inch",
         )  # fmt: skip
         title = st.text_input("Title", key="figure_title", placeholder="none", max_chars=200)
-        fit, limit = study.current_fit.id, shared.limit_of(study)
+        fit, limit = study.current_fit.id, limit_of(study)
 
         def draw():
             return slide_figure(

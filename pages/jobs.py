@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import shared
+from pages.words import plain
 from prospector_core import worker
 from prospector_core.study.jobs import seconds_left
 
@@ -61,7 +61,7 @@ def _draw(study, jobs, at_work):
     failed = [job for job in jobs if job.state == "failed" and not study.store.has(job.uid)]
     state, message, _ = study.queue.worker()
     if not at_work and (state == "failed" or (state == "not fitted" and study.current_fit is None)):
-        st.error(shared.plain(message), icon=":material/error:")
+        st.error(plain(message), icon=":material/error:")
     if at_work or left:
         with st.container(border=True, key="jobs"):
             _head(study, jobs, left, at_work, state)
@@ -73,7 +73,7 @@ def _draw(study, jobs, at_work):
     if failed:
         _failures(study, failed, names)
     for note in sorted({job.message for job in jobs if job.state == "done" and job.message}):
-        st.warning(shared.plain(note), icon=":material/warning:")
+        st.warning(plain(note), icon=":material/warning:")
     _not_queued(study, jobs)
 
 
@@ -126,10 +126,10 @@ def _rows(study, jobs, names, at_work, soonest):
         icon, words = _STATES[job.state]
         name, progress, buttons = st.columns([3, 4, 2], vertical_alignment="center", gap="small")
         buttons = buttons.container(horizontal=True, horizontal_alignment="right", gap="medium")
-        name.markdown(f"{icon} {shared.plain(names[job.uid])}")
+        name.markdown(f"{icon} {plain(names[job.uid])}")
         if job.total and (job.done or job.state in ("running", "interrupted")):
             later = time_left(job.seconds_left) if job.state == "running" else words
-            text = f"{job.done:,} of {job.total:,} tiles" + (f" · {later}" if later else "")
+            text = f"{job.done:,} of {study.kind.words.count(job.total)}" + (f" · {later}" if later else "")
             progress.progress(min(1.0, job.done / job.total), text)
         else:
             progress.caption("looking for tissue" if job.state == "running" else words)
@@ -166,7 +166,7 @@ def _failures(study, failed, names):
         said, buttons = st.columns([7, 2], vertical_alignment="center", gap="small")
         buttons = buttons.container(horizontal=True, horizontal_alignment="right", gap="medium")
         said.warning(
-            shared.plain(job.message if names[job.uid] in job.message else f"{names[job.uid]}: {job.message}"),
+            plain(job.message if names[job.uid] in job.message else f"{names[job.uid]}: {job.message}"),
             icon=":material/warning:",
         )
         if buttons.button("", key=f"again_{job.uid}", type="tertiary", icon=":material/refresh:", help="Try again"):

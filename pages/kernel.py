@@ -4,8 +4,11 @@ import numpy as np
 import streamlit as st
 
 from pages import concept_edits, preview, shared
+from pages.changes import last_change
 from pages.edits import above
 from pages.looks import look_of
+from pages.places import pairs_of
+from pages.words import class_of, plain, signed
 from prospector_core.features import pair_index
 from prospector_core.study.change import Change
 from viewers.figures import kernel_matrix, picked_cell
@@ -39,7 +42,7 @@ def chosen_by_name():
 
 def compared():
     """What there is to compare the kernel with: the edit on trial, else the last refit. Change or None."""
-    return preview.current(study) or shared.last_change(study)
+    return preview.current(study) or last_change(study)
 
 
 def square(change, shown):
@@ -100,12 +103,12 @@ def pin_cell(i, j):
         concept_edits.pin(study, key, float(fit.fitted_coef[feature]), pinned, "cell_pin", "Pin" if pinned is None else "Pinned",
                           disabled=any(study.curation.state.home(k) != k for k in (i, j) if k != ALONE))  # fmt: skip
         if pinned is not None:
-            st.caption(f":material/keep: pinned at {shared.signed(pinned)}", width="content")
+            st.caption(f":material/keep: pinned at {signed(pinned)}", width="content")
 
 
 def places(i, j):
     """Where a pair (or one concept) lies: the datum's place with most of it, with a way there."""
-    found = shared.pairs_of(study, i, None if j == ALONE else j)
+    found = pairs_of(study, i, None if j == ALONE else j)
     if not found:
         st.info("This occurs nowhere in the study.", icon=":material/search_off:")
         return
@@ -118,9 +121,9 @@ def places(i, j):
         for column, (count, uid, token) in zip(st.columns(2), found[start : start + 2]):
             datum = study.datum(uid)
             with column:
-                words = f"{datum.name} · {shared.class_of(study, datum)} · {count:,} {what}{'s' if count != 1 else ''}"
+                words = f"{datum.name} · {class_of(study, datum)} · {count:,} {what}{'s' if count != 1 else ''}"
                 look_of(study).token(study, datum, token, "stretch", 5.0, words)
-                st.caption(shared.plain(words))
+                st.caption(plain(words))
                 if st.button(
                     look_of(study).SHOW,
                     key=f"show_{uid}_{i}_{j}",
@@ -134,7 +137,7 @@ st.markdown("### Prospect kernel")
 hops = f"{fit.radius} hop{'s' if fit.radius != 1 else ''}"
 st.caption(
     f"Square: weight of two concepts within {hops} of each other. Bars: weight of a concept by itself ({fit.unit}). "
-    f"Positive speaks for **{shared.plain(study.classes[1])}**, negative for **{shared.plain(study.classes[0])}**. Click a cell or a bar to see where it occurs."
+    f"Positive speaks for **{plain(study.classes[1])}**, negative for **{plain(study.classes[0])}**. Click a cell or a bar to see where it occurs."
 )
 above(study)
 pair = state.get("cell_pair")
@@ -179,11 +182,9 @@ with right:
     if pair:
         i, j = pair
         if j == ALONE:
-            st.markdown(f"#### *{shared.plain(names[i])}* by itself: {shared.signed(fit.weight(i))}")
+            st.markdown(f"#### *{plain(names[i])}* by itself: {signed(fit.weight(i))}")
         else:
-            st.markdown(
-                f"#### *{shared.plain(names[i])}* near *{shared.plain(names[j])}*: {shared.signed(fit.pair_weight(i, j))}"
-            )
+            st.markdown(f"#### *{plain(names[i])}* near *{plain(names[j])}*: {signed(fit.pair_weight(i, j))}")
         pin_cell(i, j)
         with st.spinner("Looking for places…"):
             places(i, j)

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from pages import shared
+from pages.changes import note_change, say_change
 from pages.modality import main_page
+from pages.session import edit_quietly
+from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study.preview import Draft
 
@@ -13,7 +15,7 @@ __all__ = ["begin", "current", "discard", "words", "box", "line"]
 def begin(study, read, closes=()):
     """Try the edit that ``read()`` returns; for a widget's callback. ``closes``: keys of popovers to close then."""
     tried = read()
-    if shared.edit_quietly(lambda: study.preview(tried)):
+    if edit_quietly(lambda: study.preview(tried)):
         st.session_state["preview"] = (str(study.path), tried)
         for key in closes:
             st.session_state[key] = False
@@ -46,10 +48,10 @@ def discard():
 def keep(study):
     """Make the edit on trial, and refit."""
     _, tried = st.session_state.pop("preview")
-    if shared.edit_quietly(lambda: tried(study.curation)):
+    if edit_quietly(lambda: tried(study.curation)):
         for key in [key for key in st.session_state if str(key).endswith("_box") and st.session_state[key] is True]:
             st.session_state[key] = False  # the popover that it was tried in
-        if not shared.edit_quietly(lambda: shared.note_change(study, study.refit())):
+        if not edit_quietly(lambda: note_change(study, study.refit())):
             return
         st.toast("Kept, and refitted. Undo takes it back.", icon=":material/check:")
 
@@ -60,8 +62,8 @@ def box(study, where):
     if change is None:
         return
     with st.container(border=True, key=f"{where}preview"):
-        st.markdown(f":blue[:material/preview:] **Preview: {shared.plain(words(study))}**")
-        shared.say_change(study, change, f"{where}would")
+        st.markdown(f":blue[:material/preview:] **Preview: {plain(words(study))}**")
+        say_change(study, change, f"{where}would")
         buttons(study, where)
 
 
@@ -71,8 +73,8 @@ def line(study):
     if change is not None:
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="previewed"):
             st.markdown(
-                f":blue[:material/preview:] **Preview: {shared.plain(words(study))}**. Nothing is kept yet. "
-                f"After it {shared.plain(change.scores().sentence)}.",
+                f":blue[:material/preview:] **Preview: {plain(words(study))}**. Nothing is kept yet. "
+                f"After it {plain(change.scores().sentence)}.",
                 width="stretch",
             )
             buttons(study, "top_")

@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from pages import shared
 from pages.jobs import time_left
+from pages.words import plain
 from viewers import tile_server
 from viewers.overlays import render_map, render_sprite
 from viewers.tokens import encode_tokens
@@ -21,7 +21,7 @@ def data(study):
 
 
 def overlays_of(study, some, limit):
-    """Provisional map and sprite of each datum, as ``shared.overlays_of``; their addresses change as tiles come."""
+    """Provisional map and sprite of each datum, as ``pages.overlays.overlays_of``; their addresses change as tiles come."""
     fit = study.current_fit
     colours, excluded = study.colours(), frozenset(study.curation.state.excluded)
     found = []
@@ -99,7 +99,7 @@ def _say(study, some):
         state = how.get(job.state if job else "", "is embedded in part")
         progress = f": {job.done:,} of {job.total:,} tiles{', ' + later if later else ''}" if job and job.total else ""
         st.info(
-            f"**{shared.plain(datum.name)}** {state}{progress}.\n\n"
+            f"**{plain(datum.name)}** {state}{progress}.\n\n"
             f"The map is **provisional**: {np.mean(now.final):.0%} of its tiles have their final score. Elsewhere one tile "
             "speaks for a square of 4 × 4. Why a tile scores as it does, and hot spots, are there when it is done.",
             icon=":material/hourglass_top:",

@@ -3,17 +3,21 @@
 import streamlit as st
 
 from pages import preview, provisional, shared
+from pages.changes import last_change
 from pages.edits import above
 from pages.figures import figure_button
+from pages.overlays import limit_of, overlays_of
 from pages.slide_change import change_legend, states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_reassign import move_drawn, move_target, move_words
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
 from pages.slide_strip import strip
 from pages.slide_whatif import drawn_neighbours
+from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
 from prospector_core.tiling import Rect
 from viewers import tile_server
+from viewers.limits import resamples_of
 from viewers.slide_viewer import slide_viewer
 
 study = shared.require_fit()
@@ -89,7 +93,7 @@ def header():
     """The question, and which slide, field and companion are on show. Returns (filmstrip?, uid of a second slide or "")."""
     here = [d for d in on_show if d.source == datum.source]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-        st.markdown(f"### Where is {shared.plain(study.classes[1])}?")
+        st.markdown(f"### Where is {plain(study.classes[1])}?")
         if len(slides) > 1:
             state["shown_slide"] = datum.source
             st.selectbox(
@@ -97,7 +101,7 @@ def header():
             )  # fmt: skip
         if len(here) > 1:
             state["shown_datum"] = datum.uid
-            names = {d.uid: f"{d.name} · {shared.class_of(study, d)}" for d in here}
+            names = {d.uid: f"{d.name} · {class_of(study, d)}" for d in here}
             st.selectbox(
                 "Field", list(names), key="shown_datum", on_change=chose_datum, format_func=names.get, width=230
             )
@@ -139,8 +143,8 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
         return False
     slide["mpp"] = source.info["mpp"]
     with st.spinner("Drawing the map…"):
-        overlays, concepts = shared.overlays_of(study, here, fit, changed), study.concepts(fit)
-        overlays += provisional.overlays_of(study, half_made, shared.limit_of(study))
+        overlays, concepts = overlays_of(study, here, fit, changed), study.concepts(fit)
+        overlays += provisional.overlays_of(study, half_made, limit_of(study))
     slide_viewer(
         slide,
         overlays,
@@ -148,12 +152,12 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
         height=900,
         layer=layer,
         legend={
-            "limit": shared.limit_of(study),
+            "limit": limit_of(study),
             "label": f"prospect score ({fit.unit}, summed)",
             "high": f"speaks for {study.classes[1]}",
             "low": f"speaks for {study.classes[0]}",
             "excluded": bool(fit.state.excluded),
-            "error_label": f"standard error of the score, from {shared.resamples_of(fit)} resamples of the data",
+            "error_label": f"standard error of the score, from {resamples_of(fit)} resamples of the data",
             "change": change_legend(study, changed, tried is not None),
         },
         concepts=[
@@ -162,7 +166,7 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
         ],
         fields=[
             {"x": d.field.x, "y": d.field.y, "width": d.field.width, "height": d.field.height,
-             "label": f"{d.name} · {shared.class_of(study, d)}", "selected": d.uid == shown.uid}
+             "label": f"{d.name} · {class_of(study, d)}", "selected": d.uid == shown.uid}
             for d in [*here, *half_made] if d.field
         ],
         selected=study.token_rect(shown, token) if token is not None else None,
@@ -182,7 +186,7 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
 
 
 tried = preview.current(study)
-changed = tried or shared.last_change(study)
+changed = tried or last_change(study)
 filmed, second = header()
 if filmed:
     strip(study, datum.uid, chose_datum)
@@ -238,10 +242,10 @@ with upper:
     if told in coming:
         st.stop()
     if token is None:
-        no_token(state.get("at_glass"))
+        no_token(study, state.get("at_glass"))
     data = [d for d in embedded if d.source == told.source]
     # open until a tile is chosen: what the panel then says needs the room
-    about_hot_spots(study, data, token is None, chose_spot)
+    about_hot_spots(study, data, token is None, lambda uid, spot: chose_spot(uid, spot.rect))
     region_list(study, data, chose_spot)
     move_target(study)
     figure_button(study, told)

@@ -1,6 +1,6 @@
 """The Slide page where an edit is tried or was just made: what may stand beside the slide, and the legend of the difference."""
 
-from pages import shared
+from pages.overlays import change_limit
 
 __all__ = ["states_beside", "change_legend"]
 
@@ -20,7 +20,7 @@ def change_legend(study, changed, tried):
         return None
     what = "after the edit on trial, less now" if tried else "now, less before the last refit"
     return {
-        "limit": shared.change_limit(study, changed),
+        "limit": change_limit(study, changed),
         "label": f"change of score ({what})",
         "high": f"more for {study.classes[1]}",
         "low": f"more for {study.classes[0]}",

@@ -1,13 +1,17 @@
-"""Beside the slide: what its datum is predicted to be, its hot spots, and why the clicked tile scores as it does."""
+"""Beside the picture: what its datum is predicted to be, its hot spots, and why the clicked token scores as it does."""
 
 import html
 
 import streamlit as st
 
 from pages import shared
+from pages.looks import look_of
+from pages.places import hot_spots_of
 from pages.slide_reassign import concept_actions
 from pages.slide_whatif import what_if
+from pages.words import area_text, class_of, place_text, plain, signed
 from prospector_core.errors import ProspectorError
+from viewers.limits import resamples_of
 
 __all__ = ["about_datum", "about_hot_spots", "about_token"]
 
@@ -16,7 +20,7 @@ def about_datum(study, datum):
     """Name, label and prediction."""
     fit = study.current_fit
     probability = fit.summary["predictions"].get(datum.uid)
-    st.markdown(f"**{shared.plain(datum.name)}** · labelled *{shared.plain(shared.class_of(study, datum))}*")
+    st.markdown(f"**{plain(datum.name)}** · labelled *{plain(class_of(study, datum))}*")
     if probability is not None:
         unseen = datum.split == "test" or datum.label not in (0, 1)
         how = (
@@ -27,59 +31,57 @@ def about_datum(study, datum):
             else "it was used for the fit"
         )
         st.caption(
-            f"Predicted {shared.plain(study.classes[int(probability >= 0.5)])}, P({shared.plain(study.classes[1])}) = {probability:.2f}; {how}"
+            f"Predicted {plain(study.classes[int(probability >= 0.5)])}, P({plain(study.classes[1])}) = {probability:.2f}; {how}"
         )
 
 
 def about_hot_spots(study, data, expanded, go_to):
-    """The ranked list of regions with high scores. ``go_to``: function(datum uid, rect)."""
-    threshold, n_spots, spots = shared.hot_spots_of(study, data)
+    """The ranked list of regions with high scores. ``go_to``: function(datum uid, HotSpot)."""
+    words = study.kind.words
+    threshold, n_spots, spots = hot_spots_of(study, data)
     with st.expander(f"Hot spots ({n_spots})", icon=":material/local_fire_department:", expanded=expanded):
         if not spots:
-            st.caption(f"No tile scores {shared.signed(threshold)} or more.")
+            st.caption(f"No {words.token} scores {signed(threshold)} or more.")
         else:
             st.caption(
-                f"Connected tiles that score {shared.signed(threshold)} or more, by summed score"
+                f"Connected {words.tokens} that score {signed(threshold)} or more, by summed score"
                 + (f"; the first {len(spots)}" if n_spots > len(spots) else "")
             )
         rows = st.container(gap=None)
         for rank, (spot, uid) in enumerate(spots, start=1):
             rows.button(
-                f"{rank} · {shared.area_text(spot.area, spot.unit)} · mean {shared.signed(spot.mean)}",
+                f"{rank} · {words.count(len(spot.tokens)) if spot.unit == 'tokens' else area_text(spot.area, spot.unit)} · "
+                f"mean {signed(spot.mean)}",
                 key=f"spot_{rank}",
                 type="tertiary",
-                help=f"Go there. {shared.plain(study.datum(uid).name)}: {len(spot.tokens)} tiles, sum {shared.signed(spot.total)}, "
-                f"highest {shared.signed(spot.peak)}",
+                help=f"Go there. {plain(study.datum(uid).name)}: {words.count(len(spot.tokens))}, sum {signed(spot.total)}, "
+                f"highest {signed(spot.peak)}",
                 on_click=go_to,
-                args=(uid, spot.rect),
+                args=(uid, spot),
             )
 
 
-def no_token(glass):
+def no_token(study, nothing_there):
     """What to do, or why nothing is explained."""
-    if glass:
-        st.info(
-            "No tile lies there: it is glass, or outside of the fields. Click on tissue.",
-            icon=":material/not_listed_location:",
-        )
+    if nothing_there:
+        st.info(look_of(study).NOTHING_THERE, icon=":material/not_listed_location:")
     else:
         st.info(
-            "Click a tile: its concept, its score and where the score comes from appear here.",
+            f"Click a {study.kind.words.token}: its concept, its score and where the score comes from appear here.",
             icon=":material/touch_app:",
         )
 
 
 def about_token(study, datum, token):
-    """A tile's picture, concept and score, and the parts that the score is made of."""
-    fit = study.current_fit
+    """A token's picture, concept and score, and the parts that the score is made of."""
+    fit, look, words = study.current_fit, look_of(study), study.kind.words
     explanation = study.explain(datum, token)
     concept = int(study.concepts_of(datum)[token])
     colour, name = study.colours()[concept], study.concept_name(concept)
-    row, column = study.grid(datum)["positions"][token]
+    place = place_text(study.kind.place(study, datum, token))
     with st.container(horizontal=True):
-        st.image(
-            shared.token_picture(study, datum, token, 280, 3.0), width=120,
-            alt=f"Tile of {name} in row {row}, column {column}, in the middle of its surroundings",
+        look.token(
+            study, datum, token, 120, alt=f"{words.token.capitalize()} of {name} in {place}, in the middle of its surroundings"
         )  # fmt: skip
         with st.container(width=130):
             st.html(
@@ -88,44 +90,44 @@ def about_token(study, datum, token):
             if explanation.concept >= 0:
                 st.metric(
                     "Prospect score",
-                    shared.signed(explanation.score),
-                    help=f"Row {row}, column {column}. Unit: {fit.unit}, summed over neighbours.",
+                    signed(explanation.score),
+                    help=f"{place[:1].upper()}{place[1:]}. Unit: {fit.unit}, summed over neighbours.",
                 )
-    st.caption("The tile is in the middle, with its surroundings.")
+    st.caption(look.CAPTION)
     if explanation.concept < 0:
-        st.warning(_why_no_score(concept in fit.state.excluded), icon=":material/block:")
+        st.warning(_why_no_score(words, concept in fit.state.excluded), icon=":material/block:")
     else:
         _parts(study, datum, token, explanation, concept)
         what_if(study, datum, token, explanation)
     concept_actions(study, datum, token, concept)
 
 
-def _why_no_score(excluded):
+def _why_no_score(words, excluded):
     if excluded:
-        return "This concept is excluded: its tiles are not counted and have no score."
-    return "This tile lies in a region that was marked to be ignored: it is not counted and has no score."
+        return f"This concept is excluded: its {words.tokens} are not counted and have no score."
+    return f"This {words.token} lies in a region that was marked to be ignored: it is not counted and has no score."
 
 
 def _parts(study, datum, token, explanation, concept):
     fit, score = study.current_fit, explanation.score
-    verdict = f"**for {shared.plain(study.classes[int(score > 0)])}**" if score else "**neither way**"
+    verdict = f"**for {plain(study.classes[int(score > 0)])}**" if score else "**neither way**"
     try:
         with st.spinner("Refitting on resamples of the data…"):
-            doubt = study.uncertainty_at(datum, token, shared.resamples_of(fit))
+            doubt = study.uncertainty_at(datum, token, resamples_of(fit))
     except ProspectorError as error:
         shared.say_error(error)
     else:
         sure = "" if not doubt.unsure[0] else "; **sign not certain**"
         st.caption(
             f"± {doubt.error[0]:.2f}{sure}",
-            help=f"Standard error over {shared.resamples_of(fit)} resamples of the data. The sign is certain where "
+            help=f"Standard error over {resamples_of(fit)} resamples of the data. The sign is certain where "
             f"at least 95 % of them agree with it; here {doubt.agreement[0]:.0%} do.",
         )
     st.markdown(f"It speaks {verdict}. The largest parts:")
-    lines = [f"- **{shared.signed(term.value)}** {_part(study, term, concept)}" for term in explanation.terms[:5]]
+    lines = [f"- **{signed(term.value)}** {_part(study, term, concept)}" for term in explanation.terms[:5]]
     rest = explanation.terms[5:]
     if rest:
-        lines.append(f"- {shared.signed(sum(term.value for term in rest))} in {len(rest)} smaller parts")
+        lines.append(f"- {signed(sum(term.value for term in rest))} in {len(rest)} smaller parts")
     st.markdown("\n".join(lines))
 
 
@@ -133,10 +135,10 @@ def _part(study, term, concept):
     """One term of a score in plain words."""
     radius = study.current_fit.radius
     if term.neighbour is None:
-        return f"for being *{shared.plain(study.concept_name(concept))}*"
+        return f"for being *{plain(study.concept_name(concept))}*"
     what = (
         f"{term.count:g} × its own kind, itself included"
         if term.neighbour == concept
-        else f"{term.count:g} × *{shared.plain(study.concept_name(term.neighbour))}*"
+        else f"{term.count:g} × *{plain(study.concept_name(term.neighbour))}*"
     )
-    return f"{what}, within {radius} hop{'s' if radius > 1 else ''} ({shared.signed(term.weight)} each)"
+    return f"{what}, within {radius} hop{'s' if radius > 1 else ''} ({signed(term.weight)} each)"

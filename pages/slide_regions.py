@@ -3,8 +3,10 @@
 import shapely
 import streamlit as st
 
-from pages import preview, shared
+from pages import preview
 from pages.edits import Edit
+from pages.session import edit_quietly
+from pages.words import plain
 
 __all__ = ["marking_words", "mark", "step_history", "drawn_regions", "region_list"]
 
@@ -20,23 +22,28 @@ def marking_words(study):
         }
         for evidence, label in (("for", 1), ("against", 0))
     }
-    return {**words, "ignore": {"label": "ignore", "help": "Its tiles are neither counted nor scored"}}
+    return {
+        **words,
+        "ignore": {"label": "ignore", "help": f"Its {study.kind.words.tokens} are neither counted nor scored"},
+    }
 
 
 def mark(study, data, drawn):
-    """Keep a region that was drawn, of every datum in which some of its tiles lie."""
+    """Keep a region that was drawn, of every datum in which some of its tokens lie."""
     polygon, evidence = drawn["polygon"], drawn["evidence"]
     found = {datum: len(study.tokens_inside(datum, polygon)) for datum in data}
     touched = [datum for datum in data if found[datum]]
     if not touched:
-        st.toast("No tile has its centre in that region: nothing was marked.", icon=":material/error:")
+        st.toast(
+            f"No {study.kind.words.token} has its centre in that region: nothing was marked.", icon=":material/error:"
+        )
     elif st.session_state.get("try_drawn"):
         preview.begin(study, lambda: Edit("annotate", ([datum.uid for datum in touched], polygon, evidence)))
-    elif shared.edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence)):
+    elif edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence)):
         what = marking_words(study)[evidence]["label"]
         where = touched[0].name if len(touched) == 1 else f"{len(touched)} fields"
-        size = _tiles(sum(found[datum] for datum in touched))
-        st.toast(f"Marked {size} of {shared.plain(where)}: {shared.plain(what)}. Refit to see the effect.")
+        size = study.kind.words.count(sum(found[datum] for datum in touched))
+        st.toast(f"Marked {size} of {plain(where)}: {plain(what)}. Refit to see the effect.")
 
 
 def step_history(study, step):
@@ -45,8 +52,8 @@ def step_history(study, step):
     entry = edits.can_undo() if step == "undo" else edits.can_redo()
     if entry is None:
         st.toast(f"Nothing to {step}.")
-    elif shared.edit_quietly(edits.undo if step == "undo" else edits.redo):
-        st.toast(f"{'Undone' if step == 'undo' else 'Redone'}: {shared.plain(edits.describe(entry))}")
+    elif edit_quietly(edits.undo if step == "undo" else edits.redo):
+        st.toast(f"{'Undone' if step == 'undo' else 'Redone'}: {plain(edits.describe(entry))}")
 
 
 def drawn_regions(study, data, lit=None):
@@ -96,9 +103,9 @@ def region_list(study, data, go_to):
             where = known[region.datum].name if len(parts) == 1 else f"{len(parts)} fields"
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
-                    f"{words[region.evidence]['label']} · {_tiles(tiles)}",
+                    f"{words[region.evidence]['label']} · {study.kind.words.count(tiles)}",
                     key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence], on_click=go_to, args=(region.datum, rect),
-                    help=f"Go there. {shared.plain(where)}; {words[region.evidence]['help'].lower()}",
+                    help=f"Go there. {plain(where)}; {words[region.evidence]['help'].lower()}",
                 )  # fmt: skip
                 st.button(
                     "", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this region back",
@@ -107,9 +114,5 @@ def region_list(study, data, go_to):
 
 
 def _withdraw(study, entry):
-    if shared.edit_quietly(lambda: study.curation.withdraw(entry)):
+    if edit_quietly(lambda: study.curation.withdraw(entry)):
         st.toast("Region taken back. Undo brings it again.")
-
-
-def _tiles(number):
-    return f"{number:,} tile{'s' if number > 1 else ''}"

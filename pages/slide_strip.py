@@ -1,8 +1,10 @@
-"""The filmstrip above the slide: every embedded datum of the study, sorted by what it is predicted to be."""
+"""The filmstrip above the picture: every embedded datum of the study, sorted by what it is predicted to be."""
 
 import streamlit as st
 
 from pages import shared
+from pages.looks import look_of
+from pages.words import class_of
 from viewers import tile_server
 from viewers.filmstrip import filmstrip
 from viewers.pictures import png
@@ -23,7 +25,7 @@ def strip(study, selected, on_pick):
     for datum in study.embedded():
         probability = predictions.get(datum.uid)
         data.append({
-            "id": datum.uid, "name": datum.name, "label": shared.class_of(study, datum), "probability": probability,
+            "id": datum.uid, "name": datum.name, "label": class_of(study, datum), "probability": probability,
             "evidence": evidence.get(datum.uid), "url": _picture(study, datum),
             "wrong": probability is not None and datum.label in (0, 1) and (probability >= 0.5) != (datum.label == 1),
         })  # fmt: skip
@@ -37,6 +39,6 @@ def strip(study, selected, on_pick):
 
 
 def _picture(study, datum):
-    """Address of a small picture, which is read from the slide when it comes into sight."""
+    """Address of a small picture, which is made when it comes into sight."""
     where = (shared.study_key(study), datum.uid, "thumb")
-    return tile_server.register_image(where, lambda: png(shared.datum_picture(study, datum, 120)), version=1)
+    return tile_server.register_image(where, lambda: png(look_of(study).picture(study, datum, 120)), version=1)

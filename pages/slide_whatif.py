@@ -3,7 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from pages import preview, shared
+from pages import preview
+from pages.changes import last_change
+from pages.overlays import in_both
+from pages.words import plain, signed
 from prospector_core.palette import hex_of
 from viewers.overlays import diverging_colours
 
@@ -39,31 +42,28 @@ def what_if(study, datum, token, explanation):
         asked = [("by itself, without neighbours", study.what_if(datum, token, without_neighbours=True))]
         asked += [
             (
-                f"without *{shared.plain(study.concept_name(concept))}* around it",
+                f"without *{plain(study.concept_name(concept))}* around it",
                 study.what_if(datum, token, without=concept),
             )
             for concept in near
         ]
-        lines = [
-            f"- {words}: **{shared.signed(found.would_be)}** ({shared.signed(found.difference)})"
-            for words, found in asked
-        ]
+        lines = [f"- {words}: **{signed(found.would_be)}** ({signed(found.difference)})" for words, found in asked]
         st.markdown("\n".join(lines))
         st.caption(
-            "Under the present weights; nothing is refitted. Without a concept its tiles are gaps, and what lay behind them may be out of "
-            "reach. On the slide, neighbours are framed in the colour of what they add (key n)."
+            f"Under the present weights; nothing is refitted. Without a concept its {study.kind.words.tokens} are gaps, and what lay behind them may be out of "
+            f"reach. On the {study.kind.words.datum}, neighbours are framed in the colour of what they add (key n)."
         )
 
 
 def _compared(study, datum, token, score):
     """Its score under the edit on trial, else before the last refit, where that differs."""
     tried = preview.current(study)
-    change = tried or shared.last_change(study)
-    if change is None or not shared.in_both(change, datum):
+    change = tried or last_change(study)
+    if change is None or not in_both(change, datum):
         return
     other = float(study.prospect(datum, change.after if tried else change.before)[token])
     if np.isnan(other):
         st.caption("After the edit on trial it has no score." if tried else "Before the last refit it had no score.")
     elif round(other - score, 2):
         when = "after the edit on trial" if tried else "before the last refit"
-        st.caption(f"{shared.signed(other)} {when}")
+        st.caption(f"{signed(other)} {when}")

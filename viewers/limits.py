@@ -7,12 +7,10 @@ __all__ = ["LIMIT_DATA", "error_limit", "resamples_of", "score_limit"]
 LIMIT_DATA = 20
 """Data that the limits of an uncertainty or of a change are taken from."""
 
-_SCORE_DATA = 200  # data that the limit of the scores is taken from
-
 
 def score_limit(study):
-    """Score of the strongest colour under the current fit."""
-    return map_limit([study.prospect(datum) for datum in study.embedded()[:_SCORE_DATA]])
+    """Score of the strongest colour under the current fit, of the class that the study is seen from."""
+    return study.score_limit()
 
 
 def resamples_of(fit):

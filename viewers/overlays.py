@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 import imagecodecs
 import numpy as np
 
+from prospector_core.limits import map_limit
 from prospector_core.palette import EXCLUDED_COLOUR, hex_of, rgb_of
 
 __all__ = [
@@ -77,24 +78,6 @@ def sequential_colours(values: np.ndarray, limit: float) -> np.ndarray:
 def sequential_css(steps: int = 9) -> list[str]:
     """The same colours as ``#rrggbb``, from 0 to the limit, evenly spaced."""
     return [hex_of(colour) for colour in sequential_colours(np.linspace(0, 1, steps), 1.0)]
-
-
-def map_limit(scores: np.ndarray | Sequence[np.ndarray], quantile: float = 0.995) -> float:
-    """A symmetric colour limit that a few extreme tokens do not stretch; 1.0 where every score is zero.
-
-    Parameters
-    ----------
-    scores : (n,) float, or a list of such
-        NaN marks tokens without a score.
-    """
-    parts = [
-        np.abs(np.asarray(part, float).ravel()) for part in (scores if isinstance(scores, list | tuple) else [scores])
-    ]
-    size = np.concatenate(parts) if parts else np.empty(0)
-    size = size[np.isfinite(size)]
-    if not size.size or size.max() == 0:
-        return 1.0
-    return float(np.quantile(size, quantile)) or float(size.max())
 
 
 def map_pixels(scores: np.ndarray, limit: float, alpha: float = 0.95) -> np.ndarray:

@@ -3,24 +3,34 @@
 import streamlit as st
 
 from pages import shared
+from pages.pictures import slide_picture, token_picture, typical_tiles
 from viewers import tile_server
 from viewers.tile_grid import tile_grid
 from viewers.token_pictures import TokenPictures
 
-__all__ = ["SHOW", "UNWANTED", "hover", "token", "typical"]
+__all__ = ["CAPTION", "NOTHING_THERE", "SHOW", "UNWANTED", "hover", "picture", "token", "typical"]
 
 SHOW = "Show on slide"  # what the button says that goes to a token
 UNWANTED = " (ink, folds, dust)"  # what an expert may want to exclude, in brackets
+CAPTION = "The tile is in the middle, with its surroundings."  # below the picture of a token
+NOTHING_THERE = (
+    "No tile lies there: it is glass, or outside of the fields. Click on tissue."  # after a click beside all tokens
+)
+
+
+def picture(study, datum, side):
+    """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels. Raises ProspectorError."""
+    return slide_picture(study, datum, side)
 
 
 def token(study, datum, token, width, context=3.0, alt=""):
     """Draw one token in its surroundings. ``width``: CSS px or "stretch"; ``context``: how many tokens wide; ``alt``: words."""
-    st.image(shared.token_picture(study, datum, token, 280, context), width=width, alt=alt)
+    st.image(token_picture(study, datum, token, 280, context), width=width, alt=alt)
 
 
 def typical(study, concept, on_pick):
     """Draw a concept's most typical tokens; a click calls ``on_pick(datum uid, token)``. Returns False where it has none."""
-    found = shared.typical_tiles(study, concept.id)
+    found = typical_tiles(study, concept.id)
     if found is None:
         return False
     picture, places = found
@@ -43,7 +53,7 @@ def hover(study, atlas):
     n_embedded = len(study.embedded())
 
     def read(number):
-        return shared.token_picture(study, study.datum(atlas.uids[atlas.datum[number]]), atlas.token[number], 122)
+        return token_picture(study, study.datum(atlas.uids[atlas.datum[number]]), atlas.token[number], 122)
 
     pictures = TokenPictures(len(atlas), read)
     version = (n_embedded, len(atlas))

@@ -153,15 +153,18 @@ def _asked(slide_mpp, bar, json):
 
 def _say_made(made, json, of_sources, more):
     """What was made. ``of_sources``: how many files, by what they are called; ``more``: what else JSON has."""
-    counts = {label: sum(datum.label == label for datum in made.data) for label in (0, 1, None)}
+    counts = [sum(datum.label == label for datum in made.data) for label in range(len(made.classes))]
+    unlabelled = sum(datum.label is None for datum in made.data)
     if json:
         print_json({
             "study": str(made.path), **of_sources, "data": len(made.data), "classes": made.classes,
-            "class_counts": [counts[0], counts[1]], "unlabelled": counts[None], **more,
+            "class_counts": counts, "unlabelled": unlabelled, **more,
         })  # fmt: skip
         return
     ((what, n),) = of_sources.items()
+    each = list(zip(counts, made.classes))
     say(
-        f"{made.path}: {len(made.data)} data on {n} {what}; {counts[1]} “{made.classes[1]}”, "
-        f"{counts[0]} “{made.classes[0]}”" + (f", {counts[None]} unlabelled" if counts[None] else "")
+        f"{made.path}: {len(made.data)} data on {n} {what}; "
+        + ", ".join(f"{count} “{name}”" for count, name in (each if made.several else each[::-1]))
+        + (f", {unlabelled} unlabelled" if unlabelled else "")
     )

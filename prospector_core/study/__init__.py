@@ -5,6 +5,17 @@ from .data import Datum
 from .editors import Editor
 from .fit import Fit, FitSettings
 from .journal import CurationState, Entry
-from .study import Concept, Study
+from .study import Concept, StrongestClass, Study
 
-__all__ = ["Study", "Datum", "Concept", "Fit", "FitSettings", "CurationState", "Entry", "Editor", "Event"]
+__all__ = [
+    "Study",
+    "Datum",
+    "Concept",
+    "StrongestClass",
+    "Fit",
+    "FitSettings",
+    "CurationState",
+    "Entry",
+    "Editor",
+    "Event",
+]

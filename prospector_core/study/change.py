@@ -20,12 +20,15 @@ class ScoreChange:
     held_out : whether every datum was predicted by kernels fitted without it (too few data: not)
     accuracy, auroc : (before, after), shares 0 to 1; before is None where it was not measured the same way
     data : how many were predicted, (before, after)
+    classes : of more than two classes, (name, AUROC before, AUROC after) of each against the rest; else empty. The AUROC
+        above is then their mean
     """
 
     held_out: bool
     accuracy: tuple
     auroc: tuple
     data: tuple
+    classes: tuple = ()
 
     @property
     def verdict(self):
@@ -42,7 +45,7 @@ class ScoreChange:
         """The same in plain words."""
         said = [f"{self.accuracy[1]:.0%} of {self.data[1]} data predicted right"]
         if np.isfinite(self.auroc[1]):
-            said.append(f"AUROC {self.auroc[1]:.2f}")
+            said.append(f"{'mean ' if self.classes else ''}AUROC {self.auroc[1]:.2f}")
         if self.accuracy[0] is not None:
             said[0] += f" ({self.accuracy[0]:.0%} before)"
             if len(said) > 1 and np.isfinite(self.auroc[0]):
@@ -98,7 +101,7 @@ class Change:
         old, new = before.summary["predictions"], after.summary["predictions"]
         for datum in study.data:
             if datum.uid in old and datum.uid in new:
-                pair = int(old[datum.uid] >= 0.5), int(new[datum.uid] >= 0.5)
+                pair = before.predicted(datum.uid), after.predicted(datum.uid)
                 if pair[0] != pair[1]:
                     self.flipped.append((datum, *pair))
         if not self.same_concepts:
@@ -108,6 +111,10 @@ class Change:
         self.weights = [
             (int(c), before.weight(c), after.weight(c)) for c in np.argsort(-moved, kind="stable") if moved[c] > 0
         ]
+
+    def of_class(self, target):
+        """The same change seen from another class: Change."""
+        return Change(self._study, self.before and self.before.of_class(target), self.after.of_class(target))
 
     def of_map(self, datum):
         """A datum's change: (n,) float64, score after minus score before (NaN where either has none)."""
@@ -152,7 +159,11 @@ class Change:
         after, before = self.after.summary, self.before.summary if self.before else {}
         kind = "held_out" if after["held_out_folds"] else "fitted"
         accuracy, auroc = ((before.get(f"{kind}_{name}"), after[f"{kind}_{name}"]) for name in ("accuracy", "auroc"))
-        return ScoreChange(kind == "held_out", accuracy, auroc, (before.get("fitted_on"), after["fitted_on"]))
+        each = after.get(f"{kind}_auroc_by_class", ())
+        then = before.get(f"{kind}_auroc_by_class", [None] * len(each))
+        classes = tuple(zip(self._study.classes, then, each)) if each else ()
+        data = (before.get("fitted_on"), after["fitted_on"])
+        return ScoreChange(kind == "held_out", accuracy, auroc, data, classes)
 
     def kernel(self):
         """Both kernels over the same concepts: KernelChange. Raises FitError where the fits have other concepts."""

@@ -94,18 +94,23 @@ def describe(study, entry, name=None, datum_name=None, entries=None):
         return f"{action} {name(payload['concept'])}{reason}"
     if action == "pin":
         what = " + ".join(name(k) for k in payload["concepts"])
-        return f"unpin {what}" if payload["weight"] is None else f"pin {what} at {payload['weight']:g}"
+        said = f"unpin {what}" if payload["weight"] is None else f"pin {what} at {payload['weight']:g}"
+        target = payload.get("target")
+        everywhere = " in every class" if study.several else ""
+        return said + (everywhere if target is None else f" for {study.classes[target]}")
     if action == "reassign":
-        return f"move {len(payload['tokens'])} tokens to {name(payload['concept'])}"
+        return f"move {study.kind.words.count(len(payload['tokens']))} to {name(payload['concept'])}"
     if action == "split":
         return f"split {name(payload['concept'])} into {len(payload['ids'])}"
     if action == "annotate":
         parts = parts_of(payload)
         data = datum_name(parts[0]["datum"]) if len(parts) == 1 else f"{len(parts)} data"
-        where = f"{sum(len(part['tokens']) for part in parts)} tokens of {data}"
-        return (
-            f"ignore {where}" if payload["evidence"] == "ignore" else f"mark {where} as evidence {payload['evidence']}"
-        )
+        where = f"{study.kind.words.count(sum(len(part['tokens']) for part in parts))} of {data}"
+        if payload["evidence"] == "ignore":
+            return f"ignore {where}"
+        target = payload.get("target")
+        about = "" if target is None else f" {study.classes[target]}"
+        return f"mark {where} as evidence {payload['evidence']}{about}"
     if action == "withdraw":
         marked = next((each for each in entries or study.curation.history() if each.id == payload["entry"]), None)
         return f"take back: {describe(study, marked, name, datum_name)}" if marked else "take back a region"

@@ -55,7 +55,7 @@ class PartMaps:
         """What the map of a datum depends on, or None where nothing of it is embedded: cheap to ask."""
         part = None if study.store.has(uid) else study.store.part(uid)
         blocks = part.finished() if part else []
-        return (fit.id, *blocks) if blocks else None
+        return (fit.key, *blocks) if blocks else None
 
     def get(self, study, uid, fit):
         """ProvisionalMap of a datum under a fit, or None where nothing of it is embedded, or all."""
@@ -63,7 +63,7 @@ class PartMaps:
         blocks = part.finished() if part else []
         if not blocks:
             return None
-        version = (fit.id, *blocks)
+        version = (fit.key, *blocks)
         fit_id, sprites, latest = self._kept.get(uid, (None, {}, None))
         if latest is not None and latest.version == version:
             return latest

@@ -1,6 +1,7 @@
 """The expert's edits. Each call appends one entry to the journal, in one transaction, and is on disk when it returns."""
 
 import base64
+import copy
 import functools
 import re
 import threading
@@ -45,19 +46,25 @@ class Curation:
     def __init__(self, study):
         self._study = study
         self._replayed = None, None
-        self._author = None
+        self._said = {"author": None}
         self._own = set()  # ids of entries made here by no particular editor
         self._context = threading.local()
+
+    def seen_by(self, study):
+        """The same edits for a view of the study (``Study.of_class``): what is marked is meant for its class."""
+        view = copy.copy(self)  # context, author and own entries are shared
+        view._study = study
+        return view
 
     @property
     def author(self):
         """Who edits, as the journal keeps it. At first PROSPECTOR_AUTHOR, else the system's name of the user."""
         editor = getattr(self._context, "editor", None)
-        return (editor and editor.author) or self._author or default_author()
+        return (editor and editor.author) or self._said["author"] or default_author()
 
     @author.setter
     def author(self, name):
-        self._author = " ".join(str(name or "").split())[:_MAX_NAME] or None
+        self._said["author"] = " ".join(str(name or "").split())[:_MAX_NAME] or None
 
     @contextmanager
     def by(self, editor=None, note=""):
@@ -185,8 +192,11 @@ class Curation:
         return self._append("include", {"concept": int(concept)}, check)
 
     @_edit
-    def pin(self, concepts, weight):
-        """Replace the fitted weight of a concept, or of a pair of concepts, by the expert's; ``None`` unpins."""
+    def pin(self, concepts, weight, target=None):
+        """Replace the fitted weight of a concept, or of a pair of concepts, by the expert's; ``None`` unpins.
+
+        ``target``: the class in whose kernel, where there are more than two; ``None``: in the kernels of all classes.
+        """
         pair = [int(concepts)] if not isinstance(concepts, (tuple, list)) else sorted(int(one) for one in concepts)
         if len(pair) not in (1, 2):
             raise CurationError("pin one concept or a pair of concepts")
@@ -202,7 +212,10 @@ class Curation:
             for concept in pair:
                 self._check(state, concept)
 
-        return self._append("pin", {"concepts": pair, "weight": weight}, check)
+        payload = {"concepts": pair, "weight": weight}
+        if target is not None and self._several(target):
+            payload["target"] = self._study.class_index(target)
+        return self._append("pin", payload, check)
 
     @_edit
     def reassign(self, datum, tokens, concept):
@@ -237,11 +250,13 @@ class Curation:
             return record("split", payload)
 
     @_edit
-    def annotate(self, datum, polygon, evidence, weight=1.0):
-        """Mark a region of a datum: "for" or "against" class 1, or "ignore".
+    def annotate(self, datum, polygon, evidence, weight=1.0, target=None):
+        """Mark a region of a datum: "for" or "against" a class, or "ignore".
 
-        A region for (against) enters the fit as one more datum of class 1 (0), the sprite cut to it, with that
-        weight; the tokens of an ignored one are neither counted nor scored.
+        A region for (against) class 1 enters the fit as one more datum of class 1 (0), the sprite cut to it, with that
+        weight; the tokens of an ignored one are neither counted nor scored. Where there are more than two classes,
+        ``target`` says which is meant (default: the one that the study is seen from): for it, the region is one more
+        datum of that class; against it, one more of the rest in the kernel of that class alone.
 
         Parameters: datum, or a list of data (fields of one slide) that one polygon lies over; polygon, (m, 2) vertices
         in level-0 pixels (tokens whose centre is inside are meant), or a flat list of token ids.
@@ -264,6 +279,9 @@ class Curation:
                 raise CurationError(f"the region holds no token of {each.name}: draw it over tissue")
         parts = [{"datum": each.uid, "tokens": tokens.tolist()} for each, tokens in zip(data, found)]
         payload = {"parts": parts, "polygon": outline, "evidence": evidence, "weight": float(weight)}
+        target = self._study.target if target is None else target
+        if evidence != "ignore" and self._several(target):
+            payload["target"] = self._study.class_index(target)
         return self._append("annotate", payload, None)
 
     @_edit
@@ -278,9 +296,10 @@ class Curation:
 
     @_edit
     def relabel(self, datum, label):
-        """Correct a datum's class: 0, 1, or None for not known."""
-        if label not in (0, 1, None):
-            raise CurationError(f"a label is 0, 1 or None, got {label!r}")
+        """Correct a datum's class: 0, 1, ..., or None for not known."""
+        known = range(len(self._study.classes))
+        if label is not None and label not in known:
+            raise CurationError(f"a label is {', '.join(map(str, known))} or None, got {label!r}")
         label = None if label is None else int(label)
         return self._append("relabel", {"datum": self._study.datum(datum).uid, "label": label}, None)
 
@@ -312,6 +331,15 @@ class Curation:
     def describe(self, entry):
         """An entry in plain words."""
         return describe(self._study, entry)
+
+    def _several(self, target):
+        """Whether an edit must say which class it is about. Raises CurationError for a class that there is not."""
+        several = len(self._study.classes) > 2
+        if self._study.class_index(target) != 1 and not several:
+            raise CurationError(
+                f"there is one kernel, whose positive weights speak for {self._study.classes[1]!r}: mark or pin with that in mind"
+            )
+        return several
 
     def _n_concepts(self, state):
         fit = self._study.current_fit

@@ -32,8 +32,8 @@ class Datum:
     """One labelled object of a study.
 
     Attributes: uid (opaque), name, source (uid of its file), field (Rect in level-0 pixels, None = all of it),
-    label (0, 1 or None; as corrected), split ("train", "test", ... or None), part (which part of another kind of file
-    it is, such as {"chain": "A"}, None = all of it).
+    label (the class, 0..n-1, or None; as corrected), split ("train", "test", ... or None), part (which part of another
+    kind of file it is, such as {"chain": "A"}, None = all of it).
     """
 
     uid: str
@@ -68,10 +68,12 @@ class StudyData:
         self.kind = modality_of(self.modality)
         self.classes = tuple(self.database.read_meta("classes", ()))
         self.embedding = self.database.read_meta("embedding")
-        if len(self.classes) != 2 or not isinstance(self.embedding, dict):
+        if len(self.classes) < 2 or not isinstance(self.embedding, dict):
             raise StudyDamagedError(
                 f"{self.database.path} does not say its classes or encoder: restore it from a backup"
             )
+        self.target = len(self.classes) - 1
+        self.chosen = None if self.several else self.target
         self.curation = Curation(self)
         self._lock = threading.RLock()
         self._graphs = OrderedDict()
@@ -79,6 +81,33 @@ class StudyData:
 
     def __repr__(self):
         return f"Study({self.name!r}, {len(self.data)} data)"
+
+    # ---- classes
+
+    @property
+    def several(self):
+        """Whether there are more than two classes, and so a kernel a class."""
+        return len(self.classes) > 2
+
+    def class_index(self, key):
+        """The number of a class, given as number or name. Raises BadInputError."""
+        if key in self.classes:
+            return self.classes.index(key)
+        if isinstance(key, (int, np.integer)) and 0 <= key < len(self.classes):
+            return int(key)
+        raise BadInputError(f"the study {self.name!r} has no class {key!r}: its classes are {', '.join(self.classes)}")
+
+    @property
+    def sides(self):
+        """What negative and positive weights and scores speak for, in words: ("for normal", "for tumour"), or of several
+        classes ("against tumour", "for tumour")."""
+        name = self.classes[self.target]
+        return f"against {name}" if self.several else f"for {self.classes[1 - self.target]}", f"for {name}"
+
+    @property
+    def others(self):
+        """What all but the class that the study is seen from are called: the other class, or "other classes"."""
+        return "other classes" if self.several else self.classes[1 - self.target]
 
     # ---- data
 

@@ -11,7 +11,8 @@ from ..errors import StorageFullError, StudyDamagedError, StudyError, StudyVersi
 
 __all__ = ["Database", "FORMAT_VERSION"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest format that is read. Studies of two classes are written in format 1, which earlier versions read too."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -20,7 +21,7 @@ CREATE TABLE sources (                       -- files that data come from: slide
 ) WITHOUT ROWID;
 CREATE TABLE data (                          -- one labelled object a row, in the order of the labels table
     position INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, source TEXT NOT NULL
-    REFERENCES sources (id), field TEXT, label INTEGER CHECK (label IN (0, 1)), split TEXT
+    REFERENCES sources (id), field TEXT, label INTEGER CHECK (label IN ({labels})), split TEXT
 );
 CREATE TABLE journal (                       -- edits, never changed and never removed: undo appends
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, payload TEXT NOT NULL,
@@ -88,8 +89,9 @@ class Database:
         try:
             with explained(path):
                 connection.execute("PRAGMA synchronous=FULL")
-                connection.executescript(_SCHEMA)
-                rows = {"format_version": FORMAT_VERSION, **meta}
+                n = len(meta.get("classes", ())) or 2
+                connection.executescript(_SCHEMA.replace("{labels}", ", ".join(map(str, range(n)))))
+                rows = {"format_version": 1 if n == 2 else FORMAT_VERSION, **meta}
                 connection.executemany(
                     "INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in rows.items()]
                 )

@@ -17,7 +17,7 @@ from ..prediction import Calibration
 from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer
 from .journal import CurationState
 
-__all__ = ["FitSettings", "Fit", "QUANTIZERS"]
+__all__ = ["FitSettings", "Fit", "Kernels", "QUANTIZERS"]
 
 QUANTIZERS = {each.name: each for each in (KMeansQuantizer, MiniBatchKMeansQuantizer)}
 
@@ -61,9 +61,23 @@ class FitSettings:
         return make_kernel("fold-change", alpha=self.alpha, tau=self.tau)
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """The kernels of a fit of more than two classes, one a class, each against the rest.
+
+    Attributes: coef (n_classes, p), pins applied; fitted_coef (n_classes, p); calibration, a tuple of n_classes;
+    summary, whose "predictions" are {uid: [P(class 0), P(class 1), ...]}, summing to 1.
+    """
+
+    coef: np.ndarray
+    fitted_coef: np.ndarray
+    calibration: tuple
+    summary: dict
+
+
 @dataclass
 class Fit:
-    """One fitted head.
+    """One fitted head, seen from one class: the kernel that tells it from the rest.
 
     Attributes
     ----------
@@ -72,9 +86,13 @@ class Fit:
     centroids : (K, d) float32
     coef : (p,) float64 prospect kernel over all K concepts; 0 for inactive ones; pins applied
     fitted_coef : (p,) the same before pins
-    calibration : evidence to probability
-    summary : dict; "predictions": {uid: P(class 1)}, held out where the datum was fitted on; accuracy, auroc, ...
+    calibration : evidence to probability, of this class against the rest
+    summary : dict; "predictions": {uid: P(target)}, held out where the datum was fitted on; accuracy, auroc, ...
     state : CurationState at that journal entry
+    target : the class that positive weights speak for; 1 where there are two
+    kernels : Kernels of every class where there are more than two, else None
+
+    ``of_class(c)`` is the same fit seen from another class: it can be given wherever a fit can.
     """
 
     id: int
@@ -86,6 +104,68 @@ class Fit:
     calibration: Calibration
     summary: dict
     state: CurationState = field(repr=False)
+    target: int = 1
+    kernels: Kernels | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_kernels(cls, id, journal, settings, centroids, kernels, state, target=None):
+        """A fit of several classes, seen from ``target`` (default: the last class)."""
+        target = len(kernels.coef) - 1 if target is None else int(target)
+        probabilities = kernels.summary["predictions"]
+        summary = {
+            **kernels.summary,
+            "predictions": {uid: each[target] for uid, each in probabilities.items()},
+            "positive": kernels.summary["class_counts"][target],
+        }
+        return cls(
+            id, journal, settings, centroids, kernels.coef[target], kernels.fitted_coef[target],
+            kernels.calibration[target], summary, state, target, kernels,
+        )  # fmt: skip
+
+    def of_class(self, target):
+        """This fit seen from a class: Fit. Raises FitError.
+
+        With two classes there is one kernel, which speaks for class 1 where it is positive and for class 0 where it is
+        negative: class 1 is the fit itself, and class 0 is refused.
+        """
+        if target == self.target:
+            return self
+        if self.kernels is None:
+            raise FitError("there are two classes and one kernel: negative weights and scores speak for class 0")
+        if not 0 <= target < self.n_classes:
+            raise FitError(f"there is no class {target}: classes are 0..{self.n_classes - 1}")
+        return self.of_kernels(
+            self.id, self.journal, self.settings, self.centroids, self.kernels, self.state, target
+        )  # fmt: skip
+
+    @property
+    def n_classes(self):
+        """How many classes there are."""
+        return 2 if self.kernels is None else len(self.kernels.coef)
+
+    @property
+    def key(self):
+        """What depends on the fit and the class is remembered under: (id, target)."""
+        return self.id, self.target
+
+    @property
+    def whole_summary(self):
+        """The summary of all classes, as it is kept."""
+        return self.summary if self.kernels is None else self.kernels.summary
+
+    def probabilities(self, uid):
+        """P of each class of a datum, summing to 1: tuple of n_classes floats; None if it was not there."""
+        found = self.whole_summary["predictions"].get(uid)
+        if found is None:
+            return None
+        return (1 - found, found) if self.kernels is None else tuple(found)
+
+    def predicted(self, uid):
+        """The most probable class of a datum: int; None if it was not there."""
+        found = self.whole_summary["predictions"].get(uid)
+        if found is None:
+            return None
+        return int(found >= 0.5) if self.kernels is None else int(np.argmax(found))
 
     @property
     def n_concepts(self):
@@ -107,7 +187,7 @@ class Fit:
         """Concepts (i,) and pairs (i, j), i <= j, whose weight is the expert's, by the ids that are in the kernel."""
         found = {
             tuple(sorted(self.state.home(k) for k in (key if isinstance(key, tuple) else (key,))))
-            for key in self.state.pins
+            for key in self.state.pins_of(self.target)
         }
         return {each for each in found if not any(k in self.state.excluded for k in each)}
 
@@ -120,21 +200,33 @@ class Fit:
         return float(self.coef[pair_index(i, j, self.n_concepts)]) if self.radius else 0.0
 
     def digest(self):
-        """SHA-256 of what the fit says: centroids, weights, calibration and predictions, to the last bit."""
+        """SHA-256 of what the fit says: centroids, weights, calibration and predictions, to the last bit.
+
+        It is of all classes, whichever one the fit is seen from.
+        """
         found = hashlib.sha256()
-        for array in (self.centroids, self.coef, self.fitted_coef):
+        kept = self.kernels or self
+        for array in (self.centroids, kept.coef, kept.fitted_coef):
             found.update(f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
-        curve = [self.calibration.slope, self.calibration.offset]
-        found.update(json.dumps([curve, self.summary["predictions"]], sort_keys=True).encode())
+        curve = [[each.slope, each.offset] for each in self.calibrations]
+        curve = curve[0] if self.kernels is None else curve
+        found.update(json.dumps([curve, kept.summary["predictions"]], sort_keys=True).encode())
         return found.hexdigest()
+
+    @property
+    def calibrations(self):
+        """The calibration of each kernel: a tuple of one, or one a class."""
+        return (self.calibration,) if self.kernels is None else self.kernels.calibration
 
     def save(self, folder):
         """Write ``head.safetensors`` and ``head.json`` into a new folder, whole or not at all."""
-        tensors = {"centroids": self.centroids, "coef": self.coef, "fitted_coef": self.fitted_coef}
+        kept = self.kernels or self
+        tensors = {"centroids": self.centroids, "coef": kept.coef, "fitted_coef": kept.fitted_coef}
+        curves = [{"slope": each.slope, "offset": each.offset} for each in self.calibrations]
         record = {
             "settings": asdict(self.settings),
-            "calibration": {"slope": self.calibration.slope, "offset": self.calibration.offset},
-            "summary": self.summary,
+            "calibration": curves[0] if self.kernels is None else curves,
+            "summary": kept.summary,
         }
         with folder_atomic(folder) as partial:
             write_atomic(
@@ -143,18 +235,23 @@ class Fit:
             write_atomic(partial / "head.json", json.dumps(record, indent=1, sort_keys=True).encode())
 
     @classmethod
-    def load(cls, folder, id, journal, state):
-        """Read what ``save`` wrote. Raises StudyDamagedError."""
+    def load(cls, folder, id, journal, state, target=None):
+        """Read what ``save`` wrote; of several classes, seen from ``target``. Raises StudyDamagedError."""
         try:
             tensors = load_tensors((folder / "head.safetensors").read_bytes())
             record = json.loads((folder / "head.json").read_text())
             settings = FitSettings(**record["settings"])
-            fit = cls(
-                id=id, journal=journal, settings=settings, centroids=tensors["centroids"], coef=tensors["coef"],
-                fitted_coef=tensors["fitted_coef"], calibration=Calibration(**record["calibration"]),
-                summary=record["summary"], state=state,
-            )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            coef, fitted, curve = tensors["coef"], tensors["fitted_coef"], record["calibration"]
+            if coef.ndim == 2:
+                curves = tuple(Calibration(**each) for each in curve)
+                kernels = Kernels(coef, fitted, curves, record["summary"])
+                fit = cls.of_kernels(id, journal, settings, tensors["centroids"], kernels, state, target)
+            else:
+                fit = cls(
+                    id=id, journal=journal, settings=settings, centroids=tensors["centroids"], coef=coef,
+                    fitted_coef=fitted, calibration=Calibration(**curve), summary=record["summary"], state=state,
+                )  # fmt: skip
+        except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
             raise StudyDamagedError(
                 f"{folder} cannot be read ({error}): run `prospector replay --repair`, or `prospector fit` again"
             ) from error

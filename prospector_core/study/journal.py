@@ -43,6 +43,7 @@ class Region:
     """A marked region: datum uid, its token ids, evidence "for", "against" or "ignore", weight, outline (x, y) or None.
 
     ``entry``: id of the journal entry that marked it; regions that say the same are equal whenever they were made.
+    ``target``: the class that it speaks for or against, where there are more than two; else None, which means class 1.
     """
 
     datum: str
@@ -51,6 +52,7 @@ class Region:
     weight: float
     polygon: tuple | None
     entry: int = field(default=0, compare=False)
+    target: int | None = None
 
 
 @dataclass
@@ -58,8 +60,9 @@ class CurationState:
     """What the expert has said so far.
 
     Attributes: names {concept: str}, colours {concept: "#rrggbb"}, merged {concept: concept it went into},
-    excluded {concept: reason}, pins {concept or (a, b): weight}, labels {datum uid: 0, 1 or None}, steps (splits and
-    reassigned tokens in the order they were made: Split, or (datum uid, tokens, concept)), regions (list of Region).
+    excluded {concept: reason}, pins {concept or (a, b): weight} of every kernel, class_pins {class: the same}, of the
+    kernels of classes that were pinned by themselves (see ``pins_of``), labels {datum uid: class or None}, steps (splits
+    and reassigned tokens in the order they were made: Split, or (datum uid, tokens, concept)), regions (list of Region).
     """
 
     names: dict = field(default_factory=dict)
@@ -70,6 +73,11 @@ class CurationState:
     labels: dict = field(default_factory=dict)
     steps: list = field(default_factory=list)
     regions: list = field(default_factory=list)
+    class_pins: dict = field(default_factory=dict)
+
+    def pins_of(self, target):
+        """Pins that count in the kernel of a class: {concept or (a, b): weight}."""
+        return self.class_pins.get(target, self.pins)
 
     @property
     def n_extra(self):
@@ -100,11 +108,16 @@ class CurationState:
         return (
             sorted(self.merged.items()),
             sorted(self.excluded),
-            sorted((key if isinstance(key, tuple) else (key,), weight) for key, weight in self.pins.items()),
+            _sorted_pins(self.pins),
             sorted(self.labels.items()),
             self.steps,
             self.regions,
+            sorted((target, _sorted_pins(pins)) for target, pins in self.class_pins.items()),
         )
+
+
+def _sorted_pins(pins):
+    return sorted((key if isinstance(key, tuple) else (key,), weight) for key, weight in pins.items())
 
 
 def parts_of(payload):
@@ -130,10 +143,16 @@ def _apply(state, entry):
     elif action == "pin":
         concepts = payload["concepts"]
         key = concepts[0] if len(concepts) == 1 else tuple(sorted(concepts))
-        if payload["weight"] is None:
-            state.pins.pop(key, None)
+        target = payload.get("target")
+        if target is None:  # every kernel's
+            changed = [state.pins, *state.class_pins.values()]
         else:
-            state.pins[key] = payload["weight"]
+            changed = [state.class_pins.setdefault(target, dict(state.pins))]
+        for pins in changed:
+            if payload["weight"] is None:
+                pins.pop(key, None)
+            else:
+                pins[key] = payload["weight"]
     elif action == "reassign":
         state.steps.append((payload["datum"], tuple(payload["tokens"]), payload["concept"]))
     elif action == "split":
@@ -146,7 +165,7 @@ def _apply(state, entry):
         polygon = payload["polygon"] and tuple(tuple(point) for point in payload["polygon"])
         for part in parts_of(payload):
             tokens, said = tuple(part["tokens"]), (payload["evidence"], payload["weight"])
-            state.regions.append(Region(part["datum"], tokens, *said, polygon, entry.id))
+            state.regions.append(Region(part["datum"], tokens, *said, polygon, entry.id, payload.get("target")))
     elif action == "withdraw":
         state.regions = [region for region in state.regions if region.entry != payload["entry"]]
     elif action == "relabel":

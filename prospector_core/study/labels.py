@@ -15,6 +15,7 @@ _LABEL_COLUMNS = ("label", "class", "y", "diagnosis")
 _NAME_COLUMNS = ("name", "datum", "id")
 _FIELD_COLUMNS = ("x", "y", "width", "height")
 _NEGATIVE = {"0", "no", "false", "negative", "neg", "normal", "control", "absent", "benign", "healthy"}
+_MOST_CLASSES = 32  # a table of more has numbers or names for labels
 _UNLABELLED = {"", "na", "nan", "none", "unknown", "?"}
 
 
@@ -40,7 +41,11 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
     ``class``), optionally ``name`` (of the datum), ``x, y, width, height`` (a field, level-0 pixels) and ``split``
     (data whose split is "test" are left out of fitting). An empty label means not known.
 
-    Returns (rows, classes): list of LabelRow, and the two class names, class 1 last.
+    Returns (rows, classes): list of LabelRow, whose labels are 0..n-1, and the names of the n classes by label. Of two,
+    class 1 is the one to find: ``positive``, else the one that does not sound negative, else the later in the alphabet.
+    Several stand in the order of the alphabet, those that sound negative first; with ``positive`` they become two: that
+    one, and "other than" it.
+
     Raises LabelsError naming the table, the row or column, and the fix.
     """
     path = Path(path)
@@ -53,6 +58,10 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
     name_column = next((name for name in _NAME_COLUMNS if name in columns and name != label_column), file_column)
     labels = [record[label_column].strip() for record in records]
     classes = _classes(path, labels, positive)
+    if positive is not None:
+        one_of = {label: int(label == positive) for label in labels}
+    else:
+        one_of = {label: number for number, label in enumerate(classes)}
     rows, seen = [], {}
     for number, record, label in zip(lines, records, labels):
         file, name = record[file_column].strip(), record[name_column].strip()
@@ -66,7 +75,7 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
         field = _field(path, number, record) if has_field else None
         known = label.lower() not in _UNLABELLED
         split = record.get("split", "").strip().lower() or None
-        rows.append(LabelRow(name, file, field, classes.index(label) if known else None, split))
+        rows.append(LabelRow(name, file, field, one_of[label] if known else None, split))
     return rows, classes
 
 
@@ -132,9 +141,10 @@ def _column(path, columns, asked, candidates, what):
 
 def _classes(path, labels, positive):
     values = sorted({label for label in labels if label.lower() not in _UNLABELLED})
-    if len(values) > 2:
+    if len(values) > _MOST_CLASSES and positive is None:
         raise LabelsError(
-            f"{path.name} has {len(values)} classes ({', '.join(values[:6])}): give two, or one against the rest"
+            f"{path.name} has {len(values)} classes ({', '.join(values[:6])}, ...), more than {_MOST_CLASSES}: is another "
+            "column the label (--label-column)? Or name one class, to find it against the rest (--positive)"
         )
     if len(values) < 2:
         raise LabelsError(
@@ -142,12 +152,20 @@ def _classes(path, labels, positive):
         )
     if positive is not None:
         if positive not in values:
-            raise LabelsError(f"{path.name} has no class {positive!r}: its classes are {' and '.join(values)}")
-        return [value for value in values if value != positive] + [positive]
-    # class 1 is the one that does not sound negative, else the later in the alphabet ("0" before "1")
+            raise LabelsError(f"{path.name} has no class {positive!r}: its classes are {_and(values)}")
+        rest = [value for value in values if value != positive]
+        return [*rest, positive] if len(rest) == 1 else [f"other than {positive}", positive]
+    # those that sound negative first, each group in the order of the alphabet ("0" before "1")
     return sorted(
         values, key=lambda value: (value.lower() not in _NEGATIVE and not value.lower().startswith("no "), value)
     )
+
+
+def _and(names, most=12):
+    names = list(names)
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _field(path, number, record):

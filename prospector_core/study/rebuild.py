@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import BadInputError, ProspectorError, StudyDamagedError
 from .fit import QUANTIZERS, Fit
 from .journal import read_journal, replay
-from .layers import Counts, Sprites, fit_kernel
+from .layers import Counts, Sprites
 
 __all__ = ["Rebuilt", "rebuild_fits"]
 
@@ -90,15 +90,12 @@ def _make(study, id, journal, settings, summary, centroids, derived):
     if gone:
         raise BadInputError(f"the embeddings of {gone[0]} are gone: run `prospector embed` first")
     if centroids is None:
-        sampled = [row for row in rows if labels[row.uid] in (0, 1) and row.split != "test"]
+        sampled = [row for row in rows if labels[row.uid] is not None and row.split != "test"]
         quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
         centroids = quantizer.fit(study._sample(sampled, settings)).centroids_
     counts = Counts(Sprites(Path(derived), centroids, study._embeddings), study.graph, settings.radius)
-    fitted_on = {row.uid for row in rows if row.split != "test"}
-    coef, fitted, calibration, again = fit_kernel(
-        counts, [row.uid for row in rows], {row.uid: labels[row.uid] for row in rows}, fitted_on, state, settings
-    )
-    return Fit(id, journal, settings, centroids, coef, fitted, calibration, again, state)
+    found = study._computed(settings, centroids, state, rows, counts)
+    return study._as_fit(id, journal, settings, centroids, found, state)
 
 
 def _kept(study, id, journal, digest):
@@ -118,7 +115,7 @@ def _compare(study, made, kind, summary, digest, repair):
     elif digest:
         same = made.digest() == digest
     else:  # made before digests were kept: the database has the predictions
-        same = made.summary["predictions"] == summary["predictions"]
+        same = made.whole_summary["predictions"] == summary["predictions"]
     says = [] if kept is not None else ["what is kept is damaged"]
     largest = 0.0
     if not same:
@@ -136,17 +133,15 @@ def _compare(study, made, kind, summary, digest, repair):
 
 def _difference(made, kept, predictions):
     """Largest difference, and what differs, by name. Without a kept fit only predictions can be compared."""
-    pairs = {
-        "predictions": (
-            [made.summary["predictions"].get(uid, np.nan) for uid in predictions],
-            list(predictions.values()),
-        )
-    }
+    again = made.whole_summary["predictions"]
+    nothing = np.nan if made.kernels is None else [np.nan] * made.n_classes
+    pairs = {"predictions": ([again.get(uid, nothing) for uid in predictions], list(predictions.values()))}
     if kept is not None:
-        curves = ([each.calibration.slope, each.calibration.offset] for each in (made, kept))
+        curves = ([[curve.slope, curve.offset] for curve in each.calibrations] for each in (made, kept))
+        one, two = made.kernels or made, kept.kernels or kept
         pairs = {
-            "concepts' centres": (made.centroids, kept.centroids), "fitted weights": (made.fitted_coef, kept.fitted_coef),
-            "weights": (made.coef, kept.coef), "calibration": tuple(curves), **pairs,
+            "concepts' centres": (made.centroids, kept.centroids), "fitted weights": (one.fitted_coef, two.fitted_coef),
+            "weights": (one.coef, two.coef), "calibration": tuple(curves), **pairs,
         }  # fmt: skip
     largest, parts = 0.0, []
     for name, (a, b) in pairs.items():

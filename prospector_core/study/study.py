@@ -1,5 +1,6 @@
 """The study: what pages, plugins and commands talk to."""
 
+import copy
 import io
 import itertools
 import json
@@ -14,6 +15,7 @@ import numpy as np
 from ..errors import BadInputError, CurationError, EmbeddingError, FitError
 from ..features import n_features, pair_index
 from ..files import storage_errors, write_atomic
+from ..limits import map_limit
 from ..locally import neighbours_of, what_if
 from ..modalities import MODALITIES, modality_of
 from ..palette import concept_palette
@@ -25,17 +27,19 @@ from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .data import StudyData
-from .fit import QUANTIZERS, Fit, FitSettings
+from .fit import QUANTIZERS, Fit, FitSettings, Kernels
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
 from .preview import Draft
 
-__all__ = ["Concept", "Study"]
+__all__ = ["Concept", "StrongestClass", "Study"]
 
 _MAPS_KEPT = 2**28  # bytes
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
+_FIT_VIEWS_KEPT = 64
+_LIMIT_DATA = 200  # data that the limit of the scores is taken from
 _SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
 _READERS = 4  # threads that read embeddings; decoding releases the interpreter
 
@@ -47,7 +51,8 @@ class Concept:
     """A concept as a page shows it.
 
     Attributes: id, name, colour "#rrggbb", excluded, merged (ids that went into it), weight (monogram), pinned,
-    tokens (how many carry it), shares (of the tokens of class 0 and of class 1 data).
+    tokens (how many carry it), shares (of the tokens of class 0 and of class 1 data; of several classes, of the data of
+    the others and of the class that the study is seen from), class_shares (of the tokens of each class's data).
     """
 
     id: int
@@ -59,6 +64,20 @@ class Concept:
     pinned: bool
     tokens: int
     shares: tuple
+    class_shares: tuple = ()
+
+
+@dataclass(frozen=True)
+class StrongestClass:
+    """Which class each token speaks for most.
+
+    Attributes: classes (n,) int64, -1 for excluded tokens; margin (n,) float64, how far it is ahead of the next, NaN for
+    excluded tokens; scales (n_classes,), the score of the strongest colour of each class, which scores are divided by.
+    """
+
+    classes: np.ndarray
+    margin: np.ndarray
+    scales: np.ndarray
 
 
 class Study(StudyData):
@@ -66,16 +85,20 @@ class Study(StudyData):
 
     Use ``Study.create`` or ``Study.open``. Thread-safe: pages and jobs may share one. Raises StudyError,
     StudyVersionError, StudyDamagedError.
+
+    Where there are more than two classes, there is a kernel a class, and a study is always seen from one of them
+    (``target``): at first from the last, and by ``of_class`` from any.
     """
 
     def __init__(self, path):
         super().__init__(path)
-        self._fits, self._layers, self._counted = {}, {}, {}
+        self._fits, self._layers, self._counted, self._fit_views = {}, {}, {}, OrderedDict()
         self._maps, self._derived = TileCache(_MAPS_KEPT), TileCache(DERIVED_KEPT)
         self._previews, self._parted = OrderedDict(), OrderedDict()
         self._resampled, self._doubts = OrderedDict(), TileCache(_MAPS_KEPT)
         self._part_maps = PartMaps()
         self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
+        self._limits, self._views = {}, {}
 
     @classmethod
     def create(cls, path, *, labels=None, **options):
@@ -129,6 +152,28 @@ class Study(StudyData):
         """Open a study folder."""
         return cls(path)
 
+    def of_class(self, key):
+        """This study seen from one class, by number or name: ``current_fit``, maps, explanations, weights and edits are of
+        that class. It is the same study, with the same memory. Raises BadInputError, FitError.
+
+        With two classes the study is always seen from class 1: negative weights and scores speak for class 0.
+        """
+        target = self.class_index(key)
+        if not self.several:
+            if target != self.target:
+                raise FitError(
+                    f"{self.name!r} has two classes and one kernel: negative weights and scores speak for {key!r}"
+                )
+            return self
+        with self._lock:
+            if target not in self._views:
+                self.sources, self._rows, self.store, self.queue  # noqa: B018 (made once, for all views)
+                view = copy.copy(self)
+                view.target = view.chosen = target
+                view.curation = self.curation.seen_by(view)
+                self._views[target] = view
+            return self._views[target]
+
     # ---- fitting
 
     @property
@@ -139,7 +184,7 @@ class Study(StudyData):
 
     @property
     def current_fit(self):
-        """The latest Fit, or None."""
+        """The latest Fit, or None; of several classes, as seen from the study's ``target``."""
         row = self.database.read("SELECT MAX(id) FROM fits")[0]
         return self.load_fit(row[0]) if row[0] is not None else None
 
@@ -156,14 +201,26 @@ class Study(StudyData):
         with self._lock:
             for change in self._previews.values():
                 if change.after.id == id:
-                    return change.after
+                    return self._seen(change.after)
             if id not in self._fits:
                 rows = self.database.read("SELECT journal FROM fits WHERE id = ?", (id,))
                 if not rows:
                     raise FitError(f"the study {self.name!r} has no fit {id}")
                 state = replay(read_journal(self.database, rows[0][0]))
                 self._fits[id] = Fit.load(self.path / "fits" / str(id), id, rows[0][0], state)
-            return self._fits[id]
+            return self._seen(self._fits[id])
+
+    def _seen(self, fit):
+        """A fit as seen from this study's class; always the same object."""
+        if fit.kernels is None or fit.target == self.target:
+            return fit
+        key = (fit.id, self.target)
+        with self._lock:
+            if key not in self._fit_views or self._fit_views[key].kernels is not fit.kernels:
+                self._fit_views[key] = fit.of_class(self.target)
+                while len(self._fit_views) > _FIT_VIEWS_KEPT:
+                    self._fit_views.popitem(last=False)
+            return self._fit_views[key]
 
     def fit(self, settings=None, progress=None, **changes):
         """Find concepts (layer I) and fit the kernel (layer II).
@@ -185,7 +242,14 @@ class Study(StudyData):
         if len(labels) < 2:
             only = self.classes[labels.pop()]
             raise FitError(
-                f"all {len(fitted_on)} embedded data are labelled {only!r}: a kernel needs data of both classes"
+                f"all {len(fitted_on)} embedded data are labelled {only!r}: a kernel needs data of "
+                + ("every class" if self.several else "both classes")
+            )
+        missing = [name for label, name in enumerate(self.classes) if label not in labels]
+        if missing:
+            raise FitError(
+                f"no embedded datum is labelled {missing[0]!r}: a kernel a class needs data of every class; embed some, or "
+                "make the study without that class"
             )
         say("reading a sample of tokens")
         sample = self._sample(fitted_on, settings)
@@ -222,12 +286,24 @@ class Study(StudyData):
         key = (before.id, draft.base, said, tuple(self.store.uids()))
         with self._lock:
             if key in self._previews:  # pages ask at every rerun
-                return _kept(self._previews, key, _PREVIEWS_KEPT)
+                return self._compared(_kept(self._previews, key, _PREVIEWS_KEPT))
         found = self._computed(before.settings, before.centroids, draft.state)
-        after = Fit(next(_unsaved), draft.base, before.settings, before.centroids, *found, draft.state)
+        after = self._as_fit(next(_unsaved), draft.base, before.settings, before.centroids, found, draft.state)
         with self._lock:
             self._previews[key] = Change(self, before, after)
             return _kept(self._previews, key, _PREVIEWS_KEPT)
+
+    def _compared(self, change):
+        """A change as seen from this study's class."""
+        if change.after.target == self.target:
+            return change
+        return Change(self, change.before and self._seen(change.before), self._seen(change.after))
+
+    def _as_fit(self, id, journal, settings, centroids, found, state):
+        """What ``_computed`` found as a Fit."""
+        if isinstance(found, Kernels):
+            return Fit.of_kernels(id, journal, settings, centroids, found, state, self.target)
+        return Fit(id, journal, settings, centroids, *found, state)
 
     def change(self, before, after=None):
         """What changed from one fit to another, by number (or Fit; ``after`` None: the current one): Change."""
@@ -247,32 +323,37 @@ class Study(StudyData):
         """
         own = [Entry(seen + 1, "", *entry)] if entry else []
         state = replay(read_journal(self.database, seen) + own)
-        coef, fitted, calibration, summary = self._computed(settings, centroids, state)
+        found = self._computed(settings, centroids, state)
         with self.database.transaction() as connection:
             if self._last_entry() != seen:
                 return None
             journal = self.curation._record(connection, *entry) if entry else seen
+            summary = found.summary if isinstance(found, Kernels) else found[-1]
             id = connection.execute(
                 "INSERT INTO fits (at, journal, settings, summary, author) VALUES (?, ?, ?, ?, ?)",
                 (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary), self.curation.author),
             ).lastrowid
-            after = Fit(id, journal, settings, centroids, coef, fitted, calibration, summary, state)
+            after = self._as_fit(id, journal, settings, centroids, found, state)
             connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
             after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
         with self._lock:
             self._fits[id] = after
         return Change(self, before, after)
 
-    def _computed(self, settings, centroids, state):
-        """(coef, coef before pins, calibration, summary) of the embedded data under a CurationState."""
-        _, counts = self._layer(centroids, settings.radius)
-        rows = self._given(self.embedded())
+    def _computed(self, settings, centroids, state, rows=None, counts=None):
+        """(coef, coef before pins, calibration, summary), or Kernels, of data under a CurationState.
+
+        Parameters: rows, the data with the labels given at first (default: those embedded by now); counts, Counts
+        (default: the study's own, with all it keeps).
+        """
+        counts = self._layer(centroids, settings.radius)[1] if counts is None else counts
+        rows = self._given(self.embedded()) if rows is None else rows
         labels = {row.uid: state.labels.get(row.uid, row.label) for row in rows}
         fitted_on = {row.uid for row in rows if row.split != "test"}
-        return fit_kernel(counts, [row.uid for row in rows], labels, fitted_on, state, settings)
+        return fit_kernel(counts, [row.uid for row in rows], labels, fitted_on, state, settings, self.classes)
 
     def _fitted_on(self):
-        return [datum for datum in self.embedded() if datum.label in (0, 1) and datum.split != "test"]
+        return [datum for datum in self.embedded() if datum.label is not None and datum.split != "test"]
 
     def _sample(self, data, settings):
         """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
@@ -299,11 +380,12 @@ class Study(StudyData):
             key = (centroids.tobytes(), radius)
             if key not in self._layers:
                 sprites = Sprites(self.path / "derived", centroids, self._embeddings, self._derived)
-                self._layers = {key: (sprites, Counts(sprites, lambda uid: self._layout(uid)[0], radius))}
+                self._layers.clear()  # not replaced: views of classes share it
+                self._layers[key] = (sprites, Counts(sprites, lambda uid: self._layout(uid)[0], radius))
             return self._layers[key]
 
     def _fitted(self, fit):
-        fit = self.load_fit(fit) if isinstance(fit, int) else fit or self.current_fit
+        fit = self.load_fit(fit) if isinstance(fit, int) else fit or self.current_fit  # a Fit has its own class
         if fit is None:
             raise FitError("the study has not been fitted yet: run `prospector fit` first")
         return fit, self._layer(fit.centroids, fit.radius)[0]
@@ -324,7 +406,7 @@ class Study(StudyData):
         """A datum's prospect map: (n,) float64, NaN for excluded tokens."""
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
-        key = (fit.id, datum.uid)
+        key = (fit.key, datum.uid)
         scores = self._maps.get(key)
         if scores is not None:
             return scores
@@ -350,7 +432,8 @@ class Study(StudyData):
         return self._part_maps.version(self, self.datum(datum).uid, fit)
 
     def _map_file(self, datum, fit):
-        return self.path / "fits" / str(fit.id) / "maps" / f"{datum.uid}.npy"
+        folder = self.path / "fits" / str(fit.id) / "maps"
+        return (folder / f"class-{fit.target}" if self.several else folder) / f"{datum.uid}.npy"
 
     def _prospect(self, datum, fit):
         return prospect(
@@ -392,7 +475,7 @@ class Study(StudyData):
         """
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
-        key = (fit.id, int(n), datum.uid)
+        key = (fit.key, int(n), datum.uid)
         with self._resampling:
             found = self._doubts.get(key)
             if found is None:
@@ -418,15 +501,15 @@ class Study(StudyData):
 
     def _resampled_kernels(self, fit, n):
         """(n, p) float64, under the edits, labels and embedded data that the fit was made with."""
-        if (fit.id, n) not in self._resampled:
+        if (fit.key, n) not in self._resampled:
             _, counts = self._layer(fit.centroids, fit.radius)
             there = set(self.store.uids()) & fit.summary["predictions"].keys()
             rows = [row for row in self._rows if row.uid in there]
             uids, fitted_on = [row.uid for row in rows], {row.uid for row in rows if row.split != "test"}
             labels = {row.uid: fit.state.labels.get(row.uid, row.label) for row in rows}
-            kernels = resampled_kernels(counts, uids, labels, fitted_on, fit.state, fit.settings, n)
-            self._resampled[fit.id, n] = kernels
-        return _kept(self._resampled, (fit.id, n), _RESAMPLED_KEPT)
+            kernels = resampled_kernels(counts, uids, labels, fitted_on, fit.state, fit.settings, n, fit.target)
+            self._resampled[fit.key, n] = kernels
+        return _kept(self._resampled, (fit.key, n), max(_RESAMPLED_KEPT, len(self.classes)))
 
     def pair_tokens(self, datum, i, j, fit=None):
         """How many pairs (i, j) each token of a datum takes part in within the radius: (n,) int64."""
@@ -486,17 +569,19 @@ class Study(StudyData):
         occurs = self._occurrences(fit, data)
         tokens = occurs.sum(axis=0)
         labels = [state.labels.get(datum.uid, datum.label) for datum in self._given(data)]
-        totals = np.stack([occurs[[own == label for own in labels]].sum(axis=0) for label in (0, 1)])
-        shares = totals / np.maximum(totals.sum(axis=1, keepdims=True), 1)
-        pinned = {fit.state.home(key) for key in fit.state.pins if not isinstance(key, tuple)}
+        totals = np.stack([occurs[[own == label for own in labels]].sum(axis=0) for label in range(len(self.classes))])
+        sides = np.stack([np.delete(totals, fit.target, axis=0).sum(axis=0), totals[fit.target]])
+        each, shares = (of / np.maximum(of.sum(axis=1, keepdims=True), 1) for of in (totals, sides))
+        pinned = {fit.state.home(key) for key in fit.state.pins_of(fit.target) if not isinstance(key, tuple)}
         out = []
         for k in range(fit.n_concepts):
             if k not in fit.state.merged:
                 merged = tuple(other for other in range(fit.n_concepts) if other != k and fit.state.home(other) == k)
                 excluded = state.home(k) in state.excluded
                 name, share = self.concept_name(k, state), (float(shares[0, k]), float(shares[1, k]))
+                weight, by_class = fit.weight(k), tuple(float(of[k]) for of in each)
                 out.append(
-                    Concept(k, name, colours[k], excluded, merged, fit.weight(k), k in pinned, int(tokens[k]), share)
+                    Concept(k, name, colours[k], excluded, merged, weight, k in pinned, int(tokens[k]), share, by_class)
                 )
         return out
 
@@ -511,7 +596,8 @@ class Study(StudyData):
             key = (fit.id, tuple(datum.uid for datum in data))
             if key not in self._counted:
                 rows = [np.bincount(self.concepts_of(datum, fit), minlength=fit.n_concepts) for datum in data]
-                self._counted = {key: np.stack(rows)}
+                self._counted.clear()
+                self._counted[key] = np.stack(rows)
             return self._counted[key]
 
     def part_sizes(self, fit=None):
@@ -533,9 +619,47 @@ class Study(StudyData):
         return [(datum, token) for _, _, datum, token in found[:n]]
 
     def predictions(self, fit=None):
-        """P(class 1) of every embedded datum: {uid: float}; held out where the datum was fitted on."""
+        """P of the fit's class of every embedded datum: {uid: float}; held out where the datum was fitted on.
+
+        P of every class, and the predicted one: ``fit.probabilities(uid)``, ``fit.predicted(uid)``.
+        """
         fit, _ = self._fitted(fit)
         return dict(fit.summary["predictions"])
+
+    def score_limit(self, fit=None):
+        """Score of the strongest colour of a fit's class, the same for every datum, so that colours compare: float.
+
+        The 99.5 % quantile of the size of scores over the first 200 embedded data. Kept: pages ask at every rerun.
+        """
+        fit, _ = self._fitted(fit)
+        data = self.embedded()[:_LIMIT_DATA]
+        key = (fit.key, tuple(datum.uid for datum in data))
+        if key not in self._limits:
+            limit = map_limit([self.prospect(datum, fit) for datum in data])
+            with self._lock:
+                while len(self._limits) >= _FIT_VIEWS_KEPT:
+                    self._limits.pop(next(iter(self._limits)))
+                self._limits[key] = limit
+        return self._limits[key]
+
+    def strongest_class(self, datum, fit=None):
+        """The class that each token of a datum speaks for most: StrongestClass.
+
+        Scores of different kernels are made comparable by dividing each class's by its score of the strongest colour
+        (``score_limit``). Of two classes it is class 1 where the score is positive, else class 0.
+        """
+        fit, _ = self._fitted(fit)
+        if self.several:
+            fits = [fit.of_class(target) for target in range(len(self.classes))]
+            scales = np.array([self.score_limit(each) for each in fits])
+            scores = np.stack([self.prospect(datum, each) for each in fits]) / scales[:, None]
+        else:
+            scales = np.full(2, self.score_limit(fit))
+            scores = self.prospect(datum, fit) / scales[0] * np.array([[-1.0], [1.0]])
+        known = np.isfinite(scores).all(axis=0)
+        two = np.sort(scores, axis=0)[-2:]
+        winner = np.where(known, scores.argmax(axis=0), -1)
+        return StrongestClass(winner, np.where(known, two[1] - two[0], np.nan), scales)
 
     def atlas(self, n=3000, seed=0):
         """A sample of the embedded tokens laid out in the plane: Atlas. Kept in the study; the first call takes a while.
@@ -568,7 +692,7 @@ class Study(StudyData):
         return {datum.uid: float(total) for datum, total in zip(data, totals)}
 
     def save_maps(self, data=None, progress=None):
-        """Compute the current fit's maps and keep them in the study. Returns {uid: path}."""
+        """Compute the current fit's maps (of the class that the study is seen from) and keep them. Returns {uid: path}."""
         fit, _ = self._fitted(None)
         data = [self.datum(each) for each in data] if data else self.embedded()
         written = {}

@@ -37,7 +37,10 @@ TABLES = {
     "no label column": (b"slide,colour\np0,red\n", "has no label column"),
     "binary": (bytes(range(256)), "is not a text table"),
     "duplicate": (b"slide,label\np0,1\np0,0\n", "stands already in line 2"),
-    "three classes": (b"slide,label\np0,a\np1,b\nn0,c\n", "has 3 classes (a, b, c)"),
+    "names as labels": (
+        b"slide,label\n" + b"".join(b"p%d,case %d\n" % (i, i) for i in range(40)),
+        "has 40 classes (case 0, ",
+    ),
     "one class": (b"slide,label\np0,1\np1,1\n", "has one class only (1)"),
     "unknown slide": (b"slide,label\np0,1\nzebra.svs,0\n", "names zebra.svs, not found among the 6 files"),
     "field outside": (

@@ -30,10 +30,10 @@ def write_slides(folder, names, side=SIDE * PITCH):
 
 
 def embeddings_of(index, label, seed=0):
-    """(n, 6) embeddings in K clusters, patchy; cluster 3 is commoner where the label is 1. And (n, 2) positions."""
+    """(n, 6) embeddings in K clusters, patchy; cluster 3 is commoner where the label is 1, 4 where it is 2. And (n, 2) positions."""
     random = np.random.default_rng((seed, index))
     positions = np.argwhere(random.random((SIDE, SIDE)) > 0.15).astype(np.int32)
-    share = np.array([0.4, 0.3, 0.2, 0.02 + 0.1 * (label == 1), 0.06])
+    share = np.array([0.4, 0.3, 0.2, 0.02 + 0.1 * (label == 1), 0.06 + 0.1 * (label == 2)])
     patch = random.choice(K, (SIDE // 2 + 1, SIDE // 2 + 1), p=share / share.sum())
     cluster = patch[positions[:, 0] // 2, positions[:, 1] // 2]
     alone = random.random(len(cluster)) < 0.3
@@ -72,7 +72,7 @@ _made = {}
 def _make(folder, labels, splits, seed, fit):
     names = [f"s{index}.png" for index in range(len(labels))]
     write_slides(folder / "slides", names)
-    shown = {0: "normal", 1: "tumour", None: ""}
+    shown = {0: "normal", 1: "tumour", 2: "ulcer", None: ""}
     splits = splits or [""] * len(labels)
     rows = [(name, shown[label], split) for name, label, split in zip(names, labels, splits)]
     table = write_labels(folder / "labels.csv", rows, ("slide", "label", "split"))

@@ -130,7 +130,7 @@ def test_a_region_can_be_withdrawn_after_later_edits(study):
     study.curation.withdraw(entry)
     assert [region.entry for region in study.curation.state.regions] == [kept]
     assert study.curation.describe(study.curation.history()[-1]) == (
-        f"take back: mark 4 tokens of {datum.name} as evidence for"
+        f"take back: mark 4 tiles of {datum.name} as evidence for"
     )
     study.curation.undo()
     assert [region.entry for region in study.curation.state.regions] == [entry, kept]
@@ -151,7 +151,7 @@ def test_a_region_over_several_data_is_one_edit(study):
     entry = study.curation.annotate(data, square, "for", weight=2.0)
     regions = study.curation.state.regions
     assert [(r.datum, r.tokens, r.entry) for r in regions] == [(d.uid, (0, 1, 6, 7), entry) for d in data]
-    assert study.curation.describe(study.curation.can_undo()) == "mark 8 tokens of 2 data as evidence for"
+    assert study.curation.describe(study.curation.can_undo()) == "mark 8 tiles of 2 data as evidence for"
     study.refit()
     together = study.current_fit.coef
     study.curation.undo()
@@ -168,7 +168,7 @@ def test_journals_of_one_region_an_entry_are_read(study):
     with study.database.transaction() as connection:
         append(connection, "annotate", region)
     assert study.curation.state.ignored(study.data[1].uid).tolist() == [0, 1]
-    assert "ignore 2 tokens" in study.curation.describe(study.curation.can_undo())
+    assert "ignore 2 tiles" in study.curation.describe(study.curation.can_undo())
 
 
 def test_total_evidence_is_the_sum_of_each_map(study):

@@ -119,7 +119,7 @@ def test_columns_may_be_named(table):
         ("slide,label\n\na,1\n\n,0\n", {}, "line 5: column 'slide' is empty"),
         ("slide,label\na,1\nb,1\n", {}, "one class only (1)"),
         ("slide,label\na,\nb,?\n", {}, "no labels"),
-        ("slide,label\na,1\nb,2\nc,3\n", {}, "3 classes (1, 2, 3)"),
+        ("slide,label\n" + "".join(f"s{i},{i}\n" for i in range(33)), {}, "33 classes (0, 1, 10, 11, 12, 13, ...)"),
         ("slide,label,label\na,1,0\nb,0,1\n", {}, "2 columns named 'label'"),
         (PLAIN, {"positive": "cancer"}, "no class 'cancer'"),
         (PLAIN, {"label_column": "grade"}, "no column 'grade'"),

@@ -117,7 +117,7 @@ def test_a_label_is_corrected_and_taken_back(study):
     place = [d.uid for d in study.data].index(datum.uid)
     app.at.session_state["shown_table_1"] = {"selection": {"rows": [place], "columns": [], "cells": []}}
     app.run()
-    assert app.has_button("Show field C2 on its slide")
+    assert app.has_button("Show field C2")
     key = f"relabel_{datum.uid}"
     app.open(key)
     assert app.at.radio(key=f"{key}_label").value == 0
@@ -226,7 +226,7 @@ def test_a_drawn_region_moves_its_tiles(study):
         state["move_to"], state["try_drawn"] = 5, False
     slide_reassign.move_drawn(study, [study.datum("field B3")], {"polygon": square})
     app.run()
-    assert f"Moved {inside.size} tokens to concept 5" in app.text
+    assert f"Moved {inside.size} tiles to concept 5" in app.text
     app.press("refit")
     assert (study.concepts_of("field B3")[inside] == 5).all()
 

@@ -63,12 +63,12 @@ def test_a_window_says_that_another_one_edited_or_refitted(other):
     seen = app.at.session_state["drawing"]
     other.curation.rename(2, "dermis")
     other.curation.exclude(3)
-    from pages import shared
+    from pages import session
 
-    assert [entry.id for entry in other.curation.since(shared.Editor(seen=seen[0]))] == [2, 3]
-    told = shared._told(other, other.curation.history()[1:])
+    assert [entry.id for entry in other.curation.since(session.Editor(seen=seen[0]))] == [2, 3]
+    told = session._told(other, other.curation.history()[1:])
     assert told == "2 edits were made elsewhere, the last: exclude concept 3 (Ben)."
     app.run()
     assert told in toasts(app) and app.at.session_state["drawing"][0] == 3
     other.refit()
-    assert shared._fit_id(other) != app.at.session_state["drawing"][1]
+    assert session._fit_id(other) != app.at.session_state["drawing"][1]

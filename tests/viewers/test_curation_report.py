@@ -68,7 +68,7 @@ def test_what_it_says(study):
     page = Page(curation_report(study))
     for words in (
         "Ann Mason (5), Ben (2)", "Fit 2: refit", "Fit 5: new concepts", "no tissue", "hard & fast <i>",
-        "exclude concept 0 (ink)", "undone later", "ended by a later fit", "mark 3 tokens of datum 2 as evidence for",
+        "exclude concept 0 (ink)", "undone later", "ended by a later fit", "mark 3 tiles of datum 2 as evidence for",
         "Predicting the class of data", "The kernel: largest changes", "Concepts that were edited", "After the last fit",
         "relabel datum 8 as not known", "not sure", "No map moved.", "<script>alert(1)</script>",
     ):  # fmt: skip

@@ -1,0 +1,56 @@
+"""What a refit changed, in words and as places to go to."""
+
+import streamlit as st
+
+from pages.shared import show_token, study_key
+from pages.words import plain, signed
+
+__all__ = ["last_change", "note_change", "say_change"]
+
+
+def last_change(study):
+    """What the last refit changed: Change; None before the first refit, or where concepts were found anew."""
+    fits = study.fits()
+    if len(fits) < 2:
+        return None
+    change = study.change(fits[-2][0])
+    return change if change.same_concepts and change.before.radius == change.after.radius else None
+
+
+def note_change(study, change):
+    """Remember for this session that a refit was made here: the sidebar then says what it changed."""
+    st.session_state["change"] = (str(study.path), change.after.id, change.before.id if change.before else None)
+
+
+def say_change(study, change, key):
+    """A change in words: how well data are predicted before and after, weights, classes; and what moved most, to fly to."""
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in change.sentences()))
+    if change.before is None or not change.same_concepts:
+        return
+    rows = [(f"{datum.name}: now {study.classes[new]}", datum, None) for datum, _, new in change.flipped[:3]]
+    for uid, token, old, new in _moved(study_key(study), change.before.id, change.after.id, study, change):
+        datum = study.datum(uid)
+        rows.append((f"{datum.name}: {signed(old)} to {signed(new)}", datum, token))
+    if rows:
+        st.caption("What moved most:")
+        with st.container(gap=None):
+            for number, (words, datum, token) in enumerate(rows):
+                icon = ":material/swap_horiz:" if token is None else ":material/my_location:"
+                if st.button(plain(words), key=f"{key}_{number}", type="tertiary", icon=icon, help="Go there"):
+                    show_token(datum, token)
+
+
+_MOVED_DATA = 12  # data that are searched for tokens that moved: maps of all would take long in a large study
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _moved(study_key, before, after, _study, _change):
+    old, new = (fit.summary["predictions"] for fit in (_change.before, _change.after))
+    both = [datum for datum in _study.embedded() if datum.uid in old and datum.uid in new]
+    data = sorted(both, key=lambda datum: -abs(new[datum.uid] - old[datum.uid]))[:_MOVED_DATA]
+    found, seen = [], set()
+    for datum, token, *scores in _change.tokens(50, data):
+        if datum.uid not in seen and len(found) < 3:  # one place a datum: neighbours move together
+            seen.add(datum.uid)
+            found.append((datum.uid, token, *scores))
+    return found

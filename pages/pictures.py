@@ -1,0 +1,86 @@
+"""Pictures read from slides: a tile, the typical tiles of a concept, a datum at a glance. Each is read once."""
+
+import contextlib
+
+import streamlit as st
+
+from pages.shared import study_key
+from prospector_core.readers import open_slide
+from prospector_core.stain import STAIN_METHODS, estimate_stain, tissue_pixels
+from prospector_core.tissue import tissue_mask
+from sample_data.fields import SLIDE
+from viewers.pictures import mosaic, png
+
+__all__ = ["token_picture", "typical_tiles", "slide_picture", "stain_pictures"]
+
+
+@st.cache_data(show_spinner=False, max_entries=4096)
+def _token_picture(study_path, uid, token, side, context, _study):
+    x, y, width, height = _study.token_rect(uid, token)
+    margin = width * (context - 1) / 2
+    with _study.open_slide(uid) as slide:
+        return slide.read_scaled(x - margin, y - margin, width + 2 * margin, height + 2 * margin, side, side)
+
+
+def token_picture(study, datum, token, side=96, context=1.0):
+    """A token's tile as (side, side, 3) uint8; ``context`` 3 shows its neighbours too."""
+    return _token_picture(study_key(study), datum.uid, int(token), side, context, study)
+
+
+_SMALL = 16.0  # microns
+
+
+@st.cache_data(show_spinner=False, max_entries=1024)
+def _typical_tiles(study_key, fit_id, concept, side, _study):
+    tokens = _study.typical_tokens(concept)
+    if not tokens:
+        return None
+    with contextlib.ExitStack() as stack:
+        slides = {}  # opening a slide costs more than reading a tile
+        pictures = []
+        for datum, token in tokens:
+            if datum.source not in slides:
+                slides[datum.source] = stack.enter_context(_study.open_slide(datum))
+            slide = slides[datum.source]
+            x, y, width, height = _study.token_rect(datum, token)
+            # A patch of a few microns says nothing by itself: it is shown in the middle of its neighbours.
+            margin = width if slide.mpp and width * slide.mpp < _SMALL else 0
+            pictures.append(
+                slide.read_scaled(x - margin, y - margin, width + 2 * margin, height + 2 * margin, side, side)
+            )
+    return png(mosaic(pictures, gap=0)), [(datum.uid, token) for datum, token in tokens]
+
+
+def typical_tiles(study, concept, side=96):
+    """A concept's most typical tiles in rows of four: (PNG, list of (datum uid, token)), or None where it has no tile."""
+    return _typical_tiles(study_key(study), study.current_fit.id, concept, side, study)
+
+
+@st.cache_data(show_spinner=False, max_entries=4096)
+def _slide_picture(study_path, uid, side, _study):
+    datum = _study.datum(uid)
+    with _study.open_slide(datum) as slide:
+        if datum.field is None:
+            return slide.thumbnail(side)
+        field, scale = datum.field, side / max(datum.field.width, datum.field.height)
+        size = max(1, round(field.width * scale)), max(1, round(field.height * scale))
+        return slide.read_scaled(field.x, field.y, field.width, field.height, *size)
+
+
+def slide_picture(study, datum, side=160):
+    """A slide or field at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
+    return _slide_picture(study_key(study), datum.uid, side, study)
+
+
+@st.cache_data(show_spinner=False, max_entries=1)
+def stain_pictures(side=360):
+    """A part of the sample's slide as scanned and as each method of stain normalisation makes it: {caption: (side, side, 3)}.
+
+    Raises ProspectorError.
+    """
+    x, y, width = 900, 900, 720  # dermis, epidermis and glass, in level-0 pixels
+    with open_slide(SLIDE) as slide:
+        pixels = tissue_pixels(slide, tissue_mask(slide), 224, 0.5)
+        scanned = slide.read_scaled(x, y, width, width, side, side)
+    found = {method.capitalize(): estimate_stain(method, pixels).apply(scanned) for method in STAIN_METHODS}
+    return {"As scanned": scanned, **found}

@@ -1,0 +1,84 @@
+"""Edits of this session: made in the name of who sits here, and told of those that other windows made."""
+
+import contextlib
+
+import streamlit as st
+
+from pages.shared import current_study
+from pages.words import plain
+from prospector_core.errors import ProspectorError
+from prospector_core.study import Editor
+
+__all__ = ["editor_of", "edit", "edit_quietly", "drawn", "elsewhere"]
+
+
+def editor_of(study):
+    """Who edits in this session, and what of the journal its pages have shown: Editor."""
+    key = f"editor_{study.path}"
+    if key not in st.session_state:
+        st.session_state[key] = Editor(seen=study.curation.seen)
+    editor = st.session_state[key]
+    editor.author = st.session_state.get("author")  # None: whoever started the app
+    return editor
+
+
+def edit(action, message, note=""):
+    """Make an edit, say so, and draw the page anew. ``note``: why it is made."""
+    if edit_quietly(action, note):
+        st.toast(message)
+        st.rerun()
+
+
+def edit_quietly(action, note=""):
+    """Make an edit inside a widget's callback (the page is drawn anew anyway). Returns whether it was made.
+
+    It is refused if someone else has edited the same thing after this page was drawn. ``note``: why it is made.
+    """
+    study = current_study()
+    try:
+        with study.curation.by(editor_of(study), note):
+            action()
+    except ProspectorError as error:
+        st.toast(plain(error), icon=":material/error:")
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def drawn(study):
+    """What is drawn inside the block shows the journal as it now is. A click counts as made on what was drawn before."""
+    if study is None:
+        yield
+        return
+    editor, latest = editor_of(study), study.curation.seen
+    others = study.curation.since(editor)
+    if others:
+        st.toast(_told(study, others), icon=":material/group:")
+    st.session_state["drawing"] = latest, _fit_id(study)
+    try:
+        yield
+    finally:
+        editor.seen = latest
+
+
+@st.fragment(run_every=3)
+def elsewhere(study):
+    """A line that says, within seconds, that this study was edited or refitted in another window."""
+    seen, fit = st.session_state.get("drawing", (None, None))
+    others = study.curation.since(Editor(seen=seen, own=editor_of(study).own))
+    if others or _fit_id(study) != fit:
+        said = _told(study, others) if others else "The study was refitted elsewhere."
+        st.caption(f":orange[:material/group:] {said}")
+        if st.button("Show", key="reload", icon=":material/refresh:", help="Draw this page as the study now is"):
+            st.rerun()
+
+
+def _told(study, others):
+    last = others[-1]
+    what = plain(study.curation.describe(last)) + (f" ({plain(last.author)})" if last.author else "")
+    number = f"{len(others)} edits were made elsewhere, the last" if len(others) > 1 else "An edit was made elsewhere"
+    return f"{number}: {what}."
+
+
+def _fit_id(study):
+    return study.database.read("SELECT MAX(id) FROM fits")[0][0]  # not loaded: it may be damaged

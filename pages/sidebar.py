@@ -1,0 +1,101 @@
+"""Undo, redo and refit: in the sidebar of every page, and on the page while edits wait."""
+
+import streamlit as st
+
+from pages.changes import note_change, say_change
+from pages.session import edit, edit_quietly, editor_of, elsewhere
+from pages.shared import say_error
+from pages.words import plain
+from prospector_core.errors import ProspectorError
+from prospector_core.study.change import Change
+
+__all__ = ["sidebar", "refit_bar", "refit_here"]
+
+
+def sidebar(study):
+    """Name of the study, undo and redo, and the refit that makes edits count."""
+    if study is None:
+        return
+    with st.sidebar:
+        st.markdown(f"**{plain(study.name)}**")
+        try:
+            fit = study.current_fit
+            if fit is None:
+                return
+            st.caption(
+                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}"
+            )
+            refit_bar(study)
+            elsewhere(study)
+        except ProspectorError:
+            return  # the page says it, where there is room for the reason
+
+
+def refit_bar(study):
+    """Undo, redo and refit, and what the last refit changed."""
+    edits = study.curation
+    last, undone, pending = edits.can_undo(), edits.can_redo(), edits.pending()
+    left, right = st.columns(2)
+    if left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None, width="stretch",
+                   help=f"Take back: {plain(edits.describe(last))}{_whose(edits, last)}" if last else "Nothing to undo"):  # fmt: skip
+        edit(lambda: edits.undo(), f"Undone: {plain(edits.describe(last))}")
+    if right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None, width="stretch",
+                    help=f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}" if undone else "Nothing to redo"):  # fmt: skip
+        edit(lambda: edits.redo(), f"Redone: {plain(edits.describe(undone))}")
+    if pending:
+        st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
+    _refit_button(study, pending, "refit")
+    shown = st.session_state.get("change")
+    tried = st.session_state.get("preview", (None,))[0] == str(study.path)  # then its box stands in this place
+    if not tried and shown and shown[0] == str(study.path) and study.current_fit.id == shown[1]:
+        with st.container(border=True):
+            st.markdown("**What the refit changed**" if shown[2] else "**The fit**")
+            change = study.change(shown[2]) if shown[2] else Change(study, None, study.current_fit)
+            say_change(study, change, "moved")
+
+
+def refit_here(study, waiting):
+    """While edits wait: a line on the page itself that says which, with undo and refit; the sidebar may be folded away.
+
+    ``waiting``: those edits in words, the last one last.
+    """
+    if not study.curation.pending():
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="waiting"):
+        shown = "; ".join(f"**{plain(words)}**" for words in waiting[-3:]) or "**an edit was undone**"
+        more = f"{len(waiting) - 3} more and " if len(waiting) > 3 else ""
+        st.markdown(
+            f":orange[:material/pending:] Waiting for a refit: {more}{shown}. The map and the weights still show the last fit.",
+            width="stretch",
+        )
+        last = study.curation.can_undo()
+        if last is not None:
+            st.button("Undo", key="undo_here", icon=":material/undo:", on_click=_undo, args=(study,),
+                      help=f"Take back: {plain(study.curation.describe(last))}")  # fmt: skip
+        _refit_button(study, True, "refit_here", "content")
+
+
+def _undo(study):
+    last = study.curation.can_undo()
+    if last is not None and edit_quietly(study.curation.undo):
+        st.toast(f"Undone: {plain(study.curation.describe(last))}")
+
+
+def _refit_button(study, pending, key, width="stretch"):
+    if not st.button("Refit", key=key, icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending,
+                     width=width, help="Fit the kernel again under all edits; concepts are not searched anew"):  # fmt: skip
+        return
+    try:
+        with st.spinner("Refitting…"), study.curation.by(editor_of(study)):
+            change = study.refit()
+    except ProspectorError as error:
+        say_error(error)
+        return
+    note_change(study, change)
+    st.toast(f"Refitted: {plain(change.sentences()[0])}", icon=":material/check:")
+    st.rerun()
+
+
+def _whose(edits, entry):
+    """Whose edit it is, where it is someone else's."""
+    return f" (made by {plain(entry.author)})" if entry.author not in ("", edits.author) else ""

@@ -1,0 +1,33 @@
+"""Pages find what they call in each other: a name that moved would else be missed only where its line runs."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+import pages
+
+FOLDER = Path(pages.__file__).parent
+
+
+def _imported(tree):
+    """Names of modules of this folder that a page imports whole: {name as written: module}."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "pages":
+            found.update({alias.asname or alias.name: alias.name for alias in node.names})
+    return found
+
+
+@pytest.mark.parametrize("page", sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.py")))
+def test_what_is_called_is_there(page):
+    tree = ast.parse((FOLDER / page).read_text(encoding="utf-8"))
+    modules = _imported(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            module = importlib.import_module(f"pages.{modules[node.value.id]}")
+            assert hasattr(module, node.attr), f"pages/{page}, line {node.lineno}: {module.__name__}.{node.attr}"
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pages."):
+            module = importlib.import_module(node.module)
+            assert all(hasattr(module, alias.name) for alias in node.names), f"pages/{page}, line {node.lineno}"
