@@ -40,24 +40,15 @@ _CUT = re.compile(r"[.!?;؟।][\"'”’»)\]]*\s+|[。！？；]|\s{2,}")
 
 # Shorthand before a full stop: what follows belongs to the sentence, whatever it is ...
 _ALWAYS = frozenset(
-    "approx ca cf dr drs eg e.g i.e mr mrs ms prof st vs v resp incl excl esp w/o s/p c/w r/o hx. bzw ggf evtl vgl sog "
-    "z.b u.a d.h inkl env p.ex ej p.ej"
-    .split()
+    ["approx", "ca", "cf", "dr", "drs", "eg", "e.g", "i.e", "mr", "mrs", "ms", "prof", "st", "vs", "v", "resp", "incl", "excl", "esp", "w/o", "s/p", "c/w", "r/o", "hx.", "bzw", "ggf", "evtl", "vgl", "sog", "z.b", "u.a", "d.h", "inkl", "env", "p.ex", "ej", "p.ej"]
 )  # fmt: skip
 # ... or if it starts like the rest of a sentence: a small letter, a number, a bracket ...
 _INSIDE = frozenset(
-    "abd abn adeno adm amt ant art avg bilat bx ca circ cm clin cont cyt dept diag diam dist diff dx ed est exam exc ext "
-    "f/u freq fx g gm gr h/o hist hr hrs ht hx inf info init inj int kg lab lat lb lbs lt ln lns max med meds mg mets "
-    "micro min mins ml mm mod mo mos mult neg neph nl no nos norm obs occ op pap pat path perf periph pl post postop prep "
-    "preop prev prox pos pt pts px q rad rec ref reg rt rx sec sev sig sp spec spp sq sup surg sx sym sys tab temp tr tx "
-    "undiff var vol wk wks wt yr yrs y.o c/o b.i.d t.i.d q.i.d q.d q.h p.o p.r.n h.s i.v i.m s.c a.m p.m"
-    .split()
+    ["abd", "abn", "adeno", "adm", "amt", "ant", "art", "avg", "bilat", "bx", "ca", "circ", "cm", "clin", "cont", "cyt", "dept", "diag", "diam", "dist", "diff", "dx", "ed", "est", "exam", "exc", "ext", "f/u", "freq", "fx", "g", "gm", "gr", "h/o", "hist", "hr", "hrs", "ht", "hx", "inf", "info", "init", "inj", "int", "kg", "lab", "lat", "lb", "lbs", "lt", "ln", "lns", "max", "med", "meds", "mg", "mets", "micro", "min", "mins", "ml", "mm", "mod", "mo", "mos", "mult", "neg", "neph", "nl", "no", "nos", "norm", "obs", "occ", "op", "pap", "pat", "path", "perf", "periph", "pl", "post", "postop", "prep", "preop", "prev", "prox", "pos", "pt", "pts", "px", "q", "rad", "rec", "ref", "reg", "rt", "rx", "sec", "sev", "sig", "sp", "spec", "spp", "sq", "sup", "surg", "sx", "sym", "sys", "tab", "temp", "tr", "tx", "undiff", "var", "vol", "wk", "wks", "wt", "yr", "yrs", "y.o", "c/o", "b.i.d", "t.i.d", "q.i.d", "q.d", "q.h", "p.o", "p.r.n", "h.s", "i.v", "i.m", "s.c", "a.m", "p.m"]
 )  # fmt: skip
 # ... or if it is a number or the name of a block, figure, ...
 _NUMBERED = frozenset(
-    "acc app art blk blks block cass ch chap eq eqs fig figs lev lot lvl nr no nos p pp para pt ref refs reg sec sect spec "
-    "st sta tab tbl vol abb abschn nº núm"
-    .split()
+    ["acc", "app", "art", "blk", "blks", "block", "cass", "ch", "chap", "eq", "eqs", "fig", "figs", "lev", "lot", "lvl", "nr", "no", "nos", "p", "pp", "para", "pt", "ref", "refs", "reg", "sec", "sect", "spec", "st", "sta", "tab", "tbl", "vol", "abb", "abschn", "nº", "núm"]
 )  # fmt: skip
 _NUMBER_AHEAD = re.compile(r"#?\(?(?:\d|[A-Z]{1,2}-?\d|[IVX]+\b)")
 
@@ -122,15 +113,15 @@ _SPECIAL = {  # letters that only one of the languages of a script has
     "hi": (("mr", "\u0933"),),
 }
 _COMMON = {
-    "en": "the of and to in is with was for no are at by",
-    "de": "der die das und nicht ist mit von im ein eine keine den des zu",
-    "fr": "le la les des et est une dans pas du avec sur au aux",
-    "es": "el la los las de y en con se no del una por un",
-    "it": "il lo la gli di e che non per con del della una si nel",
-    "nl": "de het een en van niet met is in op geen voor zijn",
-    "pl": "i w nie z na do się jest oraz od bez",
-    "da": "og i af det er ikke en med til den på der",
-    "sk": "a v na sa je nie s z do bez pri",
+    "en": "the of and to in is with was for no are at by on from not this that there seen",
+    "de": "der die das und nicht ist mit von im ein eine kein keine den des zu am für bei auf nach aus wurde sich",
+    "fr": "le la les des et est une dans pas du avec sur au aux été par pour un",
+    "es": "el la los las de y en con se no del una por un lo al",
+    "it": "il lo la gli di e che non per con del della una si nel dei al",
+    "nl": "de het een en van niet met is in op geen voor zijn bij werd",
+    "pl": "i w nie z na do się jest oraz od bez po przez",
+    "da": "og i af det er ikke en med til den på der ved fra",
+    "sk": "a v na sa je nie s z do bez pri po pre",
 }
 _COMMON = {language: frozenset(words.split()) for language, words in _COMMON.items()}
 
@@ -146,7 +137,8 @@ def detect_language(text):
     words = re.findall(r"[^\W\d_]+", text.lower())
     scores = {language: sum(word in common for word in words) for language, common in _COMMON.items()}
     best = max(scores, key=scores.get)  # English comes first: it wins where nothing tells
-    return best if scores[best] > 1.2 * scores["en"] else "en"
+    told = len(_COMMON[best].intersection(words)) > 1  # one short word may be an abbreviation of another language
+    return best if told and scores[best] > 1.2 * scores["en"] else "en"
 
 
 # ---- from lines to blocks

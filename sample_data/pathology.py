@@ -37,9 +37,7 @@ def build(folder=None, progress=None, anew=False):
             with storage_errors(folder):
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 reports = shutil.copy(REPORTS, folder.parent / REPORTS.name)
-        Study.create(
-            folder, documents=reports, name="Reports: is a lymph node involved?", positive="nodal metastasis"
-        )
+        Study.create(folder, documents=reports, name="Reports: is a lymph node involved?", positive="nodal metastasis")
     study = Study.open(folder)
     todo = [datum for datum in study.data if not study.is_embedded(datum)]
     failed = study.embed(

@@ -56,7 +56,9 @@ def new(
         _new_documents(study, documents, encoder, common, _told(of_documents), json)
         return
     _none_of(of_documents, "slides")
-    given = _told({option: value for option, value in of_slides.items() if option not in ("slides", "features", "patches")})
+    given = _told(
+        {option: value for option, value in of_slides.items() if option not in ("slides", "features", "patches")}
+    )
     _new_slides(study, slides, features, patches, encoder, common, given, json)
 
 

@@ -208,7 +208,7 @@ def prospect(
 def export(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")] = None,
-    format: Annotated[str | None, typer.Option(help="geojson (QuPath), ome-tiff, csv, parquet or png (a figure).")] = None,
+    format: Annotated[str | None, typer.Option(help="csv, parquet; slides: geojson (QuPath), ome-tiff or png (a figure); documents: html (tinted text), jsonl (spans) or annotations (W3C).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,

@@ -47,12 +47,16 @@ class TransformersEncoder:
                 f"the encoder transformers:{model} needs transformers, which is not installed: pip install transformers"
             ) from error
         self.name, self._threads = f"transformers:{model}", threads
-        device = device or ("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+        device = device or (
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
         try:
             self._device = torch.device(device)
             torch.empty(1, device=self._device)
         except Exception as error:
-            raise EmbeddingError(f"the device {device} cannot be used ({one_line(error)}): choose cpu, cuda or mps") from error
+            raise EmbeddingError(
+                f"the device {device} cannot be used ({one_line(error)}): choose cpu, cuda or mps"
+            ) from error
         self._load(str(model))
         self._batch = batch_words or (_BATCH_PIECES if self._device.type == "cpu" else _BATCH_PIECES_ELSEWHERE)
         self.dim = self.encode([""]).shape[1]
@@ -79,7 +83,9 @@ class TransformersEncoder:
                     vectors = self._run([pieces[at] for at in batch])
                 except torch.OutOfMemoryError as error:
                     if len(batch) == 1:
-                        raise EmbeddingError(f"the memory of {self._device} does not suffice for {self.name}") from error
+                        raise EmbeddingError(
+                            f"the memory of {self._device} does not suffice for {self.name}"
+                        ) from error
                     torch.cuda.empty_cache()
                     self._batch = max(1, self._batch // 2)
                     continue

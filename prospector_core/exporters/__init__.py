@@ -1,4 +1,4 @@
-"""Maps for other programs: QuPath GeoJSON, pyramidal OME-TIFF, CSV and Parquet, one file a datum.
+"""Maps for other programs: GeoJSON, OME-TIFF, CSV, Parquet, and what texts have of their own; one file a datum.
 
 Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the datum's
 opaque uid.
@@ -12,6 +12,7 @@ from ..files import storage_errors, write_atomic
 from .geojson import geojson
 from .ometiff import ome_tiff
 from .tables import csv_table, parquet_table
+from .texts import annotations, html_page, json_lines
 
 __all__ = ["FORMATS", "export", "write_files"]
 
@@ -20,6 +21,9 @@ FORMATS = {
     "ome-tiff": (".ome.tif", ome_tiff),
     "csv": (".csv", csv_table),
     "parquet": (".parquet", parquet_table),
+    "html": (".html", html_page),
+    "jsonl": (".jsonl", json_lines),
+    "annotations": (".annotations.jsonld", annotations),
 }
 
 
@@ -29,7 +33,7 @@ def export(study, format, folder, data=None, names=False, progress=None, **optio
     Parameters
     ----------
     study : Study, fitted
-    format : "geojson", "ome-tiff", "csv" or "parquet"
+    format : one of ``FORMATS`` that the study's kind has
     folder : where to write; made if it is not there
     data : data to write (default: all that are embedded)
     names : call files after the data instead of their opaque uids

@@ -49,9 +49,13 @@ class Documents:
             raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
         check_text_encoder_name(encoder)
         if words is not None and not 1 <= words <= 10_000:
-            raise BadInputError(f"a window of {words} words is not possible: give 1 to 10000, or leave it out for sentences")
+            raise BadInputError(
+                f"a window of {words} words is not possible: give 1 to 10000, or leave it out for sentences"
+            )
         if language is not None and language not in LANGUAGES:
-            raise BadInputError(f"there are no rules for the language {language!r}: choose one of {', '.join(LANGUAGES)}")
+            raise BadInputError(
+                f"there are no rules for the language {language!r}: choose one of {', '.join(LANGUAGES)}"
+            )
         fields = Fields(*(None if labels is not None else each for each in (file_column, label_column)))
         found = _read_all(list_documents(sources), fields, progress)
         if labels is not None:
@@ -266,7 +270,9 @@ def _matched(found, labels, file_column, label_column, positive):
         chosen.append(found[at])
     if missing:
         some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        raise LabelsError(f"{table} names {some}, not found among the {len(found)} documents: correct the table or the documents")
+        raise LabelsError(
+            f"{table} names {some}, not found among the {len(found)} documents: correct the table or the documents"
+        )
     return rows, classes, chosen
 
 

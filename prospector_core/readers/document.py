@@ -207,7 +207,9 @@ def _text_of(found, where):
 def _field(found, asked, usual, where):
     if asked is not None and asked not in found:
         raise DocumentError(f"{where}: it has no field {asked!r}: its fields are {', '.join(map(str, found))}")
-    return next((found[name] for name in ([asked] if asked is not None else usual) if found.get(name) is not None), None)
+    return next(
+        (found[name] for name in ([asked] if asked is not None else usual) if found.get(name) is not None), None
+    )
 
 
 def _plain(value):
