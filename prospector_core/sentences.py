@@ -38,17 +38,29 @@ _ITEM_AHEAD = re.compile(r"\(?(?:\d{1,2}|[A-Z])[.)]\s")
 _SIMPLE = re.compile(r"(?<=[.!?؟।])[\"'”’»)\]]*\s+(?=[^a-z\s])|(?<=[。！？])")
 _CUT = re.compile(r"[.!?;؟।][\"'”’»)\]]*\s+|[。！？；]|\s{2,}")
 
+
+def _words(text):
+    return frozenset(text.split())
+
+
 # Shorthand before a full stop: what follows belongs to the sentence, whatever it is ...
-_ALWAYS = frozenset(
-    ["approx", "ca", "cf", "dr", "drs", "eg", "e.g", "i.e", "mr", "mrs", "ms", "prof", "st", "vs", "v", "resp", "incl", "excl", "esp", "w/o", "s/p", "c/w", "r/o", "hx.", "bzw", "ggf", "evtl", "vgl", "sog", "z.b", "u.a", "d.h", "inkl", "env", "p.ex", "ej", "p.ej"]
+_ALWAYS = _words(
+    "approx ca cf dr dra drs eg e.g i.e mr mrs ms prof st vs v resp incl excl esp w/o s/p c/w r/o hx. bzw ggf evtl "
+    "vgl sog z.b u.a d.h inkl env p.ex ej p.ej sr sra"
 )  # fmt: skip
 # ... or if it starts like the rest of a sentence: a small letter, a number, a bracket ...
-_INSIDE = frozenset(
-    ["abd", "abn", "adeno", "adm", "amt", "ant", "art", "avg", "bilat", "bx", "ca", "circ", "cm", "clin", "cont", "cyt", "dept", "diag", "diam", "dist", "diff", "dx", "ed", "est", "exam", "exc", "ext", "f/u", "freq", "fx", "g", "gm", "gr", "h/o", "hist", "hr", "hrs", "ht", "hx", "inf", "info", "init", "inj", "int", "kg", "lab", "lat", "lb", "lbs", "lt", "ln", "lns", "max", "med", "meds", "mg", "mets", "micro", "min", "mins", "ml", "mm", "mod", "mo", "mos", "mult", "neg", "neph", "nl", "no", "nos", "norm", "obs", "occ", "op", "pap", "pat", "path", "perf", "periph", "pl", "post", "postop", "prep", "preop", "prev", "prox", "pos", "pt", "pts", "px", "q", "rad", "rec", "ref", "reg", "rt", "rx", "sec", "sev", "sig", "sp", "spec", "spp", "sq", "sup", "surg", "sx", "sym", "sys", "tab", "temp", "tr", "tx", "undiff", "var", "vol", "wk", "wks", "wt", "yr", "yrs", "y.o", "c/o", "b.i.d", "t.i.d", "q.i.d", "q.d", "q.h", "p.o", "p.r.n", "h.s", "i.v", "i.m", "s.c", "a.m", "p.m"]
+_INSIDE = _words(
+    "abd abn adeno adm amt ant art avg bilat bx ca circ cm clin cont cyt dept diag diam dist diff dx ed est exam "
+    "exc ext f/u freq fx g gm gr h/o hist hr hrs ht hx inf info init inj int kg lab lat lb lbs lt ln lns max med "
+    "meds mg mets micro min mins ml mm mod mo mos mult neg neph nl no nos norm obs occ op pap pat path perf periph "
+    "pl post postop prep preop prev prox pos pt pts px q rad rec ref reg rt rx sec sev sig sp spec spp sq sup surg "
+    "sx sym sys tab temp tr tx undiff var vol wk wks wt yr yrs y.o c/o b.i.d t.i.d q.i.d q.d q.h p.o p.r.n h.s i.v "
+    "i.m s.c a.m p.m"
 )  # fmt: skip
 # ... or if it is a number or the name of a block, figure, ...
-_NUMBERED = frozenset(
-    ["acc", "app", "art", "blk", "blks", "block", "cass", "ch", "chap", "eq", "eqs", "fig", "figs", "lev", "lot", "lvl", "nr", "no", "nos", "p", "pp", "para", "pt", "ref", "refs", "reg", "sec", "sect", "spec", "st", "sta", "tab", "tbl", "vol", "abb", "abschn", "nº", "núm"]
+_NUMBERED = _words(
+    "acc app art blk blks block cass ch chap eq eqs fig figs lev lot lvl nr no nos p pp para pt ref refs reg sec "
+    "sect spec st sta tab tbl vol abb abschn nº núm"
 )  # fmt: skip
 _NUMBER_AHEAD = re.compile(r"#?\(?(?:\d|[A-Z]{1,2}-?\d|[IVX]+\b)")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-from text_studies import WordEncoder, write_jsonl  # noqa: E402
+from text_studies import WordEncoder, write_jsonl
 
 LINE = '{"id": "a", "text": "One. Two.", "label": "yes"}\n{"id": "b", "text": "One.", "label": "no"}\n'
 
@@ -54,7 +54,7 @@ BAD = {
     "a number for a text": (b'{"id": 1, "text": 5}\n', "line 1: it has no text"),
     "sections of numbers": (b'{"id": 1, "sections": [1]}\n', "line 1: section 1 has no text"),
     "sections that are a text": (b'{"id": 1, "sections": "x"}\n', "line 1: sections must be a list"),
-    "another encoding in one line": (LINE.encode() + b'{"id": "c", "text": "caf\xe9", "label": "no"}\n', "line 3: byte 22 is not UTF-8"),
+    "another encoding in one line": (LINE.encode() + b'{"id": "c", "text": "caf\xe9", "label": "no"}\n', "line 3: byte 24 is not UTF-8"),
     "ids that are there twice": ((LINE + LINE.splitlines()[0]).encode(), "line 3: the id 'a' stands already in docs.jsonl, line 1"),
     "all texts empty": (LINE.replace("One. Two.", "").replace("One.", "\\u0000").encode(), "all documents are empty"),
     "no labels": (LINE.replace("label", "x").encode(), "--labels labels.csv"),
@@ -115,7 +115,7 @@ def test_control_characters_and_mixed_encodings_are_read_and_said(tmp_path, pros
 def test_options_of_another_kind_are_refused(tmp_path, complaint):
     write_jsonl(tmp_path / "docs.jsonl")
     assert "--mpp is not for a study of documents" in complaint("new", "s", "--documents", "docs.jsonl", "--mpp", "1")
-    assert "--slides is not for" in complaint("new", "s", "--documents", "docs.jsonl", "--slides", "x")
+    assert "say --slides or --documents" in complaint("new", "s", "--documents", "docs.jsonl", "--slides", "x")
     assert "--words is not for a study of slides" in complaint("new", "s", "--slides", "x", "--words", "3")
     assert "no encoder of texts named" in complaint(
         "new", "s", "--documents", "docs.jsonl", "--encoder", "efficientnet-lite0"
