@@ -128,8 +128,9 @@ def about_alike(token):
         found = texts.alike(study, datum, token)
         if not found:
             st.caption("There is no other document.")
+        rows = st.container(key="sentences_alike", gap="xsmall")
         for at, (likeness, other, place, text) in enumerate(found):
-            st.button(f"{plain(text[:160])}{'…' if len(text) > 160 else ''} **{likeness:.2f}**", key=f"alike_{at}", type="tertiary", on_click=go_to,
+            rows.button(f"{plain(text[:160])}{'…' if len(text) > 160 else ''} **{likeness:.2f}**", key=f"alike_{at}", type="tertiary", on_click=go_to,
                       args=(other.uid, place), help=f"{plain(other.name)}, labelled {plain(class_of(study, other))}: go there")  # fmt: skip
 
 

@@ -42,8 +42,9 @@ def token(study, datum, token, width, context=3.0, alt=""):
 def typical(study, concept, on_pick):
     """List a concept's most typical sentences; a click calls ``on_pick(datum uid, token)``. Returns False where it has none."""
     found = texts.typical_sentences(study, concept.id)
+    rows = st.container(key=f"sentences_{concept.id}", gap="xsmall")
     for at, (uid, token, text) in enumerate(found):
-        st.button(
+        rows.button(
             plain(_short(text, _LONGEST)), key=f"sentence_{concept.id}_{at}", type="tertiary", on_click=on_pick, args=(uid, token),
             help=f"Show it in {plain(study.datum(uid).name)}",
         )  # fmt: skip
