@@ -90,7 +90,7 @@ def embed(
 
 def fit(
     study: StudyPath,
-    concepts: Annotated[int, typer.Option(help="K, the number of concepts.")] = 15,
+    concepts: Annotated[int | None, typer.Option(help="K, the number of concepts. Default: 15, or those that the encoder brings (residue types).")] = None,
     radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1,
     kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change",
     alpha: Annotated[float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")] = 1e10,
@@ -98,16 +98,20 @@ def fit(
     l1_ratio: Annotated[float, typer.Option(help="Linear: share of the L1 penalty.")] = 0.5,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
-    quantizer: Annotated[str, typer.Option(help="k-means or mini-batch k-means.")] = "k-means",
+    quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, or as encoded: the concepts that the encoder brings.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
     json: Json = False,
-):
+):  # fmt: skip
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
     from ..scheduling import scheduler
     from ..study import FitSettings, Study
 
     opened = Study.open(study)
+    usual = opened.default_settings()
+    quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
+    if concepts is None:
+        concepts = (usual if quantizer == usual.quantizer else FitSettings()).concepts
     settings = FitSettings(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer,
@@ -226,7 +230,7 @@ def prospect(
 def export(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")] = None,
-    format: Annotated[str | None, typer.Option(help="geojson (QuPath), ome-tiff, csv, parquet or png (a figure).")] = None,
+    format: Annotated[str | None, typer.Option(help="Slides: geojson (QuPath), ome-tiff. Structures: bfactor (PDB), mmcif, defattr (ChimeraX), pml (PyMOL), molviewspec. All: csv, parquet, png (a figure).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,

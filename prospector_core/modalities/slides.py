@@ -49,6 +49,11 @@ class Slides:
         """Row and column on the grid."""
         return dict(zip(self.place_names, study.positions(datum)[token].tolist(), strict=True))
 
+    def centres(self, study, datum):
+        """Where outlines that are drawn find each tile: (n, 2) its centre in level-0 pixels."""
+        grid = study.grid(datum)
+        return (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
+
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of tiles, with the study's own encoder or another."""
         encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))

@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from ..errors import BadInputError, CurationError, EmbeddingError, SlideError, StudyDamagedError, StudyError
+from ..errors import (
+    BadInputError,
+    CurationError,
+    EmbeddingError,
+    SlideError,
+    StructureError,
+    StudyDamagedError,
+    StudyError,
+)
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..readers import open_slide
@@ -168,6 +176,21 @@ class StudyData:
         slide.mpp = source.info["mpp"]
         return slide
 
+    def structure_path(self, datum):
+        """Where the datum's structure file lies. Raises StructureError if it is gone."""
+        source = self.sources[self.datum(datum).source]
+        if not source.path.exists():
+            raise StructureError(
+                f"the structure {source.name} is no longer at {source.path}: put it back, or make a new study"
+            )
+        return source.path
+
+    def open_structure(self, datum):
+        """The datum's structure file, read: readers.structure.Structure. Raises StructureError if it is gone or damaged."""
+        from ..readers.structure import open_structure
+
+        return open_structure(self.structure_path(datum))
+
     # ---- embeddings
 
     @cached_property
@@ -267,13 +290,12 @@ class StudyData:
         return x + column * pitch, y + row * pitch, pitch, pitch
 
     def tokens_inside(self, datum, polygon):
-        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels: sorted array of token ids."""
-        if self.modality != "slides":
+        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels (or the datum's own unit): sorted array of token ids."""
+        if not hasattr(self.kind, "centres"):
             raise CurationError(
-                f"outlines are drawn on slides: name the {self.kind.words.tokens} by their numbers instead"
+                f"outlines are drawn on what lies in a plane: name the {self.kind.words.tokens} by their numbers instead"
             )
-        grid = self.grid(datum)
-        centres = (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
+        centres = self.kind.centres(self, datum)
         return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
 
     def regions(self, datum, scores, threshold):

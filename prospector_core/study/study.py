@@ -9,6 +9,7 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from ..locally import neighbours_of, what_if
 from ..modalities import MODALITIES, modality_of
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
-from ..quantizers import KMeansQuantizer
+from ..quantizers import KMeansQuantizer, assign_nearest
 from ..readers.cache import TileCache
 from ..remote import check_url
 from ..scheduling import InProcess, OnCluster
@@ -30,7 +31,7 @@ from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .data import StudyData
-from .fit import QUANTIZERS, Fit, FitSettings, Kernels
+from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
@@ -41,6 +42,7 @@ __all__ = ["Concept", "StrongestClass", "Study"]
 _MAPS_KEPT = 2**28  # bytes
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
+_FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur or not
 _FIT_VIEWS_KEPT = 64
 _LIMIT_DATA = 200  # data that the limit of the scores is taken from
 _SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
@@ -110,7 +112,9 @@ class Study(StudyData):
         Parameters
         ----------
         path : folder to make
-        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``)
+        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``):
+            structures, folder of PDB and mmCIF files, or list of files; then encoder, atom and cutoff are those of
+            ``create_structures.create_structure_study``
         labels : labels table (see ``labels.read_labels``)
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
@@ -190,7 +194,37 @@ class Study(StudyData):
     def settings(self):
         """FitSettings of the current fit (defaults before the first)."""
         fit = self.current_fit
-        return fit.settings if fit else FitSettings()
+        return fit.settings if fit else self.default_settings()
+
+    def default_settings(self):
+        """FitSettings to begin with: where the encoder brings concepts, those."""
+        given = self.given_concepts
+        return FitSettings(concepts=len(given[0]), quantizer=GIVEN) if given else FitSettings()
+
+    @property
+    def given_concepts(self):
+        """Concepts that the encoder brings: (names, (K, d) float32 centroids), or None."""
+        return self._occurring(*self._all_given) if self._all_given else None
+
+    @cached_property
+    def _all_given(self):
+        find = getattr(self.kind, "given_concepts", None)
+        return find(self) if find else None
+
+    @cached_property
+    def _given_names(self):
+        names, centroids = self._all_given
+        return {row.tobytes(): name for row, name in zip(np.asarray(centroids, np.float32), names)}
+
+    def _occurring(self, names, centroids):
+        """Of many given concepts those that occur in the data at all (and the last: whatever is not known)."""
+        if len(names) <= _FEW_GIVEN:
+            return names, centroids
+        occurs = np.zeros(len(names), bool)
+        occurs[-1] = True
+        for datum in self.embedded():
+            occurs[assign_nearest(self._embeddings(datum.uid), centroids)] = True
+        return [name for name, there in zip(names, occurs) if there], centroids[occurs]
 
     @property
     def current_fit(self):
@@ -239,7 +273,13 @@ class Study(StudyData):
         on, where data are read and counted, from ``scheduling.scheduler`` (default: here).
         Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
         """
-        settings = replace(settings or FitSettings(), **changes).check()
+        settings = replace(settings or self.default_settings(), **changes).check()
+        if settings.quantizer == GIVEN:
+            if self.given_concepts is None:
+                raise FitError(
+                    f"the encoder {self.embedding['encoder']} brings no concepts of its own: let k-means look for them"
+                )
+            settings = replace(settings, concepts=len(self.given_concepts[0]))
         while (change := self._fit(settings, progress or (lambda text: None), on or InProcess())) is None:
             pass
         return change
@@ -262,6 +302,10 @@ class Study(StudyData):
                 f"no embedded datum is labelled {missing[0]!r}: a kernel a class needs data of every class; embed some, or "
                 "make the study without that class"
             )
+        if settings.quantizer == GIVEN:
+            say("counting concepts and pairs")
+            centroids = self.given_concepts[1]
+            return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
         say("reading a sample of tokens")
         sample = self._sample(fitted_on, settings, on)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
@@ -573,15 +617,26 @@ class Study(StudyData):
         with ThreadPoolExecutor(_READERS) as pool:
             parts = pool.map(lambda uid, rows: sprites.vectors(uid, tokens[uid])[rows], tokens, sampled)
             vectors = np.concatenate([np.asarray(part, np.float32) for part in parts])
+        if not np.ptp(vectors, axis=0).any():
+            raise CurationError(
+                f"all tokens of {self.concept_name(concept, state)} have the same embedding: nothing tells parts of it "
+                "apart; move single tokens to another concept instead, or embed with another encoder"
+            )
         centroids = KMeansQuantizer(into, sample=len(vectors), seed=seed).fit(vectors).centroids_
         with self._lock:
             self._parted[key] = centroids
             return _kept(self._parted, key, _PREVIEWS_KEPT)
 
     def concept_name(self, concept, state=None):
-        """A concept's name: the expert's, else "concept N"."""
+        """A concept's name: the expert's, else the one that the encoder gives it, else "concept N"."""
         state = state or self.curation.state
-        return state.names.get(concept, f"concept {concept}")
+        return state.names.get(concept) or self._given_name(concept) or f"concept {concept}"
+
+    def _given_name(self, concept):
+        fit = self.current_fit if self._all_given else None
+        if fit is None or fit.settings.quantizer != GIVEN or concept >= len(fit.centroids):
+            return None
+        return self._given_names.get(np.ascontiguousarray(fit.centroids[concept], np.float32).tobytes())
 
     def colours(self, fit=None):
         """Colour of each of the K concepts, "#rrggbb", edits applied; merged ones take the colour they went into."""
@@ -703,7 +758,8 @@ class Study(StudyData):
         datum, token = sample_tokens(sizes, n, seed)
 
         def compute():
-            parts = [self._embeddings(uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
+            vectors = getattr(self.kind, "atlas_vectors", lambda study, uid: study._embeddings(uid))
+            parts = [vectors(self, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
             return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 
         key = atlas_key(uids, sizes, records, n, seed)
