@@ -97,13 +97,14 @@ def strongest(shares):
     return np.where(shares.any(axis=1), shares.argmax(axis=1), -1)
 
 
-def merge_shares(shares, groups):
+def merge_shares(shares, groups, n_concepts=None):
     """Shares as if concepts had been merged from the start: columns that go together are added.
 
-    Parameters: shares (n, K); groups (K,), new id 0..K'-1 of each concept. Returns (n, K') uint8.
+    Parameters: shares (n, K); groups (K,), new id 0..K'-1 of each concept; n_concepts K' (default: as few as there are).
+    Returns (n, K') uint8.
     """
     groups = np.asarray(groups)
-    merged = np.zeros((len(shares), int(groups.max()) + 1), np.uint8)
+    merged = np.zeros((len(shares), n_concepts or int(groups.max()) + 1), np.uint8)
     for concept, group in enumerate(groups):
         merged[:, group] += shares[:, concept]
     return merged

@@ -96,7 +96,9 @@ def _make(study, id, journal, settings, summary, centroids, derived):
         else:
             quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
             centroids = quantizer.fit(study._sample(sampled, settings)).centroids_
-    counts = Counts(Sprites(Path(derived), centroids, study._embeddings), study.graph, settings.radius)
+    counts = Counts(
+        Sprites(Path(derived), centroids, study._embeddings, settings=settings), study.graph, settings.radius
+    )
     found = study._computed(settings, centroids, state, rows, counts)
     return study._as_fit(id, journal, settings, centroids, found, state)
 

@@ -352,7 +352,7 @@ def test_two_classes_are_as_they_were(tmp_path):
         with pytest.raises(FitError, match="one kernel"):
             refused()
     # the fit of one class against another, step by step
-    counts = np.stack([study._layer(fit.centroids, 1)[1].cached(each.uid, fit.state) for each in study.data])
+    counts = np.stack([study._layer(fit.centroids, fit.settings)[1].cached(each.uid, fit.state) for each in study.data])
     labels = np.array([each.label for each in study.data])
     kernel = FoldChangeKernel(alpha=1e10).fit(counts, labels)
     curve = Calibration.fit(kernel.evidence(counts), labels)
