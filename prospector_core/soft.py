@@ -22,12 +22,15 @@ __all__ = [
     "count_units",
     "hard_shares",
     "is_soft",
+    "mean_of",
     "membership",
     "merge_shares",
+    "shifted",
     "strongest",
     "temperature",
 ]
 
+_BLOCK = 16384  # tokens that are looked at together
 UNIT = ONE * ONE  # what a whole count is in ``count_units``
 
 
@@ -46,23 +49,35 @@ def temperature(centroids, softness):
     return float(softness * np.median(nearest)) if nearest.size else 0.0
 
 
-def membership(embeddings, centroids, softness, nearest=None, threads=None):
+def membership(embeddings, centroids, softness, nearest=None, threads=None, shift=None):
     """Shares of concepts of every token: (n, K) uint8, a row sums to 255.
 
     Share ~ exp(-squared distance / ``temperature``), rounded down to 1/255; the nearest concept has the rest.
 
     Parameters: embeddings (n, d); centroids (K, d); softness >= 0 (0: all to the nearest); nearest (n,), the sprite if it
-    is known; threads, 1 = on the calling thread alone (default: all). Raises EmbeddingError, FitError.
+    is known; threads, 1 = on the calling thread alone (default: all); shift (d,), what centring would take from every
+    embedding (default: nothing). Raises EmbeddingError, FitError.
     """
     if not 0 <= softness < np.inf:
         raise FitError(f"softness must be a number >= 0, got {softness}")
-    nearest = assign_nearest(embeddings, centroids) if nearest is None else np.asarray(nearest)
     heat = temperature(centroids, softness)
+    centroids = shifted(centroids, shift)
+    nearest = assign_nearest(embeddings, centroids) if nearest is None else np.asarray(nearest)
     if not heat > 0:
         return hard_shares(nearest, len(centroids))
-    vectors = np.ascontiguousarray(embeddings, np.float32)
-    centroids = np.ascontiguousarray(centroids, np.float32).astype(np.float64)
-    return shares_of(vectors, centroids, nearest.astype(np.int64), heat, threads or get_num_threads())
+    centroids, nearest = centroids.astype(np.float64), nearest.astype(np.int64)
+    shares, threads = np.empty((len(nearest), len(centroids)), np.uint8), threads or get_num_threads()
+    for start in range(0, len(nearest), _BLOCK):  # what lies on disk need not be in memory as a whole
+        some = slice(start, start + _BLOCK)
+        vectors = np.ascontiguousarray(embeddings[some], np.float32)
+        shares_of(vectors, centroids, nearest[some], heat, shares[some], threads)
+    return shares
+
+
+def shifted(centroids, shift):
+    """Centroids (K, d) float32 where embeddings are not centred but would be by ``shift`` (d,): they move the other way."""
+    centroids = np.ascontiguousarray(centroids, np.float32)
+    return centroids if shift is None else (centroids + np.asarray(shift, np.float64)).astype(np.float32)
 
 
 def centred(embeddings, centre):
@@ -73,8 +88,15 @@ def centred(embeddings, centre):
     embeddings = np.asarray(embeddings, np.float32)
     if not centre or not len(embeddings):
         return embeddings
-    mean = np.add.reduce(embeddings, axis=0, dtype=np.float64) / len(embeddings)
-    return embeddings - (centre * mean).astype(np.float32)
+    return embeddings - (centre * mean_of(embeddings)).astype(np.float32)
+
+
+def mean_of(embeddings):
+    """Mean embedding of a datum's tokens, (d,) float64, added block by block in a fixed order."""
+    total = np.zeros(embeddings.shape[1])
+    for start in range(0, len(embeddings), _BLOCK):
+        total += np.add.reduce(np.asarray(embeddings[start : start + _BLOCK]), axis=0, dtype=np.float64)
+    return total / max(len(embeddings), 1)
 
 
 def hard_shares(concepts, n_concepts):

@@ -62,17 +62,15 @@ def _shares_slots(vectors, centroids, nearest, temperature, out, n_slots):
         _shares_some(vectors, centroids, nearest, temperature, out, slot * n // n_slots, (slot + 1) * n // n_slots)
 
 
-def shares_of(vectors, centroids, nearest, temperature, n_threads):
-    """Shares (n, K) uint8: 255 exp(-d^2 / temperature) / sum, rounded down; the nearest concept has the rest.
+def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
+    """Fill ``out`` (n, K) uint8 with shares: 255 exp(-d^2 / temperature) / sum, rounded down; the nearest concept has the rest.
 
     Sums run in a fixed order, so that no machine's way of adding decides. One thread: on the calling one alone.
     """
-    out = np.empty((len(vectors), len(centroids)), np.uint8)
     if n_threads == 1:
         _shares_some(vectors, centroids, nearest, temperature, out, 0, len(vectors))
     else:
         _shares_slots(vectors, centroids, nearest, temperature, out, 4 * n_threads)
-    return out
 
 
 @njit(nogil=True, cache=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,13 +20,15 @@ from ..metrics import auroc
 from ..prediction import Calibration
 from ..quantizers import assign_nearest
 from ..readers.cache import TileCache
-from ..soft import ONE, UNIT, centred, count_units, membership, merge_shares
+from ..soft import ONE, UNIT, count_units, mean_of, membership, merge_shares, shifted
 from ..uncertainty import bootstrap_kernels
 from .fit import Kernels
 from .journal import Split
 
 _VECTORS_KEPT = 2**28  # bytes
 DERIVED_KEPT = 2**29  # bytes of sprites, counts and the like in memory; all of it is on disk or can be made again
+
+_parsing = threading.Lock()  # Python 3.11 may fail to parse a file's header where several threads parse at a time
 
 __all__ = ["DERIVED_KEPT", "DerivedArrays", "Sprites", "Counts", "fit_kernel", "resampled_kernels"]
 
@@ -66,7 +69,8 @@ class DerivedArrays:
             return None
         if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
             return None
-        return np.load(io.BytesIO(content[:-4]), allow_pickle=False)
+        with _parsing:
+            return np.load(io.BytesIO(content[:-4]), allow_pickle=False)
 
     def _save(self, path, array):
         """A .npy file followed by its checksum."""
@@ -87,13 +91,13 @@ class Sprites:
     """
 
     def __init__(self, folder, centroids, embeddings, memory=None, settings=None):
-        self.softness, centre = (settings.softness, settings.centre) if settings else (0.0, 0.0)
+        self.softness, self._centre = (settings.softness, settings.centre) if settings else (0.0, 0.0)
         said = np.ascontiguousarray(centroids).tobytes()
-        if self.softness or centre:
-            said += f"softness {self.softness!r} centre {centre!r}".encode()
+        if self.softness or self._centre:
+            said += f"softness {self.softness!r} centre {self._centre!r}".encode()
         self.folder = folder / hashlib.sha256(said).hexdigest()[:16]
         self.centroids = centroids
-        self._embeddings = (lambda uid: centred(embeddings(uid)[:], centre)) if centre else embeddings
+        self._embeddings = embeddings
         self.arrays = DerivedArrays(self.folder, memory)
         self._vectors = TileCache(_VECTORS_KEPT)
 
@@ -104,14 +108,25 @@ class Sprites:
     def quantised(self, uid):
         """Nearest centroid of every token: (n,) int16."""
         return self.arrays.get(
-            f"{uid}-sprite", lambda: assign_nearest(self._embeddings(uid), self.centroids).astype(np.int16)
+            f"{uid}-sprite", lambda: self._nearest(uid, self._embeddings(uid), self.centroids).astype(np.int16)
         )
+
+    def _nearest(self, uid, vectors, centroids):
+        return assign_nearest(vectors, shifted(centroids, self._shift(uid)))
+
+    def _shift(self, uid):
+        """What centring takes from a datum's embeddings: (d,) float64, or None. Not they are moved: the concepts are."""
+        if not self._centre:
+            return None
+        return self._centre * self.arrays.get(f"{uid}-mean", lambda: mean_of(self._embeddings(uid)))
 
     def shares(self, uid, threads=None):
         """Shares of the concepts, as quantised: (n, K) uint8 (see ``soft``)."""
         return self.arrays.get(
             f"{uid}-shares",
-            lambda: membership(self._embeddings(uid), self.centroids, self.softness, self.quantised(uid), threads),
+            lambda: membership(
+                self._embeddings(uid), self.centroids, self.softness, self.quantised(uid), threads, self._shift(uid)
+            ),
         )
 
     def distances(self, uid):
@@ -119,10 +134,10 @@ class Sprites:
 
         def compute():
             vectors = self._embeddings(uid)
-            out = np.empty(len(vectors), np.float32)
+            out, centroids = np.empty(len(vectors), np.float32), shifted(self.centroids, self._shift(uid))
             for start in range(0, len(vectors), 4096):
                 rows = slice(start, start + 4096)
-                out[rows] = np.linalg.norm(vectors[rows] - self.centroids[self.quantised(uid)[rows]], axis=1)
+                out[rows] = np.linalg.norm(vectors[rows] - centroids[self.quantised(uid)[rows]], axis=1)
             return out
 
         return self.arrays.get(f"{uid}-distance", compute)
@@ -184,10 +199,15 @@ class Sprites:
         key = hashlib.sha256(tokens.tobytes() + centroids.tobytes()).hexdigest()[:16]
         return self.arrays.get(
             f"{uid}-split-{key}",
-            lambda: assign_nearest(self.vectors(uid, tokens), centroids).astype(np.int16),
+            lambda: self._nearest(uid, self._vectors_of(uid, tokens), centroids).astype(np.int16),
         )
 
     def vectors(self, uid, tokens):
+        """Embeddings of some tokens of a datum, as concepts are found in: (m, d)."""
+        vectors, shift = self._vectors_of(uid, tokens), self._shift(uid)
+        return vectors if shift is None else vectors - shift.astype(np.float32)
+
+    def _vectors_of(self, uid, tokens):
         """Embeddings of some tokens of a datum: (m, d). Kept for a while: a split looks at them twice."""
         key = uid, hashlib.sha256(tokens.tobytes()).digest()
         found = self._vectors.get(key)

@@ -25,7 +25,7 @@ from ..quantizers import KMeansQuantizer, assign_nearest
 from ..readers.cache import TileCache
 from ..remote import check_url
 from ..scheduling import InProcess, OnCluster
-from ..soft import centred
+from ..soft import mean_of
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
@@ -48,6 +48,7 @@ _FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur 
 _FIT_VIEWS_KEPT = 64
 _LIMIT_DATA = 200  # data that the limit of the scores is taken from
 _SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
+_STREAMED = 16_384  # tokens in memory at once where all are looked at
 _READERS = 4  # threads that read embeddings; decoding releases the interpreter
 
 _unsaved = itertools.count(-1, -1)  # ids of previews: no two in one process, and none that the database gives
@@ -311,11 +312,7 @@ class Study(StudyData):
             say("counting concepts and pairs")
             centroids = self.given_concepts[1]
             return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
-        say("reading a sample of tokens")
-        sample = self._sample(fitted_on, settings, on)
-        say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
-        quantizer = QUANTIZERS[settings.quantizer]
-        centroids = quantizer(settings.concepts, sample=settings.sample, seed=settings.seed).fit(sample).centroids_
+        centroids = self.find_concepts(fitted_on, settings, say, on)
         say("counting concepts and pairs")
         # no "before": with other concepts, kernels cannot be compared weight by weight
         return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
@@ -419,6 +416,25 @@ class Study(StudyData):
     def _fitted_on(self):
         return [datum for datum in self.embedded() if datum.label is not None and datum.split != "test"]
 
+    def find_concepts(self, data, settings, say=lambda text: None, on=None):
+        """Layer I: centroids of the concepts in the embeddings of data: (K, d) float32. ``say``: function(text)."""
+        say("reading a sample of tokens")
+        sample = self._sample(data, settings, on)
+        say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
+        quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
+        if hasattr(quantizer, "fit_blocks"):
+            return quantizer.fit_blocks(sample, self._blocks(data, settings)).centroids_
+        return quantizer.fit(sample).centroids_
+
+    def _blocks(self, data, settings):
+        """Every token of data once, in blocks: yields (m, d), blocks of all data mixed by the seed."""
+        starts = [(datum.uid, start) for datum in data for start in range(0, self.n_tokens(datum), _STREAMED)]
+        means = {datum.uid: mean_of(self._embeddings(datum.uid)) for datum in data} if settings.centre else {}
+        for index in np.random.default_rng(settings.seed).permutation(len(starts)):
+            uid, start = starts[index]
+            block = self._embeddings(uid)[start : start + _STREAMED]
+            yield block - (settings.centre * means[uid]).astype(np.float32) if means else block
+
     def _sample(self, data, settings, on=None):
         """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
         sizes = [self.n_tokens(datum) for datum in data]
@@ -444,8 +460,9 @@ class Study(StudyData):
         """
         datum = self.datum(datum)
         vectors = self._embeddings(datum.uid)
-        vectors = centred(vectors[:], centre) if centre else vectors
         found = np.asarray(vectors[:] if tokens is None else vectors[tokens], np.float32)
+        if centre:
+            found = found - (centre * mean_of(vectors)).astype(np.float32)
         if not np.isfinite(found).all():
             raise EmbeddingError(
                 f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
