@@ -45,7 +45,9 @@ def load_set(name, folder=None, progress=lambda text: None):
         raise BadInputError(f"{folder} has no folder {home.name}")
     if name == "zinc":
         return _zinc(home)
-    return _documents(home, progress) if name == "medquad_gard" else _mosaics(home, 64 if name.endswith("_64") else _SIDE)
+    return (
+        _documents(home, progress) if name == "medquad_gard" else _mosaics(home, 64 if name.endswith("_64") else _SIDE)
+    )
 
 
 def _mosaics(home, side):
@@ -54,7 +56,9 @@ def _mosaics(home, side):
     from ..encoders import get_encoder
 
     rows = list(csv.DictReader((home / "labels.csv").open()))
-    truth = {(r["id"], int(r["row"]), int(r["col"])): r["tumor"] == "1" for r in csv.DictReader((home / "cells.csv").open())}
+    truth = {
+        (r["id"], int(r["row"]), int(r["col"])): r["tumor"] == "1" for r in csv.DictReader((home / "cells.csv").open())
+    }
     n = _GRID * _SIDE // side
 
     def embed():

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +14,7 @@ from numba import get_num_threads
 from ..counting import count_concepts, merge_counts, recount
 from ..errors import FitError, StorageFullError, StudyError
 from ..features import n_features, pair_index
-from ..files import storage_errors, write_atomic
+from ..files import read_npy, storage_errors, write_atomic
 from ..metrics import auroc
 from ..prediction import Calibration
 from ..quantizers import assign_nearest
@@ -27,8 +26,6 @@ from .journal import Split
 
 _VECTORS_KEPT = 2**28  # bytes
 DERIVED_KEPT = 2**29  # bytes of sprites, counts and the like in memory; all of it is on disk or can be made again
-
-_parsing = threading.Lock()  # Python 3.11 may fail to parse a file's header where several threads parse at a time
 
 __all__ = ["DERIVED_KEPT", "DerivedArrays", "Sprites", "Counts", "fit_kernel", "resampled_kernels"]
 
@@ -69,8 +66,7 @@ class DerivedArrays:
             return None
         if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
             return None
-        with _parsing:
-            return np.load(io.BytesIO(content[:-4]), allow_pickle=False)
+        return read_npy(content[:-4])
 
     def _save(self, path, array):
         """A .npy file followed by its checksum."""
