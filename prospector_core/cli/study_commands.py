@@ -98,7 +98,7 @@ def fit(
     l1_ratio: Annotated[float, typer.Option(help="Linear: share of the L1 penalty.")] = 0.5,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
-    quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, or as encoded: the concepts that the encoder brings.")] = None,
+    quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, streamed k-means, an installed one, or as encoded: the concepts that the encoder brings.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
     json: Json = False,
