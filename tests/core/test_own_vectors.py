@@ -1,5 +1,7 @@
 """Vectors of one's own in place of an encoder: of cells, of chains, of slides; and files that do not fit."""
 
+import json
+
 import h5py
 import numpy as np
 import pyarrow
@@ -115,3 +117,16 @@ def test_another_number_of_vectors_than_tokens_fails_alone(cells, tmp_path):
     (reason,) = study.embed().values()
     n = len(cells[2]["ids"])
     assert f"s2 has {n} cells, its file {n - 1} vectors" in reason and len(study.embedded()) == 5
+
+
+def test_of_documents(tmp_path):
+    texts = ["One is here. Two is there. Three.", "A first. And a second.", "It rains. It pours.", "Yes. No. Perhaps."]
+    lines = [json.dumps({"id": f"d{n}", "text": text, "label": "ab"[n % 2]}) for n, text in enumerate(texts)]
+    (tmp_path / "reports.jsonl").write_text("\n".join(lines))
+    vectors = {f"d{n}": np.random.default_rng(n).normal(size=(text.count("."), 3)) for n, text in enumerate(texts)}
+    study = Study.create(
+        tmp_path / "study", documents=tmp_path / "reports.jsonl", embeddings=write(tmp_path / "own", vectors)
+    )
+    assert not study.embed()
+    assert [study.n_tokens(datum) for datum in study.data] == [3, 2, 2, 3]
+    assert np.allclose(study.store.vectors("d" + study.data[0].uid[1:])[:], vectors["d0"], atol=1e-6)
