@@ -17,10 +17,10 @@ def exclude_or_include(study, concept, where="", label="Exclude"):
     key = f"{where}exclude_{concept.id}"
     if concept.excluded:
         offer(study, lambda: Edit("include", (concept.id,)), "Include", f"{where}include_{concept.id}", icon=":material/add_circle:",
-              help="Its tiles count again")  # fmt: skip
+              help=f"Its {study.kind.words.tokens} count again")  # fmt: skip
         return
     box = popover(label, f"{key}_box",
-                  help="Its tiles leave the graph: no count, no score, a gap to their neighbours")  # fmt: skip
+                  help=f"Its {study.kind.words.tokens} leave the graph: no count, no score, a gap to their neighbours")  # fmt: skip
     if not box.open:
         return
     with box, st.form(f"{key}_form", border=False):
@@ -38,7 +38,7 @@ def split(study, concept, where=""):
     """Cut a concept into parts."""
     key = f"{where}cut_{concept.id}"  # not "split": columns that wrap are called so, and styled
     box = popover("Split", f"{key}_box",
-                  help="Sort its tiles into two or more new concepts, by how they look", disabled=concept.excluded)  # fmt: skip
+                  help=f"Sort its {study.kind.words.tokens} into two or more new concepts, by how they look", disabled=concept.excluded)  # fmt: skip
     if not box.open:
         return
     with box, st.form(f"{key}_form", border=False):
@@ -82,7 +82,7 @@ def pin_of(study, concept):
 
 
 def largest(concepts):
-    """Of several concepts the one with most tiles: what a merge goes into unless told otherwise."""
+    """Of several concepts the one with most tokens: what a merge goes into unless told otherwise."""
     return max(concepts, key=lambda concept: concept.tokens)
 
 

@@ -129,7 +129,7 @@ def _rows(study, jobs, names, at_work, soonest):
         name.markdown(f"{icon} {plain(names[job.uid])}")
         if job.total and (job.done or job.state in ("running", "interrupted")):
             later = time_left(job.seconds_left) if job.state == "running" else words
-            text = f"{job.done:,} of {job.total:,} tiles" + (f" · {later}" if later else "")
+            text = f"{job.done:,} of {study.kind.words.count(job.total)}" + (f" · {later}" if later else "")
             progress.progress(min(1.0, job.done / job.total), text)
         else:
             progress.caption("looking for tissue" if job.state == "running" else words)

@@ -11,7 +11,7 @@ from prospector_core.tissue import tissue_mask
 from sample_data.fields import SLIDE
 from viewers.pictures import mosaic, png
 
-__all__ = ["token_picture", "typical_tiles", "datum_picture", "stain_pictures"]
+__all__ = ["token_picture", "typical_tiles", "slide_picture", "stain_pictures"]
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
@@ -57,7 +57,7 @@ def typical_tiles(study, concept, side=96):
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
-def _datum_picture(study_path, uid, side, _study):
+def _slide_picture(study_path, uid, side, _study):
     datum = _study.datum(uid)
     with _study.open_slide(datum) as slide:
         if datum.field is None:
@@ -67,9 +67,9 @@ def _datum_picture(study_path, uid, side, _study):
         return slide.read_scaled(field.x, field.y, field.width, field.height, *size)
 
 
-def datum_picture(study, datum, side=160):
-    """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
-    return _datum_picture(study_key(study), datum.uid, side, study)
+def slide_picture(study, datum, side=160):
+    """A slide or field at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
+    return _slide_picture(study_key(study), datum.uid, side, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=1)

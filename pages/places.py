@@ -5,7 +5,6 @@ import streamlit as st
 
 from pages.overlays import limit_of
 from pages.shared import study_key
-from prospector_core.hotspots import hot_spots
 
 __all__ = ["pairs_of", "hot_spots_of"]
 
@@ -39,13 +38,8 @@ def pairs_of(study, i, j=None):
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def _hot_spots(study_key, fit_id, uids, threshold, _study, _mpp):
-    found = []
-    for uid in uids:
-        grid = _study.grid(uid)
-        where = {"origin": grid["origin"], "pitch": grid["pitch"], "mpp": _mpp}
-        spots = hot_spots(grid["positions"], _study.prospect(uid), threshold, **where)
-        found += [(spot, uid) for spot in spots]
+def _hot_spots(study_key, fit_id, uids, threshold, _study):
+    found = [(spot, uid) for uid in uids for spot in _study.regions(uid, _study.prospect(uid), threshold)]
     return sorted(found, key=lambda each: -each[0].total)
 
 
@@ -55,6 +49,5 @@ def hot_spots_of(study, data, most=8):
     The threshold is half the score of the strongest colour, so that the list is what looks hot on the map.
     """
     threshold = limit_of(study) / 2
-    mpp = study.sources[data[0].source].info["mpp"] if data else None
-    found = _hot_spots(study_key(study), study.current_fit.id, tuple(d.uid for d in data), threshold, study, mpp)
+    found = _hot_spots(study_key(study), study.current_fit.id, tuple(d.uid for d in data), threshold, study)
     return threshold, len(found), found[:most]

@@ -242,10 +242,10 @@ with upper:
     if told in coming:
         st.stop()
     if token is None:
-        no_token(state.get("at_glass"))
+        no_token(study, state.get("at_glass"))
     data = [d for d in embedded if d.source == told.source]
     # open until a tile is chosen: what the panel then says needs the room
-    about_hot_spots(study, data, token is None, chose_spot)
+    about_hot_spots(study, data, token is None, lambda uid, spot: chose_spot(uid, spot.rect))
     region_list(study, data, chose_spot)
     move_target(study)
     figure_button(study, told)

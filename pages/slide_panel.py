@@ -1,15 +1,15 @@
-"""Beside the slide: what its datum is predicted to be, its hot spots, and why the clicked tile scores as it does."""
+"""Beside the picture: what its datum is predicted to be, its hot spots, and why the clicked token scores as it does."""
 
 import html
 
 import streamlit as st
 
 from pages import shared
-from pages.pictures import token_picture
+from pages.looks import look_of
 from pages.places import hot_spots_of
 from pages.slide_reassign import concept_actions
 from pages.slide_whatif import what_if
-from pages.words import area_text, class_of, plain, signed
+from pages.words import area_text, class_of, place_text, plain, signed
 from prospector_core.errors import ProspectorError
 from viewers.limits import resamples_of
 
@@ -36,54 +36,52 @@ def about_datum(study, datum):
 
 
 def about_hot_spots(study, data, expanded, go_to):
-    """The ranked list of regions with high scores. ``go_to``: function(datum uid, rect)."""
+    """The ranked list of regions with high scores. ``go_to``: function(datum uid, HotSpot)."""
+    words = study.kind.words
     threshold, n_spots, spots = hot_spots_of(study, data)
     with st.expander(f"Hot spots ({n_spots})", icon=":material/local_fire_department:", expanded=expanded):
         if not spots:
-            st.caption(f"No tile scores {signed(threshold)} or more.")
+            st.caption(f"No {words.token} scores {signed(threshold)} or more.")
         else:
             st.caption(
-                f"Connected tiles that score {signed(threshold)} or more, by summed score"
+                f"Connected {words.tokens} that score {signed(threshold)} or more, by summed score"
                 + (f"; the first {len(spots)}" if n_spots > len(spots) else "")
             )
         rows = st.container(gap=None)
         for rank, (spot, uid) in enumerate(spots, start=1):
             rows.button(
-                f"{rank} · {area_text(spot.area, spot.unit)} · mean {signed(spot.mean)}",
+                f"{rank} · {words.count(len(spot.tokens)) if spot.unit == 'tokens' else area_text(spot.area, spot.unit)} · "
+                f"mean {signed(spot.mean)}",
                 key=f"spot_{rank}",
                 type="tertiary",
-                help=f"Go there. {plain(study.datum(uid).name)}: {len(spot.tokens)} tiles, sum {signed(spot.total)}, "
+                help=f"Go there. {plain(study.datum(uid).name)}: {words.count(len(spot.tokens))}, sum {signed(spot.total)}, "
                 f"highest {signed(spot.peak)}",
                 on_click=go_to,
-                args=(uid, spot.rect),
+                args=(uid, spot),
             )
 
 
-def no_token(glass):
+def no_token(study, nothing_there):
     """What to do, or why nothing is explained."""
-    if glass:
-        st.info(
-            "No tile lies there: it is glass, or outside of the fields. Click on tissue.",
-            icon=":material/not_listed_location:",
-        )
+    if nothing_there:
+        st.info(look_of(study).NOTHING_THERE, icon=":material/not_listed_location:")
     else:
         st.info(
-            "Click a tile: its concept, its score and where the score comes from appear here.",
+            f"Click a {study.kind.words.token}: its concept, its score and where the score comes from appear here.",
             icon=":material/touch_app:",
         )
 
 
 def about_token(study, datum, token):
-    """A tile's picture, concept and score, and the parts that the score is made of."""
-    fit = study.current_fit
+    """A token's picture, concept and score, and the parts that the score is made of."""
+    fit, look, words = study.current_fit, look_of(study), study.kind.words
     explanation = study.explain(datum, token)
     concept = int(study.concepts_of(datum)[token])
     colour, name = study.colours()[concept], study.concept_name(concept)
-    row, column = study.grid(datum)["positions"][token]
+    place = place_text(study.kind.place(study, datum, token))
     with st.container(horizontal=True):
-        st.image(
-            token_picture(study, datum, token, 280, 3.0), width=120,
-            alt=f"Tile of {name} in row {row}, column {column}, in the middle of its surroundings",
+        look.token(
+            study, datum, token, 120, alt=f"{words.token.capitalize()} of {name} in {place}, in the middle of its surroundings"
         )  # fmt: skip
         with st.container(width=130):
             st.html(
@@ -93,21 +91,21 @@ def about_token(study, datum, token):
                 st.metric(
                     "Prospect score",
                     signed(explanation.score),
-                    help=f"Row {row}, column {column}. Unit: {fit.unit}, summed over neighbours.",
+                    help=f"{place[:1].upper()}{place[1:]}. Unit: {fit.unit}, summed over neighbours.",
                 )
-    st.caption("The tile is in the middle, with its surroundings.")
+    st.caption(look.CAPTION)
     if explanation.concept < 0:
-        st.warning(_why_no_score(concept in fit.state.excluded), icon=":material/block:")
+        st.warning(_why_no_score(words, concept in fit.state.excluded), icon=":material/block:")
     else:
         _parts(study, datum, token, explanation, concept)
         what_if(study, datum, token, explanation)
     concept_actions(study, datum, token, concept)
 
 
-def _why_no_score(excluded):
+def _why_no_score(words, excluded):
     if excluded:
-        return "This concept is excluded: its tiles are not counted and have no score."
-    return "This tile lies in a region that was marked to be ignored: it is not counted and has no score."
+        return f"This concept is excluded: its {words.tokens} are not counted and have no score."
+    return f"This {words.token} lies in a region that was marked to be ignored: it is not counted and has no score."
 
 
 def _parts(study, datum, token, explanation, concept):

@@ -1,4 +1,4 @@
-"""From the slide to its concepts: what can be done with the clicked tile and its concept, and regions that change concept."""
+"""From a token to its concepts: what can be done with the clicked token and its concept, and regions that change concept."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ __all__ = ["concept_actions", "move_drawn", "move_target", "move_words"]
 
 
 def concept_actions(study, datum, token, concept):
-    """What can be done where a tile was clicked: with the tile, and with its concept."""
+    """What can be done where a token was clicked: with the token, and with its concept."""
     found = {each.id: each for each in study.concepts()}
     here = found[concept]
     st.caption(f"Is **{plain(here.name)}** right?")
@@ -30,13 +30,14 @@ def concept_actions(study, datum, token, concept):
 
 
 def _choosable(study, found):
-    """Concepts that tiles can be moved to: {id: name}."""
+    """Concepts that tokens can be moved to: {id: name}."""
     state = study.curation.state
     return {k: each.name for k, each in found.items() if not each.excluded and state.home(k) == k}
 
 
 def _other_concept(study, datum, token, found):
-    box = popover("Move tile", "this_move_box", help="This tile belongs to another concept")
+    kind = study.kind.words
+    box = popover(f"Move {kind.token}", "this_move_box", help=f"This {kind.token} belongs to another concept")
     if not box.open:
         return
     names = _choosable(study, found)
@@ -49,7 +50,7 @@ def _other_concept(study, datum, token, found):
 
             offer_in_form(study, read, "Move", "this_move", ("this_move_box",), icon=":material/drive_file_move:")
         trial_here(study, [("reassign", datum.uid)], "this_move_")
-        st.caption("For many tiles, draw a region on the slide and mark it as “move to …”.")
+        st.caption(f"For many {kind.tokens}, draw a region on the {kind.datum} and mark it as “move to …”.")
 
 
 def _merge(study, here, found):
@@ -85,7 +86,7 @@ def move_words(study):
     return {
         "reassign": {
             "label": f"move to {names[target]}",
-            "help": "Its tiles belong to that concept; choose which at the right",
+            "help": f"Its {study.kind.words.tokens} belong to that concept; choose which at the right",
         }
     }
 
@@ -97,8 +98,9 @@ def move_target(study):
         return
     with st.expander("Drawing", icon=":material/draw:"):
         st.session_state["move_to_shown"] = target
-        st.selectbox("Move drawn tiles to", list(names), format_func=names.get, key="move_to_shown", on_change=_chose,
-                     help="Draw a region on the slide and mark it as “move to …”: its tiles then belong to this concept")  # fmt: skip
+        kind = study.kind.words
+        st.selectbox(f"Move drawn {kind.tokens} to", list(names), format_func=names.get, key="move_to_shown", on_change=_chose,
+                     help=f"Draw a region on the {kind.datum} and mark it as “move to …”: its {kind.tokens} then belong to this concept")  # fmt: skip
         st.session_state["try_shown"] = bool(st.session_state.get("try_drawn"))
         st.toggle("Preview what I draw", key="try_shown", on_change=_chose_to_try,
                   help="A region that is drawn says what it would change; it is kept when you say so")  # fmt: skip
@@ -114,12 +116,14 @@ def _chose():
 
 
 def move_drawn(study, data, drawn):
-    """Give the tiles of a region that was drawn to the chosen concept, in every datum that it touches."""
+    """Give the tokens of a region that was drawn to the chosen concept, in every datum that it touches."""
     target, _ = _target(study)
     found = {datum: study.tokens_inside(datum, drawn["polygon"]).tolist() for datum in data}
     touched = [datum for datum in data if found[datum]]
     if not touched:
-        st.toast("No tile has its centre in that region: nothing was moved.", icon=":material/error:")
+        st.toast(
+            f"No {study.kind.words.token} has its centre in that region: nothing was moved.", icon=":material/error:"
+        )
     elif st.session_state.get("try_drawn"):
         moves = tuple(Edit("reassign", (datum.uid, found[datum], target)) for datum in touched)
         preview.begin(study, lambda: Edits(moves))

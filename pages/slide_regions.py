@@ -22,22 +22,27 @@ def marking_words(study):
         }
         for evidence, label in (("for", 1), ("against", 0))
     }
-    return {**words, "ignore": {"label": "ignore", "help": "Its tiles are neither counted nor scored"}}
+    return {
+        **words,
+        "ignore": {"label": "ignore", "help": f"Its {study.kind.words.tokens} are neither counted nor scored"},
+    }
 
 
 def mark(study, data, drawn):
-    """Keep a region that was drawn, of every datum in which some of its tiles lie."""
+    """Keep a region that was drawn, of every datum in which some of its tokens lie."""
     polygon, evidence = drawn["polygon"], drawn["evidence"]
     found = {datum: len(study.tokens_inside(datum, polygon)) for datum in data}
     touched = [datum for datum in data if found[datum]]
     if not touched:
-        st.toast("No tile has its centre in that region: nothing was marked.", icon=":material/error:")
+        st.toast(
+            f"No {study.kind.words.token} has its centre in that region: nothing was marked.", icon=":material/error:"
+        )
     elif st.session_state.get("try_drawn"):
         preview.begin(study, lambda: Edit("annotate", ([datum.uid for datum in touched], polygon, evidence)))
     elif edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence)):
         what = marking_words(study)[evidence]["label"]
         where = touched[0].name if len(touched) == 1 else f"{len(touched)} fields"
-        size = _tiles(sum(found[datum] for datum in touched))
+        size = study.kind.words.count(sum(found[datum] for datum in touched))
         st.toast(f"Marked {size} of {plain(where)}: {plain(what)}. Refit to see the effect.")
 
 
@@ -98,7 +103,7 @@ def region_list(study, data, go_to):
             where = known[region.datum].name if len(parts) == 1 else f"{len(parts)} fields"
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
-                    f"{words[region.evidence]['label']} · {_tiles(tiles)}",
+                    f"{words[region.evidence]['label']} · {study.kind.words.count(tiles)}",
                     key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence], on_click=go_to, args=(region.datum, rect),
                     help=f"Go there. {plain(where)}; {words[region.evidence]['help'].lower()}",
                 )  # fmt: skip
@@ -111,7 +116,3 @@ def region_list(study, data, go_to):
 def _withdraw(study, entry):
     if edit_quietly(lambda: study.curation.withdraw(entry)):
         st.toast("Region taken back. Undo brings it again.")
-
-
-def _tiles(number):
-    return f"{number:,} tile{'s' if number > 1 else ''}"

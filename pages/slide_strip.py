@@ -1,9 +1,9 @@
-"""The filmstrip above the slide: every embedded datum of the study, sorted by what it is predicted to be."""
+"""The filmstrip above the picture: every embedded datum of the study, sorted by what it is predicted to be."""
 
 import streamlit as st
 
 from pages import shared
-from pages.pictures import datum_picture
+from pages.looks import look_of
 from pages.words import class_of
 from viewers import tile_server
 from viewers.filmstrip import filmstrip
@@ -39,6 +39,6 @@ def strip(study, selected, on_pick):
 
 
 def _picture(study, datum):
-    """Address of a small picture, which is read from the slide when it comes into sight."""
+    """Address of a small picture, which is made when it comes into sight."""
     where = (shared.study_key(study), datum.uid, "thumb")
-    return tile_server.register_image(where, lambda: png(datum_picture(study, datum, 120)), version=1)
+    return tile_server.register_image(where, lambda: png(look_of(study).picture(study, datum, 120)), version=1)

@@ -50,8 +50,8 @@ def what_if(study, datum, token, explanation):
         lines = [f"- {words}: **{signed(found.would_be)}** ({signed(found.difference)})" for words, found in asked]
         st.markdown("\n".join(lines))
         st.caption(
-            "Under the present weights; nothing is refitted. Without a concept its tiles are gaps, and what lay behind them may be out of "
-            "reach. On the slide, neighbours are framed in the colour of what they add (key n)."
+            f"Under the present weights; nothing is refitted. Without a concept its {study.kind.words.tokens} are gaps, and what lay behind them may be out of "
+            f"reach. On the {study.kind.words.datum}, neighbours are framed in the colour of what they add (key n)."
         )
 
 

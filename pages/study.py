@@ -9,7 +9,9 @@ import streamlit as st
 from pages import jobs, shared
 from pages.changes import note_change
 from pages.edits import above
-from pages.pictures import datum_picture, stain_pictures
+from pages.looks import look_of
+from pages.modality import main_page
+from pages.pictures import stain_pictures
 from pages.relabel import relabel
 from pages.session import editor_of
 from pages.words import plain
@@ -141,9 +143,15 @@ def fit_form(study):
     now = study.settings
     with st.form("fit"):
         left, middle, right = st.columns(3)
-        concepts = left.number_input("Concepts", 2, 200, now.concepts, help="K: how many kinds of tile to tell apart")
+        concepts = left.number_input(
+            "Concepts", 2, 200, now.concepts, help=f"K: how many kinds of {study.kind.words.token} to tell apart"
+        )
         radius = middle.number_input(
-            "Radius, hops", 0, 16, now.radius, help="r: how far a tile looks at its neighbours; 0 = not at all"
+            "Radius, hops",
+            0,
+            16,
+            now.radius,
+            help=f"r: how far a {study.kind.words.token} looks at its neighbours; 0 = not at all",
         )
         names = ["fold-change", "linear"]
         kernel = right.selectbox(
@@ -178,7 +186,7 @@ def fit_form(study):
 
 def _picture(study, datum):
     try:
-        return data_uri(datum_picture(study, datum))
+        return data_uri(look_of(study).picture(study, datum, 160))
     except ProspectorError:
         return None  # a slide that is gone: the row is still of use
 
@@ -202,7 +210,7 @@ def table(study):
     pages = -(-len(data) // A_PAGE)
     page = st.number_input(f"Page (of {pages})", 1, pages, 1) if pages > 1 else 1
     rows = []
-    with st.spinner("Looking at the slides…"):
+    with st.spinner(f"Looking at the {study.kind.words.data}…"):
         pictures = {datum.uid: _picture(study, datum) for datum in data[(page - 1) * A_PAGE : page * A_PAGE]}
     for datum in data[(page - 1) * A_PAGE : page * A_PAGE]:
         probability = predictions.get(datum.uid)
@@ -221,8 +229,8 @@ def table(study):
                                              help=_how_predicted(fit)),
         "predicted": st.column_config.TextColumn("Predicted"),
         "agrees": st.column_config.TextColumn("Agrees", help="Prediction and label are the same"),
-        "tiles": st.column_config.NumberColumn("Tiles", format="localized"),
-        "slide": st.column_config.TextColumn("Slide"),
+        "tiles": st.column_config.NumberColumn(study.kind.words.tokens.capitalize(), format="localized"),
+        "slide": st.column_config.TextColumn(study.kind.words.source.capitalize()),
     }  # fmt: skip
     order = [name for name in config if name != "slide" or len(study.sources) > 1] + (
         ["split"] if any(d.split for d in data) else []
@@ -230,7 +238,7 @@ def table(study):
     event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch", height=min(42 + 72 * len(rows), 620),
                          alt=f"Data of the study {study.name}", on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
     if fit is not None:
-        st.caption("Tick a row to show it on its slide, or to correct its label.")
+        st.caption(f"Tick a row to show its {study.kind.words.datum}, or to correct its label.")
     picked = event.selection.rows
     if picked:
         datum = data[(page - 1) * A_PAGE + picked[0]]
@@ -245,7 +253,7 @@ def _to_do(study, datum, fit):
         if datum.uid not in queued and st.button(f"Embed {datum.name}", icon=":material/play_arrow:"):
             jobs.embed(study, [datum.uid])
             st.rerun()
-    elif fit is not None and st.button(f"Show {datum.name} on its slide", type="primary", icon=":material/biotech:"):
+    elif fit is not None and st.button(f"Show {datum.name}", type="primary", icon=main_page(study).icon):
         shared.show_token(datum, None)
     relabel(study, datum)
 
@@ -277,7 +285,7 @@ with summary, shared.errors_said():
     first, second, third, fourth = st.columns(4)
     first.metric(plain(study.classes[1]), counts[0], help="data of class 1: the class to find")
     second.metric(plain(study.classes[0]), counts[1], help="data of class 0")
-    third.metric("Tiles", f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}")
+    third.metric(study.kind.words.tokens.capitalize(), f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}")
     if fit is not None:
         kind = "held_out" if fit.summary["held_out_folds"] else "fitted"
         fourth.metric(

@@ -7,7 +7,7 @@ import numpy as np
 
 from viewers.overlays import diverging_css
 
-__all__ = ["plain", "class_of", "signed", "share_text", "area_text", "weight_bar", "heat_table"]
+__all__ = ["plain", "class_of", "signed", "share_text", "area_text", "place_text", "weight_bar", "heat_table"]
 
 
 def plain(text):
@@ -33,6 +33,13 @@ def share_text(value):
 def area_text(area, unit):
     """An area as text: 1.3 mm², 0.026 mm², 90,000 px²."""
     return f"{area:,.0f} px²" if unit == "px2" else f"{float(f'{area:.2g}'):g} mm²"
+
+
+def place_text(place):
+    """Where a token is, from ``Modality.place``: row 3, column 12."""
+    return ", ".join(
+        f"{word} {value:.6g}" if isinstance(value, float) else f"{word} {value}" for word, value in place.items()
+    )
 
 
 def weight_bar(weight, largest, classes, pinned=False):

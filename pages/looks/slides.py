@@ -3,15 +3,24 @@
 import streamlit as st
 
 from pages import shared
-from pages.pictures import token_picture, typical_tiles
+from pages.pictures import slide_picture, token_picture, typical_tiles
 from viewers import tile_server
 from viewers.tile_grid import tile_grid
 from viewers.token_pictures import TokenPictures
 
-__all__ = ["SHOW", "UNWANTED", "hover", "token", "typical"]
+__all__ = ["CAPTION", "NOTHING_THERE", "SHOW", "UNWANTED", "hover", "picture", "token", "typical"]
 
 SHOW = "Show on slide"  # what the button says that goes to a token
 UNWANTED = " (ink, folds, dust)"  # what an expert may want to exclude, in brackets
+CAPTION = "The tile is in the middle, with its surroundings."  # below the picture of a token
+NOTHING_THERE = (
+    "No tile lies there: it is glass, or outside of the fields. Click on tissue."  # after a click beside all tokens
+)
+
+
+def picture(study, datum, side):
+    """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels. Raises ProspectorError."""
+    return slide_picture(study, datum, side)
 
 
 def token(study, datum, token, width, context=3.0, alt=""):

@@ -117,7 +117,7 @@ def test_a_label_is_corrected_and_taken_back(study):
     place = [d.uid for d in study.data].index(datum.uid)
     app.at.session_state["shown_table_1"] = {"selection": {"rows": [place], "columns": [], "cells": []}}
     app.run()
-    assert app.has_button("Show field C2 on its slide")
+    assert app.has_button("Show field C2")
     key = f"relabel_{datum.uid}"
     app.open(key)
     assert app.at.radio(key=f"{key}_label").value == 0
