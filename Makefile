@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 # Files of tests side by side; make TESTS_AT_ONCE= runs them one after the other.
 TESTS_AT_ONCE ?= -n 2 --dist loadfile
-SAMPLE  = studies/sample/.built
+SAMPLE  = studies/.built
 
 .PHONY: app test setup sample screenshots lint clean help
 
@@ -50,7 +50,7 @@ $(VENV)/.tested: $(VENV)/.installed requirements-test.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@
 
-$(SAMPLE): $(VENV)/.installed sample_data/epidermis.geojson sample_data/fields.py
-	@echo "== building the sample study (embedding about 650 tiles, half a minute)"
+$(SAMPLE): $(VENV)/.installed sample_data/epidermis.geojson sample_data/fields.py sample_data/zinc/labels.csv
+	@echo "== building the sample studies (embedding about 650 tiles and 42 protein chains, half a minute)"
 	@$(BIN)/python -m sample_data
 	@touch $@

@@ -20,7 +20,10 @@ class MainPage:
     icon: str
 
 
-MAIN_PAGES = {"slides": MainPage("slide.py", "Slide", ":material/biotech:")}
+MAIN_PAGES = {
+    "slides": MainPage("slide.py", "Slide", ":material/biotech:"),
+    "structures": MainPage("structure.py", "Structure", ":material/hub:"),
+}
 
 
 def main_page(study):

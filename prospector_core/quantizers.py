@@ -21,8 +21,8 @@ _BLOCK = 16384  # tokens a matrix product: the block's products stay in the cach
 def assign_nearest(embeddings, centroids):
     """Concept of every token: the nearest centroid (Euclidean, first of equals), the same on every machine.
 
-    Parameters: embeddings (n, d), float32 used as they are (no copy), anything else block by block as float32;
-    centroids (K, d). Returns (n,) int32. Raises EmbeddingError for a wrong shape or a value that is not finite.
+    Parameters: embeddings (n, d), float32 used as they are (no copy), anything else, also what is on disk, block by block
+    as float32; centroids (K, d). Returns (n,) int32. Raises EmbeddingError for a wrong shape or a value that is not finite.
     """
     embeddings = _numbers(embeddings)
     centroids = np.ascontiguousarray(centroids, np.float32)
@@ -48,7 +48,7 @@ def assign_nearest(embeddings, centroids):
     for start in range(0, len(embeddings), _BLOCK):
         some = products[: min(_BLOCK, len(embeddings) - start)]
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found below
-            block = embeddings[start : start + _BLOCK].astype(np.float32, copy=False)
+            block = np.asarray(embeddings[start : start + _BLOCK]).astype(np.float32, copy=False)
             np.matmul(block, factors, out=some)
         pick_nearest(some, offsets, scale, tolerance, concepts[start : start + len(block)], close)
         again = np.flatnonzero(close[: len(block)])
@@ -62,7 +62,8 @@ def assign_nearest(embeddings, centroids):
 
 
 def _numbers(embeddings):
-    embeddings = np.asarray(embeddings)
+    if not hasattr(embeddings, "blocks"):  # those of a store are read as they are used
+        embeddings = np.asarray(embeddings)
     if embeddings.dtype.kind not in "biuf":
         raise EmbeddingError(f"embeddings must be numbers, got {embeddings.dtype}")
     return embeddings

@@ -14,14 +14,28 @@ from typing import Any
 import numpy as np
 import zarr
 
-from .blocks import Blocks, chunk_file, chunks, codecs, create_blocks, open_group, reading, sync, writing
+from .blocks import (
+    Blocks,
+    StoredArray,
+    StoredGroup,
+    chunk_file,
+    chunks,
+    codecs,
+    create_blocks,
+    open_group,
+    reading,
+    sync,
+    writing,
+)
 from .errors import EmbeddingError, StudyDamagedError
 
-__all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded"]
+__all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "StoredVectors"]
 
-_PARTIAL, _REPLACED, _EARLY = ".partial", ".replaced", "early"
+_SPAN = 16384  # tokens read at once: a matrix product's worth
+_PARTIAL, _WHOLE, _REPLACED, _EARLY = ".partial", ".whole", ".replaced", "early"
 _UID = re.compile(r"[A-Za-z0-9_-]+")
-_OWN = ("complete", "block")  # attributes of ours, beside the caller's
+_OWN = ("complete", "block", "shard")  # attributes of ours, beside the caller's
+_SHARD = 64  # blocks a file of what is complete, where there are more than that: millions of small files would be slow
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ class EmbeddingStore:
             if not (folder / "embeddings" / "zarr.json").exists():
                 return 0, 0
         group = open_group(folder)
-        total, block = group["embeddings"].shape[0], int(group.attrs["block"])
+        total, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
         done = np.zeros(total, bool)
         for index in chunks(folder):
             done[index * block : (index + 1) * block] = True
@@ -118,7 +132,7 @@ class EmbeddingStore:
             raise EmbeddingError(f"a block of {block} tokens is not possible; it must be 1 or more")
         wanted = (n, dim, positions, edges, attrs, block, np.dtype(dtype))
         folder, partial = self._folder(uid), self._folder(uid, _PARTIAL)
-        if self.has(uid) and _same(folder, *wanted):
+        if (self.has(uid) or folder.exists()) and _same(self._where(uid), *wanted):
             return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype), complete=True)
         if partial.exists() and not _same(partial, *wanted):
             shutil.rmtree(partial)
@@ -175,21 +189,21 @@ class EmbeddingStore:
             return Embeddings(
                 group["embeddings"][:],
                 group["positions"][:] if "positions" in group else None,
-                {key: value for key, value in group.attrs.asdict().items() if key not in _OWN},
+                {key: value for key, value in dict(group.attrs).items() if key not in _OWN},
                 group["edges"][:] if "edges" in group else None,
             )
 
-    def vectors(self, uid: str) -> np.ndarray:
-        """Return the embeddings of a datum alone, (n, d); raises as `read`."""
+    def vectors(self, uid: str) -> StoredVectors:
+        """Return the embeddings of a datum alone, read when and as far as they are asked for; raises as `read`."""
         group = self._complete(uid)
         with reading(self.path, uid):
-            return group["embeddings"][:]
+            return StoredVectors(group["embeddings"], self.path, uid)
 
     def layout(self, uid: str) -> tuple[np.ndarray | None, dict[str, Any]]:
         """Return the positions and attributes of a datum without reading its embeddings; raises as `read`."""
         group = self._complete(uid)
         with reading(self.path, uid):
-            attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
+            attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
             return (group["positions"][:] if "positions" in group else None), attrs
 
     def shape(self, uid: str) -> tuple[int, int]:
@@ -204,15 +218,6 @@ class EmbeddingStore:
         with reading(self.path, uid):
             return group["edges"][:] if "edges" in group else None
 
-    def iter_blocks(self, uid: str) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (index of the first token, (b, d) embeddings) block by block; raises as `read`."""
-        group = self._complete(uid)
-        n, block = group["embeddings"].shape[0], int(group.attrs["block"])
-        for start in range(0, n, block):
-            with reading(self.path, uid):
-                rows = group["embeddings"][start : start + block]
-            yield start, rows
-
     def part(self, uid: str) -> PartEmbedded | None:
         """Return what there is of a datum of tiles that is being embedded; None where none was begun."""
         folder = self._folder(uid, _PARTIAL)
@@ -226,7 +231,7 @@ class EmbeddingStore:
 
     def remove(self, uid: str) -> None:
         """Remove what there is of a datum, complete or not."""
-        for suffix in ("", _PARTIAL, _REPLACED):
+        for suffix in ("", _PARTIAL, _WHOLE, _REPLACED):
             shutil.rmtree(self._folder(uid, suffix), ignore_errors=True)
 
     def _folder(self, uid: str, suffix: str = "") -> Path:
@@ -234,17 +239,24 @@ class EmbeddingStore:
             raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
         return self.path / f"{uid}{suffix}"
 
-    def _complete(self, uid: str) -> zarr.Group:
+    def _where(self, uid: str) -> Any:
+        """Return where zarr finds a complete datum."""
+        return self._folder(uid)
+
+    def _completed(self, uid: str) -> None:
+        """A datum has got its final name here."""
+
+    def _complete(self, uid: str) -> StoredGroup | zarr.Group:
         folder = self._folder(uid)
         if not (folder / "zarr.json").exists():
             done, total = self.progress(uid)
             state = f"only {done} of {total} tokens of it are embedded" if total else "it is not embedded"
             raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
         with reading(self.path, uid):
-            group = open_group(folder)
-            n, block = group["embeddings"].shape[0], int(group.attrs["block"])
+            group = StoredGroup(folder)
+            n, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
         if len(chunks(folder)) != -(-n // block):
-            # zarr reads a missing chunk as zeros
+            # a missing chunk is read as zeros
             raise StudyDamagedError(
                 f"{self.path.name}: blocks of {uid} are missing; remove its folder and embed it again"
             )
@@ -269,6 +281,47 @@ class EmbeddingStore:
             group.attrs.update({**attrs, "complete": False, "block": block})
             # The embeddings come last: a folder without them is one whose making was interrupted.
             create_blocks(group, n, dim, block, dtype)
+
+
+class StoredVectors:
+    """The embeddings of one datum on disk, (n, d): what is indexed is read, block by block, and nothing is kept.
+
+    Takes a slice, or an array of token numbers or of bools; ``blocks`` goes through all of it in bounded memory.
+    """
+
+    def __init__(self, array: StoredArray | zarr.Array, store: Path, uid: str) -> None:
+        self._array, self._store, self._uid = array, store, uid
+        self.shape, self.dtype, self.ndim = tuple(array.shape), array.dtype, 2
+        self._block = array.chunks[0]
+        self._span = max(1, _SPAN // self._block) * self._block  # whole chunks
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        if isinstance(rows, slice):
+            with reading(self._store, self._uid):
+                return self._array[rows]
+        rows = np.asarray(rows)
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        rows = rows.astype(np.int64)
+        found = np.empty((len(rows), self.shape[1]), self.dtype)
+        span = rows // self._span
+        for number in np.unique(span):
+            here = np.flatnonzero(span == number)
+            first = int(rows[here].min()) // self._block * self._block
+            part = self[first : int(rows[here].max()) + 1]
+            found[here] = part[rows[here] - first]
+        return found
+
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (number of the first token, (b, d) embeddings), in order."""
+        for start in range(0, len(self), self._span):
+            yield start, self[start : start + self._span]
 
 
 class EmbeddingWriter:
@@ -352,16 +405,38 @@ class EmbeddingWriter:
             raise EmbeddingError(f"{self.uid}: {len(self.finished)} of {self.n_blocks} blocks are written")
         final, replaced = self._store._folder(self.uid), self._store._folder(self.uid, _REPLACED)
         with writing(self._store.path):
-            shutil.rmtree(self._folder / _EARLY, ignore_errors=True)
-            open_group(self._folder, "r+").attrs.update({"complete": True})
-            sync(self._folder / "zarr.json")
+            made = self._sharded() if self.n_blocks > _SHARD else self._folder
+            shutil.rmtree(made / _EARLY, ignore_errors=True)
+            open_group(made, "r+").attrs.update({"complete": True})
+            sync(made / "zarr.json")
             shutil.rmtree(replaced, ignore_errors=True)
             if final.exists():
                 os.rename(final, replaced)
-            os.rename(self._folder, final)
+            os.rename(made, final)
             sync(self._store.path)
             shutil.rmtree(replaced, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._store._completed(self.uid)
         self.complete = True
+
+    def _sharded(self) -> Path:
+        """Return a folder with the same, many blocks a file. The blocks stay until it has its final name."""
+        made = self._store._folder(self.uid, _WHOLE)
+        shutil.rmtree(made, ignore_errors=True)
+        there, rows = open_group(self._folder), _SHARD * self.block
+        group = zarr.open_group(made, mode="w", zarr_format=3)
+        for name in ("positions", "edges"):
+            if name in there:
+                group.create_array(name, data=there[name][:], compressors=codecs(there[name].dtype))
+        group.attrs.update({**there.attrs.asdict(), "shard": rows})
+        create_blocks(group, self.n, self.dim, self.block, self._dtype, rows)
+        whole = group["embeddings"].with_config({"write_empty_chunks": True})
+        for number, start in enumerate(range(0, self.n, rows)):
+            with reading(self._store.path, self.uid):
+                part = there["embeddings"][start : start + rows]
+            whole[start : start + rows] = part
+            sync(chunk_file(made, number))
+        return made
 
 
 class PartEmbedded:
@@ -382,7 +457,7 @@ class PartEmbedded:
         with reading(store, uid):
             group = open_group(folder)
             self.positions = group["positions"][:]
-            self.attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
+            self.attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
             self.block = int(group.attrs["block"])
         self.n_blocks = -(-len(self.positions) // self.block)
         self.early = _early_tokens(folder / _EARLY)
@@ -472,7 +547,7 @@ def _plain(value: Any) -> Any:
 
 
 def _same(
-    folder: Path,
+    folder: Any,
     n: int,
     dim: int,
     positions: np.ndarray | None,
@@ -481,11 +556,12 @@ def _same(
     block: int,
     dtype: np.dtype,
 ) -> bool:
-    """Return whether what is in `folder` was begun with these arguments, and can be read."""
+    """Return whether what is in `folder` (or another place that zarr knows) was begun with these arguments, and can be read."""
     try:
         group = open_group(folder)
         array, kept = group["embeddings"], group.attrs.asdict()
         kept.pop("complete", None)
+        kept.pop("shard", None)
         if array.shape != (n, dim) or array.dtype != dtype or kept != {**attrs, "block": block}:
             return False
         if kept["block"] != array.chunks[0]:

@@ -13,6 +13,16 @@ from .output import complain, print_json, print_table, progress_bar, say
 __all__ = ["register"]
 
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Processes on this machine that share the work (extra `cluster`). Default: this one alone."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Scheduler of a dask cluster, tcp://host:port, whose workers see the study's folder."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")]
 OfClass = Annotated[
     str | None, typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all.")
@@ -30,25 +40,27 @@ def embed(
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to embed. Default: all.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the encoder. Default: 1.")] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Embed again what is embedded already.")] = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
     json: Json = False,
 ):
     """Embed the tokens of every datum; run it again to go on where it stopped."""
+    from ..scheduling import scheduler
     from ..study import Study
 
     opened = Study.open(study)
     chosen = [opened.datum(each) for each in data] if data else opened.data
-    before = 0 if anew else sum(opened.is_embedded(datum) for datum in chosen)
-    finished = {"data": before, "tokens": 0}
-    with progress_bar("embedding", json, "tokens") as bar:
+    earlier = set() if anew else {datum.uid for datum in chosen if opened.is_embedded(datum)}
+    seen = set(earlier)
+    with scheduler(workers, cluster) as on, progress_bar("embedding", json, "tokens") as bar:
 
         def tell(datum, done, total):
-            bar(done, total, f"{datum.name} ({finished['data'] + 1} of {len(chosen)})")
-            if done == total:
-                finished["data"] += 1
-                finished["tokens"] += total
+            seen.add(datum.uid)
+            bar(done, total, f"{datum.name} ({len(seen)} of {len(chosen)})")
 
-        failed = opened.embed(data=chosen, progress=tell, threads=threads, anew=anew)
-    there = sum(opened.is_embedded(datum) for datum in chosen)
+        failed = opened.embed(data=chosen, progress=tell, threads=threads, anew=anew, on=on)
+    before, made = len(earlier), [datum for datum in chosen if datum.uid not in earlier and opened.is_embedded(datum)]
+    there, tokens = before + len(made), sum(opened.store.shape(datum.uid)[0] for datum in made)
     jobs = {job.uid: job for job in opened.queue.jobs() if job.uid in {datum.uid for datum in chosen}}
     paused = [datum.name for datum in chosen if datum.uid in jobs and jobs[datum.uid].state == "paused"]
     notes = [job.message for job in jobs.values() if job.state == "done" and job.message]
@@ -58,7 +70,7 @@ def embed(
             {
                 "embedded": there,
                 "new": there - before,
-                "tokens": finished["tokens"],
+                "tokens": tokens,
                 "data": len(chosen),
                 "paused": paused,
                 "failed": names,
@@ -66,7 +78,7 @@ def embed(
             }
         )
     else:
-        say(f"{there} of {len(chosen)} data embedded, {there - before} of them now ({finished['tokens']:,} tokens)")
+        say(f"{there} of {len(chosen)} data embedded, {there - before} of them now ({tokens:,} tokens)")
         if paused:
             say(f"{len(paused)} paused; to go on: prospector embed {study}")
         elif there and not failed:
@@ -81,7 +93,7 @@ def embed(
 
 def fit(
     study: StudyPath,
-    concepts: Annotated[int, typer.Option(help="K, the number of concepts.")] = 15,
+    concepts: Annotated[int | None, typer.Option(help="K, the number of concepts. Default: 15, or those that the encoder brings (residue types).")] = None,
     radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1,
     kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change",
     alpha: Annotated[float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")] = 1e10,
@@ -89,19 +101,26 @@ def fit(
     l1_ratio: Annotated[float, typer.Option(help="Linear: share of the L1 penalty.")] = 0.5,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
-    quantizer: Annotated[str, typer.Option(help="k-means or mini-batch k-means.")] = "k-means",
+    quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, or as encoded: the concepts that the encoder brings.")] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     json: Json = False,
-):
+):  # fmt: skip
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
+    from ..scheduling import scheduler
     from ..study import FitSettings, Study
 
     opened = Study.open(study)
+    usual = opened.default_settings()
+    quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
+    if concepts is None:
+        concepts = (usual if quantizer == usual.quantizer else FitSettings()).concepts
     settings = FitSettings(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer,
     )  # fmt: skip
-    with progress_bar("fitting", json) as bar:
-        change = opened.fit(settings, progress=lambda text: bar(0, None, text))
+    with scheduler(workers, cluster) as on, progress_bar("fitting", json) as bar:
+        change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)
     fitted = change.after
     if json:
         kept = fitted.whole_summary
@@ -201,19 +220,22 @@ def prospect(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to map. Default: all.")] = None,
     of_class: OfClass = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     json: Json = False,
 ):
     """Compute prospect maps and keep them in the study (one .npy a datum, one score a token)."""
+    from ..scheduling import scheduler
     from ..study import Study
 
     opened = Study.open(study)
     views = [opened.of_class(of_class)] if of_class is not None else opened.class_views()
     chosen = [opened.datum(each) for each in data] if data else opened.embedded()
     found = []
-    with progress_bar("prospecting", json, "data") as bar:
+    with scheduler(workers, cluster) as on, progress_bar("prospecting", json, "data") as bar:
         for done, view in enumerate(views):
             written = view.save_maps(
-                chosen, progress=lambda n, total, done=done: bar(done * total + n, total * len(views))
+                chosen, progress=lambda n, total, done=done: bar(done * total + n, total * len(views)), on=on
             )
             found.append(_maps(view, chosen, written))
     if json:
@@ -264,7 +286,7 @@ def _maps(view, data, written):
 def export(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")] = None,
-    format: Annotated[str | None, typer.Option(help="geojson (QuPath), ome-tiff, csv, parquet or png (a figure).")] = None,
+    format: Annotated[str | None, typer.Option(help="Slides: geojson (QuPath), ome-tiff. Structures: bfactor (PDB), mmcif, defattr (ChimeraX), pml (PyMOL), molviewspec. All: csv, parquet, png (a figure).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,

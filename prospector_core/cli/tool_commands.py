@@ -173,8 +173,18 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="Small sizes, a few seconds: a check that it runs, not a measurement.")
     ] = False,
+    scale: Annotated[
+        bool,
+        typer.Option("--scale", help="Instead: how time and memory grow, from 1 to 30 million tokens (30 GB of disk)."),
+    ] = False,
+    tokens: Annotated[list[int] | None, typer.Option(help="With --scale: how many tokens; may be repeated.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="With --scale: where the studies are made. Default: a temporary folder.")
+    ] = None,
 ):
     """Measure counting, prospecting and quantising on this machine, as ratios taken in one run."""
+    if scale or tokens or folder:
+        return _bench_scale(tokens, folder, json, quick)
     from ..bench import format_bench, run_bench
 
     with progress_bar("measuring", json) as bar:
@@ -183,3 +193,18 @@ def bench(
         print_json(result)
     else:
         say(format_bench(result))
+
+
+def _bench_scale(tokens, folder, json, quick):
+    from ..bench.scale import SIZES, format_scale, measure_scale
+
+    sizes = sorted(tokens or ([20_000, 40_000] if quick else SIZES))
+    if sizes[0] < 1000:
+        raise BadInputError(f"{sizes[0]} tokens are too few to measure: give 1000 or more")
+    at = 3_000_000 if 3_000_000 in sizes else sizes[-1]
+    with progress_bar("measuring", json) as bar:
+        result = measure_scale(sizes, workers_at=at, folder=folder, progress=lambda text: bar(0, None, text))
+    if json:
+        print_json(result)
+    else:
+        say(format_scale(result))

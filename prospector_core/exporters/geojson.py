@@ -7,6 +7,7 @@ import shapely
 
 from ..errors import BadInputError
 from ..palette import class_palette
+from .points import mark_name, points_geojson, score_name
 
 __all__ = ["geojson"]
 
@@ -25,12 +26,14 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
     if the study is seen from none of them, tiles have a score a class and the one they speak for most, and there are
     regions of each class. Raises BadInputError.
     """
+    if getattr(study, "modality", "slides") != "slides":
+        return points_geojson(study, datum, what, threshold)
     what = [what] if isinstance(what, str) else list(what)
     if not set(what) <= set(_WHAT):
         raise BadInputError(f"geojson holds {', '.join(_WHAT)}, not {', '.join(sorted(set(what) - set(_WHAT)))}")
     grid = study.grid(datum)
     views, concepts = study.class_views(), study.concepts_of(datum)
-    scores = {_score_name(study, view): view.prospect(datum) for view in views}
+    scores = {score_name(study, view): view.prospect(datum) for view in views}
     names = {concept.id: concept.name for concept in study.concepts()}
     colours = {concept: _rgb(colour) for concept, colour in enumerate(study.colours())}
     bounds = np.array((study.sources[study.datum(datum).source].info.get("bounds") or (0, 0))[:2])
@@ -62,11 +65,6 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
                 drawn = _drawn(region.polygon, bounds)
                 features.append(_mark(region, drawn or _dissolved(low, high, chosen, grid["pitch"]), study.classes))
     return ('{"type":"FeatureCollection","features":[' + ",".join(features) + "]}").encode()
-
-
-def _score_name(study, view):
-    """What a score is called in QuPath."""
-    return "prospect score" if study.chosen is not None else f"prospect score: {study.classes[view.target]}"
 
 
 def _tiles(low, high, all_scores, concepts, names, colours, strongest=None):
@@ -114,12 +112,7 @@ def _drawn(polygon, bounds):
 
 def _mark(region, area, classes):
     """A marked region as an annotation that says what it speaks for and with what weight."""
-    if region.evidence == "ignore":
-        name = "ignored"
-    elif region.target is None:
-        name = f"evidence for {classes[int(region.evidence == 'for')]}"
-    else:
-        name = f"evidence {region.evidence} {classes[region.target]}"
+    name = mark_name(region, classes)
     properties = {
         "objectType": "annotation", "name": name, "isLocked": True,
         "classification": {"name": name, "color": _MARK_COLOURS[region.evidence]},

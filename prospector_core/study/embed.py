@@ -1,18 +1,21 @@
 """The embedding job of a study: one datum of the queue after the other, resumable at any moment."""
 
 import contextlib
+import threading
 import time
 
 from ..encoders.base import same_vectors
 from ..errors import EmbeddingError, ProspectorError, StorageFullError
+from ..scheduling import OnCluster
 from .jobs import Rate
+from .tasks import embed, embed_with
 
 __all__ = ["embed_study", "work_on_queue"]
 
 _REPORT_EVERY = 0.5  # seconds between job updates in the database
 
 
-def embed_study(study, data=None, progress=None, stop=None, threads=None, encoder=None, anew=False):
+def embed_study(study, data=None, progress=None, stop=None, threads=None, encoder=None, anew=False, on=None):
     """Embed data that are not embedded yet.
 
     Parameters
@@ -23,6 +26,7 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     stop : function() -> bool, asked often; True ends the job, what is finished is kept
     threads : encoder threads; encoder : an Encoder to use instead of making the study's own
     anew : embed what is embedded already too; the old embeddings stay until the new ones are complete
+    on : where it runs, from ``scheduling.scheduler`` (default: here); the same bytes either way
 
     Meanwhile any process may pause, cancel, add and reorder data: see ``Study.queue``.
     Returns {uid: reason} of the data that could not be embedded (no tissue, unreadable slide); the others are done.
@@ -39,7 +43,7 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     with study.queue.working():
         study.queue.take_over(set(todo))
         study.queue.add(todo)
-        return _work(study, progress, stop, threads, encoder)
+        return _work(study, progress, stop, threads, encoder, on)
 
 
 def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None):
@@ -49,31 +53,19 @@ def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None):
         return _work(study, progress, stop, threads, encoder) if study.queue.waiting() else {}
 
 
-def _work(study, progress, stop, threads, encoder):
+def _work(study, progress, stop, threads, encoder, on=None):
     queue, failed = study.queue, {}
     stopped = stop or (lambda: False)
     try:
         with study.kind.embedder(study, encoder, threads) as embedder:
             unfinished = {job.uid for job in queue.jobs() if job.state not in ("done", "failed")}
             _check_others(study, unfinished, embedder.encoder)
-            while not stopped() and (uid := queue.claim()) is not None:
-                datum = study.datum(uid)
-                try:
-                    complete = _embed_one(study, datum, embedder, progress, stopped)
-                except StorageFullError as error:
-                    _end_quietly(queue, uid, "failed", str(error))
-                    raise
-                except ProspectorError as error:
-                    failed[uid] = f"{datum.name}: {error}" if datum.name not in str(error) else str(error)
-                    queue.end(uid, "failed", str(error))
-                except Exception as error:  # a mistake, say of an encoder of others
-                    _end_quietly(queue, uid, "failed", f"it ended unexpectedly ({type(error).__name__}: {error})")
-                    raise
-                except BaseException:  # Ctrl-C
-                    _end_quietly(queue, uid, "paused")
-                    raise
-                else:
-                    queue.end(uid, "done" if complete else "paused", embedder.note(datum))
+            if isinstance(on, OnCluster):
+                if encoder is not None:
+                    raise EmbeddingError("the workers of a cluster make the study's own encoder: give no other")
+                _embed_there(study, on, threads, progress, stopped, failed)
+            else:
+                _embed_here(study, embedder, progress, stopped, failed)
     except ProspectorError as error:
         queue.leave(str(error))
         raise
@@ -88,6 +80,96 @@ def _work(study, progress, stop, threads, encoder):
     else:
         queue.say("ended")
     return failed
+
+
+def _embed_here(study, embedder, progress, stopped, failed):
+    """One datum of the queue after the other; ``failed`` is filled."""
+    queue = study.queue
+    while not stopped() and (uid := queue.claim()) is not None:
+        try:
+            complete, note = embed_with(embedder, study, _told(queue, progress), stopped, uid)
+        except StorageFullError as error:
+            _end_quietly(queue, uid, "failed", str(error))
+            raise
+        except ProspectorError as error:
+            _failed(study, uid, str(error), failed)
+        except Exception as error:  # a mistake, say of an encoder of others
+            _end_quietly(queue, uid, "failed", f"it ended unexpectedly ({type(error).__name__}: {error})")
+            raise
+        except BaseException:  # Ctrl-C
+            _end_quietly(queue, uid, "paused")
+            raise
+        else:
+            queue.end(uid, "done" if complete else "paused", note)
+
+
+def _embed_there(study, on, threads, progress, stopped, failed):
+    """As many data of the queue at a time as there are workers. How far each is, is read from the store."""
+    queue, running, lock = study.queue, set(), threading.Lock()
+
+    def claimed():
+        while not stopped() and (uid := queue.claim()) is not None:
+            with lock:
+                running.add(uid)
+            yield uid
+
+    def look():
+        rates = {}
+        while not ended.wait(_REPORT_EVERY):
+            with lock:
+                now = list(running)
+            for uid in now:
+                with contextlib.suppress(ProspectorError, OSError):  # completed this very moment
+                    done, total = study.store.progress(uid)
+                    queue.report(uid, done, total, rates.setdefault(uid, Rate()).add(done))
+                    if progress is not None and total:
+                        progress(study.datum(uid), done, total)
+            if stopped():
+                queue.pause(now)  # the workers ask the queue
+
+    ended = threading.Event()
+    watcher = threading.Thread(target=look, name="watch-embedding", daemon=True)
+    watcher.start()
+    try:
+        for done in on.run(embed, claimed(), str(study.path.resolve()), threads, None):
+            with lock:
+                running.discard(done.item)
+            if isinstance(done.error, StorageFullError):
+                _end_quietly(queue, done.item, "failed", str(done.error))
+                raise done.error
+            if done.error is not None:
+                _failed(study, done.item, str(done.error), failed)
+            else:
+                complete, note = done.value
+                queue.end(done.item, "done" if complete else "paused", note)
+    finally:
+        ended.set()
+        watcher.join()
+        for uid in running:  # the cluster was lost, or Ctrl-C
+            _end_quietly(queue, uid, "paused")
+
+
+def _failed(study, uid, said, failed):
+    """Note why a datum could not be embedded."""
+    name = study.datum(uid).name
+    failed[uid] = said if name in said else f"{name}: {said}"
+    study.queue.end(uid, "failed", said)
+
+
+def _told(queue, progress):
+    """Progress of one datum as the caller and the queue hear it: function(datum, done, total)."""
+    rate, last = Rate(), 0.0
+
+    def tell(datum, done, total):
+        nonlocal last
+        if progress is not None:
+            progress(datum, done, total)
+        speed = rate.add(done)
+        if time.monotonic() - last > _REPORT_EVERY:
+            last = time.monotonic()
+            queue.report(datum.uid, done, total, speed)
+
+    return tell
 
 
 def _end_quietly(queue, uid, state, message=""):
@@ -105,20 +187,3 @@ def _check_others(study, todo, encoder):
             f"data of {study.path} were embedded by another encoder or version than {encoder.name} is now: "
             f"embed all of them again with `prospector embed {study.path} --anew`"
         )
-
-
-def _embed_one(study, datum, embedder, progress, stopped):
-    """Whether it is complete; False where it was asked to stop."""
-    queue, rate = study.queue, Rate()
-    last = 0.0
-
-    def tell(done, total):
-        nonlocal last
-        if progress is not None:
-            progress(datum, done, total)
-        speed = rate.add(done)
-        if time.monotonic() - last > _REPORT_EVERY:
-            last = time.monotonic()
-            queue.report(datum.uid, done, total, speed)
-
-    return embedder.embed(datum, tell, lambda: stopped() or bool(queue.asked(datum.uid)))

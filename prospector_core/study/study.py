@@ -9,6 +9,7 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -20,14 +21,17 @@ from ..locally import neighbours_of, what_if
 from ..modalities import MODALITIES, modality_of
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
-from ..quantizers import KMeansQuantizer
+from ..quantizers import KMeansQuantizer, assign_nearest
 from ..readers.cache import TileCache
+from ..remote import check_url
+from ..scheduling import InProcess, OnCluster
 from ..uncertainty import TokenUncertainty, token_uncertainty
+from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .data import StudyData
-from .fit import QUANTIZERS, Fit, FitSettings, Kernels
+from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
@@ -38,6 +42,7 @@ __all__ = ["Concept", "StrongestClass", "Study"]
 _MAPS_KEPT = 2**28  # bytes
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
+_FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur or not
 _FIT_VIEWS_KEPT = 64
 _LIMIT_DATA = 200  # data that the limit of the scores is taken from
 _SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
@@ -107,7 +112,9 @@ class Study(StudyData):
         Parameters
         ----------
         path : folder to make
-        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``)
+        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``):
+            structures, folder of PDB and mmCIF files, or list of files; then encoder, atom and cutoff are those of
+            ``create_structures.create_structure_study``
         labels : labels table (see ``labels.read_labels``)
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
@@ -115,6 +122,7 @@ class Study(StudyData):
         stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
+        store : address that fsspec knows, such as "s3://bucket/prefix", where embeddings are kept (default: in the folder)
 
         Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
         """
@@ -125,8 +133,14 @@ class Study(StudyData):
                 + (f", not {' and '.join(given)}" if given else "")
             )
         sources = {name: options.pop(name, None) for name in MODALITIES}
+        store = options.pop("store", None)
+        if store is not None:
+            store = check_url(store)
         modality_of(given[0]).create(path, sources[given[0]], labels, **options)
-        return cls(path)
+        made = cls(path)
+        if store is not None:
+            made.database.write_meta("store", store)
+        return made
 
     @classmethod
     def from_features(cls, path, *, features, labels, **options):
@@ -187,7 +201,37 @@ class Study(StudyData):
     def settings(self):
         """FitSettings of the current fit (defaults before the first)."""
         fit = self.current_fit
-        return fit.settings if fit else FitSettings()
+        return fit.settings if fit else self.default_settings()
+
+    def default_settings(self):
+        """FitSettings to begin with: where the encoder brings concepts, those."""
+        given = self.given_concepts
+        return FitSettings(concepts=len(given[0]), quantizer=GIVEN) if given else FitSettings()
+
+    @property
+    def given_concepts(self):
+        """Concepts that the encoder brings: (names, (K, d) float32 centroids), or None."""
+        return self._occurring(*self._all_given) if self._all_given else None
+
+    @cached_property
+    def _all_given(self):
+        find = getattr(self.kind, "given_concepts", None)
+        return find(self) if find else None
+
+    @cached_property
+    def _given_names(self):
+        names, centroids = self._all_given
+        return {row.tobytes(): name for row, name in zip(np.asarray(centroids, np.float32), names)}
+
+    def _occurring(self, names, centroids):
+        """Of many given concepts those that occur in the data at all (and the last: whatever is not known)."""
+        if len(names) <= _FEW_GIVEN:
+            return names, centroids
+        occurs = np.zeros(len(names), bool)
+        occurs[-1] = True
+        for datum in self.embedded():
+            occurs[assign_nearest(self._embeddings(datum.uid), centroids)] = True
+        return [name for name, there in zip(names, occurs) if there], centroids[occurs]
 
     @property
     def current_fit(self):
@@ -229,18 +273,25 @@ class Study(StudyData):
                     self._fit_views.popitem(last=False)
             return self._fit_views[key]
 
-    def fit(self, settings=None, progress=None, **changes):
+    def fit(self, settings=None, progress=None, on=None, **changes):
         """Find concepts (layer I) and fit the kernel (layer II).
 
-        Parameters: settings, FitSettings (default: defaults), or any of its fields as keywords; progress, function(text).
+        Parameters: settings, FitSettings (default: defaults), or any of its fields as keywords; progress, function(text);
+        on, where data are read and counted, from ``scheduling.scheduler`` (default: here).
         Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
         """
-        settings = replace(settings or FitSettings(), **changes).check()
-        while (change := self._fit(settings, progress or (lambda text: None))) is None:
+        settings = replace(settings or self.default_settings(), **changes).check()
+        if settings.quantizer == GIVEN:
+            if self.given_concepts is None:
+                raise FitError(
+                    f"the encoder {self.embedding['encoder']} brings no concepts of its own: let k-means look for them"
+                )
+            settings = replace(settings, concepts=len(self.given_concepts[0]))
+        while (change := self._fit(settings, progress or (lambda text: None), on or InProcess())) is None:
             pass
         return change
 
-    def _fit(self, settings, say):
+    def _fit(self, settings, say, on):
         seen = self._last_entry()
         fitted_on = self._fitted_on()
         if not fitted_on:
@@ -258,14 +309,18 @@ class Study(StudyData):
                 f"no embedded datum is labelled {missing[0]!r}: a kernel a class needs data of every class; embed some, or "
                 "make the study without that class"
             )
+        if settings.quantizer == GIVEN:
+            say("counting concepts and pairs")
+            centroids = self.given_concepts[1]
+            return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
         say("reading a sample of tokens")
-        sample = self._sample(fitted_on, settings)
+        sample = self._sample(fitted_on, settings, on)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
         quantizer = QUANTIZERS[settings.quantizer]
         centroids = quantizer(settings.concepts, sample=settings.sample, seed=settings.seed).fit(sample).centroids_
         say("counting concepts and pairs")
         # no "before": with other concepts, kernels cannot be compared weight by weight
-        return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)))
+        return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
 
     def refit(self):
         """Fit layer II only, from cached counts, under all edits so far. Returns Change: what moved."""
@@ -323,13 +378,17 @@ class Study(StudyData):
     def _last_entry(self):
         return last_id(self.database)
 
-    def _fit_kernel(self, seen, settings, centroids, before, entry=None):
+    def _fit_kernel(self, seen, settings, centroids, before, entry=None, on=None):
         """Fit what the journal amounts to at id ``seen`` (and with ``entry``, this fit's own): Change.
 
         None if someone edited meanwhile: then nothing is kept. The database is free for others until the end.
         """
         own = [Entry(seen + 1, "", *entry)] if entry else []
         state = replay(read_journal(self.database, seen) + own)
+        if isinstance(on, OnCluster):  # what the workers count is then found in the study
+            uids = [datum.uid for datum in self.embedded()]
+            for done in on.run(tasks.count, uids, self._place, centroids, settings.radius, state):
+                done.get()
         found = self._computed(settings, centroids, state)
         with self.database.transaction() as connection:
             if self._last_entry() != seen:
@@ -362,25 +421,40 @@ class Study(StudyData):
     def _fitted_on(self):
         return [datum for datum in self.embedded() if datum.label is not None and datum.split != "test"]
 
-    def _sample(self, data, settings):
+    def _sample(self, data, settings, on=None):
         """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
         sizes = [self.n_tokens(datum) for datum in data]
         total = sum(sizes)
         if total < settings.concepts:
             raise FitError(f"{total} tokens cannot make {settings.concepts} concepts: ask for fewer, or add data")
-        rng = np.random.default_rng(settings.seed)
-        parts = []
+        rng, chosen = np.random.default_rng(settings.seed), []
         for datum, size in zip(data, sizes):
-            vectors = self._embeddings(datum.uid)
-            if total > settings.sample:
-                share = max(1, round(settings.sample * size / total))
-                vectors = vectors[np.sort(rng.choice(size, min(size, share), replace=False))]
-            parts.append(np.asarray(vectors, np.float32))
-            if not np.isfinite(parts[-1]).all():
-                raise EmbeddingError(
-                    f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
-                )
-        return np.concatenate(parts)
+            share = max(1, round(settings.sample * size / total))
+            some = np.sort(rng.choice(size, min(size, share), replace=False)) if total > settings.sample else None
+            chosen.append((datum.uid, some))
+        with tasks.use(self):
+            found = {done.item[0]: done.get() for done in (on or InProcess()).run(tasks.sample, chosen, self._place)}
+        return np.concatenate([found[datum.uid] for datum in data])
+
+    def sampled(self, datum, tokens=None):
+        """Embeddings of some tokens of a datum, as concepts are found in: (m, d) float32. ``tokens``: (m,), None = all."""
+        datum = self.datum(datum)
+        vectors = self._embeddings(datum.uid)
+        found = np.asarray(vectors[:] if tokens is None else vectors[tokens], np.float32)
+        if not np.isfinite(found).all():
+            raise EmbeddingError(
+                f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
+            )
+        return found
+
+    def count(self, centroids, radius, state, datum):
+        """Count a datum under a CurationState as a fit with these centroids and radius does; what is found is kept."""
+        self._layer(centroids, radius)[1].cached(self.datum(datum).uid, state)
+
+    @property
+    def _place(self):
+        """The study's folder as every process names it."""
+        return str(self.path.resolve())
 
     def _layer(self, centroids, radius):
         with self._lock:
@@ -550,15 +624,26 @@ class Study(StudyData):
         with ThreadPoolExecutor(_READERS) as pool:
             parts = pool.map(lambda uid, rows: sprites.vectors(uid, tokens[uid])[rows], tokens, sampled)
             vectors = np.concatenate([np.asarray(part, np.float32) for part in parts])
+        if not np.ptp(vectors, axis=0).any():
+            raise CurationError(
+                f"all tokens of {self.concept_name(concept, state)} have the same embedding: nothing tells parts of it "
+                "apart; move single tokens to another concept instead, or embed with another encoder"
+            )
         centroids = KMeansQuantizer(into, sample=len(vectors), seed=seed).fit(vectors).centroids_
         with self._lock:
             self._parted[key] = centroids
             return _kept(self._parted, key, _PREVIEWS_KEPT)
 
     def concept_name(self, concept, state=None):
-        """A concept's name: the expert's, else "concept N"."""
+        """A concept's name: the expert's, else the one that the encoder gives it, else "concept N"."""
         state = state or self.curation.state
-        return state.names.get(concept, f"concept {concept}")
+        return state.names.get(concept) or self._given_name(concept) or f"concept {concept}"
+
+    def _given_name(self, concept):
+        fit = self.current_fit if self._all_given else None
+        if fit is None or fit.settings.quantizer != GIVEN or concept >= len(fit.centroids):
+            return None
+        return self._given_names.get(np.ascontiguousarray(fit.centroids[concept], np.float32).tobytes())
 
     def colours(self, fit=None):
         """Colour of each of the K concepts, "#rrggbb", edits applied; merged ones take the colour they went into."""
@@ -680,7 +765,8 @@ class Study(StudyData):
         datum, token = sample_tokens(sizes, n, seed)
 
         def compute():
-            parts = [self._embeddings(uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
+            vectors = getattr(self.kind, "atlas_vectors", lambda study, uid: study._embeddings(uid))
+            parts = [vectors(self, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
             return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 
         key = atlas_key(uids, sizes, records, n, seed)
@@ -698,21 +784,33 @@ class Study(StudyData):
         totals = found @ compact_coef(fit.coef, active, fit.n_concepts, fit.radius)
         return {datum.uid: float(total) for datum, total in zip(data, totals)}
 
-    def save_maps(self, data=None, progress=None):
-        """Compute the current fit's maps (of the class that the study is seen from) and keep them. Returns {uid: path}."""
+    def save_maps(self, data=None, progress=None, on=None):
+        """Compute the current fit's maps (of the class that the study is seen from) and keep them. Returns {uid: path}.
+
+        Parameters: data (default: all embedded); progress, function(done, total); on, where it runs, from
+        ``scheduling.scheduler`` (default: here).
+        """
         fit, _ = self._fitted(None)
-        data = [self.datum(each) for each in data] if data else self.embedded()
+        uids = [self.datum(each).uid for each in data] if data else [datum.uid for datum in self.embedded()]
         written = {}
-        for done, datum in enumerate(data, start=1):
-            buffer = io.BytesIO()
-            np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
-            written[datum.uid] = self._map_file(datum, fit)
-            with storage_errors(written[datum.uid]):
-                written[datum.uid].parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(written[datum.uid], buffer.getvalue())
-            if progress:
-                progress(done, len(data))
-        return written
+        with tasks.use(self):
+            for done in (on or InProcess()).run(tasks.save_map, uids, self._place, fit.id, self.target):
+                written[done.item] = done.get()
+                if progress:
+                    progress(len(written), len(uids))
+        return {uid: written[uid] for uid in uids}
+
+    def save_map(self, datum, fit=None):
+        """Compute a datum's map under a fit and keep it in the study. Returns its path."""
+        datum = self.datum(datum)
+        fit, _ = self._fitted(fit)
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
+        path = self._map_file(datum, fit)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, buffer.getvalue())
+        return path
 
 
 def _kept(cache, key, most):

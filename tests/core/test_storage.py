@@ -9,7 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from prospector_core.blocks import StoredArray, codecs
 from prospector_core.errors import EmbeddingError, StorageFullError, StudyDamagedError, StudyError
 from prospector_core.storage import EmbeddingStore
 
@@ -53,8 +57,8 @@ def test_blocks_one_by_one(store):
     assert np.array_equal(kept.positions, POSITIONS) and kept.positions.dtype == np.int32
     assert kept.attrs == {"pitch": 224.5, "origin": [0, 3], "encoder": {"name": "x", "side": 7}}
     assert store.has("d1") and store.uids() == ["d1"] and store.progress("d1") == (N, N)
-    blocks = list(store.iter_blocks("d1"))
-    assert [start for start, _ in blocks] == [0, 8, 16]
+    blocks = list(store.vectors("d1").blocks())
+    assert [start for start, _ in blocks] == [0]
     assert np.array_equal(np.concatenate([rows for _, rows in blocks]), VALUES)
     assert begin(store).complete
     store.remove("d1")
@@ -175,7 +179,7 @@ def test_damage_is_noticed_when_read(store):
     with pytest.raises(StudyDamagedError, match="d1"):
         store.read("d1")
     with pytest.raises(StudyDamagedError):
-        list(store.iter_blocks("d1"))
+        list(store.vectors("d1").blocks())
     path.unlink()
     with pytest.raises(StudyDamagedError, match="missing"):
         store.read("d1")
@@ -220,3 +224,51 @@ def test_a_disk_that_is_really_full(small_disk):
     assert np.array_equal(again._blocks._array[: kept * 256], values[: kept * 256])
     with pytest.raises(StorageFullError):
         store.write("d2", values)
+
+
+def test_many_blocks_become_few_files_and_say_the_same(store, monkeypatch):
+    """Whatever way they are asked for; also where the process died before the new files had their name."""
+    monkeypatch.setattr("prospector_core.storage._SHARD", 2)
+    monkeypatch.setattr("prospector_core.storage._SPAN", 16)
+    writer = begin(store)
+    for index in range(3):
+        writer.write_block(index, VALUES[writer.rows(index)])
+    with monkeypatch.context() as dying:
+        dying.setattr("prospector_core.storage.os.rename", lambda *names: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            writer.finish()
+    assert store.uids() == [] and store.progress("d1") == (N, N)
+    again = begin(EmbeddingStore(store.path))
+    assert again.finished == {0, 1, 2}
+    again.finish()
+    assert sorted(path.name for path in (store.path / "d1" / "embeddings" / "c").iterdir()) == ["0", "1"]
+    assert sorted(path.name for path in store.path.iterdir()) == ["d1", "zarr.json"]
+    assert store.progress("d1") == (N, N) and begin(store).complete and store.shape("d1") == (N, DIM)
+    kept, vectors = store.read("d1"), store.vectors("d1")
+    assert np.array_equal(kept.embeddings, VALUES) and np.array_equal(kept.positions, POSITIONS)
+    assert kept.attrs == {"pitch": 224.5, "origin": [0, 3], "encoder": {"name": "x", "side": 7}}
+    rows = np.array([22, 3, 3, 17, 0])
+    assert np.array_equal(vectors[rows], VALUES[rows]) and np.array_equal(vectors[5:19], VALUES[5:19])
+    assert np.array_equal(vectors[VALUES[:, 0] > 0], VALUES[VALUES[:, 0] > 0]) and vectors[rows[:0]].shape == (0, DIM)
+    assert [start for start, _ in vectors.blocks()] == [0, 16] and np.array_equal(np.asarray(vectors), VALUES)
+    (store.path / "d1" / "embeddings" / "c" / "1" / "0").unlink()
+    with pytest.raises(StudyDamagedError, match="missing"):
+        store.vectors("d1")
+
+
+@given(
+    shape=st.lists(st.integers(0, 30), min_size=1, max_size=3),
+    sides=st.lists(st.integers(1, 12), min_size=3, max_size=3),
+    dtype=st.sampled_from(["float16", "float32", "int32", "int64"]),
+    rows=st.slices(30).filter(lambda each: each.step in (None, 1)),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=40, deadline=None)
+def test_arrays_are_read_as_zarr_reads_them(tmp_path_factory, shape, sides, dtype, rows, seed):
+    folder = tmp_path_factory.mktemp("array") / "a"
+    values = np.random.default_rng(seed).integers(0, 2, shape).astype(dtype)  # chunks of zeros are not written
+    array = zarr.create_array(folder, data=values, chunks=tuple(sides[: len(shape)]), compressors=codecs(values.dtype), zarr_format=3)  # fmt: skip
+    found = StoredArray(folder)
+    assert found.shape == array.shape and found.dtype == array.dtype and found.chunks == array.chunks
+    assert np.array_equal(found[rows], array[rows]) and found[rows].shape == array[rows].shape
+    assert np.array_equal(found[:], values)

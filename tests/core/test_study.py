@@ -73,7 +73,13 @@ def test_create_and_open_say_the_same(tmp_path, slides):
     assert [datum.split for datum in opened.data] == ["train", "test", None]
     assert opened.classes == ("normal", "tumour")
     assert opened.name == "Skin"
-    assert opened.embedding == {"encoder": "efficientnet-lite0", "mpp": 0.25, "tile": 32, "min_tissue": 0.25}
+    assert opened.embedding == {
+        "encoder": "efficientnet-lite0",
+        "mpp": 0.25,
+        "tile": 32,
+        "min_tissue": 0.25,
+        "dtype": "float16",
+    }
     assert {source.name: source.info["mpp"] for source in opened.sources.values()} == {"a.png": 0.5, "b.png": 0.5}
     assert opened.embedded() == [] and opened.current_fit is None
     assert sorted(each.name for each in tmp_path.iterdir()) == ["labels.csv", "slides", "study"]

@@ -1,0 +1,166 @@
+"""Where the heavy steps run: in this process, or on the workers of a dask cluster. The steps are the same functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import BadInputError, MissingExtraError, ProspectorError, StudyError
+
+__all__ = ["Done", "InProcess", "OnCluster", "scheduler"]
+
+_PATIENCE = "10s"  # for a scheduler to answer
+_LOSSES = 3  # workers that may die over one item before it is given up; dask starts it again on another until then
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one item: its value, or the error that says why there is none."""
+
+    item: Any
+    value: Any = None
+    error: ProspectorError | None = None
+
+    def get(self) -> Any:
+        """Return the value, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class InProcess:
+    """Runs items one after the other, here."""
+
+    n_workers = 1
+
+    def run(self, function: Callable, items: Iterable, *shared: Any) -> Iterator[Done]:
+        """Yield what ``function(*shared, item)`` gives for each item, as they come.
+
+        A ProspectorError ends that item and no other. An item is taken from ``items`` when there is room for it.
+        """
+        for item in items:
+            yield _outcome(function, item, shared)
+
+
+class OnCluster:
+    """Runs items on the workers of a dask cluster, as many at a time as there are workers.
+
+    Parameters: client, dask.distributed.Client. An item whose worker died is run again on another.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @property
+    def n_workers(self) -> int:
+        """How many workers there are now, at least 1."""
+        return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
+
+    def run(self, function: Callable, items: Iterable, *shared: Any) -> Iterator[Done]:
+        """As ``InProcess.run``, in the order in which they are done. ``function`` and ``shared`` travel to the workers.
+
+        Raises StudyError where the cluster is lost.
+        """
+        from distributed import as_completed
+
+        coming, running = iter(items), {}
+        watched = as_completed([])
+
+        def more() -> None:
+            while len(running) < self.n_workers:
+                for item in coming:
+                    future = self._client.submit(_outcome, function, item, shared, pure=False, retries=0)
+                    running[future.key] = item
+                    watched.add(future)
+                    break
+                else:
+                    return
+
+        try:
+            more()
+            while running:
+                future = next(watched)
+                item = running.pop(future.key)
+                yield _result(future, item)
+                more()
+        except (OSError, TimeoutError, RuntimeError) as error:
+            if isinstance(error, ProspectorError):
+                raise
+            raise StudyError(
+                f"the cluster was lost ({_first_line(error)}): start it again and repeat; what was finished is kept"
+            ) from error
+        finally:
+            for future in list(watched.futures) if hasattr(watched, "futures") else ():
+                future.cancel()
+
+
+def _outcome(function: Callable, item: Any, shared: tuple) -> Done:
+    """One item, here or on a worker."""
+    try:
+        return Done(item, function(*shared, item))
+    except ProspectorError as error:
+        return Done(item, error=error)
+
+
+def _result(future: Any, item: Any) -> Done:
+    error = future.exception() if future.status in ("error", "cancelled") else None
+    if error is None and future.status == "finished":
+        return future.result()
+    if type(error).__name__ == "KilledWorker":
+        words = f"its worker died {_LOSSES + 1} times over: it may need more memory than a worker has"
+        return Done(item, error=StudyError(words))
+    if future.status in ("cancelled", "lost"):
+        raise StudyError("the cluster was restarted: repeat; what was finished is kept")
+    return Done(item, error=StudyError(f"it ended unexpectedly ({type(error).__name__}: {_first_line(error)})"))
+
+
+def _first_line(error: Any) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def scheduler(workers: int | None = None, cluster: str | None = None) -> Iterator[InProcess | OnCluster]:
+    """Where to run: in this process; with ``workers`` processes on this machine; or on a cluster, "tcp://host:port".
+
+    The study's folder must be in the same place for all of them. Raises BadInputError, MissingExtraError, StudyError.
+    """
+    if workers is not None and cluster is not None:
+        raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
+    if workers is not None and workers < 1:
+        raise BadInputError(f"{workers} workers cannot work: give 1 or more")
+    if cluster is None and workers in (None, 1):
+        yield InProcess()
+        return
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise MissingExtraError(
+            "work on several processes needs dask: pip install 'prospector-heads[cluster]'"
+        ) from error
+    with dask.config.set({
+        "distributed.scheduler.allowed-failures": _LOSSES,
+        "distributed.admin.tick.limit": "60s",  # native loops that hold a worker's loop up for a while are no fault
+        "distributed.worker.daemon": True,
+        "distributed.worker.multiprocessing-method": "spawn",  # after numba's threads have run, a fork would abort
+    }):  # fmt: skip
+        if cluster is not None:
+            try:
+                client = Client(cluster, timeout=_PATIENCE)
+            except (OSError, TimeoutError, ValueError) as error:
+                raise StudyError(
+                    f"no dask scheduler answers at {cluster} ({_first_line(error)}): start one with `dask scheduler`, and workers with `dask worker {cluster}`"
+                ) from error
+            with client:
+                yield OnCluster(client)
+            return
+        with (
+            LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", host="127.0.0.1",
+                memory_limit=0,
+            ) as local,
+            Client(local) as client,
+        ):  # fmt: skip
+            yield OnCluster(client)
