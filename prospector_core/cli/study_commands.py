@@ -160,8 +160,8 @@ def fit(
 def _say_classes(opened, change):
     """A fit of several classes: how well each is told from the rest, and the weights of concepts for each."""
     print_table(
-        "Classes, each against the rest",
-        ("class", "data", "AUROC"),
+        "Classes",
+        ("class", "data", "AUROC against the rest"),
         [
             (name, count, _share(None if np.isnan(auroc) else auroc))
             for (name, _, auroc), count in zip(change.scores().classes, change.after.summary["class_counts"])
