@@ -5,8 +5,9 @@ import streamlit as st
 
 from pages.overlays import limit_of
 from pages.shared import study_key
+from prospector_core.encoders.residue_type import AMINO_ACIDS
 from prospector_core.errors import ProspectorError
-from prospector_core.palette import hex_of
+from prospector_core.palette import concept_palette, hex_of
 from prospector_core.readers.trajectory import read_frames
 from viewers import tile_server
 from viewers.limits import LIMIT_DATA
@@ -15,6 +16,8 @@ from viewers.residue_pictures import chain_picture, residue_picture
 from viewers.structure_viewer.atoms import ONLY_ALPHA_ABOVE, atoms_text, breaks_of, flattened, numbers_of
 
 __all__ = [
+    "AMINO_ACIDS",
+    "LETTER_COLOURS",
     "frames_of",
     "labels_of",
     "n_residues",
@@ -23,6 +26,9 @@ __all__ = [
     "residue_of",
     "shown_chain",
 ]
+
+LETTER_COLOURS = dict(zip(AMINO_ACIDS, concept_palette(len(AMINO_ACIDS))))
+"""Of residue types, where concepts are something else."""
 
 _MOST_EDGES = 20_000  # drawn in the maps; of more those with the largest weights
 _TOP = 12  # residues shown as sticks
@@ -213,12 +219,13 @@ def picture_of_residue(study, datum, token, side=120):
 def _chain(study_key, fit_id, uid, side, limit, _study):
     geometry = _geometry(study_key, uid, _study)
     flat = np.array(geometry["flat"])
+    aspect = 0.56 if side < 150 else 0.95  # of the gallery, of the table: nothing is cut off there
     if fit_id is None:
-        return chain_picture(flat, ["#9fb3c8"] * len(flat), geometry["breaks"], np.zeros(len(flat)), side)
+        return chain_picture(flat, ["#9fb3c8"] * len(flat), geometry["breaks"], np.zeros(len(flat)), side, aspect)
     n = len(flat)
     scores = np.nan_to_num(_study.prospect(uid)).reshape(-1, n).mean(0)
     colours = [hex_of(each) for each in diverging_colours(scores, limit)]
-    return chain_picture(flat, colours, geometry["breaks"], np.clip(scores / limit, 0, 1), side)
+    return chain_picture(flat, colours, geometry["breaks"], np.clip(scores / limit, 0, 1), side, aspect)
 
 
 def picture_of_chain(study, datum, side=160):

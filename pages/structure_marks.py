@@ -8,7 +8,7 @@ from pages import chains
 from pages.concept_edits import meant
 from pages.edits import Edit, offer_in_form, popover, trial_here
 from pages.session import edit_quietly
-from pages.slide_reassign import _choosable
+from pages.slide_reassign import choosable
 from pages.words import plain
 from prospector_core.errors import BadInputError
 
@@ -67,7 +67,7 @@ def mark_box(study, datum, token):
     words = {
         "for": f"speak for {study.classes[study.target]}", "against": "speak against it", "ignore": "are to be ignored", "move": "belong to …",
     }  # fmt: skip
-    names = _choosable(study, {each.id: each for each in study.concepts()})
+    names = choosable(study, {each.id: each for each in study.concepts()})
     with box:
         with st.form("mark_form", border=False):
             hint = "empty: the selected residue and its neighbours" if token is not None else "such as 45-60, 72"

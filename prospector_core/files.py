@@ -1,4 +1,4 @@
-"""Writing files so that they are there whole or not at all."""
+"""Writing files so that they are there whole or not at all, and reading arrays."""
 
 import errno
 import os
@@ -7,9 +7,22 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from .errors import ProspectorError, StorageFullError, StudyError
 
-__all__ = ["write_atomic", "folder_atomic", "partial_name", "storage_errors"]
+__all__ = ["write_atomic", "folder_atomic", "partial_name", "read_npy", "storage_errors"]
+
+_parsing = threading.Lock()
+
+
+def read_npy(source):
+    """An array of a .npy file (a path or an open file), never one that holds pickles.
+
+    One at a time: numpy reads headers by ``ast``, and in Python 3.11 two threads that parse at once may end in a SystemError.
+    """
+    with _parsing:
+        return np.load(source, allow_pickle=False)
 
 
 @contextmanager

@@ -63,7 +63,12 @@ def residue_picture(
 
 
 def chain_picture(
-    flat: np.ndarray, colours: Sequence[str], breaks: Sequence[int], strong: np.ndarray, side: int = 160
+    flat: np.ndarray,
+    colours: Sequence[str],
+    breaks: Sequence[int],
+    strong: np.ndarray,
+    side: int = 160,
+    aspect: float = 0.56,
 ) -> np.ndarray:
     """A chain at a glance: its trace in the plane, residues in colour.
 
@@ -75,13 +80,14 @@ def chain_picture(
     breaks : residues before which the chain is broken
     strong : (n,) 0 to 1
         How large a residue is drawn.
+    side, aspect : width in pixels, and height as a share of it
 
     Returns
     -------
     (h, side, 3) uint8
     """
     big = side * _LARGER
-    height = round(big * 0.56)  # the gallery's own proportions: nothing is cut off
+    height = round(big * aspect)
     image = Image.new("RGB", (big, height), _BACK)
     draw = ImageDraw.Draw(image)
     low, high = flat.min(0), flat.max(0)

@@ -291,7 +291,7 @@ def export(
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,
     threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores are not drawn.")] = None,
-    layer: Annotated[str | None, typer.Option(help="png: map, concepts, uncertainty, classes (the strongest of each tile) or tissue. Default: map.")] = None,
+    layer: Annotated[str | None, typer.Option(help="png: of slides map (default), concepts, uncertainty, classes (the strongest of each tile) or tissue; of structures strip (default) or contacts.")] = None,
     width: Annotated[int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")] = None,
     region: Annotated[tuple[float, float, float, float] | None, typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels.")] = None,
     whole_slide: Annotated[bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")] = False,
@@ -318,7 +318,9 @@ def export(
             figure["threshold"] = threshold
         opened = _seen(Study.open(study), of_class)
         folder = opened.path / "exports" if out is None else out
-        draw = partial(_figures(), names=names, **figure)
+        if opened.modality == "structures":
+            figure = _chain_figure(figure)
+        draw = partial(_figures(opened.modality), names=names, **figure)
         with progress_bar("drawing", json, "figures") as bar:
             by_slide = whole_slide or region is not None
             written = write_files(opened, ".png", draw, folder, data, names, bar, by_slide)
@@ -349,9 +351,23 @@ def _seen(study, of_class):
     return study if of_class is None else study.of_class(of_class)
 
 
-def _figures():
+def _chain_figure(figure):
+    """Options of a figure of a chain. Raises BadInputError for those of slides."""
+    wrong = [name for name in figure if name not in ("layer", "width", "title")]
+    if wrong:
+        raise BadInputError(
+            f"--{wrong[0].replace('_', '-')} is of slides: a figure of a chain has --layer, --width and --title"
+        )
+    return figure
+
+
+def _figures(modality="slides"):
     """What draws figures: not of the core, and loaded for nothing else."""
     try:
+        if modality == "structures":
+            from viewers.structure_figure import structure_figure
+
+            return structure_figure
         from viewers.slide_figure import slide_figure
     except ImportError as error:
         raise MissingExtraError(

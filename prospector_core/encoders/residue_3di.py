@@ -22,6 +22,7 @@ class Residue3Di:
     """
 
     name = "3di"
+    categorical = True
     dim = len(STATES)
     concepts = tuple(f"3Di {letter.lower()}" for letter in STATES)
 

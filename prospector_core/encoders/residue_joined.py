@@ -28,6 +28,7 @@ class Product:
     """Residue type and 3Di state together: a concept is a pair, such as "cysteine in 3Di v"."""
 
     name = "residue-type*3di"
+    categorical = True
     dim = len(RESIDUE_TYPES) + 1 + len(STATES)
 
     def __init__(self) -> None:

@@ -21,6 +21,7 @@ class ResidueType:
     """One-hot residue type. Modified residues count as their parent (selenomethionine as methionine)."""
 
     name = "residue-type"
+    categorical = True
     dim = len(RESIDUE_TYPES) + 1
     concepts = (*(AMINO_ACIDS[letter] for letter in RESIDUE_TYPES), "unknown residue")
 

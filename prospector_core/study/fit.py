@@ -14,12 +14,12 @@ from ..features import n_features, pair_index
 from ..files import folder_atomic, write_atomic
 from ..kernels import KERNELS, make_kernel
 from ..prediction import Calibration
-from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer
+from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer
 from .journal import CurationState
 
 __all__ = ["FitSettings", "Fit", "GIVEN", "Kernels", "QUANTIZERS"]
 
-QUANTIZERS = {each.name: each for each in (KMeansQuantizer, MiniBatchKMeansQuantizer)}
+QUANTIZERS = {each.name: each for each in (KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer)}
 GIVEN = "as encoded"
 """In place of a quantizer: the concepts are those that the encoder brings (residue types), none are looked for."""
 
@@ -29,7 +29,7 @@ class FitSettings:
     """How a study is fitted.
 
     concepts K; radius r in hops; kernel "fold-change" (alpha, tau) or "linear" (l1_ratio); diffusive maps; seed;
-    sample = tokens for k-means; quantizer "k-means", "mini-batch k-means", or "as encoded" where the encoder brings concepts
+    sample = tokens for k-means; quantizer "k-means", "mini-batch k-means", "streamed k-means" (refined on all tokens), or "as encoded" where the encoder brings concepts
     (then their number is K).
     """
 

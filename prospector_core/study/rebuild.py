@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInputError, ProspectorError, StudyDamagedError
-from .fit import GIVEN, QUANTIZERS, Fit
+from .fit import GIVEN, Fit
 from .journal import read_journal, replay
 from .layers import Counts, Sprites
 
@@ -94,8 +94,7 @@ def _make(study, id, journal, settings, summary, centroids, derived):
         if settings.quantizer == GIVEN:
             centroids = study.given_concepts[1]
         else:
-            quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
-            centroids = quantizer.fit(study._sample(sampled, settings)).centroids_
+            centroids = study.find_concepts(sampled, settings)
     counts = Counts(Sprites(Path(derived), centroids, study._embeddings), study.graph, settings.radius)
     found = study._computed(settings, centroids, state, rows, counts)
     return study._as_fit(id, journal, settings, centroids, found, state)

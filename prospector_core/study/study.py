@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import BadInputError, CurationError, EmbeddingError, FitError
 from ..features import n_features, pair_index
-from ..files import storage_errors, write_atomic
+from ..files import read_npy, storage_errors, write_atomic
 from ..limits import map_limit
 from ..locally import neighbours_of, what_if
 from ..modalities import MODALITIES, modality_of
@@ -46,6 +46,7 @@ _FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur 
 _FIT_VIEWS_KEPT = 64
 _LIMIT_DATA = 200  # data that the limit of the scores is taken from
 _SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
+_STREAMED = 16_384  # tokens in memory at once where all are looked at
 _READERS = 4  # threads that read embeddings; decoding releases the interpreter
 
 _unsaved = itertools.count(-1, -1)  # ids of previews: no two in one process, and none that the database gives
@@ -313,11 +314,7 @@ class Study(StudyData):
             say("counting concepts and pairs")
             centroids = self.given_concepts[1]
             return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
-        say("reading a sample of tokens")
-        sample = self._sample(fitted_on, settings, on)
-        say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
-        quantizer = QUANTIZERS[settings.quantizer]
-        centroids = quantizer(settings.concepts, sample=settings.sample, seed=settings.seed).fit(sample).centroids_
+        centroids = self.find_concepts(fitted_on, settings, say, on)
         say("counting concepts and pairs")
         # no "before": with other concepts, kernels cannot be compared weight by weight
         return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
@@ -421,6 +418,23 @@ class Study(StudyData):
     def _fitted_on(self):
         return [datum for datum in self.embedded() if datum.label is not None and datum.split != "test"]
 
+    def find_concepts(self, data, settings, say=lambda text: None, on=None):
+        """Layer I: centroids of the concepts in the embeddings of data: (K, d) float32. ``say``: function(text)."""
+        say("reading a sample of tokens")
+        sample = self._sample(data, settings, on)
+        say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
+        quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
+        if hasattr(quantizer, "fit_blocks"):
+            return quantizer.fit_blocks(sample, self._blocks(data, settings.seed)).centroids_
+        return quantizer.fit(sample).centroids_
+
+    def _blocks(self, data, seed):
+        """Every token of data once, in blocks: yields (m, d), blocks of all data mixed by the seed."""
+        starts = [(datum.uid, start) for datum in data for start in range(0, self.n_tokens(datum), _STREAMED)]
+        for index in np.random.default_rng(seed).permutation(len(starts)):
+            uid, start = starts[index]
+            yield self._embeddings(uid)[start : start + _STREAMED]
+
     def _sample(self, data, settings, on=None):
         """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
         sizes = [self.n_tokens(datum) for datum in data]
@@ -492,7 +506,7 @@ class Study(StudyData):
         if scores is not None:
             return scores
         try:
-            scores = np.load(self._map_file(datum, fit), allow_pickle=False)
+            scores = read_npy(self._map_file(datum, fit))
         except (OSError, ValueError, EOFError):  # never kept, or damaged
             scores = None
         if scores is None or scores.dtype != np.float64 or scores.shape != (self.n_tokens(datum),):

@@ -74,7 +74,7 @@ def test_two_workers_and_this_process_embed_the_same_bytes(tmp_path, cluster):
 
 def test_fits_and_maps_are_the_same_bytes(tmp_path, cluster):
     study = make_study(tmp_path)
-    for settings in ({"concepts": 4, "radius": 2}, {"concepts": 5, "sample": 200}):
+    for settings in ({"concepts": 4, "radius": 2}, {"concepts": 5, "sample": 200, "quantizer": "streamed k-means"}):
         one, other = study.fit(**settings).after, study.fit(**settings, on=cluster).after
         assert one.digest() == other.digest() and one.id != other.id
     here = {uid: path.read_bytes() for uid, path in study.save_maps().items()}

@@ -63,7 +63,7 @@ def test_every_edit_works_on_residues(study, tmp_path):
     edits.annotate("p3 A", [4, 5, 6], "for")
     edits.annotate("p0 A", [0, 1], "ignore")
     edits.reassign("p1 A", [0], names["histidine"])
-    with pytest.raises(CurationError, match="outlines are drawn on slides"):
+    with pytest.raises(CurationError, match="outlines are drawn"):
         edits.annotate("p1 A", [[0, 0], [9, 0], [9, 9]], "for")
     change = copy.refit()
     assert change.after.weight(names["cysteine"]) == 9.0 and not np.array_equal(before, copy.prospect("p1 A"))

@@ -71,6 +71,23 @@ def test_excluding_a_concept_takes_its_residues_out(study, tmp_path, monkeypatch
     assert "excluded" in app.text
 
 
+def test_families_are_named_and_kept(study, tmp_path, monkeypatch):
+    import shutil
+
+    shutil.copytree(study.path, tmp_path / "copy")
+    monkeypatch.setenv("PROSPECTOR_STUDY", str(tmp_path / "copy"))
+    app = App()
+    app.go("families")
+    box = next(each for each in app.at.text_input if each.label == "Name of family 1")
+    box.set_value("zinc knuckle").run()
+    app.sound()
+    copy = Study.open(tmp_path / "copy")
+    assert [name for _, name in copy.curation.state.families] == ["zinc knuckle"]
+    assert "sites" in app.text and not app.errors
+    app.press("undo")
+    assert not copy.curation.state.families
+
+
 def test_residues_are_read_as_people_write_them():
     from pages.structure_marks import read_residues
 

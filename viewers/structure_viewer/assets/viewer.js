@@ -43,6 +43,7 @@ export class StructureViewer {
     this.frame = 0;
     this.shown = { view: "model", colour: "score", shape: "cartoon", sticks: true, ligands: true, spin: false, ...recall("prospector-structure") };
     this.webgl = hasWebGL();
+    window.__prospectorShown = this; // what is on show, for tests and for the curious
     this.texts = new Map();
     this.build();
     this.update(component);
