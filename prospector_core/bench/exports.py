@@ -25,6 +25,8 @@ def measure_exports(tokens, seed=0):
     result = {"tokens": len(study.prospect(None)), "concepts": _CONCEPTS}
     with tempfile.TemporaryDirectory() as folder:
         for format, (suffix, write) in FORMATS.items():
+            if format not in study.kind.exports:
+                continue
             write(study, "d")  # libraries are loaded, as they are for all files but the first
             start = perf_counter()
             (path,) = write_files(study, suffix, write, folder).values()
