@@ -135,7 +135,7 @@ def shown_chain(study, datum, fit=None):
         mean = np.nan_to_num(scores.reshape(-1, n), nan=-np.inf).mean(0)
     top = [int(at) for at in np.argsort(-mean, kind="stable")[: min(_TOP, max(6, n // 12))] if mean[at] > 0]
     found = {
-        "id": f"{key} {datum.uid}", "fit": fit.id, "letters": attrs["letters"], "labels": labels_of(study, datum),
+        "id": f"{key} {datum.uid}", "fit": list(fit.key), "letters": attrs["letters"], "labels": labels_of(study, datum),
         "numbers": list(attrs["numbers"]), "edges": edges, "top": top, **geometry,
     }  # fmt: skip
     numbers = frames_of(study, datum)

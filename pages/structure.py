@@ -115,7 +115,7 @@ def pane(viewer, shown, room, shown_fit=None, selected=True, difference=None):
         limit, unit = change_limit(study, difference), f"change, {fit.unit}"
         moved = difference.of_map(shown).reshape(-1, len(chain["letters"]))
         plain_rows = [[None if value != value else round(float(value), 4) for value in row] for row in moved]
-        chain = {**chain, "fit": f"change {difference.after.id}"}
+        chain = {**chain, "fit": f"change {difference.after.key}"}
         if "frames" in chain:
             chain["frames"] = {**chain["frames"], "scores": plain_rows}
         else:

@@ -65,7 +65,7 @@ class DerivedArrays:
             return None
         if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
             return None
-        return read_npy(io.BytesIO(content[:-4]))
+        return read_npy(content[:-4])
 
     def _save(self, path, array):
         """A .npy file followed by its checksum."""
