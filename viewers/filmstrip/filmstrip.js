@@ -99,9 +99,9 @@ class Filmstrip {
     el("div", { class: "fs-bar" }, el("i", { style: bar })));
   }
 
-  /** Its label; of several classes with the predicted one, where that is another. */
+  /** Its label; of several classes the predicted one, where that is another. */
   verdict({ label, predicted, wrong }) {
-    if (predicted && predicted !== label) return `${wrong ? label : ""} → ${predicted}`.trim();
+    if (predicted && predicted !== label) return `→ ${predicted}`;
     return wrong ? `≠ ${label}` : label;
   }
 
