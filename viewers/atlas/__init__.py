@@ -35,7 +35,8 @@ def atlas(
     limit: float,
     sides: Sequence[str] | None = None,
     colours: Sequence[str] | None = None,
-    pictures: str,
+    pictures: str | None = None,
+    texts: Sequence[str] | None = None,
     selected: int | None = None,
     chosen: Sequence[int] = (),
     height: int = 620,
@@ -62,8 +63,10 @@ def atlas(
         What negative and positive scores speak for; by default "for" class 0 and "for" class 1.
     colours : list of "#rrggbb", optional
         Of the classes; by default of two.
-    pictures : str
-        Address below which the tiles lie, ``<pictures>/0/<point>_0.png``.
+    pictures : str, optional
+        Address below which the pictures of tokens lie, ``<pictures>/0/<point>_0.png``.
+    texts : list of str, optional
+        A text a point, in place of pictures.
     selected : int, optional
         Index of the point that is selected.
     chosen : list of int
@@ -87,6 +90,7 @@ def atlas(
         "limit": float(limit),
         "ramp": diverging_css(17),
         "pictures": pictures,
+        "texts": None if texts is None else list(texts),
         "selected": selected,
         "chosen": [int(number) for number in chosen],
         "height": int(height),
