@@ -1,13 +1,15 @@
-"""Atlas page: a sample of all tokens laid out by likeness; point at one to see it, click it to know more or to correct it."""
+"""Atlas page: a sample of all tokens laid out by likeness; point at one to see it, click it to know more, choose many to correct them."""
 
 import numpy as np
 import streamlit as st
 
 from pages import shared
+from pages.atlas_chosen import about_chosen
 from pages.edits import above
 from pages.looks import look_of
 from pages.overlays import limit_of
 from pages.slide_panel import about_token
+from pages.slide_regions import step_history
 from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
 from viewers.atlas import atlas
@@ -44,6 +46,25 @@ def picked():
     """A point was clicked."""
     if state["atlas"].pick:
         state["atlas_point"] = state["atlas"].pick["point"]
+        state.pop("atlas_chosen", None)
+
+
+def lassoed():
+    """Several points were chosen, or none."""
+    if state["atlas"].lasso:
+        choose(state["atlas"].lasso["points"])
+
+
+def choose(points=()):
+    """Choose these points together."""
+    state.pop("atlas_point", None)
+    state["atlas_chosen"] = [int(each) for each in points]
+
+
+def stepped():
+    """Undo or redo by keys."""
+    if state["atlas"].step:
+        step_history(study, state["atlas"].step["to"])
 
 
 st.markdown("### Atlas")
@@ -63,6 +84,7 @@ labels = tuple(datum.label for datum in study.data)
 points = points_of(shared.study_key(study), fit.id, labels, n_embedded, study, found)
 if not 0 <= state.get("atlas_point", -1) < len(found):
     state.pop("atlas_point", None)
+chosen = [each for each in state.get("atlas_chosen", ()) if 0 <= each < len(found)]
 
 concepts = sorted(study.concepts(), key=lambda each: -each.weight)
 with st.container(key="split"):
@@ -76,11 +98,20 @@ with left:
         limit=limit_of(study),
         **look.hover(study, found),
         selected=state.get("atlas_point"),
+        chosen=chosen,
         on_pick=picked,
+        on_lasso=lassoed,
+        on_step=stepped,
     )
 with right:
-    if "atlas_point" not in state:
-        st.info(f"Point at a {words.token} to see it, click it to know more.", icon=":material/touch_app:")
+    if chosen:
+        about_chosen(study, found, chosen, choose)
+    elif "atlas_point" not in state:
+        st.info(
+            f"Point at a {words.token} to see it, click it to know more. Draw a lasso (L, or hold Shift) around many, "
+            "or a rectangle with the keyboard (R), to see and correct them together.",
+            icon=":material/touch_app:",
+        )
     else:
         datum = study.datum(found.uids[found.datum[state["atlas_point"]]])
         token = int(found.token[state["atlas_point"]])

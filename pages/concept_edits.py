@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.changes import last_change
 from pages.edits import Edit, offer, offer_in_form, offer_trial, popover, trial_here
+from pages.looks import look_of
 from pages.words import plain, signed
 from prospector_core.study.journal import Split
 
@@ -24,7 +25,9 @@ def exclude_or_include(study, concept, where="", label="Exclude"):
     if not box.open:
         return
     with box, st.form(f"{key}_form", border=False):
-        st.text_input("Reason", key=f"{key}_reason", placeholder="ink, fold, dust, glass …", max_chars=200)
+        st.text_input(
+            "Reason", key=f"{key}_reason", placeholder=look_of(study).UNWANTED.strip(" ()") + " …", max_chars=200
+        )
 
         def read():
             return Edit("exclude", (concept.id,), {"reason": st.session_state[f"{key}_reason"].strip()})

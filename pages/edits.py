@@ -13,7 +13,6 @@ from prospector_core.study.journal import standing
 
 __all__ = [
     "Edit",
-    "Edits",
     "popover",
     "offer",
     "offer_in_form",
@@ -41,19 +40,6 @@ class Edit:
     def __call__(self, curation):
         """Make it, or try it on a draft."""
         return getattr(curation, self.name)(*self.args, **self.options)
-
-
-@dataclass(frozen=True)
-class Edits:
-    """Several edits that are tried and kept together; each is an entry of the journal."""
-
-    edits: tuple
-    name: str = "several"
-    args: tuple = (None,)
-
-    def __call__(self, curation):
-        """Make them, or try them on a draft."""
-        return [edit(curation) for edit in self.edits]
 
 
 def said(study, entry):
@@ -124,5 +110,5 @@ def waiting_for_refit(study):
     return [
         said(study, entry)
         for entry in standing(edits.history())[0]
-        if entry.id > fit.journal and entry.action not in ("rename", "recolour")
+        if entry.id > fit.journal and entry.action not in ("rename", "recolour", "family")
     ]

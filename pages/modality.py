@@ -13,14 +13,22 @@ __all__ = ["MAIN_PAGES", "MainPage", "main_page", "main_page_of_session"]
 
 @dataclass(frozen=True)
 class MainPage:
-    """The page that shows the data of a modality: its file, title and icon."""
+    """The page that shows the data of a modality: its file, title and icon, and pages beside it."""
 
     file: str
     title: str
     icon: str
+    more: tuple = ()  # pages that only this modality has: (file, title, icon) each
 
 
-MAIN_PAGES = {"slides": MainPage("slide.py", "Slide", ":material/biotech:")}
+MAIN_PAGES = {
+    "slides": MainPage("slide.py", "Slide", ":material/biotech:"),
+    "structures": MainPage(
+        "structure.py", "Structure", ":material/hub:", (("families.py", "Families", ":material/category:"),)
+    ),
+    "cells": MainPage("graph.py", "Cells", ":material/bubble_chart:"),
+    "graphs": MainPage("graph.py", "Graph", ":material/bubble_chart:"),
+}
 
 
 def main_page(study):

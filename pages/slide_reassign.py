@@ -3,11 +3,12 @@
 import streamlit as st
 
 from pages import concept_edits, preview
-from pages.edits import Edit, Edits, offer_in_form, popover, said, trial_here
+from pages.edits import Edit, offer_in_form, popover, said, trial_here
 from pages.session import edit_quietly
+from pages.slide_regions import tokens_drawn
 from pages.words import plain
 
-__all__ = ["concept_actions", "move_drawn", "move_target", "move_words"]
+__all__ = ["choosable", "concept_actions", "move_drawn", "move_target", "move_words"]
 
 
 def concept_actions(study, datum, token, concept):
@@ -29,7 +30,7 @@ def concept_actions(study, datum, token, concept):
         st.caption(f":orange[:material/pending:] {plain(here.name)} {plain(words)} at the next refit")
 
 
-def _choosable(study, found):
+def choosable(study, found):
     """Concepts that tokens can be moved to: {id: name}."""
     state = study.curation.state
     return {k: each.name for k, each in found.items() if not each.excluded and state.home(k) == k}
@@ -40,7 +41,7 @@ def _other_concept(study, datum, token, found):
     box = popover(f"Move {kind.token}", "this_move_box", help=f"This {kind.token} belongs to another concept")
     if not box.open:
         return
-    names = _choosable(study, found)
+    names = choosable(study, found)
     with box:
         with st.form("this_move_form", border=False):
             st.selectbox("It belongs to", list(names), format_func=names.get, key="this_move_to")
@@ -57,7 +58,7 @@ def _merge(study, here, found):
     box = popover("Merge", "this_merge_box", help="Make this and another concept one")
     if not box.open:
         return
-    names = _choosable(study, found)
+    names = choosable(study, found)
     with box:
         other = st.selectbox(
             "Merge with", [k for k in names if k != here.id], format_func=names.get, key="this_merge_with", index=None,
@@ -73,7 +74,7 @@ def _merge(study, here, found):
 
 def _target(study):
     """The concept that drawn regions are moved to, or None where there is none."""
-    names = _choosable(study, {each.id: each for each in study.concepts()})
+    names = choosable(study, {each.id: each for each in study.concepts()})
     chosen = st.session_state.get("move_to")
     return (chosen if chosen in names else next(iter(names), None)), names
 
@@ -118,18 +119,16 @@ def _chose():
 def move_drawn(study, data, drawn):
     """Give the tokens of a region that was drawn to the chosen concept, in every datum that it touches."""
     target, _ = _target(study)
-    found = {datum: study.tokens_inside(datum, drawn["polygon"]).tolist() for datum in data}
+    found = {datum: tokens_drawn(study, datum, drawn).tolist() for datum in data}
     touched = [datum for datum in data if found[datum]]
     if not touched:
         st.toast(
             f"No {study.kind.words.token} has its centre in that region: nothing was moved.", icon=":material/error:"
         )
-    elif st.session_state.get("try_drawn"):
-        moves = tuple(Edit("reassign", (datum.uid, found[datum], target)) for datum in touched)
-        preview.begin(study, lambda: Edits(moves))
-        return
-    for datum in touched:  # one entry each: undo takes them back one by one
-        if edit_quietly(lambda datum=datum: study.curation.reassign(datum, found[datum], target)):
-            st.toast(
-                f"{plain(said(study, study.curation.can_undo()))} in {plain(datum.name)}. Refit to see the effect."
-            )
+    else:
+        move = Edit("reassign", ({datum.uid: found[datum] for datum in touched}, None, target))
+        if st.session_state.get("try_drawn"):
+            preview.begin(study, lambda: move)
+        elif edit_quietly(lambda: move(study.curation)):
+            where = touched[0].name if len(touched) == 1 else f"{len(touched)} {study.kind.words.data}"
+            st.toast(f"{plain(said(study, study.curation.can_undo()))} in {plain(where)}. Refit to see the effect.")

@@ -41,4 +41,5 @@ def strip(study, selected, on_pick):
 def _picture(study, datum):
     """Address of a small picture, which is made when it comes into sight."""
     where = (shared.study_key(study), datum.uid, "thumb")
-    return tile_server.register_image(where, lambda: png(look_of(study).picture(study, datum, 120)), version=1)
+    version = study.current_fit.id if study.modality != "slides" else 1  # others are coloured by score
+    return tile_server.register_image(where, lambda: png(look_of(study).picture(study, datum, 120)), version=version)

@@ -10,6 +10,7 @@ from pages import jobs, shared
 from pages.changes import note_change
 from pages.edits import above
 from pages.looks import look_of
+from pages.make_structures import structures_form
 from pages.modality import main_page
 from pages.pictures import stain_pictures
 from pages.relabel import relabel
@@ -19,6 +20,7 @@ from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
 from prospector_core.stain import STAIN_METHODS
 from prospector_core.study import FitSettings, Study
+from prospector_core.study.fit import GIVEN
 from sample_data import build, sample_folder
 from viewers.pictures import data_uri
 
@@ -78,7 +80,16 @@ def stain_example():
 
 
 def make_form():
-    """Slides and labels in, a new study out; then it is embedded and fitted in the background."""
+    """Data and labels in, a new study out; then it is embedded and fitted in the background."""
+    kinds = {"slides": "Slides", "structures": "Protein structures"}
+    kind = st.segmented_control(
+        "A study of", list(kinds), default="slides", required=True, format_func=kinds.get, key="shown_make"
+    )
+    slides_form() if kind == "slides" else structures_form()
+
+
+def slides_form():
+    """Slides and labels in, a new study out."""
     with st.form("new_study"):
         name = st.text_input("Name", placeholder="lymph nodes")
         slides = st.text_input(
@@ -144,7 +155,11 @@ def fit_form(study):
     with st.form("fit"):
         left, middle, right = st.columns(3)
         concepts = left.number_input(
-            "Concepts", 2, 200, now.concepts, help=f"K: how many kinds of {study.kind.words.token} to tell apart"
+            "Concepts",
+            2,
+            max(200, now.concepts),
+            now.concepts,
+            help=f"K: how many kinds of {study.kind.words.token} to tell apart",
         )
         radius = middle.number_input(
             "Radius, hops",
@@ -163,6 +178,10 @@ def fit_form(study):
         seed = left.number_input("Seed", 0, 10**6, now.seed)
         tau = middle.number_input("Smallest log2 change kept (tau)", 0.0, 8.0, float(now.tau), 0.5)
         tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
+        given = study.given_concepts is not None and st.checkbox(
+            "Concepts of the encoder itself", now.quantizer == GIVEN,
+            help=f"Kinds of {study.kind.words.token} that the encoder tells by name; without it, clusters of its vectors",
+        )  # fmt: skip
         st.caption("A new fit finds new concepts: names and exclusions of the present ones end. Corrected labels stay.")
         if not st.form_submit_button("Find concepts and fit", type="primary", icon=":material/play_arrow:"):
             return
@@ -173,6 +192,7 @@ def fit_form(study):
         seed=int(seed),
         tau=tau,
         alpha=0.05 if tested else 1e10,
+        **({"quantizer": GIVEN} if given else {}),
     )
     try:
         with st.status("Fitting", expanded=True) as status, study.curation.by(editor_of(study)):

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import numpy as np
 import zarr
+from numcodecs import Blosc
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from .errors import EmbeddingError, StudyDamagedError, StudyError
 from .files import storage_errors
 
-__all__ = ["Blocks", "chunk_file", "chunks", "codecs", "create_blocks", "open_group", "reading", "sync", "writing"]
+__all__ = [
+    "Blocks",
+    "chunk_file",
+    "chunks",
+    "codecs",
+    "create_blocks",
+    "open_group",
+    "StoredArray",
+    "StoredGroup",
+    "reading",
+    "sync",
+    "writing",
+]
 
 
 class Blocks:
@@ -111,8 +127,82 @@ def codecs(dtype: np.dtype) -> list[Any]:
     return [BloscCodec(typesize=dtype.itemsize, cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()]
 
 
-def open_group(folder: Path, mode: str = "r") -> zarr.Group:
-    """Return a zarr group."""
+class StoredGroup:
+    """A group in a folder, to be read only: ``attrs``, and its arrays by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.attrs = folder, _record(folder)["attributes"]
+
+    def __contains__(self, name: str) -> bool:
+        return (self._folder / name / "zarr.json").exists()
+
+    def __getitem__(self, name: str) -> StoredArray:
+        return StoredArray(self._folder / name)
+
+
+class StoredArray:
+    """An array on disk: ``array[first:last]`` are its rows as zarr reads them.
+
+    An array as `codecs` keeps it is read without zarr, whose machinery takes milliseconds an array: an edit may have to
+    look at a hundred of them. Errors are those of reading files, and ValueError for a chunk that is not what was written.
+
+    Attributes
+    ----------
+    shape, dtype
+    chunks : tuple of int
+        Sides of what is read at once.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, record = folder, _record(folder)
+        ours = [each["name"] for each in record["codecs"]] == ["bytes", "blosc", "crc32c"]
+        ours = ours and record["codecs"][0]["configuration"]["endian"] == "little"
+        ours = ours and record["chunk_key_encoding"] == {"name": "default", "configuration": {"separator": "/"}}
+        self._zarr = None if ours else zarr.open_array(folder, mode="r", zarr_format=3)
+        self.shape, self.dtype = tuple(record["shape"]), np.dtype(record["data_type"])
+        self.chunks = tuple(record["chunk_grid"]["configuration"]["chunk_shape"] if ours else self._zarr.chunks)
+        self._absent = record["fill_value"]  # what zarr does not write
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        if self._zarr is not None:
+            return self._zarr[rows]
+        first, last, _ = rows.indices(self.shape[0])
+        last = max(first, last)
+        out = np.empty((last - first, *self.shape[1:]), self.dtype)
+        side = self.chunks[0]
+        others = [range(-(-n // each)) for n, each in zip(self.shape[1:], self.chunks[1:])]
+        for place in itertools.product(range(first // side, -(-last // side)), *others):
+            low = place[0] * side
+            inside = [slice(at * each, (at + 1) * each) for at, each in zip(place[1:], self.chunks[1:])]
+            part = out[(slice(max(low, first) - first, min(low + side, last) - first), *inside)]
+            chunk = self._chunk(place)
+            if chunk is None:
+                part[...] = self._absent
+            else:
+                start = max(low, first) - low
+                part[...] = chunk[(slice(start, start + len(part)), *map(slice, part.shape[1:]))]
+        return out
+
+    def _chunk(self, place: tuple[int, ...]) -> np.ndarray | None:
+        try:
+            content = self._folder.joinpath("c", *map(str, place)).read_bytes()
+        except FileNotFoundError:
+            return None
+        body = content[:-4]
+        if google_crc32c.value(body).to_bytes(4, "little") != content[-4:]:
+            raise ValueError(f"chunk {place} of {self._folder.name} does not agree with its checksum")
+        return np.frombuffer(_BLOSC.decode(body), self.dtype.newbyteorder("<")).reshape(self.chunks)
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "zarr.json").read_bytes())
+
+
+_BLOSC = Blosc()  # how it was compressed the bytes say themselves
+
+
+def open_group(folder: Any, mode: str = "r") -> zarr.Group:
+    """Return a zarr group in a folder, or in a zarr store."""
     return zarr.open_group(folder, mode=mode, zarr_format=3)
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numba import get_num_threads
 
+from ._compiled.changed import pairs_changed
 from ._compiled.grid import MAX_RADIUS, count_pairs_on_grid
-from ._compiled.moved import pairs_moved
 from ._compiled.sparse import count_pairs_on_edges
 from .errors import GraphError
 from .features import n_features, pack_pairs
@@ -14,7 +14,7 @@ __all__ = ["count_concepts", "check_sprite", "merge_counts", "recount"]
 _RECOUNT_SHARE = 0.2  # of the tokens: where more have moved, counting all is as fast
 
 
-def count_concepts(graph, concepts, n_concepts, radius):
+def count_concepts(graph, concepts, n_concepts, radius, threads=None):
     """How often each concept, and each pair of concepts within ``radius`` hops, occurs.
 
     Parameters
@@ -23,6 +23,7 @@ def count_concepts(graph, concepts, n_concepts, radius):
     concepts : (n,) int, the data sprite; -1 marks a token outside (excluded): not counted, and a wall to the others
     n_concepts : K
     radius : receptive field r >= 0, in hops
+    threads : 1 = on the calling thread alone, as where many data are counted side by side; default: all that numba has
 
     Returns (p,) int64, p = K + K(K+1)/2 (p = K if r = 0): monograms, then pairs i <= j; a distinct unordered pair
     counts twice, a token's pair with itself once. Raises GraphError for a sprite that does not fit the graph.
@@ -35,29 +36,30 @@ def count_concepts(graph, concepts, n_concepts, radius):
         return mono
     if not inside.size:
         return np.zeros(n_features(n_concepts, radius), np.int64)
-    threads = get_num_threads()
+    threads = threads or get_num_threads()
     if fits_raster(graph, radius):
         pairs = count_pairs_on_grid(graph.to_raster(concepts, -1, np.int16), n_concepts, radius, threads)
     else:
-        pairs = count_pairs_on_edges(graph.indptr, graph.indices, concepts, n_concepts, radius, 4 * threads)
+        pairs = count_pairs_on_edges(graph.indptr, graph.indices, concepts, n_concepts, radius, threads)
     return pack_pairs(mono, pairs)
 
 
-def recount(graph, concepts, n_concepts, radius, before, counts):
+def recount(graph, concepts, n_concepts, radius, before, counts, threads=None):
     """``count_concepts`` where the counts of an earlier sprite are known: equal to the last digit, and faster for few moves.
 
-    Parameters: graph, concepts, n_concepts, radius as ``count_concepts``; before (n,) int, the earlier sprite, of the
+    Parameters: graph, concepts, n_concepts, radius, threads as ``count_concepts``; before (n,) int, the earlier sprite, of the
     same K; counts (p,) int64, its counts. Returns (p,) int64. Raises GraphError.
     """
     concepts, before = (check_sprite(graph, each, n_concepts, radius) for each in (concepts, before))
-    moved = np.flatnonzero(concepts != before)
-    few = moved.size <= _RECOUNT_SHARE * graph.n and np.array_equal(concepts < 0, before < 0)
-    if not (few and radius and fits_raster(graph, radius)):
-        return count_concepts(graph, concepts, n_concepts, radius)
+    n_new = np.count_nonzero(concepts != before)
+    if not n_new:
+        return np.array(counts)
+    if not radius or n_new > _RECOUNT_SHARE * graph.n or not fits_raster(graph, radius):
+        return count_concepts(graph, concepts, n_concepts, radius, threads)
     rasters = [graph.to_raster(each, -1, np.int16) for each in (before, concepts)]
-    rows, columns = (graph.positions[moved] - [each.min() for each in graph.positions.T]).T
-    pairs = pairs_moved(*rasters, rows.copy(), columns.copy(), n_concepts, int(radius), 4 * get_num_threads())
-    mono = np.bincount(concepts[moved], minlength=n_concepts) - np.bincount(before[moved], minlength=n_concepts)
+    pairs = pairs_changed(*rasters, n_concepts, int(radius), threads or get_num_threads())
+    mono = np.subtract(*(np.bincount(each[each >= 0], minlength=n_concepts) for each in (concepts, before)))
+    pairs[np.diag_indices(n_concepts)] += mono  # a token's pair with itself
     return counts + pack_pairs(mono, pairs)
 
 

@@ -4,6 +4,7 @@ __all__ = [
     "ProspectorError",
     "BadInputError",
     "SlideError",
+    "StructureError",
     "LabelsError",
     "TissueError",
     "EmbeddingError",
@@ -33,6 +34,10 @@ class BadInputError(ProspectorError, ValueError):
 
 class SlideError(BadInputError):
     """A slide that is not there, not an image, truncated, or of an unsupported kind."""
+
+
+class StructureError(BadInputError):
+    """A structure that is not there, damaged, of another kind, or without the chain that was asked for."""
 
 
 class LabelsError(BadInputError):

@@ -7,10 +7,21 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["EXCLUDED_COLOUR", "concept_palette", "hex_of", "rgb_of"]
+__all__ = ["EXCLUDED_COLOUR", "concept_palette", "diverging_hex", "hex_of", "rgb_of"]
 
 EXCLUDED_COLOUR = "#8c8c8c"
 """Of tokens that left the graph; always hatched as well, so that it cannot be taken for a concept."""
+
+
+# Of scores, where a format of others is written: the same as on the pages (viewers.overlays).
+_DIVERGING = np.array([[8, 48, 107], [33, 113, 181], [107, 174, 214], [198, 219, 239], [247, 247, 247],
+                       [253, 208, 162], [241, 136, 34], [204, 76, 2], [127, 39, 4]], float)  # fmt: skip
+
+
+def diverging_hex(value: float) -> str:
+    """Colour of a value from -1 (blue) over 0 (near white) to 1 (brown), "#rrggbb"."""
+    place = (float(np.clip(value, -1, 1)) + 1) / 2 * (len(_DIVERGING) - 1)
+    return hex_of([round(np.interp(place, range(len(_DIVERGING)), channel)) for channel in _DIVERGING.T])
 
 
 def concept_palette(k: int) -> list[str]:

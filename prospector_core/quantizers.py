@@ -13,7 +13,14 @@ from threadpoolctl import threadpool_limits
 from ._compiled.nearest import pick_nearest, settle_nearest
 from .errors import EmbeddingError, FitError
 
-__all__ = ["KMeansQuantizer", "MiniBatchKMeansQuantizer", "ResidueQuantizer", "assign_nearest", "RESIDUE_TYPES"]
+__all__ = [
+    "KMeansQuantizer",
+    "MiniBatchKMeansQuantizer",
+    "StreamedKMeansQuantizer",
+    "ResidueQuantizer",
+    "assign_nearest",
+    "RESIDUE_TYPES",
+]
 
 _BLOCK = 16384  # tokens a matrix product: the block's products stay in the cache for the search that follows
 
@@ -141,6 +148,44 @@ class MiniBatchKMeansQuantizer(KMeansQuantizer):
         return MiniBatchKMeans(
             self.n_concepts, n_init=self.n_init, random_state=self.seed, batch_size=self.batch, compute_labels=False
         )
+
+
+class StreamedKMeansQuantizer(KMeansQuantizer):
+    """As ``KMeansQuantizer``, then refined by mini-batches in one pass over all tokens, in the memory of one block.
+
+    ``fit(embeddings)`` takes an array; ``fit_blocks(sample, blocks)`` the sample that it starts from, and an iterable of (m, d)
+    blocks, each looked at once. The same blocks in the same order give the same centroids. Source: Sculley 2010.
+    """
+
+    name = "streamed k-means"
+
+    def fit(self, embeddings):
+        embeddings = _numbers(embeddings)
+        if embeddings.ndim != 2:
+            raise EmbeddingError(f"embeddings must have shape (n, d), got {embeddings.shape}")
+        starts = range(0, len(embeddings), _BLOCK)
+        return self.fit_blocks(embeddings, (embeddings[start : start + _BLOCK] for start in starts))
+
+    def fit_blocks(self, sample, blocks):
+        super().fit(sample)
+        # a batch of one token too few would end in a warning of sklearn's, not in an error: it has no minimum here
+        stream = MiniBatchKMeans(
+            self.n_concepts, init=self.centroids_, n_init=1, random_state=self.seed, batch_size=_BLOCK, compute_labels=False,
+            reassignment_ratio=0.0,  # a concept keeps its place, however rare
+        )  # fmt: skip
+        sizes = np.zeros(self.n_concepts, np.int64)
+        with threadpool_limits(1):
+            for block in blocks:
+                with np.errstate(over="ignore"):
+                    block = np.ascontiguousarray(block, np.float32)
+                if not np.isfinite(block).all():
+                    raise EmbeddingError("embeddings contain NaN or infinite values: embed the data again")
+                sizes += np.bincount(assign_nearest(block, self.centroids_), minlength=self.n_concepts)
+                stream.partial_fit(block)
+        if sizes.any():
+            centroids = stream.cluster_centers_.astype(np.float32)
+            self.centroids_ = np.ascontiguousarray(centroids[np.argsort(-sizes, kind="stable")])
+        return self
 
 
 RESIDUE_TYPES = "ARNDCQEGHILKMFPSTWYV"  # IUPAC order; anything else is the 21st concept

@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 import zarr
 
-from .blocks import Blocks, chunk_file, chunks, codecs, create_blocks, open_group, reading, sync, writing
+from .blocks import (
+    Blocks,
+    StoredArray,
+    StoredGroup,
+    chunk_file,
+    chunks,
+    codecs,
+    create_blocks,
+    open_group,
+    reading,
+    sync,
+    writing,
+)
 from .errors import EmbeddingError, StudyDamagedError
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "StoredVectors"]
@@ -120,7 +132,7 @@ class EmbeddingStore:
             raise EmbeddingError(f"a block of {block} tokens is not possible; it must be 1 or more")
         wanted = (n, dim, positions, edges, attrs, block, np.dtype(dtype))
         folder, partial = self._folder(uid), self._folder(uid, _PARTIAL)
-        if self.has(uid) and _same(folder, *wanted):
+        if (self.has(uid) or folder.exists()) and _same(self._where(uid), *wanted):
             return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype), complete=True)
         if partial.exists() and not _same(partial, *wanted):
             shutil.rmtree(partial)
@@ -177,7 +189,7 @@ class EmbeddingStore:
             return Embeddings(
                 group["embeddings"][:],
                 group["positions"][:] if "positions" in group else None,
-                {key: value for key, value in group.attrs.asdict().items() if key not in _OWN},
+                {key: value for key, value in dict(group.attrs).items() if key not in _OWN},
                 group["edges"][:] if "edges" in group else None,
             )
 
@@ -191,7 +203,7 @@ class EmbeddingStore:
         """Return the positions and attributes of a datum without reading its embeddings; raises as `read`."""
         group = self._complete(uid)
         with reading(self.path, uid):
-            attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
+            attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
             return (group["positions"][:] if "positions" in group else None), attrs
 
     def shape(self, uid: str) -> tuple[int, int]:
@@ -227,17 +239,24 @@ class EmbeddingStore:
             raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
         return self.path / f"{uid}{suffix}"
 
-    def _complete(self, uid: str) -> zarr.Group:
+    def _where(self, uid: str) -> Any:
+        """Return where zarr finds a complete datum."""
+        return self._folder(uid)
+
+    def _completed(self, uid: str) -> None:
+        """A datum has got its final name here."""
+
+    def _complete(self, uid: str) -> StoredGroup | zarr.Group:
         folder = self._folder(uid)
         if not (folder / "zarr.json").exists():
             done, total = self.progress(uid)
             state = f"only {done} of {total} tokens of it are embedded" if total else "it is not embedded"
             raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
         with reading(self.path, uid):
-            group = open_group(folder)
+            group = StoredGroup(folder)
             n, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
         if len(chunks(folder)) != -(-n // block):
-            # zarr reads a missing chunk as zeros
+            # a missing chunk is read as zeros
             raise StudyDamagedError(
                 f"{self.path.name}: blocks of {uid} are missing; remove its folder and embed it again"
             )
@@ -270,7 +289,7 @@ class StoredVectors:
     Takes a slice, or an array of token numbers or of bools; ``blocks`` goes through all of it in bounded memory.
     """
 
-    def __init__(self, array: zarr.Array, store: Path, uid: str) -> None:
+    def __init__(self, array: StoredArray | zarr.Array, store: Path, uid: str) -> None:
         self._array, self._store, self._uid = array, store, uid
         self.shape, self.dtype, self.ndim = tuple(array.shape), array.dtype, 2
         self._block = array.chunks[0]
@@ -397,6 +416,7 @@ class EmbeddingWriter:
             sync(self._store.path)
             shutil.rmtree(replaced, ignore_errors=True)
             shutil.rmtree(self._folder, ignore_errors=True)
+        self._store._completed(self.uid)
         self.complete = True
 
     def _sharded(self) -> Path:
@@ -437,7 +457,7 @@ class PartEmbedded:
         with reading(store, uid):
             group = open_group(folder)
             self.positions = group["positions"][:]
-            self.attrs = {key: value for key, value in group.attrs.asdict().items() if key not in _OWN}
+            self.attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
             self.block = int(group.attrs["block"])
         self.n_blocks = -(-len(self.positions) // self.block)
         self.early = _early_tokens(folder / _EARLY)
@@ -527,7 +547,7 @@ def _plain(value: Any) -> Any:
 
 
 def _same(
-    folder: Path,
+    folder: Any,
     n: int,
     dim: int,
     positions: np.ndarray | None,
@@ -536,7 +556,7 @@ def _same(
     block: int,
     dtype: np.dtype,
 ) -> bool:
-    """Return whether what is in `folder` was begun with these arguments, and can be read."""
+    """Return whether what is in `folder` (or another place that zarr knows) was begun with these arguments, and can be read."""
     try:
         group = open_group(folder)
         array, kept = group["embeddings"], group.attrs.asdict()

@@ -1,4 +1,4 @@
-"""Sample studies. The first: fields of one real slide of skin, labelled by whether they hold epidermis."""
+"""Sample studies: fields of one real slide of skin, by whether they hold epidermis; protein chains, by whether they bind zinc."""
 
 from importlib import import_module
 
@@ -8,7 +8,11 @@ from .folders import sample_folder
 _HOMES = {"build": "skin", "load_polygon": "fields", "sample_fields": "fields", "tile_truth": "fields"}
 
 # By the name of their folder: the module whose ``build(folder, progress, anew)`` makes the study.
-SAMPLES = {"sample": "sample_data.skin"}
+SAMPLES = {
+    "sample": "sample_data.skin",
+    "zinc": "sample_data.zinc_chains",
+    "cells": "sample_data.cells",
+}
 
 __all__ = ["SAMPLES", "build", "build_sample", "load_polygon", "sample_fields", "sample_folder", "tile_truth"]
 

@@ -11,7 +11,7 @@ and none is ever sent back. The addresses, all below ``/prospector/<token>/``:
 ``overlay/<id>/<version>/<kind>.bin``           numbers a token, registered likewise (:mod:`viewers.tokens`)
 ``overlay/<id>/<version>/<kind>/<level>/``      a tile of an overlay too large for one picture, or the numbers of its
 ``<x>_<y>[-<view>].png`` (or ``.bin``)          tokens (:mod:`viewers.token_tiles`); view: threshold, hatch, highlight
-``asset/<hash>/<name>``                         the viewer's own JavaScript
+``asset/<hash>/<viewer>/<name>``                a viewer's own JavaScript
 ==============================================  =========================================================
 
 Examples
@@ -78,7 +78,7 @@ TILE_SIZE = 512
 """Side of a tile, px."""
 
 _PREFIX = "prospector"
-_ASSETS = Path(__file__).parent / "slide_viewer" / "assets"
+_ASSETS = {name: Path(__file__).parent / name / "assets" for name in ("slide_viewer", "structure_viewer")}
 _ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -91,6 +91,8 @@ _KINDS = {
     "image": "png",
     "tokens": "bin",
     "doubt": "bin",
+    "atoms": "bin",
+    "points": "bin",
 }
 _TYPES = {"png": "image/png", "bin": "application/octet-stream"}
 _TILE = re.compile(r"slide/([0-9a-f]{32})/(\d{1,2})/(\d{1,7})_(\d{1,7})\.jpg", re.ASCII)
@@ -100,7 +102,7 @@ _PART = re.compile(
     r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/([a-z]{3,8})/(\d{1,2})/(\d{1,5})_(\d{1,5})(?:-([a-z0-9]{1,9}))?\.(png|bin)",
     re.ASCII,
 )
-_ASSET = re.compile(r"asset/([0-9a-f]{16})/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
+_ASSET = re.compile(r"asset/([0-9a-f]{16})/(slide_viewer|structure_viewer)/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -304,11 +306,11 @@ class TileServer:
             self.images.put((image_id, stamp, kind, "tiles"), tiles)
         return self._url(f"overlay/{image_id}/{stamp}/{kind}")
 
-    def asset_url(self, name: str) -> str:
-        """Address of one of the viewer's own files."""
+    def asset_url(self, name: str, viewer: str = "slide_viewer") -> str:
+        """Address of one of a viewer's own files."""
         # One stamp for all: they import each other by relative addresses, and none may be older than the others.
-        stamps = tuple((file.name, file.stat().st_mtime_ns) for file in sorted(_ASSETS.glob("*.js")))
-        return self._url(f"asset/{_digest(stamps)}/{name}")
+        stamps = tuple((file.name, file.stat().st_mtime_ns) for file in sorted(_ASSETS[viewer].glob("*.js")))
+        return self._url(f"asset/{_digest(viewer, stamps)}/{viewer}/{name}")
 
     def close(self) -> None:
         """Close the slides that nobody is reading."""
@@ -355,7 +357,7 @@ class TileServer:
         if found := _THUMB.fullmatch(rest):
             return self._thumb(found[1])
         if found := _ASSET.fullmatch(rest):
-            return _asset(found[2])
+            return _asset(found[2], found[3])
         return _gone()
 
     def _tile(self, slide_id: str, level: int, column: int, row: int) -> Response:
@@ -431,18 +433,18 @@ def _gone() -> Response:
     return PlainTextResponse("Not found", 404, _FORGET)
 
 
-def _asset(name: str) -> Response:
+def _asset(viewer: str, name: str) -> Response:
     kind = _ASSET_TYPES.get(Path(name).suffix)
-    file = _ASSETS / name  # the pattern lets no slash or leading dot through
+    file = _ASSETS[viewer] / name  # the pattern lets no slash or leading dot through
     if kind is None or not file.is_file():
         return _gone()
     return Response(file.read_bytes(), headers={**_KEEP, "Content-Type": kind})
 
 
 @lru_cache(maxsize=32)
-def _digest(stamps: tuple[tuple[str, int], ...]) -> str:
+def _digest(viewer: str, stamps: tuple[tuple[str, int], ...]) -> str:
     """Hash of files of ours, (name, time of change) each; the time is there to ask again when one was edited."""
-    content = b"".join((_ASSETS / name).read_bytes() for name, _ in stamps)
+    content = b"".join((_ASSETS[viewer] / name).read_bytes() for name, _ in stamps)
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
@@ -506,9 +508,9 @@ def register_tiles(key: Hashable, tiles: Any, *, version: Hashable, kind: str) -
     return server().register_tiles(key, tiles, version=version, kind=kind)
 
 
-def asset_url(name: str) -> str:
+def asset_url(name: str, viewer: str = "slide_viewer") -> str:
     """:meth:`TileServer.asset_url` of this process."""
-    return server().asset_url(name)
+    return server().asset_url(name, viewer)
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@
 set -eu
 
 OPENSEADRAGON=6.1.1
+THREEDMOL=2.5.5
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 assets="$here/slide_viewer/assets"
@@ -22,3 +23,17 @@ mkdir -p "$assets"
 sed '/^\/\/# sourceMappingURL=/d' package/build/openseadragon/openseadragon.min.js > "$assets/openseadragon.min.js"
 cp package/LICENSE.txt "$assets/openseadragon.LICENSE.txt"
 echo "openseadragon $OPENSEADRAGON" > "$assets/VERSIONS.txt"
+
+assets="$here/structure_viewer/assets"
+npm pack --silent "3dmol@$THREEDMOL"
+rm -rf package
+tar -xzf "3dmol-$THREEDMOL.tgz"
+mkdir -p "$assets"
+sed '/^\/\/# sourceMappingURL=/d' package/build/3Dmol-min.js > "$assets/threedmol.min.js"
+# Its licence, and those of what is built into it.
+cp package/LICENSE "$assets/threedmol.LICENSE.txt"
+if [ -f package/build/3Dmol-min.js.LICENSE.txt ]; then
+  printf '\n\n' >> "$assets/threedmol.LICENSE.txt"
+  cat package/build/3Dmol-min.js.LICENSE.txt >> "$assets/threedmol.LICENSE.txt"
+fi
+echo "3dmol $THREEDMOL" > "$assets/VERSIONS.txt"

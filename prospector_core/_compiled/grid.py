@@ -17,7 +17,17 @@ from numba import njit, prange
 
 from .bits import lowest_bit
 
-__all__ = ["LANES", "MAX_RADIUS", "count_pairs_on_grid", "neighbours_on_grid", "score_on_grid"]
+__all__ = [
+    "LANES",
+    "MAX_RADIUS",
+    "ROWS",
+    "count_pairs_on_grid",
+    "dilate",
+    "neighbours_on_grid",
+    "pack",
+    "score_on_grid",
+    "shift_row",
+]
 
 LANES = 8  # concept axis padded to a multiple of this, so that inner loops have no remainder
 MAX_RADIUS = 31  # the offset shift below must stay within one 64-bit word
@@ -26,16 +36,16 @@ _NO_SCORES, _NOT_KEPT = np.zeros((0, 0)), np.zeros((0, 0, 0), np.int32)  # outpu
 ROWS = 48  # rows a work item: enough to pay for its warm-up of 2r rows, small enough to share out
 
 
-def _pack(raster):
-    """Where tokens are, one bit a column: (H, words + 2) uint64, an empty word at either end of each row."""
-    height, width = raster.shape
+def pack(cells):
+    """Cells (H, W) bool as one bit a column: (H, words + 2) uint64, an empty word at either end of each row."""
+    height, width = cells.shape
     bits = np.zeros((height, 64 * (-(-width // 64) + 2)), np.uint8)
-    bits[:, 64 : 64 + width] = raster >= 0
+    bits[:, 64 : 64 + width] = cells
     return np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
 
 
 @njit(nogil=True, cache=True)
-def _shift_row(packed, y, word0, radius, n_words, planes):
+def shift_row(packed, y, word0, radius, n_words, planes):
     """Bits of row ``y`` at every column offset: planes[dx, w] bit b = is there a token at column 64 (word0 + w) + b + dx."""
     planes[:] = 0
     if y < 0 or y >= packed.shape[0]:
@@ -60,7 +70,7 @@ def _shift_row(packed, y, word0, radius, n_words, planes):
 
 
 @njit(nogil=True, cache=True)
-def _dilate(reach, across, here, y, hop, radius, n_words):
+def dilate(reach, across, here, y, hop, radius, n_words):
     """One hop: ``reach`` at hop - 1 becomes ``reach`` at hop. Offsets beyond the hop stay empty."""
     ring = 2 * radius + 1
     centre = radius + 1
@@ -167,13 +177,13 @@ def _walk_item(
     histograms = np.zeros((n_columns, n_bins), np.int32)
 
     for y in range(y0 - radius, y0 + radius):
-        _shift_row(packed, y, x0 // 64, radius, n_words, here[y % ring].reshape(ring, n_words))
+        shift_row(packed, y, x0 // 64, radius, n_words, here[y % ring].reshape(ring, n_words))
     for j in range(hops.size):
         for y in range(y0 - hops[j] - 1, y0 + hops[j]):
             _shift_columns(raster, -1, y, x0, hops[j], columns[j])
 
     for y in range(y0, y1):
-        _shift_row(packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words))
+        shift_row(packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words))
         reach[:] = 0
         own = here[y % ring]
         middle = (radius + 1) * n_words
@@ -183,7 +193,7 @@ def _walk_item(
         j = 0
         for hop in range(radius + 1):
             if hop > 0:
-                _dilate(reach, across, here, y, hop, radius, n_words)
+                dilate(reach, across, here, y, hop, radius, n_words)
             weight = hop_weights[hop]
             if weight != 0:
                 _shift_columns(raster, y - hop - 1, y + hop, x0, hop, columns[j])
@@ -215,22 +225,54 @@ def _walk_item(
                     scores[y, x0 + x] = mono[concept] + ((a + b) + (c + d))
 
 
+@njit(nogil=True, cache=True)
+def _walk_slot(
+    raster, packed, slot, n_slots, n_words, n_strips, n_items, radius, hop_weights, n_bins, table, mono, scores, kept
+):
+    """Every n_slots-th item, so that tissue and glass are shared out evenly."""
+    local = np.zeros((n_bins, n_bins), np.int64)
+    for item in range(slot, n_items, n_slots):
+        _walk_item(
+            raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, local, table, mono, scores, kept
+        )
+    return local
+
+
 @njit(nogil=True, cache=True, parallel=True)
-def _walk(raster, packed, radius, hop_weights, n_bins, table, mono, scores, kept, n_slots):
+def _walk_slots(
+    raster, packed, n_slots, n_words, n_strips, n_items, radius, hop_weights, n_bins, table, mono, scores, kept
+):
+    counts = np.zeros((n_slots, n_bins, n_bins), np.int64)
+    for slot in prange(n_slots):
+        counts[slot] = _walk_slot(
+            raster,
+            packed,
+            slot,
+            n_slots,
+            n_words,
+            n_strips,
+            n_items,
+            radius,
+            hop_weights,
+            n_bins,
+            table,
+            mono,
+            scores,
+            kept,
+        )
+    return counts.sum(axis=0)
+
+
+def _walk(raster, radius, hop_weights, n_bins, table, mono, scores, kept, n_threads):
+    """Concepts around tokens, added up by concept: (n_bins, n_bins); on this thread alone if ``n_threads`` is 1."""
     height, width = raster.shape
     n_words = min(STRIP // 64, (width + 63) // 64)
     n_strips = (width + 64 * n_words - 1) // (64 * n_words)
     n_items = n_strips * ((height + ROWS - 1) // ROWS)
-    counts = np.zeros((n_slots, n_bins, n_bins), np.int64)
-    for slot in prange(n_slots):
-        # A slot takes every n_slots-th item: tissue and glass are shared out evenly.
-        local = np.zeros((n_bins, n_bins), np.int64)
-        for item in range(slot, n_items, n_slots):
-            _walk_item(
-                raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, local, table, mono, scores, kept
-            )
-        counts[slot] = local
-    return counts
+    shape = n_words, n_strips, n_items, radius, hop_weights, n_bins
+    if n_threads == 1:
+        return _walk_slot(raster, pack(raster >= 0), 0, 1, *shape, table, mono, scores, kept)
+    return _walk_slots(raster, pack(raster >= 0), 4 * n_threads, *shape, table, mono, scores, kept)
 
 
 def _bins(n_concepts):
@@ -247,10 +289,8 @@ def count_pairs_on_grid(raster, n_concepts, radius, n_threads):
     hop_weights[radius] = 1
     n_bins = _bins(n_concepts)
     nothing = np.zeros((1, 1))
-    counts = _walk(
-        raster, _pack(raster), radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, _NOT_KEPT, 4 * n_threads
-    )
-    return counts.sum(axis=0)[:n_concepts, :n_concepts]
+    counts = _walk(raster, radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, _NOT_KEPT, n_threads)
+    return counts[:n_concepts, :n_concepts]
 
 
 def score_on_grid(raster, mono, table, radius, hop_weights, n_threads):
@@ -265,10 +305,7 @@ def score_on_grid(raster, mono, table, radius, hop_weights, n_threads):
     padded = np.zeros((n_bins, n_bins))
     padded[:n_concepts, :n_concepts] = table
     scores = np.full(raster.shape, np.nan)
-    _walk(
-        raster, _pack(raster), radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT,
-        4 * n_threads,
-    )  # fmt: skip
+    _walk(raster, radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT, n_threads)
     return scores
 
 
@@ -277,5 +314,5 @@ def neighbours_on_grid(raster, n_concepts, radius, hop_weights, n_threads):
     kept = np.zeros((*raster.shape, n_concepts), np.int32)
     nothing = np.zeros((1, 1))
     n_bins = _bins(n_concepts)
-    _walk(raster, _pack(raster), radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, kept, 4 * n_threads)
+    _walk(raster, radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, kept, n_threads)
     return kept

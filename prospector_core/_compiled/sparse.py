@@ -36,21 +36,37 @@ def _search(indptr, indices, concepts, start, radius, stamp, queue, ends):
     return ends[radius]
 
 
+@njit(nogil=True, cache=True)
+def _count_some(indptr, indices, concepts, first, last, n_concepts, radius):
+    """Ordered pairs whose first token is one of ``first`` .. ``last - 1``."""
+    n = concepts.size
+    counts = np.zeros((n_concepts, n_concepts), np.int64)
+    stamp = np.zeros(n, np.int64)
+    queue = np.empty(n, np.int64)
+    ends = np.empty(radius + 1, np.int64)
+    for token in range(first, last):
+        concept = concepts[token]
+        if concept >= 0:
+            for i in range(_search(indptr, indices, concepts, token, radius, stamp, queue, ends)):
+                counts[concept, concepts[queue[i]]] += 1
+    return counts
+
+
 @njit(nogil=True, cache=True, parallel=True)
-def count_pairs_on_edges(indptr, indices, concepts, n_concepts, radius, n_slots):
-    """Ordered pairs of concepts within ``radius`` hops: (K, K) int64, symmetric, self-pairs included."""
+def _count_slots(indptr, indices, concepts, n_concepts, radius, n_slots):
     n = concepts.size
     counts = np.zeros((n_slots, n_concepts, n_concepts), np.int64)
     for slot in prange(n_slots):
-        stamp = np.zeros(n, np.int64)
-        queue = np.empty(n, np.int64)
-        ends = np.empty(radius + 1, np.int64)
-        for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
-            concept = concepts[token]
-            if concept >= 0:
-                for i in range(_search(indptr, indices, concepts, token, radius, stamp, queue, ends)):
-                    counts[slot, concept, concepts[queue[i]]] += 1
+        first, last = slot * n // n_slots, (slot + 1) * n // n_slots
+        counts[slot] = _count_some(indptr, indices, concepts, first, last, n_concepts, radius)
     return counts.sum(axis=0)
+
+
+def count_pairs_on_edges(indptr, indices, concepts, n_concepts, radius, n_threads):
+    """Ordered pairs of concepts within ``radius`` hops: (K, K) int64, symmetric, self-pairs included."""
+    if n_threads == 1:
+        return _count_some(indptr, indices, concepts, 0, concepts.size, n_concepts, radius)
+    return _count_slots(indptr, indices, concepts, n_concepts, radius, 4 * n_threads)
 
 
 @njit(nogil=True, cache=True, parallel=True)

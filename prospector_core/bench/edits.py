@@ -92,7 +92,7 @@ def _timed(study, edit):
     times.append(perf_counter())
     scores = study.prospect(datum)
     if paint is not None:
-        paint(study.grid(datum), scores)
+        paint(study.grid(datum), scores, study.score_limit())  # the colours of all data, as in the app
     times.append(perf_counter())
     study._computed(fit.settings, fit.centroids, fit.state)  # all is counted now: what is left is the kernel
     parts = dict(zip(("edit", "refit", "paint", "kernel"), np.diff([*times, perf_counter()]).tolist()))
@@ -102,17 +102,17 @@ def _timed(study, edit):
 def _painter():
     """What draws a map for the screen, or None where only the core is installed."""
     try:
-        from viewers.overlays import map_limit, render_map
+        from viewers.overlays import render_map
     except ModuleNotFoundError:
         return None
-    return lambda grid, scores: render_map(grid["positions"], scores, grid["shape"], map_limit(scores))
+    return lambda grid, scores, limit: render_map(grid["positions"], scores, grid["shape"], limit)
 
 
-def make_large_study(path, data=50, tokens=100_000, seed=0):
+def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSIONS):
     """Write a study without slides: ``data`` data of about so many tokens each, half of them of class 1, embedded.
 
     Tissue is an irregular piece with holes; kinds of token lie in patches, with strays; class 1 has more of some kinds.
-    Embeddings have 8 numbers in half precision. Returns Study.
+    Embeddings are in half precision, and written in blocks: only one datum's places and kinds are in memory. Returns Study.
     """
     random = np.random.default_rng(seed)
     rows = [LabelRow(f"datum {number:02}", f"{number:02}.svs", None, number % 2, None) for number in range(data)]
@@ -128,10 +128,10 @@ def make_large_study(path, data=50, tokens=100_000, seed=0):
     }
     write_study(path, meta, rows, names, {name: (uid_of("s", name), info, Path(path) / name) for name in names})
     study = Study.open(path)
-    centres = random.normal(0, 1, (CONCEPTS, DIMENSIONS))
+    centres = random.normal(0, 1, (CONCEPTS, dimensions)).astype(np.float32)
+    noise = random.normal(0, 0.25, (_BLOCK, dimensions)).astype(np.float32)
     for datum in study.data:
         positions, kinds = _tissue(side, tokens, datum.label, random)
-        vectors = (centres[kinds] + random.normal(0, 0.25, (len(kinds), DIMENSIONS))).astype(np.float16)
         attrs = {
             "origin": [0.0, 0.0],
             "pitch": 448.0,
@@ -140,7 +140,16 @@ def make_large_study(path, data=50, tokens=100_000, seed=0):
             "mpp": 0.5,
             "encoder": {"name": "random"},
         }
-        study.store.write(datum.uid, vectors, positions, attrs, block=_BLOCK)
+        block = _BLOCK if dimensions <= 64 else 256
+        writer = study.store.open_writer(datum.uid, len(kinds), dimensions, positions, attrs, block, "float16")
+        for index in range(writer.n_blocks):
+            some = kinds[writer.rows(index)]
+            shift = int(
+                random.integers(_BLOCK)
+            )  # the same noise from another place: drawing it anew would take longest
+            rows = (np.arange(len(some)) + shift) % _BLOCK
+            writer.write_block(index, (centres[some] + noise[rows]).astype(np.float16))
+        writer.finish()
     return study
 
 

@@ -11,6 +11,16 @@ from .output import complain, print_json, progress_bar, say
 
 __all__ = ["register"]
 
+# Which options are of which kind of study; all others are of every kind. Graphs and cells are read in the same ways.
+_TOKENS = ("edges", "values", "sample_column", "spatial", "transform", "unit")
+_OWN_OPTIONS = {
+    "slides": ("features", "patches", "mpp", "tile", "stain", "slide_mpp", "min_tissue"),
+    "structures": ("atom", "cutoff"),
+    "graphs": _TOKENS,
+    "cells": _TOKENS,
+}
+_SOURCES = "--slides DIR, --features DIR, --structures DIR, --cells FILE|DIR or --graphs FILE|DIR"
+
 
 def register(app):
     """Add the command to the application."""
@@ -22,28 +32,85 @@ def new(
     slides: Annotated[Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")] = None,
     features: Annotated[Path | None, typer.Option(help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here.")] = None,
     patches: Annotated[Path | None, typer.Option(help="With --features: folder of CLAM's patches step. Default: looked for beside the features.")] = None,
+    structures: Annotated[Path | None, typer.Option(help="Folder of structures: PDB or mmCIF, plain or gzip. The labels table may have a chain column.")] = None,
+    cells: Annotated[Path | None, typer.Option(help="Cells: AnnData (.h5ad) or SpatialData (.zarr), Parquet, CSV or NPZ tables; or a folder of channel images (TIFF), each with a label image NAME_mask.tif.")] = None,
+    graphs: Annotated[Path | None, typer.Option(help="Token graphs of any kind, read in the same ways as --cells.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches. Structures: residue-type (default), 3di, residue-type*3di, pocketnet, esm2:NAME, or several joined by +. Cells, graphs: standardised (default) or as-given.")] = None,
     mpp: Annotated[float | None, typer.Option(help="Slides: microns a pixel at which tiles are cut. Default: 0.5.")] = None,
     tile: Annotated[int | None, typer.Option(help="Slides: pixels a tile side at that resolution. Default: 224.")] = None,
     stain: Annotated[str | None, typer.Option(help="Slides: bring the stain of every slide to one reference before encoding: macenko or reinhard.")] = None,
     slide_mpp: Annotated[float | None, typer.Option(help="Microns a pixel of slides that do not state it.")] = None,
+    atom: Annotated[str | None, typer.Option(help="Structures: what stands for a residue in the contact graph: side (middle of the side chain, default), ca or cb.")] = None,
+    cutoff: Annotated[float | None, typer.Option(help="Structures: angstrom up to which two residues are in contact. Default: 6 with side, 8 with ca or cb.")] = None,
     min_tissue: Annotated[float | None, typer.Option(help="Slides: share of a tile that must be tissue. Default: 0.25.")] = None,
+    edges: Annotated[str | None, typer.Option(help="Cells, graphs: neighbours:6, radius:30, delaunay, delaunay:50 (none longer) or given; numbers are yours. Default: given edges, else neighbours:6.")] = None,
+    values: Annotated[str | None, typer.Option(help="AnnData: what the features are: X (default), layers/NAME or obsm/NAME.")] = None,
+    sample_column: Annotated[str | None, typer.Option(help="Cells, graphs: column of their tables that says which datum a token is of.")] = None,
+    spatial: Annotated[str | None, typer.Option(help="AnnData: key of obsm that has coordinates. Default: spatial.")] = None,
+    transform: Annotated[str | None, typer.Option(help="Cells, graphs: none (default), log1p or arcsinh (of x / 5), before features are standardised.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Cells, graphs: unit of the coordinates, such as µm.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
     file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the table that gives the class.")] = None,
     positive: Annotated[str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Keep embeddings there instead of in the study's folder: s3://bucket/prefix, or what else fsspec knows.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ):  # fmt: skip
     """Make a study from data, or from features of them, and a labels table."""
-    if slides is None and features is None:
-        raise BadInputError("say where the slides are: --slides DIR")
+    sources = _told({"slides": slides, "structures": structures, "graphs": graphs, "cells": cells})
+    own = _told({
+        "features": features, "patches": patches, "mpp": mpp, "tile": tile, "stain": stain, "slide_mpp": slide_mpp,
+        "min_tissue": min_tissue, "edges": edges, "values": values, "sample_column": sample_column, "spatial": spatial,
+        "transform": transform, "unit": unit, "atom": atom, "cutoff": cutoff,
+    })  # fmt: skip
+    kind = _kind(sources, own)
     common = {
         "labels": labels, "name": name, "file_column": file_column, "label_column": label_column, "positive": positive,
     }  # fmt: skip
-    given = {"mpp": mpp, "tile": tile, "stain": stain, "slide_mpp": slide_mpp, "min_tissue": min_tissue}
-    given = {option: value for option, value in given.items() if value is not None}
-    _new_slides(study, slides, features, patches, encoder, common, given, json)
+    if store is not None:
+        if features is not None:
+            raise BadInputError("--store is for what is embedded here: features are copied into the study's folder")
+        common["store"] = store
+    if kind == "slides":
+        given = {option: value for option, value in own.items() if option not in ("features", "patches")}
+        _new_slides(study, slides, features, patches, encoder, common, given, json)
+    elif kind == "structures":
+        _new_structures(study, structures, encoder, common, own, json)
+    else:
+        _new_tokens(study, kind, sources[kind], encoder, common, own, json)
+
+
+def _told(options):
+    return {option: value for option, value in options.items() if value is not None}
+
+
+def _kind(sources, own):
+    """What the study is of: the one source that was given; options of another kind are a mistake."""
+    if len(sources) > 1:
+        raise BadInputError(f"a study is of one thing: say --{' or --'.join(sources)}")
+    kind = next(iter(sources), "slides")
+    if not sources and "features" not in own:
+        raise BadInputError(f"say what the study is of: {_SOURCES}")
+    for option in own:
+        if option not in _OWN_OPTIONS[kind]:
+            raise BadInputError(f"--{option.replace('_', '-')} is not for a study of {kind}: leave it out")
+    return kind
+
+
+def _new_tokens(study, kind, source, encoder, common, own, json):
+    """A study of cells, or of other token graphs."""
+    from ..study import Study
+
+    if encoder is not None:
+        own["encoder"] = encoder
+    with progress_bar(f"reading {kind}", json) as bar:
+        made = Study.create(study, **{kind: source}, **own, **common, progress=bar)
+    _say_made(made, json, {"files": len(made.sources)}, {"features": made.embedding["features"]})
+    if not json:
+        names = made.embedding["features"]
+        say(f"{len(names)} features: {', '.join(names[:8])}" + (" …" if len(names) > 8 else ""))
+        say(f"next: prospector embed {made.path}")
 
 
 def _new_slides(study, slides, features, patches, encoder, common, given, json):
@@ -81,6 +148,28 @@ def _new_slides(study, slides, features, patches, encoder, common, given, json):
             + (f"; {empty} data have none and are left out" if empty else "")
         )
     say(f"next: prospector {'embed' if features is None else 'fit'} {made.path}")
+
+
+def _new_structures(study, structures, encoder, common, contacts, json):
+    """A study of protein chains."""
+    from ..study import Study
+
+    if common["labels"] is None:
+        raise LabelsError("say where the labels are: --labels labels.csv")
+    with progress_bar("looking at structures", json) as bar:
+        more = {**contacts, **({"encoder": encoder} if encoder is not None else {})}
+        made = Study.create(study, structures=structures, progress=bar, **more, **common)
+    if made.kind.note(made):
+        complain(f"note: {made.kind.note(made)}")
+    wanted = made.embedding
+    _say_made(
+        made,
+        json,
+        {"structures": len(made.sources)},
+        {"encoder": wanted["encoder"], "atom": wanted["atom"], "cutoff": wanted["cutoff"]},
+    )
+    if not json:
+        say(f"next: prospector embed {made.path}")
 
 
 def _asked(slide_mpp, bar, json):

@@ -90,7 +90,7 @@ def embed(
 
 def fit(
     study: StudyPath,
-    concepts: Annotated[int, typer.Option(help="K, the number of concepts.")] = 15,
+    concepts: Annotated[int | None, typer.Option(help="K, the number of concepts. Default: 15, or those that the encoder brings (residue types).")] = None,
     radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1,
     kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change",
     alpha: Annotated[float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")] = 1e10,
@@ -98,16 +98,20 @@ def fit(
     l1_ratio: Annotated[float, typer.Option(help="Linear: share of the L1 penalty.")] = 0.5,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
-    quantizer: Annotated[str, typer.Option(help="k-means or mini-batch k-means.")] = "k-means",
+    quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, or as encoded: the concepts that the encoder brings.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
     json: Json = False,
-):
+):  # fmt: skip
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
     from ..scheduling import scheduler
     from ..study import FitSettings, Study
 
     opened = Study.open(study)
+    usual = opened.default_settings()
+    quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
+    if concepts is None:
+        concepts = (usual if quantizer == usual.quantizer else FitSettings()).concepts
     settings = FitSettings(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer,
@@ -226,12 +230,12 @@ def prospect(
 def export(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")] = None,
-    format: Annotated[str | None, typer.Option(help="geojson (QuPath), ome-tiff, csv, parquet or png (a figure).")] = None,
+    format: Annotated[str | None, typer.Option(help="Slides: geojson (QuPath), ome-tiff. Structures: bfactor (PDB), mmcif, defattr (ChimeraX), pml (PyMOL), molviewspec. All: csv, parquet, png (a figure).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,
     threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores are not drawn.")] = None,
-    layer: Annotated[str | None, typer.Option(help="png: map, concepts, uncertainty or tissue. Default: map.")] = None,
+    layer: Annotated[str | None, typer.Option(help="png: of slides map (default), concepts, uncertainty or tissue; of structures strip (default) or contacts.")] = None,
     width: Annotated[int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")] = None,
     region: Annotated[tuple[float, float, float, float] | None, typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels.")] = None,
     whole_slide: Annotated[bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")] = False,
@@ -257,7 +261,7 @@ def export(
             figure["threshold"] = threshold
         opened = Study.open(study)
         folder = opened.path / "exports" if out is None else out
-        draw = partial(_figures(), names=names, **figure)
+        draw = partial(_figures(opened, figure), names=names, **figure)
         with progress_bar("drawing", json, "figures") as bar:
             by_slide = whole_slide or region is not None
             written = write_files(opened, ".png", draw, folder, data, names, bar, by_slide)
@@ -283,15 +287,22 @@ def export(
     _say_files(opened, format, folder, written, names, json)
 
 
-def _figures():
-    """What draws figures: not of the core, and loaded for nothing else."""
+def _figures(study, options):
+    """What draws figures of a study: not of the core, and loaded for nothing else. Raises BadInputError for options it lacks."""
     try:
-        from viewers.slide_figure import slide_figure
+        from viewers.figure_makers import figure_maker
     except ImportError as error:
         raise MissingExtraError(
             "figures are drawn by the part `viewers`, which is not installed: install Prospector with `pip install -e .` in its folder"
         ) from error
-    return slide_figure
+    draw, takes = figure_maker(study.modality)
+    for option in options:
+        if option not in takes:
+            has = " and ".join(f"--{each}" for each in ("layer", "width", "title") if each in takes)
+            raise BadInputError(
+                f"--{option.replace('_', '-')} is of slides: a figure of a {study.kind.words.datum} has {has}"
+            )
+    return draw
 
 
 def _say_files(study, format, folder, written, names, json):

@@ -1,4 +1,4 @@
-"""Commands beside a study's flow: info, app, bench."""
+"""Commands beside a study's flow: info, app, napari, bench."""
 
 import os
 import signal
@@ -23,6 +23,7 @@ def register(app):
     """Add the commands to the application."""
     app.command()(info)
     app.command("app")(open_app)
+    app.command("napari")(open_napari)
     app.command()(bench)
 
 
@@ -145,6 +146,39 @@ def open_app(
         server.terminate()
 
 
+def open_napari(
+    study: Annotated[
+        Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: an empty window with the plugin.")
+    ] = None,
+    datum: Annotated[str | None, typer.Argument(metavar="[DATUM]", help="Datum to begin with, by name or uid.")] = None,
+    author: Annotated[
+        str | None,
+        typer.Option(help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."),
+    ] = None,
+):
+    """Review a study of slides in napari (installed with the extra `napari`)."""
+    from importlib.util import find_spec
+
+    from ..study import Study
+
+    if find_spec("napari") is None:
+        raise MissingExtraError("napari is not installed: pip install -r requirements-napari.txt")
+    if study is not None:
+        opened = Study.open(study)  # what is wrong is said here, in one line, not in a window
+        if opened.modality != "slides":
+            raise BadInputError(
+                f"{study} is a study of {opened.kind.words.data}, and napari shows slides: prospector app {study}"
+            )
+        if datum is not None:
+            datum = opened.datum(datum).uid
+        opened.database.close()
+    if author:
+        os.environ["PROSPECTOR_AUTHOR"] = author
+    from viewers.napari_plugin.start import run
+
+    run(study, datum)
+
+
 def _free_port(wanted):
     """The port asked for, or the first free one. Raises BadInputError if there is none."""
     for port in [wanted] if wanted else range(8501, 8601):
@@ -173,8 +207,18 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="Small sizes, a few seconds: a check that it runs, not a measurement.")
     ] = False,
+    scale: Annotated[
+        bool,
+        typer.Option("--scale", help="Instead: how time and memory grow, from 1 to 30 million tokens (30 GB of disk)."),
+    ] = False,
+    tokens: Annotated[list[int] | None, typer.Option(help="With --scale: how many tokens; may be repeated.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="With --scale: where the studies are made. Default: a temporary folder.")
+    ] = None,
 ):
     """Measure counting, prospecting and quantising on this machine, as ratios taken in one run."""
+    if scale or tokens or folder:
+        return _bench_scale(tokens, folder, json, quick)
     from ..bench import format_bench, run_bench
 
     with progress_bar("measuring", json) as bar:
@@ -183,3 +227,18 @@ def bench(
         print_json(result)
     else:
         say(format_bench(result))
+
+
+def _bench_scale(tokens, folder, json, quick):
+    from ..bench.scale import SIZES, format_scale, measure_scale
+
+    sizes = sorted(tokens or ([20_000, 40_000] if quick else SIZES))
+    if sizes[0] < 1000:
+        raise BadInputError(f"{sizes[0]} tokens are too few to measure: give 1000 or more")
+    at = 3_000_000 if 3_000_000 in sizes else sizes[-1]
+    with progress_bar("measuring", json) as bar:
+        result = measure_scale(sizes, workers_at=at, folder=folder, progress=lambda text: bar(0, None, text))
+    if json:
+        print_json(result)
+    else:
+        say(format_scale(result))

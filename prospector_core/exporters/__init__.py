@@ -1,4 +1,4 @@
-"""Maps for other programs: QuPath GeoJSON, pyramidal OME-TIFF, CSV and Parquet, one file a datum.
+"""Maps for other programs: of slides, of structures, and tables, one file a datum.
 
 Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the datum's
 opaque uid.
@@ -10,7 +10,9 @@ from pathlib import Path
 from ..errors import BadInputError, EmbeddingError
 from ..files import storage_errors, write_atomic
 from .geojson import geojson
+from .h5ad import h5ad
 from .ometiff import ome_tiff
+from .structures import bfactor_mmcif, bfactor_pdb, defattr, molviewspec, pymol_script
 from .tables import csv_table, parquet_table
 
 __all__ = ["FORMATS", "export", "write_files"]
@@ -20,6 +22,12 @@ FORMATS = {
     "ome-tiff": (".ome.tif", ome_tiff),
     "csv": (".csv", csv_table),
     "parquet": (".parquet", parquet_table),
+    "h5ad": (".h5ad", h5ad),
+    "bfactor": (".pdb", bfactor_pdb),
+    "mmcif": (".cif", bfactor_mmcif),
+    "defattr": (".defattr", defattr),
+    "pml": (".pml", pymol_script),
+    "molviewspec": (".mvsj", molviewspec),
 }
 
 
@@ -29,7 +37,8 @@ def export(study, format, folder, data=None, names=False, progress=None, **optio
     Parameters
     ----------
     study : Study, fitted
-    format : "geojson", "ome-tiff", "csv" or "parquet"
+    format : of slides "geojson", "ome-tiff"; of structures "bfactor" (PDB), "mmcif", "defattr", "pml", "molviewspec"; of
+        all "csv", "parquet"
     folder : where to write; made if it is not there
     data : data to write (default: all that are embedded)
     names : call files after the data instead of their opaque uids

@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 
 from ..errors import BadInputError
+from .points import points_geojson
 
 __all__ = ["geojson"]
 
@@ -22,6 +23,8 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
     "regions" (dissolved outline where the score is at least ``threshold``, default 0), "marks" (regions that the expert
     marked, as drawn, with their evidence). Classification and colour are set as QuPath expects them. Raises BadInputError.
     """
+    if getattr(study, "modality", "slides") != "slides":
+        return points_geojson(study, datum, what, threshold)
     what = [what] if isinstance(what, str) else list(what)
     if not set(what) <= set(_WHAT):
         raise BadInputError(f"geojson holds {', '.join(_WHAT)}, not {', '.join(sorted(set(what) - set(_WHAT)))}")

@@ -8,7 +8,12 @@ from .base import Embedder, Modality, Words
 __all__ = ["MODALITIES", "Embedder", "Modality", "Words", "modality_of"]
 
 # By the name that study.sqlite has; made when first asked for, as each brings its own libraries.
-MODALITIES = {"slides": (".slides", "Slides")}
+MODALITIES = {
+    "slides": (".slides", "Slides"),
+    "structures": (".structures", "Structures"),
+    "cells": (".graphs", "Cells"),
+    "graphs": (".graphs", "Graphs"),
+}
 
 _made = {}
 

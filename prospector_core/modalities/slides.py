@@ -49,6 +49,11 @@ class Slides:
         """Row and column on the grid."""
         return dict(zip(self.place_names, study.positions(datum)[token].tolist(), strict=True))
 
+    def centres(self, study, datum):
+        """Where outlines that are drawn find each tile: (n, 2) its centre in level-0 pixels."""
+        grid = study.grid(datum)
+        return (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
+
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of tiles, with the study's own encoder or another."""
         encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
@@ -72,7 +77,8 @@ class _TileEmbedder:
         slide, mask = self._open(datum)
         study, wanted = self._study, self._study.embedding
         grid = tile_grid(slide, wanted["tile"], wanted["mpp"], datum.field, mask, wanted["min_tissue"])
-        writer = open_grid_writer(study.store, datum.uid, slide, grid, self.encoder)
+        kept_as = wanted.get("dtype", "float32")  # of studies that were made before there was a choice
+        writer = open_grid_writer(study.store, datum.uid, slide, grid, self.encoder, dtype=kept_as)
         return embed_datum(slide, grid, self.encoder, writer, progress=progress, stop=stopped)
 
     def note(self, datum):

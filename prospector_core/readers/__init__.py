@@ -11,6 +11,7 @@ from ..errors import ProspectorError, SlideError
 from .image import ImageSlide
 from .slide import Level, Slide
 from .tiff import TiffSlide, UnsupportedTiff
+from .tokens import TokenFile
 from .vendor import OpenSlideSlide, detect_vendor
 
 __all__ = ["SLIDE_SUFFIXES", "Level", "Slide", "list_slides", "open_slide"]
@@ -74,7 +75,7 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
             raise
         except Exception as error:
             raise SlideError(f"{path.name}: the installed reader {name} failed ({error})") from error
-        if slide is not None:
+        if slide is not None and not isinstance(slide, TokenFile):  # one of tokens is for `open_tokens`
             return slide
     vendor = detect_vendor(path)
     if start[:4] in _TIFF_MAGIC and vendor in _BY_OFFSET:

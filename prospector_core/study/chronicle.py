@@ -84,6 +84,14 @@ def describe(study, entry, name=None, datum_name=None, entries=None):
         return f"new fit: {payload.get('concepts')} concepts, radius {payload.get('radius')}, {kernel} kernel"
     if action == "rename":
         return f"rename {before(payload['concept'])} to “{payload['name']}”"
+    if action == "family":
+        made = sorted(payload["composition"].items(), key=lambda each: -each[1])[:2]
+        what = " and ".join(name(int(concept)) for concept, _ in made)
+        return (
+            f"name the family of {what} “{payload['name']}”"
+            if payload["name"]
+            else f"take back the name of the family of {what}"
+        )
     if action == "recolour":
         return f"recolour {name(payload['concept'])}"
     if action == "merge":
@@ -99,7 +107,9 @@ def describe(study, entry, name=None, datum_name=None, entries=None):
         everywhere = " in every class" if study.several else ""
         return said + (everywhere if target is None else f" for {study.classes[target]}")
     if action == "reassign":
-        return f"move {study.kind.words.count(len(payload['tokens']))} to {name(payload['concept'])}"
+        parts = parts_of(payload)
+        where = f" of {len(parts)} data" if len(parts) > 1 else ""
+        return f"move {study.kind.words.count(sum(len(part['tokens']) for part in parts))}{where} to {name(payload['concept'])}"
     if action == "split":
         return f"split {name(payload['concept'])} into {len(payload['ids'])}"
     if action == "annotate":

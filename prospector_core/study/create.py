@@ -53,7 +53,7 @@ def create_study(
         "name": name or path.name,
         "modality": "slides",
         "classes": classes,
-        "embedding": {"encoder": encoder, "mpp": mpp, "tile": tile, "min_tissue": min_tissue,
+        "embedding": {"encoder": encoder, "mpp": mpp, "tile": tile, "min_tissue": min_tissue, "dtype": "float16",
                       **({"stain": stain} if stain else {})},
     }  # fmt: skip
     places = {file: (*about, file) for file, about in sources.items()}

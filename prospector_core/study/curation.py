@@ -150,6 +150,30 @@ class Curation:
         return self._append("rename", {"concept": int(concept), "name": name}, check)
 
     @_edit
+    def name_family(self, composition, name):
+        """Name a family of sites (``families.find_families``); "" takes the name back. Names find their family by what it is made of.
+
+        Parameters: composition, (K,) shares or {concept: share}.
+        """
+        name = " ".join(str(name).split())
+        if len(name) > _MAX_NAME:
+            raise CurationError(f"a family's name must have at most {_MAX_NAME} characters")
+        shares = (
+            composition if isinstance(composition, dict) else dict(enumerate(np.asarray(composition, float).tolist()))
+        )
+        shares = {int(concept): round(float(share), 4) for concept, share in shares.items() if share >= 0.0005}
+        if not shares:
+            raise CurationError("a family is made of at least one concept")
+
+        def check(state):
+            for concept in shares:
+                self._check(state, concept)
+
+        return self._append(
+            "family", {"composition": {str(key): value for key, value in shares.items()}, "name": name}, check
+        )
+
+    @_edit
     def recolour(self, concept, colour):
         """Give a concept a colour, "#rrggbb"."""
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(colour)):
@@ -219,13 +243,18 @@ class Curation:
 
     @_edit
     def reassign(self, datum, tokens, concept):
-        """Say that these tokens of a datum belong to that concept."""
-        datum = self._study.datum(datum)
-        tokens = sorted({int(token) for token in tokens})
-        n = self._study.n_tokens(datum)
-        if not tokens or tokens[0] < 0 or tokens[-1] >= n:
-            raise CurationError(f"{datum.name} has tokens 0..{n - 1}: name at least one of them")
-        payload = {"datum": datum.uid, "tokens": tokens, "concept": int(concept)}
+        """Say that these tokens of a datum belong to that concept. Of several data at once: {datum: tokens}, tokens None."""
+        given = datum.items() if isinstance(datum, dict) else [(datum, tokens)]
+        parts = []
+        for each, some in given:
+            each, some = self._study.datum(each), sorted({int(token) for token in some})
+            n = self._study.n_tokens(each)
+            if not some or some[0] < 0 or some[-1] >= n:
+                raise CurationError(f"{each.name} has tokens 0..{n - 1}: name at least one of them")
+            parts.append({"datum": each.uid, "tokens": some})
+        if not parts:
+            raise CurationError("name at least one token")
+        payload = {**(parts[0] if len(parts) == 1 else {"parts": parts}), "concept": int(concept)}
         return self._append("reassign", payload, lambda state: self._check(state, concept))
 
     @_edit
@@ -259,15 +288,19 @@ class Curation:
         datum of that class; against it, one more of the rest in the kernel of that class alone.
 
         Parameters: datum, or a list of data (fields of one slide) that one polygon lies over; polygon, (m, 2) vertices
-        in level-0 pixels (tokens whose centre is inside are meant), or a flat list of token ids.
+        in level-0 pixels (tokens whose centre is inside are meant), or a flat list of token ids; of tokens of several
+        data: {datum: token ids}, polygon None.
         """
         if evidence not in ("for", "against", "ignore"):
             raise CurationError(f'evidence is "for", "against" or "ignore", not {evidence!r}')
         if not 0 < float(weight) < 1e6:
             raise CurationError(f"a region's weight must be a positive number, got {weight}")
-        data = [self._study.datum(each) for each in (datum if isinstance(datum, (list, tuple)) else [datum])]
-        shape = np.asarray(polygon)
-        if shape.ndim == 2 and shape.shape[1] == 2 and len(shape) >= 3 and np.isfinite(shape.astype(float)).all():
+        several = isinstance(datum, dict)
+        data = [self._study.datum(each) for each in (datum if several or isinstance(datum, (list, tuple)) else [datum])]
+        shape = np.asarray([] if several else polygon)
+        if several and data:
+            found, outline = [np.unique(np.asarray(tokens, np.int64)) for tokens in datum.values()], None
+        elif shape.ndim == 2 and shape.shape[1] == 2 and len(shape) >= 3 and np.isfinite(shape.astype(float)).all():
             found = [self._study.tokens_inside(each, shape) for each in data]
             outline = [[float(x), float(y)] for x, y in shape]
         elif shape.ndim == 1 and shape.size and np.issubdtype(shape.dtype, np.integer) and len(data) == 1:

@@ -11,11 +11,19 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from ..errors import BadInputError, CurationError, EmbeddingError, SlideError, StudyDamagedError, StudyError
+from ..errors import (
+    BadInputError,
+    CurationError,
+    EmbeddingError,
+    SlideError,
+    StructureError,
+    StudyDamagedError,
+    StudyError,
+)
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..readers import open_slide
-from ..storage import EmbeddingStore
+from ..remote import open_store
 from ..tiling import Rect
 from .curation import Curation
 from .database import Database
@@ -168,12 +176,27 @@ class StudyData:
         slide.mpp = source.info["mpp"]
         return slide
 
+    def structure_path(self, datum):
+        """Where the datum's structure file lies. Raises StructureError if it is gone."""
+        source = self.sources[self.datum(datum).source]
+        if not source.path.exists():
+            raise StructureError(
+                f"the structure {source.name} is no longer at {source.path}: put it back, or make a new study"
+            )
+        return source.path
+
+    def open_structure(self, datum):
+        """The datum's structure file, read: readers.structure.Structure. Raises StructureError if it is gone or damaged."""
+        from ..readers.structure import open_structure
+
+        return open_structure(self.structure_path(datum))
+
     # ---- embeddings
 
     @cached_property
     def store(self):
-        """EmbeddingStore of the study."""
-        return EmbeddingStore(self.path / "embeddings.zarr")
+        """EmbeddingStore of the study: in its folder, or where ``Study.create(store=...)`` said."""
+        return open_store(self.path / "embeddings.zarr", self.database.read_meta("store"))
 
     def embed(self, **options):
         """Embed every datum that is not embedded yet; resumable. See ``embed.embed_study``."""
@@ -221,19 +244,22 @@ class StudyData:
     def _layout(self, uid):
         """Graph, positions and attributes of a datum; those used last are kept."""
         with self._lock:
-            if uid not in self._graphs:
-                if not self.store.has(uid):
-                    raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
-                positions, attrs = self.store.layout(uid)
-                n = len(positions) if positions is not None else self.store.shape(uid)[0]
-                graph = self.kind.graph(n, positions, self.store.edges(uid) if self.kind.keeps_edges else None, attrs)
-                self._graphs[uid] = found = (graph, positions, attrs)
-                tokens = sum(graph.n for graph, _, _ in self._graphs.values())
-                while tokens > self._tokens_kept and len(self._graphs) > 1:
-                    tokens -= self._graphs.popitem(last=False)[1][0].n
-                return found
+            if uid in self._graphs:
+                self._graphs.move_to_end(uid)
+                return self._graphs[uid]
+        # outside the lock: many data are read side by side
+        if not self.store.has(uid):
+            raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+        positions, attrs = self.store.layout(uid)
+        n = len(positions) if positions is not None else self.store.shape(uid)[0]
+        graph = self.kind.graph(n, positions, self.store.edges(uid) if self.kind.keeps_edges else None, attrs)
+        with self._lock:
+            self._graphs[uid] = found = (graph, positions, attrs)
             self._graphs.move_to_end(uid)
-            return self._graphs[uid]
+            tokens = sum(graph.n for graph, _, _ in self._graphs.values())
+            while tokens > self._tokens_kept and len(self._graphs) > 1:
+                tokens -= self._graphs.popitem(last=False)[1][0].n
+            return found
 
     def positions(self, datum):
         """Where a datum's tokens are, as their modality counts it: (n, 2) or (n, 3), or None."""
@@ -264,13 +290,12 @@ class StudyData:
         return x + column * pitch, y + row * pitch, pitch, pitch
 
     def tokens_inside(self, datum, polygon):
-        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels: sorted array of token ids."""
-        if self.modality != "slides":
+        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels (or the datum's own unit): sorted array of token ids."""
+        if not hasattr(self.kind, "centres"):
             raise CurationError(
-                f"outlines are drawn on slides: name the {self.kind.words.tokens} by their numbers instead"
+                f"outlines are drawn on what lies in a plane: name the {self.kind.words.tokens} by their numbers instead"
             )
-        grid = self.grid(datum)
-        centres = (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
+        centres = self.kind.centres(self, datum)
         return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
 
     def regions(self, datum, scores, threshold):

@@ -140,6 +140,11 @@ class Database:
                 f"{self.path} is damaged ({key} is not readable): restore it from a backup"
             ) from error
 
+    def write_meta(self, key, value):
+        """Set a meta value (plain JSON), in one transaction."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
     def close(self):
         """Close this thread's connection."""
         connection = getattr(self._local, "connection", None)

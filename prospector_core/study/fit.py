@@ -14,12 +14,14 @@ from ..features import n_features, pair_index
 from ..files import folder_atomic, write_atomic
 from ..kernels import KERNELS, make_kernel
 from ..prediction import Calibration
-from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer
+from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer
 from .journal import CurationState
 
-__all__ = ["FitSettings", "Fit", "Kernels", "QUANTIZERS"]
+__all__ = ["FitSettings", "Fit", "GIVEN", "Kernels", "QUANTIZERS"]
 
-QUANTIZERS = {each.name: each for each in (KMeansQuantizer, MiniBatchKMeansQuantizer)}
+QUANTIZERS = {each.name: each for each in (KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer)}
+GIVEN = "as encoded"
+"""In place of a quantizer: the concepts are those that the encoder brings (residue types), none are looked for."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class FitSettings:
     """How a study is fitted.
 
     concepts K; radius r in hops; kernel "fold-change" (alpha, tau) or "linear" (l1_ratio); diffusive maps; seed;
-    sample = tokens for k-means; quantizer "k-means" or "mini-batch k-means".
+    sample = tokens for k-means; quantizer "k-means", "mini-batch k-means", "streamed k-means" (refined on all tokens), or "as encoded" where the encoder brings concepts
+    (then their number is K).
     """
 
     concepts: int = 15
@@ -47,7 +50,7 @@ class FitSettings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise FitError(f"{name} must be {low} to {high}, got {value}")
-        for what, names in (("kernel", KERNELS), ("quantizer", QUANTIZERS)):
+        for what, names in (("kernel", KERNELS), ("quantizer", (*QUANTIZERS, GIVEN))):
             if getattr(self, what) not in names:
                 raise FitError(f"there is no {what} {getattr(self, what)!r}: choose one of {', '.join(names)}")
         if not (self.alpha > 0 and self.tau >= 0 and 0 <= self.l1_ratio <= 1):

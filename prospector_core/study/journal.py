@@ -62,7 +62,7 @@ class CurationState:
     Attributes: names {concept: str}, colours {concept: "#rrggbb"}, merged {concept: concept it went into},
     excluded {concept: reason}, pins {concept or (a, b): weight} of every kernel, class_pins {class: the same}, of the
     kernels of classes that were pinned by themselves (see ``pins_of``), labels {datum uid: class or None}, steps (splits
-    and reassigned tokens in the order they were made: Split, or (datum uid, tokens, concept)), regions (list of Region).
+    and reassigned tokens in the order they were made: Split, or (datum uid, tokens, concept)), regions (list of Region), families (list of ({concept: share}, name), see ``families.name_of``).
     """
 
     names: dict = field(default_factory=dict)
@@ -74,6 +74,7 @@ class CurationState:
     steps: list = field(default_factory=list)
     regions: list = field(default_factory=list)
     class_pins: dict = field(default_factory=dict)
+    families: list = field(default_factory=list)
 
     def pins_of(self, target):
         """Pins that count in the kernel of a class: {concept or (a, b): weight}."""
@@ -121,7 +122,7 @@ def _sorted_pins(pins):
 
 
 def parts_of(payload):
-    """Where a marked region lies: list of {"datum", "tokens"}. The first journals held one, without a list."""
+    """Which tokens an entry marks or moves: list of {"datum", "tokens"}. Where there is one, it may stand without a list."""
     return payload.get("parts") or [payload]
 
 
@@ -154,7 +155,8 @@ def _apply(state, entry):
             else:
                 pins[key] = payload["weight"]
     elif action == "reassign":
-        state.steps.append((payload["datum"], tuple(payload["tokens"]), payload["concept"]))
+        for part in parts_of(payload):
+            state.steps.append((part["datum"], tuple(part["tokens"]), payload["concept"]))
     elif action == "split":
         centroids = np.frombuffer(base64.b64decode(payload["centroids"]), np.float32).reshape(len(payload["ids"]), -1)
         members = state.members(payload["concept"], payload["ids"][1])
@@ -168,6 +170,11 @@ def _apply(state, entry):
             state.regions.append(Region(part["datum"], tokens, *said, polygon, entry.id, payload.get("target")))
     elif action == "withdraw":
         state.regions = [region for region in state.regions if region.entry != payload["entry"]]
+    elif action == "family":
+        shares = {int(concept): share for concept, share in payload["composition"].items()}
+        state.families = [each for each in state.families if each[0] != shares]
+        if payload["name"]:
+            state.families.insert(0, (shares, payload["name"]))
     elif action == "relabel":
         state.labels[payload["datum"]] = payload["label"]
     else:

@@ -10,7 +10,20 @@ from ..tiling import Rect
 
 __all__ = ["LabelRow", "read_labels", "match_files"]
 
-_FILE_COLUMNS = ("slide", "file", "filename", "image", "path", "slide_id", "id", "name", "datum")
+_FILE_COLUMNS = (
+    "slide",
+    "file",
+    "filename",
+    "image",
+    "path",
+    "slide_id",
+    "id",
+    "name",
+    "datum",
+    "sample",
+    "sample_id",
+    "graph",
+)
 _LABEL_COLUMNS = ("label", "class", "y", "diagnosis")
 _NAME_COLUMNS = ("name", "datum", "id")
 _FIELD_COLUMNS = ("x", "y", "width", "height")
@@ -34,12 +47,13 @@ class LabelRow:
     part: dict | None = None
 
 
-def read_labels(path, *, file_column=None, label_column=None, positive=None):
+def read_labels(path, *, file_column=None, label_column=None, positive=None, part_columns=()):
     """Read a labels table (CSV or TSV with a header).
 
     Columns, upper or lower case: the file (``slide``, ``file``, ``image``, ``id``, ...), the class (``label`` or
     ``class``), optionally ``name`` (of the datum), ``x, y, width, height`` (a field, level-0 pixels) and ``split``
-    (data whose split is "test" are left out of fitting). An empty label means not known.
+    (data whose split is "test" are left out of fitting). An empty label means not known. ``part_columns``: columns that,
+    where they are there, say which part of its file a datum is ("chain"); without a name its name is file and part.
 
     Returns (rows, classes): list of LabelRow, whose labels are 0..n-1, and the names of the n classes by label. Of two,
     class 1 is the one to find: ``positive``, else the one that does not sound negative, else the later in the alphabet.
@@ -65,6 +79,9 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
     rows, seen = [], {}
     for number, record, label in zip(lines, records, labels):
         file, name = record[file_column].strip(), record[name_column].strip()
+        part = {column: record[column].strip() for column in part_columns if record.get(column, "").strip()}
+        if part and name_column == file_column:
+            name = " ".join([Path(name.replace("\\", "/")).name.split(".")[0], *part.values()])
         if not file or not name:
             raise LabelsError(f"{path.name}, line {number}: column {file_column!r} is empty: name the file there")
         if name in seen:
@@ -75,7 +92,7 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None):
         field = _field(path, number, record) if has_field else None
         known = label.lower() not in _UNLABELLED
         split = record.get("split", "").strip().lower() or None
-        rows.append(LabelRow(name, file, field, one_of[label] if known else None, split))
+        rows.append(LabelRow(name, file, field, one_of[label] if known else None, split, part or None))
     return rows, classes
 
 

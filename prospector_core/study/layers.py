@@ -3,16 +3,18 @@
 import hashlib
 import io
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numba import get_num_threads
 
 from ..counting import count_concepts, merge_counts, recount
 from ..errors import FitError, StorageFullError, StudyError
 from ..features import n_features, pair_index
-from ..files import storage_errors, write_atomic
+from ..files import read_npy, storage_errors, write_atomic
 from ..metrics import auroc
 from ..prediction import Calibration
 from ..quantizers import assign_nearest
@@ -63,7 +65,7 @@ class DerivedArrays:
             return None
         if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
             return None
-        return np.load(io.BytesIO(content[:-4]), allow_pickle=False)
+        return read_npy(content[:-4])
 
     def _save(self, path, array):
         """A .npy file followed by its checksum."""
@@ -176,51 +178,64 @@ class Counts:
         self.radius = radius
         self._arrays = sprites.arrays
 
-    def cached(self, uid, state, region=None):
+    def cached(self, uid, state, region=None, threads=None):
         """Counts before merging, excluded and ignored tokens out: (p,) int64. ``region``: its tokens only."""
         n_found = len(self._sprites.centroids)
         counts = self._arrays.get(
             f"{uid}-counts-K{n_found}-r{self.radius}-all",
-            lambda: count_concepts(self._graph(uid), self._sprites.quantised(uid), n_found, self.radius),
+            lambda: count_concepts(self._graph(uid), self._sprites.quantised(uid), n_found, self.radius, threads),
         )
         at_first = set(np.flatnonzero(counts[:n_found]).tolist())
-        n_concepts = self._sprites.n_concepts(state)
+        wanted = self._wanted(uid, state, region, at_first)
+        if not wanted.plain:
+            counts = self._arrays.get(self._key(wanted), lambda: self._count(wanted, at_first, threads))
+        return expand(counts, range(wanted.k), self._sprites.n_concepts(state), self.radius)
+
+    def _wanted(self, uid, state, region, at_first):
+        """What is to be counted of a datum: _Cut. ``at_first``: concepts that occur in it as quantised."""
         steps, present = _steps_of(uid, state.steps, at_first)
-        key, k, gone = self._name(uid, state, region, steps, present)
-        if steps or gone or state.ignored(uid).size or region is not None:
-            counts = self._arrays.get(key, lambda: self._count(uid, state, region, steps, at_first, k))
-        return expand(counts, range(k), n_concepts, self.radius)
+        gone = frozenset(k for k in present if state.home(k) in state.excluded)
+        return _Cut(uid, tuple(steps), gone, state.ignored(uid), None if region is None else region.tokens,
+                    max(len(self._sprites.centroids), 1 + max(present, default=0)))  # fmt: skip
 
-    def _name(self, uid, state, region, steps, present):
-        """(key, K, excluded concepts) of a datum's counts after these steps. Concepts of splits elsewhere do not occur."""
-        gone = sorted(k for k in present if state.home(k) in state.excluded)
-        k = max(len(self._sprites.centroids), 1 + max(present, default=0))
-        tag = _digest(steps, gone, state.ignored(uid), None if region is None else region.tokens)
-        plain = not steps and not gone and not state.ignored(uid).size and region is None
-        return f"{uid}-counts-K{k}-r{self.radius}-{'all' if plain else tag}", k, gone
+    def _key(self, cut):
+        tag = "all" if cut.plain else _digest(cut.steps, sorted(cut.gone), cut.ignored, cut.region)
+        return f"{cut.uid}-counts-K{cut.k}-r{self.radius}-{tag}"
 
-    def _count(self, uid, state, region, steps, at_first, k):
-        """Count a datum after these steps; only around the tokens of the last step if the counts before it are at hand."""
-        sprite = self._cut(uid, state, region, steps)
-        if steps:
-            earlier, present = _steps_of(uid, steps[:-1], at_first)
-            key, k_before, _ = self._name(uid, state, region, earlier, present)
-            counts = self._arrays.peek(key)
+    def _count(self, wanted, at_first, threads):
+        """Count a datum; only around the tokens that differ if counts that are at hand are of nearly the same sprite."""
+        graph, sprite = self._graph(wanted.uid), self._sprite(wanted)
+        for nearly in self._before(wanted, at_first):
+            counts = self._arrays.peek(self._key(nearly))
             if counts is not None:
-                before = self._cut(uid, state, region, earlier)
-                counts = expand(counts, range(k_before), k, self.radius)
-                return recount(self._graph(uid), sprite, k, self.radius, before, counts)
-        return count_concepts(self._graph(uid), sprite, k, self.radius)
+                counts = expand(counts, range(nearly.k), wanted.k, self.radius)
+                return recount(graph, sprite, wanted.k, self.radius, self._sprite(nearly), counts, threads)
+        return count_concepts(graph, sprite, wanted.k, self.radius, threads)
 
-    def _cut(self, uid, state, region, steps):
+    def _before(self, wanted, at_first):
+        """What may have been counted already and differs in few tokens: one edit less."""
+        if wanted.region is not None:
+            return
+        if wanted.steps:
+            steps, present = _steps_of(wanted.uid, wanted.steps[:-1], at_first)
+            k = max(len(self._sprites.centroids), 1 + max(present, default=0))
+            yield replace(wanted, steps=tuple(steps), gone=wanted.gone & present, k=k)
+        for concept in sorted(wanted.gone):
+            yield replace(wanted, gone=wanted.gone - {concept})
+        if wanted.ignored.size:
+            yield replace(wanted, ignored=wanted.ignored[:0])
+
+    def _sprite(self, cut):
         """The sprite that is counted: edited, but not merged; tokens that are out -1."""
-        homes = self._sprites.groups(state, excluded=-1)
-        sprite = self._sprites.stepped(uid, steps, len(homes))
-        sprite[(homes < 0)[sprite]] = -1
-        sprite[state.ignored(uid)] = -1
-        if region is not None:
+        sprite = self._sprites.stepped(cut.uid, cut.steps, cut.k)
+        if cut.gone:
+            out = np.zeros(cut.k, bool)
+            out[list(cut.gone)] = True
+            sprite[out[sprite]] = -1
+        sprite[cut.ignored] = -1
+        if cut.region is not None:
             inside = np.zeros(len(sprite), bool)
-            inside[list(region.tokens)] = True
+            inside[list(cut.region)] = True
             sprite[~inside] = -1
         return sprite
 
@@ -233,8 +248,34 @@ class Counts:
         position = {concept: index for index, concept in enumerate(state.active(k))}
         homes = self._sprites.groups(state)
         groups = np.array([position.get(int(home), -1) for home in homes])
-        counts = np.stack([self.cached(uid, state, region) for uid, region in rows])
+        counts = np.stack(self._all(rows, state))
         return merge_counts(counts, groups, k, self.radius)
+
+    def _all(self, rows, state):
+        """``cached`` of many rows; what has to be counted is counted side by side, a datum a thread."""
+        threads = get_num_threads()
+        if threads == 1 or len(rows) < 2 * threads:
+            return [self.cached(uid, state, region) for uid, region in rows]
+        with ThreadPoolExecutor(2 * threads) as pool:  # some read while others count
+            return list(pool.map(lambda row: self.cached(row[0], state, row[1], threads=1), rows))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """What is counted of a datum: tokens after ``steps``, without those of concepts that are ``gone``, the ``ignored``
+    ones, and those outside a ``region`` (None: all). k: more than any id that occurs."""
+
+    uid: str
+    steps: tuple
+    gone: frozenset
+    ignored: np.ndarray
+    region: tuple | None
+    k: int
+
+    @property
+    def plain(self):
+        """Whether it is the sprite as quantised."""
+        return not self.steps and not self.gone and not self.ignored.size and self.region is None
 
 
 def _steps_of(uid, all_steps, present):
@@ -363,7 +404,8 @@ def _fit_one(rows, state, settings, target):
     Returns (coef, coef before pins, Calibration, P(target) of every datum (n_data,) held out where it was fitted on, the
     number of folds, P(target) not held out).
     """
-    n, radius, compact, weight = rows.n, settings.radius, rows.compact, rows.weight
+    n, radius, weight = rows.n, settings.radius, rows.weight
+    compact = rows.compact.astype(np.float64)  # once, not in every fold
     k, active = rows.n_concepts, rows.active
     truth, train = rows.of(target)
     whole = np.arange(len(truth)) < n

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInputError, ProspectorError, StudyDamagedError
-from .fit import QUANTIZERS, Fit
+from .fit import GIVEN, Fit
 from .journal import read_journal, replay
 from .layers import Counts, Sprites
 
@@ -91,8 +91,10 @@ def _make(study, id, journal, settings, summary, centroids, derived):
         raise BadInputError(f"the embeddings of {gone[0]} are gone: run `prospector embed` first")
     if centroids is None:
         sampled = [row for row in rows if labels[row.uid] is not None and row.split != "test"]
-        quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
-        centroids = quantizer.fit(study._sample(sampled, settings)).centroids_
+        if settings.quantizer == GIVEN:
+            centroids = study.given_concepts[1]
+        else:
+            centroids = study.find_concepts(sampled, settings)
     counts = Counts(Sprites(Path(derived), centroids, study._embeddings), study.graph, settings.radius)
     found = study._computed(settings, centroids, state, rows, counts)
     return study._as_fit(id, journal, settings, centroids, found, state)

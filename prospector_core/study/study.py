@@ -9,19 +9,21 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 
 from ..errors import BadInputError, CurationError, EmbeddingError, FitError
 from ..features import n_features, pair_index
-from ..files import storage_errors, write_atomic
+from ..files import read_npy, storage_errors, write_atomic
 from ..limits import map_limit
 from ..locally import neighbours_of, what_if
 from ..modalities import MODALITIES, modality_of
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
-from ..quantizers import KMeansQuantizer
+from ..quantizers import KMeansQuantizer, assign_nearest
 from ..readers.cache import TileCache
+from ..remote import check_url
 from ..scheduling import InProcess, OnCluster
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from . import tasks
@@ -29,7 +31,7 @@ from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .data import StudyData
-from .fit import QUANTIZERS, Fit, FitSettings, Kernels
+from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
@@ -40,9 +42,11 @@ __all__ = ["Concept", "StrongestClass", "Study"]
 _MAPS_KEPT = 2**28  # bytes
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
+_FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur or not
 _FIT_VIEWS_KEPT = 64
-_LIMIT_DATA = 200  # data that the limit of the scores is taken from
+_LIMIT_DATA, _LIMIT_TOKENS = 200, 500_000  # what the limit of the scores is taken from, at most
 _SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
+_STREAMED = 16_384  # tokens in memory at once where all are looked at
 _READERS = 4  # threads that read embeddings; decoding releases the interpreter
 
 _unsaved = itertools.count(-1, -1)  # ids of previews: no two in one process, and none that the database gives
@@ -109,7 +113,9 @@ class Study(StudyData):
         Parameters
         ----------
         path : folder to make
-        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``)
+        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``):
+            structures, folder of PDB and mmCIF files, or list of files; then encoder, atom and cutoff are those of
+            ``create_structures.create_structure_study``
         labels : labels table (see ``labels.read_labels``)
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
@@ -117,6 +123,7 @@ class Study(StudyData):
         stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
+        store : address that fsspec knows, such as "s3://bucket/prefix", where embeddings are kept (default: in the folder)
 
         Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
         """
@@ -127,8 +134,14 @@ class Study(StudyData):
                 + (f", not {' and '.join(given)}" if given else "")
             )
         sources = {name: options.pop(name, None) for name in MODALITIES}
+        store = options.pop("store", None)
+        if store is not None:
+            store = check_url(store)
         modality_of(given[0]).create(path, sources[given[0]], labels, **options)
-        return cls(path)
+        made = cls(path)
+        if store is not None:
+            made.database.write_meta("store", store)
+        return made
 
     @classmethod
     def from_features(cls, path, *, features, labels, **options):
@@ -182,7 +195,37 @@ class Study(StudyData):
     def settings(self):
         """FitSettings of the current fit (defaults before the first)."""
         fit = self.current_fit
-        return fit.settings if fit else FitSettings()
+        return fit.settings if fit else self.default_settings()
+
+    def default_settings(self):
+        """FitSettings to begin with: where the encoder brings concepts, those."""
+        given = self.given_concepts
+        return FitSettings(concepts=len(given[0]), quantizer=GIVEN) if given else FitSettings()
+
+    @property
+    def given_concepts(self):
+        """Concepts that the encoder brings: (names, (K, d) float32 centroids), or None."""
+        return self._occurring(*self._all_given) if self._all_given else None
+
+    @cached_property
+    def _all_given(self):
+        find = getattr(self.kind, "given_concepts", None)
+        return find(self) if find else None
+
+    @cached_property
+    def _given_names(self):
+        names, centroids = self._all_given
+        return {row.tobytes(): name for row, name in zip(np.asarray(centroids, np.float32), names)}
+
+    def _occurring(self, names, centroids):
+        """Of many given concepts those that occur in the data at all (and the last: whatever is not known)."""
+        if len(names) <= _FEW_GIVEN:
+            return names, centroids
+        occurs = np.zeros(len(names), bool)
+        occurs[-1] = True
+        for datum in self.embedded():
+            occurs[assign_nearest(self._embeddings(datum.uid), centroids)] = True
+        return [name for name, there in zip(names, occurs) if there], centroids[occurs]
 
     @property
     def current_fit(self):
@@ -231,7 +274,13 @@ class Study(StudyData):
         on, where data are read and counted, from ``scheduling.scheduler`` (default: here).
         Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
         """
-        settings = replace(settings or FitSettings(), **changes).check()
+        settings = replace(settings or self.default_settings(), **changes).check()
+        if settings.quantizer == GIVEN:
+            if self.given_concepts is None:
+                raise FitError(
+                    f"the encoder {self.embedding['encoder']} brings no concepts of its own: let k-means look for them"
+                )
+            settings = replace(settings, concepts=len(self.given_concepts[0]))
         while (change := self._fit(settings, progress or (lambda text: None), on or InProcess())) is None:
             pass
         return change
@@ -254,11 +303,11 @@ class Study(StudyData):
                 f"no embedded datum is labelled {missing[0]!r}: a kernel a class needs data of every class; embed some, or "
                 "make the study without that class"
             )
-        say("reading a sample of tokens")
-        sample = self._sample(fitted_on, settings, on)
-        say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
-        quantizer = QUANTIZERS[settings.quantizer]
-        centroids = quantizer(settings.concepts, sample=settings.sample, seed=settings.seed).fit(sample).centroids_
+        if settings.quantizer == GIVEN:
+            say("counting concepts and pairs")
+            centroids = self.given_concepts[1]
+            return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
+        centroids = self.find_concepts(fitted_on, settings, say, on)
         say("counting concepts and pairs")
         # no "before": with other concepts, kernels cannot be compared weight by weight
         return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
@@ -362,6 +411,23 @@ class Study(StudyData):
     def _fitted_on(self):
         return [datum for datum in self.embedded() if datum.label is not None and datum.split != "test"]
 
+    def find_concepts(self, data, settings, say=lambda text: None, on=None):
+        """Layer I: centroids of the concepts in the embeddings of data: (K, d) float32. ``say``: function(text)."""
+        say("reading a sample of tokens")
+        sample = self._sample(data, settings, on)
+        say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
+        quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
+        if hasattr(quantizer, "fit_blocks"):
+            return quantizer.fit_blocks(sample, self._blocks(data, settings.seed)).centroids_
+        return quantizer.fit(sample).centroids_
+
+    def _blocks(self, data, seed):
+        """Every token of data once, in blocks: yields (m, d), blocks of all data mixed by the seed."""
+        starts = [(datum.uid, start) for datum in data for start in range(0, self.n_tokens(datum), _STREAMED)]
+        for index in np.random.default_rng(seed).permutation(len(starts)):
+            uid, start = starts[index]
+            yield self._embeddings(uid)[start : start + _STREAMED]
+
     def _sample(self, data, settings, on=None):
         """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
         sizes = [self.n_tokens(datum) for datum in data]
@@ -433,7 +499,7 @@ class Study(StudyData):
         if scores is not None:
             return scores
         try:
-            scores = np.load(self._map_file(datum, fit), allow_pickle=False)
+            scores = read_npy(self._map_file(datum, fit).read_bytes())
         except (OSError, ValueError, EOFError):  # never kept, or damaged
             scores = None
         if scores is None or scores.dtype != np.float64 or scores.shape != (self.n_tokens(datum),):
@@ -565,15 +631,26 @@ class Study(StudyData):
         with ThreadPoolExecutor(_READERS) as pool:
             parts = pool.map(lambda uid, rows: sprites.vectors(uid, tokens[uid])[rows], tokens, sampled)
             vectors = np.concatenate([np.asarray(part, np.float32) for part in parts])
+        if not np.ptp(vectors, axis=0).any():
+            raise CurationError(
+                f"all tokens of {self.concept_name(concept, state)} have the same embedding: nothing tells parts of it "
+                "apart; move single tokens to another concept instead, or embed with another encoder"
+            )
         centroids = KMeansQuantizer(into, sample=len(vectors), seed=seed).fit(vectors).centroids_
         with self._lock:
             self._parted[key] = centroids
             return _kept(self._parted, key, _PREVIEWS_KEPT)
 
     def concept_name(self, concept, state=None):
-        """A concept's name: the expert's, else "concept N"."""
+        """A concept's name: the expert's, else the one that the encoder gives it, else "concept N"."""
         state = state or self.curation.state
-        return state.names.get(concept, f"concept {concept}")
+        return state.names.get(concept) or self._given_name(concept) or f"concept {concept}"
+
+    def _given_name(self, concept):
+        fit = self.current_fit if self._all_given else None
+        if fit is None or fit.settings.quantizer != GIVEN or concept >= len(fit.centroids):
+            return None
+        return self._given_names.get(np.ascontiguousarray(fit.centroids[concept], np.float32).tobytes())
 
     def colours(self, fit=None):
         """Colour of each of the K concepts, "#rrggbb", edits applied; merged ones take the colour they went into."""
@@ -651,10 +728,11 @@ class Study(StudyData):
     def score_limit(self, fit=None):
         """Score of the strongest colour of a fit's class, the same for every datum, so that colours compare: float.
 
-        The 99.5 % quantile of the size of scores over the first 200 embedded data. Kept: pages ask at every rerun.
+        The 99.5 % quantile of the size of scores over the embedded data; of many or large ones, over some that are spread
+        over the study and hold half a million tokens: an edit must not wait for the maps of all. Kept: pages ask at every rerun.
         """
         fit, _ = self._fitted(fit)
-        data = self.embedded()[:_LIMIT_DATA]
+        data = self._spread(self.embedded())
         key = (fit.key, tuple(datum.uid for datum in data))
         if key not in self._limits:
             limit = map_limit([self.prospect(datum, fit) for datum in data])
@@ -663,6 +741,18 @@ class Study(StudyData):
                     self._limits.pop(next(iter(self._limits)))
                 self._limits[key] = limit
         return self._limits[key]
+
+    def _spread(self, data):
+        """Some of the data, evenly over all of them: 200 at most, and no more once they hold half a million tokens."""
+        # steps of the golden ratio: however many are taken, they lie apart
+        order = np.argsort(np.arange(len(data)) * ((5**0.5 - 1) / 2) % 1, kind="stable") if data else []
+        taken, tokens = [], 0
+        for index in map(int, order[:_LIMIT_DATA]):
+            if tokens >= _LIMIT_TOKENS:
+                break
+            taken.append(index)
+            tokens += self.n_tokens(data[index])
+        return [data[index] for index in sorted(taken)]
 
     def strongest_class(self, datum, fit=None):
         """The class that each token of a datum speaks for most: StrongestClass.
@@ -695,7 +785,8 @@ class Study(StudyData):
         datum, token = sample_tokens(sizes, n, seed)
 
         def compute():
-            parts = [self._embeddings(uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
+            vectors = getattr(self.kind, "atlas_vectors", lambda study, uid: study._embeddings(uid))
+            parts = [vectors(self, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
             return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 
         key = atlas_key(uids, sizes, records, n, seed)

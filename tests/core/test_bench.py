@@ -5,6 +5,7 @@ import json
 import pytest
 
 from prospector_core.bench import format_bench, run_bench
+from prospector_core.bench.scale import STEPS, format_scale, measure_scale
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +60,15 @@ def test_every_kind_of_edit_is_timed_by_its_parts(result):
         assert min(each.values()) > 0
         if kind != "undo":  # once in the quick run: no medians of sums
             assert each["total"] == pytest.approx(each["edit"] + each["refit"] + each["paint"])
+
+
+def test_growth_is_measured_step_by_step(tmp_path):
+    told = []
+    result = measure_scale((4_000, 8_000), workers_at=0, folder=tmp_path, progress=told.append)
+    assert json.loads(json.dumps(result)) == result and result["workers"] is None
+    assert [row["data"] for row in result["sizes"]] == [4, 4] and not list(tmp_path.iterdir())
+    for row in result["sizes"]:
+        assert list(row["steps"]) == list(STEPS) and row["bytes"] > 900 * row["tokens"]
+        assert all(step["seconds"] > 0 for step in row["steps"].values())
+    assert set(result["slope"]) == {*STEPS, "all"} and "8,000 tokens: maps" in told
+    assert "growth" in format_scale(result)

@@ -227,8 +227,25 @@ def test_recounting_what_moved_is_counting_all(seed, radius, width, share):
     random = np.random.default_rng(seed)
     graph = grid_graph(random, int(random.integers(1, 40)), width, random.choice([0.0, 0.3, 0.6]))
     before = sprite_of(random, graph, 5, excluded=0.1)
-    after = np.where(random.random(graph.n) < share, random.integers(0, 5, graph.n), before)
-    if seed % 2:
-        after[before < 0] = -1  # else tokens come and go as well
-    counts = count_concepts(graph, before, 5, radius)
-    assert np.array_equal(recount(graph, after, 5, radius, before, counts), count_concepts(graph, after, 5, radius))
+    after = np.where(random.random(graph.n) < share, random.integers(-(seed % 2), 5, graph.n), before)
+    if seed % 3 == 0:
+        after[before < 0] = -1  # else tokens come as well; where -1 was drawn they go
+    counts, expected = count_concepts(graph, before, 5, radius), count_concepts(graph, after, 5, radius)
+    for threads in (None, 1):
+        assert np.array_equal(recount(graph, after, 5, radius, before, counts, threads), expected)
+    assert np.array_equal(count_concepts(graph, after, 5, radius, threads=1), expected)
+
+
+@given(seed=seeds, radius=st.integers(1, 9), kind=st.sampled_from(["gone", "come", "moved"]))
+@settings(max_examples=40)
+def test_recounting_across_word_strip_and_block_borders(seed, radius, kind):
+    """Wide and tall grids, few tokens that differ: most of the grid is passed over."""
+    random = np.random.default_rng(seed)
+    graph = grid_graph(random, int(random.integers(50, 160)), int(random.integers(200, 600)), random.choice([0.1, 0.5]))
+    full = sprite_of(random, graph, 4)
+    some = random.choice(graph.n, int(random.integers(1, 12)), replace=False)
+    other = full.copy()
+    other[some] = (full[some] + 1) % 4 if kind == "moved" else -1
+    before, after = (other, full) if kind == "come" else (full, other)
+    counts = count_concepts(graph, before, 4, radius)
+    assert np.array_equal(recount(graph, after, 4, radius, before, counts), count_concepts(graph, after, 4, radius))

@@ -91,6 +91,30 @@ def test_edits_that_make_no_sense_are_refused(study, edit, says):
     assert len(study.curation.history()) - length in (0, 1) or says == "is the last one left"
 
 
+def test_tokens_of_several_data_are_moved_and_marked_in_one_step(study):
+    c, uids = study.curation, {name: study.datum(name).uid for name in ("s0.png", "s1.png", "s4.png")}
+    c.reassign({"s0.png": [3, 1, 3], "s4.png": [0]}, None, 2)
+    assert c.state.steps == [(uids["s0.png"], (1, 3), 2), (uids["s4.png"], (0,), 2)]
+    assert c.describe(c.can_undo()) == "move 3 tiles of 2 data to concept 2"
+    change = study.refit()
+    for name, tokens in (("s0.png", [1, 3]), ("s4.png", [0])):
+        assert (study.sprite(name)[tokens] == 2).all()
+        assert (study.sprite(name, change.before) != study.sprite(name)).sum() <= len(tokens)
+    c.annotate({"s0.png": [5, 4], "s1.png": [7]}, None, "for")
+    assert [(region.datum, region.tokens) for region in c.state.regions] == [
+        (uids["s0.png"], (4, 5)),
+        (uids["s1.png"], (7,)),
+    ]
+    assert c.describe(c.can_undo()) == "mark 3 tiles of 2 data as evidence for"
+    for moved in ({}, {"s0.png": []}, {"s0.png": [0], "s1.png": [10**6]}):
+        for edit in (lambda m=moved: c.reassign(m, None, 1), lambda m=moved: c.annotate(m, None, "ignore")):
+            with pytest.raises(CurationError):
+                edit()
+    c.undo()
+    c.undo()
+    assert not c.state.steps and not c.state.regions
+
+
 def test_pairs_cannot_be_pinned_where_none_are_counted(tmp_path):
     study = make_study(tmp_path, fit={"radius": 0})
     with pytest.raises(CurationError, match="counts no pairs"):

@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from prospector_core import KMeansQuantizer, MiniBatchKMeansQuantizer, ResidueQuantizer
 from prospector_core.errors import EmbeddingError, FitError
-from prospector_core.quantizers import RESIDUE_TYPES, assign_nearest
+from prospector_core.quantizers import RESIDUE_TYPES, StreamedKMeansQuantizer, assign_nearest
 
 
 def blobs(seed=0, n=300, d=8, k=4):
@@ -179,3 +179,24 @@ def test_tokens_that_are_all_the_same_make_one_concept(quantizer):
         warnings.simplefilter("error")
         found = quantizer(4).fit(flat)
     assert found.centroids_.shape == (4, 6) and len(np.unique(found.predict(flat))) == 1
+
+
+def test_a_stream_of_blocks_gives_the_concepts_of_the_whole():
+    """In the memory of a block, from a sample that has seen little; the same whenever the same blocks come."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(0, 5, (6, 4))
+    kinds = rng.choice(6, 60_000, p=[0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
+    vectors = (centres[kinds] + rng.normal(0, 0.5, (60_000, 4))).astype(np.float16)
+    made = [StreamedKMeansQuantizer(6).fit_blocks(vectors[:300], np.array_split(vectors, 13)) for _ in range(2)]
+    assert made[0].centroids_.tobytes() == made[1].centroids_.tobytes()
+    found = made[0].predict(vectors)
+    sizes = np.bincount(found, minlength=6)
+    assert (np.diff(sizes) <= 0).all()  # from the most to the least frequent
+    nearest = np.linalg.norm(made[0].centroids_[:, None] - centres, axis=2)
+    assert sorted(nearest.argmin(axis=1)) == list(range(6)) and nearest.min(axis=1).max() < 0.05
+    assert (
+        np.linalg.norm(KMeansQuantizer(6).fit(vectors[:300]).centroids_[:, None] - centres, axis=2).min(axis=1).max()
+        > 0.05
+    )
+    with pytest.raises(EmbeddingError, match="NaN"):
+        StreamedKMeansQuantizer(2).fit_blocks(vectors[:300], [np.full((3, 4), np.nan)])

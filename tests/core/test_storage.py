@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from prospector_core.blocks import StoredArray, codecs
 from prospector_core.errors import EmbeddingError, StorageFullError, StudyDamagedError, StudyError
+from prospector_core.files import read_npy
 from prospector_core.storage import EmbeddingStore
 
 RNG = np.random.default_rng(0)
@@ -250,3 +256,33 @@ def test_many_blocks_become_few_files_and_say_the_same(store, monkeypatch):
     (store.path / "d1" / "embeddings" / "c" / "1" / "0").unlink()
     with pytest.raises(StudyDamagedError, match="missing"):
         store.vectors("d1")
+
+
+@given(
+    shape=st.lists(st.integers(0, 30), min_size=1, max_size=3),
+    sides=st.lists(st.integers(1, 12), min_size=3, max_size=3),
+    dtype=st.sampled_from(["float16", "float32", "int32", "int64"]),
+    rows=st.slices(30).filter(lambda each: each.step in (None, 1)),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=40, deadline=None)
+def test_arrays_are_read_as_zarr_reads_them(tmp_path_factory, shape, sides, dtype, rows, seed):
+    folder = tmp_path_factory.mktemp("array") / "a"
+    values = np.random.default_rng(seed).integers(0, 2, shape).astype(dtype)  # chunks of zeros are not written
+    array = zarr.create_array(folder, data=values, chunks=tuple(sides[: len(shape)]), compressors=codecs(values.dtype), zarr_format=3)  # fmt: skip
+    found = StoredArray(folder)
+    assert found.shape == array.shape and found.dtype == array.dtype and found.chunks == array.chunks
+    assert np.array_equal(found[rows], array[rows]) and found[rows].shape == array[rows].shape
+    assert np.array_equal(found[:], values)
+
+
+@given(shape=st.lists(st.integers(0, 5), max_size=3), dtype=st.sampled_from(["<f8", "<i8", "<i2", "<f4", "|u1", "|b1"]))
+def test_arrays_in_npy_files_are_read_as_numpy_reads_them(shape, dtype):
+    values, buffer = np.random.default_rng(len(shape)).integers(0, 2, shape).astype(dtype), io.BytesIO()
+    np.save(buffer, values)
+    found = read_npy(buffer.getvalue())
+    assert found.dtype == values.dtype and found.shape == values.shape and np.array_equal(found, values)
+    assert found.flags.writeable
+    for broken in (b"", b"\x93NUMPY", buffer.getvalue()[:64], b"x" + buffer.getvalue(), buffer.getvalue() + b"more?"):
+        with pytest.raises(ValueError):
+            read_npy(broken)

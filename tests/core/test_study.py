@@ -73,7 +73,13 @@ def test_create_and_open_say_the_same(tmp_path, slides):
     assert [datum.split for datum in opened.data] == ["train", "test", None]
     assert opened.classes == ("normal", "tumour")
     assert opened.name == "Skin"
-    assert opened.embedding == {"encoder": "efficientnet-lite0", "mpp": 0.25, "tile": 32, "min_tissue": 0.25}
+    assert opened.embedding == {
+        "encoder": "efficientnet-lite0",
+        "mpp": 0.25,
+        "tile": 32,
+        "min_tissue": 0.25,
+        "dtype": "float16",
+    }
     assert {source.name: source.info["mpp"] for source in opened.sources.values()} == {"a.png": 0.5, "b.png": 0.5}
     assert opened.embedded() == [] and opened.current_fit is None
     assert sorted(each.name for each in tmp_path.iterdir()) == ["labels.csv", "slides", "study"]
@@ -533,3 +539,20 @@ def test_a_save_that_fails_changes_nothing(study, monkeypatch):
         assert study.current_fit.id == 1
         assert [entry.action for entry in study.curation.history()] == ["fit", "exclude"]
     assert sqlite3.connect(study.path / "study.sqlite").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_limit_of_colours_is_of_few_data_where_they_are_large(tmp_path, monkeypatch):
+    from prospector_core.limits import map_limit
+    from prospector_core.study import study as module
+
+    study = make_study(tmp_path, fit={})
+    everything = [np.abs(study.prospect(datum)) for datum in study.data]
+    assert study.score_limit() == map_limit(everything)
+    monkeypatch.setattr(module, "_LIMIT_TOKENS", 2 * study.n_tokens(study.data[0]))
+    again = Study.open(study.path)
+    some = again._spread(again.embedded())
+    assert 2 <= len(some) <= 3 and {datum.label for datum in some} == {0, 1}
+    limit = again.score_limit()
+    assert limit == map_limit([again.prospect(datum) for datum in some])
+    assert len(again._maps._arrays) == len(some)  # no other map was made
+    assert study._spread([]) == []

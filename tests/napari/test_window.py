@@ -216,7 +216,7 @@ def test_rename_merge_split_pin_by_the_table(window):
 
 
 def test_hot_spots_slides_and_figures(window, tmp_path):
-    panel, study = window.panel, window.study
+    panel = window.panel
     panel.spots.list.itemClicked.emit(panel.spots.list.item(0))
     assert panel.review.token is not None
     at = [panel.slide.itemText(i) for i in range(panel.slide.count())].index("s5.png")

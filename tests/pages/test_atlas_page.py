@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from pages.atlas_chosen import parts_of
 from prospector_core.study import Study
 from tests.pages.app import App
 from viewers import tile_server
@@ -47,3 +48,36 @@ def test_a_point_is_explained_and_shown_on_its_slide(folder):
     assert f"Is **{study.concept_name(explanation.concept)}** right?" in app.text.replace("\\", "")
     app.press("atlas_show")
     assert app.at.session_state["at_datum"] == datum.uid and app.at.session_state["at_token"] == token
+
+
+def test_tiles_chosen_together_are_told_moved_and_marked_in_one_step(folder):
+    study = Study.open(folder)
+    app, atlas = App("atlas"), study.atlas(3000)
+    chosen = list(range(0, len(atlas), 9))[:40]
+    parts = parts_of(atlas, chosen)
+    assert len(parts) > 1 and sum(map(len, parts.values())) == len(chosen)
+    app.at.session_state["atlas_chosen"] = chosen
+    app.run()
+    assert f"**{len(chosen)} tiles** chosen" in app.text and given(app)["chosen"] == chosen
+    concepts = [int(study.concepts_of(uid)[token]) for uid, tokens in parts.items() for token in tokens]
+    most = max(set(concepts), key=concepts.count)
+    assert f"{study.concept_name(most)} ({concepts.count(most)})" in app.text
+    uid = max(sorted(parts), key=lambda each: len(parts[each]))
+    assert f"{study.datum(uid).name} ({len(parts[uid])})" in app.text
+    app.open("atlas_move")
+    app.at.selectbox(key="atlas_move_to").set_value(2)
+    app.press("atlas_move_try")
+    assert f"Preview: move {len(chosen)} tiles of" in app.text and not study.curation.state.steps
+    app.press("atlas_move")
+    assert {step[0]: list(step[1]) for step in study.curation.state.steps} == parts
+    assert f"Waiting for a refit: **Moved {len(chosen)} tiles of" in app.text
+    app.press("undo_here")
+    assert not study.curation.state.steps
+    app.open("atlas_mark")
+    app.at.radio(key="atlas_mark_as").set_value("ignore")
+    app.press("atlas_mark")
+    assert {region.datum: list(region.tokens) for region in study.curation.state.regions} == parts
+    app.press("undo_here")
+    assert not study.curation.state.regions
+    app.press("atlas_none")
+    assert "Draw a lasso" in app.text and given(app)["chosen"] == []

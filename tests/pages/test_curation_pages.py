@@ -232,7 +232,7 @@ def test_a_drawn_region_moves_its_tiles(study):
 
 
 def test_what_is_drawn_is_tried_first_if_asked(study):
-    from pages.edits import Edit, Edits
+    from pages.edits import Edit
 
     app = App()
     app.at.toggle(key="try_shown").set_value(True).run()
@@ -245,10 +245,12 @@ def test_what_is_drawn_is_tried_first_if_asked(study):
     assert "as evidence against" in app.text and not study.curation.state.regions
     app.press("top_keep")
     assert [region["label"] for region in app.viewer()["regions"]] == ["no epidermis"] and study.current_fit.id == 2
-    moves = Edits(tuple(Edit("reassign", (name, [0, 1], 2)) for name in ("field B3", "field C3")))
-    app.at.session_state["preview"] = (str(study.path), moves)
+    move = Edit("reassign", ({"field B3": [0, 1], "field C3": [0, 1]}, None, 2))
+    app.at.session_state["preview"] = (str(study.path), move)
     app.run().press("top_keep")
     assert all((study.concepts_of(name)[:2] == 2).all() for name in ("field B3", "field C3"))
+    app.press("undo")  # one step takes both back
+    assert not study.curation.state.steps
 
 
 def test_the_score_after_the_edit_on_trial_is_said_at_the_tile(study):

@@ -1,6 +1,7 @@
-"""The atlas: a Streamlit component with tokens as points in the plane; a point shows its tile, a click selects it.
+"""The atlas: a Streamlit component with tokens as points in the plane; a point shows its tile, a click selects it,
+a lasso (or a rectangle by keys) chooses several.
 
-Zoom, movement, colour and the tile under the pointer live in the browser.
+Zoom, movement, colour, the tile under the pointer and the line of a lasso live in the browser.
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ def atlas(
     limit: float,
     pictures: str,
     selected: int | None = None,
+    chosen: Sequence[int] = (),
     height: int = 620,
     on_pick: Callable[[], None] | None = None,
+    on_lasso: Callable[[], None] | None = None,
+    on_step: Callable[[], None] | None = None,
 ) -> Any:
     """Show points.
 
@@ -54,10 +58,16 @@ def atlas(
         Address below which the tiles lie, ``<pictures>/0/<point>_0.png``.
     selected : int, optional
         Index of the point that is selected.
+    chosen : list of int
+        Indices of the points that were chosen together.
     height : int
         CSS px.
     on_pick : callable, optional
         Called before the rerun that a click causes; ``st.session_state[key].pick`` is then ``{"point"}``.
+    on_lasso : callable, optional
+        The same when several are chosen, or none: ``.lasso`` is ``{"points"}``.
+    on_step : callable, optional
+        The same for undo and redo by keys: ``.step`` is ``{"to"}``, "undo" or "redo".
     """
     data = {
         "key": key,
@@ -68,6 +78,14 @@ def atlas(
         "ramp": diverging_css(17),
         "pictures": pictures,
         "selected": selected,
+        "chosen": [int(number) for number in chosen],
         "height": int(height),
     }
-    return _RENDER(key=key, data=data, on_pick_change=on_pick or (lambda: None))
+    nothing = lambda: None
+    return _RENDER(
+        key=key,
+        data=data,
+        on_pick_change=on_pick or nothing,
+        on_lasso_change=on_lasso or nothing,
+        on_step_change=on_step or nothing,
+    )

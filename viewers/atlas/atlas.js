@@ -18,33 +18,51 @@ const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2
 
 class Atlas {
   constructor(root, component) {
-    Object.assign(this, { root, by: "concept", only: null, scale: 1, x: 0, y: 0, at: null, drag: null });
+    Object.assign(this, { root, by: "concept", only: null, scale: 1, x: 0, y: 0, at: null, drag: null, lasso: null, chosen: new Set() });
     this.buttons = Object.fromEntries(Object.entries(COLOURS).map(([name, label]) =>
       [name, el("button", { type: "button", title: `Colour by ${label.toLowerCase()}`, onclick: () => this.colourBy(name) }, label)]));
     this.canvas = el("canvas", { tabindex: 0, role: "application",
-      "aria-label": "Atlas of tiles. Arrow keys go from tile to tile, Enter selects one, plus and minus zoom, 0 shows all." });
+      "aria-describedby": "at-keys" });
+    this.drawing = el("button", { type: "button", title: "Draw around what to choose (L; or hold Shift while you drag)", onclick: () => this.lassoing(!this.lasso) }, "Lasso");
+    this.clear = el("button", { type: "button", title: "Choose none (Escape)", onclick: () => this.choose([]) }, "None");
+    this.count = el("span", { class: "at-count", role: "status" });
     this.tip = el("div", { class: "at-tip", hidden: "" });
     this.legend = el("div", { class: "at-legend" });
     this.view = el("div", { class: "at-view" }, this.canvas, this.tip);
+    this.keys = el("div", { id: "at-keys", class: "at-keys" }, "Arrow keys go from point to point, Enter selects one, plus and minus zoom, 0 shows all. R draws a rectangle: " +
+      "arrow keys make it larger or smaller, with Shift they move it, Enter chooses what is in it, Escape leaves it. L draws a lasso with the pointer. " +
+      "Escape chooses none. Control Z takes the last edit back.");
     const zoom = (label, text, act) => el("button", { type: "button", title: label, "aria-label": label, onclick: act }, text);
     root.replaceChildren(
       el("div", { class: "at-bar" }, el("span", {}, "Colour"),
-        el("div", { class: "at-group", role: "group", "aria-label": "Colour" }, ...Object.values(this.buttons)), el("span", { class: "at-gap" }),
+        el("div", { class: "at-group", role: "group", "aria-label": "Colour" }, ...Object.values(this.buttons)),
+        el("div", { class: "at-group", role: "group", "aria-label": "Choose several" }, this.drawing, this.clear), this.count, el("span", { class: "at-gap" }),
         el("div", { class: "at-group", role: "group", "aria-label": "View" }, zoom("Zoom out", "−", () => this.zoom(1 / 1.5)),
-          zoom("Zoom in", "+", () => this.zoom(1.5)), zoom("All tiles (0)", "All", () => this.home()))),
-      this.view, this.legend);
+          zoom("Zoom in", "+", () => this.zoom(1.5)), zoom("Show all (0)", "All", () => this.home()))),
+      this.view, this.legend, this.keys);
     this.canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
       this.zoom(Math.exp(-event.deltaY / 400), event.offsetX, event.offsetY);
     }, { passive: false });
     this.canvas.addEventListener("pointerdown", (event) => {
-      this.drag = { x: event.offsetX, y: event.offsetY, moved: false };
+      const round = this.lasso || event.shiftKey;
+      this.drag = { x: event.offsetX, y: event.offsetY, moved: false, line: round ? [[event.offsetX, event.offsetY]] : null };
+      if (round) this.lasso = { line: this.drag.line };
       this.canvas.setPointerCapture(event.pointerId);
     });
     this.canvas.addEventListener("pointermove", (event) => this.pointed(event));
-    this.canvas.addEventListener("pointerup", () => {
-      if (this.drag && !this.drag.moved) this.pick(this.at);
+    this.canvas.addEventListener("pointerup", (event) => {
+      const { moved, line } = this.drag ?? {};
       this.drag = null;
+      if (moved && line) this.choose(this.inside(line));
+      else if (moved === false) {
+        if (!event.shiftKey) this.lasso = null;
+        this.pick(this.nearest(event.offsetX, event.offsetY, 14));
+      }
+    });
+    this.canvas.addEventListener("pointercancel", () => {
+      this.drag = null;
+      this.lassoing(false);
     });
     this.canvas.addEventListener("pointerleave", () => this.show(null));
     this.canvas.addEventListener("blur", () => this.show(null));
@@ -69,6 +87,8 @@ class Atlas {
       score: points.score.map((score) => (score === null ? GREY : shade(score))),
       label: points.label.map((label) => CLASSES[label] ?? GREY),
     };
+    const known = (this.data.chosen ?? []).filter((i) => i < this.data.points.x.length);
+    this.chosen = new Set(known);
     this.show(null);
     this.draw();
   }
@@ -132,12 +152,13 @@ class Atlas {
     for (let i = 0; i < colours.length; i++) {
       const [x, y] = this.place(i);
       if (x < -9 || y < -9 || x > width + 9 || y > height + 9) continue;
-      context.globalAlpha = this.visible(i) ? 0.9 : 0.08;
+      const faint = this.chosen.size && !this.chosen.has(i);
+      context.globalAlpha = !this.visible(i) ? 0.08 : faint ? 0.25 : 0.9;
       context.fillStyle = colours[i];
       context.beginPath();
       context.arc(x, y, size, 0, 2 * Math.PI);
       context.fill();
-      if (this.visible(i)) context.stroke();
+      if (this.visible(i) && !faint) context.stroke();
     }
     context.globalAlpha = 1;
     for (const [i, line] of [[this.data.selected, 3], [this.at, 2]]) {
@@ -151,6 +172,26 @@ class Atlas {
         context.stroke();
       }
     }
+    if (this.lasso?.line?.length > 1) {
+      context.beginPath();
+      this.lasso.line.forEach(([x, y], k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
+      context.closePath();
+      context.fillStyle = "#3182bd22";
+      context.fill();
+      for (const [colour, wide, dash] of [["#fff", 3, []], ["#08519c", 1.5, [5, 4]]]) {
+        context.strokeStyle = colour;
+        context.lineWidth = wide;
+        context.setLineDash(dash);
+        context.stroke();
+      }
+      context.setLineDash([]);
+    }
+    this.canvas.classList.toggle("at-lassoing", this.lasso !== null);
+    this.drawing.setAttribute("aria-pressed", String(this.lasso !== null));
+    this.clear.disabled = !this.chosen.size;
+    const [many, inside] = [this.chosen.size, this.lasso?.corner ? this.inside(this.lasso.line).length : null];
+    const words = inside !== null ? `${inside} in the rectangle` : many ? `${many} chosen` : "";
+    if (this.count.textContent !== words) this.count.textContent = words;
     for (const [name, button] of Object.entries(this.buttons)) button.setAttribute("aria-pressed", String(name === this.by));
     this.drawLegend();
   }
@@ -192,7 +233,14 @@ class Atlas {
   pointed(event) {
     if (this.drag) {
       const [dx, dy] = [event.offsetX - this.drag.x, event.offsetY - this.drag.y];
-      if (this.drag.moved || Math.hypot(dx, dy) > 4) {
+      if (this.drag.line) {
+        if (!this.drag.moved && Math.hypot(dx, dy) <= 4) return;
+        this.drag.moved = true;
+        const [lx, ly] = this.drag.line.at(-1);
+        if (Math.hypot(event.offsetX - lx, event.offsetY - ly) > 3) this.drag.line.push([event.offsetX, event.offsetY]);
+        this.show(null);
+        this.draw();
+      } else if (this.drag.moved || Math.hypot(dx, dy) > 4) {
         Object.assign(this.drag, { x: event.offsetX, y: event.offsetY, moved: true });
         this.x -= dx / this.unit();
         this.y += dy / this.unit();
@@ -224,13 +272,78 @@ class Atlas {
   }
 
   pick(i) {
+    this.draw();
     if (i !== null && i !== undefined) this.send("pick", { point: i, count: (this.picks = (this.picks ?? 0) + 1) });
+  }
+
+  // -- choosing several ---------------------------------------------------------------------------------------------
+
+  lassoing(on) {
+    this.lasso = on ? { line: [] } : null;
+    this.draw();
+  }
+
+  /** Points inside an outline of the view; those that the legend has made faint do not count. */
+  inside(line) {
+    const found = [];
+    for (let i = 0; i < this.data.points.x.length; i++) {
+      if (!this.visible(i)) continue;
+      const [x, y] = this.place(i);
+      let within = false;
+      for (let k = 0, j = line.length - 1; k < line.length; j = k++) {
+        const [[ax, ay], [bx, by]] = [line[k], line[j]];
+        if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) within = !within;
+      }
+      if (within) found.push(i);
+    }
+    return found;
+  }
+
+  choose(points) {
+    this.lasso = null;
+    this.chosen = new Set(points);
+    this.draw();
+    this.send("lasso", { points, count: (this.lassos = (this.lassos ?? 0) + 1) });
+  }
+
+  /** A rectangle for the keyboard: around the point that was gone to, else in the middle. */
+  rectangle() {
+    const at = this.at ?? this.data.selected;
+    const [x, y] = at === null || at === undefined ? [this.view.clientWidth / 2, this.view.clientHeight / 2] : this.place(at);
+    this.lasso = { corner: [x - 40, y - 40, x + 40, y + 40] };
+    this.stretch(0, 0, false);
+  }
+
+  stretch(dx, dy, whole) {
+    const corner = this.lasso.corner;
+    corner[2] = Math.max(corner[0] + 8, corner[2] + 12 * dx);
+    corner[3] = Math.max(corner[1] + 8, corner[3] + 12 * dy);
+    if (whole) [corner[0], corner[1]] = [corner[0] + 12 * dx, corner[1] + 12 * dy];
+    const [left, top, right, bottom] = corner;
+    this.lasso.line = [[left, top], [right, top], [right, bottom], [left, bottom]];
+    this.show(null);
+    this.draw();
   }
 
   key(event) {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const letter = event.key.toLowerCase();
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && (letter === "z" || letter === "y")) {
+      this.send("step", { to: letter === "y" || event.shiftKey ? "redo" : "undo", count: (this.steps = (this.steps ?? 0) + 1) });
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (step) this.go(...step);
+    if (step && this.lasso?.corner) this.stretch(...step, event.shiftKey);
+    else if (step) this.go(...step);
+    else if (event.key === "Escape" && (this.lasso || this.chosen.size)) {
+      if (this.lasso) this.lassoing(false);
+      else this.choose([]);
+      this.drag = null;
+    } else if (letter === "r") this.lasso?.corner ? this.lassoing(false) : this.rectangle();
+    else if (letter === "l") this.lassoing(!this.lasso);
+    else if (event.key === "Enter" && this.lasso?.corner) this.choose(this.inside(this.lasso.line));
     else if (event.key === "Enter" || event.key === " ") this.pick(this.at);
     else if (event.key === "+" || event.key === "=") this.zoom(1.5);
     else if (event.key === "-") this.zoom(1 / 1.5);

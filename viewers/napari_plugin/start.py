@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__all__ = ["register", "start"]
+__all__ = ["register", "run", "start"]
 
 NAME, WIDGET = "prospector-heads", "Review"
 
@@ -27,3 +27,11 @@ def start(study=None, datum=None):
     if study is not None:
         widget.open_study(study, datum)
     return viewer, widget
+
+
+def run(study=None, datum=None):
+    """The same, until the window is closed."""
+    import napari
+
+    start(study, datum)
+    napari.run()

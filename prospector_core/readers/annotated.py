@@ -1,0 +1,201 @@
+"""AnnData (.h5ad, .zarr) and SpatialData (.zarr), read as they lie on disk: nothing of those libraries is needed."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from ..errors import GraphError, MissingExtraError
+from .tokens import MAX_FEATURES, TokenFile, TokenTable
+
+__all__ = ["AnnotatedFile"]
+
+_SAMPLES = ("sample", "sample_id", "datum", "library_id", "image", "image_id", "slide", "slide_id", "region", "fov", "patient", "donor")  # fmt: skip
+
+
+class AnnotatedFile(TokenFile):
+    """Cells of an AnnData: obs has the sample, obsm the coordinates, X (or a layer, or obsm) the features."""
+
+    def __init__(self, path, options):
+        self.options = options
+        self._file = _open(path)
+        self._root = self._file
+        with self._reading(path):
+            self._root = _table(self._file, Path(path))
+            self._n = self._n_cells(path)
+            self._sample = self._sample_column(path)
+            values = None if self._sample is None else self._column(self._sample)
+        if values is None:
+            self._of = {Path(path).stem: slice(0, self._n)}
+        else:
+            order = np.argsort(values, kind="stable")
+            names, starts = np.unique(values[order], return_index=True)
+            self._of = dict(zip(names.tolist(), (np.sort(rows) for rows in np.split(order, starts[1:])), strict=True))
+        super().__init__(path, self._of)
+
+    def read(self, part):
+        rows, where = self._of[part], f"{self.path.name}, {part}"
+        with self._reading(self.path):
+            features, names = self._values(rows)
+            positions = self._positions(rows)
+            ids = self._index(self._root["obs"])[rows]
+        return TokenTable(features, names, positions, None, ids.tolist(), self.options.unit or "").checked(where)
+
+    def close(self):
+        if hasattr(self._file, "close"):
+            self._file.close()
+
+    @contextmanager
+    def _reading(self, path):
+        try:
+            yield
+        except GraphError:
+            self.close()
+            raise
+        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+            self.close()
+            raise GraphError(f"{Path(path).name} is damaged, or no AnnData that can be read ({error})") from error
+
+    def _n_cells(self, path):
+        obs = self._root.get("obs") if hasattr(self._root, "get") else None
+        if obs is None or not _is_group(obs):
+            raise GraphError(f"{Path(path).name} has no table of cells (obs): write it anew with anndata 0.7 or later")
+        return len(self._index(obs))
+
+    def _sample_column(self, path):
+        names = [name for name in self._root["obs"] if not name.startswith("__")]
+        asked = self.options.sample
+        if asked is not None:
+            if asked not in names:
+                raise GraphError(
+                    f"{Path(path).name} has no column {asked!r} in obs: its columns are {', '.join(sorted(names)[:12]) or 'none'}"
+                )
+            return asked
+        lower = {name.lower(): name for name in names}
+        return next((lower[name] for name in _SAMPLES if name in lower), None)
+
+    def _index(self, frame):
+        return _strings(frame[frame.attrs.get("_index", "_index")])
+
+    def _column(self, name):
+        obs = self._root["obs"]
+        column = obs[name]
+        if _is_group(column) and "codes" in column:  # categorical, as anndata writes it today
+            codes, categories = np.asarray(column["codes"][...]), _strings(column["categories"])
+        elif "__categories" in obs and name in obs["__categories"]:  # and as it did before 0.8
+            codes, categories = np.asarray(column[...]), _strings(obs["__categories"][name])
+        else:
+            return _strings(column)
+        if (codes < 0).any():
+            raise GraphError(
+                f"cell {int(np.argmax(codes < 0))} has no {name!r}: give every cell its sample, or leave it out"
+            )
+        return categories[codes]
+
+    def _values(self, rows):
+        """(features (n, f), their names)."""
+        wanted = self.options.values.strip("/").replace(":", "/")
+        kind, _, name = wanted.partition("/")
+        there = [
+            "X",
+            *(f"{kind}/{each}" for kind in ("layers", "obsm") if kind in self._root for each in self._root[kind]),
+        ]
+        if wanted != "X" and (not name or kind not in ("layers", "obsm") or wanted not in there) or "X" not in self._root and wanted == "X":  # fmt: skip
+            raise GraphError(f"there are no values {wanted!r}: choose one of {', '.join(there)}")
+        stored = self._root["X"] if wanted == "X" else self._root[kind][name]
+        if kind == "obsm":
+            found = _rows(stored, rows)
+            return found, [f"{name.removeprefix('X_')} {i + 1}" for i in range(found.shape[1])]
+        names = self._index(self._root["var"])
+        if len(names) > MAX_FEATURES:  # before they are read
+            raise GraphError(
+                f"{len(names):,} features a cell are more than {MAX_FEATURES:,}: take the most variable ones, or say "
+                "which values to take, such as obsm/X_pca"
+            )
+        return _rows(stored, rows), names.tolist()
+
+    def _positions(self, rows):
+        obsm, key = self._root.get("obsm"), self.options.spatial
+        if obsm is None or key not in obsm:
+            there = ", ".join(obsm) if obsm is not None else ""
+            raise GraphError(
+                f"no coordinates in obsm[{key!r}] (there: {there or 'nothing'}): write them there, x and y a cell"
+            )
+        return _rows(obsm[key], rows)[:, :3]
+
+
+def _open(path):
+    path = Path(path)
+    if path.is_dir():
+        import zarr
+
+        try:
+            return zarr.open_group(path, mode="r")
+        except Exception as error:  # many kinds, of many libraries
+            raise GraphError(f"{path.name} is no zarr folder that can be read ({error})") from error
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtraError("h5ad files need h5py: pip install h5py, or prospector-heads[features]") from error
+    try:
+        return h5py.File(path, "r", locking=False)
+    except (OSError, RuntimeError) as error:
+        raise GraphError(f"{path.name} is not an HDF5 file, or cut short: copy it again") from error
+
+
+def _table(root, path):
+    """The AnnData itself: the root, or the only table of a SpatialData."""
+    if "obs" in root:
+        return root
+    tables = root.get("tables", root.get("table"))
+    names = sorted(tables) if tables is not None and _is_group(tables) else []
+    if not names:
+        raise GraphError(f"{path.name} holds no cells: AnnData has obs, SpatialData has tables")
+    if len(names) > 1:
+        raise GraphError(
+            f"{path.name} holds {len(names)} tables ({', '.join(names)}): give the folder of one, {path.name}/tables/{names[0]}"
+        )
+    return tables[names[0]]
+
+
+def _is_group(node):
+    return hasattr(node, "keys")
+
+
+def _strings(node):
+    """Texts of a column: an array, or (since pandas 3) values and which of them are missing."""
+    return _text((node["values"] if _is_group(node) else node)[...])
+
+
+def _text(values):
+    values = np.asarray(values)
+    if values.dtype.kind == "U":
+        return values
+    return np.array(
+        [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in values.tolist()]
+    )
+
+
+def _rows(stored, rows):
+    """Rows of a dense or sparse matrix, or of a table of numbers: (m, f) float32."""
+    if isinstance(rows, slice):
+        first, last, picked = rows.start, rows.stop, slice(None)
+    else:
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        picked = rows - first
+    if not _is_group(stored):
+        block = np.asarray(stored[first:last])
+        return np.asarray(block.reshape(len(block), -1)[picked], np.float64)
+    kind = str(stored.attrs.get("encoding-type", stored.attrs.get("h5sparse_format", "")))
+    if "dataframe" in kind:
+        names = list(stored.attrs["column-order"])
+        return np.stack([np.asarray(stored[name][first:last], np.float64) for name in names], axis=1)[picked]
+    shape = tuple(int(each) for each in stored.attrs.get("shape", stored.attrs.get("h5sparse_shape")))
+    indptr = np.asarray(stored["indptr"][...])
+    if "csc" in kind:
+        whole = sparse.csc_matrix((stored["data"][...], stored["indices"][...], indptr), shape)
+        return whole.tocsr()[first:last][picked].toarray()
+    low, high = int(indptr[first]), int(indptr[last])
+    part = (stored["data"][low:high], stored["indices"][low:high], indptr[first : last + 1] - low)
+    return sparse.csr_matrix(part, (last - first, shape[1]))[picked].toarray()

@@ -1,0 +1,180 @@
+"""Embeddings in an object store, or on any other file system that fsspec knows: a study's largest part, elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import zarr
+
+from .blocks import chunks, open_group
+from .errors import EmbeddingError, MissingExtraError, ProspectorError, StudyDamagedError, StudyError
+from .storage import EmbeddingStore, EmbeddingWriter, PartEmbedded
+
+__all__ = ["RemoteStore", "check_url", "open_store"]
+
+_FRESH = 2.0  # seconds that a list of what is there is believed: pages ask at every rerun
+
+
+def open_store(path: str | os.PathLike[str], url: str | None = None) -> EmbeddingStore:
+    """Return the store of a study: in the folder ``path``, or at ``url`` with ``path`` for what is in work.
+
+    Raises
+    ------
+    MissingExtraError
+        A package for that kind of address is not installed.
+    StudyError
+        The folder cannot be made, or the address not be reached.
+    """
+    return EmbeddingStore(path) if url is None else RemoteStore(path, url)
+
+
+class RemoteStore(EmbeddingStore):
+    """A store whose complete data lie at an address such as ``s3://bucket/prefix``.
+
+    A datum is made in the local folder, block by block, and goes to the address when it is whole: its file ``zarr.json``
+    last, which is what makes it complete there. Credentials and endpoint are those of the system (as of any S3 program).
+
+    Raises as `open_store`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], url: str) -> None:
+        super().__init__(path)
+        self.url = url.rstrip("/")
+        self._files, self._root = _file_system(self.url)
+        self._listed: tuple[float, list[str]] = (-_FRESH, [])
+        with self._reach():
+            if "file" in np.atleast_1d(self._files.protocol):  # a bucket is made by its owner, not by a slip of the pen
+                self._files.makedirs(self._root, exist_ok=True)
+            else:
+                self._files.ls(self._root.split("/")[0])
+
+    def has(self, uid: str) -> bool:
+        """Return whether the embeddings of a datum are complete, at the address."""
+        self._folder(uid)
+        with self._reach():
+            return self._files.exists(f"{self._root}/{uid}/zarr.json")
+
+    def uids(self) -> list[str]:
+        """Return the uids of the complete data, sorted; as of two seconds ago at most."""
+        at, uids = self._listed
+        if time.monotonic() - at > _FRESH:
+            with self._reach():
+                there = self._files.ls(self._root, detail=False) if self._files.exists(self._root) else []
+                names = [name.rstrip("/").rsplit("/", 1)[-1] for name in there]
+                uids = sorted(name for name in names if self._files.exists(f"{self._root}/{name}/zarr.json"))
+            self._listed = time.monotonic(), uids
+        return list(uids)
+
+    def progress(self, uid: str) -> tuple[int, int]:
+        """Return how many tokens are finished, and of how many."""
+        if self.has(uid):
+            n = self.shape(uid)[0]
+            return n, n
+        return super().progress(uid)
+
+    def open_writer(self, uid: str, *arguments: Any, **options: Any) -> EmbeddingWriter:
+        """As `EmbeddingStore.open_writer`; what was finished here but has not arrived is sent first."""
+        writer = super().open_writer(uid, *arguments, **options)
+        if writer.complete and (self._folder(uid) / "zarr.json").exists():
+            self._completed(uid)
+        return writer
+
+    def part(self, uid: str) -> PartEmbedded | None:
+        """Return what there is of a datum that is being embedded; None where it is complete."""
+        return None if self.has(uid) else super().part(uid)
+
+    def remove(self, uid: str) -> None:
+        """Remove what there is of a datum, here and at the address."""
+        super().remove(uid)
+        self._remove_there(uid)
+
+    def _where(self, uid: str) -> Any:
+        if (self._folder(uid) / "zarr.json").exists():  # finished, and on its way
+            return self._folder(uid)
+        return zarr.storage.FsspecStore.from_url(
+            f"{self.url}/{uid}", storage_options={"use_listings_cache": False}, read_only=True
+        )
+
+    def _complete(self, uid: str) -> zarr.Group:
+        if not self.has(uid):
+            if (self._folder(uid) / "zarr.json").exists():
+                raise EmbeddingError(
+                    f"the embeddings of {uid} are finished but have not reached {self.url}: run prospector embed"
+                )
+            return super()._complete(uid)  # which says how much there is
+        with self._reach():
+            group = open_group(self._where(uid))
+            n, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
+            there = self._files.find(f"{self._root}/{uid}/embeddings/c")
+        if len(there) != -(-n // block):
+            raise StudyDamagedError(f"{self.url}: blocks of {uid} are missing; embed it again with --anew")
+        return group
+
+    def _completed(self, uid: str) -> None:
+        """Send what is whole here to the address, and remove it here."""
+        folder, there = self._folder(uid), f"{self._root}/{uid}"
+        if len(chunks(folder)) == 0:
+            raise StudyDamagedError(f"{self.path.name}: the embeddings of {uid} are damaged; embed it again")
+        self._remove_there(uid)
+        with self._reach():
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            for file in sorted(files, key=lambda path: path == folder / "zarr.json"):  # the mark of completeness last
+                target = f"{there}/{file.relative_to(folder).as_posix()}"
+                self._files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+                self._files.put_file(str(file), target)
+        self._listed = (-_FRESH, [])
+        shutil.rmtree(folder)
+
+    def _remove_there(self, uid: str) -> None:
+        there = f"{self._root}/{uid}"
+        with self._reach():
+            if self._files.exists(f"{there}/zarr.json"):
+                self._files.rm_file(f"{there}/zarr.json")  # first: no longer complete
+            if self._files.exists(there):
+                self._files.rm(there, recursive=True)
+        self._listed = (-_FRESH, [])
+
+    @contextmanager
+    def _reach(self) -> Iterator[None]:
+        """Say in one line that the address cannot be reached."""
+        try:
+            yield
+        except ProspectorError:
+            raise
+        except Exception as error:  # every kind of file system has its own
+            said = (str(error) or type(error).__name__).splitlines()[0]
+            raise StudyError(
+                f"the embeddings at {self.url} cannot be reached ({said}): check the address, the network and the credentials"
+            ) from error
+
+
+def check_url(url: str) -> str:
+    """Return the address of a store without its last slash, after it was reached; raises as `open_store`."""
+    url = url.rstrip("/")
+    with tempfile.TemporaryDirectory() as scratch:
+        RemoteStore(scratch, url)
+    return url
+
+
+def _file_system(url: str) -> tuple[Any, str]:
+    """Return the file system of an address, and the path of it there."""
+    if "://" not in url or not url.split("://", 1)[1].strip("/"):
+        raise StudyError(f"{url} is no address of a store: say s3://bucket/prefix, or leave it out")
+    try:
+        import fsspec
+
+        return fsspec.url_to_fs(url, use_listings_cache=False)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the address {url} needs a package ({error}): for s3:// say pip install 'prospector-heads[s3]'"
+        ) from error
+    except Exception as error:  # every kind of file system has its own
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise StudyError(f"{url} is no address of a store ({said}): say s3://bucket/prefix") from error

@@ -1,0 +1,71 @@
+"""Building the sample study of proteins: 42 chains, embedded and fitted with the shipped defaults."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from prospector_core import Study
+from prospector_core.errors import EmbeddingError
+from prospector_core.files import storage_errors
+from prospector_core.metrics import average_precision
+
+from .folders import sample_folder
+
+__all__ = ["ZINC", "build", "residue_truth", "score"]
+
+ZINC = Path(__file__).with_name("zinc")
+"""Folder of the files: structures, labels.csv, and residues.csv (the truth, for scoring only)."""
+
+
+def build(folder=None, progress=None, anew=False):
+    """Make, embed and fit the sample study of proteins, or only what is missing of it.
+
+    Parameters: folder; progress, function(text, done, total); anew: throw away what is there.
+    Returns Study.
+    """
+    folder = Path(folder) if folder else sample_folder("zinc")
+    say = progress or (lambda text, done, total: None)
+    if anew:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not (folder / "study.sqlite").exists():
+        say("reading structures", 0, None)
+        home = ZINC
+        if not (Path(__file__).resolve().parents[1] / "Makefile").exists():
+            # An installed package may be replaced or removed: the study keeps its own copy of the structures.
+            home = folder.parent / "zinc-structures"
+            with storage_errors(folder):
+                shutil.copytree(ZINC, home, dirs_exist_ok=True)
+        Study.create(
+            folder, structures=home / "structures", labels=home / "labels.csv", name="Zinc: which residues bind it?",
+            positive="binds zinc",
+        )  # fmt: skip
+    study = Study.open(folder)
+    todo = [datum for datum in study.data if not study.is_embedded(datum)]
+    failed = study.embed(
+        progress=lambda datum, done, total: say(f"embedding {datum.name}", todo.index(datum) + done / total, len(todo))
+    )
+    if failed:
+        raise EmbeddingError("the sample study could not be embedded: " + "; ".join(failed.values()))
+    if study.current_fit is None:
+        say("fitting the kernel", 0, None)
+        study.fit()
+    return study
+
+
+def residue_truth(study, datum):
+    """Which residues of a sample's chain bind zinc: (n,) bool. For scoring only."""
+    datum = study.datum(datum)
+    file = study.sources[datum.source].name.removesuffix(".gz")
+    with open(ZINC / "residues.csv", newline="") as table:
+        binding = {
+            row["residue_number"] for row in csv.DictReader(table) if row["file"] == file and row["zn_binding"] == "1"
+        }
+    return np.array([number in binding for number in study.attrs(datum)["numbers"]])
+
+
+def score(study):
+    """Mean average precision over the chains that bind zinc, each with a kernel that was fitted on it too: float."""
+    found = [(study.prospect(datum), residue_truth(study, datum)) for datum in study.embedded() if datum.label == 1]
+    return float(np.mean([average_precision(scores, truth) for scores, truth in found if truth.any()]))
