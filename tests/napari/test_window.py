@@ -22,7 +22,7 @@ class Window:
     def __init__(self, qt, viewer, widget):
         self.qt, self.viewer, self.widget = qt, viewer, widget
 
-    def until(self, so, seconds=40):
+    def until(self, so, seconds=120):
         """Let Qt work until something is so."""
         end = time.monotonic() + seconds
         while not so():
@@ -182,9 +182,9 @@ def test_annotate_with_napari_s_shapes(window):
 def test_edits_of_the_app_are_seen_within_seconds(window):
     other = Study.open(window.study.path)
     other.curation.rename(2, "gland")
-    window.until(lambda: "gland" in [each.name for each in window.panel.concepts._concepts], seconds=10)
+    window.until(lambda: "gland" in [each.name for each in window.panel.concepts._concepts], seconds=60)
     other.curation.undo()
-    window.until(lambda: "gland" not in [each.name for each in window.panel.concepts._concepts], seconds=10)
+    window.until(lambda: "gland" not in [each.name for each in window.panel.concepts._concepts], seconds=60)
 
 
 def test_rename_merge_split_pin_by_the_table(window):

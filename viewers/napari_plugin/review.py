@@ -303,7 +303,7 @@ class Review:
         fit, state, data = self.root.current_fit, self.root.curation.state, self.root.embedded()
         for done, datum in enumerate(data):
             yield done, len(data) + 1
-            self.root.count(fit.centroids, fit.radius, state, datum)
+            self.root.count(fit.centroids, fit.settings, state, datum)
         yield len(data), len(data) + 1
 
     def compare(self, change):
