@@ -10,6 +10,7 @@ from pages import jobs, shared
 from pages.changes import note_change
 from pages.edits import above
 from pages.looks import look_of
+from pages.make_cells import cells_form, graphs_form
 from pages.make_documents import documents_form
 from pages.make_structures import structures_form
 from pages.modality import main_page
@@ -82,11 +83,23 @@ def stain_example():
 
 def make_form():
     """Data and labels in, a new study out; then it is embedded and fitted in the background."""
-    kinds = {"slides": "Slides", "structures": "Protein structures", "documents": "Documents"}
+    kinds = {
+        "slides": "Slides",
+        "structures": "Protein structures",
+        "documents": "Documents",
+        "cells": "Cells",
+        "graphs": "Graphs",
+    }
     kind = st.segmented_control(
         "A study of", list(kinds), default="slides", required=True, format_func=kinds.get, key="shown_make"
     )
-    {"slides": slides_form, "structures": structures_form, "documents": documents_form}[kind]()
+    {
+        "slides": slides_form,
+        "structures": structures_form,
+        "documents": documents_form,
+        "cells": cells_form,
+        "graphs": graphs_form,
+    }[kind]()
 
 
 def slides_form():
