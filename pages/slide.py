@@ -6,6 +6,7 @@ from pages import preview, provisional, shared
 from pages.changes import last_change
 from pages.edits import above
 from pages.figures import figure_button
+from pages.napari_command import napari_command
 from pages.overlays import limit_of, overlays_of
 from pages.slide_change import change_legend, states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
@@ -248,7 +249,9 @@ with upper:
     about_hot_spots(study, data, token is None, lambda uid, spot: chose_spot(uid, spot.rect))
     region_list(study, data, chose_spot)
     move_target(study)
-    figure_button(study, told)
+    with st.container(horizontal=True, gap="small"):
+        figure_button(study, told)
+        napari_command(study, told)
 if token is not None:
     with lower:
         about_token(study, told, token)
