@@ -569,3 +569,47 @@ def test_a_lasso_on_the_atlas(screen, study):
     page.keyboard.press("Control+z")
     page.get_by_text("Undone: move").wait_for()
     assert len(edits.state.steps) == steps
+
+
+def test_choosing_a_class(screen, study, pristine_classes):
+    three = Study.open(copy_study(pristine_classes, study.path.parent / "three"))
+    page = screen.page
+    screen.open("study")
+    page.get_by_role("tab", name="Open a study").click()
+    page.get_by_label("Folder of a study").fill(str(three.path))
+    page.get_by_role("button", name="Open this folder").click()
+    page.get_by_text("Skin in three").first.wait_for()
+    screen.go("Slide")
+    page.get_by_text("Where is epidermis?").wait_for()
+    screen.on_slide()
+    epidermis = screen.view()
+    page.locator(".st-key-class_shown input").click()
+    page.get_by_role("option", name="edge").click()
+    page.get_by_text("Where is edge?").wait_for()
+    screen.on_slide()
+    edge = screen.view()
+    assert differ(epidermis, edge) > 0.02
+    assert "speaks against edge" in page.locator(".pv-legend").inner_text()
+
+    # every tile by its strongest class, whichever is chosen
+    page.locator(".pv-layers").get_by_text("Classes", exact=True).click()
+    page.wait_for_timeout(500)
+    screen.on_slide()
+    assert differ(edge, screen.view()) > 0.02
+    assert [name in page.locator(".pv-legend").inner_text() for name in three.classes] == [True] * 3
+
+    # it holds on every page, and an edit made there is about it
+    screen.go("Concepts")
+    page.get_by_text("for edge first").wait_for()
+    screen.idle()
+    page.locator("[class*='st-key-note_0'] input").fill("seen under the microscope")
+    screen.in_popover("pin_2", weight_1="1.5")
+    entry = three.curation.history()[-1]
+    assert entry.payload == {"concepts": [2], "weight": 1.5, "target": 1} and entry.note == "seen under the microscope"
+    assert page.locator("[class*='st-key-note_1'] input").input_value() == ""
+    screen.go("Kernel")
+    page.get_by_text("negative against edge").wait_for()
+    screen.go("Slide")
+    page.get_by_text("Where is edge?").wait_for()
+    screen.on_slide()
+    page.locator(".pv-layers").get_by_text("Map", exact=True).click()
