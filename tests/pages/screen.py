@@ -10,7 +10,7 @@ from PIL import Image
 __all__ = ["Screen", "differ"]
 
 # Opened at /kernel, Streamlit asks below that address first whether it is its own root; the answer must be no.
-PROBE = re.compile(r"/(study|concepts|kernel)/_stcore/(health|host-config)$")
+PROBE = re.compile(r"/(study|concepts|kernel|atlas)/_stcore/(health|host-config)$")
 
 
 class Screen:
@@ -91,18 +91,28 @@ class Screen:
         self.idle()
         self.page.locator(f".st-key-{key} button").first.wait_for(state="detached")
 
+    def pictures_shown(self):
+        """Wait until the script has run and the pictures that it placed have come: those of a former run are gone soon."""
+        self.idle()
+        self.page.wait_for_function(
+            "() => { const all = [...document.querySelectorAll('.st-key-chosen_pictures img')];"
+            " return all.length && all.every(image => image.complete && image.naturalWidth) }"
+        )
+
     def press(self, *keys):
         for key in keys:
             self.page.keyboard.press(key)
             self.page.wait_for_timeout(150)
 
-    def click_level0(self, x, y):
-        """Click a place of the slide given in its own pixels; the whole slide is in view."""
+    def at_level0(self, x, y):
+        """Where a place of the slide given in its own pixels is on the screen, and the scale; the whole slide is in view."""
         box = self.page.locator(".pv-view").bounding_box()
         k = min(box["width"] / 2220, box["height"] / 2967)
-        self.page.mouse.click(
-            box["x"] + box["width"] / 2 + (x - 1110) * k, box["y"] + box["height"] / 2 + (y - 1483.5) * k
-        )
+        return box["x"] + box["width"] / 2 + (x - 1110) * k, box["y"] + box["height"] / 2 + (y - 1483.5) * k, k
+
+    def click_level0(self, x, y):
+        """Click such a place."""
+        self.page.mouse.click(*self.at_level0(x, y)[:2])
 
 
 def differ(a, b):
