@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from prospector_core.study import Study
-from sample_data import build
 from tests.browsers import IN_A_BROWSER, serve_study
 from tests.pages.conftest import copy_study
 from tests.pages.screen import Screen, differ
+from tests.samples import sample_study
 
 pytestmark = IN_A_BROWSER
 
@@ -256,7 +256,7 @@ def test_the_filmstrip_and_two_views_that_move_together(screen, study):
 @pytest.fixture(scope="module")
 def sample(study):
     """The sample study, beside the other one."""
-    return build(study.path.parent / "sample")
+    return sample_study("sample", study.path.parent / "sample")
 
 
 def greenness(study, concept):
