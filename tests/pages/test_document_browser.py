@@ -62,8 +62,9 @@ def test_a_report_is_read_clicked_curated_and_saved(screen, study, tmp_path):
     concept = int(study.concepts_of(shown)[1])
     page.get_by_role("button", name="Concepts", exact=True).click()
     assert page.locator(".dv-legend").inner_text().count("concept") >= 1
-    page.locator(".st-key-actions").get_by_role("textbox").fill("the second sentence")
-    page.keyboard.press("Enter")
+    page.locator(".st-key-actions").get_by_role("button", name="Rename").click()
+    page.get_by_role("textbox", name="Name").fill("the second sentence")
+    page.get_by_test_id("stForm").get_by_role("button", name="Rename").click()
     page.locator(".dv-legend").get_by_text("the second sentence").wait_for()
     screen.idle()
     page.locator(".st-key-actions").get_by_role("button", name="Exclude").click()
