@@ -38,6 +38,7 @@ def new(
     structures: Annotated[Path | None, typer.Option(help="Folder of structures: PDB or mmCIF, plain or gzip. The labels table may have a chain column.")] = None,
     cells: Annotated[Path | None, typer.Option(help="Cells: AnnData (.h5ad) or SpatialData (.zarr), Parquet, CSV or NPZ tables; or a folder of channel images (TIFF), each with a label image NAME_mask.tif.")] = None,
     graphs: Annotated[Path | None, typer.Option(help="Token graphs of any kind, read in the same ways as --cells.")] = None,
+    embeddings: Annotated[Path | None, typer.Option(help="Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a row a token in order. Slides: with coordinates, as --features.")] = None,
     documents: Annotated[Path | None, typer.Option(help="JSON lines (id, text or sections; with a label field no table is needed), or a folder of text, Markdown and PDF.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches. Structures: residue-type (default), 3di, residue-type*3di, pocketnet, esm2:NAME, or several joined by +. Documents: minilm (default), transformers:NAME or transformers:FOLDER. Cells, graphs: standardised (default) or as-given.")] = None,
@@ -72,10 +73,18 @@ def new(
         "min_tissue": min_tissue, "edges": edges, "values": values, "sample_column": sample_column, "spatial": spatial,
         "transform": transform, "unit": unit, "atom": atom, "cutoff": cutoff, "words": words, "language": language,
     })  # fmt: skip
-    kind = _kind(sources, own)
+    kind = _kind(sources, own if embeddings is None else {**own, "embeddings": embeddings})
     common = {
         "labels": labels, "name": name, "file_column": file_column, "label_column": label_column, "positive": positive,
     }  # fmt: skip
+    if embeddings is not None and encoder is not None:
+        raise BadInputError("--embeddings are vectors that are made already: leave out --encoder")
+    if embeddings is not None and kind == "slides":
+        if features is not None:
+            raise BadInputError("--embeddings and --features say the same of slides: give one of them")
+        features = embeddings
+    elif embeddings is not None:
+        common["embeddings"] = embeddings
     if store is not None:
         if features is not None:
             raise BadInputError("--store is for what is embedded here: features are copied into the study's folder")
@@ -100,10 +109,10 @@ def _kind(sources, own):
     if len(sources) > 1:
         raise BadInputError(f"a study is of one thing: say --{' or --'.join(sources)}")
     kind = next(iter(sources), "slides")
-    if not sources and "features" not in own:
+    if not sources and not {"features", "embeddings"} & own.keys():
         raise BadInputError(f"say what the study is of: {_SOURCES}")
     for option in own:
-        if option not in _OWN_OPTIONS[kind]:
+        if option not in (*_OWN_OPTIONS[kind], "embeddings"):
             raise BadInputError(f"--{option.replace('_', '-')} is not for a study of {kind}: leave it out")
     return kind
 
