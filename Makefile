@@ -8,7 +8,7 @@ BIN     = $(VENV)/bin
 TESTS_AT_ONCE ?= -n 2 --dist loadfile
 SAMPLE  = studies/.built
 
-.PHONY: app test setup sample screenshots lint clean help
+.PHONY: app napari test setup sample screenshots lint clean help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -16,6 +16,10 @@ help:  ## this list
 app: $(VENV)/.installed $(SAMPLE)  ## set up, build the sample study, open the app
 	@echo "== opening the app"
 	@$(BIN)/prospector app $(STUDY)
+
+napari: $(VENV)/.napari $(SAMPLE)  ## set up with napari, open the sample study (or STUDY=folder) in it
+	@echo "== opening napari"
+	@$(BIN)/prospector napari $(or $(STUDY),studies/sample)
 
 test: $(VENV)/.tested $(SAMPLE)  ## set up, run all tests
 	@echo "== running the tests"
@@ -39,13 +43,19 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else "Python 3.11 to 3.13 is needed, this is %d.%d: say make PYTHON=python3.11" % sys.version_info[:2])'
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(VENV)/bin/python requirements.txt pyproject.toml
+$(VENV)/.installed: $(VENV)/bin/python requirements.txt requirements-nodeps.txt pyproject.toml
 	@echo "== installing requirements (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(VENV)/.tested: $(VENV)/.installed requirements-test.txt
+$(VENV)/.napari: $(VENV)/.installed requirements-napari.txt
+	@echo "== installing napari"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-napari.txt
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed requirements-test.txt requirements-napari.txt
 	@echo "== installing what the tests need"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@

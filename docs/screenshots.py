@@ -62,7 +62,10 @@ def main():
     with tempfile.TemporaryDirectory() as scratch, sample_app(Path(scratch)) as address, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
         wanted = set(options.names)
-        walk(Guide(browser, address, "light", options.out, wanted))
+        if wanted - {"classes", "slide-dark", "stain"} or not wanted:
+            walk(Guide(browser, address, "light", options.out, wanted))
+        if not wanted or "classes" in wanted:
+            classes(Guide(browser, address, "light", options.out, wanted))
         if not wanted or "slide-dark" in wanted:
             dark(Guide(browser, address, "dark", options.out, wanted))
         browser.close()
@@ -129,6 +132,34 @@ def walk(guide):
     guide.ready()
     guide.pick_strongest_tile("field E3", click=False)
     guide.take("refit")
+
+
+def classes(guide):
+    """The slide page of a study of three classes: the sample's fields, those without epidermis divided by their tissue."""
+    from prospector_core import Study
+    from sample_data.fields import MPP, SLIDE, TILE
+
+    sample, folder, page = Study.open(guide.study), guide.study.parent / "three", guide.page
+    rows = ["slide,name,x,y,width,height,label"]
+    for datum in sample.data:
+        field, label = datum.field, "dermis" if sample.n_tokens(datum) > 24 else "edge"
+        place = f"{field.x},{field.y},{field.width},{field.height}"
+        rows.append(f"{SLIDE.name},{datum.name},{place},{'epidermis' if datum.label else label}")
+    table = guide.study.parent / "three.csv"
+    table.write_text("\n".join(rows))
+    study = Study.create(folder, slides=[SLIDE], labels=table, name="Skin, three classes", tile=TILE, mpp=MPP)
+    shutil.copytree(guide.study / "embeddings.zarr", folder / "embeddings.zarr", dirs_exist_ok=True)
+    study.fit()
+    page.goto(f"{guide.address.rstrip('/')}/study")
+    page.get_by_role("tab", name="Open a study").click()
+    page.get_by_label("Folder of a study").fill(str(folder))
+    page.get_by_role("button", name="Open this folder").click()
+    page.get_by_text("Skin, three classes").first.wait_for(timeout=WAIT)
+    guide.go_to("Slide")
+    guide.ready()
+    page.get_by_role("button", name="Show which class each place speaks for most").click()
+    guide.settle()
+    guide.take("classes")
 
 
 def dark(guide):

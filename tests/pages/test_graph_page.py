@@ -211,3 +211,24 @@ def test_the_whole_loop_in_a_browser(running):
         plain.page.get_by_text("The largest parts").wait_for()
         assert not plain.trouble, plain.trouble
         browser.close()
+
+
+def test_a_study_of_cells_is_made_on_the_page(study, monkeypatch, tmp_path):
+    from pages import jobs
+
+    monkeypatch.setattr(jobs, "embed", lambda made, uids: made.embed())
+    samples = {name: make_sample(name == "b", 3, cells=40)[0] for name in "ab"}
+    (tmp_path / "data").mkdir()
+    for name, each in samples.items():
+        np.savez(tmp_path / "data" / f"{name}.npz", **{key: np.array(value) for key, value in each.items()})
+    app = App("study")
+    app.at.session_state["shown_make"] = "cells"
+    app.run()
+    for label, value in (("Name", "Small cells"), ("File or folder of cells", str(tmp_path / "data"))):
+        next(each for each in app.at.text_input if each.label == label and each.form_id == "new_cells").set_value(value)
+    (box,) = [each for each in app.at.file_uploader if each.form_id == "new_cells"]
+    box.set_value(("labels.csv", b"sample,label\na,out\nb,in\n", "text/csv"))
+    next(each for each in app.at.button if each.label == "Make the study" and each.form_id == "new_cells").click().run()
+    app.sound()
+    made = Study.open(study.path.parent / "small-cells")
+    assert made.modality == "cells" and len(made.embedded()) == 2
