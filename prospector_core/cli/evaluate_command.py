@@ -134,10 +134,9 @@ of held-out data. Seconds are of fitting and mapping a fold, one thread of a mac
 "prospector" is what `prospector fit` does by itself; "chosen by labels" is `prospector fit --auto`; "authors' settings, untuned" is the paper's fold-change
 kernel with 15 concepts; the baselines are trained here on the same tokens and folds.
 
-Made by:
+Made by this command, where `PROSPECTOR_DATA` names the folder of the sets:
 
 ```sh
-PROSPECTOR_DATA=... prospector evaluate --set camelyon16_mosaics --set camelyon16_mosaics_64 --set zinc --set medquad_gard \\
-    --baselines all --sweep --few --out evaluation --page docs/evaluation.md
+prospector evaluate --set camelyon16_mosaics --set camelyon16_mosaics_64 --set zinc --set medquad_gard --baselines all --sweep --few --page docs/evaluation.md
 ```
 """
