@@ -68,6 +68,32 @@ def main():
         browser.close()
     if not wanted or "stain" in wanted:
         stain(options.out)
+    if not wanted or wanted & set(PROTEINS):
+        with tempfile.TemporaryDirectory() as scratch, sample_app(Path(scratch), "zinc") as address, sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+            proteins(Guide(browser, address, "light", options.out, wanted, "zinc"))
+            browser.close()
+
+
+PROTEINS = ("structure", "structure-contacts", "families")
+
+
+def proteins(guide):
+    """A walk through the sample study of proteins, as in docs/proteins.md."""
+    page = guide.page
+    page.goto(guide.address)
+    page.locator(".sv-model canvas").first.wait_for()
+    guide.settle()
+    cells = page.locator(".sv-cells").bounding_box()
+    page.mouse.click(cells["x"] + 13 * 15.5, cells["y"] + 60)  # the histidine between the two zincs of the first chain
+    page.get_by_text("The largest parts").wait_for()
+    guide.take("structure", 1000)
+    page.get_by_role("button", name="Contact map").click()
+    guide.take("structure-contacts", 1000)
+    guide.go_to("Families")
+    page.get_by_text("Name of family 2").wait_for()
+    page.wait_for_timeout(3000)  # three views draw themselves
+    guide.take("families", 1000)
 
 
 def walk(guide):
@@ -140,9 +166,9 @@ def dark(guide):
 class Guide:
     """A browser window on the app, and the pictures taken of it."""
 
-    def __init__(self, browser, address, theme, out, wanted):
+    def __init__(self, browser, address, theme, out, wanted, sample="sample"):
         self.address, self.out, self.wanted = address, out, wanted
-        self.study = Path(os.environ["PROSPECTOR_STUDIES"]) / "sample"
+        self.study = Path(os.environ["PROSPECTOR_STUDIES"]) / sample
         context = browser.new_context(
             viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=theme, reduced_motion="reduce", locale="en-GB"
         )
@@ -309,14 +335,14 @@ def reduced(picture, colours, exact=32):
 
 
 @contextlib.contextmanager
-def sample_app(scratch):
+def sample_app(scratch, name="sample"):
     """The app on a sample study of its own: yields its address."""
     os.environ["PROSPECTOR_STUDIES"] = str(scratch / "studies")
-    os.environ.pop("PROSPECTOR_STUDY", None)
-    from sample_data import build
+    os.environ["PROSPECTOR_STUDY"] = str(scratch / "studies" / name)
+    from sample_data import build_sample
 
     print("building a sample study")
-    build()
+    build_sample(name)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
