@@ -137,7 +137,7 @@ st.markdown("### Prospect kernel")
 hops = f"{fit.radius} hop{'s' if fit.radius != 1 else ''}"
 st.caption(
     f"Square: weight of two concepts within {hops} of each other. Bars: weight of a concept by itself ({fit.unit}). "
-    f"Positive speaks for **{plain(study.classes[1])}**, negative for **{plain(study.classes[0])}**. Click a cell or a bar to see where it occurs."
+    f"Positive speaks for **{plain(study.classes[1])}**, negative for **{plain(study.classes[0])}**. Click a square or a bar to see where it occurs."
 )
 above(study)
 pair = state.get("cell_pair")
@@ -175,7 +175,7 @@ with right:
         key="cell_first",
         format_func=names.get,
         on_change=chosen_by_name,
-        placeholder="Click a cell, or choose here",
+        placeholder="Click a square, or choose here",
     )
     st.selectbox("within the receptive field of", [ALONE, *(active if fit.radius else [])], key="cell_second", on_change=chosen_by_name,
                  format_func=lambda k: names.get(k, "(by itself, wherever it is)"), disabled=pair is None)  # fmt: skip

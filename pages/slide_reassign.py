@@ -5,6 +5,7 @@ import streamlit as st
 from pages import concept_edits, preview
 from pages.edits import Edit, offer_in_form, popover, said, trial_here
 from pages.session import edit_quietly
+from pages.slide_regions import tokens_drawn
 from pages.words import plain
 
 __all__ = ["choosable", "concept_actions", "move_drawn", "move_target", "move_words"]
@@ -118,7 +119,7 @@ def _chose():
 def move_drawn(study, data, drawn):
     """Give the tokens of a region that was drawn to the chosen concept, in every datum that it touches."""
     target, _ = _target(study)
-    found = {datum: study.tokens_inside(datum, drawn["polygon"]).tolist() for datum in data}
+    found = {datum: tokens_drawn(study, datum, drawn).tolist() for datum in data}
     touched = [datum for datum in data if found[datum]]
     if not touched:
         st.toast(

@@ -1,5 +1,6 @@
 """Regions that the expert marks on a slide: what the drawing tools call, how regions are drawn, and their list."""
 
+import numpy as np
 import shapely
 import streamlit as st
 
@@ -8,7 +9,7 @@ from pages.edits import Edit
 from pages.session import edit_quietly
 from pages.words import plain
 
-__all__ = ["marking_words", "mark", "step_history", "drawn_regions", "region_list"]
+__all__ = ["tokens_drawn", "marking_words", "mark", "step_history", "drawn_regions", "region_list"]
 
 MARKS = {"for": ":material/add_circle:", "against": ":material/do_not_disturb_on:", "ignore": ":material/block:"}
 
@@ -30,8 +31,8 @@ def marking_words(study):
 
 def mark(study, data, drawn):
     """Keep a region that was drawn, of every datum in which some of its tokens lie."""
-    polygon, evidence = drawn["polygon"], drawn["evidence"]
-    found = {datum: len(study.tokens_inside(datum, polygon)) for datum in data}
+    polygon, evidence = drawn.get("polygon") or drawn["tokens"], drawn["evidence"]
+    found = {datum: len(tokens_drawn(study, datum, drawn)) for datum in data}
     touched = [datum for datum in data if found[datum]]
     if not touched:
         st.toast(
@@ -44,6 +45,11 @@ def mark(study, data, drawn):
         where = touched[0].name if len(touched) == 1 else f"{len(touched)} fields"
         size = study.kind.words.count(sum(found[datum] for datum in touched))
         st.toast(f"Marked {size} of {plain(where)}: {plain(what)}. Refit to see the effect.")
+
+
+def tokens_drawn(study, datum, drawn):
+    """Tokens of a datum in what was drawn: in its outline, or as they were named (seen from aside in space)."""
+    return study.tokens_inside(datum, drawn["polygon"]) if drawn.get("polygon") else np.array(drawn["tokens"], np.int64)
 
 
 def step_history(study, step):
@@ -78,6 +84,8 @@ def _rings(study, region):
     if region.polygon:
         drawn = shapely.make_valid(shapely.Polygon(region.polygon))
         whole = drawn & shapely.box(field.x, field.y, field.x + field.width, field.y + field.height)
+    if study.modality != "slides":
+        return []  # named token by token
     if not region.polygon or whole.area == 0:
         rects = [study.token_rect(region.datum, token) for token in region.tokens]
         whole = shapely.union_all([shapely.box(x, y, x + width, y + height) for x, y, width, height in rects])
@@ -98,8 +106,7 @@ def region_list(study, data, go_to):
     with st.expander(f"Marked regions ({len(drawn)})", icon=":material/draw:"):
         for parts in drawn.values():
             region, tiles = parts[0], sum(len(part.tokens) for part in parts)
-            x, y = zip(*(point for part in parts for ring in _rings(study, part) for point in ring))
-            rect = (min(x), min(y), max(x) - min(x), max(y) - min(y))
+            rect = _rect(study, parts)
             where = known[region.datum].name if len(parts) == 1 else f"{len(parts)} fields"
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
@@ -111,6 +118,15 @@ def region_list(study, data, go_to):
                     "", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this region back",
                     on_click=_withdraw, args=(study, region.entry),
                 )  # fmt: skip
+
+
+def _rect(study, parts):
+    """(x, y, width, height) around the parts of a region."""
+    points = [point for part in parts for ring in _rings(study, part) for point in ring]
+    if not points:
+        points = [study.kind.centres(study, study.datum(part.datum))[token] for part in parts for token in part.tokens]
+    low, high = np.min(points, axis=0).tolist(), np.max(points, axis=0).tolist()
+    return (*low, high[0] - low[0], high[1] - low[1])
 
 
 def _withdraw(study, entry):

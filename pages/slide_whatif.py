@@ -34,11 +34,14 @@ def drawn_neighbours(study, datum, token):
 def what_if(study, datum, token, explanation):
     """What the tile would score without its neighbourhood, and without each of the concepts around it."""
     _compared(study, datum, token, explanation.score)
-    near = list(dict.fromkeys(term.neighbour for term in explanation.terms if term.neighbour is not None))
-    near = [concept for concept in near if concept != explanation.concept][:MOST_CONCEPTS]
     if not study.current_fit.radius:
         return
-    with st.expander("What if?", icon=":material/help_center:"):
+    box = st.expander("What if?", icon=":material/help_center:", key="what_if", on_change="rerun")
+    if not box.open:  # nothing is asked that nobody looks at
+        return
+    near = list(dict.fromkeys(term.neighbour for term in explanation.terms if term.neighbour is not None))
+    near = [concept for concept in near if concept != explanation.concept][:MOST_CONCEPTS]
+    with box:
         asked = [("by itself, without neighbours", study.what_if(datum, token, without_neighbours=True))]
         asked += [
             (

@@ -11,6 +11,7 @@ _HOMES = {"build": "skin", "load_polygon": "fields", "sample_fields": "fields", 
 SAMPLES = {
     "sample": "sample_data.skin",
     "zinc": "sample_data.zinc_chains",
+    "cells": "sample_data.cells",
 }
 
 __all__ = ["SAMPLES", "build", "build_sample", "load_polygon", "sample_fields", "sample_folder", "tile_truth"]

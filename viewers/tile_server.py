@@ -92,6 +92,7 @@ _KINDS = {
     "tokens": "bin",
     "doubt": "bin",
     "atoms": "bin",
+    "points": "bin",
 }
 _TYPES = {"png": "image/png", "bin": "application/octet-stream"}
 _TILE = re.compile(r"slide/([0-9a-f]{32})/(\d{1,2})/(\d{1,7})_(\d{1,7})\.jpg", re.ASCII)

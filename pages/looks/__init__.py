@@ -4,7 +4,7 @@ from importlib import import_module
 
 __all__ = ["look_of"]
 
-_MODULES = {"slides": ".slides", "structures": ".structures"}
+_MODULES = {"slides": ".slides", "structures": ".structures", "cells": ".graphs", "graphs": ".graphs"}
 
 
 def look_of(study):

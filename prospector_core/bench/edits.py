@@ -92,7 +92,7 @@ def _timed(study, edit):
     times.append(perf_counter())
     scores = study.prospect(datum)
     if paint is not None:
-        paint(study.grid(datum), scores)
+        paint(study.grid(datum), scores, study.score_limit())  # the colours of all data, as in the app
     times.append(perf_counter())
     study._computed(fit.settings, fit.centroids, fit.state)  # all is counted now: what is left is the kernel
     parts = dict(zip(("edit", "refit", "paint", "kernel"), np.diff([*times, perf_counter()]).tolist()))
@@ -102,10 +102,10 @@ def _timed(study, edit):
 def _painter():
     """What draws a map for the screen, or None where only the core is installed."""
     try:
-        from viewers.overlays import map_limit, render_map
+        from viewers.overlays import render_map
     except ModuleNotFoundError:
         return None
-    return lambda grid, scores: render_map(grid["positions"], scores, grid["shape"], map_limit(scores))
+    return lambda grid, scores, limit: render_map(grid["positions"], scores, grid["shape"], limit)
 
 
 def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSIONS):

@@ -261,9 +261,7 @@ def export(
             figure["threshold"] = threshold
         opened = Study.open(study)
         folder = opened.path / "exports" if out is None else out
-        if opened.modality == "structures":
-            figure = _chain_figure(figure)
-        draw = partial(_figures(opened.modality), names=names, **figure)
+        draw = partial(_figures(opened, figure), names=names, **figure)
         with progress_bar("drawing", json, "figures") as bar:
             by_slide = whole_slide or region is not None
             written = write_files(opened, ".png", draw, folder, data, names, bar, by_slide)
@@ -289,29 +287,22 @@ def export(
     _say_files(opened, format, folder, written, names, json)
 
 
-def _chain_figure(figure):
-    """Options of a figure of a chain. Raises BadInputError for those of slides."""
-    wrong = [name for name in figure if name not in ("layer", "width", "title")]
-    if wrong:
-        raise BadInputError(
-            f"--{wrong[0].replace('_', '-')} is of slides: a figure of a chain has --layer, --width and --title"
-        )
-    return figure
-
-
-def _figures(modality="slides"):
-    """What draws figures: not of the core, and loaded for nothing else."""
+def _figures(study, options):
+    """What draws figures of a study: not of the core, and loaded for nothing else. Raises BadInputError for options it lacks."""
     try:
-        if modality == "structures":
-            from viewers.structure_figure import structure_figure
-
-            return structure_figure
-        from viewers.slide_figure import slide_figure
+        from viewers.figure_makers import figure_maker
     except ImportError as error:
         raise MissingExtraError(
             "figures are drawn by the part `viewers`, which is not installed: install Prospector with `pip install -e .` in its folder"
         ) from error
-    return slide_figure
+    draw, takes = figure_maker(study.modality)
+    for option in options:
+        if option not in takes:
+            has = " and ".join(f"--{each}" for each in ("layer", "width", "title") if each in takes)
+            raise BadInputError(
+                f"--{option.replace('_', '-')} is of slides: a figure of a {study.kind.words.datum} has {has}"
+            )
+    return draw
 
 
 def _say_files(study, format, folder, written, names, json):

@@ -14,7 +14,7 @@ from numba import get_num_threads
 from ..counting import count_concepts, merge_counts, recount
 from ..errors import FitError, StorageFullError, StudyError
 from ..features import n_features, pair_index
-from ..files import storage_errors, write_atomic
+from ..files import read_npy, storage_errors, write_atomic
 from ..metrics import auroc
 from ..prediction import Calibration
 from ..quantizers import assign_nearest
@@ -65,7 +65,7 @@ class DerivedArrays:
             return None
         if zlib.crc32(content[:-4]).to_bytes(4, "little") != content[-4:]:
             return None
-        return np.load(io.BytesIO(content[:-4]), allow_pickle=False)
+        return read_npy(content[:-4])
 
     def _save(self, path, array):
         """A .npy file followed by its checksum."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import BadInputError, CurationError, EmbeddingError, FitError
 from ..features import n_features, pair_index
-from ..files import storage_errors, write_atomic
+from ..files import read_npy, storage_errors, write_atomic
 from ..limits import map_limit
 from ..locally import neighbours_of, what_if
 from ..modalities import MODALITIES, modality_of
@@ -44,7 +44,7 @@ _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
 _FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur or not
 _FIT_VIEWS_KEPT = 64
-_LIMIT_DATA = 200  # data that the limit of the scores is taken from
+_LIMIT_DATA, _LIMIT_TOKENS = 200, 500_000  # what the limit of the scores is taken from, at most
 _SPLIT_SAMPLE = 20_000  # tokens that the parts of a concept are found in
 _STREAMED = 16_384  # tokens in memory at once where all are looked at
 _READERS = 4  # threads that read embeddings; decoding releases the interpreter
@@ -499,7 +499,7 @@ class Study(StudyData):
         if scores is not None:
             return scores
         try:
-            scores = np.load(self._map_file(datum, fit), allow_pickle=False)
+            scores = read_npy(self._map_file(datum, fit).read_bytes())
         except (OSError, ValueError, EOFError):  # never kept, or damaged
             scores = None
         if scores is None or scores.dtype != np.float64 or scores.shape != (self.n_tokens(datum),):
@@ -728,10 +728,11 @@ class Study(StudyData):
     def score_limit(self, fit=None):
         """Score of the strongest colour of a fit's class, the same for every datum, so that colours compare: float.
 
-        The 99.5 % quantile of the size of scores over the first 200 embedded data. Kept: pages ask at every rerun.
+        The 99.5 % quantile of the size of scores over the embedded data; of many or large ones, over some that are spread
+        over the study and hold half a million tokens: an edit must not wait for the maps of all. Kept: pages ask at every rerun.
         """
         fit, _ = self._fitted(fit)
-        data = self.embedded()[:_LIMIT_DATA]
+        data = self._spread(self.embedded())
         key = (fit.key, tuple(datum.uid for datum in data))
         if key not in self._limits:
             limit = map_limit([self.prospect(datum, fit) for datum in data])
@@ -740,6 +741,18 @@ class Study(StudyData):
                     self._limits.pop(next(iter(self._limits)))
                 self._limits[key] = limit
         return self._limits[key]
+
+    def _spread(self, data):
+        """Some of the data, evenly over all of them: 200 at most, and no more once they hold half a million tokens."""
+        # steps of the golden ratio: however many are taken, they lie apart
+        order = np.argsort(np.arange(len(data)) * ((5**0.5 - 1) / 2) % 1, kind="stable") if data else []
+        taken, tokens = [], 0
+        for index in map(int, order[:_LIMIT_DATA]):
+            if tokens >= _LIMIT_TOKENS:
+                break
+            taken.append(index)
+            tokens += self.n_tokens(data[index])
+        return [data[index] for index in sorted(taken)]
 
     def strongest_class(self, datum, fit=None):
         """The class that each token of a datum speaks for most: StrongestClass.

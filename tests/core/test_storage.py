@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from prospector_core.blocks import StoredArray, codecs
 from prospector_core.errors import EmbeddingError, StorageFullError, StudyDamagedError, StudyError
+from prospector_core.files import read_npy
 from prospector_core.storage import EmbeddingStore
 
 RNG = np.random.default_rng(0)
@@ -272,3 +274,15 @@ def test_arrays_are_read_as_zarr_reads_them(tmp_path_factory, shape, sides, dtyp
     assert found.shape == array.shape and found.dtype == array.dtype and found.chunks == array.chunks
     assert np.array_equal(found[rows], array[rows]) and found[rows].shape == array[rows].shape
     assert np.array_equal(found[:], values)
+
+
+@given(shape=st.lists(st.integers(0, 5), max_size=3), dtype=st.sampled_from(["<f8", "<i8", "<i2", "<f4", "|u1", "|b1"]))
+def test_arrays_in_npy_files_are_read_as_numpy_reads_them(shape, dtype):
+    values, buffer = np.random.default_rng(len(shape)).integers(0, 2, shape).astype(dtype), io.BytesIO()
+    np.save(buffer, values)
+    found = read_npy(buffer.getvalue())
+    assert found.dtype == values.dtype and found.shape == values.shape and np.array_equal(found, values)
+    assert found.flags.writeable
+    for broken in (b"", b"\x93NUMPY", buffer.getvalue()[:64], b"x" + buffer.getvalue(), buffer.getvalue() + b"more?"):
+        with pytest.raises(ValueError):
+            read_npy(broken)

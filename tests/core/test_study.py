@@ -539,3 +539,20 @@ def test_a_save_that_fails_changes_nothing(study, monkeypatch):
         assert study.current_fit.id == 1
         assert [entry.action for entry in study.curation.history()] == ["fit", "exclude"]
     assert sqlite3.connect(study.path / "study.sqlite").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_limit_of_colours_is_of_few_data_where_they_are_large(tmp_path, monkeypatch):
+    from prospector_core.limits import map_limit
+    from prospector_core.study import study as module
+
+    study = make_study(tmp_path, fit={})
+    everything = [np.abs(study.prospect(datum)) for datum in study.data]
+    assert study.score_limit() == map_limit(everything)
+    monkeypatch.setattr(module, "_LIMIT_TOKENS", 2 * study.n_tokens(study.data[0]))
+    again = Study.open(study.path)
+    some = again._spread(again.embedded())
+    assert 2 <= len(some) <= 3 and {datum.label for datum in some} == {0, 1}
+    limit = again.score_limit()
+    assert limit == map_limit([again.prospect(datum) for datum in some])
+    assert len(again._maps._arrays) == len(some)  # no other map was made
+    assert study._spread([]) == []

@@ -260,7 +260,7 @@ def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
         app.go(page)
 
 
-def test_neighbours_are_drawn_and_what_if_is_answered(folder):
+def test_neighbours_are_drawn_and_what_if_is_answered(folder, monkeypatch):
     study = Study.open(folder)
     app = App().pick(study, "field B3", 24)
     around = study.neighbours("field B3", 24)
@@ -269,6 +269,13 @@ def test_neighbours_are_drawn_and_what_if_is_answered(folder):
     rects = {tuple(study.token_rect("field B3", int(token))) for token in around.tokens[1:]}
     assert {(each["x"], each["y"], each["width"], each["height"]) for each in drawn} == rects
     signed = lambda value: f"{value:+.2f}".replace("-", "−")
+    asked = []
+    monkeypatch.setattr(Study, "what_if", lambda *a, real=Study.what_if, **k: asked.append(k) or real(*a, **k))
+    app.run()
+    assert not asked  # it is folded: nobody waits for it
+    app.at.session_state["what_if"] = True
+    app.run()
+    assert asked
     alone = study.what_if("field B3", 24, without_neighbours=True)
     assert f"by itself, without neighbours: **{signed(alone.would_be)}** ({signed(alone.difference)})" in app.text
     concept = next(k for k in around.concepts.tolist() if k != around.concept)

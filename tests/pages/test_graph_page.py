@@ -1,0 +1,213 @@
+"""Cells in the app: the page without a browser, and the whole loop in a real one. Coordinates are made, not measured."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+
+from prospector_core.study import FitSettings, Study
+from sample_data.cells import make_sample
+from tests.pages.app import App
+from tests.pages.conftest import ROOT
+from tests.pages.test_app_browser import CHROMIUM, FLAGS, WAIT, Screen
+from viewers.graph_figure import graph_figure
+from viewers.graph_viewer import encode_edges, encode_numbers, encode_positions
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    """Eight made samples of 200 cells, embedded and fitted."""
+    folder = tmp_path_factory.mktemp("cells") / "studies" / "cells"
+    samples = [{"name": f"sample {n}", **make_sample(n % 2 == 1, n, cells=200)[0]} for n in range(8)]
+    study = Study.create(
+        folder,
+        cells=samples,
+        labels=["out", "in"] * 4,
+        positive="in",
+        edges="delaunay:120",
+        transform="arcsinh",
+        name="Cells",
+    )
+    assert not study.embed()
+    study.fit(FitSettings(concepts=6, radius=1))
+    study.database.close()
+    return folder
+
+
+@pytest.fixture
+def study(pristine, tmp_path, monkeypatch):
+    target = shutil.copytree(pristine, tmp_path / "studies" / "cells")
+    monkeypatch.setenv("PROSPECTOR_STUDIES", str(target.parent))
+    monkeypatch.setenv("PROSPECTOR_STUDY", str(target))
+    return Study.open(target)
+
+
+def viewer_of(app):
+    return next(data for data in app._components() if "graph" in data)
+
+
+def test_the_page_shows_a_sample_and_what_a_cell_says(study):
+    app = App("slide").sound()
+    shown = viewer_of(app)
+    assert [layer["id"] for layer in shown["layers"][:3]] == ["map", "concepts", "uncertainty"]
+    assert shown["layers"][0]["unit"].startswith("prospect score") and shown["graph"]["unit"] == "µm"
+    assert {layer["label"] for layer in shown["layers"] if layer.get("group")} >= {"PanCK", "CD8"}
+    assert list(shown["marking"]) == ["for", "against", "ignore", "reassign"]
+    app.pick(study, "sample 1", 7)
+    assert "Prospect score" in app.text and viewer_of(app)["selected"] == 7 and viewer_of(app)["neighbours"]
+    assert "tile" not in app.text.lower() and "slide" not in app.text.lower()
+    for page in ("study", "concepts", "kernel"):
+        assert "tile" not in app.go(page).text.lower().replace("tiles_", ""), page
+
+
+def test_bytes_of_the_viewer():
+    places = np.array([[0.0, 10.0], [4.0, 20.0]])
+    assert np.frombuffer(encode_positions(places), "<f4").tolist() == [-2, -5, 0, 2, 5, 0]
+    assert np.frombuffer(encode_numbers([1.5, np.nan], 3.0), "<f4")[:2].tolist() == [3.0, 1.5]
+    assert np.frombuffer(encode_edges([[0, 1]]), "<u4").tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("layer", ["map", "concepts"])
+def test_a_figure_has_the_cells_and_a_legend(study, layer):
+    import io
+
+    from PIL import Image
+
+    image = np.asarray(Image.open(io.BytesIO(graph_figure(study, "sample 1", layer=layer, width=800, title="One"))))
+    assert image.shape[1] == 800 and image.shape[0] > 800 and len(np.unique(image.reshape(-1, 3), axis=0)) > 20
+    assert (image[-20:] == 255).all()
+
+
+class Cells(Screen):
+    """The page of cells as a person sees it."""
+
+    def ready(self, layer="map"):
+        self.page.wait_for_function(
+            "layer => [...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector('.gv')?.dataset.painted?.endsWith(' ' + layer) "
+            "|| (e.matches('.gv') && e.dataset.painted?.endsWith(' ' + layer)))",
+            arg=layer,
+        )
+        self.idle()
+
+    def at(self, study, datum, token):
+        """Where a cell lies on the screen, as the viewer draws it when it shows all."""
+        box, xy = self.page.locator(".gv-over").bounding_box(), study.positions(study.datum(datum))
+        low, high = xy.min(axis=0), xy.max(axis=0)
+        unit = min((box["width"] / 2 - 14) / (high - low)[0] * 2, (box["height"] / 2 - 14) / (high - low)[1] * 2)
+        x, y = (xy[token] - (low + high) / 2) * unit
+        return box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
+
+
+@pytest.fixture(scope="module")
+def running(pristine, tmp_path_factory):
+    """(Study, address of the app that shows it)."""
+    target = shutil.copytree(pristine, tmp_path_factory.mktemp("running") / "studies" / "cells")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    environment = {**os.environ, "PROSPECTOR_STUDY": str(target), "PROSPECTOR_STUDIES": str(target.parent)}
+    log = target.parent / "log.txt"
+    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app:
+        try:
+            for _ in range(240):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2).close()
+                    break
+                time.sleep(0.25)
+            yield Study.open(target), f"http://localhost:{port}"
+        finally:
+            app.terminate()
+    assert "Traceback" not in log.read_text(), log.read_text()[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser: apt-get install chromium")
+def test_the_whole_loop_in_a_browser(running):
+    """Open, click a cell, lasso, exclude, refit, undo; the same page without WebGL."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    study, address = running
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = browser.new_context(viewport={"width": 1200, "height": 760}, reduced_motion="reduce")
+        context.set_default_timeout(WAIT)
+        cells = Cells(context.new_page(), address)
+        page = cells.page
+        cells.open()
+        cells.ready()
+        assert page.locator(".gv").get_attribute("data-pen") == "WebGL2"
+        likely = study.current_fit.summary["predictions"]
+        name = max(study.embedded(), key=lambda datum: (datum.label == 1, likely[datum.uid])).name
+        assert page.get_by_text(name).first.is_visible()
+        # click a cell: the panel says why it scores so
+        token = int(np.nanargmax(study.prospect(study.datum(name))))
+        page.mouse.click(*cells.at(study, name, token))
+        page.get_by_text("The largest parts").wait_for()
+        concept = study.concept_name(int(study.concepts_of(study.datum(name))[token]))
+        assert page.get_by_text(concept).first.is_visible()
+        # edges and concepts
+        page.get_by_role("button", name="Edges", exact=True).click()
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('*')].some(e => (e.shadowRoot ?? e).querySelector?.('.gv[data-edges]')?.dataset.edges > 100)"
+        )
+        page.get_by_role("button", name="Concepts", exact=True).first.click()
+        cells.ready("concepts")
+        # lasso around everything in the upper half, as evidence
+        page.get_by_role("button", name="Lasso", exact=True).click()
+        box = page.locator(".gv-over").bounding_box()
+        left, top, right, middle = box["x"] + 3, box["y"] + 3, box["x"] + box["width"] - 3, box["y"] + box["height"] / 2
+        page.mouse.move(left, top)
+        page.mouse.down()
+        for place in ((right, top), (right, middle), (left, middle)):
+            page.mouse.move(*place, steps=3)
+        page.mouse.up()
+        page.locator(".gv-mark button").first.click()
+        page.get_by_text("Waiting for a refit").first.wait_for()
+        (region,) = study.curation.state.regions
+        assert region.evidence == "for" and region.datum == study.datum(name).uid
+        upper = study.positions(study.datum(name))[:, 1]
+        inside = np.isin(np.arange(len(upper)), region.tokens)
+        assert 0.3 < inside.mean() < 0.7 and upper[inside].max() < upper[~inside].min() + 40
+        # exclude the concept of the clicked cell, refit: it has no score any more
+        page.get_by_role("button", name="Exclude", exact=True).click()
+        page.get_by_test_id("stPopoverBody").get_by_role("button", name="Exclude", exact=True).click()
+        cells.idle()
+        page.get_by_test_id("stSidebar").get_by_role("button", name="Refit").click()
+        page.get_by_text("What the refit changed").wait_for()
+        cells.idle()
+        assert study.current_fit.id == 2 and np.isnan(study.prospect(study.datum(name))[token])
+        page.get_by_text("has no score").or_(page.get_by_text("have no score")).first.wait_for()
+        # undo brings it back
+        page.get_by_test_id("stSidebar").get_by_role("button", name="Undo").click()
+        cells.idle()
+        page.get_by_test_id("stSidebar").get_by_role("button", name="Refit").click()
+        page.wait_for_function(
+            "() => !document.body.innerText.includes('has no score') && !document.body.innerText.includes('have no score')"
+        )
+        cells.idle()
+        assert study.current_fit.id == 3 and np.isfinite(study.prospect(study.datum(name))[token])
+        assert not cells.trouble, cells.trouble
+        # without WebGL a plain canvas draws the same
+        context.add_init_script(
+            "HTMLCanvasElement.prototype.getContext = (own => function (kind, ...more) {"
+            " return kind === 'webgl2' ? null : own.call(this, kind, ...more); })(HTMLCanvasElement.prototype.getContext)"
+        )
+        plain = Cells(context.new_page(), address)
+        plain.open()
+        plain.ready()
+        assert plain.page.locator(".gv").get_attribute("data-pen") == "canvas"
+        plain.page.locator(".gv-over").focus()
+        plain.page.keyboard.press("ArrowRight")
+        plain.page.keyboard.press("ArrowRight")
+        plain.page.keyboard.press("Enter")
+        plain.page.get_by_text("The largest parts").wait_for()
+        assert not plain.trouble, plain.trouble
+        browser.close()
