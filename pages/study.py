@@ -182,6 +182,24 @@ def fit_form(study):
             "Concepts of the encoder itself", now.quantizer == GIVEN,
             help=f"Kinds of {study.kind.words.token} that the encoder tells by name; without it, clusters of its vectors",
         )  # fmt: skip
+        with st.expander("How strictly a token belongs to one concept, and how careful the kernel is"):
+            left, right = st.columns(2)
+            softness = left.number_input(
+                "Softness", 0.0, 4.0, float(now.softness), 0.05,
+                help=f"0: a {study.kind.words.token} belongs to its nearest concept alone. 0.25: also to concepts about as near",
+            )  # fmt: skip
+            centre = right.slider(
+                f"Taken out of what the {study.kind.words.tokens} of a {study.kind.words.datum} share", 0.0, 1.0, float(now.centre), 0.05,
+                help="So that concepts are less about the stain of a slide, or the subject of a document",
+            )  # fmt: skip
+            pseudo = left.number_input(
+                "Pseudo-count", 0.0, 100.0, float(now.pseudo), 0.1,
+                help="Fold-change kernel: the larger, the less is said by what is rare. 0: the paper's kernel",
+            )  # fmt: skip
+            shrink = right.checkbox(
+                "Draw uncertain weights towards 0", now.shrink,
+                help="Fold-change kernel: a weight counts less where it varies between data of one class",
+            )  # fmt: skip
         st.caption("A new fit finds new concepts: names and exclusions of the present ones end. Corrected labels stay.")
         if not st.form_submit_button("Find concepts and fit", type="primary", icon=":material/play_arrow:"):
             return
@@ -192,6 +210,10 @@ def fit_form(study):
         seed=int(seed),
         tau=tau,
         alpha=0.05 if tested else 1e10,
+        softness=softness,
+        centre=centre,
+        pseudo=pseudo,
+        shrink=shrink,
         **({"quantizer": GIVEN} if given else {}),
     )
     try:

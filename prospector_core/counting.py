@@ -3,6 +3,7 @@
 import numpy as np
 from numba import get_num_threads
 
+from . import soft
 from ._compiled.changed import pairs_changed
 from ._compiled.grid import MAX_RADIUS, count_pairs_on_grid
 from ._compiled.sparse import count_pairs_on_edges
@@ -20,14 +21,18 @@ def count_concepts(graph, concepts, n_concepts, radius, threads=None):
     Parameters
     ----------
     graph : TokenGraph of n tokens
-    concepts : (n,) int, the data sprite; -1 marks a token outside (excluded): not counted, and a wall to the others
+    concepts : (n,) int, the data sprite; -1 marks a token outside (excluded): not counted, and a wall to the others; or
+        (n, K) uint8, shares of several concepts a token (see ``soft``): then counts are real numbers
     n_concepts : K
     radius : receptive field r >= 0, in hops
     threads : 1 = on the calling thread alone, as where many data are counted side by side; default: all that numba has
 
-    Returns (p,) int64, p = K + K(K+1)/2 (p = K if r = 0): monograms, then pairs i <= j; a distinct unordered pair
+    Returns (p,) int64 (of shares: float64), p = K + K(K+1)/2 (p = K if r = 0): monograms, then pairs i <= j; a distinct unordered pair
     counts twice, a token's pair with itself once. Raises GraphError for a sprite that does not fit the graph.
     """
+    if soft.is_soft(concepts):
+        soft.check_shares(graph, concepts, n_concepts, radius)
+        return soft.count_units(graph, concepts, radius, threads) / soft.UNIT
     concepts = check_sprite(graph, concepts, n_concepts, radius)
     radius = int(radius)
     inside = concepts[concepts >= 0]

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import soft
 from ._compiled.sparse import ball
 from .errors import GraphError
-from .features import unpack
+from .features import pair_index, unpack
 from .prospecting import hop_weights
 
 __all__ = ["Neighbours", "WhatIf", "neighbours_of", "what_if"]
@@ -60,6 +61,8 @@ def neighbours_of(graph, concepts, coef, n_concepts, radius, token, diffusive=Fa
     """
     near, own, ids, token = _near(graph, concepts, radius, token)
     mono, table = unpack(coef, n_concepts)
+    if soft.is_soft(own):
+        return _neighbours_soft(near, own, mono, table, ids, int(radius), token, diffusive)
     concept = int(own[token])
     if concept < 0:
         nothing = np.empty(0, np.int64)
@@ -70,6 +73,24 @@ def neighbours_of(graph, concepts, coef, n_concepts, radius, token, diffusive=Fa
         contributions = table[concept, own[found]] * hop_weights(int(radius), diffusive)[hops]
     contributions[0] += mono[concept]  # the nearest is the token itself
     return Neighbours(int(ids[token]), concept, float(contributions.sum()), ids[found], hops, own[found], contributions)
+
+
+def _neighbours_soft(near, shares, mono, table, ids, radius, token, diffusive):
+    """As ``neighbours_of``, where tokens belong to several concepts; ``concepts`` are the strongest ones."""
+    sprite = soft.strongest(shares)
+    if sprite[token] < 0:
+        nothing = np.empty(0, np.int64)
+        return Neighbours(int(ids[token]), -1, float("nan"), nothing, nothing, nothing, np.empty(0))
+    found, hops = ball(near.indptr, near.indices, sprite, token, radius)
+    own = shares[token] / soft.ONE
+    contributions = np.zeros(1)
+    if radius:
+        contributions = (shares[found] / soft.ONE) @ (own @ table) * hop_weights(radius, diffusive)[hops]
+    contributions[0] += own @ mono
+    concept = int(sprite[token])
+    return Neighbours(
+        int(ids[token]), concept, float(contributions.sum()), ids[found], hops, sprite[found], contributions
+    )
 
 
 def what_if(
@@ -98,6 +119,11 @@ def what_if(
         pair = tuple(without_pair) if isinstance(without_pair, (tuple, list)) else (now.concept, without_pair)
         if len(pair) != 2 or not all(0 <= k < n_concepts for k in pair):
             raise GraphError(f"a pair is of two concepts 0..{n_concepts - 1}, not {without_pair}")
+        if soft.is_soft(own):
+            gone = np.array(coef, np.float64)
+            gone[pair_index(*pair, n_concepts)] = 0.0
+            then = neighbours_of(near, own, gone, n_concepts, radius, place, diffusive) if radius else now
+            return WhatIf(int(token), now.score, then.score, nothing)
         drop = np.zeros(len(now.tokens), bool)
         if now.concept in pair:
             other = pair[1] if pair[0] == now.concept else pair[0]
@@ -107,7 +133,11 @@ def what_if(
         return WhatIf(int(token), now.score, now.score - float(weights[drop].sum()), nothing)
     if without_neighbours:
         return WhatIf(int(token), now.score, float(now.contributions[0]), ids[now.tokens[1:]])
-    left = np.where(own == without, -1, own)
+    if soft.is_soft(own):
+        left = own.copy()
+        left[soft.strongest(own) == without] = 0
+    else:
+        left = np.where(own == without, -1, own)
     then = neighbours_of(near, left, coef, n_concepts, radius, place, diffusive)
     return WhatIf(int(token), now.score, then.score, ids[np.setdiff1d(now.tokens, then.tokens)])
 
@@ -117,4 +147,5 @@ def _near(graph, concepts, radius, token):
     if not 0 <= token < graph.n:
         raise GraphError(f"there is no token {token}: tokens are 0..{graph.n - 1}")
     near, ids = graph.around(int(token), int(radius))
-    return near, np.asarray(concepts)[ids].astype(np.int64), ids, int(np.searchsorted(ids, token))
+    own = np.asarray(concepts)[ids]
+    return near, own if soft.is_soft(own) else own.astype(np.int64), ids, int(np.searchsorted(ids, token))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numba import get_num_threads
 
+from . import soft
 from ._compiled.grid import neighbours_on_grid, score_on_grid
+from ._compiled.soft import neighbours_of_shares, score_shares
 from ._compiled.sparse import ball, neighbours_on_edges, score_on_edges
 from .counting import check_sprite, fits_raster
 from .errors import GraphError
@@ -24,7 +26,8 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
     Parameters
     ----------
     graph : TokenGraph of n tokens
-    concepts : (n,) int sprite; -1 marks an excluded token (no score, and a wall to the others)
+    concepts : (n,) int sprite; -1 marks an excluded token (no score, and a wall to the others); or (n, K) uint8 shares
+        of several concepts a token (see ``soft``), which weigh what it would score as each of them
     coef : (p,) float prospect kernel, order of ``count_concepts``; or (n_classes, p)
     n_concepts, radius : K and r
     diffusive : weigh a neighbour at h hops by 2^-h instead of 1 (paper: diffusive variant)
@@ -34,6 +37,11 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
     coef = np.asarray(coef, np.float64)
     if coef.ndim == 2:
         return np.stack([prospect(graph, concepts, row, n_concepts, radius, diffusive) for row in coef])
+    if soft.is_soft(concepts):
+        mono, table = _check_coef(coef, n_concepts, radius)
+        shares, outside = soft.check_shares(graph, concepts, n_concepts, radius)
+        return score_shares(*_adjacency(graph, radius), outside, shares, mono, table, int(radius),
+                            hop_weights(int(radius), diffusive), 4 * get_num_threads())  # fmt: skip
     concepts, mono, table = _check(graph, concepts, coef, n_concepts, radius)
     radius = int(radius)
     if not graph.n:
@@ -53,14 +61,22 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
 
 def _check(graph, concepts, coef, n_concepts, radius):
     """Sprite (n,) and weights as (K,), (K, K), checked. Raises GraphError."""
-    concepts = check_sprite(graph, concepts, n_concepts, radius)
+    return check_sprite(graph, concepts, n_concepts, radius), *_check_coef(coef, n_concepts, radius)
+
+
+def _check_coef(coef, n_concepts, radius):
     coef = np.asarray(coef, np.float64)
     p = n_features(n_concepts, radius)
     if coef.shape != (p,):
         raise GraphError(f"K={n_concepts}, r={radius} needs {p} weights, got {coef.shape}: fit again with this K and r")
     if not np.isfinite(coef).all():
         raise GraphError(f"weight {int(np.argmin(np.isfinite(coef)))} of the prospect kernel is not finite")
-    return concepts, *unpack(coef, n_concepts)
+    return unpack(coef, n_concepts)
+
+
+def _adjacency(graph, radius):
+    """indptr and indices of a graph; without edges where none are asked for."""
+    return (graph.indptr, graph.indices) if radius else (np.zeros(graph.n + 1, np.int64), np.empty(0, np.int64))
 
 
 def hop_weights(radius, diffusive):
@@ -80,6 +96,14 @@ def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
     A token's score under any kernel is ``mono[c] + table[c] . row``: many kernels can be scored from one pass.
     Parameters as ``prospect``. Returns (n, K) float64, rows of excluded tokens 0. Memory n x K: one datum at a time.
     """
+    if soft.is_soft(concepts):
+        shares, outside = soft.check_shares(graph, concepts, n_concepts, radius)
+        if not radius:
+            return np.zeros((graph.n, n_concepts))
+        weights = hop_weights(int(radius), diffusive)
+        return neighbours_of_shares(
+            graph.indptr, graph.indices, outside, shares, int(radius), weights, 4 * get_num_threads()
+        )
     concepts = check_sprite(graph, concepts, n_concepts, radius)
     if not graph.n or radius == 0:
         return np.zeros((graph.n, n_concepts))
@@ -100,7 +124,8 @@ def neighbour_blocks(graph, concepts, n_concepts, radius, diffusive=False, cells
     if not graph.n or graph.raster_shape is None or np.prod(graph.raster_shape) * n_concepts <= cells:
         yield np.arange(graph.n), neighbour_counts(graph, concepts, n_concepts, radius, diffusive)
         return
-    concepts = check_sprite(graph, concepts, n_concepts, radius)
+    if not soft.is_soft(concepts):
+        concepts = check_sprite(graph, concepts, n_concepts, radius)
     rows = graph.positions[:, 0]
     step = max(1, cells // (graph.raster_shape[1] * n_concepts))
     for first in range(int(rows.min()), int(rows.max()) + 1, step):
@@ -116,7 +141,8 @@ def neighbour_blocks(graph, concepts, n_concepts, radius, diffusive=False, cells
 class Term:
     """One summand of a token's score: ``value = count * weight``.
 
-    ``neighbour`` is None for the token's own concept (monogram), else the id of the neighbour concept.
+    ``neighbour`` is None for the token's own concept (monogram), else the id of the neighbour concept. Of a token that
+    belongs to several concepts, ``weight`` is the mean of theirs by its shares, and ``count`` a sum of shares.
     """
 
     neighbour: int | None
@@ -132,7 +158,8 @@ class Term:
 class Explanation:
     """A token's score as a sum of terms, largest in size first, and the tokens that take part.
 
-    Attributes: token, concept, score, terms (list of Term), neighbours (m,) token ids within r hops, hops (m,).
+    Attributes: token, concept, score, terms (list of Term), neighbours (m,) token ids within r hops, hops (m,); shares,
+    tuple of (concept, share) that the token belongs to, the strongest first.
     """
 
     token: int
@@ -141,6 +168,7 @@ class Explanation:
     terms: tuple
     neighbours: np.ndarray
     hops: np.ndarray
+    shares: tuple = ()
 
 
 def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
@@ -149,9 +177,11 @@ def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
     Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. An excluded token has no terms and a NaN score.
     Raises GraphError if there is no such token.
     """
-    concepts, mono, table = _check(graph, concepts, coef, n_concepts, radius)
     if not 0 <= token < graph.n:
         raise GraphError(f"there is no token {token}: tokens are 0..{graph.n - 1}")
+    if soft.is_soft(concepts):
+        return _explain_soft(graph, concepts, coef, n_concepts, int(radius), int(token), diffusive)
+    concepts, mono, table = _check(graph, concepts, coef, n_concepts, radius)
     concept = int(concepts[token])
     if concept < 0:
         return Explanation(int(token), -1, float("nan"), (), np.empty(0, np.int64), np.empty(0, np.int64))
@@ -166,4 +196,28 @@ def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
         terms += [Term(int(k), float(counted[k]), float(table[concept, k])) for k in np.flatnonzero(counted)]
     score = float(sum(term.value for term in terms))
     ranked = tuple(sorted(terms, key=lambda term: -abs(term.value)))
-    return Explanation(int(token), concept, score, ranked, neighbours, hops)
+    return Explanation(int(token), concept, score, ranked, neighbours, hops, ((concept, 1.0),))
+
+
+def _explain_soft(graph, shares, coef, n_concepts, radius, token, diffusive):
+    """As ``explain``, of shares: what the token would be explained by as each of its concepts, by its shares."""
+    mono, table = _check_coef(coef, n_concepts, radius)
+    near, tokens = graph.around(token, radius)
+    shares, outside = soft.check_shares(near, np.asarray(shares)[tokens], n_concepts, radius)
+    start = int(np.searchsorted(tokens, token))
+    if outside[start] < 0:
+        return Explanation(token, -1, float("nan"), (), np.empty(0, np.int64), np.empty(0, np.int64))
+    own = shares[start] / soft.ONE
+    terms = [Term(None, 1.0, float(own @ mono))]
+    found, hops = np.array([start]), np.zeros(1, np.int64)
+    if radius:
+        found, hops = ball(near.indptr, near.indices, outside, start, radius)
+        counted = hop_weights(radius, diffusive)[hops] @ (shares[found] / soft.ONE)
+        weights = own @ table
+        terms += [Term(int(k), float(counted[k]), float(weights[k])) for k in np.flatnonzero(counted)]
+    score = float(sum(term.value for term in terms))
+    order = [int(k) for k in np.argsort(-own, kind="stable") if own[k]]
+    return Explanation(
+        token, order[0], score, tuple(sorted(terms, key=lambda term: -abs(term.value))), tokens[found], hops,
+        tuple((k, float(own[k])) for k in order),
+    )  # fmt: skip

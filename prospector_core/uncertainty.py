@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import clone
 
+from . import soft
 from .errors import FitError
 from .features import unpack
 from .prospecting import neighbour_blocks
@@ -66,6 +67,9 @@ def token_uncertainty(graph, concepts, coef, resampled, n_concepts, radius, diff
     tables = np.stack([own[1], *(table for _, table in others)])  # (1 + n, K, K)
     score, error, agreement = (np.full(graph.n, np.nan) for _ in range(3))
     concepts = np.asarray(concepts)
+    if soft.is_soft(concepts):
+        _of_shares(graph, concepts, monos, tables, n_concepts, radius, diffusive, (score, error, agreement))
+        return TokenUncertainty(score, error, agreement)
     for part, around in neighbour_blocks(graph, concepts, n_concepts, radius, diffusive):
         for concept in range(n_concepts):
             rows = np.flatnonzero(concepts[part] == concept)
@@ -73,7 +77,30 @@ def token_uncertainty(graph, concepts, coef, resampled, n_concepts, radius, diff
                 here = rows[start : start + _BLOCK]
                 some = part[here]
                 scores = around[here] @ tables[:, concept].T + monos[:, concept]  # (m, 1 + n)
-                score[some] = scores[:, 0]
-                error[some] = scores[:, 1:].std(axis=1, ddof=1) if len(others) > 1 else np.nan
-                agreement[some] = (np.sign(scores[:, 1:]) == np.sign(scores[:, :1])).mean(axis=1)
+                _summarise(scores, some, score, error, agreement)
     return TokenUncertainty(score, error, agreement)
+
+
+def _of_shares(graph, shares, monos, tables, n_concepts, radius, diffusive, into):
+    """As above, where a token belongs to several concepts: their scores, by its shares."""
+    inside = shares.any(axis=1)
+    for part, around in neighbour_blocks(graph, shares, n_concepts, radius, diffusive):
+        for start in range(0, part.size, _BLOCK):
+            here = np.arange(start, min(start + _BLOCK, part.size))
+            here = here[inside[part[here]]]
+            if not here.size:
+                continue
+            own = shares[part[here]] / soft.ONE
+            scores = own @ monos.T  # (m, 1 + n)
+            for concept in range(n_concepts):
+                rows = np.flatnonzero(own[:, concept])
+                if rows.size:
+                    scores[rows] += own[rows, concept, None] * (around[here[rows]] @ tables[:, concept].T)
+            _summarise(scores, part[here], *into)
+
+
+def _summarise(scores, some, score, error, agreement):
+    """What scores (m, 1 + n), the token's own first, say of the tokens ``some``."""
+    score[some] = scores[:, 0]
+    error[some] = scores[:, 1:].std(axis=1, ddof=1) if scores.shape[1] > 2 else np.nan
+    agreement[some] = (np.sign(scores[:, 1:]) == np.sign(scores[:, :1])).mean(axis=1)

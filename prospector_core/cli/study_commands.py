@@ -96,6 +96,11 @@ def fit(
     alpha: Annotated[float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")] = 1e10,
     tau: Annotated[float, typer.Option(help="Fold change: smallest log2 change kept.")] = 0.0,
     l1_ratio: Annotated[float, typer.Option(help="Linear: share of the L1 penalty.")] = 0.5,
+    softness: Annotated[float | None, typer.Option(help="How far a token belongs to other concepts than the nearest; 0 = not at all.")] = None,
+    centre: Annotated[float | None, typer.Option(help="How much of what a datum's tokens share is taken out first, 0 to 1.")] = None,
+    pseudo: Annotated[float | None, typer.Option(help="Fold change: pseudo-count, in mean shares; 0 = the authors' kernel.")] = None,
+    shrink: Annotated[bool | None, typer.Option("--shrink/--no-shrink", help="Fold change: draw uncertain weights towards 0.")] = None,
+    authors: Annotated[bool, typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking.")] = False,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
     quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, or as encoded: the concepts that the encoder brings.")] = None,
@@ -112,9 +117,12 @@ def fit(
     quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
     if concepts is None:
         concepts = (usual if quantizer == usual.quantizer else FitSettings()).concepts
+    given = {"softness": softness, "centre": centre, "pseudo": pseudo, "shrink": shrink}
+    usual = FitSettings() if authors else usual
+    refined = {name: getattr(usual, name) if value is None else value for name, value in given.items()}
     settings = FitSettings(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
-        seed=seed, quantizer=quantizer,
+        seed=seed, quantizer=quantizer, **refined,
     )  # fmt: skip
     with scheduler(workers, cluster) as on, progress_bar("fitting", json) as bar:
         change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)

@@ -10,6 +10,7 @@ from ..errors import ProspectorError
 from ..graphs import TokenGraph
 from ..prospecting import prospect
 from ..quantizers import assign_nearest
+from ..soft import centred
 from .journal import Split
 
 __all__ = ["PartMaps", "ProvisionalMap"]
@@ -21,7 +22,8 @@ _DATA_KEPT = 4
 class ProvisionalMap:
     """What can be said of a datum that is partly embedded.
 
-    A token whose neighbours within the radius are all embedded has its final score. The others take score and concept
+    A token whose neighbours within the radius are all embedded has its final score; where a fit lets tokens belong to several
+    concepts, or takes out what a datum's tokens share, scores are of the strongest concepts and none is final. The others take score and concept
     of the one token of their square of 4 x 4 that was embedded first; its neighbours are those of the squares around.
 
     Attributes
@@ -72,7 +74,8 @@ class PartMaps:
         try:
             for block in blocks:
                 if block not in sprites:
-                    sprites[block] = _concepts(part.read(*block[:2]), fit)
+                    # the mean of the whole datum is not known yet: that of the block stands for it
+                    sprites[block] = _concepts(centred(part.read(*block[:2]), fit.settings.centre), fit)
         except ProspectorError:  # it was completed, or cancelled, this very moment
             return None
         latest = _map(part, {block: sprites[block] for block in blocks}, uid, fit, version)
@@ -128,7 +131,8 @@ def _map(part, sprites, uid, fit, version):
     if fine:
         tokens = np.arange(fine)
         exact = score(tokens, positions[:fine])
-        final[:fine] = True if fine == n else positions[:fine, 0] < positions[fine, 0] - fit.radius
+        if not (fit.settings.softness or fit.settings.centre):
+            final[:fine] = True if fine == n else positions[:fine, 0] < positions[fine, 0] - fit.radius
         use = final[:fine] | ~known[:fine]
         scores[:fine][use] = exact[use]
         known[:fine] = True

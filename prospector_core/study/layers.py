@@ -19,6 +19,7 @@ from ..metrics import auroc
 from ..prediction import Calibration
 from ..quantizers import assign_nearest
 from ..readers.cache import TileCache
+from ..soft import ONE, UNIT, count_units, mean_of, membership, merge_shares, shifted
 from ..uncertainty import bootstrap_kernels
 from .fit import Kernels
 from .journal import Split
@@ -82,12 +83,15 @@ class Sprites:
     """Sprites of one set of centroids: as quantised, and as curated.
 
     Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d); memory, a TileCache
-    for the arrays in use (default: its own).
+    for the arrays in use (default: its own); settings, FitSettings (default: one concept a token, embeddings as they are).
     """
 
-    def __init__(self, folder, centroids, embeddings, memory=None):
-        digest = hashlib.sha256(np.ascontiguousarray(centroids).tobytes()).hexdigest()[:16]
-        self.folder = folder / digest
+    def __init__(self, folder, centroids, embeddings, memory=None, settings=None):
+        self.softness, self._centre = (settings.softness, settings.centre) if settings else (0.0, 0.0)
+        said = np.ascontiguousarray(centroids).tobytes()
+        if self.softness or self._centre:
+            said += f"softness {self.softness!r} centre {self._centre!r}".encode()
+        self.folder = folder / hashlib.sha256(said).hexdigest()[:16]
         self.centroids = centroids
         self._embeddings = embeddings
         self.arrays = DerivedArrays(self.folder, memory)
@@ -100,7 +104,25 @@ class Sprites:
     def quantised(self, uid):
         """Nearest centroid of every token: (n,) int16."""
         return self.arrays.get(
-            f"{uid}-sprite", lambda: assign_nearest(self._embeddings(uid), self.centroids).astype(np.int16)
+            f"{uid}-sprite", lambda: self._nearest(uid, self._embeddings(uid), self.centroids).astype(np.int16)
+        )
+
+    def _nearest(self, uid, vectors, centroids):
+        return assign_nearest(vectors, shifted(centroids, self._shift(uid)))
+
+    def _shift(self, uid):
+        """What centring takes from a datum's embeddings: (d,) float64, or None. Not they are moved: the concepts are."""
+        if not self._centre:
+            return None
+        return self._centre * self.arrays.get(f"{uid}-mean", lambda: mean_of(self._embeddings(uid)))
+
+    def shares(self, uid, threads=None):
+        """Shares of the concepts, as quantised: (n, K) uint8 (see ``soft``)."""
+        return self.arrays.get(
+            f"{uid}-shares",
+            lambda: membership(
+                self._embeddings(uid), self.centroids, self.softness, self.quantised(uid), threads, self._shift(uid)
+            ),
         )
 
     def distances(self, uid):
@@ -108,10 +130,10 @@ class Sprites:
 
         def compute():
             vectors = self._embeddings(uid)
-            out = np.empty(len(vectors), np.float32)
+            out, centroids = np.empty(len(vectors), np.float32), shifted(self.centroids, self._shift(uid))
             for start in range(0, len(vectors), 4096):
                 rows = slice(start, start + 4096)
-                out[rows] = np.linalg.norm(vectors[rows] - self.centroids[self.quantised(uid)[rows]], axis=1)
+                out[rows] = np.linalg.norm(vectors[rows] - centroids[self.quantised(uid)[rows]], axis=1)
             return out
 
         return self.arrays.get(f"{uid}-distance", compute)
@@ -136,15 +158,52 @@ class Sprites:
                 sprite[list(step[1])] = step[2]
         return sprite
 
+    def stepped_shares(self, uid, steps, n_concepts, threads=None):
+        """Shares after these splits and reassignments: (n, n_concepts) uint8. What a token had of a split concept goes to
+        the part that it is nearest to."""
+        found = self.shares(uid, threads)
+        shares = np.zeros((len(found), n_concepts), np.uint8)
+        shares[:, : found.shape[1]] = found
+        for step in steps:
+            if isinstance(step, Split):
+                members = sorted(step.members)
+                inside = np.flatnonzero(shares[:, members].any(axis=1))
+                if inside.size:
+                    part = self._parts(uid, inside, step.centroids)
+                    moved = inside[part > 0]  # the first part stays what it is
+                    share = shares[np.ix_(moved, members)].sum(axis=1, dtype=np.uint8)
+                    shares[np.ix_(moved, members)] = 0
+                    shares[moved, np.array(step.ids)[part[part > 0]]] = share
+            elif step[0] == uid:
+                shares[list(step[1])] = 0
+                shares[list(step[1]), step[2]] = ONE
+        return shares
+
+    def curated_shares(self, uid, state):
+        """Shares as the expert has them, (n, K) uint8: those of merged concepts added; tokens of excluded ones 0."""
+        homes, k = self.groups(state), self.n_concepts(state)
+        out = np.isin(homes, list(state.excluded))
+        sprite = self.edited(uid, state)
+        shares = _without(self.stepped_shares(uid, state.steps, k), out, sprite)
+        shares = merge_shares(shares, homes, k)
+        shares[out[sprite]] = 0
+        shares[state.ignored(uid)] = 0
+        return shares
+
     def _parts(self, uid, tokens, centroids):
         """Which part of a split concept each of its tokens is nearest to: (m,) int16."""
         key = hashlib.sha256(tokens.tobytes() + centroids.tobytes()).hexdigest()[:16]
         return self.arrays.get(
             f"{uid}-split-{key}",
-            lambda: assign_nearest(self.vectors(uid, tokens), centroids).astype(np.int16),
+            lambda: self._nearest(uid, self._vectors_of(uid, tokens), centroids).astype(np.int16),
         )
 
     def vectors(self, uid, tokens):
+        """Embeddings of some tokens of a datum, as concepts are found in: (m, d)."""
+        vectors, shift = self._vectors_of(uid, tokens), self._shift(uid)
+        return vectors if shift is None else vectors - shift.astype(np.float32)
+
+    def _vectors_of(self, uid, tokens):
         """Embeddings of some tokens of a datum: (m, d). Kept for a while: a split looks at them twice."""
         key = uid, hashlib.sha256(tokens.tobytes()).digest()
         found = self._vectors.get(key)
@@ -165,17 +224,30 @@ class Sprites:
         return np.array([excluded if excluded is not None and home in state.excluded else home for home in homes])
 
 
+def _without(shares, out, sprite):
+    """Shares whose concepts that are out (K,) bool are given to each token's strongest concept: changed in place."""
+    if out.any():
+        lost = shares[:, out].sum(axis=1, dtype=np.uint8)
+        shares[:, out] = 0
+        some = np.flatnonzero(lost)
+        shares[some, sprite[some]] += lost[some]
+    return shares
+
+
 class Counts:
     """Counts of a study's sprites at one radius, recounted only where an edit makes it necessary.
 
     Merging adds columns of what is cached; excluding, splitting and reassigning recount the data in which those tokens
     are. Cached counts are found by what was edited, so that data without such tokens are not even looked at.
+
+    Attributes: radius; unit, what a whole count is: 1, or 255^2 where tokens belong to several concepts.
     """
 
     def __init__(self, sprites, graph, radius):
         self._sprites = sprites
         self._graph = graph
         self.radius = radius
+        self.unit = UNIT if sprites.softness else 1
         self._arrays = sprites.arrays
 
     def cached(self, uid, state, region=None, threads=None):
@@ -183,13 +255,18 @@ class Counts:
         n_found = len(self._sprites.centroids)
         counts = self._arrays.get(
             f"{uid}-counts-K{n_found}-r{self.radius}-all",
-            lambda: count_concepts(self._graph(uid), self._sprites.quantised(uid), n_found, self.radius, threads),
+            lambda: self._count_first(uid, n_found, threads),
         )
         at_first = set(np.flatnonzero(counts[:n_found]).tolist())
         wanted = self._wanted(uid, state, region, at_first)
         if not wanted.plain:
             counts = self._arrays.get(self._key(wanted), lambda: self._count(wanted, at_first, threads))
         return expand(counts, range(wanted.k), self._sprites.n_concepts(state), self.radius)
+
+    def _count_first(self, uid, n_found, threads):
+        if self._sprites.softness:
+            return count_units(self._graph(uid), self._sprites.shares(uid, threads), self.radius, threads)
+        return count_concepts(self._graph(uid), self._sprites.quantised(uid), n_found, self.radius, threads)
 
     def _wanted(self, uid, state, region, at_first):
         """What is to be counted of a datum: _Cut. ``at_first``: concepts that occur in it as quantised."""
@@ -205,6 +282,13 @@ class Counts:
     def _count(self, wanted, at_first, threads):
         """Count a datum; only around the tokens that differ if counts that are at hand are of nearly the same sprite."""
         graph, sprite = self._graph(wanted.uid), self._sprite(wanted)
+        if self._sprites.softness:
+            out = np.zeros(wanted.k, bool)
+            out[list(wanted.gone)] = True
+            shares = self._sprites.stepped_shares(wanted.uid, wanted.steps, wanted.k, threads)
+            shares = _without(shares, out, self._sprites.stepped(wanted.uid, wanted.steps, wanted.k))
+            shares[sprite < 0] = 0
+            return count_units(graph, shares, self.radius, threads)
         for nearly in self._before(wanted, at_first):
             counts = self._arrays.peek(self._key(nearly))
             if counts is not None:

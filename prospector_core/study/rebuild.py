@@ -95,7 +95,9 @@ def _make(study, id, journal, settings, summary, centroids, derived):
             centroids = study.given_concepts[1]
         else:
             centroids = study.find_concepts(sampled, settings)
-    counts = Counts(Sprites(Path(derived), centroids, study._embeddings), study.graph, settings.radius)
+    counts = Counts(
+        Sprites(Path(derived), centroids, study._embeddings, settings=settings), study.graph, settings.radius
+    )
     found = study._computed(settings, centroids, state, rows, counts)
     return study._as_fit(id, journal, settings, centroids, found, state)
 

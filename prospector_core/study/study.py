@@ -25,13 +25,14 @@ from ..quantizers import KMeansQuantizer, assign_nearest
 from ..readers.cache import TileCache
 from ..remote import check_url
 from ..scheduling import InProcess, OnCluster
+from ..soft import mean_of
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .data import StudyData
-from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels
+from .fit import GIVEN, QUANTIZERS, SUGGESTED, Fit, FitSettings, Kernels
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
@@ -42,6 +43,7 @@ __all__ = ["Concept", "StrongestClass", "Study"]
 _MAPS_KEPT = 2**28  # bytes
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
+_TOKENS_A_CONCEPT = 12  # at least, on average, in the settings to begin with
 _FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur or not
 _FIT_VIEWS_KEPT = 64
 _LIMIT_DATA, _LIMIT_TOKENS = 200, 500_000  # what the limit of the scores is taken from, at most
@@ -200,7 +202,10 @@ class Study(StudyData):
     def default_settings(self):
         """FitSettings to begin with: where the encoder brings concepts, those."""
         given = self.given_concepts
-        return FitSettings(concepts=len(given[0]), quantizer=GIVEN) if given else FitSettings()
+        if given:  # what tokens are is known: nothing to soften
+            return replace(SUGGESTED, concepts=len(given[0]), quantizer=GIVEN, softness=0.0, centre=0.0)
+        tokens = sum(self.n_tokens(datum) for datum in self._fitted_on())
+        return replace(SUGGESTED, concepts=int(np.clip(tokens // _TOKENS_A_CONCEPT, 2, SUGGESTED.concepts)))
 
     @property
     def given_concepts(self):
@@ -377,7 +382,7 @@ class Study(StudyData):
         state = replay(read_journal(self.database, seen) + own)
         if isinstance(on, OnCluster):  # what the workers count is then found in the study
             uids = [datum.uid for datum in self.embedded()]
-            for done in on.run(tasks.count, uids, self._place, centroids, settings.radius, state):
+            for done in on.run(tasks.count, uids, self._place, centroids, settings, state):
                 done.get()
         found = self._computed(settings, centroids, state)
         with self.database.transaction() as connection:
@@ -402,7 +407,7 @@ class Study(StudyData):
         Parameters: rows, the data with the labels given at first (default: those embedded by now); counts, Counts
         (default: the study's own, with all it keeps).
         """
-        counts = self._layer(centroids, settings.radius)[1] if counts is None else counts
+        counts = self._layer(centroids, settings)[1] if counts is None else counts
         rows = self._given(self.embedded()) if rows is None else rows
         labels = {row.uid: state.labels.get(row.uid, row.label) for row in rows}
         fitted_on = {row.uid for row in rows if row.split != "test"}
@@ -418,15 +423,17 @@ class Study(StudyData):
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
         quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
         if hasattr(quantizer, "fit_blocks"):
-            return quantizer.fit_blocks(sample, self._blocks(data, settings.seed)).centroids_
+            return quantizer.fit_blocks(sample, self._blocks(data, settings)).centroids_
         return quantizer.fit(sample).centroids_
 
-    def _blocks(self, data, seed):
+    def _blocks(self, data, settings):
         """Every token of data once, in blocks: yields (m, d), blocks of all data mixed by the seed."""
         starts = [(datum.uid, start) for datum in data for start in range(0, self.n_tokens(datum), _STREAMED)]
-        for index in np.random.default_rng(seed).permutation(len(starts)):
+        means = {datum.uid: mean_of(self._embeddings(datum.uid)) for datum in data} if settings.centre else {}
+        for index in np.random.default_rng(settings.seed).permutation(len(starts)):
             uid, start = starts[index]
-            yield self._embeddings(uid)[start : start + _STREAMED]
+            block = self._embeddings(uid)[start : start + _STREAMED]
+            yield block - (settings.centre * means[uid]).astype(np.float32) if means else block
 
     def _sample(self, data, settings, on=None):
         """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
@@ -440,34 +447,42 @@ class Study(StudyData):
             some = np.sort(rng.choice(size, min(size, share), replace=False)) if total > settings.sample else None
             chosen.append((datum.uid, some))
         with tasks.use(self):
-            found = {done.item[0]: done.get() for done in (on or InProcess()).run(tasks.sample, chosen, self._place)}
+            found = {
+                done.item[0]: done.get()
+                for done in (on or InProcess()).run(tasks.sample, chosen, self._place, settings.centre)
+            }
         return np.concatenate([found[datum.uid] for datum in data])
 
-    def sampled(self, datum, tokens=None):
-        """Embeddings of some tokens of a datum, as concepts are found in: (m, d) float32. ``tokens``: (m,), None = all."""
+    def sampled(self, datum, tokens=None, centre=0.0):
+        """Embeddings of some tokens of a datum, as concepts are found in: (m, d) float32.
+
+        Parameters: tokens (m,), None = all; centre, how much of the datum's mean is taken out.
+        """
         datum = self.datum(datum)
         vectors = self._embeddings(datum.uid)
         found = np.asarray(vectors[:] if tokens is None else vectors[tokens], np.float32)
+        if centre:
+            found = found - (centre * mean_of(vectors)).astype(np.float32)
         if not np.isfinite(found).all():
             raise EmbeddingError(
                 f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
             )
         return found
 
-    def count(self, centroids, radius, state, datum):
-        """Count a datum under a CurationState as a fit with these centroids and radius does; what is found is kept."""
-        self._layer(centroids, radius)[1].cached(self.datum(datum).uid, state)
+    def count(self, centroids, settings, state, datum):
+        """Count a datum under a CurationState as a fit with these centroids and settings does; what is found is kept."""
+        self._layer(centroids, settings)[1].cached(self.datum(datum).uid, state)
 
     @property
     def _place(self):
         """The study's folder as every process names it."""
         return str(self.path.resolve())
 
-    def _layer(self, centroids, radius):
+    def _layer(self, centroids, settings):
         with self._lock:
-            key = (centroids.tobytes(), radius)
+            key, radius = (centroids.tobytes(), settings.radius, settings.softness, settings.centre), settings.radius
             if key not in self._layers:
-                sprites = Sprites(self.path / "derived", centroids, self._embeddings, self._derived)
+                sprites = Sprites(self.path / "derived", centroids, self._embeddings, self._derived, settings)
                 self._layers.clear()  # not replaced: views of classes share it
                 self._layers[key] = (sprites, Counts(sprites, lambda uid: self._layout(uid)[0], radius))
             return self._layers[key]
@@ -476,7 +491,7 @@ class Study(StudyData):
         fit = self.load_fit(fit) if isinstance(fit, int) else fit or self.current_fit  # a Fit has its own class
         if fit is None:
             raise FitError("the study has not been fitted yet: run `prospector fit` first")
-        return fit, self._layer(fit.centroids, fit.radius)[0]
+        return fit, self._layer(fit.centroids, fit.settings)[0]
 
     # ---- what a fit says
 
@@ -484,6 +499,16 @@ class Study(StudyData):
         """A datum's sprite under a fit: (n,) int64, merged ids resolved, excluded tokens -1."""
         fit, sprites = self._fitted(fit)
         return sprites.curated(self.datum(datum).uid, fit.state)
+
+    def shares(self, datum, fit=None):
+        """How far each token belongs to each concept: (n, K) uint8, in units of 1/255; merged concepts' shares are with the
+        one they went into, tokens that are out have none."""
+        fit, sprites = self._fitted(fit)
+        return sprites.curated_shares(self.datum(datum).uid, fit.state)
+
+    def _tokens(self, datum, fit):
+        """What maps are made of: the sprite, or shares where tokens belong to several concepts."""
+        return self.shares(datum, fit) if fit.settings.softness else self.sprite(datum, fit)
 
     def concepts_of(self, datum, fit=None):
         """As ``sprite``, but excluded tokens keep their concept (for drawing them hatched)."""
@@ -525,7 +550,7 @@ class Study(StudyData):
 
     def _prospect(self, datum, fit):
         return prospect(
-            self.graph(datum), self.sprite(datum, fit), fit.coef, fit.n_concepts, fit.radius, fit.settings.diffusive
+            self.graph(datum), self._tokens(datum, fit), fit.coef, fit.n_concepts, fit.radius, fit.settings.diffusive
         )
 
     def explain(self, datum, token, fit=None):
@@ -553,8 +578,15 @@ class Study(StudyData):
         """What is asked about one token: graph, sprite, kernel, K, radius, token, diffusive."""
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
-        sprite = self.sprite(datum, fit)
-        return self.graph(datum), sprite, fit.coef, fit.n_concepts, fit.radius, int(token), fit.settings.diffusive
+        return (
+            self.graph(datum),
+            self._tokens(datum, fit),
+            fit.coef,
+            fit.n_concepts,
+            fit.radius,
+            int(token),
+            fit.settings.diffusive,
+        )
 
     def uncertainty(self, datum, n=200, fit=None):
         """How sure a datum's map is: TokenUncertainty, from the kernel refitted on n resamples of the data.
@@ -568,7 +600,7 @@ class Study(StudyData):
             found = self._doubts.get(key)
             if found is None:
                 found = token_uncertainty(
-                    self.graph(datum), self.sprite(datum, fit), fit.coef, self._resampled_kernels(fit, int(n)),
+                    self.graph(datum), self._tokens(datum, fit), fit.coef, self._resampled_kernels(fit, int(n)),
                     fit.n_concepts, fit.radius, fit.settings.diffusive,
                 )  # fmt: skip
                 self._doubts.put(key, found)
@@ -582,7 +614,13 @@ class Study(StudyData):
             kernels = self._resampled_kernels(fit, int(n))
         near, tokens = self.graph(datum).around(int(token), fit.radius)
         whole = token_uncertainty(
-            near, self.sprite(datum, fit)[tokens], fit.coef, kernels, fit.n_concepts, fit.radius, fit.settings.diffusive
+            near,
+            self._tokens(datum, fit)[tokens],
+            fit.coef,
+            kernels,
+            fit.n_concepts,
+            fit.radius,
+            fit.settings.diffusive,
         )
         at = np.searchsorted(tokens, [int(token)])
         return TokenUncertainty(whole.score[at], whole.error[at], whole.agreement[at])
@@ -590,7 +628,7 @@ class Study(StudyData):
     def _resampled_kernels(self, fit, n):
         """(n, p) float64, under the edits, labels and embedded data that the fit was made with."""
         if (fit.key, n) not in self._resampled:
-            _, counts = self._layer(fit.centroids, fit.radius)
+            _, counts = self._layer(fit.centroids, fit.settings)
             there = set(self.store.uids()) & fit.summary["predictions"].keys()
             rows = [row for row in self._rows if row.uid in there]
             uids, fitted_on = [row.uid for row in rows], {row.uid for row in rows if row.split != "test"}
@@ -795,13 +833,13 @@ class Study(StudyData):
     def evidence(self, fit=None):
         """Total evidence of every embedded datum, the sum of its prospect map: {uid: float}. From cached counts."""
         fit, _ = self._fitted(fit)
-        _, counts = self._layer(fit.centroids, fit.radius)
+        _, counts = self._layer(fit.centroids, fit.settings)
         data = self.embedded()
         if fit.settings.diffusive:  # weighs neighbours by distance: no longer a sum over counts
             return {datum.uid: float(np.nansum(self.prospect(datum, fit))) for datum in data}
         active = fit.state.active(fit.n_concepts)
         found = counts.compact([(datum.uid, None) for datum in data], fit.state)
-        totals = found @ compact_coef(fit.coef, active, fit.n_concepts, fit.radius)
+        totals = found @ compact_coef(fit.coef, active, fit.n_concepts, fit.radius) / counts.unit
         return {datum.uid: float(total) for datum, total in zip(data, totals)}
 
     def save_maps(self, data=None, progress=None, on=None):

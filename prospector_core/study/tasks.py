@@ -70,15 +70,15 @@ def embed_with(embedder, study, progress, stopped, uid):
     return complete, embedder.note(datum)
 
 
-def sample(path, chosen):
-    """Embeddings of some tokens of a datum: (m, d) float32. ``chosen``: (uid, tokens (m,) ascending, None = all)."""
+def sample(path, centre, chosen):
+    """Embeddings of some tokens of a datum, centred: (m, d) float32. ``chosen``: (uid, tokens (m,) ascending, None = all)."""
     uid, tokens = chosen
-    return _study(path).sampled(uid, tokens)
+    return _study(path).sampled(uid, tokens, centre)
 
 
-def count(path, centroids, radius, state, uid):
+def count(path, centroids, settings, state, uid):
     """Quantise and count a datum under a CurationState; what is made is kept in the study."""
-    _study(path).count(centroids, radius, state, uid)
+    _study(path).count(centroids, settings, state, uid)
 
 
 def save_map(path, fit, target, uid):

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from prospector_core import Study
+from prospector_core.study.fit import FitSettings
 
 K = 5  # clusters of the embeddings
 PITCH = 8
@@ -79,7 +80,7 @@ def _make(folder, labels, splits, seed, fit):
     study = Study.create(folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=PITCH)
     embed_by_hand(study, seed)
     if fit is not None:
-        study.fit(concepts=K, **fit)
+        study.fit(FitSettings(), concepts=K, **fit)  # the authors' method: one concept a token
     study.database.close()
 
 

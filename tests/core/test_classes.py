@@ -18,6 +18,7 @@ from prospector_core.kernels import FoldChangeKernel
 from prospector_core.prediction import Calibration
 from prospector_core.study import layers
 from prospector_core.study.database import Database
+from prospector_core.study.fit import FitSettings
 from prospector_core.study.labels import read_labels
 from prospector_core.study.rebuild import rebuild_fits
 
@@ -164,7 +165,7 @@ def test_every_datum_is_counted_once_for_all_classes(tmp_path, monkeypatch):
     study, calls = make_study(tmp_path, LABELS), []
     count = layers.count_concepts
     monkeypatch.setattr(layers, "count_concepts", lambda *args: calls.append(args) or count(*args))
-    study.fit(concepts=K)
+    study.fit(FitSettings(), concepts=K)
     assert len(calls) == len(study.data)
     study.curation.relabel("s0.png", 2)
     study.curation.merge([0, 1], into=0)
@@ -195,9 +196,9 @@ def test_a_class_without_data_is_named(tmp_path):
     for name in ("s2.png", "s5.png", "s8.png"):
         study.curation.relabel(name, 0)
     with pytest.raises(FitError, match="no embedded datum is labelled 'ulcer'"):
-        study.fit(concepts=K)
+        study.fit(FitSettings(), concepts=K)
     study.curation.undo()
-    study.fit(concepts=K)
+    study.fit(FitSettings(), concepts=K)
     assert study.current_fit.summary["held_out_folds"] == 0  # one datum of that class: nothing can be held out
     study.curation.relabel("s8.png", None)
     with pytest.raises(FitError, match="no datum labelled 'ulcer' is embedded"):
@@ -352,7 +353,7 @@ def test_two_classes_are_as_they_were(tmp_path):
         with pytest.raises(FitError, match="one kernel"):
             refused()
     # the fit of one class against another, step by step
-    counts = np.stack([study._layer(fit.centroids, 1)[1].cached(each.uid, fit.state) for each in study.data])
+    counts = np.stack([study._layer(fit.centroids, fit.settings)[1].cached(each.uid, fit.state) for each in study.data])
     labels = np.array([each.label for each in study.data])
     kernel = FoldChangeKernel(alpha=1e10).fit(counts, labels)
     curve = Calibration.fit(kernel.evidence(counts), labels)

@@ -53,7 +53,7 @@ def edited(study, edits):
 def test_counts_are_those_of_the_curated_sprite(study, edits):
     state = edited(study, edits)
     fit, sprites = study._fitted(None)
-    counts = study._layer(fit.centroids, fit.radius)[1]
+    counts = study._layer(fit.centroids, fit.settings)[1]
     k = sprites.n_concepts(state)
     active = state.active(k)
     number = np.full(k + 1, -1)  # the last for tokens that are out

@@ -12,6 +12,7 @@ from prospector_core import Study
 from prospector_core.encoders import get_encoder
 from prospector_core.errors import BadInputError, EmbeddingError
 from prospector_core.study import prompts
+from prospector_core.study.fit import FitSettings
 
 KINDS = [f"kind{k}" for k in range(K)]
 
@@ -60,7 +61,7 @@ def study(tmp_path):
         attrs = {**kept.attrs, "encoder": {"weights_sha256": "a" * 64}}
         study.store.write(datum.uid, kept.embeddings + np.float32([0, 0, 0, 0, 0, 30]), kept.positions, attrs)
     study = as_open_clip(study)
-    study.fit(concepts=K)
+    study.fit(FitSettings(), concepts=K)
     return study
 
 

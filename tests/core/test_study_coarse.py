@@ -7,6 +7,7 @@ from study_files import MeanColour, write_labels
 
 from prospector_core import Study, TokenGraph, prospect
 from prospector_core.embedding import coarse_tokens
+from prospector_core.study.fit import FitSettings
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def made(tmp_path_factory):
         folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=8, min_tissue=0.1
     )
     study.embed(data=["small-0.png", "small-1.png"], encoder=MeanColour())
-    study.fit(concepts=5, radius=2)
+    study.fit(FitSettings(), concepts=5, radius=2)
     study.curation.exclude(1)
     study.refit()
     return study

@@ -1,0 +1,176 @@
+"""Soft membership: shares of concepts a token, and what is counted and scored from them.
+
+Shares are whole numbers, (n, K) uint8, that sum to 255 a token (0: the token is outside): counts stay whole numbers, and
+are the same on every machine and in any order. Neighbourhoods as in ``sparse``.
+"""
+
+from math import exp, log
+
+import numpy as np
+from numba import njit, prange
+
+from .sparse import _search
+
+__all__ = ["ONE", "count_shares", "neighbours_of_shares", "score_shares", "shares_of"]
+
+ONE = 255  # a whole token, in units of its shares
+
+
+@njit(nogil=True, cache=True)
+def _shares_some(vectors, centroids, nearest, temperature, out, first, last):
+    dim, k = vectors.shape[1], len(centroids)
+    reach = temperature * (log(ONE) + 0.01)  # farther than this beyond the nearest a share is below 1 / 255
+    far = np.empty(k)
+    for token in range(first, last):
+        for concept in range(k):
+            a, b, c, d = 0.0, 0.0, 0.0, 0.0
+            at = 0
+            while at + 4 <= dim:
+                x = np.float64(vectors[token, at]) - centroids[concept, at]
+                y = np.float64(vectors[token, at + 1]) - centroids[concept, at + 1]
+                z = np.float64(vectors[token, at + 2]) - centroids[concept, at + 2]
+                w = np.float64(vectors[token, at + 3]) - centroids[concept, at + 3]
+                a += x * x
+                b += y * y
+                c += z * z
+                d += w * w
+                at += 4
+            while at < dim:
+                x = np.float64(vectors[token, at]) - centroids[concept, at]
+                a += x * x
+                at += 1
+            far[concept] = (a + b) + (c + d)
+        home = nearest[token]
+        least = far[home]
+        total = 0.0
+        for concept in range(k):
+            beyond = max(far[concept] - least, 0.0)
+            far[concept] = exp(-beyond / temperature) if beyond < reach else 0.0
+            total += far[concept]
+        left = ONE
+        for concept in range(k):
+            share = int(ONE * far[concept] / total) if concept != home else 0
+            out[token, concept] = share
+            left -= share
+        out[token, home] = left
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def _shares_slots(vectors, centroids, nearest, temperature, out, n_slots):
+    n = len(vectors)
+    for slot in prange(n_slots):
+        _shares_some(vectors, centroids, nearest, temperature, out, slot * n // n_slots, (slot + 1) * n // n_slots)
+
+
+def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
+    """Fill ``out`` (n, K) uint8 with shares: 255 exp(-d^2 / temperature) / sum, rounded down; the nearest concept has the rest.
+
+    Sums run in a fixed order, so that no machine's way of adding decides. One thread: on the calling one alone.
+    """
+    if n_threads == 1:
+        _shares_some(vectors, centroids, nearest, temperature, out, 0, len(vectors))
+    else:
+        _shares_slots(vectors, centroids, nearest, temperature, out, 4 * n_threads)
+
+
+@njit(nogil=True, cache=True)
+def _count_some(indptr, indices, outside, shares, first, last, radius):
+    n, k = shares.shape
+    counts = np.zeros((k, k), np.int64)
+    stamp = np.zeros(n, np.int64)
+    queue = np.empty(n, np.int64)
+    ends = np.empty(radius + 1, np.int64)
+    around = np.empty(k, np.int64)
+    for token in range(first, last):
+        if outside[token] < 0:
+            continue
+        around[:] = 0
+        for i in range(_search(indptr, indices, outside, token, radius, stamp, queue, ends)):
+            other = queue[i]
+            for concept in range(k):
+                around[concept] += shares[other, concept]
+        for concept in range(k):
+            own = np.int64(shares[token, concept])
+            if own:
+                for other in range(k):
+                    counts[concept, other] += own * around[other]
+    return counts
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def _count_slots(indptr, indices, outside, shares, radius, n_slots):
+    n, k = shares.shape
+    counts = np.zeros((n_slots, k, k), np.int64)
+    for slot in prange(n_slots):
+        first, last = slot * n // n_slots, (slot + 1) * n // n_slots
+        counts[slot] = _count_some(indptr, indices, outside, shares, first, last, radius)
+    return counts.sum(axis=0)
+
+
+def count_shares(indptr, indices, outside, shares, radius, n_threads):
+    """Ordered pairs of concepts within ``radius`` hops, a pair of tokens adding the product of their shares: (K, K) int64.
+
+    In units of 1 / 255^2. ``outside`` (n,) int64: -1 where a token is outside. One thread: on the calling one alone.
+    """
+    if n_threads == 1:
+        return _count_some(indptr, indices, outside, shares, 0, len(shares), radius)
+    return _count_slots(indptr, indices, outside, shares, radius, 4 * n_threads)
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def score_shares(indptr, indices, outside, shares, mono, table, radius, hop_weights, n_slots):
+    """Prospect scores (n,) float64: sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside."""
+    n, k = shares.shape
+    scores = np.full(n, np.nan)
+    for slot in prange(n_slots):
+        stamp = np.zeros(n, np.int64)
+        queue = np.empty(n, np.int64)
+        ends = np.empty(radius + 1, np.int64)
+        around = np.empty(k)
+        for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
+            if outside[token] < 0:
+                continue
+            if radius > 0:
+                _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, around)
+            score = 0.0
+            for concept in range(k):
+                own = shares[token, concept]
+                if own:
+                    weight = 0.0
+                    if radius > 0:
+                        for other in range(k):
+                            weight += table[concept, other] * around[other]
+                    score += (mono[concept] + weight / ONE) * own
+            scores[token] = score / ONE
+    return scores
+
+
+@njit(nogil=True, cache=True)
+def _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, around):
+    """Shares around a token, each times the weight of its hop distance, in ``around`` (K,), in units of 1 / 255."""
+    _search(indptr, indices, outside, token, radius, stamp, queue, ends)
+    around[:] = 0.0
+    low = 0
+    for hop in range(radius + 1):
+        if hop_weights[hop] != 0.0:
+            for i in range(low, ends[hop]):
+                other = queue[i]
+                for concept in range(around.size):
+                    around[concept] += hop_weights[hop] * shares[other, concept]
+        low = ends[hop]
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def neighbours_of_shares(indptr, indices, outside, shares, radius, hop_weights, n_slots):
+    """Shares of concepts around every token, a neighbour at h hops weighing hop_weights[h]: (n, K) float64, 0 outside."""
+    n, k = shares.shape
+    kept = np.zeros((n, k))
+    for slot in prange(n_slots):
+        stamp = np.zeros(n, np.int64)
+        queue = np.empty(n, np.int64)
+        ends = np.empty(radius + 1, np.int64)
+        for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
+            if outside[token] >= 0:
+                _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, kept[token])
+        kept[slot * n // n_slots : (slot + 1) * n // n_slots] /= ONE
+    return kept

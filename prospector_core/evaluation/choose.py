@@ -1,0 +1,153 @@
+"""Choosing settings without truth: by what labels of data alone can tell.
+
+Four things are looked at for each candidate, on the data that may be fitted on:
+
+- **log loss** and **auroc** of held-out data, from their whole evidence;
+- **top auroc**: the same from the mean of the best twentieth of their tokens' scores, as a class that lives in a small part
+  of a datum should be told by that part;
+- **stability**: how alike the maps are of kernels fitted on one half of the data and on the other.
+
+Candidates are ranked by each of log loss, top auroc and stability, and the mean rank decides; of equals the earlier candidate.
+"""
+
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+from scipy.stats import rankdata
+
+from ..metrics import auroc
+from ..prediction import Calibration
+from ..study.fit import GIVEN, FitSettings
+from .heads import FittedHead, centroids_of, counts_of, suggested_for
+from .problem import stratified_folds
+
+__all__ = ["Choice", "LabelScores", "auto_candidates", "choose", "label_scores"]
+
+_TOP = 0.05  # share of a datum's tokens
+_HALVINGS = 3
+_EPSILON = 1e-6
+
+
+@dataclass(frozen=True)
+class LabelScores:
+    """What labels alone say of settings; see the module. Higher is better, but for log_loss."""
+
+    log_loss: float
+    auroc: float
+    top_auroc: float
+    stability: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The outcome of a search: candidates and scores, lists in order; ranks (n,), mean ranks, 1 = best; best, an index."""
+
+    candidates: list
+    scores: list
+    ranks: np.ndarray
+    best: int
+
+    @property
+    def settings(self):
+        """FitSettings that won."""
+        return self.candidates[self.best]
+
+    @property
+    def why(self):
+        """Why the winner won, in one line."""
+        won, others = self.scores[self.best], len(self.candidates)
+        places = {
+            "log loss": 1 + sum(each.log_loss < won.log_loss for each in self.scores),
+            "top auroc": 1 + sum(each.top_auroc > won.top_auroc for each in self.scores),
+            "stability": 1 + sum(each.stability > won.stability for each in self.scores),
+        }
+        said = ", ".join(f"{name} {place}{_ordinal(place)}" for name, place in places.items())
+        return f"mean rank {self.ranks[self.best]:.1f} of {others} candidates: {said}"
+
+    def rows(self):
+        """One dict a candidate, best first: settings that differ, scores, mean rank."""
+        order = np.argsort(self.ranks, kind="stable")
+        return [
+            {**{name: asdict(self.candidates[i])[name] for name in _SHOWN}, **asdict(self.scores[i]), "mean_rank": float(self.ranks[i])}
+            for i in order
+        ]  # fmt: skip
+
+
+_SHOWN = ("concepts", "radius", "kernel", "softness", "centre", "pseudo", "shrink")
+
+
+def _ordinal(n):
+    return {1: "st", 2: "nd", 3: "rd"}.get(n if n < 20 else n % 10, "th")
+
+
+def auto_candidates(problem, train=None):
+    """What ``--auto`` tries, the suggested settings first: list of FitSettings."""
+    usual, authors = suggested_for(problem, train), FitSettings()
+    if problem.given is not None:
+        authors = replace(authors, concepts=usual.concepts, quantizer=GIVEN)
+        found = [replace(usual, radius=r, pseudo=pseudo, shrink=s) for r in (1, 2, 0) for pseudo, s in ((0.1, True), (1.0, True), (0.1, False))]  # fmt: skip
+        return found + [replace(authors, radius=r) for r in (1, 2)]
+    sizes = sorted(
+        {usual.concepts, max(2, usual.concepts // 2), usual.concepts * 2}, key=lambda k: (k != usual.concepts, k)
+    )
+    found = [
+        replace(usual, concepts=k, radius=r, softness=softness, centre=centre)
+        for k in sizes for r in (1, 2) for softness, centre in ((0.25, 0.5), (0.25, 0.0), (0.5, 0.5), (0.0, 0.5), (0.0, 0.0))
+    ]  # fmt: skip
+    found += [replace(authors, concepts=k, radius=r) for k in sizes for r in (1, 2)]
+    return found
+
+
+def choose(problem, train, candidates=None, seed=0, progress=None):
+    """Search candidates by labels alone: Choice. ``progress``: function(done, total, FitSettings, LabelScores)."""
+    candidates = auto_candidates(problem, train) if candidates is None else list(candidates)
+    scores = []
+    for settings in candidates:
+        scores.append(label_scores(problem, train, settings, seed))
+        if progress:
+            progress(len(scores), len(candidates), settings, scores[-1])
+    return decide(candidates, scores)
+
+
+def decide(candidates, scores):
+    """The Choice that these LabelScores amount to."""
+    table = np.array([[each.log_loss, -each.top_auroc, -each.stability] for each in scores])
+    ranks = np.mean([rankdata(np.nan_to_num(column, nan=np.inf)) for column in table.T], axis=0)
+    return Choice(list(candidates), list(scores), ranks, int(np.argmin(ranks)))
+
+
+def label_scores(problem, train, settings, seed=0):
+    """What labels of the data ``train`` say of settings: LabelScores. Concepts are those of all of them, as in a study."""
+    centroids = centroids_of(problem, train, settings)
+    counts, labels = counts_of(problem, train, centroids, settings), problem.labels[train]
+    probability, top = np.empty(len(train)), np.empty(len(train))
+    for rest, out in stratified_folds(labels, 5, seed):
+        kernel = settings.make_kernel().fit(counts[rest], labels[rest])
+        curve = Calibration.fit(kernel.evidence(counts[rest]), labels[rest])
+        probability[out] = curve.predict(kernel.evidence(counts[out]))
+        head = FittedHead(problem, settings, centroids, kernel, curve)
+        top[out] = [_top(head.map(train[i])) / max(np.abs(kernel.coef_).max(), _EPSILON) for i in out]
+    clipped = np.clip(probability, _EPSILON, 1 - _EPSILON)
+    loss = -float(np.mean(np.where(labels == 1, np.log(clipped), np.log(1 - clipped))))
+    alike = [_alike(problem, train, settings, centroids, counts, labels, seed + at) for at in range(_HALVINGS)]
+    return LabelScores(loss, auroc(probability, labels == 1), auroc(top, labels == 1), float(np.mean(alike)))
+
+
+def _top(scores):
+    known = np.sort(scores[np.isfinite(scores)])
+    return float(known[-max(1, round(_TOP * len(known))) :].mean()) if len(known) else 0.0
+
+
+def _alike(problem, train, settings, centroids, counts, labels, seed):
+    """Correlation of the maps of two kernels, each of one half of the data."""
+    halves = stratified_folds(labels, 2, seed)
+    heads = [
+        FittedHead(problem, settings, centroids, settings.make_kernel().fit(counts[some], labels[some]), None)
+        for some, _ in halves
+    ]
+    some = np.random.default_rng(seed).permutation(len(train))[:64]
+    one, other = (np.concatenate([head.map(train[i]) for i in some]) for head in heads)
+    known = np.isfinite(one) & np.isfinite(other)
+    if not (np.ptp(one[known]) > 0 and np.ptp(other[known]) > 0):
+        return 0.0
+    return float(np.corrcoef(rankdata(one[known]), rankdata(other[known]))[0, 1])

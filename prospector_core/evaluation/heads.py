@@ -1,0 +1,187 @@
+"""Prospector heads on a problem: concepts, counts and kernels, each computed once and shared by all settings that need it."""
+
+import itertools
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..counting import count_concepts
+from ..features import n_features
+from ..kernels import TEST_OFF, FoldChangeKernel
+from ..prediction import Calibration
+from ..prospecting import prospect
+from ..quantizers import KMeansQuantizer, assign_nearest
+from ..soft import centred, count_units, membership
+from ..study.fit import GIVEN, SUGGESTED, FitSettings
+from .fast import fast_ap
+
+__all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]
+
+AUTHORS_GRID = {
+    "concepts": (10, 15, 20, 25, 30), "radius": (0, 1, 2, 4, 8), "alpha": (0.01, 0.025, 0.05, TEST_OFF), "tau": (0.0, 1.0, 2.0),
+}  # fmt: skip
+GIVEN_GRID = {"concepts": (0,), "radius": (0, 1, 2, 4), "alpha": (0.001, 0.01, 0.1, 1.0, TEST_OFF), "tau": (0.0, 1.0, 2.0, 4.0)}  # fmt: skip
+_LINEAR_CONCEPTS, _LINEAR_RADII = (15, 30), (0, 1, 2)  # of the grid: a linear kernel takes a minute where data are many
+
+
+@dataclass
+class Outcome:
+    """What a method gives for some data: maps {index: (n,) scores}, probability {index: P(class 1)}, seconds it took to fit and
+    to map, parameters (how many numbers were fitted), note (what was chosen)."""
+
+    maps: dict
+    probability: dict
+    seconds: float = 0.0
+    parameters: int = 0
+    note: str = ""
+
+
+@dataclass
+class FittedHead:
+    """Settings, centroids (K, d), kernel and calibration, fitted on some data of a problem."""
+
+    problem: object
+    settings: FitSettings
+    centroids: np.ndarray
+    kernel: object
+    calibration: Calibration
+
+    def map(self, index):
+        """Prospect map of a datum: (n,) float64."""
+        problem, s = self.problem, self.settings
+        tokens = _tokens(problem, index, self.centroids, s)
+        return prospect(problem.graphs[index], tokens, self.kernel.coef_, len(self.centroids), s.radius, s.diffusive)
+
+    def probability(self, indices):
+        """P(class 1) of some data: (m,) float64."""
+        counts = counts_of(self.problem, indices, self.centroids, self.settings)
+        return self.calibration.predict(self.kernel.evidence(counts))
+
+    @property
+    def parameters(self):
+        """How many numbers were fitted: centres of concepts, and weights."""
+        return (0 if self.settings.quantizer == GIVEN else self.centroids.size) + self.kernel.coef_.size
+
+
+def suggested_for(problem, train=None):
+    """The settings that a new study of this problem would begin with."""
+    if problem.given is not None:
+        return replace(SUGGESTED, concepts=len(problem.given), quantizer=GIVEN, softness=0.0, centre=0.0)
+    indices = range(len(problem.ids)) if train is None else train
+    tokens = sum(len(problem.embeddings[i]) for i in indices)
+    return replace(SUGGESTED, concepts=int(np.clip(tokens // 12, 2, SUGGESTED.concepts)))
+
+
+def centroids_of(problem, train, settings):
+    """Layer I on the data ``train``: (K, d) float32, once for all settings that share it."""
+    if settings.quantizer == GIVEN:
+        return problem.given
+    key = ("centroids", tuple(train), settings.concepts, settings.centre, settings.seed, settings.sample)
+    if key not in problem.cache:
+        sample = np.concatenate([centred(problem.embeddings[i], settings.centre) for i in train])
+        quantizer = KMeansQuantizer(min(settings.concepts, len(sample)), sample=settings.sample, seed=settings.seed)
+        problem.cache[key] = quantizer.fit(sample).centroids_
+    return problem.cache[key]
+
+
+def _tokens(problem, index, centroids, settings):
+    key = ("tokens", index, centroids.tobytes(), settings.softness, settings.centre)
+    if problem.cache.get(("latest", index), (None,))[0] != key:
+        vectors = centred(problem.embeddings[index], settings.centre)
+        found = (
+            membership(vectors, centroids, settings.softness)
+            if settings.softness
+            else assign_nearest(vectors, centroids)
+        )
+        problem.cache["latest", index] = (key, found)
+    return problem.cache["latest", index][1]
+
+
+def counts_of(problem, indices, centroids, settings):
+    """Counts of some data: (m, p) float64, in units of 1/255^2 where tokens belong to several concepts."""
+    said = hash((centroids.tobytes(), settings.softness, settings.centre, settings.radius))
+    rows = []
+    for index in indices:
+        key = ("counts", said, index)
+        if key not in problem.cache:
+            tokens, graph = _tokens(problem, index, centroids, settings), problem.graphs[index]
+            problem.cache[key] = (
+                count_units(graph, tokens, settings.radius)
+                if settings.softness
+                else count_concepts(graph, tokens, len(centroids), settings.radius)
+            )
+        rows.append(problem.cache[key])
+    return np.stack(rows).astype(np.float64)
+
+
+def forget(problem):
+    """Let go of what was computed for a problem."""
+    problem.cache.clear()
+
+
+def fit_head(problem, train, settings, labels=None):
+    """A head fitted on the data ``train`` with their labels (or others: (n_data,)): FittedHead."""
+    labels = problem.labels if labels is None else labels
+    centroids = centroids_of(problem, train, settings)
+    counts = counts_of(problem, train, centroids, settings)
+    kernel = settings.make_kernel().fit(counts, labels[train])
+    curve = Calibration.fit(kernel.evidence(counts), labels[train])
+    return FittedHead(problem, settings, centroids, kernel, curve)
+
+
+def outcome_of(head, test, started, note=""):
+    """Maps and probabilities of the data ``test`` by a fitted head."""
+    maps = {int(i): head.map(i) for i in test}
+    probability = dict(zip((int(i) for i in test), head.probability(test).tolist()))
+    return Outcome(maps, probability, time.perf_counter() - started, head.parameters, note)
+
+
+def candidates(problem, linear=True):
+    """The authors' grid for a problem: list of FitSettings that share what they can, in order."""
+    grid, base = AUTHORS_GRID, FitSettings()
+    if problem.given is not None:
+        grid, base = GIVEN_GRID, FitSettings(concepts=len(problem.given), quantizer=GIVEN)
+    found = []
+    for concepts, radius in itertools.product(grid["concepts"], grid["radius"]):
+        here = replace(base, concepts=concepts or base.concepts, radius=radius)
+        found += [replace(here, alpha=alpha, tau=tau) for alpha in grid["alpha"] for tau in grid["tau"]]
+        if linear and radius in _LINEAR_RADII and (not concepts or concepts in _LINEAR_CONCEPTS):
+            found.append(replace(here, kernel="linear"))
+    return found
+
+
+def authors_protocol(problem, train, linear=True, look=None):
+    """The paper's protocol: every setting of its grid, the best by AP on the training data **with their token truth**.
+
+    Parameters: look, function(settings, AP on training data), told of each. Returns the FittedHead that won, and its AP there.
+    """
+    best, chosen, plain = -1.0, None, {}
+    scored = problem.scored(train)
+    for settings in candidates(problem, linear):
+        centroids = centroids_of(problem, train, settings)
+        counts = counts_of(problem, train, centroids, settings)
+        if settings.kernel == "fold-change":  # one test of all weights serves every alpha and tau
+            key = ("tested", centroids.tobytes(), settings.radius, tuple(train))
+            if key not in plain:
+                plain = {key: FoldChangeKernel(alpha=1e9, tau=0.0).fit(counts, problem.labels[train])}
+            kernel = settings.make_kernel()
+            change, p = plain[key].fold_change_, plain[key].p_values_
+            keep = np.abs(change) >= settings.tau
+            if settings.alpha < TEST_OFF:
+                keep &= p * n_features(len(centroids), settings.radius) <= settings.alpha
+            kernel.fold_change_, kernel.p_values_, kernel.coef_ = change, p, np.where(keep, change, 0.0)
+        else:
+            kernel = settings.make_kernel().fit(counts, problem.labels[train])
+        head = FittedHead(problem, settings, centroids, kernel, None)
+        if not np.any(kernel.coef_):
+            score = float(np.mean([problem.truth[i].mean() for i in scored]))
+        else:
+            score = float(np.mean([fast_ap(problem.of_cells(head.map(i), i), problem.truth[i]) for i in scored]))
+        if look:
+            look(settings, score)
+        if score > best:
+            best, chosen = score, head
+    counts = counts_of(problem, train, chosen.centroids, chosen.settings)
+    chosen.calibration = Calibration.fit(chosen.kernel.evidence(counts), problem.labels[train])
+    return chosen, best

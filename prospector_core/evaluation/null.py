@@ -1,0 +1,141 @@
+"""Is there any signal at all, and in which weights: what a fit finds where labels are shuffled among the data.
+
+Two questions, two answers. *Is there signal*: the AUROC of held-out data against what it is under shuffled labels. *Which
+concepts and pairs*: of each weight, how far the classes' mean shares are apart in standard errors, against the same under shuffled labels,
+all weights together; those whose false discovery rate (Benjamini-Hochberg) is below a level are kept.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import FitError
+from ..kernels import FoldChangeKernel
+from ..metrics import auroc
+from ..tfidf import term_frequencies
+from .problem import stratified_folds
+
+__all__ = ["Null", "benjamini_hochberg", "label_null", "masked", "study_null"]
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Null:
+    """What shuffled labels say of a fit.
+
+    Attributes: auroc, of held-out data; shuffled (n,), the same under shuffled labels; p_signal, share of those (and one) that
+    reach it; p_values (p,) of weights; kept (p,) bool, those below the false discovery rate ``level``, none where there is no
+    signal; level.
+    """
+
+    auroc: float
+    shuffled: np.ndarray
+    p_signal: float
+    p_values: np.ndarray
+    kept: np.ndarray
+    level: float
+
+    @property
+    def signal(self):
+        """Whether data are told apart better than by shuffled labels."""
+        return self.p_signal <= self.level
+
+    @property
+    def sentence(self):
+        """The answer in plain words."""
+        usual = f"AUROC {self.auroc:.2f}; shuffled labels give {self.shuffled.mean():.2f}, p = {self.p_signal:.3f}"
+        if not self.signal:
+            return f"no evidence: the labels are told no better than shuffled ones ({usual})"
+        n = int(self.kept.sum())
+        return f"evidence: the labels are told better than shuffled ones ({usual}); {n} of {len(self.kept)} weights stand out"
+
+
+def benjamini_hochberg(p_values, level=LEVEL):
+    """Which hypotheses to reject at a false discovery rate: (n,) bool. Those without a p-value (NaN) are kept out."""
+    p = np.asarray(p_values, np.float64)
+    known = np.flatnonzero(np.isfinite(p))
+    reject = np.zeros(len(p), bool)
+    if known.size:
+        order = known[np.argsort(p[known], kind="stable")]
+        below = np.flatnonzero(p[order] <= level * np.arange(1, known.size + 1) / known.size)
+        if below.size:
+            reject[order[: below[-1] + 1]] = True
+    return reject
+
+
+def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL):
+    """Shuffle the labels n times: Null.
+
+    Parameters: kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1. A linear kernel's signal is that of the
+    fold-change kernel, which is fitted a hundred times as fast. Raises FitError.
+    """
+    counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
+    if np.bincount(labels, minlength=2).min() < 2:
+        raise FitError("a null by shuffled labels needs two data of each class at least")
+    if not isinstance(kernel, FoldChangeKernel):
+        kernel = FoldChangeKernel(alpha=1e10, pseudo=0.1, shrink=True)
+    rng = np.random.default_rng(seed)
+    shares = term_frequencies(counts)
+    own, apart = _held_out_auroc(kernel, counts, labels, seed), np.abs(_apart(shares, labels))
+    aurocs, null = np.empty(n), np.empty((n, counts.shape[1]))
+    for at in range(n):
+        drawn = rng.permutation(labels)
+        aurocs[at] = _held_out_auroc(kernel, counts, drawn, seed)
+        null[at] = np.abs(_apart(shares, drawn))
+    occurs = (counts > 0).any(axis=0)
+    pool = np.sort(null[:, occurs].ravel())
+    reached = len(pool) - np.searchsorted(pool, apart - 1e-12)
+    p_values = np.where(occurs, (1 + reached) / (1 + len(pool)), np.nan)
+    p_signal = float((1 + (aurocs >= own - 1e-12).sum()) / (1 + n))
+    kept = benjamini_hochberg(p_values, level) & (p_signal <= level)
+    return Null(own, aurocs, p_signal, p_values, kept, level)
+
+
+def masked(coef, kept):
+    """A kernel (p,) of the weights that are kept alone."""
+    return np.where(kept, coef, 0.0)
+
+
+def _apart(shares, labels):
+    """How far the classes' mean shares are apart, in standard errors: (p,)."""
+    one, zero = shares[labels == 1], shares[labels == 0]
+    error = np.sqrt(one.var(axis=0) / len(one) + zero.var(axis=0) / len(zero))
+    usual = np.median(error[error > 0]) if (error > 0).any() else 1.0
+    return (one.mean(axis=0) - zero.mean(axis=0)) / (
+        error + 0.1 * usual
+    )  # a little added: few data vary little by chance
+
+
+def _held_out_auroc(kernel, counts, labels, seed):
+    found = np.empty(len(labels))
+    for train, test in stratified_folds(labels, 5, seed):
+        fitted = kernel.fit(counts[train], labels[train])
+        evidence, usual = fitted.evidence(counts[test]), fitted.evidence(counts[train])
+        found[test] = (evidence - usual.mean()) / (usual.std() or 1.0)
+    return auroc(found, labels == 1)
+
+
+def study_null(study, n=200, seed=0, level=LEVEL, fit=None):
+    """The Null of a study's fit, edits and all, over its weights: (Null, kernel (p,) of the weights that stand out).
+
+    ``kept`` and ``p_values`` are over all p weights of the fit; weights that the expert pinned stay in the kernel. Raises FitError.
+    """
+    from ..study.layers import compact_coef, expand
+
+    fit, _ = study._fitted(fit)
+    _, counts = study._layer(fit.centroids, fit.settings)
+    there = fit.summary["predictions"].keys()
+    rows = [row for row in study._rows if row.uid in there and row.split != "test"]
+    labels = [fit.state.labels.get(row.uid, row.label) for row in rows]
+    rows = [row for row, label in zip(rows, labels) if label is not None]
+    labels = np.array([int(label == fit.target) for label in labels if label is not None])
+    active, k, radius = fit.state.active(fit.n_concepts), fit.n_concepts, fit.radius
+    compact = counts.compact([(row.uid, None) for row in rows], fit.state)
+    found = label_null(fit.settings.make_kernel(), compact, labels, n, seed, level)
+    p_values = expand(found.p_values, active, k, radius)
+    kept = expand(found.kept, active, k, radius)
+    pinned = fit.coef != fit.fitted_coef
+    full = Null(found.auroc, found.shuffled, found.p_signal, p_values, kept, level)
+    assert len(compact_coef(fit.coef, active, k, radius)) == compact.shape[1]
+    return full, masked(fit.coef, kept | pinned)

@@ -1,0 +1,82 @@
+"""What methods are compared on: token graphs, embeddings, labels of data, folds, and the truth that maps are scored by."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import BadInputError
+
+__all__ = ["Problem", "stratified_folds"]
+
+
+@dataclass
+class Problem:
+    """Data with labels, and with token truth for scoring.
+
+    Attributes
+    ----------
+    name : of the set
+    ids : list of str, one a datum
+    graphs : list of TokenGraph; embeddings : list of (n, d) float32; labels : (n_data,) of 0 and 1
+    truth : list of (m,) bool, or None where a datum has none; m cells a datum, which are its tokens unless ``cells``
+    folds : list of (train, test), arrays of indices
+    cells : list of (n,) int, the cell of each token, whose score is the mean of its tokens'; None: tokens are cells
+    given : (K, d) float32, concepts that the encoder brings, or None
+    cell_graphs : graphs of the cells, where they are not the tokens
+    about : plain words on the set, for the report
+    """
+
+    name: str
+    ids: list
+    graphs: list
+    embeddings: list
+    labels: np.ndarray
+    truth: list
+    folds: list
+    cells: list | None = None
+    given: np.ndarray | None = None
+    cell_graphs: list | None = None
+    about: str = ""
+    cache: dict = field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        self.labels = np.asarray(self.labels)
+        n = len(self.ids)
+        if not all(len(each) == n for each in (self.graphs, self.embeddings, self.labels, self.truth)):
+            raise BadInputError(f"{self.name}: give one graph, embedding, label and truth a datum")
+
+    def of_cells(self, scores, index):
+        """A map as it is scored: (m,) float64."""
+        if self.cells is None:
+            return np.asarray(scores, np.float64)
+        cell = self.cells[index]
+        known = np.isfinite(scores)
+        with np.errstate(invalid="ignore"):
+            return np.bincount(cell[known], np.asarray(scores)[known]) / np.bincount(cell[known])
+
+    def graph_of_cells(self, index):
+        """The graph on which regions of truth are found."""
+        return self.graphs[index] if self.cells is None else self.cell_graphs[index]
+
+    def scored(self, indices):
+        """Those of some data that maps are scored on: class 1, with a positive token."""
+        return [i for i in indices if self.labels[i] == 1 and self.truth[i] is not None and np.any(self.truth[i])]
+
+    @property
+    def prevalence(self):
+        """Mean share of positive cells in the data that are scored: the AP of a constant map, and of a random one."""
+        shares = [float(np.mean(self.truth[i])) for i in self.scored(range(len(self.ids)))]
+        return float(np.mean(shares)) if shares else float("nan")
+
+
+def stratified_folds(labels, n=5, seed=0):
+    """Folds with as much of each class in each: list of (train, test)."""
+    labels = np.asarray(labels)
+    n = int(min(n, np.bincount(labels).min()))
+    if n < 2:
+        raise BadInputError("folds need two data of each class at least")
+    rng, fold = np.random.default_rng(seed), np.empty(len(labels), int)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        fold[members] = np.arange(len(members)) % n
+    return [(np.flatnonzero(fold != each), np.flatnonzero(fold == each)) for each in range(n)]

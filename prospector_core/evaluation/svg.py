@@ -1,0 +1,110 @@
+"""Plots for the report as SVG text: nothing to install, nothing to fetch, readable in light and dark."""
+
+import html
+
+import numpy as np
+
+__all__ = ["bars", "curves", "scatter"]
+
+_PALETTE = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#8c6d00",
+    "#56b4e9",
+    "#888888",
+    "#333399",
+    "#994455",
+    "#117733",
+)
+_STYLE = (
+    "<style>text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.axis{stroke:#777}"
+    "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.axis{stroke:#999}}</style>"
+)
+
+
+def _svg(width, height, inside, said):
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" '
+        f'aria-label="{html.escape(said)}">{_STYLE}{"".join(inside)}</svg>'
+    )
+
+
+def bars(rows, said, reference=None):
+    """Horizontal bars 0..1 with intervals. Rows: (name, value, low, high). ``reference``: (name, value), a dashed line."""
+    left, wide, step = 270, 420, 26
+    height = step * len(rows) + 54
+    x = lambda value: left + wide * float(np.clip(np.nan_to_num(value), 0, 1))
+    out = [f'<line class="grid" x1="{x(t)}" x2="{x(t)}" y1="8" y2="{height - 40}"/><text x="{x(t)}" y="{height - 22}" text-anchor="middle">{t:g}</text>' for t in (0, 0.25, 0.5, 0.75, 1)]  # fmt: skip
+    for at, (name, value, low, high) in enumerate(rows):
+        y = 12 + step * at
+        colour = (
+            _PALETTE[0] if name.startswith("prospector") else _PALETTE[1] if name.startswith("authors") else "#999999"
+        )
+        out.append(f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{html.escape(name)}</text>')
+        out.append(f'<rect x="{left}" y="{y}" width="{x(value) - left:.1f}" height="18" fill="{colour}"/>')
+        out.append(
+            f'<line class="axis" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y + 9}" y2="{y + 9}" stroke-width="2"/>'
+        )
+        out.append(f'<text x="{max(x(high), x(value)) + 6:.1f}" y="{y + 14}">{value:.2f}</text>')
+    if reference:
+        out.append(f'<line class="axis" x1="{x(reference[1])}" x2="{x(reference[1])}" y1="4" y2="{height - 40}" stroke-dasharray="4 3"/>')  # fmt: skip
+        out.append(
+            f'<text x="{x(reference[1])}" y="{height - 6}" text-anchor="middle">{html.escape(reference[0])}</text>'
+        )
+    return _svg(left + wide + 60, height, out, said)
+
+
+def curves(series, said, x_name, y_name, log=False):
+    """Lines with bands. Series: {name: list of (x, mean, low, high)}; y is 0..1."""
+    left, top, wide, tall = 60, 14, 460, 260
+    xs = sorted({point[0] for points in series.values() for point in points})
+    if not xs:
+        return ""
+    scale = np.log2 if log else (lambda value: value)
+    span = (scale(xs[-1]) - scale(xs[0])) or 1.0
+    x = lambda value: left + wide * float((scale(value) - scale(xs[0])) / span)
+    y = lambda value: top + tall * (1 - float(np.clip(value, 0, 1)))
+    out = _frame(left, top, wide, tall, x_name, y_name, [(x(v), f"{v:g}") for v in xs], y)
+    for at, (name, points) in enumerate(series.items()):
+        colour = _PALETTE[at % len(_PALETTE)]
+        band = [(x(p), y(high)) for p, _, _, high in points] + [(x(p), y(low)) for p, _, low, _ in reversed(points)]
+        out.append(f'<polygon points="{_points(band)}" fill="{colour}" opacity="0.13"/>')
+        out.append(f'<polyline points="{_points([(x(p), y(mean)) for p, mean, _, _ in points])}" fill="none" stroke="{colour}" stroke-width="2"/>')  # fmt: skip
+        out.append(f'<line x1="{left + wide + 16}" x2="{left + wide + 34}" y1="{top + 12 + 20 * at}" y2="{top + 12 + 20 * at}" stroke="{colour}" stroke-width="3"/>')  # fmt: skip
+        out.append(f'<text x="{left + wide + 40}" y="{top + 16 + 20 * at}">{html.escape(name)}</text>')
+    return _svg(left + wide + 250, top + tall + 52, out, said)
+
+
+def scatter(points, said, x_name, y_name):
+    """Dots, y 0..1. Points: list of (x, y, label, highlighted?)."""
+    left, top, wide, tall = 60, 14, 300, 220
+    known = [each for each in points if np.isfinite(each[0]) and np.isfinite(each[1])]
+    if not known:
+        return ""
+    low, high = min(each[0] for each in known), max(each[0] for each in known)
+    span = (high - low) or 1.0
+    x = lambda value: left + wide * (value - low) / span
+    y = lambda value: top + tall * (1 - float(np.clip(value, 0, 1)))
+    ticks = [(x(v), f"{v:.3g}") for v in (low, low + span / 2, high)]
+    out = _frame(left, top, wide, tall, x_name, y_name, ticks, y)
+    for a, b, label, marked in known:
+        colour, size = (_PALETTE[1], 6) if marked else (_PALETTE[0], 3.5)
+        out.append(f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="{size}" fill="{colour}" opacity="0.6"><title>{html.escape(label)}</title></circle>')  # fmt: skip
+    return _svg(left + wide + 24, top + tall + 52, out, said)
+
+
+def _frame(left, top, wide, tall, x_name, y_name, ticks, y):
+    out = []
+    for value in (0, 0.25, 0.5, 0.75, 1):
+        out.append(f'<line class="grid" x1="{left}" x2="{left + wide}" y1="{y(value)}" y2="{y(value)}"/>')
+        out.append(f'<text x="{left - 6}" y="{y(value) + 4}" text-anchor="end">{value:g}</text>')
+    out += [f'<text x="{at:.1f}" y="{top + tall + 20}" text-anchor="middle">{text}</text>' for at, text in ticks]
+    out.append(f'<text x="{left + wide / 2}" y="{top + tall + 42}" text-anchor="middle">{html.escape(x_name)}</text>')
+    out.append(f'<text x="14" y="{top + tall / 2}" text-anchor="middle" transform="rotate(-90 14 {top + tall / 2})">{html.escape(y_name)}</text>')  # fmt: skip
+    return out
+
+
+def _points(pairs):
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in pairs)
