@@ -69,7 +69,11 @@ def main():
     if not wanted or "stain" in wanted:
         stain(options.out)
     if not wanted or wanted & set(PROTEINS):
-        with tempfile.TemporaryDirectory() as scratch, sample_app(Path(scratch), "zinc") as address, sync_playwright() as driver:
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            sample_app(Path(scratch), "zinc") as address,
+            sync_playwright() as driver,
+        ):
             browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
             proteins(Guide(browser, address, "light", options.out, wanted, "zinc"))
             browser.close()

@@ -8,6 +8,7 @@ over the residues of a class-1 chain that was held out, averaged over chains; an
 import argparse
 import csv
 import gzip
+import itertools
 import json
 import time
 from pathlib import Path
@@ -30,7 +31,8 @@ __all__ = ["contacts_table", "encoders_table", "read_chains"]
 ENCODERS = ("residue-type", "3di", "residue-type*3di", "residue-type+3di", "pocketnet", "residue-type+pocketnet")
 CLUSTERS = (15, 30, 60)  # among which the labels choose
 RADII = (1, 2)
-_INNER = 5
+KINDS = (("ca", 6.0), ("ca", 8.0), ("cb", 6.0), ("cb", 8.0), ("side", 5.0), ("side", 6.0), ("side", 7.0), ("side", 8.0))
+_INNER, _REPEATS = 5, 8
 
 
 def read_chains(folder):
@@ -64,34 +66,23 @@ def encoders_table(data, encoders=ENCODERS, atom="side", cutoff=None, scratch=No
         start = time.perf_counter()
         vectors = [encoder.encode(each["chain"]) for each in data]
         seconds = (time.perf_counter() - start) / len(data)
-        rows.append({"encoder": name, **_scored(data, graphs, vectors, encoder, (1,)), "seconds": seconds})
+        rows.append({"encoder": name, **_scored(data, [graphs], vectors, encoder, (1,)), "seconds": seconds})
     return rows
 
 
 def contacts_table(data):
-    """One row a kind of contact, for residue types: list of {"contact", "radius", "ap", "auroc", "label_auroc"}."""
+    """One row a kind of contact, for residue types, and one where each fold chooses its own by labels: list of dict."""
     encoder = get_residue_encoder("residue-type")
     vectors = [encoder.encode(each["chain"]) for each in data]
-    rows = []
-    for atom, cutoff in (
-        ("ca", 6.0),
-        ("ca", 8.0),
-        ("cb", 6.0),
-        ("cb", 8.0),
-        ("side", 5.0),
-        ("side", 6.0),
-        ("side", 7.0),
-        ("side", 8.0),
-    ):
+    rows, all_graphs = [], []
+    for atom, cutoff in KINDS:
         graphs = _graphs(data, atom, cutoff)
+        all_graphs.append(graphs)
         for radius in RADII:
-            rows.append(
-                {
-                    "contact": f"{atom} {cutoff:g} A",
-                    "radius": radius,
-                    **_scored(data, graphs, vectors, encoder, (radius,)),
-                }
-            )
+            found = _scored(data, [graphs], vectors, encoder, (radius,))
+            rows.append({"contact": f"{atom} {cutoff:g} A", "radius": radius, **found})
+    chosen = _scored(data, all_graphs, vectors, encoder, RADII)
+    rows.append({"contact": "chosen by labels", "radius": "-", **chosen})
     return rows
 
 
@@ -100,8 +91,8 @@ def _graphs(data, atom, cutoff):
     return [TokenGraph.from_contacts(contact_points(each["chain"], atom), cutoff) for each in data]
 
 
-def _scored(data, graphs, vectors, encoder, radii):
-    """Held-out AP and AUROC; number of clusters and radius are chosen in each fold by how well labels are predicted."""
+def _scored(data, kinds, vectors, encoder, radii):
+    """Held-out AP and AUROC; graphs (of ``kinds``), number of clusters and radius are chosen in each fold by labels alone."""
     labels, folds = (np.array([each[name] for each in data]) for name in ("label", "fold"))
     given = getattr(encoder, "concepts", None)
     aps, aucs, chosen, evidence = [], [], [], np.full(len(data), np.nan)
@@ -111,13 +102,13 @@ def _scored(data, graphs, vectors, encoder, radii):
         for k in CLUSTERS if given is None else (len(given),):
             centroids = encoder.centroids() if given else _clusters(vectors, train, k)
             sprites = [assign_nearest(each, centroids) for each in vectors]
-            for radius in radii:
+            for graphs, radius in itertools.product(kinds, radii):
                 counts = np.stack([count_concepts(g, s, len(centroids), radius) for g, s in zip(graphs, sprites)])
-                several = given is None or len(radii) > 1
+                several = given is None or len(radii) * len(kinds) > 1
                 value = _label_auroc(counts[train], labels[train]) if several else 0.0
                 if best is None or value > best[0]:
-                    best = value, centroids, sprites, radius, counts
-        _, centroids, sprites, radius, counts = best
+                    best = value, centroids, sprites, radius, counts, graphs
+        _, centroids, sprites, radius, counts, graphs = best
         chosen.append(len(centroids))
         kernel = _kernel().fit(counts[train], labels[train])
         evidence[~train] = kernel.evidence(counts[~train])
@@ -143,17 +134,20 @@ def _clusters(vectors, train, k):
 
 
 def _label_auroc(counts, labels):
-    """How well the labels of data that were held out are ranked: AUROC over inner folds."""
-    order = np.random.default_rng(0).permutation(len(labels))
-    inner = np.empty(len(labels), int)
-    for label in (0, 1):
-        members = order[labels[order] == label]
-        inner[members] = np.arange(len(members)) % _INNER
-    out = np.empty(len(labels))
-    for number in range(_INNER):
-        held = inner == number
-        out[held] = _kernel().fit(counts[~held], labels[~held]).evidence(counts[held])
-    return auroc(out, labels == 1)
+    """How well the labels of data that were held out are ranked: AUROC over inner folds, mean of several divisions."""
+    found = []
+    for seed in range(_REPEATS):
+        order = np.random.default_rng(seed).permutation(len(labels))
+        inner = np.empty(len(labels), int)
+        for label in (0, 1):
+            members = order[labels[order] == label]
+            inner[members] = np.arange(len(members)) % _INNER
+        out = np.empty(len(labels))
+        for number in range(_INNER):
+            held = inner == number
+            out[held] = _kernel().fit(counts[~held], labels[~held]).evidence(counts[held])
+        found.append(auroc(out, labels == 1))
+    return float(np.mean(found))
 
 
 def _print(rows):
