@@ -26,6 +26,7 @@ MAIN_PAGES = {
     "structures": MainPage(
         "structure.py", "Structure", ":material/hub:", (("families.py", "Families", ":material/category:"),)
     ),
+    "documents": MainPage("document.py", "Document", ":material/article:"),
     "cells": MainPage("graph.py", "Cells", ":material/bubble_chart:"),
     "graphs": MainPage("graph.py", "Graph", ":material/bubble_chart:"),
 }

@@ -38,6 +38,9 @@ _STYLE = """<style>
   .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {flex-wrap: wrap}
   .st-key-split_cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 100%}
 }
+/* Sentences as buttons: they are text to read. */
+[class*="st-key-sentences_"] button {justify-content: flex-start; text-align: left}
+[class*="st-key-sentences_"] button p {text-align: left}
 /* What is chosen among the cards stays in sight while they scroll below it. */
 [data-testid="stLayoutWrapper"]:has(> .st-key-chosen_place) {position: sticky; top: 3.75rem; z-index: 90}
 .st-key-chosen {background: Canvas}

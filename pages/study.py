@@ -10,6 +10,7 @@ from pages import jobs, shared
 from pages.changes import note_change
 from pages.edits import above
 from pages.looks import look_of
+from pages.make_documents import documents_form
 from pages.make_structures import structures_form
 from pages.modality import main_page
 from pages.pictures import stain_pictures
@@ -81,11 +82,11 @@ def stain_example():
 
 def make_form():
     """Data and labels in, a new study out; then it is embedded and fitted in the background."""
-    kinds = {"slides": "Slides", "structures": "Protein structures"}
+    kinds = {"slides": "Slides", "structures": "Protein structures", "documents": "Documents"}
     kind = st.segmented_control(
         "A study of", list(kinds), default="slides", required=True, format_func=kinds.get, key="shown_make"
     )
-    slides_form() if kind == "slides" else structures_form()
+    {"slides": slides_form, "structures": structures_form, "documents": documents_form}[kind]()
 
 
 def slides_form():

@@ -5,6 +5,7 @@ __all__ = [
     "BadInputError",
     "SlideError",
     "StructureError",
+    "DocumentError",
     "LabelsError",
     "TissueError",
     "EmbeddingError",
@@ -38,6 +39,10 @@ class SlideError(BadInputError):
 
 class StructureError(BadInputError):
     """A structure that is not there, damaged, of another kind, or without the chain that was asked for."""
+
+
+class DocumentError(BadInputError):
+    """A document that is not there, holds no text, or is of an unsupported kind."""
 
 
 class LabelsError(BadInputError):

@@ -11,6 +11,7 @@ _HOMES = {"build": "skin", "load_polygon": "fields", "sample_fields": "fields", 
 SAMPLES = {
     "sample": "sample_data.skin",
     "zinc": "sample_data.zinc_chains",
+    "reports": "sample_data.pathology",
     "cells": "sample_data.cells",
 }
 

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import typer
 
+from prospector_core import Study
+from prospector_core.errors import FitError
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "sample_data" / "README.md", *(ROOT / "docs").glob("*.md")]
@@ -74,15 +77,35 @@ def test_the_encoder_and_reader_of_the_documents_are_found_once_installed(tmp_pa
         "print(json.dumps([isinstance(encoder, Encoder), 'mean-colour' in list_encoders(), slide.width, vectors.shape,\n"
         "                  str(vectors.dtype), encoder.record()['name'], slide.read_region(390, 5, 20, 1)[0, :, 0].tolist()]))\n"
     )
+    rng = np.random.default_rng(1)
+    spots = {f"s{n}": np.c_[rng.uniform(0, 99, (40, 2)), rng.normal(n % 2 * 2, 1, (40, 4))].tolist() for n in range(6)}
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "all.spots").write_text(json.dumps(spots))
+    (tmp_path / "labels.csv").write_text("sample,label\n" + "".join(f"s{n},{'ab'[n % 2]}\n" for n in range(6)))
+    code += (
+        "from prospector_core import Study\n"
+        "study = Study.create('study', cells='cells', labels='labels.csv', encoder='ranks')\n"
+        "failed = study.embed()\n"
+        "study.fit(concepts=4, quantizer='farthest')\n"
+        "vectors = study.store.vectors(study.data[0].uid)\n"
+        "print(json.dumps([failed, [d.name for d in study.data], vectors.shape, study.prospect('s1').shape, study.settings.quantizer]))\n"
+    )
     # A process of its own: what is installed is looked up once.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    *rest, row = json.loads(done.stdout)
+    first, second = done.stdout.splitlines()
+    *rest, row = json.loads(first)
     assert rest == [True, True, 400, [1, 3], "float32", "mean-colour"]
     assert row == [*pixels[5, 390:, 0].tolist(), *[255] * 10]  # white outside the slide
+    assert json.loads(second) == [{}, [f"s{n}" for n in range(6)], [40, 3], [40], "farthest"]
+    # without the package the study is read, and says what a new fit needs
+    study = Study.open(tmp_path / "study")
+    assert study.prospect("s1").shape == (40,)
+    with pytest.raises(FitError, match="no quantizer 'farthest'"):
+        study.fit(study.settings)
 
 
 @pytest.mark.parametrize(("name", "line"), [pair for pair in COMMANDS if pair[1].startswith("prospector ")])

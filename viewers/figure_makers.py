@@ -3,6 +3,8 @@
 from importlib import import_module
 from inspect import signature
 
+from prospector_core.errors import BadInputError
+
 __all__ = ["figure_maker"]
 
 _MAKERS = {
@@ -14,7 +16,9 @@ _MAKERS = {
 
 
 def figure_maker(modality):
-    """(function(study, datum, **options) -> PNG bytes, names of its options)."""
+    """(function(study, datum, **options) -> PNG bytes, names of its options). Raises BadInputError where there is none."""
+    if modality not in _MAKERS:
+        raise BadInputError(f"there are no figures of {modality}: choose another format")
     module, name = _MAKERS[modality]
     made = getattr(import_module(f".{module}", __package__), name)
     return made, set(signature(made).parameters) - {"study", "datum"}

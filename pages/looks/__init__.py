@@ -4,7 +4,13 @@ from importlib import import_module
 
 __all__ = ["look_of"]
 
-_MODULES = {"slides": ".slides", "structures": ".structures", "cells": ".graphs", "graphs": ".graphs"}
+_MODULES = {
+    "slides": ".slides",
+    "structures": ".structures",
+    "documents": ".documents",
+    "cells": ".graphs",
+    "graphs": ".graphs",
+}
 
 
 def look_of(study):

@@ -11,15 +11,18 @@ from .output import complain, print_json, progress_bar, say
 
 __all__ = ["register"]
 
+_NOTES = 5  # said on the terminal; all of them are kept
+
 # Which options are of which kind of study; all others are of every kind. Graphs and cells are read in the same ways.
 _TOKENS = ("edges", "values", "sample_column", "spatial", "transform", "unit")
 _OWN_OPTIONS = {
     "slides": ("features", "patches", "mpp", "tile", "stain", "slide_mpp", "min_tissue"),
     "structures": ("atom", "cutoff"),
+    "documents": ("words", "language"),
     "graphs": _TOKENS,
     "cells": _TOKENS,
 }
-_SOURCES = "--slides DIR, --features DIR, --structures DIR, --cells FILE|DIR or --graphs FILE|DIR"
+_SOURCES = "--slides DIR, --features DIR, --structures DIR, --documents FILE|DIR, --cells FILE|DIR or --graphs FILE|DIR"
 
 
 def register(app):
@@ -35,8 +38,10 @@ def new(
     structures: Annotated[Path | None, typer.Option(help="Folder of structures: PDB or mmCIF, plain or gzip. The labels table may have a chain column.")] = None,
     cells: Annotated[Path | None, typer.Option(help="Cells: AnnData (.h5ad) or SpatialData (.zarr), Parquet, CSV or NPZ tables; or a folder of channel images (TIFF), each with a label image NAME_mask.tif.")] = None,
     graphs: Annotated[Path | None, typer.Option(help="Token graphs of any kind, read in the same ways as --cells.")] = None,
+    embeddings: Annotated[Path | None, typer.Option(help="Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a row a token in order. Slides: with coordinates, as --features.")] = None,
+    documents: Annotated[Path | None, typer.Option(help="JSON lines (id, text or sections; with a label field no table is needed), or a folder of text, Markdown and PDF.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches. Structures: residue-type (default), 3di, residue-type*3di, pocketnet, esm2:NAME, or several joined by +. Cells, graphs: standardised (default) or as-given.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches. Structures: residue-type (default), 3di, residue-type*3di, pocketnet, esm2:NAME, or several joined by +. Documents: minilm (default), transformers:NAME or transformers:FOLDER. Cells, graphs: standardised (default) or as-given.")] = None,
     mpp: Annotated[float | None, typer.Option(help="Slides: microns a pixel at which tiles are cut. Default: 0.5.")] = None,
     tile: Annotated[int | None, typer.Option(help="Slides: pixels a tile side at that resolution. Default: 224.")] = None,
     stain: Annotated[str | None, typer.Option(help="Slides: bring the stain of every slide to one reference before encoding: macenko or reinhard.")] = None,
@@ -50,6 +55,8 @@ def new(
     spatial: Annotated[str | None, typer.Option(help="AnnData: key of obsm that has coordinates. Default: spatial.")] = None,
     transform: Annotated[str | None, typer.Option(help="Cells, graphs: none (default), log1p or arcsinh (of x / 5), before features are standardised.")] = None,
     unit: Annotated[str | None, typer.Option(help="Cells, graphs: unit of the coordinates, such as µm.")] = None,
+    words: Annotated[int | None, typer.Option(help="Documents: tokens are windows of so many words. Default: sentences.")] = None,
+    language: Annotated[str | None, typer.Option(help="Documents: language whose rules end sentences, such as en or de. Default: found for each document.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
     file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the table that gives the class.")] = None,
@@ -58,16 +65,26 @@ def new(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ):  # fmt: skip
     """Make a study from data, or from features of them, and a labels table."""
-    sources = _told({"slides": slides, "structures": structures, "graphs": graphs, "cells": cells})
+    sources = _told(
+        {"slides": slides, "structures": structures, "documents": documents, "graphs": graphs, "cells": cells}
+    )
     own = _told({
         "features": features, "patches": patches, "mpp": mpp, "tile": tile, "stain": stain, "slide_mpp": slide_mpp,
         "min_tissue": min_tissue, "edges": edges, "values": values, "sample_column": sample_column, "spatial": spatial,
-        "transform": transform, "unit": unit, "atom": atom, "cutoff": cutoff,
+        "transform": transform, "unit": unit, "atom": atom, "cutoff": cutoff, "words": words, "language": language,
     })  # fmt: skip
-    kind = _kind(sources, own)
+    kind = _kind(sources, own if embeddings is None else {**own, "embeddings": embeddings})
     common = {
         "labels": labels, "name": name, "file_column": file_column, "label_column": label_column, "positive": positive,
     }  # fmt: skip
+    if embeddings is not None and encoder is not None:
+        raise BadInputError("--embeddings are vectors that are made already: leave out --encoder")
+    if embeddings is not None and kind == "slides":
+        if features is not None:
+            raise BadInputError("--embeddings and --features say the same of slides: give one of them")
+        features = embeddings
+    elif embeddings is not None:
+        common["embeddings"] = embeddings
     if store is not None:
         if features is not None:
             raise BadInputError("--store is for what is embedded here: features are copied into the study's folder")
@@ -77,6 +94,8 @@ def new(
         _new_slides(study, slides, features, patches, encoder, common, given, json)
     elif kind == "structures":
         _new_structures(study, structures, encoder, common, own, json)
+    elif kind == "documents":
+        _new_documents(study, documents, encoder, common, own, json)
     else:
         _new_tokens(study, kind, sources[kind], encoder, common, own, json)
 
@@ -90,12 +109,30 @@ def _kind(sources, own):
     if len(sources) > 1:
         raise BadInputError(f"a study is of one thing: say --{' or --'.join(sources)}")
     kind = next(iter(sources), "slides")
-    if not sources and "features" not in own:
+    if not sources and not {"features", "embeddings"} & own.keys():
         raise BadInputError(f"say what the study is of: {_SOURCES}")
     for option in own:
-        if option not in _OWN_OPTIONS[kind]:
+        if option not in (*_OWN_OPTIONS[kind], "embeddings"):
             raise BadInputError(f"--{option.replace('_', '-')} is not for a study of {kind}: leave it out")
     return kind
+
+
+def _new_documents(study, documents, encoder, common, own, json):
+    """A study of documents."""
+    from ..study import Study
+
+    if encoder is not None:
+        own["encoder"] = encoder
+    with progress_bar("reading documents", json) as bar:
+        made = Study.create(study, documents=documents, **own, **common, progress=bar)
+    notes = made.embedding["notes"]
+    for note in notes[:_NOTES]:
+        complain(f"note: {note}")
+    if len(notes) > _NOTES:
+        complain(f"note: and {len(notes) - _NOTES} more of this kind")
+    _say_made(made, json, {"files": len(made.sources)}, {"notes": notes})
+    if not json:
+        say(f"next: prospector embed {made.path}")
 
 
 def _new_tokens(study, kind, source, encoder, common, own, json):

@@ -103,7 +103,7 @@ def fit(
     authors: Annotated[bool, typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking.")] = False,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
-    quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, or as encoded: the concepts that the encoder brings.")] = None,
+    quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, streamed k-means, an installed one, or as encoded: the concepts that the encoder brings.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
     json: Json = False,
@@ -238,7 +238,7 @@ def prospect(
 def export(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")] = None,
-    format: Annotated[str | None, typer.Option(help="Slides: geojson (QuPath), ome-tiff. Structures: bfactor (PDB), mmcif, defattr (ChimeraX), pml (PyMOL), molviewspec. All: csv, parquet, png (a figure).")] = None,
+    format: Annotated[str | None, typer.Option(help="Slides: geojson (QuPath), ome-tiff. Structures: bfactor (PDB), mmcif, defattr (ChimeraX), pml (PyMOL), molviewspec. Documents: html (tinted text), jsonl (spans), annotations (W3C). Cells, graphs: h5ad (AnnData), geojson (points). All: csv, parquet, png (a figure).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")] = None,
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,

@@ -1,4 +1,4 @@
-"""Maps for other programs: of slides, of structures, and tables, one file a datum.
+"""Maps for other programs: of slides, of structures, of documents, and tables, one file a datum.
 
 Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the datum's
 opaque uid.
@@ -14,6 +14,7 @@ from .h5ad import h5ad
 from .ometiff import ome_tiff
 from .structures import bfactor_mmcif, bfactor_pdb, defattr, molviewspec, pymol_script
 from .tables import csv_table, parquet_table
+from .texts import annotations, html_page, json_lines
 
 __all__ = ["FORMATS", "export", "write_files"]
 
@@ -22,6 +23,9 @@ FORMATS = {
     "ome-tiff": (".ome.tif", ome_tiff),
     "csv": (".csv", csv_table),
     "parquet": (".parquet", parquet_table),
+    "html": (".html", html_page),
+    "jsonl": (".jsonl", json_lines),
+    "annotations": (".annotations.jsonld", annotations),
     "h5ad": (".h5ad", h5ad),
     "bfactor": (".pdb", bfactor_pdb),
     "mmcif": (".cif", bfactor_mmcif),
@@ -38,7 +42,7 @@ def export(study, format, folder, data=None, names=False, progress=None, **optio
     ----------
     study : Study, fitted
     format : of slides "geojson", "ome-tiff"; of structures "bfactor" (PDB), "mmcif", "defattr", "pml", "molviewspec"; of
-        all "csv", "parquet"
+        documents "html", "jsonl", "annotations"; of all "csv", "parquet"
     folder : where to write; made if it is not there
     data : data to write (default: all that are embedded)
     names : call files after the data instead of their opaque uids

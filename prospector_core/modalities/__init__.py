@@ -11,6 +11,7 @@ __all__ = ["MODALITIES", "Embedder", "Modality", "Words", "modality_of"]
 MODALITIES = {
     "slides": (".slides", "Slides"),
     "structures": (".structures", "Structures"),
+    "documents": (".documents", "Documents"),
     "cells": (".graphs", "Cells"),
     "graphs": (".graphs", "Graphs"),
 }

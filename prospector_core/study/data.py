@@ -29,6 +29,7 @@ from .curation import Curation
 from .database import Database
 from .embed import embed_study, work_on_queue
 from .jobs import Queue
+from .own_vectors import OwnEmbedder
 
 _TOKENS_KEPT = 30_000_000  # tokens whose places are kept in memory, some 40 bytes each
 
@@ -197,6 +198,12 @@ class StudyData:
     def store(self):
         """EmbeddingStore of the study: in its folder, or where ``Study.create(store=...)`` said."""
         return open_store(self.path / "embeddings.zarr", self.database.read_meta("store"))
+
+    def embedder(self, encoder=None, threads=None):
+        """What embeds the study's data (``modalities.Embedder``), with its own encoder, or vectors, or another encoder."""
+        if encoder is None and self.embedding.get("vectors"):
+            return OwnEmbedder(self)
+        return self.kind.embedder(self, encoder, threads)
 
     def embed(self, **options):
         """Embed every datum that is not embedded yet; resumable. See ``embed.embed_study``."""

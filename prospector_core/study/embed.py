@@ -57,7 +57,7 @@ def _work(study, progress, stop, threads, encoder, on=None):
     queue, failed = study.queue, {}
     stopped = stop or (lambda: False)
     try:
-        with study.kind.embedder(study, encoder, threads) as embedder:
+        with study.embedder(encoder, threads) as embedder:
             unfinished = {job.uid for job in queue.jobs() if job.state not in ("done", "failed")}
             _check_others(study, unfinished, embedder.encoder)
             if isinstance(on, OnCluster):

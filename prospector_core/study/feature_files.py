@@ -11,6 +11,7 @@ from ..errors import EmbeddingError, MissingExtraError
 __all__ = ["FeatureFile", "find_feature_files", "read_features"]
 
 _SUFFIXES = (".h5", ".hdf5")
+_PLAIN = (".parquet", ".npy")  # vectors of one's own: columns x, y and numbers; or NAME.npy with NAME_coords.npy
 # Attributes that hold folders of the machine where the file was made: they say nothing of the features.
 _PRIVATE = ("savetodir", "save_path", "save_dir", "path")
 _ENCODER_KEYS = ("encoder", "encoder_name", "patch_encoder", "model", "model_name")
@@ -54,7 +55,7 @@ def find_feature_files(folder):
     if not folder.is_dir():
         raise EmbeddingError(f"there is no folder {folder}: give the folder of the feature files")
     for place in (folder, folder / "h5_files"):
-        found = _files(place)
+        found = _files(place) or _files(place, _PLAIN)
         if found:
             return found
     hint = (
@@ -65,12 +66,40 @@ def find_feature_files(folder):
     raise EmbeddingError(f"{folder} holds no feature file: {hint}")
 
 
-def _files(folder):
+def _files(folder, suffixes=_SUFFIXES):
     if not folder.is_dir():
         return []
     return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file() and path.name[0] != "."
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in suffixes
+        and path.is_file()
+        and path.name[0] != "."
+        and not path.stem.endswith("_coords")
     )
+
+
+def _plain_file(path):
+    """(vectors (n, d), coords (n, 2) float64) of a file without attributes. Raises EmbeddingError."""
+    from ..readers.token_tables import read_table
+    from .own_vectors import read_vector_file
+
+    if path.suffix.lower() == ".npy":
+        beside = path.with_name(f"{path.stem}_coords.npy")
+        if not beside.is_file():
+            raise EmbeddingError(
+                f"{path.name} says not where its patches lie: put their level-0 x, y beside it as {beside.name}"
+            )
+        return read_vector_file(path), np.asarray(read_vector_file(beside), np.float64)
+    columns = read_table(path)
+    lower = {name.lower(): name for name in columns}
+    if "x" not in lower or "y" not in lower:
+        raise EmbeddingError(f"{path.name} has no columns x and y: level-0 pixels of each patch's corner are needed")
+    coords = np.stack([np.asarray(columns[lower[name]], np.float64) for name in ("x", "y")], axis=1)
+    rest = [v for name, v in columns.items() if name not in (lower["x"], lower["y"]) and v.dtype.kind in "biuf"]
+    if not rest:
+        raise EmbeddingError(f"{path.name} has no columns of numbers beside x and y")
+    return np.stack(rest, axis=1).astype(np.float32), coords
 
 
 def _patch_file(path, patches):
@@ -95,6 +124,13 @@ def read_features(path, patches=None):
     Raises EmbeddingError naming the file and what it lacks; MissingExtraError.
     """
     path = Path(path)
+    if path.suffix.lower() in _PLAIN:
+        vectors, points = _plain_file(path)
+        if points.shape != (len(vectors), 2):
+            raise EmbeddingError(f"{path.name}: {len(vectors)} vectors, but coordinates of shape {points.shape}")
+        return FeatureFile(
+            path, *vectors.shape, points, None, None, None, None, None, None, _encoder_name({}, path), {}
+        )  # fmt: skip
     with _open(path) as file:
         features, coords = _dataset(file, "features", path), _dataset(file, "coords", path)
         shape = _features_shape(features.shape, path)
@@ -128,6 +164,8 @@ def read_features(path, patches=None):
 
 def read_vectors(found):
     """The features of a file: (n, d) float32 or float16. Raises EmbeddingError."""
+    if found.path.suffix.lower() in _PLAIN:
+        return _plain_file(found.path)[0]
     with _open(found.path) as file:
         vectors = np.asarray(file["features"][()]).reshape(found.n, found.dim)
     vectors = vectors if vectors.dtype == np.float16 else vectors.astype(np.float32)

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import entry_points
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from ..errors import FitError, StudyDamagedError
+from ..errors import FitError, ProspectorError, StudyDamagedError
 from ..features import n_features, pair_index
 from ..files import folder_atomic, write_atomic
 from ..kernels import KERNELS, make_kernel
@@ -17,11 +18,32 @@ from ..prediction import Calibration
 from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer
 from .journal import CurationState
 
-__all__ = ["FitSettings", "Fit", "GIVEN", "Kernels", "QUANTIZERS", "SUGGESTED"]
+__all__ = ["FitSettings", "Fit", "GIVEN", "Kernels", "QUANTIZERS", "SUGGESTED", "list_quantizers", "make_quantizer"]
 
 QUANTIZERS = {each.name: each for each in (KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer)}
+_GROUP = "prospector.quantizers"
 GIVEN = "as encoded"
 """In place of a quantizer: the concepts are those that the encoder brings (residue types), none are looked for."""
+
+
+def list_quantizers():
+    """Names of what finds concepts: ours, and those installed under the entry point group ``prospector.quantizers``."""
+    return [*QUANTIZERS, *sorted(point.name for point in entry_points(group=_GROUP) if point.name not in QUANTIZERS)]
+
+
+def make_quantizer(name, n_concepts, sample, seed):
+    """An unfitted quantizer by name. Raises FitError."""
+    maker = QUANTIZERS.get(name)
+    try:
+        if maker is None:
+            maker = next(iter(entry_points(group=_GROUP, name=name))).load()
+        return maker(n_concepts, sample=sample, seed=seed)
+    except StopIteration:
+        raise FitError(f"there is no quantizer {name!r}: choose one of {', '.join(list_quantizers())}") from None
+    except ProspectorError:
+        raise
+    except Exception as error:
+        raise FitError(f"the installed quantizer {name} cannot be loaded ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -59,7 +81,7 @@ class FitSettings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise FitError(f"{name} must be {low} to {high}, got {value}")
-        for what, names in (("kernel", KERNELS), ("quantizer", (*QUANTIZERS, GIVEN))):
+        for what, names in (("kernel", KERNELS), ("quantizer", (*list_quantizers(), GIVEN))):
             if getattr(self, what) not in names:
                 raise FitError(f"there is no {what} {getattr(self, what)!r}: choose one of {', '.join(names)}")
         for name, high in (("softness", 10), ("centre", 1), ("pseudo", 1000)):

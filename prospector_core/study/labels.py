@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import LabelsError
 from ..tiling import Rect
 
-__all__ = ["LabelRow", "read_labels", "match_files"]
+__all__ = ["LabelRow", "classes_of", "read_labels", "match_files"]
 
 _FILE_COLUMNS = (
     "slide",
@@ -71,11 +71,7 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None, par
     label_column = _column(path, columns, label_column, candidates, "label")
     name_column = next((name for name in _NAME_COLUMNS if name in columns and name != label_column), file_column)
     labels = [record[label_column].strip() for record in records]
-    classes = _classes(path, labels, positive)
-    if positive is not None:
-        one_of = {label: int(label == positive) for label in labels}
-    else:
-        one_of = {label: number for number, label in enumerate(classes)}
+    classes, one_of = classes_of(path, labels, positive)
     rows, seen = [], {}
     for number, record, label in zip(lines, records, labels):
         file, name = record[file_column].strip(), record[name_column].strip()
@@ -95,10 +91,19 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None, par
             )
         seen[name] = number
         field = _field(path, number, record) if has_field else None
-        known = label.lower() not in _UNLABELLED
         split = record.get("split", "").strip().lower() or None
-        rows.append(LabelRow(name, file, field, one_of[label] if known else None, split, part or None))
+        rows.append(LabelRow(name, file, field, one_of.get(label), split, part or None))
     return rows, classes
+
+
+def classes_of(path, labels, positive=None):
+    """What labels as written amount to: (classes, {label: number}); those that mean "not known" have no number.
+
+    Parameters: path, where they were written, for the texts of errors; labels, list of str. Raises LabelsError.
+    """
+    classes = _classes(Path(path), labels, positive)
+    known = sorted({label for label in labels if label.lower() not in _UNLABELLED})
+    return classes, {label: int(label == positive) if positive is not None else classes.index(label) for label in known}
 
 
 def _read_table(path):

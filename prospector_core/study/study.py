@@ -4,6 +4,7 @@ import copy
 import io
 import itertools
 import json
+import shutil
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import BadInputError, CurationError, EmbeddingError, FitError
+from ..errors import BadInputError, CurationError, EmbeddingError, FitError, ProspectorError
 from ..features import n_features, pair_index
 from ..files import read_npy, storage_errors, write_atomic
 from ..limits import map_limit
@@ -32,10 +33,11 @@ from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
 from .data import StudyData
-from .fit import GIVEN, QUANTIZERS, SUGGESTED, Fit, FitSettings, Kernels
+from .fit import GIVEN, QUANTIZERS, SUGGESTED, Fit, FitSettings, Kernels, make_quantizer
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
+from .own_vectors import adopt_vectors
 from .preview import Draft
 
 __all__ = ["Concept", "StrongestClass", "Study"]
@@ -125,6 +127,8 @@ class Study(StudyData):
         stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
+        embeddings : folder of vectors of one's own, a file a datum, in place of an encoder (see ``own_vectors``); of slides
+            they need coordinates, see ``from_features``
         store : address that fsspec knows, such as "s3://bucket/prefix", where embeddings are kept (default: in the folder)
 
         Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
@@ -139,7 +143,15 @@ class Study(StudyData):
         store = options.pop("store", None)
         if store is not None:
             store = check_url(store)
+        vectors = options.pop("embeddings", None)
+        if vectors is not None:
+            if options.get("encoder") is not None:
+                raise BadInputError("vectors of one's own need no encoder: leave one of the two out")
+            if given[0] == "slides":
+                return cls.from_features(path, features=vectors, slides=sources["slides"], labels=labels, **options)
         modality_of(given[0]).create(path, sources[given[0]], labels, **options)
+        if vectors is not None:
+            _adopt(path, vectors)
         made = cls(path)
         if store is not None:
             made.database.write_meta("store", store)
@@ -215,7 +227,7 @@ class Study(StudyData):
     @cached_property
     def _all_given(self):
         find = getattr(self.kind, "given_concepts", None)
-        return find(self) if find else None
+        return find(self) if find and not self.embedding.get("vectors") else None
 
     @cached_property
     def _given_names(self):
@@ -421,10 +433,12 @@ class Study(StudyData):
         say("reading a sample of tokens")
         sample = self._sample(data, settings, on)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
-        quantizer = QUANTIZERS[settings.quantizer](settings.concepts, sample=settings.sample, seed=settings.seed)
+        quantizer = make_quantizer(settings.quantizer, settings.concepts, settings.sample, settings.seed)
         if hasattr(quantizer, "fit_blocks"):
             return quantizer.fit_blocks(sample, self._blocks(data, settings)).centroids_
-        return quantizer.fit(sample).centroids_
+        if settings.quantizer in QUANTIZERS:
+            return quantizer.fit(sample).centroids_
+        return _checked(quantizer, sample, settings)
 
     def _blocks(self, data, settings):
         """Every token of data once, in blocks: yields (m, d), blocks of all data mixed by the seed."""
@@ -869,6 +883,34 @@ class Study(StudyData):
             path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, buffer.getvalue())
         return path
+
+
+def _checked(quantizer, sample, settings):
+    """Centroids of a quantizer that others wrote: (K, d) float32. Raises FitError."""
+    try:
+        centroids = np.ascontiguousarray(quantizer.fit(sample).centroids_, np.float32)
+    except ProspectorError:
+        raise
+    except Exception as error:
+        raise FitError(f"the installed quantizer {settings.quantizer} failed ({error})") from error
+    if centroids.shape != (settings.concepts, sample.shape[1]) or not np.isfinite(centroids).all():
+        raise FitError(
+            f"the installed quantizer {settings.quantizer} gave centroids {centroids.shape}, not finite ones of "
+            f"{(settings.concepts, sample.shape[1])}"
+        )
+    return centroids
+
+
+def _adopt(path, vectors):
+    """Take the vectors of a folder for a study that was just made; the study goes again where that fails."""
+    study = Study(path)
+    try:
+        adopt_vectors(study, vectors)
+    except Exception:
+        study.database.close()
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    study.database.close()
 
 
 def _kept(cache, key, most):

@@ -58,7 +58,7 @@ def embed(path, threads, progress, uid):
     study = _study(path)
     if path not in _embedders:  # an encoder is loaded once a process
         _embedders.clear()
-        _embedders[path] = study.kind.embedder(study, None, threads).__enter__()
+        _embedders[path] = study.embedder(None, threads).__enter__()
     return embed_with(_embedders[path], study, progress, lambda: False, uid)
 
 

@@ -32,7 +32,8 @@ def atlas(
     concepts: Sequence[Mapping[str, Any]],
     classes: Sequence[str],
     limit: float,
-    pictures: str,
+    pictures: str | None = None,
+    texts: Sequence[str] | None = None,
     selected: int | None = None,
     chosen: Sequence[int] = (),
     height: int = 620,
@@ -54,8 +55,10 @@ def atlas(
     classes : (name of class 0, name of class 1)
     limit : float
         Score of the strongest colour.
-    pictures : str
-        Address below which the tiles lie, ``<pictures>/0/<point>_0.png``.
+    pictures : str, optional
+        Address below which the pictures of tokens lie, ``<pictures>/0/<point>_0.png``.
+    texts : list of str, optional
+        A text a point, in place of pictures.
     selected : int, optional
         Index of the point that is selected.
     chosen : list of int
@@ -77,6 +80,7 @@ def atlas(
         "limit": float(limit),
         "ramp": diverging_css(17),
         "pictures": pictures,
+        "texts": None if texts is None else list(texts),
         "selected": selected,
         "chosen": [int(number) for number in chosen],
         "height": int(height),

@@ -258,14 +258,16 @@ class Atlas {
     this.at = i;
     this.tip.hidden = i === null;
     if (i !== null) {
-      const { points, concepts, pictures } = this.data;
+      const { points, concepts, pictures, texts } = this.data;
       const concept = concepts.find(({ id }) => id === points.concept[i]);
       const score = points.score[i] === null ? "no score" : signed(points.score[i]);
-      this.tip.replaceChildren(el("img", { src: new URL(`${pictures}/0/${i}_0.png`, document.baseURI).href, alt: "" }),
+      this.tip.classList.toggle("at-words", Boolean(texts));
+      this.tip.replaceChildren(texts ? el("p", {}, texts[i]) : el("img", { src: new URL(`${pictures}/0/${i}_0.png`, document.baseURI).href, alt: "" }),
         el("b", {}, concept?.name ?? `concept ${points.concept[i]}`), `${score} · ${points.name[i]}`);
       const [x, y] = this.place(i);
       const { clientWidth: width, clientHeight: height } = this.view;
-      this.tip.style.left = `${x + 150 < width ? x + 14 : Math.max(2, x - 146)}px`;
+      const wide = texts ? 260 : 132;
+      this.tip.style.left = `${x + wide + 18 < width ? x + 14 : Math.max(2, x - wide - 14)}px`;
       this.tip.style.top = `${Math.max(2, Math.min(y - 70, height - 186))}px`;
     }
     this.draw();

@@ -400,7 +400,7 @@ class GraphViewer {
   }
 
   drawOver(ratio, size) {
-    const context = this.over.getContext("2d");
+    const context = this.over.getContext("2d", { willReadFrequently: true }); // redrawn in software: it is nearly empty
     const { width, height } = this.size();
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);

@@ -1,0 +1,22 @@
+"""Files to keep of a document: its text with tints, spans, annotations, tables."""
+
+import streamlit as st
+
+from prospector_core.exporters import FORMATS
+
+__all__ = ["save_box"]
+
+_WORDS = {
+    "html": "Page with tints (HTML)", "csv": "Table (CSV)", "parquet": "Table (Parquet)", "jsonl": "Spans (JSON lines)",
+    "annotations": "Web annotations (W3C)",
+}  # fmt: skip
+
+
+def save_box(study, datum):
+    """A popover with the exports of one document; a file is made when it is saved."""
+    with st.popover("Save", icon=":material/download:", help="This document with its map, for people and for other programs"):  # fmt: skip
+        format = st.selectbox("As", list(_WORDS), format_func=_WORDS.get, key="save_format")
+        suffix, write = FORMATS[format]
+        st.download_button("Save", lambda: write(study, datum), file_name=f"document-fit{study.current_fit.id}{suffix}", key="save_document",
+                           type="primary", on_click="ignore", icon=":material/download:")  # fmt: skip
+        st.caption("The file holds the text. All documents at once: prospector export STUDY --format …")

@@ -1,0 +1,63 @@
+"""The sample study of documents: invented pathology reports, labelled by whether a lymph node holds a metastasis."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from prospector_core import Study
+from prospector_core.errors import EmbeddingError
+from prospector_core.files import storage_errors
+
+from .folders import sample_folder
+
+__all__ = ["REPORTS", "build", "sentence_truth"]
+
+HERE = Path(__file__).parent / "reports"
+REPORTS = HERE / "reports.jsonl"
+TRUTH = HERE / "truth.csv"
+
+
+def build(folder=None, progress=None, anew=False):
+    """Make, embed and fit the sample of reports, or only what is missing of it.
+
+    Parameters: folder; progress, function(text, done, total); anew: throw away what is there.
+    Returns Study.
+    """
+    folder = Path(folder) if folder else sample_folder("reports")
+    say = progress or (lambda text, done, total: None)
+    if anew:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not (folder / "study.sqlite").exists():
+        say("reading the reports", 0, None)
+        reports = REPORTS
+        if not (Path(__file__).resolve().parents[1] / "Makefile").exists():
+            # An installed package may be replaced or removed: the study keeps its own copy of the reports.
+            with storage_errors(folder):
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                reports = shutil.copy(REPORTS, folder.parent / REPORTS.name)
+        Study.create(folder, documents=reports, name="Reports: is a lymph node involved?", positive="nodal metastasis")
+    study = Study.open(folder)
+    todo = [datum for datum in study.data if not study.is_embedded(datum)]
+    failed = study.embed(
+        progress=lambda datum, done, total: say(f"embedding {datum.name}", todo.index(datum) + done / total, len(todo))
+    )
+    if failed:
+        raise EmbeddingError("the sample of reports could not be embedded: " + "; ".join(failed.values()))
+    if study.current_fit is None:
+        say("finding concepts, fitting the kernel", 0, None)
+        study.fit()
+    return study
+
+
+def sentence_truth(study, datum):
+    """Which sentences of a report state a nodal metastasis: (n,) bool, for scoring only."""
+    datum = study.datum(datum)
+    with open(TRUTH, encoding="utf-8", newline="") as file:
+        marks = [(int(row["start"]), int(row["end"])) for row in csv.DictReader(file) if row["document"] == datum.name]
+    spans = study.positions(datum)
+    found = np.zeros(len(spans), bool)
+    for start, end in marks:
+        found |= (spans[:, 0] < end) & (spans[:, 1] > start)
+    return found
