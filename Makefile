@@ -4,11 +4,11 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
-# Files of tests side by side; make TESTS_AT_ONCE= runs them one after the other.
-TESTS_AT_ONCE ?= -n 2 --dist loadfile
+# Files of tests side by side, one more than two cores can do: those that drive a browser mostly wait. make TESTS_AT_ONCE= runs them one after the other.
+TESTS_AT_ONCE ?= -n 3 --dist loadfile
 SAMPLE  = studies/.built
 
-.PHONY: app test setup sample screenshots lint clean help
+.PHONY: app napari test setup sample screenshots lint clean help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -16,6 +16,10 @@ help:  ## this list
 app: $(VENV)/.installed $(SAMPLE)  ## set up, build the sample study, open the app
 	@echo "== opening the app"
 	@$(BIN)/prospector app $(STUDY)
+
+napari: $(VENV)/.napari $(SAMPLE)  ## set up with napari, open the sample study (or STUDY=folder) in it
+	@echo "== opening napari"
+	@$(BIN)/prospector napari $(or $(STUDY),studies/sample)
 
 test: $(VENV)/.tested $(SAMPLE)  ## set up, run all tests
 	@echo "== running the tests"
@@ -46,7 +50,12 @@ $(VENV)/.installed: $(VENV)/bin/python requirements.txt requirements-nodeps.txt 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(VENV)/.tested: $(VENV)/.installed requirements-test.txt
+$(VENV)/.napari: $(VENV)/.installed requirements-napari.txt
+	@echo "== installing napari"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-napari.txt
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed requirements-test.txt requirements-napari.txt
 	@echo "== installing what the tests need"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from prospector_core import ProspectorHead
+from prospector_core.evaluation.heads import fit_head
+from prospector_core.evaluation.problem import Problem
 from prospector_core.metrics import auroc, average_precision
-from prospector_core.quantizers import KMeansQuantizer
 
 from .fields import load_polygon, tile_truth
 
@@ -17,31 +17,25 @@ def leave_one_field_out(study, settings=None, progress=None):
     Parameters: study, the sample study, embedded; settings, FitSettings (default: the shipped ones).
     Returns {"fields": [{"name", "tokens", "prevalence", "ap", "auroc"}], "ap", "auroc", "prevalence"} (means).
     """
-    settings = settings or study.settings
-    data = study.data
-    graphs = [study.graph(datum) for datum in data]
-    vectors = [study.store.read(datum.uid).embeddings for datum in data]
-    labels = np.array([datum.label for datum in data])
-    polygon, fields = load_polygon(), []
-    positives = [index for index, datum in enumerate(data) if datum.label == 1]
+    settings, data, polygon = settings or study.settings, study.data, load_polygon()
+    truth = [
+        tile_truth(np.array([study.token_rect(each, token) for token in range(study.n_tokens(each))]), polygon)
+        for each in data
+    ]
+    problem = Problem(
+        study.name, [each.uid for each in data], [study.graph(each) for each in data],
+        [np.asarray(study.store.vectors(each.uid), np.float32) for each in data], [each.label for each in data], truth, [],
+    )  # fmt: skip
+    # in a field of epidermis of which no tile is half filled, there is nothing to rank
+    positives, fields = problem.scored(range(len(data))), []
     for done, left_out in enumerate(positives):
         if progress:
             progress(done, len(positives))
-        rects = np.array([study.token_rect(data[left_out], token) for token in range(graphs[left_out].n)])
-        truth = tile_truth(rects, polygon)
-        if not truth.any():
-            continue  # epidermis in the field, but no tile is half of it: there is nothing to rank
         others = [index for index in range(len(data)) if index != left_out]
-        head = ProspectorHead(
-            KMeansQuantizer(settings.concepts, seed=settings.seed),
-            settings.make_kernel(),
-            settings.radius,
-            settings.diffusive,
-        ).fit([graphs[i] for i in others], [vectors[i] for i in others], labels[others])
-        scores = head.prospect(graphs[left_out], vectors[left_out])
+        scores = fit_head(problem, others, settings).map(left_out)
         fields.append({
-            "name": data[left_out].name, "tokens": len(truth), "prevalence": float(truth.mean()),
-            "ap": average_precision(scores, truth), "auroc": auroc(scores, truth),
+            "name": data[left_out].name, "tokens": len(scores), "prevalence": float(truth[left_out].mean()),
+            "ap": average_precision(scores, truth[left_out]), "auroc": auroc(scores, truth[left_out]),
         })  # fmt: skip
     mean = {key: float(np.nanmean([field[key] for field in fields])) for key in ("ap", "auroc", "prevalence")}
     return {"fields": fields, **mean}

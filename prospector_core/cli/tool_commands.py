@@ -1,4 +1,4 @@
-"""Commands beside a study's flow: info, app, bench."""
+"""Commands beside a study's flow: info, app, napari, bench."""
 
 import os
 import signal
@@ -23,6 +23,7 @@ def register(app):
     """Add the commands to the application."""
     app.command()(info)
     app.command("app")(open_app)
+    app.command("napari")(open_napari)
     app.command()(bench)
 
 
@@ -143,6 +144,39 @@ def open_app(
         raise typer.Exit(0) from None
     finally:
         server.terminate()
+
+
+def open_napari(
+    study: Annotated[
+        Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: an empty window with the plugin.")
+    ] = None,
+    datum: Annotated[str | None, typer.Argument(metavar="[DATUM]", help="Datum to begin with, by name or uid.")] = None,
+    author: Annotated[
+        str | None,
+        typer.Option(help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."),
+    ] = None,
+):
+    """Review a study of slides in napari (installed with the extra `napari`)."""
+    from importlib.util import find_spec
+
+    from ..study import Study
+
+    if find_spec("napari") is None:
+        raise MissingExtraError("napari is not installed: pip install -r requirements-napari.txt")
+    if study is not None:
+        opened = Study.open(study)  # what is wrong is said here, in one line, not in a window
+        if opened.modality != "slides":
+            raise BadInputError(
+                f"{study} is a study of {opened.kind.words.data}, and napari shows slides: prospector app {study}"
+            )
+        if datum is not None:
+            datum = opened.datum(datum).uid
+        opened.database.close()
+    if author:
+        os.environ["PROSPECTOR_AUTHOR"] = author
+    from viewers.napari_plugin.start import run
+
+    run(study, datum)
 
 
 def _free_port(wanted):

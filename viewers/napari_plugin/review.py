@@ -1,0 +1,351 @@
+"""A study under review in one window: what is on show, what is selected, and the edits made there. Knows no viewer, no Qt."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from psygnal import Signal
+
+from prospector_core.errors import BadInputError, ProspectorError
+from prospector_core.study import Editor
+from prospector_core.study.journal import standing
+from viewers.limits import resamples_of, score_limit
+
+from .layers import last_change, most_telling
+
+__all__ = ["Review", "TokenAbout", "polygon_of"]
+
+_PARTS = 5  # of a score that are named one by one
+_SPOTS = 30
+
+
+@dataclass(frozen=True)
+class TokenAbout:
+    """What is said of the selected token.
+
+    Attributes: datum, label and prediction in words; place, "row 3, column 12"; concept (id), name, colour; score, None
+    for a token that has none, and then ``why``; error, its standard error; sure, whether its sign is certain; verdict, what
+    it speaks for; parts, list of (value, words) whose values sum to the score.
+    """
+
+    datum: str
+    label: str
+    prediction: str
+    place: str
+    concept: int
+    name: str
+    colour: str
+    score: float | None
+    why: str = ""
+    error: float | None = None
+    sure: bool = True
+    verdict: str = ""
+    parts: tuple = ()
+
+
+class Review:
+    """One person's look at a fitted study of slides.
+
+    Signals: ``shown``, another slide or class is on show; ``selected``, another token or datum; ``edited``, edits were made,
+    here or elsewhere; ``fitted``, there is another fit; ``compared``, another difference is to be shown; ``said(text, kind)``,
+    something for the person to read, kind "info" or "warning".
+
+    Parameters: study; datum, the one to begin with; author, None for the study's own.
+    Raises BadInputError for a study of anything but slides, FitError and EmbeddingError for one without a fit.
+    """
+
+    shown, selected, edited, fitted, compared = Signal(), Signal(), Signal(), Signal(), Signal()
+    said = Signal(str, str)
+
+    def __init__(self, study, datum=None, author=None):
+        from .reader import elsewhere
+
+        if study.modality != "slides":
+            raise BadInputError(elsewhere(study))
+        if study.current_fit is None or not study.embedded():
+            raise BadInputError(
+                f"{study.name} has no concepts yet: run `prospector embed` and `prospector fit`, or open it in the app"
+            )
+        self.root = self.study = study
+        self.editor = Editor(author, seen=study.curation.seen)
+        self._drawn = self._now()
+        self.tried = None
+        self.token = None
+        self.datum = study.datum(datum) if datum else most_telling(study, study.embedded())
+        if not study.is_embedded(self.datum):
+            raise BadInputError(f"{self.datum.name} is not embedded yet: run `prospector embed`")
+
+    # ---- what is on show
+
+    @property
+    def fit(self):
+        """The current Fit, as seen from the class in question."""
+        return self.study.current_fit
+
+    @property
+    def source(self):
+        """Uid of the slide on show."""
+        return self.datum.source
+
+    def slides(self):
+        """{uid: name} of slides with embedded data, in the order of the data."""
+        return {d.source: self.study.sources[d.source].name for d in self.study.embedded()}
+
+    def data(self, source=None):
+        """Embedded data of a slide (default: the one on show): list of Datum."""
+        return [datum for datum in self.study.embedded() if datum.source == (source or self.source)]
+
+    def choose_slide(self, source):
+        """Show another slide, at its most telling datum."""
+        self.choose_datum(most_telling(self.study, self.data(source)).uid)
+
+    def choose_datum(self, uid):
+        """Make a datum the current one, on this slide or another."""
+        before, self.datum, self.token = self.source, self.study.datum(uid), None
+        (self.shown if self.source != before else self.selected).emit()
+
+    def choose_class(self, key):
+        """See the study from another class."""
+        self.study = self.root.of_class(key)
+        self.tried = None
+        self.shown.emit()
+
+    def select(self, x, y):
+        """Select the token at a place in level-0 pixels; returns whether there is one."""
+        for datum in self.data():
+            token = self.study.token_at(datum, x, y)
+            if token is not None:
+                self.select_token(datum.uid, token)
+                return True
+        self.token = None
+        self.selected.emit()
+        return False
+
+    def select_token(self, uid, token):
+        """Select a token of a datum, on this slide or another."""
+        before, self.datum, self.token = self.source, self.study.datum(uid), int(token)
+        if self.source != before:
+            self.shown.emit()
+        self.selected.emit()
+
+    def rect(self):
+        """(x, y, width, height) of what is selected, in level-0 pixels: the token, else the datum."""
+        if self.token is not None:
+            return self.study.token_rect(self.datum, self.token)
+        if self.datum.field is not None:
+            field = self.datum.field
+            return field.x, field.y, field.width, field.height
+        grid = self.study.grid(self.datum)
+        (x, y), (rows, columns), pitch = grid["origin"], grid["shape"], grid["pitch"]
+        return x, y, columns * pitch, rows * pitch
+
+    # ---- what is said
+
+    def class_of(self, datum):
+        """The name of a datum's class, or "unlabelled"."""
+        return "unlabelled" if datum.label is None else self.study.classes[datum.label]
+
+    def about(self, doubt=True):
+        """What is to be said of the selected token: TokenAbout, or None. ``doubt``: with its standard error.
+
+        The first standard error after a fit takes a while (the kernel is refitted on resamples of the data).
+        """
+        if self.token is None:
+            return None
+        study, fit, datum, token = self.study, self.fit, self.study.datum(self.datum.uid), self.token
+        explained, concept = study.explain(datum, token), int(study.concepts_of(datum)[token])
+        place = ", ".join(f"{word} {value}" for word, value in study.kind.place(study, datum, token).items())
+        p = study.predictions().get(datum.uid)
+        predicted = (
+            ""
+            if p is None
+            else f"predicted {study.classes[fit.predicted(datum.uid)]}, P({study.classes[study.target]}) = {p:.2f}"
+        )
+        said = {
+            "datum": datum.name, "label": self.class_of(datum), "prediction": predicted, "place": place, "concept": concept,
+            "name": study.concept_name(concept), "colour": study.colours()[concept],
+        }  # fmt: skip
+        if explained.concept < 0:
+            out = concept in fit.state.excluded
+            why = "its concept is excluded" if out else "it lies in a region that is ignored"
+            return TokenAbout(**said, score=None, why=f"{why}: it is not counted and has no score")
+        error, sure = None, True
+        if doubt:
+            found = study.uncertainty_at(datum, token, resamples_of(fit), fit)
+            error, sure = float(found.error[0]), not found.unsure[0]
+        parts = [(term.value, self._part(term, concept)) for term in explained.terms[:_PARTS]]
+        if rest := explained.terms[_PARTS:]:
+            parts.append((sum(term.value for term in rest), f"in {len(rest)} smaller parts"))
+        score = explained.score
+        verdict = study.sides[int(score > 0)] if score else "neither way"
+        return TokenAbout(**said, score=score, error=error, sure=sure, verdict=verdict, parts=tuple(parts))
+
+    def _part(self, term, concept):
+        radius = self.fit.radius
+        if term.neighbour is None:
+            return f"for being {self.study.concept_name(concept)}"
+        own = term.neighbour == concept
+        what = "its own kind, itself included" if own else self.study.concept_name(term.neighbour)
+        return f"{term.count:g} × {what}, within {radius} hop{'s' if radius > 1 else ''} ({term.weight:+.2f} each)"
+
+    def concepts(self):
+        """Every concept that has not been merged away, the one that speaks most for the class first: list of Concept."""
+        return sorted(self.study.concepts(), key=lambda concept: (concept.excluded, -concept.weight))
+
+    def waiting(self):
+        """Edits that the current fit does not know yet, in words: list of str."""
+        curation, fit = self.study.curation, self.fit
+        return [
+            curation.describe(entry)
+            for entry in standing(curation.history())[0]
+            if entry.id > fit.journal and entry.action not in ("rename", "recolour")
+        ]
+
+    def hot_spots(self):
+        """Where on this slide the map speaks most for the class: (threshold, how many, list of (HotSpot, datum uid))."""
+        threshold = score_limit(self.study) / 2
+        found = [
+            (spot, datum.uid)
+            for datum in self.data()
+            for spot in self.study.regions(datum, self.study.prospect(datum), threshold)
+        ]
+        found.sort(key=lambda each: -each[0].total)
+        return threshold, len(found), found[:_SPOTS]
+
+    @property
+    def change(self):
+        """The Change to be shown: what is on trial, else what the last refit changed; None if there is nothing."""
+        return self.tried or last_change(self.study)
+
+    # ---- edits
+
+    def edit(self, action, note=""):
+        """Make an edit, ``action(curation)``, as the person in this window; returns whether it was made.
+
+        It is refused, and the reason said, if someone else has edited the same thing meanwhile.
+        """
+        try:
+            with self.study.curation.by(self.editor, note):
+                action(self.study.curation)
+        except ProspectorError as error:
+            self.said.emit(str(error), "warning")
+            return False
+        finally:
+            self.refresh()
+        return True
+
+    def pin(self, concept, weight):
+        """Put one's own weight in place of a concept's, in the kernel of the class in question; None takes it back."""
+        target = self.study.target if self.study.several else None
+        return self.edit(lambda curation: curation.pin(concept, weight, target=target))
+
+    def move(self, tokens, concept):
+        """Say that tokens belong to a concept: ``tokens``, {datum uid: ids}. Returns whether all was done."""
+        return all(
+            self.edit(lambda c, uid=uid, ids=ids: c.reassign(uid, ids, concept))
+            for uid, ids in tokens.items()
+            if len(ids)
+        )
+
+    def mark(self, polygon, evidence):
+        """Mark a region of the slide on show: (m, 2) vertices (x, y) in level-0 pixels. Returns whether it was done."""
+        touched = [datum.uid for datum in self.data() if self.study.tokens_inside(datum, polygon).size]
+        if not touched:
+            self.said.emit("No tile has its centre in that region: nothing was marked.", "warning")
+            self.edited.emit()  # what was drawn goes
+            return False
+        return self.edit(lambda curation: curation.annotate(touched, polygon, evidence))
+
+    def redraw(self, entry, polygon, evidence):
+        """Give a marked region another outline."""
+        return self.withdraw(entry) and self.mark(polygon, evidence)
+
+    def withdraw(self, entry):
+        """Take back a marked region."""
+        return self.edit(lambda curation: curation.withdraw(entry))
+
+    def undo(self):
+        """Take back the last edit that stands."""
+        return self._step("undo")
+
+    def redo(self):
+        """Bring back what was undone last."""
+        return self._step("redo")
+
+    def _step(self, which):
+        curation = self.study.curation
+        entry = curation.can_undo() if which == "undo" else curation.can_redo()
+        if entry is None:
+            self.said.emit(f"There is nothing to {which}.", "info")
+            return False
+        done = self.edit(lambda c: getattr(c, which)())
+        if done:
+            self.said.emit(f"{'Undone' if which == 'undo' else 'Redone'}: {curation.describe(entry)}", "info")
+        return done
+
+    # ---- fitting
+
+    def refit_steps(self):
+        """Refit under all edits, in steps: yields (done, of how many), returns Change. Stopped between steps it keeps nothing.
+
+        For a thread: the steps touch no signal; call ``refresh`` at the end.
+        """
+        yield from self._counting()
+        with self.root.curation.by(self.editor):
+            return self.study.refit()
+
+    def preview_steps(self):
+        """What a refit would change, in the same steps; nothing is kept. Hand the Change to ``compare``."""
+        yield from self._counting()
+        return self.study.preview(lambda draft: None)
+
+    def _counting(self):
+        """Count every datum under the edits, which is what takes long; what is counted is kept for the fit that follows."""
+        fit, state, data = self.root.current_fit, self.root.curation.state, self.root.embedded()
+        for done, datum in enumerate(data):
+            yield done, len(data) + 1
+            self.root.count(fit.centroids, fit.settings, state, datum)
+        yield len(data), len(data) + 1
+
+    def compare(self, change):
+        """Show what an edit on trial would change; None ends the trial."""
+        self.tried = change
+        self.compared.emit()
+
+    # ---- others
+
+    def refresh(self):
+        """Take in what has changed in the study since it was last looked at, here or elsewhere. Returns whether anything has."""
+        curation, now = self.root.curation, self._now()
+        others = curation.since(self.editor)
+        self.editor.seen = now[0]
+        before, self._drawn = self._drawn, now
+        if others:
+            last = others[-1]
+            many = (
+                f"{len(others)} edits were made elsewhere, the last"
+                if len(others) > 1
+                else "An edit was made elsewhere"
+            )
+            self.said.emit(f"{many}: {curation.describe(last)}" + (f" ({last.author})" if last.author else ""), "info")
+        if now == before:
+            return False
+        self.tried = None
+        self.datum = self.study.datum(self.datum.uid)  # its label may be corrected
+        (self.fitted if now[1] != before[1] else self.edited).emit()
+        return True
+
+    def _now(self):
+        """(last entry of the journal, last fit): what tells whether anything changed."""
+        return self.root.curation.seen, self.root.database.read("SELECT MAX(id) FROM fits")[0][0]
+
+
+def polygon_of(vertices, shape_type):
+    """Outline of a shape as napari has it: (m, 2), an ellipse as many corners. ValueError for what encloses nothing."""
+    vertices = np.asarray(vertices, float)
+    if shape_type == "ellipse":
+        middle, a, b = vertices.mean(axis=0), (vertices[1] - vertices[0]) / 2, (vertices[3] - vertices[0]) / 2
+        turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)[:, None]
+        return middle + np.cos(turn) * a + np.sin(turn) * b
+    if shape_type in ("line", "path"):
+        raise ValueError("a line encloses no tile: draw a rectangle, an ellipse or a polygon")
+    return vertices
