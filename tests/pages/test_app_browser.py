@@ -313,7 +313,7 @@ def test_the_story_of_a_curation(screen, sample):
         field.press("Enter")
         screen.idle()
     assert edits.state.names == {mixed.id: "torn edge", part: "clean edge"}
-    assert page.get_by_role("group", name="The most typical tiles of clean edge").count() == 1
+    page.get_by_role("group", name="The most typical tiles of clean edge").wait_for()
 
     # a region of the epidermis is marked for the class
     screen.go("Slide")
