@@ -4,8 +4,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
-# Files of tests side by side; make TESTS_AT_ONCE= runs them one after the other.
-TESTS_AT_ONCE ?= -n 2 --dist loadfile
+# Files of tests side by side, one more than two cores can do: those that drive a browser mostly wait. make TESTS_AT_ONCE= runs them one after the other.
+TESTS_AT_ONCE ?= -n 3 --dist loadfile
 SAMPLE  = studies/.built
 
 .PHONY: app napari test setup sample screenshots lint clean help

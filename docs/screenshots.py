@@ -9,12 +9,8 @@ import contextlib
 import io
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +27,6 @@ IMAGES = HERE / "images"
 WIDTH, HEIGHT = 1360, 1130
 SHOWN_WIDTH = 1200  # pixels of a picture in the guide
 MOST_BYTES = 300_000
-# No network but the app, and drawing without a graphics card.
-FLAGS = [
-    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--hide-scrollbars",
-]  # fmt: skip
 WAIT = 60_000  # milliseconds
 
 
@@ -56,19 +47,20 @@ def main():
     parser.add_argument("--out", type=Path, default=IMAGES, help="folder of the pictures")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    from playwright.sync_api import sync_playwright
+    from tests.browsers import chromium
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with tempfile.TemporaryDirectory() as scratch, sample_app(Path(scratch)) as address, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        wanted = set(options.names)
+    wanted = set(options.names)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        sample_app(Path(scratch)) as address,
+        chromium("--hide-scrollbars") as browser,
+    ):
         if wanted - {"classes", "slide-dark", "stain"} or not wanted:
             walk(Guide(browser, address, "light", options.out, wanted))
         if not wanted or "classes" in wanted:
             classes(Guide(browser, address, "light", options.out, wanted))
         if not wanted or "slide-dark" in wanted:
             dark(Guide(browser, address, "dark", options.out, wanted))
-        browser.close()
     if not wanted or "stain" in wanted:
         stain(options.out)
 
@@ -348,33 +340,10 @@ def sample_app(scratch):
 
     print("building a sample study")
     build()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.port",
-        str(port),
-        "--server.headless",
-        "true",
-    ]
-    log = scratch / "app.log"
-    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) as app:
-        try:
-            for _ in range(120):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://localhost:{port}/", timeout=2).close()
-                    break
-                time.sleep(0.5)
-            else:
-                sys.exit("the app did not start: " + log.read_text()[-500:])
-            yield f"http://localhost:{port}/"
-        finally:
-            app.terminate()
+    from tests.browsers import serve
+
+    with serve("app.py", scratch / "app.log") as address:
+        yield f"{address}/"
 
 
 if __name__ == "__main__":

@@ -81,11 +81,12 @@ def refit_here(study, waiting):
             f":orange[:material/pending:] Waiting for a refit: {more}{shown}. The map and the weights still show the last fit.",
             width="stretch",
         )
-        last = study.curation.can_undo()
-        if last is not None:
-            st.button("Undo", key="undo_here", icon=":material/undo:", on_click=_undo, args=(study,),
-                      help=f"Take back: {plain(study.curation.describe(last))}")  # fmt: skip
-        _refit_button(study, True, "refit_here", "content")
+        with st.container(horizontal=True, gap="xsmall", width="content"):  # the two stay beside each other
+            last = study.curation.can_undo()
+            if last is not None:
+                st.button("Undo", key="undo_here", icon=":material/undo:", on_click=_undo, args=(study,),
+                          help=f"Take back: {plain(study.curation.describe(last))}")  # fmt: skip
+            _refit_button(study, True, "refit_here", "content")
 
 
 def _undo(study):

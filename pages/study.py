@@ -9,6 +9,7 @@ import streamlit as st
 from pages import jobs, shared
 from pages.changes import note_change
 from pages.edits import above
+from pages.history import history
 from pages.looks import look_of
 from pages.make_cells import cells_form, graphs_form
 from pages.make_documents import documents_form
@@ -332,7 +333,9 @@ if study is None:
     st.stop()
 
 st.markdown(f"### {plain(study.name)}")
-summary, fitting, opening, making = st.tabs(["Data", "Concepts and kernel", "Open a study", "Make a study"])
+summary, fitting, past, opening, making = st.tabs(
+    ["Data", "Concepts and kernel", "History", "Open a study", "Make a study"]
+)
 with summary, shared.errors_said():
     jobs.panel(study)
     fit = study.current_fit
@@ -363,6 +366,8 @@ with fitting, shared.errors_said():
         fit_form(study)
     else:
         st.info("Embed the data first.", icon=":material/hourglass_empty:")
+with past, shared.errors_said():
+    history(study)
 with opening:
     open_form()
 with making:

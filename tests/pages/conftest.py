@@ -49,6 +49,7 @@ def pristine(tmp_path_factory):
     study = create(folder)
     assert not study.embed()
     study.fit(FitSettings(concepts=6, radius=1))
+    study.atlas(3000)  # kept in the study: copies need not lay it out again
     study.database.close()
     return folder
 

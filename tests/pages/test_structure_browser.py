@@ -1,25 +1,13 @@
 """The zinc sample in a real browser: a residue is clicked in 3D, in the sequence and without WebGL; a concept is excluded."""
 
-import contextlib
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-
 import pytest
 
 from prospector_core.study import Study
 from sample_data import build_sample
-from tests.pages.conftest import ROOT
-from tests.pages.test_app_browser import CHROMIUM, FLAGS, WAIT, Screen, playwright
+from tests.browsers import IN_A_BROWSER, WAIT, serve_study
+from tests.pages.screen import Screen
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser: apt-get install chromium"),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -29,43 +17,15 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(study):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    environment = {**os.environ, "PROSPECTOR_STUDY": str(study.path), "PROSPECTOR_STUDIES": str(study.path.parent)}
-    log = study.path.parent / "log.txt"
-    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app:
-        url = f"http://localhost:{port}"
-        try:
-            for _ in range(240):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=2).close()
-                    break
-                time.sleep(0.25)
-            else:
-                pytest.fail("the app did not start: " + log.read_text()[-500:])
-            yield url
-        finally:
-            app.terminate()
-    assert "Traceback" not in log.read_text(), log.read_text()[-2000:]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with serve_study(study.path) as url:
+        yield url
 
 
 @pytest.fixture
-def screen(browser, address):
-    context = browser.new_context(viewport={"width": 1300, "height": 860}, reduced_motion="reduce")
-    context.set_default_timeout(WAIT)
-    screen = Screen(context.new_page(), address)
+def screen(window, address):
+    screen = Screen(window(1300, 860), address)
     yield screen
-    context.close()
+    screen.page.close()
     assert not screen.trouble, screen.trouble
 
 
