@@ -58,7 +58,9 @@ def write_markdown(evaluations, path, images, intro):
             if shown.get(name):
                 file = images / f"{_slug(each.problem['name'])}-{name}.svg"
                 write_atomic(file, shown[name].encode())
-                parts.append(f"![{_ALT[name]}: {each.problem['name']}]({os.path.relpath(file, path.parent).replace(os.sep, '/')})\n")
+                parts.append(
+                    f"![{_ALT[name]}: {each.problem['name']}]({os.path.relpath(file, path.parent).replace(os.sep, '/')})\n"
+                )
         parts.append(_markdown_table(_table(each)))
         parts += [f"- {line}" for line in _notes(each)] + [""]
     write_atomic(path, ("\n".join(parts).rstrip() + "\n").encode())
