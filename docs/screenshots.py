@@ -55,7 +55,7 @@ def main():
         sample_app(Path(scratch)) as address,
         chromium("--hide-scrollbars") as browser,
     ):
-        if wanted - {"classes", "slide-dark", "stain"} or not wanted:
+        if wanted - {"classes", "slide-dark", "stain", *PROTEINS} or not wanted:
             walk(Guide(browser, address, "light", options.out, wanted))
         if not wanted or "classes" in wanted:
             classes(Guide(browser, address, "light", options.out, wanted))
@@ -63,6 +63,34 @@ def main():
             dark(Guide(browser, address, "dark", options.out, wanted))
     if not wanted or "stain" in wanted:
         stain(options.out)
+    if not wanted or wanted & set(PROTEINS):
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            sample_app(Path(scratch), "zinc") as address,
+            chromium("--hide-scrollbars") as browser,
+        ):
+            proteins(Guide(browser, address, "light", options.out, wanted, "zinc"))
+
+
+PROTEINS = ("structure", "structure-contacts", "families")
+
+
+def proteins(guide):
+    """A walk through the sample study of proteins, as in docs/proteins.md."""
+    page = guide.page
+    page.goto(guide.address)
+    page.locator(".sv-model canvas").first.wait_for()
+    guide.settle()
+    cells = page.locator(".sv-cells").bounding_box()
+    page.mouse.click(cells["x"] + 13 * 15.5, cells["y"] + 60)  # the histidine between the two zincs of the first chain
+    page.get_by_text("The largest parts").wait_for()
+    guide.take("structure", 1000)
+    page.get_by_role("button", name="Contact map").click()
+    guide.take("structure-contacts", 1000)
+    guide.go_to("Families")
+    page.get_by_text("Name of family 2").wait_for()
+    page.wait_for_timeout(3000)  # three views draw themselves
+    guide.take("families", 1000)
 
 
 def walk(guide):
@@ -163,9 +191,9 @@ def dark(guide):
 class Guide:
     """A browser window on the app, and the pictures taken of it."""
 
-    def __init__(self, browser, address, theme, out, wanted):
+    def __init__(self, browser, address, theme, out, wanted, sample="sample"):
         self.address, self.out, self.wanted = address, out, wanted
-        self.study = Path(os.environ["PROSPECTOR_STUDIES"]) / "sample"
+        self.study = Path(os.environ["PROSPECTOR_STUDIES"]) / sample
         context = browser.new_context(
             viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=theme, reduced_motion="reduce", locale="en-GB"
         )
@@ -332,14 +360,14 @@ def reduced(picture, colours, exact=32):
 
 
 @contextlib.contextmanager
-def sample_app(scratch):
+def sample_app(scratch, name="sample"):
     """The app on a sample study of its own: yields its address."""
     os.environ["PROSPECTOR_STUDIES"] = str(scratch / "studies")
-    os.environ.pop("PROSPECTOR_STUDY", None)
-    from sample_data import build
+    os.environ["PROSPECTOR_STUDY"] = str(scratch / "studies" / name)
+    from sample_data import build_sample
 
     print("building a sample study")
-    build()
+    build_sample(name)
     from tests.browsers import serve
 
     with serve("app.py", scratch / "app.log") as address:

@@ -28,10 +28,10 @@ def history(study):
     config = {
         "no": st.column_config.NumberColumn("No.", width=50),
         "when": st.column_config.TextColumn("When", width=145),
-        "who": st.column_config.TextColumn("Who", width="small"),
-        "what": st.column_config.TextColumn("Edit", width="large"),
-        "why": st.column_config.TextColumn("Why", width="medium"),
-        "now": st.column_config.TextColumn("Now", width="small"),
+        "who": st.column_config.TextColumn("Who", width=80),
+        "what": st.column_config.TextColumn("Edit", width=330),
+        "why": st.column_config.TextColumn("Why", width=180),
+        "now": st.column_config.TextColumn("Now", width=90),
     }
     st.dataframe(rows, column_config=config, hide_index=True, width="stretch", height=min(38 + 35 * len(rows), 560),
                  alt="History of edits, newest first")  # fmt: skip

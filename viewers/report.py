@@ -208,8 +208,7 @@ class _Compared:
             data.sort(key=lambda datum: -abs(new[datum.uid] - old[datum.uid]) / size[datum.uid])
             data = data[:_CANDIDATES]
         found = [(datum, float(np.abs(self.difference(datum)).mean())) for datum in data]
-        shown = _SHOWN if len(study.class_views()) == 1 or not study.several else 1
-        return sorted((each for each in found if each[1] > 0), key=lambda each: -each[1])[:shown]
+        return sorted((each for each in found if each[1] > 0), key=lambda each: -each[1])[:_SHOWN]
 
     def difference(self, datum):
         """Score after minus before, (n,); no score counts as zero."""

@@ -103,6 +103,7 @@ def fit(
     centre: Annotated[float | None, typer.Option(help="How much of what a datum's tokens share is taken out first, 0 to 1.")] = None,
     pseudo: Annotated[float | None, typer.Option(help="Fold change: pseudo-count, in mean shares; 0 = the authors' kernel.")] = None,
     shrink: Annotated[bool | None, typer.Option("--shrink/--no-shrink", help="Fold change: draw uncertain weights towards 0.")] = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Search settings by what labels alone can tell, and say why the winner won.")] = False,
     authors: Annotated[bool, typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking.")] = False,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
@@ -127,6 +128,9 @@ def fit(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer, **refined,
     )  # fmt: skip
+    choice = _chosen(opened, seed, json) if auto else None
+    if choice is not None:
+        settings = choice.settings
     with scheduler(workers, cluster) as on, progress_bar("fitting", json) as bar:
         change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)
     fitted = change.after
@@ -148,11 +152,14 @@ def fit(
                 "n_concepts": fitted.n_concepts,
                 "n_weights": len(fitted.coef),
                 **summary,
+                **({"why": choice.why, "candidates": choice.rows()} if choice else {}),
                 **classes,
                 "predictions": predictions,
             }
         )
         return
+    if choice is not None:
+        say(f"chosen: {choice.why}")
     say(str(change))
     if opened.several:
         return _say_classes(opened, change)
@@ -222,6 +229,28 @@ def name(
         say(f"{len(suggested)} concepts renamed; Undo in the app takes names back one by one")
     elif suggested:
         say("add --apply to take the suggested names")
+
+
+def _chosen(study, seed, json):
+    """The search of ``--auto``: Choice; its candidates are printed, best first."""
+    from ..evaluation.studies import choose_for
+
+    with progress_bar("searching settings", json, "candidates") as bar:
+        choice = choose_for(study, seed=seed, progress=lambda done, total, settings, scores: bar(done, total))
+    if not json:
+        print_table(
+            "Settings by what labels alone can tell (held-out data), best mean rank first",
+            ("concepts", "radius", "kernel", "softness", "centre", "pseudo", "log loss", "AUROC", "top AUROC", "stability", "rank", ""),
+            [
+                (
+                    row["concepts"], row["radius"], row["kernel"], f"{row['softness']:g}", f"{row['centre']:g}", f"{row['pseudo']:g}",
+                    f"{row['log_loss']:.3f}", f"{row['auroc']:.3f}", f"{row['top_auroc']:.3f}", f"{row['stability']:.2f}",
+                    f"{row['mean_rank']:.1f}", "chosen" if row["chosen"] else "",
+                )
+                for row in choice.rows()
+            ],
+        )  # fmt: skip
+    return choice
 
 
 def prospect(

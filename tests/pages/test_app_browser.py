@@ -352,9 +352,11 @@ def test_the_story_of_a_curation(screen, sample):
     page.get_by_text("Marked regions (1)").wait_for(state="detached")
     screen.idle()
     page.get_by_test_id("stSidebar").get_by_role("button", name="Undo").click()
+    page.get_by_text("Undone: rename").first.wait_for()
     screen.idle()
     assert not edits.state.regions and edits.state.names == {mixed.id: "torn edge"}
     page.get_by_test_id("stSidebar").get_by_role("button", name="Redo").click()
+    page.get_by_text("Redone: rename").first.wait_for()
     screen.idle()
     assert edits.state.names == {mixed.id: "torn edge", part: "clean edge"} and not edits.state.regions
     page.locator(".st-key-refit_here button").first.click()
