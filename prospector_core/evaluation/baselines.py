@@ -167,7 +167,9 @@ def mean_pool_maps(problem, train, test, seed):
     try:
         from captum.attr import GradientShap, InputXGradient, IntegratedGradients
     except ImportError as error:
-        raise MissingExtraError("gradient attributions need captum: pip install captum") from error
+        raise MissingExtraError(
+            "gradient attributions need captum: pip install 'prospector-heads[evaluate]'"
+        ) from error
     started = time.perf_counter()
     model, inputs, size = _mean_pool(problem, train, seed)
     fitted = time.perf_counter() - started
