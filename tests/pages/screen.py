@@ -49,6 +49,14 @@ class Screen:
         )
         self.page.wait_for_timeout(300)
 
+    def until(self, true):
+        """Wait until something holds: a busy machine is late with what a click or a key asked for."""
+        for _ in range(600):
+            if true():
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("it did not come true")
+
     def on_slide(self):
         """Wait until the slide, its tiles and its map are drawn and stand still."""
         self.page.wait_for_selector(".pv-overlay", state="attached")

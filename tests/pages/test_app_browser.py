@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from prospector_core.study import Study
-from sample_data import build
 from tests.browsers import IN_A_BROWSER, serve_study
 from tests.pages.conftest import copy_study
 from tests.pages.screen import Screen, differ
+from tests.samples import sample_study
 
 pytestmark = IN_A_BROWSER
 
@@ -214,6 +214,7 @@ def test_the_filmstrip_and_two_views_that_move_together(screen, study):
         ".slice(0, 3).every(image => image.naturalWidth > 20)"
     )
     items.nth(len(data) - 1).click()
+    page.locator(".st-key-split").get_by_text(study.datum(shown[-1]).name).first.wait_for()
     screen.on_slide()
     assert study.datum(shown[-1]).name in page.locator(".st-key-split").inner_text()
     assert items.nth(len(data) - 1).get_attribute("aria-current") == "true"
@@ -256,7 +257,7 @@ def test_the_filmstrip_and_two_views_that_move_together(screen, study):
 @pytest.fixture(scope="module")
 def sample(study):
     """The sample study, beside the other one."""
-    return build(study.path.parent / "sample")
+    return sample_study("sample", study.path.parent / "sample")
 
 
 def greenness(study, concept):
@@ -311,6 +312,7 @@ def test_the_story_of_a_curation(screen, sample):
         field = page.get_by_label(f"Name of concept {concept}", exact=True)
         field.fill(name)
         field.press("Enter")
+        screen.until(lambda concept=concept, name=name: edits.state.names.get(concept) == name)
         screen.idle()
     assert edits.state.names == {mixed.id: "torn edge", part: "clean edge"}
     page.get_by_role("group", name="The most typical tiles of clean edge").wait_for()

@@ -5,30 +5,29 @@ import json
 import pytest
 
 from prospector_core.study import Study
-from sample_data import build_sample
-from tests.pages.test_app_browser import CHROMIUM, WAIT, Screen, address, browser  # noqa: F401
+from tests.browsers import IN_A_BROWSER, serve_study
+from tests.pages.screen import Screen
+from tests.samples import sample_study
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser: apt-get install chromium"),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return build_sample("reports", tmp_path_factory.mktemp("documents") / "studies" / "reports")
+    return sample_study("reports", tmp_path_factory.mktemp("documents") / "studies" / "reports")
+
+
+@pytest.fixture(scope="module")
+def address(study):
+    with serve_study(study.path) as url:
+        yield url
 
 
 @pytest.fixture
-def screen(browser, address):  # noqa: F811
-    context = browser.new_context(
-        viewport={"width": 1400, "height": 900}, reduced_motion="reduce", accept_downloads=True
-    )
-    context.set_default_timeout(WAIT)
-    screen = Screen(context.new_page(), address)
+def screen(window, address):
+    screen = Screen(window(1400, 900), address)
     yield screen
-    context.close()
+    screen.page.close()
     assert not screen.trouble, screen.trouble
 
 

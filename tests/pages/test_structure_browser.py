@@ -3,16 +3,16 @@
 import pytest
 
 from prospector_core.study import Study
-from sample_data import build_sample
 from tests.browsers import IN_A_BROWSER, WAIT, serve_study
 from tests.pages.screen import Screen
+from tests.samples import sample_study
 
 pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return build_sample("zinc", tmp_path_factory.mktemp("proteins") / "studies" / "zinc")
+    return sample_study("zinc", tmp_path_factory.mktemp("proteins") / "studies" / "zinc")
 
 
 @pytest.fixture(scope="module")
