@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 
@@ -53,8 +53,7 @@ def run(side=317, progress=None):
         say("opening the study")
         start = perf_counter()
         widget.open_study(folder)
-        while widget.panel is None:
-            qt.processEvents()
+        _wait(lambda: widget.panel is not None, qt)
         _painted(viewer, qt)
         figures["study_s"] = perf_counter() - start
         panel = widget.panel
@@ -78,8 +77,7 @@ def run(side=317, progress=None):
         figures["edit_to_repaint_s"] = perf_counter() - start
         start = perf_counter()
         panel.start_refit()
-        while panel.worker is not None:
-            qt.processEvents()
+        _wait(lambda: panel.worker is None, qt)
         _painted(viewer, qt)
         figures["refit_to_repaint_s"] = perf_counter() - start
         say("looking around")
@@ -87,7 +85,7 @@ def run(side=317, progress=None):
         for _ in range(12):
             at = random.uniform(0.1, 0.9, 2) * np.array(layer.level_shapes[0][:2]) * layer.scale
             start = perf_counter()
-            viewer.camera.center, viewer.camera.zoom = (0, *at), float(2.0 ** random.uniform(-6, 2))
+            viewer.scene.camera.center, viewer.scene.camera.zoom = (0, *at), float(2.0 ** random.uniform(-6, 2))
             _painted(viewer, qt)
             times.append(perf_counter() - start)
         figures["pan_s"], figures["pan_worst_s"] = statistics.median(times), max(times)
@@ -96,6 +94,13 @@ def run(side=317, progress=None):
         viewer.close()
     figures["targets"] = TARGETS
     return figures
+
+
+def _wait(so, qt):
+    """Wait until something is so; threads get their turn."""
+    while not so():
+        qt.processEvents()
+        sleep(0.002)
 
 
 def _painted(viewer, qt):
@@ -114,8 +119,8 @@ def _write(scratch, side):
     pixels = 100_000
     (scratch / "slides").mkdir()
     write_big_slide(scratch / "slides" / "big.tif", SLIDE, side=pixels)
-    pitch = pixels // side
-    small = pitch * 20
+    pitch, few = pixels // side, min(20, side // 5)
+    small = pitch * few
     rows = ["slide,name,x,y,width,height,label", f"big.tif,large,0,0,{pitch * side},{pitch * side},b"]
     rows += [f"big.tif,small {n},{n * small},0,{small},{small},{'ab'[n % 2]}" for n in range(5)]
     (scratch / "labels.csv").write_text("\n".join(rows))
@@ -125,7 +130,7 @@ def _write(scratch, side):
     )  # fmt: skip
     random, tokens = np.random.default_rng(0), 0
     for datum in study.data:
-        n = side if datum.name == "large" else 20
+        n = side if datum.name == "large" else few
         positions = np.argwhere(np.ones((n, n), bool)).astype(np.int32)
         cluster = (positions[:, 0] // 7 * 31 + positions[:, 1] // 5 * 17 + random.integers(0, 3, len(positions))) % 20
         vectors = (10 * np.eye(20, 24)[cluster] + random.normal(0, 0.3, (len(positions), 24))).astype(np.float32)

@@ -281,7 +281,9 @@ def test_hot_spots_are_where_the_map_is_hot_and_the_camera_goes_there(scene):
     assert n >= len(spots) and spot.peak >= threshold and uid == scene.review.datum.uid
     scene.go_to(spot.rect)
     x, y, width, height = spot.rect
-    assert np.allclose(scene.viewer.camera.center[-2:], scene.slide_layers.frame.world(x + width / 2, y + height / 2))
+    assert np.allclose(
+        scene.viewer.scene.camera.center[-2:], scene.slide_layers.frame.world(x + width / 2, y + height / 2)
+    )
     left, top, across, down = scene.view()
     assert left <= x and top <= y and left + across >= x + width and top + down >= y + height
 

@@ -202,10 +202,10 @@ class Scene:
         """Move the camera to a rectangle (x, y, width, height) in level-0 pixels, with ``around`` of its size to each side."""
         x, y, width, height = rect
         frame = self.slide_layers.frame
-        self.viewer.camera.center = (0, *frame.world(x + width / 2, y + height / 2))
+        self.viewer.scene.camera.center = (0, *frame.world(x + width / 2, y + height / 2))
         canvas = self.viewer.canvas.size
         span = np.array([height, width]) * frame.scale * (1 + 2 * around)
-        self.viewer.camera.zoom = float(np.min(np.array(canvas) / np.maximum(span, 1e-9)))
+        self.viewer.scene.camera.zoom = float(np.min(np.array(canvas) / np.maximum(span, 1e-9)))
 
     def go_to_selected(self):
         """Move the camera to the selected token or datum."""
@@ -213,7 +213,7 @@ class Scene:
 
     def view(self):
         """What is in sight: (x, y, width, height) in level-0 pixels, within the tokens' slide."""
-        frame, camera = self.slide_layers.frame, self.viewer.camera
+        frame, camera = self.slide_layers.frame, self.viewer.scene.camera
         canvas = np.array(self.viewer.canvas.size) / camera.zoom / frame.scale
         x, y = frame.pixel(camera.center)
         info = self.review.study.sources[self.source].info
