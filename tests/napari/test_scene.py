@@ -56,6 +56,12 @@ def test_a_click_selects_the_token_and_says_why_it_scores(scene):
     review, study = scene.review, scene.review.study
     click(scene, centre(scene, 17))
     assert review.token == 17 and kinds(scene)[-1] == "selected"
+    click(scene, centre(scene, 23))
+    click(scene, centre(scene, 17))
+    assert np.allclose(
+        np.mean(scene.layer("selected").data[0], axis=0) * scene.layer("selected").scale, centre(scene, 17)
+    )
+    assert kinds(scene).count("selected") == 1
     about = review.about()
     assert about.concept == study.concepts_of(review.datum)[17] and about.name == f"concept {about.concept}"
     assert about.score == pytest.approx(study.prospect(review.datum)[17])

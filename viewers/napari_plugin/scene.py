@@ -185,16 +185,21 @@ class Scene:
 
     def mark_selected(self):
         """A frame around the selected token."""
-        self._remove("selected")
-        review = self.review
-        if review.token is not None:
+        review, layer = self.review, self.layer("selected")
+        if review.token is None:
+            self._remove("selected")
+        else:
             x, y, width, height = review.rect()
-            box = np.array([[y, x], [y + height, x + width]])
-            options = {
-                "name": "selected tile", "shape_type": "rectangle", "face_color": "transparent", "edge_color": "yellow",
-                "edge_width": 0.06 * width, "metadata": self.slide_layers.metadata("selected"), **self.slide_layers.frame.vector(),
-            }  # fmt: skip
-            self._put("selected", ([box], options, "shapes"))
+            box = np.array([[y, x], [y, x + width], [y + height, x + width], [y + height, x]])
+            if layer is not None and len(layer.data) == 1:
+                layer.data = [box]  # in place: another layer would take ten times as long
+            else:
+                self._remove("selected")
+                options = {
+                    "name": "selected tile", "shape_type": "rectangle", "face_color": "transparent", "edge_color": "yellow",
+                    "edge_width": 0.06 * width, "metadata": self.slide_layers.metadata("selected"), **self.slide_layers.frame.vector(),
+                }  # fmt: skip
+                self._put("selected", ([box], options, "shapes"))
         if self.graph_shown:
             self.show_graph(True)
 
