@@ -4,8 +4,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
-# Files of tests side by side; make TESTS_AT_ONCE= runs them one after the other.
-TESTS_AT_ONCE ?= -n 2 --dist loadfile
+# Files of tests side by side, one more than two cores can do: those that drive a browser mostly wait. make TESTS_AT_ONCE= runs them one after the other.
+TESTS_AT_ONCE ?= -n 3 --dist loadfile
 SAMPLE  = studies/.built
 
 .PHONY: app napari test setup sample screenshots lint clean help
@@ -60,7 +60,7 @@ $(VENV)/.tested: $(VENV)/.installed requirements-test.txt requirements-napari.tx
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	@touch $@
 
-$(SAMPLE): $(VENV)/.installed sample_data/epidermis.geojson sample_data/fields.py sample_data/zinc/labels.csv
+$(SAMPLE): $(VENV)/.installed sample_data/epidermis.geojson sample_data/fields.py sample_data/zinc/labels.csv sample_data/reports/reports.jsonl
 	@echo "== building the sample studies (embedding about 650 tiles and 42 protein chains, half a minute)"
 	@$(BIN)/python -m sample_data
 	@touch $@

@@ -9,12 +9,8 @@ import contextlib
 import io
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +27,6 @@ IMAGES = HERE / "images"
 WIDTH, HEIGHT = 1360, 1130
 SHOWN_WIDTH = 1200  # pixels of a picture in the guide
 MOST_BYTES = 300_000
-# No network but the app, and drawing without a graphics card.
-FLAGS = [
-    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--hide-scrollbars",
-]  # fmt: skip
 WAIT = 60_000  # milliseconds
 
 
@@ -56,18 +47,50 @@ def main():
     parser.add_argument("--out", type=Path, default=IMAGES, help="folder of the pictures")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    from playwright.sync_api import sync_playwright
+    from tests.browsers import chromium
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with tempfile.TemporaryDirectory() as scratch, sample_app(Path(scratch)) as address, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        wanted = set(options.names)
-        walk(Guide(browser, address, "light", options.out, wanted))
+    wanted = set(options.names)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        sample_app(Path(scratch)) as address,
+        chromium("--hide-scrollbars") as browser,
+    ):
+        if wanted - {"classes", "slide-dark", "stain", *PROTEINS} or not wanted:
+            walk(Guide(browser, address, "light", options.out, wanted))
+        if not wanted or "classes" in wanted:
+            classes(Guide(browser, address, "light", options.out, wanted))
         if not wanted or "slide-dark" in wanted:
             dark(Guide(browser, address, "dark", options.out, wanted))
-        browser.close()
     if not wanted or "stain" in wanted:
         stain(options.out)
+    if not wanted or wanted & set(PROTEINS):
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            sample_app(Path(scratch), "zinc") as address,
+            chromium("--hide-scrollbars") as browser,
+        ):
+            proteins(Guide(browser, address, "light", options.out, wanted, "zinc"))
+
+
+PROTEINS = ("structure", "structure-contacts", "families")
+
+
+def proteins(guide):
+    """A walk through the sample study of proteins, as in docs/proteins.md."""
+    page = guide.page
+    page.goto(guide.address)
+    page.locator(".sv-model canvas").first.wait_for()
+    guide.settle()
+    cells = page.locator(".sv-cells").bounding_box()
+    page.mouse.click(cells["x"] + 13 * 15.5, cells["y"] + 60)  # the histidine between the two zincs of the first chain
+    page.get_by_text("The largest parts").wait_for()
+    guide.take("structure", 1000)
+    page.get_by_role("button", name="Contact map").click()
+    guide.take("structure-contacts", 1000)
+    guide.go_to("Families")
+    page.get_by_text("Name of family 2").wait_for()
+    page.wait_for_timeout(3000)  # three views draw themselves
+    guide.take("families", 1000)
 
 
 def walk(guide):
@@ -131,6 +154,34 @@ def walk(guide):
     guide.take("refit")
 
 
+def classes(guide):
+    """The slide page of a study of three classes: the sample's fields, those without epidermis divided by their tissue."""
+    from prospector_core import Study
+    from sample_data.fields import MPP, SLIDE, TILE
+
+    sample, folder, page = Study.open(guide.study), guide.study.parent / "three", guide.page
+    rows = ["slide,name,x,y,width,height,label"]
+    for datum in sample.data:
+        field, label = datum.field, "dermis" if sample.n_tokens(datum) > 24 else "edge"
+        place = f"{field.x},{field.y},{field.width},{field.height}"
+        rows.append(f"{SLIDE.name},{datum.name},{place},{'epidermis' if datum.label else label}")
+    table = guide.study.parent / "three.csv"
+    table.write_text("\n".join(rows))
+    study = Study.create(folder, slides=[SLIDE], labels=table, name="Skin, three classes", tile=TILE, mpp=MPP)
+    shutil.copytree(guide.study / "embeddings.zarr", folder / "embeddings.zarr", dirs_exist_ok=True)
+    study.fit()
+    page.goto(f"{guide.address.rstrip('/')}/study")
+    page.get_by_role("tab", name="Open a study").click()
+    page.get_by_label("Folder of a study").fill(str(folder))
+    page.get_by_role("button", name="Open this folder").click()
+    page.get_by_text("Skin, three classes").first.wait_for(timeout=WAIT)
+    guide.go_to("Slide")
+    guide.ready()
+    page.get_by_role("button", name="Show which class each place speaks for most").click()
+    guide.settle()
+    guide.take("classes")
+
+
 def dark(guide):
     """The slide page in the dark theme."""
     guide.open_slide()
@@ -140,9 +191,9 @@ def dark(guide):
 class Guide:
     """A browser window on the app, and the pictures taken of it."""
 
-    def __init__(self, browser, address, theme, out, wanted):
+    def __init__(self, browser, address, theme, out, wanted, sample="sample"):
         self.address, self.out, self.wanted = address, out, wanted
-        self.study = Path(os.environ["PROSPECTOR_STUDIES"]) / "sample"
+        self.study = Path(os.environ["PROSPECTOR_STUDIES"]) / sample
         context = browser.new_context(
             viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=theme, reduced_motion="reduce", locale="en-GB"
         )
@@ -309,41 +360,18 @@ def reduced(picture, colours, exact=32):
 
 
 @contextlib.contextmanager
-def sample_app(scratch):
+def sample_app(scratch, name="sample"):
     """The app on a sample study of its own: yields its address."""
     os.environ["PROSPECTOR_STUDIES"] = str(scratch / "studies")
-    os.environ.pop("PROSPECTOR_STUDY", None)
-    from sample_data import build
+    os.environ["PROSPECTOR_STUDY"] = str(scratch / "studies" / name)
+    from sample_data import build_sample
 
     print("building a sample study")
-    build()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.port",
-        str(port),
-        "--server.headless",
-        "true",
-    ]
-    log = scratch / "app.log"
-    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) as app:
-        try:
-            for _ in range(120):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://localhost:{port}/", timeout=2).close()
-                    break
-                time.sleep(0.5)
-            else:
-                sys.exit("the app did not start: " + log.read_text()[-500:])
-            yield f"http://localhost:{port}/"
-        finally:
-            app.terminate()
+    build_sample(name)
+    from tests.browsers import serve
+
+    with serve("app.py", scratch / "app.log") as address:
+        yield f"{address}/"
 
 
 if __name__ == "__main__":

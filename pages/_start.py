@@ -21,6 +21,7 @@ page = st.navigation(
         st.Page("concepts.py", title="Concepts", icon=":material/palette:"),
         st.Page("atlas.py", title="Atlas", icon=":material/scatter_plot:"),
         st.Page("kernel.py", title="Kernel", icon=":material/grid_on:"),
+        st.Page("evaluate.py", title="Evaluation", icon=":material/fact_check:"),
         *(st.Page(file, title=title, icon=icon) for file, title, icon in main.more),
     ]
 )

@@ -12,6 +12,7 @@ from pages.slide_panel import about_token
 from pages.slide_regions import step_history
 from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
+from prospector_core.palette import class_palette
 from viewers.atlas import atlas
 
 MOST = 3000  # tokens: more take long to lay out and hide each other
@@ -81,7 +82,7 @@ except ProspectorError as error:
     shared.say_error(error)
     st.stop()
 labels = tuple(datum.label for datum in study.data)
-points = points_of(shared.study_key(study), fit.id, labels, n_embedded, study, found)
+points = points_of(shared.study_key(study), fit.key, labels, n_embedded, study, found)
 if not 0 <= state.get("atlas_point", -1) < len(found):
     state.pop("atlas_point", None)
 chosen = [each for each in state.get("atlas_chosen", ()) if 0 <= each < len(found)]
@@ -95,6 +96,8 @@ with left:
         key="atlas",
         concepts=[{"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded} for c in concepts],
         classes=study.classes,
+        sides=study.sides,
+        colours=class_palette(len(study.classes)) if study.several else None,
         limit=limit_of(study),
         **look.hover(study, found),
         selected=state.get("atlas_point"),

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import streamlit as st
 
+from pages.concept_edits import meant
 from pages.edits import Edit, offer_in_form, popover, trial_here
 from pages.looks import look_of
 from pages.slide_reassign import choosable
@@ -90,7 +91,7 @@ def _mark(study, parts):
                      captions=[words[each]["help"] for each in MARKS])  # fmt: skip
 
             def read():
-                return Edit("annotate", (parts, None, st.session_state["atlas_mark_as"]))
+                return Edit("annotate", (parts, None, st.session_state["atlas_mark_as"]), meant(study))
 
             offer_in_form(study, read, "Mark", "atlas_mark", ("atlas_mark_box",), icon=":material/draw:")
         trial_here(study, [("annotate", parts)], "atlas_mark_")

@@ -135,7 +135,7 @@ def shown_chain(study, datum, fit=None):
         mean = np.nan_to_num(scores.reshape(-1, n), nan=-np.inf).mean(0)
     top = [int(at) for at in np.argsort(-mean, kind="stable")[: min(_TOP, max(6, n // 12))] if mean[at] > 0]
     found = {
-        "id": f"{key} {datum.uid}", "fit": fit.id, "letters": attrs["letters"], "labels": labels_of(study, datum),
+        "id": f"{key} {datum.uid}", "fit": list(fit.key), "letters": attrs["letters"], "labels": labels_of(study, datum),
         "numbers": list(attrs["numbers"]), "edges": edges, "top": top, **geometry,
     }  # fmt: skip
     numbers = frames_of(study, datum)
@@ -232,7 +232,7 @@ def picture_of_chain(study, datum, side=160):
     """A chain at a glance, its residues coloured by score: (h, side, 3) uint8."""
     fit = study.current_fit
     limit = limit_of(study) if fit is not None else 1.0
-    return _chain(study_key(study), fit.id if fit is not None else None, datum.uid, side, limit, study)
+    return _chain(study_key(study), fit.key if fit is not None else None, datum.uid, side, limit, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -245,7 +245,7 @@ def _changes(study_key, fit_id, uid, _study):
 
 def most_changing(study, datum, most=8):
     """Residues of a trajectory whose score changes most from frame to frame: list of (residue, standard deviation)."""
-    spread = _changes(study_key(study), study.current_fit.id, datum.uid, study)
+    spread = _changes(study_key(study), study.current_fit.key, datum.uid, study)
     order = np.argsort(-spread, kind="stable")[:most]
     return [(int(at), float(spread[at])) for at in order if spread[at] > 0]
 

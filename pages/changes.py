@@ -28,7 +28,7 @@ def say_change(study, change, key):
     if change.before is None or not change.same_concepts:
         return
     rows = [(f"{datum.name}: now {study.classes[new]}", datum, None) for datum, _, new in change.flipped[:3]]
-    for uid, token, old, new in _moved(study_key(study), change.before.id, change.after.id, study, change):
+    for uid, token, old, new in _moved(study_key(study), change.before.key, change.after.key, study, change):
         datum = study.datum(uid)
         rows.append((f"{datum.name}: {signed(old)} to {signed(new)}", datum, token))
     if rows:

@@ -8,7 +8,7 @@ from pages.looks import look_of
 from pages.words import plain, signed
 from prospector_core.study.journal import Split
 
-__all__ = ["exclude_or_include", "split", "pin", "merge", "rename", "largest", "waiting", "new_parts"]
+__all__ = ["exclude_or_include", "split", "pin", "merge", "rename", "largest", "meant", "waiting", "new_parts"]
 
 MOST_PARTS = 8
 
@@ -64,24 +64,30 @@ def pin(study, concepts, fitted, pinned, key, label="Pin", disabled=False):
         return
     with box:
         with st.form(f"{key}_form", border=False):
+            typed = f"{key}_weight" + (f"_{study.target}" if study.several else "")
             st.number_input(f"Weight ({study.current_fit.unit})", value=float(fitted if pinned is None else pinned), step=0.1,
-                            format="%.2f", min_value=-1e5, max_value=1e5, key=f"{key}_weight")  # fmt: skip
-            one, zero = (plain(study.classes[label]) for label in (1, 0))
-            st.caption(f"Fitted: {signed(fitted)}. Positive speaks for {one}, negative for {zero}.")
+                            format="%.2f", min_value=-1e5, max_value=1e5, key=typed)  # fmt: skip
+            low, high = (plain(side) for side in study.sides)
+            st.caption(f"Fitted: {signed(fitted)}. Positive speaks {high}, negative {low}.")
 
             def read():
-                return Edit("pin", (concepts,), {"weight": float(st.session_state[f"{key}_weight"])})
+                return Edit("pin", (concepts,), {"weight": float(st.session_state[typed]), **meant(study)})
 
             offer_in_form(study, read, "Pin", key, (f"{key}_box",), icon=":material/keep:")
         if pinned is not None:
-            offer(study, lambda: Edit("pin", (concepts,), {"weight": None}), "Unpin", f"{key}_off", (f"{key}_box",),
+            offer(study, lambda: Edit("pin", (concepts,), {"weight": None, **meant(study)}), "Unpin", f"{key}_off", (f"{key}_box",),
                   icon=":material/keep_off:", help="The fitted weight counts again")  # fmt: skip
         trial_here(study, [("pin", concepts)], f"{key}_")
 
 
 def pin_of(study, concept):
     """The expert's weight of a concept as it stands now, or None."""
-    return study.curation.state.pins.get(concept)
+    return study.curation.state.pins_of(study.target).get(concept)
+
+
+def meant(study):
+    """What says which class an edit is about, where there are more than two: the one that is looked at."""
+    return {"target": study.target} if study.several else {}
 
 
 def largest(concepts):
@@ -128,7 +134,7 @@ def waiting(study, concept):
             out.append(f"is split into {len(step.ids)}")
     if concept.excluded != (fit.state.home(concept.id) in fit.state.excluded):
         out.append("is excluded" if concept.excluded else "is taken back in")
-    now, then = state.pins.get(concept.id), fit.state.pins.get(concept.id)
+    now, then = (each.pins_of(study.target).get(concept.id) for each in (state, fit.state))
     if now != then:
         out.append("is unpinned" if now is None else f"is pinned at {signed(now)}")
     return out

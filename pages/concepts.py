@@ -20,7 +20,7 @@ study = shared.require_fit()
 fit = study.current_fit
 state = st.session_state
 look, words = look_of(study), study.kind.words
-zero, one = (plain(name) for name in study.classes)
+zero, one = plain(study.others), plain(study.classes[study.target])
 new = concept_edits.new_parts(study)
 
 
@@ -64,7 +64,7 @@ def about(concept):
         reason = study.curation.state.excluded.get(concept.id, "")
         st.caption(":material/block: excluded, drawn hatched" + (f": {plain(reason)}" if reason else ""))
     else:
-        st.html(weight_bar(concept.weight, largest, study.classes, concept.pinned))
+        st.html(weight_bar(concept.weight, largest, study.sides, concept.pinned))
     in_zero, in_one = (share_text(share) for share in concept.shares)
     more = f" · holds concepts {', '.join(map(str, concept.merged))} too" if concept.merged else ""
     st.caption(f"{in_one} of {words.tokens} in *{one}*, {in_zero} in *{zero}* · {words.count(concept.tokens)}{more}")
@@ -158,14 +158,14 @@ if "at_go" in state:
 
 st.markdown("### Concepts")
 st.caption(
-    f"Kinds of {words.token} that the encoder tells apart. A positive weight speaks for **{one}**, a negative one for "
-    f"**{zero}** ({fit.unit}). Name what you recognise; exclude what does not belong{look.UNWANTED}; merge what is one kind, "
+    f"Kinds of {words.token} that the encoder tells apart. A positive weight speaks **{plain(study.sides[1])}**, a negative one "
+    f"**{plain(study.sides[0])}** ({fit.unit}). Name what you recognise; exclude what does not belong{look.UNWANTED}; merge what is one kind, "
     f"split what is two; then refit. Click a {words.token} to see it in its {words.datum}."
 )
 above(study)
 labels = {
-    "one": f"for {study.classes[1]} first",
-    "zero": f"for {study.classes[0]} first",
+    "one": f"{study.sides[1]} first",
+    "zero": f"{study.sides[0]} first",
     "tiles": f"most {words.tokens} first",
     "number": "by number",
 }

@@ -17,7 +17,12 @@ def figure_button(study, datum):
     datum = study.datum(datum)
     with st.popover("Save figure", icon=":material/image:", help="The map with legend and scale bar, as PNG"):
         layer = st.segmented_control(
-            "Layer", LAYERS, default="map", required=True, format_func=str.capitalize, key="figure_layer"
+            "Layer",
+            [each for each in LAYERS if each != "classes" or study.several],
+            default="map",
+            required=True,
+            format_func=str.capitalize,
+            key="figure_layer",
         )
         whole = False
         if datum.field is not None:

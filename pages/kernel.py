@@ -24,7 +24,7 @@ concepts = sorted(study.concepts(), key=lambda c: (c.excluded, -c.weight))
 order = [concept.id for concept in concepts]
 names, colours = ({concept.id: getattr(concept, what) for concept in concepts} for what in ("name", "colour"))
 active = [concept.id for concept in concepts if concept.id not in fit.state.excluded]
-chart = f"cell_chart_{fit.id}"
+chart = "_".join(map(str, ("cell_chart", *(fit.key if study.several else (fit.id,)))))
 
 
 def clicked():
@@ -83,7 +83,7 @@ def figure(change, shown):
         [names[k] for k in order],
         [colours[k] for k in order],
         excluded=np.flatnonzero(gone),
-        classes=study.classes,
+        classes=(None, study.classes[study.target]) if study.several else study.classes,
         limit=limit,
         label=label,
         selected=tuple(None if k == ALONE else order.index(k) for k in pair)
@@ -98,7 +98,7 @@ def pin_cell(i, j):
     """The chosen weight: pin it, or unpin it."""
     key = i if j == ALONE else (min(i, j), max(i, j))
     feature = i if j == ALONE else int(pair_index(i, j, fit.n_concepts))
-    pinned = study.curation.state.pins.get(key)
+    pinned = study.curation.state.pins_of(study.target).get(key)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         concept_edits.pin(study, key, float(fit.fitted_coef[feature]), pinned, "cell_pin", "Pin" if pinned is None else "Pinned",
                           disabled=any(study.curation.state.home(k) != k for k in (i, j) if k != ALONE))  # fmt: skip
@@ -137,7 +137,7 @@ st.markdown("### Prospect kernel")
 hops = f"{fit.radius} hop{'s' if fit.radius != 1 else ''}"
 st.caption(
     f"Square: weight of two concepts within {hops} of each other. Bars: weight of a concept by itself ({fit.unit}). "
-    f"Positive speaks for **{plain(study.classes[1])}**, negative for **{plain(study.classes[0])}**. Click a square or a bar to see where it occurs."
+    f"Positive speaks **{plain(study.sides[1])}**, negative **{plain(study.sides[0])}**. Click a square or a bar to see where it occurs."
 )
 above(study)
 pair = state.get("cell_pair")

@@ -6,9 +6,10 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import study_key
+from prospector_core.palette import class_palette
 from viewers import tile_server
 from viewers.limits import LIMIT_DATA, error_limit, resamples_of, score_limit
-from viewers.overlays import map_limit, render_error, render_map, render_sprite
+from viewers.overlays import map_limit, render_classes, render_error, render_map, render_sprite
 from viewers.token_tiles import (
     TILED_ABOVE,
     ConceptTiles,
@@ -32,7 +33,7 @@ def _limit(study_path, fit_id, _study):
 
 def limit_of(study):
     """Score of the strongest colour: the same for every datum of a fit, so that colours compare."""
-    return _limit(study_key(study), study.current_fit.id, study)
+    return _limit(study_key(study), study.current_fit.key, study)
 
 
 def doubt_of(study, datum, fit=None):
@@ -64,6 +65,8 @@ def overlays_of(study, data, fit=None, change=None):
         box = {"x": x, "y": y, "width": columns * pitch, "height": rows * pitch}
         if change is not None and in_both(change, datum):
             found.append({**_change_overlay(study, datum, grid, change), **box})
+        if study.several:
+            found.append({**_class_overlay(study, datum, grid, fit), **box})
         if max(rows, columns) > TILED_ABOVE:
             found += [{**each, **box} for each in _tiled_overlays(study, datum, grid, colours, excluded, fit)]
             continue
@@ -87,11 +90,11 @@ def overlays_of(study, data, fit=None, change=None):
 
         key = (study_key(study), datum.uid)
         numbers = {
-            kind: tile_server.register_image(key, make, version=fit.id, kind=kind)
+            kind: tile_server.register_image(key, make, version=fit.key, kind=kind)
             for kind, make in (("tokens", list_tokens), ("doubt", list_doubt), ("error", draw_error))
         }
         error_url = numbers.pop("error")
-        map_url = tile_server.register_image(key, draw_map, version=(fit.id, limit), kind="map")
+        map_url = tile_server.register_image(key, draw_map, version=(fit.key, limit), kind="map")
         version = (fit.id, tuple(colours), tuple(sorted(excluded)))
         sprite_url = tile_server.register_image(key, draw_sprite, version=version, kind="sprite")
         found += [
@@ -102,12 +105,29 @@ def overlays_of(study, data, fit=None, change=None):
     return found
 
 
+def _class_overlay(study, datum, grid, fit):
+    """The strongest class of each tile of a datum, drawn when it is first looked at."""
+    key, version = (study_key(study), datum.uid), ("class", fit.id, len(study.embedded()))
+    shown, colours = {"id": f"class-{datum.uid}", "kind": "class"}, class_palette(len(study.classes))
+
+    def draw():
+        strongest = study.strongest_class(datum, fit)
+        return render_classes(grid["positions"], strongest.classes, strongest.margin, colours, grid["shape"])
+
+    if max(grid["shape"]) <= TILED_ABOVE:
+        return {**shown, "url": tile_server.register_image(key, draw, version=version, kind="class")}
+    blocks = TokenBlocks(key, grid["positions"], grid["shape"])
+    tiles = ConceptTiles(version, blocks, lambda: study.strongest_class(datum, fit).classes, colours)
+    url = tile_server.register_tiles(key, tiles, version=version, kind="class")
+    return {**shown, "tiles": url, "levels": blocks.top, "shape": list(grid["shape"])}
+
+
 def _tiled_overlays(study, datum, grid, colours, excluded, fit):
     """Map, sprite and uncertainty of one datum as tiles: list of what the slide viewer is told of each."""
     limit = limit_of(study)
     key = (study_key(study), datum.uid)
     blocks = TokenBlocks(key, grid["positions"], grid["shape"])
-    seen = (fit.id, limit)
+    seen = (fit.key, limit)
     painted = (fit.id, tuple(colours), tuple(sorted(excluded)))
 
     def scores():
@@ -130,21 +150,21 @@ def _tiled_overlays(study, datum, grid, colours, excluded, fit):
         return tile_server.register_tiles(key, drawn, version=version, kind=kind)
 
     map_tiles = ScoreTiles(("map", *seen), blocks, scores, lambda: limit, unsure=unsure)
-    error_tiles = ScoreTiles(("error", fit.id), blocks, error, error_limit, unsure=unsure, signed=False)
+    error_tiles = ScoreTiles(("error", fit.key), blocks, error, error_limit, unsure=unsure, signed=False)
     numbers = NumberTiles("tokens", blocks, token_numbers(scores, concepts))
     doubts = NumberTiles("doubt", blocks, doubt_numbers(error, unsure, error_limit))
     of_map = {
-        "numbers": tiles("tokens", fit.id, numbers),
-        "doubts": tiles("doubt", fit.id, doubts),
-        "above": _above(*key, fit.id, limit, study),
+        "numbers": tiles("tokens", fit.key, numbers),
+        "doubts": tiles("doubt", fit.key, doubts),
+        "above": _above(*key, fit.key, limit, study),
         "summary": tile_server.register_image(
-            key, lambda: encode_summary(unsure(), error_limit()), version=("summary", fit.id), kind="doubt"
+            key, lambda: encode_summary(unsure(), error_limit()), version=("summary", fit.key), kind="doubt"
         ),
     }
     pictures = {
         "map": tiles("map", seen, map_tiles),
         "sprite": tiles("sprite", painted, ConceptTiles(("sprite", fit.id), blocks, concepts, colours, excluded)),
-        "error": tiles("error", fit.id, error_tiles),
+        "error": tiles("error", fit.key, error_tiles),
     }
     drawn = {"levels": blocks.top, "shape": list(grid["shape"])}
     return [
@@ -154,8 +174,8 @@ def _tiled_overlays(study, datum, grid, colours, excluded, fit):
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _above(study_key, uid, fit_id, limit, _study):
-    return above_table(_study.prospect(uid, _study.load_fit(fit_id)), limit)
+def _above(study_key, uid, fit_key, limit, _study):
+    return above_table(_study.prospect(uid, _study.load_fit(fit_key[0])), limit)
 
 
 def in_both(change, datum):
@@ -177,7 +197,7 @@ def change_limit(study, change):
 
 def _change_overlay(study, datum, grid, change):
     """The difference of two maps of a datum, drawn when it is first looked at."""
-    key, version = (study_key(study), datum.uid), (change.before.id, change.after.id)
+    key, version = (study_key(study), datum.uid), (change.before.key, change.after.key)
     shown = {"id": f"change-{datum.uid}", "kind": "change"}
 
     def draw():

@@ -34,7 +34,7 @@ def pairs_of(study, i, j=None):
 
     Returns list of (how often, datum uid, the token with most of it), most first.
     """
-    return _pairs(study_key(study), study.current_fit.id, i, j, study)
+    return _pairs(study_key(study), study.current_fit.key, i, j, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
@@ -49,5 +49,5 @@ def hot_spots_of(study, data, most=8):
     The threshold is half the score of the strongest colour, so that the list is what looks hot on the map.
     """
     threshold = limit_of(study) / 2
-    found = _hot_spots(study_key(study), study.current_fit.id, tuple(d.uid for d in data), threshold, study)
+    found = _hot_spots(study_key(study), study.current_fit.key, tuple(d.uid for d in data), threshold, study)
     return threshold, len(found), found[:most]

@@ -64,7 +64,7 @@ def layers_of(study, datum, fit, change=None):
     found = [
         {
             "id": "map", "label": "Map", "kind": "diverging", "limit": limit_of(study), "unit": summed,
-            "low": f"for {low}", "high": f"for {high}", "url": url("map", fit.id, lambda: study.prospect(datum, fit)),
+            "low": f"for {low}", "high": f"for {high}", "url": url("map", fit.key, lambda: study.prospect(datum, fit)),
         },
         {
             "id": "concepts", "label": "Concepts", "kind": "concept", "unit": "",
@@ -75,13 +75,13 @@ def layers_of(study, datum, fit, change=None):
         found.append({
             "id": "change", "label": "Change", "kind": "diverging", "limit": change_limit(study, change),
             "unit": f"change of score ({fit.unit})", "low": f"more for {low}", "high": f"more for {high}",
-            "url": url("change", (change.before.id, change.after.id), lambda: change.of_map(datum)),
+            "url": url("change", (change.before.key, change.after.key), lambda: change.of_map(datum)),
         })  # fmt: skip
     if fit.id > 0 and study.n_tokens(datum) <= 50_000:  # hundreds of kernels on more take minutes
         found.append({
             "id": "uncertainty", "label": "Uncertainty", "kind": "sequential", "low": 0.0, "high": None, "headed": True,
             "unit": f"standard error of the score, {resamples_of(fit)} resamples",
-            "url": url("error", fit.id, lambda: doubt_of(study, datum, fit).error, lambda: _error_limit(study, fit.id)),
+            "url": url("error", fit.key, lambda: doubt_of(study, datum, fit).error, lambda: _error_limit(study, fit.id)),
         })  # fmt: skip
     names, unit = study.embedding.get("features") or [], _feature_unit(study)
     if features_known(study):
@@ -139,7 +139,7 @@ def _picture(study_key, uid, fit_id, side, limit, _study):
 def picture_of_datum(study, datum, side):
     """A datum at a glance, its map where there is one: (h, w, 3) uint8, the longer side ``side``."""
     fit = study.current_fit
-    return _picture(study_key(study), datum.uid, fit and fit.id, side, limit_of(study) if fit else None, study)
+    return _picture(study_key(study), datum.uid, fit and fit.key, side, limit_of(study) if fit else None, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)

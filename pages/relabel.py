@@ -17,8 +17,8 @@ def relabel(study, datum, where=""):
         return
     with box:
         with st.form(f"{key}_form", border=False):
-            choices = [1, 0, None]
-            st.radio(f"{datum.name} is", choices, index=choices.index(datum.label if datum.label in (0, 1) else None), key=f"{key}_label",
+            choices = [*(range(len(study.classes)) if study.several else (1, 0)), None]
+            st.radio(f"{datum.name} is", choices, index=choices.index(datum.label), key=f"{key}_label",
                      format_func=lambda label: UNKNOWN if label is None else study.classes[label])  # fmt: skip
 
             def read():

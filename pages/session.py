@@ -9,7 +9,7 @@ from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study import Editor
 
-__all__ = ["editor_of", "edit", "edit_quietly", "drawn", "elsewhere"]
+__all__ = ["editor_of", "note_field", "edit", "edit_quietly", "by_me", "drawn", "elsewhere"]
 
 
 def editor_of(study):
@@ -22,26 +22,55 @@ def editor_of(study):
     return editor
 
 
-def edit(action, message, note=""):
-    """Make an edit, say so, and draw the page anew. ``note``: why it is made."""
-    if edit_quietly(action, note):
+def note_field():
+    """A place for the reason of the next edit, whichever page it is made on; empty again once it was used."""
+    number = st.session_state.setdefault("note_number", 0)
+    st.text_input(
+        "Note for the next edit", key=f"note_{number}", max_chars=500, placeholder="why?",
+        help="Kept with the edit, and shown in the history and the report",
+    )  # fmt: skip
+
+
+def _note():
+    return st.session_state.get(f"note_{st.session_state.get('note_number', 0)}", "")
+
+
+def _note_used():
+    # another field, as a drawn one cannot be emptied
+    if _note():
+        st.session_state["note_number"] += 1
+
+
+def edit(action, message):
+    """Make an edit, say so, and draw the page anew."""
+    if edit_quietly(action):
         st.toast(message)
         st.rerun()
 
 
-def edit_quietly(action, note=""):
+def edit_quietly(action):
     """Make an edit inside a widget's callback (the page is drawn anew anyway). Returns whether it was made.
 
-    It is refused if someone else has edited the same thing after this page was drawn. ``note``: why it is made.
+    It is refused if someone else has edited the same thing after this page was drawn. The note in the sidebar, if there is
+    one, is kept with it.
     """
-    study = current_study()
     try:
-        with study.curation.by(editor_of(study), note):
+        with by_me(current_study()):
             action()
     except ProspectorError as error:
         st.toast(plain(error), icon=":material/error:")
         return False
     return True
+
+
+@contextlib.contextmanager
+def by_me(study):
+    """Edits inside the block are made by this session, for the reason that is noted in the sidebar, if there is one."""
+    before = study.curation.seen
+    with study.curation.by(editor_of(study), _note()):
+        yield
+    if study.curation.seen != before:
+        _note_used()
 
 
 @contextlib.contextmanager

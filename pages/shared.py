@@ -17,6 +17,7 @@ __all__ = [
     "study_key",
     "open_study",
     "current_study",
+    "choose_class",
     "choose_study",
     "known_studies",
     "require_fit",
@@ -76,16 +77,31 @@ def open_study(path):
 
 
 def current_study(say=False):
-    """The study of this session, or None; ``say`` shows why it cannot be opened."""
+    """The study of this session, or None; ``say`` shows why it cannot be opened.
+
+    Of more than two classes, it is seen from the one that was chosen in this session, at first from the last.
+    """
     path = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY")
     if not path and not (sample_folder() / "study.sqlite").exists():
         return None
     try:
-        return open_study(path or sample_folder())
+        study = open_study(path or sample_folder())
+        return study.of_class(_class_of(study)) if study.several else study
     except ProspectorError as error:
         if say:
             say_error(error)
         return None
+
+
+def _class_of(study):
+    """The class that this session looks at: its number."""
+    chosen = st.session_state.get("class_chosen", {}).get(str(study.path))
+    return chosen if chosen in range(len(study.classes)) else study.target
+
+
+def choose_class(study, target):
+    """Look at another class from now on, on every page."""
+    st.session_state["class_chosen"] = {**st.session_state.get("class_chosen", {}), str(study.path): int(target)}
 
 
 def choose_study(path):
@@ -126,7 +142,7 @@ def require_fit():
         st.info(
             "This study has no concepts yet: "
             + (
-                "it is being embedded. The first map is there when data of both classes are embedded and fitted."
+                "it is being embedded. The first map is there when data of every class are embedded and fitted."
                 if working
                 else "embed and fit it on the **Study** page."
             ),

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from pages.changes import note_change, say_change
-from pages.session import edit, edit_quietly, editor_of, elsewhere
-from pages.shared import say_error
+from pages.session import edit, edit_quietly, editor_of, elsewhere, note_field
+from pages.shared import choose_class, say_error
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study.change import Change
 
-__all__ = ["sidebar", "refit_bar", "refit_here"]
+__all__ = ["sidebar", "class_box", "refit_bar", "refit_here"]
 
 
 def sidebar(study):
@@ -25,10 +25,23 @@ def sidebar(study):
             st.caption(
                 f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}"
             )
+            if study.several:
+                class_box(study)
             refit_bar(study)
+            note_field()
             elsewhere(study)
         except ProspectorError:
             return  # the page says it, where there is room for the reason
+
+
+def class_box(study):
+    """Which class every page looks at, where there are more than two."""
+    st.session_state["class_shown"] = study.target
+    st.selectbox(
+        "Class", range(len(study.classes)), format_func=lambda label: study.classes[label], key="class_shown",
+        on_change=lambda: choose_class(study, st.session_state["class_shown"]),
+        help="Each class has a map and a kernel of its own, against all others. What you choose holds on every page",
+    )  # fmt: skip
 
 
 def refit_bar(study):
@@ -68,11 +81,12 @@ def refit_here(study, waiting):
             f":orange[:material/pending:] Waiting for a refit: {more}{shown}. The map and the weights still show the last fit.",
             width="stretch",
         )
-        last = study.curation.can_undo()
-        if last is not None:
-            st.button("Undo", key="undo_here", icon=":material/undo:", on_click=_undo, args=(study,),
-                      help=f"Take back: {plain(study.curation.describe(last))}")  # fmt: skip
-        _refit_button(study, True, "refit_here", "content")
+        with st.container(horizontal=True, gap="xsmall", width="content"):  # the two stay beside each other
+            last = study.curation.can_undo()
+            if last is not None:
+                st.button("Undo", key="undo_here", icon=":material/undo:", on_click=_undo, args=(study,),
+                          help=f"Take back: {plain(study.curation.describe(last))}")  # fmt: skip
+            _refit_button(study, True, "refit_here", "content")
 
 
 def _undo(study):

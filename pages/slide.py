@@ -8,7 +8,7 @@ from pages.edits import above
 from pages.figures import figure_button
 from pages.napari_command import napari_command
 from pages.overlays import limit_of, overlays_of
-from pages.slide_change import change_legend, states_beside
+from pages.slide_change import change_legend, class_legend, states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_reassign import move_drawn, move_target, move_words
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
@@ -33,7 +33,9 @@ STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer l
 # The datum on show is "at_datum", its selected token "at_token"; those of a second slide beside it end in "_beside".
 if state.get("at_datum") not in {datum.uid for datum in on_show}:
     state.pop("at_token", None)
-    state["at_datum"] = max(embedded, key=lambda d: (d.label == 1, fit.summary["predictions"].get(d.uid, 0))).uid
+    state["at_datum"] = max(
+        embedded, key=lambda d: (d.label == study.target, fit.summary["predictions"].get(d.uid, 0))
+    ).uid
 datum = study.datum(state["at_datum"])
 
 
@@ -94,7 +96,7 @@ def header():
     """The question, and which slide, field and companion are on show. Returns (filmstrip?, uid of a second slide or "")."""
     here = [d for d in on_show if d.source == datum.source]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-        st.markdown(f"### Where is {plain(study.classes[1])}?")
+        st.markdown(f"### Where is {plain(study.classes[study.target])}?")
         if len(slides) > 1:
             state["shown_slide"] = datum.source
             st.selectbox(
@@ -155,10 +157,11 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
         legend={
             "limit": limit_of(study),
             "label": f"prospect score ({fit.unit}, summed)",
-            "high": f"speaks for {study.classes[1]}",
-            "low": f"speaks for {study.classes[0]}",
+            "high": f"speaks {study.sides[1]}",
+            "low": f"speaks {study.sides[0]}",
             "excluded": bool(fit.state.excluded),
             "error_label": f"standard error of the score, from {resamples_of(fit)} resamples of the data",
+            "classes": class_legend(study),
             "change": change_legend(study, changed, tried is not None),
         },
         concepts=[

@@ -1,8 +1,9 @@
 """The Slide page where an edit is tried or was just made: what may stand beside the slide, and the legend of the difference."""
 
 from pages.overlays import change_limit
+from prospector_core.palette import class_palette
 
-__all__ = ["states_beside", "change_legend"]
+__all__ = ["states_beside", "change_legend", "class_legend"]
 
 
 def states_beside(tried, changed):
@@ -22,6 +23,13 @@ def change_legend(study, changed, tried):
     return {
         "limit": change_limit(study, changed),
         "label": f"change of score ({what})",
-        "high": f"more for {study.classes[1]}",
-        "low": f"more for {study.classes[0]}",
+        "high": f"more {study.sides[1]}",
+        "low": f"more {study.sides[0]}",
     }
+
+
+def class_legend(study):
+    """Colours of the layer of strongest classes, where there are more than two: list of {name, colour}."""
+    if not study.several:
+        return []
+    return [{"name": name, "colour": colour} for name, colour in zip(study.classes, class_palette(len(study.classes)))]

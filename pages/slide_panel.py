@@ -22,7 +22,7 @@ def about_datum(study, datum):
     probability = fit.summary["predictions"].get(datum.uid)
     st.markdown(f"**{plain(datum.name)}** · labelled *{plain(class_of(study, datum))}*")
     if probability is not None:
-        unseen = datum.split == "test" or datum.label not in (0, 1)
+        unseen = datum.split == "test" or datum.label is None
         how = (
             "not used for the fit"
             if unseen
@@ -31,7 +31,7 @@ def about_datum(study, datum):
             else "it was used for the fit"
         )
         st.caption(
-            f"Predicted {plain(study.classes[int(probability >= 0.5)])}, P({plain(study.classes[1])}) = {probability:.2f}; {how}"
+            f"Predicted {plain(study.classes[fit.predicted(datum.uid)])}, P({plain(study.classes[study.target])}) = {probability:.2f}; {how}"
         )
 
 
@@ -98,6 +98,8 @@ def about_token(study, datum, token):
         st.warning(_why_no_score(words, concept in fit.state.excluded), icon=":material/block:")
     else:
         _parts(study, datum, token, explanation, concept)
+        if study.several:
+            _other_classes(study, datum, token)
         what_if(study, datum, token, explanation)
     concept_actions(study, datum, token, concept)
 
@@ -110,7 +112,7 @@ def _why_no_score(words, excluded):
 
 def _parts(study, datum, token, explanation, concept):
     fit, score = study.current_fit, explanation.score
-    verdict = f"**for {plain(study.classes[int(score > 0)])}**" if score else "**neither way**"
+    verdict = f"**{plain(study.sides[int(score > 0)])}**" if score else "**neither way**"
     try:
         with st.spinner("Refitting on resamples of the data…"):
             doubt = study.uncertainty_at(datum, token, resamples_of(fit))
@@ -129,6 +131,26 @@ def _parts(study, datum, token, explanation, concept):
     if rest:
         lines.append(f"- {signed(sum(term.value for term in rest))} in {len(rest)} smaller parts")
     st.markdown("\n".join(lines))
+
+
+def _percent(share):
+    return f"{share:+.0%}".replace("-", "\N{MINUS SIGN}")
+
+
+def _other_classes(study, datum, token):
+    """What the token scores for each class, the strongest first; scores of classes compare in shares of their colours."""
+    rows = []
+    for target, name in enumerate(study.classes):
+        seen = study.of_class(target)
+        score = float(seen.prospect(datum)[token])
+        rows.append((score / seen.score_limit(), name, score, target == study.target))
+    rows.sort(key=lambda row: -row[0])
+    with st.expander(f"All classes: most for {plain(rows[0][1])}", icon=":material/category:"):
+        lines = [
+            f"- {plain(name)}{' (shown)' if shown else ''}: **{signed(score)}**, {_percent(share)} of its strongest colour"
+            for share, name, score, shown in rows
+        ]
+        st.markdown("\n".join(lines))
 
 
 def _part(study, term, concept):

@@ -5,6 +5,7 @@ import shapely
 import streamlit as st
 
 from pages import preview
+from pages.concept_edits import meant
 from pages.edits import Edit
 from pages.session import edit_quietly
 from pages.words import plain
@@ -16,17 +17,31 @@ MARKS = {"for": ":material/add_circle:", "against": ":material/do_not_disturb_on
 
 def marking_words(study):
     """What the three kinds of evidence are called here: {evidence: {"label", "help"}}."""
-    words = {
-        evidence: {
-            "label": study.classes[label],
-            "help": f"One more example of {study.classes[label]} for the next refit",
+    if study.several:
+        name = study.classes[study.target]
+        words = {
+            "for": {"label": name, "help": f"One more example of {name} for the next refit"},
+            "against": {"label": f"not {name}", "help": f"One more example of what is not {name} for the next refit"},
         }
-        for evidence, label in (("for", 1), ("against", 0))
-    }
+    else:
+        words = {
+            evidence: {
+                "label": study.classes[label],
+                "help": f"One more example of {study.classes[label]} for the next refit",
+            }
+            for evidence, label in (("for", 1), ("against", 0))
+        }
     return {
         **words,
         "ignore": {"label": "ignore", "help": f"Its {study.kind.words.tokens} are neither counted nor scored"},
     }
+
+
+def region_words(study, region):
+    """The same of a region that was marked, which may be about another class: {"label", "help"}."""
+    if region.target not in (None, study.target):
+        study = study.of_class(region.target)
+    return marking_words(study)[region.evidence]
 
 
 def mark(study, data, drawn):
@@ -39,8 +54,10 @@ def mark(study, data, drawn):
             f"No {study.kind.words.token} has its centre in that region: nothing was marked.", icon=":material/error:"
         )
     elif st.session_state.get("try_drawn"):
-        preview.begin(study, lambda: Edit("annotate", ([datum.uid for datum in touched], polygon, evidence)))
-    elif edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence)):
+        preview.begin(
+            study, lambda: Edit("annotate", ([datum.uid for datum in touched], polygon, evidence), meant(study))
+        )
+    elif edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence, **meant(study))):
         what = marking_words(study)[evidence]["label"]
         where = touched[0].name if len(touched) == 1 else f"{len(touched)} fields"
         size = study.kind.words.count(sum(found[datum] for datum in touched))
@@ -64,11 +81,11 @@ def step_history(study, step):
 
 def drawn_regions(study, data, lit=None):
     """Marked regions of the data for the slide viewer. ``lit``: the journal entry of the one to draw stronger."""
-    known, words, drawn = {datum.uid: datum for datum in data}, marking_words(study), []
+    known, drawn = {datum.uid: datum for datum in data}, []
     tried, kept = preview.current(study), study.curation.state.regions
     for region in tried.after.state.regions if tried else kept:
         if region.datum in known:
-            label = words[region.evidence]["label"] + ("" if region in kept else " (preview)")
+            label = region_words(study, region)["label"] + ("" if region in kept else " (preview)")
             drawn.append({
                 "rings": _rings(study, region), "evidence": region.evidence,
                 "label": label.replace("ignore", "ignored") if region.evidence == "ignore" else label, "lit": region.entry == lit,
@@ -102,17 +119,17 @@ def region_list(study, data, go_to):
             drawn.setdefault(region.entry, []).append(region)
     if not drawn:
         return
-    words = marking_words(study)
     with st.expander(f"Marked regions ({len(drawn)})", icon=":material/draw:"):
         for parts in drawn.values():
             region, tiles = parts[0], sum(len(part.tokens) for part in parts)
             rect = _rect(study, parts)
             where = known[region.datum].name if len(parts) == 1 else f"{len(parts)} fields"
+            words = region_words(study, region)
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
-                    f"{words[region.evidence]['label']} · {study.kind.words.count(tiles)}",
+                    f"{words['label']} · {study.kind.words.count(tiles)}",
                     key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence], on_click=go_to, args=(region.datum, rect),
-                    help=f"Go there. {plain(where)}; {words[region.evidence]['help'].lower()}",
+                    help=f"Go there. {plain(where)}; {words['help'].lower()}",
                 )  # fmt: skip
                 st.button(
                     "", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this region back",

@@ -20,19 +20,20 @@ def _evidence(study_key, fit_id, _study):
 def strip(study, selected, on_pick):
     """Draw the filmstrip. ``selected``: uid of the datum on show; ``on_pick``: function(uid)."""
     fit = study.current_fit
-    evidence, predictions = _evidence(shared.study_key(study), fit.id, study), fit.summary["predictions"]
+    evidence, predictions = _evidence(shared.study_key(study), fit.key, study), fit.summary["predictions"]
     data = []
     for datum in study.embedded():
         probability = predictions.get(datum.uid)
         data.append({
             "id": datum.uid, "name": datum.name, "label": class_of(study, datum), "probability": probability,
             "evidence": evidence.get(datum.uid), "url": _picture(study, datum),
-            "wrong": probability is not None and datum.label in (0, 1) and (probability >= 0.5) != (datum.label == 1),
+            "wrong": probability is not None and datum.label is not None and fit.predicted(datum.uid) != datum.label,
+            "predicted": study.classes[fit.predicted(datum.uid)] if study.several and probability is not None else None,
         })  # fmt: skip
     filmstrip(
         data,
         key="strip",
-        class_name=study.classes[1],
+        class_name=study.classes[study.target],
         selected=selected,
         on_pick=lambda: st.session_state["strip"].pick and on_pick(st.session_state["strip"].pick["id"]),
     )
@@ -41,5 +42,5 @@ def strip(study, selected, on_pick):
 def _picture(study, datum):
     """Address of a small picture, which is made when it comes into sight."""
     where = (shared.study_key(study), datum.uid, "thumb")
-    version = study.current_fit.id if study.modality != "slides" else 1  # others are coloured by score
+    version = study.current_fit.key if study.modality != "slides" else 1  # others are coloured by score
     return tile_server.register_image(where, lambda: png(look_of(study).picture(study, datum, 120)), version=version)

@@ -27,7 +27,7 @@ STRIP_HEIGHT = 120  # CSS px of the gallery and its margin, which the viewer lea
 if state.get("at_datum") not in {datum.uid for datum in embedded}:
     state.pop("at_token", None)
     state["at_datum"] = max(
-        embedded, key=lambda d: (d.label == len(study.classes) - 1, fit.summary["predictions"].get(d.uid, 0))
+        embedded, key=lambda d: (d.label == study.target, fit.summary["predictions"].get(d.uid, 0))
     ).uid
 datum = study.datum(state["at_datum"])
 if not 0 <= state.get("at_token", -1) < study.n_tokens(datum):
@@ -115,7 +115,7 @@ def pane(viewer, shown, room, shown_fit=None, selected=True, difference=None):
         limit, unit = change_limit(study, difference), f"change, {fit.unit}"
         moved = difference.of_map(shown).reshape(-1, len(chain["letters"]))
         plain_rows = [[None if value != value else round(float(value), 4) for value in row] for row in moved]
-        chain = {**chain, "fit": f"change {difference.after.id}"}
+        chain = {**chain, "fit": f"change {difference.after.key}"}
         if "frames" in chain:
             chain["frames"] = {**chain["frames"], "scores": plain_rows}
         else:

@@ -5,6 +5,7 @@ import re
 import streamlit as st
 
 from pages import chains
+from pages.concept_edits import meant
 from pages.edits import Edit, offer_in_form, popover, trial_here
 from pages.session import edit_quietly
 from pages.slide_reassign import choosable
@@ -83,7 +84,7 @@ def mark_box(study, datum, token):
                 tokens = _chosen(study, datum, token)
                 if st.session_state["mark_what"] == "move":
                     return Edit("reassign", (datum.uid, tokens, st.session_state["mark_to"]))
-                return Edit("annotate", (datum.uid, tokens, st.session_state["mark_what"]))
+                return Edit("annotate", (datum.uid, tokens, st.session_state["mark_what"]), meant(study))
 
             offer_in_form(study, read, "Mark", "mark", ("mark_box_box",), icon=":material/draw:")
         trial_here(study, [("annotate", datum.uid), ("reassign", datum.uid)], "mark_")

@@ -9,13 +9,15 @@ import streamlit as st
 from pages import jobs, shared
 from pages.changes import note_change
 from pages.edits import above
+from pages.history import history
 from pages.looks import look_of
+from pages.make_cells import cells_form, graphs_form
 from pages.make_documents import documents_form
 from pages.make_structures import structures_form
 from pages.modality import main_page
 from pages.pictures import stain_pictures
 from pages.relabel import relabel
-from pages.session import editor_of
+from pages.session import by_me
 from pages.words import plain
 from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
@@ -82,11 +84,23 @@ def stain_example():
 
 def make_form():
     """Data and labels in, a new study out; then it is embedded and fitted in the background."""
-    kinds = {"slides": "Slides", "structures": "Protein structures", "documents": "Documents"}
+    kinds = {
+        "slides": "Slides",
+        "structures": "Protein structures",
+        "documents": "Documents",
+        "cells": "Cells",
+        "graphs": "Graphs",
+    }
     kind = st.segmented_control(
         "A study of", list(kinds), default="slides", required=True, format_func=kinds.get, key="shown_make"
     )
-    {"slides": slides_form, "structures": structures_form, "documents": documents_form}[kind]()
+    {
+        "slides": slides_form,
+        "structures": structures_form,
+        "documents": documents_form,
+        "cells": cells_form,
+        "graphs": graphs_form,
+    }[kind]()
 
 
 def slides_form():
@@ -218,7 +232,7 @@ def fit_form(study):
         **({"quantizer": GIVEN} if given else {}),
     )
     try:
-        with st.status("Fitting", expanded=True) as status, study.curation.by(editor_of(study)):
+        with st.status("Fitting", expanded=True) as status, by_me(study):
             change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
         note_change(study, change)
     except ProspectorError as error:
@@ -259,8 +273,9 @@ def table(study):
         probability = predictions.get(datum.uid)
         rows.append({
             "picture": pictures[datum.uid], "name": datum.name, "label": _label(study, datum),
-            "P": probability, "predicted": "" if probability is None else study.classes[int(probability >= 0.5)],
-            "agrees": "" if probability is None or datum.label is None else "yes" if (probability >= 0.5) == (datum.label == 1) else "no",
+            "P": probability, "predicted": "" if probability is None else study.classes[fit.predicted(datum.uid)],
+            "agrees": "" if probability is None or datum.label is None else "yes" if fit.predicted(datum.uid) == datum.label else "no",
+            "P_predicted": None if probability is None else max(fit.probabilities(datum.uid)),
             "tiles": study.n_tokens(datum) if study.is_embedded(datum) else None, "slide": study.sources[datum.source].name,
             "split": datum.split,
         })  # fmt: skip
@@ -268,16 +283,16 @@ def table(study):
         "picture": st.column_config.ImageColumn("Picture", width="small", pinned=True),
         "name": st.column_config.TextColumn("Datum", pinned=True),
         "label": st.column_config.TextColumn("Label"),
-        "P": st.column_config.ProgressColumn(f"P({study.classes[1]})", min_value=0.0, max_value=1.0, format="%.2f",
+        "P": st.column_config.ProgressColumn(f"P({study.classes[study.target]})", min_value=0.0, max_value=1.0, format="%.2f",
                                              help=_how_predicted(fit)),
         "predicted": st.column_config.TextColumn("Predicted"),
+        "P_predicted": st.column_config.NumberColumn("P of that", format="%.2f", help="Probability of the predicted class"),
         "agrees": st.column_config.TextColumn("Agrees", help="Prediction and label are the same"),
         "tiles": st.column_config.NumberColumn(study.kind.words.tokens.capitalize(), format="localized"),
         "slide": st.column_config.TextColumn(study.kind.words.source.capitalize()),
     }  # fmt: skip
-    order = [name for name in config if name != "slide" or len(study.sources) > 1] + (
-        ["split"] if any(d.split for d in data) else []
-    )
+    left_out = {*(["slide"] if len(study.sources) == 1 else []), *([] if study.several else ["P_predicted"])}
+    order = [name for name in config if name not in left_out] + (["split"] if any(d.split for d in data) else [])
     event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch", height=min(42 + 72 * len(rows), 620),
                          alt=f"Data of the study {study.name}", on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
     if fit is not None:
@@ -318,16 +333,25 @@ if study is None:
     st.stop()
 
 st.markdown(f"### {plain(study.name)}")
-summary, fitting, opening, making = st.tabs(["Data", "Concepts and kernel", "Open a study", "Make a study"])
+summary, fitting, past, opening, making = st.tabs(
+    ["Data", "Concepts and kernel", "History", "Open a study", "Make a study"]
+)
 with summary, shared.errors_said():
     jobs.panel(study)
     fit = study.current_fit
     if fit is not None:
         above(study)
-    counts = [sum(datum.label == label for datum in study.data) for label in (1, 0)]
+    counts = [sum(datum.label == label for datum in study.data) for label in range(len(study.classes))]
     first, second, third, fourth = st.columns(4)
-    first.metric(plain(study.classes[1]), counts[0], help="data of class 1: the class to find")
-    second.metric(plain(study.classes[0]), counts[1], help="data of class 0")
+    if study.several:
+        first.metric(
+            plain(study.classes[study.target]), counts[study.target], help="data of the class that is looked at"
+        )
+        each = ", ".join(f"{n} {plain(name)}" for name, n in zip(study.classes, counts))
+        second.metric("other classes", sum(counts) - counts[study.target], help=f"In all: {each}")
+    else:
+        first.metric(plain(study.classes[1]), counts[1], help="data of class 1: the class to find")
+        second.metric(plain(study.classes[0]), counts[0], help="data of class 0")
     third.metric(study.kind.words.tokens.capitalize(), f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}")
     if fit is not None:
         kind = "held_out" if fit.summary["held_out_folds"] else "fitted"
@@ -342,6 +366,8 @@ with fitting, shared.errors_said():
         fit_form(study)
     else:
         st.info("Embed the data first.", icon=":material/hourglass_empty:")
+with past, shared.errors_said():
+    history(study)
 with opening:
     open_form()
 with making:

@@ -17,7 +17,7 @@ def plain(text):
 
 def class_of(study, datum):
     """The name of a datum's class, or "unlabelled"."""
-    return study.classes[datum.label] if datum.label in (0, 1) else "unlabelled"
+    return study.classes[datum.label] if datum.label is not None else "unlabelled"
 
 
 def signed(value):
@@ -42,12 +42,15 @@ def place_text(place):
     )
 
 
-def weight_bar(weight, largest, classes, pinned=False):
-    """A weight as a bar to the left or right of a middle line, as HTML; a dot at its end where the expert pinned it."""
+def weight_bar(weight, largest, sides, pinned=False):
+    """A weight as a bar to the left or right of a middle line, as HTML; a dot at its end where the expert pinned it.
+
+    ``sides``: what a negative and a positive weight speak for, as ``Study.sides``.
+    """
     share = 50 * min(abs(weight) / largest, 1.0)
     negative, _, positive = diverging_css(3)
     colour, left = (positive, 50) if weight > 0 else (negative, 50 - share)
-    words = html.escape(f"for {classes[1]}" if weight > 0 else f"for {classes[0]}" if weight < 0 else "says nothing")
+    words = html.escape(sides[int(weight > 0)] if weight else "says nothing")
     words += ", pinned" if pinned else ""
     end = 50 + share * (1 if weight > 0 else -1)
     dot = (

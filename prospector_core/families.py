@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import AgglomerativeClustering
-from sklearn.metrics import silhouette_score
 
 from ._compiled.sparse import ball
 from .errors import FitError
@@ -115,6 +113,9 @@ def find_families(study, fit=None, sites=None, families=None):
 
 def _grouped(vectors, families):
     """A group number for each of vectors (n, K)."""
+    from sklearn.cluster import AgglomerativeClustering  # late: it takes a second to load
+    from sklearn.metrics import silhouette_score
+
     n, distinct = len(vectors), len(np.unique(vectors.round(9), axis=0))
     if families is None and (n < _LEAST or distinct < 3):
         return np.zeros(n, int)

@@ -1,10 +1,10 @@
 """A prospector head: quantiser + prospect kernel + radius, fitted on labels of whole data."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
 
 from .counting import count_concepts
 from .errors import EmbeddingError, FitError
+from .estimator import Estimator, unfitted
 from .kernels import FoldChangeKernel, check_labels
 from .prediction import Calibration
 from .prospecting import explain, prospect
@@ -13,7 +13,7 @@ from .quantizers import KMeansQuantizer
 __all__ = ["ProspectorHead"]
 
 
-class ProspectorHead(BaseEstimator):
+class ProspectorHead(Estimator):
     """Fit on token graphs, token embeddings and datum labels; then ask where class 1 lives.
 
     Parameters
@@ -46,12 +46,12 @@ class ProspectorHead(BaseEstimator):
             )
         if not graphs:
             raise FitError("there are no data to fit on")
-        self.quantizer_ = clone(self.quantizer) if self.quantizer is not None else KMeansQuantizer()
+        self.quantizer_ = unfitted(self.quantizer) if self.quantizer is not None else KMeansQuantizer()
         check_labels(labels)  # before the long part
         self.quantizer_.fit(_joined(embeddings))
         sprites = [self.sprite(each) for each in embeddings]
         self.counts_ = np.stack([self._count(graph, sprite) for graph, sprite in zip(graphs, sprites)])
-        self.kernel_ = clone(self.kernel) if self.kernel is not None else FoldChangeKernel()
+        self.kernel_ = unfitted(self.kernel) if self.kernel is not None else FoldChangeKernel()
         self.kernel_.fit(self.counts_, labels)
         self.coef_ = self.kernel_.coef_
         self.calibration_ = Calibration.fit(self.kernel_.evidence(self.counts_), labels)

@@ -3,13 +3,9 @@
 import warnings
 
 import numpy as np
-from scipy.stats import mannwhitneyu
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from .errors import FitError
+from .estimator import Estimator
 from .prediction import evidence
 from .tfidf import inverse_document_frequencies, term_frequencies, tfidf
 
@@ -35,7 +31,7 @@ def check_labels(labels):
     return labels.astype(np.int64)
 
 
-class _Kernel(BaseEstimator):
+class _Kernel(Estimator):
     """What both kernels share: checking input."""
 
     def _check(self, counts, labels, weights):
@@ -130,6 +126,8 @@ def rank_sum_p_values(ones, zeros):
     scipy picks the exact distribution for small groups without ties. That choice belongs to a column, so columns with
     ties and columns without are tested apart; as one array they would all get one answer.
     """
+    from scipy.stats import mannwhitneyu  # late, as scikit-learn's parts: they take longer to load than most fits
+
     both = np.sort(np.concatenate([ones, zeros]), axis=0)
     tied = (both[1:] == both[:-1]).any(axis=0)
     exact = ~tied & (min(len(ones), len(zeros)) <= _EXACT_UP_TO)
@@ -160,6 +158,10 @@ class LinearKernel(_Kernel):
 
     def fit(self, counts, labels, weights=None):
         """Fit on counts (n_data, p) and labels (n_data,) of 0 and 1; ``weights`` (n_data,): how much each datum counts."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.preprocessing import StandardScaler
+
         counts, labels, weights = self._check(counts, labels, weights)
         model = LogisticRegression(
             solver="saga", l1_ratio=self.l1_ratio, C=self.C, max_iter=self.max_iter, random_state=self.seed

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 __all__ = [
     "Regions",
@@ -29,6 +28,8 @@ def average_precision(scores, truth):
     truth = np.asarray(truth, bool)
     if not truth.any():
         return float("nan")
+    from sklearn.metrics import average_precision_score  # late: it takes a second to load
+
     return float(average_precision_score(truth, _ranked_last(scores)))
 
 
@@ -37,6 +38,8 @@ def auroc(scores, truth):
     truth = np.asarray(truth, bool)
     if truth.all() or not truth.any():
         return float("nan")
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(truth, _ranked_last(scores)))
 
 
@@ -48,6 +51,8 @@ def authors_auprc(scores, truth):
     truth = np.asarray(truth, bool)
     if not truth.any():
         return float("nan")
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, _ = precision_recall_curve(truth, _ranked_last(scores))
     return float(-np.trapezoid(precision, recall))
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["EXCLUDED_COLOUR", "concept_palette", "diverging_hex", "hex_of", "rgb_of"]
+__all__ = ["EXCLUDED_COLOUR", "class_palette", "concept_palette", "diverging_hex", "hex_of", "rgb_of"]
 
 EXCLUDED_COLOUR = "#8c8c8c"
 """Of tokens that left the graph; always hatched as well, so that it cannot be taken for a concept."""
@@ -37,6 +37,20 @@ def concept_palette(k: int) -> list[str]:
     if k <= 0:
         return []
     return list(_palette(max(32, 1 << (k - 1).bit_length()))[:k])
+
+
+# Okabe and Ito's colours (Color Universal Design), those first that stand out from a stain's pink and purple.
+_CLASSES = ("#0072b2", "#d55e00", "#009e73", "#f0e442", "#56b4e9", "#e69f00", "#cc79a7")
+
+
+def class_palette(n: int) -> list[str]:
+    """``n`` colours of classes, told apart by colour-blind eyes too; the first ones stay the same as ``n`` grows.
+
+    Returns
+    -------
+    list of "#rrggbb"
+    """
+    return [*_CLASSES[:n], *concept_palette(max(0, n - len(_CLASSES)))]
 
 
 @lru_cache(maxsize=8)

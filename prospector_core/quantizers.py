@@ -3,15 +3,11 @@
 import warnings
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.cluster import KMeans, MiniBatchKMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from ._compiled.nearest import pick_nearest, settle_nearest
 from .errors import EmbeddingError, FitError
+from .estimator import Estimator
 
 __all__ = [
     "KMeansQuantizer",
@@ -76,7 +72,7 @@ def _numbers(embeddings):
     return embeddings
 
 
-class KMeansQuantizer(BaseEstimator):
+class KMeansQuantizer(Estimator):
     """Concepts as k-means clusters of a sample of token embeddings; ids run from the most to the least frequent.
 
     Parameters
@@ -99,16 +95,20 @@ class KMeansQuantizer(BaseEstimator):
         self.seed = seed
 
     def _clusterer(self):
+        from sklearn.cluster import KMeans  # late: it takes a second to load
+
         return KMeans(self.n_concepts, n_init=self.n_init, random_state=self.seed)
 
     def fit(self, embeddings):
+        from sklearn.exceptions import ConvergenceWarning
+
         embeddings = _numbers(embeddings)
         if embeddings.ndim != 2:
             raise EmbeddingError(f"embeddings must have shape (n, d), got {embeddings.shape}")
         if self.n_concepts < 1:
             raise FitError(f"the number of concepts must be at least 1, got {self.n_concepts}")
         if len(embeddings) > self.sample:
-            rows = check_random_state(self.seed).choice(len(embeddings), self.sample, replace=False)
+            rows = np.random.RandomState(self.seed).choice(len(embeddings), self.sample, replace=False)
             embeddings = embeddings[np.sort(rows)]
         if len(embeddings) < self.n_concepts:
             raise FitError(
@@ -120,15 +120,19 @@ class KMeansQuantizer(BaseEstimator):
             raise EmbeddingError("embeddings contain NaN or infinite values: embed the data again")
         # One thread: the order of additions, hence the last bits of the centroids, must not depend on scheduling.
         # Fewer kinds of token than concepts, as in slides of one colour, leave concepts empty: no reason for a warning.
+        clusterer = self._clusterer()
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            centroids = self._clusterer().fit(embeddings).cluster_centers_.astype(np.float32)
+            centroids = clusterer.fit(embeddings).cluster_centers_.astype(np.float32)
         sizes = np.bincount(assign_nearest(embeddings, centroids), minlength=self.n_concepts)
         self.centroids_ = np.ascontiguousarray(centroids[np.argsort(-sizes, kind="stable")])
         return self
 
     def predict(self, embeddings):
-        check_is_fitted(self)
+        if not hasattr(self, "centroids_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
         return assign_nearest(embeddings, self.centroids_)
 
 
@@ -145,6 +149,8 @@ class MiniBatchKMeansQuantizer(KMeansQuantizer):
         self.batch = batch
 
     def _clusterer(self):
+        from sklearn.cluster import MiniBatchKMeans
+
         return MiniBatchKMeans(
             self.n_concepts, n_init=self.n_init, random_state=self.seed, batch_size=self.batch, compute_labels=False
         )
@@ -167,6 +173,8 @@ class StreamedKMeansQuantizer(KMeansQuantizer):
         return self.fit_blocks(embeddings, (embeddings[start : start + _BLOCK] for start in starts))
 
     def fit_blocks(self, sample, blocks):
+        from sklearn.cluster import MiniBatchKMeans
+
         super().fit(sample)
         # a batch of one token too few would end in a warning of sklearn's, not in an error: it has no minimum here
         stream = MiniBatchKMeans(
@@ -191,7 +199,7 @@ class StreamedKMeansQuantizer(KMeansQuantizer):
 RESIDUE_TYPES = "ARNDCQEGHILKMFPSTWYV"  # IUPAC order; anything else is the 21st concept
 
 
-class ResidueQuantizer(BaseEstimator):
+class ResidueQuantizer(Estimator):
     """Amino-acid identity as concept, no encoder: 20 residue types and 1 unknown.
 
     ``predict(residues)`` takes a string or sequence of one-letter codes, (n,), and gives (n,) int32.

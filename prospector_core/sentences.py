@@ -34,6 +34,11 @@ _ENDED = re.compile(r"[.!?:;。！？；।؟…][\"'”’»)\]]*$")
 _SPACE = re.compile(r"\s")
 _WORD = re.compile(r"\w+(?:[\w'’/.-]*\w)?|[^\w\s]")
 _LAST_WORD = re.compile(r"([^\s(\[/,;]+?)\.$")
+_OPEN_END = re.compile(
+    r"\b(?:is|are|was|were|grades?|stages?|types?|levels?|scores?|no|numbers?|stations?|patterns?|class|category|groups?|blocks?|parts?|"
+    r"of|than|to|and|or|in|at|by|for|with|about|over|under)$", re.IGNORECASE
+)  # fmt: skip
+_ITEM_NUMBER = re.compile(r"\d{1,2}[.)]\s+(?=\S)")
 _ITEM_AHEAD = re.compile(r"\(?(?:\d{1,2}|[A-Z])[.)]\s")
 _SIMPLE = re.compile(r"(?<=[.!?؟।])[\"'”’»)\]]*\s+(?=[^a-z\s])|(?<=[。！？])")
 _CUT = re.compile(r"[.!?;؟।][\"'”’»)\]]*\s+|[。！？；]|\s{2,}")
@@ -254,6 +259,10 @@ def _sentences_of(text, start, end, language):
     found = []
     for left, right in spans:
         left, right = left + skip, right + skip
+        item = _ITEM_NUMBER.match(block[left:right])
+        if found and item and _OPEN_END.search(block[found[-1][0] : found[-1][1]]):
+            found[-1][1] = left + item.end() - len(item[0]) + len(item[0].rstrip())  # "grade 2." and no second item
+            left += item.end()
         if found and _goes_on(block[found[-1][0] : found[-1][1]], block[left:right]):
             found[-1][1] = right
         else:

@@ -306,6 +306,8 @@ class StoredVectors:
             with reading(self._store, self._uid):
                 return self._array[rows]
         rows = np.asarray(rows)
+        if rows.ndim == 0:  # one token
+            return self[rows[None]][0]
         if rows.dtype == bool:
             rows = np.flatnonzero(rows)
         rows = rows.astype(np.int64)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import clone
 
 from . import soft
 from .errors import FitError
+from .estimator import unfitted
 from .features import unpack
 from .prospecting import neighbour_blocks
 
@@ -31,7 +31,7 @@ def bootstrap_kernels(kernel, counts, labels, n=200, seed=0, weights=None):
     for index in range(n):
         rows = np.concatenate([rng.choice(group, len(group)) for group in groups])
         drawn = None if weights is None else np.asarray(weights)[rows]
-        fits[index] = clone(kernel).fit(counts[rows], labels[rows], drawn).coef_
+        fits[index] = unfitted(kernel).fit(counts[rows], labels[rows], drawn).coef_
     return fits
 
 

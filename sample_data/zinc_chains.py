@@ -8,12 +8,14 @@ import numpy as np
 
 from prospector_core import Study
 from prospector_core.errors import EmbeddingError
+from prospector_core.evaluation.heads import fit_head, suggested_for
+from prospector_core.evaluation.problem import Problem
 from prospector_core.files import storage_errors
 from prospector_core.metrics import average_precision
 
 from .folders import sample_folder
 
-__all__ = ["ZINC", "build", "residue_truth", "score"]
+__all__ = ["ZINC", "build", "leave_one_chain_out", "residue_truth"]
 
 ZINC = Path(__file__).with_name("zinc")
 """Folder of the files: structures, labels.csv, and residues.csv (the truth, for scoring only)."""
@@ -65,7 +67,24 @@ def residue_truth(study, datum):
     return np.array([number in binding for number in study.attrs(datum)["numbers"]])
 
 
-def score(study):
-    """Mean average precision over the chains that bind zinc, each with a kernel that was fitted on it too: float."""
-    found = [(study.prospect(datum), residue_truth(study, datum)) for datum in study.embedded() if datum.label == 1]
-    return float(np.mean([average_precision(scores, truth) for scores, truth in found if truth.any()]))
+def leave_one_chain_out(study):
+    """How well the residues that bind zinc are found in chains whose label the fit did not see.
+
+    Returns {"ap", "cysteine_ap" (of the map that says "is a cysteine"), "prevalence" (AP of a random map)}, means over the chains
+    that bind zinc.
+    """
+    data = study.embedded()
+    vectors = [study.store.vectors(datum.uid) for datum in data]
+    labels = np.array([datum.label for datum in data])
+    truth = [residue_truth(study, datum) for datum in data]
+    problem = Problem(
+        "zinc sample", [datum.uid for datum in data], [study.graph(datum) for datum in data], vectors, labels, truth, [],
+        given=study.given_concepts[1],
+    )  # fmt: skip
+    settings, rows = suggested_for(problem), []
+    for index in problem.scored(range(len(data))):
+        head = fit_head(problem, np.delete(np.arange(len(data)), index), settings)
+        cysteine = np.array([letter == "C" for letter in study.attrs(data[index])["letters"]], float)
+        maps = (head.map(index), cysteine)
+        rows.append([*(average_precision(scores, truth[index]) for scores in maps), truth[index].mean()])
+    return dict(zip(("ap", "cysteine_ap", "prevalence"), np.mean(rows, axis=0).tolist()))

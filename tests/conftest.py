@@ -10,6 +10,52 @@ from hypothesis import settings
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.load_profile("fixed")
 
+# Files that take longest, first begun: with several workers none is then left alone with one of them in the end. Seconds.
+LONG = {
+    "test_slide_viewer_browser.py": 110, "test_app_browser.py": 90, "test_commands.py": 60, "test_graph_page.py": 50,
+    "test_structure_browser.py": 40, "test_document_browser.py": 40, "test_tiled_viewer_browser.py": 40, "test_classes.py": 30, "test_study_fit.py": 24,
+    "test_atlas_page.py": 20, "test_curation_regions.py": 20, "test_edits.py": 20, "test_pages.py": 20,
+    "test_study_jobs.py": 18, "test_kill_journal.py": 16, "test_study.py": 15, "test_sample.py": 15,
+}  # fmt: skip
+
+
+def pytest_configure(config):
+    """Side by side, files are begun in the order below, not by how many tests they hold."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first, others in their order."""
+    items.sort(key=lambda item: -LONG.get(item.path.name, 0))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium, one a file of tests (of one a session the driver's event loop would be seen by other tests)."""
+    pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    from tests.browsers import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def window(browser):
+    """A function that opens a new window of this size: a page. What the browser has once fetched it need not again."""
+    from tests.browsers import WAIT
+
+    context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(WAIT)
+
+    def open_one(width=1300, height=900):
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        return page
+
+    yield open_one
+    context.close()
+
 
 @pytest.fixture
 def small_disk(tmp_path):

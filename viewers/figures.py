@@ -44,7 +44,7 @@ def kernel_matrix(
     *,
     excluded: Collection[int] = (),
     limit: float | None = None,
-    classes: tuple[str, str] = ("class 0", "class 1"),
+    classes: tuple[str | None, str] = ("class 0", "class 1"),
     label: str = "weight",
     selected: tuple[int, int] | None = None,
     pinned: Collection[tuple[int, ...]] = (),
@@ -69,8 +69,8 @@ def kernel_matrix(
         Concepts shown in grey: they have no weight.
     limit : float, optional
         Weight of the strongest colour, both ways; by default the largest there is.
-    classes : (str, str)
-        Names of class 0 and class 1, for the hover text.
+    classes : (str or None, str)
+        Names of class 0 and class 1, for the hover text; None where class 1 is told from several others.
     label : str
         What a weight is, for the colour bar.
     selected : (i, j), optional
@@ -337,11 +337,15 @@ def _distinct(labels: list[str]) -> list[str]:
 def _verdict(weight: float, classes: tuple[str, str], change: bool = False) -> str:
     if change:
         towards = f", towards {classes[int(weight > 0)]}" if weight else ""
+        if weight < 0 and classes[0] is None:
+            towards = f", away from {classes[1]}"
         return f"weight changed by {weight:+.3g}{towards}"
     if weight > 0:
         return f"supports {classes[1]} ({weight:+.3g})"
     if weight < 0:
-        return f"supports {classes[0]} ({weight:+.3g})"
+        return (
+            f"{f'supports {classes[0]}' if classes[0] is not None else f'speaks against {classes[1]}'} ({weight:+.3g})"
+        )
     return "says nothing either way (0)"
 
 

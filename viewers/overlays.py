@@ -14,11 +14,13 @@ from prospector_core.limits import map_limit
 from prospector_core.palette import EXCLUDED_COLOUR, hex_of, rgb_of
 
 __all__ = [
+    "class_pixels",
     "diverging_colours",
     "diverging_css",
     "hatch",
     "map_limit",
     "map_pixels",
+    "render_classes",
     "render_error",
     "render_map",
     "render_sprite",
@@ -115,6 +117,37 @@ def sprite_pixels(concepts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
         table[index] = (*rgb_of(colour), 255)
     concepts = np.asarray(concepts, np.int64)
     return table[np.where((concepts < 0) | (concepts >= len(colours)), len(colours), concepts)]
+
+
+def class_pixels(classes: np.ndarray, margin: np.ndarray, colours: Sequence[str]) -> np.ndarray:
+    """Colours of the strongest class, (n, 4) uint8: the paler, the less it is ahead of the next; -1 is transparent.
+
+    Parameters
+    ----------
+    classes : (n,) int
+    margin : (n,) float
+        How far each is ahead, in shares of the strongest colours (see ``Study.strongest_class``); NaN for none.
+    colours : list of "#rrggbb"
+        By class.
+    """
+    pixels = sprite_pixels(classes, colours)
+    ahead = 0.25 + 0.75 * np.sqrt(np.clip(np.nan_to_num(margin), 0, 1))
+    pixels[..., 3] = np.round(pixels[..., 3] * ahead)
+    return pixels
+
+
+def render_classes(
+    positions: np.ndarray,
+    classes: np.ndarray,
+    margin: np.ndarray,
+    colours: Sequence[str],
+    shape: tuple[int, int],
+    *,
+    cell: int | None = None,
+) -> bytes:
+    """The strongest class of each token as PNG; hatched where a token has none. Parameters as `class_pixels`, `render_map`."""
+    classes = np.asarray(classes, np.int64)
+    return _render(positions, class_pixels(classes, margin, colours), classes < 0, shape, cell)
 
 
 def render_map(

@@ -37,7 +37,8 @@ def curation_report(study, with_names=False, progress=None):
     """A study's curation as an HTML page: str.
 
     Parameters: study, Study; with_names, name data and slides (else they have numbers); progress, function(done, total,
-    text). Fits that cannot be read are said to be so.
+    text). Fits that cannot be read are said to be so. Of several classes it shows the maps and kernels of each, or, if the
+    study is seen from one (``Study.of_class``), of that one.
     """
     entries = study.curation.history()
     numbers = {datum.uid: number for number, datum in enumerate(study.data, start=1)}
@@ -79,6 +80,11 @@ def curation_report(study, with_names=False, progress=None):
     return _page(study, _summary(study, events, rows, waiting) + "".join(parts))
 
 
+def _order(study):
+    """Classes as they are listed: of two, the one to find first."""
+    return range(len(study.classes)) if study.several else (1, 0)
+
+
 class _Namer:
     """What a datum is called here."""
 
@@ -100,7 +106,8 @@ def _summary(study, events, rows, waiting):
     encoder = str(study.embedding.get("encoder", "")).rsplit("/", 1)[-1]  # an encoder's folder is nobody's business
     counts = Counter(datum.label for datum in study.data)
     facts = [
-        f"{len(study.data)} data: {counts[1]} “{study.classes[1]}”, {counts[0]} “{study.classes[0]}”"
+        f"{len(study.data)} data: "
+        + ", ".join(f"{counts[label]} “{study.classes[label]}”" for label in _order(study))
         + (f", {counts[None]} unlabelled" if counts[None] else ""),
         f"encoder {encoder}",
     ]
@@ -186,6 +193,10 @@ class _Compared:
         self.study, self.before, self.after = study, before, after
         self.flipped = Change(study, before, after).flipped
 
+    def seen_from(self, view):
+        """The same of another class."""
+        return _Compared(view, self.before.of_class(view.target), self.after.of_class(view.target))
+
     def moved_most(self):
         """Data whose maps moved most: list of (Datum, mean absolute change a token), most first; none that stayed."""
         study = self.study
@@ -225,7 +236,12 @@ class _Compared:
 def _effect(study, change, made, entries, namer):
     before, after = change.before, change.after
     rows = []
-    for key, name, show, better in (("accuracy", "accuracy", _percent, 0.0005), ("auroc", "AUROC", _decimal, 0.0005)):
+    measures = [("accuracy", "accuracy", _percent), ("auroc", "mean AUROC" if study.several else "AUROC", _decimal)]
+    measures += [
+        ((label,), f"AUROC of {_text(study.classes[label])}", _decimal) for label in _order(study) if study.several
+    ]
+    better = 0.0005
+    for key, name, show in measures:
         old, new = _score(before, key), _score(after, key)
         said = "-"
         if old is not None and new is not None:
@@ -247,12 +263,16 @@ def _effect(study, change, made, entries, namer):
         if change.flipped
         else "<p>No datum’s predicted class turned.</p>"
     )
-    return (
-        f"<h3>What it did</h3>{table}{turned}"
-        + _maps(study, change, namer)
-        + _cards(study, change, made, entries)
-        + _kernel(study, change)
-    )
+    views = study.class_views()
+    if len(views) == 1:
+        shown = _maps(study, change, namer) + _cards(study, [change], made, entries) + _kernel(study, change)
+    else:
+        seen = [(view, change.seen_from(view)) for view in views]
+        shown = _cards(study, [each for _, each in seen], made, entries) + "".join(
+            f"<h3>{_text(view.classes[view.target])}</h3>" + _maps(view, each, namer) + _kernel(view, each)
+            for view, each in seen
+        )
+    return f"<h3>What it did</h3>{table}{turned}{shown}"
 
 
 def _maps(study, change, namer):
@@ -276,10 +296,14 @@ def _maps(study, change, namer):
             f'<div class="moved"><p><b>{_text(namer(datum.uid))}</b> ({_text(label)}): scores moved by {mean:.2f} a tile in the mean</p>'
             f'<div class="three">{pictures}</div></div>'
         )
-    one, zero = study.classes[1], study.classes[0]
+    low, high = study.sides
+    name = study.classes[study.target]
+    towards = (
+        (f"away from {name}", f"towards {name}") if study.several else (f"towards {study.others}", f"towards {name}")
+    )
     legend = (
-        f'<div class="legends">{_ramp(limit, f"before and after: speaks for {zero}", f"for {one}")}'
-        f'{_ramp(most, f"change: towards {zero}", f"towards {one}")}<span class="small">Hatched: excluded or ignored.</span></div>'
+        f'<div class="legends">{_ramp(limit, f"before and after: speaks {low}", high)}'
+        f'{_ramp(most, f"change: {towards[0]}", towards[1])}<span class="small">Hatched: excluded or ignored.</span></div>'
     )
     # the legend and the first pictures are printed on one page
     return f'<div class="moved"><h4>Maps that moved most</h4>{legend}{found[0]}</div>{"".join(found[1:])}'
@@ -326,8 +350,9 @@ def _laid(study, datum, tissue, values, limit):
     return data_uri(np.asarray(picture.convert("RGB")))
 
 
-def _cards(study, change, made, entries):
-    before, after = change.before, change.after
+def _cards(study, changes, made, entries):
+    """Concepts that were edited, with their weights; ``changes``: of each class that is shown."""
+    before, after = changes[0].before, changes[0].after
     concepts = sorted({k for event in made for k in touched_concepts(event.entry, entries)})
     found = []
     for k in concepts[:_CARDS]:
@@ -336,26 +361,32 @@ def _cards(study, change, made, entries):
             continue
         name = study.concept_name(k, after.state)
         colour = after.state.colours.get(k, concept_palette(fit.n_concepts)[k])
-        what = []
-        for each in (before, after):
-            if k >= each.n_concepts:
-                what.append("not there")
-            elif k in each.state.merged:
-                what.append(f"part of {study.concept_name(each.state.home(k), after.state)}")
-            else:
-                what.append("excluded" if k in each.state.excluded else _signed(each.weight(k)))
+        lines = []
+        for change in changes:
+            what = [_standing(study, each, k, after.state) for each in (change.before, change.after)]
+            about = f"weight for {study.classes[change.after.target]}" if len(changes) > 1 else "weight"
+            lines.append(f'<p class="small">{_text(about)} {_text(what[0])} → {_text(what[1])}</p>')
         tiles = _tiles(study, k, fit)
         picture = (
             f'<img src="{tiles}" alt="typical tiles of {_text(name)}">' if tiles else '<p class="small">no picture</p>'
         )
         found.append(
             f'<div class="card">{picture}<p><i class="swatch" style="background:{_text(colour)}"></i><b>{_text(name)}</b></p>'
-            f'<p class="small">weight {_text(what[0])} → {_text(what[1])}</p></div>'
+            f"{''.join(lines)}</div>"
         )
     if not found:
         return ""
     more = f'<p class="small">and {len(concepts) - _CARDS} more</p>' if len(concepts) > _CARDS else ""
     return f'<h4>Concepts that were edited</h4><div class="cards">{"".join(found)}</div>{more}'
+
+
+def _standing(study, fit, k, state):
+    """What a concept is in a fit: its weight, or why it has none."""
+    if k >= fit.n_concepts:
+        return "not there"
+    if k in fit.state.merged:
+        return f"part of {study.concept_name(fit.state.home(k), state)}"
+    return "excluded" if k in fit.state.excluded else _signed(fit.weight(k))
 
 
 def _tiles(study, concept, fit, side=72):
@@ -388,7 +419,7 @@ def _kernel(study, change):
     )
     table = (
         '<table class="weights"><thead><tr><th>weight of</th><th class="number">before</th><th class="number">after</th>'
-        f"<th>before (pale) and after; to the right: for {_text(study.classes[1])}</th></tr></thead><tbody>{rows}</tbody></table>"
+        f"<th>before (pale) and after; to the right: {_text(study.sides[1])}</th></tr></thead><tbody>{rows}</tbody></table>"
         if weights
         else ""
     )
@@ -401,7 +432,7 @@ def _kernel(study, change):
 
 
 def _pinned(fit, key):
-    pins = {tuple(sorted(fit.state.home(k) for k in np.ravel(pin).tolist())) for pin in fit.state.pins}
+    pins = {tuple(sorted(fit.state.home(k) for k in np.ravel(pin).tolist())) for pin in fit.state.pins_of(fit.target)}
     return ' <span class="small">(pinned)</span>' if tuple(sorted(key)) in pins else ""
 
 
@@ -420,7 +451,12 @@ def _held_out(fit):
 
 
 def _score(fit, name):
-    value = fit.summary.get(f"{'held_out' if _held_out(fit) else 'fitted'}_{name}")
+    """ "accuracy" or "auroc" of a fit, or (class,): its AUROC against the rest; None if there is none."""
+    kind = "held_out" if _held_out(fit) else "fitted"
+    if isinstance(name, tuple):
+        value = fit.summary[f"{kind}_auroc_by_class"][name[0]]
+    else:
+        value = fit.summary.get(f"{kind}_{name}")
     return None if value is None or not np.isfinite(value) else float(value)
 
 

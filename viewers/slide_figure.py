@@ -13,15 +13,15 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from prospector_core.errors import BadInputError
-from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
+from prospector_core.palette import EXCLUDED_COLOUR, class_palette, rgb_of
 
 from .lettering import font_for, text_width, wrapped
 from .limits import error_limit, resamples_of, score_limit
-from .overlays import map_pixels, sequential_colours, sprite_pixels
+from .overlays import class_pixels, map_pixels, sequential_colours, sprite_pixels
 
 __all__ = ["LAYERS", "score_limit", "slide_figure"]
 
-LAYERS = ("map", "concepts", "uncertainty", "tissue")
+LAYERS = ("map", "concepts", "uncertainty", "classes", "tissue")
 DPI = 300
 _SMALLEST, _LARGEST = 600, 8000
 _INK, _PALE = (20, 20, 20), (110, 110, 110)
@@ -47,7 +47,7 @@ def slide_figure(
     ----------
     study : Study, fitted
     datum : Datum, uid or name; embedded
-    layer : "map", "concepts", "uncertainty" or "tissue"
+    layer : "map", "concepts", "uncertainty", "classes" (the class that each tile speaks for most) or "tissue"
     region : (x, y, width, height) in level-0 pixels, with every datum of the slide in it; default: the datum's field, or all
     whole_slide : the slide with all its data
     width : pixels; a tall picture makes a narrower figure
@@ -66,14 +66,18 @@ def slide_figure(
         title = study.sources[datum.source].name if whole_slide or region is not None else datum.name
     page = _Page(int(width))
     side = view.width / view.height <= 1.5  # else the legend goes below
-    legend_width = round(width * (0.34 if layer == "concepts" else 0.29)) if side and layer != "tissue" else page.inner
+    legend_width = (
+        round(width * (0.34 if layer in ("concepts", "classes") else 0.29))
+        if side and layer != "tissue"
+        else page.inner
+    )
     across = page.inner - legend_width - page.gap if legend_width < page.inner else page.inner
     scale = min(across / view.width, 1.3 * width / view.height)
     size = max(1, round(view.width * scale)), max(1, round(view.height * scale))
     picture = Image.fromarray(_tissue(study, datum, view, size))
     legend = None
     if layer != "tissue":
-        layers = {"map": _map_layer, "concepts": _concept_layer, "uncertainty": _error_layer}
+        layers = {"map": _map_layer, "concepts": _concept_layer, "uncertainty": _error_layer, "classes": _class_layer}
         tokens = [_shown(study, each, view) for each in view.data]
         overlay, legend = layers[layer](study, view, tokens, size, page, legend_width, threshold, opacity, limit)
         picture.paste(overlay, mask=overlay)
@@ -248,7 +252,7 @@ def _map_layer(study, view, tokens, size, page, legend_width, threshold, opacity
     colours = map_pixels(np.where(np.abs(steps) >= (threshold or 0), steps, 0.0), limit)
     low, high = known.min(initial=0) < -limit, known.max(initial=0) > limit
     ticks = [(("≤ " if low else "") + _signed(-limit)), "0", (("≥ " if high else "") + _signed(limit))]
-    legend.bar(_over_white(colours), ticks, f"speaks for {study.classes[0]}", f"speaks for {study.classes[1]}")
+    legend.bar(_over_white(colours), ticks, *(f"speaks {side}" for side in study.sides))
     if threshold:
         left = (np.abs(known) >= threshold).mean() if known.size else 0
         legend.note(
@@ -295,8 +299,8 @@ def _concept_layer(study, view, tokens, size, page, legend_width, threshold, opa
     legend = _Legend(page, legend_width)
     legend.heading("Concepts")
     legend.note(
-        f"Weight of the concept by itself ({study.current_fit.unit}): positive speaks for {study.classes[1]}, negative for "
-        f"{study.classes[0]}. Share of the {len(seen):,} tiles shown."
+        f"Weight of the concept by itself ({study.current_fit.unit}): positive speaks {study.sides[1]}, negative "
+        f"{study.sides[0]}. Share of the {len(seen):,} tiles shown."
     )
     cells = [
         (
@@ -310,6 +314,28 @@ def _concept_layer(study, view, tokens, size, page, legend_width, threshold, opa
     legend.table(("concept", "weight", "share"), cells)
     if any(study.current_fit.state.ignored(datum.uid).size for datum, _, ids in tokens if ids.size):
         legend.swatch(None, "in a region marked to be ignored")
+    return overlay, legend.end(view)
+
+
+def _class_layer(study, view, tokens, size, page, legend_width, threshold, opacity, limit):
+    found = [study.strongest_class(datum) for datum, _, _ in tokens]
+    colours = class_palette(len(study.classes))
+    pixels = [class_pixels(each.classes, each.margin, colours) for each in found]
+    overlay = _laid(view, size, tokens, pixels, [each.classes < 0 for each in found], opacity, page.stripe)
+    seen = np.concatenate([each.classes[ids] for each, (_, _, ids) in zip(found, tokens)] or [np.empty(0, int)])
+    legend = _Legend(page, legend_width)
+    legend.heading("Strongest class")
+    legend.note(
+        "The class that a tile speaks for most; the paler, the less it is ahead of the next. Scores of a class are divided by "
+        f"that of its strongest colour. Share of the {len(seen):,} tiles shown."
+    )
+    cells = [
+        (rgb_of(colours[label]), name, "", _share(float((seen == label).mean()) if len(seen) else 0.0))
+        for label, name in enumerate(study.classes)
+    ]
+    legend.table(("class", "", "share"), cells)
+    if (seen < 0).any():
+        legend.swatch(None, "excluded or ignored: no score")
     return overlay, legend.end(view)
 
 

@@ -88,6 +88,7 @@ _KINDS = {
     "sprite": "png",
     "error": "png",
     "change": "png",
+    "class": "png",
     "image": "png",
     "tokens": "bin",
     "doubt": "bin",
@@ -275,7 +276,7 @@ class TileServer:
             The PNG (or numbers), or a function that makes it when it is first asked for (on a server thread).
         version : hashable, optional
             Changes when the picture does. Taken from the content of bytes; must be given with a callable.
-        kind : {"map", "sprite", "error", "change", "image"} or, for numbers, {"tokens", "doubt"}
+        kind : {"map", "sprite", "error", "change", "class", "image"} or, for numbers, {"tokens", "doubt"}
         """
         if kind not in _KINDS:
             raise ValueError(f"kind must be one of {', '.join(_KINDS)}, not {kind!r}")

@@ -43,10 +43,11 @@ def _study(side, random):
     scores = random.normal(0, 30, len(concepts))
     grid = {"positions": positions, "origin": (0.0, 0.0), "pitch": _PITCH, "shape": (side, side)}
     datum = SimpleNamespace(uid="d", name="d", source="s")
-    return SimpleNamespace(
-        path=Path(), kind=modality_of("slides"), classes=("0", "1"), sources={"s": SimpleNamespace(uid="s", name="s", info={"mpp": 0.2528})},
+    study = SimpleNamespace(
+        path=Path(), kind=modality_of("slides"), classes=("0", "1"), target=1, chosen=1, class_views=lambda: [study], sources={"s": SimpleNamespace(uid="s", name="s", info={"mpp": 0.2528})},
         datum=lambda key: datum, embedded=lambda: [datum], grid=lambda key: grid, prospect=lambda key: scores,
         concepts_of=lambda key: concepts, colours=lambda: ["#0072b2"] * _CONCEPTS,
         concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}", pinned=False) for k in range(_CONCEPTS)],
         curation=SimpleNamespace(state=SimpleNamespace(regions=[])),
     )  # fmt: skip
+    return study

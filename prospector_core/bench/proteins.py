@@ -8,29 +8,30 @@ over the residues of a class-1 chain that was held out, averaged over chains; an
 import argparse
 import csv
 import gzip
+import itertools
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..counting import count_concepts
 from ..encoders.residues import get_residue_encoder
 from ..errors import BadInputError, ProspectorError
+from ..evaluation.heads import centroids_of, counts_of, fit_head, suggested_for
+from ..evaluation.problem import Problem
 from ..graphs import TokenGraph
-from ..kernels import TEST_OFF, FoldChangeKernel
 from ..metrics import auroc, average_precision
 from ..modalities.structures import CONTACTS, contact_points
-from ..prospecting import prospect
-from ..quantizers import KMeansQuantizer, assign_nearest
+from ..quantizers import assign_nearest
 from ..readers.structure import open_structure
 
 __all__ = ["contacts_table", "encoders_table", "read_chains"]
 
 ENCODERS = ("residue-type", "3di", "residue-type*3di", "residue-type+3di", "pocketnet", "residue-type+pocketnet")
-CLUSTERS = (15, 30, 60)  # among which the labels choose
 RADII = (1, 2)
-_INNER = 5
+KINDS = (("ca", 6.0), ("ca", 8.0), ("cb", 6.0), ("cb", 8.0), ("side", 5.0), ("side", 6.0), ("side", 7.0), ("side", 8.0))
+_INNER, _REPEATS = 5, 8
 
 
 def read_chains(folder):
@@ -54,7 +55,10 @@ def read_chains(folder):
 
 
 def encoders_table(data, encoders=ENCODERS, atom="side", cutoff=None, scratch=None):
-    """One row an encoder: list of {"encoder", "concepts", "ap", "auroc", "label_auroc", "seconds"} (seconds a chain)."""
+    """One row an encoder: list of {"encoder", "concepts", "ap", "auroc", "label_auroc", "paper_ap", "seconds"}.
+
+    With the settings that a new study begins with; "paper_ap" with the same concepts and the kernel of the paper; seconds a chain.
+    """
     graphs = _graphs(data, atom, cutoff)
     rows = []
     for name in encoders:
@@ -64,34 +68,27 @@ def encoders_table(data, encoders=ENCODERS, atom="side", cutoff=None, scratch=No
         start = time.perf_counter()
         vectors = [encoder.encode(each["chain"]) for each in data]
         seconds = (time.perf_counter() - start) / len(data)
-        rows.append({"encoder": name, **_scored(data, graphs, vectors, encoder, (1,)), "seconds": seconds})
+        problem = _problem(data, graphs, vectors, encoder)
+        usual = suggested_for(problem)
+        paper = replace(usual, softness=0.0, centre=0.0, pseudo=0.0, shrink=False)
+        found, plain = (_scored(data, [problem], [settings]) for settings in (usual, paper))
+        rows.append({"encoder": name, "concepts": usual.concepts, **found, "paper_ap": plain["ap"], "seconds": seconds})
     return rows
 
 
 def contacts_table(data):
-    """One row a kind of contact, for residue types: list of {"contact", "radius", "ap", "auroc", "label_auroc"}."""
+    """One row a kind of contact, for residue types, and one where each fold chooses its own by labels: list of dict."""
     encoder = get_residue_encoder("residue-type")
     vectors = [encoder.encode(each["chain"]) for each in data]
-    rows = []
-    for atom, cutoff in (
-        ("ca", 6.0),
-        ("ca", 8.0),
-        ("cb", 6.0),
-        ("cb", 8.0),
-        ("side", 5.0),
-        ("side", 6.0),
-        ("side", 7.0),
-        ("side", 8.0),
-    ):
-        graphs = _graphs(data, atom, cutoff)
+    rows, problems = [], []
+    for atom, cutoff in KINDS:
+        problems.append(_problem(data, _graphs(data, atom, cutoff), vectors, encoder))
+        usual = suggested_for(problems[-1])
         for radius in RADII:
-            rows.append(
-                {
-                    "contact": f"{atom} {cutoff:g} A",
-                    "radius": radius,
-                    **_scored(data, graphs, vectors, encoder, (radius,)),
-                }
-            )
+            found = _scored(data, problems[-1:], [replace(usual, radius=radius)])
+            rows.append({"contact": f"{atom} {cutoff:g} A", "radius": radius, **found})
+    chosen = _scored(data, problems, [replace(usual, radius=radius) for radius in RADII])
+    rows.append({"contact": "chosen by labels", "radius": "-", **chosen})
     return rows
 
 
@@ -100,60 +97,58 @@ def _graphs(data, atom, cutoff):
     return [TokenGraph.from_contacts(contact_points(each["chain"], atom), cutoff) for each in data]
 
 
-def _scored(data, graphs, vectors, encoder, radii):
-    """Held-out AP and AUROC; number of clusters and radius are chosen in each fold by how well labels are predicted."""
+def _problem(data, graphs, vectors, encoder):
+    """The data as the evaluation takes them; an encoder's own concepts that do not occur are left out."""
+    given = encoder.centroids() if getattr(encoder, "concepts", None) else None
+    if given is not None and len(given) > 64:
+        occurs = np.unique(np.concatenate([assign_nearest(each, given) for each in vectors]))
+        given = given[occurs]
     labels, folds = (np.array([each[name] for each in data]) for name in ("label", "fold"))
-    given = getattr(encoder, "concepts", None)
-    aps, aucs, chosen, evidence = [], [], [], np.full(len(data), np.nan)
-    for fold in np.unique(folds):
-        train = folds != fold
-        best = None
-        for k in CLUSTERS if given is None else (len(given),):
-            centroids = encoder.centroids() if given else _clusters(vectors, train, k)
-            sprites = [assign_nearest(each, centroids) for each in vectors]
-            for radius in radii:
-                counts = np.stack([count_concepts(g, s, len(centroids), radius) for g, s in zip(graphs, sprites)])
-                several = given is None or len(radii) > 1
-                value = _label_auroc(counts[train], labels[train]) if several else 0.0
-                if best is None or value > best[0]:
-                    best = value, centroids, sprites, radius, counts
-        _, centroids, sprites, radius, counts = best
-        chosen.append(len(centroids))
-        kernel = _kernel().fit(counts[train], labels[train])
-        evidence[~train] = kernel.evidence(counts[~train])
-        for index in np.flatnonzero(~train & (labels == 1)):
+    truth = [each["truth"] > 0 for each in data]
+    ids = [f"{index}" for index in range(len(data))]
+    held_out = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
+    return Problem("zinc", ids, graphs, vectors, labels, truth, folds=held_out, given=given)
+
+
+def _scored(data, problems, settings):
+    """Held-out AP and AUROC over residues; which problem and settings is chosen in each fold by labels alone."""
+    labels = problems[0].labels
+    aps, aucs, evidence = [], [], np.full(len(data), np.nan)
+    options = list(itertools.product(problems, settings))
+    for train, test in problems[0].folds:
+        problem, chosen = options[0] if len(options) == 1 else max(options, key=lambda each: _label_auroc(*each, train))
+        head = fit_head(problem, train, chosen)
+        evidence[test] = head.probability(test)
+        for index in test[labels[test] == 1]:
             truth = data[index]["truth"] > 0
             if truth.any():
-                scores = prospect(graphs[index], sprites[index], kernel.coef_, len(centroids), radius)
+                scores = head.map(index)
                 aps.append(average_precision(scores, truth))
                 aucs.append(auroc(scores, truth))
     return {
-        "concepts": "/".join(map(str, sorted(set(chosen)))), "ap": float(np.mean(aps)), "auroc": float(np.mean(aucs)),
+        "ap": float(np.mean(aps)),
+        "auroc": float(np.mean(aucs)),
         "label_auroc": float(auroc(evidence, labels == 1)),
-    }  # fmt: skip
+    }
 
 
-def _kernel():
-    return FoldChangeKernel(alpha=TEST_OFF)
-
-
-def _clusters(vectors, train, k):
-    tokens = np.concatenate([each for each, used in zip(vectors, train) if used])
-    return KMeansQuantizer(k, sample=20_000, n_init=2).fit(tokens).centroids_
-
-
-def _label_auroc(counts, labels):
-    """How well the labels of data that were held out are ranked: AUROC over inner folds."""
-    order = np.random.default_rng(0).permutation(len(labels))
-    inner = np.empty(len(labels), int)
-    for label in (0, 1):
-        members = order[labels[order] == label]
-        inner[members] = np.arange(len(members)) % _INNER
-    out = np.empty(len(labels))
-    for number in range(_INNER):
-        held = inner == number
-        out[held] = _kernel().fit(counts[~held], labels[~held]).evidence(counts[held])
-    return auroc(out, labels == 1)
+def _label_auroc(problem, settings, train):
+    """How well the labels of data that were held out are ranked: AUROC over inner folds, mean of several divisions."""
+    centroids = centroids_of(problem, train, settings)
+    counts, labels = counts_of(problem, train, centroids, settings), problem.labels[train]
+    found = []
+    for seed in range(_REPEATS):
+        order = np.random.default_rng(seed).permutation(len(labels))
+        inner = np.empty(len(labels), int)
+        for label in (0, 1):
+            members = order[labels[order] == label]
+            inner[members] = np.arange(len(members)) % _INNER
+        out = np.empty(len(labels))
+        for number in range(_INNER):
+            held = inner == number
+            out[held] = settings.make_kernel().fit(counts[~held], labels[~held]).evidence(counts[held])
+        found.append(auroc(out, labels == 1))
+    return float(np.mean(found))
 
 
 def _print(rows):

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ..errors import ProspectorError
-from . import journal_commands, new_command, study_commands, tool_commands
+from . import evaluate_command, journal_commands, new_command, study_commands, tool_commands
 from .output import complain
 
 __all__ = ["app", "main"]
@@ -23,6 +23,7 @@ new_command.register(app)
 study_commands.register(app)
 journal_commands.register(app)
 tool_commands.register(app)
+evaluate_command.register(app)
 
 _UsageError = typer.BadParameter.__base__  # click's own, wherever this typer keeps it
 _INTERRUPTED = 130

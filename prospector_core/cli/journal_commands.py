@@ -7,7 +7,7 @@ import typer
 
 from ..errors import BadInputError
 from .output import complain, print_json, print_table, progress_bar, say
-from .study_commands import Json, StudyPath
+from .study_commands import Json, OfClass, StudyPath
 
 __all__ = ["register"]
 
@@ -102,6 +102,7 @@ def report(
     study: StudyPath,
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("report.html"),
     with_names: Annotated[bool, typer.Option("--with-names", help="Name slides and data; without it they have numbers.")] = False,
+    of_class: OfClass = None,
     json: Json = False,
 ):  # fmt: skip
     """Write what was edited, by whom and why, and what it did to the map, as one HTML file with its pictures inside."""
@@ -113,6 +114,7 @@ def report(
     if out.is_dir():
         raise BadInputError(f"{out} is a folder: give a file to write, like report.html")
     opened = Study.open(study)
+    opened = opened if of_class is None else opened.of_class(of_class)
     with progress_bar("writing the report", json, "parts") as bar:
         page = curation_report(opened, with_names, bar).encode()
     with storage_errors(out):

@@ -24,6 +24,9 @@ Cluster = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")]
+OfClass = Annotated[
+    str | None, typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all.")
+]
 
 
 def register(app):
@@ -100,6 +103,7 @@ def fit(
     centre: Annotated[float | None, typer.Option(help="How much of what a datum's tokens share is taken out first, 0 to 1.")] = None,
     pseudo: Annotated[float | None, typer.Option(help="Fold change: pseudo-count, in mean shares; 0 = the authors' kernel.")] = None,
     shrink: Annotated[bool | None, typer.Option("--shrink/--no-shrink", help="Fold change: draw uncertain weights towards 0.")] = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Search settings by what labels alone can tell, and say why the winner won.")] = False,
     authors: Annotated[bool, typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking.")] = False,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
@@ -124,23 +128,41 @@ def fit(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer, **refined,
     )  # fmt: skip
+    choice = _chosen(opened, seed, json) if auto else None
+    if choice is not None:
+        settings = choice.settings
     with scheduler(workers, cluster) as on, progress_bar("fitting", json) as bar:
         change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)
     fitted = change.after
     if json:
-        summary = {key: value for key, value in fitted.summary.items() if key != "predictions"}
-        predictions = {datum.name: fitted.summary["predictions"].get(datum.uid) for datum in opened.data}
+        kept = fitted.whole_summary
+        summary = {key: value for key, value in kept.items() if key != "predictions"}
+        predictions = {datum.name: kept["predictions"].get(datum.uid) for datum in opened.data}
+        classes = {}
+        if opened.several:
+            predictions = {name: each and dict(zip(opened.classes, each)) for name, each in predictions.items()}
+            predicted = {datum.name: fitted.predicted(datum.uid) for datum in opened.data}
+            classes["classes"] = opened.classes
+            classes["predicted"] = {
+                name: None if each is None else opened.classes[each] for name, each in predicted.items()
+            }
         print_json(
             {
                 "fit": fitted.id,
                 "n_concepts": fitted.n_concepts,
                 "n_weights": len(fitted.coef),
                 **summary,
+                **({"why": choice.why, "candidates": choice.rows()} if choice else {}),
+                **classes,
                 "predictions": predictions,
             }
         )
         return
+    if choice is not None:
+        say(f"chosen: {choice.why}")
     say(str(change))
+    if opened.several:
+        return _say_classes(opened, change)
     rows = sorted(opened.concepts(), key=lambda concept: -concept.weight)
     print_table(
         f"Concepts for “{opened.classes[1]}” ({fitted.unit})",
@@ -148,6 +170,29 @@ def fit(
         [(c.name, f"{c.weight:+.2f}", f"{c.shares[1]:.1%}", f"{c.shares[0]:.1%}", c.tokens) for c in rows],
     )
     say(f"next: prospector prospect {study}, or prospector app {study}")
+
+
+def _say_classes(opened, change):
+    """A fit of several classes: how well each is told from the rest, and the weights of concepts for each."""
+    print_table(
+        "Classes",
+        ("class", "data", "AUROC against the rest"),
+        [
+            (name, count, _share(None if np.isnan(auroc) else auroc))
+            for (name, _, auroc), count in zip(change.scores().classes, change.after.summary["class_counts"])
+        ],
+    )
+    views = opened.class_views()
+    weights = {concept.id: [] for concept in views[0].concepts()}
+    for view in views:
+        for concept in view.concepts():
+            weights[concept.id].append(f"{concept.weight:+.2f}")
+    print_table(
+        f"Weight of each concept for each class ({change.after.unit})",
+        ("concept", *opened.classes, "tokens"),
+        [(concept.name, *weights[concept.id], concept.tokens) for concept in views[0].concepts()],
+    )
+    say(f"next: prospector prospect {opened.path}, or prospector app {opened.path}")
 
 
 def name(
@@ -186,9 +231,32 @@ def name(
         say("add --apply to take the suggested names")
 
 
+def _chosen(study, seed, json):
+    """The search of ``--auto``: Choice; its candidates are printed, best first."""
+    from ..evaluation.studies import choose_for
+
+    with progress_bar("searching settings", json, "candidates") as bar:
+        choice = choose_for(study, seed=seed, progress=lambda done, total, settings, scores: bar(done, total))
+    if not json:
+        print_table(
+            "Settings by what labels alone can tell (held-out data), best mean rank first",
+            ("concepts", "radius", "kernel", "softness", "centre", "pseudo", "log loss", "AUROC", "top AUROC", "stability", "rank", ""),
+            [
+                (
+                    row["concepts"], row["radius"], row["kernel"], f"{row['softness']:g}", f"{row['centre']:g}", f"{row['pseudo']:g}",
+                    f"{row['log_loss']:.3f}", f"{row['auroc']:.3f}", f"{row['top_auroc']:.3f}", f"{row['stability']:.2f}",
+                    f"{row['mean_rank']:.1f}", "chosen" if row["chosen"] else "",
+                )
+                for row in choice.rows()
+            ],
+        )  # fmt: skip
+    return choice
+
+
 def prospect(
     study: StudyPath,
     data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to map. Default: all.")] = None,
+    of_class: OfClass = None,
     workers: Workers = None,
     cluster: Cluster = None,
     json: Json = False,
@@ -198,41 +266,58 @@ def prospect(
     from ..study import Study
 
     opened = Study.open(study)
+    views = [opened.of_class(of_class)] if of_class is not None else opened.class_views()
     chosen = [opened.datum(each) for each in data] if data else opened.embedded()
+    found = []
     with scheduler(workers, cluster) as on, progress_bar("prospecting", json, "data") as bar:
-        written = opened.save_maps(chosen, progress=bar, on=on)
-    predictions = opened.predictions()
-    rows = []
-    for datum in chosen:
-        scores = opened.prospect(datum)
+        for done, view in enumerate(views):
+            written = view.save_maps(
+                chosen, progress=lambda n, total, done=done: bar(done * total + n, total * len(views)), on=on
+            )
+            found.append(_maps(view, chosen, written))
+    if json:
+        if opened.several:
+            names = [view.classes[view.target] for view in views]
+            maps = [{"class": name, **row} for name, rows in zip(names, found) for row in rows]
+            print_json({"classes": names, "maps": maps})
+        else:
+            print_json({"class": opened.classes[1], "maps": found[0]})
+        return
+    for view, rows in zip(views, found):
+        name = view.classes[view.target]
+        print_table(
+            f"Prospect maps for “{name}” ({opened.current_fit.unit}, summed over neighbours)",
+            ("datum", opened.kind.words.tokens, "mean", "max", "at", f"P({name})"),
+            [
+                (
+                    r["datum"],
+                    r["tokens"],
+                    _number(r["mean"]),
+                    _number(r["max"]),
+                    ", ".join(f"{name} {r[f'top_{name}']}" for name in opened.kind.place_names if f"top_{name}" in r),
+                    _share(r["probability"]),
+                )
+                for r in rows
+            ],
+        )
+    say(f"kept in {opened.path / 'fits' / str(opened.current_fit.id) / 'maps'}")
+
+
+def _maps(view, data, written):
+    """What is said of the maps of one class: list of dict."""
+    predictions, rows = view.predictions(), []
+    for datum in data:
+        scores = view.prospect(datum)
         known = scores[np.isfinite(scores)]
         top = int(np.nanargmax(scores)) if known.size else None
-        place = opened.kind.place(opened, datum, top) if known.size else {}
+        place = view.kind.place(view, datum, top) if known.size else {}
         rows.append({
             "datum": datum.name, "tokens": len(scores), "mean": float(known.mean()) if known.size else None,
             "max": float(known.max()) if known.size else None, "top_token": top,
             **{f"top_{name}": value for name, value in place.items()},
             "probability": predictions.get(datum.uid), "map": str(written[datum.uid]),
         })  # fmt: skip
-    if json:
-        print_json({"class": opened.classes[1], "maps": rows})
-        return
-    print_table(
-        f"Prospect maps for “{opened.classes[1]}” ({opened.current_fit.unit}, summed over neighbours)",
-        ("datum", opened.kind.words.tokens, "mean", "max", "at", f"P({opened.classes[1]})"),
-        [
-            (
-                r["datum"],
-                r["tokens"],
-                _number(r["mean"]),
-                _number(r["max"]),
-                ", ".join(f"{name} {r[f'top_{name}']}" for name in opened.kind.place_names if f"top_{name}" in r),
-                _share(r["probability"]),
-            )
-            for r in rows
-        ],
-    )
-    say(f"kept in {opened.path / 'fits' / str(opened.current_fit.id) / 'maps'}")
+    return rows
 
 
 def export(
@@ -243,12 +328,13 @@ def export(
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,
     threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores are not drawn.")] = None,
-    layer: Annotated[str | None, typer.Option(help="png: of slides map (default), concepts, uncertainty or tissue; of structures strip (default) or contacts.")] = None,
+    layer: Annotated[str | None, typer.Option(help="png: of slides map (default), concepts, uncertainty, classes (the strongest of each tile) or tissue; of structures strip (default) or contacts.")] = None,
     width: Annotated[int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")] = None,
     region: Annotated[tuple[float, float, float, float] | None, typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels.")] = None,
     whole_slide: Annotated[bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")] = False,
     title: Annotated[str | None, typer.Option(help="png: text above the picture. Default: none.")] = None,
     opacity: Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")] = None,
+    of_class: Annotated[str | None, typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all; png: the last.")] = None,
     json: Json = False,
 ):  # fmt: skip
     """Write prospect maps for other programs, or as figures; one file a datum."""
@@ -267,7 +353,7 @@ def export(
             raise BadInputError("--what goes with --format geojson: a figure has a --layer")
         if threshold is not None:
             figure["threshold"] = threshold
-        opened = Study.open(study)
+        opened = _seen(Study.open(study), of_class)
         folder = opened.path / "exports" if out is None else out
         draw = partial(_figures(opened, figure), names=names, **figure)
         with progress_bar("drawing", json, "figures") as bar:
@@ -288,11 +374,16 @@ def export(
         options["threshold"] = threshold
     if what:
         options["what"] = what
-    opened = Study.open(study)
+    opened = _seen(Study.open(study), of_class)
     folder = opened.path / "exports" if out is None else out
     with progress_bar("exporting", json, "data") as bar:
         written = write(opened, format, folder, data, names, bar, **options)
     _say_files(opened, format, folder, written, names, json)
+
+
+def _seen(study, of_class):
+    """The study as seen from the class that was asked for, if one was."""
+    return study if of_class is None else study.of_class(of_class)
 
 
 def _figures(study, options):

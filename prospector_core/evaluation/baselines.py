@@ -14,6 +14,7 @@ from .heads import Outcome
 __all__ = ["BASELINES", "run_baseline"]
 
 _HIDDEN, _EPOCHS, _RATE, _DECAY, _BATCH = 64, 30, 1e-3, 1e-3, 8
+_STEPS = 300  # of few data, at least (in four times as many epochs at most)
 _IG_STEPS, _SHAP_SAMPLES, _MASK_STEPS = 16, 16, 40
 
 
@@ -91,9 +92,9 @@ def _train(model, problem, train, inputs, seed, logit):
     weight = {1: 0.5 / max(float(labels.mean()), 1e-6), 0: 0.5 / max(float(1 - labels.mean()), 1e-6)}
     optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=_DECAY)
     rng = np.random.default_rng(seed)
-    epochs = max(_EPOCHS, -(-600 * _BATCH // len(train) // 2))  # few data: as many steps all the same
+    epochs = min(max(_EPOCHS, _STEPS * _BATCH // len(train)), 4 * _EPOCHS)  # few data: as many steps all the same
     model.train()
-    for _ in range(min(epochs, 120)):
+    for _ in range(min(epochs, _STEPS)):
         order = rng.permutation(len(train))
         for start in range(0, len(order), _BATCH):
             some = order[start : start + _BATCH]
@@ -166,7 +167,9 @@ def mean_pool_maps(problem, train, test, seed):
     try:
         from captum.attr import GradientShap, InputXGradient, IntegratedGradients
     except ImportError as error:
-        raise MissingExtraError("gradient attributions need captum: pip install captum") from error
+        raise MissingExtraError(
+            "gradient attributions need captum: pip install 'prospector-heads[evaluate]'"
+        ) from error
     started = time.perf_counter()
     model, inputs, size = _mean_pool(problem, train, seed)
     fitted = time.perf_counter() - started

@@ -7,10 +7,14 @@ Four things are looked at for each candidate, on the data that may be fitted on:
   of a datum should be told by that part;
 - **stability**: how alike the maps are of kernels fitted on one half of the data and on the other.
 
-Candidates are ranked by each of log loss, top auroc and stability, and the mean rank decides; of equals the earlier candidate.
+The first candidate, the settings to begin with, stays unless labels say clearly otherwise: another one has to lower the log loss by more than a
+standard error of the difference, datum by datum, and to be no less stable; and where the first already tells (nearly) all held-out data
+apart, labels can say no more, and it stays. Among those that do, candidates are ranked by each of log
+loss, top auroc and stability, and the mean rank decides; of equals the earlier candidate. With few data nearly every
+candidate predicts them all, and a choice among them would be chance.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.stats import rankdata
@@ -26,25 +30,29 @@ __all__ = ["Choice", "LabelScores", "auto_candidates", "choose", "label_scores"]
 _TOP = 0.05  # share of a datum's tokens
 _HALVINGS = 3
 _EPSILON = 1e-6
+_ALL_APART = 0.99  # AUROC of held-out data
 
 
 @dataclass(frozen=True)
 class LabelScores:
-    """What labels alone say of settings; see the module. Higher is better, but for log_loss."""
+    """What labels alone say of settings; see the module. Higher is better, but for log_loss, the mean of ``losses`` (n_data,)."""
 
     log_loss: float
     auroc: float
     top_auroc: float
     stability: float
+    losses: tuple = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The outcome of a search: candidates and scores, lists in order; ranks (n,), mean ranks, 1 = best; best, an index."""
+    """The outcome of a search: candidates and scores, lists in order; ranks (n,), mean ranks, 1 = best; clear (n,) bool, those
+    that labels clearly prefer to the first; best, an index."""
 
     candidates: list
     scores: list
     ranks: np.ndarray
+    clear: np.ndarray
     best: int
 
     @property
@@ -56,19 +64,29 @@ class Choice:
     def why(self):
         """Why the winner won, in one line."""
         won, others = self.scores[self.best], len(self.candidates)
+        if not self.best:
+            if won.auroc >= _ALL_APART:
+                return "the settings to begin with: they tell the held-out data apart, and labels can say no more"
+            return f"the settings to begin with: none of {others - 1} others predicts held-out data clearly better as stably"
         places = {
             "log loss": 1 + sum(each.log_loss < won.log_loss for each in self.scores),
             "top auroc": 1 + sum(each.top_auroc > won.top_auroc for each in self.scores),
             "stability": 1 + sum(each.stability > won.stability for each in self.scores),
         }
         said = ", ".join(f"{name} {place}{_ordinal(place)}" for name, place in places.items())
-        return f"mean rank {self.ranks[self.best]:.1f} of {others} candidates: {said}"
+        return (
+            f"one of {int(self.clear.sum())} that are clearly better than the settings to begin with; "
+            f"mean rank {self.ranks[self.best]:.1f} of {others}: {said}"
+        )
 
     def rows(self):
         """One dict a candidate, best first: settings that differ, scores, mean rank."""
         order = np.argsort(self.ranks, kind="stable")
         return [
-            {**{name: asdict(self.candidates[i])[name] for name in _SHOWN}, **asdict(self.scores[i]), "mean_rank": float(self.ranks[i])}
+            {
+                **{name: getattr(self.candidates[i], name) for name in _SHOWN}, **shown(self.scores[i]),
+                "mean_rank": float(self.ranks[i]), "clearly_better": bool(self.clear[i]), "chosen": int(i) == self.best,
+            }
             for i in order
         ]  # fmt: skip
 
@@ -113,7 +131,19 @@ def decide(candidates, scores):
     """The Choice that these LabelScores amount to."""
     table = np.array([[each.log_loss, -each.top_auroc, -each.stability] for each in scores])
     ranks = np.mean([rankdata(np.nan_to_num(column, nan=np.inf)) for column in table.T], axis=0)
-    return Choice(list(candidates), list(scores), ranks, int(np.argmin(ranks)))
+    first, clear = scores[0], np.zeros(len(scores), bool)
+    exhausted = first.auroc >= _ALL_APART
+    for at, each in enumerate(scores[1:] if not exhausted else (), start=1):
+        gain = np.array(first.losses) - np.array(each.losses)
+        error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
+        clear[at] = gain.mean() > error and each.stability >= first.stability
+    best = int(np.argmin(np.where(clear, ranks, np.inf))) if clear.any() else 0
+    return Choice(list(candidates), list(scores), ranks, clear, best)
+
+
+def shown(scores):
+    """LabelScores as plain values, without each datum's loss."""
+    return {name: getattr(scores, name) for name in ("log_loss", "auroc", "top_auroc", "stability")}
 
 
 def label_scores(problem, train, settings, seed=0):
@@ -128,9 +158,12 @@ def label_scores(problem, train, settings, seed=0):
         head = FittedHead(problem, settings, centroids, kernel, curve)
         top[out] = [_top(head.map(train[i])) / max(np.abs(kernel.coef_).max(), _EPSILON) for i in out]
     clipped = np.clip(probability, _EPSILON, 1 - _EPSILON)
-    loss = -float(np.mean(np.where(labels == 1, np.log(clipped), np.log(1 - clipped))))
+    losses = -np.where(labels == 1, np.log(clipped), np.log(1 - clipped))
     alike = [_alike(problem, train, settings, centroids, counts, labels, seed + at) for at in range(_HALVINGS)]
-    return LabelScores(loss, auroc(probability, labels == 1), auroc(top, labels == 1), float(np.mean(alike)))
+    return LabelScores(
+        float(losses.mean()), auroc(probability, labels == 1), auroc(top, labels == 1), float(np.mean(alike)),
+        tuple(losses.tolist()),
+    )  # fmt: skip
 
 
 def _top(scores):

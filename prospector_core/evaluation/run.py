@@ -9,7 +9,7 @@ from ..errors import BadInputError
 from ..metrics import auroc, bootstrap_interval, calibration, map_metrics, regions_of
 from ..study.fit import FitSettings
 from .baselines import BASELINES, run_baseline
-from .choose import choose
+from .choose import choose, shown
 from .fast import fast_ap
 from .heads import authors_protocol, fit_head, forget, outcome_of, suggested_for
 
@@ -24,6 +24,7 @@ HEADS = (
 _FEW = (2, 4, 8, 16, 32, 64)
 _FEW_METHODS = ("prospector", "authors' settings, untuned", "nearest centroid", "attention MIL", "mean-pool")
 _REPEATS = 5
+_LINEAR_DATA = 200  # training data up to which the authors' grid includes the linear kernel, which takes minutes beyond
 
 
 @dataclass
@@ -44,21 +45,28 @@ class Evaluation:
     seconds: float = 0.0
 
 
-def method_names(baselines):
-    """Names of methods: "all", "none", or names separated by commas. Raises BadInputError."""
+def method_names(baselines, sweep=True):
+    """Names of methods: "all", "none", or baselines separated by commas; ``sweep``: also settings chosen by labels.
+
+    Raises BadInputError.
+    """
+    heads = HEADS if sweep else tuple(name for name in HEADS if name != "prospector, chosen by labels")
     if baselines in (None, "none", ""):
-        return [*HEADS, "constant", "random"]
+        return [*heads, "constant", "random"]
     if baselines == "all":
-        return [*HEADS, *BASELINES]
+        return [*heads, *BASELINES]
     chosen = [each.strip() for each in baselines.split(",")]
     for name in chosen:
         if name not in BASELINES:
             raise BadInputError(f"there is no baseline {name!r}: choose from {', '.join(BASELINES)}, or all")
-    return [*HEADS, *dict.fromkeys(["constant", "random", *chosen])]
+    return [*heads, *dict.fromkeys(["constant", "random", *chosen])]
 
 
-def evaluate(problem, methods, seed=0, few=False, progress=lambda text: None, folds=None):
-    """Compare methods on a problem: Evaluation. Folds are fitted and scored one after the other; ``folds``: only so many."""
+def evaluate(problem, methods, seed=0, few=False, progress=lambda text: None, folds=None, keep=None):
+    """Compare methods on a problem: Evaluation. Folds are fitted and scored one after the other.
+
+    Parameters: few, whether to measure few labels too; folds, only so many; keep, function(Evaluation), called after each fold.
+    """
     started = time.perf_counter()
     rows, searches, costs, predicted = [], [], {}, {}
     used = problem.folds if folds is None else problem.folds[:folds]
@@ -70,18 +78,36 @@ def evaluate(problem, methods, seed=0, few=False, progress=lambda text: None, fo
                 costs.setdefault(name, []).append((outcome.seconds, outcome.parameters, outcome.note))
                 predicted.setdefault(name, []).extend((outcome.probability[int(i)], problem.labels[i]) for i in test)
         forget(problem)
-    summary = [
-        _summary(name, [row for row in rows if row["method"] == name], costs[name], predicted[name]) for name in costs
-    ]
-    summary.sort(key=lambda each: -np.nan_to_num(each["ap"], nan=-1))
-    found = Evaluation(_about(problem), rows, summary, searches=searches)
+        found = _whole(problem, rows, costs, predicted, searches, started)
+        if keep:
+            keep(found)
     if few:
         found.few = few_labels(problem, seed=seed, progress=progress)
     found.seconds = time.perf_counter() - started
     return found
 
 
-def _about(problem):
+def _whole(problem, rows, costs, predicted, searches, started):
+    summary = [
+        _summary(name, [row for row in rows if row["method"] == name], costs[name], predicted[name]) for name in costs
+    ]
+    summary.sort(key=lambda each: -np.nan_to_num(each["ap"], nan=-1))
+    return Evaluation(about_of(problem), rows, summary, searches=list(searches), seconds=time.perf_counter() - started)
+
+
+def add_outcome(evaluation, problem, name, outcome):
+    """Put one more method's outcome, on some of the problem's data, into an Evaluation."""
+    test = sorted(outcome.maps)
+    rows = _scored(problem, name, 0, outcome, test)
+    if rows:
+        predicted = [(outcome.probability[i], problem.labels[i]) for i in test if np.isfinite(outcome.probability[i])]
+        summary = _summary(name, rows, [(outcome.seconds, outcome.parameters, outcome.note)], predicted)
+        evaluation.rows += rows
+        evaluation.summary = sorted([*evaluation.summary, summary], key=lambda each: -np.nan_to_num(each["ap"], nan=-1))
+
+
+def about_of(problem):
+    """What a report says of a problem: dict of plain values."""
     return {
         "name": problem.name,
         "about": problem.about,
@@ -101,7 +127,7 @@ def _outcomes(problem, method, train, test, seed, searches, progress):
     if method == "authors' settings, untuned":
         return {method: outcome_of(fit_head(problem, train, _authors(problem)), test, started)}
     if method == "authors' protocol, tuned with truth":
-        head, score = authors_protocol(problem, train, look=None)
+        head, score = authors_protocol(problem, train, linear=len(train) <= _LINEAR_DATA)
         return {
             method: outcome_of(head, test, started, f"{_settings(head.settings)}; AP {score:.2f} where it was tuned")
         }
@@ -142,7 +168,7 @@ def _loss(problem, train, test, choice):
         "best": _settings(choice.candidates[int(np.argmax(aps))]), "best_ap": max(aps), "loss": max(aps) - aps[choice.best],
         "suggested_loss": max(aps) - aps[0],
         "candidates": [
-            {"settings": _settings(s), **asdict(score), "mean_rank": float(rank), "ap": ap}
+            {"settings": _settings(s), **shown(score), "mean_rank": float(rank), "ap": ap}
             for s, score, rank, ap in zip(choice.candidates, choice.scores, choice.ranks, aps)
         ],
     }  # fmt: skip

@@ -6,7 +6,8 @@ import numpy as np
 import shapely
 
 from ..errors import BadInputError
-from .points import points_geojson
+from ..palette import class_palette
+from .points import mark_name, points_geojson, score_name
 
 __all__ = ["geojson"]
 
@@ -21,7 +22,9 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
 
     Parameters: what, any of "tiles" (a square a token: score, concept), "concepts" (dissolved outline of each concept),
     "regions" (dissolved outline where the score is at least ``threshold``, default 0), "marks" (regions that the expert
-    marked, as drawn, with their evidence). Classification and colour are set as QuPath expects them. Raises BadInputError.
+    marked, as drawn, with their evidence). Classification and colour are set as QuPath expects them. Of several classes,
+    if the study is seen from none of them, tiles have a score a class and the one they speak for most, and there are
+    regions of each class. Raises BadInputError.
     """
     if getattr(study, "modality", "slides") != "slides":
         return points_geojson(study, datum, what, threshold)
@@ -29,7 +32,8 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
     if not set(what) <= set(_WHAT):
         raise BadInputError(f"geojson holds {', '.join(_WHAT)}, not {', '.join(sorted(set(what) - set(_WHAT)))}")
     grid = study.grid(datum)
-    scores, concepts = study.prospect(datum), study.concepts_of(datum)
+    views, concepts = study.class_views(), study.concepts_of(datum)
+    scores = {score_name(study, view): view.prospect(datum) for view in views}
     names = {concept.id: concept.name for concept in study.concepts()}
     colours = {concept: _rgb(colour) for concept, colour in enumerate(study.colours())}
     bounds = np.array((study.sources[study.datum(datum).source].info.get("bounds") or (0, 0))[:2])
@@ -37,18 +41,22 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
     high = low + grid["pitch"]
     features = []  # JSON texts: a whole slide has a hundred thousand
     if "tiles" in what:
-        features += _tiles(low, high, scores, concepts, names, colours)
+        strongest = None
+        if len(views) > 1:
+            strongest = [study.classes[each] for each in study.strongest_class(datum).classes.tolist()]
+        features += _tiles(low, high, scores, concepts, names, colours, strongest)
     if "concepts" in what:
         for concept in np.unique(concepts):
             area = _dissolved(low, high, concepts == concept, grid["pitch"])
             features.append(_feature(area, names[int(concept)], colours[int(concept)], "annotation"))
     if "regions" in what:
         level = 0.0 if threshold is None else float(threshold)
-        area = _dissolved(low, high, np.nan_to_num(scores, nan=-np.inf) >= level, grid["pitch"])
-        if not area.is_empty:
-            features.append(
-                _feature(area, f"{study.classes[1]}: score {level:+g} and above", (204, 76, 2), "annotation")
-            )
+        for view, values in zip(views, scores.values()):
+            area = _dissolved(low, high, np.nan_to_num(values, nan=-np.inf) >= level, grid["pitch"])
+            if not area.is_empty:
+                colour = (204, 76, 2) if len(views) == 1 else _rgb(class_palette(len(views))[view.target])
+                name = f"{study.classes[view.target]}: score {level:+g} and above"
+                features.append(_feature(area, name, colour, "annotation"))
     if "marks" in what:
         uid = study.datum(datum).uid
         for region in study.curation.state.regions:
@@ -59,18 +67,25 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
     return ('{"type":"FeatureCollection","features":[' + ",".join(features) + "]}").encode()
 
 
-def _tiles(low, high, scores, concepts, names, colours):
-    """A square a token, as JSON texts."""
+def _tiles(low, high, all_scores, concepts, names, colours, strongest=None):
+    """A square a token, as JSON texts. ``all_scores``: {name: (n,)}; ``strongest``: names of classes, where there are several."""
     x0, y0, x1, y1 = (np.round(each, 2).tolist() for each in (*low.T, *high.T))
-    known, scores = np.isfinite(scores).tolist(), np.round(scores, 6).tolist()
+    known = np.isfinite(np.stack(list(all_scores.values()))).all(axis=0).tolist()
+    scores = np.round(np.stack(list(all_scores.values()), axis=1), 6).tolist()
+    labels = [_json(name) for name in all_scores]
+    more_of = [f',"metadata":{{"strongest class":{_json(name)}}}' for name in strongest] if strongest else None
     start = '{"type":"Feature","geometry":{"type":"Polygon","coordinates":'
     kinds = {
         concept: f'"properties":{{"objectType":"detection","classification":{_json({"name": name, "color": colours[concept]})},'
         for concept, name in names.items()
     }
     features = []
-    for a, b, c, d, score, sure, concept in zip(x0, y0, x1, y1, scores, known, concepts.tolist()):
-        more = f'"measurements":{{"prospect score":{score}}}' if sure else '"metadata":{"excluded":"true"}'
+    for i, (a, b, c, d, own, sure, concept) in enumerate(zip(x0, y0, x1, y1, scores, known, concepts.tolist())):
+        if sure:
+            measured = ",".join(f"{label}:{score}" for label, score in zip(labels, own))
+            more = f'"measurements":{{{measured}}}{more_of[i] if more_of else ""}'
+        else:
+            more = '"metadata":{"excluded":"true"}'
         ring = f"[[[{a},{b}],[{c},{b}],[{c},{d}],[{a},{d}],[{a},{b}]]]"
         features.append(f"{start}{ring}}},{kinds[concept]}{more}}}}}")
     return features
@@ -97,7 +112,7 @@ def _drawn(polygon, bounds):
 
 def _mark(region, area, classes):
     """A marked region as an annotation that says what it speaks for and with what weight."""
-    name = "ignored" if region.evidence == "ignore" else f"evidence for {classes[int(region.evidence == 'for')]}"
+    name = mark_name(region, classes)
     properties = {
         "objectType": "annotation", "name": name, "isLocked": True,
         "classification": {"name": name, "color": _MARK_COLOURS[region.evidence]},

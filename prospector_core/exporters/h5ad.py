@@ -22,6 +22,8 @@ def h5ad(study, datum):
     index = [str(each) for each in (ids if ids is not None else found["token"])]
     positions = study.positions(datum)
     obs = {name: values for name, values in found.items() if name not in ("token", *study.kind.place_names)}
+    if "class" in obs:
+        obs["class"] = [name or "" for name in obs["class"]]  # excluded tokens speak for none
     kept = study.attrs(datum).get("encoder", {}).get("features")
     vectors = study.store.vectors(datum.uid)[:]
     names = kept if kept and len(kept) == vectors.shape[1] else [f"dimension {i + 1}" for i in range(vectors.shape[1])]

@@ -14,18 +14,25 @@ _SMALLEST = 256  # levels are halved until the longer side is no larger
 def ome_tiff(study, datum):
     """A datum's map as OME-TIFF bytes: float32, one pixel a token, NaN where there is none; levels in SubIFDs.
 
+    Of several classes, if the study is seen from none of them, a channel a class, called after it.
+
     PhysicalSizeX and -Y are the token's size in um where the slide's microns a pixel are known.
     """
-    grid = study.grid(datum)
-    image = np.full(grid["shape"], np.nan, np.float32)
-    image[tuple(grid["positions"].T)] = study.prospect(datum)
+    grid, views = study.grid(datum), study.class_views()
+    image = np.full((len(views), *grid["shape"]), np.nan, np.float32)
+    for channel, view in zip(image, views):
+        channel[tuple(grid["positions"].T)] = view.prospect(datum)
+    if len(views) == 1:
+        image = image[0]
     levels = [image]
-    while max(levels[-1].shape) > _SMALLEST:
+    while max(levels[-1].shape[-2:]) > _SMALLEST:
         levels.append(_halved(levels[-1]))
     mpp = study.sources[study.datum(datum).source].info["mpp"]
     # an identifier of our own: the writer's default would hold the machine's address and the time
     identifier = uuid.uuid5(uuid.NAMESPACE_URL, f"prospector:{study.datum(datum).uid}")
-    metadata = {"axes": "YX", "UUID": f"urn:uuid:{identifier}", "Name": f"prospect map: {study.classes[1]}"}
+    metadata = {"axes": "YX", "UUID": f"urn:uuid:{identifier}", "Name": f"prospect map: {study.classes[study.target]}"}
+    if len(views) > 1:
+        metadata |= {"axes": "CYX", "Name": "prospect maps", "Channel": {"Name": list(study.classes)}}
     if mpp is not None:
         size = grid["pitch"] * mpp
         metadata |= {"PhysicalSizeX": size, "PhysicalSizeY": size, "PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
@@ -39,8 +46,9 @@ def ome_tiff(study, datum):
 
 def _halved(image):
     """Half the size: the mean of each 2 x 2 block's tokens."""
-    padded = np.pad(image, [(0, side % 2) for side in image.shape], constant_values=np.nan)
-    blocks = padded.reshape(padded.shape[0] // 2, 2, padded.shape[1] // 2, 2)
+    *channels, height, width = image.shape
+    padded = np.pad(image, [(0, 0)] * len(channels) + [(0, height % 2), (0, width % 2)], constant_values=np.nan)
+    blocks = padded.reshape(*channels, padded.shape[-2] // 2, 2, padded.shape[-1] // 2, 2)
     known = np.isfinite(blocks)
     with np.errstate(invalid="ignore"):
-        return (np.where(known, blocks, 0).sum(axis=(1, 3)) / known.sum(axis=(1, 3))).astype(np.float32)
+        return (np.where(known, blocks, 0).sum(axis=(-3, -1)) / known.sum(axis=(-3, -1))).astype(np.float32)

@@ -7,9 +7,23 @@ import numpy as np
 from ..errors import BadInputError
 from ..palette import rgb_of
 
-__all__ = ["points_geojson"]
+__all__ = ["mark_name", "points_geojson", "score_name"]
 
 _MARK_COLOURS = {"for": (204, 76, 2), "against": (33, 113, 181), "ignore": (140, 140, 140)}
+
+
+def score_name(study, view):
+    """What a score is called in QuPath: of several classes, if the study is seen from none, with the class."""
+    return "prospect score" if study.chosen is not None else f"prospect score: {study.classes[view.target]}"
+
+
+def mark_name(region, classes):
+    """What a marked region is called."""
+    if region.evidence == "ignore":
+        return "ignored"
+    if region.target is None:
+        return f"evidence for {classes[int(region.evidence == 'for')]}"
+    return f"evidence {region.evidence} {classes[region.target]}"
 
 
 def points_geojson(study, datum, what=("tiles", "marks"), threshold=None):
@@ -23,7 +37,10 @@ def points_geojson(study, datum, what=("tiles", "marks"), threshold=None):
     if not chosen <= {"tiles", "concepts", "marks"}:
         raise BadInputError(f"geojson of {study.kind.words.tokens} holds tiles (a point each) and marks")
     datum = study.datum(datum)
-    positions, scores, concepts = study.positions(datum), study.prospect(datum), study.concepts_of(datum)
+    positions, concepts, views = study.positions(datum), study.concepts_of(datum), study.class_views()
+    names_of = {view.target: score_name(study, view) for view in views}
+    every = np.stack([view.prospect(datum) for view in views], axis=1)
+    scores = study.prospect(datum)
     names, colours = {each.id: each.name for each in study.concepts()}, study.colours()
     ids = study.attrs(datum).get("ids") or range(len(positions))
     features = []
@@ -35,12 +52,15 @@ def points_geojson(study, datum, what=("tiles", "marks"), threshold=None):
             }
             for concept, name in names.items()
         }
-        for place, score, concept, own in zip(np.round(positions, 4).tolist(), scores.tolist(), concepts.tolist(), ids):
+        rows = zip(np.round(positions, 4).tolist(), scores.tolist(), concepts.tolist(), ids, every.tolist())
+        for place, score, concept, own, each in rows:
             known = np.isfinite(score)
             if threshold is not None and not (known and score >= threshold):
                 continue
             more = (
-                {"measurements": {"prospect score": round(score, 6)}} if known else {"metadata": {"excluded": "true"}}
+                {"measurements": {name: round(value, 6) for name, value in zip(names_of.values(), each)}}
+                if known
+                else {"metadata": {"excluded": "true"}}
             )
             properties = {**kinds[concept], "name": str(own), **more}
             features.append(
@@ -49,11 +69,7 @@ def points_geojson(study, datum, what=("tiles", "marks"), threshold=None):
     for region in study.curation.state.regions if "marks" in chosen else ():
         if region.datum == datum.uid and region.polygon:
             ring = [*map(list, region.polygon), list(region.polygon[0])]
-            name = (
-                "ignored"
-                if region.evidence == "ignore"
-                else f"evidence for {study.classes[int(region.evidence == 'for')]}"
-            )
+            name = mark_name(region, study.classes)
             properties = {
                 "objectType": "annotation", "name": name,
                 "classification": {"name": name, "color": list(_MARK_COLOURS[region.evidence])},

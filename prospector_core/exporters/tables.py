@@ -9,17 +9,29 @@ __all__ = ["csv_table", "parquet_table"]
 
 def columns(study, datum):
     """A datum's tokens as columns: token, where it is (``Modality.places``), concept, name, score, pinned (whether the
-    concept's own weight is the expert's)."""
+    concept's own weight is the expert's).
+
+    Of several classes, if the study is seen from none of them: a column ``score_CLASS`` each, ``class`` (the one that it
+    speaks for most) and ``margin`` (see ``Study.strongest_class``) instead of ``score``.
+    """
+    views = study.class_views()
     places = study.kind.places(study, datum)
     concepts = study.concepts_of(datum)
     known = {concept.id: concept for concept in study.concepts()}
+    pinned = {concept.id for view in views for concept in view.concepts() if concept.pinned}
+    scores = {"score": views[0].prospect(datum)}
+    if len(views) > 1:
+        strongest = study.strongest_class(datum)
+        scores = {f"score_{view.classes[view.target]}": view.prospect(datum) for view in views}
+        names = [None if each < 0 else study.classes[each] for each in strongest.classes.tolist()]
+        scores |= {"class": names, "margin": strongest.margin}
     return {
         "token": np.arange(len(concepts)),
         **places,
         "concept": concepts,
         "name": [known[concept].name for concept in concepts.tolist()],
-        "score": study.prospect(datum),
-        "pinned": [known[concept].pinned for concept in concepts.tolist()],
+        **scores,
+        "pinned": [concept in pinned for concept in concepts.tolist()],
     }
 
 
@@ -39,8 +51,10 @@ def _write(study, datum, kind):
     import pyarrow.parquet
 
     found = columns(study, datum)
-    score = pyarrow.array(found["score"], mask=np.isnan(found["score"]))
-    table = pyarrow.table({**found, "score": score})
+    scores = {name for name in found if name in ("score", "margin") or name.startswith("score_")}
+    table = pyarrow.table(
+        {name: pyarrow.array(each, mask=np.isnan(each)) if name in scores else each for name, each in found.items()}
+    )
     buffer = io.BytesIO()
     if kind == "csv":
         pyarrow.csv.write_csv(table, buffer)

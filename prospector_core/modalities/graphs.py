@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.csgraph import connected_components, dijkstra
 
 from ..encoders.features import get_feature_encoder
 from ..errors import BadInputError, EmbeddingError, GraphError
@@ -15,6 +15,7 @@ __all__ = ["Cells", "Graphs", "build_graph", "laid_out", "parse_edges"]
 _DEFAULT_EDGES = "neighbours:6"
 _EDGE_KINDS = "neighbours:6, radius:30 or delaunay:50 (numbers are yours to choose), delaunay, or given"
 _PIVOTS = 50
+_REFINED, _ROUNDS = 1000, 60  # tokens of a part up to which all hops are looked at, and how often
 _BLOCK = 4096  # tokens a block on disk: their vectors are short
 
 
@@ -128,26 +129,56 @@ def build_graph(table, how=None):
 
 
 def laid_out(graph):
-    """Places in the plane for tokens without coordinates, from hops to some of them (pivot scaling): (n, 2), the same every time."""
-    if graph.n < 3:
-        return np.stack([np.arange(graph.n, dtype=float), np.zeros(graph.n)], axis=1)
+    """Places in the plane for tokens without coordinates, from the hops between them: (n, 2), the same every time.
+
+    Each connected part by itself, the parts beside each other, the largest first; a hop is about 1 long.
+    """
     links = csr_array((np.ones(len(graph.indices)), graph.indices, graph.indptr), shape=(graph.n, graph.n))
-    far, nearest = [], np.full(graph.n, np.inf)
-    pivot = 0
-    for _ in range(min(_PIVOTS, graph.n)):  # each next one the farthest from those before it
-        hops = dijkstra(links, unweighted=True, indices=pivot)
-        far.append(hops)
-        nearest = np.minimum(nearest, hops)
+    part = connected_components(links, directed=False)[1]
+    parts = np.split(np.argsort(part, kind="stable"), np.cumsum(np.bincount(part))[:-1])
+    parts.sort(key=lambda tokens: -len(tokens))
+    places, drawn = np.zeros((graph.n, 2)), [_placed(links[tokens][:, tokens]) for tokens in parts]
+    width = 1.5 * np.sqrt(sum(float((np.ptp(each, axis=0) + 2).prod()) for each in drawn))
+    x = y = deepest = 0.0
+    for tokens, own in zip(parts, drawn, strict=True):
+        own = own - own.min(axis=0)
+        if x and x + np.ptp(own[:, 0]) > width:
+            x, y, deepest = 0.0, y + deepest + 2, 0.0
+        places[tokens] = own + (x, y)
+        x, deepest = x + np.ptp(own[:, 0]) + 2, max(deepest, np.ptp(own[:, 1]))
+    return places
+
+
+def _placed(links):
+    """Places of the tokens of one connected part: (n, 2). By hops to some of them (pivot scaling), then, if few, to all."""
+    n = links.shape[0]
+    if n < 3:
+        return np.stack([np.arange(n, dtype=float), np.zeros(n)], axis=1)
+    far, nearest, pivot = [], np.full(n, np.inf), 0
+    for _ in range(min(_PIVOTS, n)):  # each next one the farthest from those before it
+        far.append(dijkstra(links, unweighted=True, indices=pivot))
+        nearest = np.minimum(nearest, far[-1])
         pivot = int(np.argmax(nearest))
-    far = np.stack(far, axis=1)
-    reached = far[np.isfinite(far)].max()
-    far = np.where(np.isfinite(far), far, reached + 2) ** 2
-    centred = far - far.mean(axis=0) - far.mean(axis=1, keepdims=True) + far.mean()
+    squared = np.stack(far, axis=1) ** 2
+    centred = squared - squared.mean(axis=0) - squared.mean(axis=1, keepdims=True) + squared.mean()
     axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :2]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     places = centred @ axes
     places = np.pad(places, [(0, 0), (0, 2 - places.shape[1])])
-    return places / max(float(np.abs(places).max()), 1e-9) * max(reached, 1.0)
+    hops = np.stack(far, axis=1).max()
+    places *= hops / max(float(np.ptp(places, axis=0).max()), 1e-9)
+    places += np.random.default_rng(0).normal(0, 1e-3, places.shape)  # tokens that are alike need not lie on each other
+    if n > _REFINED:
+        return places
+    apart = dijkstra(links, unweighted=True)
+    weights = 1 / np.where(apart > 0, apart, np.inf) ** 2
+    total = weights.sum(axis=1)
+    for _ in range(_ROUNDS):  # stress majorisation: each goes where its hops to the others would have it
+        away = places[:, None] - places[None]
+        length = np.maximum(np.sqrt((away**2).sum(axis=2)), 1e-9)
+        wanted = places[None] + away * (apart / length)[..., None]
+        places = (places + (weights[..., None] * wanted).sum(axis=1) / total[:, None]) / 2
+    return places
 
 
 class _TokenEmbedder:

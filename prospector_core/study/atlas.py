@@ -4,8 +4,6 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 
 from ..errors import EmbeddingError
 
@@ -51,6 +49,9 @@ def lay_out(vectors, seed=0):
 
     Principal components, then t-SNE (van der Maaten & Hinton 2008) from them. Raises EmbeddingError for too few.
     """
+    from sklearn.decomposition import PCA  # late: they take a second to load
+    from sklearn.manifold import TSNE
+
     n = len(vectors)
     if n < _LEAST:
         raise EmbeddingError(f"{n} tiles are too few for an atlas: it needs {_LEAST}")

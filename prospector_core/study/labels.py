@@ -77,7 +77,12 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None, par
         file, name = record[file_column].strip(), record[name_column].strip()
         part = {column: record[column].strip() for column in part_columns if record.get(column, "").strip()}
         if part and name_column == file_column:
-            name = " ".join([Path(name.replace("\\", "/")).name.split(".")[0], *part.values()])
+            name = " ".join(
+                [
+                    Path(name.replace("\\", "/")).name.split(".")[0],
+                    *(each for column, each in part.items() if column != "frames"),
+                ]
+            )
         if not file or not name:
             raise LabelsError(f"{path.name}, line {number}: column {file_column!r} is empty: name the file there")
         if name in seen:

@@ -203,6 +203,13 @@ class Study(StudyData):
                 self._views[target] = view
             return self._views[target]
 
+    def class_views(self):
+        """What to look at to see every class: this study alone, or where there are several classes and none was chosen,
+        the study seen from each of them: list of Study."""
+        if self.chosen is not None:
+            return [self]
+        return [self.of_class(target) for target in range(len(self.classes))]
+
     # ---- fitting
 
     @property

@@ -100,10 +100,20 @@ def test_info_says_what_a_slide_is(tmp_path, prospector):
     assert "cut short" in done.stderr and "none.svs does not exist" in done.stderr
 
 
-@pytest.mark.slow
-def test_bench_says_its_figures(prospector):
-    figures = result(prospector("bench", "--quick", "--json"))
-    assert isinstance(figures, dict) and figures
+def test_bench_says_its_figures(prospector, monkeypatch):
+    """What is measured, tests of the benchmark itself say."""
+    asked = []
+
+    def run_bench(progress, quick):
+        progress(0, 1, "counting")
+        progress(1, 1, "")
+        asked.append(quick)
+        return {"quick": quick, "grid": [1.5]}
+
+    monkeypatch.setattr("prospector_core.bench.run_bench", run_bench)
+    monkeypatch.setattr("prospector_core.bench.format_bench", lambda figures: f"a table of {figures['grid']}")
+    assert result(prospector("bench", "--quick", "--json")) == {"quick": True, "grid": [1.5]}
+    assert ok(prospector("bench")).stdout == "a table of [1.5]\n" and asked == [True, False]
 
 
 @pytest.mark.parametrize(

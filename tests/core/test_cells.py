@@ -278,6 +278,13 @@ def test_places_of_graphs_without_coordinates():
     assert (np.diff(order) == 1).all() or (np.diff(order) == -1).all()
     apart = laid_out(build_graph(TokenTable(np.ones((6, 1)), ["one"], None, np.array([[0, 1], [2, 3]])).checked("two")))
     assert apart.shape == (6, 2) and np.isfinite(apart).all()
+    assert len(np.unique(apart.round(6), axis=0)) == 6  # parts do not lie on each other
+    grid = networkx.convert_node_labels_to_integers(networkx.grid_2d_graph(6, 6))
+    places = laid_out(build_graph(TokenTable(np.ones((36, 1)), ["one"], None, np.array(grid.edges)).checked("grid")))
+    hops = dict(networkx.all_pairs_shortest_path_length(grid))
+    far = np.array([[hops[a][b] for b in range(36)] for a in range(36)])
+    drawn = np.sqrt(((places[:, None] - places[None]) ** 2).sum(axis=2))
+    assert np.corrcoef(far.ravel(), drawn.ravel())[0, 1] > 0.95
 
 
 def test_edges_beside_a_table(tmp_path):

@@ -132,7 +132,7 @@ def test_areas_survive_odd_pitches_and_places(tmp_path):
         datum=lambda each: datum, grid=lambda each: {"positions": positions, "origin": (1234.5, 77.25), "pitch": pitch},
         prospect=lambda each: np.where(concepts < 11, concepts - 5.0, np.nan), concepts_of=lambda each: concepts,
         concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}") for k in range(12)], colours=lambda: ["#0072b2"] * 12,
-        sources={"s": SimpleNamespace(info={})}, classes=("no", "yes"),
+        sources={"s": SimpleNamespace(info={})}, classes=("no", "yes"), target=1, chosen=1, class_views=lambda: [made],
         curation=SimpleNamespace(state=SimpleNamespace(regions=[])),
     )  # fmt: skip
     content = geojson(made, datum, ("tiles", "concepts", "regions"), 2.0)

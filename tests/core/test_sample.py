@@ -128,3 +128,16 @@ def test_the_shipped_defaults_find_the_epidermis(tmp_path):
     result = leave_one_field_out(build(built if ready else tmp_path / "sample"))
     print(f"AP {result['ap']:.3f}, AUROC {result['auroc']:.3f}, prevalence {result['prevalence']:.3f}")
     assert result["ap"] > result["prevalence"] + 0.25
+
+
+def test_the_sample_of_proteins_is_built_and_its_residues_are_found(tmp_path):
+    from sample_data import build_sample
+    from sample_data.zinc_chains import ZINC, leave_one_chain_out, residue_truth
+
+    study = build_sample("zinc", tmp_path / "zinc")
+    assert len(study.data) == 42 and study.classes == ("no zinc", "binds zinc") and study.kind.name == "structures"
+    assert sum(residue_truth(study, datum).sum() for datum in study.data if datum.label == 1) > 50
+    found = leave_one_chain_out(study)  # labels of other chains alone
+    assert found["ap"] > 0.85 > 0.1 > found["prevalence"] and found["ap"] > found["cysteine_ap"]
+    text = (ZINC / "README.md").read_text()
+    assert f"{found['cysteine_ap']:.2f}" in text and f"{found['ap']:.2f}" in text  # its bias is stated

@@ -22,6 +22,7 @@ He wrote "No metastasis."|Then he left.|(See comment.)
 Nodes: 0/5; i.e. none.|Ca. of the cervix, resp. the vagina, is excluded.
 no fever.|no chills.|abd. soft, nontender.
 Temp. 37.5.|BP 120/80 vs. 140/90 before.|Is it benign?|Yes!|P < .05.
+The tumour is grade 2.|The margin is free.|The other one was of grade 3.|It is small.
 Invasive ductal ca., grade 2.|ER 90 %, PR 70 %.
 Der Pat. wurde am 3. Mai operiert.|Lymphknoten: 0/14 befallen.|Kein Anhalt für Malignität bzw. Metastasen.
 Le patient a été opéré le 3 mai.|Pas de métastase ganglionnaire (0N+/14N).

@@ -251,6 +251,7 @@ def test_many_blocks_become_few_files_and_say_the_same(store, monkeypatch):
     assert kept.attrs == {"pitch": 224.5, "origin": [0, 3], "encoder": {"name": "x", "side": 7}}
     rows = np.array([22, 3, 3, 17, 0])
     assert np.array_equal(vectors[rows], VALUES[rows]) and np.array_equal(vectors[5:19], VALUES[5:19])
+    assert np.array_equal(vectors[7], VALUES[7])
     assert np.array_equal(vectors[VALUES[:, 0] > 0], VALUES[VALUES[:, 0] > 0]) and vectors[rows[:0]].shape == (0, DIM)
     assert [start for start, _ in vectors.blocks()] == [0, 16] and np.array_equal(np.asarray(vectors), VALUES)
     (store.path / "d1" / "embeddings" / "c" / "1" / "0").unlink()

@@ -150,3 +150,27 @@ def test_what_is_wrong_is_said_before_a_study_is_made(tmp_path):
         assert not (tmp_path / "study").exists()
     with pytest.raises(StructureError, match="no folder"):
         Study.create(tmp_path / "study", structures=tmp_path / "gone", labels=table)
+
+
+def test_a_trajectory_file_is_read_frame_by_frame(tmp_path):
+    mda = pytest.importorskip("MDAnalysis", reason="needs the extra trajectories: pip install MDAnalysis")
+    from prospector_core.readers.structure import open_structure
+    from prospector_core.readers.trajectory import read_frames
+    from tests.core.structure_files import pdb_text
+
+    (tmp_path / "a.pdb").write_text(pdb_text("MKCGHWCAAP", ligand=False))
+    universe = mda.Universe(str(tmp_path / "a.pdb"))
+    with mda.Writer(str(tmp_path / "a.dcd"), universe.atoms.n_atoms) as writer:
+        for _ in range(6):
+            universe.atoms.translate([1.0, 0, 0])
+            writer.write(universe.atoms)
+    structure = open_structure(tmp_path / "a.pdb")
+    frames = read_frames(structure, {"chain": "A", "trajectory": "a.dcd", "frames": "3"}, tmp_path)
+    assert [number for number, _ in frames] == [1, 3, 6]
+    moved = frames[-1][1].xyz - structure.chain("A").xyz
+    assert np.allclose(moved, [6, 0, 0], atol=1e-3) and frames[0][1].letters == "MKCGHWCAAP"
+    with pytest.raises(StructureError, match="no trajectory"):
+        read_frames(structure, {"trajectory": "gone.dcd"}, tmp_path)
+    (tmp_path / "b.dcd").write_bytes(b"not a trajectory")
+    with pytest.raises(StructureError, match="cannot be read as a trajectory"):
+        read_frames(structure, {"trajectory": "b.dcd"}, tmp_path)

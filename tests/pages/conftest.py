@@ -49,8 +49,37 @@ def pristine(tmp_path_factory):
     study = create(folder)
     assert not study.embed()
     study.fit(FitSettings(concepts=6, radius=1))
+    study.atlas(3000)  # kept in the study: copies need not lay it out again
     study.database.close()
     return folder
+
+
+THREE = {"field A2": "edge", "field C1": "edge", "field E5": "edge"}  # of those without epidermis; the others: dermis
+
+
+@pytest.fixture(scope="session")
+def pristine_classes(pristine, tmp_path_factory):
+    """The same data in three classes, fitted once: dermis, edge, epidermis."""
+    lines = [line.rsplit(",", 1) for line in FIELDS.strip().splitlines()]
+    labels = [
+        THREE.get(line.split(",")[1], "dermis") if label.startswith("no ") else label for line, label in lines[1:]
+    ]
+    table = "\n".join([",".join(lines[0]), *(f"{line},{label}" for (line, _), label in zip(lines[1:], labels))])
+    study = create(tmp_path_factory.mktemp("classes") / "skin", table + "\n", positive=None, name="Skin in three")
+    shutil.copytree(pristine / "embeddings.zarr", study.path / "embeddings.zarr", dirs_exist_ok=True)
+    study = Study.open(study.path)
+    study.fit(FitSettings(concepts=6, radius=1))
+    study.database.close()
+    return study.path
+
+
+@pytest.fixture
+def classes_folder(pristine_classes, tmp_path, monkeypatch):
+    """The folder of this test's own study of three classes, which the app opens."""
+    monkeypatch.setenv("PROSPECTOR_STUDIES", str(tmp_path / "studies"))
+    target = copy_study(pristine_classes, tmp_path / "studies" / "skin")
+    monkeypatch.setenv("PROSPECTOR_STUDY", str(target))
+    return target
 
 
 def copy_study(source, target):

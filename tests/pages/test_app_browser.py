@@ -1,38 +1,19 @@
 """The whole app in a real browser, as a person goes through it once: slide, concepts, refit, kernel, and back."""
 
-import contextlib
 import io
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from urllib.parse import urlparse
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from prospector_core.study import Study
-from tests.pages.conftest import ROOT, copy_study
+from tests.browsers import IN_A_BROWSER, serve_study
+from tests.pages.conftest import copy_study
+from tests.pages.screen import Screen, differ
+from tests.samples import sample_study
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser: apt-get install chromium"),
-]
-FLAGS = [
-    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader",
-]  # fmt: skip
-# Opened at /kernel, Streamlit asks below that address first whether it is its own root; the answer must be no.
-PROBE = re.compile(r"/(study|concepts|kernel)/_stcore/(health|host-config)$")
-WAIT = 90_000  # ms; machines that run tests are slow, and nothing here depends on the time
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -42,142 +23,16 @@ def study(pristine, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(study):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # The app's own settings count (.streamlit/config.toml): it is started as a person starts it.
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    environment = {**os.environ, "PROSPECTOR_STUDY": str(study.path), "PROSPECTOR_STUDIES": str(study.path.parent)}
-    log = study.path.parent / "log.txt"
-    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app:
-        url = f"http://localhost:{port}"
-        try:
-            for _ in range(240):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=2).close()
-                    break
-                time.sleep(0.25)
-            else:
-                pytest.fail("the app did not start: " + log.read_text()[-500:])
-            yield url
-        finally:
-            app.terminate()
-    assert "Traceback" not in log.read_text(), log.read_text()[-2000:]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with serve_study(study.path) as url:
+        yield url
 
 
 @pytest.fixture
-def screen(browser, address):
-    context = browser.new_context(viewport={"width": 1200, "height": 760}, reduced_motion="reduce")
-    context.set_default_timeout(WAIT)
-    screen = Screen(context.new_page(), address)
+def screen(window, address):
+    screen = Screen(window(1200, 760), address)
     yield screen
-    context.close()
+    screen.page.close()
     assert not screen.trouble, screen.trouble
-
-
-class Screen:
-    """The app as a person sees it; what goes wrong unseen is kept in ``trouble``."""
-
-    def __init__(self, page, address):
-        self.page, self.address, self.trouble, self.tiles = page, address, [], []
-        home = urlparse(address).netloc
-        page.on("pageerror", lambda error: self.trouble.append(f"page: {error}"))
-        page.on("console", self.console)
-        page.on("response", self.response)
-        page.on("request", lambda r: urlparse(r.url).scheme.startswith(("http", "ws")) and urlparse(r.url).netloc != home
-                and self.trouble.append(f"external: {r.url}"))  # fmt: skip
-
-    def console(self, message):
-        if message.type == "error" and not PROBE.search(urlparse(message.location.get("url", "")).path):
-            self.trouble.append(f"console: {message.text}")
-
-    def response(self, response):
-        if response.status >= 400 and not PROBE.search(urlparse(response.url).path):
-            self.trouble.append(f"{response.status}: {response.url}")
-        if re.search(r"/slide/[0-9a-f]+/\d+/\d+_\d+\.jpg$", response.url) and response.ok:
-            self.tiles.append(response.url)
-
-    def open(self, page=""):
-        self.page.goto(f"{self.address}/{page}")
-
-    def go(self, page):
-        self.page.get_by_test_id("stSidebarNav").get_by_text(page, exact=True).click()
-
-    def idle(self):
-        """Wait until the script has run and the page has stopped changing."""
-        self.page.wait_for_timeout(400)  # an edit must first have reached the server
-        self.page.wait_for_function(
-            "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-        )
-        self.page.wait_for_timeout(300)
-
-    def on_slide(self):
-        """Wait until the slide, its tiles and its map are drawn and stand still."""
-        self.page.wait_for_selector(".pv-overlay", state="attached")
-        self.page.wait_for_function(
-            "() => [...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector('.pv-mag')?.textContent)"
-        )
-        self.idle()
-        before = None
-        for _ in range(60):
-            now = self.view()
-            if before is not None and now.shape == before.shape and (now == before).all():
-                return
-            before = now
-            self.page.wait_for_timeout(200)
-
-    def view(self):
-        """Pixels of the slide as shown, without the field under the pointer."""
-        self.page.mouse.move(5, 5)
-        return np.asarray(Image.open(io.BytesIO(self.page.locator(".pv-view").screenshot())).convert("RGB")).astype(int)
-
-    def place(self):
-        """Magnification and scale: what zooming changes."""
-        return self.page.locator(".pv-mag").inner_text(), self.page.locator(".pv-scale i").evaluate(
-            "e => e.style.width"
-        )
-
-    def layer(self, name):
-        self.page.locator(".pv-layers").get_by_text(name, exact=True).click()
-        self.page.wait_for_timeout(300)
-        return self.view()
-
-    def in_popover(self, key, **values):
-        """Open a popover by the key of what it offers, fill in its fields ({part of their key: text}), and do it."""
-        self.page.locator(f".st-key-{key}_box button").first.click()
-        self.page.locator(f".st-key-{key} button").first.wait_for()
-        self.idle()  # the cards move while it opens: a click would land on a tile
-        for name, value in values.items():
-            self.page.locator(f".st-key-{key}_{name} input").first.fill(value)
-        self.page.locator(f".st-key-{key} button").first.click()
-        self.idle()
-        self.page.locator(f".st-key-{key} button").first.wait_for(state="detached")
-
-    def press(self, *keys):
-        for key in keys:
-            self.page.keyboard.press(key)
-            self.page.wait_for_timeout(150)
-
-    def click_level0(self, x, y):
-        """Click a place of the slide given in its own pixels; the whole slide is in view."""
-        box = self.page.locator(".pv-view").bounding_box()
-        k = min(box["width"] / 2220, box["height"] / 2967)
-        self.page.mouse.click(
-            box["x"] + box["width"] / 2 + (x - 1110) * k, box["y"] + box["height"] / 2 + (y - 1483.5) * k
-        )
-
-
-def differ(a, b):
-    """Share of pixels that are clearly not the same."""
-    return float((np.abs(a - b).sum(axis=2) > 24).mean())
 
 
 def test_from_the_slide_to_a_refit_and_back(screen, study):
@@ -316,9 +171,7 @@ def test_mark_a_region_take_it_back_and_mark_it_again(screen, study):
     regions = lambda: study.curation.state.regions
     before = len(regions())
     x, y, width, _ = study.token_rect("field C3", 0)
-    box = page.locator(".pv-view").bounding_box()
-    k = min(box["width"] / 2220, box["height"] / 2967)
-    left, top = box["x"] + box["width"] / 2 + (x - 1110) * k, box["y"] + box["height"] / 2 + (y - 1483.5) * k
+    left, top, k = screen.at_level0(x, y)
     page.get_by_role("button", name="Mark a rectangle").click()
     page.get_by_role("group", name="What the region is marked as").get_by_text("ignore", exact=True).click()
     page.mouse.move(left, top)
@@ -361,6 +214,7 @@ def test_the_filmstrip_and_two_views_that_move_together(screen, study):
         ".slice(0, 3).every(image => image.naturalWidth > 20)"
     )
     items.nth(len(data) - 1).click()
+    page.locator(".st-key-split").get_by_text(study.datum(shown[-1]).name).first.wait_for()
     screen.on_slide()
     assert study.datum(shown[-1]).name in page.locator(".st-key-split").inner_text()
     assert items.nth(len(data) - 1).get_attribute("aria-current") == "true"
@@ -400,87 +254,210 @@ def test_the_filmstrip_and_two_views_that_move_together(screen, study):
     assert magnified.nth(0).inner_text() != magnified.nth(1).inner_text()
 
 
-def test_curation_from_merge_to_redo(screen, study):
-    """Merge two cards, split one, pin a pair, correct a label, undo twice, redo once; the difference is on the slide."""
-    page, edits = screen.page, study.curation
-    screen.open("concepts")
+@pytest.fixture(scope="module")
+def sample(study):
+    """The sample study, beside the other one."""
+    return sample_study("sample", study.path.parent / "sample")
+
+
+def greenness(study, concept):
+    """The share of clearly green pixels in a concept's typical tiles."""
+    found = []
+    for datum, token in study.typical_tokens(concept.id):
+        with study.open_slide(datum) as slide:
+            tile = slide.read_scaled(*study.token_rect(datum, token), 32, 32).astype(int)
+        found.append((tile[..., 1] - tile[..., 0] > 15).mean())
+    return float(np.mean(found))
+
+
+def test_the_story_of_a_curation(screen, sample):
+    """Find the green ink, preview its exclusion, keep it; split a mixed concept and name its parts; mark a region for the
+    class, watch the difference, undo twice, redo once; export the report."""
+    page, edits = screen.page, sample.curation
+    screen.open("study")
+    page.get_by_role("tab", name="Open a study").click()
+    page.get_by_role("combobox", name="Studies on this machine").click()
+    page.get_by_role("option", name="sample").click()
+    page.locator(".st-key-open_known button").click()
+    page.get_by_role("heading", name=sample.name).wait_for()
+    screen.go("Concepts")
     page.get_by_role("heading", name="Concepts").wait_for()
     screen.idle()
-    open_ones = [c for c in study.concepts() if not c.excluded]
-    big, *_, small, least = sorted(open_ones, key=lambda c: -c.tokens)
-    for concept in (small, least):
-        page.locator(f".st-key-choose_{concept.id} label").click()
-        screen.idle()
-    page.locator(".st-key-merge_chosen button").first.click()
-    page.get_by_text(f"goes into {small.name} at the next refit").wait_for()
-    assert edits.state.merged == {least.id: small.id}
 
-    # tried first: what it would give is said, and nothing is kept
-    page.locator(f".st-key-cut_{big.id}_box button").first.click()
-    page.locator(f".st-key-cut_{big.id}_try button").first.click()
-    page.get_by_test_id("stSidebar").get_by_text(f"Preview: split {big.name} into 2").wait_for()
+    # the ink of the sample: torn edges with green on them; the next in green mixes clean edges with some that have ink
+    green = {concept.id: greenness(sample, concept) for concept in sample.concepts()}
+    ink, mixed = sorted(sample.concepts(), key=lambda concept: -green[concept.id])[:2]
+    assert green[ink.id] > 4 * np.median(list(green.values()))
+    page.locator(f".st-key-exclude_{ink.id}_box button").first.click()
+    page.locator(f".st-key-exclude_{ink.id}_reason input").first.fill("green ink")
+    page.locator(f".st-key-exclude_{ink.id}_try button").first.click()
+    box = page.get_by_test_id("stSidebar").locator(".st-key-side_preview")
+    box.get_by_text(f"Preview: exclude {ink.name} (green ink)").wait_for()
     screen.idle()
-    assert not edits.state.steps
-    page.locator(f".st-key-cut_{big.id} button").first.click()
-    page.locator(f".st-key-cut_{big.id} button").first.wait_for(state="detached")
+    assert "predicted right" in box.inner_text() and not edits.state.excluded and sample.current_fit.id == 1
+    tried = sample.preview(lambda c: c.exclude(ink.id, reason="green ink")).after
+    page.locator(f".st-key-exclude_{ink.id}_keep button").first.click()
+    page.get_by_text("What the refit changed").wait_for()
+    screen.idle()
+    assert edits.state.excluded == {ink.id: "green ink"}
+    assert sample.current_fit.id == 2 and sample.current_fit.digest() == tried.digest()
+
+    # a mixed concept is split; its parts are named
+    screen.in_popover(f"cut_{mixed.id}")
     page.locator(".st-key-refit_here button").first.click()
-    page.get_by_text(f"new: split off {big.name}").wait_for()
+    page.get_by_text(f"new: split off {mixed.name}").wait_for()
     screen.idle()
-    fit = study.current_fit
-    assert fit.state.merged == {least.id: small.id} and fit.n_concepts == 7
+    part = sample.current_fit.n_concepts - 1
+    for concept, name in ((mixed.id, "torn edge"), (part, "clean edge")):
+        field = page.get_by_label(f"Name of concept {concept}", exact=True)
+        field.fill(name)
+        field.press("Enter")
+        screen.until(lambda concept=concept, name=name: edits.state.names.get(concept) == name)
+        screen.idle()
+    assert edits.state.names == {mixed.id: "torn edge", part: "clean edge"}
+    page.get_by_role("group", name="The most typical tiles of clean edge").wait_for()
 
-    # a tile of a card leads to the slide
-    page.get_by_role("group", name=f"The most typical tiles of {big.name}").get_by_role("button").first.click()
+    # a region of the epidermis is marked for the class
+    screen.go("Slide")
     screen.on_slide()
-    page.get_by_text("The largest parts").wait_for()
-    assert f"Is {big.name} right?" in page.locator(".st-key-split").inner_text()
-
-    # what the refit changed, as a layer
+    datum = max((d for d in sample.embedded() if d.label == 1), key=sample.n_tokens)
+    positions = sample.grid(datum)["positions"]
+    corner = next(at for at in range(len(positions)) if (positions - positions[at] == 1).all(axis=1).any())
+    x, y, width, _ = sample.token_rect(datum, corner)
+    left, top, k = screen.at_level0(x, y)
+    page.get_by_role("button", name="Mark a rectangle").click()
+    page.get_by_role("group", name="What the region is marked as").get_by_text("epidermis", exact=True).click()
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left + 2 * width * k, top + 2 * width * k, steps=4)
+    page.mouse.up()
+    page.get_by_text("Marked regions (1)").wait_for()
+    screen.idle()
+    (region,) = edits.state.regions
+    assert region.evidence == "for" and region.datum == datum.uid
     before = screen.view()
-    changed = screen.layer("Change")
+    page.locator(".st-key-refit_here button").first.click()
+    page.locator(".st-key-refit_here").wait_for(state="detached")
+    screen.on_slide()
+
+    # the difference, as a layer of its own
+    screen.layer("Change")
     screen.idle()
     changed = screen.view()
     assert differ(before, changed) > 0.01 and "change of score" in page.locator(".pv-legend").inner_text()
     assert differ(changed, screen.layer("Tissue")) > 0.005
     screen.layer("Map")
 
-    # a pair is pinned on the kernel page, a label corrected in the table
-    screen.go("Kernel")
-    page.locator(".js-plotly-plot .nsewdrag").first.wait_for(state="attached")
+    # undo twice (the region by key on the slide, the last name by button), redo once
+    page.locator(".openseadragon-canvas").first.focus()
+    screen.press("Escape", "Control+z")
+    page.get_by_text("Marked regions (1)").wait_for(state="detached")
     screen.idle()
-    square, count = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box(), 7
-    page.mouse.click(square["x"] + square["width"] * 0.5 / count, square["y"] + square["height"] * 1.5 / count)
-    page.locator("h4").wait_for()
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Undo").click()
+    page.get_by_text("Undone: rename").first.wait_for()
     screen.idle()
-    screen.in_popover("cell_pin", weight="-3")
-    (pair,) = edits.state.pins
-    assert len(pair) == 2 and edits.state.pins[pair] == -3
-    screen.go("Study")
-    table = page.get_by_test_id("stDataFrame")
-    table.wait_for()
-    screen.idle()
-    box = table.bounding_box()
-    page.mouse.click(box["x"] + 16, box["y"] + 36 + 36)
-    datum = study.data[0]
-    screen.idle()
-    page.locator(f".st-key-relabel_{datum.uid}_box button").first.click()
-    page.locator(f".st-key-relabel_{datum.uid}_label").get_by_text("not known").click()
-    page.locator(f".st-key-relabel_{datum.uid} button").first.click()
-    page.get_by_text(f"Relabelled {datum.name} as not known").first.wait_for()
-    screen.idle()
-    assert edits.state.labels == {datum.uid: None}
-
-    # undo twice, redo once
-    for _ in range(2):
-        page.locator(".st-key-undo_here button").first.click()
-        screen.idle()
-        if not edits.pending():
-            break
-    assert not edits.state.labels and not edits.state.pins and not edits.pending()
+    assert not edits.state.regions and edits.state.names == {mixed.id: "torn edge"}
     page.get_by_test_id("stSidebar").get_by_role("button", name="Redo").click()
+    page.get_by_text("Redone: rename").first.wait_for()
     screen.idle()
-    assert edits.state.pins == {pair: -3} and not edits.state.labels
+    assert edits.state.names == {mixed.id: "torn edge", part: "clean edge"} and not edits.state.regions
     page.locator(".st-key-refit_here button").first.click()
-    page.get_by_text("What the refit changed").wait_for()
+    page.locator(".st-key-refit_here").wait_for(state="detached")
     screen.idle()
-    assert study.current_fit.pair_weight(*pair) == -3
+    assert not edits.pending()
+
+    # the report, saved from the history
+    screen.go("Study")
+    page.get_by_role("tab", name="History").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save report").click()
+    report = download.value.path().read_text()
+    assert "exclude" in report and "green ink" in report and f"split {mixed.name} into 2" in report
+    assert "evidence for" in report and "undo" in report and "redo" in report and "clean edge" in report
+    assert report.count("data:image/") > 4 and "<script" not in report and "CMU-1" not in report
+    assert all(f'id="fit{fit}"' in report for fit, *_ in sample.fits()) and len(sample.fits()) == 5
+
+
+def test_a_lasso_on_the_atlas(screen, study):
+    """Drawn with the pointer, or as a rectangle by keys: what is chosen is told, moved in one step, and undone by key."""
+    page, edits = screen.page, study.curation
+    steps = len(edits.state.steps)
+    screen.open("atlas")
+    canvas = page.locator(".at-view canvas")
+    canvas.wait_for()
+    screen.idle()
+    box = canvas.bounding_box()
+    ends = [(2, 2), (box["width"] - 2, 2), (box["width"] - 2, box["height"] - 2), (2, box["height"] - 2)]
+    page.keyboard.down("Shift")
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    page.mouse.down()
+    for x, y in ends:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=5)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    everything = sum(map(study.n_tokens, study.embedded()))
+    page.locator(".st-key-split").get_by_text(f"{everything} tiles", exact=True).wait_for()
+    screen.pictures_shown()
+    canvas.focus()
+    page.keyboard.press("Escape")
+    page.get_by_text("Draw a lasso").wait_for()
+    screen.idle()
+    canvas.focus()
+    screen.press("r", "ArrowRight", "ArrowDown", "Shift+ArrowLeft")
+    few = int(re.search(r"(\d+) in the rectangle", page.locator(".at-count").inner_text())[1])
+    screen.press("Enter")
+    page.locator(".at-count", has_text=f"{few} chosen").wait_for()
+    page.get_by_role("button", name="Choose none").wait_for()
+    screen.pictures_shown()
+    assert 0 < few < everything
+    screen.in_popover("atlas_move")
+    moved = edits.state.steps[steps:]
+    assert sum(len(tokens) for _, tokens, _ in moved) == few
+    canvas.focus()
+    page.keyboard.press("Control+z")
+    page.get_by_text("Undone: move").wait_for()
+    assert len(edits.state.steps) == steps
+
+
+def test_choosing_a_class(screen, study, pristine_classes):
+    three = Study.open(copy_study(pristine_classes, study.path.parent / "three"))
+    page = screen.page
+    screen.open("study")
+    page.get_by_role("tab", name="Open a study").click()
+    page.get_by_label("Folder of a study").fill(str(three.path))
+    page.get_by_role("button", name="Open this folder").click()
+    page.get_by_text("Skin in three").first.wait_for()
+    screen.go("Slide")
+    page.get_by_text("Where is epidermis?").wait_for()
+    screen.on_slide()
+    epidermis = screen.view()
+    page.locator(".st-key-class_shown input").click()
+    page.get_by_role("option", name="edge").click()
+    page.get_by_text("Where is edge?").wait_for()
+    screen.on_slide()
+    edge = screen.view()
+    assert differ(epidermis, edge) > 0.02
+    assert "speaks against edge" in page.locator(".pv-legend").inner_text()
+
+    # every tile by its strongest class, whichever is chosen
+    page.locator(".pv-layers").get_by_text("Classes", exact=True).click()
+    page.wait_for_timeout(500)
+    screen.on_slide()
+    assert differ(edge, screen.view()) > 0.02
+    assert [name in page.locator(".pv-legend").inner_text() for name in three.classes] == [True] * 3
+
+    # it holds on every page, and an edit made there is about it
+    screen.go("Concepts")
+    page.get_by_text("for edge first").wait_for()
+    screen.idle()
+    page.locator("[class*='st-key-note_0'] input").fill("seen under the microscope")
+    screen.in_popover("pin_2", weight_1="1.5")
+    entry = three.curation.history()[-1]
+    assert entry.payload == {"concepts": [2], "weight": 1.5, "target": 1} and entry.note == "seen under the microscope"
+    assert page.locator("[class*='st-key-note_1'] input").input_value() == ""
+    screen.go("Kernel")
+    page.get_by_text("negative against edge").wait_for()
+    screen.go("Slide")
+    page.get_by_text("Where is edge?").wait_for()
+    screen.on_slide()
+    page.locator(".pv-layers").get_by_text("Map", exact=True).click()

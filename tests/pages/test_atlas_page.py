@@ -3,11 +3,23 @@
 import json
 
 import numpy as np
+import pytest
 
 from pages.atlas_chosen import parts_of
 from prospector_core.study import Study
 from tests.pages.app import App
+from tests.pages.conftest import copy_study
 from viewers import tile_server
+
+
+@pytest.fixture(scope="module")
+def pristine(pristine, tmp_path_factory):
+    """The study that tests copy, its atlas laid out once."""
+    folder = copy_study(pristine, tmp_path_factory.mktemp("laid-out") / "skin")
+    study = Study.open(folder)
+    study.atlas(3000)
+    study.database.close()
+    return folder
 
 
 def given(app):

@@ -199,3 +199,16 @@ def test_opening_by_folder(folder, pristine, tmp_path):
     box.set_value(str(other))
     app.press("Open this folder")
     assert not app.errors and app.at.session_state["study_path"] == str(other)
+
+
+def test_the_history_lists_edits_and_offers_the_report(study):
+    study.curation.exclude(2, reason="ink")
+    study.curation.undo()
+    app = App("study")
+    table = next(each.value for each in app.at.dataframe if "no" in each.value)
+    assert (
+        table["what"].tolist()[:2] == ["undo 1: exclude concept 2 (ink)", "exclude concept 2 (ink)"]
+        or "undo" in table["what"][0]
+    )
+    assert table["why"].tolist()[1] == "ink" and table["now"].tolist()[1] == "undone"
+    assert app.at.toggle(key="report_names").value is False

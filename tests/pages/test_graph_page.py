@@ -1,22 +1,15 @@
 """Cells in the app: the page without a browser, and the whole loop in a real one. Coordinates are made, not measured."""
 
-import contextlib
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import numpy as np
 import pytest
 
 from prospector_core.study import FitSettings, Study
 from sample_data.cells import make_sample
+from tests.browsers import WAIT, in_a_browser, serve_study
 from tests.pages.app import App
-from tests.pages.conftest import ROOT
-from tests.pages.test_app_browser import CHROMIUM, FLAGS, WAIT, Screen
+from tests.pages.screen import Screen
 from viewers.graph_figure import graph_figure
 from viewers.graph_viewer import encode_edges, encode_numbers, encode_positions
 
@@ -109,105 +102,106 @@ class Cells(Screen):
 def running(pristine, tmp_path_factory):
     """(Study, address of the app that shows it)."""
     target = shutil.copytree(pristine, tmp_path_factory.mktemp("running") / "studies" / "cells")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    environment = {**os.environ, "PROSPECTOR_STUDY": str(target), "PROSPECTOR_STUDIES": str(target.parent)}
-    log = target.parent / "log.txt"
-    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app:
-        try:
-            for _ in range(240):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2).close()
-                    break
-                time.sleep(0.25)
-            yield Study.open(target), f"http://localhost:{port}"
-        finally:
-            app.terminate()
-    assert "Traceback" not in log.read_text(), log.read_text()[-2000:]
+    with serve_study(target) as address:
+        yield Study.open(target), address
 
 
-@pytest.mark.slow
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser: apt-get install chromium")
-def test_the_whole_loop_in_a_browser(running):
+@in_a_browser
+def test_the_whole_loop_in_a_browser(running, browser):
     """Open, click a cell, lasso, exclude, refit, undo; the same page without WebGL."""
-    playwright = pytest.importorskip("playwright.sync_api")
     study, address = running
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = browser.new_context(viewport={"width": 1200, "height": 760}, reduced_motion="reduce")
-        context.set_default_timeout(WAIT)
-        cells = Cells(context.new_page(), address)
-        page = cells.page
-        cells.open()
-        cells.ready()
-        assert page.locator(".gv").get_attribute("data-pen") == "WebGL2"
-        likely = study.current_fit.summary["predictions"]
-        name = max(study.embedded(), key=lambda datum: (datum.label == 1, likely[datum.uid])).name
-        assert page.get_by_text(name).first.is_visible()
-        # click a cell: the panel says why it scores so
-        token = int(np.nanargmax(study.prospect(study.datum(name))))
-        page.mouse.click(*cells.at(study, name, token))
-        page.get_by_text("The largest parts").wait_for()
-        concept = study.concept_name(int(study.concepts_of(study.datum(name))[token]))
-        assert page.get_by_text(concept).first.is_visible()
-        # edges and concepts
-        page.get_by_role("button", name="Edges", exact=True).click()
-        page.wait_for_function(
-            "() => [...document.querySelectorAll('*')].some(e => (e.shadowRoot ?? e).querySelector?.('.gv[data-edges]')?.dataset.edges > 100)"
-        )
-        page.get_by_role("button", name="Concepts", exact=True).first.click()
-        cells.ready("concepts")
-        # lasso around everything in the upper half, as evidence
-        page.get_by_role("button", name="Lasso", exact=True).click()
-        box = page.locator(".gv-over").bounding_box()
-        left, top, right, middle = box["x"] + 3, box["y"] + 3, box["x"] + box["width"] - 3, box["y"] + box["height"] / 2
-        page.mouse.move(left, top)
-        page.mouse.down()
-        for place in ((right, top), (right, middle), (left, middle)):
-            page.mouse.move(*place, steps=3)
-        page.mouse.up()
-        page.locator(".gv-mark button").first.click()
-        page.get_by_text("Waiting for a refit").first.wait_for()
-        (region,) = study.curation.state.regions
-        assert region.evidence == "for" and region.datum == study.datum(name).uid
-        upper = study.positions(study.datum(name))[:, 1]
-        inside = np.isin(np.arange(len(upper)), region.tokens)
-        assert 0.3 < inside.mean() < 0.7 and upper[inside].max() < upper[~inside].min() + 40
-        # exclude the concept of the clicked cell, refit: it has no score any more
-        page.get_by_role("button", name="Exclude", exact=True).click()
-        page.get_by_test_id("stPopoverBody").get_by_role("button", name="Exclude", exact=True).click()
-        cells.idle()
-        page.get_by_test_id("stSidebar").get_by_role("button", name="Refit").click()
-        page.get_by_text("What the refit changed").wait_for()
-        cells.idle()
-        assert study.current_fit.id == 2 and np.isnan(study.prospect(study.datum(name))[token])
-        page.get_by_text("has no score").or_(page.get_by_text("have no score")).first.wait_for()
-        # undo brings it back
-        page.get_by_test_id("stSidebar").get_by_role("button", name="Undo").click()
-        cells.idle()
-        page.get_by_test_id("stSidebar").get_by_role("button", name="Refit").click()
-        page.wait_for_function(
-            "() => !document.body.innerText.includes('has no score') && !document.body.innerText.includes('have no score')"
-        )
-        cells.idle()
-        assert study.current_fit.id == 3 and np.isfinite(study.prospect(study.datum(name))[token])
-        assert not cells.trouble, cells.trouble
-        # without WebGL a plain canvas draws the same
-        context.add_init_script(
-            "HTMLCanvasElement.prototype.getContext = (own => function (kind, ...more) {"
-            " return kind === 'webgl2' ? null : own.call(this, kind, ...more); })(HTMLCanvasElement.prototype.getContext)"
-        )
-        plain = Cells(context.new_page(), address)
-        plain.open()
-        plain.ready()
-        assert plain.page.locator(".gv").get_attribute("data-pen") == "canvas"
-        plain.page.locator(".gv-over").focus()
-        plain.page.keyboard.press("ArrowRight")
-        plain.page.keyboard.press("ArrowRight")
-        plain.page.keyboard.press("Enter")
-        plain.page.get_by_text("The largest parts").wait_for()
-        assert not plain.trouble, plain.trouble
-        browser.close()
+    context = browser.new_context(viewport={"width": 1200, "height": 760}, reduced_motion="reduce")
+    context.set_default_timeout(WAIT)
+    cells = Cells(context.new_page(), address)
+    page = cells.page
+    cells.open()
+    cells.ready()
+    assert page.locator(".gv").get_attribute("data-pen") == "WebGL2"
+    likely = study.current_fit.summary["predictions"]
+    name = max(study.embedded(), key=lambda datum: (datum.label == 1, likely[datum.uid])).name
+    assert page.get_by_text(name).first.is_visible()
+    # click a cell: the panel says why it scores so
+    token = int(np.nanargmax(study.prospect(study.datum(name))))
+    page.mouse.click(*cells.at(study, name, token))
+    page.get_by_text("The largest parts").wait_for()
+    concept = study.concept_name(int(study.concepts_of(study.datum(name))[token]))
+    assert page.get_by_text(concept).first.is_visible()
+    # edges and concepts
+    page.get_by_role("button", name="Edges", exact=True).click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some(e => (e.shadowRoot ?? e).querySelector?.('.gv[data-edges]')?.dataset.edges > 100)"
+    )
+    page.get_by_role("button", name="Concepts", exact=True).first.click()
+    cells.ready("concepts")
+    # lasso around everything in the upper half, as evidence
+    page.get_by_role("button", name="Lasso", exact=True).click()
+    box = page.locator(".gv-over").bounding_box()
+    left, top, right, middle = box["x"] + 3, box["y"] + 3, box["x"] + box["width"] - 3, box["y"] + box["height"] / 2
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for place in ((right, top), (right, middle), (left, middle)):
+        page.mouse.move(*place, steps=3)
+    page.mouse.up()
+    page.locator(".gv-mark button").first.click()
+    page.get_by_text("Waiting for a refit").first.wait_for()
+    (region,) = study.curation.state.regions
+    assert region.evidence == "for" and region.datum == study.datum(name).uid
+    upper = study.positions(study.datum(name))[:, 1]
+    inside = np.isin(np.arange(len(upper)), region.tokens)
+    assert 0.3 < inside.mean() < 0.7 and upper[inside].max() < upper[~inside].min() + 40
+    # exclude the concept of the clicked cell, refit: it has no score any more
+    page.get_by_role("button", name="Exclude", exact=True).click()
+    page.get_by_test_id("stPopoverBody").get_by_role("button", name="Exclude", exact=True).click()
+    cells.idle()
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Refit").click()
+    page.get_by_text("What the refit changed").wait_for()
+    cells.idle()
+    assert study.current_fit.id == 2 and np.isnan(study.prospect(study.datum(name))[token])
+    page.get_by_text("has no score").or_(page.get_by_text("have no score")).first.wait_for()
+    # undo brings it back
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Undo").click()
+    cells.idle()
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Refit").click()
+    page.wait_for_function(
+        "() => !document.body.innerText.includes('has no score') && !document.body.innerText.includes('have no score')"
+    )
+    cells.idle()
+    assert study.current_fit.id == 3 and np.isfinite(study.prospect(study.datum(name))[token])
+    assert not cells.trouble, cells.trouble
+    # without WebGL a plain canvas draws the same
+    context.add_init_script(
+        "HTMLCanvasElement.prototype.getContext = (own => function (kind, ...more) {"
+        " return kind === 'webgl2' ? null : own.call(this, kind, ...more); })(HTMLCanvasElement.prototype.getContext)"
+    )
+    plain = Cells(context.new_page(), address)
+    plain.open()
+    plain.ready()
+    assert plain.page.locator(".gv").get_attribute("data-pen") == "canvas"
+    plain.page.locator(".gv-over").focus()
+    plain.page.keyboard.press("ArrowRight")
+    plain.page.keyboard.press("ArrowRight")
+    plain.page.keyboard.press("Enter")
+    plain.page.get_by_text("The largest parts").wait_for()
+    assert not plain.trouble, plain.trouble
+    context.close()
+
+
+def test_a_study_of_cells_is_made_on_the_page(study, monkeypatch, tmp_path):
+    from pages import jobs
+
+    monkeypatch.setattr(jobs, "embed", lambda made, uids: made.embed())
+    samples = {name: make_sample(name == "b", 3, cells=40)[0] for name in "ab"}
+    (tmp_path / "data").mkdir()
+    for name, each in samples.items():
+        np.savez(tmp_path / "data" / f"{name}.npz", **{key: np.array(value) for key, value in each.items()})
+    app = App("study")
+    app.at.session_state["shown_make"] = "cells"
+    app.run()
+    for label, value in (("Name", "Small cells"), ("File or folder of cells", str(tmp_path / "data"))):
+        next(each for each in app.at.text_input if each.label == label and each.form_id == "new_cells").set_value(value)
+    (box,) = [each for each in app.at.file_uploader if each.form_id == "new_cells"]
+    box.set_value(("labels.csv", b"sample,label\na,out\nb,in\n", "text/csv"))
+    next(each for each in app.at.button if each.label == "Make the study" and each.form_id == "new_cells").click().run()
+    app.sound()
+    made = Study.open(study.path.parent / "small-cells")
+    assert made.modality == "cells" and len(made.embedded()) == 2

@@ -3,14 +3,7 @@
 import contextlib
 import io
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -18,24 +11,13 @@ import pytest
 import tifffile
 from PIL import Image
 
+from tests.browsers import IN_A_BROWSER, serve
 from tests.viewers.fake_slide import shrink, smooth_pixels
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser: apt-get install chromium"),
-]
+pytestmark = IN_A_BROWSER
 
 WIDTH, HEIGHT = 2400, 1600
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-# No network but the app, and drawing without a graphics card.
-FLAGS = [
-    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -52,37 +34,10 @@ def served(folder, page):
         options = {"tile": (256, 256), "photometric": "rgb", "resolutionunit": 3}
         tiff.write(pixels, subifds=1, resolution=(20000, 20000), **options)  # 0.5 um/px
         tiff.write(shrink(pixels, 4), subfiletype=1, resolution=(5000, 5000), **options)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(HERE / "viewer_app.py")]
-    options = {
-        "server.port": port, "server.address": "127.0.0.1", "server.headless": "true", "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false", "server.baseUrlPath": "lab/slides",
-    }  # fmt: skip
-    command += [f"--{name}={value}" for name, value in options.items()]
-    environment = {
-        **os.environ,
-        "PROSPECTOR_TEST_PAGE": page,
-        "PROSPECTOR_TEST_SLIDE": str(folder / "slide.tif"),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-    }
-    with (
-        open(folder / "log.txt", "wb") as log,
-        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as app,
-    ):
-        url = f"http://127.0.0.1:{port}/lab/slides/"
-        try:
-            for _ in range(120):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(url, timeout=2).close()
-                    break
-                time.sleep(0.5)
-            else:
-                pytest.fail("the app did not start: " + (folder / "log.txt").read_text()[-500:])
-            yield url
-        finally:
-            app.terminate()
+    environment = {"PROSPECTOR_TEST_PAGE": page, "PROSPECTOR_TEST_SLIDE": str(folder / "slide.tif")}
+    options = {"server_fileWatcherType": "none", "server_baseUrlPath": "lab/slides"}
+    with serve(HERE / "viewer_app.py", folder / "log.txt", environment, "/lab/slides", **options) as url:
+        yield f"{url}/"
 
 
 class Screen:
@@ -169,21 +124,12 @@ class Screen:
 ROOT_JS = "[...document.querySelectorAll('*')].find(e => e.shadowRoot?.querySelector('.pv'))?.shadowRoot"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def screen(browser, address):
-    context = browser.new_context(viewport={"width": 1300, "height": 900}, reduced_motion="reduce")
-    screen = Screen(context.new_page())
+def screen(window, address):
+    screen = Screen(window(1300, 900))
     screen.open(address)
     yield screen
-    context.close()
+    screen.page.close()
 
 
 def is_orange(colour):
@@ -374,15 +320,14 @@ def test_controls_are_named_and_nothing_leaves_the_machine(screen, address):
     assert not [url for url in screen.requests if "slide.tif" in url]
 
 
-def test_narrow_pages_cut_nothing_off(browser, address):
-    context = browser.new_context(viewport={"width": 480, "height": 900})
-    screen = Screen(context.new_page())
+def test_narrow_pages_cut_nothing_off(window, address):
+    screen = Screen(window(480, 900))
     screen.open(address)
     frame = screen.page.locator(".pv").bounding_box()
     for part in screen.page.locator(".pv-bar button:visible, .pv-bar input, .pv-scale").all():
         box = part.bounding_box()
         assert box["x"] >= frame["x"] and box["x"] + box["width"] <= frame["x"] + frame["width"]
-    context.close()
+    screen.page.close()
 
 
 def marks(screen, number):

@@ -4,13 +4,10 @@ import re
 
 import pytest
 
-from tests.viewers.test_slide_viewer_browser import CHROMIUM, Screen, browser, is_blue, is_orange, served  # noqa: F401
+from tests.browsers import IN_A_BROWSER
+from tests.viewers.test_slide_viewer_browser import Screen, is_blue, is_orange, served
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser: apt-get install chromium"),
-]
+pytestmark = IN_A_BROWSER
 TOP = 5  # halvings of 4800 places to fit 256
 LEFT, RIGHT = (-30, -20), (30, -20)  # places on screen within the part with tokens
 UPPER, LOWER = (-30, -20), (-30, 20)
@@ -23,12 +20,11 @@ def address(tmp_path_factory):
 
 
 @pytest.fixture
-def screen(browser, address):  # noqa: F811
-    context = browser.new_context(viewport={"width": 1300, "height": 900}, reduced_motion="reduce")
-    screen = Screen(context.new_page())
+def screen(window, address):
+    screen = Screen(window(1300, 900))
     screen.open(address)
     yield screen
-    context.close()
+    screen.page.close()
     assert not screen.trouble
 
 

@@ -17,6 +17,7 @@ from viewers.overlays import diverging_css
 __all__ = ["atlas"]
 
 _HERE = Path(__file__).parent
+_TWO = ("#2171b5", "#cc4c02")  # the ends of the map's colours
 _RENDER = st.components.v2.component(
     "prospector_atlas",
     html='<div class="at"></div>',
@@ -32,6 +33,8 @@ def atlas(
     concepts: Sequence[Mapping[str, Any]],
     classes: Sequence[str],
     limit: float,
+    sides: Sequence[str] | None = None,
+    colours: Sequence[str] | None = None,
     pictures: str | None = None,
     texts: Sequence[str] | None = None,
     selected: int | None = None,
@@ -47,14 +50,19 @@ def atlas(
     ----------
     points : mapping
         Lists of one length: ``x, y`` (-1 to 1), ``concept`` (id), ``score`` (None where it has none), ``label``
-        (0, 1 or None, of its datum), ``name`` (of its datum).
+        (class or None, of its datum), ``name`` (of its datum).
     key : str
         Fixed for the place in the app; zoom and colour survive reruns under it.
     concepts : list of mappings
         ``id, name, colour, excluded``.
-    classes : (name of class 0, name of class 1)
+    classes : list of str
+        Names of the classes.
     limit : float
         Score of the strongest colour.
+    sides : (str, str), optional
+        What negative and positive scores speak for; by default "for" class 0 and "for" class 1.
+    colours : list of "#rrggbb", optional
+        Of the classes; by default of two.
     pictures : str, optional
         Address below which the pictures of tokens lie, ``<pictures>/0/<point>_0.png``.
     texts : list of str, optional
@@ -77,6 +85,8 @@ def atlas(
         "points": {name: list(values) for name, values in points.items()},
         "concepts": [dict(concept) for concept in concepts],
         "classes": list(classes),
+        "sides": list(sides or (f"for {classes[0]}", f"for {classes[1]}")),
+        "class_colours": list(colours or _TWO),
         "limit": float(limit),
         "ramp": diverging_css(17),
         "pictures": pictures,

@@ -1,7 +1,6 @@
 // The atlas: what Streamlit runs at each change of data. A canvas with a few thousand points needs no library.
 const live = (window.__prospectorAtlases ??= new WeakMap());
 const GREY = "#9a9a9a";
-const CLASSES = ["#2171b5", "#cc4c02"];
 const COLOURS = { concept: "Concept", score: "Score", label: "Label" };
 
 function el(tag, attributes = {}, ...children) {
@@ -79,13 +78,13 @@ class Atlas {
     const reach = (values) => Math.max(...values.map(Math.abs), 1e-6);
     this.reach = [reach(this.data.points.x), reach(this.data.points.y)]; // all of it fills the view
     if (!this.data.concepts.some(({ id }) => id === this.only)) this.only = null;
-    const { points, concepts, ramp, limit } = this.data;
+    const { points, concepts, ramp, limit, class_colours: classColours } = this.data;
     const colours = new Map(concepts.map(({ id, colour, excluded }) => [id, excluded ? GREY : colour]));
     const shade = (score) => ramp[Math.round(((Math.max(-1, Math.min(1, score / limit)) + 1) / 2) * (ramp.length - 1))];
     this.colours = {
       concept: points.concept.map((id) => colours.get(id) ?? GREY),
       score: points.score.map((score) => (score === null ? GREY : shade(score))),
-      label: points.label.map((label) => CLASSES[label] ?? GREY),
+      label: points.label.map((label) => classColours[label] ?? GREY),
     };
     const known = (this.data.chosen ?? []).filter((i) => i < this.data.points.x.length);
     this.chosen = new Set(known);
@@ -197,8 +196,8 @@ class Atlas {
   }
 
   drawLegend() {
-    const { concepts, classes, limit, ramp } = this.data;
-    const state = JSON.stringify([this.by, this.only, concepts, limit]);
+    const { concepts, classes, class_colours: colours, sides, limit, ramp } = this.data;
+    const state = JSON.stringify([this.by, this.only, concepts, limit, sides]);
     if (state === this.said) return;
     this.said = state;
     if (this.by === "concept") {
@@ -213,11 +212,11 @@ class Atlas {
     } else if (this.by === "score") {
       const stops = ramp.map((colour, i) => `${colour} ${(100 * i) / (ramp.length - 1)}%`).join(",");
       this.legend.replaceChildren(el("div", { class: "at-ramp" },
-        el("div", {}, el("span", {}, `for ${classes[0]}`), el("span", {}, `for ${classes[1]}`)),
+        el("div", {}, el("span", {}, sides[0]), el("span", {}, sides[1])),
         el("i", { style: `background:linear-gradient(90deg,${stops})` }),
         el("div", {}, el("span", {}, signed(-limit)), el("span", {}, "prospect score"), el("span", {}, signed(limit)))));
     } else {
-      this.legend.replaceChildren(...[[classes[0], CLASSES[0]], [classes[1], CLASSES[1]], ["unlabelled", GREY]].map(([name, colour]) =>
+      this.legend.replaceChildren(...[...classes.map((name, at) => [name, colours[at]]), ["unlabelled", GREY]].map(([name, colour]) =>
         el("span", { class: "at-key" }, el("i", { style: `background:${colour}` }), el("span", {}, `of data labelled ${name}`))));
     }
   }

@@ -117,7 +117,7 @@ class DocumentViewer {
       const blocks = [block];
       for (let inside = 0; token < starts.length && starts[token] < end; token += 1) {
         block.append(text.slice(at, starts[token]));
-        if ((inside += 1) % 40 === 0 && /\n\s*$/.test(text.slice(at, starts[token]))) { block = el("div", { class: "dv-text" }); blocks.push(block); } // long texts are laid out where they are looked at
+        if ((inside += 1) > 40 && /\n\s*$/.test(text.slice(at, starts[token]))) { inside = 0; block = el("div", { class: "dv-text" }); blocks.push(block); } // long texts are laid out where they are looked at
         this.spans[token] = el("span", { class: "dv-s", "data-token": token }, text.slice(starts[token], ends[token]));
         block.append(this.spans[token]);
         at = ends[token];

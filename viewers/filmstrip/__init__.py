@@ -38,11 +38,12 @@ def filmstrip(
     ----------
     data : list of mappings
         ``id, name, url`` (picture), ``label`` (text), ``wrong`` (True where prediction and label differ),
-        ``probability`` (of class 1, or None), ``evidence`` (total, or None).
+        ``probability`` (of the class, or None), ``evidence`` (total, or None), optionally ``predicted`` (text, where there
+        are more than two classes).
     key : str
         Fixed for the place in the app; order and scroll position survive reruns under it.
     class_name : str
-        Of class 1.
+        Of the class whose probability and evidence are told.
     selected : str, optional
         Id of the datum that is shown.
     on_pick : callable, optional

@@ -87,6 +87,7 @@ class Filmstrip {
     const says = [item.name, `labelled ${item.label}`,
       item.probability === null ? null : `P(${name}) ${item.probability.toFixed(2)}`,
       item.evidence === null ? null : `total evidence ${signed(item.evidence)}`,
+      item.predicted ? `predicted ${item.predicted}` : null,
       item.wrong ? "predicted otherwise than labelled" : null].filter(Boolean).join(", ");
     return el("button", {
       type: "button", class: "fs-item", tabindex: -1, "data-id": item.id, "aria-current": String(current), "aria-label": says, title: says,
@@ -94,8 +95,14 @@ class Filmstrip {
     },
     el("img", { src: item.url && new URL(item.url, document.baseURI).href, loading: "lazy", decoding: "async", alt: "" }),
     el("div", { class: "fs-name" }, item.name),
-    el("div", { class: "fs-value" }, el("span", { class: item.wrong ? "fs-wrong" : null }, item.wrong ? `≠ ${item.label}` : item.label), el("b", {}, text)),
+    el("div", { class: "fs-value" }, el("span", { class: item.wrong ? "fs-wrong" : null }, this.verdict(item)), el("b", {}, text)),
     el("div", { class: "fs-bar" }, el("i", { style: bar })));
+  }
+
+  /** Its label; of several classes the predicted one, where that is another. */
+  verdict({ label, predicted, wrong }) {
+    if (predicted && predicted !== label) return `→ ${predicted}`;
+    return wrong ? `≠ ${label}` : label;
   }
 
   key(event) {

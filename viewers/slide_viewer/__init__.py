@@ -62,11 +62,11 @@ def slide_viewer(
     slide : mapping
         From :func:`viewers.tile_server.slide_source`.
     overlays : list of mappings
-        ``id, kind ("map", "sprite", "error" or "change"), url, x, y, width, height``; one of each kind a datum of this slide,
+        ``id, kind ("map", "sprite", "error", "change" or "class"), url, x, y, width, height``; one of each kind a datum of this slide,
         ``url`` from :func:`viewers.tile_server.register_image`. A new url for the same id swaps in place. The one of
         kind "map" may have the addresses of its tokens' numbers (:mod:`viewers.tokens`): ``tokens``, for threshold
         and hover, ``doubt``, for hatching where the sign is not certain; and ``shape`` (rows, columns) with them.
-        Images of kind "error" and "change", and doubts, are fetched when they are first shown. A grid too large for one picture has
+        Images of kind "error", "change" and "class", and doubts, are fetched when they are first shown. A grid too large for one picture has
         instead of ``url`` its ``tiles`` (from :func:`viewers.tile_server.register_tiles`), ``levels`` (how often it is
         halved) and ``shape``; its map instead of ``tokens`` and ``doubt`` the addresses ``numbers`` and ``doubts`` of
         theirs block by block, ``above`` (from :func:`viewers.token_tiles.above_table`) and the address ``summary``
@@ -75,13 +75,14 @@ def slide_viewer(
         Fixed for the place in the app; zoom, layer and opacity survive reruns under it.
     height : int
         CSS px of the whole viewer; less where the window is lower, so that its legend stays in sight.
-    layer : {"map", "sprite", "error", "change", "none"}
+    layer : {"map", "sprite", "error", "change", "class", "none"}
         Layer to begin with. Afterwards the person's choice holds until this argument changes.
     opacity : float
         Opacity to begin with, 0 to 1.
     legend : mapping, optional
         Of the map: ``limit`` (score of the strongest colour), ``label``, ``high`` and ``low`` (what the ends
-        support), ``excluded`` (True adds the hatch), ``error_label`` (of the uncertainty), ``change`` (a mapping of the first four, of the change).
+        support), ``excluded`` (True adds the hatch), ``error_label`` (of the uncertainty), ``change`` (a mapping of the first four, of the change),
+        ``classes`` (a list of ``name, colour`` of the layer of strongest classes).
     concepts : list of mappings
         Legend of the sprite: ``id, name, colour ("#rrggbb"), excluded`` and optionally ``pinned``. A click on one fades the others.
     fields : list of mappings
@@ -121,8 +122,8 @@ def slide_viewer(
         ``{"x", "y" (level-0 px), "slide" (id), "layer", "zoom" (screen px a level-0 px), "magnification" (or None),
         "keyboard"}``.
     """
-    if layer not in ("map", "sprite", "error", "change", "none"):
-        raise ValueError(f"layer must be map, sprite, error, change or none, not {layer!r}")
+    if layer not in ("map", "sprite", "error", "change", "class", "none"):
+        raise ValueError(f"layer must be map, sprite, error, change, class or none, not {layer!r}")
     data = {
         "key": key,
         "slide": dict(slide),

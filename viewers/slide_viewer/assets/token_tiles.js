@@ -149,7 +149,7 @@ export class TokenTiles {
   /** Which pictures of an overlay are to be drawn: { now, before }, each an address and the view's part of it. */
   entry(overlay, { threshold, hatched, concept }) {
     const percent = Math.round(100 * threshold);
-    const view = overlay.kind === "sprite"
+    const view = overlay.kind === "class" ? "" : overlay.kind === "sprite"
       ? (concept === null ? "" : `c${concept}`)
       : `${overlay.kind === "map" && percent ? `t${percent}` : ""}${hatched ? "u" : ""}`;
     const asked = { base: overlay.tiles, view };

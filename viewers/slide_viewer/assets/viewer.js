@@ -8,8 +8,8 @@ import { Link } from "./linking.js";
 import { drawRegion, EVIDENCE, Marking } from "./marking.js";
 import { LEAST, Outlines } from "./outlines.js";
 
-const LAYERS = ["map", "sprite", "error", "change", "none"];
-const LATE = ["error", "change"]; // layers that cost the server work: only for those who look at them
+const LAYERS = ["map", "sprite", "error", "class", "change", "none"];
+const LATE = ["error", "change", "class"]; // layers that cost the server work: only for those who look at them
 const NICE = [1, 2, 5];
 const ICONS = {
   plus: "M8 3v10M3 8h10",
@@ -138,6 +138,7 @@ export class SlideViewer {
       map: button("Show the prospect map", "1", "Map", () => this.setLayer("map")),
       sprite: button("Show the concepts", "2", "Concepts", () => this.setLayer("sprite")),
       error: button("Show how unsure the map is", "3", "Uncertainty", () => this.setLayer("error")),
+      class: button("Show which class each place speaks for most", "5", "Classes", () => this.setLayer("class")),
       change: button("Show what changed", "4", "Change", () => this.setLayer("change")),
       none: button("Show the tissue alone", "0", "Tissue", () => this.setLayer("none")),
     };
@@ -325,7 +326,8 @@ export class SlideViewer {
     this.send = component.setTriggerValue;
     this.root.style.height = `min(${data.height}px, max(420px, 100vh - ${data.above}px))`; // its legend stays in sight
     if (data.layer !== this.asked.layer) this.layer = data.layer;
-    if (this.layer === "change" && !data.overlays.some((overlay) => overlay.kind === "change")) this.layer = "map"; // undone, or a new fit
+    // undone, a new fit, or another study
+    if (["change", "class"].includes(this.layer) && !data.overlays.some((overlay) => overlay.kind === this.layer)) this.layer = "map";
     if (data.opacity !== this.asked.opacity) this.opacity = data.opacity;
     this.asked = { layer: data.layer, opacity: data.opacity };
     this.outbox = (this.outbox ?? []).filter(({ number }) => number > data.heard);
@@ -1010,6 +1012,7 @@ export class SlideViewer {
       2: () => this.setLayer("sprite"),
       3: () => this.layerButtons.error.disabled || this.setLayer("error"),
       4: () => this.layerButtons.change.disabled || this.setLayer("change"),
+      5: () => this.layerButtons.class.disabled || this.setLayer("class"),
       0: () => this.setLayer("none"),
       h: () => this.setLayer("none"),
       "+": () => this.zoom(1.6),
@@ -1079,7 +1082,8 @@ export class SlideViewer {
       const button = this.layerButtons[layer];
       button.setAttribute("aria-pressed", String(layer === this.layer));
       button.disabled = layer !== "none" && !kinds.has(layer);
-      if (layer === "change") button.hidden = button.disabled; // before the first refit there is none
+      // before the first refit there is no change, and of two classes the map says it all
+      if (layer === "change" || layer === "class") button.hidden = button.disabled;
     }
     this.slider.value = Math.round(100 * this.opacity);
     this.slider.disabled = this.layer === "none";
@@ -1089,6 +1093,7 @@ export class SlideViewer {
     if (this.layer === "map" && legend && kinds.has("map")) this.legend.replaceChildren(this.mapLegend(legend));
     else if (this.layer === "error" && legend && kinds.has("error")) this.legend.replaceChildren(this.errorLegend(legend));
     else if (this.layer === "change" && legend && kinds.has("change")) this.legend.replaceChildren(this.mapLegend({ ...legend, ...legend.change }));
+    else if (this.layer === "class" && legend?.classes?.length) this.legend.replaceChildren(...this.classLegend(legend));
     else if (this.layer === "sprite" && concepts.length && kinds.has("sprite")) this.legend.replaceChildren(...this.conceptLegend(concepts));
     else this.legend.replaceChildren(this.keyLegend());
     this.legend.scrollTop = scroll;
@@ -1148,10 +1153,17 @@ export class SlideViewer {
   }
 
   keyLegend() {
-    const keys = [["1", "map"], ["2", "concepts"], ["3", "uncertainty"], ...(this.layerButtons.change.disabled ? [] : [["4", "change"]]), ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
+    const keys = [["1", "map"], ["2", "concepts"], ["3", "uncertainty"], ...(this.layerButtons.change.disabled ? [] : [["4", "change"]]), ...(this.layerButtons.class.disabled ? [] : [["5", "classes"]]), ["0", "tissue alone"], ["+ −", "zoom"], ["← ↑ ↓ →", "move"],
       ["[ ]", "opacity"], [", .", "threshold"], ["u", "unsure signs"], ["o", "outlines"], ["n", "neighbours"],
       ...(this.data.marking ? [["b", "mark a rectangle"], ["p", "polygon"], ["d", "freehand"], ["Ctrl Z", "undo"]] : []), ["r", "whole slide"], ["f", "full screen"], ["Enter", "pick at the centre"]];
     return el("div", { class: "pv-keys" }, ...keys.map(([key, what]) => el("span", {}, el("kbd", {}, key), ` ${what}`)));
+  }
+
+  classLegend({ classes, excluded }) {
+    return [
+      ...classes.map(({ name, colour }) => el("span", { class: "pv-concept" }, el("i", { class: "pv-swatch", style: `background:${colour}` }), el("span", {}, name))),
+      el("div", { class: "pv-label" }, el("span", {}, "The class that a place speaks for most, in shares of each class's strongest colour; the paler, the less it is ahead of the next"), this.marks(excluded)),
+    ];
   }
 
   conceptLegend(concepts) {

@@ -66,14 +66,14 @@ export class StructureViewer {
     this.sticks = toggle("sticks", "Top residues", "Residues with the highest scores as sticks, with their names");
     this.ligands = toggle("ligands", "Ligands", "Ligands and metals: what the file has beside the protein. It is only drawn: neither encoder nor graph ever sees it");
     this.home = el("button", { type: "button", class: "sv-home", title: "Show all (0)", onclick: () => this.reset() }, "All");
-    this.bar = el("div", { class: "sv-bar" }, this.views, this.colours, this.shapes, this.sticks, this.ligands, el("span", { class: "sv-gap" }), this.home);
+    this.bar = el("div", { class: "sv-bar" }, this.views, this.colours, this.shapes, this.sticks, this.ligands);
     this.model = el("div", { class: "sv-model", tabindex: 0, role: "application",
       "aria-label": "Structure in 3D. Arrow keys turn it, plus and minus zoom, 0 shows all; residues are chosen in the sequence below" });
     this.graph = new FlatGraph(this);
     this.map = new ContactMap(this);
     this.tip = el("div", { class: "sv-tip", hidden: "" });
     this.notice = el("div", { class: "sv-notice", role: "status", hidden: "" });
-    this.stage = el("div", { class: "sv-stage" }, this.model, this.graph.node, this.map.node, this.tip, this.notice);
+    this.stage = el("div", { class: "sv-stage" }, this.model, this.home, this.graph.node, this.map.node, this.tip, this.notice);
     this.strip = new Strip(this);
     this.slider = el("input", { type: "range", min: 0, value: 0, "aria-label": "Frame", oninput: () => this.scrub(Number(this.slider.value)) });
     this.slider.addEventListener("change", () => this.send?.("frame", { frame: this.frame }));

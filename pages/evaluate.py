@@ -1,0 +1,152 @@
+"""Is the map to be trusted: signal against shuffled labels, settings by labels alone, maps against truth."""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from pages import shared
+from pages.changes import note_change
+from pages.session import editor_of
+from prospector_core.errors import ProspectorError
+
+_SCORES = {
+    "log_loss": st.column_config.NumberColumn("Log loss", format="%.3f", help="Of held-out data; smaller is better"),
+    "auroc": st.column_config.NumberColumn("AUROC", format="%.3f", help="Of held-out data, from their whole evidence"),
+    "top_auroc": st.column_config.NumberColumn(
+        "Top AUROC", format="%.3f", help="The same, from the best twentieth of each datum"
+    ),
+    "stability": st.column_config.NumberColumn(
+        "Stability", format="%.2f", help="How alike maps are from halves of the data"
+    ),
+    "mean_rank": st.column_config.NumberColumn("Mean rank", format="%.1f"),
+    "chosen": st.column_config.CheckboxColumn("Chosen"),
+    "clearly_better": st.column_config.CheckboxColumn("Clearly better", help="Than the settings to begin with"),
+}
+
+
+def signal(study):
+    """Whether labels are told better than shuffled ones, and which weights exceed them."""
+    st.markdown("#### Is there any signal?")
+    st.caption(
+        "Labels are shuffled among the data, again and again: a map of labels that mean nothing looks like a map, too."
+    )
+    shuffles = st.number_input("Shuffles", 20, 2000, 200, 20)
+    key = f"null_{study.path}_{study.current_fit.id}_{study.target}"
+    if st.button("Shuffle labels", icon=":material/shuffle:"):
+        with st.spinner("Fitting to shuffled labels…"):
+            from prospector_core.evaluation.null import study_null  # late: the page is seen meanwhile
+
+            st.session_state[key] = study_null(study, int(shuffles))
+    if key not in st.session_state:
+        return
+    null, coef = st.session_state[key]
+    say = st.success if null.signal else st.warning
+    say(
+        null.sentence[:1].upper() + null.sentence[1:] + ".",
+        icon=":material/check:" if null.signal else ":material/help:",
+    )
+    fit = study.current_fit
+    rows = [
+        {"concept": study.concept_name(k), "weight": fit.weight(k), "p": float(null.p_values[k])}
+        for k in range(fit.n_concepts)
+        if null.kept[k]
+    ]
+    st.caption(
+        f"{int(np.count_nonzero(null.kept[: fit.n_concepts]))} concepts and {int(np.count_nonzero(null.kept[fit.n_concepts :]))} pairs stand out, "
+        f"at a false discovery rate of {null.level:.0%}."
+    )
+    if rows:
+        st.dataframe(rows, hide_index=True, width="stretch", alt="Concepts that stand out from shuffled labels")
+
+
+def search(study):
+    """The search of settings, as it runs; the winner can be fitted."""
+    st.markdown("#### Which settings, by labels alone?")
+    st.caption(
+        "Each candidate predicts data that were held out. No truth is looked at; the settings to begin with stay unless another is clearly better."
+    )
+    key = f"choice_{study.path}_{study.target}"
+    if st.button("Search settings", icon=":material/manage_search:"):
+        from prospector_core.evaluation.studies import choose_for
+
+        bar, table, rows = st.progress(0.0, "searching"), st.empty(), []
+
+        def show(done, total, settings, scores):
+            rows.append({"concepts": settings.concepts, "radius": settings.radius, "softness": settings.softness, "centre": settings.centre,
+                         **{name: value for name, value in asdict(scores).items() if name != "losses"}})  # fmt: skip
+            bar.progress(done / total, f"candidate {done} of {total}")
+            table.dataframe(rows, column_config=_SCORES, hide_index=True, width="stretch")
+
+        st.session_state[key] = choose_for(study, progress=show)
+        bar.empty()
+        table.empty()
+    if key not in st.session_state:
+        return
+    choice = st.session_state[key]
+    st.info(f"Chosen: {choice.why}.", icon=":material/flag:")
+    st.dataframe(
+        choice.rows(), column_config=_SCORES, hide_index=True, width="stretch", alt="Candidates, best mean rank first"
+    )
+    if st.button("Find concepts and fit with these", type="primary", icon=":material/play_arrow:"):
+        with st.spinner("Fitting…"), study.curation.by(editor_of(study)):
+            change = study.fit(choice.settings)
+        note_change(study, change)
+        st.rerun()
+
+
+def against_truth(study):
+    """The study's maps against truth, beside held-out heads and quick baselines."""
+    st.markdown("#### How right, where the truth is known?")
+    file = st.file_uploader(
+        "Truth of tokens", ["csv", "tsv"],
+        help="A table with a column for the datum, one for the token's place (token, or row and column, residue, ...) and truth: 0 or 1. For scoring alone",
+    )  # fmt: skip
+    every = st.toggle("All baselines (networks are trained: minutes)")
+    if file is None or not st.button("Score maps", icon=":material/fact_check:"):
+        return
+    from prospector_core.evaluation.report import write_report
+    from prospector_core.evaluation.run import add_outcome, evaluate, method_names
+    from prospector_core.evaluation.studies import own_maps, problem_of, read_truth
+
+    with tempfile.TemporaryDirectory() as scratch, st.status("Scoring", expanded=False) as status:
+        path = Path(scratch) / Path(file.name).name
+        path.write_bytes(file.getvalue())
+        truth = read_truth(study, path)
+        problem = problem_of(study, truth)
+        methods = method_names("all" if every else "nearest centroid", sweep=False)
+        methods = [name for name in methods if every or "tuned with truth" not in name]
+        found = evaluate(problem, methods, progress=lambda text: status.update(label=text.capitalize()))
+        add_outcome(found, problem, "this study's fit", own_maps(study, problem, truth))
+        page = next(
+            each for each in write_report([found], Path(scratch) / "out") if each.suffix == ".html"
+        ).read_bytes()
+        status.update(label="Scored", state="complete")
+    names = {
+        "method": "Method",
+        "ap": "AP",
+        "ap_low": "from",
+        "ap_high": "to",
+        "auroc": "AUROC",
+        "seconds": "Seconds a fold",
+    }
+    st.dataframe([{title: row[name] for name, title in names.items()} for row in found.summary], hide_index=True, width="stretch",
+                 alt="Average precision of each method")  # fmt: skip
+    st.caption(
+        f"A constant map scores {problem.prevalence:.3f}. “This study's fit” maps data that it was fitted on; the others do not."
+    )
+    st.download_button("Save the report", page, "evaluation.html", "text/html", icon=":material/download:")
+
+
+study = shared.current_study()
+if study is None or study.current_fit is None:
+    st.info("Fit a study first: the Study page.", icon=":material/info:")
+else:
+    st.markdown("### Evaluation")
+    for part in (signal, search, against_truth):
+        try:
+            part(study)
+        except ProspectorError as error:
+            shared.say_error(error)

@@ -1,0 +1,269 @@
+"""Comparisons, choices and nulls: on data with a planted class, and on data whose labels mean nothing."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from study_files import PITCH, make_study
+
+from prospector_core import FoldChangeKernel, TokenGraph
+from prospector_core.errors import BadInputError
+from prospector_core.evaluation import Problem, baselines, heads, run
+from prospector_core.evaluation.baselines import BASELINES
+from prospector_core.evaluation.choose import LabelScores, auto_candidates, choose, decide
+from prospector_core.evaluation.datasets import load_set, sentences_of
+from prospector_core.evaluation.heads import authors_protocol, fit_head, suggested_for
+from prospector_core.evaluation.null import benjamini_hochberg, label_null, masked, study_null
+from prospector_core.evaluation.problem import stratified_folds
+from prospector_core.evaluation.report import write_markdown, write_report
+from prospector_core.evaluation.run import HEADS, evaluate, few_labels, method_names
+from prospector_core.evaluation.studies import choose_for, problem_of, read_truth
+from prospector_core.metrics import average_precision
+from prospector_core.study.fit import FitSettings
+
+SIDE = 7
+SMALL_GRID = {"concepts": (5,), "radius": (0, 1), "alpha": (0.05, 1e10), "tau": (0.0, 1.0)}
+
+
+def planted(n=20, seed=0, signal=True):
+    """Grids of three kinds of token; in class 1 a block of a fourth kind."""
+    random = np.random.default_rng(seed)
+    graph = TokenGraph.from_grid(np.argwhere(np.ones((SIDE, SIDE), bool)))
+    kinds = random.normal(size=(4, 6)) * 3
+    embeddings, truth, labels = [], [], np.arange(n) % 2
+    for label in labels:
+        kind, true = random.integers(0, 3, (SIDE, SIDE)), np.zeros((SIDE, SIDE), bool)
+        if label and signal:
+            row, column = random.integers(0, SIDE - 2, 2)
+            true[row : row + 3, column : column + 3] = True
+            kind[true] = 3
+        embeddings.append((kinds[kind.ravel()] + random.normal(size=(SIDE * SIDE, 6))).astype(np.float32))
+        truth.append(true.ravel())
+    return Problem(
+        "planted", [f"d{i}" for i in range(n)], [graph] * n, embeddings, labels, truth, stratified_folds(labels, 2)
+    )
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return planted()
+
+
+@pytest.fixture(scope="module")
+def evaluation(problem):
+    """Every method once, networks hardly trained and grids cut short, and few labels for the quick ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "_STEPS", 4)
+        patch.setattr(baselines, "_MASK_STEPS", 2)
+        patch.setattr(heads, "AUTHORS_GRID", SMALL_GRID)
+        patch.setattr(
+            run, "choose", lambda problem, train, **said: choose(problem, train, auto_candidates(problem)[:2], **said)
+        )
+        found = evaluate(problem, method_names("all"), folds=1)
+    found.few = few_labels(problem, numbers=(2, 4, 64), methods=("prospector", "constant"), repeats=2)
+    return found
+
+
+def test_heads_find_a_planted_class_and_a_constant_map_does_not(evaluation, problem):
+    ap = {each["method"]: each["ap"] for each in evaluation.summary}
+    assert (
+        set(HEADS) <= ap.keys() and len(ap) == len(HEADS) + len(BASELINES) + 3
+    )  # the classifier is explained in four ways
+    assert ap["prospector"] > 0.9 and ap["constant"] == pytest.approx(problem.prevalence) and ap["random"] < 0.5
+    own = next(each for each in evaluation.summary if each["method"] == "prospector")
+    assert own["ap_low"] <= own["ap"] <= own["ap_high"] and own["data_scored"] == 5 and own["datum_auroc"] > 0.9
+    assert own["parameters"] > 100 and own["seconds"] > 0
+    rows = [row for row in evaluation.rows if row["method"] == "prospector"]
+    assert {row["components"] for row in rows} == {1} and {row["size"] for row in rows} == {9.0}
+
+
+def test_what_choosing_by_labels_costs_is_said(evaluation):
+    (search,) = evaluation.searches
+    assert search["loss"] >= 0 and search["best_ap"] >= search["ap"] and search["why"]
+    assert len(search["candidates"]) == 2 and "losses" not in search["candidates"][0]
+
+
+def test_few_labels_stop_where_there_are_no_more(evaluation):
+    assert {(row["method"], row["labels"]) for row in evaluation.few} == {
+        (method, n) for method in ("prospector", "constant") for n in (2, 4)
+    }
+
+
+def test_the_report_stands_alone(evaluation, tmp_path):
+    files = write_report([evaluation], tmp_path / "out")
+    assert [path.name for path in files] == ["evaluation.json", "evaluation.csv", "evaluation.html"]
+    page = files[2].read_text()
+    assert (
+        page.count("<svg") >= 5
+        and "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+        and "src=" not in page
+    )
+    assert json.loads(files[0].read_text())[0]["summary"][0]["method"]
+    rows = list(csv.DictReader(files[1].open()))
+    assert len(rows) == len(evaluation.rows) and float(rows[0]["ap"]) >= 0
+    write_markdown([evaluation], tmp_path / "page.md", tmp_path / "images", "# Title\n")
+    said = (tmp_path / "page.md").read_text()
+    assert said.startswith("# Title") and "| prospector |" in said and len(list((tmp_path / "images").iterdir())) == 2
+
+
+def test_unknown_baselines_are_said():
+    with pytest.raises(BadInputError, match="no baseline 'magic'"):
+        method_names("random,magic")
+    assert (
+        method_names("attention MIL", sweep=False)[-1] == "attention MIL"
+        and len(method_names("none")) == len(HEADS) + 2
+    )
+
+
+# ---- choosing
+
+
+def test_the_first_candidate_stays_unless_labels_clearly_say_otherwise():
+    settings = [FitSettings(concepts=k) for k in (2, 3, 4)]
+    level = LabelScores(0.5, 0.8, 0.8, 0.5, (0.4, 0.6) * 10)
+    better = LabelScores(0.3, 0.9, 0.9, 0.6, (0.2, 0.4) * 10)
+    shaky = LabelScores(0.1, 1.0, 1.0, 0.2, (0.1, 0.1) * 10)
+    assert decide(settings, [level, level, level]).best == 0
+    found = decide(settings, [level, better, shaky])
+    assert found.best == 1 and found.clear.tolist() == [False, True, False] and "1 that are clearly better" in found.why
+    assert [row["chosen"] for row in found.rows()].count(True) == 1
+
+
+def test_a_choice_never_looks_at_the_truth(problem):
+    few = auto_candidates(problem)[:2]
+    train = problem.folds[0][0]
+    blind = Problem(
+        "blind", problem.ids, problem.graphs, problem.embeddings, problem.labels, [None] * 20, problem.folds
+    )
+    assert choose(blind, train, few).scores == choose(problem, train, few).scores
+
+
+def test_the_authors_protocol_takes_the_best_on_its_training_data(problem, monkeypatch):
+    seen = []
+    train = problem.folds[0][0]
+    monkeypatch.setattr(heads, "AUTHORS_GRID", SMALL_GRID)
+    head, best = authors_protocol(problem, train, linear=False, look=lambda settings, ap: seen.append(ap))
+    assert best == max(seen) and len(seen) == 8 and head.settings.softness == 0
+    again = fit_head(problem, train, head.settings)
+    np.testing.assert_allclose(again.kernel.coef_, head.kernel.coef_)
+
+
+# ---- is there any signal
+
+
+def counts_of_classes(seed, signal):
+    random = np.random.default_rng(seed)
+    labels = np.arange(40) % 2
+    counts = random.poisson(20, (40, 30)).astype(float)
+    if signal:
+        counts[labels == 1, :2] += random.poisson(25, (20, 2))
+    return counts, labels
+
+
+def test_real_signal_is_evidence_and_its_weights_stand_out():
+    counts, labels = counts_of_classes(0, True)
+    found = label_null(FoldChangeKernel(alpha=1e10, pseudo=0.1, shrink=True), counts, labels, n=60)
+    assert found.signal and found.kept[:2].all() and found.kept.sum() <= 6 and found.sentence.startswith("evidence")
+    coef = masked(np.arange(30.0) + 1, found.kept)
+    assert coef[0] == 1 and not coef[~found.kept].any()
+
+
+def test_labels_that_mean_nothing_are_no_evidence():
+    kernel = FoldChangeKernel(alpha=1e10, pseudo=0.1, shrink=True)
+    found = [label_null(kernel, *counts_of_classes(seed, False), n=30) for seed in range(5)]
+    assert sum(each.signal for each in found) <= 1
+    silent = next(each for each in found if not each.signal)
+    assert not silent.kept.any() and silent.sentence.startswith("no evidence")
+
+
+def test_benjamini_hochberg_by_hand():
+    p = [0.01, 0.02, 0.03, 0.5, np.nan]
+    assert benjamini_hochberg(p, 0.05).tolist() == [True, True, True, False, False]
+    assert not benjamini_hochberg([0.2, 0.9]).any() and not benjamini_hochberg([]).any()
+
+
+# ---- studies
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("study"), labels=[0, 1] * 6, fit={})
+
+
+def test_truth_from_a_table_and_from_masks_is_the_same(study, tmp_path):
+    datum = study.data[1]
+    grid = study.grid(datum)
+    true = np.arange(len(grid["positions"])) % 3 == 0
+    for name, header, place in (
+        ("token.csv", "datum,token,truth", lambda at: at),
+        ("grid.csv", "slide,row,column,tumor", lambda at: ",".join(map(str, grid["positions"][at]))),
+    ):
+        lines = [f"{datum.name},{place(at)},{int(true[at])}" for at in range(len(true))]
+        (tmp_path / name).write_text("\n".join([header, *lines]))
+        found = read_truth(study, tmp_path / name)
+        assert found.keys() == {datum.uid} and np.array_equal(found[datum.uid], true)
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    size = np.array(grid["positions"]).max(axis=0) + 1
+    pixels = np.zeros((size * PITCH), np.uint8)
+    for row, column in np.array(grid["positions"])[true]:
+        pixels[row * PITCH : (row + 1) * PITCH, column * PITCH : (column + 1) * PITCH] = 255
+    Image.fromarray(pixels).save(masks / f"{Path(datum.name).stem}.png")
+    assert np.array_equal(read_truth(study, masks)[datum.uid], true)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("datum,token\ns1.png,0", "must have a column"),
+        ("datum,token,truth\ns1.png,0,perhaps", "line 2: 'perhaps' is no truth"),
+        ("datum,token,truth\ns1.png,9999,1", "line 2: s1.png has no token"),
+        ("datum,token,truth\nother.png,1,1", "no datum of the study"),
+        ("datum,token,truth\n", "has no rows"),
+    ],
+)
+def test_a_table_that_cannot_be_truth_is_said_with_its_line(study, tmp_path, content, says):
+    (tmp_path / "truth.csv").write_text(content)
+    with pytest.raises(BadInputError, match=says):
+        read_truth(study, tmp_path / "truth.csv")
+
+
+def test_a_study_is_compared_searched_and_asked_for_signal(study, tmp_path):
+    truth = {datum.uid: np.arange(study.n_tokens(datum)) % 4 == 0 for datum in study.data if datum.label == 1}
+    problem = problem_of(study, truth)
+    assert len(problem.folds) == 5 and problem.prevalence > 0
+    train, test = problem.folds[0]
+    head = fit_head(problem, train, suggested_for(problem, train))
+    scores = [average_precision(head.map(i), problem.truth[i]) for i in problem.scored(test)]
+    assert np.isfinite(scores).all()
+    choice = choose_for(study, candidates=auto_candidates(problem)[:2])
+    assert len(choice.candidates) == 2
+    null, coef = study_null(study, n=20)
+    fit = study.current_fit
+    assert len(null.kept) == len(coef) == len(fit.coef) and np.array_equal(coef, np.where(null.kept, fit.coef, 0))
+
+
+def test_sentences_end_where_they_end():
+    assert sentences_of("One. Two is 3.5 long! Four\nFive") == [
+        "One.",
+        "Two is 3.5 long!",
+        "Four",
+        "Five",
+    ]
+
+
+@pytest.mark.skipif(
+    not Path(os.environ.get("PROSPECTOR_DATA", "../shared/data")).is_dir(), reason="PROSPECTOR_DATA names no folder"
+)
+def test_the_set_of_proteins_is_read_whole_and_beats_chance():
+    problem = load_set("zinc", os.environ.get("PROSPECTOR_DATA", "../shared/data"))
+    assert (
+        len(problem.ids) == 156 and problem.labels.sum() == 46 and problem.prevalence == pytest.approx(0.028, abs=0.001)
+    )
+    train, test = problem.folds[1]
+    head = fit_head(problem, train, suggested_for(problem, train))
+    assert np.mean([average_precision(head.map(i), problem.truth[i]) for i in problem.scored(test)]) > 0.55
