@@ -56,6 +56,12 @@ def test_a_click_selects_the_token_and_says_why_it_scores(scene):
     review, study = scene.review, scene.review.study
     click(scene, centre(scene, 17))
     assert review.token == 17 and kinds(scene)[-1] == "selected"
+    click(scene, centre(scene, 23))
+    click(scene, centre(scene, 17))
+    assert np.allclose(
+        np.mean(scene.layer("selected").data[0], axis=0) * scene.layer("selected").scale, centre(scene, 17)
+    )
+    assert kinds(scene).count("selected") == 1
     about = review.about()
     assert about.concept == study.concepts_of(review.datum)[17] and about.name == f"concept {about.concept}"
     assert about.score == pytest.approx(study.prospect(review.datum)[17])
@@ -281,7 +287,9 @@ def test_hot_spots_are_where_the_map_is_hot_and_the_camera_goes_there(scene):
     assert n >= len(spots) and spot.peak >= threshold and uid == scene.review.datum.uid
     scene.go_to(spot.rect)
     x, y, width, height = spot.rect
-    assert np.allclose(scene.viewer.camera.center[-2:], scene.slide_layers.frame.world(x + width / 2, y + height / 2))
+    assert np.allclose(
+        scene.viewer.scene.camera.center[-2:], scene.slide_layers.frame.world(x + width / 2, y + height / 2)
+    )
     left, top, across, down = scene.view()
     assert left <= x and top <= y and left + across >= x + width and top + down >= y + height
 

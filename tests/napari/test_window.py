@@ -48,7 +48,7 @@ class Window:
 
         x, y, width, height = self.study.token_rect(datum or self.panel.review.datum, token)
         world = np.array(self.panel.scene.slide_layers.frame.world(x + width / 2, y + height / 2))
-        camera, (high, wide) = self.viewer.camera, self.viewer.canvas.size
+        camera, (high, wide) = self.viewer.scene.camera, self.viewer.canvas.size
         row, column = (world - camera.center[-2:]) * camera.zoom + (high / 2, wide / 2)
         return QPoint(round(column), round(row))
 

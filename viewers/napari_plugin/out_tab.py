@@ -38,7 +38,7 @@ class OutTab(QWidget):
         save.clicked.connect(self.ask)
         browser.setToolTip("The app shows the same study: each sees the other's edits within seconds")
         browser.clicked.connect(self.open_browser)
-        self.graph = QCheckBox("Draw the token graph around the selected tile")
+        self.graph = QCheckBox("Token graph around the selected tile")
         self.graph.toggled.connect(scene.show_graph)
         form = QFormLayout(self)
         form.setContentsMargins(0, 4, 0, 0)

@@ -35,7 +35,7 @@ class ReviewPanel(QWidget):
         super().__init__()
         self.viewer, self.review, self._home = viewer, review, home
         self.worker = None
-        self._sure_of = None
+        self._sure_of = self._doubting = None
         review.said.connect(say)
         self.scene = Scene(
             viewer, review, later=later, run=lambda work, done: in_thread(work, done, "Computing a layer")
@@ -197,18 +197,24 @@ class ReviewPanel(QWidget):
             self._doubt()
 
     def _doubt(self):
-        """The standard error, when it is there: after a fit the first takes a while."""
-        asked = (self.review.datum.uid, self.review.token, self.review.fit.key)
-        if self._sure_of == asked[2]:  # resamples are at hand: at once
+        """The standard error, when it is there: after a fit the first takes a while, and is computed once."""
+        fit = self.review.fit.key
+        if self._sure_of == fit:  # resamples are at hand: at once
             self._say_about(self.review.about())
-            return
+        elif self._doubting is None:
 
-        def done(about):
-            self._sure_of = asked[2]
-            if about is not None and (self.review.datum.uid, self.review.token) == asked[:2]:
-                self._say_about(about)
+            def done(about):
+                if about is not None and about.error is not None:
+                    self._sure_of = fit
 
-        in_thread(self.review.about, done, "Refitting on resamples of the data")
+            def ended():
+                self._doubting = None
+                if self._sure_of == fit and self.review.token is not None:  # else what is wrong has been said
+                    about = self.review.about(doubt=False)
+                    self._say_about(about) if about.score is None else self._doubt()
+
+            text = "Refitting on resamples of the data"
+            self._doubting = in_thread(self.review.about, done, text, ended)
 
     def _say_about(self, about):
         self.about.setText(_told(about, self.review.fit.unit))

@@ -185,16 +185,21 @@ class Scene:
 
     def mark_selected(self):
         """A frame around the selected token."""
-        self._remove("selected")
-        review = self.review
-        if review.token is not None:
+        review, layer = self.review, self.layer("selected")
+        if review.token is None:
+            self._remove("selected")
+        else:
             x, y, width, height = review.rect()
-            box = np.array([[y, x], [y + height, x + width]])
-            options = {
-                "name": "selected tile", "shape_type": "rectangle", "face_color": "transparent", "edge_color": "yellow",
-                "edge_width": 0.06 * width, "metadata": self.slide_layers.metadata("selected"), **self.slide_layers.frame.vector(),
-            }  # fmt: skip
-            self._put("selected", ([box], options, "shapes"))
+            box = np.array([[y, x], [y, x + width], [y + height, x + width], [y + height, x]])
+            if layer is not None and len(layer.data) == 1:
+                layer.data = [box]  # in place: another layer would take ten times as long
+            else:
+                self._remove("selected")
+                options = {
+                    "name": "selected tile", "shape_type": "rectangle", "face_color": "transparent", "edge_color": "yellow",
+                    "edge_width": 0.06 * width, "metadata": self.slide_layers.metadata("selected"), **self.slide_layers.frame.vector(),
+                }  # fmt: skip
+                self._put("selected", ([box], options, "shapes"))
         if self.graph_shown:
             self.show_graph(True)
 
@@ -202,10 +207,10 @@ class Scene:
         """Move the camera to a rectangle (x, y, width, height) in level-0 pixels, with ``around`` of its size to each side."""
         x, y, width, height = rect
         frame = self.slide_layers.frame
-        self.viewer.camera.center = (0, *frame.world(x + width / 2, y + height / 2))
+        self.viewer.scene.camera.center = (0, *frame.world(x + width / 2, y + height / 2))
         canvas = self.viewer.canvas.size
         span = np.array([height, width]) * frame.scale * (1 + 2 * around)
-        self.viewer.camera.zoom = float(np.min(np.array(canvas) / np.maximum(span, 1e-9)))
+        self.viewer.scene.camera.zoom = float(np.min(np.array(canvas) / np.maximum(span, 1e-9)))
 
     def go_to_selected(self):
         """Move the camera to the selected token or datum."""
@@ -213,7 +218,7 @@ class Scene:
 
     def view(self):
         """What is in sight: (x, y, width, height) in level-0 pixels, within the tokens' slide."""
-        frame, camera = self.slide_layers.frame, self.viewer.camera
+        frame, camera = self.slide_layers.frame, self.viewer.scene.camera
         canvas = np.array(self.viewer.canvas.size) / camera.zoom / frame.scale
         x, y = frame.pixel(camera.center)
         info = self.review.study.sources[self.source].info

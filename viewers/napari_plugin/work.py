@@ -28,10 +28,15 @@ def later(act):
     QTimer.singleShot(0, act)
 
 
-def in_thread(work, done, text="Prospector"):
-    """Call ``done(work())``, the work on a thread. What is wrong with it is said, and nothing is done. Returns the worker."""
+def in_thread(work, done, text="Prospector", ended=None):
+    """Call ``done(work())``, the work on a thread. What is wrong with it is said, and nothing is done. Returns the worker.
+
+    ``ended``: called at the end whatever came of it.
+    """
     worker = create_worker(_caught(work), _progress={"desc": text})
     worker.returned.connect(lambda found: _taken(found, done))
+    if ended is not None:
+        worker.finished.connect(ended)
     worker.start()
     return worker
 
