@@ -7,6 +7,7 @@ from PIL import Image
 from prospector_core import FoldChangeKernel, Study, count_concepts
 from prospector_core.errors import CurationError
 from prospector_core.quantizers import assign_nearest
+from prospector_core.study.fit import FitSettings
 from prospector_core.study.journal import append
 
 N, SIDE = 8, 6  # data; tokens a side
@@ -39,7 +40,7 @@ def study(tmp_path):
         vectors = (centres[kind] + rng.normal(size=(SIDE * SIDE, 5))).astype(np.float32)
         attrs = {"origin": [0, 0], "pitch": 8.0, "shape": [SIDE, SIDE]}
         made.store.write(datum.uid, vectors, positions, attrs)
-    made.fit(concepts=3)
+    made.fit(FitSettings(concepts=3))  # the authors' method: its numbers are known
     return made
 
 
