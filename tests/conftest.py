@@ -1,5 +1,6 @@
 """Settings for all tests: property tests try the same examples every time."""
 
+import gc
 import subprocess
 import time
 from contextlib import suppress
@@ -67,6 +68,7 @@ def small_disk(tmp_path):
         pytest.skip("a small disk cannot be mounted here: needs root")
 
     def fill():
+        gc.collect()  # commands that ran in this process may still hold the study open, and give room back later
         for _ in range(3):  # pages that were given back may be counted as free a moment later
             with suppress(OSError), open(folder / "filler", "ab", buffering=0) as file:
                 while True:

@@ -78,10 +78,15 @@ class Screen:
         return np.asarray(Image.open(io.BytesIO(self.page.locator(".pv-view").screenshot())).convert("RGB")).astype(int)
 
     def place(self):
-        """Magnification and scale: what zooming changes."""
-        return self.page.locator(".pv-mag").inner_text(), self.page.locator(".pv-scale i").evaluate(
-            "e => e.style.width"
-        )
+        """Magnification and scale: what zooming changes; once they no longer change."""
+        seen = []
+        for _ in range(60):  # a zoom glides, and on a busy machine with pauses
+            scale = self.page.locator(".pv-scale i").evaluate("e => e.style.width")
+            seen.append((self.page.locator(".pv-mag").inner_text(), scale))
+            if len(seen) > 3 and len(set(seen[-4:])) == 1:
+                break
+            self.page.wait_for_timeout(250)
+        return seen[-1]
 
     def layer(self, name):
         self.page.locator(".pv-layers").get_by_text(name, exact=True).click()
