@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from ..study import Study
 from ..study.create import uid_of, write_study
+from ..study.fit import FitSettings
 from ..study.labels import LabelRow
 
 __all__ = ["make_large_study", "measure_edits"]
@@ -35,7 +36,7 @@ def measure_edits(data=50, tokens=100_000, runs=3, progress=None):
         say("making a study")
         study = make_large_study(Path(folder) / "study", data, tokens)
         say("finding concepts")
-        study.fit(concepts=CONCEPTS, radius=RADIUS)
+        study.fit(FitSettings(concepts=CONCEPTS, radius=RADIUS))  # every token of one concept, as in the paper
         study = Study.open(study.path)
         study.prospect(study.data[0])  # the slide that is on the screen
         found = {"first exclusion": [_timed(study, lambda c: c.exclude(CONCEPTS - 1))]}
