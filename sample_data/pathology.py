@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from prospector_core import Study
-from prospector_core.errors import EmbeddingError
 from prospector_core.files import storage_errors
 
+from .completion import complete
 from .folders import sample_folder
 
 __all__ = ["REPORTS", "build", "sentence_truth"]
@@ -38,17 +38,7 @@ def build(folder=None, progress=None, anew=False):
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 reports = shutil.copy(REPORTS, folder.parent / REPORTS.name)
         Study.create(folder, documents=reports, name="Reports: is a lymph node involved?", positive="nodal metastasis")
-    study = Study.open(folder)
-    todo = [datum for datum in study.data if not study.is_embedded(datum)]
-    failed = study.embed(
-        progress=lambda datum, done, total: say(f"embedding {datum.name}", todo.index(datum) + done / total, len(todo))
-    )
-    if failed:
-        raise EmbeddingError("the sample of reports could not be embedded: " + "; ".join(failed.values()))
-    if study.current_fit is None:
-        say("finding concepts, fitting the kernel", 0, None)
-        study.fit()
-    return study
+    return complete(folder, say, "sample of reports")
 
 
 def sentence_truth(study, datum):

@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from prospector_core import Study
-from prospector_core.errors import EmbeddingError
 from prospector_core.files import storage_errors
 
+from .completion import complete
 from .fields import MPP, SLIDE, TILE, sample_fields
 from .folders import sample_folder
 
@@ -38,19 +38,7 @@ def build(folder=None, progress=None, anew=False):
                 folder, slides=[slide], labels=_write_labels(Path(scratch) / "fields.csv"), name="Skin: where is epidermis?",
                 tile=TILE, mpp=MPP, positive="epidermis",
             )  # fmt: skip
-    study = Study.open(folder)
-    todo = [datum for datum in study.data if not study.is_embedded(datum)]
-
-    def tell(datum, done, total):
-        say(f"embedding {datum.name}", todo.index(datum) + done / total, len(todo))
-
-    failed = study.embed(progress=tell)
-    if failed:
-        raise EmbeddingError("the sample study could not be embedded: " + "; ".join(failed.values()))
-    if study.current_fit is None:
-        say("finding concepts, fitting the kernel", 0, None)
-        study.fit()
-    return study
+    return complete(folder, say)
 
 
 def _write_labels(path):

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from prospector_core import Study
-from prospector_core.errors import EmbeddingError
 from prospector_core.evaluation.heads import fit_head, suggested_for
 from prospector_core.evaluation.problem import Problem
 from prospector_core.files import storage_errors
 from prospector_core.metrics import average_precision
 
+from .completion import complete
 from .folders import sample_folder
 
 __all__ = ["ZINC", "build", "leave_one_chain_out", "residue_truth"]
@@ -43,17 +43,7 @@ def build(folder=None, progress=None, anew=False):
             folder, structures=home / "structures", labels=home / "labels.csv", name="Zinc: which residues bind it?",
             positive="binds zinc",
         )  # fmt: skip
-    study = Study.open(folder)
-    todo = [datum for datum in study.data if not study.is_embedded(datum)]
-    failed = study.embed(
-        progress=lambda datum, done, total: say(f"embedding {datum.name}", todo.index(datum) + done / total, len(todo))
-    )
-    if failed:
-        raise EmbeddingError("the sample study could not be embedded: " + "; ".join(failed.values()))
-    if study.current_fit is None:
-        say("fitting the kernel", 0, None)
-        study.fit()
-    return study
+    return complete(folder, say, fitting="fitting the kernel")
 
 
 def residue_truth(study, datum):
