@@ -10,7 +10,9 @@ import numpy as np
 from numba import get_num_threads
 from scipy.spatial.distance import pdist, squareform
 
-from ._compiled.soft import ONE, count_shares, shares_of
+from ._compiled.grid import LANES
+from ._compiled.soft import ONE, count_shares, look_over, shares_of
+from ._compiled.soft_grid import count_shares_on_grid
 from .errors import FitError, GraphError
 from .features import n_features, pack_pairs
 from .quantizers import assign_nearest
@@ -19,12 +21,16 @@ __all__ = [
     "ONE",
     "UNIT",
     "centred",
+    "check_shares",
+    "checked",
     "count_units",
     "hard_shares",
     "is_soft",
     "mean_of",
     "membership",
     "merge_shares",
+    "padded",
+    "places",
     "shifted",
     "strongest",
     "temperature",
@@ -134,6 +140,12 @@ def merge_shares(shares, groups, n_concepts=None):
 
 def check_shares(graph, shares, n_concepts, radius):
     """Shares as (n, K) uint8, checked, and (n,) int64, -1 where a token is outside. Raises GraphError."""
+    shares, outside, _ = checked(graph, shares, n_concepts, radius)
+    return np.ascontiguousarray(shares[:, :n_concepts]), outside
+
+
+def checked(graph, shares, n_concepts, radius):
+    """Shares with zeros added up to a multiple of 8 (n, wide), -1 where a token is outside (n,), and sums of concepts (K,)."""
     shares = np.asarray(shares)
     if shares.shape != (graph.n, n_concepts) or shares.dtype != np.uint8:
         raise GraphError(
@@ -142,11 +154,11 @@ def check_shares(graph, shares, n_concepts, radius):
         )
     if not (0 <= radius < np.inf and int(radius) == radius):
         raise GraphError(f"the radius must be a whole number of hops >= 0, got {radius}")
-    total = shares.sum(axis=1, dtype=np.int64)
+    wide, total, mono = look_over(shares, n_concepts + -n_concepts % LANES)
     if not ((total == ONE) | (total == 0)).all():
         wrong = int(np.argmax((total != ONE) & (total != 0)))
         raise GraphError(f"the shares of token {wrong} sum to {total[wrong]}: they must sum to {ONE}, or be 0 outside")
-    return np.ascontiguousarray(shares), np.where(total > 0, 0, -1)
+    return wide, np.where(total > 0, 0, -1), mono
 
 
 def count_units(graph, shares, radius, threads=None):
@@ -156,11 +168,26 @@ def count_units(graph, shares, radius, threads=None):
     tokens; shares (n, K) uint8; radius; threads (default: all). Raises GraphError.
     """
     n_concepts = np.shape(shares)[-1]
-    shares, outside = check_shares(graph, shares, n_concepts, radius)
-    mono = shares.sum(axis=0, dtype=np.int64) * ONE
+    wide, outside, mono = checked(graph, shares, n_concepts, radius)
+    mono = mono * ONE
     if radius == 0:
         return mono
     if not (outside >= 0).any():
         return np.zeros(n_features(n_concepts, radius), np.int64)
     threads = threads or get_num_threads()
-    return pack_pairs(mono, count_shares(graph.indptr, graph.indices, outside, shares, int(radius), threads))
+    if graph.fits_raster(radius):
+        pairs = count_shares_on_grid(places(graph, outside), wide, int(radius), threads)
+    else:
+        pairs = count_shares(graph.indptr, graph.indices, outside, wide, int(radius), threads)
+    return pack_pairs(mono, pairs[:n_concepts, :n_concepts])
+
+
+def places(graph, outside):
+    """Token in each cell of a grid, -1 where there is none or it is outside, ``outside`` (n,) < 0: (H, W) int32."""
+    return graph.to_raster(np.where(outside < 0, -1, np.arange(graph.n)), -1, np.int32)
+
+
+def padded(table):
+    """An array whose last axis is concepts, zeros added up to a multiple of 8, as compiled loops want it."""
+    more = -table.shape[-1] % LANES
+    return np.pad(table, [(0, 0)] * (table.ndim - 1) + [(0, more)]) if more else table

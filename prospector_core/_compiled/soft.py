@@ -11,7 +11,7 @@ from numba import njit, prange
 
 from .sparse import _search
 
-__all__ = ["ONE", "count_shares", "neighbours_of_shares", "score_shares", "shares_of"]
+__all__ = ["ONE", "add_products", "count_shares", "look_over", "neighbours_of_shares", "score_one", "score_shares", "shares_of"]
 
 ONE = 255  # a whole token, in units of its shares
 
@@ -74,6 +74,64 @@ def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
 
 
 @njit(nogil=True, cache=True)
+def look_over(shares, wide):
+    """What is known of shares (n, K) uint8 after one look at each.
+
+    Returns a copy with zeros added to K (n, ``wide``) uint8; sum of each token's shares (n,) int64; of each concept's (K,) int64.
+    """
+    n, k = shares.shape
+    copy = np.zeros((n, wide), np.uint8)
+    tokens, concepts = np.empty(n, np.int64), np.zeros(k, np.int64)
+    for start in range(0, n, 256):  # few enough that 16 bits hold the sums
+        some = np.zeros(k, np.uint16)
+        for token in range(start, min(start + 256, n)):
+            own, new, total = shares[token], copy[token], 0
+            for concept in range(k):
+                new[concept] = own[concept]
+                some[concept] += own[concept]
+                total += own[concept]
+            tokens[token] = total
+        for concept in range(k):
+            concepts[concept] += some[concept]
+    return copy, tokens, concepts
+
+
+@njit(nogil=True, cache=True)
+def add_products(own, around, counts):
+    """Add to ``counts`` (K, K) int64 a token's shares times those around it, (K,) integers."""
+    for concept in range(own.size):
+        share = np.int64(own[concept])
+        if share:
+            row = counts[concept]
+            for other in range(around.size):
+                row[other] += share * np.int64(around[other])
+
+
+@njit(nogil=True, cache=True)
+def score_one(own, around, mono, table, mixed):
+    """Score of a token of shares ``own`` (K,) uint8 with ``around`` (K,), units of 1 / 255, about it. K is a multiple of 8.
+
+    ``mixed`` (K,) is scratch. Sums run in one order, here and on a grid: the same bits either way.
+    """
+    base = 0.0
+    mixed[:] = 0.0
+    for concept in range(own.size):
+        share = np.float64(own[concept])
+        if share != 0.0:
+            base += share * mono[concept]
+            row = table[concept]
+            for other in range(mixed.size):
+                mixed[other] += share * row[other]
+    a = b = c = d = 0.0
+    for other in range(0, mixed.size, 4):
+        a += mixed[other] * around[other]
+        b += mixed[other + 1] * around[other + 1]
+        c += mixed[other + 2] * around[other + 2]
+        d += mixed[other + 3] * around[other + 3]
+    return (base + ((a + b) + (c + d)) / ONE) / ONE
+
+
+@njit(nogil=True, cache=True)
 def _count_some(indptr, indices, outside, shares, first, last, radius):
     n, k = shares.shape
     counts = np.zeros((k, k), np.int64)
@@ -89,11 +147,7 @@ def _count_some(indptr, indices, outside, shares, first, last, radius):
             other = queue[i]
             for concept in range(k):
                 around[concept] += shares[other, concept]
-        for concept in range(k):
-            own = np.int64(shares[token, concept])
-            if own:
-                for other in range(k):
-                    counts[concept, other] += own * around[other]
+        add_products(shares[token], around, counts)
     return counts
 
 
@@ -119,29 +173,22 @@ def count_shares(indptr, indices, outside, shares, radius, n_threads):
 
 @njit(nogil=True, cache=True, parallel=True)
 def score_shares(indptr, indices, outside, shares, mono, table, radius, hop_weights, n_slots):
-    """Prospect scores (n,) float64: sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside."""
+    """Prospect scores (n,) float64: sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside.
+
+    K is a multiple of 8 (see ``score_one``).
+    """
     n, k = shares.shape
     scores = np.full(n, np.nan)
     for slot in prange(n_slots):
         stamp = np.zeros(n, np.int64)
         queue = np.empty(n, np.int64)
         ends = np.empty(radius + 1, np.int64)
-        around = np.empty(k)
+        around, mixed = np.zeros(k), np.zeros(k)
         for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
-            if outside[token] < 0:
-                continue
-            if radius > 0:
-                _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, around)
-            score = 0.0
-            for concept in range(k):
-                own = shares[token, concept]
-                if own:
-                    weight = 0.0
-                    if radius > 0:
-                        for other in range(k):
-                            weight += table[concept, other] * around[other]
-                    score += (mono[concept] + weight / ONE) * own
-            scores[token] = score / ONE
+            if outside[token] >= 0:
+                if radius > 0:
+                    _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, around)
+                scores[token] = score_one(shares[token], around, mono, table, mixed)
     return scores
 
 
