@@ -11,7 +11,16 @@ from numba import njit, prange
 
 from .sparse import _search
 
-__all__ = ["ONE", "add_products", "count_shares", "look_over", "neighbours_of_shares", "score_one", "score_shares", "shares_of"]
+__all__ = [
+    "ONE",
+    "add_products",
+    "count_shares",
+    "look_over",
+    "neighbours_of_shares",
+    "score_one",
+    "score_shares",
+    "shares_of",
+]
 
 ONE = 255  # a whole token, in units of its shares
 

@@ -18,57 +18,76 @@ _STRIP = 256  # columns handled together: shares of one strip stay in the cache
 _NARROW = np.zeros(0, np.uint16)  # sums of shares in a box of up to 15 x 15 cells: twice as many to a vector
 _WIDE, _WIDEST = np.zeros(0, np.int32), np.zeros(0, np.int64)
 _NARROW_RADIUS = 7
-_FLUSH = 128  # tokens whose products fit in 32 bits: 128 x 255 x 65535 < 2^31
 COUNT, SCORE, KEEP = 0, 1, 2
 
 
+# Sums run over cells and concepts at once, in loops from zero over flat arrays: they become vector code.
+
+
 @njit(nogil=True, cache=True)
-def _shift_columns(index, shares, y_gone, y_new, x0, radius, columns):
-    """Move the sums of columns down: row ``y_gone`` leaves, row ``y_new`` enters."""
-    height, width = index.shape
-    first = x0 - radius
+def _add_row(cells, y, first, columns):
+    """Add the shares of row ``y`` to the sums of columns, the first of which is column ``first`` of the grid."""
+    height, width, n_bins = cells.shape
     low = max(0, -first)
-    high = min(columns.shape[0], width - first)
-    if 0 <= y_gone < height:
-        for i in range(low, high):
-            token = index[y_gone, first + i]
-            if token >= 0:
-                own, column = shares[token], columns[i]
-                for k in range(column.size):
-                    column[k] -= own[k]
-    if 0 <= y_new < height:
-        for i in range(low, high):
-            token = index[y_new, first + i]
-            if token >= 0:
-                own, column = shares[token], columns[i]
-                for k in range(column.size):
-                    column[k] += own[k]
+    high = min(columns.size // n_bins, width - first)
+    if 0 <= y < height and low < high:
+        row = cells[y, first + low : first + high].reshape((high - low) * n_bins)
+        sums = columns[low * n_bins : high * n_bins]
+        for i in range(sums.size):
+            sums[i] += row[i]
 
 
 @njit(nogil=True, cache=True)
-def _add_box(width, x0, n_columns, radius, columns, window, weight, around):
-    """Add weight x (shares in the box of each column) to ``around``, from the sums of columns."""
-    window[:] = 0
-    for i in range(2 * radius):  # columns[i] belongs to column x0 - radius + i
-        column = columns[i]
-        for k in range(window.size):
-            window[k] += column[k]
-    for x in range(min(n_columns, width - x0)):
-        come, gone, sums = columns[x + 2 * radius], columns[x], around[x]
-        for k in range(window.size):
-            total = window[k] + come[k]
-            sums[k] += weight * total
-            window[k] = total - gone[k]
+def _take_row(cells, y, first, columns):
+    """The reverse of ``_add_row``."""
+    height, width, n_bins = cells.shape
+    low = max(0, -first)
+    high = min(columns.size // n_bins, width - first)
+    if 0 <= y < height and low < high:
+        row = cells[y, first + low : first + high].reshape((high - low) * n_bins)
+        sums = columns[low * n_bins : high * n_bins]
+        for i in range(sums.size):
+            sums[i] -= row[i]
 
 
 @njit(nogil=True, cache=True)
-def _remove_unreached(index, shares, y, x0, hop, radius, n_words, reach, here, weight, around):
+def _add_box(columns, side, n_bins, weight, double, spare, around):
+    """Add weight x (sums of ``side`` columns from each on) to ``around``, flat (columns x concepts).
+
+    Sums of 1, 2, 4 ... columns are made each from the one before; those that make up ``side`` are added.
+    """
+    first = double[: columns.size]
+    for i in range(columns.size):
+        first[i] = columns[i]
+    offset, power = 0, 1
+    while True:
+        if side & power:
+            part = double[offset * n_bins : offset * n_bins + around.size]
+            if weight == 1:
+                for i in range(around.size):
+                    around[i] += part[i]
+            else:
+                for i in range(around.size):
+                    around[i] += weight * part[i]
+            offset += power
+        if 2 * power > side:
+            return
+        n = columns.size - (2 * power - 1) * n_bins
+        now, ahead, twice = double[:n], double[power * n_bins : power * n_bins + n], spare[:n]
+        for i in range(n):
+            twice[i] = now[i] + ahead[i]
+        double, spare = spare, double
+        power *= 2
+
+
+@njit(nogil=True, cache=True)
+def _remove_unreached(cells, y, x0, hop, radius, n_words, reach, here, weight, around):
     """Take out of the box every token that is in it but more than ``hop`` hops away."""
     ring = 2 * radius + 1
     centre = radius + 1
     own = here[y % ring, radius * n_words : (radius + 1) * n_words]
-    for dy in range(max(-hop, -y), min(hop, index.shape[0] - 1 - y) + 1):
-        row = index[y + dy]
+    for dy in range(max(-hop, -y), min(hop, cells.shape[0] - 1 - y) + 1):
+        row = cells[y + dy]
         for dx in range(-hop, hop + 1):
             plane = (radius + dx) * n_words
             tokens = here[(y + dy) % ring, plane : plane + n_words]
@@ -77,7 +96,7 @@ def _remove_unreached(index, shares, y, x0, hop, radius, n_words, reach, here, w
                 word = tokens[w] & ~reached[w] & own[w]
                 while word != 0:
                     x = 64 * w + np.int64(lowest_bit(word))
-                    other, sums = shares[row[x0 + x + dx]], around[x]
+                    other, sums = row[x0 + x + dx], around[x]
                     for k in range(sums.size):
                         sums[k] -= weight * other[k]
                     word &= word - np.uint64(1)
@@ -98,44 +117,57 @@ def _add_products(words, around, sums):
 
 
 @njit(nogil=True, cache=True)
-def _count_row(row, words, around, products, counts):
-    """Add to ``counts`` what the tokens of a stretch of a row see around them."""
-    done = 0
-    for x in range(row.size):
-        if row[x] >= 0:
-            _add_products(words[row[x]], around[x], products)
-            done += 1
-            if done == _FLUSH:
-                counts += products
-                products[:] = 0
-                done = 0
-    counts += products
-    products[:] = 0
+def _count_row(tokens, words, around, products, counts, room, most):
+    """Add to ``products`` what the tokens of a stretch of a row see around them.
+
+    They go to ``counts`` before they could overflow, after ``most`` tokens; there is room for ``room`` more: returned.
+    """
+    for x in range(tokens.size):
+        if tokens[x] >= 0:
+            if room == 0:
+                _move(products, counts)
+                room = most
+            _add_products(words[x], around[x], products)
+            room -= 1
+    return room
 
 
 @njit(nogil=True, cache=True)
-def _walk_item(index, packed, shares, words, kind, item, n_strips, radius, ball_weights, task, products, counts, mono, table, out):
+def _move(products, counts):
+    for i in range(counts.shape[0]):
+        for j in range(counts.shape[1]):
+            counts[i, j] += products[i, j]
+            products[i, j] = 0
+
+
+@njit(nogil=True, cache=True)
+def _walk_item(
+    index, packed, cells, words, kind, item, n_strips, radius, ball_weights, task, products, counts, mono, table, out
+):
     """One strip of columns x one block of rows. ``task``: COUNT into ``counts``; SCORE or KEEP into ``out``, a row a token.
 
     ``kind``: an array of the type in which shares are added up.
     """
     height, width = index.shape
-    n_bins, n_words = shares.shape[1], _STRIP // 64
+    n_bins, n_words = cells.shape[2], _STRIP // 64
     x0 = (item % n_strips) * _STRIP
     y0 = (item // n_strips) * ROWS
+    n_columns = min(_STRIP, width - x0)
     ring = 2 * radius + 1
     here = np.zeros((ring, ring * n_words), np.uint64)
     reach = np.zeros((ring + 2, (ring + 2) * n_words), np.uint64)
     across = np.zeros((ring + 2, (ring + 2) * n_words), np.uint64)
     hops = np.flatnonzero(ball_weights)
-    columns = np.zeros((hops.size, _STRIP + ring, n_bins), kind.dtype)
-    window, around = np.zeros(n_bins, kind.dtype), np.zeros((_STRIP, n_bins), kind.dtype)
+    columns = np.zeros((hops.size, (n_columns + ring - 1) * n_bins), kind.dtype)
+    double, spare = np.zeros(columns.shape[1], kind.dtype), np.zeros(columns.shape[1], kind.dtype)
+    around = np.zeros((n_columns, n_bins), kind.dtype)
     mixed = np.zeros(n_bins)
+    most = room = (2**31 - 1) // (ONE * ONE * ring * ring)  # tokens whose products 32 bits can hold
     for y in range(y0 - radius, y0 + radius):
         shift_row(packed, y, x0 // 64, radius, n_words, here[y % ring].reshape(ring, n_words))
     for j in range(hops.size):
         for y in range(y0 - hops[j] - 1, y0 + hops[j]):
-            _shift_columns(index, shares, -1, y, x0, hops[j], columns[j])
+            _add_row(cells, y, x0 - hops[j], columns[j, : (n_columns + 2 * hops[j]) * n_bins])
     for y in range(y0, min(height, y0 + ROWS)):
         shift_row(packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words))
         reach[:] = 0
@@ -147,56 +179,78 @@ def _walk_item(index, packed, shares, words, kind, item, n_strips, radius, ball_
         for hop in range(radius + 1):
             if hop > 0:
                 dilate(reach, across, here, y, hop, radius, n_words)
-            weight = np.int32(ball_weights[hop])
+            weight = ball_weights[hop]
             if weight != 0:
-                _shift_columns(index, shares, y - hop - 1, y + hop, x0, hop, columns[j])
-                _add_box(width, x0, _STRIP, hop, columns[j], window, weight, around)
-                _remove_unreached(index, shares, y, x0, hop, radius, n_words, reach, here, weight, around)
+                sums = columns[j, : (n_columns + 2 * hop) * n_bins]
+                _take_row(cells, y - hop - 1, x0 - hop, sums)
+                _add_row(cells, y + hop, x0 - hop, sums)
+                _add_box(sums, 2 * hop + 1, n_bins, weight, double, spare, around.reshape(around.size))
+                _remove_unreached(cells, y, x0, hop, radius, n_words, reach, here, weight, around)
                 j += 1
+        tokens = index[y, x0 : x0 + n_columns]
         if task == COUNT:
-            _count_row(index[y, x0 : x0 + _STRIP], words, around, products, counts)
+            room = _count_row(tokens, words[y, x0 : x0 + n_columns], around, products, counts, room, most)
             continue
-        for x in range(min(_STRIP, width - x0)):
-            token = index[y, x0 + x]
+        for x in range(n_columns):
+            token = tokens[x]
             if token >= 0:
                 if task == SCORE:
-                    out[token, 0] = score_one(shares[token], around[x], mono, table, mixed)
+                    out[token, 0] = score_one(cells[y, x0 + x], around[x], mono, table, mixed)
                 else:
                     for k in range(out.shape[1]):
                         out[token, k] = around[x, k]
+    if task == COUNT:
+        _move(products, counts)
 
 
 @njit(nogil=True, cache=True)
-def _walk_slot(index, packed, shares, words, kind, wide, slot, n_slots, radius, ball_weights, task, mono, table, out):
+def _walk_slot(index, packed, cells, words, kind, wide, slot, n_slots, radius, ball_weights, task, mono, table, out):
     """Every n_slots-th item, so that tissue and glass are shared out evenly."""
     n_strips = (index.shape[1] + _STRIP - 1) // _STRIP
-    counts = np.zeros((shares.shape[1], shares.shape[1]), np.int64)
+    counts = np.zeros((cells.shape[2], cells.shape[2]), np.int64)
     products = np.zeros(counts.shape, wide.dtype)
     for item in range(slot, n_strips * ((index.shape[0] + ROWS - 1) // ROWS), n_slots):
         _walk_item(
-            index, packed, shares, words, kind, item, n_strips, radius, ball_weights, task, products, counts, mono, table, out
+            index,
+            packed,
+            cells,
+            words,
+            kind,
+            item,
+            n_strips,
+            radius,
+            ball_weights,
+            task,
+            products,
+            counts,
+            mono,
+            table,
+            out,
         )
     return counts
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _walk_slots(index, packed, shares, words, kind, wide, n_slots, radius, ball_weights, task, mono, table, out):
-    counts = np.zeros((n_slots, shares.shape[1], shares.shape[1]), np.int64)
+def _walk_slots(index, packed, cells, words, kind, wide, n_slots, radius, ball_weights, task, mono, table, out):
+    counts = np.zeros((n_slots, cells.shape[2], cells.shape[2]), np.int64)
     for slot in prange(n_slots):
         counts[slot] = _walk_slot(
-            index, packed, shares, words, kind, wide, slot, n_slots, radius, ball_weights, task, mono, table, out
+            index, packed, cells, words, kind, wide, slot, n_slots, radius, ball_weights, task, mono, table, out
         )
     return counts.sum(axis=0)
 
 
 def _walk(index, shares, radius, ball_weights, task, mono, table, out, n_threads):
+    inside = index >= 0
+    nothing = np.zeros((1, shares.shape[1]), np.uint8)  # at -1, hence where there is no token
+    cells = np.concatenate([shares, nothing]).take(index, axis=0, mode="wrap")
     narrow = radius <= _NARROW_RADIUS and ball_weights.sum() == 1
     # products of narrow sums are gathered in 32 bits, and added up in 64 every so many tokens
-    shapes = shares, shares.view(np.uint64), *((_NARROW, _WIDE) if narrow else (_WIDE, _WIDEST))
+    shapes = cells, cells.view(np.uint64), *((_NARROW, _WIDE) if narrow else (_WIDE, _WIDEST))
     arguments = radius, ball_weights, task, mono, table, out
     if n_threads == 1:
-        return _walk_slot(index, pack(index >= 0), *shapes, 0, 1, *arguments)
-    return _walk_slots(index, pack(index >= 0), *shapes, 4 * n_threads, *arguments)
+        return _walk_slot(index, pack(inside), *shapes, 0, 1, *arguments)
+    return _walk_slots(index, pack(inside), *shapes, 4 * n_threads, *arguments)
 
 
 _NO_OUT, _NO_TABLE = np.zeros((0, 0)), np.zeros((0, 0))
