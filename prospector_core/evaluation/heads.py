@@ -27,14 +27,16 @@ _LINEAR_CONCEPTS, _LINEAR_RADII = (15, 30), (0, 1, 2)  # of the grid: a linear k
 
 @dataclass
 class Outcome:
-    """What a method gives for some data: maps {index: (n,) scores}, probability {index: P(class 1)}, seconds it took to fit and
-    to map, parameters (how many numbers were fitted), note (what was chosen)."""
+    """What a method gives for some data: maps {index: (n,) scores}, of those at least that are scored; probability {index: P(class 1)};
+    seconds of the processor it took to fit and to map; parameters (how many numbers were fitted); note (what was chosen); epochs a
+    network was trained for."""
 
     maps: dict
     probability: dict
     seconds: float = 0.0
     parameters: int = 0
     note: str = ""
+    epochs: int = 0
 
 
 @dataclass
@@ -134,7 +136,7 @@ def outcome_of(head, test, started, note=""):
     """Maps and probabilities of the data ``test`` by a fitted head."""
     maps = {int(i): head.map(i) for i in test}
     probability = dict(zip((int(i) for i in test), head.probability(test).tolist()))
-    return Outcome(maps, probability, time.perf_counter() - started, head.parameters, note)
+    return Outcome(maps, probability, time.process_time() - started, head.parameters, note)
 
 
 def candidates(problem, linear=True):
