@@ -100,7 +100,9 @@ def _of_study(path, truth, beside, methods, sweep, shuffles, run):
             )
             found.problem["search"] = {"why": choice.why, "candidates": choice.rows()}
         if beside:
-            raise BadInputError("--beside compares maps against the truth: give --truth, or `prospector fit --auto --beside`")
+            raise BadInputError(
+                "--beside compares maps against the truth: give --truth, or `prospector fit --auto --beside`"
+            )
     else:
         paths = tuple(str(Path(each).resolve()) for each in beside)
         source = OfStudy(str(Path(path).resolve()), str(truth.resolve()), study.target, seed, paths)

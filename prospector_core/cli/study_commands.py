@@ -25,7 +25,9 @@ Cluster = Annotated[
 ]
 Beside = Annotated[
     list[Path] | None,
-    typer.Option(help="Another study of the same data, with finer tiles or another encoder: labels alone say which to use. May be repeated."),
+    typer.Option(
+        help="Another study of the same data, with finer tiles or another encoder: labels alone say which to use. May be repeated."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")]
 OfClass = Annotated[

@@ -85,7 +85,7 @@ def _mosaics(home, side, back=False):
         f"camelyon16_mosaics, {side}-px tokens{', the other way round' if back else ''}", [row["id"] for row in rows], [TokenGraph.from_grid(positions) for _ in rows],
         list(vectors), [int(row["label"]) for row in rows],
         [np.array([truth[row["id"], r, c] for r in range(_GRID) for c in range(_GRID)]) for row in rows],
-        [fold[::-1] if back else fold], tokens=f"{side} px",
+        [fold[::-1] if back else fold], modality="slides", tokens=f"{side} px",
         cells=None if n == _GRID else [cell] * len(rows), cell_graphs=[cells] * len(rows),
         about=f"32 mosaics of H&E tiles, 16 with a tumour blob; tokens of {side} pixels, efficientnet-lite0; fitted on {how}",
     )  # fmt: skip

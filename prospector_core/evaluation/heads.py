@@ -13,7 +13,7 @@ from ..prediction import Calibration
 from ..prospecting import prospect
 from ..quantizers import KMeansQuantizer, assign_nearest
 from ..soft import centred, count_units, membership
-from ..study.fit import GIVEN, SUGGESTED, FitSettings
+from ..study.fit import GIVEN, FitSettings, suggested
 from .fast import fast_ap
 
 __all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]
@@ -69,10 +69,9 @@ class FittedHead:
 def suggested_for(problem, train=None):
     """The settings that a new study of this problem would begin with."""
     if problem.given is not None:
-        return replace(SUGGESTED, concepts=len(problem.given), quantizer=GIVEN, softness=0.0, centre=0.0)
+        return suggested(0, problem.modality, len(problem.given))
     indices = range(len(problem.ids)) if train is None else train
-    tokens = sum(len(problem.embeddings[i]) for i in indices)
-    return replace(SUGGESTED, concepts=int(np.clip(tokens // 12, 2, SUGGESTED.concepts)))
+    return suggested(sum(len(problem.embeddings[i]) for i in indices), problem.modality)
 
 
 def centroids_of(problem, train, settings):

@@ -77,7 +77,10 @@ class Inputs:
             graph, torch = self._problem.graphs[index], torch_here()
             own = np.arange(graph.n)
             start = np.concatenate([np.repeat(own, np.diff(graph.indptr)), own])
-            self._edges[index] = torch.from_numpy(start), torch.from_numpy(np.concatenate([graph.indices, own]).astype(np.int64))
+            self._edges[index] = (
+                torch.from_numpy(start),
+                torch.from_numpy(np.concatenate([graph.indices, own]).astype(np.int64)),
+            )
         return self._edges[index]
 
     def batch(self, indices, edges=False):

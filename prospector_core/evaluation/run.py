@@ -115,7 +115,9 @@ def _gathered(problem, parts):
         for name, cost in part.costs.items():
             costs.setdefault(name, []).append(cost)
             predicted.setdefault(name, []).extend(part.predicted[name])
-    summary = [_summary(name, [row for row in rows if row["method"] == name], costs[name], predicted[name]) for name in costs]
+    summary = [
+        _summary(name, [row for row in rows if row["method"] == name], costs[name], predicted[name]) for name in costs
+    ]
     return Evaluation(
         about_of(problem), rows, _best_first(summary), [row for part in parts for row in part.few],
         [search for part in parts for search in part.searches],

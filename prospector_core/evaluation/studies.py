@@ -49,6 +49,7 @@ def problem_of(study, truth, folds=5, seed=0):
         study.name, [datum.name for datum in data], [study.graph(datum) for datum in data],
         [np.asarray(study._embeddings(datum.uid)[:], np.float32) for datum in data], labels,
         [found.get(datum.uid) for datum in data], chosen, given=None if given is None else given[1],
+        modality=study.modality,
     )  # fmt: skip
 
 
@@ -62,7 +63,9 @@ def problem_beside(study, others, truth, seed=0):
     for other in others:
         beside = problem_of(other, None, seed=seed)
         if sorted(beside.ids) != sorted(found.ids):
-            raise BadInputError(f"{other.path} is of other data than {study.path}: studies are compared on the same data")
+            raise BadInputError(
+                f"{other.path} is of other data than {study.path}: studies are compared on the same data"
+            )
         order = [beside.ids.index(name) for name in found.ids]
         if (beside.labels[order] != found.labels).any():
             raise BadInputError(f"{other.path} has other labels than {study.path}: label both alike")
@@ -72,7 +75,8 @@ def problem_beside(study, others, truth, seed=0):
         cells = [_parts_of(study, other, each) for each in found.ids]
         found.others[name] = Problem(
             found.name, found.ids, [beside.graphs[i] for i in order], [beside.embeddings[i] for i in order], found.labels,
-            found.truth, found.folds, cells=cells, given=beside.given, cell_graphs=found.graphs, tokens=name,
+            found.truth, found.folds, cells=cells, given=beside.given, cell_graphs=found.graphs, modality=other.modality,
+            tokens=name,
         )  # fmt: skip
     return found
 

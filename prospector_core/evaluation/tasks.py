@@ -18,12 +18,28 @@ from .fast import fast_ap
 from .heads import authors_protocol, fit_head, forget, outcome_of, suggested_for
 from .problem import Problem
 
-__all__ = ["BY_LABELS", "HEADS", "TOKENS", "Item", "OfSet", "OfStudy", "Part", "one_thread", "opened", "scored_rows", "work"]
+__all__ = [
+    "BY_LABELS",
+    "HEADS",
+    "TOKENS",
+    "Item",
+    "OfSet",
+    "OfStudy",
+    "Part",
+    "one_thread",
+    "opened",
+    "scored_rows",
+    "work",
+]
 
 BY_LABELS, TOKENS = "prospector, chosen by labels", "prospector, tokens chosen by labels"
 HEADS = ("prospector", BY_LABELS, TOKENS, "authors' protocol, tuned with truth", "authors' settings, untuned")
 _LINEAR_DATA = 200  # training data up to which the authors' grid includes the linear kernel, which takes minutes beyond
-_ONE_WAY = ("mean-pool, SHAP", "mean-pool, occlusion", "mean-pool, integrated gradients")  # of explaining one classifier
+_ONE_WAY = (
+    "mean-pool, SHAP",
+    "mean-pool, occlusion",
+    "mean-pool, integrated gradients",
+)  # of explaining one classifier
 
 
 @dataclass(frozen=True)
@@ -126,9 +142,7 @@ def _whole(problem, seed, item):
     for method in item.methods:
         for name, outcome in _outcomes(problem, method, train, test, seed, part.searches).items():
             part.rows += scored_rows(problem, name, item.fold, outcome, test)
-            part.costs[name] = {
-                key: getattr(outcome, key) for key in ("seconds", "parameters", "note", "epochs")
-            }
+            part.costs[name] = {key: getattr(outcome, key) for key in ("seconds", "parameters", "note", "epochs")}
             part.predicted[name] = [(outcome.probability[int(i)], int(problem.labels[i])) for i in test]
     return part
 
@@ -227,5 +241,7 @@ def scored_rows(problem, name, fold, outcome, test):
     for i in problem.scored(test):
         graph, truth = problem.graph_of_cells(i), problem.truth[i]
         found = map_metrics(problem.of_cells(outcome.maps[int(i)], i), truth, graph)
-        rows.append({"method": name, "fold": fold, "datum": problem.ids[i], **found, **asdict(regions_of(truth, graph))})
+        rows.append(
+            {"method": name, "fold": fold, "datum": problem.ids[i], **found, **asdict(regions_of(truth, graph))}
+        )
     return rows
