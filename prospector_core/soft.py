@@ -13,7 +13,7 @@ from scipy.spatial.distance import pdist, squareform
 from ._compiled.grid import LANES
 from ._compiled.soft import ONE, count_shares, look_over, shares_of
 from ._compiled.soft_grid import count_shares_on_grid
-from .errors import FitError, GraphError
+from .errors import EmbeddingError, FitError, GraphError
 from .features import n_features, pack_pairs
 from .quantizers import assign_nearest
 
@@ -27,11 +27,13 @@ __all__ = [
     "hard_shares",
     "is_soft",
     "mean_of",
+    "part_and_mean",
     "membership",
     "merge_shares",
     "padded",
     "places",
     "shifted",
+    "sprite_and_shares",
     "strongest",
     "temperature",
 ]
@@ -64,20 +66,40 @@ def membership(embeddings, centroids, softness, nearest=None, threads=None, shif
     is known; threads, 1 = on the calling thread alone (default: all); shift (d,), what centring would take from every
     embedding (default: nothing). Raises EmbeddingError, FitError.
     """
+    return sprite_and_shares(embeddings, centroids, softness, nearest, threads, shift)[1]
+
+
+def sprite_and_shares(embeddings, centroids, softness, nearest=None, threads=None, shift=None):
+    """The nearest concept of every token, (n,) int32, and its ``membership``, (n, K) uint8, from one look at each embedding."""
     if not 0 <= softness < np.inf:
         raise FitError(f"softness must be a number >= 0, got {softness}")
     heat = temperature(centroids, softness)
     centroids = shifted(centroids, shift)
-    nearest = assign_nearest(embeddings, centroids) if nearest is None else np.asarray(nearest)
     if not heat > 0:
-        return hard_shares(nearest, len(centroids))
-    centroids, nearest = centroids.astype(np.float64), nearest.astype(np.int64)
-    shares, threads = np.empty((len(nearest), len(centroids)), np.uint8), threads or get_num_threads()
-    for start in range(0, len(nearest), _BLOCK):  # what lies on disk need not be in memory as a whole
+        nearest = assign_nearest(embeddings, centroids) if nearest is None else np.asarray(nearest)
+        return nearest, hard_shares(nearest, len(centroids))
+    n, precise = len(embeddings), centroids.astype(np.float64)
+    sprite = np.empty(n, np.int32) if nearest is None else np.asarray(nearest)
+    shares, threads = np.empty((n, len(centroids)), np.uint8), threads or get_num_threads()
+    for start in range(0, n, _BLOCK):  # what lies on disk need not be in memory as a whole
         some = slice(start, start + _BLOCK)
         vectors = np.ascontiguousarray(embeddings[some], np.float32)
-        shares_of(vectors, centroids, nearest[some], heat, shares[some], threads)
-    return shares
+        if nearest is None:
+            sprite[some] = _nearest(vectors, centroids, start)
+        shares_of(vectors, precise, sprite[some].astype(np.int64), heat, shares[some], threads)
+    return sprite, shares
+
+
+def _nearest(vectors, centroids, start):
+    try:
+        return assign_nearest(vectors, centroids)
+    except EmbeddingError as error:
+        if (
+            start and vectors.ndim == 2 and vectors.shape[1] == centroids.shape[1]
+        ):  # the token is told by its place in the block
+            wrong = start + int(np.argmin(np.isfinite(vectors).all(axis=1)))
+            raise EmbeddingError(f"the embedding of token {wrong} is not finite: embed its datum again") from None
+        raise error
 
 
 def shifted(centroids, shift):
@@ -95,6 +117,19 @@ def centred(embeddings, centre):
     if not centre or not len(embeddings):
         return embeddings
     return embeddings - (centre * mean_of(embeddings)).astype(np.float32)
+
+
+def part_and_mean(embeddings, tokens=None):
+    """Some tokens' embeddings, (m, d) float32, and ``mean_of`` all, from one look at each. ``tokens`` (m,) ascending, None = all."""
+    total, found = np.zeros(embeddings.shape[1]), []
+    for start in range(0, len(embeddings), _BLOCK):
+        block = np.asarray(embeddings[start : start + _BLOCK])
+        total += np.add.reduce(block, axis=0, dtype=np.float64)
+        if tokens is not None:
+            low, high = np.searchsorted(tokens, (start, start + len(block)))
+            block = block[tokens[low:high] - start]
+        found.append(block.astype(np.float32))
+    return np.concatenate(found), total / max(len(embeddings), 1)
 
 
 def mean_of(embeddings):

@@ -26,49 +26,60 @@ ONE = 255  # a whole token, in units of its shares
 
 
 @njit(nogil=True, cache=True)
-def _shares_some(vectors, centroids, nearest, temperature, out, first, last):
-    dim, k = vectors.shape[1], len(centroids)
+def _square_distances(tokens, across, sums, out):
+    """Squared distances (4, K) of tokens (4, d) to centroids, given as ``across`` (d, K), float64; d is a multiple of 4.
+
+    Four sums a distance, by the dimension's remainder, in ``sums`` (4, 4, K): its terms are always added in the same order.
+    The inner loop runs over concepts, which need not wait for each other.
+    """
+    sums[:] = 0.0
+    for at in range(across.shape[0]):
+        row, some = across[at], sums[at & 3]
+        zero, one, two, three = some[0], some[1], some[2], some[3]
+        w, x, y, z = tokens[0, at], tokens[1, at], tokens[2, at], tokens[3, at]
+        for k in range(row.size):
+            zero[k] += (w - row[k]) * (w - row[k])
+            one[k] += (x - row[k]) * (x - row[k])
+            two[k] += (y - row[k]) * (y - row[k])
+            three[k] += (z - row[k]) * (z - row[k])
+    for i in range(4):
+        for k in range(out.shape[1]):
+            out[i, k] = (sums[0, i, k] + sums[1, i, k]) + (sums[2, i, k] + sums[3, i, k])
+
+
+@njit(nogil=True, cache=True)
+def _shares_some(vectors, across, nearest, temperature, out, first, last):
+    wide, k = across.shape[0], out.shape[1]
+    dim = vectors.shape[1]
     reach = temperature * (log(ONE) + 0.01)  # farther than this beyond the nearest a share is below 1 / 255
-    far = np.empty(k)
-    for token in range(first, last):
-        for concept in range(k):
-            a, b, c, d = 0.0, 0.0, 0.0, 0.0
-            at = 0
-            while at + 4 <= dim:
-                x = np.float64(vectors[token, at]) - centroids[concept, at]
-                y = np.float64(vectors[token, at + 1]) - centroids[concept, at + 1]
-                z = np.float64(vectors[token, at + 2]) - centroids[concept, at + 2]
-                w = np.float64(vectors[token, at + 3]) - centroids[concept, at + 3]
-                a += x * x
-                b += y * y
-                c += z * z
-                d += w * w
-                at += 4
-            while at < dim:
-                x = np.float64(vectors[token, at]) - centroids[concept, at]
-                a += x * x
-                at += 1
-            far[concept] = (a + b) + (c + d)
-        home = nearest[token]
-        least = far[home]
-        total = 0.0
-        for concept in range(k):
-            beyond = max(far[concept] - least, 0.0)
-            far[concept] = exp(-beyond / temperature) if beyond < reach else 0.0
-            total += far[concept]
-        left = ONE
-        for concept in range(k):
-            share = int(ONE * far[concept] / total) if concept != home else 0
-            out[token, concept] = share
-            left -= share
-        out[token, home] = left
+    tokens, distances, sums = np.zeros((4, wide)), np.empty((4, across.shape[1])), np.empty((4, 4, across.shape[1]))
+    for start in range(first, last, 4):
+        n = min(4, last - start)
+        for i in range(n):
+            tokens[i, :dim] = vectors[start + i]
+        _square_distances(tokens, across, sums, distances)
+        for i in range(n):
+            far, shares = distances[i], out[start + i]
+            home = nearest[start + i]
+            least = far[home]
+            total = 0.0
+            for concept in range(k):
+                beyond = max(far[concept] - least, 0.0)
+                far[concept] = exp(-beyond / temperature) if beyond < reach else 0.0
+                total += far[concept]
+            left = ONE
+            for concept in range(k):
+                share = int(ONE * far[concept] / total) if concept != home else 0
+                shares[concept] = share
+                left -= share
+            shares[home] = left
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _shares_slots(vectors, centroids, nearest, temperature, out, n_slots):
+def _shares_slots(vectors, across, nearest, temperature, out, n_slots):
     n = len(vectors)
     for slot in prange(n_slots):
-        _shares_some(vectors, centroids, nearest, temperature, out, slot * n // n_slots, (slot + 1) * n // n_slots)
+        _shares_some(vectors, across, nearest, temperature, out, slot * n // n_slots, (slot + 1) * n // n_slots)
 
 
 def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
@@ -76,10 +87,13 @@ def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
 
     Sums run in a fixed order, so that no machine's way of adding decides. One thread: on the calling one alone.
     """
+    k, dim = centroids.shape
+    across = np.zeros((dim + -dim % 4, k + -k % 4))  # zeros change no distance
+    across[:dim, :k] = centroids.T
     if n_threads == 1:
-        _shares_some(vectors, centroids, nearest, temperature, out, 0, len(vectors))
+        _shares_some(vectors, across, nearest, temperature, out, 0, len(vectors))
     else:
-        _shares_slots(vectors, centroids, nearest, temperature, out, 4 * n_threads)
+        _shares_slots(vectors, across, nearest, temperature, out, 4 * n_threads)
 
 
 @njit(nogil=True, cache=True)

@@ -19,7 +19,7 @@ from ..metrics import auroc
 from ..prediction import Calibration
 from ..quantizers import assign_nearest
 from ..readers.cache import TileCache
-from ..soft import ONE, UNIT, count_units, mean_of, membership, merge_shares, shifted
+from ..soft import ONE, UNIT, count_units, mean_of, merge_shares, shifted, sprite_and_shares
 from ..uncertainty import bootstrap_kernels
 from .fit import Kernels
 from .journal import Split
@@ -118,12 +118,21 @@ class Sprites:
 
     def shares(self, uid, threads=None):
         """Shares of the concepts, as quantised: (n, K) uint8 (see ``soft``)."""
-        return self.arrays.get(
-            f"{uid}-shares",
-            lambda: membership(
-                self._embeddings(uid), self.centroids, self.softness, self.quantised(uid), threads, self._shift(uid)
-            ),
-        )
+
+        def compute():
+            known = self.arrays.peek(f"{uid}-sprite")
+            sprite, shares = sprite_and_shares(
+                self._embeddings(uid), self.centroids, self.softness, known, threads, self._shift(uid)
+            )
+            if known is None:  # it was found on the way: embeddings are read once
+                self.arrays.get(f"{uid}-sprite", lambda: sprite.astype(np.int16))
+            return shares
+
+        return self.arrays.get(f"{uid}-shares", compute)
+
+    def put_mean(self, uid, mean):
+        """Keep the mean embedding (d,) of a datum, which is known from elsewhere."""
+        self.arrays.get(f"{uid}-mean", lambda: mean)
 
     def distances(self, uid):
         """Distance of every token to its centroid: (n,) float32. Small = typical."""
@@ -161,7 +170,8 @@ class Sprites:
     def stepped_shares(self, uid, steps, n_concepts, threads=None):
         """Sprite (n,) int64 and shares (n, n_concepts) uint8 after these splits and reassignments. What a token had of a
         split concept goes to the part that it is nearest to."""
-        found, sprite = self.shares(uid, threads), self.quantised(uid).astype(np.int64)
+        found = self.shares(uid, threads)  # before the sprite, which is found on the way
+        sprite = self.quantised(uid).astype(np.int64)
         shares = np.zeros((len(found), n_concepts), np.uint8)
         shares[:, : found.shape[1]] = found
         for step in steps:
