@@ -19,7 +19,7 @@ from ..metrics import auroc
 from ..prediction import Calibration
 from ..quantizers import assign_nearest
 from ..readers.cache import TileCache
-from ..soft import ONE, UNIT, count_units, mean_of, membership, merge_shares, shifted
+from ..soft import ONE, UNIT, count_units, mean_of, merge_shares, shifted, sprite_and_shares
 from ..uncertainty import bootstrap_kernels
 from .fit import Kernels
 from .journal import Split
@@ -118,12 +118,21 @@ class Sprites:
 
     def shares(self, uid, threads=None):
         """Shares of the concepts, as quantised: (n, K) uint8 (see ``soft``)."""
-        return self.arrays.get(
-            f"{uid}-shares",
-            lambda: membership(
-                self._embeddings(uid), self.centroids, self.softness, self.quantised(uid), threads, self._shift(uid)
-            ),
-        )
+
+        def compute():
+            known = self.arrays.peek(f"{uid}-sprite")
+            sprite, shares = sprite_and_shares(
+                self._embeddings(uid), self.centroids, self.softness, known, threads, self._shift(uid)
+            )
+            if known is None:  # it was found on the way: embeddings are read once
+                self.arrays.get(f"{uid}-sprite", lambda: sprite.astype(np.int16))
+            return shares
+
+        return self.arrays.get(f"{uid}-shares", compute)
+
+    def put_mean(self, uid, mean):
+        """Keep the mean embedding (d,) of a datum, which is known from elsewhere."""
+        self.arrays.get(f"{uid}-mean", lambda: mean)
 
     def distances(self, uid):
         """Distance of every token to its centroid: (n,) float32. Small = typical."""
@@ -159,9 +168,10 @@ class Sprites:
         return sprite
 
     def stepped_shares(self, uid, steps, n_concepts, threads=None):
-        """Shares after these splits and reassignments: (n, n_concepts) uint8. What a token had of a split concept goes to
-        the part that it is nearest to."""
-        found = self.shares(uid, threads)
+        """Sprite (n,) int64 and shares (n, n_concepts) uint8 after these splits and reassignments. What a token had of a
+        split concept goes to the part that it is nearest to."""
+        found = self.shares(uid, threads)  # before the sprite, which is found on the way
+        sprite = self.quantised(uid).astype(np.int64)
         shares = np.zeros((len(found), n_concepts), np.uint8)
         shares[:, : found.shape[1]] = found
         for step in steps:
@@ -170,21 +180,24 @@ class Sprites:
                 inside = np.flatnonzero(shares[:, members].any(axis=1))
                 if inside.size:
                     part = self._parts(uid, inside, step.centroids)
-                    moved = inside[part > 0]  # the first part stays what it is
+                    moved, ids = inside[part > 0], np.array(step.ids)[part[part > 0]]  # the first part stays what it is
                     share = shares[np.ix_(moved, members)].sum(axis=1, dtype=np.uint8)
                     shares[np.ix_(moved, members)] = 0
-                    shares[moved, np.array(step.ids)[part[part > 0]]] = share
+                    shares[moved, ids] = share
+                    strongest = np.isin(sprite[moved], members)
+                    sprite[moved[strongest]] = ids[strongest]
             elif step[0] == uid:
                 shares[list(step[1])] = 0
                 shares[list(step[1]), step[2]] = ONE
-        return shares
+                sprite[list(step[1])] = step[2]
+        return sprite, shares
 
     def curated_shares(self, uid, state):
         """Shares as the expert has them, (n, K) uint8: those of merged concepts added; tokens of excluded ones 0."""
         homes, k = self.groups(state), self.n_concepts(state)
         out = np.isin(homes, list(state.excluded))
-        sprite = self.edited(uid, state)
-        shares = _without(self.stepped_shares(uid, state.steps, k), out, sprite)
+        sprite, shares = self.stepped_shares(uid, state.steps, k)
+        shares = _without(shares, out, sprite)
         shares = merge_shares(shares, homes, k)
         shares[out[sprite]] = 0
         shares[state.ignored(uid)] = 0
@@ -281,14 +294,15 @@ class Counts:
 
     def _count(self, wanted, at_first, threads):
         """Count a datum; only around the tokens that differ if counts that are at hand are of nearly the same sprite."""
-        graph, sprite = self._graph(wanted.uid), self._sprite(wanted)
+        graph = self._graph(wanted.uid)
         if self._sprites.softness:
+            sprite, shares = self._sprites.stepped_shares(wanted.uid, wanted.steps, wanted.k, threads)
             out = np.zeros(wanted.k, bool)
             out[list(wanted.gone)] = True
-            shares = self._sprites.stepped_shares(wanted.uid, wanted.steps, wanted.k, threads)
-            shares = _without(shares, out, self._sprites.stepped(wanted.uid, wanted.steps, wanted.k))
-            shares[sprite < 0] = 0
+            shares = _without(shares, out, sprite)
+            shares[self._outside(wanted, sprite)] = 0
             return count_units(graph, shares, self.radius, threads)
+        sprite = self._sprite(wanted)
         for nearly in self._before(wanted, at_first):
             counts = self._arrays.peek(self._key(nearly))
             if counts is not None:
@@ -312,16 +326,20 @@ class Counts:
     def _sprite(self, cut):
         """The sprite that is counted: edited, but not merged; tokens that are out -1."""
         sprite = self._sprites.stepped(cut.uid, cut.steps, cut.k)
-        if cut.gone:
-            out = np.zeros(cut.k, bool)
-            out[list(cut.gone)] = True
-            sprite[out[sprite]] = -1
-        sprite[cut.ignored] = -1
+        sprite[self._outside(cut, sprite)] = -1
+        return sprite
+
+    def _outside(self, cut, sprite):
+        """Which tokens are out: those of concepts that are gone, the ignored ones, those outside the region. (n,) bool."""
+        gone = np.zeros(cut.k, bool)
+        gone[list(cut.gone)] = True
+        outside = gone[sprite]
+        outside[cut.ignored] = True
         if cut.region is not None:
             inside = np.zeros(len(sprite), bool)
             inside[list(cut.region)] = True
-            sprite[~inside] = -1
-        return sprite
+            outside |= ~inside
+        return outside
 
     def compact(self, rows, state):
         """Counts over active concepts only, as if the study had been quantised that way: (n_rows, p_active) int64.
