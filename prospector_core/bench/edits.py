@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ..study import Study
 from ..study.create import uid_of, write_study
-from ..study.fit import SUGGESTED, FitSettings
+from ..study.fit import FitSettings
 from ..study.labels import LabelRow
 
 __all__ = ["make_large_study", "measure_edits"]
@@ -37,7 +37,7 @@ def measure_edits(data=50, tokens=100_000, runs=3, soft=False, progress=None):
         say("making a study")
         study = make_large_study(Path(folder) / "study", data, tokens)
         say("finding concepts")
-        settings = SUGGESTED if soft else FitSettings(concepts=CONCEPTS, radius=RADIUS)
+        settings = study.default_settings() if soft else FitSettings(concepts=CONCEPTS, radius=RADIUS)
         study.fit(settings)
         study = Study.open(study.path)
         study.prospect(study.data[0])  # the slide that is on the screen

@@ -32,13 +32,16 @@ from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
+from .counts import Counts, compact_coef
 from .data import StudyData
+from .derived import DERIVED_KEPT, DerivedArrays
 from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels, make_quantizer, suggested
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
-from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
+from .kernel_fit import fit_kernel, resampled_kernels
 from .own_vectors import adopt_vectors
 from .preview import Draft
+from .sprites import Sprites
 
 __all__ = ["Concept", "StrongestClass", "Study"]
 
