@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import entry_points
 
 import numpy as np
 from safetensors import SafetensorError
@@ -14,6 +13,7 @@ from ..errors import FitError, ProspectorError, StudyDamagedError
 from ..features import n_features, pair_index
 from ..files import folder_atomic, write_atomic
 from ..kernels import KERNELS, make_kernel
+from ..plugins import load_one, names_of
 from ..prediction import Calibration
 from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer
 from .journal import CurationState
@@ -28,7 +28,7 @@ GIVEN = "as encoded"
 
 def list_quantizers():
     """Names of what finds concepts: ours, and those installed under the entry point group ``prospector.quantizers``."""
-    return [*QUANTIZERS, *sorted(point.name for point in entry_points(group=_GROUP) if point.name not in QUANTIZERS)]
+    return [*QUANTIZERS, *(name for name in names_of(_GROUP) if name not in QUANTIZERS)]
 
 
 def make_quantizer(name, n_concepts, sample, seed):
@@ -36,10 +36,10 @@ def make_quantizer(name, n_concepts, sample, seed):
     maker = QUANTIZERS.get(name)
     try:
         if maker is None:
-            maker = next(iter(entry_points(group=_GROUP, name=name))).load()
+            maker = load_one(_GROUP, name)
+        if maker is None:
+            raise FitError(f"there is no quantizer {name!r}: choose one of {', '.join(list_quantizers())}")
         return maker(n_concepts, sample=sample, seed=seed)
-    except StopIteration:
-        raise FitError(f"there is no quantizer {name!r}: choose one of {', '.join(list_quantizers())}") from None
     except ProspectorError:
         raise
     except Exception as error:

@@ -348,13 +348,14 @@ def test_channels_lie_under_the_points_and_cells_have_the_colour_of_their_concep
         + study.embedding["scale"][3] * study.store.read(study.datum("s1").uid).embeddings[:, 3]
     )
     ids = study.concepts_of("s1")
+    assert not channel.visible and channel.contrast_limits[1] == 65535
+    channel.visible = True
+    assert channel.contrast_limits[1] < 10_000
+    labels.visible = True
     for token in (0, 30, 60):
         world = places[token][::-1]
         assert labels.get_value(world, world=True) == ids[token] + 1
         assert abs(channel.get_value(world, world=True) - values[token]) < 60
-    assert not channel.visible and channel.contrast_limits[1] == 65535
-    channel.visible = True
-    assert channel.contrast_limits[1] < 10_000
     other = int((ids[0] + 1) % 4)
     assert scene.review.move({scene.review.source: np.array([0])}, other)
     assert labels.get_value(places[0][::-1], world=True) == other + 1
