@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages import concept_edits, shared
+from pages.concept_tree import concept_tree
 from pages.edits import above
 from pages.looks import look_of
 from pages.session import edit, edit_quietly
@@ -189,6 +190,10 @@ with st.container(key="chosen_place"):
 
 if can_prompt(study):
     name_by_phrases()
+
+if study.branches() is not None and st.toggle("As a tree", key="shown_tree", help="Merge and split along its branches"):
+    concept_tree(study)
+    st.stop()
 
 with st.spinner(f"Fetching typical {words.tokens}…"), st.container(key="split_cards"):
     for start in range(0, len(concepts), 3):
