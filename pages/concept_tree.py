@@ -5,11 +5,12 @@ import html
 import streamlit as st
 
 from pages.edits import Edit, offer, offer_trial
-from pages.words import plain
+from pages.words import plain, signed
 
 __all__ = ["concept_tree"]
 
 _STEP = 1.1  # em that a row steps in
+_WIDTH = 860  # pixels, at most: what can be done to a row should stand near what it is called
 _DEEPEST = 14  # steps: rows below do not step in any further, so that names stay on the screen
 
 
@@ -26,7 +27,7 @@ def concept_tree(study):
         f"How the concepts branch: the farther in, the more alike. Merging a branch makes one concept of all in it; splitting a concept goes "
         f"down to its own two branches. The bar says how far apart the two sides of a branch are. Refit to see the effect on {words.tokens}."
     )
-    with st.container(key="concept_tree", gap="xxsmall"):
+    with st.container(key="concept_tree", gap="xxsmall", width=_WIDTH):
         for depth, branch in root.walk():
             with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
                 if branch.children:
@@ -54,7 +55,7 @@ def _fork(study, branch, depth, root, tokens):
         return Edit("merge", (inside,), {"into": into})
 
     key = f"tree_merge_{'_'.join(map(str, sorted(inside)))}"
-    offer(study, read, f"Merge {len(inside)}", key, icon=":material/merge:", type="tertiary",
+    offer(study, read, f"Merge {len(inside)}", key, icon=":material/merge:",
           help=f"{', '.join(plain(study.concept_name(id)) for id in inside)} become one: {plain(study.concept_name(into))}")  # fmt: skip
     offer_trial(study, read, key)
 
@@ -63,7 +64,8 @@ def _concept(study, id, depth, known, tokens, colours):
     excluded = id in study.curation.state.excluded
     colour = study.curation.state.colours.get(id) or (colours[id] if id < len(colours) else "#888888")
     count = study.kind.words.count(tokens[id]) if id in tokens else "new at the next refit"
-    said = f"{count}, excluded" if excluded else count
+    weight = f"weight {signed(known[id].weight)}" if id in known else ""
+    said = ", ".join(each for each in (count, "excluded" if excluded else weight) if each)
     st.html(
         _row(
             depth,
@@ -79,7 +81,7 @@ def _concept(study, id, depth, known, tokens, colours):
     def read():
         return Edit("split", (id,), {"into": 2})
 
-    offer(study, read, "Split", f"tree_split_{id}", icon=":material/call_split:", type="tertiary",
+    offer(study, read, "Split", f"tree_split_{id}", icon=":material/call_split:",
           help=f"Into its two branches; the larger keeps the name {plain(study.concept_name(id))}")  # fmt: skip
     offer_trial(study, read, f"tree_split_{id}")
 

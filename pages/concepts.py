@@ -164,6 +164,9 @@ st.caption(
     f"split what is two; then refit. Click a {words.token} to see it in its {words.datum}."
 )
 above(study)
+if study.branches() is not None and st.toggle("As a tree", key="shown_tree", help="Merge and split along its branches"):
+    concept_tree(study)
+    st.stop()
 labels = {
     "one": f"{study.sides[1]} first",
     "zero": f"{study.sides[0]} first",
@@ -190,10 +193,6 @@ with st.container(key="chosen_place"):
 
 if can_prompt(study):
     name_by_phrases()
-
-if study.branches() is not None and st.toggle("As a tree", key="shown_tree", help="Merge and split along its branches"):
-    concept_tree(study)
-    st.stop()
 
 with st.spinner(f"Fetching typical {words.tokens}…"), st.container(key="split_cards"):
     for start in range(0, len(concepts), 3):
