@@ -45,7 +45,9 @@ def _fork(study, branch, depth, root, tokens):
         f'width:5em;height:.5em;border-radius:3px;background:rgba(128,128,128,.18)"><span style="display:block;width:{share:.0%};height:100%;'
         f'border-radius:3px;background:currentColor;opacity:.45"></span></span>'
     )
-    st.html(_row(depth, f'<span style="opacity:.75;white-space:nowrap">{html.escape(said)}</span>{bar}'), width="stretch")
+    st.html(
+        _row(depth, f'<span style="opacity:.75;white-space:nowrap">{html.escape(said)}</span>{bar}'), width="stretch"
+    )
     inside = [id for id in branch.concepts if id not in study.curation.state.excluded]
     if branch is root or len(inside) < 2:
         return

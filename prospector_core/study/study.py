@@ -34,7 +34,7 @@ from .branches import branches, leaves_of
 from .change import Change
 from .coarse import PartMaps
 from .data import StudyData
-from .fit import GIVEN, QUANTIZERS, SUGGESTED, Fit, FitSettings, Kernels, make_quantizer
+from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels, make_quantizer, suggested
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
 from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
@@ -46,7 +46,6 @@ __all__ = ["Concept", "StrongestClass", "Study"]
 _MAPS_KEPT = 2**28  # bytes
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
-_TOKENS_A_CONCEPT = 12  # at least, on average, in the settings to begin with
 _FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur or not
 _FIT_VIEWS_KEPT = 64
 _LIMIT_DATA, _LIMIT_TOKENS = 200, 500_000  # what the limit of the scores is taken from, at most
@@ -222,10 +221,8 @@ class Study(StudyData):
     def default_settings(self):
         """FitSettings to begin with: where the encoder brings concepts, those."""
         given = self.given_concepts
-        if given:  # what tokens are is known: nothing to soften
-            return replace(SUGGESTED, concepts=len(given[0]), quantizer=GIVEN, softness=0.0, centre=0.0)
-        tokens = sum(self.n_tokens(datum) for datum in self._fitted_on())
-        return replace(SUGGESTED, concepts=int(np.clip(tokens // _TOKENS_A_CONCEPT, 2, SUGGESTED.concepts)))
+        tokens = 0 if given else sum(self.n_tokens(datum) for datum in self._fitted_on())
+        return suggested(tokens, self.modality, len(given[0]) if given else None)
 
     @property
     def given_concepts(self):
