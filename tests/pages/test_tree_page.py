@@ -46,3 +46,15 @@ def test_a_way_of_finding_concepts_is_chosen(study):
     assert study.settings.quantizer == "spherical k-means" and study.settings.concepts == 6
     app = App("concepts")
     assert not [each for each in app.at.toggle if each.key == "shown_tree"]
+
+
+def test_labels_say_which_way(study, monkeypatch):
+    monkeypatch.setattr("pages.evaluate_quantizers.list_quantizers", lambda: ["k-means", "spherical k-means"])
+    app = App("evaluate").sound()
+    app.press("Compare ways")
+    assert "Chosen:" in app.text and not app.errors
+    shown = next(each.value for each in app.at.dataframe if "way" in each.value)
+    assert list(shown["way"]) == ["k-means", "spherical k-means"] and shown["log_loss"].between(0, 20).all()
+    app.at.selectbox(key="shown_way").set_value("spherical k-means").run()
+    app.press("Find concepts by spherical k-means and fit")
+    assert study.settings.quantizer == "spherical k-means"
