@@ -38,11 +38,14 @@ def signal(study):
     )
     fit, null = study.current_fit, known_null(study)
     if null is None:
-        if not st.button("Shuffle labels", icon=":material/shuffle:", help="200 times; what comes out is kept with the fit"):
+        if not st.button(
+            "Shuffle labels", icon=":material/shuffle:", help="200 times; what comes out is kept with the fit"
+        ):
             return
         bar = st.progress(0.0, "Fitting to shuffled labels")
         null = null_of(
-            study, progress=lambda done, total: bar.progress(done / total, f"Fitting to shuffled labels: {done} of {total}")
+            study,
+            progress=lambda done, total: bar.progress(done / total, f"Fitting to shuffled labels: {done} of {total}"),
         )
         bar.empty()
     say = st.success if null.signal else st.warning

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..study.layers import DerivedArrays
+from ..study.derived import DerivedArrays
 from .null import LEVEL, Null, benjamini_hochberg, study_null
 
 __all__ = ["LEVEL", "LEVELS", "known_null", "masked_fit", "masked_study", "null_of"]
