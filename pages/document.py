@@ -67,7 +67,7 @@ def states():
 def header():
     """The question, and which document and map are on show. Returns (filmstrip?, state of the map)."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-        st.markdown(f"### Sentences for *{plain(study.classes[fit.target])}*")
+        st.markdown(f"### {words.tokens.capitalize()} for *{plain(study.classes[fit.target])}*")
         if len(embedded) > 1:
             state["shown_document"] = datum.uid
             names = {d.uid: f"{d.name} · {class_of(study, d)}" for d in embedded}

@@ -35,7 +35,7 @@ class DocumentViewer {
     } });
     this.found = el("span", { class: "dv-count", role: "status" });
     this.copied = el("button", { type: "button", title: "Copy what is selected, else the whole text", onclick: () => this.copy() }, "Copy");
-    this.hot = (way, key, text) => el("button", { type: "button", title: `${text} hot spot (key ${key})`, "aria-label": `${text} hot spot`, onclick: () => this.spot(way) }, way < 0 ? "↑ hot spot" : "↓ hot spot");
+    this.hot = (way, key, text) => el("button", { type: "button", title: `${text} hot spot (key ${key})`, "aria-label": `${text} hot spot`, onclick: () => this.spot(way) }, way < 0 ? "↑" : "↓");
     this.legend = el("div", { class: "dv-legend" });
     this.strip = el("canvas", { class: "dv-strip", role: "img", onclick: (event) => this.clickStrip(event) });
     this.page = el("article", { class: "dv-page" });
@@ -46,10 +46,10 @@ class DocumentViewer {
     this.tip = el("div", { class: "dv-tip", hidden: "" });
     this.body = el("div", { class: "dv-body" }, this.pane, this.map);
     root.replaceChildren(
-      el("div", { class: "dv-bar" }, this.modes, el("label", { class: "dv-group" }, "from", this.slider, this.above),
-        el("div", { class: "dv-group" }, this.hot(-1, "p", "Previous"), this.hot(1, "n", "Next")),
+      el("div", { class: "dv-bar" }, this.modes, el("label", { class: "dv-group" }, "Threshold", this.slider, this.above),
+        el("div", { class: "dv-group" }, "Hot spot", this.hot(-1, "p", "Previous"), this.hot(1, "n", "Next")),
         el("div", { class: "dv-group" }, this.search, this.found), this.copied),
-      this.legend, this.strip, this.body,
+      this.legend, el("div", { class: "dv-order" }, el("span", {}, "Concepts in order"), this.strip), this.body,
       el("p", { class: "dv-help" }, "Keys: arrows step, n and p go to hot spots, / finds, Esc lets go. Shift and a click select several."), this.tip);
     this.page.addEventListener("click", (event) => this.clicked(event));
     this.page.addEventListener("pointermove", (event) => this.point(event));
