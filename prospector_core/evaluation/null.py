@@ -64,10 +64,10 @@ def benjamini_hochberg(p_values, level=LEVEL):
     return reject
 
 
-def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL):
+def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None):
     """Shuffle the labels n times: Null.
 
-    Parameters: kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1. A linear kernel's signal is that of the
+    Parameters: progress, function(done, total); kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1. A linear kernel's signal is that of the
     fold-change kernel, which is fitted a hundred times as fast. Raises FitError.
     """
     counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
@@ -83,6 +83,8 @@ def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL):
         drawn = rng.permutation(labels)
         aurocs[at] = _held_out_auroc(kernel, counts, drawn, seed)
         null[at] = np.abs(_apart(shares, drawn))
+        if progress:
+            progress(at + 1, n)
     occurs = (counts > 0).any(axis=0)
     pool = np.sort(null[:, occurs].ravel())
     reached = len(pool) - np.searchsorted(pool, apart - 1e-12)
@@ -116,12 +118,12 @@ def _held_out_auroc(kernel, counts, labels, seed):
     return auroc(found, labels == 1)
 
 
-def study_null(study, n=200, seed=0, level=LEVEL, fit=None):
+def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None):
     """The Null of a study's fit, edits and all, over its weights: (Null, kernel (p,) of the weights that stand out).
 
     ``kept`` and ``p_values`` are over all p weights of the fit; weights that the expert pinned stay in the kernel. Raises FitError.
     """
-    from ..study.layers import compact_coef, expand
+    from ..study.counts import compact_coef, expand
 
     fit, _ = study._fitted(fit)
     _, counts = study._layer(fit.centroids, fit.settings)
@@ -132,7 +134,7 @@ def study_null(study, n=200, seed=0, level=LEVEL, fit=None):
     labels = np.array([int(label == fit.target) for label in labels if label is not None])
     active, k, radius = fit.state.active(fit.n_concepts), fit.n_concepts, fit.radius
     compact = counts.compact([(row.uid, None) for row in rows], fit.state)
-    found = label_null(fit.settings.make_kernel(), compact, labels, n, seed, level)
+    found = label_null(fit.settings.make_kernel(), compact, labels, n, seed, level, progress)
     p_values = expand(found.p_values, active, k, radius)
     kept = expand(found.kept, active, k, radius)
     pinned = fit.coef != fit.fitted_coef
