@@ -5,7 +5,8 @@ Streamlit ends a run of the script where a new request comes in, and loses reque
 - a widget's callback ends at its first word to the session, before it has made its edit;
 - of requests that wait, the newest stands for all: what only an older one holds (a field of the page that was left, a
   second click on the same button) is forgotten, and what is left is done in another order;
-- what still waits when the browser's window is closed is forgotten.
+- what still waits when the browser's window is closed is forgotten;
+- the page is drawn in the wrong place after a fragment (sidebar.py has one that looks at the journal every few seconds).
 
 ``nothing_lost`` mends these in this process. It needs ``runner.fastReruns = false`` (.streamlit/config.toml): else two runs of
 one session may be under way at once. Where a widget's value is read in the script itself, as of ``if st.button(...)``, a newer
@@ -17,13 +18,14 @@ import dataclasses
 import functools
 
 import streamlit as st
+from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils import script_requests
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequest, ScriptRequests, ScriptRequestType
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 
-__all__ = ["field_key", "nothing_lost", "undisturbed"]
+__all__ = ["field_key", "nothing_lost", "typed", "undisturbed"]
 
 
 @contextlib.contextmanager
@@ -46,14 +48,23 @@ def field_key(key, value):
     If the widget were given its value each time that it is drawn, what is being typed in it would be lost; and where the value
     changed otherwise (undo), a click made before the browser knows would bring the old one back as if it were typed anew.
     """
-    held = st.session_state.setdefault("field_versions", {})
-    if st.session_state.get(_version(key, held), value) != value:
-        held[key] = held.get(key, 0) + 1
-    return _version(key, held)
+    versions = st.session_state.setdefault("field_versions", {})
+    now = _version(key, versions)
+    if st.session_state.get(now, value) != value:
+        st.session_state.setdefault("fields_before", {})[now] = st.session_state[now]
+        versions[key] = versions.get(key, 0) + 1
+    return _version(key, versions)
 
 
-def _version(key, held):
-    return f"{key}_{held[key]}" if key in held else key
+def typed(key):
+    """What was typed in the field of that key, in its callback: None where the browser only repeats what a field held that
+    another one has replaced, which it had not been told yet."""
+    value = st.session_state[key]
+    return None if st.session_state.get("fields_before", {}).get(key) == value else value
+
+
+def _version(key, versions):
+    return f"{key}_{versions[key]}" if key in versions else key
 
 
 @functools.cache
@@ -84,6 +95,7 @@ def nothing_lost():
         vars(self)["waiting"] = waiting
 
     def ready_or_waiting(self):
+        context_dg_stack.set(get_default_dg_stack_value())  # else the page is drawn where the fragment before it was
         waiting = vars(self).pop("waiting", None)
         return ready(self) if waiting is None else ScriptRequest(ScriptRequestType.RERUN, waiting)
 

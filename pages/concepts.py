@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages import concept_edits, shared
-from pages.asked import field_key
+from pages.asked import field_key, typed
 from pages.edits import above
 from pages.looks import look_of
 from pages.session import edit_quietly
@@ -36,15 +36,15 @@ def sorted_cards(order):
 
 def renamed(concept, key):
     """Keep the name that was typed."""
-    name = state[key]
-    if name.strip() and name.strip() != concept.name:
+    name = typed(key)
+    if name is not None and name.strip() and name.strip() != concept.name:
         edit_quietly(lambda: study.curation.rename(concept.id, name))
 
 
 def recoloured(concept, key):
     """Keep the colour that was picked."""
-    colour = state[key]
-    if colour != concept.colour:
+    colour = typed(key)
+    if colour not in (None, concept.colour):
         edit_quietly(lambda: study.curation.recolour(concept.id, colour))
 
 

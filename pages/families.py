@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from pages import chains, shared
-from pages.asked import field_key
+from pages.asked import field_key, typed
 from pages.edits import above
 from pages.session import edit_quietly
 from pages.words import plain, share_text
@@ -112,8 +112,8 @@ def go(uid, token):
 
 def named(family, key):
     """Keep the name that was typed."""
-    name = state[key]
-    if name.strip() != name_of(study.curation.state, family.composition):
+    name = typed(key)
+    if name is not None and name.strip() != name_of(study.curation.state, family.composition):
         edit_quietly(lambda: study.curation.name_family(family.composition, name))
 
 

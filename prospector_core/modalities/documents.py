@@ -18,6 +18,7 @@ from .base import Words
 __all__ = ["Documents", "sentences_of"]
 
 _REACH = 2
+RIGHT_TO_LEFT = ("ar", "fa", "ur")  # languages
 _BLOCK = 256  # tokens encoded, and written, at once
 
 
@@ -27,7 +28,7 @@ class Documents:
     name = "documents"
     words = Words("document", "documents", "sentence", "sentences", "file")
     encoder = "minilm"
-    exports = ("html", "csv", "parquet", "jsonl", "annotations")
+    exports = ("html", "csv", "parquet", "jsonl", "annotations", "png")
     keeps_edges = False
     place_names = ("sentence", "section")
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from pages.asked import field_key, nothing_lost
+from pages.asked import field_key, nothing_lost, typed
 
 nothing_lost()
 
@@ -23,7 +23,9 @@ def done(what):
 def named(key):
     """Keep what was typed; the session is asked only after a while."""
     time.sleep(0.2)
-    name = st.session_state[key]
+    name = typed(key)
+    if name is None:
+        return
     st.session_state["names"][key[0]] = name
     done(f"{key[0]} {name}")
 
@@ -40,12 +42,21 @@ def taken_back():
     done("back")
 
 
+@st.fragment(run_every=0.7)
+def looked():
+    """What looks every little while, in the sidebar."""
+    time.sleep(0.3)
+    st.write("looked")
+
+
 def one():
     """Two fields and some buttons, and a second that nothing interrupts."""
     names = st.session_state.setdefault("names", {"a": "first", "b": "first"})
     for which in "ab":
         key = field_key(which, names[which])
         st.text_input(which, names[which], key=key, on_change=named, args=(key,))
+    with st.sidebar:
+        looked()
     st.button("press", on_click=pressed)
     st.button("back", on_click=taken_back)
     st.button("busy")

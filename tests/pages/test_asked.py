@@ -88,6 +88,15 @@ def test_also_where_the_page_is_left_or_the_window_closed_at_once(page, done, wi
     assert_done(page, done, "a 1", "press 1", "a 5")
 
 
+def test_the_page_stays_where_it_is_while_a_fragment_is_drawn(page, done):
+    for _ in range(8):  # at any time of the fragment's
+        press(page, "press")
+        page.wait_for_timeout(130)
+    assert_done(page, done, *["press first"] * 8)
+    assert page.get_by_test_id("stMain").get_by_role("button", name="press", exact=True).count() == 1
+    assert page.get_by_test_id("stSidebar").get_by_role("button", name="press", exact=True).count() == 0
+
+
 def test_what_is_typed_meanwhile_stays_and_what_was_taken_back_does_not_return(page, done):
     type_in(page, "a", "1")
     page.get_by_label("b", exact=True).fill("half a wo")  # not entered yet, while the name of a is drawn

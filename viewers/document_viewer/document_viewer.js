@@ -13,6 +13,7 @@ function el(tag, attributes = {}, ...children) {
 
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 const MODES = { score: "Score", concept: "Concepts", none: "Plain" };
+const TOGETHER = "prospector-documents";
 const STRONGEST = 0.62; // of a tint: words on it stay easy to read
 const isDark = (node) => {
   const [r, g, b] = getComputedStyle(node).color.match(/\d+(\.\d+)?/g)?.map(Number) ?? [0, 0, 0];
@@ -59,6 +60,10 @@ class DocumentViewer {
     this.map.addEventListener("pointermove", drag);
     this.watch = new ResizeObserver(() => this.sized());
     this.watch.observe(this.pane);
+    this.joins = ({ detail }) => { // two texts side by side are coloured alike
+      if (detail.from !== this) { Object.assign(this.kept, detail.change); this.paint(); }
+    };
+    window.addEventListener(TOGETHER, this.joins);
     this.fits = () => this.fit();
     window.addEventListener("resize", this.fits);
     this.theme = new MutationObserver(() => this.paint());
@@ -70,6 +75,7 @@ class DocumentViewer {
     this.watch.disconnect();
     this.theme.disconnect();
     window.removeEventListener("resize", this.fits);
+    window.removeEventListener(TOGETHER, this.joins);
     clearTimeout(this.later);
     CSS.highlights?.delete("dv-found");
     CSS.highlights?.delete("dv-here");
@@ -81,6 +87,7 @@ class DocumentViewer {
 
   set(change) {
     Object.assign(this.kept, change);
+    window.dispatchEvent(new CustomEvent(TOGETHER, { detail: { from: this, change } }));
     try { sessionStorage.setItem(`prospector.document.${this.data.key}`, JSON.stringify(this.kept)); } catch { /* a private window: not kept, no more */ }
     this.paint();
   }
