@@ -3,11 +3,12 @@
 import numpy as np
 import streamlit as st
 
-from pages import points, preview, shared
+from pages import mask, points, preview, shared
 from pages.changes import last_change
 from pages.edits import above
 from pages.graph_files import save_box
 from pages.napari_command import napari_command
+from pages.on_show import datum_on_show
 from pages.overlays import in_both
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_reassign import move_drawn, move_target, move_words
@@ -20,21 +21,14 @@ from viewers.graph_viewer import graph_viewer
 from viewers.overlays import diverging_colours
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = mask.shown_fit(study)
 embedded = study.embedded()
 state, words = st.session_state, study.kind.words
 STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
 MOST_NEIGHBOURS = 400  # ringed; of a larger receptive field those that add most
 
 # The datum on show is "at_datum", its selected token "at_token".
-if state.get("at_datum") not in {datum.uid for datum in embedded}:
-    state.pop("at_token", None)
-    state["at_datum"] = max(
-        embedded, key=lambda d: (d.label == len(study.classes) - 1, fit.summary["predictions"].get(d.uid, 0))
-    ).uid
-datum = study.datum(state["at_datum"])
-if not 0 <= state.get("at_token", -1) < study.n_tokens(datum):
-    state.pop("at_token", None)
+datum = datum_on_show(study)
 
 
 def chose(uid=None):
@@ -195,10 +189,11 @@ with st.container(key="split"):
     with panel:
         above(study)
         about_datum(study, datum)
+        mask.mask_box(study)
         if token is None:
             no_token(study, state.get("at_glass"))
         with shared.errors_said():
-            about_hot_spots(study, [datum], token is None, lambda uid, spot: go_to(uid, spot.peak_token))
+            about_hot_spots(study, [datum], token is None, lambda uid, spot: go_to(uid, spot.peak_token), fit)
         region_list(study, [datum], chose_region)
         move_target(study)
         with st.container(horizontal=True, gap="small"):
@@ -206,5 +201,5 @@ with st.container(key="split"):
             napari_command(study, datum)
         if token is not None:
             with shared.errors_said():
-                about_token(study, datum, token)
+                about_token(study, datum, token, fit)
                 about_features(token)

@@ -3,9 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from pages import chains, preview, shared
+from pages import chains, mask, preview, shared
 from pages.changes import last_change
 from pages.edits import above
+from pages.on_show import beside_words, datum_on_show
 from pages.overlays import change_limit, in_both, limit_of
 from pages.slide_change import states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
@@ -18,20 +19,13 @@ from viewers.overlays import diverging_colours
 from viewers.structure_viewer import structure_viewer
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = mask.shown_fit(study)
 embedded = study.embedded()
 state = st.session_state
 STRIP_HEIGHT = 120  # CSS px of the gallery and its margin, which the viewer leaves it
 
 # The datum on show is "at_datum", its selected token "at_token".
-if state.get("at_datum") not in {datum.uid for datum in embedded}:
-    state.pop("at_token", None)
-    state["at_datum"] = max(
-        embedded, key=lambda d: (d.label == study.target, fit.summary["predictions"].get(d.uid, 0))
-    ).uid
-datum = study.datum(state["at_datum"])
-if not 0 <= state.get("at_token", -1) < study.n_tokens(datum):
-    state.pop("at_token", None)
+datum = datum_on_show(study)
 
 
 def chose(uid=None):
@@ -78,16 +72,12 @@ def header():
             state["shown_chain"] = datum.uid
             names = {d.uid: f"{d.name} · {class_of(study, d)}" for d in embedded}
             st.selectbox("Chain", list(names), key="shown_chain", on_change=chose, format_func=names.get, width=230)
-        words = {uid: text.replace("this slide", "this chain") for uid, text in states_beside(tried, changed).items()}
-        beside = ["", *words, *(d.uid for d in embedded if d.uid != datum.uid)]
+        beside = beside_words(study, states_beside(tried, changed), [d for d in embedded if d.uid != datum.uid])
         if state.get("shown_beside") not in beside:
             state["shown_beside"] = ""
-        named = {"": "nothing", **words, **{d.uid: d.name for d in embedded}}
-        second = (
-            st.selectbox("Beside it", beside, key="shown_beside", width=190, format_func=named.get)
-            if len(beside) > 1
-            else ""
-        )
+        second = ""
+        if len(beside) > 1:
+            second = st.selectbox("Beside it", list(beside), key="shown_beside", width=190, format_func=beside.get)
         filmed = len(embedded) > 1 and st.toggle(
             "Gallery", value=True, key="shown_strip", help="All chains of the study"
         )
@@ -109,7 +99,7 @@ def pane(viewer, shown, room, shown_fit=None, selected=True, difference=None):
     """One chain. ``difference``: Change whose difference of maps is shown in place of the map."""
     shown_fit = shown_fit or fit
     chain, pair_limit = chains.shown_chain(study, shown, shown_fit)
-    limit, unit = limit_of(study), fit.unit
+    limit, unit = limit_of(study), f"{fit.unit}{mask.legend(shown_fit)}"
     low, high = study.classes[0] if len(study.classes) == 2 else "the rest", study.classes[fit.target]
     if difference is not None:
         limit, unit = change_limit(study, difference), f"change, {fit.unit}"
@@ -184,8 +174,7 @@ with st.container(key="split"):
                 pane("structure", datum, room + 24)
             with right:
                 other = datum if second.startswith("@") else study.datum(second)
-                words = states_beside(tried, changed).get(second, other.name)
-                st.caption(plain(words.replace("this slide", "this chain")))
+                st.caption(plain(beside_words(study, states_beside(tried, changed), [other])[second]))
                 before, after = (changed.before, changed.after) if second.startswith("@") else (None, None)
                 there = second != "@change" or in_both(changed, datum)
                 if there:
@@ -198,14 +187,15 @@ with st.container(key="split"):
         note = study.kind.note(study)
         if note:
             st.caption(f":material/info: {plain(note)}")
+        mask.mask_box(study)
         if token is None:
             no_token(study, False)
         with shared.errors_said():
-            about_hot_spots(study, [datum], token is None, chose_spot)
+            about_hot_spots(study, [datum], token is None, chose_spot, fit)
         over_time()
         mark_list(study, datum, chose_residue)
         mark_box(study, datum, token)
         save_box(study, datum)
         if token is not None:
             with shared.errors_said():
-                about_token(study, datum, token)
+                about_token(study, datum, token, fit)
