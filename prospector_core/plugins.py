@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 from .errors import PluginError, PluginWarning, ProspectorError
 
-__all__ = ["load_all", "load_one", "names_of"]
+__all__ = ["load_all", "load_one", "names_of", "origin_of"]
 
 
 def names_of(group):
@@ -19,6 +19,13 @@ def load_one(group, name):
     for point in entry_points(group=group, name=name):
         return _loaded(point)
     return None
+
+
+def origin_of(group, name):
+    """Which package an entry point is of, in words; "" if there is none. Nothing is loaded."""
+    for point in entry_points(group=group, name=name):
+        return f"installed with {point.dist.name if point.dist else point.value}"
+    return ""
 
 
 @lru_cache(maxsize=16)

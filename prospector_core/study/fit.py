@@ -9,11 +9,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from ..errors import FitError, ProspectorError, StudyDamagedError
+from ..errors import FitError, PluginError, ProspectorError, StudyDamagedError
 from ..features import n_features, pair_index
 from ..files import folder_atomic, write_atomic
 from ..kernels import KERNELS, make_kernel
-from ..plugins import load_one, names_of
+from ..plugins import load_one, names_of, origin_of
 from ..prediction import Calibration
 from ..quantizers import (
     ConceptTree,
@@ -62,13 +62,12 @@ def about_quantizer(name):
         return "the kinds that the encoder itself tells by name: none are looked for"
     if name in QUANTIZERS:
         return QUANTIZERS[name].about
-    for point in entry_points(group=_GROUP, name=name):
-        try:
-            said = str(getattr(point.load(), "about", "")).strip()
-        except Exception:  # the fit says what is wrong with it
-            said = ""
-        return said.splitlines()[0] if said else f"installed with {point.dist.name if point.dist else point.value}"
-    return ""
+    try:
+        maker = load_one(_GROUP, name)
+    except PluginError:  # the fit says what is wrong with it
+        maker = None
+    said = str(getattr(maker, "about", None) or "").strip()
+    return said.splitlines()[0] if said else origin_of(_GROUP, name)
 
 
 def make_quantizer(name, n_concepts, sample, seed):
