@@ -72,6 +72,11 @@ def _numbers(embeddings):
     return embeddings
 
 
+def drawn_tokens(n, sample, seed):
+    """Which of n tokens k-means looks at: (sample,) ascending, drawn with the seed; None where it is all of them."""
+    return None if n <= sample else np.sort(np.random.RandomState(seed).choice(n, sample, replace=False))
+
+
 class KMeansQuantizer(Estimator):
     """Concepts as k-means clusters of a sample of token embeddings; ids run from the most to the least frequent.
 
@@ -107,9 +112,9 @@ class KMeansQuantizer(Estimator):
             raise EmbeddingError(f"embeddings must have shape (n, d), got {embeddings.shape}")
         if self.n_concepts < 1:
             raise FitError(f"the number of concepts must be at least 1, got {self.n_concepts}")
-        if len(embeddings) > self.sample:
-            rows = np.random.RandomState(self.seed).choice(len(embeddings), self.sample, replace=False)
-            embeddings = embeddings[np.sort(rows)]
+        rows = drawn_tokens(len(embeddings), self.sample, self.seed)
+        if rows is not None:
+            embeddings = embeddings[rows]
         if len(embeddings) < self.n_concepts:
             raise FitError(
                 f"{len(embeddings)} tokens cannot make {self.n_concepts} concepts: ask for fewer, or add data"

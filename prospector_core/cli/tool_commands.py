@@ -108,10 +108,19 @@ def open_app(
         str | None,
         typer.Option(help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that share what the app embeds in the background. Default: one."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The same on a dask cluster: its scheduler, tcp://host:port.")
+    ] = None,
 ):
     """Open the app in a browser. It listens on this machine only and sends nothing anywhere."""
     from ..study import Study
 
+    if workers is not None and cluster is not None:
+        raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
     if study is not None:
         Study.open(study)  # a broken study is said here, in one line, not in a page
     script = Path(__file__).resolve().parents[2] / "app.py"
@@ -130,8 +139,8 @@ def open_app(
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [f"--{name}={value}" for name, value in options.items()]
     environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
-    if author:
-        environment["PROSPECTOR_AUTHOR"] = author
+    given = {"PROSPECTOR_AUTHOR": author, "PROSPECTOR_WORKERS": workers, "PROSPECTOR_CLUSTER": cluster}
+    environment |= {name: str(value) for name, value in given.items() if value}
     say(f"Prospector at {url} (Ctrl+C ends it)")
     server = subprocess.Popen(command, cwd=script.parent, env=environment)
     if browser:

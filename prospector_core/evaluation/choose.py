@@ -21,6 +21,7 @@ from scipy.stats import rankdata
 
 from ..metrics import auroc
 from ..prediction import Calibration
+from ..scheduling import InProcess
 from ..study.fit import GIVEN, FitSettings
 from .heads import FittedHead, centroids_of, counts_of, suggested_for
 from .problem import stratified_folds
@@ -116,15 +117,25 @@ def auto_candidates(problem, train=None):
     return found
 
 
-def choose(problem, train, candidates=None, seed=0, progress=None):
-    """Search candidates by labels alone: Choice. ``progress``: function(done, total, FitSettings, LabelScores)."""
+def choose(problem, train, candidates=None, seed=0, progress=None, on=None):
+    """Search candidates by labels alone: Choice.
+
+    Parameters: progress, function(done, total, FitSettings, LabelScores); on, where candidates are looked at, from
+    ``scheduling.scheduler`` (default: here).
+    """
     candidates = auto_candidates(problem, train) if candidates is None else list(candidates)
-    scores = []
-    for settings in candidates:
-        scores.append(label_scores(problem, train, settings, seed))
+    scores = {}
+    items = list(enumerate(candidates))
+    for done in (on or InProcess()).run(_scores_of, items, problem, np.asarray(train), seed):
+        at, settings = done.item
+        scores[at] = done.get()
         if progress:
-            progress(len(scores), len(candidates), settings, scores[-1])
-    return decide(candidates, scores)
+            progress(len(scores), len(candidates), settings, scores[at])
+    return decide(candidates, [scores[at] for at in range(len(candidates))])
+
+
+def _scores_of(problem, train, seed, item):
+    return label_scores(problem, train, item[1], seed)
 
 
 def decide(candidates, scores):

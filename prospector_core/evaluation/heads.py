@@ -11,7 +11,7 @@ from ..features import n_features
 from ..kernels import TEST_OFF, FoldChangeKernel
 from ..prediction import Calibration
 from ..prospecting import prospect
-from ..quantizers import KMeansQuantizer, assign_nearest
+from ..quantizers import KMeansQuantizer, assign_nearest, drawn_tokens
 from ..soft import centred, count_units, membership
 from ..study.fit import GIVEN, SUGGESTED, FitSettings
 from .fast import fast_ap
@@ -69,7 +69,7 @@ def suggested_for(problem, train=None):
     if problem.given is not None:
         return replace(SUGGESTED, concepts=len(problem.given), quantizer=GIVEN, softness=0.0, centre=0.0)
     indices = range(len(problem.ids)) if train is None else train
-    tokens = sum(len(problem.embeddings[i]) for i in indices)
+    tokens = sum(problem.graphs[i].n for i in indices)
     return replace(SUGGESTED, concepts=int(np.clip(tokens // 12, 2, SUGGESTED.concepts)))
 
 
@@ -79,10 +79,24 @@ def centroids_of(problem, train, settings):
         return problem.given
     key = ("centroids", tuple(train), settings.concepts, settings.centre, settings.seed, settings.sample)
     if key not in problem.cache:
-        sample = np.concatenate([centred(problem.embeddings[i], settings.centre) for i in train])
+        sample = _sample(problem, train, settings)
         quantizer = KMeansQuantizer(min(settings.concepts, len(sample)), sample=settings.sample, seed=settings.seed)
         problem.cache[key] = quantizer.fit(sample).centroids_
     return problem.cache[key]
+
+
+def _sample(problem, train, settings):
+    """Tokens that concepts are found in, centred: those that the quantizer would draw of all, without all in memory."""
+    sizes = [problem.graphs[i].n for i in train]
+    rows = drawn_tokens(sum(sizes), settings.sample, settings.seed)
+    if rows is None:
+        return np.concatenate([centred(problem.embeddings[i], settings.centre) for i in train])
+    owner = np.searchsorted(np.cumsum(sizes), rows, side="right")
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    parts = [
+        centred(problem.embeddings[i], settings.centre)[rows[owner == at] - first[at]] for at, i in enumerate(train)
+    ]
+    return np.concatenate(parts)
 
 
 def _tokens(problem, index, centroids, settings):

@@ -1,6 +1,7 @@
 """What methods are compared on: token graphs, embeddings, labels of data, folds, and the truth that maps are scored by."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class Problem:
     given : (K, d) float32, concepts that the encoder brings, or None
     cell_graphs : graphs of the cells, where they are not the tokens
     about : plain words on the set, for the report
+    recipe : (function, arguments) that makes the same problem on a worker, which is then what travels there; None: it travels
+        as a whole
     """
 
     name: str
@@ -37,6 +40,7 @@ class Problem:
     given: np.ndarray | None = None
     cell_graphs: list | None = None
     about: str = ""
+    recipe: tuple | None = None
     cache: dict = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
@@ -44,6 +48,11 @@ class Problem:
         n = len(self.ids)
         if not all(len(each) == n for each in (self.graphs, self.embeddings, self.labels, self.truth)):
             raise BadInputError(f"{self.name}: give one graph, embedding, label and truth a datum")
+
+    def __reduce__(self):
+        if self.recipe is not None:
+            return _remade, self.recipe
+        return Problem, tuple({} if each.name == "cache" else getattr(self, each.name) for each in fields(self))
 
     def of_cells(self, scores, index):
         """A map as it is scored: (m,) float64."""
@@ -67,6 +76,12 @@ class Problem:
         """Mean share of positive cells in the data that are scored: the AP of a constant map, and of a random one."""
         shares = [float(np.mean(self.truth[i])) for i in self.scored(range(len(self.ids)))]
         return float(np.mean(shares)) if shares else float("nan")
+
+
+@lru_cache(maxsize=1)
+def _remade(function, arguments):
+    """A problem by its recipe, once a worker."""
+    return function(*arguments)
 
 
 def stratified_folds(labels, n=5, seed=0):

@@ -3,15 +3,20 @@
 import csv
 import gzip
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import BadInputError
+from ..readers.cache import TileCache
+from ..scheduling import InProcess
+from ..study.tasks import place_of, study_at
 from .problem import Problem, stratified_folds
 
 __all__ = ["problem_of", "read_truth"]
 
+_VECTORS_KEPT = 2**30  # bytes
 _DATUM = ("datum", "id", "name", "slide", "file", "document", "pdb_id")
 _TRUTH = ("truth", "label", "positive", "tumor", "tumour", "zn_residue")
 _PLACES = (
@@ -44,12 +49,45 @@ def problem_of(study, truth, folds=5, seed=0):
     both = all(len(set(labels[some].tolist())) == 2 for some in (test, ~test)) if test.any() else False
     chosen = [(np.flatnonzero(~test), np.flatnonzero(test))] if both else stratified_folds(labels, folds, seed)
     given = study.given_concepts
-    found = truth or {}
+    found, uids = truth or {}, [datum.uid for datum in data]
     return Problem(
-        study.name, [datum.name for datum in data], [study.graph(datum) for datum in data],
-        [np.asarray(study._embeddings(datum.uid)[:], np.float32) for datum in data], labels,
-        [found.get(datum.uid) for datum in data], chosen, given=None if given is None else given[1],
+        study.name, [datum.name for datum in data], _Read(study.graph, uids), _Read(_Vectors(study), uids), labels,
+        [found.get(uid) for uid in uids], chosen, given=None if given is None else given[1],
     )  # fmt: skip
+
+
+class _Read(Sequence):
+    """What a function reads of each datum, when it is asked for: a study need not fit into memory."""
+
+    def __init__(self, read, uids):
+        self._read, self._uids = read, uids
+
+    def __len__(self):
+        return len(self._uids)
+
+    def __getitem__(self, index):
+        return self._read(self._uids[index])
+
+
+class _Vectors:
+    """Embeddings (n, d) float32 of a datum by its uid; those used last are kept."""
+
+    def __init__(self, study):
+        self._study, self._kept = study, TileCache(_VECTORS_KEPT)
+
+    def __call__(self, uid):
+        found = self._kept.get(uid)
+        if found is None:
+            found = np.asarray(self._study._embeddings(uid)[:], np.float32)
+            self._kept.put(uid, found)
+        return found
+
+
+def _problem_at(place, target, truth, folds, seed):
+    """The problem of a study at a place, on a worker."""
+    study = study_at(place)
+    study = study if study.target == target else study.of_class(target)
+    return problem_of(study, truth, folds, seed)
 
 
 def read_truth(study, source):
@@ -154,10 +192,14 @@ def _tokens_of(study, uid, lines, columns, place, truth, file):
     return found
 
 
-def choose_for(study, candidates=None, seed=0, progress=None):
-    """Settings for a study by its labels alone (data whose split is "test" are left out): choose.Choice."""
+def choose_for(study, candidates=None, seed=0, progress=None, on=None):
+    """Settings for a study by its labels alone (data whose split is "test" are left out): choose.Choice.
+
+    Parameters: as ``choose.choose``.
+    """
     from .choose import choose
 
+    on = on or InProcess()
     problem = problem_of(study, None, seed=seed)
     data = [datum for datum in study.embedded() if datum.label is not None]
     train = np.array([at for at, datum in enumerate(data) if datum.split != "test"])
@@ -166,7 +208,9 @@ def choose_for(study, candidates=None, seed=0, progress=None):
             "settings are chosen by predicting data that were held out: label and embed five data of each class at least, "
             "or fit with the settings to begin with"
         )
-    return choose(problem, train, candidates, seed, progress)
+    with place_of(study, on) as place:
+        problem.recipe = _problem_at, (place, study.target, None, 5, seed)
+        return choose(problem, train, candidates, seed, progress, on)
 
 
 def own_maps(study, problem, truth):

@@ -67,11 +67,11 @@ class Source:
 class StudyData:
     """The part of a study that labels and slides make, before anything is fitted. Base of ``Study``."""
 
-    def __init__(self, path):
+    def __init__(self, path, copy=None):
         self.path = Path(path)
         if not self.path.is_dir():
             raise StudyError(f"there is no study {self.path}: make one with `prospector new`")
-        self.database = Database(self.path / "study.sqlite")
+        self.database = Database(self.path / (copy or "study.sqlite"), copy is not None)
         self.name = self.database.read_meta("name", self.path.name)
         self.modality = self.database.read_meta("modality")
         self.kind = modality_of(self.modality)
@@ -142,6 +142,15 @@ class StudyData:
             for field, part in [_field_and_part(kept)]
         ]
 
+    @cached_property
+    def _row_at(self):
+        """{uid or name: place in ``_rows``}; where a name is another's uid, what comes first."""
+        found = {}
+        for at, row in enumerate(self._rows):
+            found.setdefault(row.uid, at)
+            found.setdefault(row.name, at)
+        return found
+
     @property
     def data(self):
         """All data in the order of the labels table, labels as corrected: list of Datum."""
@@ -152,9 +161,10 @@ class StudyData:
         """A Datum by uid or name (or itself). Raises BadInputError."""
         if isinstance(key, Datum):
             return key
-        for datum in self.data:
-            if key in (datum.uid, datum.name):
-                return datum
+        at = self._row_at.get(key)
+        if at is not None:
+            row, labels = self._rows[at], self.curation.state.labels
+            return replace(row, label=labels[row.uid]) if row.uid in labels else row
         raise BadInputError(
             f"the study {self.name!r} has no datum {key!r}: its data are {_some(d.name for d in self._rows)}"
         )
