@@ -220,12 +220,21 @@ def bench(
         bool,
         typer.Option("--scale", help="Instead: how time and memory grow, from 1 to 30 million tokens (30 GB of disk)."),
     ] = False,
-    tokens: Annotated[list[int] | None, typer.Option(help="With --scale: how many tokens; may be repeated.")] = None,
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Instead: whether workers that are killed leave the same bytes as one process, on 3 million made tokens (10 GB of disk) and on real tiles (PROSPECTOR_DATA)."),
+    ] = False,
+    tokens: Annotated[list[int] | None, typer.Option(help="With --scale or --cluster: how many tokens; with --scale it may be repeated.")] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="With --scale: where the studies are made. Default: a temporary folder.")
+        Path | None, typer.Option(help="With --scale or --cluster: where the studies are made. Default: a temporary folder.")
     ] = None,
-):
+    workers: Annotated[int, typer.Option(min=2, help="With --cluster: how many workers.")] = 2,
+    memory: Annotated[str, typer.Option(help="With --cluster: what each worker may take.")] = "4GB",
+    store: Annotated[str | None, typer.Option(metavar="URL", help="With --cluster: keep the embeddings of the workers' studies there, such as s3://bucket/prefix.")] = None,
+):  # fmt: skip
     """Measure counting, prospecting and quantising on this machine, as ratios taken in one run."""
+    if cluster:
+        return _bench_cluster(tokens, folder, workers, memory, store, json, quick)
     if scale or tokens or folder:
         return _bench_scale(tokens, folder, json, quick)
     from ..bench import format_bench, run_bench
@@ -251,3 +260,25 @@ def _bench_scale(tokens, folder, json, quick):
         print_json(result)
     else:
         say(format_scale(result))
+
+
+def _bench_cluster(tokens, folder, workers, memory, store, json, quick):
+    from ..bench.faults import format_faults, measure_faults
+
+    if tokens and len(tokens) > 1:
+        raise BadInputError("with --cluster give --tokens once")
+    n = tokens[0] if tokens else 20_000 if quick else 3_000_000
+    if 0 < n < 1000:
+        raise BadInputError(f"{n} tokens are too few: give 1000 or more, or 0 for none")
+    real = not quick and (Path(os.environ.get("PROSPECTOR_DATA", "../shared/data")) / "camelyon16_mosaics").is_dir()
+    if not real and not json:
+        say("without real tiles: PROSPECTOR_DATA names the folder that holds the set camelyon16_mosaics")
+    with progress_bar("killing workers", json) as bar:
+        result = measure_faults(n, workers, store, folder, memory, real, lambda text: bar(0, None, text))
+    if json:
+        print_json(result)
+    else:
+        say(format_faults(result))
+    if not result["same_bytes"]:
+        complain("other bytes than in one process: see above")
+        raise typer.Exit(1)
