@@ -226,7 +226,7 @@ def compare(here, there, on, settings=None, say=lambda text: None):
     rows[-1]["failed"] = [sorted(each.values()) for each in failed]
     phase(
         "fit",
-        lambda study, on: study.fit(settings, on=on).after,
+        lambda study, on: study.fit(on=on, **(settings or {})).after,
         lambda study, fit: (fit.digest(), derived_digest(study)),
     )
     phase(

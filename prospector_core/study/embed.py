@@ -121,7 +121,7 @@ def _embed_there(study, on, place, threads, progress, stopped, failed):
             with lock:
                 now = list(running)
             for uid in now:
-                with contextlib.suppress(ProspectorError, OSError):  # completed this very moment
+                with contextlib.suppress(Exception):  # begun, or completed, this very moment: looked at again soon
                     done, total = study.store.progress(uid)
                     queue.report(uid, done, total, rates.setdefault(uid, Rate()).add(done))
                     if progress is not None and total:
