@@ -7,6 +7,7 @@ from pages import points, preview, shared
 from pages.changes import last_change
 from pages.edits import above
 from pages.graph_files import save_box
+from pages.napari_command import napari_command
 from pages.overlays import in_both
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_reassign import move_drawn, move_target, move_words
@@ -198,7 +199,9 @@ with st.container(key="split"):
             about_hot_spots(study, [datum], token is None, lambda uid, spot: go_to(uid, spot.peak_token))
         region_list(study, [datum], chose_region)
         move_target(study)
-        save_box(study, datum)
+        with st.container(horizontal=True, gap="small"):
+            save_box(study, datum)
+            napari_command(study, datum)
         if token is not None:
             with shared.errors_said():
                 about_token(study, datum, token)

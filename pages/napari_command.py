@@ -1,4 +1,4 @@
-"""The way from the Slide page to napari: the command that opens this datum there."""
+"""The way from the page of slides or cells to napari: the command that opens this datum there."""
 
 import shlex
 

@@ -1,6 +1,7 @@
 """Benchmark of the napari plugin: `python -m viewers.bench_napari [--json] [--tokens-side 317]`, in a real window.
 
-A study of one slide with N x N tokens (317: 100,489) on a written slide of 100,000 x 100,000 pixels. Wall clock, and of clicks the time of
+A study of one slide with N x N tokens (317: 100,489) on a written slide of 100,000 x 100,000 pixels; with ``--points N``, a sample of N cells
+(their places drawn at random) and its edges. Wall clock, and of clicks the time of
 this process too, which other work on the machine does not lengthen; medians; memory is this process's peak of resident memory (Linux, VmHWM).
 """
 
@@ -20,8 +21,8 @@ __all__ = ["run"]
 TARGETS = {"plugin_import_s": 1.0, "widget_s": 1.0, "click_to_repaint_s": 1.0, "peak_memory_mb": 1500.0}
 
 
-def run(side=317, progress=None):
-    """Measure. Returns a dict of plain numbers."""
+def run(side=317, points=None, progress=None):
+    """Measure, with tiles or with ``points`` cells. Returns a dict of plain numbers."""
     say, figures = progress or (lambda text: None), {}
     code = "from time import perf_counter as t; a = t(); import viewers.napari_plugin.{}; print(t() - a)"
     for name, module in (("plugin_import_s", "reader"), ("widget_import_s", "widget")):
@@ -31,10 +32,19 @@ def run(side=317, progress=None):
             ).stdout
         )
     with tempfile.TemporaryDirectory() as scratch:
-        say("writing slide and study")
-        command = [sys.executable, "-m", "viewers.bench_napari", "--write", scratch, "--tokens-side", str(side)]
+        say("writing the study")
+        command = [
+            sys.executable,
+            "-m",
+            "viewers.bench_napari",
+            "--write",
+            scratch,
+            "--tokens-side",
+            str(side),
+            *(["--points", str(points)] if points else []),
+        ]
         subprocess.run(command, check=True)  # in a process of its own: its memory is not the viewer's
-        folder, figures["tokens"] = Path(scratch) / "study", side**2
+        folder, figures["tokens"] = Path(scratch) / "study", points or side**2
         import napari
         from qtpy.QtWidgets import QApplication
 
@@ -65,15 +75,33 @@ def run(side=317, progress=None):
         random, times, worked = np.random.default_rng(0), [], []
         say("clicks")
         for token in random.integers(0, figures["tokens"], 12):
-            x, y, width, height = panel.review.study.token_rect(panel.review.datum, int(token))
+            study, datum = panel.review.study, panel.review.datum
+            if not points:
+                x, y, width, height = study.token_rect(datum, int(token))
             start, before = perf_counter(), process_time()
-            panel.review.select(x + width / 2, y + height / 2)
+            if points:
+                place = study.positions(datum)[token]
+                panel.review.select_token(datum.uid, panel.scene._nearest(place, panel.scene.layer("points").shown))
+            else:
+                panel.review.select(x + width / 2, y + height / 2)
             _painted(viewer, qt)
             times.append(perf_counter() - start)
             worked.append(process_time() - before)
         figures["click_cpu_s"] = statistics.median(worked)
         figures["click_to_repaint_s"] = statistics.median(times)
         figures["click_to_repaint_worst_s"] = max(times)
+        if points:
+            say("colours, edges")
+            for name, act in (
+                ("colour_to_repaint_s", lambda: panel.scene.colour_by("concepts")),
+                ("edges_near_s", lambda: panel.scene.show_graph("near")),
+                ("edges_all_s", lambda: panel.scene.show_graph("all")),
+                ("edges_none_s", lambda: panel.scene.show_graph("")),
+            ):
+                start = perf_counter()
+                act()
+                _painted(viewer, qt)
+                figures[name] = perf_counter() - start
         say("an edit, a refit")
         start = perf_counter()
         panel.review.edit(lambda curation: curation.exclude(3))
@@ -85,11 +113,15 @@ def run(side=317, progress=None):
         _painted(viewer, qt)
         figures["refit_to_repaint_s"] = perf_counter() - start
         say("looking around")
-        layer, times = panel.scene.layer("slide"), []
+        layer, times = panel.scene.layer("points" if points else "slide"), []
+        extent = np.ptp(layer.data, axis=0) if points else np.array(layer.level_shapes[0][:2]) * layer.scale
+        viewer.reset_view()
+        whole = viewer.scene.camera.zoom
         for _ in range(12):
-            at = random.uniform(0.1, 0.9, 2) * np.array(layer.level_shapes[0][:2]) * layer.scale
+            at = random.uniform(0.1, 0.9, 2) * extent
             start = perf_counter()
-            viewer.scene.camera.center, viewer.scene.camera.zoom = (0, *at), float(2.0 ** random.uniform(-6, 2))
+            zoom = whole * 2.0 ** random.uniform(0, 6) if points else 2.0 ** random.uniform(-6, 2)
+            viewer.scene.camera.center, viewer.scene.camera.zoom = (0, *at), float(zoom)
             _painted(viewer, qt)
             times.append(perf_counter() - start)
         figures["pan_s"], figures["pan_worst_s"] = statistics.median(times), max(times)
@@ -150,6 +182,27 @@ def _write(scratch, side):
     study.database.close()
 
 
+def _write_points(scratch, n):
+    """A study of one large sample of cells and five small ones, fitted."""
+    from prospector_core.study import FitSettings, Study
+
+    random = np.random.default_rng(0)
+
+    def sample(name, cells):
+        side = int(np.ceil(np.sqrt(cells)))
+        corner = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)[:cells]
+        kind = (corner[:, 0] // 7 * 31 + corner[:, 1] // 5 * 17 + random.integers(0, 3, cells)) % 20
+        features = 10 * np.eye(20, 24)[kind] + random.normal(0, 0.3, (cells, 24))
+        names = [f"channel {i}" for i in range(24)]
+        return {"name": name, "features": features, "positions": (corner + random.uniform(0.1, 0.9, corner.shape)) * 10, "names": names, "unit": "µm"}  # fmt: skip
+
+    samples = [sample("large", n), *(sample(f"small {i}", 400) for i in range(5))]
+    study = Study.create(scratch / "study", cells=samples, labels=["b", *"ababa"], positive="b", edges="neighbours:6")
+    study.embed()
+    study.fit(FitSettings(concepts=20, radius=2))
+    study.database.close()
+
+
 def _peak_memory():
     status = Path("/proc/self/status")
     if not status.exists():
@@ -162,11 +215,15 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m viewers.bench_napari", description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, nothing else")
     parser.add_argument("--tokens-side", type=int, default=317, metavar="N", help="tokens of the slide: N x N")
+    parser.add_argument("--points", type=int, metavar="N", help="a sample of N cells instead of a slide")
     parser.add_argument("--write", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.write:
-        return _write(Path(options.write), options.tokens_side)
-    figures = run(options.tokens_side, None if options.json else lambda text: print(f"… {text}", file=sys.stderr))
+        scratch = Path(options.write)
+        return _write_points(scratch, options.points) if options.points else _write(scratch, options.tokens_side)
+    figures = run(
+        options.tokens_side, options.points, None if options.json else lambda text: print(f"… {text}", file=sys.stderr)
+    )
     if options.json:
         print(json.dumps(figures, indent=1))
         return

@@ -7,6 +7,7 @@ import typer
 
 from ..errors import BadInputError
 from .output import print_json, print_table, progress_bar, say
+from .study_commands import Beside, Cluster, Workers
 
 __all__ = ["register"]
 
@@ -19,12 +20,16 @@ def register(app):
 def evaluate(
     study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Folder of the study.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Where class 1 truly is: a table (datum, token or place, truth), or a folder of masks named as the slides. For scoring alone.")] = None,
-    set: Annotated[list[str] | None, typer.Option("--set", help="In place of a study, a set of the folder PROSPECTOR_DATA: camelyon16_mosaics, camelyon16_mosaics_64, zinc or medquad_gard; may be repeated.")] = None,
+    set: Annotated[list[str] | None, typer.Option("--set", help="In place of a study, a set of the folder PROSPECTOR_DATA: camelyon16_mosaics, camelyon16_mosaics_64, camelyon16_mosaics_back, zinc or medquad_gard; may be repeated.")] = None,
     baselines: Annotated[str, typer.Option(help="all, none, or some, separated by commas: constant, random, nearest centroid, attention MIL, mean-pool, graph attention + mask.")] = "none",
     sweep: Annotated[bool, typer.Option("--sweep", help="Also search settings by labels alone, and say what that costs against the truth.")] = False,
     few: Annotated[bool, typer.Option("--few", help="Also AP against the number of labelled data.")] = False,
     shuffles: Annotated[int, typer.Option(help="How often labels are shuffled to ask whether there is any signal.")] = 200,
     folds: Annotated[int | None, typer.Option(help="Stop after so many folds.")] = None,
+    search_folds: Annotated[int | None, typer.Option(help="With --sweep: search settings on so many folds only; where data are many a search takes minutes.")] = None,
+    beside: Beside = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the report. Default: evaluation, in the study.")] = None,
     page: Annotated[Path | None, typer.Option(help="Also a page of documentation (.md), with its figures beside it.")] = None,
@@ -37,23 +42,25 @@ def evaluate(
     from dataclasses import asdict
 
     from ..evaluation.report import write_markdown, write_report
+    from ..evaluation.run import evaluate as compare
     from ..evaluation.run import method_names
+    from ..evaluation.tasks import OfSet
+    from ..scheduling import scheduler
 
     if (study is None) == (not set):
         raise BadInputError("give the folder of a study, or sets with --set")
     methods = method_names(baselines, sweep)
-    with progress_bar("evaluating", json) as bar:
-
-        def tell(text):
-            bar(0, None, text)
-
+    run = {"seed": seed, "few": few, "folds": folds, "search_folds": search_folds}
+    with scheduler(workers, cluster) as on, progress_bar("evaluating", json, "steps") as bar:
+        run |= {"on": on, "progress": bar}
         if study is not None:
-            found = [_of_study(study, truth, methods, sweep, few, shuffles, folds, seed, tell)]
+            found = [_of_study(study, truth, beside or [], methods, sweep, shuffles, run)]
             folder = study / "evaluation" if out is None else out
         else:
-            if truth is not None:
-                raise BadInputError("--truth is of a study; a set brings its own")
-            found, folder = _of_sets(set, methods, few, folds, seed, tell), Path("evaluation") if out is None else out
+            if truth is not None or beside:
+                raise BadInputError("--truth and --beside are of a study; a set brings its own")
+            found = [compare(OfSet(name), methods, **run) for name in set]
+            folder = Path("evaluation") if out is None else out
     written = write_report(found, folder)
     if page is not None:
         write_markdown(found, page, page.parent / "images" / page.stem, _INTRO)
@@ -76,49 +83,47 @@ def evaluate(
     say(f"written: {', '.join(str(path) for path in written)}")
 
 
-def _of_study(path, truth, methods, sweep, few, shuffles, folds, seed, tell):
+def _of_study(path, truth, beside, methods, sweep, shuffles, run):
     from ..evaluation.null import study_null
     from ..evaluation.run import Evaluation, about_of, add_outcome
     from ..evaluation.run import evaluate as compare
     from ..evaluation.studies import choose_for, own_maps, problem_of, read_truth
+    from ..evaluation.tasks import OfStudy, opened
     from ..study import Study
 
-    opened = Study.open(path)
+    study, seed, bar = Study.open(path), run["seed"], run["progress"]
     if truth is None:
+        found = Evaluation(about_of(problem_of(study, None, seed=seed)), [], [])
         if sweep:
             choice = choose_for(
-                opened, seed=seed, progress=lambda done, total, *_: tell(f"searching settings, {done} of {total}")
+                study, seed=seed, progress=lambda done, total, *_: bar(done, total, "searching settings"), on=run["on"]
             )
-            search = {"why": choice.why, "candidates": choice.rows()}
-        found = Evaluation(about_of(problem_of(opened, None, seed=seed)), [], [])
-        if sweep:
-            found.problem["search"] = search
+            found.problem["search"] = {"why": choice.why, "candidates": choice.rows()}
+        if beside:
+            raise BadInputError(
+                "--beside compares maps against the truth: give --truth, or `prospector fit --auto --beside`"
+            )
     else:
-        known = read_truth(opened, truth)
-        problem = problem_of(opened, known, seed=seed)
+        paths = tuple(str(Path(each).resolve()) for each in beside)
+        source = OfStudy(str(Path(path).resolve()), str(truth.resolve()), study.target, seed, paths)
+        problem = opened(source)
         if not problem.scored(range(len(problem.ids))):
             raise BadInputError(
-                f"{truth} has no positive token in data of class {opened.classes[-1]!r}: nothing can be scored"
+                f"{truth} has no positive token in data of class {study.classes[-1]!r}: nothing can be scored"
             )
-        found = compare(problem, methods, seed, few, tell, folds)
-        if opened.current_fit is not None:
-            add_outcome(found, problem, "this study's fit", own_maps(opened, problem, known))
-    if opened.current_fit is not None and shuffles:
-        tell(f"shuffling labels {shuffles} times")
-        null, _ = study_null(opened, shuffles, seed)
+        found = compare(source, methods, **run)
+        if study.current_fit is not None:
+            known = read_truth(study, truth)
+            add_outcome(found, problem, "this study's fit", own_maps(study, problem, known))
+    if study.current_fit is not None and shuffles:
+        told = lambda done, total: bar(done, total, "shuffling labels")
+        null, _ = study_null(study, shuffles, seed, progress=told, on=run["on"])
         found.null = {
             "sentence": null.sentence, "signal": null.signal, "p": null.p_signal, "auroc": null.auroc,
             "shuffled_auroc": float(null.shuffled.mean()), "weights": len(null.kept), "stand_out": int(null.kept.sum()),
             "false_discovery_rate": null.level,
         }  # fmt: skip
     return found
-
-
-def _of_sets(names, methods, few, folds, seed, tell):
-    from ..evaluation.datasets import load_set
-    from ..evaluation.run import evaluate as compare
-
-    return [compare(load_set(name, progress=tell), methods, seed, few, tell, folds) for name in names]
 
 
 _INTRO = """# Evaluation

@@ -29,6 +29,12 @@ Memory = Annotated[
         help="With --workers: what each may take, such as 4GB; one that takes more is ended. Default: no bound."
     ),
 ]
+Beside = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Another study of the same data, with finer tiles or another encoder: labels alone say which to use. May be repeated."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")]
 OfClass = Annotated[
     str | None, typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all.")
@@ -111,6 +117,7 @@ def fit(
     pseudo: Annotated[float | None, typer.Option(help="Fold change: pseudo-count, in mean shares; 0 = the authors' kernel.")] = None,
     shrink: Annotated[bool | None, typer.Option("--shrink/--no-shrink", help="Fold change: draw uncertain weights towards 0.")] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Search settings by what labels alone can tell, and say why the winner won.")] = False,
+    beside: Beside = None,
     authors: Annotated[bool, typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking.")] = False,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
@@ -125,6 +132,9 @@ def fit(
     from ..study import FitSettings, Study
 
     opened = Study.open(study)
+    if beside:
+        opened = _tokens_chosen(opened, [Study.open(each) for each in beside], seed, json)
+        study, auto = opened.path, True
     usual = opened.default_settings()
     quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
     if concepts is None:
@@ -238,6 +248,25 @@ def name(
         say(f"{len(suggested)} concepts renamed; Undo in the app takes names back one by one")
     elif suggested:
         say("add --apply to take the suggested names")
+
+
+def _tokens_chosen(study, others, seed, json):
+    """Which of several studies of the same data labels alone prefer: Study. How each does is printed."""
+    from ..evaluation.studies import tokens_for
+
+    with progress_bar("comparing tokens", json, "studies") as bar:
+        choice, chosen = tokens_for(study, others, seed, lambda done, total, *_: bar(done, total))
+    if not json:
+        print_table(
+            "Tokens by what labels alone can tell (held-out data)",
+            ("tokens", "log loss", "AUROC", "top AUROC", "stability", ""),
+            [
+                (name, f"{s.log_loss:.3f}", f"{s.auroc:.3f}", f"{s.top_auroc:.3f}", f"{s.stability:.2f}", "chosen" if at == choice.best else "")
+                for at, (name, s) in enumerate(zip(choice.names, choice.scores))
+            ],
+        )  # fmt: skip
+        say(f"tokens: {choice.names[choice.best]}, {choice.why}: fitting {chosen.path}")
+    return chosen
 
 
 def _chosen(study, seed, json, on):

@@ -165,7 +165,7 @@ def open_napari(
         typer.Option(help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."),
     ] = None,
 ):
-    """Review a study of slides in napari (installed with the extra `napari`)."""
+    """Review a study of slides, cells or graphs in napari (installed with the extra `napari`)."""
     from importlib.util import find_spec
 
     from ..study import Study
@@ -174,9 +174,9 @@ def open_napari(
         raise MissingExtraError("napari is not installed: pip install -r requirements-napari.txt")
     if study is not None:
         opened = Study.open(study)  # what is wrong is said here, in one line, not in a window
-        if opened.modality != "slides":
+        if opened.modality not in ("slides", "cells", "graphs"):
             raise BadInputError(
-                f"{study} is a study of {opened.kind.words.data}, and napari shows slides: prospector app {study}"
+                f"{study} is a study of {opened.kind.words.data}, and napari shows slides, cells and graphs: prospector app {study}"
             )
         if datum is not None:
             datum = opened.datum(datum).uid

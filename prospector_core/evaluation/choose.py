@@ -26,7 +26,7 @@ from ..study.fit import GIVEN, FitSettings
 from .heads import FittedHead, centroids_of, counts_of, suggested_for
 from .problem import stratified_folds
 
-__all__ = ["Choice", "LabelScores", "auto_candidates", "choose", "label_scores"]
+__all__ = ["Choice", "LabelScores", "auto_candidates", "choose", "choose_tokens", "label_scores"]
 
 _TOP = 0.05  # share of a datum's tokens
 _HALVINGS = 3
@@ -48,13 +48,15 @@ class LabelScores:
 @dataclass(frozen=True)
 class Choice:
     """The outcome of a search: candidates and scores, lists in order; ranks (n,), mean ranks, 1 = best; clear (n,) bool, those
-    that labels clearly prefer to the first; best, an index."""
+    that labels clearly prefer to the first; best, an index; names of candidates that are more than settings; first, what the first one is called."""
 
     candidates: list
     scores: list
     ranks: np.ndarray
     clear: np.ndarray
     best: int
+    names: tuple = ()
+    first: str = "the settings to begin with"
 
     @property
     def settings(self):
@@ -67,8 +69,8 @@ class Choice:
         won, others = self.scores[self.best], len(self.candidates)
         if not self.best:
             if won.auroc >= _ALL_APART:
-                return "the settings to begin with: they tell the held-out data apart, and labels can say no more"
-            return f"the settings to begin with: none of {others - 1} others predicts held-out data clearly better as stably"
+                return f"{self.first}: they tell the held-out data apart, and labels can say no more"
+            return f"{self.first}: none of {others - 1} others predicts held-out data clearly better as stably"
         places = {
             "log loss": 1 + sum(each.log_loss < won.log_loss for each in self.scores),
             "top auroc": 1 + sum(each.top_auroc > won.top_auroc for each in self.scores),
@@ -76,7 +78,7 @@ class Choice:
         }
         said = ", ".join(f"{name} {place}{_ordinal(place)}" for name, place in places.items())
         return (
-            f"one of {int(self.clear.sum())} that are clearly better than the settings to begin with; "
+            f"one of {int(self.clear.sum())} clearly better than {self.first}; "
             f"mean rank {self.ranks[self.best]:.1f} of {others}: {said}"
         )
 
@@ -136,6 +138,21 @@ def choose(problem, train, candidates=None, seed=0, progress=None, on=None):
 
 def _scores_of(problem, train, seed, item):
     return label_scores(problem, train, item[1], seed)
+
+
+def choose_tokens(kinds, train, seed=0, progress=None):
+    """Which tokens (or which encoder) to use, by labels alone: Choice over ``names``, with the settings that each would begin with.
+
+    Parameters: kinds, {name: Problem} of the same data. The finest tokens come first, hence stay unless another kind is clearly
+    better: where labels cannot tell them apart, finer tokens say more exactly where.
+    """
+    names = sorted(kinds, key=lambda name: -sum(graph.n for graph in kinds[name].graphs))
+    settings, scores = [suggested_for(kinds[name], train) for name in names], []
+    for name, each in zip(names, settings):
+        scores.append(label_scores(kinds[name], train, each, seed))
+        if progress:
+            progress(len(scores), len(names), each, scores[-1])
+    return replace(decide(settings, scores), names=tuple(names), first=f"the finest tokens, {names[0]}")
 
 
 def decide(candidates, scores):

@@ -20,7 +20,7 @@ from .problem import Problem
 
 __all__ = ["SETS", "data_folder", "load_set"]
 
-SETS = ("camelyon16_mosaics", "camelyon16_mosaics_64", "zinc", "medquad_gard")
+SETS = ("camelyon16_mosaics", "camelyon16_mosaics_64", "camelyon16_mosaics_back", "zinc", "medquad_gard")
 _GRID = 6  # cells a side of a mosaic
 _SIDE = 128  # pixels of a cell
 _CONTACT = 6.0  # angstrom between side chains
@@ -40,17 +40,21 @@ def load_set(name, folder=None, progress=lambda text: None):
     if name not in SETS:
         raise BadInputError(f"there is no set {name!r}: choose from {', '.join(SETS)}")
     folder = data_folder() if folder is None else Path(folder)
-    home = folder / name.removesuffix("_64")
+    home = folder / name.removesuffix("_64").removesuffix("_back")
     if not home.is_dir():
         raise BadInputError(f"{folder} has no folder {home.name}")
     if name == "zinc":
         return _zinc(home)
-    return (
-        _documents(home, progress) if name == "medquad_gard" else _mosaics(home, 64 if name.endswith("_64") else _SIDE)
-    )
+    if name == "medquad_gard":
+        return _documents(home, progress)
+    sides, back = (64, _SIDE) if name.endswith("_64") else (_SIDE, 64), name.endswith("_back")
+    found, other = (_mosaics(home, side, back) for side in sides)
+    found.others = {other.tokens: other}
+    return found
 
 
-def _mosaics(home, side):
+def _mosaics(home, side, back=False):
+    """``back``: fitted on the test data, and scored on the training data."""
     from PIL import Image
 
     from ..encoders import get_encoder
@@ -75,14 +79,15 @@ def _mosaics(home, side):
     cell = positions // (n // _GRID) @ [_GRID, 1]
     cells = TokenGraph.from_grid(np.argwhere(np.ones((_GRID, _GRID), bool)))
     split = np.array([row["split"] for row in rows])
+    fold = (np.flatnonzero(split == "train"), np.flatnonzero(split == "test"))
+    how = "one slide, scored on three others" if back else "three slides, scored on a fourth"
     return Problem(
-        f"camelyon16_mosaics, {side}-px tokens", [row["id"] for row in rows], [TokenGraph.from_grid(positions) for _ in rows],
+        f"camelyon16_mosaics, {side}-px tokens{', the other way round' if back else ''}", [row["id"] for row in rows], [TokenGraph.from_grid(positions) for _ in rows],
         list(vectors), [int(row["label"]) for row in rows],
         [np.array([truth[row["id"], r, c] for r in range(_GRID) for c in range(_GRID)]) for row in rows],
-        [(np.flatnonzero(split == "train"), np.flatnonzero(split == "test"))],
+        [fold[::-1] if back else fold], modality="slides", tokens=f"{side} px",
         cells=None if n == _GRID else [cell] * len(rows), cell_graphs=[cells] * len(rows),
-        about=f"32 mosaics of H&E tiles, 16 with a tumour blob; tokens of {side} pixels, efficientnet-lite0; fitted on three "
-        "slides, scored on a fourth",
+        about=f"32 mosaics of H&E tiles, 16 with a tumour blob; tokens of {side} pixels, efficientnet-lite0; fitted on {how}",
     )  # fmt: skip
 
 

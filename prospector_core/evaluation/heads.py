@@ -13,7 +13,7 @@ from ..prediction import Calibration
 from ..prospecting import prospect
 from ..quantizers import KMeansQuantizer, assign_nearest, drawn_tokens
 from ..soft import centred, count_units, membership
-from ..study.fit import GIVEN, SUGGESTED, FitSettings
+from ..study.fit import GIVEN, FitSettings, suggested
 from .fast import fast_ap
 
 __all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]
@@ -27,14 +27,16 @@ _LINEAR_CONCEPTS, _LINEAR_RADII = (15, 30), (0, 1, 2)  # of the grid: a linear k
 
 @dataclass
 class Outcome:
-    """What a method gives for some data: maps {index: (n,) scores}, probability {index: P(class 1)}, seconds it took to fit and
-    to map, parameters (how many numbers were fitted), note (what was chosen)."""
+    """What a method gives for some data: maps {index: (n,) scores}, of those at least that are scored; probability {index: P(class 1)};
+    seconds of the processor it took to fit and to map; parameters (how many numbers were fitted); note (what was chosen); epochs a
+    network was trained for."""
 
     maps: dict
     probability: dict
     seconds: float = 0.0
     parameters: int = 0
     note: str = ""
+    epochs: int = 0
 
 
 @dataclass
@@ -67,10 +69,9 @@ class FittedHead:
 def suggested_for(problem, train=None):
     """The settings that a new study of this problem would begin with."""
     if problem.given is not None:
-        return replace(SUGGESTED, concepts=len(problem.given), quantizer=GIVEN, softness=0.0, centre=0.0)
+        return suggested(0, problem.modality, len(problem.given))
     indices = range(len(problem.ids)) if train is None else train
-    tokens = sum(problem.graphs[i].n for i in indices)
-    return replace(SUGGESTED, concepts=int(np.clip(tokens // 12, 2, SUGGESTED.concepts)))
+    return suggested(sum(problem.graphs[i].n for i in indices), problem.modality)
 
 
 def centroids_of(problem, train, settings):
@@ -148,7 +149,7 @@ def outcome_of(head, test, started, note=""):
     """Maps and probabilities of the data ``test`` by a fitted head."""
     maps = {int(i): head.map(i) for i in test}
     probability = dict(zip((int(i) for i in test), head.probability(test).tolist()))
-    return Outcome(maps, probability, time.perf_counter() - started, head.parameters, note)
+    return Outcome(maps, probability, time.process_time() - started, head.parameters, note)
 
 
 def candidates(problem, linear=True):

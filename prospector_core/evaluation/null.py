@@ -67,10 +67,10 @@ def benjamini_hochberg(p_values, level=LEVEL):
     return reject
 
 
-def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, shuffled=None):
+def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None, shuffled=None):
     """Shuffle the labels n times: Null.
 
-    Parameters: kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; shuffled, function(list of shuffled labels, seed)
+    Parameters: progress, function(done, total); kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; shuffled, function(list of shuffled labels, seed)
     that yields what ``_shuffled`` gives for each, in order, where it is not done here. A linear kernel's signal is that of the
     fold-change kernel, which is fitted a hundred times as fast. Raises FitError.
     """
@@ -84,7 +84,10 @@ def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, shuffled=None
     found = (
         (_shuffled(kernel, counts, shares, each, seed) for each in drawn) if shuffled is None else shuffled(drawn, seed)
     )
-    aurocs, null = (np.array(each) for each in zip(*found, strict=True))
+    aurocs, null = np.empty(n), np.empty((n, counts.shape[1]))
+    for at, (aurocs[at], null[at]) in enumerate(found):
+        if progress:
+            progress(at + 1, n)
     occurs = (counts > 0).any(axis=0)
     pool = np.sort(null[:, occurs].ravel())
     reached = len(pool) - np.searchsorted(pool, apart - 1e-12)
@@ -125,13 +128,13 @@ def _held_out_auroc(kernel, counts, labels, seed):
     return auroc(found, labels == 1)
 
 
-def study_null(study, n=200, seed=0, level=LEVEL, fit=None, on=None):
+def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None, on=None):
     """The Null of a study's fit, edits and all, over its weights: (Null, kernel (p,) of the weights that stand out).
 
     Parameters: as ``label_null``; fit (default: the current one); on, where labels are shuffled, from ``scheduling.scheduler``
     (default: here). ``kept`` and ``p_values`` are over all p weights of the fit; weights that the expert pinned stay in the kernel. Raises FitError.
     """
-    from ..study.layers import compact_coef, expand
+    from ..study.counts import compact_coef, expand
 
     fit, _ = study._fitted(fit)
     kernel, compact, labels = _evidence_of(study, fit)

@@ -27,6 +27,9 @@ class Problem:
     about : plain words on the set, for the report
     recipe : (function, arguments) that makes the same problem on a worker, which is then what travels there; None: it travels
         as a whole
+    modality : "slides", "documents", ...: on it depends what settings a study begins with
+    tokens : what its tokens are, in few words; others : {tokens: Problem} of the same data, folds and cells with other tokens or
+        another encoder, among which labels may choose
     """
 
     name: str
@@ -40,6 +43,9 @@ class Problem:
     given: np.ndarray | None = None
     cell_graphs: list | None = None
     about: str = ""
+    modality: str = ""
+    tokens: str = "its tokens"
+    others: dict = field(default_factory=dict, repr=False)
     recipe: tuple | None = None
     cache: dict = field(default_factory=dict, repr=False)
 
@@ -60,8 +66,15 @@ class Problem:
             return np.asarray(scores, np.float64)
         cell = self.cells[index]
         known = np.isfinite(scores)
-        with np.errstate(invalid="ignore"):
-            return np.bincount(cell[known], np.asarray(scores)[known]) / np.bincount(cell[known])
+        n = self.cell_graphs[index].n
+        with np.errstate(invalid="ignore"):  # a cell without tokens has no score
+            return np.bincount(cell[known], np.asarray(scores)[known], n) / np.bincount(cell[known], minlength=n)
+
+    def spread(self, scores, index):
+        """Scores of cells (m,) as a map over tokens: (n,) float64."""
+        return (
+            np.asarray(scores, np.float64) if self.cells is None else np.asarray(scores, np.float64)[self.cells[index]]
+        )
 
     def graph_of_cells(self, index):
         """The graph on which regions of truth are found."""

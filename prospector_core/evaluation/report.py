@@ -10,9 +10,10 @@ from dataclasses import asdict
 import numpy as np
 
 from ..files import write_atomic
-from .svg import bars, curves, scatter
+from ..metrics import bootstrap_interval
+from .svg import bars, curves, panels, scatter
 
-__all__ = ["figures", "write_markdown", "write_report"]
+__all__ = ["figures", "region_plots", "write_markdown", "write_report"]
 
 _STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:1080px;margin:2rem auto;padding:0 1rem}
@@ -54,7 +55,7 @@ def write_markdown(evaluations, path, images, intro):
     for each in evaluations:
         parts.append(f"## {each.problem['name']}\n\n{_said(each)}\n")
         shown = figures(each)
-        for name in ("ap", "few"):
+        for name in _ALT:
             if shown.get(name):
                 file = images / f"{_slug(each.problem['name'])}-{name}.svg"
                 write_atomic(file, shown[name].encode())
@@ -66,27 +67,36 @@ def write_markdown(evaluations, path, images, intro):
     write_atomic(path, ("\n".join(parts).rstrip() + "\n").encode())
 
 
-_ALT = {"ap": "Average precision of each method", "few": "Average precision against labelled data a class"}
+_ALT = {
+    "ap": "Average precision of each method",
+    "few": "Average precision against labelled data a class",
+    "regions": "Average precision of each method against what regions are like",
+}
+_REGIONS = {
+    "prevalence": "share of positive tokens", "components": "number of regions", "size": "tokens a region", "dispersion": "dispersion (regions / size)",
+}  # fmt: skip
+_SHOWN = (
+    "prospector", "authors' protocol, tuned with truth", "nearest centroid", "attention MIL", "mean-pool, SHAP", "graph attention + mask",
+)  # fmt: skip
+_BINS = 4  # of data with alike regions, at most
 
 
 def figures(evaluation):
-    """Plots of an evaluation: {name: SVG text}."""
+    """Plots of an evaluation: {name: SVG text}, "" where there is nothing to plot."""
     reference = ("prevalence", evaluation.problem["prevalence"])
     rows = [(each["method"], each["ap"], each["ap_low"], each["ap_high"]) for each in evaluation.summary]
     found = {
-        "ap": bars(rows, f"Average precision of each method on {evaluation.problem['name']}", reference) if rows else ""
+        "ap": bars(rows, f"Average precision of each method on {evaluation.problem['name']}", reference)
+        if rows
+        else "",
+        "regions": region_plots(evaluation.rows),
     }
     if evaluation.few:
         found["few"] = curves(_few(evaluation), _ALT["few"], "labelled data a class", "AP", log=True)
-    for name in ("prevalence", "components", "size", "dispersion"):
-        points = [
-            (row[name], row["ap"], row["datum"], False) for row in evaluation.rows if row["method"] == "prospector"
-        ]
-        found[name] = scatter(points, f"AP against {name}", name, "AP") if points else ""
-    if evaluation.searches:
+    if searches := [each for each in evaluation.searches if each["of"] == "settings"]:
         points = [
             (each["log_loss"], each["ap"], each["settings"], each["settings"] == search["chosen"])
-            for search in evaluation.searches
+            for search in searches
             for each in search["candidates"]
         ]
         found["search"] = scatter(
@@ -99,14 +109,60 @@ def figures(evaluation):
     return found
 
 
+def region_plots(rows):
+    """AP of each method against what the regions of a datum are like, four plots in one: SVG text."""
+    methods = {row["method"] for row in rows}
+    shown = [name for name in _SHOWN if name in methods]
+    if "prospector" not in methods:
+        shown = [name for name in dict.fromkeys(row["method"] for row in rows) if name not in ("constant", "random")]
+    parts = []
+    for name, words in _REGIONS.items():
+        series = {}
+        for method in shown:
+            own = [(row[name], row["ap"]) for row in rows if row["method"] == method]
+            series[method] = _binned(np.array([each for each in own if np.isfinite(each).all()]))
+        dots = [(row[name], row["ap"], row["datum"]) for row in rows if row["method"] == shown[0]] if shown else []
+        parts.append((words, series, dots, name != "prevalence"))
+    return panels(parts, _ALT["regions"], "AP") if shown else ""
+
+
+def _binned(points):
+    """Means of y (n, 2) over groups of alike x, with 95 % intervals: list of (x, mean, low, high)."""
+    if not len(points):
+        return []
+    n_bins = min(_BINS, max(1, len(points) // 3), len(np.unique(points[:, 0])))
+    edges = np.unique(np.quantile(points[:, 0], np.linspace(0, 1, n_bins + 1)[1:-1]))
+    which = np.searchsorted(edges, points[:, 0], side="left")
+    return [
+        (float(points[which == each, 0].mean()), *bootstrap_interval(points[which == each, 1]))
+        for each in np.unique(which)
+    ]
+
+
 def _few(evaluation):
+    """{method: list of (labels, mean, mean - SD, mean + SD)} over draws."""
     series = {}
     for row in evaluation.few:
         series.setdefault(row["method"], {}).setdefault(row["labels"], []).append(row["ap"])
     return {
-        method: [(n, float(np.mean(v)), float(np.min(v)), float(np.max(v))) for n, v in sorted(by.items())]
+        method: [(n, float(np.mean(v)), float(np.mean(v) - np.std(v)), float(np.mean(v) + np.std(v))) for n, v in sorted(by.items())]
         for method, by in series.items()
-    }
+    }  # fmt: skip
+
+
+_FEW_SAID = "Mean of draws, each from the training data of another fold where there are several; whiskers: one standard deviation between draws."
+_REGIONS_SAID = "Data in up to four groups of alike regions: mean of each method, whiskers: 95 % interval; dots: each datum under the first method."
+
+
+def _few_table(evaluation):
+    """AP against labels as an HTML table."""
+    series = _few(evaluation)
+    numbers = sorted({point[0] for points in series.values() for point in points})
+    rows = [
+        [method, *(f"{by[n][0]:.2f} ± {by[n][1]:.2f}" if n in by else "" for n in numbers)]
+        for method, by in ((m, {p[0]: (p[1], p[3] - p[1]) for p in points}) for m, points in series.items())
+    ]
+    return '<div class="wide">' + _html_table(["labelled data a class", *map(str, numbers)], rows) + "</div>"
 
 
 def _table(evaluation):
@@ -142,17 +198,28 @@ def _said(evaluation):
 
 
 def _notes(evaluation):
-    lines = []
+    lines, n_folds = [], evaluation.problem["folds"]
     for each in evaluation.summary:
         if each["method"].startswith("authors' protocol") and each["notes"]:
-            lines.append(f"Authors' protocol chose, fold by fold: {'; '.join(each['notes'])}.")
-    if evaluation.searches:
-        loss, usual = (float(np.mean([s[key] for s in evaluation.searches])) for key in ("loss", "suggested_loss"))
-        lines.append(
-            f"Choosing among {len(evaluation.searches[0]['candidates'])} candidates by labels alone costs {loss:.3f} AP against "
-            f"choosing them by the truth of the very data that are scored; the settings to begin with cost {usual:.3f}."
-        )
-        lines.append(f"Chosen: {'; '.join(s['chosen'] + ' (' + s['why'] + ')' for s in evaluation.searches)}.")
+            lines.append(
+                f"Authors' protocol chose{', fold by fold' if n_folds > 1 else ''}: {'; '.join(each['notes'])}."
+            )
+    for of in ("settings", "tokens"):
+        searches = [each for each in evaluation.searches if each["of"] == of]
+        if not searches:
+            continue
+        loss, usual = (float(np.mean([s[key] for s in searches])) for key in ("loss", "suggested_loss"))
+        where = f" (on {len(searches)} of {n_folds} folds)" if len(searches) < n_folds else ""
+        if of == "settings":
+            lines.append(
+                f"Choosing among {len(searches[0]['candidates'])} candidates by labels alone costs {loss:.3f} AP against choosing them by "
+                f"the truth of the very data that are scored{where}; the settings to begin with cost {usual:.3f}."
+            )
+        else:
+            kinds = ", ".join(f"{each['settings']} (AP {each['ap']:.3f}, held-out log loss {each['log_loss']:.2f})" for each in searches[0]["candidates"])  # fmt: skip
+            lines.append(f"Tokens by labels alone: {kinds}; choosing costs {loss:.3f} AP against the truth{where}.")
+        chosen = dict.fromkeys(f"{s['chosen']} ({s['why']})" for s in searches)
+        lines.append(f"Chosen: {'; '.join(chosen)}.")
     folds = next((each["ap_folds"] for each in evaluation.summary if each["method"] == "prospector"), [])
     if len(folds) > 1:
         lines.append(
@@ -162,7 +229,7 @@ def _notes(evaluation):
         lines.append(evaluation.null["sentence"][:1].upper() + evaluation.null["sentence"][1:] + ".")
     if evaluation.problem.get("search"):
         lines.append(f"Settings by labels alone: {evaluation.problem['search']['why']}.")
-    lines.append(f"It took {evaluation.seconds / 60:.0f} minutes in all, one thread.")
+    lines.append(f"It took {evaluation.seconds / 60:.0f} minutes of one processor in all.")
     return lines
 
 
@@ -180,20 +247,19 @@ def _page(evaluations):
             parts.append('<div class="wide">' + _html_table(header, rows) + "</div>")
         parts.append("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in _notes(each)) + "</ul>")
         if shown.get("few"):
-            parts.append(f"<h3>Few labels</h3><p class=note>Mean of draws; the band is from the worst to the best.</p>{shown['few']}")  # fmt: skip
+            parts.append(f"<h3>Few labels</h3><p class=note>{_FEW_SAID}</p>{shown['few']}{_few_table(each)}")
         if each.problem.get("search"):
             keys = list(each.problem["search"]["candidates"][0])
             rows = [[str(one[k]) if isinstance(one[k], (str, bool, int)) else f"{one[k]:.3f}" for k in keys] for one in each.problem["search"]["candidates"]]  # fmt: skip
             parts.append("<h3>Settings by labels alone</h3><div class=wide>" + _html_table(keys, rows) + "</div>")
-        if rows := [row for row in each.rows if row["method"] == "prospector"]:
-            parts.append(f"<h3>Where maps are right and where not</h3><p class=note>{len(rows)} data, prospector.</p>")
-        parts.append(
-            "".join(shown[name] for name in ("prevalence", "components", "size", "dispersion") if shown.get(name))
-        )
+        if shown["regions"]:
+            parts.append(
+                f"<h3>Where maps are right and where not</h3><p class=note>{_REGIONS_SAID}</p>{shown['regions']}"
+            )
         if shown.get("search"):
             parts.append("<h3>Settings chosen by labels alone</h3><p class=note>Each dot is a candidate; large: chosen. AP is shown for "
                          f"judging the choice: it took no part.</p>{shown['search']}")  # fmt: skip
-            for number, search in enumerate(each.searches):
+            for number, search in enumerate(s for s in each.searches if s["of"] == "settings"):
                 keys = list(search["candidates"][0])
                 ranked = sorted(search["candidates"], key=lambda one: one["mean_rank"])
                 parts.append(

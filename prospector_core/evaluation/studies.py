@@ -14,7 +14,7 @@ from ..scheduling import InProcess
 from ..study.tasks import place_of, study_at
 from .problem import Problem, stratified_folds
 
-__all__ = ["problem_of", "read_truth"]
+__all__ = ["choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
 
 _VECTORS_KEPT = 2**30  # bytes
 _DATUM = ("datum", "id", "name", "slide", "file", "document", "pdb_id")
@@ -53,6 +53,7 @@ def problem_of(study, truth, folds=5, seed=0):
     return Problem(
         study.name, [datum.name for datum in data], _Read(study.graph, uids), _Read(_Vectors(study), uids), labels,
         [found.get(uid) for uid in uids], chosen, given=None if given is None else given[1],
+        modality=study.modality,
     )  # fmt: skip
 
 
@@ -88,6 +89,74 @@ def _problem_at(place, target, truth, folds, seed):
     study = study_at(place)
     study = study if study.target == target else study.of_class(target)
     return problem_of(study, truth, folds, seed)
+
+
+def problem_beside(study, others, truth, seed=0):
+    """A study as ``problem_of``, and beside it studies of the same data with other tokens or another encoder: Problem.
+
+    Maps of all of them are scored on the tokens of the first, of which those of the others are parts. Raises BadInputError.
+    """
+    found = problem_of(study, truth, seed=seed)
+    found.tokens = _tokens_of_study(study)
+    for other in others:
+        beside = problem_of(other, None, seed=seed)
+        if sorted(beside.ids) != sorted(found.ids):
+            raise BadInputError(
+                f"{other.path} is of other data than {study.path}: studies are compared on the same data"
+            )
+        order = [beside.ids.index(name) for name in found.ids]
+        if (beside.labels[order] != found.labels).any():
+            raise BadInputError(f"{other.path} has other labels than {study.path}: label both alike")
+        name = _tokens_of_study(other)
+        while name == found.tokens or name in found.others:
+            name += f" of {other.path.name}"
+        cells = [_parts_of(study, other, each) for each in found.ids]
+        found.others[name] = Problem(
+            found.name, found.ids, [beside.graphs[i] for i in order], [beside.embeddings[i] for i in order], found.labels,
+            found.truth, found.folds, cells=cells, given=beside.given, cell_graphs=found.graphs, modality=other.modality,
+            tokens=name,
+        )  # fmt: skip
+    return found
+
+
+def _tokens_of_study(study):
+    said = study.embedding
+    size = f", {said['tile']} px at {said['mpp']:g} um" if said.get("tile") and said.get("mpp") else ""
+    return f"{said['encoder']}{size}"
+
+
+def _parts_of(study, other, name):
+    """For each token of a datum of another study the token of the first that it is a part of: (m,) int."""
+    here, there = (next(datum for datum in each.embedded() if datum.name == name) for each in (study, other))
+    n, m = study.n_tokens(here), other.n_tokens(there)
+    if study.modality != "slides":
+        if n != m:
+            raise BadInputError(
+                f"{name} has {n} {study.kind.words.tokens} in {study.path}, but {m} in {other.path}: compare encoders on the same"
+            )
+        return np.arange(n)
+    if m < n:
+        raise BadInputError(
+            f"{other.path} has coarser tiles than {study.path}: begin with the coarser study, on whose tiles maps are scored"
+        )
+    from scipy.spatial import cKDTree
+
+    middles = []
+    for each, datum in ((study, here), (other, there)):
+        grid = each.grid(datum)
+        middles.append(np.asarray(grid["origin"])[::-1] + (np.asarray(grid["positions"]) + 0.5) * grid["pitch"])
+    return cKDTree(middles[0]).query(middles[1])[1]
+
+
+def tokens_for(study, others, seed=0, progress=None):
+    """Which of several studies of the same data to use, by labels alone (data whose split is "test" are left out):
+    (choose.Choice, the study). Raises BadInputError."""
+    from .choose import choose_tokens
+
+    problem = problem_beside(study, others, None, seed)
+    kinds = {problem.tokens: problem, **problem.others}
+    choice = choose_tokens(kinds, _fitted_on(study, problem), seed, progress)
+    return choice, [study, *others][list(kinds).index(choice.names[choice.best])]
 
 
 def read_truth(study, source):
@@ -201,6 +270,13 @@ def choose_for(study, candidates=None, seed=0, progress=None, on=None):
 
     on = on or InProcess()
     problem = problem_of(study, None, seed=seed)
+    with place_of(study, on) as place:
+        problem.recipe = _problem_at, (place, study.target, None, 5, seed)
+        return choose(problem, _fitted_on(study, problem), candidates, seed, progress, on)
+
+
+def _fitted_on(study, problem):
+    """Those of a study's problem that may be fitted on: (m,) indices. Raises BadInputError where they are too few to choose by."""
     data = [datum for datum in study.embedded() if datum.label is not None]
     train = np.array([at for at, datum in enumerate(data) if datum.split != "test"])
     if np.bincount(problem.labels[train], minlength=2).min() < 5:
@@ -208,9 +284,7 @@ def choose_for(study, candidates=None, seed=0, progress=None, on=None):
             "settings are chosen by predicting data that were held out: label and embed five data of each class at least, "
             "or fit with the settings to begin with"
         )
-    with place_of(study, on) as place:
-        problem.recipe = _problem_at, (place, study.target, None, 5, seed)
-        return choose(problem, train, candidates, seed, progress, on)
+    return train
 
 
 def own_maps(study, problem, truth):

@@ -4,7 +4,7 @@ import html
 
 import numpy as np
 
-__all__ = ["bars", "curves", "scatter"]
+__all__ = ["bars", "curves", "panels", "scatter"]
 
 _PALETTE = (
     "#0072b2",
@@ -57,24 +57,72 @@ def bars(rows, said, reference=None):
 
 
 def curves(series, said, x_name, y_name, log=False):
-    """Lines with bands. Series: {name: list of (x, mean, low, high)}; y is 0..1."""
-    left, top, wide, tall = 60, 14, 460, 260
-    xs = sorted({point[0] for points in series.values() for point in points})
-    if not xs:
+    """Lines with whiskers. Series: {name: list of (x, mean, low, high)}; y is 0..1."""
+    return panels([(x_name, series, [], log)], said, y_name)
+
+
+def panels(parts, said, y_name, columns=2):
+    """Several plots of lines with whiskers, two in a row, one legend. Parts: list of (x name, series, dots, log); y is 0..1.
+
+    Series: {name: list of (x, mean, low, high)}, the same names in all parts; dots: list of (x, y, label), drawn behind.
+    """
+    names = list(dict.fromkeys(name for _, series, _, _ in parts for name in series))
+    parts = [part for part in parts if any(part[1].values())]
+    if not parts:
         return ""
-    scale = np.log2 if log else (lambda value: value)
-    span = (scale(xs[-1]) - scale(xs[0])) or 1.0
-    x = lambda value: left + wide * float((scale(value) - scale(xs[0])) / span)
+    columns = min(columns, len(parts))
+    wide, tall, left, top = (460, 260, 60, 14) if columns == 1 else (300, 200, 60, 14)
+    step_x, step_y = left + wide + 24, top + tall + 58
+    out = []
+    for at, (x_name, series, dots, log) in enumerate(parts):
+        x0, y0 = left + step_x * (at % columns), top + step_y * (at // columns)
+        out += _lines(x0, y0, wide, tall, x_name, y_name, series, dots, log, names)
+    right = step_x * columns + 12
+    for at, name in enumerate(names):
+        y = top + 12 + 21 * at
+        out.append(
+            f'<line x1="{right}" x2="{right + 20}" y1="{y}" y2="{y}" stroke="{_colour(at)}" stroke-width="{_width(name)}"{_dash(at)}/>'
+        )
+        out.append(f'<text x="{right + 28}" y="{y + 4}">{html.escape(name)}</text>')
+    height = max(step_y * -(-len(parts) // columns), top + 24 + 21 * len(names))
+    return _svg(right + 270, height, out, said)
+
+
+def _lines(left, top, wide, tall, x_name, y_name, series, dots, log, names):
+    """One plot: list of SVG elements."""
+    xs = sorted({point[0] for points in series.values() for point in points})
+    seen = [each for each in [*xs, *(dot[0] for dot in dots)] if np.isfinite(each)]
+    scale = (lambda value: float(np.log2(max(value, 1e-12)))) if log else float
+    low, high = scale(min(seen)), scale(max(seen))
+    span, margin = (high - low) or 1.0, 10
+    x = lambda value: left + margin + (wide - 2 * margin) * (scale(value) - low) / span
     y = lambda value: top + tall * (1 - float(np.clip(value, 0, 1)))
-    out = _frame(left, top, wide, tall, x_name, y_name, [(x(v), f"{v:g}") for v in xs], y)
-    for at, (name, points) in enumerate(series.items()):
-        colour = _PALETTE[at % len(_PALETTE)]
-        band = [(x(p), y(high)) for p, _, _, high in points] + [(x(p), y(low)) for p, _, low, _ in reversed(points)]
-        out.append(f'<polygon points="{_points(band)}" fill="{colour}" opacity="0.13"/>')
-        out.append(f'<polyline points="{_points([(x(p), y(mean)) for p, mean, _, _ in points])}" fill="none" stroke="{colour}" stroke-width="2"/>')  # fmt: skip
-        out.append(f'<line x1="{left + wide + 16}" x2="{left + wide + 34}" y1="{top + 12 + 20 * at}" y2="{top + 12 + 20 * at}" stroke="{colour}" stroke-width="3"/>')  # fmt: skip
-        out.append(f'<text x="{left + wide + 40}" y="{top + 16 + 20 * at}">{html.escape(name)}</text>')
-    return _svg(left + wide + 250, top + tall + 52, out, said)
+    ticks, last = [], -np.inf
+    for value in xs:
+        if x(value) - last > 34:
+            ticks.append((x(value), f"{value:.2g}" if value < 100 else f"{value:.0f}"))
+            last = x(value)
+    out = _frame(left, top, wide, tall, x_name, y_name, ticks, y)
+    out += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.5" fill="{_PALETTE[0]}" opacity="0.3"><title>{html.escape(label)}</title></circle>' for a, b, label in dots if np.isfinite(a) and np.isfinite(b)]  # fmt: skip
+    for at, name in reversed(list(enumerate(names))):  # the first one on top
+        points = series.get(name, [])
+        aside = 2.5 * (at - (len(names) - 1) / 2)  # whiskers of methods stand beside each other
+        out += [f'<line x1="{x(p) + aside:.1f}" x2="{x(p) + aside:.1f}" y1="{y(a):.1f}" y2="{y(b):.1f}" stroke="{_colour(at)}" opacity="0.55"/>' for p, _, a, b in points]  # fmt: skip
+        out.append(f'<polyline points="{_points([(x(p) + aside, y(mean)) for p, mean, _, _ in points])}" fill="none" stroke="{_colour(at)}" stroke-width="{_width(name)}"{_dash(at)}/>')  # fmt: skip
+        out += [f'<circle cx="{x(p) + aside:.1f}" cy="{y(mean):.1f}" r="3" fill="{_colour(at)}"><title>{html.escape(name)}: {mean:.2f}</title></circle>' for p, mean, _, _ in points]  # fmt: skip
+    return out
+
+
+def _colour(at):
+    return _PALETTE[at % len(_PALETTE)]
+
+
+def _width(name):
+    return 3 if name == "prospector" else 1.6
+
+
+def _dash(at):
+    return "" if at < 4 else ' stroke-dasharray="6 3"'
 
 
 def scatter(points, said, x_name, y_name):

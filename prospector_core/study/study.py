@@ -27,26 +27,28 @@ from ..quantizers import KMeansQuantizer, assign_nearest
 from ..readers.cache import TileCache
 from ..remote import check_url
 from ..scheduling import InProcess, OnCluster
-from ..soft import mean_of
+from ..soft import part_and_mean
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .change import Change
 from .coarse import PartMaps
+from .counts import Counts, compact_coef
 from .data import StudyData
-from .fit import GIVEN, QUANTIZERS, SUGGESTED, Fit, FitSettings, Kernels, make_quantizer
+from .derived import DERIVED_KEPT, DerivedArrays
+from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels, make_quantizer, suggested
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
-from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
+from .kernel_fit import fit_kernel, resampled_kernels
 from .own_vectors import adopt_vectors
 from .preview import Draft
+from .sprites import Sprites
 
 __all__ = ["Concept", "StrongestClass", "Study"]
 
 _MAPS_KEPT = 2**28  # bytes
 _RESAMPLED_KEPT = 4  # fits; 200 kernels of 30 concepts are 0.8 MB
 _PREVIEWS_KEPT = 8
-_TOKENS_A_CONCEPT = 12  # at least, on average, in the settings to begin with
 _FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur or not
 _FIT_VIEWS_KEPT = 64
 _LIMIT_DATA, _LIMIT_TOKENS = 200, 500_000  # what the limit of the scores is taken from, at most
@@ -229,10 +231,8 @@ class Study(StudyData):
     def default_settings(self):
         """FitSettings to begin with: where the encoder brings concepts, those."""
         given = self.given_concepts
-        if given:  # what tokens are is known: nothing to soften
-            return replace(SUGGESTED, concepts=len(given[0]), quantizer=GIVEN, softness=0.0, centre=0.0)
-        tokens = sum(self.n_tokens(datum) for datum in self._fitted_on())
-        return replace(SUGGESTED, concepts=int(np.clip(tokens // _TOKENS_A_CONCEPT, 2, SUGGESTED.concepts)))
+        tokens = 0 if given else sum(self.n_tokens(datum) for datum in self._fitted_on())
+        return suggested(tokens, self.modality, len(given[0]) if given else None)
 
     @property
     def given_concepts(self):
@@ -447,30 +447,33 @@ class Study(StudyData):
     def find_concepts(self, data, settings, say=lambda text: None, on=None):
         """Layer I: centroids of the concepts in the embeddings of data: (K, d) float32. ``say``: function(text)."""
         say("reading a sample of tokens")
-        sample = self._sample(data, settings, on)
+        sample, means = self._sample(data, settings, on)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
+        centroids = self._quantizer_centroids(data, settings, sample, means)
+        if settings.centre:  # quantising will ask for them
+            sprites = self._sprites(centroids, settings)
+            for uid, mean in means.items():
+                sprites.put_mean(uid, mean)
+        return centroids
+
+    def _quantizer_centroids(self, data, settings, sample, means):
         quantizer = make_quantizer(settings.quantizer, settings.concepts, settings.sample, settings.seed)
         if hasattr(quantizer, "fit_blocks"):
-            return quantizer.fit_blocks(sample, self._blocks(data, settings, on)).centroids_
+            return quantizer.fit_blocks(sample, self._blocks(data, settings, means)).centroids_
         if settings.quantizer in QUANTIZERS:
             return quantizer.fit(sample).centroids_
         return _checked(quantizer, sample, settings)
 
-    def _blocks(self, data, settings, on=None):
+    def _blocks(self, data, settings, means):
         """Every token of data once, in blocks: yields (m, d), blocks of all data mixed by the seed."""
         starts = [(datum.uid, start) for datum in data for start in range(0, self.n_tokens(datum), _STREAMED)]
-        means, on = {}, on or InProcess()
-        if settings.centre:
-            with tasks.place_of(self, on) as place:
-                uids = [datum.uid for datum in data]
-                means = {done.item: done.get() for done in on.run(tasks.mean, uids, place)}
         for index in np.random.default_rng(settings.seed).permutation(len(starts)):
             uid, start = starts[index]
             block = self._embeddings(uid)[start : start + _STREAMED]
-            yield block - (settings.centre * means[uid]).astype(np.float32) if means else block
+            yield block - (settings.centre * means[uid]).astype(np.float32) if settings.centre else block
 
     def _sample(self, data, settings, on=None):
-        """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
+        """Tokens for k-means, (m, d): all, or as many from each datum, drawn with the seed; and {uid: mean of all} if centred."""
         sizes = [self.n_tokens(datum) for datum in data]
         total = sum(sizes)
         if total < settings.concepts:
@@ -483,27 +486,26 @@ class Study(StudyData):
         on = on or InProcess()
         with tasks.place_of(self, on) as place:
             found = {done.item[0]: done.get() for done in on.run(tasks.sample, chosen, place, settings.centre)}
-        return np.concatenate([found[datum.uid] for datum in data])
-
-    def mean_embedding(self, datum):
-        """Mean embedding of a datum's tokens: (d,) float64."""
-        return mean_of(self._embeddings(self.datum(datum).uid))
+        return np.concatenate([found[datum.uid][0] for datum in data]), {uid: mean for uid, (_, mean) in found.items()}
 
     def sampled(self, datum, tokens=None, centre=0.0):
-        """Embeddings of some tokens of a datum, as concepts are found in: (m, d) float32.
+        """Embeddings of some tokens of a datum, as concepts are found in, (m, d) float32; and the mean of all, (d,) float64.
 
-        Parameters: tokens (m,), None = all; centre, how much of the datum's mean is taken out.
+        What lies on disk is read once. Parameters: tokens (m,) ascending, None = all; centre, how much of the mean is taken out
+        (0: then the mean is not looked for, and None).
         """
         datum = self.datum(datum)
-        vectors = self._embeddings(datum.uid)
-        found = np.asarray(vectors[:] if tokens is None else vectors[tokens], np.float32)
+        vectors, mean = self._embeddings(datum.uid), None
         if centre:
-            found = found - (centre * mean_of(vectors)).astype(np.float32)
+            found, mean = part_and_mean(vectors, tokens)
+            found = found - (centre * mean).astype(np.float32)
+        else:
+            found = np.asarray(vectors[:] if tokens is None else vectors[tokens], np.float32)
         if not np.isfinite(found).all():
             raise EmbeddingError(
                 f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
             )
-        return found
+        return found, mean
 
     def count_there(self, on, data, centroids, settings, state, folder=None):
         """Have workers count data, and the regions marked on them, as ``count`` does: what they find is kept for all."""
@@ -531,10 +533,13 @@ class Study(StudyData):
         with self._lock:
             key, radius = (centroids.tobytes(), settings.radius, settings.softness, settings.centre), settings.radius
             if key not in self._layers:
-                sprites = Sprites(self.path / "derived", centroids, self._embeddings, self._derived, settings)
+                sprites = self._sprites(centroids, settings)
                 self._layers.clear()  # not replaced: views of classes share it
                 self._layers[key] = (sprites, Counts(sprites, lambda uid: self._layout(uid)[0], radius))
             return self._layers[key]
+
+    def _sprites(self, centroids, settings):
+        return Sprites(self.path / "derived", centroids, self._embeddings, self._derived, settings)
 
     def _fitted(self, fit):
         fit = self.load_fit(fit) if isinstance(fit, int) else fit or self.current_fit  # a Fit has its own class

@@ -22,7 +22,6 @@ __all__ = [
     "embed",
     "embed_with",
     "export",
-    "mean",
     "place_of",
     "sample",
     "save_map",
@@ -117,14 +116,9 @@ def embed_with(embedder, study, progress, stopped, uid):
 
 
 def sample(place, centre, chosen):
-    """Embeddings of some tokens of a datum, centred: (m, d) float32. ``chosen``: (uid, tokens (m,) ascending, None = all)."""
+    """Embeddings of some tokens of a datum, centred, and the mean of all: as ``Study.sampled``. ``chosen``: (uid, tokens)."""
     uid, tokens = chosen
     return study_at(place).sampled(uid, tokens, centre)
-
-
-def mean(place, uid):
-    """Mean embedding of a datum: (d,) float64."""
-    return study_at(place).mean_embedding(uid)
 
 
 def count(place, centroids, settings, state, folder, row):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,19 @@ from study_files import PITCH, make_study
 
 from prospector_core import FoldChangeKernel, TokenGraph
 from prospector_core.errors import BadInputError
-from prospector_core.evaluation import Problem, baselines, heads, run
+from prospector_core.evaluation import Problem, baselines, heads, networks, run, tasks
 from prospector_core.evaluation.baselines import BASELINES
-from prospector_core.evaluation.choose import LabelScores, auto_candidates, choose, decide
+from prospector_core.evaluation.choose import LabelScores, auto_candidates, choose, choose_tokens, decide
 from prospector_core.evaluation.datasets import load_set, sentences_of
 from prospector_core.evaluation.heads import authors_protocol, fit_head, suggested_for
 from prospector_core.evaluation.null import benjamini_hochberg, label_null, masked, study_null
 from prospector_core.evaluation.problem import stratified_folds
 from prospector_core.evaluation.report import write_markdown, write_report
-from prospector_core.evaluation.run import HEADS, evaluate, few_labels, method_names
+from prospector_core.evaluation.run import HEADS, evaluate, method_names
 from prospector_core.evaluation.studies import choose_for, problem_of, read_truth
+from prospector_core.evaluation.tasks import TOKENS
 from prospector_core.metrics import average_precision
+from prospector_core.scheduling import scheduler
 from prospector_core.study.fit import FitSettings
 
 SIDE = 7
@@ -57,22 +60,22 @@ def problem():
 def evaluation(problem):
     """Every method once, networks hardly trained and grids cut short, and few labels for the quick ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baselines, "_STEPS", 4)
+        patch.setattr(networks, "MOST_STEPS", 4)
         patch.setattr(baselines, "_MASK_STEPS", 2)
         patch.setattr(heads, "AUTHORS_GRID", SMALL_GRID)
         patch.setattr(
-            run, "choose", lambda problem, train, **said: choose(problem, train, auto_candidates(problem)[:2], **said)
+            tasks, "choose", lambda problem, train, **said: choose(problem, train, auto_candidates(problem)[:2], **said)
         )
-        found = evaluate(problem, method_names("all"), folds=1)
-    found.few = few_labels(problem, numbers=(2, 4, 64), methods=("prospector", "constant"), repeats=2)
-    return found
+        patch.setattr(run, "_FEW", (2, 4, 64))
+        patch.setattr(run, "_REPEATS", 2)
+        return evaluate(problem, method_names("all"), folds=1, few=True)
 
 
 def test_heads_find_a_planted_class_and_a_constant_map_does_not(evaluation, problem):
     ap = {each["method"]: each["ap"] for each in evaluation.summary}
     assert (
-        set(HEADS) <= ap.keys() and len(ap) == len(HEADS) + len(BASELINES) + 3
-    )  # the classifier is explained in four ways
+        set(HEADS) - {TOKENS} <= ap.keys() and len(ap) == len(HEADS) - 1 + len(BASELINES) + 3
+    )  # the classifier is explained in four ways; there is one kind of token
     assert ap["prospector"] > 0.9 and ap["constant"] == pytest.approx(problem.prevalence) and ap["random"] < 0.5
     own = next(each for each in evaluation.summary if each["method"] == "prospector")
     assert own["ap_low"] <= own["ap"] <= own["ap_high"] and own["data_scored"] == 5 and own["datum_auroc"] > 0.9
@@ -89,8 +92,18 @@ def test_what_choosing_by_labels_costs_is_said(evaluation):
 
 def test_few_labels_stop_where_there_are_no_more(evaluation):
     assert {(row["method"], row["labels"]) for row in evaluation.few} == {
-        (method, n) for method in ("prospector", "constant") for n in (2, 4)
+        (method, n)
+        for method in (
+            "prospector",
+            "authors' settings, untuned",
+            "nearest centroid",
+            "attention MIL",
+            "graph attention + mask",
+            "mean-pool, gradient x input",
+        )
+        for n in (2, 4)
     }
+    assert {row["fold"] for row in evaluation.few} == {0, 1} and all(0 <= row["ap"] <= 1 for row in evaluation.few)
 
 
 def test_the_report_stands_alone(evaluation, tmp_path):
@@ -107,7 +120,7 @@ def test_the_report_stands_alone(evaluation, tmp_path):
     assert len(rows) == len(evaluation.rows) and float(rows[0]["ap"]) >= 0
     write_markdown([evaluation], tmp_path / "page.md", tmp_path / "images", "# Title\n")
     said = (tmp_path / "page.md").read_text()
-    assert said.startswith("# Title") and "| prospector |" in said and len(list((tmp_path / "images").iterdir())) == 2
+    assert said.startswith("# Title") and "| prospector |" in said and len(list((tmp_path / "images").iterdir())) == 3
 
 
 def test_unknown_baselines_are_said():
@@ -129,7 +142,7 @@ def test_the_first_candidate_stays_unless_labels_clearly_say_otherwise():
     shaky = LabelScores(0.1, 1.0, 1.0, 0.2, (0.1, 0.1) * 10)
     assert decide(settings, [level, level, level]).best == 0
     found = decide(settings, [level, better, shaky])
-    assert found.best == 1 and found.clear.tolist() == [False, True, False] and "1 that are clearly better" in found.why
+    assert found.best == 1 and found.clear.tolist() == [False, True, False] and "one of 1 clearly better" in found.why
     assert [row["chosen"] for row in found.rows()].count(True) == 1
 
 
@@ -267,3 +280,86 @@ def test_the_set_of_proteins_is_read_whole_and_beats_chance():
     train, test = problem.folds[1]
     head = fit_head(problem, train, suggested_for(problem, train))
     assert np.mean([average_precision(head.map(i), problem.truth[i]) for i in problem.scored(test)]) > 0.55
+
+
+# ---- on workers, tokens chosen among several, networks
+
+
+def without_seconds(value):
+    """An Evaluation as plain values that do not depend on the machine."""
+    if isinstance(value, dict):
+        return {key: without_seconds(each) for key, each in value.items() if key != "seconds"}
+    return [without_seconds(each) for each in value] if isinstance(value, list) else value
+
+
+def test_workers_give_the_same_numbers(problem, monkeypatch):
+    pytest.importorskip("distributed", reason="needs dask: pip install 'prospector-heads[cluster]'")
+    methods = ["prospector", "nearest centroid", "random"]
+    monkeypatch.setattr(run, "_FEW", (2,))
+    here, told = evaluate(problem, methods, few=True), []
+    with scheduler(workers=2) as on:
+        there = evaluate(
+            problem, methods, few=True, on=on, progress=lambda done, total, text: told.append((done, total))
+        )
+    assert repr(without_seconds(asdict(here))) == repr(without_seconds(asdict(there)))
+    assert told == [(at, 11) for at in range(1, 12)]  # two folds of three methods, five draws
+
+
+def coarse_and_fine():
+    """The planted problem with cells of 2 x 2 tokens, and the same data with these tokens themselves."""
+    fine = planted(n=24)
+    side = -(-SIDE // 2)
+    rows, columns = np.divmod(np.arange(SIDE * SIDE), SIDE)
+    cell = rows // 2 * side + columns // 2
+    graph = TokenGraph.from_grid(np.argwhere(np.ones((side, side), bool)))
+    inside = np.bincount(cell)
+    truth = [np.bincount(cell, weights=each) / inside > 0.5 for each in fine.truth]
+    vectors = [np.stack([np.bincount(cell, weights=v) / inside for v in each.T], axis=1).astype(np.float32) for each in fine.embeddings]  # fmt: skip
+    some = {"cell_graphs": [graph] * 24, "modality": "slides"}
+    coarse = Problem("coarse", fine.ids, [graph] * 24, vectors, fine.labels, truth, fine.folds, tokens="large", **some)
+    coarse.others = {
+        "small": Problem("fine", fine.ids, fine.graphs, fine.embeddings, fine.labels, truth, fine.folds, cells=[cell] * 24, tokens="small", **some)
+    }  # fmt: skip
+    return coarse
+
+
+def test_tokens_are_chosen_by_labels_and_what_that_costs_is_said():
+    coarse = coarse_and_fine()
+    found = evaluate(coarse, ["prospector", TOKENS], folds=1)
+    (search,) = found.searches
+    assert search["of"] == "tokens" and {each["settings"] for each in search["candidates"]} == {"small", "large"}
+    ap = {each["settings"]: each["ap"] for each in search["candidates"]}
+    by_method = {each["method"]: each["ap"] for each in found.summary}
+    # the row is the AP of what was chosen, in the cells that both are scored in
+    assert by_method[TOKENS] == pytest.approx(ap[search["chosen"]]) and by_method["prospector"] == pytest.approx(
+        ap["large"]
+    )
+    assert search["loss"] == pytest.approx(max(ap.values()) - by_method[TOKENS])
+
+
+def test_where_labels_cannot_tell_the_finest_tokens_stay():
+    coarse = coarse_and_fine()
+    choice = choose_tokens({"large": coarse, **coarse.others}, coarse.folds[0][0])
+    assert choice.names == ("small", "large") and len(choice.scores) == 2
+    if not choice.best:
+        assert choice.why.startswith("the finest tokens, small")
+
+
+def test_data_in_a_batch_do_not_touch_each_other(problem):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    inputs = networks.Inputs(problem, problem.folds[0][0])
+    for network in (networks.attention_network, networks.mean_network, networks.graph_network):
+        model = network(inputs.dim).eval()
+        with torch.no_grad():
+            together = model(inputs.batch([0, 3, 7], edges=True))
+            alone = torch.cat([model(inputs.batch([i], edges=True)) for i in (0, 3, 7)])
+        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+    shares = inputs.batch([0, 3]).softmax(torch.randn(2 * SIDE * SIDE))
+    assert shares.view(2, -1).sum(1).tolist() == pytest.approx([1, 1])
+
+
+def test_training_ends_where_the_loss_has_settled():
+    falling, settled = networks.Plateau(), networks.Plateau()
+    assert not any(falling(0.9**epoch) for epoch in range(60))
+    assert [settled(max(0.5, 1 - 0.1 * epoch)) for epoch in range(40)].index(True) < 25

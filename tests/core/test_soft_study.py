@@ -7,8 +7,8 @@ from study_files import K, make_study
 from prospector_core import Study
 from prospector_core.features import pair_index
 from prospector_core.soft import ONE, UNIT, count_units
-from prospector_core.study.fit import SUGGESTED, FitSettings
-from prospector_core.study.layers import compact_coef
+from prospector_core.study.counts import compact_coef
+from prospector_core.study.fit import SUGGESTED, FitSettings, suggested
 from prospector_core.study.rebuild import rebuild_fits
 
 SOFT = {"softness": 0.5, "centre": 0.5, "pseudo": 0.1, "shrink": True}
@@ -103,7 +103,8 @@ def test_shares_are_those_of_the_settings_and_a_hard_fit_has_one_share(study):
 
 def test_a_new_study_begins_with_the_suggested_settings_and_old_settings_stay_what_they_were(study):
     usual = study.default_settings()
-    assert usual.softness == SUGGESTED.softness and usual.shrink and 2 <= usual.concepts <= SUGGESTED.concepts
+    assert usual.softness == 0.5 and usual.shrink and 2 <= usual.concepts <= SUGGESTED.concepts
+    assert suggested(10_000, "documents").softness == 0.25 and suggested(10, "slides", given=21).softness == 0
     assert study.fit().after.settings == usual
     old = {"concepts": 4, "radius": 1, "kernel": "fold-change", "alpha": 1e10, "tau": 0.0}
     assert FitSettings(**old) == FitSettings(concepts=4) and FitSettings(**old).softness == 0

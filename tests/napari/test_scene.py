@@ -45,7 +45,7 @@ def click(scene, world, drag=False):
 def centre(scene, token, datum=None):
     """Where a token's middle is, in the world."""
     x, y, width, height = scene.review.study.token_rect(datum or scene.review.datum, token)
-    return scene.slide_layers.frame.world(x + width / 2, y + height / 2)
+    return scene.drawn.frame.world(x + width / 2, y + height / 2)
 
 
 def kinds(scene):
@@ -165,7 +165,7 @@ def test_painted_tokens_belong_to_the_concept_and_undo_gives_them_back(scene):
     assert step == (review.datum.uid, tuple(tokens.tolist()), 2)
     assert study.curation.history()[-1].author == "Ann"
     review.undo()
-    assert np.array_equal(scene.layer("concepts").data, scene.slide_layers.labels()) and not study.curation.state.steps
+    assert np.array_equal(scene.layer("concepts").data, scene.drawn.labels()) and not study.curation.state.steps
     review.redo()
     finish(review.refit_steps())
     review.refresh()
@@ -195,7 +195,7 @@ def test_paint_on_glass_is_wiped_off(scene):
     layer.visible = True
     layer.data_setitem(tuple(np.argwhere(layer.data == 0)[:2].T), 3)
     scene.take_paint()
-    assert np.array_equal(layer.data, scene.slide_layers.labels())
+    assert np.array_equal(layer.data, scene.drawn.labels())
 
 
 def test_a_drawn_region_is_marked_moved_and_taken_back(scene):
@@ -224,7 +224,7 @@ def test_an_ellipse_encloses_what_is_inside_it_and_a_line_nothing(scene):
     outline = polygon_of(box, "ellipse")
     assert np.allclose(np.hypot(*(outline - 32).T), 32)
     scene.layer("regions").add(box[:2], shape_type="line")
-    assert "encloses no tile" in scene.review.heard[-1] and len(scene.layer("regions").data) == 0
+    assert "encloses no token" in scene.review.heard[-1] and len(scene.layer("regions").data) == 0
 
 
 def test_a_region_on_glass_is_not_kept(scene):
@@ -287,9 +287,7 @@ def test_hot_spots_are_where_the_map_is_hot_and_the_camera_goes_there(scene):
     assert n >= len(spots) and spot.peak >= threshold and uid == scene.review.datum.uid
     scene.go_to(spot.rect)
     x, y, width, height = spot.rect
-    assert np.allclose(
-        scene.viewer.scene.camera.center[-2:], scene.slide_layers.frame.world(x + width / 2, y + height / 2)
-    )
+    assert np.allclose(scene.viewer.scene.camera.center[-2:], scene.drawn.frame.world(x + width / 2, y + height / 2))
     left, top, across, down = scene.view()
     assert left <= x and top <= y and left + across >= x + width and top + down >= y + height
 

@@ -47,7 +47,7 @@ class Window:
         from qtpy.QtCore import QPoint
 
         x, y, width, height = self.study.token_rect(datum or self.panel.review.datum, token)
-        world = np.array(self.panel.scene.slide_layers.frame.world(x + width / 2, y + height / 2))
+        world = np.array(self.panel.scene.drawn.frame.world(x + width / 2, y + height / 2))
         camera, (high, wide) = self.viewer.scene.camera, self.viewer.canvas.size
         row, column = (world - camera.center[-2:]) * camera.zoom + (high / 2, wide / 2)
         return QPoint(round(column), round(row))

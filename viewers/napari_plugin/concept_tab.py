@@ -57,7 +57,7 @@ class ConceptTab(QWidget):
         self.fill()
 
     def _buttons(self):
-        made, self._grid = {}, QGridLayout()
+        made, self._grid, tokens = {}, QGridLayout(), self.review.words.tokens
         self._grid.setSpacing(4)
         self.parts = QSpinBox()
         self.parts.setRange(2, 8)
@@ -65,15 +65,26 @@ class ConceptTab(QWidget):
         self.weight.setRange(-1e5, 1e5)
         self.weight.setSingleStep(0.1)
         for name, text, act, tip in (
-            ("merge", "Merge", self.merge, "Make the selected concepts one: the one with most tiles"),
+            ("merge", "Merge", self.merge, f"Make the selected concepts one: the one with most {tokens}"),
             (
                 "exclude",
                 "Exclude",
                 self.exclude,
-                "Its tiles leave the graph: no count, no score. Again: take it back in",
+                f"Its {tokens} leave the graph: no count, no score. Again: take it back in",
             ),
-            ("paint", "Paint with", self.paint, "Paint tiles into this concept with napari's brush"),
-            ("split", "Split into", self.split, "Sort its tiles into new concepts, by how they look"),
+            (
+                "paint",
+                *(
+                    (
+                        "Move into",
+                        self.paint,
+                        f"Draw around {tokens}: they belong to this concept. Or select some first, with napari's select tool",
+                    )
+                    if self.review.points
+                    else ("Paint with", self.paint, "Paint tiles into this concept with napari's brush")
+                ),
+            ),
+            ("split", "Split into", self.split, f"Sort its {tokens} into new concepts, by how they look"),
             ("pin", "Pin at", self.pin, "Put your own weight in place of the fitted one"),
             ("unpin", "Unpin", self.unpin, "The fitted weight counts again"),
         ):
@@ -103,8 +114,8 @@ class ConceptTab(QWidget):
         for at, (text, tip) in enumerate((
             ("concept", "The box is its eye: whether it is drawn. Double click renames"),
             ("weight", f"Positive: speaks {study.sides[1]}. Dot: pinned by an expert"),
-            (_short(study.others), f"Share of the tiles of {study.others}"),
-            (_short(own), f"Share of the tiles of {own}"),
+            (_short(study.others), f"Share of the {study.kind.words.tokens} of {study.others}"),
+            (_short(own), f"Share of the {study.kind.words.tokens} of {own}"),
         )):  # fmt: skip
             item = QTableWidgetItem(text)
             item.setToolTip(tip)
@@ -126,7 +137,8 @@ class ConceptTab(QWidget):
         name.setData(Qt.UserRole, concept.id)
         merged = f"; {len(concept.merged) + 1} concepts in one" if concept.merged else ""
         name.setToolTip(
-            f"{concept.name}: {concept.tokens:,} tiles{merged}" + ("; excluded" if concept.excluded else "")
+            f"{concept.name}: {self.review.words.count(concept.tokens)}{merged}"
+            + ("; excluded" if concept.excluded else "")
         )
         weight = (
             "excluded"

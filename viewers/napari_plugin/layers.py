@@ -1,16 +1,16 @@
-"""A study's data as napari layers: tuples (data, options, type), from the study alone. Knows no viewer and no Qt."""
+"""A study's slides as napari layers: tuples (data, options, type), from the study alone. Knows no viewer and no Qt."""
 
 import numpy as np
-import shapely
 
 from prospector_core.palette import EXCLUDED_COLOUR
-from viewers.limits import LIMIT_DATA, error_limit, resamples_of, score_limit
-from viewers.overlays import hatch, map_limit
+from viewers.limits import error_limit, resamples_of, score_limit
+from viewers.overlays import hatch
 
-from .colours import EVIDENCE, error_colormap, label_colormap, score_colormap
+from .colours import error_colormap, label_colormap, score_colormap
 from .frame import Frame, Mosaic
+from .study_layers import StudyLayers, change_limit, last_change
 
-__all__ = ["SlideLayers", "change_limit", "last_change", "most_telling", "outline_of", "slide_layer"]
+__all__ = ["SlideLayers", "slide_layer"]
 
 _HATCHED = 4096  # pixels that the hatched image has at most, a side
 
@@ -27,22 +27,7 @@ def slide_layer(slide, name, mpp, about=None):
     return levels if len(levels) > 1 else levels[0], options, "image"
 
 
-def most_telling(study, data):
-    """Of some data the one to show first: of the class in question, and predicted most strongly."""
-    said = study.current_fit.summary["predictions"] if study.current_fit else {}
-    p = {datum.uid: np.ravel(said.get(datum.uid, 0.0))[-1] for datum in data}
-    return max(data, key=lambda datum: (datum.label == study.target, p[datum.uid]))
-
-
-def change_limit(study, change):
-    """Change of score of the strongest colour, the same for every datum."""
-    there = [
-        d for d in study.embedded() if all(d.uid in f.summary["predictions"] for f in (change.before, change.after))
-    ]
-    return map_limit([change.of_map(datum) for datum in there[:LIMIT_DATA]])
-
-
-class SlideLayers:
+class SlideLayers(StudyLayers):
     """The layers of one slide of a study: all embedded data on it, side by side on one raster.
 
     Parameters: study, fitted (seen from the class in question); source, uid of the slide. What each method gives is made
@@ -50,16 +35,12 @@ class SlideLayers:
     """
 
     def __init__(self, study, source):
-        self.study, self.source = study, source
         info = study.sources[source]
-        self.name, self.frame = info.name, Frame(info.info.get("mpp"))
-        self.data = [datum for datum in study.embedded() if datum.source == source]
+        data = [datum for datum in study.embedded() if datum.source == source]
+        super().__init__(study, source, data, Frame(info.info.get("mpp")))
+        self.name = info.name
         self.mosaic = Mosaic({datum.uid: study.grid(datum) for datum in self.data})
         self._place = self.frame.raster(self.mosaic.x, self.mosaic.y, self.mosaic.cell)
-
-    def metadata(self, kind):
-        """What the metadata of a layer say: of which study and slide it is, and what it shows."""
-        return {"prospector": {"study": str(self.study.path), "source": self.source, "kind": kind}}
 
     def all(self):
         """What is seen when a study is opened: list of (data, options, type), the lowest first."""
@@ -99,26 +80,10 @@ class SlideLayers:
         """Concept + 1 of every token, as edited by now: (rows, columns) uint16; 0 where there is none."""
         return self.mosaic.fill([self.concepts(datum) + 1 for datum in self.data], 0, np.uint16)
 
-    def concepts(self, datum):
-        """A datum's concepts under the current fit, with the tokens that were reassigned since: (n,) int64."""
-        fit = self.study.current_fit
-        found = np.array(self.study.concepts_of(datum, fit))
-        for step in self.study.curation.state.steps:
-            if isinstance(step, tuple) and step[0] == datum.uid and step not in fit.state.steps:
-                found[list(step[1])] = fit.state.home(step[2])
-        return found
-
     def palette(self, hidden=()):
         """Colours of the labels. ``hidden``: concepts that are not drawn."""
         excluded = set(self.study.curation.state.excluded)
         return label_colormap(self.study.colours(), excluded, hidden)
-
-    def names(self):
-        """What the status bar says of a label: table with a row a concept."""
-        import pandas as pd
-
-        rows = [(c.id + 1, c.name + (" (excluded)" if c.excluded else "")) for c in self.study.concepts()]
-        return pd.DataFrame([(0, "")] + rows, columns=["index", "concept"])
 
     def sprite(self):
         """The concepts, to be seen and painted."""
@@ -152,12 +117,6 @@ class SlideLayers:
         limit = change_limit(self.study, change)
         options = self.image("difference", "change", score_colormap(), (-limit, limit), visible=False)
         return moved(), options, "image"
-
-    def _moved(self, change, datum):
-        try:
-            return change.of_map(datum)
-        except KeyError:  # embedded since
-            return np.full(self.study.n_tokens(datum), np.nan)
 
     def excluded(self):
         """Tokens without a score, hatched, or None if there are none."""
@@ -207,30 +166,6 @@ class SlideLayers:
         }  # fmt: skip
         return boxes, options, "shapes"
 
-    def regions(self):
-        """Marked regions, to be seen and drawn."""
-        drawn = self.marked()
-        options = {
-            "name": "marked regions", "shape_type": "polygon", "edge_width": self.line(3), "opacity": 0.8, "ndim": 2,
-            "features": _features(drawn),
-            "edge_color": [EVIDENCE[e] for _, e, _ in drawn] or EVIDENCE["for"],
-            "face_color": [EVIDENCE[e] + "40" for _, e, _ in drawn] or EVIDENCE["for"] + "40",
-            "metadata": self.metadata("regions"), **self.frame.vector(),
-        }  # fmt: skip
-        return [vertices for vertices, _, _ in drawn], options, "shapes"
-
-    def marked(self):
-        """Outlines of marked regions: list of ((m, 2) vertices (y, x) in level-0 pixels, evidence, journal id)."""
-        known, found, whole = {datum.uid for datum in self.data}, [], set()
-        for region in self.study.curation.state.regions:
-            if region.datum not in known or (region.polygon and region.entry in whole):
-                continue
-            rings = [region.polygon] if region.polygon else outline_of(self.study, region)
-            if region.polygon:
-                whole.add(region.entry)  # one outline over several fields
-            found += [(np.array(ring, float)[:, ::-1], region.evidence, region.entry) for ring in rings]
-        return found
-
     def line(self, weight):
         """Width of a line in level-0 pixels: in step with the tokens, so that it is seen on any slide."""
         return max(0.5, weight * self.mosaic.cell * self.mosaic.cells / 32)
@@ -259,30 +194,3 @@ class SlideLayers:
         vectors = np.stack([centres[pairs[:, 0]], centres[pairs[:, 1]] - centres[pairs[:, 0]]], axis=1)
         lines = {"name": "edges", "vector_style": "line", "edge_width": 0.05 * side, "edge_color": "#303030", **place}
         return [(vectors, lines, "vectors"), (centres[tokens], points, "points")]
-
-
-def _features(drawn):
-    """Evidence and journal id of each region, typed also where there is none."""
-    import pandas as pd
-
-    columns = [[evidence for _, evidence, _ in drawn], [entry for _, _, entry in drawn]]
-    return pd.DataFrame(
-        {"evidence": pd.Series(columns[0], dtype=object), "entry": pd.Series(columns[1], dtype="int64")}
-    )
-
-
-def last_change(study):
-    """What the last refit changed: Change; None before the first refit, or where concepts were found anew."""
-    fits = study.fits()
-    if len(fits) < 2:
-        return None
-    change = study.change(fits[-2][0])
-    return change if change.same_concepts and change.before.radius == change.after.radius else None
-
-
-def outline_of(study, region):
-    """Outlines of the tiles of a region: list of rings of (x, y)."""
-    rects = [study.token_rect(region.datum, token) for token in region.tokens]
-    whole = shapely.union_all([shapely.box(x, y, x + width, y + height) for x, y, width, height in rects])
-    parts = [part for part in getattr(whole, "geoms", [whole]) if part.geom_type == "Polygon"]
-    return [list(part.exterior.coords)[:-1] for part in parts]

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QLineEdit, QPushButton, QWidget
 
+from viewers.graph_figure import LAYERS as POINT_LAYERS
+from viewers.graph_figure import graph_figure
 from viewers.slide_figure import LAYERS, slide_figure
 
 from .browser import open_in_browser
@@ -21,18 +23,16 @@ class OutTab(QWidget):
         super().__init__()
         self.review, self.scene = review, scene
         self.layer, self.extent, self.width_, self.title = QComboBox(), QComboBox(), QComboBox(), QLineEdit()
-        for name in LAYERS:
+        points, words = review.points, review.words
+        for name in POINT_LAYERS if points else LAYERS:
             self.layer.addItem(name.capitalize(), name)
-        for name, text in (
-            ("view", "What is in sight"),
-            ("datum", "The chosen field or slide"),
-            ("slide", "The whole slide"),
-        ):
+        extents = {"view": "What is in sight", "datum": "The chosen field or slide", "slide": "The whole slide"}
+        for name, text in ({"datum": f"The whole {words.datum}"} if points else extents).items():
             self.extent.addItem(text, name)
         for pixels, text in _WIDTHS.items():
             self.width_.addItem(f"{pixels:,} pixels ({text})", pixels)
         self.width_.setCurrentIndex(1)
-        self.title.setPlaceholderText("none: nothing names the slide")
+        self.title.setPlaceholderText(f"none: nothing names the {words.datum}")
         save, browser = QPushButton("Save figure…"), QPushButton("Open in the browser, at this place")
         save.setToolTip("The layer with legend and scale bar, as PNG, 300 dots an inch")
         save.clicked.connect(self.ask)
@@ -51,7 +51,7 @@ class OutTab(QWidget):
         ):
             widget.setMinimumWidth(60)
             form.addRow(text, widget)
-        for widget in (save, browser, self.graph):
+        for widget in (save, browser, *(() if points else (self.graph,))):  # edges of points are chosen above
             form.addRow(widget)
 
     def ask(self):
@@ -76,7 +76,10 @@ class OutTab(QWidget):
         path = Path(path).with_suffix(".png")
 
         def draw():
-            picture = slide_figure(study, datum, whole_slide=extent == "slide", **options)
+            if self.review.points:
+                picture = graph_figure(study, datum, **options)
+            else:
+                picture = slide_figure(study, datum, whole_slide=extent == "slide", **options)
             with storage_errors(path):
                 path.write_bytes(picture)
 
@@ -85,5 +88,5 @@ class OutTab(QWidget):
     def open_browser(self):
         """Open the app in the browser at what is selected or in sight."""
         say("Opening the browser…")
-        review, view = self.review, self.scene.view()
+        review, view = self.review, None if self.review.points else self.scene.view()
         return in_thread(lambda: open_in_browser(review, view), lambda url: None, "Opening the browser")

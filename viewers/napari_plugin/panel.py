@@ -1,4 +1,4 @@
-"""The review of one study, as a panel: what is on show, history, tabs, and what the selected tile says."""
+"""The review of one study, as a panel: what is on show, history, tabs, and what the selected token says."""
 
 import html
 
@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from .concept_tab import ConceptTab
 from .out_tab import OutTab
 from .place_tabs import ChangeTab, MarkTab, SpotTab
+from .point_scene import COLOURINGS, EDGES, PointScene
 from .scene import Scene
 from .work import in_thread, later, run_steps, say
 
@@ -37,7 +38,8 @@ class ReviewPanel(QWidget):
         self.worker = None
         self._sure_of = self._doubting = None
         review.said.connect(say)
-        self.scene = Scene(
+        scene = PointScene if review.points else Scene
+        self.scene = scene(
             viewer, review, later=later, run=lambda work, done: in_thread(work, done, "Computing a layer")
         )
         self._head()
@@ -97,8 +99,11 @@ class ReviewPanel(QWidget):
         self.class_.activated.connect(lambda at: self.review.choose_class(self.class_.itemData(at)))
         self._form = QFormLayout()
         self._form.setFieldGrowthPolicy(QFormLayout.AllNonFixedFieldsGrow)
-        for text, combo in (("Slide", self.slide), ("Field", self.field), ("Class", self.class_)):
+        shown = self.review.words.datum.capitalize() if self.review.points else "Slide"
+        for text, combo in ((shown, self.slide), ("Field", self.field), ("Class", self.class_)):
             self._form.addRow(text, combo)
+        if self.review.points:
+            self._point_choices()
         title, other = QLabel(f"<b>{html.escape(self.review.root.name)}</b>"), QPushButton("Other…")
         title.setWordWrap(True)
         other.setToolTip("Open another study")
@@ -126,6 +131,19 @@ class ReviewPanel(QWidget):
             self._top.addLayout(each)
         self._top.addWidget(self.note)
         self._top.addWidget(self.waiting)
+
+    def _point_choices(self):
+        self.colour, self.edges = QComboBox(), QComboBox()
+        for kind, text in COLOURINGS.items():
+            self.colour.addItem(text, kind)
+        for kind, text in EDGES.items():
+            self.edges.addItem(text.format(token=self.review.words.token), kind)
+        self.colour.activated.connect(lambda at: self.scene.colour_by(self.colour.itemData(at)))
+        self.edges.activated.connect(lambda at: self.scene.show_graph(self.edges.itemData(at)))
+        self.scene.coloured.connect(lambda kind: self.colour.setCurrentIndex(self.colour.findData(kind)))
+        for text, combo in (("Colour", self.colour), ("Edges", self.edges)):
+            combo.setMinimumWidth(60)
+            self._form.addRow(text, combo)
 
     def _tile(self):
         self.about = QLabel()
@@ -308,7 +326,7 @@ class ReviewPanel(QWidget):
 
 def _nothing_selected(review):
     return (
-        f"Click a tile: its concept, its score and where the score comes from appear here. Warm colours speak "
+        f"Click a {review.words.token}: its concept, its score and where the score comes from appear here. Warm colours speak "
         f"{html.escape(review.study.sides[1])}, cold ones {html.escape(review.study.sides[0])}."
     )
 

@@ -15,11 +15,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .review import box_around
+
 __all__ = ["ChangeTab", "MarkTab", "SpotTab"]
 
 
 class SpotTab(QWidget):
-    """Regions of the slide that speak most for the class; a click moves the camera there."""
+    """Regions that speak most for the class; a click moves the camera there."""
 
     def __init__(self, review, scene):
         super().__init__()
@@ -35,15 +37,16 @@ class SpotTab(QWidget):
         threshold, n, spots = self.review.hot_spots()
         more = f"; the first {len(spots)}" if n > len(spots) else ""
         self.words.setText(
-            f"{n} connected regions of tiles that score {threshold:+.2f} or more, by summed score{more}"
-            if n else f"No tile scores {threshold:+.2f} or more."
+            f"{n} connected regions of {self.review.words.tokens} that score {threshold:+.2f} or more, by summed score{more}"
+            if n else f"No {self.review.words.token} scores {threshold:+.2f} or more."
         )  # fmt: skip
         self.list.clear()
         for rank, (spot, uid) in enumerate(spots, start=1):
-            area = f"{spot.area:,.0f} px²" if spot.unit == "px2" else f"{spot.area:.2g} mm²"
+            size = self.review.words.count(len(spot.tokens))
+            area = {"px2": f"{spot.area:,.0f} px²", "tokens": size}.get(spot.unit, f"{spot.area:.2g} mm²")
             item = QListWidgetItem(f"{rank}   {area}   mean {spot.mean:+.2f}")
             item.setToolTip(
-                f"{self.review.study.datum(uid).name}: {len(spot.tokens)} tiles, sum {spot.total:+.2f}, highest {spot.peak:+.2f}"
+                f"{self.review.study.datum(uid).name}: {size}, sum {spot.total:+.2f}, highest {spot.peak:+.2f}"
             )
             item.setData(Qt.UserRole, (uid, spot))
             self.list.addItem(item)
@@ -51,7 +54,7 @@ class SpotTab(QWidget):
     def _go(self, item):
         uid, spot = item.data(Qt.UserRole)
         self.review.select_token(uid, spot.peak_token)
-        self.scene.go_to(spot.rect, around=1)
+        self.scene.go_to(spot.rect or box_around(self.review.study.positions(uid), spot.tokens), around=1)
 
 
 class MarkTab(QWidget):
@@ -114,7 +117,7 @@ class MarkTab(QWidget):
                 parts.setdefault(region.entry, []).append(region)
         for entry, regions in parts.items():
             n = sum(len(region.tokens) for region in regions)
-            item = QListWidgetItem(f"{words[regions[0].evidence]}   {n} tile{'s' if n > 1 else ''}")
+            item = QListWidgetItem(f"{words[regions[0].evidence]}   {self.review.words.count(n)}")
             item.setData(Qt.UserRole, (entry, regions[0].datum, regions[0].tokens[0]))
             self.list.addItem(item)
         self.remove.setEnabled(False)
@@ -157,10 +160,17 @@ class ChangeTab(QWidget):
         self.review, self.scene = review, scene
         self.words, self.list = _words(), QListWidget()
         self.difference, self.before = QCheckBox("Show the difference"), QCheckBox("Show the map before it")
-        self.difference.toggled.connect(self._show_difference)
+        self.difference.toggled.connect(scene.show_change)
         self.before.toggled.connect(scene.show_before)
         self.list.itemClicked.connect(self._go)
-        _column(self, self.words, self.difference, self.before, _words("What moved most on this slide:"), self.list)
+        _column(
+            self,
+            self.words,
+            self.difference,
+            self.before,
+            _words(f"What moved most on this {review.words.datum}:"),
+            self.list,
+        )
         self.fill()
 
     def fill(self):
@@ -168,8 +178,7 @@ class ChangeTab(QWidget):
         change, tried = self.review.change, self.review.tried is not None
         self.setEnabled(change is not None)
         self.list.clear()
-        layer = self.scene.layer("change")
-        for box, on in ((self.difference, layer is not None and layer.visible), (self.before, self.scene.before)):
+        for box, on in ((self.difference, self.scene.change_shown), (self.before, self.scene.before)):
             box.blockSignals(True)
             box.setChecked(on)
             box.blockSignals(False)
@@ -191,13 +200,6 @@ class ChangeTab(QWidget):
             item = QListWidgetItem(f"{datum.name}   {old:+.2f} to {new:+.2f}")
             item.setData(Qt.UserRole, (datum.uid, token))
             self.list.addItem(item)
-
-    def _show_difference(self, on):
-        layer = self.scene.layer("change")
-        if layer is not None:
-            layer.visible = on
-            if self.scene.layer("map") is not None:
-                self.scene.layer("map").visible = not on  # the one would cover the other
 
     def _go(self, item):
         self.review.select_token(*item.data(Qt.UserRole))

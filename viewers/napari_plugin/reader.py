@@ -27,22 +27,24 @@ def get_reader(path):
 
 
 def read_study(path, datum=None):
-    """The slide of a study that tells most (or that of ``datum``), with everything drawn over it: list of layers."""
+    """The slide or sample of a study that tells most (or that of ``datum``), with everything drawn over it: list of layers."""
     from prospector_core.errors import ProspectorError
     from prospector_core.study import Study
 
-    from .layers import SlideLayers, most_telling
+    from .layers import SlideLayers
+    from .point_layers import PointLayers
+    from .study_layers import most_telling
 
     try:
         study = Study.open(_one(path))
-        if study.modality != "slides":
+        if not shown_here(study):
             return _nothing(elsewhere(study))
         if study.current_fit is None:
             return _nothing(
                 f"{study.name} has no concepts yet: run `prospector embed` and `prospector fit`, or open it in the app"
             )
         shown = study.datum(datum) if datum else most_telling(study, study.embedded())
-        return SlideLayers(study, shown.source).all()
+        return (SlideLayers(study, shown.source) if study.modality == "slides" else PointLayers(study, shown.uid)).all()
     except ProspectorError as error:
         return _nothing(str(error))
 
@@ -82,9 +84,17 @@ def read_map(path):
     return [(scores, options, "image")]
 
 
+def shown_here(study):
+    """Whether a study's tokens can be shown in napari: tiles of slides, and points."""
+    return study.modality in ("slides", "cells", "graphs")
+
+
 def elsewhere(study):
     """Why a study is not shown here, and where it is."""
-    return f"{study.name} is a study of {study.kind.words.data}: napari shows slides. Open it in the app: prospector app {study.path}"
+    return (
+        f"{study.name} is a study of {study.kind.words.data}: napari shows slides, cells and graphs. Open it in the app: "
+        f"prospector app {study.path}"
+    )
 
 
 def _nothing(why):

@@ -9,10 +9,11 @@ from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
 from prospector_core.study.journal import standing
 from viewers.limits import resamples_of, score_limit
+from viewers.point_pictures import spacing_of
 
-from .layers import last_change, most_telling
+from .study_layers import last_change, most_telling
 
-__all__ = ["Review", "TokenAbout", "polygon_of"]
+__all__ = ["Review", "TokenAbout", "box_around", "polygon_of"]
 
 _PARTS = 5  # of a score that are named one by one
 _SPOTS = 30
@@ -43,29 +44,31 @@ class TokenAbout:
 
 
 class Review:
-    """One person's look at a fitted study of slides.
+    """One person's look at a fitted study of slides, cells or graphs. What is on show is a slide with its data, or one sample.
 
-    Signals: ``shown``, another slide or class is on show; ``selected``, another token or datum; ``edited``, edits were made,
+    Signals: ``shown``, another slide, sample or class is on show; ``selected``, another token or datum; ``edited``, edits were made,
     here or elsewhere; ``fitted``, there is another fit; ``compared``, another difference is to be shown; ``said(text, kind)``,
     something for the person to read, kind "info" or "warning".
 
     Parameters: study; datum, the one to begin with; author, None for the study's own.
-    Raises BadInputError for a study of anything but slides, FitError and EmbeddingError for one without a fit.
+    Raises BadInputError for a study whose tokens lie in no plane or space (proteins, documents), FitError and EmbeddingError for one without a fit.
     """
 
     shown, selected, edited, fitted, compared = Signal(), Signal(), Signal(), Signal(), Signal()
     said = Signal(str, str)
 
     def __init__(self, study, datum=None, author=None):
-        from .reader import elsewhere
+        from .reader import elsewhere, shown_here
 
-        if study.modality != "slides":
+        if not shown_here(study):
             raise BadInputError(elsewhere(study))
         if study.current_fit is None or not study.embedded():
             raise BadInputError(
                 f"{study.name} has no concepts yet: run `prospector embed` and `prospector fit`, or open it in the app"
             )
         self.root = self.study = study
+        self.points = study.modality != "slides"
+        self.words = study.kind.words
         self.editor = Editor(author, seen=study.curation.seen)
         self._drawn = self._now()
         self.tried = None
@@ -83,16 +86,21 @@ class Review:
 
     @property
     def source(self):
-        """Uid of the slide on show."""
-        return self.datum.source
+        """Uid of the slide on show; of points, whose coordinates are their own, that of the datum."""
+        return self._source(self.datum)
+
+    def _source(self, datum):
+        return datum.uid if self.points else datum.source
 
     def slides(self):
-        """{uid: name} of slides with embedded data, in the order of the data."""
+        """{uid: name} of slides (or samples) with embedded data, in the order of the data."""
+        if self.points:
+            return {d.uid: f"{d.name} · {self.class_of(d)}" for d in self.study.embedded()}
         return {d.source: self.study.sources[d.source].name for d in self.study.embedded()}
 
     def data(self, source=None):
         """Embedded data of a slide (default: the one on show): list of Datum."""
-        return [datum for datum in self.study.embedded() if datum.source == (source or self.source)]
+        return [datum for datum in self.study.embedded() if self._source(datum) == (source or self.source)]
 
     def choose_slide(self, source):
         """Show another slide, at its most telling datum."""
@@ -128,7 +136,10 @@ class Review:
         self.selected.emit()
 
     def rect(self):
-        """(x, y, width, height) of what is selected, in level-0 pixels: the token, else the datum."""
+        """(x, y, width, height) of what is selected, in level-0 pixels: the token, else the datum. Of points in their own unit."""
+        if self.points:
+            places = self.study.positions(self.datum)
+            return box_around(places, [self.token] if self.token is not None else None)
         if self.token is not None:
             return self.study.token_rect(self.datum, self.token)
         if self.datum.field is not None:
@@ -153,7 +164,7 @@ class Review:
             return None
         study, fit, datum, token = self.study, self.fit, self.study.datum(self.datum.uid), self.token
         explained, concept = study.explain(datum, token), int(study.concepts_of(datum)[token])
-        place = ", ".join(f"{word} {value}" for word, value in study.kind.place(study, datum, token).items())
+        place = ", ".join(f"{word} {_said(value)}" for word, value in study.kind.place(study, datum, token).items())
         p = study.predictions().get(datum.uid)
         predicted = (
             ""
@@ -201,7 +212,7 @@ class Review:
         ]
 
     def hot_spots(self):
-        """Where on this slide the map speaks most for the class: (threshold, how many, list of (HotSpot, datum uid))."""
+        """Where on what is on show the map speaks most for the class: (threshold, how many, list of (HotSpot, datum uid))."""
         threshold = score_limit(self.study) / 2
         found = [
             (spot, datum.uid)
@@ -250,7 +261,7 @@ class Review:
         """Mark a region of the slide on show: (m, 2) vertices (x, y) in level-0 pixels. Returns whether it was done."""
         touched = [datum.uid for datum in self.data() if self.study.tokens_inside(datum, polygon).size]
         if not touched:
-            self.said.emit("No tile has its centre in that region: nothing was marked.", "warning")
+            self.said.emit(f"No {self.words.token} lies in that region: nothing was marked.", "warning")
             self.edited.emit()  # what was drawn goes
             return False
         return self.edit(lambda curation: curation.annotate(touched, polygon, evidence))
@@ -339,6 +350,19 @@ class Review:
         return self.root.curation.seen, self.root.database.read("SELECT MAX(id) FROM fits")[0][0]
 
 
+def box_around(places, tokens=None):
+    """(x, y, width, height) around some points (default: all), with room for the points themselves. ``places``: (n, 2 or 3)."""
+    room = spacing_of(places)
+    xy = np.asarray(places)[:, :2]
+    xy = xy if tokens is None else xy[tokens]
+    low, high = xy.min(axis=0) - room / 2, xy.max(axis=0) + room / 2
+    return (*low.tolist(), *(high - low).tolist())
+
+
+def _said(value):
+    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, float) else value
+
+
 def polygon_of(vertices, shape_type):
     """Outline of a shape as napari has it: (m, 2), an ellipse as many corners. ValueError for what encloses nothing."""
     vertices = np.asarray(vertices, float)
@@ -347,5 +371,5 @@ def polygon_of(vertices, shape_type):
         turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)[:, None]
         return middle + np.cos(turn) * a + np.sin(turn) * b
     if shape_type in ("line", "path"):
-        raise ValueError("a line encloses no tile: draw a rectangle, an ellipse or a polygon")
+        raise ValueError("a line encloses no token: draw a rectangle, an ellipse or a polygon")
     return vertices

@@ -11,21 +11,8 @@ from .colours import EVIDENCE
 from .layers import SlideLayers
 from .review import polygon_of
 
-__all__ = ["Scene"]
+__all__ = ["Scene", "ours"]
 
-_ORDER = (
-    "slide",
-    "map",
-    "concepts",
-    "uncertainty",
-    "change",
-    "excluded",
-    "edges",
-    "tokens",
-    "fields",
-    "regions",
-    "selected",
-)
 _GRAPH_TOKENS = 3000  # that a token graph is drawn of, around the selected token
 _AROUND = 6  # tokens to each side of the selected one that are seen when the camera goes there
 
@@ -40,6 +27,10 @@ class Scene:
     later : function(function), calls it once the event at hand is over; default: at once
     run : function(work, done), calls ``done(work())``, possibly with ``work`` on a thread; default: at once
     """
+
+    order = (
+        "slide", "map", "concepts", "uncertainty", "change", "excluded", "edges", "tokens", "fields", "regions", "selected",
+    )  # fmt: skip
 
     def __init__(self, viewer, review, later=None, run=None):
         self.viewer, self.review = viewer, review
@@ -87,20 +78,20 @@ class Scene:
             kind: (self.layer(kind).visible, self.layer(kind).opacity) for kind in self._layers if self.layer(kind)
         }
         same = getattr(self, "source", None) == self.review.source
-        for layer in [each for each in self.viewer.layers if _ours(each)]:
+        for layer in [each for each in self.viewer.layers if ours(each)]:
             if not (same and layer is self.layer("slide")):
                 self.viewer.layers.remove(layer)
-        self.slide_layers = SlideLayers(self.review.study, self.review.source)
+        self.drawn = SlideLayers(self.review.study, self.review.source)
         self.source, self._made = self.review.source, {}
         self._layers = {"slide": self._layers["slide"]} if same and self.layer("slide") else {}
         if not self._layers:
             try:
-                self._put("slide", self.slide_layers.slide())
+                self._put("slide", self.drawn.slide())
             except ProspectorError as error:
                 self.review.said.emit(str(error), "warning")
         for kind, layer in (
-            ("map", self.slide_layers.map()), ("concepts", self.slide_layers.sprite()), ("excluded", self.slide_layers.excluded()),
-            ("fields", self.slide_layers.fields()), ("regions", self.slide_layers.regions()),
+            ("map", self.drawn.map()), ("concepts", self.drawn.sprite()), ("excluded", self.drawn.excluded()),
+            ("fields", self.drawn.fields()), ("regions", self.drawn.regions()),
         ):  # fmt: skip
             if layer is not None:
                 self._put(kind, layer)
@@ -118,13 +109,13 @@ class Scene:
 
     def draw_fit(self):
         """Everything that a fit changes, in place: what is shown and hidden stays so."""
-        self.slide_layers = SlideLayers(self.review.study, self.review.source)
+        self.drawn = SlideLayers(self.review.study, self.review.source)
         self._made, self.before = {}, False
-        for kind, new in (("map", self.slide_layers.map()), ("concepts", self.slide_layers.sprite())):
+        for kind, new in (("map", self.drawn.map()), ("concepts", self.drawn.sprite())):
             self._renew(kind, new)
         for kind in ("excluded",):
             self._remove(kind)
-            if (new := self.slide_layers.excluded()) is not None:
+            if (new := self.drawn.excluded()) is not None:
                 self._put(kind, new)
         self._draw_regions()
         self._compute("uncertainty")
@@ -148,6 +139,20 @@ class Scene:
         if self.before:
             self.show_before(True)
 
+    @property
+    def change_shown(self):
+        """Whether the difference is what is seen."""
+        layer = self.layer("change")
+        return layer is not None and layer.visible
+
+    def show_change(self, on):
+        """Show the difference in place of the map, or the map again."""
+        layer = self.layer("change")
+        if layer is not None:
+            layer.visible = on
+            if self.layer("map") is not None:
+                self.layer("map").visible = not on  # the one would cover the other
+
     def show_before(self, before):
         """The map as it was before the change that is compared (and, of an edit on trial, as it would be: False)."""
         change, layer = self.review.change, self.layer("map")
@@ -155,13 +160,13 @@ class Scene:
         if layer is not None:
             tried = self.review.tried
             fit = change.before if self.before else tried.after if tried is not None else None
-            layer.data = self.slide_layers.scores(fit)
+            layer.data = self.drawn.scores(fit)
 
     def show_concepts(self, hidden):
         """Draw all concepts but the hidden ones (ids)."""
         self.hidden = set(hidden)
         if self.layer("concepts") is not None:
-            self.layer("concepts").colormap = self.slide_layers.palette(self.hidden)
+            self.layer("concepts").colormap = self.drawn.palette(self.hidden)
 
     def show_graph(self, on):
         """The token graph around the selected token, as points and vectors."""
@@ -174,7 +179,7 @@ class Scene:
         middle = positions[self.review.token] if self.review.token is not None else positions.mean(axis=0)
         far = np.abs(positions - middle).max(axis=1)
         tokens = np.sort(np.argsort(far, kind="stable")[:_GRAPH_TOKENS])
-        lines, points = self.slide_layers.token_graph(datum, tokens)
+        lines, points = self.drawn.token_graph(datum, tokens)
         self._put("edges", lines)
         self._put("tokens", points)
 
@@ -197,7 +202,7 @@ class Scene:
                 self._remove("selected")
                 options = {
                     "name": "selected tile", "shape_type": "rectangle", "face_color": "transparent", "edge_color": "yellow",
-                    "edge_width": 0.06 * width, "metadata": self.slide_layers.metadata("selected"), **self.slide_layers.frame.vector(),
+                    "edge_width": 0.06 * width, "metadata": self.drawn.metadata("selected"), **self.drawn.frame.vector(),
                 }  # fmt: skip
                 self._put("selected", ([box], options, "shapes"))
         if self.graph_shown:
@@ -206,7 +211,7 @@ class Scene:
     def go_to(self, rect, around=0.5):
         """Move the camera to a rectangle (x, y, width, height) in level-0 pixels, with ``around`` of its size to each side."""
         x, y, width, height = rect
-        frame = self.slide_layers.frame
+        frame = self.drawn.frame
         self.viewer.scene.camera.center = (0, *frame.world(x + width / 2, y + height / 2))
         canvas = self.viewer.canvas.size
         span = np.array([height, width]) * frame.scale * (1 + 2 * around)
@@ -218,7 +223,7 @@ class Scene:
 
     def view(self):
         """What is in sight: (x, y, width, height) in level-0 pixels, within the tokens' slide."""
-        frame, camera = self.slide_layers.frame, self.viewer.scene.camera
+        frame, camera = self.drawn.frame, self.viewer.scene.camera
         canvas = np.array(self.viewer.canvas.size) / camera.zoom / frame.scale
         x, y = frame.pixel(camera.center)
         info = self.review.study.sources[self.source].info
@@ -230,12 +235,12 @@ class Scene:
 
     def _empty_image(self, kind):
         """A layer that is computed when it is first looked at."""
-        nothing = np.full(self.slide_layers.mosaic.shape, np.nan, np.float32)
+        nothing = np.full(self.drawn.mosaic.shape, np.nan, np.float32)
         name, colormap = {"uncertainty": ("uncertainty", "error"), "change": ("difference", "score")}[kind]
         from .colours import error_colormap, score_colormap
 
         colormap = {"error": error_colormap, "score": score_colormap}[colormap]()
-        options = self.slide_layers.image(name, kind, colormap, (0, 1), visible=False)
+        options = self.drawn.image(name, kind, colormap, (0, 1), visible=False)
         layer = self._put(kind, (nothing, options, "image"))
         layer.events.visible.connect(lambda: self._compute(kind))
 
@@ -244,11 +249,11 @@ class Scene:
         if layer is None or not layer.visible or kind in self._made:
             return
         self._made[kind] = made = object()
-        slide_layers, change = self.slide_layers, self.review.change
+        drawn, change = self.drawn, self.review.change
 
         def work():
             try:
-                return slide_layers.uncertainty(now=True) if kind == "uncertainty" else slide_layers.change(change)
+                return drawn.uncertainty(now=True) if kind == "uncertainty" else drawn.change(change)
             except ProspectorError as error:
                 return str(error)
 
@@ -269,7 +274,9 @@ class Scene:
             data, options, type_ = layer
             active = self.viewer.layers.selection.active
             new = getattr(self.viewer, f"add_{type_}")(data, **options)
-            below = [self.layer(other) for other in _ORDER[: _ORDER.index(kind)] if self.layer(other) is not None]
+            below = [
+                self.layer(other) for other in self.order[: self.order.index(kind)] if self.layer(other) is not None
+            ]
             at = 1 + max((self.viewer.layers.index(each) for each in below), default=-1)
             if at < len(self.viewer.layers) - 1:
                 self.viewer.layers.move(len(self.viewer.layers) - 1, at)
@@ -313,7 +320,7 @@ class Scene:
     def _look_at_concepts(self):
         layer = self.layer("concepts")
         self._labels = np.array(layer.data)
-        layer.brush_size = max(1, self.slide_layers.mosaic.cells)
+        layer.brush_size = max(1, self.drawn.mosaic.cells)
         layer.events.paint.connect(lambda: self._later(self.take_paint))
         self.show_concepts(self.hidden)
 
@@ -321,12 +328,12 @@ class Scene:
         layer = self.layer("concepts")
         if layer is None or self._held:
             return
-        self._labels = self.slide_layers.labels()
+        self._labels = self.drawn.labels()
         if not np.array_equal(layer.data, self._labels):
             layer.data[...] = self._labels  # in place: napari keeps its own history
             layer.refresh()
-        layer.features = self.slide_layers.names()
-        layer.colormap = self.slide_layers.palette(self.hidden)
+        layer.features = self.drawn.names()
+        layer.colormap = self.drawn.palette(self.hidden)
 
     def take_paint(self):
         """Make edits of what was painted on the concepts; what stands is then drawn, tile by tile."""
@@ -338,12 +345,12 @@ class Scene:
             return
         painted = np.array(layer.data)
         for label in np.unique(painted[moved]).tolist():
-            tokens = self.slide_layers.mosaic.tokens_of(moved & (painted == label))
+            tokens = self.drawn.mosaic.tokens_of(moved & (painted == label))
             if not label:
                 if tokens:
                     self.review.said.emit("A tile always has a concept: paint it with another one.", "warning")
                 continue
-            own = {uid: self.slide_layers.concepts(self.review.study.datum(uid)) for uid in tokens}
+            own = {uid: self.drawn.concepts(self.review.study.datum(uid)) for uid in tokens}
             tokens = {uid: ids[own[uid][ids] != label - 1] for uid, ids in tokens.items()}
             self.review.move(tokens, label - 1)
         self._renew_labels()
@@ -375,7 +382,7 @@ class Scene:
             chosen = set(layer.selected_data)
             layer.selected_data = set()  # else those selected would take the colour
             layer.current_edge_color, layer.current_face_color = EVIDENCE[evidence], EVIDENCE[evidence] + "40"
-            layer.current_edge_width = self.slide_layers.line(3)
+            layer.current_edge_width = self.drawn.line(3)
             layer.feature_defaults = {"evidence": [evidence], "entry": [0]}
             layer.selected_data = chosen
 
@@ -400,7 +407,7 @@ class Scene:
         if layer is None or self._busy or self._held or self._drawing:
             return
         kept = {}
-        for vertices, _, entry in self.slide_layers.marked():
+        for vertices, _, entry in self.drawn.marked():
             kept.setdefault(entry, []).append(vertices)
         there, new = {}, []
         for vertices, kind, entry, evidence in zip(
@@ -432,7 +439,7 @@ class Scene:
         layer = self.layer("regions")
         if layer is None or self._busy or self._held or self._drawing:
             return
-        vertices, options, _ = self.slide_layers.regions()
+        vertices, options, _ = self.drawn.regions()
         drawn = layer.features["entry"].tolist() == options["features"]["entry"].tolist()
         if drawn and all(_same(a, b) for a, b in zip(layer.data, vertices)):
             return
@@ -471,12 +478,16 @@ class Scene:
             dragged = True
             yield
         if not dragged:
-            self.review.select(*self.slide_layers.frame.pixel(event.position))
+            self._select_at(event)
+
+    def _select_at(self, event):
+        self.review.select(*self.drawn.frame.pixel(event.position))
 
 
 def _same(one, other):
     return np.shape(one) == np.shape(other) and np.allclose(one, other, atol=1e-3)
 
 
-def _ours(layer):
+def ours(layer):
+    """Whether a layer was made here."""
     return "prospector" in layer.metadata

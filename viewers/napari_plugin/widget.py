@@ -125,12 +125,17 @@ def _opened(path, datum):
 
     from . import panel  # noqa: F401 (loaded here, so that the window need not wait for it)
     from .layers import SlideLayers
+    from .point_layers import PointLayers
     from .review import Review
 
     try:
         review = Review(Study.open(path), datum)
-        drawn = SlideLayers(review.study, review.source)
-        drawn.map(), drawn.sprite(), review.hot_spots()
+        if review.points:
+            PointLayers(review.study, review.source).colours("map")
+        else:
+            drawn = SlideLayers(review.study, review.source)
+            drawn.map(), drawn.sprite()
+        review.hot_spots()
         return review
     except ProspectorError as error:
         return str(error)

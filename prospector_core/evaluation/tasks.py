@@ -1,0 +1,247 @@
+"""One piece of an evaluation: a method on a fold, or all methods on a draw of few labels. Pieces run here or on workers, the same.
+
+A piece is told where its problem comes from, not the problem: a worker reads it once. What it gives back are plain values.
+"""
+
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from ..metrics import map_metrics, regions_of
+from ..study.fit import FitSettings
+from .baselines import run_baseline
+from .choose import choose, choose_tokens, shown
+from .fast import fast_ap
+from .heads import authors_protocol, fit_head, forget, outcome_of, suggested_for
+from .problem import Problem
+
+__all__ = [
+    "BY_LABELS",
+    "HEADS",
+    "TOKENS",
+    "Item",
+    "OfSet",
+    "OfStudy",
+    "Part",
+    "one_thread",
+    "opened",
+    "scored_rows",
+    "work",
+]
+
+BY_LABELS, TOKENS = "prospector, chosen by labels", "prospector, tokens chosen by labels"
+HEADS = ("prospector", BY_LABELS, TOKENS, "authors' protocol, tuned with truth", "authors' settings, untuned")
+_LINEAR_DATA = 200  # training data up to which the authors' grid includes the linear kernel, which takes minutes beyond
+_ONE_WAY = (
+    "mean-pool, SHAP",
+    "mean-pool, occlusion",
+    "mean-pool, integrated gradients",
+)  # of explaining one classifier
+
+
+@dataclass(frozen=True)
+class OfSet:
+    """The problem that is a set of the folder PROSPECTOR_DATA."""
+
+    name: str
+
+    def load(self):
+        """Problem. Raises BadInputError, MissingExtraError."""
+        from .datasets import load_set
+
+        return load_set(self.name)
+
+
+@dataclass(frozen=True)
+class OfStudy:
+    """The problem that is a study with the truth of its tokens: paths as text; beside, studies of the same data."""
+
+    path: str
+    truth: str
+    target: int
+    seed: int = 0
+    beside: tuple = ()
+
+    def load(self):
+        """Problem. Raises BadInputError, StudyError."""
+        from ..study import Study
+        from .studies import problem_beside, read_truth
+
+        study = Study.open(self.path).of_class(self.target)
+        others = [Study.open(path).of_class(self.target) for path in self.beside]
+        return problem_beside(study, others, read_truth(study, self.truth), self.seed)
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is to be done: ``methods`` on a fold; with ``labels``, fitted on so many training data a class, drawn by ``repeat``."""
+
+    fold: int
+    methods: tuple
+    labels: int = 0
+    repeat: int = 0
+
+
+@dataclass
+class Part:
+    """What came of an Item. rows, one dict a method and datum; costs {name: dict}; predicted {name: list of (P, label)};
+    searches, list of dicts; few, one dict a method."""
+
+    rows: list
+    costs: dict
+    predicted: dict
+    searches: list
+    few: list
+
+
+def opened(source):
+    """The problem that a source names (or is): Problem, read once a process."""
+    return source if isinstance(source, Problem) else _loaded(source)
+
+
+@lru_cache(maxsize=1)
+def _loaded(source):
+    return source.load()
+
+
+def work(source, seed, item):
+    """Do one Item: Part. The same wherever it runs, but for the seconds."""
+    problem = opened(source)
+    with one_thread():
+        try:
+            return _few(problem, seed, item) if item.labels else _whole(problem, seed, item)
+        finally:
+            if item.labels:
+                forget(problem)
+
+
+@contextmanager
+def one_thread():
+    """Inside, libraries use one thread: sums are added in one order, and seconds of the processor are those of the work."""
+    import numba
+    from threadpoolctl import threadpool_limits
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def _whole(problem, seed, item):
+    train, test = problem.folds[item.fold]
+    if problem.cache.get("fold") != item.fold:
+        forget(problem)
+        problem.cache["fold"] = item.fold
+    part = Part([], {}, {}, [], [])
+    for method in item.methods:
+        for name, outcome in _outcomes(problem, method, train, test, seed, part.searches).items():
+            part.rows += scored_rows(problem, name, item.fold, outcome, test)
+            part.costs[name] = {key: getattr(outcome, key) for key in ("seconds", "parameters", "note", "epochs")}
+            part.predicted[name] = [(outcome.probability[int(i)], int(problem.labels[i])) for i in test]
+    return part
+
+
+def _few(problem, seed, item):
+    train, test = problem.folds[item.fold]
+    rng = np.random.default_rng([seed, item.labels, item.repeat])
+    drawn = [rng.choice(train[problem.labels[train] == c], item.labels, replace=False) for c in (0, 1)]
+    some, part = np.sort(np.concatenate(drawn)), Part([], {}, {}, [], [])
+    for method in item.methods:
+        for name, outcome in _outcomes(problem, method, some, test, seed + item.repeat, []).items():
+            if name not in _ONE_WAY:
+                said = {"method": name, "labels": item.labels, "repeat": item.repeat, "fold": item.fold}
+                part.few.append({**said, "ap": _mean_ap(problem, outcome.maps, test), "seconds": outcome.seconds})
+    return part
+
+
+def _mean_ap(problem, maps, test):
+    return float(np.mean([fast_ap(problem.of_cells(maps[int(i)], i), problem.truth[i]) for i in problem.scored(test)]))
+
+
+def _outcomes(problem, method, train, test, seed, searches):
+    """{name: Outcome}: of a method that is several, one each. What was searched is added to ``searches``."""
+    started = time.process_time()
+    if method == "prospector":
+        return {method: outcome_of(fit_head(problem, train, suggested_for(problem, train)), test, started)}
+    if method == "authors' settings, untuned":
+        return {method: outcome_of(fit_head(problem, train, _authors(problem)), test, started)}
+    if method == "authors' protocol, tuned with truth":
+        head, score = authors_protocol(problem, train, linear=len(train) <= _LINEAR_DATA)
+        note = f"{said(head.settings)}; AP {score:.2f} where it was tuned"
+        return {method: outcome_of(head, test, started, note)}
+    if method == BY_LABELS:
+        choice = choose(problem, train, seed=seed)
+        outcome = outcome_of(fit_head(problem, train, choice.settings), test, started, said(choice.settings))
+        searches.append(_loss(problem, train, test, choice))
+        return {method: outcome}
+    if method == TOKENS:
+        kinds = {problem.tokens: problem, **problem.others}
+        choice = choose_tokens(kinds, train, seed=seed)
+        chosen = kinds[choice.names[choice.best]]
+        head = fit_head(chosen, train, choice.settings)
+        outcome = outcome_of(head, test, started, choice.names[choice.best])
+        # as the first kind of token is scored: in the cells that both share
+        outcome.maps = {i: problem.spread(chosen.of_cells(scores, i), i) for i, scores in outcome.maps.items()}
+        searches.append(_loss_of_tokens(kinds, train, test, choice))
+        return {method: outcome}
+    found = run_baseline(method, problem, train, test, seed)
+    return found if isinstance(found, dict) else {method: found}
+
+
+def _authors(problem):
+    usual = suggested_for(problem)
+    return FitSettings() if problem.given is None else FitSettings(concepts=usual.concepts, quantizer=usual.quantizer)
+
+
+def said(settings):
+    """FitSettings in a few words."""
+    words = f"K {settings.concepts}, r {settings.radius}, {settings.kernel}"
+    if settings.softness or settings.pseudo:
+        return f"{words}, softness {settings.softness:g}, centre {settings.centre:g}"
+    return f"{words}, alpha {settings.alpha:g}, tau {settings.tau:g}"
+
+
+def _loss(problem, train, test, choice):
+    """What choosing by labels costs against choosing with the truth of the data that are scored (which no one has)."""
+    aps = [_ap_of(problem, train, test, settings) for settings in choice.candidates]
+    return _costs("settings", [said(each) for each in choice.candidates], choice, aps)
+
+
+def _loss_of_tokens(kinds, train, test, choice):
+    aps = [_ap_of(kinds[name], train, test, each) for name, each in zip(choice.names, choice.candidates)]
+    return _costs("tokens", choice.names, choice, aps)
+
+
+def _ap_of(problem, train, test, settings):
+    head = fit_head(problem, train, settings)
+    return _mean_ap(problem, {int(i): head.map(i) for i in problem.scored(test)}, test)
+
+
+def _costs(what, names, choice, aps):
+    return {
+        "of": what, "chosen": names[choice.best], "why": choice.why, "ap": aps[choice.best], "suggested_ap": aps[0],
+        "best": names[int(np.argmax(aps))], "best_ap": max(aps), "loss": max(aps) - aps[choice.best],
+        "suggested_loss": max(aps) - aps[0],
+        "candidates": [
+            {"settings": name, **shown(score), "mean_rank": float(rank), "ap": ap}
+            for name, score, rank, ap in zip(names, choice.scores, choice.ranks, aps)
+        ],
+    }  # fmt: skip
+
+
+def scored_rows(problem, name, fold, outcome, test):
+    """Every measure of a method's maps, one dict a datum that is scored."""
+    rows = []
+    for i in problem.scored(test):
+        graph, truth = problem.graph_of_cells(i), problem.truth[i]
+        found = map_metrics(problem.of_cells(outcome.maps[int(i)], i), truth, graph)
+        rows.append(
+            {"method": name, "fold": fold, "datum": problem.ids[i], **found, **asdict(regions_of(truth, graph))}
+        )
+    return rows
