@@ -30,8 +30,8 @@ from .edits import CONCEPTS, tissue
 __all__ = ["KilledOnce", "LocalScheduler", "compare", "format_faults", "make_mosaics", "make_vectors", "measure_faults"]
 
 DIMENSIONS, A_DATUM = 512, 250_000
-_BEGINS = 60.0  # seconds for a worker to take up an item
-_POLL = 0.01
+_BEGINS = 60.0  # seconds for workers to be there
+_BUSY_WITHIN, _POLL = 0.1, 0.01
 
 
 class KilledOnce(OnCluster):
@@ -42,40 +42,29 @@ class KilledOnce(OnCluster):
 
     def __init__(self, on):
         super().__init__(on._client, on._threads)
-        self.killed, self.peak, self.after = 0, {}, 1
+        self.killed, self.peak = 0, {}
 
     def run(self, function, items, *shared):
-        """As ``OnCluster.run``; the victim is a worker that is busy once ``after`` items are done (or at once, if 0)."""
-        done, pids = threading.Event(), self._client.run(os.getpid)
-        if not self.after:
-            done.set()
-        ended = threading.Event()
-        killer = threading.Thread(target=self._kill, args=(done, ended, pids), daemon=True)
-        killer.start()
-        try:
-            for number, each in enumerate(super().run(function, items, *shared), start=1):
-                if number >= self.after:
-                    done.set()
-                yield each
-        finally:
-            ended.set()
-            done.set()
-            killer.join()
+        """As ``OnCluster.run``; once an item is done, a worker that is busy with another is killed (any, if none is)."""
+        pids = self._client.run(os.getpid)
+        for number, each in enumerate(super().run(function, items, *shared)):
+            if not number:
+                self._kill(pids)
+            yield each
         with suppress(Exception):  # workers that are just being started again
             peaks = self._client.run(_peak).values()
             self.peak[function.__name__] = max(self.peak.get(function.__name__, 0), *peaks)
 
-    def _kill(self, done, ended, pids):
-        done.wait()
-        until = time.monotonic() + _BEGINS
-        while not ended.is_set() and time.monotonic() < until:
+    def _kill(self, pids):
+        until = time.monotonic() + _BUSY_WITHIN
+        while True:
             busy = [address for address, keys in self._client.processing().items() if keys and address in pids]
-            if busy:
-                with suppress(ProcessLookupError):
-                    os.kill(pids[busy[0]], signal.SIGKILL)
-                    self.killed += 1
-                return
+            if busy or time.monotonic() > until:
+                break
             time.sleep(_POLL)
+        with suppress(ProcessLookupError):
+            os.kill(pids[busy[0] if busy else next(iter(pids))], signal.SIGKILL)
+            self.killed += 1
 
 
 def _peak():

@@ -142,7 +142,7 @@ def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None, on=No
         there = None
         if isinstance(on, OnCluster):
             there = partial(_shuffle_there, on, place, fit.id, study.target)
-        found = label_null(kernel, compact, labels, n, seed, level, there)
+        found = label_null(kernel, compact, labels, n, seed, level, progress, there)
     active, k, radius = fit.state.active(fit.n_concepts), fit.n_concepts, fit.radius
     p_values = expand(found.p_values, active, k, radius)
     kept = expand(found.kept, active, k, radius)

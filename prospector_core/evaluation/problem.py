@@ -1,13 +1,13 @@
 """What methods are compared on: token graphs, embeddings, labels of data, folds, and the truth that maps are scored by."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
 from ..errors import BadInputError
 
-__all__ = ["Problem", "stratified_folds"]
+__all__ = ["Problem", "opened", "stratified_folds"]
 
 
 @dataclass
@@ -25,11 +25,6 @@ class Problem:
     given : (K, d) float32, concepts that the encoder brings, or None
     cell_graphs : graphs of the cells, where they are not the tokens
     about : plain words on the set, for the report
-    recipe : (function, arguments) that makes the same problem on a worker, which is then what travels there; None: it travels
-        as a whole
-    modality : "slides", "documents", ...: on it depends what settings a study begins with
-    tokens : what its tokens are, in few words; others : {tokens: Problem} of the same data, folds and cells with other tokens or
-        another encoder, among which labels may choose
     """
 
     name: str
@@ -46,7 +41,6 @@ class Problem:
     modality: str = ""
     tokens: str = "its tokens"
     others: dict = field(default_factory=dict, repr=False)
-    recipe: tuple | None = None
     cache: dict = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
@@ -54,11 +48,6 @@ class Problem:
         n = len(self.ids)
         if not all(len(each) == n for each in (self.graphs, self.embeddings, self.labels, self.truth)):
             raise BadInputError(f"{self.name}: give one graph, embedding, label and truth a datum")
-
-    def __reduce__(self):
-        if self.recipe is not None:
-            return _remade, self.recipe
-        return Problem, tuple({} if each.name == "cache" else getattr(self, each.name) for each in fields(self))
 
     def of_cells(self, scores, index):
         """A map as it is scored: (m,) float64."""
@@ -91,10 +80,14 @@ class Problem:
         return float(np.mean(shares)) if shares else float("nan")
 
 
+def opened(source):
+    """The problem that a source names (or is): Problem, read once a process. A source has ``load()`` -> Problem."""
+    return source if isinstance(source, Problem) else _loaded(source)
+
+
 @lru_cache(maxsize=1)
-def _remade(function, arguments):
-    """A problem by its recipe, once a worker."""
-    return function(*arguments)
+def _loaded(source):
+    return source.load()
 
 
 def stratified_folds(labels, n=5, seed=0):

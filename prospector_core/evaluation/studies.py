@@ -4,6 +4,7 @@ import csv
 import gzip
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ..errors import BadInputError
 from ..readers.cache import TileCache
 from ..scheduling import InProcess
-from ..study.tasks import place_of, study_at
+from ..study.tasks import Place, place_of, study_at
 from .problem import Problem, stratified_folds
 
 __all__ = ["choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
@@ -84,11 +85,18 @@ class _Vectors:
         return found
 
 
-def _problem_at(place, target, truth, folds, seed):
-    """The problem of a study at a place, on a worker."""
-    study = study_at(place)
-    study = study if study.target == target else study.of_class(target)
-    return problem_of(study, truth, folds, seed)
+@dataclass(frozen=True)
+class _AtPlace:
+    """The problem that is a study at a Place, for a worker."""
+
+    place: Place
+    target: int
+    seed: int
+
+    def load(self):
+        """Problem."""
+        study = study_at(self.place)
+        return problem_of(study if study.target == self.target else study.of_class(self.target), None, seed=self.seed)
 
 
 def problem_beside(study, others, truth, seed=0):
@@ -271,8 +279,8 @@ def choose_for(study, candidates=None, seed=0, progress=None, on=None):
     on = on or InProcess()
     problem = problem_of(study, None, seed=seed)
     with place_of(study, on) as place:
-        problem.recipe = _problem_at, (place, study.target, None, 5, seed)
-        return choose(problem, _fitted_on(study, problem), candidates, seed, progress, on)
+        source = _AtPlace(place, study.target, seed)
+        return choose(problem, _fitted_on(study, problem), candidates, seed, progress, on, source)
 
 
 def _fitted_on(study, problem):

@@ -85,7 +85,7 @@ class StudyData:
         self.chosen = None if self.several else self.target
         self.curation = Curation(self)
         self._lock = threading.RLock()
-        self._graphs = OrderedDict()
+        self._graphs, self._sizes = OrderedDict(), {}
         self._tokens_kept = _TOKENS_KEPT
 
     def __repr__(self):
@@ -287,8 +287,21 @@ class StudyData:
         return self._layout(self.datum(datum).uid)[2]
 
     def n_tokens(self, datum):
-        """How many tokens a datum has."""
-        return self.graph(datum).n
+        """How many tokens a datum has. Neither its places nor its graph are read: pages ask it of all data."""
+        uid = self.datum(datum).uid
+        if uid not in self._sizes:
+            with self._lock:
+                # what embedding has noted in the database is one look for all data
+                rows = self.database.read(
+                    "SELECT uid, total FROM jobs WHERE kind = 'embed' AND state = 'done' AND total > 0"
+                )
+                self._sizes = {**dict(rows), **self._sizes}
+            if uid not in self._sizes or not self.store.has(uid):
+                self._sizes.pop(uid, None)
+                if not self.store.has(uid):
+                    raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+                self._sizes[uid] = self.store.shape(uid)[0]
+        return self._sizes[uid]
 
     def token_at(self, datum, x, y):
         """The token whose tile holds a level-0 point, or None."""

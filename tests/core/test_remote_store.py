@@ -115,3 +115,35 @@ def test_addresses_that_cannot_be(tmp_path, monkeypatch):
 def test_a_bucket_that_is_not_there_is_not_made(tmp_path, s3):
     with pytest.raises(StudyError, match="cannot be reached"):
         RemoteStore(tmp_path / "local", "s3://slide/a study")
+
+
+def test_a_store_without_marks_is_read_and_gets_them(tmp_path, url):
+    """Which data are complete is one list, whatever their number; stores of before that are taken over."""
+    store = RemoteStore(tmp_path / "local", url)
+    write(store), write(store, "d2")
+    store._files.rm(f"{store._root}/.complete", recursive=True)
+    again = RemoteStore(tmp_path / "other", url)
+    assert again.uids() == ["d1", "d2"] and again.has("d2")
+    write(again, "d3")
+    looked = []
+    last = RemoteStore(tmp_path / "third", url)
+    last._files = _Looking(last._files, looked)
+    assert (
+        last.uids() == ["d1", "d2", "d3"] and last.has("d1") and not any(name.endswith("zarr.json") for name in looked)
+    )
+    last.remove("d1")
+    assert RemoteStore(tmp_path / "fourth", url).uids() == ["d2", "d3"] and not last.has("d1")
+
+
+class _Looking:
+    """A file system that says what was asked for."""
+
+    def __init__(self, files, looked):
+        self._files, self._looked = files, looked
+
+    def exists(self, path, **options):
+        self._looked.append(path)
+        return self._files.exists(path, **options)
+
+    def __getattr__(self, name):
+        return getattr(self._files, name)

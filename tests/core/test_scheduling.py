@@ -81,7 +81,7 @@ def test_two_workers_and_this_process_embed_the_same_bytes(tmp_path, cluster):
 
 
 def test_a_datum_can_be_paused_while_a_worker_embeds_it(tmp_path, cluster):
-    study = fresh(tmp_path, 24 * 20)
+    study = fresh(tmp_path, 24 * 14)
     asked = []
 
     def pause(datum, done, total):
