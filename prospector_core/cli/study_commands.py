@@ -106,7 +106,7 @@ def embed(
 
 def fit(
     study: StudyPath,
-    concepts: Annotated[int | None, typer.Option(help="K, the number of concepts. Default: 15, or those that the encoder brings (residue types).")] = None,
+    concepts: Annotated[int | None, typer.Option(help="K, the number of concepts. Default: 30, fewer where tokens are few, or those that the encoder brings (residue types).")] = None,
     radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1,
     kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change",
     alpha: Annotated[float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")] = 1e10,
@@ -121,7 +121,7 @@ def fit(
     authors: Annotated[bool, typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking.")] = False,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
-    quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, streamed k-means, an installed one, or as encoded: the concepts that the encoder brings.")] = None,
+    quantizer: Annotated[str | None, typer.Option(help="What finds concepts: k-means, spherical k-means, gaussian mixture, tree, vq autoencoder, mini-batch k-means, streamed k-means, an installed one; or as encoded: the concepts that the encoder brings.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
     memory: Memory = None,
@@ -130,6 +130,7 @@ def fit(
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
     from ..scheduling import scheduler
     from ..study import FitSettings, Study
+    from ..study.fit import GIVEN
 
     opened = Study.open(study)
     if beside:
@@ -137,8 +138,8 @@ def fit(
         study, auto = opened.path, True
     usual = opened.default_settings()
     quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
-    if concepts is None:
-        concepts = (usual if quantizer == usual.quantizer else FitSettings()).concepts
+    if concepts is None:  # those that the encoder brings are another number than those to look for
+        concepts = (usual if (quantizer == GIVEN) == (usual.quantizer == GIVEN) else FitSettings()).concepts
     given = {"softness": softness, "centre": centre, "pseudo": pseudo, "shrink": shrink}
     usual = FitSettings() if authors else usual
     refined = {name: getattr(usual, name) if value is None else value for name, value in given.items()}
@@ -374,6 +375,7 @@ def export(
     title: Annotated[str | None, typer.Option(help="png: text above the picture. Default: none.")] = None,
     opacity: Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")] = None,
     of_class: Annotated[str | None, typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all; png: the last.")] = None,
+    fdr: Annotated[float | None, typer.Option(help="Maps of what exceeds chance alone: of the weights that shuffled labels do not reach, at this false discovery rate (0.05).")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
     memory: Memory = None,
@@ -396,7 +398,7 @@ def export(
             raise BadInputError("--what goes with --format geojson: a figure has a --layer")
         if threshold is not None:
             figure["threshold"] = threshold
-        opened = _seen(Study.open(study), of_class)
+        opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
         folder = opened.path / "exports" if out is None else out
         draw = partial(_figures(opened, figure), names=names, **figure)
         with scheduler(workers, cluster, memory) as on, progress_bar("drawing", json, "figures") as bar:
@@ -417,11 +419,27 @@ def export(
         options["threshold"] = threshold
     if what:
         options["what"] = what
-    opened = _seen(Study.open(study), of_class)
+    opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
     folder = opened.path / "exports" if out is None else out
     with scheduler(workers, cluster, memory) as on, progress_bar("exporting", json, "data") as bar:
         written = write(opened, format, folder, data, names, bar, on, **options)
     _say_files(opened, format, folder, written, names, json)
+
+
+def _masked(study, of_class, fdr, json):
+    """The study seen through the mask that was asked for, if one was; what it leaves is said."""
+    if fdr is None:
+        return study
+    from ..evaluation.mask import masked_study
+
+    if not 0 < fdr < 1:
+        raise BadInputError(f"{fdr:g} is no false discovery rate: give a share between 0 and 1, as 0.05")
+    if study.several and of_class is None:
+        raise BadInputError("each class has a kernel of its own: name the one to write with --class")
+    with progress_bar("shuffling labels", json, "times") as bar:
+        seen, null = masked_study(study, fdr, bar)
+    say(null.sentence, quiet=json)
+    return seen
 
 
 def _seen(study, of_class):

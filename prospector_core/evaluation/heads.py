@@ -11,9 +11,10 @@ from ..features import n_features
 from ..kernels import TEST_OFF, FoldChangeKernel
 from ..prediction import Calibration
 from ..prospecting import prospect
-from ..quantizers import KMeansQuantizer, assign_nearest, drawn_tokens
+from ..quantizers import assign_nearest
+from ..quantizers.base import drawn_tokens
 from ..soft import centred, count_units, membership
-from ..study.fit import GIVEN, FitSettings, suggested
+from ..study.fit import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
 from .fast import fast_ap
 
 __all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]
@@ -78,11 +79,20 @@ def centroids_of(problem, train, settings):
     """Layer I on the data ``train``: (K, d) float32, once for all settings that share it."""
     if settings.quantizer == GIVEN:
         return problem.given
-    key = ("centroids", tuple(train), settings.concepts, settings.centre, settings.seed, settings.sample)
+    key = (
+        "centroids",
+        tuple(train),
+        settings.concepts,
+        settings.centre,
+        settings.seed,
+        settings.sample,
+        settings.quantizer,
+    )
     if key not in problem.cache:
         sample = _sample(problem, train, settings)
-        quantizer = KMeansQuantizer(min(settings.concepts, len(sample)), sample=settings.sample, seed=settings.seed)
-        problem.cache[key] = quantizer.fit(sample).centroids_
+        many = min(settings.concepts, len(sample))
+        quantizer = make_quantizer(settings.quantizer, many, settings.sample, settings.seed)
+        problem.cache[key] = np.ascontiguousarray(quantizer.fit(sample).centroids_, np.float32)
     return problem.cache[key]
 
 
@@ -90,7 +100,8 @@ def _sample(problem, train, settings):
     """Tokens that concepts are found in, centred: those that the quantizer would draw of all, without all in memory."""
     sizes = [problem.graphs[i].n for i in train]
     rows = drawn_tokens(sum(sizes), settings.sample, settings.seed)
-    if rows is None:
+    ours = QUANTIZERS.get(settings.quantizer)
+    if rows is None or ours is None or hasattr(ours, "fit_blocks"):  # those look at all tokens
         return np.concatenate([centred(problem.embeddings[i], settings.centre) for i in train])
     owner = np.searchsorted(np.cumsum(sizes), rows, side="right")
     first = np.concatenate([[0], np.cumsum(sizes)])

@@ -6,16 +6,22 @@ A piece is told where its problem comes from, not the problem: a worker reads it
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import numpy as np
 
+from ..counting import count_concepts
+from ..graphs import TokenGraph
 from ..metrics import map_metrics, regions_of
+from ..prospecting import prospect
+from ..soft import count_units
 from ..study.fit import FitSettings
 from .baselines import run_baseline
 from .choose import choose, choose_tokens, shown
 from .fast import fast_ap
 from .heads import authors_protocol, fit_head, forget, outcome_of, suggested_for
 from .problem import opened
+from .quantizers import OF, asked, outcomes_of
 
 __all__ = [
     "BY_LABELS",
@@ -99,12 +105,25 @@ class Part:
 def work(source, seed, item):
     """Do one Item: Part. The same wherever it runs, but for the seconds."""
     problem = opened(source)
+    _warm()
     with one_thread():
         try:
             return _few(problem, seed, item) if item.labels else _whole(problem, seed, item)
         finally:
             if item.labels:
                 forget(problem)
+
+
+@lru_cache(maxsize=1)
+def _warm():
+    """Compile what maps are made by, once a process: it is no part of what a method costs."""
+    graph, shares = TokenGraph.from_chain(4, reach=1), np.full((4, 2), 127, np.uint8) + np.array([1, 0], np.uint8)
+    grid = TokenGraph.from_grid(np.argwhere(np.ones((2, 2), bool)))
+    for each in (graph, grid):
+        count_units(each, shares, 1)
+        for tokens in (shares, shares.argmax(axis=1)):
+            count_concepts(each, tokens, 2, 1)
+            prospect(each, tokens, np.zeros(5), 2, 1)
 
 
 @contextmanager
@@ -179,6 +198,11 @@ def _outcomes(problem, method, train, test, seed, searches):
         outcome.maps = {i: problem.spread(chosen.of_cells(scores, i), i) for i, scores in outcome.maps.items()}
         searches.append(_loss_of_tokens(kinds, train, test, choice))
         return {method: outcome}
+    if quantizers := asked(method):
+        found, choice = outcomes_of(problem, quantizers, train, test, seed, time.process_time)
+        aps = [_mean_ap(problem, each.maps, test) for each in found.values()]
+        searches.append(_costs(OF, choice.names, choice, aps))
+        return found
     found = run_baseline(method, problem, train, test, seed)
     return found if isinstance(found, dict) else {method: found}
 

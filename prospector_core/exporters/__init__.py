@@ -91,8 +91,10 @@ def write_files(
     written = {uid: folder / f"{stems[uid]}{suffix}" for uid in about}
     items = [(datum.uid, str(written[uid].resolve())) for uid, (_, datum) in about.items()]
     on = on or InProcess()
+    masked = study.current_fit and study.current_fit.masked
     with place_of(study, on) as place:
-        for number, done in enumerate(on.run(tasks.export, items, place, study.target, write, options), start=1):
+        told = place, study.target, masked, write, options
+        for number, done in enumerate(on.run(tasks.export, items, *told), start=1):
             done.get()
             if progress:
                 progress(number, len(items))

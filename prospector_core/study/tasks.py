@@ -134,12 +134,19 @@ def save_map(place, fit, target, uid):
     return _seen(place, target).save_map(uid, fit)
 
 
-def export(place, target, write, options, item):
-    """Write one file of an export: ``item`` is (datum's uid, path), ``write`` a function(study, datum, **options) -> bytes."""
+def export(place, target, masked, write, options, item):
+    """Write one file of an export: ``item`` is (datum's uid, path), ``write`` a function(study, datum, **options) -> bytes.
+
+    ``masked``: the false discovery rate of the mask that the study is seen through, or None.
+    """
     from ..files import write_atomic
 
     uid, path = item
     study = _seen(place, target)
+    if masked is not None and study.current_fit.masked != masked:
+        from ..evaluation.mask import masked_study
+
+        study, _ = masked_study(study, masked)  # what shuffled labels give is kept in the study
     write_atomic(path, write(study, study.datum(uid), **options))
 
 

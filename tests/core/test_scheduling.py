@@ -13,6 +13,7 @@ from prospector_core import Study
 from prospector_core.bench import faults
 from prospector_core.errors import BadInputError, FitError, SlideError, StudyError
 from prospector_core.evaluation.choose import auto_candidates
+from prospector_core.evaluation.mask import masked_study
 from prospector_core.evaluation.null import study_null
 from prospector_core.evaluation.studies import choose_for, problem_of
 from prospector_core.exporters import export
@@ -144,6 +145,9 @@ def test_all_that_is_made_of_a_study_is_the_same(tmp_path, cluster):
     assert not list(study.path.glob(".prospector-*"))
     here, there = (export(study, "geojson", tmp_path / name, on=on) for name, on in (("a", None), ("b", cluster)))
     assert list(here) == list(there) and bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
+    seen = masked_study(study, 0.2)[0]
+    export(seen, "csv", tmp_path / "c"), export(seen, "csv", tmp_path / "d", on=cluster)
+    assert bytes_of(tmp_path / "c") == bytes_of(tmp_path / "d")
     (null, kernel), (again, same) = (study_null(study, 15, on=on) for on in (None, cluster))
     assert np.array_equal(null.shuffled, again.shuffled) and np.array_equal(
         null.p_values, again.p_values, equal_nan=True
