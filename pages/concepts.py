@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages import concept_edits, shared
+from pages.concept_tree import concept_tree
 from pages.edits import above
 from pages.looks import look_of
 from pages.session import edit, edit_quietly
@@ -163,6 +164,9 @@ st.caption(
     f"split what is two; then refit. Click a {words.token} to see it in its {words.datum}."
 )
 above(study)
+if study.branches() is not None and st.toggle("As a tree", key="shown_tree", help="Merge and split along its branches"):
+    concept_tree(study)
+    st.stop()
 labels = {
     "one": f"{study.sides[1]} first",
     "zero": f"{study.sides[0]} first",

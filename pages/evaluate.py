@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages import shared
 from pages.changes import note_change
+from pages.evaluate_quantizers import by_quantizer
 from pages.session import editor_of
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.mask import known_null, null_of
@@ -58,9 +59,9 @@ def signal(study):
         for k in range(fit.n_concepts)
         if null.kept[k]
     ]
+    one, two = (int(np.count_nonzero(some)) for some in np.split(null.kept, [fit.n_concepts]))
     st.caption(
-        f"{int(np.count_nonzero(null.kept[: fit.n_concepts]))} concepts and {int(np.count_nonzero(null.kept[fit.n_concepts :]))} pairs stand out, "
-        f"at a false discovery rate of {null.level:.0%}."
+        f"{one} concept{'s' * (one != 1)} and {two} pair{'s' * (two != 1)} stand out, at a false discovery rate of {null.level:.0%}."
     )
     if rows:
         st.dataframe(
@@ -182,7 +183,7 @@ if study is None or study.current_fit is None:
     st.info("Fit a study first: the Study page.", icon=":material/info:")
 else:
     st.markdown("### Evaluation")
-    for part in (signal, search, against_truth):
+    for part in (signal, search, lambda study: by_quantizer(study, _SCORES), against_truth):
         try:
             part(study)
         except ProspectorError as error:

@@ -23,7 +23,7 @@ from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
 from prospector_core.stain import STAIN_METHODS
 from prospector_core.study import FitSettings, Study
-from prospector_core.study.fit import GIVEN
+from prospector_core.study.fit import GIVEN, about_quantizer, list_quantizers
 from sample_data import build, sample_folder
 from viewers.pictures import data_uri
 
@@ -193,10 +193,12 @@ def fit_form(study):
         seed = left.number_input("Seed", 0, 10**6, now.seed)
         tau = middle.number_input("Smallest log2 change kept (tau)", 0.0, 8.0, float(now.tau), 0.5)
         tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
-        given = study.given_concepts is not None and st.checkbox(
-            "Concepts of the encoder itself", now.quantizer == GIVEN,
-            help=f"Kinds of {study.kind.words.token} that the encoder tells by name; without it, clusters of its vectors",
-        )  # fmt: skip
+        with st.expander(f"How concepts are found: {plain(now.quantizer)}"):
+            ways = [*([GIVEN] if study.given_concepts is not None else []), *list_quantizers()]
+            quantizer = st.radio(
+                "How concepts are found", ways, index=ways.index(now.quantizer) if now.quantizer in ways else 0,
+                captions=[plain(about_quantizer(each)) for each in ways], label_visibility="collapsed", key="shown_quantizer",
+            )  # fmt: skip
         with st.expander("How strictly a token belongs to one concept, and how careful the kernel is"):
             left, right = st.columns(2)
             softness = left.number_input(
@@ -229,7 +231,7 @@ def fit_form(study):
         centre=centre,
         pseudo=pseudo,
         shrink=shrink,
-        **({"quantizer": GIVEN} if given else {}),
+        quantizer=quantizer,
     )
     try:
         with st.status("Fitting", expanded=True) as status, by_me(study):

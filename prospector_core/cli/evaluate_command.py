@@ -22,6 +22,7 @@ def evaluate(
     truth: Annotated[Path | None, typer.Option(help="Where class 1 truly is: a table (datum, token or place, truth), or a folder of masks named as the slides. For scoring alone.")] = None,
     set: Annotated[list[str] | None, typer.Option("--set", help="In place of a study, a set of the folder PROSPECTOR_DATA: camelyon16_mosaics, camelyon16_mosaics_64, camelyon16_mosaics_back, zinc or medquad_gard; may be repeated.")] = None,
     baselines: Annotated[str, typer.Option(help="all, none, or some, separated by commas: constant, random, nearest centroid, attention MIL, mean-pool, graph attention + mask.")] = "none",
+    quantizers: Annotated[str, typer.Option(help="Ways of finding concepts to compare: all, none, or some, separated by commas; a row each, and what labels alone say of each.")] = "none",
     sweep: Annotated[bool, typer.Option("--sweep", help="Also search settings by labels alone, and say what that costs against the truth.")] = False,
     few: Annotated[bool, typer.Option("--few", help="Also AP against the number of labelled data.")] = False,
     shuffles: Annotated[int, typer.Option(help="How often labels are shuffled to ask whether there is any signal.")] = 200,
@@ -48,7 +49,7 @@ def evaluate(
 
     if (study is None) == (not set):
         raise BadInputError("give the folder of a study, or sets with --set")
-    methods = method_names(baselines, sweep)
+    methods = method_names(baselines, sweep, quantizers)
     run = {"seed": seed, "few": few, "folds": folds}
     with scheduler(workers, cluster) as on, progress_bar("evaluating", json, "steps") as bar:
         run |= {"on": on, "progress": bar}

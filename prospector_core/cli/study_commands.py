@@ -99,7 +99,7 @@ def embed(
 
 def fit(
     study: StudyPath,
-    concepts: Annotated[int | None, typer.Option(help="K, the number of concepts. Default: 15, or those that the encoder brings (residue types).")] = None,
+    concepts: Annotated[int | None, typer.Option(help="K, the number of concepts. Default: 30, fewer where tokens are few, or those that the encoder brings (residue types).")] = None,
     radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1,
     kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change",
     alpha: Annotated[float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")] = 1e10,
@@ -114,7 +114,7 @@ def fit(
     authors: Annotated[bool, typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking.")] = False,
     diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
-    quantizer: Annotated[str | None, typer.Option(help="k-means, mini-batch k-means, streamed k-means, an installed one, or as encoded: the concepts that the encoder brings.")] = None,
+    quantizer: Annotated[str | None, typer.Option(help="What finds concepts: k-means, spherical k-means, gaussian mixture, tree, vq autoencoder, mini-batch k-means, streamed k-means, an installed one; or as encoded: the concepts that the encoder brings.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
     json: Json = False,
@@ -122,6 +122,7 @@ def fit(
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
     from ..scheduling import scheduler
     from ..study import FitSettings, Study
+    from ..study.fit import GIVEN
 
     opened = Study.open(study)
     if beside:
@@ -129,8 +130,8 @@ def fit(
         study, auto = opened.path, True
     usual = opened.default_settings()
     quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
-    if concepts is None:
-        concepts = (usual if quantizer == usual.quantizer else FitSettings()).concepts
+    if concepts is None:  # those that the encoder brings are another number than those to look for
+        concepts = (usual if (quantizer == GIVEN) == (usual.quantizer == GIVEN) else FitSettings()).concepts
     given = {"softness": softness, "centre": centre, "pseudo": pseudo, "shrink": shrink}
     usual = FitSettings() if authors else usual
     refined = {name: getattr(usual, name) if value is None else value for name, value in given.items()}

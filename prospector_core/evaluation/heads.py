@@ -11,9 +11,9 @@ from ..features import n_features
 from ..kernels import TEST_OFF, FoldChangeKernel
 from ..prediction import Calibration
 from ..prospecting import prospect
-from ..quantizers import KMeansQuantizer, assign_nearest
+from ..quantizers import assign_nearest
 from ..soft import centred, count_units, membership
-from ..study.fit import GIVEN, FitSettings, suggested
+from ..study.fit import GIVEN, FitSettings, make_quantizer, suggested
 from .fast import fast_ap
 
 __all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]
@@ -78,11 +78,20 @@ def centroids_of(problem, train, settings):
     """Layer I on the data ``train``: (K, d) float32, once for all settings that share it."""
     if settings.quantizer == GIVEN:
         return problem.given
-    key = ("centroids", tuple(train), settings.concepts, settings.centre, settings.seed, settings.sample)
+    key = (
+        "centroids",
+        tuple(train),
+        settings.concepts,
+        settings.centre,
+        settings.seed,
+        settings.sample,
+        settings.quantizer,
+    )
     if key not in problem.cache:
         sample = np.concatenate([centred(problem.embeddings[i], settings.centre) for i in train])
-        quantizer = KMeansQuantizer(min(settings.concepts, len(sample)), sample=settings.sample, seed=settings.seed)
-        problem.cache[key] = quantizer.fit(sample).centroids_
+        many = min(settings.concepts, len(sample))
+        quantizer = make_quantizer(settings.quantizer, many, settings.sample, settings.seed)
+        problem.cache[key] = np.ascontiguousarray(quantizer.fit(sample).centroids_, np.float32)
     return problem.cache[key]
 
 

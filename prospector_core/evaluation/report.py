@@ -11,6 +11,7 @@ import numpy as np
 
 from ..files import write_atomic
 from ..metrics import bootstrap_interval
+from .quantizers import OF, notes_of
 from .svg import bars, curves, panels, scatter
 
 __all__ = ["FEW_SAID", "REGIONS_SAID", "figures", "region_plots", "write_markdown", "write_report"]
@@ -232,6 +233,7 @@ def _notes(evaluation):
             lines.append(f"Tokens by labels alone: {kinds}; choosing costs {loss:.3f} AP against the truth{where}.")
         chosen = dict.fromkeys(f"{s['chosen']} ({s['why']})" for s in searches)
         lines.append(f"Chosen: {'; '.join(chosen)}.")
+    lines += notes_of([each for each in evaluation.searches if each["of"] == OF])
     folds = next((each["ap_folds"] for each in evaluation.summary if each["method"] == "prospector"), [])
     if len(folds) > 1:
         lines.append(

@@ -9,6 +9,7 @@ from ..errors import BadInputError
 from ..metrics import auroc, bootstrap_interval, calibration
 from ..scheduling import InProcess
 from .baselines import BASELINES
+from .quantizers import methods_of
 from .tasks import BY_LABELS, HEADS, TOKENS, Item, opened, scored_rows, work
 
 __all__ = ["HEADS", "Evaluation", "evaluate", "method_names"]
@@ -39,12 +40,14 @@ class Evaluation:
     seconds: float = 0.0
 
 
-def method_names(baselines, sweep=True):
-    """Names of methods: "all", "none", or baselines separated by commas; ``sweep``: also settings chosen by labels.
+def method_names(baselines, sweep=True, quantizers=None):
+    """Names of methods: "all", "none", or baselines separated by commas; ``sweep``: also settings chosen by labels; quantizers, to
+    be compared too, see ``quantizers.methods_of``.
 
     Raises BadInputError.
     """
     heads = HEADS if sweep else tuple(name for name in HEADS if name != BY_LABELS)
+    heads = (*heads, *methods_of(quantizers))
     if baselines in (None, "none", ""):
         return [*heads, "constant", "random"]
     if baselines == "all":

@@ -21,6 +21,7 @@ from .choose import choose, choose_tokens, shown
 from .fast import fast_ap
 from .heads import authors_protocol, fit_head, forget, outcome_of, suggested_for
 from .problem import Problem
+from .quantizers import OF, asked, outcomes_of
 
 __all__ = [
     "BY_LABELS",
@@ -207,6 +208,11 @@ def _outcomes(problem, method, train, test, seed, searches):
         outcome.maps = {i: problem.spread(chosen.of_cells(scores, i), i) for i, scores in outcome.maps.items()}
         searches.append(_loss_of_tokens(kinds, train, test, choice))
         return {method: outcome}
+    if quantizers := asked(method):
+        found, choice = outcomes_of(problem, quantizers, train, test, seed, time.process_time)
+        aps = [_mean_ap(problem, each.maps, test) for each in found.values()]
+        searches.append(_costs(OF, choice.names, choice, aps))
+        return found
     found = run_baseline(method, problem, train, test, seed)
     return found if isinstance(found, dict) else {method: found}
 

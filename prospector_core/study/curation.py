@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from ..errors import CurationError
+from .branches import relatives
 from .chronicle import chronicle, describe
 from .editors import Editor, check_conflict, default_author
 from .journal import append, last_id, read_journal, replay, standing
@@ -261,22 +262,48 @@ class Curation:
     def split(self, concept, into=2, seed=0):
         """Cut a concept into several, by k-means inside its own tokens; other tokens keep their ids.
 
-        The largest part keeps the concept's id and name; the others get new ids at the end. Returns the journal id.
+        Where concepts are branches of a tree (``study.branches()``), it is cut where its branches part; k-means is for what
+        the tree does not part further. The largest part keeps the concept's id and name; the others get new ids at the
+        end. Returns the journal id.
         """
         if not 2 <= into <= 20:
             raise CurationError(f"a concept can be split into 2 to 20 parts, not {into}")
         with self._recording() as record:
             state = self.state
             self._check(state, concept)
-            centroids = self._study.split_centroids(int(concept), int(into), seed, state)
+            leaves = self._study.tree_parts(int(concept), int(into), state)
+            if leaves:
+                tree = self._study.current_fit.tree
+                centroids = np.stack([tree.centre(each) for each in leaves])
+            else:
+                centroids = self._study.split_centroids(int(concept), int(into), seed, state)
             first = self._n_concepts(state)
             payload = {
                 "concept": int(concept),
                 "ids": [int(concept), *range(first, first + into - 1)],
                 # kept in the journal: a replay must not depend on how another machine's k-means rounds
                 "centroids": base64.b64encode(centroids.tobytes()).decode(),
+                **({"leaves": leaves} if leaves else {}),
             }
             return record("split", payload)
+
+    @_edit
+    def merge_up(self, concept):
+        """Merge a concept with its sibling in the tree, or with all below it: one step up. The concept keeps id and name."""
+        with self._recording() as record:
+            state = self.state
+            self._check(state, concept)
+            root = self._study.branches(state=state)
+            if root is None:
+                raise CurationError(
+                    "the concepts of this fit are no branches of a tree: merge by name, or fit with the quantizer 'tree'"
+                )
+            others = relatives(root, int(concept), state.excluded)
+            if not others:
+                raise CurationError(
+                    f"concept {concept} has no sibling left in the tree: there is nothing to merge it with"
+                )
+            return record("merge", {"concepts": sorted([int(concept), *others]), "into": int(concept)})
 
     @_edit
     def annotate(self, datum, polygon, evidence, weight=1.0, target=None):

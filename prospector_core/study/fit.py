@@ -15,12 +15,37 @@ from ..features import n_features, pair_index
 from ..files import folder_atomic, write_atomic
 from ..kernels import KERNELS, make_kernel
 from ..prediction import Calibration
-from ..quantizers import KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer
+from ..quantizers import (
+    ConceptTree,
+    GaussianMixtureQuantizer,
+    KMeansQuantizer,
+    MiniBatchKMeansQuantizer,
+    SphericalKMeansQuantizer,
+    StreamedKMeansQuantizer,
+    TreeQuantizer,
+    VQAutoencoderQuantizer,
+)
 from .journal import CurationState
 
-__all__ = ["FitSettings", "Fit", "GIVEN", "Kernels", "QUANTIZERS", "SUGGESTED", "list_quantizers", "make_quantizer"]
+__all__ = [
+    "FitSettings",
+    "Fit",
+    "GIVEN",
+    "Kernels",
+    "QUANTIZERS",
+    "SUGGESTED",
+    "about_quantizer",
+    "list_quantizers",
+    "make_quantizer",
+]
 
-QUANTIZERS = {each.name: each for each in (KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer)}
+QUANTIZERS = {
+    each.name: each
+    for each in (
+        KMeansQuantizer, SphericalKMeansQuantizer, GaussianMixtureQuantizer, TreeQuantizer, VQAutoencoderQuantizer,
+        MiniBatchKMeansQuantizer, StreamedKMeansQuantizer,
+    )
+}  # fmt: skip
 _GROUP = "prospector.quantizers"
 GIVEN = "as encoded"
 """In place of a quantizer: the concepts are those that the encoder brings (residue types), none are looked for."""
@@ -29,6 +54,21 @@ GIVEN = "as encoded"
 def list_quantizers():
     """Names of what finds concepts: ours, and those installed under the entry point group ``prospector.quantizers``."""
     return [*QUANTIZERS, *sorted(point.name for point in entry_points(group=_GROUP) if point.name not in QUANTIZERS)]
+
+
+def about_quantizer(name):
+    """One line on what a quantizer looks for; of an installed one what its attribute ``about`` says, or where it is from."""
+    if name == GIVEN:
+        return "the kinds that the encoder itself tells by name: none are looked for"
+    if name in QUANTIZERS:
+        return QUANTIZERS[name].about
+    for point in entry_points(group=_GROUP, name=name):
+        try:
+            said = str(getattr(point.load(), "about", "")).strip()
+        except Exception:  # the fit says what is wrong with it
+            said = ""
+        return said.splitlines()[0] if said else f"installed with {point.dist.name if point.dist else point.value}"
+    return ""
 
 
 def make_quantizer(name, n_concepts, sample, seed):
@@ -51,8 +91,8 @@ class FitSettings:
     """How a study is fitted.
 
     concepts K; radius r in hops; kernel "fold-change" (alpha, tau) or "linear" (l1_ratio); diffusive maps; seed;
-    sample = tokens for k-means; quantizer "k-means", "mini-batch k-means", "streamed k-means" (refined on all tokens), or "as encoded" where the encoder brings concepts
-    (then their number is K).
+    sample = tokens that concepts are looked for in; quantizer, a name of ``list_quantizers()``, or "as encoded" where the
+    encoder brings concepts (then their number is K).
 
     softness: how far a token belongs to other concepts than the nearest (0: not at all; see ``soft.temperature``); centre:
     how much of what a datum's tokens share is taken out of their embeddings first (0 to 1; see ``soft.centred``); pseudo,
@@ -148,6 +188,7 @@ class Fit:
     state : CurationState at that journal entry
     target : the class that positive weights speak for; 1 where there are two
     kernels : Kernels of every class where there are more than two, else None
+    tree : ConceptTree, how its concepts branch, where the quantizer knows; else None
     masked : of a fit of which only the weights that exceed chance are left (``evaluation.mask``), their false discovery rate
     whole : the fit that was masked, or None
 
@@ -165,11 +206,12 @@ class Fit:
     state: CurationState = field(repr=False)
     target: int = 1
     kernels: Kernels | None = field(default=None, repr=False)
+    tree: ConceptTree | None = field(default=None, repr=False)
     masked: float | None = None
     whole: "Fit | None" = field(default=None, repr=False)
 
     @classmethod
-    def of_kernels(cls, id, journal, settings, centroids, kernels, state, target=None):
+    def of_kernels(cls, id, journal, settings, centroids, kernels, state, target=None, tree=None):
         """A fit of several classes, seen from ``target`` (default: the last class)."""
         target = len(kernels.coef) - 1 if target is None else int(target)
         probabilities = kernels.summary["predictions"]
@@ -180,7 +222,7 @@ class Fit:
         }
         return cls(
             id, journal, settings, centroids, kernels.coef[target], kernels.fitted_coef[target],
-            kernels.calibration[target], summary, state, target, kernels,
+            kernels.calibration[target], summary, state, target, kernels, tree,
         )  # fmt: skip
 
     def of_class(self, target):
@@ -196,7 +238,7 @@ class Fit:
         if not 0 <= target < self.n_classes:
             raise FitError(f"there is no class {target}: classes are 0..{self.n_classes - 1}")
         return self.of_kernels(
-            self.id, self.journal, self.settings, self.centroids, self.kernels, self.state, target
+            self.id, self.journal, self.settings, self.centroids, self.kernels, self.state, target, self.tree
         )  # fmt: skip
 
     @property
@@ -261,13 +303,14 @@ class Fit:
         return float(self.coef[pair_index(i, j, self.n_concepts)]) if self.radius else 0.0
 
     def digest(self):
-        """SHA-256 of what the fit says: centroids, weights, calibration and predictions, to the last bit.
+        """SHA-256 of what the fit says: centroids, their tree, weights, calibration and predictions, to the last bit.
 
         It is of all classes, whichever one the fit is seen from.
         """
         found = hashlib.sha256()
         kept = self.kernels or self
-        for array in (self.centroids, kept.coef, kept.fitted_coef):
+        branches = _tree_tensors(self.tree).values()
+        for array in (self.centroids, kept.coef, kept.fitted_coef, *branches):
             found.update(f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         curve = [[each.slope, each.offset] for each in self.calibrations]
         curve = curve[0] if self.kernels is None else curve
@@ -282,7 +325,12 @@ class Fit:
     def save(self, folder):
         """Write ``head.safetensors`` and ``head.json`` into a new folder, whole or not at all."""
         kept = self.kernels or self
-        tensors = {"centroids": self.centroids, "coef": kept.coef, "fitted_coef": kept.fitted_coef}
+        tensors = {
+            "centroids": self.centroids,
+            "coef": kept.coef,
+            "fitted_coef": kept.fitted_coef,
+            **_tree_tensors(self.tree),
+        }
         curves = [{"slope": each.slope, "offset": each.offset} for each in self.calibrations]
         record = {
             "settings": asdict(self.settings),
@@ -301,16 +349,17 @@ class Fit:
         try:
             tensors = load_tensors((folder / "head.safetensors").read_bytes())
             record = json.loads((folder / "head.json").read_text())
-            settings = FitSettings(**record["settings"])
+            settings, tree = FitSettings(**record["settings"]), _tree_of(tensors)
             coef, fitted, curve = tensors["coef"], tensors["fitted_coef"], record["calibration"]
             if coef.ndim == 2:
                 curves = tuple(Calibration(**each) for each in curve)
                 kernels = Kernels(coef, fitted, curves, record["summary"])
-                fit = cls.of_kernels(id, journal, settings, tensors["centroids"], kernels, state, target)
+                fit = cls.of_kernels(id, journal, settings, tensors["centroids"], kernels, state, target, tree)
             else:
                 fit = cls(
                     id=id, journal=journal, settings=settings, centroids=tensors["centroids"], coef=coef,
                     fitted_coef=fitted, calibration=Calibration(**curve), summary=record["summary"], state=state,
+                    tree=tree,
                 )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
             raise StudyDamagedError(
@@ -321,3 +370,24 @@ class Fit:
                 f"{folder} contradicts itself: run `prospector replay --repair`, or `prospector fit` again"
             )
         return fit
+
+
+_TREE = ("fine", "sizes", "joins", "heights", "roots")
+
+
+def _tree_tensors(tree):
+    """A tree as a head keeps it: {name: array}, empty where there is none."""
+    return {} if tree is None else {f"tree_{name}": getattr(tree, name) for name in _TREE}
+
+
+def _tree_of(tensors):
+    """The tree that a head has kept, or None. Raises ValueError, KeyError."""
+    if "tree_fine" not in tensors:
+        return None
+    tree = ConceptTree(*(tensors[f"tree_{name}"] for name in _TREE))
+    m = tree.n_fine
+    made = np.arange(m - 1)[:, None]
+    sound = tree.joins.shape == (m - 1, 2) and tree.sizes.shape == (m,) and len(tree.roots) == len(tensors["centroids"])
+    if not (sound and ((tree.joins >= 0) & (tree.joins < m + made)).all() and (tree.roots < 2 * m - 1).all()):
+        raise ValueError("its tree of concepts contradicts itself")
+    return tree

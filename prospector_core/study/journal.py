@@ -28,7 +28,7 @@ class Split:
     """A concept cut in two or more: its tokens go to the nearest of ``centroids`` (m, d) float32.
 
     ``concept``: the one that was cut; ``members``: original ids that it consisted of; ``ids`` (m,): the first is the
-    concept itself, the others are new, at the end.
+    concept itself, the others are new, at the end. ``leaves``: where it was cut along a tree, the fine concepts of each part.
     """
 
     concept: int
@@ -36,6 +36,7 @@ class Split:
     ids: tuple
     centroids: np.ndarray = field(compare=False, repr=False)
     digest: str = ""
+    leaves: tuple | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -160,9 +161,9 @@ def _apply(state, entry):
     elif action == "split":
         centroids = np.frombuffer(base64.b64decode(payload["centroids"]), np.float32).reshape(len(payload["ids"]), -1)
         members = state.members(payload["concept"], payload["ids"][1])
-        state.steps.append(
-            Split(payload["concept"], members, tuple(payload["ids"]), centroids, payload["centroids"][:64])
-        )
+        leaves = payload.get("leaves") and tuple(map(tuple, payload["leaves"]))
+        said = payload["centroids"][:64]
+        state.steps.append(Split(payload["concept"], members, tuple(payload["ids"]), centroids, said, leaves))
     elif action == "annotate":
         polygon = payload["polygon"] and tuple(tuple(point) for point in payload["polygon"])
         for part in parts_of(payload):

@@ -58,7 +58,7 @@ def rebuild_fits(study, into=None, repair=False, progress=None):
     rows = study.fits()
     digests = dict(study.database.read("SELECT id, digest FROM fits"))
     actions = {entry.id: entry.action for entry in read_journal(study.database)}
-    found, centroids, fitted_at = [], None, set()
+    found, concepts, fitted_at = [], None, set()
     with tempfile.TemporaryDirectory(prefix="prospector-") as derived:
         for done, (id, _, journal, settings, summary) in enumerate(rows):
             kind = "fit" if actions.get(journal) == "fit" and journal not in fitted_at else "refit"
@@ -66,13 +66,13 @@ def rebuild_fits(study, into=None, repair=False, progress=None):
             if progress:
                 progress(done, len(rows), f"rebuilding fit {id}")
             try:
-                made = _make(study, id, journal, settings, summary, centroids if kind == "refit" else None, derived)
+                made = _make(study, id, journal, settings, summary, concepts if kind == "refit" else None, derived)
             except ProspectorError as error:
-                centroids = None if kind == "fit" else centroids
+                concepts = None if kind == "fit" else concepts
                 damaged = _kept(study, id, journal, digests[id]) is None
                 found.append(Rebuilt(id, kind, journal, "failed", damaged, False, str(error)))
                 continue
-            centroids = made.centroids
+            concepts = made.centroids, made.tree
             if into is not None:
                 made.save(into / str(id))
             found.append(_compare(study, made, kind, summary, digests[id], repair))
@@ -81,8 +81,8 @@ def rebuild_fits(study, into=None, repair=False, progress=None):
     return found
 
 
-def _make(study, id, journal, settings, summary, centroids, derived):
-    """One fit from the embeddings and the journal. ``centroids``: those of the fit that it refitted."""
+def _make(study, id, journal, settings, summary, concepts, derived):
+    """One fit from the embeddings and the journal. ``concepts``: centroids and tree of the fit that it refitted."""
     state = replay(read_journal(study.database, journal))
     there = summary["predictions"].keys()  # what was embedded when it was made
     labels = {row.uid: state.labels.get(row.uid, row.label) for row in study._rows}
@@ -90,17 +90,18 @@ def _make(study, id, journal, settings, summary, centroids, derived):
     gone = [row.name for row in rows if not study.is_embedded(row)]
     if gone:
         raise BadInputError(f"the embeddings of {gone[0]} are gone: run `prospector embed` first")
-    if centroids is None:
+    if concepts is None:
         sampled = [row for row in rows if labels[row.uid] is not None and row.split != "test"]
         if settings.quantizer == GIVEN:
-            centroids = study.given_concepts[1]
+            concepts = study.given_concepts[1], None
         else:
-            centroids = study.find_concepts(sampled, settings)
+            concepts = study.find_concepts(sampled, settings)
+    centroids, tree = concepts
     counts = Counts(
         Sprites(Path(derived), centroids, study._embeddings, settings=settings), study.graph, settings.radius
     )
     found = study._computed(settings, centroids, state, rows, counts)
-    return study._as_fit(id, journal, settings, centroids, found, state)
+    return study._as_fit(id, journal, settings, centroids, tree, found, state)
 
 
 def _kept(study, id, journal, digest):

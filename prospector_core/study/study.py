@@ -30,6 +30,7 @@ from ..soft import part_and_mean
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
+from .branches import branches, leaves_of
 from .change import Change
 from .coarse import PartMaps
 from .counts import Counts, compact_coef
@@ -336,13 +337,12 @@ class Study(StudyData):
                 "make the study without that class"
             )
         if settings.quantizer == GIVEN:
-            say("counting concepts and pairs")
-            centroids = self.given_concepts[1]
-            return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
-        centroids = self.find_concepts(fitted_on, settings, say, on)
+            centroids, tree = self.given_concepts[1], None
+        else:
+            centroids, tree = self.find_concepts(fitted_on, settings, say, on)
         say("counting concepts and pairs")
         # no "before": with other concepts, kernels cannot be compared weight by weight
-        return self._fit_kernel(seen, settings, centroids, None, ("fit", asdict(settings)), on)
+        return self._fit_kernel(seen, settings, centroids, tree, None, ("fit", asdict(settings)), on)
 
     def refit(self):
         """Fit layer II only, from cached counts, under all edits so far. Returns Change: what moved."""
@@ -350,7 +350,7 @@ class Study(StudyData):
             seen, fit = self._last_entry(), self.current_fit
             if fit is None:
                 raise FitError("the study has not been fitted yet: run `prospector fit` first")
-            change = self._fit_kernel(seen, fit.settings, fit.centroids, fit)
+            change = self._fit_kernel(seen, fit.settings, fit.centroids, fit.tree, fit)
             if change is not None:
                 return change
 
@@ -372,7 +372,8 @@ class Study(StudyData):
             if key in self._previews:  # pages ask at every rerun
                 return self._compared(_kept(self._previews, key, _PREVIEWS_KEPT))
         found = self._computed(before.settings, before.centroids, draft.state)
-        after = self._as_fit(next(_unsaved), draft.base, before.settings, before.centroids, found, draft.state)
+        what = before.settings, before.centroids, before.tree
+        after = self._as_fit(next(_unsaved), draft.base, *what, found, draft.state)
         with self._lock:
             self._previews[key] = Change(self, before, after)
             return _kept(self._previews, key, _PREVIEWS_KEPT)
@@ -383,11 +384,11 @@ class Study(StudyData):
             return change
         return Change(self, change.before and self._seen(change.before), self._seen(change.after))
 
-    def _as_fit(self, id, journal, settings, centroids, found, state):
+    def _as_fit(self, id, journal, settings, centroids, tree, found, state):
         """What ``_computed`` found as a Fit."""
         if isinstance(found, Kernels):
-            return Fit.of_kernels(id, journal, settings, centroids, found, state, self.target)
-        return Fit(id, journal, settings, centroids, *found, state)
+            return Fit.of_kernels(id, journal, settings, centroids, found, state, self.target, tree)
+        return Fit(id, journal, settings, centroids, *found, state, tree=tree)
 
     def change(self, before, after=None):
         """What changed from one fit to another, by number (or Fit; ``after`` None: the current one): Change."""
@@ -400,7 +401,7 @@ class Study(StudyData):
     def _last_entry(self):
         return last_id(self.database)
 
-    def _fit_kernel(self, seen, settings, centroids, before, entry=None, on=None):
+    def _fit_kernel(self, seen, settings, centroids, tree, before, entry=None, on=None):
         """Fit what the journal amounts to at id ``seen`` (and with ``entry``, this fit's own): Change.
 
         None if someone edited meanwhile: then nothing is kept. The database is free for others until the end.
@@ -421,7 +422,7 @@ class Study(StudyData):
                 "INSERT INTO fits (at, journal, settings, summary, author) VALUES (?, ?, ?, ?, ?)",
                 (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary), self.curation.author),
             ).lastrowid
-            after = self._as_fit(id, journal, settings, centroids, found, state)
+            after = self._as_fit(id, journal, settings, centroids, tree, found, state)
             connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
             after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
         with self._lock:
@@ -444,24 +445,27 @@ class Study(StudyData):
         return [datum for datum in self.embedded() if datum.label is not None and datum.split != "test"]
 
     def find_concepts(self, data, settings, say=lambda text: None, on=None):
-        """Layer I: centroids of the concepts in the embeddings of data: (K, d) float32. ``say``: function(text)."""
+        """Layer I: centroids of the concepts in the embeddings of data, (K, d) float32, and how they branch, ConceptTree or None.
+
+        ``say``: function(text).
+        """
         say("reading a sample of tokens")
         sample, means = self._sample(data, settings, on)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
-        centroids = self._quantizer_centroids(data, settings, sample, means)
+        centroids, tree = self._quantizer_centroids(data, settings, sample, means)
         if settings.centre:  # quantising will ask for them
             sprites = self._sprites(centroids, settings)
             for uid, mean in means.items():
                 sprites.put_mean(uid, mean)
-        return centroids
+        return centroids, tree
 
     def _quantizer_centroids(self, data, settings, sample, means):
         quantizer = make_quantizer(settings.quantizer, settings.concepts, settings.sample, settings.seed)
         if hasattr(quantizer, "fit_blocks"):
-            return quantizer.fit_blocks(sample, self._blocks(data, settings, means)).centroids_
+            return quantizer.fit_blocks(sample, self._blocks(data, settings, means)).centroids_, None
         if settings.quantizer in QUANTIZERS:
-            return quantizer.fit(sample).centroids_
-        return _checked(quantizer, sample, settings)
+            return quantizer.fit(sample).centroids_, getattr(quantizer, "tree_", None)
+        return _checked(quantizer, sample, settings), None
 
     def _blocks(self, data, settings, means):
         """Every token of data once, in blocks: yields (m, d), blocks of all data mixed by the seed."""
@@ -724,6 +728,23 @@ class Study(StudyData):
         with self._lock:
             self._parted[key] = centroids
             return _kept(self._parted, key, _PREVIEWS_KEPT)
+
+    def branches(self, fit=None, state=None):
+        """How the concepts branch: Branch, the root of their tree as edits have left it; None where the quantizer made none.
+
+        Parameters: state, the CurationState (default: all edits up to now).
+        """
+        fit, _ = self._fitted(fit)
+        return None if fit.tree is None else branches(fit.tree, state or self.curation.state)
+
+    def tree_parts(self, concept, into, state):
+        """The fine concepts of the parts that the tree cuts a concept into, largest part first: list of lists.
+
+        None where there is no tree, or it has no as many parts.
+        """
+        tree = self._fitted(None)[0].tree
+        parts = [] if tree is None else tree.parts(leaves_of(tree, state)[concept], into)
+        return [list(each) for each in parts] if len(parts) == into else None
 
     def concept_name(self, concept, state=None):
         """A concept's name: the expert's, else the one that the encoder gives it, else "concept N"."""

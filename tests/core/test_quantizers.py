@@ -9,9 +9,19 @@ from hypothesis import strategies as st
 from random_data import seeds
 from sklearn.base import clone
 
-from prospector_core import KMeansQuantizer, MiniBatchKMeansQuantizer, ResidueQuantizer
+from prospector_core import (
+    GaussianMixtureQuantizer,
+    KMeansQuantizer,
+    MiniBatchKMeansQuantizer,
+    ResidueQuantizer,
+    SphericalKMeansQuantizer,
+    TreeQuantizer,
+    VQAutoencoderQuantizer,
+)
 from prospector_core.errors import EmbeddingError, FitError
 from prospector_core.quantizers import RESIDUE_TYPES, StreamedKMeansQuantizer, assign_nearest
+from prospector_core.quantizers.tree import join
+from prospector_core.soft import centred, membership, strongest
 
 
 def blobs(seed=0, n=300, d=8, k=4):
@@ -94,11 +104,14 @@ def test_embeddings_of_another_encoder(shape):
         assign_nearest(np.zeros(shape, np.float32), np.zeros((2, 4)))
 
 
-KMEANS = [KMeansQuantizer(4), MiniBatchKMeansQuantizer(4, batch=64)]
+QUANTIZERS = [
+    KMeansQuantizer(4), MiniBatchKMeansQuantizer(4, batch=64), SphericalKMeansQuantizer(4), GaussianMixtureQuantizer(4),
+    TreeQuantizer(4), VQAutoencoderQuantizer(4, steps=100),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("quantizer", KMEANS, ids=lambda quantizer: quantizer.name)
-class TestKMeans:
+@pytest.mark.parametrize("quantizer", QUANTIZERS, ids=lambda quantizer: quantizer.name)
+class TestQuantizers:
     def test_finds_what_is_there_most_frequent_first(self, quantizer):
         embeddings, of = blobs()
         quantizer = clone(quantizer).fit(embeddings)
@@ -122,6 +135,17 @@ class TestKMeans:
         other = clone(quantizer).set_params(seed=1).fit(embeddings)
         assert one.centroids_.tobytes() == two.centroids_.tobytes()
         assert one.centroids_.tobytes() != other.centroids_.tobytes()
+
+    def test_shares_of_centred_tokens_agree_with_its_sprite(self, quantizer):
+        embeddings, _ = blobs()
+        moved = centred(embeddings + 3, 0.5)
+        quantizer = clone(quantizer).fit(moved)
+        shares = membership(moved, quantizer.centroids_, 0.25)
+        assert (shares.sum(axis=1) == 255).all()
+        shift = 0.5 * (embeddings + 3).mean(axis=0, dtype=np.float64)
+        assert np.array_equal(
+            strongest(membership(embeddings + 3, quantizer.centroids_, 0.0, shift=shift)), quantizer.predict(moved)
+        )
 
     def test_a_sample_is_enough_and_the_same_again(self, quantizer):
         embeddings, _ = blobs(n=2000)
@@ -171,7 +195,7 @@ def test_residue_types_are_concepts():
     assert quantizer.predict("ACD").dtype == np.int32
 
 
-@pytest.mark.parametrize("quantizer", [KMeansQuantizer, MiniBatchKMeansQuantizer])
+@pytest.mark.parametrize("quantizer", [type(each) for each in QUANTIZERS])
 def test_tokens_that_are_all_the_same_make_one_concept(quantizer):
     """As in slides of one colour: the others are empty, and no library says a word."""
     flat = np.ones((40, 6), np.float32)
@@ -200,3 +224,97 @@ def test_a_stream_of_blocks_gives_the_concepts_of_the_whole():
     )
     with pytest.raises(EmbeddingError, match="NaN"):
         StreamedKMeansQuantizer(2).fit_blocks(vectors[:300], [np.full((3, 4), np.nan)])
+
+
+@given(seed=seeds, k=st.integers(1, 9))
+def test_spherical_concepts_are_those_of_the_largest_cosine(seed, k):
+    random = np.random.default_rng(seed)
+    embeddings = (random.normal(size=(60, 5)) * random.lognormal(0, 2, (60, 1))).astype(np.float32)
+    quantizer = SphericalKMeansQuantizer(k, n_init=1, seed=seed).fit(embeddings)
+    lengths = np.linalg.norm(quantizer.centroids_, axis=1)
+    np.testing.assert_allclose(lengths, np.sqrt((embeddings.astype(float) ** 2).sum(axis=1).mean()), rtol=1e-5)
+    cosines = embeddings.astype(float) @ (quantizer.centroids_ / lengths[:, None]).T
+    own = cosines[np.arange(60), quantizer.predict(embeddings)]
+    assert (own >= cosines.max(axis=1) - 1e-5 * np.linalg.norm(embeddings, axis=1)).all()
+    assert len(np.unique(quantizer.predict(embeddings))) == k  # none is empty
+    assert np.array_equal(quantizer.predict(embeddings), quantizer.predict(embeddings * 7))
+
+
+def test_spherical_concepts_do_not_see_lengths():
+    random = np.random.default_rng(0)
+    of = random.integers(0, 3, 400)
+    embeddings = (np.eye(3, 6)[of] + random.normal(0, 0.05, (400, 6))) * random.lognormal(0, 1.5, (400, 1))
+    found = SphericalKMeansQuantizer(3).fit(embeddings).predict(embeddings)
+    assert len({*zip(of.tolist(), found.tolist())}) == 3
+    assert len({*zip(of.tolist(), KMeansQuantizer(3).fit(embeddings).predict(embeddings).tolist())}) > 3
+
+
+def test_a_mixture_tells_kinds_of_different_width():
+    """A wide kind around a narrow one: k-means cuts the wide one through, the mixture knows how many each has."""
+    random = np.random.default_rng(0)
+    narrow, wide = random.normal([3, 0], 0.1, (300, 2)), random.normal([0, 0], 1.5, (900, 2))
+    embeddings = np.concatenate([narrow, wide]).astype(np.float32)
+    quantizer = GaussianMixtureQuantizer(2).fit(embeddings)
+    np.testing.assert_allclose(np.sort(quantizer.weights_), [0.25, 0.75], atol=0.03)
+    gap = np.linalg.norm(quantizer.centroids_[:, None] - np.array([[3, 0], [0, 0]]), axis=2).min(axis=0)
+    assert gap.max() < 0.15
+    with pytest.raises(FitError, match="covariance 'round'"):
+        GaussianMixtureQuantizer(2, covariance="round").fit(embeddings)
+
+
+def test_joins_are_wards():
+    """Of single tokens, as scipy has it; of clusters, as if their tokens had been joined one by one first."""
+    from scipy.cluster.hierarchy import linkage
+
+    random = np.random.default_rng(0)
+    tokens = random.normal(size=(40, 3))
+    joins, heights = join(tokens, np.ones(40))
+    expected = linkage(tokens, "ward")
+    np.testing.assert_allclose(heights, expected[:, 2], rtol=1e-9)
+    assert np.array_equal(joins, expected[:, :2].astype(int))
+    kinds = np.repeat(random.normal(size=(9, 3)) * 20, random.integers(1, 12, 9), axis=0)
+    places, sizes = np.unique(kinds, axis=0, return_counts=True)
+    np.testing.assert_allclose(join(places, sizes)[1], linkage(kinds, "ward")[-8:, 2], rtol=1e-9)
+
+
+@given(seed=seeds, k=st.integers(1, 8))
+def test_a_tree_is_cut_into_its_highest_parts(seed, k):
+    random = np.random.default_rng(seed)
+    embeddings = random.normal(size=(90, 4)).astype(np.float32)
+    quantizer = TreeQuantizer(k, fine=4, seed=seed).fit(embeddings)
+    tree = quantizer.tree_
+    assert (np.diff(tree.heights) >= 0).all() and tree.sizes.sum() == 90
+    whole = tree.leaves(2 * tree.n_fine - 2)
+    assert whole == tuple(range(tree.n_fine))
+    # what is below the concepts is what the top of the tree parts into; centroids are the means of their tokens
+    below = [tree.leaves(node) for node in tree.roots]
+    assert sorted(below) == sorted(tree.parts(whole, k))
+    assert sorted(sum(below, ())) == list(whole)
+    for leaves, centre in zip(below, quantizer.centroids_):
+        assert np.array_equal(tree.centre(leaves), centre)
+        some = np.isin(assign_nearest(embeddings, tree.fine), leaves)
+        np.testing.assert_allclose(centre, embeddings[some].mean(axis=0), atol=1e-4)
+        _, sides = tree.fork(leaves)
+        assert sorted(sum(sides, ())) == list(leaves) and len(sides) == min(2, len(leaves))
+        assert len(tree.parts(leaves, 99)) == len(leaves)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_codes_that_nobody_says_begin_anew(monkeypatch, together):
+    """Kinds from frequent to rare; also where all codes begin at one place, so that all but one are dead at first."""
+    import torch
+
+    random = np.random.default_rng(0)
+    of = random.choice(6, 4000, p=[0.5, 0.3, 0.1, 0.06, 0.03, 0.01])
+    embeddings = (8 * np.eye(6, 12)[of] + random.normal(0, 0.3, (4000, 12))).astype(np.float32)
+    if together:
+        begin = VQAutoencoderQuantizer._begin
+        monkeypatch.setattr(VQAutoencoderQuantizer, "_begin", lambda *given: begin(*given)[:1].repeat(12, 1))
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    with torch.no_grad():
+        quantizer = VQAutoencoderQuantizer(12, steps=400).fit(embeddings)
+    assert torch.equal(torch.get_rng_state(), state) and torch.get_num_threads() == threads
+    assert (quantizer.revived_ > 0) == together
+    found = quantizer.predict(embeddings)
+    assert np.bincount(found, minlength=12).min() > 0
+    assert len({*zip(of.tolist(), found.tolist())}) == 12  # no concept holds tokens of two kinds

@@ -400,7 +400,7 @@ def test_too_few_to_hold_out(tmp_path):
         ({"radius": -1}, "radius must be 0 to 64, got -1"),
         ({"radius": 65}, "radius must be"),
         ({"kernel": "foo"}, "no kernel 'foo': choose one of"),
-        ({"quantizer": "foo"}, "no quantizer 'foo': choose one of k-means, mini-batch k-means"),
+        ({"quantizer": "foo"}, "no quantizer 'foo': choose one of k-means, spherical k-means"),
         ({"seed": -1}, "seed must be"),
         ({"alpha": 0.0}, "alpha must be positive"),
         ({"alpha": float("nan")}, "alpha must be positive"),

@@ -1,0 +1,26 @@
+"""Amino-acid identity as concept: the quantizer without an encoder."""
+
+import numpy as np
+
+from ..estimator import Estimator
+
+__all__ = ["RESIDUE_TYPES", "ResidueQuantizer"]
+
+RESIDUE_TYPES = "ARNDCQEGHILKMFPSTWYV"  # IUPAC order; anything else is the 21st concept
+
+
+class ResidueQuantizer(Estimator):
+    """Amino-acid identity as concept, no encoder: 20 residue types and 1 unknown.
+
+    ``predict(residues)`` takes a string or sequence of one-letter codes, (n,), and gives (n,) int32.
+    """
+
+    name = "residue type"
+    n_concepts = 21
+
+    def fit(self, residues=None):
+        return self
+
+    def predict(self, residues):
+        known = {letter: index for index, letter in enumerate(RESIDUE_TYPES)}
+        return np.array([known.get(str(letter).upper(), len(RESIDUE_TYPES)) for letter in residues], np.int32)

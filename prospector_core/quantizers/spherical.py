@@ -1,0 +1,70 @@
+"""Concepts by direction: spherical k-means."""
+
+import numpy as np
+
+from .base import CentroidQuantizer
+
+__all__ = ["SphericalKMeansQuantizer"]
+
+_STEPS = 100  # at most; it has nearly always settled before
+
+
+class SphericalKMeansQuantizer(CentroidQuantizer):
+    """Concepts as clusters of directions: a token's concept is the centroid with the largest cosine to its embedding.
+
+    Centroids lie on a sphere around 0, as far out as a token of the sample (root mean square): of points that are equally far
+    from 0 the nearest one is the one with the largest cosine, so that whatever works with nearest centroids works here, soft
+    shares included (shares of long embeddings fall more steeply). Parameters as ``CentroidQuantizer``; n_init, restarts, the
+    best of which is kept. Source: Dhillon & Modha 2001.
+    """
+
+    name = "spherical k-means"
+    about = (
+        "kinds by the direction of a vector, not its length: where strength of stain or length of text should not count"
+    )
+
+    def __init__(self, n_concepts=20, sample=50_000, n_init=4, seed=0):
+        super().__init__(n_concepts, sample, seed)
+        self.n_init = n_init
+
+    def _find(self, sample):
+        lengths = np.sqrt(np.einsum("ij,ij->i", sample, sample, dtype=np.float64))
+        radius = float(np.sqrt(np.mean(lengths**2))) or 1.0
+        directions = (sample / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
+        random, best, found = np.random.RandomState(self.seed), -np.inf, None
+        for _ in range(self.n_init):
+            centres, alike = self._settled(directions, random)
+            if alike > best:
+                best, found = alike, centres
+        return found * radius
+
+    def _settled(self, directions, random):
+        """Unit centroids (K, d) float64 from one start, and the sum of cosines that they reach."""
+        from sklearn.cluster import kmeans_plusplus  # late: it takes a second to load
+
+        centres = _unit(kmeans_plusplus(directions, self.n_concepts, random_state=random)[0].astype(np.float64))
+        nearest = None
+        for _ in range(_STEPS):
+            cosines = directions @ centres.T.astype(np.float32)
+            now = cosines.argmax(axis=1)
+            own = cosines[np.arange(len(now)), now]
+            if nearest is not None and np.array_equal(now, nearest):
+                break
+            nearest = now
+            sums = np.zeros(centres.shape)
+            order = np.argsort(now, kind="stable")
+            starts = np.flatnonzero(np.diff(now[order], prepend=-1))
+            sums[now[order][starts]] = np.add.reduceat(directions[order], starts, axis=0, dtype=np.float64)
+            empty = np.setdiff1d(np.arange(self.n_concepts), now)
+            # a concept that lost its tokens begins again at the token that fits its own concept worst
+            sums[empty] = directions[np.argsort(own, kind="stable")[: len(empty)]]
+            centres = _unit(sums, centres)
+        return centres, float(own.sum(dtype=np.float64))
+
+
+def _unit(vectors, instead=None):
+    """Vectors of length 1; one of length 0 is taken from ``instead``, or points along the first axis."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if instead is None:
+        instead = np.eye(1, vectors.shape[1])
+    return np.where(lengths > 0, vectors / np.where(lengths > 0, lengths, 1), instead)
