@@ -243,7 +243,8 @@ def _notes(evaluation):
         lines.append(evaluation.null["sentence"][:1].upper() + evaluation.null["sentence"][1:] + ".")
     if evaluation.problem.get("search"):
         lines.append(f"Settings by labels alone: {evaluation.problem['search']['why']}.")
-    lines.append(f"It took {evaluation.seconds / 60:.0f} minutes of one processor in all.")
+    minutes = max(1, round(evaluation.seconds / 60))
+    lines.append(f"It took {minutes} minute{'s' * (minutes != 1)} of one processor in all.")
     return lines
 
 

@@ -113,8 +113,11 @@ def _gathered(problem, parts):
     summary = [
         _summary(name, [row for row in rows if row["method"] == name], costs[name], predicted[name]) for name in costs
     ]
+    about, seen = about_of(problem), {row["datum"]: row["prevalence"] for row in rows}
+    if seen:  # of the data that are scored, which with one fold are not all
+        about["prevalence"] = float(np.mean(list(seen.values())))
     return Evaluation(
-        about_of(problem), rows, _best_first(summary), [row for part in parts for row in part.few],
+        about, rows, _best_first(summary), [row for part in parts for row in part.few],
         [search for part in parts for search in part.searches],
     )  # fmt: skip
 

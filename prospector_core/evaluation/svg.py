@@ -30,7 +30,8 @@ def inline(svg):
     svg = svg.replace('class="axis"', 'stroke="currentColor" stroke-opacity="0.5"')
     svg = svg.replace('class="whisker"', 'stroke="currentColor" stroke-width="2"')
     look = "font:13px system-ui,sans-serif;fill:currentColor;max-width:100%;min-width:620px;height:auto"
-    return f'<div style="overflow-x:auto">{svg.replace("<svg ", f'<svg style="{look}" ', 1)}</div>'
+    svg = svg.replace("<svg ", f'<svg style="{look}" ', 1)
+    return f'<div style="overflow-x:auto">{svg}</div>'
 
 
 def _svg(width, height, inside, said):
