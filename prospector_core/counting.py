@@ -5,7 +5,7 @@ from numba import get_num_threads
 
 from . import soft
 from ._compiled.changed import pairs_changed
-from ._compiled.grid import MAX_RADIUS, count_pairs_on_grid
+from ._compiled.grid import count_pairs_on_grid
 from ._compiled.sparse import count_pairs_on_edges
 from .errors import GraphError
 from .features import n_features, pack_pairs
@@ -31,7 +31,8 @@ def count_concepts(graph, concepts, n_concepts, radius, threads=None):
     counts twice, a token's pair with itself once. Raises GraphError for a sprite that does not fit the graph.
     """
     if soft.is_soft(concepts):
-        soft.check_shares(graph, concepts, n_concepts, radius)
+        if np.shape(concepts)[-1] != n_concepts:
+            raise GraphError(f"shares are of {np.shape(concepts)[-1]} concepts, but K is {n_concepts}")
         return soft.count_units(graph, concepts, radius, threads) / soft.UNIT
     concepts = check_sprite(graph, concepts, n_concepts, radius)
     radius = int(radius)
@@ -42,7 +43,7 @@ def count_concepts(graph, concepts, n_concepts, radius, threads=None):
     if not inside.size:
         return np.zeros(n_features(n_concepts, radius), np.int64)
     threads = threads or get_num_threads()
-    if fits_raster(graph, radius):
+    if graph.fits_raster(radius):
         pairs = count_pairs_on_grid(graph.to_raster(concepts, -1, np.int16), n_concepts, radius, threads)
     else:
         pairs = count_pairs_on_edges(graph.indptr, graph.indices, concepts, n_concepts, radius, threads)
@@ -59,18 +60,13 @@ def recount(graph, concepts, n_concepts, radius, before, counts, threads=None):
     n_new = np.count_nonzero(concepts != before)
     if not n_new:
         return np.array(counts)
-    if not radius or n_new > _RECOUNT_SHARE * graph.n or not fits_raster(graph, radius):
+    if not radius or n_new > _RECOUNT_SHARE * graph.n or not graph.fits_raster(radius):
         return count_concepts(graph, concepts, n_concepts, radius, threads)
     rasters = [graph.to_raster(each, -1, np.int16) for each in (before, concepts)]
     pairs = pairs_changed(*rasters, n_concepts, int(radius), threads or get_num_threads())
     mono = np.subtract(*(np.bincount(each[each >= 0], minlength=n_concepts) for each in (concepts, before)))
     pairs[np.diag_indices(n_concepts)] += mono  # a token's pair with itself
     return counts + pack_pairs(mono, pairs)
-
-
-def fits_raster(graph, radius):
-    """Whether the fast grid kernels apply: a grid that is not mostly empty, and a radius within their reach."""
-    return graph.raster_shape is not None and radius <= MAX_RADIUS
 
 
 def check_sprite(graph, concepts, n_concepts, radius):

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
+from ._compiled.grid import MAX_RADIUS
 from .errors import GraphError
 
 __all__ = ["TokenGraph"]
@@ -258,6 +259,10 @@ class TokenGraph:
     def _cells(self):
         row, column = self.positions.T
         return (row - row.min()) * self.raster_shape[1] + (column - column.min())
+
+    def fits_raster(self, radius):
+        """Whether the fast grid kernels apply: a grid that is not mostly empty, and a radius within their reach."""
+        return self.raster_shape is not None and radius <= MAX_RADIUS
 
     def to_raster(self, values, empty, dtype):
         """Values a token, (n,), laid out on the grid's bounding box: (rows, columns), ``empty`` where there is no token."""

@@ -8,8 +8,9 @@ from numba import get_num_threads
 from . import soft
 from ._compiled.grid import neighbours_on_grid, score_on_grid
 from ._compiled.soft import neighbours_of_shares, score_shares
+from ._compiled.soft_grid import neighbours_of_shares_on_grid, score_shares_on_grid
 from ._compiled.sparse import ball, neighbours_on_edges, score_on_edges
-from .counting import check_sprite, fits_raster
+from .counting import check_sprite
 from .errors import GraphError
 from .features import n_features, unpack
 from .graphs import TokenGraph
@@ -39,9 +40,8 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
         return np.stack([prospect(graph, concepts, row, n_concepts, radius, diffusive) for row in coef])
     if soft.is_soft(concepts):
         mono, table = _check_coef(coef, n_concepts, radius)
-        shares, outside = soft.check_shares(graph, concepts, n_concepts, radius)
-        return score_shares(*_adjacency(graph, radius), outside, shares, mono, table, int(radius),
-                            hop_weights(int(radius), diffusive), 4 * get_num_threads())  # fmt: skip
+        shares, outside, _ = soft.checked(graph, concepts, n_concepts, radius)
+        return _score_soft(graph, shares, outside, mono, table, int(radius), diffusive)
     concepts, mono, table = _check(graph, concepts, coef, n_concepts, radius)
     radius = int(radius)
     if not graph.n:
@@ -49,7 +49,7 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
     if radius == 0:
         return np.where(concepts >= 0, mono[concepts], np.nan)
     threads = get_num_threads()
-    if fits_raster(graph, radius) and not (diffusive and radius > _MAX_DIFFUSIVE_GRID_RADIUS):
+    if _on_grid(graph, radius, diffusive):
         raster = graph.to_raster(concepts, -1, np.int16)
         # The grid kernel counts in integers: diffusive weights come 2^r-fold, and the table is scaled back (exactly).
         scaled = table / 2.0**radius if diffusive else table
@@ -57,6 +57,22 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
         return graph.from_raster(score_on_grid(raster, mono, scaled, radius, weights, threads))
     weights = hop_weights(radius, diffusive)
     return score_on_edges(graph.indptr, graph.indices, concepts, mono, table, radius, weights, 4 * threads)
+
+
+def _score_soft(graph, shares, outside, mono, table, radius, diffusive):
+    mono, table = soft.padded(mono), soft.padded(soft.padded(table).T).T.copy()
+    threads = get_num_threads()
+    if radius and _on_grid(graph, radius, diffusive):
+        scaled = table / 2.0**radius if diffusive else table
+        weights = _ball_weights(radius, diffusive)
+        return score_shares_on_grid(soft.places(graph, outside), shares, mono, scaled, radius, weights, threads)
+    weights = hop_weights(radius, diffusive)
+    return score_shares(*_adjacency(graph, radius), outside, shares, mono, table, radius, weights, 4 * threads)
+
+
+def _on_grid(graph, radius, diffusive):
+    """Whether the fast grid kernels can score this."""
+    return graph.fits_raster(radius) and not (diffusive and radius > _MAX_DIFFUSIVE_GRID_RADIUS)
 
 
 def _check(graph, concepts, coef, n_concepts, radius):
@@ -97,18 +113,22 @@ def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
     Parameters as ``prospect``. Returns (n, K) float64, rows of excluded tokens 0. Memory n x K: one datum at a time.
     """
     if soft.is_soft(concepts):
-        shares, outside = soft.check_shares(graph, concepts, n_concepts, radius)
         if not radius:
             return np.zeros((graph.n, n_concepts))
+        shares, outside, _ = soft.checked(graph, concepts, n_concepts, radius)
+        if _on_grid(graph, radius, diffusive):
+            weights, index = _ball_weights(int(radius), diffusive), soft.places(graph, outside)
+            kept = neighbours_of_shares_on_grid(index, shares, n_concepts, int(radius), weights, get_num_threads())
+            return kept / (soft.ONE * (2.0 ** int(radius) if diffusive else 1.0))
         weights = hop_weights(int(radius), diffusive)
         return neighbours_of_shares(
-            graph.indptr, graph.indices, outside, shares, int(radius), weights, 4 * get_num_threads()
+            graph.indptr, graph.indices, outside, shares[:, :n_concepts], int(radius), weights, 4 * get_num_threads()
         )
     concepts = check_sprite(graph, concepts, n_concepts, radius)
     if not graph.n or radius == 0:
         return np.zeros((graph.n, n_concepts))
     threads = get_num_threads()
-    if fits_raster(graph, radius) and not (diffusive and radius > _MAX_DIFFUSIVE_GRID_RADIUS):
+    if _on_grid(graph, radius, diffusive):
         raster = graph.to_raster(concepts, -1, np.int16)
         kept = neighbours_on_grid(raster, n_concepts, radius, _ball_weights(radius, diffusive), threads)
         return graph.from_raster(kept) / (2.0**radius if diffusive else 1.0)

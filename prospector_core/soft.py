@@ -10,8 +10,10 @@ import numpy as np
 from numba import get_num_threads
 from scipy.spatial.distance import pdist, squareform
 
-from ._compiled.soft import ONE, count_shares, shares_of
-from .errors import FitError, GraphError
+from ._compiled.grid import LANES
+from ._compiled.soft import ONE, count_shares, look_over, shares_of
+from ._compiled.soft_grid import count_shares_on_grid
+from .errors import EmbeddingError, FitError, GraphError
 from .features import n_features, pack_pairs
 from .quantizers import assign_nearest
 
@@ -19,13 +21,19 @@ __all__ = [
     "ONE",
     "UNIT",
     "centred",
+    "check_shares",
+    "checked",
     "count_units",
     "hard_shares",
     "is_soft",
     "mean_of",
+    "part_and_mean",
     "membership",
     "merge_shares",
+    "padded",
+    "places",
     "shifted",
+    "sprite_and_shares",
     "strongest",
     "temperature",
 ]
@@ -58,20 +66,40 @@ def membership(embeddings, centroids, softness, nearest=None, threads=None, shif
     is known; threads, 1 = on the calling thread alone (default: all); shift (d,), what centring would take from every
     embedding (default: nothing). Raises EmbeddingError, FitError.
     """
+    return sprite_and_shares(embeddings, centroids, softness, nearest, threads, shift)[1]
+
+
+def sprite_and_shares(embeddings, centroids, softness, nearest=None, threads=None, shift=None):
+    """The nearest concept of every token, (n,) int32, and its ``membership``, (n, K) uint8, from one look at each embedding."""
     if not 0 <= softness < np.inf:
         raise FitError(f"softness must be a number >= 0, got {softness}")
     heat = temperature(centroids, softness)
     centroids = shifted(centroids, shift)
-    nearest = assign_nearest(embeddings, centroids) if nearest is None else np.asarray(nearest)
     if not heat > 0:
-        return hard_shares(nearest, len(centroids))
-    centroids, nearest = centroids.astype(np.float64), nearest.astype(np.int64)
-    shares, threads = np.empty((len(nearest), len(centroids)), np.uint8), threads or get_num_threads()
-    for start in range(0, len(nearest), _BLOCK):  # what lies on disk need not be in memory as a whole
+        nearest = assign_nearest(embeddings, centroids) if nearest is None else np.asarray(nearest)
+        return nearest, hard_shares(nearest, len(centroids))
+    n, precise = len(embeddings), centroids.astype(np.float64)
+    sprite = np.empty(n, np.int32) if nearest is None else np.asarray(nearest)
+    shares, threads = np.empty((n, len(centroids)), np.uint8), threads or get_num_threads()
+    for start in range(0, n, _BLOCK):  # what lies on disk need not be in memory as a whole
         some = slice(start, start + _BLOCK)
         vectors = np.ascontiguousarray(embeddings[some], np.float32)
-        shares_of(vectors, centroids, nearest[some], heat, shares[some], threads)
-    return shares
+        if nearest is None:
+            sprite[some] = _nearest(vectors, centroids, start)
+        shares_of(vectors, precise, sprite[some].astype(np.int64), heat, shares[some], threads)
+    return sprite, shares
+
+
+def _nearest(vectors, centroids, start):
+    try:
+        return assign_nearest(vectors, centroids)
+    except EmbeddingError as error:
+        if (
+            start and vectors.ndim == 2 and vectors.shape[1] == centroids.shape[1]
+        ):  # the token is told by its place in the block
+            wrong = start + int(np.argmin(np.isfinite(vectors).all(axis=1)))
+            raise EmbeddingError(f"the embedding of token {wrong} is not finite: embed its datum again") from None
+        raise error
 
 
 def shifted(centroids, shift):
@@ -89,6 +117,19 @@ def centred(embeddings, centre):
     if not centre or not len(embeddings):
         return embeddings
     return embeddings - (centre * mean_of(embeddings)).astype(np.float32)
+
+
+def part_and_mean(embeddings, tokens=None):
+    """Some tokens' embeddings, (m, d) float32, and ``mean_of`` all, from one look at each. ``tokens`` (m,) ascending, None = all."""
+    total, found = np.zeros(embeddings.shape[1]), []
+    for start in range(0, len(embeddings), _BLOCK):
+        block = np.asarray(embeddings[start : start + _BLOCK])
+        total += np.add.reduce(block, axis=0, dtype=np.float64)
+        if tokens is not None:
+            low, high = np.searchsorted(tokens, (start, start + len(block)))
+            block = block[tokens[low:high] - start]
+        found.append(block.astype(np.float32))
+    return np.concatenate(found), total / max(len(embeddings), 1)
 
 
 def mean_of(embeddings):
@@ -134,6 +175,12 @@ def merge_shares(shares, groups, n_concepts=None):
 
 def check_shares(graph, shares, n_concepts, radius):
     """Shares as (n, K) uint8, checked, and (n,) int64, -1 where a token is outside. Raises GraphError."""
+    shares, outside, _ = checked(graph, shares, n_concepts, radius)
+    return np.ascontiguousarray(shares[:, :n_concepts]), outside
+
+
+def checked(graph, shares, n_concepts, radius):
+    """Shares with zeros added up to a multiple of 8 (n, wide), -1 where a token is outside (n,), and sums of concepts (K,)."""
     shares = np.asarray(shares)
     if shares.shape != (graph.n, n_concepts) or shares.dtype != np.uint8:
         raise GraphError(
@@ -142,11 +189,11 @@ def check_shares(graph, shares, n_concepts, radius):
         )
     if not (0 <= radius < np.inf and int(radius) == radius):
         raise GraphError(f"the radius must be a whole number of hops >= 0, got {radius}")
-    total = shares.sum(axis=1, dtype=np.int64)
+    wide, total, mono = look_over(shares, n_concepts + -n_concepts % LANES)
     if not ((total == ONE) | (total == 0)).all():
         wrong = int(np.argmax((total != ONE) & (total != 0)))
         raise GraphError(f"the shares of token {wrong} sum to {total[wrong]}: they must sum to {ONE}, or be 0 outside")
-    return np.ascontiguousarray(shares), np.where(total > 0, 0, -1)
+    return wide, np.where(total > 0, 0, -1), mono
 
 
 def count_units(graph, shares, radius, threads=None):
@@ -156,11 +203,26 @@ def count_units(graph, shares, radius, threads=None):
     tokens; shares (n, K) uint8; radius; threads (default: all). Raises GraphError.
     """
     n_concepts = np.shape(shares)[-1]
-    shares, outside = check_shares(graph, shares, n_concepts, radius)
-    mono = shares.sum(axis=0, dtype=np.int64) * ONE
+    wide, outside, mono = checked(graph, shares, n_concepts, radius)
+    mono = mono * ONE
     if radius == 0:
         return mono
     if not (outside >= 0).any():
         return np.zeros(n_features(n_concepts, radius), np.int64)
     threads = threads or get_num_threads()
-    return pack_pairs(mono, count_shares(graph.indptr, graph.indices, outside, shares, int(radius), threads))
+    if graph.fits_raster(radius):
+        pairs = count_shares_on_grid(places(graph, outside), wide, int(radius), threads)
+    else:
+        pairs = count_shares(graph.indptr, graph.indices, outside, wide, int(radius), threads)
+    return pack_pairs(mono, pairs[:n_concepts, :n_concepts])
+
+
+def places(graph, outside):
+    """Token in each cell of a grid, -1 where there is none or it is outside, ``outside`` (n,) < 0: (H, W) int32."""
+    return graph.to_raster(np.where(outside < 0, -1, np.arange(graph.n)), -1, np.int32)
+
+
+def padded(table):
+    """An array whose last axis is concepts, zeros added up to a multiple of 8, as compiled loops want it."""
+    more = -table.shape[-1] % LANES
+    return np.pad(table, [(0, 0)] * (table.ndim - 1) + [(0, more)]) if more else table

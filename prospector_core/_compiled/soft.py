@@ -11,55 +11,75 @@ from numba import njit, prange
 
 from .sparse import _search
 
-__all__ = ["ONE", "count_shares", "neighbours_of_shares", "score_shares", "shares_of"]
+__all__ = [
+    "ONE",
+    "add_products",
+    "count_shares",
+    "look_over",
+    "neighbours_of_shares",
+    "score_one",
+    "score_shares",
+    "shares_of",
+]
 
 ONE = 255  # a whole token, in units of its shares
 
 
 @njit(nogil=True, cache=True)
-def _shares_some(vectors, centroids, nearest, temperature, out, first, last):
-    dim, k = vectors.shape[1], len(centroids)
+def _square_distances(tokens, across, sums, out):
+    """Squared distances (4, K) of tokens (4, d) to centroids, given as ``across`` (d, K), float64; d is a multiple of 4.
+
+    Four sums a distance, by the dimension's remainder, in ``sums`` (4, 4, K): its terms are always added in the same order.
+    The inner loop runs over concepts, which need not wait for each other.
+    """
+    sums[:] = 0.0
+    for at in range(across.shape[0]):
+        row, some = across[at], sums[at & 3]
+        zero, one, two, three = some[0], some[1], some[2], some[3]
+        w, x, y, z = tokens[0, at], tokens[1, at], tokens[2, at], tokens[3, at]
+        for k in range(row.size):
+            zero[k] += (w - row[k]) * (w - row[k])
+            one[k] += (x - row[k]) * (x - row[k])
+            two[k] += (y - row[k]) * (y - row[k])
+            three[k] += (z - row[k]) * (z - row[k])
+    for i in range(4):
+        for k in range(out.shape[1]):
+            out[i, k] = (sums[0, i, k] + sums[1, i, k]) + (sums[2, i, k] + sums[3, i, k])
+
+
+@njit(nogil=True, cache=True)
+def _shares_some(vectors, across, nearest, temperature, out, first, last):
+    wide, k = across.shape[0], out.shape[1]
+    dim = vectors.shape[1]
     reach = temperature * (log(ONE) + 0.01)  # farther than this beyond the nearest a share is below 1 / 255
-    far = np.empty(k)
-    for token in range(first, last):
-        for concept in range(k):
-            a, b, c, d = 0.0, 0.0, 0.0, 0.0
-            at = 0
-            while at + 4 <= dim:
-                x = np.float64(vectors[token, at]) - centroids[concept, at]
-                y = np.float64(vectors[token, at + 1]) - centroids[concept, at + 1]
-                z = np.float64(vectors[token, at + 2]) - centroids[concept, at + 2]
-                w = np.float64(vectors[token, at + 3]) - centroids[concept, at + 3]
-                a += x * x
-                b += y * y
-                c += z * z
-                d += w * w
-                at += 4
-            while at < dim:
-                x = np.float64(vectors[token, at]) - centroids[concept, at]
-                a += x * x
-                at += 1
-            far[concept] = (a + b) + (c + d)
-        home = nearest[token]
-        least = far[home]
-        total = 0.0
-        for concept in range(k):
-            beyond = max(far[concept] - least, 0.0)
-            far[concept] = exp(-beyond / temperature) if beyond < reach else 0.0
-            total += far[concept]
-        left = ONE
-        for concept in range(k):
-            share = int(ONE * far[concept] / total) if concept != home else 0
-            out[token, concept] = share
-            left -= share
-        out[token, home] = left
+    tokens, distances, sums = np.zeros((4, wide)), np.empty((4, across.shape[1])), np.empty((4, 4, across.shape[1]))
+    for start in range(first, last, 4):
+        n = min(4, last - start)
+        for i in range(n):
+            tokens[i, :dim] = vectors[start + i]
+        _square_distances(tokens, across, sums, distances)
+        for i in range(n):
+            far, shares = distances[i], out[start + i]
+            home = nearest[start + i]
+            least = far[home]
+            total = 0.0
+            for concept in range(k):
+                beyond = max(far[concept] - least, 0.0)
+                far[concept] = exp(-beyond / temperature) if beyond < reach else 0.0
+                total += far[concept]
+            left = ONE
+            for concept in range(k):
+                share = int(ONE * far[concept] / total) if concept != home else 0
+                shares[concept] = share
+                left -= share
+            shares[home] = left
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _shares_slots(vectors, centroids, nearest, temperature, out, n_slots):
+def _shares_slots(vectors, across, nearest, temperature, out, n_slots):
     n = len(vectors)
     for slot in prange(n_slots):
-        _shares_some(vectors, centroids, nearest, temperature, out, slot * n // n_slots, (slot + 1) * n // n_slots)
+        _shares_some(vectors, across, nearest, temperature, out, slot * n // n_slots, (slot + 1) * n // n_slots)
 
 
 def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
@@ -67,10 +87,71 @@ def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
 
     Sums run in a fixed order, so that no machine's way of adding decides. One thread: on the calling one alone.
     """
+    k, dim = centroids.shape
+    across = np.zeros((dim + -dim % 4, k + -k % 4))  # zeros change no distance
+    across[:dim, :k] = centroids.T
     if n_threads == 1:
-        _shares_some(vectors, centroids, nearest, temperature, out, 0, len(vectors))
+        _shares_some(vectors, across, nearest, temperature, out, 0, len(vectors))
     else:
-        _shares_slots(vectors, centroids, nearest, temperature, out, 4 * n_threads)
+        _shares_slots(vectors, across, nearest, temperature, out, 4 * n_threads)
+
+
+@njit(nogil=True, cache=True)
+def look_over(shares, wide):
+    """What is known of shares (n, K) uint8 after one look at each.
+
+    Returns a copy with zeros added to K (n, ``wide``) uint8; sum of each token's shares (n,) int64; of each concept's (K,) int64.
+    """
+    n, k = shares.shape
+    copy = np.zeros((n, wide), np.uint8)
+    tokens, concepts = np.empty(n, np.int64), np.zeros(k, np.int64)
+    for start in range(0, n, 256):  # few enough that 16 bits hold the sums
+        some = np.zeros(k, np.uint16)
+        for token in range(start, min(start + 256, n)):
+            own, new, total = shares[token], copy[token], 0
+            for concept in range(k):
+                new[concept] = own[concept]
+                some[concept] += own[concept]
+                total += own[concept]
+            tokens[token] = total
+        for concept in range(k):
+            concepts[concept] += some[concept]
+    return copy, tokens, concepts
+
+
+@njit(nogil=True, cache=True)
+def add_products(own, around, counts):
+    """Add to ``counts`` (K, K) int64 a token's shares times those around it, (K,) integers."""
+    for concept in range(own.size):
+        share = np.int64(own[concept])
+        if share:
+            row = counts[concept]
+            for other in range(around.size):
+                row[other] += share * np.int64(around[other])
+
+
+@njit(nogil=True, cache=True)
+def score_one(own, around, mono, table, mixed):
+    """Score of a token of shares ``own`` (K,) uint8 with ``around`` (K,), units of 1 / 255, about it. K is a multiple of 8.
+
+    ``mixed`` (K,) is scratch. Sums run in one order, here and on a grid: the same bits either way.
+    """
+    base = 0.0
+    mixed[:] = 0.0
+    for concept in range(own.size):
+        share = np.float64(own[concept])
+        if share != 0.0:
+            base += share * mono[concept]
+            row = table[concept]
+            for other in range(mixed.size):
+                mixed[other] += share * row[other]
+    a = b = c = d = 0.0
+    for other in range(0, mixed.size, 4):
+        a += mixed[other] * around[other]
+        b += mixed[other + 1] * around[other + 1]
+        c += mixed[other + 2] * around[other + 2]
+        d += mixed[other + 3] * around[other + 3]
+    return (base + ((a + b) + (c + d)) / ONE) / ONE
 
 
 @njit(nogil=True, cache=True)
@@ -89,11 +170,7 @@ def _count_some(indptr, indices, outside, shares, first, last, radius):
             other = queue[i]
             for concept in range(k):
                 around[concept] += shares[other, concept]
-        for concept in range(k):
-            own = np.int64(shares[token, concept])
-            if own:
-                for other in range(k):
-                    counts[concept, other] += own * around[other]
+        add_products(shares[token], around, counts)
     return counts
 
 
@@ -119,29 +196,22 @@ def count_shares(indptr, indices, outside, shares, radius, n_threads):
 
 @njit(nogil=True, cache=True, parallel=True)
 def score_shares(indptr, indices, outside, shares, mono, table, radius, hop_weights, n_slots):
-    """Prospect scores (n,) float64: sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside."""
+    """Prospect scores (n,) float64: sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside.
+
+    K is a multiple of 8 (see ``score_one``).
+    """
     n, k = shares.shape
     scores = np.full(n, np.nan)
     for slot in prange(n_slots):
         stamp = np.zeros(n, np.int64)
         queue = np.empty(n, np.int64)
         ends = np.empty(radius + 1, np.int64)
-        around = np.empty(k)
+        around, mixed = np.zeros(k), np.zeros(k)
         for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
-            if outside[token] < 0:
-                continue
-            if radius > 0:
-                _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, around)
-            score = 0.0
-            for concept in range(k):
-                own = shares[token, concept]
-                if own:
-                    weight = 0.0
-                    if radius > 0:
-                        for other in range(k):
-                            weight += table[concept, other] * around[other]
-                    score += (mono[concept] + weight / ONE) * own
-            scores[token] = score / ONE
+            if outside[token] >= 0:
+                if radius > 0:
+                    _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, around)
+                scores[token] = score_one(shares[token], around, mono, table, mixed)
     return scores
 
 

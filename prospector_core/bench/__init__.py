@@ -44,7 +44,7 @@ def run_bench(progress=None, quick=False):
     quick : small sizes, a few seconds; shows that it runs, its figures mean little
 
     Returns a dict of plain numbers, texts, lists and dicts (JSON-able): ``machine``, ``memory_method``, ``grid`` (a list,
-    one a setting), ``quantise``, ``export`` and ``edits``. Raises MissingExtraError without networkx.
+    one a setting), ``quantise``, ``export``, ``edits`` and ``soft_edits``. Raises MissingExtraError without networkx.
     """
     from . import oracle
 
@@ -91,6 +91,7 @@ def run_bench(progress=None, quick=False):
     data, each, repeats = (4, 3000, 1) if quick else (50, 100_000, 3)
     tell(total - 1, total, f"edits in a study of {data} x {each:,} tokens")
     result["edits"] = measure_edits(data, each, repeats)
+    result["soft_edits"] = measure_edits(data, each, repeats, soft=True)
     tell(total, total, "")
     return result
 
@@ -263,13 +264,16 @@ def format_bench(result):
         ),
         "",
         *_edit_lines(result["edits"], result["targets"]),
+        "",
+        *_edit_lines(result["soft_edits"], result["targets"]),
     ]
     return "\n".join(lines)
 
 
 def _edit_lines(edits, targets):
+    kind = f"softness {edits['softness']:g}" if edits["softness"] else "every token of one concept"
     lines = [
-        f"an edit in a study of {edits['data']} x {edits['tokens']:,} tokens, K = {edits['concepts']}, r = {edits['radius']}, until the "
+        f"an edit in a study of {edits['data']} x {edits['tokens']:,} tokens, K = {edits['concepts']}, r = {edits['radius']}, {kind}, until the "
         f"slide is painted again, ms (target {1000 * targets['edit_seconds']:.0f}, kernel {1000 * targets['edit_kernel_seconds']:.0f}):",
         f"{'':28}{'total':>10}{'edit':>10}{'refit':>10}{'kernel':>10}{'paint':>10}",
     ]

@@ -20,14 +20,15 @@ CONCEPTS, RADIUS, DIMENSIONS = 30, 4, 8
 _BLOCK = 16384  # tokens a block of embeddings
 
 
-def measure_edits(data=50, tokens=100_000, runs=3, progress=None):
+def measure_edits(data=50, tokens=100_000, runs=3, soft=False, progress=None):
     """Seconds from an edit to the repainted slide, for each kind of edit, in a study that is open and was used.
 
     Each kind: the edit in the journal, the refit, the map of one datum, its picture. Medians of ``runs`` edits of
     different concepts or data, so that nothing was counted before, each undone again, which is measured, too.
 
-    Parameters: data, tokens (of each); runs; progress, function(text).
-    Returns {"data", "tokens", "concepts", "radius", "painted", "edits": {kind: {"total", "edit", "refit", "kernel", "paint"}}},
+    Parameters: data, tokens (of each); runs; soft: with the settings that a new study begins with, tokens belonging to
+    several concepts, in place of the paper's at r = 4; progress, function(text).
+    Returns {"data", "tokens", "concepts", "radius", "softness", "painted", "edits": {kind: {"total", "edit", "refit", "kernel", "paint"}}},
     seconds; kernel: the part of the refit that is not counting, leave-one-out predictions included. "first exclusion":
     where the study has just been opened, and nothing but the slide on the screen is in memory.
     """
@@ -36,7 +37,8 @@ def measure_edits(data=50, tokens=100_000, runs=3, progress=None):
         say("making a study")
         study = make_large_study(Path(folder) / "study", data, tokens)
         say("finding concepts")
-        study.fit(FitSettings(concepts=CONCEPTS, radius=RADIUS))  # every token of one concept, as in the paper
+        settings = study.default_settings() if soft else FitSettings(concepts=CONCEPTS, radius=RADIUS)
+        study.fit(settings)
         study = Study.open(study.path)
         study.prospect(study.data[0])  # the slide that is on the screen
         found = {"first exclusion": [_timed(study, lambda c: c.exclude(CONCEPTS - 1))]}
@@ -53,8 +55,8 @@ def measure_edits(data=50, tokens=100_000, runs=3, progress=None):
                 if prepare is not None:
                     study.curation.undo()
         return {
-            "data": data, "tokens": round(sum(map(study.n_tokens, study.data)) / data), "concepts": CONCEPTS,
-            "radius": RADIUS, "painted": _painter() is not None,
+            "data": data, "tokens": round(sum(map(study.n_tokens, study.data)) / data), "concepts": settings.concepts,
+            "radius": settings.radius, "softness": settings.softness, "painted": _painter() is not None,
             "edits": {kind: {part: median(each[part] for each in rows) for part in rows[0]} for kind, rows in found.items()},
         }  # fmt: skip
 

@@ -123,7 +123,7 @@ def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None):
 
     ``kept`` and ``p_values`` are over all p weights of the fit; weights that the expert pinned stay in the kernel. Raises FitError.
     """
-    from ..study.layers import compact_coef, expand
+    from ..study.counts import compact_coef, expand
 
     fit, _ = study._fitted(fit)
     _, counts = study._layer(fit.centroids, fit.settings)

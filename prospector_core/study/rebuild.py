@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInputError, ProspectorError, StudyDamagedError
+from .counts import Counts
 from .fit import GIVEN, Fit
 from .journal import read_journal, replay
-from .layers import Counts, Sprites
+from .sprites import Sprites
 
 __all__ = ["Rebuilt", "rebuild_fits"]
 

@@ -26,20 +26,23 @@ from ..quantizers import KMeansQuantizer, assign_nearest
 from ..readers.cache import TileCache
 from ..remote import check_url
 from ..scheduling import InProcess, OnCluster
-from ..soft import mean_of
+from ..soft import part_and_mean
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .branches import branches, leaves_of
 from .change import Change
 from .coarse import PartMaps
+from .counts import Counts, compact_coef
 from .data import StudyData
+from .derived import DERIVED_KEPT, DerivedArrays
 from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels, make_quantizer, suggested
 from .import_features import create_study_of_features
 from .journal import CurationState, Entry, last_id, read_journal, replay
-from .layers import DERIVED_KEPT, Counts, DerivedArrays, Sprites, compact_coef, fit_kernel, resampled_kernels
+from .kernel_fit import fit_kernel, resampled_kernels
 from .own_vectors import adopt_vectors
 from .preview import Draft
+from .sprites import Sprites
 
 __all__ = ["Concept", "StrongestClass", "Study"]
 
@@ -439,26 +442,33 @@ class Study(StudyData):
         ``say``: function(text).
         """
         say("reading a sample of tokens")
-        sample = self._sample(data, settings, on)
+        sample, means = self._sample(data, settings, on)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
+        centroids, tree = self._quantized(data, settings, sample, means)
+        if settings.centre:  # quantising will ask for them
+            sprites = self._sprites(centroids, settings)
+            for uid, mean in means.items():
+                sprites.put_mean(uid, mean)
+        return centroids, tree
+
+    def _quantized(self, data, settings, sample, means):
         quantizer = make_quantizer(settings.quantizer, settings.concepts, settings.sample, settings.seed)
         if hasattr(quantizer, "fit_blocks"):
-            return quantizer.fit_blocks(sample, self._blocks(data, settings)).centroids_, None
+            return quantizer.fit_blocks(sample, self._blocks(data, settings, means)).centroids_, None
         if settings.quantizer in QUANTIZERS:
             return quantizer.fit(sample).centroids_, getattr(quantizer, "tree_", None)
         return _checked(quantizer, sample, settings), None
 
-    def _blocks(self, data, settings):
+    def _blocks(self, data, settings, means):
         """Every token of data once, in blocks: yields (m, d), blocks of all data mixed by the seed."""
         starts = [(datum.uid, start) for datum in data for start in range(0, self.n_tokens(datum), _STREAMED)]
-        means = {datum.uid: mean_of(self._embeddings(datum.uid)) for datum in data} if settings.centre else {}
         for index in np.random.default_rng(settings.seed).permutation(len(starts)):
             uid, start = starts[index]
             block = self._embeddings(uid)[start : start + _STREAMED]
-            yield block - (settings.centre * means[uid]).astype(np.float32) if means else block
+            yield block - (settings.centre * means[uid]).astype(np.float32) if settings.centre else block
 
     def _sample(self, data, settings, on=None):
-        """Tokens for k-means: all, or as many from each datum, drawn with the seed."""
+        """Tokens for k-means, (m, d): all, or as many from each datum, drawn with the seed; and {uid: mean of all} if centred."""
         sizes = [self.n_tokens(datum) for datum in data]
         total = sum(sizes)
         if total < settings.concepts:
@@ -473,23 +483,26 @@ class Study(StudyData):
                 done.item[0]: done.get()
                 for done in (on or InProcess()).run(tasks.sample, chosen, self._place, settings.centre)
             }
-        return np.concatenate([found[datum.uid] for datum in data])
+        return np.concatenate([found[datum.uid][0] for datum in data]), {uid: mean for uid, (_, mean) in found.items()}
 
     def sampled(self, datum, tokens=None, centre=0.0):
-        """Embeddings of some tokens of a datum, as concepts are found in: (m, d) float32.
+        """Embeddings of some tokens of a datum, as concepts are found in, (m, d) float32; and the mean of all, (d,) float64.
 
-        Parameters: tokens (m,), None = all; centre, how much of the datum's mean is taken out.
+        What lies on disk is read once. Parameters: tokens (m,) ascending, None = all; centre, how much of the mean is taken out
+        (0: then the mean is not looked for, and None).
         """
         datum = self.datum(datum)
-        vectors = self._embeddings(datum.uid)
-        found = np.asarray(vectors[:] if tokens is None else vectors[tokens], np.float32)
+        vectors, mean = self._embeddings(datum.uid), None
         if centre:
-            found = found - (centre * mean_of(vectors)).astype(np.float32)
+            found, mean = part_and_mean(vectors, tokens)
+            found = found - (centre * mean).astype(np.float32)
+        else:
+            found = np.asarray(vectors[:] if tokens is None else vectors[tokens], np.float32)
         if not np.isfinite(found).all():
             raise EmbeddingError(
                 f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
             )
-        return found
+        return found, mean
 
     def count(self, centroids, settings, state, datum):
         """Count a datum under a CurationState as a fit with these centroids and settings does; what is found is kept."""
@@ -504,10 +517,13 @@ class Study(StudyData):
         with self._lock:
             key, radius = (centroids.tobytes(), settings.radius, settings.softness, settings.centre), settings.radius
             if key not in self._layers:
-                sprites = Sprites(self.path / "derived", centroids, self._embeddings, self._derived, settings)
+                sprites = self._sprites(centroids, settings)
                 self._layers.clear()  # not replaced: views of classes share it
                 self._layers[key] = (sprites, Counts(sprites, lambda uid: self._layout(uid)[0], radius))
             return self._layers[key]
+
+    def _sprites(self, centroids, settings):
+        return Sprites(self.path / "derived", centroids, self._embeddings, self._derived, settings)
 
     def _fitted(self, fit):
         fit = self.load_fit(fit) if isinstance(fit, int) else fit or self.current_fit  # a Fit has its own class

@@ -71,7 +71,7 @@ def embed_with(embedder, study, progress, stopped, uid):
 
 
 def sample(path, centre, chosen):
-    """Embeddings of some tokens of a datum, centred: (m, d) float32. ``chosen``: (uid, tokens (m,) ascending, None = all)."""
+    """Embeddings of some tokens of a datum, centred, and the mean of all: as ``Study.sampled``. ``chosen``: (uid, tokens)."""
     uid, tokens = chosen
     return _study(path).sampled(uid, tokens, centre)
 

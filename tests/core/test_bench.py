@@ -50,8 +50,10 @@ def test_every_format_is_written(result):
     assert exported["geojson"]["bytes"] > 100 * exported["tokens"]  # a square with five corners a token
 
 
-def test_every_kind_of_edit_is_timed_by_its_parts(result):
-    edits = result["edits"]
+@pytest.mark.parametrize("which", ["edits", "soft_edits"])
+def test_every_kind_of_edit_is_timed_by_its_parts(result, which):
+    edits = result[which]
+    assert (edits["softness"] > 0) == (which == "soft_edits")
     assert set(edits["edits"]) == {
         "first exclusion", "rename", "recolour", "merge", "split", "exclude", "include", "pin", "reassign", "annotate",
         "ignore", "relabel", "undo",

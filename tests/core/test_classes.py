@@ -16,7 +16,7 @@ from prospector_core import Study
 from prospector_core.errors import BadInputError, CurationError, FitError, LabelsError
 from prospector_core.kernels import FoldChangeKernel
 from prospector_core.prediction import Calibration
-from prospector_core.study import layers
+from prospector_core.study import counts as counting
 from prospector_core.study.database import Database
 from prospector_core.study.fit import FitSettings
 from prospector_core.study.labels import read_labels
@@ -163,8 +163,8 @@ def test_other_kernels_and_radii(tmp_path, options):
 
 def test_every_datum_is_counted_once_for_all_classes(tmp_path, monkeypatch):
     study, calls = make_study(tmp_path, LABELS), []
-    count = layers.count_concepts
-    monkeypatch.setattr(layers, "count_concepts", lambda *args: calls.append(args) or count(*args))
+    count = counting.count_concepts
+    monkeypatch.setattr(counting, "count_concepts", lambda *args: calls.append(args) or count(*args))
     study.fit(FitSettings(), concepts=K)
     assert len(calls) == len(study.data)
     study.curation.relabel("s0.png", 2)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from random_data import any_graph, grid_graph, kinds, plain_count, seeds, sprite_of
 
 from prospector_core import TokenGraph, count_concepts
-from prospector_core.counting import fits_raster, merge_counts, recount
+from prospector_core.counting import merge_counts, recount
 from prospector_core.errors import GraphError
 from prospector_core.features import feature_names, n_concepts_of, n_features, pair_index
 
@@ -32,7 +32,7 @@ def test_counts_across_word_strip_and_block_borders(height, width, radius):
     random = np.random.default_rng(height * width)
     graph = grid_graph(random, height, width, 0.35)
     sprite = sprite_of(random, graph, 4, excluded=0.05)
-    assert fits_raster(graph, radius)
+    assert graph.fits_raster(radius)
     assert count_concepts(graph, sprite, 4, radius).tolist() == plain_count(graph, sprite, 4, radius).tolist()
 
 
@@ -49,7 +49,7 @@ def test_any_way_of_giving_a_grid_counts_the_same(seed, radius, holes, width):
 def test_large_radii(radius):
     random = np.random.default_rng(radius)
     graph = grid_graph(random, 50, 130, 0.45)
-    assert fits_raster(graph, radius) == (radius <= 31)
+    assert graph.fits_raster(radius) == (radius <= 31)
     sprite = sprite_of(random, graph, 3)
     general = TokenGraph.from_edges(graph.n, graph.edges)
     assert np.array_equal(count_concepts(graph, sprite, 3, radius), count_concepts(general, sprite, 3, radius))
@@ -145,7 +145,7 @@ def test_counts_grow_with_the_radius(seed, kind, radius):
 def test_tiles_far_apart_need_no_raster():
     positions = np.array([[0, 0], [10**9, 10**9], [1, 1], [10**9, 10**9 - 1]])
     graph = TokenGraph.from_grid(positions)
-    assert not fits_raster(graph, 1)
+    assert not graph.fits_raster(1)
     assert count_concepts(graph, np.array([0, 1, 1, 1]), 2, 3).tolist() == [1, 3, 1, 2, 5]
 
 

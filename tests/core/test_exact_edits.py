@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from random_data import any_graph, kinds, plain_count, seeds
 from study_files import make_study
 
+from prospector_core.study.counts import Counts
 from prospector_core.study.journal import Entry, replay
-from prospector_core.study.layers import Counts, Sprites
+from prospector_core.study.sprites import Sprites
 
 K, DIM = 4, 3
 

@@ -10,7 +10,7 @@ import pytest
 from study_files import make_study
 
 from prospector_core import Study
-from prospector_core.study.layers import DerivedArrays
+from prospector_core.study.derived import DerivedArrays
 
 HERE = Path(__file__).parent
 KILLS = 100

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_data import any_graph, kernel_of, kinds, seeds, sprite_of
+from random_data import any_graph, grid_graph, kernel_of, kinds, seeds, sprite_of
 
-from prospector_core import FoldChangeKernel, count_concepts, explain, prospect
+from prospector_core import FoldChangeKernel, TokenGraph, count_concepts, explain, prospect
 from prospector_core.counting import merge_counts
 from prospector_core.errors import GraphError
 from prospector_core.locally import neighbours_of, what_if
+from prospector_core.prospecting import neighbour_counts
 from prospector_core.quantizers import assign_nearest
 from prospector_core.soft import ONE, UNIT, centred, count_units, hard_shares, membership, merge_shares, strongest
 from prospector_core.uncertainty import token_uncertainty
@@ -110,6 +111,29 @@ def test_one_thread_counts_the_same_and_a_whole_count_is_the_unit():
     shares = shares_for(random, graph, outside=0)
     assert np.array_equal(count_units(graph, shares, 2), count_units(graph, shares, 2, threads=1))
     assert count_units(graph, shares, 2)[:K].sum() == graph.n * UNIT
+
+
+@given(seeds, st.sampled_from([1, 2, 3, 7, 8, 11]), st.booleans(), st.sampled_from([3, 8, 13]))
+@settings(max_examples=40, deadline=None)
+def test_a_grid_is_counted_and_scored_as_the_same_graph_of_edges_to_the_last_bit(seed, radius, diffusive, k):
+    random = np.random.default_rng(seed)
+    grid = grid_graph(random, *random.integers(1, 40, 2), random.choice([0.0, 0.2, 0.45]))
+    if not grid.n:
+        return
+    edges = TokenGraph.from_edges(grid.n, grid.edges)
+    shares = np.zeros((grid.n, k), np.uint8)
+    for _ in range(3):  # up to three concepts a token, some with all of it
+        shares[np.arange(grid.n), random.integers(0, k, grid.n)] += random.choice([5, 85], grid.n).astype(np.uint8)
+    shares[np.arange(grid.n), shares.argmax(axis=1)] += (ONE - shares.sum(axis=1, dtype=int)).astype(np.uint8)
+    shares[random.random(grid.n) < 0.2] = 0
+    assert grid.fits_raster(radius) and not edges.fits_raster(radius)
+    for threads in (None, 1):
+        assert np.array_equal(count_units(grid, shares, radius, threads), count_units(edges, shares, radius, threads))
+    coef = kernel_of(random, k, radius)
+    scores = [prospect(graph, shares, coef, k, radius, diffusive) for graph in (grid, edges)]
+    assert np.array_equal(*scores, equal_nan=True)
+    around = [neighbour_counts(graph, shares, k, radius, diffusive) for graph in (grid, edges)]
+    np.testing.assert_allclose(*around, rtol=1e-12)
 
 
 def test_centring_takes_out_what_the_tokens_of_a_datum_share():

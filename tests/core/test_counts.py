@@ -11,7 +11,7 @@ from study_files import K, make_study
 from prospector_core import Study, count_concepts
 from prospector_core.counting import merge_counts
 from prospector_core.errors import CurationError
-from prospector_core.study import layers
+from prospector_core.study import counts as counting
 from prospector_core.study.preview import Draft
 
 CONCEPTS = st.integers(0, K + 2)
@@ -70,8 +70,8 @@ def counted(monkeypatch):
     """How often tokens are counted from now on."""
     calls = []
     for name in ("count_concepts", "recount"):
-        real = getattr(layers, name)
-        monkeypatch.setattr(layers, name, lambda *arguments, real=real: calls.append(1) or real(*arguments))
+        real = getattr(counting, name)
+        monkeypatch.setattr(counting, name, lambda *arguments, real=real: calls.append(1) or real(*arguments))
     return calls
 
 
