@@ -100,7 +100,7 @@ def test_split_and_merge_gives_the_same_bytes(treed, into, softness):
     # as the tree has it: centres of the parts are the means of its branches, and tokens go to the nearest
     assert step.leaves == tuple(expected) and np.array_equal(step.centroids, [tree.centre(part) for part in expected])
     for datum, before in zip(treed.data, sprites):
-        vectors = treed.sampled(datum, centre=0.5)
+        vectors, _ = treed.sampled(datum, centre=0.5)
         inside = before == concept
         parts = np.array(step.ids)[assign_nearest(vectors[inside], step.centroids)]
         assert np.array_equal(treed.sprite(datum)[inside], parts)
