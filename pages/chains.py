@@ -91,7 +91,7 @@ def _ligands(study, datum, chain):
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _edges(study_key, fit_id, target, uid, _study, _fit):
+def _edges(study_key, fit_key, target, uid, _study, _fit):
     """Contacts of the first frame and the weight of each pair: list of [i, j, weight]."""
     n = n_residues(_study, uid)
     pairs = _study.graph(uid).edges
@@ -113,10 +113,10 @@ def _edges(study_key, fit_id, target, uid, _study, _fit):
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _pair_limit(study_key, fit_id, target, _study, _fit):
+def _pair_limit(study_key, fit_key, target, _study, _fit):
     """Weight of the strongest colour of pairs: of contacts that there are, so that a pair that is rare stretches nothing."""
     found = [
-        np.array([w for _, _, w in _edges(study_key, fit_id, target, d.uid, _study, _fit)])
+        np.array([w for _, _, w in _edges(study_key, fit_key, target, d.uid, _study, _fit)])
         for d in _study.embedded()[:LIMIT_DATA]
     ]
     return map_limit([each for each in found if each.size], 0.98) if any(each.size for each in found) else 1.0
@@ -129,8 +129,8 @@ def shown_chain(study, datum, fit=None):
     geometry = _geometry(key, datum.uid, study)
     n = n_residues(study, datum)
     scores, sprite = study.prospect(datum, fit), study.concepts_of(datum, fit)
-    edges = _edges(key, fit.id, fit.target, datum.uid, study, fit)
-    pair_limit = _pair_limit(key, fit.id, fit.target, study, fit)
+    edges, whole = _edges(key, fit.key, fit.target, datum.uid, study, fit), fit.whole or fit
+    pair_limit = _pair_limit(key, whole.key, whole.target, study, whole)
     with np.errstate(invalid="ignore"):
         mean = np.nan_to_num(scores.reshape(-1, n), nan=-np.inf).mean(0)
     top = [int(at) for at in np.argsort(-mean, kind="stable")[: min(_TOP, max(6, n // 12))] if mean[at] > 0]

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import preview, shared, texts
+from pages import mask, preview, shared, texts
 from pages.changes import last_change
 from pages.document_files import save_box
 from pages.document_marks import mark_box, mark_list, marks_of
@@ -14,7 +14,7 @@ from pages.words import class_of, plain
 from viewers.document_viewer import document_viewer
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = mask.shown_fit(study)
 embedded = study.embedded()
 state, words = st.session_state, study.kind.words
 STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
@@ -90,7 +90,7 @@ def header():
 
 def page(shown, tokens, room):
     """The text. ``shown``: state of the map."""
-    limit, unit, shown_fit = limit_of(study), fit.unit, fit
+    limit, unit, shown_fit = limit_of(study), f"{fit.unit}{mask.legend(fit)}", fit
     if shown == "change" and in_both(changed, datum):
         scores, limit, unit = changed.of_map(datum), change_limit(study, changed), f"change, {fit.unit}"
     else:
@@ -98,7 +98,7 @@ def page(shown, tokens, room):
         scores = study.prospect(datum, shown_fit)
     near = []
     if len(tokens) == 1 and shown == "now":
-        around = study.neighbours(datum, tokens[0])
+        around = study.neighbours(datum, tokens[0], fit)
         if around.contributions[1:].size:
             colours = texts.neighbour_colours(around.contributions[1:])
             near = [{"token": int(at), "colour": colour} for at, colour in zip(around.tokens[1:], colours)]
@@ -152,10 +152,11 @@ with st.container(key="split"):
     with panel:
         above(study)
         about_datum(study, datum)
+        mask.mask_box(study)
         if token is None:
             no_token(study, False)
         with shared.errors_said():
-            about_hot_spots(study, [datum], token is None, lambda uid, spot: go_to(uid, spot.peak_token))
+            about_hot_spots(study, [datum], token is None, lambda uid, spot: go_to(uid, spot.peak_token), fit)
         mark_list(study, datum, go_to)
         with st.container(horizontal=True, gap="xsmall"):
             if tokens:
@@ -165,5 +166,5 @@ with st.container(key="split"):
             st.caption(f"{words.count(len(tokens))} are selected; of the first:")
         if token is not None:
             with shared.errors_said():
-                about_token(study, datum, token)
+                about_token(study, datum, token, fit)
                 about_alike(token)

@@ -12,6 +12,9 @@ from pages.changes import note_change
 from pages.evaluate_quantizers import by_quantizer
 from pages.session import editor_of
 from prospector_core.errors import ProspectorError
+from prospector_core.evaluation.mask import known_null, null_of
+from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
+from prospector_core.evaluation.svg import for_theme
 
 _SCORES = {
     "log_loss": st.column_config.NumberColumn("Log loss", format="%.3f", help="Of held-out data; smaller is better"),
@@ -34,22 +37,23 @@ def signal(study):
     st.caption(
         "Labels are shuffled among the data, again and again: a map of labels that mean nothing looks like a map, too."
     )
-    shuffles = st.number_input("Shuffles", 20, 2000, 200, 20)
-    key = f"null_{study.path}_{study.current_fit.id}_{study.target}"
-    if st.button("Shuffle labels", icon=":material/shuffle:"):
-        with st.spinner("Fitting to shuffled labels…"):
-            from prospector_core.evaluation.null import study_null  # late: the page is seen meanwhile
-
-            st.session_state[key] = study_null(study, int(shuffles))
-    if key not in st.session_state:
-        return
-    null, coef = st.session_state[key]
+    fit, null = study.current_fit, known_null(study)
+    if null is None:
+        if not st.button(
+            "Shuffle labels", icon=":material/shuffle:", help="200 times; what comes out is kept with the fit"
+        ):
+            return
+        bar = st.progress(0.0, "Fitting to shuffled labels")
+        null = null_of(
+            study,
+            progress=lambda done, total: bar.progress(done / total, f"Fitting to shuffled labels: {done} of {total}"),
+        )
+        bar.empty()
     say = st.success if null.signal else st.warning
     say(
         null.sentence[:1].upper() + null.sentence[1:] + ".",
         icon=":material/check:" if null.signal else ":material/help:",
     )
-    fit = study.current_fit
     rows = [
         {"concept": study.concept_name(k), "weight": fit.weight(k), "p": float(null.p_values[k])}
         for k in range(fit.n_concepts)
@@ -60,7 +64,11 @@ def signal(study):
         f"at a false discovery rate of {null.level:.0%}."
     )
     if rows:
-        st.dataframe(rows, hide_index=True, width="stretch", alt="Concepts that stand out from shuffled labels")
+        st.dataframe(
+            rows, hide_index=True, width="stretch", alt="Concepts that stand out from shuffled labels",
+            column_config={"weight": st.column_config.NumberColumn(format="%.2f"), "p": st.column_config.NumberColumn(format="%.4f")},
+        )  # fmt: skip
+        st.caption("**Only what exceeds chance**, beside the map, draws these alone.")
 
 
 def search(study):
@@ -99,32 +107,25 @@ def search(study):
 
 
 def against_truth(study):
-    """The study's maps against truth, beside held-out heads and quick baselines."""
+    """The study's maps against truth, beside held-out heads and baselines, with plots."""
     st.markdown("#### How right, where the truth is known?")
     file = st.file_uploader(
         "Truth of tokens", ["csv", "tsv"],
         help="A table with a column for the datum, one for the token's place (token, or row and column, residue, ...) and truth: 0 or 1. For scoring alone",
     )  # fmt: skip
-    every = st.toggle("All baselines (networks are trained: minutes)")
-    if file is None or not st.button("Score maps", icon=":material/fact_check:"):
+    with st.container(horizontal=True):
+        every = st.toggle(
+            "Networks, too", help="Attention, gradients, graph attention: trained here, which takes minutes"
+        )
+        few = st.toggle("Few labels", help="Also fitted on 2, 4, 8, ... labelled data a class, five draws each")
+    key = f"scored_{study.path}_{study.current_fit.id}_{study.target}"
+    if st.button(
+        "Score maps", icon=":material/fact_check:", disabled=file is None, help=None if file else "Give the truth first"
+    ):
+        st.session_state[key] = _scored(study, file, every, few)
+    if key not in st.session_state:
         return
-    from prospector_core.evaluation.report import write_report
-    from prospector_core.evaluation.run import add_outcome, evaluate, method_names
-    from prospector_core.evaluation.studies import own_maps, problem_of, read_truth
-
-    with tempfile.TemporaryDirectory() as scratch, st.status("Scoring", expanded=False) as status:
-        path = Path(scratch) / Path(file.name).name
-        path.write_bytes(file.getvalue())
-        truth = read_truth(study, path)
-        problem = problem_of(study, truth)
-        methods = method_names("all" if every else "nearest centroid", sweep=False)
-        methods = [name for name in methods if every or "tuned with truth" not in name]
-        found = evaluate(problem, methods, progress=lambda text: status.update(label=text.capitalize()))
-        add_outcome(found, problem, "this study's fit", own_maps(study, problem, truth))
-        page = next(
-            each for each in write_report([found], Path(scratch) / "out") if each.suffix == ".html"
-        ).read_bytes()
-        status.update(label="Scored", state="complete")
+    found, page = st.session_state[key]
     names = {
         "method": "Method",
         "ap": "AP",
@@ -133,12 +134,48 @@ def against_truth(study):
         "auroc": "AUROC",
         "seconds": "Seconds a fold",
     }
-    st.dataframe([{title: row[name] for name, title in names.items()} for row in found.summary], hide_index=True, width="stretch",
-                 alt="Average precision of each method")  # fmt: skip
+    st.dataframe(
+        [{title: row[name] for name, title in names.items()} for row in found.summary], hide_index=True, width="stretch",
+        alt="Average precision of each method",
+        column_config={title: st.column_config.NumberColumn(format="%.3f") for title in ("AP", "from", "to", "AUROC")}
+        | {"Seconds a fold": st.column_config.NumberColumn(format="%.1f")},
+    )  # fmt: skip
     st.caption(
-        f"A constant map scores {problem.prevalence:.3f}. “This study's fit” maps data that it was fitted on; the others do not."
+        f"A constant map scores {found.problem['prevalence']:.3f}. “This study's fit” maps data that it was fitted on; the others do not."
     )
+    shown = figures(found)
+    for name, title, says in (
+        ("few", "Few labels", FEW_SAID), ("regions", "Where maps are right and where not", REGIONS_SAID),
+    ):  # fmt: skip
+        if shown.get(name):
+            st.markdown(f"##### {title}")
+            st.caption(says)
+            st.image(for_theme(shown[name], st.context.theme.type == "dark"), width="stretch")
     st.download_button("Save the report", page, "evaluation.html", "text/html", icon=":material/download:")
+
+
+def _scored(study, file, every, few):
+    """The comparison, and its report: (Evaluation, bytes of an HTML page)."""
+    from prospector_core.evaluation.run import add_outcome, evaluate, method_names
+    from prospector_core.evaluation.studies import own_maps, problem_of, read_truth
+
+    bar = st.progress(0.0, "Reading the truth")
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / Path(file.name).name
+        path.write_bytes(file.getvalue())
+        try:
+            truth = read_truth(study, path)
+            problem = problem_of(study, truth)
+            methods = method_names("all" if every else "nearest centroid", sweep=False)
+            methods = [name for name in methods if every or "tuned with truth" not in name]
+            found = evaluate(
+                problem, methods, few=few, progress=lambda done, total, text: bar.progress(done / total, text)
+            )
+        finally:
+            bar.empty()
+        add_outcome(found, problem, "this study's fit", own_maps(study, problem, truth))
+        written = write_report([found], Path(scratch) / "out")
+        return found, next(each for each in written if each.suffix == ".html").read_bytes()
 
 
 study = shared.current_study()

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from pages import points, preview, shared
+from pages import mask, points, preview, shared
 from pages.changes import last_change
 from pages.edits import above
 from pages.graph_files import save_box
@@ -19,7 +19,7 @@ from viewers.graph_viewer import graph_viewer
 from viewers.overlays import diverging_colours
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = mask.shown_fit(study)
 embedded = study.embedded()
 state, words = st.session_state, study.kind.words
 STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
@@ -193,10 +193,11 @@ with st.container(key="split"):
     with panel:
         above(study)
         about_datum(study, datum)
+        mask.mask_box(study)
         if token is None:
             no_token(study, state.get("at_glass"))
         with shared.errors_said():
-            about_hot_spots(study, [datum], token is None, lambda uid, spot: go_to(uid, spot.peak_token))
+            about_hot_spots(study, [datum], token is None, lambda uid, spot: go_to(uid, spot.peak_token), fit)
         region_list(study, [datum], chose_region)
         move_target(study)
         with st.container(horizontal=True, gap="small"):
@@ -204,5 +205,5 @@ with st.container(key="split"):
             napari_command(study, datum)
         if token is not None:
             with shared.errors_said():
-                about_token(study, datum, token)
+                about_token(study, datum, token, fit)
                 about_features(token)

@@ -156,7 +156,7 @@ def _tiled_overlays(study, datum, grid, colours, excluded, fit):
     of_map = {
         "numbers": tiles("tokens", fit.key, numbers),
         "doubts": tiles("doubt", fit.key, doubts),
-        "above": _above(*key, fit.key, limit, study),
+        "above": _above(*key, fit.key, limit, study, fit),
         "summary": tile_server.register_image(
             key, lambda: encode_summary(unsure(), error_limit()), version=("summary", fit.key), kind="doubt"
         ),
@@ -174,8 +174,8 @@ def _tiled_overlays(study, datum, grid, colours, excluded, fit):
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _above(study_key, uid, fit_key, limit, _study):
-    return above_table(_study.prospect(uid, _study.load_fit(fit_key[0])), limit)
+def _above(study_key, uid, fit_key, limit, _study, _fit):
+    return above_table(_study.prospect(uid, _fit), limit)
 
 
 def in_both(change, datum):

@@ -38,16 +38,16 @@ def pairs_of(study, i, j=None):
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def _hot_spots(study_key, fit_id, uids, threshold, _study):
-    found = [(spot, uid) for uid in uids for spot in _study.regions(uid, _study.prospect(uid), threshold)]
+def _hot_spots(study_key, fit_key, uids, threshold, _study, _fit):
+    found = [(spot, uid) for uid in uids for spot in _study.regions(uid, _study.prospect(uid, _fit), threshold)]
     return sorted(found, key=lambda each: -each[0].total)
 
 
-def hot_spots_of(study, data, most=8):
+def hot_spots_of(study, data, fit=None, most=8):
     """Regions of the data that speak most for the class: (threshold, how many, list of (HotSpot, datum uid)).
 
     The threshold is half the score of the strongest colour, so that the list is what looks hot on the map.
     """
-    threshold = limit_of(study) / 2
-    found = _hot_spots(study_key(study), study.current_fit.key, tuple(d.uid for d in data), threshold, study)
+    threshold, fit = limit_of(study) / 2, fit or study.current_fit
+    found = _hot_spots(study_key(study), fit.key, tuple(d.uid for d in data), threshold, study, fit)
     return threshold, len(found), found[:most]

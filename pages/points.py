@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 import streamlit as st
 
+from pages.mask import legend
 from pages.overlays import change_limit, doubt_of, limit_of
 from pages.shared import study_key
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
@@ -60,7 +61,7 @@ def layers_of(study, datum, fit, change=None):
             key, lambda: encode_numbers(make(), top()), version=(name, version), kind="points"
         )
 
-    summed = f"prospect score ({fit.unit}, summed)"
+    summed = f"prospect score ({fit.unit}, summed{legend(fit)})"
     found = [
         {
             "id": "map", "label": "Map", "kind": "diverging", "limit": limit_of(study), "unit": summed,

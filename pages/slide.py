@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import preview, provisional, shared
+from pages import mask, preview, provisional, shared
 from pages.changes import last_change
 from pages.edits import above
 from pages.figures import figure_button
@@ -22,7 +22,7 @@ from viewers.limits import resamples_of
 from viewers.slide_viewer import slide_viewer
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = mask.shown_fit(study)
 embedded = study.embedded()
 coming = provisional.data(study)  # being embedded; a map of them is there already
 on_show = [*embedded, *coming]
@@ -156,7 +156,7 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
         layer=layer,
         legend={
             "limit": limit_of(study),
-            "label": f"prospect score ({fit.unit}, summed)",
+            "label": f"prospect score ({fit.unit}, summed{mask.legend(fit)})",
             "high": f"speaks {study.sides[1]}",
             "low": f"speaks {study.sides[0]}",
             "excluded": bool(fit.state.excluded),
@@ -174,7 +174,7 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
             for d in [*here, *half_made] if d.field
         ],
         selected=study.token_rect(shown, token) if token is not None else None,
-        neighbours=drawn_neighbours(study, shown, token) if token is not None else [],
+        neighbours=drawn_neighbours(study, shown, token, fit) if token is not None else [],
         focus=None if aligned else state.get(f"at_view{side}"),
         focus_count=state.get("at_view_count", 0),
         regions=drawn_regions(study, here),
@@ -245,11 +245,12 @@ with upper:
     provisional.note(study, [d for d in coming if d.source == told.source])
     if told in coming:
         st.stop()
+    mask.mask_box(study)
     if token is None:
         no_token(study, state.get("at_glass"))
     data = [d for d in embedded if d.source == told.source]
     # open until a tile is chosen: what the panel then says needs the room
-    about_hot_spots(study, data, token is None, lambda uid, spot: chose_spot(uid, spot.rect))
+    about_hot_spots(study, data, token is None, lambda uid, spot: chose_spot(uid, spot.rect), fit)
     region_list(study, data, chose_spot)
     move_target(study)
     with st.container(horizontal=True, gap="small"):
@@ -257,4 +258,4 @@ with upper:
         napari_command(study, told)
 if token is not None:
     with lower:
-        about_token(study, told, token)
+        about_token(study, told, token, fit)

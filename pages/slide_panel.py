@@ -35,10 +35,10 @@ def about_datum(study, datum):
         )
 
 
-def about_hot_spots(study, data, expanded, go_to):
-    """The ranked list of regions with high scores. ``go_to``: function(datum uid, HotSpot)."""
+def about_hot_spots(study, data, expanded, go_to, fit=None):
+    """The ranked list of regions with high scores. ``go_to``: function(datum uid, HotSpot); ``fit`` that is shown (default: the current one)."""
     words = study.kind.words
-    threshold, n_spots, spots = hot_spots_of(study, data)
+    threshold, n_spots, spots = hot_spots_of(study, data, fit)
     with st.expander(f"Hot spots ({n_spots})", icon=":material/local_fire_department:", expanded=expanded):
         if not spots:
             st.caption(f"No {words.token} scores {signed(threshold)} or more.")
@@ -72,10 +72,10 @@ def no_token(study, nothing_there):
         )
 
 
-def about_token(study, datum, token):
-    """A token's picture, concept and score, and the parts that the score is made of."""
-    fit, look, words = study.current_fit, look_of(study), study.kind.words
-    explanation = study.explain(datum, token)
+def about_token(study, datum, token, fit=None):
+    """A token's picture, concept and score, and the parts that the score is made of, under the fit that is shown (default: the current one)."""
+    fit, look, words = fit or study.current_fit, look_of(study), study.kind.words
+    explanation = study.explain(datum, token, fit)
     concept = int(study.concepts_of(datum)[token])
     colour, name = study.colours()[concept], study.concept_name(concept)
     place = place_text(study.kind.place(study, datum, token))
@@ -94,13 +94,16 @@ def about_token(study, datum, token):
                     help=f"{place[:1].upper()}{place[1:]}. Unit: {fit.unit}, summed over neighbours.",
                 )
     st.caption(look.CAPTION)
+    if fit.masked is not None:
+        st.caption(f"Of weights beyond chance alone. All together: {signed(float(study.prospect(datum)[token]))}.")
     if explanation.concept < 0:
         st.warning(_why_no_score(words, concept in fit.state.excluded), icon=":material/block:")
     else:
         _parts(study, datum, token, explanation, concept)
         if study.several:
             _other_classes(study, datum, token)
-        what_if(study, datum, token, explanation)
+        if fit.masked is None:
+            what_if(study, datum, token, explanation)
     concept_actions(study, datum, token, concept)
 
 

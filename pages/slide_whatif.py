@@ -16,9 +16,9 @@ MOST_NEIGHBOURS = 400  # drawn; of a larger receptive field those that add most
 MOST_CONCEPTS = 6
 
 
-def drawn_neighbours(study, datum, token):
+def drawn_neighbours(study, datum, token, fit=None):
     """The tiles that a tile's score comes from, for the slide viewer: list of {x, y, width, height, colour}."""
-    around = study.neighbours(datum, token)
+    around = study.neighbours(datum, token, fit)
     added = around.contributions[1:]
     if not added.size:
         return []

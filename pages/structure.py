@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from pages import chains, preview, shared
+from pages import chains, mask, preview, shared
 from pages.changes import last_change
 from pages.edits import above
 from pages.overlays import change_limit, in_both, limit_of
@@ -18,7 +18,7 @@ from viewers.overlays import diverging_colours
 from viewers.structure_viewer import structure_viewer
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = mask.shown_fit(study)
 embedded = study.embedded()
 state = st.session_state
 STRIP_HEIGHT = 120  # CSS px of the gallery and its margin, which the viewer leaves it
@@ -109,7 +109,7 @@ def pane(viewer, shown, room, shown_fit=None, selected=True, difference=None):
     """One chain. ``difference``: Change whose difference of maps is shown in place of the map."""
     shown_fit = shown_fit or fit
     chain, pair_limit = chains.shown_chain(study, shown, shown_fit)
-    limit, unit = limit_of(study), fit.unit
+    limit, unit = limit_of(study), f"{fit.unit}{mask.legend(shown_fit)}"
     low, high = study.classes[0] if len(study.classes) == 2 else "the rest", study.classes[fit.target]
     if difference is not None:
         limit, unit = change_limit(study, difference), f"change, {fit.unit}"
@@ -198,14 +198,15 @@ with st.container(key="split"):
         note = study.kind.note(study)
         if note:
             st.caption(f":material/info: {plain(note)}")
+        mask.mask_box(study)
         if token is None:
             no_token(study, False)
         with shared.errors_said():
-            about_hot_spots(study, [datum], token is None, chose_spot)
+            about_hot_spots(study, [datum], token is None, chose_spot, fit)
         over_time()
         mark_list(study, datum, chose_residue)
         mark_box(study, datum, token)
         save_box(study, datum)
         if token is not None:
             with shared.errors_said():
-                about_token(study, datum, token)
+                about_token(study, datum, token, fit)

@@ -365,6 +365,7 @@ def export(
     title: Annotated[str | None, typer.Option(help="png: text above the picture. Default: none.")] = None,
     opacity: Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")] = None,
     of_class: Annotated[str | None, typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all; png: the last.")] = None,
+    fdr: Annotated[float | None, typer.Option(help="Maps of what exceeds chance alone: of the weights that shuffled labels do not reach, at this false discovery rate (0.05).")] = None,
     json: Json = False,
 ):  # fmt: skip
     """Write prospect maps for other programs, or as figures; one file a datum."""
@@ -383,7 +384,7 @@ def export(
             raise BadInputError("--what goes with --format geojson: a figure has a --layer")
         if threshold is not None:
             figure["threshold"] = threshold
-        opened = _seen(Study.open(study), of_class)
+        opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
         folder = opened.path / "exports" if out is None else out
         draw = partial(_figures(opened, figure), names=names, **figure)
         with progress_bar("drawing", json, "figures") as bar:
@@ -404,11 +405,27 @@ def export(
         options["threshold"] = threshold
     if what:
         options["what"] = what
-    opened = _seen(Study.open(study), of_class)
+    opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
     folder = opened.path / "exports" if out is None else out
     with progress_bar("exporting", json, "data") as bar:
         written = write(opened, format, folder, data, names, bar, **options)
     _say_files(opened, format, folder, written, names, json)
+
+
+def _masked(study, of_class, fdr, json):
+    """The study seen through the mask that was asked for, if one was; what it leaves is said."""
+    if fdr is None:
+        return study
+    from ..evaluation.mask import masked_study
+
+    if not 0 < fdr < 1:
+        raise BadInputError(f"{fdr:g} is no false discovery rate: give a share between 0 and 1, as 0.05")
+    if study.several and of_class is None:
+        raise BadInputError("each class has a kernel of its own: name the one to write with --class")
+    with progress_bar("shuffling labels", json, "times") as bar:
+        seen, null = masked_study(study, fdr, bar)
+    say(null.sentence, quiet=json)
+    return seen
 
 
 def _seen(study, of_class):

@@ -115,7 +115,7 @@ def auto_candidates(problem, train=None):
         for k in sizes for r in (1, 2) for softness, centre in ((0.25, 0.5), (0.25, 0.0), (0.5, 0.5), (0.0, 0.5), (0.0, 0.0))
     ]  # fmt: skip
     found += [replace(authors, concepts=k, radius=r) for k in sizes for r in (1, 2)]
-    return found
+    return list(dict.fromkeys([usual, *found]))
 
 
 def choose(problem, train, candidates=None, seed=0, progress=None):

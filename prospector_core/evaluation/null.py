@@ -26,7 +26,7 @@ class Null:
 
     Attributes: auroc, of held-out data; shuffled (n,), the same under shuffled labels; p_signal, share of those (and one) that
     reach it; p_values (p,) of weights; kept (p,) bool, those below the false discovery rate ``level``, none where there is no
-    signal; level.
+    signal (p_signal above 0.05); level.
     """
 
     auroc: float
@@ -39,7 +39,7 @@ class Null:
     @property
     def signal(self):
         """Whether data are told apart better than by shuffled labels."""
-        return self.p_signal <= self.level
+        return self.p_signal <= LEVEL
 
     @property
     def sentence(self):
@@ -90,7 +90,7 @@ def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None
     reached = len(pool) - np.searchsorted(pool, apart - 1e-12)
     p_values = np.where(occurs, (1 + reached) / (1 + len(pool)), np.nan)
     p_signal = float((1 + (aurocs >= own - 1e-12).sum()) / (1 + n))
-    kept = benjamini_hochberg(p_values, level) & (p_signal <= level)
+    kept = benjamini_hochberg(p_values, level) & (p_signal <= LEVEL)
     return Null(own, aurocs, p_signal, p_values, kept, level)
 
 

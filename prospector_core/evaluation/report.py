@@ -14,7 +14,7 @@ from ..metrics import bootstrap_interval
 from .quantizers import OF, notes_of
 from .svg import bars, curves, panels, scatter
 
-__all__ = ["figures", "region_plots", "write_markdown", "write_report"]
+__all__ = ["FEW_SAID", "REGIONS_SAID", "figures", "region_plots", "write_markdown", "write_report"]
 
 _STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:1080px;margin:2rem auto;padding:0 1rem}
@@ -151,8 +151,8 @@ def _few(evaluation):
     }  # fmt: skip
 
 
-_FEW_SAID = "Mean of draws, each from the training data of another fold where there are several; whiskers: one standard deviation between draws."
-_REGIONS_SAID = "Data in up to four groups of alike regions: mean of each method, whiskers: 95 % interval; dots: each datum under the first method."
+FEW_SAID = "Mean of draws, each from the training data of another fold where there are several; whiskers: one standard deviation between draws."
+REGIONS_SAID = "Data in up to four groups of alike regions: mean of each method, whiskers: 95 % interval; dots: each datum under the first method."
 
 
 def _few_table(evaluation):
@@ -249,14 +249,14 @@ def _page(evaluations):
             parts.append('<div class="wide">' + _html_table(header, rows) + "</div>")
         parts.append("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in _notes(each)) + "</ul>")
         if shown.get("few"):
-            parts.append(f"<h3>Few labels</h3><p class=note>{_FEW_SAID}</p>{shown['few']}{_few_table(each)}")
+            parts.append(f"<h3>Few labels</h3><p class=note>{FEW_SAID}</p>{shown['few']}{_few_table(each)}")
         if each.problem.get("search"):
             keys = list(each.problem["search"]["candidates"][0])
             rows = [[str(one[k]) if isinstance(one[k], (str, bool, int)) else f"{one[k]:.3f}" for k in keys] for one in each.problem["search"]["candidates"]]  # fmt: skip
             parts.append("<h3>Settings by labels alone</h3><div class=wide>" + _html_table(keys, rows) + "</div>")
         if shown["regions"]:
             parts.append(
-                f"<h3>Where maps are right and where not</h3><p class=note>{_REGIONS_SAID}</p>{shown['regions']}"
+                f"<h3>Where maps are right and where not</h3><p class=note>{REGIONS_SAID}</p>{shown['regions']}"
             )
         if shown.get("search"):
             parts.append("<h3>Settings chosen by labels alone</h3><p class=note>Each dot is a candidate; large: chosen. AP is shown for "

@@ -4,7 +4,7 @@ import html
 
 import numpy as np
 
-__all__ = ["bars", "curves", "panels", "scatter"]
+__all__ = ["bars", "curves", "for_theme", "panels", "scatter"]
 
 _PALETTE = (
     "#0072b2",
@@ -22,6 +22,11 @@ _STYLE = (
     "<style>text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.axis{stroke:#777}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.axis{stroke:#999}}</style>"
 )
+
+
+def for_theme(svg, dark):
+    """A plot that follows a page's theme in place of the system's: SVG text."""
+    return svg.replace("@media(prefers-color-scheme:dark)", "@media all" if dark else "@media not all")
 
 
 def _svg(width, height, inside, said):

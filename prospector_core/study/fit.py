@@ -189,6 +189,8 @@ class Fit:
     target : the class that positive weights speak for; 1 where there are two
     kernels : Kernels of every class where there are more than two, else None
     tree : ConceptTree, how its concepts branch, where the quantizer knows; else None
+    masked : of a fit of which only the weights that exceed chance are left (``evaluation.mask``), their false discovery rate
+    whole : the fit that was masked, or None
 
     ``of_class(c)`` is the same fit seen from another class: it can be given wherever a fit can.
     """
@@ -205,6 +207,8 @@ class Fit:
     target: int = 1
     kernels: Kernels | None = field(default=None, repr=False)
     tree: ConceptTree | None = field(default=None, repr=False)
+    masked: float | None = None
+    whole: "Fit | None" = field(default=None, repr=False)
 
     @classmethod
     def of_kernels(cls, id, journal, settings, centroids, kernels, state, target=None, tree=None):
@@ -244,8 +248,8 @@ class Fit:
 
     @property
     def key(self):
-        """What depends on the fit and the class is remembered under: (id, target)."""
-        return self.id, self.target
+        """What depends on the fit, the class and the mask is remembered under: (id, target), or with ``masked``."""
+        return (self.id, self.target) if self.masked is None else (self.id, self.target, self.masked)
 
     @property
     def whole_summary(self):

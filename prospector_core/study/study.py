@@ -111,7 +111,7 @@ class Study(StudyData):
         self._resampled, self._doubts = OrderedDict(), TileCache(_MAPS_KEPT)
         self._part_maps = PartMaps()
         self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
-        self._limits, self._views = {}, {}
+        self._limits, self._views, self._through = {}, {}, None
 
     @classmethod
     def create(cls, path, *, labels=None, **options):
@@ -206,6 +206,12 @@ class Study(StudyData):
                 self._views[target] = view
             return self._views[target]
 
+    def seen_through(self, fit):
+        """This study with another fit in place of its current one, for looking and exporting: Study, with the same memory."""
+        view = copy.copy(self)
+        view.curation, view._through = self.curation.seen_by(view), fit
+        return view
+
     def class_views(self):
         """What to look at to see every class: this study alone, or where there are several classes and none was chosen,
         the study seen from each of them: list of Study."""
@@ -282,6 +288,8 @@ class Study(StudyData):
 
     def _seen(self, fit):
         """A fit as seen from this study's class; always the same object."""
+        if self._through is not None and (fit.id, self.target) == (self._through.id, self._through.target):
+            return self._through
         if fit.kernels is None or fit.target == self.target:
             return fit
         key = (fit.id, self.target)
@@ -444,14 +452,14 @@ class Study(StudyData):
         say("reading a sample of tokens")
         sample, means = self._sample(data, settings, on)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
-        centroids, tree = self._quantized(data, settings, sample, means)
+        centroids, tree = self._quantizer_centroids(data, settings, sample, means)
         if settings.centre:  # quantising will ask for them
             sprites = self._sprites(centroids, settings)
             for uid, mean in means.items():
                 sprites.put_mean(uid, mean)
         return centroids, tree
 
-    def _quantized(self, data, settings, sample, means):
+    def _quantizer_centroids(self, data, settings, sample, means):
         quantizer = make_quantizer(settings.quantizer, settings.concepts, settings.sample, settings.seed)
         if hasattr(quantizer, "fit_blocks"):
             return quantizer.fit_blocks(sample, self._blocks(data, settings, means)).centroids_, None
@@ -584,6 +592,8 @@ class Study(StudyData):
 
     def _map_file(self, datum, fit):
         folder = self.path / "fits" / str(fit.id) / "maps"
+        if fit.masked is not None:
+            folder = folder / f"fdr-{fit.masked:g}"
         return (folder / f"class-{fit.target}" if self.several else folder) / f"{datum.uid}.npy"
 
     def _prospect(self, datum, fit):
@@ -633,6 +643,7 @@ class Study(StudyData):
         """
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
+        fit = fit.whole or fit  # how sure a weight is has nothing to do with whether it is shown
         key = (fit.key, int(n), datum.uid)
         with self._resampling:
             found = self._doubts.get(key)
@@ -648,6 +659,7 @@ class Study(StudyData):
         """As ``uncertainty`` of one token alone, arrays of one: at once, where a map of millions takes long."""
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
+        fit = fit.whole or fit
         with self._resampling:
             kernels = self._resampled_kernels(fit, int(n))
         near, tokens = self.graph(datum).around(int(token), fit.radius)

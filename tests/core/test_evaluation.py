@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 from study_files import PITCH, make_study
 
-from prospector_core import FoldChangeKernel, TokenGraph
+from prospector_core import FoldChangeKernel, Study, TokenGraph, prospect
 from prospector_core.errors import BadInputError
 from prospector_core.evaluation import Problem, baselines, heads, networks, run, tasks
 from prospector_core.evaluation.baselines import BASELINES
 from prospector_core.evaluation.choose import LabelScores, auto_candidates, choose, choose_tokens, decide
 from prospector_core.evaluation.datasets import load_set, sentences_of
 from prospector_core.evaluation.heads import authors_protocol, fit_head, suggested_for
+from prospector_core.evaluation.mask import known_null, masked_fit, masked_study, null_of
 from prospector_core.evaluation.null import benjamini_hochberg, label_null, masked, study_null
 from prospector_core.evaluation.problem import stratified_folds
 from prospector_core.evaluation.report import write_markdown, write_report
@@ -363,3 +364,38 @@ def test_training_ends_where_the_loss_has_settled():
     falling, settled = networks.Plateau(), networks.Plateau()
     assert not any(falling(0.9**epoch) for epoch in range(60))
     assert [settled(max(0.5, 1 - 0.1 * epoch)) for epoch in range(40)].index(True) < 25
+
+
+# ---- maps of what exceeds chance alone
+
+
+def test_a_masked_fit_scores_by_the_weights_that_are_left_and_terms_sum_to_it(study):
+    fit, told = study.current_fit, []
+    null = null_of(study, level=0.2, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (200, 200) and known_null(study, fit, 0.2).kept.tolist() == null.kept.tolist()
+    told.clear()
+    again = null_of(Study.open(study.path), level=0.2, progress=lambda *said: told.append(said))
+    assert not told and again.p_values.tolist() == null.p_values.tolist()  # read, not computed
+    masked, datum = masked_fit(fit, null), study.data[1]
+    assert masked.key != fit.key and masked.whole is fit
+    scores = study.prospect(datum, masked)
+    by_hand = prospect(
+        study.graph(datum), study.sprite(datum), np.where(null.kept, fit.coef, 0), fit.n_concepts, fit.radius
+    )
+    np.testing.assert_allclose(scores, by_hand)
+    explained = study.explain(datum, 3, masked)
+    assert explained.score == pytest.approx(scores[3]) == pytest.approx(sum(term.value for term in explained.terms))
+    # the fit itself, and how sure it is, are as they were
+    assert study.uncertainty(datum, 20, masked).error.tolist() == study.uncertainty(datum, 20).error.tolist()
+    seen, _ = masked_study(study, 0.2)
+    assert np.array_equal(seen.prospect(datum), scores) and seen.current_fit.masked == 0.2
+    assert study.current_fit.masked is None and not np.array_equal(study.prospect(datum), scores)
+
+
+def test_labels_that_mean_nothing_leave_an_empty_map(tmp_path):
+    study = make_study(tmp_path, labels=[0, 1] * 6, fit={})
+    for at, datum in enumerate(study.data):  # of each class half are called the other
+        study.curation.relabel(datum, at // 2 % 2)
+    study.refit()
+    seen, null = masked_study(study)
+    assert not null.signal and not null.kept.any() and not any(np.nan_to_num(seen.prospect(d)).any() for d in seen.data)
