@@ -8,6 +8,7 @@ from pages.changes import last_change
 from pages.edits import above
 from pages.graph_files import save_box
 from pages.napari_command import napari_command
+from pages.on_show import datum_on_show
 from pages.overlays import in_both
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_reassign import move_drawn, move_target, move_words
@@ -26,14 +27,7 @@ STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer l
 MOST_NEIGHBOURS = 400  # ringed; of a larger receptive field those that add most
 
 # The datum on show is "at_datum", its selected token "at_token".
-if state.get("at_datum") not in {datum.uid for datum in embedded}:
-    state.pop("at_token", None)
-    state["at_datum"] = max(
-        embedded, key=lambda d: (d.label == len(study.classes) - 1, fit.summary["predictions"].get(d.uid, 0))
-    ).uid
-datum = study.datum(state["at_datum"])
-if not 0 <= state.get("at_token", -1) < study.n_tokens(datum):
-    state.pop("at_token", None)
+datum = datum_on_show(study)
 
 
 def chose(uid=None):

@@ -24,6 +24,7 @@ _PLACES = (
     ("seqid",),
     ("residue",),
     ("sentence",),
+    ("passage",),
     ("position",),
 )
 
@@ -130,7 +131,7 @@ def read_truth(study, source):
     ----------
     source : a folder of masks, images named as the slides are (a token is positive where most of its pixels are not 0), or
         a table (.csv, .tsv, also .gz) with a column for the datum (datum, id, name, ...), one for the truth (truth, tumor, ...) and where the
-        token is: token (its number), or the words by which the study itself places a token (row and column, residue, sentence)
+        token is: token (its number), or the words by which the study itself places a token (row and column, residue, sentence or passage)
 
     Raises BadInputError, saying which line is wrong.
     """
