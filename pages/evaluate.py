@@ -117,12 +117,15 @@ def against_truth(study):
         every = st.toggle(
             "Networks, too", help="Attention, gradients, graph attention: trained here, which takes minutes"
         )
+        ways = st.toggle(
+            "Ways of finding concepts, too", help="A row each: k-means, spherical k-means, tree and the others"
+        )
         few = st.toggle("Few labels", help="Also fitted on 2, 4, 8, ... labelled data a class, five draws each")
     key = f"scored_{study.path}_{study.current_fit.id}_{study.target}"
     if st.button(
         "Score maps", icon=":material/fact_check:", disabled=file is None, help=None if file else "Give the truth first"
     ):
-        st.session_state[key] = _scored(study, file, every, few)
+        st.session_state[key] = _scored(study, file, every, ways, few)
     if key not in st.session_state:
         return
     found, page = st.session_state[key]
@@ -154,7 +157,7 @@ def against_truth(study):
     st.download_button("Save the report", page, "evaluation.html", "text/html", icon=":material/download:")
 
 
-def _scored(study, file, every, few):
+def _scored(study, file, every, ways, few):
     """The comparison, and its report: (Evaluation, bytes of an HTML page)."""
     from prospector_core.evaluation.run import add_outcome, evaluate, method_names
     from prospector_core.evaluation.studies import own_maps, problem_of, read_truth
@@ -166,7 +169,7 @@ def _scored(study, file, every, few):
         try:
             truth = read_truth(study, path)
             problem = problem_of(study, truth)
-            methods = method_names("all" if every else "nearest centroid", sweep=False)
+            methods = method_names("all" if every else "nearest centroid", False, "all" if ways else None)
             methods = [name for name in methods if every or "tuned with truth" not in name]
             found = evaluate(
                 problem, methods, few=few, progress=lambda done, total, text: bar.progress(done / total, text)
