@@ -11,7 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import numpy as np
 import streamlit as st
 
+from pages.asked import nothing_lost
 from viewers import tile_server
+
+nothing_lost()
 
 
 def warm_up():

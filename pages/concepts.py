@@ -3,10 +3,11 @@
 import streamlit as st
 
 from pages import concept_edits, shared
+from pages.asked import field_key, typed
 from pages.concept_tree import concept_tree
 from pages.edits import above
 from pages.looks import look_of
-from pages.session import edit, edit_quietly
+from pages.session import edit_quietly
 from pages.words import heat_table, plain, share_text, weight_bar
 from prospector_core.study.prompts import PHRASES, can_prompt, parse_phrases, phrase_vectors, similarity, suggest_names
 
@@ -34,17 +35,17 @@ def sorted_cards(order):
     return sorted(ranked, key=lambda c: (place.get(heads.get(c.id, c.id), place[c.id]), c.id in new, place[c.id]))
 
 
-def renamed(concept):
+def renamed(concept, key):
     """Keep the name that was typed."""
-    name = state[f"name_{concept.id}"]
-    if name.strip() and name.strip() != concept.name:
+    name = typed(key)
+    if name is not None and name.strip() and name.strip() != concept.name:
         edit_quietly(lambda: study.curation.rename(concept.id, name))
 
 
-def recoloured(concept):
+def recoloured(concept, key):
     """Keep the colour that was picked."""
-    colour = state[f"colour_{concept.id}"]
-    if colour != concept.colour:
+    colour = typed(key)
+    if colour not in (None, concept.colour):
         edit_quietly(lambda: study.curation.recolour(concept.id, colour))
 
 
@@ -76,15 +77,17 @@ def about(concept):
 def card(concept):
     """One concept."""
     with st.container(border=True, height="stretch"):
-        state[f"colour_{concept.id}"] = concept.colour
-        state[f"name_{concept.id}"] = concept.name
+        colour, name = (
+            field_key(f"{what}_{concept.id}", value)
+            for what, value in (("colour", concept.colour), ("name", concept.name))
+        )
         gone = study.curation.state.home(concept.id) != concept.id
         with st.container(horizontal=True, gap="small", wrap=False, vertical_alignment="center"):
             st.checkbox(f"Choose {concept.name}", key=f"choose_{concept.id}", label_visibility="collapsed", width="content",
                         disabled=gone or concept.excluded, help="Choose several to merge them")  # fmt: skip
-            st.color_picker(f"Colour of concept {concept.id}", key=f"colour_{concept.id}", on_change=recoloured, args=(concept,),
+            st.color_picker(f"Colour of concept {concept.id}", concept.colour, key=colour, on_change=recoloured, args=(concept, colour),
                             label_visibility="collapsed", width=40)  # fmt: skip
-            st.text_input(f"Name of concept {concept.id}", key=f"name_{concept.id}", on_change=renamed, args=(concept,), max_chars=60,
+            st.text_input(f"Name of concept {concept.id}", concept.name, key=name, on_change=renamed, args=(concept, name), max_chars=60,
                           label_visibility="collapsed", placeholder=f"name of concept {concept.id}")  # fmt: skip
         # Each part in a container of its own, also where it is empty: a popover below that moved would open anew.
         with st.container():
@@ -142,15 +145,15 @@ def name_by_phrases():
             )
             if not suggested:
                 st.caption("All concepts have names. Undo a name, and its concept gets a suggestion again.")
-            elif st.button(f"Take the best phrase as name of {len(suggested)} concepts", icon=":material/label:",
-                           help="Names that you gave stay. Undo takes the names back one by one"):  # fmt: skip
-                edit(lambda: rename_all(suggested), f"{len(suggested)} concepts named")
+            else:
+                st.button(f"Take the best phrase as name of {len(suggested)} concepts", icon=":material/label:", on_click=rename_all,
+                          args=(suggested,), help="Names that you gave stay. Undo takes the names back one by one")  # fmt: skip
 
 
 def rename_all(names):
     """Rename concepts, {id: name}, each an edit of its own."""
-    for id, name in names.items():
-        study.curation.rename(id, name)
+    if edit_quietly(lambda: [study.curation.rename(id, name) for id, name in names.items()]):
+        st.toast(f"{len(names)} concepts named")
 
 
 if "at_go" in state:
@@ -194,7 +197,7 @@ with st.container(key="chosen_place"):
 if can_prompt(study):
     name_by_phrases()
 
-with st.spinner(f"Fetching typical {words.tokens}…"), st.container(key="split_cards"):
+with st.spinner(f"Fetching typical {words.tokens}…"), st.container(key="split_cards"), st.container(key="cards"):
     for start in range(0, len(concepts), 3):
         for column, concept in zip(st.columns(3), concepts[start : start + 3]):
             with column:

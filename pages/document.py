@@ -7,7 +7,9 @@ from pages.changes import last_change
 from pages.document_files import save_box
 from pages.document_marks import mark_box, mark_list, marks_of
 from pages.edits import above
+from pages.on_show import beside_words, datum_on_show
 from pages.overlays import change_limit, in_both, limit_of
+from pages.slide_change import states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_strip import strip
 from pages.words import class_of, plain
@@ -20,14 +22,7 @@ state, words = st.session_state, study.kind.words
 STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
 
 # The datum on show is "at_datum", its selected token "at_token"; with Shift, tokens to "at_last".
-if state.get("at_datum") not in {datum.uid for datum in embedded}:
-    state.pop("at_token", None)
-    state["at_datum"] = max(
-        embedded, key=lambda d: (d.label == len(study.classes) - 1, fit.summary["predictions"].get(d.uid, 0))
-    ).uid
-datum = study.datum(state["at_datum"])
-if not 0 <= state.get("at_token", -1) < study.n_tokens(datum):
-    state.pop("at_token", None)
+datum = datum_on_show(study)
 
 
 def chose(uid=None):
@@ -54,50 +49,33 @@ def go_to(uid, token, last=None):
     state["at_focus"] = True
 
 
-def states():
-    """Other maps of the document: {choice: its name}."""
-    found = {"now": "now"}
-    if tried is not None:
-        found |= {"after": "after the edit on trial", "change": "what the edit would change"}
-    elif changed is not None:
-        found |= {"before": "before the last refit", "change": "what the last refit changed"}
-    return found
-
-
 def header():
-    """The question, and which document and map are on show. Returns (filmstrip?, state of the map)."""
+    """The question, and which document and companion are on show. Returns (filmstrip?, what is beside or "")."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-        st.markdown(f"### Sentences for *{plain(study.classes[fit.target])}*")
+        st.markdown(f"### {words.tokens.capitalize()} for *{plain(study.classes[fit.target])}*")
         if len(embedded) > 1:
             state["shown_document"] = datum.uid
             names = {d.uid: f"{d.name} · {class_of(study, d)}" for d in embedded}
-            st.selectbox(
-                "Document", list(names), key="shown_document", on_change=chose, format_func=names.get, width=260
-            )
-        known = states()
-        if state.get("shown_state") not in known:
-            state["shown_state"] = "now"
-        shown = (
-            st.selectbox("Map", list(known), format_func=known.get, key="shown_state", width=220)
-            if len(known) > 1
-            else "now"
-        )
-        filmed = len(embedded) > 1 and st.toggle(
-            "Filmstrip", value=True, key="shown_strip", help="All documents of the study"
-        )
-    return filmed, shown
+            st.selectbox("Document", list(names), key="shown_document", on_change=chose, format_func=names.get, width=230)  # fmt: skip
+        if state.get("shown_beside") not in beside:
+            state["shown_beside"] = ""
+        second = ""
+        if len(beside) > 1:
+            second = st.selectbox("Beside it", list(beside), key="shown_beside", width=190, format_func=beside.get)
+        filmed = len(embedded) > 1 and st.toggle("Filmstrip", value=True, key="shown_strip", help="All documents of the study")  # fmt: skip
+    return filmed, second
 
 
-def page(shown, tokens, room):
-    """The text. ``shown``: state of the map."""
+def page(key, datum, shown, tokens, room, on_pick=None):
+    """The text of a document. ``shown``: which map of it, "" for the present one, else as ``states_beside`` calls it."""
     limit, unit, shown_fit = limit_of(study), f"{fit.unit}{mask.legend(fit)}", fit
-    if shown == "change" and in_both(changed, datum):
+    if shown == "@change" and in_both(changed, datum):
         scores, limit, unit = changed.of_map(datum), change_limit(study, changed), f"change, {fit.unit}"
     else:
-        shown_fit = {"before": changed and changed.before, "after": changed and changed.after}.get(shown) or fit
+        shown_fit = {"@before": changed and changed.before, "@after": changed and changed.after}.get(shown) or fit
         scores = study.prospect(datum, shown_fit)
     near = []
-    if len(tokens) == 1 and shown == "now":
+    if len(tokens) == 1 and not shown:
         around = study.neighbours(datum, tokens[0], fit)
         if around.contributions[1:].size:
             colours = texts.neighbour_colours(around.contributions[1:])
@@ -106,19 +84,19 @@ def page(shown, tokens, room):
     several = len(study.classes) > 2
     document_viewer(
         texts.shown_document(study, datum, scores, study.concepts_of(datum, shown_fit)),
-        key="document",
+        key=key,
         concepts=[{"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded} for c in concepts],
         classes=("the rest" if several else study.classes[0], study.classes[fit.target]),
         limit=limit,
         unit=unit,
         words={"token": words.token, "tokens": words.tokens},
         selected=tokens,
-        focus=state.get("at_focus_count", 0),
+        focus=state.get("at_focus_count", 0) if on_pick else 0,
         neighbours=near,
         marks=marks_of(study, datum),
         height=1100,
         above=room,
-        on_pick=picked,
+        on_pick=on_pick,
     )
 
 
@@ -136,7 +114,8 @@ def about_alike(token):
 
 tried = preview.current(study)
 changed = tried or last_change(study)
-filmed, shown = header()
+beside = beside_words(study, states_beside(tried, changed), [d for d in embedded if d.uid != datum.uid])
+filmed, second = header()
 if filmed:
     strip(study, datum.uid, chose)
 if state.pop("at_focus", False):
@@ -147,8 +126,19 @@ tokens = (
 )
 with st.container(key="split"):
     text, panel = st.columns([5, 2])
+    room = 176 + (STRIP_HEIGHT if filmed else 0)
     with text:
-        page(shown, tokens, 176 + (STRIP_HEIGHT if filmed else 0))
+        if not second:
+            page("document", datum, "", tokens, room, picked)
+        else:
+            itself = second.startswith("@")
+            left, right = st.columns(2)
+            with left:
+                st.caption("This document now" if itself else plain(datum.name))
+                page("document", datum, "", tokens, room + 90, picked)
+            with right:
+                st.caption(plain(beside[second]))
+                page("document_beside", datum if itself else study.datum(second), second if itself else "", [], room + 90)  # fmt: skip
     with panel:
         above(study)
         about_datum(study, datum)

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from pages import chains, shared
+from pages.asked import field_key, typed
 from pages.edits import above
 from pages.session import edit_quietly
 from pages.words import plain, share_text
@@ -111,8 +112,8 @@ def go(uid, token):
 
 def named(family, key):
     """Keep the name that was typed."""
-    name = state[key]
-    if name.strip() != name_of(study.curation.state, family.composition):
+    name = typed(key)
+    if name is not None and name.strip() != name_of(study.curation.state, family.composition):
         edit_quietly(lambda: study.curation.name_family(family.composition, name))
 
 
@@ -125,9 +126,10 @@ def made_of(family):
 def typical(family):
     """Pictures of the typical sites; a click goes to one."""
     sites = family.sites[:SHOWN]
+    across = max(2, min(4, len(sites)))
     key = f"family_{fit.id}_{family.number}"
     pictures = [chains.picture_of_residue(study, study.datum(site.datum), int(site.tokens[0]), 120) for site in sites]
-    url = tile_server.register_image((shared.study_key(study), key, "sites"), png(mosaic(pictures, gap=0)))
+    url = tile_server.register_image((shared.study_key(study), key, "sites"), png(mosaic(pictures, across, gap=0)))
     labels = [chains.labels_of(study, study.datum(site.datum)) for site in sites]
     names = [
         f"{', '.join(label[int(at) % len(label)] for at in site.tokens)} of {study.datum(site.datum).name}: show it in its structure"
@@ -144,23 +146,25 @@ def typical(family):
         names,
         key=key,
         label=f"Typical sites of family {family.number + 1}",
-        rows=-(-len(sites) // 4),
+        columns=across,
+        rows=-(-len(sites) // across),
         on_pick=picked,
     )
 
 
 def card(family, colours):
     """One family."""
-    with st.container(border=True):
+    with st.container(border=True, key=f"split_family_{family.number}"):
         key = f"shown_family_{fit.id}_{family.number}"
-        state[key] = name_of(study.curation.state, family.composition)
+        given = name_of(study.curation.state, family.composition)
+        field = field_key(key, given)
         data = len({site.datum for site in family.sites})
         left, middle, right = st.columns([3, 4, 4])
         with left:
-            st.text_input(f"Name of family {family.number + 1}", key=key, placeholder=f"family {family.number + 1}", max_chars=60,
-                          on_change=named, args=(family, key))  # fmt: skip
+            st.text_input(f"Name of family {family.number + 1}", given, key=field, placeholder=f"family {family.number + 1}", max_chars=60,
+                          on_change=named, args=(family, field))  # fmt: skip
             st.markdown(
-                f"**{len(family.sites)} sites** ({share_text(family.share)}) in {data} {words.datum if data == 1 else words.data}"
+                f"**{len(family.sites)} site{'s' if len(family.sites) != 1 else ''}** ({share_text(family.share)}) in {data} {words.datum if data == 1 else words.data}"
             )
             st.caption(made_of(family))
         try:
@@ -176,7 +180,7 @@ def card(family, colours):
                     residue_logo(columns, colours),
                     alt=f"Residues at each place of family {family.number + 1}: {made_of(family)}",
                 )
-                st.caption("Bits at each place of the most typical site")
+                st.caption("Information content in bits, at each position of the most typical site")
             with right:
                 atoms = tile_server.register_image(
                     (shared.study_key(study), "family", fit.id, fit.target, family.number), text, kind="atoms"
@@ -194,8 +198,9 @@ def card(family, colours):
                     atoms, {chain: [palette[k] for k in its] for chain, its in kinds.items()}, [study.datum(site.datum).name for site in shown], key=name,
                     label=f"{len(shown)} typical sites of family {family.number + 1}, superposed", on_pick=picked,
                 )  # fmt: skip
-                how = f", RMSD {np.mean(rmsds):.1f} Å to the most typical" if rmsds else ""
-                st.caption(f"{len(shown)} typical sites superposed{how}; metals are only shown")
+                how = f" superposed, mean RMSD {np.mean(rmsds):.1f} Å to the most typical" if rmsds else ""
+                many = f"The {len(shown)} most typical sites" if len(shown) > 1 else "The only site"
+                st.caption(f"{many}{how}. Metal ions are drawn where they lie; nothing was fitted to them.")
         with middle:
             typical(family)
 

@@ -8,11 +8,13 @@ from pages.changes import last_change
 from pages.edits import above
 from pages.graph_files import save_box
 from pages.napari_command import napari_command
+from pages.on_show import datum_on_show
 from pages.overlays import in_both
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_reassign import move_drawn, move_target, move_words
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
 from pages.slide_strip import strip
+from pages.under import under_of
 from pages.words import class_of, plain, signed
 from prospector_core.palette import hex_of
 from viewers.graph_viewer import graph_viewer
@@ -26,14 +28,7 @@ STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer l
 MOST_NEIGHBOURS = 400  # ringed; of a larger receptive field those that add most
 
 # The datum on show is "at_datum", its selected token "at_token".
-if state.get("at_datum") not in {datum.uid for datum in embedded}:
-    state.pop("at_token", None)
-    state["at_datum"] = max(
-        embedded, key=lambda d: (d.label == len(study.classes) - 1, fit.summary["predictions"].get(d.uid, 0))
-    ).uid
-datum = study.datum(state["at_datum"])
-if not 0 <= state.get("at_token", -1) < study.n_tokens(datum):
-    state.pop("at_token", None)
+datum = datum_on_show(study)
 
 
 def chose(uid=None):
@@ -135,6 +130,7 @@ def pane(viewer, shown, room, layer="map", shown_fit=None, main=True):
         focus_count=state.get("at_focus_count", 0),
         height=900,
         above=room,
+        under=under_of(study, shown),
         on_pick=lambda: picked(viewer) if shown.uid == datum.uid else None,
         on_mark=lambda drawn: (move_drawn if drawn["evidence"] == "reassign" else mark)(study, [shown], drawn),
         on_step=lambda step: step_history(study, step),

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.words import plain
 from prospector_core import worker
+from prospector_core.errors import ProspectorError
 from prospector_core.study.jobs import seconds_left
 
 __all__ = ["embed", "panel", "time_left"]
@@ -35,6 +36,19 @@ def embed(study, uids):
     """Put data on the queue and have them embedded in the background."""
     study.queue.add(uids)
     worker.start(study.path)
+
+
+def _go_on(study, *uids):
+    study.queue.go_on(*uids)
+    worker.start(study.path)
+
+
+def _do(action, *what):
+    """What a button of the list does, in its callback."""
+    try:
+        action(*what)
+    except ProspectorError as error:
+        st.toast(plain(error), icon=":material/error:")
 
 
 def panel(study):
@@ -97,18 +111,11 @@ def _head(study, jobs, left, at_work, state):
         min(1.0, (done + part) / max(len(study.data), 1)), f"{done} of {len(study.data)} data embedded · {words}"
     )
     if active and at_work:
-        if buttons.button("Pause", key="pause_all", icon=":material/pause:", width="stretch",
-                          help="What is finished is kept. The rest goes on when you say so"):  # fmt: skip
-            study.queue.pause()
-            st.rerun()
-    elif (
-        left
-        and not at_work
-        and buttons.button("Go on", key="go_on_all", type="primary", icon=":material/play_arrow:", width="stretch")
-    ):
-        study.queue.go_on()
-        worker.start(study.path)
-        st.rerun()
+        buttons.button("Pause", key="pause_all", icon=":material/pause:", width="stretch", on_click=_do, args=(study.queue.pause,),
+                       help="What is finished is kept. The rest goes on when you say so")  # fmt: skip
+    elif left and not at_work:
+        buttons.button("Go on", key="go_on_all", type="primary", icon=":material/play_arrow:", width="stretch",
+                       on_click=_do, args=(_go_on, study))  # fmt: skip
     if at_work:
         said = "It goes on in the background when you close this page, or the app."
     elif words == "interrupted":
@@ -133,32 +140,18 @@ def _rows(study, jobs, names, at_work, soonest):
             progress.progress(min(1.0, job.done / job.total), text)
         else:
             progress.caption("looking for tissue" if job.state == "running" else words)
-        if job.state == "waiting" and job.uid != soonest and buttons.button(
-            "", key=f"first_{job.uid}", type="tertiary", icon=":material/vertical_align_top:",
-            help="Make it the next one",
-        ):  # fmt: skip
-            study.queue.first(job.uid)
-            st.rerun()
-        if job.state in ("running", "waiting") and at_work and buttons.button(
-            "", key=f"pause_{job.uid}", type="tertiary", icon=":material/pause:", disabled=bool(job.asked),
-            help="Pause this one; the others go on",
-        ):  # fmt: skip
-            study.queue.pause([job.uid])
-            st.rerun()
-        if job.state in ("paused", "interrupted") and buttons.button(
-            "",
-            key=f"go_on_{job.uid}",
-            type="tertiary",
-            icon=":material/play_arrow:",
-            help="Go on with this one",
-        ):
-            study.queue.go_on([job.uid])
-            worker.start(study.path)
-            st.rerun()
-        if buttons.button("", key=f"off_{job.uid}", type="tertiary", icon=":material/close:", disabled=job.asked == "cancel",
-                      help="Take it off the list, and remove what is half made of it. What is embedded already stays"):  # fmt: skip
-            study.queue.cancel(job.uid)
-            st.rerun()
+        look = {"type": "tertiary", "on_click": _do}
+        if job.state == "waiting" and job.uid != soonest:
+            buttons.button("", key=f"first_{job.uid}", icon=":material/vertical_align_top:", args=(study.queue.first, job.uid),
+                           help="Make it the next one", **look)  # fmt: skip
+        if job.state in ("running", "waiting") and at_work:
+            buttons.button("", key=f"pause_{job.uid}", icon=":material/pause:", args=(study.queue.pause, [job.uid]), disabled=bool(job.asked),
+                           help="Pause this one; the others go on", **look)  # fmt: skip
+        if job.state in ("paused", "interrupted"):
+            buttons.button("", key=f"go_on_{job.uid}", icon=":material/play_arrow:", args=(_go_on, study, [job.uid]),
+                           help="Go on with this one", **look)  # fmt: skip
+        buttons.button("", key=f"off_{job.uid}", icon=":material/close:", args=(study.queue.cancel, job.uid), disabled=job.asked == "cancel",
+                       help="Take it off the list, and remove what is half made of it. What is embedded already stays", **look)  # fmt: skip
 
 
 def _failures(study, failed, names):
@@ -169,12 +162,10 @@ def _failures(study, failed, names):
             plain(job.message if names[job.uid] in job.message else f"{names[job.uid]}: {job.message}"),
             icon=":material/warning:",
         )
-        if buttons.button("", key=f"again_{job.uid}", type="tertiary", icon=":material/refresh:", help="Try again"):
-            embed(study, [job.uid])
-            st.rerun()
-        if buttons.button("", key=f"off_{job.uid}", type="tertiary", icon=":material/close:", help="Leave it out"):
-            study.queue.cancel(job.uid)
-            st.rerun()
+        look = {"type": "tertiary", "on_click": _do}
+        again, off = (embed, study, [job.uid]), (study.queue.cancel, job.uid)
+        buttons.button("", key=f"again_{job.uid}", icon=":material/refresh:", args=again, help="Try again", **look)
+        buttons.button("", key=f"off_{job.uid}", icon=":material/close:", args=off, help="Leave it out", **look)
 
 
 def _not_queued(study, jobs):
@@ -188,6 +179,5 @@ def _not_queued(study, jobs):
         return
     left, right = st.columns([4, 1], vertical_alignment="center")
     left.info(f"{len(missing)} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:")
-    if right.button("Embed them", type="primary", icon=":material/play_arrow:", width="stretch"):
-        embed(study, missing)
-        st.rerun()
+    right.button("Embed them", type="primary", icon=":material/play_arrow:", width="stretch",
+                 on_click=_do, args=(embed, study, missing))  # fmt: skip

@@ -1,16 +1,9 @@
 """The form that makes a study of cells or of other token graphs; it is then embedded and fitted in the background."""
 
-import re
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
-from pages import jobs, shared
+from pages.making import make_study, place_of
 from prospector_core.encoders.features import TRANSFORMS, list_feature_encoders
-from prospector_core.errors import ProspectorError
-from prospector_core.study import Study
-from sample_data import sample_folder
 
 __all__ = ["cells_form", "graphs_form"]
 
@@ -53,22 +46,7 @@ def _form(kind, label, example, help):
     if not name.strip() or not place.strip() or table is None:
         st.warning(f"Give a name, where the {kind} are, and the labels table.", icon=":material/edit:")
         return
-    target = sample_folder().parent / (re.sub(r"[^\w.]+", "-", name.lower()).strip("-.") or "study")
-    bar = st.progress(0.0, f"reading {kind}")
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            labels = Path(scratch) / Path(table.name).name
-            labels.write_bytes(table.getvalue())
-            Study.create(
-                target, **{kind: Path(place.strip()).expanduser()}, labels=labels, name=name.strip(), encoder=encoder, edges=edges,
-                transform=transform, values=values.strip() or "X", sample_column=sample.strip() or None, unit=unit.strip() or None,
-                progress=lambda done, total: bar.progress(done / total, f"reading {kind}"),
-            )  # fmt: skip
-        made = shared.open_study(target)
-        jobs.embed(made, [datum.uid for datum in made.data])
-        shared.choose_study(target)
-    except ProspectorError as error:
-        bar.empty()
-        shared.say_error(error)
-    else:
-        st.rerun()
+    make_study(
+        name, table, f"reading {kind}", **{kind: place_of(place)}, encoder=encoder, edges=edges, transform=transform,
+        values=values.strip() or "X", sample_column=sample.strip() or None, unit=unit.strip() or None,
+    )  # fmt: skip

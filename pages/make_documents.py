@@ -1,16 +1,9 @@
 """The form that makes a study of documents; it is then embedded and fitted in the background."""
 
-import re
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
-from pages import jobs, shared
+from pages.making import make_study, place_of
 from prospector_core.encoders.texts import list_text_encoders
-from prospector_core.errors import ProspectorError
-from prospector_core.study import Study
-from sample_data import sample_folder
 
 __all__ = ["documents_form"]
 
@@ -28,32 +21,12 @@ def documents_form():
         left, right = st.columns(2)
         encoder = left.selectbox("Encoder", list_text_encoders(), accept_new_options=True,
                                  help="Or type transformers: and a name on the hub or a folder (the weights must be on this machine, or fetchable)")  # fmt: skip
-        size = right.number_input("Words a token (0 = sentences)", 0, 10_000, 0, 10)
+        size = right.number_input("Words a passage (0: by sentences)", 0, 10_000, 0, 10,
+                                  help="What is scored: each sentence, or passages of so many words, for texts without full stops")  # fmt: skip
         asked = st.form_submit_button("Make the study", type="primary", icon=":material/add:")
     if not asked:
         return
     if not name.strip() or not place.strip():
         st.warning("Give a name, and the file or folder of the documents.", icon=":material/edit:")
         return
-    target = sample_folder().parent / (re.sub(r"[^\w.]+", "-", name.lower()).strip("-.") or "study")
-    bar = st.progress(0.0, "reading documents")
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            labels = None
-            if table is not None:
-                labels = Path(scratch) / Path(table.name).name
-                labels.write_bytes(table.getvalue())
-            Study.create(
-                target, documents=Path(place.strip()).expanduser(), labels=labels, name=name.strip(), encoder=encoder, words=size or None,
-                progress=lambda done, total: bar.progress(done / total, "reading documents"),
-            )  # fmt: skip
-        made = shared.open_study(target)
-        jobs.embed(made, [datum.uid for datum in made.data])
-        shared.choose_study(target)
-        for note in made.embedding["notes"][:3]:
-            st.toast(note, icon=":material/info:", duration="long")
-    except ProspectorError as error:
-        bar.empty()
-        shared.say_error(error)
-    else:
-        st.rerun()
+    make_study(name, table, "reading documents", documents=place_of(place), encoder=encoder, words=size or None)

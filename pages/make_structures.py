@@ -1,17 +1,10 @@
 """The form that makes a study of protein structures; it is then embedded and fitted in the background."""
 
-import re
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
-from pages import jobs, shared
+from pages.making import make_study, place_of
 from prospector_core.encoders.residues import list_residue_encoders, residue_encoder_note
-from prospector_core.errors import ProspectorError
 from prospector_core.modalities.structures import CONTACTS
-from prospector_core.study import Study
-from sample_data import sample_folder
 
 __all__ = ["structures_form"]
 
@@ -45,21 +38,12 @@ def structures_form():
     if not name.strip() or not folder.strip() or table is None:
         st.warning("Give a name, the folder of structures and the labels table.", icon=":material/edit:")
         return
-    target = sample_folder().parent / (re.sub(r"[^\w.]+", "-", name.lower()).strip("-.") or "study")
-    bar = st.progress(0.0, "looking at structures")
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            labels = Path(scratch) / Path(table.name).name
-            labels.write_bytes(table.getvalue())
-            Study.create(
-                target, structures=Path(folder.strip()).expanduser(), labels=labels, name=name.strip(), encoder=encoder, atom=atom,
-                cutoff=cutoff or None, progress=lambda done, total: bar.progress(done / total, "looking at structures"),
-            )  # fmt: skip
-        made = shared.open_study(target)
-        jobs.embed(made, [datum.uid for datum in made.data])
-        shared.choose_study(target)
-    except ProspectorError as error:
-        bar.empty()
-        shared.say_error(error)
-    else:
-        st.rerun()
+    make_study(
+        name,
+        table,
+        "looking at structures",
+        structures=place_of(folder),
+        encoder=encoder,
+        atom=atom,
+        cutoff=cutoff or None,
+    )

@@ -3,13 +3,14 @@
 import contextlib
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import RerunException
 
 from pages.shared import current_study
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study import Editor
 
-__all__ = ["editor_of", "note_field", "edit", "edit_quietly", "by_me", "drawn", "elsewhere"]
+__all__ = ["editor_of", "note_field", "edit_quietly", "by_me", "drawn", "elsewhere"]
 
 
 def editor_of(study):
@@ -41,15 +42,8 @@ def _note_used():
         st.session_state["note_number"] += 1
 
 
-def edit(action, message):
-    """Make an edit, say so, and draw the page anew."""
-    if edit_quietly(action):
-        st.toast(message)
-        st.rerun()
-
-
 def edit_quietly(action):
-    """Make an edit inside a widget's callback (the page is drawn anew anyway). Returns whether it was made.
+    """Make an edit inside a widget's callback, which nothing cuts short (pages/asked.py). Returns whether it was made.
 
     It is refused if someone else has edited the same thing after this page was drawn. The note in the sidebar, if there is
     one, is kept with it.
@@ -75,7 +69,10 @@ def by_me(study):
 
 @contextlib.contextmanager
 def drawn(study):
-    """What is drawn inside the block shows the journal as it now is. A click counts as made on what was drawn before."""
+    """What is drawn inside the block shows the journal as it now is. A click counts as made on what was drawn before.
+
+    Where a newer request ends the drawing, the page was not seen.
+    """
     if study is None:
         yield
         return
@@ -86,8 +83,12 @@ def drawn(study):
     st.session_state["drawing"] = latest, _fit_id(study)
     try:
         yield
-    finally:
+    except RerunException:
+        raise
+    except BaseException:  # an error that the page says, or its end
         editor.seen = latest
+        raise
+    editor.seen = latest
 
 
 @st.fragment(run_every=3)

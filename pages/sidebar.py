@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from pages.asked import undisturbed
 from pages.changes import note_change, say_change
-from pages.session import edit, edit_quietly, editor_of, elsewhere, note_field
+from pages.session import edit_quietly, editor_of, elsewhere, note_field
 from pages.shared import choose_class, say_error
 from pages.words import plain
 from prospector_core.errors import ProspectorError
@@ -23,7 +24,7 @@ def sidebar(study):
             if fit is None:
                 return
             st.caption(
-                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel}"
+                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel} kernel"
             )
             if study.several:
                 class_box(study)
@@ -49,12 +50,10 @@ def refit_bar(study):
     edits = study.curation
     last, undone, pending = edits.can_undo(), edits.can_redo(), edits.pending()
     left, right = st.columns(2)
-    if left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None, width="stretch",
-                   help=f"Take back: {plain(edits.describe(last))}{_whose(edits, last)}" if last else "Nothing to undo"):  # fmt: skip
-        edit(lambda: edits.undo(), f"Undone: {plain(edits.describe(last))}")
-    if right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None, width="stretch",
-                    help=f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}" if undone else "Nothing to redo"):  # fmt: skip
-        edit(lambda: edits.redo(), f"Redone: {plain(edits.describe(undone))}")
+    left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None, width="stretch", on_click=_undo, args=(study,),
+                help=f"Take back: {plain(edits.describe(last))}{_whose(edits, last)}" if last else "Nothing to undo")  # fmt: skip
+    right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None, width="stretch", on_click=_redo, args=(study,),
+                 help=f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}" if undone else "Nothing to redo")  # fmt: skip
     if pending:
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
     _refit_button(study, pending, "refit")
@@ -95,18 +94,36 @@ def _undo(study):
         st.toast(f"Undone: {plain(study.curation.describe(last))}")
 
 
+def _redo(study):
+    undone = study.curation.can_redo()
+    if undone is not None and edit_quietly(study.curation.redo):
+        st.toast(f"Redone: {plain(study.curation.describe(undone))}")
+
+
 def _refit_button(study, pending, key, width="stretch"):
-    if not st.button("Refit", key=key, icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending,
-                     width=width, help="Fit the kernel again under all edits; concepts are not searched anew"):  # fmt: skip
-        return
+    st.button("Refit", key=key, icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending, width=width,
+              on_click=_ask_to_refit, args=(study, key), help="Fit the kernel again under all edits; concepts are not searched anew")  # fmt: skip
+    if not pending:
+        st.session_state.pop("refit_asked", None)  # done already, or undone since
+    elif st.session_state.get("refit_asked") == (str(study.path), key):
+        _refit(study)
+
+
+def _ask_to_refit(study, key):
+    # kept until it is done: a run that another click ends would forget the button
+    st.session_state["refit_asked"] = str(study.path), key
+
+
+def _refit(study):
     try:
-        with st.spinner("Refitting…"), study.curation.by(editor_of(study)):
+        with undisturbed(), st.spinner("Refitting…"), study.curation.by(editor_of(study)):
+            del st.session_state["refit_asked"]
             change = study.refit()
+            note_change(study, change)
+            st.toast(f"Refitted: {plain(change.sentences()[0])}", icon=":material/check:")
     except ProspectorError as error:
         say_error(error)
         return
-    note_change(study, change)
-    st.toast(f"Refitted: {plain(change.sentences()[0])}", icon=":material/check:")
     st.rerun()
 
 

@@ -7,6 +7,7 @@ from pages.changes import last_change
 from pages.edits import above
 from pages.figures import figure_button
 from pages.napari_command import napari_command
+from pages.on_show import datum_on_show
 from pages.overlays import limit_of, overlays_of
 from pages.slide_change import change_legend, class_legend, states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
@@ -31,12 +32,7 @@ state = st.session_state
 STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
 
 # The datum on show is "at_datum", its selected token "at_token"; those of a second slide beside it end in "_beside".
-if state.get("at_datum") not in {datum.uid for datum in on_show}:
-    state.pop("at_token", None)
-    state["at_datum"] = max(
-        embedded, key=lambda d: (d.label == study.target, fit.summary["predictions"].get(d.uid, 0))
-    ).uid
-datum = study.datum(state["at_datum"])
+datum = datum_on_show(study, on_show)
 
 
 def most_telling(source):

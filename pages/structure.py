@@ -6,6 +6,7 @@ import streamlit as st
 from pages import chains, mask, preview, shared
 from pages.changes import last_change
 from pages.edits import above
+from pages.on_show import beside_words, datum_on_show
 from pages.overlays import change_limit, in_both, limit_of
 from pages.slide_change import states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
@@ -24,14 +25,7 @@ state = st.session_state
 STRIP_HEIGHT = 120  # CSS px of the gallery and its margin, which the viewer leaves it
 
 # The datum on show is "at_datum", its selected token "at_token".
-if state.get("at_datum") not in {datum.uid for datum in embedded}:
-    state.pop("at_token", None)
-    state["at_datum"] = max(
-        embedded, key=lambda d: (d.label == study.target, fit.summary["predictions"].get(d.uid, 0))
-    ).uid
-datum = study.datum(state["at_datum"])
-if not 0 <= state.get("at_token", -1) < study.n_tokens(datum):
-    state.pop("at_token", None)
+datum = datum_on_show(study)
 
 
 def chose(uid=None):
@@ -78,16 +72,12 @@ def header():
             state["shown_chain"] = datum.uid
             names = {d.uid: f"{d.name} · {class_of(study, d)}" for d in embedded}
             st.selectbox("Chain", list(names), key="shown_chain", on_change=chose, format_func=names.get, width=230)
-        words = {uid: text.replace("this slide", "this chain") for uid, text in states_beside(tried, changed).items()}
-        beside = ["", *words, *(d.uid for d in embedded if d.uid != datum.uid)]
+        beside = beside_words(study, states_beside(tried, changed), [d for d in embedded if d.uid != datum.uid])
         if state.get("shown_beside") not in beside:
             state["shown_beside"] = ""
-        named = {"": "nothing", **words, **{d.uid: d.name for d in embedded}}
-        second = (
-            st.selectbox("Beside it", beside, key="shown_beside", width=190, format_func=named.get)
-            if len(beside) > 1
-            else ""
-        )
+        second = ""
+        if len(beside) > 1:
+            second = st.selectbox("Beside it", list(beside), key="shown_beside", width=190, format_func=beside.get)
         filmed = len(embedded) > 1 and st.toggle(
             "Gallery", value=True, key="shown_strip", help="All chains of the study"
         )
@@ -184,8 +174,7 @@ with st.container(key="split"):
                 pane("structure", datum, room + 24)
             with right:
                 other = datum if second.startswith("@") else study.datum(second)
-                words = states_beside(tried, changed).get(second, other.name)
-                st.caption(plain(words.replace("this slide", "this chain")))
+                st.caption(plain(beside_words(study, states_beside(tried, changed), [other])[second]))
                 before, after = (changed.before, changed.after) if second.startswith("@") else (None, None)
                 there = second != "@change" or in_both(changed, datum)
                 if there:

@@ -1,12 +1,9 @@
 """Study page: the data with their labels and predictions, the progress of jobs; make or open a study."""
 
-import re
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
 from pages import jobs, shared
+from pages.asked import undisturbed
 from pages.changes import note_change
 from pages.edits import above
 from pages.history import history
@@ -14,6 +11,7 @@ from pages.looks import look_of
 from pages.make_cells import cells_form, graphs_form
 from pages.make_documents import documents_form
 from pages.make_structures import structures_form
+from pages.making import make_study, place_of
 from pages.modality import main_page
 from pages.pictures import stain_pictures
 from pages.relabel import relabel
@@ -22,7 +20,7 @@ from pages.words import plain
 from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
 from prospector_core.stain import STAIN_METHODS
-from prospector_core.study import FitSettings, Study
+from prospector_core.study import FitSettings
 from prospector_core.study.fit import GIVEN, about_quantizer, list_quantizers
 from sample_data import build, sample_folder
 from viewers.pictures import data_uri
@@ -34,7 +32,8 @@ def make_sample():
     """Build the sample study with a progress bar."""
     bar = st.progress(0.0, "sample study")
     try:
-        build(progress=lambda text, done, total: bar.progress(min(1.0, done / total) if total else 0.0, text))
+        with undisturbed():
+            build(progress=lambda text, done, total: bar.progress(min(1.0, done / total) if total else 0.0, text))
     except (ProspectorError, RuntimeError) as error:
         shared.say_error(error)
         return
@@ -52,7 +51,7 @@ def open_form():
     with st.form("open_folder"):
         path = st.text_input("Folder of a study", placeholder="/data/studies/lymph-nodes")
         if st.form_submit_button("Open this folder", icon=":material/folder_open:") and path.strip():
-            _open(Path(path.strip()).expanduser())
+            _open(place_of(path))
 
 
 def _open(path):
@@ -144,24 +143,10 @@ def slides_form():
     if not name.strip() or not slides.strip() or table is None:
         st.warning("Give a name, the folder of slides and the labels table.", icon=":material/edit:")
         return
-    folder = sample_folder().parent / (re.sub(r"[^\w.]+", "-", name.lower()).strip("-.") or "study")
-    bar = st.progress(0.0, "looking at slides")
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            labels = Path(scratch) / Path(table.name).name
-            labels.write_bytes(table.getvalue())
-            Study.create(
-                folder, slides=Path(slides.strip()).expanduser(), labels=labels, name=name.strip(), mpp=mpp, tile=int(tile), encoder=encoder,
-                stain=stain, slide_mpp=unstated or None, progress=lambda done, total: bar.progress(done / total, "looking at slides"),
-            )  # fmt: skip
-        made = shared.open_study(folder)
-        jobs.embed(made, [datum.uid for datum in made.data])
-        shared.choose_study(folder)
-    except ProspectorError as error:
-        bar.empty()
-        shared.say_error(error)
-    else:
-        st.rerun()
+    make_study(
+        name, table, "looking at slides", slides=place_of(slides), mpp=mpp, tile=int(tile), encoder=encoder, stain=stain,
+        slide_mpp=unstated or None,
+    )  # fmt: skip
 
 
 def fit_form(study):
@@ -234,7 +219,7 @@ def fit_form(study):
         quantizer=quantizer,
     )
     try:
-        with st.status("Fitting", expanded=True) as status, by_me(study):
+        with undisturbed(), st.status("Fitting", expanded=True) as status, by_me(study):
             change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
         note_change(study, change)
     except ProspectorError as error:

@@ -4,13 +4,12 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import study_key
-from prospector_core.modalities.documents import sections_of, sentences_of
+from prospector_core.modalities.documents import RIGHT_TO_LEFT, sections_of, sentences_of
 from prospector_core.palette import hex_of, rgb_of
 from viewers.overlays import diverging_colours
 
 __all__ = ["alike", "around", "picture_of_text", "sentence", "shown_document", "typical_sentences"]
 
-_RIGHT_TO_LEFT = ("ar", "fa", "ur")
 _MOST = 100_000  # tokens that are searched for like ones
 
 
@@ -25,7 +24,7 @@ def _laid_out(study_key, uid, record, _study):
     sections = [[heading, *places(np.array([start, end]))] for heading, start, end in attrs["sections"]]
     return {
         "id": f"{uid} {record}", "title": attrs["title"], "text": text, "sections": sections, "language": attrs["language"],
-        "rtl": attrs["language"] in _RIGHT_TO_LEFT, "starts": places(spans[:, 0]), "ends": places(spans[:, 1]),
+        "rtl": attrs["language"] in RIGHT_TO_LEFT, "starts": places(spans[:, 0]), "ends": places(spans[:, 1]),
     }  # fmt: skip
 
 

@@ -21,8 +21,9 @@ def class_of(study, datum):
 
 
 def signed(value):
-    """A weight or score as text: +2.94, −0.50."""
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    """A weight or score as text: +2.94, −0.50; 0.00 where it is that small."""
+    text = f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return "0.00" if text[1:] == "0.00" else text
 
 
 def share_text(value):
@@ -31,8 +32,10 @@ def share_text(value):
 
 
 def area_text(area, unit):
-    """An area as text: 1.3 mm², 0.026 mm², 90,000 px²."""
-    return f"{area:,.0f} px²" if unit == "px2" else f"{float(f'{area:.2g}'):g} mm²"
+    """An area as text: 1.3 mm², 0.020 mm², 90,000 px²."""
+    if unit == "px2" or area >= 10:
+        return f"{area:,.0f} {'px' if unit == 'px2' else 'mm'}²"
+    return f"{np.format_float_positional(area, precision=2, fractional=False, min_digits=2)} mm²"
 
 
 def place_text(place):

@@ -10,6 +10,7 @@ __all__ = ["figure_maker"]
 _MAKERS = {
     "slides": ("slide_figure", "slide_figure"),
     "structures": ("structure_figure", "structure_figure"),
+    "documents": ("document_figure", "document_figure"),
     "cells": ("graph_figure", "graph_figure"),
     "graphs": ("graph_figure", "graph_figure"),
 }

@@ -28,6 +28,8 @@ _MARKS = {
 _CLEAR = "rgba(0,0,0,0)"
 _GREY = "rgba(140,140,140,0.35)"
 _NAME_LENGTH = 22
+_UNSEEN = 0.002  # opacity of marks that are there for the pointer alone
+_SQUARE = 400  # px, about the width of the square where its page is 1400 wide
 
 
 def diverging_scale() -> list[list]:
@@ -118,9 +120,15 @@ def kernel_matrix(
             ygap=1,
             hoverinfo="skip",
             colorbar={
-                "title": {"text": label, "side": "right"},
-                "thickness": 12,
-                "len": 0.9,
+                "title": {"text": label, "side": "top"},
+                "orientation": "h",
+                "thickness": 11,
+                "len": 0.6,
+                "x": 0,
+                "xanchor": "left",
+                "y": 1,
+                "yanchor": "bottom",
+                "ypad": 30,  # px; the headings of the square and of the bars stand in it
                 "outlinewidth": 0,
             },
         ),
@@ -174,7 +182,7 @@ def kernel_matrix(
                 "symbol": "square",
                 "size": _marker(count),
                 "color": "#000",
-                "opacity": 0.01,
+                "opacity": _UNSEEN,
             },
             customdata=np.stack([rows, columns], 1),
             text=[
@@ -182,8 +190,8 @@ def kernel_matrix(
                 for i, j in zip(rows, columns, strict=True)
             ],
             hovertemplate="%{text}<extra></extra>",
-            selected={"marker": {"opacity": 0.01}},
-            unselected={"marker": {"opacity": 0.01}},
+            selected={"marker": {"opacity": _UNSEEN}},
+            unselected={"marker": {"opacity": _UNSEEN}},
             showlegend=False,
         ),
         row=1,
@@ -247,12 +255,14 @@ def kernel_matrix(
     figure.update_xaxes(
         **ticks,
         range=edge,
-        tickangle=-90 if count > 8 else 0,
+        tickangle=-90 if count * max(map(len, short), default=0) * 7 > _SQUARE else 0,
+        tickfont={"size": _name_size(_SQUARE / max(count, 1))},
         constrain="domain",
         row=1,
         col=1,
     )
-    figure.update_yaxes(**ticks, range=edge[::-1], row=1, col=1)
+    rows_high = (_height(count) - 270) / max(count, 1)
+    figure.update_yaxes(**ticks, range=edge[::-1], tickfont={"size": _name_size(rows_high)}, row=1, col=1)
     widest = 1.08 * max(np.nanmax(np.abs(mono), initial=0.0), limit * 0.25)
     figure.update_xaxes(
         range=[-widest, widest],
@@ -309,12 +319,17 @@ def _dress(figure: go.Figure, height: int) -> go.Figure:
 
 def _height(count: int) -> int:
     """Of the kernel matrix, px: rows to read, and room for the names below."""
-    return int(np.clip(200 + 23 * count, 400, 900))
+    return int(np.clip(270 + 23 * count, 500, 970))
 
 
 def _marker(count: int) -> float:
     """Side of a marker, px: within a cell, as markers that overlap would show."""
-    return float(np.clip(0.75 * (_height(count) - 200) / max(count, 1), 6, 40))
+    return float(np.clip(0.75 * (_height(count) - 270) / max(count, 1), 6, 40))
+
+
+def _name_size(room: float) -> int:
+    """Of the letters of names that have so many px beside each other."""
+    return int(np.clip(0.85 * room, 6, 12))
 
 
 def _steps(most: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tokens of documents: sentences, in the words around them."""
+"""Tokens of documents: sentences or passages, in the words around them."""
 
 import html
 
@@ -13,8 +13,8 @@ __all__ = ["CAPTION", "NOTHING_THERE", "SHOW", "UNWANTED", "hover", "picture", "
 
 SHOW = "Show in document"
 UNWANTED = " (headings, boilerplate, signatures)"
-CAPTION = "In grey, the sentences before and after it."
-NOTHING_THERE = "No sentence stands there."
+CAPTION = "In grey, what stands before and after it."
+NOTHING_THERE = "Nothing stands there."
 
 _LONGEST = 220  # characters of a sentence on a card
 

@@ -136,7 +136,7 @@ def fit(
     if beside:
         opened = _tokens_chosen(opened, [Study.open(each) for each in beside], seed, json)
         study, auto = opened.path, True
-    usual = opened.default_settings()
+    usual, wanted = opened.default_settings(), quantizer
     quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
     if concepts is None:  # those that the encoder brings are another number than those to look for
         concepts = (usual if (quantizer == GIVEN) == (usual.quantizer == GIVEN) else FitSettings()).concepts
@@ -148,7 +148,7 @@ def fit(
         seed=seed, quantizer=quantizer, **refined,
     )  # fmt: skip
     with scheduler(workers, cluster, memory) as on:
-        choice = _chosen(opened, seed, json, on) if auto else None
+        choice = _chosen(opened, seed, json, wanted, on) if auto else None
         if choice is not None:
             settings = choice.settings
         with progress_bar("fitting", json) as bar:
@@ -270,12 +270,12 @@ def _tokens_chosen(study, others, seed, json):
     return chosen
 
 
-def _chosen(study, seed, json, on):
+def _chosen(study, seed, json, quantizer, on):
     """The search of ``--auto``: Choice; its candidates are printed, best first."""
     from ..evaluation.studies import choose_for
 
     with progress_bar("searching settings", json, "candidates") as bar:
-        choice = choose_for(study, seed=seed, progress=lambda done, total, settings, scores: bar(done, total), on=on)
+        choice = choose_for(study, None, seed, lambda done, total, *_: bar(done, total), quantizer, on)
     if not json:
         print_table(
             "Settings by what labels alone can tell (held-out data), best mean rank first",
@@ -368,7 +368,7 @@ def export(
     names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
     what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,
     threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores are not drawn.")] = None,
-    layer: Annotated[str | None, typer.Option(help="png: of slides map (default), concepts, uncertainty, classes (the strongest of each tile) or tissue; of structures strip (default) or contacts.")] = None,
+    layer: Annotated[str | None, typer.Option(help="png: of slides map (default), concepts, uncertainty, classes (the strongest of each tile) or tissue; of structures strip (default) or contacts; of documents map (default) or concepts.")] = None,
     width: Annotated[int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")] = None,
     region: Annotated[tuple[float, float, float, float] | None, typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels.")] = None,
     whole_slide: Annotated[bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")] = False,

@@ -134,7 +134,7 @@ def open_app(
     # Streamlit would ask a first-time user for an email address, and we open the window ourselves.
     options = {
         "server.port": port, "server.address": "localhost", "server.headless": "true", "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false", "client.toolbarMode": "minimal",
+        "browser.gatherUsageStats": "false", "client.toolbarMode": "minimal", "runner.fastReruns": "false",
     }  # fmt: skip
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [f"--{name}={value}" for name, value in options.items()]

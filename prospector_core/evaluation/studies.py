@@ -4,7 +4,7 @@ import csv
 import gzip
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import BadInputError
 from ..readers.cache import TileCache
 from ..scheduling import InProcess
+from ..study.fit import GIVEN
 from ..study.tasks import Place, place_of, study_at
 from .problem import Problem, stratified_folds
 
@@ -28,6 +29,7 @@ _PLACES = (
     ("seqid",),
     ("residue",),
     ("sentence",),
+    ("passage",),
     ("position",),
 )
 
@@ -174,7 +176,7 @@ def read_truth(study, source):
     ----------
     source : a folder of masks, images named as the slides are (a token is positive where most of its pixels are not 0), or
         a table (.csv, .tsv, also .gz) with a column for the datum (datum, id, name, ...), one for the truth (truth, tumor, ...) and where the
-        token is: token (its number), or the words by which the study itself places a token (row and column, residue, sentence)
+        token is: token (its number), or the words by which the study itself places a token (row and column, residue, sentence or passage)
 
     Raises BadInputError, saying which line is wrong.
     """
@@ -269,18 +271,23 @@ def _tokens_of(study, uid, lines, columns, place, truth, file):
     return found
 
 
-def choose_for(study, candidates=None, seed=0, progress=None, on=None):
+def choose_for(study, candidates=None, seed=0, progress=None, quantizer=None, on=None):
     """Settings for a study by its labels alone (data whose split is "test" are left out): choose.Choice.
 
-    Parameters: as ``choose.choose``.
+    Parameters: as ``choose.choose``; quantizer, what all candidates find concepts by (default: what each says).
     """
-    from .choose import choose
+    from .choose import auto_candidates, choose
 
     on = on or InProcess()
     problem = problem_of(study, None, seed=seed)
+    train = _fitted_on(study, problem)
+    if quantizer == GIVEN and problem.given is None:
+        raise BadInputError("the encoder of this study brings no concepts of its own: name another quantizer")
+    if quantizer is not None:
+        candidates = auto_candidates(problem, train) if candidates is None else candidates
+        candidates = list(dict.fromkeys(replace(each, quantizer=quantizer).check() for each in candidates))
     with place_of(study, on) as place:
-        source = _AtPlace(place, study.target, seed)
-        return choose(problem, _fitted_on(study, problem), candidates, seed, progress, on, source)
+        return choose(problem, train, candidates, seed, progress, on, _AtPlace(place, study.target, seed))
 
 
 def _fitted_on(study, problem):

@@ -95,14 +95,14 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; }
 
 
 def html_page(study, datum):
-    """A document as a page of its own: sentences tinted by score, with a legend and the concepts; nothing is loaded.
+    """A document as a page of its own: its tokens tinted by score, with a legend and the concepts; nothing is loaded.
 
-    Pointing at a sentence tells its score and concept. Light or dark as the reader's system is.
+    Pointing at one tells its score and concept. Light or dark as the reader's system is.
     """
     datum, attrs = study.datum(datum), study.attrs(datum)
     text, tokens, fit = attrs["text"], _tokens(study, datum), study.current_fit
     limit = study.score_limit() or 1.0
-    for_, against = html.escape(study.classes[1]), html.escape(study.classes[0])
+    for_, against = html.escape(study.classes[study.target]), html.escape(study.others)
     headings = {start: heading for heading, start, _ in attrs["sections"] if heading}
     body, at = [], 0
 
@@ -143,7 +143,7 @@ def html_page(study, datum):
         f'rgba({_AGAINST},.6),transparent,rgba({_FOR},.6))"></span><span>{limit:+.2f}</span><span>speaks for {for_}</span></div>'
         f"<div class=text>{''.join(body)}</div>"
         f"<table><tr><th>Concepts in this document</th><th>weight ({html.escape(fit.unit)})</th></tr>{rows}</table>"
-        "<p class=about>A score is the weight of the sentence's concept plus the weights of its pairs with the concepts around it. Made with Prospector, which is research "
+        f"<p class=about>A score is the weight of the {study.kind.words.token}'s concept plus the weights of its pairs with the concepts around it. Made with Prospector, which is research "
         "software and no medical device.</p></main></body></html>"
     )
     return page.encode()

@@ -18,6 +18,7 @@ from .base import Words
 __all__ = ["Documents", "sentences_of"]
 
 _REACH = 2
+RIGHT_TO_LEFT = ("ar", "fa", "ur")  # languages
 _BLOCK = 256  # tokens encoded, and written, at once
 
 
@@ -27,9 +28,13 @@ class Documents:
     name = "documents"
     words = Words("document", "documents", "sentence", "sentences", "file")
     encoder = "minilm"
-    exports = ("html", "csv", "parquet", "jsonl", "annotations")
+    exports = ("html", "csv", "parquet", "jsonl", "annotations", "png")
     keeps_edges = False
     place_names = ("sentence", "section")
+
+    def of(self, embedding):
+        """The modality of a study with these settings: its tokens are passages where they are windows of words."""
+        return Passages() if embedding.get("words") else self
 
     def create(
         self, path, sources, labels, *, name=None, encoder="minilm", words=None, language=None, file_column=None,
@@ -93,7 +98,7 @@ class Documents:
         """Number, span in the text (characters, end excluded), section and text of each token."""
         spans, attrs = study.positions(datum), study.attrs(datum)
         return {
-            "sentence": np.arange(1, len(spans) + 1),
+            self.words.token: np.arange(1, len(spans) + 1),
             "start": spans[:, 0],
             "end": spans[:, 1],
             "section": sections_of(spans, attrs),
@@ -101,14 +106,24 @@ class Documents:
         }
 
     def place(self, study, datum, token):
-        """Number of the sentence, from 1, and its section."""
+        """Number of the token, from 1, and its section."""
         spans = study.positions(datum)
-        return {"sentence": int(token) + 1, "section": sections_of(spans[token : token + 1], study.attrs(datum))[0]}
+        return {
+            self.words.token: int(token) + 1,
+            "section": sections_of(spans[token : token + 1], study.attrs(datum))[0],
+        }
 
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of documents, with the study's own encoder or another."""
         encoder = encoder or get_text_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
         return _DocumentEmbedder(study, encoder)
+
+
+class Passages(Documents):
+    """The same where tokens are windows of words."""
+
+    words = Words("document", "documents", "passage", "passages", "file")
+    place_names = ("passage", "section")
 
 
 def sentences_of(study, datum):
@@ -146,7 +161,9 @@ class _DocumentEmbedder:
         self._note = document.note
         spans, language = self._tokens(document)
         if not len(spans):
-            raise DocumentError(f"{datum.name}: {document.note or 'it is empty, no sentence is in it'}")
+            raise DocumentError(
+                f"{datum.name}: {document.note or f'it is empty, no {self._study.kind.words.token} is in it'}"
+            )
         wanted = self._study.embedding
         attrs = {
             "kind": "document", "text": document.text, "title": document.title, "markdown": document.markdown,

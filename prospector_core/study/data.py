@@ -74,13 +74,14 @@ class StudyData:
         self.database = Database(self.path / (copy or "study.sqlite"), copy is not None)
         self.name = self.database.read_meta("name", self.path.name)
         self.modality = self.database.read_meta("modality")
-        self.kind = modality_of(self.modality)
+        kind = modality_of(self.modality)
         self.classes = tuple(self.database.read_meta("classes", ()))
         self.embedding = self.database.read_meta("embedding")
         if len(self.classes) < 2 or not isinstance(self.embedding, dict):
             raise StudyDamagedError(
                 f"{self.database.path} does not say its classes or encoder: restore it from a backup"
             )
+        self.kind = kind.of(self.embedding) if hasattr(kind, "of") else kind
         self.target = len(self.classes) - 1
         self.chosen = None if self.several else self.target
         self.curation = Curation(self)
@@ -281,6 +282,11 @@ class StudyData:
     def positions(self, datum):
         """Where a datum's tokens are, as their modality counts it: (n, 2) or (n, 3), or None."""
         return self._layout(self.datum(datum).uid)[1]
+
+    def under(self, datum):
+        """What lies under a datum's tokens, where its file has more than them: `readers.under.Under`, empty where it has not."""
+        datum = self.datum(datum)
+        return self.kind.under(self, datum) if hasattr(self.kind, "under") else None
 
     def attrs(self, datum):
         """What is kept beside a datum's embeddings: dict. What is in it is the modality's own."""

@@ -52,6 +52,11 @@ class App:
     def has_button(self, label):
         return any(label in (b.label, b.key) for b in self.at.button)
 
+    def field(self, key):
+        """A field whose value is kept in the journal, by the key that it had at first (``asked.field_key``)."""
+        fields = [*self.at.text_input, *self.at.color_picker]
+        return next(each for each in fields if re.fullmatch(rf"{key}(_\d+)?", each.key or ""))
+
     def viewers(self):
         """What each slide viewer was given, from left to right."""
         return [data for data in self._components() if "slide" in data]

@@ -109,5 +109,5 @@ def test_a_note_is_kept_with_the_next_edit_and_used_up(folder):
     note.set_value("it was tissue after all").run()
     app.press("redo")
     assert study.curation.history()[-1].note == "it was tissue after all"
-    app.at.text_input(key="name_4").set_value("stroma").run()
+    app.field("name_4").set_value("stroma").run()
     assert study.curation.history()[-1].note == ""

@@ -86,6 +86,21 @@ def test_selected_sentences_are_marked_moved_and_taken_back(study):
     assert not study.curation.state.regions
 
 
+def test_another_document_and_other_maps_stand_beside_it(study):
+    app = App()
+    first = page_of(app)
+    other = next(datum for datum in study.embedded() if datum.uid not in first["id"])
+    app.at.selectbox(key="shown_beside").set_value(other.uid).run()
+    shown, beside = (data for data in app.sound()._components() if "starts" in data)
+    assert shown["text"] == first["text"] and beside["text"] == study.attrs(other)["text"]
+    study.curation.exclude(int(shown["concepts_of"][0]))
+    app.run().press("refit")
+    app.at.selectbox(key="shown_beside").set_value("@before").run()
+    now, before = (data for data in app.sound()._components() if "starts" in data)
+    assert now["text"] == before["text"] and now["scores"][0] is None and before["scores"] == first["scores"]
+    assert "this document before the last refit" in app.text
+
+
 @pytest.mark.parametrize("page", ["study", "concepts", "kernel", "atlas"])
 def test_the_other_pages_speak_of_sentences(study, page):
     app = App()

@@ -13,7 +13,7 @@ def study(folder):
 
 
 def rename(app, concept, name):
-    app.at.text_input(key=f"name_{concept}").set_value(name).run()
+    app.field(f"name_{concept}").set_value(name).run()
     return app.sound()
 
 
@@ -21,7 +21,7 @@ def test_a_new_name_is_everywhere_at_once(study):
     app = App("concepts")
     rename(app, 2, "  epidermis,   keratin ")
     assert study.concept_name(2) == "epidermis, keratin"
-    assert app.at.text_input(key="name_2").value == "epidermis, keratin"
+    assert app.field("name_2").value == "epidermis, keratin"
     assert "epidermis, keratin" in [concept["name"] for concept in app.go("slide").viewer()["concepts"]]
     assert "epidermis, keratin" in app.go("kernel").at.selectbox[0].options
     assert not study.curation.pending()
@@ -32,9 +32,9 @@ def test_a_name_that_is_taken_is_refused_and_the_old_one_stays(study):
     rename(app, 1, "dermis")
     rename(app, 2, "Dermis")
     assert any("already called" in toast.value for toast in app.at.toast)
-    assert study.concept_name(2) == "concept 2" and app.at.text_input(key="name_2").value == "concept 2"
+    assert study.concept_name(2) == "concept 2" and app.field("name_2").value == "concept 2"
     rename(app, 2, "   ")
-    assert app.at.text_input(key="name_2").value == "concept 2"
+    assert app.field("name_2").value == "concept 2"
 
 
 def test_names_are_text_and_not_markup(study):
@@ -49,7 +49,7 @@ def test_names_are_text_and_not_markup(study):
 
 def test_a_new_colour_reaches_the_slide(study):
     app = App("concepts")
-    app.at.color_picker(key="colour_3").set_value("#123456").run()
+    app.field("colour_3").set_value("#123456").run()
     app.sound()
     assert study.colours()[3] == "#123456"
     before = app.go("slide").viewer()

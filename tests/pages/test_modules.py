@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import pages
+from pages import words
 
 FOLDER = Path(pages.__file__).parent
 
@@ -31,3 +32,10 @@ def test_what_is_called_is_there(page):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pages."):
             module = importlib.import_module(node.module)
             assert all(hasattr(module, alias.name) for alias in node.names), f"pages/{page}, line {node.lineno}"
+
+
+def test_numbers_as_people_read_them():
+    assert [words.signed(value) for value in (2.944, -0.5, 0.001, -0.004, 0.0)] == ["+2.94", "−0.50", "0.00", "0.00", "0.00"]  # fmt: skip
+    areas = (1.26, 0.02, 0.0178, 0.0001, 12.4)
+    assert [words.area_text(area, "mm2") for area in areas] == ["1.3 mm²", "0.020 mm²", "0.018 mm²", "0.00010 mm²", "12 mm²"]  # fmt: skip
+    assert words.area_text(90_000, "px2") == "90,000 px²"

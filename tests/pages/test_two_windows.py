@@ -27,12 +27,12 @@ def test_an_edit_of_what_another_has_just_edited_is_told(other):
     app.at.session_state["author"] = "Ann"
     app.run()
     other.curation.rename(2, "dermis")
-    app.at.text_input(key="name_2").set_value("epidermis").run()  # typed over what was shown before
+    app.field("name_2").set_value("epidermis").run()  # typed over what was shown before
     app.sound()
     assert "not done: Ben has edited since (edit 2," in toasts(app) and "look at it" in toasts(app)
     assert entries(other) == [("rename", "Ben")]
-    assert app.at.text_input(key="name_2").value == "dermis"
-    app.at.text_input(key="name_2").set_value("epidermis").run()  # now that it was seen
+    assert app.field("name_2").value == "dermis"
+    app.field("name_2").set_value("epidermis").run()  # now that it was seen
     assert other.concept_name(2) == "epidermis" and entries(other)[-1] == ("rename", "Ann")
 
 

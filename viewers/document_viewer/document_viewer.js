@@ -13,6 +13,7 @@ function el(tag, attributes = {}, ...children) {
 
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 const MODES = { score: "Score", concept: "Concepts", none: "Plain" };
+const TOGETHER = "prospector-documents";
 const STRONGEST = 0.62; // of a tint: words on it stay easy to read
 const isDark = (node) => {
   const [r, g, b] = getComputedStyle(node).color.match(/\d+(\.\d+)?/g)?.map(Number) ?? [0, 0, 0];
@@ -35,7 +36,7 @@ class DocumentViewer {
     } });
     this.found = el("span", { class: "dv-count", role: "status" });
     this.copied = el("button", { type: "button", title: "Copy what is selected, else the whole text", onclick: () => this.copy() }, "Copy");
-    this.hot = (way, key, text) => el("button", { type: "button", title: `${text} hot spot (key ${key})`, "aria-label": `${text} hot spot`, onclick: () => this.spot(way) }, way < 0 ? "↑ hot spot" : "↓ hot spot");
+    this.hot = (way, key, text) => el("button", { type: "button", title: `${text} hot spot (key ${key})`, "aria-label": `${text} hot spot`, onclick: () => this.spot(way) }, way < 0 ? "↑" : "↓");
     this.legend = el("div", { class: "dv-legend" });
     this.strip = el("canvas", { class: "dv-strip", role: "img", onclick: (event) => this.clickStrip(event) });
     this.page = el("article", { class: "dv-page" });
@@ -46,10 +47,10 @@ class DocumentViewer {
     this.tip = el("div", { class: "dv-tip", hidden: "" });
     this.body = el("div", { class: "dv-body" }, this.pane, this.map);
     root.replaceChildren(
-      el("div", { class: "dv-bar" }, this.modes, el("label", { class: "dv-group" }, "from", this.slider, this.above),
-        el("div", { class: "dv-group" }, this.hot(-1, "p", "Previous"), this.hot(1, "n", "Next")),
+      el("div", { class: "dv-bar" }, this.modes, el("label", { class: "dv-group" }, "Threshold", this.slider, this.above),
+        el("div", { class: "dv-group" }, "Hot spot", this.hot(-1, "p", "Previous"), this.hot(1, "n", "Next")),
         el("div", { class: "dv-group" }, this.search, this.found), this.copied),
-      this.legend, this.strip, this.body,
+      this.legend, el("div", { class: "dv-order" }, el("span", {}, "Concepts in order"), this.strip), this.body,
       el("p", { class: "dv-help" }, "Keys: arrows step, n and p go to hot spots, / finds, Esc lets go. Shift and a click select several."), this.tip);
     this.page.addEventListener("click", (event) => this.clicked(event));
     this.page.addEventListener("pointermove", (event) => this.point(event));
@@ -59,6 +60,10 @@ class DocumentViewer {
     this.map.addEventListener("pointermove", drag);
     this.watch = new ResizeObserver(() => this.sized());
     this.watch.observe(this.pane);
+    this.joins = ({ detail }) => { // two texts side by side are coloured alike
+      if (detail.from !== this) { Object.assign(this.kept, detail.change); this.paint(); }
+    };
+    window.addEventListener(TOGETHER, this.joins);
     this.fits = () => this.fit();
     window.addEventListener("resize", this.fits);
     this.theme = new MutationObserver(() => this.paint());
@@ -70,6 +75,7 @@ class DocumentViewer {
     this.watch.disconnect();
     this.theme.disconnect();
     window.removeEventListener("resize", this.fits);
+    window.removeEventListener(TOGETHER, this.joins);
     clearTimeout(this.later);
     CSS.highlights?.delete("dv-found");
     CSS.highlights?.delete("dv-here");
@@ -81,6 +87,7 @@ class DocumentViewer {
 
   set(change) {
     Object.assign(this.kept, change);
+    window.dispatchEvent(new CustomEvent(TOGETHER, { detail: { from: this, change } }));
     try { sessionStorage.setItem(`prospector.document.${this.data.key}`, JSON.stringify(this.kept)); } catch { /* a private window: not kept, no more */ }
     this.paint();
   }
