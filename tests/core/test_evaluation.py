@@ -24,7 +24,7 @@ from prospector_core.evaluation.null import benjamini_hochberg, label_null, mask
 from prospector_core.evaluation.problem import stratified_folds
 from prospector_core.evaluation.report import region_plots, write_markdown, write_report
 from prospector_core.evaluation.run import HEADS, evaluate, method_names
-from prospector_core.evaluation.studies import choose_for, problem_of, read_truth
+from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, read_truth, tokens_for
 from prospector_core.evaluation.svg import inline
 from prospector_core.evaluation.tasks import TOKENS
 from prospector_core.metrics import average_precision
@@ -362,7 +362,20 @@ def test_where_labels_cannot_tell_the_finest_tokens_stay():
     choice = choose_tokens({"large": coarse, **coarse.others}, coarse.folds[0][0])
     assert choice.names == ("small", "large") and len(choice.scores) == 2
     if not choice.best:
-        assert choice.why.startswith("the finest tokens, small")
+        assert choice.why.startswith("the finest tokens:")
+
+
+def test_studies_of_the_same_data_are_put_beside_each_other(study, tmp_path):
+    other = make_study(tmp_path / "other", labels=[0, 1] * 6)
+    problem = problem_beside(study, [other], None)
+    (beside,) = problem.others.values()
+    assert beside.ids == problem.ids and all(np.array_equal(each, np.arange(len(each))) for each in beside.cells)
+    choice, chosen = tokens_for(study, [other])
+    assert len(choice.names) == 2 and chosen in (study, other)
+    with pytest.raises(BadInputError, match="is of other data"):
+        problem_beside(study, [make_study(tmp_path / "few", labels=[0, 1] * 3)], None)
+    with pytest.raises(BadInputError, match="has other labels"):
+        problem_beside(study, [make_study(tmp_path / "swapped", labels=[1, 0] * 6)], None)
 
 
 def test_data_in_a_batch_do_not_touch_each_other(problem):
