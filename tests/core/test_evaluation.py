@@ -25,7 +25,7 @@ from prospector_core.evaluation.problem import stratified_folds
 from prospector_core.evaluation.report import region_plots, write_markdown, write_report
 from prospector_core.evaluation.run import HEADS, evaluate, method_names
 from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, read_truth, tokens_for
-from prospector_core.evaluation.svg import inline
+from prospector_core.evaluation.svg import neutral
 from prospector_core.evaluation.tasks import TOKENS
 from prospector_core.metrics import average_precision
 from prospector_core.scheduling import scheduler
@@ -140,7 +140,7 @@ def test_methods_are_plotted_against_what_regions_are_like():
     half = [float(found) for found in re.findall(r"<title>nearest centroid: ([0-9.]+)</title>", plot)]
     assert means[:4] == pytest.approx([2.5 / 16, 6.5 / 16, 10.5 / 16, 14.5 / 16], abs=0.01) and len(means) == 12
     assert half[:4] == pytest.approx([each / 2 for each in means[:4]], abs=0.01)
-    assert "currentColor" in inline(plot) and "<style" not in inline(plot)
+    assert "prefers-color-scheme" in plot and "prefers-color-scheme" not in neutral(plot)
 
 
 def test_unknown_baselines_are_said():
