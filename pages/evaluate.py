@@ -14,7 +14,7 @@ from pages.session import editor_of
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.mask import known_null, null_of
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
-from prospector_core.evaluation.svg import for_theme
+from prospector_core.evaluation.svg import neutral
 
 _SCORES = {
     "log_loss": st.column_config.NumberColumn("Log loss", format="%.3f", help="Of held-out data; smaller is better"),
@@ -59,9 +59,9 @@ def signal(study):
         for k in range(fit.n_concepts)
         if null.kept[k]
     ]
+    one, two = (int(np.count_nonzero(some)) for some in np.split(null.kept, [fit.n_concepts]))
     st.caption(
-        f"{int(np.count_nonzero(null.kept[: fit.n_concepts]))} concepts and {int(np.count_nonzero(null.kept[fit.n_concepts :]))} pairs stand out, "
-        f"at a false discovery rate of {null.level:.0%}."
+        f"{one} concept{'s' * (one != 1)} and {two} pair{'s' * (two != 1)} stand out, at a false discovery rate of {null.level:.0%}."
     )
     if rows:
         st.dataframe(
@@ -153,7 +153,7 @@ def against_truth(study):
         if shown.get(name):
             st.markdown(f"##### {title}")
             st.caption(says)
-            st.image(for_theme(shown[name], st.context.theme.type == "dark"), width="stretch")
+            st.image(neutral(shown[name]), width="stretch")
     st.download_button("Save the report", page, "evaluation.html", "text/html", icon=":material/download:")
 
 
