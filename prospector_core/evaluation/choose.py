@@ -70,7 +70,8 @@ class Choice:
         if not self.best:
             if won.auroc >= _ALL_APART:
                 return f"{self.first}: they tell the held-out data apart, and labels can say no more"
-            return f"{self.first}: none of {others - 1} others predicts held-out data clearly better as stably"
+            rest = "the other one does not predict" if others == 2 else f"none of {others - 1} others predicts"
+            return f"{self.first}: {rest} held-out data clearly better as stably"
         places = {
             "log loss": 1 + sum(each.log_loss < won.log_loss for each in self.scores),
             "top auroc": 1 + sum(each.top_auroc > won.top_auroc for each in self.scores),
@@ -153,7 +154,7 @@ def choose_tokens(kinds, train, seed=0, progress=None):
         scores.append(label_scores(kinds[name], train, each, seed))
         if progress:
             progress(len(scores), len(names), each, scores[-1])
-    return replace(decide(settings, scores), names=tuple(names), first=f"the finest tokens, {names[0]}")
+    return replace(decide(settings, scores), names=tuple(names), first="the finest tokens")
 
 
 def decide(candidates, scores):
