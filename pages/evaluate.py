@@ -14,7 +14,7 @@ from pages.session import editor_of
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.mask import known_null, null_of
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
-from prospector_core.evaluation.svg import for_theme
+from prospector_core.evaluation.svg import inline
 
 _SCORES = {
     "log_loss": st.column_config.NumberColumn("Log loss", format="%.3f", help="Of held-out data; smaller is better"),
@@ -59,9 +59,9 @@ def signal(study):
         for k in range(fit.n_concepts)
         if null.kept[k]
     ]
+    one, two = (int(np.count_nonzero(some)) for some in np.split(null.kept, [fit.n_concepts]))
     st.caption(
-        f"{int(np.count_nonzero(null.kept[: fit.n_concepts]))} concepts and {int(np.count_nonzero(null.kept[fit.n_concepts :]))} pairs stand out, "
-        f"at a false discovery rate of {null.level:.0%}."
+        f"{one} concept{'s' * (one != 1)} and {two} pair{'s' * (two != 1)} stand out, at a false discovery rate of {null.level:.0%}."
     )
     if rows:
         st.dataframe(
@@ -117,12 +117,15 @@ def against_truth(study):
         every = st.toggle(
             "Networks, too", help="Attention, gradients, graph attention: trained here, which takes minutes"
         )
+        ways = st.toggle(
+            "Ways of finding concepts, too", help="A row each: k-means, spherical k-means, tree and the others"
+        )
         few = st.toggle("Few labels", help="Also fitted on 2, 4, 8, ... labelled data a class, five draws each")
     key = f"scored_{study.path}_{study.current_fit.id}_{study.target}"
     if st.button(
         "Score maps", icon=":material/fact_check:", disabled=file is None, help=None if file else "Give the truth first"
     ):
-        st.session_state[key] = _scored(study, file, every, few)
+        st.session_state[key] = _scored(study, file, every, ways, few)
     if key not in st.session_state:
         return
     found, page = st.session_state[key]
@@ -150,11 +153,11 @@ def against_truth(study):
         if shown.get(name):
             st.markdown(f"##### {title}")
             st.caption(says)
-            st.image(for_theme(shown[name], st.context.theme.type == "dark"), width="stretch")
+            st.html(inline(shown[name]))
     st.download_button("Save the report", page, "evaluation.html", "text/html", icon=":material/download:")
 
 
-def _scored(study, file, every, few):
+def _scored(study, file, every, ways, few):
     """The comparison, and its report: (Evaluation, bytes of an HTML page)."""
     from prospector_core.evaluation.run import add_outcome, evaluate, method_names
     from prospector_core.evaluation.studies import own_maps, problem_of, read_truth
@@ -166,7 +169,7 @@ def _scored(study, file, every, few):
         try:
             truth = read_truth(study, path)
             problem = problem_of(study, truth)
-            methods = method_names("all" if every else "nearest centroid", sweep=False)
+            methods = method_names("all" if every else "nearest centroid", False, "all" if ways else None)
             methods = [name for name in methods if every or "tuned with truth" not in name]
             found = evaluate(
                 problem, methods, few=few, progress=lambda done, total, text: bar.progress(done / total, text)

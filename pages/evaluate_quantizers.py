@@ -32,11 +32,12 @@ def by_quantizer(study, scores):
             progress=lambda done, total, settings, *_: bar.progress(done / total, row_name(settings.quantizer)),
         )  # fmt: skip
         bar.empty()
-        st.session_state[key] = replace(choice, names=tuple(names), first=row_name(names[0]))
+        st.session_state[key] = replace(choice, names=tuple(names), first=names[0])
     if key not in st.session_state:
         return
     choice = st.session_state[key]
-    st.info(f"Chosen: {plain(choice.names[choice.best])} ({plain(choice.why)}).", icon=":material/flag:")
+    said = f"{choice.names[choice.best]}, {choice.why}" if choice.best else choice.why
+    st.info(f"Chosen: {plain(said)}.", icon=":material/flag:")
     rows = [
         {
             "way": name, "log_loss": score.log_loss, "auroc": score.auroc, "top_auroc": score.top_auroc,

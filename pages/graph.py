@@ -14,6 +14,7 @@ from pages.slide_panel import about_datum, about_hot_spots, about_token, no_toke
 from pages.slide_reassign import move_drawn, move_target, move_words
 from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
 from pages.slide_strip import strip
+from pages.under import under_of
 from pages.words import class_of, plain, signed
 from prospector_core.palette import hex_of
 from viewers.graph_viewer import graph_viewer
@@ -129,6 +130,7 @@ def pane(viewer, shown, room, layer="map", shown_fit=None, main=True):
         focus_count=state.get("at_focus_count", 0),
         height=900,
         above=room,
+        under=under_of(study, shown),
         on_pick=lambda: picked(viewer) if shown.uid == datum.uid else None,
         on_mark=lambda drawn: (move_drawn if drawn["evidence"] == "reassign" else mark)(study, [shown], drawn),
         on_step=lambda step: step_history(study, step),

@@ -93,5 +93,13 @@ class StorageFullError(ProspectorError, OSError):
     """The disk is full (or a quota is reached); what was finished before is kept."""
 
 
+class PluginError(ProspectorError):
+    """Something that another package adds cannot be loaded; the text names package and entry point."""
+
+
+class PluginWarning(UserWarning):
+    """The same, where Prospector goes on without it."""
+
+
 class MissingExtraError(ProspectorError, ImportError):
     """An optional dependency is not installed; the text names the command that installs it."""

@@ -1,20 +1,12 @@
 """What the documents say is so: Python blocks run, commands and options exist, links and pictures are there."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
-import tomllib
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
-
-from prospector_core import Study
-from prospector_core.errors import FitError
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -50,62 +42,6 @@ def test_python_blocks_run(name, number, tmp_path, monkeypatch):
     (tmp_path / "slides" / slide.name).write_bytes(slide.read_bytes())
     monkeypatch.chdir(tmp_path)
     exec(compile(blocks(name, "python")[number], name, "exec"), {"__name__": "__main__"})
-
-
-def test_the_encoder_and_reader_of_the_documents_are_found_once_installed(tmp_path):
-    for block in blocks("docs/extending.md", "python"):
-        (tmp_path / re.match(r"# (\w+\.py)\n", block)[1]).write_text(block, encoding="utf-8")
-    groups = tomllib.loads(blocks("docs/extending.md", "toml")[0])["project"]["entry-points"]
-    installed = tmp_path / "extra-1.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: extra\nVersion: 1.0\n")
-    lines = [
-        line
-        for group, points in groups.items()
-        for line in (f"[{group}]", *(f"{key} = {value}" for key, value in points.items()))
-    ]
-    (installed / "entry_points.txt").write_text("\n".join(lines))
-    pixels = np.random.default_rng(0).integers(0, 200, (300, 400, 3), dtype=np.uint8)
-    np.save(tmp_path / "slide.npy", pixels)
-    code = (
-        "import json\n"
-        "from prospector_core.encoders import Encoder, get_encoder, list_encoders\n"
-        "from prospector_core.readers import open_slide\n"
-        "slide, encoder = open_slide('slide.npy'), get_encoder('mean-colour', threads=2)\n"
-        "tile = slide.read_scaled(0, 0, 64, 64, encoder.input_size, encoder.input_size)\n"
-        "vectors = encoder.encode(tile[None])\n"
-        "print(json.dumps([isinstance(encoder, Encoder), 'mean-colour' in list_encoders(), slide.width, vectors.shape,\n"
-        "                  str(vectors.dtype), encoder.record()['name'], slide.read_region(390, 5, 20, 1)[0, :, 0].tolist()]))\n"
-    )
-    rng = np.random.default_rng(1)
-    spots = {f"s{n}": np.c_[rng.uniform(0, 99, (40, 2)), rng.normal(n % 2 * 2, 1, (40, 4))].tolist() for n in range(6)}
-    (tmp_path / "cells").mkdir()
-    (tmp_path / "cells" / "all.spots").write_text(json.dumps(spots))
-    (tmp_path / "labels.csv").write_text("sample,label\n" + "".join(f"s{n},{'ab'[n % 2]}\n" for n in range(6)))
-    code += (
-        "from prospector_core import Study\n"
-        "study = Study.create('study', cells='cells', labels='labels.csv', encoder='ranks')\n"
-        "failed = study.embed()\n"
-        "study.fit(concepts=4, quantizer='farthest')\n"
-        "vectors = study.store.vectors(study.data[0].uid)\n"
-        "print(json.dumps([failed, [d.name for d in study.data], vectors.shape, study.prospect('s1').shape, study.settings.quantizer]))\n"
-    )
-    # A process of its own: what is installed is looked up once.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    first, second = done.stdout.splitlines()
-    *rest, row = json.loads(first)
-    assert rest == [True, True, 400, [1, 3], "float32", "mean-colour"]
-    assert row == [*pixels[5, 390:, 0].tolist(), *[255] * 10]  # white outside the slide
-    assert json.loads(second) == [{}, [f"s{n}" for n in range(6)], [40, 3], [40], "farthest"]
-    # without the package the study is read, and says what a new fit needs
-    study = Study.open(tmp_path / "study")
-    assert study.prospect("s1").shape == (40,)
-    with pytest.raises(FitError, match="no quantizer 'farthest'"):
-        study.fit(study.settings)
 
 
 @pytest.mark.parametrize(("name", "line"), [pair for pair in COMMANDS if pair[1].startswith("prospector ")])

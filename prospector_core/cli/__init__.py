@@ -3,10 +3,11 @@
 import errno
 import os
 import sys
+import warnings
 
 import typer
 
-from ..errors import ProspectorError
+from ..errors import PluginWarning, ProspectorError
 from . import evaluate_command, journal_commands, new_command, study_commands, tool_commands
 from .output import complain
 
@@ -32,6 +33,7 @@ _INTERRUPTED = 130
 def main(arguments=None):
     """Run the command line. Exits with 2 on bad input, with one line on stderr, and with 130 when interrupted."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    _show_in_one_line()
     try:
         code = app(args=arguments or ["--help"], prog_name="prospector", standalone_mode=False)
     except ProspectorError as error:
@@ -54,6 +56,21 @@ def main(arguments=None):
         complain("stopped; what was finished is kept")
     if code:
         sys.exit(code)
+
+
+def _show_in_one_line():
+    """Warn of broken packages as errors are said: in one line."""
+    others = warnings.showwarning
+
+    def show(message, category, *where, **more):
+        if issubclass(category, PluginWarning):
+            complain(f"warning: {message}")
+        else:
+            others(message, category, *where, **more)
+
+    if not getattr(others, "of_prospector", False):
+        show.of_prospector = True
+        warnings.showwarning = show
 
 
 if __name__ == "__main__":

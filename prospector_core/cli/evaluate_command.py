@@ -27,7 +27,6 @@ def evaluate(
     few: Annotated[bool, typer.Option("--few", help="Also AP against the number of labelled data.")] = False,
     shuffles: Annotated[int, typer.Option(help="How often labels are shuffled to ask whether there is any signal.")] = 200,
     folds: Annotated[int | None, typer.Option(help="Stop after so many folds.")] = None,
-    search_folds: Annotated[int | None, typer.Option(help="With --sweep: search settings on so many folds only; where data are many a search takes minutes.")] = None,
     beside: Beside = None,
     workers: Workers = None,
     cluster: Cluster = None,
@@ -51,7 +50,7 @@ def evaluate(
     if (study is None) == (not set):
         raise BadInputError("give the folder of a study, or sets with --set")
     methods = method_names(baselines, sweep, quantizers)
-    run = {"seed": seed, "few": few, "folds": folds, "search_folds": search_folds}
+    run = {"seed": seed, "few": few, "folds": folds}
     with scheduler(workers, cluster) as on, progress_bar("evaluating", json, "steps") as bar:
         run |= {"on": on, "progress": bar}
         if study is not None:
@@ -134,14 +133,17 @@ authors' protocol, whose settings are tuned with the truth of its training data,
 The measure is average precision (AP) of a map over its datum's tokens, averaged over data of class 1 that were not fitted on; intervals are bootstrap
 over data. Thresholded figures are at Otsu's threshold; "within 1 hop" counts a token as found where a positive one is next to it; the authors' AUPRC
 integrates by trapezoids, which rewards ties, and is here for parity with their tables only. "Calibration error" is that of the predicted probability
-of held-out data. Seconds are of fitting and mapping a fold, one thread of a machine that was busy with other work: compare them with each other only.
+of held-out data. Seconds a fold are those of one processor, for fitting and mapping.
 
-"prospector" is what `prospector fit` does by itself; "chosen by labels" is `prospector fit --auto`; "authors' settings, untuned" is the paper's fold-change
-kernel with 15 concepts; the baselines are trained here on the same tokens and folds.
+"prospector" is what `prospector fit` does by itself; "chosen by labels" is `prospector fit --auto`; "tokens chosen by labels" lets labels choose between tokens of two sizes
+(`prospector fit --beside`); "authors' settings, untuned" is the paper's fold-change kernel with 15 concepts; the baselines are trained here on the same tokens and folds, networks until
+the loss of training has settled.
 
-Made by this command, where `PROSPECTOR_DATA` names the folder of the sets:
+Few labels: five draws of so many labelled data a class, each from the training data of another fold where there are several, scored on that fold's held-out data.
+
+Made by this command, where `PROSPECTOR_DATA` names the folder of the sets; `--workers N` gives the same numbers sooner:
 
 ```sh
-prospector evaluate --set camelyon16_mosaics --set camelyon16_mosaics_64 --set zinc --set medquad_gard --baselines all --sweep --few --page docs/evaluation.md
+prospector evaluate --set camelyon16_mosaics --set camelyon16_mosaics_64 --set camelyon16_mosaics_back --set zinc --set medquad_gard --baselines all --sweep --few --page docs/evaluation.md
 ```
 """

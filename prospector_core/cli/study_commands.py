@@ -128,7 +128,7 @@ def fit(
     if beside:
         opened = _tokens_chosen(opened, [Study.open(each) for each in beside], seed, json)
         study, auto = opened.path, True
-    usual = opened.default_settings()
+    usual, wanted = opened.default_settings(), quantizer
     quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
     if concepts is None:  # those that the encoder brings are another number than those to look for
         concepts = (usual if (quantizer == GIVEN) == (usual.quantizer == GIVEN) else FitSettings()).concepts
@@ -139,7 +139,7 @@ def fit(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer, **refined,
     )  # fmt: skip
-    choice = _chosen(opened, seed, json) if auto else None
+    choice = _chosen(opened, seed, json, wanted) if auto else None
     if choice is not None:
         settings = choice.settings
     with scheduler(workers, cluster) as on, progress_bar("fitting", json) as bar:
@@ -261,12 +261,12 @@ def _tokens_chosen(study, others, seed, json):
     return chosen
 
 
-def _chosen(study, seed, json):
+def _chosen(study, seed, json, quantizer):
     """The search of ``--auto``: Choice; its candidates are printed, best first."""
     from ..evaluation.studies import choose_for
 
     with progress_bar("searching settings", json, "candidates") as bar:
-        choice = choose_for(study, seed=seed, progress=lambda done, total, settings, scores: bar(done, total))
+        choice = choose_for(study, None, seed, lambda done, total, *_: bar(done, total), quantizer)
     if not json:
         print_table(
             "Settings by what labels alone can tell (held-out data), best mean rank first",

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from ..errors import EmbeddingError, ProspectorError
+from ..plugins import load_one, names_of
 from .base import Encoder
 from .colour_texture import ColourTexture
 from .efficientnet_lite0 import EfficientNetLite0, EfficientNetLite0Pooled
@@ -30,7 +30,7 @@ _MAKERS = {"timm:": (".timm_encoder", "TimmEncoder"), "open_clip:": (".open_clip
 
 def list_encoders() -> list[str]:
     """Return the names of encoders that are here, sorted. Names of a library's models (`FAMILIES`) are beyond listing."""
-    return sorted({*_BUILT_IN, *(point.name for point in entry_points(group="prospector.encoders"))})
+    return sorted({*_BUILT_IN, *names_of("prospector.encoders")})
 
 
 def check_encoder_name(name: str) -> None:
@@ -78,13 +78,14 @@ def get_encoder(name: str, **options: object) -> Encoder:
         return getattr(import_module(module, __package__), maker)(name.removeprefix(family), **options)
     if name in _BUILT_IN:
         return _BUILT_IN[name](**options)
-    for point in entry_points(group="prospector.encoders", name=name):
+    maker = load_one("prospector.encoders", name)
+    if maker is not None:
         try:
-            return point.load()(**options)
+            return maker(**options)
         except ProspectorError:
             raise
         except Exception as error:
-            raise EmbeddingError(f"the installed encoder {name} cannot be loaded ({error})") from error
+            raise EmbeddingError(f"the installed encoder {name} cannot be made ({error})") from error
     raise EmbeddingError(f"the encoder {name} is no longer installed")
 
 

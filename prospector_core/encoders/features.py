@@ -3,12 +3,12 @@
 ``standardised`` and ``as-given``, or one installed under the entry point group ``prospector.feature_encoders``.
 """
 
-from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..errors import BadInputError, EmbeddingError, ProspectorError
+from ..plugins import load_one, names_of
 
 __all__ = ["TRANSFORMS", "AsGiven", "FeatureEncoder", "Standardised", "check_feature_encoder_name", "get_feature_encoder",
            "list_feature_encoders", "transformed"]  # fmt: skip
@@ -91,7 +91,7 @@ _BUILT_IN = {each.name: each for each in (Standardised, AsGiven)}
 
 def list_feature_encoders():
     """Names of the encoders that are here, sorted."""
-    return sorted({*_BUILT_IN, *(point.name for point in entry_points(group=_GROUP))})
+    return sorted({*_BUILT_IN, *names_of(_GROUP)})
 
 
 def check_feature_encoder_name(name):
@@ -100,6 +100,8 @@ def check_feature_encoder_name(name):
         raise EmbeddingError(
             f"there is no encoder of features named {name}; choose one of {', '.join(list_feature_encoders())}"
         )
+    if name not in _BUILT_IN:
+        load_one(_GROUP, name)  # what cannot be loaded is said before a study is made
 
 
 def get_feature_encoder(name, *, names=(), transform="none", mean=(), scale=()):
@@ -110,11 +112,12 @@ def get_feature_encoder(name, *, names=(), transform="none", mean=(), scale=()):
     check_feature_encoder_name(name)
     if name in _BUILT_IN:
         return _BUILT_IN[name](names=names, transform=transform, mean=mean, scale=scale)
-    for point in entry_points(group=_GROUP, name=name):
+    maker = load_one(_GROUP, name)
+    if maker is not None:
         try:
-            return point.load()()
+            return maker()
         except ProspectorError:
             raise
         except Exception as error:
-            raise EmbeddingError(f"the installed encoder {name} cannot be loaded ({error})") from error
+            raise EmbeddingError(f"the installed encoder {name} cannot be made ({error})") from error
     raise EmbeddingError(f"the encoder {name} is no longer installed")

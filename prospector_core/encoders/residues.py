@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..errors import EmbeddingError, ProspectorError
+from ..plugins import load_one, names_of
 
 __all__ = [
     "RESIDUE_FAMILIES",
@@ -66,7 +66,7 @@ _NOTES = {
 
 def list_residue_encoders() -> list[str]:
     """Return the names of encoders of residues that are here, sorted; any of them may also be joined by ``+``."""
-    installed = (point.name for point in entry_points(group="prospector.residue_encoders"))
+    installed = names_of("prospector.residue_encoders")
     return sorted({*_BUILT_IN, *PRODUCTS, *installed})
 
 
@@ -124,13 +124,14 @@ def get_residue_encoder(name: str, **options: object) -> ResidueEncoder:
     if name in _BUILT_IN:
         module, maker = _BUILT_IN[name]
         return getattr(import_module(module, __package__), maker)(**options)
-    for point in entry_points(group="prospector.residue_encoders", name=name):
+    maker = load_one("prospector.residue_encoders", name)
+    if maker is not None:
         try:
-            return point.load()(**options)
+            return maker(**options)
         except ProspectorError:
             raise
         except Exception as error:
-            raise EmbeddingError(f"the installed encoder {name} cannot be loaded ({error})") from error
+            raise EmbeddingError(f"the installed encoder {name} cannot be made ({error})") from error
     raise EmbeddingError(f"the encoder {name} is no longer installed")
 
 

@@ -5,12 +5,12 @@ as ``transformers:ORG/NAME`` or ``transformers:FOLDER``; or one installed under 
 ``prospector.text_encoders``.
 """
 
-from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..errors import EmbeddingError, ProspectorError
+from ..plugins import load_one, names_of
 
 __all__ = ["TextEncoder", "check_text_encoder_name", "get_text_encoder", "list_text_encoders"]
 
@@ -36,7 +36,7 @@ class TextEncoder(Protocol):
 
 def list_text_encoders():
     """Names of the encoders that are here, sorted; models of transformers are beyond listing."""
-    return sorted({"minilm", *(point.name for point in entry_points(group=_GROUP))})
+    return sorted({"minilm", *names_of(_GROUP)})
 
 
 def check_text_encoder_name(name):
@@ -61,11 +61,12 @@ def get_text_encoder(name, **options):
         from .minilm import MiniLM, TransformersEncoder
 
         return MiniLM(**options) if name == "minilm" else TransformersEncoder(name.removeprefix(FAMILY), **options)
-    for point in entry_points(group=_GROUP, name=name):
+    maker = load_one(_GROUP, name)
+    if maker is not None:
         try:
-            return point.load()(**options)
+            return maker(**options)
         except ProspectorError:
             raise
         except Exception as error:
-            raise EmbeddingError(f"the installed encoder {name} cannot be loaded ({error})") from error
+            raise EmbeddingError(f"the installed encoder {name} cannot be made ({error})") from error
     raise EmbeddingError(f"the encoder {name} is no longer installed")

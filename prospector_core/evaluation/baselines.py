@@ -97,6 +97,7 @@ def mean_pool_maps(problem, train_on, test, seed):
 
     def shap(tokens):
         torch.manual_seed(seed)
+        np.random.seed(seed)
         others = torch.zeros_like(tokens)  # the mean token of the training data, and noise around it
         return GradientShap(model.one).attribute(
             tokens, baselines=torch.cat([others, torch.randn_like(tokens)]), n_samples=_SHAP_SAMPLES

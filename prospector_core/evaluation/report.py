@@ -85,7 +85,7 @@ _BINS = 4  # of data with alike regions, at most
 def figures(evaluation):
     """Plots of an evaluation: {name: SVG text}, "" where there is nothing to plot."""
     reference = ("prevalence", evaluation.problem["prevalence"])
-    rows = [(each["method"], each["ap"], each["ap_low"], each["ap_high"]) for each in evaluation.summary]
+    rows = [(_named(evaluation, each), each["ap"], each["ap_low"], each["ap_high"]) for each in evaluation.summary]
     found = {
         "ap": bars(rows, f"Average precision of each method on {evaluation.problem['name']}", reference)
         if rows
@@ -123,7 +123,8 @@ def region_plots(rows):
             own = [(row[name], row["ap"]) for row in rows if row["method"] == method]
             series[method] = _binned(np.array([each for each in own if np.isfinite(each).all()]))
         dots = [(row[name], row["ap"], row["datum"]) for row in rows if row["method"] == shown[0]] if shown else []
-        parts.append((words, series, dots, name != "prevalence"))
+        if len({dot[0] for dot in dots}) > 1:
+            parts.append((words, series, dots, name != "prevalence"))
     return panels(parts, _ALT["regions"], "AP") if shown else ""
 
 
@@ -152,7 +153,7 @@ def _few(evaluation):
 
 
 FEW_SAID = "Mean of draws, each from the training data of another fold where there are several; whiskers: one standard deviation between draws."
-REGIONS_SAID = "Data in up to four groups of alike regions: mean of each method, whiskers: 95 % interval; dots: each datum under the first method."
+REGIONS_SAID = "Data in up to four groups of alike regions: mean of each method, whiskers: 95 % interval; dots: each datum under the first method. What is the same in all data is not drawn."
 
 
 def _few_table(evaluation):
@@ -170,9 +171,20 @@ def _table(evaluation):
     """Header and rows of text."""
     rows = []
     for each in evaluation.summary:
-        cells = {**each, "interval": f"{each['ap_low']:.2f} to {each['ap_high']:.2f}"}
+        cells = {
+            **each,
+            "method": _named(evaluation, each),
+            "interval": f"{each['ap_low']:.2f} to {each['ap_high']:.2f}",
+        }
         rows.append([_cell(name, cells.get(name)) for name, _ in _COLUMNS])
     return [title for _, title in _COLUMNS], rows
+
+
+def _named(evaluation, summary):
+    """A method's name, and on how many folds it was run where that is not all of them."""
+    n, every = len(summary["ap_folds"]), max(len(each["ap_folds"]) for each in evaluation.summary)
+    of_own = "this study" in summary["method"]
+    return summary["method"] if n == every or of_own else f"{summary['method']} ({n} of {every} folds)"
 
 
 def _cell(name, value):
@@ -231,7 +243,8 @@ def _notes(evaluation):
         lines.append(evaluation.null["sentence"][:1].upper() + evaluation.null["sentence"][1:] + ".")
     if evaluation.problem.get("search"):
         lines.append(f"Settings by labels alone: {evaluation.problem['search']['why']}.")
-    lines.append(f"It took {evaluation.seconds / 60:.0f} minutes of one processor in all.")
+    minutes = max(1, round(evaluation.seconds / 60))
+    lines.append(f"It took {minutes} minute{'s' * (minutes != 1)} of one processor in all.")
     return lines
 
 

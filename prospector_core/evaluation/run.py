@@ -59,26 +59,18 @@ def method_names(baselines, sweep=True, quantizers=None):
     return [*heads, *dict.fromkeys(["constant", "random", *chosen])]
 
 
-def evaluate(
-    source, methods, seed=0, few=False, progress=lambda done, total, text: None, folds=None, search_folds=None, on=None,
-):  # fmt: skip
+def evaluate(source, methods, seed=0, few=False, progress=lambda done, total, text: None, folds=None, on=None):
     """Compare methods on a problem: Evaluation.
 
     Parameters: source, a Problem, or where one comes from (``tasks.OfSet``, ``tasks.OfStudy``), which alone can be sent to workers;
-    few, whether to measure few labels too; folds, only so many; search_folds, so many with settings chosen by labels; on, where it
-    runs, from ``scheduling.scheduler`` (default: here). The numbers are the same wherever it runs, but for the seconds.
+    few, whether to measure few labels too; folds, only so many; on, where it runs, from ``scheduling.scheduler`` (default: here). The numbers are the same wherever it runs, but for the seconds.
     Raises BadInputError, FitError.
     """
     started, problem, on = time.process_time(), opened(source), on or InProcess()
     n_folds = len(problem.folds) if folds is None else min(folds, len(problem.folds))
     if not problem.others:
         methods = [method for method in methods if method != TOKENS]
-    items = [
-        Item(fold, (method,))
-        for fold in range(n_folds)
-        for method in methods
-        if method != BY_LABELS or search_folds is None or fold < search_folds
-    ]
+    items = [Item(fold, (method,)) for fold in range(n_folds) for method in methods]
     items += few_items(problem, methods) if few else []
     parts = {}
     for done in on.run(work, items, source, seed):
@@ -121,8 +113,11 @@ def _gathered(problem, parts):
     summary = [
         _summary(name, [row for row in rows if row["method"] == name], costs[name], predicted[name]) for name in costs
     ]
+    about, seen = about_of(problem), {row["datum"]: row["prevalence"] for row in rows}
+    if seen:  # of the data that are scored, which with one fold are not all
+        about["prevalence"] = float(np.mean(list(seen.values())))
     return Evaluation(
-        about_of(problem), rows, _best_first(summary), [row for part in parts for row in part.few],
+        about, rows, _best_first(summary), [row for part in parts for row in part.few],
         [search for part in parts for search in part.searches],
     )  # fmt: skip
 

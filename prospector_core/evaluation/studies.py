@@ -3,11 +3,13 @@
 import csv
 import gzip
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import BadInputError
+from ..study.fit import GIVEN
 from .problem import Problem, stratified_folds
 
 __all__ = ["choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
@@ -224,12 +226,21 @@ def _tokens_of(study, uid, lines, columns, place, truth, file):
     return found
 
 
-def choose_for(study, candidates=None, seed=0, progress=None):
-    """Settings for a study by its labels alone (data whose split is "test" are left out): choose.Choice."""
-    from .choose import choose
+def choose_for(study, candidates=None, seed=0, progress=None, quantizer=None):
+    """Settings for a study by its labels alone (data whose split is "test" are left out): choose.Choice.
+
+    ``quantizer``: what all candidates find concepts by (default: what each says).
+    """
+    from .choose import auto_candidates, choose
 
     problem = problem_of(study, None, seed=seed)
-    return choose(problem, _fitted_on(study, problem), candidates, seed, progress)
+    train = _fitted_on(study, problem)
+    if quantizer == GIVEN and problem.given is None:
+        raise BadInputError("the encoder of this study brings no concepts of its own: name another quantizer")
+    if quantizer is not None:
+        candidates = auto_candidates(problem, train) if candidates is None else candidates
+        candidates = list(dict.fromkeys(replace(each, quantizer=quantizer).check() for each in candidates))
+    return choose(problem, train, candidates, seed, progress)
 
 
 def _fitted_on(study, problem):

@@ -4,7 +4,7 @@ import html
 
 import numpy as np
 
-__all__ = ["bars", "curves", "for_theme", "panels", "scatter"]
+__all__ = ["bars", "curves", "inline", "panels", "scatter"]
 
 _PALETTE = (
     "#0072b2",
@@ -19,14 +19,19 @@ _PALETTE = (
     "#117733",
 )
 _STYLE = (
-    "<style>text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.axis{stroke:#777}"
-    "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.axis{stroke:#999}}</style>"
+    "<style>text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.axis{stroke:#777}.whisker{stroke:#222;stroke-width:2}"
+    "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.axis{stroke:#999}.whisker{stroke:#eee}}</style>"
 )
 
 
-def for_theme(svg, dark):
-    """A plot that follows a page's theme in place of the system's: SVG text."""
-    return svg.replace("@media(prefers-color-scheme:dark)", "@media all" if dark else "@media not all")
+def inline(svg):
+    """A plot to stand inside a page, in the colours of its text, whatever its theme; scrolled where the page is narrow: HTML text."""
+    svg = svg.replace(_STYLE, "").replace('class="grid"', 'stroke="currentColor" stroke-opacity="0.2"')
+    svg = svg.replace('class="axis"', 'stroke="currentColor" stroke-opacity="0.5"')
+    svg = svg.replace('class="whisker"', 'stroke="currentColor" stroke-width="2"')
+    look = "font:13px system-ui,sans-serif;fill:currentColor;max-width:100%;min-width:620px;height:auto"
+    svg = svg.replace("<svg ", f'<svg style="{look}" ', 1)
+    return f'<div style="overflow-x:auto">{svg}</div>'
 
 
 def _svg(width, height, inside, said):
@@ -49,9 +54,7 @@ def bars(rows, said, reference=None):
         )
         out.append(f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{html.escape(name)}</text>')
         out.append(f'<rect x="{left}" y="{y}" width="{x(value) - left:.1f}" height="18" fill="{colour}"/>')
-        out.append(
-            f'<line class="axis" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y + 9}" y2="{y + 9}" stroke-width="2"/>'
-        )
+        out.append(f'<line class="whisker" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y + 9}" y2="{y + 9}"/>')
         out.append(f'<text x="{max(x(high), x(value)) + 6:.1f}" y="{y + 14}">{value:.2f}</text>')
     if reference:
         out.append(f'<line class="axis" x1="{x(reference[1])}" x2="{x(reference[1])}" y1="4" y2="{height - 40}" stroke-dasharray="4 3"/>')  # fmt: skip
@@ -108,7 +111,7 @@ def _lines(left, top, wide, tall, x_name, y_name, series, dots, log, names):
             ticks.append((x(value), f"{value:.2g}" if value < 100 else f"{value:.0f}"))
             last = x(value)
     out = _frame(left, top, wide, tall, x_name, y_name, ticks, y)
-    out += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.5" fill="{_PALETTE[0]}" opacity="0.3"><title>{html.escape(label)}</title></circle>' for a, b, label in dots if np.isfinite(a) and np.isfinite(b)]  # fmt: skip
+    out += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.5" fill="{_PALETTE[0]}" opacity="0.45"><title>{html.escape(label)}</title></circle>' for a, b, label in dots if np.isfinite(a) and np.isfinite(b)]  # fmt: skip
     for at, name in reversed(list(enumerate(names))):  # the first one on top
         points = series.get(name, [])
         aside = 2.5 * (at - (len(names) - 1) / 2)  # whiskers of methods stand beside each other
@@ -155,7 +158,8 @@ def _frame(left, top, wide, tall, x_name, y_name, ticks, y):
         out.append(f'<text x="{left - 6}" y="{y(value) + 4}" text-anchor="end">{value:g}</text>')
     out += [f'<text x="{at:.1f}" y="{top + tall + 20}" text-anchor="middle">{text}</text>' for at, text in ticks]
     out.append(f'<text x="{left + wide / 2}" y="{top + tall + 42}" text-anchor="middle">{html.escape(x_name)}</text>')
-    out.append(f'<text x="14" y="{top + tall / 2}" text-anchor="middle" transform="rotate(-90 14 {top + tall / 2})">{html.escape(y_name)}</text>')  # fmt: skip
+    x = left - 44
+    out.append(f'<text x="{x}" y="{top + tall / 2}" text-anchor="middle" transform="rotate(-90 {x} {top + tall / 2})">{html.escape(y_name)}</text>')  # fmt: skip
     return out
 
 

@@ -1,5 +1,7 @@
 """Graphs and cells: tokens that come with features, and with coordinates or edges."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
@@ -8,6 +10,7 @@ from ..encoders.features import get_feature_encoder
 from ..errors import BadInputError, EmbeddingError, GraphError
 from ..graphs import TokenGraph
 from ..readers.tokens import TokenOptions, open_tokens
+from ..readers.under import Under
 from .base import Words
 
 __all__ = ["Cells", "Graphs", "build_graph", "laid_out", "parse_edges"]
@@ -71,6 +74,16 @@ class Graphs:
         """Where outlines that are drawn find each token: (n, 2), the first two coordinates."""
         return study.positions(datum)[:, :2]
 
+    def under(self, study, datum):
+        """Images, labels and outlines under the tokens of a datum: `readers.under.Under`; the same object while the file is as it was.
+
+        Raises ProspectorError where the file is gone or damaged.
+        """
+        path, kept = study.sources[datum.source].path, study.embedding["table"]
+        if not path.exists() or study.attrs(datum).get("laid_out"):
+            return Under()
+        return _under(path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample"))
+
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of features, with the study's own encoder or another."""
         kept = study.embedding
@@ -78,6 +91,12 @@ class Graphs:
             kept["encoder"], names=kept["features"], transform=kept["transform"], mean=kept["mean"], scale=kept["scale"]
         )
         return _TokenEmbedder(study, encoder)
+
+
+@lru_cache(maxsize=16)
+def _under(path, changed, options, part):
+    with open_tokens(path, TokenOptions(**dict(options))) as file:
+        return file.under(part if part in file.parts else file.parts[0])
 
 
 class Cells(Graphs):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from ..errors import ProspectorError, SlideError
+from ..plugins import load_all
 from .image import ImageSlide
 from .slide import Level, Slide
 from .tiff import TiffSlide, UnsupportedTiff
@@ -125,6 +124,5 @@ def _dicom_of(folder: Path) -> Path | None:
     return next((path for path in files[:_FEW] if detect_vendor(path) == "dicom"), None)
 
 
-@lru_cache(maxsize=1)
 def _third_party() -> list[tuple[str, object]]:
-    return [(point.name, point.load()) for point in sorted(entry_points(group="prospector.readers"))]
+    return load_all("prospector.readers")

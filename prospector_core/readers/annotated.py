@@ -1,4 +1,7 @@
-"""AnnData (.h5ad, .zarr) and SpatialData (.zarr), read as they lie on disk: nothing of those libraries is needed."""
+"""AnnData (.h5ad, .zarr) and SpatialData (.zarr), read as they lie on disk: nothing of those libraries is needed.
+
+Cells of a SpatialData lie where the shapes or labels that its table annotates lie, under their transformation.
+"""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,10 +10,12 @@ import numpy as np
 from scipy import sparse
 
 from ..errors import GraphError, MissingExtraError
+from .spatial import Elements
 from .tokens import MAX_FEATURES, TokenFile, TokenTable
 
 __all__ = ["AnnotatedFile"]
 
+_SPATIAL = "spatial"  # where coordinates are looked for if nobody says
 _SAMPLES = ("sample", "sample_id", "datum", "library_id", "image", "image_id", "slide", "slide_id", "region", "fov", "patient", "donor")  # fmt: skip
 
 
@@ -20,10 +25,13 @@ class AnnotatedFile(TokenFile):
     def __init__(self, path, options):
         self.options = options
         self._file = _open(path)
-        self._root = self._file
+        self._root, self._elements = self._file, None
         with self._reading(path):
             self._root = _table(self._file, Path(path))
             self._n = self._n_cells(path)
+            if self._root is not self._file:
+                found = Elements(self._file, path, self._root)
+                self._elements = found if {found.region_key, found.instance_key} <= set(self._root["obs"]) else None
             self._sample = self._sample_column(path)
             values = None if self._sample is None else self._column(self._sample)
         if values is None:
@@ -38,9 +46,35 @@ class AnnotatedFile(TokenFile):
         rows, where = self._of[part], f"{self.path.name}, {part}"
         with self._reading(self.path):
             features, names = self._values(rows)
-            positions = self._positions(rows)
+            positions, unit = self._placed(rows)
             ids = self._index(self._root["obs"])[rows]
-        return TokenTable(features, names, positions, None, ids.tolist(), self.options.unit or "").checked(where)
+        return TokenTable(features, names, positions, None, ids.tolist(), self.options.unit or unit).checked(where)
+
+    def under(self, part):
+        if self._elements is None or self.options.spatial != _SPATIAL:
+            return super().under(part)
+        with self._reading(self.path):
+            return self._elements.under(*self._annotated(self._of[part]))
+
+    def _annotated(self, rows):
+        """(region of each cell, its number there)."""
+        return self._column(self._elements.region_key)[rows], self._numbers(self._elements.instance_key)[rows]
+
+    def _placed(self, rows):
+        """(coordinates, their unit): of the elements that the table annotates, else of obsm."""
+        if self._elements is not None and self.options.spatial == _SPATIAL:
+            regions, instances = self._annotated(rows)
+            positions, units = np.zeros((len(regions), 2)), set()
+            for region in dict.fromkeys(regions.tolist()):
+                mine = regions == region
+                found = self._elements.centres(region, instances[mine])
+                if found is None:
+                    break
+                positions[mine], unit = found
+                units.add(unit)
+            else:
+                return positions, units.pop() if len(units) == 1 else ""
+        return self._positions(rows), ""
 
     def close(self):
         if hasattr(self._file, "close"):
@@ -66,6 +100,8 @@ class AnnotatedFile(TokenFile):
     def _sample_column(self, path):
         names = [name for name in self._root["obs"] if not name.startswith("__")]
         asked = self.options.sample
+        if asked is None and self._elements is not None and not {name.lower() for name in names} & set(_SAMPLES):
+            return self._elements.region_key
         if asked is not None:
             if asked not in names:
                 raise GraphError(
@@ -92,6 +128,12 @@ class AnnotatedFile(TokenFile):
                 f"cell {int(np.argmax(codes < 0))} has no {name!r}: give every cell its sample, or leave it out"
             )
         return categories[codes]
+
+    def _numbers(self, name):
+        """A column as it is, numbers as numbers."""
+        column = self._root["obs"][name]
+        values = None if _is_group(column) else np.asarray(column[...])
+        return values if values is not None and values.dtype.kind in "iu" else self._column(name)
 
     def _values(self, rows):
         """(features (n, f), their names)."""

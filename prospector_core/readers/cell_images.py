@@ -8,6 +8,7 @@ import tifffile
 
 from ..errors import GraphError
 from .tokens import TokenFile, TokenTable, unique
+from .under import ChannelImage, LabelImage, Under, stored_tiff
 
 __all__ = ["CellImage", "find_pairs", "is_label_image"]
 
@@ -112,6 +113,19 @@ class CellImage(TokenFile):
         return TokenTable(features, names, centres * scale, None, [str(each) for each in ids.tolist()], unit).checked(
             name
         )
+
+    def under(self, part):
+        stored, file = stored_tiff(self.path)
+        names, (scale, _) = _channel_names(file, self.path), _pixel_size(file)
+        matrix = np.array([[scale, 0, 0], [0, scale, 0]])
+        image = ChannelImage(stored, matrix, self.path.name, names, keep=file)
+        labels, kept = stored_tiff(self.labels)
+
+        def numbers():
+            found = np.unique(_label_image(self.labels))
+            return found[found > 0]
+
+        return Under([image], LabelImage(labels, matrix, self.labels.name, numbers, keep=kept))
 
 
 def _tiff(path):

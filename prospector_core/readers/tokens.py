@@ -130,6 +130,15 @@ class TokenFile:
         """The tokens of a datum: TokenTable. Raises ProspectorError."""
         raise NotImplementedError
 
+    def under(self, part):
+        """What lies under the tokens of a datum: `readers.under.Under`, read piece by piece as it is looked at. Raises ProspectorError.
+
+        Coordinates are those that `read` gives. What it returns stays readable when the file is closed.
+        """
+        from .under import Under
+
+        return Under()
+
     def close(self):
         """Let go of the file."""
 

@@ -273,6 +273,11 @@ class StudyData:
         """Where a datum's tokens are, as their modality counts it: (n, 2) or (n, 3), or None."""
         return self._layout(self.datum(datum).uid)[1]
 
+    def under(self, datum):
+        """What lies under a datum's tokens, where its file has more than them: `readers.under.Under`, empty where it has not."""
+        datum = self.datum(datum)
+        return self.kind.under(self, datum) if hasattr(self.kind, "under") else None
+
     def attrs(self, datum):
         """What is kept beside a datum's embeddings: dict. What is in it is the modality's own."""
         return self._layout(self.datum(datum).uid)[2]

@@ -3,17 +3,17 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import entry_points
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from ..errors import FitError, ProspectorError, StudyDamagedError
+from ..errors import FitError, PluginError, ProspectorError, StudyDamagedError
 from ..features import n_features, pair_index
 from ..files import folder_atomic, write_atomic
 from ..kernels import KERNELS, make_kernel
+from ..plugins import load_one, names_of, origin_of
 from ..prediction import Calibration
 from ..quantizers import (
     ConceptTree,
@@ -53,7 +53,7 @@ GIVEN = "as encoded"
 
 def list_quantizers():
     """Names of what finds concepts: ours, and those installed under the entry point group ``prospector.quantizers``."""
-    return [*QUANTIZERS, *sorted(point.name for point in entry_points(group=_GROUP) if point.name not in QUANTIZERS)]
+    return [*QUANTIZERS, *(name for name in names_of(_GROUP) if name not in QUANTIZERS)]
 
 
 def about_quantizer(name):
@@ -62,13 +62,12 @@ def about_quantizer(name):
         return "the kinds that the encoder itself tells by name: none are looked for"
     if name in QUANTIZERS:
         return QUANTIZERS[name].about
-    for point in entry_points(group=_GROUP, name=name):
-        try:
-            said = str(getattr(point.load(), "about", "")).strip()
-        except Exception:  # the fit says what is wrong with it
-            said = ""
-        return said.splitlines()[0] if said else f"installed with {point.dist.name if point.dist else point.value}"
-    return ""
+    try:
+        maker = load_one(_GROUP, name)
+    except PluginError:  # the fit says what is wrong with it
+        maker = None
+    said = str(getattr(maker, "about", None) or "").strip()
+    return said.splitlines()[0] if said else origin_of(_GROUP, name)
 
 
 def make_quantizer(name, n_concepts, sample, seed):
@@ -76,10 +75,10 @@ def make_quantizer(name, n_concepts, sample, seed):
     maker = QUANTIZERS.get(name)
     try:
         if maker is None:
-            maker = next(iter(entry_points(group=_GROUP, name=name))).load()
+            maker = load_one(_GROUP, name)
+        if maker is None:
+            raise FitError(f"there is no quantizer {name!r}: choose one of {', '.join(list_quantizers())}")
         return maker(n_concepts, sample=sample, seed=seed)
-    except StopIteration:
-        raise FitError(f"there is no quantizer {name!r}: choose one of {', '.join(list_quantizers())}") from None
     except ProspectorError:
         raise
     except Exception as error:

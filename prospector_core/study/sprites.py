@@ -113,12 +113,14 @@ class Sprites:
         for step in steps:
             if isinstance(step, Split):
                 members = sorted(step.members)
-                inside = np.flatnonzero(shares[:, members].any(axis=1))
+                inside = np.flatnonzero(np.logical_or.reduce([shares[:, k] > 0 for k in members]))
                 if inside.size:
                     part = self._parts(uid, inside, step.centroids)
                     moved, ids = inside[part > 0], np.array(step.ids)[part[part > 0]]  # the first part stays what it is
-                    share = shares[np.ix_(moved, members)].sum(axis=1, dtype=np.uint8)
-                    shares[np.ix_(moved, members)] = 0
+                    share = np.zeros(len(moved), np.uint8)
+                    for k in members:
+                        share += shares[moved, k]
+                        shares[moved, k] = 0
                     shares[moved, ids] = share
                     strongest = np.isin(sprite[moved], members)
                     sprite[moved[strongest]] = ids[strongest]

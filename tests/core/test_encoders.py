@@ -155,7 +155,7 @@ def test_installed_encoders(monkeypatch):
         assert group == "prospector.encoders"
         return [point for point in points.values() if name in (None, point.name)]
 
-    monkeypatch.setattr("prospector_core.encoders.entry_points", entry_points)
+    monkeypatch.setattr("prospector_core.plugins.entry_points", entry_points)
     assert "own" in list_encoders() and get_encoder("own") == "mine"
     with pytest.raises(EmbeddingError, match="broken.*no weights"):
         get_encoder("broken")

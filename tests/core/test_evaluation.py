@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,9 +22,10 @@ from prospector_core.evaluation.heads import authors_protocol, fit_head, suggest
 from prospector_core.evaluation.mask import known_null, masked_fit, masked_study, null_of
 from prospector_core.evaluation.null import benjamini_hochberg, label_null, masked, study_null
 from prospector_core.evaluation.problem import stratified_folds
-from prospector_core.evaluation.report import write_markdown, write_report
+from prospector_core.evaluation.report import region_plots, write_markdown, write_report
 from prospector_core.evaluation.run import HEADS, evaluate, method_names
 from prospector_core.evaluation.studies import choose_for, problem_of, read_truth
+from prospector_core.evaluation.svg import inline
 from prospector_core.evaluation.tasks import TOKENS
 from prospector_core.metrics import average_precision
 from prospector_core.scheduling import scheduler
@@ -112,7 +114,7 @@ def test_the_report_stands_alone(evaluation, tmp_path):
     assert [path.name for path in files] == ["evaluation.json", "evaluation.csv", "evaluation.html"]
     page = files[2].read_text()
     assert (
-        page.count("<svg") >= 5
+        page.count("<svg") >= 4
         and "http://" not in page.replace("http://www.w3.org/2000/svg", "")
         and "src=" not in page
     )
@@ -121,7 +123,24 @@ def test_the_report_stands_alone(evaluation, tmp_path):
     assert len(rows) == len(evaluation.rows) and float(rows[0]["ap"]) >= 0
     write_markdown([evaluation], tmp_path / "page.md", tmp_path / "images", "# Title\n")
     said = (tmp_path / "page.md").read_text()
-    assert said.startswith("# Title") and "| prospector |" in said and len(list((tmp_path / "images").iterdir())) == 3
+    assert said.startswith("# Title") and "| prospector |" in said and len(list((tmp_path / "images").iterdir())) == 2
+
+
+def test_methods_are_plotted_against_what_regions_are_like():
+    rows = [
+        {"method": method, "datum": f"d{at}", "ap": (at + 1) / 16 * part, "prevalence": at / 16, "components": 1, "size": at + 1.0, "dispersion": 1 / (at + 1)}
+        for method, part in (("prospector", 1.0), ("nearest centroid", 0.5), ("constant", 0.1))
+        for at in range(16)
+    ]  # fmt: skip
+    plot = region_plots(rows)
+    assert "prospector" in plot and "nearest centroid" in plot and ">constant<" not in plot
+    assert "share of positive tokens" in plot and "number of regions" not in plot  # each datum has one
+    # four groups of four: their means rise, and the other method's are half as high
+    means = [float(found) for found in re.findall(r"<title>prospector: ([0-9.]+)</title>", plot)]
+    half = [float(found) for found in re.findall(r"<title>nearest centroid: ([0-9.]+)</title>", plot)]
+    assert means[:4] == pytest.approx([2.5 / 16, 6.5 / 16, 10.5 / 16, 14.5 / 16], abs=0.01) and len(means) == 12
+    assert half[:4] == pytest.approx([each / 2 for each in means[:4]], abs=0.01)
+    assert "currentColor" in inline(plot) and "<style" not in inline(plot)
 
 
 def test_unknown_baselines_are_said():
@@ -358,6 +377,17 @@ def test_data_in_a_batch_do_not_touch_each_other(problem):
         torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
     shares = inputs.batch([0, 3]).softmax(torch.randn(2 * SIDE * SIDE))
     assert shares.view(2, -1).sum(1).tolist() == pytest.approx([1, 1])
+
+
+def test_the_same_seed_gives_the_same_maps(problem, monkeypatch):
+    monkeypatch.setattr(networks, "MOST_STEPS", 3)
+    np.random.random(3)
+    one = baselines.run_baseline("mean-pool", problem, *problem.folds[0], seed=1)
+    np.random.random(5)
+    other = baselines.run_baseline("mean-pool", problem, *problem.folds[0], seed=1)
+    for name in one:
+        for at, scores in one[name].maps.items():
+            assert np.array_equal(scores, other[name].maps[at]), name
 
 
 def test_training_ends_where_the_loss_has_settled():

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from study_files import make_study
 
 from prospector_core import TokenGraph
 from prospector_core.errors import BadInputError
@@ -12,6 +13,8 @@ from prospector_core.evaluation.problem import stratified_folds
 from prospector_core.evaluation.quantizers import methods_of
 from prospector_core.evaluation.report import write_report
 from prospector_core.evaluation.run import evaluate, method_names
+from prospector_core.evaluation.studies import choose_for
+from prospector_core.study.fit import GIVEN, FitSettings
 
 NAMES = "k-means,spherical k-means,tree"
 
@@ -69,3 +72,12 @@ def test_what_can_be_asked_for():
     assert len(method_names("none", quantizers="all")) == len(method_names("none")) + 1
     with pytest.raises(BadInputError, match="no quantizer 'trie': choose from k-means, spherical k-means"):
         methods_of("tree, trie")
+
+
+def test_settings_are_searched_with_the_quantizer_that_was_asked_for(tmp_path):
+    study = make_study(tmp_path, (1,) * 5 + (0,) * 5)
+    candidates = [FitSettings(concepts=k, quantizer=name) for k in (3, 4) for name in ("k-means", "gaussian mixture")]
+    choice = choose_for(study, candidates, quantizer="tree")
+    assert [(each.concepts, each.quantizer) for each in choice.candidates] == [(3, "tree"), (4, "tree")]
+    with pytest.raises(BadInputError, match="brings no concepts"):
+        choose_for(study, candidates, quantizer=GIVEN)

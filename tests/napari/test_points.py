@@ -9,6 +9,7 @@ import pytest
 from prospector_core import Study
 from prospector_core.study import FitSettings
 from sample_data.cells import make_sample
+from tests.cell_files import write_cell_images
 from viewers.napari_plugin.point_layers import PointLayers
 from viewers.napari_plugin.point_scene import PointScene
 from viewers.napari_plugin.reader import get_reader
@@ -322,3 +323,41 @@ def test_the_loop_in_a_window(window):
     assert review.datum.name == "sample 1" and len(panel.scene.layer("points").data) == study.n_tokens("sample 1")
     worker = panel.out.save(study.path / "figure.png")
     until(qt, lambda: (study.path / "figure.png").exists() and not worker.is_running)
+
+
+# ---- the image under the points
+
+
+def test_channels_lie_under_the_points_and_cells_have_the_colour_of_their_concept(tmp_path, model):
+    write_cell_images(tmp_path / "images", 4, cells=80, pixel=4.0)
+    study = Study.create(
+        tmp_path / "study",
+        cells=tmp_path / "images",
+        labels=tmp_path / "labels.csv",
+        positive="in",
+        edges="delaunay:160",
+    )
+    study.embed()
+    study.fit(FitSettings(concepts=4, radius=1))
+    scene = PointScene(model, Review(study, "s1"))
+    names = [layer.name for layer in model.layers]
+    assert names[:3] == ["PanCK", "Ki67", "CD3"] and names[9:] == ["cells by concept", "cells", "marked regions"]
+    channel, labels, places = scene.layer("image 0 3"), scene.layer("labels"), study.positions("s1")
+    values = (
+        study.embedding["mean"][3]
+        + study.embedding["scale"][3] * study.store.read(study.datum("s1").uid).embeddings[:, 3]
+    )
+    ids = study.concepts_of("s1")
+    assert not channel.visible and channel.contrast_limits[1] == 65535
+    channel.visible = True
+    assert channel.contrast_limits[1] < 10_000
+    labels.visible = True
+    for token in (0, 30, 60):
+        world = places[token][::-1]
+        assert labels.get_value(world, world=True) == ids[token] + 1
+        assert abs(channel.get_value(world, world=True) - values[token]) < 60
+    other = int((ids[0] + 1) % 4)
+    assert scene.review.move({scene.review.source: np.array([0])}, other)
+    assert labels.get_value(places[0][::-1], world=True) == other + 1
+    scene.review.choose_slide(study.datum("s2").uid)
+    assert [layer.name for layer in model.layers] == names

@@ -8,6 +8,7 @@ import pytest
 from prospector_core.study import FitSettings, Study
 from sample_data.cells import make_sample
 from tests.browsers import WAIT, in_a_browser, serve_study
+from tests.cell_files import write_cell_images
 from tests.pages.app import App
 from tests.pages.screen import Screen
 from viewers.graph_figure import graph_figure
@@ -16,13 +17,13 @@ from viewers.graph_viewer import encode_edges, encode_numbers, encode_positions
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory):
-    """Eight made samples of 200 cells, embedded and fitted."""
+    """Eight made samples of 200 cells as multiplexed images, embedded and fitted."""
     folder = tmp_path_factory.mktemp("cells") / "studies" / "cells"
-    samples = [{"name": f"sample {n}", **make_sample(n % 2 == 1, n, cells=200)[0]} for n in range(8)]
+    write_cell_images(folder.parent.parent / "images", 8, prefix="sample ", cells=200)
     study = Study.create(
         folder,
-        cells=samples,
-        labels=["out", "in"] * 4,
+        cells=folder.parent.parent / "images",
+        labels=folder.parent.parent / "labels.csv",
         positive="in",
         edges="delaunay:120",
         transform="arcsinh",
@@ -60,6 +61,26 @@ def test_the_page_shows_a_sample_and_what_a_cell_says(study):
         assert "tile" not in app.go(page).text.lower().replace("tiles_", ""), page
 
 
+def test_what_lies_under_the_cells_is_offered(study):
+    app = App("slide").sound()
+    under = viewer_of(app)["under"]
+    image, borders = under["images"]
+    assert (
+        image["channels"][:2] == ["PanCK", "Ki67"]
+        and set(image["urls"]) == set(under["contrasts"])
+        and borders["borders"]
+    )
+    datum = next(d for d in study.data if d.uid == viewer_of(app)["graph"]["id"])
+    (a, b, c, d, e, f), middle = image["matrix"], viewer_of(app)["graph"]["middle"]
+    assert (a, b, c, d) == (2, 0, 0, 2) and (e, f) == (-middle[0], -middle[1])
+    assert under["outlines"] is None
+    study.sources[datum.source].path.rename(study.path / "elsewhere.tif")
+    try:
+        assert viewer_of(App("slide").sound())["under"] is None
+    finally:
+        (study.path / "elsewhere.tif").rename(study.sources[datum.source].path)
+
+
 def test_bytes_of_the_viewer():
     places = np.array([[0.0, 10.0], [4.0, 20.0]])
     assert np.frombuffer(encode_positions(places), "<f4").tolist() == [-2, -5, 0, 2, 5, 0]
@@ -88,6 +109,23 @@ class Cells(Screen):
             arg=layer,
         )
         self.idle()
+
+    def drawn_under(self):
+        """Wait until all that lies under the points is drawn."""
+        self.page.wait_for_timeout(200)
+        self.until(lambda: (self.page.locator(".gv").first.get_attribute("data-under") or "").startswith("drawn "))
+
+    def pixels(self):
+        """The canvas under the points: (h, w, 4) uint8; nothing where it is hidden."""
+        found = self.page.locator(".gv-view canvas").first.evaluate(
+            "c => c.hidden ? [0, 0, []] : [c.height, c.width, [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]"
+        )
+        return np.array(found[2], np.uint8).reshape(*found[:2], 4)
+
+    def red(self):
+        """How many of its pixels are red and nothing else."""
+        pixels = self.pixels().astype(int)
+        return int(((pixels[..., 0] > 120) & (pixels[..., 1:3] < 60).all(axis=-1)).sum())
 
     def at(self, study, datum, token):
         """Where a cell lies on the screen, as the viewer draws it when it shows all."""
@@ -126,6 +164,23 @@ def test_the_whole_loop_in_a_browser(running, browser):
     page.get_by_text("The largest parts").wait_for()
     concept = study.concept_name(int(study.concepts_of(study.datum(name))[token]))
     assert page.get_by_text(concept).first.is_visible()
+    # the image under the cells: channels, then cells in their borders where it is near
+    page.get_by_role("button", name="Image", exact=True).click()
+    cells.drawn_under()
+    before = cells.pixels()
+    page.get_by_role("checkbox", name="PanCK", exact=True).uncheck()
+    page.get_by_role("checkbox", name="DNA", exact=True).check()
+    page.get_by_label("Colour of DNA").fill("#ff0000")
+    cells.drawn_under()
+    cells.until(lambda: cells.red() > 500)
+    assert not np.array_equal(before, cells.pixels())
+    page.get_by_role("checkbox", name="Image", exact=True).uncheck()
+    cells.until(lambda: cells.red() == 0)
+    page.get_by_role("button", name="Image", exact=True).click()
+    for _ in range(3):
+        page.get_by_role("button", name="+", exact=True).click()
+    cells.drawn_under()
+    page.get_by_role("button", name="All", exact=True).click()
     # edges and concepts
     page.get_by_role("button", name="Edges", exact=True).click()
     page.wait_for_function(

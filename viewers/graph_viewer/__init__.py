@@ -64,6 +64,7 @@ def graph_viewer(
     focus_count: int = 0,
     height: int = 900,
     above: int = 176,
+    under: Mapping[str, Any] | None = None,
     on_pick: Callable[[], None] | None = None,
     on_mark: Callable[[Mapping[str, Any]], None] | None = None,
     on_step: Callable[[str], None] | None = None,
@@ -99,6 +100,10 @@ def graph_viewer(
         Token to go to, whenever the count grows.
     height, above : int
         CSS px at most; what is above the viewer on the page.
+    under : mapping, optional
+        What lies under the points: ``images`` (``id, name, width, height, top`` (halvings), ``tile, matrix`` (pixels to coordinates less
+        ``middle``: a, b, c, d, e, f), ``channels`` (names), ``rgb``, ``urls`` (addresses of tiles by contrast), ``borders``: lines around cells),
+        ``contrasts`` (their names in words), ``outlines`` (``url, side, origin`` of squares) or None.
     on_pick : callable
         ``st.session_state[key].pick`` is then ``{"token"}``, None for a click beside all tokens.
     on_mark : callable
@@ -121,7 +126,7 @@ def graph_viewer(
         "concepts": [dict(concept) for concept in concepts], "words": dict(words), "selected": selected,
         "neighbours": [dict(each) for each in neighbours], "regions": [dict(each) for each in regions],
         "marking": None if marking is None else {name: dict(each) for name, each in marking.items()},
-        "focus": focus, "focus_count": focus_count, "height": int(height), "above": int(above),
+        "focus": focus, "focus_count": focus_count, "under": None if under is None else dict(under), "height": int(height), "above": int(above),
         "ramp": diverging_css(33), "more": sequential_css(33),
     }  # fmt: skip
     return _RENDER(

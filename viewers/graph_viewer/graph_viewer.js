@@ -70,7 +70,7 @@ class WebGL {
   }
 
   setPlaces(places) { this.fill(this.places, places); }
-  setColours(colours) { this.fill(this.colours, colours); }
+  setColours(colours) { this.shades = colours; this.fill(this.colours, colours); }
 
   fill(buffer, array, target = this.gl.ARRAY_BUFFER) {
     this.gl.bindBuffer(target, buffer);
@@ -112,7 +112,7 @@ class Plain {
   }
 
   setPlaces(places) { this.places = places; }
-  setColours(colours) { this.colours = colours; }
+  setColours(colours) { this.shades = this.colours = colours; }
   setEdges(edges) { this.edges = edges; }
 
   draw(view, n, size, ratio, space, ink) {
@@ -149,6 +149,254 @@ class Plain {
   }
 }
 
+// -- what lies under the points ---------------------------------------------------------------------------------------
+
+const SHADES = ["#5b7bff", "#26d07c", "#ff5a4d", "#ffd23d", "#ff6bdc", "#37d8ff", "#ffffff"];
+const KEPT = 320; // tiles that are kept
+const OUTLINED = 12; // CSS px of a point from which outlines are drawn
+
+/** Images of channels, borders and outlines on a canvas below the points; how a channel is shown is kept by its name. */
+class Ground {
+  constructor(viewer) {
+    Object.assign(this, { viewer, tiles: new Map(), squares: new Map(), open: false, on: false, looks: new Map(), contrast: "usual", opacity: 1, points: 1, lines: true });
+    this.canvas = el("canvas", {});
+    this.panel = el("div", { class: "gv-under", hidden: "", role: "group", "aria-label": "Image under the points" });
+  }
+
+  get data() { return this.viewer.data.under; }
+  get images() { return this.data?.images ?? []; }
+  get there() { return Boolean(this.images.some(({ borders }) => !borders) || this.data?.outlines || this.images.length); }
+
+  get shown() { return this.on && this.images.some(({ borders }) => !borders); }
+
+  look(image, at) {
+    const name = image.rgb ? `rgb ${at}` : image.channels[at];
+    if (!this.looks.has(name)) this.looks.set(name, image.rgb ? { on: at < 3, colour: ["#ff0000", "#00ff00", "#0000ff", "#000000"][at] } : { on: at < 3, colour: SHADES[at % SHADES.length] });
+    return this.looks.get(name);
+  }
+
+  toggle() {
+    this.open = !this.open;
+    if (this.open) this.on = true;
+    this.drawPanel();
+    this.viewer.drawBar();
+    this.viewer.later();
+  }
+
+  drawPanel() {
+    this.panel.hidden = !this.open || !this.there;
+    if (this.panel.hidden) return;
+    const later = () => this.viewer.later();
+    const change = (act) => (event) => { act(event.target); later(); };
+    const rows = [];
+    const check = (on, label, act) => el("label", {}, el("input", { type: "checkbox", checked: on ? "" : null, onchange: change(act) }), label);
+    const range = (label, value, act) => el("label", { class: "gv-range" }, el("span", {}, label), el("input", { type: "range", min: 0, max: 1, step: 0.05, value, oninput: change(act) }));
+    const shown = this.images.filter(({ borders }) => !borders);
+    if (shown.length) rows.push(check(this.on, el("b", {}, "Image"), ({ checked }) => { this.on = checked; }));
+    for (const image of shown) {
+      if (shown.length > 1) rows.push(el("div", { class: "gv-name", title: image.name }, image.name));
+      const list = el("div", { class: "gv-channels" });
+      (image.rgb ? [image.name] : image.channels).forEach((name, at) => {
+        const look = this.look(image, at);
+        if (image.rgb) {
+          list.append(check(look.on, name, ({ checked }) => [0, 1, 2].forEach((each) => { this.look(image, each).on = checked; })));
+          return;
+        }
+        list.append(el("div", { class: "gv-channel" }, check(look.on, name, ({ checked }) => { look.on = checked; if (checked) { this.on = true; this.drawPanel(); } }),
+          el("input", { type: "color", value: look.colour, "aria-label": `Colour of ${name}`, oninput: change(({ value }) => { look.colour = value; }) })));
+      });
+      rows.push(list);
+    }
+    if (shown.some(({ rgb }) => !rgb)) {
+      const choice = el("select", { onchange: change(({ value }) => { this.contrast = value; }) },
+        ...Object.entries(this.data.contrasts).map(([id, label]) => el("option", { value: id, selected: id === this.contrast ? "" : null }, label)));
+      rows.push(el("label", { class: "gv-range", title: "Percentiles of a channel that are black and full" }, el("span", {}, "Contrast"), choice));
+    }
+    if (shown.length) rows.push(range("Opacity", this.opacity, ({ value }) => { this.opacity = Number(value); }));
+    rows.push(range("Points", this.points, ({ value }) => { this.points = Number(value); }));
+    if (this.data.outlines || this.images.some(({ borders }) => borders)) rows.push(check(this.lines, "Outlines, zoomed in", ({ checked }) => { this.lines = checked; }));
+    this.panel.replaceChildren(...rows);
+  }
+
+  /** A tile if it is here; else it is fetched, and all is drawn again. */
+  tile(key, url) {
+    const known = this.tiles.get(key);
+    if (known) {
+      this.tiles.delete(key);
+      this.tiles.set(key, known); // the one used last is dropped last
+      return known.picture;
+    }
+    const made = { picture: null };
+    this.tiles.set(key, made);
+    fetch(url).then((answer) => (answer.ok ? answer.blob() : Promise.reject(new Error(answer.status)))).then(createImageBitmap).then((picture) => {
+      made.picture = picture;
+      this.viewer.later();
+    }).catch(() => {});
+    for (const first of this.tiles.keys()) {
+      if (this.tiles.size <= KEPT) break;
+      this.tiles.delete(first);
+    }
+    return null;
+  }
+
+  tinted(key, picture, colour, how = "multiply") {
+    const name = `${key} ${colour}`;
+    const known = this.tiles.get(name);
+    if (known) return known.picture;
+    const made = el("canvas", { width: picture.width, height: picture.height });
+    const context = made.getContext("2d");
+    context.drawImage(picture, 0, 0);
+    Object.assign(context, { globalCompositeOperation: how, fillStyle: colour });
+    context.fillRect(0, 0, picture.width, picture.height);
+    this.tiles.set(name, { picture: made });
+    return made;
+  }
+
+  draw(view, ratio, size) {
+    const { canvas } = this;
+    const images = this.on && this.there ? this.images.filter(({ borders }) => !borders) : [];
+    const outlined = this.lines && size * (this.shown ? 2 : 1) >= OUTLINED && this.there;
+    this.viewer.canvas.style.opacity = this.there ? this.points : 1;
+    const visible = images.length || outlined;
+    canvas.hidden = !visible;
+    this.viewer.root.dataset.under = "";
+    if (!visible) return;
+    const [w, h] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
+    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+    const context = canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.globalCompositeOperation = "source-over";
+    context.clearRect(0, 0, w, h);
+    let [drawn, missing] = [0, 0];
+    context.globalAlpha = this.opacity;
+    for (const image of images) {
+      const places = this.seen(image, view, ratio);
+      const channels = image.channels.map((_, at) => at).filter((at) => this.look(image, at).on);
+      if (!channels.length || !places) continue;
+      this.transform(context, image, view, ratio);
+      context.globalCompositeOperation = "source-over";
+      context.fillStyle = "#000";
+      context.fillRect(0, 0, image.width, image.height);
+      context.globalCompositeOperation = "lighter";
+      for (const channel of channels) {
+        for (const [column, row, step] of places.tiles) {
+          const url = `${image.urls[this.contrast]}/${places.level}/${column}_${row}-c${channel}.png`;
+          const picture = this.tile(url, url);
+          if (!picture) { missing++; continue; }
+          context.drawImage(this.tinted(url, picture, this.look(image, channel).colour), column * image.tile * step, row * image.tile * step, picture.width * step, picture.height * step);
+          drawn++;
+        }
+      }
+    }
+    context.globalAlpha = 1;
+    context.globalCompositeOperation = "source-over";
+    if (outlined) {
+      for (const image of this.images.filter(({ borders }) => borders)) {
+        if (this.data.outlines) break;
+        const places = this.seen(image, view, ratio);
+        if (!places) continue;
+        this.transform(context, image, view, ratio);
+        for (const [column, row, step] of places.tiles) {
+          const url = `${image.urls.usual}/${places.level}/${column}_${row}.png`;
+          const picture = this.tile(url, url);
+          if (!picture) { missing++; continue; }
+          const lines = images.length ? picture : this.tinted(url, picture, `rgb(${this.viewer.ink})`, "source-in");
+          context.drawImage(lines, column * image.tile * step, row * image.tile * step, picture.width * step, picture.height * step);
+          drawn++;
+        }
+      }
+      if (this.data.outlines) {
+        const [squares, waiting] = this.outlines(context, view, ratio);
+        drawn += squares;
+        missing += waiting;
+      }
+    }
+    this.viewer.root.dataset.under = missing ? `waiting ${missing}` : `drawn ${drawn}`;
+  }
+
+  transform(context, image, view, ratio) {
+    const [a, b, c, d, e, f] = image.matrix;
+    const k = view.unit * ratio;
+    context.setTransform(a * k, b * k, c * k, d * k, (view.width / 2) * ratio + (e - view.x) * k, (view.height / 2) * ratio + (f - view.y) * k);
+    context.imageSmoothingEnabled = Math.hypot(a, b) * k < 2;
+  }
+
+  /** The level to draw, and its tiles in sight: [column, row, pixels of the image a pixel of the tile]. */
+  seen(image, view, ratio) {
+    const [a, b, c, d, e, f] = image.matrix;
+    const det = a * d - b * c;
+    if (!det) return null;
+    const [xs, ys] = [[], []];
+    for (const [sx, sy] of [[-1, -1], [1, -1], [-1, 1], [1, 1]]) {
+      const x = view.x + (sx * view.width) / 2 / view.unit - e;
+      const y = view.y + (sy * view.height) / 2 / view.unit - f;
+      xs.push((d * x - c * y) / det);
+      ys.push((a * y - b * x) / det);
+    }
+    const pixel = Math.hypot(a, b) * view.unit * ratio; // screen pixels a pixel of the image
+    const down = Math.max(0, Math.min(image.top, Math.floor(Math.log2(1 / pixel) + 0.25)));
+    const step = 2 ** down;
+    const side = image.tile * step;
+    const clip = (value, most) => Math.max(0, Math.min(most, Math.floor(value / side)));
+    const [right, bottom] = [Math.ceil(image.width / side) - 1, Math.ceil(image.height / side) - 1];
+    if (Math.max(...xs) < 0 || Math.max(...ys) < 0 || Math.min(...xs) > image.width || Math.min(...ys) > image.height) return null;
+    const tiles = [];
+    for (let row = clip(Math.min(...ys), bottom); row <= clip(Math.max(...ys), bottom); row++) {
+      for (let column = clip(Math.min(...xs), right); column <= clip(Math.max(...xs), right); column++) tiles.push([column, row, step]);
+    }
+    return { level: image.top - down, tiles };
+  }
+
+  outlines(context, view, ratio) {
+    const { url, side, origin } = this.data.outlines;
+    const k = view.unit * ratio;
+    context.setTransform(k, 0, 0, k, (view.width / 2) * ratio - view.x * k, (view.height / 2) * ratio - view.y * k);
+    const half = [view.width / 2 / view.unit, view.height / 2 / view.unit];
+    const from = (at, centre) => Math.max(0, Math.floor((centre - half[at] - origin[at]) / side) - 1);
+    const to = (at, centre) => Math.min(99999, Math.floor((centre + half[at] - origin[at]) / side) + 1);
+    const { pen, flat } = this.viewer;
+    let [drawn, missing] = [0, 0];
+    context.lineWidth = 1.4 / view.unit;
+    for (let row = from(1, view.y); row <= to(1, view.y); row++) {
+      for (let column = from(0, view.x); column <= to(0, view.x); column++) {
+        const square = this.square(`${url}/0/${column}_${row}.bin`);
+        if (!square) { missing++; continue; }
+        drawn++;
+        const { tokens, starts, xy } = square;
+        for (let i = 0; i < tokens.length; i++) {
+          if (starts[i] === starts[i + 1] || 3 * tokens[i] >= flat.length || !this.viewer.visible(tokens[i])) continue;
+          const at = 4 * tokens[i];
+          const [r, g, b] = pen.shades ? pen.shades.subarray(at, at + 3) : GREY;
+          context.beginPath();
+          for (let v = starts[i]; v < starts[i + 1]; v++) context[v === starts[i] ? "moveTo" : "lineTo"](xy[2 * v], xy[2 * v + 1]);
+          context.closePath();
+          context.fillStyle = `rgba(${r},${g},${b},0.35)`;
+          context.strokeStyle = this.on ? "#fff" : `rgba(${this.viewer.ink},0.7)`;
+          context.fill();
+          context.stroke();
+        }
+      }
+    }
+    return [drawn, missing];
+  }
+
+  square(url) {
+    const known = this.squares.get(url);
+    if (known !== undefined) return known;
+    this.squares.set(url, null);
+    fetch(url).then((answer) => (answer.ok ? answer.arrayBuffer() : Promise.reject(new Error(answer.status)))).then((bytes) => {
+      const head = new Uint32Array(bytes, 0, 1)[0];
+      this.squares.set(url, { tokens: new Uint32Array(bytes, 4, head), starts: new Uint32Array(bytes, 4 + 4 * head, head + 1), xy: new Float32Array(bytes, 8 + 8 * head) });
+      this.viewer.later();
+    }).catch(() => {});
+    for (const first of this.squares.keys()) {
+      if (this.squares.size <= KEPT) break;
+      this.squares.delete(first);
+    }
+    return null;
+  }
+}
+
 // -- the viewer -------------------------------------------------------------------------------------------------------
 
 class GraphViewer {
@@ -162,7 +410,8 @@ class GraphViewer {
     this.said = el("div", { class: "gv-said", "aria-live": "polite" });
     this.legend = el("div", { class: "gv-legend" });
     this.bar = el("div", { class: "gv-bar" });
-    this.view = el("div", { class: "gv-view" }, this.canvas, this.over, this.note, this.tip, this.menu, this.said);
+    this.ground = new Ground(this);
+    this.view = el("div", { class: "gv-view" }, this.ground.canvas, this.canvas, this.over, this.note, this.tip, this.ground.panel, this.menu, this.said);
     root.replaceChildren(this.bar, this.view, this.legend);
     try {
       this.pen = new WebGL(this.canvas);
@@ -212,6 +461,7 @@ class GraphViewer {
     }
     this.focus = this.data.focus_count > this.focusCount ? this.data.focus : null;
     this.focusCount = Math.max(this.focusCount, this.data.focus_count);
+    this.ground.drawPanel();
     this.drawBar();
     this.show();
     this.later();
@@ -371,7 +621,8 @@ class GraphViewer {
   }
 
   hit() { return Math.max(9, Math.min(40, 0.75 * this.spacing * this.unit())); }
-  pointSize() { return Math.max(1.6, Math.min(22, 0.72 * this.spacing * this.unit())); }
+  /** Smaller over an image, which is to be seen between them. */
+  pointSize() { return Math.max(1.6, Math.min(22, 0.72 * this.spacing * this.unit())) * (this.ground.shown ? 0.5 : 1); }
 
   // -- drawing ------------------------------------------------------------------------------------------------------
 
@@ -395,6 +646,7 @@ class GraphViewer {
     const view = { width, height, unit: this.unit(), x: this.x, y: this.y };
     const size = this.pointSize();
     this.pen.draw(view, this.flat.length / 3, size, ratio, this.data.graph.dims === 3 ? this.reach * 1.05 : 0, this.ink);
+    this.ground.draw(view, ratio, size);
     this.drawOver(ratio, size);
     this.drawScale(view.unit);
   }
@@ -464,7 +716,7 @@ class GraphViewer {
 
   drawBar() {
     const { layers, marking } = this.data;
-    const state = JSON.stringify([layers.map(({ id, label }) => [id, label]), this.layerId, this.tool, Boolean(this.edges), Boolean(marking)]);
+    const state = JSON.stringify([layers.map(({ id, label }) => [id, label]), this.layerId, this.tool, Boolean(this.edges), Boolean(marking), this.ground.there, this.ground.open]);
     if (state === this.barSaid) return;
     const held = this.bar.contains(this.root.getRootNode().activeElement) ? this.root.getRootNode().activeElement.dataset.name : null;
     this.barSaid = state;
@@ -483,7 +735,8 @@ class GraphViewer {
       colour.append(list);
     }
     this.bar.replaceChildren(colour,
-      el("div", { class: "gv-group", role: "group", "aria-label": "Show" }, button("edges", "Edges", "Show which are neighbours (e)", () => this.toggleEdges(), Boolean(this.edges))),
+      el("div", { class: "gv-group", role: "group", "aria-label": "Show" }, button("edges", "Edges", "Show which are neighbours (e)", () => this.toggleEdges(), Boolean(this.edges)),
+        this.ground.there ? button("image", this.ground.images.some(({ borders }) => !borders) ? "Image" : "Outlines", "Show what lies under the points (i)", () => this.ground.toggle(), this.ground.open) : null),
       ...(marking ? [el("div", { class: "gv-group", role: "group", "aria-label": "Tool" },
         button("move", "Move", "Drag to move (Esc)", () => this.use("move"), this.tool === "move"),
         button("lasso", "Lasso", "Draw around some to mark or move them (l)", () => this.use("lasso"), this.tool === "lasso"))] : []),
@@ -691,6 +944,7 @@ class GraphViewer {
     else if (letter === "-") this.zoom(1 / 1.5);
     else if (letter === "0") this.home();
     else if (letter === "e") this.toggleEdges();
+    else if (letter === "i" && this.ground.there) this.ground.toggle();
     else if (letter === "l" && this.data.marking) this.use("lasso");
     else if (event.key === "Escape") this.use("move");
     else if (KEYS[letter]) this.choose(KEYS[letter]);

@@ -1,14 +1,20 @@
 """Cells and the tokens of graphs as napari layers: points in the colours of what they are asked for, edges, rings. No viewer, no Qt."""
 
+import logging
+from functools import cached_property
+
 import numpy as np
 
-from prospector_core.errors import BadInputError
+from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
+from prospector_core.readers.under import Under
 from viewers.limits import error_limit, resamples_of, score_limit
 from viewers.overlays import diverging_colours, map_pixels, sequential_colours
 from viewers.point_pictures import spacing_of
 
+from .colours import label_colormap
 from .frame import Frame
+from .pyramid import channel_levels, label_levels
 from .study_layers import StudyLayers, change_limit, last_change
 
 __all__ = ["MOST_EDGES", "MOST_NEAR", "PointLayers"]
@@ -18,7 +24,20 @@ MOST_EDGES = 250_000  # that are drawn at once
 _MANY = 50_000  # points above which their edges are not smoothed, and uncertainty is not a layer
 _MOST_RINGS = 400
 _MICRONS = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "nm": 1e-3, "mm": 1e3}  # fmt: skip
+_SHADES = (
+    "#5b7bff",
+    "#26d07c",
+    "#ff5a4d",
+    "#ffd23d",
+    "#ff6bdc",
+    "#37d8ff",
+    "#ffffff",
+)  # of channels, as in the browser
+_SEEN, _MOST_CHANNELS = 3, 100
 _GROUND = 105  # grey that scores of nothing have on napari's dark canvas
+
+
+log = logging.getLogger(__name__)
 
 
 class PointLayers(StudyLayers):
@@ -49,18 +68,74 @@ class PointLayers(StudyLayers):
 
     def all(self):
         """What is seen when a study is opened: list of (data, options, type), the lowest first."""
-        return [*self.images(), self.points(), *([] if self.ndim == 3 else [self.regions()])]
+        return [*self.images().values(), self.points(), *([] if self.ndim == 3 else [self.regions()])]
+
+    # ---- what lies under the points
+
+    @cached_property
+    def under(self):
+        """`readers.under.Under`, empty where the file has no more than tokens, or cannot be read."""
+        try:
+            return self.study.under(self.datum) if self.ndim == 2 else Under()
+        except ProspectorError as error:
+            log.warning("%s", error)
+            return Under()
 
     def images(self):
-        """What lies under the points: nothing known."""
-        return []
+        """Channels, the first few visible, and cells by concept: {kind: layer}, the lowest first. Read when looked at."""
+        found = {}
+        for number, image in enumerate(self.under.images):
+            for channel, name in enumerate(image.channels[:_MOST_CHANNELS]):
+                seen = channel < _SEEN
+                colour = ("red", "green", "blue")[channel % 3] if image.is_rgb else _SHADES[channel % len(_SHADES)]
+                options = {
+                    "name": f"{name} ({image.name})" if len(self.under.images) > 1 else name, "multiscale": image.n_levels > 1,
+                    "colormap": colour, "blending": "additive", "visible": seen, "metadata": self.metadata("image"), **self._affine(image),
+                }  # fmt: skip
+                if seen or image.is_rgb:
+                    options["contrast_limits"] = self.limits(image, channel)
+                else:
+                    top = 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
+                    options["contrast_limits"] = (0.0, top)  # until it is looked at
+                levels = channel_levels(image, channel)
+                found[f"image {number} {channel}"] = (levels if image.n_levels > 1 else levels[0], options, "image")
+        if self.under.labels is not None:
+            options = {
+                "name": f"{self.study.kind.words.tokens} by concept", "colormap": self.palette(), "visible": False, "opacity": 0.7,
+                "multiscale": self.under.labels.n_levels > 1, "metadata": self.metadata("labels"), **self._affine(self.under.labels),
+            }  # fmt: skip
+            found["labels"] = (self.labels(), options, "labels")
+        return found
+
+    def limits(self, image, channel):
+        """Between which values a channel is shown."""
+        try:
+            return image.limits(channel)
+        except ProspectorError as error:
+            log.warning("%s", error)
+            return 0.0, 1.0
+
+    def labels(self):
+        """The label image with concept + 1 in place of each cell, 0 beside cells: levels, or the only one."""
+        levels = label_levels(self.under.labels, self.concepts(self.datum) + 1)
+        return levels if len(levels) > 1 else levels[0]
+
+    def palette(self, hidden=()):
+        """Colours of those labels. ``hidden``: concepts that are not drawn."""
+        return label_colormap(self.study.colours(), set(self.study.curation.state.excluded), hidden)
+
+    def _affine(self, image):
+        """Where an image lies: napari counts from the middle of the first pixel, rows first."""
+        (a, c, e), (b, d, f) = image.matrix * self.frame.scale
+        matrix = [[d, b, f + (b + d) / 2], [c, a, e + (a + c) / 2], [0, 0, 1]]
+        return {"affine": np.array(matrix), "units": self.frame.units}
 
     # ---- points
 
     def points(self, by="map", hidden=()):
         """All tokens."""
         options = {
-            "name": self.study.kind.words.tokens, "size": 0.72 * self.spacing, "face_color": self.colours(by), "border_width": 0,
+            "name": self.study.kind.words.tokens, "size": (0.4 if self.under.images else 0.72) * self.spacing, "face_color": self.colours(by), "border_width": 0,
             "antialiasing": 0 if self.many else 1, "canvas_size_limits": (1 if self.many else 2, 60), "shown": self.shown(hidden),
             "features": self.features(), "blending": "translucent" if self.ndim == 3 else "translucent_no_depth",
             "metadata": self.metadata("points"), **self._place(),

@@ -24,7 +24,7 @@ class PointScene(Scene):
     Signal: ``coloured(kind)``, points have another colouring.
     """
 
-    order = ("images", "edges", "points", "regions", "selected")
+    order = ("edges", "points", "regions", "selected")
     coloured = Signal(str)
 
     def __init__(self, viewer, review, later=None, run=None):
@@ -42,6 +42,12 @@ class PointScene(Scene):
             self.viewer.layers.remove(layer)
         self.drawn, self.source = PointLayers(self.review.study, self.review.source), self.review.source
         self._layers, self.before = {}, False
+        images = self.drawn.images()
+        self.order = (*images, *PointScene.order)
+        for kind, layer in images.items():
+            self._put(kind, layer)
+            if kind != "labels":
+                self._limit_when_seen(kind)
         if self.by not in ("map", "concepts"):
             self.by = "map"
         self._put("points", self.drawn.points(self.by, self.hidden))
@@ -58,6 +64,24 @@ class PointScene(Scene):
         self.viewer.canvas.overlays.scale_bar.visible = True
         self.viewer.layers.selection.active = self.layer("points")
         self.coloured.emit(self.by)
+
+    def _limit_when_seen(self, kind):
+        """Find the contrast of a channel when it is first made visible: it takes a look at the whole."""
+        layer = self.layer(kind)
+        number, channel = (int(each) for each in kind.split()[1:])
+        image, drawn = self.drawn.under.images[number], self.drawn
+        waiting = [not layer.visible and not image.is_rgb]
+
+        def seen():
+            if waiting[0] and layer.visible:
+                waiting[0] = False
+                self._run(lambda: drawn.limits(image, channel), done)
+
+        def done(limits):
+            if layer in self.viewer.layers:
+                layer.contrast_limits_range, layer.contrast_limits = limits, limits
+
+        layer.events.visible.connect(seen)
 
     def draw_fit(self):
         """Everything that a fit changes, in place: what is shown and hidden stays so."""
@@ -82,6 +106,9 @@ class PointScene(Scene):
         if layer is not None:
             layer.features = self.drawn.features()
             self.show_concepts(self.hidden)
+        labels = self.layer("labels")
+        if labels is not None:
+            labels.data = self.drawn.labels()
 
     def draw_change(self):
         """The difference that the review compares, or none."""
@@ -148,6 +175,8 @@ class PointScene(Scene):
             shown = self.drawn.shown(self.hidden)
             if not np.array_equal(layer.shown, shown):
                 layer.shown = shown
+        if self.layer("labels") is not None:
+            self.layer("labels").colormap = self.drawn.palette(self.hidden)
 
     def show_graph(self, on):
         """Edges: "" none, "near" those around the selected token (else the middle of what is seen), "all" up to a bound."""

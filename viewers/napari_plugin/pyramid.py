@@ -1,15 +1,15 @@
-"""Slides as lazy arrays: one level a halving, read tile by tile when looked at, whatever the file's own levels are."""
+"""Slides and channels as lazy arrays: one level a halving, read piece by piece when looked at, whatever the file's own levels are."""
 
 import logging
 
 import dask.array as da
 import numpy as np
 
-from prospector_core.errors import SlideError
+from prospector_core.errors import ProspectorError, SlideError
 from prospector_core.readers.cache import TileCache
 from viewers.tile_server import max_level, tile_pixels
 
-__all__ = ["slide_levels"]
+__all__ = ["channel_levels", "label_levels", "slide_levels"]
 
 TILE = 512  # pixels that are read at once, a side
 CHUNK = 2048  # pixels of one task of dask, a side: few tasks, though a level may have ten billion pixels
@@ -34,6 +34,54 @@ def slide_levels(slide, cache_bytes=CACHE_BYTES):
         levels.append(da.from_array(level, chunks, name=name, asarray=False, fancy=False, inline_array=True))
         if max(level.shape) <= _SMALLEST:
             return levels
+
+
+def channel_levels(image, channel):
+    """Levels of a channel of a `readers.under.ChannelImage`, largest first: list of (h, w) dask arrays. What cannot be read is 0."""
+    return _planes(image, channel, lambda pixels: pixels)
+
+
+def label_levels(labels, numbers):
+    """Levels of a `readers.under.LabelImage` with a number in place of each cell: list of (h, w) dask arrays, 0 beside cells.
+
+    Parameters: numbers, (n,) uint16, of each token.
+    """
+    table = np.append(numbers, 0).astype(np.uint16)  # the last is that of no token, -1
+    return _planes(labels, 0, lambda pixels: table[labels.tokens(pixels)])
+
+
+def _planes(image, channel, seen):
+    made = []
+    for level in range(image.n_levels):
+        plane, name = _Plane(image, channel, level, seen), f"under-{id(image)}-{channel}-{level}-{id(seen)}"
+        made.append(
+            da.from_array(plane, (CHUNK // 2, CHUNK // 2), name=name, asarray=False, fancy=False, inline_array=True)
+        )
+    return made
+
+
+class _Plane:
+    """One level of one channel, as much of an array as dask needs."""
+
+    ndim = 2
+
+    def __init__(self, image, channel, level, seen):
+        self._image, self._channel, self._level, self._seen = image, channel, level, seen
+        self.shape = image.shape(level)
+        self.dtype = seen(
+            np.zeros((1, 1), image.dtype if not level else image.read(channel, level, 0, 0, 0, 0).dtype)
+        ).dtype
+
+    def __getitem__(self, key):
+        key = key if isinstance(key, tuple) else (key,)
+        rows, columns = (*key, *[slice(None)] * (2 - len(key)))
+        (top, bottom, down), (left, right, across) = rows.indices(self.shape[0]), columns.indices(self.shape[1])
+        try:
+            part = self._image.read(self._channel, self._level, top, max(bottom, top), left, max(right, left))
+        except ProspectorError as error:
+            log.warning("%s", error)
+            part = np.zeros((max(bottom - top, 0), max(right - left, 0)), self._image.dtype)
+        return self._seen(part).astype(self.dtype, copy=False)[::down, ::across]
 
 
 class _Level:

@@ -1,0 +1,54 @@
+"""What other packages add through entry points: found by group and name, and said in one line where it cannot be loaded."""
+
+import warnings
+from functools import lru_cache
+from importlib.metadata import entry_points
+
+from .errors import PluginError, PluginWarning, ProspectorError
+
+__all__ = ["load_all", "load_one", "names_of", "origin_of"]
+
+
+def names_of(group):
+    """Names under which packages add something to a group: sorted list, each once. Nothing is loaded."""
+    return sorted({point.name for point in entry_points(group=group)})
+
+
+def load_one(group, name):
+    """What an entry point names, or None if there is none. Raises PluginError, naming package and entry point, where it cannot be loaded."""
+    for point in entry_points(group=group, name=name):
+        return _loaded(point)
+    return None
+
+
+def origin_of(group, name):
+    """Which package an entry point is of, in words; "" if there is none. Nothing is loaded."""
+    for point in entry_points(group=group, name=name):
+        return f"installed with {point.dist.name if point.dist else point.value}"
+    return ""
+
+
+@lru_cache(maxsize=16)
+def load_all(group):
+    """All of a group that can be loaded: list of (name, object). Each of the others is a PluginWarning, once."""
+    found = []
+    for point in sorted(entry_points(group=group)):
+        try:
+            found.append((point.name, _loaded(point)))
+        except PluginError as error:
+            warnings.warn(str(error), PluginWarning, stacklevel=2)
+    return found
+
+
+def _loaded(point):
+    try:
+        return point.load()
+    except ProspectorError as error:
+        reason = str(error)
+    except (Exception, SystemExit) as error:  # whatever a package does when it is imported
+        reason = f"{type(error).__name__}: {error}"
+    package = f"{point.dist.name} {point.dist.version}" if point.dist else "a package"
+    reason = " ".join(reason.split())
+    raise PluginError(
+        f"{package}: its entry point {point.name} ({point.group}) cannot be loaded ({reason}): update or uninstall it"
+    )
