@@ -14,7 +14,7 @@ from pages.session import editor_of
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.mask import known_null, null_of
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
-from prospector_core.evaluation.svg import inline
+from prospector_core.evaluation.svg import neutral
 
 _SCORES = {
     "log_loss": st.column_config.NumberColumn("Log loss", format="%.3f", help="Of held-out data; smaller is better"),
@@ -153,7 +153,7 @@ def against_truth(study):
         if shown.get(name):
             st.markdown(f"##### {title}")
             st.caption(says)
-            st.html(inline(shown[name]))
+            st.image(neutral(shown[name]), width="stretch")
     st.download_button("Save the report", page, "evaluation.html", "text/html", icon=":material/download:")
 
 

@@ -19,6 +19,7 @@ from .storage import EmbeddingStore, EmbeddingWriter, PartEmbedded
 
 __all__ = ["RemoteStore", "check_url", "open_store"]
 
+_COMPLETE = ".complete"  # beside the data: an empty object a complete datum, so that one list says which there are
 _FRESH = 2.0  # seconds that a list of what is there is believed: pages ask at every rerun
 
 
@@ -38,8 +39,8 @@ def open_store(path: str | os.PathLike[str], url: str | None = None) -> Embeddin
 class RemoteStore(EmbeddingStore):
     """A store whose complete data lie at an address such as ``s3://bucket/prefix``.
 
-    A datum is made in the local folder, block by block, and goes to the address when it is whole: its file ``zarr.json``
-    last, which is what makes it complete there. Credentials and endpoint are those of the system (as of any S3 program).
+    A datum is made in the local folder, block by block, and goes to the address when it is whole: last an empty object
+    ``.complete/<uid>``, which is what makes it complete there. Credentials and endpoint are those of the system (as of any S3 program).
 
     Raises as `open_store`.
     """
@@ -49,6 +50,7 @@ class RemoteStore(EmbeddingStore):
         self.url = url.rstrip("/")
         self._files, self._root = _file_system(self.url)
         self._listed: tuple[float, list[str]] = (-_FRESH, [])
+        self._marked = False
         with self._reach():
             if "file" in np.atleast_1d(self._files.protocol):  # a bucket is made by its owner, not by a slip of the pen
                 self._files.makedirs(self._root, exist_ok=True)
@@ -59,18 +61,34 @@ class RemoteStore(EmbeddingStore):
         """Return whether the embeddings of a datum are complete, at the address."""
         self._folder(uid)
         with self._reach():
-            return self._files.exists(f"{self._root}/{uid}/zarr.json")
+            return self._files.exists(self._mark(uid) if self._has_marks() else f"{self._root}/{uid}/zarr.json")
 
     def uids(self) -> list[str]:
         """Return the uids of the complete data, sorted; as of two seconds ago at most."""
         at, uids = self._listed
         if time.monotonic() - at > _FRESH:
             with self._reach():
-                there = self._files.ls(self._root, detail=False) if self._files.exists(self._root) else []
-                names = [name.rstrip("/").rsplit("/", 1)[-1] for name in there]
-                uids = sorted(name for name in names if self._files.exists(f"{self._root}/{name}/zarr.json"))
+                uids = sorted(self._names(_COMPLETE)) if self._has_marks() else self._without_marks()
             self._listed = time.monotonic(), uids
         return list(uids)
+
+    def _mark(self, uid: str) -> str:
+        return f"{self._root}/{_COMPLETE}/{uid}"
+
+    def _has_marks(self) -> bool:
+        self._marked = self._marked or self._files.exists(f"{self._root}/{_COMPLETE}")
+        return self._marked
+
+    def _names(self, folder: str = "") -> list[str]:
+        """Return the names of what is in a folder at the address."""
+        place = f"{self._root}/{folder}".rstrip("/")
+        there = self._files.ls(place, detail=False) if self._files.exists(place) else []
+        names = (name.rstrip("/").rsplit("/", 1)[-1] for name in there if name.rstrip("/") != place)
+        return [name for name in names if not name.startswith(".")]
+
+    def _without_marks(self) -> list[str]:
+        """Return the uids of a store that was begun before there were marks: a look at every datum."""
+        return sorted(name for name in self._names() if self._files.exists(f"{self._root}/{name}/zarr.json"))
 
     def progress(self, uid: str) -> tuple[int, int]:
         """Return how many tokens are finished, and of how many."""
@@ -122,21 +140,27 @@ class RemoteStore(EmbeddingStore):
         folder, there = self._folder(uid), f"{self._root}/{uid}"
         if len(chunks(folder)) == 0:
             raise StudyDamagedError(f"{self.path.name}: the embeddings of {uid} are damaged; embed it again")
+        with self._reach():
+            unmarked = [] if self._has_marks() else self._without_marks()
         self._remove_there(uid)
         with self._reach():
             files = sorted(path for path in folder.rglob("*") if path.is_file())
-            for file in sorted(files, key=lambda path: path == folder / "zarr.json"):  # the mark of completeness last
+            for file in sorted(files, key=lambda path: path == folder / "zarr.json"):  # what makes it readable last
                 target = f"{there}/{file.relative_to(folder).as_posix()}"
                 self._files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
                 self._files.put_file(str(file), target)
+            self._files.makedirs(f"{self._root}/{_COMPLETE}", exist_ok=True)
+            for each in (*unmarked, uid):
+                self._files.pipe_file(self._mark(each), b"")
         self._listed = (-_FRESH, [])
         shutil.rmtree(folder)
 
     def _remove_there(self, uid: str) -> None:
         there = f"{self._root}/{uid}"
         with self._reach():
-            if self._files.exists(f"{there}/zarr.json"):
-                self._files.rm_file(f"{there}/zarr.json")  # first: no longer complete
+            for file in (self._mark(uid), f"{there}/zarr.json"):
+                if self._files.exists(file):
+                    self._files.rm_file(file)  # first: no longer complete
             if self._files.exists(there):
                 self._files.rm(there, recursive=True)
         self._listed = (-_FRESH, [])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,9 +12,10 @@ from typing import Any
 
 from .errors import BadInputError, MissingExtraError, ProspectorError, StudyError
 
-__all__ = ["Done", "InProcess", "OnCluster", "scheduler"]
+__all__ = ["Done", "InProcess", "OnCluster", "parse_memory", "scheduler"]
 
 _PATIENCE = "10s"  # for a scheduler to answer
+_LEAST_MEMORY = 10**9  # of a worker; the libraries alone take a third of it
 _LOSSES = 3  # workers that may die over one item before it is given up; dask starts it again on another until then
 
 
@@ -47,11 +51,12 @@ class InProcess:
 class OnCluster:
     """Runs items on the workers of a dask cluster, as many at a time as there are workers.
 
-    Parameters: client, dask.distributed.Client. An item whose worker died is run again on another.
+    Parameters: client, dask.distributed.Client; threads, of the compiled loops of a worker (default: all cores that it sees).
+    An item whose worker died is run again on another.
     """
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: Any, threads: int | None = None) -> None:
+        self._client, self._threads = client, threads
 
     @property
     def n_workers(self) -> int:
@@ -71,7 +76,9 @@ class OnCluster:
         def more() -> None:
             while len(running) < self.n_workers:
                 for item in coming:
-                    future = self._client.submit(_outcome, function, item, shared, pure=False, retries=0)
+                    future = self._client.submit(
+                        _outcome_there, function, item, shared, self._threads, pure=False, retries=0
+                    )
                     running[future.key] = item
                     watched.add(future)
                     break
@@ -104,6 +111,19 @@ def _outcome(function: Callable, item: Any, shared: tuple) -> Done:
         return Done(item, error=error)
 
 
+_alone = threading.Lock()
+
+
+def _outcome_there(function: Callable, item: Any, shared: tuple, threads: int | None) -> Done:
+    """One item on a worker. A worker with several threads has one item at a time: compiled loops have threads of their own."""
+    with _alone:
+        if threads:
+            from numba import config, set_num_threads  # late: it takes long to load
+
+            set_num_threads(min(threads, config.NUMBA_NUM_THREADS))
+        return _outcome(function, item, shared)
+
+
 def _result(future: Any, item: Any) -> Done:
     error = future.exception() if future.status in ("error", "cancelled") else None
     if error is None and future.status == "finished":
@@ -120,16 +140,38 @@ def _first_line(error: Any) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def parse_memory(text: str) -> int:
+    """Return the bytes of a size like "4GB", "1500 MiB" or "4e9". Raises BadInputError."""
+    found = re.fullmatch(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kmgt]?)(i?)b?\s*", str(text).lower())
+    try:
+        size = float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " ")
+    except (TypeError, ValueError) as error:
+        raise BadInputError(f"{text!r} is no size of memory: say 4GB") from error
+    if size < _LEAST_MEMORY:
+        raise BadInputError(f"a worker cannot work with {text} of memory: give 1GB or more")
+    return int(size)
+
+
 @contextmanager
-def scheduler(workers: int | None = None, cluster: str | None = None) -> Iterator[InProcess | OnCluster]:
+def scheduler(
+    workers: int | None = None, cluster: str | None = None, memory: str | None = None
+) -> Iterator[InProcess | OnCluster]:
     """Where to run: in this process; with ``workers`` processes on this machine; or on a cluster, "tcp://host:port".
 
+    ``memory``, such as "4GB": what a worker of this machine may take; one that takes more is ended, and its item done by another.
     The study's folder must be in the same place for all of them. Raises BadInputError, MissingExtraError, StudyError.
     """
+    bound = 0 if memory is None else parse_memory(memory)
     if workers is not None and cluster is not None:
         raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
     if workers is not None and workers < 1:
         raise BadInputError(f"{workers} workers cannot work: give 1 or more")
+    if bound and cluster is not None:
+        raise BadInputError(
+            f"a cluster's workers have their own bound: start them with `dask worker --memory-limit {memory}`"
+        )
+    if bound and workers in (None, 1):
+        raise BadInputError("--memory is of workers: give --workers 2 or more")
     if cluster is None and workers in (None, 1):
         yield InProcess()
         return
@@ -145,6 +187,9 @@ def scheduler(workers: int | None = None, cluster: str | None = None) -> Iterato
         "distributed.admin.tick.limit": "60s",  # native loops that hold a worker's loop up for a while are no fault
         "distributed.worker.daemon": True,
         "distributed.worker.multiprocessing-method": "spawn",  # after numba's threads have run, a fork would abort
+        # what items hold is not dask's to spill, and a paused worker would wait for ever: who takes too much is ended
+        "distributed.worker.memory.target": False, "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False, "distributed.worker.memory.terminate": 0.95,
     }):  # fmt: skip
         if cluster is not None:
             try:
@@ -159,8 +204,8 @@ def scheduler(workers: int | None = None, cluster: str | None = None) -> Iterato
         with (
             LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", host="127.0.0.1",
-                memory_limit=0,
+                memory_limit=bound,
             ) as local,
             Client(local) as client,
         ):  # fmt: skip
-            yield OnCluster(client)
+            yield OnCluster(client, max(1, (os.cpu_count() or 1) // workers))

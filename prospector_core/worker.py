@@ -1,6 +1,8 @@
 """Long work in a process of its own, so that pages stay quick: embed what is queued, and fit a study that has no fit yet.
 
 The process outlives the app that started it. What it does, and what is asked of it, stands in the study: ``Study.queue``.
+Where the environment has PROSPECTOR_WORKERS, a number, or PROSPECTOR_CLUSTER, an address, it shares the work as
+``scheduling.scheduler`` does.
 """
 
 import os
@@ -9,7 +11,8 @@ import sys
 import threading
 from pathlib import Path
 
-from .errors import FitError, ProspectorError
+from .errors import BadInputError, FitError, ProspectorError
+from .scheduling import scheduler
 from .study import Study
 
 __all__ = ["main", "start"]
@@ -39,27 +42,37 @@ def main(study_path):
     study = Study.open(study_path)
     queue = study.queue
     try:
-        while True:
-            study.work_on_queue()
-            if study.current_fit is None and study.embedded() and not _paused(queue):
-                _fit(study)
-            if not queue.waiting():  # something may have been queued while the lock was being given back
-                return 0
+        with scheduler(*_shared()) as on:
+            while True:
+                study.work_on_queue(on=on)
+                if study.current_fit is None and study.embedded() and not _paused(queue):
+                    _fit(study, on)
+                if not queue.waiting():  # something may have been queued while the lock was being given back
+                    return 0
     except ProspectorError as error:
         print(error, file=sys.stderr)
         queue.leave(str(error))
         return 2
 
 
+def _shared():
+    """(Workers, cluster) that the environment names."""
+    workers, cluster = os.environ.get("PROSPECTOR_WORKERS"), os.environ.get("PROSPECTOR_CLUSTER")
+    try:
+        return int(workers) if workers else None, cluster or None
+    except ValueError as error:
+        raise BadInputError(f"PROSPECTOR_WORKERS is {workers!r}: say how many, such as 2") from error
+
+
 def _paused(queue):
     return any(job.state == "paused" for job in queue.jobs())
 
 
-def _fit(study):
+def _fit(study, on):
     with study.queue.working():
         study.queue.say("fitting")
         try:
-            study.fit(progress=lambda text: study.queue.say("fitting", text))
+            study.fit(progress=lambda text: study.queue.say("fitting", text), on=on)
         except FitError as error:
             study.queue.say("not fitted", str(error))
         else:

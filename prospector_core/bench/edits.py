@@ -14,7 +14,7 @@ from ..study.create import uid_of, write_study
 from ..study.fit import FitSettings
 from ..study.labels import LabelRow
 
-__all__ = ["make_large_study", "measure_edits"]
+__all__ = ["make_large_study", "measure_edits", "tissue"]
 
 CONCEPTS, RADIUS, DIMENSIONS = 30, 4, 8
 _BLOCK = 16384  # tokens a block of embeddings
@@ -134,7 +134,7 @@ def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSION
     centres = random.normal(0, 1, (CONCEPTS, dimensions)).astype(np.float32)
     noise = random.normal(0, 0.25, (_BLOCK, dimensions)).astype(np.float32)
     for datum in study.data:
-        positions, kinds = _tissue(side, tokens, datum.label, random)
+        positions, kinds = tissue(side, tokens, datum.label, random)
         attrs = {
             "origin": [0.0, 0.0],
             "pitch": 448.0,
@@ -156,7 +156,7 @@ def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSION
     return study
 
 
-def _tissue(side, tokens, label, random):
+def tissue(side, tokens, label, random):
     """Positions (n, 2) of an irregular piece of tissue and the kind of each token (n,)."""
     field = ndimage.gaussian_filter(random.normal(size=(side, side)), side / 12)
     field += 0.3 * field.std() * random.normal(size=(side, side))  # ragged edges, single holes

@@ -96,7 +96,7 @@ def _of_study(path, truth, beside, methods, sweep, shuffles, run):
         found = Evaluation(about_of(problem_of(study, None, seed=seed)), [], [])
         if sweep:
             choice = choose_for(
-                study, seed=seed, progress=lambda done, total, *_: bar(done, total, "searching settings")
+                study, seed=seed, progress=lambda done, total, *_: bar(done, total, "searching settings"), on=run["on"]
             )
             found.problem["search"] = {"why": choice.why, "candidates": choice.rows()}
         if beside:
@@ -116,7 +116,8 @@ def _of_study(path, truth, beside, methods, sweep, shuffles, run):
             known = read_truth(study, truth)
             add_outcome(found, problem, "this study's fit", own_maps(study, problem, known))
     if study.current_fit is not None and shuffles:
-        null, _ = study_null(study, shuffles, seed, progress=lambda done, total: bar(done, total, "shuffling labels"))
+        told = lambda done, total: bar(done, total, "shuffling labels")
+        null, _ = study_null(study, shuffles, seed, progress=told, on=run["on"])
         found.null = {
             "sentence": null.sentence, "signal": null.signal, "p": null.p_signal, "auroc": null.auroc,
             "shuffled_auroc": float(null.shuffled.mean()), "weights": len(null.kept), "stand_out": int(null.kept.sum()),

@@ -7,7 +7,7 @@ import typer
 
 from ..errors import BadInputError
 from .output import complain, print_json, print_table, progress_bar, say
-from .study_commands import Json, OfClass, StudyPath
+from .study_commands import Cluster, Json, Memory, OfClass, StudyPath, Workers
 
 __all__ = ["register"]
 
@@ -61,15 +61,19 @@ def replay(
     study: StudyPath,
     into: Annotated[Path | None, typer.Option(help="Keep what is made again in this new folder, a folder a fit.")] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Put fits that were made again in place of damaged ones.")] = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    memory: Memory = None,
     json: Json = False,
 ):  # fmt: skip
     """Make every fit again from the embeddings and the journal, and say whether its bytes are the same."""
+    from ..scheduling import scheduler
     from ..study import Study
     from ..study.rebuild import rebuild_fits
 
     opened = Study.open(study)
-    with progress_bar("rebuilding", json, "fits") as bar:
-        found = rebuild_fits(opened, into, repair, bar)
+    with scheduler(workers, cluster, memory) as on, progress_bar("rebuilding", json, "fits") as bar:
+        found = rebuild_fits(opened, into, repair, bar, on)
     bad = [each for each in found if not each.good]
     words = {"same": "same bytes", "close": "same but for rounding", "differs": "differs", "failed": "failed"}
     if json:

@@ -62,9 +62,13 @@ def new(
     label_column: Annotated[str | None, typer.Option(help="Column of the table that gives the class.")] = None,
     positive: Annotated[str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")] = None,
     store: Annotated[str | None, typer.Option(metavar="URL", help="Keep embeddings there instead of in the study's folder: s3://bucket/prefix, or what else fsspec knows.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Slides, structures: processes on this machine that look at the files. Default: this one alone.")] = None,
+    cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Slides, structures: scheduler of a dask cluster, tcp://host:port, whose workers look at the files.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ):  # fmt: skip
     """Make a study from data, or from features of them, and a labels table."""
+    from ..scheduling import scheduler
+
     sources = _told(
         {"slides": slides, "structures": structures, "documents": documents, "graphs": graphs, "cells": cells}
     )
@@ -89,11 +93,15 @@ def new(
         if features is not None:
             raise BadInputError("--store is for what is embedded here: features are copied into the study's folder")
         common["store"] = store
+    if (workers, cluster) != (None, None) and (kind not in ("slides", "structures") or features is not None):
+        raise BadInputError("--workers and --cluster look at slides and structures: leave them out here; `prospector embed` has them too")  # fmt: skip
     if kind == "slides":
         given = {option: value for option, value in own.items() if option not in ("features", "patches")}
-        _new_slides(study, slides, features, patches, encoder, common, given, json)
+        with scheduler(workers, cluster) as on:
+            _new_slides(study, slides, features, patches, encoder, common, given, on, json)
     elif kind == "structures":
-        _new_structures(study, structures, encoder, common, own, json)
+        with scheduler(workers, cluster) as on:
+            _new_structures(study, structures, encoder, common, {**own, "on": on}, json)
     elif kind == "documents":
         _new_documents(study, documents, encoder, common, own, json)
     else:
@@ -150,7 +158,7 @@ def _new_tokens(study, kind, source, encoder, common, own, json):
         say(f"next: prospector embed {made.path}")
 
 
-def _new_slides(study, slides, features, patches, encoder, common, given, json):
+def _new_slides(study, slides, features, patches, encoder, common, given, on, json):
     """A study of slides, or of features of slides."""
     from ..study import Study
 
@@ -167,7 +175,7 @@ def _new_slides(study, slides, features, patches, encoder, common, given, json):
         else:
             if encoder is not None:
                 given["encoder"] = encoder
-            made = Study.create(study, slides=slides, **given, **common)
+            made = Study.create(study, slides=slides, on=on, **given, **common)
     unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
     if unknown and features is None:
         complain(

@@ -23,6 +23,12 @@ Cluster = Annotated[
         metavar="ADDRESS", help="Scheduler of a dask cluster, tcp://host:port, whose workers see the study's folder."
     ),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        help="With --workers: what each may take, such as 4GB; one that takes more is ended. Default: no bound."
+    ),
+]
 Beside = Annotated[
     list[Path] | None,
     typer.Option(
@@ -48,6 +54,7 @@ def embed(
     anew: Annotated[bool, typer.Option("--anew", help="Embed again what is embedded already.")] = False,
     workers: Workers = None,
     cluster: Cluster = None,
+    memory: Memory = None,
     json: Json = False,
 ):
     """Embed the tokens of every datum; run it again to go on where it stopped."""
@@ -58,7 +65,7 @@ def embed(
     chosen = [opened.datum(each) for each in data] if data else opened.data
     earlier = set() if anew else {datum.uid for datum in chosen if opened.is_embedded(datum)}
     seen = set(earlier)
-    with scheduler(workers, cluster) as on, progress_bar("embedding", json, "tokens") as bar:
+    with scheduler(workers, cluster, memory) as on, progress_bar("embedding", json, "tokens") as bar:
 
         def tell(datum, done, total):
             seen.add(datum.uid)
@@ -117,6 +124,7 @@ def fit(
     quantizer: Annotated[str | None, typer.Option(help="What finds concepts: k-means, spherical k-means, gaussian mixture, tree, vq autoencoder, mini-batch k-means, streamed k-means, an installed one; or as encoded: the concepts that the encoder brings.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    memory: Memory = None,
     json: Json = False,
 ):  # fmt: skip
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
@@ -139,11 +147,12 @@ def fit(
         concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
         seed=seed, quantizer=quantizer, **refined,
     )  # fmt: skip
-    choice = _chosen(opened, seed, json, wanted) if auto else None
-    if choice is not None:
-        settings = choice.settings
-    with scheduler(workers, cluster) as on, progress_bar("fitting", json) as bar:
-        change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)
+    with scheduler(workers, cluster, memory) as on:
+        choice = _chosen(opened, seed, json, wanted, on) if auto else None
+        if choice is not None:
+            settings = choice.settings
+        with progress_bar("fitting", json) as bar:
+            change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)
     fitted = change.after
     if json:
         kept = fitted.whole_summary
@@ -261,12 +270,12 @@ def _tokens_chosen(study, others, seed, json):
     return chosen
 
 
-def _chosen(study, seed, json, quantizer):
+def _chosen(study, seed, json, quantizer, on):
     """The search of ``--auto``: Choice; its candidates are printed, best first."""
     from ..evaluation.studies import choose_for
 
     with progress_bar("searching settings", json, "candidates") as bar:
-        choice = choose_for(study, None, seed, lambda done, total, *_: bar(done, total), quantizer)
+        choice = choose_for(study, None, seed, lambda done, total, *_: bar(done, total), quantizer, on)
     if not json:
         print_table(
             "Settings by what labels alone can tell (held-out data), best mean rank first",
@@ -289,6 +298,7 @@ def prospect(
     of_class: OfClass = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    memory: Memory = None,
     json: Json = False,
 ):
     """Compute prospect maps and keep them in the study (one .npy a datum, one score a token)."""
@@ -299,7 +309,7 @@ def prospect(
     views = [opened.of_class(of_class)] if of_class is not None else opened.class_views()
     chosen = [opened.datum(each) for each in data] if data else opened.embedded()
     found = []
-    with scheduler(workers, cluster) as on, progress_bar("prospecting", json, "data") as bar:
+    with scheduler(workers, cluster, memory) as on, progress_bar("prospecting", json, "data") as bar:
         for done, view in enumerate(views):
             written = view.save_maps(
                 chosen, progress=lambda n, total, done=done: bar(done * total + n, total * len(views)), on=on
@@ -366,11 +376,15 @@ def export(
     opacity: Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")] = None,
     of_class: Annotated[str | None, typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all; png: the last.")] = None,
     fdr: Annotated[float | None, typer.Option(help="Maps of what exceeds chance alone: of the weights that shuffled labels do not reach, at this false discovery rate (0.05).")] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    memory: Memory = None,
     json: Json = False,
 ):  # fmt: skip
     """Write prospect maps for other programs, or as figures; one file a datum."""
     from ..exporters import FORMATS, write_files
     from ..exporters import export as write
+    from ..scheduling import scheduler
     from ..study import Study
 
     if format is None:
@@ -387,9 +401,9 @@ def export(
         opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
         folder = opened.path / "exports" if out is None else out
         draw = partial(_figures(opened, figure), names=names, **figure)
-        with progress_bar("drawing", json, "figures") as bar:
+        with scheduler(workers, cluster, memory) as on, progress_bar("drawing", json, "figures") as bar:
             by_slide = whole_slide or region is not None
-            written = write_files(opened, ".png", draw, folder, data, names, bar, by_slide)
+            written = write_files(opened, ".png", draw, folder, data, names, bar, by_slide, on)
         return _say_files(opened, format, folder, written, names, json)
     if figure:
         raise BadInputError(f"--{next(iter(figure)).replace('_', '-')} goes with --format png")
@@ -407,8 +421,8 @@ def export(
         options["what"] = what
     opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
     folder = opened.path / "exports" if out is None else out
-    with progress_bar("exporting", json, "data") as bar:
-        written = write(opened, format, folder, data, names, bar, **options)
+    with scheduler(workers, cluster, memory) as on, progress_bar("exporting", json, "data") as bar:
+        written = write(opened, format, folder, data, names, bar, on, **options)
     _say_files(opened, format, folder, written, names, json)
 
 

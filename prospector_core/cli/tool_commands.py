@@ -108,10 +108,19 @@ def open_app(
         str | None,
         typer.Option(help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that share what the app embeds in the background. Default: one."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The same on a dask cluster: its scheduler, tcp://host:port.")
+    ] = None,
 ):
     """Open the app in a browser. It listens on this machine only and sends nothing anywhere."""
     from ..study import Study
 
+    if workers is not None and cluster is not None:
+        raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
     if study is not None:
         Study.open(study)  # a broken study is said here, in one line, not in a page
     script = Path(__file__).resolve().parents[2] / "app.py"
@@ -130,8 +139,8 @@ def open_app(
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [f"--{name}={value}" for name, value in options.items()]
     environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
-    if author:
-        environment["PROSPECTOR_AUTHOR"] = author
+    given = {"PROSPECTOR_AUTHOR": author, "PROSPECTOR_WORKERS": workers, "PROSPECTOR_CLUSTER": cluster}
+    environment |= {name: str(value) for name, value in given.items() if value}
     say(f"Prospector at {url} (Ctrl+C ends it)")
     server = subprocess.Popen(command, cwd=script.parent, env=environment)
     if browser:
@@ -211,12 +220,21 @@ def bench(
         bool,
         typer.Option("--scale", help="Instead: how time and memory grow, from 1 to 30 million tokens (30 GB of disk)."),
     ] = False,
-    tokens: Annotated[list[int] | None, typer.Option(help="With --scale: how many tokens; may be repeated.")] = None,
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Instead: whether workers that are killed leave the same bytes as one process, on 3 million made tokens (10 GB of disk) and on real tiles (PROSPECTOR_DATA)."),
+    ] = False,
+    tokens: Annotated[list[int] | None, typer.Option(help="With --scale or --cluster: how many tokens; with --scale it may be repeated.")] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="With --scale: where the studies are made. Default: a temporary folder.")
+        Path | None, typer.Option(help="With --scale or --cluster: where the studies are made. Default: a temporary folder.")
     ] = None,
-):
+    workers: Annotated[int, typer.Option(min=2, help="With --cluster: how many workers.")] = 2,
+    memory: Annotated[str, typer.Option(help="With --cluster: what each worker may take.")] = "4GB",
+    store: Annotated[str | None, typer.Option(metavar="URL", help="With --cluster: keep the embeddings of the workers' studies there, such as s3://bucket/prefix.")] = None,
+):  # fmt: skip
     """Measure counting, prospecting and quantising on this machine, as ratios taken in one run."""
+    if cluster:
+        return _bench_cluster(tokens, folder, workers, memory, store, json, quick)
     if scale or tokens or folder:
         return _bench_scale(tokens, folder, json, quick)
     from ..bench import format_bench, run_bench
@@ -242,3 +260,25 @@ def _bench_scale(tokens, folder, json, quick):
         print_json(result)
     else:
         say(format_scale(result))
+
+
+def _bench_cluster(tokens, folder, workers, memory, store, json, quick):
+    from ..bench.faults import format_faults, measure_faults
+
+    if tokens and len(tokens) > 1:
+        raise BadInputError("with --cluster give --tokens once")
+    n = tokens[0] if tokens else 20_000 if quick else 3_000_000
+    if 0 < n < 1000:
+        raise BadInputError(f"{n} tokens are too few: give 1000 or more, or 0 for none")
+    real = not quick and (Path(os.environ.get("PROSPECTOR_DATA", "../shared/data")) / "camelyon16_mosaics").is_dir()
+    if not real and not json:
+        say("without real tiles: PROSPECTOR_DATA names the folder that holds the set camelyon16_mosaics")
+    with progress_bar("killing workers", json) as bar:
+        result = measure_faults(n, workers, store, folder, memory, real, lambda text: bar(0, None, text))
+    if json:
+        print_json(result)
+    else:
+        say(format_faults(result))
+    if not result["same_bytes"]:
+        complain("other bytes than in one process: see above")
+        raise typer.Exit(1)

@@ -21,9 +21,10 @@ from scipy.stats import rankdata
 
 from ..metrics import auroc
 from ..prediction import Calibration
+from ..scheduling import InProcess, OnCluster
 from ..study.fit import GIVEN, FitSettings
 from .heads import FittedHead, centroids_of, counts_of, suggested_for
-from .problem import stratified_folds
+from .problem import opened, stratified_folds
 
 __all__ = ["Choice", "LabelScores", "auto_candidates", "choose", "choose_tokens", "label_scores"]
 
@@ -69,7 +70,8 @@ class Choice:
         if not self.best:
             if won.auroc >= _ALL_APART:
                 return f"{self.first}: they tell the held-out data apart, and labels can say no more"
-            return f"{self.first}: none of {others - 1} others predicts held-out data clearly better as stably"
+            rest = "the other one does not predict" if others == 2 else f"none of {others - 1} others predicts"
+            return f"{self.first}: {rest} held-out data clearly better as stably"
         places = {
             "log loss": 1 + sum(each.log_loss < won.log_loss for each in self.scores),
             "top auroc": 1 + sum(each.top_auroc > won.top_auroc for each in self.scores),
@@ -118,15 +120,26 @@ def auto_candidates(problem, train=None):
     return list(dict.fromkeys([usual, *found]))
 
 
-def choose(problem, train, candidates=None, seed=0, progress=None):
-    """Search candidates by labels alone: Choice. ``progress``: function(done, total, FitSettings, LabelScores)."""
+def choose(problem, train, candidates=None, seed=0, progress=None, on=None, source=None):
+    """Search candidates by labels alone: Choice.
+
+    Parameters: source, where a worker finds the problem (see ``problem.opened``; default: it travels as a whole); progress, function(done, total, FitSettings, LabelScores); on, where candidates are looked at, from
+    ``scheduling.scheduler`` (default: here).
+    """
     candidates = auto_candidates(problem, train) if candidates is None else list(candidates)
-    scores = []
-    for settings in candidates:
-        scores.append(label_scores(problem, train, settings, seed))
+    scores, on = {}, on or InProcess()
+    source = source if source is not None and isinstance(on, OnCluster) else problem
+    items = list(enumerate(candidates))
+    for done in on.run(_scores_of, items, source, np.asarray(train), seed):
+        at, settings = done.item
+        scores[at] = done.get()
         if progress:
-            progress(len(scores), len(candidates), settings, scores[-1])
-    return decide(candidates, scores)
+            progress(len(scores), len(candidates), settings, scores[at])
+    return decide(candidates, [scores[at] for at in range(len(candidates))])
+
+
+def _scores_of(source, train, seed, item):
+    return label_scores(opened(source), train, item[1], seed)
 
 
 def choose_tokens(kinds, train, seed=0, progress=None):
@@ -141,7 +154,7 @@ def choose_tokens(kinds, train, seed=0, progress=None):
         scores.append(label_scores(kinds[name], train, each, seed))
         if progress:
             progress(len(scores), len(names), each, scores[-1])
-    return replace(decide(settings, scores), names=tuple(names), first=f"the finest tokens, {names[0]}")
+    return replace(decide(settings, scores), names=tuple(names), first="the finest tokens")
 
 
 def decide(candidates, scores):

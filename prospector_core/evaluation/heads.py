@@ -12,8 +12,9 @@ from ..kernels import TEST_OFF, FoldChangeKernel
 from ..prediction import Calibration
 from ..prospecting import prospect
 from ..quantizers import assign_nearest
+from ..quantizers.base import drawn_tokens
 from ..soft import centred, count_units, membership
-from ..study.fit import GIVEN, FitSettings, make_quantizer, suggested
+from ..study.fit import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
 from .fast import fast_ap
 
 __all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]
@@ -71,7 +72,7 @@ def suggested_for(problem, train=None):
     if problem.given is not None:
         return suggested(0, problem.modality, len(problem.given))
     indices = range(len(problem.ids)) if train is None else train
-    return suggested(sum(len(problem.embeddings[i]) for i in indices), problem.modality)
+    return suggested(sum(problem.graphs[i].n for i in indices), problem.modality)
 
 
 def centroids_of(problem, train, settings):
@@ -88,11 +89,26 @@ def centroids_of(problem, train, settings):
         settings.quantizer,
     )
     if key not in problem.cache:
-        sample = np.concatenate([centred(problem.embeddings[i], settings.centre) for i in train])
+        sample = _sample(problem, train, settings)
         many = min(settings.concepts, len(sample))
         quantizer = make_quantizer(settings.quantizer, many, settings.sample, settings.seed)
         problem.cache[key] = np.ascontiguousarray(quantizer.fit(sample).centroids_, np.float32)
     return problem.cache[key]
+
+
+def _sample(problem, train, settings):
+    """Tokens that concepts are found in, centred: those that the quantizer would draw of all, without all in memory."""
+    sizes = [problem.graphs[i].n for i in train]
+    rows = drawn_tokens(sum(sizes), settings.sample, settings.seed)
+    ours = QUANTIZERS.get(settings.quantizer)
+    if rows is None or ours is None or hasattr(ours, "fit_blocks"):  # those look at all tokens
+        return np.concatenate([centred(problem.embeddings[i], settings.centre) for i in train])
+    owner = np.searchsorted(np.cumsum(sizes), rows, side="right")
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    parts = [
+        centred(problem.embeddings[i], settings.centre)[rows[owner == at] - first[at]] for at, i in enumerate(train)
+    ]
+    return np.concatenate(parts)
 
 
 def _tokens(problem, index, centroids, settings):

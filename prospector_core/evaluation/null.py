@@ -6,12 +6,15 @@ all weights together; those whose false discovery rate (Benjamini-Hochberg) is b
 """
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
 from ..errors import FitError
 from ..kernels import FoldChangeKernel
 from ..metrics import auroc
+from ..scheduling import OnCluster
+from ..study.tasks import place_of, study_at
 from ..tfidf import term_frequencies
 from .problem import stratified_folds
 
@@ -64,25 +67,25 @@ def benjamini_hochberg(p_values, level=LEVEL):
     return reject
 
 
-def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None):
+def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None, shuffled=None):
     """Shuffle the labels n times: Null.
 
-    Parameters: progress, function(done, total); kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1. A linear kernel's signal is that of the
+    Parameters: progress, function(done, total); kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; shuffled, function(list of shuffled labels, seed)
+    that yields what ``_shuffled`` gives for each, in order, where it is not done here. A linear kernel's signal is that of the
     fold-change kernel, which is fitted a hundred times as fast. Raises FitError.
     """
     counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
     if np.bincount(labels, minlength=2).min() < 2:
         raise FitError("a null by shuffled labels needs two data of each class at least")
-    if not isinstance(kernel, FoldChangeKernel):
-        kernel = FoldChangeKernel(alpha=1e10, pseudo=0.1, shrink=True)
     rng = np.random.default_rng(seed)
     shares = term_frequencies(counts)
-    own, apart = _held_out_auroc(kernel, counts, labels, seed), np.abs(_apart(shares, labels))
+    own, apart = _shuffled(kernel, counts, shares, labels, seed)
+    drawn = [rng.permutation(labels) for _ in range(n)]
+    found = (
+        (_shuffled(kernel, counts, shares, each, seed) for each in drawn) if shuffled is None else shuffled(drawn, seed)
+    )
     aurocs, null = np.empty(n), np.empty((n, counts.shape[1]))
-    for at in range(n):
-        drawn = rng.permutation(labels)
-        aurocs[at] = _held_out_auroc(kernel, counts, drawn, seed)
-        null[at] = np.abs(_apart(shares, drawn))
+    for at, (aurocs[at], null[at]) in enumerate(found):
         if progress:
             progress(at + 1, n)
     occurs = (counts > 0).any(axis=0)
@@ -92,6 +95,13 @@ def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None
     p_signal = float((1 + (aurocs >= own - 1e-12).sum()) / (1 + n))
     kept = benjamini_hochberg(p_values, level) & (p_signal <= LEVEL)
     return Null(own, aurocs, p_signal, p_values, kept, level)
+
+
+def _shuffled(kernel, counts, shares, labels, seed):
+    """AUROC of held-out data under labels (n_data,), and how far each weight's classes are apart: (float, (p,))."""
+    if not isinstance(kernel, FoldChangeKernel):
+        kernel = FoldChangeKernel(alpha=1e10, pseudo=0.1, shrink=True)
+    return _held_out_auroc(kernel, counts, labels, seed), np.abs(_apart(shares, labels))
 
 
 def masked(coef, kept):
@@ -118,26 +128,60 @@ def _held_out_auroc(kernel, counts, labels, seed):
     return auroc(found, labels == 1)
 
 
-def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None):
+def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None, on=None):
     """The Null of a study's fit, edits and all, over its weights: (Null, kernel (p,) of the weights that stand out).
 
-    ``kept`` and ``p_values`` are over all p weights of the fit; weights that the expert pinned stay in the kernel. Raises FitError.
+    Parameters: as ``label_null``; fit (default: the current one); on, where labels are shuffled, from ``scheduling.scheduler``
+    (default: here). ``kept`` and ``p_values`` are over all p weights of the fit; weights that the expert pinned stay in the kernel. Raises FitError.
     """
     from ..study.counts import compact_coef, expand
 
     fit, _ = study._fitted(fit)
-    _, counts = study._layer(fit.centroids, fit.settings)
-    there = fit.summary["predictions"].keys()
-    rows = [row for row in study._rows if row.uid in there and row.split != "test"]
-    labels = [fit.state.labels.get(row.uid, row.label) for row in rows]
-    rows = [row for row, label in zip(rows, labels) if label is not None]
-    labels = np.array([int(label == fit.target) for label in labels if label is not None])
+    kernel, compact, labels = _evidence_of(study, fit)
+    with place_of(study, on) as place:
+        there = None
+        if isinstance(on, OnCluster):
+            there = partial(_shuffle_there, on, place, fit.id, study.target)
+        found = label_null(kernel, compact, labels, n, seed, level, progress, there)
     active, k, radius = fit.state.active(fit.n_concepts), fit.n_concepts, fit.radius
-    compact = counts.compact([(row.uid, None) for row in rows], fit.state)
-    found = label_null(fit.settings.make_kernel(), compact, labels, n, seed, level, progress)
     p_values = expand(found.p_values, active, k, radius)
     kept = expand(found.kept, active, k, radius)
     pinned = fit.coef != fit.fitted_coef
     full = Null(found.auroc, found.shuffled, found.p_signal, p_values, kept, level)
     assert len(compact_coef(fit.coef, active, k, radius)) == compact.shape[1]
     return full, masked(fit.coef, kept | pinned)
+
+
+def _evidence_of(study, fit):
+    """(Unfitted kernel, counts (n_data, p_active), labels (n_data,) of 0 and 1) of the data that a fit was fitted on."""
+    _, counts = study._layer(fit.centroids, fit.settings)
+    there = fit.summary["predictions"].keys()
+    rows = [row for row in study._rows if row.uid in there and row.split != "test"]
+    labels = [fit.state.labels.get(row.uid, row.label) for row in rows]
+    rows = [row for row, label in zip(rows, labels) if label is not None]
+    labels = np.array([int(label == fit.target) for label in labels if label is not None])
+    return fit.settings.make_kernel(), counts.compact([(row.uid, None) for row in rows], fit.state), labels
+
+
+_SHUFFLED_AT_ONCE = 10
+
+
+def _shuffle_there(on, place, fit, target, drawn, seed):
+    """As ``_shuffled`` of each, on workers, which take the counts from the study."""
+    items = [(start, drawn[start : start + _SHUFFLED_AT_ONCE]) for start in range(0, len(drawn), _SHUFFLED_AT_ONCE)]
+    found = {done.item[0]: done.get() for done in on.run(_shuffled_at, items, place, fit, target, seed)}
+    return [each for start in sorted(found) for each in found[start]]
+
+
+def _shuffled_at(place, fit, target, seed, item):
+    kernel, counts, shares = _evidence_at(place, fit, target)
+    return [_shuffled(kernel, counts, shares, labels, seed) for labels in item[1]]
+
+
+@lru_cache(maxsize=1)
+def _evidence_at(place, fit, target):
+    study = study_at(place)
+    study = study if study.target == target else study.of_class(target)
+    kernel, counts, _ = _evidence_of(study, study.load_fit(fit))
+    counts = np.asarray(counts, np.float64)
+    return kernel, counts, term_frequencies(counts)

@@ -1,12 +1,13 @@
 """What methods are compared on: token graphs, embeddings, labels of data, folds, and the truth that maps are scored by."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
 from ..errors import BadInputError
 
-__all__ = ["Problem", "stratified_folds"]
+__all__ = ["Problem", "opened", "stratified_folds"]
 
 
 @dataclass
@@ -24,9 +25,6 @@ class Problem:
     given : (K, d) float32, concepts that the encoder brings, or None
     cell_graphs : graphs of the cells, where they are not the tokens
     about : plain words on the set, for the report
-    modality : "slides", "documents", ...: on it depends what settings a study begins with
-    tokens : what its tokens are, in few words; others : {tokens: Problem} of the same data, folds and cells with other tokens or
-        another encoder, among which labels may choose
     """
 
     name: str
@@ -80,6 +78,16 @@ class Problem:
         """Mean share of positive cells in the data that are scored: the AP of a constant map, and of a random one."""
         shares = [float(np.mean(self.truth[i])) for i in self.scored(range(len(self.ids)))]
         return float(np.mean(shares)) if shares else float("nan")
+
+
+def opened(source):
+    """The problem that a source names (or is): Problem, read once a process. A source has ``load()`` -> Problem."""
+    return source if isinstance(source, Problem) else _loaded(source)
+
+
+@lru_cache(maxsize=1)
+def _loaded(source):
+    return source.load()
 
 
 def stratified_folds(labels, n=5, seed=0):

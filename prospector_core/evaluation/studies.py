@@ -3,17 +3,22 @@
 import csv
 import gzip
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import BadInputError
+from ..readers.cache import TileCache
+from ..scheduling import InProcess
 from ..study.fit import GIVEN
+from ..study.tasks import Place, place_of, study_at
 from .problem import Problem, stratified_folds
 
 __all__ = ["choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
 
+_VECTORS_KEPT = 2**30  # bytes
 _DATUM = ("datum", "id", "name", "slide", "file", "document", "pdb_id")
 _TRUTH = ("truth", "label", "positive", "tumor", "tumour", "zn_residue")
 _PLACES = (
@@ -47,13 +52,53 @@ def problem_of(study, truth, folds=5, seed=0):
     both = all(len(set(labels[some].tolist())) == 2 for some in (test, ~test)) if test.any() else False
     chosen = [(np.flatnonzero(~test), np.flatnonzero(test))] if both else stratified_folds(labels, folds, seed)
     given = study.given_concepts
-    found = truth or {}
+    found, uids = truth or {}, [datum.uid for datum in data]
     return Problem(
-        study.name, [datum.name for datum in data], [study.graph(datum) for datum in data],
-        [np.asarray(study._embeddings(datum.uid)[:], np.float32) for datum in data], labels,
-        [found.get(datum.uid) for datum in data], chosen, given=None if given is None else given[1],
+        study.name, [datum.name for datum in data], _Read(study.graph, uids), _Read(_Vectors(study), uids), labels,
+        [found.get(uid) for uid in uids], chosen, given=None if given is None else given[1],
         modality=study.modality,
     )  # fmt: skip
+
+
+class _Read(Sequence):
+    """What a function reads of each datum, when it is asked for: a study need not fit into memory."""
+
+    def __init__(self, read, uids):
+        self._read, self._uids = read, uids
+
+    def __len__(self):
+        return len(self._uids)
+
+    def __getitem__(self, index):
+        return self._read(self._uids[index])
+
+
+class _Vectors:
+    """Embeddings (n, d) float32 of a datum by its uid; those used last are kept."""
+
+    def __init__(self, study):
+        self._study, self._kept = study, TileCache(_VECTORS_KEPT)
+
+    def __call__(self, uid):
+        found = self._kept.get(uid)
+        if found is None:
+            found = np.asarray(self._study._embeddings(uid)[:], np.float32)
+            self._kept.put(uid, found)
+        return found
+
+
+@dataclass(frozen=True)
+class _AtPlace:
+    """The problem that is a study at a Place, for a worker."""
+
+    place: Place
+    target: int
+    seed: int
+
+    def load(self):
+        """Problem."""
+        study = study_at(self.place)
+        return problem_of(study if study.target == self.target else study.of_class(self.target), None, seed=self.seed)
 
 
 def problem_beside(study, others, truth, seed=0):
@@ -226,13 +271,14 @@ def _tokens_of(study, uid, lines, columns, place, truth, file):
     return found
 
 
-def choose_for(study, candidates=None, seed=0, progress=None, quantizer=None):
+def choose_for(study, candidates=None, seed=0, progress=None, quantizer=None, on=None):
     """Settings for a study by its labels alone (data whose split is "test" are left out): choose.Choice.
 
-    ``quantizer``: what all candidates find concepts by (default: what each says).
+    Parameters: as ``choose.choose``; quantizer, what all candidates find concepts by (default: what each says).
     """
     from .choose import auto_candidates, choose
 
+    on = on or InProcess()
     problem = problem_of(study, None, seed=seed)
     train = _fitted_on(study, problem)
     if quantizer == GIVEN and problem.given is None:
@@ -240,7 +286,8 @@ def choose_for(study, candidates=None, seed=0, progress=None, quantizer=None):
     if quantizer is not None:
         candidates = auto_candidates(problem, train) if candidates is None else candidates
         candidates = list(dict.fromkeys(replace(each, quantizer=quantizer).check() for each in candidates))
-    return choose(problem, train, candidates, seed, progress)
+    with place_of(study, on) as place:
+        return choose(problem, train, candidates, seed, progress, on, _AtPlace(place, study.target, seed))
 
 
 def _fitted_on(study, problem):

@@ -4,7 +4,7 @@ import html
 
 import numpy as np
 
-__all__ = ["bars", "curves", "inline", "panels", "scatter"]
+__all__ = ["bars", "curves", "neutral", "panels", "scatter"]
 
 _PALETTE = (
     "#0072b2",
@@ -24,14 +24,10 @@ _STYLE = (
 )
 
 
-def inline(svg):
-    """A plot to stand inside a page, in the colours of its text, whatever its theme; scrolled where the page is narrow: HTML text."""
-    svg = svg.replace(_STYLE, "").replace('class="grid"', 'stroke="currentColor" stroke-opacity="0.2"')
-    svg = svg.replace('class="axis"', 'stroke="currentColor" stroke-opacity="0.5"')
-    svg = svg.replace('class="whisker"', 'stroke="currentColor" stroke-width="2"')
-    look = "font:13px system-ui,sans-serif;fill:currentColor;max-width:100%;min-width:620px;height:auto"
-    svg = svg.replace("<svg ", f'<svg style="{look}" ', 1)
-    return f'<div style="overflow-x:auto">{svg}</div>'
+def neutral(svg):
+    """A plot whose text and lines can be read on light and on dark ground alike, where it cannot know which it stands on: SVG text."""
+    look = "text{font:13px system-ui,sans-serif;fill:#7b858f}.grid{stroke:#7b858f55}.axis{stroke:#7b858f}.whisker{stroke:#7b858f;stroke-width:2}"
+    return svg.replace(_STYLE, f"<style>{look}</style>")
 
 
 def _svg(width, height, inside, said):
@@ -107,7 +103,7 @@ def _lines(left, top, wide, tall, x_name, y_name, series, dots, log, names):
     y = lambda value: top + tall * (1 - float(np.clip(value, 0, 1)))
     ticks, last = [], -np.inf
     for value in xs:
-        if x(value) - last > 34:
+        if x(value) - last > 44:
             ticks.append((x(value), f"{value:.2g}" if value < 100 else f"{value:.0f}"))
             last = x(value)
     out = _frame(left, top, wide, tall, x_name, y_name, ticks, y)

@@ -20,7 +20,7 @@ from .baselines import run_baseline
 from .choose import choose, choose_tokens, shown
 from .fast import fast_ap
 from .heads import authors_protocol, fit_head, forget, outcome_of, suggested_for
-from .problem import Problem
+from .problem import opened
 from .quantizers import OF, asked, outcomes_of
 
 __all__ = [
@@ -100,16 +100,6 @@ class Part:
     predicted: dict
     searches: list
     few: list
-
-
-def opened(source):
-    """The problem that a source names (or is): Problem, read once a process."""
-    return source if isinstance(source, Problem) else _loaded(source)
-
-
-@lru_cache(maxsize=1)
-def _loaded(source):
-    return source.load()
 
 
 def work(source, seed, item):

@@ -8,7 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 from ..errors import BadInputError, EmbeddingError
-from ..files import storage_errors, write_atomic
+from ..files import storage_errors
+from ..scheduling import InProcess
+from ..study import tasks
+from ..study.tasks import place_of
 from .geojson import geojson
 from .h5ad import h5ad
 from .ometiff import ome_tiff
@@ -35,7 +38,7 @@ FORMATS = {
 }
 
 
-def export(study, format, folder, data=None, names=False, progress=None, **options):
+def export(study, format, folder, data=None, names=False, progress=None, on=None, **options):
     """Write a study's maps.
 
     Parameters
@@ -47,6 +50,7 @@ def export(study, format, folder, data=None, names=False, progress=None, **optio
     data : data to write (default: all that are embedded)
     names : call files after the data instead of their opaque uids
     progress : function(done, total)
+    on : where maps are computed and written, from ``scheduling.scheduler`` (default: here); workers must see the folder
     options : of the format, e.g. ``threshold`` for geojson
 
     Returns {uid: path}. Raises BadInputError, FitError, StorageFullError.
@@ -60,14 +64,16 @@ def export(study, format, folder, data=None, names=False, progress=None, **optio
     suffix, write = FORMATS[format]
     if format != "geojson" and options:
         raise BadInputError(f"{format} has no choice of {' or '.join(options)}: only geojson has")
-    return write_files(study, suffix, write, folder, data, names, progress, **options)
+    return write_files(study, suffix, write, folder, data, names, progress, on=on, **options)
 
 
-def write_files(study, suffix, write, folder, data=None, names=False, progress=None, by_slide=False, **options):
+def write_files(
+    study, suffix, write, folder, data=None, names=False, progress=None, by_slide=False, on=None, **options
+):
     """Write a file a datum, whatever makes its content.
 
-    Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options) -> bytes;
-    by_slide, one file a slide, called after it, of the first of its data. Returns {uid of datum or slide: path}.
+    Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options) -> bytes
+    (on workers one of a module, or a partial of one); by_slide, one file a slide, called after it, of the first of its data. Returns {uid of datum or slide: path}.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -82,12 +88,16 @@ def write_files(study, suffix, write, folder, data=None, names=False, progress=N
     stems = _file_stems([named for named, _ in about.values()], names)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    written = {}
-    for done, (uid, (_, datum)) in enumerate(about.items(), start=1):
-        written[uid] = folder / f"{stems[uid]}{suffix}"
-        write_atomic(written[uid], write(study, datum, **options))
-        if progress:
-            progress(done, len(about))
+    written = {uid: folder / f"{stems[uid]}{suffix}" for uid in about}
+    items = [(datum.uid, str(written[uid].resolve())) for uid, (_, datum) in about.items()]
+    on = on or InProcess()
+    masked = study.current_fit and study.current_fit.masked
+    with place_of(study, on) as place:
+        told = place, study.target, masked, write, options
+        for number, done in enumerate(on.run(tasks.export, items, *told), start=1):
+            done.get()
+            if progress:
+                progress(number, len(items))
     return written
 
 

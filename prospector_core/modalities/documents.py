@@ -232,13 +232,13 @@ class _DocumentEmbedder:
 def _read_all(files, fields, progress):
     """Every document, its text let go of: list of (file, Document). Raises DocumentError for one that is there twice."""
     found, seen = [], {}
-    stems = [file.stem for file in files]
+    stems = Counter(file.stem for file in files)
     home = Path(os.path.commonpath([file.parent for file in files])) if files else Path()
     for number, file in enumerate(files, start=1):
         with DocumentFile(file, fields) as opened:
             for document in opened:
                 name = document.name
-                if not opened.many and stems.count(name) > 1:
+                if not opened.many and stems[name] > 1:
                     name = file.relative_to(home).as_posix()
                 where = f"{file.name}, line {document.line}" if document.line else file.name
                 if name in seen:

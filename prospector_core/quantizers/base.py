@@ -12,6 +12,11 @@ from .nearest import assign_nearest, numbers
 __all__ = ["CentroidQuantizer"]
 
 
+def drawn_tokens(n, sample, seed):
+    """Which of n tokens a quantizer looks at: (sample,) ascending, drawn with the seed; None where it is all of them."""
+    return None if n <= sample else np.sort(np.random.RandomState(seed).choice(n, sample, replace=False))
+
+
 class CentroidQuantizer(Estimator):
     """Concepts as centroids found in a sample of token embeddings; ids run from the most to the least frequent.
 
@@ -57,9 +62,9 @@ class CentroidQuantizer(Estimator):
             raise EmbeddingError(f"embeddings must have shape (n, d), got {embeddings.shape}")
         if self.n_concepts < 1:
             raise FitError(f"the number of concepts must be at least 1, got {self.n_concepts}")
-        if len(embeddings) > self.sample:
-            rows = np.random.RandomState(self.seed).choice(len(embeddings), self.sample, replace=False)
-            embeddings = embeddings[np.sort(rows)]
+        rows = drawn_tokens(len(embeddings), self.sample, self.seed)
+        if rows is not None:
+            embeddings = embeddings[rows]
         if len(embeddings) < self.n_concepts:
             raise FitError(
                 f"{len(embeddings)} tokens cannot make {self.n_concepts} concepts: ask for fewer, or add data"

@@ -10,16 +10,19 @@ from ..encoders import check_encoder_name
 from ..errors import BadInputError, LabelsError, SlideError, StudyError
 from ..files import partial_name, storage_errors
 from ..readers import list_slides, open_slide
+from ..scheduling import InProcess
 from ..stain import check_stain
 from .database import Database
 from .labels import match_files, read_labels
 
-__all__ = ["create_study", "portable", "slide_info", "uid_of", "write_study"]
+__all__ = ["create_study", "each_file", "portable", "slide_info", "uid_of", "write_study"]
+
+_NAMED = 5  # of several files that cannot be read
 
 
 def create_study(
     path, *, slides, labels, name=None, encoder="efficientnet-lite0", mpp=0.5, tile=224, min_tissue=0.25, slide_mpp=None,
-    stain=None, file_column=None, label_column=None, positive=None, progress=None,
+    stain=None, file_column=None, label_column=None, positive=None, progress=None, on=None,
 ):  # fmt: skip
     """Write a new slide study. See ``Study.create``."""
     path = Path(os.path.abspath(path))  # "." has no name of its own
@@ -36,11 +39,10 @@ def create_study(
     rows, classes = read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
     files = _slide_files(slides)
     matched = match_files(rows, files, labels)
-    sources = {}
-    for number, file in enumerate(sorted(set(matched)), start=1):
-        sources[file] = (uid_of("s", portable(file, path)), slide_info(file, slide_mpp))
-        if progress:
-            progress(number, len(set(matched)))
+    stated = each_file(dict.fromkeys(matched), _look_at_slide, progress=progress, on=on)
+    sources = {
+        file: (uid_of("s", portable(file, path)), with_mpp(stated[file], file, slide_mpp)) for file in sorted(stated)
+    }
     for row, file in zip(rows, matched):
         info = sources[file][1]
         if row.field and (
@@ -110,19 +112,57 @@ def _slide_files(slides):
     return [Path(file).resolve() for file in slides]
 
 
-def slide_info(file, slide_mpp):
-    """What a study keeps of a slide. Raises SlideError."""
+def each_file(files, function, *shared, progress=None, on=None):
+    """What ``function(*shared, (file, known))`` gives for each file, wherever ``on`` runs it (default: here): {file: value}.
+
+    Parameters: files, {file: what is known of it}. Raises the error of the first file that fails, in their order, after all
+    were looked at; it says which others failed.
+    """
+    found, failed = {}, {}
+    for number, done in enumerate((on or InProcess()).run(function, sorted(files.items()), *shared), start=1):
+        if done.error is None:
+            found[done.item[0]] = done.value
+        else:
+            failed[done.item[0]] = done.error
+        if progress:
+            progress(number, len(files))
+    if failed:
+        first = failed[min(failed)]
+        if len(failed) > 1:
+            names, more = ", ".join(file.name for file in sorted(failed)[1:_NAMED]), len(failed) - _NAMED
+            others = f"{names} and {more} more" if more > 0 else names
+            raise type(first)(f"{first} ({len(failed)} of {len(files)} cannot be used: also {others})") from first
+        raise first
+    return found
+
+
+def look_at_slide(file):
+    """What a slide says of itself, as a study keeps it. Raises SlideError."""
     with open_slide(file) as slide:
-        mpp = slide.mpp
-        if mpp is None and slide_mpp is not None:
-            mpp = slide_mpp(file.name) if callable(slide_mpp) else slide_mpp
-        if mpp is not None and not 0.01 < mpp < 1000:
-            raise SlideError(f"{file.name}: {mpp} microns a pixel is not plausible: give a number like 0.25")
         return {
-            "width": slide.width, "height": slide.height, "mpp": mpp, "stated_mpp": slide.mpp,
+            "width": slide.width, "height": slide.height, "mpp": slide.mpp, "stated_mpp": slide.mpp,
             "objective_power": slide.objective_power, "format": slide.format,
             "bounds": getattr(slide, "bounds", None),  # a reader installed by others need not have it
         }  # fmt: skip
+
+
+def _look_at_slide(item):
+    return look_at_slide(item[0])
+
+
+def with_mpp(info, file, slide_mpp):
+    """What ``look_at_slide`` found, with microns a pixel of a slide that does not state them. Raises SlideError."""
+    mpp = info["mpp"]
+    if mpp is None and slide_mpp is not None:
+        mpp = slide_mpp(file.name) if callable(slide_mpp) else slide_mpp
+    if mpp is not None and not 0.01 < mpp < 1000:
+        raise SlideError(f"{file.name}: {mpp} microns a pixel is not plausible: give a number like 0.25")
+    return {**info, "mpp": mpp}
+
+
+def slide_info(file, slide_mpp):
+    """What a study keeps of a slide. Raises SlideError."""
+    return with_mpp(look_at_slide(file), file, slide_mpp)
 
 
 def portable(file, study):

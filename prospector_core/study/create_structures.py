@@ -1,13 +1,14 @@
 """Making a study of structures: every chain that the labels table names is looked at once."""
 
 import os
+from collections import defaultdict
 from pathlib import Path
 
 from ..errors import LabelsError, StructureError, StudyError
 from ..modalities.structures import check_contacts
 from ..readers.structure import list_structures, open_structure
 from ..readers.trajectory import check_part
-from .create import portable, uid_of, write_study
+from .create import each_file, portable, uid_of, write_study
 from .labels import match_files, read_labels
 
 __all__ = ["PART_COLUMNS", "create_structure_study"]
@@ -17,7 +18,7 @@ PART_COLUMNS = ("chain", "model", "assembly", "trajectory", "frames")
 
 def create_structure_study(
     path, *, structures, labels, name=None, encoder="residue-type", atom="side", cutoff=None, file_column=None,
-    label_column=None, positive=None, progress=None,
+    label_column=None, positive=None, progress=None, on=None,
 ):  # fmt: skip
     """Write a new study of structures. See ``Study.create``.
 
@@ -33,23 +34,11 @@ def create_structure_study(
         labels, file_column=file_column, label_column=label_column, positive=positive, part_columns=PART_COLUMNS
     )
     matched = match_files(rows, _structure_files(structures), labels)
-    sources = {}
-    for number, file in enumerate(sorted(set(matched)), start=1):
-        structure = open_structure(file)
-        for row in [row for row, its in zip(rows, matched) if its == file]:
-            part = check_part(row.part or {}, f"{Path(labels).name}, {row.name}")
-            model = part.get("model", "1")
-            try:
-                structure.chain(part.get("chain"), int(model) if model.isdigit() else 1, part.get("assembly"))
-            except StructureError as error:
-                raise LabelsError(f"{Path(labels).name}, {row.name!r}: {error}") from error
-        info = {
-            "format": structure.format, "title": structure.title, "models": structure.n_models,
-            "assemblies": structure.assemblies[:20],
-        }  # fmt: skip
-        sources[file] = (uid_of("s", portable(file, path)), info, file)
-        if progress:
-            progress(number, len(set(matched)))
+    of_file = defaultdict(list)
+    for row, file in zip(rows, matched):
+        of_file[file].append(row)
+    found = each_file(of_file, _look_at_structure, Path(labels).name, progress=progress, on=on)
+    sources = {file: (uid_of("s", portable(file, path)), found[file], file) for file in sorted(found)}
     meta = {
         "name": name or path.name,
         "modality": "structures",
@@ -57,6 +46,25 @@ def create_structure_study(
         "embedding": {"encoder": encoder, "atom": atom, "cutoff": cutoff},
     }
     write_study(path, meta, rows, matched, sources)
+
+
+def _look_at_structure(table, item):
+    """What a structure says of itself, as a study keeps it, once every chain that its rows name was found.
+
+    ``item``: (file, list of LabelRow).
+    """
+    structure = open_structure(item[0])
+    for row in item[1]:
+        part = check_part(row.part or {}, f"{table}, {row.name}")
+        model = part.get("model", "1")
+        try:
+            structure.chain(part.get("chain"), int(model) if model.isdigit() else 1, part.get("assembly"))
+        except StructureError as error:
+            raise LabelsError(f"{table}, {row.name!r}: {error}") from error
+    return {
+        "format": structure.format, "title": structure.title, "models": structure.n_models,
+        "assemblies": structure.assemblies[:20],
+    }  # fmt: skip
 
 
 def _structure_files(structures):

@@ -67,11 +67,11 @@ class Source:
 class StudyData:
     """The part of a study that labels and slides make, before anything is fitted. Base of ``Study``."""
 
-    def __init__(self, path):
+    def __init__(self, path, copy=None):
         self.path = Path(path)
         if not self.path.is_dir():
             raise StudyError(f"there is no study {self.path}: make one with `prospector new`")
-        self.database = Database(self.path / "study.sqlite")
+        self.database = Database(self.path / (copy or "study.sqlite"), copy is not None)
         self.name = self.database.read_meta("name", self.path.name)
         self.modality = self.database.read_meta("modality")
         kind = modality_of(self.modality)
@@ -86,7 +86,7 @@ class StudyData:
         self.chosen = None if self.several else self.target
         self.curation = Curation(self)
         self._lock = threading.RLock()
-        self._graphs = OrderedDict()
+        self._graphs, self._sizes = OrderedDict(), {}
         self._tokens_kept = _TOKENS_KEPT
 
     def __repr__(self):
@@ -143,6 +143,15 @@ class StudyData:
             for field, part in [_field_and_part(kept)]
         ]
 
+    @cached_property
+    def _row_at(self):
+        """{uid or name: place in ``_rows``}; where a name is another's uid, what comes first."""
+        found = {}
+        for at, row in enumerate(self._rows):
+            found.setdefault(row.uid, at)
+            found.setdefault(row.name, at)
+        return found
+
     @property
     def data(self):
         """All data in the order of the labels table, labels as corrected: list of Datum."""
@@ -153,9 +162,10 @@ class StudyData:
         """A Datum by uid or name (or itself). Raises BadInputError."""
         if isinstance(key, Datum):
             return key
-        for datum in self.data:
-            if key in (datum.uid, datum.name):
-                return datum
+        at = self._row_at.get(key)
+        if at is not None:
+            row, labels = self._rows[at], self.curation.state.labels
+            return replace(row, label=labels[row.uid]) if row.uid in labels else row
         raise BadInputError(
             f"the study {self.name!r} has no datum {key!r}: its data are {_some(d.name for d in self._rows)}"
         )
@@ -283,8 +293,21 @@ class StudyData:
         return self._layout(self.datum(datum).uid)[2]
 
     def n_tokens(self, datum):
-        """How many tokens a datum has."""
-        return self.graph(datum).n
+        """How many tokens a datum has. Neither its places nor its graph are read: pages ask it of all data."""
+        uid = self.datum(datum).uid
+        if uid not in self._sizes:
+            with self._lock:
+                # what embedding has noted in the database is one look for all data
+                rows = self.database.read(
+                    "SELECT uid, total FROM jobs WHERE kind = 'embed' AND state = 'done' AND total > 0"
+                )
+                self._sizes = {**dict(rows), **self._sizes}
+            if uid not in self._sizes or not self.store.has(uid):
+                self._sizes.pop(uid, None)
+                if not self.store.has(uid):
+                    raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+                self._sizes[uid] = self.store.shape(uid)[0]
+        return self._sizes[uid]
 
     def token_at(self, datum, x, y):
         """The token whose tile holds a level-0 point, or None."""

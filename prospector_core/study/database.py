@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StorageFullError, StudyDamagedError, StudyError, StudyVersionError
+from ..files import storage_errors
 
 __all__ = ["Database", "FORMAT_VERSION"]
 
@@ -52,12 +53,13 @@ _LATER = {
 class Database:
     """Connections to one ``study.sqlite``, one a thread. Columns that an earlier Prospector did not write are added.
 
+    Parameters: path; copy, whether it is one that ``copy_to`` made: read only, and sqlite takes no locks.
     Raises StudyError (not there), StudyVersionError (written by a newer version), StudyDamagedError (not readable).
     """
 
-    def __init__(self, path):
+    def __init__(self, path, copy=False):
         self.path = Path(path)
-        self._local = threading.local()
+        self._local, self._copy = threading.local(), copy
         if not self.path.is_file():
             raise StudyError(f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`")
         version = self.read_meta("format_version")
@@ -68,7 +70,7 @@ class Database:
                 f"{self.path.parent} was written by a newer Prospector (study format {version}, "
                 f"this one reads up to {FORMAT_VERSION}): update Prospector"
             )
-        if self._later_columns():
+        if not copy and self._later_columns():
             with self.transaction() as connection:
                 for table, name in self._later_columns():  # asked again: another process may have been quicker
                     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {_LATER[table][name]}")
@@ -105,9 +107,14 @@ class Database:
     def _connection(self):
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
+            if self._copy:
+                connection = sqlite3.connect(
+                    f"{self.path.resolve().as_uri()}?immutable=1", uri=True, isolation_level=None
+                )
+            else:
+                connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("PRAGMA foreign_keys=ON")
             self._local.connection = connection
         return connection
 
@@ -144,6 +151,19 @@ class Database:
         """Set a meta value (plain JSON), in one transaction."""
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def copy_to(self, path):
+        """Write a copy of all that is in it now, to be read by processes of other machines: whole or not at all."""
+        path = Path(path)
+        partial = path.with_name(path.name + ".partial")
+        partial.unlink(missing_ok=True)
+        try:
+            with explained(path):
+                self._connection().execute("VACUUM INTO ?", (str(partial),))
+            with storage_errors(path):
+                partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def close(self):
         """Close this thread's connection."""

@@ -8,7 +8,7 @@ from ..encoders.base import same_vectors
 from ..errors import EmbeddingError, ProspectorError, StorageFullError
 from ..scheduling import OnCluster
 from .jobs import Rate
-from .tasks import embed, embed_with
+from .tasks import asked_file, embed, embed_with, place_of
 
 __all__ = ["embed_study", "work_on_queue"]
 
@@ -46,11 +46,11 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
         return _work(study, progress, stop, threads, encoder, on)
 
 
-def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None):
+def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None, on=None):
     """Embed what waits on the queue of a study, and nothing else. Parameters, result and errors as ``embed_study``."""
     with study.queue.working():
         study.queue.take_over()
-        return _work(study, progress, stop, threads, encoder) if study.queue.waiting() else {}
+        return _work(study, progress, stop, threads, encoder, on) if study.queue.waiting() else {}
 
 
 def _work(study, progress, stop, threads, encoder, on=None):
@@ -63,7 +63,8 @@ def _work(study, progress, stop, threads, encoder, on=None):
             if isinstance(on, OnCluster):
                 if encoder is not None:
                     raise EmbeddingError("the workers of a cluster make the study's own encoder: give no other")
-                _embed_there(study, on, threads, progress, stopped, failed)
+                with place_of(study, on) as place:
+                    _embed_there(study, on, place, threads, progress, stopped, failed)
             else:
                 _embed_here(study, embedder, progress, stopped, failed)
     except ProspectorError as error:
@@ -87,7 +88,8 @@ def _embed_here(study, embedder, progress, stopped, failed):
     queue = study.queue
     while not stopped() and (uid := queue.claim()) is not None:
         try:
-            complete, note = embed_with(embedder, study, _told(queue, progress), stopped, uid)
+            asked = lambda uid=uid: stopped() or bool(queue.asked(uid))
+            complete, note = embed_with(embedder, study, _told(queue, progress), asked, uid)
         except StorageFullError as error:
             _end_quietly(queue, uid, "failed", str(error))
             raise
@@ -103,7 +105,7 @@ def _embed_here(study, embedder, progress, stopped, failed):
             queue.end(uid, "done" if complete else "paused", note)
 
 
-def _embed_there(study, on, threads, progress, stopped, failed):
+def _embed_there(study, on, place, threads, progress, stopped, failed):
     """As many data of the queue at a time as there are workers. How far each is, is read from the store."""
     queue, running, lock = study.queue, set(), threading.Lock()
 
@@ -119,21 +121,23 @@ def _embed_there(study, on, threads, progress, stopped, failed):
             with lock:
                 now = list(running)
             for uid in now:
-                with contextlib.suppress(ProspectorError, OSError):  # completed this very moment
+                with contextlib.suppress(Exception):  # begun, or completed, this very moment: looked at again soon
                     done, total = study.store.progress(uid)
                     queue.report(uid, done, total, rates.setdefault(uid, Rate()).add(done))
                     if progress is not None and total:
                         progress(study.datum(uid), done, total)
-            if stopped():
-                queue.pause(now)  # the workers ask the queue
+                with contextlib.suppress(ProspectorError, OSError):
+                    if stopped() or queue.asked(uid):
+                        asked_file(study, uid).touch()
 
     ended = threading.Event()
     watcher = threading.Thread(target=look, name="watch-embedding", daemon=True)
     watcher.start()
     try:
-        for done in on.run(embed, claimed(), str(study.path.resolve()), threads, None):
+        for done in on.run(embed, claimed(), place, threads):
             with lock:
                 running.discard(done.item)
+            asked_file(study, done.item).unlink(missing_ok=True)
             if isinstance(done.error, StorageFullError):
                 _end_quietly(queue, done.item, "failed", str(done.error))
                 raise done.error
@@ -146,6 +150,7 @@ def _embed_there(study, on, threads, progress, stopped, failed):
         ended.set()
         watcher.join()
         for uid in running:  # the cluster was lost, or Ctrl-C
+            asked_file(study, uid).unlink(missing_ok=True)
             _end_quietly(queue, uid, "paused")
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInputError, ProspectorError, StudyDamagedError
-from .counts import Counts
+from ..scheduling import OnCluster
 from .fit import GIVEN, Fit
 from .journal import read_journal, replay
-from .sprites import Sprites
 
 __all__ = ["Rebuilt", "rebuild_fits"]
 
@@ -40,7 +39,7 @@ class Rebuilt:
         return (self.result == "same" and not self.damaged) or self.repaired
 
 
-def rebuild_fits(study, into=None, repair=False, progress=None):
+def rebuild_fits(study, into=None, repair=False, progress=None, on=None):
     """Make every fit of a study again and compare: list of Rebuilt, oldest first. No cached sprite or count is used.
 
     Parameters
@@ -49,6 +48,7 @@ def rebuild_fits(study, into=None, repair=False, progress=None):
     into : folder, new or empty, in which to keep what was made: a folder a fit
     repair : put fits that were made again in place of damaged ones; maps kept with those have to be made again
     progress : function(done, total, text)
+    on : where data are read and counted, from ``scheduling.scheduler`` (default: here)
 
     Raises BadInputError, StorageFullError, StudyError.
     """
@@ -59,14 +59,16 @@ def rebuild_fits(study, into=None, repair=False, progress=None):
     digests = dict(study.database.read("SELECT id, digest FROM fits"))
     actions = {entry.id: entry.action for entry in read_journal(study.database)}
     found, concepts, fitted_at = [], None, set()
-    with tempfile.TemporaryDirectory(prefix="prospector-") as derived:
+    # workers have only the study's folder in common
+    beside = study.path.resolve() if isinstance(on, OnCluster) else None
+    with tempfile.TemporaryDirectory(prefix=".prospector-", dir=beside) as derived:
         for done, (id, _, journal, settings, summary) in enumerate(rows):
             kind = "fit" if actions.get(journal) == "fit" and journal not in fitted_at else "refit"
             fitted_at.add(journal)
             if progress:
                 progress(done, len(rows), f"rebuilding fit {id}")
             try:
-                made = _make(study, id, journal, settings, summary, concepts if kind == "refit" else None, derived)
+                made = _make(study, id, journal, settings, summary, concepts if kind == "refit" else None, derived, on)
             except ProspectorError as error:
                 concepts = None if kind == "fit" else concepts
                 damaged = _kept(study, id, journal, digests[id]) is None
@@ -81,7 +83,7 @@ def rebuild_fits(study, into=None, repair=False, progress=None):
     return found
 
 
-def _make(study, id, journal, settings, summary, concepts, derived):
+def _make(study, id, journal, settings, summary, concepts, derived, on):
     """One fit from the embeddings and the journal. ``concepts``: centroids and tree of the fit that it refitted."""
     state = replay(read_journal(study.database, journal))
     there = summary["predictions"].keys()  # what was embedded when it was made
@@ -95,12 +97,11 @@ def _make(study, id, journal, settings, summary, concepts, derived):
         if settings.quantizer == GIVEN:
             concepts = study.given_concepts[1], None
         else:
-            concepts = study.find_concepts(sampled, settings)
+            concepts = study.find_concepts(sampled, settings, on=on)
     centroids, tree = concepts
-    counts = Counts(
-        Sprites(Path(derived), centroids, study._embeddings, settings=settings), study.graph, settings.radius
-    )
-    found = study._computed(settings, centroids, state, rows, counts)
+    if isinstance(on, OnCluster):
+        study.count_there(on, rows, centroids, settings, state, derived)
+    found = study._computed(settings, centroids, state, rows, study.counts_in(derived, centroids, settings))
     return study._as_fit(id, journal, settings, centroids, tree, found, state)
 
 

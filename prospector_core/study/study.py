@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -103,8 +104,8 @@ class Study(StudyData):
     (``target``): at first from the last, and by ``of_class`` from any.
     """
 
-    def __init__(self, path):
-        super().__init__(path)
+    def __init__(self, path, copy=None):
+        super().__init__(path, copy)
         self._fits, self._layers, self._counted, self._fit_views = {}, {}, {}, OrderedDict()
         self._maps, self._derived = TileCache(_MAPS_KEPT), TileCache(DERIVED_KEPT)
         self._previews, self._parted = OrderedDict(), OrderedDict()
@@ -130,6 +131,7 @@ class Study(StudyData):
         stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
+        on : of slides and structures, where files are looked at, from ``scheduling.scheduler`` (default: here)
         embeddings : folder of vectors of one's own, a file a datum, in place of an encoder (see ``own_vectors``); of slides
             they need coordinates, see ``from_features``
         store : address that fsspec knows, such as "s3://bucket/prefix", where embeddings are kept (default: in the folder)
@@ -183,6 +185,12 @@ class Study(StudyData):
     def open(cls, path):
         """Open a study folder."""
         return cls(path)
+
+    def keep_little(self):
+        """Keep no more than one datum's arrays in memory, as a worker does, which sees each of many data once."""
+        self._tokens_kept = 1
+        for cache in (self._maps, self._derived, self._doubts):
+            cache.max_bytes = 2**26
 
     def of_class(self, key):
         """This study seen from one class, by number or name: ``current_fit``, maps, explanations, weights and edits are of
@@ -344,13 +352,16 @@ class Study(StudyData):
         # no "before": with other concepts, kernels cannot be compared weight by weight
         return self._fit_kernel(seen, settings, centroids, tree, None, ("fit", asdict(settings)), on)
 
-    def refit(self):
-        """Fit layer II only, from cached counts, under all edits so far. Returns Change: what moved."""
+    def refit(self, on=None):
+        """Fit layer II only, from cached counts, under all edits so far. Returns Change: what moved.
+
+        Parameters: on, where data are counted that have to be, from ``scheduling.scheduler`` (default: here).
+        """
         while True:
             seen, fit = self._last_entry(), self.current_fit
             if fit is None:
                 raise FitError("the study has not been fitted yet: run `prospector fit` first")
-            change = self._fit_kernel(seen, fit.settings, fit.centroids, fit.tree, fit)
+            change = self._fit_kernel(seen, fit.settings, fit.centroids, fit.tree, fit, on=on)
             if change is not None:
                 return change
 
@@ -409,9 +420,7 @@ class Study(StudyData):
         own = [Entry(seen + 1, "", *entry)] if entry else []
         state = replay(read_journal(self.database, seen) + own)
         if isinstance(on, OnCluster):  # what the workers count is then found in the study
-            uids = [datum.uid for datum in self.embedded()]
-            for done in on.run(tasks.count, uids, self._place, centroids, settings, state):
-                done.get()
+            self.count_there(on, self.embedded(), centroids, settings, state)
         found = self._computed(settings, centroids, state)
         with self.database.transaction() as connection:
             if self._last_entry() != seen:
@@ -486,11 +495,9 @@ class Study(StudyData):
             share = max(1, round(settings.sample * size / total))
             some = np.sort(rng.choice(size, min(size, share), replace=False)) if total > settings.sample else None
             chosen.append((datum.uid, some))
-        with tasks.use(self):
-            found = {
-                done.item[0]: done.get()
-                for done in (on or InProcess()).run(tasks.sample, chosen, self._place, settings.centre)
-            }
+        on = on or InProcess()
+        with tasks.place_of(self, on) as place:
+            found = {done.item[0]: done.get() for done in on.run(tasks.sample, chosen, place, settings.centre)}
         return np.concatenate([found[datum.uid][0] for datum in data]), {uid: mean for uid, (_, mean) in found.items()}
 
     def sampled(self, datum, tokens=None, centre=0.0):
@@ -512,14 +519,27 @@ class Study(StudyData):
             )
         return found, mean
 
-    def count(self, centroids, settings, state, datum):
-        """Count a datum under a CurationState as a fit with these centroids and settings does; what is found is kept."""
-        self._layer(centroids, settings)[1].cached(self.datum(datum).uid, state)
+    def count_there(self, on, data, centroids, settings, state, folder=None):
+        """Have workers count data, and the regions marked on them, as ``count`` does: what they find is kept for all."""
+        there = {datum.uid for datum in data}
+        marked = [region for region in state.regions if region.evidence != "ignore" and region.datum in there]
+        rows = [(datum.uid, None) for datum in data] + [(region.datum, region) for region in marked]
+        with tasks.place_of(self, on) as place:
+            for done in on.run(tasks.count, rows, place, centroids, settings, state, folder):
+                done.get()
 
-    @property
-    def _place(self):
-        """The study's folder as every process names it."""
-        return str(self.path.resolve())
+    def count(self, centroids, settings, state, datum, region=None, folder=None):
+        """Count a datum (or a Region of it) under a CurationState as a fit with these centroids and settings does.
+
+        What is found is kept, in ``folder`` or with the study's own derived arrays.
+        """
+        counts = self._layer(centroids, settings)[1] if folder is None else self.counts_in(folder, centroids, settings)
+        counts.cached(self.datum(datum).uid, state, region)
+
+    def counts_in(self, folder, centroids, settings):
+        """Counts whose derived arrays lie in a folder of their own."""
+        sprites = Sprites(Path(folder), centroids, self._embeddings, settings=settings)
+        return Counts(sprites, self.graph, settings.radius)
 
     def _layer(self, centroids, settings):
         with self._lock:
@@ -918,8 +938,9 @@ class Study(StudyData):
         fit, _ = self._fitted(None)
         uids = [self.datum(each).uid for each in data] if data else [datum.uid for datum in self.embedded()]
         written = {}
-        with tasks.use(self):
-            for done in (on or InProcess()).run(tasks.save_map, uids, self._place, fit.id, self.target):
+        on = on or InProcess()
+        with tasks.place_of(self, on) as place:
+            for done in on.run(tasks.save_map, uids, place, fit.id, self.target):
                 written[done.item] = done.get()
                 if progress:
                     progress(len(written), len(uids))

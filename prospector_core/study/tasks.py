@@ -1,46 +1,89 @@
-"""Heavy steps on one datum, as functions that run here or on a worker: each opens the study by its path, and keeps it.
+"""Heavy steps on one datum, as functions that run here or on a worker: each opens the study by its place, and keeps it.
 
-What they make lies in the study afterwards (embeddings, derived arrays, maps), so that little travels back, and nothing
-is lost with a worker.
+What they make lies in the study afterwards (embeddings, derived arrays, maps, exported files), so that little travels back, and
+nothing is lost with a worker.
 """
 
 import threading
+import time
+import uuid
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import StudyError
+from ..scheduling import OnCluster
 
-__all__ = ["count", "embed", "sample", "save_map", "use"]
+__all__ = [
+    "Place",
+    "asked_file",
+    "count",
+    "embed",
+    "embed_with",
+    "export",
+    "place_of",
+    "sample",
+    "save_map",
+    "study_at",
+]
+
+_LEFT_BEHIND = 86_400  # seconds after which the copy of a program that was killed is removed
 
 _here = threading.local()  # the study that this thread works on, where it is open already
 
 
-class use:
-    """Inside the block, tasks of this thread that name the study's path use this very object."""
+class Place(NamedTuple):
+    """Where a study is for a worker: its folder, and in it the copy of the database that workers read (None: its own)."""
 
-    def __init__(self, study):
-        self._study = study
-
-    def __enter__(self):
-        self._before = getattr(_here, "study", None)
-        _here.study = self._study
-
-    def __exit__(self, *error):
-        _here.study = self._before
+    path: str
+    database: str | None = None
 
 
-@lru_cache(maxsize=2)
-def _opened(path):
+@contextmanager
+def place_of(study, on):
+    """The Place of a study for the tasks that ``on`` runs inside the block.
+
+    In this process they use this very object. Workers read a copy of the database, as it is now: sqlite's own cannot be
+    shared between machines. Raises StorageFullError, StudyError.
+    """
+    path = str(study.path.resolve())
+    if not isinstance(on, OnCluster):
+        before = getattr(_here, "study", None)
+        _here.study = study
+        try:
+            yield Place(path)
+        finally:
+            _here.study = before
+        return
+    for left in study.path.glob(".workers-*.sqlite*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_BEHIND:
+                left.unlink()
+    copy = study.path / f".workers-{uuid.uuid4().hex[:12]}.sqlite"
+    try:
+        study.database.copy_to(copy)
+        yield Place(path, copy.name)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=1)
+def _opened(path, database):
     from .study import Study
 
-    return Study.open(path)
+    study = Study(path, database)
+    study.keep_little()
+    return study
 
 
-def _study(path):
+def study_at(place):
+    """The study at a Place, as tasks have it. Raises StudyError."""
     here = getattr(_here, "study", None)
-    if here is not None and str(here.path.resolve()) == path:
+    if here is not None and str(here.path.resolve()) == place.path:
         return here
     try:
-        return _opened(path)
+        return _opened(*place)
     except StudyError as error:
         raise StudyError(
             f"{error} (seen from a worker: the study's folder must be in the same place for all of them)"
@@ -50,38 +93,63 @@ def _study(path):
 _embedders = {}
 
 
-def embed(path, threads, progress, uid):
-    """Embed one datum, with the study's own encoder: (complete?, note). ``progress``: as ``embed_study``'s, or None.
-
-    Asked to pause or cancel by any process, it stops.
-    """
-    study = _study(path)
-    if path not in _embedders:  # an encoder is loaded once a process
+def embed(place, threads, uid):
+    """Embed one datum, with the study's own encoder: (complete?, note). It stops once ``asked_file`` is there."""
+    study = study_at(place)
+    if place not in _embedders:  # an encoder is loaded once a process
         _embedders.clear()
-        _embedders[path] = study.embedder(None, threads).__enter__()
-    return embed_with(_embedders[path], study, progress, lambda: False, uid)
+        _embedders[place] = study.embedder(None, threads).__enter__()
+    asked = asked_file(study, uid)
+    return embed_with(_embedders[place], study, None, asked.exists, uid)
+
+
+def asked_file(study, uid):
+    """The file that asks a worker to stop embedding a datum: workers do not see the queue."""
+    return Path(study.path) / f".stop-{uid}"
 
 
 def embed_with(embedder, study, progress, stopped, uid):
     """Embed one datum: (complete?, note)."""
     datum = study.datum(uid)
     tell = (lambda done, total: None) if progress is None else (lambda done, total: progress(datum, done, total))
-    complete = embedder.embed(datum, tell, lambda: stopped() or bool(study.queue.asked(uid)))
-    return complete, embedder.note(datum)
+    return embedder.embed(datum, tell, stopped), embedder.note(datum)
 
 
-def sample(path, centre, chosen):
+def sample(place, centre, chosen):
     """Embeddings of some tokens of a datum, centred, and the mean of all: as ``Study.sampled``. ``chosen``: (uid, tokens)."""
     uid, tokens = chosen
-    return _study(path).sampled(uid, tokens, centre)
+    return study_at(place).sampled(uid, tokens, centre)
 
 
-def count(path, centroids, settings, state, uid):
-    """Quantise and count a datum under a CurationState; what is made is kept in the study."""
-    _study(path).count(centroids, settings, state, uid)
+def count(place, centroids, settings, state, folder, row):
+    """Quantise and count a datum, or a region of one, under a CurationState; what is made is kept in the study.
+
+    ``row``: (uid, Region or None); ``folder``: of derived arrays, in place of the study's own (None).
+    """
+    study_at(place).count(centroids, settings, state, *row, folder=folder)
 
 
-def save_map(path, fit, target, uid):
+def save_map(place, fit, target, uid):
     """Compute and keep the prospect map of a datum under a fit, seen from a class: where it lies."""
-    study = _study(path)
-    return (study if study.target == target else study.of_class(target)).save_map(uid, fit)
+    return _seen(place, target).save_map(uid, fit)
+
+
+def export(place, target, masked, write, options, item):
+    """Write one file of an export: ``item`` is (datum's uid, path), ``write`` a function(study, datum, **options) -> bytes.
+
+    ``masked``: the false discovery rate of the mask that the study is seen through, or None.
+    """
+    from ..files import write_atomic
+
+    uid, path = item
+    study = _seen(place, target)
+    if masked is not None and study.current_fit.masked != masked:
+        from ..evaluation.mask import masked_study
+
+        study, _ = masked_study(study, masked)  # what shuffled labels give is kept in the study
+    write_atomic(path, write(study, study.datum(uid), **options))
+
+
+def _seen(place, target):
+    study = study_at(place)
+    return study if study.target == target else study.of_class(target)

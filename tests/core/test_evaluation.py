@@ -24,8 +24,8 @@ from prospector_core.evaluation.null import benjamini_hochberg, label_null, mask
 from prospector_core.evaluation.problem import stratified_folds
 from prospector_core.evaluation.report import region_plots, write_markdown, write_report
 from prospector_core.evaluation.run import HEADS, evaluate, method_names
-from prospector_core.evaluation.studies import choose_for, problem_of, read_truth
-from prospector_core.evaluation.svg import inline
+from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, read_truth, tokens_for
+from prospector_core.evaluation.svg import neutral
 from prospector_core.evaluation.tasks import TOKENS
 from prospector_core.metrics import average_precision
 from prospector_core.scheduling import scheduler
@@ -140,7 +140,7 @@ def test_methods_are_plotted_against_what_regions_are_like():
     half = [float(found) for found in re.findall(r"<title>nearest centroid: ([0-9.]+)</title>", plot)]
     assert means[:4] == pytest.approx([2.5 / 16, 6.5 / 16, 10.5 / 16, 14.5 / 16], abs=0.01) and len(means) == 12
     assert half[:4] == pytest.approx([each / 2 for each in means[:4]], abs=0.01)
-    assert "currentColor" in inline(plot) and "<style" not in inline(plot)
+    assert "prefers-color-scheme" in plot and "prefers-color-scheme" not in neutral(plot)
 
 
 def test_unknown_baselines_are_said():
@@ -362,7 +362,20 @@ def test_where_labels_cannot_tell_the_finest_tokens_stay():
     choice = choose_tokens({"large": coarse, **coarse.others}, coarse.folds[0][0])
     assert choice.names == ("small", "large") and len(choice.scores) == 2
     if not choice.best:
-        assert choice.why.startswith("the finest tokens, small")
+        assert choice.why.startswith("the finest tokens:")
+
+
+def test_studies_of_the_same_data_are_put_beside_each_other(study, tmp_path):
+    other = make_study(tmp_path / "other", labels=[0, 1] * 6)
+    problem = problem_beside(study, [other], None)
+    (beside,) = problem.others.values()
+    assert beside.ids == problem.ids and all(np.array_equal(each, np.arange(len(each))) for each in beside.cells)
+    choice, chosen = tokens_for(study, [other])
+    assert len(choice.names) == 2 and chosen in (study, other)
+    with pytest.raises(BadInputError, match="is of other data"):
+        problem_beside(study, [make_study(tmp_path / "few", labels=[0, 1] * 3)], None)
+    with pytest.raises(BadInputError, match="has other labels"):
+        problem_beside(study, [make_study(tmp_path / "swapped", labels=[1, 0] * 6)], None)
 
 
 def test_data_in_a_batch_do_not_touch_each_other(problem):

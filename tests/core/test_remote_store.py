@@ -16,25 +16,6 @@ VALUES = np.random.default_rng(0).normal(size=(N, DIM)).astype(np.float32)
 PLACES = np.stack([np.arange(N), np.zeros(N, int)], axis=1)
 
 
-@pytest.fixture(scope="module")
-def s3():
-    """Address of a bucket on a server of its own."""
-    server = pytest.importorskip("moto.server", reason="needs moto[server], of requirements-test.txt")
-    s3fs = pytest.importorskip("s3fs", reason="needs s3fs: pip install 'prospector-heads[s3]'")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setattr("prospector_core.remote._FRESH", 0.0)
-        s3fs.S3FileSystem().mkdir("slides")
-        yield "s3://slides/a study"
-    running.stop()
-
-
 @pytest.fixture(params=["file", "s3"])
 def url(request, tmp_path):
     return (
@@ -134,3 +115,35 @@ def test_addresses_that_cannot_be(tmp_path, monkeypatch):
 def test_a_bucket_that_is_not_there_is_not_made(tmp_path, s3):
     with pytest.raises(StudyError, match="cannot be reached"):
         RemoteStore(tmp_path / "local", "s3://slide/a study")
+
+
+def test_a_store_without_marks_is_read_and_gets_them(tmp_path, url):
+    """Which data are complete is one list, whatever their number; stores of before that are taken over."""
+    store = RemoteStore(tmp_path / "local", url)
+    write(store), write(store, "d2")
+    store._files.rm(f"{store._root}/.complete", recursive=True)
+    again = RemoteStore(tmp_path / "other", url)
+    assert again.uids() == ["d1", "d2"] and again.has("d2")
+    write(again, "d3")
+    looked = []
+    last = RemoteStore(tmp_path / "third", url)
+    last._files = _Looking(last._files, looked)
+    assert (
+        last.uids() == ["d1", "d2", "d3"] and last.has("d1") and not any(name.endswith("zarr.json") for name in looked)
+    )
+    last.remove("d1")
+    assert RemoteStore(tmp_path / "fourth", url).uids() == ["d2", "d3"] and not last.has("d1")
+
+
+class _Looking:
+    """A file system that says what was asked for."""
+
+    def __init__(self, files, looked):
+        self._files, self._looked = files, looked
+
+    def exists(self, path, **options):
+        self._looked.append(path)
+        return self._files.exists(path, **options)
+
+    def __getattr__(self, name):
+        return getattr(self._files, name)
