@@ -452,6 +452,7 @@ def reduced(picture, colours, exact=32):
 def sample_app(scratch, name="sample"):
     """The app on a sample study of its own: yields its address."""
     os.environ["PROSPECTOR_STUDIES"] = str(scratch / "studies")
+    os.environ["PROSPECTOR_AUTHOR"] = "Ann Mason"  # who made the edits of the pictures
     os.environ["PROSPECTOR_STUDY"] = str(scratch / "studies" / name)
     from sample_data import build_sample
 
