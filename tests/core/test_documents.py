@@ -103,7 +103,7 @@ def test_windows_of_words_in_place_of_sentences(tmp_path):
     study.embed(encoder=WordEncoder())
     assert sentences_of(study, "case 0")[0] == "The grade is 0." and study.attrs("case 0")["words"] == 4
     assert Study.open(study.path).kind.words.count(2) == "2 passages"
-    assert study.kind.place(study, "case 0", 0) == {"passage": 1} and "passage" in study.kind.places(study, "case 0")  # fmt: skip
+    assert study.kind.place(study, "case 0", 0) == {"passage": 1, "section": ""} and "passage" in study.kind.places(study, "case 0")  # fmt: skip
 
 
 def test_embedding_goes_on_where_it_was_stopped_and_gives_the_same(tmp_path):
