@@ -284,7 +284,7 @@ def test_two_programs_edit_one_study_and_nothing_is_lost(study):
 
 
 def test_an_edit_made_while_a_fit_is_computed_is_not_swallowed(study, monkeypatch):
-    import prospector_core.study.study as module
+    import prospector_core.study.fitting as module
 
     original, calls = module.fit_kernel, []
 
