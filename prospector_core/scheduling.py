@@ -156,13 +156,15 @@ def parse_memory(text: str) -> int:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """dask's own log, whole tracebacks of a scheduler that went, is not shown: what matters is said in one line."""
-    log = logging.getLogger("distributed")
-    before = log.level
-    log.setLevel(logging.CRITICAL + 1)
+    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]  # dask sets the level of each
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        log.setLevel(before)
+        for log, level in zip(logs, before):
+            log.setLevel(level)
 
 
 @contextmanager
