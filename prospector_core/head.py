@@ -1,14 +1,18 @@
 """A prospector head: quantiser + prospect kernel + radius, fitted on labels of whole data."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from .counting import count_concepts
 from .errors import EmbeddingError, FitError
 from .estimator import Estimator, unfitted
+from .features import n_features
 from .kernels import FoldChangeKernel, check_labels
 from .prediction import Calibration
 from .prospecting import explain, prospect
 from .quantizers import KMeansQuantizer
+from .triples import check_triples, count_triples, explain_triples, score_triples
 
 __all__ = ["ProspectorHead"]
 
@@ -22,16 +26,18 @@ class ProspectorHead(Estimator):
     kernel : FoldChangeKernel (default) or LinearKernel
     radius : receptive field r in hops
     diffusive : weigh neighbours by 2^-hops in maps
+    triples : also count which three concepts meet within the radius (see ``triples``; 49 concepts at most)
 
-    Attributes after ``fit``: ``quantizer_``, ``kernel_``, ``coef_`` (p,), ``counts_`` (n_data, p), ``calibration_``.
+    Attributes after ``fit``: ``quantizer_``, ``kernel_``, ``coef_`` (p,), ``counts_`` (n_data, p), of triples K choose 3 more, ``calibration_``.
     Source: paper section 3.
     """
 
-    def __init__(self, quantizer=None, kernel=None, radius=1, diffusive=False):
+    def __init__(self, quantizer=None, kernel=None, radius=1, diffusive=False, triples=False):
         self.quantizer = quantizer
         self.kernel = kernel
         self.radius = radius
         self.diffusive = diffusive
+        self.triples = triples
 
     def fit(self, graphs, embeddings, labels):
         """Fit quantiser, kernel and datum-level prediction.
@@ -48,6 +54,8 @@ class ProspectorHead(Estimator):
             raise FitError("there are no data to fit on")
         self.quantizer_ = unfitted(self.quantizer) if self.quantizer is not None else KMeansQuantizer()
         check_labels(labels)  # before the long part
+        if self.triples:
+            check_triples(self.n_concepts, self.radius)
         self.quantizer_.fit(_joined(embeddings))
         sprites = [self.sprite(each) for each in embeddings]
         self.counts_ = np.stack([self._count(graph, sprite) for graph, sprite in zip(graphs, sprites)])
@@ -63,7 +71,12 @@ class ProspectorHead(Estimator):
         return (self.quantizer_ if hasattr(self, "quantizer_") else self.quantizer or KMeansQuantizer()).n_concepts
 
     def _count(self, graph, sprite):
-        return count_concepts(graph, sprite, self.n_concepts, self.radius)
+        counts = count_concepts(graph, sprite, self.n_concepts, self.radius)
+        return np.append(counts, count_triples(graph, sprite, self.n_concepts, self.radius)) if self.triples else counts
+
+    def _weights(self):
+        """Weights of single concepts and pairs, and of triples (empty without)."""
+        return np.split(self.coef_, [n_features(self.n_concepts, self.radius)])
 
     def sprite(self, embeddings):
         """Concept of every token: (n,) int32."""
@@ -71,12 +84,21 @@ class ProspectorHead(Estimator):
 
     def prospect(self, graph, embeddings):
         """Prospect map of one datum: (n,) float64."""
-        return prospect(graph, self.sprite(embeddings), self.coef_, self.n_concepts, self.radius, self.diffusive)
+        sprite, (pairs, triples) = self.sprite(embeddings), self._weights()
+        scores = prospect(graph, sprite, pairs, self.n_concepts, self.radius, self.diffusive)
+        if self.triples:
+            scores = scores + score_triples(graph, sprite, triples, self.n_concepts, self.radius)
+        return scores
 
     def explain(self, graph, embeddings, token):
         """The terms whose sum is a token's score: an Explanation."""
-        sprite = self.sprite(embeddings)
-        return explain(graph, sprite, self.coef_, self.n_concepts, self.radius, token, self.diffusive)
+        sprite, (pairs, triples) = self.sprite(embeddings), self._weights()
+        found = explain(graph, sprite, pairs, self.n_concepts, self.radius, token, self.diffusive)
+        if not self.triples:
+            return found
+        terms = [*found.terms, *explain_triples(set(sprite[found.neighbours].tolist()), triples, self.n_concepts)]
+        score = float(sum(term.value for term in terms))
+        return replace(found, score=score, terms=tuple(sorted(terms, key=lambda term: -abs(term.value))))
 
     def predict_proba(self, graphs, embeddings):
         """Probability of class 0 and 1 of each datum: (n_data, 2) float64."""

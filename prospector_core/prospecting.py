@@ -161,7 +161,8 @@ def neighbour_blocks(graph, concepts, n_concepts, radius, diffusive=False, cells
 class Term:
     """One summand of a token's score: ``value = count * weight``.
 
-    ``neighbour`` is None for the token's own concept (monogram), else the id of the neighbour concept. Of a token that
+    ``neighbour`` is None for the token's own concept (monogram), else the id of the neighbour concept; of a triple (see
+    ``triples``) the ids of the three concepts that are near the token. Of a token that
     belongs to several concepts, ``weight`` is the mean of theirs by its shares, and ``count`` a sum of shares.
     """
 

@@ -3,9 +3,10 @@
 from .chronicle import Event
 from .data import Datum
 from .editors import Editor
+from .findings import Concept, StrongestClass
 from .fit import Fit, FitSettings
 from .journal import CurationState, Entry
-from .study import Concept, StrongestClass, Study
+from .study import Study
 
 __all__ = [
     "Study",

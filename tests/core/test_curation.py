@@ -105,7 +105,7 @@ def test_tokens_of_several_data_are_moved_and_marked_in_one_step(study):
         (uids["s0.png"], (4, 5)),
         (uids["s1.png"], (7,)),
     ]
-    assert c.describe(c.can_undo()) == "mark 3 tiles of 2 data as evidence for"
+    assert c.describe(c.can_undo()) == f"mark 3 tiles of 2 data as evidence for {study.classes[1]}"
     for moved in ({}, {"s0.png": []}, {"s0.png": [0], "s1.png": [10**6]}):
         for edit in (lambda m=moved: c.reassign(m, None, 1), lambda m=moved: c.annotate(m, None, "ignore")):
             with pytest.raises(CurationError):
@@ -284,7 +284,7 @@ def test_two_programs_edit_one_study_and_nothing_is_lost(study):
 
 
 def test_an_edit_made_while_a_fit_is_computed_is_not_swallowed(study, monkeypatch):
-    import prospector_core.study.study as module
+    import prospector_core.study.fitting as module
 
     original, calls = module.fit_kernel, []
 

@@ -543,7 +543,7 @@ def test_a_save_that_fails_changes_nothing(study, monkeypatch):
 
 def test_the_limit_of_colours_is_of_few_data_where_they_are_large(tmp_path, monkeypatch):
     from prospector_core.limits import map_limit
-    from prospector_core.study import study as module
+    from prospector_core.study import findings as module
 
     study = make_study(tmp_path, fit={})
     everything = [np.abs(study.prospect(datum)) for datum in study.data]

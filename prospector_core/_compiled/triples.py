@@ -1,0 +1,54 @@
+"""Which three concepts are near a token: counted over tokens, and scored a token."""
+
+import numpy as np
+from numba import njit
+
+__all__ = ["count_present", "score_present", "triple_index"]
+
+
+@njit(nogil=True, cache=True)
+def triple_index(i, j, k, n_concepts):
+    """Where i < j < k is among all triples in lexicographic order."""
+    a, b = n_concepts - i, n_concepts - j
+    before_i = n_concepts * (n_concepts - 1) * (n_concepts - 2) // 6 - a * (a - 1) * (a - 2) // 6
+    before_j = (a - 1) * (a - 2) // 2 - b * (b - 1) // 2
+    return before_i + before_j + k - j - 1
+
+
+@njit(nogil=True, cache=True)
+def _found(present, token, here):
+    """Fill ``here`` with the concepts that are near a token, ascending: how many."""
+    m = 0
+    for concept in range(present.shape[1]):
+        if present[token, concept]:
+            here[m] = concept
+            m += 1
+    return m
+
+
+@njit(nogil=True, cache=True)
+def count_present(present, counts):
+    """Add to ``counts`` (K choose 3,) int64 every token of ``present`` (n, K) bool that has all three concepts near it."""
+    k = present.shape[1]
+    here = np.empty(k, np.int64)
+    for token in range(len(present)):
+        m = _found(present, token, here)
+        for a in range(m):
+            for b in range(a + 1, m):
+                for c in range(b + 1, m):
+                    counts[triple_index(here[a], here[b], here[c], k)] += 1
+
+
+@njit(nogil=True, cache=True)
+def score_present(present, weights, scores):
+    """Add to ``scores`` (n,) float64 the ``weights`` (K choose 3,) of all triples that each token of ``present`` has near it."""
+    k = present.shape[1]
+    here = np.empty(k, np.int64)
+    for token in range(len(present)):
+        m = _found(present, token, here)
+        total = 0.0
+        for a in range(m):
+            for b in range(a + 1, m):
+                for c in range(b + 1, m):
+                    total += weights[triple_index(here[a], here[b], here[c], k)]
+        scores[token] += total
