@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -50,29 +51,24 @@ def main():
     from tests.browsers import chromium
 
     wanted = set(options.names)
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        sample_app(Path(scratch)) as address,
-        chromium("--hide-scrollbars") as browser,
-    ):
-        if wanted - {"classes", "slide-dark", "stain", *PROTEINS} or not wanted:
-            walk(Guide(browser, address, "light", options.out, wanted))
-        if not wanted or "classes" in wanted:
-            classes(Guide(browser, address, "light", options.out, wanted))
-        if not wanted or "slide-dark" in wanted:
-            dark(Guide(browser, address, "dark", options.out, wanted))
-    if not wanted or "stain" in wanted:
-        stain(options.out)
-    if not wanted or wanted & set(PROTEINS):
+    unknown = wanted - {"stain", *(name for *_, names in WALKS for name in names)}
+    if unknown:
+        parser.error(f"no picture is called {', '.join(sorted(unknown))}")
+    for sample in dict.fromkeys(sample for _, sample, _, _ in WALKS):
+        walks = [
+            (take, theme) for take, its, theme, names in WALKS if its == sample and (not wanted or wanted & {*names})
+        ]
+        if not walks:
+            continue
         with (
             tempfile.TemporaryDirectory() as scratch,
-            sample_app(Path(scratch), "zinc") as address,
+            sample_app(Path(scratch), sample) as address,
             chromium("--hide-scrollbars") as browser,
         ):
-            proteins(Guide(browser, address, "light", options.out, wanted, "zinc"))
-
-
-PROTEINS = ("structure", "structure-contacts", "families")
+            for take, theme in walks:
+                take(Guide(browser, address, theme, options.out, wanted, sample))
+    if not wanted or "stain" in wanted:
+        stain(options.out)
 
 
 def proteins(guide):
@@ -91,6 +87,40 @@ def proteins(guide):
     page.get_by_text("Name of family 2").wait_for()
     page.wait_for_timeout(3000)  # three views draw themselves
     guide.take("families", 1000)
+
+
+def documents(guide):
+    """The sample study of reports, as in docs/documents.md."""
+    page = guide.page
+    guide.open_document()
+    guide.take("document-map", 900)
+    guide.choose("Beside it", "report 01")
+    page.locator(".dv-page").nth(1).wait_for()
+    guide.settle()
+    guide.take("document-pair", 900)
+
+
+def documents_dark(guide):
+    """A clicked sentence in the dark theme, coloured by concept."""
+    page = guide.page
+    guide.open_document()
+    page.locator(".dv-s").nth(3).click()
+    page.get_by_text("Most similar elsewhere").wait_for()
+    page.get_by_role("button", name="Concepts", exact=True).click()
+    guide.take("document-dark", 1000)
+
+
+def cells(guide):
+    """The sample study of cells, as in docs/graphs.md: the cell that scores most is selected."""
+    page = guide.page
+    page.goto(guide.address)
+    page.locator(".gv-over").wait_for()
+    guide.settle()
+    page.locator(".st-key-hot_spots button, [data-testid=stExpander] button").filter(
+        has_text=re.compile("^1 · ")
+    ).first.click()
+    page.get_by_text("Prospect score", exact=True).first.wait_for()
+    guide.take("cells", 1000)
 
 
 def walk(guide):
@@ -137,6 +167,10 @@ def walk(guide):
         page.keyboard.press(key)
     page.wait_for_timeout(800)
     guide.take("atlas", height=900)
+    guide.lasso()
+    guide.take("atlas-lasso", height=900)
+    page.get_by_role("button", name="Choose none").first.click()
+    guide.settle()
 
     guide.go_to("Kernel")
     guide.pick_cell()
@@ -152,6 +186,8 @@ def walk(guide):
     guide.ready()
     guide.pick_strongest_tile("field E3", click=False)
     guide.take("refit")
+
+    guide.report()
 
 
 def classes(guide):
@@ -273,8 +309,15 @@ class Guide:
 
     def choose(self, label, option):
         """An option of a selectbox."""
-        self.page.get_by_role("combobox", name=label).click()
-        self.page.get_by_role("option", name=option).click()
+        choice = self.page.get_by_role("option", name=option)
+        for _ in range(5):  # a page that is drawn anew under it closes the list
+            self.page.get_by_role("combobox", name=label).click()
+            self.page.wait_for_timeout(1500)
+            if choice.count():
+                break
+            self.page.keyboard.press("Escape")
+            self.settle()
+        choice.click()
         self.settle()
 
     def pick_cell(self):
@@ -293,6 +336,37 @@ class Guide:
         self.page.mouse.click(x, y)
         self.page.get_by_role("button", name="Show on slide").first.wait_for(timeout=WAIT)
         self.page.mouse.move(5, 5)
+        self.settle()
+
+    def lasso(self):
+        """Draw a lasso about a part of the atlas."""
+        page, box = self.page, self.page.locator(".at-view canvas").bounding_box()
+        page.get_by_role("button", name="Lasso").click()
+        x, y = box["x"] + 0.8 * box["width"], box["y"] + 0.6 * box["height"]
+        page.mouse.move(x - 110, y - 90)
+        page.mouse.down()
+        for dx, dy in ((60, -120), (130, 0), (60, 110), (-90, 90), (-110, -90)):
+            page.mouse.move(x + dx, y + dy, steps=6)
+        page.mouse.up()
+        page.get_by_text("chosen", exact=False).first.wait_for()
+        self.settle()
+
+    def report(self):
+        """The curation report as saved from the history: a page of its own."""
+        page = self.page
+        self.go_to("Study")
+        page.get_by_role("tab", name="History").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save report").click()
+        kept = Path(download.value.path())
+        shown = kept.rename(kept.with_suffix(".html"))
+        page.goto(shown.as_uri())
+        self.take("report", height=1000)
+
+    def open_document(self):
+        """The first page of a study of documents, with its text drawn."""
+        self.page.goto(self.address)
+        self.page.locator(".dv-s").first.wait_for(timeout=WAIT)
         self.settle()
 
     def take(self, name, height=HEIGHT):
@@ -317,6 +391,21 @@ class Guide:
         print(f"{name}.png  {write_small(picture, self.out / f'{name}.png') // 1000} kB", flush=True)
 
 
+# Each walk: what it does, on which sample, in which theme, and the pictures that it takes. Later ones see the edits of earlier ones.
+WALKS = (
+    (walk, "sample", "light", (
+        "slide-map", "slide-tile", "slide-concepts", "slide-region", "slide-pair", "study", "concepts", "atlas", "atlas-lasso", "kernel", "refit",
+        "report",
+    )),
+    (classes, "sample", "light", ("classes",)),
+    (dark, "sample", "dark", ("slide-dark",)),
+    (proteins, "zinc", "light", ("structure", "structure-contacts", "families")),
+    (documents, "reports", "light", ("document-map", "document-pair")),
+    (documents_dark, "reports", "dark", ("document-dark",)),
+    (cells, "cells", "light", ("cells",)),
+)  # fmt: skip
+
+
 def greenest_concept(study):
     """The concept whose typical tiles hold most green: the ink on the sample slide."""
 
@@ -336,9 +425,9 @@ def greenest_concept(study):
 
 def write_small(picture, path):
     """Write a PNG with as many colours as its size allows. Returns its bytes."""
-    for colours in (None, 256, 192, 128, 96, 64):
+    for colours in (256, 192, 128, 96, 64):
         buffer = io.BytesIO()
-        (reduced(picture, colours) if colours else picture).save(buffer, "PNG", optimize=True)
+        reduced(picture, colours).save(buffer, "PNG", optimize=True)
         if buffer.tell() < MOST_BYTES:
             break
     path.write_bytes(buffer.getvalue())
@@ -363,6 +452,7 @@ def reduced(picture, colours, exact=32):
 def sample_app(scratch, name="sample"):
     """The app on a sample study of its own: yields its address."""
     os.environ["PROSPECTOR_STUDIES"] = str(scratch / "studies")
+    os.environ["PROSPECTOR_AUTHOR"] = "Ann Mason"  # who made the edits of the pictures
     os.environ["PROSPECTOR_STUDY"] = str(scratch / "studies" / name)
     from sample_data import build_sample
 

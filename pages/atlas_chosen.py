@@ -43,7 +43,8 @@ def about_chosen(study, atlas, chosen, on_none):
     _pictures(study, atlas, chosen)
     _shares("Concepts", {found[k].name if k in found else study.concept_name(k): n for k, n in concepts.items()})
     names = {uid: study.datum(uid).name for uid in parts}
-    _shares(words.data.capitalize(), {names[uid]: len(tokens) for uid, tokens in parts.items()})
+    fields = any(study.datum(uid).field is not None for uid in parts)
+    _shares("Fields" if fields else words.data.capitalize(), {names[uid]: len(tokens) for uid, tokens in parts.items()})
 
 
 def _pictures(study, atlas, chosen):

@@ -124,7 +124,7 @@ def _parts(study, datum, token, explanation, concept):
     else:
         sure = "" if not doubt.unsure[0] else "; **sign not certain**"
         st.caption(
-            f"± {doubt.error[0]:.2f}{sure}",
+            f"± {doubt.error[0]:.2f} standard error{sure}",
             help=f"Standard error over {resamples_of(fit)} resamples of the data. The sign is certain where "
             f"at least 95 % of them agree with it; here {doubt.agreement[0]:.0%} do.",
         )
@@ -161,9 +161,10 @@ def _part(study, term, concept):
     radius = study.current_fit.radius
     if term.neighbour is None:
         return f"for being *{plain(study.concept_name(concept))}*"
+    times = f"{term.count:.2f}".rstrip("0").rstrip(".")  # shares of concepts, or whole tokens
     what = (
-        f"{term.count:g} × its own kind, itself included"
+        f"{times} × its own kind, itself included"
         if term.neighbour == concept
-        else f"{term.count:g} × *{plain(study.concept_name(term.neighbour))}*"
+        else f"{times} × *{plain(study.concept_name(term.neighbour))}*"
     )
     return f"{what}, within {radius} hop{'s' if radius > 1 else ''} ({signed(term.weight)} each)"

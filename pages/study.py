@@ -91,7 +91,12 @@ def make_form():
         "graphs": "Graphs",
     }
     kind = st.segmented_control(
-        "A study of", list(kinds), default="slides", required=True, format_func=kinds.get, key="shown_make"
+        "A study of",
+        list(kinds),
+        default="slides" if study is None else study.modality,
+        required=True,
+        format_func=kinds.get,
+        key="shown_make",
     )
     {
         "slides": slides_form,
@@ -115,23 +120,21 @@ def slides_form():
                                  help="One row a slide: a file and a label column; optionally x, y, width, height (a field) and split")  # fmt: skip
         left, middle, right = st.columns(3)
         mpp = left.number_input(
-            "Microns a pixel of tiles",
+            "Resolution of tiles, µm per pixel",
             0.05,
             20.0,
             0.5,
             0.05,
             help="0.5 is the resolution of a 20x objective. 224 pixels are then 112 µm of tissue",
         )
-        tile = middle.number_input("Tile side, pixels", 16, 2048, 224, 16)
+        tile = middle.number_input("Side of a tile, pixels", 16, 2048, 224, 16)
         known = list_encoders()
         encoder = right.selectbox(
             "Encoder", known, index=known.index("efficientnet-lite0"), accept_new_options=True,
             help="Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on this machine); with @patches at the end, a vision transformer's patches are the tiles",
         )  # fmt: skip
         left, right = st.columns(2, vertical_alignment="bottom")
-        unstated = left.number_input(
-            "Microns a pixel of slides that do not state it (0 = unknown)", 0.0, 20.0, 0.0, 0.05
-        )
+        unstated = left.number_input("µm per pixel of slides that do not state it (0: unknown)", 0.0, 20.0, 0.0, 0.05)
         stain = right.selectbox(
             "Stain normalisation", [None, *STAIN_METHODS], format_func=lambda one: one.capitalize() if one else "None",
             help="Bring every slide (H&E) to the same colours before its tiles are encoded. For slides of several laboratories or scanners",

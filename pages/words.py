@@ -41,7 +41,9 @@ def area_text(area, unit):
 def place_text(place):
     """Where a token is, from ``Modality.place``: row 3, column 12."""
     return ", ".join(
-        f"{word} {value:.6g}" if isinstance(value, float) else f"{word} {value}" for word, value in place.items()
+        f"{word} {value:.6g}" if isinstance(value, float) else f"{word} {value}"
+        for word, value in place.items()
+        if value != ""
     )
 
 

@@ -334,7 +334,11 @@ def prospect(
                     r["tokens"],
                     _number(r["mean"]),
                     _number(r["max"]),
-                    ", ".join(f"{name} {r[f'top_{name}']}" for name in opened.kind.place_names if f"top_{name}" in r),
+                    ", ".join(
+                        f"{name} {r[f'top_{name}']}"
+                        for name in opened.kind.place_names
+                        if r.get(f"top_{name}", "") != ""
+                    ),
                     _share(r["probability"]),
                 )
                 for r in rows

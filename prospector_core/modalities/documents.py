@@ -106,12 +106,10 @@ class Documents:
         }
 
     def place(self, study, datum, token):
-        """Number of the token, from 1, and its section."""
+        """Number of the token, from 1, and its section ("" where the document has none)."""
         spans = study.positions(datum)
-        return {
-            self.words.token: int(token) + 1,
-            "section": sections_of(spans[token : token + 1], study.attrs(datum))[0],
-        }
+        (section,) = sections_of(spans[token : token + 1], study.attrs(datum))
+        return {self.words.token: int(token) + 1, "section": section}
 
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of documents, with the study's own encoder or another."""

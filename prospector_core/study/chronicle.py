@@ -119,8 +119,9 @@ def describe(study, entry, name=None, datum_name=None, entries=None):
         if payload["evidence"] == "ignore":
             return f"ignore {where}"
         target = payload.get("target")
-        about = "" if target is None else f" {study.classes[target]}"
-        return f"mark {where} as evidence {payload['evidence']}{about}"
+        if target is None:  # of two classes, what speaks against the one speaks for the other
+            return f"mark {where} as evidence for {study.classes[int(payload['evidence'] == 'for')]}"
+        return f"mark {where} as evidence {payload['evidence']} {study.classes[target]}"
     if action == "withdraw":
         marked = next((each for each in entries or study.curation.history() if each.id == payload["entry"]), None)
         return f"take back: {describe(study, marked, name, datum_name)}" if marked else "take back a region"

@@ -105,7 +105,7 @@ def test_tokens_of_several_data_are_moved_and_marked_in_one_step(study):
         (uids["s0.png"], (4, 5)),
         (uids["s1.png"], (7,)),
     ]
-    assert c.describe(c.can_undo()) == "mark 3 tiles of 2 data as evidence for"
+    assert c.describe(c.can_undo()) == f"mark 3 tiles of 2 data as evidence for {study.classes[1]}"
     for moved in ({}, {"s0.png": []}, {"s0.png": [0], "s1.png": [10**6]}):
         for edit in (lambda m=moved: c.reassign(m, None, 1), lambda m=moved: c.annotate(m, None, "ignore")):
             with pytest.raises(CurationError):

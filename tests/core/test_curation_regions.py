@@ -131,7 +131,7 @@ def test_a_region_can_be_withdrawn_after_later_edits(study):
     study.curation.withdraw(entry)
     assert [region.entry for region in study.curation.state.regions] == [kept]
     assert study.curation.describe(study.curation.history()[-1]) == (
-        f"take back: mark 4 tiles of {datum.name} as evidence for"
+        f"take back: mark 4 tiles of {datum.name} as evidence for {study.classes[1]}"
     )
     study.curation.undo()
     assert [region.entry for region in study.curation.state.regions] == [entry, kept]
@@ -152,7 +152,10 @@ def test_a_region_over_several_data_is_one_edit(study):
     entry = study.curation.annotate(data, square, "for", weight=2.0)
     regions = study.curation.state.regions
     assert [(r.datum, r.tokens, r.entry) for r in regions] == [(d.uid, (0, 1, 6, 7), entry) for d in data]
-    assert study.curation.describe(study.curation.can_undo()) == "mark 8 tiles of 2 data as evidence for"
+    assert (
+        study.curation.describe(study.curation.can_undo())
+        == f"mark 8 tiles of 2 data as evidence for {study.classes[1]}"
+    )
     study.refit()
     together = study.current_fit.coef
     study.curation.undo()

@@ -7,23 +7,15 @@ Zoom, movement, colour, the tile under the pointer and the line of a lasso live 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
+from viewers.component import component
 from viewers.overlays import diverging_css
 
 __all__ = ["atlas"]
 
-_HERE = Path(__file__).parent
 _TWO = ("#2171b5", "#cc4c02")  # the ends of the map's colours
-_RENDER = st.components.v2.component(
-    "prospector_atlas",
-    html='<div class="at"></div>',
-    css=(_HERE / "atlas.css").read_text(encoding="utf-8"),
-    js=(_HERE / "atlas.js").read_text(encoding="utf-8"),
-)
+_RENDER = component(__file__, '<div class="at"></div>')
 
 
 def atlas(

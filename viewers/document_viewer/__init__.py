@@ -6,22 +6,14 @@ Colour, threshold, search and scrolling live in the browser: they run no Python.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
+from viewers.component import component
 from viewers.overlays import diverging_css
 
 __all__ = ["document_viewer"]
 
-_HERE = Path(__file__).parent
-_RENDER = st.components.v2.component(
-    "prospector_document_viewer",
-    html='<div class="dv"></div>',
-    css=(_HERE / "document_viewer.css").read_text(encoding="utf-8"),
-    js=(_HERE / "document_viewer.js").read_text(encoding="utf-8"),
-)
+_RENDER = component(__file__, '<div class="dv"></div>')
 
 
 def document_viewer(

@@ -195,9 +195,9 @@ class DocumentViewer {
       return;
     }
     const mix = (base) => `color-mix(in srgb, ${base} ${100 * STRONGEST}%, transparent)`;
-    const parts = [el("span", {}, `speaks for ${classes[0]}`), el("span", { class: "dv-num" }, signed(-limit)),
+    const parts = [el("div", { class: "dv-scale" }, el("span", {}, `speaks for ${classes[0]}`), el("span", { class: "dv-num" }, signed(-limit)),
       el("span", { class: "dv-ramp", style: `background:linear-gradient(90deg, ${mix("#3b8ad8")}, transparent, ${mix("#ef7d18")})` }),
-      el("span", { class: "dv-num" }, signed(limit)), el("span", {}, `speaks for ${classes[1]}`), el("span", { style: "opacity:.75" }, `prospect score (${unit}, summed)`)];
+      el("span", { class: "dv-num" }, signed(limit)), el("span", {}, `speaks for ${classes[1]}`)), el("span", { style: "opacity:.75" }, `prospect score (${unit}, summed)`)];
     if (scores.includes(null)) parts.push(el("span", {}, el("i", { style: "background:repeating-linear-gradient(135deg,#8888 0 2px,transparent 2px 5px)" }), "excluded or ignored"));
     this.legend.replaceChildren(...(mode === "none" ? [el("span", { style: "opacity:.75" }, "The text without colours")] : parts));
   }

@@ -6,22 +6,14 @@ Sorting and scrolling live in the browser. Pictures are fetched when they come i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
+from viewers.component import component
 from viewers.overlays import diverging_css
 
 __all__ = ["filmstrip"]
 
-_HERE = Path(__file__).parent
-_RENDER = st.components.v2.component(
-    "prospector_filmstrip",
-    html='<div class="fs"></div>',
-    css=(_HERE / "filmstrip.css").read_text(encoding="utf-8"),
-    js=(_HERE / "filmstrip.js").read_text(encoding="utf-8"),
-)
+_RENDER = component(__file__, '<div class="fs"></div>')
 
 
 def filmstrip(

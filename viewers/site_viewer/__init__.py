@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
 from viewers import tile_server
+from viewers.component import component
 
 __all__ = ["site_viewer"]
 
-_HERE = Path(__file__).parent
-_RENDER = st.components.v2.component(
-    "prospector_site_viewer",
-    html='<div class="st-sites"></div>',
-    css=(_HERE / "site_viewer.css").read_text(encoding="utf-8"),
-    js=(_HERE / "mount.js").read_text(encoding="utf-8"),
-)
+_RENDER = component(__file__, '<div class="st-sites"></div>')
 
 
 def site_viewer(

@@ -10,23 +10,17 @@ only: the app must also run from a plain checkout.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from viewers import tile_server
+from viewers.component import component
 from viewers.overlays import diverging_css, sequential_css
 
 __all__ = ["slide_viewer"]
 
-_HERE = Path(__file__).parent
-_RENDER = st.components.v2.component(
-    "prospector_slide_viewer",
-    html='<div class="pv"></div>',
-    css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
-    js=(_HERE / "mount.js").read_text(encoding="utf-8"),
-)
+_RENDER = component(__file__, '<div class="pv"></div>')
 
 
 def slide_viewer(

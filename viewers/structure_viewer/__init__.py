@@ -8,23 +8,17 @@ file), the contact graph, the contact map and the sequence strip work all the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from viewers import tile_server
+from viewers.component import component
 from viewers.overlays import diverging_css
 
 __all__ = ["structure_viewer"]
 
-_HERE = Path(__file__).parent
-_RENDER = st.components.v2.component(
-    "prospector_structure_viewer",
-    html='<div class="sv"></div>',
-    css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
-    js=(_HERE / "mount.js").read_text(encoding="utf-8"),
-)
+_RENDER = component(__file__, '<div class="sv"></div>')
 
 
 def structure_viewer(

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from viewers.component import component
 
 __all__ = ["tile_grid"]
 
-_HERE = Path(__file__).parent
-_RENDER = st.components.v2.component(
-    "prospector_tile_grid",
-    html='<div class="tg" role="group"></div>',
-    css=(_HERE / "tile_grid.css").read_text(encoding="utf-8"),
-    js=(_HERE / "tile_grid.js").read_text(encoding="utf-8"),
-)
+_RENDER = component(__file__, '<div class="tg" role="group"></div>')
 
 
 def tile_grid(

@@ -324,6 +324,7 @@ export class SlideViewer {
     this.data = data;
     this.hovered = null;
     this.send = component.setTriggerValue;
+    this.legend.classList.toggle("pv-many", data.concepts.length > 21); // the same in all layers: the slide does not jump
     this.root.style.height = `min(${data.height}px, max(420px, 100vh - ${data.above}px))`; // its legend stays in sight
     if (data.layer !== this.asked.layer) this.layer = data.layer;
     // undone, a new fit, or another study
