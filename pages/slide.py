@@ -27,7 +27,8 @@ fit = mask.shown_fit(study)
 embedded = study.embedded()
 coming = provisional.data(study)  # being embedded; a map of them is there already
 on_show = [*embedded, *coming]
-slides = {source.uid: source for source in study.sources.values() if any(d.source == source.uid for d in on_show)}
+used = {each.source for each in on_show}
+slides = {uid: source for uid, source in study.sources.items() if uid in used}
 state = st.session_state
 STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
 

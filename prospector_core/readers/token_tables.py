@@ -32,7 +32,9 @@ def read_table(path):
             options = pyarrow.csv.ParseOptions(delimiter=max(",;\t", key=head.count))
             table = pyarrow.csv.read_csv(path, parse_options=options)
     except (OSError, pyarrow.ArrowException) as error:
-        raise GraphError(f"{path.name} is no table that can be read ({error}): save it as CSV or Parquet") from error
+        kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
+        why = "it is cut short, or of another kind" if "footer" in str(error) else str(error)
+        raise GraphError(f"{path.name} is no {kind} table that can be read ({why}): save it again") from error
     names = [str(name) for name in table.column_names]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:

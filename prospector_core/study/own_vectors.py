@@ -4,10 +4,11 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
-from ..errors import EmbeddingError, MissingExtraError
+from ..errors import EmbeddingError, MissingExtraError, ProspectorError
 from ..storage import EmbeddingStore
 
 __all__ = ["NAME", "OwnEmbedder", "OwnVectors", "adopt_vectors", "read_vector_file"]
@@ -24,15 +25,18 @@ def read_vector_file(path):
     path = Path(path)
     try:
         vectors = {".npy": _npy, ".parquet": _parquet}.get(path.suffix.lower(), _hdf5)(path)
-    except EmbeddingError:
+    except (EmbeddingError, MissingExtraError):
         raise
-    except (OSError, ValueError, EOFError, RuntimeError) as error:
+    except ProspectorError as error:
+        raise EmbeddingError(str(error)) from error
+    except (OSError, ValueError, EOFError, RuntimeError, BadZipFile) as error:
         raise EmbeddingError(f"{path.name} cannot be read ({error}): write it again") from error
     if vectors.ndim == 3 and vectors.shape[0] == 1:
         vectors = vectors[0]
     if vectors.ndim != 2 or not vectors.shape[1] or vectors.dtype.kind not in "biuf":
         raise EmbeddingError(f"{path.name} holds {vectors.shape} {vectors.dtype}: a row of numbers a token is needed")
-    vectors = vectors if vectors.dtype == np.float16 else np.asarray(vectors, np.float32)
+    with np.errstate(over="ignore"):  # said below
+        vectors = vectors if vectors.dtype == np.float16 else np.asarray(vectors, np.float32)
     wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if wrong.size:
         raise EmbeddingError(f"{path.name}: the vector of token {wrong[0]} is not finite: write it again")
@@ -40,7 +44,10 @@ def read_vector_file(path):
 
 
 def _npy(path):
-    return np.load(path, allow_pickle=False)
+    found = np.load(path, allow_pickle=False)
+    if not isinstance(found, np.ndarray):  # an NPZ of that name
+        raise ValueError("several arrays, or none")
+    return found
 
 
 def _parquet(path):
@@ -86,8 +93,8 @@ def adopt_vectors(study, folder):
     })  # fmt: skip
 
 
-def _files(study, folder):
-    """{uid of a datum: its file}, named after the datum, or after its file where that holds one datum."""
+def _files(study, folder, only=None):
+    """{uid of a datum: its file}, named after the datum, or after its file where that holds one datum. ``only``: of that datum."""
     if not folder.is_dir():
         raise EmbeddingError(f"there is no folder {folder}: give the folder of the vectors")
     there = {}
@@ -99,7 +106,7 @@ def _files(study, folder):
     for datum in study.data:
         alone.setdefault(datum.source, []).append(datum)
     found, missing = {}, []
-    for datum in study.data:
+    for datum in study.data if only is None else [only]:
         names = [datum.name, Path(datum.name).stem]
         if len(alone[datum.source]) == 1:
             names += [study.sources[datum.source].name, Path(study.sources[datum.source].name).stem]
@@ -155,7 +162,7 @@ class OwnEmbedder:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def embed(self, datum, progress, stopped):
-        vectors = read_vector_file(_files(self._study, self._folder)[datum.uid])
+        vectors = read_vector_file(_files(self._study, self._folder, datum)[datum.uid])
         if not self._tokens.embed(datum, lambda done, total: None, stopped):
             return False
         made = self._store.read(datum.uid)
