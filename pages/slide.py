@@ -139,8 +139,12 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
     try:
         slide = tile_server.slide_source(tile_server.register_slide(study.slide_path(shown)), source.name)
     except ProspectorError as error:
-        shared.say_error(error)
-        return False
+        if not source.info.get("at_hand", True):
+            st.caption(f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white.")
+        else:
+            shared.say_error(error)
+        blank = tile_server.register_blank(source.info["width"], source.info["height"])
+        slide = tile_server.slide_source(blank, source.name)
     slide["mpp"] = source.info["mpp"]
     with st.spinner("Drawing the map…"):
         overlays, concepts = overlays_of(study, here, fit, changed), study.concepts(fit)
