@@ -139,10 +139,10 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
     try:
         slide = tile_server.slide_source(tile_server.register_slide(study.slide_path(shown)), source.name)
     except ProspectorError as error:
-        if not source.info.get("at_hand", True):
-            st.caption(f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white.")
-        else:
+        if source.info.get("at_hand", True):
             shared.say_error(error)
+            return False
+        st.caption(f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white.")
         blank = tile_server.register_blank(source.info["width"], source.info["height"])
         slide = tile_server.slide_source(blank, source.name)
     slide["mpp"] = source.info["mpp"]
