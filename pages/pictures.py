@@ -2,7 +2,9 @@
 
 import contextlib
 
+import numpy as np
 import streamlit as st
+from PIL import Image
 
 from pages.shared import study_key
 from prospector_core.readers import open_slide
@@ -28,6 +30,7 @@ def token_picture(study, datum, token, side=96, context=1.0):
 
 
 _SMALL = 16.0  # microns
+_TISSUE = (222, 200, 210)
 
 
 @st.cache_data(show_spinner=False, max_entries=1024)
@@ -59,12 +62,24 @@ def typical_tiles(study, concept, side=96):
 @st.cache_data(show_spinner=False, max_entries=4096)
 def _slide_picture(study_path, uid, side, _study):
     datum = _study.datum(uid)
+    if not _study.sources[datum.source].info.get("at_hand", True):
+        return _where_tokens_are(_study, datum, side)
     with _study.open_slide(datum) as slide:
         if datum.field is None:
             return slide.thumbnail(side)
         field, scale = datum.field, side / max(datum.field.width, datum.field.height)
         size = max(1, round(field.width * scale)), max(1, round(field.height * scale))
         return slide.read_scaled(field.x, field.y, field.width, field.height, *size)
+
+
+def _where_tokens_are(study, datum, side):
+    """The shape of the tissue, in place of a slide that is not at hand: (h, w, 3) uint8."""
+    grid = study.grid(datum)
+    cells = np.full((*grid["shape"], 3), 255, np.uint8)
+    cells[tuple(np.asarray(grid["positions"]).T)] = _TISSUE
+    scale = side / max(cells.shape[:2])
+    size = [max(1, round(length * scale)) for length in cells.shape[1::-1]]
+    return np.asarray(Image.fromarray(cells).resize(size, Image.Resampling.BOX))
 
 
 def slide_picture(study, datum, side=160):

@@ -148,6 +148,8 @@ def require_fit():
             + (
                 "it is being embedded. The first map is there when data of every class are embedded and fitted."
                 if working
+                else "find them on the **Study** page, under **Concepts and kernel**."
+                if study.embedded()
                 else "embed and fit it on the **Study** page."
             ),
             icon=":material/hourglass_empty:",

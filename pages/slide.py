@@ -27,7 +27,8 @@ fit = mask.shown_fit(study)
 embedded = study.embedded()
 coming = provisional.data(study)  # being embedded; a map of them is there already
 on_show = [*embedded, *coming]
-slides = {source.uid: source for source in study.sources.values() if any(d.source == source.uid for d in on_show)}
+used = {each.source for each in on_show}
+slides = {uid: source for uid, source in study.sources.items() if uid in used}
 state = st.session_state
 STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
 
@@ -138,8 +139,12 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
     try:
         slide = tile_server.slide_source(tile_server.register_slide(study.slide_path(shown)), source.name)
     except ProspectorError as error:
-        shared.say_error(error)
-        return False
+        if source.info.get("at_hand", True):
+            shared.say_error(error)
+            return False
+        st.caption(f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white.")
+        blank = tile_server.register_blank(source.info["width"], source.info["height"])
+        slide = tile_server.slide_source(blank, source.name)
     slide["mpp"] = source.info["mpp"]
     with st.spinner("Drawing the map…"):
         overlays, concepts = overlays_of(study, here, fit, changed), study.concepts(fit)

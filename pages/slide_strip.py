@@ -12,6 +12,9 @@ from viewers.pictures import png
 __all__ = ["strip"]
 
 
+SHOWN = 1000
+
+
 @st.cache_data(show_spinner=False, max_entries=16)
 def _evidence(study_key, fit_id, _study):
     return _study.evidence()
@@ -21,12 +24,12 @@ def strip(study, selected, on_pick):
     """Draw the filmstrip. ``selected``: uid of the datum on show; ``on_pick``: function(uid)."""
     fit = study.current_fit
     evidence, predictions = _evidence(shared.study_key(study), fit.key, study), fit.summary["predictions"]
-    data = []
-    for datum in study.embedded():
+    data, key = [], shared.study_key(study)
+    for datum in _shown(study.embedded(), evidence, selected):
         probability = predictions.get(datum.uid)
         data.append({
             "id": datum.uid, "name": datum.name, "label": class_of(study, datum), "probability": probability,
-            "evidence": evidence.get(datum.uid), "url": _picture(study, datum),
+            "evidence": evidence.get(datum.uid), "url": _picture(study, datum, key),
             "wrong": probability is not None and datum.label is not None and fit.predicted(datum.uid) != datum.label,
             "predicted": study.classes[fit.predicted(datum.uid)] if study.several and probability is not None else None,
         })  # fmt: skip
@@ -39,8 +42,17 @@ def strip(study, selected, on_pick):
     )
 
 
-def _picture(study, datum):
+def _shown(data, evidence, selected):
+    """Those of many data with the most and the least evidence, and the one on show: a strip of more is no strip."""
+    if len(data) <= SHOWN:
+        return data
+    order = sorted(range(len(data)), key=lambda at: evidence.get(data[at].uid, 0.0))
+    ends = {*order[: SHOWN // 2], *order[-SHOWN // 2 :]}
+    return [datum for at, datum in enumerate(data) if at in ends or datum.uid == selected]
+
+
+def _picture(study, datum, key):
     """Address of a small picture, which is made when it comes into sight."""
-    where = (shared.study_key(study), datum.uid, "thumb")
+    where = (key, datum.uid, "thumb")
     version = study.current_fit.key if study.modality != "slides" else 1  # others are coloured by score
     return tile_server.register_image(where, lambda: png(look_of(study).picture(study, datum, 120)), version=version)

@@ -282,6 +282,8 @@ def table(study):
         "slide": st.column_config.TextColumn(study.kind.words.source.capitalize()),
     }  # fmt: skip
     left_out = {*(["slide"] if len(study.sources) == 1 else []), *([] if study.several else ["P_predicted"])}
+    if fit is None:  # not known yet
+        left_out |= {"P", "predicted", "P_predicted", "agrees", *([] if study.embedded() else ["tiles"])}
     order = [name for name in config if name not in left_out] + (["split"] if any(d.split for d in data) else [])
     event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch", height=min(42 + 72 * len(rows), 620),
                          alt=f"Data of the study {study.name}", on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
@@ -310,8 +312,8 @@ study = shared.current_study()
 if study is None:
     st.markdown("### Welcome to Prospector")
     st.markdown(
-        "Prospector learns from labels of whole slides (or fields of slides) *where* a class lives, in concepts that you can "
-        "see, name and correct. Begin with the sample, or with slides of your own. Everything stays on this machine."
+        "Prospector learns from labels of whole slides (or fields of slides), proteins, documents or samples of cells *where* a class "
+        "lives, in concepts that you can see, name and correct. Begin with the sample, or with data of your own. Everything stays on this machine."
     )
     if st.button("Build the sample study (about a minute)", type="primary", icon=":material/science:"):
         make_sample()
@@ -331,6 +333,10 @@ with summary, shared.errors_said():
     fit = study.current_fit
     if fit is not None:
         above(study)
+    elif study.embedded() and not study.queue.at_work():
+        st.info(
+            "Next: find concepts and fit the kernel, under **Concepts and kernel**.", icon=":material/arrow_forward:"
+        )
     counts = [sum(datum.label == label for datum in study.data) for label in range(len(study.classes))]
     first, second, third, fourth = st.columns(4)
     if study.several:

@@ -49,7 +49,7 @@ class RemoteStore(EmbeddingStore):
         super().__init__(path)
         self.url = url.rstrip("/")
         self._files, self._root = _file_system(self.url)
-        self._listed: tuple[float, list[str]] = (-_FRESH, [])
+        self._there: tuple[float, list[str]] = (-_FRESH, [])
         self._marked = False
         with self._reach():
             if "file" in np.atleast_1d(self._files.protocol):  # a bucket is made by its owner, not by a slip of the pen
@@ -65,11 +65,11 @@ class RemoteStore(EmbeddingStore):
 
     def uids(self) -> list[str]:
         """Return the uids of the complete data, sorted; as of two seconds ago at most."""
-        at, uids = self._listed
+        at, uids = self._there
         if time.monotonic() - at > _FRESH:
             with self._reach():
                 uids = sorted(self._names(_COMPLETE)) if self._has_marks() else self._without_marks()
-            self._listed = time.monotonic(), uids
+            self._there = time.monotonic(), uids
         return list(uids)
 
     def _mark(self, uid: str) -> str:
@@ -152,7 +152,7 @@ class RemoteStore(EmbeddingStore):
             self._files.makedirs(f"{self._root}/{_COMPLETE}", exist_ok=True)
             for each in (*unmarked, uid):
                 self._files.pipe_file(self._mark(each), b"")
-        self._listed = (-_FRESH, [])
+        self._there = (-_FRESH, [])
         shutil.rmtree(folder)
 
     def _remove_there(self, uid: str) -> None:
@@ -163,7 +163,7 @@ class RemoteStore(EmbeddingStore):
                     self._files.rm_file(file)  # first: no longer complete
             if self._files.exists(there):
                 self._files.rm(there, recursive=True)
-        self._listed = (-_FRESH, [])
+        self._there = (-_FRESH, [])
 
     @contextmanager
     def _reach(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -153,6 +154,20 @@ def parse_memory(text: str) -> int:
 
 
 @contextmanager
+def _quiet() -> Iterator[None]:
+    """dask's own log, whole tracebacks of a scheduler that went, is not shown: what matters is said in one line."""
+    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]  # dask sets the level of each
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for log, level in zip(logs, before):
+            log.setLevel(level)
+
+
+@contextmanager
 def scheduler(
     workers: int | None = None, cluster: str | None = None, memory: str | None = None
 ) -> Iterator[InProcess | OnCluster]:
@@ -182,7 +197,7 @@ def scheduler(
         raise MissingExtraError(
             "work on several processes needs dask: pip install 'prospector-heads[cluster]'"
         ) from error
-    with dask.config.set({
+    with _quiet(), dask.config.set({
         "distributed.scheduler.allowed-failures": _LOSSES,
         "distributed.admin.tick.limit": "60s",  # native loops that hold a worker's loop up for a while are no fault
         "distributed.worker.daemon": True,

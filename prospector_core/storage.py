@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "S
 
 _SPAN = 16384  # tokens read at once: a matrix product's worth
 _PARTIAL, _WHOLE, _REPLACED, _EARLY = ".partial", ".whole", ".replaced", "early"
+_RACY = 2 * 10**9  # nanoseconds; a folder that was changed less long ago is listed again
 _UID = re.compile(r"[A-Za-z0-9_-]+")
 _OWN = ("complete", "block", "shard")  # attributes of ours, beside the caller's
 _SHARD = 64  # blocks a file of what is complete, where there are more than that: millions of small files would be slow
@@ -71,6 +73,7 @@ class EmbeddingStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._listed: Any = None  # (time of the folder, uids)
         if not (self.path / "zarr.json").exists():
             with writing(self.path):
                 zarr.open_group(self.path, mode="a", zarr_format=3)
@@ -81,11 +84,18 @@ class EmbeddingStore:
 
     def uids(self) -> list[str]:
         """Return the uids of the complete data, sorted."""
-        return sorted(
-            folder.name
-            for folder in self.path.iterdir()
-            if _UID.fullmatch(folder.name) and (folder / "zarr.json").exists()
-        )
+        changed = self.path.stat().st_mtime_ns
+        if self._listed is None or self._listed[0] != changed:
+            now = time.time_ns()
+            found = sorted(
+                folder.name
+                for folder in self.path.iterdir()
+                if _UID.fullmatch(folder.name) and (folder / "zarr.json").exists()
+            )
+            # data come and go by renaming, which the folder's time tells; but not twice within its resolution
+            self._listed = (changed, found) if now - changed > _RACY else None
+            return list(found)
+        return list(self._listed[1])
 
     def progress(self, uid: str) -> tuple[int, int]:
         """Return how many tokens are finished, and of how many; (0, 0) for a datum never begun."""

@@ -63,6 +63,7 @@ __all__ = [
     "lifespan",
     "max_level",
     "register_image",
+    "register_blank",
     "register_slide",
     "register_tiles",
     "routes",
@@ -189,7 +190,7 @@ class TileServer:
         self.token = secrets.token_urlsafe(24)
         self._secret = secrets.token_bytes(32)
         self._quality = quality
-        self._paths: dict[str, Path] = {}
+        self._paths: dict[str, Path | tuple[int, int]] = {}
         self._sources: dict[str, dict] = {}
         self._open = OpenSlides(opener or _open_slide, max_open)
         self.tiles = ByteCache(tile_bytes)
@@ -213,6 +214,12 @@ class TileServer:
             raise SlideError(f"{path.name}: the slide file is not there; put it back or choose another") from error
         slide_id = self._opaque("slide", str(path), stat.st_mtime_ns, stat.st_size)
         self._paths[slide_id] = path
+        return slide_id
+
+    def register_blank(self, width: int, height: int) -> str:
+        """Opaque id of a white slide of this size, for maps of slides that are not at hand."""
+        slide_id = self._opaque("blank", int(width), int(height))
+        self._paths[slide_id] = (int(width), int(height))
         return slide_id
 
     def slide_source(self, slide_id: str, name: str = "") -> dict:
@@ -422,11 +429,12 @@ class TileServer:
         return f"{'/' + base if base else ''}/{_PREFIX}/{self.token}/{rest}"
 
 
-def _open_slide(path: Path) -> Any:
-    from prospector_core.readers import (
-        open_slide,
-    )  # late: the readers pull in every image library
+def _open_slide(path: Path | tuple[int, int]) -> Any:
+    from prospector_core.readers import open_slide  # late: the readers pull in every image library
+    from prospector_core.readers.blank import BlankSlide
 
+    if isinstance(path, tuple):
+        return BlankSlide(*path)
     return open_slide(path)
 
 
@@ -476,6 +484,11 @@ _MAKING = threading.Lock()
 def routes() -> list[Route]:
     """:meth:`TileServer.routes` of this process."""
     return server().routes()
+
+
+def register_blank(width: int, height: int) -> str:
+    """:meth:`TileServer.register_blank` of this process."""
+    return server().register_blank(width, height)
 
 
 def register_slide(path: str | Path) -> str:

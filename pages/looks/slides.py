@@ -18,6 +18,14 @@ NOTHING_THERE = (
 )
 
 
+_NO_SLIDE = ":material/hide_image: the slide is not at hand"
+
+
+def _at_hand(study, datum):
+    """Whether the study was made with the datum's slide, not from features alone."""
+    return study.sources[study.datum(datum).source].info.get("at_hand", True)
+
+
 def picture(study, datum, side):
     """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels. Raises ProspectorError."""
     return slide_picture(study, datum, side)
@@ -25,11 +33,17 @@ def picture(study, datum, side):
 
 def token(study, datum, token, width, context=3.0, alt=""):
     """Draw one token in its surroundings. ``width``: CSS px or "stretch"; ``context``: how many tokens wide; ``alt``: words."""
+    if not _at_hand(study, datum):
+        st.caption(_NO_SLIDE)
+        return
     st.image(token_picture(study, datum, token, 280, context), width=width, alt=alt)
 
 
 def typical(study, concept, on_pick):
     """Draw a concept's most typical tokens; a click calls ``on_pick(datum uid, token)``. Returns False where it has none."""
+    if not any(_at_hand(study, datum) for datum in study.embedded()):
+        st.caption(_NO_SLIDE)
+        return True
     found = typical_tiles(study, concept.id)
     if found is None:
         return False
@@ -50,6 +64,8 @@ def typical(study, concept, on_pick):
 
 def hover(study, atlas):
     """What the atlas shows beside a point under the pointer: {"pictures": address of pictures} or {"texts": a text a point}."""
+    if not any(_at_hand(study, datum) for datum in study.embedded()):
+        return {"texts": [study.datum(atlas.uids[number]).name for number in atlas.datum]}
     n_embedded = len(study.embedded())
 
     def read(number):

@@ -48,6 +48,6 @@ def _study(side, random):
         datum=lambda key: datum, embedded=lambda: [datum], grid=lambda key: grid, prospect=lambda key: scores,
         concepts_of=lambda key: concepts, colours=lambda: ["#0072b2"] * _CONCEPTS,
         concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}", pinned=False) for k in range(_CONCEPTS)],
-        curation=SimpleNamespace(state=SimpleNamespace(regions=[])),
+        curation=SimpleNamespace(state=SimpleNamespace(regions=[])), current_fit=None,
     )  # fmt: skip
     return study

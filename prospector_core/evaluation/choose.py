@@ -77,9 +77,10 @@ class Choice:
             "top auroc": 1 + sum(each.top_auroc > won.top_auroc for each in self.scores),
             "stability": 1 + sum(each.stability > won.stability for each in self.scores),
         }
+        n_clear = int(self.clear.sum())
         said = ", ".join(f"{name} {place}{_ordinal(place)}" for name, place in places.items())
         return (
-            f"one of {int(self.clear.sum())} clearly better than {self.first}; "
+            f"{'the only one' if n_clear == 1 else f'one of {n_clear}'} clearly better than {self.first}; "
             f"mean rank {self.ranks[self.best]:.1f} of {others}: {said}"
         )
 

@@ -162,7 +162,9 @@ def test_the_first_candidate_stays_unless_labels_clearly_say_otherwise():
     shaky = LabelScores(0.1, 1.0, 1.0, 0.2, (0.1, 0.1) * 10)
     assert decide(settings, [level, level, level]).best == 0
     found = decide(settings, [level, better, shaky])
-    assert found.best == 1 and found.clear.tolist() == [False, True, False] and "one of 1 clearly better" in found.why
+    assert (
+        found.best == 1 and found.clear.tolist() == [False, True, False] and "the only one clearly better" in found.why
+    )
     assert [row["chosen"] for row in found.rows()].count(True) == 1
 
 

@@ -237,7 +237,7 @@ def test_many_slides(tmp_path, monkeypatch, pristine):
 
 
 def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
-    """Every page stands; the Slide page says in one line that the slide is not there."""
+    """Every page stands; the Slide page says in one line that the slide is not there, and shows its map on white."""
     h5py = pytest.importorskip("h5py")
     (tmp_path / "features_uni").mkdir()
     random, rows = np.random.default_rng(0), ["slide,label"]
@@ -255,9 +255,16 @@ def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
     made.fit(concepts=2)
     monkeypatch.setenv("PROSPECTOR_STUDY", str(made.path))
     app = App().sound()
-    assert any("is not there" in each.value for each in app.at.error)
-    for page in ("study", "concepts", "kernel"):
+    assert not app.at.error and any("is not at hand" in each.value for each in app.at.caption)
+    shown = app.viewer()
+    assert shown["slide"]["width"] >= 3072 and shown["overlays"]
+    app.pick(made, "case1", 3)
+    assert any("is not at hand" in each.value for each in app.at.caption)
+    for page in ("study", "concepts", "atlas", "kernel"):
         app.go(page)
+        assert not app.at.error
+    app.go("concepts")
+    assert len([each for each in app.at.text_input if "concept" in each.value]) == len(made.concepts())  # every card
 
 
 def test_neighbours_are_drawn_and_what_if_is_answered(folder, monkeypatch):

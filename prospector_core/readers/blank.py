@@ -1,0 +1,25 @@
+"""A slide that is not at hand: its size alone, white all over, for maps to lie on."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .slide import Slide, pyramid_levels
+
+__all__ = ["BlankSlide"]
+
+
+class BlankSlide(Slide):
+    """White pixels of a slide's size. Parameters: width, height, in level-0 pixels; mpp, microns a pixel or None."""
+
+    format = "blank"
+
+    def __init__(self, width, height, mpp=None):
+        self.path, self.width, self.height, self.mpp = Path("blank"), int(width), int(height), mpp
+        sizes = [(self.width, self.height)]
+        while max(sizes[-1]) > 512:
+            sizes.append(tuple(max(1, side // 2) for side in sizes[-1]))
+        self.levels = pyramid_levels(sizes)
+
+    def _read(self, level, x, y, width, height):
+        return np.full((height, width, 3), 255, np.uint8)
