@@ -1,5 +1,8 @@
 """Fixtures of tests of the core."""
 
+import socket
+import time
+
 import pytest
 
 
@@ -11,6 +14,7 @@ def s3():
     running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()
+    _wait_for(host, port)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "nobody")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
@@ -20,3 +24,16 @@ def s3():
         s3fs.S3FileSystem().mkdir("slides")
         yield "s3://slides/a study"
     running.stop()
+
+
+def _wait_for(host, port, seconds=60):
+    """Until someone listens there: on a busy machine the server's thread begins late."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=5).close()
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)

@@ -242,7 +242,7 @@ def test_what_is_drawn_is_tried_first_if_asked(study):
     app.at.session_state["preview"] = (str(study.path), Edit("annotate", (["field B3"], square, "against")))
     app.run()
     assert [region["label"] for region in app.viewer()["regions"]] == ["no epidermis (preview)"]
-    assert "as evidence against" in app.text and not study.curation.state.regions
+    assert "as evidence for no epidermis" in app.text and not study.curation.state.regions
     app.press("top_keep")
     assert [region["label"] for region in app.viewer()["regions"]] == ["no epidermis"] and study.current_fit.id == 2
     move = Edit("reassign", ({"field B3": [0, 1], "field C3": [0, 1]}, None, 2))

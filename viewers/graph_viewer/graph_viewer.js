@@ -103,6 +103,12 @@ class WebGL {
     gl.uniform1f(this.at.round, size > 7 ? 2 : 1);
     gl.drawArrays(gl.POINTS, 0, n);
   }
+
+  /** Milliseconds since ``began``, once all is drawn: reading a pixel waits for it. */
+  finish(began) {
+    this.gl.readPixels(0, 0, 1, 1, this.gl.RGBA, this.gl.UNSIGNED_BYTE, new Uint8Array(4));
+    return performance.now() - began;
+  }
 }
 
 class Plain {
@@ -111,6 +117,7 @@ class Plain {
     this.context = canvas.getContext("2d");
   }
 
+  finish(began) { return performance.now() - began; }
   setPlaces(places) { this.places = places; }
   setColours(colours) { this.shades = this.colours = colours; }
   setEdges(edges) { this.edges = edges; }
@@ -153,6 +160,9 @@ class Plain {
 
 const SHADES = ["#5b7bff", "#26d07c", "#ff5a4d", "#ffd23d", "#ff6bdc", "#37d8ff", "#ffffff"];
 const KEPT = 320; // tiles that are kept
+const MANY = 20000; // points from which on it is looked at how long they take
+const SLOW = 40; // milliseconds a frame beyond which the picture is moved rather than drawn anew
+const RESTS = 150; // milliseconds without a move after which it is drawn anew
 const OUTLINED = 12; // CSS px of a point from which outlines are drawn
 
 /** Images of channels, borders and outlines on a canvas below the points; how a channel is shown is kept by its name. */
@@ -600,7 +610,7 @@ class GraphViewer {
     const after = this.inData(px, py);
     this.x += before[0] - after[0];
     this.y += before[1] - after[1];
-    this.later();
+    this.later("view");
   }
 
   home(draw = true) {
@@ -626,29 +636,58 @@ class GraphViewer {
 
   // -- drawing ------------------------------------------------------------------------------------------------------
 
-  later() {
-    this.wanted ??= requestAnimationFrame(() => { this.wanted = null; this.draw(); });
+  /** Draw in the next frame: "over", rings and lasso alone; "view", as the view has moved; or all anew. */
+  later(what = "all") {
+    this.what = Math.max(this.what ?? 0, ["over", "view", "all"].indexOf(what));
+    this.wanted ??= requestAnimationFrame(() => {
+      const { what: most } = this;
+      this.wanted = this.what = null;
+      this.draw(most);
+    });
   }
 
-  draw() {
+  draw(what = 2) {
     const ratio = window.devicePixelRatio || 1;
     const { width, height } = this.size();
     if (!this.flat || !this.painted || !width) return;
     for (const canvas of [this.canvas, this.over]) {
       const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-      if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+      if (canvas.width === w && canvas.height === h) continue;
+      Object.assign(canvas, { width: w, height: h });
+      what = 2;
     }
     if (this.focus !== null && this.focus !== undefined && this.focus * 3 < this.flat.length) {
       this.scale = Math.max(this.scale, Math.min(60, Math.min(...this.box) / (this.spacing * 8)));
       [this.x, this.y] = [this.flat[3 * this.focus], this.flat[3 * this.focus + 1]];
       this.focus = null;
+      what = 2;
     }
     const view = { width, height, unit: this.unit(), x: this.x, y: this.y };
     const size = this.pointSize();
-    this.pen.draw(view, this.flat.length / 3, size, ratio, this.data.graph.dims === 3 ? this.reach * 1.05 : 0, this.ink);
-    this.ground.draw(view, ratio, size);
+    if (what === 1 && this.cost > SLOW && this.drawn) this.slide(view);
+    else if (what) this.drawAll(view, size, ratio);
     this.drawOver(ratio, size);
     this.drawScale(view.unit);
+  }
+
+  drawAll(view, size, ratio) {
+    clearTimeout(this.settling);
+    const n = this.flat.length / 3;
+    const began = performance.now();
+    this.pen.draw(view, n, size, ratio, this.data.graph.dims === 3 ? this.reach * 1.05 : 0, this.ink);
+    this.cost = n < MANY ? 0 : this.pen.finish(began);
+    this.ground.draw(view, ratio, size);
+    this.drawn = view;
+    for (const canvas of [this.canvas, this.ground.canvas]) canvas.style.transform = "";
+  }
+
+  /** Move the picture that is there, and draw anew once the view rests: where points are many and drawn in software. */
+  slide(view) {
+    const { drawn } = this;
+    const [right, down] = [(drawn.x - view.x) * view.unit, (drawn.y - view.y) * view.unit];
+    for (const canvas of [this.canvas, this.ground.canvas]) canvas.style.transform = `translate(${right}px, ${down}px) scale(${view.unit / drawn.unit})`;
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.later(), RESTS);
   }
 
   drawOver(ratio, size) {
@@ -835,7 +874,7 @@ class GraphViewer {
       this.y -= dy / this.unit();
       Object.assign(drag, { x: event.offsetX, y: event.offsetY });
     }
-    this.later();
+    this.later({ lasso: "over", turn: "all" }[drag.what] ?? "view");
   }
 
   up(event) {
@@ -892,7 +931,7 @@ class GraphViewer {
   endLasso() {
     this.lasso = null;
     this.menu.hidden = true;
-    this.later();
+    this.later("over");
   }
 
   pick(i) {
@@ -910,7 +949,7 @@ class GraphViewer {
       const { width, height } = this.size();
       Object.assign(this.tip.style, { left: `${Math.min(x + 14, width - 200)}px`, top: `${Math.min(y + 14, height - 74)}px` });
     }
-    this.later();
+    this.later("over");
   }
 
   about(i) {
