@@ -5,16 +5,7 @@ import streamlit as st
 from pages.shared import show_token, study_key
 from pages.words import plain, signed
 
-__all__ = ["last_change", "note_change", "say_change"]
-
-
-def last_change(study):
-    """What the last refit changed: Change; None before the first refit, or where concepts were found anew."""
-    fits = study.fits()
-    if len(fits) < 2:
-        return None
-    change = study.change(fits[-2][0])
-    return change if change.same_concepts and change.before.radius == change.after.radius else None
+__all__ = ["note_change", "say_change"]
 
 
 def note_change(study, change):

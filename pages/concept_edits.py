@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from pages.changes import last_change
 from pages.edits import Edit, offer, offer_in_form, offer_trial, popover, trial_here
 from pages.looks import look_of
 from pages.words import plain, signed
+from prospector_core.study.change import last_change
 from prospector_core.study.journal import Split
 
 __all__ = ["exclude_or_include", "split", "pin", "merge", "rename", "largest", "meant", "waiting", "new_parts"]

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages import mask, preview, shared, texts
-from pages.changes import last_change
 from pages.document_files import save_box
 from pages.document_marks import mark_box, mark_list, marks_of
 from pages.edits import above
@@ -13,6 +12,7 @@ from pages.slide_change import states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
 from pages.slide_strip import strip
 from pages.words import class_of, plain
+from prospector_core.study.change import last_change
 from viewers.document_viewer import document_viewer
 
 study = shared.require_fit()

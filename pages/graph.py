@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 
 from pages import mask, points, preview, shared
-from pages.changes import last_change
 from pages.edits import above
 from pages.graph_files import save_box
 from pages.napari_command import napari_command
@@ -17,6 +16,7 @@ from pages.slide_strip import strip
 from pages.under import under_of
 from pages.words import class_of, plain, signed
 from prospector_core.palette import hex_of
+from prospector_core.study.change import last_change
 from viewers.graph_viewer import graph_viewer
 from viewers.overlays import diverging_colours
 

@@ -4,13 +4,12 @@ import numpy as np
 import streamlit as st
 
 from pages import concept_edits, preview, shared
-from pages.changes import last_change
 from pages.edits import above
 from pages.looks import look_of
 from pages.places import pairs_of
 from pages.words import class_of, plain, signed
 from prospector_core.features import pair_index
-from prospector_core.study.change import Change
+from prospector_core.study.change import Change, last_change
 from viewers.figures import kernel_matrix, picked_cell
 
 SHOWN = 8  # places, one a datum

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages import mask, preview, provisional, shared
-from pages.changes import last_change
 from pages.edits import above
 from pages.figures import figure_button
 from pages.napari_command import napari_command
@@ -17,6 +16,7 @@ from pages.slide_strip import strip
 from pages.slide_whatif import drawn_neighbours
 from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
+from prospector_core.study.change import last_change
 from prospector_core.tiling import Rect
 from viewers import tile_server
 from viewers.limits import resamples_of

@@ -4,10 +4,10 @@ import numpy as np
 import streamlit as st
 
 from pages import preview
-from pages.changes import last_change
 from pages.overlays import in_both
 from pages.words import plain, signed
 from prospector_core.palette import hex_of
+from prospector_core.study.change import last_change
 from viewers.overlays import diverging_colours
 
 __all__ = ["drawn_neighbours", "what_if"]

@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 
 from pages import chains, mask, preview, shared
-from pages.changes import last_change
 from pages.edits import above
 from pages.on_show import beside_words, datum_on_show
 from pages.overlays import change_limit, in_both, limit_of
@@ -15,6 +14,7 @@ from pages.structure_files import save_box
 from pages.structure_marks import mark_box, mark_list
 from pages.words import class_of, plain
 from prospector_core.palette import hex_of
+from prospector_core.study.change import last_change
 from viewers.overlays import diverging_colours
 from viewers.structure_viewer import structure_viewer
 

@@ -4,9 +4,9 @@ import warnings
 from functools import lru_cache
 from importlib.metadata import entry_points
 
-from .errors import PluginError, PluginWarning, ProspectorError
+from .errors import EmbeddingError, PluginError, PluginWarning, ProspectorError
 
-__all__ = ["load_all", "load_one", "names_of", "origin_of"]
+__all__ = ["load_all", "load_one", "make_encoder", "names_of", "origin_of"]
 
 
 def names_of(group):
@@ -26,6 +26,19 @@ def origin_of(group, name):
     for point in entry_points(group=group, name=name):
         return f"installed with {point.dist.name if point.dist else point.value}"
     return ""
+
+
+def make_encoder(group, name, options):
+    """The encoder that an installed package brings under a name. Raises EmbeddingError, PluginError, and its own ProspectorError."""
+    maker = load_one(group, name)
+    if maker is None:
+        raise EmbeddingError(f"the encoder {name} is no longer installed")
+    try:
+        return maker(**options)
+    except ProspectorError:
+        raise
+    except Exception as error:
+        raise EmbeddingError(f"the installed encoder {name} cannot be made ({error})") from error
 
 
 @lru_cache(maxsize=16)

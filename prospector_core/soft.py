@@ -120,8 +120,9 @@ def centred(embeddings, centre):
 
 
 def part_and_mean(embeddings, tokens=None):
-    """Some tokens' embeddings, (m, d) float32, and ``mean_of`` all, from one look at each. ``tokens`` (m,) ascending, None = all."""
-    total, found = np.zeros(embeddings.shape[1]), []
+    """Some tokens' embeddings, (m, d) float32, and the mean of all, (d,) float64, from one look at each, block by block in a fixed
+    order. ``tokens`` (m,) ascending, None = all."""
+    total, found = np.zeros(embeddings.shape[1]), [np.empty((0, embeddings.shape[1]), np.float32)]
     for start in range(0, len(embeddings), _BLOCK):
         block = np.asarray(embeddings[start : start + _BLOCK])
         total += np.add.reduce(block, axis=0, dtype=np.float64)
@@ -133,11 +134,8 @@ def part_and_mean(embeddings, tokens=None):
 
 
 def mean_of(embeddings):
-    """Mean embedding of a datum's tokens, (d,) float64, added block by block in a fixed order."""
-    total = np.zeros(embeddings.shape[1])
-    for start in range(0, len(embeddings), _BLOCK):
-        total += np.add.reduce(np.asarray(embeddings[start : start + _BLOCK]), axis=0, dtype=np.float64)
-    return total / max(len(embeddings), 1)
+    """Mean embedding of a datum's tokens, (d,) float64."""
+    return part_and_mean(embeddings, np.empty(0, np.int64))[1]
 
 
 def hard_shares(concepts, n_concepts):

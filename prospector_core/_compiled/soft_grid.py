@@ -25,29 +25,32 @@ COUNT, SCORE, KEEP = 0, 1, 2
 
 
 @njit(nogil=True, cache=True)
-def _add_row(cells, y, first, columns):
-    """Add the shares of row ``y`` to the sums of columns, the first of which is column ``first`` of the grid."""
+def _meeting(cells, y, first, columns):
+    """Shares of row ``y`` and the sums of columns that they belong to, both flat; the first sum is of column ``first``."""
     height, width, n_bins = cells.shape
     low = max(0, -first)
     high = min(columns.size // n_bins, width - first)
-    if 0 <= y < height and low < high:
-        row = cells[y, first + low : first + high].reshape((high - low) * n_bins)
-        sums = columns[low * n_bins : high * n_bins]
-        for i in range(sums.size):
-            sums[i] += row[i]
+    if not (0 <= y < height and low < high):
+        y = high = low = 0  # none meet
+        first = 0
+    row = cells[y, first + low : first + high].reshape((high - low) * n_bins)
+    return row, columns[low * n_bins : high * n_bins]
+
+
+@njit(nogil=True, cache=True)
+def _add_row(cells, y, first, columns):
+    """Add the shares of row ``y`` to the sums of columns, the first of which is column ``first`` of the grid."""
+    row, sums = _meeting(cells, y, first, columns)
+    for i in range(sums.size):
+        sums[i] += row[i]
 
 
 @njit(nogil=True, cache=True)
 def _take_row(cells, y, first, columns):
     """The reverse of ``_add_row``."""
-    height, width, n_bins = cells.shape
-    low = max(0, -first)
-    high = min(columns.size // n_bins, width - first)
-    if 0 <= y < height and low < high:
-        row = cells[y, first + low : first + high].reshape((high - low) * n_bins)
-        sums = columns[low * n_bins : high * n_bins]
-        for i in range(sums.size):
-            sums[i] -= row[i]
+    row, sums = _meeting(cells, y, first, columns)
+    for i in range(sums.size):
+        sums[i] -= row[i]
 
 
 @njit(nogil=True, cache=True)

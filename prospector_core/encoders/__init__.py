@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from importlib import import_module
 
-from ..errors import EmbeddingError, ProspectorError
-from ..plugins import load_one, names_of
+from ..errors import EmbeddingError
+from ..plugins import make_encoder, names_of
 from .base import Encoder
 from .colour_texture import ColourTexture
 from .efficientnet_lite0 import EfficientNetLite0, EfficientNetLite0Pooled
@@ -78,15 +78,7 @@ def get_encoder(name: str, **options: object) -> Encoder:
         return getattr(import_module(module, __package__), maker)(name.removeprefix(family), **options)
     if name in _BUILT_IN:
         return _BUILT_IN[name](**options)
-    maker = load_one("prospector.encoders", name)
-    if maker is not None:
-        try:
-            return maker(**options)
-        except ProspectorError:
-            raise
-        except Exception as error:
-            raise EmbeddingError(f"the installed encoder {name} cannot be made ({error})") from error
-    raise EmbeddingError(f"the encoder {name} is no longer installed")
+    return make_encoder("prospector.encoders", name, options)
 
 
 def _without_patches(name: str) -> tuple[str, int]:

@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import BadInputError, EmbeddingError, ProspectorError
-from ..plugins import load_one, names_of
+from ..errors import BadInputError, EmbeddingError
+from ..plugins import load_one, make_encoder, names_of
 
 __all__ = ["TRANSFORMS", "AsGiven", "FeatureEncoder", "Standardised", "check_feature_encoder_name", "get_feature_encoder",
            "list_feature_encoders", "transformed"]  # fmt: skip
@@ -112,12 +112,4 @@ def get_feature_encoder(name, *, names=(), transform="none", mean=(), scale=()):
     check_feature_encoder_name(name)
     if name in _BUILT_IN:
         return _BUILT_IN[name](names=names, transform=transform, mean=mean, scale=scale)
-    maker = load_one(_GROUP, name)
-    if maker is not None:
-        try:
-            return maker()
-        except ProspectorError:
-            raise
-        except Exception as error:
-            raise EmbeddingError(f"the installed encoder {name} cannot be made ({error})") from error
-    raise EmbeddingError(f"the encoder {name} is no longer installed")
+    return make_encoder(_GROUP, name, {})

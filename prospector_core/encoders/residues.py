@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import EmbeddingError, ProspectorError
-from ..plugins import load_one, names_of
+from ..errors import EmbeddingError
+from ..plugins import make_encoder, names_of
 
 __all__ = [
     "RESIDUE_FAMILIES",
@@ -124,15 +124,7 @@ def get_residue_encoder(name: str, **options: object) -> ResidueEncoder:
     if name in _BUILT_IN:
         module, maker = _BUILT_IN[name]
         return getattr(import_module(module, __package__), maker)(**options)
-    maker = load_one("prospector.residue_encoders", name)
-    if maker is not None:
-        try:
-            return maker(**options)
-        except ProspectorError:
-            raise
-        except Exception as error:
-            raise EmbeddingError(f"the installed encoder {name} cannot be made ({error})") from error
-    raise EmbeddingError(f"the encoder {name} is no longer installed")
+    return make_encoder("prospector.residue_encoders", name, options)
 
 
 def _family(name: str) -> str | None:

@@ -9,8 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import EmbeddingError, ProspectorError
-from ..plugins import load_one, names_of
+from ..errors import EmbeddingError
+from ..plugins import make_encoder, names_of
 
 __all__ = ["TextEncoder", "check_text_encoder_name", "get_text_encoder", "list_text_encoders"]
 
@@ -61,12 +61,4 @@ def get_text_encoder(name, **options):
         from .minilm import MiniLM, TransformersEncoder
 
         return MiniLM(**options) if name == "minilm" else TransformersEncoder(name.removeprefix(FAMILY), **options)
-    maker = load_one(_GROUP, name)
-    if maker is not None:
-        try:
-            return maker(**options)
-        except ProspectorError:
-            raise
-        except Exception as error:
-            raise EmbeddingError(f"the installed encoder {name} cannot be made ({error})") from error
-    raise EmbeddingError(f"the encoder {name} is no longer installed")
+    return make_encoder(_GROUP, name, options)

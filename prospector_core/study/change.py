@@ -8,7 +8,7 @@ from ..errors import FitError
 from ..features import unpack
 from .journal import Split
 
-__all__ = ["Change", "KernelChange", "ScoreChange"]
+__all__ = ["Change", "KernelChange", "ScoreChange", "last_change"]
 
 
 @dataclass(frozen=True)
@@ -241,3 +241,12 @@ def _same_concepts(one, other):
     """Whether a number means the same concept in both fits: found by one search, and split alike as far as both are."""
     splits = [[step for step in fit.state.steps if isinstance(step, Split)] for fit in (one, other)]
     return np.array_equal(one.centroids, other.centroids) and all(a == b for a, b in zip(*splits))
+
+
+def last_change(study):
+    """What the last refit changed: Change; None before the first refit, or where concepts were found anew."""
+    fits = study.fits()
+    if len(fits) < 2:
+        return None
+    change = study.change(fits[-2][0])
+    return change if change.same_concepts and change.before.radius == change.after.radius else None

@@ -8,6 +8,7 @@ import numpy as np
 from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 from prospector_core.readers.under import Under
+from prospector_core.study.change import last_change
 from viewers.limits import error_limit, resamples_of, score_limit
 from viewers.overlays import diverging_colours, map_pixels, sequential_colours
 from viewers.point_pictures import spacing_of
@@ -15,7 +16,7 @@ from viewers.point_pictures import spacing_of
 from .colours import label_colormap
 from .frame import Frame
 from .pyramid import channel_levels, label_levels
-from .study_layers import StudyLayers, change_limit, last_change
+from .study_layers import StudyLayers, change_limit
 
 __all__ = ["MOST_EDGES", "MOST_NEAR", "PointLayers"]
 

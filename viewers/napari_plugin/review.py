@@ -7,11 +7,12 @@ from psygnal import Signal
 
 from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
+from prospector_core.study.change import last_change
 from prospector_core.study.journal import standing
 from viewers.limits import resamples_of, score_limit
 from viewers.point_pictures import spacing_of
 
-from .study_layers import last_change, most_telling
+from .study_layers import most_telling
 
 __all__ = ["Review", "TokenAbout", "box_around", "polygon_of"]
 

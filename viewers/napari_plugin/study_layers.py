@@ -9,7 +9,7 @@ from viewers.point_pictures import spacing_of
 
 from .colours import EVIDENCE
 
-__all__ = ["StudyLayers", "change_limit", "last_change", "most_telling", "outline_of"]
+__all__ = ["StudyLayers", "change_limit", "most_telling", "outline_of"]
 
 
 def most_telling(study, data):
@@ -100,15 +100,6 @@ def _features(drawn):
     return pd.DataFrame(
         {"evidence": pd.Series(columns[0], dtype=object), "entry": pd.Series(columns[1], dtype="int64")}
     )
-
-
-def last_change(study):
-    """What the last refit changed: Change; None before the first refit, or where concepts were found anew."""
-    fits = study.fits()
-    if len(fits) < 2:
-        return None
-    change = study.change(fits[-2][0])
-    return change if change.same_concepts and change.before.radius == change.after.radius else None
 
 
 def outline_of(study, region):
