@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 from starlette.middleware import Middleware
 
+from prospector_core.errors import BadInputError
 from prospector_core.launches import TOKEN, Launch, launch_token, listed
 
+from .folders import limit_app
 from .middleware import Gate
 from .token import LaunchToken
 
@@ -21,7 +23,11 @@ class Entrance:
 
     def __init__(self) -> None:
         self._said = TOKEN in os.environ  # who gave the token knows it: `prospector app` has printed it
-        self._token = launch_token()
+        try:
+            self._token = launch_token()
+            limit_app()
+        except BadInputError as error:
+            sys.exit(f"prospector: {error}")
 
     def middleware(self) -> list[Middleware]:
         """For ``st.App(middleware=...)``."""
