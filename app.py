@@ -10,9 +10,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
 import streamlit as st
+from starlette.middleware import Middleware
 
 from pages.asked import nothing_lost
 from viewers import tile_server
+from viewers.access.headers import SafeHeaders
 
 nothing_lost()
 
@@ -36,4 +38,9 @@ async def lifespan(app):
         yield
 
 
-app = st.App("pages/_start.py", routes=tile_server.routes(), lifespan=lifespan)
+app = st.App(
+    "pages/_start.py", routes=tile_server.routes(), lifespan=lifespan,
+    middleware=[
+        Middleware(SafeHeaders),
+    ],
+)  # fmt: skip
