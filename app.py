@@ -10,10 +10,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
 import streamlit as st
+from starlette.middleware import Middleware
 
 from pages.asked import nothing_lost
 from viewers import tile_server
 from viewers.access.entrance import Entrance
+from viewers.access.headers import SafeHeaders
 
 nothing_lost()
 entrance = Entrance()
@@ -39,4 +41,10 @@ async def lifespan(app):
             yield
 
 
-app = st.App("pages/_start.py", routes=tile_server.routes(), lifespan=lifespan, middleware=entrance.middleware())
+app = st.App(
+    "pages/_start.py",
+    routes=tile_server.routes(),
+    lifespan=lifespan,
+    # outermost, so that a refusal carries them too
+    middleware=[Middleware(SafeHeaders), *entrance.middleware()],
+)

@@ -88,8 +88,8 @@ def _mark(study, parts):
         return
     with box:
         with st.form("atlas_mark_form", border=False):
-            st.radio("They are", list(MARKS), format_func=lambda each: words[each]["label"], key="atlas_mark_as",
-                     captions=[words[each]["help"] for each in MARKS])  # fmt: skip
+            st.radio("They are", list(MARKS), format_func=lambda each: plain(words[each]["label"]), key="atlas_mark_as",
+                     captions=[plain(words[each]["help"]) for each in MARKS])  # fmt: skip
 
             def read():
                 return Edit("annotate", (parts, None, st.session_state["atlas_mark_as"]), meant(study))

@@ -1,11 +1,10 @@
 """The tree of a study's concepts: rows that step in where branches part; merging goes up it, splitting goes down."""
 
-import html
-
 import streamlit as st
 
 from pages.edits import Edit, offer, offer_trial
 from pages.words import plain, signed
+from prospector_core.html_pages import write_html
 
 __all__ = ["concept_tree"]
 
@@ -40,14 +39,7 @@ def _fork(study, branch, depth, root, tokens):
     share = branch.height / root.height if root.height else 0.0
     known = [tokens[id] for id in branch.concepts if id in tokens]
     said = f"{len(branch.concepts)} concepts, {study.kind.words.count(sum(known))}"
-    bar = (
-        f'<span role="img" aria-label="its two sides are {share:.0%} as far apart as those of the whole tree" style="display:inline-block;'
-        f'width:5em;height:.5em;border-radius:3px;background:rgba(128,128,128,.18)"><span style="display:block;width:{share:.0%};height:100%;'
-        f'border-radius:3px;background:currentColor;opacity:.45"></span></span>'
-    )
-    st.html(
-        _row(depth, f'<span style="opacity:.75;white-space:nowrap">{html.escape(said)}</span>{bar}'), width="stretch"
-    )
+    _row(depth, said, share=share)
     inside = [id for id in branch.concepts if id not in study.curation.state.excluded]
     if branch is root or len(inside) < 2:
         return
@@ -68,15 +60,7 @@ def _concept(study, id, depth, known, tokens, colours):
     count = study.kind.words.count(tokens[id]) if id in tokens else "new at the next refit"
     weight = f"weight {signed(known[id].weight)}" if id in known else ""
     said = ", ".join(each for each in (count, "excluded" if excluded else weight) if each)
-    st.html(
-        _row(
-            depth,
-            f'<span style="flex:none;width:.9em;height:.9em;border-radius:3px;background:{colour};border:1px solid rgba(128,128,128,.6);'
-            f'opacity:{0.4 if excluded else 1}"></span><b style="overflow-wrap:anywhere">{html.escape(study.concept_name(id))}</b>'
-            f'<span style="opacity:.75;white-space:nowrap">{html.escape(said)}</span>',
-        ),
-        width="stretch",
-    )
+    _row(depth, said, name=study.concept_name(id), colour=colour, excluded=excluded)
     if excluded or id not in known:
         return
 
@@ -88,14 +72,10 @@ def _concept(study, id, depth, known, tokens, colours):
     offer_trial(study, read, f"tree_split_{id}")
 
 
-def _row(depth, content):
+def _row(depth, said, **about):
     """A row that steps in, with a line for every branch that it is below."""
+    look = {"name": None, "colour": None, "excluded": False, "share": None, **about}
     steps = min(depth, _DEEPEST)
-    lines = (
-        f'<span style="flex:none;width:{_STEP}em;align-self:stretch;border-left:1px solid rgba(128,128,128,.45)"></span>'
-        * steps
-    )
-    return (
-        f'<div role="group" aria-label="level {depth + 1}" style="display:flex;gap:.5em;align-items:center;min-height:2em">'
-        f'<span style="display:flex;align-self:stretch">{lines}</span>{content}</div>'
+    st.html(
+        write_html("pages", "tree_row.html", depth=depth, steps=steps, step=_STEP, said=said, **look), width="stretch"
     )

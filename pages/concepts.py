@@ -83,7 +83,7 @@ def card(concept):
         )
         gone = study.curation.state.home(concept.id) != concept.id
         with st.container(horizontal=True, gap="small", wrap=False, vertical_alignment="center"):
-            st.checkbox(f"Choose {concept.name}", key=f"choose_{concept.id}", label_visibility="collapsed", width="content",
+            st.checkbox(f"Choose {plain(concept.name)}", key=f"choose_{concept.id}", label_visibility="collapsed", width="content",
                         disabled=gone or concept.excluded, help="Choose several to merge them")  # fmt: skip
             st.color_picker(f"Colour of concept {concept.id}", concept.colour, key=colour, on_change=recoloured, args=(concept, colour),
                             label_visibility="collapsed", width=40)  # fmt: skip
@@ -93,7 +93,9 @@ def card(concept):
         with st.container():
             if concept.id in new:
                 st.badge(
-                    f"new: split off {study.concept_name(new[concept.id])}", icon=":material/call_split:", color="blue"
+                    f"new: split off {plain(study.concept_name(new[concept.id]))}",
+                    icon=":material/call_split:",
+                    color="blue",
                 )
             tokens(concept)
         with st.container():
@@ -171,8 +173,8 @@ if study.branches() is not None and st.toggle("As a tree", key="shown_tree", hel
     concept_tree(study)
     st.stop()
 labels = {
-    "one": f"{study.sides[1]} first",
-    "zero": f"{study.sides[0]} first",
+    "one": f"{plain(study.sides[1])} first",
+    "zero": f"{plain(study.sides[0])} first",
     "tiles": f"most {words.tokens} first",
     "number": "by number",
 }

@@ -32,7 +32,7 @@ def mark_box(study, datum, tokens):
     if not box.open:
         return
     what = {
-        "for": f"speak for {study.classes[study.target]}", "against": "speak against it", "ignore": "are to be ignored", "move": "belong to …",
+        "for": f"speak for {plain(study.classes[study.target])}", "against": "speak against it", "ignore": "are to be ignored", "move": "belong to …",
     }  # fmt: skip
     names = choosable(study, {each.id: each for each in study.concepts()})
     with box:

@@ -11,6 +11,7 @@ from pages import shared
 from pages.changes import note_change
 from pages.evaluate_quantizers import by_quantizer
 from pages.session import editor_of
+from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.mask import known_null, null_of
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
@@ -51,7 +52,7 @@ def signal(study):
         bar.empty()
     say = st.success if null.signal else st.warning
     say(
-        null.sentence[:1].upper() + null.sentence[1:] + ".",
+        plain(null.sentence[:1].upper() + null.sentence[1:]) + ".",
         icon=":material/check:" if null.signal else ":material/help:",
     )
     rows = [
@@ -95,7 +96,7 @@ def search(study):
     if key not in st.session_state:
         return
     choice = st.session_state[key]
-    st.info(f"Chosen: {choice.why}.", icon=":material/flag:")
+    st.info(f"Chosen: {plain(choice.why)}.", icon=":material/flag:")
     st.dataframe(
         choice.rows(), column_config=_SCORES, hide_index=True, width="stretch", alt="Candidates, best mean rank first"
     )
@@ -172,7 +173,7 @@ def _scored(study, file, every, ways, few):
             methods = method_names("all" if every else "nearest centroid", False, "all" if ways else None)
             methods = [name for name in methods if every or "tuned with truth" not in name]
             found = evaluate(
-                problem, methods, few=few, progress=lambda done, total, text: bar.progress(done / total, text)
+                problem, methods, few=few, progress=lambda done, total, text: bar.progress(done / total, plain(text))
             )
         finally:
             bar.empty()

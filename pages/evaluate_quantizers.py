@@ -29,7 +29,7 @@ def by_quantizer(study, scores):
         bar = st.progress(0.0, "comparing")
         choice = choose_for(
             study, [replace(usual, quantizer=name) for name in names],
-            progress=lambda done, total, settings, *_: bar.progress(done / total, row_name(settings.quantizer)),
+            progress=lambda done, total, settings, *_: bar.progress(done / total, plain(row_name(settings.quantizer))),
         )  # fmt: skip
         bar.empty()
         st.session_state[key] = replace(choice, names=tuple(names), first=names[0])
@@ -50,7 +50,7 @@ def by_quantizer(study, scores):
     st.dataframe(rows, column_config={**scores, **columns}, hide_index=True, width="stretch",
                  alt="Ways of finding concepts, and what labels alone say of each")  # fmt: skip
     chosen = st.selectbox("Way", choice.names, index=choice.best, key="shown_way")
-    if st.button(f"Find concepts by {chosen} and fit", icon=":material/play_arrow:"):
+    if st.button(f"Find concepts by {plain(chosen)} and fit", icon=":material/play_arrow:"):
         with st.spinner("Fitting…"), study.curation.by(editor_of(study)):
             change = study.fit(quantizer=chosen)
         note_change(study, change)

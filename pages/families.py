@@ -15,6 +15,7 @@ from prospector_core.errors import ProspectorError
 from prospector_core.families import find_families, name_of, superpose
 from prospector_core.modalities.structures import contact_points
 from prospector_core.readers.trajectory import read_frames
+from prospector_core.wording import table_cell
 from viewers import tile_server
 from viewers.logo import residue_logo
 from viewers.pictures import mosaic, png
@@ -213,8 +214,14 @@ def as_table(families):
     for family in families:
         for site in family.sites:
             labels = chains.labels_of(study, study.datum(site.datum))
-            writer.writerow([family.number + 1, name_of(study.curation.state, family.composition), study.datum(site.datum).name,
-                             "; ".join(labels[int(at) % len(labels)] for at in site.tokens), round(site.total, 4)])  # fmt: skip
+            residues = "; ".join(labels[int(at) % len(labels)] for at in site.tokens)
+            row = [
+                family.number + 1,
+                name_of(study.curation.state, family.composition),
+                study.datum(site.datum).name,
+                residues,
+            ]
+            writer.writerow([*map(table_cell, row), round(site.total, 4)])
     return out.getvalue()
 
 

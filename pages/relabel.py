@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.edits import Edit, offer_in_form, popover, trial_here
+from pages.words import plain
 
 __all__ = ["relabel"]
 
@@ -18,8 +19,8 @@ def relabel(study, datum, where=""):
     with box:
         with st.form(f"{key}_form", border=False):
             choices = [*(range(len(study.classes)) if study.several else (1, 0)), None]
-            st.radio(f"{datum.name} is", choices, index=choices.index(datum.label), key=f"{key}_label",
-                     format_func=lambda label: UNKNOWN if label is None else study.classes[label])  # fmt: skip
+            st.radio(f"{plain(datum.name)} is", choices, index=choices.index(datum.label), key=f"{key}_label",
+                     format_func=lambda label: UNKNOWN if label is None else plain(study.classes[label]))  # fmt: skip
 
             def read():
                 return Edit("relabel", (datum.uid, st.session_state[f"{key}_label"]))

@@ -24,7 +24,7 @@ def sidebar(study):
             if fit is None:
                 return
             st.caption(
-                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {fit.settings.kernel} kernel"
+                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {plain(fit.settings.kernel)} kernel"
             )
             if study.several:
                 class_box(study)

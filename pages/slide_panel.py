@@ -1,7 +1,5 @@
 """Beside the picture: what its datum is predicted to be, its hot spots, and why the clicked token scores as it does."""
 
-import html
-
 import streamlit as st
 
 from pages import shared
@@ -11,6 +9,7 @@ from pages.slide_reassign import concept_actions
 from pages.slide_whatif import what_if
 from pages.words import area_text, class_of, place_text, plain, signed
 from prospector_core.errors import ProspectorError
+from prospector_core.html_pages import write_html
 from viewers.limits import resamples_of
 
 __all__ = ["about_datum", "about_hot_spots", "about_token"]
@@ -84,14 +83,12 @@ def about_token(study, datum, token, fit=None):
             study, datum, token, 120, alt=f"{words.token.capitalize()} of {name} in {place}, in the middle of its surroundings"
         )  # fmt: skip
         with st.container(width=130):
-            st.html(
-                f'<span style="display:inline-block;width:.9em;height:.9em;border-radius:3px;background:{colour}"></span> <b>{html.escape(name)}</b>'
-            )
+            st.html(write_html("pages", "swatch.html", colour=colour, name=name))
             if explanation.concept >= 0:
                 st.metric(
                     "Prospect score",
                     signed(explanation.score),
-                    help=f"{place[:1].upper()}{place[1:]}. Unit: {fit.unit}, summed over neighbours.",
+                    help=f"{plain(place[:1].upper() + place[1:])}. Unit: {plain(fit.unit)}, summed over neighbours.",
                 )
     st.caption(look.CAPTION)
     if fit.masked is not None:

@@ -127,9 +127,9 @@ def region_list(study, data, go_to):
             words = region_words(study, region)
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
-                    f"{words['label']} · {study.kind.words.count(tiles)}",
+                    f"{plain(words['label'])} · {study.kind.words.count(tiles)}",
                     key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence], on_click=go_to, args=(region.datum, rect),
-                    help=f"Go there. {plain(where)}; {words['help'].lower()}",
+                    help=f"Go there. {plain(where)}; {plain(words['help'].lower())}",
                 )  # fmt: skip
                 st.button(
                     "", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this region back",

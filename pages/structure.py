@@ -145,7 +145,7 @@ def over_time():
         labels, at = chains.labels_of(study, datum), state.get("at_frame", 0)
         rows = st.container(gap=None)
         for residue, spread in changing:
-            rows.button(f"{labels[residue]} · ± {spread:.2f}", key=f"changing_{residue}", type="tertiary", on_click=chose_residue,
+            rows.button(f"{plain(labels[residue])} · ± {spread:.2f}", key=f"changing_{residue}", type="tertiary", on_click=chose_residue,
                         args=(at * len(labels) + residue,))  # fmt: skip
         if not changing:
             st.caption("No score changes.")

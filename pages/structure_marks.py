@@ -65,7 +65,7 @@ def mark_box(study, datum, token):
     if not box.open:
         return
     words = {
-        "for": f"speak for {study.classes[study.target]}", "against": "speak against it", "ignore": "are to be ignored", "move": "belong to …",
+        "for": f"speak for {plain(study.classes[study.target])}", "against": "speak against it", "ignore": "are to be ignored", "move": "belong to …",
     }  # fmt: skip
     names = choosable(study, {each.id: each for each in study.concepts()})
     with box:
@@ -104,7 +104,7 @@ def mark_list(study, datum, go_to):
                 f" and {len(residues) - 3} more" if len(residues) > 3 else ""
             )
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button(f"{words[region.evidence]}: {text}", key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence],
+                st.button(f"{words[region.evidence]}: {plain(text)}", key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence],
                           on_click=go_to, args=(int(region.tokens[0]),))  # fmt: skip
                 st.button("", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this mark back",
                           on_click=_withdraw, args=(study, region.entry))  # fmt: skip
@@ -112,4 +112,4 @@ def mark_list(study, datum, go_to):
 
 def _withdraw(study, entry):
     if edit_quietly(lambda: study.curation.withdraw(entry)):
-        st.toast(f"{plain('Mark')} taken back. Undo brings it again.")
+        st.toast("Mark taken back. Undo brings it again.")

@@ -300,10 +300,10 @@ def _to_do(study, datum, fit):
     """What can be done with the datum whose row is ticked."""
     if not study.is_embedded(datum):
         queued = {job.uid for job in study.queue.jobs() if job.state not in ("done", "failed")}
-        if datum.uid not in queued and st.button(f"Embed {datum.name}", icon=":material/play_arrow:"):
+        if datum.uid not in queued and st.button(f"Embed {plain(datum.name)}", icon=":material/play_arrow:"):
             jobs.embed(study, [datum.uid])
             st.rerun()
-    elif fit is not None and st.button(f"Show {datum.name}", type="primary", icon=main_page(study).icon):
+    elif fit is not None and st.button(f"Show {plain(datum.name)}", type="primary", icon=main_page(study).icon):
         shared.show_token(datum, None)
     relabel(study, datum)
 

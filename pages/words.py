@@ -1,18 +1,38 @@
 """Numbers, names and weights as people read them, in Markdown or HTML."""
 
-import html
 import re
 
 import numpy as np
 
+from prospector_core.html_pages import write_html
+from prospector_core.wording import printable
 from viewers.overlays import diverging_css
 
 __all__ = ["plain", "class_of", "signed", "share_text", "area_text", "place_text", "weight_bar", "heat_table"]
 
 
+# What Streamlit looks for in the text that is left once Markdown is read, where a backslash no longer helps: the places
+# after which an invisible character stands between what only together means something.
+_TOGETHER = re.compile(
+    r"""(?<=:)(?=[\w+-]+:)             # :material_home: :smile: :streamlit:
+    |(?<=://)                          # http://...
+    |(?<=www)(?=\.)
+    |(?<=@)
+    |(?<=(?<!\S)[<>~-])(?=[=-])        # an arrow or sign by itself
+    |(?<=(?<!\S)<-)(?=>)
+    |(?<=(?<!\S)-)(?=>)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_JOINER = "\N{WORD JOINER}"
+
+
 def plain(text):
-    """A name as it stands, in Markdown: nothing in it is markup."""
-    return re.sub(r"([\\`*_\[\]<>~$:#|])", r"\\\1", str(text))
+    """A text as it stands, wherever Streamlit reads Markdown (labels, options, help, captions, messages): nothing in it is markup.
+
+    It becomes one line, and characters that would turn round what follows are shown as what they are.
+    """
+    line = _TOGETHER.sub(_JOINER, " ".join(printable(text).split()))
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line)
 
 
 def class_of(study, datum):
@@ -54,21 +74,11 @@ def weight_bar(weight, largest, sides, pinned=False):
     """
     share = 50 * min(abs(weight) / largest, 1.0)
     negative, _, positive = diverging_css(3)
-    colour, left = (positive, 50) if weight > 0 else (negative, 50 - share)
-    words = html.escape(sides[int(weight > 0)] if weight else "says nothing")
-    words += ", pinned" if pinned else ""
-    end = 50 + share * (1 if weight > 0 else -1)
-    dot = (
-        f'<div style="position:absolute;left:calc({end:.1f}% - .35em);top:0;width:.7em;height:.7em;box-sizing:border-box;'
-        'background:#000;border:1px solid #fff;border-radius:50%"></div>'
-    )
-    return (
-        f'<div role="img" aria-label="weight {signed(weight)}, {words}" style="display:flex;align-items:center;gap:.6em;font-size:.85rem">'
-        f'<div style="position:relative;flex:1;height:.7em;background:rgba(128,128,128,.18);border-radius:3px">'
-        f'<div style="position:absolute;left:{left:.1f}%;width:{share:.1f}%;height:100%;background:{colour};border-radius:2px"></div>'
-        f'<div style="position:absolute;left:50%;width:1px;height:100%;background:currentColor;opacity:.5"></div>{dot if pinned else ""}</div>'
-        f'<span style="white-space:nowrap"><b>{signed(weight)}</b> {words}</span></div>'
-    )
+    return write_html(
+        "pages", "weight_bar.html", weight=signed(weight), words=sides[int(weight > 0)] if weight else "says nothing", pinned=pinned,
+        share=share, left=50 if weight > 0 else 50 - share, end=50 + share * (1 if weight > 0 else -1),
+        colour=positive if weight > 0 else negative,
+    )  # fmt: skip
 
 
 def heat_table(rows, columns, values):
@@ -77,22 +87,8 @@ def heat_table(rows, columns, values):
     Parameters: rows, columns, names; values (rows, columns), only those above 0 are coloured.
     """
     top = max(float(np.nanmax(values, initial=0.0)), 0.05)
-    colour = diverging_css(3)[2]
-    cell = "padding:.25em .6em;text-align:right;white-space:nowrap"
-    head = "".join(
-        f'<th scope="col" style="padding:.25em .6em;text-align:right;vertical-align:bottom;font-weight:600">{html.escape(name)}</th>'
-        for name in columns
-    )
-    lines = []
-    for name, numbers in zip(rows, values, strict=True):
-        cells = "".join(
-            f'<td style="{cell};background:color-mix(in srgb, {colour} {45 * max(value, 0) / top:.0f}%, transparent);'
-            f'font-weight:{700 if at == int(np.argmax(numbers)) else 400}">{signed(value)}</td>'
-            for at, value in enumerate(numbers)
-        )
-        label = f'<th scope="row" style="padding:.25em .6em .25em 0;text-align:left;white-space:nowrap;font-weight:400">{html.escape(name)}</th>'
-        lines.append(f"<tr>{label}{cells}</tr>")
-    return (
-        '<div style="overflow-x:auto;font-size:.85rem"><table style="border-collapse:separate;border-spacing:2px;'
-        f'font-variant-numeric:tabular-nums"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-    )
+    lines = [
+        (name, [(signed(value), 45 * max(value, 0) / top, at == int(np.argmax(numbers))) for at, value in enumerate(numbers)])
+        for name, numbers in zip(rows, values, strict=True)
+    ]  # fmt: skip
+    return write_html("pages", "heat_table.html", columns=columns, lines=lines, colour=diverging_css(3)[2])

@@ -1,5 +1,7 @@
 """Errors that a user can act on: one line each, naming the file (or thing) and the fix."""
 
+from .wording import printable
+
 __all__ = [
     "ProspectorError",
     "BadInputError",
@@ -26,7 +28,8 @@ class ProspectorError(Exception):
 
     def __str__(self) -> str:
         # A library's message may carry newlines; what reaches a terminal or a page is one line.
-        return " ".join(super().__str__().split())
+        # Names in it may carry what would move a terminal's cursor.
+        return " ".join(printable(super().__str__()).split())
 
 
 class BadInputError(ProspectorError, ValueError):

@@ -5,16 +5,15 @@ Pictures are inside the file; there are no scripts and nothing is loaded from el
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from datetime import UTC, datetime
-from importlib import resources
 
 import numpy as np
 from PIL import Image
 
 from prospector_core.errors import ProspectorError
 from prospector_core.features import pair_index
+from prospector_core.html_pages import write_html
 from prospector_core.palette import concept_palette
 from prospector_core.study.chronicle import chronicle
 from prospector_core.study.editors import moment, touched_concepts
@@ -45,39 +44,38 @@ def curation_report(study, with_names=False, progress=None):
     namer = _Namer(study, numbers, with_names)
     events = chronicle(study, entries, namer)
     fits = study.database.read("SELECT id, at, journal, author FROM fits ORDER BY id")
-    parts, rows, before, last = [], [], None, 0
+    parts, before, last = [], None, 0
     for done, (id, at, journal, author) in enumerate(fits):
         if progress:
             progress(done, len(fits), f"fit {id}")
         made = [event for event in events if last < event.entry.id <= journal]
         anew = bool(made) and made[-1].entry.action == "fit"
+        title = f"Fit {id}: new concepts" if anew or done == 0 else f"Fit {id}: refit"
+        part = {"id": id, "title": title, "said": _said(at, author), "edits": _edits(made), "summary": _in_short(made)}
+        parts.append(part)
         try:
             fit = study.load_fit(id)
         except ProspectorError as error:
-            fit, problem = None, error
-        title = f"Fit {id}: new concepts" if anew or done == 0 else f"Fit {id}: refit"
-        head = f'<h2 id="fit{id}">{title}</h2><p class="when">{_said(at, author)}</p>'
-        if fit is None:
-            parts.append(f"<section>{head}{_edits(made)}<p>{_text(_without_path(study, problem))}</p></section>")
-            rows.append((id, at, author, made, None, None, None))
+            part |= {"words": _without_path(study, error), "scores": ["-"] * 3, "held_out": None}
             before, last = None, journal
             continue
         change = None if anew or before is None else _Compared(study, before, fit)
-        body = _edits(made) + (_figures(study, fit) if change is None else _effect(study, change, made, entries, namer))
-        parts.append(f"<section>{head}{body}</section>")
-        rows.append((id, at, author, made, before if change else None, fit, change))
+        turned = "-" if change is None else str(len(change.flipped))
+        part["scores"] = [_percent(_score(fit, "accuracy")), _decimal(_score(fit, "auroc")), turned]
+        part["held_out"] = _held_out(fit)
+        if change is None:
+            part["words"] = _figures(fit)
+        else:
+            part |= {"words": "", "effect": _effect(study, change, made, entries, namer)}
         before, last = fit, journal
     waiting = [event for event in events if event.entry.id > last]
-    if waiting:
-        parts.append(
-            f'<section><h2 id="waiting">After the last fit</h2><p>Names and colours count at once, all else from the next refit.</p>'
-            f"{_edits(waiting)}</section>"
-        )
-    if not fits:
-        parts.append("<section><p>Nothing has been fitted yet.</p></section>")
     if progress:
         progress(len(fits), len(fits), "the report")
-    return _page(study, _summary(study, events, rows, waiting) + "".join(parts))
+    return write_html(
+        "viewers", "report.html", name=study.name, facts=_facts(study, events, waiting), fits=parts,
+        waiting={"edits": _edits(waiting)} if waiting else None, written=moment(datetime.now(UTC).isoformat()),
+        held_out={part["held_out"] for part in parts} - {None} == {True},
+    )  # fmt: skip
 
 
 def _order(study):
@@ -102,7 +100,8 @@ def _without_path(study, error):
 # ---- the top of the page
 
 
-def _summary(study, events, rows, waiting):
+def _facts(study, events, waiting):
+    """The study and its journal in a few lines: list of str."""
     encoder = str(study.embedding.get("encoder", "")).rsplit("/", 1)[-1]  # an encoder's folder is nobody's business
     counts = Counter(datum.label for datum in study.data)
     facts = [
@@ -123,61 +122,36 @@ def _summary(study, events, rows, waiting):
         facts.append(
             f"{len(waiting)} {'entry' if len(waiting) == 1 else 'entries'} of the journal came after the last fit"
         )
-    lines = []
-    for id, at, author, made, _, fit, change in rows:
-        own = [event for event in made if event.status]
-        said = "; ".join(event.text for event in own[:3]) + (f"; {len(own) - 3} more" if len(own) > 3 else "")
-        scores = [_percent(_score(fit, "accuracy")), _decimal(_score(fit, "auroc"))] if fit else ["-", "-"]
-        flipped = str(len(change.flipped)) if change else "-"
-        kind = "new concepts" if made and made[-1].entry.action == "fit" else "refit"
-        lines.append(
-            f'<tr><td><a href="#fit{id}">{id}</a></td><td>{kind}{": " if said else ""}{_text(said)}'
-            f'<div class="small">{_said(at, author)}</div></td>'
-            + "".join(f'<td class="number">{each}</td>' for each in (*scores, flipped))
-            + "</tr>"
-        )
-    table = (
-        '<table><thead><tr><th>fit</th><th>edits before it</th><th class="number">accuracy</th><th class="number">AUROC</th>'
-        '<th class="number">turned</th></tr></thead><tbody>' + "".join(lines) + "</tbody></table>"
-        if lines
-        else ""
-    )
-    note = ""
-    if rows:
-        kinds = {_held_out(fit) for *_, fit, _ in rows if fit}
-        note = (
-            '<p class="small">Accuracy and AUROC of the predicted class of data'
-            + (", each predicted by a kernel fitted without it" if kinds == {True} else "")
-            + ". Turned: data whose predicted class is another than before.</p>"
-        )
-    return (
-        f"<header><p class='kind'>Curation report</p><h1>{_text(study.name)}</h1><ul class='facts'>"
-        + "".join(f"<li>{_text(fact)}</li>" for fact in facts)
-        + f"</ul></header><section><h2>Fits</h2>{table}{note}</section>"
-    )
+    return facts
+
+
+def _in_short(made):
+    """What came before a fit in one line."""
+    own = [event.text for event in made if event.status]
+    kind = "new concepts" if made and made[-1].entry.action == "fit" else "refit"
+    said = "; ".join(own[:3]) + (f"; {len(own) - 3} more" if len(own) > 3 else "")
+    return f"{kind}: {said}" if said else kind
 
 
 def _edits(events):
-    """What was edited, as a table."""
-    shown = [event for event in events if event.entry.action != "fit"]
-    if not shown:
-        return "<p>No edit came before it.</p>"
+    """What was edited, a row an edit: list of dict."""
     words = {"stands": "", "undone": "undone later", "ended": "ended by a later fit", "": ""}
-    rows = "".join(
-        f'<tr class="{event.status}"><td>{event.entry.id}</td><td><span class="what">{_text(event.text)}</span>'
-        + (f'<div class="note">{_text(event.entry.note)}</div>' if event.entry.note else "")
-        + f'<div class="small">{_said(event.entry.at, event.entry.author)}</div></td><td class="small">{words[event.status]}</td></tr>'
-        for event in shown
-    )
-    return f'<table class="edits"><thead><tr><th>no.</th><th>edit, and why</th><th></th></tr></thead><tbody>{rows}</tbody></table>'
+    return [
+        {
+            "number": event.entry.id, "status": event.status, "text": event.text, "note": event.entry.note,
+            "said": _said(event.entry.at, event.entry.author), "fate": words[event.status],
+        }
+        for event in events
+        if event.entry.action != "fit"
+    ]  # fmt: skip
 
 
-def _figures(study, fit):
+def _figures(fit):
     settings = fit.settings
     return (
-        f"<p>{fit.n_concepts} concepts, radius {fit.radius}, {_text(settings.kernel)} kernel, {len(fit.coef)} weights. "
+        f"{fit.n_concepts} concepts, radius {fit.radius}, {settings.kernel} kernel, {len(fit.coef)} weights. "
         f"{'Held out' if _held_out(fit) else 'Not held out (too few data)'}: accuracy {_percent(_score(fit, 'accuracy'))}, "
-        f"AUROC {_decimal(_score(fit, 'auroc'))}. There is nothing to compare with: the concepts are new.</p>"
+        f"AUROC {_decimal(_score(fit, 'auroc'))}. There is nothing to compare with: the concepts are new."
     )
 
 
@@ -237,9 +211,7 @@ def _effect(study, change, made, entries, namer):
     before, after = change.before, change.after
     rows = []
     measures = [("accuracy", "accuracy", _percent), ("auroc", "mean AUROC" if study.several else "AUROC", _decimal)]
-    measures += [
-        ((label,), f"AUROC of {_text(study.classes[label])}", _decimal) for label in _order(study) if study.several
-    ]
+    measures += [((label,), f"AUROC of {study.classes[label]}", _decimal) for label in _order(study) if study.several]
     better = 0.0005
     for key, name, show in measures:
         old, new = _score(before, key), _score(after, key)
@@ -247,38 +219,37 @@ def _effect(study, change, made, entries, namer):
         if old is not None and new is not None:
             gap = new - old
             said = "the same" if abs(gap) < better else f"{'better' if gap > 0 else 'worse'} by {_gap(key, abs(gap))}"
-        rows.append(
-            f'<tr><th scope="row">{name}</th><td class="number">{show(old)}</td><td class="number">{show(new)}</td><td>{said}</td></tr>'
-        )
-    kind = "Each datum predicted by a kernel fitted without it." if _held_out(after) else "Not held out: too few data."
-    table = (
-        f'<table class="scores"><caption>Predicting the class of data</caption><thead><tr><th></th><th class="number">before</th>'
-        f'<th class="number">after</th><th></th></tr></thead><tbody>{"".join(rows)}</tbody></table><p class="small">{kind}</p>'
-    )
+        rows.append((name, show(old), show(new), said))
     said = [f"{namer(d.uid)} ({study.classes[a]} → {study.classes[b]})" for d, a, b in change.flipped]
-    turned = (
-        "<p>Predicted class turned: "
-        + _text(", ".join(said[:_TURNED]) + (f" and {len(said) - _TURNED} more" if len(said) > _TURNED else ""))
-        + "</p>"
-        if change.flipped
-        else "<p>No datum’s predicted class turned.</p>"
-    )
+    found = {
+        "scores": rows,
+        "how": "Each datum predicted by a kernel fitted without it." if _held_out(after) else "Not held out: too few data.",
+        "turned": "Predicted class turned: "
+        + ", ".join(said[:_TURNED])
+        + (f" and {len(said) - _TURNED} more" if len(said) > _TURNED else "")
+        if said
+        else "No datum’s predicted class turned.",
+    }  # fmt: skip
     views = study.class_views()
     if len(views) == 1:
-        shown = _maps(study, change, namer) + _cards(study, [change], made, entries) + _kernel(study, change)
-    else:
-        seen = [(view, change.seen_from(view)) for view in views]
-        shown = _cards(study, [each for _, each in seen], made, entries) + "".join(
-            f"<h3>{_text(view.classes[view.target])}</h3>" + _maps(view, each, namer) + _kernel(view, each)
-            for view, each in seen
-        )
-    return f"<h3>What it did</h3>{table}{turned}{shown}"
+        return {
+            **found, "of_classes": [], "maps": _maps(study, change, namer), "kernel": _kernel(study, change),
+            "concepts": _cards(study, [change], made, entries),
+        }  # fmt: skip
+    seen = [(view, change.seen_from(view)) for view in views]
+    return {
+        **found,
+        "concepts": _cards(study, [each for _, each in seen], made, entries),
+        "of_classes": [
+            (view.classes[view.target], _maps(view, each, namer), _kernel(view, each)) for view, each in seen
+        ],
+    }
 
 
 def _maps(study, change, namer):
     moved = change.moved_most()
     if not moved:
-        return "<p>No map moved.</p>"
+        return {"moved": []}
     scores = {datum.uid: [study.prospect(datum, fit) for fit in (change.before, change.after)] for datum, _ in moved}
     limit = map_limit([each for pair in scores.values() for each in pair])
     most = map_limit([change.difference(datum) for datum, _ in moved])
@@ -287,34 +258,23 @@ def _maps(study, change, namer):
         tissue = _tissue(study, datum)
         old, new = scores[datum.uid]
         gap = np.where(np.isnan(new), np.nan, change.difference(datum))
-        pictures = "".join(
-            f'<figure><img src="{_laid(study, datum, tissue, values, top)}" alt="{_text(f"{label}: {namer(datum.uid)}")}"><figcaption>{label}</figcaption></figure>'
-            for label, values, top in (("before", old, limit), ("after", new, limit), ("change", gap, most))
-        )
         label = "unlabelled" if datum.label is None else study.classes[datum.label]
-        found.append(
-            f'<div class="moved"><p><b>{_text(namer(datum.uid))}</b> ({_text(label)}): scores moved by {mean:.2f} a tile in the mean</p>'
-            f'<div class="three">{pictures}</div></div>'
-        )
+        pictures = [
+            (name, _laid(study, datum, tissue, values, top))
+            for name, values, top in (("before", old, limit), ("after", new, limit), ("change", gap, most))
+        ]
+        found.append({"name": namer(datum.uid), "label": label, "mean": f"{mean:.2f}", "pictures": pictures})
     low, high = study.sides
     name = study.classes[study.target]
     towards = (
         (f"away from {name}", f"towards {name}") if study.several else (f"towards {study.others}", f"towards {name}")
     )
-    legend = (
-        f'<div class="legends">{_ramp(limit, f"before and after: speaks {low}", high)}'
-        f'{_ramp(most, f"change: {towards[0]}", towards[1])}<span class="small">Hatched: excluded or ignored.</span></div>'
-    )
-    # the legend and the first pictures are printed on one page
-    return f'<div class="moved"><h4>Maps that moved most</h4>{legend}{found[0]}</div>{"".join(found[1:])}'
+    ramps = [_ramp(limit, f"before and after: speaks {low}", high), _ramp(most, f"change: {towards[0]}", towards[1])]
+    return {"moved": found, "ramps": ramps}
 
 
 def _ramp(limit, low, high):
-    colours = ", ".join(diverging_css(9))
-    return (
-        f'<span class="ramp"><span>{_text(low)} {_signed(-limit)}</span><i style="background:linear-gradient(90deg,{colours})"></i>'
-        f"<span>{_signed(limit)} {_text(high)}</span></span>"
-    )
+    return {"low": f"{low} {_signed(-limit)}", "high": f"{_signed(limit)} {high}", "colours": ", ".join(diverging_css(9))}  # fmt: skip
 
 
 def _box(study, datum):
@@ -365,19 +325,9 @@ def _cards(study, changes, made, entries):
         for change in changes:
             what = [_standing(study, each, k, after.state) for each in (change.before, change.after)]
             about = f"weight for {study.classes[change.after.target]}" if len(changes) > 1 else "weight"
-            lines.append(f'<p class="small">{_text(about)} {_text(what[0])} → {_text(what[1])}</p>')
-        tiles = _tiles(study, k, fit)
-        picture = (
-            f'<img src="{tiles}" alt="typical tiles of {_text(name)}">' if tiles else '<p class="small">no picture</p>'
-        )
-        found.append(
-            f'<div class="card">{picture}<p><i class="swatch" style="background:{_text(colour)}"></i><b>{_text(name)}</b></p>'
-            f"{''.join(lines)}</div>"
-        )
-    if not found:
-        return ""
-    more = f'<p class="small">and {len(concepts) - _CARDS} more</p>' if len(concepts) > _CARDS else ""
-    return f'<h4>Concepts that were edited</h4><div class="cards">{"".join(found)}</div>{more}'
+            lines.append(f"{about} {what[0]} → {what[1]}")
+        found.append({"name": name, "colour": colour, "lines": lines, "tiles": _tiles(study, k, fit)})
+    return {"cards": found, "more": max(0, len(concepts) - _CARDS)}
 
 
 def _standing(study, fit, k, state):
@@ -407,40 +357,28 @@ def _on_grey(picture):
 
 def _kernel(study, change):
     weights, others = change.weights()
-    if not weights and not others:
-        return "<p>No weight changed.</p>"
     largest = max((abs(value) for _, *pair in weights for value in pair), default=1.0) or 1.0
     state = change.after.state
-    rows = "".join(
-        f"<tr><td>{_text(' beside '.join(study.concept_name(k, state) for k in key))}{_pinned(change.after, key)}</td>"
-        f'<td class="number">{_signed(old)}</td><td class="number">{_signed(new)}</td>'
-        f'<td class="bars">{_bar(old, largest, "pale")}{_bar(new, largest, "")}</td></tr>'
+    rows = [
+        {
+            "name": " beside ".join(study.concept_name(k, state) for k in key), "pinned": _pinned(change.after, key),
+            "before": _signed(old), "after": _signed(new), "bars": [_bar(old, largest, "pale"), _bar(new, largest, "")],
+        }
         for key, old, new in weights
-    )
-    table = (
-        '<table class="weights"><thead><tr><th>weight of</th><th class="number">before</th><th class="number">after</th>'
-        f"<th>before (pale) and after; to the right: {_text(study.sides[1])}</th></tr></thead><tbody>{rows}</tbody></table>"
-        if weights
-        else ""
-    )
-    gone = (
-        f'<p class="small">{others} more weights went or came with concepts that were excluded, merged, split or taken back.</p>'
-        if others
-        else ""
-    )
-    return f"<h4>The kernel: largest changes</h4>{table}{gone}"
+    ]  # fmt: skip
+    return {"weights": rows, "others": others, "side": study.sides[1]}
 
 
 def _pinned(fit, key):
     pins = {tuple(sorted(fit.state.home(k) for k in np.ravel(pin).tolist())) for pin in fit.state.pins_of(fit.target)}
-    return ' <span class="small">(pinned)</span>' if tuple(sorted(key)) in pins else ""
+    return tuple(sorted(key)) in pins
 
 
 def _bar(value, largest, kind):
     share = 50 * min(abs(value) / largest, 1)
     ramp = diverging_css(9)
     colour, left = (ramp[6], 50) if value > 0 else (ramp[2], 50 - share)
-    return f'<i class="bar {kind}"><b style="left:{left:.1f}%;width:{share:.1f}%;background:{colour}"></b></i>'
+    return {"kind": kind, "left": f"{left:.1f}", "share": f"{share:.1f}", "colour": colour}
 
 
 # ---- small things
@@ -477,21 +415,4 @@ def _signed(value):
 
 
 def _said(at, author):
-    return _text(moment(at) + (f", {author}" if author else ""))
-
-
-def _text(text):
-    return html.escape(str(text))
-
-
-def _page(study, body):
-    css = resources.files("viewers").joinpath("report.css").read_text()
-    made = datetime.now(UTC).isoformat()
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        # whatever a name or note holds, nothing in this file runs or is fetched
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>Curation report: {_text(study.name)}</title><style>{css}</style></head><body><main>{body}"
-        f"<footer>Written by Prospector on {moment(made)}. Research software: not for diagnosis or treatment.</footer></main></body></html>\n"
-    )
+    return moment(at) + (f", {author}" if author else "")

@@ -1,13 +1,12 @@
 """Tokens of documents: sentences or passages, in the words around them."""
 
-import html
-
 import streamlit as st
 
 from pages import shared, texts
 from pages.overlays import limit_of
 from pages.words import plain
 from prospector_core.errors import EmbeddingError
+from prospector_core.html_pages import write_html
 
 __all__ = ["CAPTION", "NOTHING_THERE", "SHOW", "UNWANTED", "hover", "picture", "token", "typical"]
 
@@ -31,12 +30,10 @@ def token(study, datum, token, width, context=3.0, alt=""):
     """Write one sentence between those before and after it."""
     before, here, after = texts.around(study, datum, token, max(1, int(context) // 2))
     colour = study.colours()[int(study.concepts_of(datum)[token])]
-    st.html(
-        f'<blockquote aria-label="{html.escape(alt)}" style="margin:0 0 .3rem;padding:.1rem 0 .1rem .8rem;border-left:4px solid {colour};'
-        f'font:1rem/1.55 Charter,Georgia,Cambria,serif;overflow-wrap:anywhere"><span style="opacity:.6;font-size:.88em">{html.escape(_short(before, -200))} </span>'
-        f'<b style="font-weight:600">{html.escape(here[:1500])}</b><span style="opacity:.6;font-size:.88em"> {html.escape(_short(after, 200))}</span></blockquote>',
-        width="stretch",
-    )
+    quote = write_html(
+        "pages", "quote.html", alt=alt, colour=colour, before=_short(before, -200), here=here[:1500], after=_short(after, 200)
+    )  # fmt: skip
+    st.html(quote, width="stretch")
 
 
 def typical(study, concept, on_pick):

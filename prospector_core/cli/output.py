@@ -10,6 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from ..wording import printable
+
 __all__ = ["complain", "progress_bar", "say", "print_json", "print_table"]
 
 _err = Console(stderr=True, highlight=False, emoji=False)
@@ -18,13 +20,13 @@ _out = Console(highlight=False, emoji=False)
 
 def complain(text):
     """One line on stderr."""
-    print(f"prospector: {text}", file=sys.stderr)
+    print(f"prospector: {printable(text)}", file=sys.stderr)
 
 
 def say(text, quiet=False):
     """A line for people; nothing when the output is JSON."""
     if not quiet:
-        _out.print(text, markup=False, soft_wrap=True)
+        _out.print(printable(text), markup=False, soft_wrap=True)
 
 
 def print_json(value):
@@ -34,12 +36,12 @@ def print_json(value):
 
 def print_table(title, columns, rows):
     """A table; columns are names, rows lists of text."""
-    # Names are the user's: what looks like markup in them is text.
-    table = Table(title=Text(title, style="italic"), title_justify="left", show_edge=False, pad_edge=False)
+    # Names are the user's: what looks like markup in them is text, and what moves a terminal's cursor is written out.
+    table = Table(title=Text(printable(title), style="italic"), title_justify="left", show_edge=False, pad_edge=False)
     for name in columns:
-        table.add_column(Text(name))
+        table.add_column(Text(printable(name)))
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     # in a pipe or file nothing is cut off
     (_out if _out.is_terminal else Console(highlight=False, emoji=False, width=1000)).print(table)
 
@@ -61,13 +63,15 @@ def progress_bar(text, quiet=False, unit=""):
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
                TextColumn("{task.fields[rate]}"), TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=_err, transient=True) as bars:
-        task = bars.add_task(text, total=None, rate="")
+        task = bars.add_task(printable(text), total=None, rate="")
 
         def update(done, total, text=None):
             bars.start()
             speed = bars.tasks[0].speed
             rate = f"{speed:,.0f}/s" if speed else ""
-            bars.update(task, completed=done, total=total, rate=rate, **({"description": text} if text else {}))
+            bars.update(
+                task, completed=done, total=total, rate=rate, **({"description": printable(text)} if text else {})
+            )
 
         update.pause = bars.stop
         yield update

@@ -1,7 +1,6 @@
 """An Evaluation as JSON, CSV, one self-contained HTML page, and a page of documentation with its figures."""
 
 import csv
-import html
 import io
 import json
 import os
@@ -10,18 +9,14 @@ from dataclasses import asdict
 import numpy as np
 
 from ..files import write_atomic
+from ..html_pages import write_html
 from ..metrics import bootstrap_interval
+from ..wording import table_cell
 from .quantizers import OF, notes_of
 from .svg import bars, curves, panels, scatter
 
 __all__ = ["FEW_SAID", "REGIONS_SAID", "figures", "region_plots", "write_markdown", "write_report"]
 
-_STYLE = """
-:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:1080px;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;font-size:14px;margin:1rem 0}td,th{padding:.25rem .6rem;border-bottom:1px solid #8885;text-align:right}
-td:first-child,th:first-child{text-align:left}.wide{overflow-x:auto}h2{margin-top:2.5rem}.note{color:#666;font-size:14px}
-@media(prefers-color-scheme:dark){.note{color:#aaa}}svg{max-width:100%;height:auto}
-"""
 _COLUMNS = (
     ("method", "Method"), ("ap", "AP"), ("interval", "95 % interval"), ("auroc", "AUROC"), ("otsu_dice", "Dice (Otsu)"),
     ("tolerant_precision", "Precision within 1 hop"), ("authors_auprc", "Authors' AUPRC"), ("datum_auroc", "AUROC of data"),
@@ -38,7 +33,7 @@ def write_report(evaluations, folder):
     if rows:
         writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: table_cell(value) for key, value in row.items()} for row in rows)
     files = {
         "evaluation.json": json.dumps(plain, indent=1),
         "evaluation.csv": text.getvalue(),
@@ -157,14 +152,14 @@ REGIONS_SAID = "Data in up to four groups of alike regions: mean of each method,
 
 
 def _few_table(evaluation):
-    """AP against labels as an HTML table."""
+    """AP against labels: (header, rows)."""
     series = _few(evaluation)
     numbers = sorted({point[0] for points in series.values() for point in points})
     rows = [
         [method, *(f"{by[n][0]:.2f} ± {by[n][1]:.2f}" if n in by else "" for n in numbers)]
         for method, by in ((m, {p[0]: (p[1], p[3] - p[1]) for p in points}) for m, points in series.items())
     ]
-    return '<div class="wide">' + _html_table(["labelled data a class", *map(str, numbers)], rows) + "</div>"
+    return ["labelled data a class", *map(str, numbers)], rows
 
 
 def _table(evaluation):
@@ -249,51 +244,29 @@ def _notes(evaluation):
 
 
 def _page(evaluations):
-    parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>Evaluation</title><style>{_STYLE}</style><h1>Evaluation of prospect maps</h1>"]  # fmt: skip
-    parts.append(
-        "<p>Average precision (AP) of a map over a datum's tokens, averaged over data of class 1 that were not fitted on. Truth is used for "
-        "scoring alone, but by the authors' protocol, which is tuned with the truth of its training data. Intervals: bootstrap over data.</p>"
-    )
+    parts = []
     for each in evaluations:
         shown = figures(each)
-        parts.append(f"<h2>{html.escape(each.problem['name'])}</h2><p>{html.escape(_said(each))}</p>{shown['ap']}")
-        header, rows = _table(each)
-        if rows:
-            parts.append('<div class="wide">' + _html_table(header, rows) + "</div>")
-        parts.append("<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in _notes(each)) + "</ul>")
-        if shown.get("few"):
-            parts.append(f"<h3>Few labels</h3><p class=note>{FEW_SAID}</p>{shown['few']}{_few_table(each)}")
+        part = {
+            "name": each.problem["name"], "said": _said(each), "table": _table(each), "notes": _notes(each), "shown": shown,
+            "few": _few_table(each) if shown.get("few") else None, "settings": None, "folds": [],
+        }  # fmt: skip
         if each.problem.get("search"):
-            keys = list(each.problem["search"]["candidates"][0])
-            rows = [[str(one[k]) if isinstance(one[k], (str, bool, int)) else f"{one[k]:.3f}" for k in keys] for one in each.problem["search"]["candidates"]]  # fmt: skip
-            parts.append("<h3>Settings by labels alone</h3><div class=wide>" + _html_table(keys, rows) + "</div>")
-        if shown["regions"]:
-            parts.append(
-                f"<h3>Where maps are right and where not</h3><p class=note>{REGIONS_SAID}</p>{shown['regions']}"
-            )
+            part["settings"] = _candidates(each.problem["search"]["candidates"])
         if shown.get("search"):
-            parts.append("<h3>Settings chosen by labels alone</h3><p class=note>Each dot is a candidate; large: chosen. AP is shown for "
-                         f"judging the choice: it took no part.</p>{shown['search']}")  # fmt: skip
-            for number, search in enumerate(s for s in each.searches if s["of"] == "settings"):
-                keys = list(search["candidates"][0])
-                ranked = sorted(search["candidates"], key=lambda one: one["mean_rank"])
-                parts.append(
-                    f"<details><summary>Fold {number + 1}: {html.escape(search['chosen'])}</summary><div class=wide>"
-                    + _html_table(
-                        keys, [[one[k] if isinstance(one[k], str) else f"{one[k]:.3f}" for k in keys] for one in ranked]
-                    )
-                    + "</div></details>"
-                )
-        if shown.get("calibration"):
-            parts.append(f"<h3>Calibration of datum prediction</h3>{shown['calibration']}")
-    return "\n".join(parts) + "</html>\n"
+            searches = [search for search in each.searches if search["of"] == "settings"]
+            part["folds"] = [
+                (search["chosen"], _candidates(sorted(search["candidates"], key=lambda one: one["mean_rank"])))
+                for search in searches
+            ]
+        parts.append(part)
+    return write_html("prospector_core", "evaluation.html", parts=parts, few_said=FEW_SAID, regions_said=REGIONS_SAID)
 
 
-def _html_table(header, rows):
-    head = "".join(f"<th>{html.escape(each)}</th>" for each in header)
-    return f"<table><tr>{head}</tr>" + "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    ) + "</table>"  # fmt: skip
+def _candidates(candidates):
+    """Candidates of a search as a table: (header, rows)."""
+    keys = list(candidates[0])
+    return keys, [[str(one[k]) if isinstance(one[k], (str, bool, int)) else f"{one[k]:.3f}" for k in keys] for one in candidates]  # fmt: skip
 
 
 def _markdown_table(table):

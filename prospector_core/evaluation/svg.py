@@ -1,8 +1,9 @@
 """Plots for the report as SVG text: nothing to install, nothing to fetch, readable in light and dark."""
 
-import html
-
 import numpy as np
+from markupsafe import Markup
+
+from ..html_pages import write_html
 
 __all__ = ["bars", "curves", "neutral", "panels", "scatter"]
 
@@ -18,23 +19,38 @@ _PALETTE = (
     "#994455",
     "#117733",
 )
-_STYLE = (
-    "<style>text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.axis{stroke:#777}.whisker{stroke:#222;stroke-width:2}"
-    "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.axis{stroke:#999}.whisker{stroke:#eee}}</style>"
+_STYLE = Markup(
+    "text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.axis{stroke:#777}.whisker{stroke:#222;stroke-width:2}"
+    "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.axis{stroke:#999}.whisker{stroke:#eee}}"
 )
 
 
 def neutral(svg):
     """A plot whose text and lines can be read on light and on dark ground alike, where it cannot know which it stands on: SVG text."""
     look = "text{font:13px system-ui,sans-serif;fill:#7b858f}.grid{stroke:#7b858f55}.axis{stroke:#7b858f}.whisker{stroke:#7b858f;stroke-width:2}"
-    return svg.replace(_STYLE, f"<style>{look}</style>")
+    return str(svg).replace(f"<style>{_STYLE}</style>", f"<style>{look}</style>")
 
 
-def _svg(width, height, inside, said):
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" '
-        f'aria-label="{html.escape(said)}">{_STYLE}{"".join(inside)}</svg>'
-    )
+def _svg(width, height, marks, said):
+    return write_html("prospector_core", "plot.svg", width=width, height=height, marks=marks, said=said, look=_STYLE)
+
+
+def _mark(tag, text="", title="", **look):
+    """One element of a plot; ``x_y`` of ``look`` is the attribute x-y, ``kind`` the class."""
+    look = {{"kind": "class"}.get(name, name.replace("_", "-")): value for name, value in look.items()}
+    return {"tag": tag, "text": text, "title": title, "look": look}
+
+
+def _line(x1, x2, y1, y2, **look):
+    return _mark("line", x1=x1, x2=x2, y1=y1, y2=y2, **look)
+
+
+def _text(x, y, text, **look):
+    return _mark("text", text, x=x, y=y, **look)
+
+
+def _dot(x, y, r, fill, title, **look):
+    return _mark("circle", title=title, cx=f"{x:.1f}", cy=f"{y:.1f}", r=r, fill=fill, **look)
 
 
 def bars(rows, said, reference=None):
@@ -42,21 +58,23 @@ def bars(rows, said, reference=None):
     left, wide, step = 270, 420, 26
     height = step * len(rows) + 54
     x = lambda value: left + wide * float(np.clip(np.nan_to_num(value), 0, 1))
-    out = [f'<line class="grid" x1="{x(t)}" x2="{x(t)}" y1="8" y2="{height - 40}"/><text x="{x(t)}" y="{height - 22}" text-anchor="middle">{t:g}</text>' for t in (0, 0.25, 0.5, 0.75, 1)]  # fmt: skip
+    out = []
+    for t in (0, 0.25, 0.5, 0.75, 1):
+        out.append(_line(x(t), x(t), 8, height - 40, kind="grid"))
+        out.append(_text(x(t), height - 22, f"{t:g}", text_anchor="middle"))
     for at, (name, value, low, high) in enumerate(rows):
         y = 12 + step * at
         colour = (
             _PALETTE[0] if name.startswith("prospector") else _PALETTE[1] if name.startswith("authors") else "#999999"
         )
-        out.append(f'<text x="{left - 8}" y="{y + 14}" text-anchor="end">{html.escape(name)}</text>')
-        out.append(f'<rect x="{left}" y="{y}" width="{x(value) - left:.1f}" height="18" fill="{colour}"/>')
-        out.append(f'<line class="whisker" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y + 9}" y2="{y + 9}"/>')
-        out.append(f'<text x="{max(x(high), x(value)) + 6:.1f}" y="{y + 14}">{value:.2f}</text>')
+        out.append(_text(left - 8, y + 14, name, text_anchor="end"))
+        out.append(_mark("rect", x=left, y=y, width=f"{x(value) - left:.1f}", height=18, fill=colour))
+        out.append(_line(f"{x(low):.1f}", f"{x(high):.1f}", y + 9, y + 9, kind="whisker"))
+        out.append(_text(f"{max(x(high), x(value)) + 6:.1f}", y + 14, f"{value:.2f}"))
     if reference:
-        out.append(f'<line class="axis" x1="{x(reference[1])}" x2="{x(reference[1])}" y1="4" y2="{height - 40}" stroke-dasharray="4 3"/>')  # fmt: skip
-        out.append(
-            f'<text x="{x(reference[1])}" y="{height - 6}" text-anchor="middle">{html.escape(reference[0])}</text>'
-        )
+        place = x(reference[1])
+        out.append(_line(place, place, 4, height - 40, kind="axis", stroke_dasharray="4 3"))
+        out.append(_text(place, height - 6, reference[0], text_anchor="middle"))
     return _svg(left + wide + 60, height, out, said)
 
 
@@ -84,10 +102,8 @@ def panels(parts, said, y_name, columns=2):
     right = step_x * columns + 12
     for at, name in enumerate(names):
         y = top + 12 + 21 * at
-        out.append(
-            f'<line x1="{right}" x2="{right + 20}" y1="{y}" y2="{y}" stroke="{_colour(at)}" stroke-width="{_width(name)}"{_dash(at)}/>'
-        )
-        out.append(f'<text x="{right + 28}" y="{y + 4}">{html.escape(name)}</text>')
+        out.append(_line(right, right + 20, y, y, **_stroke(at, name)))
+        out.append(_text(right + 28, y + 4, name))
     height = max(step_y * -(-len(parts) // columns), top + 24 + 21 * len(names))
     return _svg(right + 270, height, out, said)
 
@@ -107,13 +123,20 @@ def _lines(left, top, wide, tall, x_name, y_name, series, dots, log, names):
             ticks.append((x(value), f"{value:.2g}" if value < 100 else f"{value:.0f}"))
             last = x(value)
     out = _frame(left, top, wide, tall, x_name, y_name, ticks, y)
-    out += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.5" fill="{_PALETTE[0]}" opacity="0.45"><title>{html.escape(label)}</title></circle>' for a, b, label in dots if np.isfinite(a) and np.isfinite(b)]  # fmt: skip
+    out += [
+        _dot(x(a), y(b), 2.5, _PALETTE[0], label, opacity=0.45)
+        for a, b, label in dots
+        if np.isfinite(a) and np.isfinite(b)
+    ]
     for at, name in reversed(list(enumerate(names))):  # the first one on top
         points = series.get(name, [])
         aside = 2.5 * (at - (len(names) - 1) / 2)  # whiskers of methods stand beside each other
-        out += [f'<line x1="{x(p) + aside:.1f}" x2="{x(p) + aside:.1f}" y1="{y(a):.1f}" y2="{y(b):.1f}" stroke="{_colour(at)}" opacity="0.55"/>' for p, _, a, b in points]  # fmt: skip
-        out.append(f'<polyline points="{_points([(x(p) + aside, y(mean)) for p, mean, _, _ in points])}" fill="none" stroke="{_colour(at)}" stroke-width="{_width(name)}"{_dash(at)}/>')  # fmt: skip
-        out += [f'<circle cx="{x(p) + aside:.1f}" cy="{y(mean):.1f}" r="3" fill="{_colour(at)}"><title>{html.escape(name)}: {mean:.2f}</title></circle>' for p, mean, _, _ in points]  # fmt: skip
+        for p, _, a, b in points:
+            place = f"{x(p) + aside:.1f}"
+            out.append(_line(place, place, f"{y(a):.1f}", f"{y(b):.1f}", stroke=_colour(at), opacity=0.55))
+        way = " ".join(f"{x(p) + aside:.1f},{y(mean):.1f}" for p, mean, _, _ in points)
+        out.append(_mark("polyline", points=way, fill="none", **_stroke(at, name)))
+        out += [_dot(x(p) + aside, y(mean), 3, _colour(at), f"{name}: {mean:.2f}") for p, mean, _, _ in points]
     return out
 
 
@@ -121,12 +144,10 @@ def _colour(at):
     return _PALETTE[at % len(_PALETTE)]
 
 
-def _width(name):
-    return 3 if name == "prospector" else 1.6
-
-
-def _dash(at):
-    return "" if at < 4 else ' stroke-dasharray="6 3"'
+def _stroke(at, name):
+    """How the line of a method looks."""
+    dashed = {} if at < 4 else {"stroke_dasharray": "6 3"}
+    return {"stroke": _colour(at), "stroke_width": 3 if name == "prospector" else 1.6, **dashed}
 
 
 def scatter(points, said, x_name, y_name):
@@ -143,21 +164,17 @@ def scatter(points, said, x_name, y_name):
     out = _frame(left, top, wide, tall, x_name, y_name, ticks, y)
     for a, b, label, marked in known:
         colour, size = (_PALETTE[1], 6) if marked else (_PALETTE[0], 3.5)
-        out.append(f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="{size}" fill="{colour}" opacity="0.6"><title>{html.escape(label)}</title></circle>')  # fmt: skip
+        out.append(_dot(x(a), y(b), size, colour, label, opacity=0.6))
     return _svg(left + wide + 24, top + tall + 52, out, said)
 
 
 def _frame(left, top, wide, tall, x_name, y_name, ticks, y):
     out = []
     for value in (0, 0.25, 0.5, 0.75, 1):
-        out.append(f'<line class="grid" x1="{left}" x2="{left + wide}" y1="{y(value)}" y2="{y(value)}"/>')
-        out.append(f'<text x="{left - 6}" y="{y(value) + 4}" text-anchor="end">{value:g}</text>')
-    out += [f'<text x="{at:.1f}" y="{top + tall + 20}" text-anchor="middle">{text}</text>' for at, text in ticks]
-    out.append(f'<text x="{left + wide / 2}" y="{top + tall + 42}" text-anchor="middle">{html.escape(x_name)}</text>')
-    x = left - 44
-    out.append(f'<text x="{x}" y="{top + tall / 2}" text-anchor="middle" transform="rotate(-90 {x} {top + tall / 2})">{html.escape(y_name)}</text>')  # fmt: skip
+        out.append(_line(left, left + wide, y(value), y(value), kind="grid"))
+        out.append(_text(left - 6, y(value) + 4, f"{value:g}", text_anchor="end"))
+    out += [_text(f"{at:.1f}", top + tall + 20, text, text_anchor="middle") for at, text in ticks]
+    out.append(_text(left + wide / 2, top + tall + 42, x_name, text_anchor="middle"))
+    x, middle = left - 44, top + tall / 2
+    out.append(_text(x, middle, y_name, text_anchor="middle", transform=f"rotate(-90 {x} {middle})"))
     return out
-
-
-def _points(pairs):
-    return " ".join(f"{a:.1f},{b:.1f}" for a, b in pairs)

@@ -12,6 +12,7 @@ from ..files import storage_errors
 from ..scheduling import InProcess
 from ..study import tasks
 from ..study.tasks import place_of
+from ..wording import file_stem
 from .geojson import geojson
 from .h5ad import h5ad
 from .ometiff import ome_tiff
@@ -105,6 +106,6 @@ def _file_stems(data, names):
     """{uid: file name of data (or slides) without its ending}. Names that would be one and the same file get their uid too."""
     if not names:
         return {datum.uid: datum.uid for datum in data}
-    stems = {d.uid: "".join(c if c.isalnum() or c in " -_." else "_" for c in d.name)[:100] for d in data}
-    often = Counter(stem.lower() for stem in stems.values())  # file systems may not tell upper case from lower
-    return {uid: f"{stem} {uid}" if often[stem.lower()] > 1 else stem for uid, stem in stems.items()}
+    stems = {d.uid: file_stem(d.name) or d.uid for d in data}
+    often = Counter(stem.casefold() for stem in stems.values())  # file systems may not tell upper case from lower
+    return {uid: f"{stem} {uid}" if often[stem.casefold()] > 1 else stem for uid, stem in stems.items()}

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 import string
 
 import numpy as np
 
 from ..errors import BadInputError
 from ..readers.trajectory import read_frames
+from ..wording import printable
 
 __all__ = ["bfactor_mmcif", "bfactor_pdb", "defattr", "molviewspec", "pymol_script"]
 
@@ -117,6 +119,7 @@ def _residues(study, datum):
 def defattr(study, datum):
     """A ChimeraX attribute file: prospect_score of every residue, and its concept's number."""
     chains, numbers, scores, concepts = _residues(study, datum)
+    _check(study, datum, chains, numbers, "a ChimeraX attribute file")
     parts = []
     for name, values in (("prospect_score", np.round(scores, 4).tolist()), ("prospect_concept", concepts.tolist())):
         lines = [f"attribute: {name}", "match mode: 1-to-1", "recipient: residues"]
@@ -130,6 +133,7 @@ def defattr(study, datum):
 def pymol_script(study, datum):
     """A PyMOL script for an open structure: scores into b, colours, the residues with the highest scores as sticks."""
     chains, numbers, scores, _ = _residues(study, datum)
+    _check(study, datum, chains, numbers, "a PyMOL script")
     limit = _limit(scores)
     lines = [
         "# prospect scores; open the structure first, then run this script",
@@ -148,6 +152,16 @@ def pymol_script(study, datum):
     if chosen:
         lines += [f"select prospect_top, polymer and ({chosen})", "show sticks, prospect_top and not (name N+C+O)"]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _check(study, datum, chains, numbers, what):
+    """Nothing of a chain's name or a residue's number may be taken for a command. Raises BadInputError."""
+    for chain, number in zip(chains, numbers):
+        if not re.fullmatch(r"[\w.:'*+-]*", str(chain)) or not re.fullmatch(r"-?\d+[A-Za-z]?", str(number)):
+            raise BadInputError(
+                f"residue {printable(number)} of chain {printable(chain)!r} of {study.datum(datum).name} cannot be named in {what}: "
+                "export mmcif or csv instead"
+            )  # fmt: skip
 
 
 def _escaped(number):

@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 
+from ..wording import table_cell
+
 __all__ = ["csv_table", "parquet_table"]
 
 
@@ -36,7 +38,10 @@ def columns(study, datum):
 
 
 def csv_table(study, datum):
-    """A datum as CSV bytes, UTF-8; an excluded token's score is empty."""
+    """A datum as CSV bytes, UTF-8; an excluded token's score is empty.
+
+    Text that a spreadsheet would run as a formula (it begins with = + - @) has an apostrophe in front.
+    """
     return _write(study, datum, "csv")
 
 
@@ -52,6 +57,9 @@ def _write(study, datum, kind):
 
     found = columns(study, datum)
     scores = {name for name in found if name in ("score", "margin") or name.startswith("score_")}
+    if kind == "csv":  # opened by a spreadsheet, no name may be run
+        found = {table_cell(name): _cells(values) for name, values in found.items()}
+        scores = {table_cell(name) for name in scores}
     table = pyarrow.table(
         {name: pyarrow.array(each, mask=np.isnan(each)) if name in scores else each for name, each in found.items()}
     )
@@ -61,3 +69,9 @@ def _write(study, datum, kind):
     else:
         pyarrow.parquet.write_table(table, buffer)
     return buffer.getvalue()
+
+
+def _cells(values):
+    """A column of a CSV table: text made safe, numbers as they are."""
+    text = isinstance(values, list) or getattr(values, "dtype", None) is not None and values.dtype.kind in "UO"
+    return [table_cell(value) for value in values] if text else values

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..wording import is_colour
 from .journal import Entry, parts_of, undone_by
 
 __all__ = ["Event", "chronicle", "describe"]
@@ -93,7 +94,8 @@ def describe(study, entry, name=None, datum_name=None, entries=None):
             else f"take back the name of the family of {what}"
         )
     if action == "recolour":
-        return f"recolour {name(payload['concept'])}"
+        wrong = "" if is_colour(payload["colour"]) else " (what stands there is no colour: it keeps its own)"
+        return f"recolour {name(payload['concept'])}{wrong}"
     if action == "merge":
         gone = ", ".join(name(k) for k in payload["concepts"] if k != payload["into"])
         return f"merge {gone} into {name(payload['into'])}"

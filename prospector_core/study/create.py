@@ -12,6 +12,7 @@ from ..files import partial_name, storage_errors
 from ..readers import list_slides, open_slide
 from ..scheduling import InProcess
 from ..stain import check_stain
+from ..wording import checked_name
 from .database import Database
 from .labels import match_files, read_labels
 
@@ -68,6 +69,10 @@ def write_study(path, meta, rows, matched, sources, fill=None):
     Parameters: meta, {key: value}; rows, list of LabelRow; matched, a key of ``sources`` for each; sources, {key: (uid,
     info, path)}; fill, function(folder, database) that adds what else there is.
     """
+    checked_name(meta["name"], "study", StudyError)
+    for kind, names in (("class", meta["classes"]), ("item", [row.name for row in rows])):
+        for name in names:
+            checked_name(name, kind, LabelsError)
     partial = partial_name(path)
     shutil.rmtree(partial, ignore_errors=True)
     try:

@@ -3,7 +3,6 @@
 import base64
 import copy
 import functools
-import re
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from ..errors import CurationError
+from ..wording import checked_name, is_colour
 from .branches import relatives
 from .chronicle import chronicle, describe
 from .editors import Editor, check_conflict, default_author
@@ -177,7 +177,7 @@ class Curation:
     @_edit
     def recolour(self, concept, colour):
         """Give a concept a colour, "#rrggbb"."""
-        if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(colour)):
+        if not is_colour(colour):
             raise CurationError(f"{colour!r} is no colour: write it as #rrggbb")
         payload = {"concept": int(concept), "colour": colour.lower()}
         return self._append("recolour", payload, lambda state: self._check(state, concept))
@@ -204,7 +204,8 @@ class Curation:
             if state.active(self._n_concepts(state)) == [concept]:
                 raise CurationError(f"concept {concept} is the last one left: include another before excluding it")
 
-        return self._append("exclude", {"concept": int(concept), "reason": str(reason)}, check)
+        reason = checked_name(" ".join(str(reason).split()), "reason", CurationError)
+        return self._append("exclude", {"concept": int(concept), "reason": reason}, check)
 
     @_edit
     def include(self, concept):

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from ..wording import is_colour
+
 __all__ = ["Entry", "CurationState", "Region", "Split", "parts_of", "standing", "undone_by", "replay", "read_journal", "last_id",
            "append"]  # fmt: skip
 
@@ -132,7 +134,9 @@ def _apply(state, entry):
     if action == "rename":
         state.names[payload["concept"]] = payload["name"]
     elif action == "recolour":
-        state.colours[payload["concept"]] = payload["colour"]
+        # none of our programs writes anything else; what a stranger wrote in its place reaches no page and no file
+        if is_colour(payload["colour"]):
+            state.colours[payload["concept"]] = payload["colour"]
     elif action == "merge":
         for concept in payload["concepts"]:
             if concept != payload["into"]:

@@ -1,1 +1,1 @@
-"""Who may open the app, and which folders it may read."""
+"""Who may open the app, which folders it may read, and what its pages may load."""
