@@ -29,10 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     places = {module: places_of(source) for module, source in sources.items()}
     share = options.n / sum(math.sqrt(len(each)) for each in places.values())
     chosen = {
-        module: each if options.all else sample(each, max(3, round(share * math.sqrt(len(each)))), (options.seed, module))
+        module: each
+        if options.all
+        else sample(each, max(3, round(share * math.sqrt(len(each)))), (options.seed, module))
         for module, each in places.items()
     }
-    print(f"{sum(map(len, chosen.values()))} of {sum(map(len, places.values()))} places, seed {options.seed}", flush=True)
+    print(
+        f"{sum(map(len, chosen.values()))} of {sum(map(len, places.values()))} places, seed {options.seed}", flush=True
+    )
     equivalent = _equivalent()
     preload()
     found = {}

@@ -158,9 +158,12 @@ class _Finder(ast.NodeVisitor):
             return
         if isinstance(node, ast.Return) and node.value and not _is_none(node.value):
             self._replace(node, "return None", "returned value")
-        elif isinstance(node, ast.AugAssign) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
-            self._replace(node, "pass", "deleted statement")
-        elif isinstance(node, ast.Assign) and all(isinstance(t, (ast.Subscript, ast.Attribute)) for t in node.targets):
+        elif (
+            isinstance(node, ast.AugAssign)
+            or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+            or isinstance(node, ast.Assign)
+            and all(isinstance(t, (ast.Subscript, ast.Attribute)) for t in node.targets)
+        ):
             self._replace(node, "pass", "deleted statement")
         elif isinstance(node, ast.Continue):
             self._replace(node, "break", "loop")
@@ -228,7 +231,11 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         name = node.func
-        if isinstance(name, ast.Attribute) and isinstance(name.value, ast.Name) and name.value.id in ("log", "warnings"):
+        if (
+            isinstance(name, ast.Attribute)
+            and isinstance(name.value, ast.Name)
+            and name.value.id in ("log", "warnings")
+        ):
             return
         if isinstance(name, ast.Attribute) and name.attr in _CALLED:
             self._swap(name, "attr", _CALLED[name.attr], "function")

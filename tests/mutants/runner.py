@@ -95,7 +95,9 @@ class _Chosen:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
-        items[:] = sorted((item for item in items if item.nodeid in self.place), key=lambda item: self.place[item.nodeid])
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self.place), key=lambda item: self.place[item.nodeid]
+        )
 
 
 def _child(work, out: Path) -> int:
@@ -141,7 +143,7 @@ def survey(module: str, files: list[str], folder: Path) -> Known:
         cov.start()
         code = pytest.main([*_OPTIONS[1:], *files], plugins=[watch])
         cov.stop()
-        lines = {line: who for line, who in cov.get_data().contexts_by_lineno(str(ROOT / module)).items()}
+        lines = dict(cov.get_data().contexts_by_lineno(str(ROOT / module)).items())
         out.write_text(json.dumps({"tests": watch.tests, "bad": watch.bad, "lines": lines}))
         return code
 
