@@ -296,7 +296,8 @@ def test_progress_is_shown_on_a_terminal(slides, prospector):
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # of its own: what a suite in the background hands on is ignored
 from prospector_core.encoders import colour_texture
 encode = colour_texture.ColourTexture.encode
 def slowly(self, tiles):
@@ -311,11 +312,15 @@ main(sys.argv[1:])
 
 
 def slow_embed(folder):
-    """An embedding that takes its time, and logs every batch that it encodes."""
+    """An embedding that takes its time, and logs every batch that it encodes.
+
+    It is started as by a suite in the background, where shells have SIGINT ignored.
+    """
     import sys
 
     return subprocess.Popen([sys.executable, "-c", SLOW, "embed", "study"], cwd=folder, env=ENVIRONMENT,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))  # fmt: skip
 
 
 def wait_for_blocks(folder, n):

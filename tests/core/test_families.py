@@ -1,13 +1,25 @@
 """Families of sites: what a site is, how sites are grouped, laid over each other, and named."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from prospector_core.errors import CurationError
-from prospector_core.families import Site, find_families, find_sites, likeness, name_of, superpose
+from prospector_core import TokenGraph
+from prospector_core.errors import CurationError, FitError
+from prospector_core.families import (
+    Site,
+    _kabsch,
+    compositions,
+    find_families,
+    find_sites,
+    likeness,
+    name_of,
+    superpose,
+)
 from tests.core.structure_files import study_of_chains
 
 
@@ -90,3 +102,136 @@ def test_a_name_finds_its_family_and_is_taken_back(study):
         study.curation.name_family(family.composition, "x" * 200)
     with pytest.raises(CurationError, match="at least one"):
         study.curation.name_family({}, "x")
+
+
+# ---- the rules, one by one
+
+
+def chain_of(*scores, limit=2.0, radius=1, n_concepts=3):
+    """A study of one datum, a chain with these scores: what ``find_sites`` asks for. Half the limit is high."""
+    fit = SimpleNamespace(radius=radius, target=1, n_concepts=n_concepts)
+    datum = SimpleNamespace(uid="d", label=1)
+    return SimpleNamespace(
+        current_fit=fit, embedded=lambda: [datum, SimpleNamespace(uid="e", label=0)], datum=lambda uid: datum,
+        score_limit=lambda *_: limit, graph=lambda _: TokenGraph.from_chain(len(scores), reach=1),
+        prospect=lambda *_: np.array(scores, float), concepts_of=lambda *_: np.arange(len(scores)) % n_concepts,
+    )  # fmt: skip
+
+
+def sites_of(*scores, **options):
+    return [site.tokens.tolist() for site in find_sites(chain_of(*scores, **options))]
+
+
+def test_a_site_is_kept_from_two_fifths_of_the_best_on():
+    assert sites_of(10, 10, 0, 4, 4, 0, 3.9, 3.9) == [[0, 1], [3, 4]]
+    assert sites_of(4, 4, 0, 3.9, 3.9, 0, 10, 10, 0, 6, 6) == [[6, 7], [9, 10], [0, 1]]  # the best first
+
+
+def test_a_token_belongs_to_a_site_from_a_good_third_of_its_strongest_on():
+    assert sites_of(4.0, 1.4) == [[0, 1]] and sites_of(4.0, 1.39) == []
+    assert sites_of(3.0, 10, 3.6) == [[1, 2]]
+
+
+def test_high_is_half_of_the_strongest_colour_or_of_the_datums_own_best():
+    assert sites_of(2.0, 1.0, limit=2.0) == [[0, 1]] and sites_of(2.0, 0.99, limit=2.0) == []
+    assert sites_of(0.5, 0.25, limit=2.0) == [[0, 1]] and sites_of(0.5, 0.24, limit=2.0) == []
+    assert sites_of(0, 0) == sites_of(-1, -1) == sites_of() == sites_of(np.nan, np.nan) == []
+
+
+def test_a_site_has_two_tokens_and_a_token_one_site():
+    assert sites_of(5, 0, 5) == []
+    assert sites_of(5, 5, 5, 5, 5) == [[0, 1], [2, 3]]  # of equals the first; the last has nothing left beside it
+    assert sites_of(4, 5, 4, 3, 3) == [[1, 0, 2], [3, 4]]
+    assert sites_of(5, 5, 4, radius=2) == [[0, 1, 2]] and sites_of(5, 0, 4, radius=0) == []
+    assert sites_of(5, 4, radius=0) == [[0, 1]]  # without a receptive field: what touches
+
+
+def test_a_datum_has_six_sites_at_most():
+    assert len(sites_of(*[5, 5, 0] * 8)) == 6
+
+
+def test_only_data_of_the_class_have_sites_and_a_study_must_be_fitted():
+    study = chain_of(5, 5)
+    assert [site.datum for site in find_sites(study)] == ["d"]
+    assert find_sites(study)[0].total == 10
+    other = SimpleNamespace(uid="e", label=0)
+    assert [site.datum for site in find_sites(study, data=[other])] == ["e"]
+    study.current_fit = None
+    with pytest.raises(FitError, match="prospector fit"):
+        find_sites(study)
+
+
+def made_of(*rows):
+    """A study and one site a row of concepts."""
+    study = chain_of(*[1.0] * 9, n_concepts=4)
+    places = {f"s{number}": np.array(row) for number, row in enumerate(rows)}
+    study.concepts_of = lambda uid, fit: places[uid]
+    return study, [Site(uid, np.arange(len(row)), float(10 - n)) for n, (uid, row) in enumerate(places.items())]
+
+
+def test_compositions_are_shares_of_concepts():
+    study, sites = made_of([0, 0, 1], [3, 2])
+    np.testing.assert_allclose(compositions(study, sites), [[2 / 3, 1 / 3, 0, 0], [0, 0, 0.5, 0.5]])
+
+
+def test_families_are_parted_where_they_are_told_apart_best():
+    """From six sites of three kinds on; below there is nothing to group."""
+    zero, one, two = [[0] * 4, [0, 0, 0, 3]], [[1] * 4, [1, 1, 1, 3]], [[2] * 4, [2, 2, 2, 3]]
+    study, sites = made_of(*zero, *one, *two, zero[0])
+    families = find_families(study, sites=sites)
+    assert [{site.datum for site in family.sites} for family in families] == [
+        {"s0", "s1", "s6"},
+        {"s2", "s3"},
+        {"s4", "s5"},
+    ]
+    assert [family.number for family in families] == [0, 1, 2]
+    assert [family.share for family in families] == [3 / 7, 2 / 7, 2 / 7]
+    assert families[1].composition.tolist() == [0, 0.875, 0, 0.125]
+    study, sites = made_of(*zero, *one, *two)
+    assert len(find_families(study, sites=sites)) == 3
+    study, sites = made_of(*zero, *one, two[0])
+    assert len(find_families(study, sites=sites)) == 1
+    study, sites = made_of(*[zero[0], one[0]] * 4)  # two compositions: one family, unless more are asked for
+    assert len(find_families(study, sites=sites)) == 1
+    assert len(find_families(study, sites=sites, families=5)) == 2
+    assert len(find_families(study, sites=sites, families=1)) == 1
+
+
+def test_a_familys_most_typical_site_comes_first():
+    study, sites = made_of([0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 1, 1])
+    (family,) = find_families(study, sites=sites)
+    assert [site.datum for site in family.sites] == ["s1", "s2", "s3", "s0"]
+
+
+def test_likeness_is_the_sum_of_roots_of_products():
+    assert likeness({0: 0.5, 1: 0.5}, [0.5, 0.25, 0.25]) == pytest.approx(0.5 + np.sqrt(0.125))
+    assert likeness([1.0, 0.0], {1: 1.0}) == 0
+
+
+def test_a_name_is_for_compositions_that_are_nine_tenths_alike():
+    families = [({0: 1.0}, "one"), ({1: 1.0}, "other")]
+    for share, name in ((0.1, "one"), (0.18, "one"), (0.2, ""), (0.8, ""), (0.82, "other")):
+        assert name_of(SimpleNamespace(families=families), {0: 1 - share, 1: share}) == name, share
+
+
+def test_mirror_images_are_not_laid_over_each_other():
+    """Handedness is kept: a site and its mirror image are different places."""
+    points = np.array([[0.0, 0, 0], [4, 0, 0], [0, 3, 0], [0, 0, 5], [1, 2, 3]])[:, None]
+    mirrored = points * [-1, 1, 1]
+    rotation, _, matched, rmsd = superpose(points, mirrored, range(5), range(5))
+    assert np.linalg.det(rotation) == pytest.approx(1) and rmsd > 0.5
+    assert matched == [(number, number) for number in range(5)]
+    own, _ = _kabsch(points[:, 0], mirrored[:, 0])
+    assert np.linalg.det(own) == pytest.approx(1)
+
+
+def test_residues_of_one_concept_are_matched_rather():
+    """Another concept costs 30 square angstrom: nearer ones of another are taken, but only if much nearer."""
+    line = np.array([[0.0, 0, 0], [10, 0, 0], [25, 0, 0]])[:, None]
+    for off, matched in ((4.0, [(0, 0), (1, 1), (2, 2)]), (0.0, [(0, 0), (1, 1), (2, 2)])):
+        moved = line + [[[0, 0, 0]], [[off, 0, 0]], [[0, 0, 0]]]
+        assert superpose(line, moved, [0, 1, 2], [0, 1, 2])[2] == matched
+    swapped = superpose(line, line, [0, 1, 2], [1, 0, 2])
+    assert swapped[2] == [(0, 0), (1, 1), (2, 2)] and swapped[3] == pytest.approx(0, abs=1e-9)
+    near = np.array([[0.0, 0, 0], [1, 0, 0], [25, 0, 0]])[:, None]
+    assert superpose(near, near, [0, 1, 2], [1, 0, 2])[2] == [(0, 1), (1, 0), (2, 2)]

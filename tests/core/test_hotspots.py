@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prospector_core import TokenGraph
 from prospector_core.errors import BadInputError
-from prospector_core.hotspots import hot_spots
+from prospector_core.hotspots import graph_spots, hot_spots
 
 
 def by_search(positions, scores, threshold):
@@ -71,3 +72,36 @@ def test_bad_input_is_one_line(scores, threshold):
     with pytest.raises(BadInputError) as error:
         hot_spots(np.array([[0, 0], [0, 1]]), scores, threshold)
     assert "\n" not in str(error.value)
+
+
+def test_ties_go_to_the_region_whose_first_token_comes_first():
+    """Wherever it lies: the order of tokens decides, not that of the picture."""
+    positions = np.array([[9, 9], [0, 0], [5, 5], [5, 6]])
+    scores = np.array([2.0, 2.0, 1.0, 1.0])
+    assert [spot.tokens.tolist() for spot in hot_spots(positions, scores, 1.0)] == [[0], [1], [2, 3]]
+    graph = TokenGraph.from_edges(4, np.array([[2, 3]]))
+    assert [spot.tokens.tolist() for spot in graph_spots(graph, scores, 1.0)] == [[0], [1], [2, 3]]
+
+
+def test_by_default_a_token_is_one_pixel():
+    (spot,) = hot_spots(np.array([[3, 4], [3, 5]]), np.array([1.0, 2.0]), 1.0)
+    assert (spot.rect, spot.area, spot.unit, spot.peak, spot.peak_token) == ((4, 3, 2, 1), 2, "px2", 2.0, 1)
+
+
+def test_regions_of_a_graph_are_ranked_by_what_they_hold():
+    graph = TokenGraph.from_chain(9, reach=1)
+    scores = np.array([1.0, 2.0, np.nan, 5.0, 0.5, 2.0, 2.0, 3.0, -1.0])
+    spots = graph_spots(graph, scores, 1.0)
+    assert [spot.tokens.tolist() for spot in spots] == [[5, 6, 7], [3], [0, 1]]
+    first = spots[0]
+    assert (first.total, first.mean, first.peak, first.peak_token) == (7.0, 7 / 3, 3.0, 7)
+    assert (first.area, first.unit, first.rect) == (3.0, "tokens", None)
+    assert graph_spots(graph, scores, 9.0) == [] and len(graph_spots(graph, scores, 5.0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("scores", "threshold", "says"), [(np.zeros(3), 0.0, "2 tokens"), (np.zeros(2), np.nan, "a number")]
+)
+def test_bad_input_of_a_graph_is_one_line(scores, threshold, says):
+    with pytest.raises(BadInputError, match=says):
+        graph_spots(TokenGraph.from_chain(2), scores, threshold)

@@ -11,8 +11,8 @@ from sklearn.base import clone
 from prospector_core import FoldChangeKernel, LinearKernel
 from prospector_core.errors import FitError
 from prospector_core.features import n_features, pair_index
-from prospector_core.kernels import TEST_OFF, make_kernel, rank_sum_p_values
-from prospector_core.tfidf import tfidf
+from prospector_core.kernels import TEST_OFF, _shrunken, make_kernel, rank_sum_p_values
+from prospector_core.tfidf import term_frequencies, tfidf
 
 
 def some_counts(seed=0, n=20, p=9, high=30):
@@ -160,3 +160,109 @@ def test_kernels_by_name():
         make_kernel("cubic")
     with pytest.raises(FitError, match="alpa"):
         make_kernel("fold-change", alpa=0.1)
+
+
+# ---- the rules, one by one
+
+
+def test_what_is_exactly_large_or_significant_enough_is_kept():
+    counts, labels = some_counts(3)
+    plain = FoldChangeKernel(alpha=TEST_OFF).fit(counts, labels)
+    column = int(np.argsort(np.abs(plain.fold_change_))[4])
+    kept = FoldChangeKernel(alpha=TEST_OFF, tau=abs(plain.fold_change_[column])).fit(counts, labels).coef_ != 0
+    assert kept[column] and kept.sum() == 5
+    p = FoldChangeKernel(alpha=1.0).fit(counts, labels).p_values_
+    column = int(np.argsort(p)[1])
+    kept = FoldChangeKernel(alpha=p[column] * counts.shape[1]).fit(counts, labels).coef_ != 0
+    assert kept[column] and kept.sum() == 2
+
+
+def test_no_test_begins_at_an_alpha_of_ten_thousand_million():
+    counts, labels = some_counts(3)
+    assert TEST_OFF == 1e10 and np.isnan(FoldChangeKernel(alpha=1e10).fit(counts, labels).p_values_).all()
+    assert np.isfinite(FoldChangeKernel(alpha=1e9).fit(counts, labels).p_values_).all()
+
+
+def test_a_feature_of_one_class_alone_is_measured_against_a_ten_thousand_millionth():
+    counts, labels = np.array([[1, 3], [2, 2], [0, 4], [0, 4], [0, 4]]), np.array([1, 1, 0, 0, 0])
+    kernel = FoldChangeKernel(alpha=TEST_OFF).fit(counts, labels)
+    own = (1 / 4 + 2 / 4) / 2 * np.log(5 / 3)
+    assert kernel.coef_[0] == pytest.approx(np.log2((own + 1e-10) / 1e-10))
+
+
+@pytest.mark.parametrize("shrink", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_fold_changes_of_shares_by_the_formulas(shrink, weighted):
+    """Means are weighted, n is what the weights amount to (Kish), and s is that of the logarithm, in log2 units."""
+    counts, labels = some_counts(5)
+    weights = np.random.default_rng(0).uniform(0.1, 3, len(labels)) if weighted else np.ones(len(labels))
+    fitted = FoldChangeKernel(alpha=TEST_OFF, pseudo=0.5, shrink=shrink).fit(
+        counts, labels, weights if weighted else None
+    )
+    share = counts / counts.sum(axis=1, keepdims=True)
+    small, logs, errors = 0.5 / counts.shape[1], [], 0.0
+    for label in (1, 0):
+        w, x = weights[labels == label] / weights[labels == label].sum(), share[labels == label]
+        mean = w @ x
+        spread = w @ (x - mean) ** 2
+        errors = errors + spread * (w**2).sum() / (mean + small) ** 2 / np.log(2) ** 2
+        logs.append(np.log2(mean + small))
+    change = logs[0] - logs[1]
+    np.testing.assert_allclose(fitted.fold_change_, change)
+    beyond = np.mean(change**2 - errors)
+    assert beyond > 1e-3
+    np.testing.assert_allclose(fitted.coef_, change * beyond / (beyond + errors) if shrink else change)
+
+
+def test_weights_count_in_proportion():
+    counts, labels = some_counts(6)
+    for kernel in (FoldChangeKernel(TEST_OFF), FoldChangeKernel(TEST_OFF, pseudo=1.0, shrink=True)):
+        plain, alike = (clone(kernel).fit(counts, labels, w).coef_ for w in (None, np.full(len(labels), 7.0)))
+        np.testing.assert_allclose(alike, plain)
+        other = clone(kernel).fit(counts, labels, np.arange(1.0, len(labels) + 1)).coef_
+        assert not np.allclose(other, plain)
+
+
+@pytest.mark.parametrize("weights", [np.zeros(20), -np.ones(20), np.ones(19), np.full(20, np.nan), np.full(20, np.inf)])
+def test_weights_are_positive_numbers(weights):
+    counts, labels = some_counts()
+    for kernel in (FoldChangeKernel(), LinearKernel()):
+        with pytest.raises(FitError, match="positive numbers, one a datum"):
+            kernel.fit(counts, labels, weights)
+    weights = np.ones(20)
+    weights[3] = 0
+    with pytest.raises(FitError, match="positive numbers, one a datum"):
+        FoldChangeKernel().fit(counts, labels, weights)
+
+
+def test_where_nothing_is_beyond_error_weights_are_drawn_almost_to_nothing():
+    """And keep their sign and order: the spread beyond error is a millionth at least."""
+    values, errors = np.array([0.5, -0.25, 0.0]), np.array([1.0, 2.0, 0.5])
+    np.testing.assert_allclose(_shrunken(values, errors), values * 1e-6 / (1e-6 + errors), rtol=1e-12)
+    values = np.array([3.0, -2.0])
+    np.testing.assert_allclose(_shrunken(values, np.ones(2)), values * 5.5 / 6.5)
+
+
+def test_the_linear_kernel_is_a_standardised_elastic_net():
+    counts, labels = some_counts(8)
+    kernel = LinearKernel().fit(counts, labels)
+    assert kernel.get_params() == {"l1_ratio": 0.5, "C": 1.0, "max_iter": 3000, "seed": 0}
+    weighted = tfidf(counts)
+    features = (weighted - weighted.mean(axis=0)) / np.where(weighted.std(axis=0) > 0, weighted.std(axis=0), 1)
+    np.testing.assert_allclose(kernel.evidence(counts), features @ kernel.coef_ + kernel.intercept_, atol=1e-9)
+    np.testing.assert_allclose(kernel.evidence(counts, np.zeros(9)), kernel.intercept_)
+    new = np.vstack([counts[:1], counts[:1] * 3])  # another set of data: the idf stays that of the training data
+    np.testing.assert_allclose(kernel.evidence(new), kernel.evidence(counts)[[0, 0]])
+    # where the gradient of the penalised loss is 0: the weights that are not 0 say how strong the penalty is
+    p = 1 / (1 + np.exp(-kernel.evidence(counts)))
+    pull = features.T @ (labels - p)
+    used = kernel.coef_ != 0
+    np.testing.assert_allclose(pull[used], 0.5 * np.sign(kernel.coef_[used]) + 0.5 * kernel.coef_[used], atol=2e-2)
+    assert (np.abs(pull[~used]) <= 0.5 + 2e-2).all()
+
+
+def test_evidence_of_the_fold_change_kernel_is_its_mean_weight():
+    counts, labels = some_counts(8)
+    kernel = FoldChangeKernel(TEST_OFF).fit(counts, labels)
+    np.testing.assert_allclose(kernel.evidence(counts), term_frequencies(counts) @ kernel.coef_)
+    np.testing.assert_allclose(kernel.evidence(counts, np.ones(9)), 1.0)

@@ -8,7 +8,7 @@ from slide_files import SAMPLE, glass, picture, tissue, write_image
 
 from prospector_core.errors import BadInputError, TissueError
 from prospector_core.readers import open_slide
-from prospector_core.tiling import Rect, tile_grid
+from prospector_core.tiling import Rect, TileGrid, tile_grid
 from prospector_core.tissue import TissueMask, tissue_mask
 
 
@@ -78,3 +78,48 @@ def test_the_sample_slide():
 def test_a_field_of_tissue_keeps_every_tile(tmp_path):
     with open_slide(write_image(tmp_path / "a.tif", tissue(768, 768))) as slide:
         assert len(tile_grid(slide, 128, mask=tissue_mask(slide))) == 36
+
+
+def test_a_tile_without_tissue_is_never_kept(slide):
+    """Not even where no share of tissue is asked for."""
+    mask = np.zeros((60, 100), bool)
+    mask[0, 20] = mask[40:60, 80:100] = True
+    grid = tile_grid(slide, 100, 0.5, mask=TissueMask(mask, 10.0), min_tissue=0)
+    assert grid.positions.tolist() == [[0, 1], [2, 4]]
+    with pytest.raises(TissueError, match="0%"):
+        tile_grid(slide, 100, 0.5, mask=TissueMask(np.zeros((60, 100), bool), 10.0), min_tissue=0)
+
+
+def test_the_share_of_tissue_that_is_asked_for_is_enough(slide):
+    mask = np.zeros((60, 100), bool)
+    mask[0:20, 0:10] = mask[0:20, 20:31] = True
+    half, more = (tile_grid(slide, 100, 0.5, mask=TissueMask(mask, 10.0), min_tissue=share) for share in (0.5, 0.55))
+    assert half.positions.tolist() == [[0, 0], [0, 1]] and more.positions.tolist() == [[0, 1]]
+    assert (more.tile, more.mpp, more.shape, more.pitch, more.origin) == (100, 0.5, (3, 5), 200.0, (0.0, 0.0))
+
+
+def test_a_twentieth_of_a_tile_may_be_missing(slide):
+    for width, columns in ((394, 3), (396, 4), (400, 4), (494, 4), (496, 5)):
+        assert tile_grid(slide, 50, 0.5, field=Rect(0, 0, width, 100)).shape == (1, columns), width
+
+
+def test_a_field_must_touch_the_slide(slide):
+    outside = [(1000, 0, 9, 9), (0, 600, 9, 9), (-9, 0, 9, 9), (0, -9, 9, 9), (0, 0, 0, 9), (0, 0, 9, 0)]
+    for x, y, width, height in outside:
+        with pytest.raises(BadInputError, match=rf"a\.tif: the field at {x}, {y} of {width} x {height} .*1000 x 600"):
+            tile_grid(slide, field=Rect(x, y, width, height))
+    for inside in [(999, 599, 9, 9), (-8, -8, 9, 9), (0, 0, 1, 1)]:
+        assert len(tile_grid(slide, field=Rect(*inside))) == 1
+
+
+def test_the_smallest_tile_has_one_pixel(slide):
+    assert tile_grid(slide, 1, 0.25, field=Rect(0, 0, 3, 2)).shape == (2, 3)
+
+
+def test_tiles_are_cut_into_squares_row_by_row():
+    grid = TileGrid(np.array([[0, 1], [2, 0]], np.int32), (5.0, 7.0), 60.0, (3, 2), 224, 0.5)
+    cut = grid.subdivided(2)
+    assert cut.positions.tolist() == [[0, 2], [0, 3], [1, 2], [1, 3], [4, 0], [4, 1], [5, 0], [5, 1]]
+    assert (cut.shape, cut.pitch, cut.origin, cut.tile, cut.mpp) == ((6, 4), 30.0, (5.0, 7.0), 224, 0.5)
+    assert cut.positions.dtype == np.int32 and grid.subdivided(1) is grid
+    assert cut.rects()[4].tolist() == [5, 7 + 4 * 30, 30, 30]

@@ -10,7 +10,8 @@ import pytest
 from slide_files import GLASS, SAMPLE, glass, tissue, write_image
 
 from prospector_core.readers import open_slide
-from prospector_core.tissue import TissueMask, tissue_mask
+from prospector_core.readers.blank import BlankSlide
+from prospector_core.tissue import TissueMask, _clean, _connected, _distance, _glass_colour, _pen, tissue_mask
 
 
 def mask_of(tmp_path, image, mpp=2.0):
@@ -110,3 +111,169 @@ def test_mosaics_of_tissue_are_kept():
         with open_slide(path) as slide:
             kept.append(tissue_mask(slide).mask.mean())
     assert min(kept) > 0.9  # some of their cells do hold glass
+
+
+# ---- the rules, one by one
+
+
+def test_a_green_pen_is_no_tissue_and_other_pens_stay(tmp_path, empty):
+    """No stain is green; a blue or red pen could be one."""
+    empty[200:300, 100:1000] = (40, 150, 90)
+    empty[600:700, 100:1000] = (90, 60, 170)
+    found = mask_of(tmp_path, empty).mask
+    assert not found[40:85].any() and found[151:174, 26:249].all()
+
+
+def test_green_is_where_it_exceeds_red_by_25_and_blue_by_10():
+    colours = {
+        (100, 126, 115): True,
+        (100, 125, 100): False,
+        (100, 130, 120): False,
+        (100, 131, 120): True,
+        (0, 11, 0): False,
+    }
+    assert [bool(_pen(np.array(each))) for each in colours] == list(colours.values())
+
+
+@pytest.mark.parametrize("grey", [225, 200])
+def test_glass_is_found_beside_unscanned_white(tmp_path, grey):
+    """What the scanner left out is pure white; the glass, darker than it, is not taken for tissue."""
+    image = glass(1200, 900, (grey, grey, grey + 3)).astype(int)
+    image[:, :900] = 255
+    image[300:600, 1000:1150] = tissue(150, 300)
+    found = mask_of(tmp_path, image).mask
+    assert found.mean() == pytest.approx(150 * 300 / 900 / 1200, rel=0.05)
+
+
+def some_pixels(**shares):
+    """10,000 pixels, so many hundredths of each grey, and flat surroundings."""
+    greys = np.concatenate([np.full(round(100 * share), float(name[1:])) for name, share in shares.items()])
+    return np.repeat(greys[:, None], 3, axis=1), np.zeros(len(greys))
+
+
+@pytest.mark.parametrize(
+    ("shares", "glass"),
+    [
+        ({"g255": 98, "g200": 2}, 200),  # unscanned white says nothing where a hundredth is glass
+        ({"g255": 99, "g200": 1}, 200),
+        ({"g255": 99.5, "g200": 0.5}, 255),  # less is not enough
+        ({"g254": 98, "g200": 2}, 200),
+        ({"g253": 98, "g200": 2}, 253),  # nearly white is scanned
+        ({"g230": 30, "g180": 70}, 230),  # flat grey tissue is darker than glass: the brightest peak
+        ({"g230": 5, "g180": 95}, 180),  # unless it has no weight
+        ({"g100": 100}, 240),  # without any, tissue on white
+        ({"g150": 100}, 240),
+        ({"g151": 100}, 151),
+        ({"g100": 99, "g250": 1}, 250),
+        ({"g100": 99.85, "g245": 0.15}, 245),  # too little to be glass, and still the brightest there is
+    ],
+)
+def test_the_colour_of_the_glass(shares, glass):
+    assert _glass_colour(*some_pixels(**shares)).tolist() == [glass] * 3
+
+
+def test_glass_is_flat_and_not_stained():
+    colour, flat = some_pixels(g220=50, g180=50)
+    assert _glass_colour(colour, flat)[0] == 220
+    assert _glass_colour(colour, np.where(colour[:, 0] == 220, 4.0, 3.9))[0] == 180  # uneven: not glass
+    for excess, found in ((14, (220, 206, 220)), (16, (180, 180, 180))):  # of a bright pixel (below 232) 7 is a stain
+        pink = colour.copy()
+        pink[colour[:, 0] == 220, 1] -= excess / 2 if excess == 14 else excess
+        expected = (220, 213, 220) if excess == 14 else found
+        assert _glass_colour(pink, flat).tolist() == list(expected)
+    bright = np.concatenate([np.tile([250.0, 239, 250], (5000, 1)), np.tile([180.0, 180, 180], (5000, 1))])
+    assert _glass_colour(bright, flat).tolist() == [250, 239, 250]  # the lamp's tint, up to 12
+    bright[:5000, 1] = 237
+    assert _glass_colour(bright, flat).tolist() == [180, 180, 180]
+    tinted = np.concatenate([np.tile([245.0, 235, 216], (5000, 1)), np.tile([180.0, 180, 180], (5000, 1))])
+    assert _glass_colour(tinted, flat).tolist() == [245, 235, 216]  # tinted as a whole, by less than 30
+    tinted[:5000, 2] = 215
+    assert _glass_colour(tinted, flat).tolist() == [180, 180, 180]
+
+
+def test_unlike_glass_is_colouring_and_half_of_darkening():
+    glass_colour = np.array([240.0, 240, 240])
+    colours = np.array([[240, 240, 240], [220, 220, 220], [240, 210, 240], [250, 250, 250], [200, 180, 220]], float)
+    assert _distance(colours, glass_colour).tolist() == [0, 10, 35, 0, 40 + 20]
+
+
+def blocks(side, *boxes):
+    """A (side, side) mask of boxes (top, left, height, width)."""
+    mask = np.zeros((side, side), bool)
+    for top, left, height, width in boxes:
+        mask[top : top + height, left : left + width] = True
+    return mask
+
+
+def cleaned(mask, um=4.0, colour=(205.0, 140, 180)):
+    return _clean(mask, np.broadcast_to(np.array(colour), (*mask.shape, 3)), np.array([240.0, 240, 240]), um)
+
+
+def test_holes_up_to_12000_square_microns_are_filled():
+    """750 pixels of 4 um; larger ones are lumens."""
+    tissue_block = blocks(700, (50, 50, 500, 500))
+    for height, width, filled in ((25, 30, True), (1, 1, True), (26, 29, False), (60, 60, False)):
+        found = cleaned(tissue_block & ~blocks(700, (200, 200, height, width)))
+        assert found[200 : 200 + height, 200 : 200 + width].all() == filled, (height, width)
+        assert np.array_equal(found | blocks(700, (200, 200, height, width)), tissue_block)
+
+
+def test_on_a_small_field_a_hole_is_at_most_two_thousandths_of_it():
+    field = np.ones((100, 100), bool)
+    assert cleaned(field & ~blocks(100, (40, 40, 4, 5))).all()
+    assert np.array_equal(cleaned(field & ~blocks(100, (40, 40, 3, 7))), field & ~blocks(100, (40, 40, 3, 7)))
+
+
+def test_dust_is_smaller_than_8000_square_microns_or_a_hundredth_of_a_small_field():
+    """500 pixels of 4 um on a slide, 100 of a field of 10,000."""
+    kept, dropped = blocks(700, (50, 50, 20, 25)), blocks(700, (300, 300, 19, 26))
+    assert np.array_equal(cleaned(kept | dropped), kept)
+    kept, dropped = blocks(100, (10, 10, 10, 10)), blocks(100, (50, 50, 9, 11))
+    assert np.array_equal(cleaned(kept | dropped), kept)
+    assert not cleaned(np.zeros((50, 50), bool)).any()
+
+
+def test_long_thin_straight_lines_are_edges_and_thin_tissue_is_not():
+    """Straight: ten times as long as wide (six at the border of the slide). Grey: hardly coloured."""
+    line, thick = blocks(400, (100, 50, 10, 250)), blocks(400, (200, 50, 30, 250))
+    assert np.array_equal(cleaned(line | thick), thick)
+    short = blocks(400, (100, 50, 10, 90))
+    assert np.array_equal(cleaned(short), short)
+    at_border = blocks(400, (0, 50, 10, 90))
+    assert not cleaned(at_border).any()
+    assert not cleaned(short, colour=(200.0, 195, 200)).any()  # grey
+    yy, xx = np.mgrid[:400, :400]
+    ring = np.abs(np.hypot(yy - 200, xx - 200) - 100) < 5
+    assert (cleaned(ring) >= ring).all()  # thin, but neither straight nor grey
+
+
+def test_what_is_likely_counts_where_something_in_it_is_sure():
+    likely = blocks(30, (2, 2, 4, 4), (6, 6, 4, 4), (20, 20, 4, 4))  # the first two touch at a corner
+    sure = blocks(30, (3, 3, 1, 1), (28, 0, 1, 1))
+    assert np.array_equal(_connected(likely, sure), blocks(30, (2, 2, 4, 4), (6, 6, 4, 4)))
+
+
+@pytest.mark.parametrize(
+    ("size", "mpp", "asked", "downsample"),
+    [
+        ((1200, 900), 2.0, 8.0, 4.0),
+        ((1200, 900), 2.0, 16.0, 8.0),
+        ((640, 100), 0.25, 8.0, 10.0),  # a small image still gets 64 pixels
+        ((100, 50), 0.25, 8.0, 100 / 64),
+        ((40, 30), 4.0, 8.0, 1.0),  # never finer than the slide
+        ((25600, 100), 10.0, 8.0, 10.0),  # a huge one at most 2560
+        ((4096, 100), None, 8.0, 8.0),  # of unknown scale: 96 pixels at least, 1024 at most
+        ((192, 100), None, 8.0, 2.0),
+        ((12288, 10), None, 8.0, 12.0),
+    ],
+)
+def test_how_fine_the_mask_is(size, mpp, asked, downsample):
+    found = tissue_mask(BlankSlide(*size, mpp), asked)
+    assert found.downsample == downsample and not found.mask.any()
+    assert found.mask.shape == tuple(-int(-side // downsample) for side in reversed(size))
+
+
+def test_the_part_of_a_mask_pixel_beyond_the_slide_is_no_glass(tmp_path):
+    """The last row and column may lie mostly beyond the slide, in the white: they repeat their neighbours."""
+    found = mask_of(tmp_path, tissue(1001, 901), 2.0)
+    assert found.mask.shape == (226, 251) and found.mask[-1].mean() > 0.97 and found.mask[:, -1].mean() > 0.97

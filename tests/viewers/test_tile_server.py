@@ -14,7 +14,7 @@ import tifffile
 from starlette.applications import Starlette
 
 from prospector_core.errors import SlideError
-from tests.viewers.fake_slide import FakeSlide, shrink, smooth_pixels
+from tests.viewers.fake_slide import FakeSlide, Level, shrink, smooth_pixels
 from viewers import tile_server
 from viewers.tile_server import TileServer, max_level, tile_pixels
 
@@ -338,3 +338,40 @@ def test_the_server_outlives_a_reload_of_its_module():
     before = tile_server.server()
     importlib.reload(tile_server)
     assert tile_server.server() is before
+
+
+class Stored(FakeSlide):
+    """A slide of 4096 x 1024 with a second level as a file states it; it notes what is read."""
+
+    def __init__(self, downsample, width, height):
+        super().__init__(np.zeros((1024, 4096, 3), np.uint8), (1,))
+        self.levels += (Level(width, height, downsample),)
+        self.read = []
+
+    def read_region(self, x, y, width, height, level=0):
+        self.read.append((x, y, width, height, level))
+
+    def read_scaled(self, *where):
+        self.read.append(where)
+
+
+@pytest.mark.parametrize(
+    ("width", "is_ours"), [(1024, True), (1023, True), (1025, True), (1022, False), (1026, False), (900, False)]
+)
+def test_a_stored_level_may_be_a_pixel_narrower_than_ours_and_no_more(width, is_ours):
+    """Its downsample then differs by less than a pixel in all; a tile of another level would lie beside its place."""
+    slide = Stored(4096 / width, width, 256)
+    tile_pixels(slide, max_level(4096, 1024) - 2, 1, 0)
+    # (left, upper, width, height) of the tile, from the stored level, or in level-0 pixels from the finest
+    assert slide.read == [(2048, 0, 512, 256, 1)] if is_ours else [(2048, 0, 2048, 1024, 512, 256)]
+
+
+def test_there_are_no_tiles_beyond_a_slide():
+    slide = Stored(4.0, 1024, 256)
+    top = max_level(4096, 1024)
+    for level, column, row in [(-1, 0, 0), (top + 1, 0, 0), (top, 8, 0), (top, 0, 2), (top, -1, 0), (top, 0, -1)]:
+        assert tile_pixels(slide, level, column, row) is None
+    assert slide.read == []
+    tile_pixels(slide, top, 7, 1)
+    tile_pixels(slide, 0, 0, 0)
+    assert slide.read == [(7 * 512, 512, 512, 512, 0), (0, 0, 4096, 1024, 1, 1)]
