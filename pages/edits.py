@@ -9,7 +9,6 @@ from pages import preview
 from pages.session import edit_quietly
 from pages.sidebar import refit_here
 from pages.words import plain
-from prospector_core.study.journal import standing
 
 __all__ = [
     "Edit",
@@ -109,6 +108,6 @@ def waiting_for_refit(study):
     fit, edits = study.current_fit, study.curation
     return [
         said(study, entry)
-        for entry in standing(edits.history())[0]
+        for entry in edits.standing()
         if entry.id > fit.journal and entry.action not in ("rename", "recolour", "family")
     ]

@@ -36,45 +36,53 @@ def chronicle(study, entries, datum_name=None):
     Parameters: study; entries, oldest first; datum_name, function uid -> str (default: the datum's own name).
     """
     targets, status = undone_by(entries), {}
-    done, texts = [], {}
+    done, texts, by_id = [], {}, {entry.id: entry for entry in entries}
+    names = {}  # {concept: its names up to now, the present one last}
+
+    def name(concept):
+        return names[concept][-1] if names.get(concept) else f"concept {concept}"
+
+    def called(entry):
+        if entry.action == "rename":
+            names.setdefault(entry.payload["concept"], []).append(entry.payload["name"])
+
     for entry in entries:
-        names = {each.payload["concept"]: each.payload["name"] for each in done if each.action == "rename"}
-
-        def name(concept, names=names):
-            return names.get(concept, f"concept {concept}")
-
         target = targets.get(entry.id)
         if target is None and entry.action in ("undo", "redo"):
             texts[entry.id] = entry.action
         elif entry.action == "undo":
             done.pop()
+            if target.action == "rename":
+                names[target.payload["concept"]].pop()
             status[target.id] = "undone"
             texts[entry.id] = f"undo {target.id}: {texts[target.id]}"
         elif entry.action == "redo":
             done.append(target)
+            called(target)
             status[target.id] = "stands"
             texts[entry.id] = f"redo {target.id}: {texts[target.id]}"
         elif entry.action == "fit":
             for each in done:
                 if each.action != "relabel":
                     status[each.id] = "ended"
-            done = [each for each in done if each.action == "relabel"]
+            done, names = [each for each in done if each.action == "relabel"], {}
             texts[entry.id] = describe(study, entry)
         else:
             done.append(entry)
             status[entry.id] = "stands"
-            texts[entry.id] = describe(study, entry, name, datum_name, entries)
+            texts[entry.id] = describe(study, entry, name, datum_name, by_id)
+            called(entry)
     return [
         Event(entry, texts[entry.id], targets[entry.id].id if entry.id in targets else None, status.get(entry.id, ""))
         for entry in entries
     ]
 
 
-def describe(study, entry, name=None, datum_name=None, entries=None):
+def describe(study, entry, name=None, datum_name=None, by_id=None):
     """An entry in plain words.
 
-    Parameters: name, function concept -> str (default: its present name); datum_name, function uid -> str; entries,
-    the journal, if it is at hand.
+    Parameters: name, function concept -> str (default: its present name); datum_name, function uid -> str; by_id,
+    {id: Entry} of the journal, if it is at hand.
     """
     payload, action = entry.payload, entry.action
     before = name or "concept {}".format  # its present name may be the new one
@@ -125,7 +133,7 @@ def describe(study, entry, name=None, datum_name=None, entries=None):
             return f"mark {where} as evidence for {study.classes[int(payload['evidence'] == 'for')]}"
         return f"mark {where} as evidence {payload['evidence']} {study.classes[target]}"
     if action == "withdraw":
-        marked = next((each for each in entries or study.curation.history() if each.id == payload["entry"]), None)
+        marked = (by_id or {each.id: each for each in study.curation.history()}).get(payload["entry"])
         return f"take back: {describe(study, marked, name, datum_name)}" if marked else "take back a region"
     if action == "relabel":
         label = "not known" if payload["label"] is None else study.classes[payload["label"]]

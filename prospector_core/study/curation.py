@@ -14,7 +14,8 @@ from ..wording import checked_name, is_colour
 from .branches import relatives
 from .chronicle import chronicle, describe
 from .editors import Editor, check_conflict, default_author
-from .journal import append, last_id, read_journal, replay, standing
+from .journal import append, last_id, read_journal
+from .timeline import Timeline
 
 __all__ = ["Curation"]
 
@@ -46,7 +47,7 @@ class Curation:
 
     def __init__(self, study):
         self._study = study
-        self._replayed = None, None
+        self._followed, self._following = Timeline(), threading.RLock()
         self._said = {"author": None}
         self._own = set()  # ids of entries made here by no particular editor
         self._context = threading.local()
@@ -84,11 +85,8 @@ class Curation:
     @property
     def state(self):
         """What all edits so far amount to: CurationState, to be read only."""
-        # Pages ask many times a rerun. The journal only grows, so its last id says whether there is anything new.
-        last = self._last()
-        if self._replayed[0] != last:
-            self._replayed = last, replay([entry for entry in self._read() if entry.id <= last])
-        return self._replayed[1]
+        with self._timeline() as timeline:
+            return timeline.state
 
     @property
     def seen(self):
@@ -103,6 +101,11 @@ class Curation:
         """The history told in plain words, with what became of each edit: list of Event, oldest first."""
         return chronicle(self._study, self._read())
 
+    def standing(self):
+        """Edits that count, oldest first: list of Entry."""
+        with self._timeline() as timeline:
+            return list(timeline.standing)
+
     def since(self, editor):
         """What others have edited after what an editor has seen: list of Entry, oldest first."""
         return editor.unseen(self._read()) if editor.behind(self._last()) else []
@@ -113,11 +116,28 @@ class Curation:
         return last_id(self._study.database)
 
     def _read(self):
-        return read_journal(self._study.database)
+        with self._timeline() as timeline:
+            return list(timeline.entries)
+
+    @contextmanager
+    def _timeline(self):
+        """The Timeline of all that is in the journal by now, for this thread alone inside the block."""
+        database = self._study.database
+        with self._following:
+            # Pages ask many times a rerun. The journal only grows, so its last id says whether there is anything new.
+            if self._followed.last == last_id(database):
+                yield self._followed
+            elif database.in_transaction:  # what is new may be this thread's own, and never be kept
+                yield _caught_up(self._followed.fork(), database)
+            else:
+                self._followed = _caught_up(self._followed, database)
+                yield self._followed
 
     @contextmanager
     def _recording(self):
         """One transaction: yields a function (action, payload) -> journal id."""
+        with self._timeline():  # so that hardly anything is new inside of it
+            pass
         with self._study.database.transaction() as connection:
             yield partial(self._record, connection)
 
@@ -376,13 +396,13 @@ class Curation:
 
     def can_undo(self):
         """The Entry that ``undo`` would take back, or None."""
-        done = standing(self.history())[0]
-        return done[-1] if done else None
+        with self._timeline() as timeline:
+            return timeline.standing[-1] if timeline.standing else None
 
     def can_redo(self):
         """The Entry that ``redo`` would bring back, or None."""
-        undone = standing(self.history())[1]
-        return undone[-1] if undone else None
+        with self._timeline() as timeline:
+            return timeline.undone[-1] if timeline.undone else None
 
     def pending(self):
         """Whether edits stand that the current fit does not know yet (names and colours need no refit)."""
@@ -431,3 +451,13 @@ class Curation:
                 raise CurationError(nothing)
             record(action, {})
             return entry
+
+
+def _caught_up(timeline, database):
+    """A timeline after all that is in the journal by now: it, or another where it followed what is not there."""
+    new = read_journal(database, since=timeline.last)
+    if timeline.last and new[:1] != timeline.entries[-1:]:
+        timeline, new = Timeline(), read_journal(database)
+    for entry in new[bool(timeline.last) :]:
+        timeline.add(entry)
+    return timeline

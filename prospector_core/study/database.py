@@ -137,6 +137,12 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
 
+    @property
+    def in_transaction(self):
+        """Whether this thread is inside ``transaction``."""
+        connection = getattr(self._local, "connection", None)
+        return connection is not None and connection.in_transaction
+
     def read_meta(self, key, default=None):
         """A meta value, or ``default``."""
         rows = self.read("SELECT value FROM meta WHERE key = ?", (key,))

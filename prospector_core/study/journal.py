@@ -9,8 +9,8 @@ import numpy as np
 
 from ..wording import is_colour
 
-__all__ = ["Entry", "CurationState", "Region", "Split", "parts_of", "standing", "undone_by", "replay", "read_journal", "last_id",
-           "append"]  # fmt: skip
+__all__ = ["Entry", "CurationState", "Region", "Split", "apply", "parts_of", "standing", "undone_by", "replay", "read_journal",
+           "last_id", "append"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ def parts_of(payload):
     return payload.get("parts") or [payload]
 
 
-def _apply(state, entry):
+def apply(state, entry):
+    """Make one edit count in a state, which is changed in place: the containers in its fields, not what they hold."""
     action, payload = entry.action, entry.payload
     if action == "rename":
         state.names[payload["concept"]] = payload["name"]
@@ -221,15 +222,15 @@ def replay(entries):
     """The state that a journal amounts to. Parameters: entries, oldest first. Returns CurationState."""
     state = CurationState()
     for entry in standing(entries)[0]:
-        _apply(state, entry)
+        apply(state, entry)
     return state
 
 
-def read_journal(database, up_to=None):
-    """Entries oldest first, to id ``up_to`` if given: list of Entry."""
+def read_journal(database, up_to=None, since=0):
+    """Entries oldest first, from id ``since``, to id ``up_to`` if given: list of Entry."""
     rows = database.read(
-        "SELECT id, at, action, payload, author, note FROM journal WHERE ? IS NULL OR id <= ? ORDER BY id",
-        (up_to, up_to),
+        "SELECT id, at, action, payload, author, note FROM journal WHERE id >= ? AND (? IS NULL OR id <= ?) ORDER BY id",
+        (since, up_to, up_to),
     )
     return [Entry(id, at, action, json.loads(payload), *said) for id, at, action, payload, *said in rows]
 

@@ -17,25 +17,27 @@ class Draft(Curation):
 
     def __init__(self, study):
         super().__init__(study)
-        self._journal = study.curation.history()
-        self.base = self._journal[-1].id if self._journal else 0
+        with study.curation._timeline() as timeline:
+            self._followed = timeline.fork()
+        self.base = self._followed.last
 
     @property
     def edits(self):
         """What was recorded here: list of Entry."""
-        return [entry for entry in self._journal if entry.id > self.base]
+        return [entry for entry in self._followed.entries if entry.id > self.base]
 
     def _last(self):
-        return self._journal[-1].id if self._journal else 0
+        return self._followed.last
 
-    def _read(self):
-        return list(self._journal)
+    @contextmanager
+    def _timeline(self):
+        yield self._followed
 
     @contextmanager
     def _recording(self):
         def record(action, payload, **said):
             # through JSON, as the journal's own: a state must not depend on whether it was kept
-            self._journal.append(Entry(self._last() + 1, "", action, json.loads(json.dumps(payload))))
+            self._followed.add(Entry(self._last() + 1, "", action, json.loads(json.dumps(payload))))
             return self._last()
 
         yield record

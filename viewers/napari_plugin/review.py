@@ -8,7 +8,6 @@ from psygnal import Signal
 from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
 from prospector_core.study.change import last_change
-from prospector_core.study.journal import standing
 from viewers.limits import resamples_of, score_limit
 from viewers.point_pictures import spacing_of
 
@@ -208,7 +207,7 @@ class Review:
         curation, fit = self.study.curation, self.fit
         return [
             curation.describe(entry)
-            for entry in standing(curation.history())[0]
+            for entry in curation.standing()
             if entry.id > fit.journal and entry.action not in ("rename", "recolour")
         ]
 
