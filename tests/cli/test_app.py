@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+_TOKEN = "a-token-that-this-test-knows"
 
 
 def start(home, *arguments):
     environment = {
         **os.environ, "HOME": str(home), "USERPROFILE": str(home), "PYTHONPATH": str(ROOT), "BROWSER": "true",
-        "PROSPECTOR_STUDIES": str(home / "studies"),
+        "PROSPECTOR_STUDIES": str(home / "studies"), "PROSPECTOR_TOKEN": _TOKEN,
     }  # fmt: skip
     command = [sys.executable, "-m", "prospector_core", "app", *arguments]
     return subprocess.Popen(
@@ -41,11 +42,14 @@ def test_it_starts_for_someone_who_never_ran_it(tmp_path):
     """With its default, a browser window: no question is asked, and it listens on this machine only."""
     port = free_port()
     running = start(tmp_path, "--port", str(port))
+    health = urllib.request.Request(
+        f"http://localhost:{port}/_stcore/health", headers={"Authorization": f"Bearer {_TOKEN}"}
+    )
     try:
         for _ in range(300):
             assert running.poll() is None, running.stdout.read()
             try:
-                with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2) as answer:
+                with urllib.request.urlopen(health, timeout=2) as answer:
                     assert answer.status == 200
                 break
             except OSError:
@@ -60,7 +64,7 @@ def test_it_starts_for_someone_who_never_ran_it(tmp_path):
     finally:
         running.terminate()
         said = running.communicate(timeout=30)[0]
-    assert f"http://localhost:{port}" in said and "mail" not in said.lower()
+    assert f"http://localhost:{port}/?token={_TOKEN}" in said and "mail" not in said.lower()
 
 
 def test_a_port_in_use_is_one_line(tmp_path):
@@ -71,3 +75,20 @@ def test_a_port_in_use_is_one_line(tmp_path):
         said = running.communicate(timeout=60)[0]
     assert running.returncode == 2
     assert said.startswith("prospector: port ") and said.count("\n") == 1 and "--port" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "token", "says"),
+    [
+        (["--data", "/etc"], _TOKEN, "a folder of the system"),
+        (["--data", "nowhere"], _TOKEN, "no such folder"),
+        ([], "short", "PROSPECTOR_TOKEN"),
+        ([], "1234567890123456", "PROSPECTOR_TOKEN"),
+    ],
+)
+def test_what_cannot_be_is_one_line(tmp_path, options, token, says, monkeypatch):
+    monkeypatch.setitem(globals(), "_TOKEN", token)
+    running = start(tmp_path, "--no-browser", *options)
+    said = running.communicate(timeout=60)[0]
+    assert running.returncode == 2
+    assert said.startswith("prospector: ") and says in said and said.count("\n") == 1
