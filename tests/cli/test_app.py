@@ -1,14 +1,22 @@
 """`prospector app`: a first-time user's machine, with nobody to answer a question."""
 
 import os
+import platform
 import socket
+import stat
 import subprocess
 import sys
 import time
+import types
 import urllib.request
+import webbrowser
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
+
+from prospector_core.launches import Launch, open_window
 
 ROOT = Path(__file__).parents[2]
 _TOKEN = "a-token-that-this-test-knows"
@@ -92,3 +100,22 @@ def test_what_cannot_be_is_one_line(tmp_path, options, token, says, monkeypatch)
     said = running.communicate(timeout=60)[0]
     assert running.returncode == 2
     assert said.startswith("prospector: ") and says in said and said.count("\n") == 1
+
+
+def test_the_window_opens_without_the_token_on_a_command_line(tmp_path, monkeypatch):
+    """The browser is given a page that only this account can read, and that leads to the address with the token."""
+    opened = []
+    for name, value in {
+        "HOME": tmp_path,
+        "XDG_STATE_HOME": tmp_path / "state",
+        "XDG_DOWNLOAD_DIR": tmp_path / "none",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr(platform, "uname", lambda: types.SimpleNamespace(release="6.1"))
+    open_window(Launch("http://localhost:1/", _TOKEN, 0, ""), "datum=ab&token=7")
+    open_window(Launch("http://localhost:1/", "", 0, ""), "datum=ab")  # one whose token is not known
+    page = Path(url2pathname(urlsplit(opened[0]).path))
+    assert _TOKEN not in opened[0] and opened[1] == "http://localhost:1/?datum=ab"
+    assert f'href="http://localhost:1/?datum=ab&amp;token=7&amp;token={_TOKEN}"' in page.read_text()
+    assert os.name == "nt" or stat.S_IMODE(page.stat().st_mode) == 0o600

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from prospector_core.readable import (
     is_readable,
     limit_reading,
     named_folders,
+    remember_sources,
+    remembered_folders,
     require_readable,
     source_folders,
     working_folder,
@@ -153,6 +156,27 @@ def test_a_study_brings_folders_but_no_secret_ones(home, tmp_path):
     assert source_folders(tmp_path / "none") == []
     (study / "study.sqlite").write_bytes(b"no database")
     assert source_folders(study) == []
+
+
+def test_where_studies_were_made_from_is_remembered_for_this_account(home, tmp_path, monkeypatch):
+    """Outside the home only, in a file of this account; what a stranger's study says is not."""
+    slides, passing = tmp_path / "mounted", tmp_path / "tmp"
+    for folder in (slides, passing, home / "study", home / "mine"):
+        folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(passing))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    with closing(sqlite3.connect(home / "study" / "study.sqlite")) as database, database:
+        database.execute("CREATE TABLE sources (id, path, name, info)")
+        database.execute("CREATE TABLE meta (key, value)")
+        for place in (slides / "a.svs", passing / "b.svs", home / "mine" / "c.svs", home.parent / "bob" / "d.svs"):
+            database.execute("INSERT INTO sources VALUES (1, ?, 'x', '{}')", (str(place),))
+    assert remembered_folders() == []
+    remember_sources(home / "study")
+    assert remembered_folders() == [slides]
+    remember_sources(home / "study")
+    assert remembered_folders() == [slides]
+    (slides).rmdir()
+    assert remembered_folders() == []
 
 
 def test_folders_are_named_as_they_are(home, tmp_path, monkeypatch):

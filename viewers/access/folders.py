@@ -9,6 +9,7 @@ from prospector_core.readable import (
     is_ordinary,
     limit_reading,
     named_folders,
+    remembered_folders,
     source_folders,
     working_folder,
 )
@@ -23,7 +24,8 @@ def limit_app(own: bool = True) -> None:
     Parameters
     ----------
     own : bool
-        Whether the home folder and the working directory of the account are among it: right where only its owner gets in.
+        Whether the home folder and the working directory of the account are among it, and where its studies were made from:
+        right where only its owner gets in.
 
     Raises
     ------
@@ -36,5 +38,5 @@ def limit_app(own: bool = True) -> None:
     if study:
         folders += [Path(study), *filter(is_ordinary, source_folders(study))]
     if own:
-        folders += [Path.home(), *working_folder()]
+        folders += [Path.home(), *working_folder(), *remembered_folders()]
     limit_reading(folders)
