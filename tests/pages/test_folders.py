@@ -1,10 +1,13 @@
 """What the pages read once the app has limited it: typed paths, and slides that a study names elsewhere."""
 
+import os
+
 import pytest
 
-from prospector_core.readable import limit_reading
+from prospector_core.readable import is_readable, limit_reading
 from sample_data.fields import SLIDE
 from tests.pages.app import App
+from viewers.access.folders import limit_app
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +53,30 @@ def test_a_slide_elsewhere_is_said_and_its_map_lies_on_white(folder):
     assert app.viewer()["overlays"] and "at hand" in app.text
     limit_reading([folder.parent, SLIDE.parent])
     assert not App().errors
+
+
+def test_the_app_reads_what_is_its_owners_the_studys_and_what_is_named(folder, tmp_path, monkeypatch):
+    home, other, work = tmp_path / "home", tmp_path / "other", tmp_path / "work"
+    for each in (home, other, work):
+        each.mkdir()
+    for name in ("HOME", "USERPROFILE", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.chdir(work)
+    limit_app()
+    ours = (home / "a.svs", work / "a.svs", SLIDE, folder / "study.sqlite", folder.parent / "another" / "study.sqlite")
+    assert all(map(is_readable, ours)) and not is_readable(other / "a.svs")
+    monkeypatch.setenv("PROSPECTOR_DATA_FOLDERS", f"{other}{os.pathsep}{work}")
+    limit_app(own=False)
+    assert is_readable(other / "a.svs") and is_readable(SLIDE) and not is_readable(home / "a.svs")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_napari_finds_the_token_of_an_app_that_runs(monkeypatch, kept):
+    from prospector_core.launches import Launch
+    from viewers.napari_plugin import browser
+
+    known = [Launch("http://localhost:8501/", "secret", 1, "here")] if kept else []
+    monkeypatch.setattr(browser, "running", lambda: known)
+    assert browser._running("http://localhost:8501/?token=given") == Launch("http://localhost:8501/", "given", 0, "")
+    assert browser._running("http://localhost:8501").token == ("secret" if kept else "")
+    assert browser._running("http://localhost:8502/").token == ""

@@ -34,9 +34,8 @@ def limit_app(own: bool = True) -> None:
     """
     named = [each for each in os.environ.get(DATA_FOLDERS, "").split(os.pathsep) if each]
     folders = [*named_folders(named), sample_folder().parent, Path(sample_data.__file__).parent]
-    study = os.environ.get("PROSPECTOR_STUDY")
-    if study:
-        folders += [Path(study), *filter(is_ordinary, source_folders(study))]
+    study = Path(os.environ.get("PROSPECTOR_STUDY") or sample_folder())  # what this start opens
+    folders += [study, *filter(is_ordinary, source_folders(study))]
     if own:
         folders += [Path.home(), *working_folder(), *remembered_folders()]
     limit_reading(folders)
