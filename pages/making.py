@@ -9,6 +9,7 @@ import streamlit as st
 from pages import jobs, shared
 from pages.asked import undisturbed
 from prospector_core.errors import ProspectorError
+from prospector_core.readable import remember_sources
 from prospector_core.study import Study
 from sample_data import sample_folder
 
@@ -35,6 +36,7 @@ def make_study(name, table, doing, **options):
                 progress=lambda done, total: bar.progress(done / total, doing),
                 **options,
             )
+            remember_sources(folder)
             made = shared.open_study(folder)
             jobs.embed(made, [datum.uid for datum in made.data])
             shared.choose_study(folder)

@@ -4,12 +4,14 @@ An app is asked for files by its pages, where a path may be typed, and by studie
 this package therefore asks here before it opens anything.
 """
 
+import contextlib
 import json
 import os
+import socket
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Iterable
-from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +23,8 @@ __all__ = [
     "is_readable",
     "limit_reading",
     "named_folders",
+    "remember_sources",
+    "remembered_folders",
     "require_readable",
     "source_folders",
     "working_folder",
@@ -115,7 +119,9 @@ def source_folders(study: str | os.PathLike[str]) -> list[Path]:
     """Folders in which the data of a study lie (slides, structures, documents, vectors), as it says itself; [] if it cannot be read."""
     study = Path(study).absolute()
     try:
-        with closing(sqlite3.connect(f"{(study / 'study.sqlite').as_uri()}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(f"{(study / 'study.sqlite').as_uri()}?mode=ro", uri=True)
+        ) as connection:
             rows = connection.execute("SELECT path, info FROM sources").fetchall()
             embedding = connection.execute("SELECT value FROM meta WHERE key = 'embedding'").fetchone()
         places = [place for path, info in rows for place in (path, json.loads(info).get("absolute")) if place]
@@ -124,6 +130,40 @@ def source_folders(study: str | os.PathLike[str]) -> list[Path]:
         return [*folders, *(study / place for place in (vectors or {}).values())]
     except (sqlite3.Error, ValueError, TypeError, AttributeError, OSError):
         return []
+
+
+def remember_sources(study: str | os.PathLike[str]) -> None:
+    """Keep, for this account, that the study's data lie where they lie: it was made here, so the app may read them later too.
+
+    What lies in the home is read anyway, and what is temporary is not worth it. Where nothing can be kept, nothing is.
+    """
+    from .files import write_atomic  # late: `prospector --help` stays quick
+
+    passing = [os.path.realpath(Path.home()), os.path.realpath(tempfile.gettempdir())]
+    found = {os.path.realpath(each) for each in source_folders(study) if is_ordinary(each)}
+    found = {each for each in found if not any(Path(each).is_relative_to(folder) for folder in passing)}
+    kept = set(map(str, remembered_folders()))
+    if found <= kept:
+        return
+    with contextlib.suppress(OSError, ProspectorError):
+        file = _remembered()
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomic(file, json.dumps(sorted(found | kept)).encode())
+
+
+def remembered_folders() -> list[Path]:
+    """Folders outside the home from which this account has made studies on this machine, as far as they are still there."""
+    try:
+        folders = json.loads(_remembered().read_text(encoding="utf-8"))
+        return [Path(each) for each in folders if os.path.isdir(each) and is_ordinary(each)]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _remembered() -> Path:
+    import platformdirs
+
+    return platformdirs.user_state_path("prospector", appauthor=False) / f"folders-{socket.gethostname()}.json"
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,7 @@ settings.load_profile("fixed")
 
 # Files that take longest, first begun: with several workers none is then left alone with one of them in the end. Seconds.
 LONG = {
-    "test_slide_viewer_browser.py": 110, "test_app_browser.py": 90, "test_commands.py": 60, "test_graph_page.py": 50,
+    "test_slide_viewer_browser.py": 110, "test_app_browser.py": 90, "test_commands.py": 60, "test_gate.py": 60, "test_graph_page.py": 50,
     "test_structure_browser.py": 40, "test_document_browser.py": 40, "test_tiled_viewer_browser.py": 40, "test_classes.py": 30, "test_study_fit.py": 24, "test_scheduling.py": 60,
     "test_atlas_page.py": 20, "test_curation_regions.py": 20, "test_edits.py": 20, "test_pages.py": 20,
     "test_study_jobs.py": 18, "test_kill_journal.py": 16, "test_study.py": 15, "test_sample.py": 15,

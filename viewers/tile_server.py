@@ -52,7 +52,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from prospector_core.errors import SlideError
+from prospector_core.errors import ProspectorError, SlideError
 from prospector_core.readable import require_readable
 from viewers.caches import ByteCache, OpenSlides
 from viewers.token_tiles import View
@@ -349,8 +349,11 @@ class TileServer:
             return _gone()
         try:
             return self._answer(where["rest"])
-        except Exception:
-            log.warning("A slide or image could not be read", exc_info=True)
+        except Exception as error:
+            # what is ours says in one line what is wrong, and so does the page
+            log.warning(
+                "A slide or image could not be read: %s", error, exc_info=not isinstance(error, ProspectorError)
+            )
             return PlainTextResponse(
                 "SlideError: this slide cannot be read; was its file moved, changed or damaged?",
                 503,

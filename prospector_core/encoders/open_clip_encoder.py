@@ -132,7 +132,6 @@ class OpenClipEncoder(TorchEncoder):
         if model.startswith(_HUB):
             return model
         folder = Path(model.removeprefix(_LOCAL)).expanduser()
-        require_readable(folder, EmbeddingError)
         if not (folder / "open_clip_config.json").is_file():
             raise EmbeddingError(
                 f"{folder} is not a folder of an open_clip model: it needs open_clip_config.json and weights"

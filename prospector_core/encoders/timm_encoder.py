@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import EmbeddingError
-from ..readable import require_readable
 from .hub import is_offline, load_weights, missing_package, not_here
 from .torch_encoder import Preprocessing, TorchEncoder
 from .torchvision_shim import import_torchvision
@@ -86,7 +85,6 @@ class TimmEncoder(TorchEncoder):
         """Return the model's name for timm, if nothing speaks against it."""
         if model.startswith(_LOCAL):
             folder = Path(model.removeprefix(_LOCAL)).expanduser()
-            require_readable(folder, EmbeddingError)
             if not (folder / "config.json").is_file():
                 raise EmbeddingError(
                     f"{folder} is not a folder of a timm model: it needs config.json and the weights, "

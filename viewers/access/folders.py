@@ -9,6 +9,7 @@ from prospector_core.readable import (
     is_ordinary,
     limit_reading,
     named_folders,
+    remembered_folders,
     source_folders,
     working_folder,
 )
@@ -23,7 +24,8 @@ def limit_app(own: bool = True) -> None:
     Parameters
     ----------
     own : bool
-        Whether the home folder and the working directory of the account are among it: right where only its owner gets in.
+        Whether the home folder and the working directory of the account are among it, and where its studies were made from:
+        right where only its owner gets in.
 
     Raises
     ------
@@ -32,9 +34,8 @@ def limit_app(own: bool = True) -> None:
     """
     named = [each for each in os.environ.get(DATA_FOLDERS, "").split(os.pathsep) if each]
     folders = [*named_folders(named), sample_folder().parent, Path(sample_data.__file__).parent]
-    study = os.environ.get("PROSPECTOR_STUDY")
-    if study:
-        folders += [Path(study), *filter(is_ordinary, source_folders(study))]
+    study = Path(os.environ.get("PROSPECTOR_STUDY") or sample_folder())  # what this start opens
+    folders += [study, *filter(is_ordinary, source_folders(study))]
     if own:
-        folders += [Path.home(), *working_folder()]
+        folders += [Path.home(), *working_folder(), *remembered_folders()]
     limit_reading(folders)
