@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field
 
 from ..errors import CurationConflictError
+from ..wording import one_line
 from .journal import parts_of, standing, undone_by
 
 __all__ = ["Editor", "check_conflict", "default_author", "moment", "touched_concepts"]
@@ -39,7 +40,7 @@ def default_author():
         name = os.environ.get("PROSPECTOR_AUTHOR") or getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container may run without user names
         name = ""
-    return " ".join(name.split())[:60] or "unknown"
+    return one_line(name)[:60] or "unknown"
 
 
 def moment(at):
