@@ -38,7 +38,7 @@ def trap():
 
 
 def _slides(home, request):
-    return copy_study(request.getfixturevalue("pristine"), home / "a ![b](x) <b>c")
+    return copy_study(request.getfixturevalue("pristine"), home / "study")
 
 
 def _structures(home, request):
@@ -73,7 +73,8 @@ def made(request, tmp_path_factory, trap):
                 study.fit(FitSettings(concepts=6, radius=1) if kind == "cells" else None)
             study.database.close()
             plant(study.path, trap.port)
-            found[kind] = study.path
+            (home / "studies").mkdir(exist_ok=True)
+            found[kind] = shutil.move(study.path, home / "studies" / f"{kind} ![b](x) <b>c&amp;")
         return found[kind]
 
     return make
@@ -218,44 +219,54 @@ def open_window(browser):
 
 
 @in_a_browser
-def test_no_file_and_no_page_runs_or_fetches_anything(study, kind, tmp_path, trap, open_window):
+def test_no_page_and_no_file_runs_or_fetches_anything(made, tmp_path, trap, open_window):
+    studies = {kind: Study.open(made(kind)) for kind in KINDS}
     shown = Pages(open_window, trap)
-    files = []
-    if kind == "slides":
-        (tmp_path / "report.html").write_text(curation_report(study, with_names=True), encoding="utf-8")
-        files.append(tmp_path / "report.html")
-    if "html" in study.kind.exports:
-        files += list(export(study, "html", tmp_path / "html").values())[:2]
-    for file in files:
+    (tmp_path / "report.html").write_text(curation_report(studies["slides"], with_names=True), encoding="utf-8")
+    for file in [tmp_path / "report.html", *list(export(studies["documents"], "html", tmp_path / "html").values())[:1]]:
         open_window.goto(file.as_uri())
         shown.sound(trap, file.name)
-    screen = Screen(open_window, "")
-    log = tmp_path / "log.txt"
-    with serve(
-        "app.py", log, {"PROSPECTOR_STUDY": str(study.path), "PROSPECTOR_STUDIES": str(study.path.parent)}
-    ) as url:
-        datum = study.embedded()[-1]
-        screen.address = url
-        for page in [f"?datum={datum.uid}&token=1", "study", "concepts", "kernel", "atlas"]:
-            screen.open(page)
-            open_window.locator("[data-testid=stMainBlockContainer] h3").first.wait_for()
-            screen.idle()
-            shown.sound(trap, page)
-            if page.startswith("?"):
-                open_window.get_by_text("Prospect score").first.wait_for()
-                for key in ("this_name_box", "mark_box_box"):
-                    if (button := open_window.locator(f".st-key-{key} button").first).count():
-                        button.click()
-                        screen.idle()
-                        open_window.keyboard.press("Escape")
-            if page == "study":
-                open_window.get_by_role("tab", name="History").click()
-                open_window.get_by_text("Nothing is ever removed").wait_for()
-            if page == "kernel":
-                square = open_window.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
-                open_window.mouse.move(square["x"] + 40, square["y"] + 30)
-                open_window.locator(".hovertext").first.wait_for()
-            shown.sound(trap, page)
-    assert not [each for each in screen.trouble if not each.startswith("console: Failed to load resource")], (
-        screen.trouble
-    )
+    environment = {name: str(studies["slides"].path) for name in ("PROSPECTOR_STUDY",)}
+    environment["PROSPECTOR_STUDIES"] = str(studies["slides"].path.parent)
+    with serve("app.py", tmp_path / "log.txt", environment) as url:
+        screen = Screen(open_window, url)
+        for kind, study in studies.items():
+            _through_the_app(screen, study, kind, lambda where: shown.sound(trap, where))
+        assert not screen.trouble
+
+
+def _through_the_app(screen, study, kind, sound):
+    """A study is opened and looked at, page after page, as a person does."""
+    page = screen.page
+    screen.open("study")
+    page.get_by_role("tab", name="Open a study").click()
+    field = page.get_by_label("Studies on this machine")
+    field.fill(study.path.name)
+    field.press("Enter")
+    page.locator(".st-key-open_known button").click()
+    screen.idle()
+    page.get_by_role("tab", name="History").click()
+    page.get_by_text("Nothing is ever removed").wait_for()
+    sound(f"{kind}: study")
+    screen.go("Kernel")
+    square = page.locator(".js-plotly-plot .nsewdrag").first
+    square.wait_for(state="attached")
+    screen.idle()
+    box = square.bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 30)
+    page.mouse.move(box["x"] + 44, box["y"] + 33)
+    page.locator(".hovertext").first.wait_for()
+    assert MARK in page.locator(".hovertext").first.text_content()  # as it stands
+    sound(f"{kind}: kernel")
+    screen.go("Concepts")
+    page.locator(".tg button, [class*=st-key-sentence_] button").first.wait_for()
+    screen.idle()
+    sound(f"{kind}: concepts")
+    page.locator(".tg button, [class*=st-key-sentence_] button").first.click()
+    page.get_by_text("Prospect score").first.wait_for()  # on the page of its datum
+    screen.idle()
+    page.locator(".st-key-this_name_box button").first.click()
+    page.locator(".st-key-this_name button").first.wait_for()
+    screen.idle()
+    sound(f"{kind}: a token")
+    assert MARK in page.get_by_test_id("stMain").inner_text()

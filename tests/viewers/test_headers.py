@@ -18,7 +18,9 @@ def answer(app, **scope):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(app({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b"", **scope}, receive, send))
+    asyncio.run(
+        app({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b"", **scope}, receive, send)
+    )
     return sent
 
 
