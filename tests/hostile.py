@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 
+from prospector_core.errors import CurationError
 from prospector_core.study import Study
 
 __all__ = ["Canary", "MARK", "canary", "plant", "text"]
@@ -66,9 +67,9 @@ def plant(folder, port):
     study.curation.annotate(data[0], tokens, "against", note="seen")
     study.curation.exclude(n - 1, reason="seen")
     study.curation.pin(0, 0.5)
-    study.curation.split(1, into=2)
-    with contextlib.suppress(Exception):
-        study.curation.name_family({0: 0.9}, "seen")
+    with contextlib.suppress(CurationError):  # residues of one type have nothing that tells them apart
+        study.curation.split(1, into=2)
+    study.curation.name_family({0: 0.9}, "seen")
     study.refit()
     study.curation.relabel(data[0], None)
     _store(study, port)
