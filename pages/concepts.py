@@ -92,11 +92,9 @@ def card(concept):
         # Each part in a container of its own, also where it is empty: a popover below that moved would open anew.
         with st.container():
             if concept.id in new:
-                st.badge(
-                    f"new: split off {plain(study.concept_name(new[concept.id]))}",
-                    icon=":material/call_split:",
-                    color="blue",
-                )
+                # not st.badge, which escapes brackets once more
+                parent = plain(study.concept_name(new[concept.id]))
+                st.markdown(f":blue-badge[:material/call_split: new: split off {parent}]")
             tokens(concept)
         with st.container():
             about(concept)

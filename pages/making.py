@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages import jobs, shared
 from pages.asked import undisturbed
+from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.readable import remember_sources
 from prospector_core.study import Study
@@ -41,7 +42,7 @@ def make_study(name, table, doing, **options):
             jobs.embed(made, [datum.uid for datum in made.data])
             shared.choose_study(folder)
         for note in made.embedding.get("notes", [])[:3]:
-            st.toast(note, icon=":material/info:", duration="long")
+            st.toast(plain(note), icon=":material/info:", duration="long")
     except ProspectorError as error:
         bar.empty()
         shared.say_error(error)

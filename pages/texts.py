@@ -6,6 +6,7 @@ import streamlit as st
 from pages.shared import study_key
 from prospector_core.modalities.documents import RIGHT_TO_LEFT, sections_of, sentences_of
 from prospector_core.palette import hex_of, rgb_of
+from prospector_core.wording import language_tag
 from viewers.overlays import diverging_colours
 
 __all__ = ["alike", "around", "picture_of_text", "sentence", "shown_document", "typical_sentences"]
@@ -23,7 +24,7 @@ def _laid_out(study_key, uid, record, _study):
     places = lambda at: (at + wide[at]).tolist()
     sections = [[heading, *places(np.array([start, end]))] for heading, start, end in attrs["sections"]]
     return {
-        "id": f"{uid} {record}", "title": attrs["title"], "text": text, "sections": sections, "language": attrs["language"],
+        "id": f"{uid} {record}", "title": attrs["title"], "text": text, "sections": sections, "language": language_tag(attrs["language"]),
         "rtl": attrs["language"] in RIGHT_TO_LEFT, "starts": places(spans[:, 0]), "ends": places(spans[:, 1]),
     }  # fmt: skip
 

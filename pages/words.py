@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from prospector_core.html_pages import write_html
-from prospector_core.wording import printable
+from prospector_core.wording import one_line
 from viewers.overlays import diverging_css
 
 __all__ = ["plain", "class_of", "signed", "share_text", "area_text", "place_text", "weight_bar", "heat_table"]
@@ -31,7 +31,7 @@ def plain(text):
 
     It becomes one line, and characters that would turn round what follows are shown as what they are.
     """
-    line = _TOGETHER.sub(_JOINER, " ".join(printable(text).split()))
+    line = _TOGETHER.sub(_JOINER, one_line(text))
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", line)
 
 

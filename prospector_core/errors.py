@@ -1,6 +1,6 @@
 """Errors that a user can act on: one line each, naming the file (or thing) and the fix."""
 
-from .wording import printable
+from .wording import one_line
 
 __all__ = [
     "ProspectorError",
@@ -29,7 +29,7 @@ class ProspectorError(Exception):
     def __str__(self) -> str:
         # A library's message may carry newlines; what reaches a terminal or a page is one line.
         # Names in it may carry what would move a terminal's cursor.
-        return " ".join(printable(super().__str__()).split())
+        return one_line(super().__str__())
 
 
 class BadInputError(ProspectorError, ValueError):

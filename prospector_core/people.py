@@ -3,6 +3,8 @@
 import getpass
 import os
 
+from .wording import one_line
+
 __all__ = ["default_author"]
 
 
@@ -12,4 +14,4 @@ def default_author() -> str:
         name = os.environ.get("PROSPECTOR_AUTHOR") or getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container may run without user names
         name = ""
-    return " ".join(name.split())[:60] or "unknown"
+    return one_line(name)[:60] or "unknown"

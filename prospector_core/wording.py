@@ -7,7 +7,7 @@ left: terminals, tables, file names, colours and languages.
 import re
 import unicodedata
 
-__all__ = ["LONGEST", "checked_name", "file_stem", "is_colour", "language_tag", "printable", "table_cell"]
+__all__ = ["LONGEST", "checked_name", "file_stem", "is_colour", "language_tag", "one_line", "printable", "table_cell"]
 
 LONGEST = {"class": 120, "item": 250, "study": 120, "reason": 200}
 """Most characters of a name that enters, by what it is the name of. Names of concepts and notes: ``study.curation``."""
@@ -52,6 +52,11 @@ def printable(text: object) -> str:
         " " if character in "\t\n\r\v\f\x85\u2028\u2029" else _written_out(character) if _acts(character) else character
         for character in str(text)
     )
+
+
+def one_line(text: object) -> str:
+    """The same without white space at the ends, and with one space where there was more."""
+    return " ".join(printable(text).split())
 
 
 def _acts(character: str) -> bool:

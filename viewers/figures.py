@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from prospector_core.palette import EXCLUDED_COLOUR
+from prospector_core.wording import printable
 from viewers.overlays import diverging_css
 
 __all__ = ["diverging_scale", "kernel_matrix", "picked_cell"]
@@ -97,7 +98,8 @@ def kernel_matrix(
         found = np.abs(np.concatenate([matrix.ravel(), mono]))
         limit = float(np.max(found[np.isfinite(found)], initial=0.0)) or 1.0
     index = np.arange(count)
-    short = _distinct([_cut(name) for name in names])
+    short = [_plain(name) for name in _distinct([_cut(name) for name in names])]
+    names, classes, label = [_plain(name) for name in names], [each and _plain(each) for each in classes], _plain(label)
     pins = {tuple(sorted(pin)) for pin in pinned}
 
     figure = make_subplots(
@@ -367,16 +369,16 @@ def _verdict(weight: float, classes: tuple[str, str], change: bool = False) -> s
 def _pair_text(names, i, j, weight, gone, classes, pins, change) -> str:
     i, j = int(i), int(j)
     if gone[i] or gone[j]:
-        return f"{_plain(names[i if gone[i] else j])} has no weight {'in both' if change else 'in this kernel'}"
-    what = f"{_plain(names[i])} near {_plain(names[j])}" if i != j else f"{_plain(names[i])} near itself"
+        return f"{names[i if gone[i] else j]} has no weight {'in both' if change else 'in this kernel'}"
+    what = f"{names[i]} near {names[j]}" if i != j else f"{names[i]} near itself"
     return f"<b>{what}</b><br>{_verdict(weight, classes, change)}" + _pin_text((min(i, j), max(i, j)) in pins)
 
 
 def _mono_text(names, i, weight, gone, classes, pins, change) -> str:
     i = int(i)
     if gone[i]:
-        return f"{_plain(names[i])} has no weight {'in both' if change else 'in this kernel'}"
-    return f"<b>{_plain(names[i])}</b>, wherever it is<br>{_verdict(weight, classes, change)}" + _pin_text((i,) in pins)
+        return f"{names[i]} has no weight {'in both' if change else 'in this kernel'}"
+    return f"<b>{names[i]}</b>, wherever it is<br>{_verdict(weight, classes, change)}" + _pin_text((i,) in pins)
 
 
 def _pin_text(pinned: bool) -> str:
@@ -385,4 +387,5 @@ def _pin_text(pinned: bool) -> str:
 
 def _plain(name: str) -> str:
     """A name that plotly must not read as markup."""
+    name = printable(name)
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -12,21 +12,17 @@ import numpy as np
 from PIL import Image
 
 from prospector_core.errors import ProspectorError
-from prospector_core.features import pair_index
 from prospector_core.html_pages import write_html
 from prospector_core.palette import concept_palette
 from prospector_core.study.chronicle import chronicle
 from prospector_core.study.editors import moment, touched_concepts
 
+from .compared import Compared
 from .overlays import diverging_css, hatch, map_limit, map_pixels
 from .pictures import data_uri, mosaic
 
 __all__ = ["curation_report"]
 
-_SHOWN = 2  # data with pictures, a refit
-_EXACT = 60  # with more data, only the maps of the most promising are compared
-_CANDIDATES = 12
-_WEIGHTS = 8  # weights listed, a refit
 _TURNED = 20  # data named, a refit
 _CARDS = 8  # concepts with tiles, a refit
 _SIDE = 560  # pixels of a picture's longer side
@@ -59,7 +55,7 @@ def curation_report(study, with_names=False, progress=None):
             part |= {"words": _without_path(study, error), "scores": ["-"] * 3, "held_out": None}
             before, last = None, journal
             continue
-        change = None if anew or before is None else _Compared(study, before, fit)
+        change = None if anew or before is None else Compared(study, before, fit)
         turned = "-" if change is None else str(len(change.flipped))
         part["scores"] = [_percent(_score(fit, "accuracy")), _decimal(_score(fit, "auroc")), turned]
         part["held_out"] = _held_out(fit)
@@ -156,55 +152,6 @@ def _figures(fit):
 
 
 # ---- what a refit did
-
-
-class _Compared:
-    """Two fits of the same concepts, side by side."""
-
-    def __init__(self, study, before, after):
-        from prospector_core.study.change import Change
-
-        self.study, self.before, self.after = study, before, after
-        self.flipped = Change(study, before, after).flipped
-
-    def seen_from(self, view):
-        """The same of another class."""
-        return _Compared(view, self.before.of_class(view.target), self.after.of_class(view.target))
-
-    def moved_most(self):
-        """Data whose maps moved most: list of (Datum, mean absolute change a token), most first; none that stayed."""
-        study = self.study
-        there = set(self.before.summary["predictions"]) & set(self.after.summary["predictions"])
-        data = [datum for datum in study.embedded() if datum.uid in there]
-        if len(data) > _EXACT:  # by what the counts say of them, which is quick
-            old, new = study.evidence(self.before), study.evidence(self.after)
-            size = {datum.uid: max(1, study.n_tokens(datum)) for datum in data}
-            data.sort(key=lambda datum: -abs(new[datum.uid] - old[datum.uid]) / size[datum.uid])
-            data = data[:_CANDIDATES]
-        found = [(datum, float(np.abs(self.difference(datum)).mean())) for datum in data]
-        return sorted((each for each in found if each[1] > 0), key=lambda each: -each[1])[:_SHOWN]
-
-    def difference(self, datum):
-        """Score after minus before, (n,); no score counts as zero."""
-        old, new = (np.nan_to_num(self.study.prospect(datum, fit)) for fit in (self.before, self.after))
-        return new - old
-
-    def weights(self):
-        """Largest changes of weights that both kernels have: list of (concepts, before, after); how many others went or came."""
-        before, after = self.before, self.after
-        k = min(before.n_concepts, after.n_concepts)
-        same = np.array([c in set(before.state.active(k)) & set(after.state.active(k)) for c in range(k)])
-        rows, columns = np.triu_indices(k)
-        keys = [(c,) for c in range(k)]
-        old, new, kept = before.coef[:k], after.coef[:k], same
-        if before.radius and after.radius:
-            keys += list(zip(rows.tolist(), columns.tolist()))
-            old = np.concatenate([old, before.coef[pair_index(rows, columns, before.n_concepts)]])
-            new = np.concatenate([new, after.coef[pair_index(rows, columns, after.n_concepts)]])
-            kept = np.concatenate([same, same[rows] & same[columns]])
-        gap = np.where(kept, np.abs(new - old), 0)
-        order = [int(i) for i in np.argsort(-gap, kind="stable")[:_WEIGHTS] if gap[i] > 0]
-        return [(keys[i], float(old[i]), float(new[i])) for i in order], int(((old != new) & ~kept).sum())
 
 
 def _effect(study, change, made, entries, namer):

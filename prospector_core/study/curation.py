@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from ..errors import CurationError
-from ..wording import checked_name, is_colour
+from ..wording import checked_name, is_colour, one_line
 from .branches import relatives
 from .chronicle import chronicle, describe
 from .editors import Editor, check_conflict, default_author
@@ -66,7 +66,7 @@ class Curation:
 
     @author.setter
     def author(self, name):
-        self._said["author"] = " ".join(str(name or "").split())[:_MAX_NAME] or None
+        self._said["author"] = one_line(name or "")[:_MAX_NAME] or None
 
     @contextmanager
     def by(self, editor=None, note=""):
@@ -76,7 +76,7 @@ class Curation:
         """
         context = self._context
         before = getattr(context, "editor", None), getattr(context, "note", "")
-        context.editor, context.note = editor or before[0], " ".join(str(note).split())[:_MAX_NOTE] or before[1]
+        context.editor, context.note = editor or before[0], one_line(note)[:_MAX_NOTE] or before[1]
         try:
             yield
         finally:
@@ -156,7 +156,7 @@ class Curation:
     @_edit
     def rename(self, concept, name):
         """Give a concept a name that travels into every picture and export."""
-        name = " ".join(str(name).split())
+        name = one_line(name)
         if not name or len(name) > _MAX_NAME:
             raise CurationError(f"a concept's name must have 1 to {_MAX_NAME} characters")
 
@@ -176,7 +176,7 @@ class Curation:
 
         Parameters: composition, (K,) shares or {concept: share}.
         """
-        name = " ".join(str(name).split())
+        name = one_line(name)
         if len(name) > _MAX_NAME:
             raise CurationError(f"a family's name must have at most {_MAX_NAME} characters")
         shares = (
@@ -224,7 +224,7 @@ class Curation:
             if state.active(self._n_concepts(state)) == [concept]:
                 raise CurationError(f"concept {concept} is the last one left: include another before excluding it")
 
-        reason = checked_name(" ".join(str(reason).split()), "reason", CurationError)
+        reason = checked_name(one_line(reason), "reason", CurationError)
         return self._append("exclude", {"concept": int(concept), "reason": reason}, check)
 
     @_edit

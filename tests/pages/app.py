@@ -7,7 +7,12 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import ROOT
 
-__all__ = ["App"]
+__all__ = ["App", "as_it_reads"]
+
+
+def as_it_reads(text):
+    """Markdown without the escapes that ``pages.words.plain`` puts into names."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text).replace("\N{WORD JOINER}", "")
 
 
 class App:
@@ -85,8 +90,8 @@ class App:
         kinds = (at.markdown, at.caption, at.info, at.warning, at.error, at.title, at.metric, at.toast, at.success)
         parts = [each.value for kind in kinds for each in kind] + [each.label for each in at.metric]
         html = [each.proto.body for each in at.get("html")] if at.get("html") else []
-        return re.sub(r"\\(?=[^\w\s])", "", "\n".join(map(str, [*parts, *html])))  # as it reads, without escapes
+        return as_it_reads("\n".join(map(str, [*parts, *html])))  # as it reads, without escapes
 
     @property
     def errors(self):
-        return [re.sub(r"\\(?=[^\w\s])", "", each.value) for each in self.at.error]
+        return [as_it_reads(each.value) for each in self.at.error]

@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 from study_files import make_study
 
 from prospector_core import Study
-from viewers.report import _Compared, curation_report
+from viewers.compared import Compared
+from viewers.report import curation_report
 
 
 class Page(HTMLParser):
@@ -96,7 +97,7 @@ def test_it_is_one_file_that_runs_nothing_and_names_no_slide(study):
 
 def test_what_moved_most_and_which_weights(study):
     before, after = study.load_fit(1), study.load_fit(2)
-    change = _Compared(study, before, after)
+    change = Compared(study, before, after)
     moved = change.moved_most()
     means = {
         d.uid: np.abs(np.nan_to_num(study.prospect(d, after)) - np.nan_to_num(study.prospect(d, before))).mean() for d in study.data

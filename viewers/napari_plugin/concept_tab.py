@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
 
 from prospector_core.palette import EXCLUDED_COLOUR
 
+from .text import as_text
+
 __all__ = ["ConceptTab"]
 
 _NAME, _WEIGHT, _OTHERS, _OWN = range(4)
@@ -118,7 +120,7 @@ class ConceptTab(QWidget):
             (_short(own), f"Share of the {study.kind.words.tokens} of {own}"),
         )):  # fmt: skip
             item = QTableWidgetItem(text)
-            item.setToolTip(tip)
+            item.setToolTip(as_text(tip))
             self.table.setHorizontalHeaderItem(at, item)
         self.table.setRowCount(len(self._concepts))
         self.table.clearSelection()
@@ -136,10 +138,8 @@ class ConceptTab(QWidget):
         name.setCheckState(Qt.Unchecked if concept.id in self.scene.hidden else Qt.Checked)
         name.setData(Qt.UserRole, concept.id)
         merged = f"; {len(concept.merged) + 1} concepts in one" if concept.merged else ""
-        name.setToolTip(
-            f"{concept.name}: {self.review.words.count(concept.tokens)}{merged}"
-            + ("; excluded" if concept.excluded else "")
-        )
+        excluded = "; excluded" if concept.excluded else ""
+        name.setToolTip(as_text(f"{concept.name}: {self.review.words.count(concept.tokens)}{merged}{excluded}"))
         weight = (
             "excluded"
             if concept.excluded

@@ -17,11 +17,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from prospector_core.html_pages import write_html
+
 from .concept_tab import ConceptTab
 from .out_tab import OutTab
 from .place_tabs import ChangeTab, MarkTab, SpotTab
 from .point_scene import COLOURINGS, EDGES, PointScene
 from .scene import Scene
+from .text import as_text
 from .work import in_thread, later, run_steps, say
 
 __all__ = ["ReviewPanel"]
@@ -124,6 +127,7 @@ class ReviewPanel(QWidget):
         for button in (self.undo, self.redo, self.preview, self.refit):
             row.addWidget(button)
         self.note, self.waiting = QLineEdit(), QLabel()
+        self.waiting.setTextFormat(Qt.PlainText)
         self.note.setPlaceholderText("Why? (a note for the next edit)")
         self.waiting.setWordWrap(True)
         self._top = QVBoxLayout()
@@ -186,7 +190,7 @@ class ReviewPanel(QWidget):
             (self.redo, curation.can_redo(), "Bring back"),
         ):
             button.setEnabled(entry is not None)
-            button.setToolTip(f"{verb}: {curation.describe(entry)}" if entry else "Nothing")
+            button.setToolTip(as_text(f"{verb}: {curation.describe(entry)}" if entry else "Nothing"))
         pending, busy = curation.pending(), self.worker is not None
         self.refit.setEnabled(pending or busy)
         self.refit.setText("Stop" if busy else "Refit")
@@ -333,22 +337,9 @@ def _nothing_selected(review):
 
 def _told(about, unit):
     """What is said of a token, as rich text."""
-    said = [
-        f'<b style="font-size:large"><span style="color:{about.colour}">■</span> {html.escape(about.name)}</b>',
-        f"{html.escape(about.datum)}, {about.place} · labelled {html.escape(about.label)}"
-        + (f"<br>{html.escape(about.prediction)}" if about.prediction else ""),
-    ]
-    if about.score is None:
-        return "<p>" + "</p><p>".join([*said, html.escape(about.why).capitalize()]) + "</p>"
-    error = "" if about.error is None else f" ± {about.error:.2f}" + ("" if about.sure else ", <b>sign not certain</b>")
-    said.append(
-        f"<b>Score {_signed(about.score)}</b>{error}: {html.escape(about.verdict)} <i>({html.escape(unit)}, summed)</i>"
-    )
-    rows = "".join(
-        f'<tr><td align="right"><b>{_signed(value)}</b>&nbsp;&nbsp;</td><td>{html.escape(words)}</td></tr>'
-        for value, words in about.parts
-    )
-    return "<p>" + "</p><p>".join(said) + f"</p><table>{rows}</table>"
+    parts = [] if about.score is None else [(_signed(value), words) for value, words in about.parts]
+    score = None if about.score is None else _signed(about.score)
+    return write_html("viewers", "token.html", about=about, unit=unit, parts=parts, score=score)
 
 
 def _signed(value):

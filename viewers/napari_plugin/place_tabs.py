@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from .review import box_around
+from .text import as_text
 
 __all__ = ["ChangeTab", "MarkTab", "SpotTab"]
 
@@ -45,9 +46,8 @@ class SpotTab(QWidget):
             size = self.review.words.count(len(spot.tokens))
             area = {"px2": f"{spot.area:,.0f} px²", "tokens": size}.get(spot.unit, f"{spot.area:.2g} mm²")
             item = QListWidgetItem(f"{rank}   {area}   mean {spot.mean:+.2f}")
-            item.setToolTip(
-                f"{self.review.study.datum(uid).name}: {size}, sum {spot.total:+.2f}, highest {spot.peak:+.2f}"
-            )
+            name = self.review.study.datum(uid).name
+            item.setToolTip(as_text(f"{name}: {size}, sum {spot.total:+.2f}, highest {spot.peak:+.2f}"))
             item.setData(Qt.UserRole, (uid, spot))
             self.list.addItem(item)
 
@@ -209,6 +209,7 @@ class ChangeTab(QWidget):
 
 def _words(text=""):
     label = QLabel(text)
+    label.setTextFormat(Qt.PlainText)
     label.setWordWrap(True)
     return label
 
