@@ -23,6 +23,7 @@ __all__ = ["ROOT", "Known", "Mutant", "preload", "survey", "start", "wait"]
 ROOT = Path(__file__).parents[2]
 _OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "_hypothesis_pytestplugin",
             "-o", "tmp_path_retention_policy=none", "--disable-warnings", "--tb=short"]  # fmt: skip
+_LONGEST = 20  # seconds of the processor: a longer test is left out (compiled functions are run as plain Python)
 _MEMORY = 6 << 30  # of addresses beyond what the parent has: a mutant may ask for any amount
 
 
@@ -57,6 +58,10 @@ class Known:
     lines: dict[int, set[str]] = field(repr=False)
 
 
+class _TooLong(BaseException):
+    """A test took more than its time."""
+
+
 class _Watch:
     """Notes who runs which line, test by test; what a fixture of a file or a session does counts for all tests of the file."""
 
@@ -70,6 +75,17 @@ class _Watch:
         self.cov.switch_context("")
 
     @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item):
+        def stop(*_):
+            raise _TooLong
+
+        before = signal.signal(signal.SIGPROF, stop)
+        signal.setitimer(signal.ITIMER_PROF, _LONGEST)
+        yield
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+    @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef, request):
         if fixturedef.scope == "function":
             yield
@@ -81,9 +97,10 @@ class _Watch:
 
     def pytest_runtest_logreport(self, report):
         self.tests[report.nodeid] = self.tests.get(report.nodeid, 0.0) + report.duration
-        if report.skipped:
+        too_long = report.failed and "_TooLong" in str(report.longrepr)
+        if report.skipped or too_long:
             self.tests.pop(report.nodeid, None)
-        if report.failed:
+        elif report.failed:
             self.bad.append(report.nodeid)
 
 
