@@ -41,7 +41,10 @@ def test_where_the_first_tells_all_apart_it_stays():
     better = scores([0.1, 0.2] * 8)
     assert decide("ab", [scores([0.4, 0.6] * 8, auroc=0.98), better]).best == 1
     stayed = decide("ab", [scores([0.4, 0.6] * 8, auroc=0.99), better])
-    assert stayed.best == 0 and stayed.why == "the settings to begin with: they tell the held-out data apart, and labels can say no more"
+    assert (
+        stayed.best == 0
+        and stayed.why == "the settings to begin with: they tell the held-out data apart, and labels can say no more"
+    )
 
 
 def test_the_mean_rank_decides_among_the_clearly_better():
@@ -56,7 +59,9 @@ def test_the_mean_rank_decides_among_the_clearly_better():
     unknown = scores([0.2, 0.4] * 8, top=float("nan"), stability=0.6)
     assert decide("ab", [LEVEL, unknown]).ranks == pytest.approx([(2 + 1 + 2) / 3, (1 + 2 + 1) / 3])
     one_datum = decide("ab", [scores([0.5]), scores([0.1])])
-    assert one_datum.best == 0 and one_datum.why.endswith("the other one does not predict held-out data clearly better as stably")
+    assert one_datum.best == 0 and one_datum.why.endswith(
+        "the other one does not predict held-out data clearly better as stably"
+    )
     assert "none of 2 others predicts" in decide("abc", [LEVEL] * 3).why
 
 
@@ -94,9 +99,14 @@ def test_maps_are_scored_by_cells():
     found = problem.of_cells([1.0, 3.0, np.nan, 5.0], 0)
     assert found[[0, 2]].tolist() == [2, 5] and np.isnan(found[1])
     assert problem.spread([7.0, 8.0, 9.0], 0).tolist() == [7, 7, 9, 9] and problem.graph_of_cells(0).n == 3
-    assert problem.scored([0, 1, 2]) == [0] and problem.prevalence == pytest.approx(1 / 3) and opened(problem) is problem
+    assert (
+        problem.scored([0, 1, 2]) == [0] and problem.prevalence == pytest.approx(1 / 3) and opened(problem) is problem
+    )
     plain = small_problem(False)
-    assert plain.of_cells([1, 2], 1).tolist() == plain.spread([1, 2], 1).tolist() == [1, 2] and plain.graph_of_cells(0).n == 4
+    assert (
+        plain.of_cells([1, 2], 1).tolist() == plain.spread([1, 2], 1).tolist() == [1, 2]
+        and plain.graph_of_cells(0).n == 4
+    )
     plain.labels = np.zeros(3)
     assert np.isnan(plain.prevalence)
     with pytest.raises(BadInputError, match="p: give one graph"):
@@ -142,7 +152,9 @@ def test_a_null_by_hand():
     assert found.kept.tolist() == (benjamini_hochberg(found.p_values) & (found.p_signal <= 0.05)).tolist()
     linear = label_null(LinearKernel(), counts, labels, n=3, seed=4)
     assert np.array_equal(linear.shuffled, found.shuffled[:3])  # the fold-change kernel stands in for it
-    assert len(label_null(kernel, counts, labels, shuffled=lambda drawn, seed: [(0.5, own)] * len(drawn)).shuffled) == 200
+    assert (
+        len(label_null(kernel, counts, labels, shuffled=lambda drawn, seed: [(0.5, own)] * len(drawn)).shuffled) == 200
+    )
     for few in (np.array([1] + [0] * 15), np.zeros(16, int)):
         with pytest.raises(FitError, match="two data of each class"):
             label_null(kernel, counts, few)
@@ -171,7 +183,11 @@ def test_what_a_null_says_and_how_it_is_kept():
     assert again.kept.tolist() == [True, False, False] and again.p_values[:2].tolist() == [0.01, 0.9]
     assert _unpacked(_packed(null), 0.01).kept.tolist() == [False] * 3  # 0.01 of two is above 0.005
     silent = Null(0.9, null.shuffled, 0.051, null.p_values, null.kept, 0.05)
-    assert not silent.signal and silent.sentence.startswith("no evidence") and not _unpacked(_packed(silent), 0.05).kept.any()
+    assert (
+        not silent.signal
+        and silent.sentence.startswith("no evidence")
+        and not _unpacked(_packed(silent), 0.05).kept.any()
+    )
 
 
 def test_quick_average_precision_puts_unknown_scores_last():

@@ -18,7 +18,11 @@ from prospector_core.palette import (
 
 
 def test_colours_are_read_and_written():
-    assert rgb_of("#0a7Fff") == (10, 127, 255) and hex_of([10, 127, 255]) == "#0a7fff" and hex_of((1, 2, 3, 9)) == "#010203"
+    assert (
+        rgb_of("#0a7Fff") == (10, 127, 255)
+        and hex_of([10, 127, 255]) == "#0a7fff"
+        and hex_of((1, 2, 3, 9)) == "#010203"
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,12 +37,23 @@ def test_scores_go_from_blue_over_white_to_brown(value, colour):
 def test_srgb_and_cielab_of_known_colours():
     assert _linear(np.array([0.0, 0.04, 0.5, 1.0])) == pytest.approx([0, 0.04 / 12.92, 0.21404, 1], abs=1e-5)
     colours = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 128, 0], [0, 0, 255], [10, 10, 10]]) / 255
-    expected = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.2], [46.23, -51.7, 49.9], [32.3, 79.19, -107.86], [2.74, 0, 0]]
+    expected = [
+        [100, 0, 0],
+        [0, 0, 0],
+        [53.24, 80.09, 67.2],
+        [46.23, -51.7, 49.9],
+        [32.3, 79.19, -107.86],
+        [2.74, 0, 0],
+    ]
     np.testing.assert_allclose(_lab(colours), expected, atol=0.05)
 
 
 def test_a_colour_blind_eye_takes_red_for_green():
-    red, green, grey = np.array([[190, 60, 40]], np.uint8), np.array([[110, 95, 35]], np.uint8), np.array([[90, 90, 90]], np.uint8)
+    red, green, grey = (
+        np.array([[190, 60, 40]], np.uint8),
+        np.array([[110, 95, 35]], np.uint8),
+        np.array([[90, 90, 90]], np.uint8),
+    )
     red, green, grey = (_views(each)[:, 0] for each in (red, green, grey))
     apart = np.linalg.norm(red - green, axis=1)
     assert apart[0] > 50 and apart[1] < 0.6 * apart[0] and apart[3] > apart[1]

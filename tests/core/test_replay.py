@@ -12,7 +12,10 @@ from prospector_core.study.journal import CurationState, Entry, Region, Split, p
 
 def entries(*said):
     """Entries of (action, payload), numbered from 1."""
-    return [Entry(at, f"2026-05-04T14:{at:02}:09+00:00", action, payload, "Ada") for at, (action, payload) in enumerate(said, 1)]
+    return [
+        Entry(at, f"2026-05-04T14:{at:02}:09+00:00", action, payload, "Ada")
+        for at, (action, payload) in enumerate(said, 1)
+    ]
 
 
 def state_of(*said):
@@ -24,7 +27,14 @@ def pin(*concepts, weight, **more):
 
 
 def mark(evidence="for", datum="d", tokens=(1, 2), **more):
-    return "annotate", {"datum": datum, "tokens": list(tokens), "polygon": None, "evidence": evidence, "weight": 1.0, **more}
+    return "annotate", {
+        "datum": datum,
+        "tokens": list(tokens),
+        "polygon": None,
+        "evidence": evidence,
+        "weight": 1.0,
+        **more,
+    }
 
 
 def cut(concept, *ids):
@@ -33,7 +43,11 @@ def cut(concept, *ids):
 
 
 def test_names_and_colours_are_the_last_said():
-    state = state_of(("rename", {"concept": 1, "name": "a"}), ("rename", {"concept": 1, "name": "b"}), ("recolour", {"concept": 2, "colour": "#010203"}))
+    state = state_of(
+        ("rename", {"concept": 1, "name": "a"}),
+        ("rename", {"concept": 1, "name": "b"}),
+        ("recolour", {"concept": 2, "colour": "#010203"}),
+    )
     assert state.names == {1: "b"} and state.colours == {2: "#010203"}
     assert state.layer_two() == CurationState().layer_two()  # a kernel does not depend on them
 
@@ -47,15 +61,21 @@ def test_a_merged_concept_is_found_at_the_end_of_the_way_and_is_excluded_no_more
     assert [state.home(k) for k in range(5)] == [0, 3, 3, 3, 4]
     assert state.members(3, 5) == {1, 2, 3} and state.members(0, 5) == {0} and state.members(1, 5) == frozenset()
     assert state.active(6) == [0, 3, 5]
-    assert state_of(("exclude", {"concept": 1}), ("include", {"concept": 1}), ("include", {"concept": 2})).excluded == {}
+    assert (
+        state_of(("exclude", {"concept": 1}), ("include", {"concept": 1}), ("include", {"concept": 2})).excluded == {}
+    )
 
 
 def test_pins_of_all_kernels_and_of_one():
     state = state_of(pin(1, weight=0.5), pin(3, 0, weight=-1.5), pin(1, weight=2.0, target=2), pin(4, weight=1.0))
     assert state.pins == {1: 0.5, (0, 3): -1.5, 4: 1.0}
-    assert state.class_pins == {2: {1: 2.0, (0, 3): -1.5, 4: 1.0}}  # begun as all others are; what is for all is for it too
+    assert state.class_pins == {
+        2: {1: 2.0, (0, 3): -1.5, 4: 1.0}
+    }  # begun as all others are; what is for all is for it too
     assert state.pins_of(2)[1] == 2.0 and state.pins_of(0) is state.pins
-    gone = state_of(pin(1, weight=0.5), pin(1, weight=2.0, target=2), pin(1, weight=None, target=2), pin(3, weight=None))
+    gone = state_of(
+        pin(1, weight=0.5), pin(1, weight=2.0, target=2), pin(1, weight=None, target=2), pin(3, weight=None)
+    )
     assert gone.pins == {1: 0.5} and gone.class_pins == {2: {}}
 
 
@@ -65,7 +85,11 @@ def test_splits_add_concepts_and_know_what_they_cut():
     assert isinstance(first, Split) and first.members == {0, 2} and first.ids == (0, 5, 6) and first.leaves is None
     assert first.centroids.tolist() == [[0, 1], [2, 3], [4, 5]] and first.centroids.dtype == np.float32
     assert second.members == {5} and state.n_extra == 3
-    other = state_of(("merge", {"concepts": [0, 2], "into": 0}), cut(0, 0, 5, 6), ("split", {**cut(5, 5, 7)[1], "leaves": [[1, 2], [3]]}))
+    other = state_of(
+        ("merge", {"concepts": [0, 2], "into": 0}),
+        cut(0, 0, 5, 6),
+        ("split", {**cut(5, 5, 7)[1], "leaves": [[1, 2], [3]]}),
+    )
     assert other.steps[1].leaves == ((1, 2), (3,)) and other.steps[0] == first
 
 
@@ -76,8 +100,15 @@ def test_tokens_are_moved_and_regions_marked_part_by_part():
         mark("ignore", tokens=[5, 2]), mark("ignore", tokens=[2, 9]), mark("ignore", datum="e"), mark("for", polygon=[[0, 1], [2, 3]], target=2),
     )  # fmt: skip
     assert state.steps == [("d", (3, 1), 2), ("e", (0,), 2), ("d", (7,), 0)] and state.n_extra == 0
-    assert state.ignored("d").tolist() == [2, 5, 9] and state.ignored("e").tolist() == [1, 2] and state.ignored("x").tolist() == []
-    assert state.regions[-1] == Region("d", (1, 2), "for", 1.0, ((0, 1), (2, 3)), target=2) and state.regions[-1].entry == 6
+    assert (
+        state.ignored("d").tolist() == [2, 5, 9]
+        and state.ignored("e").tolist() == [1, 2]
+        and state.ignored("x").tolist() == []
+    )
+    assert (
+        state.regions[-1] == Region("d", (1, 2), "for", 1.0, ((0, 1), (2, 3)), target=2)
+        and state.regions[-1].entry == 6
+    )
     assert parts_of(both) == both["parts"] and parts_of(mark()[1]) == [mark()[1]]
     assert len(state_of(mark(), mark("against"), ("withdraw", {"entry": 1})).regions) == 1
 
@@ -98,7 +129,12 @@ def test_what_a_kernel_depends_on():
     assert plain == turned
     for more in (pin(1, weight=3.0), ("exclude", {"concept": 0}), mark(), pin(1, weight=1.0, target=0), ("relabel", {"datum": "d", "label": None}),
                  ("merge", {"concepts": [0, 1], "into": 0}), ("reassign", {"datum": "d", "tokens": [1], "concept": 0})):  # fmt: skip
-        assert state_of(pin(1, weight=1.0), pin(2, 3, weight=2.0), ("relabel", {"datum": "d", "label": 1}), more).layer_two() != plain
+        assert (
+            state_of(
+                pin(1, weight=1.0), pin(2, 3, weight=2.0), ("relabel", {"datum": "d", "label": 1}), more
+            ).layer_two()
+            != plain
+        )
     # a region that was marked again is the same region
     assert state_of(mark()).layer_two() == state_of(mark(), ("undo", {}), mark()).layer_two()
 
@@ -107,7 +143,18 @@ def test_undo_redo_and_a_new_fit():
     journal = entries(("rename", {"concept": 0, "name": "a"}), ("relabel", {"datum": "d", "label": 1}), ("undo", {}), ("undo", {}), ("undo", {}),
                       ("redo", {}), ("redo", {}), ("redo", {}), ("fit", {}), ("undo", {}), ("redo", {}), ("rename", {"concept": 0, "name": "b"}), ("redo", {}))  # fmt: skip
     ids = [[[e.id for e in side] for side in standing(journal[:n])] for n in (2, 3, 5, 6, 8, 9, 10, 11, 12, 13)]
-    assert ids == [[[1, 2], []], [[1], [2]], [[], [2, 1]], [[1], [2]], [[1, 2], []], [[2], []], [[], [2]], [[2], []], [[2, 12], []], [[2, 12], []]]
+    assert ids == [
+        [[1, 2], []],
+        [[1], [2]],
+        [[], [2, 1]],
+        [[1], [2]],
+        [[1, 2], []],
+        [[2], []],
+        [[], [2]],
+        [[2], []],
+        [[2, 12], []],
+        [[2, 12], []],
+    ]
     assert {id: entry.id for id, entry in undone_by(journal).items()} == {3: 2, 4: 1, 6: 1, 7: 2, 10: 2, 11: 2}
     undone = entries(("rename", {"concept": 0, "name": "a"}), ("undo", {}), ("fit", {}))
     assert standing(undone) == ([], [])  # a new fit leaves nothing to redo
@@ -141,7 +188,11 @@ def test_who_edits_by_default(monkeypatch):
 
 
 RENAME, LABEL = ("rename", {"concept": 1, "name": "x"}), ("relabel", {"datum": "d", "label": 0})
-MERGE, FIT, MOVE = ("merge", {"concepts": [1, 2], "into": 2}), ("fit", {"concepts": 9}), ("reassign", {"datum": "d", "tokens": [1, 4], "concept": 3})
+MERGE, FIT, MOVE = (
+    ("merge", {"concepts": [1, 2], "into": 2}),
+    ("fit", {"concepts": 9}),
+    ("reassign", {"datum": "d", "tokens": [1, 4], "concept": 3}),
+)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +209,9 @@ def test_edits_of_the_same_thing_meet(theirs, mine, meet):
     journal = entries(RENAME, theirs)
     editor = Editor("Bob", seen=1)
     if meet:
-        with pytest.raises(CurationConflictError, match=r"^not done: Ada has edited since \(edit 2, “what”, 2026-05-04 14:02 UTC\)"):
+        with pytest.raises(
+            CurationConflictError, match=r"^not done: Ada has edited since \(edit 2, “what”, 2026-05-04 14:02 UTC\)"
+        ):
             check_conflict(journal, editor, *mine, lambda entry: "what")
     else:
         check_conflict(journal, editor, *mine, lambda entry: "what")
@@ -186,5 +239,7 @@ def test_an_undo_of_another_edit_than_was_seen_is_refused():
         check_conflict(entries(RENAME, ("undo", {})), bob, "undo", {}, lambda entry: entry.action)
     check_conflict(entries(RENAME, LABEL, ("undo", {})), bob, "undo", {}, str)  # it is the same again
     with pytest.raises(CurationConflictError, match="^not redone: .* there is nothing to redo now"):
-        check_conflict(entries(RENAME, ("undo", {}), LABEL), Editor("Bob", seen=2), "redo", {}, lambda entry: entry.action)
+        check_conflict(
+            entries(RENAME, ("undo", {}), LABEL), Editor("Bob", seen=2), "redo", {}, lambda entry: entry.action
+        )
     check_conflict(entries(RENAME, ("undo", {}), ("redo", {}), ("undo", {})), Editor("Bob", seen=2), "redo", {}, str)

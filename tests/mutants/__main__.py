@@ -79,6 +79,8 @@ def _try_module(module, source, places, equivalent, options, folder):
         known = survey(module, files, folder)
     except RuntimeError as error:
         sys.exit(str(error))
+    for test in known.bad:
+        print(f"  left out, as it fails without any mutation: {test}", flush=True)
     waiting, running, results = [], {}, []
     for place in places:
         mutated = place.applied(source)
