@@ -8,7 +8,7 @@ BIN     = $(VENV)/bin
 TESTS_AT_ONCE ?= -n 3 --dist loadfile
 SAMPLE  = studies/.built
 
-.PHONY: app napari test setup sample screenshots lint clean help
+.PHONY: app napari test mutants setup sample screenshots lint clean help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -24,6 +24,10 @@ napari: $(VENV)/.napari $(SAMPLE)  ## set up with napari, open the sample study 
 test: $(VENV)/.tested $(SAMPLE)  ## set up, run all tests
 	@echo "== running the tests"
 	@$(BIN)/python -m pytest $(TESTS_AT_ONCE) $(TESTS)
+
+# MUTANTS: modules and options, such as MUTANTS="kernels --all" or MUTANTS="-n 600 --seed 3"
+mutants: $(VENV)/.tested  ## change the core in a few hundred places, one at a time, and print what no test notices
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
 setup: $(VENV)/.installed  ## the virtual environment only
 

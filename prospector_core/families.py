@@ -184,6 +184,6 @@ def _kabsch(a, b):
     """Rotation and shift that lay points b (n, 3) over a with the least squares; mirror images are not allowed."""
     middle_a, middle_b = a.mean(0), b.mean(0)
     u, _, v = np.linalg.svd((b - middle_b).T @ (a - middle_a))
-    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ v)) or 1.0])
+    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ v))])  # -1 where they would be a mirror image
     rotation = u @ flip @ v
     return rotation, middle_a - middle_b @ rotation

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from random_data import any_graph, grid_graph, kinds, plain_count, seeds, sprite_of
 
 from prospector_core import TokenGraph, count_concepts
-from prospector_core.counting import merge_counts, recount
-from prospector_core.errors import GraphError
-from prospector_core.features import feature_names, n_concepts_of, n_features, pair_index
+from prospector_core.counting import check_sprite, merge_counts, recount
+from prospector_core.errors import FitError, GraphError
+from prospector_core.features import feature_names, n_concepts_of, n_features, pack_pairs, pair_index, unpack
+from prospector_core.soft import hard_shares as soft_shares
 
 
 @given(seed=seeds, kind=kinds, radius=st.integers(0, 5), k=st.integers(1, 6), excluded=st.sampled_from([0.0, 0.3]))
@@ -249,3 +250,72 @@ def test_recounting_across_word_strip_and_block_borders(seed, radius, kind):
     before, after = (other, full) if kind == "come" else (full, other)
     counts = count_concepts(graph, before, 4, radius)
     assert np.array_equal(recount(graph, after, 4, radius, before, counts), count_concepts(graph, after, 4, radius))
+
+
+def test_shares_are_counted_as_parts_of_one():
+    """A sprite as shares gives the same counts, and they are real numbers."""
+    graph = TokenGraph.from_chain(6, reach=1)
+    sprite = np.array([0, 1, 1, -1, 0, 0])
+    hard = count_concepts(graph, sprite, 2, 1)
+    soft = count_concepts(graph, soft_shares(sprite, 2), 2, 1)
+    assert soft.dtype == np.float64 and soft.tolist() == hard.tolist() == [3, 2, 5, 2, 4]
+    half = np.zeros((6, 2), np.uint8)
+    half[:, 0], half[:, 1] = 51, 204  # a fifth, four fifths
+    assert count_concepts(graph, half, 2, 0) == pytest.approx([6 / 5, 24 / 5])
+    assert count_concepts(graph, half, 2, 1) == pytest.approx([1.2, 4.8, 16 / 25, 2 * 64 / 25, 16 * 16 / 25])
+    with pytest.raises(GraphError, match="shares are of 2 concepts, but K is 3"):
+        count_concepts(graph, half, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("sprite", "k", "radius", "fits"),
+    [
+        ([0, 0], 2**15 - 1, 0, True), ([0, 0], 2**15, 0, False), ([0, 0], 0, 0, False), ([0, 0], 1, 0, True),
+        ([0, 1], 2, 0, True), ([0, 2], 2, 0, False), ([0, -1], 2, 0, True), ([0, -2], 2, 0, False), ([0, 1], 2, -1, False),
+        ([0, 1], 2, np.inf, False), ([0, 1], 2, 1.5, False), ([0, 1], 2, np.nan, False), ([0.0, 1.0], 2, 0, False), ([0], 2, 0, False),
+    ],
+)  # fmt: skip
+def test_what_a_sprite_may_hold(sprite, k, radius, fits):
+    graph = TokenGraph.from_chain(2)
+    if fits:
+        found = check_sprite(graph, sprite, k, radius)
+        assert found.tolist() == sprite and found.dtype == np.int64
+    else:
+        with pytest.raises(GraphError):
+            check_sprite(graph, sprite, k, radius)
+
+
+def test_recounting_checks_both_sprites_and_copies():
+    graph = TokenGraph.from_grid(np.argwhere(np.ones((4, 4))))
+    sprite = np.arange(16) % 3
+    counts = count_concepts(graph, sprite, 3, 1)
+    same = recount(graph, sprite, 3, 1, sprite, counts)
+    same[0] = 99
+    assert counts[0] != 99
+    moved = np.where(np.arange(16) == 5, 0, sprite)
+    for radius in (0, 1):
+        before = count_concepts(graph, sprite, 3, radius)
+        assert (
+            recount(graph, moved, 3, radius, sprite, before).tolist()
+            == count_concepts(graph, moved, 3, radius).tolist()
+        )
+    for bad in (sprite + 1, sprite[:-1]):
+        with pytest.raises(GraphError):
+            recount(graph, sprite, 3, 1, bad, counts)
+        with pytest.raises(GraphError):
+            recount(graph, bad, 3, 1, sprite, counts)
+
+
+def test_places_of_features_and_their_names():
+    assert feature_names(["a", "b", "c"], 1) == ["a", "b", "c", "a + a", "a + b", "a + c", "b + b", "b + c", "c + c"]
+    assert feature_names(["a", "b"], 0) == ["a", "b"]
+    assert [n_concepts_of(n_features(k, 1), 1) for k in range(1, 60)] == list(range(1, 60))
+    assert n_concepts_of(7, 0) == 7
+    for p in (1, 3, 4, 6, 8, 10):
+        with pytest.raises(FitError, match=f"^{p} is no number of features"):
+            n_concepts_of(p, 1)
+    mono, table = unpack(np.arange(9.0), 3)
+    assert mono.tolist() == [0, 1, 2] and table.tolist() == [[3, 4, 5], [4, 6, 7], [5, 7, 8]]
+    assert unpack(np.arange(3.0), 3)[1].tolist() == [[0] * 3] * 3
+    pairs = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    assert pack_pairs(np.zeros(3, int), pairs).tolist() == [0, 0, 0, 1, 6, 10, 5, 14, 9]

@@ -12,7 +12,7 @@ from prospector_core import FoldChangeKernel, LinearKernel
 from prospector_core.errors import FitError
 from prospector_core.features import n_features, pair_index
 from prospector_core.kernels import TEST_OFF, _shrunken, make_kernel, rank_sum_p_values
-from prospector_core.tfidf import term_frequencies, tfidf
+from prospector_core.tfidf import inverse_document_frequencies, term_frequencies, tfidf
 
 
 def some_counts(seed=0, n=20, p=9, high=30):
@@ -266,3 +266,17 @@ def test_evidence_of_the_fold_change_kernel_is_its_mean_weight():
     kernel = FoldChangeKernel(TEST_OFF).fit(counts, labels)
     np.testing.assert_allclose(kernel.evidence(counts), term_frequencies(counts) @ kernel.coef_)
     np.testing.assert_allclose(kernel.evidence(counts, np.ones(9)), 1.0)
+
+
+def test_tf_idf_by_hand():
+    """df counts data that have a concept at all, once each; a datum without counts stays zero."""
+    counts = np.array([[1, 0, 3], [1, 2, 0], [0, 0, 0], [1, 0.5, 0]])
+    assert inverse_document_frequencies(counts) == pytest.approx([np.log(4 / 4), np.log(4 / 3), np.log(4 / 2)])
+    np.testing.assert_allclose(
+        term_frequencies(counts), [[1 / 4, 0, 3 / 4], [1 / 3, 2 / 3, 0], [0, 0, 0], [2 / 3, 1 / 3, 0]]
+    )
+    np.testing.assert_allclose(tfidf(counts)[0], [0, 0, 0.75 * np.log(2)])
+
+
+def test_without_options_the_kernel_is_the_authors():
+    assert FoldChangeKernel().get_params() == {"alpha": 0.05, "tau": 0.0, "pseudo": 0.0, "shrink": False}

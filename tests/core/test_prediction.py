@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from random_data import seeds
+from scipy.optimize import minimize
 
 from prospector_core.prediction import Calibration, evidence
 
@@ -49,3 +50,37 @@ def test_evidence_that_says_nothing_gives_the_share_of_class_1(scores):
     assert curve.slope == 0
     smoothed = (3 * (1 / 5) + 2 * (3 / 4)) / 5
     np.testing.assert_allclose(curve.predict([-7.0, 7.0]), smoothed)
+
+
+def test_the_curve_is_that_of_platt():
+    """Targets (n1 + 1) / (n1 + 2) and 1 / (n0 + 2); at the best curve both derivatives of the loss are 0."""
+    random = np.random.default_rng(0)
+    labels = np.arange(30) % 3 == 0
+    scores = random.normal(size=30) + 0.8 * labels + 5
+    curve = Calibration.fit(scores, labels.astype(int))
+    target = np.where(labels, 11 / 12, 1 / 22)
+    error = curve.predict(scores) - target
+    assert curve.slope > 0 and abs(error.sum()) < 1e-6 and abs((error * scores).sum()) < 1e-5
+    assert curve.predict(2.0) == pytest.approx(1 / (1 + np.exp(-(curve.slope * 2 + curve.offset))))
+    assert Calibration().predict([3.0]).tolist() == [0.5]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_curve_is_found_from_far_away(seed):
+    """Where one datum lies far from all others, full steps overshoot: they are halved until the loss falls."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(12) % 2
+    scores = random.normal(size=12) + labels
+    scores[3] = 40.0
+    curve = Calibration.fit(scores, labels)
+    z = (scores - scores.mean()) / scores.std()
+    target = np.where(labels == 1, 7 / 8, 1 / 8)
+
+    def loss(at):
+        logit = at[0] * z + at[1]
+        return (np.logaddexp(0, logit) - target * logit).sum()
+
+    best = minimize(loss, [0.0, 0.0], method="BFGS").x
+    np.testing.assert_allclose(
+        [curve.slope * scores.std(), curve.offset + curve.slope * scores.mean()], best, atol=1e-3
+    )

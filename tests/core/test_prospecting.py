@@ -13,7 +13,8 @@ from prospector_core import TokenGraph, count_concepts, explain, prospect
 from prospector_core._compiled.sparse import ball
 from prospector_core.errors import GraphError
 from prospector_core.features import n_features, pair_index
-from prospector_core.prospecting import neighbour_blocks, neighbour_counts
+from prospector_core.prospecting import Term, hop_weights, neighbour_blocks, neighbour_counts
+from prospector_core.soft import hard_shares
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 
@@ -247,3 +248,93 @@ def test_one_token_of_a_large_grid_is_explained_from_its_surroundings():
         whole, hops = ball(graph.indptr, graph.indices, sprite, int(token), 3)  # over all edges
         assert np.array_equal(found.neighbours, whole) and np.array_equal(found.hops, hops)
         vars(graph).pop("_adjacency")
+
+
+def test_without_a_radius_a_token_stands_alone():
+    graph, sprite, coef = TokenGraph.from_chain(4, reach=1), np.array([1, 0, -1, 1]), np.array([2.0, -3.0])
+    found = explain(graph, sprite, coef, 2, 0, 3)
+    assert (found.score, found.concept, found.neighbours.tolist(), found.hops.tolist()) == (-3.0, 1, [3], [0])
+    assert found.terms == (Term(None, 1.0, -3.0),) and found.shares == ((1, 1.0),)
+    assert prospect(graph, sprite, coef, 2, 0)[[0, 1, 3]].tolist() == [-3, 2, -3]
+    for each in (sprite, hard_shares(sprite, 2)):
+        assert neighbour_counts(graph, each, 2, 0).tolist() == [[0, 0]] * 4
+    soft = explain(graph, hard_shares(sprite, 2), coef, 2, 0, 3)
+    assert (soft.score, soft.concept, soft.neighbours.tolist(), soft.hops.tolist()) == (-3.0, 1, [3], [0])
+
+
+def test_an_excluded_token_has_no_explanation():
+    graph, sprite, coef = TokenGraph.from_chain(3, reach=1), np.array([1, -1, 0]), np.arange(5.0)
+    for each in (sprite, hard_shares(sprite, 2)):
+        found = explain(graph, each, coef, 2, 1, 1)
+        assert (found.token, found.concept, found.terms) == (1, -1, ()) and np.isnan(found.score)
+        assert found.neighbours.size == found.hops.size == 0
+        near = explain(graph, each, coef, 2, 1, 0)
+        assert near.neighbours.tolist() == [0] and near.hops.tolist() == [0]  # the excluded one is a wall
+
+
+def test_terms_are_counts_times_weights_the_largest_first():
+    """By hand: a chain of 5, two hops; diffusive weights are 0, 1/2, 1/4."""
+    graph, sprite = TokenGraph.from_chain(5, reach=1), np.array([0, 1, 0, 2, 2])
+    coef = np.array([0.5, 1, 2, 3, -5, 7, 11, 13, 17.0])  # monograms, then 00 01 02 11 12 22
+    plain = explain(graph, sprite, coef, 3, 2, 2)
+    assert [(term.neighbour, term.count, term.weight) for term in plain.terms] == [
+        (2, 2, 7),
+        (0, 2, 3),
+        (1, 1, -5),
+        (None, 1, 0.5),
+    ]
+    assert (
+        plain.score == 14 + 6 - 5 + 0.5
+        and plain.neighbours.tolist() == [2, 1, 3, 0, 4]
+        and plain.hops.tolist() == [0, 1, 1, 2, 2]
+    )
+    diffusive = explain(graph, sprite, coef, 3, 2, 2, diffusive=True)
+    assert {term.neighbour: term.count for term in diffusive.terms} == {None: 1, 2: 0.75, 1: 0.5, 0: 0.25}
+    assert diffusive.score == pytest.approx(0.5 + 0.75 * 7 - 0.5 * 5 + 0.25 * 3)
+    assert hop_weights(3, True).tolist() == [0, 0.5, 0.25, 0.125] and hop_weights(2, False).tolist() == [1, 1, 1]
+    assert prospect(graph, sprite, coef, 3, 2)[2] == plain.score
+    shares = np.zeros((5, 3), np.uint8)
+    shares[np.arange(5), sprite] = 255
+    shares[2] = [204, 51, 0]  # four fifths, one fifth
+    mixed = explain(graph, shares, coef, 3, 2, 2)
+    assert mixed.concept == 0 and mixed.shares == ((0, 0.8), (1, 0.2))
+    own = {
+        None: (1, 0.8 * 0.5 + 0.2),
+        0: (1.8, 0.8 * 3 - 0.2 * 5),
+        1: (1.2, -0.8 * 5 + 0.2 * 11),
+        2: (2, 0.8 * 7 + 0.2 * 13),
+    }
+    assert {term.neighbour: pytest.approx((term.count, term.weight)) for term in mixed.terms} == own
+    assert [abs(term.value) for term in mixed.terms] == sorted((abs(term.value) for term in mixed.terms), reverse=True)
+
+
+@pytest.mark.parametrize("radius", [12, 13, 20])
+def test_wide_diffusive_maps_are_those_of_the_edges(radius):
+    """Hop weights on the grid are whole numbers up to radius 12; beyond, the map is made along the edges."""
+    random = np.random.default_rng(radius)
+    grid = TokenGraph.from_grid(np.argwhere(random.random((24, 30)) > 0.2))
+    edges, sprite = TokenGraph.from_edges(grid.n, grid.edges), random.integers(0, 3, grid.n)
+    coef = kernel_of(random, 3, radius)
+    for each in (sprite, hard_shares(sprite, 3)):
+        np.testing.assert_allclose(*(prospect(g, each, coef, 3, radius, True) for g in (grid, edges)), atol=1e-9)
+        np.testing.assert_allclose(*(neighbour_counts(g, each, 3, radius, True) for g in (grid, edges)), atol=1e-9)
+
+
+def test_parts_of_a_map_hold_so_many_cells():
+    graph = TokenGraph.from_grid(np.argwhere(np.ones((10, 6))))
+    sprite = np.arange(60) % 4
+    parts = list(neighbour_blocks(graph, sprite, 4, 1, cells=3 * 6 * 4))
+    assert [len(tokens) for tokens, _ in parts] == [18, 18, 18, 6]
+    assert np.concatenate([tokens for tokens, _ in parts]).tolist() == list(range(60))
+    assert len(list(neighbour_blocks(graph, sprite, 4, 1, cells=10 * 6 * 4))) == 1
+    assert len(list(neighbour_blocks(graph, sprite, 4, 1, cells=10 * 6 * 4 - 1))) == 2
+    assert len(list(neighbour_blocks(graph, sprite, 4, 1, cells=1))) == 10
+
+
+def test_weights_that_are_not_finite_are_named():
+    graph = TokenGraph.from_chain(2)
+    with pytest.raises(GraphError, match="weight 3 of the prospect kernel"):
+        prospect(graph, np.zeros(2, int), [0, 0, 0, np.nan, 0], 2, 1)
+    for token in (-1, 2):
+        with pytest.raises(GraphError, match="tokens are 0..1"):
+            explain(graph, np.zeros(2, int), np.zeros(5), 2, 1, token)

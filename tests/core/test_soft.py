@@ -8,11 +8,29 @@ from random_data import any_graph, grid_graph, kernel_of, kinds, seeds, sprite_o
 
 from prospector_core import FoldChangeKernel, TokenGraph, count_concepts, explain, prospect
 from prospector_core.counting import merge_counts
-from prospector_core.errors import GraphError
+from prospector_core.errors import EmbeddingError, FitError, GraphError
 from prospector_core.locally import neighbours_of, what_if
 from prospector_core.prospecting import neighbour_counts
 from prospector_core.quantizers import assign_nearest
-from prospector_core.soft import ONE, UNIT, centred, count_units, hard_shares, membership, merge_shares, strongest
+from prospector_core.soft import (
+    ONE,
+    UNIT,
+    centred,
+    check_shares,
+    checked,
+    count_units,
+    hard_shares,
+    is_soft,
+    mean_of,
+    membership,
+    merge_shares,
+    padded,
+    part_and_mean,
+    shifted,
+    sprite_and_shares,
+    strongest,
+    temperature,
+)
 from prospector_core.uncertainty import token_uncertainty
 
 K = 5
@@ -161,3 +179,114 @@ def test_a_rare_feature_says_less_with_a_pseudo_count_and_a_noisy_one_when_shrun
     assert (np.abs(drawn.coef_) <= np.abs(plain.coef_)).all() and (drawn.coef_ * plain.coef_ >= 0).all()
     kept = drawn.coef_ / plain.coef_
     assert kept[2] > kept[3]  # steady between data, against seen in half of each class
+
+
+# ---- the rules, one by one
+
+
+def test_heat_is_softness_times_the_median_distance_to_the_nearest_concept():
+    centroids = np.array([[0.0, 0], [3, 0], [3, 4], [50, 4]])  # nearest: 9, 9, 16, 47^2
+    assert temperature(centroids, 0.5) == pytest.approx(0.5 * 12.5)
+    assert temperature(centroids, 0) == temperature(centroids[:1], 0.5) == 0
+    assert temperature(np.zeros((3, 2)), 0.5) == 0  # concepts left empty share a place with others
+    assert temperature(np.vstack([centroids, centroids[:1]]), 0.5) == pytest.approx(0.5 * 16)
+
+
+def test_shares_fall_with_the_squared_distance():
+    """exp(-d2 / heat), rounded down to 1/255; the nearest has the rest."""
+    random = np.random.default_rng(7)
+    vectors, centroids = random.normal(size=(60, 4)).astype(np.float32), random.normal(size=(6, 4)).astype(np.float32)
+    shares, heat = membership(vectors, centroids, 0.8), temperature(centroids, 0.8)
+    far = ((vectors[:, None].astype(float) - centroids[None]) ** 2).sum(axis=2)
+    weight = np.exp(-far / heat)
+    expected = np.floor(255 * weight / weight.sum(axis=1, keepdims=True))
+    nearest = far.argmin(axis=1)
+    expected[np.arange(60), nearest] += 255 - expected.sum(axis=1)
+    off = np.abs(shares - expected)  # where a share is all but a whole number, the last digit of the distance decides
+    assert off.max() <= 1 and (off > 0).any(axis=1).sum() <= 1
+    sprite, same = sprite_and_shares(vectors, centroids, 0.8)
+    assert np.array_equal(sprite, nearest) and np.array_equal(same, shares) and sprite.dtype == np.int32
+    assert np.array_equal(sprite_and_shares(vectors, centroids, 0.8, nearest=nearest)[1], shares)
+    moved = sprite_and_shares(vectors + np.float32(2), centroids, 0.8, shift=np.full(4, 2.0))
+    assert np.abs(moved[1].astype(int) - shares).max() <= 1
+    hard = sprite_and_shares(vectors, centroids, 0.0)
+    assert np.array_equal(hard[0], nearest) and np.array_equal(hard[1], hard_shares(nearest, 6))
+    assert np.array_equal(sprite_and_shares(vectors, centroids, 0.0, nearest=nearest[::-1])[0], nearest[::-1])
+
+
+@pytest.mark.parametrize("softness", [-0.1, np.inf, np.nan])
+def test_softness_is_a_number(softness):
+    with pytest.raises(FitError, match="softness must be a number >= 0"):
+        membership(np.zeros((2, 2)), np.eye(2), softness)
+
+
+def test_blocks_of_tokens_meet_without_a_seam_and_a_bad_one_is_named(monkeypatch):
+    monkeypatch.setattr("prospector_core.soft._BLOCK", 7)
+    random = np.random.default_rng(8)
+    vectors, centroids = random.normal(size=(20, 3)).astype(np.float32), random.normal(size=(4, 3)).astype(np.float32)
+    sprite, shares = sprite_and_shares(vectors, centroids, 0.5)
+    part, mean = part_and_mean(vectors, np.array([0, 6, 7, 13, 19]))
+    every, _ = part_and_mean(vectors)
+    monkeypatch.undo()
+    whole = sprite_and_shares(vectors, centroids, 0.5)
+    assert np.array_equal(sprite, whole[0]) and np.array_equal(shares, whole[1])
+    assert np.array_equal(part, vectors[[0, 6, 7, 13, 19]]) and np.array_equal(every, vectors)
+    np.testing.assert_allclose(mean, vectors.mean(axis=0), rtol=1e-6)
+    assert part_and_mean(vectors[:0])[1].tolist() == [0, 0, 0] and part_and_mean(vectors[:0])[0].shape == (0, 3)
+    monkeypatch.setattr("prospector_core.soft._BLOCK", 7)
+    for wrong in (2, 9, 19):
+        bad = vectors.copy()
+        bad[wrong, 1] = np.nan
+        with pytest.raises(EmbeddingError, match=f"token {wrong} is not finite"):
+            sprite_and_shares(bad, centroids, 0.5)
+    with pytest.raises(EmbeddingError) as error:
+        sprite_and_shares(vectors[:, :2], centroids, 0.5)
+    assert "not finite" not in str(error.value)
+
+
+def test_centring_takes_a_part_of_the_mean():
+    vectors = np.array([[1.0, 2], [3, 6]], np.float32)
+    np.testing.assert_allclose(centred(vectors, 0.5), [[0, 0], [2, 4]])
+    np.testing.assert_allclose(centred(vectors, 1.0), [[-1, -2], [1, 2]])
+    np.testing.assert_allclose(shifted(vectors, np.array([1.0, -1])), [[2, 1], [4, 5]])
+    assert mean_of(vectors).tolist() == [2, 4] and shifted(vectors, None) is vectors
+
+
+def test_hard_shares_and_their_sprite():
+    shares = hard_shares([1, -1, 0], 3)
+    assert shares.tolist() == [[0, 255, 0], [0, 0, 0], [255, 0, 0]] and shares.dtype == np.uint8
+    assert strongest(shares).tolist() == [1, -1, 0]
+    assert strongest(np.array([[100, 100, 55]], np.uint8)).tolist() == [0]  # the first of equals
+    assert merge_shares(shares, [0, 0, 1]).tolist() == [[255, 0], [0, 0], [255, 0]]
+    assert merge_shares(shares, [0, 0, 1], 4).shape == (3, 4)
+
+
+def test_what_is_taken_for_shares():
+    assert is_soft(np.zeros((2, 2), np.uint8))
+    assert not is_soft(np.zeros(2, np.uint8)) and not is_soft(np.zeros((2, 2), int)) and not is_soft(np.zeros(2, int))
+
+
+def test_shares_are_checked():
+    graph, shares = TokenGraph.from_chain(3), hard_shares([0, -1, 2], 3)
+    found, outside = check_shares(graph, shares, 3, 1)
+    assert np.array_equal(found, shares) and outside.tolist() == [0, -1, 0]
+    wide, _, mono = checked(graph, shares, 3, 0)
+    assert wide.shape == (3, 8) and not wide[:, 3:].any() and mono.tolist() == [255, 0, 255]
+    assert checked(graph, hard_shares([0, 1, 2], 8), 8, 0)[0].shape == (3, 8)
+    for bad, k, radius, says in (
+        (shares, 4, 1, r"\(3, 4\) uint8"), (shares.astype(int), 3, 1, "int64"), (shares[:2], 3, 1, r"got \(2, 3\)"),
+        (shares, 3, -1, "whole number of hops"), (shares, 3, 0.5, "whole number of hops"), (shares, 3, np.inf, "whole number"),
+    ):  # fmt: skip
+        with pytest.raises(GraphError, match=says):
+            check_shares(graph, bad, k, radius)
+    wrong = shares.copy()
+    wrong[2, 0] = 1
+    with pytest.raises(GraphError, match="shares of token 2 sum to 256"):
+        check_shares(graph, wrong, 3, 1)
+    nobody = np.zeros((3, 3), np.uint8)
+    assert count_units(graph, nobody, 1).tolist() == [0] * 9 and count_units(graph, nobody, 0).tolist() == [0] * 3
+
+
+def test_tables_are_padded_to_a_multiple_of_eight():
+    assert padded(np.ones(8)).shape == (8,) and padded(np.ones((2, 9))).shape == (2, 16)
+    assert padded(np.ones(3)).tolist() == [1, 1, 1, 0, 0, 0, 0, 0]

@@ -7,6 +7,7 @@ from prospector_core import FoldChangeKernel, TokenGraph, count_concepts, prospe
 from prospector_core.errors import FitError
 from prospector_core.features import n_features
 from prospector_core.prospecting import neighbour_counts
+from prospector_core.soft import hard_shares
 from prospector_core.uncertainty import bootstrap_kernels, token_uncertainty
 
 K = 4
@@ -65,3 +66,44 @@ def test_the_same_seed_gives_the_same_kernels_and_classes_keep_their_sizes():
 def test_one_class_cannot_be_resampled():
     with pytest.raises(FitError, match="both classes"):
         bootstrap_kernels(FoldChangeKernel(), np.ones((3, 5)), np.ones(3))
+
+
+def test_resamples_are_drawn_class_by_class_with_their_weights():
+    """Zeros first, then ones, each as often as there are; a datum keeps its weight."""
+    random = np.random.default_rng(3)
+    counts, labels = random.integers(1, 9, (9, 5)), np.array([1, 0, 1, 0, 0, 1, 0, 0, 1])
+    weights = random.uniform(0.5, 2, 9)
+    kernel = FoldChangeKernel(alpha=1e10, pseudo=1.0)
+    for given in (None, weights):
+        found = bootstrap_kernels(kernel, counts, labels, n=4, seed=7, weights=given)
+        rng = np.random.default_rng(7)
+        for row in found:
+            rows = np.concatenate(
+                [rng.choice(np.flatnonzero(labels == label), (labels == label).sum()) for label in (0, 1)]
+            )
+            expected = FoldChangeKernel(alpha=1e10, pseudo=1.0).fit(
+                counts[rows], labels[rows], None if given is None else weights[rows]
+            )
+            np.testing.assert_allclose(row, expected.coef_)
+    assert len(bootstrap_kernels(kernel, counts, labels)) == 200
+    assert np.array_equal(
+        bootstrap_kernels(kernel, counts, labels, n=2), bootstrap_kernels(kernel, counts, labels, n=2, seed=0)
+    )
+
+
+def test_of_one_resample_there_is_no_error_and_nineteen_of_twenty_are_sure():
+    graph, sprite = TokenGraph.from_chain(3, reach=1), np.array([0, 1, -1])
+    coef = np.array([1.0, -1.0, 0, 0, 0])
+    one = token_uncertainty(graph, sprite, coef, coef[None], 2, 1)
+    assert np.isnan(one.error).all() and one.agreement[:2].tolist() == [1, 1] and np.isnan(one.agreement[2])
+    fits = np.repeat(coef[None], 20, axis=0)
+    fits[0] *= -1
+    fits[1, 1] *= -1
+    found = token_uncertainty(graph, sprite, coef, fits, 2, 1)
+    assert found.agreement[:2] == pytest.approx([0.95, 0.9]) and found.unsure.tolist() == [False, True, True]
+    two = token_uncertainty(graph, sprite, coef, fits[:2], 2, 1)
+    assert two.error[:2] == pytest.approx([np.sqrt(2), 0])
+    assert found.nbytes == 3 * 3 * 8
+    soft = token_uncertainty(graph, hard_shares(sprite, 2), coef, fits, 2, 1)
+    np.testing.assert_allclose(soft.agreement, found.agreement)
+    np.testing.assert_allclose(soft.error, found.error)

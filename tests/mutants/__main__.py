@@ -15,7 +15,7 @@ from .places import Place, places_of, sample
 from .runner import ROOT, Known, preload, start, survey, wait
 from .targets import TARGETS
 
-_EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+_LIST = Path(__file__).with_name("equivalent.toml")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,19 +25,18 @@ def main(arguments: list[str] | None = None) -> int:
     if not modules:
         print(f"no module has one of {', '.join(options.module)} in its name", file=sys.stderr)
         return 2
-    sources = {module: (ROOT / module).read_text() for module in modules}
+    sources = {module: (ROOT / module).read_text() for module in TARGETS}
     places = {module: places_of(source) for module, source in sources.items()}
+    # a module's mutants are the same whether it is tried alone or with all
     share = options.n / sum(math.sqrt(len(each)) for each in places.values())
+    sizes = {module: max(3, round(share * math.sqrt(len(each)))) for module, each in places.items()}
     chosen = {
-        module: each
-        if options.all
-        else sample(each, max(3, round(share * math.sqrt(len(each)))), (options.seed, module))
-        for module, each in places.items()
+        module: places[module] if options.all else sample(places[module], sizes[module], (options.seed, module))
+        for module in modules
     }
-    print(
-        f"{sum(map(len, chosen.values()))} of {sum(map(len, places.values()))} places, seed {options.seed}", flush=True
-    )
-    equivalent = _equivalent()
+    of = sum(len(places[module]) for module in modules)
+    print(f"{sum(map(len, chosen.values()))} of {of} places, seed {options.seed}", flush=True)
+    equivalent = _Equivalent()
     preload()
     found = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -59,10 +58,18 @@ def _options(arguments):
     return parser.parse_args(arguments)
 
 
-def _equivalent() -> set[tuple[str, str, str]]:
-    """(module, line, mutated line) of mutants that change nothing that could be seen; the file says why."""
-    entries = tomllib.loads(_EQUIVALENT.read_text())["mutant"] if _EQUIVALENT.exists() else []
-    return {(each["module"], each["line"].strip(), each["mutated"].strip()) for each in entries if each["reason"]}
+class _Equivalent:
+    """Mutants that change nothing that a test could see; ``equivalent.toml`` says why of each."""
+
+    def __init__(self) -> None:
+        found = tomllib.loads(_LIST.read_text())
+        self.lines = {(each["module"], each["line"].strip(), each["mutated"].strip()) for each in found["mutant"]}
+        self.names = {(each["module"], name) for each in found["constant"] for name in each["names"]}
+
+    def has(self, module: str, place: Place, source: str, mutated: str) -> bool:
+        """Return whether a mutant is on the list: by its line, or as the value of a constant."""
+        constant = any((module, name) in self.names for name in place.names)
+        return constant or (module, *_changed(source, mutated)) in self.lines
 
 
 def _try_module(module, source, places, equivalent, options, folder):
@@ -72,11 +79,13 @@ def _try_module(module, source, places, equivalent, options, folder):
         known = survey(module, files, folder)
     except RuntimeError as error:
         sys.exit(str(error))
+    for test in known.bad:
+        print(f"  left out, as it fails without any mutation: {test}", flush=True)
     waiting, running, results = [], {}, []
     for place in places:
         mutated = place.applied(source)
         tests = _tests_of(place, source, known, options.seconds)
-        if (module, *_changed(source, mutated)) in equivalent:
+        if equivalent.has(module, place, source, mutated):
             results.append((place, mutated, "equivalent"))
         elif not tests:
             results.append((place, mutated, "never run"))

@@ -156,7 +156,7 @@ class _Finder(ast.NodeVisitor):
     def _statement(self, node: ast.stmt) -> None:
         if node in self.docstrings:
             return
-        if isinstance(node, ast.Return) and node.value and not _is_none(node.value):
+        if isinstance(node, ast.Return) and not _is_falsy(node.value):
             self._replace(node, "return None", "returned value")
         elif (
             isinstance(node, ast.AugAssign)
@@ -246,8 +246,8 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_falsy(node: ast.expr | None) -> bool:
+    return node is None or (isinstance(node, ast.Constant) and not node.value)
 
 
 def _is_words(node: ast.expr) -> bool:

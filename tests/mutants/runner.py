@@ -10,7 +10,9 @@ import importlib.machinery
 import json
 import os
 import resource
+import shutil
 import signal
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ __all__ = ["ROOT", "Known", "Mutant", "preload", "survey", "start", "wait"]
 ROOT = Path(__file__).parents[2]
 _OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "_hypothesis_pytestplugin",
             "-o", "tmp_path_retention_policy=none", "--disable-warnings", "--tb=short"]  # fmt: skip
+_LONGEST = 20  # seconds of the processor: a longer test is left out (compiled functions are run as plain Python)
 _MEMORY = 6 << 30  # of addresses beyond what the parent has: a mutant may ask for any amount
 
 
@@ -51,10 +54,16 @@ class Known:
     ----------
     tests : {test: seconds}, in their order
     lines : {line: tests that run it}
+    bad : tests that fail without any mutation: they cannot notice one
     """
 
     tests: dict[str, float]
     lines: dict[int, set[str]] = field(repr=False)
+    bad: list[str] = field(default_factory=list)
+
+
+class _TooLong(BaseException):
+    """A test took more than its time."""
 
 
 class _Watch:
@@ -70,6 +79,17 @@ class _Watch:
         self.cov.switch_context("")
 
     @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item):
+        def stop(*_):
+            raise _TooLong
+
+        before = signal.signal(signal.SIGPROF, stop)
+        signal.setitimer(signal.ITIMER_PROF, _LONGEST)
+        yield
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+    @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef, request):
         if fixturedef.scope == "function":
             yield
@@ -81,9 +101,10 @@ class _Watch:
 
     def pytest_runtest_logreport(self, report):
         self.tests[report.nodeid] = self.tests.get(report.nodeid, 0.0) + report.duration
-        if report.skipped:
+        too_long = report.failed and "_TooLong" in str(report.longrepr)
+        if report.skipped or too_long:
             self.tests.pop(report.nodeid, None)
-        if report.failed:
+        elif report.failed:
             self.bad.append(report.nodeid)
 
 
@@ -101,7 +122,9 @@ class _Chosen:
 
 
 def _child(work, out: Path) -> int:
-    """Fork; the child does `work`, its words go to a file. Returns its process id."""
+    """Fork; the child does `work`, its words go to a file and what it makes into a folder beside that. Returns its process id."""
+    made = _folder_of(out)
+    made.mkdir(parents=True)
     pid = os.fork()
     if pid:
         return pid
@@ -109,6 +132,7 @@ def _child(work, out: Path) -> int:
     try:
         os.setsid()
         os.chdir(ROOT)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(made)
         text = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for handle in (1, 2):
             os.dup2(text, handle)
@@ -122,6 +146,10 @@ def _child(work, out: Path) -> int:
         os._exit(int(code))
 
 
+def _folder_of(out: Path) -> Path:
+    return out.with_suffix(".made")
+
+
 def _interpreted(module: str) -> None:
     """Compiled functions run as plain Python where they are the ones mutated: machine code kept on disk is not the mutant's."""
     if "/_compiled/" in module:
@@ -131,7 +159,7 @@ def _interpreted(module: str) -> None:
 
 
 def survey(module: str, files: list[str], folder: Path) -> Known:
-    """Run the tests of a module once, and note which run what. Raises RuntimeError if one fails without any mutation."""
+    """Run the tests of a module once, and note which run what. Raises RuntimeError if that cannot be."""
     out = folder / "survey.json"
 
     def work():
@@ -149,12 +177,12 @@ def survey(module: str, files: list[str], folder: Path) -> Known:
 
     out.unlink(missing_ok=True)
     os.waitpid(_child(work, folder / "survey.log"), 0)
+    shutil.rmtree(_folder_of(folder / "survey.log"), ignore_errors=True)
     if not out.exists():
         raise RuntimeError(f"the tests of {module} cannot be run:\n{(folder / 'survey.log').read_text()[-3000:]}")
     found = json.loads(out.read_text())
-    if found["bad"]:
-        raise RuntimeError(f"tests of {module} fail without any mutation: {', '.join(found['bad'])}")
-    tests, lines = found["tests"], {}
+    tests = {test: seconds for test, seconds in found["tests"].items() if test not in found["bad"]}
+    lines: dict[int, set[str]] = {}
     for line, contexts in found["lines"].items():
         who = lines.setdefault(int(line), set())
         for context in contexts:
@@ -162,7 +190,7 @@ def survey(module: str, files: list[str], folder: Path) -> Known:
                 who.update(test for test in tests if test.startswith(context[5:] + "::"))
             elif context in tests:
                 who.add(context)
-    return Known(tests, lines)
+    return Known(tests, lines, found["bad"])
 
 
 @dataclass
@@ -209,6 +237,7 @@ def wait(mutants: list[Mutant]) -> tuple[Mutant, str]:
                 os.killpg(mutant.pid, signal.SIGKILL)
             if late:
                 os.waitpid(mutant.pid, 0)
+            shutil.rmtree(_folder_of(mutant.out), ignore_errors=True)
             slow = late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL))
             return mutant, "timeout" if slow else "survived" if status == 0 else "killed"
         time.sleep(0.02)
