@@ -18,7 +18,7 @@ from numcodecs import Blosc
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from .errors import EmbeddingError, StudyDamagedError, StudyError
-from .files import storage_errors
+from .files import storage_errors, study_gone
 
 __all__ = [
     "Blocks",
@@ -238,6 +238,8 @@ def sync(path: Path) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Say in one line why the store at `path` cannot be written."""
+    if not path.parent.is_dir():  # else it would be made anew, with nothing else of the study in it
+        raise study_gone(path.parent)
     with storage_errors(path):
         try:
             yield

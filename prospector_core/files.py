@@ -5,14 +5,14 @@ import os
 import re
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from .errors import ProspectorError, StorageFullError, StudyError
 
-__all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors"]
+__all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors", "study_gone"]
 
 _NPY = re.compile(
     rb"\x93NUMPY\x01\x00(..)\{'descr': '([<|][a-z]\d+)', 'fortran_order': False, 'shape': \((\d[\d, ]*)?\), \} *\n",
@@ -32,6 +32,11 @@ def read_npy(content):
     dtype = np.dtype(header[2].decode())
     shape = tuple(int(side) for side in (header[3] or b"").replace(b" ", b"").split(b",") if side)
     return np.frombuffer(content, dtype, offset=header.end()).reshape(shape).copy()
+
+
+def study_gone(home):
+    """What is said where a study's folder was moved or removed while it was open: StudyError."""
+    return StudyError(f"the study's folder is no longer at {home}: open it where it is now")
 
 
 @contextmanager
@@ -75,7 +80,8 @@ def write_atomic(path, content, durable=True):
             if durable:
                 _sync_folder(path.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing is there on a disk that cannot be written, and the reason is on its way
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

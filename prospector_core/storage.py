@@ -29,6 +29,7 @@ from .blocks import (
     writing,
 )
 from .errors import EmbeddingError, StudyDamagedError
+from .files import study_gone
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "StoredVectors"]
 
@@ -74,7 +75,7 @@ class EmbeddingStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._listed: Any = None  # (time of the folder, uids)
-        if not (self.path / "zarr.json").exists():
+        if not (self.path / "zarr.json").exists() and os.access(self.path.parent, os.W_OK):
             with writing(self.path):
                 zarr.open_group(self.path, mode="a", zarr_format=3)
 
@@ -84,6 +85,9 @@ class EmbeddingStore:
 
     def uids(self) -> list[str]:
         """Return the uids of the complete data, sorted."""
+        self._check_home()
+        if not self.path.is_dir():  # a study that can only be read, of which nothing was embedded
+            return []
         changed = self.path.stat().st_mtime_ns
         if self._listed is None or self._listed[0] != changed:
             now = time.time_ns()
@@ -244,7 +248,13 @@ class EmbeddingStore:
         for suffix in ("", _PARTIAL, _WHOLE, _REPLACED):
             shutil.rmtree(self._folder(uid, suffix), ignore_errors=True)
 
+    def _check_home(self) -> None:
+        """Raise StudyError where the study was moved or removed since it was opened: it is not one without embeddings."""
+        if not self.path.parent.is_dir():
+            raise study_gone(self.path.parent)
+
     def _folder(self, uid: str, suffix: str = "") -> Path:
+        self._check_home()
         if not _UID.fullmatch(uid):
             raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
         return self.path / f"{uid}{suffix}"

@@ -89,6 +89,11 @@ class StudyData:
         self._graphs, self._sizes = OrderedDict(), {}
         self._tokens_kept = _TOKENS_KEPT
 
+    @property
+    def read_only(self):
+        """Why the study is open for looking only, in words ("read-only file system"); "" where it can be edited."""
+        return self.database.read_only
+
     def __repr__(self):
         return f"Study({self.name!r}, {len(self.data)} data)"
 

@@ -121,6 +121,7 @@ class StudyFits(StudyData):
         on, where data are read and counted, from ``scheduling.scheduler`` (default: here).
         Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
         """
+        self.database.check_writable()
         settings = replace(settings or self.default_settings(), **changes).check()
         if settings.quantizer == GIVEN:
             if self.given_concepts is None:
@@ -163,6 +164,7 @@ class StudyFits(StudyData):
 
         Parameters: on, where data are counted that have to be, from ``scheduling.scheduler`` (default: here).
         """
+        self.database.check_writable()
         while True:
             seen, fit = self._last_entry(), self.current_fit
             if fit is None:
@@ -239,6 +241,7 @@ class StudyFits(StudyData):
             ).lastrowid
             after = self._as_fit(id, journal, settings, centroids, tree, found, state)
             connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
+            self.database.check()
             after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
         with self._lock:
             self._fits[id] = after

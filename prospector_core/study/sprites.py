@@ -30,7 +30,7 @@ class Sprites:
         self.folder = folder / hashlib.sha256(said).hexdigest()[:16]
         self.centroids = centroids
         self._embeddings = embeddings
-        self.arrays = DerivedArrays(self.folder, memory)
+        self.arrays = DerivedArrays(self.folder, memory, folder.parent)
         self._vectors = TileCache(_VECTORS_KEPT)
 
     def n_concepts(self, state):
