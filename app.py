@@ -12,9 +12,11 @@ import numpy as np
 import streamlit as st
 
 from pages.asked import nothing_lost
+from pages.closed_windows import close_with_window
 from viewers import tile_server
 
 nothing_lost()
+close_with_window()
 
 
 def warm_up():

@@ -139,7 +139,8 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
     try:
         slide = tile_server.slide_source(tile_server.register_slide(study.slide_path(shown)), source.name)
     except ProspectorError as error:
-        if source.info.get("at_hand", True):
+        gone = study.files.state(source.uid)
+        if gone == "there":  # it cannot be read, and why is to be mended
             shared.say_error(error)
             return False
         st.caption(f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white.")

@@ -194,7 +194,7 @@ class _DocumentEmbedder:
         source = self._study.sources[datum.source]
         if self._source != datum.source:
             self._close()
-            self._file = DocumentFile(source.path, self._fields)
+            self._file = DocumentFile(self._study.files.path(datum.source, DocumentError), self._fields)
             self._source = datum.source
         if datum.part is None:
             return self._file.read()

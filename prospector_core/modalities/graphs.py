@@ -80,7 +80,7 @@ class Graphs:
         Raises ProspectorError where the file is gone or damaged.
         """
         path, kept = study.sources[datum.source].path, study.embedding["table"]
-        if not path.exists() or study.attrs(datum).get("laid_out"):
+        if not study.at_hand(datum) or study.attrs(datum).get("laid_out"):
             return Under()
         return _under(path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample"))
 
@@ -248,7 +248,7 @@ class _TokenEmbedder:
         return ""
 
     def _table(self, datum):
-        path = self._study.sources[datum.source].path
+        path = self._study.files.path(datum.source, GraphError)
         if self._path != path:
             self.__exit__()
             kept = self._study.embedding["table"]

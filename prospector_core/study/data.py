@@ -30,6 +30,7 @@ from .database import Database
 from .embed import embed_study, work_on_queue
 from .jobs import Queue
 from .own_vectors import OwnEmbedder
+from .sources import Source, Sources
 
 _TOKENS_KEPT = 30_000_000  # tokens whose places are kept in memory, some 40 bytes each
 
@@ -54,16 +55,6 @@ class Datum:
     part: dict | None = dataclass_field(default=None, hash=False)
 
 
-@dataclass(frozen=True)
-class Source:
-    """A file that data come from: uid, path, name, and its info (width, height, mpp, objective_power, ...)."""
-
-    uid: str
-    path: Path
-    name: str
-    info: dict
-
-
 class StudyData:
     """The part of a study that labels and slides make, before anything is fitted. Base of ``Study``."""
 
@@ -82,6 +73,7 @@ class StudyData:
                 f"{self.database.path} does not say its classes or encoder: restore it from a backup"
             )
         self.kind = kind.of(self.embedding) if hasattr(kind, "of") else kind
+        self.files = Sources(self)
         self.target = len(self.classes) - 1
         self.chosen = None if self.several else self.target
         self.curation = Curation(self)
@@ -126,18 +118,10 @@ class StudyData:
 
     # ---- data
 
-    @cached_property
+    @property
     def sources(self):
         """{uid: Source} of the files."""
-        rows = self.database.read("SELECT id, path, name, info FROM sources ORDER BY name")
-        sources = {}
-        for uid, path, name, info in rows:
-            info = json.loads(info)
-            found = (self.path / path).resolve()  # relative: study and slides may move together ...
-            if not found.exists() and Path(info.get("absolute", found)).exists():
-                found = Path(info["absolute"])  # ... or the study alone
-            sources[uid] = Source(uid, found, name, info)
-        return sources
+        return self.files.all()
 
     @cached_property
     def _rows(self):
@@ -177,15 +161,11 @@ class StudyData:
 
     def slide_path(self, datum):
         """Where the datum's slide lies. Raises SlideError if it is gone, or was never there."""
-        source = self.sources[self.datum(datum).source]
-        if not source.info.get("at_hand", True):
-            raise SlideError(
-                f"the slide of {source.name} is not there: the study was made from its features alone; maps, exports and "
-                "tables work, and with --slides a new study shows the slide too"
-            )
-        if not source.path.exists():
-            raise SlideError(f"the slide {source.name} is no longer at {source.path}: put it back, or make a new study")
-        return source.path
+        return self.files.path(self.datum(datum).source, SlideError)
+
+    def at_hand(self, datum):
+        """Whether the datum's file is there, and the one that the study was made of: else maps lie on white."""
+        return self.files.state(self.datum(datum).source) == "there"
 
     def open_slide(self, datum):
         """The datum's slide, open, its microns a pixel as given to the study. Raises SlideError if it is gone."""
@@ -195,12 +175,7 @@ class StudyData:
 
     def structure_path(self, datum):
         """Where the datum's structure file lies. Raises StructureError if it is gone."""
-        source = self.sources[self.datum(datum).source]
-        if not source.path.exists():
-            raise StructureError(
-                f"the structure {source.name} is no longer at {source.path}: put it back, or make a new study"
-            )
-        return source.path
+        return self.files.path(self.datum(datum).source, StructureError)
 
     def open_structure(self, datum):
         """The datum's structure file, read: readers.structure.Structure. Raises StructureError if it is gone or damaged."""

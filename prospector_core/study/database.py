@@ -166,7 +166,9 @@ class Database:
         if not any(_stamp(self.path)[1:]):
             connection = _immutable(self.path)
         else:
-            connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
+            connection = sqlite3.connect(
+                f"{self.path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30
+            )
             try:
                 connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
             except sqlite3.OperationalError:

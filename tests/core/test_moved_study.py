@@ -102,7 +102,9 @@ def test_the_folder_goes_while_counts_are_computed(tmp_path, monkeypatch):
         return count(*arguments)
 
     monkeypatch.setattr(counts, "count_concepts", move_and_count)
-    monkeypatch.setattr(counts, "recount", lambda graph, sprite, k, radius, *rest: move_and_count(graph, sprite, k, radius))
+    monkeypatch.setattr(
+        counts, "recount", lambda graph, sprite, k, radius, *rest: move_and_count(graph, sprite, k, radius)
+    )
     with pytest.raises(StudyError, match=GONE):
         study.refit()
     assert not study.path.exists()

@@ -94,7 +94,11 @@ def test_a_study_of_an_earlier_version_is_read_there(tmp_path, disk):
     made.curation.rename(0, "ink")
     made.database.close()
     with closing(sqlite3.connect(made.path / "study.sqlite")) as connection:
-        for table, columns in {"journal": ("author", "note"), "fits": ("author", "digest"), "jobs": ("place", "request", "rate")}.items():
+        for table, columns in {
+            "journal": ("author", "note"),
+            "fits": ("author", "digest"),
+            "jobs": ("place", "request", "rate"),
+        }.items():
             for column in columns:
                 connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("INSERT INTO jobs VALUES ('embed', (SELECT uid FROM data LIMIT 1), 'done', 5, 5, '', 0)")
@@ -102,7 +106,10 @@ def test_a_study_of_an_earlier_version_is_read_there(tmp_path, disk):
     shutil.copytree(made.path, folder / "study")
     protect()
     study = Study.open(folder / "study")
-    assert [(entry.action, entry.author, entry.note) for entry in study.curation.history()] == [("fit", "", ""), ("rename", "", "")]
+    assert [(entry.action, entry.author, entry.note) for entry in study.curation.history()] == [
+        ("fit", "", ""),
+        ("rename", "", ""),
+    ]
     assert [job.state for job in study.queue.jobs()] == ["done"]
     assert study.current_fit.id == 1
 
@@ -152,7 +159,9 @@ def test_without_permission_it_is_looked_at(tmp_path):
         home = home.parent
     try:
         env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "numba"), "HOME": str(tmp_path)}
-        done = subprocess.run([sys.executable, "-c", command, made.path], capture_output=True, text=True, env=env, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-c", command, made.path], capture_output=True, text=True, env=env, timeout=120
+        )
     finally:
         for each in folders:
             each.chmod(0o755)
@@ -160,4 +169,6 @@ def test_without_permission_it_is_looked_at(tmp_path):
         pytest.skip("another user cannot run Prospector here")
     first, last = done.stdout.splitlines()
     assert first.startswith("no permission to write study.sqlite {0: 'ink'} 1 "), done.stderr
-    assert last.startswith("StudyReadOnlyError this study is open for looking only (no permission to write study.sqlite)")
+    assert last.startswith(
+        "StudyReadOnlyError this study is open for looking only (no permission to write study.sqlite)"
+    )
