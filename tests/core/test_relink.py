@@ -131,8 +131,8 @@ def test_looking_only_writes_nothing(tmp_path, study):
 
 def test_all_or_nothing_is_written(tmp_path, study, monkeypatch):
     there, before = move(tmp_path), study.database.read("SELECT * FROM sources")
-    monkeypatch.setattr("prospector_core.study.sources._FRESH", float("inf"))
     assert len(study.sources) == 8
+    monkeypatch.setattr("prospector_core.study.sources._FRESH", float("inf"))
     monkeypatch.setattr(
         study.database, "read_meta", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
     )  # at the last step

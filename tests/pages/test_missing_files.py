@@ -29,12 +29,9 @@ def slides(home):
 
 def structures(home):
     study = study_of_chains(home, n=8)
-    study.database.close()
-    study.path.rename(home / "study")
-    (home / "files").mkdir()
-    for each in [each for each in home.iterdir() if each.name not in ("study", "files")]:
-        each.rename(home / "files" / each.name)
-    return Study.open(home / "study")
+    assert not study.embed()
+    (home / "structures").rename(home / "files")
+    return study
 
 
 def documents(home):
