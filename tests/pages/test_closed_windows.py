@@ -9,7 +9,10 @@ import pytest
 from tests.browsers import IN_A_BROWSER, serve_study
 from tests.pages.conftest import copy_study
 
-pytestmark = [*IN_A_BROWSER, pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc")]
+pytestmark = [
+    *IN_A_BROWSER,
+    pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc"),
+]
 
 _FEW = 8  # of connections that are just being closed, and of the two scripts that may run at once
 
@@ -57,4 +60,3 @@ def settled(process):
         time.sleep(0.2)
         least = min(least, open_files(process))
     return least
-
