@@ -4,9 +4,11 @@ import json
 import shutil
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
+from ..checked import read_json
 from ..errors import StorageFullError, StudyDamagedError, StudyError, StudyVersionError
 from ..files import storage_errors
 
@@ -50,6 +52,23 @@ _LATER = {
 }
 
 
+_LARGEST = 2**29  # bytes of one value
+
+
+def _squeezed(sql):
+    """A statement without what does not matter in it."""
+    return " ".join(str(sql).split()).lower()
+
+
+@cache
+def _known_schema():
+    """What a study's database may hold: {(type, name): statement}."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_SCHEMA.replace("{labels}", "0"))
+        rows = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    return {(kind, name): _squeezed(sql) for kind, name, sql in rows}
+
+
 class Database:
     """Connections to one ``study.sqlite``, one a thread. Columns that an earlier Prospector did not write are added.
 
@@ -62,8 +81,9 @@ class Database:
         self._local, self._copy = threading.local(), copy
         if not self.path.is_file():
             raise StudyError(f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`")
+        self._check_schema()
         version = self.read_meta("format_version")
-        if not isinstance(version, int):
+        if type(version) is not int:
             raise StudyDamagedError(f"{self.path} has no format version: restore it from a backup")
         if version > FORMAT_VERSION:
             raise StudyVersionError(
@@ -74,6 +94,27 @@ class Database:
             with self.transaction() as connection:
                 for table, name in self._later_columns():  # asked again: another process may have been quicker
                     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {_LATER[table][name]}")
+
+    def _check_schema(self):
+        """Refuse a database that has more than our tables: a stranger's view or trigger would answer, or edit, in their place."""
+        known = _known_schema()
+        tables = set()
+        for kind, name, sql in self.read("SELECT type, name, sql FROM sqlite_master"):
+            if kind == "table" and name.startswith("sqlite_stat"):
+                continue
+            ours = (kind, name) in known and (kind != "trigger" or _squeezed(sql) == known[kind, name])
+            if ours and kind == "table":
+                tables.add(name)
+                virtual = not _squeezed(sql).startswith("create table ")
+                ours = not virtual and not any(row[6] for row in self.read(f"PRAGMA table_xinfo({name})"))
+            if not ours:
+                raise StudyDamagedError(
+                    f"{self.path} holds a {kind} {name!r:.60} that is not Prospector's: use it only if you know who made it, and "
+                    "remove that first, or restore study.sqlite from a backup"
+                )
+        missing = sorted(name for kind, name in known if kind == "table" and name not in {*tables, "sqlite_sequence"})
+        if missing:
+            raise StudyDamagedError(f"{self.path} is damaged (no table {missing[0]}): restore it from a backup")
 
     def _later_columns(self):
         """(table, column) of what is missing, in order."""
@@ -115,6 +156,9 @@ class Database:
                 connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA trusted_schema=OFF")
+            connection.execute("PRAGMA cell_size_check=ON")
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
             self._local.connection = connection
         return connection
 
@@ -140,12 +184,12 @@ class Database:
     def read_meta(self, key, default=None):
         """A meta value, or ``default``."""
         rows = self.read("SELECT value FROM meta WHERE key = ?", (key,))
+        if not rows:
+            return default
         try:
-            return json.loads(rows[0][0]) if rows else default
+            return read_json(rows[0][0], key)
         except ValueError as error:
-            raise StudyDamagedError(
-                f"{self.path} is damaged ({key} is not readable): restore it from a backup"
-            ) from error
+            raise StudyDamagedError(f"{self.path} is damaged ({error}): restore it from a backup") from None
 
     def write_meta(self, key, value):
         """Set a meta value (plain JSON), in one transaction."""
