@@ -33,6 +33,7 @@ from .files import study_gone
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "StoredVectors"]
 
+_MOST_EDGES = 1000  # a token
 _SPAN = 16384  # tokens read at once: a matrix product's worth
 _PARTIAL, _WHOLE, _REPLACED, _EARLY = ".partial", ".whole", ".replaced", "early"
 _RACY = 2 * 10**9  # nanoseconds; a folder that was changed less long ago is listed again
@@ -274,7 +275,15 @@ class EmbeddingStore:
             raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
         with reading(self.path, uid):
             group = StoredGroup(folder)
-            n, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
+            array, block = group["embeddings"], group.attrs.get("shard", group.attrs["block"])
+            n = array.shape[0]
+            if len(array.shape) != 2 or type(block) is not int or block < 1 or array.dtype.kind != "f":
+                raise ValueError("they are not a row of numbers a token")
+            if group.attrs["block"] != array.chunks[0]:
+                raise ValueError("their blocks are not of the length that is said")
+            for name in ("positions", "edges"):
+                if name in group and group[name].shape[0] > max(n, 1) * (1 if name == "positions" else _MOST_EDGES):
+                    raise ValueError(f"their {name} are too many")
         if len(chunks(folder)) != -(-n // block):
             # a missing chunk is read as zeros
             raise StudyDamagedError(

@@ -14,6 +14,7 @@ from ..graphs import TokenGraph
 from ..readers.document import DocumentFile, Fields, list_documents
 from ..sentences import LANGUAGES, detect_language, readable, split_sentences, split_words
 from .base import Words
+from .layouts import OfTexts
 
 __all__ = ["Documents", "sentences_of"]
 
@@ -30,6 +31,7 @@ class Documents:
     encoder = "minilm"
     exports = ("html", "csv", "parquet", "jsonl", "annotations", "png")
     keeps_edges = False
+    layout = OfTexts
     place_names = ("sentence", "section")
 
     def of(self, embedding):

@@ -12,6 +12,7 @@ from ..graphs import TokenGraph
 from ..readers.tokens import TokenOptions, open_tokens
 from ..readers.under import Under
 from .base import Words
+from .layouts import OfGraphs
 
 __all__ = ["Cells", "Graphs", "build_graph", "laid_out", "parse_edges"]
 
@@ -30,6 +31,7 @@ class Graphs:
     encoder = "standardised"
     exports = ("csv", "parquet", "geojson", "h5ad", "png")
     keeps_edges = True
+    layout = OfGraphs
     place_names = ("x", "y", "z")
 
     def create(self, path, sources, labels, **options):

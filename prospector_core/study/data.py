@@ -1,6 +1,5 @@
 """What a study is about: its files, its data, their embeddings, and where their tokens lie."""
 
-import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -20,8 +19,10 @@ from ..errors import (
     StudyDamagedError,
     StudyError,
 )
+from ..files import check_links
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
+from ..modalities.layouts import check_layout
 from ..readers import open_slide
 from ..remote import open_store
 from ..tiling import Rect
@@ -30,6 +31,7 @@ from .database import Database
 from .embed import embed_study, work_on_queue
 from .jobs import Queue
 from .own_vectors import OwnEmbedder
+from .records import check_meta, datum_row
 from .sources import Source, Sources
 
 _TOKENS_KEPT = 30_000_000  # tokens whose places are kept in memory, some 40 bytes each
@@ -62,16 +64,14 @@ class StudyData:
         self.path = Path(path)
         if not self.path.is_dir():
             raise StudyError(f"there is no study {self.path}: make one with `prospector new`")
+        check_links(self.path, ("fits", "derived", "embeddings.zarr"))
         self.database = Database(self.path / (copy or "study.sqlite"), copy is not None)
-        self.name = self.database.read_meta("name", self.path.name)
-        self.modality = self.database.read_meta("modality")
+        meta = {key: self.database.read_meta(key) for key in ("name", "modality", "classes", "embedding")}
+        meta["name"] = self.path.name if meta["name"] is None else meta["name"]
+        check_meta(self.database.path, meta)
+        self.name, self.modality, self.embedding = meta["name"], meta["modality"], meta["embedding"]
         kind = modality_of(self.modality)
-        self.classes = tuple(self.database.read_meta("classes", ()))
-        self.embedding = self.database.read_meta("embedding")
-        if len(self.classes) < 2 or not isinstance(self.embedding, dict):
-            raise StudyDamagedError(
-                f"{self.database.path} does not say its classes or encoder: restore it from a backup"
-            )
+        self.classes = tuple(meta["classes"])
         self.kind = kind.of(self.embedding) if hasattr(kind, "of") else kind
         self.files = Sources(self)
         self.target = len(self.classes) - 1
@@ -128,7 +128,9 @@ class StudyData:
         rows = self.database.read("SELECT uid, name, source, field, label, split FROM data ORDER BY position")
         return [
             Datum(uid, name, source, field, label, split, part)
-            for uid, name, source, kept, label, split in rows
+            for uid, name, source, kept, label, split in (
+                datum_row(self.database.path, row, len(self.classes)) for row in rows
+            )
             for field, part in [_field_and_part(kept)]
         ]
 
@@ -249,8 +251,16 @@ class StudyData:
         if not self.store.has(uid):
             raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
         positions, attrs = self.store.layout(uid)
-        n = len(positions) if positions is not None else self.store.shape(uid)[0]
-        graph = self.kind.graph(n, positions, self.store.edges(uid) if self.kind.keeps_edges else None, attrs)
+        n = self.store.shape(uid)[0]
+        edges = self.store.edges(uid) if self.kind.keeps_edges else None
+        try:
+            check_layout(self.kind.layout, n, positions, edges, attrs)
+            graph = self.kind.graph(n, positions, edges, attrs)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StudyDamagedError(
+                f"{self.store.path.name}: the embeddings of {uid} contradict themselves ({error}); remove its folder and "
+                "embed it again"
+            ) from error
         with self._lock:
             self._graphs[uid] = found = (graph, positions, attrs)
             self._graphs.move_to_end(uid)
@@ -331,7 +341,6 @@ class StudyData:
 
 def _field_and_part(kept):
     """Which part of its file a datum is: (Rect or None, dict or None)."""
-    kept = json.loads(kept) if kept else None
     return Rect(*kept) if isinstance(kept, list) else None, kept if isinstance(kept, dict) else None
 
 

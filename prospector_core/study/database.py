@@ -5,9 +5,11 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
+from ..checked import read_json
 from ..errors import StorageFullError, StudyDamagedError, StudyError, StudyVersionError
 from ..files import storage_errors
 from .place import Home, read_only_error, reason_not_to_write
@@ -54,6 +56,23 @@ _LATER = {
 }
 
 
+_LARGEST = 2**29  # bytes of one value
+
+
+def _squeezed(sql):
+    """A statement without what does not matter in it."""
+    return " ".join(str(sql).split()).lower()
+
+
+@cache
+def _known_schema():
+    """What a study's database may hold: {(type, name): statement}."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_SCHEMA.replace("{labels}", "0"))
+        rows = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    return {(kind, name): _squeezed(sql) for kind, name, sql in rows}
+
+
 class Database:
     """Connections to one ``study.sqlite``, one a thread. Columns that an earlier Prospector did not write are added.
 
@@ -74,7 +93,8 @@ class Database:
         self._scratch, self._copied_at, self._copying = None, (None, None), threading.Lock()
         self.read_only = "" if copy else reason_not_to_write(self.path)
         version = self._first_read()
-        if not isinstance(version, int):
+        self._check_schema()
+        if type(version) is not int:
             raise StudyDamagedError(f"{self.path} has no format version: restore it from a backup")
         if version > FORMAT_VERSION:
             raise StudyVersionError(
@@ -99,6 +119,27 @@ class Database:
                 return self.read_meta("format_version")
             except StudyError:
                 raise error from error.__cause__
+
+    def _check_schema(self):
+        """Refuse a database that has more than our tables: a stranger's view or trigger would answer, or edit, in their place."""
+        known = _known_schema()
+        tables = set()
+        for kind, name, sql in self.read("SELECT type, name, sql FROM sqlite_master"):
+            if kind == "table" and name.startswith("sqlite_stat"):
+                continue
+            ours = (kind, name) in known and (kind != "trigger" or _squeezed(sql) == known[kind, name])
+            if ours and kind == "table":
+                tables.add(name)
+                virtual = not _squeezed(sql).startswith("create table ")
+                ours = not virtual and not any(row[6] for row in self.read(f"PRAGMA table_xinfo({name})"))
+            if not ours:
+                raise StudyDamagedError(
+                    f"{self.path} holds a {kind} {name!r:.60} that is not Prospector's: use it only if you know who made it, and "
+                    "remove that first, or restore study.sqlite from a backup"
+                )
+        missing = sorted(name for kind, name in known if kind == "table" and name not in {*tables, "sqlite_sequence"})
+        if missing:
+            raise StudyDamagedError(f"{self.path} is damaged (no table {missing[0]}): restore it from a backup")
 
     def _later_columns(self):
         """(table, column) of what is missing, in order."""
@@ -154,6 +195,9 @@ class Database:
                 connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
                 connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA trusted_schema=OFF")
+            connection.execute("PRAGMA cell_size_check=ON")
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
             self._local.connection = connection
         return self._local.connection
 
@@ -225,12 +269,12 @@ class Database:
     def read_meta(self, key, default=None):
         """A meta value, or ``default``."""
         rows = self.read("SELECT value FROM meta WHERE key = ?", (key,))
+        if not rows:
+            return default
         try:
-            return json.loads(rows[0][0]) if rows else default
+            return read_json(rows[0][0], key)
         except ValueError as error:
-            raise StudyDamagedError(
-                f"{self.path} is damaged ({key} is not readable): restore it from a backup"
-            ) from error
+            raise StudyDamagedError(f"{self.path} is damaged ({error}): restore it from a backup") from None
 
     def write_meta(self, key, value):
         """Set a meta value (plain JSON), in one transaction."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadInputError, ProspectorError
 from ..fingerprints import fingerprint
+from .records import source_row
 
 if TYPE_CHECKING:
     from .study import Study
@@ -45,7 +46,7 @@ class Sources:
             now = self._database.read_meta("relinked", 0)
             if now != version:
                 rows = self._database.read("SELECT id, path, name, info FROM sources ORDER BY name")
-                found = {row[0]: self._source(*row) for row in rows}
+                found = {row[0]: self._source(*source_row(self._database.path, row)) for row in rows}
             self._known = time.monotonic(), now, found
         return found
 
@@ -55,8 +56,7 @@ class Sources:
         self.all()
         return self._known[1]
 
-    def _source(self, uid: str, path: str, name: str, info: str) -> Source:
-        info = json.loads(info)
+    def _source(self, uid: str, path: str, name: str, info: dict) -> Source:
         found = (self._home / path).resolve()  # relative: study and slides may move together ...
         if not found.exists() and Path(info.get("absolute", found)).exists():
             found = Path(info["absolute"])  # ... or the study alone

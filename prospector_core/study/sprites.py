@@ -171,7 +171,7 @@ class Sprites:
 
     def groups(self, state, excluded=None):
         """Final id of each original concept: (K,) int64; excluded concepts keep theirs, or get ``excluded``."""
-        homes = [state.home(k) for k in range(self.n_concepts(state))]
+        homes = state.homes(self.n_concepts(state))
         return np.array([excluded if excluded is not None and home in state.excluded else home for home in homes])
 
 
