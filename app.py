@@ -13,12 +13,14 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.asked import nothing_lost
+from pages.closed_windows import close_with_window
 from viewers import tile_server
 from viewers.access.entrance import Entrance
 from viewers.access.headers import SafeHeaders
 
 nothing_lost()
 entrance = Entrance()
+close_with_window()
 
 
 def warm_up():

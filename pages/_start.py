@@ -27,13 +27,14 @@ page = st.navigation(
 )
 with st.spinner("Opening the study…"):
     # Late, as it takes seconds the first time: the frame above and this line are seen meanwhile.
-    from pages import deep_link, preview, session, shared, sidebar
+    from pages import deep_link, missing, preview, session, shared, sidebar
     from prospector_core.errors import ProspectorError
 
     study = shared.current_study(say=True)
 shared.style()
 try:
     with session.drawn(study):
+        missing.looking_only(study)
         deep_link.follow_link(study)
         sidebar.sidebar(study)
         # what is wrong with the fit the page says, where there is room for the reason

@@ -126,7 +126,7 @@ def shown_chain(study, datum, fit=None):
     """A datum for ``structure_viewer``: (mapping, limit of pairs)."""
     fit = fit or study.current_fit
     attrs, key = study.attrs(datum), study_key(study)
-    geometry = _geometry(key, datum.uid, study)
+    geometry = _geometry((key, study.at_hand(datum)), datum.uid, study)
     n = n_residues(study, datum)
     scores, sprite = study.prospect(datum, fit), study.concepts_of(datum, fit)
     edges, whole = _edges(key, fit.key, fit.target, datum.uid, study, fit), fit.whole or fit

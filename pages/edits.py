@@ -68,6 +68,7 @@ def make(study, read, closes=()):
 
 def offer(study, read: Callable[[], Edit], label, key, closes=(), **look):
     """A button that makes an edit; ``closes`` as ``make``."""
+    look = {**look, "disabled": look.get("disabled", False) or bool(study.read_only)}
     st.button(label, key=key, on_click=make, args=(study, read, closes), **look)
 
 
@@ -84,6 +85,7 @@ def offer_trial(study, read, key, closes=(), in_form=False):
 
 def offer_in_form(study, read: Callable[[], Edit], label, key, closes=(), **look):
     """The same at the end of a form, and beside it a preview. ``read`` is called after the form's values are there."""
+    look = {**look, "disabled": look.get("disabled", False) or bool(study.read_only)}
     with st.container(horizontal=True, gap="xsmall"):
         st.form_submit_button(label, key=key, type="primary", on_click=make, args=(study, read, closes), **look)
         offer_trial(study, read, key, closes, in_form=True)

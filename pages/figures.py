@@ -66,7 +66,7 @@ def figure_button(study, datum):
 
 def _at_hand(study, datum):
     """Whether the slide can be read; says why not."""
-    if not study.sources[datum.source].info.get("at_hand", True):
+    if not study.at_hand(datum):
         return True  # drawn without tissue
     try:
         study.slide_path(datum)

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +48,11 @@ def main_page_of_session(default_folder):
 
 
 def _modality(database):
-    try:
-        with closing(sqlite3.connect(f"{Path(database).absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    for how in ("mode=ro", "immutable=1"):  # where nothing can be written sqlite reads what never changes alone
+        with (
+            suppress(sqlite3.Error, TypeError),
+            closing(sqlite3.connect(f"{Path(database).absolute().as_uri()}?{how}", uri=True)) as connection,
+        ):
             (value,) = connection.execute("SELECT value FROM meta WHERE key = 'modality'").fetchone()
             return value.strip('"')
-    except (sqlite3.Error, TypeError):
-        return "slides"  # what is wrong with it is said when the study is opened
+    return "slides"  # what is wrong with it is said when the study is opened

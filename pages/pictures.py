@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 import streamlit as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from pages.shared import study_key
 from prospector_core.readers import open_slide
@@ -16,8 +16,19 @@ from viewers.pictures import mosaic, png
 __all__ = ["token_picture", "typical_tiles", "slide_picture", "stain_pictures"]
 
 
+def _no_picture(side):
+    """In place of a picture whose slide is not at hand: grey, with a word. (side, side, 3) uint8."""
+    grey = Image.new("RGB", (side, side), _GREY)
+    ImageDraw.Draw(grey).text(
+        (side / 2, side / 2), "slide not\nat hand", _DARK, anchor="mm", align="center", font_size=max(8, side / 7)
+    )
+    return np.asarray(grey)
+
+
 @st.cache_data(show_spinner=False, max_entries=4096)
-def _token_picture(study_path, uid, token, side, context, _study):
+def _token_picture(study_path, uid, token, side, context, at_hand, _study):
+    if not at_hand:
+        return _no_picture(side)
     x, y, width, height = _study.token_rect(uid, token)
     margin = width * (context - 1) / 2
     with _study.open_slide(uid) as slide:
@@ -26,15 +37,16 @@ def _token_picture(study_path, uid, token, side, context, _study):
 
 def token_picture(study, datum, token, side=96, context=1.0):
     """A token's tile as (side, side, 3) uint8; ``context`` 3 shows its neighbours too."""
-    return _token_picture(study_key(study), datum.uid, int(token), side, context, study)
+    return _token_picture(study_key(study), datum.uid, int(token), side, context, study.at_hand(datum), study)
 
 
 _SMALL = 16.0  # microns
 _TISSUE = (222, 200, 210)
+_GREY, _DARK = (205, 208, 212), (70, 76, 84)
 
 
 @st.cache_data(show_spinner=False, max_entries=1024)
-def _typical_tiles(study_key, fit_id, concept, side, _study):
+def _typical_tiles(study_key, fit_id, concept, side, gone, _study):
     tokens = _study.typical_tokens(concept)
     if not tokens:
         return None
@@ -42,6 +54,9 @@ def _typical_tiles(study_key, fit_id, concept, side, _study):
         slides = {}  # opening a slide costs more than reading a tile
         pictures = []
         for datum, token in tokens:
+            if datum.source in gone:
+                pictures.append(_no_picture(side))
+                continue
             if datum.source not in slides:
                 slides[datum.source] = stack.enter_context(_study.open_slide(datum))
             slide = slides[datum.source]
@@ -56,13 +71,16 @@ def _typical_tiles(study_key, fit_id, concept, side, _study):
 
 def typical_tiles(study, concept, side=96):
     """A concept's most typical tiles in rows of four: (PNG, list of (datum uid, token)), or None where it has no tile."""
-    return _typical_tiles(study_key(study), study.current_fit.id, concept, side, study)
+    gone = tuple(uid for uid in study.sources if study.files.state(uid) != "there")
+    return _typical_tiles(study_key(study), study.current_fit.id, concept, side, gone, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
-def _slide_picture(study_path, uid, side, _study):
+def _slide_picture(study_path, uid, side, at_hand, _study):
     datum = _study.datum(uid)
-    if not _study.sources[datum.source].info.get("at_hand", True):
+    if not at_hand:
+        if not _study.is_embedded(datum):
+            return _no_picture(side)
         return _where_tokens_are(_study, datum, side)
     with _study.open_slide(datum) as slide:
         if datum.field is None:
@@ -84,7 +102,7 @@ def _where_tokens_are(study, datum, side):
 
 def slide_picture(study, datum, side=160):
     """A slide or field at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
-    return _slide_picture(study_key(study), datum.uid, side, study)
+    return _slide_picture(study_key(study), datum.uid, side, study.at_hand(datum), study)
 
 
 @st.cache_data(show_spinner=False, max_entries=1)

@@ -83,7 +83,7 @@ def line(study):
 def buttons(study, where):
     """Keep, discard, and a look at the map."""
     with st.container(horizontal=True, gap="xsmall", width="content"):
-        st.button("Keep", key=f"{where}keep", type="primary", icon=":material/check:", on_click=keep, args=(study,),
+        st.button("Keep", key=f"{where}keep", type="primary", icon=":material/check:", on_click=keep, args=(study,), disabled=bool(study.read_only),
                   help="Make this edit and refit")  # fmt: skip
         st.button("Discard", key=f"{where}discard", icon=":material/close:", on_click=discard)
         if st.button(

@@ -7,7 +7,7 @@ from streamlit.runtime.scriptrunner import RerunException
 
 from pages.shared import current_study
 from pages.words import plain
-from prospector_core.errors import ProspectorError
+from prospector_core.errors import ProspectorError, StudyError
 from prospector_core.study import Editor
 
 __all__ = ["editor_of", "note_field", "edit_quietly", "by_me", "drawn", "elsewhere"]
@@ -49,7 +49,10 @@ def edit_quietly(action):
     one, is kept with it.
     """
     try:
-        with by_me(current_study()):
+        study = current_study()
+        if study is None:
+            raise StudyError("the study is no longer where it was: open it where it is now")
+        with by_me(study):
             action()
     except ProspectorError as error:
         st.toast(plain(error), icon=":material/error:")

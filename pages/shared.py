@@ -9,6 +9,7 @@ import streamlit as st
 from pages.modality import main_page
 from pages.words import plain
 from prospector_core.errors import ProspectorError
+from prospector_core.files import study_gone
 from prospector_core.study import Study
 from sample_data import sample_folder
 
@@ -72,7 +73,7 @@ def _identity(path):
 
 def study_key(study):
     """What pictures of a study are remembered under."""
-    return f"{study.path}|{_identity(study.path)}"
+    return f"{study.path}|{_identity(study.path)}|{study.files.version}"
 
 
 def open_study(path):
@@ -89,6 +90,8 @@ def current_study(say=False):
     if not path and not (sample_folder() / "study.sqlite").exists():
         return None
     try:
+        if path and not Path(path).exists():
+            raise study_gone(path)
         study = open_study(path or sample_folder())
         return study.of_class(_class_of(study)) if study.several else study
     except ProspectorError as error:

@@ -29,7 +29,8 @@ def sidebar(study):
             if study.several:
                 class_box(study)
             refit_bar(study)
-            note_field()
+            if not study.read_only:
+                note_field()
             elsewhere(study)
         except ProspectorError:
             return  # the page says it, where there is room for the reason
@@ -50,9 +51,9 @@ def refit_bar(study):
     edits = study.curation
     last, undone, pending = edits.can_undo(), edits.can_redo(), edits.pending()
     left, right = st.columns(2)
-    left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None, width="stretch", on_click=_undo, args=(study,),
+    left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None or bool(study.read_only), width="stretch", on_click=_undo, args=(study,),
                 help=f"Take back: {plain(edits.describe(last))}{_whose(edits, last)}" if last else "Nothing to undo")  # fmt: skip
-    right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None, width="stretch", on_click=_redo, args=(study,),
+    right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None or bool(study.read_only), width="stretch", on_click=_redo, args=(study,),
                  help=f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}" if undone else "Nothing to redo")  # fmt: skip
     if pending:
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
@@ -89,19 +90,25 @@ def refit_here(study, waiting):
 
 
 def _undo(study):
-    last = study.curation.can_undo()
-    if last is not None and edit_quietly(study.curation.undo):
+    # what would be undone is asked inside: a study that is gone is said as any other edit's refusal
+    if last := _quietly(study, study.curation.undo):
         st.toast(f"Undone: {plain(study.curation.describe(last))}")
 
 
 def _redo(study):
-    undone = study.curation.can_redo()
-    if undone is not None and edit_quietly(study.curation.redo):
+    if undone := _quietly(study, study.curation.redo):
         st.toast(f"Redone: {plain(study.curation.describe(undone))}")
 
 
+def _quietly(study, step):
+    """Undo or redo: the Entry that it was about, None where it was refused, which is then said."""
+    made = []
+    edit_quietly(lambda: made.append(step()))
+    return made[0] if made else None
+
+
 def _refit_button(study, pending, key, width="stretch"):
-    st.button("Refit", key=key, icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending, width=width,
+    st.button("Refit", key=key, icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending or bool(study.read_only), width=width,
               on_click=_ask_to_refit, args=(study, key), help="Fit the kernel again under all edits; concepts are not searched anew")  # fmt: skip
     if not pending:
         st.session_state.pop("refit_asked", None)  # done already, or undone since

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages import shared
 from pages.looks import look_of
+from pages.missing import file_line
 from pages.places import hot_spots_of
 from pages.slide_reassign import concept_actions
 from pages.slide_whatif import what_if
@@ -16,7 +17,8 @@ __all__ = ["about_datum", "about_hot_spots", "about_token"]
 
 
 def about_datum(study, datum):
-    """Name, label and prediction."""
+    """Name, label and prediction; and whether its file is gone."""
+    file_line(study, datum)
     fit = study.current_fit
     probability = fit.summary["predictions"].get(datum.uid)
     st.markdown(f"**{plain(datum.name)}** · labelled *{plain(class_of(study, datum))}*")

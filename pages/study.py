@@ -12,6 +12,7 @@ from pages.make_cells import cells_form, graphs_form
 from pages.make_documents import documents_form
 from pages.make_structures import structures_form
 from pages.making import make_study, place_of
+from pages.missing import files_box
 from pages.modality import main_page
 from pages.pictures import stain_pictures
 from pages.relabel import relabel
@@ -206,7 +207,9 @@ def fit_form(study):
                 help="Fold-change kernel: a weight counts less where it varies between data of one class",
             )  # fmt: skip
         st.caption("A new fit finds new concepts: names and exclusions of the present ones end. Corrected labels stay.")
-        if not st.form_submit_button("Find concepts and fit", type="primary", icon=":material/play_arrow:"):
+        if not st.form_submit_button(
+            "Find concepts and fit", type="primary", icon=":material/play_arrow:", disabled=bool(study.read_only)
+        ):
             return
     settings = FitSettings(
         concepts=int(concepts),
@@ -329,6 +332,7 @@ summary, fitting, past, opening, making = st.tabs(
     ["Data", "Concepts and kernel", "History", "Open a study", "Make a study"]
 )
 with summary, shared.errors_said():
+    files_box(study)
     jobs.panel(study)
     fit = study.current_fit
     if fit is not None:

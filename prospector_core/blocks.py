@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import errno
 import itertools
-import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import google_crc32c
 import numpy as np
 import zarr
 from numcodecs import Blosc
+from pydantic import Field
 from zarr.codecs import BloscCodec, Crc32cCodec
 
+from .checked import LargerRecord, read_json, record_of
 from .errors import EmbeddingError, StudyDamagedError, StudyError
-from .files import storage_errors
+from .files import own_path, read_own, storage_errors, study_gone
 
 __all__ = [
     "Blocks",
@@ -155,13 +157,20 @@ class StoredArray:
 
     def __init__(self, folder: Path) -> None:
         self._folder, record = folder, _record(folder)
-        ours = [each["name"] for each in record["codecs"]] == ["bytes", "blosc", "crc32c"]
-        ours = ours and record["codecs"][0]["configuration"]["endian"] == "little"
-        ours = ours and record["chunk_key_encoding"] == {"name": "default", "configuration": {"separator": "/"}}
-        self._zarr = None if ours else zarr.open_array(folder, mode="r", zarr_format=3)
-        self.shape, self.dtype = tuple(record["shape"]), np.dtype(record["data_type"])
-        self.chunks = tuple(record["chunk_grid"]["configuration"]["chunk_shape"] if ours else self._zarr.chunks)
-        self._absent = record["fill_value"]  # what zarr does not write
+        said = record_of(_ArrayRecord, record, f"{folder.name}/zarr.json")
+        ours = [each["name"] for each in said.codecs] == ["bytes", "blosc", "crc32c"]
+        ours = ours and said.codecs[0].get("configuration", {}).get("endian") == "little"
+        ours = ours and said.chunk_key_encoding == {"name": "default", "configuration": {"separator": "/"}}
+        self.shape, self.dtype = tuple(said.shape), np.dtype(said.data_type)
+        self._zarr = None if ours else _by_zarr(folder, said)
+        chunks = said.chunk_grid.configuration.chunk_shape
+        self.chunks = tuple(chunks if ours else self._zarr.chunks)
+        self._absent = said.fill_value  # what zarr does not write
+        if len(self.chunks) != len(self.shape):
+            raise ValueError(f"{folder.name}: its chunks are of other dimensions")
+        self._chunk_bytes = math.prod(self.chunks) * self.dtype.itemsize
+        if self._chunk_bytes > _LARGEST_CHUNK:
+            raise ValueError(f"{folder.name}: its chunks are of {self._chunk_bytes:,} bytes")
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         if self._zarr is not None:
@@ -185,19 +194,70 @@ class StoredArray:
 
     def _chunk(self, place: tuple[int, ...]) -> np.ndarray | None:
         try:
-            content = self._folder.joinpath("c", *map(str, place)).read_bytes()
+            content = read_own(self._folder.joinpath("c", *map(str, place)), self._folder)
         except FileNotFoundError:
             return None
         body = content[:-4]
         if google_crc32c.value(body).to_bytes(4, "little") != content[-4:]:
             raise ValueError(f"chunk {place} of {self._folder.name} does not agree with its checksum")
+        # what it unpacks to stands in its head: a few bytes could ask for gigabytes
+        if len(body) < 16 or int.from_bytes(body[4:8], "little") != self._chunk_bytes:
+            raise ValueError(f"chunk {place} of {self._folder.name} is not of {self._chunk_bytes:,} bytes")
         return np.frombuffer(_BLOSC.decode(body), self.dtype.newbyteorder("<")).reshape(self.chunks)
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "zarr.json").read_bytes())
+    found = read_json(read_own(folder / "zarr.json", folder), f"{folder.name}/zarr.json")
+    if not isinstance(found, dict) or not isinstance(found.get("attributes", {}), dict):
+        raise ValueError(f"{folder.name}/zarr.json is not as it should be")
+    return {"attributes": {}, **found}
 
 
+class _ChunkShape(LargerRecord):
+    chunk_shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**40)]], Field(min_length=1, max_length=3)]
+
+
+class _ChunkGrid(LargerRecord):
+    configuration: _ChunkShape
+
+
+class _ArrayRecord(LargerRecord):
+    """Of ``zarr.json`` what is used here: numbers only, whatever else zarr knows."""
+
+    shape: Annotated[list[Annotated[int, Field(ge=0, lt=2**40)]], Field(min_length=1, max_length=3)]
+    data_type: Literal[
+        "float16",
+        "float32",
+        "float64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "bool",
+    ]
+    chunk_grid: _ChunkGrid
+    codecs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=8)]
+    chunk_key_encoding: dict[str, Any]
+    fill_value: int | float | bool | str
+
+
+def _by_zarr(folder: Path, said: _ArrayRecord) -> zarr.Array:
+    """Return an array of many blocks a file, for zarr to read: of our codecs, and nothing of it elsewhere."""
+    inner = said.codecs[0].get("configuration", {}).get("codecs", ()) if said.codecs[0].get("name") else ()
+    for each in (*said.codecs, *inner):
+        if not isinstance(each, dict) or each.get("name") not in _CODECS:
+            raise ValueError(f"{folder.name} is packed in a way that is not ours")
+    for path in folder.rglob("*"):
+        own_path(path, folder)
+    return zarr.open_array(folder, mode="r", zarr_format=3)
+
+
+_CODECS = ("bytes", "blosc", "crc32c", "sharding_indexed", "zstd", "gzip", "transpose")
+_LARGEST_CHUNK = 2**29  # bytes; ours have 256 or 4,096 rows
 _BLOSC = Blosc()  # how it was compressed the bytes say themselves
 
 
@@ -238,6 +298,8 @@ def sync(path: Path) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Say in one line why the store at `path` cannot be written."""
+    if not path.parent.is_dir():  # else it would be made anew, with nothing else of the study in it
+        raise study_gone(path.parent)
     with storage_errors(path):
         try:
             yield

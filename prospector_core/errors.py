@@ -18,6 +18,7 @@ __all__ = [
     "StudyError",
     "StudyVersionError",
     "StudyDamagedError",
+    "StudyReadOnlyError",
     "StorageFullError",
     "MissingExtraError",
 ]
@@ -90,6 +91,10 @@ class StudyVersionError(StudyError):
 
 class StudyDamagedError(StudyError):
     """A study whose database or artefacts cannot be read."""
+
+
+class StudyReadOnlyError(StudyError):
+    """An edit of a study that can only be looked at: it lies where nothing can be written."""
 
 
 class StorageFullError(ProspectorError, OSError):

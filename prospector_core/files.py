@@ -4,20 +4,65 @@ import errno
 import os
 import re
 import shutil
+import stat
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
-from .errors import ProspectorError, StorageFullError, StudyError
+from .errors import ProspectorError, StorageFullError, StudyDamagedError, StudyError
 
-__all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors"]
+__all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors", "check_links", "own_path",
+           "read_own", "study_gone"]  # fmt: skip
 
 _NPY = re.compile(
     rb"\x93NUMPY\x01\x00(..)\{'descr': '([<|][a-z]\d+)', 'fortran_order': False, 'shape': \((\d[\d, ]*)?\), \} *\n",
     re.DOTALL,
 )
+
+
+def check_links(folder, deep=()):
+    """Raise StudyDamagedError if a link in a study's folder, or in the folders ``deep`` of it, leads out of it.
+
+    Not where the environment has ``PROSPECTOR_LINKS=1``: for whoever keeps embeddings on another disk.
+    """
+    if os.environ.get("PROSPECTOR_LINKS") == "1":
+        return
+    root = os.path.realpath(folder)
+    for place in (root, *(os.path.join(root, name) for name in deep)):
+        try:
+            links = [each for each in os.scandir(place) if each.is_symlink()]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for each in links:
+            if os.path.commonpath([os.path.realpath(each.path), root]) != root:
+                raise StudyDamagedError(
+                    f"{each.path} is a link that leads out of the study: put there what it links to, or, if you made it "
+                    "yourself, set PROSPECTOR_LINKS=1"
+                )
+
+
+def own_path(path, root):
+    """Where a file of a study lies, if it is one and lies inside ``root``; links that lead out are not followed.
+
+    A study may come from a stranger: a link in it could have the reader's own files shown, or never end (a pipe).
+    Raises ValueError for what is neither file nor folder or lies elsewhere, OSError for what is not there.
+    """
+    real = os.path.realpath(path, strict=True)
+    if os.environ.get("PROSPECTOR_LINKS") != "1" and os.path.commonpath(
+        [real, os.path.realpath(root)]
+    ) != os.path.realpath(root):
+        raise ValueError(f"{Path(path).name} is a link that leads out of its folder: put the file itself there")
+    if not stat.S_ISREG(os.stat(real).st_mode) and not os.path.isdir(real):
+        raise ValueError(f"{Path(path).name} is no plain file")
+    return real
+
+
+def read_own(path, root):
+    """The bytes of a file of a study. Raises as ``own_path``."""
+    with open(own_path(path, root), "rb") as file:
+        return file.read()
 
 
 def read_npy(content):
@@ -32,6 +77,11 @@ def read_npy(content):
     dtype = np.dtype(header[2].decode())
     shape = tuple(int(side) for side in (header[3] or b"").replace(b" ", b"").split(b",") if side)
     return np.frombuffer(content, dtype, offset=header.end()).reshape(shape).copy()
+
+
+def study_gone(home):
+    """What is said where a study's folder was moved or removed while it was open: StudyError."""
+    return StudyError(f"the study's folder is no longer at {home}: open it where it is now")
 
 
 @contextmanager
@@ -75,7 +125,8 @@ def write_atomic(path, content, durable=True):
             if durable:
                 _sync_folder(path.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing is there on a disk that cannot be written, and the reason is on its way
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ __all__ = [
     "remembered_folders",
     "require_readable",
     "source_folders",
+    "why_not_readable",
     "working_folder",
 ]
 
@@ -50,13 +51,17 @@ def limit_reading(folders: Iterable[str | os.PathLike[str]]) -> None:
 
 def require_readable(path: str | os.PathLike[str], error: type[ProspectorError] = BadInputError) -> None:
     """Raise ``error``, which names the way out, if the path may not be read. Links are followed first."""
-    if is_readable(path):
-        return
+    if not is_readable(path):
+        raise error(why_not_readable(path))
+
+
+def why_not_readable(path: str | os.PathLike[str]) -> str:
+    """Why a path may not be read, and the way out, in one line."""
     place = Path(os.path.abspath(path))
     if _of_the_system(place):
-        raise error(f"{place} lies in a folder of the system, which the app does not read: copy it elsewhere")
+        return f"{place} lies in a folder of the system, which the app does not read: copy it elsewhere"
     folder = place.parent if place.suffix else place
-    raise error(f"{place} is outside the folders that this app may read: start it with --data {folder}")
+    return f"{place} is outside the folders that this app may read: start it with --data {folder}"
 
 
 def named_folders(folders: Iterable[str | os.PathLike[str]]) -> list[Path]:

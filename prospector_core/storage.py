@@ -29,9 +29,11 @@ from .blocks import (
     writing,
 )
 from .errors import EmbeddingError, StudyDamagedError
+from .files import study_gone
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "StoredVectors"]
 
+_MOST_EDGES = 1000  # a token
 _SPAN = 16384  # tokens read at once: a matrix product's worth
 _PARTIAL, _WHOLE, _REPLACED, _EARLY = ".partial", ".whole", ".replaced", "early"
 _RACY = 2 * 10**9  # nanoseconds; a folder that was changed less long ago is listed again
@@ -74,7 +76,7 @@ class EmbeddingStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._listed: Any = None  # (time of the folder, uids)
-        if not (self.path / "zarr.json").exists():
+        if not (self.path / "zarr.json").exists() and os.access(self.path.parent, os.W_OK):
             with writing(self.path):
                 zarr.open_group(self.path, mode="a", zarr_format=3)
 
@@ -84,6 +86,9 @@ class EmbeddingStore:
 
     def uids(self) -> list[str]:
         """Return the uids of the complete data, sorted."""
+        self._check_home()
+        if not self.path.is_dir():  # a study that can only be read, of which nothing was embedded
+            return []
         changed = self.path.stat().st_mtime_ns
         if self._listed is None or self._listed[0] != changed:
             now = time.time_ns()
@@ -244,7 +249,13 @@ class EmbeddingStore:
         for suffix in ("", _PARTIAL, _WHOLE, _REPLACED):
             shutil.rmtree(self._folder(uid, suffix), ignore_errors=True)
 
+    def _check_home(self) -> None:
+        """Raise StudyError where the study was moved or removed since it was opened: it is not one without embeddings."""
+        if not self.path.parent.is_dir():
+            raise study_gone(self.path.parent)
+
     def _folder(self, uid: str, suffix: str = "") -> Path:
+        self._check_home()
         if not _UID.fullmatch(uid):
             raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
         return self.path / f"{uid}{suffix}"
@@ -264,7 +275,15 @@ class EmbeddingStore:
             raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
         with reading(self.path, uid):
             group = StoredGroup(folder)
-            n, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
+            array, block = group["embeddings"], group.attrs.get("shard", group.attrs["block"])
+            n = array.shape[0]
+            if len(array.shape) != 2 or type(block) is not int or block < 1 or array.dtype.kind != "f":
+                raise ValueError("they are not a row of numbers a token")
+            if group.attrs["block"] != array.chunks[0]:
+                raise ValueError("their blocks are not of the length that is said")
+            for name in ("positions", "edges"):
+                if name in group and group[name].shape[0] > max(n, 1) * (1 if name == "positions" else _MOST_EDGES):
+                    raise ValueError(f"their {name} are too many")
         if len(chunks(folder)) != -(-n // block):
             # a missing chunk is read as zeros
             raise StudyDamagedError(

@@ -152,8 +152,8 @@ def _view_of(study, datum, region, whole_slide):
 
 
 def _tissue(study, datum, view, size):
-    """The slide itself, (h, w, 3) uint8; white where a study was made of features alone."""
-    if not study.sources[datum.source].info.get("at_hand", True):
+    """The slide itself, (h, w, 3) uint8; white where it is not at hand."""
+    if not study.at_hand(datum):
         return np.full((size[1], size[0], 3), 255, np.uint8)
     with study.open_slide(datum) as slide:
         return slide.read_scaled(view.x, view.y, view.width, view.height, *size)

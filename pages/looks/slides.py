@@ -22,8 +22,8 @@ _NO_SLIDE = ":material/hide_image: the slide is not at hand"
 
 
 def _at_hand(study, datum):
-    """Whether the study was made with the datum's slide, not from features alone."""
-    return study.sources[study.datum(datum).source].info.get("at_hand", True)
+    """Whether the study was made with the datum's slide, not from features alone. One that is gone is drawn grey."""
+    return study.files.state(study.datum(datum).source) != "never"
 
 
 def picture(study, datum, side):

@@ -4,11 +4,21 @@ import errno
 import os
 import sys
 import warnings
+from typing import Annotated
 
 import typer
 
+from .. import memory
 from ..errors import PluginWarning, ProspectorError
-from . import app_command, evaluate_command, journal_commands, new_command, study_commands, tool_commands
+from . import (
+    app_command,
+    evaluate_command,
+    journal_commands,
+    new_command,
+    relink_command,
+    study_commands,
+    tool_commands,
+)
 from .output import complain
 
 __all__ = ["app", "main"]
@@ -20,10 +30,30 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def limits(
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--max-memory",
+            metavar="SIZE",
+            help="The most memory that one file may ask for to be read, such as 4GB (1GB).",
+        ),
+    ] = None,
+):
+    """Where in a slide a class lives, learned from labels of whole slides or fields only."""
+    if max_memory is not None:
+        os.environ[memory.VARIABLE] = str(memory.parse_size(max_memory))  # processes that are started know it too
+    memory.most_memory()  # what the environment says is wrong is said now
+
+
 new_command.register(app)
 study_commands.register(app)
 journal_commands.register(app)
 app_command.register(app)
+relink_command.register(app)
 tool_commands.register(app)
 evaluate_command.register(app)
 
@@ -46,6 +76,9 @@ def main(arguments=None):
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
+    except MemoryError:
+        complain("there is not enough memory for this: close other programs, or give fewer or smaller files")
+        code = 2
     except OSError as error:
         if error.errno == errno.EPIPE:  # whoever read our output has left, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..graphs import TokenGraph
+from .layouts import Layout
 
 __all__ = ["Embedder", "Modality", "Words"]
 
@@ -47,7 +48,7 @@ class Modality(Protocol):
     """A kind of study. Stateless: one object serves every study of its kind.
 
     Attributes: name, as in study.sqlite; words, Words; encoder, name of the default encoder; exports, names of the
-    export formats that make sense of it; keeps_edges, whether the edges of a graph are kept beside the embeddings;
+    export formats that make sense of it; keeps_edges, whether the edges of a graph are kept beside the embeddings; layout, what else is;
     place_names, the words in which ``place`` says where a token is.
     """
 
@@ -56,6 +57,7 @@ class Modality(Protocol):
     encoder: str
     exports: tuple
     keeps_edges: bool
+    layout: type[Layout]
     place_names: tuple
 
     def create(self, path, sources, labels, **options):

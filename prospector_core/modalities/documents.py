@@ -14,6 +14,7 @@ from ..graphs import TokenGraph
 from ..readers.document import DocumentFile, Fields, list_documents
 from ..sentences import LANGUAGES, detect_language, readable, split_sentences, split_words
 from .base import Words
+from .layouts import OfTexts
 
 __all__ = ["Documents", "sentences_of"]
 
@@ -30,6 +31,7 @@ class Documents:
     encoder = "minilm"
     exports = ("html", "csv", "parquet", "jsonl", "annotations", "png")
     keeps_edges = False
+    layout = OfTexts
     place_names = ("sentence", "section")
 
     def of(self, embedding):
@@ -194,7 +196,7 @@ class _DocumentEmbedder:
         source = self._study.sources[datum.source]
         if self._source != datum.source:
             self._close()
-            self._file = DocumentFile(source.path, self._fields)
+            self._file = DocumentFile(self._study.files.path(datum.source, DocumentError), self._fields)
             self._source = datum.source
         if datum.part is None:
             return self._file.read()

@@ -9,10 +9,10 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from ..encoders.features import get_feature_encoder
 from ..errors import BadInputError, EmbeddingError, GraphError
 from ..graphs import TokenGraph
-from ..readable import is_readable
 from ..readers.tokens import TokenOptions, open_tokens
 from ..readers.under import Under
 from .base import Words
+from .layouts import OfGraphs
 
 __all__ = ["Cells", "Graphs", "build_graph", "laid_out", "parse_edges"]
 
@@ -31,6 +31,7 @@ class Graphs:
     encoder = "standardised"
     exports = ("csv", "parquet", "geojson", "h5ad", "png")
     keeps_edges = True
+    layout = OfGraphs
     place_names = ("x", "y", "z")
 
     def create(self, path, sources, labels, **options):
@@ -81,7 +82,7 @@ class Graphs:
         Raises ProspectorError where the file is gone or damaged.
         """
         path, kept = study.sources[datum.source].path, study.embedding["table"]
-        if not is_readable(path) or not path.exists() or study.attrs(datum).get("laid_out"):
+        if not study.at_hand(datum) or study.attrs(datum).get("laid_out"):
             return Under()
         return _under(path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample"))
 
@@ -249,7 +250,7 @@ class _TokenEmbedder:
         return ""
 
     def _table(self, datum):
-        path = self._study.sources[datum.source].path
+        path = self._study.files.path(datum.source, GraphError)
         if self._path != path:
             self.__exit__()
             kept = self._study.embedding["table"]

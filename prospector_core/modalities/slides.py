@@ -9,6 +9,7 @@ from ..stain import normalised
 from ..tiling import tile_grid
 from ..tissue import tissue_mask
 from .base import Words
+from .layouts import OfTiles
 
 __all__ = ["Slides"]
 
@@ -21,6 +22,7 @@ class Slides:
     encoder = "efficientnet-lite0"
     exports = ("geojson", "ome-tiff", "csv", "parquet", "png")
     keeps_edges = False
+    layout = OfTiles
     place_names = ("row", "column")
 
     def create(self, path, sources, labels, **options):

@@ -6,6 +6,7 @@ from ..encoders.residues import check_residue_encoder_name, get_residue_encoder,
 from ..errors import BadInputError, EmbeddingError, ProspectorError, StructureError
 from ..graphs import TokenGraph
 from .base import Words
+from .layouts import OfChains
 
 __all__ = ["CONTACTS", "Structures", "contact_points"]
 
@@ -25,6 +26,7 @@ class Structures:
     encoder = "residue-type"
     exports = ("csv", "parquet", "bfactor", "mmcif", "defattr", "pml", "molviewspec", "png")
     keeps_edges = False
+    layout = OfChains
     place_names = ("chain", "residue", "number")
 
     def create(self, path, sources, labels, **options):

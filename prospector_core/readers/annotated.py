@@ -3,18 +3,33 @@
 Cells of a SpatialData lie where the shapes or labels that its table annotates lie, under their transformation.
 """
 
+import math
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
-from ..errors import GraphError, MissingExtraError
+from ..errors import GraphError, MissingExtraError, ProspectorError
+from ..memory import check_memory
 from .spatial import Elements
 from .tokens import MAX_FEATURES, TokenFile, TokenTable
 
 __all__ = ["AnnotatedFile"]
 
+# What the libraries say of files that are not as they should be
+_ODD = (
+    OSError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    ImportError,
+)
 _SPATIAL = "spatial"  # where coordinates are looked for if nobody says
 _SAMPLES = ("sample", "sample_id", "datum", "library_id", "image", "image_id", "slide", "slide_id", "region", "fov", "patient", "donor")  # fmt: skip
 
@@ -23,7 +38,7 @@ class AnnotatedFile(TokenFile):
     """Cells of an AnnData: obs has the sample, obsm the coordinates, X (or a layer, or obsm) the features."""
 
     def __init__(self, path, options):
-        self.options = options
+        self.options, self._where, self._name = options, Path(path), Path(path).name
         self._file = _open(path)
         self._root, self._elements = self._file, None
         with self._reading(path):
@@ -84,12 +99,13 @@ class AnnotatedFile(TokenFile):
     def _reading(self, path):
         try:
             yield
-        except GraphError:
+        except ProspectorError:
             self.close()
             raise
-        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        except _ODD as error:
             self.close()
-            raise GraphError(f"{Path(path).name} is damaged, or no AnnData that can be read ({error})") from error
+            why = " ".join(str(error).split())[:200] or type(error).__name__
+            raise GraphError(f"{Path(path).name} is damaged, or no AnnData that can be read ({why})") from error
 
     def _n_cells(self, path):
         obs = self._root.get("obs") if hasattr(self._root, "get") else None
@@ -112,17 +128,35 @@ class AnnotatedFile(TokenFile):
         return next((lower[name] for name in _SAMPLES if name in lower), None)
 
     def _index(self, frame):
-        return _strings(frame[frame.attrs.get("_index", "_index")])
+        return self._strings(frame[frame.attrs.get("_index", "_index")])
+
+    def _all(self, node):
+        """The values of an array, if it is not larger than it may be."""
+        if _is_group(node):
+            raise GraphError(f"{self._name}: a table stands where an array is needed: write it anew")
+        if node.dtype.kind not in "biufSUOT":
+            raise GraphError(f"{self._name} has an array of {node.dtype}: write it anew, as numbers or text")
+        need = math.prod(node.shape) * max(node.dtype.itemsize, 8)
+        check_memory(2 * need, self._where, f"an array of {' x '.join(map(str, node.shape))}", GraphError)
+        return node[...]
+
+    def _strings(self, node):
+        """Texts of a column: an array, or (since pandas 3) values and which of them are missing."""
+        return _text(self._all(node["values"] if _is_group(node) else node))
 
     def _column(self, name):
         obs = self._root["obs"]
         column = obs[name]
         if _is_group(column) and "codes" in column:  # categorical, as anndata writes it today
-            codes, categories = np.asarray(column["codes"][...]), _strings(column["categories"])
+            codes, categories = np.asarray(self._all(column["codes"])), self._strings(column["categories"])
         elif "__categories" in obs and name in obs["__categories"]:  # and as it did before 0.8
-            codes, categories = np.asarray(column[...]), _strings(obs["__categories"][name])
+            codes, categories = np.asarray(self._all(column)), self._strings(obs["__categories"][name])
         else:
-            return _strings(column)
+            return self._strings(column)
+        if codes.dtype.kind not in "iu" or (codes >= len(categories)).any():
+            raise GraphError(
+                f"{self._name}: the column {name!r} of obs names categories that are not there: write it anew"
+            )
         if (codes < 0).any():
             raise GraphError(
                 f"cell {int(np.argmax(codes < 0))} has no {name!r}: give every cell its sample, or leave it out"
@@ -132,7 +166,7 @@ class AnnotatedFile(TokenFile):
     def _numbers(self, name):
         """A column as it is, numbers as numbers."""
         column = self._root["obs"][name]
-        values = None if _is_group(column) else np.asarray(column[...])
+        values = None if _is_group(column) else np.asarray(self._all(column))
         return values if values is not None and values.dtype.kind in "iu" else self._column(name)
 
     def _values(self, rows):
@@ -147,7 +181,7 @@ class AnnotatedFile(TokenFile):
             raise GraphError(f"there are no values {wanted!r}: choose one of {', '.join(there)}")
         stored = self._root["X"] if wanted == "X" else self._root[kind][name]
         if kind == "obsm":
-            found = _rows(stored, rows)
+            found = self._rows(stored, rows)
             return found, [f"{name.removeprefix('X_')} {i + 1}" for i in range(found.shape[1])]
         names = self._index(self._root["var"])
         if len(names) > MAX_FEATURES:  # before they are read
@@ -155,7 +189,7 @@ class AnnotatedFile(TokenFile):
                 f"{len(names):,} features a cell are more than {MAX_FEATURES:,}: take the most variable ones, or say "
                 "which values to take, such as obsm/X_pca"
             )
-        return _rows(stored, rows), names.tolist()
+        return self._rows(stored, rows, len(names)), names.tolist()
 
     def _positions(self, rows):
         obsm, key = self._root.get("obsm"), self.options.spatial
@@ -164,7 +198,55 @@ class AnnotatedFile(TokenFile):
             raise GraphError(
                 f"no coordinates in obsm[{key!r}] (there: {there or 'nothing'}): write them there, x and y a cell"
             )
-        return _rows(obsm[key], rows)[:, :3]
+        return self._rows(obsm[key], rows)[:, :3]
+
+    def _rows(self, stored, rows, width=None):
+        """Rows of a dense or sparse matrix, or of a table of numbers: (m, f) float64. ``width``: f, where it is known."""
+        first, last = (rows.start, rows.stop) if isinstance(rows, slice) else (int(rows[0]), int(rows[-1]) + 1)
+        picked = slice(None) if isinstance(rows, slice) else rows - first
+        if not _is_group(stored):
+            if len(stored.shape) < 1 or stored.shape[0] != self._n or stored.dtype.kind not in "biuf":
+                raise GraphError(
+                    f"{self._name}: an array of shape {stored.shape} is not a row of numbers a cell ({self._n} cells)"
+                )
+            self._allow((last - first) * math.prod(stored.shape[1:]), f"{last - first:,} rows of {stored.shape}")
+            block = np.asarray(stored[first:last])
+            return np.asarray(block.reshape(len(block), -1)[picked], np.float64)
+        kind = str(stored.attrs.get("encoding-type", stored.attrs.get("h5sparse_format", "")))
+        if "dataframe" in kind:
+            names = list(stored.attrs["column-order"])
+            self._allow((last - first) * len(names), f"a table of {len(names)} columns")
+            return np.stack([np.asarray(stored[name][first:last], np.float64) for name in names], axis=1)[picked]
+        return self._sparse(stored, kind, first, last, picked, width)
+
+    def _sparse(self, stored, kind, first, last, picked, width):
+        shape = tuple(int(each) for each in stored.attrs.get("shape", stored.attrs.get("h5sparse_shape")))
+        if (
+            len(shape) != 2
+            or shape[0] != self._n
+            or shape[1] != (shape[1] if width is None else width)
+            or min(shape) < 0
+        ):
+            raise GraphError(f"{self._name}: a sparse matrix of shape {shape} is not a row a cell ({self._n} cells)")
+        self._allow((last - first) * shape[1], f"a table of {last - first:,} cells and {shape[1]:,} numbers each")
+        indptr = np.asarray(self._all(stored["indptr"])).astype(np.int64)
+        by_column, there = "csc" in kind, min(stored["data"].shape[0], stored["indices"].shape[0])
+        n = shape[1] if by_column else shape[0]
+        if indptr.shape != (n + 1,) or indptr[0] != 0 or (np.diff(indptr) < 0).any() or indptr[-1] > there:
+            raise GraphError(f"{self._name}: a sparse matrix contradicts itself (indptr): write it anew")
+        low, high = (0, int(indptr[-1])) if by_column else (int(indptr[first]), int(indptr[last]))
+        self._allow(3 * (high - low), f"{high - low:,} numbers of a sparse matrix")
+        data, indices = stored["data"][low:high], np.asarray(stored["indices"][low:high]).astype(np.int64)
+        # scipy believes what it is told, and would read and write beside its arrays
+        if indices.size and (indices.min() < 0 or indices.max() >= (shape[0] if by_column else shape[1])):
+            raise GraphError(f"{self._name}: a sparse matrix contradicts itself (indices): write it anew")
+        if by_column:
+            return sparse.csc_matrix((data, indices, indptr), shape).tocsr()[first:last][picked].toarray()
+        part = (data, indices, indptr[first : last + 1] - low)
+        return sparse.csr_matrix(part, (last - first, shape[1]))[picked].toarray()
+
+    def _allow(self, numbers, what):
+        check_memory(24 * numbers, self._where, what, GraphError)
 
 
 def _open(path):
@@ -205,11 +287,6 @@ def _is_group(node):
     return hasattr(node, "keys")
 
 
-def _strings(node):
-    """Texts of a column: an array, or (since pandas 3) values and which of them are missing."""
-    return _text((node["values"] if _is_group(node) else node)[...])
-
-
 def _text(values):
     values = np.asarray(values)
     if values.dtype.kind == "U":
@@ -217,27 +294,3 @@ def _text(values):
     return np.array(
         [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in values.tolist()]
     )
-
-
-def _rows(stored, rows):
-    """Rows of a dense or sparse matrix, or of a table of numbers: (m, f) float32."""
-    if isinstance(rows, slice):
-        first, last, picked = rows.start, rows.stop, slice(None)
-    else:
-        first, last = int(rows[0]), int(rows[-1]) + 1
-        picked = rows - first
-    if not _is_group(stored):
-        block = np.asarray(stored[first:last])
-        return np.asarray(block.reshape(len(block), -1)[picked], np.float64)
-    kind = str(stored.attrs.get("encoding-type", stored.attrs.get("h5sparse_format", "")))
-    if "dataframe" in kind:
-        names = list(stored.attrs["column-order"])
-        return np.stack([np.asarray(stored[name][first:last], np.float64) for name in names], axis=1)[picked]
-    shape = tuple(int(each) for each in stored.attrs.get("shape", stored.attrs.get("h5sparse_shape")))
-    indptr = np.asarray(stored["indptr"][...])
-    if "csc" in kind:
-        whole = sparse.csc_matrix((stored["data"][...], stored["indices"][...], indptr), shape)
-        return whole.tocsr()[first:last][picked].toarray()
-    low, high = int(indptr[first]), int(indptr[last])
-    part = (stored["data"][low:high], stored["indices"][low:high], indptr[first : last + 1] - low)
-    return sparse.csr_matrix(part, (last - first, shape[1]))[picked].toarray()

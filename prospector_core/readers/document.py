@@ -2,15 +2,18 @@
 
 import contextlib
 import gzip
-import io
-import json
 import logging
 import os
 import re
+import struct
+import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..checked import read_json
 from ..errors import DocumentError, MissingExtraError
+from ..memory import VARIABLE, check_memory, most_memory
 from ..readable import require_readable
 
 __all__ = ["DOCUMENT_SUFFIXES", "Document", "DocumentFile", "Fields", "Section", "list_documents"]
@@ -21,6 +24,10 @@ _MARKDOWN = (".md", ".markdown")
 DOCUMENT_SUFFIXES = (*_JSONL, *_TEXT, *_MARKDOWN, ".pdf")
 
 LONGEST = 2_000_000  # characters of a document: a thick book has one million
+_LONGEST_LINE = 8 * LONGEST  # bytes of JSON
+_PACKED_TIMES, _PART, _IN_MEMORY = 40, 2**20, 2**26
+_MOST_PAGES = 20_000
+_MOST_DRAWN = 100_000  # steps of a small PDF; a full page of text has 100 to 3,000
 _TEXT_FIELDS = ("text", "content", "body", "report", "note")
 _ID_FIELDS = ("id", "name", "doc_id", "document_id", "uid", "report_id", "file")
 _LABEL_FIELDS = ("label", "class", "diagnosis", "y")
@@ -89,6 +96,29 @@ def list_documents(path):
     return found
 
 
+def _unpacked(path, packed):
+    """What a gzip file holds, as a file that can be read anywhere: on the disk where it is large."""
+    # text of words packs 3 to 20 times; a file of one letter a thousand times
+    most = max(most_memory(), _PACKED_TIMES * os.fstat(packed.fileno()).st_size)
+    file, size, line = tempfile.SpooledTemporaryFile(_IN_MEMORY), 0, 0
+    try:
+        with gzip.GzipFile(fileobj=packed) as unpacking:
+            while part := unpacking.read(_PART):
+                size += len(part)
+                end = part.rfind(b"\n")
+                line = len(part) - 1 - end if end >= 0 else line + len(part)
+                if line > _LONGEST_LINE:
+                    raise _too_long(f"{path.name}: a line of it", f"more than {_LONGEST_LINE / 1e6:.0f} MB")
+                if size > most:
+                    check_memory(size, os.devnull, f"{path.name}: what is packed in it", DocumentError)
+                file.write(part)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
 class DocumentFile:
     """A file of one document or, if it is JSON lines, of many. What its name ends in says which.
 
@@ -108,12 +138,14 @@ class DocumentFile:
             self._file = open(self.path, "rb")  # noqa: SIM115 (closed by close)
             if name.endswith(".gz"):
                 with self._file as packed:
-                    self._file = io.BytesIO(gzip.decompress(packed.read()))
+                    self._file = _unpacked(self.path, packed)
         except FileNotFoundError as error:
             raise DocumentError(f"{self.path} is not there: was it moved?") from error
         except OSError as error:
             raise DocumentError(f"{self.path.name} cannot be read ({error}): copy it again") from error
-        except (EOFError, ValueError) as error:
+        except (EOFError, ValueError, zlib.error) as error:
+            if isinstance(error, DocumentError):
+                raise
             raise DocumentError(f"{self.path.name} is cut short ({error}): copy it again") from error
 
     def __enter__(self):
@@ -135,10 +167,12 @@ class DocumentFile:
         line = 0
         while True:
             at = self._file.tell()
-            raw = self._file.readline()
+            raw = self._file.readline(_LONGEST_LINE + 1)
             if not raw:
                 return
             line += 1
+            if len(raw) > _LONGEST_LINE:
+                raise _too_long(f"{self.path.name}, line {line}", f"more than {_LONGEST_LINE / 1e6:.0f} MB")
             if raw.strip(b"\xef\xbb\xbf \t\r\n"):
                 yield self._of_line(raw, at, line)
 
@@ -146,7 +180,7 @@ class DocumentFile:
         """The Document that begins at a byte of the file; None: the one document of it."""
         if at is not None:
             self._file.seek(at)
-            return self._of_line(self._file.readline(), at, None)
+            return self._of_line(self._file.readline(_LONGEST_LINE), at, None)
         name = self.path.name
         if name.lower().endswith(".pdf"):
             return _pdf(self.path, self._file)
@@ -160,13 +194,11 @@ class DocumentFile:
     def _of_line(self, raw, at, line):
         where = self.path.name + (f", line {line}" if line else "")
         try:
-            found = json.loads(raw.decode("utf-8-sig"))
+            found = read_json(raw.decode("utf-8-sig"), f"{where}: this")
         except UnicodeDecodeError as error:
             raise DocumentError(f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
         except ValueError as error:
-            raise DocumentError(f"{where}: this is no JSON ({error}): give one JSON object a line") from error
-        except RecursionError as error:
-            raise DocumentError(f"{where}: its JSON is nested too deeply: give text or sections") from error
+            raise DocumentError(f"{error}: give one JSON object a line, with text or sections") from error
         if not isinstance(found, dict):
             raise DocumentError(f"{where}: a JSON object is needed, with id and text (or sections)")
         text, sections = _text_of(found, where)
@@ -265,34 +297,62 @@ def _decoded(raw, name):
 def _pdf(path, file):
     """A PDF's text, a section a page."""
     try:
-        from pypdf import PdfReader
-        from pypdf.errors import PyPdfError
+        from pypdf import PdfReader, apply_configuration
+        from pypdf.errors import LimitReachedError, PyPdfError
     except ImportError as error:
         raise MissingExtraError("reading PDF needs pypdf, which is not installed: pip install pypdf") from error
     log = logging.getLogger("pypdf")
     before, log.disabled = log.disabled, True  # what matters arrives as one error
+    times = most_memory() / 2**30
+    limits = {"zlib_maximum_output_length": int(75e6 * times), "stream_parsing_work_maximum_count": int(1e6 * times)}
     try:
         file.seek(0)
-        reader = PdfReader(file)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise DocumentError(f"{path.name} is locked with a password: save it without one")
-        pieces, sections, at = [], [], 0
-        for number, page in enumerate(reader.pages, start=1):
-            body = (page.extract_text() or "").strip()
-            sections.append(Section(f"page {number}", at, at + len(body)))
-            pieces.append(body)
-            at += len(body) + 2
-            if at > LONGEST:
-                raise _too_long(path.name, "more text")
+        with apply_configuration(**limits):
+            pieces, sections, title = _pdf_pages(PdfReader(file), path, times)
     except DocumentError:
         raise
-    except (PyPdfError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, AssertionError, NotImplementedError) as error:  # fmt: skip
-        raise DocumentError(f"{path.name} is no PDF that can be read ({error}): save it again, or as text") from error
+    except LimitReachedError as error:
+        raise DocumentError(
+            f"{path.name} has a page that unpacks to more than is read ({' '.join(str(error).split())[:80]}): save it again, or as "
+            f"text, or allow more with `prospector --max-memory 4GB ...` or {VARIABLE}"
+        ) from error
+    except (PyPdfError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError, MemoryError, AssertionError, NotImplementedError, UnboundLocalError, zlib.error, struct.error) as error:  # fmt: skip
+        why = " ".join(str(error).split())[:160] or type(error).__name__
+        raise DocumentError(f"{path.name} is no PDF that can be read ({why}): save it again, or as text") from error
     finally:
         log.disabled = before
     text = "\n\n".join(pieces)
+    note = "" if text.strip() else f"{path.name} has no text in it (a scan?): recognise its text first (OCR)"
+    return Document(path.stem, _checked(text, path.name), tuple(sections) if len(sections) > 1 else (), title=title, note=note)  # fmt: skip
+
+
+def _pdf_pages(reader, path, times):
+    """(texts of the pages, their Sections, title) of an open PDF. ``times``: how much more than usual may be read."""
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise DocumentError(f"{path.name} is locked with a password: save it without one")
+    # pages may be one page many times over: what all of them draw is counted
+    left = times * (_MOST_DRAWN + path.stat().st_size / 2)
+
+    def count(*_):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise DocumentError(
+                f"{path.name} draws more than a document of {path.stat().st_size / 1e6:.1f} MB can hold: save it again, or as text, "
+                f"or allow more with `prospector --max-memory 4GB ...` or {VARIABLE}"
+            )
+
+    pieces, sections, at = [], [], 0
+    for number, page in enumerate(reader.pages, start=1):
+        if number > _MOST_PAGES:
+            raise _too_long(path.name, "more pages")
+        body = (page.extract_text(visitor_operand_before=count) or "").strip()
+        sections.append(Section(f"page {number}", at, at + len(body)))
+        pieces.append(body)
+        at += len(body) + 2
+        if at > LONGEST:
+            raise _too_long(path.name, "more text")
     title = ""
     with contextlib.suppress(Exception):
         title = _plain(reader.metadata.title) or ""
-    note = "" if text.strip() else f"{path.name} has no text in it (a scan?): recognise its text first (OCR)"
-    return Document(path.stem, _checked(text, path.name), tuple(sections) if len(sections) > 1 else (), title=title, note=note)  # fmt: skip
+    return pieces, sections, title

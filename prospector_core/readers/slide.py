@@ -43,6 +43,10 @@ def pyramid_levels(sizes: list[tuple[int, int]]) -> tuple[Level, ...]:
     A level half as large was made with a factor of exactly 2 even where an odd size was rounded: 2221 -> 1110
     is 2, not 2.0009, which would shift the far corner by a pixel.
     """
+    if min(min(size) for size in sizes) < 1:
+        raise SlideError(
+            f"a level of {' x '.join(map(str, min(sizes)))} pixels is no picture: the file is damaged, copy it again"
+        )
     width, height = sizes[0]
     levels = []
     for w, h in sizes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import unicodedata
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MissingExtraError, StructureError
+from ..memory import check_memory, most_memory
 from ..readable import require_readable
 
 try:
@@ -24,7 +26,7 @@ __all__ = ["STRUCTURE_SUFFIXES", "Atom", "Chain", "Structure", "list_structures"
 STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 """Ends of the names of structure files, each also with .gz behind it."""
 
-_LARGEST = 2**31  # bytes of text that a file may unpack to: a capsid of 100,000 residues needs 80 MB
+_ATOM_BYTES = 12  # of memory, a byte of text: what gemmi makes of it; a capsid of 100,000 residues has 80 MB
 _BACKBONE = ("N", "CA", "C")
 _SAME_PLACE = 1e-3  # angstrom
 _NOT_LIGAND = {"HOH", "DOD", "WAT"}
@@ -334,9 +336,14 @@ def open_structure(path):
     )
     if not len(structure) or not any(len(chain) for model in structure for chain in model):
         raise StructureError(f"{path.name} holds no atoms: it is cut short, or not a structure; download it again")
-    _check_coordinates(path, structure)
-    structure.merge_chain_parts()  # PDB has the ligands of a chain after all chains
-    structure.setup_entities()
+    try:
+        _check_coordinates(path, structure)
+        structure.merge_chain_parts()  # PDB has the ligands of a chain after all chains
+        structure.setup_entities()
+    except (ValueError, RuntimeError, IndexError, MemoryError) as error:
+        if isinstance(error, StructureError):
+            raise
+        raise StructureError(f"{path.name} is not as it should be ({_short(error)}): download it again") from error
     return Structure(path, structure, "mmCIF" if mmcif else "PDB")
 
 
@@ -354,11 +361,12 @@ def _text(path):
     if content[:2] == b"\x1f\x8b":
         try:
             with gzip.open(io.BytesIO(content)) as file:
-                content = file.read(_LARGEST + 1)
+                most = max(most_memory() // _ATOM_BYTES, 20 * len(content))
+                content = file.read(most + 1)
         except (EOFError, OSError, zlib.error) as error:
             raise StructureError(f"{path.name} is cut short or damaged ({error}): copy or download it again") from error
-        if len(content) > _LARGEST:
-            raise StructureError(f"{path.name} unpacks to more than {_LARGEST >> 30} GB: give one structure a file")
+        if len(content) > most:
+            check_memory(_ATOM_BYTES * len(content), os.devnull, f"{path.name}: its text", StructureError)
     if not content.strip():
         raise StructureError(f"{path.name} is empty: copy or download it again")
     if (
@@ -366,7 +374,8 @@ def _text(path):
         or b"\0" in content[:65536]
     ):
         raise StructureError(f"{path.name} is a binary file, not PDB or mmCIF (BinaryCIF, MMTF?): save it as mmCIF")
-    return content.decode("utf-8", "replace")
+    # gemmi cuts columns by bytes: of a letter of two, one half would be no text
+    return unicodedata.normalize("NFKD", content.decode("utf-8", "replace")).encode("ascii", "replace").decode()
 
 
 def _read_mmcif(path, text):

@@ -16,6 +16,7 @@ import numpy as np
 import tifffile
 
 from ..errors import SlideError
+from ..memory import check_memory
 from .cache import TileCache
 from .slide import Slide, plausible_mpp, pyramid_levels
 
@@ -26,7 +27,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _NOT_THE_SLIDE = re.compile(r"label|macro|overview|thumbnail|barcode", re.IGNORECASE)
 _JPEG2000_YCBCR = 33003  # its colours are turned by OpenSlide, not by the codec
-_MAX_SEGMENT_PIXELS = 500_000_000
+_MOST_TILES = 50_000_000  # of one level: 200,000 x 200,000 pixels have 600,000 of 256
 _UNIT_UM = {
     "µm": 1.0,
     "μm": 1.0,
@@ -84,8 +85,8 @@ class TiffSlide(Slide):
                 self._file.seek(0)
                 with tifffile.TiffFile(self._file, name="slide.tif") as tif:
                     self.format, pages, self.mpp, self.objective_power = _interpret(tif)
-                    self._pages = [_Page(page) for page in pages]
-            except UnsupportedTiff:
+                    self._pages = [_Page(page, self.path) for page in pages]
+            except (UnsupportedTiff, SlideError):
                 raise
             except Exception as error:
                 raise SlideError(
@@ -145,13 +146,21 @@ class TiffSlide(Slide):
             count = page.bytecounts[segment] if segment < len(page.bytecounts) else 0
             if count == 0:
                 return None
+            if segment >= len(page.offsets):
+                raise self._damaged(level, index, "it has no place in the file")
             data = self._bytes(page.offsets[segment], count)
             try:
+                page.check_content(data)
                 decoded = page.decode(data, segment, jpegtables=page.jpegtables)[0]
             except Exception as error:
                 raise self._damaged(level, index, error) from error
             planes.append(decoded[0])
-        tile = page.to_rgb(planes[0] if len(planes) == 1 else np.concatenate(planes, axis=-1))
+        try:
+            tile = page.to_rgb(planes[0] if len(planes) == 1 else np.concatenate(planes, axis=-1))
+        except (ValueError, IndexError, TypeError) as error:
+            raise self._damaged(level, index, error) from error
+        if tile.ndim != 3 or tile.shape[-1] != 3:
+            raise self._damaged(level, index, "it holds no picture")
         self._cache.put(key, tile)
         return tile
 
@@ -179,8 +188,9 @@ class TiffSlide(Slide):
 class _Page:
     """What is needed of one TIFF page to fetch and decode its tiles (strips count as wide tiles)."""
 
-    def __init__(self, page: tifffile.TiffPage) -> None:
+    def __init__(self, page: tifffile.TiffPage, path: Path) -> None:
         self.width, self.height = page.imagewidth, page.imagelength
+        self._jpeg = page.compression in _JPEGS
         samples = page.samplesperpixel
         if page.dtype not in (np.dtype("u1"), np.dtype("u2")) or samples not in (1, 3, 4) or page.imagedepth != 1:
             raise UnsupportedTiff(f"{samples} channels of {page.dtype}")
@@ -195,11 +205,21 @@ class _Page:
                 self.width,
                 min(page.rowsperstrip, self.height),
             )
-        if self.tile_width * self.tile_height > _MAX_SEGMENT_PIXELS:
-            raise UnsupportedTiff("one strip of more than 500 million pixels", elsewhere=True)
+        if min(self.width, self.height, self.tile_width, self.tile_height) < 1:
+            raise SlideError(
+                f"{path.name} has an image of {self.width} x {self.height} pixels: it is damaged, copy it again"
+            )
+        # as decoded, and as RGB
+        need = self.tile_width * self.tile_height * (samples * page.dtype.itemsize + 4)
+        what = f"a {'tile' if page.is_tiled else 'strip'} of {self.tile_width:,} x {self.tile_height:,} pixels"
+        check_memory(need, path, what, SlideError)
         self.tiles_across = math.ceil(self.width / self.tile_width)
         self.tiles_down = math.ceil(self.height / self.tile_height)
         self.planes = samples if page.planarconfig == 2 else 1
+        if self.tiles_across * self.tiles_down > _MOST_TILES:
+            raise SlideError(
+                f"{path.name} says that it has {self.tiles_across * self.tiles_down:,} tiles: it is damaged, copy it again"
+            )
         self.offsets = tuple(page.dataoffsets)
         self.bytecounts = tuple(page.databytecounts)
         self.jpegtables = page.jpegtables
@@ -209,6 +229,12 @@ class _Page:
         self._inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
         if page.photometric not in _PHOTOMETRICS:
             raise UnsupportedTiff(f"photometric {page.photometric!r}", elsewhere=True)
+
+    def check_content(self, data: bytes) -> None:
+        """Raise ValueError for a JPEG that says it is larger than its tile: it would be unpacked all the same."""
+        sides = _jpeg_sides(data) if self._jpeg else None
+        if sides and sides[0] * sides[1] > 4 * self.tile_width * self.tile_height + 2**20:
+            raise ValueError(f"it holds a picture of {sides[0]:,} x {sides[1]:,} pixels")
 
     @property
     def end(self) -> int:
@@ -245,7 +271,28 @@ _PHOTOMETRICS = (
 )
 
 
+_JPEGS = (6, 7, 33003, 33004, 33005, 34712, 34892, 33007)
+# Those that say how large they are before they are unpacked, or are unpacked to no more than is asked for.
+_COMPRESSIONS = (1, 5, 8, 32773, 32946, 34925, 50000, 50001, *_JPEGS)
+
+
+def _jpeg_sides(data: bytes) -> tuple[int, int] | None:
+    """Return width and height that a JPEG or JPEG 2000 says it has; None where it does not."""
+    if data[:4] == b"\xff\x4f\xff\x51" and len(data) >= 16:
+        return struct.unpack_from(">II", data, 8)
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        kind, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        at += 2 + max(2, length)
+    return None
+
+
 def _can_decode(compression: int) -> bool:
+    if compression not in _COMPRESSIONS:
+        return False
     try:
         return tifffile.TIFF.DECOMPRESSORS[compression] is not None
     except KeyError:

@@ -1,19 +1,22 @@
 """Tokens as plain tables: CSV and Parquet (a row a token), and NPZ (arrays); edges beside them, where they are given."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import GraphError
+from ..memory import check_memory, memory_errors
 from .tokens import TokenFile, TokenTable, is_edges
 
-__all__ = ["ArrayFile", "TableFile", "read_table"]
+__all__ = ["ArrayFile", "TableFile", "read_parquet", "read_table"]
 
 _SAMPLES = ("datum", "sample", "sample_id", "graph", "graph_id", "image", "image_id", "slide", "slide_id", "fov")
 _IDS = ("id", "cell", "cell_id", "cellid", "token", "token_id", "node", "node_id", "object", "object_id", "label_id")
 _PLACES = (("x", "y", "z"), ("x_centroid", "y_centroid", "z_centroid"), ("centroid_x", "centroid_y", "centroid_z"), ("pos_x", "pos_y", "pos_z"))  # fmt: skip
 _ENDS = (("source", "target"), ("from", "to"), ("a", "b"), ("i", "j"), ("node1", "node2"))
 _SUFFIXES = (".parquet", ".csv", ".tsv")
+_LONGEST_HEAD = 2**20
 
 
 def read_table(path):
@@ -25,23 +28,45 @@ def read_table(path):
     path = Path(path)
     try:
         if path.suffix.lower() == ".parquet":
-            table = pyarrow.parquet.read_table(path)
+            table = read_parquet(path, GraphError)
         else:
             with open(path, encoding="utf-8-sig", errors="replace") as file:
-                head = file.readline()
+                head = file.readline(_LONGEST_HEAD)
             options = pyarrow.csv.ParseOptions(delimiter=max(",;\t", key=head.count))
             table = pyarrow.csv.read_csv(path, parse_options=options)
-    except (OSError, pyarrow.ArrowException) as error:
+        names = [str(name) for name in table.column_names]
+    except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
+        if isinstance(error, GraphError):
+            raise
         kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
-        why = "it is cut short, or of another kind" if "footer" in str(error) else str(error)
+        # what stands in the file is not for the message: a study's table may be anybody's file
+        why = "it is cut short, or of another kind" if "footer" in str(error) else str(error).partition("\n")[0]
+        why = re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", why)[:200]
         raise GraphError(f"{path.name} is no {kind} table that can be read ({why}): save it again") from error
-    names = [str(name) for name in table.column_names]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
         raise GraphError(f"{path.name} has two columns named {double!r}: give each its own name")
     if not len(table):
         raise GraphError(f"{path.name} has no rows: it needs a row a token")
-    return {name: table.column(at).to_numpy(zero_copy_only=False) for at, name in enumerate(names)}
+    try:
+        return {name: table.column(at).to_numpy(zero_copy_only=False) for at, name in enumerate(names)}
+    except (ValueError, MemoryError, NotImplementedError, pyarrow.ArrowException) as error:
+        raise GraphError(
+            f"{path.name} holds values that cannot be read: save it again, numbers and text only"
+        ) from error
+
+
+def read_parquet(path, error):
+    """A Parquet file as a table of pyarrow, if it does not unpack to more than it may. Raises ``error``, ArrowException, OSError."""
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        told = file.metadata
+        packed = sum(told.row_group(at).total_byte_size for at in range(told.num_row_groups))
+        # a column of one value takes no place in the file
+        need = 3 * max(packed, 8 * told.num_rows * told.num_columns)
+        check_memory(need, path, f"a table of {told.num_rows:,} rows and {told.num_columns:,} columns", error)
+        return file.read()
 
 
 class TableFile(TokenFile):
@@ -132,9 +157,13 @@ class ArrayFile(TokenFile):
         super().__init__(path, [Path(path).stem])
         self._options = options
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with np.load(path, allow_pickle=False) as arrays, memory_errors(path, GraphError):
+                need = sum(each.file_size for each in arrays.zip.infolist())
+                check_memory(2 * need, path, "what is packed in it", GraphError)
                 self._arrays = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, EOFError, KeyError) as error:
+        except (OSError, ValueError, EOFError, KeyError, AttributeError) as error:
+            if isinstance(error, GraphError):
+                raise
             raise GraphError(f"{self.path.name} is no NPZ file of plain arrays ({error})") from error
         except Exception as error:  # zipfile's own
             raise GraphError(f"{self.path.name} is damaged ({error}): copy it again") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -57,6 +58,13 @@ class OpenSlideSlide(Slide):
             raise SlideError(
                 f"{self.path.name} cannot be opened ({error}); copy it again with the files beside it"
             ) from error
+        if (
+            not sizes
+            or min(min(size) for size in sizes) < 1
+            or not all(d > 0 and math.isfinite(d) for d in downsamples)
+        ):
+            self._slide.close()
+            raise SlideError(f"{self.path.name} has a level without pixels: it is damaged, copy it again")
         self.format = properties.get(openslide.PROPERTY_NAME_VENDOR, "OpenSlide")
         self.levels = tuple(Level(w, h, d) for (w, h), d in zip(sizes, downsamples, strict=True))
         self.width, self.height = sizes[0]
@@ -90,6 +98,7 @@ def _bounds(properties) -> tuple[int, int, int, int] | None:
 
 def _float(text: str | None) -> float | None:
     try:
-        return float(text) if text is not None else None
+        found = float(text) if text is not None else None
     except ValueError:
         return None
+    return found if found is not None and math.isfinite(found) else None

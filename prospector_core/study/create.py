@@ -9,6 +9,7 @@ from pathlib import Path
 from ..encoders import check_encoder_name
 from ..errors import BadInputError, LabelsError, SlideError, StudyError
 from ..files import partial_name, storage_errors
+from ..fingerprints import fingerprint
 from ..readable import require_readable
 from ..readers import list_slides, open_slide
 from ..scheduling import InProcess
@@ -84,7 +85,12 @@ def write_study(path, meta, rows, matched, sources, fill=None):
                 for uid, info, file in sources.values():
                     connection.execute(
                         "INSERT INTO sources VALUES (?, ?, ?, ?)",
-                        (uid, portable(file, path), file.name, json.dumps({**info, "absolute": str(file)})),
+                        (
+                            uid,
+                            portable(file, path),
+                            file.name,
+                            json.dumps({**info, "absolute": str(file), **_told(file, info)}),
+                        ),
                     )
                 for position, (row, file) in enumerate(zip(rows, matched)):
                     field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else row.part
@@ -102,6 +108,16 @@ def write_study(path, meta, rows, matched, sources, fill=None):
                 partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _told(file, info):
+    """What tells the file from others wherever it is moved to, as a part of its info."""
+    if not info.get("at_hand", True):  # of features: there is no such file
+        return {}
+    try:
+        return {"fingerprint": fingerprint(file)}
+    except OSError:  # made together with the study, and lies in it
+        return {}
 
 
 def _slide_files(slides):

@@ -1,6 +1,5 @@
 """What a study is about: its files, its data, their embeddings, and where their tokens lie."""
 
-import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -20,9 +19,10 @@ from ..errors import (
     StudyDamagedError,
     StudyError,
 )
+from ..files import check_links
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
-from ..readable import require_readable
+from ..modalities.layouts import check_layout
 from ..readers import open_slide
 from ..remote import open_store
 from ..tiling import Rect
@@ -31,6 +31,8 @@ from .database import Database
 from .embed import embed_study, work_on_queue
 from .jobs import Queue
 from .own_vectors import OwnEmbedder
+from .records import check_meta, datum_row
+from .sources import Source, Sources
 
 _TOKENS_KEPT = 30_000_000  # tokens whose places are kept in memory, some 40 bytes each
 
@@ -55,16 +57,6 @@ class Datum:
     part: dict | None = dataclass_field(default=None, hash=False)
 
 
-@dataclass(frozen=True)
-class Source:
-    """A file that data come from: uid, path, name, and its info (width, height, mpp, objective_power, ...)."""
-
-    uid: str
-    path: Path
-    name: str
-    info: dict
-
-
 class StudyData:
     """The part of a study that labels and slides make, before anything is fitted. Base of ``Study``."""
 
@@ -72,23 +64,27 @@ class StudyData:
         self.path = Path(path)
         if not self.path.is_dir():
             raise StudyError(f"there is no study {self.path}: make one with `prospector new`")
+        check_links(self.path, ("fits", "derived", "embeddings.zarr"))
         self.database = Database(self.path / (copy or "study.sqlite"), copy is not None)
-        self.name = self.database.read_meta("name", self.path.name)
-        self.modality = self.database.read_meta("modality")
+        meta = {key: self.database.read_meta(key) for key in ("name", "modality", "classes", "embedding")}
+        meta["name"] = self.path.name if meta["name"] is None else meta["name"]
+        check_meta(self.database.path, meta)
+        self.name, self.modality, self.embedding = meta["name"], meta["modality"], meta["embedding"]
         kind = modality_of(self.modality)
-        self.classes = tuple(self.database.read_meta("classes", ()))
-        self.embedding = self.database.read_meta("embedding")
-        if len(self.classes) < 2 or not isinstance(self.embedding, dict):
-            raise StudyDamagedError(
-                f"{self.database.path} does not say its classes or encoder: restore it from a backup"
-            )
+        self.classes = tuple(meta["classes"])
         self.kind = kind.of(self.embedding) if hasattr(kind, "of") else kind
+        self.files = Sources(self)
         self.target = len(self.classes) - 1
         self.chosen = None if self.several else self.target
         self.curation = Curation(self)
         self._lock = threading.RLock()
         self._graphs, self._sizes = OrderedDict(), {}
         self._tokens_kept = _TOKENS_KEPT
+
+    @property
+    def read_only(self):
+        """Why the study is open for looking only, in words ("read-only file system"); "" where it can be edited."""
+        return self.database.read_only
 
     def __repr__(self):
         return f"Study({self.name!r}, {len(self.data)} data)"
@@ -122,25 +118,19 @@ class StudyData:
 
     # ---- data
 
-    @cached_property
+    @property
     def sources(self):
         """{uid: Source} of the files."""
-        rows = self.database.read("SELECT id, path, name, info FROM sources ORDER BY name")
-        sources = {}
-        for uid, path, name, info in rows:
-            info = json.loads(info)
-            found = (self.path / path).resolve()  # relative: study and slides may move together ...
-            if not found.exists() and Path(info.get("absolute", found)).exists():
-                found = Path(info["absolute"])  # ... or the study alone
-            sources[uid] = Source(uid, found, name, info)
-        return sources
+        return self.files.all()
 
     @cached_property
     def _rows(self):
         rows = self.database.read("SELECT uid, name, source, field, label, split FROM data ORDER BY position")
         return [
             Datum(uid, name, source, field, label, split, part)
-            for uid, name, source, kept, label, split in rows
+            for uid, name, source, kept, label, split in (
+                datum_row(self.database.path, row, len(self.classes)) for row in rows
+            )
             for field, part in [_field_and_part(kept)]
         ]
 
@@ -173,16 +163,11 @@ class StudyData:
 
     def slide_path(self, datum):
         """Where the datum's slide lies. Raises SlideError if it is gone, or was never there."""
-        source = self.sources[self.datum(datum).source]
-        if not source.info.get("at_hand", True):
-            raise SlideError(
-                f"the slide of {source.name} is not there: the study was made from its features alone; maps, exports and "
-                "tables work, and with --slides a new study shows the slide too"
-            )
-        require_readable(source.path, SlideError)
-        if not source.path.exists():
-            raise SlideError(f"the slide {source.name} is no longer at {source.path}: put it back, or make a new study")
-        return source.path
+        return self.files.path(self.datum(datum).source, SlideError)
+
+    def at_hand(self, datum):
+        """Whether the datum's file is there, and the one that the study was made of: else maps lie on white."""
+        return self.files.state(self.datum(datum).source) == "there"
 
     def open_slide(self, datum):
         """The datum's slide, open, its microns a pixel as given to the study. Raises SlideError if it is gone."""
@@ -192,13 +177,7 @@ class StudyData:
 
     def structure_path(self, datum):
         """Where the datum's structure file lies. Raises StructureError if it is gone."""
-        source = self.sources[self.datum(datum).source]
-        require_readable(source.path, StructureError)
-        if not source.path.exists():
-            raise StructureError(
-                f"the structure {source.name} is no longer at {source.path}: put it back, or make a new study"
-            )
-        return source.path
+        return self.files.path(self.datum(datum).source, StructureError)
 
     def open_structure(self, datum):
         """The datum's structure file, read: readers.structure.Structure. Raises StructureError if it is gone or damaged."""
@@ -272,8 +251,16 @@ class StudyData:
         if not self.store.has(uid):
             raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
         positions, attrs = self.store.layout(uid)
-        n = len(positions) if positions is not None else self.store.shape(uid)[0]
-        graph = self.kind.graph(n, positions, self.store.edges(uid) if self.kind.keeps_edges else None, attrs)
+        n = self.store.shape(uid)[0]
+        edges = self.store.edges(uid) if self.kind.keeps_edges else None
+        try:
+            check_layout(self.kind.layout, n, positions, edges, attrs)
+            graph = self.kind.graph(n, positions, edges, attrs)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StudyDamagedError(
+                f"{self.store.path.name}: the embeddings of {uid} contradict themselves ({error}); remove its folder and "
+                "embed it again"
+            ) from error
         with self._lock:
             self._graphs[uid] = found = (graph, positions, attrs)
             self._graphs.move_to_end(uid)
@@ -354,7 +341,6 @@ class StudyData:
 
 def _field_and_part(kept):
     """Which part of its file a datum is: (Rect or None, dict or None)."""
-    kept = json.loads(kept) if kept else None
     return Rect(*kept) if isinstance(kept, list) else None, kept if isinstance(kept, dict) else None
 
 

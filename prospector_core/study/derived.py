@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import StorageFullError, StudyError
 from ..files import read_npy, storage_errors, write_atomic
 from ..readers.cache import TileCache
+from .place import make_folders
 
 DERIVED_KEPT = 2**29  # bytes in memory; all of it is on disk or can be made again
 
@@ -18,11 +19,12 @@ __all__ = ["DERIVED_KEPT", "DerivedArrays"]
 class DerivedArrays:
     """Derived arrays in a folder, each computed once. Deleting the folder loses nothing.
 
-    Parameters: folder; memory, a TileCache of those in use, which several folders may share (default: its own).
+    Parameters: folder; memory, a TileCache of those in use, which several folders may share (default: its own); home,
+    the study's folder, or another that ``folder`` lies in: it is never made anew (default: the one that ``folder`` is in).
     """
 
-    def __init__(self, folder, memory=None):
-        self.folder = folder
+    def __init__(self, folder, memory=None, home=None):
+        self.folder, self._home = folder, home or folder.parent
         self._memory = TileCache(DERIVED_KEPT) if memory is None else memory
 
     def get(self, key, compute):
@@ -32,7 +34,7 @@ class DerivedArrays:
             array = self._load(path)
             if array is None:
                 array = compute()
-                with suppress(StorageFullError, StudyError):  # only time is lost where it cannot be kept
+                with suppress(StorageFullError, StudyError, OSError):  # only time is lost where it cannot be kept
                     self._save(path, array)
             array.setflags(write=False)
             self._memory.put((self.folder, key), array)
@@ -59,6 +61,6 @@ class DerivedArrays:
         np.save(buffer, array, allow_pickle=False)
         content = buffer.getvalue()
         with storage_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folders(self.folder, self._home)
         # not flushed: an edit would wait for the disk once a datum, and the checksum tells what never reached it
         write_atomic(path, content + zlib.crc32(content).to_bytes(4, "little"), durable=False)

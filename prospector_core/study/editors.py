@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from ..errors import CurationConflictError
 from ..people import default_author
-from .journal import parts_of, standing, undone_by
+from .actions import read_action
+from .journal import standing, undone_by
 
 __all__ = ["Editor", "check_conflict", "default_author", "moment", "touched_concepts"]
 
@@ -56,8 +57,8 @@ def check_conflict(entries, editor, action, payload, describe):
         met = unseen
     else:
         targets, by_id = undone_by(entries), {entry.id: entry for entry in entries}
-        own = _touched(action, payload, by_id)
-        met = [entry for entry in unseen if _meet(own, _touched_by(entry, targets, by_id))]
+        own = read_action(action, payload, 0).touched(by_id)
+        met = [entry for entry in unseen if own.meets(targets.get(entry.id, entry).edit.touched(by_id))]
         said, then = "not done", "it is about the same"
     if met:
         last = met[-1]
@@ -76,48 +77,5 @@ def touched_concepts(entry, entries):
     """Ids of the concepts that an entry of the journal is about, those it made included: set of int."""
     targets, by_id = undone_by(entries), {each.id: each for each in entries}
     entry = targets.get(entry.id, entry)
-    made = entry.payload["ids"] if entry.action == "split" else ()
-    return {*_touched(entry.action, entry.payload, by_id).concepts, *made}
-
-
-@dataclass
-class _Touched:
-    """What an edit is about: concepts, whole data, and tokens {uid: set}; ``anew``: all concepts are others."""
-
-    concepts: set = field(default_factory=set)
-    data: set = field(default_factory=set)
-    tokens: dict = field(default_factory=dict)
-    anew: bool = False
-
-
-def _touched_by(entry, targets, by_id):
-    entry = targets.get(entry.id, entry)  # an undo is about what it takes back
-    return _touched(entry.action, entry.payload, by_id)
-
-
-def _touched(action, payload, by_id):
-    found = _Touched(anew=action == "fit")
-    if action == "fit":
-        return found  # its payload are settings
-    if action == "withdraw":
-        action, payload = "annotate", by_id[payload["entry"]].payload
-    found.concepts = {*payload.get("concepts", ()), *(payload[key] for key in ("concept", "into") if key in payload)}
-    if action == "relabel":
-        found.data = {payload["datum"]}
-    elif action in ("annotate", "reassign"):
-        for part in parts_of(payload):
-            found.tokens.setdefault(part["datum"], set()).update(part["tokens"])
-    return found
-
-
-def _meet(a, b):
-    """Whether two edits are about the same thing."""
-    if a.anew or b.anew:
-        return a.anew and b.anew or bool(a.concepts or b.concepts)
-    both = a.tokens.keys() & b.tokens.keys()
-    return bool(
-        a.concepts & b.concepts
-        or a.data & (b.data | b.tokens.keys())
-        or b.data & a.tokens.keys()
-        or any(a.tokens[uid] & b.tokens[uid] for uid in both)
-    )
+    made = entry.edit.ids if entry.action == "split" else ()
+    return {*entry.edit.touched(by_id).concepts, *made}

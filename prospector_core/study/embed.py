@@ -32,6 +32,7 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     Returns {uid: reason} of the data that could not be embedded (no tissue, unreadable slide); the others are done.
     Raises StorageFullError, MissingExtraError, EmbeddingError (encoder), StudyError (another process is at it).
     """
+    study.database.check()
     if study.embedding.get("imported"):
         if anew:
             raise EmbeddingError(f"the features of {study.path} were imported: they cannot be made again here")
@@ -40,6 +41,7 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     todo = [datum.uid for datum in chosen if anew or not study.store.has(datum.uid)]
     if not todo:
         return {}
+    study.database.check_writable()
     with study.queue.working():
         study.queue.take_over(set(todo))
         study.queue.add(todo)
@@ -48,6 +50,7 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
 
 def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None, on=None):
     """Embed what waits on the queue of a study, and nothing else. Parameters, result and errors as ``embed_study``."""
+    study.database.check_writable()
     with study.queue.working():
         study.queue.take_over()
         return _work(study, progress, stop, threads, encoder, on) if study.queue.waiting() else {}

@@ -1,12 +1,14 @@
 """Feature files that other pipelines leave: TRIDENT and CLAM, HDF5 with ``features`` and ``coords``."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import EmbeddingError, MissingExtraError
+from ..errors import EmbeddingError, MissingExtraError, ProspectorError
+from ..memory import check_memory
 from ..readable import require_readable
 
 __all__ = ["FeatureFile", "find_feature_files", "read_features"]
@@ -130,6 +132,8 @@ def read_features(path, patches=None):
         vectors, points = _plain_file(path)
         if points.shape != (len(vectors), 2):
             raise EmbeddingError(f"{path.name}: {len(vectors)} vectors, but coordinates of shape {points.shape}")
+        if not np.isfinite(points).all():
+            raise EmbeddingError(f"{path.name}: its coordinates are not finite: write it again")
         return FeatureFile(
             path, *vectors.shape, points, None, None, None, None, None, None, _encoder_name({}, path), {}
         )  # fmt: skip
@@ -138,6 +142,9 @@ def read_features(path, patches=None):
         shape = _features_shape(features.shape, path)
         attrs = {**_plain(file.attrs), **_plain(features.attrs), **_plain(coords.attrs)}
         stated = {**_plain(file.attrs), **_plain(features.attrs)}
+        check_memory(
+            3 * 8 * math.prod(coords.shape), path, f"an array of {_sides(coords.shape)} coordinates", EmbeddingError
+        )
         points = np.asarray(coords[()], np.float64)
     if points.ndim == 3 and points.shape[0] == 1:
         points = points[0]
@@ -169,7 +176,9 @@ def read_vectors(found):
     if found.path.suffix.lower() in _PLAIN:
         return _plain_file(found.path)[0]
     with _open(found.path) as file:
-        vectors = np.asarray(file["features"][()]).reshape(found.n, found.dim)
+        kept = _dataset(file, "features", found.path)
+        check_memory(_need(kept), found.path, f"an array of {_sides(kept.shape)} numbers", EmbeddingError)
+        vectors = np.asarray(kept[()]).reshape(found.n, found.dim)
     vectors = vectors if vectors.dtype == np.float16 else vectors.astype(np.float32)
     wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if wrong.size:
@@ -200,12 +209,27 @@ class _open:
 
     def __exit__(self, kind, error, trace):
         self.file.close()
-        if kind is not None and issubclass(kind, (OSError, RuntimeError)) and not isinstance(error, EmbeddingError):
+        ours = kind is None or issubclass(kind, ProspectorError)
+        if not ours and issubclass(
+            kind, (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError, ArithmeticError)
+        ):
             raise EmbeddingError(f"{self.path.name} is damaged ({error}): copy it again") from error
 
 
+def _need(kept):
+    """Bytes of memory that an array of a file takes while it becomes float32."""
+    return math.prod(kept.shape) * (kept.dtype.itemsize + 4)
+
+
+def _sides(shape):
+    return " x ".join(f"{side:,}" for side in shape)
+
+
 def _dataset(file, name, path):
-    found = file.get(name)
+    try:
+        found = file.get(name)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise EmbeddingError(f"{path.name}: {name!r} cannot be read ({error}): make the file again") from error
     if found is None or not hasattr(found, "shape"):
         raise EmbeddingError(
             f"{path.name} has no {name!r} (it holds {', '.join(sorted(file)) or 'nothing'}): "
@@ -242,6 +266,8 @@ def _patch_side(attrs, path):
         return size * mags[0] / mags[1]
     level = int(_number(attrs.get("patch_level")) or 0)
     downsample = np.atleast_1d(np.asarray(attrs.get("downsample", 1.0 if level == 0 else np.nan), np.float64)).ravel()
+    if not downsample.size:
+        downsample = np.array([np.nan])
     # (x, y) of the level, or one number a level
     if downsample.size == 2 and abs(downsample[0] - downsample[1]) <= 0.05 * downsample.max():
         factor = downsample.mean()

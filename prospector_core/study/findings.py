@@ -26,6 +26,7 @@ from .fit import GIVEN
 from .fitting import StudyFits, kept
 from .journal import CurationState
 from .kernel_fit import resampled_kernels
+from .place import make_folders
 
 __all__ = ["Concept", "StrongestClass", "StudyFindings"]
 
@@ -448,6 +449,7 @@ class StudyFindings(StudyFits):
         Parameters: data (default: all embedded); progress, function(done, total); on, where it runs, from
         ``scheduling.scheduler`` (default: here).
         """
+        self.database.check_writable()
         fit, _ = self._fitted(None)
         uids = [self.datum(each).uid for each in data] if data else [datum.uid for datum in self.embedded()]
         written = {}
@@ -461,12 +463,13 @@ class StudyFindings(StudyFits):
 
     def save_map(self, datum, fit=None):
         """Compute a datum's map under a fit and keep it in the study. Returns its path."""
+        self.database.check_writable()
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
         path = self._map_file(datum, fit)
         with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent, self.path)
         write_atomic(path, buffer.getvalue())
         return path

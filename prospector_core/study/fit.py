@@ -9,9 +9,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from ..checked import read_json
 from ..errors import FitError, PluginError, ProspectorError, StudyDamagedError
 from ..features import n_features, pair_index
-from ..files import folder_atomic, write_atomic
+from ..files import folder_atomic, read_own, write_atomic
 from ..kernels import KERNELS, make_kernel
 from ..plugins import load_one, names_of, origin_of
 from ..prediction import Calibration
@@ -25,6 +26,7 @@ from ..quantizers import (
     TreeQuantizer,
     VQAutoencoderQuantizer,
 )
+from .fit_records import check_head, check_settings, check_tree
 from .journal import CurationState
 
 __all__ = [
@@ -347,9 +349,10 @@ class Fit:
     def load(cls, folder, id, journal, state, target=None):
         """Read what ``save`` wrote; of several classes, seen from ``target``. Raises StudyDamagedError."""
         try:
-            tensors = load_tensors((folder / "head.safetensors").read_bytes())
-            record = json.loads((folder / "head.json").read_text())
-            settings, tree = FitSettings(**record["settings"]), _tree_of(tensors)
+            study = folder.parent.parent
+            tensors = load_tensors(read_own(folder / "head.safetensors", study))
+            record = check_head(read_json(read_own(folder / "head.json", study), "head.json"))
+            settings, tree = FitSettings(**check_settings(record["settings"])), _tree_of(tensors)
             coef, fitted, curve = tensors["coef"], tensors["fitted_coef"], record["calibration"]
             if coef.ndim == 2:
                 curves = tuple(Calibration(**each) for each in curve)
@@ -361,7 +364,7 @@ class Fit:
                     fitted_coef=fitted, calibration=Calibration(**curve), summary=record["summary"], state=state,
                     tree=tree,
                 )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, SafetensorError) as error:
             raise StudyDamagedError(
                 f"{folder} cannot be read ({error}): run `prospector replay --repair`, or `prospector fit` again"
             ) from error
@@ -385,9 +388,5 @@ def _tree_of(tensors):
     if "tree_fine" not in tensors:
         return None
     tree = ConceptTree(*(tensors[f"tree_{name}"] for name in _TREE))
-    m = tree.n_fine
-    made = np.arange(m - 1)[:, None]
-    sound = tree.joins.shape == (m - 1, 2) and tree.sizes.shape == (m,) and len(tree.roots) == len(tensors["centroids"])
-    if not (sound and ((tree.joins >= 0) & (tree.joins < m + made)).all() and (tree.roots < 2 * m - 1).all()):
-        raise ValueError("its tree of concepts contradicts itself")
+    check_tree(tree, len(tensors["centroids"]))
     return tree

@@ -18,9 +18,11 @@ from .change import Change
 from .counts import Counts
 from .data import StudyData
 from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels, make_quantizer, suggested
+from .fit_records import check_fit
 from .journal import Entry, last_id, read_journal, replay
 from .kernel_fit import fit_kernel
 from .preview import Draft
+from .records import fit_row
 from .sprites import Sprites
 
 __all__ = ["StudyFits", "kept"]
@@ -81,10 +83,8 @@ class StudyFits(StudyData):
     def fits(self):
         """Every fit: list of (id, time, journal entry, settings, summary), oldest first."""
         rows = self.database.read("SELECT id, at, journal, settings, summary FROM fits ORDER BY id")
-        return [
-            (id, at, journal, FitSettings(**json.loads(settings)), json.loads(summary))
-            for id, at, journal, settings, summary in rows
-        ]
+        found = [fit_row(self.database.path, row) for row in rows]
+        return [(*first, FitSettings(**settings), summary) for *first, settings, summary in found]
 
     def load_fit(self, id):
         """A Fit by number; the latest previews too. Raises StudyDamagedError, FitError."""
@@ -97,7 +97,10 @@ class StudyFits(StudyData):
                 if not rows:
                     raise FitError(f"the study {self.name!r} has no fit {id}")
                 state = replay(read_journal(self.database, rows[0][0]))
-                self._fits[id] = Fit.load(self.path / "fits" / str(id), id, rows[0][0], state)
+                folder = self.path / "fits" / str(id)
+                found = Fit.load(folder, id, rows[0][0], state)
+                check_fit(found, self, folder)
+                self._fits[id] = found
             return self._seen(self._fits[id])
 
     def _seen(self, fit):
@@ -121,6 +124,7 @@ class StudyFits(StudyData):
         on, where data are read and counted, from ``scheduling.scheduler`` (default: here).
         Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
         """
+        self.database.check_writable()
         settings = replace(settings or self.default_settings(), **changes).check()
         if settings.quantizer == GIVEN:
             if self.given_concepts is None:
@@ -163,6 +167,7 @@ class StudyFits(StudyData):
 
         Parameters: on, where data are counted that have to be, from ``scheduling.scheduler`` (default: here).
         """
+        self.database.check_writable()
         while True:
             seen, fit = self._last_entry(), self.current_fit
             if fit is None:
@@ -239,6 +244,7 @@ class StudyFits(StudyData):
             ).lastrowid
             after = self._as_fit(id, journal, settings, centroids, tree, found, state)
             connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
+            self.database.check()
             after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
         with self._lock:
             self._fits[id] = after

@@ -193,6 +193,7 @@ class Queue:
     @contextmanager
     def working(self):
         """Hold the lock of those who work on the queue. Raises StudyError while another process does."""
+        self._database.check()  # the lock's folder would be made anew
         lock = FileLock(self.path / "embed.lock", timeout=_PATIENCE)
         with storage_errors(lock.lock_file):
             try:
@@ -298,6 +299,7 @@ class Queue:
         connection.execute("DELETE FROM jobs WHERE kind = 'embed' AND uid = ?", (uid,))
 
     def _held(self):
+        self._database.check()
         lock = FileLock(self.path / "embed.lock", timeout=0)
         try:
             lock.acquire()

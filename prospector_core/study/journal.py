@@ -1,16 +1,19 @@
 """The journal of edits, and what it amounts to when replayed."""
 
-import base64
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 
-from ..wording import is_colour
+from ..checked import read_json
+from ..errors import StudyDamagedError
+from .actions import Action, Region, Split, read_action
 
-__all__ = ["Entry", "CurationState", "Region", "Split", "apply", "parts_of", "standing", "undone_by", "replay", "read_journal",
-           "last_id", "append"]  # fmt: skip
+__all__ = [
+    "Entry", "CurationState", "Region", "Split", "apply", "begun", "check_state", "standing", "undone_by", "replay", "read_journal", "last_id", "append",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,38 +27,10 @@ class Entry:
     author: str = ""
     note: str = ""
 
-
-@dataclass(frozen=True)
-class Split:
-    """A concept cut in two or more: its tokens go to the nearest of ``centroids`` (m, d) float32.
-
-    ``concept``: the one that was cut; ``members``: original ids that it consisted of; ``ids`` (m,): the first is the
-    concept itself, the others are new, at the end. ``leaves``: where it was cut along a tree, the fine concepts of each part.
-    """
-
-    concept: int
-    members: frozenset
-    ids: tuple
-    centroids: np.ndarray = field(compare=False, repr=False)
-    digest: str = ""
-    leaves: tuple | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Region:
-    """A marked region: datum uid, its token ids, evidence "for", "against" or "ignore", weight, outline (x, y) or None.
-
-    ``entry``: id of the journal entry that marked it; regions that say the same are equal whenever they were made.
-    ``target``: the class that it speaks for or against, where there are more than two; else None, which means class 1.
-    """
-
-    datum: str
-    tokens: tuple
-    evidence: str
-    weight: float
-    polygon: tuple | None
-    entry: int = field(default=0, compare=False)
-    target: int | None = None
+    @cached_property
+    def edit(self) -> Action:
+        """What it says, checked. Raises StudyDamagedError."""
+        return read_action(self.action, self.payload, self.id)
 
 
 @dataclass
@@ -65,7 +40,8 @@ class CurationState:
     Attributes: names {concept: str}, colours {concept: "#rrggbb"}, merged {concept: concept it went into},
     excluded {concept: reason}, pins {concept or (a, b): weight} of every kernel, class_pins {class: the same}, of the
     kernels of classes that were pinned by themselves (see ``pins_of``), labels {datum uid: class or None}, steps (splits
-    and reassigned tokens in the order they were made: Split, or (datum uid, tokens, concept)), regions (list of Region), families (list of ({concept: share}, name), see ``families.name_of``).
+    and reassigned tokens in the order they were made: Split, or (datum uid, tokens, concept)), regions (list of Region), families (list of ({concept: share}, name), see ``families.name_of``), fitted (how many concepts the fit found that
+    the edits are about; None where the entries do not say).
     """
 
     names: dict = field(default_factory=dict)
@@ -78,6 +54,7 @@ class CurationState:
     regions: list = field(default_factory=list)
     class_pins: dict = field(default_factory=dict)
     families: list = field(default_factory=list)
+    fitted: int | None = field(default=None, compare=False)
 
     def pins_of(self, target):
         """Pins that count in the kernel of a class: {concept or (a, b): weight}."""
@@ -90,7 +67,19 @@ class CurationState:
 
     def members(self, concept, n_concepts):
         """Original ids that this concept consists of."""
-        return frozenset(k for k in range(n_concepts) if self.home(k) == concept)
+        return frozenset(k for k, home in enumerate(self.homes(n_concepts)) if home == concept)
+
+    def homes(self, n_concepts):
+        """The concept that each of 0..n-1 has been merged into, itself if none: list of int."""
+        found = {}
+        for concept in range(n_concepts):
+            way = []
+            while concept not in found and concept in self.merged:
+                way.append(concept)
+                concept = self.merged[concept]
+            home = found.get(concept, concept)
+            found.update(dict.fromkeys((*way, concept), home))
+        return [found[concept] for concept in range(n_concepts)]
 
     def ignored(self, uid):
         """Tokens of a datum that were marked to be ignored: sorted array."""
@@ -122,69 +111,6 @@ class CurationState:
 
 def _sorted_pins(pins):
     return sorted((key if isinstance(key, tuple) else (key,), weight) for key, weight in pins.items())
-
-
-def parts_of(payload):
-    """Which tokens an entry marks or moves: list of {"datum", "tokens"}. Where there is one, it may stand without a list."""
-    return payload.get("parts") or [payload]
-
-
-def apply(state, entry):
-    """Make one edit count in a state, which is changed in place: the containers in its fields, not what they hold."""
-    action, payload = entry.action, entry.payload
-    if action == "rename":
-        state.names[payload["concept"]] = payload["name"]
-    elif action == "recolour":
-        # none of our programs writes anything else; what a stranger wrote in its place reaches no page and no file
-        if is_colour(payload["colour"]):
-            state.colours[payload["concept"]] = payload["colour"]
-    elif action == "merge":
-        for concept in payload["concepts"]:
-            if concept != payload["into"]:
-                state.merged[concept] = payload["into"]
-                state.excluded.pop(concept, None)
-    elif action == "exclude":
-        state.excluded[payload["concept"]] = payload.get("reason", "")
-    elif action == "include":
-        state.excluded.pop(payload["concept"], None)
-    elif action == "pin":
-        concepts = payload["concepts"]
-        key = concepts[0] if len(concepts) == 1 else tuple(sorted(concepts))
-        target = payload.get("target")
-        if target is None:  # every kernel's
-            changed = [state.pins, *state.class_pins.values()]
-        else:
-            changed = [state.class_pins.setdefault(target, dict(state.pins))]
-        for pins in changed:
-            if payload["weight"] is None:
-                pins.pop(key, None)
-            else:
-                pins[key] = payload["weight"]
-    elif action == "reassign":
-        for part in parts_of(payload):
-            state.steps.append((part["datum"], tuple(part["tokens"]), payload["concept"]))
-    elif action == "split":
-        centroids = np.frombuffer(base64.b64decode(payload["centroids"]), np.float32).reshape(len(payload["ids"]), -1)
-        members = state.members(payload["concept"], payload["ids"][1])
-        leaves = payload.get("leaves") and tuple(map(tuple, payload["leaves"]))
-        said = payload["centroids"][:64]
-        state.steps.append(Split(payload["concept"], members, tuple(payload["ids"]), centroids, said, leaves))
-    elif action == "annotate":
-        polygon = payload["polygon"] and tuple(tuple(point) for point in payload["polygon"])
-        for part in parts_of(payload):
-            tokens, said = tuple(part["tokens"]), (payload["evidence"], payload["weight"])
-            state.regions.append(Region(part["datum"], tokens, *said, polygon, entry.id, payload.get("target")))
-    elif action == "withdraw":
-        state.regions = [region for region in state.regions if region.entry != payload["entry"]]
-    elif action == "family":
-        shares = {int(concept): share for concept, share in payload["composition"].items()}
-        state.families = [each for each in state.families if each[0] != shares]
-        if payload["name"]:
-            state.families.insert(0, (shares, payload["name"]))
-    elif action == "relabel":
-        state.labels[payload["datum"]] = payload["label"]
-    else:
-        raise ValueError(f"unknown action {action!r}")
 
 
 def standing(entries):
@@ -219,20 +145,74 @@ def _follow(entries, found):
 
 
 def replay(entries):
-    """The state that a journal amounts to. Parameters: entries, oldest first. Returns CurationState."""
-    state = CurationState()
+    """The state that a journal amounts to. Parameters: entries, oldest first. Returns CurationState.
+
+    Raises StudyDamagedError where entries contradict each other, as no edit of ours does.
+    """
+    state = begun(next((entry for entry in reversed(entries) if entry.action == "fit"), None))
     for entry in standing(entries)[0]:
         apply(state, entry)
+    check_state(state)
     return state
 
 
+def begun(fit=None):
+    """What there is before any edit: CurationState. ``fit``: the entry of the fit whose concepts are edited."""
+    return CurationState(fitted=None if fit is None else fit.edit.concepts)
+
+
+def apply(state, entry):
+    """Make one edit count in a state, which is changed in place: the containers in its fields, not what they hold.
+
+    Raises StudyDamagedError where it contradicts those before it.
+    """
+    try:
+        entry.edit.apply(state, entry.id)
+    except ValueError as error:
+        raise StudyDamagedError(
+            f"entry {entry.id} of the journal ({entry.action}) contradicts those before it: {error}; restore study.sqlite from a backup"
+        ) from None
+
+
+def check_state(state):
+    """Raise StudyDamagedError where edits name a concept that there is not."""
+    if state.fitted is not None:
+        last = max(_concepts_of(state), default=0)
+        if last >= state.fitted + state.n_extra:
+            raise StudyDamagedError(
+                f"the journal names concept {last}, but there are {state.fitted + state.n_extra}: restore study.sqlite from a backup"
+            )
+
+
+def _concepts_of(state):
+    """Every concept that edits name: yields int."""
+    for named in (state.names, state.colours, state.merged, state.merged.values(), state.excluded):
+        yield from named
+    for pins in (state.pins, *state.class_pins.values()):
+        for key in pins:
+            yield from key if isinstance(key, tuple) else (key,)
+    for shares, _ in state.families:
+        yield from shares
+    for step in state.steps:
+        yield from step.ids if isinstance(step, Split) else step[2:]
+
+
 def read_journal(database, up_to=None, since=0):
-    """Entries oldest first, from id ``since``, to id ``up_to`` if given: list of Entry."""
+    """Entries oldest first, from id ``since``, to id ``up_to`` if given: list of Entry. Raises StudyDamagedError for one that is not as ours are."""
     rows = database.read(
         "SELECT id, at, action, payload, author, note FROM journal WHERE id >= ? AND (? IS NULL OR id <= ?) ORDER BY id",
         (since, up_to, up_to),
     )
-    return [Entry(id, at, action, json.loads(payload), *said) for id, at, action, payload, *said in rows]
+    return [_entry(*row) for row in rows]
+
+
+def _entry(id, at, action, payload, author, note):
+    what = f"entry {id} of the journal"
+    if not all(isinstance(each, str) for each in (at, author, note)):
+        raise StudyDamagedError(f"{what} has no time, author or note: restore study.sqlite from a backup")
+    entry = Entry(id, at, action, read_json(payload, what, StudyDamagedError), author, note)
+    entry.edit  # noqa: B018 (checked where it is read, and kept)
+    return entry
 
 
 def last_id(database):

@@ -1,5 +1,6 @@
 """Vectors of one's own: a file a datum, a row a token in the order of the tokens, in place of an encoder."""
 
+import math
 import os
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError, ProspectorError
+from ..memory import check_memory
 from ..readable import require_readable
 from ..storage import EmbeddingStore
 
@@ -31,7 +33,17 @@ def read_vector_file(path):
         raise
     except ProspectorError as error:
         raise EmbeddingError(str(error)) from error
-    except (OSError, ValueError, EOFError, RuntimeError, BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        MemoryError,
+        ArithmeticError,
+        BadZipFile,
+    ) as error:
         raise EmbeddingError(f"{path.name} cannot be read ({error}): write it again") from error
     if vectors.ndim == 3 and vectors.shape[0] == 1:
         vectors = vectors[0]
@@ -46,7 +58,7 @@ def read_vector_file(path):
 
 
 def _npy(path):
-    found = np.load(path, allow_pickle=False)
+    found = np.load(path, allow_pickle=False, mmap_mode="r")  # its head may ask for more than the file has
     if not isinstance(found, np.ndarray):  # an NPZ of that name
         raise ValueError("several arrays, or none")
     return found
@@ -68,13 +80,18 @@ def _hdf5(path):
     except ImportError as error:
         raise MissingExtraError("HDF5 files need h5py: pip install h5py, or prospector-heads[features]") from error
     with h5py.File(path, "r") as file:
-        arrays = [name for name in file if hasattr(file[name], "shape")]
+        arrays = [name for name in file if hasattr(file.get(name), "shape")]
         name = next((name for name in _DATASETS if name in arrays), arrays[0] if len(arrays) == 1 else None)
         if name is None:
             raise EmbeddingError(
                 f"{path.name} has no array 'embeddings' (it holds {', '.join(sorted(file)) or 'nothing'})"
             )
-        return file[name][...]
+        kept = file[name]
+        if kept.dtype.kind not in "biuf":
+            raise EmbeddingError(f"{path.name}: {name!r} holds {kept.dtype}, not numbers: write it again")
+        need = math.prod(kept.shape or (0,)) * (kept.dtype.itemsize + 4)
+        check_memory(need, path, f"an array of {' x '.join(map(str, kept.shape or ()))} numbers", EmbeddingError)
+        return kept[...]
 
 
 def adopt_vectors(study, folder):

@@ -30,7 +30,7 @@ class Sprites:
         self.folder = folder / hashlib.sha256(said).hexdigest()[:16]
         self.centroids = centroids
         self._embeddings = embeddings
-        self.arrays = DerivedArrays(self.folder, memory)
+        self.arrays = DerivedArrays(self.folder, memory, folder.parent)
         self._vectors = TileCache(_VECTORS_KEPT)
 
     def n_concepts(self, state):
@@ -171,7 +171,7 @@ class Sprites:
 
     def groups(self, state, excluded=None):
         """Final id of each original concept: (K,) int64; excluded concepts keep theirs, or get ``excluded``."""
-        homes = [state.home(k) for k in range(self.n_concepts(state))]
+        homes = state.homes(self.n_concepts(state))
         return np.array([excluded if excluded is not None and home in state.excluded else home for home in homes])
 
 

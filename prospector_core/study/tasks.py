@@ -56,6 +56,10 @@ def place_of(study, on):
         finally:
             _here.study = before
         return
+    if study.database.read_only:  # nothing changes there: workers read the study itself
+        yield Place(path)
+        return
+    study.database.check()
     for left in study.path.glob(".workers-*.sqlite*"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > _LEFT_BEHIND:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import fields, replace
 
-from .journal import CurationState, Entry, apply
+from .journal import CurationState, Entry, apply, begun, check_state
 
 __all__ = ["Timeline"]
 
@@ -26,7 +27,7 @@ class Timeline:
         self.entries: list[Entry] = []
         self.standing: list[Entry] = []
         self.undone: list[Entry] = []
-        self._states = {0: CurationState()}  # {how many edits stand: what they amount to}
+        self._states = {0: begun()}  # {how many edits stand: what they amount to}
 
     @property
     def last(self) -> int:
@@ -45,25 +46,27 @@ class Timeline:
                 self.standing.append(self.undone.pop())
         elif entry.action == "fit":  # concepts are new, edits of the old ones no longer apply
             self.standing = [each for each in self.standing if each.action == "relabel"]
-            self.undone, self._states = [], {0: CurationState()}
+            self.undone, self._states = [], {0: begun(entry)}
         else:
             self.standing.append(entry)
             self.undone.clear()
 
     @property
     def state(self) -> CurationState:
-        """What the edits that stand amount to; to be read only."""
+        """What the edits that stand amount to; to be read only. Raises StudyDamagedError as ``journal.replay``."""
         now = len(self.standing)
         if now not in self._states:
             before = now - 1
             while before not in self._states:  # at most a step back, where all were followed
                 before -= 1
-            state = _copied(self._states[before])
+            several, state = now - before > 1, _copied(self._states[before])
             for number in range(before + 1, now + 1):
                 apply(state, self.standing[number - 1])
                 if number > now - _STEP or number % _STEP == 0:
                     self._states[number] = state
                     state = _copied(state)
+            if several:  # read from the disk, not made here, where each was checked
+                check_state(self._states[now])
             if len(self._states) > 3 * _STEP + now // _STEP:
                 self._states = {n: kept for n, kept in self._states.items() if n > now - _STEP or n % _STEP == 0}
         return self._states[now]
@@ -78,6 +81,6 @@ class Timeline:
 
 def _copied(state: CurationState) -> CurationState:
     """Return a state that can be changed while the other stays."""
-    own = {each.name: getattr(state, each.name).copy() for each in fields(state)}
+    own = {each.name: copy(getattr(state, each.name)) for each in fields(state)}
     own["class_pins"] = {target: dict(pins) for target, pins in state.class_pins.items()}
     return replace(state, **own)

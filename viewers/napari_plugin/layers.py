@@ -58,8 +58,7 @@ class SlideLayers(StudyLayers):
         return [layer for layer in found if layer is not None]
 
     def _at_hand(self):
-        source = self.study.sources[self.source]
-        return source.info.get("at_hand", True) and source.path.exists()
+        return self.study.files.state(self.source) == "there"
 
     def slide(self):
         """The tissue. Raises SlideError."""

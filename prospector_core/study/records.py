@@ -1,0 +1,169 @@
+"""What ``study.sqlite`` says of a study, its files and its data, checked where it is read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ..checked import LargerRecord, Number, Positive, Side, read_json, record_of
+from ..errors import StudyDamagedError
+from .fit_records import check_settings
+
+__all__ = ["check_meta", "datum_row", "fit_row", "source_row"]
+
+_Name = Annotated[str, Field(max_length=10_000)]
+_Path = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*\z")]
+
+
+class _Vectors(LargerRecord):
+    folder: _Path
+    absolute: _Path
+
+
+class _Table(LargerRecord):
+    sample: str | None = None
+    values: str = "X"
+    spatial: str = "spatial"
+    unit: str | None = None
+
+
+class _Embedding(LargerRecord):
+    encoder: _Name
+    mpp: Positive | None = None
+    tile: Annotated[int, Field(ge=1, le=65536)] | None = None
+    min_tissue: Annotated[Number, Field(ge=0, le=1)] | None = None
+    dtype: Literal["float32", "float16"] = "float32"
+    stain: Literal["macenko", "reinhard"] | None = None
+    imported: bool = False
+    dim: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    words: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    language: _Name | None = None
+    id_field: _Name | None = None
+    notes: list[str] = []
+    atom: _Name | None = None
+    cutoff: Positive | None = None
+    features: list[str] | None = None
+    transform: _Name | None = None
+    mean: list[Number] | None = None
+    scale: list[Number] | None = None
+    edges: _Name | None = None
+    unit: _Name | None = None
+    table: _Table | None = None
+    vectors: _Vectors | None = None
+
+
+class _Meta(LargerRecord):
+    name: _Name
+    modality: _Name
+    classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=1000)]
+    embedding: _Embedding
+
+
+class _Fingerprint(LargerRecord):
+    size: Annotated[int, Field(ge=0)]
+    hash: str
+
+
+class _Info(LargerRecord):
+    absolute: _Path | None = None
+    width: Side | None = None
+    height: Side | None = None
+    mpp: Positive | None = None
+    stated_mpp: Number | None = None
+    objective_power: Number | None = None
+    format: _Name | None = None
+    title: _Name | None = None
+    bounds: Annotated[list[Number], Field(min_length=4, max_length=4)] | None = None
+    at_hand: bool = True
+    fingerprint: _Fingerprint | None = None
+    documents: int | None = None
+    models: int | None = None
+    assemblies: list[str] | None = None
+
+
+class _Source(LargerRecord):
+    id: str
+    path: _Path
+    name: _Name
+    info: _Info
+
+
+class _Part(LargerRecord):
+    id: str | None = None
+    at: Annotated[int, Field(ge=0, lt=2**62)] | None = None
+    sample: str | None = None
+    chain: str | None = None
+    model: str | None = None
+    assembly: str | None = None
+    frames: str | None = None
+
+
+class _Datum(LargerRecord):
+    uid: str
+    name: _Name
+    source: str
+    field: Annotated[list[Side], Field(min_length=4, max_length=4)] | _Part | None
+    label: Annotated[int, Field(ge=0)] | None
+    split: str | None
+
+
+class _Fit(LargerRecord):
+    id: int
+    at: str
+    journal: Annotated[int, Field(ge=0)]
+    settings: dict[str, Any]
+    summary: dict[str, Any]
+
+
+def check_meta(path, meta):
+    """Raise StudyDamagedError for values of ``meta`` that no program of ours wrote. ``path``: of the database."""
+    _record(_Meta, path, meta, "what it says of itself")
+    if len(set(meta["classes"])) < len(meta["classes"]):
+        raise StudyDamagedError(f"{path} has two classes of one name: restore it from a backup")
+
+
+def source_row(path, row):
+    """A row of ``sources`` as (uid, path, name, info)."""
+    found = dict(zip(("id", "path", "name", "info"), row))
+    found["info"] = _json(path, found["info"], "what it says of a file")
+    _record(_Source, path, found, "what it says of a file")
+    return tuple(found.values())
+
+
+def datum_row(path, row, n_classes):
+    """A row of ``data`` as (uid, name, source, field or part, label, split)."""
+    found = dict(zip(("uid", "name", "source", "field", "label", "split"), row))
+    if found["field"] is not None:
+        found["field"] = _json(path, found["field"], "what it says of a datum")
+    _record(_Datum, path, found, "what it says of a datum")
+    if found["label"] is not None and found["label"] >= n_classes:
+        raise StudyDamagedError(
+            f"{path} has {n_classes} classes and a datum of class {found['label']}: restore it from a backup"
+        )
+    return tuple(found.values())
+
+
+def fit_row(path, row):
+    """A row of ``fits`` as (id, time, journal entry, settings, summary), the last two as dicts."""
+    found = dict(zip(("id", "at", "journal", "settings", "summary"), row))
+    for name in ("settings", "summary"):
+        found[name] = _json(path, found[name], f"the {name} of fit {found['id']}")
+    _record(_Fit, path, found, f"what it says of fit {found['id']}")
+    try:
+        check_settings(found["settings"])
+    except ValueError as error:
+        raise _damaged(f"{path} is damaged (fit {found['id']}: {error})") from None
+    return tuple(found.values())
+
+
+def _json(path, text, what):
+    return read_json(text, f"{path} is damaged: {what}", _damaged)
+
+
+def _damaged(text):
+    return StudyDamagedError(f"{text}: restore it from a backup")
+
+
+def _record(model, path, value, what):
+    return record_of(model, value, f"{path} is damaged: {what}", _damaged)
