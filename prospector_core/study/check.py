@@ -160,7 +160,9 @@ def _embedding_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Faul
             whole = record["zarr_format"] == 3 and record["node_type"] == "group"
         except (OSError, ValueError, KeyError, TypeError):
             whole = False
-        if not whole:
+        jobs = study.jobs().values()
+        begun = any(folder.glob("*/zarr.json")) or any(job["state"] == "done" and job["total"] for job in jobs)
+        if not whole and ((folder / "zarr.json").exists() or begun):
             remedy = f"delete {folder / 'zarr.json'} if it is there, then run `{again}`, which writes it again"
             yield folder.name, lambda: [Fault("embeddings", folder.name, "zarr.json is missing or damaged", remedy)]
         if not (folder / "zarr.json").exists():  # opening it would make one
