@@ -37,6 +37,7 @@ __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "S
 _SPAN = 16384  # tokens read at once: a matrix product's worth
 _PARTIAL, _WHOLE, _REPLACED, _RENEW, _EARLY = ".partial", ".whole", ".replaced", ".renew", "early"
 _RACY = 2 * 10**9  # nanoseconds; a folder that was changed less long ago is listed again
+_SOON = 2 * 10**8  # nanoseconds; but not at once: a page asks fifty times
 _UID = re.compile(r"[A-Za-z0-9_-]+")
 _SHARD = 64  # blocks a file of what is complete, where there are more than that: millions of small files would be slow
 
@@ -76,7 +77,7 @@ class EmbeddingStore:
         self.path = Path(path)
         self._listed: Any = None  # (time of the folder, uids)
         self._stamps: dict[str, tuple[Any, str]] = {}  # {uid: (version, stamp)}
-        self._stamped: Any = None  # (time of the folder, {uid: stamp})
+        self._stamped: Any = (None, {}, 0)  # (time of the folder, {uid: stamp}, until when)
         if not (self.path / "zarr.json").exists():
             with writing(self.path):
                 zarr.open_group(self.path, mode="a", zarr_format=3)
@@ -141,9 +142,9 @@ class EmbeddingStore:
 
     def stamps(self) -> dict[str, str]:
         """Return the stamps of all complete data, {uid: stamp}; of damaged ones something that no sound one has."""
-        changed = self._changed()
-        if self._stamped is None or self._stamped[0] != changed:
-            uids, now, found = self.uids(), time.time_ns(), {}
+        changed, now = self.path.stat().st_mtime_ns, time.time_ns()
+        if self._stamped[0] != changed or now > self._stamped[2]:
+            uids, found = self.uids(), {}
             for uid in uids:
                 try:
                     found[uid] = self.stamp(uid)
@@ -151,13 +152,8 @@ class EmbeddingStore:
                     continue
                 except ProspectorError:
                     found[uid] = f"damaged-{uid}"
-            self._stamped = (changed, found) if now - changed > _RACY else None
-            return found
+            self._stamped = changed, found, np.inf if now - changed > _RACY else now + _SOON
         return self._stamped[1]
-
-    def _changed(self) -> int:
-        """Return when data last came or went, in nanoseconds."""
-        return self.path.stat().st_mtime_ns
 
     def _records(self, uid: str) -> dict[str, Any]:
         """Return the zarr.json of a datum and of its arrays."""
