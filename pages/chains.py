@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from pages.overlays import limit_of
-from pages.shared import study_key
+from pages.shared import source_key, study_key
 from prospector_core.encoders.residue_type import AMINO_ACIDS
 from prospector_core.errors import ProspectorError
 from prospector_core.palette import concept_palette, hex_of
@@ -126,7 +126,7 @@ def shown_chain(study, datum, fit=None):
     """A datum for ``structure_viewer``: (mapping, limit of pairs)."""
     fit = fit or study.current_fit
     attrs, key = study.attrs(datum), study_key(study)
-    geometry = _geometry((key, study.at_hand(datum)), datum.uid, study)
+    geometry = _geometry((source_key(study, datum), study.at_hand(datum)), datum.uid, study)
     n = n_residues(study, datum)
     scores, sprite = study.prospect(datum, fit), study.concepts_of(datum, fit)
     edges, whole = _edges(key, fit.key, fit.target, datum.uid, study, fit), fit.whole or fit
@@ -143,7 +143,10 @@ def shown_chain(study, datum, fit=None):
     if not geometry["missing"]:
         for at in range(len(numbers)):
             urls[at] = tile_server.register_image(
-                (key, datum.uid, "atoms", at), _atoms(study, datum, at), version=(datum.uid, at), kind="atoms"
+                (source_key(study, datum), datum.uid, "atoms", at),
+                _atoms(study, datum, at),
+                version=(datum.uid, at),
+                kind="atoms",
             )
     if len(numbers) > 1:
         found["frames"] = {
@@ -217,7 +220,7 @@ def picture_of_residue(study, datum, token, side=120):
 
 @st.cache_data(show_spinner=False, max_entries=1024)
 def _chain(study_key, fit_id, uid, side, limit, _study):
-    geometry = _geometry(study_key, uid, _study)
+    geometry = _geometry(source_key(_study, uid), uid, _study)
     flat = np.array(geometry["flat"])
     aspect = 0.56 if side < 150 else 0.95  # of the gallery, of the table: nothing is cut off there
     if fit_id is None:

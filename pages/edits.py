@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages import preview
 from pages.session import edit_quietly
-from pages.sidebar import refit_here
+from pages.sidebar import newer_here, refit_here
 from pages.words import plain
 
 __all__ = [
@@ -99,10 +99,14 @@ def trial_here(study, names, where):
 
 
 def above(study):
-    """On top of a page: the edit on trial, and what waits for a refit; always one container, so that what follows keeps its place."""
+    """On top of a page: the edit on trial, what waits for a refit, and embeddings newer than the fit.
+
+    Always one container, so that what follows keeps its place.
+    """
     with st.container():
         preview.line(study)
         refit_here(study, waiting_for_refit(study))
+        newer_here(study)
 
 
 def waiting_for_refit(study):

@@ -31,7 +31,7 @@ def shown_fit(study):
             return fit
         finally:
             bar.empty()
-    key = (str(study.path), fit.key, level)
+    key = (str(study.path), study.content(), fit.key, level)
     kept = st.session_state.get("mask_fit")
     if kept is None or kept[0] != key:
         kept = st.session_state["mask_fit"] = (key, masked_fit(fit, null))

@@ -23,7 +23,7 @@ from viewers.token_tiles import (
 )
 from viewers.tokens import encode_doubt, encode_tokens
 
-__all__ = ["limit_of", "doubt_of", "overlays_of", "in_both", "change_limit"]
+__all__ = ["error_limit_of", "limit_of", "doubt_of", "overlays_of", "in_both", "change_limit"]
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -43,9 +43,13 @@ def doubt_of(study, datum, fit=None):
 
 
 @lru_cache(maxsize=8)  # not Streamlit's cache: server threads ask for it, too
-def _error_limit(study, fit_id):
-    """Standard error of the strongest colour, the same for every datum of a fit."""
+def _error_limit_of(study, fit_id, content):
     return error_limit(study, study.load_fit(fit_id))
+
+
+def error_limit_of(study, fit_id):
+    """Standard error of the strongest colour, the same for every datum of a fit."""
+    return _error_limit_of(study, fit_id, study.content())
 
 
 def overlays_of(study, data, fit=None, change=None):
@@ -82,11 +86,11 @@ def overlays_of(study, data, fit=None, change=None):
 
         def list_doubt(datum=datum):
             found = doubt_of(study, datum, fit)
-            return encode_doubt(found.error, found.unsure & ~np.isnan(found.error), _error_limit(study, fit.id))
+            return encode_doubt(found.error, found.unsure & ~np.isnan(found.error), error_limit_of(study, fit.id))
 
         def draw_error(datum=datum, grid=grid):
             error = doubt_of(study, datum, fit).error
-            return render_error(grid["positions"], error, grid["shape"], _error_limit(study, fit.id))
+            return render_error(grid["positions"], error, grid["shape"], error_limit_of(study, fit.id))
 
         key = (study_key(study), datum.uid)
         numbers = {
@@ -144,7 +148,7 @@ def _tiled_overlays(study, datum, grid, colours, excluded, fit):
         return doubt.unsure & ~np.isnan(doubt.error)
 
     def error_limit():
-        return _error_limit(study, fit.id)
+        return error_limit_of(study, fit.id)
 
     def tiles(kind, version, drawn):
         return tile_server.register_tiles(key, drawn, version=version, kind=kind)
@@ -184,7 +188,7 @@ def in_both(change, datum):
 
 
 @lru_cache(maxsize=8)
-def _change_limit(study, before, after):
+def _change_limit(study, before, after, content):
     change = study.change(before, after)
     data = [datum for datum in study.embedded() if in_both(change, datum)][:LIMIT_DATA]
     return map_limit([change.of_map(datum) for datum in data])
@@ -192,7 +196,7 @@ def _change_limit(study, before, after):
 
 def change_limit(study, change):
     """Change of score of the strongest colour, the same for every datum."""
-    return _change_limit(study, change.before.id, change.after.id)
+    return _change_limit(study, change.before.id, change.after.id, study.content())
 
 
 def _change_overlay(study, datum, grid, change):

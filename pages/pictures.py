@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from pages.shared import study_key
+from pages.shared import source_key, study_key
 from prospector_core.readers import open_slide
 from prospector_core.stain import STAIN_METHODS, estimate_stain, tissue_pixels
 from prospector_core.tissue import tissue_mask
@@ -37,7 +37,7 @@ def _token_picture(study_path, uid, token, side, context, at_hand, _study):
 
 def token_picture(study, datum, token, side=96, context=1.0):
     """A token's tile as (side, side, 3) uint8; ``context`` 3 shows its neighbours too."""
-    return _token_picture(study_key(study), datum.uid, int(token), side, context, study.at_hand(datum), study)
+    return _token_picture(source_key(study, datum), datum.uid, int(token), side, context, study.at_hand(datum), study)
 
 
 _SMALL = 16.0  # microns
@@ -102,7 +102,7 @@ def _where_tokens_are(study, datum, side):
 
 def slide_picture(study, datum, side=160):
     """A slide or field at a glance: (h, w, 3) uint8, the longer side ``side`` pixels."""
-    return _slide_picture(study_key(study), datum.uid, side, study.at_hand(datum), study)
+    return _slide_picture(source_key(study, datum), datum.uid, side, study.at_hand(datum), study)
 
 
 @st.cache_data(show_spinner=False, max_entries=1)

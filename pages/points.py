@@ -1,17 +1,15 @@
 """What the pages show of cells and graphs: places, layers and features of their tokens, and pictures of them."""
 
-from functools import lru_cache
-
 import numpy as np
 import streamlit as st
 
 from pages.mask import legend
-from pages.overlays import change_limit, doubt_of, limit_of
+from pages.overlays import change_limit, doubt_of, error_limit_of, limit_of
 from pages.shared import study_key
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 from viewers import tile_server
 from viewers.graph_viewer import encode_edges, encode_numbers, encode_positions, middle_of
-from viewers.limits import error_limit, resamples_of
+from viewers.limits import resamples_of
 from viewers.overlays import diverging_colours
 from viewers.point_pictures import paint_points, points_around, spacing_of
 
@@ -32,7 +30,7 @@ def graph_of(study, datum):
     positions, attrs = study.positions(datum), study.attrs(datum)
     key = (study_key(study), datum.uid)
     return {
-        "id": datum.uid,
+        "id": f"{datum.uid} {study.stamp(datum)}",  # the viewer keeps places and edges while this is the same
         "n": len(positions),
         "dims": positions.shape[1],
         "middle": middle_of(positions).tolist(),
@@ -45,11 +43,6 @@ def graph_of(study, datum):
             key, lambda: encode_edges(study.graph(datum).edges), version="edges", kind="points"
         ),
     }
-
-
-@lru_cache(maxsize=8)
-def _error_limit(study, fit_id):
-    return error_limit(study, study.load_fit(fit_id))
 
 
 def layers_of(study, datum, fit, change=None):
@@ -82,7 +75,7 @@ def layers_of(study, datum, fit, change=None):
         found.append({
             "id": "uncertainty", "label": "Uncertainty", "kind": "sequential", "low": 0.0, "high": None, "headed": True,
             "unit": f"standard error of the score, {resamples_of(fit)} resamples",
-            "url": url("error", fit.key, lambda: doubt_of(study, datum, fit).error, lambda: _error_limit(study, fit.id)),
+            "url": url("error", fit.key, lambda: doubt_of(study, datum, fit).error, lambda: error_limit_of(study, fit.id)),
         })  # fmt: skip
     names, unit = study.embedding.get("features") or [], _feature_unit(study)
     if features_known(study):

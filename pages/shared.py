@@ -15,6 +15,7 @@ from sample_data import sample_folder
 
 __all__ = [
     "style",
+    "source_key",
     "study_key",
     "open_study",
     "current_study",
@@ -72,8 +73,17 @@ def _identity(path):
 
 
 def study_key(study):
-    """What pictures of a study are remembered under."""
-    return f"{study.path}|{_identity(study.path)}|{study.files.version}"
+    """What pictures and numbers of a study are remembered under: another one once embeddings were replaced, or files linked anew."""
+    return f"{study.path}|{_identity(study.path)}|{study.files.version}|{study.edition()}"
+
+
+def source_key(study, datum):
+    """The same of what is read from a datum's file: another one once that is another file, too."""
+    try:
+        state = study.sources[study.datum(datum).source].path.stat()
+        return f"{study_key(study)}|{state.st_size} {state.st_mtime_ns}"
+    except OSError:
+        return study_key(study)
 
 
 def open_study(path):

@@ -10,7 +10,7 @@ from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study.change import Change
 
-__all__ = ["sidebar", "class_box", "refit_bar", "refit_here"]
+__all__ = ["sidebar", "class_box", "newer_here", "refit_bar", "refit_here"]
 
 
 def sidebar(study):
@@ -57,7 +57,7 @@ def refit_bar(study):
                  help=f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}" if undone else "Nothing to redo")  # fmt: skip
     if pending:
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
-    _refit_button(study, pending, "refit")
+    _refit_button(study, pending or bool(study.newer_embeddings()), "refit")
     shown = st.session_state.get("change")
     tried = st.session_state.get("preview", (None,))[0] == str(study.path)  # then its box stands in this place
     if not tried and shown and shown[0] == str(study.path) and study.current_fit.id == shown[1]:
@@ -87,6 +87,22 @@ def refit_here(study, waiting):
                 st.button("Undo", key="undo_here", icon=":material/undo:", on_click=_undo, args=(study,),
                           help=f"Take back: {plain(study.curation.describe(last))}")  # fmt: skip
             _refit_button(study, True, "refit_here", "content")
+
+
+def newer_here(study):
+    """Where data were embedded anew since the fit: a line on the page that says so, with a refit."""
+    newer = study.newer_embeddings()
+    if not newer:
+        return
+    words = study.kind.words
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="newer"):
+        st.markdown(
+            f":orange[:material/update:] The embeddings of {len(newer)} {words.datum if len(newer) == 1 else words.data} are newer "
+            "than this fit. Maps show them with the concepts and weights of before: refit, or find concepts anew on the Study page.",
+            width="stretch",
+        )
+        if not study.curation.pending():  # then the button is above
+            _refit_button(study, True, "refit_newer", "content")
 
 
 def _undo(study):

@@ -31,7 +31,7 @@ def _laid_out(study_key, uid, record, _study):
 
 def shown_document(study, datum, scores, concepts):
     """A document for the viewer. Parameters: scores (n,) float, NaN where there is none; concepts (n,) int."""
-    laid_out = _laid_out(study_key(study), datum.uid, len(study.positions(datum)), study)
+    laid_out = _laid_out(study_key(study), datum.uid, study.stamp(datum), study)
     return {
         **laid_out,
         "scores": [None if np.isnan(score) else round(float(score), 4) for score in scores],

@@ -27,8 +27,10 @@ __all__ = [
     "chunk_file",
     "chunks",
     "codecs",
+    "create_beside",
     "create_blocks",
     "open_group",
+    "group_record",
     "StoredArray",
     "StoredGroup",
     "reading",
@@ -115,6 +117,11 @@ class Blocks:
         return True
 
 
+def create_beside(group: zarr.Group, name: str, array: np.ndarray) -> None:
+    """Write an array that goes with the embeddings. Its zeros are written too: a missing chunk is a lost one."""
+    group.create_array(name, data=array, compressors=codecs(array.dtype), config={"write_empty_chunks": True})
+
+
 def create_blocks(group: zarr.Group, n: int, dim: int, block: int, dtype: np.dtype, shard: int | None = None) -> None:
     """Create the empty array of `Blocks` in a group; ``shard``: rows a file, if these are more than a block."""
     shards = None if shard is None else (shard, dim)
@@ -133,13 +140,13 @@ class StoredGroup:
     """A group in a folder, to be read only: ``attrs``, and its arrays by name."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self.attrs = folder, _record(folder)["attributes"]
+        self._folder, self.attrs = folder, group_record(folder)["attributes"]
 
     def __contains__(self, name: str) -> bool:
         return (self._folder / name / "zarr.json").exists()
 
     def __getitem__(self, name: str) -> StoredArray:
-        return StoredArray(self._folder / name)
+        return StoredArray(self._folder / name, whole="stamp" in self.attrs)
 
 
 class StoredArray:
@@ -153,10 +160,16 @@ class StoredArray:
     shape, dtype
     chunks : tuple of int
         Sides of what is read at once.
+
+    Parameters
+    ----------
+    folder : Path
+    whole : bool
+        Whether every chunk was written, zeros too: then one that is missing is lost.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, record = folder, _record(folder)
+    def __init__(self, folder: Path, whole: bool = False) -> None:
+        self._folder, self._whole, record = folder, whole, group_record(folder)
         said = record_of(_ArrayRecord, record, f"{folder.name}/zarr.json")
         ours = [each["name"] for each in said.codecs] == ["bytes", "blosc", "crc32c"]
         ours = ours and said.codecs[0].get("configuration", {}).get("endian") == "little"
@@ -196,6 +209,8 @@ class StoredArray:
         try:
             content = read_own(self._folder.joinpath("c", *map(str, place)), self._folder)
         except FileNotFoundError:
+            if self._whole:
+                raise ValueError(f"chunk {place} of {self._folder.name} is missing") from None
             return None
         body = content[:-4]
         if google_crc32c.value(body).to_bytes(4, "little") != content[-4:]:
@@ -206,7 +221,8 @@ class StoredArray:
         return np.frombuffer(_BLOSC.decode(body), self.dtype.newbyteorder("<")).reshape(self.chunks)
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def group_record(folder: Path) -> dict[str, Any]:
+    """Return what ``zarr.json`` says of a group or array in a folder."""
     found = read_json(read_own(folder / "zarr.json", folder), f"{folder.name}/zarr.json")
     if not isinstance(found, dict) or not isinstance(found.get("attributes", {}), dict):
         raise ValueError(f"{folder.name}/zarr.json is not as it should be")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -85,9 +86,19 @@ def open_grid_writer(
     `block` counts tokens. Where a tile is several tokens, blocks hold whole tiles instead: 32.
     """
     attrs = grid_attrs(slide, grid, encoder)
+    begun_on = _state_of(slide)
     if (parts := tokens_per_side(encoder)) > 1:
         grid, block = grid.subdivided(parts), _PIECE * parts**2
-    return store.open_writer(uid, len(grid), encoder.dim, grid.positions, attrs, block, dtype)
+    return store.open_writer(uid, len(grid), encoder.dim, grid.positions, attrs, block, dtype, begun_on=begun_on)
+
+
+def _state_of(slide: Slide) -> str:
+    """Return what changes when the file of a slide is replaced by another."""
+    try:
+        state = os.stat(slide.path)
+    except (AttributeError, OSError):  # a slide that is no file
+        return ""
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def embed_datum(

@@ -53,7 +53,7 @@ def find_sites(study, fit=None, data=None):
     fit = fit or study.current_fit
     if fit is None:
         raise FitError("the study has not been fitted yet: run `prospector fit` first")
-    limit = study.score_limit()
+    limit = study.score_limit(fit)
     data = [datum for datum in study.embedded() if datum.label == fit.target] if data is None else data
     found = []
     for datum in data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -15,11 +16,12 @@ import zarr
 
 from .blocks import chunks, open_group
 from .errors import EmbeddingError, MissingExtraError, ProspectorError, StudyDamagedError, StudyError
+from .stamps import earlier_stamp
 from .storage import EmbeddingStore, EmbeddingWriter, PartEmbedded
 
 __all__ = ["RemoteStore", "check_url", "open_store"]
 
-_COMPLETE = ".complete"  # beside the data: an empty object a complete datum, so that one list says which there are
+_COMPLETE = ".complete"  # beside the data: an object a complete datum, so that one list says which there are
 _FRESH = 2.0  # seconds that a list of what is there is believed: pages ask at every rerun
 
 
@@ -39,8 +41,8 @@ def open_store(path: str | os.PathLike[str], url: str | None = None) -> Embeddin
 class RemoteStore(EmbeddingStore):
     """A store whose complete data lie at an address such as ``s3://bucket/prefix``.
 
-    A datum is made in the local folder, block by block, and goes to the address when it is whole: last an empty object
-    ``.complete/<uid>``, which is what makes it complete there. Credentials and endpoint are those of the system (as of any S3 program).
+    A datum is made in the local folder, block by block, and goes to the address when it is whole: last an object
+    ``.complete/<uid>``, which is what makes it complete there, and says its stamp. Credentials and endpoint are those of the system (as of any S3 program).
 
     Raises as `open_store`.
     """
@@ -49,7 +51,7 @@ class RemoteStore(EmbeddingStore):
         super().__init__(path)
         self.url = url.rstrip("/")
         self._files, self._root = _file_system(self.url)
-        self._there: tuple[float, list[str]] = (-_FRESH, [])
+        self._there: tuple[float, dict[str, str]] = (-_FRESH, {})  # {uid: version}
         self._marked = False
         with self._reach():
             if "file" in np.atleast_1d(self._files.protocol):  # a bucket is made by its owner, not by a slip of the pen
@@ -65,12 +67,48 @@ class RemoteStore(EmbeddingStore):
 
     def uids(self) -> list[str]:
         """Return the uids of the complete data, sorted; as of two seconds ago at most."""
-        at, uids = self._there
+        return sorted(self._versions())
+
+    def version(self, uid: str) -> Any:
+        """As `EmbeddingStore.version`; as of two seconds ago at most."""
+        self._folder(uid)
+        if uid not in self._versions():
+            self._there = (-_FRESH, {})
+        if uid not in self._versions():
+            raise self._absent(uid)
+        return self._versions()[uid]
+
+    def stamps(self) -> dict[str, str]:
+        """As `EmbeddingStore.stamps`; as of two seconds ago at most. Marks are read all at once."""
+        there = self._versions()
+        new = [uid for uid, version in there.items() if self._stamps.get(uid, ("",))[0] != version]
+        if new and self._has_marks():
+            with self._reach():
+                marks = self._files.cat([self._mark(uid) for uid in new], on_error="omit")
+            said = {name.rsplit("/", 1)[-1]: content for name, content in marks.items()}
+            for uid in new:
+                self._stamps[uid] = there[uid], _stamp_in(said.get(uid, b""), there[uid])
+        return {uid: self.stamp(uid) for uid in there}
+
+    def _read_stamp(self, uid: str, version: Any) -> str:
+        with self._reach():
+            return _stamp_in(self._files.cat_file(self._mark(uid)) if self._has_marks() else b"", version)
+
+    def _records(self, uid: str) -> dict[str, Any]:
+        there, records = f"{self._root}/{uid}", {}
+        for name in ("", "embeddings", "positions", "edges"):
+            file = f"{there}/{name}/zarr.json" if name else f"{there}/zarr.json"
+            if not name or self._files.exists(file):
+                records[name] = json.loads(self._files.cat_file(file))
+        return records
+
+    def _versions(self) -> dict[str, str]:
+        at, there = self._there
         if time.monotonic() - at > _FRESH:
             with self._reach():
-                uids = sorted(self._names(_COMPLETE)) if self._has_marks() else self._without_marks()
-            self._there = time.monotonic(), uids
-        return list(uids)
+                there = self._listed_there(_COMPLETE) if self._has_marks() else self._without_marks()
+            self._there = time.monotonic(), there
+        return there
 
     def _mark(self, uid: str) -> str:
         return f"{self._root}/{_COMPLETE}/{uid}"
@@ -79,16 +117,18 @@ class RemoteStore(EmbeddingStore):
         self._marked = self._marked or self._files.exists(f"{self._root}/{_COMPLETE}")
         return self._marked
 
-    def _names(self, folder: str = "") -> list[str]:
-        """Return the names of what is in a folder at the address."""
+    def _listed_there(self, folder: str = "") -> dict[str, str]:
+        """Return what is in a folder at the address: {name: what is said of it, which changes when it is written anew}."""
         place = f"{self._root}/{folder}".rstrip("/")
-        there = self._files.ls(place, detail=False) if self._files.exists(place) else []
-        names = (name.rstrip("/").rsplit("/", 1)[-1] for name in there if name.rstrip("/") != place)
-        return [name for name in names if not name.startswith(".")]
+        there = self._files.ls(place, detail=True) if self._files.exists(place) else []
+        found = {each["name"].rstrip("/").rsplit("/", 1)[-1]: _said_of(each) for each in there
+                 if each["name"].rstrip("/") != place}  # fmt: skip
+        return {name: said for name, said in found.items() if not name.startswith(".")}
 
-    def _without_marks(self) -> list[str]:
-        """Return the uids of a store that was begun before there were marks: a look at every datum."""
-        return sorted(name for name in self._names() if self._files.exists(f"{self._root}/{name}/zarr.json"))
+    def _without_marks(self) -> dict[str, str]:
+        """Return the versions of a store that was begun before there were marks: a look at every datum."""
+        files = {name: f"{self._root}/{name}/zarr.json" for name in self._listed_there()}
+        return {name: _said_of(self._files.info(file)) for name, file in files.items() if self._files.exists(file)}
 
     def progress(self, uid: str) -> tuple[int, int]:
         """Return how many tokens are finished, and of how many."""
@@ -141,7 +181,8 @@ class RemoteStore(EmbeddingStore):
         if len(chunks(folder)) == 0:
             raise StudyDamagedError(f"{self.path.name}: the embeddings of {uid} are damaged; embed it again")
         with self._reach():
-            unmarked = [] if self._has_marks() else self._without_marks()
+            unmarked = [] if self._has_marks() else sorted(self._without_marks())
+            stamp = str(dict(open_group(folder).attrs).get("stamp", ""))
         self._remove_there(uid)
         with self._reach():
             files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -151,8 +192,8 @@ class RemoteStore(EmbeddingStore):
                 self._files.put_file(str(file), target)
             self._files.makedirs(f"{self._root}/{_COMPLETE}", exist_ok=True)
             for each in (*unmarked, uid):
-                self._files.pipe_file(self._mark(each), b"")
-        self._there = (-_FRESH, [])
+                self._files.pipe_file(self._mark(each), stamp.encode() if each == uid else b"")
+        self._there = (-_FRESH, {})
         shutil.rmtree(folder)
 
     def _remove_there(self, uid: str) -> None:
@@ -163,7 +204,7 @@ class RemoteStore(EmbeddingStore):
                     self._files.rm_file(file)  # first: no longer complete
             if self._files.exists(there):
                 self._files.rm(there, recursive=True)
-        self._there = (-_FRESH, [])
+        self._there = (-_FRESH, {})
 
     @contextmanager
     def _reach(self) -> Iterator[None]:
@@ -177,6 +218,16 @@ class RemoteStore(EmbeddingStore):
             raise StudyError(
                 f"the embeddings at {self.url} cannot be reached ({said}): check the address, the network and the credentials"
             ) from error
+
+
+def _said_of(info: dict[str, Any]) -> str:
+    """Return what a file system says of an object: its time, size, tag."""
+    return repr(sorted((key, str(value)) for key, value in info.items()))
+
+
+def _stamp_in(mark: bytes, version: str) -> str:
+    """Return the stamp that a mark says; marks of earlier versions are empty."""
+    return mark.decode("ascii", "replace") or earlier_stamp({}, version)
 
 
 def check_url(url: str) -> str:

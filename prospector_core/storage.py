@@ -21,24 +21,26 @@ from .blocks import (
     StoredGroup,
     chunk_file,
     chunks,
-    codecs,
+    create_beside,
     create_blocks,
+    group_record,
     open_group,
     reading,
     sync,
     writing,
 )
-from .errors import EmbeddingError, StudyDamagedError
+from .errors import EmbeddingError, ProspectorError, StudyDamagedError
 from .files import study_gone
+from .stamps import OWN, content_stamp, earlier_stamp, seal_of
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "StoredVectors"]
 
 _MOST_EDGES = 1000  # a token
 _SPAN = 16384  # tokens read at once: a matrix product's worth
-_PARTIAL, _WHOLE, _REPLACED, _EARLY = ".partial", ".whole", ".replaced", "early"
+_PARTIAL, _WHOLE, _REPLACED, _RENEW, _EARLY = ".partial", ".whole", ".replaced", ".renew", "early"
 _RACY = 2 * 10**9  # nanoseconds; a folder that was changed less long ago is listed again
+_SOON = 2 * 10**8  # nanoseconds; but not at once: a page asks fifty times
 _UID = re.compile(r"[A-Za-z0-9_-]+")
-_OWN = ("complete", "block", "shard")  # attributes of ours, beside the caller's
 _SHARD = 64  # blocks a file of what is complete, where there are more than that: millions of small files would be slow
 
 
@@ -76,6 +78,8 @@ class EmbeddingStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._listed: Any = None  # (time of the folder, uids)
+        self._stamps: dict[str, tuple[Any, str]] = {}  # {uid: (version, stamp)}
+        self._stamped: Any = (None, {}, 0)  # (time of the folder, {uid: stamp}, until when)
         if not (self.path / "zarr.json").exists() and os.access(self.path.parent, os.W_OK):
             with writing(self.path):
                 zarr.open_group(self.path, mode="a", zarr_format=3)
@@ -102,6 +106,87 @@ class EmbeddingStore:
             return list(found)
         return list(self._listed[1])
 
+    def version(self, uid: str) -> Any:
+        """Return a value that changes when the embeddings of a datum are written anew: cheap. Raises EmbeddingError."""
+        try:
+            record = (self._folder(uid) / "zarr.json").stat()
+        except OSError:
+            raise self._absent(uid) from None
+        return record.st_mtime_ns, record.st_size
+
+    def stamp(self, uid: str) -> str:
+        """Return what the content of a datum's embeddings is known by; other content has another stamp.
+
+        Read from their attributes, and again only when they were written anew, by whichever process. Embeddings of before
+        there were stamps are known by when they were written.
+
+        Raises
+        ------
+        EmbeddingError
+            There are none, or they are not complete.
+        StudyDamagedError
+            What is said of them is not what was written.
+        """
+        version, known = self.version(uid), self._stamps.get(uid)
+        if known is None or known[0] != version:
+            self._stamps[uid] = known = version, self._read_stamp(uid, version)
+        return known[1]
+
+    def _read_stamp(self, uid: str, version: Any) -> str:
+        attrs = self._sealed_attrs(uid)
+        return attrs.get("stamp") or earlier_stamp(attrs, version)
+
+    def _sealed_attrs(self, uid: str) -> dict[str, Any]:
+        """Return all attributes of a datum, after its records were compared with their seal."""
+        with reading(self.path, uid):
+            records = self._records(uid)
+            attrs = records[""]["attributes"]
+            if attrs.get("seal", "") != (seal_of(records) if "stamp" in attrs else ""):
+                raise ValueError("zarr.json does not agree with its seal")
+            return attrs
+
+    def stamps(self) -> dict[str, str]:
+        """Return the stamps of all complete data, {uid: stamp}; of damaged ones something that no sound one has."""
+        changed, now = self.path.stat().st_mtime_ns, time.time_ns()
+        if self._stamped[0] != changed or now > self._stamped[2]:
+            uids, found = self.uids(), {}
+            for uid in uids:
+                try:
+                    found[uid] = self.stamp(uid)
+                except EmbeddingError:  # removed this very moment
+                    continue
+                except ProspectorError:
+                    found[uid] = f"damaged-{uid}"
+            self._stamped = changed, found, np.inf if now - changed > _RACY else now + _SOON
+        return self._stamped[1]
+
+    def _records(self, uid: str) -> dict[str, Any]:
+        """Return the zarr.json of a datum and of its arrays."""
+        return _records(self._folder(uid))
+
+    def verify(self, uid: str) -> None:
+        """Read all of a datum and compare it with its stamp. Raises StudyDamagedError, EmbeddingError."""
+        group, stamp = self._complete(uid), self._sealed_attrs(uid).get("stamp")
+        with reading(self.path, uid):
+            n, positions = group["embeddings"].shape[0], group["positions"] if "positions" in group else None
+            if content_stamp(group) != stamp is not None:
+                raise ValueError("the content does not agree with its stamp")
+            if positions is not None and positions.shape[0] != n:
+                raise ValueError(f"{positions.shape[0]} positions of {n} tokens")
+            edges = group["edges"][:] if "edges" in group else np.empty((0, 2), int)
+            if edges.size and not (0 <= edges.min() and edges.max() < n):
+                raise ValueError("edges name tokens that are not there")
+
+    def renew(self, uid: str) -> None:
+        """Have the next `open_writer` begin a datum anew though it is complete; until then its embeddings stay."""
+        self.discard(uid)
+        with writing(self.path):
+            self._folder(uid, _RENEW).touch()
+
+    def renewing(self, uid: str) -> bool:
+        """Return whether a datum is to be embedded again, and has not been yet."""
+        return self._folder(uid, _RENEW).exists()
+
     def progress(self, uid: str) -> tuple[int, int]:
         """Return how many tokens are finished, and of how many; (0, 0) for a datum never begun."""
         folder = self._folder(uid)
@@ -109,8 +194,11 @@ class EmbeddingStore:
             folder = self._folder(uid, _PARTIAL)
             if not (folder / "embeddings" / "zarr.json").exists():
                 return 0, 0
-        group = open_group(folder)
-        total, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
+        try:
+            group = open_group(folder)
+            total, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
+        except Exception:  # damaged: whoever reads it says so
+            return 0, 0
         done = np.zeros(total, bool)
         for index in chunks(folder):
             done[index * block : (index + 1) * block] = True
@@ -129,11 +217,13 @@ class EmbeddingStore:
         block: int = 256,
         dtype: str = "float32",
         edges: np.ndarray | None = None,
+        begun_on: str = "",
     ) -> EmbeddingWriter:
         """Begin, or go on with, the embeddings of a datum.
 
-        What is there already is taken up if it was begun with the same arguments; otherwise it is started anew
-        (and complete embeddings stay until the new ones are).
+        What is there already is taken up if it was begun with the same arguments; otherwise, or after `renew`, it is
+        started anew (and complete embeddings stay until the new ones are). ``begun_on`` tells one state of the file that
+        tokens are read from from another: what was half made of another is not taken up.
 
         Raises
         ------
@@ -147,12 +237,13 @@ class EmbeddingStore:
             raise EmbeddingError(f"a block of {block} tokens is not possible; it must be 1 or more")
         wanted = (n, dim, positions, edges, attrs, block, np.dtype(dtype))
         folder, partial = self._folder(uid), self._folder(uid, _PARTIAL)
-        if (self.has(uid) or folder.exists()) and _same(self._where(uid), *wanted):
+        whole = (self.has(uid) or folder.exists()) and not self.renewing(uid)
+        if whole and _same(self._where(uid), *wanted):
             return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype), complete=True)
-        if partial.exists() and not _same(partial, *wanted):
+        if partial.exists() and not _same(partial, *wanted, begun_on):
             shutil.rmtree(partial)
         if not partial.exists():
-            self._create(partial, *wanted)
+            self._create(partial, *wanted, begun_on)
         return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype))
 
     def write(
@@ -204,7 +295,7 @@ class EmbeddingStore:
             return Embeddings(
                 group["embeddings"][:],
                 group["positions"][:] if "positions" in group else None,
-                {key: value for key, value in dict(group.attrs).items() if key not in _OWN},
+                {key: value for key, value in dict(group.attrs).items() if key not in OWN},
                 group["edges"][:] if "edges" in group else None,
             )
 
@@ -218,7 +309,7 @@ class EmbeddingStore:
         """Return the positions and attributes of a datum without reading its embeddings; raises as `read`."""
         group = self._complete(uid)
         with reading(self.path, uid):
-            attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
+            attrs = {key: value for key, value in dict(group.attrs).items() if key not in OWN}
             return (group["positions"][:] if "positions" in group else None), attrs
 
     def shape(self, uid: str) -> tuple[int, int]:
@@ -243,10 +334,12 @@ class EmbeddingStore:
     def discard(self, uid: str) -> None:
         """Remove what is half made of a datum; complete embeddings stay."""
         shutil.rmtree(self._folder(uid, _PARTIAL), ignore_errors=True)
+        self._folder(uid, _RENEW).unlink(missing_ok=True)
 
     def remove(self, uid: str) -> None:
         """Remove what there is of a datum, complete or not."""
-        for suffix in ("", _PARTIAL, _WHOLE, _REPLACED):
+        self.discard(uid)
+        for suffix in ("", _WHOLE, _REPLACED):
             shutil.rmtree(self._folder(uid, suffix), ignore_errors=True)
 
     def _check_home(self) -> None:
@@ -270,9 +363,7 @@ class EmbeddingStore:
     def _complete(self, uid: str) -> StoredGroup | zarr.Group:
         folder = self._folder(uid)
         if not (folder / "zarr.json").exists():
-            done, total = self.progress(uid)
-            state = f"only {done} of {total} tokens of it are embedded" if total else "it is not embedded"
-            raise EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
+            raise self._absent(uid)
         with reading(self.path, uid):
             group = StoredGroup(folder)
             array, block = group["embeddings"], group.attrs.get("shard", group.attrs["block"])
@@ -291,6 +382,11 @@ class EmbeddingStore:
             )
         return group
 
+    def _absent(self, uid: str) -> EmbeddingError:
+        done, total = self.progress(uid)
+        state = f"only {done} of {total} tokens of it are embedded" if total else "it is not embedded"
+        return EmbeddingError(f"{uid} has no embeddings: {state}; run prospector embed")
+
     def _create(
         self,
         folder: Path,
@@ -301,13 +397,15 @@ class EmbeddingStore:
         attrs: dict[str, Any],
         block: int,
         dtype: np.dtype,
+        begun_on: str = "",
     ) -> None:
         with writing(self.path):
             group = zarr.open_group(folder, mode="w", zarr_format=3)
             for name, array in (("positions", positions), ("edges", edges)):
                 if array is not None:
-                    group.create_array(name, data=array, compressors=codecs(array.dtype))
-            group.attrs.update({**attrs, "complete": False, "block": block})
+                    create_beside(group, name, array)
+            own = {"complete": False, "block": block, **({"begun_on": begun_on} if begun_on else {})}
+            group.attrs.update({**attrs, **own})
             # The embeddings come last: a folder without them is one whose making was interrupted.
             create_blocks(group, n, dim, block, dtype)
 
@@ -416,7 +514,7 @@ class EmbeddingWriter:
             shutil.rmtree(folder, ignore_errors=True)
             with writing(self._store.path):
                 group = zarr.open_group(folder, mode="w", zarr_format=3)
-                group.create_array("tokens", data=tokens, compressors=codecs(tokens.dtype))
+                create_beside(group, "tokens", tokens)
                 create_blocks(group, len(tokens), self.dim, self.block, self._dtype)
         return Blocks(folder, self.uid, self._store.path)
 
@@ -438,17 +536,28 @@ class EmbeddingWriter:
         with writing(self._store.path):
             made = self._sharded() if self.n_blocks > _SHARD else self._folder
             shutil.rmtree(made / _EARLY, ignore_errors=True)
-            open_group(made, "r+").attrs.update({"complete": True})
-            sync(made / "zarr.json")
+            self._seal(made)
             shutil.rmtree(replaced, ignore_errors=True)
             if final.exists():
                 os.rename(final, replaced)
             os.rename(made, final)
+            self._store._folder(self.uid, _RENEW).unlink(missing_ok=True)
             sync(self._store.path)
             shutil.rmtree(replaced, ignore_errors=True)
             shutil.rmtree(self._folder, ignore_errors=True)
         self._store._completed(self.uid)
         self.complete = True
+
+    def _seal(self, made: Path) -> None:
+        """Say of what is whole that it is, and by what it is known from now on."""
+        whole = StoredGroup(made)
+        with reading(self._store.path, self.uid):
+            stamp = content_stamp(whole)
+        group = open_group(made, "r+")
+        attrs = {key: value for key, value in group.attrs.asdict().items() if key not in ("begun_on", "seal")}
+        group.attrs.put({**attrs, "complete": True, "stamp": stamp})
+        group.attrs.update({"seal": seal_of(_records(made))})
+        sync(made / "zarr.json")
 
     def _sharded(self) -> Path:
         """Return a folder with the same, many blocks a file. The blocks stay until it has its final name."""
@@ -458,7 +567,7 @@ class EmbeddingWriter:
         group = zarr.open_group(made, mode="w", zarr_format=3)
         for name in ("positions", "edges"):
             if name in there:
-                group.create_array(name, data=there[name][:], compressors=codecs(there[name].dtype))
+                create_beside(group, name, there[name][:])
         group.attrs.update({**there.attrs.asdict(), "shard": rows})
         create_blocks(group, self.n, self.dim, self.block, self._dtype, rows)
         whole = group["embeddings"].with_config({"write_empty_chunks": True})
@@ -488,7 +597,7 @@ class PartEmbedded:
         with reading(store, uid):
             group = open_group(folder)
             self.positions = group["positions"][:]
-            self.attrs = {key: value for key, value in dict(group.attrs).items() if key not in _OWN}
+            self.attrs = {key: value for key, value in dict(group.attrs).items() if key not in OWN}
             self.block = int(group.attrs["block"])
         self.n_blocks = -(-len(self.positions) // self.block)
         self.early = _early_tokens(folder / _EARLY)
@@ -518,6 +627,12 @@ class PartEmbedded:
             if not chunk_file(folder, index).exists():  # zarr reads a missing chunk as zeros
                 raise FileNotFoundError(f"block {index} is gone")
             return found
+
+
+def _records(folder: Path) -> dict[str, Any]:
+    """Return the zarr.json of a group in a folder, under "", and of its arrays by name."""
+    names = (name for name in ("embeddings", "positions", "edges") if (folder / name / "zarr.json").exists())
+    return {"": group_record(folder), **{name: group_record(folder / name) for name in names}}
 
 
 def _early_tokens(folder: Path) -> np.ndarray:
@@ -565,7 +680,7 @@ def _check(
         plain = json.loads(json.dumps(dict(attrs or {}), allow_nan=False, default=_plain))
     except (TypeError, ValueError) as error:
         raise EmbeddingError(f"attributes of embeddings must be plain JSON values ({error})") from error
-    for key in _OWN:
+    for key in OWN:
         if key in plain:
             raise EmbeddingError(f"the attribute name {key!r} is taken; choose another")
     return positions, edges, plain
@@ -586,16 +701,18 @@ def _same(
     attrs: dict[str, Any],
     block: int,
     dtype: np.dtype,
+    begun_on: str = "",
 ) -> bool:
     """Return whether what is in `folder` (or another place that zarr knows) was begun with these arguments, and can be read."""
     try:
         group = open_group(folder)
         array, kept = group["embeddings"], group.attrs.asdict()
-        kept.pop("complete", None)
-        kept.pop("shard", None)
-        if array.shape != (n, dim) or array.dtype != dtype or kept != {**attrs, "block": block}:
+        if kept.get("begun_on", "") != begun_on:
             return False
-        if kept["block"] != array.chunks[0]:
+        given = {key: value for key, value in kept.items() if key not in OWN}
+        if array.shape != (n, dim) or array.dtype != dtype or given != attrs:
+            return False
+        if not kept["block"] == block == array.chunks[0]:
             return False
         for name, wanted in (("positions", positions), ("edges", edges)):
             if (wanted is not None) != (name in group):

@@ -1,4 +1,4 @@
-"""Commands on a study's journal: history, replay, report."""
+"""Commands on what a study keeps: history, replay, check, report."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ __all__ = ["register"]
 
 def register(app):
     """Add the commands to the application."""
-    for command in (history, replay, report):
+    for command in (history, replay, check, report):
         app.command()(command)
 
 
@@ -100,6 +100,31 @@ def replay(
         )
         complain(f"not as the journal says: fit {names}{fix}")
         raise typer.Exit(2)
+
+
+def check(study: StudyPath, json: Json = False):
+    """Compare all of a study with what was written: database, embeddings, fits, maps. Writes nothing.
+
+    The exit code is 1 where something is damaged or missing; each such thing is named, with its remedy.
+    """
+    from ..study.check import check_study
+
+    with progress_bar("checking", json) as bar:
+        found = check_study(study, bar)
+    if json:
+        fields = ("what", "name", "says", "remedy")
+        print_json({
+            "study": str(study), "sound": not found,
+            "faults": [{name: getattr(each, name) for name in fields} for each in found],
+        })  # fmt: skip
+    else:
+        for each in found:
+            say(f"{each.what} {each.name}: {each.says}: {each.remedy}")
+        if not found:
+            say(f"{study}: database, embeddings, fits and maps are what was written")
+    if found:
+        complain(f"{len(found)} thing{'s are' if len(found) > 1 else ' is'} damaged or missing in {study}")
+        raise typer.Exit(1)
 
 
 def report(

@@ -308,6 +308,7 @@ def prospect(
     opened = Study.open(study)
     views = [opened.of_class(of_class)] if of_class is not None else opened.class_views()
     chosen = [opened.datum(each) for each in data] if data else opened.embedded()
+    _say_newer(opened)
     found = []
     with scheduler(workers, cluster, memory) as on, progress_bar("prospecting", json, "data") as bar:
         for done, view in enumerate(views):
@@ -403,6 +404,7 @@ def export(
         if threshold is not None:
             figure["threshold"] = threshold
         opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
+        _say_newer(opened)
         folder = opened.path / "exports" if out is None else out
         draw = partial(_figures(opened, figure), names=names, **figure)
         with scheduler(workers, cluster, memory) as on, progress_bar("drawing", json, "figures") as bar:
@@ -424,10 +426,23 @@ def export(
     if what:
         options["what"] = what
     opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
+    _say_newer(opened)
     folder = opened.path / "exports" if out is None else out
     with scheduler(workers, cluster, memory) as on, progress_bar("exporting", json, "data") as bar:
         written = write(opened, format, folder, data, names, bar, on, **options)
     _say_files(opened, format, folder, written, names, json)
+
+
+def _say_newer(study):
+    """Say that data were embedded anew since the fit, where some were."""
+    newer = study.newer_embeddings()
+    if newer:
+        words = study.kind.words
+        complain(
+            f"note: the embeddings of {len(newer)} {words.datum if len(newer) == 1 else words.data} are newer than this fit, "
+            f"whose concepts and weights the maps still have: `prospector fit {study.path}` finds them anew, Refit in the app "
+            "fits the weights"
+        )
 
 
 def _masked(study, of_class, fdr, json):

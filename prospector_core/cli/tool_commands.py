@@ -134,6 +134,7 @@ def bench(
         bool,
         typer.Option("--cluster", help="Instead: whether workers that are killed leave the same bytes as one process, on 3 million made tokens (10 GB of disk) and on real tiles (PROSPECTOR_DATA)."),
     ] = False,
+    kills: Annotated[int | None, typer.Option(min=1, help="Instead: kill -9 each kind of work so many times at random moments, and look for all that was acknowledged.")] = None,
     tokens: Annotated[list[int] | None, typer.Option(help="With --scale or --cluster: how many tokens; with --scale it may be repeated.")] = None,
     folder: Annotated[
         Path | None, typer.Option(help="With --scale or --cluster: where the studies are made. Default: a temporary folder.")
@@ -143,6 +144,8 @@ def bench(
     store: Annotated[str | None, typer.Option(metavar="URL", help="With --cluster: keep the embeddings of the workers' studies there, such as s3://bucket/prefix.")] = None,
 ):  # fmt: skip
     """Measure counting, prospecting and quantising on this machine, as ratios taken in one run."""
+    if kills:
+        return _bench_kills(kills, folder, json)
     if cluster:
         return _bench_cluster(tokens, folder, workers, memory, store, json, quick)
     if scale or tokens or folder:
@@ -170,6 +173,20 @@ def _bench_scale(tokens, folder, json, quick):
         print_json(result)
     else:
         say(format_scale(result))
+
+
+def _bench_kills(kills, folder, json):
+    from ..bench.kills import format_kills, measure_kills
+
+    with progress_bar("killing", json, "kills") as bar:
+        rows = measure_kills(kills, folder=folder, progress=bar)
+    if json:
+        print_json(rows)
+    else:
+        say(format_kills(rows))
+    if any(row["lost"] or row["faults"] for row in rows):
+        complain("something was lost or damaged: see above")
+        raise typer.Exit(1)
 
 
 def _bench_cluster(tokens, folder, workers, memory, store, json, quick):

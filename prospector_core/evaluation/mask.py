@@ -1,6 +1,7 @@
 """Maps of what exceeds chance alone: the weights of a fit that shuffled labels do not reach, at a false discovery rate.
 
-What shuffled labels give is computed once a fit, and kept in the study's folder under the fit's digest.
+What shuffled labels give is computed once a fit, and kept in the study's folder under the fit's digest and what its
+embeddings are known by.
 """
 
 from dataclasses import replace
@@ -25,15 +26,17 @@ def null_of(study, fit=None, level=LEVEL, n=_SHUFFLES, seed=0, progress=None):
     Raises FitError.
     """
     fit = fit or study.current_fit
-    kept = DerivedArrays(study.path / "derived" / "nulls", study._derived)
-    found = kept.get(_key(fit, n, seed), lambda: _packed(study_null(study, n, seed, fit=fit, progress=progress)[0]))
+    kept = DerivedArrays(study.path / "derived" / "nulls", study._derived, study.path)
+    found = kept.get(
+        _key(study, fit, n, seed), lambda: _packed(study_null(study, n, seed, fit=fit, progress=progress)[0])
+    )
     return _unpacked(found, level)
 
 
 def known_null(study, fit=None, level=LEVEL, n=_SHUFFLES, seed=0):
     """As ``null_of`` where it has been computed before, else None."""
     fit = fit or study.current_fit
-    found = DerivedArrays(study.path / "derived" / "nulls", study._derived).peek(_key(fit, n, seed))
+    found = DerivedArrays(study.path / "derived" / "nulls", study._derived, study.path).peek(_key(study, fit, n, seed))
     return None if found is None else _unpacked(found, level)
 
 
@@ -53,8 +56,9 @@ def masked_study(study, level=LEVEL, progress=None):
     return study.seen_through(masked_fit(fit, null)), null
 
 
-def _key(fit, n, seed):
-    return f"{fit.digest()[:24]}-{fit.id}-{fit.target}-{n}-{seed}"
+def _key(study, fit, n, seed):
+    of = study.content([row for row in study._rows if row.uid in fit.summary["predictions"]])
+    return f"{fit.digest()[:24]}-{of}-{fit.id}-{fit.target}-{n}-{seed}"
 
 
 def _packed(null):

@@ -68,7 +68,7 @@ def lay_out(vectors, seed=0):
     return (place / max(np.abs(place).max(), 1e-12)).astype(np.float32)
 
 
-def atlas_key(uids, sizes, records, n, seed):
+def atlas_key(uids, sizes, stamps, n, seed):
     """What an atlas is kept under: another one for other data or embeddings."""
-    text = repr((sorted(zip(uids, sizes, records)), n, seed))
+    text = repr((sorted(zip(uids, sizes, stamps)), n, seed))
     return "atlas-" + hashlib.sha256(text.encode()).hexdigest()[:16]

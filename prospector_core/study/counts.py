@@ -12,7 +12,7 @@ from ..counting import count_concepts, merge_counts, recount
 from ..features import n_features, pair_index
 from ..soft import UNIT, count_units
 from .journal import Split
-from .sprites import without
+from .sprites import there, without
 
 __all__ = ["Counts", "compact_coef", "expand"]
 
@@ -37,13 +37,12 @@ class Counts:
         """Counts before merging, excluded and ignored tokens out: (p,) int64. ``region``: its tokens only."""
         n_found = len(self._sprites.centroids)
         counts = self._arrays.get(
-            f"{uid}-counts-K{n_found}-r{self.radius}-all",
-            lambda: self._count_first(uid, n_found, threads),
+            uid, f"counts-K{n_found}-r{self.radius}-all", lambda: self._count_first(uid, n_found, threads)
         )
         at_first = set(np.flatnonzero(counts[:n_found]).tolist())
         wanted = self._wanted(uid, state, region, at_first)
         if not wanted.plain:
-            counts = self._arrays.get(self._key(wanted), lambda: self._count(wanted, at_first, threads))
+            counts = self._arrays.get(uid, self._key(wanted), lambda: self._count(wanted, at_first, threads))
         return expand(counts, range(wanted.k), self._sprites.n_concepts(state), self.radius)
 
     def _count_first(self, uid, n_found, threads):
@@ -60,7 +59,7 @@ class Counts:
 
     def _key(self, cut):
         tag = "all" if cut.plain else _digest(cut.steps, sorted(cut.gone), cut.ignored, cut.region)
-        return f"{cut.uid}-counts-K{cut.k}-r{self.radius}-{tag}"
+        return f"counts-K{cut.k}-r{self.radius}-{tag}"
 
     def _count(self, wanted, at_first, threads):
         """Count a datum; only around the tokens that differ if counts that are at hand are of nearly the same sprite."""
@@ -74,7 +73,7 @@ class Counts:
             return count_units(graph, shares, self.radius, threads)
         sprite = self._sprite(wanted)
         for nearly in self._before(wanted, at_first):
-            counts = self._arrays.peek(self._key(nearly))
+            counts = self._arrays.peek(nearly.uid, self._key(nearly))
             if counts is not None:
                 counts = expand(counts, range(nearly.k), wanted.k, self.radius)
                 return recount(graph, sprite, wanted.k, self.radius, self._sprite(nearly), counts, threads)
@@ -104,10 +103,10 @@ class Counts:
         gone = np.zeros(cut.k, bool)
         gone[list(cut.gone)] = True
         outside = gone[sprite]
-        outside[cut.ignored] = True
+        outside[there(cut.ignored, len(sprite))] = True
         if cut.region is not None:
             inside = np.zeros(len(sprite), bool)
-            inside[list(cut.region)] = True
+            inside[there(cut.region, len(sprite))] = True
             outside |= ~inside
         return outside
 

@@ -25,9 +25,11 @@ from ..modalities import modality_of
 from ..modalities.layouts import check_layout
 from ..readers import open_slide
 from ..remote import open_store
+from ..stamps import edition_of, short_hash
 from ..tiling import Rect
 from .curation import Curation
 from .database import Database
+from .derived import unchanged
 from .embed import embed_study, work_on_queue
 from .jobs import Queue
 from .own_vectors import OwnEmbedder
@@ -78,7 +80,7 @@ class StudyData:
         self.chosen = None if self.several else self.target
         self.curation = Curation(self)
         self._lock = threading.RLock()
-        self._graphs, self._sizes = OrderedDict(), {}
+        self._graphs, self._sizes, self._content = OrderedDict(), {}, (None, "")
         self._tokens_kept = _TOKENS_KEPT
 
     @property
@@ -211,6 +213,23 @@ class StudyData:
         """Queue of what is to be embedded: see it, and pause, go on, cancel, reorder from any process."""
         return Queue(self)
 
+    def stamp(self, datum):
+        """What the content of a datum's embeddings is known by: another one once it is embedded with another result."""
+        return self.store.stamp(self.datum(datum).uid)
+
+    def content(self, data=None):
+        """What the content of all embeddings (or those of some data) is known by: str."""
+        stamps = self.store.stamps()
+        if data is None:
+            if self._content[0] is not stamps:  # pages ask at every rerun
+                self._content = stamps, short_hash(sorted(stamps.items()))
+            return self._content[1]
+        return short_hash([(datum.uid, stamps.get(datum.uid)) for datum in map(self.datum, data)])
+
+    def edition(self):
+        """How often embeddings that this process knew have been replaced by others, by whichever process: int."""
+        return edition_of(getattr(self.store, "url", self.store.path), self.store.stamps())
+
     def is_embedded(self, datum):
         """Whether a datum's embeddings are complete."""
         return self.store.has(self.datum(datum).uid)
@@ -243,13 +262,22 @@ class StudyData:
 
     def _layout(self, uid):
         """Graph, positions and attributes of a datum; those used last are kept."""
-        with self._lock:
-            if uid in self._graphs:
-                self._graphs.move_to_end(uid)
-                return self._graphs[uid]
-        # outside the lock: many data are read side by side
         if not self.store.has(uid):
             raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+        stamp, found = unchanged(lambda: self.store.stamp(uid), lambda stamp: (stamp, self._read_layout(uid, stamp)))
+        with self._lock:
+            self._graphs[uid] = *found, stamp
+            self._graphs.move_to_end(uid)
+            tokens = sum(graph.n for graph, *_ in self._graphs.values())
+            while tokens > self._tokens_kept and len(self._graphs) > 1:
+                tokens -= self._graphs.popitem(last=False)[1][0].n
+        return found
+
+    def _read_layout(self, uid, stamp):
+        with self._lock:
+            if uid in self._graphs and self._graphs[uid][3] == stamp:
+                return self._graphs[uid][:3]
+        # outside the lock: many data are read side by side
         positions, attrs = self.store.layout(uid)
         n = self.store.shape(uid)[0]
         edges = self.store.edges(uid) if self.kind.keeps_edges else None
@@ -261,13 +289,7 @@ class StudyData:
                 f"{self.store.path.name}: the embeddings of {uid} contradict themselves ({error}); remove its folder and "
                 "embed it again"
             ) from error
-        with self._lock:
-            self._graphs[uid] = found = (graph, positions, attrs)
-            self._graphs.move_to_end(uid)
-            tokens = sum(graph.n for graph, _, _ in self._graphs.values())
-            while tokens > self._tokens_kept and len(self._graphs) > 1:
-                tokens -= self._graphs.popitem(last=False)[1][0].n
-            return found
+        return graph, positions, attrs
 
     def positions(self, datum):
         """Where a datum's tokens are, as their modality counts it: (n, 2) or (n, 3), or None."""
@@ -285,19 +307,20 @@ class StudyData:
     def n_tokens(self, datum):
         """How many tokens a datum has. Neither its places nor its graph are read: pages ask it of all data."""
         uid = self.datum(datum).uid
-        if uid not in self._sizes:
+        if not self.store.has(uid):
+            raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+        if not self._sizes and self.database.read_meta("store"):
+            # what embedding has noted in the database is one look for all data, where each is a journey
+            rows = self.database.read(
+                "SELECT uid, total FROM jobs WHERE kind = 'embed' AND state = 'done' AND total > 0"
+            )
+            stamps = self.store.stamps()
             with self._lock:
-                # what embedding has noted in the database is one look for all data
-                rows = self.database.read(
-                    "SELECT uid, total FROM jobs WHERE kind = 'embed' AND state = 'done' AND total > 0"
-                )
-                self._sizes = {**dict(rows), **self._sizes}
-            if uid not in self._sizes or not self.store.has(uid):
-                self._sizes.pop(uid, None)
-                if not self.store.has(uid):
-                    raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
-                self._sizes[uid] = self.store.shape(uid)[0]
-        return self._sizes[uid]
+                self._sizes.update({one: (stamps[one], total) for one, total in rows if one in stamps})
+        stamp = self.store.stamp(uid)
+        if self._sizes.get(uid, ("",))[0] != stamp:
+            self._sizes[uid] = unchanged(lambda: self.store.stamp(uid), lambda stamp: (stamp, self.store.shape(uid)[0]))
+        return self._sizes[uid][1]
 
     def token_at(self, datum, x, y):
         """The token whose tile holds a level-0 point, or None."""

@@ -34,7 +34,8 @@ CREATE TABLE journal (                       -- edits, never changed and never r
 );
 CREATE TABLE fits (                          -- journal: the last entry that the fit knows; digest: see Fit.digest
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, journal INTEGER NOT NULL, settings TEXT NOT NULL,
-    summary TEXT NOT NULL, author TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT ''
+    summary TEXT NOT NULL, author TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '',
+    embeddings TEXT NOT NULL DEFAULT ''       -- {uid: stamp} of what it was made of
 );
 CREATE TABLE jobs (                          -- long work, a row a datum: the queue, requests, and what progress bars show
     kind TEXT NOT NULL, uid TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
@@ -52,7 +53,7 @@ _NUMBER, _TEXT = "REAL NOT NULL DEFAULT 0", "TEXT NOT NULL DEFAULT ''"
 _LATER = {
     "jobs": {"place": _NUMBER, "request": _TEXT, "rate": _NUMBER},
     "journal": {"author": _TEXT, "note": _TEXT},
-    "fits": {"author": _TEXT, "digest": _TEXT},
+    "fits": {"author": _TEXT, "digest": _TEXT, "embeddings": _TEXT},
 }
 
 
@@ -143,9 +144,13 @@ class Database:
 
     def _later_columns(self):
         """(table, column) of what is missing, in order."""
-        there = {table: {row[1] for row in self.read(f"PRAGMA table_info({table})")} for table in _LATER}
+        there = {table: self.columns(table) for table in _LATER}
         # a table that is not there at all is damage, and not made good here
         return [(table, name) for table in _LATER if there[table] for name in _LATER[table] if name not in there[table]]
+
+    def columns(self, table):
+        """Names of the columns that a table has: a study of before, looked at only, lacks some."""
+        return {row[1] for row in self.read(f"PRAGMA table_info({table})")}
 
     @classmethod
     def create(cls, path, meta):

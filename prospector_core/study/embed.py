@@ -7,6 +7,7 @@ import time
 from ..encoders.base import same_vectors
 from ..errors import EmbeddingError, ProspectorError, StorageFullError
 from ..scheduling import OnCluster
+from .derived import forget_others
 from .jobs import Rate
 from .tasks import asked_file, embed, embed_with, place_of
 
@@ -38,12 +39,15 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
             raise EmbeddingError(f"the features of {study.path} were imported: they cannot be made again here")
         return {}  # what has no features has no tissue either
     chosen = [study.datum(each) for each in data] if data else study.data
-    todo = [datum.uid for datum in chosen if anew or not study.store.has(datum.uid)]
+    store = study.store
+    todo = [each.uid for each in chosen if anew or store.renewing(each.uid) or not store.has(each.uid)]
     if not todo:
         return {}
     study.database.check_writable()
     with study.queue.working():
         study.queue.take_over(set(todo))
+        for uid in todo if anew else ():
+            store.renew(uid)
         study.queue.add(todo)
         return _work(study, progress, stop, threads, encoder, on)
 
@@ -105,7 +109,7 @@ def _embed_here(study, embedder, progress, stopped, failed):
             _end_quietly(queue, uid, "paused")
             raise
         else:
-            queue.end(uid, "done" if complete else "paused", note)
+            _end(study, uid, complete, note)
 
 
 def _embed_there(study, on, place, threads, progress, stopped, failed):
@@ -148,13 +152,20 @@ def _embed_there(study, on, place, threads, progress, stopped, failed):
                 _failed(study, done.item, str(done.error), failed)
             else:
                 complete, note = done.value
-                queue.end(done.item, "done" if complete else "paused", note)
+                _end(study, done.item, complete, note)
     finally:
         ended.set()
         watcher.join()
         for uid in running:  # the cluster was lost, or Ctrl-C
             asked_file(study, uid).unlink(missing_ok=True)
             _end_quietly(queue, uid, "paused")
+
+
+def _end(study, uid, complete, note):
+    """Note that a datum is embedded, or was stopped; what was derived of other embeddings of it goes."""
+    study.queue.end(uid, "done" if complete else "paused", note)
+    if complete:
+        forget_others(study.path / "derived", uid, study.stamp(uid))
 
 
 def _failed(study, uid, said, failed):

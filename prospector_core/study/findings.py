@@ -1,7 +1,5 @@
 """What a fit says of a study's data: sprites, maps, explanations, uncertainty, concepts and predictions."""
 
-import io
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -9,7 +7,6 @@ import numpy as np
 
 from ..errors import CurationError
 from ..features import n_features, pair_index
-from ..files import read_npy, storage_errors, write_atomic
 from ..limits import map_limit
 from ..locally import neighbours_of, what_if
 from ..palette import concept_palette
@@ -21,12 +18,12 @@ from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .branches import branches, leaves_of
 from .counts import compact_coef
-from .derived import DerivedArrays
+from .derived import DerivedArrays, unchanged
 from .fit import GIVEN
 from .fitting import StudyFits, kept
 from .journal import CurationState
 from .kernel_fit import resampled_kernels
-from .place import make_folders
+from .maps import read_map, write_map
 
 __all__ = ["Concept", "StrongestClass", "StudyFindings"]
 
@@ -99,16 +96,15 @@ class StudyFindings(StudyFits):
         """A datum's prospect map: (n,) float64, NaN for excluded tokens."""
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
-        key = (fit.key, datum.uid)
-        scores = self._maps.get(key)
-        if scores is not None:
-            return scores
-        try:
-            scores = read_npy(self._map_file(datum, fit).read_bytes())
-        except (OSError, ValueError, EOFError):  # never kept, or damaged
-            scores = None
-        if scores is None or scores.dtype != np.float64 or scores.shape != (self.n_tokens(datum),):
-            scores = self._prospect(datum, fit)
+
+        def of(stamp):
+            key = (fit.key, datum.uid, stamp)
+            scores = self._maps.get(key)
+            if scores is None and fit.id > 0:
+                scores = read_map(self._map_file(datum, fit), stamp, self._digest_of(fit))
+            return key, self._prospect(datum, fit) if scores is None else scores
+
+        key, scores = unchanged(lambda: self.stamp(datum), of)
         scores.setflags(write=False)
         self._maps.put(key, scores)
         return scores
@@ -178,7 +174,7 @@ class StudyFindings(StudyFits):
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
         fit = fit.whole or fit  # how sure a weight is has nothing to do with whether it is shown
-        key = (fit.key, int(n), datum.uid)
+        key = (fit.key, int(n), datum.uid, self.content())  # of all data: kernels are of resamples of them
         with self._resampling:
             found = self._doubts.get(key)
             if found is None:
@@ -211,15 +207,16 @@ class StudyFindings(StudyFits):
 
     def _resampled_kernels(self, fit, n):
         """(n, p) float64, under the edits, labels and embedded data that the fit was made with."""
-        if (fit.key, n) not in self._resampled:
+        key = (fit.key, n, self.content())
+        if key not in self._resampled:
             _, counts = self._layer(fit.centroids, fit.settings)
             there = set(self.store.uids()) & fit.summary["predictions"].keys()
             rows = [row for row in self._rows if row.uid in there]
             uids, fitted_on = [row.uid for row in rows], {row.uid for row in rows if row.split != "test"}
             labels = {row.uid: fit.state.labels.get(row.uid, row.label) for row in rows}
             kernels = resampled_kernels(counts, uids, labels, fitted_on, fit.state, fit.settings, n, fit.target)
-            self._resampled[fit.key, n] = kernels
-        return kept(self._resampled, (fit.key, n), max(_RESAMPLED_KEPT, len(self.classes)))
+            self._resampled[key] = kernels
+        return kept(self._resampled, key, max(_RESAMPLED_KEPT, len(self.classes)))
 
     def pair_tokens(self, datum, i, j, fit=None):
         """How many pairs (i, j) each token of a datum takes part in within the radius: (n,) int64."""
@@ -239,7 +236,7 @@ class StudyFindings(StudyFits):
         """
         fit, sprites = self._fitted(None)
         data = self._fitted_on()
-        key = (fit.id, concept, into, seed, repr(state.steps), repr(state.merged), tuple(d.uid for d in data))
+        key = (fit.id, concept, into, seed, repr(state.steps), repr(state.merged), self.content(data))
         with self._lock:
             if key in self._parted:
                 return kept(self._parted, key, _PREVIEWS_KEPT)
@@ -331,7 +328,7 @@ class StudyFindings(StudyFits):
     def _occurrences(self, fit, data):
         """How many tokens of each datum carry each concept: (n_data, K) int64. Kept: pages ask at every rerun."""
         with self._lock:
-            key = (fit.id, tuple(datum.uid for datum in data))
+            key = (fit.id, self.content(data))
             if key not in self._counted:
                 rows = [np.bincount(self.concepts_of(datum, fit), minlength=fit.n_concepts) for datum in data]
                 self._counted.clear()
@@ -372,7 +369,7 @@ class StudyFindings(StudyFits):
         """
         fit, _ = self._fitted(fit)
         data = self._spread(self.embedded())
-        key = (fit.key, tuple(datum.uid for datum in data))
+        key = (fit.key, self.content(data))
         if key not in self._limits:
             limit = map_limit([self.prospect(datum, fit) for datum in data])
             with self._lock:
@@ -420,7 +417,7 @@ class StudyFindings(StudyFits):
         data = self.embedded()
         sizes = [self.n_tokens(datum) for datum in data]
         uids = [datum.uid for datum in data]
-        records = [json.dumps(self.store.layout(uid)[1], sort_keys=True) for uid in uids]
+        stamps = [self.store.stamp(uid) for uid in uids]
         datum, token = sample_tokens(sizes, n, seed)
 
         def compute():
@@ -428,7 +425,7 @@ class StudyFindings(StudyFits):
             parts = [vectors(self, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
             return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 
-        key = atlas_key(uids, sizes, records, n, seed)
+        key = atlas_key(uids, sizes, stamps, n, seed)
         return Atlas(uids, datum, token, DerivedArrays(self.path / "derived", self._derived).get(key, compute))
 
     def evidence(self, fit=None):
@@ -466,10 +463,7 @@ class StudyFindings(StudyFits):
         self.database.check_writable()
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
-        buffer = io.BytesIO()
-        np.save(buffer, np.asarray(self._prospect(datum, fit)), allow_pickle=False)
+        stamp, scores = unchanged(lambda: self.stamp(datum), lambda stamp: (stamp, self._prospect(datum, fit)))
         path = self._map_file(datum, fit)
-        with storage_errors(path):
-            make_folders(path.parent, self.path)
-        write_atomic(path, buffer.getvalue())
+        write_map(path, np.asarray(scores), stamp, self._digest_of(fit), self.path)
         return path

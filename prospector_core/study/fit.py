@@ -364,15 +364,26 @@ class Fit:
                     fitted_coef=fitted, calibration=Calibration(**curve), summary=record["summary"], state=state,
                     tree=tree,
                 )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, SafetensorError) as error:
-            raise StudyDamagedError(
-                f"{folder} cannot be read ({error}): run `prospector replay --repair`, or `prospector fit` again"
-            ) from error
-        if fit.coef.shape != (n_features(fit.n_concepts, fit.radius),):
-            raise StudyDamagedError(
-                f"{folder} contradicts itself: run `prospector replay --repair`, or `prospector fit` again"
-            )
+            sound = fit.coef.shape == fit.fitted_coef.shape == (n_features(fit.n_concepts, fit.radius),)
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            AttributeError,
+            RecursionError,
+            SafetensorError,
+        ) as error:
+            raise StudyDamagedError(f"{folder} cannot be read ({error}): {way_out(folder)}") from error
+        if not sound:
+            raise StudyDamagedError(f"{folder} contradicts itself: {way_out(folder)}")
         return fit
+
+
+def way_out(folder):
+    """What mends a fit whose folder is damaged."""
+    return f"run `prospector replay {folder.parent.parent} --repair`, or `prospector fit` again"
 
 
 _TREE = ("fine", "sizes", "joins", "heights", "roots")

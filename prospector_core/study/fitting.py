@@ -20,6 +20,7 @@ from .data import StudyData
 from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels, make_quantizer, suggested
 from .fit_records import check_fit
 from .journal import Entry, last_id, read_journal, replay
+from .kept_fit import load_kept
 from .kernel_fit import fit_kernel
 from .preview import Draft
 from .records import fit_row
@@ -93,15 +94,32 @@ class StudyFits(StudyData):
                 if change.after.id == id:
                     return self._seen(change.after)
             if id not in self._fits:
-                rows = self.database.read("SELECT journal FROM fits WHERE id = ?", (id,))
-                if not rows:
-                    raise FitError(f"the study {self.name!r} has no fit {id}")
-                state = replay(read_journal(self.database, rows[0][0]))
-                folder = self.path / "fits" / str(id)
-                found = Fit.load(folder, id, rows[0][0], state)
-                check_fit(found, self, folder)
+                found = load_kept(self.path, self.database, id)
+                check_fit(found, self, self.path / "fits" / str(id))
                 self._fits[id] = found
             return self._seen(self._fits[id])
+
+    def _digest_of(self, fit):
+        """The digest of a fit, of all its classes and without a mask; computed once."""
+        whole = fit.whole or fit
+        with self._lock:
+            if fit.id not in self._digests:
+                self._digests[fit.id] = whole.digest()
+            return self._digests[fit.id]
+
+    def newer_embeddings(self, fit=None):
+        """Data whose embeddings are others than those that a fit (default: the current one) was made of: list of Datum.
+
+        Maps are of the embeddings as they are. A fit that was made before this was kept says nothing of it.
+        """
+        fit = self.current_fit if fit is None else self.load_fit(fit) if isinstance(fit, int) else fit
+        if fit is None or "embeddings" not in self.database.columns("fits"):
+            return []
+        rows = self.database.read("SELECT embeddings FROM fits WHERE id = ?", (fit.id,))
+        known = json.loads(rows[0][0] or "{}") if rows else {}
+        stamps = self.store.stamps()
+        return [datum for datum in self.data if stamps.get(datum.uid, "") != known.get(datum.uid, "")
+                and datum.uid in known and datum.uid in stamps]  # fmt: skip
 
     def _seen(self, fit):
         """A fit as seen from this study's class; always the same object."""
@@ -189,7 +207,7 @@ class StudyFits(StudyData):
         draft = Draft(self)
         edit(draft)
         said = json.dumps([(entry.action, entry.payload) for entry in draft.edits])
-        key = (before.id, draft.base, said, tuple(self.store.uids()))
+        key = (before.id, draft.base, said, self.content())
         with self._lock:
             if key in self._previews:  # pages ask at every rerun
                 return self._compared(kept(self._previews, key, _PREVIEWS_KEPT))
@@ -228,7 +246,7 @@ class StudyFits(StudyData):
 
         None if someone edited meanwhile: then nothing is kept. The database is free for others until the end.
         """
-        own = [Entry(seen + 1, "", *entry)] if entry else []
+        own, stamps = [Entry(seen + 1, "", *entry)] if entry else [], self.store.stamps()
         state = replay(read_journal(self.database, seen) + own)
         if isinstance(on, OnCluster):  # what the workers count is then found in the study
             self.count_there(on, self.embedded(), centroids, settings, state)
@@ -239,8 +257,15 @@ class StudyFits(StudyData):
             journal = self.curation._record(connection, *entry) if entry else seen
             summary = found.summary if isinstance(found, Kernels) else found[-1]
             id = connection.execute(
-                "INSERT INTO fits (at, journal, settings, summary, author) VALUES (?, ?, ?, ?, ?)",
-                (_now(), journal, json.dumps(asdict(settings)), json.dumps(summary), self.curation.author),
+                "INSERT INTO fits (at, journal, settings, summary, author, embeddings) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    _now(),
+                    journal,
+                    json.dumps(asdict(settings)),
+                    json.dumps(summary),
+                    self.curation.author,
+                    json.dumps({uid: stamps.get(uid, "") for uid in summary["predictions"]}),
+                ),
             ).lastrowid
             after = self._as_fit(id, journal, settings, centroids, tree, found, state)
             connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
@@ -271,13 +296,14 @@ class StudyFits(StudyData):
         ``say``: function(text).
         """
         say("reading a sample of tokens")
+        stamps = {datum.uid: self.stamp(datum) for datum in data}
         sample, means = self._sample(data, settings, on)
         say(f"finding {settings.concepts} concepts in {len(sample):,} tokens")
         centroids, tree = self._quantizer_centroids(data, settings, sample, means)
         if settings.centre:  # quantising will ask for them
             sprites = self._sprites(centroids, settings)
             for uid, mean in means.items():
-                sprites.put_mean(uid, mean)
+                sprites.put_mean(uid, mean, stamps[uid])
         return centroids, tree
 
     def _quantizer_centroids(self, data, settings, sample, means):
@@ -350,7 +376,7 @@ class StudyFits(StudyData):
 
     def counts_in(self, folder, centroids, settings):
         """Counts whose derived arrays lie in a folder of their own."""
-        sprites = Sprites(Path(folder), centroids, self._embeddings, settings=settings)
+        sprites = Sprites(Path(folder), centroids, self._embeddings, None, settings, self.store.stamp)
         return Counts(sprites, self.graph, settings.radius)
 
     def _layer(self, centroids, settings):
@@ -363,7 +389,7 @@ class StudyFits(StudyData):
             return self._layers[key]
 
     def _sprites(self, centroids, settings):
-        return Sprites(self.path / "derived", centroids, self._embeddings, self._derived, settings)
+        return Sprites(self.path / "derived", centroids, self._embeddings, self._derived, settings, self.store.stamp)
 
     def _fitted(self, fit):
         fit = self.load_fit(fit) if isinstance(fit, int) else fit or self.current_fit  # a Fit has its own class

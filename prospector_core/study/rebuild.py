@@ -1,5 +1,6 @@
 """Fits made again from nothing but the embeddings, the labels and the journal, and compared with those that are kept."""
 
+import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,9 @@ import numpy as np
 
 from ..errors import BadInputError, ProspectorError, StudyDamagedError
 from ..scheduling import OnCluster
-from .fit import GIVEN, Fit
+from .fit import GIVEN
 from .journal import read_journal, replay
+from .kept_fit import load_kept
 
 __all__ = ["Rebuilt", "rebuild_fits"]
 
@@ -71,7 +73,7 @@ def rebuild_fits(study, into=None, repair=False, progress=None, on=None):
                 made = _make(study, id, journal, settings, summary, concepts if kind == "refit" else None, derived, on)
             except ProspectorError as error:
                 concepts = None if kind == "fit" else concepts
-                damaged = _kept(study, id, journal, digests[id]) is None
+                damaged = _kept(study, id) is None
                 found.append(Rebuilt(id, kind, journal, "failed", damaged, False, str(error)))
                 continue
             concepts = made.centroids, made.tree
@@ -105,18 +107,16 @@ def _make(study, id, journal, settings, summary, concepts, derived, on):
     return study._as_fit(id, journal, settings, centroids, tree, found, state)
 
 
-def _kept(study, id, journal, digest):
+def _kept(study, id):
     """The fit as it is kept; None if it cannot be read, or is not what was written."""
-    state = replay(read_journal(study.database, journal))
     try:
-        kept = Fit.load(study.path / "fits" / str(id), id, journal, state)
+        return load_kept(study.path, study.database, id)
     except StudyDamagedError:
         return None
-    return kept if digest in ("", kept.digest()) else None
 
 
 def _compare(study, made, kind, summary, digest, repair):
-    kept = _kept(study, made.id, made.journal, digest)
+    kept = _kept(study, made.id)
     if kept is not None:
         same = made.digest() == kept.digest()
     elif digest:
@@ -131,8 +131,14 @@ def _compare(study, made, kind, summary, digest, repair):
     result = "same" if same else "close" if largest <= _ROUNDING else "differs"
     repaired = bool(repair and kept is None and result != "differs")
     if repaired:
-        made.save(study.path / "fits" / str(made.id))
+        with study.database.transaction() as connection:  # what differs by rounding is what was written from now on
+            connection.execute(
+                "UPDATE fits SET digest = ?, summary = ? WHERE id = ?",
+                (made.digest() if digest else "", json.dumps(made.whole_summary), made.id),
+            )
+            made.save(study.path / "fits" / str(made.id))
         with study._lock:
+            study._digests.pop(made.id, None)
             study._fits.pop(made.id, None)
         says.append("repaired")
     return Rebuilt(made.id, kind, made.journal, result, kept is None, repaired, "; ".join(says))

@@ -4,25 +4,27 @@ import hashlib
 
 import numpy as np
 
+from ..errors import FitError
 from ..quantizers import assign_nearest
 from ..readers.cache import TileCache
 from ..soft import ONE, mean_of, merge_shares, shifted, sprite_and_shares
-from .derived import DerivedArrays
+from .derived import DatumArrays, DerivedArrays
 from .journal import Split
 
 _VECTORS_KEPT = 2**28  # bytes
 
-__all__ = ["Sprites", "without"]
+__all__ = ["Sprites", "there", "without"]
 
 
 class Sprites:
     """Sprites of one set of centroids: as quantised, and as curated.
 
     Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d); memory, a TileCache
-    for the arrays in use (default: its own); settings, FitSettings (default: one concept a token, embeddings as they are).
+    for the arrays in use (default: its own); settings, FitSettings (default: one concept a token, embeddings as they are);
+    stamp, function uid -> what the content of its embeddings is known by (default: they never change).
     """
 
-    def __init__(self, folder, centroids, embeddings, memory=None, settings=None):
+    def __init__(self, folder, centroids, embeddings, memory=None, settings=None, stamp=lambda uid: ""):
         self.softness, self._centre = (settings.softness, settings.centre) if settings else (0.0, 0.0)
         said = np.ascontiguousarray(centroids).tobytes()
         if self.softness or self._centre:
@@ -30,7 +32,8 @@ class Sprites:
         self.folder = folder / hashlib.sha256(said).hexdigest()[:16]
         self.centroids = centroids
         self._embeddings = embeddings
-        self.arrays = DerivedArrays(self.folder, memory, folder.parent)
+        self._stamp = stamp
+        self.arrays = DatumArrays(DerivedArrays(self.folder, memory, folder.parent), stamp)
         self._vectors = TileCache(_VECTORS_KEPT)
 
     def n_concepts(self, state):
@@ -40,35 +43,41 @@ class Sprites:
     def quantised(self, uid):
         """Nearest centroid of every token: (n,) int16."""
         return self.arrays.get(
-            f"{uid}-sprite", lambda: self._nearest(uid, self._embeddings(uid), self.centroids).astype(np.int16)
+            uid, "sprite", lambda: self._nearest(uid, self._embeddings(uid), self.centroids).astype(np.int16)
         )
 
     def _nearest(self, uid, vectors, centroids):
+        if vectors.shape[1] != centroids.shape[1]:
+            raise FitError(
+                f"the embeddings of {uid} have {vectors.shape[1]} numbers a token, the concepts {centroids.shape[1]}: they "
+                "are of another encoder than the fit; find concepts anew (`prospector fit`)"
+            )
         return assign_nearest(vectors, shifted(centroids, self._shift(uid)))
 
     def _shift(self, uid):
         """What centring takes from a datum's embeddings: (d,) float64, or None. Not they are moved: the concepts are."""
         if not self._centre:
             return None
-        return self._centre * self.arrays.get(f"{uid}-mean", lambda: mean_of(self._embeddings(uid)))
+        return self._centre * self.arrays.get(uid, "mean", lambda: mean_of(self._embeddings(uid)))
 
     def shares(self, uid, threads=None):
         """Shares of the concepts, as quantised: (n, K) uint8 (see ``soft``)."""
 
         def compute():
-            known = self.arrays.peek(f"{uid}-sprite")
+            known, stamp = self.arrays.peek(uid, "sprite"), self._stamp(uid)
             sprite, shares = sprite_and_shares(
                 self._embeddings(uid), self.centroids, self.softness, known, threads, self._shift(uid)
             )
             if known is None:  # it was found on the way: embeddings are read once
-                self.arrays.get(f"{uid}-sprite", lambda: sprite.astype(np.int16))
+                self.arrays.put(uid, "sprite", sprite.astype(np.int16), stamp)
             return shares
 
-        return self.arrays.get(f"{uid}-shares", compute)
+        return self.arrays.get(uid, "shares", compute)
 
-    def put_mean(self, uid, mean):
-        """Keep the mean embedding (d,) of a datum, which is known from elsewhere."""
-        self.arrays.get(f"{uid}-mean", lambda: mean)
+    def put_mean(self, uid, mean, stamp):
+        """Keep the mean (d,) of a datum's embeddings with this stamp, which is known from elsewhere."""
+        if self.arrays.peek(uid, "mean") is None:
+            self.arrays.put(uid, "mean", mean, stamp)
 
     def distances(self, uid):
         """Distance of every token to its centroid: (n,) float32. Small = typical."""
@@ -81,7 +90,7 @@ class Sprites:
                 out[rows] = np.linalg.norm(vectors[rows] - centroids[self.quantised(uid)[rows]], axis=1)
             return out
 
-        return self.arrays.get(f"{uid}-distance", compute)
+        return self.arrays.get(uid, "distance", compute)
 
     def edited(self, uid, state):
         """The sprite after splitting concepts and reassigning tokens, before merging and excluding: (n,) int64."""
@@ -100,7 +109,7 @@ class Sprites:
                     moved = part > 0  # the first part stays what it is
                     sprite[inside[moved]] = np.array(step.ids)[part[moved]]
             elif step[0] == uid:
-                sprite[list(step[1])] = step[2]
+                sprite[there(step[1], len(sprite))] = step[2]
         return sprite
 
     def stepped_shares(self, uid, steps, n_concepts, threads=None):
@@ -125,9 +134,10 @@ class Sprites:
                     strongest = np.isin(sprite[moved], members)
                     sprite[moved[strongest]] = ids[strongest]
             elif step[0] == uid:
-                shares[list(step[1])] = 0
-                shares[list(step[1]), step[2]] = ONE
-                sprite[list(step[1])] = step[2]
+                tokens = there(step[1], len(sprite))
+                shares[tokens] = 0
+                shares[tokens, step[2]] = ONE
+                sprite[tokens] = step[2]
         return sprite, shares
 
     def curated_shares(self, uid, state):
@@ -138,14 +148,15 @@ class Sprites:
         shares = without(shares, out, sprite)
         shares = merge_shares(shares, homes, k)
         shares[out[sprite]] = 0
-        shares[state.ignored(uid)] = 0
+        shares[there(state.ignored(uid), len(shares))] = 0
         return shares
 
     def _parts(self, uid, tokens, centroids):
         """Which part of a split concept each of its tokens is nearest to: (m,) int16."""
         key = hashlib.sha256(tokens.tobytes() + centroids.tobytes()).hexdigest()[:16]
         return self.arrays.get(
-            f"{uid}-split-{key}",
+            uid,
+            f"split-{key}",
             lambda: self._nearest(uid, self._vectors_of(uid, tokens), centroids).astype(np.int16),
         )
 
@@ -156,7 +167,7 @@ class Sprites:
 
     def _vectors_of(self, uid, tokens):
         """Embeddings of some tokens of a datum: (m, d). Kept for a while: a split looks at them twice."""
-        key = uid, hashlib.sha256(tokens.tobytes()).digest()
+        key = uid, self._stamp(uid), hashlib.sha256(tokens.tobytes()).digest()
         found = self._vectors.get(key)
         if found is None:
             found = self._embeddings(uid)[tokens]
@@ -166,13 +177,19 @@ class Sprites:
     def curated(self, uid, state):
         """The sprite as the expert has it: merged concepts carry the id they went into; excluded and ignored tokens -1."""
         sprite = self.groups(state, excluded=-1)[self.edited(uid, state)]
-        sprite[state.ignored(uid)] = -1
+        sprite[there(state.ignored(uid), len(sprite))] = -1
         return sprite
 
     def groups(self, state, excluded=None):
         """Final id of each original concept: (K,) int64; excluded concepts keep theirs, or get ``excluded``."""
         homes = state.homes(self.n_concepts(state))
         return np.array([excluded if excluded is not None and home in state.excluded else home for home in homes])
+
+
+def there(tokens, n):
+    """Those of tokens that a datum of n tokens has: (m,) int64. Edits may name some that it no longer has, embedded anew."""
+    tokens = np.asarray(tokens, np.int64).reshape(-1)
+    return tokens[tokens < n]
 
 
 def without(shares, out, sprite):

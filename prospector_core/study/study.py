@@ -40,7 +40,7 @@ class Study(StudyFindings):
         self._resampled, self._doubts = OrderedDict(), TileCache(_MAPS_KEPT)
         self._part_maps = PartMaps()
         self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
-        self._limits, self._views, self._through = {}, {}, None
+        self._limits, self._views, self._through, self._digests = {}, {}, None, {}
 
     @classmethod
     def create(cls, path, *, labels=None, **options):

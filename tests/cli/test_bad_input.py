@@ -207,7 +207,7 @@ def test_damage_is_named(tmp_path, complaint):
     study = make_study(tmp_path, fit={})
     study.database.close()
     (study.path / "fits" / "1" / "head.safetensors").write_bytes(b"cut")
-    assert "run `prospector replay --repair`" in complaint("prospect", "study")
+    assert "run `prospector replay study --repair`" in complaint("prospect", "study")
     (study.path / "study.sqlite").write_bytes(b"noise" * 999)
     assert "study.sqlite is damaged" in complaint("prospect", "study")
 

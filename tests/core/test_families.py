@@ -21,6 +21,7 @@ from prospector_core.families import (
     superpose,
 )
 from tests.core.structure_files import study_of_chains
+from tests.core.study_files import make_study
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,18 @@ def test_sites_are_strong_places_of_the_class(study):
     for site in sites:
         scores = study.prospect(site.datum)[site.tokens]
         assert len(scores) > 1 and scores[0] == scores.max() > 0 and np.isclose(site.total, scores.sum())
+
+
+def test_sites_of_a_fit_are_its_own_whatever_was_fitted_since(tmp_path):
+    """The threshold is that of the fit's own scores: those of another kernel are of another size."""
+    study = make_study(tmp_path, fit={})
+    first, sites = study.current_fit, find_sites(study)
+    study.fit(concepts=5, kernel="linear", softness=0.0, centre=0.0)
+    assert not 0.5 < study.score_limit() / study.score_limit(first) < 2  # else nothing would be told apart
+    again = find_sites(study, first)
+    assert sites and [(s.datum, s.tokens.tolist(), s.total) for s in again] == [
+        (s.datum, s.tokens.tolist(), s.total) for s in sites
+    ]
 
 
 def test_families_hold_every_site_once(study):

@@ -212,3 +212,21 @@ def test_the_history_lists_edits_and_offers_the_report(study):
     )
     assert table["why"].tolist()[1] == "ink" and table["now"].tolist()[1] == "undone"
     assert app.at.toggle(key="report_names").value is False
+
+
+def test_data_embedded_anew_are_seen_at_once_and_said(study):
+    """Another process embeds a datum anew while the app is open: no picture of the old embeddings is shown again."""
+    app = App("slide")
+    before, concepts = app.viewer(), App("concepts").text
+    assert "newer than this fit" not in app.text
+    other = Study.open(study.path)
+    for datum in other.data:
+        kept = other.store.read(datum.uid)
+        other.store.write(datum.uid, kept.embeddings[::-1].copy(), kept.positions, kept.attrs, kept.edges)
+    after = app.run().viewer()
+    assert len(before["overlays"]) == len(after["overlays"])
+    same = [a["kind"] for a, b in zip(before["overlays"], after["overlays"]) if a["url"] == b["url"]]
+    assert not same and f"The embeddings of {len(other.data)}" in app.text and "newer than this fit" in app.text
+    assert App("concepts").text != concepts
+    app.press("refit_newer")
+    assert "newer than this fit" not in app.run().text and not Study.open(study.path).newer_embeddings()
