@@ -16,6 +16,7 @@ __all__ = [
     "StudyError",
     "StudyVersionError",
     "StudyDamagedError",
+    "StoreNotAllowedError",
     "StorageFullError",
     "MissingExtraError",
 ]
@@ -87,6 +88,10 @@ class StudyVersionError(StudyError):
 
 class StudyDamagedError(StudyError):
     """A study whose database or artefacts cannot be read."""
+
+
+class StoreNotAllowedError(StudyError):
+    """The address of a study's embeddings is of a kind that is not used here, or was not allowed on this machine yet."""
 
 
 class StorageFullError(ProspectorError, OSError):

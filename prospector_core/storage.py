@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from .blocks import (
     writing,
 )
 from .errors import EmbeddingError, StudyDamagedError
+from .removal import GROUP_FILE, check_folder, check_group, is_link, own_place, remove_folder
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "StoredVectors"]
 
@@ -74,6 +74,7 @@ class EmbeddingStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._listed: Any = None  # (time of the folder, uids)
+        own_place(self.path.parent, self.path)
         if not (self.path / "zarr.json").exists():
             with writing(self.path):
                 zarr.open_group(self.path, mode="a", zarr_format=3)
@@ -145,7 +146,7 @@ class EmbeddingStore:
         if (self.has(uid) or folder.exists()) and _same(self._where(uid), *wanted):
             return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype), complete=True)
         if partial.exists() and not _same(partial, *wanted):
-            shutil.rmtree(partial)
+            _remove_group(partial)
         if not partial.exists():
             self._create(partial, *wanted)
         return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype))
@@ -174,8 +175,8 @@ class EmbeddingStore:
                 f"embeddings must be an (n, d) array of floats, not {embeddings.shape} {embeddings.dtype}"
             )
         dtype = "float16" if embeddings.dtype == np.float16 else "float32"
-        shutil.rmtree(self._folder(uid, _PARTIAL), ignore_errors=True)
         partial = self._folder(uid, _PARTIAL)
+        _remove_group(partial)
         n, dim = embeddings.shape
         positions, edges, attrs = _check(n, dim, positions, edges, attrs, dtype)
         self._create(partial, n, dim, positions, edges, attrs, block, np.dtype(dtype))
@@ -237,17 +238,22 @@ class EmbeddingStore:
 
     def discard(self, uid: str) -> None:
         """Remove what is half made of a datum; complete embeddings stay."""
-        shutil.rmtree(self._folder(uid, _PARTIAL), ignore_errors=True)
+        _remove_group(self._folder(uid, _PARTIAL))
 
     def remove(self, uid: str) -> None:
         """Remove what there is of a datum, complete or not."""
-        for suffix in ("", _PARTIAL, _WHOLE, _REPLACED):
-            shutil.rmtree(self._folder(uid, suffix), ignore_errors=True)
+        folder, replaced = self._folder(uid), self._folder(uid, _REPLACED)
+        for each in (replaced, self._folder(uid, _PARTIAL), self._folder(uid, _WHOLE)):
+            _remove_group(each)
+        if folder.exists():
+            _check_group(folder)
+            os.rename(folder, replaced)  # no longer complete, however far the rest comes
+            _remove_group(replaced)
 
     def _folder(self, uid: str, suffix: str = "") -> Path:
         if not _UID.fullmatch(uid):
             raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
-        return self.path / f"{uid}{suffix}"
+        return own_place(self.path, self.path / f"{uid}{suffix}")
 
     def _where(self, uid: str) -> Any:
         """Return where zarr finds a complete datum."""
@@ -284,11 +290,13 @@ class EmbeddingStore:
         dtype: np.dtype,
     ) -> None:
         with writing(self.path):
-            group = zarr.open_group(folder, mode="w", zarr_format=3)
+            # "w-": what may be there already is never swept away. The attributes first: they say whose folder it is.
+            group = zarr.open_group(
+                folder, mode="w-", zarr_format=3, attributes={**attrs, "complete": False, "block": block}
+            )
             for name, array in (("positions", positions), ("edges", edges)):
                 if array is not None:
                     group.create_array(name, data=array, compressors=codecs(array.dtype))
-            group.attrs.update({**attrs, "complete": False, "block": block})
             # The embeddings come last: a folder without them is one whose making was interrupted.
             create_blocks(group, n, dim, block, dtype)
 
@@ -394,9 +402,9 @@ class EmbeddingWriter:
         """
         folder, tokens = self._folder / _EARLY, np.asarray(tokens, np.int64)
         if not np.array_equal(_early_tokens(folder), tokens):
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_group(folder)
             with writing(self._store.path):
-                group = zarr.open_group(folder, mode="w", zarr_format=3)
+                group = zarr.open_group(folder, mode="w-", zarr_format=3)
                 group.create_array("tokens", data=tokens, compressors=codecs(tokens.dtype))
                 create_blocks(group, len(tokens), self.dim, self.block, self._dtype)
         return Blocks(folder, self.uid, self._store.path)
@@ -418,29 +426,30 @@ class EmbeddingWriter:
         final, replaced = self._store._folder(self.uid), self._store._folder(self.uid, _REPLACED)
         with writing(self._store.path):
             made = self._sharded() if self.n_blocks > _SHARD else self._folder
-            shutil.rmtree(made / _EARLY, ignore_errors=True)
+            _remove_group(made / _EARLY)
             open_group(made, "r+").attrs.update({"complete": True})
             sync(made / "zarr.json")
-            shutil.rmtree(replaced, ignore_errors=True)
+            _remove_group(replaced)
             if final.exists():
+                _check_group(final)
                 os.rename(final, replaced)
             os.rename(made, final)
             sync(self._store.path)
-            shutil.rmtree(replaced, ignore_errors=True)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _remove_group(replaced)
+            _remove_group(self._folder)
         self._store._completed(self.uid)
         self.complete = True
 
     def _sharded(self) -> Path:
         """Return a folder with the same, many blocks a file. The blocks stay until it has its final name."""
         made = self._store._folder(self.uid, _WHOLE)
-        shutil.rmtree(made, ignore_errors=True)
+        _remove_group(made)
         there, rows = open_group(self._folder), _SHARD * self.block
-        group = zarr.open_group(made, mode="w", zarr_format=3)
+        attributes = {**there.attrs.asdict(), "shard": rows}
+        group = zarr.open_group(made, mode="w-", zarr_format=3, attributes=attributes)
         for name in ("positions", "edges"):
             if name in there:
                 group.create_array(name, data=there[name][:], compressors=codecs(there[name].dtype))
-        group.attrs.update({**there.attrs.asdict(), "shard": rows})
         create_blocks(group, self.n, self.dim, self.block, self._dtype, rows)
         whole = group["embeddings"].with_config({"write_empty_chunks": True})
         for number, start in enumerate(range(0, self.n, rows)):
@@ -499,6 +508,29 @@ class PartEmbedded:
             if not chunk_file(folder, index).exists():  # zarr reads a missing chunk as zeros
                 raise FileNotFoundError(f"block {index} is gone")
             return found
+
+
+def _remove_group(folder: Path) -> None:
+    """Remove the embeddings of a datum, if they are there; raises StudyDamagedError for a folder that is not ours."""
+    if folder.exists() or is_link(folder):
+        _check_group(folder)
+        remove_folder(folder, GROUP_FILE.fullmatch)
+
+
+def _check_group(folder: Path) -> None:
+    """Raise StudyDamagedError unless a folder is one of ours: what it says of itself, or that it says nothing yet."""
+    try:
+        said = json.loads((folder / "zarr.json").read_bytes())
+        ours = said.get("node_type") == "group" and check_group(said.get("attributes", {}))
+    except FileNotFoundError:  # its making, or its removal, was cut short; the names of its files are looked at
+        ours = True
+    except (OSError, ValueError, AttributeError, RecursionError):
+        ours = (folder / "zarr.json").is_file()  # damaged: the names of the files tell
+    if not ours:
+        raise StudyDamagedError(
+            f"{folder} was not written by Prospector, so nothing was removed: move it away, and repeat"
+        )
+    check_folder(folder, GROUP_FILE.fullmatch)
 
 
 def _early_tokens(folder: Path) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import typer
 
 from ..errors import BadInputError, FitError, MissingExtraError
+from ..removal import own_place
 from .output import complain, print_json, print_table, progress_bar, say
 
 __all__ = ["register"]
@@ -403,7 +404,7 @@ def export(
         if threshold is not None:
             figure["threshold"] = threshold
         opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
-        folder = opened.path / "exports" if out is None else out
+        folder = own_place(opened.path, opened.path / "exports") if out is None else out
         draw = partial(_figures(opened, figure), names=names, **figure)
         with scheduler(workers, cluster, memory) as on, progress_bar("drawing", json, "figures") as bar:
             by_slide = whole_slide or region is not None
@@ -424,7 +425,7 @@ def export(
     if what:
         options["what"] = what
     opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
-    folder = opened.path / "exports" if out is None else out
+    folder = own_place(opened.path, opened.path / "exports") if out is None else out
     with scheduler(workers, cluster, memory) as on, progress_bar("exporting", json, "data") as bar:
         written = write(opened, format, folder, data, names, bar, on, **options)
     _say_files(opened, format, folder, written, names, json)

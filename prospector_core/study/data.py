@@ -16,6 +16,7 @@ from ..errors import (
     CurationError,
     EmbeddingError,
     SlideError,
+    StoreNotAllowedError,
     StructureError,
     StudyDamagedError,
     StudyError,
@@ -23,13 +24,13 @@ from ..errors import (
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..readers import open_slide
-from ..remote import open_store
 from ..tiling import Rect
 from .curation import Curation
 from .database import Database
 from .embed import embed_study, work_on_queue
 from .jobs import Queue
 from .own_vectors import OwnEmbedder
+from .place import StudyPlace
 
 _TOKENS_KEPT = 30_000_000  # tokens whose places are kept in memory, some 40 bytes each
 
@@ -64,7 +65,7 @@ class Source:
     info: dict
 
 
-class StudyData:
+class StudyData(StudyPlace):
     """The part of a study that labels and slides make, before anything is fitted. Base of ``Study``."""
 
     def __init__(self, path, copy=None):
@@ -205,11 +206,6 @@ class StudyData:
 
     # ---- embeddings
 
-    @cached_property
-    def store(self):
-        """EmbeddingStore of the study: in its folder, or where ``Study.create(store=...)`` said."""
-        return open_store(self.path / "embeddings.zarr", self.database.read_meta("store"))
-
     def embedder(self, encoder=None, threads=None):
         """What embeds the study's data (``modalities.Embedder``), with its own encoder, or vectors, or another encoder."""
         if encoder is None and self.embedding.get("vectors"):
@@ -267,7 +263,7 @@ class StudyData:
                 return self._graphs[uid]
         # outside the lock: many data are read side by side
         if not self.store.has(uid):
-            raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+            raise self._not_embedded(uid)
         positions, attrs = self.store.layout(uid)
         n = len(positions) if positions is not None else self.store.shape(uid)[0]
         graph = self.kind.graph(n, positions, self.store.edges(uid) if self.kind.keeps_edges else None, attrs)
@@ -278,6 +274,13 @@ class StudyData:
             while tokens > self._tokens_kept and len(self._graphs) > 1:
                 tokens -= self._graphs.popitem(last=False)[1][0].n
             return found
+
+    def _not_embedded(self, uid):
+        """The error that says so, or that the place of the embeddings was not looked at."""
+        why = self.refusal()
+        if why is not None:
+            return StoreNotAllowedError(why)
+        return EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
 
     def positions(self, datum):
         """Where a datum's tokens are, as their modality counts it: (n, 2) or (n, 3), or None."""
@@ -290,7 +293,8 @@ class StudyData:
 
     def attrs(self, datum):
         """What is kept beside a datum's embeddings: dict. What is in it is the modality's own."""
-        return self._layout(self.datum(datum).uid)[2]
+        datum = self.datum(datum)
+        return self.kind.attributes(self, datum, self._layout(datum.uid)[2])
 
     def n_tokens(self, datum):
         """How many tokens a datum has. Neither its places nor its graph are read: pages ask it of all data."""
@@ -305,7 +309,7 @@ class StudyData:
             if uid not in self._sizes or not self.store.has(uid):
                 self._sizes.pop(uid, None)
                 if not self.store.has(uid):
-                    raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+                    raise self._not_embedded(uid)
                 self._sizes[uid] = self.store.shape(uid)[0]
         return self._sizes[uid]
 

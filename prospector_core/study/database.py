@@ -4,13 +4,17 @@ import json
 import shutil
 import sqlite3
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ..errors import StorageFullError, StudyDamagedError, StudyError, StudyVersionError
 from ..files import storage_errors
+from ..removal import own_place, remove_file
 
 __all__ = ["Database", "FORMAT_VERSION"]
+
+_TRIES, _A_MOMENT = 10, 0.002  # to move what was committed into the file itself; seconds between two
 
 FORMAT_VERSION = 2
 """The newest format that is read. Studies of two classes are written in format 1, which earlier versions read too."""
@@ -60,6 +64,7 @@ class Database:
     def __init__(self, path, copy=False):
         self.path = Path(path)
         self._local, self._copy = threading.local(), copy
+        own_place(self.path.parent, self.path)
         if not self.path.is_file():
             raise StudyError(f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`")
         version = self.read_meta("format_version")
@@ -70,10 +75,25 @@ class Database:
                 f"{self.path.parent} was written by a newer Prospector (study format {version}, "
                 f"this one reads up to {FORMAT_VERSION}): update Prospector"
             )
+        self._check_uids()
         if not copy and self._later_columns():
             with self.transaction() as connection:
                 for table, name in self._later_columns():  # asked again: another process may have been quicker
                     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {_LATER[table][name]}")
+
+    def _check_uids(self):
+        """Raise StudyDamagedError for numbers of data and files that are not ours: folders and objects are called by them."""
+        for table, column in (("data", "uid"), ("data", "source"), ("sources", "id")):
+            foreign = self.read(
+                f"SELECT {column} FROM {table} WHERE typeof({column}) != 'text' OR length(CAST({column} AS BLOB)) != 15 "
+                f"OR {column} NOT GLOB ? LIMIT 1",
+                ("[a-z]" + "[0-9a-f]" * 14,),
+            )
+            if foreign:
+                raise StudyDamagedError(
+                    f"{self.path} names a datum or file by {str(foreign[0][0])[:60]!r}, which no Prospector writes: "
+                    "restore it from a backup"
+                )
 
     def _later_columns(self):
         """(table, column) of what is missing, in order."""
@@ -86,7 +106,7 @@ class Database:
         """Write a new database with the given meta values, complete or not at all."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
-        partial.unlink(missing_ok=True)
+        remove_file(partial)
         connection = sqlite3.connect(partial)
         try:
             with explained(path):
@@ -136,6 +156,7 @@ class Database:
                 if connection.in_transaction:  # on a full disk sqlite has rolled back already
                     connection.execute("ROLLBACK")
                 raise
+            _settle(connection)
 
     def read_meta(self, key, default=None):
         """A meta value, or ``default``."""
@@ -156,14 +177,22 @@ class Database:
         """Write a copy of all that is in it now, to be read by processes of other machines: whole or not at all."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
-        partial.unlink(missing_ok=True)
+        remove_file(partial)
         try:
             with explained(path):
                 self._connection().execute("VACUUM INTO ?", (str(partial),))
             with storage_errors(path):
                 partial.replace(path)
         finally:
-            partial.unlink(missing_ok=True)
+            remove_file(partial)
+
+    def back_up(self, path):
+        """Write all that is in it at this moment into a new file, whoever edits meanwhile; a lone file, without others beside it."""
+        with explained(path), closing(sqlite3.connect(path)) as copy:
+            self._connection().backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        for beside in ("-wal", "-shm"):
+            remove_file(path.with_name(path.name + beside))
 
     def close(self):
         """Close this thread's connection."""
@@ -171,6 +200,17 @@ class Database:
         if connection is not None:
             connection.close()
             self._local.connection = None
+
+
+def _settle(connection):
+    """Have the file itself hold what was committed, so that it can be copied alone. Someone who reads an older state at this
+    moment may put it off until the next edit."""
+    for _ in range(_TRIES):
+        with suppress(sqlite3.Error):  # it is in the write-ahead log, and stays there
+            busy, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if not busy and pages == moved:
+                return
+        time.sleep(_A_MOMENT)
 
 
 def _is_full(path):

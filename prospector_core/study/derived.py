@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import StorageFullError, StudyError
 from ..files import read_npy, storage_errors, write_atomic
 from ..readers.cache import TileCache
+from ..removal import own_place
 
 DERIVED_KEPT = 2**29  # bytes in memory; all of it is on disk or can be made again
 
@@ -58,6 +59,9 @@ class DerivedArrays:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         content = buffer.getvalue()
+        if self.folder.parent.name == "derived":
+            own_place(self.folder.parent.parent, self.folder)
+        own_place(self.folder.parent, self.folder)
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         # not flushed: an edit would wait for the disk once a datum, and the checksum tells what never reached it

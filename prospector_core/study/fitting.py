@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import EmbeddingError, FitError, ProspectorError
+from ..errors import EmbeddingError, FitError, ProspectorError, StoreNotAllowedError
 from ..quantizers import assign_nearest
+from ..removal import own_place
 from ..scheduling import InProcess, OnCluster
 from ..soft import part_and_mean
 from . import tasks
@@ -97,8 +98,12 @@ class StudyFits(StudyData):
                 if not rows:
                     raise FitError(f"the study {self.name!r} has no fit {id}")
                 state = replay(read_journal(self.database, rows[0][0]))
-                self._fits[id] = Fit.load(self.path / "fits" / str(id), id, rows[0][0], state)
+                self._fits[id] = Fit.load(self.fit_folder(id), id, rows[0][0], state)
             return self._seen(self._fits[id])
+
+    def fit_folder(self, id):
+        """Where a fit is kept, by number. Raises StudyDamagedError where a link leads there."""
+        return own_place(self.path, self.path / "fits" / str(id))
 
     def _seen(self, fit):
         """A fit as seen from this study's class; always the same object."""
@@ -135,6 +140,8 @@ class StudyFits(StudyData):
     def _fit(self, settings, say, on):
         seen = self._last_entry()
         fitted_on = self._fitted_on()
+        if not fitted_on and self.refusal() is not None:
+            raise StoreNotAllowedError(self.refusal())
         if not fitted_on:
             raise FitError("no labelled datum has been embedded: run `prospector embed` first")
         labels = {datum.label for datum in fitted_on}
@@ -239,7 +246,7 @@ class StudyFits(StudyData):
             ).lastrowid
             after = self._as_fit(id, journal, settings, centroids, tree, found, state)
             connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
-            after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
+            after.save(self.fit_folder(id))  # before the commit: a fit that the database knows is there
         with self._lock:
             self._fits[id] = after
         return Change(self, before, after)

@@ -1,7 +1,6 @@
 """Vectors of one's own: a file a datum, a row a token in the order of the tokens, in place of an encoder."""
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from zipfile import BadZipFile
@@ -9,6 +8,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError, ProspectorError
+from ..removal import remove_made
 from ..storage import EmbeddingStore
 
 __all__ = ["NAME", "OwnEmbedder", "OwnVectors", "adopt_vectors", "read_vector_file"]
@@ -159,7 +159,7 @@ class OwnEmbedder:
 
     def __exit__(self, *error):
         self._tokens.__exit__(*error)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_made(Path(self._scratch))
 
     def embed(self, datum, progress, stopped):
         vectors = read_vector_file(_files(self._study, self._folder, datum)[datum.uid])

@@ -109,7 +109,7 @@ def _kept(study, id, journal, digest):
     """The fit as it is kept; None if it cannot be read, or is not what was written."""
     state = replay(read_journal(study.database, journal))
     try:
-        kept = Fit.load(study.path / "fits" / str(id), id, journal, state)
+        kept = Fit.load(study.fit_folder(id), id, journal, state)
     except StudyDamagedError:
         return None
     return kept if digest in ("", kept.digest()) else None
@@ -131,7 +131,7 @@ def _compare(study, made, kind, summary, digest, repair):
     result = "same" if same else "close" if largest <= _ROUNDING else "differs"
     repaired = bool(repair and kept is None and result != "differs")
     if repaired:
-        made.save(study.path / "fits" / str(made.id))
+        made.save(study.fit_folder(made.id))
         with study._lock:
             study._fits.pop(made.id, None)
         says.append("repaired")
