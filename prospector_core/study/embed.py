@@ -6,7 +6,7 @@ import threading
 import time
 
 from ..encoders.base import same_vectors
-from ..errors import EmbeddingError, ProspectorError, StorageFullError
+from ..errors import EmbeddingError, ProspectorError, StorageFullError, StoreNotAllowedError
 from ..removal import remove_file
 from ..scheduling import OnCluster
 from .jobs import Rate
@@ -38,6 +38,8 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
         if anew:
             raise EmbeddingError(f"the features of {study.path} were imported: they cannot be made again here")
         return {}  # what has no features has no tissue either
+    if (why := study.refusal()) is not None:
+        raise StoreNotAllowedError(why)
     chosen = [study.datum(each) for each in data] if data else study.data
     todo = [datum.uid for datum in chosen if anew or not study.store.has(datum.uid)]
     if not todo:
