@@ -7,6 +7,7 @@ from pages.asked import undisturbed
 from pages.changes import note_change
 from pages.edits import above
 from pages.history import history
+from pages.keeping import allow_box, keeping
 from pages.looks import look_of
 from pages.make_cells import cells_form, graphs_form
 from pages.make_documents import documents_form
@@ -332,6 +333,7 @@ summary, fitting, past, opening, making = st.tabs(
     ["Data", "Concepts and kernel", "History", "Open a study", "Make a study"]
 )
 with summary, shared.errors_said():
+    allow_box(study)
     files_box(study)
     jobs.panel(study)
     fit = study.current_fit
@@ -361,6 +363,7 @@ with summary, shared.errors_said():
             help=f"Share of labelled data whose class is predicted right. {_how_predicted(fit)}",
         )
     table(study)
+    keeping(study)
 with fitting, shared.errors_said():
     if study.embedded():
         fit_form(study)

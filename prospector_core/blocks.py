@@ -21,6 +21,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from .checked import LargerRecord, read_json, record_of
 from .errors import EmbeddingError, StudyDamagedError, StudyError
 from .files import own_path, read_own, storage_errors, study_gone
+from .removal import own_place, remove_file
 
 __all__ = [
     "Blocks",
@@ -63,8 +64,10 @@ class Blocks:
 
     def __init__(self, folder: Path, uid: str, store: Path) -> None:
         self.uid, self._folder, self._store = uid, folder, store
+        for place in folder.glob("embeddings/c/*"):
+            own_place(folder, place)  # through a link other people's files would be written, and removed
         for left in folder.glob("embeddings/c/*/*.partial"):
-            left.unlink(missing_ok=True)  # of a process that was killed while writing
+            remove_file(left)  # of a process that was killed while writing
         # Without this zarr leaves out a block of zeros, which then looks like one that was never written.
         self._array = open_group(folder, "r+")["embeddings"].with_config({"write_empty_chunks": True})
         (self.n, self.dim), self.block = self._array.shape, self._array.chunks[0]
@@ -112,7 +115,7 @@ class Blocks:
         try:
             self._array[self.rows(index)]
         except Exception:
-            chunk_file(self._folder, index).unlink(missing_ok=True)
+            remove_file(chunk_file(self._folder, index))
             return False
         return True
 

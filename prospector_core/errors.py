@@ -19,6 +19,7 @@ __all__ = [
     "StudyVersionError",
     "StudyDamagedError",
     "StudyReadOnlyError",
+    "StoreNotAllowedError",
     "StorageFullError",
     "MissingExtraError",
 ]
@@ -95,6 +96,10 @@ class StudyDamagedError(StudyError):
 
 class StudyReadOnlyError(StudyError):
     """An edit of a study that can only be looked at: it lies where nothing can be written."""
+
+
+class StoreNotAllowedError(StudyError):
+    """The address of a study's embeddings is of a kind that is not used here, or was not allowed on this machine yet."""
 
 
 class StorageFullError(ProspectorError, OSError):

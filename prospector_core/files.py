@@ -3,15 +3,15 @@
 import errno
 import os
 import re
-import shutil
+import secrets
 import stat
-import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from .errors import ProspectorError, StorageFullError, StudyDamagedError, StudyError
+from .removal import remove_file, remove_folder, remove_made
 
 __all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors", "check_links", "own_path",
            "read_own", "study_gone"]  # fmt: skip
@@ -103,20 +103,21 @@ def storage_errors(path):
 
 
 def partial_name(path):
-    """The temporary name of ``path`` while this thread writes it: beside it, so that renaming is one step."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    """A temporary name for ``path`` while it is written, another each time: beside it, so that renaming is one step."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.partial")
 
 
-def write_atomic(path, content, durable=True):
+def write_atomic(path, content, durable=True, mode=0o666):
     """Write bytes to a temporary name beside ``path``, flush to disk, rename. Raises StorageFullError, StudyError.
 
     ``durable`` False: the system may write it when it likes, for what carries a checksum and can be computed again.
+    ``mode``: who may read it, less what the umask takes.
     """
     path = Path(path)
     partial = partial_name(path)
     try:
         with storage_errors(path):
-            with open(partial, "wb") as file:
+            with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
                 if durable:
                     file.flush()
@@ -126,25 +127,26 @@ def write_atomic(path, content, durable=True):
                 _sync_folder(path.parent)
     finally:
         with suppress(OSError):  # nothing is there on a disk that cannot be written, and the reason is on its way
-            partial.unlink(missing_ok=True)
+            remove_file(partial)
 
 
 @contextmanager
-def folder_atomic(path):
-    """A temporary folder that becomes ``path`` when the block ends well (replacing one that is there)."""
+def folder_atomic(path, known):
+    """A temporary folder that becomes ``path`` when the block ends well, replacing one in which ``known`` knows every file.
+
+    Raises StudyDamagedError where something else is in the one that is there (see ``removal.remove_folder``).
+    """
     path = Path(path)
     partial = partial_name(path)
-    shutil.rmtree(partial, ignore_errors=True)
     try:
         with storage_errors(path):
             partial.mkdir(parents=True)
             yield partial
-            if path.exists():
-                shutil.rmtree(path)
+            remove_folder(path, known)
             partial.replace(path)
             _sync_folder(path.parent)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove_made(partial)
 
 
 def _sync_folder(folder):

@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
 from .blocks import chunks, open_group
-from .errors import EmbeddingError, MissingExtraError, ProspectorError, StudyDamagedError, StudyError
+from .errors import (
+    EmbeddingError,
+    MissingExtraError,
+    ProspectorError,
+    StoreNotAllowedError,
+    StudyDamagedError,
+    StudyError,
+)
+from .removal import GROUP_FILE, check_group
 from .stamps import earlier_stamp
 from .storage import EmbeddingStore, EmbeddingWriter, PartEmbedded
+from .trust import check_address
 
-__all__ = ["RemoteStore", "check_url", "open_store"]
+__all__ = ["ClosedStore", "RemoteStore", "check_free", "open_store"]
 
+_MARK = ".prospector"  # says that a prefix holds embeddings of ours, and of which study
+_OLDEST = 2026  # fsspec; earlier ones run code that stands in an address
 _COMPLETE = ".complete"  # beside the data: an object a complete datum, so that one list says which there are
 _FRESH = 2.0  # seconds that a list of what is there is believed: pages ask at every rerun
 
 
-def open_store(path: str | os.PathLike[str], url: str | None = None) -> EmbeddingStore:
+def open_store(path: str | os.PathLike[str], url: str | None = None, study: str = "") -> EmbeddingStore:
     """Return the store of a study: in the folder ``path``, or at ``url`` with ``path`` for what is in work.
+
+    ``study``: the study's own number, "" of one that was made before there were any.
 
     Raises
     ------
@@ -35,7 +48,57 @@ def open_store(path: str | os.PathLike[str], url: str | None = None) -> Embeddin
     StudyError
         The folder cannot be made, or the address not be reached.
     """
-    return EmbeddingStore(path) if url is None else RemoteStore(path, url)
+    return EmbeddingStore(path) if url is None else RemoteStore(path, url, study)
+
+
+class ClosedStore(EmbeddingStore):
+    """Stands for a store whose address may not be used: nothing is asked of it.
+
+    Which data are embedded is told by what the study itself has noted; whatever else is asked raises `StoreNotAllowedError`.
+
+    Parameters
+    ----------
+    path : path
+        Of the folder in the study.
+    address, why : str
+        Where the embeddings lie, and one line that says what to do.
+    noted : callable
+        Returns {uid: stamp} of the data that the study says are embedded: what was derived of them is found by that.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], address: str, why: str, noted: Callable[[], dict[str, str]]
+    ) -> None:  # nothing is made
+        self.path, self.url, self.why, self._noted = Path(path), address, why, noted
+
+    def has(self, uid: str) -> bool:
+        """Return whether the study says that a datum is embedded."""
+        return uid in self._noted()
+
+    def uids(self) -> list[str]:
+        """Return the uids of the data that the study says are embedded, sorted."""
+        return sorted(self._noted())
+
+    def stamps(self) -> dict[str, str]:
+        """Return the stamps that the study has noted, "" where it has none: {uid: stamp}."""
+        return self._noted()
+
+    def stamp(self, uid: str) -> str:
+        """Return the stamp that the study has noted; raises StoreNotAllowedError where it says nothing of the datum."""
+        noted = self._noted()
+        return noted[uid] if uid in noted else self._refused()
+
+    def renewing(self, uid: str) -> bool:
+        """Return False: nothing can be embedded there."""
+        return False
+
+    def part(self, uid: str) -> None:
+        """Return None: what is half embedded is not looked at."""
+
+    def _refused(self, *arguments: Any, **options: Any) -> Any:
+        raise StoreNotAllowedError(self.why)
+
+    open_writer = write = discard = remove = renew = progress = version = verify = _complete = _folder = _refused
 
 
 class RemoteStore(EmbeddingStore):
@@ -43,21 +106,42 @@ class RemoteStore(EmbeddingStore):
 
     A datum is made in the local folder, block by block, and goes to the address when it is whole: last an object
     ``.complete/<uid>``, which is what makes it complete there, and says its stamp. Credentials and endpoint are those of the system (as of any S3 program).
+    Before the first datum a file ``.prospector`` says of which study they are. Nothing is removed there but files of data whose
+    names are those that we give, below that mark.
 
     Raises as `open_store`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], url: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], url: str, study: str = "") -> None:
+        self.url, self._study = check_address(url), study
         super().__init__(path)
-        self.url = url.rstrip("/")
         self._files, self._root = _file_system(self.url)
         self._there: tuple[float, dict[str, str]] = (-_FRESH, {})  # {uid: version}
-        self._marked = False
+        self._marked = self._claimed = False
         with self._reach():
-            if "file" in np.atleast_1d(self._files.protocol):  # a bucket is made by its owner, not by a slip of the pen
+            if "file" not in np.atleast_1d(self._files.protocol):
+                self._files.ls(self._root.split("/")[0])  # a bucket is made by its owner, not by a slip of the pen
+
+    def claim(self) -> None:
+        """Say at the address that the embeddings of this study lie there.
+
+        Raises
+        ------
+        StudyError
+            Those of another study do, or it cannot be reached.
+        """
+        if self._claimed:
+            return
+        mark = f"{self._root}/{_MARK}"
+        with self._reach():
+            owner = _owner(self._files.cat_file(mark)) if self._files.exists(mark) else None
+            if owner and owner != self._study:
+                raise StudyError(f"{self.url} holds the embeddings of another study: give this one a prefix of its own")
+            if not owner:
                 self._files.makedirs(self._root, exist_ok=True)
-            else:
-                self._files.ls(self._root.split("/")[0])
+                said = {"what": "embeddings of a Prospector study", "study": self._study}
+                self._files.pipe_file(mark, json.dumps(said).encode())
+        self._claimed = True
 
     def has(self, uid: str) -> bool:
         """Return whether the embeddings of a datum are complete, at the address."""
@@ -151,6 +235,7 @@ class RemoteStore(EmbeddingStore):
     def remove(self, uid: str) -> None:
         """Remove what there is of a datum, here and at the address."""
         super().remove(uid)
+        self.claim()
         self._remove_there(uid)
 
     def _where(self, uid: str) -> Any:
@@ -180,6 +265,7 @@ class RemoteStore(EmbeddingStore):
         folder, there = self._folder(uid), f"{self._root}/{uid}"
         if len(chunks(folder)) == 0:
             raise StudyDamagedError(f"{self.path.name}: the embeddings of {uid} are damaged; embed it again")
+        self.claim()
         with self._reach():
             unmarked = [] if self._has_marks() else sorted(self._without_marks())
             stamp = str(dict(open_group(folder).attrs).get("stamp", ""))
@@ -194,17 +280,32 @@ class RemoteStore(EmbeddingStore):
             for each in (*unmarked, uid):
                 self._files.pipe_file(self._mark(each), stamp.encode() if each == uid else b"")
         self._there = (-_FRESH, {})
-        shutil.rmtree(folder)
+        super().remove(uid)
 
     def _remove_there(self, uid: str) -> None:
+        """Remove the files of a datum at the address, one by one, after all of them were seen to be ours."""
         there = f"{self._root}/{uid}"
         with self._reach():
-            for file in (self._mark(uid), f"{there}/zarr.json"):
-                if self._files.exists(file):
-                    self._files.rm_file(file)  # first: no longer complete
-            if self._files.exists(there):
-                self._files.rm(there, recursive=True)
+            if self._files.isfile(there):
+                raise StudyError(f"{self.url}/{uid} was not written by Prospector: move it away, and repeat")
+            files = self._files.find(there) if self._files.exists(there) else []
+            for file in files:
+                inside = file[len(there) + 1 :]
+                if not GROUP_FILE.fullmatch(inside) or (inside == "zarr.json" and not self._ours(file)):
+                    raise StudyError(
+                        f"{self.url}/{uid}/{inside} was not written by Prospector, so nothing was removed: move it away, and repeat"
+                    )
+            first = [self._mark(uid)] if self._files.isfile(self._mark(uid)) else []  # then it is no longer complete
+            for file in first + sorted(files, key=lambda file: file != f"{there}/zarr.json"):
+                self._files.rm_file(file)
         self._there = (-_FRESH, {})
+
+    def _ours(self, file: str) -> bool:
+        """Return whether a group at the address says that it is of our making."""
+        try:
+            return check_group(json.loads(self._files.cat_file(file)).get("attributes", {}))
+        except (ValueError, AttributeError, RecursionError):
+            return False
 
     @contextmanager
     def _reach(self) -> Iterator[None]:
@@ -230,25 +331,45 @@ def _stamp_in(mark: bytes, version: str) -> str:
     return mark.decode("ascii", "replace") or earlier_stamp({}, version)
 
 
-def check_url(url: str) -> str:
-    """Return the address of a store without its last slash, after it was reached; raises as `open_store`."""
-    url = url.rstrip("/")
+def _owner(said: bytes) -> str | None:
+    """Return the number of the study in a mark, "" of one without. Raises StudyError for what is no mark of ours."""
+    try:
+        found = json.loads(said)["study"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StudyError(f"the file {_MARK} there is not of Prospector's making ({error}): move it away") from error
+    return str(found or "")
+
+
+def check_free(url: str) -> str:
+    """Return the address for a new study's store without its last slash, after it was seen that nobody's is there.
+
+    Raises as `open_store`, and `StudyError` where embeddings lie there.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        RemoteStore(scratch, url)
-    return url
+        store = RemoteStore(scratch, url)
+        mark = f"{store._root}/{_MARK}"
+        with store._reach():
+            if store._files.exists(mark) or store._has_marks():
+                raise StudyError(f"{url} holds the embeddings of another study: give this one a prefix of its own")
+    return store.url
 
 
 def _file_system(url: str) -> tuple[Any, str]:
     """Return the file system of an address, and the path of it there."""
-    if "://" not in url or not url.split("://", 1)[1].strip("/"):
-        raise StudyError(f"{url} is no address of a store: say s3://bucket/prefix, or leave it out")
+    extra = {"gs": "gs", "gcs": "gs", "az": "azure", "abfs": "azure"}.get(url.partition("://")[0], "s3")
     try:
         import fsspec
 
+        if int(fsspec.__version__.partition(".")[0]) < _OLDEST:
+            raise MissingExtraError(
+                f"addresses of stores need fsspec {_OLDEST} or later, and {fsspec.__version__} is installed: pip install -U fsspec"
+            )
         return fsspec.url_to_fs(url, use_listings_cache=False)
+    except MissingExtraError:
+        raise
     except ImportError as error:
         raise MissingExtraError(
-            f"the address {url} needs a package ({error}): for s3:// say pip install 'prospector-heads[s3]'"
+            f"the address {url} needs a package ({error}): pip install 'prospector-heads[{extra}]'"
         ) from error
     except Exception as error:  # every kind of file system has its own
         said = (str(error) or type(error).__name__).splitlines()[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from .blocks import (
 )
 from .errors import EmbeddingError, ProspectorError, StudyDamagedError
 from .files import study_gone
+from .removal import GROUP_FILE, check_folder, check_group, is_link, own_place, remove_file, remove_folder
 from .stamps import OWN, content_stamp, earlier_stamp, seal_of
 
 __all__ = ["EmbeddingStore", "EmbeddingWriter", "Embeddings", "PartEmbedded", "StoredVectors"]
@@ -80,6 +80,7 @@ class EmbeddingStore:
         self._listed: Any = None  # (time of the folder, uids)
         self._stamps: dict[str, tuple[Any, str]] = {}  # {uid: (version, stamp)}
         self._stamped: Any = (None, {}, 0)  # (time of the folder, {uid: stamp}, until when)
+        own_place(self.path.parent, self.path)
         if not (self.path / "zarr.json").exists() and os.access(self.path.parent, os.W_OK):
             with writing(self.path):
                 zarr.open_group(self.path, mode="a", zarr_format=3)
@@ -241,7 +242,7 @@ class EmbeddingStore:
         if whole and _same(self._where(uid), *wanted):
             return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype), complete=True)
         if partial.exists() and not _same(partial, *wanted, begun_on):
-            shutil.rmtree(partial)
+            _remove_group(partial)
         if not partial.exists():
             self._create(partial, *wanted, begun_on)
         return EmbeddingWriter(self, uid, n, dim, block, np.dtype(dtype))
@@ -270,8 +271,8 @@ class EmbeddingStore:
                 f"embeddings must be an (n, d) array of floats, not {embeddings.shape} {embeddings.dtype}"
             )
         dtype = "float16" if embeddings.dtype == np.float16 else "float32"
-        shutil.rmtree(self._folder(uid, _PARTIAL), ignore_errors=True)
         partial = self._folder(uid, _PARTIAL)
+        _remove_group(partial)
         n, dim = embeddings.shape
         positions, edges, attrs = _check(n, dim, positions, edges, attrs, dtype)
         self._create(partial, n, dim, positions, edges, attrs, block, np.dtype(dtype))
@@ -333,14 +334,19 @@ class EmbeddingStore:
 
     def discard(self, uid: str) -> None:
         """Remove what is half made of a datum; complete embeddings stay."""
-        shutil.rmtree(self._folder(uid, _PARTIAL), ignore_errors=True)
-        self._folder(uid, _RENEW).unlink(missing_ok=True)
+        _remove_group(self._folder(uid, _PARTIAL))
+        remove_file(self._folder(uid, _RENEW))
 
     def remove(self, uid: str) -> None:
         """Remove what there is of a datum, complete or not."""
         self.discard(uid)
-        for suffix in ("", _WHOLE, _REPLACED):
-            shutil.rmtree(self._folder(uid, suffix), ignore_errors=True)
+        folder, replaced = self._folder(uid), self._folder(uid, _REPLACED)
+        for each in (replaced, self._folder(uid, _WHOLE)):
+            _remove_group(each)
+        if folder.exists():
+            _check_group(folder)
+            os.rename(folder, replaced)  # no longer complete, however far the rest comes
+            _remove_group(replaced)
 
     def _check_home(self) -> None:
         """Raise StudyError where the study was moved or removed since it was opened: it is not one without embeddings."""
@@ -351,7 +357,7 @@ class EmbeddingStore:
         self._check_home()
         if not _UID.fullmatch(uid):
             raise EmbeddingError(f"{uid!r} cannot name a datum; use letters, digits, - and _")
-        return self.path / f"{uid}{suffix}"
+        return own_place(self.path, self.path / f"{uid}{suffix}")
 
     def _where(self, uid: str) -> Any:
         """Return where zarr finds a complete datum."""
@@ -400,12 +406,12 @@ class EmbeddingStore:
         begun_on: str = "",
     ) -> None:
         with writing(self.path):
-            group = zarr.open_group(folder, mode="w", zarr_format=3)
+            own = {"complete": False, "block": block, **({"begun_on": begun_on} if begun_on else {})}
+            # "w-": what may be there already is never swept away. The attributes first: they say whose folder it is.
+            group = zarr.open_group(folder, mode="w-", zarr_format=3, attributes={**attrs, **own})
             for name, array in (("positions", positions), ("edges", edges)):
                 if array is not None:
                     create_beside(group, name, array)
-            own = {"complete": False, "block": block, **({"begun_on": begun_on} if begun_on else {})}
-            group.attrs.update({**attrs, **own})
             # The embeddings come last: a folder without them is one whose making was interrupted.
             create_blocks(group, n, dim, block, dtype)
 
@@ -511,9 +517,9 @@ class EmbeddingWriter:
         """
         folder, tokens = self._folder / _EARLY, np.asarray(tokens, np.int64)
         if not np.array_equal(_early_tokens(folder), tokens):
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_group(folder)
             with writing(self._store.path):
-                group = zarr.open_group(folder, mode="w", zarr_format=3)
+                group = zarr.open_group(folder, mode="w-", zarr_format=3)
                 create_beside(group, "tokens", tokens)
                 create_blocks(group, len(tokens), self.dim, self.block, self._dtype)
         return Blocks(folder, self.uid, self._store.path)
@@ -535,16 +541,17 @@ class EmbeddingWriter:
         final, replaced = self._store._folder(self.uid), self._store._folder(self.uid, _REPLACED)
         with writing(self._store.path):
             made = self._sharded() if self.n_blocks > _SHARD else self._folder
-            shutil.rmtree(made / _EARLY, ignore_errors=True)
+            _remove_group(made / _EARLY)
             self._seal(made)
-            shutil.rmtree(replaced, ignore_errors=True)
+            _remove_group(replaced)
             if final.exists():
+                _check_group(final)
                 os.rename(final, replaced)
             os.rename(made, final)
-            self._store._folder(self.uid, _RENEW).unlink(missing_ok=True)
+            remove_file(self._store._folder(self.uid, _RENEW))
             sync(self._store.path)
-            shutil.rmtree(replaced, ignore_errors=True)
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _remove_group(replaced)
+            _remove_group(self._folder)
         self._store._completed(self.uid)
         self.complete = True
 
@@ -562,13 +569,13 @@ class EmbeddingWriter:
     def _sharded(self) -> Path:
         """Return a folder with the same, many blocks a file. The blocks stay until it has its final name."""
         made = self._store._folder(self.uid, _WHOLE)
-        shutil.rmtree(made, ignore_errors=True)
+        _remove_group(made)
         there, rows = open_group(self._folder), _SHARD * self.block
-        group = zarr.open_group(made, mode="w", zarr_format=3)
+        attributes = {**there.attrs.asdict(), "shard": rows}
+        group = zarr.open_group(made, mode="w-", zarr_format=3, attributes=attributes)
         for name in ("positions", "edges"):
             if name in there:
                 create_beside(group, name, there[name][:])
-        group.attrs.update({**there.attrs.asdict(), "shard": rows})
         create_blocks(group, self.n, self.dim, self.block, self._dtype, rows)
         whole = group["embeddings"].with_config({"write_empty_chunks": True})
         for number, start in enumerate(range(0, self.n, rows)):
@@ -633,6 +640,29 @@ def _records(folder: Path) -> dict[str, Any]:
     """Return the zarr.json of a group in a folder, under "", and of its arrays by name."""
     names = (name for name in ("embeddings", "positions", "edges") if (folder / name / "zarr.json").exists())
     return {"": group_record(folder), **{name: group_record(folder / name) for name in names}}
+
+
+def _remove_group(folder: Path) -> None:
+    """Remove the embeddings of a datum, if they are there; raises StudyDamagedError for a folder that is not ours."""
+    if folder.exists() or is_link(folder):
+        _check_group(folder)
+        remove_folder(folder, GROUP_FILE.fullmatch)
+
+
+def _check_group(folder: Path) -> None:
+    """Raise StudyDamagedError unless a folder is one of ours: what it says of itself, or that it says nothing yet."""
+    try:
+        said = json.loads((folder / "zarr.json").read_bytes())
+        ours = said.get("node_type") == "group" and check_group(said.get("attributes", {}))
+    except FileNotFoundError:  # its making, or its removal, was cut short; the names of its files are looked at
+        ours = True
+    except (OSError, ValueError, AttributeError, RecursionError):
+        ours = (folder / "zarr.json").is_file()  # damaged: the names of the files tell
+    if not ours:
+        raise StudyDamagedError(
+            f"{folder} was not written by Prospector, so nothing was removed: move it away, and repeat"
+        )
+    check_folder(folder, GROUP_FILE.fullmatch)
 
 
 def _early_tokens(folder: Path) -> np.ndarray:

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from .errors import BadInputError, FitError, ProspectorError
+from .removal import own_place
 from .scheduling import scheduler
 from .study import Study
 
@@ -29,6 +30,7 @@ def start(study_path):
         if os.name == "nt"
         else {"start_new_session": True}
     )
+    own_place(path, path / "worker.log")
     with open(path / "worker.log", "wb") as log:
         command = [sys.executable, "-m", "prospector_core.worker", str(path)]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **apart)

@@ -4,7 +4,6 @@ Nests of tumour cells lie in stroma. In "inflamed" samples cytotoxic T cells hav
 they stay around them: the same kinds of cells in about the same numbers, but other neighbours.
 """
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from prospector_core import Study
 from prospector_core.study import FitSettings
 
-from .folders import sample_folder
+from .folders import clear, sample_folder
 
 __all__ = ["CHANNELS", "build", "make_sample"]
 
@@ -66,7 +65,7 @@ def build(folder=None, progress=None, anew=False):
     folder = Path(folder) if folder else sample_folder("cells")
     say = progress or (lambda text, done, total: None)
     if anew:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(folder)
     if not (folder / "study.sqlite").exists():
         say("making samples of cells", 0, None)
         labels = {f"made sample {number:02d}": ("excluded", "inflamed")[number % 2] for number in range(1, 17)}

@@ -10,7 +10,7 @@ from prospector_core import Study
 from prospector_core.files import storage_errors
 
 from .completion import complete
-from .folders import sample_folder
+from .folders import clear, sample_folder
 
 __all__ = ["REPORTS", "build", "sentence_truth"]
 
@@ -28,7 +28,7 @@ def build(folder=None, progress=None, anew=False):
     folder = Path(folder) if folder else sample_folder("reports")
     say = progress or (lambda text, done, total: None)
     if anew:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(folder)
     if not (folder / "study.sqlite").exists():
         say("reading the reports", 0, None)
         reports = REPORTS

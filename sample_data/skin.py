@@ -10,7 +10,7 @@ from prospector_core.files import storage_errors
 
 from .completion import complete
 from .fields import MPP, SLIDE, TILE, sample_fields
-from .folders import sample_folder
+from .folders import clear, sample_folder
 
 __all__ = ["build"]
 
@@ -24,7 +24,7 @@ def build(folder=None, progress=None, anew=False):
     folder = Path(folder) if folder else sample_folder()
     say = progress or (lambda text, done, total: None)
     if anew:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(folder)
     if not (folder / "study.sqlite").exists():
         say("cutting the slide into fields", 0, None)
         slide = SLIDE

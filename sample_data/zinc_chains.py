@@ -13,7 +13,7 @@ from prospector_core.files import storage_errors
 from prospector_core.metrics import average_precision
 
 from .completion import complete
-from .folders import sample_folder
+from .folders import clear, sample_folder
 
 __all__ = ["ZINC", "build", "leave_one_chain_out", "residue_truth"]
 
@@ -30,7 +30,7 @@ def build(folder=None, progress=None, anew=False):
     folder = Path(folder) if folder else sample_folder("zinc")
     say = progress or (lambda text, done, total: None)
     if anew:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(folder)
     if not (folder / "study.sqlite").exists():
         say("reading structures", 0, None)
         home = ZINC

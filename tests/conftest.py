@@ -1,7 +1,9 @@
 """Settings for all tests: property tests try the same examples every time."""
 
 import gc
+import os
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
 
@@ -20,8 +22,13 @@ LONG = {
 }  # fmt: skip
 
 
+_settings = tempfile.TemporaryDirectory(prefix="prospector-settings-")
+
+
 def pytest_configure(config):
-    """Side by side, files are begun in the order below, not by how many tests they hold."""
+    """Side by side, files are begun in the order below, not by how many tests they hold. Settings are the tests' own."""
+    os.environ["PROSPECTOR_CONFIG"] = _settings.name
+    os.environ.pop("PROSPECTOR_STORES", None)
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..study import Study
-from ..study.create import uid_of, write_study
+from ..study.create import write_study
 from ..study.fit import FitSettings
 from ..study.labels import LabelRow
 
@@ -129,7 +129,7 @@ def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSION
         "classes": ["normal", "tumour"],
         "embedding": {"encoder": "random", "imported": True},
     }
-    write_study(path, meta, rows, names, {name: (uid_of("s", name), info, Path(path) / name) for name in names})
+    write_study(path, meta, rows, names, {name: (name, info, Path(path) / name) for name in names})
     study = Study.open(path)
     centres = random.normal(0, 1, (CONCEPTS, dimensions)).astype(np.float32)
     noise = random.normal(0, 0.25, (_BLOCK, dimensions)).astype(np.float32)

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..errors import BadInputError, StudyError
 from ..evaluation.datasets import data_folder
+from ..removal import remove_made
 from ..scheduling import OnCluster, scheduler
 from ..study import Study
 from .edits import CONCEPTS, tissue
@@ -30,6 +31,7 @@ from .edits import CONCEPTS, tissue
 __all__ = ["KilledOnce", "LocalScheduler", "compare", "format_faults", "make_mosaics", "make_vectors", "measure_faults"]
 
 DIMENSIONS, A_DATUM = 512, 250_000
+_SECRET = b"studies that are compared have the same numbers"
 _BEGINS = 60.0  # seconds for workers to be there
 _BUSY_WITHIN, _POLL = 0.1, 0.01
 
@@ -139,7 +141,13 @@ def make_mosaics(folder, encoder="efficientnet-lite0", store=None, images=None):
         table.writerows([f"{row['id']}.jpg", row["label"], row["split"]] for row in rows)
         table.writerow([broken.name, rows[0]["label"], rows[0]["split"]])
     made = Study.create(
-        folder / "study", slides=slides, labels=folder / "labels.csv", encoder=encoder, tile=128, store=store
+        folder / "study",
+        slides=slides,
+        labels=folder / "labels.csv",
+        encoder=encoder,
+        tile=128,
+        store=store,
+        secret=_SECRET,
     )
     os.truncate(broken, 2000)
     return made
@@ -182,7 +190,13 @@ def make_vectors(folder, tokens, dimensions=DIMENSIONS, vectors=None, store=None
                 kept.flush()
                 table.writerow([f"{name}.npz", ("normal", "tumour")[number % 2]])
     return Study.create(
-        folder / "study", cells=tables, labels=home / "labels.csv", edges="radius:1.5", embeddings=files, store=store
+        folder / "study",
+        cells=tables,
+        labels=home / "labels.csv",
+        edges="radius:1.5",
+        embeddings=files,
+        store=store,
+        secret=_SECRET,
     )
 
 
@@ -360,7 +374,7 @@ def measure_faults(tokens=3_000_000, workers=2, store=None, folder=None, memory=
                 "peak_bytes": killing.peak,
                 "restart": restart(lambda make=make, here=here: make("again", here), expected, said),
             }  # fmt: skip
-            shutil.rmtree(scratch / name)
+            remove_made(scratch / name)
     every = [row.get("same_bytes", True) for study in found.values() for row in (*study["rows"], *study["restart"])]
     return {"workers": workers, "memory": memory, "store": store, "same_bytes": all(every), "studies": found}
 

@@ -1,12 +1,12 @@
 """How time and memory grow with the number of tokens, from embeddings on disk to maps on disk; and what a second worker brings."""
 
-import shutil
 import tempfile
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
+from ..removal import remove_made
 from ..scheduling import scheduler
 from ..study import Study
 from .edits import make_large_study
@@ -87,7 +87,7 @@ def _compare(path, workers):
     """Seconds of fit and maps with one process and with several, from the same state; and whether the bytes are the same."""
     found, digests = {}, []
     for n in (1, workers):
-        shutil.rmtree(path / "derived", ignore_errors=True)
+        remove_made(path / "derived")
         study = Study.open(path)
         with scheduler(workers=n) as on:
             list(on.run(_ready, range(2 * on.n_workers)))  # workers have started and loaded the core

@@ -14,6 +14,7 @@ from . import (
     app_command,
     evaluate_command,
     journal_commands,
+    keeping_commands,
     new_command,
     relink_command,
     study_commands,
@@ -54,6 +55,7 @@ study_commands.register(app)
 journal_commands.register(app)
 app_command.register(app)
 relink_command.register(app)
+keeping_commands.register(app)
 tool_commands.register(app)
 evaluate_command.register(app)
 

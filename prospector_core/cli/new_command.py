@@ -19,7 +19,7 @@ _TOKENS = ("edges", "values", "sample_column", "spatial", "transform", "unit")
 _OWN_OPTIONS = {
     "slides": ("features", "patches", "mpp", "tile", "stain", "slide_mpp", "min_tissue"),
     "structures": ("atom", "cutoff"),
-    "documents": ("words", "language"),
+    "documents": ("words", "language", "no_text"),
     "graphs": _TOKENS,
     "cells": _TOKENS,
 }
@@ -58,11 +58,12 @@ def new(
     unit: Annotated[str | None, typer.Option(help="Cells, graphs: unit of the coordinates, such as µm.")] = None,
     words: Annotated[int | None, typer.Option(help="Documents: tokens are windows of so many words. Default: sentences.")] = None,
     language: Annotated[str | None, typer.Option(help="Documents: language whose rules end sentences, such as en or de. Default: found for each document.")] = None,
+    no_text: Annotated[bool | None, typer.Option("--no-text", help="Documents: keep no text beside the embeddings; it is read from its file whenever it is shown.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
     file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the table that gives the class.")] = None,
     positive: Annotated[str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="URL", help="Keep embeddings there instead of in the study's folder: s3://bucket/prefix, or what else fsspec knows.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Keep embeddings (and the text of documents, see --no-text) there instead of in the study's folder: s3://, gs://, az:// or abfs:// with bucket/prefix.")] = None,
     workers: Annotated[int | None, typer.Option(help="Slides, structures: processes on this machine that look at the files. Default: this one alone.")] = None,
     cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Slides, structures: scheduler of a dask cluster, tcp://host:port, whose workers look at the files.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
@@ -77,6 +78,7 @@ def new(
         "features": features, "patches": patches, "mpp": mpp, "tile": tile, "stain": stain, "slide_mpp": slide_mpp,
         "min_tissue": min_tissue, "edges": edges, "values": values, "sample_column": sample_column, "spatial": spatial,
         "transform": transform, "unit": unit, "atom": atom, "cutoff": cutoff, "words": words, "language": language,
+        "no_text": no_text,
     })  # fmt: skip
     kind = _kind(sources, own if embeddings is None else {**own, "embeddings": embeddings})
     common = {
@@ -132,6 +134,8 @@ def _new_documents(study, documents, encoder, common, own, json):
 
     if encoder is not None:
         own["encoder"] = encoder
+    if own.pop("no_text", False):
+        own["keep_text"] = False
     with progress_bar("reading documents", json) as bar:
         made = Study.create(study, documents=documents, **own, **common, progress=bar)
     notes = made.embedding["notes"]

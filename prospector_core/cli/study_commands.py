@@ -8,6 +8,7 @@ import numpy as np
 import typer
 
 from ..errors import BadInputError, FitError, MissingExtraError
+from ..removal import own_place
 from .output import complain, print_json, print_table, progress_bar, say
 
 __all__ = ["register"]
@@ -405,7 +406,7 @@ def export(
             figure["threshold"] = threshold
         opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
         _say_newer(opened)
-        folder = opened.path / "exports" if out is None else out
+        folder = own_place(opened.path, opened.path / "exports") if out is None else out
         draw = partial(_figures(opened, figure), names=names, **figure)
         with scheduler(workers, cluster, memory) as on, progress_bar("drawing", json, "figures") as bar:
             by_slide = whole_slide or region is not None
@@ -427,7 +428,7 @@ def export(
         options["what"] = what
     opened = _masked(_seen(Study.open(study), of_class), of_class, fdr, json)
     _say_newer(opened)
-    folder = opened.path / "exports" if out is None else out
+    folder = own_place(opened.path, opened.path / "exports") if out is None else out
     with scheduler(workers, cluster, memory) as on, progress_bar("exporting", json, "data") as bar:
         written = write(opened, format, folder, data, names, bar, on, **options)
     _say_files(opened, format, folder, written, names, json)

@@ -21,15 +21,21 @@ def register(app):
 
 def info(
     slides: Annotated[
-        list[Path], typer.Argument(metavar="SLIDE...", help="Slide files, or folders of a DICOM slide each.")
+        list[Path],
+        typer.Argument(metavar="SLIDE|STUDY...", help="Slide files, folders of a DICOM slide each, or studies."),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ):
-    """Say what a slide is and whether it can be read: format, size, levels, microns a pixel."""
-    found = [_look_at(path) for path in slides]
+    """Say what a slide is and whether it can be read (format, size, levels, microns a pixel), or what a study holds."""
+    studies = [_look_at_study(path) for path in slides if (path / "study.sqlite").exists()]
+    found = [_look_at(path) for path in slides if not (path / "study.sqlite").exists()]
     if json:
-        print_json({"slides": found})
+        print_json({"slides": found, **({"studies": studies} if studies else {})})
     else:
+        for each in studies:
+            say(each["study"])
+            for what, text in _study_in_words(each):
+                say(f"  {what:<16}{text}")
         for each in found:
             if each["readable"]:
                 say(each["file"])
@@ -40,6 +46,45 @@ def info(
             complain(each["reason"])
     if not all(each["readable"] for each in found):
         raise typer.Exit(2)
+
+
+def _look_at_study(path):
+    """What a study says of itself: a dict. Raises StudyError."""
+    from ..study import Study
+    from ..study.backup import last_backup
+
+    opened = Study.open(path)
+    backed_up = last_backup(opened)
+    return {
+        "study": str(path), "name": opened.name, "kind": opened.modality, "data": len(opened.data), "classes": opened.classes,
+        "fits": len(opened.fits()), "entries": len(opened.curation.history()), "store": opened.address,
+        "store_allowed": opened.refusal() is None, "numbers_keyed": opened.keyed,
+        "last_backup": None if backed_up is None else {"at": backed_up[0], "edits_since": backed_up[1]},
+    }  # fmt: skip
+
+
+def _study_in_words(about):
+    """Rows of (what, text)."""
+    from ..study.address import NOT_KEYED
+    from ..study.editors import moment
+
+    backup = about["last_backup"]
+    allowed = "" if about["store_allowed"] else f" (not allowed: prospector trust {about['study']})"
+    return [
+        ("name", about["name"]),
+        ("kind", about["kind"]),
+        ("data", f"{about['data']:,}, of the classes {', '.join(about['classes'])}"),
+        ("fits", f"{about['fits']:,}"),
+        ("history", f"{about['entries']:,} entries"),
+        ("embeddings", "in its folder" if about["store"] is None else f"at {about['store']}{allowed}"),
+        ("numbers of data", "keyed by a secret of the study" if about["numbers_keyed"] else NOT_KEYED),
+        (
+            "last backup",
+            f"{moment(backup['at'])}, {backup['edits_since']:,} edits since"
+            if backup
+            else f"none yet: prospector backup {about['study']} TARGET",
+        ),
+    ]
 
 
 def _look_at(path):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError
+from ..removal import remove_file
 from .base import check_tiles, library_versions, resize_tiles
 from .lite0_graph import POOLED_DIM, POOLED_SIDE, STAGE_CHANNELS, build_lite0
 
@@ -196,4 +197,4 @@ def _keep(path: Path, model: bytes) -> None:
         os.replace(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            remove_file(temporary)

@@ -72,5 +72,8 @@ class Modality(Protocol):
     def place(self, study, datum, token):
         """Where one token is, as a person names it: {word of ``place_names``: plain value}."""
 
+    def attributes(self, study, datum, kept):
+        """What is kept beside a datum's embeddings, dict, completed by what is kept elsewhere."""
+
     def embedder(self, study, encoder=None, threads=None) -> Embedder:
         """What embeds the study's data, with its own encoder or another. Raises EmbeddingError, MissingExtraError."""

@@ -1,8 +1,12 @@
 """Documents: a token is a sentence (or a window of words), and its neighbours are the 2 before it and the 2 after."""
 
+import hashlib
+import hmac
+import json
 import os
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -40,16 +44,17 @@ class Documents:
 
     def create(
         self, path, sources, labels, *, name=None, encoder="minilm", words=None, language=None, file_column=None,
-        label_column=None, positive=None, progress=None,
+        label_column=None, positive=None, progress=None, keep_text=True, secret=None,
     ):  # fmt: skip
         """Write a new study of documents.
 
         Parameters: sources, a JSON lines file, a folder of text, Markdown or PDF files, or a list of files; labels, table
         (None: the label field of JSON lines); words, size of the windows of words that are tokens (None: sentences);
-        language, of ``sentences.LANGUAGES`` (None: each document's own); others as ``Study.create``.
+        language, of ``sentences.LANGUAGES`` (None: each document's own); keep_text, whether text, titles and headings are kept
+        beside the embeddings (False: they are read from the documents' files whenever they are shown); others as ``Study.create``.
         Raises DocumentError, LabelsError, StudyError, BadInputError.
         """
-        from ..study.create import portable, uid_of, write_study
+        from ..study.create import portable, write_study
 
         path = Path(os.path.abspath(path))
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -74,7 +79,7 @@ class Documents:
             for row, (_, document) in zip(rows, chosen)
         ]
         places = {
-            file: (uid_of("s", portable(file, path)), {"documents": n}, file)
+            file: (portable(file, path), {"documents": n}, file)
             for file, n in sorted(Counter(file for file, _ in chosen).items())
         }
         meta = {
@@ -85,12 +90,13 @@ class Documents:
                 "encoder": encoder,
                 **({"words": words} if words else {}),
                 **({"language": language} if language else {}),
+                **({} if keep_text else {"keep_text": False}),
                 "notes": _notes(found, chosen),
                 # where documents are named by another field than the usual one, they are found again by it
                 **({"id_field": fields.id} if fields.id else {}),
             },
         }
-        write_study(path, meta, rows, [file for file, _ in chosen], places)
+        write_study(path, meta, rows, [file for file, _ in chosen], places, secret=secret)
 
     def graph(self, n, positions, edges, attrs):
         """A chain: each token is linked with the 2 before it and the 2 after it."""
@@ -112,6 +118,29 @@ class Documents:
         spans = study.positions(datum)
         (section,) = sections_of(spans[token : token + 1], study.attrs(datum))
         return {self.words.token: int(token) + 1, "section": section}
+
+    def attributes(self, study, datum, kept):
+        """What is kept beside a document's embeddings, with its text; of a study that keeps none, from the document's file.
+
+        Raises DocumentError where the file is gone, or was changed.
+        """
+        if study.embedding.get("keep_text", True):
+            return kept
+        source = study.sources[datum.source]
+        try:
+            about = source.path.stat()
+        except OSError as error:
+            raise DocumentError(
+                f"{datum.name}: this study keeps no text, and {source.path} is not there: put it back"
+            ) from error
+        part = datum.part or {}
+        where = str(source.path), study.embedding.get("id_field"), part.get("at"), part.get("id")
+        document = _document(*where, (about.st_mtime_ns, about.st_size))
+        if kept.get("fingerprint") != _fingerprint(study, document):
+            raise DocumentError(
+                f"{datum.name}: {source.name} was changed after it was embedded: put it back, or make a new study of it"
+            )
+        return {**kept, **_words_of(document)}
 
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of documents, with the study's own encoder or another."""
@@ -166,11 +195,13 @@ class _DocumentEmbedder:
             )
         wanted = self._study.embedding
         attrs = {
-            "kind": "document", "text": document.text, "title": document.title, "markdown": document.markdown,
-            "sections": [[each.heading, each.start, each.end] for each in document.sections],
+            "kind": "document", **_words_of(document), "markdown": document.markdown,
             "words": wanted.get("words"), "language": language, "splitter": f"pysbd {package_version('pysbd')}",
             "encoder": self.encoder.record(),
         }  # fmt: skip
+        if not wanted.get("keep_text", True):
+            attrs |= {"text": "", "title": "", "sections": [["", *each[1:]] for each in attrs["sections"]]}
+            attrs["fingerprint"] = _fingerprint(self._study, document)
         writer = self._study.store.open_writer(datum.uid, len(spans), self.encoder.dim, spans, attrs, _BLOCK)
         if writer.complete:
             progress(writer.n, writer.n)
@@ -193,20 +224,12 @@ class _DocumentEmbedder:
         return self._note
 
     def _read(self, datum):
-        source = self._study.sources[datum.source]
         if self._source != datum.source:
             self._close()
             self._file = DocumentFile(self._study.files.path(datum.source, DocumentError), self._fields)
             self._source = datum.source
-        if datum.part is None:
-            return self._file.read()
-        try:
-            document = self._file.read(datum.part["at"])
-        except DocumentError:
-            document = None
-        if document is None or document.name not in (datum.part["id"], ""):
-            raise DocumentError(f"{source.name} was changed after the study was made: make a new study of it")
-        return document
+        part = datum.part or {}
+        return _read_part(self._file, part.get("at"), part.get("id"))
 
     def _tokens(self, document):
         """(spans, language) of a document, section by section: no token is in two."""
@@ -224,6 +247,38 @@ class _DocumentEmbedder:
         if self._file is not None:
             self._file.close()
         self._source, self._file = None, None
+
+
+def _read_part(file, at, id):
+    """The document of a DocumentFile that begins at a byte of it, or the one of the file. Raises DocumentError."""
+    if at is None:
+        return file.read()
+    try:
+        document = file.read(at)
+    except DocumentError:
+        document = None
+    if document is None or document.name not in (id, ""):
+        raise DocumentError(f"{file.path.name} was changed after the study was made: make a new study of it")
+    return document
+
+
+@lru_cache(maxsize=64)
+def _document(path, id_field, at, id, stamp):
+    """A document as it stands in its file now; ``stamp`` is another once the file was changed."""
+    with DocumentFile(path, Fields(id_field)) as file:
+        return _read_part(file, at, id)
+
+
+def _words_of(document):
+    """The words of a document as they are kept beside its embeddings."""
+    sections = [[each.heading, each.start, each.end] for each in document.sections]
+    return {"text": document.text, "title": document.title, "sections": sections}
+
+
+def _fingerprint(study, document):
+    """What tells whether a document is still the same, and, keyed by the study's secret, nothing else."""
+    said = json.dumps(_words_of(document)).encode()
+    return hmac.new(str(study.database.read_meta("secret")).encode(), said, hashlib.sha256).hexdigest()
 
 
 # ---- which documents there are, and their labels

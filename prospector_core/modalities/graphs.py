@@ -86,6 +86,10 @@ class Graphs:
             return Under()
         return _under(path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample"))
 
+    def attributes(self, study, datum, kept):
+        """Nothing is kept elsewhere."""
+        return kept
+
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of features, with the study's own encoder or another."""
         kept = study.embedding

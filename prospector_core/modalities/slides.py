@@ -56,6 +56,10 @@ class Slides:
         grid = study.grid(datum)
         return (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
 
+    def attributes(self, study, datum, kept):
+        """Nothing is kept elsewhere."""
+        return kept
+
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of tiles, with the study's own encoder or another."""
         encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))

@@ -66,6 +66,10 @@ class Structures:
         found = {name: attrs[f"{name}s"][residue] for name in self.place_names}
         return found if int(attrs.get("frames", 1)) == 1 else {**found, "frame": frame + 1}
 
+    def attributes(self, study, datum, kept):
+        """Nothing is kept elsewhere."""
+        return kept
+
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of residues, with the study's own encoder or another."""
         encoder = encoder or get_residue_encoder(

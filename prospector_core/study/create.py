@@ -1,9 +1,10 @@
 """Making a study: reading the labels table, looking at every file once, writing the folder whole or not at all."""
 
 import hashlib
+import hmac
 import json
 import os
-import shutil
+import secrets
 from pathlib import Path
 
 from ..encoders import check_encoder_name
@@ -12,6 +13,7 @@ from ..files import partial_name, storage_errors
 from ..fingerprints import fingerprint
 from ..readable import require_readable
 from ..readers import list_slides, open_slide
+from ..removal import remove_made
 from ..scheduling import InProcess
 from ..stain import check_stain
 from ..wording import checked_name
@@ -25,7 +27,7 @@ _NAMED = 5  # of several files that cannot be read
 
 def create_study(
     path, *, slides, labels, name=None, encoder="efficientnet-lite0", mpp=0.5, tile=224, min_tissue=0.25, slide_mpp=None,
-    stain=None, file_column=None, label_column=None, positive=None, progress=None, on=None,
+    stain=None, file_column=None, label_column=None, positive=None, progress=None, on=None, secret=None,
 ):  # fmt: skip
     """Write a new slide study. See ``Study.create``."""
     path = Path(os.path.abspath(path))  # "." has no name of its own
@@ -43,9 +45,7 @@ def create_study(
     files = _slide_files(slides)
     matched = match_files(rows, files, labels)
     stated = each_file(dict.fromkeys(matched), _look_at_slide, progress=progress, on=on)
-    sources = {
-        file: (uid_of("s", portable(file, path)), with_mpp(stated[file], file, slide_mpp)) for file in sorted(stated)
-    }
+    sources = {file: (portable(file, path), with_mpp(stated[file], file, slide_mpp), file) for file in sorted(stated)}
     for row, file in zip(rows, matched):
         info = sources[file][1]
         if row.field and (
@@ -61,32 +61,34 @@ def create_study(
         "embedding": {"encoder": encoder, "mpp": mpp, "tile": tile, "min_tissue": min_tissue, "dtype": "float16",
                       **({"stain": stain} if stain else {})},
     }  # fmt: skip
-    places = {file: (*about, file) for file, about in sources.items()}
-    write_study(path, meta, rows, matched, places)
+    write_study(path, meta, rows, matched, sources, secret=secret)
 
 
-def write_study(path, meta, rows, matched, sources, fill=None):
+def write_study(path, meta, rows, matched, sources, fill=None, secret=None):
     """Write the folder, whole or not at all.
 
-    Parameters: meta, {key: value}; rows, list of LabelRow; matched, a key of ``sources`` for each; sources, {key: (uid,
-    info, path)}; fill, function(folder, database) that adds what else there is.
+    Parameters: meta, {key: value}; rows, list of LabelRow; matched, a key of ``sources`` for each; sources, {key: (what its
+    uid is made of, info, path)}; fill, function(folder, database) that adds what else there is; secret, bytes that uids are
+    keyed by (default: new ones).
     """
     checked_name(meta["name"], "study", StudyError)
     for kind, names in (("class", meta["classes"]), ("item", [row.name for row in rows])):
         for name in names:
             checked_name(name, kind, LabelsError)
     partial = partial_name(path)
-    shutil.rmtree(partial, ignore_errors=True)
+    secret = secrets.token_bytes(32) if secret is None else bytes(secret)
+    meta = {**meta, "id": secrets.token_hex(16), "secret": secret.hex()}
     try:
         with storage_errors(path):
             partial.mkdir(parents=True)
             database = Database.create(partial / "study.sqlite", meta)
+            uids = {key: uid_of("s", about, secret) for key, (about, _, _) in sources.items()}
             with database.transaction() as connection:
-                for uid, info, file in sources.values():
+                for key, (_, info, file) in sources.items():
                     connection.execute(
                         "INSERT INTO sources VALUES (?, ?, ?, ?)",
                         (
-                            uid,
+                            uids[key],
                             portable(file, path),
                             file.name,
                             json.dumps({**info, "absolute": str(file), **_told(file, info)}),
@@ -96,7 +98,7 @@ def write_study(path, meta, rows, matched, sources, fill=None):
                     field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else row.part
                     connection.execute(
                         "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        (position, uid_of("d", row.name), row.name, sources[file][0], field and json.dumps(field), row.label, row.split),
+                        (position, uid_of("d", row.name, secret), row.name, uids[file], field and json.dumps(field), row.label, row.split),
                     )  # fmt: skip
             if fill is not None:
                 fill(partial, database)
@@ -107,7 +109,7 @@ def write_study(path, meta, rows, matched, sources, fill=None):
             else:
                 partial.replace(path)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove_made(partial)
 
 
 def _told(file, info):
@@ -197,6 +199,7 @@ def portable(file, study):
     return str(file)
 
 
-def uid_of(prefix, text):
-    """Opaque, and the same whenever the same table is read: it names no file or patient."""
-    return prefix + hashlib.sha256(text.encode()).hexdigest()[:14]
+def uid_of(prefix, text, secret):
+    """An opaque number for a datum or file. Without the secret of its study nobody can tell which name it stands for, not even
+    with a list of all names in hand: it is keyed (HMAC-SHA-256)."""
+    return prefix + hmac.new(secret, f"{prefix} {text}".encode(), hashlib.sha256).hexdigest()[:14]

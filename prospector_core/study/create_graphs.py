@@ -15,7 +15,7 @@ from ..errors import BadInputError, GraphError, LabelsError, StudyError
 from ..modalities.graphs import build_graph, parse_edges
 from ..readers.graph_objects import is_graph_object, label_of, name_of, table_of
 from ..readers.tokens import TokenOptions, TokenTable, list_token_files, open_tokens
-from .create import uid_of, write_study
+from .create import write_study
 from .labels import read_labels
 
 __all__ = ["create_graph_study"]
@@ -23,7 +23,7 @@ __all__ = ["create_graph_study"]
 
 def create_graph_study(
     kind, path, sources, labels, *, name=None, encoder="standardised", edges=None, sample_column=None, values="X",
-    spatial="spatial", unit=None, transform="none", file_column=None, label_column=None, positive=None, progress=None,
+    spatial="spatial", unit=None, transform="none", file_column=None, label_column=None, positive=None, progress=None, secret=None,
 ):  # fmt: skip
     """Write a new study of graphs or cells. See ``Graphs.create``."""
     path = Path(os.path.abspath(path))
@@ -52,9 +52,7 @@ def create_graph_study(
     if statistics.names is None:
         raise LabelsError("all data are for testing: some are needed to fit on")
     mean, scale = statistics.result()
-    used = {
-        file: (uid_of("s", file.name if memory is not None else str(file)), {}, file) for file in sorted(set(matched))
-    }
+    used = {file: (file.name if memory is not None else str(file), {}, file) for file in sorted(set(matched))}
     meta = {
         "name": name or path.name, "modality": kind.name, "classes": classes,
         "embedding": {
@@ -68,7 +66,7 @@ def create_graph_study(
         for file in used if memory is not None else ():
             _save(memory[files[file][0]], folder / "graphs" / file.name)
 
-    write_study(path, meta, rows, matched, used, keep)
+    write_study(path, meta, rows, matched, used, keep, secret)
 
 
 def _in_memory(sources):

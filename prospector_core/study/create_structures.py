@@ -9,7 +9,7 @@ from ..modalities.structures import check_contacts
 from ..readable import require_readable
 from ..readers.structure import list_structures, open_structure
 from ..readers.trajectory import check_part
-from .create import each_file, portable, uid_of, write_study
+from .create import each_file, portable, write_study
 from .labels import match_files, read_labels
 
 __all__ = ["PART_COLUMNS", "create_structure_study"]
@@ -19,7 +19,7 @@ PART_COLUMNS = ("chain", "model", "assembly", "trajectory", "frames")
 
 def create_structure_study(
     path, *, structures, labels, name=None, encoder="residue-type", atom="side", cutoff=None, file_column=None,
-    label_column=None, positive=None, progress=None, on=None,
+    label_column=None, positive=None, progress=None, on=None, secret=None,
 ):  # fmt: skip
     """Write a new study of structures. See ``Study.create``.
 
@@ -39,14 +39,14 @@ def create_structure_study(
     for row, file in zip(rows, matched):
         of_file[file].append(row)
     found = each_file(of_file, _look_at_structure, Path(labels).name, progress=progress, on=on)
-    sources = {file: (uid_of("s", portable(file, path)), found[file], file) for file in sorted(found)}
+    sources = {file: (portable(file, path), found[file], file) for file in sorted(found)}
     meta = {
         "name": name or path.name,
         "modality": "structures",
         "classes": classes,
         "embedding": {"encoder": encoder, "atom": atom, "cutoff": cutoff},
     }
-    write_study(path, meta, rows, matched, sources)
+    write_study(path, meta, rows, matched, sources, secret=secret)
 
 
 def _look_at_structure(table, item):

@@ -15,6 +15,7 @@ from ..errors import (
     CurationError,
     EmbeddingError,
     SlideError,
+    StoreNotAllowedError,
     StructureError,
     StudyDamagedError,
     StudyError,
@@ -24,9 +25,9 @@ from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..modalities.layouts import check_layout
 from ..readers import open_slide
-from ..remote import open_store
 from ..stamps import edition_of, short_hash
 from ..tiling import Rect
+from .address import StudyAddress
 from .curation import Curation
 from .database import Database
 from .derived import unchanged
@@ -59,7 +60,7 @@ class Datum:
     part: dict | None = dataclass_field(default=None, hash=False)
 
 
-class StudyData:
+class StudyData(StudyAddress):
     """The part of a study that labels and slides make, before anything is fitted. Base of ``Study``."""
 
     def __init__(self, path, copy=None):
@@ -189,11 +190,6 @@ class StudyData:
 
     # ---- embeddings
 
-    @cached_property
-    def store(self):
-        """EmbeddingStore of the study: in its folder, or where ``Study.create(store=...)`` said."""
-        return open_store(self.path / "embeddings.zarr", self.database.read_meta("store"))
-
     def embedder(self, encoder=None, threads=None):
         """What embeds the study's data (``modalities.Embedder``), with its own encoder, or vectors, or another encoder."""
         if encoder is None and self.embedding.get("vectors"):
@@ -263,7 +259,7 @@ class StudyData:
     def _layout(self, uid):
         """Graph, positions and attributes of a datum; those used last are kept."""
         if not self.store.has(uid):
-            raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+            raise self._not_embedded(uid)
         stamp, found = unchanged(lambda: self.store.stamp(uid), lambda stamp: (stamp, self._read_layout(uid, stamp)))
         with self._lock:
             self._graphs[uid] = *found, stamp
@@ -291,6 +287,13 @@ class StudyData:
             ) from error
         return graph, positions, attrs
 
+    def _not_embedded(self, uid):
+        """The error that says so, or that the place of the embeddings was not looked at."""
+        why = self.refusal()
+        if why is not None:
+            return StoreNotAllowedError(why)
+        return EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+
     def positions(self, datum):
         """Where a datum's tokens are, as their modality counts it: (n, 2) or (n, 3), or None."""
         return self._layout(self.datum(datum).uid)[1]
@@ -302,13 +305,14 @@ class StudyData:
 
     def attrs(self, datum):
         """What is kept beside a datum's embeddings: dict. What is in it is the modality's own."""
-        return self._layout(self.datum(datum).uid)[2]
+        datum = self.datum(datum)
+        return self.kind.attributes(self, datum, self._layout(datum.uid)[2])
 
     def n_tokens(self, datum):
         """How many tokens a datum has. Neither its places nor its graph are read: pages ask it of all data."""
         uid = self.datum(datum).uid
         if not self.store.has(uid):
-            raise EmbeddingError(f"{self.datum(uid).name} is not embedded yet: run `prospector embed` first")
+            raise self._not_embedded(uid)
         if not self._sizes and self.database.read_meta("store"):
             # what embedding has noted in the database is one look for all data, where each is a journey
             rows = self.database.read(

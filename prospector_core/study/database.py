@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -12,9 +13,12 @@ from pathlib import Path
 from ..checked import read_json
 from ..errors import StorageFullError, StudyDamagedError, StudyError, StudyVersionError
 from ..files import storage_errors
+from ..removal import own_place, remove_file
 from .place import Home, read_only_error, reason_not_to_write
 
 __all__ = ["Database", "FORMAT_VERSION"]
+
+_TRIES, _A_MOMENT = 10, 0.002  # to move what was committed into the file itself; seconds between two
 
 FORMAT_VERSION = 2
 """The newest format that is read. Studies of two classes are written in format 1, which earlier versions read too."""
@@ -88,6 +92,7 @@ class Database:
     def __init__(self, path, copy=False):
         self.path = Path(path)
         self._local, self._copy = threading.local(), copy
+        own_place(self.path.parent, self.path)
         if not self.path.is_file():
             raise StudyError(f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`")
         self._home = Home(self.path.parent, self.path.name)
@@ -102,6 +107,7 @@ class Database:
                 f"{self.path.parent} was written by a newer Prospector (study format {version}, "
                 f"this one reads up to {FORMAT_VERSION}): update Prospector"
             )
+        self._check_uids()
         if not copy and not self.read_only and self._later_columns():
             with self.transaction() as connection:
                 for table, name in self._later_columns():  # asked again: another process may have been quicker
@@ -142,6 +148,20 @@ class Database:
         if missing:
             raise StudyDamagedError(f"{self.path} is damaged (no table {missing[0]}): restore it from a backup")
 
+    def _check_uids(self):
+        """Raise StudyDamagedError for numbers of data and files that are not ours: folders and objects are called by them."""
+        for table, column in (("data", "uid"), ("data", "source"), ("sources", "id")):
+            foreign = self.read(
+                f"SELECT {column} FROM {table} WHERE typeof({column}) != 'text' OR length(CAST({column} AS BLOB)) != 15 "
+                f"OR {column} NOT GLOB ? LIMIT 1",
+                ("[a-z]" + "[0-9a-f]" * 14,),
+            )
+            if foreign:
+                raise StudyDamagedError(
+                    f"{self.path} names a datum or file by {str(foreign[0][0])[:60]!r}, which no Prospector writes: "
+                    "restore it from a backup"
+                )
+
     def _later_columns(self):
         """(table, column) of what is missing, in order."""
         there = {table: self.columns(table) for table in _LATER}
@@ -157,7 +177,7 @@ class Database:
         """Write a new database with the given meta values, complete or not at all."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
-        partial.unlink(missing_ok=True)
+        remove_file(partial)
         connection = sqlite3.connect(partial)
         try:
             with explained(path):
@@ -264,6 +284,7 @@ class Database:
                 if connection.in_transaction:  # on a full disk sqlite has rolled back already
                     connection.execute("ROLLBACK")
                 raise
+            _settle(connection)
 
     @property
     def in_transaction(self):
@@ -290,14 +311,22 @@ class Database:
         """Write a copy of all that is in it now, to be read by processes of other machines: whole or not at all."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
-        partial.unlink(missing_ok=True)
+        remove_file(partial)
         try:
             with explained(path):
                 self._connection().execute("VACUUM INTO ?", (str(partial),))
             with storage_errors(path):
                 partial.replace(path)
         finally:
-            partial.unlink(missing_ok=True)
+            remove_file(partial)
+
+    def back_up(self, path):
+        """Write all that is in it at this moment into a new file, whoever edits meanwhile; a lone file, without others beside it."""
+        with explained(path), closing(sqlite3.connect(path)) as copy:
+            self._connection().backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        for beside in ("-wal", "-shm"):
+            remove_file(path.with_name(path.name + beside))
 
     def close(self):
         """Close this thread's connection."""
@@ -320,6 +349,17 @@ def _stamp(path):
             stat = each.stat()
         found.append(None if stat is None or not stat.st_size else (stat.st_ino, stat.st_mtime_ns, stat.st_size))
     return tuple(found)
+
+
+def _settle(connection):
+    """Have the file itself hold what was committed, so that it can be copied alone. Someone who reads an older state at this
+    moment may put it off until the next edit."""
+    for _ in range(_TRIES):
+        with suppress(sqlite3.Error):  # it is in the write-ahead log, and stays there
+            busy, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if not busy and pages == moved:
+                return
+        time.sleep(_A_MOMENT)
 
 
 def _is_full(path):

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import StorageFullError, StudyError
 from ..files import read_npy, storage_errors, write_atomic
 from ..readers.cache import TileCache
+from ..removal import own_place, remove_file
 from .place import make_folders
 
 DERIVED_KEPT = 2**29  # bytes in memory; all of it is on disk or can be made again
@@ -87,6 +88,9 @@ class DerivedArrays:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
         content = buffer.getvalue()
+        if self.folder.parent.name == "derived":
+            own_place(self.folder.parent.parent, self.folder)
+        own_place(self.folder.parent, self.folder)
         with storage_errors(self.folder):
             make_folders(self.folder, self._home)
         # not flushed: an edit would wait for the disk once a datum, and the checksum tells what never reached it
@@ -97,8 +101,8 @@ def forget_others(folder, uid, stamp):
     """Remove what was derived of embeddings that a datum no longer has. ``folder``: that of all derived arrays."""
     for file in folder.glob(f"*/{uid}-*.npy"):
         if not file.name.startswith(f"{uid}-{stamp}-"):
-            with suppress(OSError):
-                file.unlink()
+            with suppress(OSError, StudyError):  # a link leads out of the study: what is there is not ours
+                remove_file(own_place(folder.parent, file))
 
 
 class DatumArrays:

@@ -1,11 +1,13 @@
 """The embedding job of a study: one datum of the queue after the other, resumable at any moment."""
 
 import contextlib
+import os
 import threading
 import time
 
 from ..encoders.base import same_vectors
-from ..errors import EmbeddingError, ProspectorError, StorageFullError
+from ..errors import EmbeddingError, ProspectorError, StorageFullError, StoreNotAllowedError
+from ..removal import remove_file
 from ..scheduling import OnCluster
 from .derived import forget_others
 from .jobs import Rate
@@ -38,6 +40,8 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
         if anew:
             raise EmbeddingError(f"the features of {study.path} were imported: they cannot be made again here")
         return {}  # what has no features has no tissue either
+    if (why := study.refusal()) is not None:
+        raise StoreNotAllowedError(why)
     chosen = [study.datum(each) for each in data] if data else study.data
     store = study.store
     todo = [each.uid for each in chosen if anew or store.renewing(each.uid) or not store.has(each.uid)]
@@ -135,7 +139,7 @@ def _embed_there(study, on, place, threads, progress, stopped, failed):
                         progress(study.datum(uid), done, total)
                 with contextlib.suppress(ProspectorError, OSError):
                     if stopped() or queue.asked(uid):
-                        asked_file(study, uid).touch()
+                        _touch(asked_file(study, uid))
 
     ended = threading.Event()
     watcher = threading.Thread(target=look, name="watch-embedding", daemon=True)
@@ -144,7 +148,7 @@ def _embed_there(study, on, place, threads, progress, stopped, failed):
         for done in on.run(embed, claimed(), place, threads):
             with lock:
                 running.discard(done.item)
-            asked_file(study, done.item).unlink(missing_ok=True)
+            remove_file(asked_file(study, done.item))
             if isinstance(done.error, StorageFullError):
                 _end_quietly(queue, done.item, "failed", str(done.error))
                 raise done.error
@@ -157,7 +161,7 @@ def _embed_there(study, on, place, threads, progress, stopped, failed):
         ended.set()
         watcher.join()
         for uid in running:  # the cluster was lost, or Ctrl-C
-            asked_file(study, uid).unlink(missing_ok=True)
+            remove_file(asked_file(study, uid))
             _end_quietly(queue, uid, "paused")
 
 
@@ -166,6 +170,12 @@ def _end(study, uid, complete, note):
     study.queue.end(uid, "done" if complete else "paused", note)
     if complete:
         forget_others(study.path / "derived", uid, study.stamp(uid))
+
+
+def _touch(path):
+    """Have a file be there; a link in its place is not followed."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
 
 
 def _failed(study, uid, said, failed):

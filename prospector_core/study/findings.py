@@ -12,6 +12,7 @@ from ..locally import neighbours_of, what_if
 from ..palette import concept_palette
 from ..prospecting import explain, prospect
 from ..quantizers import KMeansQuantizer
+from ..removal import own_place
 from ..scheduling import InProcess
 from ..uncertainty import TokenUncertainty, token_uncertainty
 from . import tasks
@@ -124,7 +125,7 @@ class StudyFindings(StudyFits):
         folder = self.path / "fits" / str(fit.id) / "maps"
         if fit.masked is not None:
             folder = folder / f"fdr-{fit.masked:g}"
-        return (folder / f"class-{fit.target}" if self.several else folder) / f"{datum.uid}.npy"
+        return own_place(self.path, (folder / f"class-{fit.target}" if self.several else folder) / f"{datum.uid}.npy")
 
     def _prospect(self, datum, fit):
         return prospect(

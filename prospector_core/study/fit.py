@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -49,6 +50,9 @@ QUANTIZERS = {
     )
 }  # fmt: skip
 _GROUP = "prospector.quantizers"
+_FILES = re.compile(
+    r"head\.(json|safetensors)|maps/(fdr-[\d.e+-]+/)?(class-\d+/)?[a-z][0-9a-f]{14}\.npy|(.*/)?\..*\.partial"
+)
 GIVEN = "as encoded"
 """In place of a quantizer: the concepts are those that the encoder brings (residue types), none are looked for."""
 
@@ -339,7 +343,7 @@ class Fit:
             "calibration": curves[0] if self.kernels is None else curves,
             "summary": kept.summary,
         }
-        with folder_atomic(folder) as partial:
+        with folder_atomic(folder, _FILES.fullmatch) as partial:
             write_atomic(
                 partial / "head.safetensors", save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()})
             )

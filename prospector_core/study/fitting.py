@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import EmbeddingError, FitError, ProspectorError
+from ..errors import EmbeddingError, FitError, ProspectorError, StoreNotAllowedError
 from ..quantizers import assign_nearest
+from ..removal import own_place
 from ..scheduling import InProcess, OnCluster
 from ..soft import part_and_mean
 from . import tasks
@@ -95,9 +96,13 @@ class StudyFits(StudyData):
                     return self._seen(change.after)
             if id not in self._fits:
                 found = load_kept(self.path, self.database, id)
-                check_fit(found, self, self.path / "fits" / str(id))
+                check_fit(found, self, self.fit_folder(id))
                 self._fits[id] = found
             return self._seen(self._fits[id])
+
+    def fit_folder(self, id):
+        """Where a fit is kept, by number. Raises StudyDamagedError where a link leads there."""
+        return own_place(self.path, self.path / "fits" / str(id))
 
     def _digest_of(self, fit):
         """The digest of a fit, of all its classes and without a mask; computed once."""
@@ -157,6 +162,8 @@ class StudyFits(StudyData):
     def _fit(self, settings, say, on):
         seen = self._last_entry()
         fitted_on = self._fitted_on()
+        if not fitted_on and self.refusal() is not None:
+            raise StoreNotAllowedError(self.refusal())
         if not fitted_on:
             raise FitError("no labelled datum has been embedded: run `prospector embed` first")
         labels = {datum.label for datum in fitted_on}
@@ -270,7 +277,7 @@ class StudyFits(StudyData):
             after = self._as_fit(id, journal, settings, centroids, tree, found, state)
             connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
             self.database.check()
-            after.save(self.path / "fits" / str(id))  # before the commit: a fit that the database knows is there
+            after.save(self.fit_folder(id))  # before the commit: a fit that the database knows is there
         with self._lock:
             self._fits[id] = after
         return Change(self, before, after)

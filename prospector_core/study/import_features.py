@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import EmbeddingError, LabelsError, StudyError
 from ..readers import list_slides
 from ..storage import EmbeddingStore
-from .create import portable, slide_info, uid_of, write_study
+from .create import portable, slide_info, write_study
 from .feature_files import find_feature_files, read_features, read_vectors
 from .feature_grid import grid_of_coordinates
 from .labels import match_files, read_labels
@@ -20,7 +20,7 @@ __all__ = ["create_study_of_features"]
 
 def create_study_of_features(
     path, *, features, labels, slides=None, patches=None, name=None, slide_mpp=None, file_column=None, label_column=None,
-    positive=None, progress=None,
+    positive=None, progress=None, secret=None,
 ):  # fmt: skip
     """Write a new study whose data are embedded already. See ``Study.from_features``."""
     path = Path(os.path.abspath(path))
@@ -40,7 +40,7 @@ def create_study_of_features(
         info = slide_info(slide, slide_mpp) if slide else _info(one, slide_mpp)
         info["features"] = {"file": file.name, "encoder": one.encoder, "patches": one.n}
         place = slide or Path("slides-not-at-hand") / file.stem
-        sources[file] = (uid_of("s", portable(file, path)), info, place)
+        sources[file] = (portable(file, path), info, place)
         if progress:
             progress(number, steps)
     first = next((found[file] for file in files if found[file].n), None)
@@ -62,24 +62,25 @@ def create_study_of_features(
 
     def fill(folder, database):
         store, kept = EmbeddingStore(folder / "embeddings.zarr"), {}
+        uids = dict(database.read("SELECT name, uid FROM data"))
         for number, (row, file, tokens) in enumerate(sorted(data, key=lambda each: files.index(each[1]))):
             one, grid = found[file], grids[file]
             if len(tokens):
                 if file not in kept:
                     kept = {file: read_vectors(one)}  # one file in memory at a time
                 attrs = _attrs(one, grid, sources[file][1])
-                store.write(uid_of("d", row.name), kept[file][tokens], grid.positions[tokens], attrs)
+                store.write(uids[row.name], kept[file][tokens], grid.positions[tokens], attrs)
             message = "" if len(tokens) else "its feature file holds no patch here: left out"
             with database.transaction() as connection:
                 connection.execute(
                     "INSERT INTO jobs (kind, uid, state, done, total, message, updated) "
                     "VALUES ('embed', ?, 'done', ?, ?, ?, ?)",
-                    (uid_of("d", row.name), len(tokens), len(tokens), message, time.time()),
+                    (uids[row.name], len(tokens), len(tokens), message, time.time()),
                 )
             if progress:
                 progress(steps // 2 + (number + 1) * (steps - steps // 2) // len(data), steps)
 
-    write_study(path, meta, rows, matched, sources, fill)
+    write_study(path, meta, rows, matched, sources, fill, secret)
 
 
 def _check_alike(one, first):

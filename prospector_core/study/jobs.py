@@ -80,8 +80,12 @@ class Queue:
     """
 
     def __init__(self, study):
-        self._database, self._store = study.database, study.store
+        self._database, self._study = study.database, study
         self.path = study.path
+
+    @property
+    def _store(self):
+        return self._study.store  # asked each time: its address may have been allowed since
 
     # ---- what there is to see
 

@@ -7,6 +7,7 @@ import json
 import numpy as np
 
 from ..files import read_npy, storage_errors, write_atomic
+from ..removal import own_place, remove_file
 from .place import make_folders
 
 __all__ = ["label_of", "map_fault", "read_map", "write_map"]
@@ -33,7 +34,7 @@ def write_map(path, scores, stamp, digest, home):
     content, label = buffer.getvalue(), label_of(path)
     with storage_errors(path):
         make_folders(path.parent, home)
-        label.unlink(missing_ok=True)  # first: it is of the map that was there
+        remove_file(own_place(home, label))  # first: it is of the map that was there
     write_atomic(path, content)
     said = {"embeddings": stamp, "fit": digest, "checksum": _checksum(content, stamp, digest)}
     write_atomic(label, json.dumps(said, indent=1).encode())

@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from zipfile import BadZipFile
@@ -12,6 +11,7 @@ import numpy as np
 from ..errors import EmbeddingError, MissingExtraError, ProspectorError
 from ..memory import check_memory
 from ..readable import require_readable
+from ..removal import remove_made
 from ..storage import EmbeddingStore
 
 __all__ = ["NAME", "OwnEmbedder", "OwnVectors", "adopt_vectors", "read_vector_file"]
@@ -179,7 +179,7 @@ class OwnEmbedder:
 
     def __exit__(self, *error):
         self._tokens.__exit__(*error)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_made(Path(self._scratch))
 
     def embed(self, datum, progress, stopped):
         vectors = read_vector_file(_files(self._study, self._folder, datum)[datum.uid])

@@ -136,7 +136,7 @@ def _compare(study, made, kind, summary, digest, repair):
                 "UPDATE fits SET digest = ?, summary = ? WHERE id = ?",
                 (made.digest() if digest else "", json.dumps(made.whole_summary), made.id),
             )
-            made.save(study.path / "fits" / str(made.id))
+            made.save(study.fit_folder(made.id))
         with study._lock:
             study._digests.pop(made.id, None)
             study._fits.pop(made.id, None)

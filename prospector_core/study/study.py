@@ -1,7 +1,6 @@
 """The study: what pages, plugins and commands talk to."""
 
 import copy
-import shutil
 import threading
 from collections import OrderedDict
 
@@ -9,7 +8,9 @@ from ..errors import BadInputError, FitError, StudyError
 from ..modalities import MODALITIES, modality_of
 from ..readable import require_readable
 from ..readers.cache import TileCache
-from ..remote import check_url
+from ..remote import check_free
+from ..removal import remove_made
+from ..trust import allow, check_address
 from .coarse import PartMaps
 from .derived import DERIVED_KEPT
 from .findings import StudyFindings
@@ -62,7 +63,9 @@ class Study(StudyFindings):
         on : of slides and structures, where files are looked at, from ``scheduling.scheduler`` (default: here)
         embeddings : folder of vectors of one's own, a file a datum, in place of an encoder (see ``own_vectors``); of slides
             they need coordinates, see ``from_features``
-        store : address that fsspec knows, such as "s3://bucket/prefix", where embeddings are kept (default: in the folder)
+        store : address such as "s3://bucket/prefix", where embeddings are kept (default: in the folder); see ``trust``
+        secret : bytes that the opaque numbers of data are keyed by (default: new ones, so that two studies of the same data
+            have different numbers)
 
         Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
         """
@@ -75,7 +78,7 @@ class Study(StudyFindings):
         sources = {name: options.pop(name, None) for name in MODALITIES}
         store = options.pop("store", None)
         if store is not None:
-            store = check_url(store)
+            store = check_free(check_address(store))
         vectors = options.pop("embeddings", None)
         if vectors is not None:
             if options.get("encoder") is not None:
@@ -84,11 +87,10 @@ class Study(StudyFindings):
                 return cls.from_features(path, features=vectors, slides=sources["slides"], labels=labels, **options)
         modality_of(given[0]).create(path, sources[given[0]], labels, **options)
         if vectors is not None:
-            _adopt(path, vectors)
-        made = cls(path)
+            _finish(path, lambda study: adopt_vectors(study, vectors))
         if store is not None:
-            made.database.write_meta("store", store)
-        return made
+            _finish(path, lambda study: _keep_there(study, store))
+        return cls(path)
 
     @classmethod
     def from_features(cls, path, *, features, labels, **options):
@@ -156,13 +158,20 @@ class Study(StudyFindings):
         return [self.of_class(target) for target in range(len(self.classes))]
 
 
-def _adopt(path, vectors):
-    """Take the vectors of a folder for a study that was just made; the study goes again where that fails."""
+def _finish(path, step):
+    """Do the last step of making a study, function(study); the study goes again where that fails."""
     study = Study(path)
     try:
-        adopt_vectors(study, vectors)
-    except Exception:
+        step(study)
+    except BaseException:
         study.database.close()
-        shutil.rmtree(path, ignore_errors=True)
+        remove_made(path)
         raise
     study.database.close()
+
+
+def _keep_there(study, store):
+    """Say where the embeddings of a new study are kept: who makes it allows the address."""
+    study.database.write_meta("store", store)
+    allow(study.path, study.identity, store)
+    study.store.claim()

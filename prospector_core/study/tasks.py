@@ -4,6 +4,7 @@ What they make lies in the study afterwards (embeddings, derived arrays, maps, e
 nothing is lost with a worker.
 """
 
+import re
 import threading
 import time
 import uuid
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import StudyError
+from ..remote import ClosedStore
+from ..removal import remove_file
 from ..scheduling import OnCluster
 
 __all__ = [
@@ -28,16 +31,19 @@ __all__ = [
     "study_at",
 ]
 
+_COPY = re.compile(r"\.workers-[0-9a-f]{12}\.sqlite(\.partial|-journal|-wal|-shm)?")
 _LEFT_BEHIND = 86_400  # seconds after which the copy of a program that was killed is removed
 
 _here = threading.local()  # the study that this thread works on, where it is open already
 
 
 class Place(NamedTuple):
-    """Where a study is for a worker: its folder, and in it the copy of the database that workers read (None: its own)."""
+    """Where a study is for a worker: its folder, in it the copy of the database that workers read (None: its own), and the
+    address of its embeddings, where the person who sent the worker has allowed one on their machine."""
 
     path: str
     database: str | None = None
+    store: str | None = None
 
 
 @contextmanager
@@ -62,21 +68,23 @@ def place_of(study, on):
     study.database.check()
     for left in study.path.glob(".workers-*.sqlite*"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _LEFT_BEHIND:
-                left.unlink()
+            if _COPY.fullmatch(left.name) and time.time() - left.stat().st_mtime > _LEFT_BEHIND:
+                remove_file(left)
+    store = None if study.address is None or isinstance(study.store, ClosedStore) else study.address
     copy = study.path / f".workers-{uuid.uuid4().hex[:12]}.sqlite"
     try:
         study.database.copy_to(copy)
-        yield Place(path, copy.name)
+        yield Place(path, copy.name, store)
     finally:
-        copy.unlink(missing_ok=True)
+        remove_file(copy)
 
 
 @lru_cache(maxsize=1)
-def _opened(path, database):
+def _opened(path, database, store):
     from .study import Study
 
     study = Study(path, database)
+    study.vouched = store
     study.keep_little()
     return study
 

@@ -14,6 +14,7 @@ from prospector_core.study.fit import FitSettings
 K = 5  # clusters of the embeddings
 PITCH = 8
 SIDE = 9  # tiles a side of a slide
+SECRET = b"the same numbers in every study"
 
 
 def write_labels(path, rows, columns=("slide", "label")):
@@ -77,7 +78,9 @@ def _make(folder, labels, splits, seed, fit):
     splits = splits or [""] * len(labels)
     rows = [(name, shown[label], split) for name, label, split in zip(names, labels, splits)]
     table = write_labels(folder / "labels.csv", rows, ("slide", "label", "split"))
-    study = Study.create(folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=PITCH)
+    study = Study.create(
+        folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=PITCH, secret=SECRET
+    )
     embed_by_hand(study, seed)
     if fit is not None:
         study.fit(FitSettings(), concepts=K, **fit)  # the authors' method: one concept a token

@@ -165,7 +165,7 @@ def test_the_same_cells_from_every_kind_of_file(kind, together, samples, labels,
     if kind in ("dense", "npz"):  # the others differ only in how they are read
         assert not made.embed()
         for datum in made.data:
-            ours, theirs = made.store.read(datum.uid), study.store.read(datum.uid)
+            ours, theirs = made.store.read(datum.uid), study.store.read(study.datum(datum.name).uid)
             ids = [each.removeprefix(f"{datum.name}-") for each in ours.attrs["ids"]]
             order = [theirs.attrs["ids"].index(each) for each in ids]
             assert np.allclose(ours.embeddings, theirs.embeddings[order], atol=1e-5)

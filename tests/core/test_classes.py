@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
-from study_files import PITCH, K, make_study, write_labels
+from study_files import PITCH, SECRET, K, make_study, write_labels
 
 from prospector_core import Study
 from prospector_core.errors import BadInputError, CurationError, FitError, LabelsError
@@ -36,7 +36,9 @@ def against_the_rest(folder, study, name):
     rows = [(each.name, "" if each.label is None else CLASSES[each.label]) for each in study.data]
     table = write_labels(folder / "labels.csv", rows)
     slides = study.path.parent / "slides"
-    made = Study.create(folder / name, slides=slides, labels=table, encoder="colour-texture", tile=PITCH, positive=name)
+    made = Study.create(
+        folder / name, slides=slides, labels=table, encoder="colour-texture", tile=PITCH, positive=name, secret=SECRET
+    )
     shutil.copytree(study.path / "embeddings.zarr", made.path / "embeddings.zarr", dirs_exist_ok=True)
     made.fit(study.settings)
     return made

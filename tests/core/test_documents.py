@@ -234,3 +234,48 @@ def test_tables_have_places_and_slides_formats_are_refused(study, tmp_path):
     assert path.read_text().splitlines()[0] == '"token","sentence","start","end","section","text","concept","name","score","pinned"'  # fmt: skip
     with pytest.raises(BadInputError, match="geojson is no format for documents"):
         export(study, "geojson", tmp_path / "out")
+
+
+# ---- text that is not kept
+
+
+def test_a_study_may_keep_no_text(tmp_path):
+    """Then nothing of the documents lies in the study or leaves with an address; it is read where it is shown."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.md").write_text("# Heading zebra\n\nThe quagga sleeps. The okapi eats.\n")
+    lines = [
+        {"id": f"n{n}", "title": "Title gnu", "sections": [{"label": "Part eland", "text": f"One {word}. Two {word}."}], "label": "ab"[n % 2]}
+        for n, word in enumerate(["kudu", "oryx", "impala", "dikdik"])
+    ]  # fmt: skip
+    (folder / "b.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (tmp_path / "labels.csv").write_text("file,label\na.md,a\nn0,b\nn1,a\nn2,b\nn3,a\n")
+    options = {"documents": folder, "labels": tmp_path / "labels.csv"}
+    usual = Study.create(tmp_path / "usual", **options)
+    study = Study.create(tmp_path / "study", **options, keep_text=False)
+    words = ("zebra", "quagga", "okapi", "gnu", "eland", "kudu", "oryx", "impala", "dikdik")
+    for made in (usual, study):
+        assert made.embed(encoder=WordEncoder()) == {}
+        made.fit(concepts=2)
+    for name in ("a.md", "n0", "n3"):
+        assert study.attrs(name)["text"] == usual.attrs(name)["text"] != ""
+        for key in ("title", "sections"):
+            assert study.attrs(name)[key] == usual.attrs(name)[key]
+        assert sentences_of(study, name) == sentences_of(usual, name)
+        assert study.prospect(name).tobytes() == usual.prospect(name).tobytes()
+    kept = {
+        made: b"".join(path.read_bytes() for path in made.path.rglob("*") if path.is_file()) for made in (usual, study)
+    }
+    assert b"okapi" in kept[usual] and not [word for word in words if word.encode() in kept[study]]
+    assert (
+        export(study, "html", tmp_path / "out")
+        and "kudu" in (tmp_path / "out" / f"{study.datum('n0').uid}.html").read_text()
+    )
+    assert study.embed(encoder=WordEncoder(), anew=True) == {}  # and the same again
+    (folder / "a.md").write_text("# Heading zebra\n\nThe quagga sleeps. The okapi ate.\n")
+    with pytest.raises(DocumentError, match=r"a.md was changed after it was embedded"):
+        sentences_of(study, "a.md")
+    (folder / "b.jsonl").unlink()
+    with pytest.raises(DocumentError, match="keeps no text.*put it back"):
+        sentences_of(study, "n0")
+    assert sentences_of(usual, "n0") == ["One kudu.", "Two kudu."] and len(study.prospect("n0")) == 2

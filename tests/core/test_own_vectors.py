@@ -46,7 +46,7 @@ def test_of_cells(cells, tmp_path):
     other = Study.create(tmp_path / "other", cells=cells, labels=["a", "b"] * 3)
     assert not other.embed()
     for datum in study.data:
-        ours, theirs = study.store.read(datum.uid), other.store.read(datum.uid)
+        ours, theirs = study.store.read(datum.uid), other.store.read(other.datum(datum.name).uid)
         assert np.array_equal(ours.embeddings, vectors[datum.name]) and ours.attrs["encoder"]["name"] == "own-vectors"
         assert np.array_equal(ours.positions, theirs.positions) and np.array_equal(ours.edges, theirs.edges)
     study.fit(FitSettings(concepts=3, radius=1))

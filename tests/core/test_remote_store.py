@@ -16,6 +16,12 @@ VALUES = np.random.default_rng(0).normal(size=(N, DIM)).astype(np.float32)
 PLACES = np.stack([np.arange(N), np.zeros(N, int)], axis=1)
 
 
+@pytest.fixture(autouse=True)
+def folders(monkeypatch):
+    """Whoever runs this machine allows folders, too."""
+    monkeypatch.setenv("PROSPECTOR_STORES", "file")
+
+
 @pytest.fixture(params=["file", "s3"])
 def url(request, tmp_path):
     return (
@@ -89,6 +95,7 @@ def test_a_study_is_the_same_there(tmp_path, s3):
         tmp_path / "labels.csv", [(name, "ab"[i % 2]) for i, name in enumerate(names)], ("slide", "label")
     )
     options = {"slides": tmp_path / "slides", "labels": table, "encoder": "colour-texture", "tile": 16}
+    options["secret"] = b"the same numbers"
     here = Study.create(tmp_path / "here", **options)
     there = Study.create(tmp_path / "there", **options, store=f"{s3}/whole/")
     assert isinstance(here.store, EmbeddingStore) and there.store.url == f"{s3}/whole"
@@ -101,7 +108,7 @@ def test_a_study_is_the_same_there(tmp_path, s3):
 
 
 def test_addresses_that_cannot_be(tmp_path, monkeypatch):
-    for url, words in (("bucket/x", "no address"), ("s3://", "no address"), ("nonsense://x/y", "no address")):
+    for url, words in (("bucket/x", "no address"), ("s3://", "no address"), ("nonsense://x/y", "not used here")):
         with pytest.raises(StudyError, match=words):
             Study.create(tmp_path / "study", slides=tmp_path, labels=tmp_path / "x", store=url)
     assert not (tmp_path / "study").exists()

@@ -35,7 +35,8 @@ def fresh(folder, side=24 * 8):
         folder / "labels.csv", [(name, "ab"[index % 2]) for index, name in enumerate(names)], ("slide", "label")
     )
     (folder / "slides" / "s5.png").write_bytes((folder / "whole" / "s5.png").read_bytes())
-    study = Study.create(folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=8)
+    study = Study.create(folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=8,
+                         secret=b"same")  # fmt: skip
     (folder / "slides" / "s5.png").write_bytes((folder / "slides" / "s5.png").read_bytes()[:200])
     return study
 
@@ -120,7 +121,9 @@ def test_making_a_study_looks_at_files_anywhere(tmp_path, cluster):
     names = [f"s{index}.png" for index in range(4)]
     write_slides(tmp_path / "slides", names, 64)
     table = write_labels(tmp_path / "labels.csv", [(n, "ab"[i % 2]) for i, n in enumerate(names)], ("slide", "label"))
-    make = partial(Study.create, slides=tmp_path / "slides", labels=table, encoder="colour-texture", slide_mpp=0.5)
+    make = partial(
+        Study.create, slides=tmp_path / "slides", labels=table, encoder="colour-texture", slide_mpp=0.5, secret=b"same"
+    )
     here, there = make(tmp_path / "here"), make(tmp_path / "there", on=cluster)
     said = [[(s.uid, s.name, s.info) for s in study.sources.values()] for study in (here, there)]
     assert said[0] == said[1] and said[0][0][2]["mpp"] == 0.5

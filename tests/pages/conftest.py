@@ -31,7 +31,8 @@ def create(folder, labels=FIELDS, **options):
     folder.parent.mkdir(parents=True, exist_ok=True)
     table = folder.parent / "fields.csv"
     table.write_text(labels.format(SLIDE.name))
-    settings = {"encoder": "colour-texture", "tile": 64, "mpp": 0.5, "positive": "epidermis", "name": "Skin"}
+    settings = {"encoder": "colour-texture", "tile": 64, "mpp": 0.5, "positive": "epidermis", "name": "Skin",
+                "secret": b"the same numbers in each"}  # fmt: skip
     return Study.create(folder, slides=[SLIDE], labels=table, **{**settings, **options})
 
 
