@@ -18,6 +18,9 @@ __all__ = [
     "StudyDamagedError",
     "StorageFullError",
     "MissingExtraError",
+    "SettingsError",
+    "AccessError",
+    "RecordError",
 ]
 
 
@@ -103,3 +106,15 @@ class PluginWarning(UserWarning):
 
 class MissingExtraError(ProspectorError, ImportError):
     """An optional dependency is not installed; the text names the command that installs it."""
+
+
+class SettingsError(BadInputError):
+    """A settings file of a server that cannot be read, or that names something which cannot be."""
+
+
+class AccessError(ProspectorError):
+    """Something that this person may not look at, or may not change."""
+
+
+class RecordError(ProspectorError):
+    """A record of who did what that cannot be read or written."""

@@ -8,7 +8,7 @@ import warnings
 import typer
 
 from ..errors import PluginWarning, ProspectorError
-from . import evaluate_command, journal_commands, new_command, study_commands, tool_commands
+from . import evaluate_command, journal_commands, new_command, record_command, study_commands, tool_commands
 from .output import complain
 
 __all__ = ["app", "main"]
@@ -25,6 +25,7 @@ study_commands.register(app)
 journal_commands.register(app)
 tool_commands.register(app)
 evaluate_command.register(app)
+record_command.register(app)
 
 _UsageError = typer.BadParameter.__base__  # click's own, wherever this typer keeps it
 _INTERRUPTED = 130
