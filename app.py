@@ -13,8 +13,10 @@ import streamlit as st
 
 from pages.asked import nothing_lost
 from viewers import tile_server
+from viewers.access.entrance import Entrance
 
 nothing_lost()
+entrance = Entrance()
 
 
 def warm_up():
@@ -32,8 +34,9 @@ def warm_up():
 async def lifespan(app):
     """What lives as long as the app: tile routes without delay, and a warm core."""
     threading.Thread(target=warm_up, daemon=True, name="warm-up").start()
-    async with tile_server.lifespan(app):
-        yield
+    with entrance.announced():
+        async with tile_server.lifespan(app):
+            yield
 
 
-app = st.App("pages/_start.py", routes=tile_server.routes(), lifespan=lifespan)
+app = st.App("pages/_start.py", routes=tile_server.routes(), lifespan=lifespan, middleware=entrance.middleware())

@@ -8,7 +8,15 @@ import warnings
 import typer
 
 from ..errors import PluginWarning, ProspectorError
-from . import evaluate_command, journal_commands, new_command, record_command, study_commands, tool_commands
+from . import (
+    app_command,
+    evaluate_command,
+    journal_commands,
+    new_command,
+    record_command,
+    study_commands,
+    tool_commands,
+)
 from .output import complain
 
 __all__ = ["app", "main"]
@@ -23,6 +31,7 @@ app = typer.Typer(
 new_command.register(app)
 study_commands.register(app)
 journal_commands.register(app)
+app_command.register(app)
 tool_commands.register(app)
 evaluate_command.register(app)
 record_command.register(app)

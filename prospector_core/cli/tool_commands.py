@@ -1,13 +1,6 @@
-"""Commands beside a study's flow: info, app, napari, bench."""
+"""Commands beside a study's flow: info, napari, bench."""
 
 import os
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +15,6 @@ __all__ = ["register"]
 def register(app):
     """Add the commands to the application."""
     app.command()(info)
-    app.command("app")(open_app)
     app.command("napari")(open_napari)
     app.command()(bench)
 
@@ -96,65 +88,6 @@ def _in_words(about):
     return rows
 
 
-def open_app(
-    study: Annotated[
-        Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: the sample study.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port on this machine. Default: the first free one from 8501.")
-    ] = None,
-    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
-    author: Annotated[
-        str | None,
-        typer.Option(help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes that share what the app embeds in the background. Default: one."),
-    ] = None,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="The same on a dask cluster: its scheduler, tcp://host:port.")
-    ] = None,
-):
-    """Open the app in a browser. It listens on this machine only and sends nothing anywhere."""
-    from ..study import Study
-
-    if workers is not None and cluster is not None:
-        raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
-    if study is not None:
-        Study.open(study)  # a broken study is said here, in one line, not in a page
-    script = Path(__file__).resolve().parents[2] / "app.py"
-    if not script.exists():
-        raise MissingExtraError(
-            "the app's pages are not installed: install Prospector with `pip install -e .` in its folder"
-        )
-    port = _free_port(port)
-    url = f"http://localhost:{port}"
-    # Said again here, beside .streamlit/config.toml, which an installed package does not bring along. Always headless:
-    # Streamlit would ask a first-time user for an email address, and we open the window ourselves.
-    options = {
-        "server.port": port, "server.address": "localhost", "server.headless": "true", "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false", "client.toolbarMode": "minimal", "runner.fastReruns": "false",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
-    given = {"PROSPECTOR_AUTHOR": author, "PROSPECTOR_WORKERS": workers, "PROSPECTOR_CLUSTER": cluster}
-    environment |= {name: str(value) for name, value in given.items() if value}
-    say(f"Prospector at {url} (Ctrl+C ends it)")
-    server = subprocess.Popen(command, cwd=script.parent, env=environment)
-    if browser:
-        threading.Thread(target=_open_window, args=(url, port, server), daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the server below is ended too
-    try:
-        raise typer.Exit(server.wait())
-    except KeyboardInterrupt:  # the way to end it
-        server.wait()
-        raise typer.Exit(0) from None
-    finally:
-        server.terminate()
-
-
 def open_napari(
     study: Annotated[
         Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: an empty window with the plugin.")
@@ -186,29 +119,6 @@ def open_napari(
     from viewers.napari_plugin.start import run
 
     run(study, datum)
-
-
-def _free_port(wanted):
-    """The port asked for, or the first free one. Raises BadInputError if there is none."""
-    for port in [wanted] if wanted else range(8501, 8601):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except (OSError, OverflowError):
-                continue
-            return port
-    raise BadInputError(f"port {wanted or '8501 to 8600'} is in use or not allowed: name another with --port")
-
-
-def _open_window(url, port, server):
-    """Open a browser window once the app answers."""
-    while server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                webbrowser.open(url)
-                return
-        time.sleep(0.2)
 
 
 def bench(

@@ -1,0 +1,125 @@
+"""Apps that run: the token that each was started with, and the file in which its owner finds the address again."""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import socket
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import platformdirs
+
+from .errors import BadInputError
+
+__all__ = ["TOKEN", "Launch", "launch_token", "listed", "running"]
+
+TOKEN = "PROSPECTOR_TOKEN"  # a variable of the environment, which other accounts cannot see, as they can a command line
+_TOKEN = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{16,128}")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One running app.
+
+    Parameters
+    ----------
+    url : str
+        Its address without the token, with a last slash.
+    token : str
+    pid : int
+        Of the process that answers.
+    machine : str
+        Where that process runs: home folders may be shared by several machines.
+    study : str
+        Folder that it was started on, "" for the sample.
+    """
+
+    url: str
+    token: str
+    pid: int
+    machine: str
+    study: str = ""
+
+    @property
+    def address(self) -> str:
+        """What a browser opens first."""
+        return f"{self.url}?token={self.token}"
+
+
+def launch_token() -> str:
+    """The token of this start: as PROSPECTOR_TOKEN says, else a new one. The variable is taken out of the environment.
+
+    Raises
+    ------
+    BadInputError
+        If that token could be guessed or does not fit in an address.
+    """
+    given = os.environ.pop(TOKEN, None)
+    if given is not None and not _TOKEN.fullmatch(given):
+        raise BadInputError(
+            f"{TOKEN} must be 16 to 128 letters, digits, - and _, not digits alone; without it each start makes a new one"
+        )
+    return given or secrets.token_urlsafe(32)
+
+
+@contextlib.contextmanager
+def listed(launch: Launch) -> Iterator[Path]:
+    """Keep the launch in a file that only this account can read, while the block lasts. Raises OSError before it begins."""
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, written = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")  # of mode 0600
+    file = folder / f"{launch.machine}-{launch.pid}.json"
+    with open(handle, "w", encoding="utf-8") as out:
+        json.dump(asdict(launch), out)
+    os.replace(written, file)
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def running() -> list[Launch]:
+    """The apps of this account that run on this machine and answer; files of those that were killed are removed."""
+    machine, found = socket.gethostname(), []
+    for file in sorted(_folder().glob("*.json")):
+        try:
+            launch = Launch(**json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):  # of another version, or just removed
+            continue
+        if launch.machine != machine:
+            continue
+        answer = _answer(launch)
+        if answer == 200:
+            found.append(launch)
+        elif answer is None:
+            file.unlink(missing_ok=True)
+    return found
+
+
+def _folder() -> Path:
+    return platformdirs.user_state_path("prospector", appauthor=False) / "apps"
+
+
+def _answer(launch: Launch) -> int | None:
+    """Status with which the app answers its token: 403 where another listens there now, 0 if it is too busy; None if nobody does."""
+    asked = urllib.request.Request(f"{launch.url}_stcore/health", headers={"Authorization": f"Bearer {launch.token}"})
+    try:
+        with _DIRECT.open(asked, timeout=5) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except urllib.error.URLError as error:
+        return None if isinstance(error.reason, ConnectionRefusedError) else 0
+    except OSError:
+        return 0
+
+
+_DIRECT = urllib.request.build_opener(
+    urllib.request.ProxyHandler({})
+)  # a proxy of the system is not asked for this machine

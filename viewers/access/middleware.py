@@ -1,0 +1,116 @@
+"""The gate in front of all that the app answers: pages, WebSocket, uploads, media and tiles alike."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from html import escape
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from .person import KEY, Door, Person
+from .token import LaunchToken, header, own_host
+from .words import ENTERING, REFUSED
+
+__all__ = ["Gate"]
+
+Scope = MutableMapping[str, Any]
+_SAFE = ("GET", "HEAD")
+_SECRET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+
+
+class Gate:
+    """ASGI middleware that lets a request in if it is meant for this app, comes from its own pages, and some door knows who asks.
+
+    A new route is behind it without saying so: nothing passes but what is let in here.
+
+    Parameters
+    ----------
+    app : ASGI application
+    doors : sequence of Door
+        Asked in their order; the first that knows the person lets them in.
+    hosts : iterable of str
+        Names that the app has beside those of this machine's loopback. A page of a stranger whose name is made to
+        lead here (DNS rebinding) has another.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]], doors: Sequence[Door], hosts: Iterable[str] = ()) -> None:
+        self._app, self._doors = app, list(doors)
+        self._hosts = {"localhost", *(host.lower() for host in hosts)}
+
+    async def __call__(self, scope: Scope, receive: Callable, send: Callable) -> None:
+        """Let the request in, or refuse it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        person = self._person(scope) if self._meant_for_us(scope) else None
+        key = next((door for door in self._doors if isinstance(door, LaunchToken) and door.in_address(scope)), None)
+        if key is not None:
+            scope["query_string"] = key.query_without(scope)  # in place: so it stands in no log of the server either
+        if person is None or not self._own_doing(scope, person):
+            await self._refuse(scope, receive, send)
+        elif key is not None and scope["type"] == "http" and scope["method"] in _SAFE:
+            await self._enter(scope, key)(scope, receive, send)
+        else:
+            scope[KEY] = person
+            await self._app(scope, receive, send)
+
+    def _person(self, scope: Scope) -> Person | None:
+        return next((person for door in self._doors if (person := door(scope)) is not None), None)
+
+    def _meant_for_us(self, scope: Scope) -> bool:
+        host = own_host(scope)
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        return bool(name) and (name in self._hosts or _loopback(name))
+
+    def _own_doing(self, scope: Scope, person: Person) -> bool:
+        """Whether the app's own page asks (or a program that itself brings the token), and no other page through this browser."""
+        origin = header(scope, b"origin")
+        if _has(scope, b"origin"):
+            scheme = origin.partition("://")[0]
+            return _place(origin) == _place(f"{scheme}://{own_host(scope)}") is not None
+        if scope["type"] == "websocket" or scope["method"] not in _SAFE:
+            return person.how == "token"
+        # Of what other pages ask, only that the browser goes here as a whole: no picture, script or frame in them.
+        site = header(scope, b"sec-fetch-site")
+        shown = header(scope, b"sec-fetch-mode") == "navigate" and header(scope, b"sec-fetch-dest") == "document"
+        return site in ("", "none", "same-origin") or shown
+
+    async def _refuse(self, scope: Scope, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        await HTMLResponse(REFUSED, 403, _SECRET)(scope, receive, send)
+
+    def _enter(self, scope: Scope, key: LaunchToken) -> Response:
+        """The cookie, and on to the same address without the token."""
+        path = "/" + (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").lstrip("/\\")
+        query = scope["query_string"].decode("latin-1")
+        address = f"{path}?{query}" if query else path
+        headers = {**_SECRET, "Set-Cookie": key.cookie(scope)}
+        if header(scope, b"sec-fetch-site") in ("", "none", "same-origin"):
+            return RedirectResponse(address, 303, headers)
+        # A browser that comes from a page elsewhere would not send the cookie (SameSite=Strict) where it is redirected; from
+        # a page of ours it does.
+        return HTMLResponse(ENTERING.substitute(address=escape(address)), 200, headers)
+
+
+def _loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _has(scope: Scope, name: bytes) -> bool:
+    return any(key == name for key, _ in scope["headers"])
+
+
+def _place(origin: str) -> tuple[str, int] | None:
+    """(host, port) of an origin, None if it is none."""
+    try:
+        parts = urlsplit(origin.lower())
+        usual = {"http": 80, "https": 443}.get(parts.scheme)
+        return (parts.hostname, parts.port or usual) if usual and parts.hostname else None
+    except ValueError:
+        return None
