@@ -1,15 +1,22 @@
-"""Real servers and a real Chromium, one way for all tests and for the pictures of the guide."""
+"""Real servers and a real Chromium, one way for all tests and for the pictures of the guide.
+
+Each app asks for the token that it was started with. The browsers of :func:`chromium` are let into every app of :func:`serve`
+as if their first address had held it; others use :func:`with_token`, programs :func:`token_header`.
+"""
 
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+import weakref
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,6 +31,8 @@ __all__ = [
     "in_a_browser",
     "serve",
     "serve_study",
+    "token_header",
+    "with_token",
 ]
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +42,8 @@ FLAGS = [
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader",
 ]  # fmt: skip
+_TOKEN = secrets.token_urlsafe(32)  # of all apps that these tests start
+_addresses, _contexts = set(), weakref.WeakSet()  # of the apps that run; of the windows
 WAIT = 90_000  # ms; machines that run tests are slow, and nothing here depends on the time
 # `pytestmark = IN_A_BROWSER` for a file, `@in_a_browser` for one test.
 IN_A_BROWSER = [
@@ -63,10 +74,48 @@ def chromium(*flags):
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+        browser.new_context, browser.new_page = _let_in(browser.new_context), _let_in(browser.new_page)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def with_token(address):
+    """The address of an app of :func:`serve`, as `prospector app` prints it."""
+    return f"{address}{'&' if '?' in address else '?'}token={_TOKEN}"
+
+
+def token_header():
+    """The header by which a program is let into an app of :func:`serve`."""
+    return {"Authorization": f"Bearer {_TOKEN}"}
+
+
+def _let_in(make):
+    def made(**options):
+        opened = make(**options)
+        context = getattr(opened, "context", opened)
+        _contexts.add(context)
+        _give_cookies([context])
+        return opened
+
+    return made
+
+
+def _give_cookies(contexts):
+    cookies = [
+        {
+            "name": f"prospector-{urlsplit(each).port}",
+            "value": _TOKEN,
+            "url": each,
+            "httpOnly": True,
+            "sameSite": "Strict",
+        }
+        for each in _addresses
+    ]
+    for context in contexts:
+        with contextlib.suppress(Exception):  # its browser was closed
+            context.add_cookies(cookies)
 
 
 @contextlib.contextmanager
@@ -81,20 +130,25 @@ def serve(script, log, environment=None, path="", **options):
     options = {"server_port": port, **options}
     flags = [f"--{name.replace('_', '.', 1)}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(script), *flags]
-    environment = {**os.environ, **(environment or {})}
+    environment = {**os.environ, "PROSPECTOR_TOKEN": _TOKEN, **(environment or {})}
+    address = f"http://localhost:{port}{path}"
+    health = urllib.request.Request(f"{address}/_stcore/health", headers=token_header())
     with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app:
         try:
             for _ in range(900):
                 with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://localhost:{port}{path}/_stcore/health", timeout=2).close()
+                    urllib.request.urlopen(health, timeout=2).close()
                     break
                 if app.poll() is not None:
                     raise RuntimeError("the app ended: " + Path(log).read_text()[-1000:])
                 time.sleep(0.1)
             else:
                 raise RuntimeError("the app did not start: " + Path(log).read_text()[-1000:])
-            yield f"http://localhost:{port}{path}"
+            _addresses.add(address)
+            _give_cookies(list(_contexts))
+            yield address
         finally:
+            _addresses.discard(address)
             app.terminate()
     wrong = tracebacks(Path(log).read_text())
     assert not wrong, wrong[-1][-2000:]

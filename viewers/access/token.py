@@ -82,6 +82,7 @@ def own_host(scope: Mapping[str, Any]) -> str:
     host = header(scope, b"host").lower()
     try:
         parts = urlsplit(f"//{host}")
-        return host if parts.netloc == host and parts.hostname and "@" not in host and (parts.port or True) else ""
+        whole = parts.netloc == host and bool(parts.hostname) and "@" not in host and parts.port != 0
     except ValueError:
         return ""
+    return host if whole else ""
