@@ -11,6 +11,7 @@ from pages.asked import undisturbed
 from prospector_core.errors import ProspectorError
 from prospector_core.study import Study
 from sample_data import sample_folder
+from viewers.access import session as access
 
 __all__ = ["make_study", "place_of"]
 
@@ -28,6 +29,7 @@ def make_study(name, table, doing, **options):
             if table is not None:
                 labels = Path(scratch) / Path(table.name).name
                 labels.write_bytes(table.getvalue())
+            access.require_editor(folder)  # by the rules for its name: else whoever makes it could not open it
             Study.create(
                 folder,
                 labels=labels,
@@ -35,6 +37,7 @@ def make_study(name, table, doing, **options):
                 progress=lambda done, total: bar.progress(done / total, doing),
                 **options,
             )
+            access.note("made", folder)
             made = shared.open_study(folder)
             jobs.embed(made, [datum.uid for datum in made.data])
             shared.choose_study(folder)

@@ -83,7 +83,9 @@ class Record:
                     self._ready = True
                 yield connection
         except (sqlite3.Error, OSError) as error:
-            raise RecordError(f"{self.path}: the record could not be written ({error}): tell who runs the server") from error
+            raise RecordError(
+                f"{self.path}: the record could not be written ({error}): tell who runs the server"
+            ) from error
 
 
 def read_record(path: str | Path) -> list[Line]:

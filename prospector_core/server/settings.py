@@ -7,17 +7,21 @@ a mistyped "editors" must not silently leave a study without its rule.
 from __future__ import annotations
 
 import ipaddress
+import json
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import SettingsError
 from .roles import EVERYONE, GROUP, StudyRule, role_of
 
-__all__ = ["OpenId", "Proxy", "ServerSettings", "is_loopback", "read_settings"]
+__all__ = ["OpenId", "Proxy", "ServerSettings", "is_loopback", "read_settings", "streamlit_options"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -47,35 +51,73 @@ class OpenId:
 
 @dataclass(frozen=True)
 class Proxy:
-    """Login at a proxy that sets headers: believed only if they come from ``addresses``.
+    """A proxy in front, which may log people in: its headers are believed only if they come from ``addresses``.
 
     Attributes
     ----------
     addresses : tuple of networks
         Peers that are the proxy.
     user_header, groups_header : str
-        Headers that hold a person's name, and groups with commas between (empty: no groups).
+        Headers that hold a person's name, and groups with commas between. Empty: it says neither.
+    secret : Path or None
+        File of a secret that the proxy sends with each request. Needed where the proxy is on this machine: every
+        account of it could else pretend to be the proxy.
+    secret_header : str
+        Header that holds it.
     """
 
     addresses: tuple[Network, ...]
-    user_header: str
+    user_header: str = ""
     groups_header: str = ""
+    secret: Path | None = None
+    secret_header: str = "X-Prospector-Proxy"
+
+    def read_secret(self) -> bytes | None:
+        """The secret, None if there is none. Raises SettingsError if its file cannot be used."""
+        if self.secret is None:
+            return None
+        try:
+            secret, mode = self.secret.read_bytes().strip(), stat.S_IMODE(self.secret.stat().st_mode)
+        except OSError as error:
+            raise SettingsError(
+                f"{self.secret}: {error.strerror}: proxy.secret names the file of the secret"
+            ) from error
+        if os.name == "posix" and mode & 0o007:
+            raise SettingsError(f"{self.secret} can be read by every account of this machine: chmod 640 {self.secret}")
+        if len(secret) < 24:
+            raise SettingsError(
+                f"{self.secret} holds fewer than 24 characters: make a secret with `openssl rand -hex 24`"
+            )
+        return secret
 
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """What a settings file says; see docs/deployment.md for each key."""
+    """What a settings file says; see docs/deployment.md for each key.
+
+    ``address`` is what people type into their browsers, without a last slash.
+    """
 
     file: Path
+    address: str
     studies: tuple[Path, ...]
     rules: tuple[StudyRule, ...]
     host: str = "127.0.0.1"
     port: int = 8501
-    base_path: str = ""
     data: tuple[Path, ...] = ()
     record: Path | None = None
     openid: OpenId | None = None
     proxy: Proxy | None = None
+
+    @property
+    def base_path(self) -> str:
+        """The path of the address, without slashes at its ends."""
+        return urlsplit(self.address).path.strip("/")
+
+    @property
+    def hostname(self) -> str:
+        """The name of the address."""
+        return urlsplit(self.address).hostname or ""
 
     def role_of(self, folder: str | Path, name: str, groups: Iterable[str] = ()) -> str | None:
         """Role of a person in the study of a folder: "editor", "viewer" or None."""
@@ -105,6 +147,18 @@ def read_settings(file: str | Path) -> ServerSettings:
     return _Reader(file.resolve(), text).settings(found)
 
 
+def streamlit_options(settings: ServerSettings) -> dict[str, object]:
+    """What Streamlit must be told for a server: {option: value}."""
+    options: dict[str, object] = {
+        "server.baseUrlPath": settings.base_path,
+        # who asks, as the gate says: a session is then never given to somebody else
+        "server.trustedUserHeaders": json.dumps({"X-Prospector-Person": "person"}),
+    }
+    if settings.openid:
+        options["secrets.files"] = str(settings.openid.secrets)
+    return options
+
+
 class _Reader:
     """Turns tables of TOML into settings, and knows where each key stands."""
 
@@ -113,16 +167,28 @@ class _Reader:
 
     def settings(self, found: dict) -> ServerSettings:
         known = {
-            "host": self._host, "port": self._port, "base_path": self._base, "studies": self._folders, "data": self._folders,
+            "address": self._address, "host": self._host, "port": self._port, "studies": self._folders, "data": self._folders,
             "record": self._path, "openid": self._openid, "proxy": self._proxy, "study": self._rules,
         }  # fmt: skip
         read = self._table(found, known, "")
+        if "address" not in read:
+            self._wrong(
+                "address",
+                "",
+                'say what people type into their browsers, such as address = "https://prospector.example.org"',
+            )
         if not read.get("studies"):
-            self._wrong("studies", "", 'name the folders that hold the studies, such as studies = ["/srv/prospector/studies"]')
-        if not read.get("openid") and not read.get("proxy"):
-            self._wrong("openid", "", "say how people log in: a table [openid] or a table [proxy] (docs/deployment.md)")
-        if read.get("openid") and read.get("proxy"):
-            self._wrong("proxy", "", "choose one way to log in: [openid] or [proxy], not both")
+            self._wrong(
+                "studies", "", 'name the folders that hold the studies, such as studies = ["/srv/prospector/studies"]'
+            )
+        by_proxy = "proxy" in read and read["proxy"].user_header
+        if "openid" not in read and not by_proxy:
+            why = (
+                "say how people log in: a table [openid], or a table [proxy] with its user_header (docs/deployment.md)"
+            )
+            self._wrong("openid", "", why)
+        if "openid" in read and by_proxy:
+            self._wrong("user_header", "proxy", "choose one way to log in: a table [openid] or this header, not both")
         read["rules"] = read.pop("study", ())
         return ServerSettings(file=self._file, **{"record": read["studies"][0] / "record.sqlite", **read})
 
@@ -144,11 +210,16 @@ class _Reader:
         return OpenId(**read)
 
     def _proxy(self, value: Any, key: str, table: str, nth: int) -> Proxy:
-        known = {"addresses": self._networks, "user_header": self._header, "groups_header": self._header}
+        known = {
+            "addresses": self._networks, "user_header": self._header, "groups_header": self._header,
+            "secret": self._path, "secret_header": self._header,
+        }  # fmt: skip
         read = self._table(value, known, key)
-        for name, example in (("addresses", '["127.0.0.1"]'), ("user_header", '"X-Remote-User"')):
-            if not read.get(name):
-                self._wrong(name, key, f"is needed, such as {name} = {example}")
+        if not read.get("addresses"):
+            self._wrong("addresses", key, 'is needed: who is the proxy, such as addresses = ["127.0.0.1"]')
+        if "user_header" in read and any(network.is_loopback for network in read["addresses"]) and "secret" not in read:
+            why = "name a file with a secret that the proxy sends: every account of this machine could else pretend to be it"
+            self._wrong("secret", key, why)
         return Proxy(**read)
 
     def _rules(self, value: Any, key: str, table: str, nth: int) -> tuple[StudyRule, ...]:
@@ -216,11 +287,22 @@ class _Reader:
             self._wrong(key, table, "must be a number of hours, above 0 and at most 720", nth)
         return float(value)
 
-    def _base(self, value: Any, key: str, table: str, nth: int) -> str:
-        base = value.strip("/") if isinstance(value, str) else None
-        if base is None or not _BASE.fullmatch(base):
-            self._wrong(key, table, 'must be a path of letters, digits, "-" and "_", such as "prospector-app"', nth)
-        return base
+    def _address(self, value: Any, key: str, table: str, nth: int) -> str:
+        address = self._text(value, key, table, nth).rstrip("/")
+        try:
+            parts = urlsplit(address)
+            sound = parts.scheme in ("http", "https") and parts.hostname and _BASE.fullmatch(parts.path.strip("/"))
+            sound = sound and address == f"{parts.scheme}://{parts.netloc}{parts.path}" and "@" not in parts.netloc
+            sound = sound and (parts.port or True)
+        except ValueError:
+            sound = False
+        if not sound:
+            self._wrong(
+                key, table, f'{address!r} is not an address such as "https://prospector.example.org/study-room"', nth
+            )
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            self._wrong(key, table, "must begin with https:// (else logins and slides travel unencrypted)", nth)
+        return address
 
     def _header(self, value: Any, key: str, table: str, nth: int) -> str:
         header = self._text(value, key, table, nth)
@@ -256,6 +338,10 @@ class _Reader:
                 seen += now == table
                 if (now == table and seen == nth) or (not table and now == key):
                     head = number
-            elif now == table and (not table or seen == nth) and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
+            elif (
+                now == table
+                and (not table or seen == nth)
+                and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line)
+            ):
                 return number
         return head

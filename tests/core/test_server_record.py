@@ -14,7 +14,9 @@ from prospector_core.server import Record, read_record
 def test_lines_are_added_by_many_at_once_and_read_in_order(tmp_path):
     records = [Record(tmp_path / "record.sqlite") for _ in range(3)]  # as processes would
     threads = [
-        threading.Thread(target=lambda r, n: [r.add("edited", f"p{n}", "10.0.0.1", "skin", i) for i in range(8)], args=(r, n))
+        threading.Thread(
+            target=lambda r, n: [r.add("edited", f"p{n}", "10.0.0.1", "skin", i) for i in range(8)], args=(r, n)
+        )
         for n, r in enumerate(records)
     ]
     for thread in threads:
@@ -38,7 +40,10 @@ def test_lines_are_added_by_many_at_once_and_read_in_order(tmp_path):
 )
 def test_no_line_is_changed_or_removed(tmp_path, sql):
     Record(tmp_path / "record.sqlite").add("opened", "anna", study="skin")
-    with sqlite3.connect(tmp_path / "record.sqlite") as connection, pytest.raises(sqlite3.DatabaseError, match="append only"):
+    with (
+        sqlite3.connect(tmp_path / "record.sqlite") as connection,
+        pytest.raises(sqlite3.DatabaseError, match="append only"),
+    ):
         connection.execute(sql)
     connection.close()
     assert [line.who for line in read_record(tmp_path / "record.sqlite")] == ["anna"]

@@ -10,7 +10,7 @@ from prospector_core.server import EDITOR, VIEWER, read_settings
 GOOD = """
 host = "0.0.0.0"
 port = 8600
-base_path = "/prospector-app/"
+address = "https://prospector.example.org/prospector-app/"
 studies = ["studies"]
 data = ["slides"]
 
@@ -18,6 +18,7 @@ data = ["slides"]
 addresses = ["127.0.0.1", "10.1.0.0/24", "::1"]
 user_header = "X-Remote-User"
 groups_header = "X-Remote-Groups"
+secret = "secret"
 
 [[study]]
 folder = "lymph-*"
@@ -36,8 +37,8 @@ def write(tmp_path):
     (tmp_path / "slides").mkdir()
 
     def settings(text=GOOD, **replaced):
-        for old, new in replaced.items():
-            text = text.replace(*new)
+        for pair in replaced.values():
+            text = text.replace(*pair)
         (tmp_path / "server.toml").write_text(text)
         return tmp_path / "server.toml"
 
@@ -48,6 +49,10 @@ def test_what_it_says(write, tmp_path):
     """Paths are meant from the file's own folder; the record lies beside the studies unless it is said otherwise."""
     settings = read_settings(write())
     assert (settings.host, settings.port, settings.base_path) == ("0.0.0.0", 8600, "prospector-app")
+    assert (
+        settings.address == "https://prospector.example.org/prospector-app"
+        and settings.hostname == "prospector.example.org"
+    )
     assert settings.studies == (tmp_path / "studies",) and settings.data == (tmp_path / "slides",)
     assert settings.record == tmp_path / "studies" / "record.sqlite"
     assert [str(network) for network in settings.proxy.addresses] == ["127.0.0.1/32", "10.1.0.0/24", "::1/128"]
@@ -91,11 +96,15 @@ def test_nobody_becomes_a_group_or_everyone_by_name(write, tmp_path):
 BAD = {
     "not TOML": ('port = 8600', "port = ", "at line 3"),
     "unknown key": ('port = 8600', "prot = 8600", "line 3: prot"),
-    "unknown key of a rule": ('editors = ["anna"]', 'editor = ["anna"]', "line 20: study.editor"),
+    "unknown key of a rule": ('editors = ["anna"]', 'editor = ["anna"]', "line 21: study.editor"),
     "port": ("8600", "86000", "line 3: port"),
     "port as text": ("8600", '"8600"', "line 3: port"),
     "host": ('"0.0.0.0"', '"hospital.example"', "line 2: host"),
-    "base path": ('"/prospector-app/"', '"/a/../b"', "line 4: base_path"),
+    "base path": ("/prospector-app/", "/a/../b", "line 4: address"),
+    "a query": ("/prospector-app/", "/?a=b", "line 4: address"),
+    "not encrypted": ("https://", "http://", "line 4: address: must begin with https"),
+    "no address of the app": ('address = "', 'adress = "', "line 4: adress"),
+    "no secret on this machine": ('secret = "secret"', "", "line 8: proxy.secret"),
     "studies that are not there": ('["studies"]', '["studie"]', "line 5: studies"),
     "studies as text": ('["studies"]', '"studies"', "line 5: studies"),
     "no studies": ('studies = ["studies"]', "", "studies: name the folders"),
@@ -103,10 +112,10 @@ BAD = {
     "no address": ('"10.1.0.0/24"', '"proxy"', "line 9: proxy.addresses"),
     "addresses left out": ('addresses = ["127.0.0.1", "10.1.0.0/24", "::1"]', "", "line 8: proxy.addresses"),
     "header": ('"X-Remote-User"', '"X Remote"', "line 10: proxy.user_header"),
-    "a rule without folder": ('folder = "anna/private"', "", "line 18: study.folder"),
-    "a rule with dots": ('"anna/private"', '"../private"', "line 19: study.folder"),
-    "people as text": ('["*"]', '"anna"', "line 15: study.viewers"),
-    "a pattern of people": ('["*"]', '["a*"]', "line 15: study.viewers"),
+    "a rule without folder": ('folder = "anna/private"', "", "line 19: study.folder"),
+    "a rule with dots": ('"anna/private"', '"../private"', "line 20: study.folder"),
+    "people as text": ('["*"]', '"anna"', "line 16: study.viewers"),
+    "a pattern of people": ('["*"]', '["a*"]', "line 16: study.viewers"),
     "no way to log in": ("[proxy]", "[proxi]", "line 8: proxi"),
     "rule with one bracket": ('[[study]]\nfolder = "anna/private"\neditors = ["anna"]', "", None),
 }  # fmt: skip
@@ -126,15 +135,21 @@ def test_what_cannot_be_is_one_line_with_file_key_and_line(write, case):
 
 def test_login_is_never_left_out_and_never_twice(write):
     proxy = GOOD[GOOD.index("[proxy]") : GOOD.index("[[study]]")]
-    with pytest.raises(SettingsError, match=r"\[openid\] or a table \[proxy\]"):
+    with pytest.raises(SettingsError, match=r"\[openid\], or a table \[proxy\]"):
         read_settings(write(a=(proxy, "")))
     with pytest.raises(SettingsError, match="not both"):
         read_settings(write(a=("[proxy]", '[openid]\nsecrets = "secrets.toml"\n[proxy]')))
+    settings = read_settings(
+        write(a=(proxy, '[openid]\nsecrets = "secrets.toml"\n[proxy]\naddresses = ["127.0.0.1"]\n'))
+    )
+    assert settings.openid.name == "email" and not settings.proxy.user_header
     with pytest.raises(SettingsError, match="line 8: openid.secrets"):
         read_settings(write(a=(proxy, '[openid]\nname = "email"\n')))
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a = " + b"[" * 5000, b"\x00", None], ids=["utf16", "deep", "null", "none"])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", b"a = " + b"[" * 5000, b"\x00", None], ids=["utf16", "deep", "null", "none"]
+)
 def test_what_is_no_settings_file_is_one_line(tmp_path, content):
     if content is not None:
         (tmp_path / "server.toml").write_bytes(content)
