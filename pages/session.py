@@ -7,7 +7,7 @@ from streamlit.runtime.scriptrunner import RerunException
 
 from pages.shared import current_study
 from pages.words import plain
-from prospector_core.errors import ProspectorError
+from prospector_core.errors import AccessError, ProspectorError
 from prospector_core.study import Editor
 from viewers.access import session as access
 
@@ -65,6 +65,8 @@ def by_me(study):
 
     Raises AccessError, before anything is done, for who may look at the study only.
     """
+    if study is None:  # a login that has ended since the page was drawn
+        raise AccessError("no study is open here any more: nothing was changed")
     access.require_editor(study.path)
     before, editor = study.curation.seen, editor_of(study)
     known = set(editor.own)

@@ -70,6 +70,8 @@ def logged_in(browser, address, name):
     page.locator("input[name=sub]").fill(name)
     page.get_by_role("button", name="Authorize").click()
     page.get_by_text(name).wait_for()
+    page.goto(address + "/concepts")  # a login ends on the first page
+    page.get_by_text(name).wait_for()
     yield page
     context.close()
 
@@ -87,7 +89,6 @@ def test_who_logs_in_is_the_author_and_what_others_may_not_is_refused(server, br
 
     with logged_in(browser, address, ANNA) as anna:
         anna.on("request", lambda asked: tiles.append(asked.url) if "/slide/" in asked.url else None)
-        anna.goto(address + "/concepts")
         field = anna.get_by_label("Name of concept 0", exact=True)
         field.fill("by Anna")
         field.press("Enter")
