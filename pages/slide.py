@@ -16,6 +16,7 @@ from pages.slide_strip import strip
 from pages.slide_whatif import drawn_neighbours
 from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
+from prospector_core.readable import is_readable
 from prospector_core.study.change import last_change
 from prospector_core.tiling import Rect
 from viewers import tile_server
@@ -139,8 +140,10 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
     try:
         slide = tile_server.slide_source(tile_server.register_slide(study.slide_path(shown)), source.name)
     except ProspectorError as error:
-        if source.info.get("at_hand", True):
+        there = source.info.get("at_hand", True)
+        if there:
             shared.say_error(error)
+        if there and is_readable(source.path):
             return False
         st.caption(f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white.")
         blank = tile_server.register_blank(source.info["width"], source.info["height"])

@@ -1,12 +1,17 @@
 """Apps that run: the token that each was started with, and the file in which its owner finds the address again."""
 
+import atexit
 import contextlib
+import html
 import json
 import os
+import platform
 import re
 import secrets
 import socket
+import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +22,7 @@ import platformdirs
 
 from .errors import BadInputError
 
-__all__ = ["TOKEN", "Launch", "launch_token", "listed", "running"]
+__all__ = ["TOKEN", "Launch", "launch_token", "listed", "open_window", "running"]
 
 TOKEN = "PROSPECTOR_TOKEN"  # a variable of the environment, which other accounts cannot see, as they can a command line
 _TOKEN = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{16,128}")
@@ -66,6 +71,47 @@ def launch_token() -> str:
             f"{TOKEN} must be 16 to 128 letters, digits, - and _, not digits alone; without it each start makes a new one"
         )
     return given or secrets.token_urlsafe(32)
+
+
+def open_window(launch: Launch, query: str = "") -> None:
+    """Open a browser window on an app.
+
+    Other accounts see the command lines of this one, the browser's too. It is therefore given a small page, which only this
+    account can read, and which leads on to the address with the token. ``query``: of the address, without a question mark.
+    """
+    import webbrowser
+
+    address = f"{launch.url}?{query}" if query else launch.url
+    if not launch.token:
+        webbrowser.open(address)
+        return
+    address += f"{'&' if query else '?'}token={launch.token}"
+    if "microsoft" in platform.uname().release.lower():  # Linux within Windows: its browser does not find our files
+        webbrowser.open(address)
+        return
+    handle, page = tempfile.mkstemp(dir=_folder_for_pages(), prefix="prospector-opens-", suffix=".html")  # of mode 0600
+    atexit.register(Path(page).unlink, missing_ok=True)
+    with open(handle, "w", encoding="utf-8") as out:
+        out.write(_PAGE.format(address=html.escape(address)))
+    webbrowser.open(Path(page).as_uri())
+    timer = threading.Timer(_OPENING, Path(page).unlink, kwargs={"missing_ok": True})
+    timer.daemon = True
+    timer.start()
+
+
+_OPENING = 120  # seconds that a browser may take to start
+_PAGE = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>Prospector</title>
+<meta http-equiv="refresh" content="0;url={address}"><a href="{address}">Open Prospector</a>
+"""
+
+
+def _folder_for_pages() -> Path:
+    """Where browsers may read: those that come as a snap or flatpak see no hidden folders, but downloads."""
+    folder = platformdirs.user_downloads_path()
+    if not (sys.platform == "linux" and folder.is_dir() and os.access(folder, os.W_OK)):
+        folder = _folder()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
 
 
 @contextlib.contextmanager

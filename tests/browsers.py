@@ -126,13 +126,13 @@ def serve(script, log, environment=None, path="", **options):
     the end; environment, variables beside those of this process; path, part of the address after the port; options,
     Streamlit's, "server_headless" for --server.headless.
     """
-    port = free_port()
-    options = {"server_port": port, **options}
+    options = {"server_port": free_port(), **options}
     flags = [f"--{name.replace('_', '.', 1)}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(script), *flags]
     environment = {**os.environ, "PROSPECTOR_TOKEN": _TOKEN, **(environment or {})}
-    address = f"http://localhost:{port}{path}"
-    health = urllib.request.Request(f"{address}/_stcore/health", headers=token_header())
+    address = f"http://localhost:{options['server_port']}{path}"
+    own = {"Authorization": f"Bearer {environment['PROSPECTOR_TOKEN']}"}
+    health = urllib.request.Request(f"{address}/_stcore/health", headers=own)
     with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app:
         try:
             for _ in range(900):

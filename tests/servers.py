@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -112,7 +111,7 @@ def answers(address, **headers):
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
-    except (OSError, socket.timeout):
+    except (TimeoutError, OSError):
         return None
 
 

@@ -53,6 +53,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from prospector_core.errors import SlideError
+from prospector_core.readable import require_readable
 from viewers.access.session import identity_here, identity_of
 from viewers.caches import ByteCache, OpenSlides
 from viewers.token_tiles import View
@@ -208,6 +209,7 @@ class TileServer:
             If there is no such file.
         """
         path = Path(path)
+        require_readable(path, SlideError)
         try:
             path = path.resolve(strict=True)
             stat = path.stat()

@@ -7,14 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import BadInputError, MissingExtraError
-from ..launches import TOKEN, Launch, launch_token
+from ..launches import TOKEN, Launch, launch_token, open_window, running
+from ..readable import DATA_FOLDERS, named_folders, working_folder
 from .output import say
 from .serving import only_here, read_server, server_environment, server_options
 
@@ -56,13 +56,27 @@ def open_app(
     host: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Where a server listens. Default: this machine only.")
     ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder that the app may read beside your home folder, the working directory, and those of the study and its slides. May be repeated.",
+        ),
+    ] = None,
+    list_running: Annotated[
+        bool, typer.Option("--list", help="Only print the addresses of your apps that run on this machine.")
+    ] = False,
 ):
-    """Open the app in a browser. It listens on this machine only and sends nothing anywhere.
+    """Open the app in a browser. It listens on this machine only, lets in only you, and sends nothing anywhere.
 
     With --settings it is a server instead: people log in, and have the roles that the file gives them.
     """
+    if list_running:
+        _list_running()
+        return
     from ..study import Study
 
+    folders = [*named_folders(data or []), *(working_folder() if settings is None else [])]
     if workers is not None and cluster is not None:
         raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
     server_settings = read_server(settings) if settings is not None else None
@@ -88,6 +102,11 @@ def open_app(
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [f"--{name}={value}" for name, value in options.items()]
     environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
+    if os.environ.get(DATA_FOLDERS):
+        folders.append(os.environ[DATA_FOLDERS])
+    if server_settings:
+        folders += [*server_settings.studies, *server_settings.data]
+    environment[DATA_FOLDERS] = os.pathsep.join(map(str, folders))
     given = {"PROSPECTOR_AUTHOR": author, "PROSPECTOR_WORKERS": workers, "PROSPECTOR_CLUSTER": cluster}
     environment |= {name: str(value) for name, value in given.items() if value}
     if server_settings:
@@ -99,7 +118,7 @@ def open_app(
         say(f"Prospector at {launch.address} (Ctrl+C ends it)")
     server = subprocess.Popen(command, cwd=script.parent, env=environment)
     if browser:
-        threading.Thread(target=_open_window, args=(launch.address, port, server), daemon=True).start()
+        threading.Thread(target=_open_window, args=(launch, port, server), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the server below is ended too
     try:
         raise typer.Exit(server.wait())
@@ -123,11 +142,20 @@ def _free_port(wanted):
     raise BadInputError(f"port {wanted or '8501 to 8600'} is in use or not allowed: name another with --port")
 
 
-def _open_window(url, port, server):
+def _list_running():
+    """The addresses of this account's apps, one a line."""
+    found = running()
+    for launch in found:
+        say(f"{launch.address}  {launch.study}".rstrip())
+    if not found:
+        say("no app of yours runs on this machine: start one with `prospector app`")
+
+
+def _open_window(launch, port, server):
     """Open a browser window once the app answers."""
     while server.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                webbrowser.open(url)
+                open_window(launch)
                 return
         time.sleep(0.2)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import BadInputError, LabelsError
+from ..readable import remember_sources
 from .output import complain, print_json, progress_bar, say
 
 __all__ = ["register"]
@@ -245,6 +246,7 @@ def _asked(slide_mpp, bar, json):
 
 def _say_made(made, json, of_sources, more):
     """What was made. ``of_sources``: how many files, by what they are called; ``more``: what else JSON has."""
+    remember_sources(made.path)
     counts = [sum(datum.label == label for datum in made.data) for label in range(len(made.classes))]
     unlabelled = sum(datum.label is None for datum in made.data)
     if json:

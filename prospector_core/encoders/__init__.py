@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from pathlib import Path
 
 from ..errors import EmbeddingError
 from ..plugins import make_encoder, names_of
+from ..readable import require_readable
 from .base import Encoder
 from .colour_texture import ColourTexture
 from .efficientnet_lite0 import EfficientNetLite0, EfficientNetLite0Pooled
@@ -24,6 +26,7 @@ FAMILIES = {
     "timm:": "timm:NAME, timm:hf-hub:ORG/MODEL or timm:local-dir:FOLDER",
     "open_clip:": "open_clip:MODEL/PRETRAINED, open_clip:hf-hub:ORG/NAME or open_clip:local-dir:FOLDER",
 }
+_LOCAL = "local-dir:"  # of a library's model: in this folder
 _PATCHES = re.compile(r"@patches(?:/(\d+))?$")
 _MAKERS = {"timm:": (".timm_encoder", "TimmEncoder"), "open_clip:": (".open_clip_encoder", "OpenClipEncoder")}
 
@@ -48,6 +51,8 @@ def check_encoder_name(name: str) -> None:
             raise EmbeddingError(f"{name}: say @patches for every patch, or @patches/2 for averages over 2 x 2 patches")
     if family and not name.removeprefix(family).strip(" /"):
         raise EmbeddingError(f"{name} names no model: say {FAMILIES[family]}")
+    if family and (model := name.removeprefix(family)).startswith(_LOCAL):
+        require_readable(Path(model.removeprefix(_LOCAL)).expanduser(), EmbeddingError)
     if not family and name not in list_encoders():
         raise EmbeddingError(
             f"there is no encoder named {name}; choose one of {', '.join(list_encoders())}, "

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError
+from ..readable import require_readable
 from .base import library_versions
 from .hub import load_weights, one_line
 from .torch_encoder import state_sha256
@@ -113,6 +114,8 @@ class TransformersEncoder:
 
         folder = Path(os.path.abspath(os.path.expanduser(model)))
         local = folder.is_dir()
+        if local:
+            require_readable(folder, EmbeddingError)
         source = str(folder) if local else model
 
         def load():

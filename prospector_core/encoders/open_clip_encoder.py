@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import EmbeddingError
+from ..readable import require_readable
 from .hub import is_offline, load_weights, missing_package, not_here
 from .torch_encoder import Preprocessing, TorchEncoder
 from .torchvision_shim import import_torchvision
@@ -151,6 +152,7 @@ class OpenClipEncoder(TorchEncoder):
         cfg = open_clip.get_pretrained_cfg(architecture, pretrained) if pretrained else {}
         if not cfg:
             if pretrained and file.is_file():
+                require_readable(file, EmbeddingError)
                 return {"model_name": architecture, "pretrained": str(file)}
             what = f"{pretrained} is neither a file nor weights of {architecture}" if pretrained else "which weights?"
             known = f"one of {', '.join(tags[:_SOME])}{', ...' if len(tags) > _SOME else ''}, or " if tags else ""

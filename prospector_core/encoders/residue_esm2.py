@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from ..errors import EmbeddingError
+from ..readable import require_readable
 from .base import library_versions
 from .hub import load_weights, missing_package
 
@@ -39,6 +42,8 @@ class ResidueEsm2:
         except ImportError as error:
             raise missing_package(self.name, "transformers") from error
         self._torch, self._threads = torch, threads or 1
+        if Path(model).exists():
+            require_readable(model, EmbeddingError)
 
         def load():
             return (

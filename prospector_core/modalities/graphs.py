@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from ..encoders.features import get_feature_encoder
 from ..errors import BadInputError, EmbeddingError, GraphError
 from ..graphs import TokenGraph
+from ..readable import is_readable
 from ..readers.tokens import TokenOptions, open_tokens
 from ..readers.under import Under
 from .base import Words
@@ -80,7 +81,7 @@ class Graphs:
         Raises ProspectorError where the file is gone or damaged.
         """
         path, kept = study.sources[datum.source].path, study.embedding["table"]
-        if not path.exists() or study.attrs(datum).get("laid_out"):
+        if not is_readable(path) or not path.exists() or study.attrs(datum).get("laid_out"):
             return Under()
         return _under(path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample"))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import ProspectorError, SlideError
 from ..plugins import load_all
+from ..readable import require_readable
 from .image import ImageSlide
 from .slide import Level, Slide
 from .tiff import TiffSlide, UnsupportedTiff
@@ -53,6 +54,7 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
         Missing, unreadable, cut short, or of a kind that no reader knows.
     """
     path = Path(path)
+    require_readable(path, SlideError)
     if path.is_dir():
         inside = _dicom_of(path)
         if inside is None:
@@ -105,6 +107,7 @@ def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
         The folder does not exist.
     """
     folder = Path(folder)
+    require_readable(folder, SlideError)
     if not folder.is_dir():
         raise SlideError(f"{folder.name} is not a folder; name the folder that holds the slides")
     return sorted(

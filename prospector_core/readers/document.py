@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DocumentError, MissingExtraError
+from ..readable import require_readable
 
 __all__ = ["DOCUMENT_SUFFIXES", "Document", "DocumentFile", "Fields", "Section", "list_documents"]
 
@@ -73,6 +74,7 @@ def list_documents(path):
     if not isinstance(path, (str, os.PathLike)):
         return [Path(os.path.abspath(file)) for file in path]
     path = Path(os.path.abspath(path))
+    require_readable(path, DocumentError)
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -95,6 +97,7 @@ class DocumentFile:
 
     def __init__(self, path, fields=None):
         self.path, self._fields = Path(path), fields or Fields()
+        require_readable(self.path, DocumentError)
         name = self.path.name.lower()
         self.many = name.endswith(_JSONL)
         if not name.endswith(DOCUMENT_SUFFIXES):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MissingExtraError, StructureError
+from ..readable import require_readable
 
 try:
     import gemmi
@@ -324,6 +325,7 @@ def open_structure(path):
     where PDB has them, coordinates that are not numbers, another kind of file.
     """
     path = Path(path)
+    require_readable(path, StructureError)
     text = _text(path)
     head = text[:4096].lstrip()
     mmcif = any(line.lower().startswith("data_") for line in head.splitlines() if line and not line.startswith("#"))
@@ -445,6 +447,7 @@ def _some(names, limit=12):
 def list_structures(folder):
     """What is named like a structure in a folder, sorted by name: list of Path. Raises StructureError."""
     folder = Path(folder)
+    require_readable(folder, StructureError)
     if not folder.is_dir():
         raise StructureError(f"{os.fspath(folder)} is not a folder: name the folder that holds the structures")
     return sorted(

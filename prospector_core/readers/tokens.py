@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import GraphError, ProspectorError
+from ..readable import require_readable
 
 __all__ = [
     "MAX_FEATURES",
@@ -152,6 +153,7 @@ def open_tokens(path, options=None):
     from . import _third_party
 
     path, options = Path(path), options or TokenOptions()
+    require_readable(path, GraphError)
     if not path.exists():
         raise GraphError(f"{path.name} does not exist in {path.parent.name or path.parent}; was it moved?")
     for name, reader in _third_party():
@@ -191,6 +193,7 @@ def list_token_files(place, ignore=()):
     if not isinstance(place, (str, os.PathLike)):
         return [Path(os.path.abspath(file)) for file in place]
     place = Path(os.path.abspath(place))
+    require_readable(place, GraphError)
     if place.is_file() or place.suffix.lower() == ".zarr":
         return [place]
     if not place.is_dir():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MissingExtraError, StructureError
+from ..readable import require_readable
 
 __all__ = ["MODEL_WORDS", "check_part", "read_frames"]
 
@@ -64,6 +65,7 @@ def _trajectory(structure, chain, path, most):
         ) from error
     import warnings
 
+    require_readable(path, StructureError)
     if not path.is_file():
         raise StructureError(
             f"there is no trajectory {path.name} beside {structure.path.name}: correct the labels table"

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from ..errors import GraphError
+from ..readable import require_readable
 
 __all__ = ["ChannelImage", "LabelImage", "Outlines", "Stored", "Under", "halvings", "stored_tiff"]
 
@@ -65,6 +66,7 @@ def stored_tiff(path):
     import tifffile
     import zarr
 
+    require_readable(path, GraphError)
     try:
         file = tifffile.TiffFile(path)
         series = file.series[0]

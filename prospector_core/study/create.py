@@ -9,6 +9,7 @@ from pathlib import Path
 from ..encoders import check_encoder_name
 from ..errors import BadInputError, LabelsError, SlideError, StudyError
 from ..files import partial_name, storage_errors
+from ..readable import require_readable
 from ..readers import list_slides, open_slide
 from ..scheduling import InProcess
 from ..stain import check_stain
@@ -101,6 +102,7 @@ def write_study(path, meta, rows, matched, sources, fill=None):
 def _slide_files(slides):
     if isinstance(slides, (str, os.PathLike)):
         folder = Path(slides)
+        require_readable(folder, SlideError)
         if folder.is_file():
             return [folder.resolve()]
         if not folder.is_dir():

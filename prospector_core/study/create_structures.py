@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import LabelsError, StructureError, StudyError
 from ..modalities.structures import check_contacts
+from ..readable import require_readable
 from ..readers.structure import list_structures, open_structure
 from ..readers.trajectory import check_part
 from .create import each_file, portable, uid_of, write_study
@@ -70,6 +71,7 @@ def _look_at_structure(table, item):
 def _structure_files(structures):
     if isinstance(structures, (str, os.PathLike)):
         folder = Path(structures)
+        require_readable(folder, StructureError)
         if folder.is_file():
             return [folder.resolve()]
         if not folder.is_dir():

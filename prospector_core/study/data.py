@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
+from ..readable import require_readable
 from ..readers import open_slide
 from ..remote import open_store
 from ..tiling import Rect
@@ -178,6 +179,7 @@ class StudyData:
                 f"the slide of {source.name} is not there: the study was made from its features alone; maps, exports and "
                 "tables work, and with --slides a new study shows the slide too"
             )
+        require_readable(source.path, SlideError)
         if not source.path.exists():
             raise SlideError(f"the slide {source.name} is no longer at {source.path}: put it back, or make a new study")
         return source.path
@@ -191,6 +193,7 @@ class StudyData:
     def structure_path(self, datum):
         """Where the datum's structure file lies. Raises StructureError if it is gone."""
         source = self.sources[self.datum(datum).source]
+        require_readable(source.path, StructureError)
         if not source.path.exists():
             raise StructureError(
                 f"the structure {source.name} is no longer at {source.path}: put it back, or make a new study"

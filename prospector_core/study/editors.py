@@ -1,10 +1,9 @@
 """Several people at one study: who edits, what they have seen of the journal, and edits that would collide."""
 
-import getpass
-import os
 from dataclasses import dataclass, field
 
 from ..errors import CurationConflictError
+from ..people import default_author
 from .journal import parts_of, standing, undone_by
 
 __all__ = ["Editor", "check_conflict", "default_author", "moment", "touched_concepts"]
@@ -31,15 +30,6 @@ class Editor:
         if self.seen is None:
             return []
         return [entry for entry in entries if entry.id > self.seen and entry.id not in self.own]
-
-
-def default_author():
-    """PROSPECTOR_AUTHOR, else the system's name of the user, else "unknown"."""
-    try:
-        name = os.environ.get("PROSPECTOR_AUTHOR") or getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container may run without user names
-        name = ""
-    return " ".join(name.split())[:60] or "unknown"
 
 
 def moment(at):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError
+from ..readable import require_readable
 
 __all__ = ["FeatureFile", "find_feature_files", "read_features"]
 
@@ -52,6 +53,7 @@ class FeatureFile:
 def find_feature_files(folder):
     """Feature files of a folder, or of ``h5_files`` in it (CLAM): list of Path. Raises EmbeddingError."""
     folder = Path(folder)
+    require_readable(folder, EmbeddingError)
     if not folder.is_dir():
         raise EmbeddingError(f"there is no folder {folder}: give the folder of the feature files")
     for place in (folder, folder / "h5_files"):

@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError, ProspectorError
+from ..readable import require_readable
 from ..storage import EmbeddingStore
 
 __all__ = ["NAME", "OwnEmbedder", "OwnVectors", "adopt_vectors", "read_vector_file"]
@@ -23,6 +24,7 @@ def read_vector_file(path):
     """The vectors of a file, (n, d) float32 or float16: NPY, HDF5 (embeddings, features, or its only array), or Parquet
     (its columns of numbers in their order). Raises EmbeddingError, MissingExtraError."""
     path = Path(path)
+    require_readable(path, EmbeddingError)
     try:
         vectors = {".npy": _npy, ".parquet": _parquet}.get(path.suffix.lower(), _hdf5)(path)
     except (EmbeddingError, MissingExtraError):
@@ -95,6 +97,7 @@ def adopt_vectors(study, folder):
 
 def _files(study, folder, only=None):
     """{uid of a datum: its file}, named after the datum, or after its file where that holds one datum. ``only``: of that datum."""
+    require_readable(folder, EmbeddingError)
     if not folder.is_dir():
         raise EmbeddingError(f"there is no folder {folder}: give the folder of the vectors")
     there = {}

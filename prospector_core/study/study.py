@@ -5,8 +5,9 @@ import shutil
 import threading
 from collections import OrderedDict
 
-from ..errors import BadInputError, FitError
+from ..errors import BadInputError, FitError, StudyError
 from ..modalities import MODALITIES, modality_of
+from ..readable import require_readable
 from ..readers.cache import TileCache
 from ..remote import check_url
 from .coarse import PartMaps
@@ -31,6 +32,7 @@ class Study(StudyFindings):
     """
 
     def __init__(self, path, copy=None):
+        require_readable(path, StudyError)
         super().__init__(path, copy)
         self._fits, self._layers, self._counted, self._fit_views = {}, {}, {}, OrderedDict()
         self._maps, self._derived = TileCache(_MAPS_KEPT), TileCache(DERIVED_KEPT)

@@ -94,7 +94,9 @@ def test_who_logs_in_is_the_author_and_what_others_may_not_is_refused(server, br
         field.press("Enter")
         anna.get_by_text("Undo").first.wait_for()
         anna.get_by_role("link", name="Slide").click()
-        anna.wait_for_function("() => performance.getEntriesByType('resource').some(e => /\\/slide\\/.*jpg/.test(e.name))")
+        anna.wait_for_function(
+            "() => performance.getEntriesByType('resource').some(e => /\\/slide\\/.*jpg/.test(e.name))"
+        )
         tile = next(each for each in tiles if each.endswith(".jpg"))
         assert anna.request.get(tile).status == 200
         entry = Study.open(folder / "studies" / "skin").curation.history()[-1]
@@ -110,7 +112,9 @@ def test_who_logs_in_is_the_author_and_what_others_may_not_is_refused(server, br
             seen = []
             ben.on("request", lambda asked: seen.append(asked.url) if asked.url.endswith(".jpg") else None)
             ben.get_by_role("link", name="Slide").click()
-            ben.wait_for_function("() => performance.getEntriesByType('resource').some(e => /\\/slide\\/.*jpg/.test(e.name))")
+            ben.wait_for_function(
+                "() => performance.getEntriesByType('resource').some(e => /\\/slide\\/.*jpg/.test(e.name))"
+            )
             assert ben.request.get(seen[0]).status == 200
             with_his_key = tile.replace(key_of(tile), key_of(seen[0]))
             assert seen[0] == with_his_key or ben.request.get(with_his_key).status in (200, 403)

@@ -86,7 +86,9 @@ def test_pages_tiles_and_edits_below_a_sub_path(server):
         page.on("websocket", lambda socket: sockets.append(socket.url))
         page.goto(f"{address}/?datum={datum.uid}&token=7")
         page.get_by_text("field C3").first.wait_for()
-        page.wait_for_function("() => performance.getEntriesByType('resource').some(e => /\\/slide\\/.*jpg/.test(e.name))")
+        page.wait_for_function(
+            "() => performance.getEntriesByType('resource').some(e => /\\/slide\\/.*jpg/.test(e.name))"
+        )
         page.get_by_text("The largest parts").wait_for()  # of the token that the address names
         assert sockets == [f"{address.replace('https', 'wss')}/_stcore/stream"]
         page.goto(f"{address}/concepts")
@@ -101,14 +103,21 @@ def test_pages_tiles_and_edits_below_a_sub_path(server):
             page.locator(".st-key-figure_save button").click()
         assert saved.value.path().read_bytes().startswith(b"\x89PNG")
     here = urllib.parse.urlsplit(address)
-    wrong = [(status, url) for status, url in asked if urllib.parse.urlsplit(url).netloc == here.netloc and status >= 400]
+    wrong = [
+        (status, url) for status, url in asked if urllib.parse.urlsplit(url).netloc == here.netloc and status >= 400
+    ]
     assert wrong == []
     assert [url for _, url in asked if url.startswith("http") and not url.startswith(address)] == []
     entry = study.curation.history()[-1]
     assert (entry.author, entry.payload["name"]) == ("anna", "by Anna")
-    lines = [(line.who, line.what, line.study, line.address) for line in read_record(folder / "studies" / "record.sqlite")]
+    lines = [
+        (line.who, line.what, line.study, line.address) for line in read_record(folder / "studies" / "record.sqlite")
+    ]
     for what in ("opened", "edited", "exported"):
-        assert ("anna", what, "skin", "localhost") in lines or ("anna", what, "skin", "127.0.0.1") in lines, (what, lines)
+        assert ("anna", what, "skin", "localhost") in lines or ("anna", what, "skin", "127.0.0.1") in lines, (
+            what,
+            lines,
+        )
 
 
 def test_only_the_proxy_says_who_asks(server):

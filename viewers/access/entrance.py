@@ -13,6 +13,7 @@ from prospector_core.errors import ProspectorError, SettingsError
 from prospector_core.launches import TOKEN, Launch, launch_token, listed
 from prospector_core.server import streamlit_options
 
+from .folders import limit_app
 from .middleware import Gate
 from .server import Server, server
 from .token import LaunchToken
@@ -30,11 +31,11 @@ class Entrance:
             self._server = server()
             if self._server is not None:
                 _check_options(self._server)
+            self._said = TOKEN in os.environ  # who gave the token knows it: `prospector app` has printed it
+            self._token = launch_token()
+            limit_app(own=self._server is None)
         except ProspectorError as error:
-            print(f"prospector: {error}", file=sys.stderr, flush=True)
-            raise SystemExit(2) from None
-        self._said = TOKEN in os.environ  # who gave the token knows it: `prospector app` has printed it
-        self._token = launch_token()
+            sys.exit(f"prospector: {error}")
 
     def middleware(self) -> list[Middleware]:
         """For ``st.App(middleware=...)``."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from prospector_core.study.editors import default_author
+from prospector_core.people import default_author
 
 from .person import Person
 

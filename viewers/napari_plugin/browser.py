@@ -6,15 +6,15 @@ import socket
 import subprocess
 import sys
 import time
-import webbrowser
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from prospector_core.errors import ProspectorError
+from prospector_core.launches import TOKEN, Launch, launch_token, open_window, running
 
 __all__ = ["link_to", "open_in_browser"]
 
 _PATIENCE = 60  # seconds
-_apps = {}  # study path: (process, address)
+_apps = {}  # study path: (process, Launch)
 
 
 def link_to(review, view=None):
@@ -30,33 +30,44 @@ def link_to(review, view=None):
 def open_in_browser(review, view=None):
     """Open a browser window there; the app is started if this napari has not started one yet. Returns the address.
 
-    PROSPECTOR_APP names the address of an app that runs already, such as http://localhost:8501. Raises ProspectorError.
+    PROSPECTOR_APP names the address of an app that runs already, such as http://localhost:8501, with or without its token.
+    Raises ProspectorError.
     """
-    address = os.environ.get("PROSPECTOR_APP") or _app(review.root.path)
-    url = f"{address.rstrip('/')}/{link_to(review, view)}"
-    webbrowser.open(url)
-    return url
+    given = os.environ.get("PROSPECTOR_APP")
+    launch, link = _running(given) if given else _app(review.root.path), link_to(review, view)
+    open_window(launch, link.removeprefix("?"))
+    return f"{launch.url}{link}"
+
+
+def _running(address):
+    """The Launch of an app that was started elsewhere: its token as given, or as this account finds it again; else ""."""
+    parts = urlsplit(address)
+    url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/"
+    token = dict(parse_qsl(parts.query)).get("token") or next((each.token for each in running() if each.url == url), "")
+    return Launch(url, token, 0, "")
 
 
 def _app(path):
-    """Address of an app for a study; it ends with this process."""
+    """Launch of an app for a study; it ends with this process."""
     path = str(path.resolve())
-    process, address = _apps.get(path, (None, None))
+    process, launch = _apps.get(path, (None, None))
     if process is not None and process.poll() is None:
-        return address
+        return launch
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "prospector_core", "app", path, "--port", str(port), "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    launch = Launch(f"http://localhost:{port}/", launch_token(), 0, "")
+    process = subprocess.Popen(
+        command, env={**os.environ, TOKEN: launch.token}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     atexit.register(process.terminate)
-    address = f"http://localhost:{port}"
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                _apps[path] = process, address
-                return address
+                _apps[path] = process, launch
+                return launch
         time.sleep(0.1)
     process.terminate()
     raise ProspectorError(f"the app did not start: try `prospector app {path}`, which says why")
