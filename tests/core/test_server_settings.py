@@ -5,7 +5,7 @@ import os
 import pytest
 
 from prospector_core.errors import SettingsError
-from prospector_core.server import EDITOR, VIEWER, read_settings
+from prospector_core.server import EDITOR, VIEWER, check_secrets, read_settings
 
 GOOD = """
 host = "0.0.0.0"
@@ -117,7 +117,6 @@ BAD = {
     "people as text": ('["*"]', '"anna"', "line 16: study.viewers"),
     "a pattern of people": ('["*"]', '["a*"]', "line 16: study.viewers"),
     "no way to log in": ("[proxy]", "[proxi]", "line 8: proxi"),
-    "rule with one bracket": ('[[study]]\nfolder = "anna/private"\neditors = ["anna"]', "", None),
 }  # fmt: skip
 
 
@@ -125,9 +124,6 @@ BAD = {
 def test_what_cannot_be_is_one_line_with_file_key_and_line(write, case):
     old, new, said = BAD[case]
     file = write(a=(old, new))
-    if said is None:
-        assert len(read_settings(file).rules) == 1
-        return
     with pytest.raises(SettingsError) as error:
         read_settings(file)
     assert "server.toml" in str(error.value) and said in str(error.value) and "\n" not in str(error.value)
@@ -155,3 +151,70 @@ def test_what_is_no_settings_file_is_one_line(tmp_path, content):
         (tmp_path / "server.toml").write_bytes(content)
     with pytest.raises(SettingsError, match=r"server\.toml"):
         read_settings(tmp_path / "server.toml")
+
+
+def test_rules_need_two_brackets(write):
+    text = GOOD[: GOOD.index("[[study]]")] + '[study]\nfolder = "lymph-*"\n'
+    with pytest.raises(SettingsError, match=r"line 14: study: must be a list .* two brackets"):
+        read_settings(write(text))
+
+
+SECRETS = """
+[auth]
+redirect_uri = "https://prospector.example.org/prospector-app/oauth2callback"
+cookie_secret = "0123456789abcdef0123456789abcdef"
+client_id = "prospector"
+client_secret = "secret"
+server_metadata_url = "https://login.example.org/.well-known/openid-configuration"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mode", "said"),
+    [
+        ("", "", 0o640, None),
+        ("", "", 0o644, "every account"),
+        ("[auth]", "[other]", 0o600, r"section \[auth\]"),
+        ('client_id = "prospector"', "", 0o600, "auth.client_id"),
+        ("0123456789abcdef0123456789abcdef", "short", 0o600, "auth.cookie_secret"),
+        ("prospector-app/oauth", "oauth", 0o600, "auth.redirect_uri"),
+        ("https://login", "http://login", 0o600, "auth.server_metadata_url"),
+        ("[auth]", "[auth", 0o600, "not TOML"),
+    ],
+)
+def test_secrets_are_looked_at_before_the_start(write, tmp_path, old, new, mode, said):
+    proxy = GOOD[GOOD.index("[proxy]") : GOOD.index("[[study]]")]
+    settings = read_settings(write(a=(proxy, '[openid]\nsecrets = "secrets.toml"\n\n')))
+    with pytest.raises(SettingsError, match=r"secrets\.toml"):
+        check_secrets(settings)  # not there
+    (tmp_path / "secrets.toml").write_text(SECRETS.replace(old, new))
+    (tmp_path / "secrets.toml").chmod(mode)
+    if said is None:
+        check_secrets(settings)
+    else:
+        with pytest.raises(SettingsError, match=said) as error:
+            check_secrets(settings)
+        assert "secrets.toml" in str(error.value) and "secret =" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "10.0.0.7", "192.168.1.5", "::ffff:10.0.0.7", "hospital.example", ""]
+)
+def test_other_machines_are_let_in_by_no_option_alone(host, capsys):
+    """Exit code 2, and one line that names both ways to log in."""
+    from prospector_core.cli import main
+
+    with pytest.raises(SystemExit) as left:
+        main(["app", "--host", host, "--no-browser"])
+    said = capsys.readouterr().err
+    assert left.value.code == 2 and said.count("\n") == 1
+    assert "[openid]" in said and "[proxy]" in said and "--settings" in said
+
+
+def test_a_wrong_settings_file_is_one_line_at_the_start(write, capsys):
+    from prospector_core.cli import main
+
+    with pytest.raises(SystemExit) as left:
+        main(["app", "--settings", str(write(a=("8600", "86000"))), "--no-browser"])
+    said = capsys.readouterr().err
+    assert left.value.code == 2 and said.count("\n") == 1 and "line 3: port" in said
