@@ -74,9 +74,9 @@ class Server(Reception):
             where = self._proxy.from_where(scope)
             scope["client"] = (where, 0)
         address = (scope.get("client") or ("",))[0]
-        if pretends and self._first("pretends", address):
+        if pretends and self.first("pretends", address):
             self.note("refused", None, address, detail=f"header {self.settings.proxy.user_header} not from the proxy")
-        if person is not None and person.login and self._first("login", person.login, until=person.until):
+        if person is not None and person.login and self.first("login", person.login, until=person.until):
             self.note("logged in", person, address)
         if self._openid and self._openid.leaving(scope):
             self.note("logged out", person, address)
@@ -95,7 +95,7 @@ class Server(Reception):
             return self._openid.answer(scope, self.headers)
         return HTMLResponse(UNKNOWN, 403 if person else 401, self.headers)
 
-    def _first(self, *what: str, until: float | None = None) -> bool:
+    def first(self, *what: str, until: float | None = None) -> bool:
         """Whether this has not been seen for a while."""
         now = time.time()
         with self._lock:

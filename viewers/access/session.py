@@ -162,7 +162,10 @@ def _name(started: Server, study: Study | str | Path | None) -> str:
 
 
 def _refused(folder: str | Path, what: str) -> None:
-    note("refused", folder, what)
+    started, person = server(), person_here()
+    # a page asks many times while it is drawn
+    if started is not None and started.first("refused", person.name if person else "", str(folder), what):
+        note("refused", folder, what)
 
 
 def _say(wrong: str) -> None:
