@@ -71,6 +71,8 @@ def panel(study):
 
 @st.fragment(run_every=1.0)
 def _live(study):
+    if not access.may_open(study.path):
+        st.rerun()  # the login has ended: the page says so
     jobs, at_work = study.queue.jobs(), study.queue.at_work()
     finished = sum(job.state == "done" for job in jobs)
     if not at_work or finished != st.session_state.setdefault(f"shown_finished_{study.path}", finished):

@@ -107,6 +107,8 @@ def drawn(study):
 @st.fragment(run_every=3)
 def elsewhere(study):
     """A line that says, within seconds, that this study was edited or refitted in another window."""
+    if not access.may_open(study.path):
+        st.rerun()  # the login has ended: the page says so
     seen, fit = st.session_state.get("drawing", (None, None))
     others = study.curation.since(Editor(seen=seen, own=editor_of(study).own))
     if others or _fit_id(study) != fit:
