@@ -21,7 +21,7 @@ def who(study):
     person = access.person_here()
     if person is None:
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="who"):
         st.markdown(f":material/person: {plain(person.name)}", width="stretch")
         if server().settings.openid:
             st.button("Log out", key="log_out", type="tertiary", on_click=st.logout)

@@ -63,7 +63,7 @@ def window(name, address):
         context.set_default_timeout(WAIT)
         page = context.new_page()
         page.goto(address)
-        page.get_by_text(name, exact=True).wait_for()
+        page.locator(".st-key-who").filter(has_text=name).wait_for()
         yield page
 
 
@@ -97,7 +97,7 @@ def test_pages_tiles_and_edits_below_a_sub_path(server):
         field.press("Enter")
         page.get_by_role("button", name="Undo").and_(page.locator(":not([disabled])")).first.wait_for()
         page.goto(f"{address}/?datum={datum.uid}")
-        page.get_by_text("Save figure").click()
+        page.get_by_text("Save figure").first.click()
         with page.expect_download() as saved:
             page.locator(".st-key-figure_save button").click()
         assert saved.value.path().read_bytes().startswith(b"\x89PNG")
