@@ -105,7 +105,8 @@ def test_pages_tiles_and_edits_below_a_sub_path(server):
     wrong = [
         (status, url) for status, url in asked if urllib.parse.urlsplit(url).netloc == here.netloc and status >= 400
     ]
-    assert wrong == []
+    # Streamlit's page asks for its base below each part of the path, from the longest on
+    assert [(status, url) for status, url in wrong if "/concepts/_stcore/" not in url] == []
     assert [url for _, url in asked if url.startswith("http") and not url.startswith(address)] == []
     entry = study.curation.history()[-1]
     assert (entry.author, entry.payload["name"]) == ("anna", "by Anna")
