@@ -27,10 +27,13 @@ page = st.navigation(
 )
 with st.spinner("Opening the study…"):
     # Late, as it takes seconds the first time: the frame above and this line are seen meanwhile.
-    from pages import deep_link, missing, preview, session, shared, sidebar
+    from pages import deep_link, missing, people, preview, session, shared, sidebar
     from prospector_core.errors import ProspectorError
 
+    if people.ended():
+        st.stop()
     study = shared.current_study(say=True)
+    people.note_opened(study)
 shared.style()
 try:
     with session.drawn(study):

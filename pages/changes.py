@@ -4,12 +4,14 @@ import streamlit as st
 
 from pages.shared import show_token, study_key
 from pages.words import plain, signed
+from viewers.access import session as access
 
 __all__ = ["note_change", "say_change"]
 
 
 def note_change(study, change):
     """Remember for this session that a refit was made here: the sidebar then says what it changed."""
+    access.note("fitted", study, f"fit {change.after.id}")
     st.session_state["change"] = (str(study.path), change.after.id, change.before.id if change.before else None)
 
 

@@ -7,6 +7,7 @@ from pages.asked import field_key, typed
 from pages.concept_tree import concept_tree
 from pages.edits import above
 from pages.looks import look_of
+from pages.people import locked
 from pages.session import edit_quietly
 from pages.words import heat_table, plain, share_text, weight_bar
 from prospector_core.study.prompts import PHRASES, can_prompt, parse_phrases, phrase_vectors, similarity, suggest_names
@@ -85,9 +86,9 @@ def card(concept):
         with st.container(horizontal=True, gap="small", wrap=False, vertical_alignment="center"):
             st.checkbox(f"Choose {plain(concept.name)}", key=f"choose_{concept.id}", label_visibility="collapsed", width="content",
                         disabled=gone or concept.excluded, help="Choose several to merge them")  # fmt: skip
-            st.color_picker(f"Colour of concept {concept.id}", concept.colour, key=colour, on_change=recoloured, args=(concept, colour),
+            st.color_picker(f"Colour of concept {concept.id}", concept.colour, key=colour, on_change=recoloured, args=(concept, colour), disabled=locked(study),
                             label_visibility="collapsed", width=40)  # fmt: skip
-            st.text_input(f"Name of concept {concept.id}", concept.name, key=name, on_change=renamed, args=(concept, name), max_chars=60,
+            st.text_input(f"Name of concept {concept.id}", concept.name, key=name, on_change=renamed, args=(concept, name), max_chars=60, disabled=locked(study),
                           label_visibility="collapsed", placeholder=f"name of concept {concept.id}")  # fmt: skip
         # Each part in a container of its own, also where it is empty: a popover below that moved would open anew.
         with st.container():
@@ -146,7 +147,7 @@ def name_by_phrases():
             if not suggested:
                 st.caption("All concepts have names. Undo a name, and its concept gets a suggestion again.")
             else:
-                st.button(f"Take the best phrase as name of {len(suggested)} concepts", icon=":material/label:", on_click=rename_all,
+                st.button(f"Take the best phrase as name of {len(suggested)} concepts", icon=":material/label:", on_click=rename_all, disabled=locked(study),
                           args=(suggested,), help="Names that you gave stay. Undo takes the names back one by one")  # fmt: skip
 
 

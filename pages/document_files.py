@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.overlays import limit_of
 from prospector_core.exporters import FORMATS
+from viewers.access.session import exported
 from viewers.document_figure import LAYERS, document_figure
 
 __all__ = ["save_box"]
@@ -28,6 +29,6 @@ def save_box(study, datum):
                 return document_figure(study, datum, layer=layer, limit=limit_of(study))
             return FORMATS[format][1](study, datum)
 
-        st.download_button("Save", draw, file_name=f"document-fit{study.current_fit.id}{suffix}", key="save_document",
+        st.download_button("Save", exported(study, f"{format} of {datum.name}", draw), file_name=f"document-fit{study.current_fit.id}{suffix}", key="save_document",
                            type="primary", on_click="ignore", icon=":material/download:")  # fmt: skip
         st.caption("The file holds the text. All documents at once: prospector export STUDY --format …")

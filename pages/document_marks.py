@@ -5,6 +5,7 @@ import streamlit as st
 from pages import texts
 from pages.concept_edits import meant
 from pages.edits import Edit, offer_in_form, popover, trial_here
+from pages.people import locked
 from pages.session import edit_quietly
 from pages.slide_reassign import choosable
 from pages.words import plain
@@ -65,7 +66,7 @@ def mark_list(study, datum, go_to):
                 st.button(f"{_SHORT[region.evidence]}: {plain(text[:60])}{'…' if len(text) > 60 else ''}{more}", key=f"region_{region.entry}",
                           type="tertiary", icon=_ICONS[region.evidence], on_click=go_to, args=(datum.uid, min(tokens), max(tokens)))  # fmt: skip
                 st.button("", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this mark back",
-                          on_click=_withdraw, args=(study, region.entry))  # fmt: skip
+                          on_click=_withdraw, args=(study, region.entry), disabled=locked(study))  # fmt: skip
 
 
 def _withdraw(study, entry):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from pages import preview
+from pages.people import locked
 from pages.session import edit_quietly
 from pages.sidebar import newer_here, refit_here
 from pages.words import plain
@@ -49,6 +50,7 @@ def said(study, entry):
 
 def popover(label, key, **look):
     """A popover whose content is drawn only while it is open: ``if box.open`` inside. An edit made in it closes it."""
+    look["disabled"] = look.get("disabled", False) or locked()
     return st.popover(label, key=key, on_change="rerun", **look)
 
 
@@ -68,13 +70,13 @@ def make(study, read, closes=()):
 
 def offer(study, read: Callable[[], Edit], label, key, closes=(), **look):
     """A button that makes an edit; ``closes`` as ``make``."""
-    look = {**look, "disabled": look.get("disabled", False) or bool(study.read_only)}
+    look = {**look, "disabled": look.get("disabled", False) or locked(study)}
     st.button(label, key=key, on_click=make, args=(study, read, closes), **look)
 
 
 def offer_trial(study, read, key, closes=(), in_form=False):
     """The button that tries an edit instead; not before the first fit, which it would be compared with."""
-    if study.current_fit is None:
+    if study.current_fit is None or locked(study):
         return
     # beside a slide an open popover would cover what is to be seen
     closes = closes if key.startswith("this_") else ()
@@ -85,7 +87,7 @@ def offer_trial(study, read, key, closes=(), in_form=False):
 
 def offer_in_form(study, read: Callable[[], Edit], label, key, closes=(), **look):
     """The same at the end of a form, and beside it a preview. ``read`` is called after the form's values are there."""
-    look = {**look, "disabled": look.get("disabled", False) or bool(study.read_only)}
+    look = {**look, "disabled": look.get("disabled", False) or locked(study)}
     with st.container(horizontal=True, gap="xsmall"):
         st.form_submit_button(label, key=key, type="primary", on_click=make, args=(study, read, closes), **look)
         offer_trial(study, read, key, closes, in_form=True)

@@ -10,12 +10,14 @@ import streamlit as st
 from pages import shared
 from pages.changes import note_change
 from pages.evaluate_quantizers import by_quantizer
-from pages.session import editor_of
+from pages.people import locked
+from pages.session import by_me
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.mask import known_null, null_of
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
 from prospector_core.evaluation.svg import neutral
+from viewers.access.session import exported
 
 _SCORES = {
     "log_loss": st.column_config.NumberColumn("Log loss", format="%.3f", help="Of held-out data; smaller is better"),
@@ -100,8 +102,10 @@ def search(study):
     st.dataframe(
         choice.rows(), column_config=_SCORES, hide_index=True, width="stretch", alt="Candidates, best mean rank first"
     )
-    if st.button("Find concepts and fit with these", type="primary", icon=":material/play_arrow:"):
-        with st.spinner("Fitting…"), study.curation.by(editor_of(study)):
+    if st.button(
+        "Find concepts and fit with these", type="primary", icon=":material/play_arrow:", disabled=locked(study)
+    ):
+        with st.spinner("Fitting…"), by_me(study):
             change = study.fit(choice.settings)
         note_change(study, change)
         st.rerun()
@@ -155,7 +159,10 @@ def against_truth(study):
             st.markdown(f"##### {title}")
             st.caption(says)
             st.image(neutral(shown[name]), width="stretch")
-    st.download_button("Save the report", page, "evaluation.html", "text/html", icon=":material/download:")
+    st.download_button(
+        "Save the report", exported(study, "evaluation report", lambda: page), "evaluation.html", "text/html",
+        icon=":material/download:",
+    )  # fmt: skip
 
 
 def _scored(study, file, every, ways, few):

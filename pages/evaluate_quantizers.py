@@ -5,7 +5,8 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.changes import note_change
-from pages.session import editor_of
+from pages.people import locked
+from pages.session import by_me
 from pages.words import plain
 from prospector_core.study.fit import about_quantizer, list_quantizers
 
@@ -50,8 +51,9 @@ def by_quantizer(study, scores):
     st.dataframe(rows, column_config={**scores, **columns}, hide_index=True, width="stretch",
                  alt="Ways of finding concepts, and what labels alone say of each")  # fmt: skip
     chosen = st.selectbox("Way", choice.names, index=choice.best, key="shown_way")
-    if st.button(f"Find concepts by {plain(chosen)} and fit", icon=":material/play_arrow:"):
-        with st.spinner("Fitting…"), study.curation.by(editor_of(study)):
+    said = f"Find concepts by {plain(chosen)} and fit"
+    if st.button(said, icon=":material/play_arrow:", disabled=locked(study)):
+        with st.spinner("Fitting…"), by_me(study):
             change = study.fit(quantizer=chosen)
         note_change(study, change)
         st.rerun()

@@ -9,6 +9,7 @@ import streamlit as st
 from pages import chains, shared
 from pages.asked import field_key, typed
 from pages.edits import above
+from pages.people import locked
 from pages.session import edit_quietly
 from pages.words import plain, share_text
 from prospector_core.errors import ProspectorError
@@ -17,6 +18,7 @@ from prospector_core.modalities.structures import contact_points
 from prospector_core.readers.trajectory import read_frames
 from prospector_core.wording import table_cell
 from viewers import tile_server
+from viewers.access.session import exported
 from viewers.logo import residue_logo
 from viewers.pictures import mosaic, png
 from viewers.site_viewer import site_viewer
@@ -163,7 +165,7 @@ def card(family, colours):
         left, middle, right = st.columns([3, 4, 4])
         with left:
             st.text_input(f"Name of family {family.number + 1}", given, key=field, placeholder=f"family {family.number + 1}", max_chars=60,
-                          on_change=named, args=(family, field))  # fmt: skip
+                          on_change=named, args=(family, field), disabled=locked(study))  # fmt: skip
             st.markdown(
                 f"**{len(family.sites)} site{'s' if len(family.sites) != 1 else ''}** ({share_text(family.share)}) in {data} {words.datum if data == 1 else words.data}"
             )
@@ -251,5 +253,10 @@ for family in families:
     with shared.errors_said():
         card(family, residue_colours or chains.LETTER_COLOURS)
 st.download_button(
-    "Save all sites", as_table(families), "families.csv", "text/csv", icon=":material/download:", on_click="ignore"
+    "Save all sites",
+    exported(study, "table of sites", lambda: as_table(families)),
+    "families.csv",
+    "text/csv",
+    icon=":material/download:",
+    on_click="ignore",
 )

@@ -5,6 +5,7 @@ import streamlit as st
 from pages import shared
 from pages.overlays import limit_of
 from prospector_core.errors import ProspectorError
+from viewers.access.session import exported
 from viewers.slide_figure import DPI, LAYERS, slide_figure
 
 __all__ = ["figure_button"]
@@ -52,7 +53,7 @@ def figure_button(study, datum):
 
         st.download_button(
             "Save",
-            draw,
+            exported(study, f"figure of {datum.name}", draw),
             file_name=f"{'slide' if whole else 'field' if datum.field else 'slide'}-{layer}-fit{fit}.png",
             mime="image/png",
             key="figure_save",

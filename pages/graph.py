@@ -10,8 +10,8 @@ from pages.napari_command import napari_command
 from pages.on_show import datum_on_show
 from pages.overlays import in_both
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
-from pages.slide_reassign import move_drawn, move_target, move_words
-from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
+from pages.slide_reassign import marking, move_drawn, move_target
+from pages.slide_regions import drawn_regions, mark, region_list, step_history
 from pages.slide_strip import strip
 from pages.under import under_of
 from pages.words import class_of, plain, signed
@@ -125,7 +125,7 @@ def pane(viewer, shown, room, layer="map", shown_fit=None, main=True):
         selected=token,
         neighbours=around(shown, token, shown_fit) if token is not None else [],
         regions=drawn_regions(study, [shown]),
-        marking={**marking_words(study), **move_words(study)} if main else None,
+        marking=marking(study) if main else None,
         focus=token,
         focus_count=state.get("at_focus_count", 0),
         height=900,

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from prospector_core.exporters import FORMATS
+from viewers.access.session import exported
 from viewers.graph_figure import LAYERS, graph_figure
 
 __all__ = ["save_box"]
@@ -29,6 +30,6 @@ def save_box(study, datum):
         def draw():
             return graph_figure(study, datum, layer=layer) if format == "png" else FORMATS[format][1](study, datum)
 
-        st.download_button("Save", draw, file_name=f"{words.datum}-{layer}-fit{study.current_fit.id}{suffix}", key="save_graph",
+        st.download_button("Save", exported(study, f"{format} of {datum.name}", draw), file_name=f"{words.datum}-{layer}-fit{study.current_fit.id}{suffix}", key="save_graph",
                            type="primary", on_click="ignore", icon=":material/download:")  # fmt: skip
         st.caption(f"All {words.data} at once: prospector export STUDY --format …")

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from prospector_core.study.editors import moment
+from viewers.access.session import exported
 
 __all__ = ["history"]
 
@@ -46,7 +47,7 @@ def _report(study):
             "Name the slides", key="report_names", help="Else data have numbers: the report may be sent on"
         )
         st.download_button(
-            "Save report", lambda: curation_report(study, with_names=named), file_name="curation-report.html", mime="text/html",
+            "Save report", exported(study, "curation report", lambda: curation_report(study, with_names=named)), file_name="curation-report.html", mime="text/html",
             key="report_save", icon=":material/description:", on_click="ignore",
             help="What was edited, why, and what each refit did to the map: one HTML file with its pictures inside",
         )  # fmt: skip

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from pages.people import locked
 from pages.words import plain
 from prospector_core import worker
 from prospector_core.errors import ProspectorError
 from prospector_core.study.jobs import seconds_left
+from viewers.access import session as access
 
 __all__ = ["embed", "panel", "time_left"]
 
@@ -34,13 +36,21 @@ def time_left(seconds):
 
 def embed(study, uids):
     """Put data on the queue and have them embedded in the background."""
+    access.require_editor(study.path)
     study.queue.add(uids)
-    worker.start(study.path)
+    access.note("queued", study, f"{len(uids)} to embed")
+    _start(study)
 
 
 def _go_on(study, *uids):
+    access.require_editor(study.path)
     study.queue.go_on(*uids)
-    worker.start(study.path)
+    _start(study)
+
+
+def _start(study):
+    person = access.person_here()
+    worker.start(study.path, author=person.name if person else None)
 
 
 def _do(action, *what):
@@ -61,6 +71,8 @@ def panel(study):
 
 @st.fragment(run_every=1.0)
 def _live(study):
+    if not access.may_open(study.path):
+        st.rerun()  # the login has ended: the page says so
     jobs, at_work = study.queue.jobs(), study.queue.at_work()
     finished = sum(job.state == "done" for job in jobs)
     if not at_work or finished != st.session_state.setdefault(f"shown_finished_{study.path}", finished):
@@ -111,11 +123,11 @@ def _head(study, jobs, left, at_work, state):
         min(1.0, (done + part) / max(len(study.data), 1)), f"{done} of {len(study.data)} data embedded · {words}"
     )
     if active and at_work:
-        buttons.button("Pause", key="pause_all", icon=":material/pause:", width="stretch", on_click=_do, args=(study.queue.pause,),
+        buttons.button("Pause", key="pause_all", icon=":material/pause:", width="stretch", on_click=_do, args=(study.queue.pause,), disabled=locked(study),
                        help="What is finished is kept. The rest goes on when you say so")  # fmt: skip
     elif left and not at_work:
         buttons.button("Go on", key="go_on_all", type="primary", icon=":material/play_arrow:", width="stretch",
-                       on_click=_do, args=(_go_on, study))  # fmt: skip
+                       on_click=_do, args=(_go_on, study), disabled=locked(study))  # fmt: skip
     if at_work:
         said = "It goes on in the background when you close this page, or the app."
     elif words == "interrupted":
@@ -129,6 +141,7 @@ def _head(study, jobs, left, at_work, state):
 
 
 def _rows(study, jobs, names, at_work, soonest):
+    fixed = locked(study)
     for job in jobs:
         icon, words = _STATES[job.state]
         name, progress, buttons = st.columns([3, 4, 2], vertical_alignment="center", gap="small")
@@ -142,15 +155,15 @@ def _rows(study, jobs, names, at_work, soonest):
             progress.caption("looking for tissue" if job.state == "running" else words)
         look = {"type": "tertiary", "on_click": _do}
         if job.state == "waiting" and job.uid != soonest:
-            buttons.button("", key=f"first_{job.uid}", icon=":material/vertical_align_top:", args=(study.queue.first, job.uid),
+            buttons.button("", key=f"first_{job.uid}", icon=":material/vertical_align_top:", args=(study.queue.first, job.uid), disabled=fixed,
                            help="Make it the next one", **look)  # fmt: skip
         if job.state in ("running", "waiting") and at_work:
-            buttons.button("", key=f"pause_{job.uid}", icon=":material/pause:", args=(study.queue.pause, [job.uid]), disabled=bool(job.asked),
+            buttons.button("", key=f"pause_{job.uid}", icon=":material/pause:", args=(study.queue.pause, [job.uid]), disabled=fixed or bool(job.asked),
                            help="Pause this one; the others go on", **look)  # fmt: skip
         if job.state in ("paused", "interrupted"):
-            buttons.button("", key=f"go_on_{job.uid}", icon=":material/play_arrow:", args=(_go_on, study, [job.uid]),
+            buttons.button("", key=f"go_on_{job.uid}", icon=":material/play_arrow:", args=(_go_on, study, [job.uid]), disabled=fixed,
                            help="Go on with this one", **look)  # fmt: skip
-        buttons.button("", key=f"off_{job.uid}", icon=":material/close:", args=(study.queue.cancel, job.uid), disabled=job.asked == "cancel",
+        buttons.button("", key=f"off_{job.uid}", icon=":material/close:", args=(study.queue.cancel, job.uid), disabled=fixed or job.asked == "cancel",
                        help="Take it off the list, and remove what is half made of it. What is embedded already stays", **look)  # fmt: skip
 
 
@@ -164,8 +177,24 @@ def _failures(study, failed, names):
         )
         look = {"type": "tertiary", "on_click": _do}
         again, off = (embed, study, [job.uid]), (study.queue.cancel, job.uid)
-        buttons.button("", key=f"again_{job.uid}", icon=":material/refresh:", args=again, help="Try again", **look)
-        buttons.button("", key=f"off_{job.uid}", icon=":material/close:", args=off, help="Leave it out", **look)
+        buttons.button(
+            "",
+            key=f"again_{job.uid}",
+            icon=":material/refresh:",
+            args=again,
+            help="Try again",
+            disabled=locked(study),
+            **look,
+        )
+        buttons.button(
+            "",
+            key=f"off_{job.uid}",
+            icon=":material/close:",
+            args=off,
+            help="Leave it out",
+            disabled=locked(study),
+            **look,
+        )
 
 
 def _not_queued(study, jobs):
@@ -180,4 +209,4 @@ def _not_queued(study, jobs):
     left, right = st.columns([4, 1], vertical_alignment="center")
     left.info(f"{len(missing)} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:")
     right.button("Embed them", type="primary", icon=":material/play_arrow:", width="stretch",
-                 on_click=_do, args=(embed, study, missing))  # fmt: skip
+                 on_click=_do, args=(embed, study, missing), disabled=locked(study))  # fmt: skip

@@ -13,6 +13,7 @@ from prospector_core.errors import ProspectorError
 from prospector_core.readable import remember_sources
 from prospector_core.study import Study
 from sample_data import sample_folder
+from viewers.access import session as access
 
 __all__ = ["make_study", "place_of"]
 
@@ -30,6 +31,7 @@ def make_study(name, table, doing, **options):
             if table is not None:
                 labels = Path(scratch) / Path(table.name).name
                 labels.write_bytes(table.getvalue())
+            access.require_editor(folder)  # by the rules for its name: else whoever makes it could not open it
             Study.create(
                 folder,
                 labels=labels,
@@ -38,6 +40,7 @@ def make_study(name, table, doing, **options):
                 **options,
             )
             remember_sources(folder)
+            access.note("made", folder)
             made = shared.open_study(folder)
             jobs.embed(made, [datum.uid for datum in made.data])
             shared.choose_study(folder)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages import shared
 from pages.making import place_of
+from pages.people import locked
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study.relink import relink
@@ -58,7 +59,7 @@ def files_box(study):
                                        help="All folders in it are searched. Files are known by what is in them, not by name alone")  # fmt: skip
                 anyway = any(link.result == "other" for link in done.links) if done is not None else False
                 anyway = anyway and st.checkbox("Take files of the same name that hold something else, too")
-                asked = st.form_submit_button("Find them", icon=":material/search:", disabled=bool(study.read_only))
+                asked = st.form_submit_button("Find them", icon=":material/search:", disabled=locked(study))
             if asked and folder.strip():
                 _find(study, key, place_of(folder), anyway)
 

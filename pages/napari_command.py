@@ -4,11 +4,15 @@ import shlex
 
 import streamlit as st
 
+from viewers.access.session import person_here
+
 __all__ = ["napari_command"]
 
 
 def napari_command(study, datum):
-    """A popover with the command."""
+    """A popover with the command; on a server there is none, as its people sit at other machines."""
+    if person_here() is not None:
+        return
     with st.popover("napari", icon=":material/desktop_windows:", help="Go on with this study in napari"):
         st.caption("On this machine, in the environment that Prospector is installed in:")
         st.code(

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.changes import note_change, say_change
 from pages.modality import main_page
+from pages.people import locked
 from pages.session import edit_quietly
 from pages.words import plain
 from prospector_core.errors import ProspectorError
@@ -83,7 +84,7 @@ def line(study):
 def buttons(study, where):
     """Keep, discard, and a look at the map."""
     with st.container(horizontal=True, gap="xsmall", width="content"):
-        st.button("Keep", key=f"{where}keep", type="primary", icon=":material/check:", on_click=keep, args=(study,), disabled=bool(study.read_only),
+        st.button("Keep", key=f"{where}keep", type="primary", icon=":material/check:", on_click=keep, args=(study,), disabled=locked(study),
                   help="Make this edit and refit")  # fmt: skip
         st.button("Discard", key=f"{where}discard", icon=":material/close:", on_click=discard)
         if st.button(

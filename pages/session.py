@@ -7,8 +7,9 @@ from streamlit.runtime.scriptrunner import RerunException
 
 from pages.shared import current_study
 from pages.words import plain
-from prospector_core.errors import ProspectorError, StudyError
+from prospector_core.errors import AccessError, ProspectorError, StudyError
 from prospector_core.study import Editor
+from viewers.access import session as access
 
 __all__ = ["editor_of", "note_field", "edit_quietly", "by_me", "drawn", "elsewhere"]
 
@@ -19,7 +20,8 @@ def editor_of(study):
     if key not in st.session_state:
         st.session_state[key] = Editor(seen=study.curation.seen)
     editor = st.session_state[key]
-    editor.author = st.session_state.get("author")  # None: whoever started the app
+    person = access.person_here()  # on a server: who has logged in, whatever the session says
+    editor.author = person.name if person else st.session_state.get("author")  # None: whoever started the app
     return editor
 
 
@@ -62,10 +64,21 @@ def edit_quietly(action):
 
 @contextlib.contextmanager
 def by_me(study):
-    """Edits inside the block are made by this session, for the reason that is noted in the sidebar, if there is one."""
-    before = study.curation.seen
-    with study.curation.by(editor_of(study), _note()):
-        yield
+    """Edits inside the block are made by this session, for the reason that is noted in the sidebar, if there is one.
+
+    Raises AccessError, before anything is done, for who may look at the study only.
+    """
+    if study is None:  # a login that has ended since the page was drawn
+        raise AccessError("no study is open here any more: nothing was changed")
+    access.require_editor(study.path)
+    before, editor = study.curation.seen, editor_of(study)
+    known = set(editor.own)
+    try:
+        with study.curation.by(editor, _note()):
+            yield
+    finally:
+        for entry in sorted(editor.own - known):
+            access.note("edited", study, f"journal {entry}")
     if study.curation.seen != before:
         _note_used()
 
@@ -97,6 +110,8 @@ def drawn(study):
 @st.fragment(run_every=3)
 def elsewhere(study):
     """A line that says, within seconds, that this study was edited or refitted in another window."""
+    if not access.may_open(study.path):
+        st.rerun()  # the login has ended: the page says so
     seen, fit = st.session_state.get("drawing", (None, None))
     others = study.curation.since(Editor(seen=seen, own=editor_of(study).own))
     if others or _fit_id(study) != fit:

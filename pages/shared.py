@@ -12,6 +12,7 @@ from prospector_core.errors import ProspectorError
 from prospector_core.files import study_gone
 from prospector_core.study import Study
 from sample_data import sample_folder
+from viewers.access import session as access
 
 __all__ = [
     "style",
@@ -61,7 +62,7 @@ def style():
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _open(path, identity):
-    return Study.open(path)
+    return access.guarded(Study.open(path))
 
 
 def _identity(path):
@@ -97,9 +98,10 @@ def current_study(say=False):
     Of more than two classes, it is seen from the one that was chosen in this session, at first from the last.
     """
     path = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY")
-    if not path and not (sample_folder() / "study.sqlite").exists():
+    if not path and not ((sample_folder() / "study.sqlite").exists() and access.may_open(sample_folder())):
         return None
     try:
+        access.require_role(path or sample_folder())
         if path and not Path(path).exists():
             raise study_gone(path)
         study = open_study(path or sample_folder())
@@ -123,6 +125,7 @@ def choose_class(study, target):
 
 def choose_study(path):
     """Make a study the current one; what was selected in the former is forgotten."""
+    access.require_role(path)
     Study.open(path)
     for key in [
         key
@@ -135,7 +138,7 @@ def choose_study(path):
 
 def known_studies():
     """Study folders beside the sample and the one that is open: {name: path}."""
-    folders = [folder for folder in sorted(sample_folder().parent.glob("*")) if (folder / "study.sqlite").exists()]
+    folders = [folder for folder in access.folders(sample_folder().parent) if (folder / "study.sqlite").exists()]
     opened = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY")
     if (
         opened
@@ -143,6 +146,7 @@ def known_studies():
         and Path(opened).resolve() not in [f.resolve() for f in folders]
     ):
         folders.append(Path(opened))
+    folders = [folder for folder in folders if access.may_open(folder)]
     names = [folder.name for folder in folders]
     return {folder.name if names.count(folder.name) == 1 else str(folder): folder for folder in folders}
 

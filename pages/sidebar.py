@@ -4,7 +4,8 @@ import streamlit as st
 
 from pages.asked import undisturbed
 from pages.changes import note_change, say_change
-from pages.session import edit_quietly, editor_of, elsewhere, note_field
+from pages.people import locked, who
+from pages.session import by_me, edit_quietly, elsewhere, note_field
 from pages.shared import choose_class, say_error
 from pages.words import plain
 from prospector_core.errors import ProspectorError
@@ -15,6 +16,8 @@ __all__ = ["sidebar", "class_box", "newer_here", "refit_bar", "refit_here"]
 
 def sidebar(study):
     """Name of the study, undo and redo, and the refit that makes edits count."""
+    with st.sidebar:
+        who(study)
     if study is None:
         return
     with st.sidebar:
@@ -29,7 +32,7 @@ def sidebar(study):
             if study.several:
                 class_box(study)
             refit_bar(study)
-            if not study.read_only:
+            if not locked(study):
                 note_field()
             elsewhere(study)
         except ProspectorError:
@@ -51,9 +54,9 @@ def refit_bar(study):
     edits = study.curation
     last, undone, pending = edits.can_undo(), edits.can_redo(), edits.pending()
     left, right = st.columns(2)
-    left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None or bool(study.read_only), width="stretch", on_click=_undo, args=(study,),
+    left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None or locked(study), width="stretch", on_click=_undo, args=(study,),
                 help=f"Take back: {plain(edits.describe(last))}{_whose(edits, last)}" if last else "Nothing to undo")  # fmt: skip
-    right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None or bool(study.read_only), width="stretch", on_click=_redo, args=(study,),
+    right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None or locked(study), width="stretch", on_click=_redo, args=(study,),
                  help=f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}" if undone else "Nothing to redo")  # fmt: skip
     if pending:
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
@@ -84,7 +87,7 @@ def refit_here(study, waiting):
         with st.container(horizontal=True, gap="xsmall", width="content"):  # the two stay beside each other
             last = study.curation.can_undo()
             if last is not None:
-                st.button("Undo", key="undo_here", icon=":material/undo:", on_click=_undo, args=(study,),
+                st.button("Undo", key="undo_here", icon=":material/undo:", disabled=locked(study), on_click=_undo, args=(study,),
                           help=f"Take back: {plain(study.curation.describe(last))}")  # fmt: skip
             _refit_button(study, True, "refit_here", "content")
 
@@ -124,7 +127,7 @@ def _quietly(study, step):
 
 
 def _refit_button(study, pending, key, width="stretch"):
-    st.button("Refit", key=key, icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending or bool(study.read_only), width=width,
+    st.button("Refit", key=key, icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending or locked(study), width=width,
               on_click=_ask_to_refit, args=(study, key), help="Fit the kernel again under all edits; concepts are not searched anew")  # fmt: skip
     if not pending:
         st.session_state.pop("refit_asked", None)  # done already, or undone since
@@ -139,7 +142,7 @@ def _ask_to_refit(study, key):
 
 def _refit(study):
     try:
-        with undisturbed(), st.spinner("Refitting…"), study.curation.by(editor_of(study)):
+        with undisturbed(), st.spinner("Refitting…"), by_me(study):
             del st.session_state["refit_asked"]
             change = study.refit()
             note_change(study, change)

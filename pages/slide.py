@@ -10,8 +10,8 @@ from pages.on_show import datum_on_show
 from pages.overlays import limit_of, overlays_of
 from pages.slide_change import change_legend, class_legend, states_beside
 from pages.slide_panel import about_datum, about_hot_spots, about_token, no_token
-from pages.slide_reassign import move_drawn, move_target, move_words
-from pages.slide_regions import drawn_regions, mark, marking_words, region_list, step_history
+from pages.slide_reassign import marking, move_drawn, move_target
+from pages.slide_regions import drawn_regions, mark, region_list, step_history
 from pages.slide_strip import strip
 from pages.slide_whatif import drawn_neighbours
 from pages.words import class_of, plain
@@ -181,7 +181,7 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
         focus=None if aligned else state.get(f"at_view{side}"),
         focus_count=state.get("at_view_count", 0),
         regions=drawn_regions(study, here),
-        marking={**marking_words(study), **move_words(study)},
+        marking=marking(study),
         link=link,
         aligned=aligned,
         above=room,

@@ -4,11 +4,12 @@ import streamlit as st
 
 from pages import concept_edits, preview
 from pages.edits import Edit, offer_in_form, popover, said, trial_here
+from pages.people import locked
 from pages.session import edit_quietly
-from pages.slide_regions import tokens_drawn
+from pages.slide_regions import marking_words, tokens_drawn
 from pages.words import plain
 
-__all__ = ["choosable", "concept_actions", "move_drawn", "move_target", "move_words"]
+__all__ = ["choosable", "concept_actions", "marking", "move_drawn", "move_target", "move_words"]
 
 
 def concept_actions(study, datum, token, concept):
@@ -77,6 +78,11 @@ def _target(study):
     names = choosable(study, {each.id: each for each in study.concepts()})
     chosen = st.session_state.get("move_to")
     return (chosen if chosen in names else next(iter(names), None)), names
+
+
+def marking(study):
+    """What regions may be marked as on the slide, for the viewer; None for who may not edit."""
+    return None if locked(study) else {**marking_words(study), **move_words(study)}
 
 
 def move_words(study):

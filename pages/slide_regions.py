@@ -7,6 +7,7 @@ import streamlit as st
 from pages import preview
 from pages.concept_edits import meant
 from pages.edits import Edit
+from pages.people import locked
 from pages.session import edit_quietly
 from pages.words import plain
 
@@ -133,7 +134,7 @@ def region_list(study, data, go_to):
                 )  # fmt: skip
                 st.button(
                     "", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this region back",
-                    on_click=_withdraw, args=(study, region.entry),
+                    on_click=_withdraw, args=(study, region.entry), disabled=locked(study),
                 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.exporters import FORMATS
+from viewers.access.session import exported
 from viewers.structure_figure import LAYERS, structure_figure
 
 __all__ = ["save_box"]
@@ -33,7 +34,7 @@ def save_box(study, datum):
                 return structure_figure(study, datum, layer=layer)
             return FORMATS[format][1](study, datum)
 
-        st.download_button("Save", draw, file_name=f"chain-fit{study.current_fit.id}{suffix}", key="save_chain", type="primary",
+        st.download_button("Save", exported(study, f"{format} of {datum.name}", draw), file_name=f"chain-fit{study.current_fit.id}{suffix}", key="save_chain", type="primary",
                            on_click="ignore", icon=":material/download:", disabled=not _at_hand(study, datum, format))  # fmt: skip
         st.caption("All chains at once: prospector export STUDY --format …")
 

@@ -7,6 +7,7 @@ import streamlit as st
 from pages import chains
 from pages.concept_edits import meant
 from pages.edits import Edit, offer_in_form, popover, trial_here
+from pages.people import locked
 from pages.session import edit_quietly
 from pages.slide_reassign import choosable
 from pages.words import plain
@@ -107,7 +108,7 @@ def mark_list(study, datum, go_to):
                 st.button(f"{words[region.evidence]}: {plain(text)}", key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence],
                           on_click=go_to, args=(int(region.tokens[0]),))  # fmt: skip
                 st.button("", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this mark back",
-                          on_click=_withdraw, args=(study, region.entry))  # fmt: skip
+                          on_click=_withdraw, args=(study, region.entry), disabled=locked(study))  # fmt: skip
 
 
 def _withdraw(study, entry):

@@ -15,6 +15,7 @@ from pages.make_structures import structures_form
 from pages.making import make_study, place_of
 from pages.missing import files_box
 from pages.modality import main_page
+from pages.people import locked
 from pages.pictures import stain_pictures
 from pages.relabel import relabel
 from pages.session import by_me
@@ -25,6 +26,7 @@ from prospector_core.stain import STAIN_METHODS
 from prospector_core.study import FitSettings
 from prospector_core.study.fit import GIVEN, about_quantizer, list_quantizers
 from sample_data import build, sample_folder
+from viewers.access import session as access
 from viewers.pictures import data_uri
 
 A_PAGE = 48  # data a page of the table: their thumbnails are read from slides
@@ -35,6 +37,7 @@ def make_sample():
     bar = st.progress(0.0, "sample study")
     try:
         with undisturbed():
+            access.require_editor(sample_folder())
             build(progress=lambda text, done, total: bar.progress(min(1.0, done / total) if total else 0.0, text))
     except (ProspectorError, RuntimeError) as error:
         shared.say_error(error)
@@ -209,7 +212,7 @@ def fit_form(study):
             )  # fmt: skip
         st.caption("A new fit finds new concepts: names and exclusions of the present ones end. Corrected labels stay.")
         if not st.form_submit_button(
-            "Find concepts and fit", type="primary", icon=":material/play_arrow:", disabled=bool(study.read_only)
+            "Find concepts and fit", type="primary", icon=":material/play_arrow:", disabled=locked(study)
         ):
             return
     settings = FitSettings(
@@ -304,7 +307,9 @@ def _to_do(study, datum, fit):
     """What can be done with the datum whose row is ticked."""
     if not study.is_embedded(datum):
         queued = {job.uid for job in study.queue.jobs() if job.state not in ("done", "failed")}
-        if datum.uid not in queued and st.button(f"Embed {plain(datum.name)}", icon=":material/play_arrow:"):
+        if datum.uid not in queued and st.button(
+            f"Embed {plain(datum.name)}", icon=":material/play_arrow:", disabled=locked(study)
+        ):
             jobs.embed(study, [datum.uid])
             st.rerun()
     elif fit is not None and st.button(f"Show {plain(datum.name)}", type="primary", icon=main_page(study).icon):

@@ -22,6 +22,9 @@ __all__ = [
     "StoreNotAllowedError",
     "StorageFullError",
     "MissingExtraError",
+    "SettingsError",
+    "AccessError",
+    "RecordError",
 ]
 
 
@@ -116,3 +119,15 @@ class PluginWarning(UserWarning):
 
 class MissingExtraError(ProspectorError, ImportError):
     """An optional dependency is not installed; the text names the command that installs it."""
+
+
+class SettingsError(BadInputError):
+    """A settings file of a server that cannot be read, or that names something which cannot be."""
+
+
+class AccessError(ProspectorError):
+    """Something that this person may not look at, or may not change."""
+
+
+class RecordError(ProspectorError):
+    """A record of who did what that cannot be read or written."""

@@ -19,8 +19,11 @@ from .study import Study
 __all__ = ["main", "start"]
 
 
-def start(study_path):
-    """Begin to work on what waits on the queue of a study, in the background; nothing where a process is at it already."""
+def start(study_path, author=None):
+    """Begin to work on what waits on the queue of a study, in the background; nothing where a process is at it already.
+
+    ``author``: in whose name it fits the study; by default that of ``editors.default_author``.
+    """
     path = Path(study_path).resolve()
     if not Study.open(path).queue.starting():
         return
@@ -31,9 +34,12 @@ def start(study_path):
         else {"start_new_session": True}
     )
     own_place(path, path / "worker.log")
+    environment = {**os.environ, **({"PROSPECTOR_AUTHOR": author} if author else {})}
     with open(path / "worker.log", "wb") as log:
         command = [sys.executable, "-m", "prospector_core.worker", str(path)]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **apart)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, **apart
+        )
     threading.Thread(target=process.wait, daemon=True, name="worker-ended").start()  # leaves no zombie
 
 

@@ -54,6 +54,7 @@ from starlette.routing import Route
 
 from prospector_core.errors import ProspectorError, SlideError
 from prospector_core.readable import require_readable
+from viewers.access.session import identity_here, identity_of
 from viewers.caches import ByteCache, OpenSlides
 from viewers.token_tiles import View
 
@@ -332,21 +333,16 @@ class TileServer:
         """Starlette routes for ``st.App(routes=...)``; they honour ``server.baseUrlPath``."""
         # One handler for everything under the prefix: a malformed address must get a 404 here, and not fall through
         # to Streamlit, which answers any unknown address with its page. It is sync, so it runs on a server thread.
-        return [
-            Route(f"/{_PREFIX}/{{token}}/{{rest:path}}", self.respond, methods=["GET"]),
-            Route(
-                f"/{{base:path}}/{_PREFIX}/{{token}}/{{rest:path}}",
-                self.respond,
-                methods=["GET"],
-            ),
-        ]
+        # The base is written out: matched by a pattern, one that ends in our prefix would take the pages' own addresses.
+        return [Route(f"{_root()}/{_PREFIX}/{{token}}/{{rest:path}}", self.respond, methods=["GET"])]
 
     def respond(self, request: Request) -> Response:
         """Answer one request. Never raises, never names a path."""
         where = request.path_params
-        known = hmac.compare_digest(where["token"].encode(), self.token.encode())
-        if not known or where.get("base", _base()) != _base():
-            return _gone()
+        asks = identity_of(request)
+        known = hmac.compare_digest(where["token"].encode(), self._key(asks, where["rest"]).encode())
+        if not known:
+            return _gone() if asks is None else _not_yours()
         try:
             return self._answer(where["rest"])
         except Exception as error:
@@ -430,8 +426,14 @@ class TileServer:
         return hmac.new(self._secret, repr(parts).encode(), "sha256").hexdigest()[:32]
 
     def _url(self, rest: str) -> str:
-        base = _base()
-        return f"{'/' + base if base else ''}/{_PREFIX}/{self.token}/{rest}"
+        return f"{_root()}/{_PREFIX}/{self._key(identity_here(), rest)}/{rest}"
+
+    def _key(self, identity: tuple | None, rest: str) -> str:
+        """What stands before an address: the token of this launch; on a server a key that fits one person and one thing.
+
+        The address that somebody was given opens nothing for anybody else, nor with another's key before it.
+        """
+        return self.token if identity is None else self._opaque("key", identity, *rest.split("/")[:2])
 
 
 def _open_slide(path: Path | tuple[int, int]) -> Any:
@@ -445,6 +447,10 @@ def _open_slide(path: Path | tuple[int, int]) -> Any:
 
 def _gone() -> Response:
     return PlainTextResponse("Not found", 404, _FORGET)
+
+
+def _not_yours() -> Response:
+    return PlainTextResponse("This was not shown to you", 403, _FORGET)
 
 
 def _asset(viewer: str, name: str) -> Response:
@@ -467,6 +473,10 @@ def _base() -> str:
     from streamlit import config
 
     return (config.get_option("server.baseUrlPath") or "").strip("/")
+
+
+def _root() -> str:
+    return f"/{_base()}" if _base() else ""
 
 
 # -- the one server of this process ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from . import (
     journal_commands,
     keeping_commands,
     new_command,
+    record_command,
     relink_command,
     study_commands,
     tool_commands,
@@ -58,6 +59,7 @@ relink_command.register(app)
 keeping_commands.register(app)
 tool_commands.register(app)
 evaluate_command.register(app)
+record_command.register(app)
 
 _UsageError = typer.BadParameter.__base__  # click's own, wherever this typer keeps it
 _INTERRUPTED = 130

@@ -16,6 +16,7 @@ from ..errors import BadInputError, MissingExtraError
 from ..launches import TOKEN, Launch, launch_token, open_window, running
 from ..readable import DATA_FOLDERS, named_folders, working_folder
 from .output import say
+from .serving import only_here, read_server, server_environment, server_options
 
 __all__ = ["register"]
 
@@ -44,6 +45,17 @@ def open_app(
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="The same on a dask cluster: its scheduler, tcp://host:port.")
     ] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="PROSPECTOR_SETTINGS",
+            help="Run a server for several people who log in, as this TOML file says (docs/deployment.md).",
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where a server listens. Default: this machine only.")
+    ] = None,
     data: Annotated[
         list[Path] | None,
         typer.Option(
@@ -55,15 +67,20 @@ def open_app(
         bool, typer.Option("--list", help="Only print the addresses of your apps that run on this machine.")
     ] = False,
 ):
-    """Open the app in a browser. It listens on this machine only, lets in only you, and sends nothing anywhere."""
+    """Open the app in a browser. It listens on this machine only, lets in only you, and sends nothing anywhere.
+
+    With --settings it is a server instead: people log in, and have the roles that the file gives them.
+    """
     if list_running:
         _list_running()
         return
     from ..study import Study
 
-    folders = [*named_folders(data or []), *working_folder()]
+    folders = [*named_folders(data or []), *(working_folder() if settings is None else [])]
     if workers is not None and cluster is not None:
         raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
+    server_settings = read_server(settings) if settings is not None else None
+    address = "localhost" if server_settings else only_here(host)
     if study is not None:
         Study.open(study)  # a broken study is said here, in one line, not in a page
     script = Path(__file__).resolve().parents[2] / "app.py"
@@ -71,25 +88,34 @@ def open_app(
         raise MissingExtraError(
             "the app's pages are not installed: install Prospector with `pip install -e .` in its folder"
         )
-    port = _free_port(port)
+    port = _free_port(port or (server_settings and server_settings.port))
     launch = Launch(f"http://localhost:{port}/", launch_token(), 0, "")
     # Said again here, beside .streamlit/config.toml, which an installed package does not bring along. Always headless:
     # Streamlit would ask a first-time user for an email address, and we open the window ourselves.
     options = {
-        "server.port": port, "server.address": "localhost", "server.headless": "true", "server.fileWatcherType": "none",
+        "server.port": port, "server.address": address, "server.headless": "true", "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false", "client.toolbarMode": "minimal", "runner.fastReruns": "false",
         "logger.hideWelcomeMessage": "true",
     }  # fmt: skip
+    if server_settings:
+        options |= server_options(server_settings, host)
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [f"--{name}={value}" for name, value in options.items()]
     environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
     if os.environ.get(DATA_FOLDERS):
         folders.append(os.environ[DATA_FOLDERS])
+    if server_settings:
+        folders += [*server_settings.studies, *server_settings.data]
     environment[DATA_FOLDERS] = os.pathsep.join(map(str, folders))
     given = {"PROSPECTOR_AUTHOR": author, "PROSPECTOR_WORKERS": workers, "PROSPECTOR_CLUSTER": cluster}
     environment |= {name: str(value) for name, value in given.items() if value}
-    environment[TOKEN] = launch.token
-    say(f"Prospector at {launch.address} (Ctrl+C ends it)")
+    if server_settings:
+        environment |= server_environment(server_settings)
+        say(f"Prospector listens on {options['server.address']}, port {port}, for {server_settings.address}")
+        browser = False
+    else:
+        environment[TOKEN] = launch.token
+        say(f"Prospector at {launch.address} (Ctrl+C ends it)")
     server = subprocess.Popen(command, cwd=script.parent, env=environment)
     if browser:
         threading.Thread(target=_open_window, args=(launch, port, server), daemon=True).start()

@@ -92,6 +92,7 @@ class Database:
     def __init__(self, path, copy=False):
         self.path = Path(path)
         self._local, self._copy = threading.local(), copy
+        self.guard = None  # called before each write; it raises what speaks against it
         own_place(self.path.parent, self.path)
         if not self.path.is_file():
             raise StudyError(f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`")
@@ -273,6 +274,8 @@ class Database:
     def transaction(self):
         """A connection inside one immediate transaction: all of it is on disk afterwards, or none of it."""
         self.check_writable()
+        if self.guard is not None:
+            self.guard()
         with explained(self.path):
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")

@@ -244,6 +244,15 @@ def test_base_url_path_is_honoured(server, slide_file, monkeypatch):
     assert ask(server, url).status == 404
 
 
+@pytest.mark.parametrize("base", ["prospector", "lab/prospector"])
+def test_a_base_path_that_ends_like_our_addresses_takes_none_of_the_pages(server, monkeypatch, base):
+    """Streamlit's own addresses below the base are not taken for a tile's: the app would not open."""
+    monkeypatch.setattr(tile_server, "_base", lambda: base)
+    for rest in ("_stcore/stream", "auth/login", "static/js/x.js"):
+        scope = {"type": "http", "method": "GET", "path": f"/{base}/{rest}", "headers": []}
+        assert [route for route in server.routes() if route.matches(scope)[0].value] == [], rest
+
+
 def test_images_change_their_address_with_their_content(server):
     first = server.register_image(("map", "d1"), b"one", kind="map")
     again = server.register_image(("map", "d1"), b"one", kind="map")

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from .person import KEY, Door, Person
+from .person import KEY, PERSON_HEADER, Door, Person
+from .reception import Reception
 from .token import LaunchToken, header, own_host
-from .words import ENTERING, REFUSED
+from .words import ENTERING
 
 __all__ = ["Gate"]
 
@@ -32,10 +33,18 @@ class Gate:
     hosts : iterable of str
         Names that the app has beside those of this machine's loopback. A page of a stranger whose name is made to
         lead here (DNS rebinding) has another.
+    reception : Reception
+        Lets logins pass, and answers those that are not let in.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]], doors: Sequence[Door], hosts: Iterable[str] = ()) -> None:
-        self._app, self._doors = app, list(doors)
+    def __init__(
+        self,
+        app: Callable[..., Awaitable[None]],
+        doors: Sequence[Door],
+        hosts: Iterable[str] = (),
+        reception: Reception | None = None,
+    ) -> None:
+        self._app, self._doors, self._reception = app, list(doors), reception or Reception()
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
 
     async def __call__(self, scope: Scope, receive: Callable, send: Callable) -> None:
@@ -43,12 +52,17 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        person = self._person(scope) if self._meant_for_us(scope) else None
+        meant = self._meant_for_us(scope)
+        person = self._person(scope) if meant else None
+        self._reception.look(scope, person)
+        scope["headers"] = self._told(scope, person)
         key = next((door for door in self._doors if isinstance(door, LaunchToken) and door.in_address(scope)), None)
         if key is not None:
             scope["query_string"] = key.query_without(scope)  # in place: so it stands in no log of the server either
-        if person is None or not self._own_doing(scope, person):
-            await self._refuse(scope, receive, send)
+        if person is None and meant and self._reception.passes(scope):
+            await self._app(scope, receive, send)
+        elif person is None or not self._own_doing(scope, person):
+            await self._refuse(scope, receive, send, person)
         elif key is not None and scope["type"] == "http" and scope["method"] in _SAFE:
             await self._enter(scope, key)(scope, receive, send)
         else:
@@ -76,11 +90,17 @@ class Gate:
         shown = header(scope, b"sec-fetch-mode") == "navigate" and header(scope, b"sec-fetch-dest") == "document"
         return site in ("", "none", "same-origin") or shown
 
-    async def _refuse(self, scope: Scope, receive: Callable, send: Callable) -> None:
+    def _told(self, scope: Scope, person: Person | None) -> list[tuple[bytes, bytes]]:
+        """Headers for what lies behind the gate: who asks is said by the gate alone."""
+        name = PERSON_HEADER.lower().encode()
+        headers = [(key, value) for key, value in self._reception.believed(scope) if key != name]
+        return headers if person is None else [*headers, (name, person.written().encode())]
+
+    async def _refuse(self, scope: Scope, receive: Callable, send: Callable, person: Person | None) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
-        await HTMLResponse(REFUSED, 403, _SECRET)(scope, receive, send)
+        await self._reception.refusal(scope, person)(scope, receive, send)
 
     def _enter(self, scope: Scope, key: LaunchToken) -> Response:
         """The cookie, and on to the same address without the token."""

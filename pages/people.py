@@ -1,0 +1,46 @@
+"""Who has logged in to a server, what they may do, and the way out."""
+
+import streamlit as st
+
+from pages import shared
+from pages.words import plain
+from viewers.access import session as access
+from viewers.access.server import server
+
+__all__ = ["ended", "locked", "note_opened", "who"]
+
+
+def locked(study=None):
+    """Whether a study (None: the one that is open) can only be looked at here: by who sits here, or where it lies."""
+    study = study or shared.current_study()
+    return study is not None and (bool(study.read_only) or not access.may_edit(study.path))
+
+
+def who(study):
+    """In the sidebar of a server: who has logged in, with the way out, and why nothing can be edited, where that is so."""
+    person = access.person_here()
+    if person is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="who"):
+        st.markdown(f":material/person: {plain(person.name)}", width="stretch")
+        if server().settings.openid:
+            st.button("Log out", key="log_out", type="tertiary", on_click=st.logout)
+    if study is not None and not access.may_edit(study.path):
+        st.caption(":material/visibility: You may look at this study, but not edit it.")
+
+
+def ended():
+    """Whether the login of this session has ended, here or in another window; then that is all that the page says."""
+    started, person = server(), access.person_here()
+    if started is None or (person is not None and started.still(person)):
+        return False
+    st.info("Your login has ended.", icon=":material/logout:")
+    st.link_button("Log in again", started.settings.address + "/", type="primary")
+    return True
+
+
+def note_opened(study):
+    """On a server: that this session has opened a study, once."""
+    if study is not None and st.session_state.get("noted_open") != str(study.path):
+        st.session_state["noted_open"] = str(study.path)
+        access.note("opened", study)

@@ -1,0 +1,22 @@
+"""A server for a department: its settings, who may look at or edit which study, and the record of what was done."""
+
+from .record import Line, Record, read_record
+from .roles import EDITOR, VIEWER, StudyRule
+from .secrets_file import check_secrets
+from .settings import OpenId, Proxy, ServerSettings, is_loopback, read_settings, streamlit_options
+
+__all__ = [
+    "EDITOR",
+    "Line",
+    "OpenId",
+    "Proxy",
+    "Record",
+    "ServerSettings",
+    "StudyRule",
+    "VIEWER",
+    "check_secrets",
+    "is_loopback",
+    "read_record",
+    "read_settings",
+    "streamlit_options",
+]
