@@ -143,7 +143,10 @@ def shown_chain(study, datum, fit=None):
     if not geometry["missing"]:
         for at in range(len(numbers)):
             urls[at] = tile_server.register_image(
-                (source_key(study, datum), datum.uid, "atoms", at), _atoms(study, datum, at), version=(datum.uid, at), kind="atoms"
+                (source_key(study, datum), datum.uid, "atoms", at),
+                _atoms(study, datum, at),
+                version=(datum.uid, at),
+                kind="atoms",
             )
     if len(numbers) > 1:
         found["frames"] = {

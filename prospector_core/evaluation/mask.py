@@ -27,7 +27,9 @@ def null_of(study, fit=None, level=LEVEL, n=_SHUFFLES, seed=0, progress=None):
     """
     fit = fit or study.current_fit
     kept = DerivedArrays(study.path / "derived" / "nulls", study._derived)
-    found = kept.get(_key(study, fit, n, seed), lambda: _packed(study_null(study, n, seed, fit=fit, progress=progress)[0]))
+    found = kept.get(
+        _key(study, fit, n, seed), lambda: _packed(study_null(study, n, seed, fit=fit, progress=progress)[0])
+    )
     return _unpacked(found, level)
 
 

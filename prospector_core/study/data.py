@@ -329,9 +329,7 @@ class StudyData:
                 self._sizes.update({one: (stamps[one], total) for one, total in rows if one in stamps})
         stamp = self.store.stamp(uid)
         if self._sizes.get(uid, ("",))[0] != stamp:
-            self._sizes[uid] = unchanged(
-                lambda: self.store.stamp(uid), lambda stamp: (stamp, self.store.shape(uid)[0])
-            )
+            self._sizes[uid] = unchanged(lambda: self.store.stamp(uid), lambda stamp: (stamp, self.store.shape(uid)[0]))
         return self._sizes[uid][1]
 
     def token_at(self, datum, x, y):

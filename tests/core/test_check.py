@@ -145,7 +145,7 @@ def test_no_flipped_bit_of_embeddings_is_accepted(tmp_path, monkeypatch, shard):
     files = sorted(file for file in (tmp_path / "store" / "d1").rglob("*") if file.is_file())
     assert len(files) >= 7
     for file in files:
-        for content in with_each(file, flipped(file, 25)):
+        for _ in with_each(file, flipped(file, 25)):
             with pytest.raises(ProspectorError):
                 EmbeddingStore(store.path).verify("d1")
         kept = file.read_bytes()

@@ -263,7 +263,8 @@ def test_a_fit_knows_which_embeddings_it_was_made_of(tmp_path):
     for each in (study, Study.open(study.path)):
         assert [datum.name for datum in each.newer_embeddings()] == ["s0.png"]
     np.testing.assert_array_equal(  # concepts of the fit, of the vectors that are there
-        study.sprite("s0.png"), _nearest(study.store.read(study.datum("s0.png").uid).embeddings, study.current_fit.centroids)
+        study.sprite("s0.png"),
+        _nearest(study.store.read(study.datum("s0.png").uid).embeddings, study.current_fit.centroids),
     )
     old = study.current_fit
     change = study.refit()
