@@ -169,7 +169,9 @@ class EmbeddingStore:
         """Read all of a datum and compare it with its stamp. Raises StudyDamagedError, EmbeddingError."""
         group, stamp = self._complete(uid), self._sealed_attrs(uid).get("stamp")
         with reading(self.path, uid):
-            n, positions = group["embeddings"].shape[0], group["positions"] if "positions" in group else None
+            n, positions = group["embeddings"].shape[0], None
+            if "positions" in group:
+                positions = group["positions"]
             if content_stamp(group) != stamp is not None:
                 raise ValueError("the content does not agree with its stamp")
             if positions is not None and positions.shape[0] != n:

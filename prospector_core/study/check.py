@@ -153,6 +153,7 @@ def _of_journal(database: Database, file: Path) -> Iterator[Fault]:
 
 def _embedding_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Fault]]]]:
     folder, elsewhere = study.path / "embeddings.zarr", study.database.read_meta("store")
+    expected = _embedded_once(study)
     again = f"prospector embed {study.path}"
     if not elsewhere:
         try:
@@ -160,14 +161,11 @@ def _embedding_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Faul
             whole = record["zarr_format"] == 3 and record["node_type"] == "group"
         except (OSError, ValueError, KeyError, TypeError):
             whole = False
-        jobs = study.jobs().values()
-        begun = any(folder.glob("*/zarr.json")) or any(job["state"] == "done" and job["total"] for job in jobs)
-        if not whole and ((folder / "zarr.json").exists() or begun):
+        if not whole and ((folder / "zarr.json").exists() or any(folder.glob("*/zarr.json")) or expected):
             remedy = f"delete {folder / 'zarr.json'} if it is there, then run `{again}`, which writes it again"
             yield folder.name, lambda: [Fault("embeddings", folder.name, "zarr.json is missing or damaged", remedy)]
         if not (folder / "zarr.json").exists():  # opening it would make one
             return
-    jobs = study.jobs()
     imported = bool(study.embedding.get("imported"))
     try:
         there = set(study.store.uids())
@@ -176,12 +174,22 @@ def _embedding_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Faul
         yield folder.name, lambda: [Fault("embeddings", elsewhere or folder.name, says, "check the address")]
         return
     for datum in study._rows:
-        if datum.uid in there or jobs.get(datum.uid, {}).get("state") == "done" and jobs[datum.uid]["total"]:
+        if datum.uid in there | expected:
             remedy = _BACKUP if imported else f"`{again} {_quoted(datum.name)} --anew`"
             yield datum.name, lambda datum=datum, remedy=remedy: _of_datum(study, datum, datum.uid in there, remedy)
     for uid in sorted(there - {datum.uid for datum in study._rows}):
         says = "no datum of the study has these embeddings"
         yield uid, lambda uid=uid, says=says: [Fault("embeddings", uid, says, f"remove {study.store.path / uid}")]
+
+
+def _embedded_once(study: Study) -> set[str]:
+    """Data that must have embeddings: the list of jobs says that they were made, or the last fit was made of them."""
+    done = {uid for uid, job in study.jobs().items() if job["state"] == "done" and job["total"]}
+    rows = study.database.read("SELECT summary FROM fits ORDER BY id DESC LIMIT 1")
+    try:
+        return done | set(json.loads(rows[0][0])["predictions"] if rows else ())
+    except (ValueError, KeyError, TypeError):  # which is a fault of the database
+        return done
 
 
 def _of_datum(study, datum, there: bool, remedy: str) -> list[Fault]:

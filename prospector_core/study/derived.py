@@ -14,7 +14,7 @@ from .place import make_folders
 
 DERIVED_KEPT = 2**29  # bytes in memory; all of it is on disk or can be made again
 
-__all__ = ["DERIVED_KEPT", "DatumArrays", "DerivedArrays", "forget_others", "unchanged"]
+__all__ = ["DERIVED_KEPT", "DatumArrays", "DerivedArrays", "forget_others", "kept", "unchanged"]
 
 
 def unchanged(stamp, compute):
@@ -139,3 +139,11 @@ class DatumArrays:
     @staticmethod
     def _key(uid, stamp, name):
         return f"{uid}-{stamp}-{name}" if stamp else f"{uid}-{name}"
+
+
+def kept(cache, key, most):
+    """An entry of an ordered cache; the oldest beyond ``most`` are dropped."""
+    cache.move_to_end(key)
+    while len(cache) > most:
+        cache.popitem(last=False)
+    return cache[key]

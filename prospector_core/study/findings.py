@@ -19,9 +19,9 @@ from . import tasks
 from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .branches import branches, leaves_of
 from .counts import compact_coef
-from .derived import DerivedArrays, unchanged
+from .derived import DerivedArrays, kept, unchanged
 from .fit import GIVEN
-from .fitting import StudyFits, kept
+from .fitting import StudyFits
 from .journal import CurationState
 from .kernel_fit import resampled_kernels
 from .maps import read_map, write_map

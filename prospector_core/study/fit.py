@@ -369,16 +369,7 @@ class Fit:
                     tree=tree,
                 )  # fmt: skip
             sound = fit.coef.shape == fit.fitted_coef.shape == (n_features(fit.n_concepts, fit.radius),)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            IndexError,
-            AttributeError,
-            RecursionError,
-            SafetensorError,
-        ) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
             raise StudyDamagedError(f"{folder} cannot be read ({error}): {way_out(folder)}") from error
         if not sound:
             raise StudyDamagedError(f"{folder} contradicts itself: {way_out(folder)}")

@@ -18,16 +18,17 @@ from . import tasks
 from .change import Change
 from .counts import Counts
 from .data import StudyData
+from .derived import kept
 from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels, make_quantizer, suggested
 from .fit_records import check_fit
 from .journal import Entry, last_id, read_journal, replay
-from .kept_fit import load_kept
+from .kept_fit import embeddings_of, load_kept
 from .kernel_fit import fit_kernel
 from .preview import Draft
 from .records import fit_row
 from .sprites import Sprites
 
-__all__ = ["StudyFits", "kept"]
+__all__ = ["StudyFits"]
 
 _PREVIEWS_KEPT = 8
 _FEW_GIVEN = 64  # concepts of an encoder that are all kept, whether they occur or not
@@ -106,10 +107,9 @@ class StudyFits(StudyData):
 
     def _digest_of(self, fit):
         """The digest of a fit, of all its classes and without a mask; computed once."""
-        whole = fit.whole or fit
         with self._lock:
             if fit.id not in self._digests:
-                self._digests[fit.id] = whole.digest()
+                self._digests[fit.id] = (fit.whole or fit).digest()
             return self._digests[fit.id]
 
     def newer_embeddings(self, fit=None):
@@ -118,13 +118,9 @@ class StudyFits(StudyData):
         Maps are of the embeddings as they are. A fit that was made before this was kept says nothing of it.
         """
         fit = self.current_fit if fit is None else self.load_fit(fit) if isinstance(fit, int) else fit
-        if fit is None or "embeddings" not in self.database.columns("fits"):
-            return []
-        rows = self.database.read("SELECT embeddings FROM fits WHERE id = ?", (fit.id,))
-        known = json.loads(rows[0][0] or "{}") if rows else {}
+        known = {} if fit is None else embeddings_of(self.database, fit.id)
         stamps = self.store.stamps()
-        return [datum for datum in self.data if stamps.get(datum.uid, "") != known.get(datum.uid, "")
-                and datum.uid in known and datum.uid in stamps]  # fmt: skip
+        return [self.datum(uid) for uid, stamp in known.items() if stamps.get(uid, stamp) != stamp]
 
     def _seen(self, fit):
         """A fit as seen from this study's class; always the same object."""
@@ -263,17 +259,11 @@ class StudyFits(StudyData):
                 return None
             journal = self.curation._record(connection, *entry) if entry else seen
             summary = found.summary if isinstance(found, Kernels) else found[-1]
-            id = connection.execute(
-                "INSERT INTO fits (at, journal, settings, summary, author, embeddings) VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    _now(),
-                    journal,
-                    json.dumps(asdict(settings)),
-                    json.dumps(summary),
-                    self.curation.author,
-                    json.dumps({uid: stamps.get(uid, "") for uid in summary["predictions"]}),
-                ),
-            ).lastrowid
+            known = {uid: stamps.get(uid, "") for uid in summary["predictions"]}
+            row = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "journal": journal, "settings": json.dumps(asdict(settings)),
+                   "summary": json.dumps(summary), "author": self.curation.author, "embeddings": json.dumps(known)}  # fmt: skip
+            names = ", ".join(row)
+            id = connection.execute(f"INSERT INTO fits ({names}) VALUES (?, ?, ?, ?, ?, ?)", (*row.values(),)).lastrowid
             after = self._as_fit(id, journal, settings, centroids, tree, found, state)
             connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
             self.database.check()
@@ -419,15 +409,3 @@ def _checked(quantizer, sample, settings):
             f"{(settings.concepts, sample.shape[1])}"
         )
     return centroids
-
-
-def kept(cache, key, most):
-    """An entry of an ordered cache; the oldest beyond ``most`` are dropped."""
-    cache.move_to_end(key)
-    while len(cache) > most:
-        cache.popitem(last=False)
-    return cache[key]
-
-
-def _now():
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ from .fit import Fit, FitSettings, way_out
 from .fit_records import check_settings
 from .journal import read_journal, replay
 
-__all__ = ["load_kept"]
+__all__ = ["embeddings_of", "load_kept"]
 
 
 def load_kept(path, database, id):
@@ -36,6 +36,13 @@ def load_kept(path, database, id):
     if wrong:
         raise StudyDamagedError(f"{folder} is not what was written ({wrong}): {way_out(folder)}")
     return fit
+
+
+def embeddings_of(database, id):
+    """The stamps of the embeddings that a fit was made of, {uid: stamp}; empty where that was not kept."""
+    there = "embeddings" in database.columns("fits")
+    rows = database.read("SELECT embeddings FROM fits WHERE id = ?", (id,)) if there else []
+    return json.loads(rows[0][0] or "{}") if rows else {}
 
 
 def _digest(database, id):
