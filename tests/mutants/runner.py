@@ -25,13 +25,13 @@ __all__ = ["ROOT", "Known", "Mutant", "preload", "survey", "start", "wait"]
 ROOT = Path(__file__).parents[2]
 _OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "_hypothesis_pytestplugin",
             "-o", "tmp_path_retention_policy=none", "--disable-warnings", "--tb=short"]  # fmt: skip
+_BROKEN = 70  # the child's own fault, not that of a test
 _LONGEST = 20  # seconds of the processor: a longer test is left out (compiled functions are run as plain Python)
 _MEMORY = 6 << 30  # of addresses beyond what the parent has: a mutant may ask for any amount
 
 
 def preload() -> None:
     """Import what tests and our modules take from other packages."""
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     names = (
@@ -128,10 +128,11 @@ def _child(work, out: Path) -> int:
     pid = os.fork()
     if pid:
         return pid
-    code = 70
+    code = _BROKEN
     try:
         os.setsid()
         os.chdir(ROOT)
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         os.environ["TMPDIR"] = tempfile.tempdir = str(made)
         text = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for handle in (1, 2):
@@ -239,5 +240,11 @@ def wait(mutants: list[Mutant]) -> tuple[Mutant, str]:
                 os.waitpid(mutant.pid, 0)
             shutil.rmtree(_folder_of(mutant.out), ignore_errors=True)
             slow = late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL))
+            if (
+                not slow
+                and os.WIFEXITED(status)
+                and os.WEXITSTATUS(status) in (pytest.ExitCode.NO_TESTS_COLLECTED, _BROKEN)
+            ):
+                raise RuntimeError(f"tests of a mutant were not run:\n{mutant.out.read_text()[-3000:]}")
             return mutant, "timeout" if slow else "survived" if status == 0 else "killed"
         time.sleep(0.02)
