@@ -29,9 +29,19 @@ def test_colours_are_read_and_written():
 
 @pytest.mark.parametrize(
     ("value", "colour"),
-    [(-1, "#08306b"), (-2, "#08306b"), (-0.75, "#2171b5"), (-0.25, "#c6dbef"), (0, "#f7f7f7"), (0.125, "#fae4cc"),
-     (0.25, "#fdd0a2"), (0.5, "#f18822"), (1, "#7f2704"), (3, "#7f2704")],
-)  # fmt: skip
+    [
+        (-1, "#08306b"),
+        (-2, "#08306b"),
+        (-0.75, "#2171b5"),
+        (-0.25, "#c6dbef"),
+        (0, "#f7f7f7"),
+        (0.125, "#fae4cc"),
+        (0.25, "#fdd0a2"),
+        (0.5, "#f18822"),
+        (1, "#7f2704"),
+        (3, "#7f2704"),
+    ],
+)
 def test_scores_go_from_blue_over_white_to_brown(value, colour):
     assert diverging_hex(value) == colour
 

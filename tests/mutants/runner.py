@@ -23,8 +23,20 @@ import pytest
 __all__ = ["ROOT", "Known", "Mutant", "preload", "survey", "start", "wait"]
 
 ROOT = Path(__file__).parents[2]
-_OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "_hypothesis_pytestplugin",
-            "-o", "tmp_path_retention_policy=none", "--disable-warnings", "--tb=short"]  # fmt: skip
+_OPTIONS = [
+    "-x",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:faulthandler",
+    "-p",
+    "_hypothesis_pytestplugin",
+    "-o",
+    "tmp_path_retention_policy=none",
+    "--disable-warnings",
+    "--tb=short",
+]
 _BROKEN = 70  # the child's own fault, not that of a test
 _LONGEST = 20  # seconds of the processor: a longer test is left out (compiled functions are run as plain Python)
 _MEMORY = 6 << 30  # of addresses beyond what the parent has: a mutant may ask for any amount
@@ -35,12 +47,38 @@ def preload() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     names = (
-        "coverage", "hypothesis.strategies", "numba", "scipy.ndimage", "scipy.spatial", "scipy.stats", "scipy.sparse.csgraph",
-        "scipy.cluster.hierarchy", "scipy.optimize", "sklearn.cluster", "sklearn.linear_model", "sklearn.metrics",
-        "sklearn.mixture", "sklearn.preprocessing", "networkx", "shapely", "tifffile", "imagecodecs", "PIL.Image", "zarr",
-        "safetensors.numpy", "gemmi", "typer", "rich", "starlette.applications", "openslide", "onnxruntime", "torch",
-        "streamlit", "pyarrow.parquet", "h5py",
-    )  # fmt: skip
+        "coverage",
+        "hypothesis.strategies",
+        "numba",
+        "scipy.ndimage",
+        "scipy.spatial",
+        "scipy.stats",
+        "scipy.sparse.csgraph",
+        "scipy.cluster.hierarchy",
+        "scipy.optimize",
+        "sklearn.cluster",
+        "sklearn.linear_model",
+        "sklearn.metrics",
+        "sklearn.mixture",
+        "sklearn.preprocessing",
+        "networkx",
+        "shapely",
+        "tifffile",
+        "imagecodecs",
+        "PIL.Image",
+        "zarr",
+        "safetensors.numpy",
+        "gemmi",
+        "typer",
+        "rich",
+        "starlette.applications",
+        "openslide",
+        "onnxruntime",
+        "torch",
+        "streamlit",
+        "pyarrow.parquet",
+        "h5py",
+    )
     for name in names:
         with suppress(ImportError):
             __import__(name)
@@ -67,7 +105,7 @@ class _TooLong(BaseException):
 
 
 class _Watch:
-    """Notes who runs which line, test by test; what a fixture of a file or a session does counts for all tests of the file."""
+    """Notes who runs which line, test by test; what a fixture of a whole file does counts for all its tests."""
 
     def __init__(self, cov) -> None:
         self.cov, self.tests, self.bad = cov, {}, []
@@ -122,7 +160,7 @@ class _Chosen:
 
 
 def _child(work, out: Path) -> int:
-    """Fork; the child does `work`, its words go to a file and what it makes into a folder beside that. Returns its process id."""
+    """Fork; the child does `work`, its words go to a file, what it makes into a folder beside. Returns its id."""
     made = _folder_of(out)
     made.mkdir(parents=True)
     pid = os.fork()
@@ -152,7 +190,7 @@ def _folder_of(out: Path) -> Path:
 
 
 def _interpreted(module: str) -> None:
-    """Compiled functions run as plain Python where they are the ones mutated: machine code kept on disk is not the mutant's."""
+    """Run compiled functions as plain Python where one of them is mutated: machine code on disk is not its own."""
     if "/_compiled/" in module:
         import numba
 
