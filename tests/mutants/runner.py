@@ -38,7 +38,6 @@ _OPTIONS = [
     "--tb=short",
 ]
 _BROKEN = 70  # the child's own fault, not that of a test
-_LONGEST = 20  # seconds of the processor: a longer test is left out (compiled functions are run as plain Python)
 _MEMORY = 6 << 30  # of addresses beyond what the parent has: a mutant may ask for any amount
 
 
@@ -100,10 +99,6 @@ class Known:
     bad: list[str] = field(default_factory=list)
 
 
-class _TooLong(BaseException):
-    """A test took more than its time."""
-
-
 class _Watch:
     """Notes who runs which line, test by test; what a fixture of a whole file does counts for all its tests."""
 
@@ -117,17 +112,6 @@ class _Watch:
         self.cov.switch_context("")
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_call(self, item):
-        def stop(*_):
-            raise _TooLong
-
-        before = signal.signal(signal.SIGPROF, stop)
-        signal.setitimer(signal.ITIMER_PROF, _LONGEST)
-        yield
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
-
-    @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef, request):
         if fixturedef.scope == "function":
             yield
@@ -139,10 +123,9 @@ class _Watch:
 
     def pytest_runtest_logreport(self, report):
         self.tests[report.nodeid] = self.tests.get(report.nodeid, 0.0) + report.duration
-        too_long = report.failed and "_TooLong" in str(report.longrepr)
-        if report.skipped or too_long:
+        if report.skipped:
             self.tests.pop(report.nodeid, None)
-        elif report.failed:
+        if report.failed:
             self.bad.append(report.nodeid)
 
 
@@ -189,14 +172,6 @@ def _folder_of(out: Path) -> Path:
     return out.with_suffix(".made")
 
 
-def _interpreted(module: str) -> None:
-    """Run compiled functions as plain Python where one of them is mutated: machine code on disk is not its own."""
-    if "/_compiled/" in module:
-        import numba
-
-        numba.config.DISABLE_JIT = 1
-
-
 def survey(module: str, files: list[str], folder: Path) -> Known:
     """Run the tests of a module once, and note which run what. Raises RuntimeError if that cannot be."""
     out = folder / "survey.json"
@@ -204,7 +179,6 @@ def survey(module: str, files: list[str], folder: Path) -> Known:
     def work():
         import coverage
 
-        _interpreted(module)
         cov = coverage.Coverage(data_file=None, include=[str(ROOT / module)], config_file=False)
         watch = _Watch(cov)
         cov.start()
@@ -251,7 +225,6 @@ def start(module: str, source: str, tests: list[str], seconds: float, out: Path)
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, resource.RLIM_INFINITY))
-        _interpreted(module)
         usual = importlib.machinery.SourceFileLoader.get_code
 
         def get_code(loader, fullname):
