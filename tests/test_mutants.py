@@ -1,4 +1,4 @@
-"""``make mutants``: where a module is mutated and how, that samples repeat, and that the list of equivalents does not rot."""
+"""``make mutants``: where a module is mutated and how; samples repeat; the list of equivalents does not rot."""
 
 import ast
 import tomllib
@@ -26,12 +26,25 @@ def chosen(values: list[int], least=0.5):
     return min(values)
 '''
 EXPECTED = {
-    "LIMIT = 4", "LIMIT = 2", "def chosen(values: list[int], least=1.0):", "def chosen(values: list[int], least=0.25):",
-    "if (values or not LIMIT < len(values)):", "if values and (LIMIT < len(values)):",
-    "if values and not (LIMIT <= len(values)):", "if (not (values and (not LIMIT < len(values)))):", "pass",
-    "if (value not in (7, 8)):", "if value in (8, 8):", "if value in (6, 8):", "if value in (7, 9):", "if value in (7, 7):",
-    "break", "yield (value - least)", "return (max)(values)", "return None",
-}  # fmt: skip
+    "LIMIT = 4",
+    "LIMIT = 2",
+    "def chosen(values: list[int], least=1.0):",
+    "def chosen(values: list[int], least=0.25):",
+    "if (values or not LIMIT < len(values)):",
+    "if values and (LIMIT < len(values)):",
+    "if values and not (LIMIT <= len(values)):",
+    "if (not (values and (not LIMIT < len(values)))):",
+    "pass",
+    "if (value not in (7, 8)):",
+    "if value in (8, 8):",
+    "if value in (6, 8):",
+    "if value in (7, 9):",
+    "if value in (7, 7):",
+    "break",
+    "yield (value - least)",
+    "return (max)(values)",
+    "return None",
+}
 
 
 def changed(source, place):
@@ -44,8 +57,11 @@ def test_a_place_is_one_small_change():
     found = places_of(SOURCE)
     assert {changed(SOURCE, place) for place in found} == EXPECTED
     assert [place.names for place in found if place.what == "constant" and not place.within] == [
-        ("LIMIT",), ("LIMIT",), ("chosen",), ("chosen",),
-    ]  # fmt: skip
+        ("LIMIT",),
+        ("LIMIT",),
+        ("chosen",),
+        ("chosen",),
+    ]
     head = [place for place in found if place.what == "and, or"]
     assert [(place.within, place.lines) for place in head] == [("chosen", (7, 7))]
 

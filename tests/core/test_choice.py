@@ -53,7 +53,8 @@ def test_the_mean_rank_decides_among_the_clearly_better():
     found = decide("abc", [LEVEL, two, one])
     assert found.ranks == pytest.approx([(3 + 2.5 + 3) / 3, (1 + 2.5 + 2) / 3, (2 + 1 + 1) / 3])
     assert found.best == 2 and found.why == (
-        "one of 2 clearly better than the settings to begin with; mean rank 1.3 of 3: log loss 2nd, top auroc 1st, stability 1st"
+        "one of 2 clearly better than the settings to begin with; "
+        "mean rank 1.3 of 3: log loss 2nd, top auroc 1st, stability 1st"
     )
     assert decide("abc", [LEVEL, one, one]).best == 1  # of equals the earlier
     unknown = scores([0.2, 0.4] * 8, top=float("nan"), stability=0.6)
@@ -67,8 +68,18 @@ def test_the_mean_rank_decides_among_the_clearly_better():
 
 def test_ordinals_and_the_best_twentieth():
     assert [f"{n}{_ordinal(n)}" for n in (1, 2, 3, 4, 11, 12, 13, 21, 22, 33, 20)] == [
-        "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "33rd", "20th",
-    ]  # fmt: skip
+        "1st",
+        "2nd",
+        "3rd",
+        "4th",
+        "11th",
+        "12th",
+        "13th",
+        "21st",
+        "22nd",
+        "33rd",
+        "20th",
+    ]
     assert _top(np.arange(40.0)) == 38.5 and _top(np.array([3.0, np.nan, 5.0])) == 5 and _top(np.array([np.nan])) == 0
     assert isinstance(decide("ab", [LEVEL] * 2), Choice)
 

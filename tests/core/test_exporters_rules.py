@@ -38,9 +38,15 @@ def test_a_region_is_drawn_as_the_expert_drew_it():
 
 @pytest.mark.parametrize(
     ("evidence", "target", "name"),
-    [("for", None, "evidence for yes"), ("against", None, "evidence for no"), ("ignore", None, "ignored"),
-     ("for", 2, "evidence for third"), ("against", 2, "evidence against third"), ("ignore", 2, "ignored")],
-)  # fmt: skip
+    [
+        ("for", None, "evidence for yes"),
+        ("against", None, "evidence for no"),
+        ("ignore", None, "ignored"),
+        ("for", 2, "evidence for third"),
+        ("against", 2, "evidence against third"),
+        ("ignore", 2, "ignored"),
+    ],
+)
 def test_what_a_marked_region_says(evidence, target, name):
     region = SimpleNamespace(evidence=evidence, target=target, weight=2.0, tokens=(1, 2, 3))
     assert mark_name(region, ("no", "yes", "third")) == name
@@ -62,12 +68,21 @@ def points(*scores, regions=(), ids=None):
     """A study of one datum of points, what ``points_geojson`` asks of it."""
     values, datum = np.array(scores), SimpleNamespace(uid="d")
     made = SimpleNamespace(
-        modality="graphs", chosen=1, classes=("no", "yes"), target=1, datum=lambda each: datum, colours=lambda: ["#010203", "#ff0080"],
-        positions=lambda each: np.arange(2.0 * len(values)).reshape(-1, 2) / 3, concepts_of=lambda each: np.arange(len(values)) % 2,
-        prospect=lambda each: values, concepts=lambda: [SimpleNamespace(id=k, name=f"kind {k}") for k in (0, 1)],
-        attrs=lambda each: {"ids": ids} if ids else {}, kind=SimpleNamespace(words=SimpleNamespace(tokens="cells")),
-        curation=SimpleNamespace(state=SimpleNamespace(regions=regions)), class_views=lambda: [made],
-    )  # fmt: skip
+        modality="graphs",
+        chosen=1,
+        classes=("no", "yes"),
+        target=1,
+        datum=lambda each: datum,
+        colours=lambda: ["#010203", "#ff0080"],
+        positions=lambda each: np.arange(2.0 * len(values)).reshape(-1, 2) / 3,
+        concepts_of=lambda each: np.arange(len(values)) % 2,
+        prospect=lambda each: values,
+        concepts=lambda: [SimpleNamespace(id=k, name=f"kind {k}") for k in (0, 1)],
+        attrs=lambda each: {"ids": ids} if ids else {},
+        kind=SimpleNamespace(words=SimpleNamespace(tokens="cells")),
+        curation=SimpleNamespace(state=SimpleNamespace(regions=regions)),
+        class_views=lambda: [made],
+    )
     return made
 
 
@@ -75,10 +90,15 @@ def test_points_have_place_concept_and_score():
     study = points(1.23456789, np.nan, -2.0, ids=["a", "b", "c"])
     first, second, third = json.loads(points_geojson(study, "d"))["features"]
     assert first == {
-        "type": "Feature", "geometry": {"type": "Point", "coordinates": [0.0, 0.3333]},
-        "properties": {"objectType": "detection", "classification": {"name": "kind 0", "color": [1, 2, 3]}, "name": "a",
-                       "measurements": {"prospect score": 1.234568}},
-    }  # fmt: skip
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [0.0, 0.3333]},
+        "properties": {
+            "objectType": "detection",
+            "classification": {"name": "kind 0", "color": [1, 2, 3]},
+            "name": "a",
+            "measurements": {"prospect score": 1.234568},
+        },
+    }
     assert second["properties"]["metadata"] == {"excluded": "true"} and "measurements" not in second["properties"]
     assert third["properties"]["measurements"] == {"prospect score": -2.0}
     names = [each["properties"]["name"] for each in json.loads(points_geojson(points(1.0, 2.0), "d"))["features"]]
@@ -90,8 +110,10 @@ def test_points_have_place_concept_and_score():
 
 def test_marks_on_points_are_closed_outlines():
     outline = ((0, 0), (2, 0), (2, 2))
-    regions = [SimpleNamespace(datum=datum, polygon=shape, evidence="for", target=None, weight=1.5, tokens=(4, 5))
-               for datum, shape in (("d", outline), ("d", None), ("e", outline))]  # fmt: skip
+    regions = [
+        SimpleNamespace(datum=datum, polygon=shape, evidence="for", target=None, weight=1.5, tokens=(4, 5))
+        for datum, shape in (("d", outline), ("d", None), ("e", outline))
+    ]
     (mark,) = json.loads(points_geojson(points(1.0, regions=regions), "d", ["marks"]))["features"]
     assert mark["geometry"]["coordinates"] == [[[0, 0], [2, 0], [2, 2], [0, 0]]]
     assert (
@@ -175,8 +197,10 @@ def test_a_pymol_script_colours_evenly_and_selects_what_speaks_for_the_class(mon
     monkeypatch.setattr(structures, "_residues", lambda *_: found)
     lines = structures.pymol_script(None, "d").decode().splitlines()
     assert [line for line in lines if line.startswith("alter polymer and")] == [
-        "alter polymer and chain A and resi 1, b=0.5000", "alter polymer and chain A and resi \\-2, b=2.0000", "alter polymer and chain A and resi 4, b=-3.0000",
-    ]  # fmt: skip
+        "alter polymer and chain A and resi 1, b=0.5000",
+        "alter polymer and chain A and resi \\-2, b=2.0000",
+        "alter polymer and chain A and resi 4, b=-3.0000",
+    ]
     assert "spectrum b, blue_white_red, polymer, minimum=-3.0000, maximum=3.0000" in lines
     assert "select prospect_top, polymer and ((chain A and resi \\-2) or (chain A and resi 1))" in lines
     monkeypatch.setattr(structures, "_residues", lambda *_: (["A"], ["1"], np.array([-1.0]), None))

@@ -210,6 +210,12 @@ def test_families_are_parted_where_they_are_told_apart_best():
     assert len(find_families(study, sites=sites, families=1)) == 1
 
 
+def test_a_composition_is_no_family_of_its_own():
+    """As many families as compositions would always part perfectly: there is one fewer at most."""
+    study, sites = made_of(*[[0, 0], [1, 1], [2, 2]] * 3)
+    assert len(find_families(study, sites=sites)) == 2
+
+
 def test_a_familys_most_typical_site_comes_first():
     study, sites = made_of([0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 1, 1])
     (family,) = find_families(study, sites=sites)

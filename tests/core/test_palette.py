@@ -1,5 +1,7 @@
 """Colours: as the formulas of colour science have them, and far apart for every kind of eye."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -27,9 +29,19 @@ def test_colours_are_read_and_written():
 
 @pytest.mark.parametrize(
     ("value", "colour"),
-    [(-1, "#08306b"), (-2, "#08306b"), (-0.75, "#2171b5"), (-0.25, "#c6dbef"), (0, "#f7f7f7"), (0.125, "#fae4cc"),
-     (0.25, "#fdd0a2"), (0.5, "#f18822"), (1, "#7f2704"), (3, "#7f2704")],
-)  # fmt: skip
+    [
+        (-1, "#08306b"),
+        (-2, "#08306b"),
+        (-0.75, "#2171b5"),
+        (-0.25, "#c6dbef"),
+        (0, "#f7f7f7"),
+        (0.125, "#fae4cc"),
+        (0.25, "#fdd0a2"),
+        (0.5, "#f18822"),
+        (1, "#7f2704"),
+        (3, "#7f2704"),
+    ],
+)
 def test_scores_go_from_blue_over_white_to_brown(value, colour):
     assert diverging_hex(value) == colour
 
@@ -98,3 +110,21 @@ def test_each_next_colour_is_the_farthest():
 def test_classes_have_okabe_and_itos_colours_and_then_those_of_concepts():
     assert class_palette(2) == ["#0072b2", "#d55e00"]
     assert class_palette(7)[-1] == "#cc79a7" and class_palette(9) == class_palette(7) + concept_palette(2)
+
+
+def test_the_colours_of_studies_that_exist_stay():
+    """Pictures and exports that were made before must not change their colours."""
+    first = [
+        "#0078b4",
+        "#ff2d00",
+        "#872d3c",
+        "#96f0a5",
+        "#7800d2",
+        "#ff78ff",
+        "#a5875a",
+        "#b4d200",
+        "#00c3b4",
+        "#a5000f",
+    ]
+    assert concept_palette(10) == first
+    assert hashlib.sha256("".join(concept_palette(64)).encode()).hexdigest()[:16] == "4901ac5622b1a6b7"

@@ -318,3 +318,18 @@ def test_codes_that_nobody_says_begin_anew(monkeypatch, together):
     found = quantizer.predict(embeddings)
     assert np.bincount(found, minlength=12).min() > 0
     assert len({*zip(of.tolist(), found.tolist())}) == 12  # no concept holds tokens of two kinds
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "defaults"),
+    [
+        (KMeansQuantizer, {"n_concepts": 20, "n_init": 4, "sample": 50_000, "seed": 0}),
+        (MiniBatchKMeansQuantizer, {"n_concepts": 20, "n_init": 4, "sample": 1_000_000, "seed": 0, "batch": 4096}),
+        (SphericalKMeansQuantizer, {"n_concepts": 20, "n_init": 4, "sample": 50_000, "seed": 0}),
+        (GaussianMixtureQuantizer, {"n_concepts": 20, "sample": 50_000, "seed": 0, "covariance": "diag"}),
+        (TreeQuantizer, {"n_concepts": 20, "sample": 50_000, "seed": 0, "fine": 8}),
+    ],
+)
+def test_what_is_taken_where_nothing_is_said(quantizer, defaults):
+    """Fits of studies that exist were made with these: another number would give other concepts."""
+    assert quantizer().get_params() == defaults

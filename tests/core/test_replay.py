@@ -54,9 +54,11 @@ def test_names_and_colours_are_the_last_said():
 
 def test_a_merged_concept_is_found_at_the_end_of_the_way_and_is_excluded_no_more():
     state = state_of(
-        ("exclude", {"concept": 1, "reason": "ink"}), ("exclude", {"concept": 4}),
-        ("merge", {"concepts": [1, 2], "into": 2}), ("merge", {"concepts": [2, 3], "into": 3}),
-    )  # fmt: skip
+        ("exclude", {"concept": 1, "reason": "ink"}),
+        ("exclude", {"concept": 4}),
+        ("merge", {"concepts": [1, 2], "into": 2}),
+        ("merge", {"concepts": [2, 3], "into": 3}),
+    )
     assert state.merged == {1: 2, 2: 3} and state.excluded == {4: ""}
     assert [state.home(k) for k in range(5)] == [0, 3, 3, 3, 4]
     assert state.members(3, 5) == {1, 2, 3} and state.members(0, 5) == {0} and state.members(1, 5) == frozenset()
@@ -96,9 +98,13 @@ def test_splits_add_concepts_and_know_what_they_cut():
 def test_tokens_are_moved_and_regions_marked_part_by_part():
     both = {"parts": [{"datum": "d", "tokens": [3, 1]}, {"datum": "e", "tokens": [0]}]}
     state = state_of(
-        ("reassign", {**both, "concept": 2}), ("reassign", {"datum": "d", "tokens": [7], "concept": 0}),
-        mark("ignore", tokens=[5, 2]), mark("ignore", tokens=[2, 9]), mark("ignore", datum="e"), mark("for", polygon=[[0, 1], [2, 3]], target=2),
-    )  # fmt: skip
+        ("reassign", {**both, "concept": 2}),
+        ("reassign", {"datum": "d", "tokens": [7], "concept": 0}),
+        mark("ignore", tokens=[5, 2]),
+        mark("ignore", tokens=[2, 9]),
+        mark("ignore", datum="e"),
+        mark("for", polygon=[[0, 1], [2, 3]], target=2),
+    )
     assert state.steps == [("d", (3, 1), 2), ("e", (0,), 2), ("d", (7,), 0)] and state.n_extra == 0
     assert (
         state.ignored("d").tolist() == [2, 5, 9]
@@ -127,8 +133,15 @@ def test_what_a_kernel_depends_on():
     plain = state_of(pin(1, weight=1.0), pin(2, 3, weight=2.0), ("relabel", {"datum": "d", "label": 1})).layer_two()
     turned = state_of(("relabel", {"datum": "d", "label": 1}), pin(3, 2, weight=2.0), pin(1, weight=1.0)).layer_two()
     assert plain == turned
-    for more in (pin(1, weight=3.0), ("exclude", {"concept": 0}), mark(), pin(1, weight=1.0, target=0), ("relabel", {"datum": "d", "label": None}),
-                 ("merge", {"concepts": [0, 1], "into": 0}), ("reassign", {"datum": "d", "tokens": [1], "concept": 0})):  # fmt: skip
+    for more in (
+        pin(1, weight=3.0),
+        ("exclude", {"concept": 0}),
+        mark(),
+        pin(1, weight=1.0, target=0),
+        ("relabel", {"datum": "d", "label": None}),
+        ("merge", {"concepts": [0, 1], "into": 0}),
+        ("reassign", {"datum": "d", "tokens": [1], "concept": 0}),
+    ):
         assert (
             state_of(
                 pin(1, weight=1.0), pin(2, 3, weight=2.0), ("relabel", {"datum": "d", "label": 1}), more
@@ -140,8 +153,21 @@ def test_what_a_kernel_depends_on():
 
 
 def test_undo_redo_and_a_new_fit():
-    journal = entries(("rename", {"concept": 0, "name": "a"}), ("relabel", {"datum": "d", "label": 1}), ("undo", {}), ("undo", {}), ("undo", {}),
-                      ("redo", {}), ("redo", {}), ("redo", {}), ("fit", {}), ("undo", {}), ("redo", {}), ("rename", {"concept": 0, "name": "b"}), ("redo", {}))  # fmt: skip
+    journal = entries(
+        ("rename", {"concept": 0, "name": "a"}),
+        ("relabel", {"datum": "d", "label": 1}),
+        ("undo", {}),
+        ("undo", {}),
+        ("undo", {}),
+        ("redo", {}),
+        ("redo", {}),
+        ("redo", {}),
+        ("fit", {}),
+        ("undo", {}),
+        ("redo", {}),
+        ("rename", {"concept": 0, "name": "b"}),
+        ("redo", {}),
+    )
     ids = [[[e.id for e in side] for side in standing(journal[:n])] for n in (2, 3, 5, 6, 8, 9, 10, 11, 12, 13)]
     assert ids == [
         [[1, 2], []],
@@ -198,13 +224,28 @@ MERGE, FIT, MOVE = (
 @pytest.mark.parametrize(
     ("theirs", "mine", "meet"),
     [
-        (RENAME, ("recolour", {"concept": 1, "colour": "#000000"}), True), (RENAME, ("recolour", {"concept": 2, "colour": "#000000"}), False),
-        (RENAME, MERGE, True), (MERGE, ("exclude", {"concept": 2}), True), (pin(1, 4, weight=1.0), RENAME, True), (pin(4, weight=1.0), RENAME, False),
-        (LABEL, LABEL, True), (LABEL, ("relabel", {"datum": "e", "label": 0}), False), (LABEL, RENAME, False),
-        (LABEL, MOVE, True), (MOVE, LABEL, True), (MOVE, mark(tokens=[4]), True), (MOVE, mark(tokens=[2]), False), (mark(), mark(datum="e"), False),
-        (FIT, RENAME, True), (FIT, FIT, True), (RENAME, FIT, True), (FIT, LABEL, False), (FIT, mark(), False), (LABEL, FIT, False),
+        (RENAME, ("recolour", {"concept": 1, "colour": "#000000"}), True),
+        (RENAME, ("recolour", {"concept": 2, "colour": "#000000"}), False),
+        (RENAME, MERGE, True),
+        (MERGE, ("exclude", {"concept": 2}), True),
+        (pin(1, 4, weight=1.0), RENAME, True),
+        (pin(4, weight=1.0), RENAME, False),
+        (LABEL, LABEL, True),
+        (LABEL, ("relabel", {"datum": "e", "label": 0}), False),
+        (LABEL, RENAME, False),
+        (LABEL, MOVE, True),
+        (MOVE, LABEL, True),
+        (MOVE, mark(tokens=[4]), True),
+        (MOVE, mark(tokens=[2]), False),
+        (mark(), mark(datum="e"), False),
+        (FIT, RENAME, True),
+        (FIT, FIT, True),
+        (RENAME, FIT, True),
+        (FIT, LABEL, False),
+        (FIT, mark(), False),
+        (LABEL, FIT, False),
     ],
-)  # fmt: skip
+)
 def test_edits_of_the_same_thing_meet(theirs, mine, meet):
     journal = entries(RENAME, theirs)
     editor = Editor("Bob", seen=1)

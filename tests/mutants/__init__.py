@@ -1,1 +1,1 @@
-"""Mutation tests of the core: one place is changed at a time, and the tests that run it must notice (``make mutants``)."""
+"""Mutation tests of the core: one place is changed at a time, and tests must notice it (``make mutants``)."""

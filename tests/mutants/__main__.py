@@ -1,4 +1,4 @@
-"""``python -m tests.mutants``: change the core in a few hundred places, one at a time, and print what no test noticed."""
+"""``python -m tests.mutants``: change the core in a few hundred places, one at a time; print what no test noticed."""
 
 from __future__ import annotations
 

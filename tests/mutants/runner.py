@@ -23,24 +23,61 @@ import pytest
 __all__ = ["ROOT", "Known", "Mutant", "preload", "survey", "start", "wait"]
 
 ROOT = Path(__file__).parents[2]
-_OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "_hypothesis_pytestplugin",
-            "-o", "tmp_path_retention_policy=none", "--disable-warnings", "--tb=short"]  # fmt: skip
-_LONGEST = 20  # seconds of the processor: a longer test is left out (compiled functions are run as plain Python)
+_OPTIONS = [
+    "-x",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:faulthandler",
+    "-p",
+    "_hypothesis_pytestplugin",
+    "-o",
+    "tmp_path_retention_policy=none",
+    "--disable-warnings",
+    "--tb=short",
+]
+_BROKEN = 70  # the child's own fault, not that of a test
 _MEMORY = 6 << 30  # of addresses beyond what the parent has: a mutant may ask for any amount
 
 
 def preload() -> None:
     """Import what tests and our modules take from other packages."""
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     names = (
-        "coverage", "hypothesis.strategies", "numba", "scipy.ndimage", "scipy.spatial", "scipy.stats", "scipy.sparse.csgraph",
-        "scipy.cluster.hierarchy", "scipy.optimize", "sklearn.cluster", "sklearn.linear_model", "sklearn.metrics",
-        "sklearn.mixture", "sklearn.preprocessing", "networkx", "shapely", "tifffile", "imagecodecs", "PIL.Image", "zarr",
-        "safetensors.numpy", "gemmi", "typer", "rich", "starlette.applications", "openslide", "onnxruntime", "torch",
-        "streamlit", "pyarrow.parquet", "h5py",
-    )  # fmt: skip
+        "coverage",
+        "hypothesis.strategies",
+        "numba",
+        "scipy.ndimage",
+        "scipy.spatial",
+        "scipy.stats",
+        "scipy.sparse.csgraph",
+        "scipy.cluster.hierarchy",
+        "scipy.optimize",
+        "sklearn.cluster",
+        "sklearn.linear_model",
+        "sklearn.metrics",
+        "sklearn.mixture",
+        "sklearn.preprocessing",
+        "networkx",
+        "shapely",
+        "tifffile",
+        "imagecodecs",
+        "PIL.Image",
+        "zarr",
+        "safetensors.numpy",
+        "gemmi",
+        "typer",
+        "rich",
+        "starlette.applications",
+        "openslide",
+        "onnxruntime",
+        "torch",
+        "streamlit",
+        "pyarrow.parquet",
+        "h5py",
+    )
     for name in names:
         with suppress(ImportError):
             __import__(name)
@@ -62,12 +99,8 @@ class Known:
     bad: list[str] = field(default_factory=list)
 
 
-class _TooLong(BaseException):
-    """A test took more than its time."""
-
-
 class _Watch:
-    """Notes who runs which line, test by test; what a fixture of a file or a session does counts for all tests of the file."""
+    """Notes who runs which line, test by test; what a fixture of a whole file does counts for all its tests."""
 
     def __init__(self, cov) -> None:
         self.cov, self.tests, self.bad = cov, {}, []
@@ -77,17 +110,6 @@ class _Watch:
         self.cov.switch_context(item.nodeid)
         yield
         self.cov.switch_context("")
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_call(self, item):
-        def stop(*_):
-            raise _TooLong
-
-        before = signal.signal(signal.SIGPROF, stop)
-        signal.setitimer(signal.ITIMER_PROF, _LONGEST)
-        yield
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef, request):
@@ -101,10 +123,9 @@ class _Watch:
 
     def pytest_runtest_logreport(self, report):
         self.tests[report.nodeid] = self.tests.get(report.nodeid, 0.0) + report.duration
-        too_long = report.failed and "_TooLong" in str(report.longrepr)
-        if report.skipped or too_long:
+        if report.skipped:
             self.tests.pop(report.nodeid, None)
-        elif report.failed:
+        if report.failed:
             self.bad.append(report.nodeid)
 
 
@@ -122,16 +143,17 @@ class _Chosen:
 
 
 def _child(work, out: Path) -> int:
-    """Fork; the child does `work`, its words go to a file and what it makes into a folder beside that. Returns its process id."""
+    """Fork; the child does `work`, its words go to a file, what it makes into a folder beside. Returns its id."""
     made = _folder_of(out)
     made.mkdir(parents=True)
     pid = os.fork()
     if pid:
         return pid
-    code = 70
+    code = _BROKEN
     try:
         os.setsid()
         os.chdir(ROOT)
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         os.environ["TMPDIR"] = tempfile.tempdir = str(made)
         text = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for handle in (1, 2):
@@ -150,14 +172,6 @@ def _folder_of(out: Path) -> Path:
     return out.with_suffix(".made")
 
 
-def _interpreted(module: str) -> None:
-    """Compiled functions run as plain Python where they are the ones mutated: machine code kept on disk is not the mutant's."""
-    if "/_compiled/" in module:
-        import numba
-
-        numba.config.DISABLE_JIT = 1
-
-
 def survey(module: str, files: list[str], folder: Path) -> Known:
     """Run the tests of a module once, and note which run what. Raises RuntimeError if that cannot be."""
     out = folder / "survey.json"
@@ -165,7 +179,6 @@ def survey(module: str, files: list[str], folder: Path) -> Known:
     def work():
         import coverage
 
-        _interpreted(module)
         cov = coverage.Coverage(data_file=None, include=[str(ROOT / module)], config_file=False)
         watch = _Watch(cov)
         cov.start()
@@ -212,7 +225,6 @@ def start(module: str, source: str, tests: list[str], seconds: float, out: Path)
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, resource.RLIM_INFINITY))
-        _interpreted(module)
         usual = importlib.machinery.SourceFileLoader.get_code
 
         def get_code(loader, fullname):
@@ -239,5 +251,11 @@ def wait(mutants: list[Mutant]) -> tuple[Mutant, str]:
                 os.waitpid(mutant.pid, 0)
             shutil.rmtree(_folder_of(mutant.out), ignore_errors=True)
             slow = late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL))
+            if (
+                not slow
+                and os.WIFEXITED(status)
+                and os.WEXITSTATUS(status) in (pytest.ExitCode.NO_TESTS_COLLECTED, _BROKEN)
+            ):
+                raise RuntimeError(f"tests of a mutant were not run:\n{mutant.out.read_text()[-3000:]}")
             return mutant, "timeout" if slow else "survived" if status == 0 else "killed"
         time.sleep(0.02)

@@ -372,7 +372,8 @@ def test_a_stored_level_may_be_a_pixel_narrower_than_ours_and_no_more(width, is_
     slide = Stored(4096 / width, width, 256)
     tile_pixels(slide, max_level(4096, 1024) - 2, 1, 0)
     # (left, upper, width, height) of the tile, from the stored level, or in level-0 pixels from the finest
-    assert slide.read == [(2048, 0, 512, 256, 1)] if is_ours else [(2048, 0, 2048, 1024, 512, 256)]
+    expected = (2048, 0, 512, 256, 1) if is_ours else (2048, 0, 2048, 1024, 512, 256)
+    assert slide.read == [expected]
 
 
 def test_there_are_no_tiles_beyond_a_slide():
