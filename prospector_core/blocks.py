@@ -226,7 +226,18 @@ class _ArrayRecord(LargerRecord):
 
     shape: Annotated[list[Annotated[int, Field(ge=0, lt=2**40)]], Field(min_length=1, max_length=3)]
     data_type: Literal[
-        "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"
+        "float16",
+        "float32",
+        "float64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "bool",
     ]
     chunk_grid: _ChunkGrid
     codecs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=8)]

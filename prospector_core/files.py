@@ -50,7 +50,9 @@ def own_path(path, root):
     Raises ValueError for what is neither file nor folder or lies elsewhere, OSError for what is not there.
     """
     real = os.path.realpath(path, strict=True)
-    if os.environ.get("PROSPECTOR_LINKS") != "1" and os.path.commonpath([real, os.path.realpath(root)]) != os.path.realpath(root):
+    if os.environ.get("PROSPECTOR_LINKS") != "1" and os.path.commonpath(
+        [real, os.path.realpath(root)]
+    ) != os.path.realpath(root):
         raise ValueError(f"{Path(path).name} is a link that leads out of its folder: put the file itself there")
     if not stat.S_ISREG(os.stat(real).st_mode) and not os.path.isdir(real):
         raise ValueError(f"{Path(path).name} is no plain file")

@@ -29,7 +29,9 @@ def limits(
     max_memory: Annotated[
         str | None,
         typer.Option(
-            "--max-memory", metavar="SIZE", help="The most memory that one file may ask for to be read, such as 4GB (1GB)."
+            "--max-memory",
+            metavar="SIZE",
+            help="The most memory that one file may ask for to be read, such as 4GB (1GB).",
         ),
     ] = None,
 ):

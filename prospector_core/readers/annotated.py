@@ -18,7 +18,18 @@ from .tokens import MAX_FEATURES, TokenFile, TokenTable
 __all__ = ["AnnotatedFile"]
 
 # What the libraries say of files that are not as they should be
-_ODD = (OSError, KeyError, ValueError, RuntimeError, TypeError, IndexError, AttributeError, ArithmeticError, MemoryError, ImportError)
+_ODD = (
+    OSError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    ImportError,
+)
 _SPATIAL = "spatial"  # where coordinates are looked for if nobody says
 _SAMPLES = ("sample", "sample_id", "datum", "library_id", "image", "image_id", "slide", "slide_id", "region", "fov", "patient", "donor")  # fmt: skip
 
@@ -38,6 +49,10 @@ class AnnotatedFile(TokenFile):
                 self._elements = found if {found.region_key, found.instance_key} <= set(self._root["obs"]) else None
             self._sample = self._sample_column(path)
             values = None if self._sample is None else self._column(self._sample)
+            if not self._n or (values is not None and values.shape != (self._n,)):
+                raise GraphError(
+                    f"{self._name}: its table of cells contradicts itself ({self._n} cells): write it anew"
+                )
         if values is None:
             self._of = {Path(path).stem: slice(0, self._n)}
         else:
@@ -131,7 +146,10 @@ class AnnotatedFile(TokenFile):
 
     def _strings(self, node):
         """Texts of a column: an array, or (since pandas 3) values and which of them are missing."""
-        return _text(self._all(node["values"] if _is_group(node) else node))
+        found = _text(self._all(node["values"] if _is_group(node) else node))
+        if found.ndim != 1:
+            raise GraphError(f"{self._name}: a column of text has the shape {found.shape}: write it anew")
+        return found
 
     def _column(self, name):
         obs = self._root["obs"]
@@ -143,7 +161,9 @@ class AnnotatedFile(TokenFile):
         else:
             return self._strings(column)
         if codes.dtype.kind not in "iu" or (codes >= len(categories)).any():
-            raise GraphError(f"{self._name}: the column {name!r} of obs names categories that are not there: write it anew")
+            raise GraphError(
+                f"{self._name}: the column {name!r} of obs names categories that are not there: write it anew"
+            )
         if (codes < 0).any():
             raise GraphError(
                 f"cell {int(np.argmax(codes < 0))} has no {name!r}: give every cell its sample, or leave it out"
@@ -193,7 +213,9 @@ class AnnotatedFile(TokenFile):
         picked = slice(None) if isinstance(rows, slice) else rows - first
         if not _is_group(stored):
             if len(stored.shape) < 1 or stored.shape[0] != self._n or stored.dtype.kind not in "biuf":
-                raise GraphError(f"{self._name}: an array of shape {stored.shape} is not a row of numbers a cell ({self._n} cells)")
+                raise GraphError(
+                    f"{self._name}: an array of shape {stored.shape} is not a row of numbers a cell ({self._n} cells)"
+                )
             self._allow((last - first) * math.prod(stored.shape[1:]), f"{last - first:,} rows of {stored.shape}")
             block = np.asarray(stored[first:last])
             return np.asarray(block.reshape(len(block), -1)[picked], np.float64)
@@ -206,7 +228,12 @@ class AnnotatedFile(TokenFile):
 
     def _sparse(self, stored, kind, first, last, picked, width):
         shape = tuple(int(each) for each in stored.attrs.get("shape", stored.attrs.get("h5sparse_shape")))
-        if len(shape) != 2 or shape[0] != self._n or shape[1] != (shape[1] if width is None else width) or min(shape) < 0:
+        if (
+            len(shape) != 2
+            or shape[0] != self._n
+            or shape[1] != (shape[1] if width is None else width)
+            or min(shape) < 0
+        ):
             raise GraphError(f"{self._name}: a sparse matrix of shape {shape} is not a row a cell ({self._n} cells)")
         self._allow((last - first) * shape[1], f"a table of {last - first:,} cells and {shape[1]:,} numbers each")
         indptr = np.asarray(self._all(stored["indptr"])).astype(np.int64)

@@ -43,7 +43,16 @@ class ImageSlide(Slide):
                 check_memory(need, self.path, what, SlideError)
                 self.format = image.format or "image"
                 pixels, self.mpp = _rgb(image), _mpp(image)
-        except (OSError, SyntaxError, ValueError, IndexError, TypeError, OverflowError, struct.error, zlib.error) as error:
+        except (
+            OSError,
+            SyntaxError,
+            ValueError,
+            IndexError,
+            TypeError,
+            OverflowError,
+            struct.error,
+            zlib.error,
+        ) as error:
             if isinstance(error, SlideError):
                 raise
             raise SlideError(f"{self.path.name} is damaged or not an image ({error}); copy it again") from error

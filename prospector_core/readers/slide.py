@@ -44,7 +44,9 @@ def pyramid_levels(sizes: list[tuple[int, int]]) -> tuple[Level, ...]:
     is 2, not 2.0009, which would shift the far corner by a pixel.
     """
     if min(min(size) for size in sizes) < 1:
-        raise SlideError(f"a level of {' x '.join(map(str, min(sizes)))} pixels is no picture: the file is damaged, copy it again")
+        raise SlideError(
+            f"a level of {' x '.join(map(str, min(sizes)))} pixels is no picture: the file is damaged, copy it again"
+        )
     width, height = sizes[0]
     levels = []
     for w, h in sizes:

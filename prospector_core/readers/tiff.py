@@ -206,7 +206,9 @@ class _Page:
                 min(page.rowsperstrip, self.height),
             )
         if min(self.width, self.height, self.tile_width, self.tile_height) < 1:
-            raise SlideError(f"{path.name} has an image of {self.width} x {self.height} pixels: it is damaged, copy it again")
+            raise SlideError(
+                f"{path.name} has an image of {self.width} x {self.height} pixels: it is damaged, copy it again"
+            )
         # as decoded, and as RGB
         need = self.tile_width * self.tile_height * (samples * page.dtype.itemsize + 4)
         what = f"a {'tile' if page.is_tiled else 'strip'} of {self.tile_width:,} x {self.tile_height:,} pixels"
@@ -215,9 +217,17 @@ class _Page:
         self.tiles_down = math.ceil(self.height / self.tile_height)
         self.planes = samples if page.planarconfig == 2 else 1
         if self.tiles_across * self.tiles_down > _MOST_TILES:
-            raise SlideError(f"{path.name} says that it has {self.tiles_across * self.tiles_down:,} tiles: it is damaged, copy it again")
+            raise SlideError(
+                f"{path.name} says that it has {self.tiles_across * self.tiles_down:,} tiles: it is damaged, copy it again"
+            )
         self.offsets = tuple(page.dataoffsets)
         self.bytecounts = tuple(page.databytecounts)
+        wanted = self.tiles_across * self.tiles_down * self.planes
+        if min(len(self.offsets), len(self.bytecounts)) < wanted:  # looked for one by one it would take for ever
+            raise SlideError(
+                f"{path.name} says that it has {wanted:,} tiles and lists {min(len(self.offsets), len(self.bytecounts)):,}: it is "
+                "damaged, copy it again"
+            )
         self.jpegtables = page.jpegtables
         self.decode = page.decode  # a closure that holds neither the page nor its file
         self._bits = page.bitspersample

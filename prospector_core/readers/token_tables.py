@@ -51,7 +51,9 @@ def read_table(path):
     try:
         return {name: table.column(at).to_numpy(zero_copy_only=False) for at, name in enumerate(names)}
     except (ValueError, MemoryError, NotImplementedError, pyarrow.ArrowException) as error:
-        raise GraphError(f"{path.name} holds values that cannot be read: save it again, numbers and text only") from error
+        raise GraphError(
+            f"{path.name} holds values that cannot be read: save it again, numbers and text only"
+        ) from error
 
 
 def read_parquet(path, error):

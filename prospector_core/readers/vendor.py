@@ -58,7 +58,11 @@ class OpenSlideSlide(Slide):
             raise SlideError(
                 f"{self.path.name} cannot be opened ({error}); copy it again with the files beside it"
             ) from error
-        if not sizes or min(min(size) for size in sizes) < 1 or not all(d > 0 and math.isfinite(d) for d in downsamples):
+        if (
+            not sizes
+            or min(min(size) for size in sizes) < 1
+            or not all(d > 0 and math.isfinite(d) for d in downsamples)
+        ):
             self._slide.close()
             raise SlideError(f"{self.path.name} has a level without pixels: it is damaged, copy it again")
         self.format = properties.get(openslide.PROPERTY_NAME_VENDOR, "OpenSlide")

@@ -78,7 +78,9 @@ def describe(study, entry, name=None, datum_name=None, entries=None):
     the journal, if it is at hand.
     """
     before = name or "concept {}".format  # its present name may be the new one
-    teller = Teller(study, name or study.concept_name, before, datum_name or (lambda uid: study.datum(uid).name), entries)
+    teller = Teller(
+        study, name or study.concept_name, before, datum_name or (lambda uid: study.datum(uid).name), entries
+    )
     return teller.of(entry)
 
 

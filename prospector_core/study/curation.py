@@ -15,6 +15,7 @@ from .branches import relatives
 from .chronicle import chronicle, describe
 from .editors import Editor, check_conflict, default_author
 from .journal import append, last_id, read_journal, replay, standing
+from .records import check_edits
 
 __all__ = ["Curation"]
 
@@ -87,7 +88,9 @@ class Curation:
         # Pages ask many times a rerun. The journal only grows, so its last id says whether there is anything new.
         last = self._last()
         if self._replayed[0] != last:
-            self._replayed = last, replay([entry for entry in self._read() if entry.id <= last])
+            state = replay([entry for entry in self._read() if entry.id <= last])
+            check_edits(self._study, state)
+            self._replayed = last, state
         return self._replayed[1]
 
     @property

@@ -140,7 +140,9 @@ def read_features(path, patches=None):
         shape = _features_shape(features.shape, path)
         attrs = {**_plain(file.attrs), **_plain(features.attrs), **_plain(coords.attrs)}
         stated = {**_plain(file.attrs), **_plain(features.attrs)}
-        check_memory(3 * 8 * math.prod(coords.shape), path, f"an array of {_sides(coords.shape)} coordinates", EmbeddingError)
+        check_memory(
+            3 * 8 * math.prod(coords.shape), path, f"an array of {_sides(coords.shape)} coordinates", EmbeddingError
+        )
         points = np.asarray(coords[()], np.float64)
     if points.ndim == 3 and points.shape[0] == 1:
         points = points[0]
@@ -206,7 +208,9 @@ class _open:
     def __exit__(self, kind, error, trace):
         self.file.close()
         ours = kind is None or issubclass(kind, ProspectorError)
-        if not ours and issubclass(kind, (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError, ArithmeticError)):
+        if not ours and issubclass(
+            kind, (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError, ArithmeticError)
+        ):
             raise EmbeddingError(f"{self.path.name} is damaged ({error}): copy it again") from error
 
 

@@ -95,7 +95,9 @@ def check_fit(fit: Any, study: Any, folder: Any) -> None:
     """Raise StudyDamagedError for a fit whose parts contradict each other, its study, or the edits that it knows."""
     wrong = _wrong(fit, study)
     if wrong:
-        raise StudyDamagedError(f"{folder} contradicts itself ({wrong}): run `prospector replay --repair`, or `prospector fit` again")
+        raise StudyDamagedError(
+            f"{folder} contradicts itself ({wrong}): run `prospector replay --repair`, or `prospector fit` again"
+        )
 
 
 def _wrong(fit, study):
@@ -127,6 +129,8 @@ def _edits_wrong(fit):
         if isinstance(step, Split):
             if step.centroids.shape[1] != fit.centroids.shape[1]:
                 return "a split is of other concepts"
-            if step.leaves and (fit.tree is None or max(map(max, filter(None, step.leaves)), default=0) >= fit.tree.n_fine):
+            if step.leaves and (
+                fit.tree is None or max(map(max, filter(None, step.leaves)), default=0) >= fit.tree.n_fine
+            ):
                 return "a split follows a tree that is not there"
     return ""

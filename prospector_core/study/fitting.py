@@ -22,7 +22,7 @@ from .fit_records import check_fit
 from .journal import Entry, last_id, read_journal, replay
 from .kernel_fit import fit_kernel
 from .preview import Draft
-from .records import fit_row
+from .records import check_edits, fit_row
 from .sprites import Sprites
 
 __all__ = ["StudyFits", "kept"]
@@ -100,6 +100,7 @@ class StudyFits(StudyData):
                 folder = self.path / "fits" / str(id)
                 found = Fit.load(folder, id, rows[0][0], state)
                 check_fit(found, self, folder)
+                check_edits(self, state)
                 self._fits[id] = found
             return self._seen(self._fits[id])
 
@@ -228,6 +229,7 @@ class StudyFits(StudyData):
         """
         own = [Entry(seen + 1, "", *entry)] if entry else []
         state = replay(read_journal(self.database, seen) + own)
+        check_edits(self, state)
         if isinstance(on, OnCluster):  # what the workers count is then found in the study
             self.count_there(on, self.embedded(), centroids, settings, state)
         found = self._computed(settings, centroids, state)

@@ -149,7 +149,9 @@ def replay(entries):
 
     Raises StudyDamagedError where entries contradict each other, as no edit of ours does.
     """
-    state = CurationState(fitted=next((entry.edit.concepts for entry in reversed(entries) if entry.action == "fit"), None))
+    state = CurationState(
+        fitted=next((entry.edit.concepts for entry in reversed(entries) if entry.action == "fit"), None)
+    )
     for entry in standing(entries)[0]:
         try:
             entry.edit.apply(state, entry.id)
@@ -188,11 +190,15 @@ def read_journal(database, up_to=None):
     return [_entry(*row) for row in rows]
 
 
+def _damaged(text):
+    return StudyDamagedError(f"{text}: restore study.sqlite from a backup")
+
+
 def _entry(id, at, action, payload, author, note):
     what = f"entry {id} of the journal"
     if not all(isinstance(each, str) for each in (at, author, note)):
         raise StudyDamagedError(f"{what} has no time, author or note: restore study.sqlite from a backup")
-    entry = Entry(id, at, action, read_json(payload, what, StudyDamagedError), author, note)
+    entry = Entry(id, at, action, read_json(payload, what, _damaged), author, note)
     entry.edit  # noqa: B018 (checked where it is read, and kept)
     return entry
 

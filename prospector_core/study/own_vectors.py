@@ -31,7 +31,17 @@ def read_vector_file(path):
         raise
     except ProspectorError as error:
         raise EmbeddingError(str(error)) from error
-    except (OSError, ValueError, EOFError, RuntimeError, KeyError, TypeError, MemoryError, ArithmeticError, BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        MemoryError,
+        ArithmeticError,
+        BadZipFile,
+    ) as error:
         raise EmbeddingError(f"{path.name} cannot be read ({error}): write it again") from error
     if vectors.ndim == 3 and vectors.shape[0] == 1:
         vectors = vectors[0]

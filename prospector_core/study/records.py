@@ -10,9 +10,10 @@ from ..checked import LargerRecord, Number, Positive, Side, read_json, record_of
 from ..errors import StudyDamagedError
 from .fit_records import check_settings
 
-__all__ = ["check_meta", "datum_row", "fit_row", "source_row"]
+__all__ = ["check_edits", "check_meta", "datum_row", "fit_row", "source_row"]
 
 _Name = Annotated[str, Field(max_length=10_000)]
+_Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,200}\z")]
 _Path = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*\z")]
 
 
@@ -77,7 +78,7 @@ class _Info(LargerRecord):
 
 
 class _Source(LargerRecord):
-    id: str
+    id: _Uid
     path: _Path
     name: _Name
     info: _Info
@@ -94,9 +95,9 @@ class _Part(LargerRecord):
 
 
 class _Datum(LargerRecord):
-    uid: str
+    uid: _Uid
     name: _Name
-    source: str
+    source: _Uid
     field: Annotated[list[Side], Field(min_length=4, max_length=4)] | _Part | None
     label: Annotated[int, Field(ge=0)] | None
     split: str | None
@@ -117,6 +118,27 @@ def check_meta(path, meta):
         raise StudyDamagedError(f"{path} has two classes of one name: restore it from a backup")
 
 
+def check_edits(study, state):
+    """Raise StudyDamagedError where edits name data, classes or tokens that the study does not have.
+
+    Parameters: state, CurationState. Tokens are looked at where the datum is embedded.
+    """
+    classes = [*state.labels.values(), *state.class_pins, *(region.target for region in state.regions)]
+    if any(label is not None and label >= len(study.classes) for label in classes):
+        raise _damaged(f"{study.database.path}: an edit names a class that is not there")
+    known = {row.uid for row in study._rows}
+    named = [(region.datum, region.tokens) for region in state.regions]
+    named += [step[:2] for step in state.steps if isinstance(step, tuple)]
+    if not known.issuperset([*state.labels, *(uid for uid, _ in named)]):
+        raise _damaged(f"{study.database.path}: an edit names a datum that is not there")
+    for uid, tokens in named:
+        if tokens and study.store.has(uid) and max(tokens) >= study.n_tokens(uid):
+            raise StudyDamagedError(
+                f"an edit names token {max(tokens)} of a datum that has {study.n_tokens(uid)}: was it embedded anew? Put its earlier "
+                "embeddings back, or restore study.sqlite from a backup"
+            )
+
+
 def source_row(path, row):
     """A row of ``sources`` as (uid, path, name, info)."""
     found = dict(zip(("id", "path", "name", "info"), row))
@@ -132,7 +154,9 @@ def datum_row(path, row, n_classes):
         found["field"] = _json(path, found["field"], "what it says of a datum")
     _record(_Datum, path, found, "what it says of a datum")
     if found["label"] is not None and found["label"] >= n_classes:
-        raise StudyDamagedError(f"{path} has {n_classes} classes and a datum of class {found['label']}: restore it from a backup")
+        raise StudyDamagedError(
+            f"{path} has {n_classes} classes and a datum of class {found['label']}: restore it from a backup"
+        )
     return tuple(found.values())
 
 

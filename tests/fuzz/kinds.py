@@ -1,5 +1,6 @@
 """Of each kind of input: a small sound one, how it is changed, and how the program reads it."""
 
+import contextlib
 import shutil
 import sqlite3
 import sys
@@ -94,7 +95,9 @@ def _make_h5(folder):
     with h5py.File(folder / "a.h5", "w") as file:
         file["features"] = np.random.default_rng(0).random((30, 8), np.float32)
         coords = file.create_dataset("coords", data=np.stack(np.divmod(np.arange(30), 6), axis=1) * 256)
-        coords.attrs.update({"patch_size": 256, "patch_size_level0": 256, "level0_magnification": 20, "target_magnification": 20})
+        coords.attrs.update(
+            {"patch_size": 256, "patch_size_level0": 256, "level0_magnification": 20, "target_magnification": 20}
+        )
     return [folder / "a.h5"]
 
 
@@ -143,8 +146,8 @@ def _make_h5ad(folder):
 def _make_spatialdata(folder):
     for archive in sorted((CORE / "spatialdata_stores").glob("*.zip")):
         with zipfile.ZipFile(archive) as packed:
-            packed.extractall(folder / archive.stem)
-    return sorted(path for place in folder.iterdir() for path in place.iterdir())
+            packed.extractall(folder / f"{archive.stem}.zarr")
+    return sorted(folder.iterdir())
 
 
 def _mutate_zarr(path, draw):
@@ -180,7 +183,9 @@ def _read_tokens(path):
 
 def _make_cells(folder):
     random = np.random.default_rng(0)
-    rows = [f"{i},s{i % 2},{random.random():.4f},{random.random():.4f},{random.random():.3f},{i % 7}" for i in range(60)]
+    rows = [
+        f"{i},s{i % 2},{random.random():.4f},{random.random():.4f},{random.random():.3f},{i % 7}" for i in range(60)
+    ]
     (folder / "cells.csv").write_text("\n".join(["cell_id,sample,x,y,CD3,count", *rows]) + "\n")
     return [folder / "cells.csv"]
 
@@ -230,7 +235,9 @@ def _mutate_jsonl(path, draw):
     import json
 
     if path.suffix == ".gz" or draw.random() < 0.4:
-        path.write_bytes((mutations.mutate_bytes if path.suffix == ".gz" else mutations.mutate_text)(path.read_bytes(), draw))
+        path.write_bytes(
+            (mutations.mutate_bytes if path.suffix == ".gz" else mutations.mutate_text)(path.read_bytes(), draw)
+        )
         return
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     at = draw.randrange(len(lines))
@@ -239,7 +246,9 @@ def _mutate_jsonl(path, draw):
 
 
 def _make_pdf(folder):
-    texts = [f"BT /F1 12 Tf 72 {700 - 20 * row} Td (Sentence {row} of the page. It says little.) Tj ET" for row in range(12)]
+    texts = [
+        f"BT /F1 12 Tf 72 {700 - 20 * row} Td (Sentence {row} of the page. It says little.) Tj ET" for row in range(12)
+    ]
     import zlib
 
     for name, pack in (("plain", False), ("packed", True)):
@@ -257,7 +266,10 @@ def _make_pdf(folder):
             places.append(len(out))
             out += b"%d 0 obj\n%s\nendobj\n" % (number, each)
         table = b"".join(b"%010d 00000 n \n" % place for place in places)
-        out += b"xref\n0 7\n0000000000 65535 f \n%strailer<</Size 7/Root 1 0 R/Info 6 0 R>>\nstartxref\n%d\n%%%%EOF" % (table, len(out))
+        out += b"xref\n0 7\n0000000000 65535 f \n%strailer<</Size 7/Root 1 0 R/Info 6 0 R>>\nstartxref\n%d\n%%%%EOF" % (
+            table,
+            len(out),
+        )
         (folder / f"{name}.pdf").write_bytes(out)
     return [folder / "plain.pdf", folder / "packed.pdf"]
 
@@ -274,7 +286,10 @@ def _read_documents(path):
 
 
 def _make_labels(folder):
-    rows = [f"s{i}.png,datum {i},{i * 10},0,100,100,{('normal', 'tumour')[i % 2]},{('', 'test')[i % 3 == 0]}" for i in range(12)]
+    rows = [
+        f"s{i}.png,datum {i},{i * 10},0,100,100,{('normal', 'tumour')[i % 2]},{('', 'test')[i % 3 == 0]}"
+        for i in range(12)
+    ]
     (folder / "labels.csv").write_text("\n".join(["slide,name,x,y,width,height,label,split", *rows]) + "\n")
     return [folder / "labels.csv"]
 
@@ -290,10 +305,12 @@ def _read_labels(path):
 
 
 def _make_studies(folder):
-    from study_files import make_study
     from structure_files import study_of_chains
+    from study_files import make_study
     from text_studies import make_text_study
 
+    for name in ("chains", "texts"):
+        (folder / name).mkdir()
     slides = make_study(folder / "slides", fit={})
     _edit(slides)
     several = make_study(folder / "several", labels=(0, 0, 0, 1, 1, 1, 2, 2, 2), fit={"quantizer": "tree"})
@@ -356,11 +373,11 @@ def _mutate_study(path, draw):
         try:
             value = json.dumps(mutations.mutate_json(json.loads(value), draw))
         except (ValueError, TypeError):
-            value = draw.choice((None, 0, -1, 2**62, 1.5, "", "x", "merge", "fit", "undo", b"\xff\0", "../../x", "a" * 5000))
-        try:
+            value = draw.choice(
+                (None, 0, -1, 2**62, 1.5, "", "x", "merge", "fit", "undo", b"\xff\0", "../../x", "a" * 5000)
+            )
+        with contextlib.suppress(sqlite3.Error):
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (value, row))
-        except sqlite3.Error:
-            pass
     if draw.random() < 0.9:
         from prospector_core.study.database import _SCHEMA
 
@@ -374,7 +391,7 @@ def _mutate_study(path, draw):
 def _read_study(path):
     from .walk import walk
 
-    walk(path)
+    walk(path, refit=False)
 
 
 KINDS = {

@@ -149,11 +149,19 @@ def mutate_tiff(content, draw):
             struct.pack_into("<I", found, entry + 4, draw.choice(EXTREMES) & 0xFFFFFFFF)
         elif how == 2:
             other = draw.choice(entries)
-            found[entry + 8 : entry + 12], found[other + 8 : other + 12] = found[other + 8 : other + 12], found[entry + 8 : entry + 12]
+            found[entry + 8 : entry + 12], found[other + 8 : other + 12] = (
+                found[other + 8 : other + 12],
+                found[entry + 8 : entry + 12],
+            )
         elif how == 3:
             struct.pack_into("<I", found, draw.choice(links), draw.choice((*EXTREMES, *seen)) & 0xFFFFFFFF)
         elif how == 4:
-            struct.pack_into("<H", found, entry, draw.choice((254, 256, 257, 258, 259, 262, 277, 322, 323, 324, 325, 330, 347, 65535)))
+            struct.pack_into(
+                "<H",
+                found,
+                entry,
+                draw.choice((254, 256, 257, 258, 259, 262, 277, 322, 323, 324, 325, 330, 347, 65535)),
+            )
         else:
             struct.pack_into("<I", found, entry + 8, draw.choice((*EXTREMES, draw.randrange(len(found)))) & 0xFFFFFFFF)
     return bytes(found)
@@ -175,7 +183,9 @@ def mutate_png(content, draw):
         elif how == 1 and len(chunks) > 1:
             del chunks[which]
         elif how == 2:
-            chunks[which][0] = draw.choice((b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"IEND", b"zTXt", b"iCCP", b"pHYs", b"\0\0\0\0"))
+            chunks[which][0] = draw.choice(
+                (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"IEND", b"zTXt", b"iCCP", b"pHYs", b"\0\0\0\0")
+            )
         elif how == 3 and chunks[0][0] == b"IHDR" and len(chunks[0][1]) == 13:
             sides = (1, 20_000, 100_000, 2**31 - 1, *struct.unpack_from(">2I", chunks[0][1]))
             head = struct.pack(">2I", draw.choice(sides), draw.choice(sides))
@@ -183,7 +193,9 @@ def mutate_png(content, draw):
             chunks[0][1] = head + (rest if draw.random() < 0.5 else chunks[0][1][8:])
         else:
             chunks[which][1] = mutate_bytes(chunks[which][1], draw)
-    packed = [struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks]
+    packed = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    ]
     return content[:8] + b"".join(packed)
 
 
@@ -200,13 +212,15 @@ def mutate_hdf5(path, draw):
         file.visit(names.append)
         for _ in range(draw.choice((1, 1, 2))):
             name, how = draw.choice(names), draw.randrange(9)
-            if name not in file:
+            if file.get(name) is None:
                 continue
             node = file[name]
             if how == 0:
                 del file[name]
             elif how == 1 and len(node.attrs):
-                node.attrs[draw.choice(list(node.attrs))] = draw.choice(("x", -1, 0, 10**12, np.nan, [1, 2, 3], b"\xff", ""))
+                node.attrs[draw.choice(list(node.attrs))] = draw.choice(
+                    ("x", -1, 0, 10**12, np.nan, [1, 2, 3], b"\xff", "")
+                )
             elif how == 2 and len(node.attrs):
                 del node.attrs[draw.choice(list(node.attrs))]
             elif how == 3 and draw.choice(names) in file:
@@ -223,10 +237,17 @@ def mutate_hdf5(path, draw):
                         values.flat[draw.randrange(values.size)] = np.array(draw.choice(wild)).astype(values.dtype)
                     file[name] = values
                 elif how == 5 and values.ndim:
-                    file[name] = draw.choice((values[:-1], values[:0], values[None], values.ravel(), np.repeat(values, 2, 0)))
+                    file[name] = draw.choice(
+                        (values[:-1], values[:0], values[None], values.ravel(), np.repeat(values, 2, 0))
+                    )
                 elif how == 6:
                     huge = draw.choice(((10**9, 1024), (2**40,), (10**6, 10**6), (0,), (), (1, 0), (3, 4, 5, 6)))
-                    file.create_dataset(name, huge, kind if kind.kind in "fiu" else "f4", chunks=(1024,) * len(huge) or None if min(huge, default=0) > 1023 else None)
+                    file.create_dataset(
+                        name,
+                        huge,
+                        kind if kind.kind in "fiu" else "f4",
+                        chunks=(1024,) * len(huge) or None if min(huge, default=0) > 1023 else None,
+                    )
                 elif how == 7:
                     file.create_dataset(name, shape, draw.choice(("f8", "i1", "u8", "S4", "bool", "c8")))
                 else:
