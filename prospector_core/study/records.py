@@ -132,9 +132,10 @@ def check_edits(study, state):
     if not known.issuperset([*state.labels, *(uid for uid, _ in named)]):
         raise _damaged(f"{study.database.path}: an edit names a datum that is not there")
     for uid, tokens in named:
-        if tokens and study.store.has(uid) and max(tokens) >= study.n_tokens(uid):
+        # of the store itself: the study's own ways ask for the state, which is being made
+        if tokens and study.store.has(uid) and max(tokens) >= (n := study.store.shape(uid)[0]):
             raise StudyDamagedError(
-                f"an edit names token {max(tokens)} of a datum that has {study.n_tokens(uid)}: was it embedded anew? Put its earlier "
+                f"an edit names token {max(tokens)} of a datum that has {n}: was it embedded anew? Put its earlier "
                 "embeddings back, or restore study.sqlite from a backup"
             )
 

@@ -279,3 +279,8 @@ def test_the_option_of_the_command_line(tmp_path, monkeypatch, capsys):
         assert left.value.code == 2 and said.count("\n") == 1 and "--max-memory" in said and memory.VARIABLE in said
     main(["--max-memory", "2GB", *new])
     assert (tmp_path / "study" / "study.sqlite").exists()
+
+
+def test_a_message_is_one_line_of_a_length_that_can_be_read():
+    said = str(SlideError("x" * 100_000 + "\n: copy it again"))
+    assert len(said) <= 1500 and said.endswith(": copy it again") and "\n" not in said
