@@ -8,7 +8,7 @@ BIN     = $(VENV)/bin
 TESTS_AT_ONCE ?= -n 3 --dist loadfile
 SAMPLE  = studies/.built
 
-.PHONY: app napari test mutants setup sample screenshots lint clean help
+.PHONY: app napari fuzz mutants test setup sample screenshots lint clean help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,6 +35,9 @@ sample: $(SAMPLE)  ## the sample study only
 
 lint: $(VENV)/.tested  ## style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+fuzz: $(VENV)/.tested  ## 300 mutants of every kind of input (FUZZ="PDF -n 50" for fewer), and what became of them
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 screenshots: $(VENV)/.tested $(SAMPLE)  ## the pictures of the user guide, from the running app
 	@$(BIN)/python docs/screenshots.py

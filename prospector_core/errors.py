@@ -28,13 +28,18 @@ __all__ = [
 ]
 
 
+_LONGEST = 1500  # characters of a message
+
+
 class ProspectorError(Exception):
     """Base of every error that Prospector raises on purpose; its text is one clear line."""
 
     def __str__(self) -> str:
         # A library's message may carry newlines; what reaches a terminal or a page is one line.
         # Names in it may carry what would move a terminal's cursor.
-        return one_line(super().__str__())
+        text = one_line(super().__str__())
+        # What a file holds may be quoted, and be of any length; the way out stands at the end.
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 305]} ... {text[-300:]}"
 
 
 class BadInputError(ProspectorError, ValueError):

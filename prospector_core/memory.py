@@ -47,7 +47,9 @@ def size_of(path: str | os.PathLike[str]) -> int:
         return 0
 
 
-def check_memory(need: float, path: str | os.PathLike[str], what: str, error: type[Exception]) -> None:
+def check_memory(
+    need: float, path: str | os.PathLike[str], what: str, error: type[Exception], times: float = _TIMES
+) -> None:
     """Raise ``error`` if a file asks for more than it may.
 
     Parameters
@@ -60,9 +62,11 @@ def check_memory(need: float, path: str | os.PathLike[str], what: str, error: ty
         What needs so much, for the message: "a tile of 22000 x 22000 pixels".
     error : type
         Of the reader.
+    times : float
+        How many times its own size a file may ask for in any case.
     """
     most = most_memory()
-    if need > most and need > _TIMES * size_of(path):
+    if need > most and need > times * size_of(path):
         raise error(
             f"{Path(path).name}: {what} needs {_words(need)} of memory, more than {_words(most)}: {_way_out(need)}"
         )
@@ -85,5 +89,5 @@ def _words(size: float) -> str:
 
 def _way_out(need: float) -> str:
     if need > 2**42:
-        return "no machine has that, the file is damaged or made to harm"
+        return f"the file is damaged, or made to harm (the limit can be raised with --max-memory or {VARIABLE})"
     return f"if it is sound, allow it with `prospector --max-memory {max(2, -int(-need // 2**30))}GB ...` or {VARIABLE}"

@@ -67,7 +67,7 @@ class OfTexts(Layout):
     title: str
     markdown: bool
     sections: list[Annotated[list[str | int], Field(min_length=3, max_length=3)]]
-    language: str | None
+    language: Annotated[str, Field(pattern=r"^[A-Za-z_-]{0,20}\z")] | None
 
     def check(self, n, positions, edges):
         if positions is None or positions.shape[1] != 2 or positions.dtype.kind not in "iu":

@@ -49,6 +49,10 @@ class AnnotatedFile(TokenFile):
                 self._elements = found if {found.region_key, found.instance_key} <= set(self._root["obs"]) else None
             self._sample = self._sample_column(path)
             values = None if self._sample is None else self._column(self._sample)
+            if not self._n or (values is not None and values.shape != (self._n,)):
+                raise GraphError(
+                    f"{self._name}: its table of cells contradicts itself ({self._n} cells): write it anew"
+                )
         if values is None:
             self._of = {Path(path).stem: slice(0, self._n)}
         else:
@@ -142,7 +146,10 @@ class AnnotatedFile(TokenFile):
 
     def _strings(self, node):
         """Texts of a column: an array, or (since pandas 3) values and which of them are missing."""
-        return _text(self._all(node["values"] if _is_group(node) else node))
+        found = _text(self._all(node["values"] if _is_group(node) else node))
+        if found.ndim != 1:
+            raise GraphError(f"{self._name}: a column of text has the shape {found.shape}: write it anew")
+        return found
 
     def _column(self, name):
         obs = self._root["obs"]

@@ -100,7 +100,7 @@ def _unpacked(path, packed):
     """What a gzip file holds, as a file that can be read anywhere: on the disk where it is large."""
     # text of words packs 3 to 20 times; a file of one letter a thousand times
     most = max(most_memory(), _PACKED_TIMES * os.fstat(packed.fileno()).st_size)
-    file, size, line = tempfile.SpooledTemporaryFile(_IN_MEMORY), 0, 0
+    file, size, line = tempfile.SpooledTemporaryFile(_IN_MEMORY), 0, 0  # noqa: SIM115 (its reader closes it)
     try:
         with gzip.GzipFile(fileobj=packed) as unpacking:
             while part := unpacking.read(_PART):
@@ -110,7 +110,7 @@ def _unpacked(path, packed):
                 if line > _LONGEST_LINE:
                     raise _too_long(f"{path.name}: a line of it", f"more than {_LONGEST_LINE / 1e6:.0f} MB")
                 if size > most:
-                    check_memory(size, os.devnull, f"{path.name}: what is packed in it", DocumentError)
+                    check_memory(size, path, "what is packed in it", DocumentError, _PACKED_TIMES)
                 file.write(part)
     except BaseException:
         file.close()

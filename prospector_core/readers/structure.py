@@ -366,7 +366,7 @@ def _text(path):
         except (EOFError, OSError, zlib.error) as error:
             raise StructureError(f"{path.name} is cut short or damaged ({error}): copy or download it again") from error
         if len(content) > most:
-            check_memory(_ATOM_BYTES * len(content), os.devnull, f"{path.name}: its text", StructureError)
+            check_memory(_ATOM_BYTES * len(content), path, "its text", StructureError, 0)
     if not content.strip():
         raise StructureError(f"{path.name} is empty: copy or download it again")
     if (

@@ -222,6 +222,12 @@ class _Page:
             )
         self.offsets = tuple(page.dataoffsets)
         self.bytecounts = tuple(page.databytecounts)
+        wanted = self.tiles_across * self.tiles_down * self.planes
+        if min(len(self.offsets), len(self.bytecounts)) < wanted:  # looked for one by one it would take for ever
+            raise SlideError(
+                f"{path.name} says that it has {wanted:,} tiles and lists {min(len(self.offsets), len(self.bytecounts)):,}: it is "
+                "damaged, copy it again"
+            )
         self.jpegtables = page.jpegtables
         self.decode = page.decode  # a closure that holds neither the page nor its file
         self._bits = page.bitspersample

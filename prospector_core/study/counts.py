@@ -9,6 +9,7 @@ import numpy as np
 from numba import get_num_threads
 
 from ..counting import count_concepts, merge_counts, recount
+from ..errors import EmbeddingError
 from ..features import n_features, pair_index
 from ..soft import UNIT, count_units
 from .journal import Split
@@ -119,6 +120,8 @@ class Counts:
         position = {concept: index for index, concept in enumerate(state.active(k))}
         homes = self._sprites.groups(state)
         groups = np.array([position.get(int(home), -1) for home in homes])
+        if not rows:
+            raise EmbeddingError("no datum is embedded: run `prospector embed` first")
         counts = np.stack(self._all(rows, state))
         return merge_counts(counts, groups, k, self.radius)
 

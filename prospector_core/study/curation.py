@@ -15,6 +15,7 @@ from .branches import relatives
 from .chronicle import chronicle, describe
 from .editors import Editor, check_conflict, default_author
 from .journal import append, last_id, read_journal
+from .records import check_edits
 from .timeline import Timeline
 
 __all__ = ["Curation"]
@@ -48,6 +49,7 @@ class Curation:
     def __init__(self, study):
         self._study = study
         self._followed, self._following = Timeline(), threading.RLock()
+        self._checked = False  # whether what the journal says was compared with the data that there are
         self._said = {"author": None}
         self._own = set()  # ids of entries made here by no particular editor
         self._context = threading.local()
@@ -86,7 +88,11 @@ class Curation:
     def state(self):
         """What all edits so far amount to: CurationState, to be read only."""
         with self._timeline() as timeline:
-            return timeline.state
+            state = timeline.state
+            if not self._checked:  # once: what comes later was checked where it was made
+                check_edits(self._study, state)
+                self._checked = True
+            return state
 
     @property
     def seen(self):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import CurationError
+from ..errors import CurationError, EmbeddingError
 from ..features import n_features, pair_index
 from ..limits import map_limit
 from ..locally import neighbours_of, what_if
@@ -333,6 +333,8 @@ class StudyFindings(StudyFits):
             if key not in self._counted:
                 rows = [np.bincount(self.concepts_of(datum, fit), minlength=fit.n_concepts) for datum in data]
                 self._counted.clear()
+                if not rows:
+                    raise EmbeddingError(f"no datum of {self.path} is embedded: run `prospector embed` first")
                 self._counted[key] = np.stack(rows)
             return self._counted[key]
 

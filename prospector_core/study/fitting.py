@@ -25,7 +25,7 @@ from .journal import Entry, last_id, read_journal, replay
 from .kept_fit import embeddings_of, load_kept
 from .kernel_fit import fit_kernel
 from .preview import Draft
-from .records import fit_row
+from .records import check_edits, fit_row
 from .sprites import Sprites
 
 __all__ = ["StudyFits"]
@@ -98,6 +98,7 @@ class StudyFits(StudyData):
             if id not in self._fits:
                 found = load_kept(self.path, self.database, id)
                 check_fit(found, self, self.fit_folder(id))
+                check_edits(self, found.state)
                 self._fits[id] = found
             return self._seen(self._fits[id])
 
@@ -251,6 +252,7 @@ class StudyFits(StudyData):
         """
         own, stamps = [Entry(seen + 1, "", *entry)] if entry else [], self.store.stamps()
         state = replay(read_journal(self.database, seen) + own)
+        check_edits(self, state)
         if isinstance(on, OnCluster):  # what the workers count is then found in the study
             self.count_there(on, self.embedded(), centroids, settings, state)
         found = self._computed(settings, centroids, state)

@@ -206,11 +206,15 @@ def read_journal(database, up_to=None, since=0):
     return [_entry(*row) for row in rows]
 
 
+def _damaged(text):
+    return StudyDamagedError(f"{text}: restore study.sqlite from a backup")
+
+
 def _entry(id, at, action, payload, author, note):
     what = f"entry {id} of the journal"
     if not all(isinstance(each, str) for each in (at, author, note)):
         raise StudyDamagedError(f"{what} has no time, author or note: restore study.sqlite from a backup")
-    entry = Entry(id, at, action, read_json(payload, what, StudyDamagedError), author, note)
+    entry = Entry(id, at, action, read_json(payload, what, _damaged), author, note)
     entry.edit  # noqa: B018 (checked where it is read, and kept)
     return entry
 

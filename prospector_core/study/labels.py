@@ -141,15 +141,18 @@ def _read_table(path):
 
 
 def _column(path, columns, asked, candidates, what):
+    there = ", ".join(name if len(name) <= 40 else f"{name[:40]}..." for name in columns[:30])
     if asked is not None and asked.strip().lower() not in columns:
-        raise LabelsError(f"{path.name} has no column {asked!r}: its columns are {', '.join(columns)}")
+        raise LabelsError(f"{path.name} has no column {asked!r}: its columns are {there}")
     for name in candidates if asked is None else [asked.strip().lower()]:
         if columns.count(name) > 1:
-            raise LabelsError(f"{path.name} has {columns.count(name)} columns named {name!r}: give each its own name")
+            raise LabelsError(
+                f"{path.name} has {columns.count(name)} columns named {name[:40]!r}: give each its own name"
+            )
         if name in columns:
             return name
     raise LabelsError(
-        f"{path.name} has no {what} column (looked for {', '.join(candidates)}; found {', '.join(columns)}): "
+        f"{path.name} has no {what} column (looked for {', '.join(candidates)}; found {there}): "
         f"name it with --{what}-column"
     )
 

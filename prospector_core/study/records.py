@@ -10,9 +10,10 @@ from ..checked import LargerRecord, Number, Positive, Side, read_json, record_of
 from ..errors import StudyDamagedError
 from .fit_records import check_settings
 
-__all__ = ["check_meta", "datum_row", "fit_row", "source_row"]
+__all__ = ["check_edits", "check_meta", "datum_row", "fit_row", "source_row"]
 
 _Name = Annotated[str, Field(max_length=10_000)]
+_Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,200}\z")]
 _Path = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*\z")]
 
 
@@ -83,7 +84,7 @@ class _Info(LargerRecord):
 
 
 class _Source(LargerRecord):
-    id: str
+    id: _Uid
     path: _Path
     name: _Name
     info: _Info
@@ -100,9 +101,9 @@ class _Part(LargerRecord):
 
 
 class _Datum(LargerRecord):
-    uid: str
+    uid: _Uid
     name: _Name
-    source: str
+    source: _Uid
     field: Annotated[list[Side], Field(min_length=4, max_length=4)] | _Part | None
     label: Annotated[int, Field(ge=0)] | None
     split: str | None
@@ -121,6 +122,21 @@ def check_meta(path, meta):
     _record(_Meta, path, meta, "what it says of itself")
     if len(set(meta["classes"])) < len(meta["classes"]):
         raise StudyDamagedError(f"{path} has two classes of one name: restore it from a backup")
+
+
+def check_edits(study, state):
+    """Raise StudyDamagedError where edits name data or classes that the study does not have.
+
+    Parameters: state, CurationState. Tokens are not looked at: a datum that was embedded anew may have fewer, and edits of
+    those that are gone do nothing.
+    """
+    classes = [*state.labels.values(), *state.class_pins, *(region.target for region in state.regions)]
+    if any(label is not None and label >= len(study.classes) for label in classes):
+        raise _damaged(f"{study.database.path}: an edit names a class that is not there")
+    known = {row.uid for row in study._rows}
+    named = [region.datum for region in state.regions] + [step[0] for step in state.steps if isinstance(step, tuple)]
+    if not known.issuperset([*state.labels, *named]):
+        raise _damaged(f"{study.database.path}: an edit names a datum that is not there")
 
 
 def source_row(path, row):

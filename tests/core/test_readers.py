@@ -321,8 +321,9 @@ class TestErrors:
         tifffile.imwrite(path, np.zeros((4, 64, 64), np.uint8), tile=(16, 16), metadata={"axes": "CYX"})
         self.check(path, "cannot be read", "CYX")
 
-    def test_image_too_large_for_memory(self, tmp_path):
+    def test_image_too_large_for_memory(self, tmp_path, monkeypatch):
         Image.new("L", (2000, 1000)).save(tmp_path / "huge.png")
+        monkeypatch.setenv("PROSPECTOR_MAX_MEMORY", "10MB")
         with pytest.raises(SlideError, match="pyramidal TIFF"):
             ImageSlide(tmp_path / "huge.png")
 

@@ -1,5 +1,6 @@
 """Of each kind of input: a small sound one, how it is changed, and how the program reads it."""
 
+import contextlib
 import shutil
 import sqlite3
 import sys
@@ -145,8 +146,8 @@ def _make_h5ad(folder):
 def _make_spatialdata(folder):
     for archive in sorted((CORE / "spatialdata_stores").glob("*.zip")):
         with zipfile.ZipFile(archive) as packed:
-            packed.extractall(folder / archive.stem)
-    return sorted(path for place in folder.iterdir() for path in place.iterdir())
+            packed.extractall(folder / f"{archive.stem}.zarr")
+    return sorted(folder.iterdir())
 
 
 def _mutate_zarr(path, draw):
@@ -308,6 +309,8 @@ def _make_studies(folder):
     from study_files import make_study
     from text_studies import make_text_study
 
+    for name in ("chains", "texts"):
+        (folder / name).mkdir()
     slides = make_study(folder / "slides", fit={})
     _edit(slides)
     several = make_study(folder / "several", labels=(0, 0, 0, 1, 1, 1, 2, 2, 2), fit={"quantizer": "tree"})
@@ -373,10 +376,8 @@ def _mutate_study(path, draw):
             value = draw.choice(
                 (None, 0, -1, 2**62, 1.5, "", "x", "merge", "fit", "undo", b"\xff\0", "../../x", "a" * 5000)
             )
-        try:
+        with contextlib.suppress(sqlite3.Error):
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (value, row))
-        except sqlite3.Error:
-            pass
     if draw.random() < 0.9:
         from prospector_core.study.database import _SCHEMA
 
@@ -390,7 +391,7 @@ def _mutate_study(path, draw):
 def _read_study(path):
     from .walk import walk
 
-    walk(path)
+    walk(path, refit=False)
 
 
 KINDS = {

@@ -212,7 +212,7 @@ def mutate_hdf5(path, draw):
         file.visit(names.append)
         for _ in range(draw.choice((1, 1, 2))):
             name, how = draw.choice(names), draw.randrange(9)
-            if name not in file:
+            if file.get(name) is None:
                 continue
             node = file[name]
             if how == 0:

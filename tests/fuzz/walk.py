@@ -9,7 +9,7 @@ __all__ = ["walk"]
 def walk(path, refit=True):
     """Open a study and look at all of it. The first error is raised after the rest was tried."""
     from prospector_core import Study
-    from prospector_core.exporters import export_study
+    from prospector_core.exporters import export
     from prospector_core.study.rebuild import rebuild_fits
 
     study = Study.open(path)
@@ -27,20 +27,23 @@ def walk(path, refit=True):
         attempt(lambda: study.kind.places(study, datum))
         attempt(lambda: study.prospect(datum))
         attempt(lambda: study.explain(datum, 0))
-        attempt(lambda: study.sprite(datum) if hasattr(study, "sprite") else None)
+        attempt(lambda: study.concepts_of(datum))
+        attempt(lambda: study.uncertainty(datum, 3))
 
     try:
         for look in (
             lambda: study.sources, lambda: [each.label for each in study.data], lambda: study.curation.state,
             lambda: study.curation.chronicle(), lambda: study.fits(), lambda: study.current_fit, lambda: study.concepts(),
             lambda: study.jobs(), lambda: study.queue.jobs(), lambda: study.curation.pending(), lambda: study.settings,
-            lambda: study.embedded(), lambda: study.predictions() if hasattr(study, "predictions") else None,
+            lambda: study.embedded(), lambda: study.predictions(), lambda: study.branches(), lambda: study.evidence(), lambda: study.colours(),
+            lambda: study.default_settings(),
         ):  # fmt: skip
             attempt(look)
         for datum in attempt(lambda: study.data[:2]) or ():
             of_datum(datum)
         with tempfile.TemporaryDirectory() as out:
-            attempt(lambda: export_study(study, "csv", Path(out) / "out"))
+            for format in ("csv", *study.kind.exports[:1]):
+                attempt(lambda format=format: export(study, format, Path(out) / format))
         if refit:
             attempt(lambda: rebuild_fits(study))
             attempt(lambda: study.refit())

@@ -1,0 +1,286 @@
+"""Small files that unpack to, or claim, more than they may: refused in one line that names the limit, before they are unpacked."""
+
+import gzip
+import json
+import struct
+import zlib
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from slide_files import picture
+from structure_files import pdb_text
+
+from prospector_core import memory
+from prospector_core.errors import BadInputError, DocumentError, EmbeddingError, GraphError, SlideError, StructureError
+from prospector_core.readers import open_slide
+from prospector_core.readers.document import DocumentFile
+from prospector_core.readers.structure import open_structure
+from prospector_core.readers.tokens import open_tokens
+from prospector_core.study.feature_files import read_features, read_vectors
+from prospector_core.study.own_vectors import read_vector_file
+
+
+@pytest.fixture
+def little(monkeypatch):
+    """Files may ask for 4 MB only: bombs need not be large to be bombs."""
+    monkeypatch.setenv(memory.VARIABLE, "4MB")
+
+
+def says(error, look):
+    with pytest.raises(error) as caught:
+        look()
+    said = str(caught.value)
+    assert "\n" not in said
+    return said
+
+
+def names_the_way_out(said):
+    assert "more than" in said and "--max-memory" in said and memory.VARIABLE in said, said
+
+
+def documents(path):
+    with DocumentFile(path) as file:
+        return list(file)
+
+
+def test_amounts_of_memory_as_people_write_them(monkeypatch):
+    assert memory.parse_size("4GB") == 4 * 2**30 and memory.parse_size(" 1.5 mb") == 1.5 * 2**20
+    assert memory.parse_size("2000") == 2000 and memory.parse_size("1 GiB") == 2**30
+    for wrong in ("", "x", "-1GB", "0", "4 XB"):
+        with pytest.raises(BadInputError, match="--max-memory"):
+            memory.parse_size(wrong)
+    monkeypatch.delenv(memory.VARIABLE, raising=False)
+    assert memory.most_memory() == 2**30
+
+
+def test_a_file_may_ask_for_a_few_times_its_own_size(tmp_path, little):
+    (tmp_path / "large").write_bytes(bytes(3 * 2**20))
+    memory.check_memory(10 * 2**20, tmp_path / "large", "it", SlideError)
+    names_the_way_out(says(SlideError, lambda: memory.check_memory(13 * 2**20, tmp_path / "large", "it", SlideError)))
+
+
+def test_a_tile_or_strip_larger_than_it_may_be(tmp_path, little):
+    black = np.zeros((1500, 1500, 3), np.uint8)
+    for name, options in (("tile", {"tile": (1504, 1504)}), ("strip", {"rowsperstrip": 1500})):
+        tifffile.imwrite(tmp_path / f"{name}.tif", black, photometric="rgb", compression="deflate", **options)
+        names_the_way_out(says(SlideError, lambda name=name: open_slide(tmp_path / f"{name}.tif")))
+    tifffile.imwrite(tmp_path / "tiles.tif", black, photometric="rgb", compression="deflate", tile=(256, 256))
+    with open_slide(tmp_path / "tiles.tif") as slide:  # as large, in small tiles: read
+        assert slide.thumbnail(100).shape == (100, 100, 3)
+
+
+def test_a_large_picture_inside_a_small_tile(tmp_path):
+    path, small = tmp_path / "a.tif", picture(64, 64)
+    tifffile.imwrite(path, small, photometric="rgb", tile=(64, 64), compression="jpeg", metadata=None)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"\xff\xc0")
+    content[at + 5 : at + 9] = struct.pack(">HH", 30_000, 30_000)
+    path.write_bytes(content)
+    with open_slide(path) as slide:
+        assert "30,000 x 30,000" in says(SlideError, lambda: slide.read_region(0, 0, 64, 64))
+
+
+@pytest.mark.parametrize("tag", [256, 257, 322, 323])
+def test_sides_of_nothing_or_of_all_the_world(tmp_path, tag):
+    for value in (0, 2**31 - 1, 2**32 - 1):
+        path = tmp_path / f"{value}.tif"
+        tifffile.imwrite(path, picture(64, 64), photometric="rgb", tile=(64, 64), metadata=None)
+        content = bytearray(path.read_bytes())
+        with tifffile.TiffFile(path) as file:
+            offset = file.pages[0].tags[tag].offset
+        struct.pack_into("<HHII", content, offset, tag, 4, 1, value)
+        path.write_bytes(content)
+
+        def look(path=path):
+            with open_slide(path) as slide:
+                slide.thumbnail(64)
+                slide.read_region(0, 0, 64, 64)
+
+        says(SlideError, look)
+
+
+def test_a_plain_image_larger_than_it_may_be(tmp_path, little, monkeypatch):
+    Image.new("RGB", (1000, 1000)).save(tmp_path / "a.png")
+    names_the_way_out(says(SlideError, lambda: open_slide(tmp_path / "a.png")))
+    monkeypatch.setenv(memory.VARIABLE, "100MB")
+    with open_slide(tmp_path / "a.png") as slide:
+        assert slide.width == 1000
+
+
+def test_a_packed_file_of_documents(tmp_path, little, monkeypatch):
+    line = json.dumps({"id": "a", "text": "word " * 1000}).encode() + b"\n"
+    (tmp_path / "many.jsonl.gz").write_bytes(gzip.compress(line * 5000))
+    names_the_way_out(says(DocumentError, lambda: DocumentFile(tmp_path / "many.jsonl.gz")))
+    monkeypatch.setenv(memory.VARIABLE, "100MB")
+    with gzip.open(tmp_path / "one.jsonl.gz", "wb") as file:  # 40 MB of one letter in 40 KB
+        for _ in range(40):
+            file.write(b"a" * 2**20)
+    assert "line" in says(DocumentError, lambda: DocumentFile(tmp_path / "one.jsonl.gz"))
+    (tmp_path / "few.jsonl.gz").write_bytes(gzip.compress(b"".join(
+        json.dumps({"id": str(i), "text": f"Sentence {i}."}).encode() + b"\n" for i in range(3)
+    )))  # fmt: skip
+    assert [document.text for document in documents(tmp_path / "few.jsonl.gz")] == [f"Sentence {i}." for i in range(3)]
+
+
+def test_many_lines_of_documents_are_read(tmp_path):
+    with gzip.open(tmp_path / "a.jsonl.gz", "wt", compresslevel=1) as file:
+        for number in range(20_000):
+            file.write(f'{{"id": {number}, "text": "A sentence of some words, number {number}."}}\n')
+    with DocumentFile(tmp_path / "a.jsonl.gz") as file:
+        last = None
+        for last in file:  # noqa: B007
+            pass
+        assert last.name == "19999" and file.read(last.at).text == last.text
+
+
+def test_documents_nested_deeply(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"id": "a", "text": "x", "z": ' + "[" * 10_000 + "]" * 10_000 + "}\n")
+    assert "nested" in says(DocumentError, lambda: documents(tmp_path / "a.jsonl"))
+    (tmp_path / "b.jsonl").write_text('{"id": "a", "text": "x", "z": ' + "[" * 200 + "]" * 200 + "}\n")
+    assert "nested" in says(DocumentError, lambda: documents(tmp_path / "b.jsonl"))
+
+
+def pdf(path, drawn, pages=1):
+    """A PDF whose pages all draw one thing."""
+    packed = zlib.compress(drawn, 9)
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[%s]/Count %d>>" % (b"3 0 R " * pages, pages),
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(packed), packed),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]  # fmt: skip
+    out, places = b"%PDF-1.4\n", []
+    for number, each in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, each)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    path.write_bytes(
+        out
+        + b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (table, len(out))
+    )
+    return path
+
+
+def test_a_page_that_unpacks_to_more_than_is_read(tmp_path, little):
+    names = says(DocumentError, lambda: documents(pdf(tmp_path / "a.pdf", b"(aaaaaaaaaaaaaaaaaaaaaa) Tj\n" * 40_000)))
+    assert "--max-memory" in names and memory.VARIABLE in names
+
+
+def test_one_page_many_times_over(tmp_path, monkeypatch):
+    monkeypatch.setenv(memory.VARIABLE, "10MB")
+    names = says(DocumentError, lambda: documents(pdf(tmp_path / "a.pdf", b"() Tj\n" * 500, pages=900)))
+    assert "draws more" in names and "--max-memory" in names
+    assert documents(pdf(tmp_path / "b.pdf", b"BT /F1 12 Tf (A word) Tj ET", pages=3))[0].text.count("A word") == 3
+
+
+def test_a_packed_structure(tmp_path, little):
+    (tmp_path / "a.pdb.gz").write_bytes(gzip.compress(pdb_text("ACDEF").encode() + b"REMARK 1\n" * 400_000))
+    names_the_way_out(says(StructureError, lambda: open_structure(tmp_path / "a.pdb.gz")))
+
+
+@pytest.mark.parametrize("letter", ["é", "漢", "\ud800", "\xff"])
+def test_names_of_residues_that_are_no_ascii(tmp_path, letter):
+    text = pdb_text("ACDEF")
+    for row in (
+        text.replace(" ALA ", f" A{letter}A "),
+        text.replace(" CA ", f" C{letter} "),
+        text.replace("ALA A", f"ALA {letter}"),
+    ):
+        (tmp_path / "a.pdb").write_bytes(row.encode("utf-8", "surrogatepass"))
+        try:
+            chain = open_structure(tmp_path / "a.pdb").chain()
+        except StructureError as error:
+            assert "\n" not in str(error)
+        else:
+            assert all(each.isascii() for each in (*chain.residues, *chain.chains))
+
+
+def test_arrays_that_are_declared_and_not_there(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("features", (10**9, 1024), "f4", chunks=(1024, 1024))
+        file.create_dataset("coords", (10**9, 2), "i8", chunks=(1024, 2))
+    names_the_way_out(says(EmbeddingError, lambda: read_features(tmp_path / "a.h5")))
+    names_the_way_out(says(EmbeddingError, lambda: read_vector_file(tmp_path / "a.h5")))
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_dataset("features", (4, 10**9), "f4", chunks=(1, 10**6))
+        file["coords"] = np.arange(8).reshape(4, 2) * 256
+    names_the_way_out(says(EmbeddingError, lambda: read_vectors(read_features(tmp_path / "b.h5"))))
+
+
+def cells(path, **x):
+    """An AnnData of 4 cells and 3 genes whose X is sparse, with parts of it changed."""
+    with h5py.File(path, "w") as file:
+        for name, names in (("obs", ["a", "b", "c", "d"]), ("var", ["g", "h", "i"])):
+            frame = file.create_group(name)
+            frame.attrs["_index"] = "_index"
+            frame["_index"] = np.array(names, "S")
+        file["obsm/spatial"] = np.arange(8.0).reshape(4, 2)
+        group = file.create_group("X")
+        group.attrs.update({"encoding-type": x.pop("kind", "csr_matrix"), "shape": x.pop("shape", [4, 3])})
+        for name, values in {
+            "data": np.ones(4),
+            "indices": np.array([0, 1, 2, 0]),
+            "indptr": np.array([0, 1, 2, 3, 4]),
+            **x,
+        }.items():
+            group[name] = values
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csr_matrix", "csc_matrix"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"indptr": np.array([0, 1, 2, 3, 10**12])}, {"indptr": np.array([0, 3, 1, 3, 4])}, {"indptr": np.array([-5, 1, 2, 3, 4])},
+        {"indptr": np.array([0, 4])}, {"indices": np.array([0, 1, 2, 10**9])}, {"indices": np.array([0, -7, 2, 1])},
+        {"shape": [4, 10**12]}, {"shape": [10**12, 3]}, {"shape": [4]}, {"data": np.ones(2)},
+    ],
+)  # fmt: skip
+def test_sparse_matrices_that_lie(tmp_path, kind, part):
+    with open_tokens(cells(tmp_path / "good.h5ad")) as file:
+        assert file.read("good").features.shape == (4, 3)
+    path = cells(tmp_path / "a.h5ad", kind=kind, **part)
+
+    def look():
+        with open_tokens(path) as file:
+            file.read("a")
+
+    says(GraphError, look)
+
+
+def test_a_table_whose_columns_take_no_place(tmp_path, little):
+    import pyarrow
+    import pyarrow.parquet
+
+    column = pyarrow.array(np.zeros(2_000_000))
+    pyarrow.parquet.write_table(
+        pyarrow.table({"x": column, "y": column, "f": column}), tmp_path / "a.parquet", compression="zstd"
+    )
+    names_the_way_out(says(GraphError, lambda: open_tokens(tmp_path / "a.parquet")))
+    np.savez_compressed(tmp_path / "a.npz", features=np.zeros((10**6, 3)), positions=np.zeros((10**6, 2)))
+    names_the_way_out(says(GraphError, lambda: open_tokens(tmp_path / "a.npz")))
+
+
+def test_the_option_of_the_command_line(tmp_path, monkeypatch, capsys):
+    from prospector_core.cli import main
+
+    monkeypatch.setenv(memory.VARIABLE, "1GB")  # and afterwards what it was
+    for name, side in (("a.png", 1000), ("b.png", 20)):
+        Image.new("RGB", (side, side)).save(tmp_path / name)
+    (tmp_path / "labels.csv").write_text("slide,label\na.png,x\nb.png,y\n")
+    new = ["new", str(tmp_path / "study"), "--slides", str(tmp_path), "--labels", str(tmp_path / "labels.csv")]
+    for options in (["--max-memory", "4MB"], ["--max-memory", "nonsense"]):
+        with pytest.raises(SystemExit) as left:
+            main([*options, *new])
+        said = capsys.readouterr().err
+        assert left.value.code == 2 and said.count("\n") == 1 and "--max-memory" in said and memory.VARIABLE in said
+    main(["--max-memory", "2GB", *new])
+    assert (tmp_path / "study" / "study.sqlite").exists()
+
+
+def test_a_message_is_one_line_of_a_length_that_can_be_read():
+    said = str(SlideError("x" * 100_000 + "\n: copy it again"))
+    assert len(said) <= 1500 and said.endswith(": copy it again") and "\n" not in said
