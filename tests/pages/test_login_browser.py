@@ -122,7 +122,7 @@ def test_who_logs_in_is_the_author_and_what_others_may_not_is_refused(server, br
 
         with logged_in(browser, address, CARL) as carl:
             # he is known, and has no role: no study in the list, none by its path, and no hint whether there is one
-            carl.get_by_role("link", name="Study").click()
+            carl.get_by_test_id("stSidebarNav").get_by_role("link", name="Study").click()
             carl.get_by_text("Welcome to Prospector").wait_for()
             assert carl.get_by_text("Studies on this machine").count() == 0
             said = set()
