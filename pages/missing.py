@@ -18,9 +18,9 @@ _RESULTS = {
 
 
 def file_line(study, datum):
-    """Say in one line that the file of a datum is gone, or is another; nothing where it is there."""
+    """Say in one line that the file of a datum is gone, or is another; nothing where it is there, or may not be read."""
     state = study.files.state(study.datum(datum).source)
-    if state in ("there", "never"):
+    if state not in ("missing", "other"):
         return
     source = study.sources[study.datum(datum).source]
     word = study.kind.words.source

@@ -180,7 +180,7 @@ def test_a_study_is_made_from_the_form(nothing, monkeypatch):
     from prospector_core import worker
 
     started = []
-    monkeypatch.setattr(worker, "start", started.append)
+    monkeypatch.setattr(worker, "start", lambda path, **options: started.append(path))
     rows = "slide,name,x,y,width,height,label\n{0},a,898,449,449,449,yes\n{0},b,449,898,449,449,no\n"
     app = make(App("study"), table=rows.format(SLIDE.name))
     assert not app.errors and started == [nothing / "two-words"]
