@@ -21,6 +21,7 @@ from pathlib import Path
 import platformdirs
 
 from .errors import BadInputError
+from .removal import remove_file
 
 __all__ = ["TOKEN", "Launch", "launch_token", "listed", "open_window", "running"]
 
@@ -90,11 +91,11 @@ def open_window(launch: Launch, query: str = "") -> None:
         webbrowser.open(address)
         return
     handle, page = tempfile.mkstemp(dir=_folder_for_pages(), prefix="prospector-opens-", suffix=".html")  # of mode 0600
-    atexit.register(Path(page).unlink, missing_ok=True)
+    atexit.register(remove_file, Path(page))
     with open(handle, "w", encoding="utf-8") as out:
         out.write(_PAGE.format(address=html.escape(address)))
     webbrowser.open(Path(page).as_uri())
-    timer = threading.Timer(_OPENING, Path(page).unlink, kwargs={"missing_ok": True})
+    timer = threading.Timer(_OPENING, remove_file, (Path(page),))
     timer.daemon = True
     timer.start()
 
@@ -127,7 +128,7 @@ def listed(launch: Launch) -> Iterator[Path]:
     try:
         yield file
     finally:
-        file.unlink(missing_ok=True)
+        remove_file(file)
 
 
 def running() -> list[Launch]:
@@ -144,7 +145,7 @@ def running() -> list[Launch]:
         if answer == 200:
             found.append(launch)
         elif answer is None:
-            file.unlink(missing_ok=True)
+            remove_file(file)
     return found
 
 

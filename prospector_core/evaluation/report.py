@@ -246,7 +246,7 @@ def _notes(evaluation):
 def _page(evaluations):
     parts = []
     for each in evaluations:
-        shown = figures(each)
+        shown = {**dict.fromkeys(("ap", "few", "regions", "search", "calibration"), ""), **figures(each)}
         part = {
             "name": each.problem["name"], "said": _said(each), "table": _table(each), "notes": _notes(each), "shown": shown,
             "few": _few_table(each) if shown.get("few") else None, "settings": None, "folds": [],

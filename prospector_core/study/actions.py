@@ -116,7 +116,7 @@ class Rename(_OfConcept):
 class Recolour(_OfConcept):
     """A concept gets a colour."""
 
-    colour: _Text
+    colour: Any
 
     def apply(self, state, entry):
         # none of our programs writes anything else; what a stranger wrote in its place reaches no page and no file

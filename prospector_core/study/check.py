@@ -10,8 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..blocks import record_of
+from ..blocks import group_record
 from ..errors import ProspectorError, StudyDamagedError, StudyError, StudyVersionError
+from ..removal import remove_file
 from .database import Database
 from .fit import way_out
 from .journal import read_journal, replay
@@ -97,7 +98,7 @@ def _copied(file: Path, copy: Path) -> None:
     for _ in range(_TRIES):
         before = _state(file), _state(log)
         shutil.copyfile(file, copy)
-        copy.with_name(copy.name + "-wal").unlink(missing_ok=True)
+        remove_file(copy.with_name(copy.name + "-wal"))
         if before[1] is not None:
             try:
                 shutil.copyfile(log, copy.with_name(copy.name + "-wal"))
@@ -157,7 +158,7 @@ def _embedding_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Faul
     again = f"prospector embed {study.path}"
     if not elsewhere:
         try:
-            record = record_of(folder)
+            record = group_record(folder)
             whole = record["zarr_format"] == 3 and record["node_type"] == "group"
         except (OSError, ValueError, KeyError, TypeError):
             whole = False

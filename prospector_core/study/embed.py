@@ -53,7 +53,20 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
         for uid in todo if anew else ():
             store.renew(uid)
         study.queue.add(todo)
+        _adopt_files(study, set(todo))
         return _work(study, progress, stop, threads, encoder, on)
+
+
+def _adopt_files(study, todo):
+    """Files that changed since the study was made are taken as they are where all that is made of them is made now.
+
+    Where other data of a file are embedded already, one study would be of two files: that stays refused.
+    """
+    files = {}
+    for datum in study.data:
+        files.setdefault(datum.source, set()).add(datum.uid)
+    made = set(study.store.uids())
+    study.files.adopt(source for source, uids in files.items() if uids & todo and not (uids - todo) & made)
 
 
 def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None, on=None):

@@ -51,7 +51,7 @@ QUANTIZERS = {
 }  # fmt: skip
 _GROUP = "prospector.quantizers"
 _FILES = re.compile(
-    r"head\.(json|safetensors)|maps/(fdr-[\d.e+-]+/)?(class-\d+/)?[a-z][0-9a-f]{14}\.npy|(.*/)?\..*\.partial"
+    r"head\.(json|safetensors)|maps/(fdr-[\d.e+-]+/)?(class-\d+/)?[a-z][0-9a-f]{14}\.(npy|json)|(.*/)?\..*\.partial"
 )
 GIVEN = "as encoded"
 """In place of a quantizer: the concepts are those that the encoder brings (residue types), none are looked for."""

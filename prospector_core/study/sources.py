@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -100,8 +101,8 @@ class Sources:
         relink = f"say where it is now with `prospector relink {self._home} FOLDER`, or on the Study page"
         return {
             "there": "",
-            "never": f"the {self._word} of {source.name} is not there: the study was made from its features alone; maps, exports "
-            "and tables work",
+            "never": f"the {self._word} of {source.name} is not there: the study was made from its features alone; maps, exports and "
+            "tables work, and with --slides a new study shows it too",
             "missing": f"the {self._word} {source.name} is no longer at {source.path}: put it back, or {relink}",
             "other": f"another file lies at {source.path} now, in place of the {self._word} {source.name} that the study was "
             f"made of: put that back, or {relink}",
@@ -119,6 +120,17 @@ class Sources:
             version = self._database.read_meta("relinked", 0) + 1
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('relinked', ?)", (json.dumps(version),))
         self._known = (-_FRESH, -1, {})
+
+    def adopt(self, uids: Iterable[str]) -> None:
+        """Take files as they lie there now for those that the study is of: what is embedded next is made of them."""
+        for uid in set(uids):
+            if self.state(uid) == "other":
+                source = self.all()[uid]
+                self.relink({uid: (self._row(uid), {**source.info, "fingerprint": fingerprint(source.path)})})
+
+    def _row(self, uid: str) -> str:
+        """The path of a file as it is kept."""
+        return self._database.read("SELECT path FROM sources WHERE id = ?", (uid,))[0][0]
 
     def _keep(self, source: Source, now: dict) -> None:
         """Note the fingerprint of a file of a study that was made before there were any, the first time it is seen."""

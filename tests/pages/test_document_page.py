@@ -43,7 +43,7 @@ def test_a_sentence_is_explained_and_like_ones_elsewhere_are_listed(study):
     assert shown["selected"] == [2] and {each["token"] for each in shown["neighbours"]} == {0, 1, 3, 4}
     assert lines[2] in app.text and "Prospect score" in app.text
     assert app.has_button("alike_0") and any(
-        "A node holds tumour." in b.label for b in app.at.button if b.key == "alike_0"
+        "A node holds tumour" in b.label for b in app.at.button if b.key == "alike_0"
     )
     app.press("alike_0")
     assert app.at.session_state["at_datum"] != datum.uid and page_of(app)["focus"] == 1
