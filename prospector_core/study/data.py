@@ -34,7 +34,7 @@ from .derived import unchanged
 from .embed import embed_study, work_on_queue
 from .jobs import Queue
 from .own_vectors import OwnEmbedder
-from .records import check_meta, datum_row
+from .records import check_meta, datum_row, job_rows
 from .sources import Source, Sources
 
 _TOKENS_KEPT = 30_000_000  # tokens whose places are kept in memory, some 40 bytes each
@@ -237,7 +237,7 @@ class StudyData(StudyAddress):
 
     def jobs(self, kind="embed"):
         """{uid: {"state", "done", "total", "message", "updated"}} of long work."""
-        rows = self.database.read("SELECT uid, state, done, total, message, updated FROM jobs WHERE kind = ?", (kind,))
+        rows = job_rows(self.database, kind)
         return {row[0]: dict(zip(("state", "done", "total", "message", "updated"), row[1:])) for row in rows}
 
     def grid(self, datum):

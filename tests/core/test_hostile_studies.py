@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.fuzz.walk import walk  # noqa: E402
+from tests.hostile import seal  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +244,8 @@ def zarr_json(path, array, update):
         record = json.loads(file.read_text())
         update(record)
         file.write_text(json.dumps(record))
+        if record.get("attributes", True):  # with none of ours it is refused for that alone
+            seal(file.parent.parent if array else file.parent)
 
 
 def chunk(path, size):
@@ -254,6 +257,22 @@ def chunk(path, size):
         body = bytearray(Blosc(cname="zstd").encode(np.zeros(1000)))
         body[4:8] = size.to_bytes(4, "little")
         file.write_bytes(body + google_crc32c.value(bytes(body)).to_bytes(4, "little"))
+
+
+QUEUES = ("state = 'frobnicate'", "state = 'ended'", "state = x'00'", "done = 'x'", "total = -1", "rate = 'x'", "rate = -1.0",
+          "rate = 9e999", "updated = 'x'", "request = 'x'", "message = x'ff'")  # fmt: skip
+
+
+@pytest.mark.parametrize("change_of", QUEUES)
+def test_a_queue_that_no_program_of_ours_wrote_is_refused_in_one_line(path, change_of):
+    uid, add = Study.open(path).data[0].uid, "INSERT INTO jobs VALUES (?, ?, ?, 0, 0, '', 0, 0, '', 0)"
+    for kind, of, state in (("embed", uid, "waiting"), ("worker", "", "ended")):
+        change(path, "DELETE FROM jobs", (add, (kind, of, state)))
+        assert Study.open(path).queue.jobs() or Study.open(path).queue.worker()[0] == "ended"
+        if kind == "embed" or "'ended'" not in change_of:
+            change(path, f"UPDATE jobs SET {change_of}")
+            for look in (lambda study: study.queue.jobs() + [study.queue.worker()], lambda study: study.jobs(kind)):  # noqa: B023
+                assert "queue" in refused(path, look=look)
 
 
 STORES = {

@@ -13,6 +13,7 @@ from prospector_core.palette import concept_palette
 from prospector_core.study import Study
 from tests.core.structure_files import study_of_chains
 from tests.core.text_studies import make_text_study, write_jsonl
+from tests.hostile import seal
 
 
 def write_journal(folder, action, **payload):
@@ -80,7 +81,7 @@ def test_a_name_that_is_too_long_or_no_text_does_not_enter(tmp_path, label, id, 
     ("field", "value"),
     [
         ("chains", "A; delete all"), ("chains", "A\ndelete all"), ("chains", "A) or (all"), ("chains", "A, b=1"), ("numbers", "1; quit"),
-        ("numbers", "1\nquit"),
+        ("numbers", "1\nquit"), ("chains", "A+B"), ("chains", "*"), ("chains", "A:C"), ("chains", "'"),
     ],
 )  # fmt: skip
 def test_a_chain_is_no_command(chains, tmp_path, field, value):
@@ -90,6 +91,7 @@ def test_a_chain_is_no_command(chains, tmp_path, field, value):
     about = json.loads(file.read_text())
     about["attributes"][field][2] = value
     file.write_text(json.dumps(about))
+    seal(file.parent)
     study.database.close()
     study = Study.open(study.path)
     for format in ("pml", "defattr"):
