@@ -261,7 +261,9 @@ def check_shard(file: str, array: zarr.Array, chunk_bytes: int) -> None:
         for at, _ in places[places[:, 0] < 2**62].tolist():
             shard.seek(at)
             if int.from_bytes(shard.read(8)[4:], "little") != chunk_bytes:
-                raise ValueError(f"a chunk of {array.name or file} is not of {chunk_bytes:,} bytes")
+                raise ValueError(
+                    f"a block in file {os.path.relpath(file, Path(file).parents[2])} is not of {chunk_bytes:,} bytes"
+                )
 
 
 def group_record(folder: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from study_files import make_study
 
 from prospector_core import Study
 from prospector_core.errors import ProspectorError, StudyDamagedError
+from prospector_core.storage import EmbeddingStore
 from prospector_core.study.journal import Entry, replay
 
 ROOT = Path(__file__).parents[2]
@@ -361,3 +362,59 @@ def test_files_of_others_are_not_shown(tmp_path):
         study.jobs()
     )
     assert failed and "x9secret9x" not in said
+
+
+# ---- embeddings of many blocks a file
+
+
+@pytest.fixture
+def many(tmp_path):
+    """A store with a datum of which 64 blocks are a file."""
+    store = EmbeddingStore(tmp_path / "embeddings.zarr")
+    writer = store.open_writer("d1", 300, 6, np.zeros((300, 2), int), {}, 4)
+    for index in range(writer.n_blocks):
+        writer.write_block(index, np.ones((writer.rows(index).stop - writer.rows(index).start, 6), np.float32))
+    writer.finish()
+    assert store.read("d1").embeddings[290:].sum() == 60
+    return store
+
+
+def sharded(store, update):
+    file = store.path / "d1" / "embeddings" / "zarr.json"
+    record = json.loads(file.read_text())
+    update(record["chunk_grid"]["configuration"], record["codecs"][0]["configuration"], record)
+    file.write_text(json.dumps(record))
+    seal(store.path / "d1")
+
+
+SHARDS = {
+    "a shard of all the world": lambda grid, inner, _: grid.update(chunk_shape=[4 * 10**9, 6]),
+    "chunks of all the world": lambda grid, inner, _: (grid.update(chunk_shape=[10**9, 6]), inner.update(chunk_shape=[10**9, 6])),
+    "a width of all the world": lambda grid, inner, record: record.update(shape=[300, 2**38]),
+    "a chunk wider than the array": lambda grid, inner, _: (grid.update(chunk_shape=[256, 2**30]), inner.update(chunk_shape=[4, 2**30])),
+    "a codec of nobody": lambda grid, inner, _: inner.update(codecs=[{"name": "pickle"}]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHARDS)
+def test_files_of_many_blocks_that_say_too_much(many, case):
+    sharded(many, SHARDS[case])
+    with pytest.raises(StudyDamagedError) as caught:
+        EmbeddingStore(many.path).read("d1").embeddings[:]
+    assert "\n" not in str(caught.value)
+
+
+def test_a_block_among_many_that_is_a_bomb(many):
+    """Blocks whose heads say that they unpack to 2 GB, with checksums that are right."""
+    import google_crc32c
+
+    file = many.path / "d1" / "embeddings" / "c" / "0" / "0"
+    content = bytearray(file.read_bytes())
+    at, length = np.frombuffer(bytes(content[-16 * 64 - 4 :][:16]), "<u8").tolist()
+    content[at + 4 : at + 8] = (2**31 - 1).to_bytes(4, "little")
+    content[at + length - 4 : at + length] = google_crc32c.value(bytes(content[at : at + length - 4])).to_bytes(
+        4, "little"
+    )
+    file.write_bytes(content)
+    with pytest.raises(StudyDamagedError, match="is not of 96 bytes"):
+        EmbeddingStore(many.path).read("d1").embeddings[:]
