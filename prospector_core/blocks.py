@@ -20,9 +20,9 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from .checked import LargerRecord, read_json, record_of
 from .errors import EmbeddingError, StudyDamagedError, StudyError
-from .files import own_path, read_own, storage_errors, study_gone
+from .files import storage_errors, study_gone
 from .memory import check_memory
-from .removal import own_place, remove_file
+from .removal import own_file, own_place, read_own, remove_file
 
 __all__ = [
     "Blocks",
@@ -220,13 +220,13 @@ class StoredArray:
         for shard in range(first // side, -(-last // side)) if self._zarr.shards else ():
             file = self._folder.joinpath("c", str(shard), *["0"] * (len(self.shape) - 1))
             if shard not in self._seen and file.exists():
-                check_shard(own_path(file, self._folder), self._zarr, self._chunk_bytes)
+                check_shard(own_file(self._folder, file), self._zarr, self._chunk_bytes)
             self._seen.add(shard)
         return self._zarr[first:last]
 
     def _chunk(self, place: tuple[int, ...]) -> np.ndarray | None:
         try:
-            content = read_own(self._folder.joinpath("c", *map(str, place)), self._folder)
+            content = read_own(self._folder, self._folder.joinpath("c", *map(str, place)))
         except FileNotFoundError:
             if self._whole:
                 raise ValueError(f"chunk {place} of {self._folder.name} is missing") from None
@@ -251,7 +251,7 @@ def check_array(array: zarr.Array, name: str) -> None:
         raise ValueError(f"{name}: its files are of {' x '.join(f'{side:,}' for side in shards)} numbers")
 
 
-def check_shard(file: str, array: zarr.Array, chunk_bytes: int) -> None:
+def check_shard(file: Path, array: zarr.Array, chunk_bytes: int) -> None:
     """Raise ValueError where a chunk in a file of many would unpack to another size than it has: what that is stands in its head."""
     n = array.shards[0] // array.chunks[0]
     with open(file, "rb") as shard:
@@ -261,14 +261,12 @@ def check_shard(file: str, array: zarr.Array, chunk_bytes: int) -> None:
         for at, _ in places[places[:, 0] < 2**62].tolist():
             shard.seek(at)
             if int.from_bytes(shard.read(8)[4:], "little") != chunk_bytes:
-                raise ValueError(
-                    f"a block in file {os.path.relpath(file, Path(file).parents[2])} is not of {chunk_bytes:,} bytes"
-                )
+                raise ValueError(f"a block in file {file.relative_to(file.parents[2])} is not of {chunk_bytes:,} bytes")
 
 
 def group_record(folder: Path) -> dict[str, Any]:
     """Return what ``zarr.json`` says of a group or array in a folder."""
-    found = read_json(read_own(folder / "zarr.json", folder), f"{folder.name}/zarr.json")
+    found = read_json(read_own(folder, folder / "zarr.json"), f"{folder.name}/zarr.json")
     if not isinstance(found, dict) or not isinstance(found.get("attributes", {}), dict):
         raise ValueError(f"{folder.name}/zarr.json is not as it should be")
     return {"attributes": {}, **found}
@@ -313,7 +311,7 @@ def _by_zarr(folder: Path, said: _ArrayRecord) -> zarr.Array:
         if not isinstance(each, dict) or each.get("name") not in _CODECS:
             raise ValueError(f"{folder.name} is packed in a way that is not ours")
     for path in folder.rglob("*"):
-        own_path(path, folder)
+        own_file(folder, path)
     return zarr.open_array(folder, mode="r", zarr_format=3)
 
 

@@ -261,24 +261,20 @@ class RemoteStore(EmbeddingStore):
                 )
             return super()._complete(uid)  # which says how much there is
         with self._reach():
-            sizes = {
-                name: each["size"] or 0 for name, each in self._files.find(f"{self._root}/{uid}", detail=True).items()
-            }
+            found = self._files.find(f"{self._root}/{uid}", detail=True)
+            sizes = {name: each["size"] or 0 for name, each in found.items()}
             if any(size > _LONGEST_RECORD for name, size in sizes.items() if name.endswith("zarr.json")):
                 raise StudyDamagedError(f"{self.url}: what it says of {uid} is too long; embed it again with --anew")
             there = [size for name, size in sizes.items() if "/embeddings/c/" in name.removeprefix(self._root)]
             group = open_group(self._where(uid))
         with reading(self.path, uid):
-            array, attrs = group["embeddings"], group.attrs
-            n, block, shard = array.shape[0], attrs["block"], attrs.get("shard", attrs["block"])
+            array, block = group["embeddings"], group.attrs["block"]
+            n, shard = array.shape[0], group.attrs.get("shard", block)
             for name in ("embeddings", "positions", "edges"):
                 if name in group:
                     check_array(group[name], name)
-            if (
-                array.ndim != 2
-                or array.dtype.kind != "f"
-                or (block, shard) != (array.chunks[0], (array.shards or array.chunks)[0])
-            ):
+            sides = array.chunks[0], (array.shards or array.chunks)[0]
+            if array.ndim != 2 or array.dtype.kind != "f" or (block, shard) != sides:
                 raise ValueError("their blocks are not of the length that is said")
             if array.nbytes > _TIMES * sum(there):
                 check_memory(array.nbytes, uid, "an array that its files cannot hold", ValueError, 0)

@@ -85,7 +85,7 @@ def _store(study, port):
     for file in study.path.glob("embeddings.zarr/*/zarr.json"):
         about = json.loads(file.read_text())
         attrs, length = about["attributes"], 0
-        for name in ("language", "title", "unit", "splitter"):
+        for name in ("title", "unit", "splitter"):  # a language that is none is refused
             if name in attrs or name == "unit":
                 attrs[name] = text(name, port)
         if "sections" in attrs:

@@ -20,11 +20,11 @@ from ..errors import (
     StudyDamagedError,
     StudyError,
 )
-from ..files import check_links
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..modalities.layouts import check_layout
 from ..readers import open_slide
+from ..removal import check_links
 from ..stamps import edition_of, short_hash
 from ..tiling import Rect
 from .address import StudyAddress
@@ -67,7 +67,7 @@ class StudyData(StudyAddress):
         self.path = Path(path)
         if not self.path.is_dir():
             raise StudyError(f"there is no study {self.path}: make one with `prospector new`")
-        check_links(self.path, ("fits", "derived", "embeddings.zarr"))
+        check_links(self.path)
         self.database = Database(self.path / (copy or "study.sqlite"), copy is not None)
         meta = {key: self.database.read_meta(key) for key in ("name", "modality", "classes", "embedding")}
         meta["name"] = self.path.name if meta["name"] is None else meta["name"]

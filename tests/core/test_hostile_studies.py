@@ -310,7 +310,7 @@ def test_embeddings_that_no_program_of_ours_wrote_are_refused_in_one_line(path, 
 
 @pytest.mark.parametrize(
     "place",
-    ["fits/1/head.json", "fits/1/head.safetensors", "fits/1", "fits", "embeddings.zarr", "derived", "study.sqlite"],
+    ["fits/1/head.json", "fits/1/head.safetensors", "fits/1", "fits", "derived", "study.sqlite"],
 )
 def test_a_link_that_leads_out_is_not_followed(path, tmp_path, place):
     link, outside = path / place, tmp_path / "outside"
@@ -324,13 +324,6 @@ def test_a_chunk_that_is_a_link_is_not_followed(path, tmp_path):
         shutil.move(file, tmp_path / f"chunk{number}")
         file.symlink_to(tmp_path / f"chunk{number}")
     refused(path)
-
-
-def test_a_link_of_ones_own_is_followed_where_that_was_said(path, tmp_path, monkeypatch):
-    shutil.move(path / "embeddings.zarr", tmp_path / "elsewhere")
-    (path / "embeddings.zarr").symlink_to(tmp_path / "elsewhere")
-    monkeypatch.setenv("PROSPECTOR_LINKS", "1")
-    walk(path, refit=False)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
