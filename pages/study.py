@@ -22,6 +22,7 @@ from pages.session import by_me
 from pages.words import plain
 from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
+from prospector_core.kernels import KERNELS
 from prospector_core.stain import STAIN_METHODS
 from prospector_core.study import FitSettings
 from prospector_core.study.fit import GIVEN, about_quantizer, list_quantizers
@@ -164,7 +165,7 @@ def fit_form(study):
         left, middle, right = st.columns(3)
         concepts = left.number_input(
             "Concepts",
-            2,
+            min(2, now.concepts),
             max(200, now.concepts),
             now.concepts,
             help=f"K: how many kinds of {study.kind.words.token} to tell apart",
@@ -172,19 +173,19 @@ def fit_form(study):
         radius = middle.number_input(
             "Radius, hops",
             0,
-            16,
+            max(16, now.radius),
             now.radius,
             help=f"r: how far a {study.kind.words.token} looks at its neighbours; 0 = not at all",
         )
-        names = ["fold-change", "linear"]
+        names = list(dict.fromkeys([*KERNELS, now.kernel]))  # a study may bring what this version does not know
         kernel = right.selectbox(
             "Kernel",
             names,
             index=names.index(now.kernel),
             help="fold-change: how much more frequent in one class; linear: logistic regression",
         )
-        seed = left.number_input("Seed", 0, 10**6, now.seed)
-        tau = middle.number_input("Smallest log2 change kept (tau)", 0.0, 8.0, float(now.tau), 0.5)
+        seed = left.number_input("Seed", 0, max(10**6, now.seed), now.seed)
+        tau = middle.number_input("Smallest log2 change kept (tau)", 0.0, max(8.0, float(now.tau)), float(now.tau), 0.5)
         tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
         with st.expander(f"How concepts are found: {plain(now.quantizer)}"):
             ways = [*([GIVEN] if study.given_concepts is not None else []), *list_quantizers()]
@@ -195,7 +196,7 @@ def fit_form(study):
         with st.expander("How strictly a token belongs to one concept, and how careful the kernel is"):
             left, right = st.columns(2)
             softness = left.number_input(
-                "Softness", 0.0, 4.0, float(now.softness), 0.05,
+                "Softness", 0.0, max(4.0, float(now.softness)), float(now.softness), 0.05,
                 help=f"0: a {study.kind.words.token} belongs to its nearest concept alone. 0.25: also to concepts about as near",
             )  # fmt: skip
             centre = right.slider(
@@ -203,7 +204,7 @@ def fit_form(study):
                 help="So that concepts are less about the stain of a slide, or the subject of a document",
             )  # fmt: skip
             pseudo = left.number_input(
-                "Pseudo-count", 0.0, 100.0, float(now.pseudo), 0.1,
+                "Pseudo-count", 0.0, max(100.0, float(now.pseudo)), float(now.pseudo), 0.1,
                 help="Fold-change kernel: the larger, the less is said by what is rare. 0: the paper's kernel",
             )  # fmt: skip
             shrink = right.checkbox(

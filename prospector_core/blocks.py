@@ -20,11 +20,13 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from .checked import LargerRecord, read_json, record_of
 from .errors import EmbeddingError, StudyDamagedError, StudyError
-from .files import own_path, read_own, storage_errors, study_gone
-from .removal import own_place, remove_file
+from .files import storage_errors, study_gone
+from .memory import check_memory
+from .removal import own_file, own_place, read_own, remove_file
 
 __all__ = [
     "Blocks",
+    "check_array",
     "chunk_file",
     "chunks",
     "codecs",
@@ -187,12 +189,17 @@ class StoredArray:
         self._chunk_bytes = math.prod(self.chunks) * self.dtype.itemsize
         if self._chunk_bytes > _LARGEST_CHUNK:
             raise ValueError(f"{folder.name}: its chunks are of {self._chunk_bytes:,} bytes")
+        self._seen: set[int] = set()  # shards whose chunks unpack to what they may
+        if self._zarr is not None:
+            check_array(self._zarr, folder.name)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        if self._zarr is not None:
-            return self._zarr[rows]
         first, last, _ = rows.indices(self.shape[0])
         last = max(first, last)
+        need = (last - first) * math.prod(self.shape[1:]) * self.dtype.itemsize
+        check_memory(need, self._folder, f"an array of {' x '.join(f'{side:,}' for side in self.shape)}", ValueError)
+        if self._zarr is not None:
+            return self._read_by_zarr(first, last)
         out = np.empty((last - first, *self.shape[1:]), self.dtype)
         side = self.chunks[0]
         others = [range(-(-n // each)) for n, each in zip(self.shape[1:], self.chunks[1:])]
@@ -208,9 +215,18 @@ class StoredArray:
                 part[...] = chunk[(slice(start, start + len(part)), *map(slice, part.shape[1:]))]
         return out
 
+    def _read_by_zarr(self, first: int, last: int) -> np.ndarray:
+        side = (self._zarr.shards or self.chunks)[0]
+        for shard in range(first // side, -(-last // side)) if self._zarr.shards else ():
+            file = self._folder.joinpath("c", str(shard), *["0"] * (len(self.shape) - 1))
+            if shard not in self._seen and file.exists():
+                check_shard(own_file(self._folder, file), self._zarr, self._chunk_bytes)
+            self._seen.add(shard)
+        return self._zarr[first:last]
+
     def _chunk(self, place: tuple[int, ...]) -> np.ndarray | None:
         try:
-            content = read_own(self._folder.joinpath("c", *map(str, place)), self._folder)
+            content = read_own(self._folder, self._folder.joinpath("c", *map(str, place)))
         except FileNotFoundError:
             if self._whole:
                 raise ValueError(f"chunk {place} of {self._folder.name} is missing") from None
@@ -224,9 +240,33 @@ class StoredArray:
         return np.frombuffer(_BLOSC.decode(body), self.dtype.newbyteorder("<")).reshape(self.chunks)
 
 
+def check_array(array: zarr.Array, name: str) -> None:
+    """Raise ValueError for an array of embeddings, in a folder or at an address, that is none of ours: for zarr to read."""
+    shards = array.shards or array.chunks
+    if array.dtype.kind not in "biuf" or not 1 <= len(array.shape) <= 3 or min(array.shape) < 0:
+        raise ValueError(f"{name} is no array of numbers")
+    if math.prod(array.chunks) * array.dtype.itemsize > _LARGEST_CHUNK:
+        raise ValueError(f"{name}: its chunks are of {math.prod(array.chunks) * array.dtype.itemsize:,} bytes")
+    if shards[1:] != array.chunks[1:] or shards[0] > _MOST_IN_SHARD * array.chunks[0]:
+        raise ValueError(f"{name}: its files are of {' x '.join(f'{side:,}' for side in shards)} numbers")
+
+
+def check_shard(file: Path, array: zarr.Array, chunk_bytes: int) -> None:
+    """Raise ValueError where a chunk in a file of many would unpack to another size than it has: what that is stands in its head."""
+    n = array.shards[0] // array.chunks[0]
+    with open(file, "rb") as shard:
+        shard.seek(max(0, os.fstat(shard.fileno()).st_size - 16 * n - 4))
+        index = shard.read(16 * n)
+        places = np.frombuffer(index[: len(index) // 16 * 16], "<u8").reshape(-1, 2)
+        for at, _ in places[places[:, 0] < 2**62].tolist():
+            shard.seek(at)
+            if int.from_bytes(shard.read(8)[4:], "little") != chunk_bytes:
+                raise ValueError(f"a block in file {file.relative_to(file.parents[2])} is not of {chunk_bytes:,} bytes")
+
+
 def group_record(folder: Path) -> dict[str, Any]:
     """Return what ``zarr.json`` says of a group or array in a folder."""
-    found = read_json(read_own(folder / "zarr.json", folder), f"{folder.name}/zarr.json")
+    found = read_json(read_own(folder, folder / "zarr.json"), f"{folder.name}/zarr.json")
     if not isinstance(found, dict) or not isinstance(found.get("attributes", {}), dict):
         raise ValueError(f"{folder.name}/zarr.json is not as it should be")
     return {"attributes": {}, **found}
@@ -271,12 +311,13 @@ def _by_zarr(folder: Path, said: _ArrayRecord) -> zarr.Array:
         if not isinstance(each, dict) or each.get("name") not in _CODECS:
             raise ValueError(f"{folder.name} is packed in a way that is not ours")
     for path in folder.rglob("*"):
-        own_path(path, folder)
+        own_file(folder, path)
     return zarr.open_array(folder, mode="r", zarr_format=3)
 
 
 _CODECS = ("bytes", "blosc", "crc32c", "sharding_indexed", "zstd", "gzip", "transpose")
 _LARGEST_CHUNK = 2**29  # bytes; ours have 256 or 4,096 rows
+_MOST_IN_SHARD = 4096  # chunks of a file of many; ours have 16
 _BLOSC = Blosc()  # how it was compressed the bytes say themselves
 
 

@@ -4,65 +4,20 @@ import errno
 import os
 import re
 import secrets
-import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
-from .errors import ProspectorError, StorageFullError, StudyDamagedError, StudyError
+from .errors import ProspectorError, StorageFullError, StudyError
 from .removal import remove_file, remove_folder, remove_made
 
-__all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors", "check_links", "own_path",
-           "read_own", "study_gone"]  # fmt: skip
+__all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors", "study_gone"]
 
 _NPY = re.compile(
     rb"\x93NUMPY\x01\x00(..)\{'descr': '([<|][a-z]\d+)', 'fortran_order': False, 'shape': \((\d[\d, ]*)?\), \} *\n",
     re.DOTALL,
 )
-
-
-def check_links(folder, deep=()):
-    """Raise StudyDamagedError if a link in a study's folder, or in the folders ``deep`` of it, leads out of it.
-
-    Not where the environment has ``PROSPECTOR_LINKS=1``: for whoever keeps embeddings on another disk.
-    """
-    if os.environ.get("PROSPECTOR_LINKS") == "1":
-        return
-    root = os.path.realpath(folder)
-    for place in (root, *(os.path.join(root, name) for name in deep)):
-        try:
-            links = [each for each in os.scandir(place) if each.is_symlink()]
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        for each in links:
-            if os.path.commonpath([os.path.realpath(each.path), root]) != root:
-                raise StudyDamagedError(
-                    f"{each.path} is a link that leads out of the study: put there what it links to, or, if you made it "
-                    "yourself, set PROSPECTOR_LINKS=1"
-                )
-
-
-def own_path(path, root):
-    """Where a file of a study lies, if it is one and lies inside ``root``; links that lead out are not followed.
-
-    A study may come from a stranger: a link in it could have the reader's own files shown, or never end (a pipe).
-    Raises ValueError for what is neither file nor folder or lies elsewhere, OSError for what is not there.
-    """
-    real = os.path.realpath(path, strict=True)
-    if os.environ.get("PROSPECTOR_LINKS") != "1" and os.path.commonpath(
-        [real, os.path.realpath(root)]
-    ) != os.path.realpath(root):
-        raise ValueError(f"{Path(path).name} is a link that leads out of its folder: put the file itself there")
-    if not stat.S_ISREG(os.stat(real).st_mode) and not os.path.isdir(real):
-        raise ValueError(f"{Path(path).name} is no plain file")
-    return real
-
-
-def read_own(path, root):
-    """The bytes of a file of a study. Raises as ``own_path``."""
-    with open(own_path(path, root), "rb") as file:
-        return file.read()
 
 
 def read_npy(content):

@@ -6,15 +6,17 @@ A small file can claim, or unpack to, more than a machine has. Before such a thi
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .errors import BadInputError
 
-__all__ = ["VARIABLE", "check_memory", "memory_errors", "most_memory", "parse_size", "size_of"]
+__all__ = ["VARIABLE", "check_chunks", "check_memory", "memory_errors", "most_memory", "parse_size", "size_of"]
 
 VARIABLE = "PROSPECTOR_MAX_MEMORY"
 _DEFAULT = 2**30
@@ -70,6 +72,15 @@ def check_memory(
         raise error(
             f"{Path(path).name}: {what} needs {_words(need)} of memory, more than {_words(most)}: {_way_out(need)}"
         )
+
+
+def check_chunks(array: Any, path: str | os.PathLike[str], error: type[Exception]) -> None:
+    """Raise ``error`` if one chunk of an array of HDF5 or zarr asks for more than it may: it is unpacked whole, however little
+    of it is read, and may be larger than its array."""
+    chunks, shards = (getattr(array, name, None) or () for name in ("chunks", "shards"))
+    if chunks:
+        need = max(math.prod(chunks) * array.dtype.itemsize, 16 * math.prod(shards) // max(math.prod(chunks), 1))
+        check_memory(need, path, f"a chunk of {' x '.join(f'{side:,}' for side in shards or chunks)}", error)
 
 
 @contextmanager

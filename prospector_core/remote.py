@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import zarr
 
-from .blocks import chunks, open_group
+from .blocks import check_array, chunks, open_group, reading
+from .checked import read_json
 from .errors import (
     EmbeddingError,
     MissingExtraError,
@@ -23,6 +24,7 @@ from .errors import (
     StudyDamagedError,
     StudyError,
 )
+from .memory import check_memory
 from .removal import GROUP_FILE, check_group
 from .stamps import earlier_stamp
 from .storage import EmbeddingStore, EmbeddingWriter, PartEmbedded
@@ -33,6 +35,8 @@ __all__ = ["ClosedStore", "RemoteStore", "check_free", "open_store"]
 _MARK = ".prospector"  # says that a prefix holds embeddings of ours, and of which study
 _OLDEST = 2026  # fsspec; earlier ones run code that stands in an address
 _COMPLETE = ".complete"  # beside the data: an object a complete datum, so that one list says which there are
+_LONGEST_RECORD = 2**28  # bytes; the text of a document is in it
+_TIMES = 4  # an array may be as many times as large as its files
 _FRESH = 2.0  # seconds that a list of what is there is believed: pages ask at every rerun
 
 
@@ -183,7 +187,11 @@ class RemoteStore(EmbeddingStore):
         for name in ("", "embeddings", "positions", "edges"):
             file = f"{there}/{name}/zarr.json" if name else f"{there}/zarr.json"
             if not name or self._files.exists(file):
-                records[name] = json.loads(self._files.cat_file(file))
+                if (self._files.size(file) or 0) > _LONGEST_RECORD:
+                    raise StudyDamagedError(
+                        f"{self.url}: what it says of {uid} is too long; embed it again with --anew"
+                    )
+                records[name] = read_json(self._files.cat_file(file), f"{uid}/{name}/zarr.json")
         return records
 
     def _versions(self) -> dict[str, str]:
@@ -253,10 +261,24 @@ class RemoteStore(EmbeddingStore):
                 )
             return super()._complete(uid)  # which says how much there is
         with self._reach():
+            found = self._files.find(f"{self._root}/{uid}", detail=True)
+            sizes = {name: each["size"] or 0 for name, each in found.items()}
+            if any(size > _LONGEST_RECORD for name, size in sizes.items() if name.endswith("zarr.json")):
+                raise StudyDamagedError(f"{self.url}: what it says of {uid} is too long; embed it again with --anew")
+            there = [size for name, size in sizes.items() if "/embeddings/c/" in name.removeprefix(self._root)]
             group = open_group(self._where(uid))
-            n, block = group["embeddings"].shape[0], int(group.attrs.get("shard", group.attrs["block"]))
-            there = self._files.find(f"{self._root}/{uid}/embeddings/c")
-        if len(there) != -(-n // block):
+        with reading(self.path, uid):
+            array, block = group["embeddings"], group.attrs["block"]
+            n, shard = array.shape[0], group.attrs.get("shard", block)
+            for name in ("embeddings", "positions", "edges"):
+                if name in group:
+                    check_array(group[name], name)
+            sides = array.chunks[0], (array.shards or array.chunks)[0]
+            if array.ndim != 2 or array.dtype.kind != "f" or (block, shard) != sides:
+                raise ValueError("their blocks are not of the length that is said")
+            if array.nbytes > _TIMES * sum(there):
+                check_memory(array.nbytes, uid, "an array that its files cannot hold", ValueError, 0)
+        if len(there) != -(-n // shard):
             raise StudyDamagedError(f"{self.url}: blocks of {uid} are missing; embed it again with --anew")
         return group
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +20,11 @@ __all__ = [
     "GROUP_FILE",
     "check_folder",
     "check_group",
+    "check_links",
     "is_link",
+    "own_file",
     "own_place",
+    "read_own",
     "remove_file",
     "remove_folder",
     "remove_made",
@@ -43,7 +47,7 @@ def own_place(root: Path, path: Path) -> Path:
     Raises
     ------
     StudyDamagedError
-        A link does: what is written there would lie elsewhere.
+        A link does: what is written there would lie elsewhere, and what is read may be the reader's own.
     """
     place = Path(root)
     for part in Path(path).relative_to(root).parts:
@@ -53,6 +57,31 @@ def own_place(root: Path, path: Path) -> Path:
                 f"{place} is a link, and leads out of the study: put what it leads to in its place, and repeat"
             )
     return Path(path)
+
+
+def own_file(root: Path, path: Path) -> Path:
+    """Return a path below ``root`` where it is a plain file, or a folder, and no link. Raises StudyDamagedError, FileNotFoundError."""
+    mode = own_place(root, path).stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise StudyDamagedError(f"{path} is no plain file: put the file itself there, and repeat")  # a pipe never ends
+    return Path(path)
+
+
+def read_own(root: Path, path: Path) -> bytes:
+    """Return the bytes of a file below ``root``. Raises as `own_file`."""
+    return own_file(root, path).read_bytes()
+
+
+def check_links(study: Path) -> None:
+    """Raise StudyDamagedError for a link in a study's folder, or in those that are always read.
+
+    Not for that of all embeddings: where it leads is asked as of any other address (see `StudyAddress`).
+    """
+    for folder in (study, *(study / name for name in ("fits", "derived", "embeddings.zarr"))):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for entry in os.scandir(folder):
+                if entry.name != "embeddings.zarr":
+                    own_place(folder, folder / entry.name)
 
 
 def remove_file(path: Path) -> None:

@@ -7,9 +7,10 @@ import sqlite3
 import threading
 
 from prospector_core.errors import CurationError
+from prospector_core.stamps import seal_of
 from prospector_core.study import Study
 
-__all__ = ["Canary", "MARK", "canary", "plant", "text"]
+__all__ = ["Canary", "MARK", "canary", "plant", "seal", "text"]
 
 MARK = "![i](http"  # stands in every hostile text
 
@@ -84,7 +85,7 @@ def _store(study, port):
     for file in study.path.glob("embeddings.zarr/*/zarr.json"):
         about = json.loads(file.read_text())
         attrs, length = about["attributes"], 0
-        for name in ("language", "title", "unit", "splitter"):
+        for name in ("title", "unit", "splitter"):  # a language that is none is refused
             if name in attrs or name == "unit":
                 attrs[name] = text(name, port)
         if "sections" in attrs:
@@ -95,6 +96,16 @@ def _store(study, port):
         if "residues" in attrs:
             attrs["residues"] = [text("residue", port) for _ in attrs["residues"]]
         file.write_text(json.dumps(about))
+        seal(file.parent)
+
+
+def seal(folder):
+    """Seal the embeddings of a datum anew, as anybody can who changed their records."""
+    names = [name for name in ("", "embeddings", "positions", "edges") if (folder / name / "zarr.json").exists()]
+    records = {name: {"attributes": {}, **json.loads((folder / name / "zarr.json").read_text())} for name in names}
+    if "seal" in records[""]["attributes"]:
+        records[""]["attributes"]["seal"] = seal_of(records)
+        (folder / "zarr.json").write_text(json.dumps(records[""]))
 
 
 def _database(connection, n, port):

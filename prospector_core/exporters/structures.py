@@ -139,7 +139,7 @@ def pymol_script(study, datum):
         "# prospect scores; open the structure first, then run this script",
         "alter polymer, b=0.0",
         *(
-            f"alter polymer and chain {chain} and resi {_escaped(number)}, b={score:.4f}"
+            f"alter polymer and chain {_named(chain)} and resi {_escaped(number)}, b={score:.4f}"
             for chain, number, score in zip(chains, numbers, scores)
             if np.isfinite(score)
         ),
@@ -148,20 +148,25 @@ def pymol_script(study, datum):
         "show cartoon, polymer",
     ]
     top = [index for index in _top(scores) if scores[index] > 0]
-    chosen = " or ".join(f"(chain {chains[index]} and resi {_escaped(numbers[index])})" for index in top)
+    chosen = " or ".join(f"(chain {_named(chains[index])} and resi {_escaped(numbers[index])})" for index in top)
     if chosen:
         lines += [f"select prospect_top, polymer and ({chosen})", "show sticks, prospect_top and not (name N+C+O)"]
     return ("\n".join(lines) + "\n").encode()
 
 
 def _check(study, datum, chains, numbers, what):
-    """Nothing of a chain's name or a residue's number may be taken for a command. Raises BadInputError."""
+    """Nothing of a chain's name or a residue's number may be taken for a command, or for other chains. Raises BadInputError."""
     for chain, number in zip(chains, numbers):
-        if not re.fullmatch(r"[\w.:'*+-]*", str(chain)) or not re.fullmatch(r"-?\d+[A-Za-z]?", str(number)):
+        if not re.fullmatch(r"[\w.-]*", str(chain)) or not re.fullmatch(r"-?\d+[A-Za-z]?", str(number)):
             raise BadInputError(
                 f"residue {printable(number)} of chain {printable(chain)!r} of {study.datum(datum).name} cannot be named in {what}: "
                 "export mmcif or csv instead"
             )  # fmt: skip
+
+
+def _named(chain):
+    """A chain's name as PyMOL takes it: one without a name has quotes, else the next word would be its name."""
+    return chain or "''"
 
 
 def _escaped(number):

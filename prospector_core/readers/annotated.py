@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from ..errors import GraphError, MissingExtraError, ProspectorError
-from ..memory import check_memory
+from ..memory import check_chunks, check_memory
 from .spatial import Elements
 from .tokens import MAX_FEATURES, TokenFile, TokenTable
 
@@ -142,6 +142,7 @@ class AnnotatedFile(TokenFile):
             raise GraphError(f"{self._name} has an array of {node.dtype}: write it anew, as numbers or text")
         need = math.prod(node.shape) * max(node.dtype.itemsize, 8)
         check_memory(2 * need, self._where, f"an array of {' x '.join(map(str, node.shape))}", GraphError)
+        check_chunks(node, self._where, GraphError)
         return node[...]
 
     def _strings(self, node):
@@ -217,6 +218,7 @@ class AnnotatedFile(TokenFile):
                     f"{self._name}: an array of shape {stored.shape} is not a row of numbers a cell ({self._n} cells)"
                 )
             self._allow((last - first) * math.prod(stored.shape[1:]), f"{last - first:,} rows of {stored.shape}")
+            check_chunks(stored, self._where, GraphError)
             block = np.asarray(stored[first:last])
             return np.asarray(block.reshape(len(block), -1)[picked], np.float64)
         kind = str(stored.attrs.get("encoding-type", stored.attrs.get("h5sparse_format", "")))
@@ -243,6 +245,8 @@ class AnnotatedFile(TokenFile):
             raise GraphError(f"{self._name}: a sparse matrix contradicts itself (indptr): write it anew")
         low, high = (0, int(indptr[-1])) if by_column else (int(indptr[first]), int(indptr[last]))
         self._allow(3 * (high - low), f"{high - low:,} numbers of a sparse matrix")
+        for name in ("data", "indices"):
+            check_chunks(stored[name], self._where, GraphError)
         data, indices = stored["data"][low:high], np.asarray(stored["indices"][low:high]).astype(np.int64)
         # scipy believes what it is told, and would read and write beside its arrays
         if indices.size and (indices.min() < 0 or indices.max() >= (shape[0] if by_column else shape[1])):

@@ -1,5 +1,6 @@
 """Multiplexed images: a channel image and a label image of cells beside it; a cell is its mean intensity a channel."""
 
+import math
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 import tifffile
 
 from ..errors import GraphError
+from ..memory import check_memory
 from .tokens import TokenFile, TokenTable, unique
-from .under import ChannelImage, LabelImage, Under, stored_tiff
+from .under import ChannelImage, LabelImage, Under, check_tiles, stored_tiff
 
 __all__ = ["CellImage", "find_pairs", "is_label_image"]
 
@@ -81,8 +83,7 @@ class CellImage(TokenFile):
     def read(self, part):
         name = self.path.name
         labels = _label_image(self.labels)
-        ids = np.unique(labels)
-        ids = ids[ids > 0]
+        ids = _numbers(labels)
         if not ids.size:
             raise GraphError(f"{self.labels.name} holds no cell: pixels of a cell have its number, all others 0")
         if ids[-1] > 2**31 - 2 or ids[0] < 0:
@@ -90,7 +91,10 @@ class CellImage(TokenFile):
         # cells by a number without gaps, 0 = background
         table = np.zeros(int(ids[-1]) + 1, np.int32)
         table[ids] = np.arange(1, ids.size + 1)
-        cells = table[np.maximum(labels, 0)]
+        cells = np.empty(labels.shape, np.int32)
+        for start in range(0, len(labels), _BLOCK):
+            cells[start : start + _BLOCK] = table[np.maximum(labels[start : start + _BLOCK], 0)]
+        del labels
         size = np.bincount(cells.ravel(), minlength=ids.size + 1)[1:].astype(np.float64)
         centres = _centres(cells, ids.size) / size[:, None]
         with _tiff(self.path) as file:
@@ -103,7 +107,7 @@ class CellImage(TokenFile):
                 )
             names, (scale, unit) = _channel_names(file, self.path), _pixel_size(file)
             means = []
-            for channel in _channels(series, name):
+            for channel in _channels(series, self.path):
                 means.append(_sums(cells, channel, ids.size) / size)
         names = unique(names or [f"channel {i + 1}" for i in range(len(means))])
         if len(names) != len(means):
@@ -122,22 +126,42 @@ class CellImage(TokenFile):
         labels, kept = stored_tiff(self.labels)
 
         def numbers():
-            found = np.unique(_label_image(self.labels))
-            return found[found > 0]
+            return _numbers(_label_image(self.labels))
 
         return Under([image], LabelImage(labels, matrix, self.labels.name, numbers, keep=kept))
 
 
 def _tiff(path):
     try:
-        return tifffile.TiffFile(path)
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        file = tifffile.TiffFile(path)
+        series = file.series[0]
+        check_tiles(series, path)
+    except GraphError:
+        raise
+    except Exception as error:  # of many kinds, by tifffile
         raise GraphError(f"{path.name} is no TIFF that can be read ({error}): export it again") from error
+    return file
+
+
+def _decoded(pages, path):
+    """The pixels of a page, or of all pages of an image."""
+    _allow(pages, path)
+    try:
+        return np.asarray(pages.asarray())
+    except Exception as error:  # of many kinds, by tifffile and its codecs
+        raise GraphError(f"{path.name} is damaged ({error}): export it again") from error
+
+
+def _allow(pages, path):
+    """Raise GraphError where an image, or a page of one, is larger than it may be."""
+    sides = " x ".join(f"{side:,}" for side in pages.shape)
+    # as it is read, and the number of each pixel's cell
+    check_memory(math.prod(pages.shape) * (pages.dtype.itemsize + 4), path, f"an image of {sides}", GraphError)
 
 
 def _label_image(path):
     with _tiff(path) as file:
-        labels = np.squeeze(file.series[0].asarray())
+        labels = np.squeeze(_decoded(file.series[0], path))
     if labels.ndim != 2 or labels.dtype.kind not in "biuf":
         raise GraphError(f"{path.name} is no label image: it has {labels.shape}, and needs rows and columns alone")
     if labels.dtype.kind == "f":
@@ -149,9 +173,9 @@ def _label_image(path):
     return labels
 
 
-def _channels(series, name):
+def _channels(series, path):
     """Channel after channel of an image: (height, width) arrays."""
-    axes = series.axes
+    axes, name = series.axes, path.name
     extra = [axis for axis in axes if axis not in "YX" and series.shape[axes.index(axis)] > 1]
     if len(extra) > 1:
         raise GraphError(
@@ -159,11 +183,18 @@ def _channels(series, name):
         )
     if not extra or axes.index(extra[0]) < axes.index("Y"):
         for page in series.pages:
-            found = np.asarray(page.asarray() if page is not None else np.zeros(series.shape[-2:], series.dtype))
+            found = _decoded(page, path) if page is not None else np.zeros(series.shape[-2:], series.dtype)
             yield from found.reshape(-1, *found.shape[-2:])
         return
-    whole = np.moveaxis(series.asarray(), axes.index(extra[0]), 0)  # channels side by side in each pixel
+    whole = np.moveaxis(_decoded(series, path), axes.index(extra[0]), 0)  # channels side by side in each pixel
     yield from np.squeeze(whole).reshape(-1, *whole.shape[-2:])
+
+
+def _numbers(labels):
+    """The numbers of the cells, ascending; found block by block."""
+    blocks = [np.unique(labels[start : start + _BLOCK]) for start in range(0, len(labels), _BLOCK)]
+    found = np.unique(np.concatenate(blocks))
+    return found[found > 0]
 
 
 def _sums(cells, channel, n):

@@ -3,18 +3,21 @@
 Read as spatialdata writes them today (containers 0.1 on zarr 2 and 0.2 on zarr 3; shapes 0.1 to 0.3); nothing of that library is needed.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
 import shapely
 
 from ..errors import GraphError, MissingExtraError
+from ..memory import check_chunks, check_memory
 from .under import ChannelImage, LabelImage, Outlines, Stored, Under
 
 __all__ = ["Elements"]
 
 _UNITS = {"micrometer": "µm", "micrometre": "µm", "micron": "µm", "um": "µm", "µm": "µm", "nanometer": "nm", "millimeter": "mm", "pixel": "px"}  # fmt: skip
 _BLOCK = 2048
+_PACKED_TIMES = 200
 
 
 class Elements:
@@ -164,11 +167,20 @@ class Elements:
                 f"{where}: these shapes are of a format that cannot be read: write them anew with spatialdata"
             )
         kind = dict(group.attrs).get("spatialdata_attrs", {}).get("geos", {}).get("type", 0)
-        offsets = tuple(np.asarray(group[name][...]) for name in ("offset0", "offset1", "offset2") if name in group)
-        coords = np.asarray(group["coords"][...], float)
+        offsets = tuple(self._array(group[name]) for name in ("offset0", "offset1", "offset2") if name in group)
+        coords = self._array(group["coords"]).astype(float)
+        _check_offsets(offsets, len(coords), where)
         geometries = shapely.from_ragged_array(shapely.GeometryType(kind), coords, offsets or None)
-        radii = np.asarray(group["radius"][...]) if "radius" in group else None
-        return geometries, np.asarray(group["Index"][...]), radii
+        radii = self._array(group["radius"]) if "radius" in group else None
+        return geometries, self._array(group["Index"]), radii
+
+    def _array(self, node):
+        """An array of the store, if it is not larger than it may be."""
+        sides = " x ".join(f"{side:,}" for side in node.shape)
+        need = 2 * math.prod(node.shape) * max(node.dtype.itemsize, 8)
+        check_memory(need, self._path, f"an array of {sides}", GraphError)
+        check_chunks(node, self._path, GraphError)
+        return np.asarray(node[...])
 
     def _outlines(self, region, instances):
         geometries, index, radii = self._shapes(region)
@@ -188,6 +200,10 @@ class Elements:
         numbers = _whole(instances)
         if numbers is None:
             raise GraphError(f"{self._path.name}: cells of the labels {region!r} must be named by whole numbers")
+        # all of it is looked at; labels pack a hundred times
+        need = stored.height * stored.width * stored.dtype.itemsize
+        what = f"the labels {region!r} of {stored.width:,} x {stored.height:,} pixels"
+        check_memory(need, self._path, what, GraphError, _PACKED_TIMES)
         order = np.argsort(numbers, kind="stable")
         known, total, count = numbers[order], np.zeros((len(numbers), 2)), np.zeros(len(numbers))
         for top in range(0, stored.height, _BLOCK):
@@ -219,6 +235,14 @@ def _channels(group):
     omero = attrs.get("omero") or dict(group.attrs).get("omero") or {}
     names = [each.get("label") for each in omero.get("channels", [])]
     return names if names and all(name is not None for name in names) else None
+
+
+def _check_offsets(offsets, n, where):
+    """Raise GraphError where offsets, the innermost first, do not count up to what they divide: shapely believes them."""
+    for each in offsets:
+        if each.ndim != 1 or each.dtype.kind not in "iu" or not each.size or each[0] < 0 or each[-1] > n or (np.diff(each.astype(np.int64)) < 0).any():  # fmt: skip
+            raise GraphError(f"{where}: these shapes contradict themselves: write them anew with spatialdata")
+        n = len(each) - 1
 
 
 def _matrix(transform, axes, where):
@@ -265,11 +289,16 @@ def _parquet(file, where):
     import json
 
     try:
-        import pyarrow.parquet as parquet
+        from .token_tables import read_parquet
+
+        table = read_parquet(file, GraphError)
     except ImportError as error:
         raise MissingExtraError("shapes need pyarrow: pip install pyarrow") from error
+    except GraphError:
+        raise
+    except Exception as error:
+        raise GraphError(f"{where}: these shapes cannot be read ({error}): write them anew with spatialdata") from error
     try:
-        table = parquet.read_table(file)
         told = table.schema.metadata or {}
         geo = json.loads(told.get(b"geo", b"{}"))
         name = geo.get("primary_column", "geometry")

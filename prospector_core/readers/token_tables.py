@@ -1,6 +1,7 @@
 """Tokens as plain tables: CSV and Parquet (a row a token), and NPZ (arrays); edges beside them, where they are given."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def read_table(path):
         why = "it is cut short, or of another kind" if "footer" in str(error) else str(error).partition("\n")[0]
         why = re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", why)[:200]
         raise GraphError(f"{path.name} is no {kind} table that can be read ({why}): save it again") from error
-    double = next((name for name in names if names.count(name) > 1), None)
+    double = next((name for name, n in Counter(names).items() if n > 1), None)
     if double is not None:
         raise GraphError(f"{path.name} has two columns named {double!r}: give each its own name")
     if not len(table):

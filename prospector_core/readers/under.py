@@ -1,5 +1,6 @@
 """What lies under the points of a study of cells: channels, label images and outlines, read piece by piece as they are looked at."""
 
+import math
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,12 +9,14 @@ import numpy as np
 import shapely
 
 from ..errors import GraphError
+from ..memory import check_chunks, check_memory
 from ..readable import require_readable
 
-__all__ = ["ChannelImage", "LabelImage", "Outlines", "Stored", "Under", "halvings", "stored_tiff"]
+__all__ = ["ChannelImage", "LabelImage", "Outlines", "Stored", "Under", "check_tiles", "halvings", "stored_tiff"]
 
 _SMALLEST = 512  # pixels that the longer side of the coarsest level has at most
 _ROWS = 2048  # of a finer level that are read together where a coarser one is made of them
+_MOST_CHANNELS = 10_000
 _CORNERS = 24  # of a circle's outline
 
 
@@ -49,10 +52,16 @@ class Stored:
         self.n_channels = int(array.shape[axes.index("C")]) if "C" in axes else 1
         self.dtype = np.dtype(array.dtype)
         self._lock = threading.Lock()
+        if min(self.height, self.width, self.n_channels) < 1 or self.n_channels > _MOST_CHANNELS:
+            raise GraphError(f"{name} has the sides {array.shape}: it is damaged, or no image of channels")
+        check_chunks(array, name, GraphError)
 
     def read(self, channel, top, bottom, left, right):
         """A rectangle of one channel: (bottom - top, right - left)."""
         at = {"Y": slice(top, bottom), "X": slice(left, right), "C": channel}
+        rows, columns = max(bottom - top, 0), max(right - left, 0)
+        need = rows * columns * (self.dtype.itemsize + 4)
+        check_memory(need, self._name, f"a part of {columns:,} x {rows:,} pixels", GraphError)
         try:
             with self._lock:
                 part = np.asarray(self._array[tuple(at.get(axis, 0) for axis in self._axes)])
@@ -70,6 +79,7 @@ def stored_tiff(path):
     try:
         file = tifffile.TiffFile(path)
         series = file.series[0]
+        check_tiles(series, path)
         levels = [
             Stored(zarr.open(series.aszarr(level=at), mode="r"), level.axes, path.name)
             for at, level in enumerate(series.levels)
@@ -79,6 +89,14 @@ def stored_tiff(path):
     except Exception as error:  # of many kinds, by many libraries
         raise GraphError(f"{path.name} is no TIFF that can be read ({error}): export it again") from error
     return [level for level in levels if level.n_channels == levels[0].n_channels], file
+
+
+def check_tiles(series, path):
+    """Raise GraphError where a tile or strip of an image is larger than it may be: it is unpacked whole."""
+    for level in series.levels:
+        page = level.keyframe
+        sides = " x ".join(f"{side:,}" for side in page.chunks)
+        check_memory(math.prod(page.chunks) * page.dtype.itemsize, path, f"a tile or strip of {sides}", GraphError)
 
 
 def halvings(width, height):

@@ -20,11 +20,11 @@ from ..errors import (
     StudyDamagedError,
     StudyError,
 )
-from ..files import check_links
 from ..hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..modalities.layouts import check_layout
 from ..readers import open_slide
+from ..removal import check_links
 from ..stamps import edition_of, short_hash
 from ..tiling import Rect
 from .address import StudyAddress
@@ -34,7 +34,7 @@ from .derived import unchanged
 from .embed import embed_study, work_on_queue
 from .jobs import Queue
 from .own_vectors import OwnEmbedder
-from .records import check_meta, datum_row
+from .records import check_meta, datum_row, job_rows
 from .sources import Source, Sources
 
 _TOKENS_KEPT = 30_000_000  # tokens whose places are kept in memory, some 40 bytes each
@@ -67,7 +67,7 @@ class StudyData(StudyAddress):
         self.path = Path(path)
         if not self.path.is_dir():
             raise StudyError(f"there is no study {self.path}: make one with `prospector new`")
-        check_links(self.path, ("fits", "derived", "embeddings.zarr"))
+        check_links(self.path)
         self.database = Database(self.path / (copy or "study.sqlite"), copy is not None)
         meta = {key: self.database.read_meta(key) for key in ("name", "modality", "classes", "embedding")}
         meta["name"] = self.path.name if meta["name"] is None else meta["name"]
@@ -237,7 +237,7 @@ class StudyData(StudyAddress):
 
     def jobs(self, kind="embed"):
         """{uid: {"state", "done", "total", "message", "updated"}} of long work."""
-        rows = self.database.read("SELECT uid, state, done, total, message, updated FROM jobs WHERE kind = ?", (kind,))
+        rows = job_rows(self.database, kind)
         return {row[0]: dict(zip(("state", "done", "total", "message", "updated"), row[1:])) for row in rows}
 
     def grid(self, datum):

@@ -48,6 +48,8 @@ CREATE TABLE jobs (                          -- long work, a row a datum: the qu
 ) WITHOUT ROWID;
 CREATE TRIGGER journal_is_append_only_1 BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
 CREATE TRIGGER journal_is_append_only_2 BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER journal_is_append_only_3 BEFORE INSERT ON journal    -- INSERT OR REPLACE removes without the second one
+WHEN NEW.id IN (SELECT id FROM journal) BEGIN SELECT RAISE(ABORT, 'append only'); END;
 """
 
 _BESIDE = ("-wal", "-journal")  # logs that sqlite keeps beside a database

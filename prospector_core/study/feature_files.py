@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError, ProspectorError
-from ..memory import check_memory
+from ..memory import check_chunks, check_memory
 from ..readable import require_readable
 
 __all__ = ["FeatureFile", "find_feature_files", "read_features"]
@@ -145,6 +145,7 @@ def read_features(path, patches=None):
         check_memory(
             3 * 8 * math.prod(coords.shape), path, f"an array of {_sides(coords.shape)} coordinates", EmbeddingError
         )
+        check_chunks(coords, path, EmbeddingError)
         points = np.asarray(coords[()], np.float64)
     if points.ndim == 3 and points.shape[0] == 1:
         points = points[0]
@@ -178,6 +179,7 @@ def read_vectors(found):
     with _open(found.path) as file:
         kept = _dataset(file, "features", found.path)
         check_memory(_need(kept), found.path, f"an array of {_sides(kept.shape)} numbers", EmbeddingError)
+        check_chunks(kept, found.path, EmbeddingError)
         vectors = np.asarray(kept[()]).reshape(found.n, found.dim)
     vectors = vectors if vectors.dtype == np.float16 else vectors.astype(np.float32)
     wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))

@@ -13,7 +13,7 @@ from safetensors.numpy import save as save_tensors
 from ..checked import read_json
 from ..errors import FitError, PluginError, ProspectorError, StudyDamagedError
 from ..features import n_features, pair_index
-from ..files import folder_atomic, read_own, write_atomic
+from ..files import folder_atomic, write_atomic
 from ..kernels import KERNELS, make_kernel
 from ..plugins import load_one, names_of, origin_of
 from ..prediction import Calibration
@@ -27,6 +27,7 @@ from ..quantizers import (
     TreeQuantizer,
     VQAutoencoderQuantizer,
 )
+from ..removal import read_own
 from .fit_records import check_head, check_settings, check_tree
 from .journal import CurationState
 
@@ -354,8 +355,8 @@ class Fit:
         """Read what ``save`` wrote; of several classes, seen from ``target``. Raises StudyDamagedError."""
         try:
             study = folder.parent.parent
-            tensors = load_tensors(read_own(folder / "head.safetensors", study))
-            record = check_head(read_json(read_own(folder / "head.json", study), "head.json"))
+            tensors = load_tensors(read_own(study, folder / "head.safetensors"))
+            record = check_head(read_json(read_own(study, folder / "head.json"), "head.json"))
             settings, tree = FitSettings(**check_settings(record["settings"])), _tree_of(tensors)
             coef, fitted, curve = tensors["coef"], tensors["fitted_coef"], record["calibration"]
             if coef.ndim == 2:

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import ProspectorError, StudyError
 from ..files import storage_errors
+from .records import job_rows
 
 __all__ = ["Job", "Queue", "Rate", "seconds_left"]
 
@@ -91,12 +92,11 @@ class Queue:
 
     def jobs(self):
         """All data that are or were on the queue, in the order in which they come: list of Job."""
-        rows = self._database.read(
-            "SELECT jobs.uid, state, done, total, message, rate, request FROM jobs JOIN data ON data.uid = jobs.uid "
-            "WHERE kind = 'embed' ORDER BY state != 'running', place, position"
-        )
+        rows = job_rows(self._database, "embed", "state != 'running', place, position")
         dead = any(row[1] == "running" for row in rows) and not self.at_work()
-        return [Job(row[0], "interrupted" if dead and row[1] == "running" else row[1], *row[2:]) for row in rows]
+        return [
+            Job(row[0], "interrupted" if dead and row[1] == "running" else row[1], *row[2:5], *row[6:]) for row in rows
+        ]
 
     def waiting(self):
         """Whether a datum waits for its turn."""
@@ -111,8 +111,8 @@ class Queue:
 
     def worker(self):
         """What the process at work last said of itself: (state, message, when)."""
-        rows = self._database.read("SELECT state, message, updated FROM jobs WHERE kind = 'worker'")
-        return rows[0] if rows else ("", "", 0.0)
+        rows = job_rows(self._database, "worker")
+        return (rows[0][1], rows[0][4], rows[0][5]) if rows else ("", "", 0.0)
 
     # ---- requests, of any process
 

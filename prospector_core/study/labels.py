@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import LabelsError
+from ..memory import check_memory, size_of
 from ..tiling import Rect
 
 __all__ = ["LabelRow", "classes_of", "read_labels", "match_files"]
@@ -29,6 +30,7 @@ _NAME_COLUMNS = ("name", "datum", "id")
 _FIELD_COLUMNS = ("x", "y", "width", "height")
 _NEGATIVE = {"0", "no", "false", "negative", "neg", "normal", "control", "absent", "benign", "healthy"}
 _MOST_CLASSES = 32  # a table of more has numbers or names for labels
+_TABLE_TIMES = 20  # bytes of memory that a byte of a table becomes, as rows of named cells
 _UNLABELLED = {"", "na", "nan", "none", "unknown", "?"}
 
 
@@ -109,6 +111,7 @@ def classes_of(path, labels, positive=None):
 def _read_table(path):
     if not path.is_file():
         raise LabelsError(f"there is no labels table {path}: give a CSV file with a file and a label column")
+    check_memory(_TABLE_TIMES * size_of(path), path, "its table", LabelsError, 0)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

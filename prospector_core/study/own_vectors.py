@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError, ProspectorError
-from ..memory import check_memory
+from ..memory import check_chunks, check_memory
 from ..readable import require_readable
 from ..removal import remove_made
 from ..storage import EmbeddingStore
@@ -91,6 +91,7 @@ def _hdf5(path):
             raise EmbeddingError(f"{path.name}: {name!r} holds {kept.dtype}, not numbers: write it again")
         need = math.prod(kept.shape or (0,)) * (kept.dtype.itemsize + 4)
         check_memory(need, path, f"an array of {' x '.join(map(str, kept.shape or ()))} numbers", EmbeddingError)
+        check_chunks(kept, path, EmbeddingError)
         return kept[...]
 
 

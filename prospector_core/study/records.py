@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..checked import LargerRecord, Number, Positive, Side, read_json, record_of
+from ..checked import LargerRecord, Number, Positive, Record, Side, read_json, record_of
 from ..errors import StudyDamagedError
 from .fit_records import check_settings
 
-__all__ = ["check_edits", "check_meta", "datum_row", "fit_row", "source_row"]
+__all__ = ["check_edits", "check_meta", "datum_row", "fit_row", "job_rows", "source_row"]
 
 _Name = Annotated[str, Field(max_length=10_000)]
 _Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,200}\z")]
@@ -59,6 +59,23 @@ class _Meta(LargerRecord):
     modality: _Name
     classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=1000)]
     embedding: _Embedding
+
+
+_STATES = {
+    "embed": ("waiting", "running", "paused", "done", "failed"),
+    "worker": ("starting", "working", "fitting", "not fitted", "ended", "failed"),
+}
+
+
+class _Job(Record):
+    uid: Annotated[str, Field(max_length=200)]
+    state: Annotated[str, Field(max_length=20)]
+    done: Annotated[int, Field(ge=0)]
+    total: Annotated[int, Field(ge=0)]
+    message: str
+    updated: Number
+    rate: Annotated[Number, Field(ge=0)]
+    request: Literal["", "pause", "cancel"]
 
 
 class _Fingerprint(LargerRecord):
@@ -171,6 +188,22 @@ def fit_row(path, row):
     except ValueError as error:
         raise _damaged(f"{path} is damaged (fit {found['id']}: {error})") from None
     return tuple(found.values())
+
+
+def job_rows(database, kind, order="jobs.uid"):
+    """Rows of ``jobs`` of data that are there, or of the process at work (kind "worker"): list of (uid, state, done, total,
+    message, updated, rate, request). A state that is none is not shown as one. Raises StudyDamagedError."""
+    rows = database.read(
+        f"SELECT jobs.uid, state, done, total, message, updated, rate, request FROM jobs LEFT JOIN data ON data.uid = jobs.uid "
+        f"WHERE kind = ? AND (kind = 'worker' OR position IS NOT NULL) ORDER BY {order}",
+        (kind,),
+    )
+    for row in rows:
+        said = dict(zip(("uid", "state", "done", "total", "message", "updated", "rate", "request"), row))
+        _record(_Job, database.path, said, "what it says of the queue")
+        if said["state"] not in _STATES[kind]:
+            raise _damaged(f"{database.path} is damaged: what it says of the queue is no state")
+    return rows
 
 
 def _json(path, text, what):

@@ -140,11 +140,15 @@ def test_the_journal_is_append_only(study):
         "UPDATE journal SET action = 'x'",
         "DELETE FROM journal",
         "UPDATE journal SET id = 99 WHERE id = 1",
+        "INSERT OR REPLACE INTO journal SELECT id, at, 'undo', payload, author, note FROM journal",
+        "REPLACE INTO journal (id, at, action, payload) VALUES (1, 'now', 'undo', '{}')",
     ):
         with pytest.raises(sqlite3.IntegrityError, match="append only"):
             connection.execute(statement)
+    connection.execute("DROP TRIGGER journal_is_append_only_3")  # as a study of before, whose edits go on
     connection.close()
     assert study.curation.history() == before
+    Study.open(study.path).curation.rename(0, "kept too")
 
 
 # ---- undo, redo

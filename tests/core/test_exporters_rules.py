@@ -203,5 +203,8 @@ def test_a_pymol_script_colours_evenly_and_selects_what_speaks_for_the_class(mon
     ]
     assert "spectrum b, blue_white_red, polymer, minimum=-3.0000, maximum=3.0000" in lines
     assert "select prospect_top, polymer and ((chain A and resi \\-2) or (chain A and resi 1))" in lines
+    monkeypatch.setattr(structures, "_residues", lambda *_: ([""], ["1"], np.array([1.0]), None))
+    unnamed = structures.pymol_script(None, "d").decode()
+    assert "alter polymer and chain '' and resi 1," in unnamed and "((chain '' and resi 1))" in unnamed
     monkeypatch.setattr(structures, "_residues", lambda *_: (["A"], ["1"], np.array([-1.0]), None))
     assert "select" not in structures.pymol_script(None, "d").decode()

@@ -9,17 +9,28 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 from slide_files import picture
 from structure_files import pdb_text
 
 from prospector_core import memory
-from prospector_core.errors import BadInputError, DocumentError, EmbeddingError, GraphError, SlideError, StructureError
+from prospector_core.errors import (
+    BadInputError,
+    DocumentError,
+    EmbeddingError,
+    GraphError,
+    LabelsError,
+    SlideError,
+    StructureError,
+)
 from prospector_core.readers import open_slide
 from prospector_core.readers.document import DocumentFile
+from prospector_core.readers.spatial import _check_offsets
 from prospector_core.readers.structure import open_structure
 from prospector_core.readers.tokens import open_tokens
 from prospector_core.study.feature_files import read_features, read_vectors
+from prospector_core.study.labels import read_labels
 from prospector_core.study.own_vectors import read_vector_file
 
 
@@ -284,3 +295,159 @@ def test_the_option_of_the_command_line(tmp_path, monkeypatch, capsys):
 def test_a_message_is_one_line_of_a_length_that_can_be_read():
     said = str(SlideError("x" * 100_000 + "\n: copy it again"))
     assert len(said) <= 1500 and said.endswith(": copy it again") and "\n" not in said
+
+
+# ---- images and shapes of cells
+
+
+def cell_images(folder, side=64, **options):
+    folder.mkdir(exist_ok=True)
+    numbers = np.zeros((side, side), np.uint16)
+    numbers[2:9, 2:9], numbers[20:30, 20:30] = 1, 2
+    tifffile.imwrite(folder / "a_mask.tif", numbers, **options)
+    tifffile.imwrite(
+        folder / "a.tif",
+        np.ones((2, side, side), np.uint8),
+        photometric="minisblack",
+        metadata={"axes": "CYX"},
+        **options,
+    )
+    return folder / "a.tif"
+
+
+def read_cells(path):
+    with open_tokens(path) as file:
+        return file.read(file.parts[0])
+
+
+def look_under(path):
+    with open_tokens(path) as file:
+        under = file.under(file.parts[0])
+        for image in under.images:
+            for level in range(image.n_levels):
+                image.read(0, level, 0, 9, 0, image.shape(level)[1])
+        return under
+
+
+def test_images_of_cells_that_unpack_to_more_than_they_may(tmp_path, little, monkeypatch):
+    assert len(read_cells(cell_images(tmp_path / "sound"))) == 2 and look_under(tmp_path / "sound" / "a.tif").images
+    large = cell_images(tmp_path / "large", 4000, compression="zlib", rowsperstrip=4000)
+    names_the_way_out(says(GraphError, lambda: read_cells(large)))
+    names_the_way_out(says(GraphError, lambda: look_under(large)))
+    tiled = cell_images(tmp_path / "tiled", 4000, compression="zlib", tile=(256, 256))
+    names_the_way_out(says(GraphError, lambda: read_cells(tiled)))
+    assert look_under(tiled).images  # piece by piece it is no larger than it may be
+    monkeypatch.setenv(memory.VARIABLE, "1GB")
+    assert len(read_cells(large)) == 2
+
+
+@pytest.mark.parametrize("tag", [256, 257, 278, 322, 323])
+def test_images_of_cells_whose_sides_are_none(tmp_path, tag):
+    for value in (0, 2**31 - 1, 2**32 - 1):
+        for name in ("a.tif", "a_mask.tif"):
+            path = (
+                cell_images(tmp_path / str(value), tile=(64, 64)) if tag > 300 else cell_images(tmp_path / str(value))
+            )
+            content = bytearray((path.parent / name).read_bytes())
+            with tifffile.TiffFile(path.parent / name) as file:
+                offset = file.pages[0].tags[tag].offset
+            struct.pack_into("<HHII", content, offset, tag, 4, 1, value)
+            (path.parent / name).write_bytes(content)
+            for look in (read_cells, look_under):
+                try:
+                    look(path)  # rows of a strip beyond the image are no harm
+                except GraphError as error:
+                    assert "\n" not in str(error)
+                else:
+                    assert tag == 278 or name == "a_mask.tif" and look is look_under
+
+
+def spatial_data(folder, labels=None, image=None, **shapes):
+    """A SpatialData of two cells of labels or shapes, declared as given: (shape, chunks)."""
+    root = zarr.open_group(folder, mode="w", zarr_format=2)
+    table = root.create_group("tables/table")
+    table.attrs.update({"region_key": "region", "instance_key": "number"})
+    for name, columns in (
+        ("obs", {"_index": np.array([0, 1]), "number": np.array([1, 2])}),
+        ("var", {"_index": np.array([0])}),
+    ):
+        frame = table.create_group(name)
+        frame.attrs["_index"] = "_index"
+        for column, values in columns.items():
+            frame.create_array(column, data=values)
+    region = table.create_group("obs/region")
+    region.create_array("codes", data=np.zeros(2, np.int8))
+    region.create_array("categories", data=np.array(["r"], "U1"))
+    table.create_array("X", data=np.ones((2, 1)))
+    for kind, name, sides in (("labels", "r", labels), ("images", "i", image)):
+        if sides:
+            group = root.create_group(f"{kind}/{name}")
+            axes = "cyx"[3 - len(sides[0]) :]
+            group.attrs["multiscales"] = [{"axes": list(axes), "datasets": [{"path": "0"}]}]
+            group.create_array("0", shape=sides[0], chunks=sides[1], dtype="i4")
+    if shapes:
+        group = root.create_group("shapes/r")
+        group.attrs["spatialdata_attrs"] = {"geos": {"type": 0}}
+        for name, (shape, chunks) in shapes.items():
+            group.create_array(name, shape=shape, chunks=chunks, dtype="f8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"labels": ((10**6, 10**6), (512, 512))}, {"labels": ((2048, 2048), (2048, 2048))},
+        {"coords": ((10**9, 2), (1000, 2)), "Index": ((2,), (2,))}, {"coords": ((2, 2), (2, 2)), "Index": ((10**9,), (1000,))},
+        {"coords": ((2, 2), (10**6, 2)), "Index": ((2,), (2,))},
+    ],
+)  # fmt: skip
+def test_elements_of_spatialdata_that_are_declared_and_not_there(tmp_path, little, declared):
+    path = spatial_data(tmp_path / "a.zarr", **declared)
+    names_the_way_out(says(GraphError, lambda: read_cells(path)))
+
+
+def test_an_image_of_spatialdata_larger_than_it_may_be_is_left_out(tmp_path, little):
+    """Cells are seen without it."""
+    sound = {"labels": ((64, 64), (64, 64))}
+    for name, sides, there in (("sound", ((1, 64, 64), (1, 64, 64)), 1), ("chunk", ((1, 9000, 9000), (1, 9000, 9000)), 0),
+                               ("channels", ((10**8, 64, 64), (1, 64, 64)), 0)):  # fmt: skip
+        with open_tokens(spatial_data(tmp_path / f"{name}.zarr", **sound, image=sides)) as file:
+            assert len(file.under(file.parts[0]).images) == there
+
+
+@pytest.mark.parametrize("offsets", [[0, 10**9], [0, 5, 3], [-4, 3], [[0, 3]], [0.0, 3.0]])
+def test_offsets_of_shapes_that_lead_elsewhere(offsets):
+    with pytest.raises(GraphError, match="contradict themselves"):
+        _check_offsets((np.array(offsets),), 4, "it")
+    _check_offsets((np.array([0, 2, 4]), np.array([0, 2])), 4, "it")
+
+
+# ---- chunks larger than their array, tables
+
+
+def test_a_chunk_larger_than_its_array(tmp_path, little):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        wide = {"chunks": (4000, 1000), "maxshape": (None, None), "compression": "gzip"}
+        file.create_dataset("features", data=np.ones((4, 6), "f4"), **wide)
+        file["coords"] = np.arange(8).reshape(4, 2) * 256
+    names_the_way_out(says(EmbeddingError, lambda: read_vectors(read_features(tmp_path / "a.h5"))))
+    names_the_way_out(says(EmbeddingError, lambda: read_vector_file(tmp_path / "a.h5")))
+    cells(tmp_path / "b.h5ad")
+    with h5py.File(tmp_path / "b.h5ad", "a") as file:
+        del file["X"]
+        file.create_dataset("X", data=np.ones((4, 3)), **wide)
+    names_the_way_out(says(GraphError, lambda: read_cells(tmp_path / "b.h5ad")))
+
+
+def test_a_table_of_labels_larger_than_it_may_be(tmp_path, little):
+    rows = "".join(f"s{number}.png,{number % 2}\n" for number in range(30_000))
+    (tmp_path / "labels.csv").write_text("file,label\n" + rows)
+    names_the_way_out(says(LabelsError, lambda: read_labels(tmp_path / "labels.csv")))
+    (tmp_path / "one.csv").write_text("file,label\n" + "s" * 200_000 + ",1\nb,0\n")
+    assert "one.csv, line 2" in says(LabelsError, lambda: read_labels(tmp_path / "one.csv"))
+
+
+def test_a_table_of_very_many_columns_is_looked_through_once(tmp_path):
+    names = [f"c{number}" for number in range(60_000)]
+    (tmp_path / "a.csv").write_text(",".join(names) + "\n" + ",".join("1" * len(names)) + "\n")
+    assert "GraphError" in type(pytest.raises(GraphError, read_cells, tmp_path / "a.csv").value).__name__

@@ -13,6 +13,7 @@ from prospector_core.palette import concept_palette
 from prospector_core.study import Study
 from tests.core.structure_files import study_of_chains
 from tests.core.text_studies import make_text_study, write_jsonl
+from tests.hostile import seal
 
 
 def write_journal(folder, action, **payload):
@@ -80,7 +81,7 @@ def test_a_name_that_is_too_long_or_no_text_does_not_enter(tmp_path, label, id, 
     ("field", "value"),
     [
         ("chains", "A; delete all"), ("chains", "A\ndelete all"), ("chains", "A) or (all"), ("chains", "A, b=1"), ("numbers", "1; quit"),
-        ("numbers", "1\nquit"),
+        ("numbers", "1\nquit"), ("chains", "A+B"), ("chains", "*"), ("chains", "A:C"), ("chains", "'"),
     ],
 )  # fmt: skip
 def test_a_chain_is_no_command(chains, tmp_path, field, value):
@@ -93,6 +94,7 @@ def test_a_chain_is_no_command(chains, tmp_path, field, value):
         k: v for k, v in about["attributes"].items() if k not in ("stamp", "seal")
     }  # as of before there were any
     file.write_text(json.dumps(about))
+    seal(file.parent)
     study.database.close()
     study = Study.open(study.path)
     for format in ("pml", "defattr"):

@@ -1,5 +1,6 @@
 """A study whose embeddings lie at an address: a folder by its URL, and an S3-compatible object store on this machine."""
 
+import json
 import sys
 
 import numpy as np
@@ -154,3 +155,27 @@ class _Looking:
 
     def __getattr__(self, name):
         return getattr(self._files, name)
+
+
+def test_records_and_blocks_at_an_address_that_say_too_much(tmp_path, monkeypatch):
+    """Whoever can write there is not believed: what is read is bounded as it is on the disk."""
+    store = RemoteStore(tmp_path / "local", (tmp_path / "there").as_uri())
+    write(store)
+    assert len(store.read("d1").embeddings)
+    record = tmp_path / "there" / "d1" / "embeddings" / "zarr.json"
+    before = record.read_text()
+    for words, update in (
+        ("chunks are of", lambda r: r["chunk_grid"]["configuration"].update(chunk_shape=[10**9, r["shape"][1]])),
+        ("contradict|more than", lambda r: (r.update(shape=[r["shape"][0], 10**12]), r["chunk_grid"]["configuration"].update(chunk_shape=[r["chunk_grid"]["configuration"]["chunk_shape"][0], 10**6]))),
+        ("no array of numbers|cannot be read", lambda r: r.update(data_type="string")),
+    ):  # fmt: skip
+        said = json.loads(before)
+        update(said)
+        record.write_text(json.dumps(said))
+        with pytest.raises(StudyError, match=words) as caught:
+            RemoteStore(tmp_path / "local", store.url).read("d1")
+        assert "\n" not in str(caught.value)
+    record.write_text(before)
+    monkeypatch.setattr("prospector_core.remote._LONGEST_RECORD", 100)
+    with pytest.raises(StudyError, match="too long"):
+        RemoteStore(tmp_path / "local", store.url).read("d1")

@@ -107,7 +107,7 @@ def test_embeddings_of_before_have_a_stamp_for_as_long_as_they_stay(tmp_path):
 @pytest.mark.parametrize("fresh", [0.0, 60.0])
 def test_a_store_elsewhere_says_the_same_stamps(tmp_path, monkeypatch, fresh):
     monkeypatch.setattr("prospector_core.remote._FRESH", fresh)
-    monkeypatch.setenv("PROSPECTOR_STORES", tmp_path.as_uri())
+    monkeypatch.setenv("PROSPECTOR_STORES", "file")
     here = EmbeddingStore(tmp_path / "here")
     there, other = (RemoteStore(tmp_path / name, (tmp_path / "there").as_uri()) for name in ("local", "other"))
     for store in (here, there):

@@ -24,7 +24,7 @@ class MeanColour:
 @pytest.fixture
 def started(monkeypatch):
     found = []
-    monkeypatch.setattr(worker, "start", found.append)
+    monkeypatch.setattr(worker, "start", lambda path, **_: found.append(path))
     return found
 
 

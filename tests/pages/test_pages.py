@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from prospector_core.study import Study
+from prospector_core.study import FitSettings, Study
 from tests.pages.app import App
 from tests.pages.conftest import SLIDE, change, create
 from viewers import tile_server
@@ -288,3 +288,19 @@ def test_neighbours_are_drawn_and_what_if_is_answered(folder, monkeypatch):
     concept = next(k for k in around.concepts.tolist() if k != around.concept)
     without = study.what_if("field B3", 24, without=concept)
     assert f"without *{study.concept_name(concept)}* around it: **{signed(without.would_be)}**" in app.text
+
+
+def test_the_form_of_a_fit_stands_with_settings_that_others_made(folder, monkeypatch):
+    own = {"concepts": 6, "radius": 17, "seed": 2_000_000, "tau": 9.0, "softness": 5.0, "pseudo": 200.0}
+    Study.open(folder).fit(FitSettings(**own))
+    app = App("study")
+    assert {box.label: box.value for box in app.at.number_input}["Radius, hops"] == 17
+    monkeypatch.setattr(Study, "settings", FitSettings(**own, kernel="of another version"))
+    app.run()
+    assert next(box for box in app.at.selectbox if box.label == "Kernel").value == "of another version"
+
+
+def test_a_queue_that_contradicts_itself_is_one_line(folder):
+    change(folder, "UPDATE jobs SET state = 'frobnicate' WHERE kind = 'embed'")
+    app = App("study")
+    assert any("queue" in error for error in app.errors) and len(app.errors) == 1
