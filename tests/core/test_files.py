@@ -56,7 +56,7 @@ def test_a_folder_is_replaced_whole(tmp_path):
     path, known = tmp_path / "home" / "made", re.compile("one|two").fullmatch
     for name in ("one", "two"):
         with folder_atomic(path, known) as partial:
-            assert partial.parent == path.parent and partial.name.startswith(".made.") and not path.name == partial.name
+            assert partial.parent == path.parent and partial.name.startswith(".made.") and path.name != partial.name
             (partial / name).write_bytes(b"")
         assert names(path) == [name] and names(path.parent) == ["made"]
     with pytest.raises(RuntimeError, match="stopped"), folder_atomic(path, known) as partial:
@@ -125,7 +125,9 @@ def linked(tmp_path):
 def test_files_of_a_study_are_its_own(linked, monkeypatch):
     root, beside = linked
     assert read_own(root / "plain", root) == read_own(root / "inward", root) == b"own"
-    assert own_path(root / "inward", root) == str(root / "plain") and own_path(root / "fits", root) == str(root / "fits")
+    assert own_path(root / "inward", root) == str(root / "plain") and own_path(root / "fits", root) == str(
+        root / "fits"
+    )
     (root / "out").symlink_to(beside / "secret")
     for path in (root / "out", beside / "secret"):
         with pytest.raises(ValueError, match=f"^{path.name} is a link that leads out of its folder"):
@@ -148,7 +150,9 @@ def test_links_that_lead_out_of_a_study_are_named(linked, where, monkeypatch):
     (root / "derived").mkdir()
     check_links(root, deep)
     (root / where / "far").symlink_to(beside / "secret")
-    with pytest.raises(StudyDamagedError, match=f"{root / where / 'far'} is a link that leads out .*PROSPECTOR_LINKS=1"):
+    with pytest.raises(
+        StudyDamagedError, match=f"{root / where / 'far'} is a link that leads out .*PROSPECTOR_LINKS=1"
+    ):
         check_links(root, deep)
     if where:
         check_links(root)
