@@ -70,10 +70,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "core/test_structure_study",
     ),
     f"{_CORE}/exporters/tables.py": (
+        "core/test_exporters_rules",
         "core/test_exporters",
         "core/test_cells",
     ),
-    f"{_CORE}/exporters/texts.py": ("core/test_documents",),
+    f"{_CORE}/exporters/texts.py": ("core/test_exporters_rules", "core/test_documents"),
     f"{_CORE}/evaluation/choose.py": (
         "core/test_choice",
         "core/test_evaluation",
