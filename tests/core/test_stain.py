@@ -339,3 +339,23 @@ def test_optical_densities_are_multiplied_and_come_back():
     assert np.abs(half - np.minimum(expected, 255)).max() <= 1 and half[1, 0] == 247
     other = stain.StainNormaliser("macenko", {}, matrix=-np.eye(3, dtype=np.float32)).apply(np.zeros((1, 3), np.uint8))
     assert other.tolist() == [[255] * 3]
+
+
+def test_tissue_of_one_colour_is_thinner_than_a_fiftieth_of_optical_density():
+    """Deviation along the second axis: however much of the one stain there is, and however far the first axis goes."""
+    with pytest.raises(TissueError, match="its tissue is of one colour"):
+        estimate_stain("macenko", tissue_of(0, 0, noise=0.012))
+    try:
+        estimate_stain("macenko", tissue_of(0, 0, noise=0.028))
+    except TissueError as error:
+        assert "one stain, not two" in str(error)
+
+
+def test_an_unknown_method_is_said_before_anything_else():
+    slide = Noted(100, 50)
+    nothing = TissueMask(np.zeros((5, 10), bool), 10.0)
+    with pytest.raises(BadInputError, match="macenko, reinhard"):
+        estimate_stain("other", np.zeros((9, 3), np.uint8))
+    with pytest.raises(BadInputError, match="macenko, reinhard"):
+        normalised(slide, nothing, "other", 50, 0.5)
+    assert "no tile holds" in normalised(slide, nothing, "reinhard", 50, 0.5).stain["failed"]
