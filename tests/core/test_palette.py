@@ -130,3 +130,5 @@ def test_the_colours_of_studies_that_exist_stay():
     ]
     assert concept_palette(10) == first
     assert hashlib.sha256("".join(concept_palette(64)).encode()).hexdigest()[:16] == "4901ac5622b1a6b7"
+    # so many that candidates on every border are among them
+    assert hashlib.sha256("".join(concept_palette(256)).encode()).hexdigest()[:16] == "6b4f8711cc55278a"

@@ -472,3 +472,12 @@ def test_nearest_takes_what_has_blocks_as_it_is():
     for kind in ("c8", "U3", "O"):
         with pytest.raises(EmbeddingError, match="must be numbers"):
             assign_nearest(np.zeros((2, 5), kind), tokens[:3])
+
+
+def test_a_quantizer_that_finds_nothing_of_its_own_is_none():
+    with pytest.raises(NotImplementedError):
+        CentroidQuantizer(1).fit(np.zeros((2, 2)))
+    usual = {"n_concepts": 20, "sample": 50_000, "seed": 0}
+    assert CentroidQuantizer().get_params() == usual
+    assert VQAutoencoderQuantizer().get_params() == usual | {"steps": 1500}
+    assert StreamedKMeansQuantizer().get_params() == usual | {"n_init": 4}
