@@ -230,6 +230,8 @@ def test_letters_of_a_list_come_one_after_the_other():
 
 
 def test_marks_before_a_line_are_no_part_of_it():
+    long = "Tumour cells lie in the wall of the bowel and around vessels"
+    assert parts(f"{long}\n- it is free") == [long, "it is free"]  # though the page was full
     assert parts("- * [x] one\n- two") == ["one", "two"] and parts("(1) one\n(2) two") == ["(1) one", "(2) two"]
     assert parts("> quoted", markdown=True) == ["quoted"] and parts("> > twice\n> more", markdown=True) == [
         "twice",
