@@ -20,7 +20,7 @@ _DIVERGING = np.array([[8, 48, 107], [33, 113, 181], [107, 174, 214], [198, 219,
 
 def diverging_hex(value: float) -> str:
     """Colour of a value from -1 (blue) over 0 (near white) to 1 (brown), "#rrggbb"."""
-    place = (float(np.clip(value, -1, 1)) + 1) / 2 * (len(_DIVERGING) - 1)
+    place = (float(value) + 1) / 2 * (len(_DIVERGING) - 1)  # beyond the ends np.interp gives the end
     return hex_of([round(np.interp(place, range(len(_DIVERGING)), channel)) for channel in _DIVERGING.T])
 
 
@@ -140,4 +140,4 @@ def rgb_of(colour: str) -> tuple[int, int, int]:
 
 def hex_of(colour: Sequence[int]) -> str:
     """The reverse of `rgb_of`."""
-    return "#{:02x}{:02x}{:02x}".format(*(int(part) for part in colour[:3]))
+    return "#{:02x}{:02x}{:02x}".format(*(int(part) for part in colour))

@@ -254,3 +254,15 @@ def test_residues_of_one_concept_are_matched_rather():
     assert swapped[2] == [(0, 0), (1, 1), (2, 2)] and swapped[3] == pytest.approx(0, abs=1e-9)
     near = np.array([[0.0, 0, 0], [1, 0, 0], [25, 0, 0]])[:, None]
     assert superpose(near, near, [0, 1, 2], [1, 0, 2])[2] == [(0, 1), (1, 0), (2, 2)]
+
+
+def test_there_are_eight_families_at_most_unless_more_are_asked_for():
+    rows = [[kind] * 9 + [10 + other] for kind in range(10) for other in (0, 1)]
+    study, sites = made_of(*rows)
+    study.current_fit.n_concepts = 12
+    assert len(find_families(study, sites=sites)) == 8
+    assert len(find_families(study, sites=sites, families=10)) == 10
+
+
+def test_nine_tenths_is_enough_for_a_name():
+    assert name_of(SimpleNamespace(families=[({0: 1.0}, "one")]), {0: 0.81, 1: 0.19}) == "one"

@@ -3,12 +3,21 @@
 import errno
 import io
 import os
+import re
+import stat
 
 import numpy as np
 import pytest
 
-from prospector_core.errors import BadInputError, StorageFullError, StudyError
-from prospector_core.files import folder_atomic, read_npy, storage_errors, write_atomic
+from prospector_core.errors import BadInputError, StorageFullError, StudyDamagedError, StudyError
+from prospector_core.files import (
+    folder_atomic,
+    partial_name,
+    read_npy,
+    storage_errors,
+    study_gone,
+    write_atomic,
+)
 
 
 def names(folder):
@@ -41,16 +50,78 @@ def test_what_could_not_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 def test_a_folder_is_replaced_whole(tmp_path):
-    path, names_of_ours = tmp_path / "made", ("one", "two", "three").__contains__
+    path, known = tmp_path / "home" / "made", re.compile("one|two").fullmatch
     for name in ("one", "two"):
-        with folder_atomic(path, names_of_ours) as partial:
-            assert partial != path and partial.parent == tmp_path
+        with folder_atomic(path, known) as partial:
+            assert partial.parent == path.parent and partial.name.startswith(".made.") and path.name != partial.name
             (partial / name).write_bytes(b"")
-        assert names(path) == [name] and names(tmp_path) == ["made"]
-    with pytest.raises(RuntimeError, match="stopped"), folder_atomic(path, names_of_ours) as partial:
+        assert names(path) == [name] and names(path.parent) == ["made"]
+    with pytest.raises(RuntimeError, match="stopped"), folder_atomic(path, known) as partial:
         (partial / "three").write_bytes(b"")
         raise RuntimeError("stopped")
-    assert names(path) == ["two"] and names(tmp_path) == ["made"]
+    assert names(path) == ["two"] and names(path.parent) == ["made"]
+    (path / "own notes").write_bytes(b"")
+    with pytest.raises(StudyDamagedError), folder_atomic(path, known) as partial:
+        (partial / "one").write_bytes(b"")
+    assert names(path) == ["own notes", "two"] and names(path.parent) == ["made"]
+
+
+def test_what_is_durable_is_on_the_disk_with_its_name(tmp_path, monkeypatch):
+    """The file first, then the folder that holds its name; what can be computed again waits for neither."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(stat.S_ISDIR(os.fstat(handle).st_mode)))
+    write_atomic(tmp_path / "a", b"x")
+    assert synced == [False, True]
+    write_atomic(tmp_path / "b", b"x", durable=False)
+    assert synced == [False, True]
+    with folder_atomic(tmp_path / "c", bool):
+        pass
+    assert synced == [False, True, True]
+    opened = os.open
+
+    def no_folders(place, flags, *more):  # as on Windows
+        if os.path.isdir(place):
+            raise PermissionError(errno.EACCES, "a folder")
+        return opened(place, flags, *more)
+
+    monkeypatch.setattr(os, "open", no_folders)
+    write_atomic(tmp_path / "d", b"y")
+    assert (tmp_path / "d").read_bytes() == b"y" and synced == [False, True, True, False]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_who_may_read_a_file_is_said_before_it_has_content(tmp_path):
+    before = os.umask(0)
+    try:
+        write_atomic(tmp_path / "usual", b"x")
+        write_atomic(tmp_path / "secret", b"x", mode=0o600)
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("usual", "secret")]
+    assert modes == [0o666, 0o600]
+
+
+def test_names_of_files_that_are_written_are_another_each_time(tmp_path):
+    one, other = partial_name(tmp_path / "a.bin"), partial_name(tmp_path / "a.bin")
+    assert one != other and one.parent == tmp_path
+    assert re.fullmatch(rf"\.a\.bin\.{os.getpid()}-[0-9a-f]{{16}}\.partial", one.name)
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A study's folder with files, links and a pipe, beside a folder whose name begins like its own."""
+    root, beside = tmp_path / "study", tmp_path / "study 2"
+    (root / "fits").mkdir(parents=True)
+    beside.mkdir()
+    (root / "plain").write_bytes(b"own")
+    (beside / "secret").write_bytes(b"another's")
+    (root / "inward").symlink_to(root / "plain")
+    return root, beside
+
+
+def test_a_study_that_went_away_is_said_with_its_place():
+    found = study_gone("/there")
+    assert isinstance(found, StudyError) and str(found).startswith("the study's folder is no longer at /there: open it")
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,13 @@ def test_colours_are_read_and_written():
         (-1, "#08306b"),
         (-2, "#08306b"),
         (-0.75, "#2171b5"),
+        (-0.5, "#6baed6"),
         (-0.25, "#c6dbef"),
         (0, "#f7f7f7"),
         (0.125, "#fae4cc"),
         (0.25, "#fdd0a2"),
         (0.5, "#f18822"),
+        (0.75, "#cc4c02"),
         (1, "#7f2704"),
         (3, "#7f2704"),
     ],
@@ -128,3 +130,5 @@ def test_the_colours_of_studies_that_exist_stay():
     ]
     assert concept_palette(10) == first
     assert hashlib.sha256("".join(concept_palette(64)).encode()).hexdigest()[:16] == "4901ac5622b1a6b7"
+    # so many that candidates on every border are among them
+    assert hashlib.sha256("".join(concept_palette(256)).encode()).hexdigest()[:16] == "6b4f8711cc55278a"

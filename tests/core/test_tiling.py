@@ -123,3 +123,23 @@ def test_tiles_are_cut_into_squares_row_by_row():
     assert (cut.shape, cut.pitch, cut.origin, cut.tile, cut.mpp) == ((6, 4), 30.0, (5.0, 7.0), 224, 0.5)
     assert cut.positions.dtype == np.int32 and grid.subdivided(1) is grid
     assert cut.rects()[4].tolist() == [5, 7 + 4 * 30, 30, 30]
+
+
+def test_a_twentieth_may_be_missing_below_too(slide):
+    for height, rows in ((394, 3), (396, 4), (400, 4), (494, 4), (496, 5)):
+        assert tile_grid(slide, 50, 0.5, field=Rect(0, 0, 100, height)).shape == (rows, 1), height
+
+
+def test_tiles_have_224_pixels_at_half_a_micron_and_a_quarter_of_tissue_where_nothing_is_said(slide):
+    grid = tile_grid(slide)
+    assert (grid.tile, grid.mpp, grid.pitch, grid.shape) == (224, 0.5, 448.0, (1, 2))
+    assert TileGrid(grid.positions, grid.origin, grid.pitch, grid.shape).tile == 224
+    assert TileGrid(grid.positions, grid.origin, grid.pitch, grid.shape).mpp is None
+    for rows, kept in ((11, False), (12, True)):  # of 44.8 pixels of the mask, over the whole width
+        mask = np.zeros((60, 100), bool)
+        mask[:rows] = True
+        if kept:
+            assert len(tile_grid(slide, mask=TissueMask(mask, 10.0))) == 2
+        else:
+            with pytest.raises(TissueError, match="a.tif: no tile holds 25% tissue"):
+                tile_grid(slide, mask=TissueMask(mask, 10.0))

@@ -1,10 +1,15 @@
 """The tile routes, asked as a browser asks them: over ASGI, with nothing but an address."""
 
 import asyncio
+import hashlib
+import os
+import re
+import socket
 import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import imagecodecs
@@ -17,6 +22,7 @@ from prospector_core.errors import SlideError
 from tests.viewers.fake_slide import FakeSlide, Level, shrink, smooth_pixels
 from viewers import tile_server
 from viewers.tile_server import TileServer, max_level, tile_pixels
+from viewers.token_tiles import View
 
 
 @dataclass
@@ -385,3 +391,260 @@ def test_there_are_no_tiles_beyond_a_slide():
     tile_pixels(slide, top, 7, 1)
     tile_pixels(slide, 0, 0, 0)
     assert slide.read == [(7 * 512, 512, 512, 512, 0), (0, 0, 4096, 1024, 1, 1)]
+
+
+# ---- the rules, one by one
+
+
+@pytest.mark.parametrize(
+    ("size", "levels"),
+    [((1500, 1100), (9, 11)), ((512, 300), (9, 9)), ((513, 1), (9, 10)), ((1, 1), (0, 0)), ((40, 2), (6, 6))],
+)
+def test_the_lowest_level_fits_one_tile(size, levels):
+    server = TileServer()
+    source = server.slide_source(server.register_blank(*size), "white")
+    assert (source["min_level"], source["max_level"]) == levels and (source["width"], source["height"]) == size
+    assert (source["mpp"], source["objective_power"], source["name"]) == (None, None, "white")
+    assert source["url"].endswith(f"/slide/{source['id']}")
+
+
+def test_a_slide_that_is_not_at_hand_is_white_and_known_by_its_size():
+    server = TileServer()
+    one = server.register_blank(700, 300)
+    assert one == server.register_blank(700, 300) != server.register_blank(700, 301) and re.fullmatch(
+        "[0-9a-f]{32}", one
+    )
+    tile = imagecodecs.jpeg8_decode(ask(server, server.slide_source(one)["url"] + "/10/1_0.jpg").body)
+    assert tile.shape == (300, 188, 3) and tile.min() == 255
+    server.close()
+
+
+def test_sizes_of_a_slide_that_are_not_known_stay_unknown(slide_file, pixels):
+    server = TileServer(lambda path: FakeSlide(pixels, mpp=None, objective_power=None))
+    source = server.slide_source(server.register_slide(slide_file))
+    assert source["mpp"] is None and source["objective_power"] is None
+
+
+class Counted(FakeSlide):
+    """Notes what is asked of it."""
+
+    def __init__(self, pixels):
+        super().__init__(pixels)
+        self.asked = []
+
+    def read_region(self, *where):
+        self.asked.append(where)
+        return super().read_region(*where)
+
+    def thumbnail(self, max_side):
+        self.asked.append(max_side)
+        return super().thumbnail(max_side)
+
+
+def test_tiles_and_thumbnails_are_made_once_and_of_quality_85(slide_file, pixels):
+    slide = Counted(pixels)
+    server = TileServer(lambda path: slide)
+    slide_id = server.register_slide(slide_file)
+    for url, made in (
+        (server.slide_source(slide_id)["url"] + "/11/1_0.jpg", pixels[:512, 512:1024]),
+        (server.thumb_url(slide_id), FakeSlide(pixels).thumbnail(512)),
+    ):
+        first, again = ask(server, url), ask(server, url)
+        assert first.body == again.body == imagecodecs.jpeg8_encode(np.ascontiguousarray(made), level=85)
+        assert first.headers["content-type"] == "image/jpeg" and first.headers["cache-control"] == KEPT
+    assert slide.asked == [(512, 0, 512, 512, 0), 512]
+    assert TileServer(quality=20)._jpeg(pixels) == imagecodecs.jpeg8_encode(pixels, level=20)
+
+
+KEPT = "private, max-age=86400, immutable"
+
+
+def test_what_is_kept_is_bounded():
+    """Eight open slides, 128 and 256 MiB, and 8,192 images: they may be of no size."""
+    server = TileServer(lambda path: FakeSlide(np.zeros((4, 4, 3), np.uint8)))
+    assert (server.tiles.max_bytes, server.images.max_bytes) == (128 * 2**20, 256 * 2**20)
+    assert (server.images.max_items, server._open._limit) == (8192, 8)
+
+
+def test_who_guesses_has_24_bytes_to_guess():
+    from base64 import urlsafe_b64decode
+
+    token = TileServer().token
+    assert len(urlsafe_b64decode(token)) == 24 and len(TileServer()._secret) == 32
+
+
+def test_names_are_cut_to_what_addresses_hold(server):
+    image = server.register_image("k", b"png")
+    *_, image_id, stamp, name = image.split("/")
+    assert (len(image_id), len(stamp), name) == (32, 20, "image.png")
+    assert stamp == hashlib.blake2b(b"png", digest_size=10).hexdigest()
+    assert len(server.register_image("k", bytes, version=1).split("/")[-2]) == 20
+    assert server.register_image("k", b"png", version=1) != server.register_image("k", b"png", version=2)
+    answer = ask(server, image)
+    assert (answer.status, answer.headers["content-type"], answer.headers["cache-control"]) == (200, "image/png", KEPT)
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+class Tiles:
+    """Tiles of an overlay that say what they were asked for; there are none in row 9."""
+
+    def __init__(self, suffix):
+        self.suffix, self.asked = suffix, []
+
+    def tile(self, level, row, column, view):
+        self.asked.append((level, row, column, view))
+        return None if row == 9 else repr(self.asked[-1]).encode()
+
+
+def test_tiles_of_an_overlay_are_asked_for_by_level_place_and_view(server):
+    tiles = Tiles("png")
+    url = server.register_tiles(("map", "d"), tiles, version=3, kind="map")
+    assert url == server.register_tiles(("map", "d"), Tiles("png"), version=3, kind="map")  # the first ones stay
+    assert url != server.register_tiles(("map", "d"), tiles, version=4, kind="map")
+    assert [len(part) for part in url.split("/")[-3:]] == [32, 20, 3]
+    for rest, asked in (
+        ("5/2_7.png", (5, 7, 2, View())),
+        ("5/2_7-t35u.png", (5, 7, 2, View(35, True))),
+        ("0/0_0-c7.png", (0, 0, 0, View(concept=7))),
+    ):
+        first, again = ask(server, f"{url}/{rest}"), ask(server, f"{url}/{rest}")
+        assert first.body == again.body == repr(asked).encode() and tiles.asked[-1] == asked
+        assert (first.headers["content-type"], first.headers["cache-control"]) == ("image/png", KEPT)
+    assert len(tiles.asked) == 3
+    for rest in ("5/2_9.png", "5/2_7.bin", "5/2_7-t101.png", "5/2_7-x.png", "5/2.png", "5/2_7-.png"):
+        assert ask(server, f"{url}/{rest}").status == 404, rest
+    numbers = server.register_tiles(("map", "d"), Tiles("bin"), version=3, kind="tokens")
+    assert ask(server, numbers + "/1/1_1.bin").headers["content-type"] == "application/octet-stream"
+    for kind in ("tokens", "label"):
+        with pytest.raises(ValueError, match=f"tiles that are .png files cannot be of kind '{kind}'"):
+            server.register_tiles("k", Tiles("png"), version=1, kind=kind)
+
+
+def test_on_a_server_an_address_opens_to_one_person_and_one_thing(server, slide_file, monkeypatch):
+    sitting, asking = [("a",)], [("a",)]
+    monkeypatch.setattr(tile_server, "identity_here", lambda: sitting[0])
+    monkeypatch.setattr(tile_server, "identity_of", lambda request: asking[0])
+    url = server.slide_source(server.register_slide(slide_file))["url"]
+    other = server.register_image("k", b"png")
+    assert (
+        server.token not in url
+        and ask(server, url + "/11/0_0.jpg").status == ask(server, url + "/9/0_0.jpg").status == 200
+    )
+    key, their_key = url.split("/")[2], other.split("/")[2]
+    assert key != their_key and len(key) == 32
+    for wrong in (other.replace(their_key, key), url.replace(key, server.token) + "/11/0_0.jpg"):
+        answer = ask(server, wrong)
+        assert (answer.status, answer.headers["cache-control"]) == (
+            403,
+            "no-store",
+        ) and answer.body == b"This was not shown to you"
+    asking[0] = ("b",)
+    assert ask(server, url + "/11/0_0.jpg").status == 403
+    asking[0] = None  # the app of one account: an address of a server says nothing
+    answer = ask(server, url + "/11/0_0.jpg")
+    assert (answer.status, answer.body) == (404, b"Not found")
+
+
+@pytest.mark.parametrize("viewer", ["slide_viewer", "structure_viewer"])
+def test_only_scripts_and_styles_of_a_viewer_are_served(server, viewer, monkeypatch, tmp_path):
+    url = server.asset_url("viewer.js", viewer)
+    assert (
+        re.search(rf"/asset/[0-9a-f]{{16}}/{viewer}/viewer\.js$", url)
+        and ask(server, url).headers["cache-control"] == KEPT
+    )
+    assert server.asset_url("viewer.js").split("/")[-2] == "slide_viewer"
+    for wrong in ("VERSIONS.txt", "nothing.js", "viewer.js.map", "..viewer.js", "openseadragon.license.txt"):
+        assert ask(server, url.replace("viewer.js", wrong)).status == 404, wrong
+    for name in ("viewer.js", "other.js", "style.css", "notes.txt"):
+        (tmp_path / name).write_text(name)
+    monkeypatch.setitem(tile_server._ASSETS, viewer, tmp_path)
+    first = server.asset_url("viewer.js", viewer)
+    assert ask(server, first.replace("viewer.js", "style.css")).headers["content-type"] == "text/css; charset=utf-8"
+    assert (
+        ask(server, first).body == b"viewer.js" and ask(server, first.replace("viewer.js", "notes.txt")).status == 404
+    )
+    content = hashlib.blake2b(b"other.jsviewer.js", digest_size=8).hexdigest()
+    assert first.split("/")[-3] == content
+    (tmp_path / "other.js").write_text("edited")
+    os.utime(tmp_path / "other.js", ns=(1, 1))
+    assert server.asset_url("viewer.js", viewer) != first
+
+
+def test_what_is_wrong_is_logged_with_its_trace_only_where_it_is_not_ours(server, caplog):
+    def fails(error):
+        def make():
+            raise error
+
+        return make
+
+    for number, (error, traced) in enumerate(((SlideError("in one line"), False), (ValueError("x"), True))):
+        caplog.clear()
+        assert ask(server, server.register_image("k", fails(error), version=number)).status == 503
+        (record,) = caplog.records
+        assert bool(record.exc_info) == traced and str(error) in record.getMessage()
+
+
+def test_tiles_are_sent_at_once(monkeypatch):
+    """Nagle's algorithm is off on sockets of TCP; others, and those that were closed, are left as they are."""
+    monkeypatch.setattr(asyncio.base_events, "_set_nodelay", None)
+
+    async def lived():
+        async with tile_server.lifespan(None):
+            pass
+
+    closed = []
+    monkeypatch.setattr(tile_server, "server", lambda: SimpleNamespace(close=lambda: closed.append(1)))
+    asyncio.run(lived())
+    assert closed == [1]
+
+    class Socket:
+        def __init__(self, family, kind):
+            self.family, self.type, self.set = family, kind, []
+
+        def setsockopt(self, *given):
+            self.set.append(given)
+            raise OSError
+
+    made = [
+        Socket(*each)
+        for each in ((socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM),
+                     (socket.AF_UNIX, socket.SOCK_STREAM))
+    ]  # fmt: skip
+    for each in made:
+        asyncio.base_events._set_nodelay(each)
+    on = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    assert [each.set for each in made] == [on, on, [], []]
+    monkeypatch.delattr(asyncio.base_events, "_set_nodelay")
+    tile_server._send_at_once()
+    assert not hasattr(asyncio.base_events, "_set_nodelay")
+
+
+def test_the_one_server_answers_for_the_module(monkeypatch, slide_file, pixels):
+    one = TileServer(lambda path: FakeSlide(pixels, path=path))
+    monkeypatch.setattr(tile_server, "server", lambda: one)
+    slide_id = tile_server.register_slide(slide_file)
+    assert slide_id == one.register_slide(slide_file) and tile_server.thumb_url(slide_id) == one.thumb_url(slide_id)
+    assert tile_server.slide_source(slide_id, "name") == one.slide_source(slide_id, "name")
+    assert tile_server.register_blank(3, 4) == one.register_blank(3, 4)
+    assert tile_server.register_image("k", bytes, version=2, kind="map") == one.register_image(
+        "k", bytes, version=2, kind="map"
+    )
+    tiles = Tiles("png")
+    assert tile_server.register_tiles("k", tiles, version=1, kind="map") == one.register_tiles(
+        "k", tiles, version=1, kind="map"
+    )
+    assert tile_server.asset_url("viewer.js", "structure_viewer") == one.asset_url("viewer.js", "structure_viewer")
+    assert tile_server.asset_url("viewer.js") == one.asset_url("viewer.js")
+    assert (
+        [route.path for route in tile_server.routes()]
+        == [route.path for route in one.routes()]
+        == ["/prospector/{token}/{rest:path}"]
+    )
+
+
+@pytest.mark.parametrize(("option", "base"), [("", ""), (None, ""), ("lab", "/lab"), ("/lab/x/", "/lab/x")])
+def test_the_base_of_addresses_is_streamlits_without_slashes(monkeypatch, option, base):
+    from streamlit import config
+
+    monkeypatch.setattr(config, "get_option", lambda name: {"server.baseUrlPath": option}[name])
+    assert tile_server._root() == base
