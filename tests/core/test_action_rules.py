@@ -161,6 +161,7 @@ def test_a_split_is_known_by_the_beginning_of_its_centroids():
         said = {"concept": 0, "ids": [0, 5], "centroids": base64.b64encode(numbers.tobytes()).decode()}
         return replay(entries(("split", said))).steps[0]
 
+    assert "leaves" not in repr(split(long)) and "centroids" not in repr(split(long))  # previews are kept by it
     assert len(split(long).digest) == 64 and split(long).centroids.shape == (2, 24)
     assert split(long) == split(one) and split(long) != split(other)
 
@@ -288,7 +289,9 @@ def test_edits_meet(one, other, meet):
 
 
 def test_a_stranger_s_colour_counts_for_nothing():
-    state = replay(entries(("recolour", {"concept": 1, "colour": "#010203"}), ("recolour", {"concept": 1, "colour": "red"})))
+    state = replay(
+        entries(("recolour", {"concept": 1, "colour": "#010203"}), ("recolour", {"concept": 1, "colour": "red"}))
+    )
     assert state.colours == {1: "#010203"}
 
 
@@ -336,7 +339,9 @@ def test_undo_and_a_fit_in_what_is_followed():
 
 def test_what_stands_is_checked_where_it_was_read_all_at_once():
     followed = Timeline()
-    for id, (action, payload) in enumerate([("fit", {"concepts": 2}), ("exclude", {"concept": 0}), ("exclude", {"concept": 7})], 1):
+    for id, (action, payload) in enumerate(
+        [("fit", {"concepts": 2}), ("exclude", {"concept": 0}), ("exclude", {"concept": 7})], 1
+    ):
         followed.add(Entry(id, "", action, payload))
     with pytest.raises(StudyDamagedError, match="names concept 7"):
         followed.state  # noqa: B018
@@ -344,10 +349,23 @@ def test_what_stands_is_checked_where_it_was_read_all_at_once():
 
 def test_a_copy_of_a_state_changes_alone():
     split = Split(0, frozenset({0}), (0, 5), np.zeros((2, 1), np.float32))
-    state = CurationState({0: "a"}, {0: "#000000"}, {1: 0}, {2: ""}, {3: 1.0}, {"d": 1}, [split], [], {2: {3: 2.0}}, [], 5)
+    state = CurationState(
+        {0: "a"}, {0: "#000000"}, {1: 0}, {2: ""}, {3: 1.0}, {"d": 1}, [split], [], {2: {3: 2.0}}, [], 5
+    )
     own = _copied(state)
     assert own == state and own.fitted == 5
-    for name in ("names", "colours", "merged", "excluded", "pins", "labels", "steps", "regions", "class_pins", "families"):
+    for name in (
+        "names",
+        "colours",
+        "merged",
+        "excluded",
+        "pins",
+        "labels",
+        "steps",
+        "regions",
+        "class_pins",
+        "families",
+    ):
         assert getattr(own, name) is not getattr(state, name)
     own.class_pins[2][3] = 9.0
     assert state.class_pins == {2: {3: 2.0}}

@@ -72,7 +72,9 @@ def of_squares(state=None, radius=1):
     kinds = KINDS[EARLY].copy()
     if state:
         kinds[np.isin(kinds, list(state.excluded))] = -1
-    scores = prospect(TokenGraph.from_grid(SQUARES[EARLY]), kinds, np.arange(1.0, 10.0)[: 9 if radius else 3], K, radius)
+    scores = prospect(
+        TokenGraph.from_grid(SQUARES[EARLY]), kinds, np.arange(1.0, 10.0)[: 9 if radius else 3], K, radius
+    )
     which = (SQUARES[:, None] == SQUARES[EARLY][None]).all(axis=2).argmax(axis=1)
     return scores[which], KINDS[EARLY][which]
 

@@ -16,8 +16,18 @@ from prospector_core.evaluation import heads, studies, tasks
 from prospector_core.evaluation.choose import Choice, LabelScores
 from prospector_core.evaluation.fast import fast_ap
 from prospector_core.evaluation.heads import (
-    AUTHORS_GRID, GIVEN_GRID, FittedHead, Outcome, authors_protocol, candidates, centroids_of, counts_of, fit_head, forget,
-    outcome_of, suggested_for,
+    AUTHORS_GRID,
+    GIVEN_GRID,
+    FittedHead,
+    Outcome,
+    authors_protocol,
+    candidates,
+    centroids_of,
+    counts_of,
+    fit_head,
+    forget,
+    outcome_of,
+    suggested_for,
 )  # fmt: skip
 from prospector_core.evaluation.problem import Problem, stratified_folds
 from prospector_core.evaluation.studies import _parts_of, _tokens_of_study, problem_beside, problem_of, read_truth
@@ -46,7 +56,16 @@ def planted(n=12, given=None, truth=True, seed=0):
         vectors.append((kinds[kind] + random.normal(size=(N, 3))).astype(np.float32))
         true.append(kind == 3)
     folds = stratified_folds(labels, 2)
-    return Problem("p", [f"d{i}" for i in range(n)], [graph] * n, vectors, labels, true if truth else [None] * n, folds, given=given)
+    return Problem(
+        "p",
+        [f"d{i}" for i in range(n)],
+        [graph] * n,
+        vectors,
+        labels,
+        true if truth else [None] * n,
+        folds,
+        given=given,
+    )
 
 
 TRAIN = np.arange(8)
@@ -89,7 +108,9 @@ def test_a_head_is_counts_a_kernel_and_a_curve(softness):
     tokens = []
     for i in range(12):
         vectors = centred(problem.embeddings[i], 0.5)
-        tokens.append(membership(vectors, head.centroids, softness) if softness else assign_nearest(vectors, head.centroids))
+        tokens.append(
+            membership(vectors, head.centroids, softness) if softness else assign_nearest(vectors, head.centroids)
+        )
     count = count_units if softness else lambda graph, each, radius: count_concepts(graph, each, K, radius)
     counts = np.stack([count(problem.graphs[i], tokens[i], 1) for i in range(12)]).astype(float)
     assert np.array_equal(counts_of(problem, range(12), head.centroids, settings), counts)
@@ -106,7 +127,9 @@ def test_a_head_is_counts_a_kernel_and_a_curve(softness):
     assert found.parameters == head.parameters == head.centroids.size + len(kernel.coef_) and found.epochs == 0
     assert replace(head, settings=replace(settings, quantizer=GIVEN)).parameters == len(kernel.coef_)
     turned = fit_head(problem, TRAIN, settings, 1 - problem.labels)
-    np.testing.assert_allclose(turned.kernel.coef_, settings.make_kernel().fit(counts[:8], 1 - problem.labels[:8]).coef_)
+    np.testing.assert_allclose(
+        turned.kernel.coef_, settings.make_kernel().fit(counts[:8], 1 - problem.labels[:8]).coef_
+    )
     assert Outcome({}, {}) == Outcome({}, {}, 0.0, 0, "", 0)
 
 
@@ -164,14 +187,10 @@ def test_the_authors_protocol_is_each_setting_by_itself(monkeypatch):
 # ---- pieces of work
 
 
-class Marked:
-    """A head whose map is the truth of a datum plus a constant."""
-
-
 def test_rows_and_average_precision_of_what_is_scored():
     problem = planted()
     maps = {i: problem.truth[i] + np.linspace(0, 1.5, N) for i in range(12)}
-    outcome = Outcome(maps, {i: 0.5 for i in range(12)})
+    outcome = Outcome(maps, dict.fromkeys(range(12), 0.5))
     rows = scored_rows(problem, "m", 1, outcome, [0, 1, 2, 3])
     assert [(row["method"], row["fold"], row["datum"]) for row in rows] == [("m", 1, "d1"), ("m", 1, "d3")]
     aps = [fast_ap(maps[i], problem.truth[i]) for i in (1, 3)]
@@ -218,8 +237,14 @@ def test_a_whole_fold(quick):
     problem.cache["x"] = 1
     train, test = problem.folds[1]
     part = work(problem, 5, Item(1, ("m", "two")))
-    assert isinstance(part, Part) and quick == [("m", train.tolist(), test.tolist(), 5), ("two", train.tolist(), test.tolist(), 5)]
-    assert part.costs["m"] == {"seconds": 1.5, "parameters": 7, "note": "n", "epochs": 3} and part.few == part.searches == []
+    assert isinstance(part, Part) and quick == [
+        ("m", train.tolist(), test.tolist(), 5),
+        ("two", train.tolist(), test.tolist(), 5),
+    ]
+    assert (
+        part.costs["m"] == {"seconds": 1.5, "parameters": 7, "note": "n", "epochs": 3}
+        and part.few == part.searches == []
+    )
     assert part.predicted["m"] == [(0.25, int(problem.labels[i])) for i in test]
     assert set(part.costs) == {"m", "one way", tasks._ONE_WAY[0]}
     assert len(part.rows) == 3 * len(problem.scored(test)) and problem.cache == {"fold": 1}
@@ -282,7 +307,13 @@ class Study:
     place_names = ("row", "column")
 
     def __init__(self, data, classes=("a", "b"), size=(3, 4), pitch=PITCH, path="P", **said):
-        self.data, self.classes, self.size, self.pitch, self.path = data, list(classes), size, pitch, SimpleNamespace(name=path)
+        self.data, self.classes, self.size, self.pitch, self.path = (
+            data,
+            list(classes),
+            size,
+            pitch,
+            SimpleNamespace(name=path),
+        )
         self.embedding = {"encoder": "x", **said}
         words = SimpleNamespace(tokens="tiles")
         places = lambda study, datum: {"Row": self.positions[:, 0], "column": self.positions[:, 1]}
@@ -310,8 +341,7 @@ class Study:
 
 
 def table(path, rows, delimiter=","):
-    opened = gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w", newline="")
-    with opened as file:
+    with gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w", newline="") as file:
         csv.writer(file, delimiter=delimiter).writerows(rows)
     return path
 
@@ -326,7 +356,11 @@ TRUE = np.arange(12) % 5 == 0
         ("t.csv", ("Datum", "TOKEN", "Truth"), lambda at, r, c: ("a.png", at, int(TRUE[at]))),
         ("t.tsv", ("slide", "token", "label"), lambda at, r, c: ("a", at, "yes" if TRUE[at] else "no")),
         ("t.csv.gz", ("id", "row", "col", "tumor"), lambda at, r, c: ("a", r, c, "true" if TRUE[at] else "false")),
-        ("t.tsv.gz", ("file", "row", "column", "positive"), lambda at, r, c: ("a", f" {r} ", c, "1.0" if TRUE[at] else "0.0")),
+        (
+            "t.tsv.gz",
+            ("file", "row", "column", "positive"),
+            lambda at, r, c: ("a", f" {r} ", c, "1.0" if TRUE[at] else "0.0"),
+        ),
     ],
 )
 def test_tables_of_truth(tmp_path, name, head, row):
@@ -339,14 +373,20 @@ def test_tables_of_truth(tmp_path, name, head, row):
     ("rows", "says"),
     [
         ([("datum", "token", "truth")], "t.csv has no rows"),
-        ([("datum", "token"), ("a", 1)], r"must have a column for the datum \(datum, id, name\), the truth \(truth, label, positive\)"),
+        (
+            [("datum", "token"), ("a", 1)],
+            r"must have a column for the datum \(datum, id, name\), the truth \(truth, label, positive\)",
+        ),
         ([("datum", "truth"), ("a", 1)], r"where the token is \(token, or row, column\); it has datum, truth"),
         ([("token", "truth"), (1, 1)], "must have a column"),
         ([("datum", "token", "truth"), ("x", 1, 1)], "t.csv: no datum of the study is named in the column datum"),
         ([("datum", "token", "truth"), ("b", 1, 1), ("a", 1, 2)], "t.csv, line 3: '2' is no truth: say 0 or 1"),
         ([("datum", "token", "truth"), ("a", 12, 1)], "t.csv, line 2: a.png has no token at token 12"),
         ([("datum", "row", "col", "truth"), ("a", 3, 1, 1)], "a.png has no token at row, col 3, 1"),
-        ([("datum", "sentence", "truth"), ("a", 3, 1)], "tokens of this study are not placed by 'sentence', but by Row, column"),
+        (
+            [("datum", "sentence", "truth"), ("a", 3, 1)],
+            "tokens of this study are not placed by 'sentence', but by Row, column",
+        ),
     ],
 )
 def test_tables_that_are_no_truth(tmp_path, rows, says):
@@ -382,7 +422,9 @@ def test_a_study_as_a_problem():
     truth = {"u-d1": np.ones(12, bool)}
     found = problem_of(Study(data), truth, folds=3, seed=4)
     assert found.ids == [f"d{i}" for i in range(10)] and found.labels.tolist() == [0, 1] * 5 and len(found.graphs) == 10
-    assert found.truth[1] is truth["u-d1"] and found.truth[0] is None and found.name == "s" and found.modality == "slides"
+    assert (
+        found.truth[1] is truth["u-d1"] and found.truth[0] is None and found.name == "s" and found.modality == "slides"
+    )
     assert [t.tolist() for _, t in found.folds] == [t.tolist() for _, t in stratified_folds(found.labels, 3, 4)]
     assert found.embeddings[0].tolist() == [[4.0, 4.0]] * 12 and found.embeddings[0].dtype == np.float32
     assert found.embeddings[0] is found.embeddings[0] and found.graphs[0].n == 12 and found.given is None
@@ -412,19 +454,26 @@ def test_five_data_of_each_class_to_choose_by():
 
 def test_studies_beside_each_other():
     data = [datum(f"d{i}", i % 2) for i in range(4)]
-    coarse, fine = Study(data, tile=64, mpp=0.5), Study(data[::-1], size=(6, 8), pitch=PITCH / 2, path="Q", tile=32, mpp=0.5)
+    coarse, fine = (
+        Study(data, tile=64, mpp=0.5),
+        Study(data[::-1], size=(6, 8), pitch=PITCH / 2, path="Q", tile=32, mpp=0.5),
+    )
     assert _tokens_of_study(coarse) == "x, 64 px at 0.5 um" and _tokens_of_study(Study(data, tile=64)) == "x"
     found = problem_beside(coarse, [fine, fine], None)
-    assert list(found.others) == ["x, 32 px at 0.5 um", "x, 32 px at 0.5 um of Q"] and found.tokens == "x, 64 px at 0.5 um"
+    assert (
+        list(found.others) == ["x, 32 px at 0.5 um", "x, 32 px at 0.5 um of Q"] and found.tokens == "x, 64 px at 0.5 um"
+    )
     beside = found.others["x, 32 px at 0.5 um"]
     assert beside.ids == found.ids and beside.tokens == "x, 32 px at 0.5 um" and beside.graphs[0].n == 48
     expected = [(r // 2) * 4 + c // 2 for r, c in fine.positions]
     assert beside.cells[0].tolist() == expected == _parts_of(coarse, fine, "d0").tolist()
-    assert beside.embeddings[0].shape == (48, 2) and beside.cell_graphs is found.graphs and beside.labels is found.labels
+    assert (
+        beside.embeddings[0].shape == (48, 2) and beside.cell_graphs is found.graphs and beside.labels is found.labels
+    )
     with pytest.raises(BadInputError, match="has coarser tiles than"):
         problem_beside(fine, [coarse], None)
     with pytest.raises(BadInputError, match="is of other data than"):
-        problem_beside(coarse, [Study(data[:2])], None)
+        problem_beside(coarse, [Study([*data[:3], datum("e", 1)])], None)
     swapped = [datum(each.name, 1 - each.label) for each in data]
     with pytest.raises(BadInputError, match="has other labels than"):
         problem_beside(coarse, [Study(swapped)], None)

@@ -119,7 +119,13 @@ def test_kept_settings_on_their_limits(good, bad):
     assert check_settings({}) == {}
 
 
-SUMMARY = {"predictions": {"a": 0.0, "b": 1.0}, "fitted_on": 0, "held_out_folds": 0, "fitted_accuracy": 0.5, "fitted_auroc": 0.5}
+SUMMARY = {
+    "predictions": {"a": 0.0, "b": 1.0},
+    "fitted_on": 0,
+    "held_out_folds": 0,
+    "fitted_accuracy": 0.5,
+    "fitted_auroc": 0.5,
+}
 HEAD = {"settings": {}, "calibration": {"slope": 1.0, "offset": 0.0}, "summary": SUMMARY}
 
 
@@ -128,6 +134,8 @@ HEAD = {"settings": {}, "calibration": {"slope": 1.0, "offset": 0.0}, "summary":
     [
         {"predictions": {"a": 1.1}},
         {"predictions": {"a": -0.1}},
+        {"predictions": {"a": float("nan")}},
+        {"predictions": {"a": [float("inf")]}},
         {"predictions": {"a": [0.5, 1.5]}},
         {"fitted_on": -1},
         {"held_out_folds": -1},
@@ -143,7 +151,14 @@ def test_summaries_that_are_none(bad):
     assert check_head(HEAD) is HEAD
     with pytest.raises(ValueError, match="head.json"):
         check_head({**HEAD, "summary": {**SUMMARY, **bad}})
-    held = {**SUMMARY, "held_out_folds": 1, "held_out_accuracy": 0.5, "held_out_auroc": 0.5, "positive": 0, "class_counts": [0]}
+    held = {
+        **SUMMARY,
+        "held_out_folds": 1,
+        "held_out_accuracy": 0.5,
+        "held_out_auroc": 0.5,
+        "positive": 0,
+        "class_counts": [0],
+    }
     check_head({**HEAD, "calibration": [{"slope": 1.0, "offset": 0.0}], "summary": held})
 
 
@@ -230,7 +245,13 @@ def test_branches_by_hand():
 def fit(target=1, several=False, **changed):
     state = changed.pop("state", CurationState())
     coef = np.arange(5.0)
-    base = {"predictions": {"a": 0.25, "b": 0.5}, "fitted_on": 2, "held_out_folds": 0, "fitted_accuracy": 1.0, "fitted_auroc": 1.0}
+    base = {
+        "predictions": {"a": 0.25, "b": 0.5},
+        "fitted_on": 2,
+        "held_out_folds": 0,
+        "fitted_accuracy": 1.0,
+        "fitted_auroc": 1.0,
+    }
     if several:
         kernels = Kernels(
             np.stack([coef, coef + 1, coef + 2]), np.stack([coef] * 3), tuple(Calibration(1, each) for each in range(3)),
@@ -246,13 +267,17 @@ def fit(target=1, several=False, **changed):
 
 def test_a_fit_of_two_classes():
     one = fit()
-    assert one.target == 1 and one.n_classes == 2 and one.key == (7, 1) and replace(one, masked=0.05).key == (7, 1, 0.05)
+    assert (
+        one.target == 1 and one.n_classes == 2 and one.key == (7, 1) and replace(one, masked=0.05).key == (7, 1, 0.05)
+    )
     assert one.probabilities("a") == (0.75, 0.25) and one.probabilities("x") is None
     assert one.predicted("a") == 0 and one.predicted("b") == 1 and one.predicted("x") is None
     assert one.of_class(1) is one and one.whole_summary is one.summary and len(one.calibrations) == 1
     with pytest.raises(FitError, match="there are two classes and one kernel"):
         one.of_class(0)
-    assert one.weight(1) == 1.0 and one.pair_weight(0, 1) == one.pair_weight(1, 0) == 3.0 and one.pair_weight(1, 1) == 4.0
+    assert (
+        one.weight(1) == 1.0 and one.pair_weight(0, 1) == one.pair_weight(1, 0) == 3.0 and one.pair_weight(1, 1) == 4.0
+    )
     assert fit(settings=FitSettings(radius=0)).pair_weight(0, 1) == 0.0 and one.radius == 1
     assert one.n_concepts == 2
 
@@ -271,7 +296,9 @@ def test_a_fit_of_several_classes_is_seen_from_one():
 
 
 def test_pins_are_told_by_the_ids_that_are_in_the_kernel():
-    state = CurationState(merged={0: 3}, excluded={4: ""}, pins={0: 1.0, (2, 0): 1.0, 4: 1.0, (1, 4): 1.0}, class_pins={2: {1: 1.0}})
+    state = CurationState(
+        merged={0: 3}, excluded={4: ""}, pins={0: 1.0, (2, 0): 1.0, 4: 1.0, (1, 4): 1.0}, class_pins={2: {1: 1.0}}
+    )
     assert fit(state=state).pinned == {(3,), (2, 3)} and replace(fit(state=state), target=2).pinned == {(1,)}
 
 
@@ -445,9 +472,21 @@ def test_rows_of_data(good, bad):
 
 
 def test_rows_of_sources_and_fits():
-    info = {"width": 2**31 - 1, "height": 0, "at_hand": False, "fingerprint": {"size": 0, "hash": "x"}, "bounds": [0, 1.5, 2, 3]}
+    info = {
+        "width": 2**31 - 1,
+        "height": 0,
+        "at_hand": False,
+        "fingerprint": {"size": 0, "hash": "x"},
+        "bounds": [0, 1.5, 2, 3],
+    }
     assert source_row("P", ("s", "a/b", "b", json.dumps(info))) == ("s", "a/b", "b", info)
-    for bad in ({"width": 2**31}, {"height": -1}, {"mpp": 0}, {"bounds": [1]}, {"fingerprint": {"size": -1, "hash": "x"}}):
+    for bad in (
+        {"width": 2**31},
+        {"height": -1},
+        {"mpp": 0},
+        {"bounds": [1]},
+        {"fingerprint": {"size": -1, "hash": "x"}},
+    ):
         with pytest.raises(StudyDamagedError, match="what it says of a file"):
             source_row("P", ("s", "a/b", "b", json.dumps(bad)))
     with pytest.raises(StudyDamagedError):
@@ -468,7 +507,10 @@ def test_rows_of_sources_and_fits():
         (CurationState(labels={"d": None}), ""),
         (CurationState(labels={"d": 2}), "an edit names a class that is not there"),
         (CurationState(class_pins={2: {}}), "an edit names a class that is not there"),
-        (CurationState(regions=[Region("d", (), "for", 1.0, None, target=2)]), "an edit names a class that is not there"),
+        (
+            CurationState(regions=[Region("d", (), "for", 1.0, None, target=2)]),
+            "an edit names a class that is not there",
+        ),
         (CurationState(regions=[Region("d", (9**9,), "for", 1.0, None, target=1)], steps=[("d", (9**9,), 1), CUT]), ""),
         (CurationState(labels={"e": 1}), "an edit names a datum that is not there"),
         (CurationState(steps=[("e", (1,), 1)]), "an edit names a datum that is not there"),

@@ -65,6 +65,8 @@ def test_pins_go_to_where_their_concept_went():
     assert apply_pins(coef, reverse, K, 1)[2] == 5.0
     assert apply_pins(coef, CurationState(merged={0: 2}, pins={0: 4.0}), K, 1)[2] == 4.0
     assert apply_pins(coef, state, K, 1, target=3)[1] == -1.0 and apply_pins(coef, state, K, 1, target=3)[2] == coef[2]
+    of_one = CurationState(pins={1: 8.0}, class_pins={1: {2: 6.0}, 2: {2: 7.0}})
+    assert apply_pins(coef, of_one, K, 1)[[1, 2]].tolist() == [coef[1], 6.0]  # of two classes, the kernel of class 1
     out = CurationState(pins={1: 8.0, (1, 2): 8.0, (2, 3): 6.0}, excluded={1: ""})
     expected = coef.copy()
     expected[pair_index(2, 3, K)] = 6.0
@@ -157,7 +159,14 @@ def test_a_kernel_its_regions_and_what_is_held_out():
     own = np.array([found[uid] for uid in uids[:7]])
     assert summary["held_out_accuracy"] == np.mean((own >= 0.5) == (truth[:7] == 1))
     assert summary["held_out_auroc"] == auroc(own, truth[:7] == 1)
-    assert set(summary) == {"predictions", "fitted_on", "held_out_folds", "positive", "held_out_accuracy", "held_out_auroc"}
+    assert set(summary) == {
+        "predictions",
+        "fitted_on",
+        "held_out_folds",
+        "positive",
+        "held_out_accuracy",
+        "held_out_auroc",
+    }
 
 
 def test_too_few_to_hold_out_are_said_to_be_fitted():
@@ -216,7 +225,9 @@ def test_several_classes_are_each_against_the_rest():
     assert summary["fitted_on"] == 11 and summary["class_counts"] == [4, 4, 3] and summary["held_out_folds"] == 11
     assert summary["held_out_accuracy"] == np.mean(shares[:11].argmax(axis=1) == own[:11])
     each = [auroc(shares[:11, target], own[:11] == target) for target in range(3)]
-    assert summary["held_out_auroc_by_class"] == pytest.approx(each) and summary["held_out_auroc"] == pytest.approx(np.mean(each))
+    assert summary["held_out_auroc_by_class"] == pytest.approx(each) and summary["held_out_auroc"] == pytest.approx(
+        np.mean(each)
+    )
 
 
 def test_where_one_class_cannot_be_held_out_none_is():
@@ -226,7 +237,9 @@ def test_where_one_class_cannot_be_held_out_none_is():
     assert summary["held_out_folds"] == 0 and summary["class_counts"] == [4, 2, 1]
     matrix, own = np.array([*rows.values()], float), np.array(list(labels.values()))
     single = [
-        plain_fit(matrix, (own == t).astype(int), np.ones(7), list(range(7)), list(range(7)), SETTINGS, CurationState(), 7)[3]
+        plain_fit(
+            matrix, (own == t).astype(int), np.ones(7), list(range(7)), list(range(7)), SETTINGS, CurationState(), 7
+        )[3]
         for t in range(3)
     ]
     np.testing.assert_allclose(
@@ -265,7 +278,9 @@ def test_resampled_kernels_are_those_of_the_bootstrap_with_pins():
     expected[:, 1] = 9.0
     np.testing.assert_array_equal(found, expected)
     of_zero = resampled_kernels(Made(rows), uids, labels, set(uids), CurationState(), SETTINGS, 2, target=0)
-    plain = bootstrap_kernels(SETTINGS.make_kernel(), np.array(list(rows.values())), np.arange(8) % 2 == 0, 2, SETTINGS.seed)
+    plain = bootstrap_kernels(
+        SETTINGS.make_kernel(), np.array(list(rows.values())), np.arange(8) % 2 == 0, 2, SETTINGS.seed
+    )
     np.testing.assert_allclose(of_zero, plain)
 
 

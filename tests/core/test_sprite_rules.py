@@ -63,7 +63,9 @@ def test_the_nearest_concept_is_found_once(tmp_path, read):
     assert sorted(path.name for path in made.folder.iterdir()) == ["a-s-distance.npy", "a-s-sprite.npy"]
     assert made.n_concepts(CurationState(steps=[cut(0, 0, 4, 5)])) == 6
     again = sprites(tmp_path, read)
-    assert again.folder == made.folder and len(read.asked) == 2 and again.quantised("a").tolist() and len(read.asked) == 2
+    assert (
+        again.folder == made.folder and len(read.asked) == 2 and again.quantised("a").tolist() and len(read.asked) == 2
+    )
     with pytest.raises(FitError, match="the embeddings of a have 3 numbers a token, the concepts 2"):
         sprites(tmp_path, read, centres=CENTRES[:, :2].copy()).quantised("a")
 
@@ -143,7 +145,15 @@ def test_a_sprite_under_edits(tmp_path, read):
         if uid == "a":
             final[8] = final[9] = -1
         assert made.curated(uid, STATE).tolist() == final
-    assert made.groups(STATE).tolist() == [0, 3, 2, 3, 4, 5, 6] and made.groups(STATE, excluded=-1).tolist() == [0, 3, 2, 3, 4, -1, 6]
+    assert made.groups(STATE).tolist() == [0, 3, 2, 3, 4, 5, 6] and made.groups(STATE, excluded=-1).tolist() == [
+        0,
+        3,
+        2,
+        3,
+        4,
+        -1,
+        6,
+    ]
     before = len(read.asked)
     made.edited("a", STATE)
     assert len(read.asked) == before  # parts of a split are kept
@@ -226,7 +236,9 @@ def test_counts_are_counted_once_and_by_name(tmp_path, read, monkeypatch):
     ignored = CurationState(regions=[Region("a", (5, 6), "ignore", 1.0, None)])
     sprite = nearest(VECTORS["a"], CENTRES)
     sprite[[5, 6]] = -1
-    assert counts.cached("a", ignored).tolist() == count_concepts(GRAPH, sprite, K, 2).tolist() and counted[4:] == ["some"]
+    assert counts.cached("a", ignored).tolist() == count_concepts(GRAPH, sprite, K, 2).tolist() and counted[4:] == [
+        "some"
+    ]
 
 
 @pytest.mark.parametrize("settings", [None, SOFT])

@@ -41,7 +41,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     f"{_STUDY}/backup.py": ("core/test_backup",),
     f"{_STUDY}/backup_record.py": ("core/test_backup",),
     f"{_STUDY}/branches.py": ("core/test_kept_rules",),
-    f"{_STUDY}/change.py": ("core/test_change_rules", "core/test_study_fit"),
+    f"{_STUDY}/change.py": ("core/test_study_fit", "core/test_classes"),
     f"{_STUDY}/coarse.py": ("core/test_coarse_rules", "core/test_study_coarse"),
     f"{_STUDY}/counts.py": ("core/test_sprite_rules", "core/test_kernel_fit_rules", "core/test_counts"),
     f"{_STUDY}/curation.py": (
@@ -55,7 +55,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "core/test_replay",
         "core/test_journal_people",
     ),
-    f"{_STUDY}/findings.py": ("core/test_findings_rules", "core/test_study_fit", "core/test_classes"),
+    f"{_STUDY}/findings.py": ("core/test_study_fit", "core/test_classes"),
     f"{_STUDY}/fit.py": ("core/test_kept_rules", "core/test_quantizers_study"),
     f"{_STUDY}/fit_records.py": ("core/test_kept_rules",),
     f"{_STUDY}/journal.py": (
