@@ -15,7 +15,7 @@ from .actions import MOST_CONCEPTS, Split
 __all__ = ["check_fit", "check_head", "check_settings", "check_tree"]
 
 _MOST_FINE = 4096  # fine concepts of a tree
-_Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Settings(Record):

@@ -5,9 +5,9 @@ import base64
 import numpy as np
 import pytest
 
-from prospector_core.errors import CurationConflictError
+from prospector_core.errors import CurationConflictError, StudyDamagedError
 from prospector_core.study.editors import Editor, check_conflict, default_author, moment, touched_concepts
-from prospector_core.study.journal import CurationState, Entry, Region, Split, parts_of, replay, standing, undone_by
+from prospector_core.study.journal import CurationState, Entry, Region, Split, replay, standing, undone_by
 
 
 def entries(*said):
@@ -115,7 +115,8 @@ def test_tokens_are_moved_and_regions_marked_part_by_part():
         state.regions[-1] == Region("d", (1, 2), "for", 1.0, ((0, 1), (2, 3)), target=2)
         and state.regions[-1].entry == 6
     )
-    assert parts_of(both) == both["parts"] and parts_of(mark()[1]) == [mark()[1]]
+    assert entries(("reassign", {**both, "concept": 2}))[0].edit.where == [("d", [3, 1]), ("e", [0])]
+    assert entries(mark())[0].edit.where == [("d", [1, 2])]
     assert len(state_of(mark(), mark("against"), ("withdraw", {"entry": 1})).regions) == 1
 
 
@@ -184,7 +185,7 @@ def test_undo_redo_and_a_new_fit():
     assert {id: entry.id for id, entry in undone_by(journal).items()} == {3: 2, 4: 1, 6: 1, 7: 2, 10: 2, 11: 2}
     undone = entries(("rename", {"concept": 0, "name": "a"}), ("undo", {}), ("fit", {}))
     assert standing(undone) == ([], [])  # a new fit leaves nothing to redo
-    with pytest.raises(ValueError, match="unknown action 'paint'"):
+    with pytest.raises(StudyDamagedError, match="^entry 1 of the journal has the action 'paint', which"):
         state_of(("paint", {}))
 
 
