@@ -509,3 +509,9 @@ def test_a_page_tints_by_the_share_of_the_strongest_score(as_they_are, monkeypat
     assert seen["parts"][-1] == {"text": " and more"} and seen["limit"] == 1.0 and seen["label"] == "not known"
     assert seen["parts"][1]["share"] == 0 and seen["parts"][1]["colour"] == "33, 113, 181"
     assert [each.name for each in seen["concepts"]] == ["one"]
+
+
+def test_mmcif_holds_atoms_and_nothing_else(monkeypatch):
+    monkeypatch.setattr(structures, "_scored", lambda *_: chains("A"))
+    (block,) = gemmi.cif.read_string(structures.bfactor_mmcif(None, "d").decode())
+    assert block.get_mmcif_category_names() == ["_atom_site."]
