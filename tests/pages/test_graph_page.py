@@ -70,7 +70,7 @@ def test_what_lies_under_the_cells_is_offered(study):
         and set(image["urls"]) == set(under["contrasts"])
         and borders["borders"]
     )
-    datum = next(d for d in study.data if d.uid == viewer_of(app)["graph"]["id"])
+    datum = next(d for d in study.data if d.uid == viewer_of(app)["graph"]["id"].split()[0])
     (a, b, c, d, e, f), middle = image["matrix"], viewer_of(app)["graph"]["middle"]
     assert (a, b, c, d) == (2, 0, 0, 2) and (e, f) == (-middle[0], -middle[1])
     assert under["outlines"] is None
