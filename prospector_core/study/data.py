@@ -211,7 +211,13 @@ class StudyData(StudyAddress):
 
     def stamp(self, datum):
         """What the content of a datum's embeddings is known by: another one once it is embedded with another result."""
-        return self.store.stamp(self.datum(datum).uid)
+        uid = self.datum(datum).uid
+        try:
+            return self.store.stamp(uid)
+        except EmbeddingError:
+            if self.store.has(uid):
+                raise
+            raise self._not_embedded(uid) from None
 
     def content(self, data=None):
         """What the content of all embeddings (or those of some data) is known by: str."""

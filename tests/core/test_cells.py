@@ -390,4 +390,4 @@ def test_a_file_that_is_gone_or_changed_fails_alone(together, samples, tmp_path)
     (place / "s1.npz").write_bytes(buffer.getvalue())
     failed = made.embed()
     assert sorted(made.datum(uid).name for uid in failed) == ["s0", "s1"] and len(made.embedded()) == 4
-    assert "no longer at" in failed[made.datum("s0").uid] and "another file" in failed[made.datum("s1").uid]
+    assert "no longer at" in failed[made.datum("s0").uid] and "features" in failed[made.datum("s1").uid]

@@ -120,7 +120,7 @@ def test_after_merging_and_splitting(study, side):
 
 
 @pytest.mark.parametrize(
-    "name, more", [("timm:resnet18", {}), ("open_clip:a/b@patches", {}), ("open_clip:a/b", {"imported": "x"})]
+    "name, more", [("timm:resnet18", {}), ("open_clip:a/b@patches", {}), ("open_clip:a/b", {"imported": True})]
 )
 def test_other_encoders_have_no_phrases(tmp_path, name, more):
     study = as_open_clip(make_study(tmp_path, fit={}), name, **more)
