@@ -242,7 +242,7 @@ def test_attributes_of_chimerax_leave_out_what_is_excluded():
 
 @pytest.mark.parametrize(
     ("chain", "number", "good"),
-    [("A", "12", True), ("A'1:*+-.", "-3B", True), ("", "1", True), ("A;", "1", False), ("A B", "1", False), ("A", "1;", False),
+    [("A", "12", True), ("A_1-.", "-3B", True), ("A'1", "1", False), ("A:", "1", False), ("A*", "1", False), ("A+B", "1", False), ("", "1", True), ("A;", "1", False), ("A B", "1", False), ("A", "1;", False),
      ("A", "B", False), ("A", "1BB", False), ("A", "", False), ("A\n", "1", False)],
 )  # fmt: skip
 def test_nothing_of_a_name_is_a_command(chain, number, good):
