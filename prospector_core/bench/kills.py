@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInputError, CurationError, ProspectorError
+from ..removal import remove_made
 from ..study import FitSettings, Study
 from ..study.check import check_study
 from ..study.derived import DerivedArrays
@@ -244,7 +245,7 @@ def _faults(work, folder, turn, expected, seen):
     if work == "job":
         yield from _unfinished(studies[1:], expected)
     for path in studies[1:]:
-        shutil.rmtree(path)
+        remove_made(path)
 
 
 def _unfinished(studies, expected):
