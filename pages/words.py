@@ -18,9 +18,9 @@ _TOGETHER = re.compile(
     |(?<=://)                          # http://...
     |(?<=www)(?=\.)
     |(?<=@)
-    |(?<=(?<!\S)[<>~-])(?=[=-])        # an arrow or sign by itself
-    |(?<=(?<!\S)<-)(?=>)
-    |(?<=(?<!\S)-)(?=>)""",
+    |(?<=(?<!\S)[<>~-])(?=[=-](?!\S)) # an arrow or sign by itself; an option (--data) stays as it can be copied
+    |(?<=(?<!\S)<-)(?=>(?!\S))
+    |(?<=(?<!\S)-)(?=>(?!\S))""",
     re.IGNORECASE | re.VERBOSE,
 )
 _JOINER = "\N{WORD JOINER}"
