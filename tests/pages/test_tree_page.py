@@ -56,5 +56,5 @@ def test_labels_say_which_way(study, monkeypatch):
     shown = next(each.value for each in app.at.dataframe if "way" in each.value)
     assert list(shown["way"]) == ["k-means", "spherical k-means"] and shown["log_loss"].between(0, 20).all()
     app.at.selectbox(key="shown_way").set_value("spherical k-means").run()
-    app.press("Find concepts by spherical k-means and fit")
+    app.press("Find concepts by spherical k\\-means and fit")
     assert study.settings.quantizer == "spherical k-means"
