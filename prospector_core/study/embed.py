@@ -53,7 +53,6 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
         for uid in todo if anew else ():
             store.renew(uid)
         study.queue.add(todo)
-        _adopt_files(study, set(todo))
         return _work(study, progress, stop, threads, encoder, on)
 
 
@@ -83,6 +82,7 @@ def _work(study, progress, stop, threads, encoder, on=None):
     try:
         with study.embedder(encoder, threads) as embedder:
             unfinished = {job.uid for job in queue.jobs() if job.state not in ("done", "failed")}
+            _adopt_files(study, unfinished)
             _check_others(study, unfinished, embedder.encoder)
             if isinstance(on, OnCluster):
                 if encoder is not None:
