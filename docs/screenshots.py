@@ -48,7 +48,7 @@ def main():
     parser.add_argument("--out", type=Path, default=IMAGES, help="folder of the pictures")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    from tests.browsers import chromium
+    from tests.support.browsers import chromium
 
     wanted = set(options.names)
     unknown = wanted - {"stain", *(name for *_, names in WALKS for name in names)}
@@ -458,7 +458,7 @@ def sample_app(scratch, name="sample"):
 
     print("building a sample study")
     build_sample(name)
-    from tests.browsers import serve
+    from tests.support.browsers import serve
 
     with serve("app.py", scratch / "app.log") as address:
         yield f"{address}/"

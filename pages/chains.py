@@ -5,10 +5,10 @@ import streamlit as st
 
 from pages.overlays import limit_of
 from pages.shared import source_key, study_key
-from prospector_core.encoders.residue_type import AMINO_ACIDS
 from prospector_core.errors import ProspectorError
+from prospector_core.modalities.structures.encoders.residue_type import AMINO_ACIDS
+from prospector_core.modalities.structures.trajectory import read_frames
 from prospector_core.palette import concept_palette, hex_of
-from prospector_core.readers.trajectory import read_frames
 from viewers import tile_server
 from viewers.limits import LIMIT_DATA
 from viewers.overlays import diverging_colours, map_limit

@@ -8,7 +8,7 @@ from pages.changes import note_change
 from pages.people import locked
 from pages.session import by_me
 from pages.words import plain
-from prospector_core.study.fit import about_quantizer, list_quantizers
+from prospector_core.study.fits import about_quantizer, list_quantizers
 
 __all__ = ["by_quantizer"]
 

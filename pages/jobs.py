@@ -6,7 +6,7 @@ from pages.people import locked
 from pages.words import plain
 from prospector_core import worker
 from prospector_core.errors import ProspectorError
-from prospector_core.study.jobs import seconds_left
+from prospector_core.study.queue import seconds_left
 from viewers.access import session as access
 
 __all__ = ["embed", "panel", "time_left"]

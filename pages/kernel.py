@@ -8,7 +8,7 @@ from pages.edits import above
 from pages.looks import look_of
 from pages.places import pairs_of
 from pages.words import class_of, plain, signed
-from prospector_core.features import pair_index
+from prospector_core.method.features import pair_index
 from prospector_core.study.change import Change, last_change
 from viewers.figures import kernel_matrix, picked_cell
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.making import make_study, place_of
-from prospector_core.encoders.features import TRANSFORMS, list_feature_encoders
+from prospector_core.modalities.graphs.encoders import TRANSFORMS, list_feature_encoders
 
 __all__ = ["cells_form", "graphs_form"]
 

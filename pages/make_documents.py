@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.making import make_study, place_of
-from prospector_core.encoders.texts import list_text_encoders
+from prospector_core.modalities.documents.encoders import list_text_encoders
 
 __all__ = ["documents_form"]
 

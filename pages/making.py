@@ -10,7 +10,7 @@ from pages import jobs, shared
 from pages.asked import undisturbed
 from pages.words import plain
 from prospector_core.errors import ProspectorError
-from prospector_core.readable import remember_sources
+from prospector_core.store.readable import remember_sources
 from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers.access import session as access

@@ -7,9 +7,9 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from pages.shared import source_key, study_key
-from prospector_core.readers import open_slide
-from prospector_core.stain import STAIN_METHODS, estimate_stain, tissue_pixels
-from prospector_core.tissue import tissue_mask
+from prospector_core.modalities.slides.readers import open_slide
+from prospector_core.modalities.slides.stain import STAIN_METHODS, estimate_stain, tissue_pixels
+from prospector_core.modalities.slides.tissue import tissue_mask
 from sample_data.fields import SLIDE
 from viewers.pictures import mosaic, png
 

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.modality import main_page
 from pages.words import plain
 from prospector_core.errors import ProspectorError
-from prospector_core.files import study_gone
+from prospector_core.store.files import study_gone
 from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers.access import session as access

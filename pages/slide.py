@@ -16,8 +16,8 @@ from pages.slide_strip import strip
 from pages.slide_whatif import drawn_neighbours
 from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
+from prospector_core.modalities.slides.tiling import Rect
 from prospector_core.study.change import last_change
-from prospector_core.tiling import Rect
 from viewers import tile_server
 from viewers.limits import resamples_of
 from viewers.slide_viewer import slide_viewer

@@ -20,12 +20,12 @@ from pages.pictures import stain_pictures
 from pages.relabel import relabel
 from pages.session import by_me
 from pages.words import plain
-from prospector_core.encoders import list_encoders
 from prospector_core.errors import ProspectorError
-from prospector_core.kernels import KERNELS
-from prospector_core.stain import STAIN_METHODS
+from prospector_core.method.kernels import KERNELS
+from prospector_core.modalities.slides.encoders import list_encoders
+from prospector_core.modalities.slides.stain import STAIN_METHODS
 from prospector_core.study import FitSettings
-from prospector_core.study.fit import GIVEN, about_quantizer, list_quantizers
+from prospector_core.study.fits import GIVEN, about_quantizer, list_quantizers
 from sample_data import build, sample_folder
 from viewers.access import session as access
 from viewers.pictures import data_uri

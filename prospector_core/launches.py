@@ -21,7 +21,7 @@ from pathlib import Path
 import platformdirs
 
 from .errors import BadInputError
-from .removal import remove_file
+from .store.removal import remove_file
 
 __all__ = ["TOKEN", "Launch", "launch_token", "listed", "open_window", "running"]
 

@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 
 from .errors import BadInputError, FitError, ProspectorError
-from .removal import own_place
 from .scheduling import scheduler
+from .store.removal import own_place
 from .study import Study
 
 __all__ = ["main", "start"]

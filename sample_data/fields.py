@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from prospector_core.readers import open_slide
-from prospector_core.tiling import Rect, tile_grid
-from prospector_core.tissue import tissue_mask
+from prospector_core.modalities.slides.readers import open_slide
+from prospector_core.modalities.slides.tiling import Rect, tile_grid
+from prospector_core.modalities.slides.tissue import tissue_mask
 
 __all__ = ["SLIDE", "TILE", "MPP", "Field", "load_polygon", "sample_fields", "tile_truth"]
 

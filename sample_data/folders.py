@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
-from prospector_core.removal import remove_folder
+from prospector_core.store.removal import remove_folder
 
 __all__ = ["clear", "sample_folder"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from prospector_core import Study
-from prospector_core.files import storage_errors
+from prospector_core.store.files import storage_errors
 
 from .completion import complete
 from .folders import clear, sample_folder

@@ -4,7 +4,7 @@ import numpy as np
 
 from prospector_core.evaluation.heads import fit_head
 from prospector_core.evaluation.problem import Problem
-from prospector_core.metrics import auroc, average_precision
+from prospector_core.method.metrics import auroc, average_precision
 
 from .fields import load_polygon, tile_truth
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from prospector_core import Study
-from prospector_core.files import storage_errors
+from prospector_core.store.files import storage_errors
 
 from .completion import complete
 from .fields import MPP, SLIDE, TILE, sample_fields

@@ -9,8 +9,8 @@ import numpy as np
 from prospector_core import Study
 from prospector_core.evaluation.heads import fit_head, suggested_for
 from prospector_core.evaluation.problem import Problem
-from prospector_core.files import storage_errors
-from prospector_core.metrics import average_precision
+from prospector_core.method.metrics import average_precision
+from prospector_core.store.files import storage_errors
 
 from .completion import complete
 from .folders import clear, sample_folder

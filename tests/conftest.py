@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items):
 def browser():
     """A Chromium, one a file of tests (of one a session the driver's event loop would be seen by other tests)."""
     pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-    from tests.browsers import chromium
+    from tests.support.browsers import chromium
 
     with chromium() as browser:
         yield browser
@@ -51,7 +51,7 @@ def browser():
 @pytest.fixture(scope="module")
 def window(browser):
     """A function that opens a new window of this size: a page. What the browser has once fetched it need not again."""
-    from tests.browsers import WAIT
+    from tests.support.browsers import WAIT
 
     context = browser.new_context(reduced_motion="reduce")
     context.set_default_timeout(WAIT)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from prospector_core.features import pair_index
+from prospector_core.method.features import pair_index
 from prospector_core.study.change import Change
 
 __all__ = ["Compared"]

@@ -53,7 +53,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from prospector_core.errors import ProspectorError, SlideError
-from prospector_core.readable import require_readable
+from prospector_core.store.readable import require_readable
 from viewers.access.session import identity_here, identity_of
 from viewers.caches import ByteCache, OpenSlides
 from viewers.token_tiles import View
@@ -127,7 +127,7 @@ def tile_pixels(slide: Any, level: int, column: int, row: int, tile_size: int = 
     Parameters
     ----------
     slide : Slide
-        From :func:`prospector_core.readers.open_slide`.
+        From :func:`prospector_core.modalities.slides.readers.open_slide`.
     level : int
         0 to ``max_level(slide.width, slide.height)``; the last is full resolution.
     column, row : int
@@ -171,7 +171,7 @@ class TileServer:
     Parameters
     ----------
     opener : callable, optional
-        Path -> Slide; by default :func:`prospector_core.readers.open_slide`.
+        Path -> Slide; by default :func:`prospector_core.modalities.slides.readers.open_slide`.
     max_open : int
         Slides kept open at once.
     tile_bytes, image_bytes : int
@@ -437,8 +437,8 @@ class TileServer:
 
 
 def _open_slide(path: Path | tuple[int, int]) -> Any:
-    from prospector_core.readers import open_slide  # late: the readers pull in every image library
-    from prospector_core.readers.blank import BlankSlide
+    from prospector_core.modalities.slides.readers import open_slide  # late: the readers pull in every image library
+    from prospector_core.modalities.slides.readers.blank import BlankSlide
 
     if isinstance(path, tuple):
         return BlankSlide(*path)

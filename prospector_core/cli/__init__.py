@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .. import memory
 from ..errors import PluginWarning, ProspectorError
+from ..store import memory
 from . import (
     app_command,
     evaluate_command,

@@ -14,7 +14,7 @@ import typer
 
 from ..errors import BadInputError, MissingExtraError
 from ..launches import TOKEN, Launch, launch_token, open_window, running
-from ..readable import DATA_FOLDERS, named_folders, working_folder
+from ..store.readable import DATA_FOLDERS, named_folders, working_folder
 from .output import say
 from .serving import only_here, read_server, server_environment, server_options
 

@@ -137,7 +137,7 @@ def report(
     """Write what was edited, by whom and why, and what it did to the map, as one HTML file with its pictures inside."""
     from viewers.report import curation_report
 
-    from ..files import storage_errors, write_atomic
+    from ..store.files import storage_errors, write_atomic
     from ..study import Study
 
     if out.is_dir():

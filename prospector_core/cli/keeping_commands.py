@@ -64,9 +64,9 @@ def trust(
     json: Json = False,
 ):
     """Allow, for you on this machine, the address at which a study says its embeddings lie."""
+    from ..store.trust import allow, check_address
+    from ..store.trust import withdraw as take_back
     from ..study import Study
-    from ..trust import allow, check_address
-    from ..trust import withdraw as take_back
 
     opened = Study.open(study)
     address = opened.address

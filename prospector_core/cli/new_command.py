@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import BadInputError, LabelsError
-from ..readable import remember_sources
+from ..store.readable import remember_sources
 from .output import complain, print_json, progress_bar, say
 
 __all__ = ["register"]

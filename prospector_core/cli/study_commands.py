@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 from ..errors import BadInputError, FitError, MissingExtraError
-from ..removal import own_place
+from ..store.removal import own_place
 from .output import complain, print_json, print_table, progress_bar, say
 
 __all__ = ["register"]
@@ -131,7 +131,7 @@ def fit(
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
     from ..scheduling import scheduler
     from ..study import FitSettings, Study
-    from ..study.fit import GIVEN
+    from ..study.fits import GIVEN
 
     opened = Study.open(study)
     if beside:

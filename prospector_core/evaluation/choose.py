@@ -19,10 +19,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.stats import rankdata
 
-from ..metrics import auroc
-from ..prediction import Calibration
+from ..method.calibration import Calibration
+from ..method.metrics import auroc
 from ..scheduling import InProcess, OnCluster
-from ..study.fit import GIVEN, FitSettings
+from ..study.fits import GIVEN, FitSettings
 from .heads import FittedHead, centroids_of, counts_of, suggested_for
 from .problem import opened, stratified_folds
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInputError, MissingExtraError
-from ..graphs import TokenGraph
+from ..method.graphs import TokenGraph
 from .problem import Problem
 
 __all__ = ["SETS", "data_folder", "load_set"]
@@ -57,7 +57,7 @@ def _mosaics(home, side, back=False):
     """``back``: fitted on the test data, and scored on the training data."""
     from PIL import Image
 
-    from ..encoders import get_encoder
+    from ..modalities.slides.encoders import get_encoder
 
     rows = list(csv.DictReader((home / "labels.csv").open()))
     truth = {
@@ -92,7 +92,7 @@ def _mosaics(home, side, back=False):
 
 
 def _zinc(home):
-    from ..quantizers import RESIDUE_TYPES, ResidueQuantizer
+    from ..method.quantizers import RESIDUE_TYPES, ResidueQuantizer
 
     try:
         import gemmi

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..counting import count_concepts
-from ..features import n_features
-from ..kernels import TEST_OFF, FoldChangeKernel
-from ..prediction import Calibration
-from ..prospecting import prospect
-from ..quantizers import assign_nearest
-from ..quantizers.base import drawn_tokens
-from ..soft import centred, count_units, membership
-from ..study.fit import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
+from ..method.calibration import Calibration
+from ..method.counting import count_concepts
+from ..method.features import n_features
+from ..method.kernels import TEST_OFF, FoldChangeKernel
+from ..method.prospecting import prospect
+from ..method.quantizers import assign_nearest
+from ..method.quantizers.base import drawn_tokens
+from ..method.soft import centred, count_units, membership
+from ..study.fits import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
 from .fast import fast_ap
 
 __all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]

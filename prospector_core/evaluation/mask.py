@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..study.derived import DerivedArrays
+from ..store.derived import DerivedArrays
 from .null import LEVEL, Null, benjamini_hochberg, study_null
 
 __all__ = ["LEVEL", "LEVELS", "known_null", "masked_fit", "masked_study", "null_of"]

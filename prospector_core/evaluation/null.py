@@ -11,11 +11,11 @@ from functools import lru_cache, partial
 import numpy as np
 
 from ..errors import FitError
-from ..kernels import FoldChangeKernel
-from ..metrics import auroc
+from ..method.kernels import FoldChangeKernel
+from ..method.metrics import auroc
+from ..method.tfidf import term_frequencies
 from ..scheduling import OnCluster
 from ..study.tasks import place_of, study_at
-from ..tfidf import term_frequencies
 from .problem import stratified_folds
 
 __all__ = ["Null", "benjamini_hochberg", "label_null", "masked", "study_null"]

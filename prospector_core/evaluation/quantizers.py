@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..errors import BadInputError
-from ..study.fit import GIVEN, list_quantizers
+from ..study.fits import GIVEN, list_quantizers
 from .choose import choose
 from .heads import fit_head, outcome_of, suggested_for
 

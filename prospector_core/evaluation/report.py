@@ -8,9 +8,9 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ..files import write_atomic
 from ..html_pages import write_html
-from ..metrics import bootstrap_interval
+from ..method.metrics import bootstrap_interval
+from ..store.files import write_atomic
 from ..wording import table_cell
 from .quantizers import OF, notes_of
 from .svg import bars, curves, panels, scatter

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import BadInputError
-from ..metrics import auroc, bootstrap_interval, calibration
+from ..method.metrics import auroc, bootstrap_interval, calibration
 from ..scheduling import InProcess
 from .baselines import BASELINES
 from .quantizers import methods_of

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInputError
-from ..readers.cache import TileCache
 from ..scheduling import InProcess
-from ..study.fit import GIVEN
+from ..store.cache import TileCache
+from ..study.fits import GIVEN
 from ..study.tasks import Place, place_of, study_at
 from .problem import Problem, stratified_folds
 

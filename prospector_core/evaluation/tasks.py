@@ -10,12 +10,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..counting import count_concepts
-from ..graphs import TokenGraph
-from ..metrics import map_metrics, regions_of
-from ..prospecting import prospect
-from ..soft import count_units
-from ..study.fit import FitSettings
+from ..method.counting import count_concepts
+from ..method.graphs import TokenGraph
+from ..method.metrics import map_metrics, regions_of
+from ..method.prospecting import prospect
+from ..method.soft import count_units
+from ..study.fits import FitSettings
 from .baselines import run_baseline
 from .choose import choose, choose_tokens, shown
 from .fast import fast_ap

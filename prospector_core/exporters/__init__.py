@@ -8,17 +8,17 @@ from collections import Counter
 from pathlib import Path
 
 from ..errors import BadInputError, EmbeddingError
-from ..files import storage_errors
+from ..modalities.documents.exports import annotations, html_page, json_lines
+from ..modalities.graphs.h5ad import h5ad
+from ..modalities.slides.geojson import geojson
+from ..modalities.slides.ometiff import ome_tiff
+from ..modalities.structures.exports import bfactor_mmcif, bfactor_pdb, defattr, molviewspec, pymol_script
 from ..scheduling import InProcess
+from ..store.files import storage_errors
 from ..study import tasks
 from ..study.tasks import place_of
 from ..wording import file_stem
-from .geojson import geojson
-from .h5ad import h5ad
-from .ometiff import ome_tiff
-from .structures import bfactor_mmcif, bfactor_pdb, defattr, molviewspec, pymol_script
 from .tables import csv_table, parquet_table
-from .texts import annotations, html_page, json_lines
 
 __all__ = ["FORMATS", "export", "write_files"]
 

@@ -9,11 +9,11 @@ __all__ = ["MODALITIES", "Embedder", "Modality", "Words", "modality_of"]
 
 # By the name that study.sqlite has; made when first asked for, as each brings its own libraries.
 MODALITIES = {
-    "slides": (".slides", "Slides"),
-    "structures": (".structures", "Structures"),
-    "documents": (".documents", "Documents"),
-    "cells": (".graphs", "Cells"),
-    "graphs": (".graphs", "Graphs"),
+    "slides": (".slides.kind", "Slides"),
+    "structures": (".structures.kind", "Structures"),
+    "documents": (".documents.kind", "Documents"),
+    "cells": (".graphs.kind", "Cells"),
+    "graphs": (".graphs.kind", "Graphs"),
 }
 
 _made = {}

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..graphs import TokenGraph
+from ..method.graphs import TokenGraph
 from .layouts import Layout
 
 __all__ = ["Embedder", "Modality", "Words"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from ..checked import LargerRecord, Number, Positive, Side, record_of
+from ..store.checked import LargerRecord, Number, Positive, Side, record_of
 
 __all__ = ["Layout", "OfChains", "OfGraphs", "OfTexts", "OfTiles", "check_layout"]
 

@@ -4,7 +4,7 @@ from .chronicle import Event
 from .data import Datum
 from .editors import Editor
 from .findings import Concept, StrongestClass
-from .fit import Fit, FitSettings
+from .fits import Fit, FitSettings
 from .journal import CurationState, Entry
 from .study import Study
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
-from ..checked import Number, Record, record_of
 from ..errors import StudyDamagedError
+from ..store.checked import Number, Record, record_of
 from ..wording import is_colour
 
 __all__ = ["ACTIONS", "MOST_CONCEPTS", "Action", "Region", "Split", "Touched", "read_action"]

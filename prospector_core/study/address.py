@@ -2,11 +2,11 @@
 
 from functools import cached_property
 
-from ..checked import read_json
 from ..errors import StudyDamagedError, StudyError
-from ..remote import ClosedStore, open_store
-from ..removal import is_link
-from ..trust import check_address, is_allowed
+from ..store.checked import read_json
+from ..store.remote import ClosedStore, open_store
+from ..store.removal import is_link
+from ..store.trust import check_address, is_allowed
 
 __all__ = ["NOT_KEYED", "StudyAddress"]
 

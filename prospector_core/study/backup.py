@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInputError, ProspectorError, StudyDamagedError, StudyError
-from ..files import partial_name, storage_errors, write_atomic
-from ..remote import ClosedStore
-from ..removal import is_link, own_place, remove_file, remove_folder, remove_made
+from ..store.database import explained
+from ..store.files import partial_name, storage_errors, write_atomic
+from ..store.remote import ClosedStore
+from ..store.removal import is_link, own_place, remove_file, remove_folder, remove_made
 from .backup_record import DATABASE, RECORD, read_record
-from .database import explained
 
 __all__ = ["Backup", "back_up", "last_backup", "restore"]
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import StudyDamagedError
-from ..removal import is_link
+from ..store.removal import is_link
 
 __all__ = ["DATABASE", "RECORD", "read_record"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import FitError
-from ..features import unpack
+from ..method.features import unpack
 from .journal import Split
 
 __all__ = ["Change", "KernelChange", "ScoreChange", "last_change"]

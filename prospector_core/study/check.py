@@ -10,14 +10,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..blocks import group_record
 from ..errors import ProspectorError, StudyDamagedError, StudyError, StudyVersionError
-from ..removal import remove_file
-from .database import Database
-from .fit import way_out
+from ..store.blocks import group_record
+from ..store.database import Database
+from ..store.maps import map_fault
+from ..store.removal import remove_file
+from .fits import way_out
 from .journal import read_journal, replay
 from .kept_fit import load_kept
-from .maps import map_fault
 from .study import Study
 
 __all__ = ["Fault", "check_study"]

@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 from numba import get_num_threads
 
-from ..counting import count_concepts, merge_counts, recount
 from ..errors import EmbeddingError
-from ..features import n_features, pair_index
-from ..soft import UNIT, count_units
+from ..method.counting import count_concepts, merge_counts, recount
+from ..method.features import n_features, pair_index
+from ..method.soft import UNIT, count_units
+from .assignments import there, without
 from .journal import Split
-from .sprites import there, without
 
 __all__ = ["Counts", "compact_coef", "expand"]
 

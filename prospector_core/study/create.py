@@ -7,17 +7,17 @@ import os
 import secrets
 from pathlib import Path
 
-from ..encoders import check_encoder_name
 from ..errors import BadInputError, LabelsError, SlideError, StudyError
-from ..files import partial_name, storage_errors
-from ..fingerprints import fingerprint
-from ..readable import require_readable
-from ..readers import list_slides, open_slide
-from ..removal import remove_made
+from ..modalities.slides.encoders import check_encoder_name
+from ..modalities.slides.readers import list_slides, open_slide
+from ..modalities.slides.stain import check_stain
 from ..scheduling import InProcess
-from ..stain import check_stain
+from ..store.database import Database
+from ..store.files import partial_name, storage_errors
+from ..store.fingerprints import fingerprint
+from ..store.readable import require_readable
+from ..store.removal import remove_made
 from ..wording import checked_name
-from .database import Database
 from .labels import match_files, read_labels
 
 __all__ = ["create_study", "each_file", "portable", "slide_info", "uid_of", "write_study"]

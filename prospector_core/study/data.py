@@ -20,20 +20,20 @@ from ..errors import (
     StudyDamagedError,
     StudyError,
 )
-from ..hotspots import graph_spots, hot_spots
+from ..method.hotspots import graph_spots, hot_spots
 from ..modalities import modality_of
 from ..modalities.layouts import check_layout
-from ..readers import open_slide
-from ..removal import check_links
-from ..stamps import edition_of, short_hash
-from ..tiling import Rect
+from ..modalities.slides.readers import open_slide
+from ..modalities.slides.tiling import Rect
+from ..store.database import Database
+from ..store.derived import unchanged
+from ..store.removal import check_links
+from ..store.stamps import edition_of, short_hash
 from .address import StudyAddress
 from .curation import Curation
-from .database import Database
-from .derived import unchanged
 from .embed import embed_study, work_on_queue
-from .jobs import Queue
 from .own_vectors import OwnEmbedder
+from .queue import Queue
 from .records import check_meta, datum_row, job_rows
 from .sources import Source, Sources
 
@@ -184,7 +184,7 @@ class StudyData(StudyAddress):
 
     def open_structure(self, datum):
         """The datum's structure file, read: readers.structure.Structure. Raises StructureError if it is gone or damaged."""
-        from ..readers.structure import open_structure
+        from ..modalities.structures.files import open_structure
 
         return open_structure(self.structure_path(datum))
 

@@ -7,10 +7,10 @@ import time
 
 from ..encoders.base import same_vectors
 from ..errors import EmbeddingError, ProspectorError, StorageFullError, StoreNotAllowedError
-from ..removal import remove_file
 from ..scheduling import OnCluster
-from .derived import forget_others
-from .jobs import Rate
+from ..store.derived import forget_others
+from ..store.removal import remove_file
+from .queue import Rate
 from .tasks import asked_file, embed, embed_with, place_of
 
 __all__ = ["embed_study", "work_on_queue"]

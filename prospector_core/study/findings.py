@@ -6,25 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import CurationError, EmbeddingError
-from ..features import n_features, pair_index
 from ..limits import map_limit
-from ..locally import neighbours_of, what_if
+from ..method.atlas import Atlas, atlas_key, lay_out, sample_tokens
+from ..method.counterfactual import neighbours_of, what_if
+from ..method.features import n_features, pair_index
+from ..method.prospecting import explain, prospect
+from ..method.quantizers import KMeansQuantizer
+from ..method.uncertainty import TokenUncertainty, token_uncertainty
 from ..palette import concept_palette
-from ..prospecting import explain, prospect
-from ..quantizers import KMeansQuantizer
-from ..removal import own_place
 from ..scheduling import InProcess
-from ..uncertainty import TokenUncertainty, token_uncertainty
+from ..store.derived import DerivedArrays, kept, unchanged
+from ..store.maps import read_map, write_map
+from ..store.removal import own_place
 from . import tasks
-from .atlas import Atlas, atlas_key, lay_out, sample_tokens
 from .branches import branches, leaves_of
 from .counts import compact_coef
-from .derived import DerivedArrays, kept, unchanged
-from .fit import GIVEN
+from .fits import GIVEN
 from .fitting import StudyFits
 from .journal import CurationState
 from .kernel_fit import resampled_kernels
-from .maps import read_map, write_map
 
 __all__ = ["Concept", "StrongestClass", "StudyFindings"]
 

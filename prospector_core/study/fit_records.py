@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from ..checked import LargerRecord, Number, Record, record_of
 from ..errors import StudyDamagedError
-from ..kernels import KERNELS
+from ..method.kernels import KERNELS
+from ..store.checked import LargerRecord, Number, Record, record_of
 from .actions import MOST_CONCEPTS, Split
 
 __all__ = ["check_fit", "check_head", "check_settings", "check_tree"]

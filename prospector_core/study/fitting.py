@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EmbeddingError, FitError, ProspectorError, StoreNotAllowedError
-from ..quantizers import assign_nearest
-from ..removal import own_place
+from ..method.quantizers import assign_nearest
+from ..method.soft import part_and_mean
 from ..scheduling import InProcess, OnCluster
-from ..soft import part_and_mean
+from ..store.derived import kept
+from ..store.removal import own_place
 from . import tasks
+from .assignments import Sprites
 from .change import Change
 from .counts import Counts
 from .data import StudyData
-from .derived import kept
-from .fit import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels, make_quantizer, suggested
 from .fit_records import check_fit
+from .fits import GIVEN, QUANTIZERS, Fit, FitSettings, Kernels, make_quantizer, suggested
 from .journal import Entry, last_id, read_journal, replay
 from .kept_fit import embeddings_of, load_kept
 from .kernel_fit import fit_kernel
 from .preview import Draft
 from .records import check_edits, fit_row
-from .sprites import Sprites
 
 __all__ = ["StudyFits"]
 

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..checked import read_json
 from ..errors import StudyDamagedError
+from ..store.checked import read_json
 from .actions import Action, Region, Split, read_action
 
 __all__ = [

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 
 from ..errors import FitError, StudyDamagedError
-from .fit import Fit, FitSettings, way_out
 from .fit_records import check_settings
+from .fits import Fit, FitSettings, way_out
 from .journal import read_journal, replay
 
 __all__ = ["embeddings_of", "load_kept"]

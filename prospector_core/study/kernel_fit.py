@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import FitError
-from ..features import pair_index
-from ..metrics import auroc
-from ..prediction import Calibration
-from ..uncertainty import bootstrap_kernels
+from ..method.calibration import Calibration
+from ..method.features import pair_index
+from ..method.metrics import auroc
+from ..method.uncertainty import bootstrap_kernels
 from .counts import compact_coef, expand
-from .fit import Kernels
+from .fits import Kernels
 
 __all__ = ["apply_pins", "fit_kernel", "resampled_kernels"]
 

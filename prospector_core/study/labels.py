@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import LabelsError
-from ..memory import check_memory, size_of
-from ..tiling import Rect
+from ..modalities.slides.tiling import Rect
+from ..store.memory import check_memory, size_of
 
 __all__ = ["LabelRow", "classes_of", "read_labels", "match_files"]
 

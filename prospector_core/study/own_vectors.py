@@ -9,10 +9,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..errors import EmbeddingError, MissingExtraError, ProspectorError
-from ..memory import check_chunks, check_memory
-from ..readable import require_readable
-from ..removal import remove_made
-from ..storage import EmbeddingStore
+from ..store.embeddings import EmbeddingStore
+from ..store.memory import check_chunks, check_memory
+from ..store.readable import require_readable
+from ..store.removal import remove_made
 
 __all__ = ["NAME", "OwnEmbedder", "OwnVectors", "adopt_vectors", "read_vector_file"]
 
@@ -65,7 +65,7 @@ def _npy(path):
 
 
 def _parquet(path):
-    from ..readers.token_tables import read_table
+    from ..modalities.graphs.token_tables import read_table
 
     columns = [values for values in read_table(path).values() if values.dtype.kind in "biuf"]
     if not columns:

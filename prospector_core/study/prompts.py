@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 
-from ..encoders import get_encoder
 from ..errors import BadInputError, EmbeddingError
+from ..modalities.slides.encoders import get_encoder
 from .journal import Split
 
 __all__ = ["PHRASES", "can_prompt", "parse_phrases", "phrase_vectors", "similarity", "suggest_names"]

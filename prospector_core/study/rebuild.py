@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import BadInputError, ProspectorError, StudyDamagedError
 from ..scheduling import OnCluster
-from .fit import GIVEN
+from .fits import GIVEN
 from .journal import read_journal, replay
 from .kept_fit import load_kept
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..checked import LargerRecord, Number, Positive, Record, Side, read_json, record_of
 from ..errors import StudyDamagedError
+from ..store.checked import LargerRecord, Number, Positive, Record, Side, read_json, record_of
 from .fit_records import check_settings
 
 __all__ = ["check_edits", "check_meta", "datum_row", "fit_row", "job_rows", "source_row"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BadInputError, ProspectorError
-from ..fingerprints import fingerprint
-from ..readable import is_readable, require_readable, why_not_readable
+from ..store.fingerprints import fingerprint
+from ..store.readable import is_readable, require_readable, why_not_readable
 from .records import source_row
 
 if TYPE_CHECKING:

@@ -6,15 +6,15 @@ from collections import OrderedDict
 
 from ..errors import BadInputError, FitError, StudyError
 from ..modalities import MODALITIES, modality_of
-from ..readable import require_readable
-from ..readers.cache import TileCache
-from ..remote import check_free
-from ..removal import remove_made
-from ..trust import allow, check_address
-from .coarse import PartMaps
-from .derived import DERIVED_KEPT
+from ..modalities.slides.coarse import PartMaps
+from ..modalities.slides.import_features import create_study_of_features
+from ..store.cache import TileCache
+from ..store.derived import DERIVED_KEPT
+from ..store.readable import require_readable
+from ..store.remote import check_free
+from ..store.removal import remove_made
+from ..store.trust import allow, check_address
 from .findings import StudyFindings
-from .import_features import create_study_of_features
 from .own_vectors import adopt_vectors
 
 __all__ = ["Study"]
@@ -57,7 +57,7 @@ class Study(StudyFindings):
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
             their pixels are taken as they are
-        stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.stain``)
+        stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.modalities.slides.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
         on : of slides and structures, where files are looked at, from ``scheduling.scheduler`` (default: here)

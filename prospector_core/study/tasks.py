@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import StudyError
-from ..remote import ClosedStore
-from ..removal import remove_file
 from ..scheduling import OnCluster
+from ..store.remote import ClosedStore
+from ..store.removal import remove_file
 
 __all__ = [
     "Place",
@@ -151,7 +151,7 @@ def export(place, target, masked, write, options, item):
 
     ``masked``: the false discovery rate of the mask that the study is seen through, or None.
     """
-    from ..files import write_atomic
+    from ..store.files import write_atomic
 
     uid, path = item
     study = _seen(place, target)

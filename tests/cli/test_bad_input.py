@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from study_files import make_study
+
+from tests.support.study_files import make_study
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "CMU-1-Small-Region.svs"
 
@@ -186,7 +187,7 @@ def test_one_class_only(tmp_path, complaint):
 
 
 def prospect_one(study, complaint):
-    from study_files import embed_by_hand
+    from tests.support.study_files import embed_by_hand
 
     embed_by_hand(study)
     study.fit(concepts=5)

@@ -110,8 +110,8 @@ def test_bench_says_its_figures(prospector, monkeypatch):
         asked.append(quick)
         return {"quick": quick, "grid": [1.5]}
 
-    monkeypatch.setattr("prospector_core.bench.run_bench", run_bench)
-    monkeypatch.setattr("prospector_core.bench.format_bench", lambda figures: f"a table of {figures['grid']}")
+    monkeypatch.setattr("benchmarks.run_bench", run_bench)
+    monkeypatch.setattr("benchmarks.format_bench", lambda figures: f"a table of {figures['grid']}")
     assert result(prospector("bench", "--quick", "--json")) == {"quick": True, "grid": [1.5]}
     assert ok(prospector("bench")).stdout == "a table of [1.5]\n" and asked == [True, False]
 
@@ -298,7 +298,7 @@ def test_progress_is_shown_on_a_terminal(slides, prospector):
 SLOW = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # of its own: what a suite in the background hands on is ignored
-from prospector_core.encoders import colour_texture
+from prospector_core.modalities.slides.encoders import colour_texture
 encode = colour_texture.ColourTexture.encode
 def slowly(self, tiles):
     time.sleep(0.4)

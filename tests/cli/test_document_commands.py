@@ -1,13 +1,11 @@
 """Documents on the command line: from a file to exports, and bad input in one line."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-from text_studies import WordEncoder, write_jsonl
+from tests.support.text_studies import WordEncoder, write_jsonl
 
 LINE = '{"id": "a", "text": "One. Two.", "label": "yes"}\n{"id": "b", "text": "One.", "label": "no"}\n'
 
@@ -15,7 +13,9 @@ LINE = '{"id": "a", "text": "One. Two.", "label": "yes"}\n{"id": "b", "text": "O
 @pytest.fixture
 def words(monkeypatch):
     """Embeds with counted words in place of a model."""
-    monkeypatch.setattr("prospector_core.modalities.documents.get_text_encoder", lambda name, **options: WordEncoder())
+    monkeypatch.setattr(
+        "prospector_core.modalities.documents.kind.get_text_encoder", lambda name, **options: WordEncoder()
+    )
 
 
 def test_from_a_file_to_exports(tmp_path, prospector, words):

@@ -5,9 +5,9 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from study_files import make_study
 
 from prospector_core import Study
+from tests.support.study_files import make_study
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prospector_core.metrics import average_precision
+from prospector_core.method.metrics import average_precision
 
 ROOT = Path(__file__).parents[2]
 MOSAICS = Path(os.environ.get("PROSPECTOR_DATA", ROOT.parent / "shared" / "data")) / "camelyon16_mosaics"

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from study_files import make_study
 from test_prompts import TextSide, as_open_clip
 
 from prospector_core import Study
 from prospector_core.study import prompts
+from tests.support.study_files import make_study
 
 
 @pytest.fixture

@@ -1,14 +1,9 @@
 """`prospector napari`: what is wrong is said in one line, and what is right is handed on."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-from study_files import make_study
-
 from prospector_core.cli import main
+from tests.support.study_files import make_study
 
 
 @pytest.fixture

@@ -109,8 +109,8 @@ def test_slides_and_tiles_of_a_package(installed):
     np.save(folder / "slide.npy", pixels)
     code = (
         "import json\n"
-        "from prospector_core.encoders import Encoder, get_encoder, list_encoders\n"
-        "from prospector_core.readers import open_slide\n"
+        "from prospector_core.modalities.slides.encoders import Encoder, get_encoder, list_encoders\n"
+        "from prospector_core.modalities.slides.readers import open_slide\n"
         "slide, encoder = open_slide('slide.npy'), get_encoder('mean-colour', threads=2)\n"
         "tile = slide.read_scaled(0, 0, 64, 64, encoder.input_size, encoder.input_size)\n"
         "vectors = encoder.encode(tile[None])\n"

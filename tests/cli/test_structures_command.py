@@ -2,7 +2,7 @@
 
 import json
 
-from tests.core.structure_files import pdb_text, study_of_chains
+from tests.support.structure_files import pdb_text, study_of_chains
 
 
 def test_from_files_to_maps(tmp_path, prospector):

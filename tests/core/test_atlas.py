@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prospector_core.errors import EmbeddingError
-from prospector_core.study.atlas import lay_out, sample_tokens
+from prospector_core.method.atlas import lay_out, sample_tokens
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(0, 200), st.integers(0, 3))

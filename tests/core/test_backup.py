@@ -10,12 +10,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from study_files import embed_by_hand, make_study
 
-from prospector_core import Study, trust
+from prospector_core import Study
 from prospector_core.errors import BadInputError, StorageFullError, StudyDamagedError, StudyError
+from prospector_core.store import trust
 from prospector_core.study import backup
 from prospector_core.study.backup import back_up, last_backup, restore
+from tests.support.study_files import embed_by_hand, make_study
 
 EDITOR = """
 import sys

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from prospector_core.bench import format_bench, run_bench
-from prospector_core.bench.scale import STEPS, format_scale, measure_scale
+from benchmarks import format_bench, run_bench
+from benchmarks.scale import STEPS, format_scale, measure_scale
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,15 @@ import sqlite3
 
 import numpy as np
 import pytest
-from study_files import make_study, write_labels, write_slides
 
 from prospector_core import Study
 from prospector_core.cli import main
 from prospector_core.errors import ProspectorError, StudyDamagedError, StudyError
-from prospector_core.storage import EmbeddingStore
+from prospector_core.store.embeddings import EmbeddingStore
 from prospector_core.study.check import check_study
 from prospector_core.study.kept_fit import load_kept
 from prospector_core.study.rebuild import rebuild_fits
+from tests.support.study_files import make_study, write_labels, write_slides
 
 FLIPS = 60
 KINDS = {
@@ -136,7 +136,7 @@ def test_a_fit_that_was_repaired_but_for_rounding_is_what_was_written(study):
 
 @pytest.mark.parametrize("shard", [64, 2])
 def test_no_flipped_bit_of_embeddings_is_accepted(tmp_path, monkeypatch, shard):
-    monkeypatch.setattr("prospector_core.storage._SHARD", shard)
+    monkeypatch.setattr("prospector_core.store.embeddings._SHARD", shard)
     store, n = EmbeddingStore(tmp_path / "store"), 40
     random = np.random.default_rng(0)
     vectors, places = random.normal(size=(n, 3)).astype(np.float32), np.zeros((n, 2), int)  # zeros are written, too

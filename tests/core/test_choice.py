@@ -10,7 +10,7 @@ from prospector_core.evaluation.fast import fast_ap
 from prospector_core.evaluation.mask import _packed, _unpacked
 from prospector_core.evaluation.null import Null, _apart, _held_out_auroc, benjamini_hochberg, label_null
 from prospector_core.evaluation.problem import Problem, opened, stratified_folds
-from prospector_core.metrics import auroc, average_precision
+from prospector_core.method.metrics import auroc, average_precision
 
 
 def scores(losses, top=0.8, stability=0.5, auroc=0.8):

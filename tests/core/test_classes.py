@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
-from study_files import PITCH, SECRET, K, make_study, write_labels
 
 from prospector_core import Study
 from prospector_core.errors import BadInputError, CurationError, FitError, LabelsError
-from prospector_core.kernels import FoldChangeKernel
-from prospector_core.prediction import Calibration
+from prospector_core.method.calibration import Calibration
+from prospector_core.method.kernels import FoldChangeKernel
+from prospector_core.store.database import Database
 from prospector_core.study import counts as counting
-from prospector_core.study.database import Database
-from prospector_core.study.fit import FitSettings
+from prospector_core.study.fits import FitSettings
 from prospector_core.study.labels import read_labels
 from prospector_core.study.rebuild import rebuild_fits
+from tests.support.study_files import PITCH, SECRET, K, make_study, write_labels
 
 CLASSES = ("normal", "tumour", "ulcer")
 LABELS = (0, 1, 2, 0, 1, 2, 0, 1, 2, None)

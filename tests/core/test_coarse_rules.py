@@ -7,8 +7,8 @@ import pytest
 
 from prospector_core import TokenGraph, prospect
 from prospector_core.errors import StudyError
-from prospector_core.study.coarse import PartMaps, _beginning, _concepts, _map
-from prospector_core.study.fit import FitSettings
+from prospector_core.modalities.slides.coarse import PartMaps, _beginning, _concepts, _map
+from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import CurationState, Region, Split
 
 K, BLOCK = 3, 20

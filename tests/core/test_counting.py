@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_data import any_graph, grid_graph, kinds, plain_count, seeds, sprite_of
 
 from prospector_core import TokenGraph, count_concepts
-from prospector_core.counting import check_sprite, merge_counts, recount
 from prospector_core.errors import FitError, GraphError
-from prospector_core.features import feature_names, n_concepts_of, n_features, pack_pairs, pair_index, unpack
-from prospector_core.soft import hard_shares as soft_shares
+from prospector_core.method.counting import check_sprite, merge_counts, recount
+from prospector_core.method.features import feature_names, n_concepts_of, n_features, pack_pairs, pair_index, unpack
+from prospector_core.method.soft import hard_shares as soft_shares
+from tests.support.random_data import any_graph, grid_graph, kinds, plain_count, seeds, sprite_of
 
 
 @given(seed=seeds, kind=kinds, radius=st.integers(0, 5), k=st.integers(1, 6), excluded=st.sampled_from([0.0, 0.3]))

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from study_files import K, make_study
 
 from prospector_core import Study, count_concepts
-from prospector_core.counting import merge_counts
 from prospector_core.errors import CurationError
+from prospector_core.method.counting import merge_counts
 from prospector_core.study import counts as counting
 from prospector_core.study.preview import Draft
+from tests.support.study_files import K, make_study
 
 CONCEPTS = st.integers(0, K + 2)
 SOME = st.lists(st.integers(0, 40), min_size=1, max_size=12)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from study_files import K, make_study
 
 from prospector_core import Study
 from prospector_core.errors import BadInputError, CurationError
 from prospector_core.study.journal import Entry, replay, standing
+from tests.support.study_files import K, make_study
 
 HERE = Path(__file__).parent
 

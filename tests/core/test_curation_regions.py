@@ -6,8 +6,8 @@ from PIL import Image
 
 from prospector_core import FoldChangeKernel, Study, count_concepts
 from prospector_core.errors import CurationError
-from prospector_core.quantizers import assign_nearest
-from prospector_core.study.fit import FitSettings
+from prospector_core.method.quantizers import assign_nearest
+from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import append
 
 N, SIDE = 8, 6  # data; tokens a side

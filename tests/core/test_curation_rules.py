@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from study_files import PITCH, K, make_study
 
 from prospector_core.errors import CurationError
+from tests.support.study_files import PITCH, K, make_study
 
 
 @pytest.fixture(scope="module")

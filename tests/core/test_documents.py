@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from text_studies import WordEncoder, make_text_study, texts, write_jsonl
 
 from prospector_core import Study
 from prospector_core.errors import BadInputError, DocumentError, LabelsError
 from prospector_core.exporters import export
-from prospector_core.modalities.documents import sections_of, sentences_of
-from prospector_core.readers.document import DocumentFile, list_documents
+from prospector_core.modalities.documents.files import DocumentFile, list_documents
+from prospector_core.modalities.documents.kind import sections_of, sentences_of
+from tests.support.text_studies import WordEncoder, make_text_study, texts, write_jsonl
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from slide_files import tissue, write_image
 
-from prospector_core.embedding import embed_datum, open_grid_writer
-from prospector_core.encoders import get_encoder
 from prospector_core.errors import EmbeddingError, SlideError, StorageFullError
-from prospector_core.readers import open_slide
-from prospector_core.storage import EmbeddingStore
-from prospector_core.tiling import tile_grid
+from prospector_core.modalities.slides.embedding import embed_datum, open_grid_writer
+from prospector_core.modalities.slides.encoders import get_encoder
+from prospector_core.modalities.slides.readers import open_slide
+from prospector_core.modalities.slides.tiling import tile_grid
+from prospector_core.store.embeddings import EmbeddingStore
+from tests.support.slide_files import tissue, write_image
 
 
 class MeanColour:
@@ -95,10 +95,10 @@ def test_stop_and_go_on(slide, grid, store):
 SCRIPT = """
 import sys, time
 import numpy as np
-from prospector_core.embedding import embed_datum, open_grid_writer
-from prospector_core.readers import open_slide
-from prospector_core.storage import EmbeddingStore
-from prospector_core.tiling import tile_grid
+from prospector_core.modalities.slides.embedding import embed_datum, open_grid_writer
+from prospector_core.modalities.slides.readers import open_slide
+from prospector_core.store.embeddings import EmbeddingStore
+from prospector_core.modalities.slides.tiling import tile_grid
 
 class Counting:
     name, dim, input_size = "mean-colour", 3, 16

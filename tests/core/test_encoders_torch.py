@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prospector_core.encoders import FAMILIES, check_encoder_name, get_encoder, list_encoders
 from prospector_core.encoders.base import same_vectors
 from prospector_core.encoders.hub import load_weights
 from prospector_core.encoders.torch_encoder import Preprocessing, TorchEncoder, state_sha256
 from prospector_core.errors import EmbeddingError, MissingExtraError
+from prospector_core.modalities.slides.encoders import FAMILIES, check_encoder_name, get_encoder, list_encoders
 
 torch = pytest.importorskip("torch")
 ROOT = Path(__file__).resolve().parents[2]
@@ -252,7 +252,7 @@ torch._C._dispatch_has_kernel_for_dispatch_key("torchvision::qnms", "Meta")
 """
 USE_IT = """
 import sys
-from prospector_core.encoders.torchvision_shim import import_torchvision
+from prospector_core.modalities.slides.encoders.torchvision_shim import import_torchvision
 print(import_torchvision(), import_torchvision(), sys.modules["torchvision"].__version__)
 """
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from study_files import PITCH, make_study
 
 from prospector_core import FoldChangeKernel, Study, TokenGraph, prospect
 from prospector_core.errors import BadInputError
@@ -27,9 +26,10 @@ from prospector_core.evaluation.run import HEADS, evaluate, method_names
 from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, read_truth, tokens_for
 from prospector_core.evaluation.svg import neutral
 from prospector_core.evaluation.tasks import TOKENS
-from prospector_core.metrics import average_precision
+from prospector_core.method.metrics import average_precision
 from prospector_core.scheduling import scheduler
-from prospector_core.study.fit import FitSettings
+from prospector_core.study.fits import FitSettings
+from tests.support.study_files import PITCH, make_study
 
 SIDE = 7
 SMALL_GRID = {"concepts": (5,), "radius": (0, 1), "alpha": (0.05, 1e10), "tau": (0.0, 1.0)}

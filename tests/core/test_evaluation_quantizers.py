@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from study_files import make_study
 
 from prospector_core import TokenGraph
 from prospector_core.errors import BadInputError
@@ -14,7 +13,8 @@ from prospector_core.evaluation.quantizers import methods_of
 from prospector_core.evaluation.report import write_report
 from prospector_core.evaluation.run import evaluate, method_names
 from prospector_core.evaluation.studies import choose_for
-from prospector_core.study.fit import GIVEN, FitSettings
+from prospector_core.study.fits import GIVEN, FitSettings
+from tests.support.study_files import make_study
 
 NAMES = "k-means,spherical k-means,tree"
 

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from prospector_core import TokenGraph, prospect
-from prospector_core.counting import count_concepts
 from prospector_core.errors import BadInputError
 from prospector_core.evaluation import heads, studies, tasks
 from prospector_core.evaluation.choose import Choice, LabelScores
@@ -32,11 +31,12 @@ from prospector_core.evaluation.heads import (
 from prospector_core.evaluation.problem import Problem, stratified_folds
 from prospector_core.evaluation.studies import _parts_of, _tokens_of_study, problem_beside, problem_of, read_truth
 from prospector_core.evaluation.tasks import Item, Part, _authors, _costs, _mean_ap, said, scored_rows, work
-from prospector_core.kernels import TEST_OFF
-from prospector_core.prediction import Calibration
-from prospector_core.quantizers import assign_nearest
-from prospector_core.soft import UNIT, centred, count_units, membership
-from prospector_core.study.fit import GIVEN, FitSettings, make_quantizer
+from prospector_core.method.calibration import Calibration
+from prospector_core.method.counting import count_concepts
+from prospector_core.method.kernels import TEST_OFF
+from prospector_core.method.quantizers import assign_nearest
+from prospector_core.method.soft import UNIT, centred, count_units, membership
+from prospector_core.study.fits import GIVEN, FitSettings, make_quantizer
 
 K, N = 4, 30
 SETTINGS = FitSettings(concepts=K, radius=1)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_data import any_graph, kinds, plain_count, seeds
-from study_files import make_study
 
+from prospector_core.study.assignments import Sprites
 from prospector_core.study.counts import Counts
 from prospector_core.study.journal import Entry, replay
-from prospector_core.study.sprites import Sprites
+from tests.support.random_data import any_graph, kinds, plain_count, seeds
+from tests.support.study_files import make_study
 
 K, DIM = 4, 3
 

@@ -91,8 +91,8 @@ def test_a_region_above_a_threshold(study, tmp_path):
 
 
 def test_marked_regions_are_annotations_with_their_evidence(tmp_path):
-    from study_files import PITCH as SIDE_OF_TILE
-    from study_files import make_study
+    from tests.support.study_files import PITCH as SIDE_OF_TILE
+    from tests.support.study_files import make_study
 
     made = make_study(tmp_path, fit={})
     datum, other = made.data[:2]
@@ -121,7 +121,7 @@ def test_areas_survive_odd_pitches_and_places(tmp_path):
     """Thousands of tiles of a pitch that is no whole number, back through shapely: areas to 0.1 %."""
     from types import SimpleNamespace
 
-    from prospector_core.exporters.geojson import geojson
+    from prospector_core.modalities.slides.geojson import geojson
 
     rng = np.random.default_rng(0)
     positions = np.argwhere(rng.random((110, 110)) > 0.14)
@@ -233,9 +233,8 @@ def test_geojson_counts_from_the_corner_of_what_was_scanned(tmp_path, monkeypatc
     """As QuPath does with slides that state bounds, and only there: tables keep the slide's own corner."""
     from types import SimpleNamespace
 
-    from study_files import make_study
-
-    from prospector_core.readers import vendor
+    from prospector_core.modalities.slides.readers import vendor
+    from tests.support.study_files import make_study
 
     properties = {"openslide.vendor": "mirax", "openslide.bounds-x": "100", "openslide.bounds-y": "37",
                   "openslide.bounds-width": "60", "openslide.bounds-height": "50"}  # fmt: skip
@@ -264,9 +263,8 @@ def test_geojson_counts_from_the_corner_of_what_was_scanned(tmp_path, monkeypatc
 
 
 def test_a_study_keeps_the_bounds_of_its_slides(tmp_path, monkeypatch):
-    from study_files import write_labels, write_slides
-
-    from prospector_core.readers import ImageSlide
+    from prospector_core.modalities.slides.readers import ImageSlide
+    from tests.support.study_files import write_labels, write_slides
 
     write_slides(tmp_path / "slides", ["a.png", "b.png"])
     table = write_labels(tmp_path / "labels.csv", [("a.png", "0"), ("b.png", "1")])
@@ -276,7 +274,7 @@ def test_a_study_keeps_the_bounds_of_its_slides(tmp_path, monkeypatch):
 
 
 def test_data_of_one_name_to_the_file_system_do_not_overwrite_each_other(tmp_path):
-    from study_files import embed_by_hand, write_labels, write_slides
+    from tests.support.study_files import embed_by_hand, write_labels, write_slides
 
     write_slides(tmp_path / "slides", ["a.png"])
     rows = [("a.png", name, str(number % 2)) for number, name in enumerate(("x/1", "x:1", "X_1", "y"))]

@@ -15,13 +15,14 @@ from scipy import sparse
 
 from prospector_core import TokenGraph
 from prospector_core.errors import BadInputError, MissingExtraError
-from prospector_core.exporters import structures, texts
-from prospector_core.exporters.geojson import _dissolved, _drawn, _mark, geojson
-from prospector_core.exporters.h5ad import write_h5ad
-from prospector_core.exporters.ometiff import _halved
-from prospector_core.exporters.points import mark_name, points_geojson, score_name
-from prospector_core.exporters.structures import _atom, _escaped, _limit, _residue, _residues, _top
 from prospector_core.exporters.tables import columns, csv_table, parquet_table
+from prospector_core.modalities.documents import exports as texts
+from prospector_core.modalities.graphs.geojson import mark_name, points_geojson, score_name
+from prospector_core.modalities.graphs.h5ad import write_h5ad
+from prospector_core.modalities.slides.geojson import _dissolved, _drawn, _mark, geojson
+from prospector_core.modalities.slides.ometiff import _halved
+from prospector_core.modalities.structures import exports as structures
+from prospector_core.modalities.structures.exports import _atom, _escaped, _limit, _residue, _residues, _top
 from prospector_core.palette import diverging_hex
 
 
@@ -350,7 +351,7 @@ def test_what_of_a_datum_goes_into_an_h5ad_file(monkeypatch, ids, features):
         "class": ["yes", None],
         "score": np.zeros(2),
     }
-    h5ad = sys.modules["prospector_core.exporters.h5ad"]
+    h5ad = sys.modules["prospector_core.modalities.graphs.h5ad"]
     monkeypatch.setattr(h5ad, "columns", lambda *_: ({"id": ids} if ids else {}) | made)
     study = SimpleNamespace(
         datum=lambda each: SimpleNamespace(uid="u"),

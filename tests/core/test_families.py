@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from prospector_core import TokenGraph
 from prospector_core.errors import CurationError, FitError
-from prospector_core.families import (
+from prospector_core.method.families import (
     Site,
     _kabsch,
     compositions,
@@ -20,8 +20,8 @@ from prospector_core.families import (
     name_of,
     superpose,
 )
-from tests.core.structure_files import study_of_chains
-from tests.core.study_files import make_study
+from tests.support.structure_files import study_of_chains
+from tests.support.study_files import make_study
 
 
 @pytest.fixture(scope="module")

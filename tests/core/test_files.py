@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from prospector_core.errors import BadInputError, StorageFullError, StudyDamagedError, StudyError
-from prospector_core.files import (
+from prospector_core.store.files import (
     folder_atomic,
     partial_name,
     read_npy,

@@ -5,15 +5,15 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
-import vendor_files
 from PIL import Image
-from slide_files import halves, picture, write_pyramid, write_svs
 
 from prospector_core.errors import SlideError
-from prospector_core.readers import list_slides, open_slide
-from prospector_core.readers.image import ImageSlide
-from prospector_core.readers.tiff import TiffSlide
-from prospector_core.readers.vendor import OpenSlideSlide
+from prospector_core.modalities.slides.readers import list_slides, open_slide
+from prospector_core.modalities.slides.readers.image import ImageSlide
+from prospector_core.modalities.slides.readers.tiff import TiffSlide
+from prospector_core.modalities.slides.readers.vendor import OpenSlideSlide
+from tests.support import vendor_files
+from tests.support.slide_files import halves, picture, write_pyramid, write_svs
 
 WIDTH, HEIGHT = 512, 384
 

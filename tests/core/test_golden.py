@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from prospector_core import FoldChangeKernel, LinearKernel, TokenGraph, count_concepts, prospect
-from prospector_core.tfidf import tfidf
+from prospector_core.method.tfidf import tfidf
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.json"))
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_data import grid_graph, seeds
 
 from prospector_core import TokenGraph
 from prospector_core.errors import GraphError
+from tests.support.random_data import grid_graph, seeds
 
 
 def edge_set(graph):

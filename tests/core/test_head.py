@@ -14,7 +14,7 @@ from prospector_core import (
     TokenGraph,
 )
 from prospector_core.errors import EmbeddingError, FitError, GraphError
-from prospector_core.metrics import average_precision
+from prospector_core.method.metrics import average_precision
 
 CENTRES = np.random.default_rng(9).normal(size=(5, 12)) * 6
 

@@ -13,19 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from structure_files import study_of_chains
-from study_files import make_study
 
 from prospector_core import Study
 from prospector_core.errors import ProspectorError, StudyDamagedError
-from prospector_core.storage import EmbeddingStore
+from prospector_core.store.embeddings import EmbeddingStore
 from prospector_core.study.journal import Entry, replay
+from tests.support.structure_files import study_of_chains
+from tests.support.study_files import make_study
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.fuzz.walk import walk  # noqa: E402
-from tests.hostile import seal  # noqa: E402
+from tests.support.hostile import seal  # noqa: E402
 
 
 @pytest.fixture(scope="module")

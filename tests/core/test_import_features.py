@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
-from study_files import write_labels
 
 from prospector_core import Study
 from prospector_core.errors import EmbeddingError, LabelsError, MissingExtraError, SlideError, StudyError
 from prospector_core.exporters import export
-from prospector_core.study.feature_grid import grid_of_coordinates
+from prospector_core.modalities.slides.feature_grid import grid_of_coordinates
+from tests.support.study_files import write_labels
 
 h5py = pytest.importorskip("h5py")
 

@@ -3,11 +3,11 @@
 import sqlite3
 
 import pytest
-from study_files import make_study
 
 from prospector_core import Study
 from prospector_core.errors import CurationConflictError, CurationError
 from prospector_core.study import Editor
+from tests.support.study_files import make_study
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from prospector_core.errors import FitError, StorageFullError, StudyDamagedError
-from prospector_core.kernels import TEST_OFF
-from prospector_core.prediction import Calibration
-from prospector_core.quantizers import ConceptTree
-from prospector_core.readers.cache import TileCache
-from prospector_core.study import derived
+from prospector_core.method.calibration import Calibration
+from prospector_core.method.kernels import TEST_OFF
+from prospector_core.method.quantizers import ConceptTree
+from prospector_core.store import derived
+from prospector_core.store.cache import TileCache
+from prospector_core.store.derived import DatumArrays, DerivedArrays, forget_others, kept, unchanged
 from prospector_core.study.branches import Branch, branches, leaves_of, relatives
-from prospector_core.study.derived import DatumArrays, DerivedArrays, forget_others, kept, unchanged
-from prospector_core.study.fit import GIVEN, SUGGESTED, Fit, FitSettings, Kernels, make_quantizer, suggested
 from prospector_core.study.fit_records import check_fit, check_head, check_settings, check_tree
+from prospector_core.study.fits import GIVEN, SUGGESTED, Fit, FitSettings, Kernels, make_quantizer, suggested
 from prospector_core.study.journal import CurationState, Region, Split
 from prospector_core.study.kept_fit import _difference, _same
 from prospector_core.study.records import check_edits, check_meta, datum_row, fit_row, source_row

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from prospector_core.errors import FitError
-from prospector_core.features import n_features, pair_index
-from prospector_core.metrics import auroc
-from prospector_core.prediction import Calibration
+from prospector_core.method.calibration import Calibration
+from prospector_core.method.features import n_features, pair_index
+from prospector_core.method.metrics import auroc
+from prospector_core.method.uncertainty import bootstrap_kernels
 from prospector_core.study.counts import _places, compact_coef, expand
-from prospector_core.study.fit import FitSettings
+from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import CurationState, Region
 from prospector_core.study.kernel_fit import (
     _class_scores,
@@ -19,7 +20,6 @@ from prospector_core.study.kernel_fit import (
     fit_kernel,
     resampled_kernels,
 )
-from prospector_core.uncertainty import bootstrap_kernels
 
 K = 4
 SETTINGS = FitSettings(concepts=K, radius=1, seed=3, pseudo=0.1, shrink=True)

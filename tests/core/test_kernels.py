@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_data import seeds
 from scipy.stats import mannwhitneyu
 from sklearn.base import clone
 
 from prospector_core import FoldChangeKernel, LinearKernel
 from prospector_core.errors import FitError
-from prospector_core.features import n_features, pair_index
-from prospector_core.kernels import TEST_OFF, _shrunken, make_kernel, rank_sum_p_values
-from prospector_core.tfidf import inverse_document_frequencies, term_frequencies, tfidf
+from prospector_core.method.features import n_features, pair_index
+from prospector_core.method.kernels import TEST_OFF, _shrunken, make_kernel, rank_sum_p_values
+from prospector_core.method.tfidf import inverse_document_frequencies, term_frequencies, tfidf
+from tests.support.random_data import seeds
 
 
 def some_counts(seed=0, n=20, p=9, high=30):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from prospector_core.bench.kills import WORKS, format_kills, measure_kills
+from benchmarks.kills import WORKS, format_kills, measure_kills
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

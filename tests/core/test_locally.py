@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_data import any_graph, kernel_of, kinds, seeds, sprite_of
-from study_files import make_study
 
 from prospector_core import TokenGraph, prospect
-from prospector_core._compiled.sparse import ball
 from prospector_core.errors import GraphError
-from prospector_core.features import pair_index
-from prospector_core.locally import neighbours_of, what_if
+from prospector_core.method._compiled.sparse import ball
+from prospector_core.method.counterfactual import neighbours_of, what_if
+from prospector_core.method.features import pair_index
+from tests.support.random_data import any_graph, kernel_of, kinds, seeds, sprite_of
+from tests.support.study_files import make_study
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 CASES = {

@@ -6,7 +6,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from prospector_core import TokenGraph
 from prospector_core.evaluation.fast import fast_ap
-from prospector_core.metrics import (
+from prospector_core.method.metrics import (
     _ranked_last,
     auroc,
     authors_auprc,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from prospector_core import Study, TokenGraph
 from prospector_core.errors import BadInputError, StudyVersionError
-from prospector_core.hotspots import graph_spots, hot_spots
+from prospector_core.method.hotspots import graph_spots, hot_spots
 from prospector_core.modalities import MODALITIES, modality_of
 
 

@@ -3,11 +3,11 @@
 import shutil
 
 import pytest
-from study_files import MeanColour, make_study
 
 from prospector_core.errors import StudyError
 from prospector_core.exporters import export
 from prospector_core.study import Study
+from tests.support.study_files import MeanColour, make_study
 
 GONE = r"the study's folder is no longer at .*study: open it where it is now$"
 ANOTHER = r"another study lies at .*study now, in place of the one that was opened"

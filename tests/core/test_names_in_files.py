@@ -11,9 +11,9 @@ from prospector_core.errors import BadInputError, CurationError, LabelsError, St
 from prospector_core.exporters import export
 from prospector_core.palette import concept_palette
 from prospector_core.study import Study
-from tests.core.structure_files import study_of_chains
-from tests.core.text_studies import make_text_study, write_jsonl
-from tests.hostile import seal
+from tests.support.hostile import seal
+from tests.support.structure_files import study_of_chains
+from tests.support.text_studies import make_text_study, write_jsonl
 
 
 def write_journal(folder, action, **payload):

@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from study_files import SECRET, K, embed_by_hand, write_labels, write_slides
-from text_studies import WordEncoder, write_jsonl
 
 from prospector_core import Study
 from prospector_core.exporters import export
 from prospector_core.study import FitSettings
 from prospector_core.study.backup import back_up
+from tests.support.study_files import SECRET, K, embed_by_hand, write_labels, write_slides
+from tests.support.text_studies import WordEncoder, write_jsonl
 
 NAMES = [f"s{index}.png" for index in range(6)]
 

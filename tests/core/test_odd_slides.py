@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from slide_files import SAMPLE, halves, tissue, write_pyramid
+
+from tests.support.slide_files import SAMPLE, halves, tissue, write_pyramid
 
 ROOT = Path(__file__).parents[2]
 CUTS = range(10)
@@ -26,7 +27,7 @@ import json, shutil, sys, traceback
 from pathlib import Path
 from prospector_core import Study
 from prospector_core.errors import ProspectorError
-from prospector_core.readers import open_slide
+from prospector_core.modalities.slides.readers import open_slide
 
 folder, out = map(Path, sys.argv[1:])
 good = folder / "good.png"

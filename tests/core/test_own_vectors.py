@@ -13,7 +13,7 @@ from prospector_core.errors import ProspectorError
 from prospector_core.study import FitSettings
 from prospector_core.study.own_vectors import read_vector_file
 from sample_data.cells import make_sample
-from tests.core.structure_files import study_of_chains
+from tests.support.structure_files import study_of_chains
 
 
 @pytest.fixture

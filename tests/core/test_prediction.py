@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_data import seeds
 from scipy.optimize import minimize
 
-from prospector_core.prediction import Calibration, evidence
+from prospector_core.method.calibration import Calibration, evidence
+from tests.support.random_data import seeds
 
 
 def test_evidence_is_the_mean_weight_of_what_was_counted():

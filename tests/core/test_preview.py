@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from study_files import K, make_study
 
 from prospector_core import Study
 from prospector_core.errors import CurationError, FitError
-from prospector_core.features import pair_index
+from prospector_core.method.features import pair_index
+from tests.support.study_files import K, make_study
 
 SQUARE = [(0, 0), (30, 0), (30, 30), (0, 30)]
 

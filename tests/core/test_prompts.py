@@ -6,13 +6,13 @@ import types
 
 import numpy as np
 import pytest
-from study_files import K, make_study
 
 from prospector_core import Study
-from prospector_core.encoders import get_encoder
 from prospector_core.errors import BadInputError, EmbeddingError
+from prospector_core.modalities.slides.encoders import get_encoder
 from prospector_core.study import prompts
-from prospector_core.study.fit import FitSettings
+from prospector_core.study.fits import FitSettings
+from tests.support.study_files import K, make_study
 
 KINDS = [f"kind{k}" for k in range(K)]
 
@@ -175,7 +175,9 @@ def test_the_text_side_of_open_clip(tmp_path, monkeypatch):
         asked.append(name) or (lambda texts: torch.tensor([[len(text), 1, 2] for text in texts]))
     )
     monkeypatch.setitem(sys.modules, "open_clip", library)
-    monkeypatch.setattr("prospector_core.encoders.open_clip_encoder.import_torchvision", lambda: False)
+    monkeypatch.setattr(
+        "prospector_core.modalities.slides.encoders.open_clip_encoder.import_torchvision", lambda: False
+    )
     (tmp_path / "open_clip_config.json").write_text("{}")
     encoder = get_encoder(f"open_clip:local-dir:{tmp_path}", device="cpu")
     texts = ["a" * n for n in range(70)]

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_data import any_graph, grid_graph, kernel_of, kinds, plain_prospect, seeds, sprite_of
 
 from prospector_core import TokenGraph, count_concepts, explain, prospect
-from prospector_core._compiled.sparse import ball
 from prospector_core.errors import GraphError
-from prospector_core.features import n_features, pair_index
-from prospector_core.prospecting import Term, hop_weights, neighbour_blocks, neighbour_counts
-from prospector_core.soft import hard_shares
+from prospector_core.method._compiled.sparse import ball
+from prospector_core.method.features import n_features, pair_index
+from prospector_core.method.prospecting import Term, hop_weights, neighbour_blocks, neighbour_counts
+from prospector_core.method.soft import hard_shares
+from tests.support.random_data import any_graph, grid_graph, kernel_of, kinds, plain_prospect, seeds, sprite_of
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_data import seeds
 from sklearn.base import clone
 
 from prospector_core import (
@@ -19,9 +18,10 @@ from prospector_core import (
     VQAutoencoderQuantizer,
 )
 from prospector_core.errors import EmbeddingError, FitError
-from prospector_core.quantizers import RESIDUE_TYPES, StreamedKMeansQuantizer, assign_nearest
-from prospector_core.quantizers.tree import join
-from prospector_core.soft import centred, membership, strongest
+from prospector_core.method.quantizers import RESIDUE_TYPES, StreamedKMeansQuantizer, assign_nearest
+from prospector_core.method.quantizers.tree import join
+from prospector_core.method.soft import centred, membership, strongest
+from tests.support.random_data import seeds
 
 
 def blobs(seed=0, n=300, d=8, k=4):

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
 from prospector_core.errors import EmbeddingError, FitError
-from prospector_core.quantizers import (
+from prospector_core.method.quantizers import (
     CentroidQuantizer,
     ConceptTree,
     GaussianMixtureQuantizer,
@@ -25,8 +25,8 @@ from prospector_core.quantizers import (
     spherical,
     vq,
 )
-from prospector_core.quantizers.base import drawn_tokens
-from prospector_core.quantizers.tree import join
+from prospector_core.method.quantizers.base import drawn_tokens
+from prospector_core.method.quantizers.tree import join
 
 torch = pytest.importorskip("torch")
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from study_files import K, embed_by_hand, make_study
 
 from prospector_core import Study
 from prospector_core.errors import CurationError, FitError, StudyDamagedError
-from prospector_core.quantizers import ConceptTree, assign_nearest
+from prospector_core.method.quantizers import ConceptTree, assign_nearest
 from prospector_core.study.branches import branches, leaves_of, relatives
-from prospector_core.study.fit import GIVEN, about_quantizer, list_quantizers
+from prospector_core.study.fits import GIVEN, about_quantizer, list_quantizers
 from prospector_core.study.journal import CurationState, Split
 from prospector_core.study.rebuild import rebuild_fits
+from tests.support.study_files import K, embed_by_hand, make_study
 
 NEW = ("spherical k-means", "gaussian mixture", "tree", "vq autoencoder")
 SOFT = {"softness": 0.25, "centre": 0.5, "radius": 1}

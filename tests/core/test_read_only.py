@@ -9,11 +9,11 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from study_files import make_study
 
 from prospector_core.errors import StudyReadOnlyError
 from prospector_core.exporters import export
 from prospector_core.study import Study
+from tests.support.study_files import make_study
 
 SAID = r"this study is open for looking only \(read-only file system\): copy .* to a place that you may write"
 

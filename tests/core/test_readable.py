@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from prospector_core.encoders import get_encoder
 from prospector_core.errors import BadInputError, ProspectorError
-from prospector_core.readable import (
+from prospector_core.modalities.documents.files import DocumentFile, list_documents
+from prospector_core.modalities.graphs.background import stored_tiff
+from prospector_core.modalities.graphs.files import list_token_files, open_tokens
+from prospector_core.modalities.slides.encoders import get_encoder
+from prospector_core.modalities.slides.feature_files import find_feature_files
+from prospector_core.modalities.slides.readers import list_slides, open_slide
+from prospector_core.modalities.structures.files import list_structures, open_structure
+from prospector_core.store.readable import (
     is_ordinary,
     is_readable,
     limit_reading,
@@ -23,13 +29,7 @@ from prospector_core.readable import (
     source_folders,
     working_folder,
 )
-from prospector_core.readers import list_slides, open_slide
-from prospector_core.readers.document import DocumentFile, list_documents
-from prospector_core.readers.structure import list_structures, open_structure
-from prospector_core.readers.tokens import list_token_files, open_tokens
-from prospector_core.readers.under import stored_tiff
 from prospector_core.study import Study
-from prospector_core.study.feature_files import find_feature_files
 from prospector_core.study.own_vectors import read_vector_file
 from sample_data.fields import SLIDE
 
@@ -132,7 +132,7 @@ def test_every_reader_asks_first_and_says_the_way_out(home, tmp_path, read, ther
 
 def test_workers_are_held_to_it_too(home):
     limit_reading([home])
-    asked = "from prospector_core.readable import is_readable; print(is_readable('/srv/x'))"
+    asked = "from prospector_core.store.readable import is_readable; print(is_readable('/srv/x'))"
     ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, env={**os.environ}, timeout=60)
     assert ran.stdout.strip() == "False", ran.stderr
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from slide_files import SAMPLE, halves, picture, write_image, write_pyramid, write_svs
 
 from prospector_core.errors import SlideError
-from prospector_core.readers import Level, Slide, list_slides, open_slide
-from prospector_core.readers.cache import TileCache
-from prospector_core.readers.image import ImageSlide
-from prospector_core.readers.tiff import TiffSlide
-from prospector_core.readers.vendor import OpenSlideSlide
+from prospector_core.modalities.slides.readers import Level, Slide, list_slides, open_slide
+from prospector_core.modalities.slides.readers.image import ImageSlide
+from prospector_core.modalities.slides.readers.tiff import TiffSlide
+from prospector_core.modalities.slides.readers.vendor import OpenSlideSlide
+from prospector_core.store.cache import TileCache
+from tests.support.slide_files import SAMPLE, halves, picture, write_image, write_pyramid, write_svs
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_through_openslide(tmp_path):
 def test_vendor_formats_go_to_openslide(tmp_path, monkeypatch):
     pytest.importorskip("openslide")
     path = write_svs(tmp_path / "a.svs", picture(256, 128), n_levels=1)
-    monkeypatch.setattr("prospector_core.readers.detect_vendor", lambda path: "hamamatsu")
+    monkeypatch.setattr("prospector_core.modalities.slides.readers.detect_vendor", lambda path: "hamamatsu")
     with open_slide(path) as slide:
         assert isinstance(slide, OpenSlideSlide)
 
@@ -219,7 +219,7 @@ def test_read_scaled_is_the_same_in_pieces_and_from_fractions(tmp_path, monkeypa
         shifted = slide.read_scaled(10.5, 0, 300, 300, 300, 300).astype(int)
         exact = slide.read_region(10, 0, 301, 300).astype(int)
         assert np.abs(shifted - (exact[:, :-1] + exact[:, 1:]) / 2).max() <= 1.5
-        monkeypatch.setattr("prospector_core.readers.slide._MAX_SOURCE_PIXELS", 20_000)
+        monkeypatch.setattr("prospector_core.modalities.slides.readers.slide._MAX_SOURCE_PIXELS", 20_000)
         assert np.abs(slide.read_scaled(0, 0, 600, 500, 200, 125).astype(int) - whole).max() <= 1
 
 
@@ -359,7 +359,7 @@ def test_third_party_readers_are_asked_first(tmp_path, monkeypatch):
     def reader(path):
         return Odd(path) if path.suffix == ".odd" else None
 
-    monkeypatch.setattr("prospector_core.readers._third_party", lambda: [("odd", reader)])
+    monkeypatch.setattr("prospector_core.modalities.slides.readers._third_party", lambda: [("odd", reader)])
     (tmp_path / "a.odd").write_bytes(b"odd")
     assert open_slide(tmp_path / "a.odd").read_region(-1, 0, 3, 1).tolist() == [[[255] * 3, [0] * 3, [0] * 3]]
     (tmp_path / "b.svs").write_bytes(b"not odd")

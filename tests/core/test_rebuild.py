@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from study_files import make_study
 
 from prospector_core import Study
 from prospector_core.errors import BadInputError, StudyDamagedError
 from prospector_core.study.rebuild import rebuild_fits
+from tests.support.study_files import make_study
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from contextlib import closing
 
 import pytest
 from PIL import Image
-from study_files import make_study
 
 from prospector_core.errors import BadInputError, ProspectorError, SlideError
 from prospector_core.exporters import export
-from prospector_core.fingerprints import fingerprint, size_of
+from prospector_core.store.fingerprints import fingerprint, size_of
 from prospector_core.study import Study
 from prospector_core.study.relink import relink
+from tests.support.study_files import make_study
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def forget(study):
 
 
 def test_files_of_every_kind_have_fingerprints_and_are_found(tmp_path):
-    from text_studies import make_text_study
+    from tests.support.text_studies import make_text_study
 
     study = make_text_study(tmp_path)
     (tmp_path / "docs.jsonl").rename(tmp_path / "notes.jsonl")

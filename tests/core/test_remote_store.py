@@ -5,12 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-from study_files import write_labels, write_slides
 
 from prospector_core import Study
 from prospector_core.errors import EmbeddingError, MissingExtraError, StudyDamagedError, StudyError
-from prospector_core.remote import RemoteStore
-from prospector_core.storage import EmbeddingStore
+from prospector_core.store.embeddings import EmbeddingStore
+from prospector_core.store.remote import RemoteStore
+from tests.support.study_files import write_labels, write_slides
 
 N, DIM, BLOCK = 23, 3, 4
 VALUES = np.random.default_rng(0).normal(size=(N, DIM)).astype(np.float32)
@@ -35,8 +35,8 @@ def write(store, uid="d1", **options):
 
 
 def test_what_is_written_there_is_read_from_there(tmp_path, url, monkeypatch):
-    monkeypatch.setattr("prospector_core.remote._FRESH", 0.0)
-    monkeypatch.setattr("prospector_core.storage._SHARD", 4)
+    monkeypatch.setattr("prospector_core.store.remote._FRESH", 0.0)
+    monkeypatch.setattr("prospector_core.store.embeddings._SHARD", 4)
     store = RemoteStore(tmp_path / "local", url)
     assert store.uids() == [] and not store.has("d1") and store.progress("d1") == (0, 0)
     write(store, edges=np.array([[0, 1], [1, 2]]))
@@ -176,6 +176,6 @@ def test_records_and_blocks_at_an_address_that_say_too_much(tmp_path, monkeypatc
             RemoteStore(tmp_path / "local", store.url).read("d1")
         assert "\n" not in str(caught.value)
     record.write_text(before)
-    monkeypatch.setattr("prospector_core.remote._LONGEST_RECORD", 100)
+    monkeypatch.setattr("prospector_core.store.remote._LONGEST_RECORD", 100)
     with pytest.raises(StudyError, match="too long"):
         RemoteStore(tmp_path / "local", store.url).read("d1")

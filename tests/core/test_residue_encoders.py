@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prospector_core.encoders.residue_esm2 import windows
-from prospector_core.encoders.residue_joined import Whitened
-from prospector_core.encoders.residues import check_residue_encoder_name, get_residue_encoder, residue_encoder_note
 from prospector_core.errors import EmbeddingError
-from prospector_core.quantizers import assign_nearest
-from prospector_core.readers.structure import open_structure
-from tests.core.structure_files import pdb_text
+from prospector_core.method.quantizers import assign_nearest
+from prospector_core.modalities.structures.encoders import (
+    check_residue_encoder_name,
+    get_residue_encoder,
+    residue_encoder_note,
+)
+from prospector_core.modalities.structures.encoders.residue_esm2 import windows
+from prospector_core.modalities.structures.encoders.residue_joined import Whitened
+from prospector_core.modalities.structures.files import open_structure
+from tests.support.structure_files import pdb_text
 
 LETTERS = "MKCGHWCAAPSTVYDEFILNQR"
 

@@ -9,7 +9,7 @@ import shapely
 
 from prospector_core import Study
 from prospector_core.errors import StorageFullError
-from prospector_core.readers import open_slide
+from prospector_core.modalities.slides.readers import open_slide
 from prospector_core.study import create
 from sample_data import build, load_polygon, sample_fields, sample_folder, tile_truth
 from sample_data.fields import MPP, SLIDE, TILE

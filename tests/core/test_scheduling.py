@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study_files import make_study, write_labels, write_slides
 
+from benchmarks import faults
 from prospector_core import Study
-from prospector_core.bench import faults
 from prospector_core.errors import BadInputError, FitError, SlideError, StudyError
 from prospector_core.evaluation.choose import auto_candidates
 from prospector_core.evaluation.mask import masked_study
@@ -20,6 +19,7 @@ from prospector_core.exporters import export
 from prospector_core.scheduling import InProcess, parse_memory, scheduler
 from prospector_core.study import tasks
 from prospector_core.study.rebuild import rebuild_fits
+from tests.support.study_files import make_study, write_labels, write_slides
 
 pytest.importorskip("distributed", reason="needs dask: pip install 'prospector-heads[cluster]'")
 

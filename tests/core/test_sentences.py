@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prospector_core import sentences
 from prospector_core.errors import BadInputError, MissingExtraError
-from prospector_core.sentences import (
+from prospector_core.modalities.documents import sentences
+from prospector_core.modalities.documents.sentences import (
     _breaks,
     _goes_on,
     _is_heading,

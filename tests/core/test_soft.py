@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_data import any_graph, grid_graph, kernel_of, kinds, seeds, sprite_of
 
 from prospector_core import FoldChangeKernel, TokenGraph, count_concepts, explain, prospect
-from prospector_core.counting import merge_counts
 from prospector_core.errors import EmbeddingError, FitError, GraphError
-from prospector_core.locally import neighbours_of, what_if
-from prospector_core.prospecting import neighbour_counts
-from prospector_core.quantizers import assign_nearest
-from prospector_core.soft import (
+from prospector_core.method.counterfactual import neighbours_of, what_if
+from prospector_core.method.counting import merge_counts
+from prospector_core.method.prospecting import neighbour_counts
+from prospector_core.method.quantizers import assign_nearest
+from prospector_core.method.soft import (
     ONE,
     UNIT,
     centred,
@@ -31,7 +30,8 @@ from prospector_core.soft import (
     strongest,
     temperature,
 )
-from prospector_core.uncertainty import token_uncertainty
+from prospector_core.method.uncertainty import token_uncertainty
+from tests.support.random_data import any_graph, grid_graph, kernel_of, kinds, seeds, sprite_of
 
 K = 5
 
@@ -221,7 +221,7 @@ def test_softness_is_a_number(softness):
 
 
 def test_blocks_of_tokens_meet_without_a_seam_and_a_bad_one_is_named(monkeypatch):
-    monkeypatch.setattr("prospector_core.soft._BLOCK", 7)
+    monkeypatch.setattr("prospector_core.method.soft._BLOCK", 7)
     random = np.random.default_rng(8)
     vectors, centroids = random.normal(size=(20, 3)).astype(np.float32), random.normal(size=(4, 3)).astype(np.float32)
     sprite, shares = sprite_and_shares(vectors, centroids, 0.5)
@@ -233,7 +233,7 @@ def test_blocks_of_tokens_meet_without_a_seam_and_a_bad_one_is_named(monkeypatch
     assert np.array_equal(part, vectors[[0, 6, 7, 13, 19]]) and np.array_equal(every, vectors)
     np.testing.assert_allclose(mean, vectors.mean(axis=0), rtol=1e-6)
     assert part_and_mean(vectors[:0])[1].tolist() == [0, 0, 0] and part_and_mean(vectors[:0])[0].shape == (0, 3)
-    monkeypatch.setattr("prospector_core.soft._BLOCK", 7)
+    monkeypatch.setattr("prospector_core.method.soft._BLOCK", 7)
     for wrong in (2, 9, 19):
         bad = vectors.copy()
         bad[wrong, 1] = np.nan

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from study_files import K, make_study
 
 from prospector_core import Study
-from prospector_core.features import pair_index
-from prospector_core.soft import ONE, UNIT, count_units
+from prospector_core.method.features import pair_index
+from prospector_core.method.soft import ONE, UNIT, count_units
 from prospector_core.study.counts import compact_coef
-from prospector_core.study.fit import SUGGESTED, FitSettings, suggested
+from prospector_core.study.fits import SUGGESTED, FitSettings, suggested
 from prospector_core.study.rebuild import rebuild_fits
+from tests.support.study_files import K, make_study
 
 SOFT = {"softness": 0.5, "centre": 0.5, "pseudo": 0.1, "shrink": True}
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from prospector_core import TokenGraph
-from prospector_core.counting import count_concepts
 from prospector_core.errors import EmbeddingError, FitError
-from prospector_core.features import n_features
-from prospector_core.soft import ONE, UNIT, count_units, membership
+from prospector_core.method.counting import count_concepts
+from prospector_core.method.features import n_features
+from prospector_core.method.soft import ONE, UNIT, count_units, membership
 from prospector_core.study import counts as module
+from prospector_core.study.assignments import Sprites, there, without
 from prospector_core.study.counts import Counts, _Cut, _digest, _steps_of
-from prospector_core.study.fit import FitSettings
+from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import CurationState, Region, Split
-from prospector_core.study.sprites import Sprites, there, without
 
 K, N, DIM = 4, 60, 3
 RANDOM = np.random.default_rng(5)

@@ -9,15 +9,22 @@ import numpy as np
 import pytest
 import torchstain
 from PIL import Image
-from slide_files import write_image
-from study_files import write_labels
 
-from prospector_core import Study, stain
-from prospector_core.encoders import get_encoder
+from prospector_core import Study
 from prospector_core.errors import BadInputError, MissingExtraError, TissueError
-from prospector_core.readers import open_slide
-from prospector_core.stain import STAIN_METHODS, check_stain, estimate_stain, normalised, tissue_pixels
-from prospector_core.tissue import TissueMask, tissue_mask
+from prospector_core.modalities.slides import stain
+from prospector_core.modalities.slides.encoders import get_encoder
+from prospector_core.modalities.slides.readers import open_slide
+from prospector_core.modalities.slides.stain import (
+    STAIN_METHODS,
+    check_stain,
+    estimate_stain,
+    normalised,
+    tissue_pixels,
+)
+from prospector_core.modalities.slides.tissue import TissueMask, tissue_mask
+from tests.support.slide_files import write_image
+from tests.support.study_files import write_labels
 
 ROOT = Path(__file__).resolve().parents[2]
 PALE = np.array([[0.65, 0.70, 0.29], [0.27, 0.57, 0.78]]), (1.0, 0.6)  # haematoxylin and eosin, of two laboratories
@@ -102,7 +109,7 @@ def test_names_and_a_library_that_is_missing(monkeypatch):
 
 
 def test_torch_is_not_loaded_for_it():
-    code = "import sys; from prospector_core.stain import check_stain; check_stain('macenko'); print('torch' in sys.modules)"
+    code = "import sys; from prospector_core.modalities.slides.stain import check_stain; check_stain('macenko'); print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert found.stdout.strip() == "False"
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from study_files import PITCH, MeanColour, embeddings_of, make_study, write_labels
-from text_studies import WordEncoder, make_text_study
 
 from prospector_core import Study
 from prospector_core.errors import FitError
 from prospector_core.evaluation.mask import known_null, null_of
-from prospector_core.remote import RemoteStore
-from prospector_core.stamps import content_stamp
-from prospector_core.storage import EmbeddingStore
-from prospector_core.study.derived import DatumArrays, DerivedArrays, unchanged
-from prospector_core.study.maps import read_map
+from prospector_core.store.derived import DatumArrays, DerivedArrays, unchanged
+from prospector_core.store.embeddings import EmbeddingStore
+from prospector_core.store.maps import read_map
+from prospector_core.store.remote import RemoteStore
+from prospector_core.store.stamps import content_stamp
+from tests.support.study_files import PITCH, MeanColour, embeddings_of, make_study, write_labels
+from tests.support.text_studies import WordEncoder, make_text_study
 
 N, DIM = 23, 3
 VALUES = np.random.default_rng(0).normal(size=(N, DIM)).astype(np.float32)
@@ -43,7 +43,7 @@ def embed_anew(study, name="s0.png", seed=5, index=9, drop=0):
 
 def test_a_stamp_is_of_the_content_and_of_nothing_else(tmp_path, monkeypatch):
     def stamp_of(values=VALUES, places=PLACES, edges=EDGES, attrs=None, block=4, shard=1000):
-        monkeypatch.setattr("prospector_core.storage._SHARD", shard)
+        monkeypatch.setattr("prospector_core.store.embeddings._SHARD", shard)
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         store = EmbeddingStore(folder)
         store.write("d1", values, places, {"pitch": 2.5} if attrs is None else attrs, edges, block)
@@ -106,7 +106,7 @@ def test_embeddings_of_before_have_a_stamp_for_as_long_as_they_stay(tmp_path):
 
 @pytest.mark.parametrize("fresh", [0.0, 60.0])
 def test_a_store_elsewhere_says_the_same_stamps(tmp_path, monkeypatch, fresh):
-    monkeypatch.setattr("prospector_core.remote._FRESH", fresh)
+    monkeypatch.setattr("prospector_core.store.remote._FRESH", fresh)
     monkeypatch.setenv("PROSPECTOR_STORES", "file")
     here = EmbeddingStore(tmp_path / "here")
     there, other = (RemoteStore(tmp_path / name, (tmp_path / "there").as_uri()) for name in ("local", "other"))

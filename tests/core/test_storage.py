@@ -14,10 +14,10 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prospector_core.blocks import StoredArray, codecs
 from prospector_core.errors import EmbeddingError, StorageFullError, StudyDamagedError, StudyError
-from prospector_core.files import read_npy
-from prospector_core.storage import EmbeddingStore
+from prospector_core.store.blocks import StoredArray, codecs
+from prospector_core.store.embeddings import EmbeddingStore
+from prospector_core.store.files import read_npy
 
 RNG = np.random.default_rng(0)
 N, DIM, BLOCK = 23, 5, 8
@@ -195,7 +195,7 @@ def test_a_full_disk_keeps_what_is_finished(store, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("prospector_core.blocks.sync", full)
+        patch.setattr("prospector_core.store.blocks.sync", full)
         with pytest.raises(StorageFullError, match="full"):
             writer.write_block(1, VALUES[8:16])
     assert 0 in begin(store).finished
@@ -230,13 +230,15 @@ def test_a_disk_that_is_really_full(small_disk):
 
 def test_many_blocks_become_few_files_and_say_the_same(store, monkeypatch):
     """Whatever way they are asked for; also where the process died before the new files had their name."""
-    monkeypatch.setattr("prospector_core.storage._SHARD", 2)
-    monkeypatch.setattr("prospector_core.storage._SPAN", 16)
+    monkeypatch.setattr("prospector_core.store.embeddings._SHARD", 2)
+    monkeypatch.setattr("prospector_core.store.embeddings._SPAN", 16)
     writer = begin(store)
     for index in range(3):
         writer.write_block(index, VALUES[writer.rows(index)])
     with monkeypatch.context() as dying:
-        dying.setattr("prospector_core.storage.os.rename", lambda *names: (_ for _ in ()).throw(KeyboardInterrupt))
+        dying.setattr(
+            "prospector_core.store.embeddings.os.rename", lambda *names: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             writer.finish()
     assert store.uids() == [] and store.progress("d1") == (N, N)

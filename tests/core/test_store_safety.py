@@ -11,14 +11,15 @@ from contextlib import closing
 import fsspec
 import numpy as np
 import pytest
-from study_files import embeddings_of, make_study
 
-from prospector_core import Study, trust, worker
+from prospector_core import Study, worker
 from prospector_core.errors import StoreNotAllowedError, StudyDamagedError, StudyError
-from prospector_core.remote import RemoteStore
 from prospector_core.scheduling import OnCluster
-from prospector_core.storage import EmbeddingStore
+from prospector_core.store import trust
+from prospector_core.store.embeddings import EmbeddingStore
+from prospector_core.store.remote import RemoteStore
 from prospector_core.study import tasks
+from tests.support.study_files import embeddings_of, make_study
 
 REFUSED = [
     "file:///home/somebody", "http://127.0.0.1:1/x", "https://127.0.0.1:1/x", "ftp://127.0.0.1:1/x", "sftp://h/x",
@@ -49,7 +50,7 @@ def unreachable(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(fsspec, "url_to_fs", refuse)
-    monkeypatch.setattr("prospector_core.remote._file_system", refuse)
+    monkeypatch.setattr("prospector_core.store.remote._file_system", refuse)
     return asked
 
 

@@ -10,7 +10,7 @@ from prospector_core import Study
 from prospector_core.errors import BadInputError, CurationError, EmbeddingError, FitError, LabelsError, StructureError
 from prospector_core.exporters import export
 from prospector_core.study.rebuild import rebuild_fits
-from tests.core.structure_files import study_of_chains
+from tests.support.structure_files import study_of_chains
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +154,9 @@ def test_what_is_wrong_is_said_before_a_study_is_made(tmp_path):
 
 def test_a_trajectory_file_is_read_frame_by_frame(tmp_path):
     mda = pytest.importorskip("MDAnalysis", reason="needs the extra trajectories: pip install MDAnalysis")
-    from prospector_core.readers.structure import open_structure
-    from prospector_core.readers.trajectory import read_frames
-    from tests.core.structure_files import pdb_text
+    from prospector_core.modalities.structures.files import open_structure
+    from prospector_core.modalities.structures.trajectory import read_frames
+    from tests.support.structure_files import pdb_text
 
     (tmp_path / "a.pdb").write_text(pdb_text("MKCGHWCAAP", ligand=False))
     universe = mda.Universe(str(tmp_path / "a.pdb"))

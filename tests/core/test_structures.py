@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from prospector_core import TokenGraph
 from prospector_core.errors import GraphError, StructureError
-from prospector_core.modalities.structures import contact_points
-from prospector_core.readers.structure import list_structures, open_structure
-from tests.core.structure_files import COLUMNS, NAMES, atom_line, atoms_of, cif_text, helix, pdb_text
+from prospector_core.modalities.structures.files import list_structures, open_structure
+from prospector_core.modalities.structures.kind import contact_points
+from tests.support.structure_files import COLUMNS, NAMES, atom_line, atoms_of, cif_text, helix, pdb_text
 
 LETTERS = "MKCGHWCAAPSTVY"
 
@@ -196,7 +196,7 @@ ZINC = Path(os.environ.get("PROSPECTOR_DATA", Path(__file__).parents[3] / "share
 
 @pytest.mark.skipif(not ZINC.exists(), reason="needs the zinc data: set PROSPECTOR_DATA to the folder that holds zinc/")
 def test_real_entries_are_read_residue_by_residue():
-    """Every tenth of the 156 here, for time; all of them by `python -m prospector_core.bench.proteins`."""
+    """Every tenth of the 156 here, for time; all of them by `python -m benchmarks.proteins`."""
     with gzip.open(ZINC / "residues.csv.gz", "rt") as file:
         known = {}
         for row in csv.DictReader(file):

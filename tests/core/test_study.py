@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from study_files import K, embed_by_hand, make_study, write_labels, write_slides
 
 from prospector_core import Study
 from prospector_core.errors import (
@@ -27,7 +26,8 @@ from prospector_core.errors import (
     StudyError,
     StudyVersionError,
 )
-from prospector_core.tiling import Rect
+from prospector_core.modalities.slides.tiling import Rect
+from tests.support.study_files import K, embed_by_hand, make_study, write_labels, write_slides
 
 HERE = Path(__file__).parent
 
@@ -430,7 +430,7 @@ def test_no_space_while_writing(study, monkeypatch):
     study.curation.exclude(2)
     coef, before = study.current_fit.coef, contents(study.path)
     with monkeypatch.context() as patched:
-        patched.setattr("prospector_core.files.os.fsync", no_space)
+        patched.setattr("prospector_core.store.files.os.fsync", no_space)
         for call in (study.refit, lambda: study.fit(concepts=3), study.save_maps):
             with pytest.raises(StorageFullError) as caught:
                 call()
@@ -532,7 +532,7 @@ def test_a_save_that_fails_changes_nothing(study, monkeypatch):
         raise RuntimeError("no")
 
     study.curation.exclude(2)
-    monkeypatch.setattr("prospector_core.study.fit.Fit.save", fails)
+    monkeypatch.setattr("prospector_core.study.fits.Fit.save", fails)
     for call in (study.refit, lambda: study.fit(concepts=3)):
         with pytest.raises(RuntimeError):
             call()

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
-from study_files import MeanColour, write_labels
 
 from prospector_core import Study, TokenGraph, prospect
-from prospector_core.embedding import coarse_tokens
-from prospector_core.study.fit import FitSettings
+from prospector_core.modalities.slides.embedding import coarse_tokens
+from prospector_core.study.fits import FitSettings
+from tests.support.study_files import MeanColour, write_labels
 
 
 @pytest.fixture(scope="module")

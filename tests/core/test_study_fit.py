@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from study_files import K, make_study
 
 from prospector_core import Study, TokenGraph, count_concepts, prospect
 from prospector_core.errors import FitError, GraphError
-from prospector_core.features import n_features, pair_index
-from prospector_core.prediction import Calibration
+from prospector_core.method.calibration import Calibration
+from prospector_core.method.features import n_features, pair_index
 from prospector_core.study import FitSettings
+from tests.support.study_files import K, make_study
 
 LABELS = (1, 1, 1, 1, 0, 0, 0, 0, None, 1, 0)
 SPLITS = [""] * 9 + ["test", "test"]

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from study_files import MeanColour, write_labels
 
 from prospector_core import Study, worker
 from prospector_core.errors import EmbeddingError, StudyError
-from prospector_core.study.jobs import Job, Rate, seconds_left
+from prospector_core.study.queue import Job, Rate, seconds_left
+from tests.support.study_files import MeanColour, write_labels
 
 NAMES = ("a.png", "b.png", "c.png")
 

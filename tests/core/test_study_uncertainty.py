@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from study_files import make_study
 
 from prospector_core import Study, count_concepts, prospect
 from prospector_core.errors import FitError
-from prospector_core.features import pair_index
-from prospector_core.uncertainty import bootstrap_kernels
+from prospector_core.method.features import pair_index
+from prospector_core.method.uncertainty import bootstrap_kernels
+from tests.support.study_files import make_study
 
 N = 25
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from slide_files import SAMPLE, glass, picture, tissue, write_image
 
 from prospector_core.errors import BadInputError, TissueError
-from prospector_core.readers import open_slide
-from prospector_core.tiling import Rect, TileGrid, tile_grid
-from prospector_core.tissue import TissueMask, tissue_mask
+from prospector_core.modalities.slides.readers import open_slide
+from prospector_core.modalities.slides.tiling import Rect, TileGrid, tile_grid
+from prospector_core.modalities.slides.tissue import TissueMask, tissue_mask
+from tests.support.slide_files import SAMPLE, glass, picture, tissue, write_image
 
 
 @pytest.fixture

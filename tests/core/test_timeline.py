@@ -4,12 +4,12 @@ import base64
 
 import numpy as np
 import pytest
-from study_files import make_study
 
 from prospector_core.errors import StudyError
 from prospector_core.study import Study, timeline
 from prospector_core.study.journal import Entry, replay, standing
 from prospector_core.study.timeline import Timeline
+from tests.support.study_files import make_study
 
 CONCEPTS = 6
 

@@ -7,11 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from slide_files import GLASS, SAMPLE, glass, tissue, write_image
 
-from prospector_core.readers import open_slide
-from prospector_core.readers.blank import BlankSlide
-from prospector_core.tissue import TissueMask, _clean, _connected, _distance, _glass_colour, _pen, tissue_mask
+from prospector_core.modalities.slides.readers import open_slide
+from prospector_core.modalities.slides.readers.blank import BlankSlide
+from prospector_core.modalities.slides.tissue import (
+    TissueMask,
+    _clean,
+    _connected,
+    _distance,
+    _glass_colour,
+    _pen,
+    tissue_mask,
+)
+from tests.support.slide_files import GLASS, SAMPLE, glass, tissue, write_image
 
 
 def mask_of(tmp_path, image, mpp=2.0):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_data import seeds
 
 from prospector_core import FoldChangeKernel, KMeansQuantizer, ProspectorHead, TokenGraph
 from prospector_core.errors import FitError
-from prospector_core.features import n_features
-from prospector_core.triples import count_triples, score_triples, triple_index
+from prospector_core.method.features import n_features
+from prospector_core.method.triples import count_triples, score_triples, triple_index
+from tests.support.random_data import seeds
 
 
 def near(n, edges, outside, token, radius):

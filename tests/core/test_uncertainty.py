@@ -5,10 +5,10 @@ import pytest
 
 from prospector_core import FoldChangeKernel, TokenGraph, count_concepts, prospect
 from prospector_core.errors import FitError
-from prospector_core.features import n_features
-from prospector_core.prospecting import neighbour_counts
-from prospector_core.soft import hard_shares
-from prospector_core.uncertainty import bootstrap_kernels, token_uncertainty
+from prospector_core.method.features import n_features
+from prospector_core.method.prospecting import neighbour_counts
+from prospector_core.method.soft import hard_shares
+from prospector_core.method.uncertainty import bootstrap_kernels, token_uncertainty
 
 K = 4
 

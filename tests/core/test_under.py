@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from prospector_core import Study
 from prospector_core.errors import GraphError
-from prospector_core.readers.spatial import _matrix
-from prospector_core.readers.tokens import TokenOptions, open_tokens
-from prospector_core.readers.under import ChannelImage, Stored
-from tests.cell_files import CHANNELS, write_cell_images, write_sample_image
+from prospector_core.modalities.graphs.background import ChannelImage, Stored
+from prospector_core.modalities.graphs.files import TokenOptions, open_tokens
+from prospector_core.modalities.graphs.spatial import _matrix
+from tests.support.cell_files import CHANNELS, write_cell_images, write_sample_image
 
 STORES = Path(__file__).parent / "spatialdata_stores"
 TURN = np.array([[0.433, -0.25, 50.0], [0.25, 0.433, -20.0]])

@@ -3,7 +3,6 @@
 import contextlib
 import shutil
 import sqlite3
-import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from . import mutations
-
-CORE = Path(__file__).parents[1] / "core"
-if str(CORE) not in sys.path:
-    sys.path.insert(0, str(CORE))
 
 __all__ = ["KINDS", "Kind"]
 
@@ -44,14 +39,15 @@ def _of_bytes(change):
 
 
 def _make_svs(folder):
-    from slide_files import picture, write_svs
+    from tests.support.slide_files import picture, write_svs
 
     return [write_svs(folder / "a.svs", picture(500, 300))]
 
 
 def _make_tiff(folder):
     import tifffile
-    from slide_files import halves, picture, write_pyramid
+
+    from tests.support.slide_files import halves, picture, write_pyramid
 
     levels = halves(picture(300, 260), 3)
     paths = [write_pyramid(folder / f"{how}.tif", levels, compression=how) for how in ("deflate", "jpeg", "lzw")]
@@ -62,7 +58,8 @@ def _make_tiff(folder):
 
 def _make_png(folder):
     from PIL import Image
-    from slide_files import picture
+
+    from tests.support.slide_files import picture
 
     image = Image.fromarray(picture(300, 200))
     image.save(folder / "a.png", dpi=(50800, 50800))
@@ -72,9 +69,9 @@ def _make_png(folder):
 
 
 def _read_slide(path):
-    from prospector_core.readers import open_slide
+    from prospector_core.modalities.slides.readers import open_slide
+    from prospector_core.modalities.slides.tissue import tissue_mask
     from prospector_core.study.create import slide_info
-    from prospector_core.tissue import tissue_mask
 
     slide_info(path, None)
     with open_slide(path) as slide:
@@ -102,8 +99,8 @@ def _make_h5(folder):
 
 
 def _read_h5(path):
-    from prospector_core.study.feature_files import read_features, read_vectors
-    from prospector_core.study.feature_grid import grid_of_coordinates
+    from prospector_core.modalities.slides.feature_files import read_features, read_vectors
+    from prospector_core.modalities.slides.feature_grid import grid_of_coordinates
     from prospector_core.study.own_vectors import read_vector_file
 
     errors = []
@@ -144,7 +141,7 @@ def _make_h5ad(folder):
 
 
 def _make_spatialdata(folder):
-    for archive in sorted((CORE / "spatialdata_stores").glob("*.zip")):
+    for archive in sorted((Path(__file__).parents[1] / "core" / "spatialdata_stores").glob("*.zip")):
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(folder / f"{archive.stem}.zarr")
     return sorted(folder.iterdir())
@@ -168,8 +165,8 @@ def _mutate_zarr(path, draw):
 
 
 def _read_tokens(path):
-    from prospector_core.graphs import TokenGraph
-    from prospector_core.readers.tokens import open_tokens
+    from prospector_core.method.graphs import TokenGraph
+    from prospector_core.modalities.graphs.files import open_tokens
 
     with open_tokens(path) as file:
         for part in file.parts[:3]:
@@ -194,21 +191,21 @@ def _make_cells(folder):
 
 
 def _make_pdb(folder):
-    from structure_files import pdb_text
+    from tests.support.structure_files import pdb_text
 
     (folder / "a.pdb").write_text(pdb_text("ACDEFGHIKLMNPQRSTVWY", models=2))
     return [folder / "a.pdb"]
 
 
 def _make_mmcif(folder):
-    from structure_files import cif_text
+    from tests.support.structure_files import cif_text
 
     (folder / "a.cif").write_text(cif_text("ACDEFGHIKLMNPQRSTVWY"))
     return [folder / "a.cif"]
 
 
 def _read_structure(path):
-    from prospector_core.readers.structure import open_structure
+    from prospector_core.modalities.structures.files import open_structure
 
     structure = open_structure(path)
     for name in [None, *structure.chains()]:
@@ -224,7 +221,7 @@ def _read_structure(path):
 def _make_jsonl(folder):
     import gzip
 
-    from text_studies import write_jsonl
+    from tests.support.text_studies import write_jsonl
 
     plain = write_jsonl(folder / "a.jsonl")
     (folder / "b.jsonl.gz").write_bytes(gzip.compress(plain.read_bytes()))
@@ -275,8 +272,8 @@ def _make_pdf(folder):
 
 
 def _read_documents(path):
-    from prospector_core.readers.document import DocumentFile
-    from prospector_core.sentences import detect_language, split_sentences
+    from prospector_core.modalities.documents.files import DocumentFile
+    from prospector_core.modalities.documents.sentences import detect_language, split_sentences
 
     with DocumentFile(path) as file:
         for document in file:
@@ -305,9 +302,9 @@ def _read_labels(path):
 
 
 def _make_studies(folder):
-    from structure_files import study_of_chains
-    from study_files import make_study
-    from text_studies import make_text_study
+    from tests.support.structure_files import study_of_chains
+    from tests.support.study_files import make_study
+    from tests.support.text_studies import make_text_study
 
     for name in ("chains", "texts"):
         (folder / name).mkdir()
@@ -379,7 +376,7 @@ def _mutate_study(path, draw):
         with contextlib.suppress(sqlite3.Error):
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (value, row))
     if draw.random() < 0.9:
-        from prospector_core.study.database import _SCHEMA
+        from prospector_core.store.database import _SCHEMA
 
         for line in _SCHEMA.splitlines():
             if line.startswith("CREATE TRIGGER"):

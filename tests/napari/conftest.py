@@ -5,19 +5,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 pytest.importorskip("napari", reason="napari is not installed: pip install -r requirements-napari.txt")
 os.environ["NAPARI_CONFIG"] = ""  # settings of whoever runs the tests are neither read nor written
 
 import numpy as np
 from PIL import Image
-from study_files import PITCH, make_study, write_labels
 
 from prospector_core import Study
+from tests.support.study_files import PITCH, make_study, write_labels
 
 FIELDS = [("top", 0, 0), ("left", 0, 40), ("right", 40, 40)]  # name, x, y; 40 pixels a side
 

@@ -9,7 +9,7 @@ import pytest
 from prospector_core import Study
 from prospector_core.study import FitSettings
 from sample_data.cells import make_sample
-from tests.cell_files import write_cell_images
+from tests.support.cell_files import write_cell_images
 from viewers.napari_plugin.point_layers import PointLayers
 from viewers.napari_plugin.point_scene import PointScene
 from viewers.napari_plugin.reader import get_reader

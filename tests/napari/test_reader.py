@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from prospector_core.exporters import export
-from prospector_core.readers import SLIDE_SUFFIXES, open_slide
+from prospector_core.modalities.slides.readers import SLIDE_SUFFIXES, open_slide
 from viewers.limits import score_limit
 from viewers.napari_plugin.frame import Frame, Mosaic
 from viewers.napari_plugin.layers import SlideLayers
@@ -150,7 +150,7 @@ def _as_structures(init):
 
 
 def _unfitted(folder):
-    from study_files import make_study
+    from tests.support.study_files import make_study
 
     return make_study(folder).path
 
@@ -221,7 +221,7 @@ def test_the_modules_of_the_manifest_import_nothing_heavy():
 def test_a_slide_of_ten_billion_pixels_is_seen_in_less_than_a_gigabyte_and_a_half(tmp_path):
     code = (
         "import sys, numpy as np\n"
-        "from prospector_core.bench.big_slide import write_big_slide\n"
+        "from benchmarks.big_slide import write_big_slide\n"
         "from viewers.napari_plugin.reader import get_reader\n"
         "from napari.components import ViewerModel\n"
         "path, _ = write_big_slide(sys.argv[1], sys.argv[2])\n"

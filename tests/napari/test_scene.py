@@ -304,7 +304,7 @@ def test_the_token_graph_is_points_and_vectors(scene):
 
 
 def test_pins_of_several_classes_are_of_the_class_in_question(tmp_path, model):
-    from study_files import make_study
+    from tests.support.study_files import make_study
 
     study = make_study(tmp_path, labels=(0, 1, 2, 0, 1, 2, 0, 1, 2), fit={"radius": 1})
     review = Review(study)

@@ -4,10 +4,10 @@ import time
 
 import numpy as np
 import pytest
-from study_files import make_study
 
 from prospector_core import Study
 from prospector_core.errors import ProspectorError
+from tests.support.study_files import make_study
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from prospector_core.study import Study
-from tests.browsers import IN_A_BROWSER, serve_study
 from tests.pages.conftest import copy_study
 from tests.pages.screen import Screen, differ
-from tests.samples import sample_study
+from tests.support.browsers import IN_A_BROWSER, serve_study
+from tests.support.samples import sample_study
 
 pytestmark = IN_A_BROWSER
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browsers import IN_A_BROWSER, serve
+from tests.support.browsers import IN_A_BROWSER, serve
 
 pytestmark = IN_A_BROWSER
 

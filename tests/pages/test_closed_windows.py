@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers import IN_A_BROWSER, serve_study
 from tests.pages.conftest import copy_study
+from tests.support.browsers import IN_A_BROWSER, serve_study
 
 pytestmark = [
     *IN_A_BROWSER,

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from prospector_core.modalities.documents import sentences_of
+from prospector_core.modalities.documents.kind import sentences_of
 from prospector_core.study import Study
-from tests.core.text_studies import make_text_study
 from tests.pages.app import App
+from tests.support.text_studies import make_text_study
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_letters_beyond_the_first_65536_do_not_shift_spans(tmp_path, monkeypatch
     import json
 
     from prospector_core import Study
-    from tests.core.text_studies import WordEncoder
+    from tests.support.text_studies import WordEncoder
 
     rows = [{"id": str(at), "text": f"The 🧬 node {at}. The 🧪 margin. The end.", "label": at % 2} for at in range(4)]
     (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))

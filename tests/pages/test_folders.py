@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from prospector_core.readable import is_readable, limit_reading
+from prospector_core.store.readable import is_readable, limit_reading
 from sample_data.fields import SLIDE
 from tests.pages.app import App
 from viewers.access.folders import limit_app

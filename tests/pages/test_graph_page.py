@@ -7,10 +7,10 @@ import pytest
 
 from prospector_core.study import FitSettings, Study
 from sample_data.cells import make_sample
-from tests.browsers import WAIT, in_a_browser, serve_study
-from tests.cell_files import write_cell_images
 from tests.pages.app import App
 from tests.pages.screen import Screen
+from tests.support.browsers import WAIT, in_a_browser, serve_study
+from tests.support.cell_files import write_cell_images
 from viewers.graph_figure import graph_figure
 from viewers.graph_viewer import encode_edges, encode_numbers, encode_positions
 

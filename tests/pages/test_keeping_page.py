@@ -44,6 +44,6 @@ def test_a_kind_of_address_that_is_not_used_has_no_button(folder):
 
 
 def local_store(folder):
-    from prospector_core.storage import EmbeddingStore
+    from prospector_core.store.embeddings import EmbeddingStore
 
     return EmbeddingStore(folder)

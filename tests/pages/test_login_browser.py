@@ -8,9 +8,9 @@ import pytest
 
 from prospector_core.server import read_record
 from prospector_core.study import Study
-from tests.browsers import IN_A_BROWSER, WAIT, chromium, free_port
 from tests.pages.conftest import copy_study
-from tests.servers import answers, people_provider, serve_people
+from tests.support.browsers import IN_A_BROWSER, WAIT, chromium, free_port
+from tests.support.servers import answers, people_provider, serve_people
 
 pytestmark = IN_A_BROWSER
 

@@ -12,14 +12,14 @@ from google.protobuf.descriptor import FieldDescriptor
 from prospector_core.exporters import FORMATS, export
 from prospector_core.study import FitSettings, Study
 from prospector_core.wording import table_cell
-from tests.browsers import WAIT, in_a_browser, serve
-from tests.cell_files import write_cell_images
-from tests.core.structure_files import study_of_chains
-from tests.core.text_studies import make_text_study
-from tests.hostile import MARK, canary, plant
 from tests.pages.app import App
 from tests.pages.conftest import copy_study
 from tests.pages.screen import Screen
+from tests.support.browsers import WAIT, in_a_browser, serve
+from tests.support.cell_files import write_cell_images
+from tests.support.hostile import MARK, canary, plant
+from tests.support.structure_files import study_of_chains
+from tests.support.text_studies import make_text_study
 from viewers.report import curation_report
 
 KINDS = ("slides", "structures", "documents", "cells")

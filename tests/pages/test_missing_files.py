@@ -8,11 +8,11 @@ from PIL import Image
 
 from prospector_core.study import FitSettings, Study
 from sample_data.fields import SLIDE
-from tests.cell_files import write_cell_images
-from tests.core.structure_files import study_of_chains
-from tests.core.text_studies import make_text_study
 from tests.pages.app import App
 from tests.pages.conftest import FIELDS
+from tests.support.cell_files import write_cell_images
+from tests.support.structure_files import study_of_chains
+from tests.support.text_studies import make_text_study
 
 GONE = "is no longer where it was."
 OTHERS = ("study", "concepts", "atlas", "kernel", "evaluate")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.browsers import IN_A_BROWSER, serve
 from tests.pages.plain_texts import TEXTS
 from tests.pages.screen import Screen
+from tests.support.browsers import IN_A_BROWSER, serve
 
 pytestmark = IN_A_BROWSER
 SHOWN = """(box) => [...box.querySelectorAll("[data-testid=stMarkdownContainer]")].map((one) => ({

@@ -9,9 +9,9 @@ import pytest
 
 from prospector_core.server import read_record
 from prospector_core.study import Study
-from tests.browsers import IN_A_BROWSER, ROOT, WAIT, chromium, free_port
 from tests.pages.conftest import copy_study
-from tests.servers import NGINX, answers, certificate, nginx, serve_people
+from tests.support.browsers import IN_A_BROWSER, ROOT, WAIT, chromium, free_port
+from tests.support.servers import NGINX, answers, certificate, nginx, serve_people
 
 SECRET = "secret-of-this-test-0123456789"
 DOCUMENT = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")

@@ -3,9 +3,9 @@
 import pytest
 
 from prospector_core.study import Study
-from tests.browsers import IN_A_BROWSER, WAIT, serve_study
 from tests.pages.screen import Screen
-from tests.samples import sample_study
+from tests.support.browsers import IN_A_BROWSER, WAIT, serve_study
+from tests.support.samples import sample_study
 
 pytestmark = IN_A_BROWSER
 

@@ -4,8 +4,8 @@ import pytest
 
 from prospector_core.errors import BadInputError
 from prospector_core.study import Study
-from tests.core.structure_files import study_of_chains
 from tests.pages.app import App
+from tests.support.structure_files import study_of_chains
 
 
 @pytest.fixture(scope="module")

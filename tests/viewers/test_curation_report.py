@@ -1,18 +1,13 @@
 """The curation report: whole, self-contained, true to the study, and silent about slides' names."""
 
 import re
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-
-from study_files import make_study
-
 from prospector_core import Study
+from tests.support.study_files import make_study
 from viewers.compared import Compared
 from viewers.report import curation_report
 

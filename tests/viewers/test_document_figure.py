@@ -8,7 +8,7 @@ from PIL import Image
 
 from prospector_core.errors import BadInputError
 from prospector_core.study import Study
-from tests.core.text_studies import WordEncoder, make_text_study
+from tests.support.text_studies import WordEncoder, make_text_study
 from viewers.document_figure import _lines, _most_telling, _tints, document_figure
 from viewers.figure_makers import figure_maker
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browsers import ROOT, free_port, in_a_browser, serve, token_header, with_token
+from tests.support.browsers import ROOT, free_port, in_a_browser, serve, token_header, with_token
 
 pytestmark = pytest.mark.slow
 
@@ -223,7 +223,7 @@ def test_below_a_base_path_the_cookie_is_sent_there_alone(tmp_path):
 @in_a_browser
 def test_a_browser_gets_in_by_the_printed_address_and_stays(browser, tmp_path):
     """The address loses its token; after a new start the old window asks seldom and a reload says how to get in."""
-    from tests.browsers import WAIT
+    from tests.support.browsers import WAIT
 
     port, environment = free_port(), {"PROSPECTOR_STUDIES": str(tmp_path)}
     context = browser.new_context()

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from prospector_core.bench.big_slide import TILE, write_big_slide
-from prospector_core.readers import open_slide
+from benchmarks.big_slide import TILE, write_big_slide
+from prospector_core.modalities.slides.readers import open_slide
 from sample_data.fields import SLIDE
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def test_the_big_slide_reads_alike_everywhere(tmp_path):
 
 @pytest.mark.slow
 def test_the_benchmark_prints_its_figures():
-    command = [sys.executable, "-m", "viewers.bench", "--quick", "--json"]
+    command = [sys.executable, "-m", "benchmarks.viewers", "--quick", "--json"]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )

@@ -1,20 +1,16 @@
 """Figures: tokens where they are, numbers and scale bar right, nothing that names the slide, nothing cut off."""
 
 import io
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-from slide_files import picture, write_svs
-from study_files import PITCH, SIDE, K, embed_by_hand, make_study, write_labels
-
 from prospector_core import Study
 from prospector_core.errors import BadInputError
 from prospector_core.palette import rgb_of
+from tests.support.slide_files import picture, write_svs
+from tests.support.study_files import PITCH, SIDE, K, embed_by_hand, make_study, write_labels
 from viewers import slide_figure as module
 from viewers.lettering import font_for, text_width, wrapped
 from viewers.overlays import map_pixels

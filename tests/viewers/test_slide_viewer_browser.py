@@ -11,8 +11,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tests.browsers import IN_A_BROWSER, serve
-from tests.viewers.fake_slide import shrink, smooth_pixels
+from tests.support.browsers import IN_A_BROWSER, serve
+from tests.support.fake_slide import shrink, smooth_pixels
 
 pytestmark = IN_A_BROWSER
 

@@ -5,10 +5,8 @@ import hashlib
 import os
 import re
 import socket
-import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote
 
@@ -19,7 +17,7 @@ import tifffile
 from starlette.applications import Starlette
 
 from prospector_core.errors import SlideError
-from tests.viewers.fake_slide import FakeSlide, Level, shrink, smooth_pixels
+from tests.support.fake_slide import FakeSlide, Level, shrink, smooth_pixels
 from viewers import tile_server
 from viewers.tile_server import TileServer, max_level, tile_pixels
 from viewers.token_tiles import View
@@ -141,8 +139,7 @@ def test_a_pyramidal_tiff_through_the_real_reader(tmp_path, pixels):
 
 
 def test_label_and_macro_images_are_never_served(tmp_path):
-    sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
-    from slide_files import write_svs
+    from tests.support.slide_files import write_svs
 
     file = write_svs(
         tmp_path / "a.svs", np.full((600, 700, 3), 200, np.uint8), n_levels=3

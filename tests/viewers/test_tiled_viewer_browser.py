@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.browsers import IN_A_BROWSER
+from tests.support.browsers import IN_A_BROWSER
 from tests.viewers.test_slide_viewer_browser import Screen, is_blue, is_orange, served
 
 pytestmark = IN_A_BROWSER

@@ -7,7 +7,7 @@ import pytest
 import shapely
 from PIL import Image
 
-from prospector_core.readers.under import ChannelImage, LabelImage, Outlines, Stored
+from prospector_core.modalities.graphs.background import ChannelImage, LabelImage, Outlines, Stored
 from viewers.token_tiles import View
 from viewers.under_tiles import SIDE, BorderTiles, ChannelTiles, OutlineTiles
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import sample_data
-from prospector_core.readable import (
+from prospector_core.store.readable import (
     DATA_FOLDERS,
     is_ordinary,
     limit_reading,

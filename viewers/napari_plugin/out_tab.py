@@ -63,7 +63,7 @@ class OutTab(QWidget):
 
     def save(self, path):
         """Save the figure that the choices above say. Returns the worker that draws it."""
-        from prospector_core.files import storage_errors
+        from prospector_core.store.files import storage_errors
 
         extent, study, datum = self.extent.currentData(), self.review.study, self.review.datum
         options = {

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from prospector_core.errors import BadInputError, ProspectorError
+from prospector_core.modalities.graphs.background import Under
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
-from prospector_core.readers.under import Under
 from prospector_core.study.change import last_change
 from viewers.limits import error_limit, resamples_of, score_limit
 from viewers.overlays import diverging_colours, map_pixels, sequential_colours

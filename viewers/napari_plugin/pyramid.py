@@ -6,7 +6,7 @@ import dask.array as da
 import numpy as np
 
 from prospector_core.errors import ProspectorError, SlideError
-from prospector_core.readers.cache import TileCache
+from prospector_core.store.cache import TileCache
 from viewers.tile_server import max_level, tile_pixels
 
 __all__ = ["channel_levels", "label_levels", "slide_levels"]

@@ -21,7 +21,7 @@ def get_reader(path):
         return lambda file: read_study(Path(_one(file)).parent)
     if path.suffix.lower() in _MAP and _is_map(path):
         return read_map
-    from prospector_core.readers import SLIDE_SUFFIXES
+    from prospector_core.modalities.slides.readers import SLIDE_SUFFIXES
 
     return read_slide if path.suffix.lower() in SLIDE_SUFFIXES else None
 
@@ -52,7 +52,7 @@ def read_study(path, datum=None):
 def read_slide(path):
     """A slide as a lazy pyramid in microns."""
     from prospector_core.errors import ProspectorError
-    from prospector_core.readers import open_slide
+    from prospector_core.modalities.slides.readers import open_slide
 
     from .layers import slide_layer
 

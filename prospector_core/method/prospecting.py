@@ -1,0 +1,244 @@
+"""Inference: from a sprite and a prospect kernel to one attribution score a token, and its explanation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import get_num_threads
+
+from ..errors import GraphError
+from . import soft
+from ._compiled.grid import neighbours_on_grid, score_on_grid
+from ._compiled.soft import neighbours_of_shares, score_shares
+from ._compiled.soft_grid import neighbours_of_shares_on_grid, score_shares_on_grid
+from ._compiled.sparse import ball, neighbours_on_edges, score_on_edges
+from .counting import check_sprite
+from .features import n_features, unpack
+from .graphs import TokenGraph
+
+__all__ = ["Explanation", "Term", "explain", "hop_weights", "neighbour_blocks", "neighbour_counts", "prospect"]
+
+_BLOCK_CELLS = 8_000_000  # numbers a part of ``neighbour_blocks``: some 100 MB while it is made
+_MAX_DIFFUSIVE_GRID_RADIUS = 12  # hop weights are 2^r-fold integers on the grid: beyond this they could overflow
+
+
+def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
+    """Attribution score of every token: its concept's weight plus the weights of its pairs within ``radius`` hops.
+
+    Parameters
+    ----------
+    graph : TokenGraph of n tokens
+    concepts : (n,) int sprite; -1 marks an excluded token (no score, and a wall to the others); or (n, K) uint8 shares
+        of several concepts a token (see ``soft``), which weigh what it would score as each of them
+    coef : (p,) float prospect kernel, order of ``count_concepts``; or (n_classes, p)
+    n_concepts, radius : K and r
+    diffusive : weigh a neighbour at h hops by 2^-h instead of 1 (paper: diffusive variant)
+
+    Returns (n,) float64, or (n_classes, n); NaN for excluded tokens. Raises GraphError for sizes that do not fit.
+    """
+    coef = np.asarray(coef, np.float64)
+    if coef.ndim == 2:
+        return np.stack([prospect(graph, concepts, row, n_concepts, radius, diffusive) for row in coef])
+    if soft.is_soft(concepts):
+        mono, table = _check_coef(coef, n_concepts, radius)
+        shares, outside, _ = soft.checked(graph, concepts, n_concepts, radius)
+        return _score_soft(graph, shares, outside, mono, table, int(radius), diffusive)
+    concepts, mono, table = _check(graph, concepts, coef, n_concepts, radius)
+    radius = int(radius)
+    if not graph.n:
+        return np.empty(0)
+    if radius == 0:
+        return np.where(concepts >= 0, mono[concepts], np.nan)
+    threads = get_num_threads()
+    if _on_grid(graph, radius, diffusive):
+        raster = graph.to_raster(concepts, -1, np.int16)
+        # The grid kernel counts in integers: diffusive weights come 2^r-fold, and the table is scaled back (exactly).
+        scaled = table / 2.0**radius if diffusive else table
+        weights = _ball_weights(radius, diffusive)
+        return graph.from_raster(score_on_grid(raster, mono, scaled, radius, weights, threads))
+    weights = hop_weights(radius, diffusive)
+    return score_on_edges(graph.indptr, graph.indices, concepts, mono, table, radius, weights, 4 * threads)
+
+
+def _score_soft(graph, shares, outside, mono, table, radius, diffusive):
+    mono, table = soft.padded(mono), soft.padded(soft.padded(table).T).T.copy()
+    threads = get_num_threads()
+    if radius and _on_grid(graph, radius, diffusive):
+        scaled = table / 2.0**radius if diffusive else table
+        weights = _ball_weights(radius, diffusive)
+        return score_shares_on_grid(soft.places(graph, outside), shares, mono, scaled, radius, weights, threads)
+    weights = hop_weights(radius, diffusive)
+    return score_shares(*_adjacency(graph, radius), outside, shares, mono, table, radius, weights, 4 * threads)
+
+
+def _on_grid(graph, radius, diffusive):
+    """Whether the fast grid kernels can score this."""
+    return graph.fits_raster(radius) and not (diffusive and radius > _MAX_DIFFUSIVE_GRID_RADIUS)
+
+
+def _check(graph, concepts, coef, n_concepts, radius):
+    """Sprite (n,) and weights as (K,), (K, K), checked. Raises GraphError."""
+    return check_sprite(graph, concepts, n_concepts, radius), *_check_coef(coef, n_concepts, radius)
+
+
+def _check_coef(coef, n_concepts, radius):
+    coef = np.asarray(coef, np.float64)
+    p = n_features(n_concepts, radius)
+    if coef.shape != (p,):
+        raise GraphError(f"K={n_concepts}, r={radius} needs {p} weights, got {coef.shape}: fit again with this K and r")
+    if not np.isfinite(coef).all():
+        raise GraphError(f"weight {int(np.argmin(np.isfinite(coef)))} of the prospect kernel is not finite")
+    return unpack(coef, n_concepts)
+
+
+def _adjacency(graph, radius):
+    """indptr and indices of a graph; without edges where none are asked for."""
+    return (graph.indptr, graph.indices) if radius else (np.zeros(graph.n + 1, np.int64), np.empty(0, np.int64))
+
+
+def hop_weights(radius, diffusive):
+    """Weight of a neighbour at each hop distance 0..r: (r + 1,) float64."""
+    return np.where(np.arange(radius + 1) > 0, 0.5 ** np.arange(radius + 1), 0.0) if diffusive else np.ones(radius + 1)
+
+
+def _ball_weights(radius, diffusive):
+    """The same as weights of the nested balls N_0..N_r, times 2^r if diffusive: (r + 1,) int64."""
+    hops = hop_weights(radius, diffusive) * (2**radius if diffusive else 1)
+    return (hops - np.append(hops[1:], 0.0)).astype(np.int64)
+
+
+def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
+    """How many tokens of each concept are within ``radius`` hops of every token, itself included (diffusive: weighted).
+
+    A token's score under any kernel is ``mono[c] + table[c] . row``: many kernels can be scored from one pass.
+    Parameters as ``prospect``. Returns (n, K) float64, rows of excluded tokens 0. Memory n x K: one datum at a time.
+    """
+    if soft.is_soft(concepts):
+        if not radius:
+            return np.zeros((graph.n, n_concepts))
+        shares, outside, _ = soft.checked(graph, concepts, n_concepts, radius)
+        if _on_grid(graph, radius, diffusive):
+            weights, index = _ball_weights(int(radius), diffusive), soft.places(graph, outside)
+            kept = neighbours_of_shares_on_grid(index, shares, n_concepts, int(radius), weights, get_num_threads())
+            return kept / (soft.ONE * (2.0 ** int(radius) if diffusive else 1.0))
+        weights = hop_weights(int(radius), diffusive)
+        return neighbours_of_shares(
+            graph.indptr, graph.indices, outside, shares[:, :n_concepts], int(radius), weights, 4 * get_num_threads()
+        )
+    concepts = check_sprite(graph, concepts, n_concepts, radius)
+    if not graph.n or radius == 0:
+        return np.zeros((graph.n, n_concepts))
+    threads = get_num_threads()
+    if _on_grid(graph, radius, diffusive):
+        raster = graph.to_raster(concepts, -1, np.int16)
+        kept = neighbours_on_grid(raster, n_concepts, radius, _ball_weights(radius, diffusive), threads)
+        return graph.from_raster(kept) / (2.0**radius if diffusive else 1.0)
+    weights = hop_weights(radius, diffusive)
+    return neighbours_on_edges(graph.indptr, graph.indices, concepts, n_concepts, radius, weights, 4 * threads)
+
+
+def neighbour_blocks(graph, concepts, n_concepts, radius, diffusive=False, cells=_BLOCK_CELLS):
+    """``neighbour_counts`` in parts that fit in memory: yields (tokens (m,), counts (m, K)).
+
+    Parameters as ``neighbour_counts``; a part has at most about ``cells`` places of the grid times K. Only grids are cut.
+    """
+    if not graph.n or graph.raster_shape is None or np.prod(graph.raster_shape) * n_concepts <= cells:
+        yield np.arange(graph.n), neighbour_counts(graph, concepts, n_concepts, radius, diffusive)
+        return
+    if not soft.is_soft(concepts):
+        concepts = check_sprite(graph, concepts, n_concepts, radius)
+    rows = graph.positions[:, 0]
+    step = max(1, cells // (graph.raster_shape[1] * n_concepts))
+    for first in range(int(rows.min()), int(rows.max()) + 1, step):
+        # A path of r hops leaves the rows of the part by r at most.
+        near = np.flatnonzero((rows >= first - radius) & (rows < first + step + radius))
+        inside = (rows[near] >= first) & (rows[near] < first + step)
+        if inside.any():
+            part = TokenGraph.from_grid(graph.positions[near])
+            yield near[inside], neighbour_counts(part, concepts[near], n_concepts, radius, diffusive)[inside]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of a token's score: ``value = count * weight``.
+
+    ``neighbour`` is None for the token's own concept (monogram), else the id of the neighbour concept; of a triple (see
+    ``triples``) the ids of the three concepts that are near the token. Of a token that
+    belongs to several concepts, ``weight`` is the mean of theirs by its shares, and ``count`` a sum of shares.
+    """
+
+    neighbour: int | None
+    count: float
+    weight: float
+
+    @property
+    def value(self):
+        return self.count * self.weight
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A token's score as a sum of terms, largest in size first, and the tokens that take part.
+
+    Attributes: token, concept, score, terms (list of Term), neighbours (m,) token ids within r hops, hops (m,); shares,
+    tuple of (concept, share) that the token belongs to, the strongest first.
+    """
+
+    token: int
+    concept: int
+    score: float
+    terms: tuple
+    neighbours: np.ndarray
+    hops: np.ndarray
+    shares: tuple = ()
+
+
+def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
+    """Why a token scores as it does: the terms whose sum is its prospect score.
+
+    Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. An excluded token has no terms and a NaN score.
+    Raises GraphError if there is no such token.
+    """
+    if not 0 <= token < graph.n:
+        raise GraphError(f"there is no token {token}: tokens are 0..{graph.n - 1}")
+    if soft.is_soft(concepts):
+        return _explain_soft(graph, concepts, coef, n_concepts, int(radius), int(token), diffusive)
+    concepts, mono, table = _check(graph, concepts, coef, n_concepts, radius)
+    concept = int(concepts[token])
+    if concept < 0:
+        return Explanation(int(token), -1, float("nan"), (), np.empty(0, np.int64), np.empty(0, np.int64))
+    terms = [Term(None, 1.0, float(mono[concept]))]
+    neighbours, hops = np.array([token]), np.zeros(1, np.int64)
+    if radius:
+        near, tokens = graph.around(int(token), int(radius))
+        start = int(np.searchsorted(tokens, token))
+        found, hops = ball(near.indptr, near.indices, concepts[tokens], start, int(radius))
+        neighbours = tokens[found]
+        counted = np.bincount(concepts[neighbours], hop_weights(radius, diffusive)[hops], minlength=n_concepts)
+        terms += [Term(int(k), float(counted[k]), float(table[concept, k])) for k in np.flatnonzero(counted)]
+    score = float(sum(term.value for term in terms))
+    ranked = tuple(sorted(terms, key=lambda term: -abs(term.value)))
+    return Explanation(int(token), concept, score, ranked, neighbours, hops, ((concept, 1.0),))
+
+
+def _explain_soft(graph, shares, coef, n_concepts, radius, token, diffusive):
+    """As ``explain``, of shares: what the token would be explained by as each of its concepts, by its shares."""
+    mono, table = _check_coef(coef, n_concepts, radius)
+    near, tokens = graph.around(token, radius)
+    shares, outside = soft.check_shares(near, np.asarray(shares)[tokens], n_concepts, radius)
+    start = int(np.searchsorted(tokens, token))
+    if outside[start] < 0:
+        return Explanation(token, -1, float("nan"), (), np.empty(0, np.int64), np.empty(0, np.int64))
+    own = shares[start] / soft.ONE
+    terms = [Term(None, 1.0, float(own @ mono))]
+    found, hops = np.array([start]), np.zeros(1, np.int64)
+    if radius:
+        found, hops = ball(near.indptr, near.indices, outside, start, radius)
+        counted = hop_weights(radius, diffusive)[hops] @ (shares[found] / soft.ONE)
+        weights = own @ table
+        terms += [Term(int(k), float(counted[k]), float(weights[k])) for k in np.flatnonzero(counted)]
+    score = float(sum(term.value for term in terms))
+    order = [int(k) for k in np.argsort(-own, kind="stable") if own[k]]
+    return Explanation(
+        token, order[0], score, tuple(sorted(terms, key=lambda term: -abs(term.value))), tokens[found], hops,
+        tuple((k, float(own[k])) for k in order),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Documents: sentences in the order of the text."""

@@ -1,0 +1,1 @@
+"""Cells and other graphs: tokens that come with features, and edges between them."""

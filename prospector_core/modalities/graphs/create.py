@@ -1,0 +1,238 @@
+"""Making a study of graphs or cells: which data the files hold, their labels, and what their features are standardised by."""
+
+import contextlib
+import csv
+import os
+import tempfile
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import BadInputError, GraphError, LabelsError, StudyError
+from ...study.create import write_study
+from ...study.labels import read_labels
+from .encoders import TRANSFORMS, check_feature_encoder_name, transformed
+from .files import TokenOptions, TokenTable, list_token_files, open_tokens
+from .graph_objects import is_graph_object, label_of, name_of, table_of
+from .kind import build_graph, parse_edges
+
+__all__ = ["create_graph_study"]
+
+
+def create_graph_study(
+    kind, path, sources, labels, *, name=None, encoder="standardised", edges=None, sample_column=None, values="X",
+    spatial="spatial", unit=None, transform="none", file_column=None, label_column=None, positive=None, progress=None, secret=None,
+):  # fmt: skip
+    """Write a new study of graphs or cells. See ``Graphs.create``."""
+    path = Path(os.path.abspath(path))
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
+    check_feature_encoder_name(encoder)
+    if transform not in TRANSFORMS:
+        raise BadInputError(f"there is no transform {transform!r}: choose one of {', '.join(TRANSFORMS)}")
+    if edges is not None:
+        parse_edges(edges)
+    options = TokenOptions(sample_column, values, spatial, unit)
+    memory = _in_memory(sources)
+    table = labels if labels is not None or memory is None else _own_labels(memory)
+    files = _memory_files(path, memory) if memory is not None else _disk_files(sources, labels, options)
+    rows, classes = _read_labels(table, files, file_column, label_column, positive)
+    matched, parts = _match(rows, files, "labels" if not isinstance(labels, (str, os.PathLike)) else Path(labels).name)
+    rows = [_with_part(row, part if len(files[file]) > 1 else None) for row, file, part in zip(rows, matched, parts)]
+    statistics, units = _Statistics(transform), set()
+    for number, (row, one) in enumerate(_tables(rows, matched, parts, memory, options), start=1):
+        build_graph(_few(one), edges)  # whether it can be made is said now, not when it is embedded
+        units.add(one.unit)
+        if row.split != "test":
+            statistics.add(one, row.name)
+        if progress:
+            progress(number, len(rows))
+    if statistics.names is None:
+        raise LabelsError("all data are for testing: some are needed to fit on")
+    mean, scale = statistics.result()
+    used = {file: (file.name if memory is not None else str(file), {}, file) for file in sorted(set(matched))}
+    meta = {
+        "name": name or path.name, "modality": kind.name, "classes": classes,
+        "embedding": {
+            "encoder": encoder, "features": statistics.names, "transform": transform, "mean": mean.tolist(), "scale": scale.tolist(),
+            "edges": edges, "unit": units.pop() if len(units) == 1 else "",
+            "table": {"sample": sample_column, "values": values, "spatial": spatial, "unit": unit},
+        },
+    }  # fmt: skip
+
+    def keep(folder, database):
+        for file in used if memory is not None else ():
+            _save(memory[files[file][0]], folder / "graphs" / file.name)
+
+    write_study(path, meta, rows, matched, used, keep, secret)
+
+
+def _in_memory(sources):
+    """{name: TokenTable} of graphs in memory, None where files are meant."""
+    if isinstance(sources, (str, os.PathLike)):
+        return None
+    given = list(sources) if isinstance(sources, (list, tuple)) else [sources]
+    if not any(map(is_graph_object, given)):
+        return None
+    if not all(map(is_graph_object, given)):
+        raise BadInputError("give files, or graphs in memory, not both")
+    names = [name_of(each, number) for number, each in enumerate(given, start=1)]
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        raise GraphError(f"two graphs are called {double!r}: give each its own name")
+    found = _Memory((name, table_of(each, name)) for name, each in zip(names, given))
+    found.given = given
+    return found
+
+
+class _Memory(dict):
+    """{name: TokenTable}, and the graphs that they were made of."""
+
+
+def _own_labels(memory):
+    found = [label_of(each) for each in memory.given]
+    if not any(each is not None for each in found):
+        raise LabelsError("say which class each graph is of: labels={name: class}, or a list of classes")
+    return found
+
+
+def _memory_files(path, memory):
+    """{file: [name]}: graphs in memory are kept in the study."""
+    return {path / "graphs" / f"{number:05d}.npz": [name] for number, name in enumerate(memory, start=1)}
+
+
+def _disk_files(sources, labels, options):
+    ignore = [labels] if isinstance(labels, (str, os.PathLike)) else []
+    files = {}
+    for file in list_token_files(sources, ignore):
+        with open_tokens(file, options) as opened:
+            files[file] = opened.parts
+    return files
+
+
+def _read_labels(labels, files, file_column, label_column, positive):
+    """Rows and classes of a table, a {name: class} or a list of classes in the order of the data."""
+    if labels is None:
+        raise LabelsError("say where the labels are: a table with a row a sample")
+    if isinstance(labels, (str, os.PathLike)):
+        return read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
+    names = [part for parts in files.values() for part in parts]
+    if not hasattr(labels, "items"):
+        labels = list(labels)
+        if len(labels) != len(names):
+            raise LabelsError(f"{len(labels)} labels of {len(names)} data: give one each")
+        labels = dict(zip(names, labels))
+    with tempfile.TemporaryDirectory() as scratch:
+        table = Path(scratch) / "labels.csv"
+        with open(table, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("datum", "label"))
+            writer.writerows((name, "" if label is None else str(label)) for name, label in labels.items())
+        return read_labels(table, positive=positive)
+
+
+def _match(rows, files, table):
+    """The file of each row, and which of its parts: by the name of the datum, else by that of its file."""
+    by_part, by_file = {}, {}
+    for file, parts in files.items():
+        for part in parts:
+            by_part.setdefault(part.lower(), []).append((file, part))
+        for key in {file.name.lower(), file.stem.lower(), file.name.split(".")[0].lower()}:
+            by_file.setdefault(key, []).append(file)
+    found, missing = [], []
+    for row in rows:
+        given = Path(row.file.replace("\\", "/")).name.lower()
+        places = by_part.get(row.name.lower(), []) or by_part.get(row.file.lower(), [])
+        homes = by_file.get(given, []) or by_file.get(Path(given).stem, [])
+        if homes and (row.name != row.file or not places):
+            inside = [place for place in places if place[0] in homes]
+            places = inside or [(file, files[file][0]) for file in homes if len(files[file]) == 1]
+            if not places:
+                raise LabelsError(
+                    f"{table}: {homes[0].name} holds {len(files[homes[0]])} data ({_some(files[homes[0]])}), none called {row.name!r}: name one"
+                )
+        if len(places) > 1:
+            raise LabelsError(
+                f"{table}: {row.name!r} is in {' and in '.join(sorted({file.name for file, _ in places}))}: add a column that names the file"
+            )
+        if places:
+            found.append(places[0])
+        else:
+            missing.append(row.name)
+    if missing:
+        raise LabelsError(
+            f"{table} names {_some(missing)}, not found among the data: they are {_some([part for parts in files.values() for part in parts])}"
+        )
+    double = next((place for place in found if found.count(place) > 1), None)
+    if double is not None:
+        raise LabelsError(f"{table}: two rows are of {double[1]!r}: each datum has one row")
+    return [file for file, _ in found], [part for _, part in found]
+
+
+def _with_part(row, part):
+    if row.field is not None:
+        raise LabelsError("x, y, width and height are of fields of slides: leave those columns out")
+    return replace(row, part={"sample": part} if part is not None else None)
+
+
+def _tables(rows, matched, parts, memory, options):
+    """(row, TokenTable) of each datum, file by file: each is opened once."""
+    order = sorted(zip(rows, matched, parts), key=lambda each: (str(each[1]), each[2]))
+    for file, group in groupby(order, key=lambda each: each[1]):
+        with contextlib.nullcontext() if memory is not None else open_tokens(file, options) as opened:
+            for row, _, part in group:
+                yield row, memory[part] if memory is not None else opened.read(part)
+
+
+def _few(table, most=200):
+    """Its first tokens, with the edges among them: enough to see whether a graph can be made."""
+    if len(table) <= most:
+        return table
+    edges = table.edges if table.edges is None else table.edges[(table.edges < most).all(axis=1)]
+    positions = None if table.positions is None else table.positions[:most]
+    return TokenTable(table.features[:most], table.names, positions, edges)
+
+
+class _Statistics:
+    """Mean and standard deviation of each feature, over data one after the other."""
+
+    def __init__(self, transform):
+        self.names, self._transform, self._n = None, transform, 0
+
+    def add(self, table, name):
+        if self.names is None:
+            self.names = list(table.names)
+            self._mean, self._square = np.zeros(len(self.names)), np.zeros(len(self.names))
+        if list(table.names) != self.names:
+            raise GraphError(
+                f"{name} has other features ({_some(table.names)}) than the data before it ({_some(self.names)})"
+            )
+        values = transformed(table.features, self._transform)
+        n, mean = len(values), values.mean(axis=0)
+        away = mean - self._mean
+        self._square += ((values - mean) ** 2).sum(axis=0) + away**2 * self._n * n / (self._n + n)
+        self._mean = self._mean + away * n / (self._n + n)
+        self._n += n
+
+    def result(self):
+        """(mean, standard deviation); 1 where a feature never changes."""
+        deviation = np.sqrt(self._square / self._n)
+        return self._mean, np.where(deviation > 1e-12 * np.maximum(np.abs(self._mean), 1.0), deviation, 1.0)
+
+
+def _save(table, file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {"features": table.features, "names": np.array(table.names), "unit": np.array(table.unit)}
+    for key in ("positions", "edges"):
+        if getattr(table, key) is not None:
+            arrays[key] = getattr(table, key)
+    if table.ids is not None:
+        arrays["ids"] = np.array(table.ids)
+    np.savez_compressed(file, **arrays)
+
+
+def _some(names, limit=4):
+    names = list(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

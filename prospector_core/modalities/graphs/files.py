@@ -1,0 +1,251 @@
+"""Tables of tokens: files of cells or of token graphs, whatever their format, opened in one way."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import GraphError, ProspectorError
+from ...store.readable import require_readable
+
+__all__ = [
+    "MAX_FEATURES",
+    "TOKEN_SUFFIXES",
+    "TokenFile",
+    "TokenOptions",
+    "TokenTable",
+    "list_token_files",
+    "open_tokens",
+]
+
+MAX_FEATURES = 5000  # numbers a token; more are better reduced first (highly variable genes, principal components)
+_IMAGES = (".tif", ".tiff")
+TOKEN_SUFFIXES = (".h5ad", ".zarr", ".parquet", ".csv", ".tsv", ".npz", *_IMAGES)
+
+
+@dataclass(frozen=True)
+class TokenOptions:
+    """How files are to be read, where it is not obvious.
+
+    Attributes: sample, column that says which datum a token belongs to; values, what the features are ("X",
+    "layers/NAME" or "obsm/NAME" of AnnData); spatial, the key of obsm that has coordinates; unit of coordinates ("µm").
+    """
+
+    sample: str | None = None
+    values: str = "X"
+    spatial: str = "spatial"
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """The tokens of one datum.
+
+    Attributes
+    ----------
+    features : (n, f) float32
+    names : list of f str, unique
+    positions : (n, 2) or (n, 3) float64, or None
+    edges : (m, 2) int64 as given, or None
+    ids : list of n str (names of cells), or None
+    unit : of the coordinates, "" where nobody says
+    """
+
+    features: np.ndarray
+    names: list
+    positions: np.ndarray | None = None
+    edges: np.ndarray | None = None
+    ids: list | None = None
+    unit: str = ""
+
+    def __len__(self):
+        return len(self.features)
+
+    def checked(self, where):
+        """The same with arrays of the right types. ``where``: file or datum, for messages. Raises GraphError."""
+        features = _numbers(self.features, f"{where}: features")
+        if features.ndim != 2 or not features.shape[1]:
+            raise GraphError(f"{where}: features must be a table, a row a token, not of shape {features.shape}")
+        if not len(features):
+            raise GraphError(f"{where} holds no token")
+        if features.shape[1] > MAX_FEATURES:
+            raise GraphError(
+                f"{where}: {features.shape[1]:,} features a token are more than {MAX_FEATURES:,}: take the most variable ones, or "
+                "principal components (obsm/X_pca)"
+            )
+        with np.errstate(over="ignore"):
+            features = np.ascontiguousarray(features, np.float32)
+        wrong = np.argwhere(~np.isfinite(features))
+        if len(wrong):
+            token, column = wrong[0]
+            raise GraphError(
+                f"{where}: {self.names[column]!r} of token {token} is no finite number: fill or leave out such tokens"
+            )
+        if len(self.names) != features.shape[1]:
+            raise GraphError(f"{where}: {len(self.names)} names of {features.shape[1]} features")
+        positions, edges = self.positions, self.edges
+        if positions is not None:
+            positions = _numbers(positions, f"{where}: coordinates").astype(np.float64)
+            if positions.ndim != 2 or positions.shape[0] != len(features) or positions.shape[1] not in (2, 3):
+                raise GraphError(
+                    f"{where}: {len(features)} tokens need x, y (, z) each, got coordinates of shape {positions.shape}"
+                )
+            if not np.isfinite(positions).all():
+                token = int(np.argmin(np.isfinite(positions).all(axis=1)))
+                raise GraphError(f"{where}: token {token} has no finite coordinates: leave it out")
+        if edges is not None:
+            edges = np.asarray(edges)
+            edges = edges.T if edges.ndim == 2 and edges.shape[0] == 2 and edges.shape[1] != 2 else edges
+            edges = edges.reshape(0, 2) if edges.size == 0 else edges
+            if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer) and edges.size:
+                raise GraphError(f"{where}: edges must be pairs of token numbers, not {edges.shape} {edges.dtype}")
+            edges = edges.astype(np.int64)
+            if edges.size and (edges.min() < 0 or edges.max() >= len(features)):
+                raise GraphError(
+                    f"{where}: an edge names token {edges.max() if edges.max() >= len(features) else edges.min()}, but tokens are 0..{len(features) - 1}"
+                )
+        if positions is None and edges is None:
+            raise GraphError(f"{where} has neither coordinates (x, y) nor edges: one of them makes the graph")
+        if self.ids is not None and len(self.ids) != len(features):
+            raise GraphError(f"{where}: {len(self.ids)} ids of {len(features)} tokens")
+        return replace(self, features=features, positions=positions, edges=edges, names=unique(self.names))
+
+
+class TokenFile:
+    """A file that holds the tokens of one datum or of several. Base of readers.
+
+    Attributes: path; parts, names of the data in it, in the file's order.
+    """
+
+    def __init__(self, path, parts):
+        self.path, self.parts = Path(path), [str(part) for part in parts]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def read(self, part):
+        """The tokens of a datum: TokenTable. Raises ProspectorError."""
+        raise NotImplementedError
+
+    def under(self, part):
+        """What lies under the tokens of a datum: `readers.under.Under`, read piece by piece as it is looked at. Raises ProspectorError.
+
+        Coordinates are those that `read` gives. What it returns stays readable when the file is closed.
+        """
+        from .background import Under
+
+        return Under()
+
+    def close(self):
+        """Let go of the file."""
+
+
+def open_tokens(path, options=None):
+    """Open a file of tokens: AnnData, SpatialData, CSV, Parquet, NPZ, or a channel image with its label image.
+
+    Readers installed under the entry point group ``prospector.readers`` are asked first; one whose result is a
+    `TokenFile` is taken. Parameters: path; options, TokenOptions. Raises GraphError, MissingExtraError.
+    """
+    from ..slides.readers import _third_party
+
+    path, options = Path(path), options or TokenOptions()
+    require_readable(path, GraphError)
+    if not path.exists():
+        raise GraphError(f"{path.name} does not exist in {path.parent.name or path.parent}; was it moved?")
+    for name, reader in _third_party():
+        try:
+            found = reader(path)
+        except ProspectorError:
+            raise
+        except Exception as error:
+            raise GraphError(f"{path.name}: the installed reader {name} failed ({error})") from error
+        if isinstance(found, TokenFile):
+            return found
+    suffix = path.suffix.lower()
+    if suffix in (".h5ad", ".zarr"):
+        from .annotated import AnnotatedFile as Reader
+    elif suffix in (".csv", ".tsv", ".parquet"):
+        from .token_tables import TableFile as Reader
+    elif suffix == ".npz":
+        from .token_tables import ArrayFile as Reader
+    elif suffix in _IMAGES:
+        from .cell_images import CellImage as Reader
+    else:
+        raise GraphError(
+            f"{path.name} is no table of tokens: give AnnData (.h5ad, .zarr), Parquet, CSV, NPZ, or a channel image (.tif) "
+            "with its label image"
+        )
+    return Reader(path, options)
+
+
+def list_token_files(place, ignore=()):
+    """Files of tokens: of a folder, a single file, or a list of files; list of Path, sorted in a folder.
+
+    Left out in a folder: tables of edges, label images, lists of channels, and ``ignore`` (the labels table).
+    Raises GraphError.
+    """
+    from ..slides.readers import _third_party
+
+    if not isinstance(place, (str, os.PathLike)):
+        return [Path(os.path.abspath(file)) for file in place]
+    place = Path(os.path.abspath(place))
+    require_readable(place, GraphError)
+    if place.is_file() or place.suffix.lower() == ".zarr":
+        return [place]
+    if not place.is_dir():
+        raise GraphError(f"there is no file or folder {place}: give the folder of the tables of tokens")
+    from .cell_images import find_pairs, is_label_image
+
+    more = [ending for _, reader in _third_party() for ending in getattr(reader, "suffixes", ())]
+    ignored = {Path(os.path.abspath(each)) for each in ignore}
+    found, images = [], set(find_pairs(place))
+    for path in sorted(place.iterdir()):
+        stem, suffix = path.stem.lower(), path.suffix.lower()
+        if path.name.startswith(".") or path in ignored:
+            continue
+        if suffix in more:
+            found.append(path)
+        elif suffix in _IMAGES:
+            if not is_label_image(path) and path in images:
+                found.append(path)
+        elif suffix in TOKEN_SUFFIXES and not is_edges(path) and stem not in ("channels", "markers"):
+            found.append(path)
+    found += sorted(images - set(found))
+    if not found:
+        tiffs = any(path.suffix.lower() in _IMAGES for path in place.rglob("*"))
+        raise GraphError(
+            f"{place} holds no table of tokens: "
+            + (
+                "each channel image NAME.ome.tif needs its label image NAME_mask.tif beside it"
+                if tiffs
+                else "it needs .h5ad, .parquet, .csv or .npz files, or channel images with label images"
+            )
+        )
+    return found
+
+
+def is_edges(path):
+    """Whether a file is named as a table of edges: edges.csv, NAME_edges.parquet, NAME.edges.csv."""
+    stem = path.stem.lower()
+    return stem == "edges" or stem.endswith(("_edges", ".edges", "-edges"))
+
+
+def unique(names):
+    """Names as text, the second of two alike with a number behind it."""
+    seen, out = {}, []
+    for name in map(str, names):
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return out
+
+
+def _numbers(values, what):
+    try:
+        array = np.asarray(values)
+        return array if array.dtype.kind in "biuf" else array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise GraphError(f"{what} must be numbers") from error

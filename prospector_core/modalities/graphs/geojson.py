@@ -1,0 +1,82 @@
+"""Tokens that are points, as GeoJSON: a point a token, and the regions that an expert marked as drawn."""
+
+import json
+
+import numpy as np
+
+from ...errors import BadInputError
+from ...palette import rgb_of
+
+__all__ = ["mark_name", "points_geojson", "score_name"]
+
+_MARK_COLOURS = {"for": (204, 76, 2), "against": (33, 113, 181), "ignore": (140, 140, 140)}
+
+
+def score_name(study, view):
+    """What a score is called in QuPath: of several classes, if the study is seen from none, with the class."""
+    return "prospect score" if study.chosen is not None else f"prospect score: {study.classes[view.target]}"
+
+
+def mark_name(region, classes):
+    """What a marked region is called."""
+    if region.evidence == "ignore":
+        return "ignored"
+    if region.target is None:
+        return f"evidence for {classes[int(region.evidence == 'for')]}"
+    return f"evidence {region.evidence} {classes[region.target]}"
+
+
+def points_geojson(study, datum, what=("tiles", "marks"), threshold=None):
+    """A datum of points as GeoJSON bytes, in the unit of its coordinates (QuPath counts pixels).
+
+    Parameters: what, any of "tiles" (here: a point a token, with concept and score) and "marks"; threshold, only tokens that
+    score at least so much. Raises BadInputError.
+    """
+    what = {"regions": "tiles"}.get(what, what) if isinstance(what, str) else what
+    chosen = {"tiles" if each == "regions" else each for each in ([what] if isinstance(what, str) else what)}
+    if not chosen <= {"tiles", "concepts", "marks"}:
+        raise BadInputError(f"geojson of {study.kind.words.tokens} holds tiles (a point each) and marks")
+    datum = study.datum(datum)
+    positions, concepts, views = study.positions(datum), study.concepts_of(datum), study.class_views()
+    names_of = {view.target: score_name(study, view) for view in views}
+    every = np.stack([view.prospect(datum) for view in views], axis=1)
+    scores = study.prospect(datum)
+    names, colours = {each.id: each.name for each in study.concepts()}, study.colours()
+    ids = study.attrs(datum).get("ids") or range(len(positions))
+    features = []
+    if "tiles" in chosen:
+        kinds = {
+            concept: {
+                "objectType": "detection",
+                "classification": {"name": name, "color": list(rgb_of(colours[concept]))},
+            }
+            for concept, name in names.items()
+        }
+        rows = zip(np.round(positions, 4).tolist(), scores.tolist(), concepts.tolist(), ids, every.tolist())
+        for place, score, concept, own, each in rows:
+            known = np.isfinite(score)
+            if threshold is not None and not (known and score >= threshold):
+                continue
+            more = (
+                {"measurements": {name: round(value, 6) for name, value in zip(names_of.values(), each)}}
+                if known
+                else {"metadata": {"excluded": "true"}}
+            )
+            properties = {**kinds[concept], "name": str(own), **more}
+            features.append(
+                {"type": "Feature", "geometry": {"type": "Point", "coordinates": place}, "properties": properties}
+            )
+    for region in study.curation.state.regions if "marks" in chosen else ():
+        if region.datum == datum.uid and region.polygon:
+            ring = [*map(list, region.polygon), list(region.polygon[0])]
+            name = mark_name(region, study.classes)
+            properties = {
+                "objectType": "annotation", "name": name,
+                "classification": {"name": name, "color": list(_MARK_COLOURS[region.evidence])},
+                "metadata": {"evidence": region.evidence},
+                "measurements": {"weight": region.weight, study.kind.words.tokens: len(region.tokens)},
+            }  # fmt: skip
+            features.append(
+                {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties}
+            )
+    return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()

@@ -1,0 +1,184 @@
+"""Tokens as plain tables: CSV and Parquet (a row a token), and NPZ (arrays); edges beside them, where they are given."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import GraphError
+from ...store.memory import check_memory, memory_errors
+from .files import TokenFile, TokenTable, is_edges
+
+__all__ = ["ArrayFile", "TableFile", "read_parquet", "read_table"]
+
+_SAMPLES = ("datum", "sample", "sample_id", "graph", "graph_id", "image", "image_id", "slide", "slide_id", "fov")
+_IDS = ("id", "cell", "cell_id", "cellid", "token", "token_id", "node", "node_id", "object", "object_id", "label_id")
+_PLACES = (("x", "y", "z"), ("x_centroid", "y_centroid", "z_centroid"), ("centroid_x", "centroid_y", "centroid_z"), ("pos_x", "pos_y", "pos_z"))  # fmt: skip
+_ENDS = (("source", "target"), ("from", "to"), ("a", "b"), ("i", "j"), ("node1", "node2"))
+_SUFFIXES = (".parquet", ".csv", ".tsv")
+_LONGEST_HEAD = 2**20
+
+
+def read_table(path):
+    """A CSV, TSV or Parquet file as {column: (n,) array}, in its order. Raises GraphError."""
+    import pyarrow
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".parquet":
+            table = read_parquet(path, GraphError)
+        else:
+            with open(path, encoding="utf-8-sig", errors="replace") as file:
+                head = file.readline(_LONGEST_HEAD)
+            options = pyarrow.csv.ParseOptions(delimiter=max(",;\t", key=head.count))
+            table = pyarrow.csv.read_csv(path, parse_options=options)
+        names = [str(name) for name in table.column_names]
+    except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
+        if isinstance(error, GraphError):
+            raise
+        kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
+        # what stands in the file is not for the message: a study's table may be anybody's file
+        why = "it is cut short, or of another kind" if "footer" in str(error) else str(error).partition("\n")[0]
+        why = re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", why)[:200]
+        raise GraphError(f"{path.name} is no {kind} table that can be read ({why}): save it again") from error
+    double = next((name for name, n in Counter(names).items() if n > 1), None)
+    if double is not None:
+        raise GraphError(f"{path.name} has two columns named {double!r}: give each its own name")
+    if not len(table):
+        raise GraphError(f"{path.name} has no rows: it needs a row a token")
+    try:
+        return {name: table.column(at).to_numpy(zero_copy_only=False) for at, name in enumerate(names)}
+    except (ValueError, MemoryError, NotImplementedError, pyarrow.ArrowException) as error:
+        raise GraphError(
+            f"{path.name} holds values that cannot be read: save it again, numbers and text only"
+        ) from error
+
+
+def read_parquet(path, error):
+    """A Parquet file as a table of pyarrow, if it does not unpack to more than it may. Raises ``error``, ArrowException, OSError."""
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        told = file.metadata
+        packed = sum(told.row_group(at).total_byte_size for at in range(told.num_row_groups))
+        # a column of one value takes no place in the file
+        need = 3 * max(packed, 8 * told.num_rows * told.num_columns)
+        check_memory(need, path, f"a table of {told.num_rows:,} rows and {told.num_columns:,} columns", error)
+        return file.read()
+
+
+class TableFile(TokenFile):
+    """A table of tokens: a column for the datum (or one datum), x, y (, z), and features: every other column of numbers."""
+
+    def __init__(self, path, options):
+        path = Path(path)
+        self._columns = read_table(path)
+        self._options = options
+        lower = {name.lower().strip(): name for name in self._columns}
+        if options.sample is not None and options.sample not in self._columns:
+            raise GraphError(
+                f"{path.name} has no column {options.sample!r}: its columns are {', '.join(self._columns)}"
+            )
+        self._sample = options.sample or next((lower[name] for name in _SAMPLES if name in lower), None)
+        self._id = next((lower[name] for name in _IDS if name in lower and lower[name] != self._sample), None)
+        found = next((each for each in _PLACES if each[0] in lower and each[1] in lower), None)
+        self._place = [lower[name] for name in found or () if name in lower]
+        taken = {self._sample, self._id, *self._place}
+        self._features = [
+            name for name, values in self._columns.items() if name not in taken and values.dtype.kind in "biuf"
+        ]
+        if not self._features:
+            raise GraphError(f"{path.name} has no column of numbers beside the coordinates: features are needed")
+        if self._sample is None:
+            self._of = {path.stem: np.arange(len(self._columns[self._features[0]]))}
+        else:
+            values = np.array([str(each) for each in self._columns[self._sample].tolist()])
+            order = np.argsort(values, kind="stable")
+            names, starts = np.unique(values[order], return_index=True)
+            self._of = dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
+        self._edges = None
+        super().__init__(path, self._of)
+
+    def read(self, part):
+        rows, where = self._of[part], f"{self.path.name}, {part}" if self._sample else self.path.name
+        features = np.stack([self._columns[name][rows] for name in self._features], axis=1)
+        positions = np.stack([self._columns[name][rows] for name in self._place], axis=1) if self._place else None
+        ids = [str(each) for each in self._columns[self._id][rows].tolist()] if self._id else None
+        edges = self._edges_of(part, ids, len(rows), where)
+        unit = self._options.unit or ""
+        return TokenTable(features, list(self._features), positions, edges, ids, unit).checked(where)
+
+    def _edges_of(self, part, ids, n, where):
+        if self._edges is None:
+            self._edges = _read_edges(self.path)
+        if not self._edges:
+            return None
+        columns, ends, sample, name = self._edges
+        chosen = slice(None)
+        if sample is not None:
+            chosen = np.array([str(each) == part for each in columns[sample].tolist()], bool)
+        elif len(self.parts) > 1:
+            raise GraphError(f"{name} must say which datum an edge is of: add the column {self._sample!r}")
+        pairs = [columns[each][chosen] for each in ends]
+        known = None if ids is None else {each: at for at, each in enumerate(ids)}
+        if known is not None:
+            pairs = [[known.get(str(each), -1) for each in column.tolist()] for column in pairs]
+            if any(-1 in column for column in pairs):
+                raise GraphError(f"{name}: an edge of {where} names a token that is not in the table")
+        try:
+            return np.stack([np.asarray(column, np.int64) for column in pairs], axis=1).reshape(-1, 2)
+        except (TypeError, ValueError) as error:
+            raise GraphError(f"{name}: edges must name tokens by their number, from 0 on, or by their id") from error
+
+
+def _read_edges(path):
+    """(columns, (source, target), sample column or None, file name) of the table of edges of a table; () without one."""
+    beside = [path.with_name(f"{path.stem}{mark}edges{suffix}") for mark in "_.-" for suffix in _SUFFIXES]
+    tables = [each for each in path.parent.iterdir() if each.suffix.lower() in _SUFFIXES and is_edges(each)]
+    others = [path.with_name(f"edges{suffix}") for suffix in _SUFFIXES] if len(tables) == 1 else []
+    found = next((each for each in (*beside, *others) if each.is_file()), None)
+    if found is None:
+        return ()
+    columns = read_table(found)
+    lower = {name.lower().strip(): name for name in columns}
+    ends = next((each for each in _ENDS if each[0] in lower and each[1] in lower), None)
+    if ends is None:
+        raise GraphError(f"{found.name} has no columns source and target: its columns are {', '.join(columns)}")
+    sample = next((lower[name] for name in _SAMPLES if name in lower), None)
+    return columns, tuple(lower[end] for end in ends), sample, found.name
+
+
+class ArrayFile(TokenFile):
+    """Arrays of one datum: features (n, f), and positions (n, 2 or 3) or edges (m, 2); optionally names, ids, unit."""
+
+    def __init__(self, path, options):
+        super().__init__(path, [Path(path).stem])
+        self._options = options
+        try:
+            with np.load(path, allow_pickle=False) as arrays, memory_errors(path, GraphError):
+                need = sum(each.file_size for each in arrays.zip.infolist())
+                check_memory(2 * need, path, "what is packed in it", GraphError)
+                self._arrays = {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError, EOFError, KeyError, AttributeError) as error:
+            if isinstance(error, GraphError):
+                raise
+            raise GraphError(f"{self.path.name} is no NPZ file of plain arrays ({error})") from error
+        except Exception as error:  # zipfile's own
+            raise GraphError(f"{self.path.name} is damaged ({error}): copy it again") from error
+
+    def read(self, part):
+        arrays, name = self._arrays, self.path.name
+        features = next((arrays[key] for key in ("features", "x", "X") if key in arrays), None)
+        if features is None:
+            raise GraphError(f"{name} has no array 'features' (it holds {', '.join(arrays) or 'nothing'})")
+        positions = next((arrays[key] for key in ("positions", "pos", "xy", "xyz") if key in arrays), None)
+        edges = next((arrays[key] for key in ("edges", "edge_index") if key in arrays), None)
+        names = arrays["names"].tolist() if "names" in arrays else None
+        width = features.shape[1] if features.ndim == 2 else 0
+        ids = arrays["ids"].tolist() if "ids" in arrays else None
+        unit = self._options.unit or (str(arrays["unit"]) if "unit" in arrays else "")
+        names = names or [f"feature {i + 1}" for i in range(width)]
+        return TokenTable(features, names, positions, edges, ids, unit).checked(name)

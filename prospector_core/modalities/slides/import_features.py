@@ -1,0 +1,151 @@
+"""A study made of features that another pipeline computed, with or without the slides at hand."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import EmbeddingError, LabelsError, StudyError
+from ...store.embeddings import EmbeddingStore
+from ...study.create import portable, slide_info, write_study
+from ...study.labels import match_files, read_labels
+from .feature_files import find_feature_files, read_features, read_vectors
+from .feature_grid import grid_of_coordinates
+from .readers import list_slides
+
+__all__ = ["create_study_of_features"]
+
+
+def create_study_of_features(
+    path, *, features, labels, slides=None, patches=None, name=None, slide_mpp=None, file_column=None, label_column=None,
+    positive=None, progress=None, secret=None,
+):  # fmt: skip
+    """Write a new study whose data are embedded already. See ``Study.from_features``."""
+    path = Path(os.path.abspath(path))
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
+    rows, classes = read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
+    matched = match_files(rows, [file.resolve() for file in find_feature_files(features)], labels)
+    files = sorted(set(matched))
+    found, steps = {}, 2 * len(files)
+    at_hand = {slide.stem.lower(): slide.resolve() for slide in list_slides(slides)} if slides else {}
+    sources, grids = {}, {}
+    for number, file in enumerate(files, start=1):
+        one = found[file] = read_features(file, patches)
+        _check_alike(one, found[files[0]])
+        grids[file] = grid_of_coordinates(one.coords, one.patch, one.stride, file.name) if one.n else None
+        slide = at_hand.get(file.stem.lower())
+        info = slide_info(slide, slide_mpp) if slide else _info(one, slide_mpp)
+        info["features"] = {"file": file.name, "encoder": one.encoder, "patches": one.n}
+        place = slide or Path("slides-not-at-hand") / file.stem
+        sources[file] = (portable(file, path), info, place)
+        if progress:
+            progress(number, steps)
+    first = next((found[file] for file in files if found[file].n), None)
+    if first is None:
+        raise EmbeddingError(f"none of the {len(files)} feature files of {features} holds a patch: make them again")
+    data = [(row, file, _tokens(row, found[file], grids[file], labels)) for row, file in zip(rows, matched)]
+    meta = {
+        "name": name or path.name,
+        "modality": "slides",
+        "classes": classes,
+        "embedding": {
+            "encoder": first.encoder,
+            "mpp": _mpp(first),
+            "tile": first.tile,
+            "min_tissue": None,
+            "imported": True,
+        },
+    }
+
+    def fill(folder, database):
+        store, kept = EmbeddingStore(folder / "embeddings.zarr"), {}
+        uids = dict(database.read("SELECT name, uid FROM data"))
+        for number, (row, file, tokens) in enumerate(sorted(data, key=lambda each: files.index(each[1]))):
+            one, grid = found[file], grids[file]
+            if len(tokens):
+                if file not in kept:
+                    kept = {file: read_vectors(one)}  # one file in memory at a time
+                attrs = _attrs(one, grid, sources[file][1])
+                store.write(uids[row.name], kept[file][tokens], grid.positions[tokens], attrs)
+            message = "" if len(tokens) else "its feature file holds no patch here: left out"
+            with database.transaction() as connection:
+                connection.execute(
+                    "INSERT INTO jobs (kind, uid, state, done, total, message, updated) "
+                    "VALUES ('embed', ?, 'done', ?, ?, ?, ?)",
+                    (uids[row.name], len(tokens), len(tokens), message, time.time()),
+                )
+            if progress:
+                progress(steps // 2 + (number + 1) * (steps - steps // 2) // len(data), steps)
+
+    write_study(path, meta, rows, matched, sources, fill, secret)
+
+
+def _check_alike(one, first):
+    """Vectors of two encoders must not meet in one study."""
+    if one.dim and first.dim and one.dim != first.dim:
+        raise EmbeddingError(
+            f"{one.path.name} has {one.dim} numbers a patch and {first.path.name} {first.dim}: features of one encoder are needed"
+        )
+    if one.encoder != first.encoder:
+        raise EmbeddingError(
+            f"{one.path.name} is of the encoder {one.encoder} and {first.path.name} of {first.encoder}: features of one encoder are needed"
+        )
+
+
+def _info(one, slide_mpp):
+    """What is known of a slide that is not at hand."""
+    if one.size:
+        width, height = one.size
+    else:
+        width, height = (
+            (np.ceil(one.coords.max(axis=0) + (one.patch or one.stride or 0)).astype(int).tolist()) if one.n else (0, 0)
+        )
+    stated = 10.0 / one.level0_magnification if one.level0_magnification else None
+    mpp = stated
+    if mpp is None and slide_mpp is not None:
+        mpp = slide_mpp(one.path.name) if callable(slide_mpp) else slide_mpp
+    return {
+        "width": width, "height": height, "mpp": mpp, "stated_mpp": None, "objective_power": one.level0_magnification,
+        "format": "features", "bounds": None, "at_hand": False,
+    }  # fmt: skip
+
+
+def _tokens(row, one, grid, labels):
+    """The patches of a datum: all, or those whose centre lies in its field."""
+    if grid is None or row.field is None:
+        return np.arange(one.n)
+    centres = np.array(grid.origin) + (grid.positions[:, ::-1] + 0.5) * grid.pitch
+    field = row.field
+    inside = (centres >= (field.x, field.y)) & (centres < (field.x + field.width, field.y + field.height))
+    tokens = np.flatnonzero(inside.all(axis=1))
+    if not tokens.size:
+        raise LabelsError(
+            f"{Path(labels).name}: no patch of {one.path.name} lies in the field of {row.name!r}: correct it"
+        )
+    return tokens
+
+
+def _mpp(one):
+    return 10.0 / one.magnification if one.magnification else None
+
+
+def _attrs(one, grid, info):
+    return {
+        "kind": "features",
+        "origin": list(grid.origin),
+        "pitch": grid.pitch,
+        "shape": list(grid.shape),
+        "tile": one.tile,
+        "mpp": _mpp(one),
+        "patch": one.patch,
+        "shift": grid.shift,
+        "slide": {key: info[key] for key in ("width", "height", "mpp")},
+        # "name" in these files is the slide's: whoever wants it finds it in the study's sources
+        "encoder": {
+            "name": one.encoder,
+            "imported": json.loads(json.dumps({k: v for k, v in one.attrs.items() if k != "name"})),
+        },
+    }

@@ -1,0 +1,131 @@
+"""Slides: one way to open any of them, by what is in the file rather than by its name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ....errors import ProspectorError, SlideError
+from ....plugins import load_all
+from ....store.readable import require_readable
+from ...graphs.files import TokenFile
+from .image import ImageSlide
+from .slide import Level, Slide
+from .tiff import TiffSlide, UnsupportedTiff
+from .vendor import OpenSlideSlide, detect_vendor
+
+__all__ = ["SLIDE_SUFFIXES", "Level", "Slide", "list_slides", "open_slide"]
+
+SLIDE_SUFFIXES = (
+    *(
+        ".svs",
+        ".tif",
+        ".tiff",
+        ".btf",
+        ".ndpi",
+        ".mrxs",
+        ".scn",
+        ".bif",
+        ".vms",
+        ".vmu",
+        ".svslide",
+        ".dcm",
+        ".czi",
+    ),
+    *(".png", ".jpg", ".jpeg"),
+)
+
+# TIFFs that OpenSlide knows by these names are read faster by tile offset.
+_BY_OFFSET = (None, "aperio", "generic-tiff")
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff")
+_FEW = 20  # files of a folder that are looked into
+
+
+def open_slide(path: str | os.PathLike[str]) -> Slide:
+    """Open a slide: a file, or the folder of a DICOM slide.
+
+    What the file is decides, not its name. Readers installed under the entry point group ``prospector.readers`` (a function from a path to a `Slide`,
+    or None for "not mine") are asked first.
+
+    Raises
+    ------
+    SlideError
+        Missing, unreadable, cut short, or of a kind that no reader knows.
+    """
+    path = Path(path)
+    require_readable(path, SlideError)
+    if path.is_dir():
+        inside = _dicom_of(path)
+        if inside is None:
+            raise SlideError(f"{path.name} is a folder without a DICOM slide; name the slide file itself")
+        return OpenSlideSlide(inside)
+    if not path.exists():
+        raise SlideError(f"{path.name} does not exist in {path.parent.name or path.parent}; was it moved?")
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise SlideError(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error
+    if not start:
+        raise SlideError(f"{path.name} is empty; copy it again")
+    for name, reader in _third_party():
+        try:
+            slide = reader(path)
+        except ProspectorError:
+            raise
+        except Exception as error:
+            raise SlideError(f"{path.name}: the installed reader {name} failed ({error})") from error
+        if slide is not None and not isinstance(slide, TokenFile):  # one of tokens is for `open_tokens`
+            return slide
+    vendor = detect_vendor(path)
+    if start[:4] in _TIFF_MAGIC and vendor in _BY_OFFSET:
+        try:
+            return TiffSlide(path)
+        except UnsupportedTiff as error:
+            if vendor is None or not error.elsewhere:
+                raise SlideError(
+                    f"{path.name} is a TIFF of a kind that cannot be read ({error}); "
+                    "export it as RGB, 8 bits, JPEG or deflate"
+                ) from error
+    if vendor is not None:
+        return OpenSlideSlide(path)
+    if start.startswith(_IMAGE_MAGIC):
+        return ImageSlide(path)
+    raise SlideError(
+        f"{path.name} is not a slide or image of a known kind, whatever its name says; "
+        "use SVS, NDPI, MRXS, DICOM, OME-TIFF, pyramidal TIFF, PNG or JPEG"
+    )
+
+
+def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return what is named like a slide in a folder, sorted by name: files, and folders that hold a DICOM slide.
+
+    Raises
+    ------
+    SlideError
+        The folder does not exist.
+    """
+    folder = Path(folder)
+    require_readable(folder, SlideError)
+    if not folder.is_dir():
+        raise SlideError(f"{folder.name} is not a folder; name the folder that holds the slides")
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+        and (path.suffix.lower() in SLIDE_SUFFIXES if path.is_file() else _dicom_of(path) is not None)
+    )
+
+
+def _dicom_of(folder: Path) -> Path | None:
+    """One file of the DICOM slide in a folder, from which OpenSlide finds the others; None if there is none."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".dcm" and path.is_file())
+    except OSError:
+        return None
+    return next((path for path in files[:_FEW] if detect_vendor(path) == "dicom"), None)
+
+
+def _third_party() -> list[tuple[str, object]]:
+    return load_all("prospector.readers")

@@ -1,0 +1,1 @@
+"""Structures: residues of protein chains, and their contacts."""

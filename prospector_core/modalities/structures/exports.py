@@ -1,0 +1,228 @@
+"""Maps on structures for other programs: B-factor PDB and mmCIF, ChimeraX attributes, a PyMOL script, MolViewSpec."""
+
+import base64
+import json
+import re
+import string
+
+import numpy as np
+
+from ...errors import BadInputError
+from ...wording import printable
+from .trajectory import read_frames
+
+__all__ = ["bfactor_mmcif", "bfactor_pdb", "defattr", "molviewspec", "pymol_script"]
+
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
+_TOP = 0.05  # of the residues: shown as sticks
+
+
+def bfactor_pdb(study, datum):
+    """A datum as PDB bytes: its residues with their score as B-factor (clipped to -99.99..999.99), ligands with 0.
+
+    A token that is excluded has occupancy 0. Each frame of a trajectory is a model. Raises BadInputError where PDB has
+    no room for it.
+    """
+    structure = _scored(study, datum)
+    names = list(dict.fromkeys(chain.name for chain in structure[0]))
+    if sum(model.count_atom_sites() for model in structure) // len(structure) > 99_999 or len(names) > len(_LETTERS):
+        raise BadInputError(f"{study.datum(datum).name} is too large for PDB: export mmcif instead")
+    if any(len(name) > 1 for name in names):
+        free = iter(letter for letter in _LETTERS if letter not in names)
+        short = {name: name if len(name) == 1 else next(free) for name in names}
+        for model in structure:
+            for chain in model:
+                chain.name = short[chain.name]
+    return structure.make_minimal_pdb().encode()
+
+
+def bfactor_mmcif(study, datum):
+    """A datum as mmCIF bytes, as ``bfactor_pdb``, but of any size, and scores not clipped."""
+    import gemmi
+
+    structure = _scored(study, datum)
+    structure.setup_entities()
+    groups = gemmi.MmcifOutputGroups(False)
+    groups.atoms = groups.block_name = True
+    block = structure.make_mmcif_block(groups)
+    return block.as_string().encode()
+
+
+def _scored(study, datum):
+    """The datum's atoms as a gemmi Structure, B-factors as scores; it names no file."""
+    import gemmi
+
+    datum = study.datum(datum)
+    opened = study.open_structure(datum)
+    frames = read_frames(opened, datum.part or {}, study.structure_path(datum).parent)
+    n = len(frames[0][1])
+    scores = study.prospect(datum)
+    if len(scores) != n * len(frames):
+        raise BadInputError(f"the file of {datum.name} has changed since it was embedded: embed it again")
+    structure = gemmi.Structure()
+    structure.name = datum.uid
+    near = frames[0][1].xyz
+    ligands = opened.ligands(near, assembly=(datum.part or {}).get("assembly"))
+    for at, (number, chain) in enumerate(frames):
+        model = gemmi.Model(int(number) if len(frames) > 1 else 1)
+        made = {}
+        for index, residue_name in enumerate(chain.residues):
+            residue = _residue(gemmi, residue_name, chain.numbers[index])
+            score = scores[at * n + index]
+            for name, element, place in chain.atoms[index]:
+                residue.add_atom(_atom(gemmi, name, element, place, score))
+            made.setdefault(chain.chains[index], gemmi.Chain(chain.chains[index])).add_residue(residue)
+        if at == 0:
+            grouped = {}
+            for atom in ligands:
+                grouped.setdefault((atom.chain, atom.residue, atom.number), []).append(atom)
+            for (name, residue_name, number), atoms in grouped.items():
+                residue = _residue(gemmi, residue_name, number)
+                residue.het_flag = "H"
+                for atom in atoms:
+                    residue.add_atom(_atom(gemmi, atom.name, atom.element, atom.xyz, 0.0))
+                made.setdefault(name, gemmi.Chain(name)).add_residue(residue)
+        for each in made.values():
+            model.add_chain(each)
+        structure.add_model(model)
+    return structure
+
+
+def _residue(gemmi, name, number):
+    residue = gemmi.Residue()
+    residue.name = name
+    code = number[-1] if number[-1].isalpha() else " "
+    residue.seqid = gemmi.SeqId(int(number.rstrip(string.ascii_letters)), code)
+    return residue
+
+
+def _atom(gemmi, name, element, place, score):
+    atom = gemmi.Atom()
+    atom.name, atom.element = name, gemmi.Element(element)
+    atom.pos = gemmi.Position(*place)
+    known = np.isfinite(score)
+    atom.b_iso, atom.occ = (float(np.clip(score, -99.99, 999.99)), 1.0) if known else (0.0, 0.0)
+    return atom
+
+
+def _residues(study, datum):
+    """(chain, number, score, concept name, colour) of the residues; of a trajectory the mean over its frames."""
+    attrs = study.attrs(datum)
+    n = len(attrs["numbers"])
+    with np.errstate(invalid="ignore"):
+        scores = study.prospect(datum).reshape(-1, n)
+        known = np.isfinite(scores)
+        mean = np.where(known.any(0), np.where(known, scores, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+    return attrs["chains"], attrs["numbers"], mean, study.concepts_of(datum)[:n]
+
+
+def defattr(study, datum):
+    """A ChimeraX attribute file: prospect_score of every residue, and its concept's number."""
+    chains, numbers, scores, concepts = _residues(study, datum)
+    _check(study, datum, chains, numbers, "a ChimeraX attribute file")
+    parts = []
+    for name, values in (("prospect_score", np.round(scores, 4).tolist()), ("prospect_concept", concepts.tolist())):
+        lines = [f"attribute: {name}", "match mode: 1-to-1", "recipient: residues"]
+        lines += [
+            f"\t/{chain}:{number}\t{value}" for chain, number, value in zip(chains, numbers, values) if value == value
+        ]
+        parts.append("\n".join(lines))
+    return ("\n".join(parts) + "\n").encode()
+
+
+def pymol_script(study, datum):
+    """A PyMOL script for an open structure: scores into b, colours, the residues with the highest scores as sticks."""
+    chains, numbers, scores, _ = _residues(study, datum)
+    _check(study, datum, chains, numbers, "a PyMOL script")
+    limit = _limit(scores)
+    lines = [
+        "# prospect scores; open the structure first, then run this script",
+        "alter polymer, b=0.0",
+        *(
+            f"alter polymer and chain {_named(chain)} and resi {_escaped(number)}, b={score:.4f}"
+            for chain, number, score in zip(chains, numbers, scores)
+            if np.isfinite(score)
+        ),
+        "rebuild",
+        f"spectrum b, blue_white_red, polymer, minimum={-limit:.4f}, maximum={limit:.4f}",
+        "show cartoon, polymer",
+    ]
+    top = [index for index in _top(scores) if scores[index] > 0]
+    chosen = " or ".join(f"(chain {_named(chains[index])} and resi {_escaped(numbers[index])})" for index in top)
+    if chosen:
+        lines += [f"select prospect_top, polymer and ({chosen})", "show sticks, prospect_top and not (name N+C+O)"]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _check(study, datum, chains, numbers, what):
+    """Nothing of a chain's name or a residue's number may be taken for a command, or for other chains. Raises BadInputError."""
+    for chain, number in zip(chains, numbers):
+        if not re.fullmatch(r"[\w.-]*", str(chain)) or not re.fullmatch(r"-?\d+[A-Za-z]?", str(number)):
+            raise BadInputError(
+                f"residue {printable(number)} of chain {printable(chain)!r} of {study.datum(datum).name} cannot be named in {what}: "
+                "export mmcif or csv instead"
+            )  # fmt: skip
+
+
+def _named(chain):
+    """A chain's name as PyMOL takes it: one without a name has quotes, else the next word would be its name."""
+    return chain or "''"
+
+
+def _escaped(number):
+    return f"\\{number}" if number.startswith("-") else number
+
+
+def molviewspec(study, datum):
+    """A MolViewSpec scene (JSON) that Mol* opens: cartoon coloured by score, top residues and ligands as sticks.
+
+    The structure is inside, as a data URL: nothing else is needed.
+    """
+    from ...palette import diverging_hex
+
+    datum = study.datum(datum)
+    chains, numbers, scores, _ = _residues(study, datum)
+    limit = _limit(scores)
+
+    def selector(index):
+        number = numbers[index]
+        code = {"pdbx_PDB_ins_code": number[-1]} if number[-1].isalpha() else {}
+        return {"auth_asym_id": chains[index], "auth_seq_id": int(number.rstrip(string.ascii_letters)), **code}
+
+    def node(kind, children=(), **params):
+        return {
+            "kind": kind,
+            **({"params": params} if params else {}),
+            **({"children": list(children)} if children else {}),
+        }
+
+    colours = [
+        node("color", selector=selector(index), color=diverging_hex(score / limit))
+        for index, score in enumerate(scores)
+        if np.isfinite(score)
+    ]
+    top = [selector(index) for index in _top(scores) if scores[index] > 0]
+    content = base64.b64encode(bfactor_mmcif(study, datum)).decode()
+    parts = [
+        node("component", [node("representation", [node("color", color="#d9d9d9"), *colours], type="cartoon")], selector="polymer"),
+        node("component", [node("representation", type="ball_and_stick")], selector="ligand"),
+        node("component", [node("representation", type="ball_and_stick")], selector="ion"),
+    ]  # fmt: skip
+    if top:
+        parts.append(node("component", [node("representation", type="ball_and_stick")], selector=top))
+    scene = node("root", [node("download", [node("parse", [node("structure", parts, type="model")], format="mmcif")],
+                               url=f"data:chemical/x-mmcif;base64,{content}")])  # fmt: skip
+    at = next((at for id, at, *_ in study.fits() if id == study.current_fit.id), "")
+    title = f"Prospect map: {study.classes[study.current_fit.target]}"
+    return json.dumps({"root": scene, "metadata": {"version": "1.4", "timestamp": at, "title": title}}).encode()
+
+
+def _limit(scores):
+    known = np.abs(scores[np.isfinite(scores)])
+    return float(known.max()) if known.size and known.max() > 0 else 1.0
+
+
+def _top(scores):
+    """Residues with the highest scores, at least 3, at most 20."""
+    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
+    return order[: int(np.clip(round(_TOP * len(scores)), 3, 20))].tolist()

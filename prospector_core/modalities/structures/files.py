@@ -1,0 +1,468 @@
+"""Structures: PDB and mmCIF files, plain or gzip, told by what is in them; their chains as residues, ligands kept apart."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import unicodedata
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import MissingExtraError, StructureError
+from ...store.memory import check_memory, most_memory
+from ...store.readable import require_readable
+
+try:
+    import gemmi
+except ImportError as error:  # pragma: no cover - part of the requirements
+    raise MissingExtraError("structures are read with gemmi, which is not installed: pip install gemmi") from error
+
+__all__ = ["STRUCTURE_SUFFIXES", "Atom", "Chain", "Structure", "list_structures", "open_structure"]
+
+STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
+"""Ends of the names of structure files, each also with .gz behind it."""
+
+_ATOM_BYTES = 12  # of memory, a byte of text: what gemmi makes of it; a capsid of 100,000 residues has 80 MB
+_BACKBONE = ("N", "CA", "C")
+_SAME_PLACE = 1e-3  # angstrom
+_NOT_LIGAND = {"HOH", "DOD", "WAT"}
+# D-amino acids and the commonest changes that gemmi's table leaves without a letter
+_PARENTS = {"UNK": "X", "SEC": "U", "PYL": "O"}
+
+
+@dataclass(frozen=True)
+class Atom:
+    """An atom that is shown and nothing else: name, element, residue ("ZN"), chain, number ("301A"), xyz (3,) angstrom."""
+
+    name: str
+    element: str
+    residue: str
+    chain: str
+    number: str
+    xyz: tuple
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The residues of one or more chains, in order. What an encoder and a graph may see.
+
+    Attributes
+    ----------
+    name : as asked for, "A" or "A+B"
+    letters : str of n one-letter codes, parents of modified residues, "X" where not known
+    residues : list of n names as in the file ("MSE")
+    chains : list of n chain names
+    numbers : list of n residue numbers with their insertion codes ("52A")
+    xyz : (n, 3) float64 C-alpha, angstrom
+    backbone : (n, 4, 3) float64: N, C-alpha, C, C-beta; NaN where missing (a glycine's C-beta too)
+    atoms : list of n lists of (name, element, (x, y, z)), hydrogens left out
+    left_out : list of residues without C-alpha, as "CYS 12"
+    """
+
+    name: str
+    letters: str
+    residues: list
+    chains: list
+    numbers: list
+    xyz: np.ndarray
+    backbone: np.ndarray
+    atoms: list = field(repr=False)
+    left_out: list = field(default_factory=list)
+
+    def __len__(self):
+        return len(self.residues)
+
+    def label(self, index):
+        """A residue as people name it: "CYS 52A", with its chain where there are several."""
+        one = f"{self.residues[index]} {self.numbers[index]}"
+        return one if len(set(self.chains)) < 2 else f"{self.chains[index]}:{one}"
+
+    def beta(self):
+        """(n, 3) C-beta; where there is none (glycine) where it would be, from the backbone; else C-alpha."""
+        n, ca, c, cb = np.moveaxis(self.backbone, 1, 0)
+        b, a = ca - n, c - ca
+        ideal = ca - 0.58273431 * np.cross(b, a) + 0.56802827 * b - 0.54067466 * a
+        out = np.where(np.isfinite(cb).all(1)[:, None], cb, ideal)
+        return np.where(np.isfinite(out).all(1)[:, None], out, ca)
+
+
+class Structure:
+    """A structure file that was read; from ``open_structure``.
+
+    Attributes: path, format ("PDB" or "mmCIF"), title, n_models, assemblies (names of biological assemblies).
+    """
+
+    def __init__(self, path, structure, format):
+        self.path, self.format = Path(path), format
+        self._structure = structure
+        self.title = " ".join(structure.info["_struct.title"].split()) if "_struct.title" in structure.info else ""
+        self.n_models = len(structure)
+        self.assemblies = [assembly.name for assembly in structure.assemblies]
+        self._parents = {each.res_id.name: each.parent_comp_id for each in structure.mod_residues}
+        self._assembled = {}
+
+    def chains(self, model=1, assembly=None):
+        """{chain: residues with a C-alpha} of the chains that are protein, in the order of the file."""
+        found = {}
+        for chain in self._model(model, assembly):
+            n = sum(_alpha(residue) is not None for residue in _conformers(self._polymer(chain)))
+            if n:
+                found[chain.name] = found.get(chain.name, 0) + n
+        return found
+
+    def chain(self, name=None, model=1, assembly=None):
+        """The residues of a chain, of several ("A+B"), or of all (None): Chain.
+
+        Names are those of the authors (auth_asym_id); of mmCIF the other (label_asym_id) where no author's fits.
+        Raises StructureError for a chain that is not there or has no residues, naming those that are.
+        """
+        wanted = list(self.chains(model, assembly)) if name is None else [each.strip() for each in name.split("+")]
+        if not wanted:
+            raise StructureError(f"{self.path.name} has no protein chain: leave it out of the labels table")
+        rows = []
+        for each in wanted:
+            rows += self._residues(each, model, assembly)
+        kept = [(chain, residue, atoms) for chain, residue, atoms in rows if "CA" in atoms]
+        left_out = [f"{residue.name} {residue.seqid}" for _, residue, atoms in rows if "CA" not in atoms]
+        if not kept:
+            raise StructureError(
+                f"{self.path.name}: chain {name} has no residue with a C-alpha atom (its {len(rows)} residues lack it): "
+                "leave it out"
+            )
+        missing = (np.nan,) * 3
+        backbone = np.array(
+            [
+                [atoms[one].pos.tolist() if one in atoms else missing for one in (*_BACKBONE, "CB")]
+                for _, _, atoms in kept
+            ]
+        )
+        return Chain(
+            "+".join(wanted),
+            "".join(self._letter(residue.name) for _, residue, _ in kept),
+            [residue.name for _, residue, _ in kept],
+            [chain for chain, _, _ in kept],
+            [str(residue.seqid) for _, residue, _ in kept],
+            backbone[:, 1].copy(),
+            backbone,
+            [
+                [(name, atom.element.name, tuple(atom.pos.tolist())) for name, atom in atoms.items()]
+                for _, _, atoms in kept
+            ],
+            left_out,
+        )
+
+    def frames(self, name=None):
+        """C-alpha of the same residues in every model: (models, n, 3) float64. Raises StructureError where they differ."""
+        first = self.chain(name)
+        out = np.empty((self.n_models, len(first), 3))
+        for number in range(1, self.n_models + 1):
+            other = first if number == 1 else self.chain(name, number)
+            if other.numbers != first.numbers or other.chains != first.chains:
+                raise StructureError(
+                    f"{self.path.name}: model {number} has other residues than model 1 in chain {first.name}: "
+                    "a trajectory needs the same residues in every frame"
+                )
+            out[number - 1] = other.xyz
+        return out
+
+    def ligands(self, near=None, within=6.0, model=1, assembly=None):
+        """What is not protein and not water: list of Atom, hydrogens left out. Only ever drawn.
+
+        Parameters: near, (m, 3) positions: only residues with an atom ``within`` angstrom of one (default: all).
+        """
+        from scipy.spatial import cKDTree
+
+        tree = cKDTree(near) if near is not None and len(near) else None
+        found = []
+        for chain in self._model(model, assembly):
+            of_polymer = {(str(residue.seqid), residue.name) for residue in self._polymer(chain)}
+            for residue in chain:
+                key = (str(residue.seqid), residue.name)
+                if residue.name in _NOT_LIGAND or key in of_polymer or residue.is_water():
+                    continue
+                atoms = [atom for atom in _best(residue).values() if not atom.is_hydrogen()]
+                if not atoms:
+                    continue
+                if (
+                    tree is not None
+                    and not np.isfinite(
+                        tree.query([atom.pos.tolist() for atom in atoms], distance_upper_bound=within)[0]
+                    ).any()
+                ):
+                    continue
+                found += [
+                    Atom(
+                        atom.name, atom.element.name, residue.name, chain.name, str(residue.seqid),
+                        tuple(atom.pos.tolist()),
+                    )
+                    for atom in atoms
+                ]  # fmt: skip
+        return found
+
+    def _model(self, number, assembly):
+        if not 1 <= number <= self.n_models:
+            raise StructureError(f"{self.path.name} has no model {number}: it has {self.n_models}")
+        if assembly is None or str(assembly) == "":
+            return self._structure[number - 1]
+        key = (number, str(assembly))
+        if key not in self._assembled:
+            for each in self._structure.assemblies:
+                if each.name == str(assembly):
+                    how = gemmi.HowToNameCopiedChain.AddNumber
+                    self._assembled[key] = gemmi.make_assembly(each, self._structure[number - 1], how)
+                    break
+            else:
+                known = ", ".join(self.assemblies) or "none"
+                raise StructureError(f"{self.path.name} has no assembly {assembly}: its assemblies are {known}")
+        return self._assembled[key]
+
+    def _residues(self, name, model, assembly):
+        """Residues of one chain: list of (chain, residue, {atom name: atom})."""
+        found = [chain for chain in self._model(model, assembly) if chain.name == name]
+        rows = [(name, each, _best(each)) for chain in found for each in _conformers(self._polymer(chain))]
+        if not rows and not found:
+            by_label = [
+                (chain.name, each, _best(each))
+                for chain in self._model(model, assembly)
+                for each in _conformers(self._polymer(chain))
+                if each.subchain == name
+            ]
+            if by_label:
+                return by_label
+        if not rows:
+            there = self.chains(model, assembly)
+            known = _some(f"{chain} ({n} residues)" for chain, n in there.items()) or "none that is protein"
+            what = "has no chain" if not found else "has no protein residues in chain"
+            raise StructureError(f"{self.path.name} {what} {name!r}: its protein chains are {known}")
+        return rows
+
+    def _polymer(self, chain):
+        """Residues of the chain that are amino acids in a polymer: list."""
+        polymer = chain.get_polymer()
+        if len(polymer) and polymer.check_polymer_type() in (
+            gemmi.PolymerType.Dna,
+            gemmi.PolymerType.Rna,
+            gemmi.PolymerType.DnaRnaHybrid,
+            gemmi.PolymerType.SaccharideD,
+            gemmi.PolymerType.SaccharideL,
+        ):
+            return []
+        residues = _attached([each for each in polymer if self._is_amino_acid(each)])
+        # files whose chains stop nowhere (CA only, no TER, all HETATM): what has a C-alpha and the name of an amino acid
+        return residues or [each for each in chain if _known(each.name).is_amino_acid() and _alpha(each) is not None]
+
+    def _is_amino_acid(self, residue):
+        known = _known(residue.name)
+        if known.is_nucleic_acid() or known.is_water():
+            return False
+        if known.is_amino_acid() or residue.name in self._parents:
+            return True
+        return residue.name == "UNK" or (_alpha(residue) is not None and residue.find_atom("N", "*") is not None)
+
+    def _letter(self, name):
+        code = _known(name).one_letter_code.strip().upper()
+        if not code and name in self._parents:
+            code = _known(self._parents[name]).one_letter_code.strip().upper()
+        return code or _PARENTS.get(name, "X")
+
+
+_BONDED = 5.0  # angstrom between C-alphas of neighbours, with something to spare
+
+
+def _attached(residues):
+    """Without free amino acids (a substrate, an inhibitor) that bear the chain's name: HETATM, bonded to no neighbour."""
+    free = set()
+    for index, residue in enumerate(residues):
+        here = _alpha(residue)
+        if residue.het_flag == "H" and len(residues) > 1 and here is not None:
+            around = [_alpha(each) for each in (*residues[max(0, index - 1) : index], *residues[index + 1 : index + 2])]
+            if all(other is None or other.pos.dist(here.pos) > _BONDED for other in around):
+                free.add(index)
+    return [residue for index, residue in enumerate(residues) if index not in free]
+
+
+def _known(name):
+    return gemmi.find_tabulated_residue(name)
+
+
+def _alpha(residue):
+    """The C-alpha of a residue, not a calcium; None if it has none."""
+    for atom in residue:
+        if atom.name == "CA" and atom.element.name != "Ca":
+            return atom
+    return None
+
+
+def _best(residue):
+    """{name: atom} of a residue: of alternate locations the one with the highest occupancy, the first of equals."""
+    found = {}
+    for atom in residue:
+        if atom.is_hydrogen() or (atom.name == "CA" and atom.element.name == "Ca" and len(residue) > 1):
+            continue
+        if atom.name not in found or atom.occ > found[atom.name].occ:
+            found[atom.name] = atom
+    return found
+
+
+def _conformers(residues):
+    """Of residues with one number and several names (alternate residues) the one with the highest occupancy."""
+    out = []
+    for residue in residues:
+        if out and str(out[-1].seqid) == str(residue.seqid):
+            if max((atom.occ for atom in residue), default=0) > max((atom.occ for atom in out[-1]), default=0):
+                out[-1] = residue
+        else:
+            out.append(residue)
+    return out
+
+
+def open_structure(path):
+    """Read a structure: PDB or mmCIF, plain or gzip, told by its content and not by its name.
+
+    Raises StructureError, one line that names the file and the fix: missing, empty, cut short, columns that are not
+    where PDB has them, coordinates that are not numbers, another kind of file.
+    """
+    path = Path(path)
+    require_readable(path, StructureError)
+    text = _text(path)
+    head = text[:4096].lstrip()
+    mmcif = any(line.lower().startswith("data_") for line in head.splitlines() if line and not line.startswith("#"))
+    structure = (
+        _read_mmcif(path, text) if mmcif and not head.startswith(("HEADER", "ATOM  ")) else _read_pdb(path, text)
+    )
+    if not len(structure) or not any(len(chain) for model in structure for chain in model):
+        raise StructureError(f"{path.name} holds no atoms: it is cut short, or not a structure; download it again")
+    try:
+        _check_coordinates(path, structure)
+        structure.merge_chain_parts()  # PDB has the ligands of a chain after all chains
+        structure.setup_entities()
+    except (ValueError, RuntimeError, IndexError, MemoryError) as error:
+        if isinstance(error, StructureError):
+            raise
+        raise StructureError(f"{path.name} is not as it should be ({_short(error)}): download it again") from error
+    return Structure(path, structure, "mmCIF" if mmcif else "PDB")
+
+
+def _text(path):
+    if path.is_dir():
+        raise StructureError(f"{path.name} is a folder: name the structure file itself")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise StructureError(
+            f"{path.name} does not exist in {path.parent.name or path.parent}: was it moved?"
+        ) from None
+    except OSError as error:
+        raise StructureError(f"{path.name} cannot be read ({error.strerror}): check its permissions") from error
+    if content[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(io.BytesIO(content)) as file:
+                most = max(most_memory() // _ATOM_BYTES, 20 * len(content))
+                content = file.read(most + 1)
+        except (EOFError, OSError, zlib.error) as error:
+            raise StructureError(f"{path.name} is cut short or damaged ({error}): copy or download it again") from error
+        if len(content) > most:
+            check_memory(_ATOM_BYTES * len(content), path, "its text", StructureError, 0)
+    if not content.strip():
+        raise StructureError(f"{path.name} is empty: copy or download it again")
+    if (
+        content[:1] in b"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\xde\xdf"
+        or b"\0" in content[:65536]
+    ):
+        raise StructureError(f"{path.name} is a binary file, not PDB or mmCIF (BinaryCIF, MMTF?): save it as mmCIF")
+    # gemmi cuts columns by bytes: of a letter of two, one half would be no text
+    return unicodedata.normalize("NFKD", content.decode("utf-8", "replace")).encode("ascii", "replace").decode()
+
+
+def _read_mmcif(path, text):
+    try:
+        document = gemmi.cif.read_string(text)
+        blocks = [block for block in document if block.find_values("_atom_site.Cartn_x")]
+        if not blocks:
+            raise StructureError(
+                f"{path.name} is mmCIF without atoms (_atom_site): it is cut short, or not of a structure"
+            )
+        for axis in "xyz":
+            for value in blocks[0].find_values(f"_atom_site.Cartn_{axis}"):
+                if not _is_number(value):
+                    raise StructureError(
+                        f"{path.name} has an atom whose coordinate is {value!r}, not a number: mend it, or leave the file out"
+                    )
+        return gemmi.make_structure_from_block(blocks[0])
+    except (ValueError, RuntimeError, IndexError, MemoryError) as error:
+        if isinstance(error, StructureError):
+            raise
+        raise StructureError(f"{path.name} is not whole mmCIF ({_short(error)}): download it again") from error
+
+
+def _read_pdb(path, text):
+    lines = text.splitlines()
+    atoms = 0
+    for number, line in enumerate(lines, start=1):
+        if line.startswith(("ATOM  ", "HETATM")):
+            atoms += 1
+            if len(line) < 54:
+                raise StructureError(
+                    f"{path.name}, line {number}: the atom has no whole coordinates: the file is cut short; download it again"
+                )
+            for place in (30, 38, 46):
+                if not _is_number(line[place : place + 8]):
+                    raise StructureError(
+                        f"{path.name}, line {number}: columns {place + 1} to {place + 8} hold {line[place : place + 8].strip()!r} where PDB has a "
+                        "coordinate: its columns are shifted or the number is missing; write the file again"
+                    )
+    if not atoms:
+        raise StructureError(
+            f"{path.name} has no atoms and does not look like PDB or mmCIF, whatever its name says: give one of these"
+        )
+    try:
+        return gemmi.read_pdb_string(text)
+    except (ValueError, RuntimeError, IndexError, MemoryError) as error:
+        raise StructureError(f"{path.name} is not PDB as it should be ({_short(error)}): write it again") from error
+
+
+def _is_number(text):
+    try:
+        return np.isfinite(float(text)) and "_" not in text
+    except ValueError:
+        return False
+
+
+def _check_coordinates(path, structure):
+    """What is far outside of any structure was not a coordinate."""
+    positions = gemmi.FlatStructure(structure).pos
+    wrong = np.flatnonzero(~np.isfinite(positions).all(1) | (np.abs(positions) > 1e5).any(1))
+    if len(wrong):
+        raise StructureError(
+            f"{path.name}: atom {wrong[0] + 1} has a coordinate that is not possible ({positions[wrong[0]].tolist()}): "
+            "mend it, or leave the file out"
+        )
+
+
+def _short(error):
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else f"{text[:160]} ..."
+
+
+def _some(names, limit=12):
+    names = list(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def list_structures(folder):
+    """What is named like a structure in a folder, sorted by name: list of Path. Raises StructureError."""
+    folder = Path(folder)
+    require_readable(folder, StructureError)
+    if not folder.is_dir():
+        raise StructureError(f"{os.fspath(folder)} is not a folder: name the folder that holds the structures")
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file()
+        and not path.name.startswith(".")
+        and path.name.lower().removesuffix(".gz").endswith(STRUCTURE_SUFFIXES)
+    )
