@@ -1,7 +1,10 @@
-"""Benchmark of the core: time and memory a token, next to a plain networkx version and to a bare matrix product.
+"""Benchmark of the core: time and memory a token.
 
-``run_bench()`` measures in the calling process and returns plain numbers; ``format_bench`` makes a table of them.
-Wall clock, all threads that numba and BLAS are set to use; medians and bests of several runs after a warm-up.
+Next to a plain networkx version and to a bare matrix product.
+
+``run_bench()`` measures in the calling process and returns plain numbers; ``format_bench`` makes a table of
+them. Wall clock, all threads that numba and BLAS are set to use; medians and bests of several runs after a
+warm-up.
 """
 
 import os
@@ -40,11 +43,13 @@ def run_bench(progress=None, quick=False):
 
     Parameters
     ----------
-    progress : callable, optional, given (done, total, what) before each part and (total, total, "") at the end
+    progress : callable, optional, given (done, total, what) before each part and (total, total, "") at the
+        end
     quick : small sizes, a few seconds; shows that it runs, its figures mean little
 
-    Returns a dict of plain numbers, texts, lists and dicts (JSON-able): ``machine``, ``memory_method``, ``grid`` (a list,
-    one a setting), ``quantise``, ``export``, ``edits`` and ``soft_edits``. Raises MissingExtraError without networkx.
+    Returns a dict of plain numbers, texts, lists and dicts (JSON-able): ``machine``, ``memory_method``,
+    ``grid`` (a list, one a setting), ``quantise``, ``export``, ``edits`` and ``soft_edits``. Raises
+    MissingExtraError without networkx.
     """
     from . import oracle
 
@@ -229,34 +234,42 @@ def format_bench(result):
     """The figures of ``run_bench`` as a table for people."""
     machine, quantise = result["machine"], result["quantise"]
     lines = [
-        f"{machine['cpus']} CPUs ({machine['processor']}, {machine['system']}), {machine['threads']} threads; "
-        f"Python {machine['python']}, numpy {machine['numpy']}, numba {machine['numba']}",
+        (
+            f"{machine['cpus']} CPUs ({machine['processor']}, {machine['system']}), {machine['threads']}"
+            f" threads; Python {machine['python']}, numpy {machine['numpy']}, numba {machine['numba']}"
+        ),
     ]
     if result["quick"]:
         lines.append("quick run: small sizes, the figures mean little")
     head = (
-        f"{'':28}{'tokens':>10}{'ns/token':>10}{'best':>8}{'target':>8}{'extra MB':>10}{'x networkx':>12}  same result"
+        f"{'':28}{'tokens':>10}{'ns/token':>10}{'best':>8}{'target':>8}{'extra MB':>10}{'x networkx':>12} "
+        " same result"
     )
     lines += ["", head]
     for row in result["grid"]:
         target = result["targets"]["ns_a_token"].get(str(row["radius"]))
         for name in ("count", "prospect"):
             each = row[name]
-            same = row["counts_equal_networkx"] if name == "count" else row["prospect_largest_difference"] < 1e-9
+            same = (
+                row["counts_equal_networkx"] if name == "count" else row["prospect_largest_difference"] < 1e-9
+            )
             lines.append(
-                f"{name + ', K = ' + str(row['n_concepts']) + ', r = ' + str(row['radius']):28}{row['tokens']:>10,}"
-                f"{each['median_ns_a_token']:>10.1f}{each['best_ns_a_token']:>8.1f}{_number(target):>8}"
-                f"{_megabytes(each['extra_bytes']):>10}{each['times_faster_than_networkx']:>12,.0f}  {'yes' if same else 'NO'}"
+                f"{name + ', K = ' + str(row['n_concepts']) + ', r = ' + str(row['radius']):28}{row['tokens']:>10,}{each['median_ns_a_token']:>10.1f}{each['best_ns_a_token']:>8.1f}{_number(target):>8}{_megabytes(each['extra_bytes']):>10}{each['times_faster_than_networkx']:>12,.0f}"
+                f"  {'yes' if same else 'NO'}"
             )
     lines += [
         "",
-        f"quantise {quantise['tokens']:,} x {quantise['dimensions']} into {quantise['n_concepts']} concepts: "
-        f"{quantise['quantise_ns_a_token']:.0f} ns/token, {quantise['median_ratio']:.2f} times the bare matrix product "
-        f"(target {result['targets']['quantise_over_matrix_product']}), extra {_megabytes(quantise['extra_bytes'])} MB "
-        f"over {_megabytes(quantise['embeddings_bytes'])} MB of embeddings",
+        (
+            f"quantise {quantise['tokens']:,} x {quantise['dimensions']} into {quantise['n_concepts']}"
+            f" concepts: {quantise['quantise_ns_a_token']:.0f} ns/token, {quantise['median_ratio']:.2f} times"
+            f" the bare matrix product (target {result['targets']['quantise_over_matrix_product']}), extra"
+            f" {_megabytes(quantise['extra_bytes'])} MB over {_megabytes(quantise['embeddings_bytes'])} MB of"
+            " embeddings"
+        ),
         f"extra memory: {result['memory_method']}",
         "",
-        f"export of a map of {result['export']['tokens']:,} tokens to a file (target for geojson: {result['targets']['geojson_seconds']:g} s): "
+        f"export of a map of {result['export']['tokens']:,} tokens to a file (target for geojson:"
+        f" {result['targets']['geojson_seconds']:g} s): "
         + ", ".join(
             f"{name} {each['seconds']:.2f} s, {_megabytes(each['bytes'])} MB"
             for name, each in result["export"].items()
@@ -273,12 +286,17 @@ def format_bench(result):
 def _edit_lines(edits, targets):
     kind = f"softness {edits['softness']:g}" if edits["softness"] else "every token of one concept"
     lines = [
-        f"an edit in a study of {edits['data']} x {edits['tokens']:,} tokens, K = {edits['concepts']}, r = {edits['radius']}, {kind}, until the "
-        f"slide is painted again, ms (target {1000 * targets['edit_seconds']:.0f}, kernel {1000 * targets['edit_kernel_seconds']:.0f}):",
+        (
+            f"an edit in a study of {edits['data']} x {edits['tokens']:,} tokens, K = {edits['concepts']}, r"
+            f" = {edits['radius']}, {kind}, until the slide is painted again, ms (target"
+            f" {1000 * targets['edit_seconds']:.0f}, kernel {1000 * targets['edit_kernel_seconds']:.0f}):"
+        ),
         f"{'':28}{'total':>10}{'edit':>10}{'refit':>10}{'kernel':>10}{'paint':>10}",
     ]
     for kind, each in edits["edits"].items():
-        parts = "".join(f"{1000 * each[part]:>10.0f}" for part in ("total", "edit", "refit", "kernel", "paint"))
+        parts = "".join(
+            f"{1000 * each[part]:>10.0f}" for part in ("total", "edit", "refit", "kernel", "paint")
+        )
         lines.append(f"{kind:28}{parts}")
     return lines
 

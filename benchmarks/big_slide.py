@@ -1,7 +1,7 @@
 """A slide of 100,000 x 100,000 pixels for measurements, made of real tissue, in seconds and a few megabytes.
 
-Blocks of tissue cut from a real slide, and glass, are laid out irregularly. Blocks that look the same share the same
-bytes in the file: a TIFF's table of tile offsets may name one place many times. Readers cannot tell.
+Blocks of tissue cut from a real slide, and glass, are laid out irregularly. Blocks that look the same share
+the same bytes in the file: a TIFF's table of tile offsets may name one place many times. Readers cannot tell.
 """
 
 import struct
@@ -39,7 +39,9 @@ def write_big_slide(path, source, side=100_000, tissue=0.45, seed=0):
     patterns = _cut_patterns(source, rng)
     n_blocks = -(-side // _BLOCK)
     blocks = _layout(n_blocks, tissue, rng)
-    small = np.stack([_shrink(pattern, 16) for pattern in patterns])  # what the coarse levels are put together from
+    small = np.stack(
+        [_shrink(pattern, 16) for pattern in patterns]
+    )  # what the coarse levels are put together from
     with storage_errors(path), open(path, "wb") as file:
         writer = _Tiff(file)
         for step in _STEPS:
@@ -54,7 +56,10 @@ def write_big_slide(path, source, side=100_000, tissue=0.45, seed=0):
 
 
 def _cut_patterns(source, rng):
-    """Blocks of real tissue: pattern 0 is glass; the others are windows of the source, mirrored and turned."""
+    """Blocks of real tissue: pattern 0 is glass.
+
+    The others are windows of the source, mirrored and turned.
+    """
     with open_slide(source) as slide:
         if min(slide.width, slide.height) < _BLOCK:
             raise SlideError(
@@ -87,7 +92,10 @@ def _shrink(image, step):
 
 
 def _fine_level(writer, patterns, blocks, step, n_tiles):
-    """Levels whose tiles lie inside blocks: each pattern's tiles are written once, and named wherever it lies."""
+    """Levels whose tiles lie inside blocks.
+
+    Each pattern's tiles are written once, and named wherever it lies.
+    """
     per_block = _BLOCK // step // TILE
     written = np.empty((len(patterns), per_block, per_block, 2), np.uint64)
     for index, pattern in enumerate(patterns):
@@ -139,10 +147,23 @@ class _Tiff:
         table = offsets.reshape(-1, 2)
         resolution = (round(1e4 / mpp * 1000), 1000)  # pixels a centimetre
         tags = [
-            (254, 4, [0 if first else 1]), (256, 4, [size]), (257, 4, [size]), (258, 3, [8, 8, 8]), (259, 3, [7]),
-            (262, 3, [6]), (277, 3, [3]), (282, 5, resolution), (283, 5, resolution), (284, 3, [1]), (296, 3, [3]),
-            (322, 4, [TILE]), (323, 4, [TILE]), (324, 16, table[:, 0]), (325, 4, table[:, 1]), (530, 3, [2, 2]),
-        ]  # fmt: skip
+            (254, 4, [0 if first else 1]),
+            (256, 4, [size]),
+            (257, 4, [size]),
+            (258, 3, [8, 8, 8]),
+            (259, 3, [7]),
+            (262, 3, [6]),
+            (277, 3, [3]),
+            (282, 5, resolution),
+            (283, 5, resolution),
+            (284, 3, [1]),
+            (296, 3, [3]),
+            (322, 4, [TILE]),
+            (323, 4, [TILE]),
+            (324, 16, table[:, 0]),
+            (325, 4, table[:, 1]),
+            (530, 3, [2, 2]),
+        ]
         formats = {3: "<u2", 4: "<u4", 5: "<u4", 16: "<u8"}
         entries = []
         for tag, kind, values in tags:
@@ -151,7 +172,9 @@ class _Tiff:
                 where = self._file.tell()
                 self._file.write(raw)
                 raw = struct.pack("<Q", where)
-            entries.append(struct.pack("<HHQ", tag, kind, 1 if kind == 5 else len(values)) + raw.ljust(8, b"\0"))
+            entries.append(
+                struct.pack("<HHQ", tag, kind, 1 if kind == 5 else len(values)) + raw.ljust(8, b"\0")
+            )
         here = self._file.tell()
         self._file.write(struct.pack("<Q", len(entries)) + b"".join(entries) + struct.pack("<Q", 0))
         self._file.seek(self._next)

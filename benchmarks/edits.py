@@ -21,16 +21,20 @@ _BLOCK = 16384  # tokens a block of embeddings
 
 
 def measure_edits(data=50, tokens=100_000, runs=3, soft=False, progress=None):
-    """Seconds from an edit to the repainted slide, for each kind of edit, in a study that is open and was used.
+    """Seconds from an edit to the repainted slide, for each kind of edit.
 
-    Each kind: the edit in the journal, the refit, the map of one datum, its picture. Medians of ``runs`` edits of
-    different concepts or data, so that nothing was counted before, each undone again, which is measured, too.
+    In a study that is open and was used.
 
-    Parameters: data, tokens (of each); runs; soft: with the settings that a new study begins with, tokens belonging to
-    several concepts, in place of the paper's at r = 4; progress, function(text).
-    Returns {"data", "tokens", "concepts", "radius", "softness", "painted", "edits": {kind: {"total", "edit", "refit", "kernel", "paint"}}},
-    seconds; kernel: the part of the refit that is not counting, leave-one-out predictions included. "first exclusion":
-    where the study has just been opened, and nothing but the slide on the screen is in memory.
+    Each kind: the edit in the journal, the refit, the map of one datum, its picture. Medians of ``runs``
+    edits of different concepts or data, so that nothing was counted before, each undone again, which is
+    measured, too.
+
+    Parameters: data, tokens (of each); runs; soft: with the settings that a new study begins with, tokens
+    belonging to several concepts, in place of the paper's at r = 4; progress, function(text). Returns
+    {"data", "tokens", "concepts", "radius", "softness", "painted", "edits": {kind: {"total", "edit", "refit",
+    "kernel", "paint"}}}, seconds; kernel: the part of the refit that is not counting, leave-one-out
+    predictions included. "first exclusion": where the study has just been opened, and nothing but the slide
+    on the screen is in memory.
     """
     say = progress or (lambda text: None)
     with tempfile.TemporaryDirectory() as folder:
@@ -55,14 +59,24 @@ def measure_edits(data=50, tokens=100_000, runs=3, soft=False, progress=None):
                 if prepare is not None:
                     study.curation.undo()
         return {
-            "data": data, "tokens": round(sum(map(study.n_tokens, study.data)) / data), "concepts": settings.concepts,
-            "radius": settings.radius, "softness": settings.softness, "painted": _painter() is not None,
-            "edits": {kind: {part: median(each[part] for each in rows) for part in rows[0]} for kind, rows in found.items()},
-        }  # fmt: skip
+            "data": data,
+            "tokens": round(sum(map(study.n_tokens, study.data)) / data),
+            "concepts": settings.concepts,
+            "radius": settings.radius,
+            "softness": settings.softness,
+            "painted": _painter() is not None,
+            "edits": {
+                kind: {part: median(each[part] for each in rows) for part in rows[0]}
+                for kind, rows in found.items()
+            },
+        }
 
 
 def _kinds(study):
-    """(kind, what must be done before, the edit), both functions(curation, run); no two runs edit the same thing."""
+    """(kind, what must be done before, the edit), both functions(curation, run).
+
+    No two runs edit the same thing.
+    """
     names = [datum.name for datum in study.data]
     side = study.grid(names[0])["pitch"] * study.grid(names[0])["shape"][0]
 
@@ -112,17 +126,30 @@ def _painter():
 
 
 def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSIONS):
-    """Write a study without slides: ``data`` data of about so many tokens each, half of them of class 1, embedded.
+    """Write a study without slides.
 
-    Tissue is an irregular piece with holes; kinds of token lie in patches, with strays; class 1 has more of some kinds.
-    Embeddings are in half precision, and written in blocks: only one datum's places and kinds are in memory. Returns Study.
+    ``data`` data of about so many tokens each, half of them of class 1, embedded.
+
+    Tissue is an irregular piece with holes; kinds of token lie in patches, with strays; class 1 has more of
+    some kinds. Embeddings are in half precision, and written in blocks: only one datum's places and kinds are
+    in memory. Returns Study.
     """
     random = np.random.default_rng(seed)
-    rows = [LabelRow(f"datum {number:02}", f"{number:02}.svs", None, number % 2, None) for number in range(data)]
+    rows = [
+        LabelRow(f"datum {number:02}", f"{number:02}.svs", None, number % 2, None) for number in range(data)
+    ]
     names = [row.file for row in rows]
     side = round((tokens / 0.6) ** 0.5)
-    info = {"width": side * 448, "height": side * 448, "mpp": 0.25, "stated_mpp": 0.25, "objective_power": 40.0,
-            "format": "features", "bounds": None, "at_hand": False}  # fmt: skip
+    info = {
+        "width": side * 448,
+        "height": side * 448,
+        "mpp": 0.25,
+        "stated_mpp": 0.25,
+        "objective_power": 40.0,
+        "format": "features",
+        "bounds": None,
+        "at_hand": False,
+    }
     meta = {
         "name": path.name,
         "modality": "slides",
@@ -144,7 +171,9 @@ def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSION
             "encoder": {"name": "random"},
         }
         block = _BLOCK if dimensions <= 64 else 256
-        writer = study.store.open_writer(datum.uid, len(kinds), dimensions, positions, attrs, block, "float16")
+        writer = study.store.open_writer(
+            datum.uid, len(kinds), dimensions, positions, attrs, block, "float16"
+        )
         for index in range(writer.n_blocks):
             some = kinds[writer.rows(index)]
             shift = int(
@@ -164,7 +193,11 @@ def tissue(side, tokens, label, random):
     share = np.linspace(2, 0.3, CONCEPTS)
     share[::7] *= 1.0 + 0.5 * label
     share /= share.sum()
-    coarse = random.choice(CONCEPTS, (side // 6 + 1, side // 6 + 1), p=share).repeat(6, 0).repeat(6, 1)[:side, :side]
+    coarse = (
+        random.choice(CONCEPTS, (side // 6 + 1, side // 6 + 1), p=share)
+        .repeat(6, 0)
+        .repeat(6, 1)[:side, :side]
+    )
     stray = random.random((side, side)) < 0.25
     kinds = np.where(stray, random.choice(CONCEPTS, (side, side), p=share), coarse)
     return np.argwhere(inside), kinds[inside]

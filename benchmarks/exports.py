@@ -17,9 +17,12 @@ _CONCEPTS = 20
 
 
 def measure_exports(tokens, seed=0):
-    """Seconds and bytes a format, for one datum of about so many tokens, the map and sprite in memory, to a file on disk.
+    """Seconds and bytes a format, for one datum of about so many tokens, the map and sprite in memory.
 
-    Returns {"tokens": n, "concepts": K, format: {"seconds", "bytes"}}. Concepts lie in patches of a few tiles, as in tissue.
+    To a file on disk.
+
+    Returns {"tokens": n, "concepts": K, format: {"seconds", "bytes"}}. Concepts lie in patches of a few
+    tiles, as in tissue.
     """
     study = _study(round((tokens / 0.85) ** 0.5), np.random.default_rng(seed))
     result = {"tokens": len(study.prospect(None)), "concepts": _CONCEPTS}
@@ -44,10 +47,21 @@ def _study(side, random):
     grid = {"positions": positions, "origin": (0.0, 0.0), "pitch": _PITCH, "shape": (side, side)}
     datum = SimpleNamespace(uid="d", name="d", source="s")
     study = SimpleNamespace(
-        path=Path(), kind=modality_of("slides"), classes=("0", "1"), target=1, chosen=1, class_views=lambda: [study], sources={"s": SimpleNamespace(uid="s", name="s", info={"mpp": 0.2528})},
-        datum=lambda key: datum, embedded=lambda: [datum], grid=lambda key: grid, prospect=lambda key: scores,
-        concepts_of=lambda key: concepts, colours=lambda: ["#0072b2"] * _CONCEPTS,
+        path=Path(),
+        kind=modality_of("slides"),
+        classes=("0", "1"),
+        target=1,
+        chosen=1,
+        class_views=lambda: [study],
+        sources={"s": SimpleNamespace(uid="s", name="s", info={"mpp": 0.2528})},
+        datum=lambda key: datum,
+        embedded=lambda: [datum],
+        grid=lambda key: grid,
+        prospect=lambda key: scores,
+        concepts_of=lambda key: concepts,
+        colours=lambda: ["#0072b2"] * _CONCEPTS,
         concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}", pinned=False) for k in range(_CONCEPTS)],
-        curation=SimpleNamespace(state=SimpleNamespace(regions=[])), current_fit=None,
-    )  # fmt: skip
+        curation=SimpleNamespace(state=SimpleNamespace(regions=[])),
+        current_fit=None,
+    )
     return study

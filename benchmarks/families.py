@@ -1,7 +1,7 @@
 """`python -m benchmarks.families DIR`: families of sites against the residues that really hold a zinc.
 
-A study of all chains of DIR is fitted on labels alone; its families are then compared with the true ligand sets: of each
-zinc atom the residues of the chain with a nitrogen, oxygen or sulphur within 3.0 A.
+A study of all chains of DIR is fitted on labels alone; its families are then compared with the true ligand
+sets: of each zinc atom the residues of the chain with a nitrogen, oxygen or sulphur within 3.0 A.
 """
 
 import argparse
@@ -24,7 +24,10 @@ CLASSES = ("Cys4", "Cys3His", "Cys2His2", "His/Asp/Glu", "other")
 
 
 def ligand_sets(study, datum):
-    """True sites of a chain: list of (class of its ligands, set of tokens), one a zinc with at least 2 ligands in the chain."""
+    """True sites of a chain: list of (class of its ligands, set of tokens).
+
+    One a zinc with at least 2 ligands in the chain.
+    """
     datum = study.datum(datum)
     structure = study.open_structure(datum)
     chain = structure.chain((datum.part or {}).get("chain"))
@@ -58,7 +61,10 @@ def _class(letters):
 
 
 def table(study):
-    """One row a family: list of {"family", "sites", "share", "made of", and how many of its sites lie on each true class}."""
+    """One row a family: list of {"family", "sites", "share", "made of".
+
+    And how many of its sites lie on each true class}.
+    """
     truth = {datum.uid: ligand_sets(study, datum) for datum in study.embedded() if datum.label == 1}
     rows = []
     for family in find_families(study):
@@ -69,23 +75,36 @@ def table(study):
             hits[best[1] if best[0] else "no zinc"] += 1
         top = np.argsort(-family.composition)[:3]
         made = ", ".join(
-            f"{study.concept_name(int(k))} {family.composition[k]:.0%}" for k in top if family.composition[k] > 0.02
+            f"{study.concept_name(int(k))} {family.composition[k]:.0%}"
+            for k in top
+            if family.composition[k] > 0.02
         )
-        rows.append({"family": family.number + 1, "sites": len(family.sites), "share": family.share, "made of": made,
-                     **{kind: hits[kind] for kind in (*CLASSES, "no zinc")}})  # fmt: skip
+        rows.append(
+            {
+                "family": family.number + 1,
+                "sites": len(family.sites),
+                "share": family.share,
+                "made of": made,
+                **{kind: hits[kind] for kind in (*CLASSES, "no zinc")},
+            }
+        )
     return rows, Counter(kind for sets in truth.values() for kind, _ in sets)
 
 
 def main(arguments=None):
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.families", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.families", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("data", help="folder with structures/ and labels.csv (file, chain, label)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     home = Path(options.data)
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            study = Study.create(Path(scratch) / "study", structures=home / "structures", labels=home / "labels.csv")
+            study = Study.create(
+                Path(scratch) / "study", structures=home / "structures", labels=home / "labels.csv"
+            )
             study.embed()
             study.fit()
             rows, true = table(study)

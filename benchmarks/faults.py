@@ -1,7 +1,9 @@
-"""The same bytes on workers that die as in this process: studies embedded, fitted and mapped twice, and compared.
+"""The same bytes on workers that die as in this process.
 
-In each phase one worker is killed (SIGKILL) while it works; a slide is cut short; and the scheduler itself is killed and started
-again. What is compared is what lies on disk: embeddings, the fit's digest, the maps.
+Studies embedded, fitted and mapped twice, and compared.
+
+In each phase one worker is killed (SIGKILL) while it works; a slide is cut short; and the scheduler itself is
+killed and started again. What is compared is what lies on disk: embeddings, the fit's digest, the maps.
 """
 
 import csv
@@ -29,7 +31,15 @@ from prospector_core.study import Study
 
 from .edits import CONCEPTS, tissue
 
-__all__ = ["KilledOnce", "LocalScheduler", "compare", "format_faults", "make_mosaics", "make_vectors", "measure_faults"]
+__all__ = [
+    "KilledOnce",
+    "LocalScheduler",
+    "compare",
+    "format_faults",
+    "make_mosaics",
+    "make_vectors",
+    "measure_faults",
+]
 
 DIMENSIONS, A_DATUM = 512, 250_000
 _SECRET = b"studies that are compared have the same numbers"
@@ -40,7 +50,8 @@ _BUSY_WITHIN, _POLL = 0.1, 0.01
 class KilledOnce(OnCluster):
     """Workers of which one is killed in each run, while it works on an item.
 
-    Attributes: killed, how many were killed so far; peak, bytes of resident memory that a worker took at most, by phase.
+    Attributes: killed, how many were killed so far; peak, bytes of resident memory that a worker took at
+    most, by phase.
     """
 
     def __init__(self, on):
@@ -48,7 +59,10 @@ class KilledOnce(OnCluster):
         self.killed, self.peak = 0, {}
 
     def run(self, function, items, *shared):
-        """As ``OnCluster.run``; once an item is done, a worker that is busy with another is killed (any, if none is)."""
+        """As ``OnCluster.run``; once an item is done.
+
+        A worker that is busy with another is killed (any, if none is).
+        """
         pids = self._client.run(os.getpid)
         for number, each in enumerate(super().run(function, items, *shared)):
             if not number:
@@ -61,7 +75,9 @@ class KilledOnce(OnCluster):
     def _kill(self, pids):
         until = time.monotonic() + _BUSY_WITHIN
         while True:
-            busy = [address for address, keys in self._client.processing().items() if keys and address in pids]
+            busy = [
+                address for address, keys in self._client.processing().items() if keys and address in pids
+            ]
             if busy or time.monotonic() > until:
                 break
             time.sleep(_POLL)
@@ -78,7 +94,10 @@ def _peak():
 
 
 class LocalScheduler:
-    """A dask scheduler and its workers, each a process of this machine: they can be killed and started again on the same port."""
+    """A dask scheduler and its workers, each a process of this machine.
+
+    They can be killed and started again on the same port.
+    """
 
     def __init__(self, workers=2):
         with socket.socket() as probe:
@@ -106,8 +125,20 @@ class LocalScheduler:
             str(self.port),
             "--no-dashboard",
         ]
-        worker = [*base, "distributed.cli.dask_worker", self.address, "--nthreads", "1", "--nworkers", str(self._workers),
-                  "--no-dashboard", "--memory-limit", "0", "--death-timeout", "60"]  # fmt: skip
+        worker = [
+            *base,
+            "distributed.cli.dask_worker",
+            self.address,
+            "--nthreads",
+            "1",
+            "--nworkers",
+            str(self._workers),
+            "--no-dashboard",
+            "--memory-limit",
+            "0",
+            "--death-timeout",
+            "60",
+        ]
         self._processes = [subprocess.Popen(each, **quiet) for each in (served, worker)]
 
     def kill(self):
@@ -122,8 +153,8 @@ class LocalScheduler:
 def make_mosaics(folder, encoder="efficientnet-lite0", store=None, images=None):
     """A study of real tiles of lymph nodes (set ``camelyon16_mosaics``) and one slide that is cut short once it is known.
 
-    Parameters: folder to make it in; encoder; store, address of embeddings; images, only so many (default: all). Raises
-    BadInputError where the set is not there.
+    Parameters: folder to make it in; encoder; store, address of embeddings; images, only so many (default:
+    all). Raises BadInputError where the set is not there.
     """
     home, slides = data_folder() / "camelyon16_mosaics", folder / "slides"
     if not (home / "labels.csv").exists():
@@ -155,10 +186,12 @@ def make_mosaics(folder, encoder="efficientnet-lite0", store=None, images=None):
 
 
 def make_vectors(folder, tokens, dimensions=DIMENSIONS, vectors=None, store=None):
-    """A study of made cells on grids with holes, whose vectors in half precision lie in files of one's own, a file a datum.
+    """A study of made cells on grids with holes, whose vectors in half precision lie in files of one's own.
 
-    Parameters: folder to make it in; tokens in all; vectors, folder of a study made earlier with the same arguments, whose files
-    are used again; store, address of embeddings.
+    A file a datum.
+
+    Parameters: folder to make it in; tokens in all; vectors, folder of a study made earlier with the same
+    arguments, whose files are used again; store, address of embeddings.
     """
     random, data = np.random.default_rng(0), max(6, round(tokens / A_DATUM))
     each = tokens // data
@@ -182,7 +215,9 @@ def make_vectors(folder, tokens, dimensions=DIMENSIONS, vectors=None, store=None
                     features=kinds[:, None].astype(np.float32),
                     positions=positions[:, ::-1].astype(float),
                 )
-                kept = np.lib.format.open_memmap(files / f"{name}.npy", "w+", np.float16, (len(kinds), dimensions))
+                kept = np.lib.format.open_memmap(
+                    files / f"{name}.npy", "w+", np.float16, (len(kinds), dimensions)
+                )
                 for start in range(0, len(kinds), 4096):
                     some = kinds[start : start + 4096]
                     kept[start : start + 4096] = (
@@ -202,10 +237,12 @@ def make_vectors(folder, tokens, dimensions=DIMENSIONS, vectors=None, store=None
 
 
 def compare(here, there, on, settings=None, say=lambda text: None):
-    """Embed, fit and map two equal studies, one in this process and one on workers: list of dicts, one a phase.
+    """Embed, fit and map two equal studies, one in this process and one on workers.
 
-    Each has phase, seconds here and there, how many workers were killed in it, whether the bytes are the same, and failed, the
-    data that could not be embedded with the reason.
+    List of dicts, one a phase.
+
+    Each has phase, seconds here and there, how many workers were killed in it, whether the bytes are the
+    same, and failed, the data that could not be embedded with the reason.
     """
     rows = []
 
@@ -217,15 +254,22 @@ def compare(here, there, on, settings=None, say=lambda text: None):
         say(f"{name}, on workers")
         others = run(there, on)
         ended = perf_counter()
-        rows.append({
-            "phase": name, "seconds_here": middle - began, "seconds_there": ended - middle, "killed": getattr(on, "killed", 0) - killed,
-            "same_bytes": bytes_of(here, mine) == bytes_of(there, others),
-        })  # fmt: skip
+        rows.append(
+            {
+                "phase": name,
+                "seconds_here": middle - began,
+                "seconds_there": ended - middle,
+                "killed": getattr(on, "killed", 0) - killed,
+                "same_bytes": bytes_of(here, mine) == bytes_of(there, others),
+            }
+        )
         return mine, others
 
     stored = [files_digest if None not in map(files_digest, (here, there)) else embeddings_digest]
     failed = phase(
-        "embed", lambda study, on: study.embed(on=on), lambda study, _: (embeddings_digest(study), stored[0](study))
+        "embed",
+        lambda study, on: study.embed(on=on),
+        lambda study, _: (embeddings_digest(study), stored[0](study)),
     )
     rows[-1]["failed"] = [sorted(each.values()) for each in failed]
     phase(
@@ -234,7 +278,9 @@ def compare(here, there, on, settings=None, say=lambda text: None):
         lambda study, fit: (fit.digest(), derived_digest(study)),
     )
     phase(
-        "maps", lambda study, on: study.save_maps(on=on), lambda _, maps: [file.read_bytes() for file in maps.values()]
+        "maps",
+        lambda study, on: study.save_maps(on=on),
+        lambda _, maps: [file.read_bytes() for file in maps.values()],
     )
     return rows
 
@@ -244,7 +290,10 @@ def embeddings_digest(study):
     said = hashlib.sha256()
     for uid in study.store.uids():
         vectors, (positions, attrs) = study.store.vectors(uid), study.store.layout(uid)
-        said.update(f"{uid} {vectors.shape} {vectors.dtype} {sorted(attrs)}".encode() + np.asarray(positions).tobytes())
+        said.update(
+            f"{uid} {vectors.shape} {vectors.dtype} {sorted(attrs)}".encode()
+            + np.asarray(positions).tobytes()
+        )
         for _, block in vectors.blocks():
             said.update(block.tobytes())
         edges = study.store.edges(uid)
@@ -271,10 +320,12 @@ def derived_digest(study):
 
 
 def restart(make, expected, say=lambda text: None):
-    """What becomes of a study whose scheduler is killed while data are embedded, and started again: list of dicts.
+    """What becomes of a study whose scheduler is killed while data are embedded, and started again.
 
-    Parameters: make, function() -> a study, not embedded; expected, ``embeddings_digest`` of it. A run during which the scheduler goes
-    must end with StudyError, or go on; the next does only what is missing.
+    List of dicts.
+
+    Parameters: make, function() -> a study, not embedded; expected, ``embeddings_digest`` of it. A run during
+    which the scheduler goes must end with StudyError, or go on; the next does only what is missing.
     """
     study, rows = make(), []
     with LocalScheduler() as dask:
@@ -293,16 +344,23 @@ def restart(make, expected, say=lambda text: None):
         begun.set()
         killer.join()
         done = len(study.embedded())
-        rows.append({"phase": "scheduler killed", "seconds": perf_counter() - began, "embedded": done, "said": said})
+        rows.append(
+            {"phase": "scheduler killed", "seconds": perf_counter() - began, "embedded": done, "said": said}
+        )
         say("embedding what is missing on a scheduler that was started again")
         dask.start()
         began = perf_counter()
         with _waiting(dask.address) as on:
             failed = study.embed(on=on)
-    rows.append({
-        "phase": "scheduler started again", "seconds": perf_counter() - began, "embedded": len(study.embedded()) - done,
-        "failed": sorted(failed.values()), "same_bytes": embeddings_digest(study) == expected,
-    })  # fmt: skip
+    rows.append(
+        {
+            "phase": "scheduler started again",
+            "seconds": perf_counter() - began,
+            "embedded": len(study.embedded()) - done,
+            "failed": sorted(failed.values()),
+            "same_bytes": embeddings_digest(study) == expected,
+        }
+    )
     return rows
 
 
@@ -335,8 +393,12 @@ def _waiting(address):
             time.sleep(0.5)
 
 
-def measure_faults(tokens=3_000_000, workers=2, store=None, folder=None, memory="4GB", mosaics=True, progress=None):
-    """Compare two studies, one of real tiles and one of made vectors, with and without workers that are killed.
+def measure_faults(
+    tokens=3_000_000, workers=2, store=None, folder=None, memory="4GB", mosaics=True, progress=None
+):
+    """Compare two studies, one of real tiles and one of made vectors.
+
+    With and without workers that are killed.
 
     Parameters
     ----------
@@ -347,7 +409,8 @@ def measure_faults(tokens=3_000_000, workers=2, store=None, folder=None, memory=
     mosaics : whether the set camelyon16_mosaics is used
     progress : function(text)
 
-    Returns {"workers", "memory", "store", "same_bytes", "studies": {name: {"data", "tokens", "rows", "restart", "peak_bytes"}}}. Raises BadInputError.
+    Returns {"workers", "memory", "store", "same_bytes", "studies": {name: {"data", "tokens", "rows",
+    "restart", "peak_bytes"}}}. Raises BadInputError.
     """
     say = progress or (lambda text: None)
     found = {}
@@ -356,11 +419,16 @@ def measure_faults(tokens=3_000_000, workers=2, store=None, folder=None, memory=
         scratch = Path(scratch)
         makers = {}
         if mosaics:
-            makers["mosaics"] = lambda name, _: make_mosaics(scratch / "mosaics" / name, store=url(f"mosaics-{name}") if name != "here" else None)  # fmt: skip
+            makers["mosaics"] = lambda name, _: make_mosaics(
+                scratch / "mosaics" / name, store=url(f"mosaics-{name}") if name != "here" else None
+            )
         if tokens:
             makers["made"] = lambda name, first: make_vectors(
-                scratch / "made" / name, tokens, vectors=first and first.path.parent, store=url(f"made-{name}") if name != "here" else None
-            )  # fmt: skip
+                scratch / "made" / name,
+                tokens,
+                vectors=first and first.path.parent,
+                store=url(f"made-{name}") if name != "here" else None,
+            )
         for name, make in makers.items():
             say(f"{name}: making the studies")
             here = make("here", None)
@@ -371,24 +439,32 @@ def measure_faults(tokens=3_000_000, workers=2, store=None, folder=None, memory=
             expected = embeddings_digest(there)
             said = lambda text, name=name: say(f"{name}: {text}")
             found[name] = {
-                "data": len(here.data), "tokens": sum(here.n_tokens(datum) for datum in here.embedded()), "rows": rows,
+                "data": len(here.data),
+                "tokens": sum(here.n_tokens(datum) for datum in here.embedded()),
+                "rows": rows,
                 "peak_bytes": killing.peak,
                 "restart": restart(lambda make=make, here=here: make("again", here), expected, said),
-            }  # fmt: skip
+            }
             remove_made(scratch / name)
-    every = [row.get("same_bytes", True) for study in found.values() for row in (*study["rows"], *study["restart"])]
+    every = [
+        row.get("same_bytes", True) for study in found.values() for row in (*study["rows"], *study["restart"])
+    ]
     return {"workers": workers, "memory": memory, "store": store, "same_bytes": all(every), "studies": found}
 
 
 def format_faults(result):
     """What ``measure_faults`` found, for people."""
-    lines = [f"{result['workers']} workers of {result['memory']}, one killed in each phase" + (f"; embeddings at {result['store']}" if result["store"] else "")]  # fmt: skip
+    lines = [
+        f"{result['workers']} workers of {result['memory']}, one killed in each phase"
+        + (f"; embeddings at {result['store']}" if result["store"] else "")
+    ]
     words = {True: "the same bytes", False: "OTHER BYTES"}
     for name, study in result["studies"].items():
         lines.append(f"{name}: {study['data']} data, {study['tokens']:,} tokens")
         for row in study["rows"]:
             lines.append(
-                f"  {row['phase']:<26}{words[row['same_bytes']]}; {row['killed']} killed; {row['seconds_here']:.0f} s here, {row['seconds_there']:.0f} s there"
+                f"  {row['phase']:<26}{words[row['same_bytes']]}; {row['killed']} killed;"
+                f" {row['seconds_here']:.0f} s here, {row['seconds_there']:.0f} s there"
             )
             for reason in row.get("failed", [[]])[-1]:
                 lines.append(f"    listed: {reason}")

@@ -1,6 +1,9 @@
-"""Frame times of the page of cells in a real browser: `python -m benchmarks.graph_page [--points 200000]`. Software drawing where there is no
-graphics card: then the figures say little of a machine that has one. The worst frame is one in which all points were drawn; between two of these
-the browser has nothing to do, and the median is short."""
+"""Frame times of the page of cells in a real browser: `python -m benchmarks.graph_page [--points 200000]`.
+
+Software drawing where there is no graphics card: then the figures say little of a machine that has one. The
+worst frame is one in which all points were drawn; between two of these the browser has nothing to do, and the
+median is short.
+"""
 
 import argparse
 import json
@@ -17,7 +20,8 @@ _RECORD = """() => { window.frames_ = []; let last = performance.now(); window.c
   const step = (now) => { window.frames_.push(now - last); last = now; if (window.counting_) requestAnimationFrame(step); };
   requestAnimationFrame((now) => { last = now; requestAnimationFrame(step); }); }"""
 _PAINTED = (
-    "() => [...document.querySelectorAll('*')].some(e => (e.shadowRoot ?? e).querySelector?.('.gv')?.dataset.painted)"
+    "() => [...document.querySelectorAll('*')].some(e => (e.shadowRoot ??"
+    " e).querySelector?.('.gv')?.dataset.painted)"
 )
 
 

@@ -1,7 +1,9 @@
-"""kill -9 at any moment of every kind of work: what was acknowledged is there afterwards, and nothing is damaged.
+"""kill -9 at any moment of every kind of work.
 
-Each kind of work runs again and again in a process that says what is done and is killed after a random time; then what it said
-is looked for, and all of the study is checked.
+What was acknowledged is there afterwards, and nothing is damaged.
+
+Each kind of work runs again and again in a process that says what is done and is killed after a random time;
+then what it said is looked for, and all of the study is checked.
 """
 
 import argparse
@@ -35,8 +37,14 @@ _LONGEST = 1.0  # seconds until the kill, at most
 def _new(folder, turn):
     for number in itertools.count():
         path = folder / f"new-{turn}-{number}"
-        Study.create(path, slides=folder / "slides", labels=folder / "labels.csv", encoder="colour-texture", tile=_TILE,
-                     min_tissue=0.0).database.close()  # fmt: skip
+        Study.create(
+            path,
+            slides=folder / "slides",
+            labels=folder / "labels.csv",
+            encoder="colour-texture",
+            tile=_TILE,
+            min_tissue=0.0,
+        ).database.close()
         yield path.name
 
 
@@ -65,9 +73,15 @@ def _edit(folder, turn):
     study = Study.open(folder / "study")
     c, name = study.curation, study.data[0].name
     steps = [
-        lambda: c.pin(0, float(turn)), lambda: c.pin((0, 3), float(turn), note="why"), lambda: c.rename(turn % 4, f"name {turn}"),
-        c.undo, c.redo, lambda: c.annotate(name, [turn % 40], "for"), lambda: c.reassign(name, [turn % 40], turn % 4), c.undo,
-    ]  # fmt: skip
+        lambda: c.pin(0, float(turn)),
+        lambda: c.pin((0, 3), float(turn), note="why"),
+        lambda: c.rename(turn % 4, f"name {turn}"),
+        c.undo,
+        c.redo,
+        lambda: c.annotate(name, [turn % 40], "for"),
+        lambda: c.reassign(name, [turn % 40], turn % 4),
+        c.undo,
+    ]
     for step in itertools.cycle(steps[turn % len(steps) :] + steps[: turn % len(steps)]):
         try:
             step()
@@ -118,9 +132,16 @@ def _job(folder, turn):
 
 
 WORKS = {
-    "new": _new, "embed": _embed, "fit": _fit, "refit": _refit, "edit": _edit, "export": _export, "prospect": _maps,
-    "replay": _replay, "job": _job,
-}  # fmt: skip
+    "new": _new,
+    "embed": _embed,
+    "fit": _fit,
+    "refit": _refit,
+    "edit": _edit,
+    "export": _export,
+    "prospect": _maps,
+    "replay": _replay,
+    "job": _job,
+}
 """What is killed: {name: generator function(folder, turn) that works for ever and yields what is done}."""
 
 
@@ -135,8 +156,9 @@ def measure_kills(kills=50, works=None, folder=None, seed=0, progress=None):
     seed : of the moments
     progress : function(done, total, text)
 
-    Each dict has work, kills, acknowledged (how many things were said to be done), lost (those that are not there), faults
-    (what a check of the study finds, or what is half written): texts. Raises BadInputError where processes cannot be forked.
+    Each dict has work, kills, acknowledged (how many things were said to be done), lost (those that are not
+    there), faults (what a check of the study finds, or what is half written): texts. Raises BadInputError
+    where processes cannot be forked.
     """
     if not hasattr(os, "fork"):
         raise BadInputError("kills need a system on which processes are forked: Linux or macOS")
@@ -156,7 +178,9 @@ def _killed(work, kills, folder, seed, tell):
     alone = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     found = {"work": work, "kills": kills, "acknowledged": 0, "lost": [], "faults": []}
     said, seen = [], set()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=alone) as program:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=alone
+    ) as program:
         for turn in range(kills):
             tell(turn)
             new = []
@@ -168,7 +192,9 @@ def _killed(work, kills, folder, seed, tell):
                 new.append(line)
             said += new
             found["lost"] += [f"turn {turn}: {each}" for each in _lost(work, folder, new, said, expected)]
-            found["faults"] += [f"turn {turn}: {each}" for each in _faults(work, folder, turn, expected, seen)]
+            found["faults"] += [
+                f"turn {turn}: {each}" for each in _faults(work, folder, turn, expected, seen)
+            ]
             program.stdin.write("\n")
             program.stdin.flush()
     found["acknowledged"] = len(said)
@@ -184,14 +210,24 @@ def _prepare(folder):
     slides = folder / "slides"
     slides.mkdir()
     for number in range(_SLIDES):
-        colours = np.random.default_rng(number).integers(60, 200, (_SIDE // _TILE, _SIDE // _TILE, 3)).astype(np.uint8)
+        colours = (
+            np.random.default_rng(number)
+            .integers(60, 200, (_SIDE // _TILE, _SIDE // _TILE, 3))
+            .astype(np.uint8)
+        )
         Image.fromarray(colours.repeat(_TILE, axis=0).repeat(_TILE, axis=1)).save(slides / f"s{number}.png")
     with open(folder / "labels.csv", "w", newline="") as file:
         csv.writer(file).writerows(
             [("slide", "label"), *((f"s{n}.png", ("normal", "tumour")[n % 2]) for n in range(_SLIDES))]
         )
-    study = Study.create(folder / "study", slides=slides, labels=folder / "labels.csv", encoder="colour-texture", tile=_TILE,
-                         min_tissue=0.0)  # fmt: skip
+    study = Study.create(
+        folder / "study",
+        slides=slides,
+        labels=folder / "labels.csv",
+        encoder="colour-texture",
+        tile=_TILE,
+        min_tissue=0.0,
+    )
     study.database.close()
     shutil.copytree(folder / "study", folder / "bare")
     study.embed()
@@ -204,9 +240,16 @@ def _prepare(folder):
 
 
 def _lost(work, folder, new, said, expected):
-    """What of things that were acknowledged is not there: ``new`` ones of this turn, or entries and fits ever ``said``."""
+    """What of things that were acknowledged is not there.
+
+    ``new`` ones of this turn, or entries and fits ever ``said``.
+    """
     if work == "new":
-        return [name for name in new if not (folder / name / "study.sqlite").exists() or check_study(folder / name)]
+        return [
+            name
+            for name in new
+            if not (folder / name / "study.sqlite").exists() or check_study(folder / name)
+        ]
     if work == "embed":
         stamps = Study.open(folder / "study").store.stamps()
         return [line for line in new if stamps.get(line.split()[0]) != line.split()[1]]
@@ -216,16 +259,22 @@ def _lost(work, folder, new, said, expected):
         return [name for name in new if (folder / name).read_bytes() != expected["maps"][name]]
     if work == "job":
         opened = [(name, Study.open(folder / name)) for name in new]
-        return [name for name, study in opened if study.store.stamps() != expected["stamps"] or not study.fits()]
+        return [
+            name for name, study in opened if study.store.stamps() != expected["stamps"] or not study.fits()
+        ]
     study = Study.open(folder / "study")
-    there = {f"entry {entry.id}" for entry in study.curation.history()} | {f"fit {row[0]}" for row in study.fits()}
+    there = {f"entry {entry.id}" for entry in study.curation.history()} | {
+        f"fit {row[0]}" for row in study.fits()
+    }
     study.database.close()
     return [] if work == "replay" else [line for line in said if line not in there]
 
 
 def _faults(work, folder, turn, expected, seen):
     """What is damaged or half written after a kill; ``seen``: derived arrays that were looked at before."""
-    studies = [folder / "study"] + [path for path in folder.glob(f"*-{turn}-*") if (path / "study.sqlite").exists()]
+    studies = [folder / "study"] + [
+        path for path in folder.glob(f"*-{turn}-*") if (path / "study.sqlite").exists()
+    ]
     if work == "replay":  # a fit that was damaged on purpose may still be so: a repair puts it right
         from prospector_core.study.rebuild import rebuild_fits
 
@@ -300,7 +349,10 @@ def _run(arguments=None):
 
 
 def _until_killed(work, folder, turn, ready):
-    """Do a thing once, so that all that it needs is loaded; say how long the second took; go on until the kill."""
+    """Do a thing once, so that all that it needs is loaded.
+
+    Say how long the second took; go on until the kill.
+    """
     try:
         began = 0.0
         for number, done in enumerate(WORKS[work](folder, turn)):

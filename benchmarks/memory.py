@@ -47,7 +47,8 @@ def _process_peak():
 
 if _can_reset():
     METHOD = (
-        "high-water mark of resident memory (Linux kernel, VmHWM), reset before the call, freed memory returned first"
+        "high-water mark of resident memory (Linux kernel, VmHWM), reset before the call, freed memory"
+        " returned first"
     )
 elif sys.platform != "win32":
     METHOD = "rise of the process's peak resident memory (ru_maxrss): nothing shows below an earlier peak"

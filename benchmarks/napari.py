@@ -1,8 +1,11 @@
-"""Benchmark of the napari plugin: `python -m benchmarks.napari [--json] [--tokens-side 317]`, in a real window.
+"""Benchmark of the napari plugin.
 
-A study of one slide with N x N tokens (317: 100,489) on a written slide of 100,000 x 100,000 pixels; with ``--points N``, a sample of N cells
-(their places drawn at random) and its edges. Wall clock, and of clicks the time of
-this process too, which other work on the machine does not lengthen; medians; memory is this process's peak of resident memory (Linux, VmHWM).
+`python -m benchmarks.napari [--json] [--tokens-side 317]`, in a real window.
+
+A study of one slide with N x N tokens (317: 100,489) on a written slide of 100,000 x 100,000 pixels; with
+``--points N``, a sample of N cells (their places drawn at random) and its edges. Wall clock, and of clicks
+the time of this process too, which other work on the machine does not lengthen; medians; memory is this
+process's peak of resident memory (Linux, VmHWM).
 """
 
 import argparse
@@ -70,7 +73,8 @@ def run(side=317, points=None, progress=None):
         figures["study_s"] = perf_counter() - start
         panel = widget.panel
         panel._timer.stop()  # nothing else happens while a click is measured
-        panel.review.about()  # the first standard error of a fit takes a while, and is not waited for by clicks
+        # the first standard error of a fit takes a while, and is not waited for by clicks
+        panel.review.about()
         panel._sure_of = panel.review.fit.key
         random, times, worked = np.random.default_rng(0), [], []
         say("clicks")
@@ -81,7 +85,9 @@ def run(side=317, points=None, progress=None):
             start, before = perf_counter(), process_time()
             if points:
                 place = study.positions(datum)[token]
-                panel.review.select_token(datum.uid, panel.scene._nearest(place, panel.scene.layer("points").shown))
+                panel.review.select_token(
+                    datum.uid, panel.scene._nearest(place, panel.scene.layer("points").shown)
+                )
             else:
                 panel.review.select(x + width / 2, y + height / 2)
             _painted(viewer, qt)
@@ -161,15 +167,24 @@ def _write(scratch, side):
     rows += [f"big.tif,small {n},{n * small},0,{small},{small},{'ab'[n % 2]}" for n in range(5)]
     (scratch / "labels.csv").write_text("\n".join(rows))
     study = Study.create(
-        scratch / "study", slides=[scratch / "slides" / "big.tif"], labels=scratch / "labels.csv", encoder="colour-texture", tile=pitch, mpp=0.25,
+        scratch / "study",
+        slides=[scratch / "slides" / "big.tif"],
+        labels=scratch / "labels.csv",
+        encoder="colour-texture",
+        tile=pitch,
+        mpp=0.25,
         positive="b",
-    )  # fmt: skip
+    )
     random = np.random.default_rng(0)
     for datum in study.data:
         n = side if datum.name == "large" else few
         positions = np.argwhere(np.ones((n, n), bool)).astype(np.int32)
-        cluster = (positions[:, 0] // 7 * 31 + positions[:, 1] // 5 * 17 + random.integers(0, 3, len(positions))) % 20
-        vectors = (10 * np.eye(20, 24)[cluster] + random.normal(0, 0.3, (len(positions), 24))).astype(np.float32)
+        cluster = (
+            positions[:, 0] // 7 * 31 + positions[:, 1] // 5 * 17 + random.integers(0, 3, len(positions))
+        ) % 20
+        vectors = (10 * np.eye(20, 24)[cluster] + random.normal(0, 0.3, (len(positions), 24))).astype(
+            np.float32
+        )
         attrs = {
             "origin": [float(datum.field.x), float(datum.field.y)],
             "pitch": float(pitch),
@@ -194,10 +209,18 @@ def _write_points(scratch, n):
         kind = (corner[:, 0] // 7 * 31 + corner[:, 1] // 5 * 17 + random.integers(0, 3, cells)) % 20
         features = 10 * np.eye(20, 24)[kind] + random.normal(0, 0.3, (cells, 24))
         names = [f"channel {i}" for i in range(24)]
-        return {"name": name, "features": features, "positions": (corner + random.uniform(0.1, 0.9, corner.shape)) * 10, "names": names, "unit": "µm"}  # fmt: skip
+        return {
+            "name": name,
+            "features": features,
+            "positions": (corner + random.uniform(0.1, 0.9, corner.shape)) * 10,
+            "names": names,
+            "unit": "µm",
+        }
 
     samples = [sample("large", n), *(sample(f"small {i}", 400) for i in range(5))]
-    study = Study.create(scratch / "study", cells=samples, labels=["b", *"ababa"], positive="b", edges="neighbours:6")
+    study = Study.create(
+        scratch / "study", cells=samples, labels=["b", *"ababa"], positive="b", edges="neighbours:6"
+    )
     study.embed()
     study.fit(FitSettings(concepts=20, radius=2))
     study.database.close()
@@ -207,22 +230,30 @@ def _peak_memory():
     status = Path("/proc/self/status")
     if not status.exists():
         return None
-    return next(int(line.split()[1]) / 1000 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return next(
+        int(line.split()[1]) / 1000 for line in status.read_text().splitlines() if line.startswith("VmHWM")
+    )
 
 
 def main():
     """Run and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.napari", description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, nothing else")
-    parser.add_argument("--tokens-side", type=int, default=317, metavar="N", help="tokens of the slide: N x N")
+    parser.add_argument(
+        "--tokens-side", type=int, default=317, metavar="N", help="tokens of the slide: N x N"
+    )
     parser.add_argument("--points", type=int, metavar="N", help="a sample of N cells instead of a slide")
     parser.add_argument("--write", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.write:
         scratch = Path(options.write)
-        return _write_points(scratch, options.points) if options.points else _write(scratch, options.tokens_side)
+        return (
+            _write_points(scratch, options.points) if options.points else _write(scratch, options.tokens_side)
+        )
     figures = run(
-        options.tokens_side, options.points, None if options.json else lambda text: print(f"… {text}", file=sys.stderr)
+        options.tokens_side,
+        options.points,
+        None if options.json else lambda text: print(f"… {text}", file=sys.stderr),
     )
     if options.json:
         print(json.dumps(figures, indent=1))

@@ -1,6 +1,7 @@
 """The method once more, as plainly as it can be written: one networkx ego graph a token.
 
-Slow on purpose. Tests compare the compiled core with it, and ``prospector bench`` says how much faster the core is.
+Slow on purpose. Tests compare the compiled core with it, and ``prospector bench`` says how much faster the
+core is.
 """
 
 import numpy as np
@@ -35,7 +36,9 @@ def oracle_count(plain, concepts, n_concepts, radius):
     if radius == 0:
         return mono
     skip_bigrams = [
-        pairs[i, j] if i == j else pairs[i, j] + pairs[j, i] for i in range(n_concepts) for j in range(i, n_concepts)
+        pairs[i, j] if i == j else pairs[i, j] + pairs[j, i]
+        for i in range(n_concepts)
+        for j in range(i, n_concepts)
     ]
     return np.concatenate([mono, skip_bigrams])
 

@@ -1,8 +1,11 @@
-"""`python -m benchmarks.proteins DIR`: how well residues that bind zinc are found, for every encoder and contact.
+"""`python -m benchmarks.proteins DIR`.
 
-DIR has labels.csv (file, chain, label, fold), structures/ and residues.csv.gz (the truth, which only scoring looks at).
-Each of the folds is held out in turn; what is chosen is chosen by the labels of the other folds alone. AP and AUROC are
-over the residues of a class-1 chain that was held out, averaged over chains; an average of a random map is its prevalence.
+How well residues that bind zinc are found, for every encoder and contact.
+
+DIR has labels.csv (file, chain, label, fold), structures/ and residues.csv.gz (the truth, which only scoring
+looks at). Each of the folds is held out in turn; what is chosen is chosen by the labels of the other folds
+alone. AP and AUROC are over the residues of a class-1 chain that was held out, averaged over chains; an
+average of a random map is its prevalence.
 """
 
 import argparse
@@ -28,14 +31,33 @@ from prospector_core.modalities.structures.kind import CONTACTS, contact_points
 
 __all__ = ["contacts_table", "encoders_table", "read_chains"]
 
-ENCODERS = ("residue-type", "3di", "residue-type*3di", "residue-type+3di", "pocketnet", "residue-type+pocketnet")
+ENCODERS = (
+    "residue-type",
+    "3di",
+    "residue-type*3di",
+    "residue-type+3di",
+    "pocketnet",
+    "residue-type+pocketnet",
+)
 RADII = (1, 2)
-KINDS = (("ca", 6.0), ("ca", 8.0), ("cb", 6.0), ("cb", 8.0), ("side", 5.0), ("side", 6.0), ("side", 7.0), ("side", 8.0))
+KINDS = (
+    ("ca", 6.0),
+    ("ca", 8.0),
+    ("cb", 6.0),
+    ("cb", 8.0),
+    ("side", 5.0),
+    ("side", 6.0),
+    ("side", 7.0),
+    ("side", 8.0),
+)
 _INNER, _REPEATS = 5, 8
 
 
 def read_chains(folder):
-    """Chains with labels, folds and truth: list of {"chain", "label", "fold", "truth"}. Raises BadInputError."""
+    """Chains with labels, folds and truth: list of {"chain", "label", "fold", "truth"}.
+
+    Raises BadInputError.
+    """
     folder = Path(folder)
     if not (folder / "labels.csv").exists():
         raise BadInputError(f"{folder} has no labels.csv: give the folder of the zinc data")
@@ -49,15 +71,23 @@ def read_chains(folder):
             chain = open_structure(folder / row["file"]).chain(row["chain"])
             there = [truth.get((row["pdb_id"], row["chain"], number), 0) for number in chain.numbers]
             found.append(
-                {"chain": chain, "label": int(row["label"]), "fold": int(row["fold"]), "truth": np.array(there)}
+                {
+                    "chain": chain,
+                    "label": int(row["label"]),
+                    "fold": int(row["fold"]),
+                    "truth": np.array(there),
+                }
             )
     return found
 
 
 def encoders_table(data, encoders=ENCODERS, atom="side", cutoff=None, scratch=None):
-    """One row an encoder: list of {"encoder", "concepts", "ap", "auroc", "label_auroc", "paper_ap", "seconds"}.
+    """One row an encoder: list of {"encoder", "concepts", "ap", "auroc", "label_auroc", "paper_ap".
 
-    With the settings that a new study begins with; "paper_ap" with the same concepts and the kernel of the paper; seconds a chain.
+    "seconds"}.
+
+    With the settings that a new study begins with; "paper_ap" with the same concepts and the kernel of the
+    paper; seconds a chain.
     """
     graphs = _graphs(data, atom, cutoff)
     rows = []
@@ -72,12 +102,23 @@ def encoders_table(data, encoders=ENCODERS, atom="side", cutoff=None, scratch=No
         usual = suggested_for(problem)
         paper = replace(usual, softness=0.0, centre=0.0, pseudo=0.0, shrink=False)
         found, plain = (_scored(data, [problem], [settings]) for settings in (usual, paper))
-        rows.append({"encoder": name, "concepts": usual.concepts, **found, "paper_ap": plain["ap"], "seconds": seconds})
+        rows.append(
+            {
+                "encoder": name,
+                "concepts": usual.concepts,
+                **found,
+                "paper_ap": plain["ap"],
+                "seconds": seconds,
+            }
+        )
     return rows
 
 
 def contacts_table(data):
-    """One row a kind of contact, for residue types, and one where each fold chooses its own by labels: list of dict."""
+    """One row a kind of contact, for residue types, and one where each fold chooses its own by labels.
+
+    List of dict.
+    """
     encoder = get_residue_encoder("residue-type")
     vectors = [encoder.encode(each["chain"]) for each in data]
     rows, problems = [], []
@@ -111,12 +152,17 @@ def _problem(data, graphs, vectors, encoder):
 
 
 def _scored(data, problems, settings):
-    """Held-out AP and AUROC over residues; which problem and settings is chosen in each fold by labels alone."""
+    """Held-out AP and AUROC over residues.
+
+    Which problem and settings is chosen in each fold by labels alone.
+    """
     labels = problems[0].labels
     aps, aucs, evidence = [], [], np.full(len(data), np.nan)
     options = list(itertools.product(problems, settings))
     for train, test in problems[0].folds:
-        problem, chosen = options[0] if len(options) == 1 else max(options, key=lambda each: _label_auroc(*each, train))
+        problem, chosen = (
+            options[0] if len(options) == 1 else max(options, key=lambda each: _label_auroc(*each, train))
+        )
         head = fit_head(problem, train, chosen)
         evidence[test] = head.probability(test)
         for index in test[labels[test] == 1]:
@@ -133,7 +179,10 @@ def _scored(data, problems, settings):
 
 
 def _label_auroc(problem, settings, train):
-    """How well the labels of data that were held out are ranked: AUROC over inner folds, mean of several divisions."""
+    """How well the labels of data that were held out are ranked.
+
+    AUROC over inner folds, mean of several divisions.
+    """
     centroids = centroids_of(problem, train, settings)
     counts, labels = counts_of(problem, train, centroids, settings), problem.labels[train]
     found = []
@@ -163,7 +212,9 @@ def main(arguments=None):
     """Print both tables."""
     import tempfile
 
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.proteins", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.proteins", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("data", help="folder of the zinc data")
     parser.add_argument("--encoders", nargs="+", default=list(ENCODERS))
     parser.add_argument("--contacts", action="store_true", help="kinds of contact, instead of encoders")
@@ -172,7 +223,11 @@ def main(arguments=None):
     try:
         data = read_chains(options.data)
         with tempfile.TemporaryDirectory() as scratch:
-            rows = contacts_table(data) if options.contacts else encoders_table(data, options.encoders, scratch=scratch)
+            rows = (
+                contacts_table(data)
+                if options.contacts
+                else encoders_table(data, options.encoders, scratch=scratch)
+            )
     except ProspectorError as error:
         parser.exit(2, f"prospector: {error}\n")
     if options.json:

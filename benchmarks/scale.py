@@ -1,4 +1,7 @@
-"""How time and memory grow with the number of tokens, from embeddings on disk to maps on disk; and what a second worker brings."""
+"""How time and memory grow with the number of tokens, from embeddings on disk to maps on disk.
+
+And what a second worker brings.
+"""
 
 import tempfile
 from pathlib import Path
@@ -27,14 +30,15 @@ def measure_scale(sizes=SIZES, workers=2, workers_at=3_000_000, folder=None, pro
 
     Parameters
     ----------
-    sizes : tokens in all, ascending; a study has data of 250,000 each, and lies in ``folder`` (default: a temporary one)
-        while it is measured: 1 KB a token
+    sizes : tokens in all, ascending; a study has data of 250,000 each, and lies in ``folder`` (default: a
+        temporary one) while it is measured: 1 KB a token
     workers, workers_at : processes to compare with one, and at how many tokens (0: not at all)
     progress : function(text)
 
-    Returns {"dimensions", "concepts", "radius", "sizes": [{"tokens", "data", "bytes", "make_seconds", "steps": {step:
-    {"seconds", "peak_bytes"}}}], "slope": {step: slope of log seconds on log tokens}, "workers": {...} or None}. The peak is of
-    memory that the step took beside what was held before it. Every step reads what the one before has left on disk.
+    Returns {"dimensions", "concepts", "radius", "sizes": [{"tokens", "data", "bytes", "make_seconds",
+    "steps": {step: {"seconds", "peak_bytes"}}}], "slope": {step: slope of log seconds on log tokens},
+    "workers": {...} or None}. The peak is of memory that the step took beside what was held before it. Every
+    step reads what the one before has left on disk.
     """
     say = progress or (lambda text: None)
     rows, compared = [], None
@@ -60,9 +64,14 @@ def measure_scale(sizes=SIZES, workers=2, workers_at=3_000_000, folder=None, pro
                 say(f"{tokens:,} tokens: {workers} workers")
                 compared = _compare(path, workers)
     return {
-        "dimensions": DIMENSIONS, "concepts": CONCEPTS, "radius": RADIUS, "memory_method": METHOD, "sizes": rows,
-        "slope": _slopes(rows), "workers": compared,
-    }  # fmt: skip
+        "dimensions": DIMENSIONS,
+        "concepts": CONCEPTS,
+        "radius": RADIUS,
+        "memory_method": METHOD,
+        "sizes": rows,
+        "slope": _slopes(rows),
+        "workers": compared,
+    }
 
 
 def _steps(study, say):
@@ -85,7 +94,10 @@ def _steps(study, say):
 
 
 def _compare(path, workers):
-    """Seconds of fit and maps with one process and with several, from the same state; and whether the bytes are the same."""
+    """Seconds of fit and maps with one process and with several, from the same state.
+
+    And whether the bytes are the same.
+    """
     found, digests = {}, []
     for n in (1, workers):
         remove_made(path / "derived")
@@ -97,7 +109,11 @@ def _compare(path, workers):
             maps = study.save_maps(on=on)
             found[str(n)] = perf_counter() - began
         digests.append((fit.digest(), [path.read_bytes() for path in maps.values()]))
-    return {"seconds": found, "times_faster": found["1"] / found[str(workers)], "same_bytes": digests[0] == digests[1]}
+    return {
+        "seconds": found,
+        "times_faster": found["1"] / found[str(workers)],
+        "same_bytes": digests[0] == digests[1],
+    }
 
 
 def _ready(number):
@@ -119,8 +135,10 @@ def _slopes(rows):
 def format_scale(result):
     """The figures of ``measure_scale`` as a table for people."""
     lines = [
-        f"{result['dimensions']} numbers a token in half precision, K = {result['concepts']}, r = {result['radius']}; seconds a step, and peak memory "
-        "beside what was held (MB)",
+        (
+            f"{result['dimensions']} numbers a token in half precision, K = {result['concepts']}, r ="
+            f" {result['radius']}; seconds a step, and peak memory beside what was held (MB)"
+        ),
         f"{'tokens':>12}{'data':>6}{'GB':>7}"
         + "".join(f"{step:>16}" for step in STEPS)
         + f"{'fit MB':>9}{'maps MB':>9}",
@@ -135,13 +153,15 @@ def format_scale(result):
         )
     if any(result["slope"].values()):
         lines.append(
-            f"{'growth':>25}" + "".join(f"{result['slope'][step]:>16.2f}" for step in STEPS)
+            f"{'growth':>25}"
+            + "".join(f"{result['slope'][step]:>16.2f}" for step in STEPS)
             + f"   all {result['slope']['all']:.2f} (1: as the tokens)"
-        )  # fmt: skip
+        )
     if result["workers"]:
         several = result["workers"]
         lines.append(
-            f"{', '.join(f'{n} process(es) {seconds:.1f} s' for n, seconds in several['seconds'].items())}: {several['times_faster']:.2f} "
-            f"times faster, the bytes are {'the same' if several['same_bytes'] else 'NOT THE SAME'}"
+            f"{', '.join(f'{n} process(es) {seconds:.1f} s' for n, seconds in several['seconds'].items())}:"
+            f" {several['times_faster']:.2f} times faster, the bytes are"
+            f" {'the same' if several['same_bytes'] else 'NOT THE SAME'}"
         )
     return "\n".join(lines)

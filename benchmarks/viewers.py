@@ -2,8 +2,9 @@
 
 With `--tokens-side 5000` instead: a map of 5000 x 5000 places, an eighth of them tokens, drawn as tiles.
 
-A slide of 100,000 x 100,000 pixels is written, and served by a process like the app's over loopback; this process asks
-for tiles as a browser does. Wall clock, medians; memory is the server's peak of resident memory (Linux, VmHWM).
+A slide of 100,000 x 100,000 pixels is written, and served by a process like the app's over loopback; this
+process asks for tiles as a browser does. Wall clock, medians; memory is the server's peak of resident memory
+(Linux, VmHWM).
 """
 
 import argparse
@@ -26,9 +27,15 @@ __all__ = ["run", "run_grid"]
 
 IN_FLIGHT = 8
 TARGETS = {
-    "write_s": 120.0, "first_paint_s": 3.0, "tissue_mask_s": 10.0, "warm_tile_ms": 10.0, "tile_ms_while_refitting": 50.0,
-    "tile_ms_while_embedding": 50.0, "repaint_s": 0.5, "peak_memory_mb": 1500.0,
-}  # fmt: skip
+    "write_s": 120.0,
+    "first_paint_s": 3.0,
+    "tissue_mask_s": 10.0,
+    "warm_tile_ms": 10.0,
+    "tile_ms_while_refitting": 50.0,
+    "tile_ms_while_embedding": 50.0,
+    "repaint_s": 0.5,
+    "peak_memory_mb": 1500.0,
+}
 
 
 def run(quick=False, progress=None):
@@ -64,13 +71,17 @@ def run(quick=False, progress=None):
             figures["warm_tile_ms"], figures["warm_tile_p95_ms"] = _latency(source, tiles, n)
             say("warm tiles while refitting")
             server.ask("refit")
-            figures["tile_ms_while_refitting"], figures["tile_p95_ms_while_refitting"] = _latency(source, tiles, n)
+            figures["tile_ms_while_refitting"], figures["tile_p95_ms_while_refitting"] = _latency(
+                source, tiles, n
+            )
             figures["refits_meanwhile"] = server.ask("stop")
             say("tiles while an embedding job runs")
             job = subprocess.Popen([sys.executable, "-m", "benchmarks.viewers", "--embed", str(path)])
             try:
                 sleep(0 if quick else 15)  # until it has left imports and the tissue mask behind
-                figures["tile_ms_while_embedding"], figures["tile_p95_ms_while_embedding"] = _latency(source, tiles, n)
+                figures["tile_ms_while_embedding"], figures["tile_p95_ms_while_embedding"] = _latency(
+                    source, tiles, n
+                )
             finally:
                 job.kill()
                 job.wait()
@@ -80,7 +91,10 @@ def run(quick=False, progress=None):
 
 
 def run_grid(side, progress=None):
-    """Measure maps too large for one picture. Returns a dict of plain numbers; memory is this process's peak."""
+    """Measure maps too large for one picture.
+
+    Returns a dict of plain numbers; memory is this process's peak.
+    """
     from prospector_core.study import Study
     from sample_data.fields import SLIDE
     from viewers.overlays import map_limit
@@ -115,7 +129,10 @@ def run_grid(side, progress=None):
         blocks = TokenBlocks("bench", grid["positions"], grid["shape"])
         shown = ScoreTiles("map", blocks, lambda: scores, lambda: limit)
         sprite = ConceptTiles("sprite", blocks, lambda: study.concepts_of(datum), study.colours())
-        middle = int(grid["positions"][len(scores) // 2][0]) // 256, int(grid["positions"][len(scores) // 2][1]) // 256
+        middle = (
+            int(grid["positions"][len(scores) // 2][0]) // 256,
+            int(grid["positions"][len(scores) // 2][1]) // 256,
+        )
         timed("first_fine_tile_s", lambda: shown.tile(blocks.top, *middle, View()))
         timed("first_coarse_tile_s", lambda: shown.tile(0, 0, 0, View()))
         least = iter(range(1, 100, 10))
@@ -220,7 +237,9 @@ class _Server:
         self._command = [sys.executable, "-m", "benchmarks.viewers", "--serve", str(path)]
 
     def __enter__(self):
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._process.stdout.readline()  # it says when it is ready
         return self
 
@@ -298,7 +317,9 @@ class _Work:
         positions = self._grid.positions
         self._graph = TokenGraph.from_grid(positions)
         # neighbouring tokens are mostly alike, as in tissue
-        self._sprite = (positions[:, 0] // 7 * 31 + positions[:, 1] // 5 * 17 + rng.integers(0, 3, len(positions))) % 30
+        self._sprite = (
+            positions[:, 0] // 7 * 31 + positions[:, 1] // 5 * 17 + rng.integers(0, 3, len(positions))
+        ) % 30
         self._coef = rng.normal(size=n_features(30, 4))
         times = []
         for _ in range(6):
@@ -348,7 +369,9 @@ def _embed(path):
     encoder = get_encoder("efficientnet-lite0")
     with open_slide(path) as slide, tempfile.TemporaryDirectory() as scratch:
         grid = tile_grid(slide, 224, 0.5, mask=tissue_mask(slide))
-        writer = open_grid_writer(EmbeddingStore(Path(scratch) / "embeddings.zarr"), "big", slide, grid, encoder)
+        writer = open_grid_writer(
+            EmbeddingStore(Path(scratch) / "embeddings.zarr"), "big", slide, grid, encoder
+        )
         embed_datum(slide, grid, encoder, writer)
 
 
@@ -356,7 +379,9 @@ def main():
     """Run, or be one of the processes that the run starts."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.viewers", description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, nothing else")
-    parser.add_argument("--quick", action="store_true", help="a small slide: a check that it runs, not a measurement")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small slide: a check that it runs, not a measurement"
+    )
     parser.add_argument("--tokens-side", type=int, metavar="N", help="measure maps of N x N places instead")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--embed", help=argparse.SUPPRESS)

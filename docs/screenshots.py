@@ -1,7 +1,8 @@
 """The pictures of the user guide, taken from the running app: `make screenshots`.
 
-A fresh sample study is built in a temporary folder, so that edits of one's own study neither show nor are touched. The
-app is started on a free port and driven in Chromium by what a person sees: roles, labels and texts.
+A fresh sample study is built in a temporary folder, so that edits of one's own study neither show nor are
+touched. The app is started on a free port and driven in Chromium by what a person sees: roles, labels and
+texts.
 """
 
 import argparse
@@ -32,7 +33,10 @@ WAIT = 60_000  # milliseconds
 
 
 def stain(folder):
-    """A part of the sample slide as scanned and as each method of stain normalisation makes it, side by side."""
+    """A part of the sample slide as scanned and as each method of stain normalisation makes it.
+
+    Side by side.
+    """
     from pages.pictures import stain_pictures
 
     pictures = list(stain_pictures(300).values())
@@ -56,7 +60,9 @@ def main():
         parser.error(f"no picture is called {', '.join(sorted(unknown))}")
     for sample in dict.fromkeys(sample for _, sample, _, _ in WALKS):
         walks = [
-            (take, theme) for take, its, theme, names in WALKS if its == sample and (not wanted or wanted & {*names})
+            (take, theme)
+            for take, its, theme, names in WALKS
+            if its == sample and (not wanted or wanted & {*names})
         ]
         if not walks:
             continue
@@ -78,7 +84,9 @@ def proteins(guide):
     page.locator(".sv-model canvas").first.wait_for()
     guide.settle()
     cells = page.locator(".sv-cells").bounding_box()
-    page.mouse.click(cells["x"] + 13 * 15.5, cells["y"] + 60)  # the histidine between the two zincs of the first chain
+    page.mouse.click(
+        cells["x"] + 13 * 15.5, cells["y"] + 60
+    )  # the histidine between the two zincs of the first chain
     page.get_by_text("The largest parts").wait_for()
     guide.take("structure", 1000)
     page.get_by_role("button", name="Contact map").click()
@@ -191,7 +199,10 @@ def walk(guide):
 
 
 def classes(guide):
-    """The slide page of a study of three classes: the sample's fields, those without epidermis divided by their tissue."""
+    """The slide page of a study of three classes.
+
+    The sample's fields, those without epidermis divided by their tissue.
+    """
     from prospector_core import Study
     from sample_data.fields import MPP, SLIDE, TILE
 
@@ -231,7 +242,10 @@ class Guide:
         self.address, self.out, self.wanted = address, out, wanted
         self.study = Path(os.environ["PROSPECTOR_STUDIES"]) / sample
         context = browser.new_context(
-            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=theme, reduced_motion="reduce", locale="en-GB"
+            viewport={"width": WIDTH, "height": HEIGHT},
+            color_scheme=theme,
+            reduced_motion="reduce",
+            locale="en-GB",
         )
         self.page = context.new_page()
         self.page.set_default_timeout(WAIT)
@@ -326,12 +340,10 @@ class Guide:
         chart.wait_for(timeout=WAIT)
         self.settle()
         # Where row 0, column 1 lies on the screen, from the axes that plotly drew.
-        x, y = chart.evaluate(
-            """plot => {
+        x, y = chart.evaluate("""plot => {
                 const box = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout;
                 return [box.x + xaxis._offset + xaxis.l2p(1), box.y + yaxis._offset + yaxis.l2p(0)];
-            }"""
-        )
+            }""")
         self.page.mouse.move(x - 3, y)
         self.page.mouse.click(x, y)
         self.page.get_by_role("button", name="Show on slide").first.wait_for(timeout=WAIT)
@@ -380,9 +392,9 @@ class Guide:
         picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
         self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
         pixels = np.asarray(picture)
-        drawn = (pixels[:, 400:] != pixels[-1, -1]).any(axis=(1, 2)) | (pixels[:, 30:250] != pixels[-1, 30]).any(
-            axis=(1, 2)
-        )
+        drawn = (pixels[:, 400:] != pixels[-1, -1]).any(axis=(1, 2)) | (
+            pixels[:, 30:250] != pixels[-1, 30]
+        ).any(axis=(1, 2))
         bottom = min(int(np.flatnonzero(drawn).max()) + 30, picture.height)
         picture = picture.crop((0, 0, picture.width, bottom))
         picture = picture.resize(
@@ -391,19 +403,35 @@ class Guide:
         print(f"{name}.png  {write_small(picture, self.out / f'{name}.png') // 1000} kB", flush=True)
 
 
-# Each walk: what it does, on which sample, in which theme, and the pictures that it takes. Later ones see the edits of earlier ones.
+# Each walk: what it does, on which sample, in which theme, and the pictures that it takes. Later ones see the
+# edits of earlier ones.
 WALKS = (
-    (walk, "sample", "light", (
-        "slide-map", "slide-tile", "slide-concepts", "slide-region", "slide-pair", "study", "concepts", "atlas", "atlas-lasso", "kernel", "refit",
-        "report",
-    )),
+    (
+        walk,
+        "sample",
+        "light",
+        (
+            "slide-map",
+            "slide-tile",
+            "slide-concepts",
+            "slide-region",
+            "slide-pair",
+            "study",
+            "concepts",
+            "atlas",
+            "atlas-lasso",
+            "kernel",
+            "refit",
+            "report",
+        ),
+    ),
     (classes, "sample", "light", ("classes",)),
     (dark, "sample", "dark", ("slide-dark",)),
     (proteins, "zinc", "light", ("structure", "structure-contacts", "families")),
     (documents, "reports", "light", ("document-map", "document-pair")),
     (documents_dark, "reports", "dark", ("document-dark",)),
     (cells, "cells", "light", ("cells",)),
-)  # fmt: skip
+)
 
 
 def greenest_concept(study):
@@ -435,7 +463,10 @@ def write_small(picture, path):
 
 
 def reduced(picture, colours, exact=32):
-    """The picture with few colours: the page's own exactly, the others so that rare ones, as of a legend, keep their share."""
+    """The picture with few colours.
+
+    The page's own exactly, the others so that rare ones, as of a legend, keep their share.
+    """
     found, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
     common = found[np.argsort(-counts, kind="stable")[:exact]]
     coarse, inverse = np.unique(found >> 2, axis=0, return_inverse=True)
@@ -444,7 +475,9 @@ def reduced(picture, colours, exact=32):
         coarse * 4.0 + 1.5, sample_weight=weights
     )
     palette = Image.new("P", (1, 1))
-    palette.putpalette(np.concatenate([common, means.cluster_centers_.clip(0, 255).round().astype(np.uint8)]).tobytes())
+    palette.putpalette(
+        np.concatenate([common, means.cluster_centers_.clip(0, 255).round().astype(np.uint8)]).tobytes()
+    )
     return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 

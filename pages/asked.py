@@ -1,16 +1,22 @@
-"""What a person asks for while the page is still being drawn is done all the same: every edit, once, in the order asked.
+"""What a person asks for while the page is still being drawn is done all the same.
 
-Streamlit ends a run of the script where a new request comes in, and loses requests in doing so (seen with 1.67):
+Every edit, once, in the order asked.
+
+Streamlit ends a run of the script where a new request comes in, and loses requests in doing so (seen with
+1.67):
 
 - a widget's callback ends at its first word to the session, before it has made its edit;
-- of requests that wait, the newest stands for all: what only an older one holds (a field of the page that was left, a
+- of requests that wait, the newest stands for all: what only an older one holds (a field of the page that was
+  left, a
   second click on the same button) is forgotten, and what is left is done in another order;
 - what still waits when the browser's window is closed is forgotten;
-- the page is drawn in the wrong place after a fragment (sidebar.py has one that looks at the journal every few seconds).
+- the page is drawn in the wrong place after a fragment (sidebar.py has one that looks at the journal every
+  few seconds).
 
-``nothing_lost`` mends these in this process. It needs ``runner.fastReruns = false`` (.streamlit/config.toml): else two runs of
-one session may be under way at once. Where a widget's value is read in the script itself, as of ``if st.button(...)``, a newer
-request still ends the older: edits belong into callbacks. tests/pages/test_asked.py tells if another Streamlit does otherwise.
+``nothing_lost`` mends these in this process. It needs ``runner.fastReruns = false`` (.streamlit/config.toml):
+else two runs of one session may be under way at once. Where a widget's value is read in the script itself, as
+of ``if st.button(...)``, a newer request still ends the older: edits belong into callbacks.
+tests/pages/test_asked.py tells if another Streamlit does otherwise.
 """
 
 import contextlib
@@ -22,7 +28,11 @@ from streamlit.delta_generator_singletons import context_dg_stack, get_default_d
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils import script_requests
-from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequest, ScriptRequests, ScriptRequestType
+from streamlit.runtime.scriptrunner_utils.script_requests import (
+    ScriptRequest,
+    ScriptRequests,
+    ScriptRequestType,
+)
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 
 __all__ = ["field_key", "nothing_lost", "typed", "undisturbed"]
@@ -32,7 +42,9 @@ __all__ = ["field_key", "nothing_lost", "typed", "undisturbed"]
 def undisturbed():
     """No new request ends what is done in this block; it is served as soon as the block is done."""
     requests = _requests()
-    if requests is None or "on_scriptrunner_yield" in vars(requests):  # without an app, or inside such a block
+    if requests is None or "on_scriptrunner_yield" in vars(
+        requests
+    ):  # without an app, or inside such a block
         yield
         return
     requests.on_scriptrunner_yield = lambda: None
@@ -43,10 +55,13 @@ def undisturbed():
 
 
 def field_key(key, value):
-    """The key of a widget whose value is kept in the journal: another one as soon as the widget holds something else.
+    """The key of a widget whose value is kept in the journal.
 
-    If the widget were given its value each time that it is drawn, what is being typed in it would be lost; and where the value
-    changed otherwise (undo), a click made before the browser knows would bring the old one back as if it were typed anew.
+    Another one as soon as the widget holds something else.
+
+    If the widget were given its value each time that it is drawn, what is being typed in it would be lost;
+    and where the value changed otherwise (undo), a click made before the browser knows would bring the old
+    one back as if it were typed anew.
     """
     versions = st.session_state.setdefault("field_versions", {})
     now = _version(key, versions)
@@ -57,8 +72,11 @@ def field_key(key, value):
 
 
 def typed(key):
-    """What was typed in the field of that key, in its callback: None where the browser only repeats what a field held that
-    another one has replaced, which it had not been told yet."""
+    """What was typed in the field of that key, in its callback.
+
+    None where the browser only repeats what a field held that another one has replaced, which it had not been
+    told yet.
+    """
     value = st.session_state[key]
     return None if st.session_state.get("fields_before", {}).get(key) == value else value
 
@@ -95,7 +113,9 @@ def nothing_lost():
         vars(self)["waiting"] = waiting
 
     def ready_or_waiting(self):
-        context_dg_stack.set(get_default_dg_stack_value())  # else the page is drawn where the fragment before it was
+        context_dg_stack.set(
+            get_default_dg_stack_value()
+        )  # else the page is drawn where the fragment before it was
         waiting = vars(self).pop("waiting", None)
         return ready(self) if waiting is None else ScriptRequest(ScriptRequestType.RERUN, waiting)
 
@@ -116,8 +136,10 @@ _older = {}
 
 
 def _newest(old, new):
-    """The newest values of all widgets: WidgetStates. Clicks of older requests are named, lest their callbacks be forgotten,
-    but not done again."""
+    """The newest values of all widgets: WidgetStates.
+
+    Clicks of older requests are named, lest their callbacks be forgotten, but not done again.
+    """
     if not old or not new:
         return new or old
     both, known = WidgetStates(), {each.id for each in new.widgets}

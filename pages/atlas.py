@@ -1,4 +1,7 @@
-"""Atlas page: a sample of all tokens laid out by likeness; point at one to see it, click it to know more, choose many to correct them."""
+"""Atlas page: a sample of all tokens laid out by likeness.
+
+Point at one to see it, click it to know more, choose many to correct them.
+"""
 
 import numpy as np
 import streamlit as st
@@ -37,10 +40,19 @@ def points_of(study_key, fit_id, labels, n_embedded, _study, _atlas):
         rows, datum = _atlas.datum == index, _study.datum(uid)
         tokens = _atlas.token[rows]
         concept[rows] = _study.concepts_of(datum)[tokens].tolist()
-        score[rows] = [None if np.isnan(value) else round(float(value), 4) for value in _study.prospect(datum)[tokens]]
+        score[rows] = [
+            None if np.isnan(value) else round(float(value), 4) for value in _study.prospect(datum)[tokens]
+        ]
         label[rows], name[rows] = datum.label, datum.name
     x, y = _atlas.place.astype(float).round(4).T.tolist()
-    return {"x": x, "y": y, "concept": concept.tolist(), "score": score.tolist(), "label": label.tolist(), "name": name.tolist()}  # fmt: skip
+    return {
+        "x": x,
+        "y": y,
+        "concept": concept.tolist(),
+        "score": score.tolist(),
+        "label": label.tolist(),
+        "name": name.tolist(),
+    }
 
 
 def picked():
@@ -70,8 +82,9 @@ def stepped():
 
 st.markdown("### Atlas")
 st.caption(
-    f"Up to {MOST:,} {words.tokens}, as many from each datum. {words.tokens.capitalize()} that the encoder finds alike lie near each other; distances between "
-    "far groups say nothing. A concept in two places may be worth splitting; two concepts in one place, merging."
+    f"Up to {MOST:,} {words.tokens}, as many from each datum. {words.tokens.capitalize()} that the encoder"
+    " finds alike lie near each other; distances between far groups say nothing. A concept in two places may"
+    " be worth splitting; two concepts in one place, merging."
 )
 above(study)
 try:
@@ -111,8 +124,8 @@ with right:
         about_chosen(study, found, chosen, choose)
     elif "atlas_point" not in state:
         st.info(
-            f"Point at a {words.token} to see it, click it to know more. Draw a lasso (L, or hold Shift) around many, "
-            "or a rectangle with the keyboard (R), to see and correct them together.",
+            f"Point at a {words.token} to see it, click it to know more. Draw a lasso (L, or hold Shift)"
+            " around many, or a rectangle with the keyboard (R), to see and correct them together.",
             icon=":material/touch_app:",
         )
     else:

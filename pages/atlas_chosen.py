@@ -1,4 +1,7 @@
-"""Tokens that were chosen together on the atlas: how many, of which concepts and data, what they look like, and edits of all of them."""
+"""Tokens that were chosen together on the atlas.
+
+How many, of which concepts and data, what they look like, and edits of all of them.
+"""
 
 from collections import Counter
 
@@ -41,10 +44,15 @@ def about_chosen(study, atlas, chosen, on_none):
         _mark(study, parts)
     st.caption(f"Of these {words.tokens} alone: the atlas shows a sample of all.")
     _pictures(study, atlas, chosen)
-    _shares("Concepts", {found[k].name if k in found else study.concept_name(k): n for k, n in concepts.items()})
+    _shares(
+        "Concepts", {found[k].name if k in found else study.concept_name(k): n for k, n in concepts.items()}
+    )
     names = {uid: study.datum(uid).name for uid in parts}
     fields = any(study.datum(uid).field is not None for uid in parts)
-    _shares("Fields" if fields else words.data.capitalize(), {names[uid]: len(tokens) for uid, tokens in parts.items()})
+    _shares(
+        "Fields" if fields else words.data.capitalize(),
+        {names[uid]: len(tokens) for uid, tokens in parts.items()},
+    )
 
 
 def _pictures(study, atlas, chosen):
@@ -67,7 +75,9 @@ def _shares(title, counts):
 
 
 def _move(study, parts, names):
-    box = popover("Move", "atlas_move_box", help="They belong to another concept", icon=":material/drive_file_move:")
+    box = popover(
+        "Move", "atlas_move_box", help="They belong to another concept", icon=":material/drive_file_move:"
+    )
     if not box.open:
         return
     with box:
@@ -77,19 +87,28 @@ def _move(study, parts, names):
             def read():
                 return Edit("reassign", (parts, None, st.session_state["atlas_move_to"]))
 
-            offer_in_form(study, read, "Move", "atlas_move", ("atlas_move_box",), icon=":material/drive_file_move:")
+            offer_in_form(
+                study, read, "Move", "atlas_move", ("atlas_move_box",), icon=":material/drive_file_move:"
+            )
         trial_here(study, [("reassign", parts)], "atlas_move_")
 
 
 def _mark(study, parts):
     words = marking_words(study)
-    box = popover("Mark", "atlas_mark_box", help="They are evidence, or to be ignored", icon=":material/draw:")
+    box = popover(
+        "Mark", "atlas_mark_box", help="They are evidence, or to be ignored", icon=":material/draw:"
+    )
     if not box.open:
         return
     with box:
         with st.form("atlas_mark_form", border=False):
-            st.radio("They are", list(MARKS), format_func=lambda each: plain(words[each]["label"]), key="atlas_mark_as",
-                     captions=[plain(words[each]["help"]) for each in MARKS])  # fmt: skip
+            st.radio(
+                "They are",
+                list(MARKS),
+                format_func=lambda each: plain(words[each]["label"]),
+                key="atlas_mark_as",
+                captions=[plain(words[each]["help"]) for each in MARKS],
+            )
 
             def read():
                 return Edit("annotate", (parts, None, st.session_state["atlas_mark_as"]), meant(study))

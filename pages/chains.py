@@ -1,4 +1,7 @@
-"""What pages draw of protein chains: a chain for the structure viewer, pictures of residues, words for frames."""
+"""What pages draw of protein chains.
+
+A chain for the structure viewer, pictures of residues, words for frames.
+"""
 
 import numpy as np
 import streamlit as st
@@ -62,24 +65,40 @@ def labels_of(study, datum):
 
 @st.cache_data(show_spinner=False, max_entries=256)
 def _geometry(study_key, uid, _study):
-    """What does not change with a fit: numbers, breaks, the plane, whether there are ligands; why there are no atoms."""
+    """What does not change with a fit.
+
+    Numbers, breaks, the plane, whether there are ligands; why there are no atoms.
+    """
     datum, attrs = _study.datum(uid), _study.attrs(uid)
     try:
         frames = _frames(_study, datum)
         chain = frames[0][1]
         if chain.numbers != list(attrs["numbers"]):
-            raise ProspectorError(f"the file of {datum.name} has changed since it was embedded: embed it again")
+            raise ProspectorError(
+                f"the file of {datum.name} has changed since it was embedded: embed it again"
+            )
         ligands = bool(_ligands(_study, datum, chain))
         return {
-            "resi": numbers_of(chain), "breaks": breaks_of(chain), "flat": flattened(chain.xyz).round(4).tolist(), "has_ligands": ligands,
-            "only_alpha": len(chain) > ONLY_ALPHA_ABOVE, "missing": "",
-        }  # fmt: skip
+            "resi": numbers_of(chain),
+            "breaks": breaks_of(chain),
+            "flat": flattened(chain.xyz).round(4).tolist(),
+            "has_ligands": ligands,
+            "only_alpha": len(chain) > ONLY_ALPHA_ABOVE,
+            "missing": "",
+        }
     except ProspectorError as error:
         n = len(attrs["numbers"])
         flat = flattened(_study.positions(uid)[:n]).round(4).tolist()
         chains = attrs["chains"]
         breaks = [at for at in range(1, n) if chains[at] != chains[at - 1]]
-        return {"resi": list(range(1, n + 1)), "breaks": breaks, "flat": flat, "has_ligands": False, "only_alpha": False, "missing": str(error)}  # fmt: skip
+        return {
+            "resi": list(range(1, n + 1)),
+            "breaks": breaks,
+            "flat": flat,
+            "has_ligands": False,
+            "only_alpha": False,
+            "missing": str(error),
+        }
 
 
 def _frames(study, datum):
@@ -114,7 +133,10 @@ def _edges(study_key, fit_key, target, uid, _study, _fit):
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def _pair_limit(study_key, fit_key, target, _study, _fit):
-    """Weight of the strongest colour of pairs: of contacts that there are, so that a pair that is rare stretches nothing."""
+    """Weight of the strongest colour of pairs.
+
+    Of contacts that there are, so that a pair that is rare stretches nothing.
+    """
     found = [
         np.array([w for _, _, w in _edges(study_key, fit_key, target, d.uid, _study, _fit)])
         for d in _study.embedded()[:LIMIT_DATA]
@@ -135,9 +157,15 @@ def shown_chain(study, datum, fit=None):
         mean = np.nan_to_num(scores.reshape(-1, n), nan=-np.inf).mean(0)
     top = [int(at) for at in np.argsort(-mean, kind="stable")[: min(_TOP, max(6, n // 12))] if mean[at] > 0]
     found = {
-        "id": f"{key} {datum.uid}", "fit": list(fit.key), "letters": attrs["letters"], "labels": labels_of(study, datum),
-        "numbers": list(attrs["numbers"]), "edges": edges, "top": top, **geometry,
-    }  # fmt: skip
+        "id": f"{key} {datum.uid}",
+        "fit": list(fit.key),
+        "letters": attrs["letters"],
+        "labels": labels_of(study, datum),
+        "numbers": list(attrs["numbers"]),
+        "edges": edges,
+        "top": top,
+        **geometry,
+    }
     numbers = frames_of(study, datum)
     urls = [None] * len(numbers)
     if not geometry["missing"]:
@@ -150,9 +178,11 @@ def shown_chain(study, datum, fit=None):
             )
     if len(numbers) > 1:
         found["frames"] = {
-            "numbers": numbers, "urls": urls, "scores": [_plain(row) for row in scores.reshape(-1, n)],
+            "numbers": numbers,
+            "urls": urls,
+            "scores": [_plain(row) for row in scores.reshape(-1, n)],
             "concepts": sprite.reshape(-1, n).tolist(),
-        }  # fmt: skip
+        }
     else:
         found |= {"atoms": urls[0], "scores": _plain(scores), "sprite": sprite.tolist()}
     return found, pair_limit
@@ -193,12 +223,21 @@ def _residue(study_key, fit_id, uid, token, side, colours, _study):
         if int(other) in inside and each < other
     ]
     letters = "".join(attrs["letters"][each % n] for each in chosen)
-    return residue_picture(letters, flat, [colours[sprite[each]] for each in chosen], np.array(edges).reshape(-1, 2),
-                           [attrs["numbers"][each % n] for each in chosen], side)  # fmt: skip
+    return residue_picture(
+        letters,
+        flat,
+        [colours[sprite[each]] for each in chosen],
+        np.array(edges).reshape(-1, 2),
+        [attrs["numbers"][each % n] for each in chosen],
+        side,
+    )
 
 
 def _spread(around):
-    """Directions of the neighbours in the plane, the first (0, 0, 0) in the middle; moved apart where they would overlap."""
+    """Directions of the neighbours in the plane, the first (0, 0, 0) in the middle.
+
+    Moved apart where they would overlap.
+    """
     if len(around) == 1:
         return np.zeros((1, 2))
     _, _, axes = np.linalg.svd(around, full_matrices=False)
@@ -215,7 +254,9 @@ def _spread(around):
 
 def picture_of_residue(study, datum, token, side=120):
     """A residue and those in contact with it, in the colours of their concepts: (side, side, 3) uint8."""
-    return _residue(study_key(study), study.current_fit.id, datum.uid, int(token), side, tuple(study.colours()), study)
+    return _residue(
+        study_key(study), study.current_fit.id, datum.uid, int(token), side, tuple(study.colours()), study
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=1024)
@@ -224,7 +265,9 @@ def _chain(study_key, fit_id, uid, side, limit, _study):
     flat = np.array(geometry["flat"])
     aspect = 0.56 if side < 150 else 0.95  # of the gallery, of the table: nothing is cut off there
     if fit_id is None:
-        return chain_picture(flat, ["#9fb3c8"] * len(flat), geometry["breaks"], np.zeros(len(flat)), side, aspect)
+        return chain_picture(
+            flat, ["#9fb3c8"] * len(flat), geometry["breaks"], np.zeros(len(flat)), side, aspect
+        )
     n = len(flat)
     scores = np.nan_to_num(_study.prospect(uid)).reshape(-1, n).mean(0)
     colours = [hex_of(each) for each in diverging_colours(scores, limit)]
@@ -247,7 +290,10 @@ def _changes(study_key, fit_id, uid, _study):
 
 
 def most_changing(study, datum, most=8):
-    """Residues of a trajectory whose score changes most from frame to frame: list of (residue, standard deviation)."""
+    """Residues of a trajectory whose score changes most from frame to frame.
+
+    List of (residue, standard deviation).
+    """
     spread = _changes(study_key(study), study.current_fit.key, datum.uid, study)
     order = np.argsort(-spread, kind="stable")[:most]
     return [(int(at), float(spread[at])) for at in order if spread[at] > 0]

@@ -12,11 +12,18 @@ __all__ = ["note_change", "say_change"]
 def note_change(study, change):
     """Remember for this session that a refit was made here: the sidebar then says what it changed."""
     access.note("fitted", study, f"fit {change.after.id}")
-    st.session_state["change"] = (str(study.path), change.after.id, change.before.id if change.before else None)
+    st.session_state["change"] = (
+        str(study.path),
+        change.after.id,
+        change.before.id if change.before else None,
+    )
 
 
 def say_change(study, change, key):
-    """A change in words: how well data are predicted before and after, weights, classes; and what moved most, to fly to."""
+    """A change in words: how well data are predicted before and after, weights, classes.
+
+    And what moved most, to fly to.
+    """
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in change.sentences()))
     if change.before is None or not change.same_concepts:
         return
@@ -29,7 +36,9 @@ def say_change(study, change, key):
         with st.container(gap=None):
             for number, (words, datum, token) in enumerate(rows):
                 icon = ":material/swap_horiz:" if token is None else ":material/my_location:"
-                if st.button(plain(words), key=f"{key}_{number}", type="tertiary", icon=icon, help="Go there"):
+                if st.button(
+                    plain(words), key=f"{key}_{number}", type="tertiary", icon=icon, help="Go there"
+                ):
                     show_token(datum, token)
 
 

@@ -1,9 +1,9 @@
 """What Streamlit keeps for a window that was closed is given back at once, but for what a reconnection needs.
 
-Streamlit (seen with 1.67) makes an event loop for every window, three open files each, and keeps it for as long as a window that
-lost its connection may come back: two minutes, and until another window is closed after that; of 128 windows at most. A laboratory
-that looks often would meet the system's limit of open files (1,024 as a rule). The rest of the session stays: a window that comes
-back is as it was, with another loop.
+Streamlit (seen with 1.67) makes an event loop for every window, three open files each, and keeps it for as
+long as a window that lost its connection may come back: two minutes, and until another window is closed after
+that; of 128 windows at most. A laboratory that looks often would meet the system's limit of open files (1,024
+as a rule). The rest of the session stays: a window that comes back is as it was, with another loop.
 """
 
 import asyncio
@@ -27,7 +27,10 @@ def close_with_window():
         for name in names
     ):
         return  # private to Streamlit: where it is gone, files stay open longer, no more
-    disconnect, create = WebsocketSessionManager.disconnect_session, app_session.AppSession._create_scriptrunner
+    disconnect, create = (
+        WebsocketSessionManager.disconnect_session,
+        app_session.AppSession._create_scriptrunner,
+    )
 
     def disconnect_and_close(self, session_id):
         known = self._active_session_info_by_id.get(session_id)

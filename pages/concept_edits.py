@@ -1,4 +1,7 @@
-"""What can be done to a concept, each edit in a small form of its own: used by the cards, the kernel and the slide's panel."""
+"""What can be done to a concept, each edit in a small form of its own.
+
+Used by the cards, the kernel and the slide's panel.
+"""
 
 import streamlit as st
 
@@ -8,25 +11,50 @@ from pages.words import plain, signed
 from prospector_core.study.change import last_change
 from prospector_core.study.journal import Split
 
-__all__ = ["exclude_or_include", "split", "pin", "merge", "rename", "largest", "meant", "waiting", "new_parts"]
+__all__ = [
+    "exclude_or_include",
+    "split",
+    "pin",
+    "merge",
+    "rename",
+    "largest",
+    "meant",
+    "waiting",
+    "new_parts",
+]
 
 MOST_PARTS = 8
 
 
 def exclude_or_include(study, concept, where="", label="Exclude"):
-    """Take a concept out with a reason, or back in. ``where``: makes keys of a second place on a page unique."""
+    """Take a concept out with a reason, or back in.
+
+    ``where``: makes keys of a second place on a page unique.
+    """
     key = f"{where}exclude_{concept.id}"
     if concept.excluded:
-        offer(study, lambda: Edit("include", (concept.id,)), "Include", f"{where}include_{concept.id}", icon=":material/add_circle:",
-              help=f"Its {study.kind.words.tokens} count again")  # fmt: skip
+        offer(
+            study,
+            lambda: Edit("include", (concept.id,)),
+            "Include",
+            f"{where}include_{concept.id}",
+            icon=":material/add_circle:",
+            help=f"Its {study.kind.words.tokens} count again",
+        )
         return
-    box = popover(label, f"{key}_box",
-                  help=f"Its {study.kind.words.tokens} leave the graph: no count, no score, a gap to their neighbours")  # fmt: skip
+    box = popover(
+        label,
+        f"{key}_box",
+        help=f"Its {study.kind.words.tokens} leave the graph: no count, no score, a gap to their neighbours",
+    )
     if not box.open:
         return
     with box, st.form(f"{key}_form", border=False):
         st.text_input(
-            "Reason", key=f"{key}_reason", placeholder=look_of(study).UNWANTED.strip(" ()") + " …", max_chars=200
+            "Reason",
+            key=f"{key}_reason",
+            placeholder=look_of(study).UNWANTED.strip(" ()") + " …",
+            max_chars=200,
         )
 
         def read():
@@ -40,13 +68,20 @@ def exclude_or_include(study, concept, where="", label="Exclude"):
 def split(study, concept, where=""):
     """Cut a concept into parts."""
     key = f"{where}cut_{concept.id}"  # not "split": columns that wrap are called so, and styled
-    box = popover("Split", f"{key}_box",
-                  help=f"Sort its {study.kind.words.tokens} into two or more new concepts, by how they look", disabled=concept.excluded)  # fmt: skip
+    box = popover(
+        "Split",
+        f"{key}_box",
+        help=f"Sort its {study.kind.words.tokens} into two or more new concepts, by how they look",
+        disabled=concept.excluded,
+    )
     if not box.open:
         return
     with box, st.form(f"{key}_form", border=False):
         st.number_input("Parts", 2, MOST_PARTS, 2, key=f"{key}_parts")
-        st.caption("The largest part keeps the name. The others are new concepts; all other concepts stay as they are.")
+        st.caption(
+            "The largest part keeps the name. The others are new concepts; all other concepts stay as they"
+            " are."
+        )
 
         def read():
             return Edit("split", (concept.id,), {"into": int(st.session_state[f"{key}_parts"])})
@@ -57,16 +92,30 @@ def split(study, concept, where=""):
 
 
 def pin(study, concepts, fitted, pinned, key, label="Pin", disabled=False):
-    """Set the weight of a concept (an id), or of two near each other (a pair). ``pinned``: its present pin or None."""
-    box = popover(label, f"{key}_box", disabled=disabled,
-                  help="Put your own weight in place of the fitted one; 0 says that it tells nothing")  # fmt: skip
+    """Set the weight of a concept (an id), or of two near each other (a pair).
+
+    ``pinned``: its present pin or None.
+    """
+    box = popover(
+        label,
+        f"{key}_box",
+        disabled=disabled,
+        help="Put your own weight in place of the fitted one; 0 says that it tells nothing",
+    )
     if not box.open:
         return
     with box:
         with st.form(f"{key}_form", border=False):
             typed = f"{key}_weight" + (f"_{study.target}" if study.several else "")
-            st.number_input(f"Weight ({study.current_fit.unit})", value=float(fitted if pinned is None else pinned), step=0.1,
-                            format="%.2f", min_value=-1e5, max_value=1e5, key=typed)  # fmt: skip
+            st.number_input(
+                f"Weight ({study.current_fit.unit})",
+                value=float(fitted if pinned is None else pinned),
+                step=0.1,
+                format="%.2f",
+                min_value=-1e5,
+                max_value=1e5,
+                key=typed,
+            )
             low, high = (plain(side) for side in study.sides)
             st.caption(f"Fitted: {signed(fitted)}. Positive speaks {high}, negative {low}.")
 
@@ -75,8 +124,15 @@ def pin(study, concepts, fitted, pinned, key, label="Pin", disabled=False):
 
             offer_in_form(study, read, "Pin", key, (f"{key}_box",), icon=":material/keep:")
         if pinned is not None:
-            offer(study, lambda: Edit("pin", (concepts,), {"weight": None, **meant(study)}), "Unpin", f"{key}_off", (f"{key}_box",),
-                  icon=":material/keep_off:", help="The fitted weight counts again")  # fmt: skip
+            offer(
+                study,
+                lambda: Edit("pin", (concepts,), {"weight": None, **meant(study)}),
+                "Unpin",
+                f"{key}_off",
+                (f"{key}_box",),
+                icon=":material/keep_off:",
+                help="The fitted weight counts again",
+            )
         trial_here(study, [("pin", concepts)], f"{key}_")
 
 
@@ -99,8 +155,14 @@ def merge(study, concepts, key, closes=()):
     """Make several concepts one: which stays is asked. ``concepts``: list of Concept."""
     names = {concept.id: concept.name for concept in concepts}
     ids = list(names)
-    st.selectbox("Merge into", ids, index=ids.index(largest(concepts).id), key=f"{key}_into_{'_'.join(map(str, ids))}",
-                 format_func=names.get, help="The merged concept keeps its name and colour")  # fmt: skip
+    st.selectbox(
+        "Merge into",
+        ids,
+        index=ids.index(largest(concepts).id),
+        key=f"{key}_into_{'_'.join(map(str, ids))}",
+        format_func=names.get,
+        help="The merged concept keeps its name and colour",
+    )
 
     def read():
         return Edit("merge", (ids,), {"into": st.session_state[f"{key}_into_{'_'.join(map(str, ids))}"]})

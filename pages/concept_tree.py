@@ -1,4 +1,7 @@
-"""The tree of a study's concepts: rows that step in where branches part; merging goes up it, splitting goes down."""
+"""The tree of a study's concepts.
+
+Rows that step in where branches part; merging goes up it, splitting goes down.
+"""
 
 import streamlit as st
 
@@ -23,8 +26,9 @@ def concept_tree(study):
         tokens[home] = tokens.get(home, 0) + concept.tokens
     colours = study.colours(fit)
     st.caption(
-        f"How the concepts branch: the farther in, the more alike. Merging a branch makes one concept of all in it; splitting a concept goes "
-        f"down to its own two branches. The bar says how far apart the two sides of a branch are. Refit to see the effect on {words.tokens}."
+        "How the concepts branch: the farther in, the more alike. Merging a branch makes one concept of all"
+        " in it; splitting a concept goes down to its own two branches. The bar says how far apart the two"
+        f" sides of a branch are. Refit to see the effect on {words.tokens}."
     )
     with st.container(key="concept_tree", gap="xxsmall", width=_WIDTH):
         for depth, branch in root.walk():
@@ -49,8 +53,17 @@ def _fork(study, branch, depth, root, tokens):
         return Edit("merge", (inside,), {"into": into})
 
     key = f"tree_merge_{'_'.join(map(str, sorted(inside)))}"
-    offer(study, read, f"Merge {len(inside)}", key, icon=":material/merge:",
-          help=f"{', '.join(plain(study.concept_name(id)) for id in inside)} become one: {plain(study.concept_name(into))}")  # fmt: skip
+    offer(
+        study,
+        read,
+        f"Merge {len(inside)}",
+        key,
+        icon=":material/merge:",
+        help=(
+            f"{', '.join(plain(study.concept_name(id)) for id in inside)} become one:"
+            f" {plain(study.concept_name(into))}"
+        ),
+    )
     offer_trial(study, read, key)
 
 
@@ -67,8 +80,14 @@ def _concept(study, id, depth, known, tokens, colours):
     def read():
         return Edit("split", (id,), {"into": 2})
 
-    offer(study, read, "Split", f"tree_split_{id}", icon=":material/call_split:",
-          help=f"Into its two branches; the larger keeps the name {plain(study.concept_name(id))}")  # fmt: skip
+    offer(
+        study,
+        read,
+        "Split",
+        f"tree_split_{id}",
+        icon=":material/call_split:",
+        help=f"Into its two branches; the larger keeps the name {plain(study.concept_name(id))}",
+    )
     offer_trial(study, read, f"tree_split_{id}")
 
 
@@ -77,5 +96,6 @@ def _row(depth, said, **about):
     look = {"name": None, "colour": None, "excluded": False, "share": None, **about}
     steps = min(depth, _DEEPEST)
     st.html(
-        write_html("pages", "tree_row.html", depth=depth, steps=steps, step=_STEP, said=said, **look), width="stretch"
+        write_html("pages", "tree_row.html", depth=depth, steps=steps, step=_STEP, said=said, **look),
+        width="stretch",
     )

@@ -1,4 +1,7 @@
-"""Concepts page: a card a concept with its most typical tiles; rename, recolour, exclude, split, pin, and merge several."""
+"""Concepts page: a card a concept with its most typical tiles.
+
+Rename, recolour, exclude, split, pin, and merge several.
+"""
 
 import streamlit as st
 
@@ -10,7 +13,14 @@ from pages.looks import look_of
 from pages.people import locked
 from pages.session import edit_quietly
 from pages.words import heat_table, plain, share_text, weight_bar
-from prospector_core.study.prompts import PHRASES, can_prompt, parse_phrases, phrase_vectors, similarity, suggest_names
+from prospector_core.study.prompts import (
+    PHRASES,
+    can_prompt,
+    parse_phrases,
+    phrase_vectors,
+    similarity,
+    suggest_names,
+)
 
 ORDERS = {
     "one": lambda c: -c.weight,
@@ -28,12 +38,17 @@ new = concept_edits.new_parts(study)
 
 
 def sorted_cards(order):
-    """Concepts in the order that was asked for; the parts of one that was split at the last refit side by side."""
+    """Concepts in the order that was asked for.
+
+    The parts of one that was split at the last refit side by side.
+    """
     ranked = sorted(study.concepts(), key=lambda c: (c.excluded, ORDERS[order](c)))
     place = {concept.id: index for index, concept in enumerate(ranked)}
     # a part of a part follows the card that the first split started from
     heads = {part: new.get(head, head) for part, head in new.items()}
-    return sorted(ranked, key=lambda c: (place.get(heads.get(c.id, c.id), place[c.id]), c.id in new, place[c.id]))
+    return sorted(
+        ranked, key=lambda c: (place.get(heads.get(c.id, c.id), place[c.id]), c.id in new, place[c.id])
+    )
 
 
 def renamed(concept, key):
@@ -70,7 +85,9 @@ def about(concept):
         st.html(weight_bar(concept.weight, largest, study.sides, concept.pinned))
     in_zero, in_one = (share_text(share) for share in concept.shares)
     more = f" · holds concepts {', '.join(map(str, concept.merged))} too" if concept.merged else ""
-    st.caption(f"{in_one} of {words.tokens} in *{one}*, {in_zero} in *{zero}* · {words.count(concept.tokens)}{more}")
+    st.caption(
+        f"{in_one} of {words.tokens} in *{one}*, {in_zero} in *{zero}* · {words.count(concept.tokens)}{more}"
+    )
     for change in concept_edits.waiting(study, concept):
         st.caption(f":orange[:material/pending:] {plain(change)} at the next refit")
 
@@ -84,13 +101,37 @@ def card(concept):
         )
         gone = study.curation.state.home(concept.id) != concept.id
         with st.container(horizontal=True, gap="small", wrap=False, vertical_alignment="center"):
-            st.checkbox(f"Choose {plain(concept.name)}", key=f"choose_{concept.id}", label_visibility="collapsed", width="content",
-                        disabled=gone or concept.excluded, help="Choose several to merge them")  # fmt: skip
-            st.color_picker(f"Colour of concept {concept.id}", concept.colour, key=colour, on_change=recoloured, args=(concept, colour), disabled=locked(study),
-                            label_visibility="collapsed", width=40)  # fmt: skip
-            st.text_input(f"Name of concept {concept.id}", concept.name, key=name, on_change=renamed, args=(concept, name), max_chars=60, disabled=locked(study),
-                          label_visibility="collapsed", placeholder=f"name of concept {concept.id}")  # fmt: skip
-        # Each part in a container of its own, also where it is empty: a popover below that moved would open anew.
+            st.checkbox(
+                f"Choose {plain(concept.name)}",
+                key=f"choose_{concept.id}",
+                label_visibility="collapsed",
+                width="content",
+                disabled=gone or concept.excluded,
+                help="Choose several to merge them",
+            )
+            st.color_picker(
+                f"Colour of concept {concept.id}",
+                concept.colour,
+                key=colour,
+                on_change=recoloured,
+                args=(concept, colour),
+                disabled=locked(study),
+                label_visibility="collapsed",
+                width=40,
+            )
+            st.text_input(
+                f"Name of concept {concept.id}",
+                concept.name,
+                key=name,
+                on_change=renamed,
+                args=(concept, name),
+                max_chars=60,
+                disabled=locked(study),
+                label_visibility="collapsed",
+                placeholder=f"name of concept {concept.id}",
+            )
+        # Each part in a container of its own, also where it is empty: a popover below that moved would open
+        # anew.
         with st.container():
             if concept.id in new:
                 # not st.badge, which escapes brackets once more
@@ -105,8 +146,14 @@ def card(concept):
             concept_edits.exclude_or_include(study, concept)
             if not concept.excluded:
                 concept_edits.split(study, concept)
-                concept_edits.pin(study, concept.id, float(fit.fitted_coef[concept.id]), concept_edits.pin_of(study, concept.id),
-                                  f"pin_{concept.id}", "Pinned" if concept_edits.pin_of(study, concept.id) is not None else "Pin")  # fmt: skip
+                concept_edits.pin(
+                    study,
+                    concept.id,
+                    float(fit.fitted_coef[concept.id]),
+                    concept_edits.pin_of(study, concept.id),
+                    f"pin_{concept.id}",
+                    "Pinned" if concept_edits.pin_of(study, concept.id) is not None else "Pin",
+                )
 
 
 def clear():
@@ -126,9 +173,11 @@ def name_by_phrases():
     with st.expander("Name concepts by phrases", icon=":material/translate:"):
         with st.form("phrases", border=False):
             text = st.text_area(
-                "Words or phrases, with commas between them", ", ".join(PHRASES), key="shown_phrases_text",
+                "Words or phrases, with commas between them",
+                ", ".join(PHRASES),
+                key="shown_phrases_text",
                 help="English, as in a report. The encoder compares each with the pictures of each concept",
-            )  # fmt: skip
+            )
             if st.form_submit_button("Compare", icon=":material/compare_arrows:"):
                 st.session_state["shown_phrases"] = text
         if "shown_phrases" not in st.session_state:
@@ -141,14 +190,20 @@ def name_by_phrases():
             shown = [concept for concept in concepts if not concept.excluded]
             st.html(heat_table([c.name for c in shown], phrases, table[[c.id for c in shown]]))
             st.caption(
-                "From −1 to 1: how much rather a phrase than the others fits a concept than the others. The best of each row is bold. "
-                "A guess of the encoder's, not a diagnosis: look at the tiles."
+                "From −1 to 1: how much rather a phrase than the others fits a concept than the others. The"
+                " best of each row is bold. A guess of the encoder's, not a diagnosis: look at the tiles."
             )
             if not suggested:
                 st.caption("All concepts have names. Undo a name, and its concept gets a suggestion again.")
             else:
-                st.button(f"Take the best phrase as name of {len(suggested)} concepts", icon=":material/label:", on_click=rename_all, disabled=locked(study),
-                          args=(suggested,), help="Names that you gave stay. Undo takes the names back one by one")  # fmt: skip
+                st.button(
+                    f"Take the best phrase as name of {len(suggested)} concepts",
+                    icon=":material/label:",
+                    on_click=rename_all,
+                    disabled=locked(study),
+                    args=(suggested,),
+                    help="Names that you gave stay. Undo takes the names back one by one",
+                )
 
 
 def rename_all(names):
@@ -163,12 +218,15 @@ if "at_go" in state:
 
 st.markdown("### Concepts")
 st.caption(
-    f"Kinds of {words.token} that the encoder tells apart. A positive weight speaks **{plain(study.sides[1])}**, a negative one "
-    f"**{plain(study.sides[0])}** ({fit.unit}). Name what you recognise; exclude what does not belong{look.UNWANTED}; merge what is one kind, "
-    f"split what is two; then refit. Click a {words.token} to see it in its {words.datum}."
+    f"Kinds of {words.token} that the encoder tells apart. A positive weight speaks"
+    f" **{plain(study.sides[1])}**, a negative one **{plain(study.sides[0])}** ({fit.unit}). Name what you"
+    f" recognise; exclude what does not belong{look.UNWANTED}; merge what is one kind, split what is two;"
+    f" then refit. Click a {words.token} to see it in its {words.datum}."
 )
 above(study)
-if study.branches() is not None and st.toggle("As a tree", key="shown_tree", help="Merge and split along its branches"):
+if study.branches() is not None and st.toggle(
+    "As a tree", key="shown_tree", help="Merge and split along its branches"
+):
     concept_tree(study)
     st.stop()
 labels = {
@@ -183,12 +241,16 @@ order = st.segmented_control(
 concepts = sorted_cards(order or "one")
 largest = max((abs(c.weight) for c in concepts), default=1.0) or 1.0
 chosen = [
-    c for c in concepts if state.get(f"choose_{c.id}") and not c.excluded and study.curation.state.home(c.id) == c.id
+    c
+    for c in concepts
+    if state.get(f"choose_{c.id}") and not c.excluded and study.curation.state.home(c.id) == c.id
 ]
 with st.container(key="chosen_place"):
     if chosen:
         with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="chosen"):
-            st.markdown(f"**{len(chosen)} chosen:** {', '.join(plain(c.name) for c in chosen)}", width="stretch")
+            st.markdown(
+                f"**{len(chosen)} chosen:** {', '.join(plain(c.name) for c in chosen)}", width="stretch"
+            )
             if len(chosen) > 1:
                 concept_edits.merge(study, chosen, "merge_chosen", [f"choose_{c.id}" for c in chosen])
             else:
@@ -198,7 +260,11 @@ with st.container(key="chosen_place"):
 if can_prompt(study):
     name_by_phrases()
 
-with st.spinner(f"Fetching typical {words.tokens}…"), st.container(key="split_cards"), st.container(key="cards"):
+with (
+    st.spinner(f"Fetching typical {words.tokens}…"),
+    st.container(key="split_cards"),
+    st.container(key="cards"),
+):
     for start in range(0, len(concepts), 3):
         for column, concept in zip(st.columns(3), concepts[start : start + 3]):
             with column:

@@ -1,4 +1,7 @@
-"""Addresses that lead to a place: `?datum=UID&token=7` or `?datum=UID&view=x,y,width,height`, by opaque ids only."""
+"""Addresses that lead to a place.
+
+`?datum=UID&token=7` or `?datum=UID&view=x,y,width,height`, by opaque ids only.
+"""
 
 import math
 
@@ -12,7 +15,11 @@ def follow_link(study):
     asked = {name: st.query_params[name] for name in ("datum", "token", "view") if name in st.query_params}
     for name in asked:
         del st.query_params[name]  # a later click must not lead back
-    if study is None or asked.get("datum") not in {d.uid for d in study.embedded()} or study.current_fit is None:
+    if (
+        study is None
+        or asked.get("datum") not in {d.uid for d in study.embedded()}
+        or study.current_fit is None
+    ):
         return
     state, datum = st.session_state, study.datum(asked["datum"])
     for key in ("at_token", "at_glass", "at_side", "at_token_beside"):
@@ -32,4 +39,8 @@ def _numbers(text):
         x, y, width, height = (float(part) for part in text.split(","))
     except ValueError:
         return None
-    return (x, y, width, height) if all(map(math.isfinite, (x, y, width, height))) and min(width, height) > 0 else None
+    return (
+        (x, y, width, height)
+        if all(map(math.isfinite, (x, y, width, height))) and min(width, height) > 0
+        else None
+    )

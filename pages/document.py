@@ -1,4 +1,7 @@
-"""Document page: a text to read, tinted by its prospect map or concepts, and what the clicked sentence says."""
+"""Document page: a text to read, tinted by its prospect map or concepts.
+
+And what the clicked sentence says.
+"""
 
 import streamlit as st
 
@@ -45,34 +48,57 @@ def picked():
 
 def go_to(uid, token, last=None):
     """Select a sentence and go there."""
-    state["at_datum"], state["at_token"], state["at_last"] = uid, int(token), int(token if last is None else last)
+    state["at_datum"], state["at_token"], state["at_last"] = (
+        uid,
+        int(token),
+        int(token if last is None else last),
+    )
     state["at_focus"] = True
 
 
 def header():
-    """The question, and which document and companion are on show. Returns (filmstrip?, what is beside or "")."""
+    """The question, and which document and companion are on show.
+
+    Returns (filmstrip?, what is beside or "").
+    """
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.markdown(f"### {words.tokens.capitalize()} for *{plain(study.classes[fit.target])}*")
         if len(embedded) > 1:
             state["shown_document"] = datum.uid
             names = {d.uid: f"{d.name} · {class_of(study, d)}" for d in embedded}
-            st.selectbox("Document", list(names), key="shown_document", on_change=chose, format_func=names.get, width=230)  # fmt: skip
+            st.selectbox(
+                "Document",
+                list(names),
+                key="shown_document",
+                on_change=chose,
+                format_func=names.get,
+                width=230,
+            )
         if state.get("shown_beside") not in beside:
             state["shown_beside"] = ""
         second = ""
         if len(beside) > 1:
-            second = st.selectbox("Beside it", list(beside), key="shown_beside", width=190, format_func=beside.get)
-        filmed = len(embedded) > 1 and st.toggle("Filmstrip", value=True, key="shown_strip", help="All documents of the study")  # fmt: skip
+            second = st.selectbox(
+                "Beside it", list(beside), key="shown_beside", width=190, format_func=beside.get
+            )
+        filmed = len(embedded) > 1 and st.toggle(
+            "Filmstrip", value=True, key="shown_strip", help="All documents of the study"
+        )
     return filmed, second
 
 
 def page(key, datum, shown, tokens, room, on_pick=None):
-    """The text of a document. ``shown``: which map of it, "" for the present one, else as ``states_beside`` calls it."""
+    """The text of a document. ``shown``.
+
+    Which map of it, "" for the present one, else as ``states_beside`` calls it.
+    """
     limit, unit, shown_fit = limit_of(study), f"{fit.unit}{mask.legend(fit)}", fit
     if shown == "@change" and in_both(changed, datum):
         scores, limit, unit = changed.of_map(datum), change_limit(study, changed), f"change, {fit.unit}"
     else:
-        shown_fit = {"@before": changed and changed.before, "@after": changed and changed.after}.get(shown) or fit
+        shown_fit = {"@before": changed and changed.before, "@after": changed and changed.after}.get(
+            shown
+        ) or fit
         scores = study.prospect(datum, shown_fit)
     near = []
     if len(tokens) == 1 and not shown:
@@ -108,8 +134,14 @@ def about_alike(token):
             st.caption("There is no other document.")
         rows = st.container(key="sentences_alike", gap="xsmall")
         for at, (likeness, other, place, text) in enumerate(found):
-            rows.button(f"{plain(text[:160])}{'…' if len(text) > 160 else ''} **{likeness:.2f}**", key=f"alike_{at}", type="tertiary", on_click=go_to,
-                      args=(other.uid, place), help=f"{plain(other.name)}, labelled {plain(class_of(study, other))}: go there")  # fmt: skip
+            rows.button(
+                f"{plain(text[:160])}{'…' if len(text) > 160 else ''} **{likeness:.2f}**",
+                key=f"alike_{at}",
+                type="tertiary",
+                on_click=go_to,
+                args=(other.uid, place),
+                help=f"{plain(other.name)}, labelled {plain(class_of(study, other))}: go there",
+            )
 
 
 tried = preview.current(study)
@@ -122,7 +154,9 @@ if state.pop("at_focus", False):
     state["at_focus_count"] = state.get("at_focus_count", 0) + 1
 token = state.get("at_token")
 tokens = (
-    [] if token is None else list(range(token, min(max(state.get("at_last", token), token) + 1, study.n_tokens(datum))))
+    []
+    if token is None
+    else list(range(token, min(max(state.get("at_last", token), token) + 1, study.n_tokens(datum))))
 )
 with st.container(key="split"):
     text, panel = st.columns([5, 2])
@@ -138,7 +172,13 @@ with st.container(key="split"):
                 page("document", datum, "", tokens, room + 90, picked)
             with right:
                 st.caption(plain(beside[second]))
-                page("document_beside", datum if itself else study.datum(second), second if itself else "", [], room + 90)  # fmt: skip
+                page(
+                    "document_beside",
+                    datum if itself else study.datum(second),
+                    second if itself else "",
+                    [],
+                    room + 90,
+                )
     with panel:
         above(study)
         about_datum(study, datum)

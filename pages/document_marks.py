@@ -1,4 +1,7 @@
-"""What can be said of the selected sentences: that they speak for or against a class, are to be ignored, or belong elsewhere."""
+"""What can be said of the selected sentences.
+
+That they speak for or against a class, are to be ignored, or belong elsewhere.
+"""
 
 import streamlit as st
 
@@ -12,7 +15,11 @@ from pages.words import plain
 
 __all__ = ["mark_box", "mark_list", "marks_of"]
 
-_ICONS = {"for": ":material/add_circle:", "against": ":material/do_not_disturb_on:", "ignore": ":material/block:"}
+_ICONS = {
+    "for": ":material/add_circle:",
+    "against": ":material/do_not_disturb_on:",
+    "ignore": ":material/block:",
+}
 _SHORT = {"for": "for", "against": "against", "ignore": "ignored"}
 
 
@@ -21,7 +28,10 @@ def marks_of(study, datum):
     found = []
     for region in study.curation.state.regions:
         if region.datum == datum.uid:
-            found += [{"token": int(each), "evidence": region.evidence, "label": _SHORT[region.evidence]} for each in region.tokens[:1]]  # fmt: skip
+            found += [
+                {"token": int(each), "evidence": region.evidence, "label": _SHORT[region.evidence]}
+                for each in region.tokens[:1]
+            ]
     return found
 
 
@@ -29,22 +39,34 @@ def mark_box(study, datum, tokens):
     """A popover that marks the selected tokens as evidence, or moves them to another concept."""
     kind = study.kind.words
     many = kind.count(len(tokens))
-    box = popover(f"Mark {many}", "mark_box_box", icon=":material/draw:", help=f"Say what the selected {kind.tokens} speak for, or what they are")  # fmt: skip
+    box = popover(
+        f"Mark {many}",
+        "mark_box_box",
+        icon=":material/draw:",
+        help=f"Say what the selected {kind.tokens} speak for, or what they are",
+    )
     if not box.open:
         return
     what = {
-        "for": f"speak for {plain(study.classes[study.target])}", "against": "speak against it", "ignore": "are to be ignored", "move": "belong to …",
-    }  # fmt: skip
+        "for": f"speak for {plain(study.classes[study.target])}",
+        "against": "speak against it",
+        "ignore": "are to be ignored",
+        "move": "belong to …",
+    }
     names = choosable(study, {each.id: each for each in study.concepts()})
     with box:
         with st.form("mark_form", border=False):
             st.radio("They", list(what), format_func=what.get, key="mark_what")
-            st.selectbox("Concept, if they belong to another", list(names), format_func=names.get, key="mark_to")
+            st.selectbox(
+                "Concept, if they belong to another", list(names), format_func=names.get, key="mark_to"
+            )
 
             def read():
                 if st.session_state["mark_what"] == "move":
                     return Edit("reassign", (datum.uid, list(tokens), st.session_state["mark_to"]))
-                return Edit("annotate", (datum.uid, list(tokens), st.session_state["mark_what"]), meant(study))
+                return Edit(
+                    "annotate", (datum.uid, list(tokens), st.session_state["mark_what"]), meant(study)
+                )
 
             offer_in_form(study, read, "Mark", "mark", ("mark_box_box",), icon=":material/draw:")
         trial_here(study, [("annotate", datum.uid), ("reassign", datum.uid)], "mark_")
@@ -52,7 +74,10 @@ def mark_box(study, datum, tokens):
 
 
 def mark_list(study, datum, go_to):
-    """Marks of this document; each is shown or withdrawn. ``go_to``: function(uid, first token, last token)."""
+    """Marks of this document; each is shown or withdrawn.
+
+    ``go_to``: function(uid, first token, last token).
+    """
     regions = [region for region in study.curation.state.regions if region.datum == datum.uid]
     if not regions:
         return
@@ -63,10 +88,24 @@ def mark_list(study, datum, go_to):
             text = texts.sentence(study, datum, tokens[0])
             more = f" and {len(tokens) - 1} more" if len(tokens) > 1 else ""
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button(f"{_SHORT[region.evidence]}: {plain(text[:60])}{'…' if len(text) > 60 else ''}{more}", key=f"region_{region.entry}",
-                          type="tertiary", icon=_ICONS[region.evidence], on_click=go_to, args=(datum.uid, min(tokens), max(tokens)))  # fmt: skip
-                st.button("", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this mark back",
-                          on_click=_withdraw, args=(study, region.entry), disabled=locked(study))  # fmt: skip
+                st.button(
+                    f"{_SHORT[region.evidence]}: {plain(text[:60])}{'…' if len(text) > 60 else ''}{more}",
+                    key=f"region_{region.entry}",
+                    type="tertiary",
+                    icon=_ICONS[region.evidence],
+                    on_click=go_to,
+                    args=(datum.uid, min(tokens), max(tokens)),
+                )
+                st.button(
+                    "",
+                    key=f"withdraw_{region.entry}",
+                    type="tertiary",
+                    icon=":material/delete:",
+                    help="Take this mark back",
+                    on_click=_withdraw,
+                    args=(study, region.entry),
+                    disabled=locked(study),
+                )
 
 
 def _withdraw(study, entry):

@@ -1,4 +1,7 @@
-"""How pages make edits: a form offers one, making it is said in one line, and what waits for a refit can be undone there."""
+"""How pages make edits: a form offers one, making it is said in one line.
+
+And what waits for a refit can be undone there.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,14 +27,28 @@ __all__ = [
 ]
 
 _DONE = {
-    "rename": "Renamed", "recolour": "Recoloured", "merge": "Merged", "split": "Split", "exclude": "Excluded", "include": "Included",
-    "pin": "Pinned", "unpin": "Unpinned", "move": "Moved", "mark": "Marked", "ignore": "Ignored", "relabel": "Relabelled", "take": "Took",
-}  # fmt: skip
+    "rename": "Renamed",
+    "recolour": "Recoloured",
+    "merge": "Merged",
+    "split": "Split",
+    "exclude": "Excluded",
+    "include": "Included",
+    "pin": "Pinned",
+    "unpin": "Unpinned",
+    "move": "Moved",
+    "mark": "Marked",
+    "ignore": "Ignored",
+    "relabel": "Relabelled",
+    "take": "Took",
+}
 
 
 @dataclass(frozen=True)
 class Edit:
-    """An edit that is not made yet: the name of a method of ``study.curation``, and what it is called with."""
+    """An edit that is not made yet.
+
+    The name of a method of ``study.curation``, and what it is called with.
+    """
 
     name: str
     args: tuple
@@ -49,13 +66,18 @@ def said(study, entry):
 
 
 def popover(label, key, **look):
-    """A popover whose content is drawn only while it is open: ``if box.open`` inside. An edit made in it closes it."""
+    """A popover whose content is drawn only while it is open: ``if box.open`` inside.
+
+    An edit made in it closes it.
+    """
     look["disabled"] = look.get("disabled", False) or locked()
     return st.popover(label, key=key, on_change="rerun", **look)
 
 
 def make(study, read, closes=()):
-    """Make the edit that ``read()`` returns, and say so; for a widget's callback. Returns whether it was made.
+    """Make the edit that ``read()`` returns, and say so; for a widget's callback.
+
+    Returns whether it was made.
 
     ``closes``: keys of popovers to close, or of ticks to take away, once it is made.
     """
@@ -81,15 +103,26 @@ def offer_trial(study, read, key, closes=(), in_form=False):
     # beside a slide an open popover would cover what is to be seen
     closes = closes if key.startswith("this_") else ()
     place = st.form_submit_button if in_form else st.button
-    place("Preview", key=f"{key}_try", icon=":material/preview:", on_click=preview.begin, args=(study, read, closes),
-          help="What would a refit give? Nothing is kept")  # fmt: skip
+    place(
+        "Preview",
+        key=f"{key}_try",
+        icon=":material/preview:",
+        on_click=preview.begin,
+        args=(study, read, closes),
+        help="What would a refit give? Nothing is kept",
+    )
 
 
 def offer_in_form(study, read: Callable[[], Edit], label, key, closes=(), **look):
-    """The same at the end of a form, and beside it a preview. ``read`` is called after the form's values are there."""
+    """The same at the end of a form, and beside it a preview.
+
+    ``read`` is called after the form's values are there.
+    """
     look = {**look, "disabled": look.get("disabled", False) or locked(study)}
     with st.container(horizontal=True, gap="xsmall"):
-        st.form_submit_button(label, key=key, type="primary", on_click=make, args=(study, read, closes), **look)
+        st.form_submit_button(
+            label, key=key, type="primary", on_click=make, args=(study, read, closes), **look
+        )
         offer_trial(study, read, key, closes, in_form=True)
 
 

@@ -20,8 +20,12 @@ from prospector_core.evaluation.svg import neutral
 from viewers.access.session import exported
 
 _SCORES = {
-    "log_loss": st.column_config.NumberColumn("Log loss", format="%.3f", help="Of held-out data; smaller is better"),
-    "auroc": st.column_config.NumberColumn("AUROC", format="%.3f", help="Of held-out data, from their whole evidence"),
+    "log_loss": st.column_config.NumberColumn(
+        "Log loss", format="%.3f", help="Of held-out data; smaller is better"
+    ),
+    "auroc": st.column_config.NumberColumn(
+        "AUROC", format="%.3f", help="Of held-out data, from their whole evidence"
+    ),
     "top_auroc": st.column_config.NumberColumn(
         "Top AUROC", format="%.3f", help="The same, from the best twentieth of each datum"
     ),
@@ -30,7 +34,9 @@ _SCORES = {
     ),
     "mean_rank": st.column_config.NumberColumn("Mean rank", format="%.1f"),
     "chosen": st.column_config.CheckboxColumn("Chosen"),
-    "clearly_better": st.column_config.CheckboxColumn("Clearly better", help="Than the settings to begin with"),
+    "clearly_better": st.column_config.CheckboxColumn(
+        "Clearly better", help="Than the settings to begin with"
+    ),
 }
 
 
@@ -38,7 +44,8 @@ def signal(study):
     """Whether labels are told better than shuffled ones, and which weights exceed them."""
     st.markdown("#### Is there any signal?")
     st.caption(
-        "Labels are shuffled among the data, again and again: a map of labels that mean nothing looks like a map, too."
+        "Labels are shuffled among the data, again and again: a map of labels that mean nothing looks like a"
+        " map, too."
     )
     fit, null = study.current_fit, known_null(study)
     if null is None:
@@ -49,7 +56,9 @@ def signal(study):
         bar = st.progress(0.0, "Fitting to shuffled labels")
         null = null_of(
             study,
-            progress=lambda done, total: bar.progress(done / total, f"Fitting to shuffled labels: {done} of {total}"),
+            progress=lambda done, total: bar.progress(
+                done / total, f"Fitting to shuffled labels: {done} of {total}"
+            ),
         )
         bar.empty()
     say = st.success if null.signal else st.warning
@@ -64,13 +73,20 @@ def signal(study):
     ]
     one, two = (int(np.count_nonzero(some)) for some in np.split(null.kept, [fit.n_concepts]))
     st.caption(
-        f"{one} concept{'s' * (one != 1)} and {two} pair{'s' * (two != 1)} stand out, at a false discovery rate of {null.level:.0%}."
+        f"{one} concept{'s' * (one != 1)} and {two} pair{'s' * (two != 1)} stand out, at a false discovery"
+        f" rate of {null.level:.0%}."
     )
     if rows:
         st.dataframe(
-            rows, hide_index=True, width="stretch", alt="Concepts that stand out from shuffled labels",
-            column_config={"weight": st.column_config.NumberColumn(format="%.2f"), "p": st.column_config.NumberColumn(format="%.4f")},
-        )  # fmt: skip
+            rows,
+            hide_index=True,
+            width="stretch",
+            alt="Concepts that stand out from shuffled labels",
+            column_config={
+                "weight": st.column_config.NumberColumn(format="%.2f"),
+                "p": st.column_config.NumberColumn(format="%.4f"),
+            },
+        )
         st.caption("**Only what exceeds chance**, beside the map, draws these alone.")
 
 
@@ -78,7 +94,8 @@ def search(study):
     """The search of settings, as it runs; the winner can be fitted."""
     st.markdown("#### Which settings, by labels alone?")
     st.caption(
-        "Each candidate predicts data that were held out. No truth is looked at; the settings to begin with stay unless another is clearly better."
+        "Each candidate predicts data that were held out. No truth is looked at; the settings to begin with"
+        " stay unless another is clearly better."
     )
     key = f"choice_{study.path}_{study.target}"
     if st.button("Search settings", icon=":material/manage_search:"):
@@ -87,8 +104,15 @@ def search(study):
         bar, table, rows = st.progress(0.0, "searching"), st.empty(), []
 
         def show(done, total, settings, scores):
-            rows.append({"concepts": settings.concepts, "radius": settings.radius, "softness": settings.softness, "centre": settings.centre,
-                         **{name: value for name, value in asdict(scores).items() if name != "losses"}})  # fmt: skip
+            rows.append(
+                {
+                    "concepts": settings.concepts,
+                    "radius": settings.radius,
+                    "softness": settings.softness,
+                    "centre": settings.centre,
+                    **{name: value for name, value in asdict(scores).items() if name != "losses"},
+                }
+            )
             bar.progress(done / total, f"candidate {done} of {total}")
             table.dataframe(rows, column_config=_SCORES, hide_index=True, width="stretch")
 
@@ -100,10 +124,17 @@ def search(study):
     choice = st.session_state[key]
     st.info(f"Chosen: {plain(choice.why)}.", icon=":material/flag:")
     st.dataframe(
-        choice.rows(), column_config=_SCORES, hide_index=True, width="stretch", alt="Candidates, best mean rank first"
+        choice.rows(),
+        column_config=_SCORES,
+        hide_index=True,
+        width="stretch",
+        alt="Candidates, best mean rank first",
     )
     if st.button(
-        "Find concepts and fit with these", type="primary", icon=":material/play_arrow:", disabled=locked(study)
+        "Find concepts and fit with these",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=locked(study),
     ):
         with st.spinner("Fitting…"), by_me(study):
             change = study.fit(choice.settings)
@@ -115,20 +146,30 @@ def against_truth(study):
     """The study's maps against truth, beside held-out heads and baselines, with plots."""
     st.markdown("#### How right, where the truth is known?")
     file = st.file_uploader(
-        "Truth of tokens", ["csv", "tsv"],
-        help="A table with a column for the datum, one for the token's place (token, or row and column, residue, ...) and truth: 0 or 1. For scoring alone",
-    )  # fmt: skip
+        "Truth of tokens",
+        ["csv", "tsv"],
+        help=(
+            "A table with a column for the datum, one for the token's place (token, or row and column,"
+            " residue, ...) and truth: 0 or 1. For scoring alone"
+        ),
+    )
     with st.container(horizontal=True):
         every = st.toggle(
             "Networks, too", help="Attention, gradients, graph attention: trained here, which takes minutes"
         )
         ways = st.toggle(
-            "Ways of finding concepts, too", help="A row each: k-means, spherical k-means, tree and the others"
+            "Ways of finding concepts, too",
+            help="A row each: k-means, spherical k-means, tree and the others",
         )
-        few = st.toggle("Few labels", help="Also fitted on 2, 4, 8, ... labelled data a class, five draws each")
+        few = st.toggle(
+            "Few labels", help="Also fitted on 2, 4, 8, ... labelled data a class, five draws each"
+        )
     key = f"scored_{study.path}_{study.current_fit.id}_{study.target}"
     if st.button(
-        "Score maps", icon=":material/fact_check:", disabled=file is None, help=None if file else "Give the truth first"
+        "Score maps",
+        icon=":material/fact_check:",
+        disabled=file is None,
+        help=None if file else "Give the truth first",
     ):
         st.session_state[key] = _scored(study, file, every, ways, few)
     if key not in st.session_state:
@@ -143,26 +184,35 @@ def against_truth(study):
         "seconds": "Seconds a fold",
     }
     st.dataframe(
-        [{title: row[name] for name, title in names.items()} for row in found.summary], hide_index=True, width="stretch",
+        [{title: row[name] for name, title in names.items()} for row in found.summary],
+        hide_index=True,
+        width="stretch",
         alt="Average precision of each method",
-        column_config={title: st.column_config.NumberColumn(format="%.3f") for title in ("AP", "from", "to", "AUROC")}
+        column_config={
+            title: st.column_config.NumberColumn(format="%.3f") for title in ("AP", "from", "to", "AUROC")
+        }
         | {"Seconds a fold": st.column_config.NumberColumn(format="%.1f")},
-    )  # fmt: skip
+    )
     st.caption(
-        f"A constant map scores {found.problem['prevalence']:.3f}. “This study's fit” maps data that it was fitted on; the others do not."
+        f"A constant map scores {found.problem['prevalence']:.3f}. “This study's fit” maps data that it was"
+        " fitted on; the others do not."
     )
     shown = figures(found)
     for name, title, says in (
-        ("few", "Few labels", FEW_SAID), ("regions", "Where maps are right and where not", REGIONS_SAID),
-    ):  # fmt: skip
+        ("few", "Few labels", FEW_SAID),
+        ("regions", "Where maps are right and where not", REGIONS_SAID),
+    ):
         if shown.get(name):
             st.markdown(f"##### {title}")
             st.caption(says)
             st.image(neutral(shown[name]), width="stretch")
     st.download_button(
-        "Save the report", exported(study, "evaluation report", lambda: page), "evaluation.html", "text/html",
+        "Save the report",
+        exported(study, "evaluation report", lambda: page),
+        "evaluation.html",
+        "text/html",
         icon=":material/download:",
-    )  # fmt: skip
+    )
 
 
 def _scored(study, file, every, ways, few):
@@ -180,7 +230,10 @@ def _scored(study, file, every, ways, few):
             methods = method_names("all" if every else "nearest centroid", False, "all" if ways else None)
             methods = [name for name in methods if every or "tuned with truth" not in name]
             found = evaluate(
-                problem, methods, few=few, progress=lambda done, total, text: bar.progress(done / total, plain(text))
+                problem,
+                methods,
+                few=few,
+                progress=lambda done, total, text: bar.progress(done / total, plain(text)),
             )
         finally:
             bar.empty()

@@ -1,4 +1,7 @@
-"""Which way of finding concepts: what labels alone say of each, as it is found; the chosen one can be fitted."""
+"""Which way of finding concepts.
+
+What labels alone say of each, as it is found; the chosen one can be fitted.
+"""
 
 from dataclasses import replace
 
@@ -19,7 +22,8 @@ def by_quantizer(study, scores):
         return  # the encoder brings concepts: there is nothing to find
     st.markdown("#### Which way of finding concepts, by labels alone?")
     st.caption(
-        "Each way with the settings to begin with, judged by how it predicts data that were held out. k-means stays unless another is clearly better."
+        "Each way with the settings to begin with, judged by how it predicts data that were held out. k-means"
+        " stays unless another is clearly better."
     )
     key = f"quantizers_{study.path}_{study.target}"
     if st.button("Compare ways", icon=":material/alt_route:"):
@@ -29,9 +33,12 @@ def by_quantizer(study, scores):
         usual, names = study.default_settings(), list_quantizers()
         bar = st.progress(0.0, "comparing")
         choice = choose_for(
-            study, [replace(usual, quantizer=name) for name in names],
-            progress=lambda done, total, settings, *_: bar.progress(done / total, plain(row_name(settings.quantizer))),
-        )  # fmt: skip
+            study,
+            [replace(usual, quantizer=name) for name in names],
+            progress=lambda done, total, settings, *_: bar.progress(
+                done / total, plain(row_name(settings.quantizer))
+            ),
+        )
         bar.empty()
         st.session_state[key] = replace(choice, names=tuple(names), first=names[0])
     if key not in st.session_state:
@@ -41,15 +48,27 @@ def by_quantizer(study, scores):
     st.info(f"Chosen: {plain(said)}.", icon=":material/flag:")
     rows = [
         {
-            "way": name, "log_loss": score.log_loss, "auroc": score.auroc, "top_auroc": score.top_auroc,
-            "stability": score.stability, "chosen": at == choice.best, "what": about_quantizer(name),
+            "way": name,
+            "log_loss": score.log_loss,
+            "auroc": score.auroc,
+            "top_auroc": score.top_auroc,
+            "stability": score.stability,
+            "chosen": at == choice.best,
+            "what": about_quantizer(name),
         }
         for at, (name, score) in enumerate(zip(choice.names, choice.scores))
-    ]  # fmt: skip
-    columns = {"way": st.column_config.TextColumn("Concepts by", pinned=True),
-               "what": st.column_config.TextColumn("What it looks for", width="large")}  # fmt: skip
-    st.dataframe(rows, column_config={**scores, **columns}, hide_index=True, width="stretch",
-                 alt="Ways of finding concepts, and what labels alone say of each")  # fmt: skip
+    ]
+    columns = {
+        "way": st.column_config.TextColumn("Concepts by", pinned=True),
+        "what": st.column_config.TextColumn("What it looks for", width="large"),
+    }
+    st.dataframe(
+        rows,
+        column_config={**scores, **columns},
+        hide_index=True,
+        width="stretch",
+        alt="Ways of finding concepts, and what labels alone say of each",
+    )
     chosen = st.selectbox("Way", choice.names, index=choice.best, key="shown_way")
     said = f"Find concepts by {plain(chosen)} and fit"
     if st.button(said, icon=":material/play_arrow:", disabled=locked(study)):

@@ -1,4 +1,7 @@
-"""Families page: the sites that make the class, grouped by what they are made of; each shown with its typical sites, and named."""
+"""Families page: the sites that make the class, grouped by what they are made of.
+
+Each shown with its typical sites, and named.
+"""
 
 import csv
 import io
@@ -40,7 +43,10 @@ def found(study_key, fit_id, target, labels, _study):
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def laid_over(study_key, fit_id, target, number, _study, _family):
-    """Typical sites over the most typical one: (mmCIF text, chains' concepts, columns of the logo, rmsd of each)."""
+    """Typical sites over the most typical one.
+
+    (mmCIF text, chains' concepts, columns of the logo, rmsd of each).
+    """
     lines, kinds, columns, reference, rmsds = _header(), {}, [], None, []
     for at, site in enumerate(_family.sites[:SHOWN]):
         datum = _study.datum(site.datum)
@@ -82,7 +88,11 @@ def laid_over(study_key, fit_id, target, number, _study, _family):
                         )
                     )
         for ligand in opened.ligands(contact_points(chain, "side")[residues], 4.5):
-            if len(ligand.element) == 2 or ligand.element in ("K", "W", "V"):  # metals: what else binds hides the site
+            if len(ligand.element) == 2 or ligand.element in (
+                "K",
+                "W",
+                "V",
+            ):  # metals: what else binds hides the site
                 lines.append(
                     _atom(
                         "HETATM",
@@ -99,13 +109,20 @@ def laid_over(study_key, fit_id, target, number, _study, _family):
 
 
 def _header():
-    names = "group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_entity_id label_seq_id pdbx_PDB_ins_code Cartn_x Cartn_y Cartn_z occupancy B_iso_or_equiv auth_seq_id auth_asym_id pdbx_PDB_model_num"
+    names = (
+        "group_PDB id type_symbol label_atom_id label_alt_id label_comp_id label_asym_id label_entity_id"
+        " label_seq_id pdbx_PDB_ins_code Cartn_x Cartn_y Cartn_z occupancy B_iso_or_equiv auth_seq_id"
+        " auth_asym_id pdbx_PDB_model_num"
+    )
     return ["data_sites", "loop_", *(f"_atom_site.{name}" for name in names.split())]
 
 
 def _atom(group, serial, element, name, residue, chain, number, place):
     x, y, z = place
-    return f"{group} {serial} {element} {name} . {residue} {chain} 1 {number} ? {x:.3f} {y:.3f} {z:.3f} 1.00 0.00 {number} {chain} 1"
+    return (
+        f"{group} {serial} {element} {name} . {residue} {chain} 1 {number} ? {x:.3f} {y:.3f} {z:.3f} 1.00"
+        f" 0.00 {number} {chain} 1"
+    )
 
 
 def go(uid, token):
@@ -122,7 +139,9 @@ def named(family, key):
 
 def made_of(family):
     """The concepts of a family in words."""
-    top = [int(k) for k in np.argsort(-family.composition, kind="stable")[:3] if family.composition[k] >= 0.03]
+    top = [
+        int(k) for k in np.argsort(-family.composition, kind="stable")[:3] if family.composition[k] >= 0.03
+    ]
     return ", ".join(f"{plain(study.concept_name(k))} {share_text(family.composition[k])}" for k in top)
 
 
@@ -131,11 +150,16 @@ def typical(family):
     sites = family.sites[:SHOWN]
     across = max(2, min(4, len(sites)))
     key = f"family_{fit.id}_{family.number}"
-    pictures = [chains.picture_of_residue(study, study.datum(site.datum), int(site.tokens[0]), 120) for site in sites]
-    url = tile_server.register_image((shared.study_key(study), key, "sites"), png(mosaic(pictures, across, gap=0)))
+    pictures = [
+        chains.picture_of_residue(study, study.datum(site.datum), int(site.tokens[0]), 120) for site in sites
+    ]
+    url = tile_server.register_image(
+        (shared.study_key(study), key, "sites"), png(mosaic(pictures, across, gap=0))
+    )
     labels = [chains.labels_of(study, study.datum(site.datum)) for site in sites]
     names = [
-        f"{', '.join(label[int(at) % len(label)] for at in site.tokens)} of {study.datum(site.datum).name}: show it in its structure"
+        f"{', '.join(label[int(at) % len(label)] for at in site.tokens)} of {study.datum(site.datum).name}:"
+        " show it in its structure"
         for site, label in zip(sites, labels)
     ]
 
@@ -164,10 +188,19 @@ def card(family, colours):
         data = len({site.datum for site in family.sites})
         left, middle, right = st.columns([3, 4, 4])
         with left:
-            st.text_input(f"Name of family {family.number + 1}", given, key=field, placeholder=f"family {family.number + 1}", max_chars=60,
-                          on_change=named, args=(family, field), disabled=locked(study))  # fmt: skip
+            st.text_input(
+                f"Name of family {family.number + 1}",
+                given,
+                key=field,
+                placeholder=f"family {family.number + 1}",
+                max_chars=60,
+                on_change=named,
+                args=(family, field),
+                disabled=locked(study),
+            )
             st.markdown(
-                f"**{len(family.sites)} site{'s' if len(family.sites) != 1 else ''}** ({share_text(family.share)}) in {data} {words.datum if data == 1 else words.data}"
+                f"**{len(family.sites)} site{'s' if len(family.sites) != 1 else ''}**"
+                f" ({share_text(family.share)}) in {data} {words.datum if data == 1 else words.data}"
             )
             st.caption(made_of(family))
         try:
@@ -198,9 +231,13 @@ def card(family, colours):
                         go(shown[pick["site"]].datum, shown[pick["site"]].tokens[pick["residue"]])
 
                 site_viewer(
-                    atoms, {chain: [palette[k] for k in its] for chain, its in kinds.items()}, [study.datum(site.datum).name for site in shown], key=name,
-                    label=f"{len(shown)} typical sites of family {family.number + 1}, superposed", on_pick=picked,
-                )  # fmt: skip
+                    atoms,
+                    {chain: [palette[k] for k in its] for chain, its in kinds.items()},
+                    [study.datum(site.datum).name for site in shown],
+                    key=name,
+                    label=f"{len(shown)} typical sites of family {family.number + 1}, superposed",
+                    on_pick=picked,
+                )
                 how = f" superposed, mean RMSD {np.mean(rmsds):.1f} Å to the most typical" if rmsds else ""
                 many = f"The {len(shown)} most typical sites" if len(shown) > 1 else "The only site"
                 st.caption(f"{many}{how}. Metal ions are drawn where they lie; nothing was fitted to them.")
@@ -233,9 +270,10 @@ if "at_go" in state:
 
 st.markdown("### Families of sites")
 st.caption(
-    f"A site is a {words.token} that speaks strongly for **{plain(study.classes[fit.target])}** and those in contact with it that do too. Sites of all "
-    f"{words.data} of the class are grouped by the concepts they are made of; no position or sequence is compared. Name what you recognise. "
-    "Click a site to see it in its structure."
+    f"A site is a {words.token} that speaks strongly for **{plain(study.classes[fit.target])}** and those in"
+    f" contact with it that do too. Sites of all {words.data} of the class are grouped by the concepts they"
+    " are made of; no position or sequence is compared. Name what you recognise. Click a site to see it in"
+    " its structure."
 )
 above(study)
 labels = tuple(datum.label for datum in study.data)

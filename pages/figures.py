@@ -14,7 +14,10 @@ _WIDTHS = {1000: "8.5 cm, one column", 2000: "17 cm, a page", 4000: "34 cm, a po
 
 
 def figure_button(study, datum):
-    """A button that opens the choices of a figure of ``datum`` (Datum or uid); the figure is drawn when it is saved."""
+    """A button that opens the choices of a figure of ``datum`` (Datum or uid).
+
+    The figure is drawn when it is saved.
+    """
     datum = study.datum(datum)
     with st.popover("Save figure", icon=":material/image:", help="The map with legend and scale bar, as PNG"):
         layer = st.segmented_control(
@@ -35,21 +38,30 @@ def figure_button(study, datum):
                     required=True,
                     key="figure_extent",
                     format_func={"field": "This field", "slide": "Whole slide"}.get,
-                )  # fmt: skip
+                )
                 == "slide"
             )
         width = st.selectbox(
-            "Width", list(_WIDTHS), index=1, key="figure_width",
-            format_func=lambda px: f"{px:,} pixels ({_WIDTHS[px]})", help=f"At {DPI} dots an inch",
-        )  # fmt: skip
+            "Width",
+            list(_WIDTHS),
+            index=1,
+            key="figure_width",
+            format_func=lambda px: f"{px:,} pixels ({_WIDTHS[px]})",
+            help=f"At {DPI} dots an inch",
+        )
         title = st.text_input("Title", key="figure_title", placeholder="none", max_chars=200)
         fit, limit = study.current_fit.id, limit_of(study)
 
         def draw():
             return slide_figure(
-                study, datum, layer=layer, whole_slide=whole, width=width, title=title.strip() or None,
+                study,
+                datum,
+                layer=layer,
+                whole_slide=whole,
+                width=width,
+                title=title.strip() or None,
                 limit=limit if layer == "map" else None,
-            )  # fmt: skip
+            )
 
         st.download_button(
             "Save",

@@ -1,4 +1,7 @@
-"""Graph page: the tokens of a datum as points where they lie, with their prospect map, concepts or features; click and lasso."""
+"""Graph page: the tokens of a datum as points where they lie, with their prospect map.
+
+Concepts or features; click and lasso.
+"""
 
 import numpy as np
 import streamlit as st
@@ -91,9 +94,15 @@ def _states():
     this = f"this {words.datum}"
     found = {"@concepts": f"{this}, its concepts"}
     if tried is not None:
-        found |= {"@after": f"{this} after the edit on trial", "@change": f"{this}, what the edit would change"}
+        found |= {
+            "@after": f"{this} after the edit on trial",
+            "@change": f"{this}, what the edit would change",
+        }
     elif changed is not None:
-        found |= {"@before": f"{this} before the last refit", "@change": f"{this}, what the last refit changed"}
+        found |= {
+            "@before": f"{this} before the last refit",
+            "@change": f"{this}, what the last refit changed",
+        }
     return found
 
 
@@ -132,7 +141,9 @@ def pane(viewer, shown, room, layer="map", shown_fit=None, main=True):
         above=room,
         under=under_of(study, shown),
         on_pick=lambda: picked(viewer) if shown.uid == datum.uid else None,
-        on_mark=lambda drawn: (move_drawn if drawn["evidence"] == "reassign" else mark)(study, [shown], drawn),
+        on_mark=lambda drawn: (move_drawn if drawn["evidence"] == "reassign" else mark)(
+            study, [shown], drawn
+        ),
         on_step=lambda step: step_history(study, step),
     )
 
@@ -147,11 +158,23 @@ def about_features(token):
     order = np.argsort(-np.abs(away), kind="stable")[: points.MOST_FEATURES]
     with st.expander(f"Features ({len(values)})", icon=":material/bar_chart:"):
         st.dataframe(
-            [{"feature": kept["features"][at], "value": float(values[at]), "from the mean": signed(float(away[at]))} for at in order],
-            hide_index=True, height=min(38 + 35 * len(order), 300),
-            column_config={"value": st.column_config.NumberColumn(format="%.3g"),
-                           "from the mean": st.column_config.TextColumn(help="In standard deviations of all data that were fitted on")},
-        )  # fmt: skip
+            [
+                {
+                    "feature": kept["features"][at],
+                    "value": float(values[at]),
+                    "from the mean": signed(float(away[at])),
+                }
+                for at in order
+            ],
+            hide_index=True,
+            height=min(38 + 35 * len(order), 300),
+            column_config={
+                "value": st.column_config.NumberColumn(format="%.3g"),
+                "from the mean": st.column_config.TextColumn(
+                    help="In standard deviations of all data that were fitted on"
+                ),
+            },
+        )
 
 
 tried = preview.current(study)

@@ -9,15 +9,21 @@ from viewers.graph_figure import LAYERS, graph_figure
 __all__ = ["save_box"]
 
 _WORDS = {
-    "png": "Figure (PNG)", "csv": "Table (CSV)", "parquet": "Table (Parquet)", "h5ad": "AnnData (.h5ad)", "geojson": "Points (GeoJSON)",
-}  # fmt: skip
+    "png": "Figure (PNG)",
+    "csv": "Table (CSV)",
+    "parquet": "Table (Parquet)",
+    "h5ad": "AnnData (.h5ad)",
+    "geojson": "Points (GeoJSON)",
+}
 
 
 def save_box(study, datum):
     """A popover with the exports of one datum; a file is made when it is saved."""
     words = study.kind.words
     with st.popover(
-        "Save", icon=":material/download:", help=f"The map of this {words.datum} for other programs, or as a figure"
+        "Save",
+        icon=":material/download:",
+        help=f"The map of this {words.datum} for other programs, or as a figure",
     ):
         format = st.selectbox("As", list(_WORDS), format_func=_WORDS.get, key="save_format")
         layer = "map"
@@ -28,8 +34,19 @@ def save_box(study, datum):
         suffix = ".png" if format == "png" else FORMATS[format][0]
 
         def draw():
-            return graph_figure(study, datum, layer=layer) if format == "png" else FORMATS[format][1](study, datum)
+            return (
+                graph_figure(study, datum, layer=layer)
+                if format == "png"
+                else FORMATS[format][1](study, datum)
+            )
 
-        st.download_button("Save", exported(study, f"{format} of {datum.name}", draw), file_name=f"{words.datum}-{layer}-fit{study.current_fit.id}{suffix}", key="save_graph",
-                           type="primary", on_click="ignore", icon=":material/download:")  # fmt: skip
+        st.download_button(
+            "Save",
+            exported(study, f"{format} of {datum.name}", draw),
+            file_name=f"{words.datum}-{layer}-fit{study.current_fit.id}{suffix}",
+            key="save_graph",
+            type="primary",
+            on_click="ignore",
+            icon=":material/download:",
+        )
         st.caption(f"All {words.data} at once: prospector export STUDY --format …")

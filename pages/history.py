@@ -21,11 +21,15 @@ def history(study):
         return
     rows = [
         {
-            "no": event.entry.id, "when": moment(event.entry.at), "who": event.entry.author, "what": event.text,
-            "why": event.entry.note or event.entry.payload.get("reason", ""), "now": STATUS.get(event.status, ""),
+            "no": event.entry.id,
+            "when": moment(event.entry.at),
+            "who": event.entry.author,
+            "what": event.text,
+            "why": event.entry.note or event.entry.payload.get("reason", ""),
+            "now": STATUS.get(event.status, ""),
         }
         for event in reversed(events)
-    ]  # fmt: skip
+    ]
     config = {
         "no": st.column_config.NumberColumn("No.", width=50),
         "when": st.column_config.TextColumn("When", width=145),
@@ -34,8 +38,14 @@ def history(study):
         "why": st.column_config.TextColumn("Why", width=180),
         "now": st.column_config.TextColumn("Now", width=90),
     }
-    st.dataframe(rows, column_config=config, hide_index=True, width="stretch", height=min(38 + 35 * len(rows), 560),
-                 alt="History of edits, newest first")  # fmt: skip
+    st.dataframe(
+        rows,
+        column_config=config,
+        hide_index=True,
+        width="stretch",
+        height=min(38 + 35 * len(rows), 560),
+        alt="History of edits, newest first",
+    )
     st.caption("Nothing is ever removed: undo is one more line. Undo and redo are at the left.")
 
 
@@ -47,7 +57,15 @@ def _report(study):
             "Name the slides", key="report_names", help="Else data have numbers: the report may be sent on"
         )
         st.download_button(
-            "Save report", exported(study, "curation report", lambda: curation_report(study, with_names=named)), file_name="curation-report.html", mime="text/html",
-            key="report_save", icon=":material/description:", on_click="ignore",
-            help="What was edited, why, and what each refit did to the map: one HTML file with its pictures inside",
-        )  # fmt: skip
+            "Save report",
+            exported(study, "curation report", lambda: curation_report(study, with_names=named)),
+            file_name="curation-report.html",
+            mime="text/html",
+            key="report_save",
+            icon=":material/description:",
+            on_click="ignore",
+            help=(
+                "What was edited, why, and what each refit did to the map: one HTML file with its pictures"
+                " inside"
+            ),
+        )

@@ -1,4 +1,7 @@
-"""The queue of embedding jobs on the Study page: how far it is, and buttons to pause, go on, reorder and take off."""
+"""The queue of embedding jobs on the Study page.
+
+How far it is, and buttons to pause, go on, reorder and take off.
+"""
 
 import streamlit as st
 
@@ -62,7 +65,10 @@ def _do(action, *what):
 
 
 def panel(study):
-    """Everything about the queue: nothing where there is nothing to do. Refreshes itself while a process is at work."""
+    """Everything about the queue: nothing where there is nothing to do.
+
+    Refreshes itself while a process is at work.
+    """
     if study.queue.at_work():
         _live(study)
     else:
@@ -120,20 +126,37 @@ def _head(study, jobs, left, at_work, state):
         words = "finding concepts" if state == "fitting" else "starting…"
     text, buttons = st.columns([4, 1], vertical_alignment="bottom")
     text.progress(
-        min(1.0, (done + part) / max(len(study.data), 1)), f"{done} of {len(study.data)} data embedded · {words}"
+        min(1.0, (done + part) / max(len(study.data), 1)),
+        f"{done} of {len(study.data)} data embedded · {words}",
     )
     if active and at_work:
-        buttons.button("Pause", key="pause_all", icon=":material/pause:", width="stretch", on_click=_do, args=(study.queue.pause,), disabled=locked(study),
-                       help="What is finished is kept. The rest goes on when you say so")  # fmt: skip
+        buttons.button(
+            "Pause",
+            key="pause_all",
+            icon=":material/pause:",
+            width="stretch",
+            on_click=_do,
+            args=(study.queue.pause,),
+            disabled=locked(study),
+            help="What is finished is kept. The rest goes on when you say so",
+        )
     elif left and not at_work:
-        buttons.button("Go on", key="go_on_all", type="primary", icon=":material/play_arrow:", width="stretch",
-                       on_click=_do, args=(_go_on, study), disabled=locked(study))  # fmt: skip
+        buttons.button(
+            "Go on",
+            key="go_on_all",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            on_click=_do,
+            args=(_go_on, study),
+            disabled=locked(study),
+        )
     if at_work:
         said = "It goes on in the background when you close this page, or the app."
     elif words == "interrupted":
         said = (
-            ":orange[:material/sync_problem: The work was interrupted: its program ended, or the machine was switched off.] "
-            "What was finished is kept."
+            ":orange[:material/sync_problem: The work was interrupted: its program ended, or the machine was"
+            " switched off.] What was finished is kept."
         )
     else:
         said = "What is finished is kept."
@@ -155,16 +178,44 @@ def _rows(study, jobs, names, at_work, soonest):
             progress.caption("looking for tissue" if job.state == "running" else words)
         look = {"type": "tertiary", "on_click": _do}
         if job.state == "waiting" and job.uid != soonest:
-            buttons.button("", key=f"first_{job.uid}", icon=":material/vertical_align_top:", args=(study.queue.first, job.uid), disabled=fixed,
-                           help="Make it the next one", **look)  # fmt: skip
+            buttons.button(
+                "",
+                key=f"first_{job.uid}",
+                icon=":material/vertical_align_top:",
+                args=(study.queue.first, job.uid),
+                disabled=fixed,
+                help="Make it the next one",
+                **look,
+            )
         if job.state in ("running", "waiting") and at_work:
-            buttons.button("", key=f"pause_{job.uid}", icon=":material/pause:", args=(study.queue.pause, [job.uid]), disabled=fixed or bool(job.asked),
-                           help="Pause this one; the others go on", **look)  # fmt: skip
+            buttons.button(
+                "",
+                key=f"pause_{job.uid}",
+                icon=":material/pause:",
+                args=(study.queue.pause, [job.uid]),
+                disabled=fixed or bool(job.asked),
+                help="Pause this one; the others go on",
+                **look,
+            )
         if job.state in ("paused", "interrupted"):
-            buttons.button("", key=f"go_on_{job.uid}", icon=":material/play_arrow:", args=(_go_on, study, [job.uid]), disabled=fixed,
-                           help="Go on with this one", **look)  # fmt: skip
-        buttons.button("", key=f"off_{job.uid}", icon=":material/close:", args=(study.queue.cancel, job.uid), disabled=fixed or job.asked == "cancel",
-                       help="Take it off the list, and remove what is half made of it. What is embedded already stays", **look)  # fmt: skip
+            buttons.button(
+                "",
+                key=f"go_on_{job.uid}",
+                icon=":material/play_arrow:",
+                args=(_go_on, study, [job.uid]),
+                disabled=fixed,
+                help="Go on with this one",
+                **look,
+            )
+        buttons.button(
+            "",
+            key=f"off_{job.uid}",
+            icon=":material/close:",
+            args=(study.queue.cancel, job.uid),
+            disabled=fixed or job.asked == "cancel",
+            help="Take it off the list, and remove what is half made of it. What is embedded already stays",
+            **look,
+        )
 
 
 def _failures(study, failed, names):
@@ -207,6 +258,15 @@ def _not_queued(study, jobs):
     if not missing:
         return
     left, right = st.columns([4, 1], vertical_alignment="center")
-    left.info(f"{len(missing)} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:")
-    right.button("Embed them", type="primary", icon=":material/play_arrow:", width="stretch",
-                 on_click=_do, args=(embed, study, missing), disabled=locked(study))  # fmt: skip
+    left.info(
+        f"{len(missing)} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:"
+    )
+    right.button(
+        "Embed them",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=_do,
+        args=(embed, study, missing),
+        disabled=locked(study),
+    )

@@ -14,11 +14,17 @@ __all__ = ["allow_box", "keeping"]
 
 
 def allow_box(study):
-    """Where a study names an address of embeddings that was not allowed yet: the address, and the way to allow it."""
+    """Where a study names an address of embeddings that was not allowed yet.
+
+    The address, and the way to allow it.
+    """
     if study.refusal() is None:
         return
     with st.container(border=True, key="allow_store"):
-        st.warning("The embeddings of this study lie elsewhere. Nothing was asked of that place yet.", icon=":material/cloud_off:")  # fmt: skip
+        st.warning(
+            "The embeddings of this study lie elsewhere. Nothing was asked of that place yet.",
+            icon=":material/cloud_off:",
+        )
         st.code(study.address, language=None, wrap_lines=True)
         try:
             if not study.linked:
@@ -26,7 +32,10 @@ def allow_box(study):
         except ProspectorError as error:
             shared.say_error(error)
             return
-        st.markdown("Whoever made the study chose this address. Allow it only if you know it: your credentials are used there.")  # fmt: skip
+        st.markdown(
+            "Whoever made the study chose this address. Allow it only if you know it: your credentials are"
+            " used there."
+        )
         if st.button("Use this address for this study", icon=":material/lock_open:", key="allow_address"):
             try:
                 allow(study.path, study.identity, study.address)

@@ -1,4 +1,7 @@
-"""Kernel page: the weight of every concept and pair, also before the last edits; click a cell to pin it or see where it occurs."""
+"""Kernel page: the weight of every concept and pair, also before the last edits.
+
+Click a cell to pin it or see where it occurs.
+"""
 
 import numpy as np
 import streamlit as st
@@ -49,7 +52,9 @@ def square(change, shown):
     if change is None:
         change = Change(study, fit, fit)
     kernel = change.kernel()
-    there = [index for index, k in enumerate(order) if k in kernel.concepts]  # the others are excluded in both
+    there = [
+        index for index, k in enumerate(order) if k in kernel.concepts
+    ]  # the others are excluded in both
     row = [kernel.concepts.index(order[index]) for index in there]
     mono, table, active = (
         np.zeros((2, len(order))),
@@ -85,9 +90,11 @@ def figure(change, shown):
         classes=(None, study.classes[study.target]) if study.several else study.classes,
         limit=limit,
         label=label,
-        selected=tuple(None if k == ALONE else order.index(k) for k in pair)
-        if pair and set(pair) <= {ALONE, *order}
-        else None,
+        selected=(
+            tuple(None if k == ALONE else order.index(k) for k in pair)
+            if pair and set(pair) <= {ALONE, *order}
+            else None
+        ),
         pinned=[tuple(order.index(k) for k in pin) for pin in pinned if set(pin) <= set(order)],
         change=shown == "change",
     )
@@ -99,8 +106,15 @@ def pin_cell(i, j):
     feature = i if j == ALONE else int(pair_index(i, j, fit.n_concepts))
     pinned = study.curation.state.pins_of(study.target).get(key)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        concept_edits.pin(study, key, float(fit.fitted_coef[feature]), pinned, "cell_pin", "Pin" if pinned is None else "Pinned",
-                          disabled=any(study.curation.state.home(k) != k for k in (i, j) if k != ALONE))  # fmt: skip
+        concept_edits.pin(
+            study,
+            key,
+            float(fit.fitted_coef[feature]),
+            pinned,
+            "cell_pin",
+            "Pin" if pinned is None else "Pinned",
+            disabled=any(study.curation.state.home(k) != k for k in (i, j) if k != ALONE),
+        )
         if pinned is not None:
             st.caption(f":material/keep: pinned at {signed(pinned)}", width="content")
 
@@ -114,13 +128,16 @@ def places(i, j):
     what = study.kind.words.token if j == ALONE else "pair"
     total = sum(each[0] for each in found)
     st.caption(
-        f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of each, the most telling place:"
+        f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of"
+        " each, the most telling place:"
     )
     for start in range(0, min(len(found), SHOWN), 2):
         for column, (count, uid, token) in zip(st.columns(2), found[start : start + 2]):
             datum = study.datum(uid)
             with column:
-                words = f"{datum.name} · {class_of(study, datum)} · {count:,} {what}{'s' if count != 1 else ''}"
+                words = (
+                    f"{datum.name} · {class_of(study, datum)} · {count:,} {what}{'s' if count != 1 else ''}"
+                )
                 look_of(study).token(study, datum, token, "stretch", 5.0, words)
                 st.caption(plain(words))
                 if st.button(
@@ -135,8 +152,9 @@ def places(i, j):
 st.markdown("### Prospect kernel")
 hops = f"{fit.radius} hop{'s' if fit.radius != 1 else ''}"
 st.caption(
-    f"Square: weight of two concepts within {hops} of each other. Bars: weight of a concept by itself ({fit.unit}). "
-    f"Positive speaks **{plain(study.sides[1])}**, negative **{plain(study.sides[0])}**. Click a square or a bar to see where it occurs."
+    f"Square: weight of two concepts within {hops} of each other. Bars: weight of a concept by itself"
+    f" ({fit.unit}). Positive speaks **{plain(study.sides[1])}**, negative **{plain(study.sides[0])}**. Click"
+    " a square or a bar to see where it occurs."
 )
 above(study)
 pair = state.get("cell_pair")
@@ -157,14 +175,30 @@ with left:
     shown = "after"
     if change is not None:
         tried = preview.current(study) is not None
-        labels = {"before": "now", "after": "after the edit", "change": "change"} if tried else {
-            "before": "before the last refit", "after": "now", "change": "change"}  # fmt: skip
-        shown = st.segmented_control("Weights", list(labels), format_func=labels.get, key=f"shown_weights_{tried}", required=True,
-                                     default="before" if tried else "after")  # fmt: skip
+        labels = (
+            {"before": "now", "after": "after the edit", "change": "change"}
+            if tried
+            else {"before": "before the last refit", "after": "now", "change": "change"}
+        )
+        shown = st.segmented_control(
+            "Weights",
+            list(labels),
+            format_func=labels.get,
+            key=f"shown_weights_{tried}",
+            required=True,
+            default="before" if tried else "after",
+        )
     if shown == "change":
         st.caption("×: the concept is in one of the two kernels only.")
-    st.plotly_chart(figure(change, shown), key=chart, on_select=clicked, selection_mode="points", width="stretch", theme="streamlit",
-                    config={"displayModeBar": False})  # fmt: skip
+    st.plotly_chart(
+        figure(change, shown),
+        key=chart,
+        on_select=clicked,
+        selection_mode="points",
+        width="stretch",
+        theme="streamlit",
+        config={"displayModeBar": False},
+    )
 with right:
     state["cell_first"], state["cell_second"] = pair or (None, ALONE)
     st.selectbox(
@@ -176,8 +210,14 @@ with right:
         on_change=chosen_by_name,
         placeholder="Click a square, or choose here",
     )
-    st.selectbox("within the receptive field of", [ALONE, *(active if fit.radius else [])], key="cell_second", on_change=chosen_by_name,
-                 format_func=lambda k: names.get(k, "(by itself, wherever it is)"), disabled=pair is None)  # fmt: skip
+    st.selectbox(
+        "within the receptive field of",
+        [ALONE, *(active if fit.radius else [])],
+        key="cell_second",
+        on_change=chosen_by_name,
+        format_func=lambda k: names.get(k, "(by itself, wherever it is)"),
+        disabled=pair is None,
+    )
     if pair:
         i, j = pair
         if j == ALONE:

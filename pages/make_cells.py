@@ -1,4 +1,7 @@
-"""The form that makes a study of cells or of other token graphs; it is then embedded and fitted in the background."""
+"""The form that makes a study of cells or of other token graphs.
+
+It is then embedded and fitted in the background.
+"""
 
 import streamlit as st
 
@@ -12,28 +15,48 @@ _EDGES = ("neighbours:6", "radius:30", "delaunay", "delaunay:50", "given")
 
 def cells_form():
     """Cells and labels in, a new study out."""
-    _form("cells", "File or folder of cells", "/data/cells.h5ad",
-          "AnnData (.h5ad), SpatialData (.zarr), Parquet, CSV or NPZ tables; or a folder of channel images, each with a label image NAME_mask.tif")  # fmt: skip
+    _form(
+        "cells",
+        "File or folder of cells",
+        "/data/cells.h5ad",
+        "AnnData (.h5ad), SpatialData (.zarr), Parquet, CSV or NPZ tables; or a folder of channel images,"
+        " each with a label image NAME_mask.tif",
+    )
 
 
 def graphs_form():
     """Token graphs and labels in, a new study out."""
-    _form("graphs", "File or folder of graphs", "/data/graphs", "Parquet, CSV or NPZ tables of tokens, with edges beside them if there are any; or AnnData")  # fmt: skip
+    _form(
+        "graphs",
+        "File or folder of graphs",
+        "/data/graphs",
+        "Parquet, CSV or NPZ tables of tokens, with edges beside them if there are any; or AnnData",
+    )
 
 
 def _form(kind, label, example, help):
     with st.form(f"new_{kind}"):
         name = st.text_input("Name", placeholder="T cells in tumours")
         place = st.text_input(label, placeholder=example, help=f"{help}. They stay where they are.")
-        table = st.file_uploader("Labels (CSV)", type=["csv", "tsv", "txt"],
-                                 help="One row a sample: the sample (or its file) and its class; optionally split")  # fmt: skip
+        table = st.file_uploader(
+            "Labels (CSV)",
+            type=["csv", "tsv", "txt"],
+            help="One row a sample: the sample (or its file) and its class; optionally split",
+        )
         left, middle, right = st.columns(3)
         edges = left.selectbox(
-            "Edges", [None, *_EDGES], accept_new_options=True, format_func=lambda one: one or "given, else 6 nearest",
+            "Edges",
+            [None, *_EDGES],
+            accept_new_options=True,
+            format_func=lambda one: one or "given, else 6 nearest",
             help="Who is whose neighbour. Numbers are yours: type radius:45, neighbours:8",
-        )  # fmt: skip
-        transform = middle.selectbox("Transform", list(TRANSFORMS), format_func=lambda one: f"{one} ({TRANSFORMS[one]})" if one != "none" else "none",
-                                     help="Before features are standardised: log1p for counts, arcsinh for intensities")  # fmt: skip
+        )
+        transform = middle.selectbox(
+            "Transform",
+            list(TRANSFORMS),
+            format_func=lambda one: f"{one} ({TRANSFORMS[one]})" if one != "none" else "none",
+            help="Before features are standardised: log1p for counts, arcsinh for intensities",
+        )
         known = list_feature_encoders()
         encoder = right.selectbox("Features are", known, index=known.index("standardised"))
         left, middle, right = st.columns(3)
@@ -47,6 +70,14 @@ def _form(kind, label, example, help):
         st.warning(f"Give a name, where the {kind} are, and the labels table.", icon=":material/edit:")
         return
     make_study(
-        name, table, f"reading {kind}", **{kind: place_of(place)}, encoder=encoder, edges=edges, transform=transform,
-        values=values.strip() or "X", sample_column=sample.strip() or None, unit=unit.strip() or None,
-    )  # fmt: skip
+        name,
+        table,
+        f"reading {kind}",
+        **{kind: place_of(place)},
+        encoder=encoder,
+        edges=edges,
+        transform=transform,
+        values=values.strip() or "X",
+        sample_column=sample.strip() or None,
+        unit=unit.strip() or None,
+    )

@@ -13,20 +13,47 @@ def documents_form():
     with st.form("new_documents"):
         name = st.text_input("Name", placeholder="nodal metastasis")
         place = st.text_input(
-            "File or folder of documents", placeholder="/data/reports.jsonl",
-            help="JSON lines with id and text (or sections), or a folder of text, Markdown and PDF files. They stay where they are.",
-        )  # fmt: skip
-        table = st.file_uploader("Labels (CSV)", type=["csv", "tsv", "txt"],
-                                 help="One row a document: its file or id, and its label; optionally split. Not needed where JSON lines have a field label.")  # fmt: skip
+            "File or folder of documents",
+            placeholder="/data/reports.jsonl",
+            help=(
+                "JSON lines with id and text (or sections), or a folder of text, Markdown and PDF files. They"
+                " stay where they are."
+            ),
+        )
+        table = st.file_uploader(
+            "Labels (CSV)",
+            type=["csv", "tsv", "txt"],
+            help=(
+                "One row a document: its file or id, and its label; optionally split. Not needed where JSON"
+                " lines have a field label."
+            ),
+        )
         left, right = st.columns(2)
-        encoder = left.selectbox("Encoder", list_text_encoders(), accept_new_options=True,
-                                 help="Or type transformers: and a name on the hub or a folder (the weights must be on this machine, or fetchable)")  # fmt: skip
-        size = right.number_input("Words a passage (0: by sentences)", 0, 10_000, 0, 10,
-                                  help="What is scored: each sentence, or passages of so many words, for texts without full stops")  # fmt: skip
+        encoder = left.selectbox(
+            "Encoder",
+            list_text_encoders(),
+            accept_new_options=True,
+            help=(
+                "Or type transformers: and a name on the hub or a folder (the weights must be on this"
+                " machine, or fetchable)"
+            ),
+        )
+        size = right.number_input(
+            "Words a passage (0: by sentences)",
+            0,
+            10_000,
+            0,
+            10,
+            help="What is scored: each sentence, or passages of so many words, for texts without full stops",
+        )
         keep = st.checkbox(
-            "Keep the text in the study", True,
-            help="Without it, the text is read from its file whenever it is shown: the study then shows none where the files are not",
-        )  # fmt: skip
+            "Keep the text in the study",
+            True,
+            help=(
+                "Without it, the text is read from its file whenever it is shown: the study then shows none"
+                " where the files are not"
+            ),
+        )
         asked = st.form_submit_button("Make the study", type="primary", icon=":material/add:")
     if not asked:
         return
@@ -34,5 +61,11 @@ def documents_form():
         st.warning("Give a name, and the file or folder of the documents.", icon=":material/edit:")
         return
     make_study(
-        name, table, "reading documents", documents=place_of(place), encoder=encoder, words=size or None, keep_text=keep
+        name,
+        table,
+        "reading documents",
+        documents=place_of(place),
+        encoder=encoder,
+        words=size or None,
+        keep_text=keep,
     )

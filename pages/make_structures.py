@@ -20,18 +20,36 @@ def structures_form():
             placeholder="/data/structures",
             help="PDB or mmCIF, plain or gzip. They stay where they are.",
         )
-        table = st.file_uploader("Labels (CSV)", type=["csv", "tsv", "txt"],
-                                 help="One row a chain: a file and a label column; chain, if not all of the file are meant; optionally name, model, assembly, split")  # fmt: skip
+        table = st.file_uploader(
+            "Labels (CSV)",
+            type=["csv", "tsv", "txt"],
+            help=(
+                "One row a chain: a file and a label column; chain, if not all of the file are meant;"
+                " optionally name, model, assembly, split"
+            ),
+        )
         left, middle, right = st.columns(3)
         known = list_residue_encoders()
         encoder = left.selectbox(
-            "Encoder", known, index=known.index("residue-type"), accept_new_options=True,
-            help="Choose one, or type another: several joined by +, or esm2:NAME (its weights must be on this machine). "
+            "Encoder",
+            known,
+            index=known.index("residue-type"),
+            accept_new_options=True,
+            help=(
+                "Choose one, or type another: several joined by +, or esm2:NAME (its weights must be on this"
+                " machine). "
+            )
             + residue_encoder_note("pocketnet"),
-        )  # fmt: skip
+        )
         atom = middle.selectbox("Contacts between", list(_ATOMS), format_func=_ATOMS.get)
-        cutoff = right.number_input("up to, Å (0 = the usual)", 0.0, 50.0, 0.0, 0.5,
-                                    help=", ".join(f"{_ATOMS[each]}: {distance:g} Å" for each, distance in CONTACTS.items()))  # fmt: skip
+        cutoff = right.number_input(
+            "up to, Å (0 = the usual)",
+            0.0,
+            50.0,
+            0.0,
+            0.5,
+            help=", ".join(f"{_ATOMS[each]}: {distance:g} Å" for each, distance in CONTACTS.items()),
+        )
         asked = st.form_submit_button("Make the study", type="primary", icon=":material/add:")
     if not asked:
         return

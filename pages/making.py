@@ -1,4 +1,7 @@
-"""The end of every form that makes a study: the study is made, embedded and fitted in the background, and opened."""
+"""The end of every form that makes a study.
+
+The study is made, embedded and fitted in the background, and opened.
+"""
 
 import re
 import tempfile
@@ -21,7 +24,8 @@ __all__ = ["make_study", "place_of"]
 def make_study(name, table, doing, **options):
     """Make a study of what a form says, and draw the page anew; what is wrong with it is said.
 
-    Parameters: name, as typed; table, the labels as uploaded, or None; doing, what the progress bar says; options of ``Study.create``.
+    Parameters: name, as typed; table, the labels as uploaded, or None; doing, what the progress bar says;
+    options of ``Study.create``.
     """
     folder = sample_folder().parent / (re.sub(r"[^\w.]+", "-", name.lower()).strip("-.") or "study")
     bar = st.progress(0.0, doing)
@@ -31,7 +35,9 @@ def make_study(name, table, doing, **options):
             if table is not None:
                 labels = Path(scratch) / Path(table.name).name
                 labels.write_bytes(table.getvalue())
-            access.require_editor(folder)  # by the rules for its name: else whoever makes it could not open it
+            access.require_editor(
+                folder
+            )  # by the rules for its name: else whoever makes it could not open it
             Study.create(
                 folder,
                 labels=labels,

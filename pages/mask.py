@@ -12,7 +12,10 @@ _SWITCH, _LEVEL = "mask_on", "mask_level"
 
 
 def shown_fit(study):
-    """The current fit, or where the switch is on, what of it exceeds chance: Fit. Shuffles labels where that is not known yet."""
+    """The current fit, or where the switch is on, what of it exceeds chance: Fit.
+
+    Shuffles labels where that is not known yet.
+    """
     fit = study.current_fit
     if not st.session_state.get(_SWITCH):
         return fit
@@ -25,7 +28,9 @@ def shown_fit(study):
                 study,
                 fit,
                 level,
-                progress=lambda done, total: bar.progress(done / total, f"Shuffling labels: {done} of {total}"),
+                progress=lambda done, total: bar.progress(
+                    done / total, f"Shuffling labels: {done} of {total}"
+                ),
             )
         except ProspectorError:  # said where the switch is
             return fit
@@ -40,22 +45,34 @@ def shown_fit(study):
 
 def legend(fit):
     """What is added to a unit in a legend: "" or what is shown of a masked fit."""
-    return "" if fit.masked is None else f"; only weights beyond chance, false discovery rate {fit.masked:.0%}"
+    return (
+        "" if fit.masked is None else f"; only weights beyond chance, false discovery rate {fit.masked:.0%}"
+    )
 
 
 def mask_box(study):
     """The switch, and what is left where it is on."""
     on = st.toggle(  # its own state is gone on pages that do not draw it
-        "Only what exceeds chance", value=bool(st.session_state.get(_SWITCH)), key="mask_switch", on_change=_switched,
-        help="Labels are shuffled among the data 200 times; only weights that this hardly ever reaches are drawn. Truth is not looked at",
-    )  # fmt: skip
+        "Only what exceeds chance",
+        value=bool(st.session_state.get(_SWITCH)),
+        key="mask_switch",
+        on_change=_switched,
+        help=(
+            "Labels are shuffled among the data 200 times; only weights that this hardly ever reaches are"
+            " drawn. Truth is not looked at"
+        ),
+    )
     if not on:
         return
     st.select_slider(
-        "False discovery rate", LEVELS, value=st.session_state.get(_LEVEL, LEVEL), key="mask_slider", on_change=_moved,
+        "False discovery rate",
+        LEVELS,
+        value=st.session_state.get(_LEVEL, LEVEL),
+        key="mask_slider",
+        on_change=_moved,
         format_func=lambda level: f"{level:.0%}",
         help="Of the weights that are left, so many may be there by chance (Benjamini-Hochberg)",
-    )  # fmt: skip
+    )
     try:
         null = null_of(study, study.current_fit, st.session_state.get(_LEVEL, LEVEL))
     except ProspectorError as error:
@@ -63,8 +80,8 @@ def mask_box(study):
         return
     if not null.signal:
         st.warning(
-            f"**No evidence.** The labels are told no better than shuffled ones (AUROC {null.auroc:.2f}; shuffled {null.shuffled.mean():.2f}, "
-            f"p = {null.p_signal:.2f}): the map is empty.",
+            f"**No evidence.** The labels are told no better than shuffled ones (AUROC {null.auroc:.2f};"
+            f" shuffled {null.shuffled.mean():.2f}, p = {null.p_signal:.2f}): the map is empty.",
             icon=":material/help:",
         )
     elif not null.kept.any():
@@ -75,7 +92,8 @@ def mask_box(study):
     else:
         n = int(null.kept.sum())
         st.caption(
-            f"{n} of {len(null.kept)} weights exceed{'s' * (n == 1)} what shuffled labels give; the others count 0."
+            f"{n} of {len(null.kept)} weights exceed{'s' * (n == 1)} what shuffled labels give; the others"
+            " count 0."
         )
 
 

@@ -1,4 +1,7 @@
-"""Files of the study that are no longer there: a line where one is missed, and the way to say where they are now."""
+"""Files of the study that are no longer there.
+
+A line where one is missed, and the way to say where they are now.
+"""
 
 import streamlit as st
 
@@ -13,12 +16,18 @@ __all__ = ["file_line", "files_box", "looking_only"]
 
 _SHOWN = 5  # names
 _RESULTS = {
-    "found": "found", "missing": "not found", "other": "same name, other content", "several": "several of that name, which differ",
-}  # fmt: skip
+    "found": "found",
+    "missing": "not found",
+    "other": "same name, other content",
+    "several": "several of that name, which differ",
+}
 
 
 def file_line(study, datum):
-    """Say in one line that the file of a datum is gone, or is another; nothing where it is there, or may not be read."""
+    """Say in one line that the file of a datum is gone, or is another.
+
+    Nothing where it is there, or may not be read.
+    """
     state = study.files.state(study.datum(datum).source)
     if state not in ("missing", "other"):
         return
@@ -55,8 +64,14 @@ def files_box(study):
             _said(done)
         if gone:
             with st.form("relink", border=False):
-                folder = st.text_input(f"Folder that the files of the {words.data} are in now", placeholder="/data/archive",
-                                       help="All folders in it are searched. Files are known by what is in them, not by name alone")  # fmt: skip
+                folder = st.text_input(
+                    f"Folder that the files of the {words.data} are in now",
+                    placeholder="/data/archive",
+                    help=(
+                        "All folders in it are searched. Files are known by what is in them, not by name"
+                        " alone"
+                    ),
+                )
                 anyway = any(link.result == "other" for link in done.links) if done is not None else False
                 anyway = anyway and st.checkbox("Take files of the same name that hold something else, too")
                 asked = st.form_submit_button("Find them", icon=":material/search:", disabled=locked(study))
@@ -81,20 +96,31 @@ def _said(done):
     left = done.of("missing", "other", "several")
     (st.success if not left else st.info)(f"{done}.", icon=":material/search:")
     rows = [
-        {"file": link.source.name, "result": _RESULTS[link.result], "where": str(link.path or ""), "by": link.how or ", ".join(link.near)}
+        {
+            "file": link.source.name,
+            "result": _RESULTS[link.result],
+            "where": str(link.path or ""),
+            "by": link.how or ", ".join(link.near),
+        }
         for link in (*left, *done.of("found"))
-    ]  # fmt: skip
+    ]
     if rows:
         config = {"by": st.column_config.TextColumn("Known by (or names that are near)")}
-        st.dataframe(rows, hide_index=True, width="stretch", height=min(38 + 35 * len(rows), 300), column_config=config,
-                     alt="Files that were looked for")  # fmt: skip
+        st.dataframe(
+            rows,
+            hide_index=True,
+            width="stretch",
+            height=min(38 + 35 * len(rows), 300),
+            column_config=config,
+            alt="Files that were looked for",
+        )
 
 
 def looking_only(study):
     """Say once, on top of every page, that the study cannot be edited; nothing where it can."""
     if study is not None and study.read_only:
         st.warning(
-            f"This study is open for looking only ({plain(study.read_only)}). To edit it, copy its folder to a place that you "
-            "may write, and open it there.",
+            f"This study is open for looking only ({plain(study.read_only)}). To edit it, copy its folder to"
+            " a place that you may write, and open it there.",
             icon=":material/lock:",
-        )  # fmt: skip
+        )

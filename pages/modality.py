@@ -48,7 +48,10 @@ def main_page_of_session(default_folder):
 
 
 def _modality(database):
-    for how in ("mode=ro", "immutable=1"):  # where nothing can be written sqlite reads what never changes alone
+    for how in (
+        "mode=ro",
+        "immutable=1",
+    ):  # where nothing can be written sqlite reads what never changes alone
         with (
             suppress(sqlite3.Error, TypeError),
             closing(sqlite3.connect(f"{Path(database).absolute().as_uri()}?{how}", uri=True)) as connection,

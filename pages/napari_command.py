@@ -16,8 +16,11 @@ def napari_command(study, datum):
     with st.popover("napari", icon=":material/desktop_windows:", help="Go on with this study in napari"):
         st.caption("On this machine, in the environment that Prospector is installed in:")
         st.code(
-            shlex.join(["prospector", "napari", str(study.path.resolve()), datum.uid]), language="sh", wrap_lines=True
+            shlex.join(["prospector", "napari", str(study.path.resolve()), datum.uid]),
+            language="sh",
+            wrap_lines=True,
         )
         st.caption(
-            "It needs `requirements-napari.txt`. The app may stay open: each sees the other's edits within seconds."
+            "It needs `requirements-napari.txt`. The app may stay open: each sees the other's edits within"
+            " seconds."
         )

@@ -53,12 +53,14 @@ def error_limit_of(study, fit_id):
 
 
 def overlays_of(study, data, fit=None, change=None):
-    """Map, sprite and uncertainty of each datum for the slide viewer: list of {id, kind, url, x, y, width, height}.
+    """Map, sprite and uncertainty of each datum for the slide viewer.
+
+    List of {id, kind, url, x, y, width, height}.
 
     ``fit``: another than the current one, in the same colours; ``change``: what a layer of differences shows.
 
-    Images, and the numbers of tokens, are made when the browser asks for them, on a server thread. A grid of more than
-    TILED_ABOVE tokens a side is drawn and asked for tile by tile.
+    Images, and the numbers of tokens, are made when the browser asks for them, on a server thread. A grid of
+    more than TILED_ABOVE tokens a side is drawn and asked for tile by tile.
     """
     fit, limit = fit or study.current_fit, limit_of(study)
     colours, excluded = study.colours(fit), frozenset(study.words(fit).excluded)
@@ -79,14 +81,18 @@ def overlays_of(study, data, fit=None, change=None):
             return render_map(grid["positions"], study.prospect(datum, fit), grid["shape"], limit)
 
         def draw_sprite(datum=datum, grid=grid):
-            return render_sprite(grid["positions"], study.concepts_of(datum, fit), colours, excluded, grid["shape"])
+            return render_sprite(
+                grid["positions"], study.concepts_of(datum, fit), colours, excluded, grid["shape"]
+            )
 
         def list_tokens(datum=datum, grid=grid):
             return encode_tokens(grid["positions"], study.prospect(datum, fit), study.concepts_of(datum, fit))
 
         def list_doubt(datum=datum):
             found = doubt_of(study, datum, fit)
-            return encode_doubt(found.error, found.unsure & ~np.isnan(found.error), error_limit_of(study, fit.id))
+            return encode_doubt(
+                found.error, found.unsure & ~np.isnan(found.error), error_limit_of(study, fit.id)
+            )
 
         def draw_error(datum=datum, grid=grid):
             error = doubt_of(study, datum, fit).error
@@ -102,7 +108,14 @@ def overlays_of(study, data, fit=None, change=None):
         version = (fit.id, tuple(colours), tuple(sorted(excluded)))
         sprite_url = tile_server.register_image(key, draw_sprite, version=version, kind="sprite")
         found += [
-            {"id": f"map-{datum.uid}", "kind": "map", "url": map_url, "shape": [rows, columns], **numbers, **box},
+            {
+                "id": f"map-{datum.uid}",
+                "kind": "map",
+                "url": map_url,
+                "shape": [rows, columns],
+                **numbers,
+                **box,
+            },
             {"id": f"sprite-{datum.uid}", "kind": "sprite", "url": sprite_url, **box},
             {"id": f"error-{datum.uid}", "kind": "error", "url": error_url, **box},
         ]
@@ -167,12 +180,20 @@ def _tiled_overlays(study, datum, grid, colours, excluded, fit):
     }
     pictures = {
         "map": tiles("map", seen, map_tiles),
-        "sprite": tiles("sprite", painted, ConceptTiles(("sprite", fit.id), blocks, concepts, colours, excluded)),
+        "sprite": tiles(
+            "sprite", painted, ConceptTiles(("sprite", fit.id), blocks, concepts, colours, excluded)
+        ),
         "error": tiles("error", fit.key, error_tiles),
     }
     drawn = {"levels": blocks.top, "shape": list(grid["shape"])}
     return [
-        {"id": f"{kind}-{datum.uid}", "kind": kind, "tiles": url, **drawn, **(of_map if kind == "map" else {})}
+        {
+            "id": f"{kind}-{datum.uid}",
+            "kind": kind,
+            "tiles": url,
+            **drawn,
+            **(of_map if kind == "map" else {}),
+        }
         for kind, url in pictures.items()
     ]
 
@@ -210,6 +231,8 @@ def _change_overlay(study, datum, grid, change):
     if max(grid["shape"]) <= TILED_ABOVE:
         return {**shown, "url": tile_server.register_image(key, draw, version=version, kind="change")}
     blocks = TokenBlocks(key, grid["positions"], grid["shape"])
-    tiles = ScoreTiles(("change", *version), blocks, lambda: change.of_map(datum), lambda: change_limit(study, change))
+    tiles = ScoreTiles(
+        ("change", *version), blocks, lambda: change.of_map(datum), lambda: change_limit(study, change)
+    )
     url = tile_server.register_tiles(key, tiles, version=version, kind="change")
     return {**shown, "tiles": url, "levels": blocks.top, "shape": list(grid["shape"])}

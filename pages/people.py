@@ -11,13 +11,19 @@ __all__ = ["ended", "locked", "note_opened", "who"]
 
 
 def locked(study=None):
-    """Whether a study (None: the one that is open) can only be looked at here: by who sits here, or where it lies."""
+    """Whether a study (None: the one that is open) can only be looked at here.
+
+    By who sits here, or where it lies.
+    """
     study = study or shared.current_study()
     return study is not None and (bool(study.read_only) or not access.may_edit(study.path))
 
 
 def who(study):
-    """In the sidebar of a server: who has logged in, with the way out, and why nothing can be edited, where that is so."""
+    """In the sidebar of a server: who has logged in, with the way out.
+
+    And why nothing can be edited, where that is so.
+    """
     person = access.person_here()
     if person is None:
         return
@@ -30,7 +36,10 @@ def who(study):
 
 
 def ended():
-    """Whether the login of this session has ended, here or in another window; then that is all that the page says."""
+    """Whether the login of this session has ended, here or in another window.
+
+    Then that is all that the page says.
+    """
     started, person = server(), access.person_here()
     if started is None or (person is not None and started.still(person)):
         return False

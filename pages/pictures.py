@@ -1,4 +1,7 @@
-"""Pictures read from slides: a tile, the typical tiles of a concept, a datum at a glance. Each is read once."""
+"""Pictures read from slides: a tile, the typical tiles of a concept, a datum at a glance.
+
+Each is read once.
+"""
 
 import contextlib
 
@@ -20,7 +23,12 @@ def _no_picture(side):
     """In place of a picture whose slide is not at hand: grey, with a word. (side, side, 3) uint8."""
     grey = Image.new("RGB", (side, side), _GREY)
     ImageDraw.Draw(grey).text(
-        (side / 2, side / 2), "slide not\nat hand", _DARK, anchor="mm", align="center", font_size=max(8, side / 7)
+        (side / 2, side / 2),
+        "slide not\nat hand",
+        _DARK,
+        anchor="mm",
+        align="center",
+        font_size=max(8, side / 7),
     )
     return np.asarray(grey)
 
@@ -37,7 +45,9 @@ def _token_picture(study_path, uid, token, side, context, at_hand, _study):
 
 def token_picture(study, datum, token, side=96, context=1.0):
     """A token's tile as (side, side, 3) uint8; ``context`` 3 shows its neighbours too."""
-    return _token_picture(source_key(study, datum), datum.uid, int(token), side, context, study.at_hand(datum), study)
+    return _token_picture(
+        source_key(study, datum), datum.uid, int(token), side, context, study.at_hand(datum), study
+    )
 
 
 _SMALL = 16.0  # microns
@@ -70,7 +80,10 @@ def _typical_tiles(study_key, fit_id, concept, side, gone, _study):
 
 
 def typical_tiles(study, concept, side=96):
-    """A concept's most typical tiles in rows of four: (PNG, list of (datum uid, token)), or None where it has no tile."""
+    """A concept's most typical tiles in rows of four.
+
+    (PNG, list of (datum uid, token)), or None where it has no tile.
+    """
     gone = tuple(uid for uid in study.sources if study.files.state(uid) != "there")
     return _typical_tiles(study_key(study), study.current_fit.id, concept, side, gone, study)
 
@@ -107,7 +120,9 @@ def slide_picture(study, datum, side=160):
 
 @st.cache_data(show_spinner=False, max_entries=1)
 def stain_pictures(side=360):
-    """A part of the sample's slide as scanned and as each method of stain normalisation makes it: {caption: (side, side, 3)}.
+    """A part of the sample's slide as scanned and as each method of stain normalisation makes it.
+
+    {caption: (side, side, 3)}.
 
     Raises ProspectorError.
     """

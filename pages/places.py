@@ -39,7 +39,9 @@ def pairs_of(study, i, j=None):
 
 @st.cache_data(show_spinner=False, max_entries=256)
 def _hot_spots(study_key, fit_key, uids, threshold, _study, _fit):
-    found = [(spot, uid) for uid in uids for spot in _study.regions(uid, _study.prospect(uid, _fit), threshold)]
+    found = [
+        (spot, uid) for uid in uids for spot in _study.regions(uid, _study.prospect(uid, _fit), threshold)
+    ]
     return sorted(found, key=lambda each: -each[0].total)
 
 

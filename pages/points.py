@@ -1,4 +1,7 @@
-"""What the pages show of cells and graphs: places, layers and features of their tokens, and pictures of them."""
+"""What the pages show of cells and graphs.
+
+Places, layers and features of their tokens, and pictures of them.
+"""
 
 import numpy as np
 import streamlit as st
@@ -46,7 +49,10 @@ def graph_of(study, datum):
 
 
 def layers_of(study, datum, fit, change=None):
-    """What points can be coloured by: list of layers of the graph viewer. ``change``: Change that a layer shows."""
+    """What points can be coloured by: list of layers of the graph viewer.
+
+    ``change``: Change that a layer shows.
+    """
     key, (low, high) = (study_key(study), datum.uid), ends(study)
 
     def url(name, version, make, top=lambda: None):
@@ -57,36 +63,73 @@ def layers_of(study, datum, fit, change=None):
     summed = f"prospect score ({fit.unit}, summed{legend(fit)})"
     found = [
         {
-            "id": "map", "label": "Map", "kind": "diverging", "limit": limit_of(study), "unit": summed,
-            "low": f"for {low}", "high": f"for {high}", "url": url("map", fit.key, lambda: study.prospect(datum, fit)),
+            "id": "map",
+            "label": "Map",
+            "kind": "diverging",
+            "limit": limit_of(study),
+            "unit": summed,
+            "low": f"for {low}",
+            "high": f"for {high}",
+            "url": url("map", fit.key, lambda: study.prospect(datum, fit)),
         },
         {
-            "id": "concepts", "label": "Concepts", "kind": "concept", "unit": "",
-            "url": url("concepts", (fit.id, tuple(sorted(fit.state.excluded))), lambda: study.concepts_of(datum, fit)),
+            "id": "concepts",
+            "label": "Concepts",
+            "kind": "concept",
+            "unit": "",
+            "url": url(
+                "concepts", (fit.id, tuple(sorted(fit.state.excluded))), lambda: study.concepts_of(datum, fit)
+            ),
         },
-    ]  # fmt: skip
+    ]
     if change is not None:
-        found.append({
-            "id": "change", "label": "Change", "kind": "diverging", "limit": change_limit(study, change),
-            "unit": f"change of score ({fit.unit})", "low": f"more for {low}", "high": f"more for {high}",
-            "url": url("change", (change.before.key, change.after.key), lambda: change.of_map(datum)),
-        })  # fmt: skip
+        found.append(
+            {
+                "id": "change",
+                "label": "Change",
+                "kind": "diverging",
+                "limit": change_limit(study, change),
+                "unit": f"change of score ({fit.unit})",
+                "low": f"more for {low}",
+                "high": f"more for {high}",
+                "url": url("change", (change.before.key, change.after.key), lambda: change.of_map(datum)),
+            }
+        )
     if fit.id > 0 and study.n_tokens(datum) <= 50_000:  # hundreds of kernels on more take minutes
-        found.append({
-            "id": "uncertainty", "label": "Uncertainty", "kind": "sequential", "low": 0.0, "high": None, "headed": True,
-            "unit": f"standard error of the score, {resamples_of(fit)} resamples",
-            "url": url("error", fit.key, lambda: doubt_of(study, datum, fit).error, lambda: error_limit_of(study, fit.id)),
-        })  # fmt: skip
+        found.append(
+            {
+                "id": "uncertainty",
+                "label": "Uncertainty",
+                "kind": "sequential",
+                "low": 0.0,
+                "high": None,
+                "headed": True,
+                "unit": f"standard error of the score, {resamples_of(fit)} resamples",
+                "url": url(
+                    "error",
+                    fit.key,
+                    lambda: doubt_of(study, datum, fit).error,
+                    lambda: error_limit_of(study, fit.id),
+                ),
+            }
+        )
     names, unit = study.embedding.get("features") or [], _feature_unit(study)
     if features_known(study):
         bounds = _feature_ends(study_key(study), study)
         for at, name in enumerate(names[:MOST_FEATURES]):
             bottom, top = bounds[at]
-            found.append({
-                "id": f"feature-{at}", "label": name, "group": "Features", "kind": "sequential", "low": bottom, "high": top,
-                "unit": f"{name}{unit}",
-                "url": url(f"feature-{at}", "1", lambda at=at: features_of(study, datum)[:, at]),
-            })  # fmt: skip
+            found.append(
+                {
+                    "id": f"feature-{at}",
+                    "label": name,
+                    "group": "Features",
+                    "kind": "sequential",
+                    "low": bottom,
+                    "high": top,
+                    "unit": f"{name}{unit}",
+                    "url": url(f"feature-{at}", "1", lambda at=at: features_of(study, datum)[:, at]),
+                }
+            )
     return found
 
 
@@ -102,7 +145,11 @@ def _feature_unit(study):
 def features_of(study, datum):
     """The features that tokens came with, after the transform: (n, f) float64."""
     kept, vectors = study.embedding, np.asarray(study.store.vectors(study.datum(datum).uid)[:], np.float64)
-    return vectors * np.array(kept["scale"]) + np.array(kept["mean"]) if kept["encoder"] == "standardised" else vectors
+    return (
+        vectors * np.array(kept["scale"]) + np.array(kept["mean"])
+        if kept["encoder"] == "standardised"
+        else vectors
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
@@ -133,7 +180,9 @@ def _picture(study_key, uid, fit_id, side, limit, _study):
 def picture_of_datum(study, datum, side):
     """A datum at a glance, its map where there is one: (h, w, 3) uint8, the longer side ``side``."""
     fit = study.current_fit
-    return _picture(study_key(study), datum.uid, fit and fit.key, side, limit_of(study) if fit else None, study)
+    return _picture(
+        study_key(study), datum.uid, fit and fit.key, side, limit_of(study) if fit else None, study
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
@@ -150,4 +199,6 @@ def _around(study_key, uid, token, fit_id, colours, side, context, _study):
 def picture_of_token(study, datum, token, side, context=3.0):
     """A token ringed among those around it, in the colours of their concepts: (side, side, 3) uint8."""
     colours = tuple(study.colours())
-    return _around(study_key(study), datum.uid, int(token), study.current_fit.id, colours, side, context, study)
+    return _around(
+        study_key(study), datum.uid, int(token), study.current_fit.id, colours, side, context, study
+    )

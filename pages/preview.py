@@ -14,7 +14,10 @@ __all__ = ["begin", "current", "discard", "words", "box", "line"]
 
 
 def begin(study, read, closes=()):
-    """Try the edit that ``read()`` returns; for a widget's callback. ``closes``: keys of popovers to close then."""
+    """Try the edit that ``read()`` returns; for a widget's callback.
+
+    ``closes``: keys of popovers to close then.
+    """
     tried = read()
     if edit_quietly(lambda: study.preview(tried)):
         st.session_state["preview"] = (str(study.path), tried)
@@ -50,7 +53,9 @@ def keep(study):
     """Make the edit on trial, and refit."""
     _, tried = st.session_state.pop("preview")
     if edit_quietly(lambda: tried(study.curation)):
-        for key in [key for key in st.session_state if str(key).endswith("_box") and st.session_state[key] is True]:
+        for key in [
+            key for key in st.session_state if str(key).endswith("_box") and st.session_state[key] is True
+        ]:
             st.session_state[key] = False  # the popover that it was tried in
         if not edit_quietly(lambda: note_change(study, study.refit())):
             return
@@ -84,8 +89,16 @@ def line(study):
 def buttons(study, where):
     """Keep, discard, and a look at the map."""
     with st.container(horizontal=True, gap="xsmall", width="content"):
-        st.button("Keep", key=f"{where}keep", type="primary", icon=":material/check:", on_click=keep, args=(study,), disabled=locked(study),
-                  help="Make this edit and refit")  # fmt: skip
+        st.button(
+            "Keep",
+            key=f"{where}keep",
+            type="primary",
+            icon=":material/check:",
+            on_click=keep,
+            args=(study,),
+            disabled=locked(study),
+            help="Make this edit and refit",
+        )
         st.button("Discard", key=f"{where}discard", icon=":material/close:", on_click=discard)
         if st.button(
             "Side by side",

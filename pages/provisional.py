@@ -1,4 +1,7 @@
-"""Data that are being embedded, on the Slide page: their provisional maps, refined in place, and how far they are."""
+"""Data that are being embedded, on the Slide page.
+
+Their provisional maps, refined in place, and how far they are.
+"""
 
 import numpy as np
 import streamlit as st
@@ -21,7 +24,10 @@ def data(study):
 
 
 def overlays_of(study, some, limit):
-    """Provisional map and sprite of each datum, as ``pages.overlays.overlays_of``; their addresses change as tiles come."""
+    """Provisional map and sprite of each datum, as ``pages.overlays.overlays_of``.
+
+    Their addresses change as tiles come.
+    """
     fit = study.current_fit
     colours, excluded = study.colours(), frozenset(study.curation.state.excluded)
     found = []
@@ -37,9 +43,16 @@ def overlays_of(study, some, limit):
             def draw():
                 now = study.provisional_map(datum, fit)
                 if now is not None:
-                    return make(now.positions[now.known], now.scores[now.known], now.concepts[now.known], now.shape)
+                    return make(
+                        now.positions[now.known], now.scores[now.known], now.concepts[now.known], now.shape
+                    )
                 grid = study.grid(datum)  # it was completed meanwhile
-                return make(grid["positions"], study.prospect(datum, fit), study.concepts_of(datum, fit), grid["shape"])
+                return make(
+                    grid["positions"],
+                    study.prospect(datum, fit),
+                    study.concepts_of(datum, fit),
+                    grid["shape"],
+                )
 
             return draw
 
@@ -64,7 +77,10 @@ def overlays_of(study, some, limit):
 
 
 def note(study, some):
-    """Say of data that they are being embedded and how far; draw the page anew when there is more to see of them."""
+    """Say of data that they are being embedded and how far.
+
+    Draw the page anew when there is more to see of them.
+    """
     seen = _seen(study)
     if study.queue.at_work():
         _watch(study, some, seen)
@@ -97,10 +113,14 @@ def _say(study, some):
             "paused": "is embedded in part (paused)",
         }
         state = how.get(job.state if job else "", "is embedded in part")
-        progress = f": {job.done:,} of {job.total:,} tiles{', ' + later if later else ''}" if job and job.total else ""
+        progress = (
+            f": {job.done:,} of {job.total:,} tiles{', ' + later if later else ''}"
+            if job and job.total
+            else ""
+        )
         st.info(
-            f"**{plain(datum.name)}** {state}{progress}.\n\n"
-            f"The map is **provisional**: {np.mean(now.final):.0%} of its tiles have their final score. Elsewhere one tile "
-            "speaks for a square of 4 × 4. Why a tile scores as it does, and hot spots, are there when it is done.",
+            f"**{plain(datum.name)}** {state}{progress}.\n\nThe map is **provisional**:"
+            f" {np.mean(now.final):.0%} of its tiles have their final score. Elsewhere one tile speaks for a"
+            " square of 4 × 4. Why a tile scores as it does, and hot spots, are there when it is done.",
             icon=":material/hourglass_top:",
         )

@@ -13,14 +13,21 @@ UNKNOWN = "not known"
 def relabel(study, datum, where=""):
     """A popover that says what a datum's class is."""
     key = f"{where}relabel_{datum.uid}"
-    box = popover("Correct the label", f"{key}_box", help="Say what its class is; the labels table is not touched")
+    box = popover(
+        "Correct the label", f"{key}_box", help="Say what its class is; the labels table is not touched"
+    )
     if not box.open:
         return
     with box:
         with st.form(f"{key}_form", border=False):
             choices = [*(range(len(study.classes)) if study.several else (1, 0)), None]
-            st.radio(f"{plain(datum.name)} is", choices, index=choices.index(datum.label), key=f"{key}_label",
-                     format_func=lambda label: UNKNOWN if label is None else plain(study.classes[label]))  # fmt: skip
+            st.radio(
+                f"{plain(datum.name)} is",
+                choices,
+                index=choices.index(datum.label),
+                key=f"{key}_label",
+                format_func=lambda label: UNKNOWN if label is None else plain(study.classes[label]),
+            )
 
             def read():
                 return Edit("relabel", (datum.uid, st.session_state[f"{key}_label"]))

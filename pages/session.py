@@ -29,9 +29,12 @@ def note_field():
     """A place for the reason of the next edit, whichever page it is made on; empty again once it was used."""
     number = st.session_state.setdefault("note_number", 0)
     st.text_input(
-        "Note for the next edit", key=f"note_{number}", max_chars=500, placeholder="why?",
+        "Note for the next edit",
+        key=f"note_{number}",
+        max_chars=500,
+        placeholder="why?",
         help="Kept with the edit, and shown in the history and the report",
-    )  # fmt: skip
+    )
 
 
 def _note():
@@ -45,10 +48,12 @@ def _note_used():
 
 
 def edit_quietly(action):
-    """Make an edit inside a widget's callback, which nothing cuts short (pages/asked.py). Returns whether it was made.
+    """Make an edit inside a widget's callback, which nothing cuts short (pages/asked.py).
 
-    It is refused if someone else has edited the same thing after this page was drawn. The note in the sidebar, if there is
-    one, is kept with it.
+    Returns whether it was made.
+
+    It is refused if someone else has edited the same thing after this page was drawn. The note in the
+    sidebar, if there is one, is kept with it.
     """
     try:
         study = current_study()
@@ -64,7 +69,9 @@ def edit_quietly(action):
 
 @contextlib.contextmanager
 def by_me(study):
-    """Edits inside the block are made by this session, for the reason that is noted in the sidebar, if there is one.
+    """Edits inside the block are made by this session, for the reason that is noted in the sidebar.
+
+    If there is one.
 
     Raises AccessError, before anything is done, for who may look at the study only.
     """
@@ -85,7 +92,9 @@ def by_me(study):
 
 @contextlib.contextmanager
 def drawn(study):
-    """What is drawn inside the block shows the journal as it now is. A click counts as made on what was drawn before.
+    """What is drawn inside the block shows the journal as it now is.
+
+    A click counts as made on what was drawn before.
 
     Where a newer request ends the drawing, the page was not seen.
     """
@@ -117,14 +126,20 @@ def elsewhere(study):
     if others or _fit_id(study) != fit:
         said = _told(study, others) if others else "The study was refitted elsewhere."
         st.caption(f":orange[:material/group:] {said}")
-        if st.button("Show", key="reload", icon=":material/refresh:", help="Draw this page as the study now is"):
+        if st.button(
+            "Show", key="reload", icon=":material/refresh:", help="Draw this page as the study now is"
+        ):
             st.rerun()
 
 
 def _told(study, others):
     last = others[-1]
     what = plain(study.curation.describe(last)) + (f" ({plain(last.author)})" if last.author else "")
-    number = f"{len(others)} edits were made elsewhere, the last" if len(others) > 1 else "An edit was made elsewhere"
+    number = (
+        f"{len(others)} edits were made elsewhere, the last"
+        if len(others) > 1
+        else "An edit was made elsewhere"
+    )
     return f"{number}: {what}."
 
 

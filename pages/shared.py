@@ -69,12 +69,17 @@ def _identity(path):
     """Another value once the folder was replaced by another study."""
     database = Path(path) / "study.sqlite"
     return (
-        (database.stat().st_ino, database.stat().st_ctime_ns if os.name == "nt" else 0) if database.exists() else None
+        (database.stat().st_ino, database.stat().st_ctime_ns if os.name == "nt" else 0)
+        if database.exists()
+        else None
     )
 
 
 def study_key(study):
-    """What pictures and numbers of a study are remembered under: another one once embeddings were replaced, or files linked anew."""
+    """What pictures and numbers of a study are remembered under.
+
+    Another one once embeddings were replaced, or files linked anew.
+    """
     return f"{study.path}|{_identity(study.path)}|{study.files.version}|{study.edition()}"
 
 
@@ -120,7 +125,10 @@ def _class_of(study):
 
 def choose_class(study, target):
     """Look at another class from now on, on every page."""
-    st.session_state["class_chosen"] = {**st.session_state.get("class_chosen", {}), str(study.path): int(target)}
+    st.session_state["class_chosen"] = {
+        **st.session_state.get("class_chosen", {}),
+        str(study.path): int(target),
+    }
 
 
 def choose_study(path):
@@ -138,7 +146,9 @@ def choose_study(path):
 
 def known_studies():
     """Study folders beside the sample and the one that is open: {name: path}."""
-    folders = [folder for folder in access.folders(sample_folder().parent) if (folder / "study.sqlite").exists()]
+    folders = [
+        folder for folder in access.folders(sample_folder().parent) if (folder / "study.sqlite").exists()
+    ]
     opened = st.session_state.get("study_path") or os.environ.get("PROSPECTOR_STUDY")
     if (
         opened
@@ -163,11 +173,14 @@ def require_fit():
         st.info(
             "This study has no concepts yet: "
             + (
-                "it is being embedded. The first map is there when data of every class are embedded and fitted."
+                "it is being embedded. The first map is there when data of every class are embedded and"
+                " fitted."
                 if working
-                else "find them on the **Study** page, under **Concepts and kernel**."
-                if study.embedded()
-                else "embed and fit it on the **Study** page."
+                else (
+                    "find them on the **Study** page, under **Concepts and kernel**."
+                    if study.embedded()
+                    else "embed and fit it on the **Study** page."
+                )
             ),
             icon=":material/hourglass_empty:",
         )
@@ -192,7 +205,10 @@ def errors_said():
 
 def show_token(datum, token):
     """Select a token (None: the datum alone) and go to it on the page of its datum."""
-    st.session_state["at_datum"], st.session_state["at_token"] = datum.uid, None if token is None else int(token)
+    st.session_state["at_datum"], st.session_state["at_token"] = (
+        datum.uid,
+        (None if token is None else int(token)),
+    )
     st.session_state["at_focus"] = True
     st.session_state.pop("at_glass", None)
     st.switch_page(main_page(current_study()).file)

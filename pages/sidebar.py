@@ -27,7 +27,8 @@ def sidebar(study):
             if fit is None:
                 return
             st.caption(
-                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} · {plain(fit.settings.kernel)} kernel"
+                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} ·"
+                f" {plain(fit.settings.kernel)} kernel"
             )
             if study.several:
                 class_box(study)
@@ -43,10 +44,16 @@ def class_box(study):
     """Which class every page looks at, where there are more than two."""
     st.session_state["class_shown"] = study.target
     st.selectbox(
-        "Class", range(len(study.classes)), format_func=lambda label: study.classes[label], key="class_shown",
+        "Class",
+        range(len(study.classes)),
+        format_func=lambda label: study.classes[label],
+        key="class_shown",
         on_change=lambda: choose_class(study, st.session_state["class_shown"]),
-        help="Each class has a map and a kernel of its own, against all others. What you choose holds on every page",
-    )  # fmt: skip
+        help=(
+            "Each class has a map and a kernel of its own, against all others. What you choose holds on every"
+            " page"
+        ),
+    )
 
 
 def refit_bar(study):
@@ -54,15 +61,37 @@ def refit_bar(study):
     edits = study.curation
     last, undone, pending = edits.can_undo(), edits.can_redo(), edits.pending()
     left, right = st.columns(2)
-    left.button("Undo", key="undo", icon=":material/undo:", disabled=last is None or locked(study), width="stretch", on_click=_undo, args=(study,),
-                help=f"Take back: {plain(edits.describe(last))}{_whose(edits, last)}" if last else "Nothing to undo")  # fmt: skip
-    right.button("Redo", key="redo", icon=":material/redo:", disabled=undone is None or locked(study), width="stretch", on_click=_redo, args=(study,),
-                 help=f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}" if undone else "Nothing to redo")  # fmt: skip
+    left.button(
+        "Undo",
+        key="undo",
+        icon=":material/undo:",
+        disabled=last is None or locked(study),
+        width="stretch",
+        on_click=_undo,
+        args=(study,),
+        help=f"Take back: {plain(edits.describe(last))}{_whose(edits, last)}" if last else "Nothing to undo",
+    )
+    right.button(
+        "Redo",
+        key="redo",
+        icon=":material/redo:",
+        disabled=undone is None or locked(study),
+        width="stretch",
+        on_click=_redo,
+        args=(study,),
+        help=(
+            f"Bring back: {plain(edits.describe(undone))}{_whose(edits, undone)}"
+            if undone
+            else "Nothing to redo"
+        ),
+    )
     if pending:
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
     _refit_button(study, pending or bool(study.newer_embeddings()), "refit")
     shown = st.session_state.get("change")
-    tried = st.session_state.get("preview", (None,))[0] == str(study.path)  # then its box stands in this place
+    tried = st.session_state.get("preview", (None,))[0] == str(
+        study.path
+    )  # then its box stands in this place
     if not tried and shown and shown[0] == str(study.path) and study.current_fit.id == shown[1]:
         with st.container(border=True):
             st.markdown("**What the refit changed**" if shown[2] else "**The fit**")
@@ -71,7 +100,9 @@ def refit_bar(study):
 
 
 def refit_here(study, waiting):
-    """While edits wait: a line on the page itself that says which, with undo and refit; the sidebar may be folded away.
+    """While edits wait: a line on the page itself that says which, with undo and refit.
+
+    The sidebar may be folded away.
 
     ``waiting``: those edits in words, the last one last.
     """
@@ -81,14 +112,22 @@ def refit_here(study, waiting):
         shown = "; ".join(f"**{plain(words)}**" for words in waiting[-3:]) or "**an edit was undone**"
         more = f"{len(waiting) - 3} more and " if len(waiting) > 3 else ""
         st.markdown(
-            f":orange[:material/pending:] Waiting for a refit: {more}{shown}. The map and the weights still show the last fit.",
+            f":orange[:material/pending:] Waiting for a refit: {more}{shown}. The map and the weights still"
+            " show the last fit.",
             width="stretch",
         )
         with st.container(horizontal=True, gap="xsmall", width="content"):  # the two stay beside each other
             last = study.curation.can_undo()
             if last is not None:
-                st.button("Undo", key="undo_here", icon=":material/undo:", disabled=locked(study), on_click=_undo, args=(study,),
-                          help=f"Take back: {plain(study.curation.describe(last))}")  # fmt: skip
+                st.button(
+                    "Undo",
+                    key="undo_here",
+                    icon=":material/undo:",
+                    disabled=locked(study),
+                    on_click=_undo,
+                    args=(study,),
+                    help=f"Take back: {plain(study.curation.describe(last))}",
+                )
             _refit_button(study, True, "refit_here", "content")
 
 
@@ -100,8 +139,9 @@ def newer_here(study):
     words = study.kind.words
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="newer"):
         st.markdown(
-            f":orange[:material/update:] The embeddings of {len(newer)} {words.datum if len(newer) == 1 else words.data} are newer "
-            "than this fit. Maps show them with the concepts and weights of before: refit, or find concepts anew on the Study page.",
+            f":orange[:material/update:] The embeddings of {len(newer)}"
+            f" {words.datum if len(newer) == 1 else words.data} are newer than this fit. Maps show them with"
+            " the concepts and weights of before: refit, or find concepts anew on the Study page.",
             width="stretch",
         )
         if not study.curation.pending():  # then the button is above
@@ -127,8 +167,17 @@ def _quietly(study, step):
 
 
 def _refit_button(study, pending, key, width="stretch"):
-    st.button("Refit", key=key, icon=":material/refresh:", type="primary" if pending else "secondary", disabled=not pending or locked(study), width=width,
-              on_click=_ask_to_refit, args=(study, key), help="Fit the kernel again under all edits; concepts are not searched anew")  # fmt: skip
+    st.button(
+        "Refit",
+        key=key,
+        icon=":material/refresh:",
+        type="primary" if pending else "secondary",
+        disabled=not pending or locked(study),
+        width=width,
+        on_click=_ask_to_refit,
+        args=(study, key),
+        help="Fit the kernel again under all edits; concepts are not searched anew",
+    )
     if not pending:
         st.session_state.pop("refit_asked", None)  # done already, or undone since
     elif st.session_state.get("refit_asked") == (str(study.path), key):

@@ -1,4 +1,7 @@
-"""Slide page: slides with their prospect map or concepts, one or two at a time, and what the clicked tile says."""
+"""Slide page: slides with their prospect map or concepts, one or two at a time.
+
+And what the clicked tile says.
+"""
 
 import streamlit as st
 
@@ -32,7 +35,8 @@ slides = {uid: source for uid, source in study.sources.items() if uid in used}
 state = st.session_state
 STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
 
-# The datum on show is "at_datum", its selected token "at_token"; those of a second slide beside it end in "_beside".
+# The datum on show is "at_datum", its selected token "at_token"; those of a second slide beside it end in
+# "_beside".
 datum = datum_on_show(study, on_show)
 
 
@@ -90,29 +94,51 @@ def chose_spot(uid, rect):
 
 
 def header():
-    """The question, and which slide, field and companion are on show. Returns (filmstrip?, uid of a second slide or "")."""
+    """The question, and which slide, field and companion are on show.
+
+    Returns (filmstrip?, uid of a second slide or "").
+    """
     here = [d for d in on_show if d.source == datum.source]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.markdown(f"### Where is {plain(study.classes[study.target])}?")
         if len(slides) > 1:
             state["shown_slide"] = datum.source
             st.selectbox(
-                "Slide", list(slides), format_func=lambda uid: slides[uid].name, key="shown_slide", on_change=chose_slide, width=230
-            )  # fmt: skip
+                "Slide",
+                list(slides),
+                format_func=lambda uid: slides[uid].name,
+                key="shown_slide",
+                on_change=chose_slide,
+                width=230,
+            )
         if len(here) > 1:
             state["shown_datum"] = datum.uid
             names = {d.uid: f"{d.name} · {class_of(study, d)}" for d in here}
             st.selectbox(
-                "Field", list(names), key="shown_datum", on_change=chose_datum, format_func=names.get, width=230
+                "Field",
+                list(names),
+                key="shown_datum",
+                on_change=chose_datum,
+                format_func=names.get,
+                width=230,
             )
-        beside = ["", datum.source, *states_beside(tried, changed), *(uid for uid in slides if uid != datum.source)]
+        beside = [
+            "",
+            datum.source,
+            *states_beside(tried, changed),
+            *(uid for uid in slides if uid != datum.source),
+        ]
         if state.get("shown_beside") not in beside:
             state["shown_beside"] = ""
         words = {"": "nothing", datum.source: "this slide, another layer", **states_beside(tried, changed)}
         second = st.selectbox(
-            "Beside it", beside, key="shown_beside", width=230, format_func=lambda uid: words.get(uid) or slides[uid].name,
+            "Beside it",
+            beside,
+            key="shown_beside",
+            width=230,
+            format_func=lambda uid: words.get(uid) or slides[uid].name,
             help="A second view that moves with the first; the chain on it lets go",
-        )  # fmt: skip
+        )
         filmed = len(embedded) > 1 and st.toggle("Filmstrip", value=True, key="shown_strip")
     return filmed, second
 
@@ -132,7 +158,10 @@ def focus():
 
 
 def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
-    """One slide with its layers. ``viewer``: key of the component; ``shown``: a datum of the slide; ``fit``: of the map."""
+    """One slide with its layers. ``viewer``.
+
+    Key of the component; ``shown``: a datum of the slide; ``fit``: of the map.
+    """
     here = [d for d in embedded if d.source == shown.source]
     half_made = [d for d in coming if d.source == shown.source]
     source, token = study.sources[shown.source], state.get(f"at_token{side}")
@@ -144,7 +173,9 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
             shared.say_error(error)
         if state_of_file == "there":
             return False
-        st.caption(f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white.")
+        st.caption(
+            f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white."
+        )
         blank = tile_server.register_blank(source.info["width"], source.info["height"])
         slide = tile_server.slide_source(blank, source.name)
     slide["mpp"] = source.info["mpp"]
@@ -172,9 +203,16 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
             for c in sorted(concepts, key=lambda c: -c.weight)
         ],
         fields=[
-            {"x": d.field.x, "y": d.field.y, "width": d.field.width, "height": d.field.height,
-             "label": f"{d.name} · {class_of(study, d)}", "selected": d.uid == shown.uid}
-            for d in [*here, *half_made] if d.field
+            {
+                "x": d.field.x,
+                "y": d.field.y,
+                "width": d.field.width,
+                "height": d.field.height,
+                "label": f"{d.name} · {class_of(study, d)}",
+                "selected": d.uid == shown.uid,
+            }
+            for d in [*here, *half_made]
+            if d.field
         ],
         selected=study.token_rect(shown, token) if token is not None else None,
         neighbours=drawn_neighbours(study, shown, token, fit) if token is not None else [],
@@ -186,9 +224,11 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
         aligned=aligned,
         above=room,
         on_click=lambda: clicked(viewer, side),
-        on_mark=lambda drawn: move_drawn(study, here, drawn) if drawn["evidence"] == "reassign" else mark(study, here, drawn),
+        on_mark=lambda drawn: (
+            move_drawn(study, here, drawn) if drawn["evidence"] == "reassign" else mark(study, here, drawn)
+        ),
         on_step=lambda step: step_history(study, step),
-    )  # fmt: skip
+    )
     return True
 
 

@@ -1,4 +1,7 @@
-"""The Slide page where an edit is tried or was just made: what may stand beside the slide, and the legend of the difference."""
+"""The Slide page where an edit is tried or was just made.
+
+What may stand beside the slide, and the legend of the difference.
+"""
 
 from pages.overlays import change_limit
 from prospector_core.palette import class_palette
@@ -7,11 +10,20 @@ __all__ = ["states_beside", "change_legend", "class_legend"]
 
 
 def states_beside(tried, changed):
-    """Other states of this slide: {choice: its name}. ``tried``: Change of the edit on trial; ``changed``: that, or the last refit's."""
+    """Other states of this slide: {choice: its name}.
+
+    ``tried``: Change of the edit on trial; ``changed``: that, or the last refit's.
+    """
     if tried is not None:
-        return {"@after": "this slide after the edit on trial", "@change": "this slide, what the edit would change"}
+        return {
+            "@after": "this slide after the edit on trial",
+            "@change": "this slide, what the edit would change",
+        }
     if changed is not None:
-        return {"@before": "this slide before the last refit", "@change": "this slide, what the last refit changed"}
+        return {
+            "@before": "this slide before the last refit",
+            "@change": "this slide, what the last refit changed",
+        }
     return {}
 
 
@@ -32,4 +44,7 @@ def class_legend(study):
     """Colours of the layer of strongest classes, where there are more than two: list of {name, colour}."""
     if not study.several:
         return []
-    return [{"name": name, "colour": colour} for name, colour in zip(study.classes, class_palette(len(study.classes)))]
+    return [
+        {"name": name, "colour": colour}
+        for name, colour in zip(study.classes, class_palette(len(study.classes)))
+    ]

@@ -1,4 +1,7 @@
-"""Beside the picture: what its datum is predicted to be, its hot spots, and why the clicked token scores as it does."""
+"""Beside the picture: what its datum is predicted to be, its hot spots.
+
+And why the clicked token scores as it does.
+"""
 
 import streamlit as st
 
@@ -27,17 +30,23 @@ def about_datum(study, datum):
         how = (
             "not used for the fit"
             if unseen
-            else "by a kernel fitted without it"
-            if fit.summary["held_out_folds"]
-            else "it was used for the fit"
+            else (
+                "by a kernel fitted without it"
+                if fit.summary["held_out_folds"]
+                else "it was used for the fit"
+            )
         )
         st.caption(
-            f"Predicted {plain(study.classes[fit.predicted(datum.uid)])}, P({plain(study.classes[study.target])}) = {probability:.2f}; {how}"
+            f"Predicted {plain(study.classes[fit.predicted(datum.uid)])},"
+            f" P({plain(study.classes[study.target])}) = {probability:.2f}; {how}"
         )
 
 
 def about_hot_spots(study, data, expanded, go_to, fit=None):
-    """The ranked list of regions with high scores. ``go_to``: function(datum uid, HotSpot); ``fit`` that is shown (default: the current one)."""
+    """The ranked list of regions with high scores.
+
+    ``go_to``: function(datum uid, HotSpot); ``fit`` that is shown (default: the current one).
+    """
     words = study.kind.words
     threshold, n_spots, spots = hot_spots_of(study, data, fit)
     with st.expander(f"Hot spots ({n_spots})", icon=":material/local_fire_department:", expanded=expanded):
@@ -51,12 +60,15 @@ def about_hot_spots(study, data, expanded, go_to, fit=None):
         rows = st.container(gap=None)
         for rank, (spot, uid) in enumerate(spots, start=1):
             rows.button(
-                f"{rank} · {words.count(len(spot.tokens)) if spot.unit == 'tokens' else area_text(spot.area, spot.unit)} · "
-                f"mean {signed(spot.mean)}",
+                f"{rank} ·"
+                f" {words.count(len(spot.tokens)) if spot.unit == 'tokens' else area_text(spot.area, spot.unit)}"
+                f" · mean {signed(spot.mean)}",
                 key=f"spot_{rank}",
                 type="tertiary",
-                help=f"Go there. {plain(study.datum(uid).name)}: {words.count(len(spot.tokens))}, sum {signed(spot.total)}, "
-                f"highest {signed(spot.peak)}",
+                help=(
+                    f"Go there. {plain(study.datum(uid).name)}: {words.count(len(spot.tokens))}, sum"
+                    f" {signed(spot.total)}, highest {signed(spot.peak)}"
+                ),
                 on_click=go_to,
                 args=(uid, spot),
             )
@@ -68,13 +80,17 @@ def no_token(study, nothing_there):
         st.info(look_of(study).NOTHING_THERE, icon=":material/not_listed_location:")
     else:
         st.info(
-            f"Click a {study.kind.words.token}: its concept, its score and where the score comes from appear here.",
+            f"Click a {study.kind.words.token}: its concept, its score and where the score comes from appear"
+            " here.",
             icon=":material/touch_app:",
         )
 
 
 def about_token(study, datum, token, fit=None):
-    """A token's picture, concept and score, and the parts that the score is made of, under the fit that is shown (default: the current one)."""
+    """A token's picture, concept and score.
+
+    And the parts that the score is made of, under the fit that is shown (default: the current one).
+    """
     fit, look, words = fit or study.current_fit, look_of(study), study.kind.words
     explanation = study.explain(datum, token, fit)
     concept = int(study.concepts_of(datum)[token])
@@ -82,19 +98,28 @@ def about_token(study, datum, token, fit=None):
     place = place_text(study.kind.place(study, datum, token))
     with st.container(horizontal=True):
         look.token(
-            study, datum, token, 120, alt=f"{words.token.capitalize()} of {name} in {place}, in the middle of its surroundings"
-        )  # fmt: skip
+            study,
+            datum,
+            token,
+            120,
+            alt=f"{words.token.capitalize()} of {name} in {place}, in the middle of its surroundings",
+        )
         with st.container(width=130):
             st.html(write_html("pages", "swatch.html", colour=colour, name=name))
             if explanation.concept >= 0:
                 st.metric(
                     "Prospect score",
                     signed(explanation.score),
-                    help=f"{plain(place[:1].upper() + place[1:])}. Unit: {plain(fit.unit)}, summed over neighbours.",
+                    help=(
+                        f"{plain(place[:1].upper() + place[1:])}. Unit: {plain(fit.unit)}, summed over"
+                        " neighbours."
+                    ),
                 )
     st.caption(look.CAPTION)
     if fit.masked is not None:
-        st.caption(f"Of weights beyond chance alone. All together: {signed(float(study.prospect(datum)[token]))}.")
+        st.caption(
+            f"Of weights beyond chance alone. All together: {signed(float(study.prospect(datum)[token]))}."
+        )
     if explanation.concept < 0:
         st.warning(_why_no_score(words, concept in fit.state.excluded), icon=":material/block:")
     else:
@@ -109,7 +134,10 @@ def about_token(study, datum, token, fit=None):
 def _why_no_score(words, excluded):
     if excluded:
         return f"This concept is excluded: its {words.tokens} are not counted and have no score."
-    return f"This {words.token} lies in a region that was marked to be ignored: it is not counted and has no score."
+    return (
+        f"This {words.token} lies in a region that was marked to be ignored: it is not counted and has no"
+        " score."
+    )
 
 
 def _parts(study, datum, token, explanation, concept):
@@ -124,8 +152,10 @@ def _parts(study, datum, token, explanation, concept):
         sure = "" if not doubt.unsure[0] else "; **sign not certain**"
         st.caption(
             f"± {doubt.error[0]:.2f} standard error{sure}",
-            help=f"Standard error over {resamples_of(fit)} resamples of the data. The sign is certain where "
-            f"at least 95 % of them agree with it; here {doubt.agreement[0]:.0%} do.",
+            help=(
+                f"Standard error over {resamples_of(fit)} resamples of the data. The sign is certain where "
+                f"at least 95 % of them agree with it; here {doubt.agreement[0]:.0%} do."
+            ),
         )
     st.markdown(f"It speaks {verdict}. The largest parts:")
     lines = [f"- **{signed(term.value)}** {_part(study, term, concept)}" for term in explanation.terms[:5]]
@@ -140,7 +170,10 @@ def _percent(share):
 
 
 def _other_classes(study, datum, token):
-    """What the token scores for each class, the strongest first; scores of classes compare in shares of their colours."""
+    """What the token scores for each class, the strongest first.
+
+    Scores of classes compare in shares of their colours.
+    """
     rows = []
     for target, name in enumerate(study.classes):
         seen = study.of_class(target)
@@ -149,7 +182,8 @@ def _other_classes(study, datum, token):
     rows.sort(key=lambda row: -row[0])
     with st.expander(f"All classes: most for {plain(rows[0][1])}", icon=":material/category:"):
         lines = [
-            f"- {plain(name)}{' (shown)' if shown else ''}: **{signed(score)}**, {_percent(share)} of its strongest colour"
+            f"- {plain(name)}{' (shown)' if shown else ''}: **{signed(score)}**, {_percent(share)} of its"
+            " strongest colour"
             for share, name, score, shown in rows
         ]
         st.markdown("\n".join(lines))

@@ -1,4 +1,7 @@
-"""From a token to its concepts: what can be done with the clicked token and its concept, and regions that change concept."""
+"""From a token to its concepts.
+
+What can be done with the clicked token and its concept, and regions that change concept.
+"""
 
 import streamlit as st
 
@@ -25,7 +28,9 @@ def concept_actions(study, datum, token, concept):
             _merge(study, here, found)
             pinned = concept_edits.pin_of(study, concept)
             fitted = float(study.current_fit.fitted_coef[concept])
-            concept_edits.pin(study, concept, fitted, pinned, "this_pin", "Pin" if pinned is None else "Pinned")
+            concept_edits.pin(
+                study, concept, fitted, pinned, "this_pin", "Pin" if pinned is None else "Pinned"
+            )
         concept_edits.rename(study, here, "this_name")
     for words in concept_edits.waiting(study, here):
         st.caption(f":orange[:material/pending:] {plain(here.name)} {plain(words)} at the next refit")
@@ -50,7 +55,9 @@ def _other_concept(study, datum, token, found):
             def read():
                 return Edit("reassign", (datum.uid, [token], st.session_state["this_move_to"]))
 
-            offer_in_form(study, read, "Move", "this_move", ("this_move_box",), icon=":material/drive_file_move:")
+            offer_in_form(
+                study, read, "Move", "this_move", ("this_move_box",), icon=":material/drive_file_move:"
+            )
         trial_here(study, [("reassign", datum.uid)], "this_move_")
         st.caption(f"For many {kind.tokens}, draw a region on the {kind.datum} and mark it as “move to …”.")
 
@@ -62,9 +69,13 @@ def _merge(study, here, found):
     names = choosable(study, found)
     with box:
         other = st.selectbox(
-            "Merge with", [k for k in names if k != here.id], format_func=names.get, key="this_merge_with", index=None,
+            "Merge with",
+            [k for k in names if k != here.id],
+            format_func=names.get,
+            key="this_merge_with",
+            index=None,
             placeholder="Choose a concept",
-        )  # fmt: skip
+        )
         if other is not None:
             concept_edits.merge(study, [here, found[other]], "this_merge", ("this_merge_box",))
             trial_here(study, [("merge", [here.id, other])], "this_merge_")
@@ -86,7 +97,10 @@ def marking(study):
 
 
 def move_words(study):
-    """What the drawing tools call it: {"reassign": {"label", "help"}}, or nothing where there is no concept to move to."""
+    """What the drawing tools call it.
+
+    {"reassign": {"label", "help"}}, or nothing where there is no concept to move to.
+    """
     target, names = _target(study)
     if target is None:
         return {}
@@ -99,18 +113,34 @@ def move_words(study):
 
 
 def move_target(study):
-    """What becomes of regions that are drawn: whether they are tried first, and where those drawn as "move to …" go."""
+    """What becomes of regions that are drawn.
+
+    Whether they are tried first, and where those drawn as "move to …" go.
+    """
     target, names = _target(study)
     if target is None:
         return
     with st.expander("Drawing", icon=":material/draw:"):
         st.session_state["move_to_shown"] = target
         kind = study.kind.words
-        st.selectbox(f"Move drawn {kind.tokens} to", list(names), format_func=names.get, key="move_to_shown", on_change=_chose,
-                     help=f"Draw a region on the {kind.datum} and mark it as “move to …”: its {kind.tokens} then belong to this concept")  # fmt: skip
+        st.selectbox(
+            f"Move drawn {kind.tokens} to",
+            list(names),
+            format_func=names.get,
+            key="move_to_shown",
+            on_change=_chose,
+            help=(
+                f"Draw a region on the {kind.datum} and mark it as “move to …”: its {kind.tokens} then belong"
+                " to this concept"
+            ),
+        )
         st.session_state["try_shown"] = bool(st.session_state.get("try_drawn"))
-        st.toggle("Preview what I draw", key="try_shown", on_change=_chose_to_try,
-                  help="A region that is drawn says what it would change; it is kept when you say so")  # fmt: skip
+        st.toggle(
+            "Preview what I draw",
+            key="try_shown",
+            on_change=_chose_to_try,
+            help="A region that is drawn says what it would change; it is kept when you say so",
+        )
 
 
 def _chose_to_try():
@@ -129,7 +159,8 @@ def move_drawn(study, data, drawn):
     touched = [datum for datum in data if found[datum]]
     if not touched:
         st.toast(
-            f"No {study.kind.words.token} has its centre in that region: nothing was moved.", icon=":material/error:"
+            f"No {study.kind.words.token} has its centre in that region: nothing was moved.",
+            icon=":material/error:",
         )
     else:
         move = Edit("reassign", ({datum.uid: found[datum] for datum in touched}, None, target))
@@ -137,4 +168,6 @@ def move_drawn(study, data, drawn):
             preview.begin(study, lambda: move)
         elif edit_quietly(lambda: move(study.curation)):
             where = touched[0].name if len(touched) == 1 else f"{len(touched)} {study.kind.words.data}"
-            st.toast(f"{plain(said(study, study.curation.can_undo()))} in {plain(where)}. Refit to see the effect.")
+            st.toast(
+                f"{plain(said(study, study.curation.can_undo()))} in {plain(where)}. Refit to see the effect."
+            )

@@ -1,4 +1,7 @@
-"""Regions that the expert marks on a slide: what the drawing tools call, how regions are drawn, and their list."""
+"""Regions that the expert marks on a slide.
+
+What the drawing tools call, how regions are drawn, and their list.
+"""
 
 import numpy as np
 import shapely
@@ -13,7 +16,11 @@ from pages.words import plain
 
 __all__ = ["tokens_drawn", "marking_words", "mark", "step_history", "drawn_regions", "region_list"]
 
-MARKS = {"for": ":material/add_circle:", "against": ":material/do_not_disturb_on:", "ignore": ":material/block:"}
+MARKS = {
+    "for": ":material/add_circle:",
+    "against": ":material/do_not_disturb_on:",
+    "ignore": ":material/block:",
+}
 
 
 def marking_words(study):
@@ -22,7 +29,10 @@ def marking_words(study):
         name = study.classes[study.target]
         words = {
             "for": {"label": name, "help": f"One more example of {name} for the next refit"},
-            "against": {"label": f"not {name}", "help": f"One more example of what is not {name} for the next refit"},
+            "against": {
+                "label": f"not {name}",
+                "help": f"One more example of what is not {name} for the next refit",
+            },
         }
     else:
         words = {
@@ -34,7 +44,10 @@ def marking_words(study):
         }
     return {
         **words,
-        "ignore": {"label": "ignore", "help": f"Its {study.kind.words.tokens} are neither counted nor scored"},
+        "ignore": {
+            "label": "ignore",
+            "help": f"Its {study.kind.words.tokens} are neither counted nor scored",
+        },
     }
 
 
@@ -52,11 +65,13 @@ def mark(study, data, drawn):
     touched = [datum for datum in data if found[datum]]
     if not touched:
         st.toast(
-            f"No {study.kind.words.token} has its centre in that region: nothing was marked.", icon=":material/error:"
+            f"No {study.kind.words.token} has its centre in that region: nothing was marked.",
+            icon=":material/error:",
         )
     elif st.session_state.get("try_drawn"):
         preview.begin(
-            study, lambda: Edit("annotate", ([datum.uid for datum in touched], polygon, evidence), meant(study))
+            study,
+            lambda: Edit("annotate", ([datum.uid for datum in touched], polygon, evidence), meant(study)),
         )
     elif edit_quietly(lambda: study.curation.annotate(touched, polygon, evidence, **meant(study))):
         what = marking_words(study)[evidence]["label"]
@@ -66,8 +81,15 @@ def mark(study, data, drawn):
 
 
 def tokens_drawn(study, datum, drawn):
-    """Tokens of a datum in what was drawn: in its outline, or as they were named (seen from aside in space)."""
-    return study.tokens_inside(datum, drawn["polygon"]) if drawn.get("polygon") else np.array(drawn["tokens"], np.int64)
+    """Tokens of a datum in what was drawn.
+
+    In its outline, or as they were named (seen from aside in space).
+    """
+    return (
+        study.tokens_inside(datum, drawn["polygon"])
+        if drawn.get("polygon")
+        else np.array(drawn["tokens"], np.int64)
+    )
 
 
 def step_history(study, step):
@@ -81,21 +103,31 @@ def step_history(study, step):
 
 
 def drawn_regions(study, data, lit=None):
-    """Marked regions of the data for the slide viewer. ``lit``: the journal entry of the one to draw stronger."""
+    """Marked regions of the data for the slide viewer.
+
+    ``lit``: the journal entry of the one to draw stronger.
+    """
     known, drawn = {datum.uid: datum for datum in data}, []
     tried, kept = preview.current(study), study.curation.state.regions
     for region in tried.after.state.regions if tried else kept:
         if region.datum in known:
             label = region_words(study, region)["label"] + ("" if region in kept else " (preview)")
-            drawn.append({
-                "rings": _rings(study, region), "evidence": region.evidence,
-                "label": label.replace("ignore", "ignored") if region.evidence == "ignore" else label, "lit": region.entry == lit,
-            })  # fmt: skip
+            drawn.append(
+                {
+                    "rings": _rings(study, region),
+                    "evidence": region.evidence,
+                    "label": label.replace("ignore", "ignored") if region.evidence == "ignore" else label,
+                    "lit": region.entry == lit,
+                }
+            )
     return drawn
 
 
 def _rings(study, region):
-    """The outline as it was drawn, inside its field, or that of its tiles: lists of [x, y] in level-0 pixels."""
+    """The outline as it was drawn, inside its field, or that of its tiles.
+
+    Lists of [x, y] in level-0 pixels.
+    """
     field = study.datum(region.datum).field
     if region.polygon and field is None:
         return [[list(point) for point in region.polygon]]
@@ -108,7 +140,9 @@ def _rings(study, region):
         rects = [study.token_rect(region.datum, token) for token in region.tokens]
         whole = shapely.union_all([shapely.box(x, y, x + width, y + height) for x, y, width, height in rects])
     parts = [part for part in getattr(whole, "geoms", [whole]) if part.geom_type == "Polygon"]
-    return [[list(point) for point in ring.coords] for part in parts for ring in (part.exterior, *part.interiors)]
+    return [
+        [list(point) for point in ring.coords] for part in parts for ring in (part.exterior, *part.interiors)
+    ]
 
 
 def region_list(study, data, go_to):
@@ -129,20 +163,34 @@ def region_list(study, data, go_to):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.button(
                     f"{plain(words['label'])} · {study.kind.words.count(tiles)}",
-                    key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence], on_click=go_to, args=(region.datum, rect),
+                    key=f"region_{region.entry}",
+                    type="tertiary",
+                    icon=MARKS[region.evidence],
+                    on_click=go_to,
+                    args=(region.datum, rect),
                     help=f"Go there. {plain(where)}; {plain(words['help'].lower())}",
-                )  # fmt: skip
+                )
                 st.button(
-                    "", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this region back",
-                    on_click=_withdraw, args=(study, region.entry), disabled=locked(study),
-                )  # fmt: skip
+                    "",
+                    key=f"withdraw_{region.entry}",
+                    type="tertiary",
+                    icon=":material/delete:",
+                    help="Take this region back",
+                    on_click=_withdraw,
+                    args=(study, region.entry),
+                    disabled=locked(study),
+                )
 
 
 def _rect(study, parts):
     """(x, y, width, height) around the parts of a region."""
     points = [point for part in parts for ring in _rings(study, part) for point in ring]
     if not points:
-        points = [study.kind.centres(study, study.datum(part.datum))[token] for part in parts for token in part.tokens]
+        points = [
+            study.kind.centres(study, study.datum(part.datum))[token]
+            for part in parts
+            for token in part.tokens
+        ]
     low, high = np.min(points, axis=0).tolist(), np.max(points, axis=0).tolist()
     return (*low, high[0] - low[0], high[1] - low[1])
 

@@ -1,4 +1,7 @@
-"""The filmstrip above the picture: every embedded datum of the study, sorted by what it is predicted to be."""
+"""The filmstrip above the picture.
+
+Every embedded datum of the study, sorted by what it is predicted to be.
+"""
 
 import streamlit as st
 
@@ -27,12 +30,26 @@ def strip(study, selected, on_pick):
     data, key = [], shared.study_key(study)
     for datum in _shown(study.embedded(), evidence, selected):
         probability = predictions.get(datum.uid)
-        data.append({
-            "id": datum.uid, "name": datum.name, "label": class_of(study, datum), "probability": probability,
-            "evidence": evidence.get(datum.uid), "url": _picture(study, datum, key),
-            "wrong": probability is not None and datum.label is not None and fit.predicted(datum.uid) != datum.label,
-            "predicted": study.classes[fit.predicted(datum.uid)] if study.several and probability is not None else None,
-        })  # fmt: skip
+        data.append(
+            {
+                "id": datum.uid,
+                "name": datum.name,
+                "label": class_of(study, datum),
+                "probability": probability,
+                "evidence": evidence.get(datum.uid),
+                "url": _picture(study, datum, key),
+                "wrong": (
+                    probability is not None
+                    and datum.label is not None
+                    and fit.predicted(datum.uid) != datum.label
+                ),
+                "predicted": (
+                    study.classes[fit.predicted(datum.uid)]
+                    if study.several and probability is not None
+                    else None
+                ),
+            }
+        )
     filmstrip(
         data,
         key="strip",
@@ -43,7 +60,10 @@ def strip(study, selected, on_pick):
 
 
 def _shown(data, evidence, selected):
-    """Those of many data with the most and the least evidence, and the one on show: a strip of more is no strip."""
+    """Those of many data with the most and the least evidence, and the one on show.
+
+    A strip of more is no strip.
+    """
     if len(data) <= SHOWN:
         return data
     order = sorted(range(len(data)), key=lambda at: evidence.get(data[at].uid, 0.0))
@@ -55,4 +75,6 @@ def _picture(study, datum, key):
     """Address of a small picture, which is made when it comes into sight."""
     where = (key, datum.uid, "thumb")
     version = study.current_fit.key if study.modality != "slides" else 1  # others are coloured by score
-    return tile_server.register_image(where, lambda: png(look_of(study).picture(study, datum, 120)), version=version)
+    return tile_server.register_image(
+        where, lambda: png(look_of(study).picture(study, datum, 120)), version=version
+    )

@@ -1,4 +1,7 @@
-"""Around the clicked tile: its neighbours drawn on the slide, and what its score would be if something were otherwise."""
+"""Around the clicked tile: its neighbours drawn on the slide.
+
+And what its score would be if something were otherwise.
+"""
 
 import numpy as np
 import streamlit as st
@@ -17,7 +20,10 @@ MOST_CONCEPTS = 6
 
 
 def drawn_neighbours(study, datum, token, fit=None):
-    """The tiles that a tile's score comes from, for the slide viewer: list of {x, y, width, height, colour}."""
+    """The tiles that a tile's score comes from, for the slide viewer.
+
+    List of {x, y, width, height, colour}.
+    """
     around = study.neighbours(datum, token, fit)
     added = around.contributions[1:]
     if not added.size:
@@ -50,11 +56,14 @@ def what_if(study, datum, token, explanation):
             )
             for concept in near
         ]
-        lines = [f"- {words}: **{signed(found.would_be)}** ({signed(found.difference)})" for words, found in asked]
+        lines = [
+            f"- {words}: **{signed(found.would_be)}** ({signed(found.difference)})" for words, found in asked
+        ]
         st.markdown("\n".join(lines))
         st.caption(
-            f"Under the present weights; nothing is refitted. Without a concept its {study.kind.words.tokens} are gaps, and what lay behind them may be out of "
-            f"reach. On the {study.kind.words.datum}, neighbours are framed in the colour of what they add (key n)."
+            f"Under the present weights; nothing is refitted. Without a concept its {study.kind.words.tokens}"
+            f" are gaps, and what lay behind them may be out of reach. On the {study.kind.words.datum},"
+            " neighbours are framed in the colour of what they add (key n)."
         )
 
 
@@ -66,7 +75,9 @@ def _compared(study, datum, token, score):
         return
     other = float(study.prospect(datum, change.after if tried else change.before)[token])
     if np.isnan(other):
-        st.caption("After the edit on trial it has no score." if tried else "Before the last refit it had no score.")
+        st.caption(
+            "After the edit on trial it has no score." if tried else "Before the last refit it had no score."
+        )
     elif round(other - score, 2):
         when = "after the edit on trial" if tried else "before the last refit"
         st.caption(f"{signed(other)} {when}")

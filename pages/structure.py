@@ -1,4 +1,7 @@
-"""Structure page: a chain in 3D with its prospect map or concepts, its sequence and contacts, and what a residue says."""
+"""Structure page: a chain in 3D with its prospect map or concepts, its sequence and contacts.
+
+And what a residue says.
+"""
 
 import numpy as np
 import streamlit as st
@@ -71,13 +74,19 @@ def header():
         if len(embedded) > 1:
             state["shown_chain"] = datum.uid
             names = {d.uid: f"{d.name} · {class_of(study, d)}" for d in embedded}
-            st.selectbox("Chain", list(names), key="shown_chain", on_change=chose, format_func=names.get, width=230)
-        beside = beside_words(study, states_beside(tried, changed), [d for d in embedded if d.uid != datum.uid])
+            st.selectbox(
+                "Chain", list(names), key="shown_chain", on_change=chose, format_func=names.get, width=230
+            )
+        beside = beside_words(
+            study, states_beside(tried, changed), [d for d in embedded if d.uid != datum.uid]
+        )
         if state.get("shown_beside") not in beside:
             state["shown_beside"] = ""
         second = ""
         if len(beside) > 1:
-            second = st.selectbox("Beside it", list(beside), key="shown_beside", width=190, format_func=beside.get)
+            second = st.selectbox(
+                "Beside it", list(beside), key="shown_beside", width=190, format_func=beside.get
+            )
         filmed = len(embedded) > 1 and st.toggle(
             "Gallery", value=True, key="shown_strip", help="All chains of the study"
         )
@@ -111,7 +120,9 @@ def pane(viewer, shown, room, shown_fit=None, selected=True, difference=None):
         else:
             chain["scores"] = plain_rows[0]
     token = state.get("at_token") if selected else None
-    frame, residue = chains.residue_of(study, shown, token) if token is not None else (state.get("at_frame", 0), None)
+    frame, residue = (
+        chains.residue_of(study, shown, token) if token is not None else (state.get("at_frame", 0), None)
+    )
     concepts = sorted(study.concepts(shown_fit), key=lambda c: -c.weight)
     structure_viewer(
         {**chain, "id": f"{chain['id']} {viewer}"},
@@ -138,15 +149,23 @@ def over_time():
     if len(numbers) < 2:
         return
     changing = chains.most_changing(study, datum)
-    with st.expander(f"Changes most over {len(numbers)} frames", icon=":material/animation:", expanded=token is None):
+    with st.expander(
+        f"Changes most over {len(numbers)} frames", icon=":material/animation:", expanded=token is None
+    ):
         st.caption(
-            "Standard deviation of a residue's score from frame to frame. The class is predicted from counts averaged over all frames."
+            "Standard deviation of a residue's score from frame to frame. The class is predicted from counts"
+            " averaged over all frames."
         )
         labels, at = chains.labels_of(study, datum), state.get("at_frame", 0)
         rows = st.container(gap=None)
         for residue, spread in changing:
-            rows.button(f"{plain(labels[residue])} · ± {spread:.2f}", key=f"changing_{residue}", type="tertiary", on_click=chose_residue,
-                        args=(at * len(labels) + residue,))  # fmt: skip
+            rows.button(
+                f"{plain(labels[residue])} · ± {spread:.2f}",
+                key=f"changing_{residue}",
+                type="tertiary",
+                on_click=chose_residue,
+                args=(at * len(labels) + residue,),
+            )
         if not changing:
             st.caption("No score changes.")
         if token is not None:
@@ -178,9 +197,14 @@ with st.container(key="split"):
                 before, after = (changed.before, changed.after) if second.startswith("@") else (None, None)
                 there = second != "@change" or in_both(changed, datum)
                 if there:
-                    pane(f"beside{second if second.startswith('@') else ''}", other, room + 24,
-                         before if second == "@before" else after if second == "@after" else None, False,
-                         changed if second == "@change" else None)  # fmt: skip
+                    pane(
+                        f"beside{second if second.startswith('@') else ''}",
+                        other,
+                        room + 24,
+                        before if second == "@before" else after if second == "@after" else None,
+                        False,
+                        changed if second == "@change" else None,
+                    )
     with panel:
         above(study)
         about_datum(study, datum)

@@ -11,9 +11,15 @@ from viewers.structure_figure import LAYERS, structure_figure
 __all__ = ["save_box"]
 
 _WORDS = {
-    "bfactor": "PDB, score as B-factor", "mmcif": "mmCIF, score as B-factor", "defattr": "ChimeraX attributes (.defattr)", "pml": "PyMOL script (.pml)",
-    "molviewspec": "MolViewSpec scene (Mol*)", "csv": "Table (CSV)", "parquet": "Table (Parquet)", "png": "Figure (PNG)",
-}  # fmt: skip
+    "bfactor": "PDB, score as B-factor",
+    "mmcif": "mmCIF, score as B-factor",
+    "defattr": "ChimeraX attributes (.defattr)",
+    "pml": "PyMOL script (.pml)",
+    "molviewspec": "MolViewSpec scene (Mol*)",
+    "csv": "Table (CSV)",
+    "parquet": "Table (Parquet)",
+    "png": "Figure (PNG)",
+}
 
 
 def save_box(study, datum):
@@ -25,7 +31,12 @@ def save_box(study, datum):
         layer = "strip"
         if format == "png":
             layer = st.segmented_control(
-                "Shows", list(LAYERS), default="strip", required=True, key="save_layer", format_func=LAYERS.get
+                "Shows",
+                list(LAYERS),
+                default="strip",
+                required=True,
+                key="save_layer",
+                format_func=LAYERS.get,
             )
         suffix = ".png" if format == "png" else FORMATS[format][0]
 
@@ -34,8 +45,16 @@ def save_box(study, datum):
                 return structure_figure(study, datum, layer=layer)
             return FORMATS[format][1](study, datum)
 
-        st.download_button("Save", exported(study, f"{format} of {datum.name}", draw), file_name=f"chain-fit{study.current_fit.id}{suffix}", key="save_chain", type="primary",
-                           on_click="ignore", icon=":material/download:", disabled=not _at_hand(study, datum, format))  # fmt: skip
+        st.download_button(
+            "Save",
+            exported(study, f"{format} of {datum.name}", draw),
+            file_name=f"chain-fit{study.current_fit.id}{suffix}",
+            key="save_chain",
+            type="primary",
+            on_click="ignore",
+            icon=":material/download:",
+            disabled=not _at_hand(study, datum, format),
+        )
         st.caption("All chains at once: prospector export STUDY --format …")
 
 

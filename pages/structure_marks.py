@@ -1,4 +1,7 @@
-"""Regions of a chain that the expert marks: residues chosen by number, or one and its neighbours, as evidence or to be moved."""
+"""Regions of a chain that the expert marks.
+
+Residues chosen by number, or one and its neighbours, as evidence or to be moved.
+"""
 
 import re
 
@@ -15,11 +18,18 @@ from prospector_core.errors import BadInputError
 
 __all__ = ["mark_box", "mark_list", "read_residues"]
 
-MARKS = {"for": ":material/add_circle:", "against": ":material/do_not_disturb_on:", "ignore": ":material/block:"}
+MARKS = {
+    "for": ":material/add_circle:",
+    "against": ":material/do_not_disturb_on:",
+    "ignore": ":material/block:",
+}
 
 
 def read_residues(text, numbers, chains_of):
-    """Residues of a chain from words such as "45-60, 72A, B:12-14": sorted list of indices. Raises BadInputError."""
+    """Residues of a chain from words such as "45-60, 72A, B:12-14": sorted list of indices.
+
+    Raises BadInputError.
+    """
     found = set()
     several = len(set(chains_of)) > 1
     for part in filter(None, (each.strip() for each in re.split(r"[,;\s]+(?=[\w-])", text.strip()))):
@@ -37,7 +47,8 @@ def read_residues(text, numbers, chains_of):
             at = next((index for index in where if numbers[index] == number), None)
             if at is None:
                 raise BadInputError(
-                    f"there is no residue {number} in this chain: it has {numbers[where[0]]} to {numbers[where[-1]]}"
+                    f"there is no residue {number} in this chain: it has {numbers[where[0]]} to"
+                    f" {numbers[where[-1]]}"
                 )
             ends.append(at)
         found |= set(range(min(ends), max(ends) + 1))
@@ -61,17 +72,25 @@ def _chosen(study, datum, token):
 def mark_box(study, datum, token):
     """A popover that marks residues as evidence, or moves them to another concept."""
     box = popover(
-        "Mark residues", "mark_box_box", icon=":material/draw:", help="Say what residues speak for, or what they are"
+        "Mark residues",
+        "mark_box_box",
+        icon=":material/draw:",
+        help="Say what residues speak for, or what they are",
     )
     if not box.open:
         return
     words = {
-        "for": f"speak for {plain(study.classes[study.target])}", "against": "speak against it", "ignore": "are to be ignored", "move": "belong to …",
-    }  # fmt: skip
+        "for": f"speak for {plain(study.classes[study.target])}",
+        "against": "speak against it",
+        "ignore": "are to be ignored",
+        "move": "belong to …",
+    }
     names = choosable(study, {each.id: each for each in study.concepts()})
     with box:
         with st.form("mark_form", border=False):
-            hint = "empty: the selected residue and its neighbours" if token is not None else "such as 45-60, 72"
+            hint = (
+                "empty: the selected residue and its neighbours" if token is not None else "such as 45-60, 72"
+            )
             st.text_input(
                 "Residues",
                 key="mark_text",
@@ -79,7 +98,9 @@ def mark_box(study, datum, token):
                 help="Numbers as in the file, ranges with -; B:12 in another chain",
             )
             st.radio("They", list(words), format_func=words.get, key="mark_what")
-            st.selectbox("Concept, if they belong to another", list(names), format_func=names.get, key="mark_to")
+            st.selectbox(
+                "Concept, if they belong to another", list(names), format_func=names.get, key="mark_to"
+            )
 
             def read():
                 tokens = _chosen(study, datum, token)
@@ -105,10 +126,24 @@ def mark_list(study, datum, go_to):
                 f" and {len(residues) - 3} more" if len(residues) > 3 else ""
             )
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button(f"{words[region.evidence]}: {plain(text)}", key=f"region_{region.entry}", type="tertiary", icon=MARKS[region.evidence],
-                          on_click=go_to, args=(int(region.tokens[0]),))  # fmt: skip
-                st.button("", key=f"withdraw_{region.entry}", type="tertiary", icon=":material/delete:", help="Take this mark back",
-                          on_click=_withdraw, args=(study, region.entry), disabled=locked(study))  # fmt: skip
+                st.button(
+                    f"{words[region.evidence]}: {plain(text)}",
+                    key=f"region_{region.entry}",
+                    type="tertiary",
+                    icon=MARKS[region.evidence],
+                    on_click=go_to,
+                    args=(int(region.tokens[0]),),
+                )
+                st.button(
+                    "",
+                    key=f"withdraw_{region.entry}",
+                    type="tertiary",
+                    icon=":material/delete:",
+                    help="Take this mark back",
+                    on_click=_withdraw,
+                    args=(study, region.entry),
+                    disabled=locked(study),
+                )
 
 
 def _withdraw(study, entry):

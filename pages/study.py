@@ -39,7 +39,11 @@ def make_sample():
     try:
         with undisturbed():
             access.require_editor(sample_folder())
-            build(progress=lambda text, done, total: bar.progress(min(1.0, done / total) if total else 0.0, text))
+            build(
+                progress=lambda text, done, total: bar.progress(
+                    min(1.0, done / total) if total else 0.0, text
+                )
+            )
     except (ProspectorError, RuntimeError) as error:
         shared.say_error(error)
         return
@@ -82,8 +86,8 @@ def stain_example():
     for column, (name, picture) in zip(st.columns(len(pictures)), pictures.items()):
         column.image(picture, caption=name, width="stretch", alt=f"A part of the sample slide: {name}")
     st.caption(
-        "A part of the sample slide. Slides are estimated one by one and brought to one reference. The encoder sees the "
-        "normalised tiles; the viewer goes on showing slides as they were scanned."
+        "A part of the sample slide. Slides are estimated one by one and brought to one reference. The"
+        " encoder sees the normalised tiles; the viewer goes on showing slides as they were scanned."
     )
 
 
@@ -122,8 +126,14 @@ def slides_form():
             placeholder="/data/slides",
             help="SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG. They stay where they are.",
         )
-        table = st.file_uploader("Labels (CSV)", type=["csv", "tsv", "txt"],
-                                 help="One row a slide: a file and a label column; optionally x, y, width, height (a field) and split")  # fmt: skip
+        table = st.file_uploader(
+            "Labels (CSV)",
+            type=["csv", "tsv", "txt"],
+            help=(
+                "One row a slide: a file and a label column; optionally x, y, width, height (a field) and"
+                " split"
+            ),
+        )
         left, middle, right = st.columns(3)
         mpp = left.number_input(
             "Resolution of tiles, µm per pixel",
@@ -136,15 +146,28 @@ def slides_form():
         tile = middle.number_input("Side of a tile, pixels", 16, 2048, 224, 16)
         known = list_encoders()
         encoder = right.selectbox(
-            "Encoder", known, index=known.index("efficientnet-lite0"), accept_new_options=True,
-            help="Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on this machine); with @patches at the end, a vision transformer's patches are the tiles",
-        )  # fmt: skip
+            "Encoder",
+            known,
+            index=known.index("efficientnet-lite0"),
+            accept_new_options=True,
+            help=(
+                "Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on"
+                " this machine); with @patches at the end, a vision transformer's patches are the tiles"
+            ),
+        )
         left, right = st.columns(2, vertical_alignment="bottom")
-        unstated = left.number_input("µm per pixel of slides that do not state it (0: unknown)", 0.0, 20.0, 0.0, 0.05)
+        unstated = left.number_input(
+            "µm per pixel of slides that do not state it (0: unknown)", 0.0, 20.0, 0.0, 0.05
+        )
         stain = right.selectbox(
-            "Stain normalisation", [None, *STAIN_METHODS], format_func=lambda one: one.capitalize() if one else "None",
-            help="Bring every slide (H&E) to the same colours before its tiles are encoded. For slides of several laboratories or scanners",
-        )  # fmt: skip
+            "Stain normalisation",
+            [None, *STAIN_METHODS],
+            format_func=lambda one: one.capitalize() if one else "None",
+            help=(
+                "Bring every slide (H&E) to the same colours before its tiles are encoded. For slides of"
+                " several laboratories or scanners"
+            ),
+        )
         asked = st.form_submit_button("Make the study", type="primary", icon=":material/add:")
     if not asked:
         stain_example()
@@ -153,9 +176,16 @@ def slides_form():
         st.warning("Give a name, the folder of slides and the labels table.", icon=":material/edit:")
         return
     make_study(
-        name, table, "looking at slides", slides=place_of(slides), mpp=mpp, tile=int(tile), encoder=encoder, stain=stain,
+        name,
+        table,
+        "looking at slides",
+        slides=place_of(slides),
+        mpp=mpp,
+        tile=int(tile),
+        encoder=encoder,
+        stain=stain,
         slide_mpp=unstated or None,
-    )  # fmt: skip
+    )
 
 
 def fit_form(study):
@@ -177,7 +207,9 @@ def fit_form(study):
             now.radius,
             help=f"r: how far a {study.kind.words.token} looks at its neighbours; 0 = not at all",
         )
-        names = list(dict.fromkeys([*KERNELS, now.kernel]))  # a study may bring what this version does not know
+        names = list(
+            dict.fromkeys([*KERNELS, now.kernel])
+        )  # a study may bring what this version does not know
         kernel = right.selectbox(
             "Kernel",
             names,
@@ -185,33 +217,60 @@ def fit_form(study):
             help="fold-change: how much more frequent in one class; linear: logistic regression",
         )
         seed = left.number_input("Seed", 0, max(10**6, now.seed), now.seed)
-        tau = middle.number_input("Smallest log2 change kept (tau)", 0.0, max(8.0, float(now.tau)), float(now.tau), 0.5)
+        tau = middle.number_input(
+            "Smallest log2 change kept (tau)", 0.0, max(8.0, float(now.tau)), float(now.tau), 0.5
+        )
         tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
         with st.expander(f"How concepts are found: {plain(now.quantizer)}"):
             ways = [*([GIVEN] if study.given_concepts is not None else []), *list_quantizers()]
             quantizer = st.radio(
-                "How concepts are found", ways, index=ways.index(now.quantizer) if now.quantizer in ways else 0,
-                captions=[plain(about_quantizer(each)) for each in ways], label_visibility="collapsed", key="shown_quantizer",
-            )  # fmt: skip
+                "How concepts are found",
+                ways,
+                index=ways.index(now.quantizer) if now.quantizer in ways else 0,
+                captions=[plain(about_quantizer(each)) for each in ways],
+                label_visibility="collapsed",
+                key="shown_quantizer",
+            )
         with st.expander("How strictly a token belongs to one concept, and how careful the kernel is"):
             left, right = st.columns(2)
             softness = left.number_input(
-                "Softness", 0.0, max(4.0, float(now.softness)), float(now.softness), 0.05,
-                help=f"0: a {study.kind.words.token} belongs to its nearest concept alone. 0.25: also to concepts about as near",
-            )  # fmt: skip
+                "Softness",
+                0.0,
+                max(4.0, float(now.softness)),
+                float(now.softness),
+                0.05,
+                help=(
+                    f"0: a {study.kind.words.token} belongs to its nearest concept alone. 0.25: also to"
+                    " concepts about as near"
+                ),
+            )
             centre = right.slider(
-                f"Taken out of what the {study.kind.words.tokens} of a {study.kind.words.datum} share", 0.0, 1.0, float(now.centre), 0.05,
+                f"Taken out of what the {study.kind.words.tokens} of a {study.kind.words.datum} share",
+                0.0,
+                1.0,
+                float(now.centre),
+                0.05,
                 help="So that concepts are less about the stain of a slide, or the subject of a document",
-            )  # fmt: skip
+            )
             pseudo = left.number_input(
-                "Pseudo-count", 0.0, max(100.0, float(now.pseudo)), float(now.pseudo), 0.1,
-                help="Fold-change kernel: the larger, the less is said by what is rare. 0: the paper's kernel",
-            )  # fmt: skip
+                "Pseudo-count",
+                0.0,
+                max(100.0, float(now.pseudo)),
+                float(now.pseudo),
+                0.1,
+                help=(
+                    "Fold-change kernel: the larger, the less is said by what is rare. 0: the paper's kernel"
+                ),
+            )
             shrink = right.checkbox(
-                "Draw uncertain weights towards 0", now.shrink,
+                "Draw uncertain weights towards 0",
+                now.shrink,
                 help="Fold-change kernel: a weight counts less where it varies between data of one class",
-            )  # fmt: skip
-        st.caption("A new fit finds new concepts: names and exclusions of the present ones end. Corrected labels stay.")
+            )
+        st.caption(
+            "A new fit finds new concepts: names and exclusions of the present ones end. Corrected labels"
+            " stay."
+        )
         if not st.form_submit_button(
             "Find concepts and fit", type="primary", icon=":material/play_arrow:", disabled=locked(study)
         ):
@@ -269,32 +328,64 @@ def table(study):
         pictures = {datum.uid: _picture(study, datum) for datum in data[(page - 1) * A_PAGE : page * A_PAGE]}
     for datum in data[(page - 1) * A_PAGE : page * A_PAGE]:
         probability = predictions.get(datum.uid)
-        rows.append({
-            "picture": pictures[datum.uid], "name": datum.name, "label": _label(study, datum),
-            "P": probability, "predicted": "" if probability is None else study.classes[fit.predicted(datum.uid)],
-            "agrees": "" if probability is None or datum.label is None else "yes" if fit.predicted(datum.uid) == datum.label else "no",
-            "P_predicted": None if probability is None else max(fit.probabilities(datum.uid)),
-            "tiles": study.n_tokens(datum) if study.is_embedded(datum) else None, "slide": study.sources[datum.source].name,
-            "split": datum.split,
-        })  # fmt: skip
+        rows.append(
+            {
+                "picture": pictures[datum.uid],
+                "name": datum.name,
+                "label": _label(study, datum),
+                "P": probability,
+                "predicted": "" if probability is None else study.classes[fit.predicted(datum.uid)],
+                "agrees": (
+                    ""
+                    if probability is None or datum.label is None
+                    else "yes"
+                    if fit.predicted(datum.uid) == datum.label
+                    else "no"
+                ),
+                "P_predicted": None if probability is None else max(fit.probabilities(datum.uid)),
+                "tiles": study.n_tokens(datum) if study.is_embedded(datum) else None,
+                "slide": study.sources[datum.source].name,
+                "split": datum.split,
+            }
+        )
     config = {
         "picture": st.column_config.ImageColumn("Picture", width="small", pinned=True),
         "name": st.column_config.TextColumn("Datum", pinned=True),
         "label": st.column_config.TextColumn("Label"),
-        "P": st.column_config.ProgressColumn(f"P({study.classes[study.target]})", min_value=0.0, max_value=1.0, format="%.2f",
-                                             help=_how_predicted(fit)),
+        "P": st.column_config.ProgressColumn(
+            f"P({study.classes[study.target]})",
+            min_value=0.0,
+            max_value=1.0,
+            format="%.2f",
+            help=_how_predicted(fit),
+        ),
         "predicted": st.column_config.TextColumn("Predicted"),
-        "P_predicted": st.column_config.NumberColumn("P of that", format="%.2f", help="Probability of the predicted class"),
+        "P_predicted": st.column_config.NumberColumn(
+            "P of that", format="%.2f", help="Probability of the predicted class"
+        ),
         "agrees": st.column_config.TextColumn("Agrees", help="Prediction and label are the same"),
         "tiles": st.column_config.NumberColumn(study.kind.words.tokens.capitalize(), format="localized"),
         "slide": st.column_config.TextColumn(study.kind.words.source.capitalize()),
-    }  # fmt: skip
+    }
     left_out = {*(["slide"] if len(study.sources) == 1 else []), *([] if study.several else ["P_predicted"])}
     if fit is None:  # not known yet
         left_out |= {"P", "predicted", "P_predicted", "agrees", *([] if study.embedded() else ["tiles"])}
-    order = [name for name in config if name not in left_out] + (["split"] if any(d.split for d in data) else [])
-    event = st.dataframe(rows, column_config=config, column_order=order, row_height=72, hide_index=True, width="stretch", height=min(42 + 72 * len(rows), 620),
-                         alt=f"Data of the study {study.name}", on_select="rerun", selection_mode="single-row", key=f"shown_table_{page}")  # fmt: skip
+    order = [name for name in config if name not in left_out] + (
+        ["split"] if any(d.split for d in data) else []
+    )
+    event = st.dataframe(
+        rows,
+        column_config=config,
+        column_order=order,
+        row_height=72,
+        hide_index=True,
+        width="stretch",
+        height=min(42 + 72 * len(rows), 620),
+        alt=f"Data of the study {study.name}",
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"shown_table_{page}",
+    )
     if fit is not None:
         st.caption(f"Tick a row to show its {study.kind.words.datum}, or to correct its label.")
     picked = event.selection.rows
@@ -313,7 +404,9 @@ def _to_do(study, datum, fit):
         ):
             jobs.embed(study, [datum.uid])
             st.rerun()
-    elif fit is not None and st.button(f"Show {plain(datum.name)}", type="primary", icon=main_page(study).icon):
+    elif fit is not None and st.button(
+        f"Show {plain(datum.name)}", type="primary", icon=main_page(study).icon
+    ):
         shared.show_token(datum, None)
     relabel(study, datum)
 
@@ -322,8 +415,9 @@ study = shared.current_study()
 if study is None:
     st.markdown("### Welcome to Prospector")
     st.markdown(
-        "Prospector learns from labels of whole slides (or fields of slides), proteins, documents or samples of cells *where* a class "
-        "lives, in concepts that you can see, name and correct. Begin with the sample, or with data of your own. Everything stays on this machine."
+        "Prospector learns from labels of whole slides (or fields of slides), proteins, documents or samples"
+        " of cells *where* a class lives, in concepts that you can see, name and correct. Begin with the"
+        " sample, or with data of your own. Everything stays on this machine."
     )
     if st.button("Build the sample study (about a minute)", type="primary", icon=":material/science:"):
         make_sample()
@@ -347,20 +441,25 @@ with summary, shared.errors_said():
         above(study)
     elif study.embedded() and not study.queue.at_work():
         st.info(
-            "Next: find concepts and fit the kernel, under **Concepts and kernel**.", icon=":material/arrow_forward:"
+            "Next: find concepts and fit the kernel, under **Concepts and kernel**.",
+            icon=":material/arrow_forward:",
         )
     counts = [sum(datum.label == label for datum in study.data) for label in range(len(study.classes))]
     first, second, third, fourth = st.columns(4)
     if study.several:
         first.metric(
-            plain(study.classes[study.target]), counts[study.target], help="data of the class that is looked at"
+            plain(study.classes[study.target]),
+            counts[study.target],
+            help="data of the class that is looked at",
         )
         each = ", ".join(f"{n} {plain(name)}" for name, n in zip(study.classes, counts))
         second.metric("other classes", sum(counts) - counts[study.target], help=f"In all: {each}")
     else:
         first.metric(plain(study.classes[1]), counts[1], help="data of class 1: the class to find")
         second.metric(plain(study.classes[0]), counts[0], help="data of class 0")
-    third.metric(study.kind.words.tokens.capitalize(), f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}")
+    third.metric(
+        study.kind.words.tokens.capitalize(), f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}"
+    )
     if fit is not None:
         kind = "held_out" if fit.summary["held_out_folds"] else "fitted"
         fourth.metric(

@@ -1,4 +1,7 @@
-"""Documents as pages show them: what the viewer gets, sentences in their surroundings, and those that are alike."""
+"""Documents as pages show them.
+
+What the viewer gets, sentences in their surroundings, and those that are alike.
+"""
 
 import numpy as np
 import streamlit as st
@@ -24,13 +27,22 @@ def _laid_out(study_key, uid, record, _study):
     places = lambda at: (at + wide[at]).tolist()
     sections = [[heading, *places(np.array([start, end]))] for heading, start, end in attrs["sections"]]
     return {
-        "id": f"{uid} {record}", "title": attrs["title"], "text": text, "sections": sections, "language": language_tag(attrs["language"]),
-        "rtl": attrs["language"] in RIGHT_TO_LEFT, "starts": places(spans[:, 0]), "ends": places(spans[:, 1]),
-    }  # fmt: skip
+        "id": f"{uid} {record}",
+        "title": attrs["title"],
+        "text": text,
+        "sections": sections,
+        "language": language_tag(attrs["language"]),
+        "rtl": attrs["language"] in RIGHT_TO_LEFT,
+        "starts": places(spans[:, 0]),
+        "ends": places(spans[:, 1]),
+    }
 
 
 def shown_document(study, datum, scores, concepts):
-    """A document for the viewer. Parameters: scores (n,) float, NaN where there is none; concepts (n,) int."""
+    """A document for the viewer. Parameters.
+
+    Scores (n,) float, NaN where there is none; concepts (n,) int.
+    """
     laid_out = _laid_out(study_key(study), datum.uid, study.stamp(datum), study)
     return {
         **laid_out,
@@ -47,7 +59,11 @@ def sentence(study, datum, token):
 def around(study, datum, token, many=1):
     """A token with those before and after it: (before, token, after), lines of text."""
     lines, token = sentences_of(study, datum), int(token)
-    return " ".join(lines[max(0, token - many) : token]), lines[token], " ".join(lines[token + 1 : token + 1 + many])
+    return (
+        " ".join(lines[max(0, token - many) : token]),
+        lines[token],
+        " ".join(lines[token + 1 : token + 1 + many]),
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -127,7 +143,9 @@ def picture_of_text(study, datum, side, limit):
         top, left = int(2 + where * step), int(3 + start / line * (width - 6))
         right = max(left + 1, int(3 + (start + part) / line * (width - 6)))
         weak = np.isnan(scores[at]) or abs(scores[at]) < 0.08 * limit
-        picture[top : max(top + 1, int(top + 0.7 * step)), left:right] = (214, 214, 218) if weak else colours[at]
+        picture[top : max(top + 1, int(top + 0.7 * step)), left:right] = (
+            (214, 214, 218) if weak else colours[at]
+        )
     return picture
 
 

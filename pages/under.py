@@ -1,4 +1,7 @@
-"""What lies under the points of a study of cells, for the graph viewer: addresses of tiles, made when they are looked at."""
+"""What lies under the points of a study of cells, for the graph viewer.
+
+Addresses of tiles, made when they are looked at.
+"""
 
 import logging
 
@@ -29,14 +32,24 @@ def under_of(study, datum):
     images = [_image(key, at, image, middle) for at, image in enumerate(under.images)]
     if under.labels is not None:
         version = ("borders", id(under))
-        url = tile_server.register_tiles((*key, "borders"), BorderTiles(under.labels), version=version, kind="image")
+        url = tile_server.register_tiles(
+            (*key, "borders"), BorderTiles(under.labels), version=version, kind="image"
+        )
         images.append(
-            {**_frame(under.labels, middle), "id": "borders", "borders": True, "urls": {"usual": url}, "channels": []}
+            {
+                **_frame(under.labels, middle),
+                "id": "borders",
+                "borders": True,
+                "urls": {"usual": url},
+                "channels": [],
+            }
         )
     outlines = None
     if under.outlines is not None:
         tiles = OutlineTiles(under.outlines, positions, middle)
-        url = tile_server.register_tiles((*key, "outlines"), tiles, version=("outlines", id(under)), kind="points")
+        url = tile_server.register_tiles(
+            (*key, "outlines"), tiles, version=("outlines", id(under)), kind="points"
+        )
         outlines = {"url": url, "side": tiles.side, "origin": (tiles.origin - middle).tolist()}
     return {"images": images, "outlines": outlines, "contrasts": _WORDS}
 
@@ -44,17 +57,33 @@ def under_of(study, datum):
 def _image(key, at, image, middle):
     urls = {
         name: tile_server.register_tiles(
-            (*key, "channels", at), ChannelTiles(image, name), version=("channels", id(image), name), kind="image"
+            (*key, "channels", at),
+            ChannelTiles(image, name),
+            version=("channels", id(image), name),
+            kind="image",
         )
         for name in CONTRASTS
     }
-    return {**_frame(image, middle), "id": f"image-{at}", "rgb": image.is_rgb, "urls": urls, "channels": image.channels}
+    return {
+        **_frame(image, middle),
+        "id": f"image-{at}",
+        "rgb": image.is_rgb,
+        "urls": urls,
+        "channels": image.channels,
+    }
 
 
 def _frame(image, middle):
-    """Size and place, coordinates less the middle of the points: a, b, c, d, e, f of x' = a x + c y + e, y' = b x + d y + f."""
+    """Size and place, coordinates less the middle of the points.
+
+    A, b, c, d, e, f of x' = a x + c y + e, y' = b x + d y + f.
+    """
     (a, c, e), (b, d, f) = image.matrix.tolist()
     return {
-        "name": image.name, "width": image.width, "height": image.height, "top": image.n_levels - 1, "tile": SIDE,
+        "name": image.name,
+        "width": image.width,
+        "height": image.height,
+        "top": image.n_levels - 1,
+        "tile": SIDE,
         "matrix": [a, b, c, d, e - float(middle[0]), f - float(middle[1])],
-    }  # fmt: skip
+    }

@@ -11,8 +11,8 @@ from viewers.overlays import diverging_css
 __all__ = ["plain", "class_of", "signed", "share_text", "area_text", "place_text", "weight_bar", "heat_table"]
 
 
-# What Streamlit looks for in the text that is left once Markdown is read, where a backslash no longer helps: the places
-# after which an invisible character stands between what only together means something.
+# What Streamlit looks for in the text that is left once Markdown is read, where a backslash no longer helps:
+# the places after which an invisible character stands between what only together means something.
 _TOGETHER = re.compile(
     r"""(?<=:)(?=[\w+-]+:)             # :material_home: :smile: :streamlit:
     |(?<=://)                          # http://...
@@ -27,7 +27,9 @@ _JOINER = "\N{WORD JOINER}"
 
 
 def plain(text):
-    """A text as it stands, wherever Streamlit reads Markdown (labels, options, help, captions, messages): nothing in it is markup.
+    """A text as it stands, wherever Streamlit reads Markdown (labels, options, help, captions, messages).
+
+    Nothing in it is markup.
 
     It becomes one line, and characters that would turn round what follows are shown as what they are.
     """
@@ -68,27 +70,43 @@ def place_text(place):
 
 
 def weight_bar(weight, largest, sides, pinned=False):
-    """A weight as a bar to the left or right of a middle line, as HTML; a dot at its end where the expert pinned it.
+    """A weight as a bar to the left or right of a middle line, as HTML.
+
+    A dot at its end where the expert pinned it.
 
     ``sides``: what a negative and a positive weight speak for, as ``Study.sides``.
     """
     share = 50 * min(abs(weight) / largest, 1.0)
     negative, _, positive = diverging_css(3)
     return write_html(
-        "pages", "weight_bar.html", weight=signed(weight), words=sides[int(weight > 0)] if weight else "says nothing", pinned=pinned,
-        share=share, left=50 if weight > 0 else 50 - share, end=50 + share * (1 if weight > 0 else -1),
+        "pages",
+        "weight_bar.html",
+        weight=signed(weight),
+        words=sides[int(weight > 0)] if weight else "says nothing",
+        pinned=pinned,
+        share=share,
+        left=50 if weight > 0 else 50 - share,
+        end=50 + share * (1 if weight > 0 else -1),
         colour=positive if weight > 0 else negative,
-    )  # fmt: skip
+    )
 
 
 def heat_table(rows, columns, values):
-    """Numbers as a table whose cells are the stronger coloured the larger they are, as HTML; a row's largest is bold.
+    """Numbers as a table whose cells are the stronger coloured the larger they are, as HTML.
+
+    A row's largest is bold.
 
     Parameters: rows, columns, names; values (rows, columns), only those above 0 are coloured.
     """
     top = max(float(np.nanmax(values, initial=0.0)), 0.05)
     lines = [
-        (name, [(signed(value), 45 * max(value, 0) / top, at == int(np.argmax(numbers))) for at, value in enumerate(numbers)])
+        (
+            name,
+            [
+                (signed(value), 45 * max(value, 0) / top, at == int(np.argmax(numbers)))
+                for at, value in enumerate(numbers)
+            ],
+        )
         for name, numbers in zip(rows, values, strict=True)
-    ]  # fmt: skip
+    ]
     return write_html("pages", "heat_table.html", columns=columns, lines=lines, colour=diverging_css(3)[2])

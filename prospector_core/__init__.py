@@ -1,6 +1,9 @@
-"""Prospector: where in a slide, a protein or a document a class lives, learned from labels of whole data only.
+"""Prospector: where in a slide, a protein or a document a class lives.
 
-The flow: readers -> tokens and graph -> encoder -> embeddings -> concepts -> sprite -> counts -> kernel -> prospect map.
+Learned from labels of whole data only.
+
+The flow: readers -> tokens and graph -> encoder -> embeddings -> concepts -> sprite -> counts -> kernel ->
+prospect map.
 """
 
 from importlib import import_module

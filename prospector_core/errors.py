@@ -83,7 +83,10 @@ class CurationError(BadInputError):
 
 
 class CurationConflictError(CurationError):
-    """An edit of what someone else has edited since. ``entries``: their edits, list of Entry, oldest first."""
+    """An edit of what someone else has edited since.
+
+    ``entries``: their edits, list of Entry, oldest first.
+    """
 
     def __init__(self, text="", entries=()):
         super().__init__(text)
@@ -107,7 +110,10 @@ class StudyReadOnlyError(StudyError):
 
 
 class StoreNotAllowedError(StudyError):
-    """The address of a study's embeddings is of a kind that is not used here, or was not allowed on this machine yet."""
+    """The address of a study's embeddings is of a kind that is not used here.
+
+    Or was not allowed on this machine yet.
+    """
 
 
 class StorageFullError(ProspectorError, OSError):

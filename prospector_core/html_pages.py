@@ -1,4 +1,7 @@
-"""The one place where HTML is written: templates of a package's folder ``templates``, in which every value is text."""
+"""The one place where HTML is written.
+
+Templates of a package's folder ``templates``, in which every value is text.
+"""
 
 from functools import cache
 
@@ -27,8 +30,7 @@ def write_html(package: str, file: str, /, **values: object) -> Markup:
     Parameters
     ----------
     package : whose folder ``templates`` it lies in, such as "viewers"
-    file : its name
-    **values : what it shows; a text is shown as it stands, whatever it holds. What this function returned may stand in
-        another template
+    file : its name **values : what it shows; a text is shown as it stands, whatever it holds. What this
+        function returned may stand in another template
     """
     return Markup(_environment(package).get_template(file).render(**values))

@@ -1,4 +1,7 @@
-"""Apps that run: the token that each was started with, and the file in which its owner finds the address again."""
+"""Apps that run: the token that each was started with.
+
+And the file in which its owner finds the address again.
+"""
 
 import atexit
 import contextlib
@@ -25,7 +28,9 @@ from .store.removal import remove_file
 
 __all__ = ["TOKEN", "Launch", "launch_token", "listed", "open_window", "running"]
 
-TOKEN = "PROSPECTOR_TOKEN"  # a variable of the environment, which other accounts cannot see, as they can a command line
+TOKEN = (  # a variable of the environment, which other accounts cannot see, as they can a command line
+    "PROSPECTOR_TOKEN"
+)
 _TOKEN = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{16,128}")
 
 
@@ -59,7 +64,9 @@ class Launch:
 
 
 def launch_token() -> str:
-    """The token of this start: as PROSPECTOR_TOKEN says, else a new one. The variable is taken out of the environment.
+    """The token of this start: as PROSPECTOR_TOKEN says, else a new one.
+
+    The variable is taken out of the environment.
 
     Raises
     ------
@@ -69,7 +76,8 @@ def launch_token() -> str:
     given = os.environ.pop(TOKEN, None)
     if given is not None and not _TOKEN.fullmatch(given):
         raise BadInputError(
-            f"{TOKEN} must be 16 to 128 letters, digits, - and _, not digits alone; without it each start makes a new one"
+            f"{TOKEN} must be 16 to 128 letters, digits, - and _, not digits alone; without it each start"
+            " makes a new one"
         )
     return given or secrets.token_urlsafe(32)
 
@@ -77,8 +85,9 @@ def launch_token() -> str:
 def open_window(launch: Launch, query: str = "") -> None:
     """Open a browser window on an app.
 
-    Other accounts see the command lines of this one, the browser's too. It is therefore given a small page, which only this
-    account can read, and which leads on to the address with the token. ``query``: of the address, without a question mark.
+    Other accounts see the command lines of this one, the browser's too. It is therefore given a small page,
+    which only this account can read, and which leads on to the address with the token. ``query``: of the
+    address, without a question mark.
     """
     import webbrowser
 
@@ -87,10 +96,14 @@ def open_window(launch: Launch, query: str = "") -> None:
         webbrowser.open(address)
         return
     address += f"{'&' if query else '?'}token={launch.token}"
-    if "microsoft" in platform.uname().release.lower():  # Linux within Windows: its browser does not find our files
+    if (
+        "microsoft" in platform.uname().release.lower()
+    ):  # Linux within Windows: its browser does not find our files
         webbrowser.open(address)
         return
-    handle, page = tempfile.mkstemp(dir=_folder_for_pages(), prefix="prospector-opens-", suffix=".html")  # of mode 0600
+    handle, page = tempfile.mkstemp(
+        dir=_folder_for_pages(), prefix="prospector-opens-", suffix=".html"
+    )  # of mode 0600
     atexit.register(remove_file, Path(page))
     with open(handle, "w", encoding="utf-8") as out:
         out.write(_PAGE.format(address=html.escape(address)))
@@ -117,7 +130,10 @@ def _folder_for_pages() -> Path:
 
 @contextlib.contextmanager
 def listed(launch: Launch) -> Iterator[Path]:
-    """Keep the launch in a file that only this account can read, while the block lasts. Raises OSError before it begins."""
+    """Keep the launch in a file that only this account can read, while the block lasts.
+
+    Raises OSError before it begins.
+    """
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, written = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")  # of mode 0600
@@ -132,7 +148,10 @@ def listed(launch: Launch) -> Iterator[Path]:
 
 
 def running() -> list[Launch]:
-    """The apps of this account that run on this machine and answer; files of those that were killed are removed."""
+    """The apps of this account that run on this machine and answer.
+
+    Files of those that were killed are removed.
+    """
     machine, found = socket.gethostname(), []
     for file in sorted(_folder().glob("*.json")):
         try:
@@ -154,8 +173,13 @@ def _folder() -> Path:
 
 
 def _answer(launch: Launch) -> int | None:
-    """Status with which the app answers its token: 403 where another listens there now, 0 if it is too busy; None if nobody does."""
-    asked = urllib.request.Request(f"{launch.url}_stcore/health", headers={"Authorization": f"Bearer {launch.token}"})
+    """Status with which the app answers its token.
+
+    403 where another listens there now, 0 if it is too busy; None if nobody does.
+    """
+    asked = urllib.request.Request(
+        f"{launch.url}_stcore/health", headers={"Authorization": f"Bearer {launch.token}"}
+    )
     try:
         with _DIRECT.open(asked, timeout=5) as answer:
             return answer.status

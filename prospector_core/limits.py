@@ -11,7 +11,8 @@ def map_limit(scores, quantile=0.995):
     Parameters: scores (n,) float, or a list of such; NaN marks tokens without a score. Returns float.
     """
     parts = [
-        np.abs(np.asarray(part, float).ravel()) for part in (scores if isinstance(scores, (list, tuple)) else [scores])
+        np.abs(np.asarray(part, float).ravel())
+        for part in (scores if isinstance(scores, (list, tuple)) else [scores])
     ]
     size = np.concatenate(parts) if parts else np.empty(0)
     size = size[np.isfinite(size)]

@@ -14,8 +14,20 @@ EXCLUDED_COLOUR = "#8c8c8c"
 
 
 # Of scores, where a format of others is written: the same as on the pages (viewers.overlays).
-_DIVERGING = np.array([[8, 48, 107], [33, 113, 181], [107, 174, 214], [198, 219, 239], [247, 247, 247],
-                       [253, 208, 162], [241, 136, 34], [204, 76, 2], [127, 39, 4]], float)  # fmt: skip
+_DIVERGING = np.array(
+    [
+        [8, 48, 107],
+        [33, 113, 181],
+        [107, 174, 214],
+        [198, 219, 239],
+        [247, 247, 247],
+        [253, 208, 162],
+        [241, 136, 34],
+        [204, 76, 2],
+        [127, 39, 4],
+    ],
+    float,
+)
 
 
 def diverging_hex(value: float) -> str:
@@ -25,10 +37,13 @@ def diverging_hex(value: float) -> str:
 
 
 def concept_palette(k: int) -> list[str]:
-    """``k`` colours that are far apart, also for colour-blind eyes; the first ones stay the same as ``k`` grows.
+    """``k`` colours that are far apart, also for colour-blind eyes.
 
-    Each next colour is the candidate farthest from those before it, by the smallest of its CIELAB distances as seen
-    with normal, protan, deutan and tritan vision, and from white, black, the grey of exclusion and the stain's pink.
+    The first ones stay the same as ``k`` grows.
+
+    Each next colour is the candidate farthest from those before it, by the smallest of its CIELAB distances
+    as seen with normal, protan, deutan and tritan vision, and from white, black, the grey of exclusion and
+    the stain's pink.
 
     Returns
     -------
@@ -44,7 +59,9 @@ _CLASSES = ("#0072b2", "#d55e00", "#009e73", "#f0e442", "#56b4e9", "#e69f00", "#
 
 
 def class_palette(n: int) -> list[str]:
-    """``n`` colours of classes, told apart by colour-blind eyes too; the first ones stay the same as ``n`` grows.
+    """``n`` colours of classes, told apart by colour-blind eyes too.
+
+    The first ones stay the same as ``n`` grows.
 
     Returns
     -------
@@ -83,12 +100,16 @@ def _palette(k: int) -> tuple[str, ...]:
 
 
 def _gap(views: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Distance of (v, n, 3) colours from (v, 3): as normal eyes see it, or 1.7 times the worst other sight."""
+    """Distance of (v, n, 3) colours from (v, 3).
+
+    As normal eyes see it, or 1.7 times the worst other sight.
+    """
     away = np.sqrt(((views - other[:, None]) ** 2).sum(-1))
     return np.minimum(away[0], 1.7 * away[1:].min(0))
 
 
-# Linear-light simulation of the three dichromacies (Vienot 1999 for protan and deutan, Brettel's plane for tritan).
+# Linear-light simulation of the three dichromacies (Vienot 1999 for protan and deutan, Brettel's plane for
+# tritan).
 _DICHROMACIES = np.array(
     [
         [[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]],

@@ -1,4 +1,7 @@
-"""What other packages add through entry points: found by group and name, and said in one line where it cannot be loaded."""
+"""What other packages add through entry points.
+
+Found by group and name, and said in one line where it cannot be loaded.
+"""
 
 import warnings
 from functools import lru_cache
@@ -15,7 +18,10 @@ def names_of(group):
 
 
 def load_one(group, name):
-    """What an entry point names, or None if there is none. Raises PluginError, naming package and entry point, where it cannot be loaded."""
+    """What an entry point names, or None if there is none.
+
+    Raises PluginError, naming package and entry point, where it cannot be loaded.
+    """
     for point in entry_points(group=group, name=name):
         return _loaded(point)
     return None
@@ -29,7 +35,10 @@ def origin_of(group, name):
 
 
 def make_encoder(group, name, options):
-    """The encoder that an installed package brings under a name. Raises EmbeddingError, PluginError, and its own ProspectorError."""
+    """The encoder that an installed package brings under a name.
+
+    Raises EmbeddingError, PluginError, and its own ProspectorError.
+    """
     maker = load_one(group, name)
     if maker is None:
         raise EmbeddingError(f"the encoder {name} is no longer installed")
@@ -43,7 +52,10 @@ def make_encoder(group, name, options):
 
 @lru_cache(maxsize=16)
 def load_all(group):
-    """All of a group that can be loaded: list of (name, object). Each of the others is a PluginWarning, once."""
+    """All of a group that can be loaded: list of (name, object).
+
+    Each of the others is a PluginWarning, once.
+    """
     found = []
     for point in sorted(entry_points(group=group)):
         try:
@@ -63,5 +75,6 @@ def _loaded(point):
     package = f"{point.dist.name} {point.dist.version}" if point.dist else "a package"
     reason = " ".join(reason.split())
     raise PluginError(
-        f"{package}: its entry point {point.name} ({point.group}) cannot be loaded ({reason}): update or uninstall it"
+        f"{package}: its entry point {point.name} ({point.group}) cannot be loaded ({reason}): update or"
+        " uninstall it"
     )

@@ -1,4 +1,7 @@
-"""Where the heavy steps run: in this process, or on the workers of a dask cluster. The steps are the same functions."""
+"""Where the heavy steps run: in this process, or on the workers of a dask cluster.
+
+The steps are the same functions.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ __all__ = ["Done", "InProcess", "OnCluster", "parse_memory", "scheduler"]
 
 _PATIENCE = "10s"  # for a scheduler to answer
 _LEAST_MEMORY = 10**9  # of a worker; the libraries alone take a third of it
-_LOSSES = 3  # workers that may die over one item before it is given up; dask starts it again on another until then
+_LOSSES = (
+    3  # workers that may die over one item before it is given up; dask starts it again on another until then
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class InProcess:
     def run(self, function: Callable, items: Iterable, *shared: Any) -> Iterator[Done]:
         """Yield what ``function(*shared, item)`` gives for each item, as they come.
 
-        A ProspectorError ends that item and no other. An item is taken from ``items`` when there is room for it.
+        A ProspectorError ends that item and no other. An item is taken from ``items`` when there is room for
+        it.
         """
         for item in items:
             yield _outcome(function, item, shared)
@@ -52,8 +58,8 @@ class InProcess:
 class OnCluster:
     """Runs items on the workers of a dask cluster, as many at a time as there are workers.
 
-    Parameters: client, dask.distributed.Client; threads, of the compiled loops of a worker (default: all cores that it sees).
-    An item whose worker died is run again on another.
+    Parameters: client, dask.distributed.Client; threads, of the compiled loops of a worker (default: all
+    cores that it sees). An item whose worker died is run again on another.
     """
 
     def __init__(self, client: Any, threads: int | None = None) -> None:
@@ -65,7 +71,9 @@ class OnCluster:
         return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
 
     def run(self, function: Callable, items: Iterable, *shared: Any) -> Iterator[Done]:
-        """As ``InProcess.run``, in the order in which they are done. ``function`` and ``shared`` travel to the workers.
+        """As ``InProcess.run``, in the order in which they are done.
+
+        ``function`` and ``shared`` travel to the workers.
 
         Raises StudyError where the cluster is lost.
         """
@@ -97,7 +105,8 @@ class OnCluster:
             if isinstance(error, ProspectorError):
                 raise
             raise StudyError(
-                f"the cluster was lost ({_first_line(error)}): start it again and repeat; what was finished is kept"
+                f"the cluster was lost ({_first_line(error)}): start it again and repeat; what was finished"
+                " is kept"
             ) from error
         finally:
             for future in list(watched.futures) if hasattr(watched, "futures") else ():
@@ -116,7 +125,10 @@ _alone = threading.Lock()
 
 
 def _outcome_there(function: Callable, item: Any, shared: tuple, threads: int | None) -> Done:
-    """One item on a worker. A worker with several threads has one item at a time: compiled loops have threads of their own."""
+    """One item on a worker. A worker with several threads has one item at a time.
+
+    Compiled loops have threads of their own.
+    """
     with _alone:
         if threads:
             from numba import config, set_num_threads  # late: it takes long to load
@@ -134,7 +146,9 @@ def _result(future: Any, item: Any) -> Done:
         return Done(item, error=StudyError(words))
     if future.status in ("cancelled", "lost"):
         raise StudyError("the cluster was restarted: repeat; what was finished is kept")
-    return Done(item, error=StudyError(f"it ended unexpectedly ({type(error).__name__}: {_first_line(error)})"))
+    return Done(
+        item, error=StudyError(f"it ended unexpectedly ({type(error).__name__}: {_first_line(error)})")
+    )
 
 
 def _first_line(error: Any) -> str:
@@ -155,8 +169,13 @@ def parse_memory(text: str) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """dask's own log, whole tracebacks of a scheduler that went, is not shown: what matters is said in one line."""
-    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]  # dask sets the level of each
+    """dask's own log, whole tracebacks of a scheduler that went, is not shown.
+
+    What matters is said in one line.
+    """
+    logs = [
+        logging.getLogger(name) for name in ("distributed", "distributed.client")
+    ]  # dask sets the level of each
     before = [log.level for log in logs]
     for log in logs:
         log.setLevel(logging.CRITICAL + 1)
@@ -171,10 +190,13 @@ def _quiet() -> Iterator[None]:
 def scheduler(
     workers: int | None = None, cluster: str | None = None, memory: str | None = None
 ) -> Iterator[InProcess | OnCluster]:
-    """Where to run: in this process; with ``workers`` processes on this machine; or on a cluster, "tcp://host:port".
+    """Where to run: in this process.
 
-    ``memory``, such as "4GB": what a worker of this machine may take; one that takes more is ended, and its item done by another.
-    The study's folder must be in the same place for all of them. Raises BadInputError, MissingExtraError, StudyError.
+    With ``workers`` processes on this machine; or on a cluster, "tcp://host:port".
+
+    ``memory``, such as "4GB": what a worker of this machine may take; one that takes more is ended, and its
+    item done by another. The study's folder must be in the same place for all of them. Raises BadInputError,
+    MissingExtraError, StudyError.
     """
     bound = 0 if memory is None else parse_memory(memory)
     if workers is not None and cluster is not None:
@@ -197,30 +219,47 @@ def scheduler(
         raise MissingExtraError(
             "work on several processes needs dask: pip install 'prospector-heads[cluster]'"
         ) from error
-    with _quiet(), dask.config.set({
-        "distributed.scheduler.allowed-failures": _LOSSES,
-        "distributed.admin.tick.limit": "60s",  # native loops that hold a worker's loop up for a while are no fault
-        "distributed.worker.daemon": True,
-        "distributed.worker.multiprocessing-method": "spawn",  # after numba's threads have run, a fork would abort
-        # what items hold is not dask's to spill, and a paused worker would wait for ever: who takes too much is ended
-        "distributed.worker.memory.target": False, "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": False, "distributed.worker.memory.terminate": 0.95,
-    }):  # fmt: skip
+    with (
+        _quiet(),
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": _LOSSES,
+                "distributed.admin.tick.limit": (
+                    "60s"
+                ),  # native loops that hold a worker's loop up for a while are no fault
+                "distributed.worker.daemon": True,
+                "distributed.worker.multiprocessing-method": (
+                    "spawn"
+                ),  # after numba's threads have run, a fork would abort
+                # what items hold is not dask's to spill, and a paused worker would wait for ever: who takes
+                # too much is ended
+                "distributed.worker.memory.target": False,
+                "distributed.worker.memory.spill": False,
+                "distributed.worker.memory.pause": False,
+                "distributed.worker.memory.terminate": 0.95,
+            }
+        ),
+    ):
         if cluster is not None:
             try:
                 client = Client(cluster, timeout=_PATIENCE)
             except (OSError, TimeoutError, ValueError) as error:
                 raise StudyError(
-                    f"no dask scheduler answers at {cluster} ({_first_line(error)}): start one with `dask scheduler`, and workers with `dask worker {cluster}`"
+                    f"no dask scheduler answers at {cluster} ({_first_line(error)}): start one with `dask"
+                    f" scheduler`, and workers with `dask worker {cluster}`"
                 ) from error
             with client:
                 yield OnCluster(client)
             return
         with (
             LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", host="127.0.0.1",
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
+                host="127.0.0.1",
                 memory_limit=bound,
             ) as local,
             Client(local) as client,
-        ):  # fmt: skip
+        ):
             yield OnCluster(client, max(1, (os.cpu_count() or 1) // workers))

@@ -1,13 +1,24 @@
-"""What people call things: names, notes, colours and languages, checked where they enter, and made harmless where they leave.
+"""What people call things: names, notes, colours and languages, checked where they enter.
 
-A name is text. Pages and HTML show it as it stands (``pages.words.plain``, ``html_pages.write_html``); here is what is
-left: terminals, tables, file names, colours and languages.
+And made harmless where they leave.
+
+A name is text. Pages and HTML show it as it stands (``pages.words.plain``, ``html_pages.write_html``); here
+is what is left: terminals, tables, file names, colours and languages.
 """
 
 import re
 import unicodedata
 
-__all__ = ["LONGEST", "checked_name", "file_stem", "is_colour", "language_tag", "one_line", "printable", "table_cell"]
+__all__ = [
+    "LONGEST",
+    "checked_name",
+    "file_stem",
+    "is_colour",
+    "language_tag",
+    "one_line",
+    "printable",
+    "table_cell",
+]
 
 LONGEST = {"class": 120, "item": 250, "study": 120, "reason": 200}
 """Most characters of a name that enters, by what it is the name of. Names of concepts and notes: ``study.curation``."""
@@ -15,7 +26,15 @@ LONGEST = {"class": 120, "item": 250, "study": 120, "reason": 200}
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6}")
 # Windows keeps these names for devices, whatever ending they have.
-_RESERVED = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(10))}  # fmt: skip
+_RESERVED = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    "CONIN$",
+    "CONOUT$",
+    *(f"{name}{n}" for name in ("COM", "LPT") for n in range(10)),
+}
 _MOST_BYTES = 150  # of a file's name without its ending: 255 is the most of common file systems
 
 
@@ -30,9 +49,14 @@ def checked_name(text: object, kind: str, error: type[Exception]) -> str:
     """
     name = str(text).strip()
     if len(name) > LONGEST[kind]:
-        raise error(f"the {kind} name {name[:30]!r}… has {len(name)} characters: shorten it to {LONGEST[kind]} at most")  # fmt: skip
+        raise error(
+            f"the {kind} name {name[:30]!r}… has {len(name)} characters: shorten it to {LONGEST[kind]} at"
+            " most"
+        )
     if any(unicodedata.category(character) == "Cc" for character in name):
-        raise error(f"the {kind} name {name[:30]!r} holds a line break or another control character: remove it")
+        raise error(
+            f"the {kind} name {name[:30]!r} holds a line break or another control character: remove it"
+        )
     return name
 
 
@@ -49,7 +73,13 @@ def language_tag(text: object) -> str:
 def printable(text: object) -> str:
     r"""A text in one line for a terminal or a log: line breaks become spaces, other control characters are written out (\x1b)."""
     return "".join(
-        " " if character in "\t\n\r\v\f\x85\u2028\u2029" else _written_out(character) if _acts(character) else character
+        (
+            " "
+            if character in "\t\n\r\v\f\x85\u2028\u2029"
+            else _written_out(character)
+            if _acts(character)
+            else character
+        )
         for character in str(text)
     )
 
@@ -60,9 +90,22 @@ def one_line(text: object) -> str:
 
 
 def _acts(character: str) -> bool:
-    """Whether a terminal would do something instead of showing the character; marks of direction turn what follows round."""
+    """Whether a terminal would do something instead of showing the character.
+
+    Marks of direction turn what follows round.
+    """
     kind = unicodedata.category(character)
-    return kind in ("Cc", "Cs") or unicodedata.bidirectional(character) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # fmt: skip
+    return kind in ("Cc", "Cs") or unicodedata.bidirectional(character) in {
+        "LRE",
+        "RLE",
+        "LRO",
+        "RLO",
+        "PDF",
+        "LRI",
+        "RLI",
+        "FSI",
+        "PDI",
+    }
 
 
 def _written_out(character: str) -> str:
@@ -84,7 +127,10 @@ def table_cell(value: object) -> object:
 
 
 def file_stem(name: str) -> str:
-    """The name of a file without its ending that says ``name``, on every system: "" where nothing of it can be kept."""
+    """The name of a file without its ending that says ``name``, on every system.
+
+    "" where nothing of it can be kept.
+    """
     text = "".join(c if c.isalnum() or c in " -_." else "_" for c in unicodedata.normalize("NFC", name))
     text = text.encode("utf-8", "ignore")[:_MOST_BYTES].decode("utf-8", "ignore").strip(" .")
     return f"_{text}" if text.split(".")[0].strip().upper() in _RESERVED else text

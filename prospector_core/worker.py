@@ -1,8 +1,10 @@
-"""Long work in a process of its own, so that pages stay quick: embed what is queued, and fit a study that has no fit yet.
+"""Long work in a process of its own, so that pages stay quick.
 
-The process outlives the app that started it. What it does, and what is asked of it, stands in the study: ``Study.queue``.
-Where the environment has PROSPECTOR_WORKERS, a number, or PROSPECTOR_CLUSTER, an address, it shares the work as
-``scheduling.scheduler`` does.
+Embed what is queued, and fit a study that has no fit yet.
+
+The process outlives the app that started it. What it does, and what is asked of it, stands in the study:
+``Study.queue``. Where the environment has PROSPECTOR_WORKERS, a number, or PROSPECTOR_CLUSTER, an address, it
+shares the work as ``scheduling.scheduler`` does.
 """
 
 import os
@@ -20,7 +22,9 @@ __all__ = ["main", "start"]
 
 
 def start(study_path, author=None):
-    """Begin to work on what waits on the queue of a study, in the background; nothing where a process is at it already.
+    """Begin to work on what waits on the queue of a study, in the background.
+
+    Nothing where a process is at it already.
 
     ``author``: in whose name it fits the study; by default that of ``editors.default_author``.
     """
@@ -44,7 +48,10 @@ def start(study_path, author=None):
 
 
 def main(study_path):
-    """Work on the queue of a study until nothing waits, then fit the study if it never was. Returns the exit code."""
+    """Work on the queue of a study until nothing waits, then fit the study if it never was.
+
+    Returns the exit code.
+    """
     if hasattr(os, "nice"):
         os.nice(10)  # people who look at slides come first
     study = Study.open(study_path)

@@ -1,4 +1,7 @@
-"""Sample studies: fields of one real slide of skin, by whether they hold epidermis; protein chains, by whether they bind zinc."""
+"""Sample studies: fields of one real slide of skin, by whether they hold epidermis.
+
+Protein chains, by whether they bind zinc.
+"""
 
 from importlib import import_module
 
@@ -19,7 +22,10 @@ __all__ = ["SAMPLES", "build", "build_sample", "load_polygon", "sample_fields", 
 
 
 def build_sample(name, folder=None, progress=None, anew=False):
-    """Make a sample study, or what is missing of it. Parameters: name, of ``SAMPLES``; others as ``build``. Returns Study."""
+    """Make a sample study, or what is missing of it.
+
+    Parameters: name, of ``SAMPLES``; others as ``build``. Returns Study.
+    """
     return import_module(SAMPLES[name]).build(folder or sample_folder(name), progress, anew)
 
 

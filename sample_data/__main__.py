@@ -1,4 +1,7 @@
-"""`python -m sample_data`: build the sample studies. `--score`: how well defaults find the epidermis. `--anew`: from scratch."""
+"""`python -m sample_data`: build the sample studies.
+
+`--score`: how well defaults find the epidermis. `--anew`: from scratch.
+"""
 
 import argparse
 import sys
@@ -14,7 +17,9 @@ from . import SAMPLES, build_sample, sample_folder
 def main():
     """Build, and score if asked."""
     parser = argparse.ArgumentParser(prog="python -m sample_data", description="Build the sample study.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(SAMPLES)} (default: all)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which: {', '.join(SAMPLES)} (default: all)"
+    )
     parser.add_argument("--folder", help="where to build it (of one sample)")
     parser.add_argument("--anew", action="store_true", help="throw away what is there and build from scratch")
     parser.add_argument(
@@ -31,9 +36,13 @@ def main():
         for name in names:
             task = bars.add_task(name)
             made[name] = study = build_sample(
-                name, options.folder, anew=options.anew,
-                progress=lambda text, done, total, task=task: bars.update(task, description=text, completed=done, total=total),
-            )  # fmt: skip
+                name,
+                options.folder,
+                anew=options.anew,
+                progress=lambda text, done, total, task=task: bars.update(
+                    task, description=text, completed=done, total=total
+                ),
+            )
             folder = options.folder or sample_folder(name)
             print(f"sample study: {folder}, {len(study.data)} data, fit {study.current_fit.id}")
     if options.score:
@@ -42,10 +51,12 @@ def main():
         result = leave_one_field_out(made["sample"])
         for field in result["fields"]:
             print(
-                f"{field['name']}  {field['tokens']:3d} tiles  prevalence {field['prevalence']:.2f}  AP {field['ap']:.3f}  AUROC {field['auroc']:.3f}"
+                f"{field['name']}  {field['tokens']:3d} tiles  prevalence {field['prevalence']:.2f}  AP"
+                f" {field['ap']:.3f}  AUROC {field['auroc']:.3f}"
             )
         print(
-            f"mean of {len(result['fields'])} fields: AP {result['ap']:.3f}, AUROC {result['auroc']:.3f}; prevalence {result['prevalence']:.2f} (= AP of a random map)"
+            f"mean of {len(result['fields'])} fields: AP {result['ap']:.3f}, AUROC {result['auroc']:.3f};"
+            f" prevalence {result['prevalence']:.2f} (= AP of a random map)"
         )
 
 

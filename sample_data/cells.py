@@ -1,7 +1,10 @@
-"""A sample study of cells. Its tissue is made, not measured: coordinates and intensities are drawn at random, and say so.
+"""A sample study of cells. Its tissue is made, not measured.
 
-Nests of tumour cells lie in stroma. In "inflamed" samples cytotoxic T cells have entered the nests, in "excluded" ones
-they stay around them: the same kinds of cells in about the same numbers, but other neighbours.
+Coordinates and intensities are drawn at random, and say so.
+
+Nests of tumour cells lie in stroma. In "inflamed" samples cytotoxic T cells have entered the nests, in
+"excluded" ones they stay around them: the same kinds of cells in about the same numbers, but other
+neighbours.
 """
 
 from pathlib import Path
@@ -32,7 +35,10 @@ _NAME = "Cells (made): where are T cells inside tumour?"
 
 
 def make_sample(inflamed, seed, cells=900):
-    """One made sample: {"features" (n, 9), "positions" (n, 2) in µm, "names", "ids", "unit"}, and the kinds of its cells."""
+    """One made sample: {"features" (n, 9), "positions" (n, 2) in µm, "names", "ids", "unit"}.
+
+    And the kinds of its cells.
+    """
     rng = np.random.default_rng(seed)
     # one cell a square of a jittered grid: cells do not lie on each other
     per_side = int(np.ceil(np.sqrt(cells)))
@@ -54,9 +60,12 @@ def make_sample(inflamed, seed, cells=900):
     mean = np.array([_KINDS[name] for name in _NAMES], float)[kind]
     features = rng.gamma(6.0, mean / 6.0) + rng.gamma(2.0, 0.6, mean.shape)
     sample = {
-        "features": features.astype(np.float32), "positions": xy, "names": CHANNELS, "unit": "µm",
+        "features": features.astype(np.float32),
+        "positions": xy,
+        "names": CHANNELS,
+        "unit": "µm",
         "ids": [f"cell-{number}" for number in range(1, len(xy) + 1)],
-    }  # fmt: skip
+    }
     return sample, np.array(_NAMES)[kind]
 
 
@@ -68,12 +77,22 @@ def build(folder=None, progress=None, anew=False):
         clear(folder)
     if not (folder / "study.sqlite").exists():
         say("making samples of cells", 0, None)
-        labels = {f"made sample {number:02d}": ("excluded", "inflamed")[number % 2] for number in range(1, 17)}
+        labels = {
+            f"made sample {number:02d}": ("excluded", "inflamed")[number % 2] for number in range(1, 17)
+        }
         samples = [
             {"name": name, **make_sample(label == "inflamed", seed)[0]}
             for seed, (name, label) in enumerate(labels.items())
         ]
-        Study.create(folder, cells=samples, labels=labels, name=_NAME, positive="inflamed", edges="delaunay:60", transform="arcsinh")  # fmt: skip
+        Study.create(
+            folder,
+            cells=samples,
+            labels=labels,
+            name=_NAME,
+            positive="inflamed",
+            edges="delaunay:60",
+            transform="arcsinh",
+        )
     study = Study.open(folder)
     study.embed(progress=lambda datum, done, total: say(f"embedding {datum.name}", done, total))
     if study.current_fit is None:

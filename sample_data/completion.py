@@ -9,8 +9,8 @@ __all__ = ["complete"]
 def complete(folder, say, name="sample study", fitting="finding concepts, fitting the kernel"):
     """Embed and fit a sample study, or only what is missing of it.
 
-    Parameters: folder; say, function(text, done, total); name, of the sample in an error; fitting, words while it is fitted.
-    Returns Study. Raises EmbeddingError.
+    Parameters: folder; say, function(text, done, total); name, of the sample in an error; fitting, words
+    while it is fitted. Returns Study. Raises EmbeddingError.
     """
     study = Study.open(folder)
     todo = [datum for datum in study.data if not study.is_embedded(datum)]

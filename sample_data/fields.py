@@ -23,7 +23,10 @@ _LEAST_SHARE = 0.01  # of a field's area: a field "contains epidermis" from here
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the sample slide: name, rect (level-0 pixels), share of its area that is epidermis, label."""
+    """A field of the sample slide: name, rect (level-0 pixels), share of its area that is epidermis.
+
+    Label.
+    """
 
     name: str
     rect: Rect
@@ -34,7 +37,9 @@ class Field:
 def load_polygon():
     """The epidermis as drawn by hand, in level-0 pixels: a shapely geometry."""
     collection = json.loads((HERE / "epidermis.geojson").read_text())
-    return shapely.union_all([shapely.geometry.shape(feature["geometry"]) for feature in collection["features"]])
+    return shapely.union_all(
+        [shapely.geometry.shape(feature["geometry"]) for feature in collection["features"]]
+    )
 
 
 def sample_fields():
@@ -51,7 +56,9 @@ def sample_fields():
                     continue
                 area = shapely.box(rect.x, rect.y, rect.x + rect.width, rect.y + rect.height)
                 share = area.intersection(polygon).area / area.area
-                found.append(Field(f"field {chr(65 + row)}{column + 1}", rect, share, int(share >= _LEAST_SHARE)))
+                found.append(
+                    Field(f"field {chr(65 + row)}{column + 1}", rect, share, int(share >= _LEAST_SHARE))
+                )
     return found
 
 

@@ -29,5 +29,8 @@ def sample_folder(name="sample"):
 
 
 def clear(folder):
-    """Remove a study to be built anew, if one is there. Raises StudyDamagedError where something else lies in the folder."""
+    """Remove a study to be built anew, if one is there.
+
+    Raises StudyDamagedError where something else lies in the folder.
+    """
     remove_folder(Path(folder), _OF_A_STUDY.fullmatch)

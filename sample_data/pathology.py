@@ -1,4 +1,7 @@
-"""The sample study of documents: invented pathology reports, labelled by whether a lymph node holds a metastasis."""
+"""The sample study of documents.
+
+Invented pathology reports, labelled by whether a lymph node holds a metastasis.
+"""
 
 import csv
 import shutil
@@ -37,7 +40,9 @@ def build(folder=None, progress=None, anew=False):
             with storage_errors(folder):
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 reports = shutil.copy(REPORTS, folder.parent / REPORTS.name)
-        Study.create(folder, documents=reports, name="Reports: is a lymph node involved?", positive="nodal metastasis")
+        Study.create(
+            folder, documents=reports, name="Reports: is a lymph node involved?", positive="nodal metastasis"
+        )
     return complete(folder, say, "sample of reports")
 
 
@@ -45,7 +50,11 @@ def sentence_truth(study, datum):
     """Which sentences of a report state a nodal metastasis: (n,) bool, for scoring only."""
     datum = study.datum(datum)
     with open(TRUTH, encoding="utf-8", newline="") as file:
-        marks = [(int(row["start"]), int(row["end"])) for row in csv.DictReader(file) if row["document"] == datum.name]
+        marks = [
+            (int(row["start"]), int(row["end"]))
+            for row in csv.DictReader(file)
+            if row["document"] == datum.name
+        ]
     spans = study.positions(datum)
     found = np.zeros(len(spans), bool)
     for start, end in marks:

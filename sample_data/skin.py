@@ -1,4 +1,7 @@
-"""Building the sample study: cut into fields, labelled from the polygon, embedded, fitted with the shipped defaults."""
+"""Building the sample study: cut into fields, labelled from the polygon, embedded.
+
+Fitted with the shipped defaults.
+"""
 
 import csv
 import shutil
@@ -35,9 +38,14 @@ def build(folder=None, progress=None, anew=False):
                 slide = shutil.copy(SLIDE, folder.parent / SLIDE.name)
         with tempfile.TemporaryDirectory() as scratch:
             Study.create(
-                folder, slides=[slide], labels=_write_labels(Path(scratch) / "fields.csv"), name="Skin: where is epidermis?",
-                tile=TILE, mpp=MPP, positive="epidermis",
-            )  # fmt: skip
+                folder,
+                slides=[slide],
+                labels=_write_labels(Path(scratch) / "fields.csv"),
+                name="Skin: where is epidermis?",
+                tile=TILE,
+                mpp=MPP,
+                positive="epidermis",
+            )
     return complete(folder, say)
 
 

@@ -40,9 +40,12 @@ def build(folder=None, progress=None, anew=False):
             with storage_errors(folder):
                 shutil.copytree(ZINC, home, dirs_exist_ok=True)
         Study.create(
-            folder, structures=home / "structures", labels=home / "labels.csv", name="Zinc: which residues bind it?",
+            folder,
+            structures=home / "structures",
+            labels=home / "labels.csv",
+            name="Zinc: which residues bind it?",
             positive="binds zinc",
-        )  # fmt: skip
+        )
     return complete(folder, say, fitting="fitting the kernel")
 
 
@@ -52,7 +55,9 @@ def residue_truth(study, datum):
     file = study.sources[datum.source].name.removesuffix(".gz")
     with open(ZINC / "residues.csv", newline="") as table:
         binding = {
-            row["residue_number"] for row in csv.DictReader(table) if row["file"] == file and row["zn_binding"] == "1"
+            row["residue_number"]
+            for row in csv.DictReader(table)
+            if row["file"] == file and row["zn_binding"] == "1"
         }
     return np.array([number in binding for number in study.attrs(datum)["numbers"]])
 
@@ -60,17 +65,23 @@ def residue_truth(study, datum):
 def leave_one_chain_out(study):
     """How well the residues that bind zinc are found in chains whose label the fit did not see.
 
-    Returns {"ap", "cysteine_ap" (of the map that says "is a cysteine"), "prevalence" (AP of a random map)}, means over the chains
-    that bind zinc.
+    Returns {"ap", "cysteine_ap" (of the map that says "is a cysteine"), "prevalence" (AP of a random map)},
+    means over the chains that bind zinc.
     """
     data = study.embedded()
     vectors = [study.store.vectors(datum.uid) for datum in data]
     labels = np.array([datum.label for datum in data])
     truth = [residue_truth(study, datum) for datum in data]
     problem = Problem(
-        "zinc sample", [datum.uid for datum in data], [study.graph(datum) for datum in data], vectors, labels, truth, [],
+        "zinc sample",
+        [datum.uid for datum in data],
+        [study.graph(datum) for datum in data],
+        vectors,
+        labels,
+        truth,
+        [],
         given=study.given_concepts[1],
-    )  # fmt: skip
+    )
     settings, rows = suggested_for(problem), []
     for index in problem.scored(range(len(data))):
         head = fit_head(problem, np.delete(np.arange(len(data)), index), settings)

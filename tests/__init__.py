@@ -2,6 +2,7 @@
 
 import os
 
-# Before numpy is imported: several processes share few cores, and threads of BLAS and OpenMP that wait for each other burn them.
+# Before numpy is imported: several processes share few cores, and threads of BLAS and OpenMP that wait for
+# each other burn them.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")

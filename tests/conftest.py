@@ -13,20 +13,39 @@ from hypothesis import settings
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.load_profile("fixed")
 
-# Files that take longest, first begun: with several workers none is then left alone with one of them in the end. Seconds.
+# Files that take longest, first begun: with several workers none is then left alone with one of them in the
+# end. Seconds.
 LONG = {
-    "test_slide_viewer_browser.py": 110, "test_app_browser.py": 90, "test_commands.py": 60, "test_gate.py": 60, "test_graph_page.py": 50,
-    "test_structure_browser.py": 40, "test_document_browser.py": 40, "test_tiled_viewer_browser.py": 40, "test_classes.py": 30, "test_study_fit.py": 24, "test_scheduling.py": 60,
-    "test_atlas_page.py": 20, "test_curation_regions.py": 20, "test_edits.py": 20, "test_pages.py": 20,
-    "test_study_jobs.py": 18, "test_kill_journal.py": 16, "test_study.py": 15, "test_sample.py": 15,
-}  # fmt: skip
+    "test_slide_viewer_browser.py": 110,
+    "test_app_browser.py": 90,
+    "test_commands.py": 60,
+    "test_gate.py": 60,
+    "test_graph_page.py": 50,
+    "test_structure_browser.py": 40,
+    "test_document_browser.py": 40,
+    "test_tiled_viewer_browser.py": 40,
+    "test_classes.py": 30,
+    "test_study_fit.py": 24,
+    "test_scheduling.py": 60,
+    "test_atlas_page.py": 20,
+    "test_curation_regions.py": 20,
+    "test_edits.py": 20,
+    "test_pages.py": 20,
+    "test_study_jobs.py": 18,
+    "test_kill_journal.py": 16,
+    "test_study.py": 15,
+    "test_sample.py": 15,
+}
 
 
 _settings = tempfile.TemporaryDirectory(prefix="prospector-settings-")
 
 
 def pytest_configure(config):
-    """Side by side, files are begun in the order below, not by how many tests they hold. Settings are the tests' own."""
+    """Side by side, files are begun in the order below, not by how many tests they hold.
+
+    Settings are the tests' own.
+    """
     os.environ["PROSPECTOR_CONFIG"] = _settings.name
     os.environ.pop("PROSPECTOR_STORES", None)
     if hasattr(config.option, "loadscopereorder"):
@@ -50,7 +69,10 @@ def browser():
 
 @pytest.fixture(scope="module")
 def window(browser):
-    """A function that opens a new window of this size: a page. What the browser has once fetched it need not again."""
+    """A function that opens a new window of this size: a page.
+
+    What the browser has once fetched it need not again.
+    """
     from tests.support.browsers import WAIT
 
     context = browser.new_context(reduced_motion="reduce")
@@ -67,7 +89,10 @@ def window(browser):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 2 MB: its folder, and a function that fills it to the last byte. Skips where mounting is not allowed."""
+    """A disk of 2 MB: its folder, and a function that fills it to the last byte.
+
+    Skips where mounting is not allowed.
+    """
     folder = tmp_path / "small disk"
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True)
@@ -75,7 +100,8 @@ def small_disk(tmp_path):
         pytest.skip("a small disk cannot be mounted here: needs root")
 
     def fill():
-        gc.collect()  # commands that ran in this process may still hold the study open, and give room back later
+        # commands that ran in this process may still hold the study open, and give room back later
+        gc.collect()
         for _ in range(3):  # pages that were given back may be counted as free a moment later
             with suppress(OSError), open(folder / "filler", "ab", buffering=0) as file:
                 while True:

@@ -1,4 +1,7 @@
-"""What the documents say is so: Python blocks run, commands and options exist, links and pictures are there."""
+"""What the documents say is so.
+
+Python blocks run, commands and options exist, links and pictures are there.
+"""
 
 import json
 import re
@@ -10,7 +13,12 @@ import typer
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "sample_data" / "README.md", *(ROOT / "docs").glob("*.md")]
+    [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        ROOT / "sample_data" / "README.md",
+        *(ROOT / "docs").glob("*.md"),
+    ]
 )
 TEXT = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -23,7 +31,10 @@ def blocks(name, language):
 
 
 PYTHON = [
-    (name, number) for name in TEXT if name != "docs/extending.md" for number in range(len(blocks(name, "python")))
+    (name, number)
+    for name in TEXT
+    if name != "docs/extending.md"
+    for number in range(len(blocks(name, "python")))
 ]
 COMMANDS = [
     (name, line.strip())
@@ -52,7 +63,12 @@ def test_commands_and_their_options_exist(name, line):
     _, command, *words = shlex.split(line, comments=True)
     assert command in commands, f"{name}: {line}"
     parameters = commands[command].params
-    options = {flag: each for each in parameters for flag in (*each.opts, *each.secondary_opts) if flag.startswith("-")}
+    options = {
+        flag: each
+        for each in parameters
+        for flag in (*each.opts, *each.secondary_opts)
+        if flag.startswith("-")
+    }
     options["--help"] = None
     given, words = [], iter(words)
     for word in words:
@@ -76,7 +92,10 @@ def test_every_command_and_every_option_of_the_documents_exists():
     reference = TEXT["docs/command-line.md"]
     assert [command for command in commands if f"## {command}\n" not in reference] == []
     known = {
-        flag for command in commands.values() for each in command.params for flag in (*each.opts, *each.secondary_opts)
+        flag
+        for command in commands.values()
+        for each in command.params
+        for flag in (*each.opts, *each.secondary_opts)
     }
     named = {flag for name in TEXT for flag in re.findall(r"`(--[a-z][a-z0-9-]*)", TEXT[name])}
     assert named - known - {"--help", "--anew", "--score"} == set()
@@ -122,7 +141,9 @@ def test_links_and_pictures_are_there(name):
         linked = (ROOT / name).parent / path if path else ROOT / name
         assert linked.exists(), f"{name}: {target} is not there"
         if anchor:
-            assert anchor in anchors(linked.read_text(encoding="utf-8")), f"{name}: {target} has no such heading"
+            assert anchor in anchors(linked.read_text(encoding="utf-8")), (
+                f"{name}: {target} has no such heading"
+            )
     assert not re.search(r"<img\b|<script\b|<iframe\b", text)
 
 
@@ -140,4 +161,6 @@ def test_pictures_are_small_and_used():
         assert picture.stat().st_size < 300_000, picture.name
         assert f"images/{picture.name}" in everything, f"{picture.name} is shown nowhere"
         if picture.suffix == ".svg":
-            assert not re.search(r"(href|src|url)\s*[=(]\s*[\"']?https?:", picture.read_text(encoding="utf-8"))
+            assert not re.search(
+                r"(href|src|url)\s*[=(]\s*[\"']?https?:", picture.read_text(encoding="utf-8")
+            )

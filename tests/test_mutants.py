@@ -1,4 +1,7 @@
-"""``make mutants``: where a module is mutated and how; samples repeat; the list of equivalents does not rot."""
+"""``make mutants``: where a module is mutated and how.
+
+Samples repeat; the list of equivalents does not rot.
+"""
 
 import ast
 import tomllib
@@ -81,7 +84,11 @@ def test_every_mutant_of_the_core_is_python(module):
 def test_a_sample_repeats_and_leaves_no_function_out():
     found = places_of((ROOT / "prospector_core/method/kernels.py").read_text())
     some = sample(found, 30, (0, "kernels"))
-    assert some == sample(found, 30, (0, "kernels")) and some != sample(found, 30, (1, "kernels")) and len(some) == 30
+    assert (
+        some == sample(found, 30, (0, "kernels"))
+        and some != sample(found, 30, (1, "kernels"))
+        and len(some) == 30
+    )
     assert {place.within for place in some} == {place.within for place in found}
     assert len({(place.start, place.end) for place in some}) == 30
 

@@ -38,7 +38,17 @@ def test_no_file_holds_the_marks_of_a_merge():
 
 def test_the_marks_of_a_merge_are_found_wherever_they_are(tmp_path):
     (tmp_path / "docs").mkdir()
-    lines = ["one", "<" * 7 + " HEAD", "two", "=" * 7, "three", ">" * 7 + " main", "four", "=" * 8, "a " + "<" * 7]
+    lines = [
+        "one",
+        "<" * 7 + " HEAD",
+        "two",
+        "=" * 7,
+        "three",
+        ">" * 7 + " main",
+        "four",
+        "=" * 8,
+        "a " + "<" * 7,
+    ]
     (tmp_path / "docs" / "a.md").write_text("\n".join(lines) + "\n")
     (tmp_path / "b.py").write_bytes("\r\n".join(["x = 1", "|" * 7 + " base", ""]).encode())
     (tmp_path / "studies").mkdir()

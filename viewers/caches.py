@@ -36,7 +36,9 @@ class ByteCache:
 
     @staticmethod
     def _weigh(value: Any) -> int:
-        return len(value) if isinstance(value, bytes) else 0  # a callable weighs nothing until it has been asked
+        return (
+            len(value) if isinstance(value, bytes) else 0
+        )  # a callable weighs nothing until it has been asked
 
     def __len__(self) -> int:
         return len(self._items)
@@ -58,8 +60,8 @@ class OpenSlides:
         if slide is None:
             with self._lock:
                 gate = self._opening.setdefault(key, threading.Lock())
-            # One thread opens, the others that want the same slide wait for it. The gate is kept: were it dropped, a
-            # late waiter on the old one and a newcomer on a new one could open the slide twice.
+            # One thread opens, the others that want the same slide wait for it. The gate is kept: were it
+            # dropped, a late waiter on the old one and a newcomer on a new one could open the slide twice.
             with gate:
                 slide = self._take(key)
                 if slide is None:

@@ -25,7 +25,10 @@ class Compared:
         return Compared(view, self.before.of_class(view.target), self.after.of_class(view.target))
 
     def moved_most(self):
-        """Data whose maps moved most: list of (Datum, mean absolute change a token), most first; none that stayed."""
+        """Data whose maps moved most: list of (Datum, mean absolute change a token), most first.
+
+        None that stayed.
+        """
         study = self.study
         there = set(self.before.summary["predictions"]) & set(self.after.summary["predictions"])
         data = [datum for datum in study.embedded() if datum.uid in there]
@@ -43,7 +46,10 @@ class Compared:
         return new - old
 
     def weights(self):
-        """Largest changes of weights that both kernels have: list of (concepts, before, after); how many others went or came."""
+        """Largest changes of weights that both kernels have.
+
+        List of (concepts, before, after); how many others went or came.
+        """
         before, after = self.before, self.after
         k = min(before.n_concepts, after.n_concepts)
         same = np.array([c in set(before.state.active(k)) & set(after.state.active(k)) for c in range(k)])

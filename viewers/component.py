@@ -1,4 +1,7 @@
-"""How the components of this package are declared: each is a folder with one style sheet, one script and what calls them."""
+"""How the components of this package are declared.
+
+Each is a folder with one style sheet, one script and what calls them.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +12,10 @@ __all__ = ["component"]
 
 
 def component(file: str, html: str) -> Callable:
-    """The Streamlit component of the folder that ``file`` lies in, called after the folder. ``html``: what its script fills."""
+    """The Streamlit component of the folder that ``file`` lies in, called after the folder.
+
+    ``html``: what its script fills.
+    """
     folder = Path(file).parent
     (style,), (script,) = folder.glob("*.css"), folder.glob("*.js")
     return st.components.v2.component(

@@ -1,4 +1,7 @@
-"""A figure for print of a document: its text with tints by score or concept, headings, and a legend with numbers, as PNG."""
+"""A figure for print of a document.
+
+Its text with tints by score or concept, headings, and a legend with numbers, as PNG.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,12 @@ class _Line:
     heading: bool = False
 
 
-def document_figure(study, datum, *, layer="map", width=2000, threshold=None, title=None, names=False, limit=None):
-    """Draw a figure of a document: PNG bytes. It holds the text; nothing else in it names the document, unless a title does.
+def document_figure(
+    study, datum, *, layer="map", width=2000, threshold=None, title=None, names=False, limit=None
+):
+    """Draw a figure of a document: PNG bytes.
+
+    It holds the text; nothing else in it names the document, unless a title does.
 
     Parameters
     ----------
@@ -70,7 +77,9 @@ def document_figure(study, datum, *, layer="map", width=2000, threshold=None, ti
     top = margin + len(heading) * round(large * 1.5) + (size // 2 if heading else 0)
     legend = -(-len(rows) // across) * round(size * 1.7) if rows else size * 5
     page = Image.new(
-        "RGB", (width, top + len(lines) * high + 2 * size + legend + len(note[:1]) * 2 * size + margin), "white"
+        "RGB",
+        (width, top + len(lines) * high + 2 * size + legend + len(note[:1]) * 2 * size + margin),
+        "white",
     )
     pen = ImageDraw.Draw(page)
     for at, words in enumerate(heading):
@@ -86,7 +95,7 @@ def document_figure(study, datum, *, layer="map", width=2000, threshold=None, ti
         for at, (colour, words) in enumerate(rows):
             x, row = margin + at % across * (inner // across), y + at // across * round(size * 1.7)
             pen.rectangle([x, row, x + size, row + size], fill=colour, outline=_PALE)
-            (words, *_) = wrapped(words, small, inner // across - 2 * size, most=1)
+            words, *_ = wrapped(words, small, inner // across - 2 * size, most=1)
             _write(pen, x + round(1.4 * size), row, words, small)
     else:
         _ramp(pen, study, margin, y, min(inner // 2, size * 26), size, small, limit, threshold)
@@ -96,7 +105,10 @@ def document_figure(study, datum, *, layer="map", width=2000, threshold=None, ti
 
 
 def _lines(text, spans, sections, size, inner):
-    """The text set in lines of ``inner`` px: list of _Line. Line ends of the text stay; headings stand on lines of their own."""
+    """The text set in lines of ``inner`` px: list of _Line.
+
+    Line ends of the text stay; headings stand on lines of their own.
+    """
     starts = {start: heading for heading, start, _ in sections if heading}
     owner = np.full(len(text) + 1, -1)
     for token, (start, end) in enumerate(spans):
@@ -132,15 +144,24 @@ def _lines(text, spans, sections, size, inner):
 
 
 def _pieces(word, at, owner, size, inner):
-    """A word cut where another token begins (not every script has spaces), and where it is wider than a line: (text, place)."""
+    """A word cut where another token begins (not every script has spaces), and where it is wider than a line.
+
+    (text, place).
+    """
     cuts = [0, *(k for k in range(1, len(word)) if owner[at + k] != owner[at + k - 1]), len(word)]
     for first, last in zip(cuts, cuts[1:]):
-        while last - first > 1 and text_width(word[first:last], size) > inner // 3 and not word[first:last].isascii():
+        while (
+            last - first > 1
+            and text_width(word[first:last], size) > inner // 3
+            and not word[first:last].isascii()
+        ):
             yield word[first : first + 1], at + first  # written without spaces: letter by letter
             first += 1
         while text_width(word[first:last], size) > inner:
             fits = next(
-                n for n in range(last - first, 0, -1) if n == 1 or text_width(word[first : first + n], size) <= inner
+                n
+                for n in range(last - first, 0, -1)
+                if n == 1 or text_width(word[first : first + n], size) <= inner
             )
             yield word[first : first + fits], at + first
             first += fits
@@ -152,10 +173,16 @@ def _most_telling(lines, scores):
     if len(lines) <= _MOST_LINES:
         return lines, ""
     weight = np.nan_to_num(np.abs(scores))
-    said = [sum(weight[token] for token in {word[3] for word in line.words if word[3] is not None}) for line in lines]
+    said = [
+        sum(weight[token] for token in {word[3] for word in line.words if word[3] is not None})
+        for line in lines
+    ]
     sums = np.cumsum([0.0, *said])
     first = int(np.argmax(sums[_MOST_LINES:] - sums[:-_MOST_LINES]))
-    note = f"Lines {first + 1:,} to {first + _MOST_LINES:,} of {len(lines):,}: the part with the strongest scores"
+    note = (
+        f"Lines {first + 1:,} to {first + _MOST_LINES:,} of {len(lines):,}: the part with the strongest"
+        " scores"
+    )
     return lines[first : first + _MOST_LINES], note
 
 
@@ -167,9 +194,11 @@ def _tints(study, datum, scores, layer, threshold, limit):
     else:
         weak = threshold or 0.0
         made = [
-            _on_paper(_FOR if score > 0 else _AGAINST, _STRONGEST * min(abs(score) / limit, 1.0))
-            if abs(score) >= weak
-            else None
+            (
+                _on_paper(_FOR if score > 0 else _AGAINST, _STRONGEST * min(abs(score) / limit, 1.0))
+                if abs(score) >= weak
+                else None
+            )
             for score in np.nan_to_num(scores)
         ]
     return ["off" if np.isnan(score) else tint for score, tint in zip(scores, made)]
@@ -182,11 +211,17 @@ def _on_paper(colour, share):
 def _concepts(study, datum, scores):
     """Legend of the concepts that occur: list of (colour, words)."""
     ids = study.concepts_of(datum)
-    there = sorted((each for each in study.concepts() if (ids == each.id).any()), key=lambda each: -each.weight)
+    there = sorted(
+        (each for each in study.concepts() if (ids == each.id).any()), key=lambda each: -each.weight
+    )
     return [
-        (rgb_of(EXCLUDED_COLOUR), f"{each.name}, excluded") if each.excluded else (_on_paper(rgb_of(each.colour), _CONCEPT), f"{each.name}, {_signed(each.weight)}")
+        (
+            (rgb_of(EXCLUDED_COLOUR), f"{each.name}, excluded")
+            if each.excluded
+            else (_on_paper(rgb_of(each.colour), _CONCEPT), f"{each.name}, {_signed(each.weight)}")
+        )
         for each in there
-    ]  # fmt: skip
+    ]
 
 
 def _draw_line(pen, line, left, y, inner, size, high, tints, mirrored):
@@ -232,12 +267,15 @@ def _ramp(pen, study, x, y, length, size, small, limit, threshold):
     for at in range(length):
         score = 2 * at / (length - 1) - 1
         pen.line(
-            [x + at, top, x + at, top + size], fill=_on_paper(_FOR if score > 0 else _AGAINST, _STRONGEST * abs(score))
+            [x + at, top, x + at, top + size],
+            fill=_on_paper(_FOR if score > 0 else _AGAINST, _STRONGEST * abs(score)),
         )
     pen.rectangle([x, top, x + length, top + size], outline=_PALE)
     for place, text in ((0, _signed(-limit)), (0.5, "0"), (1, _signed(limit))):
         _write(pen, x + place * (length - text_width(text, small)), top + round(size * 1.15), text, small)
-    unit = f"prospect score ({fit.unit}, summed)" + (f"; weaker than {threshold:g}: no tint" if threshold else "")
+    unit = f"prospect score ({fit.unit}, summed)" + (
+        f"; weaker than {threshold:g}: no tint" if threshold else ""
+    )
     for at, words in enumerate(wrapped(unit, small, length, most=3)):
         _write(pen, x + length + 2 * size, top + at * small * 1.4, words, small, _PALE)
 

@@ -17,7 +17,10 @@ _MAKERS = {
 
 
 def figure_maker(modality):
-    """(function(study, datum, **options) -> PNG bytes, names of its options). Raises BadInputError where there is none."""
+    """(function(study, datum, **options) -> PNG bytes, names of its options).
+
+    Raises BadInputError where there is none.
+    """
     if modality not in _MAKERS:
         raise BadInputError(f"there are no figures of {modality}: choose another format")
     module, name = _MAKERS[modality]

@@ -1,6 +1,7 @@
 """Plotly figures: the prospect kernel.
 
-Figures carry no background or text colour of their own, so that the page's theme, light or dark, shows through.
+Figures carry no background or text colour of their own, so that the page's theme, light or dark, shows
+through.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def kernel_matrix(
 ) -> go.Figure:
     """The prospect kernel: a square of skip-bigram weights, and the monogram weights as bars beside it.
 
-    Show it with ``st.plotly_chart(figure, key=..., on_select="rerun", selection_mode="points")`` and read the answer
-    by :func:`picked_cell`.
+    Show it with ``st.plotly_chart(figure, key=..., on_select="rerun", selection_mode="points")`` and read the
+    answer by :func:`picked_cell`.
 
     Parameters
     ----------
@@ -99,7 +100,11 @@ def kernel_matrix(
         limit = float(np.max(found[np.isfinite(found)], initial=0.0)) or 1.0
     index = np.arange(count)
     short = [_plain(name) for name in _distinct([_cut(name) for name in names])]
-    names, classes, label = [_plain(name) for name in names], [each and _plain(each) for each in classes], _plain(label)
+    names, classes, label = (
+        [_plain(name) for name in names],
+        [each and _plain(each) for each in classes],
+        _plain(label),
+    )
     pins = {tuple(sorted(pin)) for pin in pinned}
 
     figure = make_subplots(
@@ -174,7 +179,8 @@ def kernel_matrix(
             row=1,
             col=1,
         )
-    # A heat map never reports a click in Streamlit: squares over it, all but transparent, do. They go last, on top.
+    # A heat map never reports a click in Streamlit: squares over it, all but transparent, do. They go last,
+    # on top.
     figure.add_trace(
         go.Scatter(
             x=columns,
@@ -226,7 +232,12 @@ def kernel_matrix(
                 x=[mono[i] for i in alone],
                 y=alone,
                 **_MARKS,
-                marker={"symbol": "circle", "size": 7, "color": "#000", "line": {"width": 1, "color": "#fff"}},
+                marker={
+                    "symbol": "circle",
+                    "size": 7,
+                    "color": "#000",
+                    "line": {"width": 1, "color": "#fff"},
+                },
             ),
             row=1,
             col=2,
@@ -361,7 +372,8 @@ def _verdict(weight: float, classes: tuple[str, str], change: bool = False) -> s
         return f"supports {classes[1]} ({weight:+.3g})"
     if weight < 0:
         return (
-            f"{f'supports {classes[0]}' if classes[0] is not None else f'speaks against {classes[1]}'} ({weight:+.3g})"
+            f"{f'supports {classes[0]}' if classes[0] is not None else f'speaks against {classes[1]}'}"
+            f" ({weight:+.3g})"
         )
     return "says nothing either way (0)"
 
@@ -378,7 +390,9 @@ def _mono_text(names, i, weight, gone, classes, pins, change) -> str:
     i = int(i)
     if gone[i]:
         return f"{names[i]} has no weight {'in both' if change else 'in this kernel'}"
-    return f"<b>{names[i]}</b>, wherever it is<br>{_verdict(weight, classes, change)}" + _pin_text((i,) in pins)
+    return f"<b>{names[i]}</b>, wherever it is<br>{_verdict(weight, classes, change)}" + _pin_text(
+        (i,) in pins
+    )
 
 
 def _pin_text(pinned: bool) -> str:

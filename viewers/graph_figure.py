@@ -1,4 +1,7 @@
-"""A figure for print of cells or of a graph: points with a layer's colours, a legend with numbers and a scale bar, as PNG."""
+"""A figure for print of cells or of a graph.
+
+Points with a layer's colours, a legend with numbers and a scale bar, as PNG.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ _SMALLEST, _LARGEST = 600, 8000
 _INK, _PALE = (20, 20, 20), (110, 110, 110)
 
 
-def graph_figure(study, datum, *, layer="map", width=2000, threshold=None, title=None, names=False, limit=None):
+def graph_figure(
+    study, datum, *, layer="map", width=2000, threshold=None, title=None, names=False, limit=None
+):
     """Draw a figure of a datum: PNG bytes. Nothing in it names the datum, unless a title (or ``names``) does.
 
     Parameters
@@ -70,7 +75,7 @@ def graph_figure(study, datum, *, layer="map", width=2000, threshold=None, title
         for at, (colour, text) in enumerate(rows):
             x, row = margin + at % columns * (inner // columns), y + at // columns * round(size * 1.7)
             pen.ellipse([x, row, x + size, row + size], fill=colour, outline=_PALE)
-            (text, *_) = wrapped(text, size, int(inner // columns - 2.2 * size), most=1)
+            text, *_ = wrapped(text, size, int(inner // columns - 2.2 * size), most=1)
             _write(pen, x + 1.5 * size, row - size * 0.15, text, size)
     else:
         _ramp(pen, page, legend, margin, y, min(inner, size * 30), size, small)
@@ -94,7 +99,10 @@ def _layer(study, datum, layer, threshold, limit):
         rows = [
             (
                 rgb_of(EXCLUDED_COLOUR) if c.excluded else rgb_of(c.colour),
-                f"{c.name}, {'excluded' if c.excluded else f'{c.weight:+.2f}'.replace('-', '−')}, {shares[c.id]:.0%}",
+                (
+                    f"{c.name}, {'excluded' if c.excluded else f'{c.weight:+.2f}'.replace('-', '−')},"
+                    f" {shares[c.id]:.0%}"
+                ),
             )
             for c in there
         ]
@@ -115,9 +123,10 @@ def _layer(study, datum, layer, threshold, limit):
         colours[weak] = (225, 225, 225)
         note = f"; weaker than {threshold:g}: grey"
     words = {
-        "ends": (f"−{limit:.2f}", f"+{limit:.2f}"), "above": (f"for {low}", f"for {study.classes[fit.target]}"),
+        "ends": (f"−{limit:.2f}", f"+{limit:.2f}"),
+        "above": (f"for {low}", f"for {study.classes[fit.target]}"),
         "unit": f"prospect score ({fit.unit}, summed){note}",
-    }  # fmt: skip
+    }
     return colours, {"rows": [], "ramp": lambda at: diverging_colours((2 * at - 1) * limit, limit), **words}
 
 
@@ -143,7 +152,10 @@ def _ramp(pen, page, legend, x, y, width, size, small):
 
 
 def _scale_bar(pen, study, datum, positions, inner, height, margin, y, size, small):
-    """A bar of a round length in the unit of the coordinates; nothing where the unit is not known. Returns where to go on."""
+    """A bar of a round length in the unit of the coordinates; nothing where the unit is not known.
+
+    Returns where to go on.
+    """
     attrs = study.attrs(datum)
     unit = attrs.get("unit") or study.embedding.get("unit")
     if not unit or attrs.get("laid_out"):

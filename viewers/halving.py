@@ -1,4 +1,7 @@
-"""Grids of millions of tokens halved, in compiled loops: they leave Python free to answer other requests meanwhile."""
+"""Grids of millions of tokens halved, in compiled loops.
+
+They leave Python free to answer other requests meanwhile.
+"""
 
 import numpy as np
 from numba import njit
@@ -8,10 +11,12 @@ __all__ = ["count_tokens", "halve_sums", "most_frequent", "sum_scores"]
 
 @njit(nogil=True, cache=True)
 def sum_scores(positions, scores, least, unsure, n, excluded, total, n_unsure):
-    """Add tokens to the halved cells they lie in: scores of ``least`` or more to ``n`` and ``total``, NaN to ``excluded``.
+    """Add tokens to the halved cells they lie in.
 
-    Parameters: positions (m, 2) int; scores (m,) float64; least; unsure (m,) bool, or empty; then grids of the halved
-    shape that are added to: uint8, uint8, float32, uint8 (not touched where ``unsure`` is empty).
+    Scores of ``least`` or more to ``n`` and ``total``, NaN to ``excluded``.
+
+    Parameters: positions (m, 2) int; scores (m,) float64; least; unsure (m,) bool, or empty; then grids of
+    the halved shape that are added to: uint8, uint8, float32, uint8 (not touched where ``unsure`` is empty).
     """
     for token in range(scores.size):
         row, column, score = positions[token, 0] // 2, positions[token, 1] // 2, scores[token]
@@ -44,8 +49,8 @@ def halve_sums(array, out):
 def most_frequent(winner, own, n, out_winner, out_own, out_n):
     """The most frequent concept of four cells each; ties go to the first cell, read row by row.
 
-    Parameters: winner (rows, columns) int16, -2 where there is no token; own, how many tokens of that concept a cell has;
-    n, how many in all; then the same of half the shape, rounded up, which are written.
+    Parameters: winner (rows, columns) int16, -2 where there is no token; own, how many tokens of that concept
+    a cell has; n, how many in all; then the same of half the shape, rounded up, which are written.
     """
     ids, votes = np.empty(4, np.int64), np.empty(4, np.int64)
     for row in range(out_winner.shape[0]):

@@ -1,7 +1,7 @@
 """Text in pictures: a font that needs no network, lines that fit a width.
 
-The font is the app's own (Source Sans, SIL OFL), which Streamlit brings along. Text that it cannot write is written in
-the first font of the system that can.
+The font is the app's own (Source Sans, SIL OFL), which Streamlit brings along. Text that it cannot write is
+written in the first font of the system that can.
 """
 
 from __future__ import annotations
@@ -29,11 +29,16 @@ _SYSTEM = (
     "wqy-zenhei.ttc",
 )
 # What Pillow's own small font lacks, in case nothing else is there.
-_PLAIN = str.maketrans({"µ": "u", "\N{MINUS SIGN}": "-", "≥": ">", "≤": "<", "·": "-", "“": '"', "”": '"', "…": "."})
+_PLAIN = str.maketrans(
+    {"µ": "u", "\N{MINUS SIGN}": "-", "≥": ">", "≤": "<", "·": "-", "“": '"', "”": '"', "…": "."}
+)
 
 
 def font_for(text: str, size: int, bold: bool = False) -> tuple[ImageFont.FreeTypeFont, str]:
-    """Return a font that has every letter of ``text``, and the text (made plainer where no font has them all)."""
+    """Return a font that has every letter of ``text``.
+
+    And the text (made plainer where no font has them all).
+    """
     own = _own(size, bold)
     if own is not None and _writes(own, text):
         return own, text
@@ -51,7 +56,10 @@ def text_width(text: str, size: int, bold: bool = False) -> int:
 
 
 def wrapped(text: str, size: int, width: int, bold: bool = False, most: int | None = None) -> list[str]:
-    """Lines of text that fit ``width`` px; a word too long is cut in two. Beyond ``most`` lines it ends in "…"."""
+    """Lines of text that fit ``width`` px; a word too long is cut in two.
+
+    Beyond ``most`` lines it ends in "…".
+    """
     lines: list[str] = []
     line = ""
     for word in text.split():

@@ -1,4 +1,7 @@
-"""Limits of the colours of a fit, the same for every datum, in the app and in figures: so that colours compare."""
+"""Limits of the colours of a fit, the same for every datum, in the app and in figures.
+
+So that colours compare.
+"""
 
 from viewers.overlays import map_limit
 

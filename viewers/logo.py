@@ -54,7 +54,9 @@ def residue_logo(
         for letter, p in sorted(share.items(), key=lambda each: (each[1], each[0])):
             tall = (bottom - top) * information / _BITS * p
             if tall >= 2:
-                glyph = _glyph(letter, colours.get(letter, "#555555"), round(wide * 0.92), max(2, round(tall)))
+                glyph = _glyph(
+                    letter, colours.get(letter, "#555555"), round(wide * 0.92), max(2, round(tall))
+                )
                 image.paste(glyph, (margin + at * wide, round(y - tall)))
             y -= tall
     return np.asarray(image.resize((image.width // _LARGER, height), Image.Resampling.LANCZOS))

@@ -29,17 +29,22 @@ __all__ = [
     "sprite_pixels",
 ]
 
-# Blue against, orange-brown for: told apart under the three common colour-vision deficiencies, and neither is a
-# stain's own pink or purple. Ends and middles were chosen in CIELAB for even steps of lightness on both sides.
+# Blue against, orange-brown for: told apart under the three common colour-vision deficiencies, and neither is
+# a stain's own pink or purple. Ends and middles were chosen in CIELAB for even steps of lightness on both
+# sides.
 _AGAINST = ((8, 48, 107), (33, 113, 181), (107, 174, 214), (198, 219, 239))
 _NEUTRAL = (247, 247, 247)
 _FOR = ((253, 208, 162), (241, 136, 34), (204, 76, 2), (127, 39, 4))
 _RAMP = np.array((*_AGAINST, _NEUTRAL, *_FOR), dtype=np.float64)
 
-# Green of growing darkness: one hue, read by lightness alone where colours are not told apart, and no stain's own.
-_MORE = np.array([(237, 248, 233), (186, 228, 179), (116, 196, 118), (35, 139, 69), (0, 68, 27)], dtype=np.float64)
+# Green of growing darkness: one hue, read by lightness alone where colours are not told apart, and no stain's
+# own.
+_MORE = np.array(
+    [(237, 248, 233), (186, 228, 179), (116, 196, 118), (35, 139, 69), (0, 68, 27)], dtype=np.float64
+)
 
-# Longer side that an image should have at most where tokens allow, px: the browser enlarges it without smoothing.
+# Longer side that an image should have at most where tokens allow, px: the browser enlarges it without
+# smoothing.
 _CELL_TARGET = 1200
 _CELL_MAX = 16
 
@@ -60,7 +65,9 @@ def diverging_colours(values: np.ndarray, limit: float) -> np.ndarray:
     limit = limit if limit > 0 else 1.0
     place = (np.clip(np.nan_to_num(np.asarray(values, float)) / limit, -1, 1) + 1) / 2 * (len(_RAMP) - 1)
     stops = np.arange(len(_RAMP))
-    return np.stack([np.interp(place, stops, _RAMP[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
+    return (
+        np.stack([np.interp(place, stops, _RAMP[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
+    )
 
 
 def diverging_css(steps: int = 9) -> list[str]:
@@ -73,7 +80,9 @@ def sequential_colours(values: np.ndarray, limit: float) -> np.ndarray:
     limit = limit if limit > 0 else 1.0
     place = np.clip(np.nan_to_num(np.asarray(values, float)) / limit, 0, 1) * (len(_MORE) - 1)
     return (
-        np.stack([np.interp(place, range(len(_MORE)), _MORE[:, c]) for c in range(3)], axis=-1).round().astype(np.uint8)
+        np.stack([np.interp(place, range(len(_MORE)), _MORE[:, c]) for c in range(3)], axis=-1)
+        .round()
+        .astype(np.uint8)
     )
 
 
@@ -83,7 +92,9 @@ def sequential_css(steps: int = 9) -> list[str]:
 
 
 def map_pixels(scores: np.ndarray, limit: float, alpha: float = 0.95) -> np.ndarray:
-    """Colour and opacity of scores: opacity grows with strength, so that tissue shows through where there is none.
+    """Colour and opacity of scores.
+
+    Opacity grows with strength, so that tissue shows through where there is none.
 
     Parameters
     ----------
@@ -102,7 +113,8 @@ def map_pixels(scores: np.ndarray, limit: float, alpha: float = 0.95) -> np.ndar
     limit = limit if limit > 0 else 1.0
     strength = np.clip(np.abs(np.nan_to_num(scores)) / limit, 0, 1)
     pixels = np.empty((*scores.shape, 4), np.uint8)
-    # Weak scores take the hue of middling ones and little opacity: near-white at low opacity would fog the tissue.
+    # Weak scores take the hue of middling ones and little opacity: near-white at low opacity would fog the
+    # tissue.
     hue = np.sign(np.nan_to_num(scores)) * (0.35 + 0.65 * strength)
     pixels[..., :3] = diverging_colours(hue, 1.0)
     # The square root keeps a score a quarter as strong half as opaque: visible, and still in order.
@@ -120,13 +132,15 @@ def sprite_pixels(concepts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
 
 
 def class_pixels(classes: np.ndarray, margin: np.ndarray, colours: Sequence[str]) -> np.ndarray:
-    """Colours of the strongest class, (n, 4) uint8: the paler, the less it is ahead of the next; -1 is transparent.
+    """Colours of the strongest class, (n, 4) uint8.
+
+    The paler, the less it is ahead of the next; -1 is transparent.
 
     Parameters
     ----------
     classes : (n,) int
-    margin : (n,) float
-        How far each is ahead, in shares of the strongest colours (see ``Study.strongest_class``); NaN for none.
+    margin : (n,) float How far each is ahead, in shares of the strongest colours (see
+        ``Study.strongest_class``); NaN for none.
     colours : list of "#rrggbb"
         By class.
     """
@@ -145,7 +159,10 @@ def render_classes(
     *,
     cell: int | None = None,
 ) -> bytes:
-    """The strongest class of each token as PNG; hatched where a token has none. Parameters as `class_pixels`, `render_map`."""
+    """The strongest class of each token as PNG; hatched where a token has none.
+
+    Parameters as `class_pixels`, `render_map`.
+    """
     classes = np.asarray(classes, np.int64)
     return _render(positions, class_pixels(classes, margin, colours), classes < 0, shape, cell)
 

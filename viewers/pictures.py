@@ -9,7 +9,10 @@ __all__ = ["data_uri", "mosaic", "png"]
 
 
 def mosaic(pictures, columns=4, gap=3):
-    """Pictures of one size in rows, left to right: (h, w, 4) uint8, transparent between and where none is left."""
+    """Pictures of one size in rows, left to right.
+
+    (h, w, 4) uint8, transparent between and where none is left.
+    """
     height, width = pictures[0].shape[:2]
     rows = -(-len(pictures) // columns)
     sheet = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)

@@ -1,4 +1,7 @@
-"""Tokens that are points, as small pictures: a whole datum at a glance, or one token among those around it."""
+"""Tokens that are points, as small pictures.
+
+A whole datum at a glance, or one token among those around it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ def spacing_of(positions: np.ndarray) -> float:
     return float(np.sqrt(sides.prod() / len(positions))) or 1.0
 
 
-def paint_points(positions: np.ndarray, colours: np.ndarray, width: int, height: int | None = None) -> np.ndarray:
+def paint_points(
+    positions: np.ndarray, colours: np.ndarray, width: int, height: int | None = None
+) -> np.ndarray:
     """Points as discs on white, y down: (height, width, 3) uint8.
 
     Parameters
@@ -30,8 +35,8 @@ def paint_points(positions: np.ndarray, colours: np.ndarray, width: int, height:
     positions : (n, 2) or (n, 3)
         The first two are drawn.
     colours : (n, 3) uint8
-    width, height : int
-        Pixels; without a height, that of the points at this width (their shape is kept), the longer side at most ``width``.
+    width, height : int Pixels; without a height, that of the points at this width (their shape is kept), the
+        longer side at most ``width``.
     """
     xy = np.asarray(positions, float)[:, :2]
     low, side = xy.min(axis=0), np.maximum(np.ptp(xy, axis=0), 1e-9)
@@ -91,5 +96,7 @@ def points_around(
         if -radius < x < size + radius and -radius < y < size + radius:
             pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=rgb_of(colours[index]))
     middle, wide = size / 2, radius + 2 * over
-    pen.ellipse([middle - wide, middle - wide, middle + wide, middle + wide], outline=(0, 0, 0), width=2 * over)
+    pen.ellipse(
+        [middle - wide, middle - wide, middle + wide, middle + wide], outline=(0, 0, 0), width=2 * over
+    )
     return np.asarray(image.resize((side, side), Image.Resampling.BOX))

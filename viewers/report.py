@@ -1,6 +1,7 @@
 """The curation report: what was edited, by whom, when and why, and what it did to the map, as one HTML file.
 
-Pictures are inside the file; there are no scripts and nothing is loaded from elsewhere. It names no slide unless asked.
+Pictures are inside the file; there are no scripts and nothing is loaded from elsewhere. It names no slide
+unless asked.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ _SIDE = 560  # pixels of a picture's longer side
 def curation_report(study, with_names=False, progress=None):
     """A study's curation as an HTML page: str.
 
-    Parameters: study, Study; with_names, name data and slides (else they have numbers); progress, function(done, total,
-    text). Fits that cannot be read are said to be so. Of several classes it shows the maps and kernels of each, or, if the
-    study is seen from one (``Study.of_class``), of that one.
+    Parameters: study, Study; with_names, name data and slides (else they have numbers); progress,
+    function(done, total, text). Fits that cannot be read are said to be so. Of several classes it shows the
+    maps and kernels of each, or, if the study is seen from one (``Study.of_class``), of that one.
     """
     entries = study.curation.history()
     numbers = {datum.uid: number for number, datum in enumerate(study.data, start=1)}
@@ -47,7 +48,13 @@ def curation_report(study, with_names=False, progress=None):
         made = [event for event in events if last < event.entry.id <= journal]
         anew = bool(made) and made[-1].entry.action == "fit"
         title = f"Fit {id}: new concepts" if anew or done == 0 else f"Fit {id}: refit"
-        part = {"id": id, "title": title, "said": _said(at, author), "edits": _edits(made), "summary": _in_short(made)}
+        part = {
+            "id": id,
+            "title": title,
+            "said": _said(at, author),
+            "edits": _edits(made),
+            "summary": _in_short(made),
+        }
         parts.append(part)
         try:
             fit = study.load_fit(id)
@@ -68,10 +75,15 @@ def curation_report(study, with_names=False, progress=None):
     if progress:
         progress(len(fits), len(fits), "the report")
     return write_html(
-        "viewers", "report.html", name=study.name, facts=_facts(study, events, waiting), fits=parts,
-        waiting={"edits": _edits(waiting)} if waiting else None, written=moment(datetime.now(UTC).isoformat()),
+        "viewers",
+        "report.html",
+        name=study.name,
+        facts=_facts(study, events, waiting),
+        fits=parts,
+        waiting={"edits": _edits(waiting)} if waiting else None,
+        written=moment(datetime.now(UTC).isoformat()),
         held_out={part["held_out"] for part in parts} - {None} == {True},
-    )  # fmt: skip
+    )
 
 
 def _order(study):
@@ -83,7 +95,10 @@ class _Namer:
     """What a datum is called here."""
 
     def __init__(self, study, numbers, with_names):
-        self._numbers, self._names = numbers, {datum.uid: datum.name for datum in study.data} if with_names else {}
+        self._numbers, self._names = (
+            numbers,
+            ({datum.uid: datum.name for datum in study.data} if with_names else {}),
+        )
 
     def __call__(self, uid):
         return self._names.get(uid) or f"datum {self._numbers.get(uid, '?')}"
@@ -98,7 +113,9 @@ def _without_path(study, error):
 
 def _facts(study, events, waiting):
     """The study and its journal in a few lines: list of str."""
-    encoder = str(study.embedding.get("encoder", "")).rsplit("/", 1)[-1]  # an encoder's folder is nobody's business
+    encoder = str(study.embedding.get("encoder", "")).rsplit("/", 1)[
+        -1
+    ]  # an encoder's folder is nobody's business
     counts = Counter(datum.label for datum in study.data)
     facts = [
         f"{len(study.data)} data: "
@@ -110,13 +127,15 @@ def _facts(study, events, waiting):
     states = Counter(event.status for event in edits)
     authors = Counter(event.entry.author or "not known" for event in edits)
     facts.append(
-        f"{len(edits)} edits: {states['stands']} stand, {states['undone']} undone, {states['ended']} ended by a new fit"
+        f"{len(edits)} edits: {states['stands']} stand, {states['undone']} undone, {states['ended']} ended by"
+        " a new fit"
     )
     if authors:
         facts.append("by " + ", ".join(f"{author} ({n})" for author, n in authors.most_common()))
     if waiting:
         facts.append(
-            f"{len(waiting)} {'entry' if len(waiting) == 1 else 'entries'} of the journal came after the last fit"
+            f"{len(waiting)} {'entry' if len(waiting) == 1 else 'entries'} of the journal came after the"
+            " last fit"
         )
     return facts
 
@@ -134,20 +153,25 @@ def _edits(events):
     words = {"stands": "", "undone": "undone later", "ended": "ended by a later fit", "": ""}
     return [
         {
-            "number": event.entry.id, "status": event.status, "text": event.text, "note": event.entry.note,
-            "said": _said(event.entry.at, event.entry.author), "fate": words[event.status],
+            "number": event.entry.id,
+            "status": event.status,
+            "text": event.text,
+            "note": event.entry.note,
+            "said": _said(event.entry.at, event.entry.author),
+            "fate": words[event.status],
         }
         for event in events
         if event.entry.action != "fit"
-    ]  # fmt: skip
+    ]
 
 
 def _figures(fit):
     settings = fit.settings
     return (
-        f"{fit.n_concepts} concepts, radius {fit.radius}, {settings.kernel} kernel, {len(fit.coef)} weights. "
-        f"{'Held out' if _held_out(fit) else 'Not held out (too few data)'}: accuracy {_percent(_score(fit, 'accuracy'))}, "
-        f"AUROC {_decimal(_score(fit, 'auroc'))}. There is nothing to compare with: the concepts are new."
+        f"{fit.n_concepts} concepts, radius {fit.radius}, {settings.kernel} kernel, {len(fit.coef)} weights."
+        f" {'Held out' if _held_out(fit) else 'Not held out (too few data)'}: accuracy"
+        f" {_percent(_score(fit, 'accuracy'))}, AUROC {_decimal(_score(fit, 'auroc'))}. There is nothing to"
+        " compare with: the concepts are new."
     )
 
 
@@ -157,32 +181,50 @@ def _figures(fit):
 def _effect(study, change, made, entries, namer):
     before, after = change.before, change.after
     rows = []
-    measures = [("accuracy", "accuracy", _percent), ("auroc", "mean AUROC" if study.several else "AUROC", _decimal)]
-    measures += [((label,), f"AUROC of {study.classes[label]}", _decimal) for label in _order(study) if study.several]
+    measures = [
+        ("accuracy", "accuracy", _percent),
+        ("auroc", "mean AUROC" if study.several else "AUROC", _decimal),
+    ]
+    measures += [
+        ((label,), f"AUROC of {study.classes[label]}", _decimal) for label in _order(study) if study.several
+    ]
     better = 0.0005
     for key, name, show in measures:
         old, new = _score(before, key), _score(after, key)
         said = "-"
         if old is not None and new is not None:
             gap = new - old
-            said = "the same" if abs(gap) < better else f"{'better' if gap > 0 else 'worse'} by {_gap(key, abs(gap))}"
+            said = (
+                "the same"
+                if abs(gap) < better
+                else f"{'better' if gap > 0 else 'worse'} by {_gap(key, abs(gap))}"
+            )
         rows.append((name, show(old), show(new), said))
     said = [f"{namer(d.uid)} ({study.classes[a]} → {study.classes[b]})" for d, a, b in change.flipped]
     found = {
         "scores": rows,
-        "how": "Each datum predicted by a kernel fitted without it." if _held_out(after) else "Not held out: too few data.",
-        "turned": "Predicted class turned: "
-        + ", ".join(said[:_TURNED])
-        + (f" and {len(said) - _TURNED} more" if len(said) > _TURNED else "")
-        if said
-        else "No datum’s predicted class turned.",
-    }  # fmt: skip
+        "how": (
+            "Each datum predicted by a kernel fitted without it."
+            if _held_out(after)
+            else "Not held out: too few data."
+        ),
+        "turned": (
+            "Predicted class turned: "
+            + ", ".join(said[:_TURNED])
+            + (f" and {len(said) - _TURNED} more" if len(said) > _TURNED else "")
+            if said
+            else "No datum’s predicted class turned."
+        ),
+    }
     views = study.class_views()
     if len(views) == 1:
         return {
-            **found, "of_classes": [], "maps": _maps(study, change, namer), "kernel": _kernel(study, change),
+            **found,
+            "of_classes": [],
+            "maps": _maps(study, change, namer),
+            "kernel": _kernel(study, change),
             "concepts": _cards(study, [change], made, entries),
-        }  # fmt: skip
+        }
     seen = [(view, change.seen_from(view)) for view in views]
     return {
         **found,
@@ -197,7 +239,9 @@ def _maps(study, change, namer):
     moved = change.moved_most()
     if not moved:
         return {"moved": []}
-    scores = {datum.uid: [study.prospect(datum, fit) for fit in (change.before, change.after)] for datum, _ in moved}
+    scores = {
+        datum.uid: [study.prospect(datum, fit) for fit in (change.before, change.after)] for datum, _ in moved
+    }
     limit = map_limit([each for pair in scores.values() for each in pair])
     most = map_limit([change.difference(datum) for datum, _ in moved])
     found = []
@@ -214,21 +258,33 @@ def _maps(study, change, namer):
     low, high = study.sides
     name = study.classes[study.target]
     towards = (
-        (f"away from {name}", f"towards {name}") if study.several else (f"towards {study.others}", f"towards {name}")
+        (f"away from {name}", f"towards {name}")
+        if study.several
+        else (f"towards {study.others}", f"towards {name}")
     )
-    ramps = [_ramp(limit, f"before and after: speaks {low}", high), _ramp(most, f"change: {towards[0]}", towards[1])]
+    ramps = [
+        _ramp(limit, f"before and after: speaks {low}", high),
+        _ramp(most, f"change: {towards[0]}", towards[1]),
+    ]
     return {"moved": found, "ramps": ramps}
 
 
 def _ramp(limit, low, high):
-    return {"low": f"{low} {_signed(-limit)}", "high": f"{_signed(limit)} {high}", "colours": ", ".join(diverging_css(9))}  # fmt: skip
+    return {
+        "low": f"{low} {_signed(-limit)}",
+        "high": f"{_signed(limit)} {high}",
+        "colours": ", ".join(diverging_css(9)),
+    }
 
 
 def _box(study, datum):
     grid = study.grid(datum)
     (x, y), (rows, columns), pitch = grid["origin"], grid["shape"], grid["pitch"]
     scale = _SIDE / max(rows, columns)
-    return (x, y, columns * pitch, rows * pitch), (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    return (x, y, columns * pitch, rows * pitch), (
+        max(1, round(columns * scale)),
+        max(1, round(rows * scale)),
+    )
 
 
 def _tissue(study, datum):
@@ -308,16 +364,22 @@ def _kernel(study, change):
     state = change.after.state
     rows = [
         {
-            "name": " beside ".join(study.concept_name(k, state) for k in key), "pinned": _pinned(change.after, key),
-            "before": _signed(old), "after": _signed(new), "bars": [_bar(old, largest, "pale"), _bar(new, largest, "")],
+            "name": " beside ".join(study.concept_name(k, state) for k in key),
+            "pinned": _pinned(change.after, key),
+            "before": _signed(old),
+            "after": _signed(new),
+            "bars": [_bar(old, largest, "pale"), _bar(new, largest, "")],
         }
         for key, old, new in weights
-    ]  # fmt: skip
+    ]
     return {"weights": rows, "others": others, "side": study.sides[1]}
 
 
 def _pinned(fit, key):
-    pins = {tuple(sorted(fit.state.home(k) for k in np.ravel(pin).tolist())) for pin in fit.state.pins_of(fit.target)}
+    pins = {
+        tuple(sorted(fit.state.home(k) for k in np.ravel(pin).tolist()))
+        for pin in fit.state.pins_of(fit.target)
+    }
     return tuple(sorted(key)) in pins
 
 

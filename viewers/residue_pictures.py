@@ -1,4 +1,7 @@
-"""Small pictures of residues and chains, drawn in the plane: for cards of concepts, the atlas, and galleries."""
+"""Small pictures of residues and chains, drawn in the plane.
+
+For cards of concepts, the atlas, and galleries.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,12 @@ _BACK, _LINE = (255, 255, 255), (150, 155, 165)
 
 
 def residue_picture(
-    letters: str, places: np.ndarray, colours: Sequence[str], edges: np.ndarray, numbers: Sequence[str], side: int = 120
+    letters: str,
+    places: np.ndarray,
+    colours: Sequence[str],
+    edges: np.ndarray,
+    numbers: Sequence[str],
+    side: int = 120,
 ) -> np.ndarray:
     """A residue, the first, in the middle of those around it.
 
@@ -45,14 +53,19 @@ def residue_picture(
     for i, j in edges:
         strong = 0 in (i, j)
         draw.line(
-            [spot[i], spot[j]], fill=(70, 75, 85) if strong else (205, 208, 214), width=(2 if strong else 1) * _LARGER
+            [spot[i], spot[j]],
+            fill=(70, 75, 85) if strong else (205, 208, 214),
+            width=(2 if strong else 1) * _LARGER,
         )
     for index in [*range(1, len(letters)), 0]:
         radius = big * (0.15 if index == 0 else 0.088)
         x, y = spot[index]
         box = [x - radius, y - radius, x + radius, y + radius]
         draw.ellipse(
-            box, fill=rgb_of(colours[index]), outline=(20, 20, 20) if index == 0 else (110, 110, 110), width=_LARGER
+            box,
+            fill=rgb_of(colours[index]),
+            outline=(20, 20, 20) if index == 0 else (110, 110, 110),
+            width=_LARGER,
         )
         words = letters[index] if index else f"{letters[0]}"
         font, words = font_for(words, round(radius * (1.25 if index == 0 else 1.2)), index == 0)

@@ -1,4 +1,6 @@
-"""A figure for print: a slide, field or region with an overlay, its legend with numbers, and a scale bar, as PNG.
+"""A figure for print: a slide, field or region with an overlay, its legend with numbers.
+
+And a scale bar, as PNG.
 
 White ground, the app's own colours, 300 dots an inch; nothing in it names the slide unless asked.
 """
@@ -48,7 +50,8 @@ def slide_figure(
     study : Study, fitted
     datum : Datum, uid or name; embedded
     layer : "map", "concepts", "uncertainty", "classes" (the class that each tile speaks for most) or "tissue"
-    region : (x, y, width, height) in level-0 pixels, with every datum of the slide in it; default: the datum's field, or all
+    region : (x, y, width, height) in level-0 pixels, with every datum of the slide in it; default: the
+        datum's field, or all
     whole_slide : the slide with all its data
     width : pixels; a tall picture makes a narrower figure
     threshold : map: scores of either sign smaller than this are not drawn
@@ -77,9 +80,16 @@ def slide_figure(
     picture = Image.fromarray(_tissue(study, datum, view, size))
     legend = None
     if layer != "tissue":
-        layers = {"map": _map_layer, "concepts": _concept_layer, "uncertainty": _error_layer, "classes": _class_layer}
+        layers = {
+            "map": _map_layer,
+            "concepts": _concept_layer,
+            "uncertainty": _error_layer,
+            "classes": _class_layer,
+        }
         tokens = [_shown(study, each, view) for each in view.data]
-        overlay, legend = layers[layer](study, view, tokens, size, page, legend_width, threshold, opacity, limit)
+        overlay, legend = layers[layer](
+            study, view, tokens, size, page, legend_width, threshold, opacity, limit
+        )
         picture.paste(overlay, mask=overlay)
     _draw_frames(picture, view, page)
     mpp = study.sources[datum.source].info["mpp"]
@@ -141,9 +151,13 @@ def _view_of(study, datum, region, whole_slide):
     elif region is None:  # features without their slide
         grids = [study.grid(each) for each in there or (datum,)]
         low = np.min([grid["origin"] for grid in grids], axis=0)
-        high = np.max([np.add(grid["origin"], np.multiply(grid["shape"][::-1], grid["pitch"])) for grid in grids], 0)
+        high = np.max(
+            [np.add(grid["origin"], np.multiply(grid["shape"][::-1], grid["pitch"])) for grid in grids], 0
+        )
         region = (*low, *(high - low))
-    elif info.get("width") and not (-region[2] < region[0] < info["width"] and -region[3] < region[1] < info["height"]):
+    elif info.get("width") and not (
+        -region[2] < region[0] < info["width"] and -region[3] < region[1] < info["height"]
+    ):
         raise BadInputError(
             f"the region {' '.join(f'{each:g}' for each in region)} lies beside the slide, which has "
             f"{info['width']} x {info['height']} pixels"
@@ -163,15 +177,18 @@ def _shown(study, datum, view):
     """Which tokens of a datum have their centre in the view: (Datum, grid, sorted ids)."""
     grid = study.grid(datum)
     centre = np.array(grid["origin"]) + (grid["positions"][:, ::-1] + 0.5) * grid["pitch"]
-    inside = (centre >= (view.x, view.y)).all(1) & (centre <= (view.x + view.width, view.y + view.height)).all(1)
+    inside = (centre >= (view.x, view.y)).all(1) & (
+        centre <= (view.x + view.width, view.y + view.height)
+    ).all(1)
     return datum, grid, np.flatnonzero(inside)
 
 
 def _laid(view, size, tokens, pixels, hatched, opacity, period):
     """Tokens as a transparent picture of the view.
 
-    Parameters: tokens, list of (Datum, grid, ids); pixels, for each the (n, 4) uint8 of all its tokens; hatched, for each
-    the (n,) bool of tokens drawn as stripes; period of the stripes in px. Returns an RGBA image.
+    Parameters: tokens, list of (Datum, grid, ids); pixels, for each the (n, 4) uint8 of all its tokens;
+    hatched, for each the (n,) bool of tokens drawn as stripes; period of the stripes in px. Returns an RGBA
+    image.
     """
     whole = Image.new("RGBA", size, (0, 0, 0, 0))
     for (_, grid, _), colours, without in zip(tokens, pixels, hatched):
@@ -205,14 +222,20 @@ def _sampled(cells, view, size, grid):
     across, down = view.spans(size)
     columns = np.floor((view.x + (np.arange(size[0]) + 0.5) * across - x) / pitch).astype(int)
     rows = np.floor((view.y + (np.arange(size[1]) + 0.5) * down - y) / pitch).astype(int)
-    good_rows, good_columns = (rows >= 0) & (rows < cells.shape[0]), (columns >= 0) & (columns < cells.shape[1])
+    good_rows, good_columns = (
+        (rows >= 0) & (rows < cells.shape[0]),
+        (columns >= 0) & (columns < cells.shape[1]),
+    )
     out = np.zeros((size[1], size[0], *cells.shape[2:]), cells.dtype)
     out[np.ix_(good_rows, good_columns)] = cells[np.ix_(rows[good_rows], columns[good_columns])]
     return out
 
 
 def _frames(view):
-    """Fields of which an edge is seen, where more than one datum may be: (x, y, width, height) in level-0 pixels."""
+    """Fields of which an edge is seen, where more than one datum may be.
+
+    (x, y, width, height) in level-0 pixels.
+    """
     for datum in view.data if view.slide_wide else ():
         field = datum.field
         if field is None:
@@ -256,7 +279,8 @@ def _map_layer(study, view, tokens, size, page, legend_width, threshold, opacity
     if threshold:
         left = (np.abs(known) >= threshold).mean() if known.size else 0
         legend.note(
-            f"Scores between {_signed(-threshold)} and {_signed(threshold)} are not drawn: {_share(left)} of the tiles are left."
+            f"Scores between {_signed(-threshold)} and {_signed(threshold)} are not drawn: {_share(left)} of"
+            " the tiles are left."
         )
     if np.isnan(seen).any():
         legend.swatch(None, "excluded or ignored: no score")
@@ -299,8 +323,8 @@ def _concept_layer(study, view, tokens, size, page, legend_width, threshold, opa
     legend = _Legend(page, legend_width)
     legend.heading("Concepts")
     legend.note(
-        f"Weight of the concept by itself ({study.current_fit.unit}): positive speaks {study.sides[1]}, negative "
-        f"{study.sides[0]}. Share of the {len(seen):,} tiles shown."
+        f"Weight of the concept by itself ({study.current_fit.unit}): positive speaks {study.sides[1]},"
+        f" negative {study.sides[0]}. Share of the {len(seen):,} tiles shown."
     )
     cells = [
         (
@@ -322,12 +346,14 @@ def _class_layer(study, view, tokens, size, page, legend_width, threshold, opaci
     colours = class_palette(len(study.classes))
     pixels = [class_pixels(each.classes, each.margin, colours) for each in found]
     overlay = _laid(view, size, tokens, pixels, [each.classes < 0 for each in found], opacity, page.stripe)
-    seen = np.concatenate([each.classes[ids] for each, (_, _, ids) in zip(found, tokens)] or [np.empty(0, int)])
+    seen = np.concatenate(
+        [each.classes[ids] for each, (_, _, ids) in zip(found, tokens)] or [np.empty(0, int)]
+    )
     legend = _Legend(page, legend_width)
     legend.heading("Strongest class")
     legend.note(
-        "The class that a tile speaks for most; the paler, the less it is ahead of the next. Scores of a class are divided by "
-        f"that of its strongest colour. Share of the {len(seen):,} tiles shown."
+        "The class that a tile speaks for most; the paler, the less it is ahead of the next. Scores of a"
+        f" class are divided by that of its strongest colour. Share of the {len(seen):,} tiles shown."
     )
     cells = [
         (rgb_of(colours[label]), name, "", _share(float((seen == label).mean()) if len(seen) else 0.0))
@@ -355,7 +381,9 @@ def _share(value):
 
 
 def _scale_bar(span, width, page, mpp):
-    """(length in picture pixels, text) of a round length: a quarter of the picture at most, more of a narrow one.
+    """(length in picture pixels, text) of a round length.
+
+    A quarter of the picture at most, more of a narrow one.
 
     Parameters: span, level-0 pixels a picture pixel; width of the picture, px; mpp or None.
     """
@@ -394,10 +422,14 @@ class _Legend:
         self.y += page.em // 4
         strip = np.repeat(colours[index][None], height, axis=0)
         self.image.paste(Image.fromarray(strip), (0, self.y))
-        self.draw.rectangle((0, self.y, width - 1, self.y + height - 1), outline=_PALE, width=max(1, page.line // 2))
+        self.draw.rectangle(
+            (0, self.y, width - 1, self.y + height - 1), outline=_PALE, width=max(1, page.line // 2)
+        )
         self.y += height
         for place, text in zip(np.linspace(0, width - 1, len(ticks)), ticks):
-            self.draw.line((place, self.y, place, self.y + page.em // 4), fill=_PALE, width=max(1, page.line // 2))
+            self.draw.line(
+                (place, self.y, place, self.y + page.em // 4), fill=_PALE, width=max(1, page.line // 2)
+            )
             wide = text_width(text, page.small)
             left = min(max(0, place - wide / 2), width - wide)
             _text(self.draw, (left, self.y + page.em // 4), text, page.small, _INK)
@@ -475,7 +507,8 @@ class _Legend:
             stripe = ((across + down) % self.page.stripe < self.page.stripe / 3)[..., None]
             grey = np.array(rgb_of(EXCLUDED_COLOUR))
             self.image.paste(
-                Image.fromarray(np.where(stripe, grey, (grey + 2.6 * 255) / 3.6).astype(np.uint8)), (left, top)
+                Image.fromarray(np.where(stripe, grey, (grey + 2.6 * 255) / 3.6).astype(np.uint8)),
+                (left, top),
             )
             self.draw.rectangle(box, outline=_PALE, width=max(1, self.page.line // 2))
         else:
@@ -501,7 +534,9 @@ class _Page:
         length, words = bar
         left = max(picture.width, round(length), text_width(words, self.small))
         side = side and legend is not None
-        width = 2 * self.margin + (left + self.gap + legend.width if side else max(left, legend.width if legend else 0))
+        width = 2 * self.margin + (
+            left + self.gap + legend.width if side else max(left, legend.width if legend else 0)
+        )
         heading = wrapped(title, size, width - 2 * self.margin, bold=True) if title else []
         top = self.margin + (len(heading) * round(size * 1.25) + self.em // 2 if heading else 0)
         below = top + picture.height + self.em // 2
@@ -514,10 +549,14 @@ class _Page:
         for number, line in enumerate(heading):
             _text(draw, (self.margin, self.margin + number * round(size * 1.25)), line, size, _INK, bold=True)
         page.paste(picture, (self.margin, top))
-        draw.rectangle((self.margin, below, self.margin + max(1, round(length)) - 1, below + self.line * 3), fill=_INK)
+        draw.rectangle(
+            (self.margin, below, self.margin + max(1, round(length)) - 1, below + self.line * 3), fill=_INK
+        )
         _text(draw, (self.margin, below + self.line * 4 + self.em // 4), words, self.small, _INK)
         if legend:
-            page.paste(legend, (self.margin + left + self.gap, top) if side else (self.margin, end + self.gap))
+            page.paste(
+                legend, (self.margin + left + self.gap, top) if side else (self.margin, end + self.gap)
+            )
         buffer = io.BytesIO()
         page.save(buffer, "PNG", dpi=(DPI, DPI), compress_level=6)
         return buffer.getvalue()

@@ -1,4 +1,7 @@
-"""Figures of a chain for a paper: the sequence with its scores, or the contact map with the weights of pairs."""
+"""Figures of a chain for a paper.
+
+The sequence with its scores, or the contact map with the weights of pairs.
+"""
 
 from __future__ import annotations
 
@@ -109,14 +112,31 @@ def _strip(study, datum, width, title, limit):
         colour = colours[concepts[index]]
         draw.rectangle([x, y + bar, x + cell - 1, y + bar + letter], fill=rgb_of(colour))
         r, g, b = rgb_of(colour)
-        _text(draw, (x + cell / 2, y + bar + letter / 2), text, round(cell * 0.85), "mm", True,
-              (17, 17, 17) if r * 0.299 + g * 0.587 + b * 0.114 > 150 else (255, 255, 255))  # fmt: skip
+        _text(
+            draw,
+            (x + cell / 2, y + bar + letter / 2),
+            text,
+            round(cell * 0.85),
+            "mm",
+            True,
+            (17, 17, 17) if r * 0.299 + g * 0.587 + b * 0.114 > 150 else (255, 255, 255),
+        )
         if not np.isfinite(scores[index]):
             draw.line([x, y + bar + letter, x + cell, y + bar], fill="white", width=max(1, round(cell / 6)))
         if index == 0 or (index + 1) % 10 == 0:
-            _text(draw, (x + cell / 2, y + bar + letter + cell * 0.15), numbers[index], round(cell * 0.75), "ma")
-    _legend(draw, study, margin, image.height - foot + round(cell), round(width * 0.4), round(cell * 0.8), limit,
-            f"prospect score ({study.current_fit.unit}, summed)")  # fmt: skip
+            _text(
+                draw, (x + cell / 2, y + bar + letter + cell * 0.15), numbers[index], round(cell * 0.75), "ma"
+            )
+    _legend(
+        draw,
+        study,
+        margin,
+        image.height - foot + round(cell),
+        round(width * 0.4),
+        round(cell * 0.8),
+        limit,
+        f"prospect score ({study.current_fit.unit}, summed)",
+    )
     return image
 
 
@@ -138,7 +158,11 @@ def _contacts(study, datum, width, title, limit):
     sprite = study.sprite(datum)
     weights = np.array(
         [
-            fit.pair_weight(*sorted((int(sprite[i]), int(sprite[j])))) if min(sprite[i], sprite[j]) >= 0 else 0.0
+            (
+                fit.pair_weight(*sorted((int(sprite[i]), int(sprite[j]))))
+                if min(sprite[i], sprite[j]) >= 0
+                else 0.0
+            )
             for i, j in pairs
         ]
     )
@@ -148,7 +172,8 @@ def _contacts(study, datum, width, title, limit):
         for a, b in ((i, j), (j, i)):
             x, y = margin + (a + 0.5) * step, head + (b + 0.5) * step
             draw.rectangle(
-                [x - cell / 2, y - cell / 2, x + cell / 2, y + cell / 2], fill=tuple(int(part) for part in colour)
+                [x - cell / 2, y - cell / 2, x + cell / 2, y + cell / 2],
+                fill=tuple(int(part) for part in colour),
             )
     every = next((nice for nice in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000) if n / nice <= 10), n)
     for at in range(every - 1, n, every):

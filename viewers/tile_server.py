@@ -1,7 +1,7 @@
 """Slide tiles and overlay images over HTTP, beside the Streamlit pages.
 
-A browser names everything by opaque ids under a token that is new at each launch; no path ever comes from a URL
-and none is ever sent back. The addresses, all below ``/prospector/<token>/``:
+A browser names everything by opaque ids under a token that is new at each launch; no path ever comes from a
+URL and none is ever sent back. The addresses, all below ``/prospector/<token>/``:
 
 ==============================================  =========================================================
 ``slide/<id>/<level>/<x>_<y>.jpg``              one tile; level ``max_level`` is full resolution, each lower
@@ -9,9 +9,9 @@ and none is ever sent back. The addresses, all below ``/prospector/<token>/``:
 ``thumb/<id>.jpg``                              the whole slide, 512 px at most
 ``overlay/<id>/<version>/<kind>.png``           an image registered by :func:`register_image`
 ``overlay/<id>/<version>/<kind>.bin``           numbers a token, registered likewise (:mod:`viewers.tokens`)
-``overlay/<id>/<version>/<kind>/<level>/``      a tile of an overlay too large for one picture, or the numbers of its
-``<x>_<y>[-<view>].png`` (or ``.bin``)          tokens (:mod:`viewers.token_tiles`); view: threshold, hatch, highlight
-``asset/<hash>/<viewer>/<name>``                a viewer's own JavaScript
+``overlay/<id>/<version>/<kind>/<level>/``      a tile of an overlay too large for one picture, or the numbers
+of its ``<x>_<y>[-<view>].png`` (or ``.bin``)          tokens (:mod:`viewers.token_tiles`); view: threshold,
+hatch, highlight ``asset/<hash>/<viewer>/<name>``                a viewer's own JavaScript
 ==============================================  =========================================================
 
 Examples
@@ -121,7 +121,9 @@ def max_level(width: int, height: int) -> int:
     return max(0, math.ceil(math.log2(max(width, height, 1))))
 
 
-def tile_pixels(slide: Any, level: int, column: int, row: int, tile_size: int = TILE_SIZE) -> np.ndarray | None:
+def tile_pixels(
+    slide: Any, level: int, column: int, row: int, tile_size: int = TILE_SIZE
+) -> np.ndarray | None:
     """Pixels of one tile.
 
     Parameters
@@ -153,11 +155,13 @@ def tile_pixels(slide: Any, level: int, column: int, row: int, tile_size: int = 
         min(tile_size, level_height - upper),
     )
     for index, stored in enumerate(slide.levels):
-        # A stored level may be a pixel narrower than ours: its downsample then differs by less than a pixel in all.
+        # A stored level may be a pixel narrower than ours: its downsample then differs by less than a pixel
+        # in all.
         if abs(stored.downsample / scale - 1) * max(stored.width, stored.height) < 1.5:
             return slide.read_region(left * scale, upper * scale, width, height, index)
     x, y = left * scale, upper * scale
-    # The last column of a level may stand for less than `scale` pixels. The viewer stretches it over what there is.
+    # The last column of a level may stand for less than `scale` pixels. The viewer stretches it over what
+    # there is.
     span_x, span_y = (
         min(width * scale, slide.width - x),
         min(height * scale, slide.height - y),
@@ -198,7 +202,8 @@ class TileServer:
         self.tiles = ByteCache(tile_bytes)
         self.images = ByteCache(image_bytes, max_items=8192)
 
-    # -- what pages call ------------------------------------------------------------------------------------------
+    # -- what pages call
+    # ------------------------------------------------------------------------------------------
 
     def register_slide(self, path: str | Path) -> str:
         """Opaque id of a slide file; the same file gives the same id until it changes on disk.
@@ -214,7 +219,9 @@ class TileServer:
             path = path.resolve(strict=True)
             stat = path.stat()
         except OSError as error:
-            raise SlideError(f"{path.name}: the slide file is not there; put it back or choose another") from error
+            raise SlideError(
+                f"{path.name}: the slide file is not there; put it back or choose another"
+            ) from error
         slide_id = self._opaque("slide", str(path), stat.st_mtime_ns, stat.st_size)
         self._paths[slide_id] = path
         return slide_id
@@ -256,7 +263,9 @@ class TileServer:
                     "min_level": top - spare,
                     "max_level": top,
                     "mpp": None if slide.mpp is None else float(slide.mpp),
-                    "objective_power": None if slide.objective_power is None else float(slide.objective_power),
+                    "objective_power": (
+                        None if slide.objective_power is None else float(slide.objective_power)
+                    ),
                 }
         return {
             **self._sources[slide_id],
@@ -302,7 +311,9 @@ class TileServer:
         return self._url(f"overlay/{image_id}/{stamp}/{kind}.{_KINDS[kind]}")
 
     def register_tiles(self, key: Hashable, tiles: Any, *, version: Hashable, kind: str) -> str:
-        """Address below which the tiles of an overlay lie: ``<address>/<level>/<x>_<y>[-<view>].png`` (or ``.bin``).
+        """Address below which the tiles of an overlay lie.
+
+        ``<address>/<level>/<x>_<y>[-<view>].png`` (or ``.bin``).
 
         Parameters
         ----------
@@ -319,7 +330,8 @@ class TileServer:
 
     def asset_url(self, name: str, viewer: str = "slide_viewer") -> str:
         """Address of one of a viewer's own files."""
-        # One stamp for all: they import each other by relative addresses, and none may be older than the others.
+        # One stamp for all: they import each other by relative addresses, and none may be older than the
+        # others.
         stamps = tuple((file.name, file.stat().st_mtime_ns) for file in sorted(_ASSETS[viewer].glob("*.js")))
         return self._url(f"asset/{_digest(viewer, stamps)}/{viewer}/{name}")
 
@@ -327,13 +339,15 @@ class TileServer:
         """Close the slides that nobody is reading."""
         self._open.close()
 
-    # -- what the browser asks ------------------------------------------------------------------------------------
+    # -- what the browser asks
+    # ------------------------------------------------------------------------------------
 
     def routes(self) -> list[Route]:
         """Starlette routes for ``st.App(routes=...)``; they honour ``server.baseUrlPath``."""
-        # One handler for everything under the prefix: a malformed address must get a 404 here, and not fall through
-        # to Streamlit, which answers any unknown address with its page. It is sync, so it runs on a server thread.
-        # The base is written out: matched by a pattern, one that ends in our prefix would take the pages' own addresses.
+        # One handler for everything under the prefix: a malformed address must get a 404 here, and not fall
+        # through to Streamlit, which answers any unknown address with its page. It is sync, so it runs on a
+        # server thread. The base is written out: matched by a pattern, one that ends in our prefix would take
+        # the pages' own addresses.
         return [Route(f"{_root()}/{_PREFIX}/{{token}}/{{rest:path}}", self.respond, methods=["GET"])]
 
     def respond(self, request: Request) -> Response:
@@ -348,7 +362,9 @@ class TileServer:
         except Exception as error:
             # what is ours says in one line what is wrong, and so does the page
             log.warning(
-                "A slide or image could not be read: %s", error, exc_info=not isinstance(error, ProspectorError)
+                "A slide or image could not be read: %s",
+                error,
+                exc_info=not isinstance(error, ProspectorError),
             )
             return PlainTextResponse(
                 "SlideError: this slide cannot be read; was its file moved, changed or damaged?",
@@ -429,7 +445,9 @@ class TileServer:
         return f"{_root()}/{_PREFIX}/{self._key(identity_here(), rest)}/{rest}"
 
     def _key(self, identity: tuple | None, rest: str) -> str:
-        """What stands before an address: the token of this launch; on a server a key that fits one person and one thing.
+        """What stands before an address.
+
+        The token of this launch; on a server a key that fits one person and one thing.
 
         The address that somebody was given opens nothing for anybody else, nor with another's key before it.
         """
@@ -437,7 +455,9 @@ class TileServer:
 
 
 def _open_slide(path: Path | tuple[int, int]) -> Any:
-    from prospector_core.modalities.slides.readers import open_slide  # late: the readers pull in every image library
+    from prospector_core.modalities.slides.readers import (
+        open_slide,
+    )  # late: the readers pull in every image library
     from prospector_core.modalities.slides.readers.blank import BlankSlide
 
     if isinstance(path, tuple):
@@ -463,7 +483,10 @@ def _asset(viewer: str, name: str) -> Response:
 
 @lru_cache(maxsize=32)
 def _digest(viewer: str, stamps: tuple[tuple[str, int], ...]) -> str:
-    """Hash of files of ours, (name, time of change) each; the time is there to ask again when one was edited."""
+    """Hash of files of ours, (name, time of change) each.
+
+    The time is there to ask again when one was edited.
+    """
     content = b"".join((_ASSETS[viewer] / name).read_bytes() for name, _ in stamps)
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
@@ -479,13 +502,14 @@ def _root() -> str:
     return f"/{_base()}" if _base() else ""
 
 
-# -- the one server of this process ---------------------------------------------------------------------------------
+# -- the one server of this process
+# ---------------------------------------------------------------------------------
 
 
 def server() -> TileServer:
     """The server of this process, made at the first call."""
-    # Streamlit drops edited modules from sys.modules and imports them anew, while the routes live on in the running
-    # app. The server is therefore kept in a module without a file, which is never dropped.
+    # Streamlit drops edited modules from sys.modules and imports them anew, while the routes live on in the
+    # running app. The server is therefore kept in a module without a file, which is never dropped.
     keeper = sys.modules.setdefault("_prospector_tile_server", types.ModuleType("_prospector_tile_server"))
     with _MAKING:
         if not hasattr(keeper, "server"):
@@ -558,7 +582,9 @@ def _send_at_once() -> None:
     Streamlit binds its own socket, and asyncio then leaves Nagle's algorithm on: each tile would wait 40 ms.
     """
     hook = "_set_nodelay"
-    if not hasattr(asyncio.base_events, hook):  # private to asyncio: where it is gone, tiles are slower, no more
+    if not hasattr(
+        asyncio.base_events, hook
+    ):  # private to asyncio: where it is gone, tiles are slower, no more
         return
 
     def set_nodelay(sock: socket.socket) -> None:

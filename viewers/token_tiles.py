@@ -1,9 +1,10 @@
-"""Overlays of very large token grids, tile by tile: a picture of the whole would be too much for a browser, and its
-tokens' numbers, too.
+"""Overlays of very large token grids, tile by tile.
 
-A tile is 256 x 256 cells, a cell one pixel. At the last level a cell is a token; each level before halves the one after.
-Halved cells hold sums, so that their scores are means over tokens; cells partly empty are partly transparent. Nothing is
-made before it is asked for, and what was made is kept within a bound.
+A picture of the whole would be too much for a browser, and its tokens' numbers, too.
+
+A tile is 256 x 256 cells, a cell one pixel. At the last level a cell is a token; each level before halves the
+one after. Halved cells hold sums, so that their scores are means over tokens; cells partly empty are partly
+transparent. Nothing is made before it is asked for, and what was made is kept within a bound.
 """
 
 from __future__ import annotations
@@ -86,7 +87,10 @@ class ArrayCache:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], dict]) -> dict:
-        """A dict of arrays, or of lists of arrays; the latest is kept even where it is larger than the bound."""
+        """A dict of arrays, or of lists of arrays.
+
+        The latest is kept even where it is larger than the bound.
+        """
         with self._lock:
             gate = self._making.setdefault(key, threading.Lock())
         with gate:
@@ -95,7 +99,9 @@ class ArrayCache:
                     self._kept.move_to_end(key)
                     return self._kept[key][1]
             made = make()
-            weight = sum(a.nbytes for each in made.values() for a in (each if isinstance(each, list) else [each]))
+            weight = sum(
+                a.nbytes for each in made.values() for a in (each if isinstance(each, list) else [each])
+            )
             with self._lock:
                 self._kept[key] = weight, made
                 self.size += weight
@@ -124,7 +130,9 @@ class TokenBlocks:
     shape : (rows, columns)
     """
 
-    def __init__(self, key: Hashable, positions: np.ndarray, shape: tuple[int, int], arrays: ArrayCache | None = None):
+    def __init__(
+        self, key: Hashable, positions: np.ndarray, shape: tuple[int, int], arrays: ArrayCache | None = None
+    ):
         self.key, self.positions = (key, len(positions)), np.asarray(positions)
         self.shape = tuple(int(n) for n in shape)
         self.down, self.across = (-(-n // BLOCK) for n in self.shape)
@@ -249,7 +257,9 @@ class ScoreTiles(_Tiles):
         return pixels
 
     def _least(self, view):
-        return np.float64(view.least / 100 * self._limit()) if self._signed else 0.0  # an uncertainty has no threshold
+        return (
+            np.float64(view.least / 100 * self._limit()) if self._signed else 0.0
+        )  # an uncertainty has no threshold
 
     def _unsure_of(self, tokens, view):
         if not view.hatched or self._unsure is None:
@@ -274,7 +284,9 @@ class ScoreTiles(_Tiles):
         n, excluded, unsure = (np.zeros(shape, np.uint8) for _ in range(3))
         total = np.zeros(shape, np.float32)
         signs = self._unsure() if view.hatched and self._unsure is not None else np.zeros(0, bool)
-        sum_scores(self.blocks.positions, self._values(), self._least(view), signs, n, excluded, total, unsure)
+        sum_scores(
+            self.blocks.positions, self._values(), self._least(view), signs, n, excluded, total, unsure
+        )
         layers = {"n": n, "excluded": excluded, "total": total, **({"unsure": unsure} if signs.size else {})}
         return _levels(self.blocks, layers)
 
@@ -361,9 +373,12 @@ class ConceptTiles(_Tiles):
             for each, dtype in zip(levels.values(), (np.int16, kind, kind)):
                 each.append(np.empty(shape, dtype))
             if times > 1:
-                most_frequent(*(each[-2] for each in levels.values()), *(each[-1] for each in levels.values()))
+                most_frequent(
+                    *(each[-2] for each in levels.values()), *(each[-1] for each in levels.values())
+                )
                 continue
-            # Band by band: the grid of all tokens would be the largest array of all, and is needed here alone.
+            # Band by band: the grid of all tokens would be the largest array of all, and is needed here
+            # alone.
             for first, tokens in blocks.bands():
                 at = blocks.positions[tokens]
                 band = np.full((min(BLOCK, blocks.shape[0] - first), blocks.shape[1]), -2, np.int16)
@@ -395,7 +410,10 @@ class NumberTiles(_Tiles):
 
 
 def _striped(image: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Stripes of white and black across the hatch of excluded tokens; over the whole grid, so that tiles join."""
+    """Stripes of white and black across the hatch of excluded tokens.
+
+    Over the whole grid, so that tiles join.
+    """
     height, width = where.shape
     phase = (np.arange(height)[:, None] - np.arange(width)[None, :]) % 4
     image[where & (phase == 0)] = (255, 255, 255, 255)
@@ -415,12 +433,15 @@ def above_table(scores: np.ndarray, limit: float) -> dict[str, list[int] | int]:
     Returns
     -------
     dict
-        ``n``; ``high`` and ``low``: 101 counts each, of scores at or above k / 100 of the limit, and at or below minus that.
+        ``n``; ``high`` and ``low``: 101 counts each, of scores at or above k / 100 of the limit, and at or
+        below minus that.
     """
     known = np.asarray(scores, np.float32)
     known = known[~np.isnan(known)].astype(float)
     edges = np.arange(101) / 100 * limit
-    count = lambda side: np.cumsum(np.bincount(np.searchsorted(edges, side, "right"), minlength=102)[::-1])[::-1][1:]
+    count = lambda side: np.cumsum(np.bincount(np.searchsorted(edges, side, "right"), minlength=102)[::-1])[
+        ::-1
+    ][1:]
     high, low = count(known[known >= 0]), count(-known[known < 0])
     return {"n": len(scores), "high": high.tolist(), "low": low.tolist()}
 
@@ -438,5 +459,8 @@ def doubt_numbers(
 
 
 def encode_summary(unsure: np.ndarray, limit: float) -> bytes:
-    """How sure a map is as a whole: float32 limit of the uncertainty's colours, uncertain tokens, all tokens."""
+    """How sure a map is as a whole.
+
+    Float32 limit of the uncertainty's colours, uncertain tokens, all tokens.
+    """
     return np.array([limit, np.count_nonzero(unsure), len(unsure)], "<f4").tobytes()

@@ -1,7 +1,10 @@
-"""What the slide viewer knows of single tokens, as bytes that a browser reads without decoding: scores, concepts, errors.
+"""What the slide viewer knows of single tokens, as bytes that a browser reads without decoding.
 
-Columns one after the other, little-endian, four bytes a number: a picture would round the scores, and browsers that
-guard against fingerprinting change the pixels that a page reads back. The viewer's JavaScript has the counterpart.
+Scores, concepts, errors.
+
+Columns one after the other, little-endian, four bytes a number: a picture would round the scores, and
+browsers that guard against fingerprinting change the pixels that a page reads back. The viewer's JavaScript
+has the counterpart.
 """
 
 from __future__ import annotations
@@ -36,7 +39,10 @@ def encode_tokens(positions: np.ndarray, scores: np.ndarray, concepts: np.ndarra
     if not len(positions) == len(scores) == len(concepts):
         raise ValueError("positions, scores and concepts must be of one length")
     columns = [positions[:, 0], positions[:, 1], concepts]
-    return b"".join(np.asarray(column, "<i4").tobytes() for column in columns) + np.asarray(scores, "<f4").tobytes()
+    return (
+        b"".join(np.asarray(column, "<i4").tobytes() for column in columns)
+        + np.asarray(scores, "<f4").tobytes()
+    )
 
 
 def encode_doubt(error: np.ndarray, unsure: np.ndarray, limit: float) -> bytes:

@@ -1,4 +1,7 @@
-"""What lies under points, tile by tile for a browser: channels in grey, borders of cells in a label image, outlines as numbers."""
+"""What lies under points, tile by tile for a browser.
+
+Channels in grey, borders of cells in a label image, outlines as numbers.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ class _Tiles:
         self.pyramid = pyramid
 
     def _rect(self, level, row, column):
-        """(level of the pyramid, top, bottom, left, right) of a tile, None where there is none. ``level``: 0 is the coarsest."""
+        """(level of the pyramid, top, bottom, left, right) of a tile, None where there is none.
+
+        ``level``: 0 is the coarsest.
+        """
         down = self.pyramid.n_levels - 1 - level
         if down < 0:
             return None
@@ -81,10 +87,12 @@ class BorderTiles(_Tiles):
 
 
 class OutlineTiles:
-    """Outlines of the tokens whose places lie in one square of the plane: n, their ids (n), starts (n + 1) as uint32, then x, y as float32.
+    """Outlines of the tokens whose places lie in one square of the plane.
 
-    Parameters: outlines, `readers.under.Outlines`; positions (n, 2); middle, that x and y count from. Attributes: origin (x, y),
-    side of a square. Level 0 is the only one.
+    N, their ids (n), starts (n + 1) as uint32, then x, y as float32.
+
+    Parameters: outlines, `readers.under.Outlines`; positions (n, 2); middle, that x and y count from.
+    Attributes: origin (x, y), side of a square. Level 0 is the only one.
     """
 
     suffix = "bin"

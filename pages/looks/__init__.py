@@ -1,4 +1,7 @@
-"""How tokens of each modality look on the pages that all of them share: cards of concepts, the atlas, places in the kernel."""
+"""How tokens of each modality look on the pages that all of them share.
+
+Cards of concepts, the atlas, places in the kernel.
+"""
 
 from importlib import import_module
 
@@ -14,5 +17,8 @@ _MODULES = {
 
 
 def look_of(study):
-    """The module that draws tokens of this study: ``token``, ``typical``, ``hover`` (see ``looks.slides``)."""
+    """The module that draws tokens of this study.
+
+    ``token``, ``typical``, ``hover`` (see ``looks.slides``).
+    """
     return import_module(_MODULES[study.modality], __package__)

@@ -31,20 +31,33 @@ def token(study, datum, token, width, context=3.0, alt=""):
     before, here, after = texts.around(study, datum, token, max(1, int(context) // 2))
     colour = study.colours()[int(study.concepts_of(datum)[token])]
     quote = write_html(
-        "pages", "quote.html", alt=alt, colour=colour, before=_short(before, -200), here=here[:1500], after=_short(after, 200)
-    )  # fmt: skip
+        "pages",
+        "quote.html",
+        alt=alt,
+        colour=colour,
+        before=_short(before, -200),
+        here=here[:1500],
+        after=_short(after, 200),
+    )
     st.html(quote, width="stretch")
 
 
 def typical(study, concept, on_pick):
-    """List a concept's most typical sentences; a click calls ``on_pick(datum uid, token)``. Returns False where it has none."""
+    """List a concept's most typical sentences; a click calls ``on_pick(datum uid, token)``.
+
+    Returns False where it has none.
+    """
     found = texts.typical_sentences(study, concept.id)
     rows = st.container(key=f"sentences_{concept.id}", gap="xsmall")
     for at, (uid, token, text) in enumerate(found):
         rows.button(
-            plain(_short(text, _LONGEST)), key=f"sentence_{concept.id}_{at}", type="tertiary", on_click=on_pick, args=(uid, token),
+            plain(_short(text, _LONGEST)),
+            key=f"sentence_{concept.id}_{at}",
+            type="tertiary",
+            on_click=on_pick,
+            args=(uid, token),
             help=f"Show it in {plain(study.datum(uid).name)}",
-        )  # fmt: skip
+        )
     return bool(found)
 
 
@@ -55,7 +68,10 @@ def hover(study, atlas):
 
 @st.cache_data(show_spinner=False, max_entries=4)
 def _hover(study_key, n_embedded, n, _study, _atlas):
-    return [_short(texts.sentence(_study, _study.datum(_atlas.uids[_atlas.datum[at]]), _atlas.token[at]), 300) for at in range(n)]  # fmt: skip
+    return [
+        _short(texts.sentence(_study, _study.datum(_atlas.uids[_atlas.datum[at]]), _atlas.token[at]), 300)
+        for at in range(n)
+    ]
 
 
 def _short(text, most):

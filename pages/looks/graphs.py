@@ -27,7 +27,11 @@ def picture(study, datum, side):
 
 def token(study, datum, token, width, context=3.0, alt=""):
     """Draw one token among those around it."""
-    st.image(picture_of_token(study, datum, token, 240, context), width=width if width != "stretch" else 180, alt=alt)
+    st.image(
+        picture_of_token(study, datum, token, 240, context),
+        width=width if width != "stretch" else 180,
+        alt=alt,
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=1024)
@@ -40,7 +44,10 @@ def _typical(study_key, fit_id, concept, colours, _study):
 
 
 def typical(study, concept, on_pick):
-    """Draw a concept's most typical tokens; a click calls ``on_pick(datum uid, token)``. Returns False where it has none."""
+    """Draw a concept's most typical tokens; a click calls ``on_pick(datum uid, token)``.
+
+    Returns False where it has none.
+    """
     found = _typical(shared.study_key(study), study.current_fit.id, concept.id, tuple(study.colours()), study)
     if found is None:
         return False
@@ -55,9 +62,17 @@ def typical(study, concept, on_pick):
     words = study.kind.words
     names = [f"{study.datum(uid).name}: show this {words.token} where it lies" for uid, _ in places]
     version = tuple(study.colours())
-    url = tile_server.register_image((shared.study_key(study), "typical", concept.id), picture, version=version)
-    tile_grid(url, names, key=key, label=f"The most typical {words.tokens} of {concept.name}", rows=-(-len(names) // 4),
-              on_pick=picked)  # fmt: skip
+    url = tile_server.register_image(
+        (shared.study_key(study), "typical", concept.id), picture, version=version
+    )
+    tile_grid(
+        url,
+        names,
+        key=key,
+        label=f"The most typical {words.tokens} of {concept.name}",
+        rows=-(-len(names) // 4),
+        on_pick=picked,
+    )
     return True
 
 
@@ -69,4 +84,8 @@ def hover(study, atlas):
 
     pictures = TokenPictures(len(atlas), read)
     version = (len(study.embedded()), len(atlas), study.current_fit.id)
-    return {"pictures": tile_server.register_tiles((shared.study_key(study), "atlas"), pictures, version=version, kind="image")}  # fmt: skip
+    return {
+        "pictures": tile_server.register_tiles(
+            (shared.study_key(study), "atlas"), pictures, version=version, kind="image"
+        )
+    }

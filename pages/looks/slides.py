@@ -13,8 +13,8 @@ __all__ = ["CAPTION", "NOTHING_THERE", "SHOW", "UNWANTED", "hover", "picture", "
 SHOW = "Show on slide"  # what the button says that goes to a token
 UNWANTED = " (ink, folds, dust)"  # what an expert may want to exclude, in brackets
 CAPTION = "The tile is in the middle, with its surroundings."  # below the picture of a token
-NOTHING_THERE = (
-    "No tile lies there: it is glass, or outside of the fields. Click on tissue."  # after a click beside all tokens
+NOTHING_THERE = (  # after a click beside all tokens
+    "No tile lies there: it is glass, or outside of the fields. Click on tissue."
 )
 
 
@@ -22,7 +22,10 @@ _NO_SLIDE = ":material/hide_image: the slide is not at hand"
 
 
 def _at_hand(study, datum):
-    """Whether the study was made with the datum's slide, not from features alone. One that is gone is drawn grey."""
+    """Whether the study was made with the datum's slide, not from features alone.
+
+    One that is gone is drawn grey.
+    """
     return study.files.state(study.datum(datum).source) != "never"
 
 
@@ -32,7 +35,10 @@ def picture(study, datum, side):
 
 
 def token(study, datum, token, width, context=3.0, alt=""):
-    """Draw one token in its surroundings. ``width``: CSS px or "stretch"; ``context``: how many tokens wide; ``alt``: words."""
+    """Draw one token in its surroundings.
+
+    ``width``: CSS px or "stretch"; ``context``: how many tokens wide; ``alt``: words.
+    """
     if not _at_hand(study, datum):
         st.caption(_NO_SLIDE)
         return
@@ -40,7 +46,10 @@ def token(study, datum, token, width, context=3.0, alt=""):
 
 
 def typical(study, concept, on_pick):
-    """Draw a concept's most typical tokens; a click calls ``on_pick(datum uid, token)``. Returns False where it has none."""
+    """Draw a concept's most typical tokens; a click calls ``on_pick(datum uid, token)``.
+
+    Returns False where it has none.
+    """
     if not any(_at_hand(study, datum) for datum in study.embedded()):
         st.caption(_NO_SLIDE)
         return True
@@ -57,13 +66,22 @@ def typical(study, concept, on_pick):
 
     names = [f"{study.datum(uid).name}: show this tile on its slide" for uid, _ in places]
     url = tile_server.register_image((shared.study_key(study), "typical", concept.id), picture)
-    tile_grid(url, names, key=key, label=f"The most typical tiles of {concept.name}", rows=-(-len(names) // 4),
-              on_pick=picked)  # fmt: skip
+    tile_grid(
+        url,
+        names,
+        key=key,
+        label=f"The most typical tiles of {concept.name}",
+        rows=-(-len(names) // 4),
+        on_pick=picked,
+    )
     return True
 
 
 def hover(study, atlas):
-    """What the atlas shows beside a point under the pointer: {"pictures": address of pictures} or {"texts": a text a point}."""
+    """What the atlas shows beside a point under the pointer.
+
+    {"pictures": address of pictures} or {"texts": a text a point}.
+    """
     if not any(_at_hand(study, datum) for datum in study.embedded()):
         return {"texts": [study.datum(atlas.uids[number]).name for number in atlas.datum]}
     n_embedded = len(study.embedded())
@@ -73,4 +91,8 @@ def hover(study, atlas):
 
     pictures = TokenPictures(len(atlas), read)
     version = (n_embedded, len(atlas))
-    return {"pictures": tile_server.register_tiles((shared.study_key(study), "atlas"), pictures, version=version, kind="image")}  # fmt: skip
+    return {
+        "pictures": tile_server.register_tiles(
+            (shared.study_key(study), "atlas"), pictures, version=version, kind="image"
+        )
+    }

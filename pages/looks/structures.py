@@ -26,7 +26,11 @@ def picture(study, datum, side):
 
 def token(study, datum, token, width, context=3.0, alt=""):
     """Draw one residue among those in contact with it."""
-    st.image(chains.picture_of_residue(study, datum, token, 240), width=width if width != "stretch" else 180, alt=alt)
+    st.image(
+        chains.picture_of_residue(study, datum, token, 240),
+        width=width if width != "stretch" else 180,
+        alt=alt,
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=1024)
@@ -37,14 +41,21 @@ def _typical(study_key, fit_id, concept, colours, _study):
         scores = _study.prospect(datum)
         tokens = (_study.concepts_of(datum) == concept).nonzero()[0]
         ranked = sorted(tokens.tolist(), key=lambda at: -abs(scores[at]) if scores[at] == scores[at] else 0.0)
-        found += [(-abs(scores[at]) if scores[at] == scores[at] else 0.0, order, datum, at) for at in ranked[:1]]
+        found += [
+            (-abs(scores[at]) if scores[at] == scores[at] else 0.0, order, datum, at) for at in ranked[:1]
+        ]
     found.sort(key=lambda each: each[:2])
     return [(datum.uid, token) for _, _, datum, token in found[:8]]
 
 
 def typical(study, concept, on_pick):
-    """Draw a concept's most telling residues; a click calls ``on_pick(datum uid, token)``. Returns False where it has none."""
-    places = _typical(shared.study_key(study), study.current_fit.id, concept.id, tuple(study.colours()), study)
+    """Draw a concept's most telling residues; a click calls ``on_pick(datum uid, token)``.
+
+    Returns False where it has none.
+    """
+    places = _typical(
+        shared.study_key(study), study.current_fit.id, concept.id, tuple(study.colours()), study
+    )
     if not places:
         return False
     key = f"tiles_{concept.id}"
@@ -59,7 +70,9 @@ def typical(study, concept, on_pick):
         f"{labels[uid][token % len(labels[uid])]} of {study.datum(uid).name}: show it in its structure"
         for uid, token in places
     ]
-    drawn = mosaic([chains.picture_of_residue(study, study.datum(uid), token, 120) for uid, token in places], gap=0)
+    drawn = mosaic(
+        [chains.picture_of_residue(study, study.datum(uid), token, 120) for uid, token in places], gap=0
+    )
     url = tile_server.register_image((shared.study_key(study), "typical", concept.id), png(drawn))
     tile_grid(
         url,
@@ -76,8 +89,14 @@ def hover(study, atlas):
     """What the atlas shows beside a point: pictures of residues."""
 
     def read(number):
-        return chains.picture_of_residue(study, study.datum(atlas.uids[atlas.datum[number]]), atlas.token[number], 122)
+        return chains.picture_of_residue(
+            study, study.datum(atlas.uids[atlas.datum[number]]), atlas.token[number], 122
+        )
 
     pictures = TokenPictures(len(atlas), read)
     version = (len(study.embedded()), len(atlas), study.current_fit.id)
-    return {"pictures": tile_server.register_tiles((shared.study_key(study), "atlas"), pictures, version=version, kind="image")}  # fmt: skip
+    return {
+        "pictures": tile_server.register_tiles(
+            (shared.study_key(study), "atlas"), pictures, version=version, kind="image"
+        )
+    }

@@ -47,7 +47,9 @@ def limits(
 ):
     """Where in a slide a class lives, learned from labels of whole slides or fields only."""
     if max_memory is not None:
-        os.environ[memory.VARIABLE] = str(memory.parse_size(max_memory))  # processes that are started know it too
+        os.environ[memory.VARIABLE] = str(
+            memory.parse_size(max_memory)
+        )  # processes that are started know it too
     memory.most_memory()  # what the environment says is wrong is said now
 
 
@@ -66,7 +68,10 @@ _INTERRUPTED = 130
 
 
 def main(arguments=None):
-    """Run the command line. Exits with 2 on bad input, with one line on stderr, and with 130 when interrupted."""
+    """Run the command line. Exits with 2 on bad input, with one line on stderr.
+
+    And with 130 when interrupted.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     _show_in_one_line()
     try:

@@ -36,14 +36,17 @@ def open_app(
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
     author: Annotated[
         str | None,
-        typer.Option(help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."),
+        typer.Option(
+            help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."
+        ),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes that share what the app embeds in the background. Default: one."),
     ] = None,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="The same on a dask cluster: its scheduler, tcp://host:port.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="The same on a dask cluster: its scheduler, tcp://host:port."),
     ] = None,
     settings: Annotated[
         Path | None,
@@ -54,20 +57,26 @@ def open_app(
         ),
     ] = None,
     host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where a server listens. Default: this machine only.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Where a server listens. Default: this machine only."),
     ] = None,
     data: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder that the app may read beside your home folder, the working directory, and those of the study and its slides. May be repeated.",
+            help=(
+                "Folder that the app may read beside your home folder, the working directory, and those of"
+                " the study and its slides. May be repeated."
+            ),
         ),
     ] = None,
     list_running: Annotated[
         bool, typer.Option("--list", help="Only print the addresses of your apps that run on this machine.")
     ] = False,
 ):
-    """Open the app in a browser. It listens on this machine only, lets in only you, and sends nothing anywhere.
+    """Open the app in a browser. It listens on this machine only, lets in only you.
+
+    And sends nothing anywhere.
 
     With --settings it is a server instead: people log in, and have the roles that the file gives them.
     """
@@ -90,13 +99,18 @@ def open_app(
         )
     port = _free_port(port or (server_settings and server_settings.port))
     launch = Launch(f"http://localhost:{port}/", launch_token(), 0, "")
-    # Said again here, beside .streamlit/config.toml, which an installed package does not bring along. Always headless:
-    # Streamlit would ask a first-time user for an email address, and we open the window ourselves.
+    # Said again here, beside .streamlit/config.toml, which an installed package does not bring along. Always
+    # headless: Streamlit would ask a first-time user for an email address, and we open the window ourselves.
     options = {
-        "server.port": port, "server.address": address, "server.headless": "true", "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false", "client.toolbarMode": "minimal", "runner.fastReruns": "false",
+        "server.port": port,
+        "server.address": address,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "runner.fastReruns": "false",
         "logger.hideWelcomeMessage": "true",
-    }  # fmt: skip
+    }
     if server_settings:
         options |= server_options(server_settings, host)
     command = [sys.executable, "-m", "streamlit", "run", str(script)]

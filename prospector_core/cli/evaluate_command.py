@@ -19,25 +19,72 @@ def register(app):
 
 def evaluate(
     study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Folder of the study.")] = None,
-    truth: Annotated[Path | None, typer.Option(help="Where class 1 truly is: a table (datum, token or place, truth), or a folder of masks named as the slides. For scoring alone.")] = None,
-    set: Annotated[list[str] | None, typer.Option("--set", help="In place of a study, a set of the folder PROSPECTOR_DATA: camelyon16_mosaics, camelyon16_mosaics_64, camelyon16_mosaics_back, zinc or medquad_gard; may be repeated.")] = None,
-    baselines: Annotated[str, typer.Option(help="all, none, or some, separated by commas: constant, random, nearest centroid, attention MIL, mean-pool, graph attention + mask.")] = "none",
-    quantizers: Annotated[str, typer.Option(help="Ways of finding concepts to compare: all, none, or some, separated by commas; a row each, and what labels alone say of each.")] = "none",
-    sweep: Annotated[bool, typer.Option("--sweep", help="Also search settings by labels alone, and say what that costs against the truth.")] = False,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help=(
+                "Where class 1 truly is: a table (datum, token or place, truth), or a folder of masks named"
+                " as the slides. For scoring alone."
+            )
+        ),
+    ] = None,
+    set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help=(
+                "In place of a study, a set of the folder PROSPECTOR_DATA: camelyon16_mosaics,"
+                " camelyon16_mosaics_64, camelyon16_mosaics_back, zinc or medquad_gard; may be repeated."
+            ),
+        ),
+    ] = None,
+    baselines: Annotated[
+        str,
+        typer.Option(
+            help=(
+                "all, none, or some, separated by commas: constant, random, nearest centroid, attention MIL,"
+                " mean-pool, graph attention + mask."
+            )
+        ),
+    ] = "none",
+    quantizers: Annotated[
+        str,
+        typer.Option(
+            help=(
+                "Ways of finding concepts to compare: all, none, or some, separated by commas; a row each,"
+                " and what labels alone say of each."
+            )
+        ),
+    ] = "none",
+    sweep: Annotated[
+        bool,
+        typer.Option(
+            "--sweep", help="Also search settings by labels alone, and say what that costs against the truth."
+        ),
+    ] = False,
     few: Annotated[bool, typer.Option("--few", help="Also AP against the number of labelled data.")] = False,
-    shuffles: Annotated[int, typer.Option(help="How often labels are shuffled to ask whether there is any signal.")] = 200,
+    shuffles: Annotated[
+        int, typer.Option(help="How often labels are shuffled to ask whether there is any signal.")
+    ] = 200,
     folds: Annotated[int | None, typer.Option(help="Stop after so many folds.")] = None,
     beside: Beside = None,
     workers: Workers = None,
     cluster: Cluster = None,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the report. Default: evaluation, in the study.")] = None,
-    page: Annotated[Path | None, typer.Option(help="Also a page of documentation (.md), with its figures beside it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report. Default: evaluation, in the study.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Also a page of documentation (.md), with its figures beside it.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
-):  # fmt: skip
-    """Score prospect maps against the truth of their tokens, beside baselines, on data that were not fitted on.
+):
+    """Score prospect maps against the truth of their tokens, beside baselines.
 
-    Writes evaluation.json, evaluation.csv and evaluation.html. Without --truth it says whether there is any signal, and in which weights.
+    On data that were not fitted on.
+
+    Writes evaluation.json, evaluation.csv and evaluation.html. Without --truth it says whether there is any
+    signal, and in which weights.
     """
     from dataclasses import asdict
 
@@ -66,18 +113,28 @@ def evaluate(
         write_markdown(found, page, page.parent / "images" / page.stem, _INTRO)
         written.append(page)
     if json:
-        print_json({"evaluations": [asdict(each) for each in found], "files": [str(path) for path in written]})
+        print_json(
+            {"evaluations": [asdict(each) for each in found], "files": [str(path) for path in written]}
+        )
         return
     for each in found:
         if each.summary:
             print_table(
-                f"{each.problem['name']}: average precision (a constant map: {each.problem['prevalence']:.3f})",
+                f"{each.problem['name']}: average precision (a constant map:"
+                f" {each.problem['prevalence']:.3f})",
                 ("method", "AP", "95 % interval", "AUROC", "seconds", "parameters"),
                 [
-                    (s["method"], f"{s['ap']:.3f}", f"{s['ap_low']:.3f} to {s['ap_high']:.3f}", f"{s['auroc']:.3f}", f"{s['seconds']:.1f}", f"{s['parameters']:,}")
+                    (
+                        s["method"],
+                        f"{s['ap']:.3f}",
+                        f"{s['ap_low']:.3f} to {s['ap_high']:.3f}",
+                        f"{s['auroc']:.3f}",
+                        f"{s['seconds']:.1f}",
+                        f"{s['parameters']:,}",
+                    )
                     for s in each.summary
                 ],
-            )  # fmt: skip
+            )
         if each.null:
             say(each.null["sentence"])
     say(f"written: {', '.join(str(path) for path in written)}")
@@ -96,7 +153,10 @@ def _of_study(path, truth, beside, methods, sweep, shuffles, run):
         found = Evaluation(about_of(problem_of(study, None, seed=seed)), [], [])
         if sweep:
             choice = choose_for(
-                study, seed=seed, progress=lambda done, total, *_: bar(done, total, "searching settings"), on=run["on"]
+                study,
+                seed=seed,
+                progress=lambda done, total, *_: bar(done, total, "searching settings"),
+                on=run["on"],
             )
             found.problem["search"] = {"why": choice.why, "candidates": choice.rows()}
         if beside:
@@ -119,10 +179,15 @@ def _of_study(path, truth, beside, methods, sweep, shuffles, run):
         told = lambda done, total: bar(done, total, "shuffling labels")
         null, _ = study_null(study, shuffles, seed, progress=told, on=run["on"])
         found.null = {
-            "sentence": null.sentence, "signal": null.signal, "p": null.p_signal, "auroc": null.auroc,
-            "shuffled_auroc": float(null.shuffled.mean()), "weights": len(null.kept), "stand_out": int(null.kept.sum()),
+            "sentence": null.sentence,
+            "signal": null.signal,
+            "p": null.p_signal,
+            "auroc": null.auroc,
+            "shuffled_auroc": float(null.shuffled.mean()),
+            "weights": len(null.kept),
+            "stand_out": int(null.kept.sum()),
             "false_discovery_rate": null.level,
-        }  # fmt: skip
+        }
     return found
 
 

@@ -31,7 +31,9 @@ def history(
     events = opened.curation.chronicle()
     fits = [
         {"fit": id, "at": at, "journal": journal, "author": author}
-        for id, at, journal, author in opened.database.read("SELECT id, at, journal, author FROM fits ORDER BY id")
+        for id, at, journal, author in opened.database.read(
+            "SELECT id, at, journal, author FROM fits ORDER BY id"
+        )
     ]
     shown = events if last is None else events[-last:]
     if json:
@@ -46,10 +48,17 @@ def history(
     words = {"stands": "", "undone": "undone", "ended": "ended by a new fit", "": ""}
     for event in shown:
         numbers = ", ".join(map(str, by_entry.get(event.entry.id, ())))
-        refits.append((
-            event.entry.id, moment(event.entry.at), event.entry.author or "-", event.text, event.entry.note,
-            words[event.status], numbers,
-        ))  # fmt: skip
+        refits.append(
+            (
+                event.entry.id,
+                moment(event.entry.at),
+                event.entry.author or "-",
+                event.text,
+                event.entry.note,
+                words[event.status],
+                numbers,
+            )
+        )
     print_table(
         f"Journal of {opened.name}",
         ("id", "time", "author", "edit", "note", "what became of it", "fitted here"),
@@ -59,13 +68,17 @@ def history(
 
 def replay(
     study: StudyPath,
-    into: Annotated[Path | None, typer.Option(help="Keep what is made again in this new folder, a folder a fit.")] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Put fits that were made again in place of damaged ones.")] = False,
+    into: Annotated[
+        Path | None, typer.Option(help="Keep what is made again in this new folder, a folder a fit.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put fits that were made again in place of damaged ones.")
+    ] = False,
     workers: Workers = None,
     cluster: Cluster = None,
     memory: Memory = None,
     json: Json = False,
-):  # fmt: skip
+):
     """Make every fit again from the embeddings and the journal, and say whether its bytes are the same."""
     from ..scheduling import scheduler
     from ..study import Study
@@ -78,9 +91,13 @@ def replay(
     words = {"same": "same bytes", "close": "same but for rounding", "differs": "differs", "failed": "failed"}
     if json:
         fields = ("fit", "kind", "journal", "result", "damaged", "repaired", "says")
-        print_json({
-            "study": str(opened.path), "same": not bad, "fits": [{name: getattr(each, name) for name in fields} for each in found],
-        })  # fmt: skip
+        print_json(
+            {
+                "study": str(opened.path),
+                "same": not bad,
+                "fits": [{name: getattr(each, name) for name in fields} for each in found],
+            }
+        )
     elif found:
         print_table(
             f"Fits of {opened.name}, made again",
@@ -113,10 +130,13 @@ def check(study: StudyPath, json: Json = False):
         found = check_study(study, bar)
     if json:
         fields = ("what", "name", "says", "remedy")
-        print_json({
-            "study": str(study), "sound": not found,
-            "faults": [{name: getattr(each, name) for name in fields} for each in found],
-        })  # fmt: skip
+        print_json(
+            {
+                "study": str(study),
+                "sound": not found,
+                "faults": [{name: getattr(each, name) for name in fields} for each in found],
+            }
+        )
     else:
         for each in found:
             say(f"{each.what} {each.name}: {each.says}: {each.remedy}")
@@ -130,11 +150,16 @@ def check(study: StudyPath, json: Json = False):
 def report(
     study: StudyPath,
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("report.html"),
-    with_names: Annotated[bool, typer.Option("--with-names", help="Name slides and data; without it they have numbers.")] = False,
+    with_names: Annotated[
+        bool, typer.Option("--with-names", help="Name slides and data; without it they have numbers.")
+    ] = False,
     of_class: OfClass = None,
     json: Json = False,
-):  # fmt: skip
-    """Write what was edited, by whom and why, and what it did to the map, as one HTML file with its pictures inside."""
+):
+    """Write what was edited, by whom and why.
+
+    And what it did to the map, as one HTML file with its pictures inside.
+    """
     from viewers.report import curation_report
 
     from ..store.files import storage_errors, write_atomic

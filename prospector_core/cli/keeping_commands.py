@@ -19,10 +19,15 @@ def register(app):
 
 def backup(
     study: StudyPath,
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help="New folder, or that of an earlier backup of it.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET", help="New folder, or that of an earlier backup of it.")
+    ],
     json: Json = False,
 ):
-    """Copy a study into a folder, whole, verified, and while it may be edited; repeat it to bring the copy up to date."""
+    """Copy a study into a folder, whole, verified, and while it may be edited.
+
+    Repeat it to bring the copy up to date.
+    """
     from ..study import Study
     from ..study.backup import back_up
 
@@ -33,7 +38,8 @@ def backup(
         print_json({"study": str(opened.path), **_about(made), "new": made.new})
         return
     say(
-        f"{opened.path} is backed up to {made.path}: {_sizes(made)}, {made.new} of them copied now; every file verified"
+        f"{opened.path} is backed up to {made.path}: {_sizes(made)}, {made.new} of them copied now; every"
+        " file verified"
     )
     if made.elsewhere:
         say(f"its embeddings lie at {made.elsewhere} and are not in the backup")
@@ -41,7 +47,9 @@ def backup(
 
 def restore(
     backup: Annotated[Path, typer.Argument(metavar="TARGET", help="Folder that `prospector backup` wrote.")],
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="New folder of the study; nothing is overwritten.")],
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="New folder of the study; nothing is overwritten.")
+    ],
     json: Json = False,
 ):
     """Make a study of a backup again, after every file of it was verified."""
@@ -60,7 +68,9 @@ def restore(
 
 def trust(
     study: StudyPath,
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it back: the address is used no longer.")] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Take it back: the address is used no longer.")
+    ] = False,
     json: Json = False,
 ):
     """Allow, for you on this machine, the address at which a study says its embeddings lie."""
@@ -75,7 +85,9 @@ def trust(
             check_address(address)
         (take_back if withdraw else allow)(opened.path, opened.identity, address)
     if json:
-        print_json({"study": str(opened.path), "store": address, "allowed": address is not None and not withdraw})
+        print_json(
+            {"study": str(opened.path), "store": address, "allowed": address is not None and not withdraw}
+        )
     elif address is None:
         say(f"the embeddings of {opened.path} lie in its own folder: there is nothing to allow")
     elif withdraw:
@@ -86,9 +98,13 @@ def trust(
 
 def _about(made):
     return {
-        "target": str(made.path), "at": made.at, "entries": made.entries, "files": made.files, "bytes": made.size,
+        "target": str(made.path),
+        "at": made.at,
+        "entries": made.entries,
+        "files": made.files,
+        "bytes": made.size,
         "elsewhere": made.elsewhere,
-    }  # fmt: skip
+    }
 
 
 def _sizes(made):

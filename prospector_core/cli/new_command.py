@@ -14,7 +14,8 @@ __all__ = ["register"]
 
 _NOTES = 5  # said on the terminal; all of them are kept
 
-# Which options are of which kind of study; all others are of every kind. Graphs and cells are read in the same ways.
+# Which options are of which kind of study; all others are of every kind. Graphs and cells are read in the
+# same ways.
 _TOKENS = ("edges", "values", "sample_column", "spatial", "transform", "unit")
 _OWN_OPTIONS = {
     "slides": ("features", "patches", "mpp", "tile", "stain", "slide_mpp", "min_tissue"),
@@ -23,7 +24,10 @@ _OWN_OPTIONS = {
     "graphs": _TOKENS,
     "cells": _TOKENS,
 }
-_SOURCES = "--slides DIR, --features DIR, --structures DIR, --documents FILE|DIR, --cells FILE|DIR or --graphs FILE|DIR"
+_SOURCES = (
+    "--slides DIR, --features DIR, --structures DIR, --documents FILE|DIR, --cells FILE|DIR or --graphs"
+    " FILE|DIR"
+)
 
 
 def register(app):
@@ -33,57 +37,248 @@ def register(app):
 
 def new(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")],
-    slides: Annotated[Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")] = None,
-    features: Annotated[Path | None, typer.Option(help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here.")] = None,
-    patches: Annotated[Path | None, typer.Option(help="With --features: folder of CLAM's patches step. Default: looked for beside the features.")] = None,
-    structures: Annotated[Path | None, typer.Option(help="Folder of structures: PDB or mmCIF, plain or gzip. The labels table may have a chain column.")] = None,
-    cells: Annotated[Path | None, typer.Option(help="Cells: AnnData (.h5ad) or SpatialData (.zarr), Parquet, CSV or NPZ tables; or a folder of channel images (TIFF), each with a label image NAME_mask.tif.")] = None,
-    graphs: Annotated[Path | None, typer.Option(help="Token graphs of any kind, read in the same ways as --cells.")] = None,
-    embeddings: Annotated[Path | None, typer.Option(help="Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a row a token in order. Slides: with coordinates, as --features.")] = None,
-    documents: Annotated[Path | None, typer.Option(help="JSON lines (id, text or sections; with a label field no table is needed), or a folder of text, Markdown and PDF.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches. Structures: residue-type (default), 3di, residue-type*3di, pocketnet, esm2:NAME, or several joined by +. Documents: minilm (default), transformers:NAME or transformers:FOLDER. Cells, graphs: standardised (default) or as-given.")] = None,
-    mpp: Annotated[float | None, typer.Option(help="Slides: microns a pixel at which tiles are cut. Default: 0.5.")] = None,
-    tile: Annotated[int | None, typer.Option(help="Slides: pixels a tile side at that resolution. Default: 224.")] = None,
-    stain: Annotated[str | None, typer.Option(help="Slides: bring the stain of every slide to one reference before encoding: macenko or reinhard.")] = None,
-    slide_mpp: Annotated[float | None, typer.Option(help="Microns a pixel of slides that do not state it.")] = None,
-    atom: Annotated[str | None, typer.Option(help="Structures: what stands for a residue in the contact graph: side (middle of the side chain, default), ca or cb.")] = None,
-    cutoff: Annotated[float | None, typer.Option(help="Structures: angstrom up to which two residues are in contact. Default: 6 with side, 8 with ca or cb.")] = None,
-    min_tissue: Annotated[float | None, typer.Option(help="Slides: share of a tile that must be tissue. Default: 0.25.")] = None,
-    edges: Annotated[str | None, typer.Option(help="Cells, graphs: neighbours:6, radius:30, delaunay, delaunay:50 (none longer) or given; numbers are yours. Default: given edges, else neighbours:6.")] = None,
-    values: Annotated[str | None, typer.Option(help="AnnData: what the features are: X (default), layers/NAME or obsm/NAME.")] = None,
-    sample_column: Annotated[str | None, typer.Option(help="Cells, graphs: column of their tables that says which datum a token is of.")] = None,
-    spatial: Annotated[str | None, typer.Option(help="AnnData: key of obsm that has coordinates. Default: spatial.")] = None,
-    transform: Annotated[str | None, typer.Option(help="Cells, graphs: none (default), log1p or arcsinh (of x / 5), before features are standardised.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Cells, graphs: unit of the coordinates, such as µm.")] = None,
-    words: Annotated[int | None, typer.Option(help="Documents: tokens are windows of so many words. Default: sentences.")] = None,
-    language: Annotated[str | None, typer.Option(help="Documents: language whose rules end sentences, such as en or de. Default: found for each document.")] = None,
-    no_text: Annotated[bool | None, typer.Option("--no-text", help="Documents: keep no text beside the embeddings; it is read from its file whenever it is shown.")] = None,
+    slides: Annotated[
+        Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here."
+        ),
+    ] = None,
+    patches: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --features: folder of CLAM's patches step. Default: looked for beside the features."
+        ),
+    ] = None,
+    structures: Annotated[
+        Path | None,
+        typer.Option(
+            help=(
+                "Folder of structures: PDB or mmCIF, plain or gzip. The labels table may have a chain column."
+            )
+        ),
+    ] = None,
+    cells: Annotated[
+        Path | None,
+        typer.Option(
+            help=(
+                "Cells: AnnData (.h5ad) or SpatialData (.zarr), Parquet, CSV or NPZ tables; or a folder of"
+                " channel images (TIFF), each with a label image NAME_mask.tif."
+            )
+        ),
+    ] = None,
+    graphs: Annotated[
+        Path | None, typer.Option(help="Token graphs of any kind, read in the same ways as --cells.")
+    ] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            help=(
+                "Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a"
+                " row a token in order. Slides: with coordinates, as --features."
+            )
+        ),
+    ] = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option(
+            help=(
+                "JSON lines (id, text or sections; with a label field no table is needed), or a folder of"
+                " text, Markdown and PDF."
+            )
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help=(
+                "Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and"
+                " split."
+            )
+        ),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME,"
+                " open_clip:MODEL/PRETRAINED, either with @patches. Structures: residue-type (default), 3di,"
+                " residue-type*3di, pocketnet, esm2:NAME, or several joined by +. Documents: minilm"
+                " (default), transformers:NAME or transformers:FOLDER. Cells, graphs: standardised (default)"
+                " or as-given."
+            )
+        ),
+    ] = None,
+    mpp: Annotated[
+        float | None, typer.Option(help="Slides: microns a pixel at which tiles are cut. Default: 0.5.")
+    ] = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Slides: pixels a tile side at that resolution. Default: 224.")
+    ] = None,
+    stain: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "Slides: bring the stain of every slide to one reference before encoding: macenko or"
+                " reinhard."
+            )
+        ),
+    ] = None,
+    slide_mpp: Annotated[
+        float | None, typer.Option(help="Microns a pixel of slides that do not state it.")
+    ] = None,
+    atom: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "Structures: what stands for a residue in the contact graph: side (middle of the side chain,"
+                " default), ca or cb."
+            )
+        ),
+    ] = None,
+    cutoff: Annotated[
+        float | None,
+        typer.Option(
+            help=(
+                "Structures: angstrom up to which two residues are in contact. Default: 6 with side, 8 with"
+                " ca or cb."
+            )
+        ),
+    ] = None,
+    min_tissue: Annotated[
+        float | None, typer.Option(help="Slides: share of a tile that must be tissue. Default: 0.25.")
+    ] = None,
+    edges: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "Cells, graphs: neighbours:6, radius:30, delaunay, delaunay:50 (none longer) or given;"
+                " numbers are yours. Default: given edges, else neighbours:6."
+            )
+        ),
+    ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(help="AnnData: what the features are: X (default), layers/NAME or obsm/NAME."),
+    ] = None,
+    sample_column: Annotated[
+        str | None,
+        typer.Option(help="Cells, graphs: column of their tables that says which datum a token is of."),
+    ] = None,
+    spatial: Annotated[
+        str | None, typer.Option(help="AnnData: key of obsm that has coordinates. Default: spatial.")
+    ] = None,
+    transform: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "Cells, graphs: none (default), log1p or arcsinh (of x / 5), before features are"
+                " standardised."
+            )
+        ),
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Cells, graphs: unit of the coordinates, such as µm.")
+    ] = None,
+    words: Annotated[
+        int | None, typer.Option(help="Documents: tokens are windows of so many words. Default: sentences.")
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "Documents: language whose rules end sentences, such as en or de. Default: found for each"
+                " document."
+            )
+        ),
+    ] = None,
+    no_text: Annotated[
+        bool | None,
+        typer.Option(
+            "--no-text",
+            help=(
+                "Documents: keep no text beside the embeddings; it is read from its file whenever it is"
+                " shown."
+            ),
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
     file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of the table that gives the class.")] = None,
-    positive: Annotated[str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="URL", help="Keep embeddings (and the text of documents, see --no-text) there instead of in the study's folder: s3://, gs://, az:// or abfs:// with bucket/prefix.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Slides, structures: processes on this machine that look at the files. Default: this one alone.")] = None,
-    cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Slides, structures: scheduler of a dask cluster, tcp://host:port, whose workers look at the files.")] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Column of the table that gives the class.")
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=(
+                "Keep embeddings (and the text of documents, see --no-text) there instead of in the study's"
+                " folder: s3://, gs://, az:// or abfs:// with bucket/prefix."
+            ),
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help=(
+                "Slides, structures: processes on this machine that look at the files. Default: this one"
+                " alone."
+            )
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help=(
+                "Slides, structures: scheduler of a dask cluster, tcp://host:port, whose workers look at the"
+                " files."
+            ),
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
-):  # fmt: skip
+):
     """Make a study from data, or from features of them, and a labels table."""
     from ..scheduling import scheduler
 
     sources = _told(
         {"slides": slides, "structures": structures, "documents": documents, "graphs": graphs, "cells": cells}
     )
-    own = _told({
-        "features": features, "patches": patches, "mpp": mpp, "tile": tile, "stain": stain, "slide_mpp": slide_mpp,
-        "min_tissue": min_tissue, "edges": edges, "values": values, "sample_column": sample_column, "spatial": spatial,
-        "transform": transform, "unit": unit, "atom": atom, "cutoff": cutoff, "words": words, "language": language,
-        "no_text": no_text,
-    })  # fmt: skip
+    own = _told(
+        {
+            "features": features,
+            "patches": patches,
+            "mpp": mpp,
+            "tile": tile,
+            "stain": stain,
+            "slide_mpp": slide_mpp,
+            "min_tissue": min_tissue,
+            "edges": edges,
+            "values": values,
+            "sample_column": sample_column,
+            "spatial": spatial,
+            "transform": transform,
+            "unit": unit,
+            "atom": atom,
+            "cutoff": cutoff,
+            "words": words,
+            "language": language,
+            "no_text": no_text,
+        }
+    )
     kind = _kind(sources, own if embeddings is None else {**own, "embeddings": embeddings})
     common = {
-        "labels": labels, "name": name, "file_column": file_column, "label_column": label_column, "positive": positive,
-    }  # fmt: skip
+        "labels": labels,
+        "name": name,
+        "file_column": file_column,
+        "label_column": label_column,
+        "positive": positive,
+    }
     if embeddings is not None and encoder is not None:
         raise BadInputError("--embeddings are vectors that are made already: leave out --encoder")
     if embeddings is not None and kind == "slides":
@@ -94,10 +289,15 @@ def new(
         common["embeddings"] = embeddings
     if store is not None:
         if features is not None:
-            raise BadInputError("--store is for what is embedded here: features are copied into the study's folder")
+            raise BadInputError(
+                "--store is for what is embedded here: features are copied into the study's folder"
+            )
         common["store"] = store
     if (workers, cluster) != (None, None) and (kind not in ("slides", "structures") or features is not None):
-        raise BadInputError("--workers and --cluster look at slides and structures: leave them out here; `prospector embed` has them too")  # fmt: skip
+        raise BadInputError(
+            "--workers and --cluster look at slides and structures: leave them out here; `prospector embed`"
+            " has them too"
+        )
     if kind == "slides":
         given = {option: value for option, value in own.items() if option not in ("features", "patches")}
         with scheduler(workers, cluster) as on:
@@ -184,8 +384,8 @@ def _new_slides(study, slides, features, patches, encoder, common, given, on, js
     unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
     if unknown and features is None:
         complain(
-            f"note: {len(unknown)} of {len(made.sources)} slides do not state their microns a pixel; tiles of "
-            f"{made.embedding['tile']} of their own pixels are used (say --slide-mpp 0.25 if you know it)"
+            f"note: {len(unknown)} of {len(made.sources)} slides do not state their microns a pixel; tiles of"
+            f" {made.embedding['tile']} of their own pixels are used (say --slide-mpp 0.25 if you know it)"
         )
     _say_made(made, json, {"slides": len(made.sources)}, {"slides_without_mpp": unknown})
     if json:
@@ -223,7 +423,10 @@ def _new_structures(study, structures, encoder, common, contacts, json):
 
 
 def _asked(slide_mpp, bar, json):
-    """Microns a pixel of slides that do not state it: a function of the file's name, which asks once on a terminal."""
+    """Microns a pixel of slides that do not state it.
+
+    A function of the file's name, which asks once on a terminal.
+    """
     unstated, answer = [], None
 
     def ask(file):
@@ -249,15 +452,25 @@ def _asked(slide_mpp, bar, json):
 
 
 def _say_made(made, json, of_sources, more):
-    """What was made. ``of_sources``: how many files, by what they are called; ``more``: what else JSON has."""
+    """What was made. ``of_sources``.
+
+    How many files, by what they are called; ``more``: what else JSON has.
+    """
     remember_sources(made.path)
     counts = [sum(datum.label == label for datum in made.data) for label in range(len(made.classes))]
     unlabelled = sum(datum.label is None for datum in made.data)
     if json:
-        print_json({
-            "study": str(made.path), **of_sources, "data": len(made.data), "classes": made.classes,
-            "class_counts": counts, "unlabelled": unlabelled, **more,
-        })  # fmt: skip
+        print_json(
+            {
+                "study": str(made.path),
+                **of_sources,
+                "data": len(made.data),
+                "classes": made.classes,
+                "class_counts": counts,
+                "unlabelled": unlabelled,
+                **more,
+            }
+        )
         return
     ((what, n),) = of_sources.items()
     each = list(zip(counts, made.classes))

@@ -6,7 +6,14 @@ import sys
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -36,8 +43,11 @@ def print_json(value):
 
 def print_table(title, columns, rows):
     """A table; columns are names, rows lists of text."""
-    # Names are the user's: what looks like markup in them is text, and what moves a terminal's cursor is written out.
-    table = Table(title=Text(printable(title), style="italic"), title_justify="left", show_edge=False, pad_edge=False)
+    # Names are the user's: what looks like markup in them is text, and what moves a terminal's cursor is
+    # written out.
+    table = Table(
+        title=Text(printable(title), style="italic"), title_justify="left", show_edge=False, pad_edge=False
+    )
     for name in columns:
         table.add_column(Text(printable(name)))
     for row in rows:
@@ -60,8 +70,15 @@ def progress_bar(text, quiet=False, unit=""):
         nothing.pause = lambda: None
         yield nothing
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
-               TextColumn("{task.fields[rate]}"), TimeRemainingColumn())  # fmt: skip
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=_err, transient=True) as bars:
         task = bars.add_task(printable(text), total=None, rate="")
 
@@ -70,7 +87,11 @@ def progress_bar(text, quiet=False, unit=""):
             speed = bars.tasks[0].speed
             rate = f"{speed:,.0f}/s" if speed else ""
             bars.update(
-                task, completed=done, total=total, rate=rate, **({"description": printable(text)} if text else {})
+                task,
+                completed=done,
+                total=total,
+                rate=rate,
+                **({"description": printable(text)} if text else {}),
             )
 
         update.pause = bars.stop

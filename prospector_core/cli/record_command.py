@@ -18,7 +18,9 @@ def register(app):
 
 
 def record(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The record: `record` in the settings of the server.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The record: `record` in the settings of the server.")
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print the lines as JSON, nothing else.")] = False,
 ):
     """Show who opened, edited and exported what on a server, and what was refused. Nothing is changed."""

@@ -26,12 +26,20 @@ def register(app: typer.Typer) -> None:
 
 def relink(
     study: StudyPath,
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Where the files are now; all folders in it are searched.")],
-    anyway: Annotated[bool, typer.Option("--anyway", help="Take a file of the same name though it holds something else.")] = False,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="FOLDER...", help="Where the files are now; all folders in it are searched."),
+    ],
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Take a file of the same name though it holds something else.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look only; write nothing.")] = False,
     json: Json = False,
-) -> None:  # fmt: skip
-    """Find slides (structures, documents, ...) that moved, by what is in them; edits, fits and maps stay as they are."""
+) -> None:
+    """Find slides (structures, documents, ...) that moved, by what is in them.
+
+    Edits, fits and maps stay as they are.
+    """
     from ..study import Study
     from ..study.relink import relink as find
 
@@ -41,7 +49,11 @@ def relink(
     left = done.of("missing", "other", "several")
     if json:
         print_json(
-            {"study": str(opened.path), "written": done.written, "files": [link.record() for link in done.links]}
+            {
+                "study": str(opened.path),
+                "written": done.written,
+                "files": [link.record() for link in done.links],
+            }
         )
     else:
         rows = [

@@ -1,4 +1,7 @@
-"""What `prospector app` needs to know to be a server for several people: refused where nobody would have to log in."""
+"""What `prospector app` needs to know to be a server for several people.
+
+Refused where nobody would have to log in.
+"""
 
 from pathlib import Path
 
@@ -9,12 +12,16 @@ __all__ = ["only_here", "read_server", "server_environment", "server_options"]
 
 
 def only_here(host: str | None) -> str:
-    """The address that the app of one account listens on. Raises BadInputError if other machines could reach it."""
+    """The address that the app of one account listens on.
+
+    Raises BadInputError if other machines could reach it.
+    """
     if host is None or is_loopback(host):
         return host or "localhost"
     raise BadInputError(
-        f"--host {host} would let other machines in, and nobody would have to log in: name a settings file with --settings, "
-        "with a table [openid] (login with OpenID Connect) or a table [proxy] (a proxy in front logs people in): docs/deployment.md"
+        f"--host {host} would let other machines in, and nobody would have to log in: name a settings file"
+        " with --settings, with a table [openid] (login with OpenID Connect) or a table [proxy] (a proxy in"
+        " front logs people in): docs/deployment.md"
     )
 
 

@@ -16,29 +16,39 @@ __all__ = ["register"]
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
 Workers = Annotated[
     int | None,
-    typer.Option(help="Processes on this machine that share the work (extra `cluster`). Default: this one alone."),
+    typer.Option(
+        help="Processes on this machine that share the work (extra `cluster`). Default: this one alone."
+    ),
 ]
 Cluster = Annotated[
     str | None,
     typer.Option(
-        metavar="ADDRESS", help="Scheduler of a dask cluster, tcp://host:port, whose workers see the study's folder."
+        metavar="ADDRESS",
+        help="Scheduler of a dask cluster, tcp://host:port, whose workers see the study's folder.",
     ),
 ]
 Memory = Annotated[
     str | None,
     typer.Option(
-        help="With --workers: what each may take, such as 4GB; one that takes more is ended. Default: no bound."
+        help=(
+            "With --workers: what each may take, such as 4GB; one that takes more is ended. Default: no"
+            " bound."
+        )
     ),
 ]
 Beside = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Another study of the same data, with finer tiles or another encoder: labels alone say which to use. May be repeated."
+        help=(
+            "Another study of the same data, with finer tiles or another encoder: labels alone say which to"
+            " use. May be repeated."
+        )
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")]
 OfClass = Annotated[
-    str | None, typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all.")
+    str | None,
+    typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all."),
 ]
 
 
@@ -50,7 +60,9 @@ def register(app):
 
 def embed(
     study: StudyPath,
-    data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to embed. Default: all.")] = None,
+    data: Annotated[
+        list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to embed. Default: all.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the encoder. Default: 1.")] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Embed again what is embedded already.")] = False,
     workers: Workers = None,
@@ -73,7 +85,10 @@ def embed(
             bar(done, total, f"{datum.name} ({len(seen)} of {len(chosen)})")
 
         failed = opened.embed(data=chosen, progress=tell, threads=threads, anew=anew, on=on)
-    before, made = len(earlier), [datum for datum in chosen if datum.uid not in earlier and opened.is_embedded(datum)]
+    before, made = (
+        len(earlier),
+        [datum for datum in chosen if datum.uid not in earlier and opened.is_embedded(datum)],
+    )
     there, tokens = before + len(made), sum(opened.store.shape(datum.uid)[0] for datum in made)
     jobs = {job.uid: job for job in opened.queue.jobs() if job.uid in {datum.uid for datum in chosen}}
     paused = [datum.name for datum in chosen if datum.uid in jobs and jobs[datum.uid].state == "paused"]
@@ -107,27 +122,66 @@ def embed(
 
 def fit(
     study: StudyPath,
-    concepts: Annotated[int | None, typer.Option(help="K, the number of concepts. Default: 30, fewer where tokens are few, or those that the encoder brings (residue types).")] = None,
+    concepts: Annotated[
+        int | None,
+        typer.Option(
+            help=(
+                "K, the number of concepts. Default: 30, fewer where tokens are few, or those that the"
+                " encoder brings (residue types)."
+            )
+        ),
+    ] = None,
     radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1,
     kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change",
-    alpha: Annotated[float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")] = 1e10,
+    alpha: Annotated[
+        float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")
+    ] = 1e10,
     tau: Annotated[float, typer.Option(help="Fold change: smallest log2 change kept.")] = 0.0,
     l1_ratio: Annotated[float, typer.Option(help="Linear: share of the L1 penalty.")] = 0.5,
-    softness: Annotated[float | None, typer.Option(help="How far a token belongs to other concepts than the nearest; 0 = not at all.")] = None,
-    centre: Annotated[float | None, typer.Option(help="How much of what a datum's tokens share is taken out first, 0 to 1.")] = None,
-    pseudo: Annotated[float | None, typer.Option(help="Fold change: pseudo-count, in mean shares; 0 = the authors' kernel.")] = None,
-    shrink: Annotated[bool | None, typer.Option("--shrink/--no-shrink", help="Fold change: draw uncertain weights towards 0.")] = None,
-    auto: Annotated[bool, typer.Option("--auto", help="Search settings by what labels alone can tell, and say why the winner won.")] = False,
+    softness: Annotated[
+        float | None,
+        typer.Option(help="How far a token belongs to other concepts than the nearest; 0 = not at all."),
+    ] = None,
+    centre: Annotated[
+        float | None, typer.Option(help="How much of what a datum's tokens share is taken out first, 0 to 1.")
+    ] = None,
+    pseudo: Annotated[
+        float | None, typer.Option(help="Fold change: pseudo-count, in mean shares; 0 = the authors' kernel.")
+    ] = None,
+    shrink: Annotated[
+        bool | None,
+        typer.Option("--shrink/--no-shrink", help="Fold change: draw uncertain weights towards 0."),
+    ] = None,
+    auto: Annotated[
+        bool,
+        typer.Option(
+            "--auto", help="Search settings by what labels alone can tell, and say why the winner won."
+        ),
+    ] = False,
     beside: Beside = None,
-    authors: Annotated[bool, typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking.")] = False,
-    diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = False,
+    authors: Annotated[
+        bool,
+        typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking."),
+    ] = False,
+    diffusive: Annotated[
+        bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
-    quantizer: Annotated[str | None, typer.Option(help="What finds concepts: k-means, spherical k-means, gaussian mixture, tree, vq autoencoder, mini-batch k-means, streamed k-means, an installed one; or as encoded: the concepts that the encoder brings.")] = None,
+    quantizer: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "What finds concepts: k-means, spherical k-means, gaussian mixture, tree, vq autoencoder,"
+                " mini-batch k-means, streamed k-means, an installed one; or as encoded: the concepts that"
+                " the encoder brings."
+            )
+        ),
+    ] = None,
     workers: Workers = None,
     cluster: Cluster = None,
     memory: Memory = None,
     json: Json = False,
-):  # fmt: skip
+):
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
     from ..scheduling import scheduler
     from ..study import FitSettings, Study
@@ -145,9 +199,17 @@ def fit(
     usual = FitSettings() if authors else usual
     refined = {name: getattr(usual, name) if value is None else value for name, value in given.items()}
     settings = FitSettings(
-        concepts=concepts, radius=radius, kernel=kernel, alpha=alpha, tau=tau, l1_ratio=l1_ratio, diffusive=diffusive,
-        seed=seed, quantizer=quantizer, **refined,
-    )  # fmt: skip
+        concepts=concepts,
+        radius=radius,
+        kernel=kernel,
+        alpha=alpha,
+        tau=tau,
+        l1_ratio=l1_ratio,
+        diffusive=diffusive,
+        seed=seed,
+        quantizer=quantizer,
+        **refined,
+    )
     with scheduler(workers, cluster, memory) as on:
         choice = _chosen(opened, seed, json, wanted, on) if auto else None
         if choice is not None:
@@ -161,7 +223,9 @@ def fit(
         predictions = {datum.name: kept["predictions"].get(datum.uid) for datum in opened.data}
         classes = {}
         if opened.several:
-            predictions = {name: each and dict(zip(opened.classes, each)) for name, each in predictions.items()}
+            predictions = {
+                name: each and dict(zip(opened.classes, each)) for name, each in predictions.items()
+            }
             predicted = {datum.name: fitted.predicted(datum.uid) for datum in opened.data}
             classes["classes"] = opened.classes
             classes["predicted"] = {
@@ -218,10 +282,15 @@ def _say_classes(opened, change):
 
 def name(
     study: StudyPath,
-    phrases: Annotated[str | None, typer.Option(help="Words or phrases with commas between them. Default: a list of tissue kinds.")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Rename concepts to their best phrase; names given by hand stay.")] = False,
+    phrases: Annotated[
+        str | None,
+        typer.Option(help="Words or phrases with commas between them. Default: a list of tissue kinds."),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Rename concepts to their best phrase; names given by hand stay.")
+    ] = False,
     json: Json = False,
-):  # fmt: skip
+):
     """Compare concepts with phrases, where the encoder is a model of open_clip."""
     from ..study import Study
     from ..study.prompts import PHRASES, parse_phrases, similarity, suggest_names
@@ -237,14 +306,27 @@ def name(
         for id, new_name in suggested.items():
             opened.curation.rename(id, new_name)
     if json:
-        print_json({
-            "phrases": asked, "applied": apply,
-            "concepts": [{"concept": c.id, "name": c.name, "suggested": suggested.get(c.id), "similarity": table[c.id]} for c in concepts],
-        })  # fmt: skip
+        print_json(
+            {
+                "phrases": asked,
+                "applied": apply,
+                "concepts": [
+                    {
+                        "concept": c.id,
+                        "name": c.name,
+                        "suggested": suggested.get(c.id),
+                        "similarity": table[c.id],
+                    }
+                    for c in concepts
+                ],
+            }
+        )
         return
     rows = [(c.name, suggested.get(c.id, ""), *(f"{value:+.2f}" for value in table[c.id])) for c in concepts]
     print_table(
-        "How well each phrase describes each concept", ("concept", "new name" if apply else "suggested", *asked), rows
+        "How well each phrase describes each concept",
+        ("concept", "new name" if apply else "suggested", *asked),
+        rows,
     )
     if apply:
         say(f"{len(suggested)} concepts renamed; Undo in the app takes names back one by one")
@@ -263,10 +345,17 @@ def _tokens_chosen(study, others, seed, json):
             "Tokens by what labels alone can tell (held-out data)",
             ("tokens", "log loss", "AUROC", "top AUROC", "stability", ""),
             [
-                (name, f"{s.log_loss:.3f}", f"{s.auroc:.3f}", f"{s.top_auroc:.3f}", f"{s.stability:.2f}", "chosen" if at == choice.best else "")
+                (
+                    name,
+                    f"{s.log_loss:.3f}",
+                    f"{s.auroc:.3f}",
+                    f"{s.top_auroc:.3f}",
+                    f"{s.stability:.2f}",
+                    "chosen" if at == choice.best else "",
+                )
                 for at, (name, s) in enumerate(zip(choice.names, choice.scores))
             ],
-        )  # fmt: skip
+        )
         say(f"tokens: {choice.names[choice.best]}, {choice.why}: fitting {chosen.path}")
     return chosen
 
@@ -280,22 +369,46 @@ def _chosen(study, seed, json, quantizer, on):
     if not json:
         print_table(
             "Settings by what labels alone can tell (held-out data), best mean rank first",
-            ("concepts", "radius", "kernel", "softness", "centre", "pseudo", "log loss", "AUROC", "top AUROC", "stability", "rank", ""),
+            (
+                "concepts",
+                "radius",
+                "kernel",
+                "softness",
+                "centre",
+                "pseudo",
+                "log loss",
+                "AUROC",
+                "top AUROC",
+                "stability",
+                "rank",
+                "",
+            ),
             [
                 (
-                    row["concepts"], row["radius"], row["kernel"], f"{row['softness']:g}", f"{row['centre']:g}", f"{row['pseudo']:g}",
-                    f"{row['log_loss']:.3f}", f"{row['auroc']:.3f}", f"{row['top_auroc']:.3f}", f"{row['stability']:.2f}",
-                    f"{row['mean_rank']:.1f}", "chosen" if row["chosen"] else "",
+                    row["concepts"],
+                    row["radius"],
+                    row["kernel"],
+                    f"{row['softness']:g}",
+                    f"{row['centre']:g}",
+                    f"{row['pseudo']:g}",
+                    f"{row['log_loss']:.3f}",
+                    f"{row['auroc']:.3f}",
+                    f"{row['top_auroc']:.3f}",
+                    f"{row['stability']:.2f}",
+                    f"{row['mean_rank']:.1f}",
+                    "chosen" if row["chosen"] else "",
                 )
                 for row in choice.rows()
             ],
-        )  # fmt: skip
+        )
     return choice
 
 
 def prospect(
     study: StudyPath,
-    data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to map. Default: all.")] = None,
+    data: Annotated[
+        list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to map. Default: all.")
+    ] = None,
     of_class: OfClass = None,
     workers: Workers = None,
     cluster: Cluster = None,
@@ -357,36 +470,106 @@ def _maps(view, data, written):
         known = scores[np.isfinite(scores)]
         top = int(np.nanargmax(scores)) if known.size else None
         place = view.kind.place(view, datum, top) if known.size else {}
-        rows.append({
-            "datum": datum.name, "tokens": len(scores), "mean": float(known.mean()) if known.size else None,
-            "max": float(known.max()) if known.size else None, "top_token": top,
-            **{f"top_{name}": value for name, value in place.items()},
-            "probability": predictions.get(datum.uid), "map": str(written[datum.uid]),
-        })  # fmt: skip
+        rows.append(
+            {
+                "datum": datum.name,
+                "tokens": len(scores),
+                "mean": float(known.mean()) if known.size else None,
+                "max": float(known.max()) if known.size else None,
+                "top_token": top,
+                **{f"top_{name}": value for name, value in place.items()},
+                "probability": predictions.get(datum.uid),
+                "map": str(written[datum.uid]),
+            }
+        )
     return rows
 
 
 def export(
     study: StudyPath,
-    data: Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")] = None,
-    format: Annotated[str | None, typer.Option(help="Slides: geojson (QuPath), ome-tiff. Structures: bfactor (PDB), mmcif, defattr (ChimeraX), pml (PyMOL), molviewspec. Documents: html (tinted text), jsonl (spans), annotations (W3C). Cells, graphs: h5ad (AnnData), geojson (points). All: csv, parquet, png (a figure).")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")] = None,
-    names: Annotated[bool, typer.Option("--names", help="Call files after the data, and figures without a title too; without it nothing names them.")] = False,
-    what: Annotated[list[str] | None, typer.Option(help="geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores are not drawn.")] = None,
-    layer: Annotated[str | None, typer.Option(help="png: of slides map (default), concepts, uncertainty, classes (the strongest of each tile) or tissue; of structures strip (default) or contacts; of documents map (default) or concepts.")] = None,
-    width: Annotated[int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")] = None,
-    region: Annotated[tuple[float, float, float, float] | None, typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels.")] = None,
-    whole_slide: Annotated[bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")] = False,
+    data: Annotated[
+        list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "Slides: geojson (QuPath), ome-tiff. Structures: bfactor (PDB), mmcif, defattr (ChimeraX),"
+                " pml (PyMOL), molviewspec. Documents: html (tinted text), jsonl (spans), annotations (W3C)."
+                " Cells, graphs: h5ad (AnnData), geojson (points). All: csv, parquet, png (a figure)."
+            )
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")
+    ] = None,
+    names: Annotated[
+        bool,
+        typer.Option(
+            "--names",
+            help="Call files after the data, and figures without a title too; without it nothing names them.",
+        ),
+    ] = False,
+    what: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=(
+                "geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and"
+                " marks."
+            )
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help=(
+                "geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores"
+                " are not drawn."
+            )
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "png: of slides map (default), concepts, uncertainty, classes (the strongest of each tile) or"
+                " tissue; of structures strip (default) or contacts; of documents map (default) or concepts."
+            )
+        ),
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")
+    ] = None,
+    region: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels."),
+    ] = None,
+    whole_slide: Annotated[
+        bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")
+    ] = False,
     title: Annotated[str | None, typer.Option(help="png: text above the picture. Default: none.")] = None,
     opacity: Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")] = None,
-    of_class: Annotated[str | None, typer.Option("--class", help="Where there are more than two classes: this one alone. Default: all; png: the last.")] = None,
-    fdr: Annotated[float | None, typer.Option(help="Maps of what exceeds chance alone: of the weights that shuffled labels do not reach, at this false discovery rate (0.05).")] = None,
+    of_class: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            help="Where there are more than two classes: this one alone. Default: all; png: the last.",
+        ),
+    ] = None,
+    fdr: Annotated[
+        float | None,
+        typer.Option(
+            help=(
+                "Maps of what exceeds chance alone: of the weights that shuffled labels do not reach, at this"
+                " false discovery rate (0.05)."
+            )
+        ),
+    ] = None,
     workers: Workers = None,
     cluster: Cluster = None,
     memory: Memory = None,
     json: Json = False,
-):  # fmt: skip
+):
     """Write prospect maps for other programs, or as figures; one file a datum."""
     from ..exporters import FORMATS, write_files
     from ..exporters import export as write
@@ -440,9 +623,9 @@ def _say_newer(study):
     if newer:
         words = study.kind.words
         complain(
-            f"note: the embeddings of {len(newer)} {words.datum if len(newer) == 1 else words.data} are newer than this fit, "
-            f"whose concepts and weights the maps still have: `prospector fit {study.path}` finds them anew, Refit in the app "
-            "fits the weights"
+            f"note: the embeddings of {len(newer)} {words.datum if len(newer) == 1 else words.data} are newer"
+            f" than this fit, whose concepts and weights the maps still have: `prospector fit {study.path}`"
+            " finds them anew, Refit in the app fits the weights"
         )
 
 
@@ -468,12 +651,16 @@ def _seen(study, of_class):
 
 
 def _figures(study, options):
-    """What draws figures of a study: not of the core, and loaded for nothing else. Raises BadInputError for options it lacks."""
+    """What draws figures of a study: not of the core, and loaded for nothing else.
+
+    Raises BadInputError for options it lacks.
+    """
     try:
         from viewers.figure_makers import figure_maker
     except ImportError as error:
         raise MissingExtraError(
-            "figures are drawn by the part `viewers`, which is not installed: install Prospector with `pip install -e .` in its folder"
+            "figures are drawn by the part `viewers`, which is not installed: install Prospector with `pip"
+            " install -e .` in its folder"
         ) from error
     draw, takes = figure_maker(study.modality)
     for option in options:
@@ -493,7 +680,11 @@ def _say_files(study, format, folder, written, names, json):
 
     if json:
         files = [
-            {"slide" if uid in study.sources else "datum": name(uid), "file": str(path), "bytes": path.stat().st_size}
+            {
+                "slide" if uid in study.sources else "datum": name(uid),
+                "file": str(path),
+                "bytes": path.stat().st_size,
+            }
             for uid, path in written.items()
         ]
         print_json({"format": format, "folder": str(folder), "files": files})

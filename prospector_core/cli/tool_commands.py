@@ -23,11 +23,16 @@ def register(app):
 def info(
     slides: Annotated[
         list[Path],
-        typer.Argument(metavar="SLIDE|STUDY...", help="Slide files, folders of a DICOM slide each, or studies."),
+        typer.Argument(
+            metavar="SLIDE|STUDY...", help="Slide files, folders of a DICOM slide each, or studies."
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ):
-    """Say what a slide is and whether it can be read (format, size, levels, microns a pixel), or what a study holds."""
+    """Say what a slide is and whether it can be read (format, size, levels, microns a pixel).
+
+    Or what a study holds.
+    """
     studies = [_look_at_study(path) for path in slides if (path / "study.sqlite").exists()]
     found = [_look_at(path) for path in slides if not (path / "study.sqlite").exists()]
     if json:
@@ -57,11 +62,18 @@ def _look_at_study(path):
     opened = Study.open(path)
     backed_up = last_backup(opened)
     return {
-        "study": str(path), "name": opened.name, "kind": opened.modality, "data": len(opened.data), "classes": opened.classes,
-        "fits": len(opened.fits()), "entries": len(opened.curation.history()), "store": opened.address,
-        "store_allowed": opened.refusal() is None, "numbers_keyed": opened.keyed,
+        "study": str(path),
+        "name": opened.name,
+        "kind": opened.modality,
+        "data": len(opened.data),
+        "classes": opened.classes,
+        "fits": len(opened.fits()),
+        "entries": len(opened.curation.history()),
+        "store": opened.address,
+        "store_allowed": opened.refusal() is None,
+        "numbers_keyed": opened.keyed,
         "last_backup": None if backed_up is None else {"at": backed_up[0], "edits_since": backed_up[1]},
-    }  # fmt: skip
+    }
 
 
 def _study_in_words(about):
@@ -81,9 +93,11 @@ def _study_in_words(about):
         ("numbers of data", "keyed by a secret of the study" if about["numbers_keyed"] else NOT_KEYED),
         (
             "last backup",
-            f"{moment(backup['at'])}, {backup['edits_since']:,} edits since"
-            if backup
-            else f"none yet: prospector backup {about['study']} TARGET",
+            (
+                f"{moment(backup['at'])}, {backup['edits_since']:,} edits since"
+                if backup
+                else f"none yet: prospector backup {about['study']} TARGET"
+            ),
         ),
     ]
 
@@ -95,21 +109,37 @@ def _look_at(path):
     try:
         with open_slide(path) as slide:
             about = {
-                "file": path.name, "readable": True, "format": slide.format, "reader": _READERS.get(type(slide).__name__, "installed reader"),
-                "width": slide.width, "height": slide.height, "mpp": slide.mpp, "objective_power": slide.objective_power,
+                "file": path.name,
+                "readable": True,
+                "format": slide.format,
+                "reader": _READERS.get(type(slide).__name__, "installed reader"),
+                "width": slide.width,
+                "height": slide.height,
+                "mpp": slide.mpp,
+                "objective_power": slide.objective_power,
                 "bounds": getattr(slide, "bounds", None),
-                "levels": [{"width": each.width, "height": each.height, "downsample": each.downsample} for each in slide.levels],
-            }  # fmt: skip
+                "levels": [
+                    {"width": each.width, "height": each.height, "downsample": each.downsample}
+                    for each in slide.levels
+                ],
+            }
             for level, each in enumerate(slide.levels):
                 side = min(256, each.width), min(256, each.height)
-                middle = [(whole - part) / 2 * each.downsample for whole, part in zip((each.width, each.height), side)]
+                middle = [
+                    (whole - part) / 2 * each.downsample
+                    for whole, part in zip((each.width, each.height), side)
+                ]
                 slide.read_region(*map(int, middle), *side, level)
             return about
     except ProspectorError as error:
         return {"file": path.name, "readable": False, "reason": str(error)}
 
 
-_READERS = {"TiffSlide": "own (tile by tile)", "OpenSlideSlide": "OpenSlide", "ImageSlide": "own (whole, in memory)"}
+_READERS = {
+    "TiffSlide": "own (tile by tile)",
+    "OpenSlideSlide": "OpenSlide",
+    "ImageSlide": "own (whole, in memory)",
+}
 
 
 def _in_words(about):
@@ -136,12 +166,17 @@ def _in_words(about):
 
 def open_napari(
     study: Annotated[
-        Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: an empty window with the plugin.")
+        Path | None,
+        typer.Argument(metavar="[STUDY]", help="Study to open. Default: an empty window with the plugin."),
     ] = None,
-    datum: Annotated[str | None, typer.Argument(metavar="[DATUM]", help="Datum to begin with, by name or uid.")] = None,
+    datum: Annotated[
+        str | None, typer.Argument(metavar="[DATUM]", help="Datum to begin with, by name or uid.")
+    ] = None,
     author: Annotated[
         str | None,
-        typer.Option(help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."),
+        typer.Option(
+            help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."
+        ),
     ] = None,
 ):
     """Review a study of slides, cells or graphs in napari (installed with the extra `napari`)."""
@@ -155,7 +190,8 @@ def open_napari(
         opened = Study.open(study)  # what is wrong is said here, in one line, not in a window
         if opened.modality not in ("slides", "cells", "graphs"):
             raise BadInputError(
-                f"{study} is a study of {opened.kind.words.data}, and napari shows slides, cells and graphs: prospector app {study}"
+                f"{study} is a study of {opened.kind.words.data}, and napari shows slides, cells and graphs:"
+                f" prospector app {study}"
             )
         if datum is not None:
             datum = opened.datum(datum).uid
@@ -170,25 +206,58 @@ def open_napari(
 def bench(
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, nothing else.")] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Small sizes, a few seconds: a check that it runs, not a measurement.")
+        bool,
+        typer.Option("--quick", help="Small sizes, a few seconds: a check that it runs, not a measurement."),
     ] = False,
     scale: Annotated[
         bool,
-        typer.Option("--scale", help="Instead: how time and memory grow, from 1 to 30 million tokens (30 GB of disk)."),
+        typer.Option(
+            "--scale", help="Instead: how time and memory grow, from 1 to 30 million tokens (30 GB of disk)."
+        ),
     ] = False,
     cluster: Annotated[
         bool,
-        typer.Option("--cluster", help="Instead: whether workers that are killed leave the same bytes as one process, on 3 million made tokens (10 GB of disk) and on real tiles (PROSPECTOR_DATA)."),
+        typer.Option(
+            "--cluster",
+            help=(
+                "Instead: whether workers that are killed leave the same bytes as one process, on 3 million"
+                " made tokens (10 GB of disk) and on real tiles (PROSPECTOR_DATA)."
+            ),
+        ),
     ] = False,
-    kills: Annotated[int | None, typer.Option(min=1, help="Instead: kill -9 each kind of work so many times at random moments, and look for all that was acknowledged.")] = None,
-    tokens: Annotated[list[int] | None, typer.Option(help="With --scale or --cluster: how many tokens; with --scale it may be repeated.")] = None,
+    kills: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=(
+                "Instead: kill -9 each kind of work so many times at random moments, and look for all that"
+                " was acknowledged."
+            ),
+        ),
+    ] = None,
+    tokens: Annotated[
+        list[int] | None,
+        typer.Option(help="With --scale or --cluster: how many tokens; with --scale it may be repeated."),
+    ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="With --scale or --cluster: where the studies are made. Default: a temporary folder.")
+        Path | None,
+        typer.Option(
+            help="With --scale or --cluster: where the studies are made. Default: a temporary folder."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=2, help="With --cluster: how many workers.")] = 2,
     memory: Annotated[str, typer.Option(help="With --cluster: what each worker may take.")] = "4GB",
-    store: Annotated[str | None, typer.Option(metavar="URL", help="With --cluster: keep the embeddings of the workers' studies there, such as s3://bucket/prefix.")] = None,
-):  # fmt: skip
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=(
+                "With --cluster: keep the embeddings of the workers' studies there, such as"
+                " s3://bucket/prefix."
+            ),
+        ),
+    ] = None,
+):
     """Measure counting, prospecting and quantising on this machine, as ratios taken in one run."""
     _find_benchmarks()
     if kills:
@@ -208,7 +277,10 @@ def bench(
 
 
 def _find_benchmarks():
-    """Make the folder ``benchmarks`` importable: it lies beside the core in a checkout, and is in no wheel."""
+    """Make the folder ``benchmarks`` importable.
+
+    It lies beside the core in a checkout, and is in no wheel.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / "benchmarks" / "oracle.py").is_file():
         raise MissingExtraError(
@@ -255,7 +327,10 @@ def _bench_cluster(tokens, folder, workers, memory, store, json, quick):
     n = tokens[0] if tokens else 20_000 if quick else 3_000_000
     if 0 < n < 1000:
         raise BadInputError(f"{n} tokens are too few: give 1000 or more, or 0 for none")
-    real = not quick and (Path(os.environ.get("PROSPECTOR_DATA", "../shared/data")) / "camelyon16_mosaics").is_dir()
+    real = (
+        not quick
+        and (Path(os.environ.get("PROSPECTOR_DATA", "../shared/data")) / "camelyon16_mosaics").is_dir()
+    )
     if not real and not json:
         say("without real tiles: PROSPECTOR_DATA names the folder that holds the set camelyon16_mosaics")
     with progress_bar("killing workers", json) as bar:

@@ -30,9 +30,9 @@ def load_weights(name: str, load: Callable[[], Loaded]) -> Loaded:
     ----------
     name : str
         The encoder, for the texts of errors.
-    load : callable
-        Makes the model with its library. It is called with the hub forbidden first, and again with the hub only if
-        files were missing: a library asks the hub for news of files that it has, and nothing may depend on that.
+    load : callable Makes the model with its library. It is called with the hub forbidden first, and again
+        with the hub only if files were missing: a library asks the hub for news of files that it has, and
+        nothing may depend on that.
 
     Raises
     ------
@@ -55,8 +55,9 @@ def load_weights(name: str, load: Callable[[], Loaded]) -> Loaded:
         except Exception as error:
             if _is_absent(error):
                 raise EmbeddingError(
-                    f"the weights of {name} are not on this machine and could not be fetched ({one_line(error)}): "
-                    "check the name, the connection, and that your account may use this model"
+                    f"the weights of {name} are not on this machine and could not be fetched"
+                    f" ({one_line(error)}): check the name, the connection, and that your account may use"
+                    " this model"
                 ) from error
             raise _named(name, error) from error
 
@@ -72,7 +73,8 @@ def not_here(name: str) -> EmbeddingError:
 def missing_package(name: str, package: str) -> MissingExtraError:
     """Return the error of a library that is not installed."""
     return MissingExtraError(
-        f'the encoder {name} needs {package}, which is not installed: pip install "prospector-heads[encoders]"'
+        f"the encoder {name} needs {package}, which is not installed: pip install"
+        ' "prospector-heads[encoders]"'
     )
 
 
@@ -93,7 +95,10 @@ def _named(name: str, error: Exception) -> Exception:
 
 
 def _is_absent(error: BaseException) -> bool:
-    """Return whether an error, or one that it came from, says that a file is not on this machine or not to be had."""
+    """Return whether an error, or one that it came from.
+
+    Says that a file is not on this machine or not to be had.
+    """
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -103,7 +108,9 @@ def _is_absent(error: BaseException) -> bool:
         seen.add(id(one))
         modules = {kind.__module__.partition(".")[0] for kind in type(one).__mro__}
         # Its own errors, those of its HTTP client, and open_clip's word for "the weights were not found".
-        if modules & {"huggingface_hub", "httpx", "httpx2", "urllib"} or "Required pretrained weights" in str(one):
+        if modules & {"huggingface_hub", "httpx", "httpx2", "urllib"} or "Required pretrained weights" in str(
+            one
+        ):
             return True
         waiting += [one.__cause__, one.__context__]
     return False
@@ -111,7 +118,10 @@ def _is_absent(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def _no_hub() -> Iterator[None]:
-    """Make huggingface_hub use its cache only. The variable itself is read once, at import; the switch behind it here."""
+    """Make huggingface_hub use its cache only.
+
+    The variable itself is read once, at import; the switch behind it here.
+    """
     try:
         from huggingface_hub import constants
     except ImportError:

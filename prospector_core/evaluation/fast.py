@@ -6,7 +6,10 @@ __all__ = ["fast_ap"]
 
 
 def fast_ap(scores, truth):
-    """As ``metrics.average_precision`` for scores (n,) that are numbers and truth (n,) with a positive token: float."""
+    """As ``metrics.average_precision`` for scores (n,) that are numbers and truth (n,) with a positive token.
+
+    Float.
+    """
     scores, truth = np.asarray(scores, np.float64), np.asarray(truth, bool)
     if np.isnan(scores).any():
         known = np.isfinite(scores)
@@ -14,7 +17,9 @@ def fast_ap(scores, truth):
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(truth[order])
     ranked = scores[order]
-    last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)  # of each group of equal scores
+    last = np.append(
+        np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1
+    )  # of each group of equal scores
     found = hits[last]
     gained = np.diff(found, prepend=0)
     return float((gained * found / (last + 1)).sum() / hits[-1])

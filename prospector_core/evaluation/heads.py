@@ -1,4 +1,7 @@
-"""Prospector heads on a problem: concepts, counts and kernels, each computed once and shared by all settings that need it."""
+"""Prospector heads on a problem.
+
+Concepts, counts and kernels, each computed once and shared by all settings that need it.
+"""
 
 import itertools
 import time
@@ -20,17 +23,35 @@ from .fast import fast_ap
 __all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]
 
 AUTHORS_GRID = {
-    "concepts": (10, 15, 20, 25, 30), "radius": (0, 1, 2, 4, 8), "alpha": (0.01, 0.025, 0.05, TEST_OFF), "tau": (0.0, 1.0, 2.0),
-}  # fmt: skip
-GIVEN_GRID = {"concepts": (0,), "radius": (0, 1, 2, 4), "alpha": (0.001, 0.01, 0.1, 1.0, TEST_OFF), "tau": (0.0, 1.0, 2.0, 4.0)}  # fmt: skip
-_LINEAR_CONCEPTS, _LINEAR_RADII = (15, 30), (0, 1, 2)  # of the grid: a linear kernel takes a minute where data are many
+    "concepts": (10, 15, 20, 25, 30),
+    "radius": (0, 1, 2, 4, 8),
+    "alpha": (0.01, 0.025, 0.05, TEST_OFF),
+    "tau": (0.0, 1.0, 2.0),
+}
+GIVEN_GRID = {
+    "concepts": (0,),
+    "radius": (0, 1, 2, 4),
+    "alpha": (0.001, 0.01, 0.1, 1.0, TEST_OFF),
+    "tau": (0.0, 1.0, 2.0, 4.0),
+}
+_LINEAR_CONCEPTS, _LINEAR_RADII = (
+    (15, 30),
+    (
+        0,
+        1,
+        2,
+    ),
+)  # of the grid: a linear kernel takes a minute where data are many
 
 
 @dataclass
 class Outcome:
-    """What a method gives for some data: maps {index: (n,) scores}, of those at least that are scored; probability {index: P(class 1)};
-    seconds of the processor it took to fit and to map; parameters (how many numbers were fitted); note (what was chosen); epochs a
-    network was trained for."""
+    """What a method gives for some data.
+
+    Maps {index: (n,) scores}, of those at least that are scored; probability {index: P(class 1)}; seconds of
+    the processor it took to fit and to map; parameters (how many numbers were fitted); note (what was
+    chosen); epochs a network was trained for.
+    """
 
     maps: dict
     probability: dict
@@ -54,7 +75,9 @@ class FittedHead:
         """Prospect map of a datum: (n,) float64."""
         problem, s = self.problem, self.settings
         tokens = _tokens(problem, index, self.centroids, s)
-        return prospect(problem.graphs[index], tokens, self.kernel.coef_, len(self.centroids), s.radius, s.diffusive)
+        return prospect(
+            problem.graphs[index], tokens, self.kernel.coef_, len(self.centroids), s.radius, s.diffusive
+        )
 
     def probability(self, indices):
         """P(class 1) of some data: (m,) float64."""
@@ -97,7 +120,10 @@ def centroids_of(problem, train, settings):
 
 
 def _sample(problem, train, settings):
-    """Tokens that concepts are found in, centred: those that the quantizer would draw of all, without all in memory."""
+    """Tokens that concepts are found in, centred.
+
+    Those that the quantizer would draw of all, without all in memory.
+    """
     sizes = [problem.graphs[i].n for i in train]
     rows = drawn_tokens(sum(sizes), settings.sample, settings.seed)
     ours = QUANTIZERS.get(settings.quantizer)
@@ -106,7 +132,8 @@ def _sample(problem, train, settings):
     owner = np.searchsorted(np.cumsum(sizes), rows, side="right")
     first = np.concatenate([[0], np.cumsum(sizes)])
     parts = [
-        centred(problem.embeddings[i], settings.centre)[rows[owner == at] - first[at]] for at, i in enumerate(train)
+        centred(problem.embeddings[i], settings.centre)[rows[owner == at] - first[at]]
+        for at, i in enumerate(train)
     ]
     return np.concatenate(parts)
 
@@ -178,9 +205,12 @@ def candidates(problem, linear=True):
 
 
 def authors_protocol(problem, train, linear=True, look=None):
-    """The paper's protocol: every setting of its grid, the best by AP on the training data **with their token truth**.
+    """The paper's protocol: every setting of its grid.
 
-    Parameters: look, function(settings, AP on training data), told of each. Returns the FittedHead that won, and its AP there.
+    The best by AP on the training data **with their token truth**.
+
+    Parameters: look, function(settings, AP on training data), told of each. Returns the FittedHead that won,
+    and its AP there.
     """
     best, chosen, plain = -1.0, None, {}
     scored = problem.scored(train)
@@ -203,7 +233,9 @@ def authors_protocol(problem, train, linear=True, look=None):
         if not np.any(kernel.coef_):
             score = float(np.mean([problem.truth[i].mean() for i in scored]))
         else:
-            score = float(np.mean([fast_ap(problem.of_cells(head.map(i), i), problem.truth[i]) for i in scored]))
+            score = float(
+                np.mean([fast_ap(problem.of_cells(head.map(i), i), problem.truth[i]) for i in scored])
+            )
         if look:
             look(settings, score)
         if score > best:

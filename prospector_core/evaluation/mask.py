@@ -1,7 +1,9 @@
-"""Maps of what exceeds chance alone: the weights of a fit that shuffled labels do not reach, at a false discovery rate.
+"""Maps of what exceeds chance alone.
 
-What shuffled labels give is computed once a fit, and kept in the study's folder under the fit's digest and what its
-embeddings are known by.
+The weights of a fit that shuffled labels do not reach, at a false discovery rate.
+
+What shuffled labels give is computed once a fit, and kept in the study's folder under the fit's digest and
+what its embeddings are known by.
 """
 
 from dataclasses import replace
@@ -22,8 +24,8 @@ _SHUFFLES = 200
 def null_of(study, fit=None, level=LEVEL, n=_SHUFFLES, seed=0, progress=None):
     """The Null of a fit at a false discovery rate: computed once, then read again.
 
-    Parameters: fit (default: the current one); level; n, shuffles; progress, function(done, total), told while it is computed.
-    Raises FitError.
+    Parameters: fit (default: the current one); level; n, shuffles; progress, function(done, total), told
+    while it is computed. Raises FitError.
     """
     fit = fit or study.current_fit
     kept = DerivedArrays(study.path / "derived" / "nulls", study._derived, study.path)
@@ -36,18 +38,25 @@ def null_of(study, fit=None, level=LEVEL, n=_SHUFFLES, seed=0, progress=None):
 def known_null(study, fit=None, level=LEVEL, n=_SHUFFLES, seed=0):
     """As ``null_of`` where it has been computed before, else None."""
     fit = fit or study.current_fit
-    found = DerivedArrays(study.path / "derived" / "nulls", study._derived, study.path).peek(_key(study, fit, n, seed))
+    found = DerivedArrays(study.path / "derived" / "nulls", study._derived, study.path).peek(
+        _key(study, fit, n, seed)
+    )
     return None if found is None else _unpacked(found, level)
 
 
 def masked_fit(fit, null):
-    """A fit whose weights are those that the Null keeps, and those that the expert pinned; all others are 0: Fit."""
+    """A fit whose weights are those that the Null keeps, and those that the expert pinned; all others are 0.
+
+    Fit.
+    """
     pinned = fit.coef != fit.fitted_coef
     return replace(fit, coef=np.where(null.kept | pinned, fit.coef, 0.0), masked=null.level, whole=fit)
 
 
 def masked_study(study, level=LEVEL, progress=None):
-    """A study seen through the mask, for looking and exporting: (Study, Null). Edits are made on the study itself.
+    """A study seen through the mask, for looking and exporting: (Study, Null).
+
+    Edits are made on the study itself.
 
     Raises FitError.
     """

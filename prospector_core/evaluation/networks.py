@@ -1,7 +1,8 @@
 """The networks among the baselines: attention-MIL, a mean-pooling classifier, a graph attention network.
 
-They are as small as the literature's own for such data. Several data are looked at together, their tokens one after the other with
-the number of their datum beside them (``Batch``); training ends where its loss has settled (``Plateau``). Torch on one thread.
+They are as small as the literature's own for such data. Several data are looked at together, their tokens one
+after the other with the number of their datum beside them (``Batch``); training ends where its loss has
+settled (``Plateau``). Torch on one thread.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,16 @@ from scipy.special import expit
 
 from ..errors import MissingExtraError
 
-__all__ = ["Batch", "Inputs", "Plateau", "attention_network", "graph_network", "mean_network", "torch_here", "train"]
+__all__ = [
+    "Batch",
+    "Inputs",
+    "Plateau",
+    "attention_network",
+    "graph_network",
+    "mean_network",
+    "torch_here",
+    "train",
+]
 
 _HIDDEN, _RATE, _DECAY, _BATCH = 64, 1e-3, 1e-3, 8
 LEAST_STEPS, MOST_STEPS = 300, 6000  # of the optimiser, eight data each
@@ -33,8 +43,11 @@ def torch_here():
 
 @dataclass(frozen=True)
 class Batch:
-    """Some data of a problem: tokens (n, d); owner (n,), the datum of each token, 0..size-1; start, end (m,), edges of their
-    graphs in both directions and from each token to itself, or None."""
+    """Some data of a problem: tokens (n, d).
+
+    Owner (n,), the datum of each token, 0..size-1; start, end (m,), edges of their graphs in both directions
+    and from each token to itself, or None.
+    """
 
     tokens: object
     owner: object
@@ -97,7 +110,10 @@ class Inputs:
 
 
 class Plateau:
-    """Whether a falling loss has settled: its mean over the last epochs is hardly below that of as many before."""
+    """Whether a falling loss has settled.
+
+    Its mean over the last epochs is hardly below that of as many before.
+    """
 
     def __init__(self):
         self._losses = []
@@ -112,7 +128,10 @@ class Plateau:
 
 
 def train(model, problem, indices, inputs, seed, edges=False):
-    """Fit a network by the labels of data, classes weighted alike: (how many numbers were fitted, how many epochs it took)."""
+    """Fit a network by the labels of data, classes weighted alike.
+
+    (how many numbers were fitted, how many epochs it took).
+    """
     torch = torch_here()
     labels = torch.tensor(problem.labels[indices], dtype=torch.float32)
     ones = float(labels.mean())
@@ -125,7 +144,9 @@ def train(model, problem, indices, inputs, seed, edges=False):
         for first in range(0, len(order), _BATCH):
             some = torch.from_numpy(order[first : first + _BATCH])
             logits = model(inputs.batch(indices[some.numpy()], edges))
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels[some], weight=weights[some])
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                logits, labels[some], weight=weights[some]
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -151,13 +172,18 @@ def probabilities(model, inputs, indices, edges=False, together=32):
 
 
 def attention_network(dim):
-    """Gated attention over tokens: a module, Batch -> logits (size,); ``attention(batch)`` gives the scores before softmax."""
+    """Gated attention over tokens: a module, Batch -> logits (size,).
+
+    ``attention(batch)`` gives the scores before softmax.
+    """
     torch = torch_here()
 
     class Network(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.embed = torch.nn.Sequential(torch.nn.Linear(dim, _HIDDEN), torch.nn.ReLU(), torch.nn.Dropout(0.25))
+            self.embed = torch.nn.Sequential(
+                torch.nn.Linear(dim, _HIDDEN), torch.nn.ReLU(), torch.nn.Dropout(0.25)
+            )
             self.tanh, self.gate = torch.nn.Linear(_HIDDEN, 32), torch.nn.Linear(_HIDDEN, 32)
             self.attend, self.classify = torch.nn.Linear(32, 1), torch.nn.Linear(_HIDDEN, 1)
 
@@ -177,14 +203,21 @@ def attention_network(dim):
 
 
 def mean_network(dim):
-    """Classifier of the mean of encoded tokens: a module, Batch -> logits (size,); ``one(tokens (b, n, d))`` -> (b,) for captum."""
+    """Classifier of the mean of encoded tokens.
+
+    A module, Batch -> logits (size,); ``one(tokens (b, n, d))`` -> (b,) for captum.
+    """
     torch = torch_here()
 
     class Network(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.embed = torch.nn.Sequential(torch.nn.Linear(dim, _HIDDEN), torch.nn.ReLU(), torch.nn.Dropout(0.25))
-            self.classify = torch.nn.Sequential(torch.nn.Linear(_HIDDEN, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1))
+            self.embed = torch.nn.Sequential(
+                torch.nn.Linear(dim, _HIDDEN), torch.nn.ReLU(), torch.nn.Dropout(0.25)
+            )
+            self.classify = torch.nn.Sequential(
+                torch.nn.Linear(_HIDDEN, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1)
+            )
 
         def one(self, tokens):
             return self.classify(self.embed(tokens).mean(-2))[..., 0]
@@ -196,7 +229,10 @@ def mean_network(dim):
 
 
 def graph_network(dim):
-    """Two layers of graph attention, then the mean: a module, (Batch, tokens in place of its own) -> logits (size,)."""
+    """Two layers of graph attention, then the mean.
+
+    A module, (Batch, tokens in place of its own) -> logits (size,).
+    """
     torch = torch_here()
 
     class Layer(torch.nn.Module):
@@ -207,7 +243,9 @@ def graph_network(dim):
 
         def forward(self, x, start, end):
             h = self.lin(x).view(len(x), self.heads, -1)
-            score = torch.nn.functional.leaky_relu((h * self.own).sum(-1)[start] + (h * self.other).sum(-1)[end], 0.2)
+            score = torch.nn.functional.leaky_relu(
+                (h * self.own).sum(-1)[start] + (h * self.other).sum(-1)[end], 0.2
+            )
             weight = torch.exp(score - score.max())
             total = torch.zeros(len(x), self.heads).index_add(0, start, weight)
             mixed = torch.zeros_like(h).index_add(0, start, weight[..., None] * h[end])

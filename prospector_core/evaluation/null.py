@@ -1,8 +1,11 @@
-"""Is there any signal at all, and in which weights: what a fit finds where labels are shuffled among the data.
+"""Is there any signal at all, and in which weights.
 
-Two questions, two answers. *Is there signal*: the AUROC of held-out data against what it is under shuffled labels. *Which
-concepts and pairs*: of each weight, how far the classes' mean shares are apart in standard errors, against the same under shuffled labels,
-all weights together; those whose false discovery rate (Benjamini-Hochberg) is below a level are kept.
+What a fit finds where labels are shuffled among the data.
+
+Two questions, two answers. *Is there signal*: the AUROC of held-out data against what it is under shuffled
+labels. *Which concepts and pairs*: of each weight, how far the classes' mean shares are apart in standard
+errors, against the same under shuffled labels, all weights together; those whose false discovery rate
+(Benjamini-Hochberg) is below a level are kept.
 """
 
 from dataclasses import dataclass
@@ -27,9 +30,9 @@ LEVEL = 0.05
 class Null:
     """What shuffled labels say of a fit.
 
-    Attributes: auroc, of held-out data; shuffled (n,), the same under shuffled labels; p_signal, share of those (and one) that
-    reach it; p_values (p,) of weights; kept (p,) bool, those below the false discovery rate ``level``, none where there is no
-    signal (p_signal above 0.05); level.
+    Attributes: auroc, of held-out data; shuffled (n,), the same under shuffled labels; p_signal, share of
+    those (and one) that reach it; p_values (p,) of weights; kept (p,) bool, those below the false discovery
+    rate ``level``, none where there is no signal (p_signal above 0.05); level.
     """
 
     auroc: float
@@ -47,15 +50,24 @@ class Null:
     @property
     def sentence(self):
         """The answer in plain words."""
-        usual = f"AUROC {self.auroc:.2f}; shuffled labels give {self.shuffled.mean():.2f}, p = {self.p_signal:.3f}"
+        usual = (
+            f"AUROC {self.auroc:.2f}; shuffled labels give {self.shuffled.mean():.2f}, p ="
+            f" {self.p_signal:.3f}"
+        )
         if not self.signal:
             return f"no evidence: the labels are told no better than shuffled ones ({usual})"
         n = int(self.kept.sum())
-        return f"evidence: the labels are told better than shuffled ones ({usual}); {n} of {len(self.kept)} weights stand out"
+        return (
+            f"evidence: the labels are told better than shuffled ones ({usual}); {n} of {len(self.kept)}"
+            " weights stand out"
+        )
 
 
 def benjamini_hochberg(p_values, level=LEVEL):
-    """Which hypotheses to reject at a false discovery rate: (n,) bool. Those without a p-value (NaN) are kept out."""
+    """Which hypotheses to reject at a false discovery rate: (n,) bool.
+
+    Those without a p-value (NaN) are kept out.
+    """
     p = np.asarray(p_values, np.float64)
     known = np.flatnonzero(np.isfinite(p))
     reject = np.zeros(len(p), bool)
@@ -70,9 +82,10 @@ def benjamini_hochberg(p_values, level=LEVEL):
 def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None, shuffled=None):
     """Shuffle the labels n times: Null.
 
-    Parameters: progress, function(done, total); kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; shuffled, function(list of shuffled labels, seed)
-    that yields what ``_shuffled`` gives for each, in order, where it is not done here. A linear kernel's signal is that of the
-    fold-change kernel, which is fitted a hundred times as fast. Raises FitError.
+    Parameters: progress, function(done, total); kernel, unfitted; counts (n_data, p); labels (n_data,) of 0
+    and 1; shuffled, function(list of shuffled labels, seed) that yields what ``_shuffled`` gives for each, in
+    order, where it is not done here. A linear kernel's signal is that of the fold-change kernel, which is
+    fitted a hundred times as fast. Raises FitError.
     """
     counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
     if np.bincount(labels, minlength=2).min() < 2:
@@ -82,7 +95,9 @@ def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None
     own, apart = _shuffled(kernel, counts, shares, labels, seed)
     drawn = [rng.permutation(labels) for _ in range(n)]
     found = (
-        (_shuffled(kernel, counts, shares, each, seed) for each in drawn) if shuffled is None else shuffled(drawn, seed)
+        (_shuffled(kernel, counts, shares, each, seed) for each in drawn)
+        if shuffled is None
+        else shuffled(drawn, seed)
     )
     aurocs, null = np.empty(n), np.empty((n, counts.shape[1]))
     for at, (aurocs[at], null[at]) in enumerate(found):
@@ -98,7 +113,10 @@ def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None
 
 
 def _shuffled(kernel, counts, shares, labels, seed):
-    """AUROC of held-out data under labels (n_data,), and how far each weight's classes are apart: (float, (p,))."""
+    """AUROC of held-out data under labels (n_data,), and how far each weight's classes are apart.
+
+    (float, (p,)).
+    """
     if not isinstance(kernel, FoldChangeKernel):
         kernel = FoldChangeKernel(alpha=1e10, pseudo=0.1, shrink=True)
     return _held_out_auroc(kernel, counts, labels, seed), np.abs(_apart(shares, labels))
@@ -129,10 +147,13 @@ def _held_out_auroc(kernel, counts, labels, seed):
 
 
 def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None, on=None):
-    """The Null of a study's fit, edits and all, over its weights: (Null, kernel (p,) of the weights that stand out).
+    """The Null of a study's fit, edits and all, over its weights.
 
-    Parameters: as ``label_null``; fit (default: the current one); on, where labels are shuffled, from ``scheduling.scheduler``
-    (default: here). ``kept`` and ``p_values`` are over all p weights of the fit; weights that the expert pinned stay in the kernel. Raises FitError.
+    (Null, kernel (p,) of the weights that stand out).
+
+    Parameters: as ``label_null``; fit (default: the current one); on, where labels are shuffled, from
+    ``scheduling.scheduler`` (default: here). ``kept`` and ``p_values`` are over all p weights of the fit;
+    weights that the expert pinned stay in the kernel. Raises FitError.
     """
     from ..study.counts import compact_coef, expand
 
@@ -168,7 +189,9 @@ _SHUFFLED_AT_ONCE = 10
 
 def _shuffle_there(on, place, fit, target, drawn, seed):
     """As ``_shuffled`` of each, on workers, which take the counts from the study."""
-    items = [(start, drawn[start : start + _SHUFFLED_AT_ONCE]) for start in range(0, len(drawn), _SHUFFLED_AT_ONCE)]
+    items = [
+        (start, drawn[start : start + _SHUFFLED_AT_ONCE]) for start in range(0, len(drawn), _SHUFFLED_AT_ONCE)
+    ]
     found = {done.item[0]: done.get() for done in on.run(_shuffled_at, items, place, fit, target, seed)}
     return [each for start in sorted(found) for each in found[start]]
 

@@ -1,4 +1,7 @@
-"""What methods are compared on: token graphs, embeddings, labels of data, folds, and the truth that maps are scored by."""
+"""What methods are compared on.
+
+Token graphs, embeddings, labels of data, folds, and the truth that maps are scored by.
+"""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,9 +22,11 @@ class Problem:
     name : of the set
     ids : list of str, one a datum
     graphs : list of TokenGraph; embeddings : list of (n, d) float32; labels : (n_data,) of 0 and 1
-    truth : list of (m,) bool, or None where a datum has none; m cells a datum, which are its tokens unless ``cells``
+    truth : list of (m,) bool, or None where a datum has none; m cells a datum, which are its tokens unless
+        ``cells``
     folds : list of (train, test), arrays of indices
-    cells : list of (n,) int, the cell of each token, whose score is the mean of its tokens'; None: tokens are cells
+    cells : list of (n,) int, the cell of each token, whose score is the mean of its tokens'; None: tokens are
+        cells
     given : (K, d) float32, concepts that the encoder brings, or None
     cell_graphs : graphs of the cells, where they are not the tokens
     about : plain words on the set, for the report
@@ -57,12 +62,16 @@ class Problem:
         known = np.isfinite(scores)
         n = self.cell_graphs[index].n
         with np.errstate(invalid="ignore"):  # a cell without tokens has no score
-            return np.bincount(cell[known], np.asarray(scores)[known], n) / np.bincount(cell[known], minlength=n)
+            return np.bincount(cell[known], np.asarray(scores)[known], n) / np.bincount(
+                cell[known], minlength=n
+            )
 
     def spread(self, scores, index):
         """Scores of cells (m,) as a map over tokens: (n,) float64."""
         return (
-            np.asarray(scores, np.float64) if self.cells is None else np.asarray(scores, np.float64)[self.cells[index]]
+            np.asarray(scores, np.float64)
+            if self.cells is None
+            else np.asarray(scores, np.float64)[self.cells[index]]
         )
 
     def graph_of_cells(self, index):
@@ -71,17 +80,25 @@ class Problem:
 
     def scored(self, indices):
         """Those of some data that maps are scored on: class 1, with a positive token."""
-        return [i for i in indices if self.labels[i] == 1 and self.truth[i] is not None and np.any(self.truth[i])]
+        return [
+            i for i in indices if self.labels[i] == 1 and self.truth[i] is not None and np.any(self.truth[i])
+        ]
 
     @property
     def prevalence(self):
-        """Mean share of positive cells in the data that are scored: the AP of a constant map, and of a random one."""
+        """Mean share of positive cells in the data that are scored.
+
+        The AP of a constant map, and of a random one.
+        """
         shares = [float(np.mean(self.truth[i])) for i in self.scored(range(len(self.ids)))]
         return float(np.mean(shares)) if shares else float("nan")
 
 
 def opened(source):
-    """The problem that a source names (or is): Problem, read once a process. A source has ``load()`` -> Problem."""
+    """The problem that a source names (or is): Problem, read once a process.
+
+    A source has ``load()`` -> Problem.
+    """
     return source if isinstance(source, Problem) else _loaded(source)
 
 

@@ -1,4 +1,7 @@
-"""Ways of finding concepts compared: a map of each scored against truth, and what labels alone say of each."""
+"""Ways of finding concepts compared.
+
+A map of each scored against truth, and what labels alone say of each.
+"""
 
 from dataclasses import replace
 
@@ -7,7 +10,16 @@ from ..study.fits import GIVEN, list_quantizers
 from .choose import choose
 from .heads import fit_head, outcome_of, suggested_for
 
-__all__ = ["OF", "asked", "candidates_of", "choose_quantizer", "methods_of", "notes_of", "outcomes_of", "row_name"]
+__all__ = [
+    "OF",
+    "asked",
+    "candidates_of",
+    "choose_quantizer",
+    "methods_of",
+    "notes_of",
+    "outcomes_of",
+    "row_name",
+]
 
 OF = "quantizers"  # of a search: what was chosen among
 _METHOD = "quantizers: "  # a method that is several; the names follow, with commas between them
@@ -19,7 +31,9 @@ def row_name(quantizer):
 
 
 def methods_of(names):
-    """Methods for ``evaluate``: "all", "none" or None, or quantizers separated by commas: list of one str, or of none.
+    """Methods for ``evaluate``: "all", "none" or None, or quantizers separated by commas.
+
+    List of one str, or of none.
 
     Raises BadInputError.
     """
@@ -39,15 +53,20 @@ def asked(method):
 
 
 def candidates_of(problem, train, names):
-    """Settings that a fit begins with, by each quantizer; where the encoder brings concepts, those first: list of FitSettings."""
+    """Settings that a fit begins with, by each quantizer; where the encoder brings concepts, those first.
+
+    List of FitSettings.
+    """
     usual = suggested_for(problem, train)
     first = [usual] if problem.given is not None else []
     return first + [replace(usual, quantizer=name) for name in names]
 
 
 def choose_quantizer(problem, train, names, seed=0, progress=None):
-    """What labels of the data ``train`` say of quantizers: choose.Choice, in the order of ``candidates_of``; the first stays unless
-    another is clearly better."""
+    """What labels of the data ``train`` say of quantizers.
+
+    Choose.Choice, in the order of ``candidates_of``; the first stays unless another is clearly better.
+    """
     choice = choose(problem, train, candidates_of(problem, train, names), seed, progress)
     return replace(
         choice,
@@ -57,12 +76,16 @@ def choose_quantizer(problem, train, names, seed=0, progress=None):
 
 
 def outcomes_of(problem, names, train, test, seed, started):
-    """Maps of the data ``test`` by each quantizer, fitted on ``train``: ({row name: Outcome}, Choice by labels alone).
+    """Maps of the data ``test`` by each quantizer, fitted on ``train``.
+
+    ({row name: Outcome}, Choice by labels alone).
 
     ``started``: the clock that an Outcome's seconds are of.
     """
     found = {}
-    for settings in candidates_of(problem, train, names):  # first, so that seconds are those of finding concepts, too
+    for settings in candidates_of(
+        problem, train, names
+    ):  # first, so that seconds are those of finding concepts, too
         begun = started()
         found[row_name(settings.quantizer)] = outcome_of(fit_head(problem, train, settings), test, begun)
     return found, choose_quantizer(problem, train, names, seed)
@@ -80,10 +103,16 @@ def notes_of(searches):
             for key in ("ap", "log_loss", "auroc", "top_auroc", "stability")
         }
         lines.append(
-            f"{one['settings']}: AP {mean['ap']:.3f}; by labels alone log loss {mean['log_loss']:.3f}, AUROC {mean['auroc']:.3f}, "
-            f"of the best twentieth {mean['top_auroc']:.3f}, stability {mean['stability']:.2f}"
+            f"{one['settings']}: AP {mean['ap']:.3f}; by labels alone log loss {mean['log_loss']:.3f}, AUROC"
+            f" {mean['auroc']:.3f}, of the best twentieth {mean['top_auroc']:.3f}, stability"
+            f" {mean['stability']:.2f}"
         )
     chosen = dict.fromkeys(f"{search['chosen']} ({search['why']})" for search in searches)
-    loss, usual = (sum(search[key] for search in searches) / len(searches) for key in ("loss", "suggested_loss"))
-    said = f"Quantizer by labels alone: {'; '.join(chosen)}. That costs {loss:.3f} AP against choosing by the truth; the one to begin with costs {usual:.3f}."
+    loss, usual = (
+        sum(search[key] for search in searches) / len(searches) for key in ("loss", "suggested_loss")
+    )
+    said = (
+        f"Quantizer by labels alone: {'; '.join(chosen)}. That costs {loss:.3f} AP against choosing by the"
+        f" truth; the one to begin with costs {usual:.3f}."
+    )
     return [f"{'. '.join(lines)}.", said]

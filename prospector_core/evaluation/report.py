@@ -18,14 +18,25 @@ from .svg import bars, curves, panels, scatter
 __all__ = ["FEW_SAID", "REGIONS_SAID", "figures", "region_plots", "write_markdown", "write_report"]
 
 _COLUMNS = (
-    ("method", "Method"), ("ap", "AP"), ("interval", "95 % interval"), ("auroc", "AUROC"), ("otsu_dice", "Dice (Otsu)"),
-    ("tolerant_precision", "Precision within 1 hop"), ("authors_auprc", "Authors' AUPRC"), ("datum_auroc", "AUROC of data"),
-    ("datum_ece", "Calibration error"), ("seconds", "Seconds a fold"), ("parameters", "Parameters"),
-)  # fmt: skip
+    ("method", "Method"),
+    ("ap", "AP"),
+    ("interval", "95 % interval"),
+    ("auroc", "AUROC"),
+    ("otsu_dice", "Dice (Otsu)"),
+    ("tolerant_precision", "Precision within 1 hop"),
+    ("authors_auprc", "Authors' AUPRC"),
+    ("datum_auroc", "AUROC of data"),
+    ("datum_ece", "Calibration error"),
+    ("seconds", "Seconds a fold"),
+    ("parameters", "Parameters"),
+)
 
 
 def write_report(evaluations, folder):
-    """Write ``evaluation.json``, ``evaluation.csv`` (a row a method and datum) and ``evaluation.html``: list of paths."""
+    """Write ``evaluation.json``, ``evaluation.csv`` (a row a method and datum) and ``evaluation.html``.
+
+    List of paths.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     plain = [_plain(asdict(each)) for each in evaluations]
     text = io.StringIO()
@@ -45,7 +56,10 @@ def write_report(evaluations, folder):
 
 
 def write_markdown(evaluations, path, images, intro):
-    """A page of documentation: ``path`` (.md), its figures in the folder ``images``. ``intro``: text that it begins with."""
+    """A page of documentation: ``path`` (.md), its figures in the folder ``images``.
+
+    ``intro``: text that it begins with.
+    """
     images.mkdir(parents=True, exist_ok=True)
     parts = [intro]
     for each in evaluations:
@@ -56,7 +70,8 @@ def write_markdown(evaluations, path, images, intro):
                 file = images / f"{_slug(each.problem['name'])}-{name}.svg"
                 write_atomic(file, shown[name].encode())
                 parts.append(
-                    f"![{_ALT[name]}: {each.problem['name']}]({os.path.relpath(file, path.parent).replace(os.sep, '/')})\n"
+                    f"![{_ALT[name]}:"
+                    f" {each.problem['name']}]({os.path.relpath(file, path.parent).replace(os.sep, '/')})\n"
                 )
         parts.append(_markdown_table(_table(each)))
         parts += [f"- {line}" for line in _notes(each)] + [""]
@@ -69,22 +84,34 @@ _ALT = {
     "regions": "Average precision of each method against what regions are like",
 }
 _REGIONS = {
-    "prevalence": "share of positive tokens", "components": "number of regions", "size": "tokens a region", "dispersion": "dispersion (regions / size)",
-}  # fmt: skip
+    "prevalence": "share of positive tokens",
+    "components": "number of regions",
+    "size": "tokens a region",
+    "dispersion": "dispersion (regions / size)",
+}
 _SHOWN = (
-    "prospector", "authors' protocol, tuned with truth", "nearest centroid", "attention MIL", "mean-pool, SHAP", "graph attention + mask",
-)  # fmt: skip
+    "prospector",
+    "authors' protocol, tuned with truth",
+    "nearest centroid",
+    "attention MIL",
+    "mean-pool, SHAP",
+    "graph attention + mask",
+)
 _BINS = 4  # of data with alike regions, at most
 
 
 def figures(evaluation):
     """Plots of an evaluation: {name: SVG text}, "" where there is nothing to plot."""
     reference = ("prevalence", evaluation.problem["prevalence"])
-    rows = [(_named(evaluation, each), each["ap"], each["ap_low"], each["ap_high"]) for each in evaluation.summary]
+    rows = [
+        (_named(evaluation, each), each["ap"], each["ap_low"], each["ap_high"]) for each in evaluation.summary
+    ]
     found = {
-        "ap": bars(rows, f"Average precision of each method on {evaluation.problem['name']}", reference)
-        if rows
-        else "",
+        "ap": (
+            bars(rows, f"Average precision of each method on {evaluation.problem['name']}", reference)
+            if rows
+            else ""
+        ),
         "regions": region_plots(evaluation.rows),
     }
     if evaluation.few:
@@ -101,7 +128,9 @@ def figures(evaluation):
     for each in evaluation.summary:
         if each["method"] == "prospector":
             points = [(p, share, f"{n} data", False) for p, share, n in each["calibration"]]
-            found["calibration"] = scatter(points, "Calibration of datum prediction", "predicted", "share of class 1")
+            found["calibration"] = scatter(
+                points, "Calibration of datum prediction", "predicted", "share of class 1"
+            )
     return found
 
 
@@ -110,14 +139,22 @@ def region_plots(rows):
     methods = {row["method"] for row in rows}
     shown = [name for name in _SHOWN if name in methods]
     if "prospector" not in methods:
-        shown = [name for name in dict.fromkeys(row["method"] for row in rows) if name not in ("constant", "random")]
+        shown = [
+            name
+            for name in dict.fromkeys(row["method"] for row in rows)
+            if name not in ("constant", "random")
+        ]
     parts = []
     for name, words in _REGIONS.items():
         series = {}
         for method in shown:
             own = [(row[name], row["ap"]) for row in rows if row["method"] == method]
             series[method] = _binned(np.array([each for each in own if np.isfinite(each).all()]))
-        dots = [(row[name], row["ap"], row["datum"]) for row in rows if row["method"] == shown[0]] if shown else []
+        dots = (
+            [(row[name], row["ap"], row["datum"]) for row in rows if row["method"] == shown[0]]
+            if shown
+            else []
+        )
         if len({dot[0] for dot in dots}) > 1:
             parts.append((words, series, dots, name != "prevalence"))
     return panels(parts, _ALT["regions"], "AP") if shown else ""
@@ -142,13 +179,22 @@ def _few(evaluation):
     for row in evaluation.few:
         series.setdefault(row["method"], {}).setdefault(row["labels"], []).append(row["ap"])
     return {
-        method: [(n, float(np.mean(v)), float(np.mean(v) - np.std(v)), float(np.mean(v) + np.std(v))) for n, v in sorted(by.items())]
+        method: [
+            (n, float(np.mean(v)), float(np.mean(v) - np.std(v)), float(np.mean(v) + np.std(v)))
+            for n, v in sorted(by.items())
+        ]
         for method, by in series.items()
-    }  # fmt: skip
+    }
 
 
-FEW_SAID = "Mean of draws, each from the training data of another fold where there are several; whiskers: one standard deviation between draws."
-REGIONS_SAID = "Data in up to four groups of alike regions: mean of each method, whiskers: 95 % interval; dots: each datum under the first method. What is the same in all data is not drawn."
+FEW_SAID = (
+    "Mean of draws, each from the training data of another fold where there are several; whiskers: one"
+    " standard deviation between draws."
+)
+REGIONS_SAID = (
+    "Data in up to four groups of alike regions: mean of each method, whiskers: 95 % interval; dots: each"
+    " datum under the first method. What is the same in all data is not drawn."
+)
 
 
 def _few_table(evaluation):
@@ -196,12 +242,14 @@ def _said(evaluation):
     p = evaluation.problem
     if not evaluation.summary:
         return (
-            f"{p['data']} data ({p['class_1']} of class 1), {p['tokens']:,} tokens. Without truth no map can be scored."
+            f"{p['data']} data ({p['class_1']} of class 1), {p['tokens']:,} tokens. Without truth no map can"
+            " be scored."
         )
     scored = max(each["data_scored"] for each in evaluation.summary)
     return (
-        f"{p['about'] + '. ' if p['about'] else ''}{p['data']} data ({p['class_1']} of class 1), {p['tokens']:,} tokens; maps of {scored} data "
-        f"scored, each by heads that were not fitted on it. A constant or random map scores {p['prevalence']:.3f}."
+        f"{p['about'] + '. ' if p['about'] else ''}{p['data']} data ({p['class_1']} of class 1),"
+        f" {p['tokens']:,} tokens; maps of {scored} data scored, each by heads that were not fitted on it. A"
+        f" constant or random map scores {p['prevalence']:.3f}."
     )
 
 
@@ -210,7 +258,8 @@ def _notes(evaluation):
     for each in evaluation.summary:
         if each["method"].startswith("authors' protocol") and each["notes"]:
             lines.append(
-                f"Authors' protocol chose{', fold by fold' if n_folds > 1 else ''}: {'; '.join(each['notes'])}."
+                f"Authors' protocol chose{', fold by fold' if n_folds > 1 else ''}:"
+                f" {'; '.join(each['notes'])}."
             )
     for of in ("settings", "tokens"):
         searches = [each for each in evaluation.searches if each["of"] == of]
@@ -220,19 +269,26 @@ def _notes(evaluation):
         where = f" (on {len(searches)} of {n_folds} folds)" if len(searches) < n_folds else ""
         if of == "settings":
             lines.append(
-                f"Choosing among {len(searches[0]['candidates'])} candidates by labels alone costs {loss:.3f} AP against choosing them by "
-                f"the truth of the very data that are scored{where}; the settings to begin with cost {usual:.3f}."
+                f"Choosing among {len(searches[0]['candidates'])} candidates by labels alone costs {loss:.3f}"
+                f" AP against choosing them by the truth of the very data that are scored{where}; the"
+                f" settings to begin with cost {usual:.3f}."
             )
         else:
-            kinds = ", ".join(f"{each['settings']} (AP {each['ap']:.3f}, held-out log loss {each['log_loss']:.2f})" for each in searches[0]["candidates"])  # fmt: skip
-            lines.append(f"Tokens by labels alone: {kinds}; choosing costs {loss:.3f} AP against the truth{where}.")
+            kinds = ", ".join(
+                f"{each['settings']} (AP {each['ap']:.3f}, held-out log loss {each['log_loss']:.2f})"
+                for each in searches[0]["candidates"]
+            )
+            lines.append(
+                f"Tokens by labels alone: {kinds}; choosing costs {loss:.3f} AP against the truth{where}."
+            )
         chosen = dict.fromkeys(f"{s['chosen']} ({s['why']})" for s in searches)
         lines.append(f"Chosen: {'; '.join(chosen)}.")
     lines += notes_of([each for each in evaluation.searches if each["of"] == OF])
     folds = next((each["ap_folds"] for each in evaluation.summary if each["method"] == "prospector"), [])
     if len(folds) > 1:
         lines.append(
-            f"AP of “prospector”, fold by fold: {', '.join(f'{ap:.2f}' for ap in folds)}; their mean {np.mean(folds):.3f}."
+            f"AP of “prospector”, fold by fold: {', '.join(f'{ap:.2f}' for ap in folds)}; their mean"
+            f" {np.mean(folds):.3f}."
         )
     if evaluation.null:
         lines.append(evaluation.null["sentence"][:1].upper() + evaluation.null["sentence"][1:] + ".")
@@ -248,25 +304,39 @@ def _page(evaluations):
     for each in evaluations:
         shown = {**dict.fromkeys(("ap", "few", "regions", "search", "calibration"), ""), **figures(each)}
         part = {
-            "name": each.problem["name"], "said": _said(each), "table": _table(each), "notes": _notes(each), "shown": shown,
-            "few": _few_table(each) if shown.get("few") else None, "settings": None, "folds": [],
-        }  # fmt: skip
+            "name": each.problem["name"],
+            "said": _said(each),
+            "table": _table(each),
+            "notes": _notes(each),
+            "shown": shown,
+            "few": _few_table(each) if shown.get("few") else None,
+            "settings": None,
+            "folds": [],
+        }
         if each.problem.get("search"):
             part["settings"] = _candidates(each.problem["search"]["candidates"])
         if shown.get("search"):
             searches = [search for search in each.searches if search["of"] == "settings"]
             part["folds"] = [
-                (search["chosen"], _candidates(sorted(search["candidates"], key=lambda one: one["mean_rank"])))
+                (
+                    search["chosen"],
+                    _candidates(sorted(search["candidates"], key=lambda one: one["mean_rank"])),
+                )
                 for search in searches
             ]
         parts.append(part)
-    return write_html("prospector_core", "evaluation.html", parts=parts, few_said=FEW_SAID, regions_said=REGIONS_SAID)
+    return write_html(
+        "prospector_core", "evaluation.html", parts=parts, few_said=FEW_SAID, regions_said=REGIONS_SAID
+    )
 
 
 def _candidates(candidates):
     """Candidates of a search as a table: (header, rows)."""
     keys = list(candidates[0])
-    return keys, [[str(one[k]) if isinstance(one[k], (str, bool, int)) else f"{one[k]:.3f}" for k in keys] for one in candidates]  # fmt: skip
+    return keys, [
+        [str(one[k]) if isinstance(one[k], (str, bool, int)) else f"{one[k]:.3f}" for k in keys]
+        for one in candidates
+    ]
 
 
 def _markdown_table(table):

@@ -1,4 +1,7 @@
-"""Methods compared on a problem: maps of data that were not fitted on, scored against the truth of their tokens."""
+"""Methods compared on a problem.
+
+Maps of data that were not fitted on, scored against the truth of their tokens.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -16,8 +19,13 @@ __all__ = ["HEADS", "Evaluation", "evaluate", "method_names"]
 
 _FEW = (2, 4, 8, 16, 32, 64)
 _FEW_METHODS = (
-    "prospector", "authors' settings, untuned", "nearest centroid", "attention MIL", "mean-pool", "graph attention + mask",
-)  # fmt: skip
+    "prospector",
+    "authors' settings, untuned",
+    "nearest centroid",
+    "attention MIL",
+    "mean-pool",
+    "graph attention + mask",
+)
 _REPEATS = 5
 _NETWORKS = ("attention MIL", "mean-pool", "graph attention + mask")
 
@@ -26,9 +34,10 @@ _NETWORKS = ("attention MIL", "mean-pool", "graph attention + mask")
 class Evaluation:
     """What came of a comparison, as plain values.
 
-    Attributes: problem, dict on the set; rows, list of dicts, one a method and datum; summary, list of dicts, one a method, best
-    AP first; few, list of dicts, one a method, number of labels and repeat; searches, list of dicts on choosing by labels, one a fold
-    and kind of choice; null, dict or None; seconds, of the processor, of it all.
+    Attributes: problem, dict on the set; rows, list of dicts, one a method and datum; summary, list of dicts,
+    one a method, best AP first; few, list of dicts, one a method, number of labels and repeat; searches, list
+    of dicts on choosing by labels, one a fold and kind of choice; null, dict or None; seconds, of the
+    processor, of it all.
     """
 
     problem: dict
@@ -41,8 +50,9 @@ class Evaluation:
 
 
 def method_names(baselines, sweep=True, quantizers=None):
-    """Names of methods: "all", "none", or baselines separated by commas; ``sweep``: also settings chosen by labels; quantizers, to
-    be compared too, see ``quantizers.methods_of``.
+    """Names of methods: "all", "none", or baselines separated by commas; ``sweep``.
+
+    Also settings chosen by labels; quantizers, to be compared too, see ``quantizers.methods_of``.
 
     Raises BadInputError.
     """
@@ -59,12 +69,15 @@ def method_names(baselines, sweep=True, quantizers=None):
     return [*heads, *dict.fromkeys(["constant", "random", *chosen])]
 
 
-def evaluate(source, methods, seed=0, few=False, progress=lambda done, total, text: None, folds=None, on=None):
+def evaluate(
+    source, methods, seed=0, few=False, progress=lambda done, total, text: None, folds=None, on=None
+):
     """Compare methods on a problem: Evaluation.
 
-    Parameters: source, a Problem, or where one comes from (``tasks.OfSet``, ``tasks.OfStudy``), which alone can be sent to workers;
-    few, whether to measure few labels too; folds, only so many; on, where it runs, from ``scheduling.scheduler`` (default: here). The numbers are the same wherever it runs, but for the seconds.
-    Raises BadInputError, FitError.
+    Parameters: source, a Problem, or where one comes from (``tasks.OfSet``, ``tasks.OfStudy``), which alone
+    can be sent to workers; few, whether to measure few labels too; folds, only so many; on, where it runs,
+    from ``scheduling.scheduler`` (default: here). The numbers are the same wherever it runs, but for the
+    seconds. Raises BadInputError, FitError.
     """
     started, problem, on = time.process_time(), opened(source), on or InProcess()
     n_folds = len(problem.folds) if folds is None else min(folds, len(problem.folds))
@@ -77,7 +90,9 @@ def evaluate(source, methods, seed=0, few=False, progress=lambda done, total, te
         parts[done.item] = done.get()
         progress(len(parts), len(items), f"{problem.name}: {_words(done.item, n_folds)}")
     problem.cache.clear()
-    parts = [parts[item] for item in items]  # in the order in which they were asked for, whichever was done first
+    parts = [
+        parts[item] for item in items
+    ]  # in the order in which they were asked for, whichever was done first
     found = _gathered(problem, parts)
     spent = sum(cost["seconds"] for part in parts for cost in part.costs.values())
     found.seconds = max(time.process_time() - started, spent)
@@ -85,7 +100,10 @@ def evaluate(source, methods, seed=0, few=False, progress=lambda done, total, te
 
 
 def few_items(problem, methods):
-    """Draws of few labels, each from the training data of another fold: list of Item. ``methods``: those of them that take part."""
+    """Draws of few labels, each from the training data of another fold: list of Item.
+
+    ``methods``: those of them that take part.
+    """
     taking = tuple(method for method in methods if method in _FEW_METHODS)
     found = []
     for n in _FEW:
@@ -111,15 +129,19 @@ def _gathered(problem, parts):
             costs.setdefault(name, []).append(cost)
             predicted.setdefault(name, []).extend(part.predicted[name])
     summary = [
-        _summary(name, [row for row in rows if row["method"] == name], costs[name], predicted[name]) for name in costs
+        _summary(name, [row for row in rows if row["method"] == name], costs[name], predicted[name])
+        for name in costs
     ]
     about, seen = about_of(problem), {row["datum"]: row["prevalence"] for row in rows}
     if seen:  # of the data that are scored, which with one fold are not all
         about["prevalence"] = float(np.mean(list(seen.values())))
     return Evaluation(
-        about, rows, _best_first(summary), [row for part in parts for row in part.few],
+        about,
+        rows,
+        _best_first(summary),
+        [row for part in parts for row in part.few],
         [search for part in parts for search in part.searches],
-    )  # fmt: skip
+    )
 
 
 def _best_first(summary):
@@ -131,8 +153,15 @@ def add_outcome(evaluation, problem, name, outcome):
     test = sorted(outcome.maps)
     rows = scored_rows(problem, name, 0, outcome, test)
     if rows:
-        predicted = [(outcome.probability[i], problem.labels[i]) for i in test if np.isfinite(outcome.probability[i])]
-        cost = {"seconds": outcome.seconds, "parameters": outcome.parameters, "note": outcome.note, "epochs": 0}
+        predicted = [
+            (outcome.probability[i], problem.labels[i]) for i in test if np.isfinite(outcome.probability[i])
+        ]
+        cost = {
+            "seconds": outcome.seconds,
+            "parameters": outcome.parameters,
+            "note": outcome.note,
+            "epochs": 0,
+        }
         evaluation.rows += rows
         evaluation.summary = _best_first([*evaluation.summary, _summary(name, rows, [cost], predicted)])
 
@@ -156,15 +185,29 @@ def _summary(name, rows, costs, predicted):
     by_fold = [float(np.nanmean([row["ap"] for row in rows if row["fold"] == fold])) for fold in folds]
     p, y = (np.array(each) for each in zip(*predicted))
     meant = calibration(p, y)
-    other = {
-        key: float(np.nanmean([row[key] for row in rows]))
-        for key in rows[0]
-        if key not in ("method", "fold", "datum", "ap", "prevalence", "components", "size", "dispersion")
-    } if rows else {}  # fmt: skip
+    other = (
+        {
+            key: float(np.nanmean([row[key] for row in rows]))
+            for key in rows[0]
+            if key not in ("method", "fold", "datum", "ap", "prevalence", "components", "size", "dispersion")
+        }
+        if rows
+        else {}
+    )
     return {
-        "method": name, "ap": mean, "ap_low": low, "ap_high": high, "ap_folds": by_fold, "data_scored": len(rows), **other,
-        "datum_auroc": auroc(p, y == 1), "datum_brier": meant["brier"], "datum_ece": meant["ece"], "calibration": meant["curve"],
+        "method": name,
+        "ap": mean,
+        "ap_low": low,
+        "ap_high": high,
+        "ap_folds": by_fold,
+        "data_scored": len(rows),
+        **other,
+        "datum_auroc": auroc(p, y == 1),
+        "datum_brier": meant["brier"],
+        "datum_ece": meant["ece"],
+        "calibration": meant["curve"],
         "seconds": float(np.mean([each["seconds"] for each in costs])),
         "parameters": int(np.mean([each["parameters"] for each in costs])),
-        "epochs": int(np.mean([each["epochs"] for each in costs])), "notes": [each["note"] for each in costs if each["note"]],
-    }  # fmt: skip
+        "epochs": int(np.mean([each["epochs"] for each in costs])),
+        "notes": [each["note"] for each in costs if each["note"]],
+    }

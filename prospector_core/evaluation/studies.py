@@ -1,4 +1,7 @@
-"""A study as a problem: its embeddings and labels, and truth of its tokens from a table or a folder of masks."""
+"""A study as a problem: its embeddings and labels.
+
+And truth of its tokens from a table or a folder of masks.
+"""
 
 import csv
 import gzip
@@ -37,8 +40,8 @@ _PLACES = (
 def problem_of(study, truth, folds=5, seed=0):
     """A study of two classes as a Problem. ``truth``: from ``read_truth``, or None (nothing is scored).
 
-    Data whose split is "test" are the test data; where there are none, ``folds`` folds with as much of each class in each. Raises
-    BadInputError, FitError.
+    Data whose split is "test" are the test data; where there are none, ``folds`` folds with as much of each
+    class in each. Raises BadInputError, FitError.
     """
     data = [datum for datum in study.embedded() if datum.label is not None]
     if len(study.classes) > 2:
@@ -50,14 +53,22 @@ def problem_of(study, truth, folds=5, seed=0):
         raise BadInputError("an evaluation needs embedded data of both classes: run `prospector embed` first")
     test = np.array([datum.split == "test" for datum in data])
     both = all(len(set(labels[some].tolist())) == 2 for some in (test, ~test)) if test.any() else False
-    chosen = [(np.flatnonzero(~test), np.flatnonzero(test))] if both else stratified_folds(labels, folds, seed)
+    chosen = (
+        [(np.flatnonzero(~test), np.flatnonzero(test))] if both else stratified_folds(labels, folds, seed)
+    )
     given = study.given_concepts
     found, uids = truth or {}, [datum.uid for datum in data]
     return Problem(
-        study.name, [datum.name for datum in data], _Read(study.graph, uids), _Read(_Vectors(study), uids), labels,
-        [found.get(uid) for uid in uids], chosen, given=None if given is None else given[1],
+        study.name,
+        [datum.name for datum in data],
+        _Read(study.graph, uids),
+        _Read(_Vectors(study), uids),
+        labels,
+        [found.get(uid) for uid in uids],
+        chosen,
+        given=None if given is None else given[1],
         modality=study.modality,
-    )  # fmt: skip
+    )
 
 
 class _Read(Sequence):
@@ -98,13 +109,18 @@ class _AtPlace:
     def load(self):
         """Problem."""
         study = study_at(self.place)
-        return problem_of(study if study.target == self.target else study.of_class(self.target), None, seed=self.seed)
+        return problem_of(
+            study if study.target == self.target else study.of_class(self.target), None, seed=self.seed
+        )
 
 
 def problem_beside(study, others, truth, seed=0):
-    """A study as ``problem_of``, and beside it studies of the same data with other tokens or another encoder: Problem.
+    """A study as ``problem_of``, and beside it studies of the same data with other tokens or another encoder.
 
-    Maps of all of them are scored on the tokens of the first, of which those of the others are parts. Raises BadInputError.
+    Problem.
+
+    Maps of all of them are scored on the tokens of the first, of which those of the others are parts. Raises
+    BadInputError.
     """
     found = problem_of(study, truth, seed=seed)
     found.tokens = _tokens_of_study(study)
@@ -122,10 +138,19 @@ def problem_beside(study, others, truth, seed=0):
             name += f" of {other.path.name}"
         cells = [_parts_of(study, other, each) for each in found.ids]
         found.others[name] = Problem(
-            found.name, found.ids, [beside.graphs[i] for i in order], [beside.embeddings[i] for i in order], found.labels,
-            found.truth, found.folds, cells=cells, given=beside.given, cell_graphs=found.graphs, modality=other.modality,
+            found.name,
+            found.ids,
+            [beside.graphs[i] for i in order],
+            [beside.embeddings[i] for i in order],
+            found.labels,
+            found.truth,
+            found.folds,
+            cells=cells,
+            given=beside.given,
+            cell_graphs=found.graphs,
+            modality=other.modality,
             tokens=name,
-        )  # fmt: skip
+        )
     return found
 
 
@@ -142,25 +167,32 @@ def _parts_of(study, other, name):
     if study.modality != "slides":
         if n != m:
             raise BadInputError(
-                f"{name} has {n} {study.kind.words.tokens} in {study.path}, but {m} in {other.path}: compare encoders on the same"
+                f"{name} has {n} {study.kind.words.tokens} in {study.path}, but {m} in {other.path}: compare"
+                " encoders on the same"
             )
         return np.arange(n)
     if m < n:
         raise BadInputError(
-            f"{other.path} has coarser tiles than {study.path}: begin with the coarser study, on whose tiles maps are scored"
+            f"{other.path} has coarser tiles than {study.path}: begin with the coarser study, on whose tiles"
+            " maps are scored"
         )
     from scipy.spatial import cKDTree
 
     middles = []
     for each, datum in ((study, here), (other, there)):
         grid = each.grid(datum)
-        middles.append(np.asarray(grid["origin"])[::-1] + (np.asarray(grid["positions"]) + 0.5) * grid["pitch"])
+        middles.append(
+            np.asarray(grid["origin"])[::-1] + (np.asarray(grid["positions"]) + 0.5) * grid["pitch"]
+        )
     return cKDTree(middles[0]).query(middles[1])[1]
 
 
 def tokens_for(study, others, seed=0, progress=None):
-    """Which of several studies of the same data to use, by labels alone (data whose split is "test" are left out):
-    (choose.Choice, the study). Raises BadInputError."""
+    """Which of several studies of the same data to use.
+
+    By labels alone (data whose split is "test" are left out): (choose.Choice, the study). Raises
+    BadInputError.
+    """
     from .choose import choose_tokens
 
     problem = problem_beside(study, others, None, seed)
@@ -174,9 +206,10 @@ def read_truth(study, source):
 
     Parameters
     ----------
-    source : a folder of masks, images named as the slides are (a token is positive where most of its pixels are not 0), or
-        a table (.csv, .tsv, also .gz) with a column for the datum (datum, id, name, ...), one for the truth (truth, tumor, ...) and where the
-        token is: token (its number), or the words by which the study itself places a token (row and column, residue, sentence or passage)
+    source : a folder of masks, images named as the slides are (a token is positive where most of its pixels
+        are not 0), or a table (.csv, .tsv, also .gz) with a column for the datum (datum, id, name, ...), one
+        for the truth (truth, tumor, ...) and where the token is: token (its number), or the words by which
+        the study itself places a token (row and column, residue, sentence or passage)
 
     Raises BadInputError, saying which line is wrong.
     """
@@ -184,7 +217,9 @@ def read_truth(study, source):
     if source.is_dir():
         return _of_masks(study, source)
     if not source.is_file():
-        raise BadInputError(f"there is no file or folder {source}: give a table of tokens, or a folder of masks")
+        raise BadInputError(
+            f"there is no file or folder {source}: give a table of tokens, or a folder of masks"
+        )
     return _of_table(study, source)
 
 
@@ -192,7 +227,11 @@ def _of_masks(study, folder):
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None
-    files = {path.stem.removesuffix("_mask"): path for path in folder.iterdir() if path.suffix.lower() in (".png", ".tif", ".tiff", ".bmp")}  # fmt: skip
+    files = {
+        path.stem.removesuffix("_mask"): path
+        for path in folder.iterdir()
+        if path.suffix.lower() in (".png", ".tif", ".tiff", ".bmp")
+    }
     found = {}
     for datum in study.embedded():
         path = files.get(Path(datum.name).stem)
@@ -208,7 +247,9 @@ def _of_masks(study, folder):
         bottom = np.clip((y0 + (positions[:, 0] + 1) * pitch).round().astype(int), 0, mask.shape[0])
         right = np.clip((x0 + (positions[:, 1] + 1) * pitch).round().astype(int), 0, mask.shape[1])
         area = np.maximum((bottom - top) * (right - left), 1)
-        found[datum.uid] = (sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]) * 2 > area
+        found[datum.uid] = (
+            sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+        ) * 2 > area
     if not found:
         raise BadInputError(f"no mask in {folder} is named as a slide of the study is")
     return found
@@ -224,12 +265,14 @@ def _of_table(study, path):
     datum = next((columns[name] for name in _DATUM if name in columns), None)
     truth = next((columns[name] for name in _TRUTH if name in columns), None)
     place = next(
-        (names for names in (*_PLACES, tuple(study.kind.place_names)) if all(n in columns for n in names)), None
+        (names for names in (*_PLACES, tuple(study.kind.place_names)) if all(n in columns for n in names)),
+        None,
     )
     if datum is None or truth is None or place is None:
         raise BadInputError(
-            f"{path.name} must have a column for the datum ({', '.join(_DATUM[:3])}), the truth ({', '.join(_TRUTH[:3])}) and "
-            f"where the token is (token, or {', '.join(study.kind.place_names)}); it has {', '.join(columns)}"
+            f"{path.name} must have a column for the datum ({', '.join(_DATUM[:3])}), the truth"
+            f" ({', '.join(_TRUTH[:3])}) and where the token is (token, or"
+            f" {', '.join(study.kind.place_names)}); it has {', '.join(columns)}"
         )
     by_name = {}
     for each in study.embedded():
@@ -240,7 +283,9 @@ def _of_table(study, path):
             lines[by_name[row[datum]].uid].append((number, row))
     if not lines:
         raise BadInputError(f"{path.name}: no datum of the study is named in the column {datum}")
-    return {uid: _tokens_of(study, uid, some, columns, place, truth, path.name) for uid, some in lines.items()}
+    return {
+        uid: _tokens_of(study, uid, some, columns, place, truth, path.name) for uid, some in lines.items()
+    }
 
 
 def _tokens_of(study, uid, lines, columns, place, truth, file):
@@ -265,7 +310,8 @@ def _tokens_of(study, uid, lines, columns, place, truth, file):
             raise BadInputError(f"{file}, line {number}: {row[truth]!r} is no truth: say 0 or 1")
         if key not in where:
             raise BadInputError(
-                f"{file}, line {number}: {study.datum(uid).name} has no token at {', '.join(place)} {key.replace('|', ', ')}"
+                f"{file}, line {number}: {study.datum(uid).name} has no token at {', '.join(place)}"
+                f" {key.replace('|', ', ')}"
             )
         found[where[key]] = value in ("1", "true", "yes", "1.0")
     return found
@@ -274,7 +320,8 @@ def _tokens_of(study, uid, lines, columns, place, truth, file):
 def choose_for(study, candidates=None, seed=0, progress=None, quantizer=None, on=None):
     """Settings for a study by its labels alone (data whose split is "test" are left out): choose.Choice.
 
-    Parameters: as ``choose.choose``; quantizer, what all candidates find concepts by (default: what each says).
+    Parameters: as ``choose.choose``; quantizer, what all candidates find concepts by (default: what each
+    says).
     """
     from .choose import auto_candidates, choose
 
@@ -291,19 +338,25 @@ def choose_for(study, candidates=None, seed=0, progress=None, quantizer=None, on
 
 
 def _fitted_on(study, problem):
-    """Those of a study's problem that may be fitted on: (m,) indices. Raises BadInputError where they are too few to choose by."""
+    """Those of a study's problem that may be fitted on: (m,) indices.
+
+    Raises BadInputError where they are too few to choose by.
+    """
     data = [datum for datum in study.embedded() if datum.label is not None]
     train = np.array([at for at, datum in enumerate(data) if datum.split != "test"])
     if np.bincount(problem.labels[train], minlength=2).min() < 5:
         raise BadInputError(
-            "settings are chosen by predicting data that were held out: label and embed five data of each class at least, "
-            "or fit with the settings to begin with"
+            "settings are chosen by predicting data that were held out: label and embed five data of each"
+            " class at least, or fit with the settings to begin with"
         )
     return train
 
 
 def own_maps(study, problem, truth):
-    """The study's own fit, edits and all, on the data that it was fitted on: an Outcome over the problem's data."""
+    """The study's own fit, edits and all, on the data that it was fitted on.
+
+    An Outcome over the problem's data.
+    """
     from .heads import Outcome
 
     fit = study.current_fit

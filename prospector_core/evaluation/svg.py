@@ -20,19 +20,28 @@ _PALETTE = (
     "#117733",
 )
 _STYLE = Markup(
-    "text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.axis{stroke:#777}.whisker{stroke:#222;stroke-width:2}"
+    "text{font:13px"
+    " system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.axis{stroke:#777}.whisker{stroke:#222;stroke-width:2}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.axis{stroke:#999}.whisker{stroke:#eee}}"
 )
 
 
 def neutral(svg):
-    """A plot whose text and lines can be read on light and on dark ground alike, where it cannot know which it stands on: SVG text."""
-    look = "text{font:13px system-ui,sans-serif;fill:#7b858f}.grid{stroke:#7b858f55}.axis{stroke:#7b858f}.whisker{stroke:#7b858f;stroke-width:2}"
+    """A plot whose text and lines can be read on light and on dark ground alike.
+
+    Where it cannot know which it stands on: SVG text.
+    """
+    look = (
+        "text{font:13px"
+        " system-ui,sans-serif;fill:#7b858f}.grid{stroke:#7b858f55}.axis{stroke:#7b858f}.whisker{stroke:#7b858f;stroke-width:2}"
+    )
     return str(svg).replace(f"<style>{_STYLE}</style>", f"<style>{look}</style>")
 
 
 def _svg(width, height, marks, said):
-    return write_html("prospector_core", "plot.svg", width=width, height=height, marks=marks, said=said, look=_STYLE)
+    return write_html(
+        "prospector_core", "plot.svg", width=width, height=height, marks=marks, said=said, look=_STYLE
+    )
 
 
 def _mark(tag, text="", title="", **look):
@@ -54,7 +63,10 @@ def _dot(x, y, r, fill, title, **look):
 
 
 def bars(rows, said, reference=None):
-    """Horizontal bars 0..1 with intervals. Rows: (name, value, low, high). ``reference``: (name, value), a dashed line."""
+    """Horizontal bars 0..1 with intervals.
+
+    Rows: (name, value, low, high). ``reference``: (name, value), a dashed line.
+    """
     left, wide, step = 270, 420, 26
     height = step * len(rows) + 54
     x = lambda value: left + wide * float(np.clip(np.nan_to_num(value), 0, 1))
@@ -65,7 +77,11 @@ def bars(rows, said, reference=None):
     for at, (name, value, low, high) in enumerate(rows):
         y = 12 + step * at
         colour = (
-            _PALETTE[0] if name.startswith("prospector") else _PALETTE[1] if name.startswith("authors") else "#999999"
+            _PALETTE[0]
+            if name.startswith("prospector")
+            else _PALETTE[1]
+            if name.startswith("authors")
+            else "#999999"
         )
         out.append(_text(left - 8, y + 14, name, text_anchor="end"))
         out.append(_mark("rect", x=left, y=y, width=f"{x(value) - left:.1f}", height=18, fill=colour))
@@ -84,9 +100,12 @@ def curves(series, said, x_name, y_name, log=False):
 
 
 def panels(parts, said, y_name, columns=2):
-    """Several plots of lines with whiskers, two in a row, one legend. Parts: list of (x name, series, dots, log); y is 0..1.
+    """Several plots of lines with whiskers, two in a row, one legend.
 
-    Series: {name: list of (x, mean, low, high)}, the same names in all parts; dots: list of (x, y, label), drawn behind.
+    Parts: list of (x name, series, dots, log); y is 0..1.
+
+    Series: {name: list of (x, mean, low, high)}, the same names in all parts; dots: list of (x, y, label),
+    drawn behind.
     """
     names = list(dict.fromkeys(name for _, series, _, _ in parts for name in series))
     parts = [part for part in parts if any(part[1].values())]
@@ -136,7 +155,9 @@ def _lines(left, top, wide, tall, x_name, y_name, series, dots, log, names):
             out.append(_line(place, place, f"{y(a):.1f}", f"{y(b):.1f}", stroke=_colour(at), opacity=0.55))
         way = " ".join(f"{x(p) + aside:.1f},{y(mean):.1f}" for p, mean, _, _ in points)
         out.append(_mark("polyline", points=way, fill="none", **_stroke(at, name)))
-        out += [_dot(x(p) + aside, y(mean), 3, _colour(at), f"{name}: {mean:.2f}") for p, mean, _, _ in points]
+        out += [
+            _dot(x(p) + aside, y(mean), 3, _colour(at), f"{name}: {mean:.2f}") for p, mean, _, _ in points
+        ]
     return out
 
 

@@ -1,6 +1,9 @@
-"""One piece of an evaluation: a method on a fold, or all methods on a draw of few labels. Pieces run here or on workers, the same.
+"""One piece of an evaluation: a method on a fold, or all methods on a draw of few labels.
 
-A piece is told where its problem comes from, not the problem: a worker reads it once. What it gives back are plain values.
+Pieces run here or on workers, the same.
+
+A piece is told where its problem comes from, not the problem: a worker reads it once. What it gives back are
+plain values.
 """
 
 import time
@@ -39,7 +42,9 @@ __all__ = [
 
 BY_LABELS, TOKENS = "prospector, chosen by labels", "prospector, tokens chosen by labels"
 HEADS = ("prospector", BY_LABELS, TOKENS, "authors' protocol, tuned with truth", "authors' settings, untuned")
-_LINEAR_DATA = 200  # training data up to which the authors' grid includes the linear kernel, which takes minutes beyond
+_LINEAR_DATA = (
+    200  # training data up to which the authors' grid includes the linear kernel, which takes minutes beyond
+)
 _ONE_WAY = (
     "mean-pool, SHAP",
     "mean-pool, occlusion",
@@ -62,7 +67,10 @@ class OfSet:
 
 @dataclass(frozen=True)
 class OfStudy:
-    """The problem that is a study with the truth of its tokens: paths as text; beside, studies of the same data."""
+    """The problem that is a study with the truth of its tokens.
+
+    Paths as text; beside, studies of the same data.
+    """
 
     path: str
     truth: str
@@ -82,7 +90,10 @@ class OfStudy:
 
 @dataclass(frozen=True)
 class Item:
-    """What is to be done: ``methods`` on a fold; with ``labels``, fitted on so many training data a class, drawn by ``repeat``."""
+    """What is to be done: ``methods`` on a fold.
+
+    With ``labels``, fitted on so many training data a class, drawn by ``repeat``.
+    """
 
     fold: int
     methods: tuple
@@ -92,8 +103,10 @@ class Item:
 
 @dataclass
 class Part:
-    """What came of an Item. rows, one dict a method and datum; costs {name: dict}; predicted {name: list of (P, label)};
-    searches, list of dicts; few, one dict a method."""
+    """What came of an Item. rows, one dict a method and datum; costs {name.
+
+    Dict}; predicted {name: list of (P, label)}; searches, list of dicts; few, one dict a method.
+    """
 
     rows: list
     costs: dict
@@ -117,7 +130,10 @@ def work(source, seed, item):
 @lru_cache(maxsize=1)
 def _warm():
     """Compile what maps are made by, once a process: it is no part of what a method costs."""
-    graph, shares = TokenGraph.from_chain(4, reach=1), np.full((4, 2), 127, np.uint8) + np.array([1, 0], np.uint8)
+    graph, shares = (
+        TokenGraph.from_chain(4, reach=1),
+        np.full((4, 2), 127, np.uint8) + np.array([1, 0], np.uint8),
+    )
     grid = TokenGraph.from_grid(np.argwhere(np.ones((2, 2), bool)))
     for each in (graph, grid):
         count_units(each, shares, 1)
@@ -128,7 +144,10 @@ def _warm():
 
 @contextmanager
 def one_thread():
-    """Inside, libraries use one thread: sums are added in one order, and seconds of the processor are those of the work."""
+    """Inside, libraries use one thread.
+
+    Sums are added in one order, and seconds of the processor are those of the work.
+    """
     import numba
     from threadpoolctl import threadpool_limits
 
@@ -150,7 +169,9 @@ def _whole(problem, seed, item):
     for method in item.methods:
         for name, outcome in _outcomes(problem, method, train, test, seed, part.searches).items():
             part.rows += scored_rows(problem, name, item.fold, outcome, test)
-            part.costs[name] = {key: getattr(outcome, key) for key in ("seconds", "parameters", "note", "epochs")}
+            part.costs[name] = {
+                key: getattr(outcome, key) for key in ("seconds", "parameters", "note", "epochs")
+            }
             part.predicted[name] = [(outcome.probability[int(i)], int(problem.labels[i])) for i in test]
     return part
 
@@ -164,12 +185,16 @@ def _few(problem, seed, item):
         for name, outcome in _outcomes(problem, method, some, test, seed + item.repeat, []).items():
             if name not in _ONE_WAY:
                 said = {"method": name, "labels": item.labels, "repeat": item.repeat, "fold": item.fold}
-                part.few.append({**said, "ap": _mean_ap(problem, outcome.maps, test), "seconds": outcome.seconds})
+                part.few.append(
+                    {**said, "ap": _mean_ap(problem, outcome.maps, test), "seconds": outcome.seconds}
+                )
     return part
 
 
 def _mean_ap(problem, maps, test):
-    return float(np.mean([fast_ap(problem.of_cells(maps[int(i)], i), problem.truth[i]) for i in problem.scored(test)]))
+    return float(
+        np.mean([fast_ap(problem.of_cells(maps[int(i)], i), problem.truth[i]) for i in problem.scored(test)])
+    )
 
 
 def _outcomes(problem, method, train, test, seed, searches):
@@ -195,7 +220,9 @@ def _outcomes(problem, method, train, test, seed, searches):
         head = fit_head(chosen, train, choice.settings)
         outcome = outcome_of(head, test, started, choice.names[choice.best])
         # as the first kind of token is scored: in the cells that both share
-        outcome.maps = {i: problem.spread(chosen.of_cells(scores, i), i) for i, scores in outcome.maps.items()}
+        outcome.maps = {
+            i: problem.spread(chosen.of_cells(scores, i), i) for i, scores in outcome.maps.items()
+        }
         searches.append(_loss_of_tokens(kinds, train, test, choice))
         return {method: outcome}
     if quantizers := asked(method):
@@ -209,7 +236,11 @@ def _outcomes(problem, method, train, test, seed, searches):
 
 def _authors(problem):
     usual = suggested_for(problem)
-    return FitSettings() if problem.given is None else FitSettings(concepts=usual.concepts, quantizer=usual.quantizer)
+    return (
+        FitSettings()
+        if problem.given is None
+        else FitSettings(concepts=usual.concepts, quantizer=usual.quantizer)
+    )
 
 
 def said(settings):
@@ -238,14 +269,20 @@ def _ap_of(problem, train, test, settings):
 
 def _costs(what, names, choice, aps):
     return {
-        "of": what, "chosen": names[choice.best], "why": choice.why, "ap": aps[choice.best], "suggested_ap": aps[0],
-        "best": names[int(np.argmax(aps))], "best_ap": max(aps), "loss": max(aps) - aps[choice.best],
+        "of": what,
+        "chosen": names[choice.best],
+        "why": choice.why,
+        "ap": aps[choice.best],
+        "suggested_ap": aps[0],
+        "best": names[int(np.argmax(aps))],
+        "best_ap": max(aps),
+        "loss": max(aps) - aps[choice.best],
         "suggested_loss": max(aps) - aps[0],
         "candidates": [
             {"settings": name, **shown(score), "mean_rank": float(rank), "ap": ap}
             for name, score, rank, ap in zip(names, choice.scores, choice.ranks, aps)
         ],
-    }  # fmt: skip
+    }
 
 
 def scored_rows(problem, name, fold, outcome, test):
@@ -255,6 +292,12 @@ def scored_rows(problem, name, fold, outcome, test):
         graph, truth = problem.graph_of_cells(i), problem.truth[i]
         found = map_metrics(problem.of_cells(outcome.maps[int(i)], i), truth, graph)
         rows.append(
-            {"method": name, "fold": fold, "datum": problem.ids[i], **found, **asdict(regions_of(truth, graph))}
+            {
+                "method": name,
+                "fold": fold,
+                "datum": problem.ids[i],
+                **found,
+                **asdict(regions_of(truth, graph)),
+            }
         )
     return rows

@@ -1,7 +1,7 @@
 """Maps for other programs: of slides, of structures, of documents, and tables, one file a datum.
 
-Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the datum's
-opaque uid.
+Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the
+datum's opaque uid.
 """
 
 from collections import Counter
@@ -45,13 +45,14 @@ def export(study, format, folder, data=None, names=False, progress=None, on=None
     Parameters
     ----------
     study : Study, fitted
-    format : of slides "geojson", "ome-tiff"; of structures "bfactor" (PDB), "mmcif", "defattr", "pml", "molviewspec"; of
-        documents "html", "jsonl", "annotations"; of all "csv", "parquet"
+    format : of slides "geojson", "ome-tiff"; of structures "bfactor" (PDB), "mmcif", "defattr", "pml",
+        "molviewspec"; of documents "html", "jsonl", "annotations"; of all "csv", "parquet"
     folder : where to write; made if it is not there
     data : data to write (default: all that are embedded)
     names : call files after the data instead of their opaque uids
     progress : function(done, total)
-    on : where maps are computed and written, from ``scheduling.scheduler`` (default: here); workers must see the folder
+    on : where maps are computed and written, from ``scheduling.scheduler`` (default: here); workers must see
+        the folder
     options : of the format, e.g. ``threshold`` for geojson
 
     Returns {uid: path}. Raises BadInputError, FitError, StorageFullError.
@@ -60,7 +61,8 @@ def export(study, format, folder, data=None, names=False, progress=None, on=None
         raise BadInputError(f"there is no export format {format!r}: choose one of {', '.join(FORMATS)}")
     if format not in study.kind.exports:
         raise BadInputError(
-            f"{format} is no format for {study.kind.words.data}: choose one of {', '.join(study.kind.exports)}"
+            f"{format} is no format for {study.kind.words.data}: choose one of"
+            f" {', '.join(study.kind.exports)}"
         )
     suffix, write = FORMATS[format]
     if format != "geojson" and options:
@@ -73,8 +75,9 @@ def write_files(
 ):
     """Write a file a datum, whatever makes its content.
 
-    Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options) -> bytes
-    (on workers one of a module, or a partial of one); by_slide, one file a slide, called after it, of the first of its data. Returns {uid of datum or slide: path}.
+    Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options)
+    -> bytes (on workers one of a module, or a partial of one); by_slide, one file a slide, called after it,
+    of the first of its data. Returns {uid of datum or slide: path}.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -103,9 +106,14 @@ def write_files(
 
 
 def _file_stems(data, names):
-    """{uid: file name of data (or slides) without its ending}. Names that would be one and the same file get their uid too."""
+    """{uid: file name of data (or slides) without its ending}.
+
+    Names that would be one and the same file get their uid too.
+    """
     if not names:
         return {datum.uid: datum.uid for datum in data}
     stems = {d.uid: file_stem(d.name) or d.uid for d in data}
-    often = Counter(stem.casefold() for stem in stems.values())  # file systems may not tell upper case from lower
+    often = Counter(
+        stem.casefold() for stem in stems.values()
+    )  # file systems may not tell upper case from lower
     return {uid: f"{stem} {uid}" if often[stem.casefold()] > 1 else stem for uid, stem in stems.items()}

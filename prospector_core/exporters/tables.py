@@ -10,11 +10,12 @@ __all__ = ["csv_table", "parquet_table"]
 
 
 def columns(study, datum):
-    """A datum's tokens as columns: token, where it is (``Modality.places``), concept, name, score, pinned (whether the
-    concept's own weight is the expert's).
+    """A datum's tokens as columns: token, where it is (``Modality.places``), concept, name, score.
 
-    Of several classes, if the study is seen from none of them: a column ``score_CLASS`` each, ``class`` (the one that it
-    speaks for most) and ``margin`` (see ``Study.strongest_class``) instead of ``score``.
+    Pinned (whether the concept's own weight is the expert's).
+
+    Of several classes, if the study is seen from none of them: a column ``score_CLASS`` each, ``class`` (the
+    one that it speaks for most) and ``margin`` (see ``Study.strongest_class``) instead of ``score``.
     """
     views = study.class_views()
     places = study.kind.places(study, datum)
@@ -61,7 +62,10 @@ def _write(study, datum, kind):
         found = {table_cell(name): _cells(values) for name, values in found.items()}
         scores = {table_cell(name) for name in scores}
     table = pyarrow.table(
-        {name: pyarrow.array(each, mask=np.isnan(each)) if name in scores else each for name, each in found.items()}
+        {
+            name: pyarrow.array(each, mask=np.isnan(each)) if name in scores else each
+            for name, each in found.items()
+        }
     )
     buffer = io.BytesIO()
     if kind == "csv":
@@ -73,5 +77,7 @@ def _write(study, datum, kind):
 
 def _cells(values):
     """A column of a CSV table: text made safe, numbers as they are."""
-    text = isinstance(values, list) or getattr(values, "dtype", None) is not None and values.dtype.kind in "UO"
+    text = (
+        isinstance(values, list) or getattr(values, "dtype", None) is not None and values.dtype.kind in "UO"
+    )
     return [table_cell(value) for value in values] if text else values

@@ -1,4 +1,7 @@
-"""The atlas: a sample of a study's tokens laid out in the plane, near each other where their embeddings are alike."""
+"""The atlas: a sample of a study's tokens laid out in the plane.
+
+Near each other where their embeddings are alike.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,8 +20,8 @@ _LEAST = 20  # tokens below which there is nothing to lay out
 class Atlas:
     """A sample of tokens in the plane.
 
-    Attributes: uids, list of data; datum (n,) index into ``uids``; token (n,) its number there; place (n, 2) float32,
-    each axis between -1 and 1.
+    Attributes: uids, list of data; datum (n,) index into ``uids``; token (n,) its number there; place (n, 2)
+    float32, each axis between -1 and 1.
     """
 
     uids: list
@@ -33,11 +36,14 @@ class Atlas:
 def sample_tokens(sizes, n, seed):
     """Draw tokens, as many from each datum where it has so many.
 
-    Parameters: sizes, tokens of each datum; n, how many in all at most; seed. Returns (datum (m,), token (m,)), sorted.
+    Parameters: sizes, tokens of each datum; n, how many in all at most; seed. Returns (datum (m,), token
+    (m,)), sorted.
     """
     rng = np.random.default_rng(seed)
     left, shares = n, np.zeros(len(sizes), int)
-    for place, index in enumerate(np.argsort(sizes, kind="stable")):  # small data first: what they lack others give
+    for place, index in enumerate(
+        np.argsort(sizes, kind="stable")
+    ):  # small data first: what they lack others give
         shares[index] = min(sizes[index], left // (len(sizes) - place))
         left -= shares[index]
     drawn = [np.sort(rng.choice(size, share, replace=False)) for size, share in zip(sizes, shares)]
@@ -47,7 +53,8 @@ def sample_tokens(sizes, n, seed):
 def lay_out(vectors, seed=0):
     """Places in the plane of vectors (n, d): (n, 2) float32 between -1 and 1.
 
-    Principal components, then t-SNE (van der Maaten & Hinton 2008) from them. Raises EmbeddingError for too few.
+    Principal components, then t-SNE (van der Maaten & Hinton 2008) from them. Raises EmbeddingError for too
+    few.
     """
     from sklearn.decomposition import PCA  # late: they take a second to load
     from sklearn.manifold import TSNE
@@ -63,7 +70,9 @@ def lay_out(vectors, seed=0):
     perplexity = min(30.0, (n - 1) / 3)
     start = flat[:, :2] if components > 1 else np.c_[flat, np.zeros(n)]
     start = start / max(start[:, 0].std(), 1e-12) * 1e-4
-    place = TSNE(perplexity=perplexity, init=start.astype(np.float32), random_state=seed, n_jobs=1).fit_transform(flat)
+    place = TSNE(
+        perplexity=perplexity, init=start.astype(np.float32), random_state=seed, n_jobs=1
+    ).fit_transform(flat)
     place = place - (place.max(axis=0) + place.min(axis=0)) / 2
     return (place / max(np.abs(place).max(), 1e-12)).astype(np.float32)
 

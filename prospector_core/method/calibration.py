@@ -11,14 +11,16 @@ __all__ = ["evidence", "Calibration"]
 def evidence(counts, coef):
     """Mean evidence of a datum: counts . coef / total count.
 
-    ``counts . coef`` is exactly the sum of the datum's prospect map, so this is the map's sum made comparable between
-    data of different sizes. Parameters: counts (n_data, p), coef (p,). Returns (n_data,) float64.
+    ``counts . coef`` is exactly the sum of the datum's prospect map, so this is the map's sum made comparable
+    between data of different sizes. Parameters: counts (n_data, p), coef (p,). Returns (n_data,) float64.
     """
     return term_frequencies(counts) @ np.asarray(coef, np.float64)
 
 
 class Calibration:
-    """Logistic curve from evidence to probability, fitted by Platt's method (targets smoothed, so it never saturates).
+    """Logistic curve from evidence to probability.
+
+    Fitted by Platt's method (targets smoothed, so it never saturates).
 
     Attributes: slope, offset; P(class 1) = 1 / (1 + exp(-(slope * evidence + offset))).
     """
@@ -52,8 +54,8 @@ class Calibration:
 def _newton(z, target):
     """Slope and offset that minimise the cross-entropy of expit(slope z + offset) with targets inside (0, 1).
 
-    Two unknowns and a convex loss: Newton's method with halved steps needs a handful of passes over the data. Sums are
-    numpy's own, in a fixed order.
+    Two unknowns and a convex loss: Newton's method with halved steps needs a handful of passes over the data.
+    Sums are numpy's own, in a fixed order.
     """
     at, logit, loss = np.zeros(2), np.zeros(len(z)), np.inf
     for _ in range(100):
@@ -65,7 +67,9 @@ def _newton(z, target):
         if not determinant > 0:
             break
         step = np.array([c * gradient[0] - b * gradient[1], a * gradient[1] - b * gradient[0]]) / determinant
-        last = (step * gradient).sum() <= 1e-12 * len(z)  # what is left to gain: the step after this one is rounding
+        last = (step * gradient).sum() <= 1e-12 * len(
+            z
+        )  # what is left to gain: the step after this one is rounding
         while True:
             logit = (at[0] - step[0]) * z + (at[1] - step[1])
             new = (np.logaddexp(0, logit) - target * logit).sum()

@@ -1,4 +1,7 @@
-"""One token's score, taken apart and asked "what if": only what lies within its receptive field is looked at."""
+"""One token's score, taken apart and asked "what if".
+
+Only what lies within its receptive field is looked at.
+"""
 
 from dataclasses import dataclass
 
@@ -19,11 +22,12 @@ class Neighbours:
 
     Attributes
     ----------
-    token, concept, score : the token, its concept (-1: excluded, then there are no neighbours and the score is NaN)
+    token, concept, score : the token, its concept (-1: excluded, then there are no neighbours and the score
+        is NaN)
     tokens : (m,) int64 ids within the radius, nearest first, the token itself the first
     hops : (m,) int64 distance from it; concepts : (m,) int64
-    contributions : (m,) float64, summing to the score: the weight of the pair with that token; the token's own also
-        holds the weight of its concept
+    contributions : (m,) float64, summing to the score: the weight of the pair with that token; the token's
+        own also holds the weight of its concept
     """
 
     token: int
@@ -57,7 +61,8 @@ class WhatIf:
 def neighbours_of(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
     """The tokens within the radius of one, and what each adds to its score: Neighbours.
 
-    Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. Raises GraphError if there is no such token.
+    Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. Raises GraphError if there is no
+    such token.
     """
     near, own, ids, token = _near(graph, concepts, radius, token)
     mono, table = unpack(coef, n_concepts)
@@ -72,7 +77,9 @@ def neighbours_of(graph, concepts, coef, n_concepts, radius, token, diffusive=Fa
     if radius:
         contributions = table[concept, own[found]] * hop_weights(int(radius), diffusive)[hops]
     contributions[0] += mono[concept]  # the nearest is the token itself
-    return Neighbours(int(ids[token]), concept, float(contributions.sum()), ids[found], hops, own[found], contributions)
+    return Neighbours(
+        int(ids[token]), concept, float(contributions.sum()), ids[found], hops, own[found], contributions
+    )
 
 
 def _neighbours_soft(near, shares, mono, table, ids, radius, token, diffusive):
@@ -94,20 +101,32 @@ def _neighbours_soft(near, shares, mono, table, ids, radius, token, diffusive):
 
 
 def what_if(
-    graph, concepts, coef, n_concepts, radius, token, *, without=None, without_neighbours=False, without_pair=None,
+    graph,
+    concepts,
+    coef,
+    n_concepts,
+    radius,
+    token,
+    *,
+    without=None,
+    without_neighbours=False,
+    without_pair=None,
     diffusive=False,
-):  # fmt: skip
+):
     """A token's score if a concept were excluded, its neighbourhood removed, or a pair not counted: WhatIf.
 
     Parameters as ``prospect`` (one class: coef (p,)); token 0..n-1; and one of
     without : a concept whose tokens leave the graph, and with them the paths through them
     without_neighbours : only the token itself is left
-    without_pair : a concept, or a pair (i, j) of concepts, whose weight together (with the token's own) would be 0
+    without_pair : a concept, or a pair (i, j) of concepts, whose weight together (with the token's own) would
+        be 0
 
     The kernel stays as it is: a refit would change it, too. Raises GraphError.
     """
     if (without is not None) + bool(without_neighbours) + (without_pair is not None) != 1:
-        raise GraphError("ask for one thing at a time: without a concept, without neighbours, or without a pair")
+        raise GraphError(
+            "ask for one thing at a time: without a concept, without neighbours, or without a pair"
+        )
     if without is not None and not 0 <= without < n_concepts:
         raise GraphError(f"there is no concept {without}: concepts are 0..{n_concepts - 1}")
     near, own, ids, place = _near(graph, concepts, radius, token)
@@ -143,7 +162,10 @@ def what_if(
 
 
 def _near(graph, concepts, radius, token):
-    """What may lie within the radius of a token: (TokenGraph, its concepts (m,), its tokens' ids (m,), the token's place)."""
+    """What may lie within the radius of a token.
+
+    (TokenGraph, its concepts (m,), its tokens' ids (m,), the token's place).
+    """
     if not 0 <= token < graph.n:
         raise GraphError(f"there is no token {token}: tokens are 0..{graph.n - 1}")
     near, ids = graph.around(int(token), int(radius))

@@ -21,14 +21,17 @@ def count_concepts(graph, concepts, n_concepts, radius, threads=None):
     Parameters
     ----------
     graph : TokenGraph of n tokens
-    concepts : (n,) int, the data sprite; -1 marks a token outside (excluded): not counted, and a wall to the others; or
-        (n, K) uint8, shares of several concepts a token (see ``soft``): then counts are real numbers
+    concepts : (n,) int, the data sprite; -1 marks a token outside (excluded): not counted, and a wall to the
+        others; or (n, K) uint8, shares of several concepts a token (see ``soft``): then counts are real
+        numbers
     n_concepts : K
     radius : receptive field r >= 0, in hops
-    threads : 1 = on the calling thread alone, as where many data are counted side by side; default: all that numba has
+    threads : 1 = on the calling thread alone, as where many data are counted side by side; default: all that
+        numba has
 
-    Returns (p,) int64 (of shares: float64), p = K + K(K+1)/2 (p = K if r = 0): monograms, then pairs i <= j; a distinct unordered pair
-    counts twice, a token's pair with itself once. Raises GraphError for a sprite that does not fit the graph.
+    Returns (p,) int64 (of shares: float64), p = K + K(K+1)/2 (p = K if r = 0): monograms, then pairs i <= j;
+    a distinct unordered pair counts twice, a token's pair with itself once. Raises GraphError for a sprite
+    that does not fit the graph.
     """
     if soft.is_soft(concepts):
         if np.shape(concepts)[-1] != n_concepts:
@@ -51,10 +54,12 @@ def count_concepts(graph, concepts, n_concepts, radius, threads=None):
 
 
 def recount(graph, concepts, n_concepts, radius, before, counts, threads=None):
-    """``count_concepts`` where the counts of an earlier sprite are known: equal to the last digit, and faster for few moves.
+    """``count_concepts`` where the counts of an earlier sprite are known.
 
-    Parameters: graph, concepts, n_concepts, radius, threads as ``count_concepts``; before (n,) int, the earlier sprite, of the
-    same K; counts (p,) int64, its counts. Returns (p,) int64. Raises GraphError.
+    Equal to the last digit, and faster for few moves.
+
+    Parameters: graph, concepts, n_concepts, radius, threads as ``count_concepts``; before (n,) int, the
+    earlier sprite, of the same K; counts (p,) int64, its counts. Returns (p,) int64. Raises GraphError.
     """
     concepts, before = (check_sprite(graph, each, n_concepts, radius) for each in (concepts, before))
     n_new = np.count_nonzero(concepts != before)
@@ -90,9 +95,9 @@ def check_sprite(graph, concepts, n_concepts, radius):
 def merge_counts(counts, groups, n_concepts, radius):
     """Counts as if concepts had been merged from the start, exactly and without recounting.
 
-    Parameters: counts (..., p) int; groups (K,) int, new id 0..K'-1 of each concept, or -1 to drop a concept's columns
-    (right only for concepts that do not occur: dropping one that does needs a recount, as gaps separate).
-    Returns (..., p') int64.
+    Parameters: counts (..., p) int; groups (K,) int, new id 0..K'-1 of each concept, or -1 to drop a
+    concept's columns (right only for concepts that do not occur: dropping one that does needs a recount, as
+    gaps separate). Returns (..., p') int64.
     """
     counts = np.asarray(counts)
     groups = np.asarray(groups)

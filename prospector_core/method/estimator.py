@@ -1,4 +1,7 @@
-"""What estimators here share with scikit-learn's, without importing it: that takes longer than most commands."""
+"""What estimators here share with scikit-learn's, without importing it.
+
+That takes longer than most commands.
+"""
 
 import inspect
 
@@ -6,7 +9,9 @@ __all__ = ["Estimator", "unfitted"]
 
 
 class Estimator:
-    """Parameters as scikit-learn has them: they are those of ``__init__``, kept under their names; its ``clone`` works.
+    """Parameters as scikit-learn has them.
+
+    They are those of ``__init__``, kept under their names; its ``clone`` works.
 
     Raises ValueError for a parameter that is not there.
     """
@@ -33,7 +38,9 @@ class Estimator:
         for name, value in params.items():
             own, _, inner = name.partition("__")
             if own not in self._names():
-                raise ValueError(f"{type(self).__name__} has no parameter {own!r}: it has {', '.join(self._names())}")
+                raise ValueError(
+                    f"{type(self).__name__} has no parameter {own!r}: it has {', '.join(self._names())}"
+                )
             if inner:
                 nested.setdefault(own, {})[inner] = value
             else:
@@ -43,9 +50,13 @@ class Estimator:
         return self
 
     def __repr__(self):
-        defaults = {name: each.default for name, each in inspect.signature(type(self).__init__).parameters.items()}
+        defaults = {
+            name: each.default for name, each in inspect.signature(type(self).__init__).parameters.items()
+        }
         params = self.get_params(deep=False)
-        changed = [f"{name}={value!r}" for name, value in params.items() if repr(value) != repr(defaults.get(name))]
+        changed = [
+            f"{name}={value!r}" for name, value in params.items() if repr(value) != repr(defaults.get(name))
+        ]
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def __sklearn_tags__(self):

@@ -21,7 +21,10 @@ _NO_CONCEPT = 30.0  # angstrom^2: what it costs to match residues of different c
 
 @dataclass(frozen=True)
 class Site:
-    """A place that speaks for the class: datum (uid), tokens (m,) int64, the strongest first, total (sum of their scores)."""
+    """A place that speaks for the class.
+
+    Datum (uid), tokens (m,) int64, the strongest first, total (sum of their scores).
+    """
 
     datum: str
     tokens: np.ndarray
@@ -32,8 +35,8 @@ class Site:
 class Family:
     """Sites that are alike.
 
-    Attributes: number (0, 1, ... by size), sites (list of Site, the most typical first), composition (K,) mean share of
-    each concept, share (of all sites).
+    Attributes: number (0, 1, ... by size), sites (list of Site, the most typical first), composition (K,)
+    mean share of each concept, share (of all sites).
     """
 
     number: int
@@ -45,10 +48,10 @@ class Family:
 def find_sites(study, fit=None, data=None):
     """The strongest places of the data of the class: list of Site.
 
-    A site is a token that scores high and those within the receptive field of it that do too, two at least; a token is in
-    one site, and a datum has its best sites only.
-    High: half the score of the strongest colour, or half of the datum's own best where that is less. Parameters: fit
-    (default: the current one); data (default: embedded data that are labelled with the class). Raises FitError.
+    A site is a token that scores high and those within the receptive field of it that do too, two at least; a
+    token is in one site, and a datum has its best sites only. High: half the score of the strongest colour,
+    or half of the datum's own best where that is less. Parameters: fit (default: the current one); data
+    (default: embedded data that are labelled with the class). Raises FitError.
     """
     fit = fit or study.current_fit
     if fit is None:
@@ -70,12 +73,16 @@ def find_sites(study, fit=None, data=None):
                 continue
             near, _ = ball(graph.indptr, graph.indices, inside, int(seed), max(1, fit.radius))
             near = near[free[near] & (scores[near] >= max(threshold, _OF_SEED * scores[seed]))]
-            near = np.array([seed, *sorted((int(at) for at in near if at != seed), key=lambda at: (-scores[at], at))])
+            near = np.array(
+                [seed, *sorted((int(at) for at in near if at != seed), key=lambda at: (-scores[at], at))]
+            )
             free[near] = False
             if len(near) > 1:
                 sites.append(Site(datum.uid, near, float(scores[near].sum())))
         best = max((site.total for site in sites), default=0.0)
-        found += sorted((s for s in sites if s.total >= _OF_BEST * best), key=lambda s: -s.total)[:_MOST_SITES]
+        found += sorted((s for s in sites if s.total >= _OF_BEST * best), key=lambda s: -s.total)[
+            :_MOST_SITES
+        ]
     return found
 
 
@@ -91,8 +98,8 @@ def compositions(study, sites, fit=None):
 def find_families(study, fit=None, sites=None, families=None):
     """Group sites by the concepts they are made of: list of Family, the largest first.
 
-    Ward's method on the square roots of shares (Hellinger distance). Parameters: sites, from ``find_sites``; families, how many
-    (default: where the groups are told apart best, by the silhouette).
+    Ward's method on the square roots of shares (Hellinger distance). Parameters: sites, from ``find_sites``;
+    families, how many (default: where the groups are told apart best, by the silhouette).
     """
     fit = fit or study.current_fit
     sites = find_sites(study, fit) if sites is None else sites
@@ -134,7 +141,8 @@ def _grouped(vectors, families):
 def likeness(one, other):
     """How much two compositions are alike: 0 to 1 (Bhattacharyya). Parameters: {concept: share} or (K,)."""
     one, other = (
-        each if isinstance(each, dict) else dict(enumerate(np.asarray(each).tolist())) for each in (one, other)
+        each if isinstance(each, dict) else dict(enumerate(np.asarray(each).tolist()))
+        for each in (one, other)
     )
     return float(sum(np.sqrt(share * other.get(concept, 0.0)) for concept, share in one.items()))
 
@@ -154,14 +162,15 @@ def superpose(reference, points, reference_kinds, kinds):
     points : (k, p, 3) float
     reference_kinds, kinds : (m,) and (k,): concepts; residues of one concept are matched rather
 
-    Returns (rotation (3, 3), shift (3,), matched: list of (residue of the reference, residue), rmsd): a place x of the
-    site lies at ``x @ rotation + shift`` over the reference.
+    Returns (rotation (3, 3), shift (3,), matched: list of (residue of the reference, residue), rmsd): a place
+    x of the site lies at ``x @ rotation + shift`` over the reference.
     """
     reference, points = np.asarray(reference, float), np.asarray(points, float)
     other = (np.asarray(reference_kinds)[:, None] != np.asarray(kinds)[None]).astype(float)
     # first by kinds and by how far the others are, which no turning changes
     far = [
-        np.sort(np.linalg.norm(each[:, None, -1] - each[None, :, -1], axis=-1), axis=1) for each in (reference, points)
+        np.sort(np.linalg.norm(each[:, None, -1] - each[None, :, -1], axis=-1), axis=1)
+        for each in (reference, points)
     ]
     width = min(far[0].shape[1], far[1].shape[1])
     cost = other * _NO_CONCEPT + ((far[0][:, None, :width] - far[1][None, :, :width]) ** 2).mean(-1)
@@ -181,7 +190,10 @@ def superpose(reference, points, reference_kinds, kinds):
 
 
 def _kabsch(a, b):
-    """Rotation and shift that lay points b (n, 3) over a with the least squares; mirror images are not allowed."""
+    """Rotation and shift that lay points b (n, 3) over a with the least squares.
+
+    Mirror images are not allowed.
+    """
     middle_a, middle_b = a.mean(0), b.mean(0)
     u, _, v = np.linalg.svd((b - middle_b).T @ (a - middle_a))
     flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ v))])  # -1 where they would be a mirror image

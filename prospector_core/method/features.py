@@ -29,7 +29,10 @@ def pair_index(i, j, n_concepts):
 
 
 def unpack(coef, n_concepts):
-    """Weights (p,) as monograms (K,) and a symmetric table of skip-bigrams (K, K); zeros if there are none."""
+    """Weights (p,) as monograms (K,) and a symmetric table of skip-bigrams (K, K).
+
+    Zeros if there are none.
+    """
     coef = np.asarray(coef, np.float64)
     mono = np.ascontiguousarray(coef[:n_concepts])
     table = np.zeros((n_concepts, n_concepts))

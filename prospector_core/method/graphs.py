@@ -21,8 +21,9 @@ _EIGHT = ((0, 1), (1, -1), (1, 0), (1, 1))  # half of the 8 neighbours; the othe
 class TokenGraph:
     """Tokens of one datum as vertices, connectivity as undirected edges.
 
-    Build one with ``from_grid``, ``from_chain``, ``from_contacts`` or ``from_edges`` (paper section 3, "token graphs"), or
-    from points in the plane or in space with ``from_neighbours``, ``from_radius`` or ``from_delaunay``.
+    Build one with ``from_grid``, ``from_chain``, ``from_contacts`` or ``from_edges`` (paper section 3, "token
+    graphs"), or from points in the plane or in space with ``from_neighbours``, ``from_radius`` or
+    ``from_delaunay``.
 
     Attributes
     ----------
@@ -80,22 +81,26 @@ class TokenGraph:
     def from_contacts(cls, xyz, cutoff=8.0):
         """Residues in contact: C-alpha atoms at most ``cutoff`` angstrom apart.
 
-        Parameters: xyz (n, 3) float, angstrom. Raises GraphError for a wrong shape or coordinates that are not finite.
+        Parameters: xyz (n, 3) float, angstrom. Raises GraphError for a wrong shape or coordinates that are
+        not finite.
         """
         xyz = np.asarray(xyz, np.float64)
         if xyz.ndim != 2 or xyz.shape[1] != 3:
-            raise GraphError(f"coordinates must have shape (n, 3), got {xyz.shape}: give one (x, y, z) a residue")
+            raise GraphError(
+                f"coordinates must have shape (n, 3), got {xyz.shape}: give one (x, y, z) a residue"
+            )
         if not np.isfinite(xyz).all():
             raise GraphError(
-                f"residue {int(np.argmin(np.isfinite(xyz).all(axis=1)))} has no finite coordinates: leave it out"
+                f"residue {int(np.argmin(np.isfinite(xyz).all(axis=1)))} has no finite coordinates: leave"
+                " it out"
             )
         if not cutoff > 0:
             raise GraphError(f"the contact cutoff must be a distance > 0 angstrom, got {cutoff}")
         tree = cKDTree(xyz) if len(xyz) else None
         if len(xyz) > 2000 and (found := tree.count_neighbors(tree, cutoff)) > 2 * _MAX_CONTACTS:
             raise GraphError(
-                f"{found // 2:,} pairs of residues are within {cutoff:g} angstrom: they lie on top of each other, or the "
-                "cutoff is too large"
+                f"{found // 2:,} pairs of residues are within {cutoff:g} angstrom: they lie on top of each"
+                " other, or the cutoff is too large"
             )
         pairs = tree.query_pairs(cutoff, output_type="ndarray") if len(xyz) else np.empty((0, 2), np.int64)
         return cls(len(xyz), "contacts", edges=pairs.astype(np.int64), xyz=xyz)
@@ -113,19 +118,23 @@ class TokenGraph:
         n, k = len(xy), min(int(k), max(len(xy) - 1, 0))
         if not k:
             return cls(n, "neighbours", edges=np.empty((0, 2), np.int64), xyz=xy)
-        # one more, as the nearest is the point itself; and one, so that ties at the end are settled by number, not by the tree
+        # one more, as the nearest is the point itself; and one, so that ties at the end are settled by
+        # number, not by the tree
         most = min(k + 2, n)
         far, found = cKDTree(xy).query(xy, most)
         own = found == np.arange(n)[:, None]
         order = np.lexsort((found, np.where(own, np.inf, far)), axis=1)[:, :k]
         target = np.take_along_axis(found, order, axis=1).astype(np.int64)
-        return cls(n, "neighbours", edges=np.stack([np.repeat(np.arange(n), k), target.ravel()], axis=1), xyz=xy)
+        return cls(
+            n, "neighbours", edges=np.stack([np.repeat(np.arange(n), k), target.ravel()], axis=1), xyz=xy
+        )
 
     @classmethod
     def from_radius(cls, xy, radius):
         """Points linked where they are at most ``radius`` apart, in the unit of their coordinates.
 
-        Parameters: xy (n, 2) or (n, 3) float; radius. Raises GraphError, also where that would be too many edges.
+        Parameters: xy (n, 2) or (n, 3) float; radius. Raises GraphError, also where that would be too many
+        edges.
         """
         xy = _points(xy)
         if not 0 < radius < np.inf:
@@ -136,17 +145,19 @@ class TokenGraph:
         pairs = (tree.count_neighbors(tree, radius) - len(xy)) // 2
         if pairs > _MAX_EDGES_A_TOKEN * max(len(xy), 1000):
             raise GraphError(
-                f"within {radius:g} of each other lie {pairs:,} pairs of {len(xy):,} points: take a smaller radius, in the "
-                "unit of the coordinates"
+                f"within {radius:g} of each other lie {pairs:,} pairs of {len(xy):,} points: take a smaller"
+                " radius, in the unit of the coordinates"
             )
-        return cls(len(xy), "radius", edges=tree.query_pairs(radius, output_type="ndarray").astype(np.int64), xyz=xy)
+        return cls(
+            len(xy), "radius", edges=tree.query_pairs(radius, output_type="ndarray").astype(np.int64), xyz=xy
+        )
 
     @classmethod
     def from_delaunay(cls, xy, longest=None):
         """Points linked as the Delaunay triangulation links them: their cells (Voronoi) touch.
 
-        Parameters: xy (n, 2) or (n, 3) float; longest, edges longer than this (over holes, around the rim) are left out.
-        Raises GraphError.
+        Parameters: xy (n, 2) or (n, 3) float; longest, edges longer than this (over holes, around the rim)
+        are left out. Raises GraphError.
         """
         xy = _points(xy)
         if longest is not None and not longest > 0:
@@ -165,11 +176,15 @@ class TokenGraph:
         """
         edges = _integers(edges, "edges")
         if edges.ndim != 2 or edges.shape[1] != 2:
-            raise GraphError(f"edges must have shape (m, 2), got {edges.shape}: give one pair of tokens an edge")
+            raise GraphError(
+                f"edges must have shape (m, 2), got {edges.shape}: give one pair of tokens an edge"
+            )
         if n < 0 or int(n) != n:
             raise GraphError(f"the number of tokens must be a whole number >= 0, got {n}")
         if edges.size and (edges.min() < 0 or edges.max() >= n):
-            raise GraphError(f"an edge names token {int(edges.max())} or {int(edges.min())}, but tokens are 0..{n - 1}")
+            raise GraphError(
+                f"an edge names token {int(edges.max())} or {int(edges.min())}, but tokens are 0..{n - 1}"
+            )
         return cls(n, "edges", edges=edges)
 
     @property
@@ -217,10 +232,12 @@ class TokenGraph:
         return np.concatenate(found)
 
     def around(self, token, radius):
-        """Enough of the graph to find what is within ``radius`` hops of a token: (TokenGraph, (m,) its tokens' ids here).
+        """Enough of the graph to find what is within ``radius`` hops of a token.
 
-        On a grid the box around it, so that one token of millions is answered without the edges of all; else the tokens
-        within that many hops, ascending.
+        (TokenGraph, (m,) its tokens' ids here).
+
+        On a grid the box around it, so that one token of millions is answered without the edges of all; else
+        the tokens within that many hops, ascending.
         """
         if self.kind != "grid":
             return self._ball(int(token), int(radius))
@@ -261,11 +278,17 @@ class TokenGraph:
         return (row - row.min()) * self.raster_shape[1] + (column - column.min())
 
     def fits_raster(self, radius):
-        """Whether the fast grid kernels apply: a grid that is not mostly empty, and a radius within their reach."""
+        """Whether the fast grid kernels apply.
+
+        A grid that is not mostly empty, and a radius within their reach.
+        """
         return self.raster_shape is not None and radius <= MAX_RADIUS
 
     def to_raster(self, values, empty, dtype):
-        """Values a token, (n,), laid out on the grid's bounding box: (rows, columns), ``empty`` where there is no token."""
+        """Values a token, (n,), laid out on the grid's bounding box.
+
+        (rows, columns), ``empty`` where there is no token.
+        """
         raster = np.full(self.raster_shape, empty, dtype)
         raster.reshape(-1)[self._cells] = values
         return raster
@@ -281,7 +304,9 @@ def _points(xy):
     except (TypeError, ValueError):
         raise GraphError("coordinates must be numbers, two or three a token") from None
     if xy.ndim != 2 or xy.shape[1] not in (2, 3):
-        raise GraphError(f"coordinates must have shape (n, 2) or (n, 3), got {xy.shape}: give one x, y (, z) a token")
+        raise GraphError(
+            f"coordinates must have shape (n, 2) or (n, 3), got {xy.shape}: give one x, y (, z) a token"
+        )
     finite = np.isfinite(xy).all(axis=1)
     if not finite.all():
         raise GraphError(f"token {int(np.argmin(finite))} has no finite coordinates: leave it out")
@@ -289,7 +314,10 @@ def _points(xy):
 
 
 def _delaunay(xy):
-    """Edges (m, 2) of the triangulation; of points on one line (or plane, in space) those of what they do span."""
+    """Edges (m, 2) of the triangulation.
+
+    Of points on one line (or plane, in space) those of what they do span.
+    """
     n = len(xy)
     if n < 2:
         return np.empty((0, 2), np.int64)
@@ -313,7 +341,10 @@ def _delaunay(xy):
 
 
 def _sorted_once(values):
-    """Distinct values (m,), ascending. For millions of them many times faster than ``np.unique``, which hashes."""
+    """Distinct values (m,), ascending.
+
+    For millions of them many times faster than ``np.unique``, which hashes.
+    """
     values = np.sort(values)
     return values[np.append(True, values[1:] != values[:-1])] if values.size else values
 

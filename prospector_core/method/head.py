@@ -28,8 +28,8 @@ class ProspectorHead(Estimator):
     diffusive : weigh neighbours by 2^-hops in maps
     triples : also count which three concepts meet within the radius (see ``triples``; 49 concepts at most)
 
-    Attributes after ``fit``: ``quantizer_``, ``kernel_``, ``coef_`` (p,), ``counts_`` (n_data, p), of triples K choose 3 more, ``calibration_``.
-    Source: paper section 3.
+    Attributes after ``fit``: ``quantizer_``, ``kernel_``, ``coef_`` (p,), ``counts_`` (n_data, p), of triples
+    K choose 3 more, ``calibration_``. Source: paper section 3.
     """
 
     def __init__(self, quantizer=None, kernel=None, radius=1, diffusive=False, triples=False):
@@ -48,7 +48,8 @@ class ProspectorHead(Estimator):
         graphs, embeddings, labels = list(graphs), list(embeddings), np.asarray(labels)
         if labels.ndim != 1 or not len(graphs) == len(embeddings) == len(labels):
             raise FitError(
-                f"{len(graphs)} graphs, {len(embeddings)} embeddings and {labels.size} labels: give one of each a datum"
+                f"{len(graphs)} graphs, {len(embeddings)} embeddings and {labels.size} labels: give one of"
+                " each a datum"
             )
         if not graphs:
             raise FitError("there are no data to fit on")
@@ -68,11 +69,17 @@ class ProspectorHead(Estimator):
     @property
     def n_concepts(self):
         """K."""
-        return (self.quantizer_ if hasattr(self, "quantizer_") else self.quantizer or KMeansQuantizer()).n_concepts
+        return (
+            self.quantizer_ if hasattr(self, "quantizer_") else self.quantizer or KMeansQuantizer()
+        ).n_concepts
 
     def _count(self, graph, sprite):
         counts = count_concepts(graph, sprite, self.n_concepts, self.radius)
-        return np.append(counts, count_triples(graph, sprite, self.n_concepts, self.radius)) if self.triples else counts
+        return (
+            np.append(counts, count_triples(graph, sprite, self.n_concepts, self.radius))
+            if self.triples
+            else counts
+        )
 
     def _weights(self):
         """Weights of single concepts and pairs, and of triples (empty without)."""
@@ -96,7 +103,10 @@ class ProspectorHead(Estimator):
         found = explain(graph, sprite, pairs, self.n_concepts, self.radius, token, self.diffusive)
         if not self.triples:
             return found
-        terms = [*found.terms, *explain_triples(set(sprite[found.neighbours].tolist()), triples, self.n_concepts)]
+        terms = [
+            *found.terms,
+            *explain_triples(set(sprite[found.neighbours].tolist()), triples, self.n_concepts),
+        ]
         score = float(sum(term.value for term in terms))
         return replace(found, score=score, terms=tuple(sorted(terms, key=lambda term: -abs(term.value))))
 

@@ -79,7 +79,9 @@ def hot_spots(
     positions = np.asarray(positions, np.int64).reshape(-1, 2)
     scores = np.asarray(scores, float)
     if scores.shape != (len(positions),):
-        raise BadInputError(f"{len(positions)} positions need as many scores, got an array of shape {scores.shape}")
+        raise BadInputError(
+            f"{len(positions)} positions need as many scores, got an array of shape {scores.shape}"
+        )
     if np.isnan(threshold):
         raise BadInputError("the threshold of hot spots must be a number")
     tokens = np.flatnonzero(scores >= threshold)
@@ -95,7 +97,8 @@ def hot_spots(
     regions = np.split(tokens[order], np.flatnonzero(np.diff(label[order])) + 1)
     side = pitch if mpp is None else pitch * mpp / 1000
     found = [
-        _hot_spot(region, positions, scores, origin, pitch, side, "px2" if mpp is None else "mm2") for region in regions
+        _hot_spot(region, positions, scores, origin, pitch, side, "px2" if mpp is None else "mm2")
+        for region in regions
     ]
     return sorted(found, key=lambda spot: (-spot.total, spot.tokens[0]))
 
@@ -128,14 +131,18 @@ def graph_spots(graph: TokenGraph, scores: np.ndarray, threshold: float) -> list
     tokens = np.flatnonzero(scores >= threshold)
     if not tokens.size:
         return []
-    links = csr_array((np.ones(len(graph.indices), np.int8), graph.indices, graph.indptr), shape=(graph.n, graph.n))
+    links = csr_array(
+        (np.ones(len(graph.indices), np.int8), graph.indices, graph.indptr), shape=(graph.n, graph.n)
+    )
     label = connected_components(links[tokens][:, tokens], directed=False)[1]
     order = np.argsort(label, kind="stable")
     found = []
     for region in np.split(tokens[order], np.flatnonzero(np.diff(label[order])) + 1):
         own = scores[region]
         peak = float(own.max()), int(region[own.argmax()])
-        found.append(HotSpot(region, float(own.sum()), float(own.mean()), *peak, float(len(region)), "tokens", None))
+        found.append(
+            HotSpot(region, float(own.sum()), float(own.mean()), *peak, float(len(region)), "tokens", None)
+        )
     return sorted(found, key=lambda spot: (-spot.total, spot.tokens[0]))
 
 
@@ -152,6 +159,11 @@ def _hot_spot(tokens, positions, scores, origin, pitch, side, unit):
         unit=unit,
         rect=tuple(
             float(v)
-            for v in (origin[0] + left * pitch, origin[1] + top * pitch, (right - left) * pitch, (bottom - top) * pitch)
+            for v in (
+                origin[0] + left * pitch,
+                origin[1] + top * pitch,
+                (right - left) * pitch,
+                (bottom - top) * pitch,
+            )
         ),
     )

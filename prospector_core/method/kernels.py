@@ -1,4 +1,7 @@
-"""Prospect kernels: one weight a monogram, one a skip-bigram, learned from counts and labels of whole data."""
+"""Prospect kernels: one weight a monogram, one a skip-bigram.
+
+Learned from counts and labels of whole data.
+"""
 
 import warnings
 
@@ -14,7 +17,9 @@ __all__ = ["FoldChangeKernel", "LinearKernel", "make_kernel", "check_labels", "K
 TEST_OFF = 1e10  # an alpha this large switches the significance test off
 _PSEUDO = 1e-10
 _LEAST_SPREAD = 1e-6  # variance of weights beyond error, where there seems to be none
-_EXACT_UP_TO = 8  # scipy's own rule: the exact Mann-Whitney distribution if a group is this small and nothing ties
+_EXACT_UP_TO = (
+    8  # scipy's own rule: the exact Mann-Whitney distribution if a group is this small and nothing ties
+)
 
 
 def check_labels(labels):
@@ -27,7 +32,9 @@ def check_labels(labels):
         found = sorted({str(each) for each in labels.tolist()})
         raise FitError(f"labels must be the numbers 0 and 1, got {', '.join(found[:5])}")
     if ones.all() or not ones.any():
-        raise FitError(f"all {labels.size} labelled data are of class {labels[0]}: a kernel needs data of both classes")
+        raise FitError(
+            f"all {labels.size} labelled data are of class {labels[0]}: a kernel needs data of both classes"
+        )
     return labels.astype(np.int64)
 
 
@@ -39,7 +46,8 @@ class _Kernel(Estimator):
         labels = np.asarray(labels)
         if counts.ndim != 2 or labels.shape != (len(counts),):
             raise FitError(
-                f"counts {counts.shape} and labels {labels.shape} do not belong together: give one row a datum"
+                f"counts {counts.shape} and labels {labels.shape} do not belong together: give one row a"
+                " datum"
             )
         if counts.dtype.kind not in "biuf":
             raise FitError(f"counts must be numbers, got {counts.dtype}")
@@ -54,17 +62,19 @@ class _Kernel(Estimator):
 class FoldChangeKernel(_Kernel):
     """Log2 fold change of mean TF-IDF, class 1 over class 0, kept where it is large and significant.
 
-    ``coef = log2((mean over class 1 + 1e-10) / (mean over class 0 + 1e-10))`` where ``p * P <= alpha`` (two-sided
-    Mann-Whitney U, Bonferroni over the P features) and ``|coef| >= tau``, else 0. ``alpha >= 1e10``: no test.
+    ``coef = log2((mean over class 1 + 1e-10) / (mean over class 0 + 1e-10))`` where ``p * P <= alpha``
+    (two-sided Mann-Whitney U, Bonferroni over the P features) and ``|coef| >= tau``, else 0. ``alpha >=
+    1e10``: no test.
 
-    With a ``pseudo`` above 0 it is the fold change of mean shares instead, ``log2((mean share over class 1 + e) / (mean share
-    over class 0 + e))`` where e = pseudo / P, without idf: a feature seldom seen says less. ``shrink`` then draws every
-    weight towards 0 by how much it varies between data of one class: x t / (t + s), s its squared standard error, t the
-    variance between features that is beyond error (empirical Bayes); nothing has to be chosen.
+    With a ``pseudo`` above 0 it is the fold change of mean shares instead, ``log2((mean share over class 1 +
+    e) / (mean share over class 0 + e))`` where e = pseudo / P, without idf: a feature seldom seen says less.
+    ``shrink`` then draws every weight towards 0 by how much it varies between data of one class: x t / (t +
+    s), s its squared standard error, t the variance between features that is beyond error (empirical Bayes);
+    nothing has to be chosen.
 
-    Parameters: alpha, tau (in log2 units), pseudo (0: the authors' kernel), shrink. Attributes after ``fit``: ``coef_`` (p,), ``fold_change_`` (p,) before
-    thresholding, ``p_values_`` (p,), uncorrected (NaN without test), ``n_features_in_``.
-    Raises FitError. Source: paper section 3.2, METHOD.md "fold-change".
+    Parameters: alpha, tau (in log2 units), pseudo (0: the authors' kernel), shrink. Attributes after ``fit``:
+    ``coef_`` (p,), ``fold_change_`` (p,) before thresholding, ``p_values_`` (p,), uncorrected (NaN without
+    test), ``n_features_in_``. Raises FitError. Source: paper section 3.2, METHOD.md "fold-change".
     """
 
     name = "fold-change"
@@ -77,13 +87,18 @@ class FoldChangeKernel(_Kernel):
         self.shrink = shrink
 
     def fit(self, counts, labels, weights=None):
-        """Fit on counts (n_data, p) and labels (n_data,) of 0 and 1; ``weights`` (n_data,): how much each datum counts."""
+        """Fit on counts (n_data, p) and labels (n_data,) of 0 and 1; ``weights`` (n_data,).
+
+        How much each datum counts.
+        """
         counts, labels, weights = self._check(counts, labels, weights)
         weighted = term_frequencies(counts) if self.pseudo > 0 else tfidf(counts)
         ones, zeros = weighted[labels == 1], weighted[labels == 0]
         own, other = weights[labels == 1], weights[labels == 0]
         small = self.pseudo / weighted.shape[1] if self.pseudo > 0 else _PSEUDO
-        means = [np.average(part, axis=0, weights=each) + small for part, each in ((ones, own), (zeros, other))]
+        means = [
+            np.average(part, axis=0, weights=each) + small for part, each in ((ones, own), (zeros, other))
+        ]
         with np.errstate(invalid="ignore", divide="ignore"):
             change = np.log2(np.divide(*means))
         # A negative idf can turn the ratio negative; such a feature has no fold change.
@@ -103,7 +118,10 @@ class FoldChangeKernel(_Kernel):
         return self
 
     def evidence(self, counts, coef=None):
-        """Evidence for class 1 of each datum, its map's sum over its counts: (n_data,). ``coef``: in place of ``coef_``."""
+        """Evidence for class 1 of each datum, its map's sum over its counts: (n_data,).
+
+        ``coef``: in place of ``coef_``.
+        """
         return evidence(counts, self.coef_ if coef is None else coef)
 
 
@@ -123,10 +141,12 @@ def _shrunken(values, errors):
 def rank_sum_p_values(ones, zeros):
     """Two-sided Mann-Whitney U p-value of every column: (p,), NaN where all values are equal.
 
-    scipy picks the exact distribution for small groups without ties. That choice belongs to a column, so columns with
-    ties and columns without are tested apart; as one array they would all get one answer.
+    scipy picks the exact distribution for small groups without ties. That choice belongs to a column, so
+    columns with ties and columns without are tested apart; as one array they would all get one answer.
     """
-    from scipy.stats import mannwhitneyu  # late, as scikit-learn's parts: they take longer to load than most fits
+    from scipy.stats import (
+        mannwhitneyu,
+    )  # late, as scikit-learn's parts: they take longer to load than most fits
 
     both = np.sort(np.concatenate([ones, zeros]), axis=0)
     tied = (both[1:] == both[:-1]).any(axis=0)
@@ -144,7 +164,8 @@ class LinearKernel(_Kernel):
     """Coefficients of an elastic-net logistic regression on standardised TF-IDF.
 
     Parameters: l1_ratio, C (inverse strength), max_iter, seed. Attributes after ``fit``: ``coef_`` (p,),
-    ``intercept_``, ``idf_``, ``scaler_``, ``n_features_in_``. Raises FitError. Source: METHOD.md "linear" (saga solver).
+    ``intercept_``, ``idf_``, ``scaler_``, ``n_features_in_``. Raises FitError. Source: METHOD.md "linear"
+    (saga solver).
     """
 
     name = "linear"
@@ -157,7 +178,10 @@ class LinearKernel(_Kernel):
         self.seed = seed
 
     def fit(self, counts, labels, weights=None):
-        """Fit on counts (n_data, p) and labels (n_data,) of 0 and 1; ``weights`` (n_data,): how much each datum counts."""
+        """Fit on counts (n_data, p) and labels (n_data,) of 0 and 1; ``weights`` (n_data,).
+
+        How much each datum counts.
+        """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
         from sklearn.preprocessing import StandardScaler
@@ -178,7 +202,10 @@ class LinearKernel(_Kernel):
         return self
 
     def evidence(self, counts, coef=None):
-        """Evidence for class 1 of each datum, the regression's own log odds: (n_data,). ``coef``: in place of ``coef_``."""
+        """Evidence for class 1 of each datum, the regression's own log odds: (n_data,).
+
+        ``coef``: in place of ``coef_``.
+        """
         features = self.scaler_.transform(term_frequencies(counts) * self.idf_)
         return features @ (self.coef_ if coef is None else np.asarray(coef, np.float64)) + self.intercept_
 

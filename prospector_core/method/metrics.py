@@ -1,4 +1,7 @@
-"""How well a map finds what it should, average precision first, and how well probabilities are meant (METHOD.md, metrics)."""
+"""How well a map finds what it should, average precision first.
+
+And how well probabilities are meant (METHOD.md, metrics).
+"""
 
 from dataclasses import dataclass
 
@@ -24,7 +27,10 @@ N_THRESHOLDS = 21  # fixed ones, on the map scaled to 0..1, as the authors have 
 
 
 def average_precision(scores, truth):
-    """AP of one datum's map: scores (n,), truth (n,) bool. NaN scores rank last; NaN if no token is positive."""
+    """AP of one datum's map: scores (n,), truth (n,) bool.
+
+    NaN scores rank last; NaN if no token is positive.
+    """
     truth = np.asarray(truth, bool)
     if not truth.any():
         return float("nan")
@@ -34,7 +40,10 @@ def average_precision(scores, truth):
 
 
 def auroc(scores, truth):
-    """Area under the ROC curve of one datum's map, or of datum predictions; NaN if only one class is there."""
+    """Area under the ROC curve of one datum's map, or of datum predictions.
+
+    NaN if only one class is there.
+    """
     truth = np.asarray(truth, bool)
     if truth.all() or not truth.any():
         return float("nan")
@@ -44,7 +53,9 @@ def auroc(scores, truth):
 
 
 def authors_auprc(scores, truth):
-    """The authors' AUPRC: trapezoids under the precision-recall curve. It rewards ties: only for parity with their tables.
+    """The authors' AUPRC: trapezoids under the precision-recall curve.
+
+    It rewards ties: only for parity with their tables.
 
     A constant map scores (1 + prevalence) / 2. NaN if no token is positive.
     """
@@ -58,7 +69,10 @@ def authors_auprc(scores, truth):
 
 
 def otsu(values):
-    """Otsu's threshold of values (n,): the cut between two of them that parts them best; the largest where all are equal."""
+    """Otsu's threshold of values (n,).
+
+    The cut between two of them that parts them best; the largest where all are equal.
+    """
     values = np.sort(np.asarray(values, np.float64))
     n = len(values)
     if not n or values[0] == values[-1]:
@@ -71,9 +85,12 @@ def otsu(values):
 
 
 def thresholded(chosen, truth):
-    """Sensitivity, specificity, precision, dice, jaccard, mcc and balanced accuracy of chosen tokens: dict of floats.
+    """Sensitivity, specificity, precision, dice, jaccard, mcc and balanced accuracy of chosen tokens.
 
-    Parameters: chosen (n,) bool, truth (n,) bool. What is divided by nothing is 0 (NaN where truth has one class only).
+    Dict of floats.
+
+    Parameters: chosen (n,) bool, truth (n,) bool. What is divided by nothing is 0 (NaN where truth has one
+    class only).
     """
     chosen, truth = np.asarray(chosen, bool), np.asarray(truth, bool)
     tp, fp = float((chosen & truth).sum()), float((chosen & ~truth).sum())
@@ -100,8 +117,9 @@ def map_metrics(scores, truth, graph=None):
     """Every metric of one datum's map: dict of floats; AP first.
 
     Parameters: scores (n,), NaN = excluded, ranked last; truth (n,) bool; graph, TokenGraph (default: without
-    "tolerant_precision"). The thresholded ones are given at Otsu's threshold ("otsu_..."), at twice the mean of the map
-    scaled to 0..1 ("mean2_...") and at the best of 21 fixed ones by Dice ("best_...": that looks at the truth).
+    "tolerant_precision"). The thresholded ones are given at Otsu's threshold ("otsu_..."), at twice the mean
+    of the map scaled to 0..1 ("mean2_...") and at the best of 21 fixed ones by Dice ("best_...": that looks
+    at the truth).
     """
     scores, truth = _ranked_last(scores), np.asarray(truth, bool)
     spread = scores.max() - scores.min() if scores.size else 0.0
@@ -116,8 +134,10 @@ def map_metrics(scores, truth, graph=None):
     fixed = [thresholded(scaled >= level, truth) for level in np.linspace(0, 1, N_THRESHOLDS)]
     best = max(fixed, key=lambda each: each["dice"])
     for name, values in (
-        ("otsu", thresholded(scaled >= cut, truth)), ("mean2", thresholded(scaled >= mean2, truth)), ("best", best),
-    ):  # fmt: skip
+        ("otsu", thresholded(scaled >= cut, truth)),
+        ("mean2", thresholded(scaled >= mean2, truth)),
+        ("best", best),
+    ):
         found |= {f"{name}_{key}": value for key, value in values.items()}
     if graph is not None:
         found["tolerant_precision"] = tolerant_precision(scaled >= cut, truth, graph)
@@ -125,7 +145,10 @@ def map_metrics(scores, truth, graph=None):
 
 
 def tolerant_precision(chosen, truth, graph):
-    """Share of chosen tokens that are positive or next to a positive one (one hop): float, 0 if none is chosen."""
+    """Share of chosen tokens that are positive or next to a positive one (one hop).
+
+    Float, 0 if none is chosen.
+    """
     chosen, truth = np.asarray(chosen, bool), np.asarray(truth, bool)
     if not chosen.any():
         return 0.0
@@ -145,8 +168,11 @@ def within_one_hop(tokens, graph):
 
 @dataclass(frozen=True)
 class Regions:
-    """What the positive regions of a datum are like: prevalence, share of positive tokens; components, how many connected
-    regions; size, their mean tokens; dispersion = components / size."""
+    """What the positive regions of a datum are like.
+
+    Prevalence, share of positive tokens; components, how many connected regions; size, their mean tokens;
+    dispersion = components / size.
+    """
 
     prevalence: float
     components: int
@@ -170,7 +196,10 @@ def regions_of(truth, graph):
 
 
 def bootstrap_interval(values, level=0.95, n=2000, seed=0):
-    """Mean of data's values and its percentile bootstrap interval over data: (mean, low, high); NaN values are left out."""
+    """Mean of data's values and its percentile bootstrap interval over data.
+
+    (mean, low, high); NaN values are left out.
+    """
     values = np.asarray(values, np.float64)
     values = values[np.isfinite(values)]
     if not values.size:
@@ -184,9 +213,9 @@ def bootstrap_interval(values, level=0.95, n=2000, seed=0):
 def calibration(probabilities, labels, bins=10):
     """How far predicted probabilities can be taken at their word.
 
-    Parameters: probabilities (n,) of class 1; labels (n,) of 0 and 1; bins of equal width. Returns dict: "brier", mean squared
-    error; "ece", expected calibration error; "curve", list of (mean probability, share of class 1, data) of each bin that
-    is not empty.
+    Parameters: probabilities (n,) of class 1; labels (n,) of 0 and 1; bins of equal width. Returns dict:
+    "brier", mean squared error; "ece", expected calibration error; "curve", list of (mean probability, share
+    of class 1, data) of each bin that is not empty.
     """
     p, y = np.asarray(probabilities, np.float64), np.asarray(labels, np.float64)
     place = np.minimum((p * bins).astype(int), bins - 1)
@@ -196,7 +225,11 @@ def calibration(probabilities, labels, bins=10):
         if (place == b).any()
     ]
     error = sum(abs(mean - share) * count for mean, share, count in curve) / max(len(p), 1)
-    return {"brier": float(((p - y) ** 2).mean()) if len(p) else float("nan"), "ece": float(error), "curve": curve}
+    return {
+        "brier": float(((p - y) ** 2).mean()) if len(p) else float("nan"),
+        "ece": float(error),
+        "curve": curve,
+    }
 
 
 def _ranked_last(scores):

@@ -15,25 +15,39 @@ from .counting import check_sprite
 from .features import n_features, unpack
 from .graphs import TokenGraph
 
-__all__ = ["Explanation", "Term", "explain", "hop_weights", "neighbour_blocks", "neighbour_counts", "prospect"]
+__all__ = [
+    "Explanation",
+    "Term",
+    "explain",
+    "hop_weights",
+    "neighbour_blocks",
+    "neighbour_counts",
+    "prospect",
+]
 
 _BLOCK_CELLS = 8_000_000  # numbers a part of ``neighbour_blocks``: some 100 MB while it is made
-_MAX_DIFFUSIVE_GRID_RADIUS = 12  # hop weights are 2^r-fold integers on the grid: beyond this they could overflow
+_MAX_DIFFUSIVE_GRID_RADIUS = (
+    12  # hop weights are 2^r-fold integers on the grid: beyond this they could overflow
+)
 
 
 def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
-    """Attribution score of every token: its concept's weight plus the weights of its pairs within ``radius`` hops.
+    """Attribution score of every token.
+
+    Its concept's weight plus the weights of its pairs within ``radius`` hops.
 
     Parameters
     ----------
     graph : TokenGraph of n tokens
-    concepts : (n,) int sprite; -1 marks an excluded token (no score, and a wall to the others); or (n, K) uint8 shares
-        of several concepts a token (see ``soft``), which weigh what it would score as each of them
+    concepts : (n,) int sprite; -1 marks an excluded token (no score, and a wall to the others); or (n, K)
+        uint8 shares of several concepts a token (see ``soft``), which weigh what it would score as each of
+        them
     coef : (p,) float prospect kernel, order of ``count_concepts``; or (n_classes, p)
     n_concepts, radius : K and r
     diffusive : weigh a neighbour at h hops by 2^-h instead of 1 (paper: diffusive variant)
 
-    Returns (n,) float64, or (n_classes, n); NaN for excluded tokens. Raises GraphError for sizes that do not fit.
+    Returns (n,) float64, or (n_classes, n); NaN for excluded tokens. Raises GraphError for sizes that do not
+    fit.
     """
     coef = np.asarray(coef, np.float64)
     if coef.ndim == 2:
@@ -51,7 +65,8 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
     threads = get_num_threads()
     if _on_grid(graph, radius, diffusive):
         raster = graph.to_raster(concepts, -1, np.int16)
-        # The grid kernel counts in integers: diffusive weights come 2^r-fold, and the table is scaled back (exactly).
+        # The grid kernel counts in integers: diffusive weights come 2^r-fold, and the table is scaled back
+        # (exactly).
         scaled = table / 2.0**radius if diffusive else table
         weights = _ball_weights(radius, diffusive)
         return graph.from_raster(score_on_grid(raster, mono, scaled, radius, weights, threads))
@@ -65,9 +80,13 @@ def _score_soft(graph, shares, outside, mono, table, radius, diffusive):
     if radius and _on_grid(graph, radius, diffusive):
         scaled = table / 2.0**radius if diffusive else table
         weights = _ball_weights(radius, diffusive)
-        return score_shares_on_grid(soft.places(graph, outside), shares, mono, scaled, radius, weights, threads)
+        return score_shares_on_grid(
+            soft.places(graph, outside), shares, mono, scaled, radius, weights, threads
+        )
     weights = hop_weights(radius, diffusive)
-    return score_shares(*_adjacency(graph, radius), outside, shares, mono, table, radius, weights, 4 * threads)
+    return score_shares(
+        *_adjacency(graph, radius), outside, shares, mono, table, radius, weights, 4 * threads
+    )
 
 
 def _on_grid(graph, radius, diffusive):
@@ -84,7 +103,9 @@ def _check_coef(coef, n_concepts, radius):
     coef = np.asarray(coef, np.float64)
     p = n_features(n_concepts, radius)
     if coef.shape != (p,):
-        raise GraphError(f"K={n_concepts}, r={radius} needs {p} weights, got {coef.shape}: fit again with this K and r")
+        raise GraphError(
+            f"K={n_concepts}, r={radius} needs {p} weights, got {coef.shape}: fit again with this K and r"
+        )
     if not np.isfinite(coef).all():
         raise GraphError(f"weight {int(np.argmin(np.isfinite(coef)))} of the prospect kernel is not finite")
     return unpack(coef, n_concepts)
@@ -92,12 +113,18 @@ def _check_coef(coef, n_concepts, radius):
 
 def _adjacency(graph, radius):
     """indptr and indices of a graph; without edges where none are asked for."""
-    return (graph.indptr, graph.indices) if radius else (np.zeros(graph.n + 1, np.int64), np.empty(0, np.int64))
+    return (
+        (graph.indptr, graph.indices) if radius else (np.zeros(graph.n + 1, np.int64), np.empty(0, np.int64))
+    )
 
 
 def hop_weights(radius, diffusive):
     """Weight of a neighbour at each hop distance 0..r: (r + 1,) float64."""
-    return np.where(np.arange(radius + 1) > 0, 0.5 ** np.arange(radius + 1), 0.0) if diffusive else np.ones(radius + 1)
+    return (
+        np.where(np.arange(radius + 1) > 0, 0.5 ** np.arange(radius + 1), 0.0)
+        if diffusive
+        else np.ones(radius + 1)
+    )
 
 
 def _ball_weights(radius, diffusive):
@@ -107,10 +134,13 @@ def _ball_weights(radius, diffusive):
 
 
 def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
-    """How many tokens of each concept are within ``radius`` hops of every token, itself included (diffusive: weighted).
+    """How many tokens of each concept are within ``radius`` hops of every token.
 
-    A token's score under any kernel is ``mono[c] + table[c] . row``: many kernels can be scored from one pass.
-    Parameters as ``prospect``. Returns (n, K) float64, rows of excluded tokens 0. Memory n x K: one datum at a time.
+    Itself included (diffusive: weighted).
+
+    A token's score under any kernel is ``mono[c] + table[c] . row``: many kernels can be scored from one
+    pass. Parameters as ``prospect``. Returns (n, K) float64, rows of excluded tokens 0. Memory n x K: one
+    datum at a time.
     """
     if soft.is_soft(concepts):
         if not radius:
@@ -118,11 +148,19 @@ def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
         shares, outside, _ = soft.checked(graph, concepts, n_concepts, radius)
         if _on_grid(graph, radius, diffusive):
             weights, index = _ball_weights(int(radius), diffusive), soft.places(graph, outside)
-            kept = neighbours_of_shares_on_grid(index, shares, n_concepts, int(radius), weights, get_num_threads())
+            kept = neighbours_of_shares_on_grid(
+                index, shares, n_concepts, int(radius), weights, get_num_threads()
+            )
             return kept / (soft.ONE * (2.0 ** int(radius) if diffusive else 1.0))
         weights = hop_weights(int(radius), diffusive)
         return neighbours_of_shares(
-            graph.indptr, graph.indices, outside, shares[:, :n_concepts], int(radius), weights, 4 * get_num_threads()
+            graph.indptr,
+            graph.indices,
+            outside,
+            shares[:, :n_concepts],
+            int(radius),
+            weights,
+            4 * get_num_threads(),
         )
     concepts = check_sprite(graph, concepts, n_concepts, radius)
     if not graph.n or radius == 0:
@@ -133,13 +171,16 @@ def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
         kept = neighbours_on_grid(raster, n_concepts, radius, _ball_weights(radius, diffusive), threads)
         return graph.from_raster(kept) / (2.0**radius if diffusive else 1.0)
     weights = hop_weights(radius, diffusive)
-    return neighbours_on_edges(graph.indptr, graph.indices, concepts, n_concepts, radius, weights, 4 * threads)
+    return neighbours_on_edges(
+        graph.indptr, graph.indices, concepts, n_concepts, radius, weights, 4 * threads
+    )
 
 
 def neighbour_blocks(graph, concepts, n_concepts, radius, diffusive=False, cells=_BLOCK_CELLS):
     """``neighbour_counts`` in parts that fit in memory: yields (tokens (m,), counts (m, K)).
 
-    Parameters as ``neighbour_counts``; a part has at most about ``cells`` places of the grid times K. Only grids are cut.
+    Parameters as ``neighbour_counts``; a part has at most about ``cells`` places of the grid times K. Only
+    grids are cut.
     """
     if not graph.n or graph.raster_shape is None or np.prod(graph.raster_shape) * n_concepts <= cells:
         yield np.arange(graph.n), neighbour_counts(graph, concepts, n_concepts, radius, diffusive)
@@ -161,9 +202,9 @@ def neighbour_blocks(graph, concepts, n_concepts, radius, diffusive=False, cells
 class Term:
     """One summand of a token's score: ``value = count * weight``.
 
-    ``neighbour`` is None for the token's own concept (monogram), else the id of the neighbour concept; of a triple (see
-    ``triples``) the ids of the three concepts that are near the token. Of a token that
-    belongs to several concepts, ``weight`` is the mean of theirs by its shares, and ``count`` a sum of shares.
+    ``neighbour`` is None for the token's own concept (monogram), else the id of the neighbour concept; of a
+    triple (see ``triples``) the ids of the three concepts that are near the token. Of a token that belongs to
+    several concepts, ``weight`` is the mean of theirs by its shares, and ``count`` a sum of shares.
     """
 
     neighbour: int | None
@@ -179,8 +220,8 @@ class Term:
 class Explanation:
     """A token's score as a sum of terms, largest in size first, and the tokens that take part.
 
-    Attributes: token, concept, score, terms (list of Term), neighbours (m,) token ids within r hops, hops (m,); shares,
-    tuple of (concept, share) that the token belongs to, the strongest first.
+    Attributes: token, concept, score, terms (list of Term), neighbours (m,) token ids within r hops, hops
+    (m,); shares, tuple of (concept, share) that the token belongs to, the strongest first.
     """
 
     token: int
@@ -195,8 +236,8 @@ class Explanation:
 def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
     """Why a token scores as it does: the terms whose sum is its prospect score.
 
-    Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. An excluded token has no terms and a NaN score.
-    Raises GraphError if there is no such token.
+    Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. An excluded token has no terms
+    and a NaN score. Raises GraphError if there is no such token.
     """
     if not 0 <= token < graph.n:
         raise GraphError(f"there is no token {token}: tokens are 0..{graph.n - 1}")
@@ -213,7 +254,9 @@ def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
         start = int(np.searchsorted(tokens, token))
         found, hops = ball(near.indptr, near.indices, concepts[tokens], start, int(radius))
         neighbours = tokens[found]
-        counted = np.bincount(concepts[neighbours], hop_weights(radius, diffusive)[hops], minlength=n_concepts)
+        counted = np.bincount(
+            concepts[neighbours], hop_weights(radius, diffusive)[hops], minlength=n_concepts
+        )
         terms += [Term(int(k), float(counted[k]), float(table[concept, k])) for k in np.flatnonzero(counted)]
     score = float(sum(term.value for term in terms))
     ranked = tuple(sorted(terms, key=lambda term: -abs(term.value)))
@@ -221,7 +264,10 @@ def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
 
 
 def _explain_soft(graph, shares, coef, n_concepts, radius, token, diffusive):
-    """As ``explain``, of shares: what the token would be explained by as each of its concepts, by its shares."""
+    """As ``explain``, of shares: what the token would be explained by as each of its concepts.
+
+    By its shares.
+    """
     mono, table = _check_coef(coef, n_concepts, radius)
     near, tokens = graph.around(token, radius)
     shares, outside = soft.check_shares(near, np.asarray(shares)[tokens], n_concepts, radius)
@@ -239,6 +285,11 @@ def _explain_soft(graph, shares, coef, n_concepts, radius, token, diffusive):
     score = float(sum(term.value for term in terms))
     order = [int(k) for k in np.argsort(-own, kind="stable") if own[k]]
     return Explanation(
-        token, order[0], score, tuple(sorted(terms, key=lambda term: -abs(term.value))), tokens[found], hops,
+        token,
+        order[0],
+        score,
+        tuple(sorted(terms, key=lambda term: -abs(term.value))),
+        tokens[found],
+        hops,
         tuple((k, float(own[k])) for k in order),
-    )  # fmt: skip
+    )

@@ -1,9 +1,11 @@
-"""Soft membership: a token belongs to a few concepts, with shares that sum to one; its strongest concept is its sprite's.
+"""Soft membership: a token belongs to a few concepts, with shares that sum to one.
 
-``shares`` (n, K) uint8 can be given wherever a sprite (n,) can: to ``count_concepts``, ``prospect``, ``explain`` and what
-is made of them. They are in units of 1/255 and sum to 255 a token; a row of zeros is a token outside. Counts of them are
-whole numbers in units of 1/255^2, so that merging is exact and an edit gives the same bytes on every machine; a sprite is
-the special case of one share of 255.
+Its strongest concept is its sprite's.
+
+``shares`` (n, K) uint8 can be given wherever a sprite (n,) can: to ``count_concepts``, ``prospect``,
+``explain`` and what is made of them. They are in units of 1/255 and sum to 255 a token; a row of zeros is a
+token outside. Counts of them are whole numbers in units of 1/255^2, so that merging is exact and an edit
+gives the same bytes on every machine; a sprite is the special case of one share of 255.
 """
 
 import numpy as np
@@ -43,9 +45,12 @@ UNIT = ONE * ONE  # what a whole count is in ``count_units``
 
 
 def temperature(centroids, softness):
-    """How fast shares fall with distance: softness x the median squared distance of a concept to the one nearest to it.
+    """How fast shares fall with distance.
 
-    Parameters: centroids (K, d); softness >= 0. Returns float; 0 means that every token belongs to one concept.
+    Softness x the median squared distance of a concept to the one nearest to it.
+
+    Parameters: centroids (K, d); softness >= 0. Returns float; 0 means that every token belongs to one
+    concept.
     """
     centroids = np.asarray(centroids, np.float64)
     if not softness or len(centroids) < 2:
@@ -62,15 +67,18 @@ def membership(embeddings, centroids, softness, nearest=None, threads=None, shif
 
     Share ~ exp(-squared distance / ``temperature``), rounded down to 1/255; the nearest concept has the rest.
 
-    Parameters: embeddings (n, d); centroids (K, d); softness >= 0 (0: all to the nearest); nearest (n,), the sprite if it
-    is known; threads, 1 = on the calling thread alone (default: all); shift (d,), what centring would take from every
-    embedding (default: nothing). Raises EmbeddingError, FitError.
+    Parameters: embeddings (n, d); centroids (K, d); softness >= 0 (0: all to the nearest); nearest (n,), the
+    sprite if it is known; threads, 1 = on the calling thread alone (default: all); shift (d,), what centring
+    would take from every embedding (default: nothing). Raises EmbeddingError, FitError.
     """
     return sprite_and_shares(embeddings, centroids, softness, nearest, threads, shift)[1]
 
 
 def sprite_and_shares(embeddings, centroids, softness, nearest=None, threads=None, shift=None):
-    """The nearest concept of every token, (n,) int32, and its ``membership``, (n, K) uint8, from one look at each embedding."""
+    """The nearest concept of every token, (n,) int32.
+
+    And its ``membership``, (n, K) uint8, from one look at each embedding.
+    """
     if not 0 <= softness < np.inf:
         raise FitError(f"softness must be a number >= 0, got {softness}")
     heat = temperature(centroids, softness)
@@ -98,18 +106,25 @@ def _nearest(vectors, centroids, start):
             start and vectors.ndim == 2 and vectors.shape[1] == centroids.shape[1]
         ):  # the token is told by its place in the block
             wrong = start + int(np.argmin(np.isfinite(vectors).all(axis=1)))
-            raise EmbeddingError(f"the embedding of token {wrong} is not finite: embed its datum again") from None
+            raise EmbeddingError(
+                f"the embedding of token {wrong} is not finite: embed its datum again"
+            ) from None
         raise error
 
 
 def shifted(centroids, shift):
-    """Centroids (K, d) float32 where embeddings are not centred but would be by ``shift`` (d,): they move the other way."""
+    """Centroids (K, d) float32 where embeddings are not centred but would be by ``shift`` (d,).
+
+    They move the other way.
+    """
     centroids = np.ascontiguousarray(centroids, np.float32)
     return centroids if shift is None else (centroids + np.asarray(shift, np.float64)).astype(np.float32)
 
 
 def centred(embeddings, centre):
-    """Embeddings (n, d) without a part of what all tokens of their datum share: x - centre x mean, (n, d) float32.
+    """Embeddings (n, d) without a part of what all tokens of their datum share.
+
+    X - centre x mean, (n, d) float32.
 
     That is the stain of a slide, or the subject of a document. ``centre`` 0 (as they are) to 1 (all of it).
     """
@@ -120,8 +135,11 @@ def centred(embeddings, centre):
 
 
 def part_and_mean(embeddings, tokens=None):
-    """Some tokens' embeddings, (m, d) float32, and the mean of all, (d,) float64, from one look at each, block by block in a fixed
-    order. ``tokens`` (m,) ascending, None = all."""
+    """Some tokens' embeddings, (m, d) float32.
+
+    And the mean of all, (d,) float64, from one look at each, block by block in a fixed order. ``tokens`` (m,)
+    ascending, None = all.
+    """
     total, found = np.zeros(embeddings.shape[1]), [np.empty((0, embeddings.shape[1]), np.float32)]
     for start in range(0, len(embeddings), _BLOCK):
         block = np.asarray(embeddings[start : start + _BLOCK])
@@ -161,8 +179,8 @@ def strongest(shares):
 def merge_shares(shares, groups, n_concepts=None):
     """Shares as if concepts had been merged from the start: columns that go together are added.
 
-    Parameters: shares (n, K); groups (K,), new id 0..K'-1 of each concept; n_concepts K' (default: as few as there are).
-    Returns (n, K') uint8.
+    Parameters: shares (n, K); groups (K,), new id 0..K'-1 of each concept; n_concepts K' (default: as few as
+    there are). Returns (n, K') uint8.
     """
     groups = np.asarray(groups)
     merged = np.zeros((len(shares), n_concepts or int(groups.max()) + 1), np.uint8)
@@ -178,7 +196,10 @@ def check_shares(graph, shares, n_concepts, radius):
 
 
 def checked(graph, shares, n_concepts, radius):
-    """Shares with zeros added up to a multiple of 8 (n, wide), -1 where a token is outside (n,), and sums of concepts (K,)."""
+    """Shares with zeros added up to a multiple of 8 (n, wide), -1 where a token is outside (n,).
+
+    And sums of concepts (K,).
+    """
     shares = np.asarray(shares)
     if shares.shape != (graph.n, n_concepts) or shares.dtype != np.uint8:
         raise GraphError(
@@ -190,15 +211,17 @@ def checked(graph, shares, n_concepts, radius):
     wide, total, mono = look_over(shares, n_concepts + -n_concepts % LANES)
     if not ((total == ONE) | (total == 0)).all():
         wrong = int(np.argmax((total != ONE) & (total != 0)))
-        raise GraphError(f"the shares of token {wrong} sum to {total[wrong]}: they must sum to {ONE}, or be 0 outside")
+        raise GraphError(
+            f"the shares of token {wrong} sum to {total[wrong]}: they must sum to {ONE}, or be 0 outside"
+        )
     return wide, np.where(total > 0, 0, -1), mono
 
 
 def count_units(graph, shares, radius, threads=None):
     """How often each concept, and each pair within ``radius`` hops, occurs, in units of 1/255^2: (p,) int64.
 
-    ``x = P^T A P`` of METHOD.md in whole numbers; ``UNIT`` x ``count_concepts`` for a sprite. Parameters: graph of n
-    tokens; shares (n, K) uint8; radius; threads (default: all). Raises GraphError.
+    ``x = P^T A P`` of METHOD.md in whole numbers; ``UNIT`` x ``count_concepts`` for a sprite. Parameters:
+    graph of n tokens; shares (n, K) uint8; radius; threads (default: all). Raises GraphError.
     """
     n_concepts = np.shape(shares)[-1]
     wide, outside, mono = checked(graph, shares, n_concepts, radius)
@@ -216,7 +239,10 @@ def count_units(graph, shares, radius, threads=None):
 
 
 def places(graph, outside):
-    """Token in each cell of a grid, -1 where there is none or it is outside, ``outside`` (n,) < 0: (H, W) int32."""
+    """Token in each cell of a grid, -1 where there is none or it is outside, ``outside`` (n,) < 0.
+
+    (H, W) int32.
+    """
     return graph.to_raster(np.where(outside < 0, -1, np.arange(graph.n)), -1, np.int32)
 
 

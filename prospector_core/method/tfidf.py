@@ -13,7 +13,10 @@ def term_frequencies(counts):
 
 
 def inverse_document_frequencies(counts):
-    """ln(n / (1 + df)), df = number of data with a non-zero count: (p,) float64, negative where all data have it."""
+    """ln(n / (1 + df)), df = number of data with a non-zero count.
+
+    (p,) float64, negative where all data have it.
+    """
     counts = np.asarray(counts)
     return np.log(len(counts) / (1.0 + (counts > 0).sum(axis=0)))
 

@@ -1,7 +1,10 @@
-"""Skip-trigrams: three concepts that occur together within one receptive field, as features beside METHOD's single ones and pairs.
+"""Skip-trigrams: three concepts that occur together within one receptive field.
 
-``tri[i, j, k]`` (i < j < k) is how many tokens have all three concepts within r hops, themselves included. A token's score
-then also has the weights of all triples that are present around it, so that a map still sums to its datum's evidence.
+As features beside METHOD's single ones and pairs.
+
+``tri[i, j, k]`` (i < j < k) is how many tokens have all three concepts within r hops, themselves included. A
+token's score then also has the weights of all triples that are present around it, so that a map still sums to
+its datum's evidence.
 """
 
 from itertools import combinations
@@ -15,20 +18,31 @@ from .counting import check_sprite
 from .features import n_features
 from .prospecting import Term, neighbour_blocks
 
-__all__ = ["MOST_FEATURES", "check_triples", "count_triples", "explain_triples", "score_triples", "triple_index"]
+__all__ = [
+    "MOST_FEATURES",
+    "check_triples",
+    "count_triples",
+    "explain_triples",
+    "score_triples",
+    "triple_index",
+]
 
 MOST_FEATURES = 20_000
 """Numbers a datum at most, single concepts and pairs included: K = 49."""
 
 
 def check_triples(n_concepts, radius):
-    """Raise FitError where triples cannot be counted: without a neighbourhood, or where they would be too many."""
+    """Raise FitError where triples cannot be counted.
+
+    Without a neighbourhood, or where they would be too many.
+    """
     if radius < 1:
         raise FitError("three concepts meet within a radius: triples need a radius of at least 1")
     if _p(n_concepts) > MOST_FEATURES:
         largest = max(k for k in range(n_concepts) if _p(k) <= MOST_FEATURES)
         raise FitError(
-            f"{n_concepts} concepts make {comb(n_concepts, 3):,} triples: {largest} concepts are the most with triples"
+            f"{n_concepts} concepts make {comb(n_concepts, 3):,} triples: {largest} concepts are the most"
+            " with triples"
         )
 
 
@@ -37,10 +51,12 @@ def _p(n_concepts):
 
 
 def count_triples(graph, concepts, n_concepts, radius):
-    """How many tokens have each three concepts within ``radius`` hops: (K choose 3,) int64, in lexicographic order.
+    """How many tokens have each three concepts within ``radius`` hops.
 
-    Parameters: graph, TokenGraph of n tokens; concepts (n,) int, -1 outside (no neighbour, and a wall to the others).
-    Raises FitError, GraphError.
+    (K choose 3,) int64, in lexicographic order.
+
+    Parameters: graph, TokenGraph of n tokens; concepts (n,) int, -1 outside (no neighbour, and a wall to the
+    others). Raises FitError, GraphError.
     """
     check_triples(n_concepts, radius)
     counts = np.zeros(comb(n_concepts, 3), np.int64)
@@ -50,7 +66,10 @@ def count_triples(graph, concepts, n_concepts, radius):
 
 
 def score_triples(graph, concepts, weights, n_concepts, radius):
-    """What triples add to the score of every token: (n,) float64, NaN outside. ``weights`` (K choose 3,); else as ``count_triples``."""
+    """What triples add to the score of every token: (n,) float64, NaN outside.
+
+    ``weights`` (K choose 3,); else as ``count_triples``.
+    """
     check_triples(n_concepts, radius)
     scores = np.zeros(graph.n)
     weights = np.ascontiguousarray(weights, np.float64)
@@ -62,12 +81,15 @@ def score_triples(graph, concepts, weights, n_concepts, radius):
 
 
 def explain_triples(present, weights, n_concepts):
-    """What triples add to the score of one token: list of Term, whose ``neighbour`` are the three concepts; none of weight 0.
+    """What triples add to the score of one token.
+
+    List of Term, whose ``neighbour`` are the three concepts; none of weight 0.
 
     Parameters: present, ids of the concepts near the token; weights (K choose 3,).
     """
     terms = (
-        Term(three, 1.0, float(weights[triple_index(*three, n_concepts)])) for three in combinations(sorted(present), 3)
+        Term(three, 1.0, float(weights[triple_index(*three, n_concepts)]))
+        for three in combinations(sorted(present), 3)
     )
     return [term for term in terms if term.weight]
 

@@ -1,4 +1,7 @@
-"""How sure a map is: the kernel refitted on bootstrap resamples of the data, and what that does to every token."""
+"""How sure a map is: the kernel refitted on bootstrap resamples of the data.
+
+And what that does to every token.
+"""
 
 from dataclasses import dataclass
 
@@ -19,8 +22,8 @@ _BLOCK = 8192  # tokens scored together: their scores under all resamples stay s
 def bootstrap_kernels(kernel, counts, labels, n=200, seed=0, weights=None):
     """Kernels fitted on data drawn with replacement, class by class.
 
-    Parameters: kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; n resamples; seed; weights (n_data,),
-    how much each datum counts. Returns (n, p) float64. Raises FitError.
+    Parameters: kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; n resamples; seed; weights
+    (n_data,), how much each datum counts. Returns (n, p) float64. Raises FitError.
     """
     counts, labels = np.asarray(counts), np.asarray(labels)
     groups = [np.flatnonzero(labels == label) for label in (0, 1)]
@@ -37,8 +40,11 @@ def bootstrap_kernels(kernel, counts, labels, n=200, seed=0, weights=None):
 
 @dataclass(frozen=True)
 class TokenUncertainty:
-    """Of every token: ``error`` (n,) standard error of its score; ``agreement`` (n,) share of resamples whose score has
-    the sign of ``score`` (n,), the score under the kernel of all data. NaN for excluded tokens."""
+    """Of every token: ``error`` (n,) standard error of its score.
+
+    ``agreement`` (n,) share of resamples whose score has the sign of ``score`` (n,), the score under the
+    kernel of all data. NaN for excluded tokens.
+    """
 
     score: np.ndarray
     error: np.ndarray
@@ -58,8 +64,8 @@ class TokenUncertainty:
 def token_uncertainty(graph, concepts, coef, resampled, n_concepts, radius, diffusive=False):
     """Standard error and certainty of sign of a map.
 
-    Parameters: graph, concepts, n_concepts, radius, diffusive as ``prospect``; coef (p,); resampled (n, p) from
-    ``bootstrap_kernels``. Returns TokenUncertainty.
+    Parameters: graph, concepts, n_concepts, radius, diffusive as ``prospect``; coef (p,); resampled (n, p)
+    from ``bootstrap_kernels``. Returns TokenUncertainty.
     """
     own = unpack(coef, n_concepts)
     others = [unpack(each, n_concepts) for each in resampled]

@@ -1,4 +1,7 @@
-"""What a study is of: slides, structures, documents or graphs. One module each; all else works on tokens and their graph."""
+"""What a study is of: slides, structures, documents or graphs.
+
+One module each; all else works on tokens and their graph.
+"""
 
 from importlib import import_module
 
@@ -23,7 +26,8 @@ def modality_of(name):
     """The Modality of that name. Raises StudyVersionError for one that this version does not know."""
     if name not in MODALITIES:
         raise StudyVersionError(
-            f"this is a study of {name}, which this Prospector does not know (it knows {', '.join(MODALITIES)}): update Prospector"
+            f"this is a study of {name}, which this Prospector does not know (it knows"
+            f" {', '.join(MODALITIES)}): update Prospector"
         )
     if name not in _made:
         module, maker = MODALITIES[name]

@@ -12,7 +12,10 @@ __all__ = ["Embedder", "Modality", "Words"]
 
 @dataclass(frozen=True)
 class Words:
-    """What people call its things: a datum ("slide"), data, a token ("tile"), tokens, and the file that data come from."""
+    """What people call its things: a datum ("slide"), data, a token ("tile"), tokens.
+
+    And the file that data come from.
+    """
 
     datum: str
     data: str
@@ -36,8 +39,9 @@ class Embedder(AbstractContextManager, Protocol):
     def embed(self, datum, progress, stopped):
         """Write a datum's embeddings into ``study.store``, taking up what was finished before.
 
-        Parameters: datum, Datum; progress, function(tokens done, tokens), called often; stopped, function() -> bool,
-        asked often. Returns whether it is complete; False where it was asked to stop. Raises ProspectorError.
+        Parameters: datum, Datum; progress, function(tokens done, tokens), called often; stopped, function()
+        -> bool, asked often. Returns whether it is complete; False where it was asked to stop. Raises
+        ProspectorError.
         """
 
     def note(self, datum):
@@ -47,9 +51,9 @@ class Embedder(AbstractContextManager, Protocol):
 class Modality(Protocol):
     """A kind of study. Stateless: one object serves every study of its kind.
 
-    Attributes: name, as in study.sqlite; words, Words; encoder, name of the default encoder; exports, names of the
-    export formats that make sense of it; keeps_edges, whether the edges of a graph are kept beside the embeddings; layout, what else is;
-    place_names, the words in which ``place`` says where a token is.
+    Attributes: name, as in study.sqlite; words, Words; encoder, name of the default encoder; exports, names
+    of the export formats that make sense of it; keeps_edges, whether the edges of a graph are kept beside the
+    embeddings; layout, what else is; place_names, the words in which ``place`` says where a token is.
     """
 
     name: str
@@ -61,10 +65,16 @@ class Modality(Protocol):
     place_names: tuple
 
     def create(self, path, sources, labels, **options):
-        """Write a new study folder; nothing is embedded yet. Parameters: sources, what ``Study.create`` was given."""
+        """Write a new study folder; nothing is embedded yet.
+
+        Parameters: sources, what ``Study.create`` was given.
+        """
 
     def graph(self, n, positions, edges, attrs) -> TokenGraph:
-        """TokenGraph of a datum from what its embedding left in the store: positions and edges may be None."""
+        """TokenGraph of a datum from what its embedding left in the store.
+
+        Positions and edges may be None.
+        """
 
     def places(self, study, datum):
         """Where each token of an embedded datum is, as columns of a table: {column: (n,) values}."""
@@ -76,4 +86,7 @@ class Modality(Protocol):
         """What is kept beside a datum's embeddings, dict, completed by what is kept elsewhere."""
 
     def embedder(self, study, encoder=None, threads=None) -> Embedder:
-        """What embeds the study's data, with its own encoder or another. Raises EmbeddingError, MissingExtraError."""
+        """What embeds the study's data, with its own encoder or another.
+
+        Raises EmbeddingError, MissingExtraError.
+        """

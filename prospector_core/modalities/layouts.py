@@ -1,4 +1,7 @@
-"""What lies beside a datum's embeddings, for each kind of data: places of tokens, edges and attributes, checked where they are read."""
+"""What lies beside a datum's embeddings, for each kind of data.
+
+Places of tokens, edges and attributes, checked where they are read.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ class OfChains(Layout):
 
     def check(self, n, positions, edges):
         each = len(self.numbers)
-        if any(len(names) != each for names in (self.letters, self.residues, self.chains)) or each * self.frames != n:
+        if (
+            any(len(names) != each for names in (self.letters, self.residues, self.chains))
+            or each * self.frames != n
+        ):
             raise ValueError("its residues are not as many as its tokens")
         if positions is None or positions.shape[1] != 3:
             raise ValueError("its residues have no coordinates")
@@ -110,7 +116,9 @@ def check_layout(
     attrs : dict
     """
     found = record_of(model, attrs, "what lies beside them")
-    if positions is not None and (positions.ndim != 2 or len(positions) != n or not np.isfinite(positions).all()):
+    if positions is not None and (
+        positions.ndim != 2 or len(positions) != n or not np.isfinite(positions).all()
+    ):
         raise ValueError(f"{n} tokens have places of shape {positions.shape}")
     if edges is not None:
         if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":

@@ -1,4 +1,7 @@
-"""A server for a department: its settings, who may look at or edit which study, and the record of what was done."""
+"""A server for a department: its settings, who may look at or edit which study.
+
+And the record of what was done.
+"""
 
 from .record import Line, Record, read_record
 from .roles import EDITOR, VIEWER, StudyRule

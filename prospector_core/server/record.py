@@ -1,4 +1,7 @@
-"""The record of a server: who opened, edited and exported what, and what was refused. SQLite; lines are only ever added."""
+"""The record of a server: who opened, edited and exported what, and what was refused.
+
+SQLite; lines are only ever added.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ _MOST = 500  # characters of a field: what a stranger sends must not fill the di
 
 @dataclass(frozen=True)
 class Line:
-    """One line: id, time (UTC, ISO), who, from which address, what was done, to which study, and more about it.
+    """One line: id, time (UTC, ISO), who, from which address, what was done, to which study.
+
+    And more about it.
 
     ``what`` is one of: logged in, logged out, opened, edited, fitted, made, queued, exported, refused.
     """
@@ -76,7 +81,9 @@ class Record:
             if not self.path.exists():
                 self._ready = False
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            with contextlib.closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as connection:
+            with contextlib.closing(
+                sqlite3.connect(self.path, timeout=10, isolation_level=None)
+            ) as connection:
                 connection.execute("PRAGMA synchronous=FULL")
                 if not self._ready:
                     connection.executescript(_SCHEMA)
@@ -94,8 +101,12 @@ def read_record(path: str | Path) -> list[Line]:
     if not path.is_file():
         raise RecordError(f"{path} is not there: name the file that the settings call `record`")
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            rows = connection.execute("SELECT id, at, who, address, what, study, detail FROM record ORDER BY id")
+        with contextlib.closing(
+            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            rows = connection.execute(
+                "SELECT id, at, who, address, what, study, detail FROM record ORDER BY id"
+            )
             return [Line(*row) for row in rows]
     except sqlite3.Error as error:
         raise RecordError(f"{path} is not a record of Prospector, or is damaged ({error})") from error

@@ -1,4 +1,7 @@
-"""Who may look at a study and who may edit it: rules of a settings file, matched against the study's folder."""
+"""Who may look at a study and who may edit it.
+
+Rules of a settings file, matched against the study's folder.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,8 @@ class StudyRule:
 
     Attributes
     ----------
-    folder : str
-        Pattern of a study's folder: below a folder of studies ("lymph-*"), or absolute ("/srv/studies/lymph-*").
-        ``*`` and ``?`` match within one name of the path.
+    folder : str Pattern of a study's folder: below a folder of studies ("lymph-*"), or absolute
+        ("/srv/studies/lymph-*"). ``*`` and ``?`` match within one name of the path.
     viewers, editors : tuple of str
         Names as they log in; "group:NAME"; or "*" for everyone who is logged in. Who edits may look, too.
     """
@@ -40,7 +42,11 @@ class StudyRule:
 
 
 def role_of(
-    rules: Iterable[StudyRule], roots: Iterable[Path], folder: str | Path, name: str, groups: Iterable[str] = ()
+    rules: Iterable[StudyRule],
+    roots: Iterable[Path],
+    folder: str | Path,
+    name: str,
+    groups: Iterable[str] = (),
 ) -> str | None:
     """The role of a person in a study: EDITOR, VIEWER, or None where no rule names the person.
 

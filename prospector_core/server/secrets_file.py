@@ -1,4 +1,7 @@
-"""Streamlit's ``secrets.toml`` of a server: looked at before the start, so that what is wrong is said in one line."""
+"""Streamlit's ``secrets.toml`` of a server.
+
+Looked at before the start, so that what is wrong is said in one line.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ _SHORTEST = 32  # characters of the secret that signs logins
 
 
 def check_secrets(settings: ServerSettings) -> None:
-    """Raise SettingsError if the secrets of OpenID Connect cannot be used, or can be read by other accounts."""
+    """Raise SettingsError if the secrets of OpenID Connect cannot be used.
+
+    Or can be read by other accounts.
+    """
     if settings.openid is None:
         return
     file = settings.openid.secrets
@@ -25,7 +31,9 @@ def check_secrets(settings: ServerSettings) -> None:
         mode = stat.S_IMODE(file.stat().st_mode)
         auth = tomllib.loads(file.read_bytes().decode()).get("auth")
     except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}: openid.secrets in {settings.file} names this file") from error
+        raise SettingsError(
+            f"{file}: {error.strerror}: openid.secrets in {settings.file} names this file"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{file} is not TOML: {error}") from error
     if os.name == "posix" and mode & 0o007:
@@ -37,11 +45,13 @@ def check_secrets(settings: ServerSettings) -> None:
             raise SettingsError(f"{file}: auth.{key} is missing: see docs/deployment.md")
     if len(auth["cookie_secret"]) < _SHORTEST:
         raise SettingsError(
-            f"{file}: auth.cookie_secret is shorter than {_SHORTEST} characters: make one with `openssl rand -hex 32`"
+            f"{file}: auth.cookie_secret is shorter than {_SHORTEST} characters: make one with `openssl rand"
+            " -hex 32`"
         )
     if auth["redirect_uri"] != f"{settings.address}/oauth2callback":
         raise SettingsError(
-            f"{file}: auth.redirect_uri must be {settings.address}/oauth2callback, as `address` in {settings.file} says"
+            f"{file}: auth.redirect_uri must be {settings.address}/oauth2callback, as `address` in"
+            f" {settings.file} says"
         )
     provider = urlsplit(auth["server_metadata_url"])
     if provider.scheme != "https" and not is_loopback(provider.hostname or ""):

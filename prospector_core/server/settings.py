@@ -1,7 +1,9 @@
-"""The settings file of a server, TOML: where it listens, how people log in, who may do what, where the record lies.
+"""The settings file of a server, TOML.
 
-What cannot be is refused in one line that names the file, the key and its line. Keys that are not known are refused, too:
-a mistyped "editors" must not silently leave a study without its rule.
+Where it listens, how people log in, who may do what, where the record lies.
+
+What cannot be is refused in one line that names the file, the key and its line. Keys that are not known are
+refused, too: a mistyped "editors" must not silently leave a study without its rule.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ class OpenId:
 
     Attributes
     ----------
-    secrets : Path
-        Streamlit's ``secrets.toml`` with the section ``[auth]``; nobody but its owner (and group) may read it.
+    secrets : Path Streamlit's ``secrets.toml`` with the section ``[auth]``; nobody but its owner (and group)
+        may read it.
     name, groups : str
         Claims of the provider that hold a person's name and groups.
     hours : float
@@ -51,7 +53,9 @@ class OpenId:
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy in front, which may log people in: its headers are believed only if they come from ``addresses``.
+    """A proxy in front, which may log people in.
+
+    Its headers are believed only if they come from ``addresses``.
 
     Attributes
     ----------
@@ -59,9 +63,8 @@ class Proxy:
         Peers that are the proxy.
     user_header, groups_header : str
         Headers that hold a person's name, and groups with commas between. Empty: it says neither.
-    secret : Path or None
-        File of a secret that the proxy sends with each request. Needed where the proxy is on this machine: every
-        account of it could else pretend to be the proxy.
+    secret : Path or None File of a secret that the proxy sends with each request. Needed where the proxy is
+        on this machine: every account of it could else pretend to be the proxy.
     secret_header : str
         Header that holds it.
     """
@@ -83,7 +86,9 @@ class Proxy:
                 f"{self.secret}: {error.strerror}: proxy.secret names the file of the secret"
             ) from error
         if os.name == "posix" and mode & 0o007:
-            raise SettingsError(f"{self.secret} can be read by every account of this machine: chmod 640 {self.secret}")
+            raise SettingsError(
+                f"{self.secret} can be read by every account of this machine: chmod 640 {self.secret}"
+            )
         if len(secret) < 24:
             raise SettingsError(
                 f"{self.secret} holds fewer than 24 characters: make a secret with `openssl rand -hex 24`"
@@ -167,32 +172,46 @@ class _Reader:
 
     def settings(self, found: dict) -> ServerSettings:
         known = {
-            "address": self._address, "host": self._host, "port": self._port, "studies": self._folders, "data": self._folders,
-            "record": self._path, "openid": self._openid, "proxy": self._proxy, "study": self._rules,
-        }  # fmt: skip
+            "address": self._address,
+            "host": self._host,
+            "port": self._port,
+            "studies": self._folders,
+            "data": self._folders,
+            "record": self._path,
+            "openid": self._openid,
+            "proxy": self._proxy,
+            "study": self._rules,
+        }
         read = self._table(found, known, "")
         if "address" not in read:
             self._wrong(
                 "address",
                 "",
-                'say what people type into their browsers, such as address = "https://prospector.example.org"',
+                "say what people type into their browsers, such as address ="
+                ' "https://prospector.example.org"',
             )
         if not read.get("studies"):
             self._wrong(
-                "studies", "", 'name the folders that hold the studies, such as studies = ["/srv/prospector/studies"]'
+                "studies",
+                "",
+                'name the folders that hold the studies, such as studies = ["/srv/prospector/studies"]',
             )
         by_proxy = "proxy" in read and read["proxy"].user_header
         if "openid" not in read and not by_proxy:
             why = (
-                "say how people log in: a table [openid], or a table [proxy] with its user_header (docs/deployment.md)"
+                "say how people log in: a table [openid], or a table [proxy] with its user_header"
+                " (docs/deployment.md)"
             )
             self._wrong("openid", "", why)
         if "openid" in read and by_proxy:
-            self._wrong("user_header", "proxy", "choose one way to log in: a table [openid] or this header, not both")
+            self._wrong(
+                "user_header", "proxy", "choose one way to log in: a table [openid] or this header, not both"
+            )
         read["rules"] = read.pop("study", ())
         return ServerSettings(file=self._file, **{"record": read["studies"][0] / "record.sqlite", **read})
 
-    # -- tables -----------------------------------------------------------------------------------------------------
+    # -- tables
+    # -----------------------------------------------------------------------------------------------------
 
     def _table(self, found: Any, known: dict[str, Callable], table: str, nth: int = 0) -> dict:
         if not isinstance(found, dict):
@@ -211,14 +230,24 @@ class _Reader:
 
     def _proxy(self, value: Any, key: str, table: str, nth: int) -> Proxy:
         known = {
-            "addresses": self._networks, "user_header": self._header, "groups_header": self._header,
-            "secret": self._path, "secret_header": self._header,
-        }  # fmt: skip
+            "addresses": self._networks,
+            "user_header": self._header,
+            "groups_header": self._header,
+            "secret": self._path,
+            "secret_header": self._header,
+        }
         read = self._table(value, known, key)
         if not read.get("addresses"):
             self._wrong("addresses", key, 'is needed: who is the proxy, such as addresses = ["127.0.0.1"]')
-        if "user_header" in read and any(network.is_loopback for network in read["addresses"]) and "secret" not in read:
-            why = "name a file with a secret that the proxy sends: every account of this machine could else pretend to be it"
+        if (
+            "user_header" in read
+            and any(network.is_loopback for network in read["addresses"])
+            and "secret" not in read
+        ):
+            why = (
+                "name a file with a secret that the proxy sends: every account of this machine could else"
+                " pretend to be it"
+            )
             self._wrong("secret", key, why)
         return Proxy(**read)
 
@@ -229,10 +258,16 @@ class _Reader:
         read = [self._table(each, known, key, number) for number, each in enumerate(value)]
         for number, each in enumerate(read):
             if "folder" not in each:
-                self._wrong("folder", key, 'is needed: which studies this is about, such as folder = "lymph-*"', number)
+                self._wrong(
+                    "folder",
+                    key,
+                    'is needed: which studies this is about, such as folder = "lymph-*"',
+                    number,
+                )
         return tuple(StudyRule(**each) for each in read)
 
-    # -- values -----------------------------------------------------------------------------------------------------
+    # -- values
+    # -----------------------------------------------------------------------------------------------------
 
     def _text(self, value: Any, key: str, table: str, nth: int) -> str:
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
@@ -248,7 +283,9 @@ class _Reader:
         people = self._texts(value, key, table, nth)
         for name in people:
             if name == GROUP or (EVERYONE in name and name != EVERYONE):
-                self._wrong(key, table, f'{name!r} names nobody: give a name, "group:NAME", or "*" for everyone', nth)
+                self._wrong(
+                    key, table, f'{name!r} names nobody: give a name, "group:NAME", or "*" for everyone', nth
+                )
         return people
 
     def _pattern(self, value: Any, key: str, table: str, nth: int) -> str:
@@ -274,7 +311,9 @@ class _Reader:
             return str(ipaddress.ip_address(host))
         except ValueError:
             if host != "localhost":
-                self._wrong(key, table, f'{host!r} is not an address of this machine, such as "127.0.0.1"', nth)
+                self._wrong(
+                    key, table, f'{host!r} is not an address of this machine, such as "127.0.0.1"', nth
+                )
         return host
 
     def _port(self, value: Any, key: str, table: str, nth: int) -> int:
@@ -291,17 +330,30 @@ class _Reader:
         address = self._text(value, key, table, nth).rstrip("/")
         try:
             parts = urlsplit(address)
-            sound = parts.scheme in ("http", "https") and parts.hostname and _BASE.fullmatch(parts.path.strip("/"))
-            sound = sound and address == f"{parts.scheme}://{parts.netloc}{parts.path}" and "@" not in parts.netloc
+            sound = (
+                parts.scheme in ("http", "https")
+                and parts.hostname
+                and _BASE.fullmatch(parts.path.strip("/"))
+            )
+            sound = (
+                sound
+                and address == f"{parts.scheme}://{parts.netloc}{parts.path}"
+                and "@" not in parts.netloc
+            )
             sound = sound and (parts.port or True)
         except ValueError:
             sound = False
         if not sound:
             self._wrong(
-                key, table, f'{address!r} is not an address such as "https://prospector.example.org/study-room"', nth
+                key,
+                table,
+                f'{address!r} is not an address such as "https://prospector.example.org/study-room"',
+                nth,
             )
         if parts.scheme == "http" and not is_loopback(parts.hostname):
-            self._wrong(key, table, "must begin with https:// (else logins and slides travel unencrypted)", nth)
+            self._wrong(
+                key, table, "must begin with https:// (else logins and slides travel unencrypted)", nth
+            )
         return address
 
     def _header(self, value: Any, key: str, table: str, nth: int) -> str:
@@ -316,13 +368,16 @@ class _Reader:
             try:
                 network = ipaddress.ip_network(text)
             except ValueError:
-                self._wrong(key, table, f'{text!r} is neither an address nor a network, such as "10.1.0.0/24"', nth)
+                self._wrong(
+                    key, table, f'{text!r} is neither an address nor a network, such as "10.1.0.0/24"', nth
+                )
             if network.prefixlen == 0:
                 self._wrong(key, table, f"{text!r} is every address: anyone could then say who they are", nth)
             read.append(network)
         return tuple(read)
 
-    # -- what is wrong ----------------------------------------------------------------------------------------------
+    # -- what is wrong
+    # ----------------------------------------------------------------------------------------------
 
     def _wrong(self, key: str, table: str, why: str, nth: int = 0) -> None:
         line = self._line_of(key, table, nth)

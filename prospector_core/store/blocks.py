@@ -45,8 +45,8 @@ __all__ = [
 class Blocks:
     """The array ``embeddings`` of a zarr group while it is made, one chunk a block.
 
-    A chunk is written under a temporary name, synced and renamed, and carries a checksum: a block counts as finished
-    only if all of it reached the disk.
+    A chunk is written under a temporary name, synced and renamed, and carries a checksum: a block counts as
+    finished only if all of it reached the disk.
 
     Parameters
     ----------
@@ -93,7 +93,8 @@ class Blocks:
         rows = self.rows(index)
         if np.shape(embeddings) != (rows.stop - rows.start, self.dim) or not 0 <= index < self.n_blocks:
             raise EmbeddingError(
-                f"{self.uid}: block {index} has shape {np.shape(embeddings)}, not {(rows.stop - rows.start, self.dim)}"
+                f"{self.uid}: block {index} has shape {np.shape(embeddings)}, not"
+                f" {(rows.stop - rows.start, self.dim)}"
             )
         with np.errstate(over="ignore"):
             embeddings = np.asarray(embeddings).astype(self._array.dtype)
@@ -108,7 +109,10 @@ class Blocks:
         self.finished.add(index)
 
     def read_all(self) -> np.ndarray:
-        """Return the (n, d) array; rows of blocks that are not finished are zeros. Raises StudyDamagedError."""
+        """Return the (n, d) array; rows of blocks that are not finished are zeros.
+
+        Raises StudyDamagedError.
+        """
         with reading(self._store, self.uid):
             return self._array[:]
 
@@ -123,15 +127,28 @@ class Blocks:
 
 
 def create_beside(group: zarr.Group, name: str, array: np.ndarray) -> None:
-    """Write an array that goes with the embeddings. Its zeros are written too: a missing chunk is a lost one."""
+    """Write an array that goes with the embeddings.
+
+    Its zeros are written too: a missing chunk is a lost one.
+    """
     group.create_array(name, data=array, compressors=codecs(array.dtype), config={"write_empty_chunks": True})
 
 
-def create_blocks(group: zarr.Group, n: int, dim: int, block: int, dtype: np.dtype, shard: int | None = None) -> None:
-    """Create the empty array of `Blocks` in a group; ``shard``: rows a file, if these are more than a block."""
+def create_blocks(
+    group: zarr.Group, n: int, dim: int, block: int, dtype: np.dtype, shard: int | None = None
+) -> None:
+    """Create the empty array of `Blocks` in a group; ``shard``.
+
+    Rows a file, if these are more than a block.
+    """
     shards = None if shard is None else (shard, dim)
     group.create_array(
-        "embeddings", shape=(n, dim), chunks=(block, dim), shards=shards, dtype=dtype, compressors=codecs(dtype)
+        "embeddings",
+        shape=(n, dim),
+        chunks=(block, dim),
+        shards=shards,
+        dtype=dtype,
+        compressors=codecs(dtype),
     )
 
 
@@ -157,8 +174,9 @@ class StoredGroup:
 class StoredArray:
     """An array on disk: ``array[first:last]`` are its rows as zarr reads them.
 
-    An array as `codecs` keeps it is read without zarr, whose machinery takes milliseconds an array: an edit may have to
-    look at a hundred of them. Errors are those of reading files, and ValueError for a chunk that is not what was written.
+    An array as `codecs` keeps it is read without zarr, whose machinery takes milliseconds an array: an edit
+    may have to look at a hundred of them. Errors are those of reading files, and ValueError for a chunk that
+    is not what was written.
 
     Attributes
     ----------
@@ -197,7 +215,9 @@ class StoredArray:
         first, last, _ = rows.indices(self.shape[0])
         last = max(first, last)
         need = (last - first) * math.prod(self.shape[1:]) * self.dtype.itemsize
-        check_memory(need, self._folder, f"an array of {' x '.join(f'{side:,}' for side in self.shape)}", ValueError)
+        check_memory(
+            need, self._folder, f"an array of {' x '.join(f'{side:,}' for side in self.shape)}", ValueError
+        )
         if self._zarr is not None:
             return self._read_by_zarr(first, last)
         out = np.empty((last - first, *self.shape[1:]), self.dtype)
@@ -241,18 +261,26 @@ class StoredArray:
 
 
 def check_array(array: zarr.Array, name: str) -> None:
-    """Raise ValueError for an array of embeddings, in a folder or at an address, that is none of ours: for zarr to read."""
+    """Raise ValueError for an array of embeddings, in a folder or at an address, that is none of ours.
+
+    For zarr to read.
+    """
     shards = array.shards or array.chunks
     if array.dtype.kind not in "biuf" or not 1 <= len(array.shape) <= 3 or min(array.shape) < 0:
         raise ValueError(f"{name} is no array of numbers")
     if math.prod(array.chunks) * array.dtype.itemsize > _LARGEST_CHUNK:
-        raise ValueError(f"{name}: its chunks are of {math.prod(array.chunks) * array.dtype.itemsize:,} bytes")
+        raise ValueError(
+            f"{name}: its chunks are of {math.prod(array.chunks) * array.dtype.itemsize:,} bytes"
+        )
     if shards[1:] != array.chunks[1:] or shards[0] > _MOST_IN_SHARD * array.chunks[0]:
         raise ValueError(f"{name}: its files are of {' x '.join(f'{side:,}' for side in shards)} numbers")
 
 
 def check_shard(file: Path, array: zarr.Array, chunk_bytes: int) -> None:
-    """Raise ValueError where a chunk in a file of many would unpack to another size than it has: what that is stands in its head."""
+    """Raise ValueError where a chunk in a file of many would unpack to another size than it has.
+
+    What that is stands in its head.
+    """
     n = array.shards[0] // array.chunks[0]
     with open(file, "rb") as shard:
         shard.seek(max(0, os.fstat(shard.fileno()).st_size - 16 * n - 4))
@@ -261,7 +289,9 @@ def check_shard(file: Path, array: zarr.Array, chunk_bytes: int) -> None:
         for at, _ in places[places[:, 0] < 2**62].tolist():
             shard.seek(at)
             if int.from_bytes(shard.read(8)[4:], "little") != chunk_bytes:
-                raise ValueError(f"a block in file {file.relative_to(file.parents[2])} is not of {chunk_bytes:,} bytes")
+                raise ValueError(
+                    f"a block in file {file.relative_to(file.parents[2])} is not of {chunk_bytes:,} bytes"
+                )
 
 
 def group_record(folder: Path) -> dict[str, Any]:
@@ -365,7 +395,8 @@ def writing(path: Path) -> Iterator[None]:
             yield
         except FileNotFoundError as error:  # two runs on one datum: nothing is lost, but one has to give way
             raise StudyError(
-                f"{path.name}: another run finished, or removed, what this one was writing; run it again alone"
+                f"{path.name}: another run finished, or removed, what this one was writing; run it again"
+                " alone"
             ) from error
 
 
@@ -376,5 +407,6 @@ def reading(path: Path, uid: str) -> Iterator[None]:
         yield
     except Exception as error:
         raise StudyDamagedError(
-            f"{path.name}: the embeddings of {uid} cannot be read ({error}); remove its folder and embed it again"
+            f"{path.name}: the embeddings of {uid} cannot be read ({error}); remove its folder and embed it"
+            " again"
         ) from error

@@ -1,6 +1,7 @@
 """What comes from a study, or any file that others may have written, read as plain values of known types.
 
-JSON is read with limits; records are models of pydantic, strict: nothing is turned into another type without a word.
+JSON is read with limits; records are models of pydantic, strict: nothing is turned into another type without
+a word.
 """
 
 from __future__ import annotations
@@ -58,7 +59,11 @@ def read_json(text: str | bytes, what: str, error: type[Exception] = ValueError)
     except ValueError as wrong:
         raise error(f"{what} is no JSON ({wrong})") from None
     # Python's own limit differs from version to version, and whoever walks through the value has one too
-    opening = (text.count("[") + text.count("{")) if isinstance(text, str) else (text.count(b"[") + text.count(b"{"))
+    opening = (
+        (text.count("[") + text.count("{"))
+        if isinstance(text, str)
+        else (text.count(b"[") + text.count(b"{"))
+    )
     if opening > DEEPEST and _deeper(found):
         raise error(f"{what} is nested too deeply")
     return found
@@ -81,10 +86,15 @@ def _deeper(value: Any) -> bool:
 
 
 def record_of(model: type[_Model], value: Any, what: str, error: type[Exception] = ValueError) -> _Model:
-    """Return a value as a record, or raise ``error`` with the first thing that is wrong with it. No value is quoted."""
+    """Return a value as a record, or raise ``error`` with the first thing that is wrong with it.
+
+    No value is quoted.
+    """
     try:
         return model.model_validate(value)
     except ValidationError as wrong:
         first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
         where = " ".join(str(each) for each in first["loc"])
-        raise error(f"{what} is not as it should be ({where + ': ' if where else ''}{first['msg']})") from None
+        raise error(
+            f"{what} is not as it should be ({where + ': ' if where else ''}{first['msg']})"
+        ) from None

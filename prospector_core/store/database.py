@@ -54,7 +54,8 @@ WHEN NEW.id IN (SELECT id FROM journal) BEGIN SELECT RAISE(ABORT, 'append only')
 
 _BESIDE = ("-wal", "-journal")  # logs that sqlite keeps beside a database
 
-# Columns that a study made earlier does not have. What was written stays as it is, and the earlier program goes on too.
+# Columns that a study made earlier does not have. What was written stays as it is, and the earlier program
+# goes on too.
 _NUMBER, _TEXT = "REAL NOT NULL DEFAULT 0", "TEXT NOT NULL DEFAULT ''"
 _LATER = {
     "jobs": {"place": _NUMBER, "request": _TEXT, "rate": _NUMBER},
@@ -81,14 +82,16 @@ def _known_schema():
 
 
 class Database:
-    """Connections to one ``study.sqlite``, one a thread. Columns that an earlier Prospector did not write are added.
+    """Connections to one ``study.sqlite``, one a thread.
 
-    Where it cannot be written (a read-only file system, no permission) it is read all the same, and edits are refused.
+    Columns that an earlier Prospector did not write are added.
+
+    Where it cannot be written (a read-only file system, no permission) it is read all the same, and edits are
+    refused.
 
     Parameters: path; copy, whether it is one that ``copy_to`` made: read only, and sqlite takes no locks.
-    Attributes: read_only, why it cannot be written, in words; "" where it can.
-    Raises StudyError (not there, or no longer), StudyVersionError (written by a newer version), StudyDamagedError (not
-    readable).
+    Attributes: read_only, why it cannot be written, in words; "" where it can. Raises StudyError (not there,
+    or no longer), StudyVersionError (written by a newer version), StudyDamagedError (not readable).
     """
 
     def __init__(self, path, copy=False):
@@ -97,7 +100,9 @@ class Database:
         self.guard = None  # called before each write; it raises what speaks against it
         own_place(self.path.parent, self.path)
         if not self.path.is_file():
-            raise StudyError(f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`")
+            raise StudyError(
+                f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`"
+            )
         self._home = Home(self.path.parent, self.path.name)
         self._scratch, self._copied_at, self._copying = None, (None, None), threading.Lock()
         self.read_only = "" if copy else reason_not_to_write(self.path)
@@ -113,7 +118,10 @@ class Database:
         self._check_uids()
         if not copy and not self.read_only and self._later_columns():
             with self.transaction() as connection:
-                for table, name in self._later_columns():  # asked again: another process may have been quicker
+                for (
+                    table,
+                    name,
+                ) in self._later_columns():  # asked again: another process may have been quicker
                     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {_LATER[table][name]}")
 
     def _first_read(self):
@@ -131,7 +139,10 @@ class Database:
                 raise error from error.__cause__
 
     def _check_schema(self):
-        """Refuse a database that has more than our tables: a stranger's view or trigger would answer, or edit, in their place."""
+        """Refuse a database that has more than our tables.
+
+        A stranger's view or trigger would answer, or edit, in their place.
+        """
         known = _known_schema()
         tables = set()
         for kind, name, sql in self.read("SELECT type, name, sql FROM sqlite_master"):
@@ -144,32 +155,45 @@ class Database:
                 ours = not virtual and not any(row[6] for row in self.read(f"PRAGMA table_xinfo({name})"))
             if not ours:
                 raise StudyDamagedError(
-                    f"{self.path} holds a {kind} {name!r:.60} that is not Prospector's: use it only if you know who made it, and "
-                    "remove that first, or restore study.sqlite from a backup"
+                    f"{self.path} holds a {kind} {name!r:.60} that is not Prospector's: use it only if you"
+                    " know who made it, and remove that first, or restore study.sqlite from a backup"
                 )
-        missing = sorted(name for kind, name in known if kind == "table" and name not in {*tables, "sqlite_sequence"})
+        missing = sorted(
+            name for kind, name in known if kind == "table" and name not in {*tables, "sqlite_sequence"}
+        )
         if missing:
-            raise StudyDamagedError(f"{self.path} is damaged (no table {missing[0]}): restore it from a backup")
+            raise StudyDamagedError(
+                f"{self.path} is damaged (no table {missing[0]}): restore it from a backup"
+            )
 
     def _check_uids(self):
-        """Raise StudyDamagedError for numbers of data and files that are not ours: folders and objects are called by them."""
+        """Raise StudyDamagedError for numbers of data and files that are not ours.
+
+        Folders and objects are called by them.
+        """
         for table, column in (("data", "uid"), ("data", "source"), ("sources", "id")):
             foreign = self.read(
-                f"SELECT {column} FROM {table} WHERE typeof({column}) != 'text' OR length(CAST({column} AS BLOB)) != 15 "
-                f"OR {column} NOT GLOB ? LIMIT 1",
+                f"SELECT {column} FROM {table} WHERE typeof({column}) != 'text' OR length(CAST({column} AS"
+                f" BLOB)) != 15 OR {column} NOT GLOB ? LIMIT 1",
                 ("[a-z]" + "[0-9a-f]" * 14,),
             )
             if foreign:
                 raise StudyDamagedError(
-                    f"{self.path} names a datum or file by {str(foreign[0][0])[:60]!r}, which no Prospector writes: "
-                    "restore it from a backup"
+                    f"{self.path} names a datum or file by {str(foreign[0][0])[:60]!r}, which no Prospector"
+                    " writes: restore it from a backup"
                 )
 
     def _later_columns(self):
         """(table, column) of what is missing, in order."""
         there = {table: self.columns(table) for table in _LATER}
         # a table that is not there at all is damage, and not made good here
-        return [(table, name) for table in _LATER if there[table] for name in _LATER[table] if name not in there[table]]
+        return [
+            (table, name)
+            for table in _LATER
+            if there[table]
+            for name in _LATER[table]
+            if name not in there[table]
+        ]
 
     def columns(self, table):
         """Names of the columns that a table has: a study of before, looked at only, lacks some."""
@@ -189,7 +213,8 @@ class Database:
                 connection.executescript(_SCHEMA.replace("{labels}", ", ".join(map(str, range(n)))))
                 rows = {"format_version": 1 if n == 2 else FORMAT_VERSION, **meta}
                 connection.executemany(
-                    "INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in rows.items()]
+                    "INSERT INTO meta VALUES (?, ?)",
+                    [(key, json.dumps(value)) for key, value in rows.items()],
                 )
                 connection.commit()
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -232,8 +257,9 @@ class Database:
     def _for_looking(self):
         """A connection that writes nothing, and sees all that was ever committed.
 
-        What is committed may still stand in the log beside the file, which sqlite reads only where it may write beside it
-        too, or where the log's index was left there: else both are read from a copy, never the file without its log.
+        What is committed may still stand in the log beside the file, which sqlite reads only where it may
+        write beside it too, or where the log's index was left there: else both are read from a copy, never
+        the file without its log.
         """
         if not any(_stamp(self.path)[1:]):
             connection = _immutable(self.path)
@@ -251,7 +277,9 @@ class Database:
             there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
             missing = [f"{kind.split()[-1]} AS {name}" for name, kind in columns.items() if name not in there]
             if there and missing:
-                connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *, {', '.join(missing)} FROM main.{table}")
+                connection.execute(
+                    f"CREATE TEMP VIEW {table} AS SELECT *, {', '.join(missing)} FROM main.{table}"
+                )
         return connection
 
     def _copied(self):
@@ -313,7 +341,10 @@ class Database:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
     def copy_to(self, path):
-        """Write a copy of all that is in it now, to be read by processes of other machines: whole or not at all."""
+        """Write a copy of all that is in it now, to be read by processes of other machines.
+
+        Whole or not at all.
+        """
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
         remove_file(partial)
@@ -326,7 +357,10 @@ class Database:
             remove_file(partial)
 
     def back_up(self, path):
-        """Write all that is in it at this moment into a new file, whoever edits meanwhile; a lone file, without others beside it."""
+        """Write all that is in it at this moment into a new file, whoever edits meanwhile.
+
+        A lone file, without others beside it.
+        """
         with explained(path), closing(sqlite3.connect(path)) as copy:
             self._connection().backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
@@ -346,19 +380,26 @@ def _immutable(path):
 
 
 def _stamp(path):
-    """What changes when a database does: (of the file, of each log beside it; None where that is empty or not there)."""
+    """What changes when a database does.
+
+    (of the file, of each log beside it; None where that is empty or not there).
+    """
     found = []
     for each in (path, *(path.with_name(path.name + log) for log in _BESIDE)):
         stat = None
         with suppress(OSError):
             stat = each.stat()
-        found.append(None if stat is None or not stat.st_size else (stat.st_ino, stat.st_mtime_ns, stat.st_size))
+        found.append(
+            None if stat is None or not stat.st_size else (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        )
     return tuple(found)
 
 
 def _settle(connection):
-    """Have the file itself hold what was committed, so that it can be copied alone. Someone who reads an older state at this
-    moment may put it off until the next edit."""
+    """Have the file itself hold what was committed, so that it can be copied alone.
+
+    Someone who reads an older state at this moment may put it off until the next edit.
+    """
     for _ in range(_TRIES):
         with suppress(sqlite3.Error):  # it is in the write-ahead log, and stays there
             busy, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

@@ -38,8 +38,9 @@ def unchanged(stamp, compute):
 class DerivedArrays:
     """Derived arrays in a folder, each computed once. Deleting the folder loses nothing.
 
-    Parameters: folder; memory, a TileCache of those in use, which several folders may share (default: its own); home,
-    the study's folder, or another that ``folder`` lies in: it is never made anew (default: the one that ``folder`` is in).
+    Parameters: folder; memory, a TileCache of those in use, which several folders may share (default: its
+    own); home, the study's folder, or another that ``folder`` lies in: it is never made anew (default: the
+    one that ``folder`` is in).
     """
 
     def __init__(self, folder, memory=None, home=None):
@@ -93,12 +94,16 @@ class DerivedArrays:
         own_place(self.folder.parent, self.folder)
         with storage_errors(self.folder):
             make_folders(self.folder, self._home)
-        # not flushed: an edit would wait for the disk once a datum, and the checksum tells what never reached it
+        # not flushed: an edit would wait for the disk once a datum, and the checksum tells what never reached
+        # it
         write_atomic(path, content + zlib.crc32(content).to_bytes(4, "little"), durable=False)
 
 
 def forget_others(folder, uid, stamp):
-    """Remove what was derived of embeddings that a datum no longer has. ``folder``: that of all derived arrays."""
+    """Remove what was derived of embeddings that a datum no longer has.
+
+    ``folder``: that of all derived arrays.
+    """
     for file in folder.glob(f"*/{uid}-*.npy"):
         if not file.name.startswith(f"{uid}-{stamp}-"):
             with suppress(OSError, StudyError):  # a link leads out of the study: what is there is not ours

@@ -1,4 +1,7 @@
-"""Embeddings on disk: one zarr group a datum, written block by block so that nothing finished is done twice."""
+"""Embeddings on disk: one zarr group a datum.
+
+Written block by block so that nothing finished is done twice.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ _PARTIAL, _WHOLE, _REPLACED, _RENEW, _EARLY = ".partial", ".whole", ".replaced",
 _RACY = 2 * 10**9  # nanoseconds; a folder that was changed less long ago is listed again
 _SOON = 2 * 10**8  # nanoseconds; but not at once: a page asks fifty times
 _UID = re.compile(r"[A-Za-z0-9_-]+")
-_SHARD = 64  # blocks a file of what is complete, where there are more than that: millions of small files would be slow
+# blocks a file of what is complete, where there are more than that: millions of small files would be slow
+_SHARD = 64
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,8 @@ class Embeddings:
 class EmbeddingStore:
     """A folder of embeddings, `embeddings.zarr`.
 
-    A datum is either complete, under its uid, or in work, under `<uid>.partial` with one chunk a block (see `Blocks`),
-    and a group `early` beside them of the tokens that were embedded before their turn.
+    A datum is either complete, under its uid, or in work, under `<uid>.partial` with one chunk a block (see
+    `Blocks`), and a group `early` beside them of the tokens that were embedded before their turn.
 
     Raises
     ------
@@ -108,7 +112,10 @@ class EmbeddingStore:
         return list(self._listed[1])
 
     def version(self, uid: str) -> Any:
-        """Return a value that changes when the embeddings of a datum are written anew: cheap. Raises EmbeddingError."""
+        """Return a value that changes when the embeddings of a datum are written anew: cheap.
+
+        Raises EmbeddingError.
+        """
         try:
             record = (self._folder(uid) / "zarr.json").stat()
         except OSError:
@@ -118,8 +125,8 @@ class EmbeddingStore:
     def stamp(self, uid: str) -> str:
         """Return what the content of a datum's embeddings is known by; other content has another stamp.
 
-        Read from their attributes, and again only when they were written anew, by whichever process. Embeddings of before
-        there were stamps are known by when they were written.
+        Read from their attributes, and again only when they were written anew, by whichever process.
+        Embeddings of before there were stamps are known by when they were written.
 
         Raises
         ------
@@ -147,7 +154,10 @@ class EmbeddingStore:
             return attrs
 
     def stamps(self) -> dict[str, str]:
-        """Return the stamps of all complete data, {uid: stamp}; of damaged ones something that no sound one has."""
+        """Return the stamps of all complete data, {uid.
+
+        Stamp}; of damaged ones something that no sound one has.
+        """
         changed, now = self.path.stat().st_mtime_ns, time.time_ns()
         if self._stamped[0] != changed or now > self._stamped[2]:
             uids, found = self.uids(), {}
@@ -181,7 +191,10 @@ class EmbeddingStore:
                 raise ValueError("edges name tokens that are not there")
 
     def renew(self, uid: str) -> None:
-        """Have the next `open_writer` begin a datum anew though it is complete; until then its embeddings stay."""
+        """Have the next `open_writer` begin a datum anew though it is complete.
+
+        Until then its embeddings stay.
+        """
         self.discard(uid)
         with writing(self.path):
             self._folder(uid, _RENEW).touch()
@@ -224,9 +237,10 @@ class EmbeddingStore:
     ) -> EmbeddingWriter:
         """Begin, or go on with, the embeddings of a datum.
 
-        What is there already is taken up if it was begun with the same arguments; otherwise, or after `renew`, it is
-        started anew (and complete embeddings stay until the new ones are). ``begun_on`` tells one state of the file that
-        tokens are read from from another: what was half made of another is not taken up.
+        What is there already is taken up if it was begun with the same arguments; otherwise, or after
+        `renew`, it is started anew (and complete embeddings stay until the new ones are). ``begun_on`` tells
+        one state of the file that tokens are read from from another: what was half made of another is not
+        taken up.
 
         Raises
         ------
@@ -303,7 +317,10 @@ class EmbeddingStore:
             )
 
     def vectors(self, uid: str) -> StoredVectors:
-        """Return the embeddings of a datum alone, read when and as far as they are asked for; raises as `read`."""
+        """Return the embeddings of a datum alone, read when and as far as they are asked for.
+
+        Raises as `read`.
+        """
         group = self._complete(uid)
         with reading(self.path, uid):
             return StoredVectors(group["embeddings"], self.path, uid)
@@ -322,7 +339,10 @@ class EmbeddingStore:
             return tuple(group["embeddings"].shape)
 
     def edges(self, uid: str) -> np.ndarray | None:
-        """Return the edges of a datum alone, (m, 2) int64, None where its positions imply them; raises as `read`."""
+        """Return the edges of a datum alone, (m, 2) int64, None where its positions imply them.
+
+        Raises as `read`.
+        """
         group = self._complete(uid)
         with reading(self.path, uid):
             return group["edges"][:] if "edges" in group else None
@@ -330,7 +350,10 @@ class EmbeddingStore:
     def part(self, uid: str) -> PartEmbedded | None:
         """Return what there is of a datum of tiles that is being embedded; None where none was begun."""
         folder = self._folder(uid, _PARTIAL)
-        if not (folder / "embeddings" / "zarr.json").exists() or not (folder / "positions" / "zarr.json").exists():
+        if (
+            not (folder / "embeddings" / "zarr.json").exists()
+            or not (folder / "positions" / "zarr.json").exists()
+        ):
             return None
         return PartEmbedded(self.path, uid, folder)
 
@@ -351,7 +374,10 @@ class EmbeddingStore:
             _remove_group(replaced)
 
     def _check_home(self) -> None:
-        """Raise StudyError where the study was moved or removed since it was opened: it is not one without embeddings."""
+        """Raise StudyError where the study was moved or removed since it was opened.
+
+        It is not one without embeddings.
+        """
         if not self.path.parent.is_dir():
             raise study_gone(self.path.parent)
 
@@ -381,7 +407,9 @@ class EmbeddingStore:
             if group.attrs["block"] != array.chunks[0]:
                 raise ValueError("their blocks are not of the length that is said")
             for name in ("positions", "edges"):
-                if name in group and group[name].shape[0] > max(n, 1) * (1 if name == "positions" else _MOST_EDGES):
+                if name in group and group[name].shape[0] > max(n, 1) * (
+                    1 if name == "positions" else _MOST_EDGES
+                ):
                     raise ValueError(f"their {name} are too many")
         if len(chunks(folder)) != -(-n // block):
             # a missing chunk is read as zeros
@@ -409,7 +437,8 @@ class EmbeddingStore:
     ) -> None:
         with writing(self.path):
             own = {"complete": False, "block": block, **({"begun_on": begun_on} if begun_on else {})}
-            # "w-": what may be there already is never swept away. The attributes first: they say whose folder it is.
+            # "w-": what may be there already is never swept away. The attributes first: they say whose folder
+            # it is.
             group = zarr.open_group(folder, mode="w-", zarr_format=3, attributes={**attrs, **own})
             for name, array in (("positions", positions), ("edges", edges)):
                 if array is not None:
@@ -419,9 +448,12 @@ class EmbeddingStore:
 
 
 class StoredVectors:
-    """The embeddings of one datum on disk, (n, d): what is indexed is read, block by block, and nothing is kept.
+    """The embeddings of one datum on disk, (n, d).
 
-    Takes a slice, or an array of token numbers or of bools; ``blocks`` goes through all of it in bounded memory.
+    What is indexed is read, block by block, and nothing is kept.
+
+    Takes a slice, or an array of token numbers or of bools; ``blocks`` goes through all of it in bounded
+    memory.
     """
 
     def __init__(self, array: StoredArray | zarr.Array, store: Path, uid: str) -> None:
@@ -503,9 +535,12 @@ class EmbeddingWriter:
         self._blocks.write_block(index, embeddings)
 
     def early(self, tokens: np.ndarray) -> Blocks:
-        """Return the blocks of tokens that are embedded before their turn, with what was finished of them before.
+        """Return the blocks of tokens that are embedded before their turn.
 
-        They are kept beside the embeddings until these are complete: what is then kept does not depend on them.
+        With what was finished of them before.
+
+        They are kept beside the embeddings until these are complete: what is then kept does not depend on
+        them.
 
         Parameters
         ----------
@@ -589,7 +624,9 @@ class EmbeddingWriter:
 
 
 class PartEmbedded:
-    """What there is of a datum that is being embedded: read while another process writes; from `EmbeddingStore.part`.
+    """What there is of a datum that is being embedded.
+
+    Read while another process writes; from `EmbeddingStore.part`.
 
     Attributes
     ----------
@@ -628,7 +665,10 @@ class PartEmbedded:
         return self.early[rows] if early else np.arange(len(self.positions))[rows]
 
     def read(self, early: bool, index: int) -> np.ndarray:
-        """Return the embeddings of a finished block: (b, d). Raises StudyDamagedError, also when they moved on."""
+        """Return the embeddings of a finished block: (b, d).
+
+        Raises StudyDamagedError, also when they moved on.
+        """
         folder = self._folder / _EARLY if early else self._folder
         with reading(self._store, self._uid):
             array = open_group(folder)["embeddings"]
@@ -645,18 +685,26 @@ def _records(folder: Path) -> dict[str, Any]:
 
 
 def _remove_group(folder: Path) -> None:
-    """Remove the embeddings of a datum, if they are there; raises StudyDamagedError for a folder that is not ours."""
+    """Remove the embeddings of a datum, if they are there.
+
+    Raises StudyDamagedError for a folder that is not ours.
+    """
     if folder.exists() or is_link(folder):
         _check_group(folder)
         remove_folder(folder, GROUP_FILE.fullmatch)
 
 
 def _check_group(folder: Path) -> None:
-    """Raise StudyDamagedError unless a folder is one of ours: what it says of itself, or that it says nothing yet."""
+    """Raise StudyDamagedError unless a folder is one of ours.
+
+    What it says of itself, or that it says nothing yet.
+    """
     try:
         said = json.loads((folder / "zarr.json").read_bytes())
         ours = said.get("node_type") == "group" and check_group(said.get("attributes", {}))
-    except FileNotFoundError:  # its making, or its removal, was cut short; the names of its files are looked at
+    except (
+        FileNotFoundError
+    ):  # its making, or its removal, was cut short; the names of its files are looked at
         ours = True
     except (OSError, ValueError, AttributeError, RecursionError):
         ours = (folder / "zarr.json").is_file()  # damaged: the names of the files tell
@@ -704,9 +752,13 @@ def _check(
     if edges is not None:
         edges = np.asarray(edges)
         if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer):
-            raise EmbeddingError(f"edges must be an (m, 2) array of token numbers, not {edges.shape} {edges.dtype}")
+            raise EmbeddingError(
+                f"edges must be an (m, 2) array of token numbers, not {edges.shape} {edges.dtype}"
+            )
         if edges.size and (edges.min() < 0 or edges.max() >= n):
-            raise EmbeddingError(f"edges name tokens from {edges.min()} to {edges.max()}; there are 0 to {n - 1}")
+            raise EmbeddingError(
+                f"edges name tokens from {edges.min()} to {edges.max()}; there are 0 to {n - 1}"
+            )
         edges = edges.astype(np.int64)
     try:
         plain = json.loads(json.dumps(dict(attrs or {}), allow_nan=False, default=_plain))
@@ -735,7 +787,10 @@ def _same(
     dtype: np.dtype,
     begun_on: str = "",
 ) -> bool:
-    """Return whether what is in `folder` (or another place that zarr knows) was begun with these arguments, and can be read."""
+    """Return whether what is in `folder` (or another place that zarr knows) was begun with these arguments.
+
+    And can be read.
+    """
     try:
         group = open_group(folder)
         array, kept = group["embeddings"], group.attrs.asdict()

@@ -15,7 +15,8 @@ from .removal import remove_file, remove_folder, remove_made
 __all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors", "study_gone"]
 
 _NPY = re.compile(
-    rb"\x93NUMPY\x01\x00(..)\{'descr': '([<|][a-z]\d+)', 'fortran_order': False, 'shape': \((\d[\d, ]*)?\), \} *\n",
+    rb"\x93NUMPY\x01\x00(..)\{'descr': '([<|][a-z]\d+)', 'fortran_order': False, 'shape': \((\d[\d, ]*)?\),"
+    rb" \} *\n",
     re.DOTALL,
 )
 
@@ -23,8 +24,8 @@ _NPY = re.compile(
 def read_npy(content):
     """The array in the bytes of a .npy file as ``np.save`` writes it of plain numbers. Raises ValueError.
 
-    Not ``np.load``: that reads the header with Python's own parser, which in Python 3.11 fails now and then where two
-    threads use it at once; maps and counts are read by many threads.
+    Not ``np.load``: that reads the header with Python's own parser, which in Python 3.11 fails now and then
+    where two threads use it at once; maps and counts are read by many threads.
     """
     header = _NPY.match(content)
     if header is None or header.end() != 10 + int.from_bytes(header[1], "little"):
@@ -41,7 +42,10 @@ def study_gone(home):
 
 @contextmanager
 def storage_errors(path):
-    """Turn a full disk (or quota) into StorageFullError, and what else keeps ``path`` from being written into StudyError."""
+    """Turn a full disk (or quota) into StorageFullError.
+
+    And what else keeps ``path`` from being written into StudyError.
+    """
     try:
         yield
     except OSError as error:
@@ -58,15 +62,20 @@ def storage_errors(path):
 
 
 def partial_name(path):
-    """A temporary name for ``path`` while it is written, another each time: beside it, so that renaming is one step."""
+    """A temporary name for ``path`` while it is written, another each time.
+
+    Beside it, so that renaming is one step.
+    """
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.partial")
 
 
 def write_atomic(path, content, durable=True, mode=0o666):
-    """Write bytes to a temporary name beside ``path``, flush to disk, rename. Raises StorageFullError, StudyError.
+    """Write bytes to a temporary name beside ``path``, flush to disk, rename.
 
-    ``durable`` False: the system may write it when it likes, for what carries a checksum and can be computed again.
-    ``mode``: who may read it, less what the umask takes.
+    Raises StorageFullError, StudyError.
+
+    ``durable`` False: the system may write it when it likes, for what carries a checksum and can be computed
+    again. ``mode``: who may read it, less what the umask takes.
     """
     path = Path(path)
     partial = partial_name(path)
@@ -81,13 +90,17 @@ def write_atomic(path, content, durable=True, mode=0o666):
             if durable:
                 _sync_folder(path.parent)
     finally:
-        with suppress(OSError):  # nothing is there on a disk that cannot be written, and the reason is on its way
+        with suppress(
+            OSError
+        ):  # nothing is there on a disk that cannot be written, and the reason is on its way
             remove_file(partial)
 
 
 @contextmanager
 def folder_atomic(path, known):
-    """A temporary folder that becomes ``path`` when the block ends well, replacing one in which ``known`` knows every file.
+    """A temporary folder that becomes ``path`` when the block ends well.
+
+    Replacing one in which ``known`` knows every file.
 
     Raises StudyDamagedError where something else is in the one that is there (see ``removal.remove_folder``).
     """

@@ -1,4 +1,7 @@
-"""What tells a file from others wherever it lies and however it is called: its size, and a hash of parts of it."""
+"""What tells a file from others wherever it lies and however it is called.
+
+Its size, and a hash of parts of it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ _FILES = 32  # of a folder's files as many are read, spread over all of them
 
 
 def fingerprint(path: Path) -> dict:
-    """Return {"size": bytes, "hash": SHA-256}; of a folder, or of a slide with a folder beside it, of all that is in it.
+    """Return {"size": bytes, "hash".
+
+    SHA-256}; of a folder, or of a slide with a folder beside it, of all that is in it.
 
     Raises
     ------
@@ -22,7 +27,11 @@ def fingerprint(path: Path) -> dict:
         It is not there, or cannot be read.
     """
     told, files = hashlib.sha256(), _files(path)
-    spread = {len(files) * number // _FILES for number in range(_FILES)} if len(files) > _FILES else range(len(files))
+    spread = (
+        {len(files) * number // _FILES for number in range(_FILES)}
+        if len(files) > _FILES
+        else range(len(files))
+    )
     size = 0
     for number, (name, file) in enumerate(files):
         size += file.stat().st_size
@@ -39,13 +48,19 @@ def size_of(path: Path) -> int:
 
 
 def companions(path: Path) -> Path | None:
-    """Return the folder that belongs to a slide file, as MIRAX and VMS have one of the same name; None where there is none."""
+    """Return the folder that belongs to a slide file, as MIRAX and VMS have one of the same name.
+
+    None where there is none.
+    """
     beside = path.with_suffix("")
     return beside if path.suffix.lower() in (".mrxs",) and beside.is_dir() else None
 
 
 def _files(path: Path) -> list[tuple[str, Path]]:
-    """All that a path stands for: (its name from there on, file), sorted. The file's own name is not part of it."""
+    """All that a path stands for: (its name from there on, file), sorted.
+
+    The file's own name is not part of it.
+    """
     if not path.is_dir():
         beside = companions(path)
         return [("", path), *(_below(beside) if beside else ())]

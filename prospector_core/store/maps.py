@@ -41,7 +41,10 @@ def write_map(path, scores, stamp, digest, home):
 
 
 def read_map(path, stamp, digest):
-    """The map that was kept, (n,) float64; None where there is none of these embeddings and this fit, or it is damaged."""
+    """The map that was kept, (n,) float64.
+
+    None where there is none of these embeddings and this fit, or it is damaged.
+    """
     try:
         said = json.loads(label_of(path).read_bytes())
         if said["embeddings"] != stamp or said["fit"] != digest:

@@ -1,7 +1,10 @@
-"""How much memory one file may ask for, whatever it says of itself: one limit, one sentence, one way to raise it.
+"""How much memory one file may ask for, whatever it says of itself.
 
-A small file can claim, or unpack to, more than a machine has. Before such a thing is unpacked or allocated its reader asks
-`check_memory`. A file that is large itself may ask for as many times its own size: large honest files stay readable.
+One limit, one sentence, one way to raise it.
+
+A small file can claim, or unpack to, more than a machine has. Before such a thing is unpacked or allocated
+its reader asks `check_memory`. A file that is large itself may ask for as many times its own size: large
+honest files stay readable.
 """
 
 from __future__ import annotations
@@ -16,7 +19,15 @@ from typing import Any
 
 from ..errors import BadInputError
 
-__all__ = ["VARIABLE", "check_chunks", "check_memory", "memory_errors", "most_memory", "parse_size", "size_of"]
+__all__ = [
+    "VARIABLE",
+    "check_chunks",
+    "check_memory",
+    "memory_errors",
+    "most_memory",
+    "parse_size",
+    "size_of",
+]
 
 VARIABLE = "PROSPECTOR_MAX_MEMORY"
 _DEFAULT = 2**30
@@ -70,16 +81,21 @@ def check_memory(
     most = most_memory()
     if need > most and need > times * size_of(path):
         raise error(
-            f"{Path(path).name}: {what} needs {_words(need)} of memory, more than {_words(most)}: {_way_out(need)}"
+            f"{Path(path).name}: {what} needs {_words(need)} of memory, more than {_words(most)}:"
+            f" {_way_out(need)}"
         )
 
 
 def check_chunks(array: Any, path: str | os.PathLike[str], error: type[Exception]) -> None:
-    """Raise ``error`` if one chunk of an array of HDF5 or zarr asks for more than it may: it is unpacked whole, however little
-    of it is read, and may be larger than its array."""
+    """Raise ``error`` if one chunk of an array of HDF5 or zarr asks for more than it may.
+
+    It is unpacked whole, however little of it is read, and may be larger than its array.
+    """
     chunks, shards = (getattr(array, name, None) or () for name in ("chunks", "shards"))
     if chunks:
-        need = max(math.prod(chunks) * array.dtype.itemsize, 16 * math.prod(shards) // max(math.prod(chunks), 1))
+        need = max(
+            math.prod(chunks) * array.dtype.itemsize, 16 * math.prod(shards) // max(math.prod(chunks), 1)
+        )
         check_memory(need, path, f"a chunk of {' x '.join(f'{side:,}' for side in shards or chunks)}", error)
 
 
@@ -90,7 +106,8 @@ def memory_errors(path: str | os.PathLike[str], error: type[Exception]) -> Itera
         yield
     except MemoryError:
         raise error(
-            f"{Path(path).name} needs more memory than this machine has: close other programs, or leave it out"
+            f"{Path(path).name} needs more memory than this machine has: close other programs, or leave"
+            " it out"
         ) from None
 
 
@@ -100,5 +117,10 @@ def _words(size: float) -> str:
 
 def _way_out(need: float) -> str:
     if need > 2**42:
-        return f"the file is damaged, or made to harm (the limit can be raised with --max-memory or {VARIABLE})"
-    return f"if it is sound, allow it with `prospector --max-memory {max(2, -int(-need // 2**30))}GB ...` or {VARIABLE}"
+        return (
+            f"the file is damaged, or made to harm (the limit can be raised with --max-memory or {VARIABLE})"
+        )
+    return (
+        f"if it is sound, allow it with `prospector --max-memory {max(2, -int(-need // 2**30))}GB ...` or"
+        f" {VARIABLE}"
+    )

@@ -50,13 +50,16 @@ class Home:
             raise study_gone(self.path) from error
         if there != self._identity:
             raise StudyError(
-                f"another study lies at {self.path} now, in place of the one that was opened: open it again, or the former "
-                "where it is now"
+                f"another study lies at {self.path} now, in place of the one that was opened: open it again,"
+                " or the former where it is now"
             )
 
 
 def make_folders(folder: Path, home: Path) -> None:
-    """Make a folder below ``home``, which must be there itself. Raises StudyError where it is not; OSError."""
+    """Make a folder below ``home``, which must be there itself.
+
+    Raises StudyError where it is not; OSError.
+    """
     if not home.is_dir():
         raise study_gone(home)
     for each in reversed([folder, *folder.parents]):
@@ -68,14 +71,19 @@ def reason_not_to_write(database: Path) -> str:
     """Return why a study can only be looked at, in words; "" where it may be written."""
     for place in (database, database.parent):
         if not os.access(place, os.W_OK, **_EFFECTIVE):
-            return "read-only file system" if _mounted_read_only(place) else f"no permission to write {place.name}"
+            return (
+                "read-only file system"
+                if _mounted_read_only(place)
+                else f"no permission to write {place.name}"
+            )
     return ""
 
 
 def read_only_error(folder: Path, why: str) -> StudyReadOnlyError:
     """What is said of an edit there."""
     return StudyReadOnlyError(
-        f"this study is open for looking only ({why}): copy {folder} to a place that you may write, and open it there"
+        f"this study is open for looking only ({why}): copy {folder} to a place that you may write, and open"
+        " it there"
     )
 
 

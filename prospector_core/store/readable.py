@@ -1,7 +1,9 @@
-"""Which folders may be read: all, as on the command line, until an app limits it for itself and the processes it starts.
+"""Which folders may be read: all, as on the command line.
 
-An app is asked for files by its pages, where a path may be typed, and by studies, which may come from a stranger. Every reader of
-this package therefore asks here before it opens anything.
+Until an app limits it for itself and the processes it starts.
+
+An app is asked for files by its pages, where a path may be typed, and by studies, which may come from a
+stranger. Every reader of this package therefore asks here before it opens anything.
 """
 
 import contextlib
@@ -34,7 +36,18 @@ __all__ = [
 DATA_FOLDERS = "PROSPECTOR_DATA_FOLDERS"  # folders of data beside one's own, separated as those of PATH are
 
 _LIMIT = "PROSPECTOR_READABLE"  # in the environment, so that workers are held to it too
-_SYSTEM = ["/etc", "/proc", "/sys", "/dev", "/boot", "/run", "/private/etc", "/var/run", "/var/log", "/var/spool"]
+_SYSTEM = [
+    "/etc",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/boot",
+    "/run",
+    "/private/etc",
+    "/var/run",
+    "/var/log",
+    "/var/spool",
+]
 _SYSTEM += [os.environ[name] for name in ("SystemRoot", "ProgramData", "ProgramFiles") if name in os.environ]
 _MOUNTED = "/run/media"  # where Linux shows disks that were plugged in
 _HOMES = ("/home", "/Users", "/root")
@@ -44,7 +57,8 @@ _PRIVATE = {"darwin": ("Library",), "win32": ("AppData",)}.get(sys.platform, ())
 def limit_reading(folders: Iterable[str | os.PathLike[str]]) -> None:
     """From now on this process and those it starts read only from these folders and what lies in them.
 
-    Never from folders of the system; from hidden folders and other people's homes only where they are named themselves.
+    Never from folders of the system; from hidden folders and other people's homes only where they are named
+    themselves.
     """
     os.environ[_LIMIT] = json.dumps(sorted({os.path.realpath(folder) for folder in folders}))
 
@@ -79,7 +93,9 @@ def named_folders(folders: Iterable[str | os.PathLike[str]]) -> list[Path]:
         if not folder.is_dir():
             raise BadInputError(f"--data {folder}: there is no such folder")
         if os.pathsep in str(folder):
-            raise BadInputError(f"--data {folder}: its name holds {os.pathsep!r}: give a link to it with another name")
+            raise BadInputError(
+                f"--data {folder}: its name holds {os.pathsep!r}: give a link to it with another name"
+            )
     return found
 
 
@@ -109,10 +125,14 @@ def _of_the_system(path: str | os.PathLike[str]) -> bool:
 
 
 def is_ordinary(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder that nobody named (a study brought it) may be read from: not hidden, not the system's, nobody else's,
-    and not so wide that others' folders lie in it."""
+    """Whether a folder that nobody named (a study brought it) may be read from.
+
+    Not hidden, not the system's, nobody else's, and not so wide that others' folders lie in it.
+    """
     real, home = Path(os.path.realpath(path)), Path(os.path.realpath(Path.home()))
-    wide = home.is_relative_to(real) or any(Path(homes).is_relative_to(real) for homes in _HOMES if homes != "/root")
+    wide = home.is_relative_to(real) or any(
+        Path(homes).is_relative_to(real) for homes in _HOMES if homes != "/root"
+    )
     return (
         not wide
         and not _of_the_system(real)
@@ -121,7 +141,10 @@ def is_ordinary(path: str | os.PathLike[str]) -> bool:
 
 
 def source_folders(study: str | os.PathLike[str]) -> list[Path]:
-    """Folders in which the data of a study lie (slides, structures, documents, vectors), as it says itself; [] if it cannot be read."""
+    """Folders in which the data of a study lie (slides, structures, documents, vectors), as it says itself.
+
+    [] if it cannot be read.
+    """
     study = Path(study).absolute()
     try:
         with contextlib.closing(
@@ -138,9 +161,12 @@ def source_folders(study: str | os.PathLike[str]) -> list[Path]:
 
 
 def remember_sources(study: str | os.PathLike[str]) -> None:
-    """Keep, for this account, that the study's data lie where they lie: it was made here, so the app may read them later too.
+    """Keep, for this account, that the study's data lie where they lie.
 
-    What lies in the home is read anyway, and what is temporary is not worth it. Where nothing can be kept, nothing is.
+    It was made here, so the app may read them later too.
+
+    What lies in the home is read anyway, and what is temporary is not worth it. Where nothing can be kept,
+    nothing is.
     """
     from .files import write_atomic  # late: `prospector --help` stays quick
 
@@ -157,7 +183,10 @@ def remember_sources(study: str | os.PathLike[str]) -> None:
 
 
 def remembered_folders() -> list[Path]:
-    """Folders outside the home from which this account has made studies on this machine, as far as they are still there."""
+    """Folders outside the home from which this account has made studies on this machine.
+
+    As far as they are still there.
+    """
     try:
         folders = json.loads(_remembered().read_text(encoding="utf-8"))
         return [Path(each) for each in folders if os.path.isdir(each) and is_ordinary(each)]
@@ -168,7 +197,9 @@ def remembered_folders() -> list[Path]:
 def _remembered() -> Path:
     import platformdirs
 
-    return platformdirs.user_state_path("prospector", appauthor=False) / f"folders-{socket.gethostname()}.json"
+    return (
+        platformdirs.user_state_path("prospector", appauthor=False) / f"folders-{socket.gethostname()}.json"
+    )
 
 
 @lru_cache(maxsize=8)

@@ -1,4 +1,7 @@
-"""Embeddings in an object store, or on any other file system that fsspec knows: a study's largest part, elsewhere."""
+"""Embeddings in an object store, or on any other file system that fsspec knows.
+
+A study's largest part, elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,8 @@ def open_store(path: str | os.PathLike[str], url: str | None = None, study: str 
 class ClosedStore(EmbeddingStore):
     """Stands for a store whose address may not be used: nothing is asked of it.
 
-    Which data are embedded is told by what the study itself has noted; whatever else is asked raises `StoreNotAllowedError`.
+    Which data are embedded is told by what the study itself has noted; whatever else is asked raises
+    `StoreNotAllowedError`.
 
     Parameters
     ----------
@@ -66,8 +70,8 @@ class ClosedStore(EmbeddingStore):
         Of the folder in the study.
     address, why : str
         Where the embeddings lie, and one line that says what to do.
-    noted : callable
-        Returns {uid: stamp} of the data that the study says are embedded: what was derived of them is found by that.
+    noted : callable Returns {uid: stamp} of the data that the study says are embedded: what was derived of
+        them is found by that.
     """
 
     def __init__(
@@ -88,7 +92,10 @@ class ClosedStore(EmbeddingStore):
         return self._noted()
 
     def stamp(self, uid: str) -> str:
-        """Return the stamp that the study has noted; raises StoreNotAllowedError where it says nothing of the datum."""
+        """Return the stamp that the study has noted.
+
+        Raises StoreNotAllowedError where it says nothing of the datum.
+        """
         noted = self._noted()
         return noted[uid] if uid in noted else self._refused()
 
@@ -102,16 +109,19 @@ class ClosedStore(EmbeddingStore):
     def _refused(self, *arguments: Any, **options: Any) -> Any:
         raise StoreNotAllowedError(self.why)
 
-    open_writer = write = discard = remove = renew = progress = version = verify = _complete = _folder = _refused
+    open_writer = write = discard = remove = renew = progress = version = verify = _complete = _folder = (
+        _refused
+    )
 
 
 class RemoteStore(EmbeddingStore):
     """A store whose complete data lie at an address such as ``s3://bucket/prefix``.
 
-    A datum is made in the local folder, block by block, and goes to the address when it is whole: last an object
-    ``.complete/<uid>``, which is what makes it complete there, and says its stamp. Credentials and endpoint are those of the system (as of any S3 program).
-    Before the first datum a file ``.prospector`` says of which study they are. Nothing is removed there but files of data whose
-    names are those that we give, below that mark.
+    A datum is made in the local folder, block by block, and goes to the address when it is whole: last an
+    object ``.complete/<uid>``, which is what makes it complete there, and says its stamp. Credentials and
+    endpoint are those of the system (as of any S3 program). Before the first datum a file ``.prospector``
+    says of which study they are. Nothing is removed there but files of data whose names are those that we
+    give, below that mark.
 
     Raises as `open_store`.
     """
@@ -124,7 +134,9 @@ class RemoteStore(EmbeddingStore):
         self._marked = self._claimed = False
         with self._reach():
             if "file" not in np.atleast_1d(self._files.protocol):
-                self._files.ls(self._root.split("/")[0])  # a bucket is made by its owner, not by a slip of the pen
+                self._files.ls(
+                    self._root.split("/")[0]
+                )  # a bucket is made by its owner, not by a slip of the pen
 
     def claim(self) -> None:
         """Say at the address that the embeddings of this study lie there.
@@ -140,7 +152,9 @@ class RemoteStore(EmbeddingStore):
         with self._reach():
             owner = _owner(self._files.cat_file(mark)) if self._files.exists(mark) else None
             if owner and owner != self._study:
-                raise StudyError(f"{self.url} holds the embeddings of another study: give this one a prefix of its own")
+                raise StudyError(
+                    f"{self.url} holds the embeddings of another study: give this one a prefix of its own"
+                )
             if not owner:
                 self._files.makedirs(self._root, exist_ok=True)
                 said = {"what": "embeddings of a Prospector study", "study": self._study}
@@ -151,7 +165,9 @@ class RemoteStore(EmbeddingStore):
         """Return whether the embeddings of a datum are complete, at the address."""
         self._folder(uid)
         with self._reach():
-            return self._files.exists(self._mark(uid) if self._has_marks() else f"{self._root}/{uid}/zarr.json")
+            return self._files.exists(
+                self._mark(uid) if self._has_marks() else f"{self._root}/{uid}/zarr.json"
+            )
 
     def uids(self) -> list[str]:
         """Return the uids of the complete data, sorted; as of two seconds ago at most."""
@@ -210,17 +226,25 @@ class RemoteStore(EmbeddingStore):
         return self._marked
 
     def _listed_there(self, folder: str = "") -> dict[str, str]:
-        """Return what is in a folder at the address: {name: what is said of it, which changes when it is written anew}."""
+        """Return what is in a folder at the address.
+
+        {name: what is said of it, which changes when it is written anew}.
+        """
         place = f"{self._root}/{folder}".rstrip("/")
         there = self._files.ls(place, detail=True) if self._files.exists(place) else []
-        found = {each["name"].rstrip("/").rsplit("/", 1)[-1]: _said_of(each) for each in there
-                 if each["name"].rstrip("/") != place}  # fmt: skip
+        found = {
+            each["name"].rstrip("/").rsplit("/", 1)[-1]: _said_of(each)
+            for each in there
+            if each["name"].rstrip("/") != place
+        }
         return {name: said for name, said in found.items() if not name.startswith(".")}
 
     def _without_marks(self) -> dict[str, str]:
         """Return the versions of a store that was begun before there were marks: a look at every datum."""
         files = {name: f"{self._root}/{name}/zarr.json" for name in self._listed_there()}
-        return {name: _said_of(self._files.info(file)) for name, file in files.items() if self._files.exists(file)}
+        return {
+            name: _said_of(self._files.info(file)) for name, file in files.items() if self._files.exists(file)
+        }
 
     def progress(self, uid: str) -> tuple[int, int]:
         """Return how many tokens are finished, and of how many."""
@@ -257,15 +281,20 @@ class RemoteStore(EmbeddingStore):
         if not self.has(uid):
             if (self._folder(uid) / "zarr.json").exists():
                 raise EmbeddingError(
-                    f"the embeddings of {uid} are finished but have not reached {self.url}: run prospector embed"
+                    f"the embeddings of {uid} are finished but have not reached {self.url}: run prospector"
+                    " embed"
                 )
             return super()._complete(uid)  # which says how much there is
         with self._reach():
             found = self._files.find(f"{self._root}/{uid}", detail=True)
             sizes = {name: each["size"] or 0 for name, each in found.items()}
             if any(size > _LONGEST_RECORD for name, size in sizes.items() if name.endswith("zarr.json")):
-                raise StudyDamagedError(f"{self.url}: what it says of {uid} is too long; embed it again with --anew")
-            there = [size for name, size in sizes.items() if "/embeddings/c/" in name.removeprefix(self._root)]
+                raise StudyDamagedError(
+                    f"{self.url}: what it says of {uid} is too long; embed it again with --anew"
+                )
+            there = [
+                size for name, size in sizes.items() if "/embeddings/c/" in name.removeprefix(self._root)
+            ]
             group = open_group(self._where(uid))
         with reading(self.path, uid):
             array, block = group["embeddings"], group.attrs["block"]
@@ -294,7 +323,9 @@ class RemoteStore(EmbeddingStore):
         self._remove_there(uid)
         with self._reach():
             files = sorted(path for path in folder.rglob("*") if path.is_file())
-            for file in sorted(files, key=lambda path: path == folder / "zarr.json"):  # what makes it readable last
+            for file in sorted(
+                files, key=lambda path: path == folder / "zarr.json"
+            ):  # what makes it readable last
                 target = f"{there}/{file.relative_to(folder).as_posix()}"
                 self._files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
                 self._files.put_file(str(file), target)
@@ -315,9 +346,12 @@ class RemoteStore(EmbeddingStore):
                 inside = file[len(there) + 1 :]
                 if not GROUP_FILE.fullmatch(inside) or (inside == "zarr.json" and not self._ours(file)):
                     raise StudyError(
-                        f"{self.url}/{uid}/{inside} was not written by Prospector, so nothing was removed: move it away, and repeat"
+                        f"{self.url}/{uid}/{inside} was not written by Prospector, so nothing was removed:"
+                        " move it away, and repeat"
                     )
-            first = [self._mark(uid)] if self._files.isfile(self._mark(uid)) else []  # then it is no longer complete
+            first = (
+                [self._mark(uid)] if self._files.isfile(self._mark(uid)) else []
+            )  # then it is no longer complete
             for file in first + sorted(files, key=lambda file: file != f"{there}/zarr.json"):
                 self._files.rm_file(file)
         self._there = (-_FRESH, {})
@@ -339,7 +373,8 @@ class RemoteStore(EmbeddingStore):
         except Exception as error:  # every kind of file system has its own
             said = (str(error) or type(error).__name__).splitlines()[0]
             raise StudyError(
-                f"the embeddings at {self.url} cannot be reached ({said}): check the address, the network and the credentials"
+                f"the embeddings at {self.url} cannot be reached ({said}): check the address, the network and"
+                " the credentials"
             ) from error
 
 
@@ -354,16 +389,23 @@ def _stamp_in(mark: bytes, version: str) -> str:
 
 
 def _owner(said: bytes) -> str | None:
-    """Return the number of the study in a mark, "" of one without. Raises StudyError for what is no mark of ours."""
+    """Return the number of the study in a mark, "" of one without.
+
+    Raises StudyError for what is no mark of ours.
+    """
     try:
         found = json.loads(said)["study"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StudyError(f"the file {_MARK} there is not of Prospector's making ({error}): move it away") from error
+        raise StudyError(
+            f"the file {_MARK} there is not of Prospector's making ({error}): move it away"
+        ) from error
     return str(found or "")
 
 
 def check_free(url: str) -> str:
-    """Return the address for a new study's store without its last slash, after it was seen that nobody's is there.
+    """Return the address for a new study's store without its last slash.
+
+    After it was seen that nobody's is there.
 
     Raises as `open_store`, and `StudyError` where embeddings lie there.
     """
@@ -372,7 +414,9 @@ def check_free(url: str) -> str:
         mark = f"{store._root}/{_MARK}"
         with store._reach():
             if store._files.exists(mark) or store._has_marks():
-                raise StudyError(f"{url} holds the embeddings of another study: give this one a prefix of its own")
+                raise StudyError(
+                    f"{url} holds the embeddings of another study: give this one a prefix of its own"
+                )
     return store.url
 
 
@@ -384,7 +428,8 @@ def _file_system(url: str) -> tuple[Any, str]:
 
         if int(fsspec.__version__.partition(".")[0]) < _OLDEST:
             raise MissingExtraError(
-                f"addresses of stores need fsspec {_OLDEST} or later, and {fsspec.__version__} is installed: pip install -U fsspec"
+                f"addresses of stores need fsspec {_OLDEST} or later, and {fsspec.__version__} is installed:"
+                " pip install -U fsspec"
             )
         return fsspec.url_to_fs(url, use_listings_cache=False)
     except MissingExtraError:

@@ -1,7 +1,9 @@
-"""Removing, and the way into a study's folder: nothing goes that is not ours, and no link leads out of a study.
+"""Removing, and the way into a study's folder.
 
-A study may come from a stranger. So a folder of a study is removed only where every file in it has a name that
-Prospector gives, and nothing is written or removed through a link. No other module removes folders.
+Nothing goes that is not ours, and no link leads out of a study.
+
+A study may come from a stranger. So a folder of a study is removed only where every file in it has a name
+that Prospector gives, and nothing is written or removed through a link. No other module removes folders.
 """
 
 from __future__ import annotations
@@ -54,16 +56,22 @@ def own_place(root: Path, path: Path) -> Path:
         place = place / part
         if is_link(place):
             raise StudyDamagedError(
-                f"{place} is a link, and leads out of the study: put what it leads to in its place, and repeat"
+                f"{place} is a link, and leads out of the study: put what it leads to in its place, and"
+                " repeat"
             )
     return Path(path)
 
 
 def own_file(root: Path, path: Path) -> Path:
-    """Return a path below ``root`` where it is a plain file, or a folder, and no link. Raises StudyDamagedError, FileNotFoundError."""
+    """Return a path below ``root`` where it is a plain file, or a folder, and no link.
+
+    Raises StudyDamagedError, FileNotFoundError.
+    """
     mode = own_place(root, path).stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise StudyDamagedError(f"{path} is no plain file: put the file itself there, and repeat")  # a pipe never ends
+        raise StudyDamagedError(
+            f"{path} is no plain file: put the file itself there, and repeat"
+        )  # a pipe never ends
     return Path(path)
 
 
@@ -117,7 +125,9 @@ def remove_folder(folder: Path, known: Callable[[str], object]) -> None:
 def check_folder(folder: Path, known: Callable[[str], object]) -> None:
     """Raise StudyDamagedError, as `remove_folder` would, where something in a folder is not ours."""
     if is_link(folder):
-        raise StudyDamagedError(f"{folder} is a link, which Prospector did not make: take it away, and repeat")
+        raise StudyDamagedError(
+            f"{folder} is a link, which Prospector did not make: take it away, and repeat"
+        )
     with suppress(FileNotFoundError):  # it is not there, or another run was quicker
         for path in _files(folder):
             if is_link(path) or not known(path.relative_to(folder).as_posix()):
@@ -135,7 +145,10 @@ def _said(function: object, path: str, info: tuple) -> None:
 
 
 def check_group(attributes: object) -> bool:
-    """Return whether these are the attributes of a datum's embeddings, or of ones whose making was cut short."""
+    """Return whether these are the attributes of a datum's embeddings.
+
+    Or of ones whose making was cut short.
+    """
     return isinstance(attributes, dict) and (not attributes or "block" in attributes)
 
 

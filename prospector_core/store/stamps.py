@@ -1,4 +1,7 @@
-"""What embeddings are known by: a stamp of their content, and a seal over the records that say how they are stored."""
+"""What embeddings are known by.
+
+A stamp of their content, and a seal over the records that say how they are stored.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ def short_hash(*parts: Any) -> str:
 
 
 def content_stamp(group: Any) -> str:
-    """Return what changes with the embeddings of a datum, their places, edges or attributes, and with nothing else.
+    """Return what changes with the embeddings of a datum, their places, edges or attributes.
+
+    And with nothing else.
 
     The same content has the same stamp, however it is cut into blocks and files.
 
@@ -48,7 +53,10 @@ def content_stamp(group: Any) -> str:
 
 
 def seal_of(records: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a hash over the ``zarr.json`` records of a datum: {"" for its group, or the name of an array: record}."""
+    """Return a hash over the ``zarr.json`` records of a datum.
+
+    {"" for its group, or the name of an array: record}.
+    """
     group = dict(records[""])
     group["attributes"] = {key: value for key, value in group["attributes"].items() if key != "seal"}
     whole = {name: record if name else group for name, record in records.items()}
@@ -56,7 +64,10 @@ def seal_of(records: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def earlier_stamp(attrs: Mapping[str, Any], version: Any) -> str:
-    """Return the stamp of embeddings that were written before there were stamps: of when their record was written."""
+    """Return the stamp of embeddings that were written before there were stamps.
+
+    Of when their record was written.
+    """
     return f"earlier-{short_hash(sorted(dict(attrs).items()), version)}"
 
 

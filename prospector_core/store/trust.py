@@ -1,8 +1,10 @@
-"""Which addresses of embeddings are used: kinds that are allowed here, and of a study's own those that its reader allowed.
+"""Which addresses of embeddings are used.
 
-A study may come from a stranger, and names the place of its embeddings itself. Nothing is asked of that place, no
-credential looked up and no name resolved, before the person who opened the study has allowed it once on this machine.
-What was allowed is kept outside the study, in the folder of settings of that person.
+Kinds that are allowed here, and of a study's own those that its reader allowed.
+
+A study may come from a stranger, and names the place of its embeddings itself. Nothing is asked of that
+place, no credential looked up and no name resolved, before the person who opened the study has allowed it
+once on this machine. What was allowed is kept outside the study, in the folder of settings of that person.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ _FILE = "trusted-stores.json"
 
 
 def settings_folder() -> Path:
-    """Return the folder of this person's settings: of the system's usual place, or what PROSPECTOR_CONFIG names."""
+    """Return the folder of this person's settings.
+
+    Of the system's usual place, or what PROSPECTOR_CONFIG names.
+    """
     named = os.environ.get("PROSPECTOR_CONFIG")
     return Path(named) if named else platformdirs.user_config_path("prospector", appauthor=False)
 
@@ -38,8 +43,9 @@ def check_address(url: object) -> str:
     """Return the address of a store without its last slash, if its kind is used here.
 
     Besides `SCHEMES`, whoever runs the machine may allow kinds ("sftp") and addresses with all below them
-    ("file:///srv/embeddings"): in PROSPECTOR_STORES with commas between them, or a line each in ``stores.txt`` in the folder
-    of settings of all users (``/etc/xdg/prospector``). Chains of file systems ("simplecache::s3://...") are never used.
+    ("file:///srv/embeddings"): in PROSPECTOR_STORES with commas between them, or a line each in
+    ``stores.txt`` in the folder of settings of all users (``/etc/xdg/prospector``). Chains of file systems
+    ("simplecache::s3://...") are never used.
 
     Raises
     ------
@@ -55,8 +61,8 @@ def check_address(url: object) -> str:
     plain = "::" not in url and ".." not in found[2].split("/") and "\\" not in url
     if not plain or not (scheme in SCHEMES or any(_within(address, each) for each in _more())):
         raise StoreNotAllowedError(
-            f"{_short(url)} is an address of a kind that is not used here: say s3://, gs://, az:// or abfs://, or have "
-            "whoever runs this machine allow it with PROSPECTOR_STORES"
+            f"{_short(url)} is an address of a kind that is not used here: say s3://, gs://, az:// or"
+            " abfs://, or have whoever runs this machine allow it with PROSPECTOR_STORES"
         )
     return address
 
@@ -85,7 +91,10 @@ def _short(url: object) -> str:
 
 
 def is_allowed(study: Path, identity: str, address: str) -> bool:
-    """Return whether the person who runs this has allowed an address for the study that lies here, on this machine."""
+    """Return whether the person who runs this has allowed an address for the study that lies here.
+
+    On this machine.
+    """
     return _row(study, identity, address) in [_of(each) for each in _read()]
 
 

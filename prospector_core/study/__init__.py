@@ -1,4 +1,7 @@
-"""A study: the folder that holds one flow from data and labels to prospect maps, with every edit the expert made."""
+"""A study: the folder that holds one flow from data and labels to prospect maps.
+
+With every edit the expert made.
+"""
 
 from .chronicle import Event
 from .data import Datum

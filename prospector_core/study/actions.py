@@ -1,4 +1,7 @@
-"""The actions of the journal: of each, which fields it has, what it does to the state, how it is told, and what it is about."""
+"""The actions of the journal: of each, which fields it has, what it does to the state, how it is told.
+
+And what it is about.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,9 @@ _SIGNED_ENOUGH = 64  # characters of a split's centroids that tell it from other
 class Split:
     """A concept cut in two or more: its tokens go to the nearest of ``centroids`` (m, d) float32.
 
-    ``concept``: the one that was cut; ``members``: original ids that it consisted of; ``ids`` (m,): the first is the
-    concept itself, the others are new, at the end. ``leaves``: where it was cut along a tree, the fine concepts of each part.
+    ``concept``: the one that was cut; ``members``: original ids that it consisted of; ``ids`` (m,): the first
+    is the concept itself, the others are new, at the end. ``leaves``: where it was cut along a tree, the fine
+    concepts of each part.
     """
 
     concept: int
@@ -42,10 +46,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Region:
-    """A marked region: datum uid, its token ids, evidence "for", "against" or "ignore", weight, outline (x, y) or None.
+    """A marked region: datum uid, its token ids, evidence "for", "against" or "ignore", weight.
 
-    ``entry``: id of the journal entry that marked it; regions that say the same are equal whenever they were made.
-    ``target``: the class that it speaks for or against, where there are more than two; else None, which means class 1.
+    Outline (x, y) or None.
+
+    ``entry``: id of the journal entry that marked it; regions that say the same are equal whenever they were
+    made. ``target``: the class that it speaks for or against, where there are more than two; else None, which
+    means class 1.
     """
 
     datum: str
@@ -59,7 +66,10 @@ class Region:
 
 @dataclass
 class Touched:
-    """What an edit is about: concepts, whole data, and tokens {uid: set}; ``anew``: all concepts are others."""
+    """What an edit is about: concepts, whole data, and tokens {uid.
+
+    Set}; ``anew``: all concepts are others.
+    """
 
     concepts: set = field(default_factory=set)
     data: set = field(default_factory=set)
@@ -80,10 +90,16 @@ class Touched:
 
 
 class Action(Record):
-    """What one entry of the journal says. A field that is missing, of another type or unknown makes a study damaged."""
+    """What one entry of the journal says.
+
+    A field that is missing, of another type or unknown makes a study damaged.
+    """
 
     def apply(self, state: Any, entry: int) -> None:
-        """Change a `CurationState`. ``entry``: number of the journal's entry. Raises ValueError where they contradict."""
+        """Change a `CurationState`. ``entry``: number of the journal's entry.
+
+        Raises ValueError where they contradict.
+        """
 
     def tell(self, told: Any) -> str:
         """Return it in plain words. ``told``: a `chronicle.Teller`."""
@@ -119,7 +135,8 @@ class Recolour(_OfConcept):
     colour: Any
 
     def apply(self, state, entry):
-        # none of our programs writes anything else; what a stranger wrote in its place reaches no page and no file
+        # none of our programs writes anything else; what a stranger wrote in its place reaches no page and no
+        # file
         if is_colour(self.colour):
             state.colours[self.concept] = self.colour
 
@@ -138,7 +155,9 @@ class Merge(Action):
         for concept in self.concepts:
             if concept != self.into:
                 if state.home(self.into) == concept:
-                    raise ValueError(f"it merges concept {concept} into {self.into}, which was merged into {concept}")
+                    raise ValueError(
+                        f"it merges concept {concept} into {self.into}, which was merged into {concept}"
+                    )
                 state.merged[concept] = self.into
                 state.excluded.pop(concept, None)
 
@@ -264,7 +283,9 @@ class SplitUp(_OfConcept):
 
     @model_validator(mode="after")
     def _sound(self):
-        if self.ids[0] != self.concept or self.ids[1:] != list(range(self.ids[1], self.ids[1] + len(self.ids) - 1)):
+        if self.ids[0] != self.concept or self.ids[1:] != list(
+            range(self.ids[1], self.ids[1] + len(self.ids) - 1)
+        ):
             raise ValueError("its ids are not those of a split")
         if self.leaves and len(self.leaves) != len(self.ids):
             raise ValueError("its branches are not as many as its parts")
@@ -298,7 +319,10 @@ class SplitUp(_OfConcept):
 class Annotate(_OfTokens):
     """A region speaks for or against a class, or is ignored."""
 
-    polygon: Annotated[list[Annotated[list[Number], Field(min_length=2, max_length=2)]], Field(max_length=10**6)] | None
+    polygon: (
+        Annotated[list[Annotated[list[Number], Field(min_length=2, max_length=2)]], Field(max_length=10**6)]
+        | None
+    )
     evidence: Literal["for", "against", "ignore"]
     weight: Annotated[Number, Field(gt=0, lt=1e6)]
     target: _Class | None = None
@@ -330,7 +354,11 @@ class Withdraw(Action):
 
     def tell(self, told):
         marked = told.entry(self.entry)
-        return f"take back: {told.of(marked)}" if marked and marked.action == "annotate" else "take back a region"
+        return (
+            f"take back: {told.of(marked)}"
+            if marked and marked.action == "annotate"
+            else "take back a region"
+        )
 
     def touched(self, by_id):
         marked = by_id.get(self.entry)
@@ -403,10 +431,22 @@ class Redo(Undo):
 
 
 ACTIONS: dict[str, type[Action]] = {
-    "rename": Rename, "recolour": Recolour, "merge": Merge, "exclude": Exclude, "include": Include, "pin": Pin,
-    "reassign": Reassign, "split": SplitUp, "annotate": Annotate, "withdraw": Withdraw, "family": Family,
-    "relabel": Relabel, "fit": NewFit, "undo": Undo, "redo": Redo,
-}  # fmt: skip
+    "rename": Rename,
+    "recolour": Recolour,
+    "merge": Merge,
+    "exclude": Exclude,
+    "include": Include,
+    "pin": Pin,
+    "reassign": Reassign,
+    "split": SplitUp,
+    "annotate": Annotate,
+    "withdraw": Withdraw,
+    "family": Family,
+    "relabel": Relabel,
+    "fit": NewFit,
+    "undo": Undo,
+    "redo": Redo,
+}
 
 
 def read_action(name: Any, payload: Any, entry: int) -> Action:
@@ -414,8 +454,8 @@ def read_action(name: Any, payload: Any, entry: int) -> Action:
     if not isinstance(name, str) or name not in ACTIONS:
         what = f"{name!r:.40}" if isinstance(name, str) else f"a {type(name).__name__}"
         raise StudyDamagedError(
-            f"entry {entry} of the journal has the action {what}, which this Prospector does not know: update Prospector, "
-            "or restore study.sqlite from a backup"
+            f"entry {entry} of the journal has the action {what}, which this Prospector does not know: update"
+            " Prospector, or restore study.sqlite from a backup"
         )
     try:
         return record_of(ACTIONS[name], payload, f"entry {entry} of the journal ({name})")

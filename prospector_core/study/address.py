@@ -1,4 +1,7 @@
-"""Where a study's embeddings lie: in its folder, or at an address that the person who opened it has allowed."""
+"""Where a study's embeddings lie.
+
+In its folder, or at an address that the person who opened it has allowed.
+"""
 
 from functools import cached_property
 
@@ -11,8 +14,8 @@ from ..store.trust import check_address, is_allowed
 __all__ = ["NOT_KEYED", "StudyAddress"]
 
 NOT_KEYED = (
-    "not keyed: whoever has a list of names can tell which number stands for which (it was made by an earlier version; a new "
-    "study of the same data is keyed)"
+    "not keyed: whoever has a list of names can tell which number stands for which (it was made by an earlier"
+    " version; a new study of the same data is keyed)"
 )
 
 
@@ -28,7 +31,8 @@ class StudyAddress:
     def store(self):
         """EmbeddingStore of the study: in its folder, or where ``Study.create(store=...)`` said.
 
-        Where that is an address that was not allowed on this machine (see ``trust``): a ClosedStore, which asks nothing of it.
+        Where that is an address that was not allowed on this machine (see ``trust``): a ClosedStore, which
+        asks nothing of it.
         """
         if self._store is None or isinstance(self._store, ClosedStore):
             self._store = self._open_store()
@@ -39,12 +43,17 @@ class StudyAddress:
         """The study's own number, which copies of it keep; "" of one made before there were any."""
         found = self.database.read_meta("id", "")
         if not isinstance(found, str):
-            raise StudyDamagedError(f"{self.database.path} is damaged (its id is no text): restore it from a backup")
+            raise StudyDamagedError(
+                f"{self.database.path} is damaged (its id is no text): restore it from a backup"
+            )
         return found
 
     @property
     def keyed(self):
-        """Whether the opaque numbers of data are keyed by a secret of the study; those of earlier studies are not."""
+        """Whether the opaque numbers of data are keyed by a secret of the study.
+
+        Those of earlier studies are not.
+        """
         return self.database.read_meta("secret") is not None
 
     @cached_property
@@ -54,16 +63,24 @@ class StudyAddress:
         if url is None:
             return folder.resolve().as_uri() if is_link(folder) else None
         if not isinstance(url, str):
-            raise StudyDamagedError(f"{self.database.path} is damaged (its store is no text): restore it from a backup")
+            raise StudyDamagedError(
+                f"{self.database.path} is damaged (its store is no text): restore it from a backup"
+            )
         return url.rstrip("/")
 
     @property
     def linked(self):
-        """Whether the folder of the embeddings is a link to one elsewhere, and ``address`` where that leads."""
+        """Whether the folder of the embeddings is a link to one elsewhere.
+
+        And ``address`` where that leads.
+        """
         return self.database.read_meta("store") is None and is_link(self.path / "embeddings.zarr")
 
     def refusal(self):
-        """Why the address of the embeddings is not used, in one line that says what to do; None where it is, or there is none."""
+        """Why the address of the embeddings is not used, in one line that says what to do.
+
+        None where it is, or there is none.
+        """
         address = self.address
         if address in (None, self.vouched):
             return None
@@ -75,8 +92,8 @@ class StudyAddress:
         if is_allowed(self.path, self.identity, address):
             return None
         return (
-            f"the embeddings of {self.path} lie at {address}, as the study says, and nothing was asked of that place: "
-            f"if you know it, allow it once with `prospector trust {self.path}`"
+            f"the embeddings of {self.path} lie at {address}, as the study says, and nothing was asked of"
+            f" that place: if you know it, allow it once with `prospector trust {self.path}`"
         )
 
     def _open_store(self):
@@ -88,7 +105,10 @@ class StudyAddress:
         return open_store(folder, self.address, self.identity)
 
     def _noted(self):
-        """The data whose embeddings are complete, and what their content is known by, as the study has noted: {uid: stamp}."""
+        """The data whose embeddings are complete, and what their content is known by, as the study has noted.
+
+        {uid: stamp}.
+        """
         fitted = self.database.read(
             "SELECT uid FROM fits, data WHERE fits.id = (SELECT MAX(id) FROM fits) AND instr(summary, uid)"
         )
@@ -97,6 +117,8 @@ class StudyAddress:
         if "embeddings" in self.database.columns("fits"):
             rows = self.database.read("SELECT embeddings FROM fits ORDER BY id DESC LIMIT 1")
             stamps = (
-                read_json(rows[0][0] or "{}", "what a fit says of its embeddings", StudyDamagedError) if rows else {}
+                read_json(rows[0][0] or "{}", "what a fit says of its embeddings", StudyDamagedError)
+                if rows
+                else {}
             )
         return {uid: str(stamps.get(uid, "")) for (uid,) in (*done, *fitted)}

@@ -1,4 +1,7 @@
-"""Layer I over a study's data: which concepts each token belongs to, as quantised and as the expert has edited them."""
+"""Layer I over a study's data: which concepts each token belongs to.
+
+As quantised and as the expert has edited them.
+"""
 
 import hashlib
 
@@ -19,9 +22,10 @@ __all__ = ["Sprites", "there", "without"]
 class Sprites:
     """Sprites of one set of centroids: as quantised, and as curated.
 
-    Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d); memory, a TileCache
-    for the arrays in use (default: its own); settings, FitSettings (default: one concept a token, embeddings as they are);
-    stamp, function uid -> what the content of its embeddings is known by (default: they never change).
+    Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d); memory, a
+    TileCache for the arrays in use (default: its own); settings, FitSettings (default: one concept a token,
+    embeddings as they are); stamp, function uid -> what the content of its embeddings is known by (default:
+    they never change).
     """
 
     def __init__(self, folder, centroids, embeddings, memory=None, settings=None, stamp=lambda uid: ""):
@@ -49,13 +53,17 @@ class Sprites:
     def _nearest(self, uid, vectors, centroids):
         if vectors.shape[1] != centroids.shape[1]:
             raise FitError(
-                f"the embeddings of {uid} have {vectors.shape[1]} numbers a token, the concepts {centroids.shape[1]}: they "
-                "are of another encoder than the fit; find concepts anew (`prospector fit`)"
+                f"the embeddings of {uid} have {vectors.shape[1]} numbers a token, the concepts"
+                f" {centroids.shape[1]}: they are of another encoder than the fit; find concepts anew"
+                " (`prospector fit`)"
             )
         return assign_nearest(vectors, shifted(centroids, self._shift(uid)))
 
     def _shift(self, uid):
-        """What centring takes from a datum's embeddings: (d,) float64, or None. Not they are moved: the concepts are."""
+        """What centring takes from a datum's embeddings: (d,) float64, or None.
+
+        Not they are moved: the concepts are.
+        """
         if not self._centre:
             return None
         return self._centre * self.arrays.get(uid, "mean", lambda: mean_of(self._embeddings(uid)))
@@ -93,11 +101,17 @@ class Sprites:
         return self.arrays.get(uid, "distance", compute)
 
     def edited(self, uid, state):
-        """The sprite after splitting concepts and reassigning tokens, before merging and excluding: (n,) int64."""
+        """The sprite after splitting concepts and reassigning tokens, before merging and excluding.
+
+        (n,) int64.
+        """
         return self.stepped(uid, state.steps, self.n_concepts(state))
 
     def stepped(self, uid, steps, n_concepts):
-        """As ``edited``, after these splits and reassignments; n_concepts: more than any id that they name."""
+        """As ``edited``, after these splits and reassignments; n_concepts.
+
+        More than any id that they name.
+        """
         sprite = self.quantised(uid).astype(np.int64)
         for step in steps:
             if isinstance(step, Split):
@@ -113,8 +127,10 @@ class Sprites:
         return sprite
 
     def stepped_shares(self, uid, steps, n_concepts, threads=None):
-        """Sprite (n,) int64 and shares (n, n_concepts) uint8 after these splits and reassignments. What a token had of a
-        split concept goes to the part that it is nearest to."""
+        """Sprite (n,) int64 and shares (n, n_concepts) uint8 after these splits and reassignments.
+
+        What a token had of a split concept goes to the part that it is nearest to.
+        """
         found = self.shares(uid, threads)  # before the sprite, which is found on the way
         sprite = self.quantised(uid).astype(np.int64)
         shares = np.zeros((len(found), n_concepts), np.uint8)
@@ -125,7 +141,10 @@ class Sprites:
                 inside = np.flatnonzero(np.logical_or.reduce([shares[:, k] > 0 for k in members]))
                 if inside.size:
                     part = self._parts(uid, inside, step.centroids)
-                    moved, ids = inside[part > 0], np.array(step.ids)[part[part > 0]]  # the first part stays what it is
+                    moved, ids = (
+                        inside[part > 0],
+                        np.array(step.ids)[part[part > 0]],
+                    )  # the first part stays what it is
                     share = np.zeros(len(moved), np.uint8)
                     for k in members:
                         share += shares[moved, k]
@@ -141,7 +160,10 @@ class Sprites:
         return sprite, shares
 
     def curated_shares(self, uid, state):
-        """Shares as the expert has them, (n, K) uint8: those of merged concepts added; tokens of excluded ones 0."""
+        """Shares as the expert has them, (n, K) uint8.
+
+        Those of merged concepts added; tokens of excluded ones 0.
+        """
         homes, k = self.groups(state), self.n_concepts(state)
         out = np.isin(homes, list(state.excluded))
         sprite, shares = self.stepped_shares(uid, state.steps, k)
@@ -175,25 +197,39 @@ class Sprites:
         return found
 
     def curated(self, uid, state):
-        """The sprite as the expert has it: merged concepts carry the id they went into; excluded and ignored tokens -1."""
+        """The sprite as the expert has it.
+
+        Merged concepts carry the id they went into; excluded and ignored tokens -1.
+        """
         sprite = self.groups(state, excluded=-1)[self.edited(uid, state)]
         sprite[there(state.ignored(uid), len(sprite))] = -1
         return sprite
 
     def groups(self, state, excluded=None):
-        """Final id of each original concept: (K,) int64; excluded concepts keep theirs, or get ``excluded``."""
+        """Final id of each original concept.
+
+        (K,) int64; excluded concepts keep theirs, or get ``excluded``.
+        """
         homes = state.homes(self.n_concepts(state))
-        return np.array([excluded if excluded is not None and home in state.excluded else home for home in homes])
+        return np.array(
+            [excluded if excluded is not None and home in state.excluded else home for home in homes]
+        )
 
 
 def there(tokens, n):
-    """Those of tokens that a datum of n tokens has: (m,) int64. Edits may name some that it no longer has, embedded anew."""
+    """Those of tokens that a datum of n tokens has: (m,) int64.
+
+    Edits may name some that it no longer has, embedded anew.
+    """
     tokens = np.asarray(tokens, np.int64).reshape(-1)
     return tokens[tokens < n]
 
 
 def without(shares, out, sprite):
-    """Shares whose concepts that are out (K,) bool are given to each token's strongest concept: changed in place."""
+    """Shares whose concepts that are out (K,) bool are given to each token's strongest concept.
+
+    Changed in place.
+    """
     if out.any():
         lost = shares[:, out].sum(axis=1, dtype=np.uint8)
         shares[:, out] = 0

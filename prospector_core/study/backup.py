@@ -1,8 +1,8 @@
 """A whole copy of a study, made while others edit, verified, and put back.
 
-A backup is a folder that holds the study as it is, but for what is made again by itself, and ``backup.json``: of which study
-it is, when it was made, and the checksum of every file. It is there whole or not at all; the former backup goes only when the
-next is verified.
+A backup is a folder that holds the study as it is, but for what is made again by itself, and ``backup.json``:
+of which study it is, when it was made, and the checksum of every file. It is there whole or not at all; the
+former backup goes only when the next is verified.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ class Backup:
 
 
 def last_backup(study: Any) -> tuple[str, int] | None:
-    """Return when a study was last backed up (UTC, ISO), and how many edits were made since; None if never."""
+    """Return when a study was last backed up (UTC, ISO), and how many edits were made since.
+
+    None if never.
+    """
     said = study.database.read_meta("last_backup")
     if not (isinstance(said, dict) and isinstance(said.get("at"), str) and type(said.get("entries")) is int):
         return None
@@ -73,32 +76,39 @@ def last_backup(study: Any) -> tuple[str, int] | None:
         datetime.fromisoformat(said["at"])
     except ValueError:
         return None
-    return said["at"], study.database.read("SELECT COUNT(*) FROM journal WHERE id > ?", (said["entries"],))[0][0]
+    return (
+        said["at"],
+        study.database.read("SELECT COUNT(*) FROM journal WHERE id > ?", (said["entries"],))[0][0],
+    )
 
 
-def back_up(study: Any, target: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> Backup:
+def back_up(
+    study: Any, target: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
+) -> Backup:
     """Copy a study into a folder while it may be edited, verify the copy, and note when that was.
 
     Parameters
     ----------
     study : Study
-    target : path
-        A new or empty folder, or one with an earlier backup of this study, which is then replaced; what has not changed is
-        not copied again.
+    target : path A new or empty folder, or one with an earlier backup of this study, which is then replaced;
+        what has not changed is not copied again.
     progress : callable, optional
         Called with files done and files in all.
 
     Raises
     ------
     BadInputError
-        The target lies in the study, or holds something else, or the backup of another study, or edits that this one has not.
+        The target lies in the study, or holds something else, or the backup of another study, or edits that
+        this one has not.
     StorageFullError, StudyError
         It cannot be written, or something in the study cannot be copied; an earlier backup stays as it is.
     """
     target = Path(os.path.abspath(target))
     home, there = study.path.resolve(), target.parent.resolve() / target.name
     if there == home or home in there.parents or there in home.parents:
-        raise BadInputError(f"{target} and the study {study.path} lie in each other: back it up to a folder elsewhere")
+        raise BadInputError(
+            f"{target} and the study {study.path} lie in each other: back it up to a folder elsewhere"
+        )
     if is_link(target) or (target.exists() and not target.is_dir()):
         raise BadInputError(f"{target} is no folder: give a new folder, or that of an earlier backup")
     earlier = _earlier(study, target)
@@ -110,16 +120,23 @@ def back_up(study: Any, target: str | os.PathLike[str], progress: Callable[[int,
             study.database.back_up(partial / DATABASE)
             entries = _check_database(partial / DATABASE)
             if not before <= entries <= _count(study):
-                raise StudyDamagedError(f"the copy of {study.database.path} holds {entries} entries: repeat the backup")
+                raise StudyDamagedError(
+                    f"the copy of {study.database.path} holds {entries} entries: repeat the backup"
+                )
             at = datetime.now(UTC).isoformat(timespec="seconds")
             rows = [_row(partial, DATABASE), *_copy_all(study, partial, target, earlier, progress)]
             for row in rows:
                 _verify(partial, row)
             address = study.database.read_meta("store")
             record = {
-                "what": "backup of a Prospector study", "format": 1, "study": _number(study), "at": at, "entries": entries,
-                "elsewhere": address, "files": [{key: row[key] for key in ("path", "size", "time", "sha256")} for row in rows],
-            }  # fmt: skip
+                "what": "backup of a Prospector study",
+                "format": 1,
+                "study": _number(study),
+                "at": at,
+                "entries": entries,
+                "elsewhere": address,
+                "files": [{key: row[key] for key in ("path", "size", "time", "sha256")} for row in rows],
+            }
             write_atomic(partial / RECORD, json.dumps(record, indent=1).encode())
             read_record(partial)
             if hasattr(os, "sync"):
@@ -176,7 +193,9 @@ def restore(backup: str | os.PathLike[str], path: str | os.PathLike[str], progre
                 if progress:
                     progress(number, len(record["files"]))
             if _check_database(partial / DATABASE) != record["entries"]:
-                raise StudyDamagedError(f"{backup / DATABASE} is not what was backed up: take an earlier backup")
+                raise StudyDamagedError(
+                    f"{backup / DATABASE} is not what was backed up: take an earlier backup"
+                )
             _make_usable(partial / DATABASE, record)
             if path.exists():
                 path.rmdir()
@@ -192,7 +211,10 @@ def restore(backup: str | os.PathLike[str], path: str | os.PathLike[str], progre
 
 
 def _earlier(study: Any, target: Path) -> dict[str, dict[str, Any]]:
-    """Return {path: row} of the backup that a target holds. Raises BadInputError where the target may not be replaced."""
+    """Return {path: row} of the backup that a target holds.
+
+    Raises BadInputError where the target may not be replaced.
+    """
     if not target.exists() or not any(target.iterdir()):
         return {}
     record = read_record(target)
@@ -203,7 +225,9 @@ def _earlier(study: Any, target: Path) -> dict[str, dict[str, Any]]:
     with explained(target / DATABASE), closing(_lone(target / DATABASE)) as database:
         kept = database.execute(_JOURNAL).fetchall()
     if study.database.read(_JOURNAL)[: len(kept)] != kept:
-        raise BadInputError(f"{target} holds edits that {study.path} does not: give a new folder, and keep that one")
+        raise BadInputError(
+            f"{target} holds edits that {study.path} does not: give a new folder, and keep that one"
+        )
     rows = {row["path"]: row for row in record["files"]}
     for path in target.rglob("*"):
         name = path.relative_to(target).as_posix()
@@ -257,7 +281,10 @@ def _copy_all(study, partial, target, earlier, progress):
 
 
 def _units(study: Any, partial: Path) -> Iterator[tuple[Path, str]]:
-    """Yield (path, name in the backup) of what belongs together: a datum's embeddings, a fit, a file or folder."""
+    """Yield (path, name in the backup) of what belongs together.
+
+    A datum's embeddings, a fit, a file or folder.
+    """
     with closing(_lone(partial / DATABASE)) as database:
         fits = {str(row[0]) for row in database.execute("SELECT id FROM fits")}
     for path in sorted(study.path.iterdir()):
@@ -282,12 +309,17 @@ def _units(study: Any, partial: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _copy_unit(source, name, partial, target, earlier):
-    """Copy a file or folder as it is at one moment: list of rows. What others write meanwhile is copied again."""
+    """Copy a file or folder as it is at one moment: list of rows.
+
+    What others write meanwhile is copied again.
+    """
     for _ in range(_TRIES):
         try:
             before = _state(source)
-            rows = [_copied(source / inside, f"{name}/{inside}" if inside else name, partial, target, earlier)
-                    for inside in before]  # fmt: skip
+            rows = [
+                _copied(source / inside, f"{name}/{inside}" if inside else name, partial, target, earlier)
+                for inside in before
+            ]
             if _state(source) == before:
                 return rows
         except FileNotFoundError:
@@ -304,12 +336,17 @@ def _state(source: Path) -> dict[str, tuple[int, int]]:
     while waiting:
         path = waiting.pop()
         if is_link(path):
-            raise StudyError(f"{path} is a link, which a backup would not hold: put what it leads to in its place")
+            raise StudyError(
+                f"{path} is a link, which a backup would not hold: put what it leads to in its place"
+            )
         if path.is_dir():
             waiting += sorted(each for each in path.iterdir() if not each.name.endswith(".partial"))
         else:
             about = path.stat()
-            found["" if path == source else path.relative_to(source).as_posix()] = about.st_size, about.st_mtime_ns
+            found["" if path == source else path.relative_to(source).as_posix()] = (
+                about.st_size,
+                about.st_mtime_ns,
+            )
     return found
 
 
@@ -328,7 +365,13 @@ def _copied(source, name, partial, target, earlier):
         except (OSError, StudyDamagedError):  # what the earlier backup holds is no longer good
             remove_file(made)
     digest = _copy(source, made)
-    return {"path": name, "size": made.stat().st_size, "time": about.st_mtime_ns, "sha256": digest, "new": True}
+    return {
+        "path": name,
+        "size": made.stat().st_size,
+        "time": about.st_mtime_ns,
+        "sha256": digest,
+        "new": True,
+    }
 
 
 def _copy(source: Path, target: Path) -> str:
@@ -361,7 +404,9 @@ def _digest(path: Path) -> str:
 def _verify(folder: Path, row: dict[str, Any]) -> None:
     """Read what was written, and raise StudyDamagedError unless it is what was meant."""
     if _digest(folder / row["path"]) != row["sha256"]:
-        raise StudyDamagedError(f"{folder / row['path']} was not written as it was read: check the disk, and repeat")
+        raise StudyDamagedError(
+            f"{folder / row['path']} was not written as it was read: check the disk, and repeat"
+        )
 
 
 # ---- the database
@@ -377,7 +422,10 @@ def _count(study: Any) -> int:
 
 
 def _check_database(path: Path) -> int:
-    """Return how many entries a copy of a database holds, after sqlite itself found it sound. Raises StudyDamagedError."""
+    """Return how many entries a copy of a database holds, after sqlite itself found it sound.
+
+    Raises StudyDamagedError.
+    """
     with explained(path), closing(_lone(path)) as database:
         (said,) = database.execute("PRAGMA integrity_check(1)").fetchone()
         if said != "ok":

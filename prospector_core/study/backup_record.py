@@ -35,7 +35,9 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StudyDamagedError(f"{path} cannot be read ({error}): take another backup") from error
     if not sound:
-        raise StudyDamagedError(f"{path} is not as Prospector writes it: take another backup, or update Prospector")
+        raise StudyDamagedError(
+            f"{path} is not as Prospector writes it: take another backup, or update Prospector"
+        )
     return record
 
 

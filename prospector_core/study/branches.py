@@ -1,4 +1,7 @@
-"""The tree of a fit's concepts as edits have left it: where concepts part, and what each can be merged with."""
+"""The tree of a fit's concepts as edits have left it.
+
+Where concepts part, and what each can be merged with.
+"""
 
 from dataclasses import dataclass
 
@@ -11,8 +14,9 @@ __all__ = ["Branch", "branches", "leaves_of", "relatives"]
 class Branch:
     """A node of the tree.
 
-    Attributes: concepts, ids of all concepts at or below it, those of the larger side first; height, how far apart its two
-    sides are (0 of a concept); children, () or two or more of Branch; concept, the id where it is a single one, else None.
+    Attributes: concepts, ids of all concepts at or below it, those of the larger side first; height, how far
+    apart its two sides are (0 of a concept); children, () or two or more of Branch; concept, the id where it
+    is a single one, else None.
     """
 
     concepts: tuple
@@ -31,7 +35,9 @@ class Branch:
 
 
 def leaves_of(tree, state):
-    """Fine concepts that each concept consists of: {id: tuple}; merged ones are with the one that they went into.
+    """Fine concepts that each concept consists of.
+
+    {id: tuple}; merged ones are with the one that they went into.
 
     Parameters: tree, ConceptTree; state, CurationState. Parts that k-means made of one fine concept share it.
     """
@@ -54,7 +60,8 @@ def leaves_of(tree, state):
 def branches(tree, state):
     """The tree down to the concepts as they stand: Branch, its root.
 
-    A concept stands where most of its tokens are: one that was merged from several branches is on the largest of them.
+    A concept stands where most of its tokens are: one that was merged from several branches is on the largest
+    of them.
     """
     place = {
         concept: max(leaves, key=lambda leaf: (int(tree.sizes[leaf]), -leaf))
@@ -72,13 +79,16 @@ def _below(tree, place, concepts):
         children = tuple(Branch((concept,), 0.0) for concept in concepts)
     else:
         children = tuple(
-            _below(tree, place, [each for each in concepts if place[each] in side]) for side in map(set, sides)
+            _below(tree, place, [each for each in concepts if place[each] in side])
+            for side in map(set, sides)
         )
     return Branch(tuple(id for child in children for id in child.concepts), height, children)
 
 
 def relatives(root, concept, without=()):
-    """What a concept parts from last on the way down the tree: ids of its sibling, or of all below it; () of a lone one.
+    """What a concept parts from last on the way down the tree.
+
+    Ids of its sibling, or of all below it; () of a lone one.
 
     ``without``: ids that do not count, as if they were not there.
     """

@@ -20,8 +20,8 @@ class ScoreChange:
     held_out : whether every datum was predicted by kernels fitted without it (too few data: not)
     accuracy, auroc : (before, after), shares 0 to 1; before is None where it was not measured the same way
     data : how many were predicted, (before, after)
-    classes : of more than two classes, (name, AUROC before, AUROC after) of each against the rest; else empty. The AUROC
-        above is then their mean
+    classes : of more than two classes, (name, AUROC before, AUROC after) of each against the rest; else
+        empty. The AUROC above is then their mean
     """
 
     held_out: bool
@@ -86,8 +86,8 @@ class Change:
     """The difference between two fits of one study (``before`` may be None: there was nothing to compare with).
 
     Attributes: before, after (Fit); flipped: list of (Datum, class before, class after) by predicted class;
-    weights: list of (concept, weight before, weight after), largest change first; same_concepts: whether both fits
-    speak of the same concepts (else weights is empty, and there is no ``kernel()``).
+    weights: list of (concept, weight before, weight after), largest change first; same_concepts: whether both
+    fits speak of the same concepts (else weights is empty, and there is no ``kernel()``).
     """
 
     def __init__(self, study, before, after):
@@ -109,7 +109,9 @@ class Change:
         k = min(before.n_concepts, after.n_concepts)  # a split adds concepts: they had no weight before
         moved = np.abs(after.coef[:k] - before.coef[:k])
         self.weights = [
-            (int(c), before.weight(c), after.weight(c)) for c in np.argsort(-moved, kind="stable") if moved[c] > 0
+            (int(c), before.weight(c), after.weight(c))
+            for c in np.argsort(-moved, kind="stable")
+            if moved[c] > 0
         ]
 
     def of_class(self, target):
@@ -122,10 +124,12 @@ class Change:
         return self._study.prospect(datum, self.after) - self._study.prospect(datum, self.before)
 
     def tokens(self, n=10, data=None):
-        """The tokens whose score moved most: list of (Datum, token, score before, score after), largest move first.
+        """The tokens whose score moved most.
 
-        ``data``: where to look (default: all embedded data). Tokens without a score before or after are not among
-        them, nor those that did not move.
+        List of (Datum, token, score before, score after), largest move first.
+
+        ``data``: where to look (default: all embedded data). Tokens without a score before or after are not
+        among them, nor those that did not move.
         """
         self._compared()
         found = []
@@ -135,15 +139,19 @@ class Change:
             found += [(-float(moved[token]), order, int(token), datum) for token in most if moved[token] > 0]
         found.sort(key=lambda each: each[:3])
         return [
-            (datum, token, *(float(self._study.prospect(datum, fit)[token]) for fit in (self.before, self.after)))
+            (
+                datum,
+                token,
+                *(float(self._study.prospect(datum, fit)[token]) for fit in (self.before, self.after)),
+            )
             for _, _, token, datum in found[:n]
         ]
 
     def regions(self, datum, threshold=None):
         """Where a datum's map changed: (rises, falls), two lists of HotSpot, the largest summed change first.
 
-        A region is connected tokens whose score rose (fell) by ``threshold`` or more; default: half of the datum's
-        largest change. Its totals are of the change, negative for falls.
+        A region is connected tokens whose score rose (fell) by ``threshold`` or more; default: half of the
+        datum's largest change. Its totals are of the change, negative for falls.
         """
         change = self.of_map(datum)
         largest = float(np.nan_to_num(np.abs(change)).max(initial=0.0))
@@ -155,10 +163,15 @@ class Change:
         return rises, [replace(spot, total=-spot.total, mean=-spot.mean, peak=-spot.peak) for spot in falls]
 
     def scores(self):
-        """How well data are predicted, before and after: ScoreChange, whose ``sentence`` says whether the edits hurt."""
+        """How well data are predicted, before and after.
+
+        ScoreChange, whose ``sentence`` says whether the edits hurt.
+        """
         after, before = self.after.summary, self.before.summary if self.before else {}
         kind = "held_out" if after["held_out_folds"] else "fitted"
-        accuracy, auroc = ((before.get(f"{kind}_{name}"), after[f"{kind}_{name}"]) for name in ("accuracy", "auroc"))
+        accuracy, auroc = (
+            (before.get(f"{kind}_{name}"), after[f"{kind}_{name}"]) for name in ("accuracy", "auroc")
+        )
         each = after.get(f"{kind}_auroc_by_class", ())
         then = before.get(f"{kind}_auroc_by_class", [None] * len(each))
         classes = tuple(zip(self._study.classes, then, each)) if each else ()
@@ -166,10 +179,15 @@ class Change:
         return ScoreChange(kind == "held_out", accuracy, auroc, data, classes)
 
     def kernel(self):
-        """Both kernels over the same concepts: KernelChange. Raises FitError where the fits have other concepts."""
+        """Both kernels over the same concepts: KernelChange.
+
+        Raises FitError where the fits have other concepts.
+        """
         self._compared()
         if not self.same_concepts:
-            raise FitError("these fits have different concepts: their kernels cannot be compared weight by weight")
+            raise FitError(
+                "these fits have different concepts: their kernels cannot be compared weight by weight"
+            )
         fits, n = (self.before, self.after), max(self.before.n_concepts, self.after.n_concepts)
         active = np.zeros((2, n), bool)
         mono, table = np.zeros((2, n)), np.zeros((2, n, n))
@@ -179,9 +197,13 @@ class Change:
             mono[row, :k], table[row, :k, :k] = unpack(fit.coef, k)
         shown = np.flatnonzero(active.any(axis=0))
         return KernelChange(
-            tuple(int(k) for k in shown), active[:, shown], mono[:, shown], table[:, shown][:, :, shown],
-            tuple(fit.pinned for fit in fits), self.after.unit,
-        )  # fmt: skip
+            tuple(int(k) for k in shown),
+            active[:, shown],
+            mono[:, shown],
+            table[:, shown][:, :, shown],
+            tuple(fit.pinned for fit in fits),
+            self.after.unit,
+        )
 
     def sentences(self):
         """What changed, in plain words: list of str."""
@@ -221,7 +243,10 @@ class Change:
         inactive = {*gone, *back, *after.state.merged, *self.before.state.merged}
         moved = [(k, a, b) for k, a, b in self.weights if k not in inactive][:3]
         if moved:
-            out.append("weights that moved most: " + "; ".join(f"{name(k)} {a:+.2f} to {b:+.2f}" for k, a, b in moved))
+            out.append(
+                "weights that moved most: "
+                + "; ".join(f"{name(k)} {a:+.2f} to {b:+.2f}" for k, a, b in moved)
+            )
         return out
 
     def _compared(self):
@@ -238,7 +263,10 @@ class Change:
 
 
 def _same_concepts(one, other):
-    """Whether a number means the same concept in both fits: found by one search, and split alike as far as both are."""
+    """Whether a number means the same concept in both fits.
+
+    Found by one search, and split alike as far as both are.
+    """
     splits = [[step for step in fit.state.steps if isinstance(step, Split)] for fit in (one, other)]
     return np.array_equal(one.centroids, other.centroids) and all(a == b for a, b in zip(*splits))
 

@@ -1,4 +1,7 @@
-"""Is all of a study what was written: its database, embeddings, fits and maps. Nothing is written, and nothing is repaired."""
+"""Is all of a study what was written: its database, embeddings, fits and maps.
+
+Nothing is written, and nothing is repaired.
+"""
 
 import json
 import shutil
@@ -93,7 +96,10 @@ _BACKUP = "restore it from a backup"
 
 
 def _copied(file: Path, copy: Path) -> None:
-    """Copy a database with what others have written to it lately, without touching it: sqlite itself may write when it reads."""
+    """Copy a database with what others have written to it lately, without touching it.
+
+    Sqlite itself may write when it reads.
+    """
     log = file.with_name(file.name + "-wal")
     for _ in range(_TRIES):
         before = _state(file), _state(log)
@@ -126,7 +132,9 @@ def _of_database(file: Path, copy: Path) -> Iterator[Fault]:
                 if says != "ok":
                     yield Fault("database", file.name, says, _BACKUP)
             for table, *_ in connection.execute("PRAGMA foreign_key_check").fetchall()[:5]:
-                yield Fault("database", file.name, f"a row of {table} names another that is not there", _BACKUP)
+                yield Fault(
+                    "database", file.name, f"a row of {table} names another that is not there", _BACKUP
+                )
             connection.execute("PRAGMA journal_mode=DELETE")  # the copy is one file from now on
     except sqlite3.DatabaseError as error:
         yield Fault("database", file.name, str(error), _BACKUP)
@@ -140,16 +148,28 @@ def _of_journal(database: Database, file: Path) -> Iterator[Fault]:
         ids = [entry.id for entry in entries]
         if ids != list(range(1, len(ids) + 1)):
             yield Fault("database", file.name, "entries of the journal are missing", _BACKUP)
-        for table, column in (("sources", "info"), ("data", "field"), ("fits", "settings"), ("fits", "summary")):
+        for table, column in (
+            ("sources", "info"),
+            ("data", "field"),
+            ("fits", "settings"),
+            ("fits", "summary"),
+        ):
             for (value,) in database.read(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"):
                 json.loads(value)
         late = database.read("SELECT id FROM fits WHERE journal > ?", (max(ids, default=0),))
         for (id,) in late:
-            yield Fault("database", file.name, f"fit {id} knows entries that the journal does not have", _BACKUP)
+            yield Fault(
+                "database", file.name, f"fit {id} knows entries that the journal does not have", _BACKUP
+            )
     except ProspectorError as error:
         yield Fault("database", file.name, str(error).replace(str(database.path), str(file)), _BACKUP)
     except Exception as error:  # whatever a value that was never written leads to
-        yield Fault("database", file.name, f"the journal cannot be replayed ({type(error).__name__}: {error})", _BACKUP)
+        yield Fault(
+            "database",
+            file.name,
+            f"the journal cannot be replayed ({type(error).__name__}: {error})",
+            _BACKUP,
+        )
 
 
 def _embedding_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Fault]]]]:
@@ -163,8 +183,13 @@ def _embedding_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Faul
         except (OSError, ValueError, KeyError, TypeError):
             whole = False
         if not whole and ((folder / "zarr.json").exists() or any(folder.glob("*/zarr.json")) or expected):
-            remedy = f"delete {folder / 'zarr.json'} if it is there, then run `{again}`, which writes it again"
-            yield folder.name, lambda: [Fault("embeddings", folder.name, "zarr.json is missing or damaged", remedy)]
+            remedy = (
+                f"delete {folder / 'zarr.json'} if it is there, then run `{again}`, which writes it again"
+            )
+            yield (
+                folder.name,
+                lambda: [Fault("embeddings", folder.name, "zarr.json is missing or damaged", remedy)],
+            )
         if not (folder / "zarr.json").exists():  # opening it would make one
             return
     imported = bool(study.embedding.get("imported"))
@@ -177,14 +202,23 @@ def _embedding_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Faul
     for datum in study._rows:
         if datum.uid in there | expected:
             remedy = _BACKUP if imported else f"`{again} {_quoted(datum.name)} --anew`"
-            yield datum.name, lambda datum=datum, remedy=remedy: _of_datum(study, datum, datum.uid in there, remedy)
+            yield (
+                datum.name,
+                lambda datum=datum, remedy=remedy: _of_datum(study, datum, datum.uid in there, remedy),
+            )
     for uid in sorted(there - {datum.uid for datum in study._rows}):
         says = "no datum of the study has these embeddings"
-        yield uid, lambda uid=uid, says=says: [Fault("embeddings", uid, says, f"remove {study.store.path / uid}")]
+        yield (
+            uid,
+            lambda uid=uid, says=says: [Fault("embeddings", uid, says, f"remove {study.store.path / uid}")],
+        )
 
 
 def _embedded_once(study: Study) -> set[str]:
-    """Data that must have embeddings: the list of jobs says that they were made, or the last fit was made of them."""
+    """Data that must have embeddings.
+
+    The list of jobs says that they were made, or the last fit was made of them.
+    """
     done = {uid for uid, job in study.jobs().items() if job["state"] == "done" and job["total"]}
     rows = study.database.read("SELECT summary FROM fits ORDER BY id DESC LIMIT 1")
     try:

@@ -13,8 +13,8 @@ __all__ = ["Event", "Teller", "chronicle", "describe"]
 class Event:
     """One journal entry in words.
 
-    Attributes: entry (Entry); text; about, id of the entry that an undo or redo is about, else None; status: "stands",
-    "undone", "ended" (a later fit found new concepts), or "" for undo, redo and fit.
+    Attributes: entry (Entry); text; about, id of the entry that an undo or redo is about, else None; status:
+    "stands", "undone", "ended" (a later fit found new concepts), or "" for undo, redo and fit.
     """
 
     entry: Entry
@@ -26,9 +26,16 @@ class Event:
         """As a dict of plain values, for JSON."""
         entry = self.entry
         return {
-            "id": entry.id, "at": entry.at, "author": entry.author, "action": entry.action, "text": self.text,
-            "note": entry.note, "status": self.status, "undone": self.status == "undone", "about": self.about,
-        }  # fmt: skip
+            "id": entry.id,
+            "at": entry.at,
+            "author": entry.author,
+            "action": entry.action,
+            "text": self.text,
+            "note": entry.note,
+            "status": self.status,
+            "undone": self.status == "undone",
+            "about": self.about,
+        }
 
 
 def chronicle(study, entries, datum_name=None):
@@ -74,7 +81,12 @@ def chronicle(study, entries, datum_name=None):
             texts[entry.id] = describe(study, entry, name, datum_name, by_id)
             called(entry)
     return [
-        Event(entry, texts[entry.id], targets[entry.id].id if entry.id in targets else None, status.get(entry.id, ""))
+        Event(
+            entry,
+            texts[entry.id],
+            targets[entry.id].id if entry.id in targets else None,
+            status.get(entry.id, ""),
+        )
         for entry in entries
     ]
 
@@ -82,17 +94,22 @@ def chronicle(study, entries, datum_name=None):
 def describe(study, entry, name=None, datum_name=None, by_id=None):
     """An entry in plain words.
 
-    Parameters: name, function concept -> str (default: its present name); datum_name, function uid -> str; by_id,
-    {id: Entry} of the journal, if it is at hand.
+    Parameters: name, function concept -> str (default: its present name); datum_name, function uid -> str;
+    by_id, {id: Entry} of the journal, if it is at hand.
     """
     before = name or "concept {}".format  # its present name may be the new one
-    teller = Teller(study, name or study.concept_name, before, datum_name or (lambda uid: study.datum(uid).name), by_id)
+    teller = Teller(
+        study, name or study.concept_name, before, datum_name or (lambda uid: study.datum(uid).name), by_id
+    )
     return teller.of(entry)
 
 
 @dataclass(frozen=True)
 class Teller:
-    """What actions are told with: study; names of concepts, also as before the edit; names of data; {id: Entry} of the journal, or None."""
+    """What actions are told with: study; names of concepts, also as before the edit; names of data; {id.
+
+    Entry} of the journal, or None.
+    """
 
     study: Any
     name: Callable
@@ -106,7 +123,9 @@ class Teller:
 
     def entry(self, id):
         """The journal's entry of that number, or None."""
-        by_id = {each.id: each for each in self.study.curation.history()} if self.by_id is None else self.by_id
+        by_id = (
+            {each.id: each for each in self.study.curation.history()} if self.by_id is None else self.by_id
+        )
         return by_id.get(id)
 
     def class_name(self, label):

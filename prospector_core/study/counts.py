@@ -1,4 +1,7 @@
-"""Layer II, first half, over a study's data: counts of concepts and pairs, made anew only where an edit makes it necessary."""
+"""Layer II, first half, over a study's data.
+
+Counts of concepts and pairs, made anew only where an edit makes it necessary.
+"""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +24,9 @@ __all__ = ["Counts", "compact_coef", "expand"]
 class Counts:
     """Counts of a study's sprites at one radius, recounted only where an edit makes it necessary.
 
-    Merging adds columns of what is cached; excluding, splitting and reassigning recount the data in which those tokens
-    are. Cached counts are found by what was edited, so that data without such tokens are not even looked at.
+    Merging adds columns of what is cached; excluding, splitting and reassigning recount the data in which
+    those tokens are. Cached counts are found by what was edited, so that data without such tokens are not
+    even looked at.
 
     Attributes: radius; unit, what a whole count is: 1, or 255^2 where tokens belong to several concepts.
     """
@@ -55,8 +59,14 @@ class Counts:
         """What is to be counted of a datum: _Cut. ``at_first``: concepts that occur in it as quantised."""
         steps, present = _steps_of(uid, state.steps, at_first)
         gone = frozenset(k for k in present if state.home(k) in state.excluded)
-        return _Cut(uid, tuple(steps), gone, state.ignored(uid), None if region is None else region.tokens,
-                    max(len(self._sprites.centroids), 1 + max(present, default=0)))  # fmt: skip
+        return _Cut(
+            uid,
+            tuple(steps),
+            gone,
+            state.ignored(uid),
+            None if region is None else region.tokens,
+            max(len(self._sprites.centroids), 1 + max(present, default=0)),
+        )
 
     def _key(self, cut):
         tag = "all" if cut.plain else _digest(cut.steps, sorted(cut.gone), cut.ignored, cut.region)
@@ -100,7 +110,10 @@ class Counts:
         return sprite
 
     def _outside(self, cut, sprite):
-        """Which tokens are out: those of concepts that are gone, the ignored ones, those outside the region. (n,) bool."""
+        """Which tokens are out: those of concepts that are gone, the ignored ones, those outside the region.
+
+        (n,) bool.
+        """
         gone = np.zeros(cut.k, bool)
         gone[list(cut.gone)] = True
         outside = gone[sprite]
@@ -112,7 +125,9 @@ class Counts:
         return outside
 
     def compact(self, rows, state):
-        """Counts over active concepts only, as if the study had been quantised that way: (n_rows, p_active) int64.
+        """Counts over active concepts only, as if the study had been quantised that way.
+
+        (n_rows, p_active) int64.
 
         Parameters: rows, list of (uid, Region or None).
         """
@@ -136,8 +151,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class _Cut:
-    """What is counted of a datum: tokens after ``steps``, without those of concepts that are ``gone``, the ``ignored``
-    ones, and those outside a ``region`` (None: all). k: more than any id that occurs."""
+    """What is counted of a datum: tokens after ``steps``, without those of concepts that are ``gone``.
+
+    The ``ignored`` ones, and those outside a ``region`` (None: all). k: more than any id that occurs.
+    """
 
     uid: str
     steps: tuple

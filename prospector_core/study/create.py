@@ -1,4 +1,7 @@
-"""Making a study: reading the labels table, looking at every file once, writing the folder whole or not at all."""
+"""Making a study: reading the labels table, looking at every file once.
+
+Writing the folder whole or not at all.
+"""
 
 import hashlib
 import hmac
@@ -26,9 +29,24 @@ _NAMED = 5  # of several files that cannot be read
 
 
 def create_study(
-    path, *, slides, labels, name=None, encoder="efficientnet-lite0", mpp=0.5, tile=224, min_tissue=0.25, slide_mpp=None,
-    stain=None, file_column=None, label_column=None, positive=None, progress=None, on=None, secret=None,
-):  # fmt: skip
+    path,
+    *,
+    slides,
+    labels,
+    name=None,
+    encoder="efficientnet-lite0",
+    mpp=0.5,
+    tile=224,
+    min_tissue=0.25,
+    slide_mpp=None,
+    stain=None,
+    file_column=None,
+    label_column=None,
+    positive=None,
+    progress=None,
+    on=None,
+    secret=None,
+):
     """Write a new slide study. See ``Study.create``."""
     path = Path(os.path.abspath(path))  # "." has no name of its own
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -38,38 +56,47 @@ def create_study(
         check_stain(stain)
     if not (0 < mpp < 1000 and 8 <= tile <= 4096 and 0 <= min_tissue <= 1):
         raise BadInputError(
-            f"tiles of {tile} pixels at {mpp:g} microns a pixel, {min_tissue:g} of each tissue, are not possible: "
-            "give 8 to 4096 pixels, microns above 0, and a share between 0 and 1"
+            f"tiles of {tile} pixels at {mpp:g} microns a pixel, {min_tissue:g} of each tissue, are not"
+            " possible: give 8 to 4096 pixels, microns above 0, and a share between 0 and 1"
         )
     rows, classes = read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
     files = _slide_files(slides)
     matched = match_files(rows, files, labels)
     stated = each_file(dict.fromkeys(matched), _look_at_slide, progress=progress, on=on)
-    sources = {file: (portable(file, path), with_mpp(stated[file], file, slide_mpp), file) for file in sorted(stated)}
+    sources = {
+        file: (portable(file, path), with_mpp(stated[file], file, slide_mpp), file) for file in sorted(stated)
+    }
     for row, file in zip(rows, matched):
         info = sources[file][1]
         if row.field and (
             row.field.x + row.field.width > info["width"] or row.field.y + row.field.height > info["height"]
         ):
             raise LabelsError(
-                f"{Path(labels).name}: the field of {row.name!r} reaches beyond {file.name} ({info['width']} x {info['height']} pixels): correct it"
+                f"{Path(labels).name}: the field of {row.name!r} reaches beyond {file.name} ({info['width']}"
+                f" x {info['height']} pixels): correct it"
             )
     meta = {
         "name": name or path.name,
         "modality": "slides",
         "classes": classes,
-        "embedding": {"encoder": encoder, "mpp": mpp, "tile": tile, "min_tissue": min_tissue, "dtype": "float16",
-                      **({"stain": stain} if stain else {})},
-    }  # fmt: skip
+        "embedding": {
+            "encoder": encoder,
+            "mpp": mpp,
+            "tile": tile,
+            "min_tissue": min_tissue,
+            "dtype": "float16",
+            **({"stain": stain} if stain else {}),
+        },
+    }
     write_study(path, meta, rows, matched, sources, secret=secret)
 
 
 def write_study(path, meta, rows, matched, sources, fill=None, secret=None):
     """Write the folder, whole or not at all.
 
-    Parameters: meta, {key: value}; rows, list of LabelRow; matched, a key of ``sources`` for each; sources, {key: (what its
-    uid is made of, info, path)}; fill, function(folder, database) that adds what else there is; secret, bytes that uids are
-    keyed by (default: new ones).
+    Parameters: meta, {key: value}; rows, list of LabelRow; matched, a key of ``sources`` for each; sources,
+    {key: (what its uid is made of, info, path)}; fill, function(folder, database) that adds what else there
+    is; secret, bytes that uids are keyed by (default: new ones).
     """
     checked_name(meta["name"], "study", StudyError)
     for kind, names in (("class", meta["classes"]), ("item", [row.name for row in rows])):
@@ -95,11 +122,23 @@ def write_study(path, meta, rows, matched, sources, fill=None, secret=None):
                         ),
                     )
                 for position, (row, file) in enumerate(zip(rows, matched)):
-                    field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else row.part
+                    field = (
+                        [row.field.x, row.field.y, row.field.width, row.field.height]
+                        if row.field
+                        else row.part
+                    )
                     connection.execute(
                         "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        (position, uid_of("d", row.name, secret), row.name, uids[file], field and json.dumps(field), row.label, row.split),
-                    )  # fmt: skip
+                        (
+                            position,
+                            uid_of("d", row.name, secret),
+                            row.name,
+                            uids[file],
+                            field and json.dumps(field),
+                            row.label,
+                            row.split,
+                        ),
+                    )
             if fill is not None:
                 fill(partial, database)
             database.close()
@@ -138,10 +177,12 @@ def _slide_files(slides):
 
 
 def each_file(files, function, *shared, progress=None, on=None):
-    """What ``function(*shared, (file, known))`` gives for each file, wherever ``on`` runs it (default: here): {file: value}.
+    """What ``function(*shared, (file, known))`` gives for each file, wherever ``on`` runs it (default: here).
 
-    Parameters: files, {file: what is known of it}. Raises the error of the first file that fails, in their order, after all
-    were looked at; it says which others failed.
+    {file: value}.
+
+    Parameters: files, {file: what is known of it}. Raises the error of the first file that fails, in their
+    order, after all were looked at; it says which others failed.
     """
     found, failed = {}, {}
     for number, done in enumerate((on or InProcess()).run(function, sorted(files.items()), *shared), start=1):
@@ -156,7 +197,9 @@ def each_file(files, function, *shared, progress=None, on=None):
         if len(failed) > 1:
             names, more = ", ".join(file.name for file in sorted(failed)[1:_NAMED]), len(failed) - _NAMED
             others = f"{names} and {more} more" if more > 0 else names
-            raise type(first)(f"{first} ({len(failed)} of {len(files)} cannot be used: also {others})") from first
+            raise type(first)(
+                f"{first} ({len(failed)} of {len(files)} cannot be used: also {others})"
+            ) from first
         raise first
     return found
 
@@ -165,10 +208,14 @@ def look_at_slide(file):
     """What a slide says of itself, as a study keeps it. Raises SlideError."""
     with open_slide(file) as slide:
         return {
-            "width": slide.width, "height": slide.height, "mpp": slide.mpp, "stated_mpp": slide.mpp,
-            "objective_power": slide.objective_power, "format": slide.format,
+            "width": slide.width,
+            "height": slide.height,
+            "mpp": slide.mpp,
+            "stated_mpp": slide.mpp,
+            "objective_power": slide.objective_power,
+            "format": slide.format,
             "bounds": getattr(slide, "bounds", None),  # a reader installed by others need not have it
-        }  # fmt: skip
+        }
 
 
 def _look_at_slide(item):
@@ -176,7 +223,10 @@ def _look_at_slide(item):
 
 
 def with_mpp(info, file, slide_mpp):
-    """What ``look_at_slide`` found, with microns a pixel of a slide that does not state them. Raises SlideError."""
+    """What ``look_at_slide`` found, with microns a pixel of a slide that does not state them.
+
+    Raises SlideError.
+    """
     mpp = info["mpp"]
     if mpp is None and slide_mpp is not None:
         mpp = slide_mpp(file.name) if callable(slide_mpp) else slide_mpp
@@ -200,6 +250,9 @@ def portable(file, study):
 
 
 def uid_of(prefix, text, secret):
-    """An opaque number for a datum or file. Without the secret of its study nobody can tell which name it stands for, not even
-    with a list of all names in hand: it is keyed (HMAC-SHA-256)."""
+    """An opaque number for a datum or file.
+
+    Without the secret of its study nobody can tell which name it stands for, not even with a list of all
+    names in hand: it is keyed (HMAC-SHA-256).
+    """
     return prefix + hmac.new(secret, f"{prefix} {text}".encode(), hashlib.sha256).hexdigest()[:14]

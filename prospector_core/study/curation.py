@@ -1,4 +1,7 @@
-"""The expert's edits. Each call appends one entry to the journal, in one transaction, and is on disk when it returns."""
+"""The expert's edits. Each call appends one entry to the journal, in one transaction.
+
+And is on disk when it returns.
+"""
 
 import base64
 import copy
@@ -39,11 +42,13 @@ def _edit(method):
 class Curation:
     """Edits of one study: ``study.curation``.
 
-    Concepts are numbered 0..K-1 as in the study's current fit. Names and colours count at once; all else counts from
-    the next ``study.refit()``. Every method raises CurationError, naming what is wrong, and then changes nothing.
+    Concepts are numbered 0..K-1 as in the study's current fit. Names and colours count at once; all else
+    counts from the next ``study.refit()``. Every method raises CurationError, naming what is wrong, and then
+    changes nothing.
 
-    Every edit also takes two keywords: ``note``, why it is made; and ``expected``, id of the last journal entry that
-    one knew when deciding on it: CurationConflictError if someone else has since edited the same thing.
+    Every edit also takes two keywords: ``note``, why it is made; and ``expected``, id of the last journal
+    entry that one knew when deciding on it: CurationConflictError if someone else has since edited the same
+    thing.
     """
 
     def __init__(self, study):
@@ -55,14 +60,20 @@ class Curation:
         self._context = threading.local()
 
     def seen_by(self, study):
-        """The same edits for a view of the study (``Study.of_class``): what is marked is meant for its class."""
+        """The same edits for a view of the study (``Study.of_class``).
+
+        What is marked is meant for its class.
+        """
         view = copy.copy(self)  # context, author and own entries are shared
         view._study = study
         return view
 
     @property
     def author(self):
-        """Who edits, as the journal keeps it. At first PROSPECTOR_AUTHOR, else the system's name of the user."""
+        """Who edits, as the journal keeps it.
+
+        At first PROSPECTOR_AUTHOR, else the system's name of the user.
+        """
         editor = getattr(self._context, "editor", None)
         return (editor and editor.author) or self._said["author"] or default_author()
 
@@ -96,7 +107,10 @@ class Curation:
 
     @property
     def seen(self):
-        """Id of the last journal entry (0 before the first): what to name as ``expected`` when editing later."""
+        """Id of the last journal entry (0 before the first).
+
+        What to name as ``expected`` when editing later.
+        """
         return self._last()
 
     def history(self):
@@ -130,7 +144,8 @@ class Curation:
         """The Timeline of all that is in the journal by now, for this thread alone inside the block."""
         database = self._study.database
         with self._following:
-            # Pages ask many times a rerun. The journal only grows, so its last id says whether there is anything new.
+            # Pages ask many times a rerun. The journal only grows, so its last id says whether there is
+            # anything new.
             if self._followed.last == last_id(database):
                 yield self._followed
             elif database.in_transaction:  # what is new may be this thread's own, and never be kept
@@ -178,7 +193,9 @@ class Curation:
 
     @_edit
     def name_family(self, composition, name):
-        """Name a family of sites (``families.find_families``); "" takes the name back. Names find their family by what it is made of.
+        """Name a family of sites (``families.find_families``); "" takes the name back.
+
+        Names find their family by what it is made of.
 
         Parameters: composition, (K,) shares or {concept: share}.
         """
@@ -186,9 +203,13 @@ class Curation:
         if len(name) > _MAX_NAME:
             raise CurationError(f"a family's name must have at most {_MAX_NAME} characters")
         shares = (
-            composition if isinstance(composition, dict) else dict(enumerate(np.asarray(composition, float).tolist()))
+            composition
+            if isinstance(composition, dict)
+            else dict(enumerate(np.asarray(composition, float).tolist()))
         )
-        shares = {int(concept): round(float(share), 4) for concept, share in shares.items() if share >= 0.0005}
+        shares = {
+            int(concept): round(float(share), 4) for concept, share in shares.items() if share >= 0.0005
+        }
         if not shares:
             raise CurationError("a family is made of at least one concept")
 
@@ -228,7 +249,9 @@ class Curation:
         def check(state):
             self._check(state, concept)
             if state.active(self._n_concepts(state)) == [concept]:
-                raise CurationError(f"concept {concept} is the last one left: include another before excluding it")
+                raise CurationError(
+                    f"concept {concept} is the last one left: include another before excluding it"
+                )
 
         reason = checked_name(one_line(reason), "reason", CurationError)
         return self._append("exclude", {"concept": int(concept), "reason": reason}, check)
@@ -247,9 +270,14 @@ class Curation:
     def pin(self, concepts, weight, target=None):
         """Replace the fitted weight of a concept, or of a pair of concepts, by the expert's; ``None`` unpins.
 
-        ``target``: the class in whose kernel, where there are more than two; ``None``: in the kernels of all classes.
+        ``target``: the class in whose kernel, where there are more than two; ``None``: in the kernels of all
+        classes.
         """
-        pair = [int(concepts)] if not isinstance(concepts, (tuple, list)) else sorted(int(one) for one in concepts)
+        pair = (
+            [int(concepts)]
+            if not isinstance(concepts, (tuple, list))
+            else sorted(int(one) for one in concepts)
+        )
         if len(pair) not in (1, 2):
             raise CurationError("pin one concept or a pair of concepts")
         if len(pair) == 2 and self._study.settings.radius == 0:
@@ -271,7 +299,10 @@ class Curation:
 
     @_edit
     def reassign(self, datum, tokens, concept):
-        """Say that these tokens of a datum belong to that concept. Of several data at once: {datum: tokens}, tokens None."""
+        """Say that these tokens of a datum belong to that concept.
+
+        Of several data at once: {datum: tokens}, tokens None.
+        """
         given = datum.items() if isinstance(datum, dict) else [(datum, tokens)]
         parts = []
         for each, some in given:
@@ -289,9 +320,9 @@ class Curation:
     def split(self, concept, into=2, seed=0):
         """Cut a concept into several, by k-means inside its own tokens; other tokens keep their ids.
 
-        Where concepts are branches of a tree (``study.branches()``), it is cut where its branches part; k-means is for what
-        the tree does not part further. The largest part keeps the concept's id and name; the others get new ids at the
-        end. Returns the journal id.
+        Where concepts are branches of a tree (``study.branches()``), it is cut where its branches part;
+        k-means is for what the tree does not part further. The largest part keeps the concept's id and name;
+        the others get new ids at the end. Returns the journal id.
         """
         if not 2 <= into <= 20:
             raise CurationError(f"a concept can be split into 2 to 20 parts, not {into}")
@@ -316,14 +347,18 @@ class Curation:
 
     @_edit
     def merge_up(self, concept):
-        """Merge a concept with its sibling in the tree, or with all below it: one step up. The concept keeps id and name."""
+        """Merge a concept with its sibling in the tree, or with all below it: one step up.
+
+        The concept keeps id and name.
+        """
         with self._recording() as record:
             state = self.state
             self._check(state, concept)
             root = self._study.branches(state=state)
             if root is None:
                 raise CurationError(
-                    "the concepts of this fit are no branches of a tree: merge by name, or fit with the quantizer 'tree'"
+                    "the concepts of this fit are no branches of a tree: merge by name, or fit with the"
+                    " quantizer 'tree'"
                 )
             others = relatives(root, int(concept), state.excluded)
             if not others:
@@ -336,31 +371,42 @@ class Curation:
     def annotate(self, datum, polygon, evidence, weight=1.0, target=None):
         """Mark a region of a datum: "for" or "against" a class, or "ignore".
 
-        A region for (against) class 1 enters the fit as one more datum of class 1 (0), the sprite cut to it, with that
-        weight; the tokens of an ignored one are neither counted nor scored. Where there are more than two classes,
-        ``target`` says which is meant (default: the one that the study is seen from): for it, the region is one more
-        datum of that class; against it, one more of the rest in the kernel of that class alone.
+        A region for (against) class 1 enters the fit as one more datum of class 1 (0), the sprite cut to it,
+        with that weight; the tokens of an ignored one are neither counted nor scored. Where there are more
+        than two classes, ``target`` says which is meant (default: the one that the study is seen from): for
+        it, the region is one more datum of that class; against it, one more of the rest in the kernel of that
+        class alone.
 
-        Parameters: datum, or a list of data (fields of one slide) that one polygon lies over; polygon, (m, 2) vertices
-        in level-0 pixels (tokens whose centre is inside are meant), or a flat list of token ids; of tokens of several
-        data: {datum: token ids}, polygon None.
+        Parameters: datum, or a list of data (fields of one slide) that one polygon lies over; polygon, (m, 2)
+        vertices in level-0 pixels (tokens whose centre is inside are meant), or a flat list of token ids; of
+        tokens of several data: {datum: token ids}, polygon None.
         """
         if evidence not in ("for", "against", "ignore"):
             raise CurationError(f'evidence is "for", "against" or "ignore", not {evidence!r}')
         if not 0 < float(weight) < 1e6:
             raise CurationError(f"a region's weight must be a positive number, got {weight}")
         several = isinstance(datum, dict)
-        data = [self._study.datum(each) for each in (datum if several or isinstance(datum, (list, tuple)) else [datum])]
+        data = [
+            self._study.datum(each)
+            for each in (datum if several or isinstance(datum, (list, tuple)) else [datum])
+        ]
         shape = np.asarray([] if several else polygon)
         if several and data:
             found, outline = [np.unique(np.asarray(tokens, np.int64)) for tokens in datum.values()], None
-        elif shape.ndim == 2 and shape.shape[1] == 2 and len(shape) >= 3 and np.isfinite(shape.astype(float)).all():
+        elif (
+            shape.ndim == 2
+            and shape.shape[1] == 2
+            and len(shape) >= 3
+            and np.isfinite(shape.astype(float)).all()
+        ):
             found = [self._study.tokens_inside(each, shape) for each in data]
             outline = [[float(x), float(y)] for x, y in shape]
         elif shape.ndim == 1 and shape.size and np.issubdtype(shape.dtype, np.integer) and len(data) == 1:
             found, outline = [np.unique(shape)], None
         else:
-            raise CurationError("a region is at least 3 points (x, y) in level-0 pixels, or a list of token ids")
+            raise CurationError(
+                "a region is at least 3 points (x, y) in level-0 pixels, or a list of token ids"
+            )
         for each, tokens in zip(data, found):
             if not tokens.size or tokens[0] < 0 or tokens[-1] >= self._study.n_tokens(each):
                 raise CurationError(f"the region holds no token of {each.name}: draw it over tissue")
@@ -373,7 +419,10 @@ class Curation:
 
     @_edit
     def withdraw(self, entry):
-        """Take back one marked region, whatever was edited since. ``entry``: its journal id (``Region.entry``)."""
+        """Take back one marked region, whatever was edited since.
+
+        ``entry``: its journal id (``Region.entry``).
+        """
 
         def check(state):
             if not any(region.entry == entry for region in state.regions):
@@ -420,11 +469,15 @@ class Curation:
         return describe(self._study, entry)
 
     def _several(self, target):
-        """Whether an edit must say which class it is about. Raises CurationError for a class that there is not."""
+        """Whether an edit must say which class it is about.
+
+        Raises CurationError for a class that there is not.
+        """
         several = len(self._study.classes) > 2
         if self._study.class_index(target) != 1 and not several:
             raise CurationError(
-                f"there is one kernel, whose positive weights speak for {self._study.classes[1]!r}: mark or pin with that in mind"
+                f"there is one kernel, whose positive weights speak for {self._study.classes[1]!r}: mark or"
+                " pin with that in mind"
             )
         return several
 
@@ -439,13 +492,16 @@ class Curation:
         if not 0 <= concept < n:
             raise CurationError(f"there is no concept {concept}: concepts are 0..{n - 1}")
         if concept in state.merged:
-            raise CurationError(f"concept {concept} has been merged into {state.home(concept)}: name that one, or undo")
+            raise CurationError(
+                f"concept {concept} has been merged into {state.home(concept)}: name that one, or undo"
+            )
         if concept in state.excluded:
             raise CurationError(f"concept {concept} is excluded: include it first")
 
     def _append(self, action, payload, check):
         with self._recording() as record:
-            # read and checked inside the transaction: two programs editing one study cannot contradict each other
+            # read and checked inside the transaction: two programs editing one study cannot contradict each
+            # other
             if check is not None:
                 check(self.state)
             return record(action, payload)
@@ -460,7 +516,10 @@ class Curation:
 
 
 def _caught_up(timeline, database):
-    """A timeline after all that is in the journal by now: it, or another where it followed what is not there."""
+    """A timeline after all that is in the journal by now.
+
+    It, or another where it followed what is not there.
+    """
     new = read_journal(database, since=timeline.last)
     if timeline.last and new[:1] != timeline.entries[-1:]:
         timeline, new = Timeline(), read_journal(database)

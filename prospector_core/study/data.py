@@ -46,9 +46,9 @@ __all__ = ["Datum", "Source", "StudyData"]
 class Datum:
     """One labelled object of a study.
 
-    Attributes: uid (opaque), name, source (uid of its file), field (Rect in level-0 pixels, None = all of it),
-    label (the class, 0..n-1, or None; as corrected), split ("train", "test", ... or None), part (which part of another
-    kind of file it is, such as {"chain": "A"}, None = all of it).
+    Attributes: uid (opaque), name, source (uid of its file), field (Rect in level-0 pixels, None = all of
+    it), label (the class, 0..n-1, or None; as corrected), split ("train", "test", ... or None), part (which
+    part of another kind of file it is, such as {"chain": "A"}, None = all of it).
     """
 
     uid: str
@@ -86,7 +86,10 @@ class StudyData(StudyAddress):
 
     @property
     def read_only(self):
-        """Why the study is open for looking only, in words ("read-only file system"); "" where it can be edited."""
+        """Why the study is open for looking only, in words ("read-only file system").
+
+        "" where it can be edited.
+        """
         return self.database.read_only
 
     def __repr__(self):
@@ -105,18 +108,25 @@ class StudyData(StudyAddress):
             return self.classes.index(key)
         if isinstance(key, (int, np.integer)) and 0 <= key < len(self.classes):
             return int(key)
-        raise BadInputError(f"the study {self.name!r} has no class {key!r}: its classes are {', '.join(self.classes)}")
+        raise BadInputError(
+            f"the study {self.name!r} has no class {key!r}: its classes are {', '.join(self.classes)}"
+        )
 
     @property
     def sides(self):
-        """What negative and positive weights and scores speak for, in words: ("for normal", "for tumour"), or of several
-        classes ("against tumour", "for tumour")."""
+        """What negative and positive weights and scores speak for, in words.
+
+        ("for normal", "for tumour"), or of several classes ("against tumour", "for tumour").
+        """
         name = self.classes[self.target]
         return f"against {name}" if self.several else f"for {self.classes[1 - self.target]}", f"for {name}"
 
     @property
     def others(self):
-        """What all but the class that the study is seen from are called: the other class, or "other classes"."""
+        """What all but the class that the study is seen from are called.
+
+        The other class, or "other classes".
+        """
         return "other classes" if self.several else self.classes[1 - self.target]
 
     # ---- data
@@ -169,11 +179,17 @@ class StudyData(StudyAddress):
         return self.files.path(self.datum(datum).source, SlideError)
 
     def at_hand(self, datum):
-        """Whether the datum's file is there, and the one that the study was made of: else maps lie on white."""
+        """Whether the datum's file is there, and the one that the study was made of.
+
+        Else maps lie on white.
+        """
         return self.files.state(self.datum(datum).source) == "there"
 
     def open_slide(self, datum):
-        """The datum's slide, open, its microns a pixel as given to the study. Raises SlideError if it is gone."""
+        """The datum's slide, open, its microns a pixel as given to the study.
+
+        Raises SlideError if it is gone.
+        """
         source, slide = self.sources[self.datum(datum).source], open_slide(self.slide_path(datum))
         slide.mpp = source.info["mpp"]
         return slide
@@ -183,7 +199,10 @@ class StudyData(StudyAddress):
         return self.files.path(self.datum(datum).source, StructureError)
 
     def open_structure(self, datum):
-        """The datum's structure file, read: readers.structure.Structure. Raises StructureError if it is gone or damaged."""
+        """The datum's structure file, read: readers.structure.Structure.
+
+        Raises StructureError if it is gone or damaged.
+        """
         from ..modalities.structures.files import open_structure
 
         return open_structure(self.structure_path(datum))
@@ -191,7 +210,10 @@ class StudyData(StudyAddress):
     # ---- embeddings
 
     def embedder(self, encoder=None, threads=None):
-        """What embeds the study's data (``modalities.Embedder``), with its own encoder, or vectors, or another encoder."""
+        """What embeds the study's data (``modalities.Embedder``), with its own encoder, or vectors.
+
+        Or another encoder.
+        """
         if encoder is None and self.embedding.get("vectors"):
             return OwnEmbedder(self)
         return self.kind.embedder(self, encoder, threads)
@@ -210,7 +232,10 @@ class StudyData(StudyAddress):
         return Queue(self)
 
     def stamp(self, datum):
-        """What the content of a datum's embeddings is known by: another one once it is embedded with another result."""
+        """What the content of a datum's embeddings is known by.
+
+        Another one once it is embedded with another result.
+        """
         uid = self.datum(datum).uid
         try:
             return self.store.stamp(uid)
@@ -229,7 +254,10 @@ class StudyData(StudyAddress):
         return short_hash([(datum.uid, stamps.get(datum.uid)) for datum in map(self.datum, data)])
 
     def edition(self):
-        """How often embeddings that this process knew have been replaced by others, by whichever process: int."""
+        """How often embeddings that this process knew have been replaced by others, by whichever process.
+
+        Int.
+        """
         return edition_of(getattr(self.store, "url", self.store.path), self.store.stamps())
 
     def is_embedded(self, datum):
@@ -247,9 +275,14 @@ class StudyData(StudyAddress):
         return {row[0]: dict(zip(("state", "done", "total", "message", "updated"), row[1:])) for row in rows}
 
     def grid(self, datum):
-        """Where a datum's tiles lie: {"positions" (n, 2) row, column, "origin" (x, y), "pitch", "shape"} in level-0 pixels."""
+        """Where a datum's tiles lie: {"positions" (n, 2) row, column, "origin" (x, y), "pitch".
+
+        "shape"} in level-0 pixels.
+        """
         if self.modality != "slides":
-            raise BadInputError(f"{self.kind.words.data} have no grid: ask for Study.graph or Study.positions")
+            raise BadInputError(
+                f"{self.kind.words.data} have no grid: ask for Study.graph or Study.positions"
+            )
         _, positions, attrs = self._layout(self.datum(datum).uid)
         return {
             "positions": positions,
@@ -266,7 +299,9 @@ class StudyData(StudyAddress):
         """Graph, positions and attributes of a datum; those used last are kept."""
         if not self.store.has(uid):
             raise self._not_embedded(uid)
-        stamp, found = unchanged(lambda: self.store.stamp(uid), lambda stamp: (stamp, self._read_layout(uid, stamp)))
+        stamp, found = unchanged(
+            lambda: self.store.stamp(uid), lambda stamp: (stamp, self._read_layout(uid, stamp))
+        )
         with self._lock:
             self._graphs[uid] = *found, stamp
             self._graphs.move_to_end(uid)
@@ -288,8 +323,8 @@ class StudyData(StudyAddress):
             graph = self.kind.graph(n, positions, edges, attrs)
         except (ValueError, KeyError, TypeError) as error:
             raise StudyDamagedError(
-                f"{self.store.path.name}: the embeddings of {uid} contradict themselves ({error}); remove its folder and "
-                "embed it again"
+                f"{self.store.path.name}: the embeddings of {uid} contradict themselves ({error}); remove its"
+                " folder and embed it again"
             ) from error
         return graph, positions, attrs
 
@@ -305,7 +340,10 @@ class StudyData(StudyAddress):
         return self._layout(self.datum(datum).uid)[1]
 
     def under(self, datum):
-        """What lies under a datum's tokens, where its file has more than them: `readers.under.Under`, empty where it has not."""
+        """What lies under a datum's tokens, where its file has more than them.
+
+        `readers.under.Under`, empty where it has not.
+        """
         datum = self.datum(datum)
         return self.kind.under(self, datum) if hasattr(self.kind, "under") else None
 
@@ -315,7 +353,10 @@ class StudyData(StudyAddress):
         return self.kind.attributes(self, datum, self._layout(datum.uid)[2])
 
     def n_tokens(self, datum):
-        """How many tokens a datum has. Neither its places nor its graph are read: pages ask it of all data."""
+        """How many tokens a datum has. Neither its places nor its graph are read.
+
+        Pages ask it of all data.
+        """
         uid = self.datum(datum).uid
         if not self.store.has(uid):
             raise self._not_embedded(uid)
@@ -329,7 +370,9 @@ class StudyData(StudyAddress):
                 self._sizes.update({one: (stamps[one], total) for one, total in rows if one in stamps})
         stamp = self.store.stamp(uid)
         if self._sizes.get(uid, ("",))[0] != stamp:
-            self._sizes[uid] = unchanged(lambda: self.store.stamp(uid), lambda stamp: (stamp, self.store.shape(uid)[0]))
+            self._sizes[uid] = unchanged(
+                lambda: self.store.stamp(uid), lambda stamp: (stamp, self.store.shape(uid)[0])
+            )
         return self._sizes[uid][1]
 
     def token_at(self, datum, x, y):
@@ -349,16 +392,22 @@ class StudyData(StudyAddress):
         return x + column * pitch, y + row * pitch, pitch, pitch
 
     def tokens_inside(self, datum, polygon):
-        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels (or the datum's own unit): sorted array of token ids."""
+        """Tokens whose centre lies inside a polygon, (m, 2) level-0 pixels (or the datum's own unit).
+
+        Sorted array of token ids.
+        """
         if not hasattr(self.kind, "centres"):
             raise CurationError(
-                f"outlines are drawn on what lies in a plane: name the {self.kind.words.tokens} by their numbers instead"
+                f"outlines are drawn on what lies in a plane: name the {self.kind.words.tokens} by their"
+                " numbers instead"
             )
         centres = self.kind.centres(self, datum)
         return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
 
     def regions(self, datum, scores, threshold):
-        """Connected tokens of a datum with values at or above a threshold: list of HotSpot, the largest sum first.
+        """Connected tokens of a datum with values at or above a threshold.
+
+        List of HotSpot, the largest sum first.
 
         Parameters: scores (n,) float, NaN for tokens that separate; threshold. Raises BadInputError.
         """
@@ -366,7 +415,9 @@ class StudyData(StudyAddress):
         if self.modality != "slides":
             return graph_spots(self.graph(datum), scores, threshold)
         grid, mpp = self.grid(datum), self.sources[datum.source].info.get("mpp")
-        return hot_spots(grid["positions"], scores, threshold, origin=grid["origin"], pitch=grid["pitch"], mpp=mpp)
+        return hot_spots(
+            grid["positions"], scores, threshold, origin=grid["origin"], pitch=grid["pitch"], mpp=mpp
+        )
 
     def _embeddings(self, uid):
         return self.store.vectors(uid)

@@ -1,4 +1,7 @@
-"""Several people at one study: who edits, what they have seen of the journal, and edits that would collide."""
+"""Several people at one study: who edits, what they have seen of the journal.
+
+And edits that would collide.
+"""
 
 from dataclasses import dataclass, field
 
@@ -14,8 +17,9 @@ __all__ = ["Editor", "check_conflict", "default_author", "moment", "touched_conc
 class Editor:
     """One person in one window.
 
-    Attributes: author (None: the curation's own); seen, id of the last journal entry that this person has been shown
-    (None: edits are not checked against those of others); own, ids of the entries made through this object.
+    Attributes: author (None: the curation's own); seen, id of the last journal entry that this person has
+    been shown (None: edits are not checked against those of others); own, ids of the entries made through
+    this object.
     """
 
     author: str | None = None
@@ -23,7 +27,10 @@ class Editor:
     own: set = field(default_factory=set)
 
     def behind(self, last):
-        """How many entries up to number ``last`` are neither seen nor one's own; they are numbered without gaps."""
+        """How many entries up to number ``last`` are neither seen nor one's own.
+
+        They are numbered without gaps.
+        """
         return 0 if self.seen is None else last - self.seen - sum(self.seen < id <= last for id in self.own)
 
     def unseen(self, entries):
@@ -41,19 +48,24 @@ def moment(at):
 def check_conflict(entries, editor, action, payload, describe):
     """Raise CurationConflictError if an edit is about what others have edited after what its editor has seen.
 
-    Parameters: entries, the whole journal; editor, Editor; action and payload of the edit; describe, function of Entry.
+    Parameters: entries, the whole journal; editor, Editor; action and payload of the edit; describe, function
+    of Entry.
     """
     unseen = editor.unseen(entries)
     if not unseen:
         return
     if action in ("undo", "redo"):
         which = 0 if action == "undo" else 1
-        known = standing([entry for entry in entries if entry.id <= editor.seen or entry.id in editor.own])[which]
+        known = standing([entry for entry in entries if entry.id <= editor.seen or entry.id in editor.own])[
+            which
+        ]
         now = standing(entries)[which]
         if [entry.id for entry in known[-1:]] == [entry.id for entry in now[-1:]]:
             return
         said = {"undo": "not undone", "redo": "not redone"}[action]
-        then = f"{action} would now be of “{describe(now[-1])}”" if now else f"there is nothing to {action} now"
+        then = (
+            f"{action} would now be of “{describe(now[-1])}”" if now else f"there is nothing to {action} now"
+        )
         met = unseen
     else:
         targets, by_id = undone_by(entries), {entry.id: entry for entry in entries}
@@ -67,8 +79,8 @@ def check_conflict(entries, editor, action, payload, describe):
             what = f"{last.action}: {describe(target)}"
         more = f", the last of {len(met)} edits" if len(met) > 1 else ""
         raise CurationConflictError(
-            f"{said}: {last.author or 'someone'} has edited since (edit {last.id}, “{what}”, {moment(last.at)}{more}) and {then}: "
-            "look at it, then repeat yours if it still holds",
+            f"{said}: {last.author or 'someone'} has edited since (edit {last.id}, “{what}”,"
+            f" {moment(last.at)}{more}) and {then}: look at it, then repeat yours if it still holds",
             met,
         )
 

@@ -31,14 +31,16 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
     anew : embed what is embedded already too; the old embeddings stay until the new ones are complete
     on : where it runs, from ``scheduling.scheduler`` (default: here); the same bytes either way
 
-    Meanwhile any process may pause, cancel, add and reorder data: see ``Study.queue``.
-    Returns {uid: reason} of the data that could not be embedded (no tissue, unreadable slide); the others are done.
-    Raises StorageFullError, MissingExtraError, EmbeddingError (encoder), StudyError (another process is at it).
+    Meanwhile any process may pause, cancel, add and reorder data: see ``Study.queue``. Returns {uid: reason}
+    of the data that could not be embedded (no tissue, unreadable slide); the others are done. Raises
+    StorageFullError, MissingExtraError, EmbeddingError (encoder), StudyError (another process is at it).
     """
     study.database.check()
     if study.embedding.get("imported"):
         if anew:
-            raise EmbeddingError(f"the features of {study.path} were imported: they cannot be made again here")
+            raise EmbeddingError(
+                f"the features of {study.path} were imported: they cannot be made again here"
+            )
         return {}  # what has no features has no tissue either
     if (why := study.refusal()) is not None:
         raise StoreNotAllowedError(why)
@@ -69,7 +71,10 @@ def _adopt_files(study, todo):
 
 
 def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None, on=None):
-    """Embed what waits on the queue of a study, and nothing else. Parameters, result and errors as ``embed_study``."""
+    """Embed what waits on the queue of a study, and nothing else.
+
+    Parameters, result and errors as ``embed_study``.
+    """
     study.database.check_writable()
     with study.queue.working():
         study.queue.take_over()
@@ -86,7 +91,9 @@ def _work(study, progress, stop, threads, encoder, on=None):
             _check_others(study, unfinished, embedder.encoder)
             if isinstance(on, OnCluster):
                 if encoder is not None:
-                    raise EmbeddingError("the workers of a cluster make the study's own encoder: give no other")
+                    raise EmbeddingError(
+                        "the workers of a cluster make the study's own encoder: give no other"
+                    )
                 with place_of(study, on) as place:
                     _embed_there(study, on, place, threads, progress, stopped, failed)
             else:
@@ -145,7 +152,9 @@ def _embed_there(study, on, place, threads, progress, stopped, failed):
             with lock:
                 now = list(running)
             for uid in now:
-                with contextlib.suppress(Exception):  # begun, or completed, this very moment: looked at again soon
+                with contextlib.suppress(
+                    Exception
+                ):  # begun, or completed, this very moment: looked at again soon
                     done, total = study.store.progress(uid)
                     queue.report(uid, done, total, rates.setdefault(uid, Rate()).add(done))
                     if progress is not None and total:

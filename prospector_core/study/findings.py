@@ -40,9 +40,10 @@ _READERS = 4  # threads that read embeddings; decoding releases the interpreter
 class Concept:
     """A concept as a page shows it.
 
-    Attributes: id, name, colour "#rrggbb", excluded, merged (ids that went into it), weight (monogram), pinned,
-    tokens (how many carry it), shares (of the tokens of class 0 and of class 1 data; of several classes, of the data of
-    the others and of the class that the study is seen from), class_shares (of the tokens of each class's data).
+    Attributes: id, name, colour "#rrggbb", excluded, merged (ids that went into it), weight (monogram),
+    pinned, tokens (how many carry it), shares (of the tokens of class 0 and of class 1 data; of several
+    classes, of the data of the others and of the class that the study is seen from), class_shares (of the
+    tokens of each class's data).
     """
 
     id: int
@@ -61,8 +62,9 @@ class Concept:
 class StrongestClass:
     """Which class each token speaks for most.
 
-    Attributes: classes (n,) int64, -1 for excluded tokens; margin (n,) float64, how far it is ahead of the next, NaN for
-    excluded tokens; scales (n_classes,), the score of the strongest colour of each class, which scores are divided by.
+    Attributes: classes (n,) int64, -1 for excluded tokens; margin (n,) float64, how far it is ahead of the
+    next, NaN for excluded tokens; scales (n_classes,), the score of the strongest colour of each class, which
+    scores are divided by.
     """
 
     classes: np.ndarray
@@ -79,8 +81,11 @@ class StudyFindings(StudyFits):
         return sprites.curated(self.datum(datum).uid, fit.state)
 
     def shares(self, datum, fit=None):
-        """How far each token belongs to each concept: (n, K) uint8, in units of 1/255; merged concepts' shares are with the
-        one they went into, tokens that are out have none."""
+        """How far each token belongs to each concept.
+
+        (n, K) uint8, in units of 1/255; merged concepts' shares are with the one they went into, tokens that
+        are out have none.
+        """
         fit, sprites = self._fitted(fit)
         return sprites.curated_shares(self.datum(datum).uid, fit.state)
 
@@ -111,13 +116,19 @@ class StudyFindings(StudyFits):
         return scores
 
     def provisional_map(self, datum, fit=None):
-        """What the map of a datum that is being embedded looks like by now: ProvisionalMap; None before and after."""
+        """What the map of a datum that is being embedded looks like by now.
+
+        ProvisionalMap; None before and after.
+        """
         fit, _ = self._fitted(fit)
         with self._lock:
             return self._part_maps.get(self, self.datum(datum).uid, fit)
 
     def provisional_version(self, datum, fit=None):
-        """A value that changes when ``provisional_map`` does, None where there is none: cheap to ask again and again."""
+        """A value that changes when ``provisional_map`` does, None where there is none.
+
+        Cheap to ask again and again.
+        """
         fit, _ = self._fitted(fit)
         return self._part_maps.version(self, self.datum(datum).uid, fit)
 
@@ -125,11 +136,18 @@ class StudyFindings(StudyFits):
         folder = self.path / "fits" / str(fit.id) / "maps"
         if fit.masked is not None:
             folder = folder / f"fdr-{fit.masked:g}"
-        return own_place(self.path, (folder / f"class-{fit.target}" if self.several else folder) / f"{datum.uid}.npy")
+        return own_place(
+            self.path, (folder / f"class-{fit.target}" if self.several else folder) / f"{datum.uid}.npy"
+        )
 
     def _prospect(self, datum, fit):
         return prospect(
-            self.graph(datum), self._tokens(datum, fit), fit.coef, fit.n_concepts, fit.radius, fit.settings.diffusive
+            self.graph(datum),
+            self._tokens(datum, fit),
+            fit.coef,
+            fit.n_concepts,
+            fit.radius,
+            fit.settings.diffusive,
         )
 
     def explain(self, datum, token, fit=None):
@@ -137,21 +155,29 @@ class StudyFindings(StudyFits):
         return explain(*self._at(datum, token, fit))
 
     def neighbours(self, datum, token, fit=None):
-        """The tokens within a token's receptive field, and what each adds to its score: Neighbours. At once."""
+        """The tokens within a token's receptive field, and what each adds to its score: Neighbours.
+
+        At once.
+        """
         return neighbours_of(*self._at(datum, token, fit))
 
     def what_if(self, datum, token, *, without=None, without_neighbours=False, without_pair=None, fit=None):
-        """A token's score under the same kernel if one thing were otherwise: WhatIf. At once, nothing is refitted.
+        """A token's score under the same kernel if one thing were otherwise: WhatIf.
 
-        Parameters: without, a concept whose tokens would leave the graph, and with them the paths through them;
-        without_neighbours, nothing around the token; without_pair, a concept (or a pair of concepts) whose weight
-        together with the token's own would be 0. Raises GraphError.
+        At once, nothing is refitted.
+
+        Parameters: without, a concept whose tokens would leave the graph, and with them the paths through
+        them; without_neighbours, nothing around the token; without_pair, a concept (or a pair of concepts)
+        whose weight together with the token's own would be 0. Raises GraphError.
         """
         *place, diffusive = self._at(datum, token, fit)
         return what_if(
-            *place, without=without, without_neighbours=without_neighbours, without_pair=without_pair,
+            *place,
+            without=without,
+            without_neighbours=without_neighbours,
+            without_pair=without_pair,
             diffusive=diffusive,
-        )  # fmt: skip
+        )
 
     def _at(self, datum, token, fit):
         """What is asked about one token: graph, sprite, kernel, K, radius, token, diffusive."""
@@ -180,14 +206,22 @@ class StudyFindings(StudyFits):
             found = self._doubts.get(key)
             if found is None:
                 found = token_uncertainty(
-                    self.graph(datum), self._tokens(datum, fit), fit.coef, self._resampled_kernels(fit, int(n)),
-                    fit.n_concepts, fit.radius, fit.settings.diffusive,
-                )  # fmt: skip
+                    self.graph(datum),
+                    self._tokens(datum, fit),
+                    fit.coef,
+                    self._resampled_kernels(fit, int(n)),
+                    fit.n_concepts,
+                    fit.radius,
+                    fit.settings.diffusive,
+                )
                 self._doubts.put(key, found)
             return found
 
     def uncertainty_at(self, datum, token, n=200, fit=None):
-        """As ``uncertainty`` of one token alone, arrays of one: at once, where a map of millions takes long."""
+        """As ``uncertainty`` of one token alone, arrays of one.
+
+        At once, where a map of millions takes long.
+        """
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
         fit = fit.whole or fit
@@ -215,7 +249,9 @@ class StudyFindings(StudyFits):
             rows = [row for row in self._rows if row.uid in there]
             uids, fitted_on = [row.uid for row in rows], {row.uid for row in rows if row.split != "test"}
             labels = {row.uid: fit.state.labels.get(row.uid, row.label) for row in rows}
-            kernels = resampled_kernels(counts, uids, labels, fitted_on, fit.state, fit.settings, n, fit.target)
+            kernels = resampled_kernels(
+                counts, uids, labels, fitted_on, fit.state, fit.settings, n, fit.target
+            )
             self._resampled[key] = kernels
         return kept(self._resampled, key, max(_RESAMPLED_KEPT, len(self.classes)))
 
@@ -247,14 +283,17 @@ class StudyFindings(StudyFits):
         if found < into:
             raise CurationError(f"concept {concept} has {found} tokens: too few to split into {into}")
         rng, share = np.random.default_rng(seed), min(1.0, _SPLIT_SAMPLE / found)
-        sampled = [np.sort(rng.choice(n, -int(-n * share // 1), replace=False)) for n in map(len, tokens.values())]
+        sampled = [
+            np.sort(rng.choice(n, -int(-n * share // 1), replace=False)) for n in map(len, tokens.values())
+        ]
         with ThreadPoolExecutor(_READERS) as pool:
             parts = pool.map(lambda uid, rows: sprites.vectors(uid, tokens[uid])[rows], tokens, sampled)
             vectors = np.concatenate([np.asarray(part, np.float32) for part in parts])
         if not np.ptp(vectors, axis=0).any():
             raise CurationError(
-                f"all tokens of {self.concept_name(concept, state)} have the same embedding: nothing tells parts of it "
-                "apart; move single tokens to another concept instead, or embed with another encoder"
+                f"all tokens of {self.concept_name(concept, state)} have the same embedding: nothing tells"
+                " parts of it apart; move single tokens to another concept instead, or embed with another"
+                " encoder"
             )
         centroids = KMeansQuantizer(into, sample=len(vectors), seed=seed).fit(vectors).centroids_
         with self._lock:
@@ -262,7 +301,9 @@ class StudyFindings(StudyFits):
             return kept(self._parted, key, _PREVIEWS_KEPT)
 
     def branches(self, fit=None, state=None):
-        """How the concepts branch: Branch, the root of their tree as edits have left it; None where the quantizer made none.
+        """How the concepts branch: Branch, the root of their tree as edits have left it.
+
+        None where the quantizer made none.
 
         Parameters: state, the CurationState (default: all edits up to now).
         """
@@ -270,7 +311,9 @@ class StudyFindings(StudyFits):
         return None if fit.tree is None else branches(fit.tree, state or self.curation.state)
 
     def tree_parts(self, concept, into, state):
-        """The fine concepts of the parts that the tree cuts a concept into, largest part first: list of lists.
+        """The fine concepts of the parts that the tree cuts a concept into, largest part first.
+
+        List of lists.
 
         None where there is no tree, or it has no as many parts.
         """
@@ -290,11 +333,16 @@ class StudyFindings(StudyFits):
         return self._given_names.get(np.ascontiguousarray(fit.centroids[concept], np.float32).tobytes())
 
     def colours(self, fit=None):
-        """Colour of each of the K concepts, "#rrggbb", edits applied; merged ones take the colour they went into."""
+        """Colour of each of the K concepts, "#rrggbb", edits applied.
+
+        Merged ones take the colour they went into.
+        """
         fit, _ = self._fitted(fit)
         state = self.words(fit)
         base = concept_palette(fit.n_concepts)
-        return [state.colours.get(home, base[home]) for home in (fit.state.home(k) for k in range(fit.n_concepts))]
+        return [
+            state.colours.get(home, base[home]) for home in (fit.state.home(k) for k in range(fit.n_concepts))
+        ]
 
     def concepts(self, fit=None):
         """Every concept that has not been merged away: list of Concept, ascending id."""
@@ -305,19 +353,34 @@ class StudyFindings(StudyFits):
         occurs = self._occurrences(fit, data)
         tokens = occurs.sum(axis=0)
         labels = [state.labels.get(datum.uid, datum.label) for datum in self._given(data)]
-        totals = np.stack([occurs[[own == label for own in labels]].sum(axis=0) for label in range(len(self.classes))])
+        totals = np.stack(
+            [occurs[[own == label for own in labels]].sum(axis=0) for label in range(len(self.classes))]
+        )
         sides = np.stack([np.delete(totals, fit.target, axis=0).sum(axis=0), totals[fit.target]])
         each, shares = (of / np.maximum(of.sum(axis=1, keepdims=True), 1) for of in (totals, sides))
         pinned = {fit.state.home(key) for key in fit.state.pins_of(fit.target) if not isinstance(key, tuple)}
         out = []
         for k in range(fit.n_concepts):
             if k not in fit.state.merged:
-                merged = tuple(other for other in range(fit.n_concepts) if other != k and fit.state.home(other) == k)
+                merged = tuple(
+                    other for other in range(fit.n_concepts) if other != k and fit.state.home(other) == k
+                )
                 excluded = state.home(k) in state.excluded
                 name, share = self.concept_name(k, state), (float(shares[0, k]), float(shares[1, k]))
                 weight, by_class = fit.weight(k), tuple(float(of[k]) for of in each)
                 out.append(
-                    Concept(k, name, colours[k], excluded, merged, weight, k in pinned, int(tokens[k]), share, by_class)
+                    Concept(
+                        k,
+                        name,
+                        colours[k],
+                        excluded,
+                        merged,
+                        weight,
+                        k in pinned,
+                        int(tokens[k]),
+                        share,
+                        by_class,
+                    )
                 )
         return out
 
@@ -327,7 +390,10 @@ class StudyFindings(StudyFits):
         return [rows[datum.uid] for datum in data]
 
     def _occurrences(self, fit, data):
-        """How many tokens of each datum carry each concept: (n_data, K) int64. Kept: pages ask at every rerun."""
+        """How many tokens of each datum carry each concept: (n_data, K) int64.
+
+        Kept: pages ask at every rerun.
+        """
         with self._lock:
             key = (fit.id, self.content(data))
             if key not in self._counted:
@@ -365,10 +431,13 @@ class StudyFindings(StudyFits):
         return dict(fit.summary["predictions"])
 
     def score_limit(self, fit=None):
-        """Score of the strongest colour of a fit's class, the same for every datum, so that colours compare: float.
+        """Score of the strongest colour of a fit's class, the same for every datum, so that colours compare.
 
-        The 99.5 % quantile of the size of scores over the embedded data; of many or large ones, over some that are spread
-        over the study and hold half a million tokens: an edit must not wait for the maps of all. Kept: pages ask at every rerun.
+        Float.
+
+        The 99.5 % quantile of the size of scores over the embedded data; of many or large ones, over some
+        that are spread over the study and hold half a million tokens: an edit must not wait for the maps of
+        all. Kept: pages ask at every rerun.
         """
         fit, _ = self._fitted(fit)
         data = self._spread(self.embedded())
@@ -382,7 +451,10 @@ class StudyFindings(StudyFits):
         return self._limits[key]
 
     def _spread(self, data):
-        """Some of the data, evenly over all of them: 200 at most, and no more once they hold half a million tokens."""
+        """Some of the data, evenly over all of them.
+
+        200 at most, and no more once they hold half a million tokens.
+        """
         # steps of the golden ratio: however many are taken, they lie apart
         order = np.argsort(np.arange(len(data)) * ((5**0.5 - 1) / 2) % 1, kind="stable") if data else []
         taken, tokens = [], 0
@@ -396,8 +468,8 @@ class StudyFindings(StudyFits):
     def strongest_class(self, datum, fit=None):
         """The class that each token of a datum speaks for most: StrongestClass.
 
-        Scores of different kernels are made comparable by dividing each class's by its score of the strongest colour
-        (``score_limit``). Of two classes it is class 1 where the score is positive, else class 0.
+        Scores of different kernels are made comparable by dividing each class's by its score of the strongest
+        colour (``score_limit``). Of two classes it is class 1 where the score is positive, else class 0.
         """
         fit, _ = self._fitted(fit)
         if self.several:
@@ -413,7 +485,9 @@ class StudyFindings(StudyFits):
         return StrongestClass(winner, np.where(known, two[1] - two[0], np.nan), scales)
 
     def atlas(self, n=3000, seed=0):
-        """A sample of the embedded tokens laid out in the plane: Atlas. Kept in the study; the first call takes a while.
+        """A sample of the embedded tokens laid out in the plane: Atlas.
+
+        Kept in the study; the first call takes a while.
 
         Parameters: n, tokens at most, as many from each datum; seed. Raises EmbeddingError.
         """
@@ -425,14 +499,21 @@ class StudyFindings(StudyFits):
 
         def compute():
             vectors = getattr(self.kind, "atlas_vectors", lambda study, uid: study._embeddings(uid))
-            parts = [vectors(self, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()]
+            parts = [
+                vectors(self, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()
+            ]
             return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 
         key = atlas_key(uids, sizes, stamps, n, seed)
-        return Atlas(uids, datum, token, DerivedArrays(self.path / "derived", self._derived).get(key, compute))
+        return Atlas(
+            uids, datum, token, DerivedArrays(self.path / "derived", self._derived).get(key, compute)
+        )
 
     def evidence(self, fit=None):
-        """Total evidence of every embedded datum, the sum of its prospect map: {uid: float}. From cached counts."""
+        """Total evidence of every embedded datum, the sum of its prospect map: {uid: float}.
+
+        From cached counts.
+        """
         fit, _ = self._fitted(fit)
         _, counts = self._layer(fit.centroids, fit.settings)
         data = self.embedded()
@@ -444,7 +525,9 @@ class StudyFindings(StudyFits):
         return {datum.uid: float(total) for datum, total in zip(data, totals)}
 
     def save_maps(self, data=None, progress=None, on=None):
-        """Compute the current fit's maps (of the class that the study is seen from) and keep them. Returns {uid: path}.
+        """Compute the current fit's maps (of the class that the study is seen from) and keep them.
+
+        Returns {uid: path}.
 
         Parameters: data (default: all embedded); progress, function(done, total); on, where it runs, from
         ``scheduling.scheduler`` (default: here).
@@ -466,7 +549,9 @@ class StudyFindings(StudyFits):
         self.database.check_writable()
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
-        stamp, scores = unchanged(lambda: self.stamp(datum), lambda stamp: (stamp, self._prospect(datum, fit)))
+        stamp, scores = unchanged(
+            lambda: self.stamp(datum), lambda stamp: (stamp, self._prospect(datum, fit))
+        )
         path = self._map_file(datum, fit)
         write_map(path, np.asarray(scores), stamp, self._digest_of(fit), self.path)
         return path

@@ -1,4 +1,7 @@
-"""What a kept fit must be for it to be used: its settings, its summary, and arrays that agree with each other and the study."""
+"""What a kept fit must be for it to be used.
+
+Its settings, its summary, and arrays that agree with each other and the study.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ class _Head(LargerRecord):
 
 
 def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a fit as they are kept. Raises ValueError where they cannot be those of a fit."""
+    """Return the settings of a fit as they are kept.
+
+    Raises ValueError where they cannot be those of a fit.
+    """
     record_of(_Settings, settings, "its settings")
     if settings.get("kernel", "fold-change") not in KERNELS:
         raise ValueError(f"its kernel is none of {', '.join(KERNELS)}")
@@ -77,26 +83,40 @@ def check_head(record: Any) -> dict[str, Any]:
 
 
 def check_tree(tree: Any, n_concepts: int) -> None:
-    """Raise ValueError for a `ConceptTree` that is none: every node but the root is joined exactly once, to an earlier one."""
+    """Raise ValueError for a `ConceptTree` that is none.
+
+    Every node but the root is joined exactly once, to an earlier one.
+    """
     m = tree.n_fine
     made = np.arange(m - 1)[:, None]
     joins, arrays = tree.joins, (tree.joins, tree.sizes, tree.heights, tree.roots)
     if not 1 <= m <= _MOST_FINE or any(each.dtype.kind not in "iuf" for each in arrays):
         raise ValueError("its tree of concepts is not one")
     sound = joins.shape == (m - 1, 2) and joins.dtype.kind in "iu" and tree.roots.dtype.kind in "iu"
-    sound = sound and tree.sizes.shape == (m,) and tree.heights.shape == (m - 1,) and tree.roots.shape == (n_concepts,)
-    sound = sound and tree.fine.ndim == 2 and all(np.isfinite(each).all() for each in (tree.fine, tree.heights))
+    sound = (
+        sound
+        and tree.sizes.shape == (m,)
+        and tree.heights.shape == (m - 1,)
+        and tree.roots.shape == (n_concepts,)
+    )
+    sound = (
+        sound and tree.fine.ndim == 2 and all(np.isfinite(each).all() for each in (tree.fine, tree.heights))
+    )
     sound = sound and ((joins >= 0) & (joins < m + made)).all() and len(np.unique(joins)) == joins.size
     if not (sound and ((tree.roots >= 0) & (tree.roots < 2 * m - 1)).all() and (tree.sizes >= 0).all()):
         raise ValueError("its tree of concepts contradicts itself")
 
 
 def check_fit(fit: Any, study: Any, folder: Any) -> None:
-    """Raise StudyDamagedError for a fit whose parts contradict each other, its study, or the edits that it knows."""
+    """Raise StudyDamagedError for a fit whose parts contradict each other, its study.
+
+    Or the edits that it knows.
+    """
     wrong = _wrong(fit, study)
     if wrong:
         raise StudyDamagedError(
-            f"{folder} contradicts itself ({wrong}): run `prospector replay --repair`, or `prospector fit` again"
+            f"{folder} contradicts itself ({wrong}): run `prospector replay --repair`, or `prospector fit`"
+            " again"
         )
 
 
@@ -108,7 +128,9 @@ def _wrong(fit, study):
         return "it has too many concepts"
     if (fit.kernels is not None) != study.several or (fit.kernels and len(kept.coef) != n_classes):
         return f"it is not of {n_classes} classes"
-    if kept.coef.shape != kept.fitted_coef.shape or len(fit.calibrations) != (n_classes if fit.kernels else 1):
+    if kept.coef.shape != kept.fitted_coef.shape or len(fit.calibrations) != (
+        n_classes if fit.kernels else 1
+    ):
         return "its weights are of different lengths"
     for array in (fit.centroids, kept.coef, kept.fitted_coef):
         if array.dtype.kind != "f" or not np.isfinite(array).all():

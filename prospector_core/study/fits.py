@@ -46,10 +46,15 @@ __all__ = [
 QUANTIZERS = {
     each.name: each
     for each in (
-        KMeansQuantizer, SphericalKMeansQuantizer, GaussianMixtureQuantizer, TreeQuantizer, VQAutoencoderQuantizer,
-        MiniBatchKMeansQuantizer, StreamedKMeansQuantizer,
+        KMeansQuantizer,
+        SphericalKMeansQuantizer,
+        GaussianMixtureQuantizer,
+        TreeQuantizer,
+        VQAutoencoderQuantizer,
+        MiniBatchKMeansQuantizer,
+        StreamedKMeansQuantizer,
     )
-}  # fmt: skip
+}
 _GROUP = "prospector.quantizers"
 _FILES = re.compile(
     r"head\.(json|safetensors)|maps/(fdr-[\d.e+-]+/)?(class-\d+/)?[a-z][0-9a-f]{14}\.(npy|json)|(.*/)?\..*\.partial"
@@ -59,12 +64,18 @@ GIVEN = "as encoded"
 
 
 def list_quantizers():
-    """Names of what finds concepts: ours, and those installed under the entry point group ``prospector.quantizers``."""
+    """Names of what finds concepts.
+
+    Ours, and those installed under the entry point group ``prospector.quantizers``.
+    """
     return [*QUANTIZERS, *(name for name in names_of(_GROUP) if name not in QUANTIZERS)]
 
 
 def about_quantizer(name):
-    """One line on what a quantizer looks for; of an installed one what its attribute ``about`` says, or where it is from."""
+    """One line on what a quantizer looks for.
+
+    Of an installed one what its attribute ``about`` says, or where it is from.
+    """
     if name == GIVEN:
         return "the kinds that the encoder itself tells by name: none are looked for"
     if name in QUANTIZERS:
@@ -96,14 +107,14 @@ def make_quantizer(name, n_concepts, sample, seed):
 class FitSettings:
     """How a study is fitted.
 
-    concepts K; radius r in hops; kernel "fold-change" (alpha, tau) or "linear" (l1_ratio); diffusive maps; seed;
-    sample = tokens that concepts are looked for in; quantizer, a name of ``list_quantizers()``, or "as encoded" where the
-    encoder brings concepts (then their number is K).
+    concepts K; radius r in hops; kernel "fold-change" (alpha, tau) or "linear" (l1_ratio); diffusive maps;
+    seed; sample = tokens that concepts are looked for in; quantizer, a name of ``list_quantizers()``, or "as
+    encoded" where the encoder brings concepts (then their number is K).
 
-    softness: how far a token belongs to other concepts than the nearest (0: not at all; see ``soft.temperature``); centre:
-    how much of what a datum's tokens share is taken out of their embeddings first (0 to 1; see ``soft.centred``); pseudo,
-    shrink: see ``FoldChangeKernel``. All 0 is the authors' method, and what fits are that say nothing of it; what new
-    studies begin with is ``SUGGESTED``.
+    softness: how far a token belongs to other concepts than the nearest (0: not at all; see
+    ``soft.temperature``); centre: how much of what a datum's tokens share is taken out of their embeddings
+    first (0 to 1; see ``soft.centred``); pseudo, shrink: see ``FoldChangeKernel``. All 0 is the authors'
+    method, and what fits are that say nothing of it; what new studies begin with is ``SUGGESTED``.
     """
 
     concepts: int = 15
@@ -123,13 +134,20 @@ class FitSettings:
 
     def check(self):
         """Raise FitError for settings out of range."""
-        for name, low, high in (("concepts", 2, 1000), ("radius", 0, 64), ("sample", 2, 10**9), ("seed", 0, 2**32 - 1)):
+        for name, low, high in (
+            ("concepts", 2, 1000),
+            ("radius", 0, 64),
+            ("sample", 2, 10**9),
+            ("seed", 0, 2**32 - 1),
+        ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise FitError(f"{name} must be {low} to {high}, got {value}")
         for what, names in (("kernel", KERNELS), ("quantizer", (*list_quantizers(), GIVEN))):
             if getattr(self, what) not in names:
-                raise FitError(f"there is no {what} {getattr(self, what)!r}: choose one of {', '.join(names)}")
+                raise FitError(
+                    f"there is no {what} {getattr(self, what)!r}: choose one of {', '.join(names)}"
+                )
         for name, high in (("softness", 10), ("centre", 1), ("pseudo", 1000)):
             if not 0 <= getattr(self, name) <= high:
                 raise FitError(f"{name} must be 0 to {high}, got {getattr(self, name)}")
@@ -141,7 +159,9 @@ class FitSettings:
         """The unfitted kernel."""
         if self.kernel == "linear":
             return make_kernel("linear", l1_ratio=self.l1_ratio, seed=self.seed)
-        return make_kernel("fold-change", alpha=self.alpha, tau=self.tau, pseudo=self.pseudo, shrink=self.shrink)
+        return make_kernel(
+            "fold-change", alpha=self.alpha, tau=self.tau, pseudo=self.pseudo, shrink=self.shrink
+        )
 
 
 SUGGESTED = FitSettings(concepts=30, softness=0.25, centre=0.5, pseudo=0.1, shrink=True)
@@ -157,7 +177,8 @@ _TOKENS_A_CONCEPT = 12  # at least, on average
 def suggested(tokens, modality, given=None):
     """What a new study begins with: FitSettings.
 
-    Parameters: tokens, how many may be fitted on; modality; given, how many concepts the encoder brings, or None.
+    Parameters: tokens, how many may be fitted on; modality; given, how many concepts the encoder brings, or
+    None.
     """
     if given is not None:  # what tokens are is known: nothing to soften
         return replace(SUGGESTED, concepts=given, quantizer=GIVEN, softness=0.0, centre=0.0)
@@ -169,8 +190,8 @@ def suggested(tokens, modality, given=None):
 class Kernels:
     """The kernels of a fit of more than two classes, one a class, each against the rest.
 
-    Attributes: coef (n_classes, p), pins applied; fitted_coef (n_classes, p); calibration, a tuple of n_classes;
-    summary, whose "predictions" are {uid: [P(class 0), P(class 1), ...]}, summing to 1.
+    Attributes: coef (n_classes, p), pins applied; fitted_coef (n_classes, p); calibration, a tuple of
+    n_classes; summary, whose "predictions" are {uid: [P(class 0), P(class 1), ...]}, summing to 1.
     """
 
     coef: np.ndarray
@@ -185,18 +206,21 @@ class Fit:
 
     Attributes
     ----------
-    id, journal : number of the fit (negative: a preview, kept nowhere), and of the last journal entry that it knows
+    id, journal : number of the fit (negative: a preview, kept nowhere), and of the last journal entry that it
+        knows
     settings : FitSettings
     centroids : (K, d) float32
     coef : (p,) float64 prospect kernel over all K concepts; 0 for inactive ones; pins applied
     fitted_coef : (p,) the same before pins
     calibration : evidence to probability, of this class against the rest
-    summary : dict; "predictions": {uid: P(target)}, held out where the datum was fitted on; accuracy, auroc, ...
+    summary : dict; "predictions": {uid: P(target)}, held out where the datum was fitted on; accuracy, auroc,
+        ...
     state : CurationState at that journal entry
     target : the class that positive weights speak for; 1 where there are two
     kernels : Kernels of every class where there are more than two, else None
     tree : ConceptTree, how its concepts branch, where the quantizer knows; else None
-    masked : of a fit of which only the weights that exceed chance are left (``evaluation.mask``), their false discovery rate
+    masked : of a fit of which only the weights that exceed chance are left (``evaluation.mask``), their false
+        discovery rate
     whole : the fit that was masked, or None
 
     ``of_class(c)`` is the same fit seen from another class: it can be given wherever a fit can.
@@ -228,25 +252,37 @@ class Fit:
             "positive": kernels.summary["class_counts"][target],
         }
         return cls(
-            id, journal, settings, centroids, kernels.coef[target], kernels.fitted_coef[target],
-            kernels.calibration[target], summary, state, target, kernels, tree,
-        )  # fmt: skip
+            id,
+            journal,
+            settings,
+            centroids,
+            kernels.coef[target],
+            kernels.fitted_coef[target],
+            kernels.calibration[target],
+            summary,
+            state,
+            target,
+            kernels,
+            tree,
+        )
 
     def of_class(self, target):
         """This fit seen from a class: Fit. Raises FitError.
 
-        With two classes there is one kernel, which speaks for class 1 where it is positive and for class 0 where it is
-        negative: class 1 is the fit itself, and class 0 is refused.
+        With two classes there is one kernel, which speaks for class 1 where it is positive and for class 0
+        where it is negative: class 1 is the fit itself, and class 0 is refused.
         """
         if target == self.target:
             return self
         if self.kernels is None:
-            raise FitError("there are two classes and one kernel: negative weights and scores speak for class 0")
+            raise FitError(
+                "there are two classes and one kernel: negative weights and scores speak for class 0"
+            )
         if not 0 <= target < self.n_classes:
             raise FitError(f"there is no class {target}: classes are 0..{self.n_classes - 1}")
         return self.of_kernels(
             self.id, self.journal, self.settings, self.centroids, self.kernels, self.state, target, self.tree
-        )  # fmt: skip
+        )
 
     @property
     def n_classes(self):
@@ -255,7 +291,10 @@ class Fit:
 
     @property
     def key(self):
-        """What depends on the fit, the class and the mask is remembered under: (id, target), or with ``masked``."""
+        """What depends on the fit, the class and the mask is remembered under.
+
+        (id, target), or with ``masked``.
+        """
         return (self.id, self.target) if self.masked is None else (self.id, self.target, self.masked)
 
     @property
@@ -294,7 +333,10 @@ class Fit:
 
     @property
     def pinned(self):
-        """Concepts (i,) and pairs (i, j), i <= j, whose weight is the expert's, by the ids that are in the kernel."""
+        """Concepts (i,) and pairs (i, j), i <= j, whose weight is the expert's.
+
+        By the ids that are in the kernel.
+        """
         found = {
             tuple(sorted(self.state.home(k) for k in (key if isinstance(key, tuple) else (key,))))
             for key in self.state.pins_of(self.target)
@@ -310,7 +352,9 @@ class Fit:
         return float(self.coef[pair_index(i, j, self.n_concepts)]) if self.radius else 0.0
 
     def digest(self):
-        """SHA-256 of what the fit says: centroids, their tree, weights, calibration and predictions, to the last bit.
+        """SHA-256 of what the fit says.
+
+        Centroids, their tree, weights, calibration and predictions, to the last bit.
 
         It is of all classes, whichever one the fit is seen from.
         """
@@ -346,7 +390,8 @@ class Fit:
         }
         with folder_atomic(folder, _FILES.fullmatch) as partial:
             write_atomic(
-                partial / "head.safetensors", save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()})
+                partial / "head.safetensors",
+                save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()}),
             )
             write_atomic(partial / "head.json", json.dumps(record, indent=1, sort_keys=True).encode())
 
@@ -362,15 +407,32 @@ class Fit:
             if coef.ndim == 2:
                 curves = tuple(Calibration(**each) for each in curve)
                 kernels = Kernels(coef, fitted, curves, record["summary"])
-                fit = cls.of_kernels(id, journal, settings, tensors["centroids"], kernels, state, target, tree)
+                fit = cls.of_kernels(
+                    id, journal, settings, tensors["centroids"], kernels, state, target, tree
+                )
             else:
                 fit = cls(
-                    id=id, journal=journal, settings=settings, centroids=tensors["centroids"], coef=coef,
-                    fitted_coef=fitted, calibration=Calibration(**curve), summary=record["summary"], state=state,
+                    id=id,
+                    journal=journal,
+                    settings=settings,
+                    centroids=tensors["centroids"],
+                    coef=coef,
+                    fitted_coef=fitted,
+                    calibration=Calibration(**curve),
+                    summary=record["summary"],
+                    state=state,
                     tree=tree,
-                )  # fmt: skip
+                )
             sound = fit.coef.shape == fit.fitted_coef.shape == (n_features(fit.n_concepts, fit.radius),)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            SafetensorError,
+        ) as error:
             raise StudyDamagedError(f"{folder} cannot be read ({error}): {way_out(folder)}") from error
         if not sound:
             raise StudyDamagedError(f"{folder} contradicts itself: {way_out(folder)}")

@@ -114,7 +114,9 @@ class StudyFits(StudyData):
             return self._digests[fit.id]
 
     def newer_embeddings(self, fit=None):
-        """Data whose embeddings are others than those that a fit (default: the current one) was made of: list of Datum.
+        """Data whose embeddings are others than those that a fit (default: the current one) was made of.
+
+        List of Datum.
 
         Maps are of the embeddings as they are. A fit that was made before this was kept says nothing of it.
         """
@@ -140,16 +142,18 @@ class StudyFits(StudyData):
     def fit(self, settings=None, progress=None, on=None, **changes):
         """Find concepts (layer I) and fit the kernel (layer II).
 
-        Parameters: settings, FitSettings (default: defaults), or any of its fields as keywords; progress, function(text);
-        on, where data are read and counted, from ``scheduling.scheduler`` (default: here).
-        Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError, EmbeddingError.
+        Parameters: settings, FitSettings (default: defaults), or any of its fields as keywords; progress,
+        function(text); on, where data are read and counted, from ``scheduling.scheduler`` (default: here).
+        Edits of earlier concepts no longer apply; corrected labels stay. Returns Change. Raises FitError,
+        EmbeddingError.
         """
         self.database.check_writable()
         settings = replace(settings or self.default_settings(), **changes).check()
         if settings.quantizer == GIVEN:
             if self.given_concepts is None:
                 raise FitError(
-                    f"the encoder {self.embedding['encoder']} brings no concepts of its own: let k-means look for them"
+                    f"the encoder {self.embedding['encoder']} brings no concepts of its own: let k-means look"
+                    " for them"
                 )
             settings = replace(settings, concepts=len(self.given_concepts[0]))
         while (change := self._fit(settings, progress or (lambda text: None), on or InProcess())) is None:
@@ -173,8 +177,8 @@ class StudyFits(StudyData):
         missing = [name for label, name in enumerate(self.classes) if label not in labels]
         if missing:
             raise FitError(
-                f"no embedded datum is labelled {missing[0]!r}: a kernel a class needs data of every class; embed some, or "
-                "make the study without that class"
+                f"no embedded datum is labelled {missing[0]!r}: a kernel a class needs data of every class;"
+                " embed some, or make the study without that class"
             )
         if settings.quantizer == GIVEN:
             centroids, tree = self.given_concepts[1], None
@@ -199,11 +203,13 @@ class StudyFits(StudyData):
                 return change
 
     def preview(self, edit):
-        """What a refit would give if an edit were made: Change, whose ``after`` is a Fit that is kept nowhere.
+        """What a refit would give if an edit were made.
+
+        Change, whose ``after`` is a Fit that is kept nowhere.
 
         Parameters: edit, function(curation) that makes one or more edits with the methods and checks of
-        ``study.curation``; edits that wait for a refit count too. Writes nothing. ``after`` works wherever a fit can be
-        given, as in ``study.prospect(datum, change.after)``. Raises CurationError, FitError.
+        ``study.curation``; edits that wait for a refit count too. Writes nothing. ``after`` works wherever a
+        fit can be given, as in ``study.prospect(datum, change.after)``. Raises CurationError, FitError.
         """
         before = self.current_fit
         if before is None:
@@ -235,7 +241,10 @@ class StudyFits(StudyData):
         return Fit(id, journal, settings, centroids, *found, state, tree=tree)
 
     def change(self, before, after=None):
-        """What changed from one fit to another, by number (or Fit; ``after`` None: the current one): Change."""
+        """What changed from one fit to another, by number (or Fit; ``after`` None: the current one).
+
+        Change.
+        """
         return Change(self, self._fitted(before)[0], self._fitted(after)[0])
 
     def words(self, fit):
@@ -262,10 +271,18 @@ class StudyFits(StudyData):
             journal = self.curation._record(connection, *entry) if entry else seen
             summary = found.summary if isinstance(found, Kernels) else found[-1]
             known = {uid: stamps.get(uid, "") for uid in summary["predictions"]}
-            row = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "journal": journal, "settings": json.dumps(asdict(settings)),
-                   "summary": json.dumps(summary), "author": self.curation.author, "embeddings": json.dumps(known)}  # fmt: skip
+            row = {
+                "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "journal": journal,
+                "settings": json.dumps(asdict(settings)),
+                "summary": json.dumps(summary),
+                "author": self.curation.author,
+                "embeddings": json.dumps(known),
+            }
             names = ", ".join(row)
-            id = connection.execute(f"INSERT INTO fits ({names}) VALUES (?, ?, ?, ?, ?, ?)", (*row.values(),)).lastrowid
+            id = connection.execute(
+                f"INSERT INTO fits ({names}) VALUES (?, ?, ?, ?, ?, ?)", (*row.values(),)
+            ).lastrowid
             after = self._as_fit(id, journal, settings, centroids, tree, found, state)
             connection.execute("UPDATE fits SET digest = ? WHERE id = ?", (after.digest(), id))
             self.database.check()
@@ -277,8 +294,8 @@ class StudyFits(StudyData):
     def _computed(self, settings, centroids, state, rows=None, counts=None):
         """(coef, coef before pins, calibration, summary), or Kernels, of data under a CurationState.
 
-        Parameters: rows, the data with the labels given at first (default: those embedded by now); counts, Counts
-        (default: the study's own, with all it keeps).
+        Parameters: rows, the data with the labels given at first (default: those embedded by now); counts,
+        Counts (default: the study's own, with all it keeps).
         """
         counts = self._layer(centroids, settings)[1] if counts is None else counts
         rows = self._given(self.embedded()) if rows is None else rows
@@ -290,7 +307,9 @@ class StudyFits(StudyData):
         return [datum for datum in self.embedded() if datum.label is not None and datum.split != "test"]
 
     def find_concepts(self, data, settings, say=lambda text: None, on=None):
-        """Layer I: centroids of the concepts in the embeddings of data, (K, d) float32, and how they branch, ConceptTree or None.
+        """Layer I: centroids of the concepts in the embeddings of data, (K, d) float32.
+
+        And how they branch, ConceptTree or None.
 
         ``say``: function(text).
         """
@@ -322,26 +341,41 @@ class StudyFits(StudyData):
             yield block - (settings.centre * means[uid]).astype(np.float32) if settings.centre else block
 
     def _sample(self, data, settings, on=None):
-        """Tokens for k-means, (m, d): all, or as many from each datum, drawn with the seed; and {uid: mean of all} if centred."""
+        """Tokens for k-means, (m, d): all, or as many from each datum, drawn with the seed; and {uid.
+
+        Mean of all} if centred.
+        """
         sizes = [self.n_tokens(datum) for datum in data]
         total = sum(sizes)
         if total < settings.concepts:
-            raise FitError(f"{total} tokens cannot make {settings.concepts} concepts: ask for fewer, or add data")
+            raise FitError(
+                f"{total} tokens cannot make {settings.concepts} concepts: ask for fewer, or add data"
+            )
         rng, chosen = np.random.default_rng(settings.seed), []
         for datum, size in zip(data, sizes):
             share = max(1, round(settings.sample * size / total))
-            some = np.sort(rng.choice(size, min(size, share), replace=False)) if total > settings.sample else None
+            some = (
+                np.sort(rng.choice(size, min(size, share), replace=False))
+                if total > settings.sample
+                else None
+            )
             chosen.append((datum.uid, some))
         on = on or InProcess()
         with tasks.place_of(self, on) as place:
-            found = {done.item[0]: done.get() for done in on.run(tasks.sample, chosen, place, settings.centre)}
-        return np.concatenate([found[datum.uid][0] for datum in data]), {uid: mean for uid, (_, mean) in found.items()}
+            found = {
+                done.item[0]: done.get() for done in on.run(tasks.sample, chosen, place, settings.centre)
+            }
+        return np.concatenate([found[datum.uid][0] for datum in data]), {
+            uid: mean for uid, (_, mean) in found.items()
+        }
 
     def sampled(self, datum, tokens=None, centre=0.0):
-        """Embeddings of some tokens of a datum, as concepts are found in, (m, d) float32; and the mean of all, (d,) float64.
+        """Embeddings of some tokens of a datum, as concepts are found in, (m, d) float32.
 
-        What lies on disk is read once. Parameters: tokens (m,) ascending, None = all; centre, how much of the mean is taken out
-        (0: then the mean is not looked for, and None).
+        And the mean of all, (d,) float64.
+
+        What lies on disk is read once. Parameters: tokens (m,) ascending, None = all; centre, how much of the
+        mean is taken out (0: then the mean is not looked for, and None).
         """
         datum = self.datum(datum)
         vectors, mean = self._embeddings(datum.uid), None
@@ -352,12 +386,16 @@ class StudyFits(StudyData):
             found = np.asarray(vectors[:] if tokens is None else vectors[tokens], np.float32)
         if not np.isfinite(found).all():
             raise EmbeddingError(
-                f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run `prospector embed`"
+                f"the embeddings of {datum.name} are not finite: remove {self.store.path / datum.uid} and run"
+                " `prospector embed`"
             )
         return found, mean
 
     def count_there(self, on, data, centroids, settings, state, folder=None):
-        """Have workers count data, and the regions marked on them, as ``count`` does: what they find is kept for all."""
+        """Have workers count data, and the regions marked on them, as ``count`` does.
+
+        What they find is kept for all.
+        """
         there = {datum.uid for datum in data}
         marked = [region for region in state.regions if region.evidence != "ignore" and region.datum in there]
         rows = [(datum.uid, None) for datum in data] + [(region.datum, region) for region in marked]
@@ -370,7 +408,11 @@ class StudyFits(StudyData):
 
         What is found is kept, in ``folder`` or with the study's own derived arrays.
         """
-        counts = self._layer(centroids, settings)[1] if folder is None else self.counts_in(folder, centroids, settings)
+        counts = (
+            self._layer(centroids, settings)[1]
+            if folder is None
+            else self.counts_in(folder, centroids, settings)
+        )
         counts.cached(self.datum(datum).uid, state, region)
 
     def counts_in(self, folder, centroids, settings):
@@ -380,7 +422,15 @@ class StudyFits(StudyData):
 
     def _layer(self, centroids, settings):
         with self._lock:
-            key, radius = (centroids.tobytes(), settings.radius, settings.softness, settings.centre), settings.radius
+            key, radius = (
+                (
+                    centroids.tobytes(),
+                    settings.radius,
+                    settings.softness,
+                    settings.centre,
+                ),
+                settings.radius,
+            )
             if key not in self._layers:
                 sprites = self._sprites(centroids, settings)
                 self._layers.clear()  # not replaced: views of classes share it
@@ -388,10 +438,14 @@ class StudyFits(StudyData):
             return self._layers[key]
 
     def _sprites(self, centroids, settings):
-        return Sprites(self.path / "derived", centroids, self._embeddings, self._derived, settings, self.store.stamp)
+        return Sprites(
+            self.path / "derived", centroids, self._embeddings, self._derived, settings, self.store.stamp
+        )
 
     def _fitted(self, fit):
-        fit = self.load_fit(fit) if isinstance(fit, int) else fit or self.current_fit  # a Fit has its own class
+        fit = (
+            self.load_fit(fit) if isinstance(fit, int) else fit or self.current_fit
+        )  # a Fit has its own class
         if fit is None:
             raise FitError("the study has not been fitted yet: run `prospector fit` first")
         return fit, self._layer(fit.centroids, fit.settings)[0]
@@ -407,7 +461,7 @@ def _checked(quantizer, sample, settings):
         raise FitError(f"the installed quantizer {settings.quantizer} failed ({error})") from error
     if centroids.shape != (settings.concepts, sample.shape[1]) or not np.isfinite(centroids).all():
         raise FitError(
-            f"the installed quantizer {settings.quantizer} gave centroids {centroids.shape}, not finite ones of "
-            f"{(settings.concepts, sample.shape[1])}"
+            f"the installed quantizer {settings.quantizer} gave centroids {centroids.shape}, not finite ones"
+            f" of {(settings.concepts, sample.shape[1])}"
         )
     return centroids

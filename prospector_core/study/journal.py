@@ -12,8 +12,20 @@ from ..store.checked import read_json
 from .actions import Action, Region, Split, read_action
 
 __all__ = [
-    "Entry", "CurationState", "Region", "Split", "apply", "begun", "check_state", "standing", "undone_by", "replay", "read_journal", "last_id", "append",
-]  # fmt: skip
+    "Entry",
+    "CurationState",
+    "Region",
+    "Split",
+    "apply",
+    "begun",
+    "check_state",
+    "standing",
+    "undone_by",
+    "replay",
+    "read_journal",
+    "last_id",
+    "append",
+]
 
 
 @dataclass(frozen=True)
@@ -38,10 +50,12 @@ class CurationState:
     """What the expert has said so far.
 
     Attributes: names {concept: str}, colours {concept: "#rrggbb"}, merged {concept: concept it went into},
-    excluded {concept: reason}, pins {concept or (a, b): weight} of every kernel, class_pins {class: the same}, of the
-    kernels of classes that were pinned by themselves (see ``pins_of``), labels {datum uid: class or None}, steps (splits
-    and reassigned tokens in the order they were made: Split, or (datum uid, tokens, concept)), regions (list of Region), families (list of ({concept: share}, name), see ``families.name_of``), fitted (how many concepts the fit found that
-    the edits are about; None where the entries do not say).
+    excluded {concept: reason}, pins {concept or (a, b): weight} of every kernel, class_pins {class: the
+    same}, of the kernels of classes that were pinned by themselves (see ``pins_of``), labels {datum uid:
+    class or None}, steps (splits and reassigned tokens in the order they were made: Split, or (datum uid,
+    tokens, concept)), regions (list of Region), families (list of ({concept: share}, name), see
+    ``families.name_of``), fitted (how many concepts the fit found that the edits are about; None where the
+    entries do not say).
     """
 
     names: dict = field(default_factory=dict)
@@ -83,7 +97,9 @@ class CurationState:
 
     def ignored(self, uid):
         """Tokens of a datum that were marked to be ignored: sorted array."""
-        tokens = [region.tokens for region in self.regions if region.datum == uid and region.evidence == "ignore"]
+        tokens = [
+            region.tokens for region in self.regions if region.datum == uid and region.evidence == "ignore"
+        ]
         return np.unique(np.concatenate(tokens)) if tokens else np.empty(0, np.int64)
 
     def home(self, concept):
@@ -97,7 +113,10 @@ class CurationState:
         return [k for k in range(n_concepts) if k not in self.merged and k not in self.excluded]
 
     def layer_two(self):
-        """The part of the state that a kernel depends on: equal for equal fits (names and colours are not in it)."""
+        """The part of the state that a kernel depends on.
+
+        Equal for equal fits (names and colours are not in it).
+        """
         return (
             sorted(self.merged.items()),
             sorted(self.excluded),
@@ -136,7 +155,9 @@ def _follow(entries, found):
             if undone:
                 done.append(undone.pop())
                 found[entry.id] = done[-1]
-        elif entry.action != "fit":  # a new quantiser: concepts are new, edits of the old ones no longer apply
+        elif (
+            entry.action != "fit"
+        ):  # a new quantiser: concepts are new, edits of the old ones no longer apply
             done.append(entry)
             undone.clear()
         else:
@@ -157,12 +178,17 @@ def replay(entries):
 
 
 def begun(fit=None):
-    """What there is before any edit: CurationState. ``fit``: the entry of the fit whose concepts are edited."""
+    """What there is before any edit: CurationState.
+
+    ``fit``: the entry of the fit whose concepts are edited.
+    """
     return CurationState(fitted=None if fit is None else fit.edit.concepts)
 
 
 def apply(state, entry):
-    """Make one edit count in a state, which is changed in place: the containers in its fields, not what they hold.
+    """Make one edit count in a state, which is changed in place.
+
+    The containers in its fields, not what they hold.
 
     Raises StudyDamagedError where it contradicts those before it.
     """
@@ -170,7 +196,8 @@ def apply(state, entry):
         entry.edit.apply(state, entry.id)
     except ValueError as error:
         raise StudyDamagedError(
-            f"entry {entry.id} of the journal ({entry.action}) contradicts those before it: {error}; restore study.sqlite from a backup"
+            f"entry {entry.id} of the journal ({entry.action}) contradicts those before it: {error}; restore"
+            " study.sqlite from a backup"
         ) from None
 
 
@@ -180,7 +207,8 @@ def check_state(state):
         last = max(_concepts_of(state), default=0)
         if last >= state.fitted + state.n_extra:
             raise StudyDamagedError(
-                f"the journal names concept {last}, but there are {state.fitted + state.n_extra}: restore study.sqlite from a backup"
+                f"the journal names concept {last}, but there are {state.fitted + state.n_extra}: restore"
+                " study.sqlite from a backup"
             )
 
 
@@ -198,9 +226,13 @@ def _concepts_of(state):
 
 
 def read_journal(database, up_to=None, since=0):
-    """Entries oldest first, from id ``since``, to id ``up_to`` if given: list of Entry. Raises StudyDamagedError for one that is not as ours are."""
+    """Entries oldest first, from id ``since``, to id ``up_to`` if given: list of Entry.
+
+    Raises StudyDamagedError for one that is not as ours are.
+    """
     rows = database.read(
-        "SELECT id, at, action, payload, author, note FROM journal WHERE id >= ? AND (? IS NULL OR id <= ?) ORDER BY id",
+        "SELECT id, at, action, payload, author, note FROM journal WHERE id >= ? AND (? IS NULL OR id <= ?)"
+        " ORDER BY id",
         (since, up_to, up_to),
     )
     return [_entry(*row) for row in rows]

@@ -14,11 +14,12 @@ __all__ = ["embeddings_of", "load_kept"]
 def load_kept(path, database, id):
     """The fit with a number: Fit.
 
-    Everything that decides its maps, and what is shown of it, is compared with the database: settings, summary, and the
-    digest of the rest (``Fit.digest``; fits of before there were digests have none). The text of ``head.json`` must be
-    the one that these values are written as.
+    Everything that decides its maps, and what is shown of it, is compared with the database: settings,
+    summary, and the digest of the rest (``Fit.digest``; fits of before there were digests have none). The
+    text of ``head.json`` must be the one that these values are written as.
 
-    Parameters: path, of the study; database, Database. Raises StudyDamagedError, FitError where there is none.
+    Parameters: path, of the study; database, Database. Raises StudyDamagedError, FitError where there is
+    none.
     """
     rows = database.read("SELECT journal, settings, summary FROM fits WHERE id = ?", (id,))
     if not rows:
@@ -29,7 +30,8 @@ def load_kept(path, database, id):
         state = replay(read_journal(database, journal))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StudyDamagedError(
-            f"{database.path} is damaged (what it says of fit {id} cannot be read: {error}): restore it from a backup"
+            f"{database.path} is damaged (what it says of fit {id} cannot be read: {error}): restore it from"
+            " a backup"
         ) from error
     fit = Fit.load(folder, id, journal, state)
     wrong = _difference(fit, folder, settings, summary, _digest(database, id))

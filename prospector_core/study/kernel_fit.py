@@ -1,4 +1,7 @@
-"""Layer II, second half, over a study's data: kernels under the expert's edits, and predictions of data left out."""
+"""Layer II, second half, over a study's data.
+
+Kernels under the expert's edits, and predictions of data left out.
+"""
 
 from dataclasses import dataclass
 
@@ -37,11 +40,12 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
 
     Parameters
     ----------
-    counts : Counts; uids : all data; labels : {uid: class 0..n-1 or None}; fitted_on : uids that may be fitted on
+    counts : Counts; uids : all data; labels : {uid: class 0..n-1 or None}; fitted_on : uids that may be
+        fitted on
     state : CurationState; settings : FitSettings; classes : names of the n classes
 
-    Returns (coef, fitted_coef, calibration, summary); of more than two classes Kernels, one a class against the rest, all
-    from the same counts. Raises FitError.
+    Returns (coef, fitted_coef, calibration, summary); of more than two classes Kernels, one a class against
+    the rest, all from the same counts. Raises FitError.
     """
     rows = _evidence(counts, uids, labels, fitted_on, state)
     if len(classes) == 2:
@@ -59,21 +63,29 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
     for target, name in enumerate(classes):
         truth, train = rows.of(target)
         if not (truth[train] == 1).any():
-            raise FitError(f"no datum labelled {name!r} is embedded: a kernel a class needs data of every class")
+            raise FitError(
+                f"no datum labelled {name!r} is embedded: a kernel a class needs data of every class"
+            )
         if not (truth[train] == 0).any():
-            raise FitError(f"all embedded data are labelled {name!r}: a kernel a class needs data of every class")
+            raise FitError(
+                f"all embedded data are labelled {name!r}: a kernel a class needs data of every class"
+            )
     found = [_fit_one(rows, state, settings, target) for target in range(len(classes))]
     coef, full, calibration, probability, folds, fitted = zip(*found)
     # held out in every kernel or in none: else the probabilities of one datum would not be comparable
     held_out = min(folds)
-    single = np.stack(probability if held_out else fitted, axis=1)  # each class against the rest: (n_data, n_classes)
+    single = np.stack(
+        probability if held_out else fitted, axis=1
+    )  # each class against the rest: (n_data, n_classes)
     shares = single / single.sum(axis=1, keepdims=True)
     trained = rows.train[: rows.n]
     summary = {
         "predictions": {uid: [float(p) for p in each] for uid, each in zip(uids, shares)},
         "fitted_on": int(trained.sum()),
         "held_out_folds": held_out,
-        "class_counts": [int((rows.label[: rows.n][trained] == target).sum()) for target in range(len(classes))],
+        "class_counts": [
+            int((rows.label[: rows.n][trained] == target).sum()) for target in range(len(classes))
+        ],
         **_class_scores(rows.label[: rows.n][trained], shares[trained], "held_out" if held_out else "fitted"),
     }
     return Kernels(np.stack(coef), np.stack(full), calibration, summary)
@@ -82,8 +94,8 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
 def _fit_one(rows, state, settings, target):
     """The kernel of one class against the rest.
 
-    Returns (coef, coef before pins, Calibration, P(target) of every datum (n_data,) held out where it was fitted on, the
-    number of folds, P(target) not held out).
+    Returns (coef, coef before pins, Calibration, P(target) of every datum (n_data,) held out where it was
+    fitted on, the number of folds, P(target) not held out).
     """
     n, radius, weight = rows.n, settings.radius, rows.weight
     compact = rows.compact.astype(np.float64)  # once, not in every fold
@@ -113,9 +125,10 @@ def _fit_one(rows, state, settings, target):
 class _Rows:
     """What kernels are fitted on, a row each datum, then one each region marked for or against.
 
-    Attributes: n, how many are data; n_concepts, active (as of the state); compact counts (n_rows, p_active); label
-    (n_rows,), the class, of a region the one it is about, or -1; against (n_rows,) bool, regions against that class;
-    weight (n_rows,); owner (n_rows,), the index of the datum; train (n_rows,) bool, the rows to fit on.
+    Attributes: n, how many are data; n_concepts, active (as of the state); compact counts (n_rows, p_active);
+    label (n_rows,), the class, of a region the one it is about, or -1; against (n_rows,) bool, regions
+    against that class; weight (n_rows,); owner (n_rows,), the index of the datum; train (n_rows,) bool, the
+    rows to fit on.
     """
 
     n: int
@@ -143,7 +156,9 @@ def _evidence(counts, uids, labels, fitted_on, state):
     # A region marked for a class is one more datum of that class: the sprite cut to it.
     known = set(uids)
     regions = [region for region in state.regions if region.evidence != "ignore" and region.datum in known]
-    compact = counts.compact([(uid, None) for uid in uids] + [(region.datum, region) for region in regions], state)
+    compact = counts.compact(
+        [(uid, None) for uid in uids] + [(region.datum, region) for region in regions], state
+    )
     n = len(uids)
     owner = np.array([*range(n), *(uids.index(region.datum) for region in regions)])
     weight = np.array([1.0] * n + [region.weight for region in regions])
@@ -160,21 +175,28 @@ def _evidence(counts, uids, labels, fitted_on, state):
 
 
 def resampled_kernels(counts, uids, labels, fitted_on, state, settings, n, target=1):
-    """Kernels of a class as ``fit_kernel``'s, each fitted on rows drawn with replacement: (n, p) float64, pins applied.
+    """Kernels of a class as ``fit_kernel``'s, each fitted on rows drawn with replacement.
 
-    Parameters as ``fit_kernel``; n resamples, drawn with the seed of the settings; target, the class. A marked region is
-    drawn like a datum. Raises FitError.
+    (n, p) float64, pins applied.
+
+    Parameters as ``fit_kernel``; n resamples, drawn with the seed of the settings; target, the class. A
+    marked region is drawn like a datum. Raises FitError.
     """
     rows = _evidence(counts, uids, labels, fitted_on, state)
     truth, train = rows.of(target)
     kernel = settings.make_kernel()
     fits = bootstrap_kernels(kernel, rows.compact[train], truth[train], n, settings.seed, rows.weight[train])
     k, radius = rows.n_concepts, settings.radius
-    return np.stack([apply_pins(expand(each, rows.active, k, radius), state, k, radius, target) for each in fits])
+    return np.stack(
+        [apply_pins(expand(each, rows.active, k, radius), state, k, radius, target) for each in fits]
+    )
 
 
 def _folds(truth, train, settings):
-    """Boolean rows to leave out in turn: one datum each, or 5 stratified folds where a fit is slow or data are many."""
+    """Boolean rows to leave out in turn.
+
+    One datum each, or 5 stratified folds where a fit is slow or data are many.
+    """
     index = np.flatnonzero(train)
     smallest = min((truth[index] == 1).sum(), (truth[index] == 0).sum())
     if smallest < 2:
@@ -197,7 +219,10 @@ def _scores(truth, probability, kind):
 
 
 def _class_scores(truth, shares, kind):
-    """The same of several classes: the share predicted right, and the mean AUROC of each class against the rest."""
+    """The same of several classes: the share predicted right.
+
+    And the mean AUROC of each class against the rest.
+    """
     each = [auroc(shares[:, target], truth == target) for target in range(shares.shape[1])]
     known = [value for value in each if np.isfinite(value)]
     return {

@@ -36,9 +36,12 @@ _UNLABELLED = {"", "na", "nan", "none", "unknown", "?"}
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One datum: its name, file as the table gives it, field (None = the whole slide), label (None = not known), split.
+    """One datum: its name, file as the table gives it, field (None = the whole slide).
 
-    ``part``: which part of a file of another kind it is, such as {"chain": "A"}: plain values, None = all of it.
+    Label (None = not known), split.
+
+    ``part``: which part of a file of another kind it is, such as {"chain": "A"}: plain values, None = all of
+    it.
     """
 
     name: str
@@ -52,15 +55,16 @@ class LabelRow:
 def read_labels(path, *, file_column=None, label_column=None, positive=None, part_columns=()):
     """Read a labels table (CSV or TSV with a header).
 
-    Columns, upper or lower case: the file (``slide``, ``file``, ``image``, ``id``, ...), the class (``label`` or
-    ``class``), optionally ``name`` (of the datum), ``x, y, width, height`` (a field, level-0 pixels) and ``split``
-    (data whose split is "test" are left out of fitting). An empty label means not known. ``part_columns``: columns that,
-    where they are there, say which part of its file a datum is ("chain"); without a name its name is file and part.
+    Columns, upper or lower case: the file (``slide``, ``file``, ``image``, ``id``, ...), the class (``label``
+    or ``class``), optionally ``name`` (of the datum), ``x, y, width, height`` (a field, level-0 pixels) and
+    ``split`` (data whose split is "test" are left out of fitting). An empty label means not known.
+    ``part_columns``: columns that, where they are there, say which part of its file a datum is ("chain");
+    without a name its name is file and part.
 
-    Returns (rows, classes): list of LabelRow, whose labels are 0..n-1, and the names of the n classes by label. Of two,
-    class 1 is the one to find: ``positive``, else the one that does not sound negative, else the later in the alphabet.
-    Several stand in the order of the alphabet, those that sound negative first; with ``positive`` they become two: that
-    one, and "other than" it.
+    Returns (rows, classes): list of LabelRow, whose labels are 0..n-1, and the names of the n classes by
+    label. Of two, class 1 is the one to find: ``positive``, else the one that does not sound negative, else
+    the later in the alphabet. Several stand in the order of the alphabet, those that sound negative first;
+    with ``positive`` they become two: that one, and "other than" it.
 
     Raises LabelsError naming the table, the row or column, and the fix.
     """
@@ -71,7 +75,9 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None, par
     has_field = all(name in columns for name in _FIELD_COLUMNS)
     candidates = [name for name in _LABEL_COLUMNS if not (has_field and name == "y")]
     label_column = _column(path, columns, label_column, candidates, "label")
-    name_column = next((name for name in _NAME_COLUMNS if name in columns and name != label_column), file_column)
+    name_column = next(
+        (name for name in _NAME_COLUMNS if name in columns and name != label_column), file_column
+    )
     labels = [record[label_column].strip() for record in records]
     classes, one_of = classes_of(path, labels, positive)
     rows, seen = [], {}
@@ -86,10 +92,13 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None, par
                 ]
             )
         if not file or not name:
-            raise LabelsError(f"{path.name}, line {number}: column {file_column!r} is empty: name the file there")
+            raise LabelsError(
+                f"{path.name}, line {number}: column {file_column!r} is empty: name the file there"
+            )
         if name in seen:
             raise LabelsError(
-                f"{path.name}, line {number}: {name!r} stands already in line {seen[name]}: give each datum its own name"
+                f"{path.name}, line {number}: {name!r} stands already in line {seen[name]}: give each datum"
+                " its own name"
             )
         seen[name] = number
         field = _field(path, number, record) if has_field else None
@@ -99,13 +108,18 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None, par
 
 
 def classes_of(path, labels, positive=None):
-    """What labels as written amount to: (classes, {label: number}); those that mean "not known" have no number.
+    """What labels as written amount to.
 
-    Parameters: path, where they were written, for the texts of errors; labels, list of str. Raises LabelsError.
+    (classes, {label: number}); those that mean "not known" have no number.
+
+    Parameters: path, where they were written, for the texts of errors; labels, list of str. Raises
+    LabelsError.
     """
     classes = _classes(Path(path), labels, positive)
     known = sorted({label for label in labels if label.lower() not in _UNLABELLED})
-    return classes, {label: int(label == positive) if positive is not None else classes.index(label) for label in known}
+    return classes, {
+        label: int(label == positive) if positive is not None else classes.index(label) for label in known
+    }
 
 
 def _read_table(path):
@@ -136,7 +150,8 @@ def _read_table(path):
                 numbers.append(reader.line_num + before)
     except csv.Error as error:
         raise LabelsError(
-            f"{path.name}, line {reader.line_num + before}: this is not a table ({error}): save it as CSV, UTF-8"
+            f"{path.name}, line {reader.line_num + before}: this is not a table ({error}): save it as CSV,"
+            " UTF-8"
         ) from error
     if not records:
         raise LabelsError(f"{path} has a header but no rows: add one row a datum")
@@ -164,12 +179,14 @@ def _classes(path, labels, positive):
     values = sorted({label for label in labels if label.lower() not in _UNLABELLED})
     if len(values) > _MOST_CLASSES and positive is None:
         raise LabelsError(
-            f"{path.name} has {len(values)} classes ({', '.join(values[:6])}, ...), more than {_MOST_CLASSES}: is another "
-            "column the label (--label-column)? Or name one class, to find it against the rest (--positive)"
+            f"{path.name} has {len(values)} classes ({', '.join(values[:6])}, ...), more than"
+            f" {_MOST_CLASSES}: is another column the label (--label-column)? Or name one class, to find it"
+            " against the rest (--positive)"
         )
     if len(values) < 2:
         raise LabelsError(
-            f"{path.name} has {'one class only (' + values[0] + ')' if values else 'no labels'}: data of both classes are needed"
+            f"{path.name} has {'one class only (' + values[0] + ')' if values else 'no labels'}: data of both"
+            " classes are needed"
         )
     if positive is not None:
         if positive not in values:
@@ -178,7 +195,8 @@ def _classes(path, labels, positive):
         return [*rest, positive] if len(rest) == 1 else [f"other than {positive}", positive]
     # those that sound negative first, each group in the order of the alphabet ("0" before "1")
     return sorted(
-        values, key=lambda value: (value.lower() not in _NEGATIVE and not value.lower().startswith("no "), value)
+        values,
+        key=lambda value: (value.lower() not in _NEGATIVE and not value.lower().startswith("no "), value),
     )
 
 
@@ -201,7 +219,8 @@ def _field(path, number, record):
         ) from error
     if width <= 0 or height <= 0 or x < 0 or y < 0:
         raise LabelsError(
-            f"{path.name}, line {number}: the field {x}, {y}, {width} x {height} is not a rectangle of the slide"
+            f"{path.name}, line {number}: the field {x}, {y}, {width} x {height} is not a rectangle of the"
+            " slide"
         )
     return Rect(x, y, width, height)
 
@@ -224,7 +243,8 @@ def match_files(rows, files, table):
         matches = exact.get(given) or by_key.get(name) or by_key.get(Path(name).stem) or set()
         if len(matches) > 1:
             raise LabelsError(
-                f"{Path(table).name}: {row.file!r} could be {' or '.join(sorted(file.name for file in matches))}: give the full file name"
+                f"{Path(table).name}: {row.file!r} could be"
+                f" {' or '.join(sorted(file.name for file in matches))}: give the full file name"
             )
         if matches:
             found.append(next(iter(matches)))
@@ -233,6 +253,7 @@ def match_files(rows, files, table):
     if missing:
         some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise LabelsError(
-            f"{Path(table).name} names {some}, not found among the {len(files)} files given: correct the table or the folder"
+            f"{Path(table).name} names {some}, not found among the {len(files)} files given: correct the"
+            " table or the folder"
         )
     return found

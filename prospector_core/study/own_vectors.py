@@ -23,8 +23,11 @@ _BLOCK = 4096
 
 
 def read_vector_file(path):
-    """The vectors of a file, (n, d) float32 or float16: NPY, HDF5 (embeddings, features, or its only array), or Parquet
-    (its columns of numbers in their order). Raises EmbeddingError, MissingExtraError."""
+    """The vectors of a file, (n, d) float32 or float16.
+
+    NPY, HDF5 (embeddings, features, or its only array), or Parquet (its columns of numbers in their order).
+    Raises EmbeddingError, MissingExtraError.
+    """
     path = Path(path)
     require_readable(path, EmbeddingError)
     try:
@@ -48,7 +51,9 @@ def read_vector_file(path):
     if vectors.ndim == 3 and vectors.shape[0] == 1:
         vectors = vectors[0]
     if vectors.ndim != 2 or not vectors.shape[1] or vectors.dtype.kind not in "biuf":
-        raise EmbeddingError(f"{path.name} holds {vectors.shape} {vectors.dtype}: a row of numbers a token is needed")
+        raise EmbeddingError(
+            f"{path.name} holds {vectors.shape} {vectors.dtype}: a row of numbers a token is needed"
+        )
     with np.errstate(over="ignore"):  # said below
         vectors = vectors if vectors.dtype == np.float16 else np.asarray(vectors, np.float32)
     wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
@@ -78,7 +83,9 @@ def _hdf5(path):
     try:
         import h5py
     except ImportError as error:
-        raise MissingExtraError("HDF5 files need h5py: pip install h5py, or prospector-heads[features]") from error
+        raise MissingExtraError(
+            "HDF5 files need h5py: pip install h5py, or prospector-heads[features]"
+        ) from error
     with h5py.File(path, "r") as file:
         arrays = [name for name in file if hasattr(file.get(name), "shape")]
         name = next((name for name in _DATASETS if name in arrays), arrays[0] if len(arrays) == 1 else None)
@@ -90,13 +97,18 @@ def _hdf5(path):
         if kept.dtype.kind not in "biuf":
             raise EmbeddingError(f"{path.name}: {name!r} holds {kept.dtype}, not numbers: write it again")
         need = math.prod(kept.shape or (0,)) * (kept.dtype.itemsize + 4)
-        check_memory(need, path, f"an array of {' x '.join(map(str, kept.shape or ()))} numbers", EmbeddingError)
+        check_memory(
+            need, path, f"an array of {' x '.join(map(str, kept.shape or ()))} numbers", EmbeddingError
+        )
         check_chunks(kept, path, EmbeddingError)
         return kept[...]
 
 
 def adopt_vectors(study, folder):
-    """Say that a new study takes its vectors from a folder, one file a datum. Raises EmbeddingError, naming what is missing."""
+    """Say that a new study takes its vectors from a folder, one file a datum.
+
+    Raises EmbeddingError, naming what is missing.
+    """
     folder = Path(os.path.abspath(folder))
     files = _files(study, folder)
     dims = {}
@@ -104,17 +116,27 @@ def adopt_vectors(study, folder):
         dims.setdefault(read_vector_file(files[datum.uid]).shape[1], files[datum.uid].name)
     if len(dims) > 1:
         (one, first), (two, second) = list(dims.items())[:2]
-        raise EmbeddingError(f"{first} has {one} numbers a token and {second} {two}: vectors of one encoder are needed")
+        raise EmbeddingError(
+            f"{first} has {one} numbers a token and {second} {two}: vectors of one encoder are needed"
+        )
     from .create import portable
 
-    study.database.write_meta("embedding", {
-        **study.embedding, "encoder": NAME, "dim": next(iter(dims)),
-        "vectors": {"folder": portable(folder, study.path), "absolute": str(folder)},
-    })  # fmt: skip
+    study.database.write_meta(
+        "embedding",
+        {
+            **study.embedding,
+            "encoder": NAME,
+            "dim": next(iter(dims)),
+            "vectors": {"folder": portable(folder, study.path), "absolute": str(folder)},
+        },
+    )
 
 
 def _files(study, folder, only=None):
-    """{uid of a datum: its file}, named after the datum, or after its file where that holds one datum. ``only``: of that datum."""
+    """{uid of a datum: its file}, named after the datum, or after its file where that holds one datum.
+
+    ``only``: of that datum.
+    """
     require_readable(folder, EmbeddingError)
     if not folder.is_dir():
         raise EmbeddingError(f"there is no folder {folder}: give the folder of the vectors")
@@ -145,7 +167,10 @@ def _files(study, folder, only=None):
 
 
 class OwnVectors:
-    """Stands where an encoder would: what it says of tokens is replaced by the file's vectors. Attributes as an Encoder."""
+    """Stands where an encoder would: what it says of tokens is replaced by the file's vectors.
+
+    Attributes as an Encoder.
+    """
 
     name = NAME
     input_size = 0
@@ -162,7 +187,10 @@ class OwnVectors:
 
 
 class OwnEmbedder:
-    """Embedder of any kind of study: the tokens, their places and edges are its own, the vectors are those of the files."""
+    """Embedder of any kind of study.
+
+    The tokens, their places and edges are its own, the vectors are those of the files.
+    """
 
     def __init__(self, study):
         kept = study.embedding["vectors"]
@@ -190,11 +218,13 @@ class OwnEmbedder:
         words = self._study.kind.words
         if len(vectors) != len(made.embeddings):
             raise EmbeddingError(
-                f"{datum.name} has {words.count(len(made.embeddings))}, its file {len(vectors):,} vectors: one each is needed, in their order"
+                f"{datum.name} has {words.count(len(made.embeddings))}, its file {len(vectors):,} vectors:"
+                " one each is needed, in their order"
             )
         if vectors.shape[1] != self.encoder.dim:
             raise EmbeddingError(
-                f"the vectors of {datum.name} have {vectors.shape[1]} numbers, not {self.encoder.dim} as before"
+                f"the vectors of {datum.name} have {vectors.shape[1]} numbers, not {self.encoder.dim} as"
+                " before"
             )
         attrs = {**made.attrs, "encoder": self.encoder.record()}
         self._study.store.write(datum.uid, vectors, made.positions, attrs, made.edges, block=_BLOCK)

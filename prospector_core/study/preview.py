@@ -12,7 +12,8 @@ __all__ = ["Draft"]
 class Draft(Curation):
     """The study's curation as it stands, plus edits that are written nowhere.
 
-    The same methods as ``study.curation``, raising the same errors; ids of entries go on from the journal's last.
+    The same methods as ``study.curation``, raising the same errors; ids of entries go on from the journal's
+    last.
     """
 
     def __init__(self, study):

@@ -11,11 +11,25 @@ from .journal import Split
 __all__ = ["PHRASES", "can_prompt", "parse_phrases", "phrase_vectors", "similarity", "suggest_names"]
 
 # What an encoder was shown with pictures of tissue; a phrase's vector is the average over these.
-TEMPLATES = ("{}", "a histopathology image of {}", "an H&E stained section showing {}", "a photomicrograph of {}")
+TEMPLATES = (
+    "{}",
+    "a histopathology image of {}",
+    "an H&E stained section showing {}",
+    "a photomicrograph of {}",
+)
 PHRASES = (
-    "tumour epithelium", "normal epithelium", "stroma", "collagen", "smooth muscle", "lymphocytes", "fat", "necrosis",
-    "blood", "mucus", "glass",
-)  # fmt: skip
+    "tumour epithelium",
+    "normal epithelium",
+    "stroma",
+    "collagen",
+    "smooth muscle",
+    "lymphocytes",
+    "fat",
+    "necrosis",
+    "blood",
+    "mucus",
+    "glass",
+)
 _LONGEST = 56  # characters: a name has 60, and two concepts may need a number
 _MOST = 60
 _NOTHING = 1e-9
@@ -40,7 +54,8 @@ def parse_phrases(text):
             raise BadInputError(f"{phrase[:20]!r}... is too long for a name: {_LONGEST} characters at most")
     if not 2 <= len(phrases) <= _MOST:
         raise BadInputError(
-            f"give 2 to {_MOST} phrases with commas between them, not {len(phrases)}: they are compared with each other"
+            f"give 2 to {_MOST} phrases with commas between them, not {len(phrases)}: they are compared with"
+            " each other"
         )
     return phrases
 
@@ -48,22 +63,23 @@ def parse_phrases(text):
 def phrase_vectors(study, phrases, encoder=None):
     """Directions of phrases in the space that pictures and text share: (n, d) float64 of length 1.
 
-    Each is the average over a few sentences that hold the phrase. The encoder is loaded anew if none is given.
+    Each is the average over a few sentences that hold the phrase. The encoder is loaded anew if none is
+    given.
 
     Raises EmbeddingError: the encoder has no text side, or is not the one that embedded the study.
     """
     if not can_prompt(study):
         raise EmbeddingError(
-            f"the encoder {study.embedding['encoder']} has no text side: concepts can be named by phrases where the study's "
-            "encoder is a model of open_clip, without @patches"
+            f"the encoder {study.embedding['encoder']} has no text side: concepts can be named by phrases"
+            " where the study's encoder is a model of open_clip, without @patches"
         )
     encoder = encoder or get_encoder(study.embedding["encoder"])
     for datum in study.embedded()[:1]:
         kept = study.store.layout(datum.uid)[1].get("encoder", {}).get("weights_sha256")
         if kept is not None and kept != encoder.record()["weights_sha256"]:
             raise EmbeddingError(
-                f"the weights of {encoder.name} are not those that {study.path} was embedded with: bring those back, or "
-                f"embed again with `prospector embed {study.path} --anew`"
+                f"the weights of {encoder.name} are not those that {study.path} was embedded with: bring"
+                f" those back, or embed again with `prospector embed {study.path} --anew`"
             )
     vectors = encoder.encode_text([template.format(phrase) for phrase in phrases for template in TEMPLATES])
     vectors = _unit(np.asarray(vectors, np.float64)).reshape(len(phrases), len(TEMPLATES), -1)
@@ -71,21 +87,27 @@ def phrase_vectors(study, phrases, encoder=None):
 
 
 def similarity(study, phrases, vectors=None, fit=None):
-    """How well each phrase describes each concept: (K, n) float64 from -1 to 1; rows of merged concepts are NaN.
+    """How well each phrase describes each concept.
 
-    It is the cosine between a concept's centre and a phrase after what all concepts have in common was taken from the
-    centres, and what all phrases have in common from the phrases. Without that every cosine would be nearly the same:
-    pictures and texts lie in two narrow cones apart (Liang et al., NeurIPS 2022, the modality gap). So a number says how
-    much rather this phrase than the others fits this concept than the others.
+    (K, n) float64 from -1 to 1; rows of merged concepts are NaN.
 
-    Parameters: vectors, from ``phrase_vectors`` (default: computed, which loads the encoder). Raises EmbeddingError, FitError.
+    It is the cosine between a concept's centre and a phrase after what all concepts have in common was taken
+    from the centres, and what all phrases have in common from the phrases. Without that every cosine would be
+    nearly the same: pictures and texts lie in two narrow cones apart (Liang et al., NeurIPS 2022, the
+    modality gap). So a number says how much rather this phrase than the others fits this concept than the
+    others.
+
+    Parameters: vectors, from ``phrase_vectors`` (default: computed, which loads the encoder). Raises
+    EmbeddingError, FitError.
     """
     fit = fit or study.current_fit
     concepts = study.concepts(fit)
     vectors = phrase_vectors(study, phrases) if vectors is None else np.asarray(vectors, np.float64)
     centres = _centres(study, fit, concepts)
     if vectors.shape != (len(phrases), centres.shape[1]):
-        raise EmbeddingError(f"the text side gives {vectors.shape[-1]} numbers and pictures {centres.shape[1]}")
+        raise EmbeddingError(
+            f"the text side gives {vectors.shape[-1]} numbers and pictures {centres.shape[1]}"
+        )
     rows = [concept.id for concept in concepts]
     kept = [concept.id for concept in concepts if not concept.excluded] or rows
     centres = _unit(centres)
@@ -97,9 +119,12 @@ def similarity(study, phrases, vectors=None, fit=None):
 
 
 def suggest_names(study, phrases, table):
-    """The best phrase as name: {concept id: name}, for concepts without a name of the expert's that are not excluded.
+    """The best phrase as name: {concept id.
 
-    A phrase that is best for several concepts gets a number from the second on; the nearest concept has it bare.
+    Name}, for concepts without a name of the expert's that are not excluded.
+
+    A phrase that is best for several concepts gets a number from the second on; the nearest concept has it
+    bare.
 
     Parameters: table (K, n), from ``similarity``.
     """
@@ -121,7 +146,10 @@ def suggest_names(study, phrases, table):
 
 
 def _centres(study, fit, concepts):
-    """Mean embedding of each concept: (K, d) float64; a merged one's is that of its parts, by their tokens."""
+    """Mean embedding of each concept.
+
+    (K, d) float64; a merged one's is that of its parts, by their tokens.
+    """
     parts = np.zeros((fit.n_concepts, fit.centroids.shape[1]))
     parts[: len(fit.centroids)] = fit.centroids
     for step in fit.state.steps:

@@ -1,7 +1,8 @@
 """The queue of embedding jobs: a table of ``study.sqlite``, and a lock held by the process that works on it.
 
-Any process may ask: requests are rows of the table, and the one at work reads them. What the table says of a process that
-died is told from the truth by the lock, which the operating system gives back however a process ends.
+Any process may ask: requests are rows of the table, and the one at work reads them. What the table says of a
+process that died is told from the truth by the lock, which the operating system gives back however a process
+ends.
 """
 
 import time
@@ -25,9 +26,9 @@ _PATIENCE = 1.0  # seconds to wait for the lock: who looks whether it is held, h
 class Job:
     """A datum on the queue.
 
-    Attributes: uid; state ("waiting", "running", "paused", "interrupted", "done" or "failed"); done and total, tokens
-    (total 0 = not known yet); message (why it failed); rate, tokens a second of late (0 = not known); asked ("pause" or
-    "cancel" where the process at work has not answered yet, else "").
+    Attributes: uid; state ("waiting", "running", "paused", "interrupted", "done" or "failed"); done and
+    total, tokens (total 0 = not known yet); message (why it failed); rate, tokens a second of late (0 = not
+    known); asked ("pause" or "cancel" where the process at work has not answered yet, else "").
     """
 
     uid: str
@@ -65,7 +66,10 @@ class Rate:
 
 
 def seconds_left(jobs):
-    """Seconds until all that is running or waiting is done, or None. Data not looked at yet count as the others' mean."""
+    """Seconds until all that is running or waiting is done, or None.
+
+    Data not looked at yet count as the others' mean.
+    """
     rate = next((job.rate for job in jobs if job.state == "running" and job.rate > 0), 0.0)
     known = [job.total for job in jobs if job.total]
     if not rate or not known:
@@ -77,7 +81,8 @@ def seconds_left(jobs):
 class Queue:
     """What is to be embedded, in which order, and what became of it.
 
-    Parameters: study, a StudyData. Methods raise StorageFullError and StudyError where the database cannot be written.
+    Parameters: study, a StudyData. Methods raise StorageFullError and StudyError where the database cannot be
+    written.
     """
 
     def __init__(self, study):
@@ -95,12 +100,15 @@ class Queue:
         rows = job_rows(self._database, "embed", "state != 'running', place, position")
         dead = any(row[1] == "running" for row in rows) and not self.at_work()
         return [
-            Job(row[0], "interrupted" if dead and row[1] == "running" else row[1], *row[2:5], *row[6:]) for row in rows
+            Job(row[0], "interrupted" if dead and row[1] == "running" else row[1], *row[2:5], *row[6:])
+            for row in rows
         ]
 
     def waiting(self):
         """Whether a datum waits for its turn."""
-        return bool(self._database.read("SELECT 1 FROM jobs WHERE kind = 'embed' AND state = 'waiting' LIMIT 1"))
+        return bool(
+            self._database.read("SELECT 1 FROM jobs WHERE kind = 'embed' AND state = 'waiting' LIMIT 1")
+        )
 
     def at_work(self):
         """Whether a process works on the queue, or was started a moment ago to do so."""
@@ -120,7 +128,8 @@ class Queue:
         """Put data at the end of the queue; those that are on it already wait (again) in their place."""
         with self._database.transaction() as connection:
             end = connection.execute(
-                "SELECT COALESCE(MAX(place) + 1, 0) FROM jobs WHERE kind = 'embed' AND state NOT IN ('done', 'failed')"
+                "SELECT COALESCE(MAX(place) + 1, 0) FROM jobs WHERE kind = 'embed' AND state NOT IN ('done',"
+                " 'failed')"
             ).fetchone()[0]
             for uid in uids:
                 done, total = self._store.progress(uid)
@@ -155,8 +164,8 @@ class Queue:
         with self._database.transaction() as connection:
             for uid in self._chosen(connection, uids, "paused", "running"):
                 connection.execute(
-                    "UPDATE jobs SET request = '', state = CASE WHEN state = 'running' AND ? THEN state ELSE 'waiting' END "
-                    "WHERE kind = 'embed' AND uid = ?",
+                    "UPDATE jobs SET request = '', state = CASE WHEN state = 'running' AND ? THEN state ELSE"
+                    " 'waiting' END WHERE kind = 'embed' AND uid = ?",
                     (alive, uid),
                 )
 
@@ -169,7 +178,9 @@ class Queue:
                     "SELECT state FROM jobs WHERE kind = 'embed' AND uid = ?", (one,)
                 ).fetchone()[0]
                 if state == "running" and alive:
-                    connection.execute("UPDATE jobs SET request = 'cancel' WHERE kind = 'embed' AND uid = ?", (one,))
+                    connection.execute(
+                        "UPDATE jobs SET request = 'cancel' WHERE kind = 'embed' AND uid = ?", (one,)
+                    )
                 else:
                     self._remove(connection, one)
 
@@ -213,10 +224,15 @@ class Queue:
             lock.release()
 
     def take_over(self, only=None):
-        """Settle what a process that died has left: its data wait again; those not in ``only`` (if given) are paused."""
+        """Settle what a process that died has left.
+
+        Its data wait again; those not in ``only`` (if given) are paused.
+        """
         with self._database.transaction() as connection:
             for uid in self._chosen(connection, None, "running", "waiting"):
-                asked = connection.execute("SELECT request FROM jobs WHERE kind = 'embed' AND uid = ?", (uid,))
+                asked = connection.execute(
+                    "SELECT request FROM jobs WHERE kind = 'embed' AND uid = ?", (uid,)
+                )
                 asked = asked.fetchone()[0]
                 if asked == "cancel":
                     self._remove(connection, uid)
@@ -230,8 +246,8 @@ class Queue:
         """Begin the next datum that waits: its uid, or None."""
         with self._database.transaction() as connection:
             found = connection.execute(
-                "SELECT jobs.uid FROM jobs JOIN data ON data.uid = jobs.uid WHERE kind = 'embed' AND state = 'waiting' "
-                "ORDER BY place, position LIMIT 1"
+                "SELECT jobs.uid FROM jobs JOIN data ON data.uid = jobs.uid WHERE kind = 'embed' AND state ="
+                " 'waiting' ORDER BY place, position LIMIT 1"
             ).fetchone()
             if found is None:
                 return None
@@ -252,22 +268,26 @@ class Queue:
         try:
             with self._database.transaction() as connection:
                 connection.execute(
-                    "UPDATE jobs SET done = ?, total = ?, rate = ?, updated = ? WHERE kind = 'embed' AND uid = ?",
+                    "UPDATE jobs SET done = ?, total = ?, rate = ?, updated = ? WHERE kind = 'embed' AND"
+                    " uid = ?",
                     (done, total, rate, time.time(), uid),
                 )
         except StudyError:
             pass
 
     def end(self, uid, state, message=""):
-        """Say what became of a datum: "done", "failed", or "paused" (where asked to cancel, it is taken off instead)."""
+        """Say what became of a datum: "done", "failed".
+
+        Or "paused" (where asked to cancel, it is taken off instead).
+        """
         done, total = self._store.progress(uid)
         with self._database.transaction() as connection:
             if state == "paused" and self.asked(uid) == "cancel":
                 self._remove(connection, uid)
                 return
             connection.execute(
-                "UPDATE jobs SET state = ?, done = ?, total = ?, message = ?, request = '', rate = 0, updated = ? "
-                "WHERE kind = 'embed' AND uid = ?",
+                "UPDATE jobs SET state = ?, done = ?, total = ?, message = ?, request = '', rate = 0, updated"
+                " = ? WHERE kind = 'embed' AND uid = ?",
                 (state, done, total, message, time.time(), uid),
             )
 
@@ -275,7 +295,9 @@ class Queue:
         """Before the process ends early: what was not begun is paused, so that nothing waits for nobody."""
         try:
             with self._database.transaction() as connection:
-                connection.execute("UPDATE jobs SET state = 'paused' WHERE kind = 'embed' AND state = 'waiting'")
+                connection.execute(
+                    "UPDATE jobs SET state = 'paused' WHERE kind = 'embed' AND state = 'waiting'"
+                )
                 self._say(connection, "failed" if message else "ended", message)
         except ProspectorError:
             pass  # the reason to end is on its way, and the lock tells the rest
@@ -289,7 +311,8 @@ class Queue:
 
     def _say(self, connection, state, message):
         connection.execute(
-            "INSERT OR REPLACE INTO jobs (kind, uid, state, done, total, message, updated) VALUES ('worker', '', ?, 0, 0, ?, ?)",
+            "INSERT OR REPLACE INTO jobs (kind, uid, state, done, total, message, updated) VALUES ('worker',"
+            " '', ?, 0, 0, ?, ?)",
             (state, message, time.time()),
         )
 

@@ -1,4 +1,7 @@
-"""Fits made again from nothing but the embeddings, the labels and the journal, and compared with those that are kept."""
+"""Fits made again from nothing but the embeddings, the labels and the journal.
+
+And compared with those that are kept.
+"""
 
 import json
 import tempfile
@@ -22,9 +25,9 @@ _ROUNDING = 1e-6  # weights and predictions that differ by less are the same but
 class Rebuilt:
     """What became of one fit.
 
-    Attributes: fit, its number; kind, "fit" or "refit"; journal, its last entry; result, "same" (to the last bit),
-    "close" (but for rounding), "differs" or "failed"; damaged, whether the kept one cannot be used; repaired; says, what
-    differs or went wrong, in words.
+    Attributes: fit, its number; kind, "fit" or "refit"; journal, its last entry; result, "same" (to the last
+    bit), "close" (but for rounding), "differs" or "failed"; damaged, whether the kept one cannot be used;
+    repaired; says, what differs or went wrong, in words.
     """
 
     fit: int
@@ -42,13 +45,16 @@ class Rebuilt:
 
 
 def rebuild_fits(study, into=None, repair=False, progress=None, on=None):
-    """Make every fit of a study again and compare: list of Rebuilt, oldest first. No cached sprite or count is used.
+    """Make every fit of a study again and compare: list of Rebuilt, oldest first.
+
+    No cached sprite or count is used.
 
     Parameters
     ----------
     study : Study
     into : folder, new or empty, in which to keep what was made: a folder a fit
-    repair : put fits that were made again in place of damaged ones; maps kept with those have to be made again
+    repair : put fits that were made again in place of damaged ones; maps kept with those have to be made
+        again
     progress : function(done, total, text)
     on : where data are read and counted, from ``scheduling.scheduler`` (default: here)
 
@@ -70,7 +76,9 @@ def rebuild_fits(study, into=None, repair=False, progress=None, on=None):
             if progress:
                 progress(done, len(rows), f"rebuilding fit {id}")
             try:
-                made = _make(study, id, journal, settings, summary, concepts if kind == "refit" else None, derived, on)
+                made = _make(
+                    study, id, journal, settings, summary, concepts if kind == "refit" else None, derived, on
+                )
             except ProspectorError as error:
                 concepts = None if kind == "fit" else concepts
                 damaged = _kept(study, id) is None
@@ -86,7 +94,10 @@ def rebuild_fits(study, into=None, repair=False, progress=None, on=None):
 
 
 def _make(study, id, journal, settings, summary, concepts, derived, on):
-    """One fit from the embeddings and the journal. ``concepts``: centroids and tree of the fit that it refitted."""
+    """One fit from the embeddings and the journal.
+
+    ``concepts``: centroids and tree of the fit that it refitted.
+    """
     state = replay(read_journal(study.database, journal))
     there = summary["predictions"].keys()  # what was embedded when it was made
     labels = {row.uid: state.labels.get(row.uid, row.label) for row in study._rows}
@@ -127,11 +138,16 @@ def _compare(study, made, kind, summary, digest, repair):
     largest = 0.0
     if not same:
         largest, parts = _difference(made, kept, summary["predictions"])
-        says.append(f"differs in {', '.join(parts) or 'its bytes'}" + (f" (by {largest:.1g} at most)" if parts else ""))
+        says.append(
+            f"differs in {', '.join(parts) or 'its bytes'}"
+            + (f" (by {largest:.1g} at most)" if parts else "")
+        )
     result = "same" if same else "close" if largest <= _ROUNDING else "differs"
     repaired = bool(repair and kept is None and result != "differs")
     if repaired:
-        with study.database.transaction() as connection:  # what differs by rounding is what was written from now on
+        with (
+            study.database.transaction() as connection
+        ):  # what differs by rounding is what was written from now on
             connection.execute(
                 "UPDATE fits SET digest = ?, summary = ? WHERE id = ?",
                 (made.digest() if digest else "", json.dumps(made.whole_summary), made.id),
@@ -153,9 +169,12 @@ def _difference(made, kept, predictions):
         curves = ([[curve.slope, curve.offset] for curve in each.calibrations] for each in (made, kept))
         one, two = made.kernels or made, kept.kernels or kept
         pairs = {
-            "concepts' centres": (made.centroids, kept.centroids), "fitted weights": (one.fitted_coef, two.fitted_coef),
-            "weights": (one.coef, two.coef), "calibration": tuple(curves), **pairs,
-        }  # fmt: skip
+            "concepts' centres": (made.centroids, kept.centroids),
+            "fitted weights": (one.fitted_coef, two.fitted_coef),
+            "weights": (one.coef, two.coef),
+            "calibration": tuple(curves),
+            **pairs,
+        }
     largest, parts = 0.0, []
     for name, (a, b) in pairs.items():
         a, b = np.asarray(a, float), np.asarray(b, float)

@@ -135,7 +135,10 @@ class _Fit(LargerRecord):
 
 
 def check_meta(path, meta):
-    """Raise StudyDamagedError for values of ``meta`` that no program of ours wrote. ``path``: of the database."""
+    """Raise StudyDamagedError for values of ``meta`` that no program of ours wrote.
+
+    ``path``: of the database.
+    """
     _record(_Meta, path, meta, "what it says of itself")
     if len(set(meta["classes"])) < len(meta["classes"]):
         raise StudyDamagedError(f"{path} has two classes of one name: restore it from a backup")
@@ -144,14 +147,16 @@ def check_meta(path, meta):
 def check_edits(study, state):
     """Raise StudyDamagedError where edits name data or classes that the study does not have.
 
-    Parameters: state, CurationState. Tokens are not looked at: a datum that was embedded anew may have fewer, and edits of
-    those that are gone do nothing.
+    Parameters: state, CurationState. Tokens are not looked at: a datum that was embedded anew may have fewer,
+    and edits of those that are gone do nothing.
     """
     classes = [*state.labels.values(), *state.class_pins, *(region.target for region in state.regions)]
     if any(label is not None and label >= len(study.classes) for label in classes):
         raise _damaged(f"{study.database.path}: an edit names a class that is not there")
     known = {row.uid for row in study._rows}
-    named = [region.datum for region in state.regions] + [step[0] for step in state.steps if isinstance(step, tuple)]
+    named = [region.datum for region in state.regions] + [
+        step[0] for step in state.steps if isinstance(step, tuple)
+    ]
     if not known.issuperset([*state.labels, *named]):
         raise _damaged(f"{study.database.path}: an edit names a datum that is not there")
 
@@ -191,11 +196,14 @@ def fit_row(path, row):
 
 
 def job_rows(database, kind, order="jobs.uid"):
-    """Rows of ``jobs`` of data that are there, or of the process at work (kind "worker"): list of (uid, state, done, total,
-    message, updated, rate, request). A state that is none is not shown as one. Raises StudyDamagedError."""
+    """Rows of ``jobs`` of data that are there, or of the process at work (kind "worker").
+
+    List of (uid, state, done, total, message, updated, rate, request). A state that is none is not shown as
+    one. Raises StudyDamagedError.
+    """
     rows = database.read(
-        f"SELECT jobs.uid, state, done, total, message, updated, rate, request FROM jobs LEFT JOIN data ON data.uid = jobs.uid "
-        f"WHERE kind = ? AND (kind = 'worker' OR position IS NOT NULL) ORDER BY {order}",
+        "SELECT jobs.uid, state, done, total, message, updated, rate, request FROM jobs LEFT JOIN data ON"
+        f" data.uid = jobs.uid WHERE kind = ? AND (kind = 'worker' OR position IS NOT NULL) ORDER BY {order}",
         (kind,),
     )
     for row in rows:

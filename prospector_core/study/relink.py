@@ -32,9 +32,8 @@ class Link:
     Attributes
     ----------
     source : Source
-    result : str
-        "there" (where it was), "found", "missing", "other" (one of that name holds something else), "several" (files of
-        that name that differ, and nothing that tells which).
+    result : str "there" (where it was), "found", "missing", "other" (one of that name holds something else),
+        "several" (files of that name that differ, and nothing that tells which).
     path : Path or None
         Where it is now, or the one of that name that holds something else.
     how : str
@@ -86,7 +85,9 @@ def relink(
     dry_run: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Relinked:
-    """Look for the files of a study that are no longer where they were, and have the study know where they are.
+    """Look for the files of a study that are no longer where they were.
+
+    And have the study know where they are.
 
     No edit, fit or map changes. What is found is written in one transaction; what is not stays as it was.
 
@@ -149,7 +150,10 @@ class _Found:
     def _look(self, top: Path, seen: set[tuple[int, int]]) -> None:
         for home, folders, names in os.walk(top, followlinks=True):
             here = os.stat(home)
-            if (here.st_dev, here.st_ino) in seen:  # a link that leads back, or a folder in two of those given
+            if (
+                here.st_dev,
+                here.st_ino,
+            ) in seen:  # a link that leads back, or a folder in two of those given
                 folders[:] = []
                 continue
             seen.add((here.st_dev, here.st_ino))
@@ -158,7 +162,8 @@ class _Found:
             self._paths += [Path(home, name) for name in folders if Path(name).suffix in self._endings]
             if len(self._paths) > _MOST:
                 raise BadInputError(
-                    f"{top} holds more than {_MOST:,} files: give the folder that the files are in, or several"
+                    f"{top} holds more than {_MOST:,} files: give the folder that the files are in, or"
+                    " several"
                 )
 
     def link(self, source: Source, anyway: bool) -> Link:

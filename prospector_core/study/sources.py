@@ -1,4 +1,7 @@
-"""The files that a study's data come from: whether each is there, and is still the one that the study was made of."""
+"""The files that a study's data come from.
+
+Whether each is there, and is still the one that the study was made of.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ _FRESH = 1.0  # seconds that what the database says of the files is believed: pa
 
 @dataclass(frozen=True)
 class Source:
-    """A file that data come from: uid, path, name, and its info (width, height, mpp, objective_power, ...)."""
+    """A file that data come from: uid, path, name.
+
+    And its info (width, height, mpp, objective_power, ...).
+    """
 
     uid: str
     path: Path
@@ -65,8 +71,10 @@ class Sources:
         return Source(uid, found, name, info)
 
     def state(self, uid: str) -> str:
-        """Return "there", "missing", "other" (another file lies in its place), "barred" (outside the folders that may be read),
-        or "never" (made of features alone)."""
+        """Return "there", "missing", "other" (another file lies in its place).
+
+        "barred" (outside the folders that may be read), or "never" (made of features alone).
+        """
         source = self.all()[uid]
         if not source.info.get("at_hand", True):
             return "never"
@@ -101,11 +109,17 @@ class Sources:
         relink = f"say where it is now with `prospector relink {self._home} FOLDER`, or on the Study page"
         return {
             "there": "",
-            "never": f"the {self._word} of {source.name} is not there: the study was made from its features alone; maps, exports and "
-            "tables work, and with --slides a new study shows it too",
-            "missing": f"the {self._word} {source.name} is no longer at {source.path}: put it back, or {relink}",
-            "other": f"another file lies at {source.path} now, in place of the {self._word} {source.name} that the study was "
-            f"made of: put that back, or {relink}",
+            "never": (
+                f"the {self._word} of {source.name} is not there: the study was made from its features alone;"
+                " maps, exports and tables work, and with --slides a new study shows it too"
+            ),
+            "missing": (
+                f"the {self._word} {source.name} is no longer at {source.path}: put it back, or {relink}"
+            ),
+            "other": (
+                f"another file lies at {source.path} now, in place of the {self._word} {source.name} that the"
+                f" study was made of: put that back, or {relink}"
+            ),
         }[state]
 
     def missing(self) -> list[Source]:
@@ -116,13 +130,18 @@ class Sources:
         """Have files elsewhere from now on, all in one transaction: {uid: (path as it is kept, info)}."""
         with self._database.transaction() as connection:
             for uid, (path, info) in found.items():
-                connection.execute("UPDATE sources SET path = ?, info = ? WHERE id = ?", (path, json.dumps(info), uid))
+                connection.execute(
+                    "UPDATE sources SET path = ?, info = ? WHERE id = ?", (path, json.dumps(info), uid)
+                )
             version = self._database.read_meta("relinked", 0) + 1
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('relinked', ?)", (json.dumps(version),))
         self._known = (-_FRESH, -1, {})
 
     def adopt(self, uids: Iterable[str]) -> None:
-        """Take files as they lie there now for those that the study is of: what is embedded next is made of them."""
+        """Take files as they lie there now for those that the study is of.
+
+        What is embedded next is made of them.
+        """
         for uid in set(uids):
             if self.state(uid) == "other":
                 source = self.all()[uid]
@@ -133,13 +152,18 @@ class Sources:
         return self._database.read("SELECT path FROM sources WHERE id = ?", (uid,))[0][0]
 
     def _keep(self, source: Source, now: dict) -> None:
-        """Note the fingerprint of a file of a study that was made before there were any, the first time it is seen."""
+        """Note the fingerprint of a file of a study that was made before there were any.
+
+        The first time it is seen.
+        """
         source.info["fingerprint"] = now
         if self._database.read_only:
             return
         try:
             with self._database.transaction() as connection:
-                (info,) = connection.execute("SELECT info FROM sources WHERE id = ?", (source.uid,)).fetchone()
+                (info,) = connection.execute(
+                    "SELECT info FROM sources WHERE id = ?", (source.uid,)
+                ).fetchone()
                 kept = json.dumps({"fingerprint": now, **json.loads(info)})
                 connection.execute("UPDATE sources SET info = ? WHERE id = ?", (kept, source.uid))
         except ProspectorError:

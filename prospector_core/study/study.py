@@ -28,8 +28,8 @@ class Study(StudyFindings):
     Use ``Study.create`` or ``Study.open``. Thread-safe: pages and jobs may share one. Raises StudyError,
     StudyVersionError, StudyDamagedError.
 
-    Where there are more than two classes, there is a kernel a class, and a study is always seen from one of them
-    (``target``): at first from the last, and by ``of_class`` from any.
+    Where there are more than two classes, there is a kernel a class, and a study is always seen from one of
+    them (``target``): at first from the last, and by ``of_class`` from any.
     """
 
     def __init__(self, path, copy=None):
@@ -50,22 +50,25 @@ class Study(StudyFindings):
         Parameters
         ----------
         path : folder to make
-        slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``):
-            structures, folder of PDB and mmCIF files, or list of files; then encoder, atom and cutoff are those of
-            ``create_structures.create_structure_study``
+        slides : folder of slides, or list of files; in its place, another modality's
+            (``modalities.MODALITIES``): structures, folder of PDB and mmCIF files, or list of files; then
+            encoder, atom and cutoff are those of ``create_structures.create_structure_study``
         labels : labels table (see ``labels.read_labels``)
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
-        slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without it
-            their pixels are taken as they are
-        stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see ``prospector_core.modalities.slides.stain``)
+        slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name;
+            without it their pixels are taken as they are
+        stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see
+            ``prospector_core.modalities.slides.stain``)
         file_column, label_column, positive : which columns, and which class is class 1, if not obvious
         progress : function(files looked at, files)
-        on : of slides and structures, where files are looked at, from ``scheduling.scheduler`` (default: here)
-        embeddings : folder of vectors of one's own, a file a datum, in place of an encoder (see ``own_vectors``); of slides
-            they need coordinates, see ``from_features``
-        store : address such as "s3://bucket/prefix", where embeddings are kept (default: in the folder); see ``trust``
-        secret : bytes that the opaque numbers of data are keyed by (default: new ones, so that two studies of the same data
-            have different numbers)
+        on : of slides and structures, where files are looked at, from ``scheduling.scheduler`` (default:
+            here)
+        embeddings : folder of vectors of one's own, a file a datum, in place of an encoder (see
+            ``own_vectors``); of slides they need coordinates, see ``from_features``
+        store : address such as "s3://bucket/prefix", where embeddings are kept (default: in the folder); see
+            ``trust``
+        secret : bytes that the opaque numbers of data are keyed by (default: new ones, so that two studies of
+            the same data have different numbers)
 
         Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
         """
@@ -84,7 +87,9 @@ class Study(StudyFindings):
             if options.get("encoder") is not None:
                 raise BadInputError("vectors of one's own need no encoder: leave one of the two out")
             if given[0] == "slides":
-                return cls.from_features(path, features=vectors, slides=sources["slides"], labels=labels, **options)
+                return cls.from_features(
+                    path, features=vectors, slides=sources["slides"], labels=labels, **options
+                )
         modality_of(given[0]).create(path, sources[given[0]], labels, **options)
         if vectors is not None:
             _finish(path, lambda study: adopt_vectors(study, vectors))
@@ -102,7 +107,8 @@ class Study(StudyFindings):
         features : folder of HDF5 files, one a slide, with ``features`` and ``coords`` (level-0 pixels)
         labels : labels table; its file column names slides or feature files
         slides : folder of the slides, if they are at hand; without one everything but the picture works
-        patches : folder of CLAM's patches step, which says how large patches are; looked for beside the features
+        patches : folder of CLAM's patches step, which says how large patches are; looked for beside the
+            features
         name, slide_mpp, file_column, label_column, positive, progress : as for ``create``
 
         A slide without patches is listed, has no tokens, and is left out of fits and maps. Raises StudyError,
@@ -117,14 +123,19 @@ class Study(StudyFindings):
         return cls(path)
 
     def keep_little(self):
-        """Keep no more than one datum's arrays in memory, as a worker does, which sees each of many data once."""
+        """Keep no more than one datum's arrays in memory, as a worker does.
+
+        It sees each of many data once.
+        """
         self._tokens_kept = 1
         for cache in (self._maps, self._derived, self._doubts):
             cache.max_bytes = 2**26
 
     def of_class(self, key):
-        """This study seen from one class, by number or name: ``current_fit``, maps, explanations, weights and edits are of
-        that class. It is the same study, with the same memory. Raises BadInputError, FitError.
+        """This study seen from one class, by number or name.
+
+        ``current_fit``, maps, explanations, weights and edits are of that class. It is the same study, with
+        the same memory. Raises BadInputError, FitError.
 
         With two classes the study is always seen from class 1: negative weights and scores speak for class 0.
         """
@@ -132,7 +143,8 @@ class Study(StudyFindings):
         if not self.several:
             if target != self.target:
                 raise FitError(
-                    f"{self.name!r} has two classes and one kernel: negative weights and scores speak for {key!r}"
+                    f"{self.name!r} has two classes and one kernel: negative weights and scores speak for"
+                    f" {key!r}"
                 )
             return self
         with self._lock:
@@ -145,14 +157,20 @@ class Study(StudyFindings):
             return self._views[target]
 
     def seen_through(self, fit):
-        """This study with another fit in place of its current one, for looking and exporting: Study, with the same memory."""
+        """This study with another fit in place of its current one, for looking and exporting.
+
+        Study, with the same memory.
+        """
         view = copy.copy(self)
         view.curation, view._through = self.curation.seen_by(view), fit
         return view
 
     def class_views(self):
-        """What to look at to see every class: this study alone, or where there are several classes and none was chosen,
-        the study seen from each of them: list of Study."""
+        """What to look at to see every class.
+
+        This study alone, or where there are several classes and none was chosen, the study seen from each of
+        them: list of Study.
+        """
         if self.chosen is not None:
             return [self]
         return [self.of_class(target) for target in range(len(self.classes))]

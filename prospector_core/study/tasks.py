@@ -1,7 +1,9 @@
-"""Heavy steps on one datum, as functions that run here or on a worker: each opens the study by its place, and keeps it.
+"""Heavy steps on one datum, as functions that run here or on a worker.
 
-What they make lies in the study afterwards (embeddings, derived arrays, maps, exported files), so that little travels back, and
-nothing is lost with a worker.
+Each opens the study by its place, and keeps it.
+
+What they make lies in the study afterwards (embeddings, derived arrays, maps, exported files), so that little
+travels back, and nothing is lost with a worker.
 """
 
 import re
@@ -38,8 +40,11 @@ _here = threading.local()  # the study that this thread works on, where it is op
 
 
 class Place(NamedTuple):
-    """Where a study is for a worker: its folder, in it the copy of the database that workers read (None: its own), and the
-    address of its embeddings, where the person who sent the worker has allowed one on their machine."""
+    """Where a study is for a worker.
+
+    Its folder, in it the copy of the database that workers read (None: its own), and the address of its
+    embeddings, where the person who sent the worker has allowed one on their machine.
+    """
 
     path: str
     database: str | None = None
@@ -50,8 +55,8 @@ class Place(NamedTuple):
 def place_of(study, on):
     """The Place of a study for the tasks that ``on`` runs inside the block.
 
-    In this process they use this very object. Workers read a copy of the database, as it is now: sqlite's own cannot be
-    shared between machines. Raises StorageFullError, StudyError.
+    In this process they use this very object. Workers read a copy of the database, as it is now: sqlite's own
+    cannot be shared between machines. Raises StorageFullError, StudyError.
     """
     path = str(study.path.resolve())
     if not isinstance(on, OnCluster):
@@ -106,7 +111,10 @@ _embedders = {}
 
 
 def embed(place, threads, uid):
-    """Embed one datum, with the study's own encoder: (complete?, note). It stops once ``asked_file`` is there."""
+    """Embed one datum, with the study's own encoder: (complete?, note).
+
+    It stops once ``asked_file`` is there.
+    """
     study = study_at(place)
     if place not in _embedders:  # an encoder is loaded once a process
         _embedders.clear()
@@ -123,18 +131,25 @@ def asked_file(study, uid):
 def embed_with(embedder, study, progress, stopped, uid):
     """Embed one datum: (complete?, note)."""
     datum = study.datum(uid)
-    tell = (lambda done, total: None) if progress is None else (lambda done, total: progress(datum, done, total))
+    tell = (
+        (lambda done, total: None) if progress is None else (lambda done, total: progress(datum, done, total))
+    )
     return embedder.embed(datum, tell, stopped), embedder.note(datum)
 
 
 def sample(place, centre, chosen):
-    """Embeddings of some tokens of a datum, centred, and the mean of all: as ``Study.sampled``. ``chosen``: (uid, tokens)."""
+    """Embeddings of some tokens of a datum, centred, and the mean of all: as ``Study.sampled``.
+
+    ``chosen``: (uid, tokens).
+    """
     uid, tokens = chosen
     return study_at(place).sampled(uid, tokens, centre)
 
 
 def count(place, centroids, settings, state, folder, row):
-    """Quantise and count a datum, or a region of one, under a CurationState; what is made is kept in the study.
+    """Quantise and count a datum, or a region of one, under a CurationState.
+
+    What is made is kept in the study.
 
     ``row``: (uid, Region or None); ``folder``: of derived arrays, in place of the study's own (None).
     """
@@ -147,7 +162,9 @@ def save_map(place, fit, target, uid):
 
 
 def export(place, target, masked, write, options, item):
-    """Write one file of an export: ``item`` is (datum's uid, path), ``write`` a function(study, datum, **options) -> bytes.
+    """Write one file of an export: ``item`` is (datum's uid, path).
+
+    ``write`` a function(study, datum, **options) -> bytes.
 
     ``masked``: the false discovery rate of the mask that the study is seen through, or None.
     """

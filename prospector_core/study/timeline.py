@@ -1,4 +1,7 @@
-"""A journal followed as it grows: an edit, an undo or a redo costs the same, however many entries there are before it."""
+"""A journal followed as it grows.
+
+An edit, an undo or a redo costs the same, however many entries there are before it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ _STEP = 128  # states of the last so many edits are kept, and of the earlier one
 
 
 class Timeline:
-    """What a journal amounts to, entry by entry: at any moment the same as ``journal.replay`` and ``journal.standing``.
+    """What a journal amounts to, entry by entry.
+
+    At any moment the same as ``journal.replay`` and ``journal.standing``.
 
     Attributes
     ----------
@@ -53,7 +58,10 @@ class Timeline:
 
     @property
     def state(self) -> CurationState:
-        """What the edits that stand amount to; to be read only. Raises StudyDamagedError as ``journal.replay``."""
+        """What the edits that stand amount to; to be read only.
+
+        Raises StudyDamagedError as ``journal.replay``.
+        """
         now = len(self.standing)
         if now not in self._states:
             before = now - 1
@@ -68,13 +76,19 @@ class Timeline:
             if several:  # read from the disk, not made here, where each was checked
                 check_state(self._states[now])
             if len(self._states) > 3 * _STEP + now // _STEP:
-                self._states = {n: kept for n, kept in self._states.items() if n > now - _STEP or n % _STEP == 0}
+                self._states = {
+                    n: kept for n, kept in self._states.items() if n > now - _STEP or n % _STEP == 0
+                }
         return self._states[now]
 
     def fork(self) -> Timeline:
         """Return another timeline that goes on from here by itself."""
         other = Timeline()
-        other.entries, other.standing, other.undone = list(self.entries), list(self.standing), list(self.undone)
+        other.entries, other.standing, other.undone = (
+            list(self.entries),
+            list(self.standing),
+            list(self.undone),
+        )
         other._states = dict(self._states)
         return other
 

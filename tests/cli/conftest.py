@@ -17,7 +17,10 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 @pytest.fixture
 def prospector(tmp_path, monkeypatch, capfd):
-    """Run `prospector` in the test's folder, in this process (others take seconds to start): CompletedProcess."""
+    """Run `prospector` in the test's folder, in this process (others take seconds to start).
+
+    CompletedProcess.
+    """
     from prospector_core.cli import main
 
     monkeypatch.chdir(tmp_path)
@@ -41,9 +44,14 @@ def process(tmp_path):
 
     def run(*arguments, **options):
         return subprocess.run(
-            [*COMMAND, *map(str, arguments)], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, **{"timeout": 120, **options},
-        )  # fmt: skip
+            [*COMMAND, *map(str, arguments)],
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            **{"timeout": 120, **options},
+        )
 
     return run
 
@@ -56,9 +64,11 @@ def complaint(prospector):
         done = prospector(*arguments)
         assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
         assert done.stdout == ""
-        assert done.stderr.startswith("prospector: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1, (
-            done.stderr
-        )
+        assert (
+            done.stderr.startswith("prospector: ")
+            and done.stderr.endswith("\n")
+            and done.stderr.count("\n") == 1
+        ), done.stderr
         return done.stderr.strip()
 
     return run
@@ -74,7 +84,10 @@ def paint(path, seed, purple, side=160):
 
 @pytest.fixture
 def slides(tmp_path):
-    """Six pictures in `slides` and `labels.csv`: p0..p2 "tumour" (some purple), n0..n2 "normal" (hardly any)."""
+    """Six pictures in `slides` and `labels.csv`.
+
+    P0..p2 "tumour" (some purple), n0..n2 "normal" (hardly any).
+    """
     (tmp_path / "slides").mkdir()
     rows = ["slide,label,split"]
     for number in range(3):

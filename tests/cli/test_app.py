@@ -24,9 +24,14 @@ _TOKEN = "a-token-that-this-test-knows"
 
 def start(home, *arguments):
     environment = {
-        **os.environ, "HOME": str(home), "USERPROFILE": str(home), "PYTHONPATH": str(ROOT), "BROWSER": "true",
-        "PROSPECTOR_STUDIES": str(home / "studies"), "PROSPECTOR_TOKEN": _TOKEN,
-    }  # fmt: skip
+        **os.environ,
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "PYTHONPATH": str(ROOT),
+        "BROWSER": "true",
+        "PROSPECTOR_STUDIES": str(home / "studies"),
+        "PROSPECTOR_TOKEN": _TOKEN,
+    }
     command = [sys.executable, "-m", "prospector_core", "app", *arguments]
     return subprocess.Popen(
         command,
@@ -103,7 +108,10 @@ def test_what_cannot_be_is_one_line(tmp_path, options, token, says, monkeypatch)
 
 
 def test_the_window_opens_without_the_token_on_a_command_line(tmp_path, monkeypatch):
-    """The browser is given a page that only this account can read, and that leads to the address with the token."""
+    """The browser is given a page that only this account can read.
+
+    And that leads to the address with the token.
+    """
     opened = []
     for name, value in {
         "HOME": tmp_path,

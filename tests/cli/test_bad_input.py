@@ -67,9 +67,12 @@ def test_labels_in_other_dress(slides, prospector, change):
     path = slides / "labels.csv"
     text = path.read_text()
     text = {
-        "semicolon": text.replace(",", ";"), "tab": text.replace(",", "\t"), "bom": "\ufeff" + text,
-        "windows": text.replace("\n", "\r\n"), "quotes": "\n".join(",".join(f'"{c}"' for c in row.split(",")) for row in text.splitlines()),
-    }[change]  # fmt: skip
+        "semicolon": text.replace(",", ";"),
+        "tab": text.replace(",", "\t"),
+        "bom": "\ufeff" + text,
+        "windows": text.replace("\n", "\r\n"),
+        "quotes": "\n".join(",".join(f'"{c}"' for c in row.split(",")) for row in text.splitlines()),
+    }[change]
     path.write_bytes(text.encode())
     done = prospector(*new("--slide-mpp", "0.5", "--json"))
     assert done.returncode == 0 and '"data": 6' in done.stdout
@@ -142,7 +145,9 @@ def test_slides_without_tissue_are_listed_and_the_others_embedded(slides, prospe
     assert prospector(*new("--slide-mpp", "0.5")).returncode == 0
     done = prospector("embed", "study")
     assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and done.stderr.startswith("prospector: glass.png: no tile holds 25% tissue")
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith(
+        "prospector: glass.png: no tile holds 25% tissue"
+    )
     assert "6 of 7 data embedded" in done.stdout
     assert prospector("fit", "study", "--concepts", "3").returncode == 0  # the others are enough
 
@@ -224,7 +229,10 @@ def test_a_full_disk(slides, small_disk, prospector, complaint):
     (disk / "filler").unlink()
     for name in ("slides", "labels.csv"):
         (shutil.copytree if name == "slides" else shutil.copy)(slides / name, disk / name)
-    assert prospector(*new("--slide-mpp", "0.5")[:1], disk / "study", *new("--slide-mpp", "0.5")[2:]).returncode == 0
+    assert (
+        prospector(*new("--slide-mpp", "0.5")[:1], disk / "study", *new("--slide-mpp", "0.5")[2:]).returncode
+        == 0
+    )
     fill()
     assert "the disk is full" in complaint("embed", disk / "study")
     (disk / "filler").unlink()

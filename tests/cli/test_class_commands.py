@@ -1,4 +1,7 @@
-"""More than two classes on the command line: made, fitted, mapped, exported class by class, reported, replayed."""
+"""More than two classes on the command line.
+
+Made, fitted, mapped, exported class by class, reported, replayed.
+"""
 
 import csv
 import json
@@ -30,8 +33,21 @@ def home(tmp_path_factory):
 
 def test_the_whole_way(home, prospector, monkeypatch):
     monkeypatch.chdir(home)
-    made = prospector("new", "study", "--slides", "slides", "--labels", "labels.csv", "--encoder", "colour-texture",
-                      "--tile", 16, "--slide-mpp", 0.5, "--json")  # fmt: skip
+    made = prospector(
+        "new",
+        "study",
+        "--slides",
+        "slides",
+        "--labels",
+        "labels.csv",
+        "--encoder",
+        "colour-texture",
+        "--tile",
+        16,
+        "--slide-mpp",
+        0.5,
+        "--json",
+    )
     told = json.loads(made.stdout)
     assert told["classes"] == CLASSES and told["class_counts"] == [3, 3, 3]
     prospector("embed", "study")
@@ -39,7 +55,11 @@ def test_the_whole_way(home, prospector, monkeypatch):
     assert "mean AUROC" in done.stdout and "AUROC against the rest" in done.stdout
     assert "Weight of each concept for each class" in done.stdout
     told = json.loads(prospector("fit", "study", "--concepts", 4, "--json").stdout)
-    assert told["classes"] == CLASSES and told["n_weights"] == 4 + 10 and len(told["held_out_auroc_by_class"]) == 3
+    assert (
+        told["classes"] == CLASSES
+        and told["n_weights"] == 4 + 10
+        and len(told["held_out_auroc_by_class"]) == 3
+    )
     for name, shares in told["predictions"].items():
         assert sum(shares.values()) == pytest.approx(1)
         assert told["predicted"][name] == max(shares, key=shares.get)
@@ -65,17 +85,23 @@ def test_the_whole_way(home, prospector, monkeypatch):
     rows = list(csv.DictReader(Path(exported("csv", "--class", "invasive")).read_text().splitlines()))
     assert "score" in rows[0] and "class" not in rows[0]
     assert float(rows[3]["score"]) == study.of_class(2).prospect("c20.png")[3]
-    features = json.loads(Path(exported("geojson", "--what", "tiles", "--what", "regions")).read_text())["features"]
+    features = json.loads(Path(exported("geojson", "--what", "tiles", "--what", "regions")).read_text())[
+        "features"
+    ]
     measured = features[0]["properties"]["measurements"]
     assert set(measured) == {f"prospect score: {name}" for name in CLASSES}
     assert features[0]["properties"]["metadata"]["strongest class"] in CLASSES
     assert any(each["properties"]["classification"]["name"].startswith("in situ: score") for each in features)
     with tifffile.TiffFile(exported("ome-tiff")) as tiff:
-        assert tiff.series[0].shape[0] == 3 and tiff.series[0].axes == "CYX" and "in situ" in tiff.ome_metadata
+        assert (
+            tiff.series[0].shape[0] == 3 and tiff.series[0].axes == "CYX" and "in situ" in tiff.ome_metadata
+        )
     with tifffile.TiffFile(exported("ome-tiff", "--class", "in situ")) as tiff:
         assert tiff.series[0].axes == "YX" and "prospect map: in situ" in tiff.ome_metadata
     for layer in ("classes", "map"):
-        assert Image.open(exported("png", "--layer", layer, "--width", 800, "--class", "in situ")).width <= 800
+        assert (
+            Image.open(exported("png", "--layer", layer, "--width", 800, "--class", "in situ")).width <= 800
+        )
 
     study.of_class("in situ").curation.annotate("c00.png", [0, 1, 2], "against", note="dust")
     study.curation.relabel("c10.png", 2)
@@ -84,7 +110,11 @@ def test_the_whole_way(home, prospector, monkeypatch):
     assert "same bytes" in prospector("replay", "study").stdout
     prospector("report", "study", "--out", "all.html")
     page = (home / "all.html").read_text()
-    assert all(f"<h3>{name}</h3>" in page for name in CLASSES) and "mean AUROC" in page and "AUROC of in situ" in page
+    assert (
+        all(f"<h3>{name}</h3>" in page for name in CLASSES)
+        and "mean AUROC" in page
+        and "AUROC of in situ" in page
+    )
     prospector("report", "study", "--out", "one.html", "--class", "in situ")
     assert (
         "speaks against in situ" in (home / "one.html").read_text()

@@ -14,7 +14,18 @@ import pytest
 from conftest import COMMAND, ENVIRONMENT, ROOT, paint
 from PIL import Image
 
-NEW = ("new", "study", "--slides", "slides", "--labels", "labels.csv", "--encoder", "colour-texture", "--tile", "16")
+NEW = (
+    "new",
+    "study",
+    "--slides",
+    "slides",
+    "--labels",
+    "labels.csv",
+    "--encoder",
+    "colour-texture",
+    "--tile",
+    "16",
+)
 SAMPLE = ROOT / "sample_data" / "CMU-1-Small-Region.svs"
 
 
@@ -29,13 +40,20 @@ def result(done):
 
 def test_the_whole_path_as_json(slides, prospector):
     made = result(prospector(*NEW, "--slide-mpp", "0.5", "--json"))
-    assert (made["slides"], made["data"], made["classes"], made["class_counts"]) == (6, 6, ["normal", "tumour"], [3, 3])
+    assert (made["slides"], made["data"], made["classes"], made["class_counts"]) == (
+        6,
+        6,
+        ["normal", "tumour"],
+        [3, 3],
+    )
     embedded = result(prospector("embed", "study", "--json"))
     assert embedded == {"embedded": 6, "new": 6, "tokens": 600, "data": 6, "paused": [], "failed": {}}
     assert result(prospector("embed", "study", "--json"))["new"] == 0
     fitted = result(prospector("fit", "study", "--concepts", "3", "--json"))
     assert fitted["fit"] == 1 and fitted["n_concepts"] == 3 and fitted["n_weights"] == 9
-    assert all(0 <= value <= 1 for value in fitted["predictions"].values()) and len(fitted["predictions"]) == 6
+    assert (
+        all(0 <= value <= 1 for value in fitted["predictions"].values()) and len(fitted["predictions"]) == 6
+    )
     maps = result(prospector("prospect", "study", "p0.png", "--json"))
     assert maps["class"] == "tumour" and [row["datum"] for row in maps["maps"]] == ["p0.png"]
     row = maps["maps"][0]
@@ -55,7 +73,10 @@ def test_the_whole_path_as_json(slides, prospector):
 def test_the_whole_path_in_words(slides, prospector):
     """One run a command; nothing of a progress bar where there is no terminal."""
     done = ok(prospector(*NEW))
-    assert "6 data on 6 slides; 3 “tumour”, 3 “normal”" in done.stdout and "next: prospector embed study" in done.stdout
+    assert (
+        "6 data on 6 slides; 3 “tumour”, 3 “normal”" in done.stdout
+        and "next: prospector embed study" in done.stdout
+    )
     assert done.stderr.startswith("prospector: note: 6 of 6 slides do not state their microns a pixel")
     done = ok(prospector("embed", "study", "p0.png", "n0.png", "n1.png"))
     assert "3 of 3 data embedded, 3 of them now (300 tokens)" in done.stdout and done.stderr == ""
@@ -69,7 +90,8 @@ def test_the_whole_path_in_words(slides, prospector):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "new", "embed", "fit", "prospect", "export", "info", "history", "replay", "report", "app", "bench"]
+    "command",
+    ["", "new", "embed", "fit", "prospect", "export", "info", "history", "replay", "report", "app", "bench"],
 )
 def test_help(prospector, command):
     done = ok(prospector(*command.split(), "--help"))
@@ -80,7 +102,9 @@ def test_help(prospector, command):
     }.get(command, []):
         assert option in done.stdout
     if not command:
-        assert all(name in done.stdout for name in ("new", "embed", "fit", "prospect", "export", "app", "bench"))
+        assert all(
+            name in done.stdout for name in ("new", "embed", "fit", "prospect", "export", "app", "bench")
+        )
         assert ok(prospector()).stdout == done.stdout
 
 
@@ -88,7 +112,11 @@ def test_info_says_what_a_slide_is(tmp_path, prospector):
     sample = shutil.copy(SAMPLE, tmp_path / "called.png")
     Image.new("RGB", (70, 50), (200, 100, 150)).save(tmp_path / "called.svs", "PNG")
     (slide,) = result(prospector("info", sample, "--json"))["slides"]
-    assert slide["readable"] and (slide["format"], slide["width"], slide["height"]) == ("Aperio SVS", 2220, 2967)
+    assert slide["readable"] and (slide["format"], slide["width"], slide["height"]) == (
+        "Aperio SVS",
+        2220,
+        2967,
+    )
     assert (slide["mpp"], slide["objective_power"], len(slide["levels"])) == (0.499, 20, 1)
     text = ok(prospector("info", sample, "called.svs")).stdout
     assert "2,220 x 2,967 pixels (1.108 x 1.481 mm)" in text and "20x" in text
@@ -117,27 +145,60 @@ def test_bench_says_its_figures(prospector, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "format, ending", [("geojson", ".geojson"), ("ome-tiff", ".ome.tif"), ("csv", ".csv"), ("parquet", ".parquet")]
+    "format, ending",
+    [("geojson", ".geojson"), ("ome-tiff", ".ome.tif"), ("csv", ".csv"), ("parquet", ".parquet")],
 )
 def test_export_in_every_format(fitted, prospector, format, ending):
     """Nothing on disk bears the slide's name unless it was asked for."""
     done = ok(prospector("export", "study", "--format", format))
     assert "2 maps written to" in done.stdout and "p0.png" in done.stdout and done.stderr == ""
     files = sorted(path.name for path in (fitted / "study" / "exports").iterdir())
-    assert len(files) == 2 and all(name.endswith(ending) and "p0" not in name and "n0" not in name for name in files)
+    assert len(files) == 2 and all(
+        name.endswith(ending) and "p0" not in name and "n0" not in name for name in files
+    )
     ok(prospector("export", "study", "p0.png", "--format", format, "--out", "maps", "--names"))
     assert [path.name for path in (fitted / "maps").iterdir()] == [f"p0.png{ending}"]
 
 
 def test_a_threshold_means_regions(fitted, prospector):
-    ok(prospector("export", "study", "p0.png", "--format", "geojson", "--threshold", "-1e6", "--out", "low", "--names"))
-    ok(prospector("export", "study", "p0.png", "--format", "geojson", "--threshold", "1e6", "--out", "high", "--names"))
-    low, high = (json.loads((fitted / part / "p0.png.geojson").read_text())["features"] for part in ("low", "high"))
+    ok(
+        prospector(
+            "export",
+            "study",
+            "p0.png",
+            "--format",
+            "geojson",
+            "--threshold",
+            "-1e6",
+            "--out",
+            "low",
+            "--names",
+        )
+    )
+    ok(
+        prospector(
+            "export",
+            "study",
+            "p0.png",
+            "--format",
+            "geojson",
+            "--threshold",
+            "1e6",
+            "--out",
+            "high",
+            "--names",
+        )
+    )
+    low, high = (
+        json.loads((fitted / part / "p0.png.geojson").read_text())["features"] for part in ("low", "high")
+    )
     assert len(low) == 1 and low[0]["geometry"]["type"] == "Polygon" and high == []
 
 
 def test_figures(fitted, prospector):
-    said = result(prospector("export", "study", "p0.png", "--format", "png", "--out", "out", "--width", 800, "--json"))
+    said = result(
+        prospector("export", "study", "p0.png", "--format", "png", "--out", "out", "--width", 800, "--json")
+    )
     (file,) = said["files"]
     assert file["datum"] == "p0.png" and "p0" not in file["file"]
     with Image.open(file["file"]) as image:
@@ -161,7 +222,16 @@ def test_figures(fitted, prospector):
     assert [file["slide"] for file in said["files"]] == ["p0.png", "n0.png"]
     ok(
         prospector(
-            "export", "study", "p0.png", "--format", "png", "--threshold", 2.5, "--title", "Skin", "--whole-slide"
+            "export",
+            "study",
+            "p0.png",
+            "--format",
+            "png",
+            "--threshold",
+            2.5,
+            "--title",
+            "Skin",
+            "--whole-slide",
         )
     )
 
@@ -207,7 +277,9 @@ def test_features_from_elsewhere(tmp_path, prospector, complaint):
     for i in range(5):
         n = 0 if i == 4 else 30
         with h5py.File(tmp_path / "features_uni" / f"case{i}.h5", "w") as file:
-            file["features"] = random.normal(size=(n, 4)).astype(np.float32) + 10 * random.integers(0, 2, (n, 1))
+            file["features"] = random.normal(size=(n, 4)).astype(np.float32) + 10 * random.integers(
+                0, 2, (n, 1)
+            )
             file["coords"] = np.stack([np.arange(n) % 6, np.arange(n) // 6], axis=1) * 512
             file["coords"].attrs.update({"patch_size": 256, "patch_size_level0": 512, "overlap": 0})
         rows.append(f"case{i}.svs,{('normal', 'tumour')[i % 2]}")
@@ -220,7 +292,9 @@ def test_features_from_elsewhere(tmp_path, prospector, complaint):
     assert len(result(prospector("prospect", "study", "--json"))["maps"]) == 4
     assert len(result(prospector("export", "study", "--format", "csv", "--json"))["files"]) == 4
     assert "case4" in complaint("export", "study", "case4.svs", "--format", "csv")
-    assert "--features" in complaint("new", "other", "--patches", "x", "--labels", "labels.csv", "--slides", "x")
+    assert "--features" in complaint(
+        "new", "other", "--patches", "x", "--labels", "labels.csv", "--slides", "x"
+    )
     assert "no folder" in complaint("new", "other", "--features", "nowhere", "--labels", "labels.csv")
 
 
@@ -237,10 +311,20 @@ def test_names_are_neither_cut_nor_read_as_markup(slides, prospector):
 
 
 def talk(arguments, folder, answers):
-    """Run on a pseudo-terminal, typing each answer when its question stands there. Returns (exit code, all it printed)."""
+    """Run on a pseudo-terminal, typing each answer when its question stands there.
+
+    Returns (exit code, all it printed).
+    """
     leader, follower = pty.openpty()
-    process = subprocess.Popen([*COMMAND, *arguments], cwd=folder, env={**ENVIRONMENT, "TERM": "xterm"}, stdin=follower, stdout=follower,
-                               stderr=follower, start_new_session=True)  # fmt: skip
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env={**ENVIRONMENT, "TERM": "xterm"},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+    )
     os.close(follower)
     seen, waiting, end = b"", list(answers), time.monotonic() + 120
     while time.monotonic() < end:
@@ -318,9 +402,16 @@ def slow_embed(folder):
     """
     import sys
 
-    return subprocess.Popen([sys.executable, "-c", SLOW, "embed", "study"], cwd=folder, env=ENVIRONMENT,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", SLOW, "embed", "study"],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
 
 
 def wait_for_blocks(folder, n):
@@ -401,19 +492,27 @@ def test_history_replay_and_report(fitted, prospector, monkeypatch):
     study.refit()
     lines = ok(prospector("history", "study")).stdout
     assert all(
-        word in lines for word in ("Ann", "rename concept 0 to “purple”", "as stained", "undone", "pin purple at 2")
+        word in lines
+        for word in ("Ann", "rename concept 0 to “purple”", "as stained", "undone", "pin purple at 2")
     )
     said = result(prospector("history", "study", "--last", "3", "--json"))
     assert [(e["id"], e["action"], e["undone"], e["about"]) for e in said["entries"]] == [
-        (3, "rename", True, None), (4, "undo", False, 3), (5, "pin", False, None),
-    ]  # fmt: skip
+        (3, "rename", True, None),
+        (4, "undo", False, 3),
+        (5, "pin", False, None),
+    ]
     assert [(f["fit"], f["journal"], f["author"]) for f in said["fits"]][1] == (2, 5, "Ann")
     assert "2 fits made again from the journal: same bytes" in ok(prospector("replay", "study")).stdout
     (fitted / "study" / "fits" / "2" / "head.json").write_text("")
     done = prospector("replay", "study", "--json")
     assert done.returncode == 2 and json.loads(done.stdout)["fits"][1]["damaged"]
-    assert done.stderr == "prospector: not as the journal says: fit 2: `prospector replay --repair` puts it right\n"
-    assert result(prospector("replay", "study", "--repair", "--into", "again", "--json"))["fits"][1]["repaired"]
+    assert (
+        done.stderr
+        == "prospector: not as the journal says: fit 2: `prospector replay --repair` puts it right\n"
+    )
+    assert result(prospector("replay", "study", "--repair", "--into", "again", "--json"))["fits"][1][
+        "repaired"
+    ]
     assert sorted(path.name for path in (fitted / "again").iterdir()) == ["1", "2"]
     written = result(prospector("report", "study", "-o", "out/r.html", "--json"))
     page = (fitted / "out" / "r.html").read_text()

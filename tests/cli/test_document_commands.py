@@ -23,13 +23,20 @@ def test_from_a_file_to_exports(tmp_path, prospector, words):
     made = prospector("new", "study", "--documents", "docs.jsonl", "--json")
     assert made.returncode == 0, made.stderr
     said = json.loads(made.stdout)
-    assert (said["files"], said["data"], said["class_counts"], said["classes"]) == (1, 8, [4, 4], ["no", "yes"])
+    assert (said["files"], said["data"], said["class_counts"], said["classes"]) == (
+        1,
+        8,
+        [4, 4],
+        ["no", "yes"],
+    )
     for arguments in (("embed", "study"), ("fit", "study", "--concepts", "5", "--radius", "1")):
         assert prospector(*arguments).returncode == 0
     maps = json.loads(prospector("prospect", "study", "--json").stdout)["maps"]
     assert len(maps) == 8 and {"top_sentence", "top_section"} <= set(maps[0])
     for format in ("html", "csv", "parquet", "jsonl", "annotations"):
-        done = prospector("export", "study", "case 1", "--format", format, "--out", "out", "--names", "--json")
+        done = prospector(
+            "export", "study", "case 1", "--format", format, "--out", "out", "--names", "--json"
+        )
         (file,) = json.loads(done.stdout)["files"]
         assert file["bytes"] > 200 and Path(file["file"]).name.startswith("case 1.")
 
@@ -39,8 +46,9 @@ def test_a_note_says_what_was_left_out(tmp_path, prospector):
     with open(tmp_path / "docs.jsonl", "a") as file:
         file.write('{"id": "hollow", "text": " ", "label": "no"}\n')
     done = prospector("new", "study", "--documents", "docs.jsonl")
-    assert done.returncode == 0 and "note: 1 documents are empty and will be left out: hollow" in done.stderr.replace(
-        "\n", " "
+    assert (
+        done.returncode == 0
+        and "note: 1 documents are empty and will be left out: hollow" in done.stderr.replace("\n", " ")
     )
 
 
@@ -54,16 +62,28 @@ BAD = {
     "a number for a text": (b'{"id": 1, "text": 5}\n', "line 1: it has no text"),
     "sections of numbers": (b'{"id": 1, "sections": [1]}\n', "line 1: section 1 has no text"),
     "sections that are a text": (b'{"id": 1, "sections": "x"}\n', "line 1: sections must be a list"),
-    "another encoding in one line": (LINE.encode() + b'{"id": "c", "text": "caf\xe9", "label": "no"}\n', "line 3: byte 24 is not UTF-8"),
-    "ids that are there twice": ((LINE + LINE.splitlines()[0]).encode(), "line 3: the id 'a' stands already in docs.jsonl, line 1"),
-    "all texts empty": (LINE.replace("One. Two.", "").replace("One.", "\\u0000").encode(), "all documents are empty"),
+    "another encoding in one line": (
+        LINE.encode() + b'{"id": "c", "text": "caf\xe9", "label": "no"}\n',
+        "line 3: byte 24 is not UTF-8",
+    ),
+    "ids that are there twice": (
+        (LINE + LINE.splitlines()[0]).encode(),
+        "line 3: the id 'a' stands already in docs.jsonl, line 1",
+    ),
+    "all texts empty": (
+        LINE.replace("One. Two.", "").replace("One.", "\\u0000").encode(),
+        "all documents are empty",
+    ),
     "no labels": (LINE.replace("label", "x").encode(), "--labels labels.csv"),
     "one class": (LINE.replace("yes", "no").encode(), "one class only (no)"),
-    "10 MB on one line": (json.dumps({"id": "a", "text": "word " * 2_000_000}).encode(), "line 1 holds 10.0 million characters"),
+    "10 MB on one line": (
+        json.dumps({"id": "a", "text": "word " * 2_000_000}).encode(),
+        "line 1 holds 10.0 million characters",
+    ),
     "10 MB without a space": (b"x" * 10_000_000, "line 1: this is no JSON"),
     "deeply nested": (b'{"text":' + b"[" * 200_000 + b"]" * 200_000 + b"}", "nested too deeply"),
     "not packed": (None, "cut short"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -86,7 +106,10 @@ FOLDERS = {
     "no document": ({"a.docx": b"PK"}, "holds no document: it needs files ending in"),
     "a wrong mark": ({"a.txt": b"\xff\xfe\0"}, "a.txt says that it is UTF-16 and is not"),
     "all empty": ({"a.txt": b"", "b.txt": b" "}, "all documents are empty"),
-    "labels without documents": ({"a.txt": b"One."}, "labels.csv names zebra, not found among the 1 documents"),
+    "labels without documents": (
+        {"a.txt": b"One."},
+        "labels.csv names zebra, not found among the 1 documents",
+    ),
     "no table": ({"a.txt": b"One."}, "no document has a field label"),
 }
 
@@ -114,8 +137,12 @@ def test_control_characters_and_mixed_encodings_are_read_and_said(tmp_path, pros
 
 def test_options_of_another_kind_are_refused(tmp_path, complaint):
     write_jsonl(tmp_path / "docs.jsonl")
-    assert "--mpp is not for a study of documents" in complaint("new", "s", "--documents", "docs.jsonl", "--mpp", "1")
-    assert "say --slides or --documents" in complaint("new", "s", "--documents", "docs.jsonl", "--slides", "x")
+    assert "--mpp is not for a study of documents" in complaint(
+        "new", "s", "--documents", "docs.jsonl", "--mpp", "1"
+    )
+    assert "say --slides or --documents" in complaint(
+        "new", "s", "--documents", "docs.jsonl", "--slides", "x"
+    )
     assert "--words is not for a study of slides" in complaint("new", "s", "--slides", "x", "--words", "3")
     assert "no encoder of texts named" in complaint(
         "new", "s", "--documents", "docs.jsonl", "--encoder", "efficientnet-lite0"

@@ -28,7 +28,11 @@ def test_backup_and_restore(prospector, study, tmp_path):
     assert made["entries"] == 2 and made["new"] == made["files"] and made["elsewhere"] is None
     study.curation.rename(0, "fat")
     done = prospector("backup", study.path, "copy")
-    assert done.returncode == 0 and "3 entries of the history" in done.stdout and "1 of them copied now" in done.stdout
+    assert (
+        done.returncode == 0
+        and "3 entries of the history" in done.stdout
+        and "1 of them copied now" in done.stdout
+    )
     back = json.loads(prospector("restore", "copy", "again", "--json").stdout)
     assert back["entries"] == 3 and Study.open(tmp_path / "again").concepts()[0].name == "fat"
     assert "next: prospector app" in prospector("restore", "copy", "third").stdout
@@ -72,7 +76,9 @@ def test_info_on_a_study(prospector, study):
     assert "none yet: prospector backup" in said and "keyed by a secret" in said and "in its folder" in said
     prospector("backup", study.path, "copy")
     study.curation.rename(0, "fat")
-    assert "UTC, 1 edits since" in prospector("info", study.path).stdout.replace("1 edit since", "1 edits since")
+    assert "UTC, 1 edits since" in prospector("info", study.path).stdout.replace(
+        "1 edit since", "1 edits since"
+    )
     study.database.close()
     with closing(sqlite3.connect(study.path / "study.sqlite")) as database, database:
         database.execute("DELETE FROM meta WHERE key IN ('secret', 'id')")

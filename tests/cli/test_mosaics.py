@@ -1,4 +1,7 @@
-"""The command line on real tiles of lymph nodes: fitted on whole images of three slides, scored on cells of a fourth."""
+"""The command line on real tiles of lymph nodes.
+
+Fitted on whole images of three slides, scored on cells of a fourth.
+"""
 
 import csv
 import json
@@ -38,12 +41,15 @@ def test_maps_of_unseen_images_find_the_tumour(prospector, tmp_path):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    made = run("new", "study", "--slides", MOSAICS / "images", "--labels", MOSAICS / "labels.csv", "--tile", "128")
+    made = run(
+        "new", "study", "--slides", MOSAICS / "images", "--labels", MOSAICS / "labels.csv", "--tile", "128"
+    )
     assert made["data"] == 32 and made["class_counts"] == [16, 16]
     assert run("embed", "study")["embedded"] == 32
     assert run("fit", "study")["fitted_on"] == 20
     maps = {
-        row["datum"]: np.load(tmp_path / row["map"], allow_pickle=False) for row in run("prospect", "study")["maps"]
+        row["datum"]: np.load(tmp_path / row["map"], allow_pickle=False)
+        for row in run("prospect", "study")["maps"]
     }
 
     from prospector_core import Study

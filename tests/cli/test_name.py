@@ -19,11 +19,16 @@ def study(tmp_path, monkeypatch):
 def test_the_table_and_then_the_names(study, prospector):
     shown = prospector("name", study.path, "--phrases", "kind0, kind1")
     assert (
-        shown.returncode == 0 and "suggested" in shown.stdout and "kind1" in shown.stdout and "--apply" in shown.stdout
+        shown.returncode == 0
+        and "suggested" in shown.stdout
+        and "kind1" in shown.stdout
+        and "--apply" in shown.stdout
     )
     assert not Study.open(study.path).curation.state.names
     found = json.loads(
-        prospector("name", study.path, "--phrases", "kind0,kind1,kind2,kind3,kind4", "--apply", "--json").stdout
+        prospector(
+            "name", study.path, "--phrases", "kind0,kind1,kind2,kind3,kind4", "--apply", "--json"
+        ).stdout
     )
     assert found["applied"] and len(found["concepts"]) == 5 and len(found["concepts"][0]["similarity"]) == 5
     names = Study.open(study.path).curation.state.names
@@ -31,7 +36,9 @@ def test_the_table_and_then_the_names(study, prospector):
     assert sorted(names.values()) == ["kind0", "kind1", "kind2", "kind3", "kind4"]
 
 
-@pytest.mark.parametrize("phrases, said", [(",", "2 to 60 phrases"), ("x" * 99, "too long")], ids=["none", "long"])
+@pytest.mark.parametrize(
+    "phrases, said", [(",", "2 to 60 phrases"), ("x" * 99, "too long")], ids=["none", "long"]
+)
 def test_phrases_that_cannot_be(study, prospector, phrases, said):
     done = prospector("name", study.path, "--phrases", phrases)
     assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1

@@ -1,4 +1,7 @@
-"""The package of docs/extending.md, really installed by pip, and found by the command line in new processes; beside it one that is broken."""
+"""The package of docs/extending.md, really installed by pip.
+
+And found by the command line in new processes; beside it one that is broken.
+"""
 
 import json
 import os
@@ -48,9 +51,19 @@ def installed(tmp_path_factory):
         (good / name).write_text(block, encoding="utf-8")
     (bad / "pyproject.toml").write_text(BROKEN)
     (bad / "broken_plugin.py").write_text("Crooked = 7  # no maker\n")
-    command = ["install", "--no-build-isolation", "--no-deps", "--no-index", "--quiet", "--disable-pip-version-check", "--no-compile"]  # fmt: skip
+    command = [
+        "install",
+        "--no-build-isolation",
+        "--no-deps",
+        "--no-index",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", *command, "--target", folder / "site", good, bad], capture_output=True, text=True
+        [sys.executable, "-m", "pip", *command, "--target", folder / "site", good, bad],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return folder, {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "site"), str(ROOT)])}
@@ -73,11 +86,16 @@ def run(installed, *arguments, code=0):
 def test_encoder_reader_and_quantizer_of_a_package_make_a_study_and_a_broken_one_is_a_line(installed):
     folder, _ = installed
     rng = np.random.default_rng(1)
-    spots = {f"s{n}": np.c_[rng.uniform(0, 99, (40, 2)), rng.normal(n % 2 * 2, 1, (40, 4))].tolist() for n in range(6)}
+    spots = {
+        f"s{n}": np.c_[rng.uniform(0, 99, (40, 2)), rng.normal(n % 2 * 2, 1, (40, 4))].tolist()
+        for n in range(6)
+    }
     (folder / "cells").mkdir()
     (folder / "cells" / "all.spots").write_text(json.dumps(spots))
     (folder / "labels.csv").write_text("sample,label\n" + "".join(f"s{n},{'ab'[n % 2]}\n" for n in range(6)))
-    _, said = run(installed, "new", "study", "--cells", "cells", "--labels", "labels.csv", "--encoder", "ranks")
+    _, said = run(
+        installed, "new", "study", "--cells", "cells", "--labels", "labels.csv", "--encoder", "ranks"
+    )
     (warning,) = [line for line in said.splitlines() if "warning" in line]
     assert (
         "prospector-broken 0.3" in warning
@@ -88,7 +106,9 @@ def test_encoder_reader_and_quantizer_of_a_package_make_a_study_and_a_broken_one
     run(installed, "fit", "study", "--concepts", 4, "--quantizer", "farthest")
     _, said = run(installed, "fit", "study", "--quantizer", "crooked", code=2)
     assert len(said.splitlines()) == 1 and "crooked" in said
-    _, said = run(installed, "new", "other", "--cells", "cells", "--labels", "labels.csv", "--encoder", "odd", code=2)
+    _, said = run(
+        installed, "new", "other", "--cells", "cells", "--labels", "labels.csv", "--encoder", "odd", code=2
+    )
     (line,) = [line for line in said.splitlines() if "warning" not in line]
     assert (
         "prospector-broken 0.3" in line
@@ -108,16 +128,17 @@ def test_slides_and_tiles_of_a_package(installed):
     pixels = np.random.default_rng(0).integers(0, 200, (300, 400, 3), dtype=np.uint8)
     np.save(folder / "slide.npy", pixels)
     code = (
-        "import json\n"
-        "from prospector_core.modalities.slides.encoders import Encoder, get_encoder, list_encoders\n"
-        "from prospector_core.modalities.slides.readers import open_slide\n"
-        "slide, encoder = open_slide('slide.npy'), get_encoder('mean-colour', threads=2)\n"
-        "tile = slide.read_scaled(0, 0, 64, 64, encoder.input_size, encoder.input_size)\n"
-        "vectors = encoder.encode(tile[None])\n"
-        "print(json.dumps([isinstance(encoder, Encoder), 'mean-colour' in list_encoders(), slide.width, vectors.shape,\n"
-        "                  str(vectors.dtype), encoder.record()['name'], slide.read_region(390, 5, 20, 1)[0, :, 0].tolist()]))\n"
+        "import json\nfrom prospector_core.modalities.slides.encoders import Encoder, get_encoder,"
+        " list_encoders\nfrom prospector_core.modalities.slides.readers import open_slide\nslide, encoder ="
+        " open_slide('slide.npy'), get_encoder('mean-colour', threads=2)\ntile = slide.read_scaled(0, 0, 64,"
+        " 64, encoder.input_size, encoder.input_size)\nvectors ="
+        " encoder.encode(tile[None])\nprint(json.dumps([isinstance(encoder, Encoder), 'mean-colour' in"
+        " list_encoders(), slide.width, vectors.shape,\n                  str(vectors.dtype),"
+        " encoder.record()['name'], slide.read_region(390, 5, 20, 1)[0, :, 0].tolist()]))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "PluginWarning" in done.stderr and "prospector-broken 0.3" in done.stderr
     *rest, row = json.loads(done.stdout)

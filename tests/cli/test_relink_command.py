@@ -8,7 +8,16 @@ from tests.cli.conftest import paint
 def made(slides, prospector):
     assert (
         prospector(
-            "new", "study", "--slides", "slides", "--labels", "labels.csv", "--encoder", "colour-texture", "--tile", 16
+            "new",
+            "study",
+            "--slides",
+            "slides",
+            "--labels",
+            "labels.csv",
+            "--encoder",
+            "colour-texture",
+            "--tile",
+            16,
         ).returncode
         == 0
     )
@@ -34,12 +43,18 @@ def test_what_is_not_found_is_named_in_one_line_and_the_rest_is_kept(slides, pro
     (home / "away" / "p0.png").unlink()
     paint(home / "away" / "n0.png", 99, 0.5)
     done = prospector("relink", "study", "away")
-    assert done.returncode == 2 and "4 of 6 found" in done.stdout and "same name, other content" in done.stdout
+    assert (
+        done.returncode == 2 and "4 of 6 found" in done.stdout and "same name, other content" in done.stdout
+    )
     assert (
         done.stderr
-        == "prospector: not found: n0.png, p0.png: give other folders; to take files of other content: --anyway\n"
+        == "prospector: not found: n0.png, p0.png: give other folders; to take files of other content:"
+        " --anyway\n"
     )
-    files = {each["file"]: each for each in json.loads(prospector("relink", "study", "away", "--json").stdout)["files"]}
+    files = {
+        each["file"]: each
+        for each in json.loads(prospector("relink", "study", "away", "--json").stdout)["files"]
+    }
     assert files["p1.png"]["result"] == "there" and files["p0.png"]["near"]
     taken = prospector("relink", "study", "away", "--anyway")
     assert "5 of 6 found" in taken.stdout and "name alone, though it holds something else" in taken.stdout

@@ -9,13 +9,28 @@ def test_from_files_to_maps(tmp_path, prospector):
     study_of_chains(tmp_path / "made", n=6)  # the files; the study itself is made again below
     home = tmp_path / "made"
     done = prospector(
-        "new", "study", "--structures", home / "structures", "--labels", home / "labels.csv", "--atom", "cb", "--json"
+        "new",
+        "study",
+        "--structures",
+        home / "structures",
+        "--labels",
+        home / "labels.csv",
+        "--atom",
+        "cb",
+        "--json",
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) | {"study": ""} == {
-        "study": "", "structures": 6, "data": 6, "classes": ["no", "binds"], "class_counts": [3, 3], "unlabelled": 0,
-        "encoder": "residue-type", "atom": "cb", "cutoff": 8.0,
-    }  # fmt: skip
+        "study": "",
+        "structures": 6,
+        "data": 6,
+        "classes": ["no", "binds"],
+        "class_counts": [3, 3],
+        "unlabelled": 0,
+        "encoder": "residue-type",
+        "atom": "cb",
+        "cutoff": 8.0,
+    }
     for command in (("embed", "study"), ("fit", "study")):
         done = prospector(*command)
         assert done.returncode == 0, done.stderr
@@ -41,7 +56,10 @@ def test_bad_input_is_answered_in_one_line(tmp_path, complaint):
         ((*both, "--atom", "cg"), "no contact by 'cg'"),
         ((*both, "--encoder", "resnet"), "no encoder of residues named 'resnet'"),
         (("--structures", "gone", "--labels", "labels.csv"), "no folder gone"),
-        (("--slides", "s", "--labels", "labels.csv", "--cutoff", "6"), "--cutoff is not for a study of slides"),
+        (
+            ("--slides", "s", "--labels", "labels.csv", "--cutoff", "6"),
+            "--cutoff is not for a study of slides",
+        ),
         (("--structures", "s"), "--labels labels.csv"),
         ((*both, "--slides", "s"), "a study is of one thing"),
     ):

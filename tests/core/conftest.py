@@ -19,7 +19,8 @@ def s3():
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         patch.setattr("prospector_core.store.remote._FRESH", 0.0)
-        # Another module's server has ended, but is still spoken to by what s3fs keeps, and its buckets are kept by moto.
+        # Another module's server has ended, but is still spoken to by what s3fs keeps, and its buckets are
+        # kept by moto.
         s3fs.S3FileSystem.clear_instance_cache()
         urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", data=b"").close()
         s3fs.S3FileSystem().mkdir("slides")

@@ -1,4 +1,7 @@
-"""Every action of the journal, rule by rule: what is accepted, what is refused on the limit, how it is told, what it is about."""
+"""Every action of the journal, rule by rule.
+
+What is accepted, what is refused on the limit, how it is told, what it is about.
+"""
 
 import base64
 
@@ -53,8 +56,11 @@ SPLIT = {"concept": 4, "ids": [4, 9, 10], "centroids": row(0, 1, 2)}
         ("split", SPLIT, {"ids": [4, 9, 11]}),
         ("split", SPLIT, {"ids": [9, 4, 5]}),
         ("split", SPLIT, {"ids": [4], "centroids": row(0)}),
-        ("split", {"concept": 0, "ids": list(range(20)), "centroids": row(*range(20))},
-         {"ids": list(range(21)), "centroids": row(*range(21))}),
+        (
+            "split",
+            {"concept": 0, "ids": list(range(20)), "centroids": row(*range(20))},
+            {"ids": list(range(21)), "centroids": row(*range(21))},
+        ),
         ("split", SPLIT, {"centroids": row(0, 1, 2, 3)}),
         ("split", SPLIT, {"centroids": ""}),
         ("split", SPLIT, {"centroids": "*" + row(0, 1, 2)}),
@@ -76,7 +82,7 @@ SPLIT = {"concept": 4, "ids": [4, 9, 10], "centroids": row(0, 1, 2)}
         ("fit", {}, {"radius": 65}),
         ("fit", {}, {"radius": -1}),
     ],
-)  # fmt: skip
+)
 def test_limits(action, good, bad):
     """What is on the limit is taken, what is beyond it is not; so is a field that is not known."""
     assert type(taken(action, good)) is ACTIONS[action]
@@ -99,16 +105,18 @@ def test_actions_that_are_not_known(name):
     said = repr(name) if isinstance(name, str) else f"a {type(name).__name__}"
     with pytest.raises(StudyDamagedError) as caught:
         read_action(name, {}, 3)
-    assert str(caught.value) == (
-        f"entry 3 of the journal has the action {said}, which this Prospector does not know: update Prospector, or restore "
-        "study.sqlite from a backup"
+    assert (
+        str(caught.value)
+        == f"entry 3 of the journal has the action {said}, which this Prospector does not know: update"
+        " Prospector, or restore study.sqlite from a backup"
     )
 
 
 def test_undo_and_redo_may_say_anything():
     assert taken("undo", {"more": 1}).tell(None) == "undo" and taken("redo", {}).tell(None) == "redo"
-    assert taken("fit", {"alpha": 1.0, "concepts": 5, "radius": 2, "kernel": "linear"}).tell(None) == (
-        "new fit: 5 concepts, radius 2, linear kernel"
+    assert (
+        taken("fit", {"alpha": 1.0, "concepts": 5, "radius": 2, "kernel": "linear"}).tell(None)
+        == "new fit: 5 concepts, radius 2, linear kernel"
     )
 
 
@@ -119,22 +127,44 @@ def entries(*said):
 @pytest.mark.parametrize(
     ("said", "says"),
     [
-        ([("merge", {"concepts": [1], "into": 2}), ("merge", {"concepts": [2], "into": 1})],
-         "entry 2 of the journal (merge) contradicts those before it: it merges concept 2 into 1, which was merged into 2; "),
-        ([("fit", {"concepts": 5}), ("split", {"concept": 0, "ids": [0, 6], "centroids": row(0, 1)})],
-         "entry 2 of the journal (split) contradicts those before it: its new concepts begin with 6; "),
-        ([("fit", {"concepts": 5}), ("rename", {"concept": 5, "name": "x"})], "the journal names concept 5, but there are 5: "),
-        ([("fit", {"concepts": 5}), ("family", {"composition": {"7": 0.5}, "name": "x"})], "names concept 7, but there are 5"),
+        (
+            [("merge", {"concepts": [1], "into": 2}), ("merge", {"concepts": [2], "into": 1})],
+            (
+                "entry 2 of the journal (merge) contradicts those before it: it merges concept 2 into 1,"
+                " which was merged into 2; "
+            ),
+        ),
+        (
+            [("fit", {"concepts": 5}), ("split", {"concept": 0, "ids": [0, 6], "centroids": row(0, 1)})],
+            "entry 2 of the journal (split) contradicts those before it: its new concepts begin with 6; ",
+        ),
+        (
+            [("fit", {"concepts": 5}), ("rename", {"concept": 5, "name": "x"})],
+            "the journal names concept 5, but there are 5: ",
+        ),
+        (
+            [("fit", {"concepts": 5}), ("family", {"composition": {"7": 0.5}, "name": "x"})],
+            "names concept 7, but there are 5",
+        ),
         ([("fit", {"concepts": 5}), ("merge", {"concepts": [1], "into": 8})], "names concept 8"),
         ([("fit", {"concepts": 5}), ("recolour", {"concept": 8, "colour": "#010203"})], "names concept 8"),
         ([("fit", {"concepts": 5}), ("merge", {"concepts": [8], "into": 1})], "names concept 8"),
         ([("fit", {"concepts": 5}), ("exclude", {"concept": 8})], "names concept 8"),
         ([("fit", {"concepts": 5}), ("pin", {"concepts": [8], "weight": 1.0})], "names concept 8"),
-        ([("fit", {"concepts": 5}), ("pin", {"concepts": [1, 8], "weight": 1.0, "target": 2})], "names concept 8"),
-        ([("fit", {"concepts": 5}), ("reassign", {"datum": "d", "tokens": [1], "concept": 8})], "names concept 8"),
-        ([("fit", {"concepts": 5}), ("split", {"concept": 8, "ids": [8, 5], "centroids": row(0, 1)})], "names concept 8"),
+        (
+            [("fit", {"concepts": 5}), ("pin", {"concepts": [1, 8], "weight": 1.0, "target": 2})],
+            "names concept 8",
+        ),
+        (
+            [("fit", {"concepts": 5}), ("reassign", {"datum": "d", "tokens": [1], "concept": 8})],
+            "names concept 8",
+        ),
+        (
+            [("fit", {"concepts": 5}), ("split", {"concept": 8, "ids": [8, 5], "centroids": row(0, 1)})],
+            "names concept 8",
+        ),
     ],
-)  # fmt: skip
+)
 def test_edits_that_contradict_those_before(said, says):
     with pytest.raises(StudyDamagedError) as caught:
         replay(entries(*said))
@@ -161,7 +191,9 @@ def test_a_split_is_known_by_the_beginning_of_its_centroids():
         said = {"concept": 0, "ids": [0, 5], "centroids": base64.b64encode(numbers.tobytes()).decode()}
         return replay(entries(("split", said))).steps[0]
 
-    assert "leaves" not in repr(split(long)) and "centroids" not in repr(split(long))  # previews are kept by it
+    assert "leaves" not in repr(split(long)) and "centroids" not in repr(
+        split(long)
+    )  # previews are kept by it
     assert len(split(long).digest) == 64 and split(long).centroids.shape == (2, 24)
     assert split(long) == split(one) and split(long) != split(other)
 
@@ -210,7 +242,11 @@ PARTS = {"parts": [{"datum": "d", "tokens": [1, 2]}, {"datum": "e", "tokens": [3
     [
         ("rename", {"concept": 1, "name": "x"}, "rename old 1 to “x”"),
         ("recolour", {"concept": 1, "colour": "#010203"}, "recolour c1"),
-        ("recolour", {"concept": 1, "colour": "url(x)"}, "recolour c1 (what stands there is no colour: it keeps its own)"),
+        (
+            "recolour",
+            {"concept": 1, "colour": "url(x)"},
+            "recolour c1 (what stands there is no colour: it keeps its own)",
+        ),
         ("merge", {"concepts": [1, 2, 3], "into": 2}, "merge c1, c3 into c2"),
         ("exclude", {"concept": 1}, "exclude c1"),
         ("exclude", {"concept": 1, "reason": "ink"}, "exclude c1 (ink)"),
@@ -224,17 +260,29 @@ PARTS = {"parts": [{"datum": "d", "tokens": [1, 2]}, {"datum": "e", "tokens": [3
         ("annotate", MARK, "mark 1 tiles of <d> as evidence for class 1"),
         ("annotate", {**MARK, "evidence": "against"}, "mark 1 tiles of <d> as evidence for class 0"),
         ("annotate", {**MARK, "evidence": "ignore"}, "ignore 1 tiles of <d>"),
-        ("annotate", {**MARK, "evidence": "against", "target": 2}, "mark 1 tiles of <d> as evidence against class 2"),
-        ("annotate", {**PARTS, "polygon": None, "evidence": "ignore", "weight": 1.0}, "ignore 3 tiles of 2 data"),
+        (
+            "annotate",
+            {**MARK, "evidence": "against", "target": 2},
+            "mark 1 tiles of <d> as evidence against class 2",
+        ),
+        (
+            "annotate",
+            {**PARTS, "polygon": None, "evidence": "ignore", "weight": 1.0},
+            "ignore 3 tiles of 2 data",
+        ),
         ("withdraw", {"entry": 3}, "take back: mark 1 tiles of <d> as evidence for class 1"),
         ("withdraw", {"entry": 4}, "take back a region"),
         ("withdraw", {"entry": 5}, "take back a region"),
-        ("family", {"composition": {"1": 0.2, "2": 0.5, "3": 0.3}, "name": "x"}, "name the family of c2 and c3 “x”"),
+        (
+            "family",
+            {"composition": {"1": 0.2, "2": 0.5, "3": 0.3}, "name": "x"},
+            "name the family of c2 and c3 “x”",
+        ),
         ("family", {"composition": {"1": 0.2}, "name": ""}, "take back the name of the family of c1"),
         ("relabel", {"datum": "d", "label": 1}, "relabel <d> as class 1"),
         ("relabel", {"datum": "d", "label": None}, "relabel <d> as not known"),
     ],
-)  # fmt: skip
+)
 def test_what_is_told(action, payload, said):
     assert taken(action, payload).tell(Told()) == said
     if action == "pin" and "target" not in payload:
@@ -247,8 +295,11 @@ def test_what_is_told(action, payload, said):
         ("rename", {"concept": 1, "name": "x"}, Touched({1})),
         ("merge", {"concepts": [1], "into": 2}, Touched({1, 2})),
         ("pin", {"concepts": [3, 1], "weight": None}, Touched({1, 3})),
-        ("reassign", {"parts": [*PARTS["parts"], {"datum": "d", "tokens": [9]}], "concept": 3},
-         Touched({3}, tokens={"d": {1, 2, 9}, "e": {3}})),
+        (
+            "reassign",
+            {"parts": [*PARTS["parts"], {"datum": "d", "tokens": [9]}], "concept": 3},
+            Touched({3}, tokens={"d": {1, 2, 9}, "e": {3}}),
+        ),
         ("split", SPLIT, Touched({4})),
         ("annotate", MARK, Touched(tokens={"d": {0}})),
         ("withdraw", {"entry": 3}, Touched(tokens={"d": {0}})),
@@ -259,7 +310,7 @@ def test_what_is_told(action, payload, said):
         ("fit", {}, Touched(anew=True)),
         ("undo", {}, Touched()),
     ],
-)  # fmt: skip
+)
 def test_what_an_edit_is_about(action, payload, about):
     by_id = {3: Entry(3, "", "annotate", MARK), 4: Entry(4, "", "exclude", {"concept": 1})}
     assert taken(action, payload).touched(by_id) == about
@@ -290,16 +341,24 @@ def test_edits_meet(one, other, meet):
 
 def test_a_stranger_s_colour_counts_for_nothing():
     state = replay(
-        entries(("recolour", {"concept": 1, "colour": "#010203"}), ("recolour", {"concept": 1, "colour": "red"}))
+        entries(
+            ("recolour", {"concept": 1, "colour": "#010203"}), ("recolour", {"concept": 1, "colour": "red"})
+        )
     )
     assert state.colours == {1: "#010203"}
 
 
 def test_regions_have_their_entry_and_no_outline_of_nothing():
     state = replay(entries(("annotate", {**MARK, "polygon": [], "target": 3}), ("annotate", MARK)))
-    assert state.regions == [Region("d", (0,), "for", 1.0, None, target=3), Region("d", (0,), "for", 1.0, None)]
+    assert state.regions == [
+        Region("d", (0,), "for", 1.0, None, target=3),
+        Region("d", (0,), "for", 1.0, None),
+    ]
     assert [region.entry for region in state.regions] == [1, 2]
-    assert replay(entries(("annotate", MARK), ("annotate", MARK), ("withdraw", {"entry": 2}))).regions[0].entry == 1
+    assert (
+        replay(entries(("annotate", MARK), ("annotate", MARK), ("withdraw", {"entry": 2}))).regions[0].entry
+        == 1
+    )
 
 
 # ---- what is kept of a journal that is followed
@@ -330,7 +389,9 @@ def test_undo_and_a_fit_in_what_is_followed():
     assert followed.state.names == {0: "a"}
     followed.add(Entry(5, "", "undo", {}))
     assert followed.state.names == {} and [each.id for each in followed.undone] == [4]
-    followed.add(Entry(6, "", "rename", {"concept": 0, "name": "b"}))  # another edit than the one that was undone
+    followed.add(
+        Entry(6, "", "rename", {"concept": 0, "name": "b"})
+    )  # another edit than the one that was undone
     assert followed.state.names == {0: "b"} and followed.undone == []
     followed.add(Entry(7, "", "fit", {"concepts": 9}))
     assert [each.id for each in followed.standing] == [3] and followed.state.fitted == 9

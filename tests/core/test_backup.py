@@ -53,12 +53,16 @@ def another_editor(study):
 def notes(database):
     """Names that were given, of the file alone."""
     with closing(sqlite3.connect(f"{database.resolve().as_uri()}?immutable=1", uri=True)) as connection:
-        rows = connection.execute("SELECT payload FROM journal WHERE action = 'rename' ORDER BY id").fetchall()
+        rows = connection.execute(
+            "SELECT payload FROM journal WHERE action = 'rename' ORDER BY id"
+        ).fetchall()
     return [json.loads(row[0])["name"] for row in rows]
 
 
 def files_of(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_51_edits_are_in_the_backup_of_an_open_study_that_others_edit(study, another_editor, tmp_path):
@@ -68,7 +72,9 @@ def test_51_edits_are_in_the_backup_of_an_open_study_that_others_edit(study, ano
     made = back_up(study, tmp_path / "backup")
     assert another_editor.poll() is None  # it edited all the while
     kept = notes(tmp_path / "backup" / "study.sqlite")
-    assert [name for name in kept if name.startswith("name")] == mine and any(name.startswith("other") for name in kept)
+    assert [name for name in kept if name.startswith("name")] == mine and any(
+        name.startswith("other") for name in kept
+    )
     back = restore(tmp_path / "backup", tmp_path / "again")
     opened = Study.open(tmp_path / "again")
     assert back.entries == made.entries == len(opened.curation.history()) == len(kept) + 1
@@ -82,7 +88,10 @@ def test_a_copy_of_the_file_alone_holds_every_edit(study, tmp_path):
     for n in range(12):
         study.curation.rename(n % 5, f"name {n}")
         shutil.copyfile(study.path / "study.sqlite", tmp_path / "copy.sqlite")
-        assert notes(tmp_path / "copy.sqlite")[-1] == f"name {n}" and len(notes(tmp_path / "copy.sqlite")) == n + 1
+        assert (
+            notes(tmp_path / "copy.sqlite")[-1] == f"name {n}"
+            and len(notes(tmp_path / "copy.sqlite")) == n + 1
+        )
 
 
 def test_a_backup_is_the_study_without_what_is_made_again(study, tmp_path):
@@ -95,15 +104,17 @@ def test_a_backup_is_the_study_without_what_is_made_again(study, tmp_path):
     kept = files_of(made.path)
     assert kept.pop("exports/a.csv") == b"x"
     record = json.loads(kept.pop("backup.json"))
-    assert {row["path"] for row in record["files"]} == {*kept, "exports/a.csv"} and made.files == len(kept) + 1
+    assert {row["path"] for row in record["files"]} == {*kept, "exports/a.csv"} and made.files == len(
+        kept
+    ) + 1
     kept.pop("study.sqlite")
     for name, content in kept.items():
         assert (study.path / name).read_bytes() == content
     missing = {name.split("/")[0] for name in files_of(study.path)} - {name.split("/")[0] for name in kept}
     assert missing == {"derived", "study.sqlite", "study.sqlite-shm", "study.sqlite-wal", "exports"}
-    assert not any(".partial" in name for name in kept) and {"fits/1/maps/" + f"{d.uid}.npy" for d in study.data} <= {
-        *kept
-    }
+    assert not any(".partial" in name for name in kept) and {
+        "fits/1/maps/" + f"{d.uid}.npy" for d in study.data
+    } <= {*kept}
     assert made.size == sum(row["size"] for row in record["files"]) and made.elsewhere is None
 
 
@@ -147,10 +158,14 @@ def test_targets_that_are_refused(study, tmp_path):
     back_up(other, tmp_path / "of another")
     before = files_of(tmp_path / "of another"), files_of(tmp_path / "photos")
     for target, words in (
-        (study.path, "in each other"), (study.path / "backup", "in each other"), (study.path.parent, "in each other"),
-        (tmp_path / "photos", "something else"), (tmp_path / "file", "no folder"), (tmp_path / "link", "no folder"),
+        (study.path, "in each other"),
+        (study.path / "backup", "in each other"),
+        (study.path.parent, "in each other"),
+        (tmp_path / "photos", "something else"),
+        (tmp_path / "file", "no folder"),
+        (tmp_path / "link", "no folder"),
         (tmp_path / "of another", "another study"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(BadInputError, match=words) as caught:
             back_up(study, target)
         assert "\n" not in str(caught.value)
@@ -252,10 +267,14 @@ def test_a_damaged_backup_is_told(study, tmp_path, damage):
         file.symlink_to(study.path / name)
     with pytest.raises(StudyDamagedError) as caught:
         restore(tmp_path / "backup", tmp_path / "again")
-    assert name in str(caught.value) and not (tmp_path / "again").exists() and not list(tmp_path.glob(".again*"))
+    assert (
+        name in str(caught.value) and not (tmp_path / "again").exists() and not list(tmp_path.glob(".again*"))
+    )
 
 
-@pytest.mark.parametrize("path", ["../out", "/srv/out", "a/../../out", "C:\\out", "a//b", "", ".", "..", 7, None])
+@pytest.mark.parametrize(
+    "path", ["../out", "/srv/out", "a/../../out", "C:\\out", "a//b", "", ".", "..", 7, None]
+)
 def test_a_strangers_backup_writes_nothing_outside(study, tmp_path, path):
     made = back_up(study, tmp_path / "deep" / "backup")
     record = json.loads((made.path / "backup.json").read_text())
@@ -264,20 +283,29 @@ def test_a_strangers_backup_writes_nothing_outside(study, tmp_path, path):
     with pytest.raises(StudyDamagedError) as caught:
         restore(made.path, tmp_path / "deep" / "again")
     assert "\n" not in str(caught.value)
-    assert sorted(each.name for each in (tmp_path / "deep").iterdir()) == ["backup"] and not (tmp_path / "out").exists()
+    assert (
+        sorted(each.name for each in (tmp_path / "deep").iterdir()) == ["backup"]
+        and not (tmp_path / "out").exists()
+    )
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "null", "[" * 100_000, '{"format": 2}', '{"format": 1, "files": 3}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "null", "[" * 100_000, '{"format": 2}', '{"format": 1, "files": 3}']
+)
 def test_a_record_that_no_program_of_ours_wrote(study, tmp_path, text):
     back_up(study, tmp_path / "backup")
     (tmp_path / "backup" / "backup.json").write_text(text)
-    for act in (lambda: restore(tmp_path / "backup", tmp_path / "again"), lambda: back_up(study, tmp_path / "backup")):
+    for act in (
+        lambda: restore(tmp_path / "backup", tmp_path / "again"),
+        lambda: back_up(study, tmp_path / "backup"),
+    ):
         with pytest.raises(StudyDamagedError, match="backup.json"):
             act()
 
 
 @pytest.mark.parametrize(
-    "said", [7, {}, {"at": "x", "entries": 1}, {"at": 3, "entries": 1}, {"at": "2026-01-01", "entries": True}, []]
+    "said",
+    [7, {}, {"at": "x", "entries": 1}, {"at": 3, "entries": 1}, {"at": "2026-01-01", "entries": True}, []],
 )
 def test_what_a_stranger_says_of_the_last_backup(study, said):
     study.database.write_meta("last_backup", said)

@@ -55,9 +55,20 @@ def test_every_kind_of_edit_is_timed_by_its_parts(result, which):
     edits = result[which]
     assert (edits["softness"] > 0) == (which == "soft_edits")
     assert set(edits["edits"]) == {
-        "first exclusion", "rename", "recolour", "merge", "split", "exclude", "include", "pin", "reassign", "annotate",
-        "ignore", "relabel", "undo",
-    }  # fmt: skip
+        "first exclusion",
+        "rename",
+        "recolour",
+        "merge",
+        "split",
+        "exclude",
+        "include",
+        "pin",
+        "reassign",
+        "annotate",
+        "ignore",
+        "relabel",
+        "undo",
+    }
     for kind, each in edits["edits"].items():
         assert min(each.values()) > 0
         if kind != "undo":  # once in the quick run: no medians of sums

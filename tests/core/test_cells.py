@@ -1,4 +1,7 @@
-"""Cells and graphs: the same tokens from every kind of file, through to a fitted study, exports, and one line for bad input."""
+"""Cells and graphs: the same tokens from every kind of file, through to a fitted study, exports.
+
+And one line for bad input.
+"""
 
 import io
 import json
@@ -48,7 +51,9 @@ def together(samples):
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory):
     table = tmp_path_factory.mktemp("labels") / "labels.csv"
-    table.write_text("sample,label\n" + "".join(f"{name},{('out', 'in')[i % 2]}\n" for i, name in enumerate(NAMES)))
+    table.write_text(
+        "sample,label\n" + "".join(f"{name},{('out', 'in')[i % 2]}\n" for i, name in enumerate(NAMES))
+    )
     return table
 
 
@@ -125,7 +130,13 @@ def as_zarr(path, folder, spatialdata=False):
 
 def write_tables(folder, together, kind):
     names, ids, features, positions = together
-    columns = {"Sample": names, "cell_id": ids, "x": positions[:, 0], "y": positions[:, 1], "note": ["text"] * len(ids)}
+    columns = {
+        "Sample": names,
+        "cell_id": ids,
+        "x": positions[:, 0],
+        "y": positions[:, 1],
+        "note": ["text"] * len(ids),
+    }
     table = pyarrow.table(columns | dict(zip(CHANNELS, features.T, strict=True)))
     folder.mkdir()
     if kind == "parquet":
@@ -158,7 +169,13 @@ def test_the_same_cells_from_every_kind_of_file(kind, together, samples, labels,
         if kind in ("zarr", "spatialdata"):
             place = as_zarr(place, tmp_path / "cells.zarr", kind == "spatialdata")
     made = Study.create(
-        tmp_path / "study", cells=place, labels=labels, positive="in", edges="delaunay:80", unit="µm", **options
+        tmp_path / "study",
+        cells=place,
+        labels=labels,
+        positive="in",
+        edges="delaunay:80",
+        unit="µm",
+        **options,
     )
     assert [datum.name for datum in made.data] == NAMES and [datum.label for datum in made.data] == [0, 1] * 3
     assert made.embedding["features"] == list(CHANNELS)
@@ -171,7 +188,7 @@ def test_the_same_cells_from_every_kind_of_file(kind, together, samples, labels,
             assert np.allclose(ours.embeddings, theirs.embeddings[order], atol=1e-5)
             assert np.array_equal(ours.positions, theirs.positions[order])
             assert len(ours.edges) == len(theirs.edges) and ours.attrs["unit"] == "µm"
-    (file, *_) = list_token_files(place)
+    file, *_ = list_token_files(place)
     with open_tokens(file, TokenOptions(**options)) as opened:
         table = opened.read("s0")
         order = [samples["s0"]["ids"].index(each.removeprefix("s0-")) for each in table.ids]
@@ -183,17 +200,26 @@ def test_features_are_standardised_over_data_that_are_not_for_testing(together, 
     table = tmp_path / "split.csv"
     lines = labels.read_text().splitlines()
     table.write_text(
-        "\n".join([lines[0] + ",split", *(f"{line},{'test' if i < 2 else ''}" for i, line in enumerate(lines[1:]))])
+        "\n".join(
+            [lines[0] + ",split", *(f"{line},{'test' if i < 2 else ''}" for i, line in enumerate(lines[1:]))]
+        )
     )
     made = Study.create(
-        tmp_path / "study", cells=write_tables(tmp_path / "t", together, "csv"), labels=table, transform="arcsinh"
+        tmp_path / "study",
+        cells=write_tables(tmp_path / "t", together, "csv"),
+        labels=table,
+        transform="arcsinh",
     )
     made.embed()
-    vectors = np.concatenate([made.store.vectors(datum.uid)[:] for datum in made.data if datum.split != "test"])
+    vectors = np.concatenate(
+        [made.store.vectors(datum.uid)[:] for datum in made.data if datum.split != "test"]
+    )
     assert np.allclose(vectors.mean(axis=0), 0, atol=1e-4) and np.allclose(vectors.std(axis=0), 1, atol=1e-4)
     record = made.store.layout(made.data[0].uid)[1]["encoder"]
     assert (
-        record["name"] == "standardised" and record["transform"] == "arcsinh" and len(record["mean"]) == len(CHANNELS)
+        record["name"] == "standardised"
+        and record["transform"] == "arcsinh"
+        and len(record["mean"]) == len(CHANNELS)
     )
 
 
@@ -201,7 +227,9 @@ def test_cells_of_a_multiplexed_image(tmp_path):
     rng = np.random.default_rng(1)
     folder = tmp_path / "images"
     folder.mkdir()
-    (tmp_path / "labels.csv").write_text("image,label\n" + "".join(f"roi{i},{'ab'[i % 2]}\n" for i in range(4)))
+    (tmp_path / "labels.csv").write_text(
+        "image,label\n" + "".join(f"roi{i},{'ab'[i % 2]}\n" for i in range(4))
+    )
     expected = {}
     for i in range(4):
         cells = np.kron(np.arange(1, 31).reshape(5, 6), np.ones((8, 9), int)).astype(np.uint16)
@@ -217,13 +245,21 @@ def test_cells_of_a_multiplexed_image(tmp_path):
         tifffile.imwrite(folder / f"roi{i}_mask.tif", cells)
         expected[f"roi{i}"] = cells, image
     made = Study.create(
-        tmp_path / "study", cells=folder, labels=tmp_path / "labels.csv", encoder="as-given", edges="neighbours:4"
+        tmp_path / "study",
+        cells=folder,
+        labels=tmp_path / "labels.csv",
+        encoder="as-given",
+        edges="neighbours:4",
     )
     assert made.embedding["features"] == ["DNA", "CD3", "CD3 (2)"] and made.embedding["unit"] == "µm"
     assert not made.embed()
     for datum in made.data:
         cells, image = expected[datum.name]
-        vectors, positions, ids = made.store.vectors(datum.uid)[:], made.positions(datum), made.attrs(datum)["ids"]
+        vectors, positions, ids = (
+            made.store.vectors(datum.uid)[:],
+            made.positions(datum),
+            made.attrs(datum)["ids"],
+        )
         assert ids == [str(n) for n in range(1, 31) if n != 7]
         for own in (1, 30):
             at, (y, x) = ids.index(str(own)), np.nonzero(cells == own)
@@ -260,11 +296,13 @@ def test_graphs_of_networkx_and_pytorch_geometric(tmp_path):
 
     data = [
         types.SimpleNamespace(
-            x=tensor(rng.normal(size=(9, 2))), pos=tensor(rng.normal(size=(9, 3))), y=tensor(np.array([i % 2])),
+            x=tensor(rng.normal(size=(9, 2))),
+            pos=tensor(rng.normal(size=(9, 3))),
+            y=tensor(np.array([i % 2])),
             edge_index=tensor(np.array([np.arange(8), np.arange(1, 9)])),
         )
         for i in range(4)
-    ]  # fmt: skip
+    ]
     other = Study.create(tmp_path / "other", graphs=data)
     assert not other.embed() and [datum.label for datum in other.data] == [0, 1, 0, 1]
     assert other.positions(other.data[0]).shape == (9, 3) and len(other.graph(other.data[0]).edges) == 8
@@ -276,11 +314,15 @@ def test_places_of_graphs_without_coordinates():
     places = laid_out(build_graph(table))
     order = np.argsort(places[:, 0])
     assert (np.diff(order) == 1).all() or (np.diff(order) == -1).all()
-    apart = laid_out(build_graph(TokenTable(np.ones((6, 1)), ["one"], None, np.array([[0, 1], [2, 3]])).checked("two")))
+    apart = laid_out(
+        build_graph(TokenTable(np.ones((6, 1)), ["one"], None, np.array([[0, 1], [2, 3]])).checked("two"))
+    )
     assert apart.shape == (6, 2) and np.isfinite(apart).all()
     assert len(np.unique(apart.round(6), axis=0)) == 6  # parts do not lie on each other
     grid = networkx.convert_node_labels_to_integers(networkx.grid_2d_graph(6, 6))
-    places = laid_out(build_graph(TokenTable(np.ones((36, 1)), ["one"], None, np.array(grid.edges)).checked("grid")))
+    places = laid_out(
+        build_graph(TokenTable(np.ones((36, 1)), ["one"], None, np.array(grid.edges)).checked("grid"))
+    )
     hops = dict(networkx.all_pairs_shortest_path_length(grid))
     far = np.array([[hops[a][b] for b in range(36)] for a in range(36)])
     drawn = np.sqrt(((places[:, None] - places[None]) ** 2).sum(axis=2))
@@ -344,7 +386,7 @@ CSV = "x,y,f\n0,0,1\n1,1,2\n"
         ({"s0.tif": "no tiff", "s0_mask.tif": "no tiff", "s1.csv": CSV}, {}, "no TIFF"),
         ({"s0.parquet": "no parquet"}, {}, "no Parquet table that can be read"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_line_and_leaves_nothing(files, options, says, tmp_path):
     place = tmp_path / "data"
     place.mkdir()

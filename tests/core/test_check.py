@@ -1,4 +1,7 @@
-"""Bit rot and loss are noticed: of a fit whenever it is read, of all of a study by `check_study`, which writes nothing."""
+"""Bit rot and loss are noticed.
+
+Of a fit whenever it is read, of all of a study by `check_study`, which writes nothing.
+"""
 
 import itertools
 import json
@@ -37,7 +40,10 @@ def study(tmp_path):
 
 
 def flipped(file, n=FLIPS, seed=0):
-    """The content of a file with one bit changed: n times, drawn with the seed; then cut short, empty, longer."""
+    """The content of a file with one bit changed.
+
+    N times, drawn with the seed; then cut short, empty, longer.
+    """
     content = file.read_bytes()
     random = np.random.default_rng(seed)
     for at in random.choice(len(content) * 8, min(n, len(content) * 8), replace=False).tolist():
@@ -110,7 +116,10 @@ def test_what_is_shown_of_a_fit_is_checked_too(study, changed):
 
 
 def test_fits_of_before_open(study):
-    """Without the columns that came later: nothing is known of digests and embeddings, and nothing is said of them."""
+    """Without the columns that came later.
+
+    Nothing is known of digests and embeddings, and nothing is said of them.
+    """
     study.database.close()
     connection = sqlite3.connect(study.path / "study.sqlite")
     for column in ("digest", "embeddings", "author"):
@@ -139,7 +148,10 @@ def test_no_flipped_bit_of_embeddings_is_accepted(tmp_path, monkeypatch, shard):
     monkeypatch.setattr("prospector_core.store.embeddings._SHARD", shard)
     store, n = EmbeddingStore(tmp_path / "store"), 40
     random = np.random.default_rng(0)
-    vectors, places = random.normal(size=(n, 3)).astype(np.float32), np.zeros((n, 2), int)  # zeros are written, too
+    vectors, places = (
+        random.normal(size=(n, 3)).astype(np.float32),
+        np.zeros((n, 2), int),
+    )  # zeros are written, too
     store.write("d1", vectors, places, {"pitch": 2.5, "text": "Ärger"}, np.array([[0, 1], [1, 2]]), block=8)
     store.verify("d1")
     files = sorted(file for file in (tmp_path / "store" / "d1").rglob("*") if file.is_file())
@@ -173,14 +185,21 @@ def faults(path):
 
 
 def state_of(folder):
-    return {file: (file.stat().st_mtime_ns, file.read_bytes() if file.is_file() else b"") for file in folder.rglob("*")}
+    return {
+        file: (file.stat().st_mtime_ns, file.read_bytes() if file.is_file() else b"")
+        for file in folder.rglob("*")
+    }
 
 
 def test_a_sound_study_is_sound_and_nothing_is_written(study):
     before = state_of(study.path)
     steps = []
-    assert check_study(study.path, lambda *step: steps.append(step)) == []  # the last edits lie beside the database yet
-    assert state_of(study.path) == before and steps[-1][0] == steps[-1][1] == len(study.data) + 2 + 2 * len(study.data)
+    assert (
+        check_study(study.path, lambda *step: steps.append(step)) == []
+    )  # the last edits lie beside the database yet
+    assert state_of(study.path) == before and steps[-1][0] == steps[-1][1] == len(study.data) + 2 + 2 * len(
+        study.data
+    )
     study.database.close()
     before = state_of(study.path)
     assert check_study(study.path) == [] and state_of(study.path) == before
@@ -188,9 +207,16 @@ def test_a_sound_study_is_sound_and_nothing_is_written(study):
 
 def test_every_damaged_part_is_named_and_put_right_as_it_says(tmp_path, capsys):
     write_slides(tmp_path / "slides", [f"s {n}.png" for n in range(4)])
-    labels = write_labels(tmp_path / "labels.csv", [(f"s {n}.png", ("normal", "tumour")[n % 2]) for n in range(4)])
+    labels = write_labels(
+        tmp_path / "labels.csv", [(f"s {n}.png", ("normal", "tumour")[n % 2]) for n in range(4)]
+    )
     study = Study.create(
-        tmp_path / "study", slides=tmp_path / "slides", labels=labels, encoder="colour-texture", tile=8, min_tissue=0.0
+        tmp_path / "study",
+        slides=tmp_path / "slides",
+        labels=labels,
+        encoder="colour-texture",
+        tile=8,
+        min_tissue=0.0,
     )
     study.embed()
     study.fit(concepts=2, quantizer="k-means")
@@ -199,18 +225,22 @@ def test_every_damaged_part_is_named_and_put_right_as_it_says(tmp_path, capsys):
     study.database.close()
     assert faults(path) == []
     for file in (
-        next((path / "embeddings.zarr" / damaged / "embeddings").glob("c/*/*")), path / "fits" / "1" / "head.json",
+        next((path / "embeddings.zarr" / damaged / "embeddings").glob("c/*/*")),
+        path / "fits" / "1" / "head.json",
         maps[study.datum("s 0.png").uid],
-    ):  # fmt: skip
+    ):
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 1
         file.write_bytes(content)
     shutil.rmtree(path / "embeddings.zarr" / study.datum("s 2.png").uid)
     shutil.copytree(path / "embeddings.zarr" / study.datum("s 3.png").uid, path / "embeddings.zarr" / "stray")
     assert faults(path) == [
-        ("embeddings", "s 1.png"), ("embeddings", "s 2.png"), ("embeddings", "stray"), ("fit", "1"),
+        ("embeddings", "s 1.png"),
+        ("embeddings", "s 2.png"),
+        ("embeddings", "stray"),
+        ("fit", "1"),
         ("map", f"fits/1/maps/{study.datum('s 0.png').uid}.npy"),
-    ]  # fmt: skip
+    ]
     with pytest.raises(SystemExit) as ended:
         main(["check", str(path)])
     said = capsys.readouterr()
@@ -302,7 +332,9 @@ def test_what_a_killed_program_leaves_is_no_damage(tmp_path):
     """Half made embeddings, a map without its label, a folder of a fit that was never committed."""
     study = make_study(tmp_path, fit={})
     study.save_maps()
-    study.store.open_writer("d-new", 8, 3, np.zeros((8, 2), int), {}, 4).write_block(0, np.ones((4, 3), np.float32))
+    study.store.open_writer("d-new", 8, 3, np.zeros((8, 2), int), {}, 4).write_block(
+        0, np.ones((4, 3), np.float32)
+    )
     next(study.path.glob("fits/1/maps/*.json")).unlink()
     (study.path / "fits" / "2").mkdir()
     assert check_study(study.path) == []

@@ -43,7 +43,8 @@ def test_where_the_first_tells_all_apart_it_stays():
     stayed = decide("ab", [scores([0.4, 0.6] * 8, auroc=0.99), better])
     assert (
         stayed.best == 0
-        and stayed.why == "the settings to begin with: they tell the held-out data apart, and labels can say no more"
+        and stayed.why
+        == "the settings to begin with: they tell the held-out data apart, and labels can say no more"
     )
 
 
@@ -52,8 +53,10 @@ def test_the_mean_rank_decides_among_the_clearly_better():
     two = scores([0.2, 0.4] * 8, top=0.8, stability=0.6)
     found = decide("abc", [LEVEL, two, one])
     assert found.ranks == pytest.approx([(3 + 2.5 + 3) / 3, (1 + 2.5 + 2) / 3, (2 + 1 + 1) / 3])
-    assert found.best == 2 and found.why == (
-        "one of 2 clearly better than the settings to begin with; "
+    assert (
+        found.best == 2
+        and found.why
+        == "one of 2 clearly better than the settings to begin with; "
         "mean rank 1.3 of 3: log loss 2nd, top auroc 1st, stability 1st"
     )
     assert decide("abc", [LEVEL, one, one]).best == 1  # of equals the earlier
@@ -80,7 +83,11 @@ def test_ordinals_and_the_best_twentieth():
         "33rd",
         "20th",
     ]
-    assert _top(np.arange(40.0)) == 38.5 and _top(np.array([3.0, np.nan, 5.0])) == 5 and _top(np.array([np.nan])) == 0
+    assert (
+        _top(np.arange(40.0)) == 38.5
+        and _top(np.array([3.0, np.nan, 5.0])) == 5
+        and _top(np.array([np.nan])) == 0
+    )
     assert isinstance(decide("ab", [LEVEL] * 2), Choice)
 
 
@@ -100,7 +107,11 @@ def test_folds_hold_as_much_of_each_class():
 
 def small_problem(cells=True):
     graphs = [TokenGraph.from_chain(4), TokenGraph.from_chain(2), TokenGraph.from_chain(2)]
-    more = {"cells": [np.array([0, 0, 2, 2])] * 3, "cell_graphs": [TokenGraph.from_chain(3)] * 3} if cells else {}
+    more = (
+        {"cells": [np.array([0, 0, 2, 2])] * 3, "cell_graphs": [TokenGraph.from_chain(3)] * 3}
+        if cells
+        else {}
+    )
     truth = [np.array([1, 0, 0], bool), np.zeros(3, bool), None]
     return Problem("p", ["a", "b", "c"], graphs, [0] * 3, [1, 1, 0], truth, [], **more)
 
@@ -111,7 +122,9 @@ def test_maps_are_scored_by_cells():
     assert found[[0, 2]].tolist() == [2, 5] and np.isnan(found[1])
     assert problem.spread([7.0, 8.0, 9.0], 0).tolist() == [7, 7, 9, 9] and problem.graph_of_cells(0).n == 3
     assert (
-        problem.scored([0, 1, 2]) == [0] and problem.prevalence == pytest.approx(1 / 3) and opened(problem) is problem
+        problem.scored([0, 1, 2]) == [0]
+        and problem.prevalence == pytest.approx(1 / 3)
+        and opened(problem) is problem
     )
     plain = small_problem(False)
     assert (
@@ -125,7 +138,10 @@ def test_maps_are_scored_by_cells():
 
 
 def test_false_discoveries_by_the_rule_of_benjamini_and_hochberg():
-    """The largest p that is at most its share of the level, and all smaller ones, even those above their own share."""
+    """The largest p that is at most its share of the level.
+
+    And all smaller ones, even those above their own share.
+    """
     assert benjamini_hochberg([0.05, 0.06], 0.1).tolist() == [True, True]
     assert benjamini_hochberg([0.06, 0.01, 0.9, 0.04], 0.1).tolist() == [True, True, False, True]
     assert benjamini_hochberg([0.05, 1.0], 0.05).tolist() == [False, False]
@@ -149,7 +165,9 @@ def test_a_null_by_hand():
     counts, labels = random.poisson(9, (16, 6)).astype(float), np.arange(16) % 2
     counts[:, 5], counts[labels == 1, 0] = 0, counts[labels == 1, 0] + 9
     kernel, seen = FoldChangeKernel(1e10, pseudo=0.1, shrink=True), []
-    found = label_null(kernel, counts, labels, n=25, seed=4, progress=lambda done, total: seen.append((done, total)))
+    found = label_null(
+        kernel, counts, labels, n=25, seed=4, progress=lambda done, total: seen.append((done, total))
+    )
     assert seen == [(each, 25) for each in range(1, 26)]
     shares, rng = counts / counts.sum(axis=1, keepdims=True), np.random.default_rng(4)
     drawn = [rng.permutation(labels) for _ in range(25)]
@@ -158,13 +176,20 @@ def test_a_null_by_hand():
     expected = [(1 + (null[:, :5] >= each - 1e-12).sum()) / (1 + 25 * 5) for each in own[:5]]
     assert found.p_values[:5] == pytest.approx(expected) and np.isnan(found.p_values[5])
     aurocs = np.array([_held_out_auroc(kernel, counts, each, 4) for each in drawn])
-    assert found.auroc == _held_out_auroc(kernel, counts, labels, 4) and np.array_equal(found.shuffled, aurocs)
+    assert found.auroc == _held_out_auroc(kernel, counts, labels, 4) and np.array_equal(
+        found.shuffled, aurocs
+    )
     assert found.p_signal == pytest.approx((1 + (aurocs >= found.auroc).sum()) / 26)
     assert found.kept.tolist() == (benjamini_hochberg(found.p_values) & (found.p_signal <= 0.05)).tolist()
     linear = label_null(LinearKernel(), counts, labels, n=3, seed=4)
     assert np.array_equal(linear.shuffled, found.shuffled[:3])  # the fold-change kernel stands in for it
     assert (
-        len(label_null(kernel, counts, labels, shuffled=lambda drawn, seed: [(0.5, own)] * len(drawn)).shuffled) == 200
+        len(
+            label_null(
+                kernel, counts, labels, shuffled=lambda drawn, seed: [(0.5, own)] * len(drawn)
+            ).shuffled
+        )
+        == 200
     )
     for few in (np.array([1] + [0] * 15), np.zeros(16, int)):
         with pytest.raises(FitError, match="two data of each class"):
@@ -184,13 +209,20 @@ def test_held_out_evidence_is_measured_within_its_fold():
 
 
 def test_what_a_null_says_and_how_it_is_kept():
-    null = Null(0.9, np.array([0.5, 0.6]), 0.05, np.array([0.01, 0.9, np.nan]), np.array([True, False, False]), 0.05)
-    assert null.signal and null.sentence == (
-        "evidence: the labels are told better than shuffled ones (AUROC 0.90; shuffled labels give 0.55, p = 0.050); "
-        "1 of 3 weights stand out"
+    null = Null(
+        0.9, np.array([0.5, 0.6]), 0.05, np.array([0.01, 0.9, np.nan]), np.array([True, False, False]), 0.05
+    )
+    assert (
+        null.signal
+        and null.sentence
+        == "evidence: the labels are told better than shuffled ones (AUROC 0.90; shuffled labels give 0.55, p"
+        " = 0.050); 1 of 3 weights stand out"
     )
     again = _unpacked(_packed(null), 0.05)
-    assert (again.auroc, again.p_signal, again.level) == (0.9, 0.05, 0.05) and again.shuffled.tolist() == [0.5, 0.6]
+    assert (again.auroc, again.p_signal, again.level) == (0.9, 0.05, 0.05) and again.shuffled.tolist() == [
+        0.5,
+        0.6,
+    ]
     assert again.kept.tolist() == [True, False, False] and again.p_values[:2].tolist() == [0.01, 0.9]
     assert _unpacked(_packed(null), 0.01).kept.tolist() == [False] * 3  # 0.01 of two is above 0.005
     silent = Null(0.9, null.shuffled, 0.051, null.p_values, null.kept, 0.05)

@@ -1,4 +1,7 @@
-"""More than two classes: a kernel a class, each exactly the one that two classes would give; one pass over the counts."""
+"""More than two classes: a kernel a class, each exactly the one that two classes would give.
+
+One pass over the counts.
+"""
 
 import hashlib
 import json
@@ -37,7 +40,13 @@ def against_the_rest(folder, study, name):
     table = write_labels(folder / "labels.csv", rows)
     slides = study.path.parent / "slides"
     made = Study.create(
-        folder / name, slides=slides, labels=table, encoder="colour-texture", tile=PITCH, positive=name, secret=SECRET
+        folder / name,
+        slides=slides,
+        labels=table,
+        encoder="colour-texture",
+        tile=PITCH,
+        positive=name,
+        secret=SECRET,
     )
     shutil.copytree(study.path / "embeddings.zarr", made.path / "embeddings.zarr", dirs_exist_ok=True)
     made.fit(study.settings)
@@ -107,7 +116,11 @@ def test_each_kernel_is_the_one_of_its_class_against_the_rest(family):
             assert of_class.explain(datum, 3).score == two.explain(datum.name, 3).score
         assert study.of_class(target).evidence() == two.evidence()
         for found, expected in zip(study.of_class(target).concepts(), two.concepts()):
-            assert (found.weight, found.shares, found.tokens) == (expected.weight, expected.shares, expected.tokens)
+            assert (found.weight, found.shares, found.tokens) == (
+                expected.weight,
+                expected.shares,
+                expected.tokens,
+            )
     first = twos[1].uncertainty("s0.png", 8)
     assert study.of_class("tumour").uncertainty("s0.png", 8).error.tobytes() == first.error.tobytes()
 
@@ -201,7 +214,9 @@ def test_a_class_without_data_is_named(tmp_path):
         study.fit(FitSettings(), concepts=K)
     study.curation.undo()
     study.fit(FitSettings(), concepts=K)
-    assert study.current_fit.summary["held_out_folds"] == 0  # one datum of that class: nothing can be held out
+    assert (
+        study.current_fit.summary["held_out_folds"] == 0
+    )  # one datum of that class: nothing can be held out
     study.curation.relabel("s8.png", None)
     with pytest.raises(FitError, match="no datum labelled 'ulcer' is embedded"):
         study.refit()
@@ -259,12 +274,18 @@ def test_edits_undo_replay_and_words(tmp_path):
     with pytest.raises(CurationError, match="a label is 0, 1, 2 or None"):
         study.curation.relabel("s0.png", 3)
     seen.curation.relabel("s0.png", 2)
-    seen.curation.annotate("s3.png", [0, 1, 2], "for")  # what is marked is meant for the class that one looks at
+    seen.curation.annotate(
+        "s3.png", [0, 1, 2], "for"
+    )  # what is marked is meant for the class that one looks at
     seen.curation.pin(2, 1.0, target=seen.target)
     study.curation.pin(1, 0.0)
     first = study.refit()
-    assert {"relabel s0.png as ulcer", "mark 3 tiles of s3.png as evidence for tumour", "pin concept 2 at 1 for tumour",
-            "pin concept 1 at 0 in every class"} <= {event.text for event in study.curation.chronicle()}  # fmt: skip
+    assert {
+        "relabel s0.png as ulcer",
+        "mark 3 tiles of s3.png as evidence for tumour",
+        "pin concept 2 at 1 for tumour",
+        "pin concept 1 at 0 in every class",
+    } <= {event.text for event in study.curation.chronicle()}
     study.curation.undo()
     study.refit()
     study.curation.redo()
@@ -349,27 +370,45 @@ def test_views_are_the_same_study(tmp_path):
 def test_two_classes_are_as_they_were(tmp_path):
     study = make_study(tmp_path, fit={})
     fit = study.current_fit
-    assert fit.kernels is None and fit.target == 1 and fit.of_class(1) is fit and study.of_class("tumour") is study
+    assert (
+        fit.kernels is None
+        and fit.target == 1
+        and fit.of_class(1) is fit
+        and study.of_class("tumour") is study
+    )
     assert study.sides == ("for normal", "for tumour") and study.others == "normal"
     for refused in (lambda: fit.of_class(0), lambda: study.of_class("normal")):
         with pytest.raises(FitError, match="one kernel"):
             refused()
     # the fit of one class against another, step by step
-    counts = np.stack([study._layer(fit.centroids, fit.settings)[1].cached(each.uid, fit.state) for each in study.data])
+    counts = np.stack(
+        [study._layer(fit.centroids, fit.settings)[1].cached(each.uid, fit.state) for each in study.data]
+    )
     labels = np.array([each.label for each in study.data])
     kernel = FoldChangeKernel(alpha=1e10).fit(counts, labels)
     curve = Calibration.fit(kernel.evidence(counts), labels)
     tensors = load_file(study.path / "fits" / "1" / "head.safetensors")
     record = json.loads((study.path / "fits" / "1" / "head.json").read_text())
-    assert tensors["coef"].tobytes() == kernel.coef_.tobytes() and set(tensors) == {"centroids", "coef", "fitted_coef"}
+    assert tensors["coef"].tobytes() == kernel.coef_.tobytes() and set(tensors) == {
+        "centroids",
+        "coef",
+        "fitted_coef",
+    }
     assert record["calibration"] == {"slope": curve.slope, "offset": curve.offset}
     assert set(record["summary"]) == {
-        "predictions", "fitted_on", "held_out_folds", "positive", "held_out_accuracy", "held_out_auroc",
-    }  # fmt: skip
+        "predictions",
+        "fitted_on",
+        "held_out_folds",
+        "positive",
+        "held_out_accuracy",
+        "held_out_auroc",
+    }
     digest = hashlib.sha256()
     for name in ("centroids", "coef", "fitted_coef"):
         digest.update(f"{tensors[name].dtype.str}{tensors[name].shape}".encode() + tensors[name].tobytes())
-    digest.update(json.dumps([[curve.slope, curve.offset], record["summary"]["predictions"]], sort_keys=True).encode())
+    digest.update(
+        json.dumps([[curve.slope, curve.offset], record["summary"]["predictions"]], sort_keys=True).encode()
+    )
     assert fit.digest() == digest.hexdigest()
     database = Database(study.path / "study.sqlite")
     assert database.read_meta("format_version") == 1

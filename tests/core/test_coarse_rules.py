@@ -1,4 +1,7 @@
-"""The provisional map of a datum in work, rule by rule, on a grid of 10 x 10 tokens whose blocks are given."""
+"""The provisional map of a datum in work, rule by rule.
+
+On a grid of 10 x 10 tokens whose blocks are given.
+"""
 
 from types import SimpleNamespace
 
@@ -44,9 +47,15 @@ def fit(radius=1, state=None, id=1, **settings):
     coef = np.arange(1.0, 10.0)[: 9 if radius else 3]
     state = state or CurationState()
     return SimpleNamespace(
-        centroids=CENTRES, coef=coef, n_concepts=K + state.n_extra, radius=radius, id=id, key=(id, 1), state=state,
+        centroids=CENTRES,
+        coef=coef,
+        n_concepts=K + state.n_extra,
+        radius=radius,
+        id=id,
+        key=(id, 1),
+        state=state,
         settings=FitSettings(radius=radius, **settings),
-    )  # fmt: skip
+    )
 
 
 class Store:
@@ -100,7 +109,9 @@ def test_rows_far_enough_from_the_edge_are_final(radius):
     coarse, concepts = of_squares(radius=radius)
     np.testing.assert_array_equal(found.scores[~found.final], coarse[~found.final])
     assert found.concepts[:40].tolist() == KINDS[:40].tolist()
-    assert found.concepts[40:].tolist() == [KINDS[at] if at in EARLY else concepts[at] for at in range(40, 100)]
+    assert found.concepts[40:].tolist() == [
+        KINDS[at] if at in EARLY else concepts[at] for at in range(40, 100)
+    ]
 
 
 def test_without_early_tokens_only_the_beginning_is_known():
@@ -118,12 +129,16 @@ def test_without_early_tokens_only_the_beginning_is_known():
 def test_all_blocks_there_but_not_yet_closed():
     found = PartMaps().get(study(Part(*((False, at, 5) for at in range(5)))), "u", fit())
     assert found.final.all() and found.known.all()
-    np.testing.assert_array_equal(found.scores, prospect(TokenGraph.from_grid(POSITIONS), KINDS, fit().coef, K, 1))
+    np.testing.assert_array_equal(
+        found.scores, prospect(TokenGraph.from_grid(POSITIONS), KINDS, fit().coef, K, 1)
+    )
 
 
 @pytest.mark.parametrize("settings", [{"softness": 0.5}, {"centre": 0.5}])
 def test_where_tokens_are_soft_or_centred_nothing_is_final(settings):
-    found = PartMaps().get(study(Part((True, 0, 5), *((False, at, 5) for at in range(5)))), "u", fit(**settings))
+    found = PartMaps().get(
+        study(Part((True, 0, 5), *((False, at, 5) for at in range(5)))), "u", fit(**settings)
+    )
     assert not found.final.any() and found.known.all()
     scores, _ = of_squares()
     if "softness" in settings:
@@ -139,13 +154,17 @@ def test_a_block_is_centred_by_its_own_mean():
 
 
 def test_edits_count():
-    state = CurationState(merged={0: 1}, excluded={2: ""}, regions=[Region("u", (3, 99, 500), "ignore", 1.0, None)])
+    state = CurationState(
+        merged={0: 1}, excluded={2: ""}, regions=[Region("u", (3, 99, 500), "ignore", 1.0, None)]
+    )
     found = PartMaps().get(study(Part(*((False, at, 5) for at in range(5)))), "u", fit(state=state))
     merged = np.where(KINDS == 0, 1, KINDS)
     assert found.concepts.tolist() == merged.tolist()
     out = np.where(merged == 2, -1, merged)
     out[[3, 99]] = -1
-    np.testing.assert_array_equal(found.scores, prospect(TokenGraph.from_grid(POSITIONS), out, fit().coef, K, 1))
+    np.testing.assert_array_equal(
+        found.scores, prospect(TokenGraph.from_grid(POSITIONS), out, fit().coef, K, 1)
+    )
     cut = Split(0, frozenset({0, 1}), (0, 3), np.array([[1, 0, 0], [0, 1, 0]], np.float32))
     steps = fit(state=CurationState(steps=[cut, ("u", (1,), 2)]))
     assert _concepts(VECTORS, steps).tolist() == np.where(KINDS == 1, 3, KINDS).tolist()
@@ -201,7 +220,10 @@ def test_before_and_after_there_is_none():
 
 
 def test_a_square_without_an_embedded_token_is_not_known():
-    """Half of the early tokens are there: their squares are known, and what is right of the last one is not taken for it."""
+    """Half of the early tokens are there.
+
+    Their squares are known, and what is right of the last one is not taken for it.
+    """
     part = Part((True, 0, 5))
     found = _map(part, {(True, 0, 5): KINDS[EARLY]}, "u", fit(), ())
     assert found.known.all()

@@ -9,12 +9,25 @@ from hypothesis import strategies as st
 from prospector_core import TokenGraph, count_concepts
 from prospector_core.errors import FitError, GraphError
 from prospector_core.method.counting import check_sprite, merge_counts, recount
-from prospector_core.method.features import feature_names, n_concepts_of, n_features, pack_pairs, pair_index, unpack
+from prospector_core.method.features import (
+    feature_names,
+    n_concepts_of,
+    n_features,
+    pack_pairs,
+    pair_index,
+    unpack,
+)
 from prospector_core.method.soft import hard_shares as soft_shares
 from tests.support.random_data import any_graph, grid_graph, kinds, plain_count, seeds, sprite_of
 
 
-@given(seed=seeds, kind=kinds, radius=st.integers(0, 5), k=st.integers(1, 6), excluded=st.sampled_from([0.0, 0.3]))
+@given(
+    seed=seeds,
+    kind=kinds,
+    radius=st.integers(0, 5),
+    k=st.integers(1, 6),
+    excluded=st.sampled_from([0.0, 0.3]),
+)
 @settings(max_examples=60)
 def test_counts_are_those_of_the_plain_version(seed, kind, radius, k, excluded):
     random = np.random.default_rng(seed)
@@ -37,13 +50,20 @@ def test_counts_across_word_strip_and_block_borders(height, width, radius):
     assert count_concepts(graph, sprite, 4, radius).tolist() == plain_count(graph, sprite, 4, radius).tolist()
 
 
-@given(seed=seeds, radius=st.integers(1, 12), holes=st.sampled_from([0.0, 0.2, 0.5, 0.8]), width=st.integers(1, 150))
+@given(
+    seed=seeds,
+    radius=st.integers(1, 12),
+    holes=st.sampled_from([0.0, 0.2, 0.5, 0.8]),
+    width=st.integers(1, 150),
+)
 def test_any_way_of_giving_a_grid_counts_the_same(seed, radius, holes, width):
     random = np.random.default_rng(seed)
     graph = grid_graph(random, int(random.integers(1, 60)), width, holes)
     sprite = sprite_of(random, graph, 5, excluded=0.1)
     general = TokenGraph.from_edges(graph.n, graph.edges)
-    assert np.array_equal(count_concepts(graph, sprite, 5, radius), count_concepts(general, sprite, 5, radius))
+    assert np.array_equal(
+        count_concepts(graph, sprite, 5, radius), count_concepts(general, sprite, 5, radius)
+    )
 
 
 @pytest.mark.parametrize("radius", [30, 31, 32, 40])
@@ -53,7 +73,9 @@ def test_large_radii(radius):
     assert graph.fits_raster(radius) == (radius <= 31)
     sprite = sprite_of(random, graph, 3)
     general = TokenGraph.from_edges(graph.n, graph.edges)
-    assert np.array_equal(count_concepts(graph, sprite, 3, radius), count_concepts(general, sprite, 3, radius))
+    assert np.array_equal(
+        count_concepts(graph, sprite, 3, radius), count_concepts(general, sprite, 3, radius)
+    )
 
 
 def test_the_gap_separates():
@@ -98,7 +120,12 @@ def test_new_concept_ids_only_reorder_counts(seed, kind, radius):
                 assert after[pair_index(new[i], new[j], 5)] == counts[pair_index(i, j, 5)]
 
 
-@given(seed=seeds, kind=kinds, radius=st.integers(0, 3), groups=st.lists(st.integers(0, 3), min_size=6, max_size=6))
+@given(
+    seed=seeds,
+    kind=kinds,
+    radius=st.integers(0, 3),
+    groups=st.lists(st.integers(0, 3), min_size=6, max_size=6),
+)
 def test_merged_concepts_add_up(seed, kind, radius, groups):
     random = np.random.default_rng(seed)
     graph = any_graph(random, kind)
@@ -222,7 +249,12 @@ def test_the_order_of_features(k):
     assert len(feature_names(list(range(k)), 1)) == n_features(k, 1)
 
 
-@given(seed=seeds, radius=st.integers(0, 6), width=st.integers(1, 90), share=st.sampled_from([0.0, 0.02, 0.15, 0.6]))
+@given(
+    seed=seeds,
+    radius=st.integers(0, 6),
+    width=st.integers(1, 90),
+    share=st.sampled_from([0.0, 0.02, 0.15, 0.6]),
+)
 @settings(max_examples=60)
 def test_recounting_what_moved_is_counting_all(seed, radius, width, share):
     random = np.random.default_rng(seed)
@@ -242,14 +274,18 @@ def test_recounting_what_moved_is_counting_all(seed, radius, width, share):
 def test_recounting_across_word_strip_and_block_borders(seed, radius, kind):
     """Wide and tall grids, few tokens that differ: most of the grid is passed over."""
     random = np.random.default_rng(seed)
-    graph = grid_graph(random, int(random.integers(50, 160)), int(random.integers(200, 600)), random.choice([0.1, 0.5]))
+    graph = grid_graph(
+        random, int(random.integers(50, 160)), int(random.integers(200, 600)), random.choice([0.1, 0.5])
+    )
     full = sprite_of(random, graph, 4)
     some = random.choice(graph.n, int(random.integers(1, 12)), replace=False)
     other = full.copy()
     other[some] = (full[some] + 1) % 4 if kind == "moved" else -1
     before, after = (other, full) if kind == "come" else (full, other)
     counts = count_concepts(graph, before, 4, radius)
-    assert np.array_equal(recount(graph, after, 4, radius, before, counts), count_concepts(graph, after, 4, radius))
+    assert np.array_equal(
+        recount(graph, after, 4, radius, before, counts), count_concepts(graph, after, 4, radius)
+    )
 
 
 def test_shares_are_counted_as_parts_of_one():
@@ -270,11 +306,22 @@ def test_shares_are_counted_as_parts_of_one():
 @pytest.mark.parametrize(
     ("sprite", "k", "radius", "fits"),
     [
-        ([0, 0], 2**15 - 1, 0, True), ([0, 0], 2**15, 0, False), ([0, 0], 0, 0, False), ([0, 0], 1, 0, True),
-        ([0, 1], 2, 0, True), ([0, 2], 2, 0, False), ([0, -1], 2, 0, True), ([0, -2], 2, 0, False), ([0, 1], 2, -1, False),
-        ([0, 1], 2, np.inf, False), ([0, 1], 2, 1.5, False), ([0, 1], 2, np.nan, False), ([0.0, 1.0], 2, 0, False), ([0], 2, 0, False),
+        ([0, 0], 2**15 - 1, 0, True),
+        ([0, 0], 2**15, 0, False),
+        ([0, 0], 0, 0, False),
+        ([0, 0], 1, 0, True),
+        ([0, 1], 2, 0, True),
+        ([0, 2], 2, 0, False),
+        ([0, -1], 2, 0, True),
+        ([0, -2], 2, 0, False),
+        ([0, 1], 2, -1, False),
+        ([0, 1], 2, np.inf, False),
+        ([0, 1], 2, 1.5, False),
+        ([0, 1], 2, np.nan, False),
+        ([0.0, 1.0], 2, 0, False),
+        ([0], 2, 0, False),
     ],
-)  # fmt: skip
+)
 def test_what_a_sprite_may_hold(sprite, k, radius, fits):
     graph = TokenGraph.from_chain(2)
     if fits:
@@ -307,7 +354,17 @@ def test_recounting_checks_both_sprites_and_copies():
 
 
 def test_places_of_features_and_their_names():
-    assert feature_names(["a", "b", "c"], 1) == ["a", "b", "c", "a + a", "a + b", "a + c", "b + b", "b + c", "c + c"]
+    assert feature_names(["a", "b", "c"], 1) == [
+        "a",
+        "b",
+        "c",
+        "a + a",
+        "a + b",
+        "a + c",
+        "b + b",
+        "b + c",
+        "c + c",
+    ]
     assert feature_names(["a", "b"], 0) == ["a", "b"]
     assert [n_concepts_of(n_features(k, 1), 1) for k in range(1, 60)] == list(range(1, 60))
     assert n_concepts_of(7, 0) == 7

@@ -1,4 +1,7 @@
-"""Cached counts: whatever was edited, in whatever order, they are those of counting the curated sprite anew."""
+"""Cached counts: whatever was edited, in whatever order.
+
+They are those of counting the curated sprite anew.
+"""
 
 import contextlib
 

@@ -45,8 +45,16 @@ def test_every_edit_is_one_entry_on_disk(study):
     entries = Study.open(study.path).curation.history()[before:]
     assert [entry.id for entry in entries] == ids
     assert [entry.action for entry in entries] == [
-        "rename", "recolour", "merge", "exclude", "include", "pin", "pin", "reassign", "relabel",
-    ]  # fmt: skip
+        "rename",
+        "recolour",
+        "merge",
+        "exclude",
+        "include",
+        "pin",
+        "pin",
+        "reassign",
+        "relabel",
+    ]
     state = c.state
     assert state.names == {0: "epi dermis"} and state.colours == {1: "#abcdef"}
     assert state.merged == {2: 1} and state.excluded == {} and state.pins == {3: 0.5, (0, 3): -1.5}
@@ -169,7 +177,9 @@ def test_undo_and_redo_against_two_lists(steps):
         else:
             done.append(step)
             undone.clear()
-        action, payload = (step, {}) if isinstance(step, str) else ("rename", {"concept": step % 7, "name": str(step)})
+        action, payload = (
+            (step, {}) if isinstance(step, str) else ("rename", {"concept": step % 7, "name": str(step)})
+        )
         entries.append(Entry(number, "", action, payload))
     stand, back = standing(entries)
     assert [int(entry.payload["name"]) for entry in stand] == done
@@ -250,7 +260,9 @@ def test_threads_edit_one_study_and_nothing_is_lost(study):
         thread.join()
     assert not errors
     entries = study.curation.history()[before:]
-    assert len(entries) == 40 and [entry.id for entry in entries] == list(range(entries[0].id, entries[0].id + 40))
+    assert len(entries) == 40 and [entry.id for entry in entries] == list(
+        range(entries[0].id, entries[0].id + 40)
+    )
     for number in range(4):
         weights = [entry.payload["weight"] for entry in entries if entry.payload["concepts"] == [number]]
         assert weights == [float(turn) for turn in range(10)]
@@ -272,7 +284,8 @@ def test_two_programs_edit_one_study_and_nothing_is_lost(study):
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(study.path)]
     programs = [
-        subprocess.Popen([*command, str(number)], cwd=HERE.parents[1], stderr=subprocess.PIPE) for number in (0, 1)
+        subprocess.Popen([*command, str(number)], cwd=HERE.parents[1], stderr=subprocess.PIPE)
+        for number in (0, 1)
     ]
     for program in programs:
         assert program.wait() == 0, program.stderr.read().decode()

@@ -130,8 +130,9 @@ def test_a_region_can_be_withdrawn_after_later_edits(study):
     study.curation.rename(1, "gland")
     study.curation.withdraw(entry)
     assert [region.entry for region in study.curation.state.regions] == [kept]
-    assert study.curation.describe(study.curation.history()[-1]) == (
-        f"take back: mark 4 tiles of {datum.name} as evidence for {study.classes[1]}"
+    assert (
+        study.curation.describe(study.curation.history()[-1])
+        == f"take back: mark 4 tiles of {datum.name} as evidence for {study.classes[1]}"
     )
     study.curation.undo()
     assert [region.entry for region in study.curation.state.regions] == [entry, kept]
@@ -168,7 +169,13 @@ def test_a_region_over_several_data_is_one_edit(study):
 
 def test_journals_of_one_region_an_entry_are_read(study):
     """As the first version wrote them."""
-    region = {"datum": study.data[1].uid, "tokens": [0, 1], "polygon": None, "evidence": "ignore", "weight": 1.0}
+    region = {
+        "datum": study.data[1].uid,
+        "tokens": [0, 1],
+        "polygon": None,
+        "evidence": "ignore",
+        "weight": 1.0,
+    }
     with study.database.transaction() as connection:
         append(connection, "annotate", region)
     assert study.curation.state.ignored(study.data[1].uid).tolist() == [0, 1]

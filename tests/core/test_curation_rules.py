@@ -115,7 +115,14 @@ def test_regions_that_can_be_marked(made, edit):
     payload = last(edit).payload
     assert payload["parts"] == [{"datum": uid, "tokens": inside}] and payload["weight"] == 0.5
     assert payload["polygon"] == [[0, 0], [side, 0], [side, side], [0, side]]
-    for region in ([(0, 0), (side, side)], [0.5, 1.5], [], [[1, 2, 3]] * 3, [(0, 0), (9, np.nan), (9, 9)], [[[0, 0]]]):
+    for region in (
+        [(0, 0), (side, side)],
+        [0.5, 1.5],
+        [],
+        [[1, 2, 3]] * 3,
+        [(0, 0), (9, np.nan), (9, 9)],
+        [[[0, 0]]],
+    ):
         with pytest.raises(CurationError, match="at least 3 points"):
             edit.annotate("s0.png", region, "for")
     for region in ([n], [-1], [(9000, 9000), (9001, 9000), (9001, 9001)]):

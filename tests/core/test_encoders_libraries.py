@@ -18,7 +18,9 @@ from prospector_core.errors import EmbeddingError
 from prospector_core.modalities.slides.encoders import Encoder, get_encoder
 from prospector_core.modalities.slides.encoders.torchvision_shim import import_torchvision
 
-_ABSENT = [name for name in ("torch", "torchvision", "timm", "open_clip") if importlib.util.find_spec(name) is None]
+_ABSENT = [
+    name for name in ("torch", "torchvision", "timm", "open_clip") if importlib.util.find_spec(name) is None
+]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -31,7 +33,12 @@ CLIP_CONFIG = {
     "vision_cfg": {"image_size": 64, "layers": 2, "width": 64, "head_width": 32, "patch_size": 16},
     "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1},
 }
-OWN_COLOURS = {"mean": [0.7, 0.5, 0.6], "std": [0.2, 0.3, 0.1], "interpolation": "bilinear", "resize_mode": "squash"}
+OWN_COLOURS = {
+    "mean": [0.7, 0.5, 0.6],
+    "std": [0.2, 0.3, 0.1],
+    "interpolation": "bilinear",
+    "resize_mode": "squash",
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +93,9 @@ def timm_folder(tmp_path_factory):
     torch.manual_seed(0)
     model = timm.create_model(TIMM, pretrained=False)
     cfg = {
-        key: value for key, value in model.pretrained_cfg.items() if key not in ("url", "hf_hub_id", "file", "source")
+        key: value
+        for key, value in model.pretrained_cfg.items()
+        if key not in ("url", "hf_hub_id", "file", "source")
     }
     cfg |= {"mean": OWN_COLOURS["mean"], "std": OWN_COLOURS["std"], "interpolation": "bilinear"}
     (folder / "config.json").write_text(
@@ -126,7 +135,9 @@ def check(encoder, tiles, vectors):
     assert isinstance(encoder, Encoder)
     assert encoder.encode(tiles) == pytest.approx(vectors, abs=1e-5)
     assert np.array_equal(encoder.encode(tiles), encoder.encode(tiles))
-    assert encoder.encode(tiles[2:4]) == pytest.approx(encoder.encode(tiles)[2:4], abs=1e-5)  # whatever the batch
+    assert encoder.encode(tiles[2:4]) == pytest.approx(
+        encoder.encode(tiles)[2:4], abs=1e-5
+    )  # whatever the batch
     assert len(np.unique(vectors.round(4), axis=0)) == len(tiles)
     record = json.loads(json.dumps(encoder.record()))
     assert record["dim"] == encoder.dim == vectors.shape[1] and len(record["weights_sha256"]) == 64
@@ -140,11 +151,20 @@ def test_timm_from_a_folder(timm_folder, tiles, asked):
     encoder = get_encoder(f"timm:local-dir:{timm_folder}", threads=1, device="cpu")
     model = timm.create_model(f"local-dir:{timm_folder}", pretrained=True, num_classes=0).eval()
     transform = timm.data.create_transform(
-        (3, 160, 160), mean=OWN_COLOURS["mean"], std=OWN_COLOURS["std"], interpolation="bilinear", crop_pct=1.0
+        (3, 160, 160),
+        mean=OWN_COLOURS["mean"],
+        std=OWN_COLOURS["std"],
+        interpolation="bilinear",
+        crop_pct=1.0,
     )
     record = check(encoder, tiles, expected(model, transform, tiles))
-    assert record["name"] == "timm:local-dir:tiny-vit" and "/" not in json.dumps(record).replace("https://", "")
-    assert record["preprocessing"]["size"] == [160, 160] and record["preprocessing"]["mean"] == OWN_COLOURS["mean"]
+    assert record["name"] == "timm:local-dir:tiny-vit" and "/" not in json.dumps(record).replace(
+        "https://", ""
+    )
+    assert (
+        record["preprocessing"]["size"] == [160, 160]
+        and record["preprocessing"]["mean"] == OWN_COLOURS["mean"]
+    )
     assert record["architecture"] == "test_vit" and record["libraries"]["timm"] == timm.__version__
     assert asked == []
 
@@ -164,8 +184,16 @@ def test_timm_from_the_cache_of_the_hub(offline, timm_folder, tiles, cache, aske
     assert asked == []  # what is here is used without asking for news of it
 
 
-@pytest.mark.parametrize("name", ["timm:resnet18", "timm:hf-hub:some-lab/none", "open_clip:hf-hub:some-lab/none",
-                                  "open_clip:ViT-B-32/openai", "open_clip:RN50/yfcc15m"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "timm:resnet18",
+        "timm:hf-hub:some-lab/none",
+        "open_clip:hf-hub:some-lab/none",
+        "open_clip:ViT-B-32/openai",
+        "open_clip:RN50/yfcc15m",
+    ],
+)
 def test_weights_that_are_not_here(name, cache, asked, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(
@@ -178,7 +206,9 @@ def test_weights_that_are_not_here(name, cache, asked, monkeypatch):
 @pytest.mark.parametrize("name", ["timm:hf-hub:some-lab/none", "open_clip:hf-hub:some-lab/none"])
 def test_weights_that_cannot_be_fetched(name, cache, asked, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # between its tries
-    with pytest.raises(EmbeddingError, match=f"the weights of {name} are not on this machine and could not be fetched"):
+    with pytest.raises(
+        EmbeddingError, match=f"the weights of {name} are not on this machine and could not be fetched"
+    ):
         get_encoder(name)
     assert asked  # the name asks for a model of the hub
 
@@ -213,7 +243,10 @@ def test_open_clip_from_a_folder_a_file_and_the_cache(clip_folder, tiles, cache,
     )
     record = check(folder, tiles, expected(model.encode_image, transform, tiles))
     assert record["name"] == "open_clip:local-dir:tiny-clip" and str(clip_folder) not in json.dumps(record)
-    assert record["preprocessing"]["interpolation"] == "bilinear" and record["preprocessing"]["size"] == [64, 64]
+    assert record["preprocessing"]["interpolation"] == "bilinear" and record["preprocessing"]["size"] == [
+        64,
+        64,
+    ]
 
     cache("some-lab/tiny", clip_folder)
     hub = get_encoder("open_clip:hf-hub:some-lab/tiny")
@@ -236,7 +269,9 @@ def test_weights_that_do_not_fit(clip_folder, timm_folder, tmp_path):
     save_file(state, tmp_path / "other.safetensors")
     with pytest.raises(EmbeddingError, match="cannot be loaded.*conv1"):
         get_encoder(f"open_clip:{CLIP}/{tmp_path / 'other.safetensors'}")
-    (tmp_path / "truncated.safetensors").write_bytes((clip_folder / "open_clip_model.safetensors").read_bytes()[:5000])
+    (tmp_path / "truncated.safetensors").write_bytes(
+        (clip_folder / "open_clip_model.safetensors").read_bytes()[:5000]
+    )
     with pytest.raises(EmbeddingError, match="cannot be loaded"):
         get_encoder(f"open_clip:{CLIP}/{tmp_path / 'truncated.safetensors'}")
     (tmp_path / "config.json").write_bytes((timm_folder / "config.json").read_bytes())
@@ -246,7 +281,10 @@ def test_weights_that_do_not_fit(clip_folder, timm_folder, tmp_path):
 
 
 def test_a_folder_without_weights_gives_no_random_ones(clip_folder, timm_folder, tmp_path):
-    for name, file in [("open_clip", clip_folder / "open_clip_config.json"), ("timm", timm_folder / "config.json")]:
+    for name, file in [
+        ("open_clip", clip_folder / "open_clip_config.json"),
+        ("timm", timm_folder / "config.json"),
+    ]:
         (tmp_path / file.name).write_bytes(file.read_bytes())
         with pytest.raises(EmbeddingError, match=f"{name}:local-dir"):
             get_encoder(f"{name}:local-dir:{tmp_path}")
@@ -282,7 +320,9 @@ def save_timm(folder, name):
     torch.manual_seed(1)
     model = timm.create_model(name, pretrained=False)
     cfg = {
-        key: value for key, value in model.pretrained_cfg.items() if key not in ("url", "hf_hub_id", "file", "source")
+        key: value
+        for key, value in model.pretrained_cfg.items()
+        if key not in ("url", "hf_hub_id", "file", "source")
     }
     config = {"architecture": name, "num_classes": model.num_classes, "pretrained_cfg": cfg}
     (folder / "config.json").write_text(json.dumps(config))
@@ -299,12 +339,14 @@ def test_patch_tokens_of_timm(name, side, tiles, tmp_path):
     encoder = get_encoder(f"timm:local-dir:{folder}@patches", device="cpu")
     assert encoder.name == f"timm:local-dir:{name}@patches" and encoder.tokens_per_side == side
     model = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0).eval()
-    mean, std = (torch.tensor(getattr(encoder.preprocessing, one)).view(1, 3, 1, 1) for one in ("mean", "std"))
+    mean, std = (
+        torch.tensor(getattr(encoder.preprocessing, one)).view(1, 3, 1, 1) for one in ("mean", "std")
+    )
     pictures = torch.from_numpy(encoder.preprocessing.resize(tiles)).permute(0, 3, 1, 2) / 255
     with torch.inference_mode():  # timm's own way of giving the last block's patches
-        expected = model.forward_intermediates((pictures - mean) / std, indices=1, norm=True, intermediates_only=True)[
-            0
-        ]
+        expected = model.forward_intermediates(
+            (pictures - mean) / std, indices=1, norm=True, intermediates_only=True
+        )[0]
     expected = expected.flatten(2).transpose(1, 2).reshape(-1, encoder.dim).numpy()
     assert encoder.encode(tiles) == pytest.approx(expected, abs=1e-5)
     assert encoder.record()["tokens_per_side"] == side
@@ -337,7 +379,9 @@ def test_networks_that_are_no_vision_transformers(tmp_path, clip_folder):
     from safetensors.torch import save_file
 
     folder = save_timm(tmp_path / "test_resnet", "test_resnet")
-    with pytest.raises(EmbeddingError, match="timm:local-dir:test_resnet is no vision transformer.*leave out @patches"):
+    with pytest.raises(
+        EmbeddingError, match="timm:local-dir:test_resnet is no vision transformer.*leave out @patches"
+    ):
         get_encoder(f"timm:local-dir:{folder}@patches")
     torch.manual_seed(0)
     name, config = "prospector-resnet", json.loads(json.dumps(CLIP_CONFIG))
@@ -383,7 +427,9 @@ def test_text_of_open_clip_lies_with_its_pictures(tmp_path, tiles, asked):
     open_clip.add_model_config(tmp_path / "prospector-words.json")
     torch.manual_seed(0)
     save_file(open_clip.create_model("prospector-words").state_dict(), folder / "open_clip_model.safetensors")
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": OWN_COLOURS}))
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": config, "preprocess_cfg": OWN_COLOURS})
+    )
 
     texts = ["lymphocytes", "fat", "a histopathology image of " + "very " * 30 + "long"]
     model = open_clip.create_model(f"local-dir:{folder}").eval()

@@ -54,19 +54,30 @@ def small_model(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
-    BertModel(BertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)).save_pretrained(folder)  # fmt: skip
+    BertModel(
+        BertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+    ).save_pretrained(folder)
     AutoTokenizer.from_pretrained(get_model_path()).save_pretrained(folder)
     (folder / "1_Pooling").mkdir()
     (folder / "2_Dense").mkdir()
     save_file(
-        {"linear.weight": torch.eye(5, 16), "linear.bias": torch.zeros(5)}, folder / "2_Dense" / "model.safetensors"
+        {"linear.weight": torch.eye(5, 16), "linear.bias": torch.zeros(5)},
+        folder / "2_Dense" / "model.safetensors",
     )
-    (folder / "2_Dense" / "config.json").write_text('{"activation_function": "torch.nn.modules.activation.Tanh"}')
+    (folder / "2_Dense" / "config.json").write_text(
+        '{"activation_function": "torch.nn.modules.activation.Tanh"}'
+    )
     return folder
 
 
 def describe(folder, pooling, *parts):
-    kinds = {"Transformer": "", "Pooling": "1_Pooling", "Dense": "2_Dense", "Normalize": "3_Normalize", "Odd": "4_Odd"}
+    kinds = {
+        "Transformer": "",
+        "Pooling": "1_Pooling",
+        "Dense": "2_Dense",
+        "Normalize": "3_Normalize",
+        "Odd": "4_Odd",
+    }
     modules = [
         {"path": kinds[part], "type": f"sentence_transformers.models.{part}"}
         for part in ("Transformer", "Pooling", *parts)

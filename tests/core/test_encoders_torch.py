@@ -17,7 +17,12 @@ from prospector_core.encoders.base import same_vectors
 from prospector_core.encoders.hub import load_weights
 from prospector_core.encoders.torch_encoder import Preprocessing, TorchEncoder, state_sha256
 from prospector_core.errors import EmbeddingError, MissingExtraError
-from prospector_core.modalities.slides.encoders import FAMILIES, check_encoder_name, get_encoder, list_encoders
+from prospector_core.modalities.slides.encoders import (
+    FAMILIES,
+    check_encoder_name,
+    get_encoder,
+    list_encoders,
+)
 
 torch = pytest.importorskip("torch")
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +56,9 @@ def tiles():
     return np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("name", ["timm:resnet18", "timm:hf-hub:a/b", "open_clip:ViT-B-32/openai", "colour-texture"])
+@pytest.mark.parametrize(
+    "name", ["timm:resnet18", "timm:hf-hub:a/b", "open_clip:ViT-B-32/openai", "colour-texture"]
+)
 def test_names_that_may_be(name):
     check_encoder_name(name)
 
@@ -88,7 +95,9 @@ def test_open_clip_that_is_missing(name, absent, monkeypatch):
 
 def test_vectors_are_those_of_the_network_in_evaluation(tiles):
     made, network = encoder()
-    assert made.dim == 3 and made.input_size == 0 and not network.training and not network.weight.requires_grad
+    assert (
+        made.dim == 3 and made.input_size == 0 and not network.training and not network.weight.requires_grad
+    )
     expected = ((tiles / 255 - PLAIN.mean) / PLAIN.std).mean((1, 2)) * [1, 2, 3]
     vectors = made.encode(tiles)
     assert vectors.dtype == np.float32 and vectors == pytest.approx(expected, abs=1e-5)
@@ -204,22 +213,41 @@ def test_numbers_that_are_not_finite_are_refused(tiles):
 def test_record():
     made, network = encoder()
     record = json.loads(json.dumps(made.record()))
-    assert record["name"] == "test:model" and record["dim"] == 3 and record["tag"] == "t" and record["device"] == "cpu"
+    assert (
+        record["name"] == "test:model"
+        and record["dim"] == 3
+        and record["tag"] == "t"
+        and record["device"] == "cpu"
+    )
     assert record["preprocessing"] == {
-        "size": [8, 8], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.5], "interpolation": "bicubic",
-        "channels": "RGB", "divisor": 255.0,
-    }  # fmt: skip
+        "size": [8, 8],
+        "mean": [0.5, 0.4, 0.3],
+        "std": [0.2, 0.25, 0.5],
+        "interpolation": "bicubic",
+        "channels": "RGB",
+        "divisor": 255.0,
+    }
     assert record["libraries"]["torch"] == torch.__version__
     raw = np.array([1, 2, 3], "<f4").tobytes()
     assert record["weights_sha256"] == hashlib.sha256(b"weight torch.float32 (3,)\n" + raw).hexdigest()
 
 
 def test_weights_hash():
-    one = {"b": torch.arange(4).reshape(2, 2), "a": torch.tensor(1.5, dtype=torch.bfloat16), "c": torch.empty(0)}
+    one = {
+        "b": torch.arange(4).reshape(2, 2),
+        "a": torch.tensor(1.5, dtype=torch.bfloat16),
+        "c": torch.empty(0),
+    }
     assert state_sha256(one) == state_sha256(dict(reversed(one.items())))
-    for name, other in [("b", torch.arange(4)), ("a", torch.tensor(1.25, dtype=torch.bfloat16)), ("d", torch.empty(0))]:
+    for name, other in [
+        ("b", torch.arange(4)),
+        ("a", torch.tensor(1.25, dtype=torch.bfloat16)),
+        ("d", torch.empty(0)),
+    ]:
         assert state_sha256({**one, name: other}) != state_sha256(one)
-    assert state_sha256({"b": one["b"].T.contiguous().T}) == state_sha256({"b": one["b"]})  # however it lies in memory
+    assert state_sha256({"b": one["b"].T.contiguous().T}) == state_sha256(
+        {"b": one["b"]}
+    )  # however it lies in memory
 
 
 def test_what_may_differ_between_data_of_one_study():
@@ -273,7 +301,9 @@ def test_torchvision_whose_operators_do_not_fit(package, expected, tmp_path):
     (tmp_path / "torchvision" / "__init__.py").write_text(package)
     # A process of its own: operators are declared once, and for good.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-    done = subprocess.run([sys.executable, "-c", USE_IT], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", USE_IT], env=environment, capture_output=True, text=True, timeout=120
+    )
     assert expected in done.stdout + done.stderr
 
 
@@ -297,7 +327,9 @@ def test_patch_tokens_follow_their_tiles_row_by_row(tiles):
     assert whole.tokens_per_side == 1 and "tokens_per_side" not in whole.record()
     vectors = made.encode(tiles)
     assert vectors.shape == (5 * 16, 3)
-    patch = ((tiles[3, 2:4, 6:8] / 255 - PLAIN.mean) / PLAIN.std).mean((0, 1))  # the second row, the last column
+    patch = ((tiles[3, 2:4, 6:8] / 255 - PLAIN.mean) / PLAIN.std).mean(
+        (0, 1)
+    )  # the second row, the last column
     assert vectors[3 * 16 + 1 * 4 + 3] == pytest.approx(patch, abs=1e-5)
     assert vectors.reshape(5, 16, 3).mean(1) == pytest.approx(whole.encode(tiles), abs=1e-5)
     record = made.record()
@@ -311,12 +343,19 @@ def test_patch_tokens_follow_their_tiles_row_by_row(tiles):
     assert not same_vectors(record, coarse.record())
 
 
-@pytest.mark.parametrize("output, patches, said", [
-    (lambda x: x.mean((2, 3)), 1, "test:model is no vision transformer"),
-    (lambda x: x, 1, "leave out @patches"),
-    (lambda x: x.flatten(2).transpose(1, 2)[:, :17], 1, "no vision transformer"),
-    (Patches(), 3, "4 x 4 patches, which blocks of 3 x 3 do not fill: say @patches or one of @patches/2, @patches/4"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "output, patches, said",
+    [
+        (lambda x: x.mean((2, 3)), 1, "test:model is no vision transformer"),
+        (lambda x: x, 1, "leave out @patches"),
+        (lambda x: x.flatten(2).transpose(1, 2)[:, :17], 1, "no vision transformer"),
+        (
+            Patches(),
+            3,
+            "4 x 4 patches, which blocks of 3 x 3 do not fill: say @patches or one of @patches/2, @patches/4",
+        ),
+    ],
+)
 def test_a_model_without_such_patches(output, patches, said):
     network = Network()
     with pytest.raises(EmbeddingError, match=said):
@@ -330,8 +369,16 @@ def test_names_with_patches_that_may_be(name):
     check_encoder_name(name)
 
 
-@pytest.mark.parametrize("name", ["timm:resnet18@patches/0", "timm:resnet18@patches/x", "timm:a@patches@patches", "timm:@patches",
-                                  "efficientnet-lite0@patches"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "timm:resnet18@patches/0",
+        "timm:resnet18@patches/x",
+        "timm:a@patches@patches",
+        "timm:@patches",
+        "efficientnet-lite0@patches",
+    ],
+)
 def test_names_with_patches_that_cannot_be(name):
     with pytest.raises(EmbeddingError, match="@patches/2|timm:NAME"):
         check_encoder_name(name)

@@ -50,7 +50,13 @@ def planted(n=20, seed=0, signal=True):
         embeddings.append((kinds[kind.ravel()] + random.normal(size=(SIDE * SIDE, 6))).astype(np.float32))
         truth.append(true.ravel())
     return Problem(
-        "planted", [f"d{i}" for i in range(n)], [graph] * n, embeddings, labels, truth, stratified_folds(labels, 2)
+        "planted",
+        [f"d{i}" for i in range(n)],
+        [graph] * n,
+        embeddings,
+        labels,
+        truth,
+        stratified_folds(labels, 2),
     )
 
 
@@ -67,7 +73,9 @@ def evaluation(problem):
         patch.setattr(baselines, "_MASK_STEPS", 2)
         patch.setattr(heads, "AUTHORS_GRID", SMALL_GRID)
         patch.setattr(
-            tasks, "choose", lambda problem, train, **said: choose(problem, train, auto_candidates(problem)[:2], **said)
+            tasks,
+            "choose",
+            lambda problem, train, **said: choose(problem, train, auto_candidates(problem)[:2], **said),
         )
         patch.setattr(run, "_FEW", (2, 4, 64))
         patch.setattr(run, "_REPEATS", 2)
@@ -79,9 +87,13 @@ def test_heads_find_a_planted_class_and_a_constant_map_does_not(evaluation, prob
     assert (
         set(HEADS) - {TOKENS} <= ap.keys() and len(ap) == len(HEADS) - 1 + len(BASELINES) + 3
     )  # the classifier is explained in four ways; there is one kind of token
-    assert ap["prospector"] > 0.9 and ap["constant"] == pytest.approx(problem.prevalence) and ap["random"] < 0.5
+    assert (
+        ap["prospector"] > 0.9 and ap["constant"] == pytest.approx(problem.prevalence) and ap["random"] < 0.5
+    )
     own = next(each for each in evaluation.summary if each["method"] == "prospector")
-    assert own["ap_low"] <= own["ap"] <= own["ap_high"] and own["data_scored"] == 5 and own["datum_auroc"] > 0.9
+    assert (
+        own["ap_low"] <= own["ap"] <= own["ap_high"] and own["data_scored"] == 5 and own["datum_auroc"] > 0.9
+    )
     assert own["parameters"] > 100 and own["seconds"] > 0
     rows = [row for row in evaluation.rows if row["method"] == "prospector"]
     assert {row["components"] for row in rows} == {1} and {row["size"] for row in rows} == {9.0}
@@ -106,7 +118,9 @@ def test_few_labels_stop_where_there_are_no_more(evaluation):
         )
         for n in (2, 4)
     }
-    assert {row["fold"] for row in evaluation.few} == {0, 1} and all(0 <= row["ap"] <= 1 for row in evaluation.few)
+    assert {row["fold"] for row in evaluation.few} == {0, 1} and all(
+        0 <= row["ap"] <= 1 for row in evaluation.few
+    )
 
 
 def test_the_report_stands_alone(evaluation, tmp_path):
@@ -123,22 +137,36 @@ def test_the_report_stands_alone(evaluation, tmp_path):
     assert len(rows) == len(evaluation.rows) and float(rows[0]["ap"]) >= 0
     write_markdown([evaluation], tmp_path / "page.md", tmp_path / "images", "# Title\n")
     said = (tmp_path / "page.md").read_text()
-    assert said.startswith("# Title") and "| prospector |" in said and len(list((tmp_path / "images").iterdir())) == 2
+    assert (
+        said.startswith("# Title")
+        and "| prospector |" in said
+        and len(list((tmp_path / "images").iterdir())) == 2
+    )
 
 
 def test_methods_are_plotted_against_what_regions_are_like():
     rows = [
-        {"method": method, "datum": f"d{at}", "ap": (at + 1) / 16 * part, "prevalence": at / 16, "components": 1, "size": at + 1.0, "dispersion": 1 / (at + 1)}
+        {
+            "method": method,
+            "datum": f"d{at}",
+            "ap": (at + 1) / 16 * part,
+            "prevalence": at / 16,
+            "components": 1,
+            "size": at + 1.0,
+            "dispersion": 1 / (at + 1),
+        }
         for method, part in (("prospector", 1.0), ("nearest centroid", 0.5), ("constant", 0.1))
         for at in range(16)
-    ]  # fmt: skip
+    ]
     plot = region_plots(rows)
     assert "prospector" in plot and "nearest centroid" in plot and ">constant<" not in plot
     assert "share of positive tokens" in plot and "number of regions" not in plot  # each datum has one
     # four groups of four: their means rise, and the other method's are half as high
     means = [float(found) for found in re.findall(r"<title>prospector: ([0-9.]+)</title>", plot)]
     half = [float(found) for found in re.findall(r"<title>nearest centroid: ([0-9.]+)</title>", plot)]
-    assert means[:4] == pytest.approx([2.5 / 16, 6.5 / 16, 10.5 / 16, 14.5 / 16], abs=0.01) and len(means) == 12
+    assert (
+        means[:4] == pytest.approx([2.5 / 16, 6.5 / 16, 10.5 / 16, 14.5 / 16], abs=0.01) and len(means) == 12
+    )
     assert half[:4] == pytest.approx([each / 2 for each in means[:4]], abs=0.01)
     assert "prefers-color-scheme" in plot and "prefers-color-scheme" not in neutral(plot)
 
@@ -163,7 +191,9 @@ def test_the_first_candidate_stays_unless_labels_clearly_say_otherwise():
     assert decide(settings, [level, level, level]).best == 0
     found = decide(settings, [level, better, shaky])
     assert (
-        found.best == 1 and found.clear.tolist() == [False, True, False] and "the only one clearly better" in found.why
+        found.best == 1
+        and found.clear.tolist() == [False, True, False]
+        and "the only one clearly better" in found.why
     )
     assert [row["chosen"] for row in found.rows()].count(True) == 1
 
@@ -202,7 +232,12 @@ def counts_of_classes(seed, signal):
 def test_real_signal_is_evidence_and_its_weights_stand_out():
     counts, labels = counts_of_classes(0, True)
     found = label_null(FoldChangeKernel(alpha=1e10, pseudo=0.1, shrink=True), counts, labels, n=60)
-    assert found.signal and found.kept[:2].all() and found.kept.sum() <= 6 and found.sentence.startswith("evidence")
+    assert (
+        found.signal
+        and found.kept[:2].all()
+        and found.kept.sum() <= 6
+        and found.sentence.startswith("evidence")
+    )
     coef = masked(np.arange(30.0) + 1, found.kept)
     assert coef[0] == 1 and not coef[~found.kept].any()
 
@@ -279,7 +314,9 @@ def test_a_study_is_compared_searched_and_asked_for_signal(study, tmp_path):
     assert len(choice.candidates) == 2
     null, coef = study_null(study, n=20)
     fit = study.current_fit
-    assert len(null.kept) == len(coef) == len(fit.coef) and np.array_equal(coef, np.where(null.kept, fit.coef, 0))
+    assert len(null.kept) == len(coef) == len(fit.coef) and np.array_equal(
+        coef, np.where(null.kept, fit.coef, 0)
+    )
 
 
 def test_sentences_end_where_they_end():
@@ -292,12 +329,15 @@ def test_sentences_end_where_they_end():
 
 
 @pytest.mark.skipif(
-    not Path(os.environ.get("PROSPECTOR_DATA", "../shared/data")).is_dir(), reason="PROSPECTOR_DATA names no folder"
+    not Path(os.environ.get("PROSPECTOR_DATA", "../shared/data")).is_dir(),
+    reason="PROSPECTOR_DATA names no folder",
 )
 def test_the_set_of_proteins_is_read_whole_and_beats_chance():
     problem = load_set("zinc", os.environ.get("PROSPECTOR_DATA", "../shared/data"))
     assert (
-        len(problem.ids) == 156 and problem.labels.sum() == 46 and problem.prevalence == pytest.approx(0.028, abs=0.001)
+        len(problem.ids) == 156
+        and problem.labels.sum() == 46
+        and problem.prevalence == pytest.approx(0.028, abs=0.001)
     )
     train, test = problem.folds[1]
     head = fit_head(problem, train, suggested_for(problem, train))
@@ -336,12 +376,28 @@ def coarse_and_fine():
     graph = TokenGraph.from_grid(np.argwhere(np.ones((side, side), bool)))
     inside = np.bincount(cell)
     truth = [np.bincount(cell, weights=each) / inside > 0.5 for each in fine.truth]
-    vectors = [np.stack([np.bincount(cell, weights=v) / inside for v in each.T], axis=1).astype(np.float32) for each in fine.embeddings]  # fmt: skip
+    vectors = [
+        np.stack([np.bincount(cell, weights=v) / inside for v in each.T], axis=1).astype(np.float32)
+        for each in fine.embeddings
+    ]
     some = {"cell_graphs": [graph] * 24, "modality": "slides"}
-    coarse = Problem("coarse", fine.ids, [graph] * 24, vectors, fine.labels, truth, fine.folds, tokens="large", **some)
+    coarse = Problem(
+        "coarse", fine.ids, [graph] * 24, vectors, fine.labels, truth, fine.folds, tokens="large", **some
+    )
     coarse.others = {
-        "small": Problem("fine", fine.ids, fine.graphs, fine.embeddings, fine.labels, truth, fine.folds, cells=[cell] * 24, tokens="small", **some)
-    }  # fmt: skip
+        "small": Problem(
+            "fine",
+            fine.ids,
+            fine.graphs,
+            fine.embeddings,
+            fine.labels,
+            truth,
+            fine.folds,
+            cells=[cell] * 24,
+            tokens="small",
+            **some,
+        )
+    }
     return coarse
 
 
@@ -349,13 +405,16 @@ def test_tokens_are_chosen_by_labels_and_what_that_costs_is_said():
     coarse = coarse_and_fine()
     found = evaluate(coarse, ["prospector", TOKENS], folds=1)
     (search,) = found.searches
-    assert search["of"] == "tokens" and {each["settings"] for each in search["candidates"]} == {"small", "large"}
+    assert search["of"] == "tokens" and {each["settings"] for each in search["candidates"]} == {
+        "small",
+        "large",
+    }
     ap = {each["settings"]: each["ap"] for each in search["candidates"]}
     by_method = {each["method"]: each["ap"] for each in found.summary}
     # the row is the AP of what was chosen, in the cells that both are scored in
-    assert by_method[TOKENS] == pytest.approx(ap[search["chosen"]]) and by_method["prospector"] == pytest.approx(
-        ap["large"]
-    )
+    assert by_method[TOKENS] == pytest.approx(ap[search["chosen"]]) and by_method[
+        "prospector"
+    ] == pytest.approx(ap["large"])
     assert search["loss"] == pytest.approx(max(ap.values()) - by_method[TOKENS])
 
 
@@ -371,7 +430,9 @@ def test_studies_of_the_same_data_are_put_beside_each_other(study, tmp_path):
     other = make_study(tmp_path / "other", labels=[0, 1] * 6)
     problem = problem_beside(study, [other], None)
     (beside,) = problem.others.values()
-    assert beside.ids == problem.ids and all(np.array_equal(each, np.arange(len(each))) for each in beside.cells)
+    assert beside.ids == problem.ids and all(
+        np.array_equal(each, np.arange(len(each))) for each in beside.cells
+    )
     choice, chosen = tokens_for(study, [other])
     assert len(choice.names) == 2 and chosen in (study, other)
     with pytest.raises(BadInputError, match="is of other data"):
@@ -429,7 +490,11 @@ def test_a_masked_fit_scores_by_the_weights_that_are_left_and_terms_sum_to_it(st
     )
     np.testing.assert_allclose(scores, by_hand)
     explained = study.explain(datum, 3, masked)
-    assert explained.score == pytest.approx(scores[3]) == pytest.approx(sum(term.value for term in explained.terms))
+    assert (
+        explained.score
+        == pytest.approx(scores[3])
+        == pytest.approx(sum(term.value for term in explained.terms))
+    )
     # the fit itself, and how sure it is, are as they were
     assert study.uncertainty(datum, 20, masked).error.tolist() == study.uncertainty(datum, 20).error.tolist()
     seen, _ = masked_study(study, 0.2)
@@ -443,4 +508,8 @@ def test_labels_that_mean_nothing_leave_an_empty_map(tmp_path):
         study.curation.relabel(datum, at // 2 % 2)
     study.refit()
     seen, null = masked_study(study)
-    assert not null.signal and not null.kept.any() and not any(np.nan_to_num(seen.prospect(d)).any() for d in seen.data)
+    assert (
+        not null.signal
+        and not null.kept.any()
+        and not any(np.nan_to_num(seen.prospect(d)).any() for d in seen.data)
+    )

@@ -36,7 +36,9 @@ def turned(n=20, side=6, given=None):
         embeddings.append(((ways[kind.ravel()] + noise) * lengths).astype(np.float32))
         truth.append(true.ravel())
     names = [f"d{i}" for i in range(n)]
-    return Problem("turned", names, [graph] * n, embeddings, labels, truth, stratified_folds(labels, 2), given=given)
+    return Problem(
+        "turned", names, [graph] * n, embeddings, labels, truth, stratified_folds(labels, 2), given=given
+    )
 
 
 def test_each_has_a_row_and_labels_say_which(tmp_path):
@@ -76,7 +78,9 @@ def test_what_can_be_asked_for():
 
 def test_settings_are_searched_with_the_quantizer_that_was_asked_for(tmp_path):
     study = make_study(tmp_path, (1,) * 5 + (0,) * 5)
-    candidates = [FitSettings(concepts=k, quantizer=name) for k in (3, 4) for name in ("k-means", "gaussian mixture")]
+    candidates = [
+        FitSettings(concepts=k, quantizer=name) for k in (3, 4) for name in ("k-means", "gaussian mixture")
+    ]
     choice = choose_for(study, candidates, quantizer="tree")
     assert [(each.concepts, each.quantizer) for each in choice.candidates] == [(3, "tree"), (4, "tree")]
     with pytest.raises(BadInputError, match="brings no concepts"):

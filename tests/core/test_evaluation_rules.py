@@ -27,9 +27,15 @@ from prospector_core.evaluation.heads import (
     forget,
     outcome_of,
     suggested_for,
-)  # fmt: skip
+)
 from prospector_core.evaluation.problem import Problem, stratified_folds
-from prospector_core.evaluation.studies import _parts_of, _tokens_of_study, problem_beside, problem_of, read_truth
+from prospector_core.evaluation.studies import (
+    _parts_of,
+    _tokens_of_study,
+    problem_beside,
+    problem_of,
+    read_truth,
+)
 from prospector_core.evaluation.tasks import Item, Part, _authors, _costs, _mean_ap, said, scored_rows, work
 from prospector_core.method.calibration import Calibration
 from prospector_core.method.counting import count_concepts
@@ -85,9 +91,15 @@ def test_concepts_are_those_that_the_quantizer_finds_in_centred_tokens():
     assert centroids_of(problem, TRAIN, replace(settings, softness=0.5, radius=4, alpha=0.1)) is found
     others = [
         centroids_of(problem, some, replace(settings, **changed))
-        for some, changed in ((np.arange(9), {}), (TRAIN, {"concepts": 3}), (TRAIN, {"centre": 0.0}), (TRAIN, {"seed": 4}),
-                              (TRAIN, {"sample": 100}), (TRAIN, {"quantizer": "tree"}))
-    ]  # fmt: skip
+        for some, changed in (
+            (np.arange(9), {}),
+            (TRAIN, {"concepts": 3}),
+            (TRAIN, {"centre": 0.0}),
+            (TRAIN, {"seed": 4}),
+            (TRAIN, {"sample": 100}),
+            (TRAIN, {"quantizer": "tree"}),
+        )
+    ]
     assert len(problem.cache) == 7 and not any(each is found for each in others)
     # fewer tokens than the sample of a quantizer: those that it would have drawn of all of them
     drawn = make_quantizer("k-means", K, 100, 3).fit(whole).centroids_
@@ -109,7 +121,9 @@ def test_a_head_is_counts_a_kernel_and_a_curve(softness):
     for i in range(12):
         vectors = centred(problem.embeddings[i], 0.5)
         tokens.append(
-            membership(vectors, head.centroids, softness) if softness else assign_nearest(vectors, head.centroids)
+            membership(vectors, head.centroids, softness)
+            if softness
+            else assign_nearest(vectors, head.centroids)
         )
     count = count_units if softness else lambda graph, each, radius: count_concepts(graph, each, K, radius)
     counts = np.stack([count(problem.graphs[i], tokens[i], 1) for i in range(12)]).astype(float)
@@ -123,8 +137,12 @@ def test_a_head_is_counts_a_kernel_and_a_curve(softness):
     np.testing.assert_array_equal(head.map(9), expected)
     found = outcome_of(head, [9, 11], 0.0, "note")
     np.testing.assert_array_equal(found.maps[9], expected)
-    assert list(found.maps) == list(found.probability) == [9, 11] and found.note == "note" and found.seconds > 0
-    assert found.parameters == head.parameters == head.centroids.size + len(kernel.coef_) and found.epochs == 0
+    assert (
+        list(found.maps) == list(found.probability) == [9, 11] and found.note == "note" and found.seconds > 0
+    )
+    assert (
+        found.parameters == head.parameters == head.centroids.size + len(kernel.coef_) and found.epochs == 0
+    )
     assert replace(head, settings=replace(settings, quantizer=GIVEN)).parameters == len(kernel.coef_)
     turned = fit_head(problem, TRAIN, settings, 1 - problem.labels)
     np.testing.assert_allclose(
@@ -135,7 +153,10 @@ def test_a_head_is_counts_a_kernel_and_a_curve(softness):
 
 def test_what_a_problem_begins_with():
     problem = planted()
-    assert suggested_for(problem).concepts == 12 * N // 12 and suggested_for(problem, TRAIN).concepts == 8 * N // 12
+    assert (
+        suggested_for(problem).concepts == 12 * N // 12
+        and suggested_for(problem, TRAIN).concepts == 8 * N // 12
+    )
     given = suggested_for(planted(given=np.ones((5, 3), np.float32)))
     assert (given.concepts, given.quantizer, given.softness, given.centre) == (5, GIVEN, 0, 0)
     assert _authors(problem) == FitSettings()
@@ -144,24 +165,36 @@ def test_what_a_problem_begins_with():
 
 def test_the_authors_grid():
     assert AUTHORS_GRID == {
-        "concepts": (10, 15, 20, 25, 30), "radius": (0, 1, 2, 4, 8), "alpha": (0.01, 0.025, 0.05, TEST_OFF), "tau": (0.0, 1.0, 2.0),
-    }  # fmt: skip
+        "concepts": (10, 15, 20, 25, 30),
+        "radius": (0, 1, 2, 4, 8),
+        "alpha": (0.01, 0.025, 0.05, TEST_OFF),
+        "tau": (0.0, 1.0, 2.0),
+    }
     assert GIVEN_GRID == {
-        "concepts": (0,), "radius": (0, 1, 2, 4), "alpha": (0.001, 0.01, 0.1, 1.0, TEST_OFF), "tau": (0.0, 1.0, 2.0, 4.0),
-    }  # fmt: skip
+        "concepts": (0,),
+        "radius": (0, 1, 2, 4),
+        "alpha": (0.001, 0.01, 0.1, 1.0, TEST_OFF),
+        "tau": (0.0, 1.0, 2.0, 4.0),
+    }
     found = candidates(planted())
     linear = [(each.concepts, each.radius) for each in found if each.kernel == "linear"]
     assert len(found) == 5 * 5 * 12 + 6 and linear == [(15, 0), (15, 1), (15, 2), (30, 0), (30, 1), (30, 2)]
     assert [(s.concepts, s.radius, s.alpha, s.tau) for s in found[:4]] == [
-        (10, 0, 0.01, 0.0), (10, 0, 0.01, 1.0), (10, 0, 0.01, 2.0), (10, 0, 0.025, 0.0),
-    ]  # fmt: skip
+        (10, 0, 0.01, 0.0),
+        (10, 0, 0.01, 1.0),
+        (10, 0, 0.01, 2.0),
+        (10, 0, 0.025, 0.0),
+    ]
     assert len(candidates(planted(), linear=False)) == 300
     given = candidates(planted(given=np.ones((5, 3), np.float32)))
     assert len(given) == 4 * 20 + 3 and {(each.concepts, each.quantizer) for each in given} == {(5, GIVEN)}
 
 
 def test_the_authors_protocol_is_each_setting_by_itself(monkeypatch):
-    """One test serves all of alpha and tau: as if each had been fitted; the best by AP, of equals the first."""
+    """One test serves all of alpha and tau.
+
+    As if each had been fitted; the best by AP, of equals the first.
+    """
     grid = {"concepts": (3, 4), "radius": (0, 1), "alpha": (0.05, TEST_OFF), "tau": (0.0, 1.0, 99.0)}
     monkeypatch.setattr(heads, "AUTHORS_GRID", grid)
     monkeypatch.setattr(heads, "_LINEAR_CONCEPTS", (4,))
@@ -194,27 +227,48 @@ def test_rows_and_average_precision_of_what_is_scored():
     rows = scored_rows(problem, "m", 1, outcome, [0, 1, 2, 3])
     assert [(row["method"], row["fold"], row["datum"]) for row in rows] == [("m", 1, "d1"), ("m", 1, "d3")]
     aps = [fast_ap(maps[i], problem.truth[i]) for i in (1, 3)]
-    assert [row["average_precision"] if "average_precision" in row else row["ap"] for row in rows] == pytest.approx(aps)
+    assert [
+        row["average_precision"] if "average_precision" in row else row["ap"] for row in rows
+    ] == pytest.approx(aps)
     assert _mean_ap(problem, maps, [0, 1, 2, 3]) == pytest.approx(np.mean(aps))
 
 
 def test_settings_in_a_few_words():
     assert said(FitSettings()) == "K 15, r 1, fold-change, alpha 1e+10, tau 0"
     assert said(FitSettings(softness=0.25)) == "K 15, r 1, fold-change, softness 0.25, centre 0"
-    assert said(FitSettings(pseudo=0.1, centre=0.5, radius=2)) == "K 15, r 2, fold-change, softness 0, centre 0.5"
+    assert (
+        said(FitSettings(pseudo=0.1, centre=0.5, radius=2))
+        == "K 15, r 2, fold-change, softness 0, centre 0.5"
+    )
 
 
 def test_what_a_choice_costs():
-    scores = [LabelScores(0.5, 0.8, 0.7, 0.6), LabelScores(0.4, 0.9, 0.8, 0.7), LabelScores(0.6, 0.7, 0.6, 0.5)]
+    scores = [
+        LabelScores(0.5, 0.8, 0.7, 0.6),
+        LabelScores(0.4, 0.9, 0.8, 0.7),
+        LabelScores(0.6, 0.7, 0.6, 0.5),
+    ]
     choice = Choice(["x", "y", "z"], scores, np.array([2.0, 1.0, 3.0]), np.array([False, True, False]), 1)
     found = _costs("settings", ["x", "y", "z"], choice, [0.5, 0.6, 0.75])
     assert found.pop("candidates")[2] == {
-        "settings": "z", "log_loss": 0.6, "auroc": 0.7, "top_auroc": 0.6, "stability": 0.5, "mean_rank": 3.0, "ap": 0.75,
-    }  # fmt: skip
+        "settings": "z",
+        "log_loss": 0.6,
+        "auroc": 0.7,
+        "top_auroc": 0.6,
+        "stability": 0.5,
+        "mean_rank": 3.0,
+        "ap": 0.75,
+    }
     assert found.pop("loss") == pytest.approx(0.15) and found.pop("suggested_loss") == 0.25
     assert found == {
-        "of": "settings", "chosen": "y", "why": choice.why, "ap": 0.6, "suggested_ap": 0.5, "best": "z", "best_ap": 0.75,
-    }  # fmt: skip
+        "of": "settings",
+        "chosen": "y",
+        "why": choice.why,
+        "ap": 0.6,
+        "suggested_ap": 0.5,
+        "best": "z",
+        "best_ap": 0.75,
+    }
 
 
 @pytest.fixture
@@ -263,7 +317,8 @@ def test_a_draw_of_few_labels(quick):
     assert quick[0] == ("m", sorted(np.concatenate(drawn).tolist()), test.tolist(), 7) and problem.cache == {}
     ap = _mean_ap(problem, {int(i): np.arange(N, dtype=float) for i in test}, test)
     assert part.few == [
-        {"method": name, "labels": 3, "repeat": 2, "fold": 0, "ap": ap, "seconds": 1.5} for name in ("m", "one way")
+        {"method": name, "labels": 3, "repeat": 2, "fold": 0, "ap": ap, "seconds": 1.5}
+        for name in ("m", "one way")
     ]
     assert part.rows == [] and part.costs == {} and part.predicted == {}
 
@@ -275,17 +330,23 @@ def test_methods_of_ours():
     expected = fit_head(problem, train, suggested_for(problem, train))
     np.testing.assert_array_equal(own.maps[int(test[0])], expected.map(test[0]))
     (authors,) = tasks._outcomes(problem, "authors' settings, untuned", train, test, 0, []).values()
-    np.testing.assert_array_equal(authors.maps[int(test[1])], fit_head(problem, train, FitSettings()).map(test[1]))
+    np.testing.assert_array_equal(
+        authors.maps[int(test[1])], fit_head(problem, train, FitSettings()).map(test[1])
+    )
 
 
 def test_tuning_looks_at_the_linear_kernel_where_data_are_few(monkeypatch):
     problem, asked = planted(16), []
     head = fit_head(problem, TRAIN, SETTINGS)
-    monkeypatch.setattr(tasks, "authors_protocol", lambda p, train, linear: asked.append(linear) or (head, 0.625))
+    monkeypatch.setattr(
+        tasks, "authors_protocol", lambda p, train, linear: asked.append(linear) or (head, 0.625)
+    )
     train, test = problem.folds[0]
     for most in (len(train), len(train) - 1):
         monkeypatch.setattr(tasks, "_LINEAR_DATA", most)
-        (found,) = tasks._outcomes(problem, "authors' protocol, tuned with truth", train, test, 0, []).values()
+        (found,) = tasks._outcomes(
+            problem, "authors' protocol, tuned with truth", train, test, 0, []
+        ).values()
         assert found.note == "K 4, r 1, fold-change, alpha 1e+10, tau 0; AP 0.62 where it was tuned"
     assert asked == [True, False]
 
@@ -355,7 +416,11 @@ TRUE = np.arange(12) % 5 == 0
     [
         ("t.csv", ("Datum", "TOKEN", "Truth"), lambda at, r, c: ("a.png", at, int(TRUE[at]))),
         ("t.tsv", ("slide", "token", "label"), lambda at, r, c: ("a", at, "yes" if TRUE[at] else "no")),
-        ("t.csv.gz", ("id", "row", "col", "tumor"), lambda at, r, c: ("a", r, c, "true" if TRUE[at] else "false")),
+        (
+            "t.csv.gz",
+            ("id", "row", "col", "tumor"),
+            lambda at, r, c: ("a", r, c, "true" if TRUE[at] else "false"),
+        ),
         (
             "t.tsv.gz",
             ("file", "row", "column", "positive"),
@@ -366,7 +431,11 @@ TRUE = np.arange(12) % 5 == 0
 def test_tables_of_truth(tmp_path, name, head, row):
     rows = [head, *(row(at, *divmod(at, 4)) for at in range(12)), ("z", *row(0, 0, 0)[1:])]
     found = read_truth(Study(DATA), table(tmp_path / name, rows, "\t" if "tsv" in name else ","))
-    assert list(found) == ["u-a.png"] and found["u-a.png"].tolist() == TRUE.tolist() and found["u-a.png"].dtype == bool
+    assert (
+        list(found) == ["u-a.png"]
+        and found["u-a.png"].tolist() == TRUE.tolist()
+        and found["u-a.png"].dtype == bool
+    )
 
 
 @pytest.mark.parametrize(
@@ -377,10 +446,19 @@ def test_tables_of_truth(tmp_path, name, head, row):
             [("datum", "token"), ("a", 1)],
             r"must have a column for the datum \(datum, id, name\), the truth \(truth, label, positive\)",
         ),
-        ([("datum", "truth"), ("a", 1)], r"where the token is \(token, or row, column\); it has datum, truth"),
+        (
+            [("datum", "truth"), ("a", 1)],
+            r"where the token is \(token, or row, column\); it has datum, truth",
+        ),
         ([("token", "truth"), (1, 1)], "must have a column"),
-        ([("datum", "token", "truth"), ("x", 1, 1)], "t.csv: no datum of the study is named in the column datum"),
-        ([("datum", "token", "truth"), ("b", 1, 1), ("a", 1, 2)], "t.csv, line 3: '2' is no truth: say 0 or 1"),
+        (
+            [("datum", "token", "truth"), ("x", 1, 1)],
+            "t.csv: no datum of the study is named in the column datum",
+        ),
+        (
+            [("datum", "token", "truth"), ("b", 1, 1), ("a", 1, 2)],
+            "t.csv, line 3: '2' is no truth: say 0 or 1",
+        ),
         ([("datum", "token", "truth"), ("a", 12, 1)], "t.csv, line 2: a.png has no token at token 12"),
         ([("datum", "row", "col", "truth"), ("a", 3, 1, 1)], "a.png has no token at row, col 3, 1"),
         (
@@ -421,11 +499,20 @@ def test_a_study_as_a_problem():
     data = [datum(f"d{i}", i % 2) for i in range(10)] + [datum("no", None)]
     truth = {"u-d1": np.ones(12, bool)}
     found = problem_of(Study(data), truth, folds=3, seed=4)
-    assert found.ids == [f"d{i}" for i in range(10)] and found.labels.tolist() == [0, 1] * 5 and len(found.graphs) == 10
     assert (
-        found.truth[1] is truth["u-d1"] and found.truth[0] is None and found.name == "s" and found.modality == "slides"
+        found.ids == [f"d{i}" for i in range(10)]
+        and found.labels.tolist() == [0, 1] * 5
+        and len(found.graphs) == 10
     )
-    assert [t.tolist() for _, t in found.folds] == [t.tolist() for _, t in stratified_folds(found.labels, 3, 4)]
+    assert (
+        found.truth[1] is truth["u-d1"]
+        and found.truth[0] is None
+        and found.name == "s"
+        and found.modality == "slides"
+    )
+    assert [t.tolist() for _, t in found.folds] == [
+        t.tolist() for _, t in stratified_folds(found.labels, 3, 4)
+    ]
     assert found.embeddings[0].tolist() == [[4.0, 4.0]] * 12 and found.embeddings[0].dtype == np.float32
     assert found.embeddings[0] is found.embeddings[0] and found.graphs[0].n == 12 and found.given is None
     data[0].split = data[1].split = "test"
@@ -461,14 +548,17 @@ def test_studies_beside_each_other():
     assert _tokens_of_study(coarse) == "x, 64 px at 0.5 um" and _tokens_of_study(Study(data, tile=64)) == "x"
     found = problem_beside(coarse, [fine, fine], None)
     assert (
-        list(found.others) == ["x, 32 px at 0.5 um", "x, 32 px at 0.5 um of Q"] and found.tokens == "x, 64 px at 0.5 um"
+        list(found.others) == ["x, 32 px at 0.5 um", "x, 32 px at 0.5 um of Q"]
+        and found.tokens == "x, 64 px at 0.5 um"
     )
     beside = found.others["x, 32 px at 0.5 um"]
     assert beside.ids == found.ids and beside.tokens == "x, 32 px at 0.5 um" and beside.graphs[0].n == 48
     expected = [(r // 2) * 4 + c // 2 for r, c in fine.positions]
     assert beside.cells[0].tolist() == expected == _parts_of(coarse, fine, "d0").tolist()
     assert (
-        beside.embeddings[0].shape == (48, 2) and beside.cell_graphs is found.graphs and beside.labels is found.labels
+        beside.embeddings[0].shape == (48, 2)
+        and beside.cell_graphs is found.graphs
+        and beside.labels is found.labels
     )
     with pytest.raises(BadInputError, match="has coarser tiles than"):
         problem_beside(fine, [coarse], None)
@@ -491,8 +581,14 @@ def test_the_studys_own_maps():
     study.prospect = lambda datum, fit: np.full(12, len(datum.uid) + fit.id)
     study.predictions = lambda fit: {"u-a": 0.75}
     found = studies.own_maps(study, None, {"u-a": 1, "u-c": 1})
-    assert list(found.maps) == [0, 2] and found.maps[2][0] == 6 and found.parameters == 7 and found.seconds == 0
-    assert found.probability[0] == 0.75 and np.isnan(found.probability[1]) and list(found.probability) == [0, 1, 2]
+    assert (
+        list(found.maps) == [0, 2] and found.maps[2][0] == 6 and found.parameters == 7 and found.seconds == 0
+    )
+    assert (
+        found.probability[0] == 0.75
+        and np.isnan(found.probability[1])
+        and list(found.probability) == [0, 1, 2]
+    )
     assert found.note.startswith("fit 3, edits and all")
 
 

@@ -1,4 +1,7 @@
-"""Edits on counts and graphs are exact: on any graph, at any radius, counts after edits are those of a datum that was so from the start."""
+"""Edits on counts and graphs are exact.
+
+On any graph, at any radius, counts after edits are those of a datum that was so from the start.
+"""
 
 import base64
 import tempfile
@@ -37,12 +40,21 @@ def random_entries(random, n, length):
         elif action == "split":
             centres = random.normal(size=(2, DIM)).astype(np.float32)
             first = K + state.n_extra
-            payload = {"concept": one, "ids": [one, first], "centroids": base64.b64encode(centres.tobytes()).decode()}
+            payload = {
+                "concept": one,
+                "ids": [one, first],
+                "centroids": base64.b64encode(centres.tobytes()).decode(),
+            }
         elif action == "reassign":
             payload = {"datum": "d", "tokens": some, "concept": one}
         elif action == "ignore":
             action = "annotate"
-            payload = {"parts": [{"datum": "d", "tokens": some}], "polygon": None, "evidence": "ignore", "weight": 1.0}
+            payload = {
+                "parts": [{"datum": "d", "tokens": some}],
+                "polygon": None,
+                "evidence": "ignore",
+                "weight": 1.0,
+            }
         elif action in ("undo", "redo"):
             payload = {}
         else:
@@ -53,7 +65,10 @@ def random_entries(random, n, length):
 
 
 def naive(vectors, centroids, state):
-    """The curated sprite, token by token: concepts numbered as the active ones are, -1 where a token is out."""
+    """The curated sprite, token by token.
+
+    Concepts numbered as the active ones are, -1 where a token is out.
+    """
     nearest = lambda vector, centres: int(np.argmin([((vector - centre) ** 2).sum() for centre in centres]))
     ids = [nearest(vector, centroids) for vector in vectors]
     for step in state.steps:
@@ -66,7 +81,9 @@ def naive(vectors, centroids, state):
     active = state.active(len(centroids) + state.n_extra)
     out = set(state.ignored("d").tolist())
     homes = [state.home(k) for k in ids]
-    return np.array([-1 if token in out or k in state.excluded else active.index(k) for token, k in enumerate(homes)])
+    return np.array(
+        [-1 if token in out or k in state.excluded else active.index(k) for token, k in enumerate(homes)]
+    )
 
 
 @given(seed=seeds, kind=kinds, radius=st.integers(0, 4), length=st.integers(1, 7))
@@ -81,7 +98,9 @@ def test_counts_after_edits_are_those_of_a_datum_that_was_so_from_the_start(seed
     with tempfile.TemporaryDirectory() as folder:
         counts = Counts(Sprites(Path(folder), centroids, lambda uid: vectors), lambda uid: graph, radius)
         entries = random_entries(random, graph.n, length)
-        for end in range(len(entries) + 1):  # after each edit, so that each starts from what those before left behind
+        for end in range(
+            len(entries) + 1
+        ):  # after each edit, so that each starts from what those before left behind
             state = replay(entries[:end])
             (found,) = counts.compact([("d", None)], state)
             sprite = naive(vectors, centroids, state)

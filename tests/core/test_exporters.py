@@ -28,9 +28,18 @@ def study(tmp_path_factory):
         Image.fromarray(np.full((SIDE * PITCH, SIDE * PITCH, 3), 200, np.uint8)).save(
             home / "slides" / f"Jane Doe {i}.png"
         )
-    (home / "labels.csv").write_text("slide,label\n" + "".join(f"Jane Doe {i}.png,{i % 2}\n" for i in range(4)))
-    made = Study.create(home / "study", slides=home / "slides", labels=home / "labels.csv", encoder="colour-texture",
-                        tile=PITCH, mpp=MPP, slide_mpp=MPP)  # fmt: skip
+    (home / "labels.csv").write_text(
+        "slide,label\n" + "".join(f"Jane Doe {i}.png,{i % 2}\n" for i in range(4))
+    )
+    made = Study.create(
+        home / "study",
+        slides=home / "slides",
+        labels=home / "labels.csv",
+        encoder="colour-texture",
+        tile=PITCH,
+        mpp=MPP,
+        slide_mpp=MPP,
+    )
     rng = np.random.default_rng(0)
     for i, datum in enumerate(made.data):
         positions = np.argwhere(rng.random((SIDE, SIDE)) > 0.2)
@@ -129,12 +138,19 @@ def test_areas_survive_odd_pitches_and_places(tmp_path):
     pitch = 224 * 0.5 / 0.2527
     datum = SimpleNamespace(uid="d", source="s")
     made = SimpleNamespace(
-        datum=lambda each: datum, grid=lambda each: {"positions": positions, "origin": (1234.5, 77.25), "pitch": pitch},
-        prospect=lambda each: np.where(concepts < 11, concepts - 5.0, np.nan), concepts_of=lambda each: concepts,
-        concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}") for k in range(12)], colours=lambda: ["#0072b2"] * 12,
-        sources={"s": SimpleNamespace(info={})}, classes=("no", "yes"), target=1, chosen=1, class_views=lambda: [made],
+        datum=lambda each: datum,
+        grid=lambda each: {"positions": positions, "origin": (1234.5, 77.25), "pitch": pitch},
+        prospect=lambda each: np.where(concepts < 11, concepts - 5.0, np.nan),
+        concepts_of=lambda each: concepts,
+        concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}") for k in range(12)],
+        colours=lambda: ["#0072b2"] * 12,
+        sources={"s": SimpleNamespace(info={})},
+        classes=("no", "yes"),
+        target=1,
+        chosen=1,
+        class_views=lambda: [made],
         curation=SimpleNamespace(state=SimpleNamespace(regions=[])),
-    )  # fmt: skip
+    )
     content = geojson(made, datum, ("tiles", "concepts", "regions"), 2.0)
     features = json.loads(content)["features"]
     assert len(positions) > 10_000 and len(content) < 400 * len(positions)
@@ -153,7 +169,9 @@ def test_ome_tiff_has_the_map_and_its_size(study, tmp_path):
         image = tiff.asarray()
         assert f'PhysicalSizeX="{PITCH * MPP:.1f}"' in tiff.ome_metadata
     positions = study.grid(datum)["positions"]
-    np.testing.assert_allclose(image[tuple(positions.T)], study.prospect(datum).astype(np.float32), equal_nan=True)
+    np.testing.assert_allclose(
+        image[tuple(positions.T)], study.prospect(datum).astype(np.float32), equal_nan=True
+    )
     assert np.isfinite(image).sum() == np.isfinite(study.prospect(datum)).sum()
 
 
@@ -236,15 +254,23 @@ def test_geojson_counts_from_the_corner_of_what_was_scanned(tmp_path, monkeypatc
     from prospector_core.modalities.slides.readers import vendor
     from tests.support.study_files import make_study
 
-    properties = {"openslide.vendor": "mirax", "openslide.bounds-x": "100", "openslide.bounds-y": "37",
-                  "openslide.bounds-width": "60", "openslide.bounds-height": "50"}  # fmt: skip
+    properties = {
+        "openslide.vendor": "mirax",
+        "openslide.bounds-x": "100",
+        "openslide.bounds-y": "37",
+        "openslide.bounds-width": "60",
+        "openslide.bounds-height": "50",
+    }
     opened = SimpleNamespace(
         properties=properties, level_dimensions=[(400, 300)], level_downsamples=[1.0], close=lambda: None
     )
     library = SimpleNamespace(
-        OpenSlide=lambda path: opened, OpenSlideError=OSError, PROPERTY_NAME_VENDOR="openslide.vendor",
-        PROPERTY_NAME_MPP_X="openslide.mpp-x", PROPERTY_NAME_OBJECTIVE_POWER="openslide.objective-power",
-    )  # fmt: skip
+        OpenSlide=lambda path: opened,
+        OpenSlideError=OSError,
+        PROPERTY_NAME_VENDOR="openslide.vendor",
+        PROPERTY_NAME_MPP_X="openslide.mpp-x",
+        PROPERTY_NAME_OBJECTIVE_POWER="openslide.objective-power",
+    )
     with monkeypatch.context() as patch:
         patch.setattr(vendor, "_openslide", lambda: library)
         slide = vendor.OpenSlideSlide(tmp_path / "scanned.mrxs")
@@ -257,7 +283,9 @@ def test_geojson_counts_from_the_corner_of_what_was_scanned(tmp_path, monkeypatc
     made.sources[datum.source].info["bounds"] = list(slide.bounds)
     moved = json.loads(next(iter(export(made, "geojson", tmp_path / "b", [datum]).values())).read_bytes())
     for one, other in zip(plain["features"], moved["features"], strict=True):
-        expected = shapely.transform(shapely.geometry.shape(one["geometry"]), lambda points: points - (100, 37))
+        expected = shapely.transform(
+            shapely.geometry.shape(one["geometry"]), lambda points: points - (100, 37)
+        )
         assert expected.equals(shapely.geometry.shape(other["geometry"]))
     assert table == next(iter(export(made, "csv", tmp_path / "b", [datum]).values())).read_bytes()
 
@@ -269,7 +297,9 @@ def test_a_study_keeps_the_bounds_of_its_slides(tmp_path, monkeypatch):
     write_slides(tmp_path / "slides", ["a.png", "b.png"])
     table = write_labels(tmp_path / "labels.csv", [("a.png", "0"), ("b.png", "1")])
     monkeypatch.setattr(ImageSlide, "bounds", (5, 6, 7, 8))
-    made = Study.create(tmp_path / "study", slides=tmp_path / "slides", labels=table, encoder="colour-texture")
+    made = Study.create(
+        tmp_path / "study", slides=tmp_path / "slides", labels=table, encoder="colour-texture"
+    )
     assert [source.info["bounds"] for source in made.sources.values()] == [[5, 6, 7, 8]] * 2
 
 
@@ -279,23 +309,41 @@ def test_data_of_one_name_to_the_file_system_do_not_overwrite_each_other(tmp_pat
     write_slides(tmp_path / "slides", ["a.png"])
     rows = [("a.png", name, str(number % 2)) for number, name in enumerate(("x/1", "x:1", "X_1", "y"))]
     table = write_labels(tmp_path / "labels.csv", rows, ("slide", "name", "label"))
-    made = Study.create(tmp_path / "study", slides=tmp_path / "slides", labels=table, encoder="colour-texture", tile=8)
+    made = Study.create(
+        tmp_path / "study", slides=tmp_path / "slides", labels=table, encoder="colour-texture", tile=8
+    )
     with pytest.raises(EmbeddingError, match="prospector embed"):
         export(made, "csv", tmp_path / "out")
     embed_by_hand(made)
     made.fit(concepts=3)
     written = export(made, "csv", tmp_path / "out", names=True)
-    assert len({path.name.lower() for path in written.values()}) == 4 and (tmp_path / "out" / "y.csv").exists()
+    assert (
+        len({path.name.lower() for path in written.values()}) == 4 and (tmp_path / "out" / "y.csv").exists()
+    )
 
 
 def test_names_that_differ_by_case_alone_get_their_uid():
-    """File systems may not tell upper case from lower: each such name is a file of its own, and others stay as they are."""
+    """File systems may not tell upper case from lower.
+
+    Each such name is a file of its own, and others stay as they are.
+    """
     from types import SimpleNamespace
 
-    names = {"u1": "Case", "u2": "case", "u3": "other", "u4": "x" * 120, "u5": "x" * 100 + "y", "u6": "a/b:c (1) ü-_."}
+    names = {
+        "u1": "Case",
+        "u2": "case",
+        "u3": "other",
+        "u4": "x" * 120,
+        "u5": "x" * 100 + "y",
+        "u6": "a/b:c (1) ü-_.",
+    }
     data = [SimpleNamespace(uid=uid, name=name) for uid, name in names.items()]
     assert _file_stems(data, True) == {
-        "u1": "Case u1", "u2": "case u2", "u3": "other", "u4": "x" * 120, "u5": "x" * 100 + "y",
+        "u1": "Case u1",
+        "u2": "case u2",
+        "u3": "other",
+        "u4": "x" * 120,
+        "u5": "x" * 100 + "y",
         "u6": "a_b_c _1_ ü-_",
-    }  # fmt: skip
+    }
     assert _file_stems(data, False) == {uid: uid for uid in names}

@@ -71,7 +71,9 @@ def test_families_hold_every_site_once(study):
 def test_other_concepts_are_another_family(study):
     sites = find_sites(study)
     others = [
-        Site(datum.uid, np.array([0, 1]), 1.0) for datum in study.data if "C" not in study.attrs(datum)["letters"][:2]
+        Site(datum.uid, np.array([0, 1]), 1.0)
+        for datum in study.data
+        if "C" not in study.attrs(datum)["letters"][:2]
     ]
     families = find_families(study, sites=sites + others, families=2)
     assert len(families) == 2
@@ -108,7 +110,9 @@ def test_a_name_finds_its_family_and_is_taken_back(study):
     assert name_of(study.curation.state, near / near.sum()) == "zinc knuckle"
     other = np.roll(family.composition, 3)
     assert name_of(study.curation.state, other) == "" and likeness(other, other) == pytest.approx(1)
-    assert "zinc knuckle" in study.curation.describe(study.curation.can_undo()) and not study.curation.pending()
+    assert (
+        "zinc knuckle" in study.curation.describe(study.curation.can_undo()) and not study.curation.pending()
+    )
     study.curation.undo()
     assert name_of(study.curation.state, family.composition) == ""
     with pytest.raises(CurationError, match="at most"):
@@ -121,14 +125,21 @@ def test_a_name_finds_its_family_and_is_taken_back(study):
 
 
 def chain_of(*scores, limit=2.0, radius=1, n_concepts=3):
-    """A study of one datum, a chain with these scores: what ``find_sites`` asks for. Half the limit is high."""
+    """A study of one datum, a chain with these scores: what ``find_sites`` asks for.
+
+    Half the limit is high.
+    """
     fit = SimpleNamespace(radius=radius, target=1, n_concepts=n_concepts)
     datum = SimpleNamespace(uid="d", label=1)
     return SimpleNamespace(
-        current_fit=fit, embedded=lambda: [datum, SimpleNamespace(uid="e", label=0)], datum=lambda uid: datum,
-        score_limit=lambda *_: limit, graph=lambda _: TokenGraph.from_chain(len(scores), reach=1),
-        prospect=lambda *_: np.array(scores, float), concepts_of=lambda *_: np.arange(len(scores)) % n_concepts,
-    )  # fmt: skip
+        current_fit=fit,
+        embedded=lambda: [datum, SimpleNamespace(uid="e", label=0)],
+        datum=lambda uid: datum,
+        score_limit=lambda *_: limit,
+        graph=lambda _: TokenGraph.from_chain(len(scores), reach=1),
+        prospect=lambda *_: np.array(scores, float),
+        concepts_of=lambda *_: np.arange(len(scores)) % n_concepts,
+    )
 
 
 def sites_of(*scores, **options):
@@ -153,7 +164,10 @@ def test_high_is_half_of_the_strongest_colour_or_of_the_datums_own_best():
 
 def test_a_site_has_two_tokens_and_a_token_one_site():
     assert sites_of(5, 0, 5) == []
-    assert sites_of(5, 5, 5, 5, 5) == [[0, 1], [2, 3]]  # of equals the first; the last has nothing left beside it
+    assert sites_of(5, 5, 5, 5, 5) == [
+        [0, 1],
+        [2, 3],
+    ]  # of equals the first; the last has nothing left beside it
     assert sites_of(4, 5, 4, 3, 3) == [[1, 0, 2], [3, 4]]
     assert sites_of(5, 5, 4, radius=2) == [[0, 1, 2]] and sites_of(5, 0, 4, radius=0) == []
     assert sites_of(5, 4, radius=0) == [[0, 1]]  # without a receptive field: what touches
@@ -179,7 +193,9 @@ def made_of(*rows):
     study = chain_of(*[1.0] * 9, n_concepts=4)
     places = {f"s{number}": np.array(row) for number, row in enumerate(rows)}
     study.concepts_of = lambda uid, fit: places[uid]
-    return study, [Site(uid, np.arange(len(row)), float(10 - n)) for n, (uid, row) in enumerate(places.items())]
+    return study, [
+        Site(uid, np.arange(len(row)), float(10 - n)) for n, (uid, row) in enumerate(places.items())
+    ]
 
 
 def test_compositions_are_shares_of_concepts():

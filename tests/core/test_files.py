@@ -53,7 +53,11 @@ def test_a_folder_is_replaced_whole(tmp_path):
     path, known = tmp_path / "home" / "made", re.compile("one|two").fullmatch
     for name in ("one", "two"):
         with folder_atomic(path, known) as partial:
-            assert partial.parent == path.parent and partial.name.startswith(".made.") and path.name != partial.name
+            assert (
+                partial.parent == path.parent
+                and partial.name.startswith(".made.")
+                and path.name != partial.name
+            )
             (partial / name).write_bytes(b"")
         assert names(path) == [name] and names(path.parent) == ["made"]
     with pytest.raises(RuntimeError, match="stopped"), folder_atomic(path, known) as partial:
@@ -121,7 +125,9 @@ def linked(tmp_path):
 
 def test_a_study_that_went_away_is_said_with_its_place():
     found = study_gone("/there")
-    assert isinstance(found, StudyError) and str(found).startswith("the study's folder is no longer at /there: open it")
+    assert isinstance(found, StudyError) and str(found).startswith(
+        "the study's folder is no longer at /there: open it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +151,8 @@ def test_errors_of_storage_name_what_was_to_be_written(raised, becomes, says):
 
 
 @pytest.mark.parametrize(
-    "array", [np.arange(6.0).reshape(2, 3), np.zeros((0, 3), np.int16), np.array(4.5), np.arange(3, dtype=np.uint8)]
+    "array",
+    [np.arange(6.0).reshape(2, 3), np.zeros((0, 3), np.int16), np.array(4.5), np.arange(3, dtype=np.uint8)],
 )
 def test_arrays_are_read_as_they_were_saved(array):
     buffer = io.BytesIO()

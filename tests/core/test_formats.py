@@ -1,4 +1,7 @@
-"""Every format that can be made here is read right, whatever the file is called; label and macro images stay unread."""
+"""Every format that can be made here is read right, whatever the file is called.
+
+Label and macro images stay unread.
+"""
 
 import shutil
 
@@ -80,7 +83,12 @@ def big_tiff(path, image):
     with tifffile.TiffWriter(path, bigtiff=True) as tif:
         for i, level in enumerate(halves(image, 2)):
             tif.write(
-                level, tile=(64, 64), photometric="rgb", subfiletype=int(i > 0), compression="jpeg", metadata=None
+                level,
+                tile=(64, 64),
+                photometric="rgb",
+                subfiletype=int(i > 0),
+                compression="jpeg",
+                metadata=None,
             )
     return path
 
@@ -89,7 +97,9 @@ def ome_tiff(path, image):
     levels = halves(image, 3)
     with tifffile.TiffWriter(path, ome=True, bigtiff=True) as tif:
         scale = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
-        tif.write(levels[0], subifds=2, tile=(64, 64), photometric="rgb", compression="deflate", metadata=scale)
+        tif.write(
+            levels[0], subifds=2, tile=(64, 64), photometric="rgb", compression="deflate", metadata=scale
+        )
         for level in levels[1:]:
             tif.write(level, subfiletype=1, tile=(64, 64), photometric="rgb", compression="deflate")
         tif.write(image * 0, tile=(64, 64), photometric="rgb", metadata={"Name": "label image"})

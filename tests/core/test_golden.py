@@ -40,7 +40,10 @@ def test_counts_are_equal(case):
         counts = count_concepts(graph_of(case, datum), np.array(datum["concepts"]), case["k"], case["r"])
         assert counts.tolist() == datum["counts"]
         same = count_concepts(
-            TokenGraph.from_edges(datum["n"], datum["edges"]), np.array(datum["concepts"]), case["k"], case["r"]
+            TokenGraph.from_edges(datum["n"], datum["edges"]),
+            np.array(datum["concepts"]),
+            case["k"],
+            case["r"],
         )
         assert same.tolist() == datum["counts"]
 
@@ -57,5 +60,7 @@ def test_kernels_and_maps(case):
             coef = LinearKernel(l1_ratio=fit["hparams"]["lambda"]).fit(counts, labels).coef_
             np.testing.assert_allclose(coef, fit["kernel"], atol=1e-3)
         for datum, expected in zip(case["data"], fit["maps"]):
-            scores = prospect(graph_of(case, datum), np.array(datum["concepts"]), fit["kernel"], case["k"], case["r"])
+            scores = prospect(
+                graph_of(case, datum), np.array(datum["concepts"]), fit["kernel"], case["k"], case["r"]
+            )
             np.testing.assert_allclose(scores, expected, atol=1e-9)

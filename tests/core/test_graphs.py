@@ -156,15 +156,25 @@ def test_what_is_just_allowed():
         len(TokenGraph.from_radius(np.zeros((632, 2)), 1).edges) == 632 * 631 // 2
     )  # 200 edges a token, of 1000 tokens
     assert TokenGraph.from_chain(0, 0).n == 0 and TokenGraph.from_neighbours(np.empty((0, 2))).n == 0
-    assert edge_set(TokenGraph.from_chain(4)) == {(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)}  # by default two each way
+    assert edge_set(TokenGraph.from_chain(4)) == {
+        (0, 1),
+        (0, 2),
+        (1, 2),
+        (1, 3),
+        (2, 3),
+    }  # by default two each way
     assert edge_set(TokenGraph.from_contacts([[0, 0, 0], [8, 0, 0], [20, 0, 0]])) == {(0, 1)}  # 8 angstrom
 
 
 def test_of_equally_far_points_the_first_are_taken():
     """A point on a lattice has four nearest ones: of two asked for, those that come first."""
     points = np.array([[0.0, 0], [0, 1], [1, 0], [0, -1], [-1, 0]])
-    assert {other for edge in edge_set(TokenGraph.from_neighbours(points, 2)) if 0 in edge for other in edge} >= {1, 2}
-    far_away = np.vstack([points, [[0, 1.5], [1.5, 0], [0, -1.5], [-1.5, 0]]])  # who choose their own neighbour first
+    assert {
+        other for edge in edge_set(TokenGraph.from_neighbours(points, 2)) if 0 in edge for other in edge
+    } >= {1, 2}
+    far_away = np.vstack(
+        [points, [[0, 1.5], [1.5, 0], [0, -1.5], [-1.5, 0]]]
+    )  # who choose their own neighbour first
     chosen = TokenGraph.from_neighbours(far_away, 1)
     assert edge_set(chosen) == {(0, 1), (1, 5), (2, 6), (3, 7), (4, 8)}
     assert chosen.kind == "neighbours" and np.array_equal(chosen.xyz, far_away)

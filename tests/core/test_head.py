@@ -108,8 +108,13 @@ def test_the_same_bytes_again(head, problem):
     graphs, embeddings, labels, _ = (part[TRAIN] for part in problem)
     again = clone(head).fit(graphs, embeddings, labels)
     assert again.coef_.tobytes() == head.coef_.tobytes()
-    assert again.prospect(graphs[0], embeddings[0]).tobytes() == head.prospect(graphs[0], embeddings[0]).tobytes()
-    assert again.predict_proba(graphs, embeddings).tobytes() == head.predict_proba(graphs, embeddings).tobytes()
+    assert (
+        again.prospect(graphs[0], embeddings[0]).tobytes()
+        == head.prospect(graphs[0], embeddings[0]).tobytes()
+    )
+    assert (
+        again.predict_proba(graphs, embeddings).tobytes() == head.predict_proba(graphs, embeddings).tobytes()
+    )
 
 
 def test_residues_need_no_encoder():
@@ -122,9 +127,14 @@ def test_residues_need_no_encoder():
         chains.append("".join(residues))
         graphs.append(TokenGraph.from_chain(60, reach=1))
         truth.append(np.isin(np.arange(60), site))
-    head = ProspectorHead(ResidueQuantizer(), FoldChangeKernel(alpha=0.01), radius=1).fit(graphs, chains, labels)
+    head = ProspectorHead(ResidueQuantizer(), FoldChangeKernel(alpha=0.01), radius=1).fit(
+        graphs, chains, labels
+    )
     maps = [head.prospect(graph, chain) for graph, chain in zip(graphs, chains, strict=True)]
-    assert np.mean([average_precision(m, t) for m, t, label in zip(maps, truth, labels, strict=True) if label]) > 0.9
+    assert (
+        np.mean([average_precision(m, t) for m, t, label in zip(maps, truth, labels, strict=True) if label])
+        > 0.9
+    )
     assert head.counts_.shape == (30, 21 + 21 * 22 // 2)
     listed = clone(head).fit(graphs, [list(chain) for chain in chains], labels)
     assert np.array_equal(listed.coef_, head.coef_)

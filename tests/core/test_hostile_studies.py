@@ -56,7 +56,10 @@ def change(path, *statements):
 def entry(action, payload):
     text = payload if isinstance(payload, str) else json.dumps(payload)
     return (
-        "INSERT INTO journal (at, action, payload, author, note) VALUES ('2026-01-01T00:00:00+00:00', ?, ?, 'x', '')",
+        (
+            "INSERT INTO journal (at, action, payload, author, note) VALUES ('2026-01-01T00:00:00+00:00', ?,"
+            " ?, 'x', '')"
+        ),
         (action, text),
     )
 
@@ -91,17 +94,35 @@ JOURNALS = {
     "a pin of three": [("pin", {"concepts": [1, 2, 3], "weight": 1.0})],
     "negative tokens": [("reassign", {"datum": "d", "tokens": [-1], "concept": 1})],
     "tokens of nowhere": [("reassign", {"concept": 1})],
-    "evidence of nobody": [("annotate", {"datum": "d", "tokens": [1], "polygon": None, "evidence": "maybe", "weight": 1.0})],
-    "an outline of NaN": [("annotate", {"datum": "d", "tokens": [1], "polygon": [[float("nan"), 0]] * 3, "evidence": "for", "weight": 1.0})],
+    "evidence of nobody": [
+        ("annotate", {"datum": "d", "tokens": [1], "polygon": None, "evidence": "maybe", "weight": 1.0})
+    ],
+    "an outline of NaN": [
+        (
+            "annotate",
+            {
+                "datum": "d",
+                "tokens": [1],
+                "polygon": [[float("nan"), 0]] * 3,
+                "evidence": "for",
+                "weight": 1.0,
+            },
+        )
+    ],
     "a split into nothing": [("split", {**SPLIT, "ids": [0]})],
     "a split with gaps": [("split", {**SPLIT, "ids": [0, 9]})],
     "a split of millions": [("split", {**SPLIT, "ids": [0, 10**9]})],
     "centroids that are none": [("split", {**SPLIT, "centroids": "***"})],
     "centroids cut short": [("split", {**SPLIT, "centroids": CENTROIDS[:8]})],
-    "centroids of infinity": [("split", {**SPLIT, "centroids": base64.b64encode(np.full((2, 6), np.inf, np.float32).tobytes()).decode()})],
+    "centroids of infinity": [
+        (
+            "split",
+            {**SPLIT, "centroids": base64.b64encode(np.full((2, 6), np.inf, np.float32).tobytes()).decode()},
+        )
+    ],
     "a family of words": [("family", {"composition": {"x": 1.0}, "name": "y"})],
     "a label of 9": [("relabel", {"datum": "d", "label": 2**40})],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", JOURNALS)
@@ -116,9 +137,11 @@ def test_data_and_classes_that_an_edit_names_must_be_there(path):
     uid = study.data[0].uid
     study.database.close()
     for case, payload in (
-        ("relabel", {"datum": "nobody", "label": 1}), ("relabel", {"datum": uid, "label": 7}),
-        ("reassign", {"datum": "nobody", "tokens": [0], "concept": 1}), ("pin", {"concepts": [1], "weight": 1.0, "target": 5}),
-    ):  # fmt: skip
+        ("relabel", {"datum": "nobody", "label": 1}),
+        ("relabel", {"datum": uid, "label": 7}),
+        ("reassign", {"datum": "nobody", "tokens": [0], "concept": 1}),
+        ("pin", {"concepts": [1], "weight": 1.0, "target": 5}),
+    ):
         other = shutil.copytree(path, path.parent / f"{case} {len(str(payload))}")
         change(other, entry(case, payload))
         with pytest.raises(ProspectorError):
@@ -133,7 +156,11 @@ def test_tokens_that_an_edit_names_and_that_are_not_there_are_passed_over(path):
     uid, before = study.data[0].uid, study.current_fit.coef
     change(path, entry("reassign", {"datum": uid, "tokens": [10**6], "concept": 1}))
     change(
-        path, entry("annotate", {"datum": uid, "tokens": [10**6], "polygon": None, "evidence": "ignore", "weight": 1.0})
+        path,
+        entry(
+            "annotate",
+            {"datum": uid, "tokens": [10**6], "polygon": None, "evidence": "ignore", "weight": 1.0},
+        ),
     )
     study = Study.open(path)
     study.refit()
@@ -155,7 +182,9 @@ def test_journals_of_ours_are_told_as_before(path):
 
 
 BASES = {
-    "a trigger that edits": "CREATE TRIGGER t AFTER INSERT ON journal BEGIN UPDATE data SET label = 1 - label; END",
+    "a trigger that edits": (
+        "CREATE TRIGGER t AFTER INSERT ON journal BEGIN UPDATE data SET label = 1 - label; END"
+    ),
     "a view": "CREATE VIEW v AS SELECT 1",
     "a table": "CREATE TABLE other (a)",
     "an index over a function": "CREATE INDEX i ON data (abs(label))",
@@ -183,7 +212,7 @@ BASES = {
     "a fit without settings": "UPDATE fits SET settings = '[]'",
     "a summary that is none": "UPDATE fits SET summary = ''",
     "a fit of a time that is none": "UPDATE fits SET at = x'00'",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BASES)
@@ -234,14 +263,22 @@ HEADS = {
     "a tree that is none": lambda path: tensors(path, tree_fine=np.zeros((3, 6), np.float32)),
     "settings of nobody": lambda path: head(path, lambda record: record["settings"].update(radius=10**9)),
     "a kernel of nobody": lambda path: head(path, lambda record: record["settings"].update(kernel="x")),
-    "a curve of words": lambda path: head(path, lambda record: record.update(calibration={"slope": "x", "offset": 0})),
-    "predictions of words": lambda path: head(path, lambda record: record["summary"].update(predictions={"d": "x"})),
+    "a curve of words": lambda path: head(
+        path, lambda record: record.update(calibration={"slope": "x", "offset": 0})
+    ),
+    "predictions of words": lambda path: head(
+        path, lambda record: record["summary"].update(predictions={"d": "x"})
+    ),
     "no predictions": lambda path: head(path, lambda record: record["summary"].pop("predictions")),
-    "predictions of 9": lambda path: head(path, lambda record: record["summary"].update(predictions={"d": 9.0})),
+    "predictions of 9": lambda path: head(
+        path, lambda record: record["summary"].update(predictions={"d": 9.0})
+    ),
     "no accuracy": lambda path: head(path, lambda record: record["summary"].pop("held_out_accuracy")),
     "a list": lambda path: (path / "fits" / "1" / "head.json").write_text("[]"),
     "deep": lambda path: (path / "fits" / "1" / "head.json").write_text(DEEP),
-    "a header that lies": lambda path: (path / "fits" / "1" / "head.safetensors").write_bytes(b"\xff" * 8 + b"{}"),
+    "a header that lies": (
+        lambda path: (path / "fits" / "1" / "head.safetensors").write_bytes(b"\xff" * 8 + b"{}")
+    ),
 }
 
 
@@ -272,8 +309,19 @@ def chunk(path, size):
         file.write_bytes(body + google_crc32c.value(bytes(body)).to_bytes(4, "little"))
 
 
-QUEUES = ("state = 'frobnicate'", "state = 'ended'", "state = x'00'", "done = 'x'", "total = -1", "rate = 'x'", "rate = -1.0",
-          "rate = 9e999", "updated = 'x'", "request = 'x'", "message = x'ff'")  # fmt: skip
+QUEUES = (
+    "state = 'frobnicate'",
+    "state = 'ended'",
+    "state = x'00'",
+    "done = 'x'",
+    "total = -1",
+    "rate = 'x'",
+    "rate = -1.0",
+    "rate = 9e999",
+    "updated = 'x'",
+    "request = 'x'",
+    "message = x'ff'",
+)
 
 
 @pytest.mark.parametrize("change_of", QUEUES)
@@ -284,13 +332,20 @@ def test_a_queue_that_no_program_of_ours_wrote_is_refused_in_one_line(path, chan
         assert Study.open(path).queue.jobs() or Study.open(path).queue.worker()[0] == "ended"
         if kind == "embed" or "'ended'" not in change_of:
             change(path, f"UPDATE jobs SET {change_of}")
-            for look in (lambda study: study.queue.jobs() + [study.queue.worker()], lambda study: study.jobs(kind)):  # noqa: B023
+            for look in (
+                lambda study: study.queue.jobs() + [study.queue.worker()],
+                lambda study, kind=kind: study.jobs(kind),
+            ):
                 assert "queue" in refused(path, look=look)
 
 
 STORES = {
-    "a shape of all the world": lambda path: zarr_json(path, "embeddings", lambda r: r["shape"].__setitem__(0, 10**12)),
-    "places of all the world": lambda path: zarr_json(path, "positions", lambda r: r["shape"].__setitem__(0, 10**11)),
+    "a shape of all the world": lambda path: zarr_json(
+        path, "embeddings", lambda r: r["shape"].__setitem__(0, 10**12)
+    ),
+    "places of all the world": lambda path: zarr_json(
+        path, "positions", lambda r: r["shape"].__setitem__(0, 10**11)
+    ),
     "a shape below 0": lambda path: zarr_json(path, "embeddings", lambda r: r["shape"].__setitem__(0, -1)),
     "a shape in words": lambda path: zarr_json(path, "embeddings", lambda r: r.update(shape="x")),
     "chunks of all the world": lambda path: zarr_json(
@@ -299,16 +354,22 @@ STORES = {
     "chunks of nothing": lambda path: zarr_json(
         path, "embeddings", lambda r: r["chunk_grid"]["configuration"].update(chunk_shape=[0, 6])
     ),
-    "a codec of nobody": lambda path: zarr_json(path, "embeddings", lambda r: r.update(codecs=[{"name": "pickle"}])),
+    "a codec of nobody": lambda path: zarr_json(
+        path, "embeddings", lambda r: r.update(codecs=[{"name": "pickle"}])
+    ),
     "objects": lambda path: zarr_json(path, "embeddings", lambda r: r.update(data_type="object")),
     "text": lambda path: zarr_json(path, "embeddings", lambda r: r.update(data_type="string")),
-    "deep": lambda path: zarr_json(path, "", lambda r: r.update(attributes=json.loads("[" * 200 + "]" * 200))),
+    "deep": lambda path: zarr_json(
+        path, "", lambda r: r.update(attributes=json.loads("[" * 200 + "]" * 200))
+    ),
     "no attributes": lambda path: zarr_json(path, "", lambda r: r.pop("attributes")),
     "a block of nothing": lambda path: zarr_json(path, "", lambda r: r["attributes"].update(block=0)),
     "a block in words": lambda path: zarr_json(path, "", lambda r: r["attributes"].update(block="x")),
     "a pitch of 0": lambda path: zarr_json(path, "", lambda r: r["attributes"].update(pitch=0)),
     "an origin of one": lambda path: zarr_json(path, "", lambda r: r["attributes"].update(origin=[1])),
-    "a grid of all the world": lambda path: zarr_json(path, "", lambda r: r["attributes"].update(shape=[10**9, 10**9])),
+    "a grid of all the world": lambda path: zarr_json(
+        path, "", lambda r: r["attributes"].update(shape=[10**9, 10**9])
+    ),
     "a grid too small": lambda path: zarr_json(path, "", lambda r: r["attributes"].update(shape=[1, 1])),
     "a chunk that is a bomb": lambda path: chunk(path, 2**31 - 1),
 }
@@ -345,7 +406,9 @@ def test_a_pipe_does_not_keep_us_waiting(path, place):
         place = next((path / "embeddings.zarr").glob("d*/zarr.json")).relative_to(path)
     (path / place).unlink()
     os.mkfifo(path / place)
-    look = "import sys; sys.path[:0] = sys.argv[2:]; from tests.fuzz.walk import walk; walk(sys.argv[1], False)"
+    look = (
+        "import sys; sys.path[:0] = sys.argv[2:]; from tests.fuzz.walk import walk; walk(sys.argv[1], False)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", look, str(path), str(ROOT)], capture_output=True, text=True, timeout=120
     )
@@ -359,13 +422,14 @@ def test_files_of_others_are_not_shown(tmp_path):
     secret = tmp_path / "shadow"
     secret.write_text("root:x9secret9x:0\nATOM  x9secret9x x9secret9x x9secret9x x9secret9x x9secret9x\n")
     change(
-        study.path, ("UPDATE sources SET path = '../shadow', info = json_set(info, '$.absolute', ?)", (str(secret),))
+        study.path,
+        ("UPDATE sources SET path = '../shadow', info = json_set(info, '$.absolute', ?)", (str(secret),)),
     )
     study = Study.open(study.path)
     failed = study.embed()
-    said = json.dumps([str(each) for each in (failed.values() if isinstance(failed, dict) else failed)]) + json.dumps(
-        study.jobs()
-    )
+    said = json.dumps(
+        [str(each) for each in (failed.values() if isinstance(failed, dict) else failed)]
+    ) + json.dumps(study.jobs())
     assert failed and "x9secret9x" not in said
 
 
@@ -378,7 +442,9 @@ def many(tmp_path):
     store = EmbeddingStore(tmp_path / "embeddings.zarr")
     writer = store.open_writer("d1", 300, 6, np.zeros((300, 2), int), {}, 4)
     for index in range(writer.n_blocks):
-        writer.write_block(index, np.ones((writer.rows(index).stop - writer.rows(index).start, 6), np.float32))
+        writer.write_block(
+            index, np.ones((writer.rows(index).stop - writer.rows(index).start, 6), np.float32)
+        )
     writer.finish()
     assert store.read("d1").embeddings[290:].sum() == 60
     return store
@@ -394,11 +460,17 @@ def sharded(store, update):
 
 SHARDS = {
     "a shard of all the world": lambda grid, inner, _: grid.update(chunk_shape=[4 * 10**9, 6]),
-    "chunks of all the world": lambda grid, inner, _: (grid.update(chunk_shape=[10**9, 6]), inner.update(chunk_shape=[10**9, 6])),
+    "chunks of all the world": lambda grid, inner, _: (
+        grid.update(chunk_shape=[10**9, 6]),
+        inner.update(chunk_shape=[10**9, 6]),
+    ),
     "a width of all the world": lambda grid, inner, record: record.update(shape=[300, 2**38]),
-    "a chunk wider than the array": lambda grid, inner, _: (grid.update(chunk_shape=[256, 2**30]), inner.update(chunk_shape=[4, 2**30])),
+    "a chunk wider than the array": lambda grid, inner, _: (
+        grid.update(chunk_shape=[256, 2**30]),
+        inner.update(chunk_shape=[4, 2**30]),
+    ),
     "a codec of nobody": lambda grid, inner, _: inner.update(codecs=[{"name": "pickle"}]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", SHARDS)
@@ -417,9 +489,9 @@ def test_a_block_among_many_that_is_a_bomb(many):
     content = bytearray(file.read_bytes())
     at, length = np.frombuffer(bytes(content[-16 * 64 - 4 :][:16]), "<u8").tolist()
     content[at + 4 : at + 8] = (2**31 - 1).to_bytes(4, "little")
-    content[at + length - 4 : at + length] = google_crc32c.value(bytes(content[at : at + length - 4])).to_bytes(
-        4, "little"
-    )
+    content[at + length - 4 : at + length] = google_crc32c.value(
+        bytes(content[at : at + length - 4])
+    ).to_bytes(4, "little")
     file.write_bytes(content)
     with pytest.raises(StudyDamagedError, match="is not of 96 bytes"):
         EmbeddingStore(many.path).read("d1").embeddings[:]

@@ -42,7 +42,9 @@ def test_regions_are_those_found_by_walking(case, threshold):
     positions, scores = case
     found = hot_spots(positions, scores, threshold, origin=(10.0, 20.0), pitch=4.0, mpp=0.5)
     expected = by_search(positions, scores, threshold)
-    assert sorted(sorted(spot.tokens.tolist()) for spot in found) == sorted(sorted(region) for region in expected)
+    assert sorted(sorted(spot.tokens.tolist()) for spot in found) == sorted(
+        sorted(region) for region in expected
+    )
     assert [spot.total for spot in found] == sorted((spot.total for spot in found), reverse=True)
     for spot in found:
         own = scores[spot.tokens]

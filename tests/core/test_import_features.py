@@ -1,4 +1,7 @@
-"""Feature files of TRIDENT and CLAM, written to their documented layouts: right places, and a study that can be used."""
+"""Feature files of TRIDENT and CLAM, written to their documented layouts.
+
+Right places, and a study that can be used.
+"""
 
 import json
 import sys
@@ -44,29 +47,51 @@ def write_trident(folder, name, coords, features, overlap=0, batch=False, **chan
         made = file.create_dataset("features", data=features[None] if batch else features)
         made.attrs.update({"name": name, "savetodir": "/data/secret/run"})
         made = file.create_dataset("coords", data=coords)
-        made.attrs.update({
-            "patch_size": PATCH, "patch_size_level0": LEVEL0, "level0_magnification": MAG, "target_magnification": TARGET,
-            "overlap": overlap, "name": name, "savetodir": "/data/secret/run", "level0_width": 9000, "level0_height": 8000, **changes,
-        })  # fmt: skip
+        made.attrs.update(
+            {
+                "patch_size": PATCH,
+                "patch_size_level0": LEVEL0,
+                "level0_magnification": MAG,
+                "target_magnification": TARGET,
+                "overlap": overlap,
+                "name": name,
+                "savetodir": "/data/secret/run",
+                "level0_width": 9000,
+                "level0_height": 8000,
+                **changes,
+            }
+        )
 
 
 def write_clam(home, name, coords, features, level=1, downsample=(4.0, 4.0), size=PATCH):
-    """As CLAM does: coordinates and attributes in `patches`, features and bare coordinates in `features/h5_files`."""
+    """As CLAM does: coordinates and attributes in `patches`.
+
+    Features and bare coordinates in `features/h5_files`.
+    """
     for part in ("patches", "features/h5_files"):
         (home / part).mkdir(parents=True, exist_ok=True)
     with h5py.File(home / "patches" / f"{name}.h5", "w") as file:
         made = file.create_dataset("coords", data=coords)
-        made.attrs.update({
-            "patch_size": size, "patch_level": level, "downsample": downsample, "downsampled_level_dim": (2250, 2000),
-            "level_dim": (2250, 2000), "name": name, "save_path": "/data/secret/run",
-        })  # fmt: skip
+        made.attrs.update(
+            {
+                "patch_size": size,
+                "patch_level": level,
+                "downsample": downsample,
+                "downsampled_level_dim": (2250, 2000),
+                "level_dim": (2250, 2000),
+                "name": name,
+                "save_path": "/data/secret/run",
+            }
+        )
     with h5py.File(home / "features" / "h5_files" / f"{name}.h5", "w") as file:
         file.create_dataset("features", data=features)
         file.create_dataset("coords", data=coords)
 
 
 def labels_of(folder, n=6, ending=".svs"):
-    return write_labels(folder / "labels.csv", [(f"case {i}{ending}", ("normal", "tumour")[i % 2]) for i in range(n)])
+    return write_labels(
+        folder / "labels.csv", [(f"case {i}{ending}", ("normal", "tumour")[i % 2]) for i in range(n)]
+    )
 
 
 @pytest.fixture
@@ -76,7 +101,11 @@ def trident(tmp_path):
     for i in range(5):
         positions = places(i)
         write_trident(
-            folder, f"case {i}", corners(positions, LEVEL0), vectors_of(i, i % 2, len(positions)), batch=i == 2
+            folder,
+            f"case {i}",
+            corners(positions, LEVEL0),
+            vectors_of(i, i % 2, len(positions)),
+            batch=i == 2,
         )
     write_trident(folder, "case 5", np.empty((0, 2), np.int64), np.empty((0, 6), np.float32))
     return SimpleNamespace(features=folder, labels=labels_of(tmp_path), home=tmp_path)
@@ -94,11 +123,17 @@ def test_a_trident_run_without_slides(trident):
         np.testing.assert_array_equal(grid["positions"], places(i) - first)
         assert grid["pitch"] == LEVEL0
         assert grid["origin"] == tuple((np.array(ORIGIN) + first[::-1] * LEVEL0).tolist())
-        np.testing.assert_array_equal(study.store.read(datum.uid).embeddings, vectors_of(i, i % 2, len(places(i))))
+        np.testing.assert_array_equal(
+            study.store.read(datum.uid).embeddings, vectors_of(i, i % 2, len(places(i)))
+        )
         assert study.token_at(datum, *(corners(places(i), LEVEL0)[3] + 5)) == 3
     info = study.sources[study.data[0].source].info
     assert (info["width"], info["height"], info["mpp"]) == (9000, 8000, 0.25)
-    assert study.embedding["encoder"] == "uni_v1" and study.embedding["mpp"] == 0.5 and study.embedding["tile"] == PATCH
+    assert (
+        study.embedding["encoder"] == "uni_v1"
+        and study.embedding["mpp"] == 0.5
+        and study.embedding["tile"] == PATCH
+    )
     record = study.store.layout(study.data[0].uid)[1]["encoder"]
     assert record["name"] == "uni_v1" and record["imported"]["target_magnification"] == TARGET
     assert "secret" not in json.dumps(record)
@@ -150,8 +185,12 @@ def test_slides_at_hand_are_used(trident):
 def test_overlaps(tmp_path, overlap, stride):
     """Squares are as wide as the stride, around the patches' centres."""
     positions = places(3)
-    write_trident(tmp_path / "f", "case 0", corners(positions, stride), vectors_of(0, 0, len(positions)), overlap)
-    write_trident(tmp_path / "f", "case 1", corners(positions, stride), vectors_of(1, 1, len(positions)), overlap)
+    write_trident(
+        tmp_path / "f", "case 0", corners(positions, stride), vectors_of(0, 0, len(positions)), overlap
+    )
+    write_trident(
+        tmp_path / "f", "case 1", corners(positions, stride), vectors_of(1, 1, len(positions)), overlap
+    )
     study = Study.from_features(tmp_path / "study", features=tmp_path / "f", labels=labels_of(tmp_path, 2))
     grid = study.grid(study.data[0])
     first = positions.min(axis=0)
@@ -181,9 +220,15 @@ def test_patches_of_which_none_are_neighbours():
 
 @pytest.mark.parametrize(
     "level, downsample, size, side",
-    [(1, (4.0, 4.0), 256, 1024), (0, (1.0, 1.0), 512, 512), (1, (4.0, 4.0002), 256, 1024), (2, (1.0, 4.0, 16.0), 64, 1024),
-     (1, (1.0, 4.0), 256, 1024), (1, 4.0, 256, 1024)],
-)  # fmt: skip
+    [
+        (1, (4.0, 4.0), 256, 1024),
+        (0, (1.0, 1.0), 512, 512),
+        (1, (4.0, 4.0002), 256, 1024),
+        (2, (1.0, 4.0, 16.0), 64, 1024),
+        (1, (1.0, 4.0), 256, 1024),
+        (1, 4.0, 256, 1024),
+    ],
+)
 def test_a_clam_run(tmp_path, level, downsample, size, side):
     """Patch size from the patches step: its pixels times the downsample of its level."""
     for i in range(4):
@@ -211,7 +256,10 @@ def test_a_clam_run(tmp_path, level, downsample, size, side):
 
 
 def test_regions_on_grids_of_their_own(tmp_path):
-    """CLAM starts each contour's grid at its own corner: no patch is lost, none moves by more than a place."""
+    """CLAM starts each contour's grid at its own corner.
+
+    No patch is lost, none moves by more than a place.
+    """
     block = np.argwhere(np.ones((6, 7)))
     coords = np.concatenate(
         [corners(block, 512, (0, 0)), corners(block, 512, (3700, 200)), corners(block, 512, (130, 3330))]
@@ -226,7 +274,9 @@ def test_regions_on_grids_of_their_own(tmp_path):
 
 def test_fields_take_the_patches_inside(trident):
     rows = [("case 0.svs", "left", 0, 0, 3500, 8000, "a"), ("case 0.svs", "right", 3500, 0, 5500, 8000, "b")]
-    trident.labels = write_labels(trident.home / "l.csv", rows, ("slide", "name", "x", "y", "width", "height", "label"))
+    trident.labels = write_labels(
+        trident.home / "l.csv", rows, ("slide", "name", "x", "y", "width", "height", "label")
+    )
     study = made(trident)
     left, right = study.data
     assert study.n_tokens(left) + study.n_tokens(right) == len(places(0))
@@ -267,9 +317,18 @@ def damaged(folder, what):
 
 @pytest.mark.parametrize(
     "what, words",
-    [("cut", "cut short"), ("text", "not an HDF5"), ("not finite", "not finite"), ("twice", "more than once"), ("too few", "two runs"),
-     ("other encoder", "one encoder"), ("one vector a slide", "patch features"), ("no features", "no 'features'"), ("no coords", "no 'coords'")],
-)  # fmt: skip
+    [
+        ("cut", "cut short"),
+        ("text", "not an HDF5"),
+        ("not finite", "not finite"),
+        ("twice", "more than once"),
+        ("too few", "two runs"),
+        ("other encoder", "one encoder"),
+        ("one vector a slide", "patch features"),
+        ("no features", "no 'features'"),
+        ("no coords", "no 'coords'"),
+    ],
+)
 def test_what_cannot_be_imported(trident, what, words):
     damaged(trident.features, what)
     with pytest.raises(EmbeddingError, match=words) as caught:

@@ -1,4 +1,7 @@
-"""Several people at one study: who did what and why, edits from an old state, and the journal in plain words."""
+"""Several people at one study: who did what and why, edits from an old state.
+
+And the journal in plain words.
+"""
 
 import sqlite3
 
@@ -64,10 +67,16 @@ def test_a_study_of_an_earlier_version_opens_and_keeps_what_it_has(study):
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     connection.close()
     old = Study.open(study.path)
-    assert [(e.action, e.author, e.note) for e in old.curation.history()] == [("fit", "", ""), ("rename", "", "")]
+    assert [(e.action, e.author, e.note) for e in old.curation.history()] == [
+        ("fit", "", ""),
+        ("rename", "", ""),
+    ]
     old.curation.exclude(1, note="why")
     assert last(old.curation).note == "why" and old.refit().after.journal == last(old.curation).id
-    with pytest.raises(sqlite3.IntegrityError, match="append only"), sqlite3.connect(study.path / "study.sqlite") as db:
+    with (
+        pytest.raises(sqlite3.IntegrityError, match="append only"),
+        sqlite3.connect(study.path / "study.sqlite") as db,
+    ):
         db.execute("UPDATE journal SET author = 'someone else'")
     db.close()
 
@@ -82,7 +91,11 @@ def marked(c, tokens, datum="s0.png"):
 @pytest.mark.parametrize(
     ("first", "then", "collide"),
     [
-        (lambda c: c.exclude(1), lambda c, **k: c.rename(1, "x", **k), None),  # refused in any case: it is gone
+        (
+            lambda c: c.exclude(1),
+            lambda c, **k: c.rename(1, "x", **k),
+            None,
+        ),  # refused in any case: it is gone
         (lambda c: c.rename(1, "y"), lambda c, **k: c.rename(1, "x", **k), True),
         (lambda c: c.rename(1, "y"), lambda c, **k: c.exclude(1, **k), True),
         (lambda c: c.rename(1, "y"), lambda c, **k: c.exclude(2, **k), False),
@@ -131,7 +144,10 @@ def test_one_s_own_edits_never_collide(two):
     ann.exclude(1, expected=seen)
     ann.include(1, expected=seen)
     window = Editor("Cleo", seen)
-    with ann.by(window), pytest.raises(CurationConflictError):  # another window of the same program is another editor
+    with (
+        ann.by(window),
+        pytest.raises(CurationConflictError),
+    ):  # another window of the same program is another editor
         ann.recolour(1, "#123456")
     with ann.by(window):
         ann.pin(2, 1.0)
@@ -196,12 +212,29 @@ def test_the_chronicle(two):
     ann.rename(0, "new")
     events = ann.chronicle()
     assert [event.text for event in events] == [
-        "new fit: 5 concepts, radius 1, fold-change kernel", "rename concept 0 to “ink”", "exclude ink (pen)",
-        "rename concept 1 to “fat”", "undo 4: rename concept 1 to “fat”", "redo 4: rename concept 1 to “fat”",
-        "undo 4: rename concept 1 to “fat”", "relabel s0.png as normal", "new fit: 4 concepts, radius 1, fold-change kernel",
+        "new fit: 5 concepts, radius 1, fold-change kernel",
+        "rename concept 0 to “ink”",
+        "exclude ink (pen)",
+        "rename concept 1 to “fat”",
+        "undo 4: rename concept 1 to “fat”",
+        "redo 4: rename concept 1 to “fat”",
+        "undo 4: rename concept 1 to “fat”",
+        "relabel s0.png as normal",
+        "new fit: 4 concepts, radius 1, fold-change kernel",
         "rename concept 0 to “new”",
-    ]  # fmt: skip
-    assert [event.status for event in events] == ["", "ended", "ended", "undone", "", "", "", "stands", "", "stands"]
+    ]
+    assert [event.status for event in events] == [
+        "",
+        "ended",
+        "ended",
+        "undone",
+        "",
+        "",
+        "",
+        "stands",
+        "",
+        "stands",
+    ]
     assert [event.about for event in events] == [None, None, None, None, 4, 4, 4, None, None, None]
     assert events[1].record()["note"] == "green" and events[3].record()["undone"] is True
     assert ann.describe(events[9].entry) == "rename concept 0 to “new”"

@@ -1,4 +1,7 @@
-"""What is kept of a fit and of a study, rule by rule: limits, what must agree with what, digests, the tree, derived arrays."""
+"""What is kept of a fit and of a study, rule by rule.
+
+Limits, what must agree with what, digests, the tree, derived arrays.
+"""
 
 import hashlib
 import json
@@ -55,18 +58,35 @@ def test_settings_on_their_limits(name, good, bad):
 
 def test_what_fits_say_nothing_of_is_the_authors_method():
     assert vars(FitSettings()) == {
-        "concepts": 15, "radius": 1, "kernel": "fold-change", "alpha": 1e10, "tau": 0.0, "l1_ratio": 0.5, "diffusive": False,
-        "seed": 0, "sample": 50_000, "quantizer": "k-means", "softness": 0.0, "centre": 0.0, "pseudo": 0.0, "shrink": False,
-    }  # fmt: skip
+        "concepts": 15,
+        "radius": 1,
+        "kernel": "fold-change",
+        "alpha": 1e10,
+        "tau": 0.0,
+        "l1_ratio": 0.5,
+        "diffusive": False,
+        "seed": 0,
+        "sample": 50_000,
+        "quantizer": "k-means",
+        "softness": 0.0,
+        "centre": 0.0,
+        "pseudo": 0.0,
+        "shrink": False,
+    }
     assert SUGGESTED == FitSettings(concepts=30, softness=0.25, centre=0.5, pseudo=0.1, shrink=True)
 
 
 def test_what_a_new_study_begins_with():
-    """At least 12 tokens a concept, 2 to 30 concepts; slides are softer; concepts that are given are neither softened nor centred."""
+    """At least 12 tokens a concept, 2 to 30 concepts.
+
+    Slides are softer; concepts that are given are neither softened nor centred.
+    """
     assert [suggested(n, "texts").concepts for n in (0, 35, 36, 359, 360, 10**6)] == [2, 2, 3, 29, 30, 30]
     assert suggested(10**6, "texts") == SUGGESTED
     assert suggested(10**6, "slides") == replace(SUGGESTED, softness=0.5, quantizer="spherical k-means")
-    assert suggested(5, "slides", 20) == replace(SUGGESTED, concepts=20, quantizer=GIVEN, softness=0.0, centre=0.0)
+    assert suggested(5, "slides", 20) == replace(
+        SUGGESTED, concepts=20, quantizer=GIVEN, softness=0.0, centre=0.0
+    )
 
 
 def test_kernels_and_quantizers_take_what_settings_say():
@@ -167,9 +187,12 @@ def test_summaries_that_are_none(bad):
 
 def tree(**changed):
     said = {
-        "fine": np.arange(4, dtype=np.float32)[:, None], "sizes": np.array([5, 4, 3, 9]),
-        "joins": np.array([[0, 1], [2, 3], [4, 5]], np.int32), "heights": np.array([1.0, 2, 20]), "roots": np.arange(4, dtype=np.int32),
-    }  # fmt: skip
+        "fine": np.arange(4, dtype=np.float32)[:, None],
+        "sizes": np.array([5, 4, 3, 9]),
+        "joins": np.array([[0, 1], [2, 3], [4, 5]], np.int32),
+        "heights": np.array([1.0, 2, 20]),
+        "roots": np.arange(4, dtype=np.int32),
+    }
     return ConceptTree(**{**said, **changed})
 
 
@@ -204,8 +227,12 @@ def test_trees_that_are_none(changed):
 
 def chain(m):
     """A tree of m fine concepts that join one after another."""
-    joins = np.array([[0 if at == 0 else m + at - 1, at + 1] for at in range(m - 1)], np.int32).reshape(m - 1, 2)
-    return ConceptTree(np.zeros((m, 1), np.float32), np.ones(m, int), joins, np.arange(m - 1.0), np.zeros(1, np.int32))
+    joins = np.array([[0 if at == 0 else m + at - 1, at + 1] for at in range(m - 1)], np.int32).reshape(
+        m - 1, 2
+    )
+    return ConceptTree(
+        np.zeros((m, 1), np.float32), np.ones(m, int), joins, np.arange(m - 1.0), np.zeros(1, np.int32)
+    )
 
 
 def test_trees_of_one_and_of_as_many_as_may_be():
@@ -221,13 +248,29 @@ def test_branches_by_hand():
     assert root.concepts == (3, 2, 0, 1) and root.height == 20 and root.concept is None
     assert [(each.concepts, each.height) for each in root.children] == [((3, 2), 2.0), ((0, 1), 1.0)]
     assert [(depth, branch.concept) for depth, branch in root.walk()] == [
-        (0, None), (1, None), (2, 3), (2, 2), (1, None), (2, 0), (2, 1),
-    ]  # fmt: skip
+        (0, None),
+        (1, None),
+        (2, 3),
+        (2, 2),
+        (1, None),
+        (2, 0),
+        (2, 1),
+    ]
     assert root.children[0].children[0] == Branch((3,), 0.0)
-    assert relatives(root, 3) == (2,) and relatives(root, 3, {2}) == (0, 1) and relatives(root, 3, {0, 1, 2}) == ()
+    assert (
+        relatives(root, 3) == (2,)
+        and relatives(root, 3, {2}) == (0, 1)
+        and relatives(root, 3, {0, 1, 2}) == ()
+    )
     assert relatives(root, 9) == ()
     parted = CurationState(steps=[Split(0, frozenset({0}), (0, 4), np.zeros((2, 1), np.float32))])
-    assert leaves_of(tree(), parted) == {0: (0,), 1: (1,), 2: (2,), 3: (3,), 4: (0,)}  # by k-means: they share it
+    assert leaves_of(tree(), parted) == {
+        0: (0,),
+        1: (1,),
+        2: (2,),
+        3: (3,),
+        4: (0,),
+    }  # by k-means: they share it
     root = branches(tree(), parted)
     assert root.children[1].children[0].children == (Branch((0,), 0.0), Branch((4,), 0.0))
     assert root.children[1].children[0].height == 0 and relatives(root, 4) == (0,)
@@ -236,7 +279,10 @@ def test_branches_by_hand():
     equal = tree(sizes=np.array([4, 4, 3, 9]))
     assert branches(equal, CurationState(merged={1: 2, 0: 2})).concepts == (3, 2)
     stands = branches(equal, CurationState(merged={1: 0}))  # of two as large: on the first
-    assert stands.concepts == (3, 2, 0) and branches(equal, CurationState(merged={1: 0, 2: 0, 3: 0})).concept == 0
+    assert (
+        stands.concepts == (3, 2, 0)
+        and branches(equal, CurationState(merged={1: 0, 2: 0, 3: 0})).concept == 0
+    )
 
 
 # ---- fits
@@ -254,21 +300,35 @@ def fit(target=1, several=False, **changed):
     }
     if several:
         kernels = Kernels(
-            np.stack([coef, coef + 1, coef + 2]), np.stack([coef] * 3), tuple(Calibration(1, each) for each in range(3)),
+            np.stack([coef, coef + 1, coef + 2]),
+            np.stack([coef] * 3),
+            tuple(Calibration(1, each) for each in range(3)),
             {**base, "predictions": {"a": [0.2, 0.5, 0.3]}, "class_counts": [3, 4, 5]},
-        )  # fmt: skip
-        return Fit.of_kernels(7, 3, FitSettings(concepts=2), np.zeros((2, 3), np.float32), kernels, state, target)
+        )
+        return Fit.of_kernels(
+            7, 3, FitSettings(concepts=2), np.zeros((2, 3), np.float32), kernels, state, target
+        )
     said = {
-        "id": 7, "journal": 3, "settings": FitSettings(concepts=2), "centroids": np.zeros((2, 3), np.float32), "coef": coef,
-        "fitted_coef": coef, "calibration": Calibration(2.0, 1.0), "summary": base, "state": state,
-    }  # fmt: skip
+        "id": 7,
+        "journal": 3,
+        "settings": FitSettings(concepts=2),
+        "centroids": np.zeros((2, 3), np.float32),
+        "coef": coef,
+        "fitted_coef": coef,
+        "calibration": Calibration(2.0, 1.0),
+        "summary": base,
+        "state": state,
+    }
     return Fit(**{**said, **changed})
 
 
 def test_a_fit_of_two_classes():
     one = fit()
     assert (
-        one.target == 1 and one.n_classes == 2 and one.key == (7, 1) and replace(one, masked=0.05).key == (7, 1, 0.05)
+        one.target == 1
+        and one.n_classes == 2
+        and one.key == (7, 1)
+        and replace(one, masked=0.05).key == (7, 1, 0.05)
     )
     assert one.probabilities("a") == (0.75, 0.25) and one.probabilities("x") is None
     assert one.predicted("a") == 0 and one.predicted("b") == 1 and one.predicted("x") is None
@@ -276,7 +336,9 @@ def test_a_fit_of_two_classes():
     with pytest.raises(FitError, match="there are two classes and one kernel"):
         one.of_class(0)
     assert (
-        one.weight(1) == 1.0 and one.pair_weight(0, 1) == one.pair_weight(1, 0) == 3.0 and one.pair_weight(1, 1) == 4.0
+        one.weight(1) == 1.0
+        and one.pair_weight(0, 1) == one.pair_weight(1, 0) == 3.0
+        and one.pair_weight(1, 1) == 4.0
     )
     assert fit(settings=FitSettings(radius=0)).pair_weight(0, 1) == 0.0 and one.radius == 1
     assert one.n_concepts == 2
@@ -289,7 +351,11 @@ def test_a_fit_of_several_classes_is_seen_from_one():
     first = last.of_class(0)
     assert first.target == 0 and first.coef[0] == 0 and first.summary["positive"] == 3 and first.key == (7, 0)
     assert (first.id, first.journal, first.n_concepts) == (7, 3, 2) and first.of_class(0) is first
-    assert last.predicted("a") == 1 and last.probabilities("a") == (0.2, 0.5, 0.3) and len(last.calibrations) == 3
+    assert (
+        last.predicted("a") == 1
+        and last.probabilities("a") == (0.2, 0.5, 0.3)
+        and len(last.calibrations) == 3
+    )
     for target in (3, -1):
         with pytest.raises(FitError, match=f"there is no class {target}: classes are 0..2"):
             last.of_class(target)
@@ -297,7 +363,10 @@ def test_a_fit_of_several_classes_is_seen_from_one():
 
 def test_pins_are_told_by_the_ids_that_are_in_the_kernel():
     state = CurationState(
-        merged={0: 3}, excluded={4: ""}, pins={0: 1.0, (2, 0): 1.0, 4: 1.0, (1, 4): 1.0}, class_pins={2: {1: 1.0}}
+        merged={0: 3},
+        excluded={4: ""},
+        pins={0: 1.0, (2, 0): 1.0, 4: 1.0, (1, 4): 1.0},
+        class_pins={2: {1: 1.0}},
     )
     assert fit(state=state).pinned == {(3,), (2, 3)} and replace(fit(state=state), target=2).pinned == {(1,)}
 
@@ -310,11 +379,17 @@ def test_a_digest_is_of_everything_that_a_map_depends_on():
     expected.update(b'[[2.0, 1.0], {"a": 0.25, "b": 0.5}]')
     assert one.digest() == expected.hexdigest()  # digests are kept: they stay what they are
     others = [
-        fit(centroids=np.ones((2, 3), np.float32)), fit(centroids=np.zeros((3, 2), np.float32)), fit(coef=np.arange(1.0, 6)),
-        fit(fitted_coef=np.arange(1.0, 6)), fit(calibration=Calibration(2.0, 2.0)), fit(calibration=Calibration(1.0, 1.0)),
-        fit(tree=tree()), fit(tree=tree(heights=np.array([1.0, 2, 21]))),
-        fit(summary={**one.summary, "predictions": {"a": 0.25, "b": 0.75}}), fit(None, several=True),
-    ]  # fmt: skip
+        fit(centroids=np.ones((2, 3), np.float32)),
+        fit(centroids=np.zeros((3, 2), np.float32)),
+        fit(coef=np.arange(1.0, 6)),
+        fit(fitted_coef=np.arange(1.0, 6)),
+        fit(calibration=Calibration(2.0, 2.0)),
+        fit(calibration=Calibration(1.0, 1.0)),
+        fit(tree=tree()),
+        fit(tree=tree(heights=np.array([1.0, 2, 21]))),
+        fit(summary={**one.summary, "predictions": {"a": 0.25, "b": 0.75}}),
+        fit(None, several=True),
+    ]
     assert len({each.digest() for each in (one, *others)}) == 11
     assert fit(0, several=True).digest() == fit(2, several=True).digest() == others[-1].digest()
     curves = hashlib.sha256()
@@ -325,22 +400,30 @@ def test_a_digest_is_of_everything_that_a_map_depends_on():
     assert others[-1].digest() == curves.hexdigest()
 
 
-@pytest.mark.parametrize("made", [fit(), fit(tree=tree(roots=np.array([4, 5], np.int32))), fit(0, several=True)])
+@pytest.mark.parametrize(
+    "made", [fit(), fit(tree=tree(roots=np.array([4, 5], np.int32))), fit(0, several=True)]
+)
 def test_a_fit_is_read_as_it_was_written(made, tmp_path):
     folder = tmp_path / "study" / "fits" / "7"
     folder.parent.mkdir(parents=True)
     made.save(folder)
     again = Fit.load(folder, 7, 3, made.state, target=0 if made.kernels else None)
     assert again.digest() == made.digest() and again.settings == made.settings and again.target == made.target
-    assert (again.id, again.journal, again.summary) == (7, 3, made.summary) and sorted(p.name for p in folder.iterdir()) == [
-        "head.json", "head.safetensors",
-    ]  # fmt: skip
+    assert (again.id, again.journal, again.summary) == (7, 3, made.summary) and sorted(
+        p.name for p in folder.iterdir()
+    ) == [
+        "head.json",
+        "head.safetensors",
+    ]
     assert (again.tree is None) == (made.tree is None) and again.calibration.offset == made.calibration.offset
     kept = json.loads((folder / "head.json").read_text())
     assert _difference(made, folder, made.settings, kept["summary"], made.digest()) == ""
     assert _difference(made, folder, made.settings, {}, "") == ""
     assert _difference(made, folder, replace(made.settings, seed=1), {}, "") == "its settings differ"
-    assert _difference(made, folder, made.settings, {**kept["summary"], "fitted_on": 3}, "") == "its summary differs"
+    assert (
+        _difference(made, folder, made.settings, {**kept["summary"], "fitted_on": 3}, "")
+        == "its summary differs"
+    )
     assert _difference(made, folder, made.settings, {"other": 3}, "") == "its summary differs"
     assert _difference(made, folder, made.settings, {}, "x") == "its digest differs"
     (folder / "head.json").write_text(json.dumps(kept, indent=1))
@@ -349,7 +432,12 @@ def test_a_fit_is_read_as_it_was_written(made, tmp_path):
     assert _difference(made, folder, made.settings, {}, "") == "its text differs"
     assert _same({"a": float("nan"), "b": 1}, {"b": 1, "a": float("nan")}) and not _same({"a": 1}, {"a": 2})
     with pytest.raises(StudyDamagedError, match="contradicts itself: run `prospector replay"):
-        Fit.load(folder, 7, 3, CurationState(steps=[Split(0, frozenset({0}), (0, 2), np.zeros((2, 3), np.float32))]))
+        Fit.load(
+            folder,
+            7,
+            3,
+            CurationState(steps=[Split(0, frozenset({0}), (0, 2), np.zeros((2, 3), np.float32))]),
+        )
 
 
 def of_study(n=2):
@@ -371,37 +459,78 @@ CUT = Split(0, frozenset({0}), (0, 2), np.zeros((2, 3), np.float32), leaves=((0,
         (WHOLE, 3, ""),
         (fit(), 3, "it is not of 3 classes"),
         (WHOLE, 2, "it is not of 2 classes"),
-        (replace(WHOLE, kernels=kernels(coef=np.zeros((2, 5)), fitted_coef=np.zeros((2, 5)))), 3, "it is not of 3 classes"),
+        (
+            replace(WHOLE, kernels=kernels(coef=np.zeros((2, 5)), fitted_coef=np.zeros((2, 5)))),
+            3,
+            "it is not of 3 classes",
+        ),
         (fit(centroids=np.zeros(6, np.float32)), 2, "its concepts have no centres"),
         (fit(centroids=np.zeros((2, 0), np.float32)), 2, "its concepts have no centres"),
         (fit(centroids=np.zeros((2, 3))), 2, "its concepts have no centres"),
         (fit(centroids=np.zeros((MOST, 1), np.float32)), 2, ""),
         (fit(centroids=np.zeros((MOST + 1, 1), np.float32)), 2, "it has too many concepts"),
         (fit(coef=np.zeros(4)), 2, "its weights are of different lengths"),
-        (replace(WHOLE, kernels=kernels(calibration=(Calibration(),))), 3, "its weights are of different lengths"),
+        (
+            replace(WHOLE, kernels=kernels(calibration=(Calibration(),))),
+            3,
+            "its weights are of different lengths",
+        ),
         (fit(coef=np.array([0, 1, 2, 3, np.nan])), 2, "its numbers are not finite"),
         (fit(fitted_coef=np.array([0, 1, 2, 3, np.inf])), 2, "its numbers are not finite"),
         (fit(coef=np.arange(5), fitted_coef=np.arange(5)), 2, "its numbers are not finite"),
         (fit(summary={"predictions": {"a": [0.5, 0.5]}}), 2, "its predictions are not of its classes"),
-        (replace(WHOLE, kernels=kernels(summary={"predictions": {"a": 0.5}})), 3, "its predictions are not of its classes"),
-        (replace(WHOLE, kernels=kernels(summary={"predictions": {"a": [0.5]}})), 3, "its predictions are not of its classes"),
-        (replace(WHOLE, kernels=kernels(summary={"predictions": {}, "class_counts": [1, 2]})), 3, "its counts are not of its classes"),
-        (replace(WHOLE, kernels=kernels(summary={"predictions": {}})), 3, "its counts are not of its classes"),
+        (
+            replace(WHOLE, kernels=kernels(summary={"predictions": {"a": 0.5}})),
+            3,
+            "its predictions are not of its classes",
+        ),
+        (
+            replace(WHOLE, kernels=kernels(summary={"predictions": {"a": [0.5]}})),
+            3,
+            "its predictions are not of its classes",
+        ),
+        (
+            replace(WHOLE, kernels=kernels(summary={"predictions": {}, "class_counts": [1, 2]})),
+            3,
+            "its counts are not of its classes",
+        ),
+        (
+            replace(WHOLE, kernels=kernels(summary={"predictions": {}})),
+            3,
+            "its counts are not of its classes",
+        ),
         (fit(tree=tree()), 2, "its tree is of other concepts"),
-        (fit(tree=tree(fine=np.zeros((4, 3), np.float32)), state=CurationState(steps=[CUT, ("d", (1,), 0)])), 2, ""),
+        (
+            fit(
+                tree=tree(fine=np.zeros((4, 3), np.float32)), state=CurationState(steps=[CUT, ("d", (1,), 0)])
+            ),
+            2,
+            "",
+        ),
         (fit(state=CurationState(steps=[CUT])), 2, "a split follows a tree that is not there"),
-        (fit(tree=tree(fine=np.zeros((3, 3), np.float32)), state=CurationState(steps=[CUT])), 2, "a split follows a tree that is not there"),
-        (fit(state=CurationState(steps=[replace(CUT, leaves=None, centroids=np.zeros((2, 4), np.float32))])), 2,
-         "a split is of other concepts"),
+        (
+            fit(tree=tree(fine=np.zeros((3, 3), np.float32)), state=CurationState(steps=[CUT])),
+            2,
+            "a split follows a tree that is not there",
+        ),
+        (
+            fit(
+                state=CurationState(steps=[replace(CUT, leaves=None, centroids=np.zeros((2, 4), np.float32))])
+            ),
+            2,
+            "a split is of other concepts",
+        ),
     ],
-)  # fmt: skip
+)
 def test_fits_whose_parts_contradict_each_other(wrong, n, says):
     if not says:
         assert check_fit(wrong, of_study(n), "F") is None
     else:
         with pytest.raises(StudyDamagedError) as caught:
             check_fit(wrong, of_study(n), "F")
-        assert str(caught.value).startswith(f"F contradicts itself ({says}): run `prospector replay --repair`")
+        assert str(caught.value).startswith(
+            f"F contradicts itself ({says}): run `prospector replay --repair`"
+        )
 
 
 # ---- rows of the database
@@ -416,12 +545,25 @@ META = {"name": "s", "modality": "slides", "classes": ["a", "b"], "embedding": {
     [
         {"name": "x" * 10_000},
         {"classes": [str(each) for each in range(1000)]},
-        *({"embedding": {"encoder": "x", **each}} for each in (
-            {"tile": 1}, {"tile": 65536}, {"min_tissue": 0.0}, {"min_tissue": 1.0}, {"dim": 1}, {"dim": 10**6}, {"words": 1},
-            {"words": 10_000}, {"mpp": 0.1}, {"dtype": "float16"}, {"stain": "macenko"}, {"unknown": 1},
-        )),
+        *(
+            {"embedding": {"encoder": "x", **each}}
+            for each in (
+                {"tile": 1},
+                {"tile": 65536},
+                {"min_tissue": 0.0},
+                {"min_tissue": 1.0},
+                {"dim": 1},
+                {"dim": 10**6},
+                {"words": 1},
+                {"words": 10_000},
+                {"mpp": 0.1},
+                {"dtype": "float16"},
+                {"stain": "macenko"},
+                {"unknown": 1},
+            )
+        ),
     ],
-)  # fmt: skip
+)
 def test_meta_on_its_limits(good):
     check_meta("P", {**META, **good})
 
@@ -434,12 +576,26 @@ def test_meta_on_its_limits(good):
         {"classes": ["a", ""]},
         {"classes": [str(each) for each in range(1001)]},
         {"classes": ["a", "b", "a"]},
-        *({"embedding": {"encoder": "x", **each}} for each in (
-            {"tile": 0}, {"tile": 65537}, {"min_tissue": -0.1}, {"min_tissue": 1.1}, {"dim": 0}, {"dim": 10**6 + 1}, {"words": 0},
-            {"words": 10_001}, {"mpp": 0.0}, {"cutoff": -1.0}, {"dtype": "int8"}, {"stain": "x"}, {"vectors": {"folder": "a\0", "absolute": "b"}},
-        )),
+        *(
+            {"embedding": {"encoder": "x", **each}}
+            for each in (
+                {"tile": 0},
+                {"tile": 65537},
+                {"min_tissue": -0.1},
+                {"min_tissue": 1.1},
+                {"dim": 0},
+                {"dim": 10**6 + 1},
+                {"words": 0},
+                {"words": 10_001},
+                {"mpp": 0.0},
+                {"cutoff": -1.0},
+                {"dtype": "int8"},
+                {"stain": "x"},
+                {"vectors": {"folder": "a\0", "absolute": "b"}},
+            )
+        ),
     ],
-)  # fmt: skip
+)
 def test_meta_that_is_none(bad):
     with pytest.raises(StudyDamagedError, match="^P "):
         check_meta("P", {**META, **bad})
@@ -511,14 +667,24 @@ def test_rows_of_sources_and_fits():
             CurationState(regions=[Region("d", (), "for", 1.0, None, target=2)]),
             "an edit names a class that is not there",
         ),
-        (CurationState(regions=[Region("d", (9**9,), "for", 1.0, None, target=1)], steps=[("d", (9**9,), 1), CUT]), ""),
+        (
+            CurationState(
+                regions=[Region("d", (9**9,), "for", 1.0, None, target=1)], steps=[("d", (9**9,), 1), CUT]
+            ),
+            "",
+        ),
         (CurationState(labels={"e": 1}), "an edit names a datum that is not there"),
         (CurationState(steps=[("e", (1,), 1)]), "an edit names a datum that is not there"),
-        (CurationState(regions=[Region("e", (), "for", 1.0, None)]), "an edit names a datum that is not there"),
+        (
+            CurationState(regions=[Region("e", (), "for", 1.0, None)]),
+            "an edit names a datum that is not there",
+        ),
     ],
 )
 def test_edits_name_data_and_classes_that_there_are(state, says):
-    study = SimpleNamespace(classes=["a", "b"], database=SimpleNamespace(path="P"), _rows=[SimpleNamespace(uid="d")])
+    study = SimpleNamespace(
+        classes=["a", "b"], database=SimpleNamespace(path="P"), _rows=[SimpleNamespace(uid="d")]
+    )
     if says:
         with pytest.raises(StudyDamagedError, match=f"^P: {says}"):
             check_edits(study, state)
@@ -538,11 +704,18 @@ def test_a_derived_array_is_computed_once_and_damage_is_no_harm(tmp_path):
 
     arrays = DerivedArrays(folder, home=tmp_path)
     assert arrays.peek("a") is None
-    assert arrays.get("a", compute).tolist() == arrays.get("a", compute).tolist() == [0, 1, 2] and len(asked) == 1
+    assert (
+        arrays.get("a", compute).tolist() == arrays.get("a", compute).tolist() == [0, 1, 2]
+        and len(asked) == 1
+    )
     with pytest.raises(ValueError, match="read-only"):
         arrays.get("a", compute)[0] = 1
     fresh = DerivedArrays(folder, home=tmp_path)
-    assert fresh.get("a", compute).tolist() == [0, 1, 2] and len(asked) == 1 and not fresh.peek("a").flags.writeable
+    assert (
+        fresh.get("a", compute).tolist() == [0, 1, 2]
+        and len(asked) == 1
+        and not fresh.peek("a").flags.writeable
+    )
     (folder / "a.npy").unlink()
     assert fresh.peek("a") is not None  # remembered
     arrays.put("a", np.arange(2.0))
@@ -586,7 +759,11 @@ def test_arrays_belong_to_the_embeddings_that_they_were_made_of(tmp_path):
 
 def test_what_was_computed_of_two_states_is_computed_again():
     stamps, seen = iter([1, 2, 3, 3]), []
-    assert unchanged(lambda: next(stamps), lambda stamp: seen.append(stamp) or stamp * 10) == 30 and seen == [1, 2, 3]
+    assert unchanged(lambda: next(stamps), lambda stamp: seen.append(stamp) or stamp * 10) == 30 and seen == [
+        1,
+        2,
+        3,
+    ]
     stamps, seen = iter([1, 2, 2, 2, 2]), []
 
     def fails_first(stamp):

@@ -1,4 +1,7 @@
-"""Kernels under edits, rule by rule, against plain computations: pins, folds, regions, calibration, several classes."""
+"""Kernels under edits, rule by rule, against plain computations.
+
+Pins, folds, regions, calibration, several classes.
+"""
 
 import numpy as np
 import pytest
@@ -26,7 +29,10 @@ SETTINGS = FitSettings(concepts=K, radius=1, seed=3, pseudo=0.1, shrink=True)
 
 
 class Made:
-    """Counts of data that are given: (n_data, p) of all K concepts. A region has those of its first token's row."""
+    """Counts of data that are given: (n_data, p) of all K concepts.
+
+    A region has those of its first token's row.
+    """
 
     def __init__(self, rows, regions=()):
         self.rows, self.regions, self.asked = rows, list(regions), []
@@ -56,23 +62,38 @@ def made(n, seed=0, classes=2):
 
 def test_pins_go_to_where_their_concept_went():
     coef = np.arange(1.0, n_features(K, 1) + 1)
-    state = CurationState(merged={0: 2}, pins={2: 5.0, 0: 4.0, (0, 3): 7.0, (3, 1): 9.0}, class_pins={3: {1: -1.0}})
+    state = CurationState(
+        merged={0: 2}, pins={2: 5.0, 0: 4.0, (0, 3): 7.0, (3, 1): 9.0}, class_pins={3: {1: -1.0}}
+    )
     found = apply_pins(coef, state, K, 1)
     expected = coef.copy()
     expected[2], expected[pair_index(2, 3, K)], expected[pair_index(1, 3, K)] = 5.0, 7.0, 9.0
     assert found.tolist() == expected.tolist() and coef[2] == 3.0
-    reverse = CurationState(merged={0: 2}, pins={0: 4.0, 2: 5.0})  # what was said of the one that stayed counts last
+    reverse = CurationState(
+        merged={0: 2}, pins={0: 4.0, 2: 5.0}
+    )  # what was said of the one that stayed counts last
     assert apply_pins(coef, reverse, K, 1)[2] == 5.0
     assert apply_pins(coef, CurationState(merged={0: 2}, pins={0: 4.0}), K, 1)[2] == 4.0
-    assert apply_pins(coef, state, K, 1, target=3)[1] == -1.0 and apply_pins(coef, state, K, 1, target=3)[2] == coef[2]
+    assert (
+        apply_pins(coef, state, K, 1, target=3)[1] == -1.0
+        and apply_pins(coef, state, K, 1, target=3)[2] == coef[2]
+    )
     of_one = CurationState(pins={1: 8.0}, class_pins={1: {2: 6.0}, 2: {2: 7.0}})
-    assert apply_pins(coef, of_one, K, 1)[[1, 2]].tolist() == [coef[1], 6.0]  # of two classes, the kernel of class 1
+    assert apply_pins(coef, of_one, K, 1)[[1, 2]].tolist() == [
+        coef[1],
+        6.0,
+    ]  # of two classes, the kernel of class 1
     out = CurationState(pins={1: 8.0, (1, 2): 8.0, (2, 3): 6.0}, excluded={1: ""})
     expected = coef.copy()
     expected[pair_index(2, 3, K)] = 6.0
     assert apply_pins(coef, out, K, 1).tolist() == expected.tolist()
     single = np.arange(1.0, K + 1)
-    assert apply_pins(single, CurationState(pins={1: 8.0, (2, 3): 6.0}), K, 0).tolist() == [1, 8, 3, 4]  # no pairs
+    assert apply_pins(single, CurationState(pins={1: 8.0, (2, 3): 6.0}), K, 0).tolist() == [
+        1,
+        8,
+        3,
+        4,
+    ]  # no pairs
 
 
 @pytest.mark.parametrize("radius", [0, 2])
@@ -133,14 +154,19 @@ def test_a_kernel_its_regions_and_what_is_held_out():
     state = CurationState(
         pins={1: 0.75, (0, 3): -0.5},
         regions=[
-            Region("u0", (0,), "for", 2.0, None), Region("u3", (1,), "against", 0.5, None),
-            Region("u4", (2,), "ignore", 1.0, None), Region("gone", (2,), "for", 1.0, None), Region("u7", (3,), "for", 1.5, None),
+            Region("u0", (0,), "for", 2.0, None),
+            Region("u3", (1,), "against", 0.5, None),
+            Region("u4", (2,), "ignore", 1.0, None),
+            Region("gone", (2,), "for", 1.0, None),
+            Region("u7", (3,), "for", 1.5, None),
         ],
-    )  # fmt: skip
+    )
     counts = Made(rows, cut)
     fitted_on = set(uids) - {"u8"}
     coef, full, curve, summary = fit_kernel(counts, uids, labels, fitted_on, state, SETTINGS)
-    assert counts.asked == [[*uids, "u0", "u3", "u7"]]  # once; not what is ignored, nor of data that are not there
+    assert counts.asked == [
+        [*uids, "u0", "u3", "u7"]
+    ]  # once; not what is ignored, nor of data that are not there
     all_rows = np.array([*rows.values(), cut[0], cut[1], cut[3]], float)
     truth = np.array([0, 1, 0, 1, 0, 1, 0, -1, 0, 1, 0, 1])
     weight = np.array([1.0] * 9 + [2.0, 0.5, 1.5])
@@ -195,9 +221,13 @@ def test_several_classes_are_each_against_the_rest():
     labels["u11"] = None
     cut = [np.arange(1, n_features(K, 1) + 1)]
     state = CurationState(
-        regions=[Region("u0", (0,), "against", 1.0, None, target=2), Region("u1", (0,), "for", 2.0, None, target=0)],
-        pins={0: 1.0}, class_pins={2: {0: 5.0}},
-    )  # fmt: skip
+        regions=[
+            Region("u0", (0,), "against", 1.0, None, target=2),
+            Region("u1", (0,), "for", 2.0, None, target=0),
+        ],
+        pins={0: 1.0},
+        class_pins={2: {0: 5.0}},
+    )
     counts = Made(rows, cut)
     found = fit_kernel(counts, uids, labels, set(uids), state, SETTINGS, ("a", "b", "c"))
     assert len(counts.asked) == 1 and found.coef.shape == found.fitted_coef.shape == (3, n_features(K, 1))
@@ -222,28 +252,43 @@ def test_several_classes_are_each_against_the_rest():
     shares = np.array(single).T / np.sum(single, axis=0)[:, None]
     summary = found.summary
     np.testing.assert_allclose([summary["predictions"][uid] for uid in uids], shares, rtol=1e-12)
-    assert summary["fitted_on"] == 11 and summary["class_counts"] == [4, 4, 3] and summary["held_out_folds"] == 11
+    assert (
+        summary["fitted_on"] == 11
+        and summary["class_counts"] == [4, 4, 3]
+        and summary["held_out_folds"] == 11
+    )
     assert summary["held_out_accuracy"] == np.mean(shares[:11].argmax(axis=1) == own[:11])
     each = [auroc(shares[:11, target], own[:11] == target) for target in range(3)]
-    assert summary["held_out_auroc_by_class"] == pytest.approx(each) and summary["held_out_auroc"] == pytest.approx(
-        np.mean(each)
-    )
+    assert summary["held_out_auroc_by_class"] == pytest.approx(each) and summary[
+        "held_out_auroc"
+    ] == pytest.approx(np.mean(each))
 
 
 def test_where_one_class_cannot_be_held_out_none_is():
     uids, labels, rows = made(7, classes=3)
     labels.update(u2=0, u5=2)  # one datum of class 2
-    summary = fit_kernel(Made(rows), uids, labels, set(uids), CurationState(), SETTINGS, ("a", "b", "c")).summary
+    summary = fit_kernel(
+        Made(rows), uids, labels, set(uids), CurationState(), SETTINGS, ("a", "b", "c")
+    ).summary
     assert summary["held_out_folds"] == 0 and summary["class_counts"] == [4, 2, 1]
     matrix, own = np.array([*rows.values()], float), np.array(list(labels.values()))
     single = [
         plain_fit(
-            matrix, (own == t).astype(int), np.ones(7), list(range(7)), list(range(7)), SETTINGS, CurationState(), 7
+            matrix,
+            (own == t).astype(int),
+            np.ones(7),
+            list(range(7)),
+            list(range(7)),
+            SETTINGS,
+            CurationState(),
+            7,
         )[3]
         for t in range(3)
     ]
     np.testing.assert_allclose(
-        [summary["predictions"][uid] for uid in uids], np.array(single).T / np.sum(single, axis=0)[:, None], rtol=1e-12
+        [summary["predictions"][uid] for uid in uids],
+        np.array(single).T / np.sum(single, axis=0)[:, None],
+        rtol=1e-12,
     )
     assert {"fitted_accuracy", "fitted_auroc", "fitted_auroc_by_class"} <= set(summary)
 
@@ -262,7 +307,9 @@ def test_scores_by_hand():
     assert found == {"fitted_accuracy": 0.5, "fitted_auroc": 0.625}
     shares = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.5, 0.4, 0.1]])
     found = _class_scores(np.array([0, 1, 1]), shares, "held_out")
-    assert found["held_out_accuracy"] == pytest.approx(2 / 3) and np.isnan(found["held_out_auroc_by_class"][2])
+    assert found["held_out_accuracy"] == pytest.approx(2 / 3) and np.isnan(
+        found["held_out_auroc_by_class"][2]
+    )
     assert found["held_out_auroc_by_class"][:2] == [1.0, 1.0] and found["held_out_auroc"] == 1.0
     assert np.isnan(_class_scores(np.array([0, 0, 0]), shares, "x")["x_auroc"])
 
@@ -288,12 +335,24 @@ def test_what_kernels_are_fitted_on():
     uids, labels, rows = made(4)
     labels["u3"] = None
     regions = [Region("u1", (0,), "against", 1.0, None), Region("u2", (0,), "for", 3.0, None, target=0)]
-    found = _evidence(Made(rows, [rows["u0"]]), uids, labels, {"u0", "u1", "u3"}, CurationState(regions=regions))
+    found = _evidence(
+        Made(rows, [rows["u0"]]), uids, labels, {"u0", "u1", "u3"}, CurationState(regions=regions)
+    )
     assert (found.n, found.n_concepts, found.active) == (4, K, [0, 1, 2, 3])
-    assert found.label.tolist() == [0, 1, 0, -1, 1, 0] and found.against.tolist() == [False] * 4 + [True, False]
+    assert found.label.tolist() == [0, 1, 0, -1, 1, 0] and found.against.tolist() == [False] * 4 + [
+        True,
+        False,
+    ]
     assert found.owner.tolist() == [0, 1, 2, 3, 1, 2] and found.weight.tolist() == [1, 1, 1, 1, 1, 3]
     assert found.train.tolist() == [True, True, False, False, True, False]
     truth, train = found.of(1)
     assert truth.tolist() == [0, 1, 0, -1, 0, 0] and train.tolist() == [True, True, False, False, True, False]
     truth, train = found.of(0)
-    assert truth.tolist() == [1, 0, 1, -1, -1, 1] and train.tolist() == [True, True, False, False, False, False]
+    assert truth.tolist() == [1, 0, 1, -1, -1, 1] and train.tolist() == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]

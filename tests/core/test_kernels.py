@@ -1,4 +1,7 @@
-"""Prospect kernels: p-values as scipy gives them column by column, equivariance, and clear words about bad input."""
+"""Prospect kernels: p-values as scipy gives them column by column, equivariance.
+
+And clear words about bad input.
+"""
 
 import numpy as np
 import pytest
@@ -48,7 +51,9 @@ def test_exact_and_asymptotic_where_scipy_changes_over(n1, n0):
 def test_fold_change_keeps_what_is_large_and_significant():
     counts, labels = some_counts()
     weighted = tfidf(counts)
-    change = np.log2((weighted[labels == 1].mean(axis=0) + 1e-10) / (weighted[labels == 0].mean(axis=0) + 1e-10))
+    change = np.log2(
+        (weighted[labels == 1].mean(axis=0) + 1e-10) / (weighted[labels == 0].mean(axis=0) + 1e-10)
+    )
     off = FoldChangeKernel(alpha=TEST_OFF).fit(counts, labels)
     np.testing.assert_allclose(off.coef_, change)
     assert np.isnan(off.p_values_).all()
@@ -69,7 +74,9 @@ def test_a_feature_without_a_fold_change_has_no_weight():
     assert kernel.coef_[0] == 0
 
 
-@pytest.mark.parametrize("kernel", [FoldChangeKernel(alpha=1.0), FoldChangeKernel(alpha=TEST_OFF), LinearKernel()])
+@pytest.mark.parametrize(
+    "kernel", [FoldChangeKernel(alpha=1.0), FoldChangeKernel(alpha=TEST_OFF), LinearKernel()]
+)
 def test_new_concept_ids_only_reorder_the_kernel(kernel):
     random = np.random.default_rng(4)
     counts = random.integers(0, 9, (16, n_features(4, 1)))
@@ -97,7 +104,10 @@ class TestBothKernels:
 
     def test_give_the_same_bytes_again(self, kernel):
         counts, labels = some_counts(7)
-        assert clone(kernel).fit(counts, labels).coef_.tobytes() == clone(kernel).fit(counts, labels).coef_.tobytes()
+        assert (
+            clone(kernel).fit(counts, labels).coef_.tobytes()
+            == clone(kernel).fit(counts, labels).coef_.tobytes()
+        )
 
     def test_do_not_touch_their_input(self, kernel):
         counts, labels = some_counts(7)
@@ -169,7 +179,9 @@ def test_what_is_exactly_large_or_significant_enough_is_kept():
     counts, labels = some_counts(3)
     plain = FoldChangeKernel(alpha=TEST_OFF).fit(counts, labels)
     column = int(np.argsort(np.abs(plain.fold_change_))[4])
-    kept = FoldChangeKernel(alpha=TEST_OFF, tau=abs(plain.fold_change_[column])).fit(counts, labels).coef_ != 0
+    kept = (
+        FoldChangeKernel(alpha=TEST_OFF, tau=abs(plain.fold_change_[column])).fit(counts, labels).coef_ != 0
+    )
     assert kept[column] and kept.sum() == 5
     p = FoldChangeKernel(alpha=1.0).fit(counts, labels).p_values_
     column = int(np.argsort(p)[1])
@@ -193,7 +205,10 @@ def test_a_feature_of_one_class_alone_is_measured_against_a_ten_thousand_million
 @pytest.mark.parametrize("shrink", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_fold_changes_of_shares_by_the_formulas(shrink, weighted):
-    """Means are weighted, n is what the weights amount to (Kish), and s is that of the logarithm, in log2 units."""
+    """Means are weighted, n is what the weights amount to (Kish).
+
+    And s is that of the logarithm, in log2 units.
+    """
     counts, labels = some_counts(5)
     weights = np.random.default_rng(0).uniform(0.1, 3, len(labels)) if weighted else np.ones(len(labels))
     fitted = FoldChangeKernel(alpha=TEST_OFF, pseudo=0.5, shrink=shrink).fit(
@@ -223,7 +238,9 @@ def test_weights_count_in_proportion():
         assert not np.allclose(other, plain)
 
 
-@pytest.mark.parametrize("weights", [np.zeros(20), -np.ones(20), np.ones(19), np.full(20, np.nan), np.full(20, np.inf)])
+@pytest.mark.parametrize(
+    "weights", [np.zeros(20), -np.ones(20), np.ones(19), np.full(20, np.nan), np.full(20, np.inf)]
+)
 def test_weights_are_positive_numbers(weights):
     counts, labels = some_counts()
     for kernel in (FoldChangeKernel(), LinearKernel()):
@@ -248,16 +265,24 @@ def test_the_linear_kernel_is_a_standardised_elastic_net():
     kernel = LinearKernel().fit(counts, labels)
     assert kernel.get_params() == {"l1_ratio": 0.5, "C": 1.0, "max_iter": 3000, "seed": 0}
     weighted = tfidf(counts)
-    features = (weighted - weighted.mean(axis=0)) / np.where(weighted.std(axis=0) > 0, weighted.std(axis=0), 1)
-    np.testing.assert_allclose(kernel.evidence(counts), features @ kernel.coef_ + kernel.intercept_, atol=1e-9)
+    features = (weighted - weighted.mean(axis=0)) / np.where(
+        weighted.std(axis=0) > 0, weighted.std(axis=0), 1
+    )
+    np.testing.assert_allclose(
+        kernel.evidence(counts), features @ kernel.coef_ + kernel.intercept_, atol=1e-9
+    )
     np.testing.assert_allclose(kernel.evidence(counts, np.zeros(9)), kernel.intercept_)
-    new = np.vstack([counts[:1], counts[:1] * 3])  # another set of data: the idf stays that of the training data
+    new = np.vstack(
+        [counts[:1], counts[:1] * 3]
+    )  # another set of data: the idf stays that of the training data
     np.testing.assert_allclose(kernel.evidence(new), kernel.evidence(counts)[[0, 0]])
     # where the gradient of the penalised loss is 0: the weights that are not 0 say how strong the penalty is
     p = 1 / (1 + np.exp(-kernel.evidence(counts)))
     pull = features.T @ (labels - p)
     used = kernel.coef_ != 0
-    np.testing.assert_allclose(pull[used], 0.5 * np.sign(kernel.coef_[used]) + 0.5 * kernel.coef_[used], atol=2e-2)
+    np.testing.assert_allclose(
+        pull[used], 0.5 * np.sign(kernel.coef_[used]) + 0.5 * kernel.coef_[used], atol=2e-2
+    )
     assert (np.abs(pull[~used]) <= 0.5 + 2e-2).all()
 
 
@@ -271,7 +296,9 @@ def test_evidence_of_the_fold_change_kernel_is_its_mean_weight():
 def test_tf_idf_by_hand():
     """df counts data that have a concept at all, once each; a datum without counts stays zero."""
     counts = np.array([[1, 0, 3], [1, 2, 0], [0, 0, 0], [1, 0.5, 0]])
-    assert inverse_document_frequencies(counts) == pytest.approx([np.log(4 / 4), np.log(4 / 3), np.log(4 / 2)])
+    assert inverse_document_frequencies(counts) == pytest.approx(
+        [np.log(4 / 4), np.log(4 / 3), np.log(4 / 2)]
+    )
     np.testing.assert_allclose(
         term_frequencies(counts), [[1 / 4, 0, 3 / 4], [1 / 3, 2 / 3, 0], [0, 0, 0], [2 / 3, 1 / 3, 0]]
     )

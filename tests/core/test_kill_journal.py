@@ -10,7 +10,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 def sound(rows):
-    return all(not row["lost"] and not row["faults"] and row["acknowledged"] >= 2 * row["kills"] for row in rows)
+    return all(
+        not row["lost"] and not row["faults"] and row["acknowledged"] >= 2 * row["kills"] for row in rows
+    )
 
 
 @pytest.mark.parametrize("work", WORKS)

@@ -119,17 +119,25 @@ def test_columns_may_be_named(table):
         ("slide,label\n\na,1\n\n,0\n", {}, "line 5: column 'slide' is empty"),
         ("slide,label\na,1\nb,1\n", {}, "one class only (1)"),
         ("slide,label\na,\nb,?\n", {}, "no labels"),
-        ("slide,label\n" + "".join(f"s{i},{i}\n" for i in range(33)), {}, "33 classes (0, 1, 10, 11, 12, 13, ...)"),
+        (
+            "slide,label\n" + "".join(f"s{i},{i}\n" for i in range(33)),
+            {},
+            "33 classes (0, 1, 10, 11, 12, 13, ...)",
+        ),
         ("slide,label,label\na,1,0\nb,0,1\n", {}, "2 columns named 'label'"),
         (PLAIN, {"positive": "cancer"}, "no class 'cancer'"),
         (PLAIN, {"label_column": "grade"}, "no column 'grade'"),
-        ("slide,label,x,y,width,height\na,1,0,0,ten,9\nb,0,0,0,9,9\n", {}, "line 2: x, y, width and height must be numbers"),
+        (
+            "slide,label,x,y,width,height\na,1,0,0,ten,9\nb,0,0,0,9,9\n",
+            {},
+            "line 2: x, y, width and height must be numbers",
+        ),
         ("slide,label,x,y,width,height\na,1,0,0,inf,9\nb,0,0,0,9,9\n", {}, "must be numbers"),
         ("slide,label,x,y,width,height\na,1,0,0,,9\nb,0,0,0,9,9\n", {}, "must be numbers"),
         ("slide,label,x,y,width,height\na,1,-4,0,9,9\nb,0,0,0,9,9\n", {}, "is not a rectangle"),
         ("slide,label\n" + "a" * 200_000 + ",1\nb,0\n", {}, "not a table"),
     ],
-)  # fmt: skip
+)
 def test_refused(table, content, options, says):
     path = table(content)
     with pytest.raises(LabelsError) as caught:
@@ -173,5 +181,7 @@ def test_the_exact_name_wins():
 
 
 def test_a_slide_that_is_not_there():
-    with pytest.raises(LabelsError, match=r"labels.csv names x.svs, y, z and 1 more, not found among the 1 files"):
+    with pytest.raises(
+        LabelsError, match=r"labels.csv names x.svs, y, z and 1 more, not found among the 1 files"
+    ):
         match_files([row("x.svs"), row("y"), row("z"), row("w"), row("a.svs")], [Path("a.svs")], "labels.csv")

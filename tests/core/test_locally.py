@@ -15,9 +15,13 @@ from tests.support.study_files import make_study
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 CASES = {
-    "seed": seeds, "kind": kinds, "radius": st.integers(0, 4), "k": st.integers(1, 5),
-    "excluded": st.sampled_from([0.0, 0.3]), "diffusive": st.booleans(),
-}  # fmt: skip
+    "seed": seeds,
+    "kind": kinds,
+    "radius": st.integers(0, 4),
+    "k": st.integers(1, 5),
+    "excluded": st.sampled_from([0.0, 0.3]),
+    "diffusive": st.booleans(),
+}
 
 
 def case(seed, kind, radius, k, excluded):
@@ -26,7 +30,12 @@ def case(seed, kind, radius, k, excluded):
     graph = any_graph(random, kind)
     while not graph.n:
         graph = any_graph(random, kind)
-    return graph, sprite_of(random, graph, k, excluded), kernel_of(random, k, radius), int(random.integers(graph.n))
+    return (
+        graph,
+        sprite_of(random, graph, k, excluded),
+        kernel_of(random, k, radius),
+        int(random.integers(graph.n)),
+    )
 
 
 @given(**CASES)
@@ -68,7 +77,9 @@ def test_without_neighbours_or_a_pair_is_the_map_without_them(seed, kind, radius
     alone = np.full(graph.n, -1)
     alone[token] = sprite[token]
     found = what_if(graph, sprite, coef, k, radius, token, without_neighbours=True, diffusive=diffusive)
-    np.testing.assert_allclose(found.would_be, prospect(graph, alone, coef, k, radius, diffusive)[token], **CLOSE)
+    np.testing.assert_allclose(
+        found.would_be, prospect(graph, alone, coef, k, radius, diffusive)[token], **CLOSE
+    )
     for i in range(k):
         for j in range(k):
             zero = coef.copy()
@@ -112,7 +123,9 @@ def test_in_a_study_under_its_edits(tmp_path):
     found = study.what_if(datum, token, without=2)
     fit = study.current_fit
     sprite = study.sprite(datum)
-    then = prospect(study.graph(datum), np.where(sprite == 2, -1, sprite), fit.coef, fit.n_concepts, fit.radius)
+    then = prospect(
+        study.graph(datum), np.where(sprite == 2, -1, sprite), fit.coef, fit.n_concepts, fit.radius
+    )
     assert found.would_be == pytest.approx(then[token])
     assert np.isnan(study.what_if(datum, token, without=0).would_be)
     old = study.what_if(datum, token, without_pair=3, fit=study.fits()[0][0])

@@ -1,4 +1,7 @@
-"""Small files that unpack to, or claim, more than they may: refused in one line that names the limit, before they are unpacked."""
+"""Small files that unpack to, or claim, more than they may.
+
+Refused in one line that names the limit, before they are unpacked.
+"""
 
 import gzip
 import json
@@ -70,7 +73,9 @@ def test_amounts_of_memory_as_people_write_them(monkeypatch):
 def test_a_file_may_ask_for_a_few_times_its_own_size(tmp_path, little):
     (tmp_path / "large").write_bytes(bytes(3 * 2**20))
     memory.check_memory(10 * 2**20, tmp_path / "large", "it", SlideError)
-    names_the_way_out(says(SlideError, lambda: memory.check_memory(13 * 2**20, tmp_path / "large", "it", SlideError)))
+    names_the_way_out(
+        says(SlideError, lambda: memory.check_memory(13 * 2**20, tmp_path / "large", "it", SlideError))
+    )
 
 
 def test_a_tile_or_strip_larger_than_it_may_be(tmp_path, little):
@@ -130,10 +135,14 @@ def test_a_packed_file_of_documents(tmp_path, little, monkeypatch):
         for _ in range(40):
             file.write(b"a" * 2**20)
     assert "line" in says(DocumentError, lambda: DocumentFile(tmp_path / "one.jsonl.gz"))
-    (tmp_path / "few.jsonl.gz").write_bytes(gzip.compress(b"".join(
-        json.dumps({"id": str(i), "text": f"Sentence {i}."}).encode() + b"\n" for i in range(3)
-    )))  # fmt: skip
-    assert [document.text for document in documents(tmp_path / "few.jsonl.gz")] == [f"Sentence {i}." for i in range(3)]
+    (tmp_path / "few.jsonl.gz").write_bytes(
+        gzip.compress(
+            b"".join(json.dumps({"id": str(i), "text": f"Sentence {i}."}).encode() + b"\n" for i in range(3))
+        )
+    )
+    assert [document.text for document in documents(tmp_path / "few.jsonl.gz")] == [
+        f"Sentence {i}." for i in range(3)
+    ]
 
 
 def test_many_lines_of_documents_are_read(tmp_path):
@@ -158,11 +167,12 @@ def pdf(path, drawn, pages=1):
     """A PDF whose pages all draw one thing."""
     packed = zlib.compress(drawn, 9)
     objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[%s]/Count %d>>" % (b"3 0 R " * pages, pages),
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[%s]/Count %d>>" % (b"3 0 R " * pages, pages),
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
         b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(packed), packed),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    ]  # fmt: skip
+    ]
     out, places = b"%PDF-1.4\n", []
     for number, each in enumerate(objects, 1):
         places.append(len(out))
@@ -170,13 +180,16 @@ def pdf(path, drawn, pages=1):
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     path.write_bytes(
         out
-        + b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (table, len(out))
+        + b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
+        % (table, len(out))
     )
     return path
 
 
 def test_a_page_that_unpacks_to_more_than_is_read(tmp_path, little):
-    names = says(DocumentError, lambda: documents(pdf(tmp_path / "a.pdf", b"(aaaaaaaaaaaaaaaaaaaaaa) Tj\n" * 40_000)))
+    names = says(
+        DocumentError, lambda: documents(pdf(tmp_path / "a.pdf", b"(aaaaaaaaaaaaaaaaaaaaaa) Tj\n" * 40_000))
+    )
     assert "--max-memory" in names and memory.VARIABLE in names
 
 
@@ -184,7 +197,10 @@ def test_one_page_many_times_over(tmp_path, monkeypatch):
     monkeypatch.setenv(memory.VARIABLE, "10MB")
     names = says(DocumentError, lambda: documents(pdf(tmp_path / "a.pdf", b"() Tj\n" * 500, pages=900)))
     assert "draws more" in names and "--max-memory" in names
-    assert documents(pdf(tmp_path / "b.pdf", b"BT /F1 12 Tf (A word) Tj ET", pages=3))[0].text.count("A word") == 3
+    assert (
+        documents(pdf(tmp_path / "b.pdf", b"BT /F1 12 Tf (A word) Tj ET", pages=3))[0].text.count("A word")
+        == 3
+    )
 
 
 def test_a_packed_structure(tmp_path, little):
@@ -245,11 +261,18 @@ def cells(path, **x):
 @pytest.mark.parametrize(
     "part",
     [
-        {"indptr": np.array([0, 1, 2, 3, 10**12])}, {"indptr": np.array([0, 3, 1, 3, 4])}, {"indptr": np.array([-5, 1, 2, 3, 4])},
-        {"indptr": np.array([0, 4])}, {"indices": np.array([0, 1, 2, 10**9])}, {"indices": np.array([0, -7, 2, 1])},
-        {"shape": [4, 10**12]}, {"shape": [10**12, 3]}, {"shape": [4]}, {"data": np.ones(2)},
+        {"indptr": np.array([0, 1, 2, 3, 10**12])},
+        {"indptr": np.array([0, 3, 1, 3, 4])},
+        {"indptr": np.array([-5, 1, 2, 3, 4])},
+        {"indptr": np.array([0, 4])},
+        {"indices": np.array([0, 1, 2, 10**9])},
+        {"indices": np.array([0, -7, 2, 1])},
+        {"shape": [4, 10**12]},
+        {"shape": [10**12, 3]},
+        {"shape": [4]},
+        {"data": np.ones(2)},
     ],
-)  # fmt: skip
+)
 def test_sparse_matrices_that_lie(tmp_path, kind, part):
     with open_tokens(cells(tmp_path / "good.h5ad")) as file:
         assert file.read("good").features.shape == (4, 3)
@@ -282,12 +305,24 @@ def test_the_option_of_the_command_line(tmp_path, monkeypatch, capsys):
     for name, side in (("a.png", 1000), ("b.png", 20)):
         Image.new("RGB", (side, side)).save(tmp_path / name)
     (tmp_path / "labels.csv").write_text("slide,label\na.png,x\nb.png,y\n")
-    new = ["new", str(tmp_path / "study"), "--slides", str(tmp_path), "--labels", str(tmp_path / "labels.csv")]
+    new = [
+        "new",
+        str(tmp_path / "study"),
+        "--slides",
+        str(tmp_path),
+        "--labels",
+        str(tmp_path / "labels.csv"),
+    ]
     for options in (["--max-memory", "4MB"], ["--max-memory", "nonsense"]):
         with pytest.raises(SystemExit) as left:
             main([*options, *new])
         said = capsys.readouterr().err
-        assert left.value.code == 2 and said.count("\n") == 1 and "--max-memory" in said and memory.VARIABLE in said
+        assert (
+            left.value.code == 2
+            and said.count("\n") == 1
+            and "--max-memory" in said
+            and memory.VARIABLE in said
+        )
     main(["--max-memory", "2GB", *new])
     assert (tmp_path / "study" / "study.sqlite").exists()
 
@@ -330,7 +365,10 @@ def look_under(path):
 
 
 def test_images_of_cells_that_unpack_to_more_than_they_may(tmp_path, little, monkeypatch):
-    assert len(read_cells(cell_images(tmp_path / "sound"))) == 2 and look_under(tmp_path / "sound" / "a.tif").images
+    assert (
+        len(read_cells(cell_images(tmp_path / "sound"))) == 2
+        and look_under(tmp_path / "sound" / "a.tif").images
+    )
     large = cell_images(tmp_path / "large", 4000, compression="zlib", rowsperstrip=4000)
     names_the_way_out(says(GraphError, lambda: read_cells(large)))
     names_the_way_out(says(GraphError, lambda: look_under(large)))
@@ -346,7 +384,9 @@ def test_images_of_cells_whose_sides_are_none(tmp_path, tag):
     for value in (0, 2**31 - 1, 2**32 - 1):
         for name in ("a.tif", "a_mask.tif"):
             path = (
-                cell_images(tmp_path / str(value), tile=(64, 64)) if tag > 300 else cell_images(tmp_path / str(value))
+                cell_images(tmp_path / str(value), tile=(64, 64))
+                if tag > 300
+                else cell_images(tmp_path / str(value))
             )
             content = bytearray((path.parent / name).read_bytes())
             with tifffile.TiffFile(path.parent / name) as file:
@@ -396,11 +436,13 @@ def spatial_data(folder, labels=None, image=None, **shapes):
 @pytest.mark.parametrize(
     "declared",
     [
-        {"labels": ((10**6, 10**6), (512, 512))}, {"labels": ((2048, 2048), (2048, 2048))},
-        {"coords": ((10**9, 2), (1000, 2)), "Index": ((2,), (2,))}, {"coords": ((2, 2), (2, 2)), "Index": ((10**9,), (1000,))},
+        {"labels": ((10**6, 10**6), (512, 512))},
+        {"labels": ((2048, 2048), (2048, 2048))},
+        {"coords": ((10**9, 2), (1000, 2)), "Index": ((2,), (2,))},
+        {"coords": ((2, 2), (2, 2)), "Index": ((10**9,), (1000,))},
         {"coords": ((2, 2), (10**6, 2)), "Index": ((2,), (2,))},
     ],
-)  # fmt: skip
+)
 def test_elements_of_spatialdata_that_are_declared_and_not_there(tmp_path, little, declared):
     path = spatial_data(tmp_path / "a.zarr", **declared)
     names_the_way_out(says(GraphError, lambda: read_cells(path)))
@@ -409,8 +451,11 @@ def test_elements_of_spatialdata_that_are_declared_and_not_there(tmp_path, littl
 def test_an_image_of_spatialdata_larger_than_it_may_be_is_left_out(tmp_path, little):
     """Cells are seen without it."""
     sound = {"labels": ((64, 64), (64, 64))}
-    for name, sides, there in (("sound", ((1, 64, 64), (1, 64, 64)), 1), ("chunk", ((1, 9000, 9000), (1, 9000, 9000)), 0),
-                               ("channels", ((10**8, 64, 64), (1, 64, 64)), 0)):  # fmt: skip
+    for name, sides, there in (
+        ("sound", ((1, 64, 64), (1, 64, 64)), 1),
+        ("chunk", ((1, 9000, 9000), (1, 9000, 9000)), 0),
+        ("channels", ((10**8, 64, 64), (1, 64, 64)), 0),
+    ):
         with open_tokens(spatial_data(tmp_path / f"{name}.zarr", **sound, image=sides)) as file:
             assert len(file.under(file.parts[0]).images) == there
 

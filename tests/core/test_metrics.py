@@ -19,7 +19,7 @@ from prospector_core.method.metrics import (
     thresholded,
     tolerant_precision,
     within_one_hop,
-)  # fmt: skip
+)
 
 
 def test_as_scikit_learn_where_every_token_has_a_score():
@@ -69,12 +69,17 @@ def test_ap_that_is_asked_for_often_is_the_same():
 
 def test_thresholded_metrics_by_hand_and_at_their_ends():
     found = thresholded([1, 1, 0, 0], [1, 0, 1, 0])
-    assert found == dict.fromkeys(("sensitivity", "specificity", "precision", "dice", "balanced_accuracy"), 0.5) | {
-        "jaccard": 1 / 3, "mcc": 0.0,
-    }  # fmt: skip
+    assert found == dict.fromkeys(
+        ("sensitivity", "specificity", "precision", "dice", "balanced_accuracy"), 0.5
+    ) | {
+        "jaccard": 1 / 3,
+        "mcc": 0.0,
+    }
     perfect = thresholded([1, 0, 0], [1, 0, 0])
     assert perfect["dice"] == perfect["mcc"] == perfect["balanced_accuracy"] == 1.0
-    assert thresholded([0, 0], [1, 0])["precision"] == 0.0 and np.isnan(thresholded([0, 1], [0, 0])["sensitivity"])
+    assert thresholded([0, 0], [1, 0])["precision"] == 0.0 and np.isnan(
+        thresholded([0, 1], [0, 0])["sensitivity"]
+    )
     assert otsu([0.0, 0.1, 0.1, 0.9, 1.0]) == 0.9 and otsu([2.0, 2.0]) == 2.0
 
 
@@ -85,16 +90,20 @@ def test_every_metric_of_a_map_and_of_one_that_says_nothing():
     assert found["otsu_precision"] == pytest.approx(2 / 3)
     nothing = map_metrics(np.zeros(6), truth, graph)
     assert (
-        nothing["ap"] == pytest.approx(1 / 3) and nothing["otsu_dice"] == 0.0 and nothing["tolerant_precision"] == 0.0
+        nothing["ap"] == pytest.approx(1 / 3)
+        and nothing["otsu_dice"] == 0.0
+        and nothing["tolerant_precision"] == 0.0
     )
 
 
 def test_regions_are_connected_along_the_graph():
     graph = TokenGraph.from_chain(8, reach=1)
     found = regions_of(np.array([1, 1, 0, 1, 0, 0, 1, 1], bool), graph)
-    assert (found.prevalence, found.components, found.size) == (5 / 8, 3, 5 / 3) and found.dispersion == pytest.approx(
-        9 / 5
-    )
+    assert (found.prevalence, found.components, found.size) == (
+        5 / 8,
+        3,
+        5 / 3,
+    ) and found.dispersion == pytest.approx(9 / 5)
     assert regions_of(np.zeros(8, bool), graph).components == 0
 
 
@@ -161,10 +170,17 @@ def test_otsu_parts_where_variance_between_is_largest():
 def test_thresholded_by_the_formulas():
     chosen = np.array([1] * 5 + [0] * 5, bool)
     truth = np.array([1, 1, 1, 0, 0, 1, 0, 0, 0, 0], bool)  # tp 3, fp 2, fn 1, tn 4
-    assert thresholded(chosen, truth) == pytest.approx({
-        "sensitivity": 3 / 4, "specificity": 4 / 6, "precision": 3 / 5, "dice": 6 / 9, "jaccard": 3 / 6,
-        "mcc": (3 * 4 - 2 * 1) / np.sqrt(5 * 4 * 6 * 5), "balanced_accuracy": (3 / 4 + 4 / 6) / 2,
-    })  # fmt: skip
+    assert thresholded(chosen, truth) == pytest.approx(
+        {
+            "sensitivity": 3 / 4,
+            "specificity": 4 / 6,
+            "precision": 3 / 5,
+            "dice": 6 / 9,
+            "jaccard": 3 / 6,
+            "mcc": (3 * 4 - 2 * 1) / np.sqrt(5 * 4 * 6 * 5),
+            "balanced_accuracy": (3 / 4 + 4 / 6) / 2,
+        }
+    )
     nothing = thresholded([0, 0], [0, 0])
     assert nothing["dice"] == nothing["jaccard"] == nothing["mcc"] == 0 and nothing["specificity"] == 1
     assert np.isnan(nothing["balanced_accuracy"]) and np.isnan(nothing["sensitivity"])
@@ -197,4 +213,6 @@ def test_a_bootstrap_interval_is_that_of_its_seed_and_level():
     drawn = np.random.default_rng(0).integers(0, 30, (2000, 30))
     means = values[drawn].mean(axis=1)
     assert bootstrap_interval(values) == pytest.approx((values.mean(), *np.quantile(means, [0.025, 0.975])))
-    assert bootstrap_interval(values, level=0.5) == pytest.approx((values.mean(), *np.quantile(means, [0.25, 0.75])))
+    assert bootstrap_interval(values, level=0.5) == pytest.approx(
+        (values.mean(), *np.quantile(means, [0.25, 0.75]))
+    )

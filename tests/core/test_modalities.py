@@ -41,7 +41,9 @@ def test_regions_of_a_graph_are_those_of_the_grid_that_it_came_from(places, seed
     assert [(s.total, s.mean, s.peak, s.peak_token) for s in one] == [
         (s.total, s.mean, s.peak, s.peak_token) for s in other
     ]
-    assert all(spot.rect is None and spot.unit == "tokens" and spot.area == len(spot.tokens) for spot in other)
+    assert all(
+        spot.rect is None and spot.unit == "tokens" and spot.area == len(spot.tokens) for spot in other
+    )
 
 
 def test_regions_of_a_graph_need_fitting_scores():

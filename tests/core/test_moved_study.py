@@ -1,4 +1,7 @@
-"""A study whose folder was moved, removed or replaced while it is open: one line says so, and nothing appears at its old place."""
+"""A study whose folder was moved, removed or replaced while it is open.
+
+One line says so, and nothing appears at its old place.
+"""
 
 import shutil
 
@@ -33,7 +36,7 @@ ACTIONS = {
     "counts": lambda study, _: study.evidence(),
     "history": lambda study, _: study.curation.chronicle(),
     "split": lambda study, _: study.curation.split(0),
-}  # fmt: skip
+}
 
 
 def _vectors():
@@ -114,4 +117,8 @@ def test_the_folder_goes_while_counts_are_computed(tmp_path, monkeypatch):
 
 
 def content(folder):
-    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file() and not file.name.endswith("-shm")}
+    return {
+        file: file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file() and not file.name.endswith("-shm")
+    }

@@ -19,7 +19,10 @@ from tests.support.text_studies import make_text_study, write_jsonl
 def write_journal(folder, action, **payload):
     """An entry as none of our programs writes it."""
     with contextlib.closing(sqlite3.connect(folder / "study.sqlite")) as connection:
-        connection.execute("INSERT INTO journal (at, action, payload) VALUES ('2026-01-01T00:00:00', ?, ?)", (action, json.dumps(payload)))  # fmt: skip
+        connection.execute(
+            "INSERT INTO journal (at, action, payload) VALUES ('2026-01-01T00:00:00', ?, ?)",
+            (action, json.dumps(payload)),
+        )
         connection.commit()
 
 
@@ -61,7 +64,13 @@ def test_what_is_written_out_in_a_journal_that_we_write(texts):
     ("label", "id", "name", "error", "said"),
     [
         ("x" * 121, "a", "s", LabelsError, "the class name .* has 121 characters: shorten it to 120"),
-        ("tumour\x1b[31m", "a", "s", LabelsError, "the class name .* holds a line break or another control character"),
+        (
+            "tumour\x1b[31m",
+            "a",
+            "s",
+            LabelsError,
+            "the class name .* holds a line break or another control character",
+        ),
         ("tumour", "i" * 251, "s", LabelsError, "the item name .* has 251 characters: shorten it to 250"),
         ("tumour", "a\x1b[2Jb", "s", LabelsError, "the item name .* control character"),
         ("tumour", "a", "n" * 121, StudyError, "the study name .* has 121 characters"),
@@ -80,10 +89,18 @@ def test_a_name_that_is_too_long_or_no_text_does_not_enter(tmp_path, label, id, 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("chains", "A; delete all"), ("chains", "A\ndelete all"), ("chains", "A) or (all"), ("chains", "A, b=1"), ("numbers", "1; quit"),
-        ("numbers", "1\nquit"), ("chains", "A+B"), ("chains", "*"), ("chains", "A:C"), ("chains", "'"),
+        ("chains", "A; delete all"),
+        ("chains", "A\ndelete all"),
+        ("chains", "A) or (all"),
+        ("chains", "A, b=1"),
+        ("numbers", "1; quit"),
+        ("numbers", "1\nquit"),
+        ("chains", "A+B"),
+        ("chains", "*"),
+        ("chains", "A:C"),
+        ("chains", "'"),
     ],
-)  # fmt: skip
+)
 def test_a_chain_is_no_command(chains, tmp_path, field, value):
     study = Study.open(shutil.copytree(chains, tmp_path / "study"))
     datum = study.data[0]

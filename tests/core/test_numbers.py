@@ -1,4 +1,7 @@
-"""Opaque numbers of data: keyed by a secret of the study, which never leaves it; fits do not depend on them."""
+"""Opaque numbers of data: keyed by a secret of the study, which never leaves it.
+
+Fits do not depend on them.
+"""
 
 import hashlib
 import json
@@ -24,7 +27,12 @@ def make(tmp_path):
 
     def one(name, **options):
         study = Study.create(
-            tmp_path / name, slides=tmp_path / "slides", labels=table, encoder="colour-texture", tile=8, **options
+            tmp_path / name,
+            slides=tmp_path / "slides",
+            labels=table,
+            encoder="colour-texture",
+            tile=8,
+            **options,
         )
         embed_by_hand(study)
         study.fit(FitSettings(), concepts=K)
@@ -65,7 +73,9 @@ def test_the_secret_leaves_with_no_file_that_is_handed_on(make, tmp_path):
     assert isinstance(secret, str) and len(bytes.fromhex(secret)) == 32
     for format in ("geojson", "ome-tiff", "csv"):
         export(study, format, tmp_path / "out" / format)
-    (tmp_path / "out" / "journal.json").write_text(json.dumps([e.record() for e in study.curation.chronicle()]))
+    (tmp_path / "out" / "journal.json").write_text(
+        json.dumps([e.record() for e in study.curation.chronicle()])
+    )
     texts = Study.create(tmp_path / "texts", documents=write_jsonl(tmp_path / "texts.jsonl"), keep_text=False)
     texts.embed(encoder=WordEncoder())
     texts.fit(concepts=2)
@@ -73,7 +83,9 @@ def test_the_secret_leaves_with_no_file_that_is_handed_on(make, tmp_path):
     for format in ("html", "jsonl", "annotations", "csv"):
         export(texts, format, tmp_path / "out" / format)
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    written += [p for s in (study, texts) for p in s.path.rglob("*") if p.is_file() and "study.sqlite" not in p.name]
+    written += [
+        p for s in (study, texts) for p in s.path.rglob("*") if p.is_file() and "study.sqlite" not in p.name
+    ]
     for path in written:
         content = path.read_bytes()
         for one in (secret, other):
@@ -89,9 +101,19 @@ def test_nothing_else_removes():
 
     root = Path(__file__).parents[2]
     for path in [
-        p for part in ("prospector_core", "pages", "viewers", "sample_data") for p in (root / part).rglob("*.py")
+        p
+        for part in ("prospector_core", "pages", "viewers", "sample_data")
+        for p in (root / part).rglob("*.py")
     ]:
         text = path.read_text()
         if path.name != "removal.py":
-            for word in ("rmtree(", ".unlink(", "os.remove(", "os.unlink(", "removedirs(", ".rm(", "recursive=True"):
+            for word in (
+                "rmtree(",
+                ".unlink(",
+                "os.remove(",
+                "os.unlink(",
+                "removedirs(",
+                ".rm(",
+                "recursive=True",
+            ):
                 assert word not in text, f"{path.relative_to(root)} has {word}"

@@ -20,8 +20,9 @@ COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "pink": (220, 120, 170)
 LOOPS = ("loop-to-itself", "loop-to-the-first", "loop-in-an-svs", "loop-in-a-bigtiff", "loop-in-an-ome-tiff")
 SUB_LOOPS = ("level-that-is-its-own-next", "level-that-is-the-slide")
 
-# Runs in a process of its own, so that a hang is a failed test and not one that never ends. For each file: open and read
-# all of it; make a study of it and of a good slide and embed both; and embed when it has turned odd after that.
+# Runs in a process of its own, so that a hang is a failed test and not one that never ends. For each file:
+# open and read all of it; make a study of it and of a good slide and embed both; and embed when it has turned
+# odd after that.
 PROBE = """
 import json, shutil, sys, traceback
 from pathlib import Path

@@ -38,7 +38,10 @@ def write(folder, vectors):
 
 
 def test_of_cells(cells, tmp_path):
-    vectors = {each["name"]: np.random.default_rng(0).normal(size=(len(each["ids"]), 5)).astype("f4") for each in cells}
+    vectors = {
+        each["name"]: np.random.default_rng(0).normal(size=(len(each["ids"]), 5)).astype("f4")
+        for each in cells
+    }
     study = Study.create(
         tmp_path / "study", cells=cells, labels=["a", "b"] * 3, embeddings=write(tmp_path / "own", vectors)
     )
@@ -47,7 +50,10 @@ def test_of_cells(cells, tmp_path):
     assert not other.embed()
     for datum in study.data:
         ours, theirs = study.store.read(datum.uid), other.store.read(other.datum(datum.name).uid)
-        assert np.array_equal(ours.embeddings, vectors[datum.name]) and ours.attrs["encoder"]["name"] == "own-vectors"
+        assert (
+            np.array_equal(ours.embeddings, vectors[datum.name])
+            and ours.attrs["encoder"]["name"] == "own-vectors"
+        )
         assert np.array_equal(ours.positions, theirs.positions) and np.array_equal(ours.edges, theirs.edges)
     study.fit(FitSettings(concepts=3, radius=1))
     assert study.prospect("s1").shape == (len(cells[1]["ids"]),)
@@ -57,12 +63,15 @@ def test_of_chains(tmp_path):
     made = study_of_chains(tmp_path / "chains", n=4)
     assert not made.embed()
     vectors = {
-        made.sources[d.source].path.stem: np.random.default_rng(1).normal(size=(made.n_tokens(d), 4)) for d in made.data
+        made.sources[d.source].path.stem: np.random.default_rng(1).normal(size=(made.n_tokens(d), 4))
+        for d in made.data
     }
     study = Study.create(
-        tmp_path / "study", structures=tmp_path / "chains" / "structures", labels=tmp_path / "chains" / "labels.csv",
+        tmp_path / "study",
+        structures=tmp_path / "chains" / "structures",
+        labels=tmp_path / "chains" / "labels.csv",
         embeddings=write(tmp_path / "own", vectors),
-    )  # fmt: skip
+    )
     assert not study.embed() and study.given_concepts is None
     for own, theirs in zip(study.data, made.data, strict=True):
         assert study.store.shape(own.uid) == (made.n_tokens(theirs), 4)
@@ -121,10 +130,17 @@ def test_another_number_of_vectors_than_tokens_fails_alone(cells, tmp_path):
 
 
 def test_of_documents(tmp_path):
-    texts = ["One is here. Two is there. Three.", "A first. And a second.", "It rains. It pours.", "Yes. No. Perhaps."]
+    texts = [
+        "One is here. Two is there. Three.",
+        "A first. And a second.",
+        "It rains. It pours.",
+        "Yes. No. Perhaps.",
+    ]
     lines = [json.dumps({"id": f"d{n}", "text": text, "label": "ab"[n % 2]}) for n, text in enumerate(texts)]
     (tmp_path / "reports.jsonl").write_text("\n".join(lines))
-    vectors = {f"d{n}": np.random.default_rng(n).normal(size=(text.count("."), 3)) for n, text in enumerate(texts)}
+    vectors = {
+        f"d{n}": np.random.default_rng(n).normal(size=(text.count("."), 3)) for n, text in enumerate(texts)
+    }
     study = Study.create(
         tmp_path / "study", documents=tmp_path / "reports.jsonl", embeddings=write(tmp_path / "own", vectors)
     )
@@ -146,7 +162,9 @@ def store(path, rows):
         with h5py.File(path, "w") as file:
             file["embeddings"] = rows
     else:
-        pyarrow.parquet.write_table(pyarrow.table({f"v{i}": list(column) for i, column in enumerate(rows.T)}), path)
+        pyarrow.parquet.write_table(
+            pyarrow.table({f"v{i}": list(column) for i, column in enumerate(rows.T)}), path
+        )
     return path
 
 
@@ -164,7 +182,8 @@ def test_numbers_of_any_kind_are_read(format, dtype, tmp_path):
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(
-    "what", ["nan", "inf", "too large", "words", "complex", "cut short", "empty", "no column", "of another kind"]
+    "what",
+    ["nan", "inf", "too large", "words", "complex", "cut short", "empty", "no column", "of another kind"],
 )
 def test_bad_contents_are_one_line_that_names_the_file(format, what, tmp_path):
     rows, path = np.ones((20, 3)), tmp_path / f"a.{format}"
@@ -202,11 +221,16 @@ def chains_study(folder, **options):
     if not (folder / "chains").exists():
         study_of_chains(folder / "chains", n=2)
     chains = folder / "chains"
-    return Study.create(folder / "study", structures=chains / "structures", labels=chains / "labels.csv", **options)
+    return Study.create(
+        folder / "study", structures=chains / "structures", labels=chains / "labels.csv", **options
+    )
 
 
 def documents_study(folder, **options):
-    lines = [json.dumps({"id": f"s{n}", "text": "It is so. It is not. Who knows.", "label": "ab"[n]}) for n in range(2)]
+    lines = [
+        json.dumps({"id": f"s{n}", "text": "It is so. It is not. Who knows.", "label": "ab"[n]})
+        for n in range(2)
+    ]
     (folder / "reports.jsonl").write_text("\n".join(lines))
     return Study.create(folder / "study", documents=folder / "reports.jsonl", **options)
 
@@ -220,9 +244,13 @@ def test_every_kind_of_study_takes_every_format_and_says_what_does_not_fit(make,
     names = [datum.name for datum in plain.data]
     own, sizes = tmp_path / "own", [plain.n_tokens(datum) for datum in plain.data]
     own.mkdir()
-    files = [store(own / f"{name}.{format}", np.ones((n, 4)) * [[1, 2, 3, 4]]) for name, n in zip(names, sizes)]
+    files = [
+        store(own / f"{name}.{format}", np.ones((n, 4)) * [[1, 2, 3, 4]]) for name, n in zip(names, sizes)
+    ]
     study = make(tmp_path, embeddings=own)
-    files[0].rename(own / "away")  # gone, cut short, of another size: each is said of its datum, and the others go on
+    files[0].rename(
+        own / "away"
+    )  # gone, cut short, of another size: each is said of its datum, and the others go on
     assert "no vectors of" in study.embed()[study.data[0].uid] and len(study.embedded()) == 1
     store(files[0], np.ones((sizes[0] + 1, 4)))
     assert f"{sizes[0]}" in study.embed()[study.data[0].uid]
@@ -281,7 +309,10 @@ def test_vectors_of_slides_in_every_format(format, tmp_path):
     )
     bad = good[1].copy()
     bad[3, 1] = np.nan
-    cases = [("not finite", lambda: one("s1", bad)), (paths[1].name, lambda: (one("s1", good[1]), cut(paths[1])))]
+    cases = [
+        ("not finite", lambda: one("s1", bad)),
+        (paths[1].name, lambda: (one("s1", good[1]), cut(paths[1]))),
+    ]
     if format != "parquet":
         cases.append(("s1", lambda: one("s1", good[1][:-1])))
     for number, (says, change) in enumerate(cases):

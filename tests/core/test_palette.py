@@ -50,7 +50,9 @@ def test_scores_go_from_blue_over_white_to_brown(value, colour):
 
 def test_srgb_and_cielab_of_known_colours():
     assert _linear(np.array([0.0, 0.04, 0.5, 1.0])) == pytest.approx([0, 0.04 / 12.92, 0.21404, 1], abs=1e-5)
-    colours = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 128, 0], [0, 0, 255], [10, 10, 10]]) / 255
+    colours = (
+        np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 128, 0], [0, 0, 255], [10, 10, 10]]) / 255
+    )
     expected = [
         [100, 0, 0],
         [0, 0, 0],
@@ -78,7 +80,9 @@ def test_a_colour_blind_eye_takes_red_for_green():
 
 def test_concepts_have_colours_far_apart_and_the_first_ones_stay():
     colours = concept_palette(40)
-    assert len(set(colours)) == 40 and concept_palette(7) == colours[:7] and concept_palette(33) == colours[:33]
+    assert (
+        len(set(colours)) == 40 and concept_palette(7) == colours[:7] and concept_palette(33) == colours[:33]
+    )
     assert concept_palette(0) == concept_palette(-1) == [] and len(concept_palette(1)) == 1
     assert np.abs(np.array(rgb_of(colours[0])) - (0, 114, 178)).max() <= 8  # a clear blue first
     rgb = np.array([rgb_of(colour) for colour in colours], np.uint8)

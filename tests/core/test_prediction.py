@@ -21,7 +21,12 @@ def test_evidence_does_not_grow_with_the_size_of_a_datum():
     np.testing.assert_allclose(evidence(counts, coef), evidence(100 * counts, coef))
 
 
-@given(seed=seeds, n=st.integers(2, 40), scale=st.sampled_from([1e-6, 1.0, 1e6]), shift=st.sampled_from([0.0, 1e3]))
+@given(
+    seed=seeds,
+    n=st.integers(2, 40),
+    scale=st.sampled_from([1e-6, 1.0, 1e6]),
+    shift=st.sampled_from([0.0, 1e3]),
+)
 def test_probability_never_falls_as_evidence_grows(seed, n, scale, shift):
     random = np.random.default_rng(seed)
     labels = np.arange(n) % 2
@@ -67,7 +72,10 @@ def test_the_curve_is_that_of_platt():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_curve_is_found_from_far_away(seed):
-    """Where one datum lies far from all others, full steps overshoot: they are halved until the loss falls."""
+    """Where one datum lies far from all others, full steps overshoot.
+
+    They are halved until the loss falls.
+    """
     random = np.random.default_rng(seed)
     labels = np.arange(12) % 2
     scores = random.normal(size=12) + labels

@@ -97,7 +97,9 @@ def test_the_same_preview_is_computed_once_and_another_is_another(study):
     other = study.preview(lambda c: c.exclude(2))
     assert other.after.id != first.after.id
     datum = study.data[0]
-    assert not np.array_equal(study.prospect(datum, first.after), study.prospect(datum, other.after), equal_nan=True)
+    assert not np.array_equal(
+        study.prospect(datum, first.after), study.prospect(datum, other.after), equal_nan=True
+    )
     study.curation.exclude(2)  # the journal went on: the same words now mean more
     again = study.preview(lambda c: c.exclude(1))
     assert again is not first and set(again.after.state.excluded) == {1, 2}
@@ -148,7 +150,9 @@ def test_tokens_that_moved_most(study, change):
         ]
     moved.sort()
     found = change.tokens(12)
-    assert [(study.data.index(d), token, b, a) for d, token, b, a in found] == [each[1:] for each in moved[:12]]
+    assert [(study.data.index(d), token, b, a) for d, token, b, a in found] == [
+        each[1:] for each in moved[:12]
+    ]
     only = change.tokens(10**6, data=["s3.png"])
     assert len(only) == sum(order == 3 for _, order, *_ in moved) and {d.name for d, *_ in only} == {"s3.png"}
 
@@ -224,7 +228,12 @@ def test_a_split_made_otherwise_is_another_concept(study):
 def test_the_first_fit_has_nothing_to_compare_with(tmp_path):
     change = make_study(tmp_path).fit(concepts=K)
     assert change.before is None and change.scores().verdict is None and "weights" in str(change)
-    for call in (change.kernel, change.tokens, lambda: change.of_map("s0.png"), lambda: change.regions("s0.png")):
+    for call in (
+        change.kernel,
+        change.tokens,
+        lambda: change.of_map("s0.png"),
+        lambda: change.regions("s0.png"),
+    ):
         with pytest.raises(FitError, match="no earlier fit"):
             call()
     assert len(change.after.coef) > pair_index(K - 1, K - 1, K)

@@ -1,4 +1,7 @@
-"""Naming concepts by phrases: the right phrase in spite of the gap between pictures and texts; names as edits."""
+"""Naming concepts by phrases: the right phrase in spite of the gap between pictures and texts.
+
+Names as edits.
+"""
 
 import json
 import sys
@@ -120,7 +123,8 @@ def test_after_merging_and_splitting(study, side):
 
 
 @pytest.mark.parametrize(
-    "name, more", [("timm:resnet18", {}), ("open_clip:a/b@patches", {}), ("open_clip:a/b", {"imported": True})]
+    "name, more",
+    [("timm:resnet18", {}), ("open_clip:a/b@patches", {}), ("open_clip:a/b", {"imported": True})],
 )
 def test_other_encoders_have_no_phrases(tmp_path, name, more):
     study = as_open_clip(make_study(tmp_path, fit={}), name, **more)
@@ -136,7 +140,11 @@ def test_other_weights_are_refused(study, side):
 
 
 def test_phrases_as_they_are_typed():
-    assert prompts.parse_phrases(" fat,\n red  blood cells; FAT,,mucus ") == ["fat", "red blood cells", "mucus"]
+    assert prompts.parse_phrases(" fat,\n red  blood cells; FAT,,mucus ") == [
+        "fat",
+        "red blood cells",
+        "mucus",
+    ]
     assert prompts.parse_phrases(", ".join(prompts.PHRASES)) == list(prompts.PHRASES)
     for text, said in [
         ("fat, Fat", "2 to 60 phrases"),

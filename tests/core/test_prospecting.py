@@ -14,7 +14,15 @@ from prospector_core.method._compiled.sparse import ball
 from prospector_core.method.features import n_features, pair_index
 from prospector_core.method.prospecting import Term, hop_weights, neighbour_blocks, neighbour_counts
 from prospector_core.method.soft import hard_shares
-from tests.support.random_data import any_graph, grid_graph, kernel_of, kinds, plain_prospect, seeds, sprite_of
+from tests.support.random_data import (
+    any_graph,
+    grid_graph,
+    kernel_of,
+    kinds,
+    plain_prospect,
+    seeds,
+    sprite_of,
+)
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 
@@ -96,7 +104,9 @@ def test_the_map_sums_to_counts_times_weights(seed, kind, radius):
     sprite = sprite_of(random, graph, 4, excluded=0.2)
     coef = kernel_of(random, 4, radius)
     total = count_concepts(graph, sprite, 4, radius) @ coef
-    np.testing.assert_allclose(np.nansum(prospect(graph, sprite, coef, 4, radius)), total, rtol=1e-10, atol=1e-9)
+    np.testing.assert_allclose(
+        np.nansum(prospect(graph, sprite, coef, 4, radius)), total, rtol=1e-10, atol=1e-9
+    )
 
 
 @given(seed=seeds, kind=kinds, radius=st.integers(0, 4), diffusive=st.booleans())
@@ -132,7 +142,11 @@ def test_an_explanation_names_the_tokens_and_their_hops():
     found = explain(graph, np.array([0, 1, 1, 0]), coef, 2, 2, 0)
     assert found.neighbours.tolist() == [0, 1, 2]
     assert found.hops.tolist() == [0, 1, 2]
-    assert {(term.neighbour, term.count, term.weight) for term in found.terms} == {(None, 1, 0), (0, 1, 2), (1, 2, 3)}
+    assert {(term.neighbour, term.count, term.weight) for term in found.terms} == {
+        (None, 1, 0),
+        (0, 1, 2),
+        (1, 2, 3),
+    }
     assert found.score == 8
 
 
@@ -179,7 +193,9 @@ def test_callers_in_several_threads_do_not_meet():
     assert all(np.array_equal(each, expected) for each in maps)
 
 
-@pytest.mark.parametrize("empty", [TokenGraph.from_grid([]), TokenGraph.from_chain(0)], ids=lambda graph: graph.kind)
+@pytest.mark.parametrize(
+    "empty", [TokenGraph.from_grid([]), TokenGraph.from_chain(0)], ids=lambda graph: graph.kind
+)
 @pytest.mark.parametrize("diffusive", [False, True])
 @pytest.mark.parametrize("radius", [0, 2])
 def test_no_tokens_have_an_empty_map(empty, radius, diffusive):
@@ -291,7 +307,11 @@ def test_terms_are_counts_times_weights_the_largest_first():
     diffusive = explain(graph, sprite, coef, 3, 2, 2, diffusive=True)
     assert {term.neighbour: term.count for term in diffusive.terms} == {None: 1, 2: 0.75, 1: 0.5, 0: 0.25}
     assert diffusive.score == pytest.approx(0.5 + 0.75 * 7 - 0.5 * 5 + 0.25 * 3)
-    assert hop_weights(3, True).tolist() == [0, 0.5, 0.25, 0.125] and hop_weights(2, False).tolist() == [1, 1, 1]
+    assert hop_weights(3, True).tolist() == [0, 0.5, 0.25, 0.125] and hop_weights(2, False).tolist() == [
+        1,
+        1,
+        1,
+    ]
     assert prospect(graph, sprite, coef, 3, 2)[2] == plain.score
     shares = np.zeros((5, 3), np.uint8)
     shares[np.arange(5), sprite] = 255
@@ -305,7 +325,9 @@ def test_terms_are_counts_times_weights_the_largest_first():
         2: (2, 0.8 * 7 + 0.2 * 13),
     }
     assert {term.neighbour: pytest.approx((term.count, term.weight)) for term in mixed.terms} == own
-    assert [abs(term.value) for term in mixed.terms] == sorted((abs(term.value) for term in mixed.terms), reverse=True)
+    assert [abs(term.value) for term in mixed.terms] == sorted(
+        (abs(term.value) for term in mixed.terms), reverse=True
+    )
 
 
 @pytest.mark.parametrize("radius", [12, 13, 20])
@@ -316,8 +338,12 @@ def test_wide_diffusive_maps_are_those_of_the_edges(radius):
     edges, sprite = TokenGraph.from_edges(grid.n, grid.edges), random.integers(0, 3, grid.n)
     coef = kernel_of(random, 3, radius)
     for each in (sprite, hard_shares(sprite, 3)):
-        np.testing.assert_allclose(*(prospect(g, each, coef, 3, radius, True) for g in (grid, edges)), atol=1e-9)
-        np.testing.assert_allclose(*(neighbour_counts(g, each, 3, radius, True) for g in (grid, edges)), atol=1e-9)
+        np.testing.assert_allclose(
+            *(prospect(g, each, coef, 3, radius, True) for g in (grid, edges)), atol=1e-9
+        )
+        np.testing.assert_allclose(
+            *(neighbour_counts(g, each, 3, radius, True) for g in (grid, edges)), atol=1e-9
+        )
 
 
 def test_parts_of_a_map_hold_so_many_cells():

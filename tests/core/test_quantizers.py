@@ -49,7 +49,9 @@ def test_near_ties_are_settled_as_in_double_precision(shift):
     one, two = random.normal(size=(2, 64)).astype(np.float32) + shift
     along = random.normal(size=(500, 64))
     along -= np.outer(along @ (one - two), one - two) / ((one - two) @ (one - two))
-    embeddings = ((one + two) / 2 + along + random.normal(size=(500, 1)) * 1e-7 * (one - two)).astype(np.float32)
+    embeddings = ((one + two) / 2 + along + random.normal(size=(500, 1)) * 1e-7 * (one - two)).astype(
+        np.float32
+    )
     centroids = np.stack([one, two, two])
     distances = ((embeddings[:, None].astype(np.float64) - centroids[None]) ** 2).sum(axis=2)
     sure = np.abs(distances[:, 0] - distances[:, 1]) > 1e-12 * distances[:, 0]
@@ -105,9 +107,13 @@ def test_embeddings_of_another_encoder(shape):
 
 
 QUANTIZERS = [
-    KMeansQuantizer(4), MiniBatchKMeansQuantizer(4, batch=64), SphericalKMeansQuantizer(4), GaussianMixtureQuantizer(4),
-    TreeQuantizer(4), VQAutoencoderQuantizer(4, steps=100),
-]  # fmt: skip
+    KMeansQuantizer(4),
+    MiniBatchKMeansQuantizer(4, batch=64),
+    SphericalKMeansQuantizer(4),
+    GaussianMixtureQuantizer(4),
+    TreeQuantizer(4),
+    VQAutoencoderQuantizer(4, steps=100),
+]
 
 
 @pytest.mark.parametrize("quantizer", QUANTIZERS, ids=lambda quantizer: quantizer.name)
@@ -144,7 +150,8 @@ class TestQuantizers:
         assert (shares.sum(axis=1) == 255).all()
         shift = 0.5 * (embeddings + 3).mean(axis=0, dtype=np.float64)
         assert np.array_equal(
-            strongest(membership(embeddings + 3, quantizer.centroids_, 0.0, shift=shift)), quantizer.predict(moved)
+            strongest(membership(embeddings + 3, quantizer.centroids_, 0.0, shift=shift)),
+            quantizer.predict(moved),
         )
 
     def test_a_sample_is_enough_and_the_same_again(self, quantizer):
@@ -154,7 +161,9 @@ class TestQuantizers:
         assert one.centroids_.tobytes() == two.centroids_.tobytes()
         whole = clone(quantizer).fit(embeddings)
         # the same concepts; the sample may rank two of them the other way round
-        pairs = {(int(a), int(b)) for a, b in zip(one.predict(embeddings), whole.predict(embeddings), strict=True)}
+        pairs = {
+            (int(a), int(b)) for a, b in zip(one.predict(embeddings), whole.predict(embeddings), strict=True)
+        }
         assert len(pairs) == 4
 
     def test_follows_scikit_learn(self, quantizer):
@@ -206,12 +215,17 @@ def test_tokens_that_are_all_the_same_make_one_concept(quantizer):
 
 
 def test_a_stream_of_blocks_gives_the_concepts_of_the_whole():
-    """In the memory of a block, from a sample that has seen little; the same whenever the same blocks come."""
+    """In the memory of a block, from a sample that has seen little.
+
+    The same whenever the same blocks come.
+    """
     rng = np.random.default_rng(0)
     centres = rng.normal(0, 5, (6, 4))
     kinds = rng.choice(6, 60_000, p=[0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
     vectors = (centres[kinds] + rng.normal(0, 0.5, (60_000, 4))).astype(np.float16)
-    made = [StreamedKMeansQuantizer(6).fit_blocks(vectors[:300], np.array_split(vectors, 13)) for _ in range(2)]
+    made = [
+        StreamedKMeansQuantizer(6).fit_blocks(vectors[:300], np.array_split(vectors, 13)) for _ in range(2)
+    ]
     assert made[0].centroids_.tobytes() == made[1].centroids_.tobytes()
     found = made[0].predict(vectors)
     sizes = np.bincount(found, minlength=6)
@@ -219,7 +233,9 @@ def test_a_stream_of_blocks_gives_the_concepts_of_the_whole():
     nearest = np.linalg.norm(made[0].centroids_[:, None] - centres, axis=2)
     assert sorted(nearest.argmin(axis=1)) == list(range(6)) and nearest.min(axis=1).max() < 0.05
     assert (
-        np.linalg.norm(KMeansQuantizer(6).fit(vectors[:300]).centroids_[:, None] - centres, axis=2).min(axis=1).max()
+        np.linalg.norm(KMeansQuantizer(6).fit(vectors[:300]).centroids_[:, None] - centres, axis=2)
+        .min(axis=1)
+        .max()
         > 0.05
     )
     with pytest.raises(EmbeddingError, match="NaN"):
@@ -232,7 +248,9 @@ def test_spherical_concepts_are_those_of_the_largest_cosine(seed, k):
     embeddings = (random.normal(size=(60, 5)) * random.lognormal(0, 2, (60, 1))).astype(np.float32)
     quantizer = SphericalKMeansQuantizer(k, n_init=1, seed=seed).fit(embeddings)
     lengths = np.linalg.norm(quantizer.centroids_, axis=1)
-    np.testing.assert_allclose(lengths, np.sqrt((embeddings.astype(float) ** 2).sum(axis=1).mean()), rtol=1e-5)
+    np.testing.assert_allclose(
+        lengths, np.sqrt((embeddings.astype(float) ** 2).sum(axis=1).mean()), rtol=1e-5
+    )
     cosines = embeddings.astype(float) @ (quantizer.centroids_ / lengths[:, None]).T
     own = cosines[np.arange(60), quantizer.predict(embeddings)]
     assert (own >= cosines.max(axis=1) - 1e-5 * np.linalg.norm(embeddings, axis=1)).all()
@@ -250,7 +268,10 @@ def test_spherical_concepts_do_not_see_lengths():
 
 
 def test_a_mixture_tells_kinds_of_different_width():
-    """A wide kind around a narrow one: k-means cuts the wide one through, the mixture knows how many each has."""
+    """A wide kind around a narrow one.
+
+    K-means cuts the wide one through, the mixture knows how many each has.
+    """
     random = np.random.default_rng(0)
     narrow, wide = random.normal([3, 0], 0.1, (300, 2)), random.normal([0, 0], 1.5, (900, 2))
     embeddings = np.concatenate([narrow, wide]).astype(np.float32)
@@ -286,7 +307,8 @@ def test_a_tree_is_cut_into_its_highest_parts(seed, k):
     assert (np.diff(tree.heights) >= 0).all() and tree.sizes.sum() == 90
     whole = tree.leaves(2 * tree.n_fine - 2)
     assert whole == tuple(range(tree.n_fine))
-    # what is below the concepts is what the top of the tree parts into; centroids are the means of their tokens
+    # what is below the concepts is what the top of the tree parts into; centroids are the means of their
+    # tokens
     below = [tree.leaves(node) for node in tree.roots]
     assert sorted(below) == sorted(tree.parts(whole, k))
     assert sorted(sum(below, ())) == list(whole)
@@ -301,7 +323,10 @@ def test_a_tree_is_cut_into_its_highest_parts(seed, k):
 
 @pytest.mark.parametrize("together", [False, True])
 def test_codes_that_nobody_says_begin_anew(monkeypatch, together):
-    """Kinds from frequent to rare; also where all codes begin at one place, so that all but one are dead at first."""
+    """Kinds from frequent to rare; also where all codes begin at one place.
+
+    So that all but one are dead at first.
+    """
     import torch
 
     random = np.random.default_rng(0)
@@ -324,7 +349,10 @@ def test_codes_that_nobody_says_begin_anew(monkeypatch, together):
     ("quantizer", "defaults"),
     [
         (KMeansQuantizer, {"n_concepts": 20, "n_init": 4, "sample": 50_000, "seed": 0}),
-        (MiniBatchKMeansQuantizer, {"n_concepts": 20, "n_init": 4, "sample": 1_000_000, "seed": 0, "batch": 4096}),
+        (
+            MiniBatchKMeansQuantizer,
+            {"n_concepts": 20, "n_init": 4, "sample": 1_000_000, "seed": 0, "batch": 4096},
+        ),
         (SphericalKMeansQuantizer, {"n_concepts": 20, "n_init": 4, "sample": 50_000, "seed": 0}),
         (GaussianMixtureQuantizer, {"n_concepts": 20, "sample": 50_000, "seed": 0, "covariance": "diag"}),
         (TreeQuantizer, {"n_concepts": 20, "sample": 50_000, "seed": 0, "fine": 8}),

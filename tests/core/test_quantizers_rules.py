@@ -127,11 +127,18 @@ def test_what_scikit_learn_is_asked_for(monkeypatch):
     MiniBatchKMeansQuantizer(3, n_init=2, seed=5, batch=30).fit(cloud(60))
     GaussianMixtureQuantizer(3, seed=5, covariance="tied").fit(cloud(60))
     assert {key: plain[0].get_params()[key] for key in ("n_clusters", "n_init", "random_state")} == {
-        "n_clusters": 3, "n_init": 2, "random_state": 5,
-    }  # fmt: skip
-    assert {key: batches[0].get_params()[key] for key in ("n_clusters", "n_init", "random_state", "batch_size")} == {
-        "n_clusters": 3, "n_init": 2, "random_state": 5, "batch_size": 30,
-    }  # fmt: skip
+        "n_clusters": 3,
+        "n_init": 2,
+        "random_state": 5,
+    }
+    assert {
+        key: batches[0].get_params()[key] for key in ("n_clusters", "n_init", "random_state", "batch_size")
+    } == {
+        "n_clusters": 3,
+        "n_init": 2,
+        "random_state": 5,
+        "batch_size": 30,
+    }
     names = ("n_components", "covariance_type", "reg_covar", "max_iter", "init_params", "random_state")
     assert [mixtures[0].get_params()[key] for key in names] == [3, "tied", 1e-3, 100, "kmeans", 5]
     StreamedKMeansQuantizer(3, seed=5).fit_blocks(cloud(60), [cloud(60)])
@@ -145,7 +152,9 @@ def test_a_mixture_does_not_see_how_large_numbers_are():
     found = GaussianMixtureQuantizer(3, seed=1).fit(tokens)
     for factor, shift in ((1e-5, 0), (1e4, 0), (1, 300)):
         moved = GaussianMixtureQuantizer(3, seed=1).fit(tokens.astype(np.float64) * factor + shift)
-        np.testing.assert_allclose(moved.centroids_, found.centroids_ * factor + shift, rtol=1e-3, atol=2e-3 * factor)
+        np.testing.assert_allclose(
+            moved.centroids_, found.centroids_ * factor + shift, rtol=1e-3, atol=2e-3 * factor
+        )
         np.testing.assert_allclose(moved.weights_, found.weights_, atol=1e-3)
 
 
@@ -159,7 +168,9 @@ def test_weights_of_a_mixture_follow_the_order_of_its_concepts():
 
 def test_a_stream_is_of_blocks_of_16384_and_its_concepts_are_the_most_frequent_first():
     random = np.random.default_rng(0)
-    kinds = np.concatenate([random.choice(3, 16384, p=[0.6, 0.3, 0.1]), random.choice(3, 40_000, p=[0.1, 0.2, 0.7])])
+    kinds = np.concatenate(
+        [random.choice(3, 16384, p=[0.6, 0.3, 0.1]), random.choice(3, 40_000, p=[0.1, 0.2, 0.7])]
+    )
     tokens = (np.eye(3)[kinds] * 9 + random.normal(0, 1, (len(kinds), 3))).astype(np.float32)
     whole = StreamedKMeansQuantizer(3, sample=500).fit(tokens)
     blocks = [tokens[start : start + 16384] for start in range(0, len(tokens), 16384)]
@@ -183,7 +194,9 @@ def test_a_rare_concept_of_a_stream_keeps_its_place():
     random = np.random.default_rng(1)
     common, rare = random.normal(0, 1, (3000, 2)), random.normal(40, 1, (3, 2))
     start = np.concatenate([common[:50], rare])
-    found = StreamedKMeansQuantizer(2).fit_blocks(start, [common[:1500], np.concatenate([common[1500:], rare])])
+    found = StreamedKMeansQuantizer(2).fit_blocks(
+        start, [common[:1500], np.concatenate([common[1500:], rare])]
+    )
     np.testing.assert_allclose(found.centroids_, [common.mean(axis=0), rare.mean(axis=0)], atol=0.1)
 
 
@@ -191,7 +204,10 @@ def test_a_rare_concept_of_a_stream_keeps_its_place():
 
 
 def plain_spherical(directions, centres, least=1e-5, steps=100):
-    """Spherical k-means, concept by concept: centres (K, d), the sum of cosines, and how many steps it took."""
+    """Spherical k-means, concept by concept.
+
+    Centres (K, d), the sum of cosines, and how many steps it took.
+    """
     before, centres = -np.inf, centres / np.linalg.norm(centres, axis=1, keepdims=True)
     for step in range(steps):  # noqa: B007
         cosines = np.array([directions @ centre for centre in centres])
@@ -243,7 +259,9 @@ def test_the_best_of_several_starts_is_kept(monkeypatch):
         ]
     )
     monkeypatch.setattr(SphericalKMeansQuantizer, "_settled", lambda *_: next(tries))
-    found = SphericalKMeansQuantizer(2, n_init=4)._find(np.array([[3.0, 4], [0, 0], [1, 0], [0, 7]], np.float32))
+    found = SphericalKMeansQuantizer(2, n_init=4)._find(
+        np.array([[3.0, 4], [0, 0], [1, 0], [0, 7]], np.float32)
+    )
     radius = math.sqrt((25 + 0 + 1 + 49) / 4)
     np.testing.assert_allclose(found, np.array([[0.6, 0.8], [0.8, 0.6]]) * radius)
     assert next(tries, None) is None
@@ -252,7 +270,11 @@ def test_the_best_of_several_starts_is_kept(monkeypatch):
 def test_directions_have_length_1():
     vectors = np.array([[3.0, 4], [0, 0], [0, 2]])
     assert spherical._unit(vectors).tolist() == [[0.6, 0.8], [1, 0], [0, 1]]
-    assert spherical._unit(vectors, np.array([[9.0, 9], [0, 1], [9, 9]])).tolist() == [[0.6, 0.8], [0, 1], [0, 1]]
+    assert spherical._unit(vectors, np.array([[9.0, 9], [0, 1], [9, 9]])).tolist() == [
+        [0.6, 0.8],
+        [0, 1],
+        [0, 1],
+    ]
 
 
 # ---- trees
@@ -262,7 +284,11 @@ def tree_of(joins, heights, sizes, fine=None):
     m = len(sizes)
     fine = np.arange(m, dtype=np.float32)[:, None] if fine is None else fine
     return ConceptTree(
-        fine, np.array(sizes), np.array(joins, np.int32), np.array(heights, float), np.arange(2, dtype=np.int32)
+        fine,
+        np.array(sizes),
+        np.array(joins, np.int32),
+        np.array(heights, float),
+        np.arange(2, dtype=np.int32),
     )
 
 
@@ -274,8 +300,16 @@ def tree():
 
 def test_leaves_below_a_node(tree):
     assert [tree.leaves(node) for node in range(9)] == [
-        (0,), (1,), (2,), (3,), (4,), (0, 2), (1, 3), (0, 1, 2, 3), (0, 1, 2, 3, 4),
-    ]  # fmt: skip
+        (0,),
+        (1,),
+        (2,),
+        (3,),
+        (4,),
+        (0, 2),
+        (1, 3),
+        (0, 1, 2, 3),
+        (0, 1, 2, 3, 4),
+    ]
     assert tree.n_fine == 5
 
 
@@ -310,7 +344,9 @@ def test_joins_are_those_that_add_least():
     assert joins.tolist() == [[1, 2], [0, 3]] and joins.dtype == np.int32
     assert heights.tolist() == pytest.approx([math.sqrt(12), math.sqrt(121.5)])
     empty, heights = join([[0.0], [50], [1]], [4, 0, 4])
-    assert empty.tolist() == [[0, 1], [2, 3]] or heights[0] < 1e-2  # what nobody is of joins first and costs nothing
+    assert (
+        empty.tolist() == [[0, 1], [2, 3]] or heights[0] < 1e-2
+    )  # what nobody is of joins first and costs nothing
     assert heights[0] == pytest.approx(math.sqrt(2 * 1e-9 * 49**2), rel=1e-3) and empty[0].tolist() == [1, 2]
 
 
@@ -361,10 +397,15 @@ def test_a_code_is_dead_with_a_twentieth_of_its_fair_share(share, revived):
     fair = 100.0
     codes = aged(200.0 - share * fair, share * fair)
     tokens = torch.tensor([[7.0], [30.0], [40.0], [8.0]])
-    assert codes.follow(tokens, torch.tensor([0, 0, 0, 0])[:1].repeat(4), torch.tensor([1.0, 5, 5, 2])) == revived
+    assert (
+        codes.follow(tokens, torch.tensor([0, 0, 0, 0])[:1].repeat(4), torch.tensor([1.0, 5, 5, 2]))
+        == revived
+    )
     if revived:  # at the token that is decoded worst, the first of equals
         fair = codes._counts[0].item() + share * fair
-        assert codes.places[1].item() == 30 and codes._sums[1].item() == pytest.approx(30 * codes._counts[1].item())
+        assert codes.places[1].item() == 30 and codes._sums[1].item() == pytest.approx(
+            30 * codes._counts[1].item()
+        )
         assert codes._counts[1].item() == pytest.approx(fair / 2, rel=1e-5)
     else:
         assert codes.places[1].item() == pytest.approx(1)
@@ -398,7 +439,11 @@ def test_layers_begin_as_he_has_them_and_bend_between_but_not_after():
 
 def test_codes_without_a_token_go_where_one_lies_farthest_from_its_own():
     sample = np.array([[0.0], [1], [5], [9]], np.float32)
-    assert vq._without_empty(sample, np.array([[0.5], [100], [200]], np.float32)).tolist() == [[0.5], [9], [5]]
+    assert vq._without_empty(sample, np.array([[0.5], [100], [200]], np.float32)).tolist() == [
+        [0.5],
+        [9],
+        [5],
+    ]
     assert vq._without_empty(sample, np.array([[0.5], [7]], np.float32)).tolist() == [[0.5], [7]]
     flat = vq._without_empty(np.ones((3, 1), np.float32), np.array([[1.0], [2]], np.float32))
     assert flat.tolist() == [[1], [2]]
@@ -433,7 +478,10 @@ def test_codes_of_studies_that_exist_stay():
 
 
 def test_codes_pull_the_tokens_and_not_the_other_way_round(monkeypatch):
-    """Each step: codes at the mean of tokens, a quarter of the pull on the encoder, and gradients straight through."""
+    """Each step: codes at the mean of tokens, a quarter of the pull on the encoder.
+
+    And gradients straight through.
+    """
     seen = []
     usual = vq._Codes.follow
     monkeypatch.setattr(vq._Codes, "follow", lambda codes, *given: seen.append(given) or usual(codes, *given))

@@ -1,4 +1,7 @@
-"""Every quantizer in a study: fits, edits, undo, replay and data that come later; and the tree that splits and merges follow."""
+"""Every quantizer in a study: fits, edits, undo, replay and data that come later.
+
+And the tree that splits and merges follow.
+"""
 
 import json
 from dataclasses import replace
@@ -35,8 +38,12 @@ def test_a_study_of_each_quantizer(tmp_path, name):
     # data that come later go to the concepts that are there
     embed_by_hand(study, only=[later.name])
     moved = vectors - 0.5 * vectors.mean(axis=0, dtype=np.float64)
-    assert np.array_equal(study.sprite(later), assign_nearest(moved.astype(np.float32), change.after.centroids))
-    assert (study.shares(later).sum(axis=1, dtype=int) == 255).all() and np.isfinite(study.prospect(later)).all()
+    assert np.array_equal(
+        study.sprite(later), assign_nearest(moved.astype(np.float32), change.after.centroids)
+    )
+    assert (study.shares(later).sum(axis=1, dtype=int) == 255).all() and np.isfinite(
+        study.prospect(later)
+    ).all()
     assert study.explain(later, 3).score == pytest.approx(study.prospect(later)[3])
     first = bytes_of(study, study.refit().after)
     c = study.curation
@@ -53,7 +60,9 @@ def test_a_study_of_each_quantizer(tmp_path, name):
     assert bytes_of(study, study.refit().after) == before
     again = Study.open(study.path)
     assert again.current_fit.digest() == study.current_fit.digest()
-    assert [(found.kind, found.result) for found in rebuild_fits(again)] == [("fit", "same")] + [("refit", "same")] * 4
+    assert [(found.kind, found.result) for found in rebuild_fits(again)] == [("fit", "same")] + [
+        ("refit", "same")
+    ] * 4
     assert not list(study.path.rglob("*.pkl"))
 
 
@@ -98,7 +107,9 @@ def test_split_and_merge_gives_the_same_bytes(treed, into, softness):
     fit = treed.refit().after
     step = fit.state.steps[0]
     # as the tree has it: centres of the parts are the means of its branches, and tokens go to the nearest
-    assert step.leaves == tuple(expected) and np.array_equal(step.centroids, [tree.centre(part) for part in expected])
+    assert step.leaves == tuple(expected) and np.array_equal(
+        step.centroids, [tree.centre(part) for part in expected]
+    )
     for datum, before in zip(treed.data, sprites):
         vectors, _ = treed.sampled(datum, centre=0.5)
         inside = before == concept
@@ -120,7 +131,10 @@ def test_split_and_merge_gives_the_same_bytes(treed, into, softness):
 
 
 def test_merge_then_split_gives_back_what_was_there(treed):
-    """Of tokens that belong to one concept each: the parts are the very branches that were merged, by another number."""
+    """Of tokens that belong to one concept each.
+
+    The parts are the very branches that were merged, by another number.
+    """
     sprites = [treed.sprite(datum) for datum in treed.data]
     pair = next(b.concepts for _, b in treed.branches().walk() if len(b.concepts) == 2)
     treed.curation.merge_up(pair[0])
@@ -158,7 +172,10 @@ def test_what_the_tree_does_not_part_is_split_by_k_means(treed):
 def test_the_tree_is_kept_whole_or_refused(treed):
     again = Study.open(treed.path)
     one, two = treed.current_fit.tree, again.current_fit.tree
-    assert all(np.array_equal(getattr(one, f), getattr(two, f)) for f in ("fine", "sizes", "joins", "heights", "roots"))
+    assert all(
+        np.array_equal(getattr(one, f), getattr(two, f))
+        for f in ("fine", "sizes", "joins", "heights", "roots")
+    )
     assert treed.preview(lambda c: c.split(0)).after.tree is one
     file = treed.path / "fits" / str(treed.current_fit.id) / "head.safetensors"
     content = bytearray(file.read_bytes())
@@ -189,7 +206,10 @@ def test_going_up_passes_what_is_excluded(treed):
 
 
 def test_branches_of_merges_across_the_tree():
-    """What was merged from far apart stands where most of its tokens are, and is split where the tree parts it."""
+    """What was merged from far apart stands where most of its tokens are.
+
+    And is split where the tree parts it.
+    """
     fine = np.array([[0.0], [1], [10], [11]], np.float32)
     tree = ConceptTree(
         fine,
@@ -201,7 +221,9 @@ def test_branches_of_merges_across_the_tree():
     state = CurationState(merged={3: 0})
     assert leaves_of(tree, state) == {0: (0, 3), 1: (1,), 2: (2,)}
     root = branches(tree, state)
-    assert [each.concepts for each in root.children] == [(0, 2), (1,)] or [each.concepts for each in root.children] == [
+    assert [each.concepts for each in root.children] == [(0, 2), (1,)] or [
+        each.concepts for each in root.children
+    ] == [
         (1,),
         (0, 2),
     ]

@@ -1,4 +1,7 @@
-"""A study where nothing can be written is opened for looking, sees all that was committed, and says so when it is to be edited."""
+"""A study where nothing can be written is opened for looking, sees all that was committed.
+
+And says so when it is to be edited.
+"""
 
 import os
 import shutil
@@ -23,7 +26,9 @@ def disk(tmp_path):
     """A folder, and a function after which nothing can be written in it."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True
+    ).returncode:
         pytest.skip("a disk cannot be mounted here: needs root")
     yield folder, lambda: subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
     subprocess.run(["umount", "-l", folder], check=True)
@@ -31,7 +36,10 @@ def disk(tmp_path):
 
 @pytest.fixture(params=["closed", "open elsewhere", "log without its index"])
 def study(request, tmp_path, disk):
-    """A study with an edit on a read-only disk: as a program leaves it; copied while open, its last edits only in the log."""
+    """A study with an edit on a read-only disk.
+
+    As a program leaves it; copied while open, its last edits only in the log.
+    """
     folder, protect = disk
     made = make_study(tmp_path, fit={})
     made.curation.rename(0, "ink")
@@ -101,7 +109,9 @@ def test_a_study_of_an_earlier_version_is_read_there(tmp_path, disk):
         }.items():
             for column in columns:
                 connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.execute("INSERT INTO jobs VALUES ('embed', (SELECT uid FROM data LIMIT 1), 'done', 5, 5, '', 0)")
+        connection.execute(
+            "INSERT INTO jobs VALUES ('embed', (SELECT uid FROM data LIMIT 1), 'done', 5, 5, '', 0)"
+        )
         connection.commit()
     shutil.copytree(made.path, folder / "study")
     protect()
@@ -115,7 +125,10 @@ def test_a_study_of_an_earlier_version_is_read_there(tmp_path, disk):
 
 
 def test_what_others_commit_meanwhile_is_seen(tmp_path, disk):
-    """A disk that only we cannot write, as a share is that was mounted for reading: the same files by two ways."""
+    """A disk that only we cannot write, as a share is that was mounted for reading.
+
+    The same files by two ways.
+    """
     folder, _ = disk
     made = make_study(tmp_path, fit={})
     made.database.close()
@@ -143,12 +156,10 @@ def test_without_permission_it_is_looked_at(tmp_path):
     made.curation.rename(0, "ink")
     made.database.close()
     command = (
-        "import os, sys\n"
-        "os.getuid() or os.setuid(65534)\n"
-        "from prospector_core.study import Study\n"
-        "study = Study.open(sys.argv[1])\n"
-        "print(study.read_only, study.curation.state.names, study.current_fit.id, len(study.prospect(study.data[0])))\n"
-        "try:\n    study.curation.undo()\nexcept Exception as error:\n    print(type(error).__name__, error)\n"
+        "import os, sys\nos.getuid() or os.setuid(65534)\nfrom prospector_core.study import Study\nstudy ="
+        " Study.open(sys.argv[1])\nprint(study.read_only, study.curation.state.names, study.current_fit.id,"
+        " len(study.prospect(study.data[0])))\ntry:\n    study.curation.undo()\nexcept Exception as error:\n "
+        "   print(type(error).__name__, error)\n"
     )
     folders = [made.path, *(each for each in made.path.rglob("*") if each.is_dir())]
     for each in [*folders, *(file for file in made.path.rglob("*") if file.is_file())]:

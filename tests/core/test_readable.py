@@ -109,12 +109,22 @@ def test_links_are_followed_first(home, tmp_path):
 @pytest.mark.parametrize(
     "read",
     [
-        open_slide, list_slides, open_structure, list_structures, DocumentFile, list_documents, open_tokens, list_token_files,
-        stored_tiff, find_feature_files, read_vector_file, Study.open,
+        open_slide,
+        list_slides,
+        open_structure,
+        list_structures,
+        DocumentFile,
+        list_documents,
+        open_tokens,
+        list_token_files,
+        stored_tiff,
+        find_feature_files,
+        read_vector_file,
+        Study.open,
         lambda path: get_encoder(f"timm:local-dir:{path}"),
         lambda path: get_encoder(f"open_clip:local-dir:{path}"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("there", [True, False])
 def test_every_reader_asks_first_and_says_the_way_out(home, tmp_path, read, there):
     """The same words whether or not there is something: nobody learns from them what lies in a folder."""
@@ -133,7 +143,9 @@ def test_every_reader_asks_first_and_says_the_way_out(home, tmp_path, read, ther
 def test_workers_are_held_to_it_too(home):
     limit_reading([home])
     asked = "from prospector_core.store.readable import is_readable; print(is_readable('/srv/x'))"
-    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, env={**os.environ}, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, env={**os.environ}, timeout=60
+    )
     assert ran.stdout.strip() == "False", ran.stderr
 
 
@@ -142,9 +154,15 @@ def test_a_study_brings_folders_but_no_secret_ones(home, tmp_path):
     study.mkdir()
     slides.mkdir()
     places = [
-        "../slides/a.svs", str(home / ".ssh" / "id_rsa"), "/etc/passwd", "/x.svs", "../../../../../../../etc/shadow",
-        str(home.parent / "bob" / "a.svs"), "/home/a.svs", str(home.parent / "a.svs"),
-    ]  # fmt: skip
+        "../slides/a.svs",
+        str(home / ".ssh" / "id_rsa"),
+        "/etc/passwd",
+        "/x.svs",
+        "../../../../../../../etc/shadow",
+        str(home.parent / "bob" / "a.svs"),
+        "/home/a.svs",
+        str(home.parent / "a.svs"),
+    ]
     with closing(sqlite3.connect(study / "study.sqlite")) as database, database:
         database.execute("CREATE TABLE sources (id, path, name, info)")
         database.execute("CREATE TABLE meta (key, value)")
@@ -168,7 +186,12 @@ def test_where_studies_were_made_from_is_remembered_for_this_account(home, tmp_p
     with closing(sqlite3.connect(home / "study" / "study.sqlite")) as database, database:
         database.execute("CREATE TABLE sources (id, path, name, info)")
         database.execute("CREATE TABLE meta (key, value)")
-        for place in (slides / "a.svs", passing / "b.svs", home / "mine" / "c.svs", home.parent / "bob" / "d.svs"):
+        for place in (
+            slides / "a.svs",
+            passing / "b.svs",
+            home / "mine" / "c.svs",
+            home.parent / "bob" / "d.svs",
+        ):
             database.execute("INSERT INTO sources VALUES (1, ?, 'x', '{}')", (str(place),))
     assert remembered_folders() == []
     remember_sources(home / "study")
@@ -199,7 +222,9 @@ def test_a_study_whose_slides_may_not_be_read_opens_and_says_so(home, tmp_path):
     labels.write_text(
         f"slide,name,x,y,width,height,label\n{SLIDE.name},a,449,0,449,449,no\n{SLIDE.name},b,898,449,449,449,yes\n"
     )
-    made = Study.create(home / "study", slides=[SLIDE], labels=labels, encoder="colour-texture", tile=64, mpp=0.5)
+    made = Study.create(
+        home / "study", slides=[SLIDE], labels=labels, encoder="colour-texture", tile=64, mpp=0.5
+    )
     made.database.close()
     limit_reading([home])
     study = Study.open(home / "study")

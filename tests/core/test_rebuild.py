@@ -51,13 +51,17 @@ SAME = [(1, "fit"), (2, "refit"), (3, "refit"), (4, "fit"), (5, "refit")]
 def test_the_same_bytes(study, tmp_path):
     steps = []
     study.fit(concepts=4, kernel="linear")
-    found = rebuild_fits(Study.open(study.path), tmp_path / "again", progress=lambda *step: steps.append(step[:2]))
+    found = rebuild_fits(
+        Study.open(study.path), tmp_path / "again", progress=lambda *step: steps.append(step[:2])
+    )
     assert results(found) == [(*each, "same", False, False) for each in [*SAME, (6, "fit")]] and all(
         each.good for each in found
     )
     assert steps == [(n, 6) for n in range(7)]
     for id in range(1, 7):
-        kept, made = (folder / str(id) / "head.safetensors" for folder in (study.path / "fits", tmp_path / "again"))
+        kept, made = (
+            folder / str(id) / "head.safetensors" for folder in (study.path / "fits", tmp_path / "again")
+        )
         assert kept.read_bytes() == made.read_bytes()
     with pytest.raises(BadInputError, match="exists already"):
         rebuild_fits(study, tmp_path / "again")
@@ -73,7 +77,11 @@ def test_a_damaged_fit_is_put_right(small):
     with pytest.raises(StudyDamagedError, match="prospector replay .* --repair"):
         small.prospect("s0.png")
     found = rebuild_fits(small)
-    assert [each.fit for each in found if each.damaged] == [1, 2] == [each.fit for each in found if not each.good]
+    assert (
+        [each.fit for each in found if each.damaged]
+        == [1, 2]
+        == [each.fit for each in found if not each.good]
+    )
     assert (folder / "head.safetensors").read_bytes() == before[:-50]  # only asked
     found = rebuild_fits(small, repair=True)
     assert [each.fit for each in found if each.repaired] == [1, 2] and all(each.good for each in found)
@@ -83,7 +91,10 @@ def test_a_damaged_fit_is_put_right(small):
 
 
 def test_a_fit_that_is_not_what_was_written(small):
-    """Readable, but with another weight: known by its digest, and by what replay makes where there is none."""
+    """Readable, but with another weight.
+
+    Known by its digest, and by what replay makes where there is none.
+    """
     file = small.path / "fits" / "2" / "head.safetensors"
     tensors = load_file(file)
     tensors["coef"][0] += 0.25
@@ -93,7 +104,9 @@ def test_a_fit_that_is_not_what_was_written(small):
     with small.database.transaction() as connection:  # as a study made before digests were kept
         connection.execute("UPDATE fits SET digest = ''")
     found = rebuild_fits(Study.open(small.path))
-    assert [(each.fit, each.result, each.damaged) for each in found if not each.good] == [(2, "differs", False)]
+    assert [(each.fit, each.result, each.damaged) for each in found if not each.good] == [
+        (2, "differs", False)
+    ]
     assert "weights (by 0.2" in found[1].says
     file.unlink()
     found = rebuild_fits(Study.open(small.path), repair=True)

@@ -1,4 +1,7 @@
-"""Files that moved are found again by what is in them; until then, and where another took their place, they are not read."""
+"""Files that moved are found again by what is in them.
+
+Until then, and where another took their place, they are not read.
+"""
 
 import hashlib
 import json
@@ -178,7 +181,9 @@ def test_of_a_study_of_before_files_are_known_by_name_and_size_and_it_is_said(tm
     study = Study.open(study.path)
     done = relink(study, [there])
     assert [results(done)[name] for name in ("s0.png", "s6.png", "s7.png")] == ["found", "other", "several"]
-    assert {link.how for link in done.of("found")} == {"name and size of the picture: the study kept no fingerprint"}
+    assert {link.how for link in done.of("found")} == {
+        "name and size of the picture: the study kept no fingerprint"
+    }
 
 
 def test_a_slide_that_was_replaced_at_its_place_is_never_read_as_if_it_were_it(tmp_path, study):

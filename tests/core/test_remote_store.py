@@ -1,4 +1,7 @@
-"""A study whose embeddings lie at an address: a folder by its URL, and an S3-compatible object store on this machine."""
+"""A study whose embeddings lie at an address.
+
+A folder by its URL, and an S3-compatible object store on this machine.
+"""
 
 import json
 import sys
@@ -26,7 +29,9 @@ def folders(monkeypatch):
 @pytest.fixture(params=["file", "s3"])
 def url(request, tmp_path):
     return (
-        (tmp_path / "elsewhere").as_uri() if request.param == "file" else request.getfixturevalue("s3") + tmp_path.name
+        (tmp_path / "elsewhere").as_uri()
+        if request.param == "file"
+        else request.getfixturevalue("s3") + tmp_path.name
     )
 
 
@@ -42,7 +47,10 @@ def test_what_is_written_there_is_read_from_there(tmp_path, url, monkeypatch):
     write(store, edges=np.array([[0, 1], [1, 2]]))
     again = RemoteStore(tmp_path / "other", url)
     assert (
-        again.uids() == ["d1"] and again.has("d1") and again.progress("d1") == (N, N) and again.shape("d1") == (N, DIM)
+        again.uids() == ["d1"]
+        and again.has("d1")
+        and again.progress("d1") == (N, N)
+        and again.shape("d1") == (N, DIM)
     )
     kept = again.read("d1")
     assert np.array_equal(kept.embeddings, VALUES) and np.array_equal(kept.positions, PLACES)
@@ -51,7 +59,9 @@ def test_what_is_written_there_is_read_from_there(tmp_path, url, monkeypatch):
         "pitch": 2.5
     }
     assert [path.name for path in (tmp_path / "local").iterdir()] == ["zarr.json"]
-    assert again.open_writer("d1", N, DIM, PLACES, {"pitch": 2.5}, BLOCK, edges=np.array([[0, 1], [1, 2]])).complete
+    assert again.open_writer(
+        "d1", N, DIM, PLACES, {"pitch": 2.5}, BLOCK, edges=np.array([[0, 1], [1, 2]])
+    ).complete
     assert not again.open_writer("d1", N, DIM, PLACES, {"pitch": 3.0}, BLOCK).complete
     again.remove("d1")
     assert store.uids() == [] and not store.has("d1")
@@ -104,12 +114,18 @@ def test_a_study_is_the_same_there(tmp_path, s3):
         assert study.embed() == {}
     assert here.fit(concepts=3).after.digest() == there.fit(concepts=3).after.digest()
     opened = Study.open(there.path)
-    assert len(opened.embedded()) == 4 and np.array_equal(opened.prospect(opened.data[0]), here.prospect(here.data[0]))
+    assert len(opened.embedded()) == 4 and np.array_equal(
+        opened.prospect(opened.data[0]), here.prospect(here.data[0])
+    )
     assert [path.name for path in (there.path / "embeddings.zarr").iterdir()] == ["zarr.json"]
 
 
 def test_addresses_that_cannot_be(tmp_path, monkeypatch):
-    for url, words in (("bucket/x", "no address"), ("s3://", "no address"), ("nonsense://x/y", "not used here")):
+    for url, words in (
+        ("bucket/x", "no address"),
+        ("s3://", "no address"),
+        ("nonsense://x/y", "not used here"),
+    ):
         with pytest.raises(StudyError, match=words):
             Study.create(tmp_path / "study", slides=tmp_path, labels=tmp_path / "x", store=url)
     assert not (tmp_path / "study").exists()
@@ -137,7 +153,9 @@ def test_a_store_without_marks_is_read_and_gets_them(tmp_path, url):
     last = RemoteStore(tmp_path / "third", url)
     last._files = _Looking(last._files, looked)
     assert (
-        last.uids() == ["d1", "d2", "d3"] and last.has("d1") and not any(name.endswith("zarr.json") for name in looked)
+        last.uids() == ["d1", "d2", "d3"]
+        and last.has("d1")
+        and not any(name.endswith("zarr.json") for name in looked)
     )
     last.remove("d1")
     assert RemoteStore(tmp_path / "fourth", url).uids() == ["d2", "d3"] and not last.has("d1")
@@ -165,10 +183,21 @@ def test_records_and_blocks_at_an_address_that_say_too_much(tmp_path, monkeypatc
     record = tmp_path / "there" / "d1" / "embeddings" / "zarr.json"
     before = record.read_text()
     for words, update in (
-        ("chunks are of", lambda r: r["chunk_grid"]["configuration"].update(chunk_shape=[10**9, r["shape"][1]])),
-        ("contradict|more than", lambda r: (r.update(shape=[r["shape"][0], 10**12]), r["chunk_grid"]["configuration"].update(chunk_shape=[r["chunk_grid"]["configuration"]["chunk_shape"][0], 10**6]))),
+        (
+            "chunks are of",
+            lambda r: r["chunk_grid"]["configuration"].update(chunk_shape=[10**9, r["shape"][1]]),
+        ),
+        (
+            "contradict|more than",
+            lambda r: (
+                r.update(shape=[r["shape"][0], 10**12]),
+                r["chunk_grid"]["configuration"].update(
+                    chunk_shape=[r["chunk_grid"]["configuration"]["chunk_shape"][0], 10**6]
+                ),
+            ),
+        ),
         ("no array of numbers|cannot be read", lambda r: r.update(data_type="string")),
-    ):  # fmt: skip
+    ):
         said = json.loads(before)
         update(said)
         record.write_text(json.dumps(said))

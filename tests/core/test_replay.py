@@ -39,7 +39,11 @@ def mark(evidence="for", datum="d", tokens=(1, 2), **more):
 
 def cut(concept, *ids):
     centroids = np.arange(2.0 * len(ids), dtype=np.float32)
-    return "split", {"concept": concept, "ids": list(ids), "centroids": base64.b64encode(centroids.tobytes()).decode()}
+    return "split", {
+        "concept": concept,
+        "ids": list(ids),
+        "centroids": base64.b64encode(centroids.tobytes()).decode(),
+    }
 
 
 def test_names_and_colours_are_the_last_said():
@@ -61,15 +65,22 @@ def test_a_merged_concept_is_found_at_the_end_of_the_way_and_is_excluded_no_more
     )
     assert state.merged == {1: 2, 2: 3} and state.excluded == {4: ""}
     assert [state.home(k) for k in range(5)] == [0, 3, 3, 3, 4]
-    assert state.members(3, 5) == {1, 2, 3} and state.members(0, 5) == {0} and state.members(1, 5) == frozenset()
+    assert (
+        state.members(3, 5) == {1, 2, 3} and state.members(0, 5) == {0} and state.members(1, 5) == frozenset()
+    )
     assert state.active(6) == [0, 3, 5]
     assert (
-        state_of(("exclude", {"concept": 1}), ("include", {"concept": 1}), ("include", {"concept": 2})).excluded == {}
+        state_of(
+            ("exclude", {"concept": 1}), ("include", {"concept": 1}), ("include", {"concept": 2})
+        ).excluded
+        == {}
     )
 
 
 def test_pins_of_all_kernels_and_of_one():
-    state = state_of(pin(1, weight=0.5), pin(3, 0, weight=-1.5), pin(1, weight=2.0, target=2), pin(4, weight=1.0))
+    state = state_of(
+        pin(1, weight=0.5), pin(3, 0, weight=-1.5), pin(1, weight=2.0, target=2), pin(4, weight=1.0)
+    )
     assert state.pins == {1: 0.5, (0, 3): -1.5, 4: 1.0}
     assert state.class_pins == {
         2: {1: 2.0, (0, 3): -1.5, 4: 1.0}
@@ -84,7 +95,12 @@ def test_pins_of_all_kernels_and_of_one():
 def test_splits_add_concepts_and_know_what_they_cut():
     state = state_of(("merge", {"concepts": [0, 2], "into": 0}), cut(0, 0, 5, 6), cut(5, 5, 7))
     first, second = state.steps
-    assert isinstance(first, Split) and first.members == {0, 2} and first.ids == (0, 5, 6) and first.leaves is None
+    assert (
+        isinstance(first, Split)
+        and first.members == {0, 2}
+        and first.ids == (0, 5, 6)
+        and first.leaves is None
+    )
     assert first.centroids.tolist() == [[0, 1], [2, 3], [4, 5]] and first.centroids.dtype == np.float32
     assert second.members == {5} and state.n_extra == 3
     other = state_of(
@@ -131,8 +147,12 @@ def test_a_familys_name_is_taken_back_by_an_empty_one():
 
 
 def test_what_a_kernel_depends_on():
-    plain = state_of(pin(1, weight=1.0), pin(2, 3, weight=2.0), ("relabel", {"datum": "d", "label": 1})).layer_two()
-    turned = state_of(("relabel", {"datum": "d", "label": 1}), pin(3, 2, weight=2.0), pin(1, weight=1.0)).layer_two()
+    plain = state_of(
+        pin(1, weight=1.0), pin(2, 3, weight=2.0), ("relabel", {"datum": "d", "label": 1})
+    ).layer_two()
+    turned = state_of(
+        ("relabel", {"datum": "d", "label": 1}), pin(3, 2, weight=2.0), pin(1, weight=1.0)
+    ).layer_two()
     assert plain == turned
     for more in (
         pin(1, weight=3.0),
@@ -169,7 +189,9 @@ def test_undo_redo_and_a_new_fit():
         ("rename", {"concept": 0, "name": "b"}),
         ("redo", {}),
     )
-    ids = [[[e.id for e in side] for side in standing(journal[:n])] for n in (2, 3, 5, 6, 8, 9, 10, 11, 12, 13)]
+    ids = [
+        [[e.id for e in side] for side in standing(journal[:n])] for n in (2, 3, 5, 6, 8, 9, 10, 11, 12, 13)
+    ]
     assert ids == [
         [[1, 2], []],
         [[1], [2]],
@@ -182,7 +204,14 @@ def test_undo_redo_and_a_new_fit():
         [[2, 12], []],
         [[2, 12], []],
     ]
-    assert {id: entry.id for id, entry in undone_by(journal).items()} == {3: 2, 4: 1, 6: 1, 7: 2, 10: 2, 11: 2}
+    assert {id: entry.id for id, entry in undone_by(journal).items()} == {
+        3: 2,
+        4: 1,
+        6: 1,
+        7: 2,
+        10: 2,
+        11: 2,
+    }
     undone = entries(("rename", {"concept": 0, "name": "a"}), ("undo", {}), ("fit", {}))
     assert standing(undone) == ([], [])  # a new fit leaves nothing to redo
     with pytest.raises(StudyDamagedError, match="^entry 1 of the journal has the action 'paint', which"):
@@ -195,7 +224,11 @@ def test_undo_redo_and_a_new_fit():
 def test_what_an_editor_has_not_seen():
     journal = entries(*[("rename", {"concept": 0, "name": "a"})] * 5)
     editor = Editor("Ada", seen=2, own={1, 4})
-    assert [entry.id for entry in editor.unseen(journal)] == [3, 5] and editor.behind(5) == 2 and editor.behind(2) == 0
+    assert (
+        [entry.id for entry in editor.unseen(journal)] == [3, 5]
+        and editor.behind(5) == 2
+        and editor.behind(2) == 0
+    )
     assert Editor().unseen(journal) == [] and Editor().behind(5) == 0
     assert moment("2026-05-04T14:02:09+00:00") == "2026-05-04 14:02 UTC"
 
@@ -252,7 +285,8 @@ def test_edits_of_the_same_thing_meet(theirs, mine, meet):
     editor = Editor("Bob", seen=1)
     if meet:
         with pytest.raises(
-            CurationConflictError, match=r"^not done: Ada has edited since \(edit 2, “what”, 2026-05-04 14:02 UTC\)"
+            CurationConflictError,
+            match=r"^not done: Ada has edited since \(edit 2, “what”, 2026-05-04 14:02 UTC\)",
         ):
             check_conflict(journal, editor, *mine, lambda entry: "what")
     else:
@@ -266,10 +300,16 @@ def test_an_undo_is_about_what_it_takes_back():
     with pytest.raises(CurationConflictError, match=r"edit 4, “undo: rename”, .* and it is about the same"):
         check_conflict(journal, Editor("Bob", seen=3), *RENAME, lambda entry: entry.action)
     check_conflict(journal[:4], Editor("Bob", seen=3), *LABEL, lambda entry: entry.action)
-    with pytest.raises(CurationConflictError, match=r"edit 6, “withdraw”, 2026-05-04 14:06 UTC, the last of 2 edits\)"):
+    with pytest.raises(
+        CurationConflictError, match=r"edit 6, “withdraw”, 2026-05-04 14:06 UTC, the last of 2 edits\)"
+    ):
         check_conflict(journal, Editor("Bob", seen=4), *mark(), lambda entry: entry.action)
-    assert touched_concepts(journal[3], journal) == {1} and touched_concepts(entries(cut(0, 0, 5))[0], []) == {0, 5}
-    assert touched_concepts(entries(MERGE)[0], []) == {1, 2} and touched_concepts(entries(FIT)[0], []) == set()
+    assert touched_concepts(journal[3], journal) == {1} and touched_concepts(
+        entries(cut(0, 0, 5))[0], []
+    ) == {0, 5}
+    assert (
+        touched_concepts(entries(MERGE)[0], []) == {1, 2} and touched_concepts(entries(FIT)[0], []) == set()
+    )
 
 
 def test_an_undo_of_another_edit_than_was_seen_is_refused():
@@ -282,6 +322,12 @@ def test_an_undo_of_another_edit_than_was_seen_is_refused():
     check_conflict(entries(RENAME, LABEL, ("undo", {})), bob, "undo", {}, str)  # it is the same again
     with pytest.raises(CurationConflictError, match="^not redone: .* there is nothing to redo now"):
         check_conflict(
-            entries(RENAME, ("undo", {}), LABEL), Editor("Bob", seen=2), "redo", {}, lambda entry: entry.action
+            entries(RENAME, ("undo", {}), LABEL),
+            Editor("Bob", seen=2),
+            "redo",
+            {},
+            lambda entry: entry.action,
         )
-    check_conflict(entries(RENAME, ("undo", {}), ("redo", {}), ("undo", {})), Editor("Bob", seen=2), "redo", {}, str)
+    check_conflict(
+        entries(RENAME, ("undo", {}), ("redo", {}), ("undo", {})), Editor("Bob", seen=2), "redo", {}, str
+    )

@@ -48,7 +48,9 @@ def test_unknown_residues_are_one_concept(chain):
     odd = replace(chain, letters="X" + chain.letters[1:])
     for name in ("residue-type", "residue-type*3di"):
         encoder = get_residue_encoder(name)
-        assert encoder.concepts[assign_nearest(encoder.encode(odd), encoder.centroids())[0]] == "unknown residue"
+        assert (
+            encoder.concepts[assign_nearest(encoder.encode(odd), encoder.centroids())[0]] == "unknown residue"
+        )
 
 
 def test_joined_encoders_are_whitened_once_a_study(chain, tmp_path):
@@ -72,13 +74,20 @@ def test_pocketnet_says_that_it_was_supervised(chain):
     vectors = encoder.encode(chain)
     assert vectors.shape == (len(LETTERS), 128) and np.isfinite(vectors).all()
     assert (encoder.encode(chain) == vectors).all()
-    assert encoder.record()["supervised_on"] and "supervision" in residue_encoder_note("residue-type+pocketnet")
+    assert encoder.record()["supervised_on"] and "supervision" in residue_encoder_note(
+        "residue-type+pocketnet"
+    )
     assert residue_encoder_note("residue-type") == ""
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("resnet", "no encoder of residues"), ("3di+", "no encoder"), ("esm2:", "names no model"), ("", "no encoder")],
+    [
+        ("resnet", "no encoder of residues"),
+        ("3di+", "no encoder"),
+        ("esm2:", "names no model"),
+        ("", "no encoder"),
+    ],
 )
 def test_names_that_are_none_are_refused(name, words):
     with pytest.raises(EmbeddingError, match=words):
@@ -90,7 +99,10 @@ def test_windows_take_every_residue_once(n, window, overlap):
     found = windows(n, window, overlap)
     taken = [at for start, stop, first, last in found for at in range(first, last)]
     assert taken == list(range(n))
-    assert all(0 <= start <= first < last <= stop <= n and stop - start <= window for start, stop, first, last in found)
+    assert all(
+        0 <= start <= first < last <= stop <= n and stop - start <= window
+        for start, stop, first, last in found
+    )
 
 
 def test_esm2_from_a_folder_in_windows(chain, tmp_path, monkeypatch):
@@ -102,9 +114,17 @@ def test_esm2_from_a_folder_in_windows(chain, tmp_path, monkeypatch):
     (folder / "vocab.txt").write_text("\n".join(words))
     transformers.EsmTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     config = transformers.EsmConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, pad_token_id=1,
-        mask_token_id=32, position_embedding_type="rotary", token_dropout=True, emb_layer_norm_before=False,
-    )  # fmt: skip
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        pad_token_id=1,
+        mask_token_id=32,
+        position_embedding_type="rotary",
+        token_dropout=True,
+        emb_layer_norm_before=False,
+    )
     transformers.EsmModel(config, add_pooling_layer=False).save_pretrained(folder)
     encoder = get_residue_encoder(f"esm2:{folder}")
     whole = encoder.encode(chain)

@@ -1,4 +1,7 @@
-"""The sample study: fields and labels from the polygon, built into any folder, and found again by the shipped defaults."""
+"""The sample study: fields and labels from the polygon, built into any folder.
+
+And found again by the shipped defaults.
+"""
 
 import hashlib
 import re
@@ -28,7 +31,9 @@ def study(tmp_path_factory):
     """The sample study with the quick encoder."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            create.create_study, "__kwdefaults__", {**create.create_study.__kwdefaults__, "encoder": "colour-texture"}
+            create.create_study,
+            "__kwdefaults__",
+            {**create.create_study.__kwdefaults__, "encoder": "colour-texture"},
         )
         return build(tmp_path_factory.mktemp("sample") / "study")
 
@@ -43,7 +48,9 @@ def test_the_polygon_lies_on_the_slide():
 
 def test_fields_lie_on_the_slide_side_by_side(fields):
     assert len(fields) == 24 and len({field.name for field in fields}) == 24
-    boxes = [shapely.box(f.rect.x, f.rect.y, f.rect.x + f.rect.width, f.rect.y + f.rect.height) for f in fields]
+    boxes = [
+        shapely.box(f.rect.x, f.rect.y, f.rect.x + f.rect.width, f.rect.y + f.rect.height) for f in fields
+    ]
     with open_slide(SLIDE) as slide:
         assert shapely.box(0, 0, slide.width, slide.height).covers(shapely.union_all(boxes))
     assert shapely.union_all(boxes).area == sum(box.area for box in boxes)  # none overlaps another
@@ -135,7 +142,11 @@ def test_the_sample_of_proteins_is_built_and_its_residues_are_found(tmp_path):
     from sample_data.zinc_chains import ZINC, leave_one_chain_out, residue_truth
 
     study = build_sample("zinc", tmp_path / "zinc")
-    assert len(study.data) == 42 and study.classes == ("no zinc", "binds zinc") and study.kind.name == "structures"
+    assert (
+        len(study.data) == 42
+        and study.classes == ("no zinc", "binds zinc")
+        and study.kind.name == "structures"
+    )
     assert sum(residue_truth(study, datum).sum() for datum in study.data if datum.label == 1) > 50
     found = leave_one_chain_out(study)  # labels of other chains alone
     assert found["ap"] > 0.85 > 0.1 > found["prevalence"] and found["ap"] > found["cysteine_ap"]

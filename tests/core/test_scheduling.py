@@ -29,21 +29,33 @@ SLIDES = 6
 def fresh(folder, side=24 * 8):
     names = [f"s{index}.png" for index in range(SLIDES)]
     write_slides(folder / "slides", names, side)
-    (folder / "slides" / "s5.png").write_bytes((folder / "slides" / "s5.png").read_bytes()[:200])  # cut short later on
+    (folder / "slides" / "s5.png").write_bytes(
+        (folder / "slides" / "s5.png").read_bytes()[:200]
+    )  # cut short later on
     write_slides(folder / "whole", names[5:], side)
     table = write_labels(
-        folder / "labels.csv", [(name, "ab"[index % 2]) for index, name in enumerate(names)], ("slide", "label")
+        folder / "labels.csv",
+        [(name, "ab"[index % 2]) for index, name in enumerate(names)],
+        ("slide", "label"),
     )
     (folder / "slides" / "s5.png").write_bytes((folder / "whole" / "s5.png").read_bytes())
-    study = Study.create(folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=8,
-                         secret=b"same")  # fmt: skip
+    study = Study.create(
+        folder / "study",
+        slides=folder / "slides",
+        labels=table,
+        encoder="colour-texture",
+        tile=8,
+        secret=b"same",
+    )
     (folder / "slides" / "s5.png").write_bytes((folder / "slides" / "s5.png").read_bytes()[:200])
     return study
 
 
 def bytes_of(folder):
     """Every file under a folder that holds results, by its relative path."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +132,16 @@ def _writes(place, number):
 def test_making_a_study_looks_at_files_anywhere(tmp_path, cluster):
     names = [f"s{index}.png" for index in range(4)]
     write_slides(tmp_path / "slides", names, 64)
-    table = write_labels(tmp_path / "labels.csv", [(n, "ab"[i % 2]) for i, n in enumerate(names)], ("slide", "label"))
+    table = write_labels(
+        tmp_path / "labels.csv", [(n, "ab"[i % 2]) for i, n in enumerate(names)], ("slide", "label")
+    )
     make = partial(
-        Study.create, slides=tmp_path / "slides", labels=table, encoder="colour-texture", slide_mpp=0.5, secret=b"same"
+        Study.create,
+        slides=tmp_path / "slides",
+        labels=table,
+        encoder="colour-texture",
+        slide_mpp=0.5,
+        secret=b"same",
     )
     here, there = make(tmp_path / "here"), make(tmp_path / "there", on=cluster)
     said = [[(s.uid, s.name, s.info) for s in study.sources.values()] for study in (here, there)]
@@ -135,7 +154,10 @@ def test_making_a_study_looks_at_files_anywhere(tmp_path, cluster):
 
 
 def test_all_that_is_made_of_a_study_is_the_same(tmp_path, cluster):
-    """Settings by labels, refits under edits, fits made again, exported files, the null: here and on workers."""
+    """Settings by labels, refits under edits, fits made again, exported files, the null.
+
+    Here and on workers.
+    """
     study = make_study(tmp_path, labels=(1, 0) * 6, fit={"radius": 1})
     candidates = auto_candidates(problem_of(study, None))[:3]
     one, other = (choose_for(study, candidates, on=on) for on in (None, cluster))
@@ -146,7 +168,9 @@ def test_all_that_is_made_of_a_study_is_the_same(tmp_path, cluster):
     assert one.digest() == other.digest() and one.id != other.id
     assert {each.result for each in rebuild_fits(study, on=cluster)} == {"same"}
     assert not list(study.path.glob(".prospector-*"))
-    here, there = (export(study, "geojson", tmp_path / name, on=on) for name, on in (("a", None), ("b", cluster)))
+    here, there = (
+        export(study, "geojson", tmp_path / name, on=on) for name, on in (("a", None), ("b", cluster))
+    )
     assert list(here) == list(there) and bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
     seen = masked_study(study, 0.2)[0]
     export(seen, "csv", tmp_path / "c"), export(seen, "csv", tmp_path / "d", on=cluster)
@@ -162,13 +186,17 @@ def test_all_that_is_made_of_a_study_is_the_same(tmp_path, cluster):
 def test_a_worker_killed_in_each_phase_changes_nothing(tmp_path, cluster):
     """Real tiles, one slide cut short, one worker killed while it embeds, samples, counts and maps."""
     try:
-        here, there = (faults.make_mosaics(tmp_path / name, "colour-texture", images=8) for name in ("here", "there"))
+        here, there = (
+            faults.make_mosaics(tmp_path / name, "colour-texture", images=8) for name in ("here", "there")
+        )
     except BadInputError as error:
         pytest.skip(str(error))
     rows = faults.compare(here, there, faults.KilledOnce(cluster), {"concepts": 5})
     assert [(row["phase"], row["same_bytes"], row["killed"]) for row in rows] == [
-        ("embed", True, 1), ("fit", True, 2), ("maps", True, 1),
-    ]  # fmt: skip
+        ("embed", True, 1),
+        ("fit", True, 2),
+        ("maps", True, 1),
+    ]
     for reasons in rows[0]["failed"]:
         assert len(reasons) == 1 and "cut-short.jpg" in reasons[0]
     assert len(there.embedded()) == 8
@@ -189,7 +217,10 @@ def test_a_scheduler_that_goes_leaves_what_was_finished(tmp_path, s3, monkeypatc
 
 def test_fits_and_maps_are_the_same_bytes(tmp_path, cluster):
     study = make_study(tmp_path)
-    for settings in ({"concepts": 4, "radius": 2}, {"concepts": 5, "sample": 200, "quantizer": "streamed k-means"}):
+    for settings in (
+        {"concepts": 4, "radius": 2},
+        {"concepts": 5, "sample": 200, "quantizer": "streamed k-means"},
+    ):
         one, other = study.fit(**settings).after, study.fit(**settings, on=cluster).after
         assert one.digest() == other.digest() and one.id != other.id
     here = {uid: path.read_bytes() for uid, path in study.save_maps().items()}
@@ -213,7 +244,10 @@ def test_an_item_that_fails_ends_no_other(cluster):
 
 def test_what_cannot_be_asked_for(monkeypatch):
     monkeypatch.setattr("prospector_core.scheduling._PATIENCE", "1s")
-    for options, words in (({"workers": 0}, "0 workers"), ({"workers": 2, "cluster": "tcp://x:1"}, "not both")):
+    for options, words in (
+        ({"workers": 0}, "0 workers"),
+        ({"workers": 2, "cluster": "tcp://x:1"}, "not both"),
+    ):
         with pytest.raises(BadInputError, match=words), scheduler(**options):
             pass
     for memory in ("much", "1kb", ""):

@@ -1,4 +1,7 @@
-"""Sentences: hard cases, spans into the text as it stands, other languages, and time that grows with the length only."""
+"""Sentences: hard cases, spans into the text as it stands, other languages.
+
+And time that grows with the length only.
+"""
 
 import re
 import sys
@@ -69,12 +72,25 @@ pT stage\tpT2
 2) Second item. It has two sentences.
 """
 WANTED = [
-    "FINAL DIAGNOSIS:", "A. Lymph node, left axilla, sentinel, excision:", "One lymph node, negative (0/1).", "See comment",
+    "FINAL DIAGNOSIS:",
+    "A. Lymph node, left axilla, sentinel, excision:",
+    "One lymph node, negative (0/1).",
+    "See comment",
     "B. Breast, left, lumpectomy",
-    "Invasive ductal carcinoma, grade 2, measuring 1.4 cm. in greatest dimension, found by Dr. Marlow at 3 o'clock; see the diagram and the comment, too.",
-    "COMMENT", "Immunostains were done.", "They are negative.", "Tumour size 2.3 cm", "Margins neg.", "pT stage pT2", "1) First",
-    "2) Second item.", "It has two sentences.",
-]  # fmt: skip
+    (
+        "Invasive ductal carcinoma, grade 2, measuring 1.4 cm. in greatest dimension, found by Dr. Marlow at"
+        " 3 o'clock; see the diagram and the comment, too."
+    ),
+    "COMMENT",
+    "Immunostains were done.",
+    "They are negative.",
+    "Tumour size 2.3 cm",
+    "Margins neg.",
+    "pT stage pT2",
+    "1) First",
+    "2) Second item.",
+    "It has two sentences.",
+]
 
 
 def parts(text, **options):
@@ -92,13 +108,28 @@ def test_headings_lists_and_rows_are_tokens_and_broken_lines_are_not():
 
 
 def test_marks_of_markdown_are_no_words():
-    text = "---\ntitle: x\n---\n# Report\n\n> **Nodes:** none of [14](http://x.y) involved.\n\n* one\n* two. Three.\n\n```\ncode here\n```\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    text = (
+        "---\ntitle: x\n---\n# Report\n\n> **Nodes:** none of [14](http://x.y) involved.\n\n* one\n* two."
+        " Three.\n\n```\ncode here\n```\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    )
     found = [readable(part, True) for part in parts(text, markdown=True)]
-    assert found == ["Report", "Nodes: none of 14 involved.", "one", "two.", "Three.", "code here", "| a | b |", "| 1 | 2 |"]  # fmt: skip
+    assert found == [
+        "Report",
+        "Nodes: none of 14 involved.",
+        "one",
+        "two.",
+        "Three.",
+        "code here",
+        "| a | b |",
+        "| 1 | 2 |",
+    ]
 
 
 def test_a_word_broken_at_the_end_of_a_line_is_whole_for_the_encoder():
-    assert readable("no meta-\n stasis in the lymph\xad\nnodes, B-\nCell") == "no metastasis in the lymphnodes, B- Cell"
+    assert (
+        readable("no meta-\n stasis in the lymph\xad\nnodes, B-\nCell")
+        == "no metastasis in the lymphnodes, B- Cell"
+    )
 
 
 @pytest.mark.parametrize("language", [None, "en", "de", "zh", "ar", "my"])
@@ -126,7 +157,8 @@ def test_windows_hold_every_word_once(text, size):
 
 
 @pytest.mark.parametrize(
-    "piece", ["The node is neg. for tumour. ", "x", "a. ", "1. ", '"a ', "(", "word ", "Mr. (A) ", "\u3042", "。"]
+    "piece",
+    ["The node is neg. for tumour. ", "x", "a. ", "1. ", '"a ', "(", "word ", "Mr. (A) ", "\u3042", "。"],
 )
 def test_a_long_line_is_cut_into_pieces(piece):
     text = piece * (100_000 // len(piece))  # in one go, pysbd would take minutes for some
@@ -149,13 +181,30 @@ def test_what_cannot_be():
 @pytest.mark.parametrize(
     ("text", "language"),
     [
-        ("the node and the margin", "en"), ("der Knoten und nicht die Wand", "de"), ("le foie et les poumons", "fr"),
-        ("el tumor y los ganglios", "es"), ("il fegato e non gli altri", "it"), ("het weefsel en de lever", "nl"),
-        ("guz nie jest w węzłach i na", "pl"), ("og det er ikke en svulst", "da"), ("nádor sa nie je v uzle", "sk"),
-        ("Пациент здоров", "ru"), ("Қатерлі ісік өсті", "kk"), ("Ασθενής", "el"), ("ورم", "ar"), ("ٹیومر", "ur"), ("پچ چرا", "fa"),
-        ("गाँठ", "hi"), ("गाळ", "mr"), ("肿瘤", "zh"), ("腫瘍です", "ja"), ("ዕጢ", "am"), ("ուռուցք", "hy"), ("အကျိတ်", "my"),
+        ("the node and the margin", "en"),
+        ("der Knoten und nicht die Wand", "de"),
+        ("le foie et les poumons", "fr"),
+        ("el tumor y los ganglios", "es"),
+        ("il fegato e non gli altri", "it"),
+        ("het weefsel en de lever", "nl"),
+        ("guz nie jest w węzłach i na", "pl"),
+        ("og det er ikke en svulst", "da"),
+        ("nádor sa nie je v uzle", "sk"),
+        ("Пациент здоров", "ru"),
+        ("Қатерлі ісік өсті", "kk"),
+        ("Ασθενής", "el"),
+        ("ورم", "ar"),
+        ("ٹیومر", "ur"),
+        ("پچ چرا", "fa"),
+        ("गाँठ", "hi"),
+        ("गाळ", "mr"),
+        ("肿瘤", "zh"),
+        ("腫瘍です", "ja"),
+        ("ዕጢ", "am"),
+        ("ուռուցք", "hy"),
+        ("အကျိတ်", "my"),
     ],
-)  # fmt: skip
+)
 def test_a_language_is_told_by_its_script_and_its_commonest_words(text, language):
     assert detect_language(text) == language
 
@@ -163,7 +212,9 @@ def test_a_language_is_told_by_its_script_and_its_commonest_words(text, language
 def test_a_script_is_told_by_three_tenths_of_the_letters_and_japanese_by_one():
     assert detect_language("ж" * 4 + "z" * 6) == "ru" and detect_language("ж" * 3 + "z" * 7) == "en"
     assert detect_language("の" * 2 + "漢" * 8) == "ja" and detect_language("の" + "漢" * 9) == "zh"
-    assert detect_language("ж" * 4 + " 123 .,;" * 9 + "z" * 6) == "ru"  # of the letters, not of all characters
+    assert (
+        detect_language("ж" * 4 + " 123 .,;" * 9 + "z" * 6) == "ru"
+    )  # of the letters, not of all characters
     assert detect_language("ж 12") == "ru"
 
 
@@ -174,12 +225,15 @@ def test_a_language_is_told_by_two_words_that_are_a_fifth_more_than_the_english_
     assert detect_language("und nicht ist mit von ein the of and to") == "de"  # 6 is more than 1.2 * 4
     assert detect_language("the of und nicht") == "en"
     assert (
-        detect_language("x" * 20_001 + " und nicht") == "en" and detect_language("x" * 19_980 + " und nicht ") == "de"
+        detect_language("x" * 20_001 + " und nicht") == "en"
+        and detect_language("x" * 19_980 + " und nicht ") == "de"
     )
 
 
 def test_a_heading_is_short_and_shouts_or_ends_in_a_colon():
-    assert _is_heading("Nodes:") and _is_heading("MICRO") and not _is_heading("ABC") and _is_heading("ABCD 12")
+    assert (
+        _is_heading("Nodes:") and _is_heading("MICRO") and not _is_heading("ABC") and _is_heading("ABCD 12")
+    )
     assert not any(map(_is_heading, ("MICRO.", "MICRO,", "MICRO-", "Micro", "Nodes")))
     assert _is_heading("N" * 60) and not _is_heading("N" * 61) and not _is_heading("n" * 60 + ":")
     assert _is_heading("# " + "n" * 90) and _is_heading("# n")
@@ -188,13 +242,21 @@ def test_a_heading_is_short_and_shouts_or_ends_in_a_colon():
 @pytest.mark.parametrize(
     ("before", "line", "width", "breaks"),
     [
-        ("a\tb", "more", 60, True), ("more", "a   b", 60, True), ("more", "| a | b |", 60, True),
-        ("NODES:", "free", 60, True), ("word", "free", 60, False), ("word", "Nodes:", 60, True), ("word", "Nodes: free", 60, True),
-        ("It ended.", "Then", 60, True), ("Seen by Dr.", "Marlow", 60, False),
-        ("x" * 53, "Then it went on", 60, False), ("x" * 55, "Then it went on", 60, False),
-        ("x" * 54, "Then it went on", 60, True), ("x" * 20, "Then it went on", 60, True),
+        ("a\tb", "more", 60, True),
+        ("more", "a   b", 60, True),
+        ("more", "| a | b |", 60, True),
+        ("NODES:", "free", 60, True),
+        ("word", "free", 60, False),
+        ("word", "Nodes:", 60, True),
+        ("word", "Nodes: free", 60, True),
+        ("It ended.", "Then", 60, True),
+        ("Seen by Dr.", "Marlow", 60, False),
+        ("x" * 53, "Then it went on", 60, False),
+        ("x" * 55, "Then it went on", 60, False),
+        ("x" * 54, "Then it went on", 60, True),
+        ("x" * 20, "Then it went on", 60, True),
     ],
-)  # fmt: skip
+)
 def test_where_a_line_begins_something_new(before, line, width, breaks):
     if len(before) in (53, 54, 55):  # "Then" and a space had room in the line before: 54 + 5 = 59
         breaks = len(before) + 5 <= 59
@@ -204,7 +266,10 @@ def test_where_a_line_begins_something_new(before, line, width, breaks):
 def test_lines_are_put_together_where_the_page_was_full():
     long = "Tumour cells lie in the wall of the bowel and around vessels"  # 60 characters
     assert parts(f"{long}\nKupffer cells do not.") == [f"{long}\nKupffer cells do not."]
-    assert parts("Tumour cells lie here\nKupffer cells do not.") == ["Tumour cells lie here", "Kupffer cells do not."]
+    assert parts("Tumour cells lie here\nKupffer cells do not.") == [
+        "Tumour cells lie here",
+        "Kupffer cells do not.",
+    ]
     assert parts("One\n\nTwo") == parts("One\r\n\r\nTwo".replace("\r\n", "\n")) == ["One", "Two"]
     assert (
         parts("one\ntwo") == ["one\ntwo"]
@@ -232,7 +297,10 @@ def test_letters_of_a_list_come_one_after_the_other():
 def test_marks_before_a_line_are_no_part_of_it():
     long = "Tumour cells lie in the wall of the bowel and around vessels"
     assert parts(f"{long}\n- it is free") == [long, "it is free"]  # though the page was full
-    assert parts("- * [x] one\n- two") == ["one", "two"] and parts("(1) one\n(2) two") == ["(1) one", "(2) two"]
+    assert parts("- * [x] one\n- two") == ["one", "two"] and parts("(1) one\n(2) two") == [
+        "(1) one",
+        "(2) two",
+    ]
     assert parts("> quoted", markdown=True) == ["quoted"] and parts("> > twice\n> more", markdown=True) == [
         "twice",
         "more",
@@ -249,14 +317,20 @@ def test_long_blocks_are_cut_where_a_sentence_seems_to_end():
     words = "word " * 600
     cut = list(_pieces(words, 0, len(words)))
     assert cut == [(0, 2000), (2000, 3000)]
-    for sentence, cut in ((501, 501), (500, 601)):  # a sentence that is more than a quarter of a piece, or else words
+    for sentence, cut in (
+        (501, 501),
+        (500, 601),
+    ):  # a sentence that is more than a quarter of a piece, or else words
         text = "a" * (sentence - 2) + ". " + "b" * (600 - sentence) + " " + "c" * 3000
         assert next(_pieces(text, 0, len(text))) == (0, cut)
     text = "a" * 100 + ". " + "b" * 3000
     assert next(_pieces(text, 0, len(text))) == (0, 102)  # the last space
     text = "b" * 4500
     assert list(_pieces(text, 0, 4500)) == [(0, 2000), (2000, 4000), (4000, 4500)]
-    assert list(_pieces(text, 5, 2005)) == [(5, 2005)] and list(_pieces(text, 5, 2006)) == [(5, 2005), (2005, 2006)]
+    assert list(_pieces(text, 5, 2005)) == [(5, 2005)] and list(_pieces(text, 5, 2006)) == [
+        (5, 2005),
+        (2005, 2006),
+    ]
     text = "a b. " * 500
     assert list(_pieces(text, 3, 2503)) == [(3, 2000), (2000, 2503)]
 
@@ -264,13 +338,24 @@ def test_long_blocks_are_cut_where_a_sentence_seems_to_end():
 @pytest.mark.parametrize(
     ("before", "after", "on"),
     [
-        ("Done.", ", then", True), ("Done.", "Then", False), ("no stop", "then", False), ("see Dr.", "Who", True),
-        ("see dr.", "2. Item", False), ("see fig.", "2 there", True), ("see fig.", "A1", True), ("see fig.", "there", False),
-        ("the node neg.", "for", True), ("the node neg.", "For", False), ("the node neg.", "3 of", True),
-        ("the node neg.", "(small)", True), ("the node neg.", "≤ 3", False), ("of 3 cm.", "~ 2", True),
-        ("(\"Dr.", "Who", True), ("word.", "3", False),
+        ("Done.", ", then", True),
+        ("Done.", "Then", False),
+        ("no stop", "then", False),
+        ("see Dr.", "Who", True),
+        ("see dr.", "2. Item", False),
+        ("see fig.", "2 there", True),
+        ("see fig.", "A1", True),
+        ("see fig.", "there", False),
+        ("the node neg.", "for", True),
+        ("the node neg.", "For", False),
+        ("the node neg.", "3 of", True),
+        ("the node neg.", "(small)", True),
+        ("the node neg.", "≤ 3", False),
+        ("of 3 cm.", "~ 2", True),
+        ('("Dr.', "Who", True),
+        ("word.", "3", False),
     ],
-)  # fmt: skip
+)
 def test_a_full_stop_of_shorthand_ends_no_sentence(before, after, on):
     assert _goes_on(before, after) == on
 
@@ -302,7 +387,11 @@ def test_what_pysbd_makes_of_a_block_is_checked(monkeypatch):
     assert pysbd_says("One ", "two. Three four.", " ") == ["One", "two. Three four."]
     halves = ["One two.", "Three four."]
     assert (
-        pysbd_says() == pysbd_says("One two.") == pysbd_says("two. Three four.") == pysbd_says("other", block) == halves
+        pysbd_says()
+        == pysbd_says("One two.")
+        == pysbd_says("two. Three four.")
+        == pysbd_says("other", block)
+        == halves
     )
     assert pysbd_says("One", "four.") == halves
     asked.clear()
@@ -340,8 +429,18 @@ def test_the_number_of_an_item_after_an_open_end_belongs_before_it():
 
 @pytest.mark.parametrize(
     ("words", "size", "held"),
-    [(7, 3, [3, 4]), (8, 3, [3, 3, 2]), (6, 4, [6]), (7, 4, [4, 3]), (4, 4, [4]), (1, 4, [1]), (0, 4, []), (3, 1, [1, 1, 1]), (2, 3, [2])],
-)  # fmt: skip
+    [
+        (7, 3, [3, 4]),
+        (8, 3, [3, 3, 2]),
+        (6, 4, [6]),
+        (7, 4, [4, 3]),
+        (4, 4, [4]),
+        (1, 4, [1]),
+        (0, 4, []),
+        (3, 1, [1, 1, 1]),
+        (2, 3, [2]),
+    ],
+)
 def test_a_last_window_of_half_the_size_joins_the_one_before(words, size, held):
     text = " - ".join(["word"] * words)
     assert [text[start:end].count("word") for start, end in split_words(text, size)] == held

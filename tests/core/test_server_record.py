@@ -15,7 +15,8 @@ def test_lines_are_added_by_many_at_once_and_read_in_order(tmp_path):
     records = [Record(tmp_path / "record.sqlite") for _ in range(3)]  # as processes would
     threads = [
         threading.Thread(
-            target=lambda r, n: [r.add("edited", f"p{n}", "10.0.0.1", "skin", i) for i in range(8)], args=(r, n)
+            target=lambda r, n: [r.add("edited", f"p{n}", "10.0.0.1", "skin", i) for i in range(8)],
+            args=(r, n),
         )
         for n, r in enumerate(records)
     ]

@@ -46,7 +46,10 @@ def write(tmp_path):
 
 
 def test_what_it_says(write, tmp_path):
-    """Paths are meant from the file's own folder; the record lies beside the studies unless it is said otherwise."""
+    """Paths are meant from the file's own folder.
+
+    The record lies beside the studies unless it is said otherwise.
+    """
     settings = read_settings(write())
     assert (settings.host, settings.port, settings.base_path) == ("0.0.0.0", 8600, "prospector-app")
     assert (
@@ -55,7 +58,11 @@ def test_what_it_says(write, tmp_path):
     )
     assert settings.studies == (tmp_path / "studies",) and settings.data == (tmp_path / "slides",)
     assert settings.record == tmp_path / "studies" / "record.sqlite"
-    assert [str(network) for network in settings.proxy.addresses] == ["127.0.0.1/32", "10.1.0.0/24", "::1/128"]
+    assert [str(network) for network in settings.proxy.addresses] == [
+        "127.0.0.1/32",
+        "10.1.0.0/24",
+        "::1/128",
+    ]
     assert settings.openid is None
 
 
@@ -94,8 +101,8 @@ def test_nobody_becomes_a_group_or_everyone_by_name(write, tmp_path):
 
 
 BAD = {
-    "not TOML": ('port = 8600', "port = ", "at line 3"),
-    "unknown key": ('port = 8600', "prot = 8600", "line 3: prot"),
+    "not TOML": ("port = 8600", "port = ", "at line 3"),
+    "unknown key": ("port = 8600", "prot = 8600", "line 3: prot"),
     "unknown key of a rule": ('editors = ["anna"]', 'editor = ["anna"]', "line 21: study.editor"),
     "port": ("8600", "86000", "line 3: port"),
     "port as text": ("8600", '"8600"', "line 3: port"),
@@ -117,7 +124,7 @@ BAD = {
     "people as text": ('["*"]', '"anna"', "line 16: study.viewers"),
     "a pattern of people": ('["*"]', '["a*"]', "line 16: study.viewers"),
     "no way to log in": ("[proxy]", "[proxi]", "line 8: proxi"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -1,4 +1,7 @@
-"""Soft membership: exact counts, the sprite as special case, maps that add up, kernels drawn towards nothing."""
+"""Soft membership: exact counts, the sprite as special case, maps that add up.
+
+Kernels drawn towards nothing.
+"""
 
 import numpy as np
 import pytest
@@ -66,9 +69,10 @@ def test_a_sprite_is_the_special_case_to_the_last_bit(seed, kind, radius):
     assert np.array_equal(hard, count_concepts(graph, sprite, K, radius))
     coef = kernel_of(random, K, radius)
     np.testing.assert_allclose(
-        prospect(graph, hard_shares(sprite, K), coef, K, radius, True), prospect(graph, sprite, coef, K, radius, True),
+        prospect(graph, hard_shares(sprite, K), coef, K, radius, True),
+        prospect(graph, sprite, coef, K, radius, True),
         atol=1e-9,
-    )  # fmt: skip
+    )
 
 
 @given(seeds, kinds, st.integers(0, 3))
@@ -96,7 +100,10 @@ def test_counts_scores_and_terms_are_one_sum(seed, kind, radius):
     else:
         assert sum(term.value for term in found.terms) == pytest.approx(scores[token], abs=1e-9)
         assert around.contributions.sum() == pytest.approx(scores[token], abs=1e-9)
-        assert sum(share for _, share in found.shares) == pytest.approx(1) and found.shares[0][0] == found.concept
+        assert (
+            sum(share for _, share in found.shares) == pytest.approx(1)
+            and found.shares[0][0] == found.concept
+        )
         alone = what_if(graph, shares, coef, K, radius, token, without_neighbours=True)
         assert alone.would_be == pytest.approx(around.contributions[0], abs=1e-9)
 
@@ -113,7 +120,10 @@ def test_merging_adds_columns_exactly(seed, kind, radius):
 
 def test_shares_are_whole_and_the_nearest_concept_is_the_strongest():
     random = np.random.default_rng(3)
-    vectors, centroids = random.normal(size=(500, 9)).astype(np.float32), random.normal(size=(12, 9)).astype(np.float32)
+    vectors, centroids = (
+        random.normal(size=(500, 9)).astype(np.float32),
+        random.normal(size=(12, 9)).astype(np.float32),
+    )
     for softness in (0.0, 0.1, 0.5, 3.0):
         shares = membership(vectors, centroids, softness)
         assert (shares.sum(axis=1, dtype=int) == ONE).all()
@@ -141,12 +151,16 @@ def test_a_grid_is_counted_and_scored_as_the_same_graph_of_edges_to_the_last_bit
     edges = TokenGraph.from_edges(grid.n, grid.edges)
     shares = np.zeros((grid.n, k), np.uint8)
     for _ in range(3):  # up to three concepts a token, some with all of it
-        shares[np.arange(grid.n), random.integers(0, k, grid.n)] += random.choice([5, 85], grid.n).astype(np.uint8)
+        shares[np.arange(grid.n), random.integers(0, k, grid.n)] += random.choice([5, 85], grid.n).astype(
+            np.uint8
+        )
     shares[np.arange(grid.n), shares.argmax(axis=1)] += (ONE - shares.sum(axis=1, dtype=int)).astype(np.uint8)
     shares[random.random(grid.n) < 0.2] = 0
     assert grid.fits_raster(radius) and not edges.fits_raster(radius)
     for threads in (None, 1):
-        assert np.array_equal(count_units(grid, shares, radius, threads), count_units(edges, shares, radius, threads))
+        assert np.array_equal(
+            count_units(grid, shares, radius, threads), count_units(edges, shares, radius, threads)
+        )
     coef = kernel_of(random, k, radius)
     scores = [prospect(graph, shares, coef, k, radius, diffusive) for graph in (grid, edges)]
     assert np.array_equal(*scores, equal_nan=True)
@@ -169,7 +183,9 @@ def test_shares_that_do_not_sum_to_one_are_refused():
 
 
 def test_a_rare_feature_says_less_with_a_pseudo_count_and_a_noisy_one_when_shrunk():
-    counts = np.array([[50, 0, 9, 40], [50, 0, 9, 0], [50, 0, 9, 41], [50, 1, 2, 0], [50, 0, 2, 0], [50, 0, 2, 41]])
+    counts = np.array(
+        [[50, 0, 9, 40], [50, 0, 9, 0], [50, 0, 9, 41], [50, 1, 2, 0], [50, 0, 2, 0], [50, 0, 2, 41]]
+    )
     labels = np.array([1, 1, 1, 0, 0, 0])
     authors = FoldChangeKernel(alpha=1e10).fit(counts, labels)
     plain = FoldChangeKernel(alpha=1e10, pseudo=0.1).fit(counts, labels)
@@ -195,14 +211,19 @@ def test_heat_is_softness_times_the_median_distance_to_the_nearest_concept():
 def test_shares_fall_with_the_squared_distance():
     """exp(-d2 / heat), rounded down to 1/255; the nearest has the rest."""
     random = np.random.default_rng(7)
-    vectors, centroids = random.normal(size=(60, 4)).astype(np.float32), random.normal(size=(6, 4)).astype(np.float32)
+    vectors, centroids = (
+        random.normal(size=(60, 4)).astype(np.float32),
+        random.normal(size=(6, 4)).astype(np.float32),
+    )
     shares, heat = membership(vectors, centroids, 0.8), temperature(centroids, 0.8)
     far = ((vectors[:, None].astype(float) - centroids[None]) ** 2).sum(axis=2)
     weight = np.exp(-far / heat)
     expected = np.floor(255 * weight / weight.sum(axis=1, keepdims=True))
     nearest = far.argmin(axis=1)
     expected[np.arange(60), nearest] += 255 - expected.sum(axis=1)
-    off = np.abs(shares - expected)  # where a share is all but a whole number, the last digit of the distance decides
+    off = np.abs(
+        shares - expected
+    )  # where a share is all but a whole number, the last digit of the distance decides
     assert off.max() <= 1 and (off > 0).any(axis=1).sum() <= 1
     sprite, same = sprite_and_shares(vectors, centroids, 0.8)
     assert np.array_equal(sprite, nearest) and np.array_equal(same, shares) and sprite.dtype == np.int32
@@ -223,7 +244,10 @@ def test_softness_is_a_number(softness):
 def test_blocks_of_tokens_meet_without_a_seam_and_a_bad_one_is_named(monkeypatch):
     monkeypatch.setattr("prospector_core.method.soft._BLOCK", 7)
     random = np.random.default_rng(8)
-    vectors, centroids = random.normal(size=(20, 3)).astype(np.float32), random.normal(size=(4, 3)).astype(np.float32)
+    vectors, centroids = (
+        random.normal(size=(20, 3)).astype(np.float32),
+        random.normal(size=(4, 3)).astype(np.float32),
+    )
     sprite, shares = sprite_and_shares(vectors, centroids, 0.5)
     part, mean = part_and_mean(vectors, np.array([0, 6, 7, 13, 19]))
     every, _ = part_and_mean(vectors)
@@ -232,7 +256,10 @@ def test_blocks_of_tokens_meet_without_a_seam_and_a_bad_one_is_named(monkeypatch
     assert np.array_equal(sprite, whole[0]) and np.array_equal(shares, whole[1])
     assert np.array_equal(part, vectors[[0, 6, 7, 13, 19]]) and np.array_equal(every, vectors)
     np.testing.assert_allclose(mean, vectors.mean(axis=0), rtol=1e-6)
-    assert part_and_mean(vectors[:0])[1].tolist() == [0, 0, 0] and part_and_mean(vectors[:0])[0].shape == (0, 3)
+    assert part_and_mean(vectors[:0])[1].tolist() == [0, 0, 0] and part_and_mean(vectors[:0])[0].shape == (
+        0,
+        3,
+    )
     monkeypatch.setattr("prospector_core.method.soft._BLOCK", 7)
     for wrong in (2, 9, 19):
         bad = vectors.copy()
@@ -263,7 +290,11 @@ def test_hard_shares_and_their_sprite():
 
 def test_what_is_taken_for_shares():
     assert is_soft(np.zeros((2, 2), np.uint8))
-    assert not is_soft(np.zeros(2, np.uint8)) and not is_soft(np.zeros((2, 2), int)) and not is_soft(np.zeros(2, int))
+    assert (
+        not is_soft(np.zeros(2, np.uint8))
+        and not is_soft(np.zeros((2, 2), int))
+        and not is_soft(np.zeros(2, int))
+    )
 
 
 def test_shares_are_checked():
@@ -274,9 +305,13 @@ def test_shares_are_checked():
     assert wide.shape == (3, 8) and not wide[:, 3:].any() and mono.tolist() == [255, 0, 255]
     assert checked(graph, hard_shares([0, 1, 2], 8), 8, 0)[0].shape == (3, 8)
     for bad, k, radius, says in (
-        (shares, 4, 1, r"\(3, 4\) uint8"), (shares.astype(int), 3, 1, "int64"), (shares[:2], 3, 1, r"got \(2, 3\)"),
-        (shares, 3, -1, "whole number of hops"), (shares, 3, 0.5, "whole number of hops"), (shares, 3, np.inf, "whole number"),
-    ):  # fmt: skip
+        (shares, 4, 1, r"\(3, 4\) uint8"),
+        (shares.astype(int), 3, 1, "int64"),
+        (shares[:2], 3, 1, r"got \(2, 3\)"),
+        (shares, 3, -1, "whole number of hops"),
+        (shares, 3, 0.5, "whole number of hops"),
+        (shares, 3, np.inf, "whole number"),
+    ):
         with pytest.raises(GraphError, match=says):
             check_shares(graph, bad, k, radius)
     wrong = shares.copy()
@@ -284,7 +319,10 @@ def test_shares_are_checked():
     with pytest.raises(GraphError, match="shares of token 2 sum to 256"):
         check_shares(graph, wrong, 3, 1)
     nobody = np.zeros((3, 3), np.uint8)
-    assert count_units(graph, nobody, 1).tolist() == [0] * 9 and count_units(graph, nobody, 0).tolist() == [0] * 3
+    assert (
+        count_units(graph, nobody, 1).tolist() == [0] * 9
+        and count_units(graph, nobody, 0).tolist() == [0] * 3
+    )
 
 
 def test_tables_are_padded_to_a_multiple_of_eight():

@@ -1,4 +1,7 @@
-"""A study whose tokens belong to several concepts: what edits do is exact, and the same bytes when replayed."""
+"""A study whose tokens belong to several concepts.
+
+What edits do is exact, and the same bytes when replayed.
+"""
 
 import numpy as np
 import pytest
@@ -24,8 +27,12 @@ def agrees(study):
     fit = study.current_fit
     active = fit.state.active(fit.n_concepts)
     shares = {datum.uid: study.shares(datum) for datum in study.data}
-    counts = {datum.uid: count_units(study.graph(datum), shares[datum.uid], fit.radius) for datum in study.data}
-    compact = np.stack([compact_coef(counts[datum.uid], active, fit.n_concepts, fit.radius) for datum in study.data])
+    counts = {
+        datum.uid: count_units(study.graph(datum), shares[datum.uid], fit.radius) for datum in study.data
+    }
+    compact = np.stack(
+        [compact_coef(counts[datum.uid], active, fit.n_concepts, fit.radius) for datum in study.data]
+    )
     if not fit.state.regions:
         labels = np.array([datum.label for datum in study.data])
         kernel = fit.settings.make_kernel().fit(compact, labels)
@@ -35,7 +42,9 @@ def agrees(study):
     for datum in study.data:
         scores, sprite = study.prospect(datum), study.sprite(datum)
         total = shares[datum.uid].sum(axis=1, dtype=int)
-        assert np.array_equal(total, np.where(sprite >= 0, ONE, 0)) and np.array_equal(np.isnan(scores), sprite < 0)
+        assert np.array_equal(total, np.where(sprite >= 0, ONE, 0)) and np.array_equal(
+            np.isnan(scores), sprite < 0
+        )
         assert np.nansum(scores) == pytest.approx(counts[datum.uid] @ fit.coef / UNIT, abs=1e-8)
         assert evidence[datum.uid] == pytest.approx(np.nansum(scores), abs=1e-8)
     datum, token = study.data[0], int(np.flatnonzero(sprite >= 0)[0])

@@ -1,4 +1,7 @@
-"""Concepts of tokens under edits, and their counts, against plain loops; what is kept, and by which name. No study."""
+"""Concepts of tokens under edits, and their counts, against plain loops; what is kept, and by which name.
+
+No study.
+"""
 
 import hashlib
 from dataclasses import replace
@@ -56,7 +59,11 @@ def cut(concept, *ids, members=None, seed=9):
 
 def test_the_nearest_concept_is_found_once(tmp_path, read):
     made = sprites(tmp_path, read)
-    assert made.quantised("a").tolist() == nearest(VECTORS["a"], CENTRES).tolist() == made.quantised("a").tolist()
+    assert (
+        made.quantised("a").tolist()
+        == nearest(VECTORS["a"], CENTRES).tolist()
+        == made.quantised("a").tolist()
+    )
     assert made.quantised("a").dtype == np.int16 and read.asked == ["a"]
     expected = np.linalg.norm(VECTORS["a"] - CENTRES[made.quantised("a")], axis=1)
     np.testing.assert_allclose(made.distances("a"), expected, rtol=1e-6)
@@ -64,7 +71,10 @@ def test_the_nearest_concept_is_found_once(tmp_path, read):
     assert made.n_concepts(CurationState(steps=[cut(0, 0, 4, 5)])) == 6
     again = sprites(tmp_path, read)
     assert (
-        again.folder == made.folder and len(read.asked) == 2 and again.quantised("a").tolist() and len(read.asked) == 2
+        again.folder == made.folder
+        and len(read.asked) == 2
+        and again.quantised("a").tolist()
+        and len(read.asked) == 2
     )
     with pytest.raises(FitError, match="the embeddings of a have 3 numbers a token, the concepts 2"):
         sprites(tmp_path, read, centres=CENTRES[:, :2].copy()).quantised("a")
@@ -83,7 +93,9 @@ def test_other_centroids_and_other_softness_have_another_folder(tmp_path, read):
     soft = CENTRES.tobytes() + b"softness 0.5 centre 0.5"
     assert sprites(tmp_path, read, SOFT).folder.name == hashlib.sha256(soft).hexdigest()[:16]
     one = CENTRES.tobytes() + b"softness 0.0 centre 0.5"
-    assert sprites(tmp_path, read, FitSettings(centre=0.5)).folder.name == hashlib.sha256(one).hexdigest()[:16]
+    assert (
+        sprites(tmp_path, read, FitSettings(centre=0.5)).folder.name == hashlib.sha256(one).hexdigest()[:16]
+    )
     assert sprites(tmp_path, read, FitSettings()).folder == plain.folder
 
 
@@ -117,9 +129,11 @@ def test_shares_and_the_sprite_are_read_together(tmp_path, read):
 
 STEPS = [cut(0, 0, 4, 5, members={0, 2}, seed=25), ("a", (1, 2, 99), 3), ("b", (7,), 1), cut(4, 4, 6, seed=5)]
 STATE = CurationState(
-    merged={1: 3}, excluded={5: ""}, steps=STEPS,
+    merged={1: 3},
+    excluded={5: ""},
+    steps=STEPS,
     regions=[Region("a", (8, 9, 77), "ignore", 1.0, None), Region("a", (10,), "for", 1.0, None)],
-)  # fmt: skip
+)
 
 
 def plain_steps(uid, steps):
@@ -145,7 +159,9 @@ def test_a_sprite_under_edits(tmp_path, read):
         if uid == "a":
             final[8] = final[9] = -1
         assert made.curated(uid, STATE).tolist() == final
-    assert made.groups(STATE).tolist() == [0, 3, 2, 3, 4, 5, 6] and made.groups(STATE, excluded=-1).tolist() == [
+    assert made.groups(STATE).tolist() == [0, 3, 2, 3, 4, 5, 6] and made.groups(
+        STATE, excluded=-1
+    ).tolist() == [
         0,
         3,
         2,
@@ -196,9 +212,12 @@ def test_shares_under_edits(tmp_path, read):
     assert made.curated_shares("a", STATE).tolist() == curated.tolist()
     hard = without(np.array([[100, 155, 0]], np.uint8), np.zeros(3, bool), np.array([1]))
     assert hard.tolist() == [[100, 155, 0]]
-    assert without(np.array([[100, 155, 0], [0, 0, 255]], np.uint8), np.array([True, False, False]), np.array([1, 2])).tolist() == [
-        [0, 255, 0], [0, 0, 255],
-    ]  # fmt: skip
+    assert without(
+        np.array([[100, 155, 0], [0, 0, 255]], np.uint8), np.array([True, False, False]), np.array([1, 2])
+    ).tolist() == [
+        [0, 255, 0],
+        [0, 0, 255],
+    ]
 
 
 # ---- counts
@@ -207,12 +226,17 @@ def test_shares_under_edits(tmp_path, read):
 def test_counts_are_counted_once_and_by_name(tmp_path, read, monkeypatch):
     made = sprites(tmp_path, read)
     counts, counted = Counts(made, lambda uid: GRAPH, 2), []
-    monkeypatch.setattr(module, "count_concepts", lambda *said: counted.append("all") or count_concepts(*said))
+    monkeypatch.setattr(
+        module, "count_concepts", lambda *said: counted.append("all") or count_concepts(*said)
+    )
     real = module.recount
     monkeypatch.setattr(module, "recount", lambda *said: counted.append("some") or real(*said))
     assert counts.radius == 2 and counts.unit == 1
     plain = CurationState()
-    assert counts.cached("a", plain).tolist() == count_concepts(GRAPH, nearest(VECTORS["a"], CENTRES), K, 2).tolist()
+    assert (
+        counts.cached("a", plain).tolist()
+        == count_concepts(GRAPH, nearest(VECTORS["a"], CENTRES), K, 2).tolist()
+    )
     counts.cached("a", plain)
     counts.cached("a", CurationState(merged={0: 1}, excluded={9: ""}))
     counts.cached("a", CurationState(steps=[("b", (1,), 2), cut(9, 9, 10)]))
@@ -236,9 +260,9 @@ def test_counts_are_counted_once_and_by_name(tmp_path, read, monkeypatch):
     ignored = CurationState(regions=[Region("a", (5, 6), "ignore", 1.0, None)])
     sprite = nearest(VECTORS["a"], CENTRES)
     sprite[[5, 6]] = -1
-    assert counts.cached("a", ignored).tolist() == count_concepts(GRAPH, sprite, K, 2).tolist() and counted[4:] == [
-        "some"
-    ]
+    assert counts.cached("a", ignored).tolist() == count_concepts(GRAPH, sprite, K, 2).tolist() and counted[
+        4:
+    ] == ["some"]
 
 
 @pytest.mark.parametrize("settings", [None, SOFT])
@@ -291,11 +315,21 @@ def test_the_name_of_what_was_edited_is_of_all_of_it():
     one = cut(0, 0, 4)
     plain = _Cut("a", (one,), frozenset(), np.empty(0, np.int64), None, 5)
     cases = [
-        ((one,), [], [], None), ((), [], [], None), ((one, one), [], [], None), ((replace(one, ids=(0, 5)),), [], [], None),
-        ((replace(one, members=frozenset({0, 1})),), [], [], None), ((replace(one, centroids=one.centroids + 1),), [], [], None),
-        ((("a", (1, 2), 3),), [], [], None), ((("a", (1, 2), 4),), [], [], None), ((("a", (1, 3), 3),), [], [], None),
-        ((one,), [1], [], None), ((one,), [], [1], None), ((one,), [], [2], None), ((one,), [], [], (1,)), ((one,), [], [], ()),
-    ]  # fmt: skip
+        ((one,), [], [], None),
+        ((), [], [], None),
+        ((one, one), [], [], None),
+        ((replace(one, ids=(0, 5)),), [], [], None),
+        ((replace(one, members=frozenset({0, 1})),), [], [], None),
+        ((replace(one, centroids=one.centroids + 1),), [], [], None),
+        ((("a", (1, 2), 3),), [], [], None),
+        ((("a", (1, 2), 4),), [], [], None),
+        ((("a", (1, 3), 3),), [], [], None),
+        ((one,), [1], [], None),
+        ((one,), [], [1], None),
+        ((one,), [], [2], None),
+        ((one,), [], [], (1,)),
+        ((one,), [], [], ()),
+    ]
     assert len({_digest(*each) for each in cases}) == len(cases) and len(_digest(*cases[0])) == 16
     # kept on disk: names stay what they are
     said = hashlib.sha256(f"split (0, 4) [0] (2, {DIM})".encode() + one.centroids.tobytes() + b"out [2] 1")

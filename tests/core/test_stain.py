@@ -1,4 +1,7 @@
-"""Stain normalisation: the same tissue, stained twice, comes out alike; torchstain's own numbers; slides that have no stain."""
+"""Stain normalisation: the same tissue, stained twice, comes out alike.
+
+Torchstain's own numbers; slides that have no stain.
+"""
 
 import json
 import subprocess
@@ -27,7 +30,13 @@ from tests.support.slide_files import write_image
 from tests.support.study_files import write_labels
 
 ROOT = Path(__file__).resolve().parents[2]
-PALE = np.array([[0.65, 0.70, 0.29], [0.27, 0.57, 0.78]]), (1.0, 0.6)  # haematoxylin and eosin, of two laboratories
+PALE = (
+    np.array([[0.65, 0.70, 0.29], [0.27, 0.57, 0.78]]),
+    (
+        1.0,
+        0.6,
+    ),
+)  # haematoxylin and eosin, of two laboratories
 DARK = np.array([[0.55, 0.76, 0.35], [0.10, 0.90, 0.42]]), (1.7, 1.1)
 
 
@@ -71,7 +80,10 @@ def test_colours_are_those_of_torchstain(method):
         expected = torchstain.normalizers.MacenkoNormalizer(backend="numpy").normalize(picture)[0]
     else:
         library = torchstain.normalizers.ReinhardNormalizer(backend="numpy")
-        library.target_means, library.target_stds = np.array(stain._REINHARD_MEANS), np.array(stain._REINHARD_STDS)
+        library.target_means, library.target_stds = (
+            np.array(stain._REINHARD_MEANS),
+            np.array(stain._REINHARD_STDS),
+        )
         expected = library.normalize(picture)
     found = estimate_stain(method, picture.reshape(-1, 3)).apply(picture)
     assert np.abs(found.astype(int) - expected).max() <= (1 if method == "macenko" else 4)
@@ -86,8 +98,11 @@ def test_pixels_of_a_slide_are_of_tissue_and_always_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("method", STAIN_METHODS)
-@pytest.mark.parametrize("pixels", [np.full((1000, 3), 150), np.tile([[150, 90, 140]], (1000, 1)), np.full((3, 3), 90),
-                                    np.empty((0, 3))], ids=["grey", "one colour", "three pixels", "none"])  # fmt: skip
+@pytest.mark.parametrize(
+    "pixels",
+    [np.full((1000, 3), 150), np.tile([[150, 90, 140]], (1000, 1)), np.full((3, 3), 90), np.empty((0, 3))],
+    ids=["grey", "one colour", "three pixels", "none"],
+)
 def test_what_has_no_stain(method, pixels):
     with pytest.raises(TissueError, match="stain cannot be estimated"):
         estimate_stain(method, pixels.astype(np.uint8))
@@ -109,7 +124,10 @@ def test_names_and_a_library_that_is_missing(monkeypatch):
 
 
 def test_torch_is_not_loaded_for_it():
-    code = "import sys; from prospector_core.modalities.slides.stain import check_stain; check_stain('macenko'); print('torch' in sys.modules)"
+    code = (
+        "import sys; from prospector_core.modalities.slides.stain import check_stain; check_stain('macenko');"
+        " print('torch' in sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert found.stdout.strip() == "False"
 
@@ -131,26 +149,35 @@ def folder(tmp_path):
 
 def make(tmp_path, slides, **options):
     labels = write_labels(tmp_path / "labels.csv", [("pale.png", 1), ("dark.png", 0), ("flat.png", 0)])
-    return Study.create(tmp_path / "study", slides=slides, labels=labels, encoder="colour-texture", tile=32, **options)
+    return Study.create(
+        tmp_path / "study", slides=slides, labels=labels, encoder="colour-texture", tile=32, **options
+    )
 
 
 def test_a_study_normalises_each_slide_and_says_which_it_could_not(tmp_path, slides):
     study = make(tmp_path, slides, stain="macenko")
     assert study.embedding["stain"] == "macenko" and study.embed() == {}
     kept = {datum.name: study.store.layout(datum.uid)[1] for datum in study.data}
-    assert kept["pale.png"]["stain"]["method"] == "macenko" and "Macenko" in kept["pale.png"]["stain"]["reference"]
+    assert (
+        kept["pale.png"]["stain"]["method"] == "macenko"
+        and "Macenko" in kept["pale.png"]["stain"]["reference"]
+    )
     assert np.shape(kept["pale.png"]["stain"]["estimate"]["stains"]) == (2, 3)
     assert "one colour" in kept["flat.png"]["stain"]["failed"] and "estimate" not in kept["flat.png"]["stain"]
     notes = {study.datum(uid).name: job["message"] for uid, job in study.jobs().items()}
     assert notes["pale.png"] == notes["dark.png"] == ""
     assert (
-        notes["flat.png"].startswith("flat.png: its stain cannot be estimated") and "own colours" in notes["flat.png"]
+        notes["flat.png"].startswith("flat.png: its stain cannot be estimated")
+        and "own colours" in notes["flat.png"]
     )
 
     (tmp_path / "other").mkdir()
     plain = make(tmp_path / "other", slides)
     plain.embed()
-    raw = {name: plain.store.read(plain.datum(name).uid).embeddings for name in ("pale.png", "dark.png", "flat.png")}
+    raw = {
+        name: plain.store.read(plain.datum(name).uid).embeddings
+        for name in ("pale.png", "dark.png", "flat.png")
+    }
     own = [study.store.read(study.datum(name).uid).embeddings for name in ("pale.png", "dark.png")]
     assert np.abs(own[0] - own[1]).mean() < np.abs(raw["pale.png"] - raw["dark.png"]).mean() / 2
     assert "stain" not in plain.store.layout(plain.datum("pale.png").uid)[1]
@@ -219,7 +246,9 @@ def test_64_tiles_spread_over_a_slide_are_looked_at():
     assert len(tissue_pixels(few, everywhere(few), 32, 0.5)) == 3 * 32 * 32  # each once
 
 
-@pytest.mark.parametrize(("tile", "every"), [(32, 1), (64, 1), (95, 1), (97, 2), (128, 2), (224, 4), (256, 4)])
+@pytest.mark.parametrize(
+    ("tile", "every"), [(32, 1), (64, 1), (95, 1), (97, 2), (128, 2), (224, 4), (256, 4)]
+)
 def test_about_4096_pixels_of_a_tile_are_taken(tile, every):
     slide = Noted(tile, tile, [(10, 20, 30)])
     assert len(tissue_pixels(slide, everywhere(slide), tile, 0.5)) == (-(-tile // every)) ** 2
@@ -233,12 +262,20 @@ def test_pixels_of_tissue_are_those_with_a_channel_that_is_dark():
 
 
 def test_so_much_tissue_a_tile_as_the_study_asks_for():
-    """A quarter of a tile where nothing is said. Here a fifth of the first is tissue, a good quarter of the second."""
+    """A quarter of a tile where nothing is said.
+
+    Here a fifth of the first is tissue, a good quarter of the second.
+    """
     slide = Noted(150, 50, [(10, 20, 30)])
     mask = np.zeros((5, 15), bool)
     mask[:, 0] = mask[:, 5] = mask[:2, 6] = mask[:, 10:] = True
     mask = TissueMask(mask, 10.0)
-    for share, tiles in (({}, 2), ({"min_tissue": 0.25}, 2), ({"min_tissue": 0.2}, 3), ({"min_tissue": 0.3}, 1)):
+    for share, tiles in (
+        ({}, 2),
+        ({"min_tissue": 0.25}, 2),
+        ({"min_tissue": 0.2}, 3),
+        ({"min_tissue": 0.3}, 1),
+    ):
         for look in (tissue_pixels, normalised):
             slide.read.clear()
             look(slide, mask, *(() if look is tissue_pixels else ("reinhard",)), 50, 0.5, **share)
@@ -261,7 +298,9 @@ def test_a_slide_of_one_colour_has_deviations_below_a_half(least, enough):
     share = (1 - np.sqrt(1 - 4 * (least / gap) ** 2)) / 2
     pixels = mixed(one, other, share)
     if enough:
-        assert min(estimate_stain("reinhard", pixels).estimate["deviations"]) == pytest.approx(least, abs=0.02)
+        assert min(estimate_stain("reinhard", pixels).estimate["deviations"]) == pytest.approx(
+            least, abs=0.02
+        )
     else:
         with pytest.raises(TissueError, match="one colour"):
             estimate_stain("reinhard", pixels)
@@ -272,7 +311,9 @@ def tissue_of(first, second, noise=0.0, n=20_000):
     random = np.random.default_rng(0)
     axis, across = np.array([0.65, 0.70, 0.29]), np.array([0.70, -0.65, 0.0])
     axis, across = axis / np.linalg.norm(axis), across / np.linalg.norm(across)
-    stains = [np.cos(np.radians(angle)) * axis + np.sin(np.radians(angle)) * across for angle in (first, second)]
+    stains = [
+        np.cos(np.radians(angle)) * axis + np.sin(np.radians(angle)) * across for angle in (first, second)
+    ]
     amounts = np.where(random.random((n, 1)) < 0.5, [[1.0, 0]], [[0, 1.0]]) * random.uniform(0.6, 2.2, (n, 1))
     return np.clip(
         np.round(240 * np.exp(-amounts @ np.array(stains) + noise * random.normal(size=(n, 3)))), 0, 255
@@ -286,11 +327,16 @@ def test_two_stains_are_five_degrees_apart():
 
 
 def test_estimates_and_what_is_kept_of_them():
-    """Numbers of a made slide that torchstain gave; a study keeps four digits (three of CIELAB) and where they are from."""
+    """Numbers of a made slide that torchstain gave.
+
+    A study keeps four digits (three of CIELAB) and where they are from.
+    """
     pixels = stained(*DARK)[:, :192].reshape(-1, 3)
     for method in STAIN_METHODS:
         library = torchstain.normalizers
-        normaliser = (library.MacenkoNormalizer if method == "macenko" else library.ReinhardNormalizer)(backend="numpy")
+        normaliser = (library.MacenkoNormalizer if method == "macenko" else library.ReinhardNormalizer)(
+            backend="numpy"
+        )
         kept = estimate_stain(method, pixels).record()
         if method == "macenko":
             normaliser.fit(pixels[:, None], Io=240, beta=0.15)
@@ -305,9 +351,11 @@ def test_estimates_and_what_is_kept_of_them():
                 "deviations": np.round(np.asarray(normaliser.target_stds, float), 3).tolist(),
             }
         assert kept == {
-            "method": method, "library": f"torchstain {torchstain_version()}", "reference": stain._REFERENCES[method],
+            "method": method,
+            "library": f"torchstain {torchstain_version()}",
+            "reference": stain._REFERENCES[method],
             "estimate": expected,
-        }  # fmt: skip
+        }
 
 
 def torchstain_version():
@@ -332,7 +380,9 @@ def test_a_table_has_the_middle_of_four_grey_levels():
     assert colours[0].tolist() == [1.5] * 3 and colours[-1].tolist() == [253.5] * 3
     assert colours[1].tolist() == [1.5, 1.5, 5.5] and colours[64].tolist() == [1.5, 5.5, 1.5]
     table = np.arange(64**3, dtype=np.uint32)
-    found = stain.StainNormaliser("reinhard", {}, table=table).apply(np.array([[[3, 4, 255], [255, 0, 8]]], np.uint8))
+    found = stain.StainNormaliser("reinhard", {}, table=table).apply(
+        np.array([[[3, 4, 255], [255, 0, 8]]], np.uint8)
+    )
     assert found.tolist() == [[[63 + 64 & 255, 0, 0], [2, 63 << 12 >> 8 & 255, 63 << 12 >> 16]]]
 
 
@@ -344,12 +394,17 @@ def test_optical_densities_are_multiplied_and_come_back():
     half = stain.StainNormaliser("macenko", {}, matrix=np.eye(3, dtype=np.float32) / 2).apply(grey)
     expected = 240 * np.sqrt((grey.astype(float) + 1) / 240)
     assert np.abs(half - np.minimum(expected, 255)).max() <= 1 and half[1, 0] == 247
-    other = stain.StainNormaliser("macenko", {}, matrix=-np.eye(3, dtype=np.float32)).apply(np.zeros((1, 3), np.uint8))
+    other = stain.StainNormaliser("macenko", {}, matrix=-np.eye(3, dtype=np.float32)).apply(
+        np.zeros((1, 3), np.uint8)
+    )
     assert other.tolist() == [[255] * 3]
 
 
 def test_tissue_of_one_colour_is_thinner_than_a_fiftieth_of_optical_density():
-    """Deviation along the second axis: however much of the one stain there is, and however far the first axis goes."""
+    """Deviation along the second axis.
+
+    However much of the one stain there is, and however far the first axis goes.
+    """
     with pytest.raises(TissueError, match="its tissue is of one colour"):
         estimate_stain("macenko", tissue_of(0, 0, noise=0.012))
     try:

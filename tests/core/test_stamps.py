@@ -60,10 +60,16 @@ def test_a_stamp_is_of_the_content_and_of_nothing_else(tmp_path, monkeypatch):
     moved, joined = PLACES.copy(), EDGES.copy()
     moved[3, 1], joined[0, 1] = 1, 3
     changed = [
-        stamp_of(values=other), stamp_of(values=VALUES.astype(np.float16)), stamp_of(places=moved), stamp_of(places=None),
-        stamp_of(places=PLACES.astype(float)), stamp_of(edges=joined), stamp_of(edges=None), stamp_of(attrs={"pitch": 2.0}),
+        stamp_of(values=other),
+        stamp_of(values=VALUES.astype(np.float16)),
+        stamp_of(places=moved),
+        stamp_of(places=None),
+        stamp_of(places=PLACES.astype(float)),
+        stamp_of(edges=joined),
+        stamp_of(edges=None),
+        stamp_of(attrs={"pitch": 2.0}),
         stamp_of(attrs={}),
-    ]  # fmt: skip
+    ]
     assert len({usual, *changed}) == 10
 
 
@@ -109,7 +115,9 @@ def test_a_store_elsewhere_says_the_same_stamps(tmp_path, monkeypatch, fresh):
     monkeypatch.setattr("prospector_core.store.remote._FRESH", fresh)
     monkeypatch.setenv("PROSPECTOR_STORES", "file")
     here = EmbeddingStore(tmp_path / "here")
-    there, other = (RemoteStore(tmp_path / name, (tmp_path / "there").as_uri()) for name in ("local", "other"))
+    there, other = (
+        RemoteStore(tmp_path / name, (tmp_path / "there").as_uri()) for name in ("local", "other")
+    )
     for store in (here, there):
         for uid in ("d1", "d2"):
             store.write(uid, VALUES, PLACES, {"uid": uid})
@@ -134,17 +142,28 @@ def derived_of(study):
     datum, fit = study.data[0], study.current_fit
     sprites, counts = study._layer(fit.centroids, fit.settings)
     found = {
-        "sprite": study.sprite(datum), "concepts": study.concepts_of(datum), "shares": study.shares(datum),
-        "map": study.prospect(datum), "distances": sprites.distances(datum.uid),
-        "counts": counts.cached(datum.uid, fit.state), "graph": study.graph(datum).edges, "places": study.positions(datum),
-        "n": study.n_tokens(datum), "uncertainty": study.uncertainty(datum, 8).error, "evidence": study.evidence()[datum.uid],
-        "concept sizes": [concept.tokens for concept in study.concepts()], "parts": study.part_sizes(),
-        "typical": [(d.name, token) for d, token in study.typical_tokens(0)], "limit": study.score_limit(),
-        "atlas": study.atlas(200).place, "null": null_of(study, n=8).p_values,
+        "sprite": study.sprite(datum),
+        "concepts": study.concepts_of(datum),
+        "shares": study.shares(datum),
+        "map": study.prospect(datum),
+        "distances": sprites.distances(datum.uid),
+        "counts": counts.cached(datum.uid, fit.state),
+        "graph": study.graph(datum).edges,
+        "places": study.positions(datum),
+        "n": study.n_tokens(datum),
+        "uncertainty": study.uncertainty(datum, 8).error,
+        "evidence": study.evidence()[datum.uid],
+        "concept sizes": [concept.tokens for concept in study.concepts()],
+        "parts": study.part_sizes(),
+        "typical": [(d.name, token) for d, token in study.typical_tokens(0)],
+        "limit": study.score_limit(),
+        "atlas": study.atlas(200).place,
+        "null": null_of(study, n=8).p_values,
         "split": study.split_centroids(0, 2, 0, fit.state),
-        "preview": study.preview(lambda c: c.pin(0, 1.0)).after.fitted_coef, "resampled": study._resampled_kernels(fit, 8),
+        "preview": study.preview(lambda c: c.pin(0, 1.0)).after.fitted_coef,
+        "resampled": study._resampled_kernels(fit, 8),
         "saved map": np.load(study.save_maps([datum])[datum.uid]),
-    }  # fmt: skip
+    }
     return {name: np.asarray(value) for name, value in found.items()}
 
 
@@ -153,7 +172,10 @@ SETTINGS = [{}, {"softness": 0.5, "centre": 0.5}]
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_everything_derived_is_of_the_new_embeddings(tmp_path, settings):
-    """In the process that had them in memory, in another that had them open, and in one that finds them on disk."""
+    """In the process that had them in memory, in another that had them open.
+
+    And in one that finds them on disk.
+    """
     study, fresh = (make_study(tmp_path / name, fit=settings) for name in ("used", "fresh"))
     before = derived_of(study)
     watching = Study.open(study.path)
@@ -210,7 +232,9 @@ def test_what_is_replaced_while_it_is_read_is_read_again(tmp_path):
 
     assert of.get("d1", "sprite", slow).tolist() == [ord("b")] and seen == ["a", "b"]
     stamps["d1"] = "a"
-    assert of.get("d1", "sprite", lambda: np.array([1])).tolist() == [1]  # nothing was kept under the old name
+    assert of.get("d1", "sprite", lambda: np.array([1])).tolist() == [
+        1
+    ]  # nothing was kept under the old name
     of.put("d1", "mean", np.array([2.0]), "b")
     assert of.peek("d1", "mean") is None
 
@@ -314,9 +338,16 @@ def painted(tmp_path):
     (tmp_path / "slides").mkdir()
     for number in range(4):
         _paint(tmp_path / "slides" / f"s{number}.png", number)
-    labels = write_labels(tmp_path / "labels.csv", [(f"s{n}.png", ("normal", "tumour")[n % 2]) for n in range(4)])
+    labels = write_labels(
+        tmp_path / "labels.csv", [(f"s{n}.png", ("normal", "tumour")[n % 2]) for n in range(4)]
+    )
     study = Study.create(
-        tmp_path / "study", slides=tmp_path / "slides", labels=labels, encoder="colour-texture", tile=8, min_tissue=0.0
+        tmp_path / "study",
+        slides=tmp_path / "slides",
+        labels=labels,
+        encoder="colour-texture",
+        tile=8,
+        min_tissue=0.0,
     )
     study.embed(encoder=MeanColour())
     return study
@@ -351,9 +382,11 @@ def test_an_interrupted_anew_goes_on(painted, tmp_path):
         _paint(tmp_path / "slides" / f"s{number}.png", 50 + number)
     seen = []
     painted.embed(
-        encoder=MeanColour(), anew=True, progress=lambda datum, done, total: seen.append(datum.uid),
+        encoder=MeanColour(),
+        anew=True,
+        progress=lambda datum, done, total: seen.append(datum.uid),
         stop=lambda: len(set(seen)) > 2,
-    )  # fmt: skip
+    )
     changed = {uid for uid, stamp in painted.store.stamps().items() if stamp != before[uid]}
     assert 0 < len(changed) < 4
     again = Study.open(painted.path)
@@ -386,7 +419,9 @@ def test_another_process_embeds_anew(painted, tmp_path):
         "from study_files import MeanColour\nfrom prospector_core import Study\n"
         f"Study.open({str(painted.path)!r}).embed(encoder=MeanColour(), anew=True)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], env=dict(os.environ))
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], env=dict(os.environ)
+    )
     assert painted.edition() == edition + 1 and [d.name for d in painted.newer_embeddings()] == ["s1.png"]
     assert not np.array_equal(painted.prospect("s1.png"), old)
 

@@ -206,7 +206,11 @@ def small_disk(tmp_path):
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if sys.platform != "linux" or os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+    if (
+        sys.platform != "linux"
+        or os.geteuid()
+        or subprocess.run(mount, capture_output=True, check=False).returncode
+    ):
         pytest.skip("a small file system cannot be mounted here")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
@@ -237,7 +241,8 @@ def test_many_blocks_become_few_files_and_say_the_same(store, monkeypatch):
         writer.write_block(index, VALUES[writer.rows(index)])
     with monkeypatch.context() as dying:
         dying.setattr(
-            "prospector_core.store.embeddings.os.rename", lambda *names: (_ for _ in ()).throw(KeyboardInterrupt)
+            "prospector_core.store.embeddings.os.rename",
+            lambda *names: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         with pytest.raises(KeyboardInterrupt):
             writer.finish()
@@ -254,7 +259,9 @@ def test_many_blocks_become_few_files_and_say_the_same(store, monkeypatch):
     rows = np.array([22, 3, 3, 17, 0])
     assert np.array_equal(vectors[rows], VALUES[rows]) and np.array_equal(vectors[5:19], VALUES[5:19])
     assert np.array_equal(vectors[7], VALUES[7])
-    assert np.array_equal(vectors[VALUES[:, 0] > 0], VALUES[VALUES[:, 0] > 0]) and vectors[rows[:0]].shape == (0, DIM)
+    assert np.array_equal(vectors[VALUES[:, 0] > 0], VALUES[VALUES[:, 0] > 0]) and vectors[
+        rows[:0]
+    ].shape == (0, DIM)
     assert [start for start, _ in vectors.blocks()] == [0, 16] and np.array_equal(np.asarray(vectors), VALUES)
     (store.path / "d1" / "embeddings" / "c" / "1" / "0").unlink()
     with pytest.raises(StudyDamagedError, match="missing"):
@@ -271,21 +278,38 @@ def test_many_blocks_become_few_files_and_say_the_same(store, monkeypatch):
 @settings(max_examples=40, deadline=None)
 def test_arrays_are_read_as_zarr_reads_them(tmp_path_factory, shape, sides, dtype, rows, seed):
     folder = tmp_path_factory.mktemp("array") / "a"
-    values = np.random.default_rng(seed).integers(0, 2, shape).astype(dtype)  # chunks of zeros are not written
-    array = zarr.create_array(folder, data=values, chunks=tuple(sides[: len(shape)]), compressors=codecs(values.dtype), zarr_format=3)  # fmt: skip
+    values = (
+        np.random.default_rng(seed).integers(0, 2, shape).astype(dtype)
+    )  # chunks of zeros are not written
+    array = zarr.create_array(
+        folder,
+        data=values,
+        chunks=tuple(sides[: len(shape)]),
+        compressors=codecs(values.dtype),
+        zarr_format=3,
+    )
     found = StoredArray(folder)
     assert found.shape == array.shape and found.dtype == array.dtype and found.chunks == array.chunks
     assert np.array_equal(found[rows], array[rows]) and found[rows].shape == array[rows].shape
     assert np.array_equal(found[:], values)
 
 
-@given(shape=st.lists(st.integers(0, 5), max_size=3), dtype=st.sampled_from(["<f8", "<i8", "<i2", "<f4", "|u1", "|b1"]))
+@given(
+    shape=st.lists(st.integers(0, 5), max_size=3),
+    dtype=st.sampled_from(["<f8", "<i8", "<i2", "<f4", "|u1", "|b1"]),
+)
 def test_arrays_in_npy_files_are_read_as_numpy_reads_them(shape, dtype):
     values, buffer = np.random.default_rng(len(shape)).integers(0, 2, shape).astype(dtype), io.BytesIO()
     np.save(buffer, values)
     found = read_npy(buffer.getvalue())
     assert found.dtype == values.dtype and found.shape == values.shape and np.array_equal(found, values)
     assert found.flags.writeable
-    for broken in (b"", b"\x93NUMPY", buffer.getvalue()[:64], b"x" + buffer.getvalue(), buffer.getvalue() + b"more?"):
+    for broken in (
+        b"",
+        b"\x93NUMPY",
+        buffer.getvalue()[:64],
+        b"x" + buffer.getvalue(),
+        buffer.getvalue() + b"more?",
+    ):
         with pytest.raises(ValueError):
             read_npy(broken)

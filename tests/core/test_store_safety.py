@@ -1,4 +1,7 @@
-"""A study from a stranger: its address is asked nothing before its reader allowed it, and nothing but ours is ever removed."""
+"""A study from a stranger: its address is asked nothing before its reader allowed it.
+
+And nothing but ours is ever removed.
+"""
 
 import json
 import os
@@ -22,11 +25,28 @@ from prospector_core.study import tasks
 from tests.support.study_files import embeddings_of, make_study
 
 REFUSED = [
-    "file:///home/somebody", "http://127.0.0.1:1/x", "https://127.0.0.1:1/x", "ftp://127.0.0.1:1/x", "sftp://h/x",
-    "ssh://h/x", "memory://x", "zip://a.zip", "github://o:r@/x", "data://x", "local:///x", "smb://h/x", "webhdfs://h/x",
-    "reference://::file:///ref.json", "simplecache::s3://bucket/x", "s3://bucket/x::http://h/y", "s3::http://h/x",
-    "s3://bucket/../x", "S3://bucket/x", "dir::s3://bucket", "jupyter://h:1/x",
-]  # fmt: skip
+    "file:///home/somebody",
+    "http://127.0.0.1:1/x",
+    "https://127.0.0.1:1/x",
+    "ftp://127.0.0.1:1/x",
+    "sftp://h/x",
+    "ssh://h/x",
+    "memory://x",
+    "zip://a.zip",
+    "github://o:r@/x",
+    "data://x",
+    "local:///x",
+    "smb://h/x",
+    "webhdfs://h/x",
+    "reference://::file:///ref.json",
+    "simplecache::s3://bucket/x",
+    "s3://bucket/x::http://h/y",
+    "s3::http://h/x",
+    "s3://bucket/../x",
+    "S3://bucket/x",
+    "dir::s3://bucket",
+    "jupyter://h:1/x",
+]
 NO_ADDRESS = ["", "x", "s3:/x", "s3://", "s3:///", "://x", "s3://a\nb", "/home/x", "s3"]
 
 
@@ -96,7 +116,12 @@ def test_an_administrator_may_allow_more(tmp_path, monkeypatch):
         "s3://b/x/",
     ):
         assert trust.check_address(good) == good.rstrip("/")
-    for bad in (f"{tmp_path.as_uri()}/stores2", f"{tmp_path.as_uri()}/stores/../x", tmp_path.as_uri(), "sftp2://h/x"):
+    for bad in (
+        f"{tmp_path.as_uri()}/stores2",
+        f"{tmp_path.as_uri()}/stores/../x",
+        tmp_path.as_uri(),
+        "sftp2://h/x",
+    ):
         with pytest.raises(StoreNotAllowedError):
             trust.check_address(bad)
     monkeypatch.delenv("PROSPECTOR_STORES")
@@ -112,14 +137,19 @@ def test_nothing_is_asked_of_an_address_that_a_study_brings(tmp_path, url, unrea
     """What needs no embeddings works; what does ends in one line with the address and the command."""
     path = say(ready(tmp_path), "store", url)
     study = Study.open(path)
-    assert len(study.embedded()) == len(study.data) and study.is_embedded("s0.png") and study.n_tokens("s0.png")
+    assert (
+        len(study.embedded()) == len(study.data) and study.is_embedded("s0.png") and study.n_tokens("s0.png")
+    )
     assert study.curation.rename(0, "stroma") and study.current_fit.n_concepts and study.predictions()
     assert len(study.queue.jobs()) == len(study.data) and study.refusal()
     for needed in (
-        lambda: study.graph("s0.png"), lambda: study.store.vectors(study.data[0].uid), lambda: study.embed(anew=True),
-        lambda: study.fit(concepts=3), lambda: study.store.remove(study.data[0].uid),
+        lambda: study.graph("s0.png"),
+        lambda: study.store.vectors(study.data[0].uid),
+        lambda: study.embed(anew=True),
+        lambda: study.fit(concepts=3),
+        lambda: study.store.remove(study.data[0].uid),
         lambda: study.store.discard(study.data[0].uid),
-    ):  # fmt: skip
+    ):
         with pytest.raises(StoreNotAllowedError) as caught:
             needed()
         assert "\n" not in str(caught.value) and url in str(caught.value)
@@ -143,21 +173,30 @@ def test_an_address_is_allowed_for_one_study_in_one_place(tmp_path, settings, mo
     assert study.store.uids() == []  # the very object goes on, now that it may
     assert stat.S_IMODE((settings / "trusted-stores.json").stat().st_mode) == 0o600
     for path, id, url in (
-        (tmp_path, study.identity, study.address), (study.path, "other", study.address),
+        (tmp_path, study.identity, study.address),
+        (study.path, "other", study.address),
         (study.path, study.identity, "memory://there/x"),
-    ):  # fmt: skip
+    ):
         assert not trust.is_allowed(path, id, url)
     trust.allow(study.path, study.identity, study.address)
     assert len(json.loads((settings / "trusted-stores.json").read_text())) == 1
     trust.withdraw(study.path, study.identity, study.address)
     assert not trust.is_allowed(study.path, study.identity, study.address)
-    for damage in ("", "[" * 10_000, "{}", "[1, null]", "\ud800".encode("utf-8", "surrogatepass").decode("latin1")):
+    for damage in (
+        "",
+        "[" * 10_000,
+        "{}",
+        "[1, null]",
+        "\ud800".encode("utf-8", "surrogatepass").decode("latin1"),
+    ):
         (settings / "trusted-stores.json").write_text(damage)
         assert not trust.is_allowed(study.path, study.identity, study.address)
 
 
 def test_many_may_allow_at_once(tmp_path):
-    threads = [threading.Thread(target=trust.allow, args=(tmp_path / str(n), "id", "s3://a/b")) for n in range(12)]
+    threads = [
+        threading.Thread(target=trust.allow, args=(tmp_path / str(n), "id", "s3://a/b")) for n in range(12)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -185,8 +224,21 @@ def test_a_worker_uses_what_the_one_who_sent_it_allowed(tmp_path, settings, monk
 
 @pytest.mark.parametrize(
     "uid",
-    ["Documents", "id_rsa", "../../x", "", "d02c686bf8337f", "d02c686bf8337f55", "D02c686bf8337f5", "d02c686bf8337g5", "d02c686bf8337f5\n", "d02c686bf8337f5\0x", 7, b"d02c686bf8337f5"],
-)  # fmt: skip
+    [
+        "Documents",
+        "id_rsa",
+        "../../x",
+        "",
+        "d02c686bf8337f",
+        "d02c686bf8337f55",
+        "D02c686bf8337f5",
+        "d02c686bf8337g5",
+        "d02c686bf8337f5\n",
+        "d02c686bf8337f5\0x",
+        7,
+        b"d02c686bf8337f5",
+    ],
+)
 @pytest.mark.parametrize("what", ["datum", "file"])
 def test_a_foreign_number_is_damage(tmp_path, uid, what):
     study = make_study(tmp_path)
@@ -208,7 +260,10 @@ def test_a_foreign_number_is_damage(tmp_path, uid, what):
 
 
 def test_a_strangers_study_removes_nothing_at_an_address(tmp_path, monkeypatch):
-    """The store is the home of whoever embeds, its data are called as what lies there: with all doors open nothing goes."""
+    """The store is the home of whoever embeds, its data are called as what lies there.
+
+    With all doors open nothing goes.
+    """
     monkeypatch.setenv("PROSPECTOR_STORES", "file")
     study = make_study(tmp_path)
     home, uids = tmp_path / "home", [datum.uid for datum in study.data[:3]]
@@ -236,7 +291,9 @@ def test_a_foreign_group_at_an_address_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("PROSPECTOR_STORES", "file")
     there = tmp_path / "there"
     (there / "d1").mkdir(parents=True)
-    (there / "d1" / "zarr.json").write_text(json.dumps({"node_type": "group", "attributes": {"multiscales": []}}))
+    (there / "d1" / "zarr.json").write_text(
+        json.dumps({"node_type": "group", "attributes": {"multiscales": []}})
+    )
     store = RemoteStore(tmp_path / "local", there.as_uri())
     with pytest.raises(StudyError, match="not written by Prospector"):
         store.write("d1", np.ones((3, 2), np.float32))
@@ -278,7 +335,20 @@ def test_a_foreign_file_in_a_folder_of_embeddings_stays(tmp_path, inside, suffix
     assert mine.read_text() == "mine"
 
 
-LINKS = ["embeddings.zarr", "embeddings.zarr/UID", "embeddings.zarr/UID.partial", "fits", "fits/2", "derived", "study.sqlite", "worker.log", "embed.lock", ".stop-UID", "exports", "fits/1/maps"]  # fmt: skip
+LINKS = [
+    "embeddings.zarr",
+    "embeddings.zarr/UID",
+    "embeddings.zarr/UID.partial",
+    "fits",
+    "fits/2",
+    "derived",
+    "study.sqlite",
+    "worker.log",
+    "embed.lock",
+    ".stop-UID",
+    "exports",
+    "fits/1/maps",
+]
 
 
 @pytest.mark.parametrize("name", LINKS)

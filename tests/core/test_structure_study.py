@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from prospector_core import Study
-from prospector_core.errors import BadInputError, CurationError, EmbeddingError, FitError, LabelsError, StructureError
+from prospector_core.errors import (
+    BadInputError,
+    CurationError,
+    EmbeddingError,
+    FitError,
+    LabelsError,
+    StructureError,
+)
 from prospector_core.exporters import export
 from prospector_core.study.rebuild import rebuild_fits
 from tests.support.structure_files import study_of_chains
@@ -23,7 +30,9 @@ def study(tmp_path_factory):
 
 def test_residue_types_are_the_concepts(study):
     fit = study.current_fit
-    assert fit.settings.quantizer == "as encoded" and fit.n_concepts == 21 and study.classes == ("no", "binds")
+    assert (
+        fit.settings.quantizer == "as encoded" and fit.n_concepts == 21 and study.classes == ("no", "binds")
+    )
     names = {concept.name: concept for concept in study.concepts()}
     assert names["cysteine"].weight == max(concept.weight for concept in names.values())
     datum = study.datum("p1 A")
@@ -93,7 +102,9 @@ def test_a_trajectory_is_one_datum_of_many_frames(tmp_path):
     datum = made.data[1]
     graph, attrs = made.graph(datum), made.attrs(datum)
     assert attrs["frames"] == 3 and graph.n == 72 and made.prospect(datum).shape == (72,)
-    assert (graph.edges[:, 0] // 24 == graph.edges[:, 1] // 24).all()  # frames are not in contact with each other
+    assert (
+        graph.edges[:, 0] // 24 == graph.edges[:, 1] // 24
+    ).all()  # frames are not in contact with each other
     assert made.kind.place(made, datum, 24 + 5)["frame"] == 2
     # the same frame three times is what one frame is: counts are averaged
     assert np.allclose(made.prospect(datum).reshape(3, 24), made.prospect(datum)[:24], atol=1e-9)
@@ -116,7 +127,9 @@ def test_maps_are_written_for_other_programs(study, tmp_path, format):
         assert any(residue.name == "ZN" for chain in model for residue in chain)
     elif format == "defattr":
         lines = [line.split("\t") for line in text.splitlines() if line.startswith("\t/A:")]
-        assert np.allclose([float(line[2]) for line in lines[:24]], scores, atol=1e-3) and lines[5][1] == "/A:6"
+        assert (
+            np.allclose([float(line[2]) for line in lines[:24]], scores, atol=1e-3) and lines[5][1] == "/A:6"
+        )
         assert "attribute: prospect_score" in text
     elif format == "pml":
         assert "alter polymer and chain A and resi 6, b=" in text and "spectrum b" in text

@@ -1,4 +1,7 @@
-"""Structures are read as they are, whatever they are called; what is wrong is said in one line that names the file."""
+"""Structures are read as they are, whatever they are called.
+
+What is wrong is said in one line that names the file.
+"""
 
 import csv
 import gzip
@@ -55,7 +58,18 @@ def line_by_line(residues, **more):
     for name, number, code, atoms, alt, occupancy in residues:
         for atom, xyz in atoms.items():
             lines.append(
-                atom_line(len(lines) + 1, atom, name, "A", number, xyz, alt=alt, code=code, occupancy=occupancy, **more)
+                atom_line(
+                    len(lines) + 1,
+                    atom,
+                    name,
+                    "A",
+                    number,
+                    xyz,
+                    alt=alt,
+                    code=code,
+                    occupancy=occupancy,
+                    **more,
+                )
             )
     return "\n".join([*lines, "END", ""])
 
@@ -67,11 +81,17 @@ def at(index, letter="A"):
 def test_what_real_files_have(tmp_path):
     """Insertion codes, alternate locations and residues, modified residues, residues without C-alpha."""
     without = {"N": at(5)["N"], "C": at(5)["C"]}
-    text = line_by_line([
-        ("GLY", 52, " ", at(0, "G"), " ", 1.0), ("ALA", 52, "A", at(1), " ", 1.0), ("MSE", 53, " ", at(2), " ", 1.0),
-        ("SER", 54, " ", at(3), "A", 0.3), ("CYS", 54, " ", at(4), "B", 0.7), ("LEU", 55, " ", without, " ", 1.0),
-        ("HIS", 56, " ", at(6), " ", 1.0),
-    ])  # fmt: skip
+    text = line_by_line(
+        [
+            ("GLY", 52, " ", at(0, "G"), " ", 1.0),
+            ("ALA", 52, "A", at(1), " ", 1.0),
+            ("MSE", 53, " ", at(2), " ", 1.0),
+            ("SER", 54, " ", at(3), "A", 0.3),
+            ("CYS", 54, " ", at(4), "B", 0.7),
+            ("LEU", 55, " ", without, " ", 1.0),
+            ("HIS", 56, " ", at(6), " ", 1.0),
+        ]
+    )
     chain = open_structure(write(tmp_path, text)).chain("A")
     assert chain.numbers == ["52", "52A", "53", "54", "56"] and chain.letters == "GAMCH"
     assert chain.residues[2] == "MSE" and chain.left_out == ["LEU 55"]
@@ -92,10 +112,12 @@ def test_models_and_chains_that_are_not_there_are_named(tmp_path):
 
 def test_assemblies_repeat_chains(tmp_path):
     remark = (
-        "REMARK 350 BIOMOLECULE: 1\nREMARK 350 APPLY THE FOLLOWING TO CHAINS: A\n"
-        "REMARK 350   BIOMT1   1  1.000000  0.000000  0.000000        0.00000\nREMARK 350   BIOMT2   1  0.000000  1.000000  0.000000        0.00000\n"
-        "REMARK 350   BIOMT3   1  0.000000  0.000000  1.000000        0.00000\nREMARK 350   BIOMT1   2 -1.000000  0.000000  0.000000       30.00000\n"
-        "REMARK 350   BIOMT2   2  0.000000 -1.000000  0.000000        0.00000\nREMARK 350   BIOMT3   2  0.000000  0.000000  1.000000        0.00000\n"
+        "REMARK 350 BIOMOLECULE: 1\nREMARK 350 APPLY THE FOLLOWING TO CHAINS: A\nREMARK 350   BIOMT1   1 "
+        " 1.000000  0.000000  0.000000        0.00000\nREMARK 350   BIOMT2   1  0.000000  1.000000  0.000000 "
+        "       0.00000\nREMARK 350   BIOMT3   1  0.000000  0.000000  1.000000        0.00000\nREMARK 350  "
+        " BIOMT1   2 -1.000000  0.000000  0.000000       30.00000\nREMARK 350   BIOMT2   2  0.000000"
+        " -1.000000  0.000000        0.00000\nREMARK 350   BIOMT3   2  0.000000  0.000000  1.000000       "
+        " 0.00000\n"
     )
     structure = open_structure(write(tmp_path, remark + pdb_text(LETTERS)))
     assert structure.assemblies == ["1"]
@@ -156,7 +178,9 @@ def test_chains_without_protein_are_refused_by_name(tmp_path):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.binary(max_size=400) | st.integers(1, 1500).map(lambda cut: pdb_text("MKCG").encode()[:cut]), st.data())
+@given(
+    st.binary(max_size=400) | st.integers(1, 1500).map(lambda cut: pdb_text("MKCG").encode()[:cut]), st.data()
+)
 def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path_factory, content, data):
     if content and data.draw(st.booleans()):
         at = data.draw(st.integers(0, len(content) - 1))
@@ -194,7 +218,9 @@ def test_edges_are_those_of_the_distances(n, seed):
 ZINC = Path(os.environ.get("PROSPECTOR_DATA", Path(__file__).parents[3] / "shared" / "data")) / "zinc"
 
 
-@pytest.mark.skipif(not ZINC.exists(), reason="needs the zinc data: set PROSPECTOR_DATA to the folder that holds zinc/")
+@pytest.mark.skipif(
+    not ZINC.exists(), reason="needs the zinc data: set PROSPECTOR_DATA to the folder that holds zinc/"
+)
 def test_real_entries_are_read_residue_by_residue():
     """Every tenth of the 156 here, for time; all of them by `python -m benchmarks.proteins`."""
     with gzip.open(ZINC / "residues.csv.gz", "rt") as file:

@@ -80,7 +80,10 @@ def test_create_and_open_say_the_same(tmp_path, slides):
         "min_tissue": 0.25,
         "dtype": "float16",
     }
-    assert {source.name: source.info["mpp"] for source in opened.sources.values()} == {"a.png": 0.5, "b.png": 0.5}
+    assert {source.name: source.info["mpp"] for source in opened.sources.values()} == {
+        "a.png": 0.5,
+        "b.png": 0.5,
+    }
     assert opened.embedded() == [] and opened.current_fit is None
     assert sorted(each.name for each in tmp_path.iterdir()) == ["labels.csv", "slides", "study"]
 
@@ -177,8 +180,16 @@ def test_a_newer_format_is_refused(study):
     assert "study format 99" in one_line(caught) and "update Prospector" in str(caught.value)
 
 
-@pytest.mark.parametrize("change", ["UPDATE meta SET value = 'x' WHERE key = 'format_version'", "DELETE FROM meta", "DROP TABLE meta",
-                                    "DELETE FROM meta WHERE key = 'classes'", "UPDATE meta SET value = '7' WHERE key = 'embedding'"])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE meta SET value = 'x' WHERE key = 'format_version'",
+        "DELETE FROM meta",
+        "DROP TABLE meta",
+        "DELETE FROM meta WHERE key = 'classes'",
+        "UPDATE meta SET value = '7' WHERE key = 'embedding'",
+    ],
+)
 def test_a_database_without_its_facts(study, change):
     with study.database.transaction() as connection:
         connection.execute(change)
@@ -240,7 +251,9 @@ def test_slides_keep_the_microns_given_to_the_study(tmp_path, slides):
 
 
 def test_an_unknown_datum(study):
-    with pytest.raises(BadInputError, match=r"no datum 'x': its data are s0.png, s1.png, s2.png, s3.png and 4 more"):
+    with pytest.raises(
+        BadInputError, match=r"no datum 'x': its data are s0.png, s1.png, s2.png, s3.png and 4 more"
+    ):
         study.prospect("x")
 
 
@@ -249,7 +262,12 @@ def test_tokens_by_place(study):
     positions, pitch = study.grid(datum)["positions"], study.grid(datum)["pitch"]
     for token in range(0, len(positions), 7):
         x, y, width, height = study.token_rect(datum, token)
-        assert (x, y, width, height) == (positions[token, 1] * pitch, positions[token, 0] * pitch, pitch, pitch)
+        assert (x, y, width, height) == (
+            positions[token, 1] * pitch,
+            positions[token, 0] * pitch,
+            pitch,
+            pitch,
+        )
         assert study.token_at(datum, x, y) == token
         assert study.token_at(datum, x + width - 0.01, y + height - 0.01) == token
     holes = {(row, col) for row in range(9) for col in range(9)} - set(map(tuple, positions))
@@ -270,7 +288,9 @@ def test_a_damaged_fit_is_named_and_can_be_fitted_again(study, name, damage):
     if damage == "gone":
         path.unlink()
     else:
-        path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "noise": b"\xff" * len(content)}[damage])
+        path.write_bytes(
+            {"cut": content[: len(content) // 2], "empty": b"", "noise": b"\xff" * len(content)}[damage]
+        )
     opened = Study.open(study.path)
     with pytest.raises(StudyDamagedError) as caught:
         opened.current_fit  # noqa: B018
@@ -538,7 +558,9 @@ def test_a_save_that_fails_changes_nothing(study, monkeypatch):
             call()
         assert study.current_fit.id == 1
         assert [entry.action for entry in study.curation.history()] == ["fit", "exclude"]
-    assert sqlite3.connect(study.path / "study.sqlite").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert sqlite3.connect(study.path / "study.sqlite").execute("PRAGMA integrity_check").fetchone() == (
+        "ok",
+    )
 
 
 def test_the_limit_of_colours_is_of_few_data_where_they_are_large(tmp_path, monkeypatch):

@@ -21,7 +21,12 @@ def made(tmp_path_factory):
         Image.fromarray(pixels).save(folder / "slides" / name)
     table = write_labels(folder / "labels.csv", [("small-0.png", 0), ("small-1.png", 1), ("large.png", 1)])
     study = Study.create(
-        folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=8, min_tissue=0.1
+        folder / "study",
+        slides=folder / "slides",
+        labels=table,
+        encoder="colour-texture",
+        tile=8,
+        min_tissue=0.1,
     )
     study.embed(data=["small-0.png", "small-1.png"], encoder=MeanColour())
     study.fit(FitSettings(), concepts=5, radius=2)

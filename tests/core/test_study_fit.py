@@ -246,7 +246,8 @@ def test_a_fit_is_the_same_read_back(study):
     edits(study)
     fit, again = study.current_fit, Study.open(study.path).current_fit
     assert all(
-        np.array_equal(getattr(fit, name), getattr(again, name)) for name in ("centroids", "coef", "fitted_coef")
+        np.array_equal(getattr(fit, name), getattr(again, name))
+        for name in ("centroids", "coef", "fitted_coef")
     )
     assert (fit.id, fit.journal, fit.settings, fit.summary, fit.state) == (
         again.id,
@@ -264,7 +265,8 @@ def test_a_fit_is_the_same_read_back(study):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"radius": 0}, {"radius": 2}, {"radius": 3, "diffusive": True}, {"radius": 1, "kernel": "linear"}]
+    "settings",
+    [{"radius": 0}, {"radius": 2}, {"radius": 3, "diffusive": True}, {"radius": 1, "kernel": "linear"}],
 )
 def test_explanations_sum_to_the_score(tmp_path, settings):
     study = make(tmp_path, **settings)
@@ -300,7 +302,9 @@ def test_concepts_say_their_shares(study):
             assert concept.shares[label] == pytest.approx((tokens == concept.id).mean())
         assert sum(concept.shares[label] for concept in concepts) == pytest.approx(1)
     assert sum(concept.tokens for concept in concepts) == sum(study.n_tokens(datum) for datum in study.data)
-    assert [concept.weight for concept in concepts] == [study.current_fit.weight(concept.id) for concept in concepts]
+    assert [concept.weight for concept in concepts] == [
+        study.current_fit.weight(concept.id) for concept in concepts
+    ]
 
 
 def test_typical_tokens_are_nearest_to_their_centre(study):
@@ -310,7 +314,9 @@ def test_typical_tokens_are_nearest_to_their_centre(study):
         distances = []
         for datum, token in found:
             assert study.sprite(datum)[token] == concept
-            distances.append(float(np.linalg.norm(study.store.read(datum.uid).embeddings[token] - centroids[concept])))
+            distances.append(
+                float(np.linalg.norm(study.store.read(datum.uid).embeddings[token] - centroids[concept]))
+            )
         assert len(found) == 6 and distances == sorted(distances)
         names = [datum.name for datum, _ in found]
         assert max(names.count(name) for name in names) <= 2

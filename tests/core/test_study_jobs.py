@@ -66,7 +66,9 @@ def test_pause_one_and_go_on(study):
     job = study.queue.jobs()[0]
     assert 256 <= job.done < job.total == 361 and job.done == study.store.progress(job.uid)[0]
     assert (
-        not study.queue.at_work() and study.work_on_queue(encoder=MeanColour()) == {} and not study.is_embedded("a.png")
+        not study.queue.at_work()
+        and study.work_on_queue(encoder=MeanColour()) == {}
+        and not study.is_embedded("a.png")
     )
     other.queue.go_on()
     begun = []
@@ -137,7 +139,9 @@ def test_a_mistake_of_an_encoder_is_a_failure_with_its_reason(study):
     with pytest.raises(ZeroDivisionError):
         study.embed(encoder=Wrong())
     assert states(study) == {"a.png": "failed", "b.png": "paused", "c.png": "paused"}
-    assert "ZeroDivisionError: by zero" in study.queue.jobs()[0].message and study.queue.worker()[0] == "failed"
+    assert (
+        "ZeroDivisionError: by zero" in study.queue.jobs()[0].message and study.queue.worker()[0] == "failed"
+    )
 
 
 def test_one_process_at_a_time(study):
@@ -239,7 +243,9 @@ def test_a_study_of_before_the_queue(study):
     connection.close()
     study = Study.open(study.path)
     assert (
-        states(study) == {"a.png": "done"} and study.embed(encoder=MeanColour()) == {} and len(study.queue.jobs()) == 3
+        states(study) == {"a.png": "done"}
+        and study.embed(encoder=MeanColour()) == {}
+        and len(study.queue.jobs()) == 3
     )
 
 
@@ -262,7 +268,12 @@ def test_the_time_left_is_of_all_that_waits():
     assert running.seconds_left == 20 and waiting.seconds_left is None
     assert seconds_left([running, waiting]) == 50
     assert seconds_left([waiting]) is None
-    assert seconds_left([running, Job("c", "paused", 0, 900, "", 0.0, ""), Job("d", "done", 90, 90, "", 0.0, "")]) == 20
+    assert (
+        seconds_left(
+            [running, Job("c", "paused", 0, 900, "", 0.0, ""), Job("d", "done", 90, 90, "", 0.0, "")]
+        )
+        == 20
+    )
 
 
 def test_the_command_line_obeys(tmp_path, capsys):

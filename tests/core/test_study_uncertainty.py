@@ -51,7 +51,8 @@ def test_pins_are_certain_and_excluded_tokens_have_none(study):
     study.curation.merge([2, 3], into=3)
     study.refit()
     found, sprite = study.uncertainty(datum, N), study.concepts_of(datum)
-    # the pair of 0 with the excluded concept has no tokens left to be counted, so all of its score is the expert's word
+    # the pair of 0 with the excluded concept has no tokens left to be counted, so all of its score is the
+    # expert's word
     assert (found.error[sprite == 0] < 1e-9).all() and (found.agreement[sprite == 0] == 1).all()
     assert np.isnan(found.error[sprite == 1]).all() and np.isnan(found.score[sprite == 1]).all()
     np.testing.assert_allclose(found.score, study.prospect(datum), atol=1e-9)
@@ -91,6 +92,8 @@ def test_of_one_token_it_is_that_of_the_map(study):
     whole = study.uncertainty(datum, N)
     for token in (0, 7, study.n_tokens(datum) - 1):
         found = study.uncertainty_at(datum, token, N)
-        for one, all_ in zip((found.score, found.error, found.agreement), (whole.score, whole.error, whole.agreement)):
+        for one, all_ in zip(
+            (found.score, found.error, found.agreement), (whole.score, whole.error, whole.agreement)
+        ):
             np.testing.assert_allclose(one, all_[token : token + 1], atol=1e-9)
         assert found.unsure == whole.unsure[token]

@@ -93,7 +93,9 @@ def test_a_tile_without_tissue_is_never_kept(slide):
 def test_the_share_of_tissue_that_is_asked_for_is_enough(slide):
     mask = np.zeros((60, 100), bool)
     mask[0:20, 0:10] = mask[0:20, 20:31] = True
-    half, more = (tile_grid(slide, 100, 0.5, mask=TissueMask(mask, 10.0), min_tissue=share) for share in (0.5, 0.55))
+    half, more = (
+        tile_grid(slide, 100, 0.5, mask=TissueMask(mask, 10.0), min_tissue=share) for share in (0.5, 0.55)
+    )
     assert half.positions.tolist() == [[0, 0], [0, 1]] and more.positions.tolist() == [[0, 1]]
     assert (more.tile, more.mpp, more.shape, more.pitch, more.origin) == (100, 0.5, (3, 5), 200.0, (0.0, 0.0))
 
@@ -106,7 +108,9 @@ def test_a_twentieth_of_a_tile_may_be_missing(slide):
 def test_a_field_must_touch_the_slide(slide):
     outside = [(1000, 0, 9, 9), (0, 600, 9, 9), (-9, 0, 9, 9), (0, -9, 9, 9), (0, 0, 0, 9), (0, 0, 9, 0)]
     for x, y, width, height in outside:
-        with pytest.raises(BadInputError, match=rf"a\.tif: the field at {x}, {y} of {width} x {height} .*1000 x 600"):
+        with pytest.raises(
+            BadInputError, match=rf"a\.tif: the field at {x}, {y} of {width} x {height} .*1000 x 600"
+        ):
             tile_grid(slide, field=Rect(x, y, width, height))
     for inside in [(999, 599, 9, 9), (-8, -8, 9, 9), (0, 0, 1, 1)]:
         assert len(tile_grid(slide, field=Rect(*inside))) == 1

@@ -1,4 +1,7 @@
-"""Following a journal entry by entry gives what a replay of all of it gives, and costs the same however long it is."""
+"""Following a journal entry by entry gives what a replay of all of it gives.
+
+And costs the same however long it is.
+"""
 
 import base64
 
@@ -20,20 +23,35 @@ def random_entry(random, id):
     datum, tokens = f"d{random.integers(3)}", [int(each) for each in random.choice(50, 3, replace=False)]
     centroids = base64.b64encode(random.normal(size=(2, 3)).astype(np.float32).tobytes()).decode()
     payloads = {
-        "undo": {}, "redo": {}, "fit": {},
-        "rename": {"concept": concept, "name": f"name {id}"}, "recolour": {"concept": concept, "colour": "#123456"},
-        "merge": {"concepts": sorted([concept, other]), "into": concept} if concept > other
-        else {"concepts": [other], "into": other},
-        "exclude": {"concept": concept, "reason": "ink"}, "include": {"concept": concept},
-        "pin": {"concepts": [concept, other][: random.integers(1, 3)], "weight": [None, 1.5][random.integers(2)],
-                **({"target": int(random.integers(3))} if random.random() < 0.5 else {})},
+        "undo": {},
+        "redo": {},
+        "fit": {},
+        "rename": {"concept": concept, "name": f"name {id}"},
+        "recolour": {"concept": concept, "colour": "#123456"},
+        "merge": (
+            {"concepts": sorted([concept, other]), "into": concept}
+            if concept > other
+            else {"concepts": [other], "into": other}
+        ),
+        "exclude": {"concept": concept, "reason": "ink"},
+        "include": {"concept": concept},
+        "pin": {
+            "concepts": [concept, other][: random.integers(1, 3)],
+            "weight": [None, 1.5][random.integers(2)],
+            **({"target": int(random.integers(3))} if random.random() < 0.5 else {}),
+        },
         "reassign": {"datum": datum, "tokens": tokens, "concept": concept},
         "split": {"concept": concept, "ids": [concept, CONCEPTS + id], "centroids": centroids},
-        "annotate": {"parts": [{"datum": datum, "tokens": tokens}], "polygon": None, "evidence": "for", "weight": 1.0},
+        "annotate": {
+            "parts": [{"datum": datum, "tokens": tokens}],
+            "polygon": None,
+            "evidence": "for",
+            "weight": 1.0,
+        },
         "withdraw": {"entry": int(random.integers(1, id + 1))},
         "family": {"composition": {str(concept): 0.5}, "name": ["", f"family {id}"][random.integers(2)]},
         "relabel": {"datum": datum, "label": [None, 0, 1][random.integers(3)]},
-    }  # fmt: skip
+    }
     odds = {"undo": 6, "redo": 4, "fit": 0.03}
     weights = np.array([odds.get(action, 1) for action in payloads], float)
     action = str(random.choice(list(payloads), p=weights / weights.sum()))
@@ -43,7 +61,9 @@ def random_entry(random, id):
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("step", [2, 128])
 def test_it_is_at_any_moment_what_a_replay_gives(seed, step, monkeypatch):
-    monkeypatch.setattr(timeline, "_STEP", step)  # with steps of 2 what was kept is dropped, and made again, often
+    monkeypatch.setattr(
+        timeline, "_STEP", step
+    )  # with steps of 2 what was kept is dropped, and made again, often
     random, followed, entries = np.random.default_rng(seed), Timeline(), []
     for id in range(1, 160):
         entries.append(random_entry(random, id))
@@ -65,7 +85,9 @@ def test_undoing_far_back_and_going_on_elsewhere_is_exact():
         add("rename", concept=number % CONCEPTS, name=f"name {number}")
     for _ in range(600):
         add("undo")
-        assert followed.state.names == {k: f"name {max(range(k, len(followed.standing), 6))}" for k in range(6)}
+        assert followed.state.names == {
+            k: f"name {max(range(k, len(followed.standing), 6))}" for k in range(6)
+        }
     for _ in range(50):
         add("redo")
     add("exclude", concept=2, reason="")
@@ -87,7 +109,12 @@ def test_a_fork_goes_its_own_way():
     followed.add(Entry(1, "", "rename", {"concept": 0, "name": "one"}))
     other = followed.fork()
     other.add(Entry(2, "", "rename", {"concept": 0, "name": "two"}))
-    assert (followed.state.names, other.state.names, followed.last, other.last) == ({0: "one"}, {0: "two"}, 1, 2)
+    assert (followed.state.names, other.state.names, followed.last, other.last) == (
+        {0: "one"},
+        {0: "two"},
+        1,
+        2,
+    )
 
 
 def test_undo_reads_and_applies_no_more_however_long_the_journal_is(tmp_path, monkeypatch):
@@ -95,7 +122,9 @@ def test_undo_reads_and_applies_no_more_however_long_the_journal_is(tmp_path, mo
     study = make_study(tmp_path, fit={})
     curation, work = study.curation, []
     read, apply = study.database.read, timeline.apply
-    monkeypatch.setattr(study.database, "read", lambda *query: work.append(len(found := read(*query))) or found)
+    monkeypatch.setattr(
+        study.database, "read", lambda *query: work.append(len(found := read(*query))) or found
+    )
     monkeypatch.setattr(timeline, "apply", lambda *edit: work.append(1) or apply(*edit))
     curation.rename(0, "first")
 
@@ -145,6 +174,11 @@ def test_names_in_the_history_are_those_of_their_time(tmp_path):
     curation.exclude(0)
     told = [event.text for event in curation.chronicle()][-7:]
     assert told == [
-        "rename concept 0 to “one”", "rename one to “two”", "undo 3: rename one to “two”", "exclude one",
-        "undo 5: exclude one", "undo 2: rename concept 0 to “one”", "exclude concept 0",
-    ]  # fmt: skip
+        "rename concept 0 to “one”",
+        "rename one to “two”",
+        "undo 3: rename one to “two”",
+        "exclude one",
+        "undo 5: exclude one",
+        "undo 2: rename concept 0 to “one”",
+        "exclude concept 0",
+    ]

@@ -23,7 +23,9 @@ from tests.support.slide_files import GLASS, SAMPLE, glass, tissue, write_image
 
 
 def mask_of(tmp_path, image, mpp=2.0):
-    with open_slide(write_image(tmp_path / "slide.tif", np.clip(image, 0, 255).astype(np.uint8), mpp)) as slide:
+    with open_slide(
+        write_image(tmp_path / "slide.tif", np.clip(image, 0, 255).astype(np.uint8), mpp)
+    ) as slide:
         return tissue_mask(slide)
 
 
@@ -104,7 +106,9 @@ def test_the_sample_slide():
 def test_fraction_is_exact():
     mask = TissueMask(np.array([[True, False], [False, False]]), 10.0)
     x = np.array([0, 5, 0, -10, 10, 2.5])
-    share = mask.fraction(x, np.array([0, 0, 0, -10, 0, 2.5]), np.array([10, 10, 20, 20, 5, 5]), [10, 10, 20, 20, 5, 5])
+    share = mask.fraction(
+        x, np.array([0, 0, 0, -10, 0, 2.5]), np.array([10, 10, 20, 20, 5, 5]), [10, 10, 20, 20, 5, 5]
+    )
     assert share == pytest.approx([1, 0.5, 0.25, 0.25, 0, 1])
     assert mask.fraction(0, 0, 10, 20) == pytest.approx(0.5)
 
@@ -184,7 +188,10 @@ def test_glass_is_flat_and_not_stained():
     colour, flat = some_pixels(g220=50, g180=50)
     assert _glass_colour(colour, flat)[0] == 220
     assert _glass_colour(colour, np.where(colour[:, 0] == 220, 4.0, 3.9))[0] == 180  # uneven: not glass
-    for excess, found in ((14, (220, 206, 220)), (16, (180, 180, 180))):  # of a bright pixel (below 232) 7 is a stain
+    for excess, found in (
+        (14, (220, 206, 220)),
+        (16, (180, 180, 180)),
+    ):  # of a bright pixel (below 232) 7 is a stain
         pink = colour.copy()
         pink[colour[:, 0] == 220, 1] -= excess / 2 if excess == 14 else excess
         expected = (220, 213, 220) if excess == 14 else found
@@ -201,7 +208,9 @@ def test_glass_is_flat_and_not_stained():
 
 def test_unlike_glass_is_colouring_and_half_of_darkening():
     glass_colour = np.array([240.0, 240, 240])
-    colours = np.array([[240, 240, 240], [220, 220, 220], [240, 210, 240], [250, 250, 250], [200, 180, 220]], float)
+    colours = np.array(
+        [[240, 240, 240], [220, 220, 220], [240, 210, 240], [250, 250, 250], [200, 180, 220]], float
+    )
     assert _distance(colours, glass_colour).tolist() == [0, 10, 35, 0, 40 + 20]
 
 

@@ -51,7 +51,9 @@ def test_a_triangulation_is_in_one_piece_and_links_nearest_points(points):
     if len(np.unique(points, axis=0)) == len(points) > 1:
         far = cdist(points, points) + np.where(np.eye(len(points)), np.inf, 0)
         for v in range(len(points)):
-            near = np.sqrt(((points[graph.indices[graph.indptr[v] : graph.indptr[v + 1]]] - points[v]) ** 2).sum(1))
+            near = np.sqrt(
+                ((points[graph.indices[graph.indptr[v] : graph.indptr[v + 1]]] - points[v]) ** 2).sum(1)
+            )
             assert np.isclose(near.min(), far[v].min())
     assert len(TokenGraph.from_delaunay(points, longest=1e-6).edges) <= len(graph.edges)
 
@@ -63,7 +65,9 @@ def test_what_is_around_a_token_keeps_its_hops(points, radius):
     near, tokens = graph.around(0, radius)
     hops, rim = {0: 0}, [0]
     for step in range(1, radius + 1):
-        rim = sorted({int(u) for v in rim for u in graph.indices[graph.indptr[v] : graph.indptr[v + 1]]} - hops.keys())
+        rim = sorted(
+            {int(u) for v in rim for u in graph.indices[graph.indptr[v] : graph.indptr[v + 1]]} - hops.keys()
+        )
         hops |= dict.fromkeys(rim, step)
     assert tokens.tolist() == sorted(hops)
     inside = graph.edges[np.isin(graph.edges, tokens).all(axis=1)]

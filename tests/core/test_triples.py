@@ -1,4 +1,7 @@
-"""Three concepts that meet within the radius: as brute force counts them, and terms that sum to a token's score."""
+"""Three concepts that meet within the radius.
+
+As brute force counts them, and terms that sum to a token's score.
+"""
 
 from itertools import combinations
 from math import comb
@@ -36,7 +39,8 @@ def test_as_brute_force_counts_and_scores_them(seed, n, k, radius, grid):
         graph = TokenGraph.from_edges(n, np.array(edges, int).reshape(-1, 2))
     sprite = random.integers(-1, k, n)
     present = [
-        set() if sprite[v] < 0 else set(sprite[list(near(n, edges, sprite < 0, v, radius))].tolist()) for v in range(n)
+        set() if sprite[v] < 0 else set(sprite[list(near(n, edges, sprite < 0, v, radius))].tolist())
+        for v in range(n)
     ]
     triples = list(combinations(range(k), 3))
     expected = [sum(set(three) <= each for each in present) for three in triples]
@@ -69,7 +73,9 @@ def test_a_head_with_triples():
     head.fit(graphs, embeddings, labels)
     p = n_features(4, 1)
     assert head.coef_.shape == (p + 4,) and head.counts_.shape == (len(labels), p + 4)
-    plain = ProspectorHead(KMeansQuantizer(4), FoldChangeKernel(alpha=1e10), radius=1).fit(graphs, embeddings, labels)
+    plain = ProspectorHead(KMeansQuantizer(4), FoldChangeKernel(alpha=1e10), radius=1).fit(
+        graphs, embeddings, labels
+    )
     assert np.array_equal(head.counts_[:, :p], plain.counts_)
     named = False
     for at in (0, 1):
@@ -77,7 +83,11 @@ def test_a_head_with_triples():
         assert scores.sum() == pytest.approx(head.counts_[at] @ head.coef_)
         for token in (0, 10, 20, 80):
             said = head.explain(graphs[at], embeddings[at], token)
-            assert said.score == pytest.approx(scores[token]) == pytest.approx(sum(term.value for term in said.terms))
+            assert (
+                said.score
+                == pytest.approx(scores[token])
+                == pytest.approx(sum(term.value for term in said.terms))
+            )
             threes = [term.neighbour for term in said.terms if isinstance(term.neighbour, tuple)]
             around = set(head.sprite(embeddings[at])[said.neighbours].tolist())
             assert all(len(three) == 3 and set(three) <= around for three in threes)

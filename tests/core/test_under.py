@@ -1,4 +1,7 @@
-"""What lies under points: channels, labels and outlines where the cells are, read by pieces; stores of the real spatialdata library."""
+"""What lies under points: channels, labels and outlines where the cells are, read by pieces.
+
+Stores of the real spatialdata library.
+"""
 
 import json
 import shutil
@@ -19,7 +22,11 @@ from tests.support.cell_files import CHANNELS, write_cell_images, write_sample_i
 
 STORES = Path(__file__).parent / "spatialdata_stores"
 TURN = np.array([[0.433, -0.25, 50.0], [0.25, 0.433, -20.0]])
-MATRICES = {"s1": np.array([[0.5, 0, 100], [0, 0.5, 7]]), "s2": TURN, "s3": np.array([[2.0, 0, 0], [0, 2.0, 0]])}
+MATRICES = {
+    "s1": np.array([[0.5, 0, 100], [0, 0.5, 7]]),
+    "s2": TURN,
+    "s3": np.array([[2.0, 0, 0], [0, 2.0, 0]]),
+}
 
 
 def pixels_at(image, places):
@@ -34,7 +41,12 @@ def test_cells_lie_in_their_image_and_in_their_label(tmp_path):
     with open_tokens(tmp_path / "one.ome.tif") as file:
         table, under = file.read("one"), file.under("one")
     (image,) = under.images
-    assert image.channels == list(CHANNELS) and len(image.stored) > 1 and image.n_levels > 1 and under.outlines is None
+    assert (
+        image.channels == list(CHANNELS)
+        and len(image.stored) > 1
+        and image.n_levels > 1
+        and under.outlines is None
+    )
     at = pixels_at(image, table.positions)
     for token in (0, 7, len(table) - 1):
         row, column = at[token]
@@ -116,7 +128,9 @@ def test_elements_of_a_real_store_lie_where_their_transformations_say(store):
             own = np.stack([column * 8 + 5.5, row * 8 + 5.5], axis=1)
             assert np.allclose(table.positions, own @ matrix[:, :2].T + matrix[:, 2], atol=1e-6)
             (image,) = under.images
-            assert np.allclose(image.matrix, matrix) and image.name == f"{part}_image" and len(image.stored) == 2
+            assert (
+                np.allclose(image.matrix, matrix) and image.name == f"{part}_image" and len(image.stored) == 2
+            )
             assert image.is_rgb == (part == "s3") and image.channels == (
                 ["r", "g", "b"] if part == "s3" else ["DNA", "CD8", "PanCK"]
             )
@@ -130,7 +144,9 @@ def test_elements_of_a_real_store_lie_where_their_transformations_say(store):
                 continue
             for token in (0, 20):
                 ring = under.outlines.ring(token)
-                assert np.allclose(np.unique(ring.round(9), axis=0).mean(axis=0), table.positions[token], atol=1e-6)
+                assert np.allclose(
+                    np.unique(ring.round(9), axis=0).mean(axis=0), table.positions[token], atol=1e-6
+                )
                 reach = np.abs(ring - table.positions[token]).max()
                 assert 1.2 < reach < 1.9
 
@@ -149,7 +165,11 @@ def test_a_store_becomes_a_study_and_bad_ones_are_one_line(store, tmp_path):
         if consolidated.exists():  # what is written there is asked first
             kept = json.loads(consolidated.read_text())
             kept.pop("consolidated_metadata", None)
-            consolidated.write_text(json.dumps(kept)) if consolidated.name == "zarr.json" else consolidated.unlink()
+            (
+                consolidated.write_text(json.dumps(kept))
+                if consolidated.name == "zarr.json"
+                else consolidated.unlink()
+            )
     changed = told.replace('"sequence"', '"bent"')
     assert changed != told
     file.write_text(changed)

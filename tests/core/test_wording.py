@@ -4,7 +4,15 @@ import pytest
 
 from prospector_core.errors import BadInputError, CurationError, LabelsError, ProspectorError
 from prospector_core.html_pages import write_html
-from prospector_core.wording import LONGEST, checked_name, file_stem, is_colour, language_tag, printable, table_cell
+from prospector_core.wording import (
+    LONGEST,
+    checked_name,
+    file_stem,
+    is_colour,
+    language_tag,
+    printable,
+    table_cell,
+)
 
 
 @pytest.mark.parametrize("text", ["#12ab9F", "#000000"])
@@ -12,7 +20,9 @@ def test_colours_are_six_digits(text):
     assert is_colour(text)
 
 
-@pytest.mark.parametrize("text", ["url(http://a/b)", "#12ab9f;x", "#12ab9f\n", "red", "#fff", "#12ab9g", "", None, 3, ["#12ab9f"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", ["url(http://a/b)", "#12ab9f;x", "#12ab9f\n", "red", "#fff", "#12ab9g", "", None, 3, ["#12ab9f"]]
+)
 def test_nothing_else_is_a_colour(text):
     assert not is_colour(text)
 
@@ -27,7 +37,9 @@ def test_no_character_acts_on_a_terminal():
     said = printable("a\x1b[31mred\x07\x9b2J\r\nb\u202egnp.exe\u2028c\ud800")
     assert said == "a\\x1b[31mred\\x07\\x9b2J  b\\u202egnp.exe c\\ud800" and said.encode()
     assert printable("Übergang – 細胞 🔬") == "Übergang – 細胞 🔬"
-    assert str(ProspectorError("no slide \x1b]0;title\x07 here\nsee")) == "no slide \\x1b]0;title\\x07 here see"
+    assert (
+        str(ProspectorError("no slide \x1b]0;title\x07 here\nsee")) == "no slide \\x1b]0;title\\x07 here see"
+    )
 
 
 def test_no_cell_is_a_formula():
@@ -40,10 +52,19 @@ def test_no_cell_is_a_formula():
 @pytest.mark.parametrize(
     ("name", "stem"),
     [
-        ("../../etc/passwd", "_.._etc_passwd"), ("..", ""), (" . ", ""), ("a/b\\c:d*e?", "a_b_c_d_e_"), ("CON", "_CON"), ("nul.tif", "_nul.tif"),
-        ("com1 .x", "_com1 .x"), ("a\x00\nb\x1b", "a__b_"), ("slide 3.", "slide 3"), ("e\u0301", "é"), ("console", "console"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("..", ""),
+        (" . ", ""),
+        ("a/b\\c:d*e?", "a_b_c_d_e_"),
+        ("CON", "_CON"),
+        ("nul.tif", "_nul.tif"),
+        ("com1 .x", "_com1 .x"),
+        ("a\x00\nb\x1b", "a__b_"),
+        ("slide 3.", "slide 3"),
+        ("e\u0301", "é"),
+        ("console", "console"),
     ],
-)  # fmt: skip
+)
 def test_a_name_is_no_path(name, stem):
     assert file_stem(name) == stem
 
@@ -65,5 +86,13 @@ def test_names_that_enter_are_short_and_printable():
 
 def test_a_template_shows_what_it_is_given_as_text():
     text = '"><img src=x onerror=alert(1)>&{{ 7*7 }}'
-    page = write_html("prospector_core", "plot.svg", width=1, height=1, said=text, look="", marks=[{"tag": "text", "look": {"fill": text}, "title": text, "text": text}])  # fmt: skip
+    page = write_html(
+        "prospector_core",
+        "plot.svg",
+        width=1,
+        height=1,
+        said=text,
+        look="",
+        marks=[{"tag": "text", "look": {"fill": text}, "title": text, "text": text}],
+    )
     assert "<img" not in page and "49" not in page and page.count("{{ 7*7 }}") == 4

@@ -1,1 +1,4 @@
-"""`make fuzz`: files and studies as no program wrote them, read as the program reads them. See ``python -m tests.fuzz --help``."""
+"""`make fuzz`: files and studies as no program wrote them, read as the program reads them.
+
+See ``python -m tests.fuzz --help``.
+"""

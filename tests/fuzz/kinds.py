@@ -19,8 +19,9 @@ __all__ = ["KINDS", "Kind"]
 class Kind:
     """One kind of input.
 
-    Attributes: make, function(folder) that writes sound inputs and returns their paths; mutate, function(path, draw) that
-    changes one in its place; read, function(path) that reads all that the program would.
+    Attributes: make, function(folder) that writes sound inputs and returns their paths; mutate,
+    function(path, draw) that changes one in its place; read, function(path) that reads all that the program
+    would.
     """
 
     make: Callable
@@ -50,7 +51,9 @@ def _make_tiff(folder):
     from tests.support.slide_files import halves, picture, write_pyramid
 
     levels = halves(picture(300, 260), 3)
-    paths = [write_pyramid(folder / f"{how}.tif", levels, compression=how) for how in ("deflate", "jpeg", "lzw")]
+    paths = [
+        write_pyramid(folder / f"{how}.tif", levels, compression=how) for how in ("deflate", "jpeg", "lzw")
+    ]
     paths.append(write_pyramid(folder / "sub.ome.tif", levels, subifds=True, metadata={"axes": "YXS"}))
     tifffile.imwrite(folder / "strips.tif", levels[0], photometric="rgb", rowsperstrip=7)
     return [*paths, folder / "strips.tif"]
@@ -93,7 +96,12 @@ def _make_h5(folder):
         file["features"] = np.random.default_rng(0).random((30, 8), np.float32)
         coords = file.create_dataset("coords", data=np.stack(np.divmod(np.arange(30), 6), axis=1) * 256)
         coords.attrs.update(
-            {"patch_size": 256, "patch_size_level0": 256, "level0_magnification": 20, "target_magnification": 20}
+            {
+                "patch_size": 256,
+                "patch_size_level0": 256,
+                "level0_magnification": 20,
+                "target_magnification": 20,
+            }
         )
     return [folder / "a.h5"]
 
@@ -127,7 +135,10 @@ def _make_h5ad(folder):
                 frame.attrs["_index"] = "_index"
                 frame["_index"] = np.array(names, "S")
             sample = obs.create_group("sample")
-            sample["codes"], sample["categories"] = np.repeat([0, 1], 20).astype(np.int8), np.array(["s0", "s1"], "S")
+            sample["codes"], sample["categories"] = (
+                np.repeat([0, 1], 20).astype(np.int8),
+                np.array(["s0", "s1"], "S"),
+            )
             file["obsm/spatial"] = random.random((40, 2)) * 100
             values = random.random((40, 5)).astype(np.float32)
             if name == "dense":
@@ -181,7 +192,8 @@ def _read_tokens(path):
 def _make_cells(folder):
     random = np.random.default_rng(0)
     rows = [
-        f"{i},s{i % 2},{random.random():.4f},{random.random():.4f},{random.random():.3f},{i % 7}" for i in range(60)
+        f"{i},s{i % 2},{random.random():.4f},{random.random():.4f},{random.random():.3f},{i % 7}"
+        for i in range(60)
     ]
     (folder / "cells.csv").write_text("\n".join(["cell_id,sample,x,y,CD3,count", *rows]) + "\n")
     return [folder / "cells.csv"]
@@ -233,7 +245,9 @@ def _mutate_jsonl(path, draw):
 
     if path.suffix == ".gz" or draw.random() < 0.4:
         path.write_bytes(
-            (mutations.mutate_bytes if path.suffix == ".gz" else mutations.mutate_text)(path.read_bytes(), draw)
+            (mutations.mutate_bytes if path.suffix == ".gz" else mutations.mutate_text)(
+                path.read_bytes(), draw
+            )
         )
         return
     lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -244,7 +258,8 @@ def _mutate_jsonl(path, draw):
 
 def _make_pdf(folder):
     texts = [
-        f"BT /F1 12 Tf 72 {700 - 20 * row} Td (Sentence {row} of the page. It says little.) Tj ET" for row in range(12)
+        f"BT /F1 12 Tf 72 {700 - 20 * row} Td (Sentence {row} of the page. It says little.) Tj ET"
+        for row in range(12)
     ]
     import zlib
 
@@ -252,20 +267,29 @@ def _make_pdf(folder):
         body = "\n".join(texts).encode()
         stream = zlib.compress(body) if pack else body
         objects = [
-            b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R 3 0 R]/Count 2>>",
-            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
-            b"<</Length %d%s>>stream\n%s\nendstream" % (len(stream), b"/Filter/FlateDecode" if pack else b"", stream),
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R 3 0 R]/Count 2>>",
+            (
+                b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F1 5 0"
+                b" R>>>>>>"
+            ),
+            b"<</Length %d%s>>stream\n%s\nendstream"
+            % (len(stream), b"/Filter/FlateDecode" if pack else b"", stream),
             b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/FirstChar 32/Widths[" + b"500 " * 95 + b"]>>",
             b"<</Title(A title)/Author(Somebody)>>",
-        ]  # fmt: skip
+        ]
         out, places = b"%PDF-1.4\n", []
         for number, each in enumerate(objects, 1):
             places.append(len(out))
             out += b"%d 0 obj\n%s\nendobj\n" % (number, each)
         table = b"".join(b"%010d 00000 n \n" % place for place in places)
-        out += b"xref\n0 7\n0000000000 65535 f \n%strailer<</Size 7/Root 1 0 R/Info 6 0 R>>\nstartxref\n%d\n%%%%EOF" % (
-            table,
-            len(out),
+        out += (
+            b"xref\n0 7\n0000000000 65535 f \n%strailer<</Size 7/Root 1 0 R/Info 6 0"
+            b" R>>\nstartxref\n%d\n%%%%EOF"
+            % (
+                table,
+                len(out),
+            )
         )
         (folder / f"{name}.pdf").write_bytes(out)
     return [folder / "plain.pdf", folder / "packed.pdf"]
@@ -338,10 +362,13 @@ def _edit(study):
 
 
 _COLUMNS = {
-    "meta": ("value",), "sources": ("id", "path", "name", "info"), "fits": ("at", "journal", "settings", "summary", "digest"),
-    "journal": ("at", "action", "payload", "author", "note"), "jobs": ("kind", "uid", "state", "done", "total", "message", "place"),
+    "meta": ("value",),
+    "sources": ("id", "path", "name", "info"),
+    "fits": ("at", "journal", "settings", "summary", "digest"),
+    "journal": ("at", "action", "payload", "author", "note"),
+    "jobs": ("kind", "uid", "state", "done", "total", "message", "place"),
     "data": ("position", "uid", "name", "source", "field", "label", "split"),
-}  # fmt: skip
+}
 
 
 def _mutate_study(path, draw):
@@ -350,8 +377,12 @@ def _mutate_study(path, draw):
     if draw.random() < 0.35:
         for file in sorted(each for each in path.rglob("*") if each.is_file()):
             file.touch()
-        files = [each for each in sorted(path.rglob("*")) if each.is_file() and each.name not in ("embed.lock",)]
-        chosen = draw.choice([each for each in files if each.suffix == ".json"] if draw.random() < 0.7 else files)
+        files = [
+            each for each in sorted(path.rglob("*")) if each.is_file() and each.name not in ("embed.lock",)
+        ]
+        chosen = draw.choice(
+            [each for each in files if each.suffix == ".json"] if draw.random() < 0.7 else files
+        )
         if chosen.suffix == ".json":
             chosen.write_text(json.dumps(mutations.mutate_json(json.loads(chosen.read_text()), draw)))
         else:
@@ -363,7 +394,11 @@ def _mutate_study(path, draw):
     connection.executescript("DROP TRIGGER journal_is_append_only_1; DROP TRIGGER journal_is_append_only_2;")
     table = draw.choice(("journal", "journal", "meta", "sources", "data", "fits", "jobs"))
     column = draw.choice(_COLUMNS[table])
-    key = "rowid" if table in ("journal", "fits", "data") else {"meta": "key", "sources": "id", "jobs": "uid"}[table]
+    key = (
+        "rowid"
+        if table in ("journal", "fits", "data")
+        else {"meta": "key", "sources": "id", "jobs": "uid"}[table]
+    )
     rows = connection.execute(f"SELECT {key}, {column} FROM {table}").fetchall()
     if rows:
         row, value = draw.choice(rows)

@@ -1,4 +1,7 @@
-"""Small changes to bytes, text, JSON, tables, TIFF, PNG and HDF5 that a reader may stumble over; all of them drawn from a seed."""
+"""Small changes to bytes, text, JSON, tables, TIFF, PNG and HDF5 that a reader may stumble over.
+
+All of them drawn from a seed.
+"""
 
 import json
 import random
@@ -6,17 +9,96 @@ import re
 import struct
 import zlib
 
-__all__ = ["mutate_bytes", "mutate_hdf5", "mutate_json", "mutate_png", "mutate_table", "mutate_text", "mutate_tiff"]
+__all__ = [
+    "mutate_bytes",
+    "mutate_hdf5",
+    "mutate_json",
+    "mutate_png",
+    "mutate_table",
+    "mutate_text",
+    "mutate_tiff",
+]
 
-EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 10**6, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
+EXTREMES = (
+    0,
+    1,
+    2,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0xFFFF,
+    10**6,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+    2**63 - 1,
+    2**64 - 1,
+)
 WORDS = (
-    "", "nan", "-nan", "inf", "-1", "0", "1e308", "1e-320", "9" * 30, "9" * 5000, "-0.0", "1_000", "0x10", "\0", "\ufeff", "é", "漢字",
-    "\ud800", "a" * 5000, "'", '"', '"\n', ",", ";", "\t", "\r", "\x1b[2J", "../../etc/passwd", "%s%n", "None", "true",
-)  # fmt: skip
+    "",
+    "nan",
+    "-nan",
+    "inf",
+    "-1",
+    "0",
+    "1e308",
+    "1e-320",
+    "9" * 30,
+    "9" * 5000,
+    "-0.0",
+    "1_000",
+    "0x10",
+    "\0",
+    "\ufeff",
+    "é",
+    "漢字",
+    "\ud800",
+    "a" * 5000,
+    "'",
+    '"',
+    '"\n',
+    ",",
+    ";",
+    "\t",
+    "\r",
+    "\x1b[2J",
+    "../../etc/passwd",
+    "%s%n",
+    "None",
+    "true",
+)
 VALUES = (
-    None, True, False, 0, -1, 1, 2, 1.5, -0.0, 10**6, 2**31, 2**63, 10**30, 1e308, float("nan"), float("inf"), "", "x", "é" * 99,
-    [], {}, [[]], [None], [1, 2, 3], ["x"], {"x": 1}, "../../../etc/passwd", "\0", [0] * 1000,
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2,
+    1.5,
+    -0.0,
+    10**6,
+    2**31,
+    2**63,
+    10**30,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "é" * 99,
+    [],
+    {},
+    [[]],
+    [None],
+    [1, 2, 3],
+    ["x"],
+    {"x": 1},
+    "../../../etc/passwd",
+    "\0",
+    [0] * 1000,
+)
 
 
 def mutate_bytes(content, draw):
@@ -117,14 +199,18 @@ def mutate_json(value, draw):
             if name in other if isinstance(other, dict) else name < len(other):
                 holder[key] = json.loads(json.dumps(other[name]))
         elif how == 4 and isinstance(holder[key], int | float) and not isinstance(holder[key], bool):
-            holder[key] = draw.choice((-holder[key], holder[key] * 1000, holder[key] + 1, str(holder[key]), 10**12))
+            holder[key] = draw.choice(
+                (-holder[key], holder[key] * 1000, holder[key] + 1, str(holder[key]), 10**12)
+            )
         else:
             holder[key] = draw.choice(VALUES)
     return value
 
 
 def _holders(value):
-    for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+    for key in (
+        list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    ):
         yield value, key
         yield from _holders(value[key])
 
@@ -163,7 +249,9 @@ def mutate_tiff(content, draw):
                 draw.choice((254, 256, 257, 258, 259, 262, 277, 322, 323, 324, 325, 330, 347, 65535)),
             )
         else:
-            struct.pack_into("<I", found, entry + 8, draw.choice((*EXTREMES, draw.randrange(len(found)))) & 0xFFFFFFFF)
+            struct.pack_into(
+                "<I", found, entry + 8, draw.choice((*EXTREMES, draw.randrange(len(found)))) & 0xFFFFFFFF
+            )
     return bytes(found)
 
 
@@ -189,18 +277,24 @@ def mutate_png(content, draw):
         elif how == 3 and chunks[0][0] == b"IHDR" and len(chunks[0][1]) == 13:
             sides = (1, 20_000, 100_000, 2**31 - 1, *struct.unpack_from(">2I", chunks[0][1]))
             head = struct.pack(">2I", draw.choice(sides), draw.choice(sides))
-            rest = bytes((draw.choice((1, 8, 16, 3)), draw.choice((0, 2, 3, 4, 6, 9)), 0, 0, draw.randrange(3)))
+            rest = bytes(
+                (draw.choice((1, 8, 16, 3)), draw.choice((0, 2, 3, 4, 6, 9)), 0, 0, draw.randrange(3))
+            )
             chunks[0][1] = head + (rest if draw.random() < 0.5 else chunks[0][1][8:])
         else:
             chunks[which][1] = mutate_bytes(chunks[which][1], draw)
     packed = [
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
     ]
     return content[:8] + b"".join(packed)
 
 
 def mutate_hdf5(path, draw):
-    """Change a HDF5 file in its place: arrays of other shapes, types and values, attributes, links; or bytes."""
+    """Change a HDF5 file in its place.
+
+    Arrays of other shapes, types and values, attributes, links; or bytes.
+    """
     import h5py
     import numpy as np
 
@@ -234,14 +328,18 @@ def mutate_hdf5(path, draw):
                     values = np.array(values)
                     wild = (0, -1, 1, 2**31 - 1, 10**9, np.nan if values.dtype.kind == "f" else 7)
                     with np.errstate(all="ignore"):
-                        values.flat[draw.randrange(values.size)] = np.array(draw.choice(wild)).astype(values.dtype)
+                        values.flat[draw.randrange(values.size)] = np.array(draw.choice(wild)).astype(
+                            values.dtype
+                        )
                     file[name] = values
                 elif how == 5 and values.ndim:
                     file[name] = draw.choice(
                         (values[:-1], values[:0], values[None], values.ravel(), np.repeat(values, 2, 0))
                     )
                 elif how == 6:
-                    huge = draw.choice(((10**9, 1024), (2**40,), (10**6, 10**6), (0,), (), (1, 0), (3, 4, 5, 6)))
+                    huge = draw.choice(
+                        ((10**9, 1024), (2**40,), (10**6, 10**6), (0,), (), (1, 0), (3, 4, 5, 6))
+                    )
                     file.create_dataset(
                         name,
                         huge,

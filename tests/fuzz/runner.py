@@ -87,7 +87,9 @@ class _Worker:
     def look(self, seed):
         if self._process is None:
             self._pipe, there = multiprocessing.Pipe()
-            self._process = multiprocessing.Process(target=_work, args=(self._kind, self._paths, there), daemon=True)
+            self._process = multiprocessing.Process(
+                target=_work, args=(self._kind, self._paths, there), daemon=True
+            )
             self._process.start()
             there.close()
         self._pipe.send(seed)
@@ -145,12 +147,19 @@ def main():
     if wrong:
         parser.error(f"there is no kind {wrong.pop()}")
     multiprocessing.set_start_method("spawn")  # libraries with threads of their own do not survive a fork
-    print(f"{'kind':<12} {'mutants':>8}" + "".join(f"{name:>10}" for name in COLUMNS) + f"{'seconds':>9}", flush=True)
+    print(
+        f"{'kind':<12} {'mutants':>8}" + "".join(f"{name:>10}" for name in COLUMNS) + f"{'seconds':>9}",
+        flush=True,
+    )
     found = 0
     for kind in options.kinds or KINDS:
         began = time.monotonic()
         counts, finds = run(
-            kind, options.n, options.first, options.keep, lambda text: print(text, file=sys.stderr, flush=True)
+            kind,
+            options.n,
+            options.first,
+            options.keep,
+            lambda text: print(text, file=sys.stderr, flush=True),
         )
         found += len(finds)
         figures = "".join(f"{counts[name]:>10}" for name in COLUMNS)

@@ -32,12 +32,24 @@ def walk(path, refit=True):
 
     try:
         for look in (
-            lambda: study.sources, lambda: [each.label for each in study.data], lambda: study.curation.state,
-            lambda: study.curation.chronicle(), lambda: study.fits(), lambda: study.current_fit, lambda: study.concepts(),
-            lambda: study.jobs(), lambda: study.queue.jobs(), lambda: study.curation.pending(), lambda: study.settings,
-            lambda: study.embedded(), lambda: study.predictions(), lambda: study.branches(), lambda: study.evidence(), lambda: study.colours(),
+            lambda: study.sources,
+            lambda: [each.label for each in study.data],
+            lambda: study.curation.state,
+            lambda: study.curation.chronicle(),
+            lambda: study.fits(),
+            lambda: study.current_fit,
+            lambda: study.concepts(),
+            lambda: study.jobs(),
+            lambda: study.queue.jobs(),
+            lambda: study.curation.pending(),
+            lambda: study.settings,
+            lambda: study.embedded(),
+            lambda: study.predictions(),
+            lambda: study.branches(),
+            lambda: study.evidence(),
+            lambda: study.colours(),
             lambda: study.default_settings(),
-        ):  # fmt: skip
+        ):
             attempt(look)
         for datum in attempt(lambda: study.data[:2]) or ():
             of_datum(datum)

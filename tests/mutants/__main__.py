@@ -1,4 +1,7 @@
-"""``python -m tests.mutants``: change the core in a few hundred places, one at a time; print what no test noticed."""
+"""``python -m tests.mutants``: change the core in a few hundred places, one at a time.
+
+Print what no test noticed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,9 @@ _LIST = Path(__file__).with_name("equivalent.toml")
 def main(arguments: list[str] | None = None) -> int:
     """Run mutants as the options say. Returns 1 where fewer are killed than asked for."""
     options = _options(arguments)
-    modules = [module for module in TARGETS if not options.module or any(part in module for part in options.module)]
+    modules = [
+        module for module in TARGETS if not options.module or any(part in module for part in options.module)
+    ]
     if not modules:
         print(f"no module has one of {', '.join(options.module)} in its name", file=sys.stderr)
         return 2
@@ -31,7 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     share = options.n / sum(math.sqrt(len(each)) for each in places.values())
     sizes = {module: max(3, round(share * math.sqrt(len(each)))) for module, each in places.items()}
     chosen = {
-        module: places[module] if options.all else sample(places[module], sizes[module], (options.seed, module))
+        module: (
+            places[module] if options.all else sample(places[module], sizes[module], (options.seed, module))
+        )
         for module in modules
     }
     of = sum(len(places[module]) for module in modules)
@@ -41,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for module in modules:
-            found[module] = _try_module(module, sources[module], chosen[module], equivalent, options, Path(folder))
+            found[module] = _try_module(
+                module, sources[module], chosen[module], equivalent, options, Path(folder)
+            )
     return _say(found, options)
 
 
@@ -63,7 +72,9 @@ class _Equivalent:
 
     def __init__(self) -> None:
         found = tomllib.loads(_LIST.read_text())
-        self.lines = {(each["module"], each["line"].strip(), each["mutated"].strip()) for each in found["mutant"]}
+        self.lines = {
+            (each["module"], each["line"].strip(), each["mutated"].strip()) for each in found["mutant"]
+        }
         self.names = {(each["module"], name) for each in found["constant"] for name in each["names"]}
 
     def has(self, module: str, place: Place, source: str, mutated: str) -> bool:
@@ -111,10 +122,15 @@ def _try_module(module, source, places, equivalent, options, folder):
 
 
 def _tests_of(place: Place, source: str, known: Known, seconds: float) -> list[str]:
-    """Tests that run a place, file by file, the quickest first, as many as the time allows but one at least."""
+    """Tests that run a place, file by file, the quickest first.
+
+    As many as the time allows but one at least.
+    """
     lines = set(range(place.lines[0], place.lines[1] + 1))
     if place.names and place.names != ("",):
-        lines = {at for at, text in enumerate(source.splitlines(), 1) if any(name in text for name in place.names)}
+        lines = {
+            at for at, text in enumerate(source.splitlines(), 1) if any(name in text for name in place.names)
+        }
     tests = {test for line in lines for test in known.lines.get(line, ())}
     if place.names and not tests:
         tests = set(known.tests)  # it is computed at import, and who depends on it cannot be told from lines
@@ -155,12 +171,14 @@ def _say(found, options):
         print(f"{module:48}{its:8}{of:6}{100 * its / max(of, 1):9.0f}")
     percent = 100 * killed / max(tried, 1)
     print(
-        f"{'all':48}{killed:8}{tried:6}{percent:9.1f}   ({counts['timeout']} by a time limit; {counts['equivalent']} "
-        f"left out as equivalent; seed {options.seed})"
+        f"{'all':48}{killed:8}{tried:6}{percent:9.1f}   ({counts['timeout']} by a time limit;"
+        f" {counts['equivalent']} left out as equivalent; seed {options.seed})"
     )
     if options.json:
         rows = {module: Counter(outcome for *_, outcome in results) for module, results in found.items()}
-        options.json.write_text(json.dumps({"seed": options.seed, "percent": percent, "modules": rows}, indent=1))
+        options.json.write_text(
+            json.dumps({"seed": options.seed, "percent": percent, "modules": rows}, indent=1)
+        )
     return int(percent < options.least)
 
 

@@ -106,7 +106,9 @@ class _Finder(ast.NodeVisitor):
             self.span = node.lineno, last
             if not self.functions and isinstance(node, (ast.Assign, ast.AnnAssign)):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                self.names = tuple(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)) or ("",)
+                self.names = tuple(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)) or (
+                    "",
+                )
             self._statement(node)
             super().visit(node)
             self.span, self.names = before
@@ -164,7 +166,9 @@ class _Finder(ast.NodeVisitor):
 
     def _add(self, start: tuple[int, int], end: tuple[int, int], text: str, what: str) -> None:
         names = self.names if not self.functions else ()
-        self.found.append(Place(start, end, text, what, self.span, self.stack[0] if self.stack else "", names))
+        self.found.append(
+            Place(start, end, text, what, self.span, self.stack[0] if self.stack else "", names)
+        )
 
     def _replace(self, node: ast.AST, text: str, what: str) -> None:
         # ast counts bytes, text is cut by characters
@@ -200,7 +204,9 @@ class _Finder(ast.NodeVisitor):
             self._negated(node.test)
 
     def _negated(self, test: ast.expr) -> None:
-        if not (isinstance(test, ast.Compare) or (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not))):
+        if not (
+            isinstance(test, ast.Compare) or (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not))
+        ):
             self._replace(test, f"(not ({ast.unparse(test)}))", "condition")
 
     def visit_IfExp(self, node: ast.IfExp) -> None:
@@ -278,7 +284,9 @@ def _is_falsy(node: ast.expr | None) -> bool:
 
 
 def _is_words(node: ast.expr) -> bool:
-    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)))
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
+    )
 
 
 def places_of(source: str) -> list[Place]:
@@ -289,7 +297,10 @@ def places_of(source: str) -> list[Place]:
 
 
 def sample(places: list[Place], n: int, seed: object) -> list[Place]:
-    """Return n places, drawn function by function in turn so that none is left out, at most one of a piece of text."""
+    """Return n places, drawn function by function in turn so that none is left out.
+
+    At most one of a piece of text.
+    """
     drawn = random.Random(str(seed))
     groups: dict[str, list[Place]] = {}
     for place in places:

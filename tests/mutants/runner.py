@@ -1,7 +1,7 @@
 """Tests in forked processes: which test runs which line, and whether one notices a mutation.
 
-The parent imports the libraries once and nothing of ours; each child imports our modules anew, the mutated one from its
-new text, so that a mutant costs a second and not the start of everything.
+The parent imports the libraries once and nothing of ours; each child imports our modules anew, the mutated
+one from its new text, so that a mutant costs a second and not the start of everything.
 """
 
 from __future__ import annotations
@@ -100,7 +100,10 @@ class Known:
 
 
 class _Watch:
-    """Notes who runs which line, test by test; what a fixture of a whole file does counts for all its tests."""
+    """Notes who runs which line, test by test.
+
+    What a fixture of a whole file does counts for all its tests.
+    """
 
     def __init__(self, cov) -> None:
         self.cov, self.tests, self.bad = cov, {}, []
@@ -143,7 +146,10 @@ class _Chosen:
 
 
 def _child(work, out: Path) -> int:
-    """Fork; the child does `work`, its words go to a file, what it makes into a folder beside. Returns its id."""
+    """Fork; the child does `work`, its words go to a file, what it makes into a folder beside.
+
+    Returns its id.
+    """
     made = _folder_of(out)
     made.mkdir(parents=True)
     pid = os.fork()
@@ -192,7 +198,9 @@ def survey(module: str, files: list[str], folder: Path) -> Known:
     os.waitpid(_child(work, folder / "survey.log"), 0)
     shutil.rmtree(_folder_of(folder / "survey.log"), ignore_errors=True)
     if not out.exists():
-        raise RuntimeError(f"the tests of {module} cannot be run:\n{(folder / 'survey.log').read_text()[-3000:]}")
+        raise RuntimeError(
+            f"the tests of {module} cannot be run:\n{(folder / 'survey.log').read_text()[-3000:]}"
+        )
     found = json.loads(out.read_text())
     tests = {test: seconds for test, seconds in found["tests"].items() if test not in found["bad"]}
     lines: dict[int, set[str]] = {}
@@ -250,7 +258,9 @@ def wait(mutants: list[Mutant]) -> tuple[Mutant, str]:
             if late:
                 os.waitpid(mutant.pid, 0)
             shutil.rmtree(_folder_of(mutant.out), ignore_errors=True)
-            slow = late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL))
+            slow = late or (
+                os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
+            )
             if (
                 not slow
                 and os.WIFEXITED(status)

@@ -1,16 +1,24 @@
 """Modules that are mutated, and the test files that are to notice: those that say most first.
 
-Compiled functions (``_compiled``) are not among them: each mutant would have to be compiled anew, and as plain Python their
-tests take minutes. They are held to the plain versions of ``benchmarks.oracle`` instead.
+Compiled functions (``_compiled``) are not among them: each mutant would have to be compiled anew, and as
+plain Python their tests take minutes. They are held to the plain versions of ``benchmarks.oracle`` instead.
 """
 
 __all__ = ["TARGETS"]
 
 TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/method/counting.py": ("core/test_counting", "core/test_counts", "core/test_exact_edits"),
-    "prospector_core/method/features.py": ("core/test_counting", "core/test_kernels", "core/test_prospecting"),
+    "prospector_core/method/features.py": (
+        "core/test_counting",
+        "core/test_kernels",
+        "core/test_prospecting",
+    ),
     "prospector_core/method/soft.py": ("core/test_soft", "core/test_uncertainty"),
-    "prospector_core/method/graphs.py": ("core/test_graphs", "core/test_token_graphs", "core/test_prospecting"),
+    "prospector_core/method/graphs.py": (
+        "core/test_graphs",
+        "core/test_token_graphs",
+        "core/test_prospecting",
+    ),
     "prospector_core/method/tfidf.py": ("core/test_kernels", "core/test_prediction"),
     "prospector_core/method/kernels.py": ("core/test_kernels", "core/test_head"),
     "prospector_core/method/prospecting.py": (
@@ -48,7 +56,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "core/test_quantizers_study",
     ),
     "prospector_core/method/quantizers/vq.py": ("core/test_quantizers_rules", "core/test_quantizers"),
-    "prospector_core/store/checked.py": ("core/test_kept_rules", "core/test_action_rules", "core/test_hostile_studies"),
+    "prospector_core/store/checked.py": (
+        "core/test_kept_rules",
+        "core/test_action_rules",
+        "core/test_hostile_studies",
+    ),
     "prospector_core/store/memory.py": ("core/test_memory",),
     "prospector_core/store/readable.py": ("core/test_readable",),
     "prospector_core/store/removal.py": ("core/test_store_safety", "core/test_storage"),
@@ -61,13 +73,21 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/study/branches.py": ("core/test_kept_rules",),
     "prospector_core/study/change.py": ("core/test_study_fit", "core/test_classes"),
     "prospector_core/modalities/slides/coarse.py": ("core/test_coarse_rules", "core/test_study_coarse"),
-    "prospector_core/study/counts.py": ("core/test_sprite_rules", "core/test_kernel_fit_rules", "core/test_counts"),
+    "prospector_core/study/counts.py": (
+        "core/test_sprite_rules",
+        "core/test_kernel_fit_rules",
+        "core/test_counts",
+    ),
     "prospector_core/study/curation.py": (
         "core/test_curation_rules",
         "core/test_curation",
         "core/test_curation_regions",
     ),
-    "prospector_core/store/database.py": ("core/test_read_only", "core/test_hostile_studies", "core/test_study"),
+    "prospector_core/store/database.py": (
+        "core/test_read_only",
+        "core/test_hostile_studies",
+        "core/test_study",
+    ),
     "prospector_core/store/derived.py": ("core/test_kept_rules",),
     "prospector_core/study/editors.py": (
         "core/test_replay",

@@ -101,9 +101,14 @@ def display():
 
 @pytest.fixture(scope="session")
 def qt(display):
-    """The Qt application. Asked for in another process first: Qt ends a process whose libraries are missing."""
+    """The Qt application. Asked for in another process first.
+
+    Qt ends a process whose libraries are missing.
+    """
     pytest.importorskip(
-        "qtpy.QtWidgets", reason="Qt is not installed: pip install -r requirements-napari.txt", exc_type=ImportError
+        "qtpy.QtWidgets",
+        reason="Qt is not installed: pip install -r requirements-napari.txt",
+        exc_type=ImportError,
     )
     probe = [sys.executable, "-c", "from qtpy.QtWidgets import QApplication; QApplication([])"]
     if subprocess.run(probe, capture_output=True, timeout=120).returncode:

@@ -1,4 +1,7 @@
-"""Cells and graphs in napari: points, their colours and edges, clicks and lassos, refits. Coordinates are made, not measured."""
+"""Cells and graphs in napari: points, their colours and edges, clicks and lassos, refits.
+
+Coordinates are made, not measured.
+"""
 
 import shutil
 import time
@@ -31,7 +34,12 @@ def pristine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cells") / "cells"
     samples = [{"name": f"sample {n}", **make_sample(n % 2 == 1, n, cells=150)[0]} for n in range(6)]
     study = Study.create(
-        folder, cells=samples, labels=["out", "in"] * 3, positive="in", edges="delaunay:140", transform="arcsinh"
+        folder,
+        cells=samples,
+        labels=["out", "in"] * 3,
+        positive="in",
+        edges="delaunay:140",
+        transform="arcsinh",
     )
     study.embed()
     study.fit(FitSettings(concepts=5, radius=1))
@@ -116,7 +124,11 @@ def test_a_click_rings_the_cell_and_those_that_its_score_comes_from(scene):
     assert sum(value for value, _ in about.parts) == pytest.approx(about.score) and "cell-" in about.place
     layer = scene.layer("points")
     click(scene, tuple(study.positions(review.datum)[(token + 9) % 100][::-1]))
-    assert review.token == (token + 9) % 100 and scene.layer("points") is layer and scene.layer("selected") is rings
+    assert (
+        review.token == (token + 9) % 100
+        and scene.layer("points") is layer
+        and scene.layer("selected") is rings
+    )
     click(scene, (-5000.0, -5000.0))
     assert review.token is None and scene.layer("selected") is None
 
@@ -169,7 +181,9 @@ def test_a_lasso_marks_evidence_or_moves_cells_and_both_can_be_undone(scene):
     scene.paint_with(target)
     layer.add([ring], shape_type="polygon")
     (step,) = study.curation.state.steps
-    assert (step[0], step[2]) == (review.source, target) and set(step[1]) == set(inside[ids[inside] != target].tolist())
+    assert (step[0], step[2]) == (review.source, target) and set(step[1]) == set(
+        inside[ids[inside] != target].tolist()
+    )
     assert len(layer.data) == 1  # what moved cells does not stay as a region
     colour = [int(study.colours()[target][i : i + 2], 16) for i in (1, 3, 5)]
     assert np.allclose(scene.layer("points").face_color[inside, :3] * 255, colour, atol=1)
@@ -200,20 +214,38 @@ def test_exclude_refit_compare_in_place(scene):
     assert scene.by == "change" and scene.change_shown
     scene.show_change(False)
     scene.show_before(True)
-    assert (layer.face_color[:, 3] == 1).all() and np.corrcoef(layer.face_color[:, 0], before[:, 0])[0, 1] > 0.99
+    assert (layer.face_color[:, 3] == 1).all() and np.corrcoef(layer.face_color[:, 0], before[:, 0])[
+        0, 1
+    ] > 0.99
     review.choose_slide(study.datum("sample 4").uid)
-    assert review.datum.name == "sample 4" and len([each for each in scene.viewer.layers if each.name == "cells"]) == 1
+    assert (
+        review.datum.name == "sample 4"
+        and len([each for each in scene.viewer.layers if each.name == "cells"]) == 1
+    )
 
 
 def test_tokens_in_space_and_without_a_unit(tmp_path, model):
     rng = np.random.default_rng(0)
-    graphs = [{"name": f"g{n}", "features": rng.normal(n % 2, 1, (30, 2)), "positions": rng.uniform(0, 50, (30, 3)), "names": ["a", "b"]} for n in range(4)]  # fmt: skip
+    graphs = [
+        {
+            "name": f"g{n}",
+            "features": rng.normal(n % 2, 1, (30, 2)),
+            "positions": rng.uniform(0, 50, (30, 3)),
+            "names": ["a", "b"],
+        }
+        for n in range(4)
+    ]
     study = Study.create(tmp_path / "space", graphs=graphs, labels=["u", "v"] * 2)
     study.embed()
     study.fit(FitSettings(concepts=3, radius=1))
     scene = PointScene(model, Review(study, "g1"))
     layer = scene.layer("points")
-    assert layer.ndim == 3 and model.dims.ndisplay == 3 and layer.name == "tokens" and str(layer.units[0]) == "pixel"
+    assert (
+        layer.ndim == 3
+        and model.dims.ndisplay == 3
+        and layer.name == "tokens"
+        and str(layer.units[0]) == "pixel"
+    )
     middle = layer.data[7]
     ray = np.array([1.0, 0.0, 0.0])
     click(scene, tuple(middle - 200 * ray), view_direction=ray, dims_displayed=(0, 1, 2))
@@ -287,14 +319,19 @@ def test_the_loop_in_a_window(window):
     assert review.token == token and "Sample" in [panel._form.labelForField(panel.slide).text()]
     until(qt, lambda: " ± " in panel.about.text())
     concept = int(study.concepts_of("sample 3")[token])
-    assert panel.concepts.chosen() == [concept] and f"{scores[token]:+.2f}".replace("-", "−") in panel.about.text()
+    assert (
+        panel.concepts.chosen() == [concept]
+        and f"{scores[token]:+.2f}".replace("-", "−") in panel.about.text()
+    )
     assert "tile" not in panel.about.text() + panel.spots.words.text() + panel.spots.list.item(0).text()
     # colours and edges by the panel
     for combo, kind in ((panel.colour, "concepts"), (panel.edges, "all")):
         at = combo.findData(kind)
         combo.setCurrentIndex(at)
         combo.activated.emit(at)
-    assert panel.scene.by == "concepts" and len(panel.scene.layer("edges").data) == len(study.graph("sample 3").edges)
+    assert panel.scene.by == "concepts" and len(panel.scene.layer("edges").data) == len(
+        study.graph("sample 3").edges
+    )
     # a lasso drawn with the mouse
     panel.tabs.setCurrentWidget(panel.marks)
     panel.scene.draw_with("against", "add_polygon_lasso")
@@ -320,7 +357,9 @@ def test_the_loop_in_a_window(window):
     panel.slide.activated.emit(
         [panel.slide.itemData(i) for i in range(panel.slide.count())].index(study.datum("sample 1").uid)
     )
-    assert review.datum.name == "sample 1" and len(panel.scene.layer("points").data) == study.n_tokens("sample 1")
+    assert review.datum.name == "sample 1" and len(panel.scene.layer("points").data) == study.n_tokens(
+        "sample 1"
+    )
     worker = panel.out.save(study.path / "figure.png")
     until(qt, lambda: (study.path / "figure.png").exists() and not worker.is_running)
 
@@ -341,7 +380,11 @@ def test_channels_lie_under_the_points_and_cells_have_the_colour_of_their_concep
     study.fit(FitSettings(concepts=4, radius=1))
     scene = PointScene(model, Review(study, "s1"))
     names = [layer.name for layer in model.layers]
-    assert names[:3] == ["PanCK", "Ki67", "CD3"] and names[9:] == ["cells by concept", "cells", "marked regions"]
+    assert names[:3] == ["PanCK", "Ki67", "CD3"] and names[9:] == [
+        "cells by concept",
+        "cells",
+        "marked regions",
+    ]
     channel, labels, places = scene.layer("image 0 3"), scene.layer("labels"), study.positions("s1")
     values = (
         study.embedding["mean"][3]

@@ -69,7 +69,9 @@ def test_what_is_uncertain_and_what_a_refit_changed_are_there(study, model):
     study.refit()
     layers = opened(study.path, model)
     assert {"uncertainty", "difference", "excluded"} <= set(layers)
-    source = study.datum(study.data[0]).source if layers["concepts"].metadata["prospector"]["source"] else None
+    source = (
+        study.datum(study.data[0]).source if layers["concepts"].metadata["prospector"]["source"] else None
+    )
     datum = next(d for d in study.data if d.source == layers["concepts"].metadata["prospector"]["source"])
     assert source and layers["concepts"].colormap.color_dict[5][3] < 0.5  # excluded: pale
     row, column = study.grid(datum)["positions"][3]
@@ -108,7 +110,11 @@ def test_an_exported_map_opens_in_the_same_colours(fields, tmp_path, model):
     export(fields, "ome-tiff", tmp_path / "maps", data=["right"])
     (path,) = (tmp_path / "maps").iterdir()
     (layer,) = opened(path, model).values()
-    assert layer.name == "prospect map: b" and np.allclose(layer.scale, 4) and str(layer.units[0]) == "micrometer"
+    assert (
+        layer.name == "prospect map: b"
+        and np.allclose(layer.scale, 4)
+        and str(layer.units[0]) == "micrometer"
+    )
     row, column = fields.grid("right")["positions"][7]
     assert layer.data[row, column] == np.float32(fields.prospect("right")[7])
     assert layer.contrast_limits[0] == -layer.contrast_limits[1]
@@ -138,7 +144,9 @@ def test_what_cannot_be_shown_says_why(what, study, tmp_path, monkeypatch):
         path = tmp_path / "gone.svs"
         path.write_bytes(b"no slide")
     assert get_reader(str(path))(str(path)) == [(None,)]
-    assert {"proteins": "prospector app", "not fitted": "no concepts yet", "no slide": "gone.svs"}[what] in said[0]
+    assert {"proteins": "prospector app", "not fitted": "no concepts yet", "no slide": "gone.svs"}[
+        what
+    ] in said[0]
 
 
 def _as_structures(init):
@@ -170,7 +178,10 @@ def test_every_token_has_its_own_cells_and_is_found_by_them(seed):
     pitch, grids = random.uniform(5, 80), {}
     for number in range(random.integers(1, 5)):
         positions = np.argwhere(random.random((4, 5)) > 0.3)
-        origin = (number * 6 * pitch + random.uniform(0, pitch) * random.integers(0, 2), random.uniform(0, pitch))
+        origin = (
+            number * 6 * pitch + random.uniform(0, pitch) * random.integers(0, 2),
+            random.uniform(0, pitch),
+        )
         grids[str(number)] = {"positions": positions, "origin": origin, "pitch": pitch, "shape": (4, 5)}
     mosaic = Mosaic(grids)
     values = [np.arange(len(grid["positions"])) + 100 * at for at, grid in enumerate(grids.values())]
@@ -203,14 +214,16 @@ def test_the_manifest_is_sound_and_names_what_there_is():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert manifest.name == project["name"] and manifest.display_name == "Prospector"
-    assert project["entry-points"]["napari.manifest"] == {project["name"]: "viewers.napari_plugin:napari.yaml"}
+    assert project["entry-points"]["napari.manifest"] == {
+        project["name"]: "viewers.napari_plugin:napari.yaml"
+    }
     assert "Framework :: napari" in project["classifiers"]
 
 
 def test_the_modules_of_the_manifest_import_nothing_heavy():
     code = (
-        "import sys, viewers.napari_plugin.reader, viewers.napari_plugin.sample\n"
-        "print([name for name in ('numpy', 'torch', 'streamlit', 'napari', 'prospector_core.study') if name in sys.modules])"
+        "import sys, viewers.napari_plugin.reader, viewers.napari_plugin.sample\nprint([name for name in"
+        " ('numpy', 'torch', 'streamlit', 'napari', 'prospector_core.study') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
@@ -220,18 +233,14 @@ def test_the_modules_of_the_manifest_import_nothing_heavy():
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident memory is asked of Linux")
 def test_a_slide_of_ten_billion_pixels_is_seen_in_less_than_a_gigabyte_and_a_half(tmp_path):
     code = (
-        "import sys, numpy as np\n"
-        "from benchmarks.big_slide import write_big_slide\n"
-        "from viewers.napari_plugin.reader import get_reader\n"
-        "from napari.components import ViewerModel\n"
-        "path, _ = write_big_slide(sys.argv[1], sys.argv[2])\n"
-        "model = ViewerModel(); layer = model._add_layer_from_data(*get_reader(path)(path)[0])[0]\n"
-        "random = np.random.default_rng(0)\n"
-        "for step in range(18):\n"
-        "    level = layer.data[step % len(layer.data)]\n"
-        "    y, x = (int(random.integers(0, max(1, side - 1600))) for side in level.shape[:2])\n"
-        "    assert np.asarray(level[y : y + 1600, x : x + 2400]).any()\n"
-        "print(next(int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('VmHWM')) // 1024)\n"
+        "import sys, numpy as np\nfrom benchmarks.big_slide import write_big_slide\nfrom"
+        " viewers.napari_plugin.reader import get_reader\nfrom napari.components import ViewerModel\npath, _"
+        " = write_big_slide(sys.argv[1], sys.argv[2])\nmodel = ViewerModel(); layer ="
+        " model._add_layer_from_data(*get_reader(path)(path)[0])[0]\nrandom = np.random.default_rng(0)\nfor"
+        " step in range(18):\n    level = layer.data[step % len(layer.data)]\n    y, x ="
+        " (int(random.integers(0, max(1, side - 1600))) for side in level.shape[:2])\n    assert"
+        " np.asarray(level[y : y + 1600, x : x + 2400]).any()\nprint(next(int(line.split()[1]) for line in"
+        " open('/proc/self/status') if line.startswith('VmHWM')) // 1024)\n"
     )
     slide = ROOT / "sample_data" / "CMU-1-Small-Region.svs"
     done = subprocess.run(

@@ -1,4 +1,7 @@
-"""The review and its layers in a viewer without a window: clicks, paint, regions, refits, and edits made elsewhere."""
+"""The review and its layers in a viewer without a window.
+
+Clicks, paint, regions, refits, and edits made elsewhere.
+"""
 
 import numpy as np
 import pytest
@@ -113,7 +116,10 @@ def test_exclude_refit_undo(scene):
     assert np.array_equal(scene.layer("map").data, before, equal_nan=True)
     assert review.refresh()
     out = study.concepts_of(review.datum) == 3
-    assert out.any() and np.isnan(scene.layer("map").data[tuple(study.grid(review.datum)["positions"][out].T)]).all()
+    assert (
+        out.any()
+        and np.isnan(scene.layer("map").data[tuple(study.grid(review.datum)["positions"][out].T)]).all()
+    )
     limit = score_limit(study)
     assert scene.layer("map").contrast_limits == [-limit, limit]
     assert {"excluded", "change"} <= set(kinds(scene)) and not scene.layer("change").visible
@@ -165,7 +171,9 @@ def test_painted_tokens_belong_to_the_concept_and_undo_gives_them_back(scene):
     assert step == (review.datum.uid, tuple(tokens.tolist()), 2)
     assert study.curation.history()[-1].author == "Ann"
     review.undo()
-    assert np.array_equal(scene.layer("concepts").data, scene.drawn.labels()) and not study.curation.state.steps
+    assert (
+        np.array_equal(scene.layer("concepts").data, scene.drawn.labels()) and not study.curation.state.steps
+    )
     review.redo()
     finish(review.refit_steps())
     review.refresh()
@@ -187,7 +195,9 @@ def test_paint_that_makes_no_sense_is_taken_back(scene, label, why):
     before = scene.layer("concepts").data.copy()
     paint(scene, [5, 6], label)
     assert why in scene.review.heard[-1]
-    assert np.array_equal(scene.layer("concepts").data, before) and not scene.review.study.curation.state.steps
+    assert (
+        np.array_equal(scene.layer("concepts").data, before) and not scene.review.study.curation.state.steps
+    )
 
 
 def test_paint_on_glass_is_wiped_off(scene):
@@ -287,7 +297,9 @@ def test_hot_spots_are_where_the_map_is_hot_and_the_camera_goes_there(scene):
     assert n >= len(spots) and spot.peak >= threshold and uid == scene.review.datum.uid
     scene.go_to(spot.rect)
     x, y, width, height = spot.rect
-    assert np.allclose(scene.viewer.scene.camera.center[-2:], scene.drawn.frame.world(x + width / 2, y + height / 2))
+    assert np.allclose(
+        scene.viewer.scene.camera.center[-2:], scene.drawn.frame.world(x + width / 2, y + height / 2)
+    )
     left, top, across, down = scene.view()
     assert left <= x and top <= y and left + across >= x + width and top + down >= y + height
 

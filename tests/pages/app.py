@@ -58,7 +58,10 @@ class App:
         return any(label in (b.label, b.key) for b in self.at.button)
 
     def field(self, key):
-        """A field whose value is kept in the journal, by the key that it had at first (``asked.field_key``)."""
+        """A field whose value is kept in the journal.
+
+        By the key that it had at first (``asked.field_key``).
+        """
         fields = [*self.at.text_input, *self.at.color_picker]
         return next(each for each in fields if re.fullmatch(rf"{key}(_\d+)?", each.key or ""))
 
@@ -87,7 +90,17 @@ class App:
     def text(self):
         """Everything readable, in one string."""
         at = self.at
-        kinds = (at.markdown, at.caption, at.info, at.warning, at.error, at.title, at.metric, at.toast, at.success)
+        kinds = (
+            at.markdown,
+            at.caption,
+            at.info,
+            at.warning,
+            at.error,
+            at.title,
+            at.metric,
+            at.toast,
+            at.success,
+        )
         parts = [each.value for kind in kinds for each in kind] + [each.label for each in at.metric]
         html = [each.proto.body for each in at.get("html")] if at.get("html") else []
         return as_it_reads("\n".join(map(str, [*parts, *html])))  # as it reads, without escapes

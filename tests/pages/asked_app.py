@@ -1,4 +1,7 @@
-"""An app whose callbacks and pages are slow, as on a busy machine; what was done is written to the file $DONE."""
+"""An app whose callbacks and pages are slow, as on a busy machine.
+
+What was done is written to the file $DONE.
+"""
 
 import os
 import sys

@@ -1,4 +1,7 @@
-"""A small real study for the pages: eleven fields of the sample slide, cheap embeddings. Each test has its own copy."""
+"""A small real study for the pages: eleven fields of the sample slide, cheap embeddings.
+
+Each test has its own copy.
+"""
 
 import contextlib
 import shutil
@@ -31,8 +34,14 @@ def create(folder, labels=FIELDS, **options):
     folder.parent.mkdir(parents=True, exist_ok=True)
     table = folder.parent / "fields.csv"
     table.write_text(labels.format(SLIDE.name))
-    settings = {"encoder": "colour-texture", "tile": 64, "mpp": 0.5, "positive": "epidermis", "name": "Skin",
-                "secret": b"the same numbers in each"}  # fmt: skip
+    settings = {
+        "encoder": "colour-texture",
+        "tile": 64,
+        "mpp": 0.5,
+        "positive": "epidermis",
+        "name": "Skin",
+        "secret": b"the same numbers in each",
+    }
     return Study.create(folder, slides=[SLIDE], labels=table, **{**settings, **options})
 
 
@@ -55,7 +64,11 @@ def pristine(tmp_path_factory):
     return folder
 
 
-THREE = {"field A2": "edge", "field C1": "edge", "field E5": "edge"}  # of those without epidermis; the others: dermis
+THREE = {
+    "field A2": "edge",
+    "field C1": "edge",
+    "field E5": "edge",
+}  # of those without epidermis; the others: dermis
 
 
 @pytest.fixture(scope="session")
@@ -63,10 +76,15 @@ def pristine_classes(pristine, tmp_path_factory):
     """The same data in three classes, fitted once: dermis, edge, epidermis."""
     lines = [line.rsplit(",", 1) for line in FIELDS.strip().splitlines()]
     labels = [
-        THREE.get(line.split(",")[1], "dermis") if label.startswith("no ") else label for line, label in lines[1:]
+        THREE.get(line.split(",")[1], "dermis") if label.startswith("no ") else label
+        for line, label in lines[1:]
     ]
-    table = "\n".join([",".join(lines[0]), *(f"{line},{label}" for (line, _), label in zip(lines[1:], labels))])
-    study = create(tmp_path_factory.mktemp("classes") / "skin", table + "\n", positive=None, name="Skin in three")
+    table = "\n".join(
+        [",".join(lines[0]), *(f"{line},{label}" for (line, _), label in zip(lines[1:], labels))]
+    )
+    study = create(
+        tmp_path_factory.mktemp("classes") / "skin", table + "\n", positive=None, name="Skin in three"
+    )
     shutil.copytree(pristine / "embeddings.zarr", study.path / "embeddings.zarr", dirs_exist_ok=True)
     study = Study.open(study.path)
     study.fit(FitSettings(concepts=6, radius=1))

@@ -9,7 +9,8 @@ from PIL import Image
 
 __all__ = ["Screen", "differ"]
 
-# Opened at /kernel, Streamlit asks below that address first whether it is its own root; the answer must be no.
+# Opened at /kernel, Streamlit asks below that address first whether it is its own root; the answer must be
+# no.
 PROBE = re.compile(r"/(study|concepts|kernel|atlas)/_stcore/(health|host-config)$")
 
 
@@ -22,8 +23,14 @@ class Screen:
         page.on("pageerror", lambda error: self.trouble.append(f"page: {error}"))
         page.on("console", self.console)
         page.on("response", self.response)
-        page.on("request", lambda r: urlparse(r.url).scheme.startswith(("http", "ws")) and urlparse(r.url).netloc != home
-                and self.trouble.append(f"external: {r.url}"))  # fmt: skip
+        page.on(
+            "request",
+            lambda r: (
+                urlparse(r.url).scheme.startswith(("http", "ws"))
+                and urlparse(r.url).netloc != home
+                and self.trouble.append(f"external: {r.url}")
+            ),
+        )
 
     def console(self, message):
         if message.type == "error" and not PROBE.search(urlparse(message.location.get("url", "")).path):
@@ -61,7 +68,8 @@ class Screen:
         """Wait until the slide, its tiles and its map are drawn and stand still."""
         self.page.wait_for_selector(".pv-overlay", state="attached")
         self.page.wait_for_function(
-            "() => [...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector('.pv-mag')?.textContent)"
+            "() => [...document.querySelectorAll('*')].some(e =>"
+            " e.shadowRoot?.querySelector('.pv-mag')?.textContent)"
         )
         self.idle()
         before = None
@@ -75,7 +83,9 @@ class Screen:
     def view(self):
         """Pixels of the slide as shown, without the field under the pointer."""
         self.page.mouse.move(5, 5)
-        return np.asarray(Image.open(io.BytesIO(self.page.locator(".pv-view").screenshot())).convert("RGB")).astype(int)
+        return np.asarray(
+            Image.open(io.BytesIO(self.page.locator(".pv-view").screenshot())).convert("RGB")
+        ).astype(int)
 
     def place(self):
         """Magnification and scale: what zooming changes; once they no longer change."""
@@ -94,7 +104,10 @@ class Screen:
         return self.view()
 
     def in_popover(self, key, **values):
-        """Open a popover by the key of what it offers, fill in its fields ({part of their key: text}), and do it."""
+        """Open a popover by the key of what it offers, fill in its fields ({part of their key: text}).
+
+        And do it.
+        """
         self.page.locator(f".st-key-{key}_box button").first.click()
         self.page.locator(f".st-key-{key} button").first.wait_for()
         self.idle()  # the cards move while it opens: a click would land on a tile
@@ -105,7 +118,10 @@ class Screen:
         self.page.locator(f".st-key-{key} button").first.wait_for(state="detached")
 
     def pictures_shown(self):
-        """Wait until the script has run and the pictures that it placed have come: those of a former run are gone soon."""
+        """Wait until the script has run and the pictures that it placed have come.
+
+        Those of a former run are gone soon.
+        """
         self.idle()
         self.page.wait_for_function(
             "() => { const all = [...document.querySelectorAll('.st-key-chosen_pictures img')];"
@@ -118,10 +134,17 @@ class Screen:
             self.page.wait_for_timeout(150)
 
     def at_level0(self, x, y):
-        """Where a place of the slide given in its own pixels is on the screen, and the scale; the whole slide is in view."""
+        """Where a place of the slide given in its own pixels is on the screen, and the scale.
+
+        The whole slide is in view.
+        """
         box = self.page.locator(".pv-view").bounding_box()
         k = min(box["width"] / 2220, box["height"] / 2967)
-        return box["x"] + box["width"] / 2 + (x - 1110) * k, box["y"] + box["height"] / 2 + (y - 1483.5) * k, k
+        return (
+            box["x"] + box["width"] / 2 + (x - 1110) * k,
+            box["y"] + box["height"] / 2 + (y - 1483.5) * k,
+            k,
+        )
 
     def click_level0(self, x, y):
         """Click such a place."""

@@ -1,4 +1,7 @@
-"""The whole app in a real browser, as a person goes through it once: slide, concepts, refit, kernel, and back."""
+"""The whole app in a real browser, as a person goes through it once.
+
+Slide, concepts, refit, kernel, and back.
+"""
 
 import io
 import re
@@ -119,7 +122,9 @@ def test_from_a_cell_of_the_kernel_to_the_slide(screen, study):
     screen.idle()
     square = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
     count = len(study.concepts())
-    page.mouse.click(square["x"] + square["width"] * 0.5 / count, square["y"] + square["height"] * 1.5 / count)
+    page.mouse.click(
+        square["x"] + square["width"] * 0.5 / count, square["y"] + square["height"] * 1.5 / count
+    )
     page.get_by_text("Show on slide").first.wait_for()
     screen.idle()
     ranked = sorted(study.concepts(), key=lambda c: (c.excluded, -c.weight))
@@ -137,16 +142,22 @@ def test_from_a_cell_of_the_kernel_to_the_slide(screen, study):
 
 
 def test_by_keyboard_alone(screen):
-    """From the top of the page the Tab key comes to the navigation, the layers, the slide and the edits; focus is seen."""
+    """From the top of the page the Tab key comes to the navigation, the layers, the slide and the edits.
+
+    Focus is seen.
+    """
     screen.open()
     screen.on_slide()
     page = screen.page
     reached = []
     for _ in range(36):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate(
-            """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
-            return e.getAttribute('aria-label') || e.innerText || e.tagName }"""))  # fmt: skip
+        reached.append(
+            page.evaluate(
+                """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+            return e.getAttribute('aria-label') || e.innerText || e.tagName }"""
+            )
+        )
     said = " | ".join(reached)
     for stop in (
         "Study",
@@ -181,7 +192,11 @@ def test_mark_a_region_take_it_back_and_mark_it_again(screen, study):
     screen.idle()
     (region,) = regions()[before:]
     centres = study.grid("field C3")["positions"][list(region.tokens)]
-    assert region.datum == study.datum("field C3").uid and region.evidence == "ignore" and 1 <= len(region.tokens) <= 9
+    assert (
+        region.datum == study.datum("field C3").uid
+        and region.evidence == "ignore"
+        and 1 <= len(region.tokens) <= 9
+    )
     assert centres.max() <= 2
     screen.press("Escape", "Control+z")
     page.get_by_text("Marked regions (1)").wait_for(state="detached")
@@ -209,8 +224,8 @@ def test_the_filmstrip_and_two_views_that_move_together(screen, study):
     shown = [items.nth(i).get_attribute("data-id") for i in range(len(data))]
     assert [evidence[uid] for uid in shown] == sorted(evidence.values(), reverse=True)
     page.wait_for_function(
-        "() => [...document.querySelectorAll('*')].flatMap(e => [...(e.shadowRoot?.querySelectorAll('.fs-item img') ?? [])])"
-        ".slice(0, 3).every(image => image.naturalWidth > 20)"
+        "() => [...document.querySelectorAll('*')].flatMap(e => [...(e.shadowRoot?.querySelectorAll('.fs-item"
+        " img') ?? [])]).slice(0, 3).every(image => image.naturalWidth > 20)"
     )
     items.nth(len(data) - 1).click()
     page.locator(".st-key-split").get_by_text(study.datum(shown[-1]).name).first.wait_for()
@@ -223,7 +238,8 @@ def test_the_filmstrip_and_two_views_that_move_together(screen, study):
     views = page.locator(".pv-view")
     views.nth(1).wait_for()
     page.wait_for_function(
-        "() => [...document.querySelectorAll('*')].filter(e => e.shadowRoot?.querySelector('.pv-mag')?.textContent).length == 2"
+        "() => [...document.querySelectorAll('*')].filter(e =>"
+        " e.shadowRoot?.querySelector('.pv-mag')?.textContent).length == 2"
     )
     screen.idle()
     magnified = page.locator(".pv-mag")
@@ -241,7 +257,8 @@ def test_the_filmstrip_and_two_views_that_move_together(screen, study):
     screen.idle()
     page.mouse.move(5, 5)
     pictures = [
-        np.asarray(Image.open(io.BytesIO(views.nth(i).screenshot())).convert("RGB")).astype(int) for i in (0, 1)
+        np.asarray(Image.open(io.BytesIO(views.nth(i).screenshot())).convert("RGB")).astype(int)
+        for i in (0, 1)
     ]
     assert pictures[0].shape == pictures[1].shape
     assert differ(*(picture[60:-60, 60:-160] for picture in pictures)) < 0.1
@@ -270,8 +287,11 @@ def greenness(study, concept):
 
 
 def test_the_story_of_a_curation(screen, sample):
-    """Find the green ink, preview its exclusion, keep it; split a mixed concept and name its parts; mark a region for the
-    class, watch the difference, undo twice, redo once; export the report."""
+    """Find the green ink, preview its exclusion, keep it.
+
+    Split a mixed concept and name its parts; mark a region for the class, watch the difference, undo twice,
+    redo once; export the report.
+    """
     page, edits = screen.page, sample.curation
     screen.open("study")
     page.get_by_role("tab", name="Open a study").click()
@@ -283,7 +303,8 @@ def test_the_story_of_a_curation(screen, sample):
     page.get_by_role("heading", name="Concepts").wait_for()
     screen.idle()
 
-    # the ink of the sample: torn edges with green on them; the next in green mixes clean edges with some that have ink
+    # the ink of the sample: torn edges with green on them; the next in green mixes clean edges with some that
+    # have ink
     green = {concept.id: greenness(sample, concept) for concept in sample.concepts()}
     ink, mixed = sorted(sample.concepts(), key=lambda concept: -green[concept.id])[:2]
     assert green[ink.id] > 4 * np.median(list(green.values()))
@@ -325,7 +346,9 @@ def test_the_story_of_a_curation(screen, sample):
     x, y, width, _ = sample.token_rect(datum, corner)
     left, top, k = screen.at_level0(x, y)
     page.get_by_role("button", name="Mark a rectangle").click()
-    page.get_by_role("group", name="What the region is marked as").get_by_text("epidermis", exact=True).click()
+    page.get_by_role("group", name="What the region is marked as").get_by_text(
+        "epidermis", exact=True
+    ).click()
     page.mouse.move(left, top)
     page.mouse.down()
     page.mouse.move(left + 2 * width * k, top + 2 * width * k, steps=4)
@@ -378,7 +401,10 @@ def test_the_story_of_a_curation(screen, sample):
 
 
 def test_a_lasso_on_the_atlas(screen, study):
-    """Drawn with the pointer, or as a rectangle by keys: what is chosen is told, moved in one step, and undone by key."""
+    """Drawn with the pointer, or as a rectangle by keys.
+
+    What is chosen is told, moved in one step, and undone by key.
+    """
     page, edits = screen.page, study.curation
     steps = len(edits.state.steps)
     screen.open("atlas")
@@ -452,7 +478,10 @@ def test_choosing_a_class(screen, study, pristine_classes):
     page.locator("[class*='st-key-note_0'] input").fill("seen under the microscope")
     screen.in_popover("pin_2", weight_1="1.5")
     entry = three.curation.history()[-1]
-    assert entry.payload == {"concepts": [2], "weight": 1.5, "target": 1} and entry.note == "seen under the microscope"
+    assert (
+        entry.payload == {"concepts": [2], "weight": 1.5, "target": 1}
+        and entry.note == "seen under the microscope"
+    )
     assert page.locator("[class*='st-key-note_1'] input").input_value() == ""
     screen.go("Kernel")
     page.get_by_text("negative against edge").wait_for()

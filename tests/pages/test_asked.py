@@ -1,4 +1,7 @@
-"""Nothing that a person asks for is lost or done twice, however busy the app is with what was asked before."""
+"""Nothing that a person asks for is lost or done twice.
+
+However busy the app is with what was asked before.
+"""
 
 import pytest
 

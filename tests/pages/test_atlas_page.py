@@ -44,7 +44,9 @@ def test_points_are_tiles_with_their_concepts_and_scores(folder):
     rest = data["pictures"].split(f"{tile_server.server().token}/")[1]
     answer = tile_server.server()._answer
     assert answer(f"{rest}/0/7_0.png").body.startswith(b"\x89PNG")
-    assert {answer(f"{rest}/{bad}.png").status_code for bad in (f"0/{len(atlas)}_0", "1/0_0", "0/0_1")} == {404}
+    assert {answer(f"{rest}/{bad}.png").status_code for bad in (f"0/{len(atlas)}_0", "1/0_0", "0/0_1")} == {
+        404
+    }
 
 
 def test_a_point_is_explained_and_shown_on_its_slide(folder):

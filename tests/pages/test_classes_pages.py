@@ -1,4 +1,7 @@
-"""More than two classes in the app: the class is chosen in one place and holds on every page; notes on edits."""
+"""More than two classes in the app.
+
+The class is chosen in one place and holds on every page; notes on edits.
+"""
 
 import pytest
 
@@ -22,13 +25,18 @@ def test_the_class_that_is_chosen_holds_on_every_page(study):
     assert "Where is epidermis?" in app.text  # the last, at first
     viewer = app.viewer()
     assert [each["name"] for each in viewer["legend"]["classes"]] == ["dermis", "edge", "epidermis"]
-    assert viewer["legend"]["low"] == "speaks against epidermis" and viewer["legend"]["high"] == "speaks for epidermis"
+    assert (
+        viewer["legend"]["low"] == "speaks against epidermis"
+        and viewer["legend"]["high"] == "speaks for epidermis"
+    )
     assert {"map", "sprite", "error", "class"} <= {each["kind"] for each in viewer["overlays"]}
     maps = {each["id"]: each["url"] for each in viewer["overlays"] if each["kind"] == "map"}
     choose(app, "edge")
     assert "Where is edge?" in app.text
     viewer = app.viewer()
-    assert viewer["legend"]["high"] == "speaks for edge" and viewer["marking"]["against"]["label"] == "not edge"
+    assert (
+        viewer["legend"]["high"] == "speaks for edge" and viewer["marking"]["against"]["label"] == "not edge"
+    )
     assert not set(maps.values()) & {each["url"] for each in viewer["overlays"]}
     seen = study.of_class("edge")
     strip = {each["id"]: each for each in app.strip()["items"]}
@@ -67,7 +75,10 @@ def test_edits_are_about_the_class_that_is_looked_at(study):
     assert study.curation.state.pins_of(0) == {3: 2.5} and study.curation.state.pins_of(1) == {}
     assert app.has_button("refit") and "pin concept 3 at 2.5 for dermis".removeprefix("pin ") in app.text
     app.press("refit")
-    assert study.of_class("dermis").current_fit.weight(3) == 2.5 and study.of_class("edge").current_fit.weight(3) != 2.5
+    assert (
+        study.of_class("dermis").current_fit.weight(3) == 2.5
+        and study.of_class("edge").current_fit.weight(3) != 2.5
+    )
     assert "mean AUROC" in app.text
     app.go("study").at.session_state["relabel_" + study.datum("field A3").uid + "_box"] = True
     app.go("slide").pick(study, "field A3", 0)
@@ -75,7 +86,9 @@ def test_edits_are_about_the_class_that_is_looked_at(study):
     edit.annotate("field A3", [0, 1, 2], "against")
     assert "not edge" in [region["label"] for region in app.run().viewer()["regions"]]
     choose(app, "dermis")
-    assert "not edge" in [region["label"] for region in app.viewer()["regions"]]  # whatever class is looked at
+    assert "not edge" in [
+        region["label"] for region in app.viewer()["regions"]
+    ]  # whatever class is looked at
 
 
 def test_a_preview_stays_about_its_class(study):
@@ -91,7 +104,10 @@ def test_a_preview_stays_about_its_class(study):
 def test_two_classes_show_nothing_of_it(folder):
     app = App()
     assert not [box for box in app.at.selectbox if box.label == "Class"]
-    assert "class" not in {each["kind"] for each in app.viewer()["overlays"]} and not app.viewer()["legend"]["classes"]
+    assert (
+        "class" not in {each["kind"] for each in app.viewer()["overlays"]}
+        and not app.viewer()["legend"]["classes"]
+    )
 
 
 def test_a_note_is_kept_with_the_next_edit_and_used_up(folder):

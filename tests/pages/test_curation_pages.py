@@ -48,7 +48,10 @@ def test_several_cards_are_merged_into_the_largest(study):
     gone = 4 - into
     assert box.value == into
     app.press("merge_chosen")
-    assert study.curation.state.merged == {gone: into} and f"goes into concept {into} at the next refit" in app.text
+    assert (
+        study.curation.state.merged == {gone: into}
+        and f"goes into concept {into} at the next refit" in app.text
+    )
     assert not app.at.checkbox(key=f"choose_{into}").value and app.at.checkbox(key=f"choose_{gone}").disabled
     app.press("undo_here")
     assert not study.curation.state.merged and not app.has_button("refit_here")
@@ -63,13 +66,19 @@ def test_a_split_concept_shows_its_parts_side_by_side(study):
     app = App("concepts").open(f"cut_{largest.id}")
     next(each for each in app.at.number_input if each.label == "Parts").set_value(3)
     app.press(f"cut_{largest.id}")
-    assert "is split into 3 at the next refit" in app.text and not app.at.session_state[f"cut_{largest.id}_box"]
+    assert (
+        "is split into 3 at the next refit" in app.text and not app.at.session_state[f"cut_{largest.id}_box"]
+    )
     app.press("refit_here")
     parts = [largest.id, 6, 7]
     tokens = {c.id: c.tokens for c in study.concepts()}
     assert sum(tokens[k] for k in parts) == largest.tokens and min(tokens[k] for k in parts) > 0
     assert app.text.count(f"new: split off {largest.name}") == 2
-    cards = [int(each.key.removeprefix("name_")) for each in app.at.text_input if (each.key or "").startswith("name_")]
+    cards = [
+        int(each.key.removeprefix("name_"))
+        for each in app.at.text_input
+        if (each.key or "").startswith("name_")
+    ]
     at = cards.index(largest.id)
     assert set(cards[at : at + 3]) == set(parts)
 
@@ -136,7 +145,9 @@ def test_what_an_edit_would_do_is_seen_before_it_is_kept(study):
     app.press("exclude_4_try")
     change = study.preview(lambda c: c.exclude(4, reason="glass"))
     assert not study.curation.history()[1:] and study.current_fit.id == 1  # nothing is kept
-    assert app.text.count("Preview: exclude concept 4 (glass)") == 3  # in the popover, above the page, at the left
+    assert (
+        app.text.count("Preview: exclude concept 4 (glass)") == 3
+    )  # in the popover, above the page, at the left
     assert change.sentences()[0] in app.text and "excluded: concept 4" in app.text
     # the slide now, and after the edit; the difference as a layer of its own
     app.go("slide")
@@ -145,7 +156,9 @@ def test_what_an_edit_would_do_is_seen_before_it_is_kept(study):
     now, after = layers(app), layers(app, 1)
     assert set(now) == {"map", "sprite", "error", "change"} and not set(now["map"]) & set(after["map"])
     assert now["change"] == after["change"] and app.viewer()["legend"]["change"]["limit"] > 0
-    assert app.viewer()["legend"]["limit"] == app.viewers()[1]["legend"]["limit"]  # the same colours mean the same
+    assert (
+        app.viewer()["legend"]["limit"] == app.viewers()[1]["legend"]["limit"]
+    )  # the same colours mean the same
     assert [c["excluded"] for c in app.viewers()[1]["concepts"] if c["id"] == 4] == [True]
     app.go("kernel").press("side_keep")
     assert study.current_fit.id == 2 and study.curation.state.excluded == {4: "glass"}
@@ -244,7 +257,9 @@ def test_what_is_drawn_is_tried_first_if_asked(study):
     assert [region["label"] for region in app.viewer()["regions"]] == ["no epidermis (preview)"]
     assert "as evidence for no epidermis" in app.text and not study.curation.state.regions
     app.press("top_keep")
-    assert [region["label"] for region in app.viewer()["regions"]] == ["no epidermis"] and study.current_fit.id == 2
+    assert [region["label"] for region in app.viewer()["regions"]] == [
+        "no epidermis"
+    ] and study.current_fit.id == 2
     move = Edit("reassign", ({"field B3": [0, 1], "field C3": [0, 1]}, None, 2))
     app.at.session_state["preview"] = (str(study.path), move)
     app.run().press("top_keep")
@@ -261,4 +276,7 @@ def test_the_score_after_the_edit_on_trial_is_said_at_the_tile(study):
     other = next(term.neighbour for term in terms if term.neighbour not in (None, concept))
     app.go("concepts").open(f"exclude_{other}").press(f"exclude_{other}_try")
     after = study.preview(lambda c: c.exclude(other, reason="")).after
-    assert f"{score_text(study.prospect('field B3', after)[token])} after the edit on trial" in app.go("slide").text
+    assert (
+        f"{score_text(study.prospect('field B3', after)[token])} after the edit on trial"
+        in app.go("slide").text
+    )

@@ -33,7 +33,11 @@ def opened(**query):
 def test_an_address_leads_to_a_token_once(folder):
     uid = Study.open(folder).datum("field C4").uid
     page = opened(datum=uid, token="5")
-    assert (page.session_state["at_datum"], page.session_state["at_token"], page.session_state["at_focus"]) == (
+    assert (
+        page.session_state["at_datum"],
+        page.session_state["at_token"],
+        page.session_state["at_focus"],
+    ) == (
         uid,
         5,
         True,
@@ -85,6 +89,7 @@ def test_napari_s_link_is_what_the_page_follows(folder):
     query = dict(part.split("=") for part in link_to(Selected(datum, 5))[1:].split("&"))
     assert opened(**query).session_state["at_token"] == 5
     query = dict(
-        part.split("=") for part in link_to(Selected(datum, None), (1, 2, 30, 40))[1:].replace("%2C", ",").split("&")
+        part.split("=")
+        for part in link_to(Selected(datum, None), (1, 2, 30, 40))[1:].replace("%2C", ",").split("&")
     )
     assert opened(**query).session_state["at_view"] == (1, 2, 30, 40)

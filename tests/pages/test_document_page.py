@@ -55,7 +55,10 @@ def test_letters_beyond_the_first_65536_do_not_shift_spans(tmp_path, monkeypatch
     from prospector_core import Study
     from tests.support.text_studies import WordEncoder
 
-    rows = [{"id": str(at), "text": f"The 🧬 node {at}. The 🧪 margin. The end.", "label": at % 2} for at in range(4)]
+    rows = [
+        {"id": str(at), "text": f"The 🧬 node {at}. The 🧪 margin. The end.", "label": at % 2}
+        for at in range(4)
+    ]
     (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
     study = Study.create(tmp_path / "wide", documents=tmp_path / "d.jsonl")
     study.embed(encoder=WordEncoder())

@@ -70,7 +70,11 @@ def test_exclude_refit_undo_redo(study):
     assert "excluded, drawn hatched" in app.text and app.has_button("include_4")
     app.press("refit_here")
     assert study.current_fit.id == 2 and not study.curation.pending()
-    assert "What the refit changed" in app.text and "excluded: concept 4" in app.text and "predicted right" in app.text
+    assert (
+        "What the refit changed" in app.text
+        and "excluded: concept 4" in app.text
+        and "predicted right" in app.text
+    )
     assert not app.has_button("refit_here")
     after = [o["url"] for o in app.go("slide").viewer()["overlays"] if o["kind"] == "map"]
     assert all(a != b for a, b in zip(maps, after)) and app.viewer()["legend"]["excluded"]
@@ -106,7 +110,9 @@ def test_the_last_concept_cannot_be_excluded(study):
 def test_a_cell_shows_where_its_pair_lies(study):
     app = App("kernel")
     pairs = {
-        (i, j): sum(study.pair_tokens(d, i, j).sum() for d in study.embedded()) for i in range(6) for j in range(i)
+        (i, j): sum(study.pair_tokens(d, i, j).sum() for d in study.embedded())
+        for i in range(6)
+        for j in range(i)
     }
     i, j = max(pairs, key=pairs.get)
     app.at.selectbox[0].set_value(i).run()
@@ -121,7 +127,9 @@ def test_a_cell_shows_where_its_pair_lies(study):
     assert int(study.concepts_of(at["at_datum"])[at["at_token"]]) in (i, j)
     app.go("slide")
     viewer = app.viewer()
-    assert viewer["selected"] and viewer["focus"]["x"] < viewer["selected"]["x"] and "Prospect score" in app.text
+    assert (
+        viewer["selected"] and viewer["focus"]["x"] < viewer["selected"]["x"] and "Prospect score" in app.text
+    )
 
 
 def test_a_new_fit_starts_with_new_concepts(study):
@@ -184,7 +192,9 @@ def test_a_study_is_made_from_the_form(nothing, monkeypatch):
     rows = "slide,name,x,y,width,height,label\n{0},a,898,449,449,449,yes\n{0},b,449,898,449,449,no\n"
     app = make(App("study"), table=rows.format(SLIDE.name))
     assert not app.errors and started == [nothing / "two-words"]
-    assert "two words" in app.text and app.has_button("go_on_all")  # on the list; no process was really started
+    assert "two words" in app.text and app.has_button(
+        "go_on_all"
+    )  # on the list; no process was really started
     assert make(App("study"), table=rows.format(SLIDE.name)).errors[0].count("exists already") == 1
 
 
@@ -215,7 +225,10 @@ def test_the_history_lists_edits_and_offers_the_report(study):
 
 
 def test_data_embedded_anew_are_seen_at_once_and_said(study):
-    """Another process embeds a datum anew while the app is open: no picture of the old embeddings is shown again."""
+    """Another process embeds a datum anew while the app is open.
+
+    No picture of the old embeddings is shown again.
+    """
     app = App("slide")
     before, concepts = app.viewer(), App("concepts").text
     assert "newer than this fit" not in app.text
@@ -226,7 +239,9 @@ def test_data_embedded_anew_are_seen_at_once_and_said(study):
     after = app.run().viewer()
     assert len(before["overlays"]) == len(after["overlays"])
     same = [a["kind"] for a, b in zip(before["overlays"], after["overlays"]) if a["url"] == b["url"]]
-    assert not same and f"The embeddings of {len(other.data)}" in app.text and "newer than this fit" in app.text
+    assert (
+        not same and f"The embeddings of {len(other.data)}" in app.text and "newer than this fit" in app.text
+    )
     assert App("concepts").text != concepts
     app.press("refit_newer")
     assert "newer than this fit" not in app.run().text and not Study.open(study.path).newer_embeddings()

@@ -25,7 +25,10 @@ def said(app):
 def test_a_typed_folder_elsewhere_is_refused_in_one_line(folder, tmp_path):
     limit_reading([folder.parent, SLIDE.parent])
     app = App("study")
-    for place, way in ((tmp_path / "other", f"--data {tmp_path / 'other'}"), ("/etc", "folder of the system")):
+    for place, way in (
+        (tmp_path / "other", f"--data {tmp_path / 'other'}"),
+        ("/etc", "folder of the system"),
+    ):
         next(each for each in app.at.text_input if each.label == "Folder of a study").set_value(str(place))
         app.press("Open this folder")
         assert len(said(app)) == 1 and way in said(app)[0] and "\n" not in said(app)[0]
@@ -41,7 +44,9 @@ def test_no_form_reads_elsewhere(folder, tmp_path, kind):
     (tmp_path / "labels.csv").write_text("file,label\na,x\nb,y\n")
     limit_reading([folder.parent])
     with pytest.raises(ProspectorError, match="--data"):
-        Study.create(folder.parent / "new", labels=tmp_path / "labels.csv", **{kind: place_of(f" {tmp_path}/other ")})
+        Study.create(
+            folder.parent / "new", labels=tmp_path / "labels.csv", **{kind: place_of(f" {tmp_path}/other ")}
+        )
     assert not (folder.parent / "new").exists()
 
 
@@ -63,7 +68,13 @@ def test_the_app_reads_what_is_its_owners_the_studys_and_what_is_named(folder, t
         monkeypatch.setenv(name, str(home))
     monkeypatch.chdir(work)
     limit_app()
-    ours = (home / "a.svs", work / "a.svs", SLIDE, folder / "study.sqlite", folder.parent / "another" / "study.sqlite")
+    ours = (
+        home / "a.svs",
+        work / "a.svs",
+        SLIDE,
+        folder / "study.sqlite",
+        folder.parent / "another" / "study.sqlite",
+    )
     assert all(map(is_readable, ours)) and not is_readable(other / "a.svs")
     monkeypatch.setenv("PROSPECTOR_DATA_FOLDERS", f"{other}{os.pathsep}{work}")
     limit_app(own=False)
@@ -77,6 +88,8 @@ def test_napari_finds_the_token_of_an_app_that_runs(monkeypatch, kept):
 
     known = [Launch("http://localhost:8501/", "secret", 1, "here")] if kept else []
     monkeypatch.setattr(browser, "running", lambda: known)
-    assert browser._running("http://localhost:8501/?token=given") == Launch("http://localhost:8501/", "given", 0, "")
+    assert browser._running("http://localhost:8501/?token=given") == Launch(
+        "http://localhost:8501/", "given", 0, ""
+    )
     assert browser._running("http://localhost:8501").token == ("secret" if kept else "")
     assert browser._running("http://localhost:8502/").token == ""

@@ -1,4 +1,7 @@
-"""Cells in the app: the page without a browser, and the whole loop in a real one. Coordinates are made, not measured."""
+"""Cells in the app: the page without a browser, and the whole loop in a real one.
+
+Coordinates are made, not measured.
+"""
 
 import shutil
 
@@ -94,8 +97,12 @@ def test_a_figure_has_the_cells_and_a_legend(study, layer):
 
     from PIL import Image
 
-    image = np.asarray(Image.open(io.BytesIO(graph_figure(study, "sample 1", layer=layer, width=800, title="One"))))
-    assert image.shape[1] == 800 and image.shape[0] > 800 and len(np.unique(image.reshape(-1, 3), axis=0)) > 20
+    image = np.asarray(
+        Image.open(io.BytesIO(graph_figure(study, "sample 1", layer=layer, width=800, title="One")))
+    )
+    assert (
+        image.shape[1] == 800 and image.shape[0] > 800 and len(np.unique(image.reshape(-1, 3), axis=0)) > 20
+    )
     assert (image[-20:] == 255).all()
 
 
@@ -104,8 +111,9 @@ class Cells(Screen):
 
     def ready(self, layer="map"):
         self.page.wait_for_function(
-            "layer => [...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector('.gv')?.dataset.painted?.endsWith(' ' + layer) "
-            "|| (e.matches('.gv') && e.dataset.painted?.endsWith(' ' + layer)))",
+            "layer => [...document.querySelectorAll('*')].some(e =>"
+            " e.shadowRoot?.querySelector('.gv')?.dataset.painted?.endsWith(' ' + layer) || (e.matches('.gv')"
+            " && e.dataset.painted?.endsWith(' ' + layer)))",
             arg=layer,
         )
         self.idle()
@@ -113,12 +121,15 @@ class Cells(Screen):
     def drawn_under(self):
         """Wait until all that lies under the points is drawn."""
         self.page.wait_for_timeout(200)
-        self.until(lambda: (self.page.locator(".gv").first.get_attribute("data-under") or "").startswith("drawn "))
+        self.until(
+            lambda: (self.page.locator(".gv").first.get_attribute("data-under") or "").startswith("drawn ")
+        )
 
     def pixels(self):
         """The canvas under the points: (h, w, 4) uint8; nothing where it is hidden."""
         found = self.page.locator(".gv-view canvas").first.evaluate(
-            "c => c.hidden ? [0, 0, []] : [c.height, c.width, [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]"
+            "c => c.hidden ? [0, 0, []] : [c.height, c.width, [...c.getContext('2d').getImageData(0, 0,"
+            " c.width, c.height).data]]"
         )
         return np.array(found[2], np.uint8).reshape(*found[:2], 4)
 
@@ -131,7 +142,9 @@ class Cells(Screen):
         """Where a cell lies on the screen, as the viewer draws it when it shows all."""
         box, xy = self.page.locator(".gv-over").bounding_box(), study.positions(study.datum(datum))
         low, high = xy.min(axis=0), xy.max(axis=0)
-        unit = min((box["width"] / 2 - 14) / (high - low)[0] * 2, (box["height"] / 2 - 14) / (high - low)[1] * 2)
+        unit = min(
+            (box["width"] / 2 - 14) / (high - low)[0] * 2, (box["height"] / 2 - 14) / (high - low)[1] * 2
+        )
         x, y = (xy[token] - (low + high) / 2) * unit
         return box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
 
@@ -184,14 +197,20 @@ def test_the_whole_loop_in_a_browser(running, browser):
     # edges and concepts
     page.get_by_role("button", name="Edges", exact=True).click()
     page.wait_for_function(
-        "() => [...document.querySelectorAll('*')].some(e => (e.shadowRoot ?? e).querySelector?.('.gv[data-edges]')?.dataset.edges > 100)"
+        "() => [...document.querySelectorAll('*')].some(e => (e.shadowRoot ??"
+        " e).querySelector?.('.gv[data-edges]')?.dataset.edges > 100)"
     )
     page.get_by_role("button", name="Concepts", exact=True).first.click()
     cells.ready("concepts")
     # lasso around everything in the upper half, as evidence
     page.get_by_role("button", name="Lasso", exact=True).click()
     box = page.locator(".gv-over").bounding_box()
-    left, top, right, middle = box["x"] + 3, box["y"] + 3, box["x"] + box["width"] - 3, box["y"] + box["height"] / 2
+    left, top, right, middle = (
+        box["x"] + 3,
+        box["y"] + 3,
+        box["x"] + box["width"] - 3,
+        box["y"] + box["height"] / 2,
+    )
     page.mouse.move(left, top)
     page.mouse.down()
     for place in ((right, top), (right, middle), (left, middle)):
@@ -218,15 +237,16 @@ def test_the_whole_loop_in_a_browser(running, browser):
     cells.idle()
     page.get_by_test_id("stSidebar").get_by_role("button", name="Refit").click()
     page.wait_for_function(
-        "() => !document.body.innerText.includes('has no score') && !document.body.innerText.includes('have no score')"
+        "() => !document.body.innerText.includes('has no score') && !document.body.innerText.includes('have"
+        " no score')"
     )
     cells.idle()
     assert study.current_fit.id == 3 and np.isfinite(study.prospect(study.datum(name))[token])
     assert not cells.trouble, cells.trouble
     # without WebGL a plain canvas draws the same
     context.add_init_script(
-        "HTMLCanvasElement.prototype.getContext = (own => function (kind, ...more) {"
-        " return kind === 'webgl2' ? null : own.call(this, kind, ...more); })(HTMLCanvasElement.prototype.getContext)"
+        "HTMLCanvasElement.prototype.getContext = (own => function (kind, ...more) { return kind === 'webgl2'"
+        " ? null : own.call(this, kind, ...more); })(HTMLCanvasElement.prototype.getContext)"
     )
     plain = Cells(context.new_page(), address)
     plain.open()
@@ -253,10 +273,14 @@ def test_a_study_of_cells_is_made_on_the_page(study, monkeypatch, tmp_path):
     app.at.session_state["shown_make"] = "cells"
     app.run()
     for label, value in (("Name", "Small cells"), ("File or folder of cells", str(tmp_path / "data"))):
-        next(each for each in app.at.text_input if each.label == label and each.form_id == "new_cells").set_value(value)
+        next(
+            each for each in app.at.text_input if each.label == label and each.form_id == "new_cells"
+        ).set_value(value)
     (box,) = [each for each in app.at.file_uploader if each.form_id == "new_cells"]
     box.set_value(("labels.csv", b"sample,label\na,out\nb,in\n", "text/csv"))
-    next(each for each in app.at.button if each.label == "Make the study" and each.form_id == "new_cells").click().run()
+    next(
+        each for each in app.at.button if each.label == "Make the study" and each.form_id == "new_cells"
+    ).click().run()
     app.sound()
     made = Study.open(study.path.parent / "small-cells")
     assert made.modality == "cells" and len(made.embedded()) == 2

@@ -57,7 +57,9 @@ def test_the_list_and_its_buttons(folder, started):
     assert "was interrupted" not in app.text and app.has_button("go_on_all")
     app.press(f"go_on_{third}")
     assert states(study) == {first: "paused", third: "waiting"} and len(started) == 2
-    change(folder, "UPDATE jobs SET state = 'running', done = 10, total = 40, rate = 0.1 WHERE uid = ?", third)
+    change(
+        folder, "UPDATE jobs SET state = 'running', done = 10, total = 40, rate = 0.1 WHERE uid = ?", third
+    )
     app.run()
     assert "was interrupted" in app.text and app.has_button(f"go_on_{third}")
     with study.queue.working():  # someone is at it
@@ -87,7 +89,14 @@ def test_a_failure_says_why_and_can_be_tried_again(folder, started):
 
 def test_the_time_left_in_words():
     said = [time_left(seconds) for seconds in (None, 3, 170, 3500, 8000, 400_000)]
-    assert said == ["", "less than a minute left", "about 3 min left", "about 58 min left", "about 2 h left", "about 5 days left"]  # fmt: skip
+    assert said == [
+        "",
+        "less than a minute left",
+        "about 3 min left",
+        "about 58 min left",
+        "about 2 h left",
+        "about 5 days left",
+    ]
 
 
 def test_a_slide_in_work_has_a_provisional_map(tmp_path, monkeypatch):
@@ -99,7 +108,12 @@ def test_a_slide_in_work_has_a_provisional_map(tmp_path, monkeypatch):
     (tmp_path / "labels.csv").write_text("slide,label\na.png,no\nb.png,yes\nlarge.png,yes\n")
     folder = tmp_path / "studies" / "new"
     study = Study.create(
-        folder, slides=tmp_path / "slides", labels=tmp_path / "labels.csv", tile=8, min_tissue=0.0, positive="yes"
+        folder,
+        slides=tmp_path / "slides",
+        labels=tmp_path / "labels.csv",
+        tile=8,
+        min_tissue=0.0,
+        positive="yes",
     )
     study.embed(data=["a.png", "b.png"], encoder=MeanColour())
     study.fit(concepts=3)

@@ -23,7 +23,8 @@ def test_an_address_that_the_study_brought_is_asked_about(folder, tmp_path, monk
     opened = []
     monkeypatch.setenv("PROSPECTOR_CONFIG", str(tmp_path / "settings"))
     monkeypatch.setattr(
-        "prospector_core.study.address.open_store", lambda *where: opened.append(where) or local_store(where[0])
+        "prospector_core.study.address.open_store",
+        lambda *where: opened.append(where) or local_store(where[0]),
     )
     change(folder, "INSERT INTO meta VALUES ('store', ?)", '"s3://bucket-of-others/x"')
     app = App("study")

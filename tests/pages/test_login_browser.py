@@ -87,10 +87,19 @@ def test_who_logs_in_is_the_author_and_what_others_may_not_is_refused(server, br
     tiles = []
 
     # nobody knows who asks: no page, no picture, no file
-    for rest in ("/", "/_stcore/health", "/prospector/x/slide/x", "/static/none.js", "/_stcore/upload_file/a/b"):
+    for rest in (
+        "/",
+        "/_stcore/health",
+        "/prospector/x/slide/x",
+        "/static/none.js",
+        "/_stcore/upload_file/a/b",
+    ):
         assert answers(address + rest) == 401, rest
     forged = json.dumps({"name": ANNA, "groups": ["pathology"]})
-    assert answers(address + "/", **{"X-Prospector-Person": forged, "Cookie": f"_streamlit_user={forged}"}) == 401
+    assert (
+        answers(address + "/", **{"X-Prospector-Person": forged, "Cookie": f"_streamlit_user={forged}"})
+        == 401
+    )
 
     with logged_in(browser, address, ANNA) as anna:
         anna.on("request", lambda asked: tiles.append(asked.url) if "/slide/" in asked.url else None)
@@ -126,7 +135,8 @@ def test_who_logs_in_is_the_author_and_what_others_may_not_is_refused(server, br
             assert anna.request.get(seen[0]).status == 403
 
         with logged_in(browser, address, CARL) as carl:
-            # he is known, and has no role: no study in the list, none by its path, and no hint whether there is one
+            # he is known, and has no role: no study in the list, none by its path, and no hint whether there
+            # is one
             carl.get_by_test_id("stSidebarNav").get_by_role("link", name="Study").click()
             carl.get_by_text("Welcome to Prospector").wait_for()
             assert carl.get_by_text("Studies on this machine").count() == 0
@@ -149,15 +159,22 @@ def test_who_logs_in_is_the_author_and_what_others_may_not_is_refused(server, br
         anna.get_by_role("button", name="Log out").click()
         anna.wait_for_url("**/oauth2/end_session**")
         assert answers(tile, Cookie=kept) == 401
-        other.get_by_text("Your login has ended").wait_for()  # it asks every few seconds; nothing need be clicked
+        other.get_by_text(
+            "Your login has ended"
+        ).wait_for()  # it asks every few seconds; nothing need be clicked
         assert other.get_by_label("Name of concept 1", exact=True).count() == 0
 
     # all of it is on record
     lines = [(line.who, line.what, line.study) for line in read_record(folder / "studies" / "record.sqlite")]
     expected = [
-        (ANNA, "logged in", ""), (ANNA, "opened", "skin"), (ANNA, "edited", "skin"), (BEN, "logged in", ""),
-        (BEN, "opened", "skin"), (CARL, "refused", "skin"), (ANNA, "logged out", ""),
-    ]  # fmt: skip
+        (ANNA, "logged in", ""),
+        (ANNA, "opened", "skin"),
+        (ANNA, "edited", "skin"),
+        (BEN, "logged in", ""),
+        (BEN, "opened", "skin"),
+        (CARL, "refused", "skin"),
+        (ANNA, "logged out", ""),
+    ]
     assert [each for each in expected if each not in lines] == []
     assert (BEN, "edited", "skin") not in lines and (CARL, "opened", "skin") not in lines
 

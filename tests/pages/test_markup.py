@@ -1,4 +1,7 @@
-"""Names, notes, colours and languages of a stranger's study are shown as text, on every page and in every file of every kind of study."""
+"""Names, notes, colours and languages of a stranger's study are shown as text.
+
+On every page and in every file of every kind of study.
+"""
 
 import csv
 import io
@@ -26,9 +29,20 @@ KINDS = ("slides", "structures", "documents", "cells")
 PAGES = ["study", "concepts", "atlas", "kernel", "evaluate"]
 # Fields in which Streamlit shows text as it stands. Everything else may be read as Markdown.
 PLAIN = {
-    "Selectbox.options", "Selectbox.raw_value", "TextInput.default", "TextInput.value", "TextInput.placeholder", "Code.code_text", "Image.alt", "ImageList.imgs.alt",
-    "BidiComponent.json", "MixedData.json", "Arrow.alt", "Dataframe.alt", "ColorPicker.default",
-}  # fmt: skip
+    "Selectbox.options",
+    "Selectbox.raw_value",
+    "TextInput.default",
+    "TextInput.value",
+    "TextInput.placeholder",
+    "Code.code_text",
+    "Image.alt",
+    "ImageList.imgs.alt",
+    "BidiComponent.json",
+    "MixedData.json",
+    "Arrow.alt",
+    "Dataframe.alt",
+    "ColorPicker.default",
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +65,12 @@ def _documents(home, request):
 
 def _cells(home, request):
     write_cell_images(home / "images", 6, prefix="sample ", cells=80)
-    options = {"labels": home / "labels.csv", "positive": "in", "edges": "delaunay:120", "transform": "arcsinh"}
+    options = {
+        "labels": home / "labels.csv",
+        "positive": "in",
+        "edges": "delaunay:120",
+        "transform": "arcsinh",
+    }
     return Study.create(home / "cells", cells=home / "images", **options)
 
 
@@ -137,7 +156,9 @@ def wrongly_said(app):
 def open_all(app):
     """Open every popover and fold whose content is drawn only while it is open."""
     keys = {
-        match[1] for _, value in everything(app) if (match := re.match(r"\$\$ID-[0-9a-f]+-(.+(_box|what_if))$", value))
+        match[1]
+        for _, value in everything(app)
+        if (match := re.match(r"\$\$ID-[0-9a-f]+-(.+(_box|what_if))$", value))
     }
     for key in keys - {"None"}:
         app.at.session_state[key] = True
@@ -206,13 +227,18 @@ class Pages:
     def sound(self, trap, where):
         """Nothing ran, and nothing was fetched."""
         assert not self.trouble and not trap.asked, (where, self.trouble, trap.asked)
-        assert "PWNED" not in self.page.title().split() and not self.page.locator("img[src*='127.0.0.1'], a[href*='127.0.0.1']").count(), where  # fmt: skip
+        assert (
+            "PWNED" not in self.page.title().split()
+            and not self.page.locator("img[src*='127.0.0.1'], a[href*='127.0.0.1']").count()
+        ), where
 
 
 @pytest.fixture
 def open_window(browser):
     """A window without the app's policy: that nothing is fetched must not be its merit alone."""
-    context = browser.new_context(bypass_csp=True, reduced_motion="reduce", viewport={"width": 1400, "height": 1000})
+    context = browser.new_context(
+        bypass_csp=True, reduced_motion="reduce", viewport={"width": 1400, "height": 1000}
+    )
     context.set_default_timeout(WAIT)
     yield context.new_page()
     context.close()
@@ -222,8 +248,13 @@ def open_window(browser):
 def test_no_page_and_no_file_runs_or_fetches_anything(made, tmp_path, trap, open_window):
     studies = {kind: Study.open(made(kind)) for kind in KINDS}
     shown = Pages(open_window, trap)
-    (tmp_path / "report.html").write_text(curation_report(studies["slides"], with_names=True), encoding="utf-8")
-    for file in [tmp_path / "report.html", *list(export(studies["documents"], "html", tmp_path / "html").values())[:1]]:
+    (tmp_path / "report.html").write_text(
+        curation_report(studies["slides"], with_names=True), encoding="utf-8"
+    )
+    for file in [
+        tmp_path / "report.html",
+        *list(export(studies["documents"], "html", tmp_path / "html").values())[:1],
+    ]:
         open_window.goto(file.as_uri())
         shown.sound(trap, file.name)
     environment = {name: str(studies["slides"].path) for name in ("PROSPECTOR_STUDY",)}

@@ -1,4 +1,7 @@
-"""The app where the files of a study are gone, where nothing can be written, and where the study's folder itself is gone."""
+"""The app where the files of a study are gone, where nothing can be written.
+
+And where the study's folder itself is gone.
+"""
 
 import shutil
 import subprocess
@@ -76,7 +79,9 @@ def home(made, tmp_path, monkeypatch):
     monkeypatch.setattr("prospector_core.study.sources._FRESH", 0.0)
     made_there = Study.open(home / "study")
     paths = {uid: source.info["absolute"] for uid, source in made_there.sources.items()}
-    with made_there.database.transaction() as connection:  # as if it had been made here, not where the others still are
+    with (
+        made_there.database.transaction() as connection
+    ):  # as if it had been made here, not where the others still are
         for uid, path in paths.items():
             name = path.rsplit("/", 1)[-1]
             sql = "UPDATE sources SET path = ?, info = json_set(info, '$.absolute', ?) WHERE id = ?"
@@ -117,7 +122,9 @@ def test_every_page_works_without_the_files_and_finds_them(home):
     field.input(str(home / "away"))
     app.press("Find them")
     n = len(study.sources)
-    assert f"{n} of {n} found." in app.text and not any("no longer where" in each for each in warnings_of(app))
+    assert f"{n} of {n} found." in app.text and not any(
+        "no longer where" in each for each in warnings_of(app)
+    )
     app.go(PAGE_OF[study.modality])
     assert not any(GONE in each for each in warnings_of(app)) and not app.errors
     assert all(Study.open(home / "study").at_hand(datum) for datum in study.data)
@@ -134,7 +141,9 @@ def test_a_picture_in_its_place_is_not_drawn_as_if_it_were_it(home):
     assert sum("Another file lies in the place of" in each for each in warnings_of(app)) == 1
     if study.modality == "slides":
         assert "its map lies on white" in app.text
-        Image.new("RGB", (2220, 2967)).save(study.data and next(iter(study.sources.values())).path, format="png")
+        Image.new("RGB", (2220, 2967)).save(
+            study.data and next(iter(study.sources.values())).path, format="png"
+        )
         assert "its map lies on white" in app.run().text
 
 
@@ -149,7 +158,9 @@ def test_where_nothing_can_be_written_it_is_said_once_and_edits_are_off(home):
         app = App().sound()
         for page in (PAGE_OF[study.modality], *OTHERS):
             app.go(page)
-            assert sum("open for looking only (read-only file system)" in each for each in warnings_of(app)) == 1
+            assert (
+                sum("open for looking only (read-only file system)" in each for each in warnings_of(app)) == 1
+            )
             assert not app.errors, (page, app.errors)
         for key in ("undo", "redo", "refit"):
             assert next(button for button in app.at.button if button.key == key).disabled

@@ -28,12 +28,17 @@ def test_every_page_shows_the_study(folder):
     app.go("study")
     assert "Predicted right" in app.text and len(app.at.dataframe[0].value) == 11
     app.go("concepts")
-    assert sum(each.key.startswith("name_") for each in app.at.text_input) == 6 and "tiles in *epidermis*" in app.text
+    assert (
+        sum(each.key.startswith("name_") for each in app.at.text_input) == 6
+        and "tiles in *epidermis*" in app.text
+    )
     app.go("kernel")
     assert "Prospect kernel" in app.text and [box.label for box in app.at.selectbox][0] == "Concept"
     assert not app.errors
     seen += app.text
-    assert str(SLIDE.parent) not in seen and str(folder) not in seen  # which slide, not where it lies on this machine
+    assert (
+        str(SLIDE.parent) not in seen and str(folder) not in seen
+    )  # which slide, not where it lies on this machine
 
 
 def test_a_tile_says_its_concept_its_score_and_the_parts_of_it(folder):
@@ -66,7 +71,9 @@ def test_the_viewer_gets_the_numbers_of_the_tokens(folder):
     tokens = get(maps[0]["tokens"])
     rows, columns, concepts = np.frombuffer(tokens, "<i4", 3 * n).reshape(3, n)
     assert (np.stack([rows, columns], 1) == study.grid(datum)["positions"]).all()
-    assert (concepts == study.concepts_of(datum)).all() and maps[0]["shape"] == list(study.grid(datum)["shape"])
+    assert (concepts == study.concepts_of(datum)).all() and maps[0]["shape"] == list(
+        study.grid(datum)["shape"]
+    )
     np.testing.assert_allclose(np.frombuffer(tokens, "<f4", n, 12 * n), study.prospect(datum), rtol=1e-6)
     doubts = get(maps[0]["doubt"])
     limit, *error = np.frombuffer(doubts, "<f4", n + 1)
@@ -159,10 +166,15 @@ def test_a_study_folder_that_is_gone_is_one_line(folder):
 def test_a_missing_slide_is_one_line_where_it_is_needed(folder, tmp_path):
     there = str(tmp_path / "gone.svs")
     change(
-        folder, "UPDATE sources SET name = 'gone.svs', path = ?, info = json_set(info, '$.absolute', ?)", there, there
+        folder,
+        "UPDATE sources SET name = 'gone.svs', path = ?, info = json_set(info, '$.absolute', ?)",
+        there,
+        there,
     )
     app = App()
-    assert [("gone" in each.value and "no longer where it was" in each.value) for each in app.at.warning] == [True]
+    assert [("gone" in each.value and "no longer where it was" in each.value) for each in app.at.warning] == [
+        True
+    ]
     app.go("study")
     assert len(app.at.dataframe[0].value) == 11  # the rows stay of use, without pictures
     app.go("concepts")
@@ -176,7 +188,8 @@ def test_before_the_embedding_and_before_the_fit(tmp_path, monkeypatch):
     folder = tmp_path / "studies" / "new"
     monkeypatch.setenv("PROSPECTOR_STUDY", str(folder))
     study = create(
-        folder, "slide,name,x,y,width,height,label\n{0},one,898,449,224,224,epidermis\n{0},two,449,898,224,224,no\n"
+        folder,
+        "slide,name,x,y,width,height,label\n{0},one,898,449,224,224,epidermis\n{0},two,449,898,224,224,no\n",
     )
     assert "no concepts yet" in App().text
     app = App("study")
@@ -237,14 +250,19 @@ def test_many_slides(tmp_path, monkeypatch, pristine):
 
 
 def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
-    """Every page stands; the Slide page says in one line that the slide is not there, and shows its map on white."""
+    """Every page stands; the Slide page says in one line that the slide is not there.
+
+    And shows its map on white.
+    """
     h5py = pytest.importorskip("h5py")
     (tmp_path / "features_uni").mkdir()
     random, rows = np.random.default_rng(0), ["slide,label"]
     for i in range(5):
         n = 0 if i == 4 else 30
         with h5py.File(tmp_path / "features_uni" / f"case{i}.h5", "w") as file:
-            file["features"] = random.normal(size=(n, 4)).astype(np.float32) + 10 * random.integers(0, 2, (n, 1))
+            file["features"] = random.normal(size=(n, 4)).astype(np.float32) + 10 * random.integers(
+                0, 2, (n, 1)
+            )
             file["coords"] = np.stack([np.arange(n) % 6, np.arange(n) // 6], axis=1) * 512
             file["coords"].attrs["patch_size_level0"] = 512
         rows.append(f"case{i},{('normal', 'tumour')[i % 2]}")
@@ -264,7 +282,9 @@ def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
         app.go(page)
         assert not app.at.error
     app.go("concepts")
-    assert len([each for each in app.at.text_input if "concept" in each.value]) == len(made.concepts())  # every card
+    assert len([each for each in app.at.text_input if "concept" in each.value]) == len(
+        made.concepts()
+    )  # every card
 
 
 def test_neighbours_are_drawn_and_what_if_is_answered(folder, monkeypatch):
@@ -277,14 +297,19 @@ def test_neighbours_are_drawn_and_what_if_is_answered(folder, monkeypatch):
     assert {(each["x"], each["y"], each["width"], each["height"]) for each in drawn} == rects
     signed = lambda value: f"{value:+.2f}".replace("-", "−")
     asked = []
-    monkeypatch.setattr(Study, "what_if", lambda *a, real=Study.what_if, **k: asked.append(k) or real(*a, **k))
+    monkeypatch.setattr(
+        Study, "what_if", lambda *a, real=Study.what_if, **k: asked.append(k) or real(*a, **k)
+    )
     app.run()
     assert not asked  # it is folded: nobody waits for it
     app.at.session_state["what_if"] = True
     app.run()
     assert asked
     alone = study.what_if("field B3", 24, without_neighbours=True)
-    assert f"by itself, without neighbours: **{signed(alone.would_be)}** ({signed(alone.difference)})" in app.text
+    assert (
+        f"by itself, without neighbours: **{signed(alone.would_be)}** ({signed(alone.difference)})"
+        in app.text
+    )
     concept = next(k for k in around.concepts.tolist() if k != around.concept)
     without = study.what_if("field B3", 24, without=concept)
     assert f"without *{study.concept_name(concept)}* around it: **{signed(without.would_be)}**" in app.text

@@ -1,4 +1,7 @@
-"""A name is shown as it stands in every place where Streamlit reads Markdown: in a real browser, as only that knows."""
+"""A name is shown as it stands in every place where Streamlit reads Markdown.
+
+In a real browser, as only that knows.
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""A server behind nginx, which encrypts, logs people in and keeps a sub-path: the site is the one of docs/deployment.md."""
+"""A server behind nginx, which encrypts, logs people in and keeps a sub-path.
+
+The site is the one of docs/deployment.md.
+"""
 
 import re
 import socket
@@ -36,20 +39,34 @@ def server(pristine, tmp_path_factory):
     address = f"https://localhost:{port}/prospector-app"
     (folder / "secret").write_text(SECRET + "\n")
     (folder / "secret").chmod(0o600)
-    settings = replaced(SETTINGS, {
-        "https://prospector.example.org/prospector-app": address, "/srv/prospector/studies": folder / "studies",
-        "/etc/prospector/proxy-secret": folder / "secret",
-    })  # fmt: skip
+    settings = replaced(
+        SETTINGS,
+        {
+            "https://prospector.example.org/prospector-app": address,
+            "/srv/prospector/studies": folder / "studies",
+            "/etc/prospector/proxy-secret": folder / "secret",
+        },
+    )
     (folder / "server.toml").write_text(f"port = {behind}\n" + settings)
     (folder / "secret.conf").write_text(f'proxy_set_header X-Prospector-Proxy "{SECRET}";\n')
     (folder / "people").write_text("anna:{PLAIN}right\nben:{PLAIN}right\n")
     chain, key = certificate(folder)
-    site = replaced(SITE, {
-        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl", "prospector.example.org": "localhost", "127.0.0.1:8501": f"127.0.0.1:{behind}",
-        "/etc/ssl/certs/prospector.pem": chain, "/etc/ssl/private/prospector.key": key,
-        "/etc/nginx/prospector-people": folder / "people", "/etc/nginx/prospector-secret.conf": folder / "secret.conf",
-    })  # fmt: skip
-    with serve_people(folder / "studies" / "skin", folder / "server.toml", behind), nginx(site, folder / "nginx", port):
+    site = replaced(
+        SITE,
+        {
+            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+            "prospector.example.org": "localhost",
+            "127.0.0.1:8501": f"127.0.0.1:{behind}",
+            "/etc/ssl/certs/prospector.pem": chain,
+            "/etc/ssl/private/prospector.key": key,
+            "/etc/nginx/prospector-people": folder / "people",
+            "/etc/nginx/prospector-secret.conf": folder / "secret.conf",
+        },
+    )
+    with (
+        serve_people(folder / "studies" / "skin", folder / "server.toml", behind),
+        nginx(site, folder / "nginx", port),
+    ):
         yield address, behind, folder
 
 
@@ -75,7 +92,10 @@ def browser_marks(test):
 
 @browser_marks
 def test_pages_tiles_and_edits_below_a_sub_path(server):
-    """Everything goes through nginx and below the sub-path: pages, WebSocket, viewers, tiles, deep links; then an edit."""
+    """Everything goes through nginx and below the sub-path.
+
+    Pages, WebSocket, viewers, tiles, deep links; then an edit.
+    """
     address, _, folder = server
     study = Study.open(folder / "studies" / "skin")
     datum = study.datum("field C3")
@@ -103,7 +123,9 @@ def test_pages_tiles_and_edits_below_a_sub_path(server):
         assert saved.value.path().read_bytes().startswith(b"\x89PNG")
     here = urllib.parse.urlsplit(address)
     wrong = [
-        (status, url) for status, url in asked if urllib.parse.urlsplit(url).netloc == here.netloc and status >= 400
+        (status, url)
+        for status, url in asked
+        if urllib.parse.urlsplit(url).netloc == here.netloc and status >= 400
     ]
     # Streamlit's page asks for its base below each part of the path, from the longest on
     assert [(status, url) for status, url in wrong if "/concepts/_stcore/" not in url] == []
@@ -111,7 +133,8 @@ def test_pages_tiles_and_edits_below_a_sub_path(server):
     entry = study.curation.history()[-1]
     assert (entry.author, entry.payload["name"]) == ("anna", "by Anna")
     lines = [
-        (line.who, line.what, line.study, line.address) for line in read_record(folder / "studies" / "record.sqlite")
+        (line.who, line.what, line.study, line.address)
+        for line in read_record(folder / "studies" / "record.sqlite")
     ]
     for what in ("opened", "edited", "exported"):
         assert ("anna", what, "skin", "localhost") in lines or ("anna", what, "skin", "127.0.0.1") in lines, (
@@ -121,7 +144,10 @@ def test_pages_tiles_and_edits_below_a_sub_path(server):
 
 
 def test_only_the_proxy_says_who_asks(server):
-    """The header from anywhere else lets nobody in, and is put on record; without a login nginx lets nobody through."""
+    """The header from anywhere else lets nobody in, and is put on record.
+
+    Without a login nginx lets nobody through.
+    """
     address, behind, folder = server
     straight = f"http://127.0.0.1:{behind}/prospector-app/"
     host = {"Host": urllib.parse.urlsplit(address).netloc}
@@ -147,7 +173,7 @@ def twice(port, host):
     """Status of a request that names two people: the first of them might be the client's own word."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
         line.sendall(
-            f"GET /prospector-app/ HTTP/1.1\r\nHost: {host}\r\nX-Prospector-Proxy: {SECRET}\r\nX-Remote-User: anna\r\n"
-            "X-Remote-User: ben\r\nConnection: close\r\n\r\n".encode()
+            f"GET /prospector-app/ HTTP/1.1\r\nHost: {host}\r\nX-Prospector-Proxy: {SECRET}\r\nX-Remote-User:"
+            " anna\r\nX-Remote-User: ben\r\nConnection: close\r\n\r\n".encode()
         )
         return int(line.makefile("rb").readline().split()[1])

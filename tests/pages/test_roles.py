@@ -1,4 +1,7 @@
-"""Roles on a server, below the pages: what a viewer may not is refused wherever it is asked for, and what was done is on record."""
+"""Roles on a server, below the pages.
+
+What a viewer may not is refused wherever it is asked for, and what was done is on record.
+"""
 
 import pytest
 
@@ -31,7 +34,10 @@ editors = ["anna"]
 
 @pytest.fixture
 def people(folder, monkeypatch):
-    """A function that lets somebody sit at this session; beside the study there is a second that nobody may open."""
+    """A function that lets somebody sit at this session.
+
+    Beside the study there is a second that nobody may open.
+    """
     settings = folder.parents[1] / "server.toml"
     settings.write_text(SETTINGS)
     (folder.parent / "other").symlink_to(folder)
@@ -102,7 +108,9 @@ def test_a_viewer_sees_all_and_is_told_why_nothing_can_be_edited(people, folder)
     app = App("concepts")
     assert "not edit it" in app.text
     assert app.field("name_0").disabled
-    assert all(button.disabled for button in app.at.button if button.label in ("Undo", "Redo", "Refit", "Merge"))
+    assert all(
+        button.disabled for button in app.at.button if button.label in ("Undo", "Redo", "Refit", "Merge")
+    )
     app.go("slide")
     assert app.viewer()["marking"] is None
     app.go("study")
@@ -110,7 +118,10 @@ def test_a_viewer_sees_all_and_is_told_why_nothing_can_be_edited(people, folder)
 
 
 def test_a_request_that_a_viewer_made_up_is_refused(people, folder):
-    """A browser may send what its page does not offer: the widget of an editor's page, from a viewer's session."""
+    """A browser may send what its page does not offer.
+
+    The widget of an editor's page, from a viewer's session.
+    """
     app = App("concepts")
     people("ben")
     app.field("name_0").set_value("made up").run()
@@ -125,7 +136,13 @@ def test_who_has_no_role_finds_no_study_by_any_way(people, folder):
     assert "Welcome" in app.text and "**Skin**" not in app.text
     assert "Studies on this machine" not in [box.label for box in app.at.selectbox]
     said = set()
-    for path in (folder, folder.parent / "none", folder.parent / "other", folder.parent / "x" / ".." / "skin", "/"):
+    for path in (
+        folder,
+        folder.parent / "none",
+        folder.parent / "other",
+        folder.parent / "x" / ".." / "skin",
+        "/",
+    ):
         with pytest.raises(AccessError) as error:
             shared.choose_study(path)
         said.add(str(error.value))

@@ -1,4 +1,7 @@
-"""The zinc sample in a real browser: a residue is clicked in 3D, in the sequence and without WebGL; a concept is excluded."""
+"""The zinc sample in a real browser.
+
+A residue is clicked in 3D, in the sequence and without WebGL; a concept is excluded.
+"""
 
 import pytest
 
@@ -54,7 +57,9 @@ def test_a_residue_is_clicked_in_3d_and_its_concept_excluded(screen, study):
     page.mouse.click(x, y)
     page.get_by_text("Prospect score").first.wait_for()
     screen.idle()
-    page.wait_for_function("() => __prospectorShown.data.neighbours.length > 0")  # Python's answer has come back
+    page.wait_for_function(
+        "() => __prospectorShown.data.neighbours.length > 0"
+    )  # Python's answer has come back
     shown = page.evaluate("() => ({ selected: __prospectorShown.data.selected })")
     # what is nearest to the eye at that point may be the residue before or behind it
     assert abs(shown["selected"] - token) <= 1
@@ -86,8 +91,8 @@ def test_without_webgl_sequence_and_maps_work(browser, address, study):
     context = browser.new_context(viewport={"width": 900, "height": 860})
     context.set_default_timeout(WAIT)
     context.add_init_script(
-        "const real = HTMLCanvasElement.prototype.getContext;"
-        "HTMLCanvasElement.prototype.getContext = function (kind, ...more) { return /webgl/.test(kind) ? null : real.call(this, kind, ...more); };"
+        "const real = HTMLCanvasElement.prototype.getContext;HTMLCanvasElement.prototype.getContext ="
+        " function (kind, ...more) { return /webgl/.test(kind) ? null : real.call(this, kind, ...more); };"
     )
     screen = Screen(context.new_page(), address)
     screen.open()

@@ -32,7 +32,9 @@ def chain_of(app):
 def test_a_residue_is_explained_and_its_neighbours_are_drawn(study):
     app = App()
     shown = chain_of(app)
-    assert shown["selected"] is None and len(shown["scores"]) == len(shown["letters"]) == 24 and shown["atoms"]
+    assert (
+        shown["selected"] is None and len(shown["scores"]) == len(shown["letters"]) == 24 and shown["atoms"]
+    )
     assert "Click a residue" in app.text and shown["has_ligands"]
     datum = study.datum("p1 A")
     app.pick(study, "p1 A", 5)
@@ -96,7 +98,12 @@ def test_residues_are_read_as_people_write_them():
     assert read_residues("-2--1, 53", numbers, chains) == [0, 1, 6]
     assert read_residues("A:52A", numbers, chains) == [5]
     assert read_residues("B:1; A:1", ["1", "1"], ["A", "B"]) == [0, 1]
-    for text, words in (("x!", "no residue"), ("99", "no residue 99"), ("C:1", "no chain C"), ("", "write which")):
+    for text, words in (
+        ("x!", "no residue"),
+        ("99", "no residue 99"),
+        ("C:1", "no chain C"),
+        ("", "write which"),
+    ):
         with pytest.raises(BadInputError, match=words):
             read_residues(text, numbers, chains)
     with pytest.raises(BadInputError, match="which chain"):

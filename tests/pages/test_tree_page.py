@@ -1,4 +1,7 @@
-"""The tree of concepts on its page: merging goes up, splitting goes down, and a way of finding concepts is chosen."""
+"""The tree of concepts on its page.
+
+Merging goes up, splitting goes down, and a way of finding concepts is chosen.
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""One study in two windows: each is told of the other's edits, and none is taken back or overwritten unseen."""
+"""One study in two windows: each is told of the other's edits.
+
+And none is taken back or overwritten unseen.
+"""
 
 import pytest
 

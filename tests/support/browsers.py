@@ -1,7 +1,8 @@
 """Real servers and a real Chromium, one way for all tests and for the pictures of the guide.
 
-Each app asks for the token that it was started with. The browsers of :func:`chromium` are let into every app of :func:`serve`
-as if their first address had held it; others use :func:`with_token`, programs :func:`token_header`.
+Each app asks for the token that it was started with. The browsers of :func:`chromium` are let into every app
+of :func:`serve` as if their first address had held it; others use :func:`with_token`, programs
+:func:`token_header`.
 """
 
 import contextlib
@@ -39,9 +40,16 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # No network but the app, and drawing without a graphics card.
 FLAGS = [
-    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-unsafe-swiftshader",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+]
 _TOKEN = secrets.token_urlsafe(32)  # of all apps that these tests start
 _addresses, _contexts = set(), weakref.WeakSet()  # of the apps that run; of the windows
 WAIT = 90_000  # ms; machines that run tests are slow, and nothing here depends on the time
@@ -120,11 +128,13 @@ def _give_cookies(contexts):
 
 @contextlib.contextmanager
 def serve(script, log, environment=None, path="", **options):
-    """`streamlit run` as a person says it, with the settings of this folder: yields the address, without a last slash.
+    """`streamlit run` as a person says it, with the settings of this folder.
 
-    Parameters: script, from the root of the repository; log, file for all that it prints: no traceback may stand there in
-    the end; environment, variables beside those of this process; path, part of the address after the port; options,
-    Streamlit's, "server_headless" for --server.headless.
+    Yields the address, without a last slash.
+
+    Parameters: script, from the root of the repository; log, file for all that it prints: no traceback may
+    stand there in the end; environment, variables beside those of this process; path, part of the address
+    after the port; options, Streamlit's, "server_headless" for --server.headless.
     """
     options = {"server_port": free_port(), **options}
     flags = [f"--{name.replace('_', '.', 1)}={value}" for name, value in options.items()]
@@ -133,7 +143,10 @@ def serve(script, log, environment=None, path="", **options):
     address = f"http://localhost:{options['server_port']}{path}"
     own = {"Authorization": f"Bearer {environment['PROSPECTOR_TOKEN']}"}
     health = urllib.request.Request(f"{address}/_stcore/health", headers=own)
-    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app:
+    with (
+        open(log, "wb") as out,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app,
+    ):
         try:
             for _ in range(900):
                 with contextlib.suppress(OSError):
@@ -155,7 +168,10 @@ def serve(script, log, environment=None, path="", **options):
 
 
 def tracebacks(said):
-    """The tracebacks in what an app printed, but those of Streamlit's server when a window closes while it is written to."""
+    """The tracebacks in what an app printed.
+
+    But those of Streamlit's server when a window closes while it is written to.
+    """
     found = re.split(r"^Traceback \(most recent call last\):\n", said, flags=re.MULTILINE)[1:]
     ends = [re.search(r"^\S.*", each, flags=re.MULTILINE) for each in found]
     gone = ("starlette.websockets.WebSocketDisconnect", "uvicorn.protocols.utils.ClientDisconnected")
@@ -166,5 +182,7 @@ def serve_study(folder):
     """The app, opened on a study as a person opens it; the folder of studies is the one the study lies in."""
     folder = Path(folder)
     return serve(
-        "app.py", folder.parent / "log.txt", {"PROSPECTOR_STUDY": str(folder), "PROSPECTOR_STUDIES": str(folder.parent)}
+        "app.py",
+        folder.parent / "log.txt",
+        {"PROSPECTOR_STUDY": str(folder), "PROSPECTOR_STUDIES": str(folder.parent)},
     )

@@ -1,4 +1,7 @@
-"""Made multiplexed images: the cells of a made sample as discs in channels, with their label image. Nothing in them is measured."""
+"""Made multiplexed images: the cells of a made sample as discs in channels, with their label image.
+
+Nothing in them is measured.
+"""
 
 import numpy as np
 import tifffile
@@ -9,7 +12,10 @@ __all__ = ["CHANNELS", "write_cell_images", "write_sample_image"]
 
 
 def write_sample_image(folder, name, inflamed, seed, cells=150, pixel=2.0, channels=CHANNELS):
-    """One sample as NAME.ome.tif (tiled, a pyramid where it is large, ``pixel`` µm a pixel) and NAME_mask.tif; returns (n, 2) places."""
+    """One sample as NAME.ome.tif (tiled, a pyramid where it is large, ``pixel`` µm a pixel) and NAME_mask.tif.
+
+    Returns (n, 2) places.
+    """
     sample, _ = make_sample(inflamed, seed, cells)
     places, values = sample["positions"], sample["features"][:, : len(channels)]
     side = int(np.ceil(900 / pixel))
@@ -29,11 +35,17 @@ def write_sample_image(folder, name, inflamed, seed, cells=150, pixel=2.0, chann
     while halves[-1].shape[-1] > 600:
         last = halves[-1][:, : halves[-1].shape[1] // 2 * 2, : halves[-1].shape[2] // 2 * 2]
         halves.append(
-            last.reshape(len(last), last.shape[1] // 2, 2, last.shape[2] // 2, 2).mean(axis=(2, 4)).astype(np.uint16)
+            last.reshape(len(last), last.shape[1] // 2, 2, last.shape[2] // 2, 2)
+            .mean(axis=(2, 4))
+            .astype(np.uint16)
         )
     told = {
-        "axes": "CYX", "Channel": {"Name": list(channels)}, "PhysicalSizeX": pixel, "PhysicalSizeY": pixel, "PhysicalSizeXUnit": "µm",
-    }  # fmt: skip
+        "axes": "CYX",
+        "Channel": {"Name": list(channels)},
+        "PhysicalSizeX": pixel,
+        "PhysicalSizeY": pixel,
+        "PhysicalSizeXUnit": "µm",
+    }
     with tifffile.TiffWriter(folder / f"{name}.ome.tif", ome=True) as file:
         options = {"tile": (256, 256), "compression": "deflate", "photometric": "minisblack"}
         file.write(image, subifds=len(halves) - 1, metadata=told, **options)

@@ -1,4 +1,7 @@
-"""Studies in which every name, note, colour and language tries to be more than text, and a server that counts what is fetched."""
+"""Studies in which every name, note, colour and language tries to be more than text.
+
+And a server that counts what is fetched.
+"""
 
 import contextlib
 import http.server
@@ -16,7 +19,10 @@ MARK = "![i](http"  # stands in every hostile text
 
 
 class Canary:
-    """A server on this machine that no page of ours has a reason to ask. Attributes: port; asked, list of paths."""
+    """A server on this machine that no page of ours has a reason to ask.
+
+    Attributes: port; asked, list of paths.
+    """
 
     def __init__(self):
         self.port, self.asked = None, []
@@ -49,13 +55,20 @@ def canary():
 
 
 def text(where, port):
-    """A hostile text; ``where``: the field that it is planted in, which a request to the canary would name."""
+    """A hostile text; ``where``: the field that it is planted in.
+
+    It a request to the canary would name.
+    """
     at = f"http://127.0.0.1:{port}/{where}"
     return (
-        f'{where} ![i]({at}/md) <img src="{at}/img" onerror="document.title=\'PWNED\'"><script>document.title="PWNED";alert(1)</script>'
-        f"<a href={at}/a>a</a><svg onload=alert(1)><style>@import '{at}/css';</style> [l]({at}/link) {at}/bare www.127.0.0.1:{port} a@b.cd "
-        f"**b** _i_ `c` ~~s~~ $\\frac{{a}}{{b}}$ :red[r] :material/home: :smile: :streamlit: -> &lt;b&gt; {{{{7*7}}}} {{% raw %}} | "
-        f"\" onmouseover='alert(1)' [link={at}/rich]rich[/link] \x1b]0;PWNED\x07\x1b[31m =cmd|' /C calc'!A0 ; delete all\n\n# Heading\n- item"
+        f'{where} ![i]({at}/md) <img src="{at}/img"'
+        ' onerror="document.title=\'PWNED\'"><script>document.title="PWNED";alert(1)</script>'
+        f"<a href={at}/a>a</a><svg onload=alert(1)><style>@import '{at}/css';</style> [l]({at}/link)"
+        f" {at}/bare www.127.0.0.1:{port} a@b.cd "
+        f"**b** _i_ `c` ~~s~~ $\\frac{{a}}{{b}}$ :red[r] :material/home: :smile: :streamlit: -> &lt;b&gt;"
+        f" {{{{7*7}}}} {{% raw %}} | "
+        f"\" onmouseover='alert(1)' [link={at}/rich]rich[/link] \x1b]0;PWNED\x07\x1b[31m =cmd|' /C calc'!A0 ;"
+        " delete all\n\n# Heading\n- item"
     )
 
 
@@ -90,7 +103,10 @@ def _store(study, port):
                 attrs[name] = text(name, port)
         if "sections" in attrs:
             length = len(attrs["text"])
-            attrs["sections"] = [[text("section", port), 0, length // 2], [text("section2", port), length // 2, length]]
+            attrs["sections"] = [
+                [text("section", port), 0, length // 2],
+                [text("section2", port), length // 2, length],
+            ]
         if attrs.get("ids"):
             attrs["ids"] = [text(f"id{at}", port) for at in range(len(attrs["ids"]))]
         if "residues" in attrs:
@@ -101,8 +117,12 @@ def _store(study, port):
 
 def seal(folder):
     """Seal the embeddings of a datum anew, as anybody can who changed their records."""
-    names = [name for name in ("", "embeddings", "positions", "edges") if (folder / name / "zarr.json").exists()]
-    records = {name: {"attributes": {}, **json.loads((folder / name / "zarr.json").read_text())} for name in names}
+    names = [
+        name for name in ("", "embeddings", "positions", "edges") if (folder / name / "zarr.json").exists()
+    ]
+    records = {
+        name: {"attributes": {}, **json.loads((folder / name / "zarr.json").read_text())} for name in names
+    }
     if "seal" in records[""]["attributes"]:
         records[""]["attributes"]["seal"] = seal_of(records)
         (folder / "zarr.json").write_text(json.dumps(records[""]))
@@ -114,7 +134,8 @@ def _database(connection, n, port):
     for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         run(f"DROP TRIGGER {name}")
     for key, (value,) in {
-        key: run("SELECT value FROM meta WHERE key = ?", (key,)).fetchone() for key in ("classes", "embedding")
+        key: run("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        for key in ("classes", "embedding")
     }.items():
         found = json.loads(value)
         if key == "classes":
@@ -131,7 +152,9 @@ def _database(connection, n, port):
     run("UPDATE journal SET author = ?, note = ?", (text("author", port), text("note", port)))
     run("UPDATE fits SET author = ?", (text("fitter", port),))
     run("UPDATE jobs SET message = ?", (text("message", port),))
-    for id, payload in run("SELECT id, payload FROM journal WHERE action IN ('exclude', 'family')").fetchall():
+    for id, payload in run(
+        "SELECT id, payload FROM journal WHERE action IN ('exclude', 'family')"
+    ).fetchall():
         found = json.loads(payload)
         found["reason" if "reason" in found else "name"] = text("reason", port)
         run("UPDATE journal SET payload = ? WHERE id = ?", (json.dumps(found), id))
@@ -139,9 +162,25 @@ def _database(connection, n, port):
         colour = f"url(http://127.0.0.1:{port}/colour{concept})"
         for action, payload in (
             ("rename", {"concept": concept, "name": text(f"concept{concept}", port)}),
-            ("recolour", {"concept": concept, "colour": (colour, f"#00ff00;background:{colour}", f'"><img src=x onerror=alert(1)>{colour}')[concept % 3]}),
-        ):  # fmt: skip
+            (
+                "recolour",
+                {
+                    "concept": concept,
+                    "colour": (
+                        colour,
+                        f"#00ff00;background:{colour}",
+                        f'"><img src=x onerror=alert(1)>{colour}',
+                    )[concept % 3],
+                },
+            ),
+        ):
             run(
                 "INSERT INTO journal (at, action, payload, author, note) VALUES (?, ?, ?, ?, ?)",
-                (text("time", port) if concept == 1 else "2026-01-01T00:00:00+00:00", action, json.dumps(payload), text("author", port), text("note", port)),
-            )  # fmt: skip
+                (
+                    text("time", port) if concept == 1 else "2026-01-01T00:00:00+00:00",
+                    action,
+                    json.dumps(payload),
+                    text("author", port),
+                    text("note", port),
+                ),
+            )

@@ -1,4 +1,7 @@
-"""Random token graphs and sprites for the property tests, and what the plain networkx version says of them."""
+"""Random token graphs and sprites for the property tests.
+
+And what the plain networkx version says of them.
+"""
 
 import numpy as np
 from hypothesis import strategies as st

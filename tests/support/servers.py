@@ -1,4 +1,7 @@
-"""A server as a department runs it: `prospector app --settings`, with a provider of logins or nginx in front of it."""
+"""A server as a department runs it.
+
+`prospector app --settings`, with a provider of logins or nginx in front of it.
+"""
 
 import contextlib
 import json
@@ -38,13 +41,28 @@ def people_provider(people):
 
 @contextlib.contextmanager
 def serve_people(study, settings, port, *arguments):
-    """`prospector app STUDY --settings`: yields the process once it answers; no traceback may stand in what it printed."""
+    """`prospector app STUDY --settings`.
+
+    Yields the process once it answers; no traceback may stand in what it printed.
+    """
     log = Path(settings).with_name("log.txt")
-    command = [sys.executable, "-m", "prospector_core", "app", str(study), "--settings", str(settings), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "prospector_core",
+        "app",
+        str(study),
+        "--settings",
+        str(settings),
+        *arguments,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     for name in ("PROSPECTOR_STUDY", "PROSPECTOR_STUDIES", "PROSPECTOR_AUTHOR"):
         environment.pop(name, None)
-    with open(log, "wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app:
+    with (
+        open(log, "wb") as out,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out) as app,
+    ):
         try:
             _wait(lambda: answers(f"http://127.0.0.1:{port}/"), app, log)
             yield app
@@ -59,7 +77,8 @@ def nginx(site, folder, port):
     """nginx with one site of its own, everything it writes below ``folder``: yields once it answers."""
     folder.mkdir(exist_ok=True)
     places = "".join(
-        f"    {what}_temp_path {folder}/{what};\n" for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        f"    {what}_temp_path {folder}/{what};\n"
+        for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (folder / "nginx.conf").write_text(
         f"daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n"

@@ -50,7 +50,9 @@ def write_svs(path: Path, image: np.ndarray, mpp: float | None = 0.5, n_levels: 
         tif.write(levels[0], description=f"{head}{width}x{height} [0,0 {width}x{height}]{scale}", **tiled)
         tif.write(levels[-1], description=f"{head}{width}x{height} -> thumbnail - ", **stripped)
         for level in levels[1:]:
-            tif.write(level, description=f"{head}{width}x{height} -> {level.shape[1]}x{level.shape[0]} - ", **tiled)
+            tif.write(
+                level, description=f"{head}{width}x{height} -> {level.shape[1]}x{level.shape[0]} - ", **tiled
+            )
         secret = np.zeros((height // 4, width // 4, 3), np.uint8)
         tif.write(secret, description=f"{head}label {width // 4}x{height // 4}", subfiletype=1, **stripped)
         tif.write(secret, description=f"{head}macro {width // 4}x{height // 4}", subfiletype=9, **stripped)
@@ -70,7 +72,9 @@ def glass(width: int, height: int, colour: tuple[int, int, int] = GLASS, seed: i
     return np.clip(np.asarray(colour) + noise, 0, 255).astype(np.uint8)
 
 
-def tissue(width: int, height: int, colour: tuple[int, int, int] = (205, 140, 180), seed: int = 1) -> np.ndarray:
+def tissue(
+    width: int, height: int, colour: tuple[int, int, int] = (205, 140, 180), seed: int = 1
+) -> np.ndarray:
     """Return stained texture: a colour, with darker nuclei."""
     rng = np.random.default_rng(seed)
     out = np.asarray(colour) + rng.normal(0, 12, (height, width, 1))

@@ -49,17 +49,23 @@ def helix(n, start=0):
 
 def atoms_of(letter, place):
     """(name, element, xyz) of a residue."""
-    names = [name for name in _SHIFTS if not (name == "CB" and letter == "G") and not (name == "SG" and letter != "C")]
+    names = [
+        name
+        for name in _SHIFTS
+        if not (name == "CB" and letter == "G") and not (name == "SG" and letter != "C")
+    ]
     return [(name, name[0], np.add(place, _SHIFTS[name])) for name in names]
 
 
-def atom_line(serial, name, residue, chain, number, xyz, element=None, group="ATOM", alt=" ", code=" ", occupancy=1.0):
+def atom_line(
+    serial, name, residue, chain, number, xyz, element=None, group="ATOM", alt=" ", code=" ", occupancy=1.0
+):
     """One line of PDB."""
     x, y, z = xyz
     padded = f" {name:<3}" if len(name) < 4 else name
     return (
-        f"{group:<6}{serial:5d} {padded}{alt}{residue:>3} {chain}{number:4d}{code}   {x:8.3f}{y:8.3f}{z:8.3f}{occupancy:6.2f}{10.0:6.2f}"
-        f"          {element or name[0]:>2}"
+        f"{group:<6}{serial:5d} {padded}{alt}{residue:>3} {chain}{number:4d}{code}  "
+        f" {x:8.3f}{y:8.3f}{z:8.3f}{occupancy:6.2f}{10.0:6.2f}          {element or name[0]:>2}"
     )
 
 
@@ -117,7 +123,8 @@ def cif_text(letters, chain="A", start=1):
         for name, element, (x, y, z) in atoms_of(letter, place):
             serial += 1
             lines.append(
-                f"ATOM {serial} {element} {name} . {NAMES[letter]} Q 1 {index + 1} ? {x:.3f} {y:.3f} {z:.3f} 1.00 10.00 {start + index} {chain} 1"
+                f"ATOM {serial} {element} {name} . {NAMES[letter]} Q 1 {index + 1} ? {x:.3f} {y:.3f} {z:.3f}"
+                f" 1.00 10.00 {start + index} {chain} 1"
             )
     return "\n".join([*lines, "#", ""])
 
@@ -138,4 +145,6 @@ def study_of_chains(folder, n=10, length=24, encoder="residue-type", models=1, *
         (home / f"p{index}.pdb").write_text(pdb_text("".join(letters), models=models, shift=0.2))
         rows.append(f"p{index}.pdb,A,{'binds' if index % 2 else 'no'}" + (",all" if models > 1 else ""))
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
-    return Study.create(folder / "study", structures=home, labels=folder / "labels.csv", encoder=encoder, **options)
+    return Study.create(
+        folder / "study", structures=home, labels=folder / "labels.csv", encoder=encoder, **options
+    )

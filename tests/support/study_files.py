@@ -32,7 +32,10 @@ def write_slides(folder, names, side=SIDE * PITCH):
 
 
 def embeddings_of(index, label, seed=0):
-    """(n, 6) embeddings in K clusters, patchy; cluster 3 is commoner where the label is 1, 4 where it is 2. And (n, 2) positions."""
+    """(n, 6) embeddings in K clusters, patchy; cluster 3 is commoner where the label is 1, 4 where it is 2.
+
+    And (n, 2) positions.
+    """
     random = np.random.default_rng((seed, index))
     positions = np.argwhere(random.random((SIDE, SIDE)) > 0.15).astype(np.int32)
     share = np.array([0.4, 0.3, 0.2, 0.02 + 0.1 * (label == 1), 0.06 + 0.1 * (label == 2)])
@@ -49,12 +52,20 @@ def embed_by_hand(study, seed=0, only=None):
     for index, datum in enumerate(study.data):
         if only is None or datum.name in only:
             vectors, positions = embeddings_of(index, datum.label, seed)
-            attrs = {"origin": [0.0, 0.0], "pitch": float(PITCH), "shape": [SIDE, SIDE], "tile": PITCH, "mpp": 0.5}
+            attrs = {
+                "origin": [0.0, 0.0],
+                "pitch": float(PITCH),
+                "shape": [SIDE, SIDE],
+                "tile": PITCH,
+                "mpp": 0.5,
+            }
             study.store.write(datum.uid, vectors, positions, attrs)
 
 
 def make_study(folder, labels=(1, 1, 1, 1, 0, 0, 0, 0), splits=None, seed=0, fit=None):
-    """A study of one slide a label (None = not known) in ``folder/study``, embedded; fitted with ``fit`` settings.
+    """A study of one slide a label (None = not known) in ``folder/study``, embedded.
+
+    Fitted with ``fit`` settings.
 
     Made once and copied: a test may do with it what it likes.
     """
@@ -79,7 +90,12 @@ def _make(folder, labels, splits, seed, fit):
     rows = [(name, shown[label], split) for name, label, split in zip(names, labels, splits)]
     table = write_labels(folder / "labels.csv", rows, ("slide", "label", "split"))
     study = Study.create(
-        folder / "study", slides=folder / "slides", labels=table, encoder="colour-texture", tile=PITCH, secret=SECRET
+        folder / "study",
+        slides=folder / "slides",
+        labels=table,
+        encoder="colour-texture",
+        tile=PITCH,
+        secret=SECRET,
     )
     embed_by_hand(study, seed)
     if fit is not None:

@@ -16,7 +16,8 @@ class WordEncoder:
 
     def encode(self, texts):
         return np.array(
-            [[text.lower().count(word) for word in WORDS] + [len(text) % 7 / 70] for text in texts], np.float32
+            [[text.lower().count(word) for word in WORDS] + [len(text) % 7 / 70] for text in texts],
+            np.float32,
         )
 
     def record(self):
@@ -29,9 +30,11 @@ def texts(n=8):
     for number in range(n):
         involved = number % 2
         found.append(
-            f"The grade is {number}. The margin is free. " + ("A node holds tumour. A tumour node again. " if involved else "The stain works. ")
-            + "See the comment. " * (1 + number % 3) + "The margin is free, the stain is good."
-        )  # fmt: skip
+            f"The grade is {number}. The margin is free. "
+            + ("A node holds tumour. A tumour node again. " if involved else "The stain works. ")
+            + "See the comment. " * (1 + number % 3)
+            + "The margin is free, the stain is good."
+        )
     return found
 
 

@@ -1,4 +1,7 @@
-"""Small files laid out as scanners' formats are documented (openslide.org/formats), from pictures of our own."""
+"""Small files laid out as scanners' formats are documented (openslide.org/formats).
+
+From pictures of our own.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _TILED = {"photometric": "rgb", "tile": (64, 64), "metadata": None}
 
 
 def write_scn(path: Path, image: np.ndarray) -> Path:
-    """Leica SCN: XML of a collection; a macro image of the whole slide, and a scan at an offset. 0.5 um a pixel."""
+    """Leica SCN: XML of a collection; a macro image of the whole slide, and a scan at an offset.
+
+    0.5 um a pixel.
+    """
     height, width = image.shape[:2]
     macro = np.zeros((height // 4, width // 4, 3), np.uint8)
 
@@ -25,7 +31,8 @@ def write_scn(path: Path, image: np.ndarray) -> Path:
         )
         x, y, w, h = view
         return (
-            f'<image name="{name}"><device model="made" version="1"/><creationDate>2020-01-01T00:00:00Z</creationDate>'
+            f'<image name="{name}"><device model="made"'
+            ' version="1"/><creationDate>2020-01-01T00:00:00Z</creationDate>'
             f'<pixels sizeX="{pages[0][1]}" sizeY="{pages[0][2]}">{sizes}</pixels>'
             f'<view sizeX="{w}" sizeY="{h}" offsetX="{x}" offsetY="{y}" spacingZ="0"/>'
             f"<scanSettings><objectiveSettings><objective>{objective}</objective></objectiveSettings>"
@@ -38,8 +45,9 @@ def write_scn(path: Path, image: np.ndarray) -> Path:
     scan = (width * 100, height * 200, width * 500, height * 500)
     pages = [(1 + i, level.shape[1], level.shape[0]) for i, level in enumerate(levels)]
     xml = (
-        '<?xml version="1.0" encoding="utf-8"?><scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01" uuid="u">'
-        f'<collection name="made" uuid="c" sizeX="{whole[2]}" sizeY="{whole[3]}"><barcode>SECRET</barcode>'
+        '<?xml version="1.0" encoding="utf-8"?><scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01"'
+        f' uuid="u"><collection name="made" uuid="c" sizeX="{whole[2]}"'
+        f' sizeY="{whole[3]}"><barcode>SECRET</barcode>'
         + part("macro", whole, [(0, macro.shape[1], macro.shape[0])], "0.6")
         + part("scan", scan, pages, "20")
         + "</collection></scn>"
@@ -47,34 +55,61 @@ def write_scn(path: Path, image: np.ndarray) -> Path:
     with tifffile.TiffWriter(path, bigtiff=True) as tif:
         tif.write(macro, description=xml, resolution=(10, 10), resolutionunit="CENTIMETER", **_TILED)
         for i, level in enumerate(levels):
-            tif.write(level, resolution=(20000 / 2**i,) * 2, resolutionunit="CENTIMETER", compression="jpeg", **_TILED)
+            tif.write(
+                level,
+                resolution=(20000 / 2**i,) * 2,
+                resolutionunit="CENTIMETER",
+                compression="jpeg",
+                **_TILED,
+            )
     return path
 
 
 def write_trestle(path: Path, image: np.ndarray) -> Path:
-    """Trestle: levels as pages without overlap, the program's name in the Software tag; resolution tags hold um a pixel."""
+    """Trestle: levels as pages without overlap, the program's name in the Software tag.
+
+    Resolution tags hold um a pixel.
+    """
     with tifffile.TiffWriter(path) as tif:
         for level in halves(image, 3):
             tif.write(
-                level, software="MedScan made", description="Background Color=FFFFFF;OverlapsXY= 0 0 0 0 0 0;Objective Power=20",
-                resolution=(0.5, 0.5), compression="jpeg", **_TILED,
-            )  # fmt: skip
+                level,
+                software="MedScan made",
+                description="Background Color=FFFFFF;OverlapsXY= 0 0 0 0 0 0;Objective Power=20",
+                resolution=(0.5, 0.5),
+                compression="jpeg",
+                **_TILED,
+            )
     return path
 
 
 def write_ndpi(path: Path, image: np.ndarray) -> Path:
-    """Hamamatsu NDPI: each level one JPEG strip, the maker's tags; a macro image at the end. 0.5 um a pixel."""
+    """Hamamatsu NDPI: each level one JPEG strip, the maker's tags; a macro image at the end.
+
+    0.5 um a pixel.
+    """
     levels = halves(image, 2)
     scans = [(each, 20.0 / 2**i) for i, each in enumerate(levels)]
     with tifffile.TiffWriter(path, byteorder="<") as tif:
         for i, (level, lens) in enumerate([*scans, (levels[1] * 0, -1.0)]):
             tags = [(65420, "I", 1, 1, True), (65421, "f", 1, lens, True)]
-            tags += [(tag, "i", 1, 0, True) for tag in (65422, 65423, 65424)]  # offsets of the scan, and its focus
+            tags += [
+                (tag, "i", 1, 0, True) for tag in (65422, 65423, 65424)
+            ]  # offsets of the scan, and its focus
             tif.write(
-                iter([_jpeg(level)]), shape=level.shape, dtype=np.uint8, photometric="ycbcr", subsampling=(1, 1),
-                compression="jpeg", rowsperstrip=level.shape[0], metadata=None, extratags=tags, software="made",
-                resolution=(20000 / 2**i,) * 2, resolutionunit="CENTIMETER",
-            )  # fmt: skip
+                iter([_jpeg(level)]),
+                shape=level.shape,
+                dtype=np.uint8,
+                photometric="ycbcr",
+                subsampling=(1, 1),
+                compression="jpeg",
+                rowsperstrip=level.shape[0],
+                metadata=None,
+                extratags=tags,
+                software="made",
+                resolution=(20000 / 2**i,) * 2,
+                resolutionunit="CENTIMETER",
+            )
     return path
 
 
@@ -93,7 +128,11 @@ def write_philips(path: Path, image: np.ndarray) -> Path:
 
     sizes = "".join(
         '<DataObject ObjectType="PixelDataRepresentation">'
-        + attribute("DICOM_PIXEL_SPACING", f"&quot;{0.00025 * 2**i}&quot; &quot;{0.00025 * 2**i}&quot;", "IDoubleArray")
+        + attribute(
+            "DICOM_PIXEL_SPACING",
+            f"&quot;{0.00025 * 2**i}&quot; &quot;{0.00025 * 2**i}&quot;",
+            "IDoubleArray",
+        )
         + attribute("PIIM_PIXEL_DATA_REPRESENTATION_NUMBER", i, "IUInt16")
         + attribute("PIIM_PIXEL_DATA_REPRESENTATION_COLUMNS", level.shape[1], "IUInt32")
         + attribute("PIIM_PIXEL_DATA_REPRESENTATION_ROWS", level.shape[0], "IUInt32")
@@ -103,19 +142,25 @@ def write_philips(path: Path, image: np.ndarray) -> Path:
     xml = (
         '<?xml version="1.0" encoding="UTF-8" ?><DataObject ObjectType="DPUfsImport">'
         + attribute("DICOM_MANUFACTURER", "PHILIPS")
-        + '<Attribute Name="PIM_DP_SCANNED_IMAGES" Group="0x301D" Element="0x1003" PMSVR="IDataObjectArray"><Array>'
+        + '<Attribute Name="PIM_DP_SCANNED_IMAGES" Group="0x301D" Element="0x1003"'
+        ' PMSVR="IDataObjectArray"><Array>'
         + '<DataObject ObjectType="DPScannedImage">'
         + attribute("PIM_DP_IMAGE_TYPE", "WSI")
         + attribute("DICOM_PIXEL_SPACING", "&quot;0.00025&quot; &quot;0.00025&quot;", "IDoubleArray")
-        + '<Attribute Name="PIIM_PIXEL_DATA_REPRESENTATION_SEQUENCE" Group="0x1001" Element="0x8B01" PMSVR="IDataObjectArray">'
+        + '<Attribute Name="PIIM_PIXEL_DATA_REPRESENTATION_SEQUENCE" Group="0x1001" Element="0x8B01"'
+        ' PMSVR="IDataObjectArray">'
         + f"<Array>{sizes}</Array></Attribute></DataObject></Array></Attribute></DataObject>"
     )
     with tifffile.TiffWriter(path) as tif:
         for i, level in enumerate(levels):
             tif.write(
-                level, software="Philips DP v1.0", description=xml if i == 0 else f"level={i}", subfiletype=int(i > 0),
-                compression="jpeg", **_TILED,
-            )  # fmt: skip
+                level,
+                software="Philips DP v1.0",
+                description=xml if i == 0 else f"level={i}",
+                subfiletype=int(i > 0),
+                compression="jpeg",
+                **_TILED,
+            )
     return path
 
 
@@ -129,13 +174,13 @@ def write_ventana(path: Path, image: np.ndarray) -> Path:
         return (row * columns + (column if row % 2 == 0 else columns - 1 - column)) + 1
 
     joints = "".join(
-        f'<TileJointInfo FlagJoined="1" Confidence="100" Direction="RIGHT" Tile1="{number(c, r)}" Tile2="{number(c + 1, r)}" '
-        'OverlapX="0" OverlapY="0"/>'
+        f'<TileJointInfo FlagJoined="1" Confidence="100" Direction="RIGHT" Tile1="{number(c, r)}"'
+        f' Tile2="{number(c + 1, r)}" OverlapX="0" OverlapY="0"/>'
         for r in range(rows)
         for c in range(columns - 1)
     ) + "".join(
-        f'<TileJointInfo FlagJoined="1" Confidence="100" Direction="UP" Tile1="{number(c, r)}" Tile2="{number(c, r + 1)}" '
-        'OverlapX="0" OverlapY="0"/>'
+        f'<TileJointInfo FlagJoined="1" Confidence="100" Direction="UP" Tile1="{number(c, r)}"'
+        f' Tile2="{number(c, r + 1)}" OverlapX="0" OverlapY="0"/>'
         for r in range(rows - 1)
         for c in range(columns)
     )
@@ -145,21 +190,29 @@ def write_ventana(path: Path, image: np.ndarray) -> Path:
     )
     first = f"<Metadata>{iscan}</Metadata>"
     encode = (
-        f'<EncodeInfo Ver="2"><SlideInfo><AoiInfo XIMAGESIZE="64" YIMAGESIZE="64" NumRows="{rows}" NumCols="{columns}" Pos-X="0" Pos-Y="0"/></SlideInfo>'
-        f'<SlideStitchInfo><ImageInfo AOIScanned="1" AOIIndex="0" NumRows="{rows}" NumCols="{columns}" Width="64" Height="64" Pos-X="0" Pos-Y="0">'
-        f"{joints}</ImageInfo></SlideStitchInfo>"
-        f'<AoiOrigin><AOI0 OriginX="0" OriginY="0"/></AoiOrigin><FrameInfo><ImageInfo AOIScanned="1">{frames}</ImageInfo></FrameInfo></EncodeInfo>'
+        f'<EncodeInfo Ver="2"><SlideInfo><AoiInfo XIMAGESIZE="64" YIMAGESIZE="64" NumRows="{rows}"'
+        f' NumCols="{columns}" Pos-X="0" Pos-Y="0"/></SlideInfo><SlideStitchInfo><ImageInfo AOIScanned="1"'
+        f' AOIIndex="0" NumRows="{rows}" NumCols="{columns}" Width="64" Height="64" Pos-X="0"'
+        f' Pos-Y="0">{joints}</ImageInfo></SlideStitchInfo><AoiOrigin><AOI0 OriginX="0"'
+        ' OriginY="0"/></AoiOrigin><FrameInfo><ImageInfo'
+        f' AOIScanned="1">{frames}</ImageInfo></FrameInfo></EncodeInfo>'
     )
     with tifffile.TiffWriter(path, bigtiff=True) as tif:
         tif.write(
-            np.zeros((64, 128, 3), np.uint8), description="Label_Image", photometric="rgb", metadata=None,
+            np.zeros((64, 128, 3), np.uint8),
+            description="Label_Image",
+            photometric="rgb",
+            metadata=None,
             extratags=[(700, "B", len(first), first.encode(), True)],
-        )  # fmt: skip
+        )
         for i, level in enumerate(halves(image, 2)):
             tif.write(
-                level, description=f"level={i} mag={20 / 2**i:g} quality=95", compression="jpeg",
-                extratags=[] if i else [(700, "B", len(encode), encode.encode(), True)], **_TILED,
-            )  # fmt: skip
+                level,
+                description=f"level={i} mag={20 / 2**i:g} quality=95",
+                compression="jpeg",
+                extratags=[] if i else [(700, "B", len(encode), encode.encode(), True)],
+                **_TILED,
+            )
     return path
 
 
@@ -169,7 +222,8 @@ def write_vms(path: Path, image: np.ndarray) -> Path:
     for name, part in (("scan", image), ("map", halves(image, 3)[2]), ("macro", image * 0)):
         path.with_name(f"{name}.jpg").write_bytes(_jpeg(part, restart_marker_blocks=8))
     path.write_text(
-        "[Virtual Microscope Specimen]\nNoLayers=1\nNoJpegColumns=1\nNoJpegRows=1\nImageFile=scan.jpg\nMapFile=map.jpg\n"
+        "[Virtual Microscope"
+        " Specimen]\nNoLayers=1\nNoJpegColumns=1\nNoJpegRows=1\nImageFile=scan.jpg\nMapFile=map.jpg\n"
         f"MacroImage=macro.jpg\nSourceLens=20\nPhysicalWidth={width * 500}\nPhysicalHeight={height * 500}\n"
         "LayerSpacing=0\nMacroOffsetX=0\nMacroOffsetY=0\nPhysicalMacroWidth=1\nPhysicalMacroHeight=1\n"
     )
@@ -177,7 +231,10 @@ def write_vms(path: Path, image: np.ndarray) -> Path:
 
 
 def write_dicom(folder: Path, image: np.ndarray) -> Path:
-    """DICOM: a folder with two levels, tiled in full, JPEG, and a label image. 0.5 um a pixel. Needs pydicom."""
+    """DICOM: a folder with two levels, tiled in full, JPEG, and a label image.
+
+    0.5 um a pixel. Needs pydicom.
+    """
     import pydicom
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.encaps import encapsulate
@@ -194,17 +251,33 @@ def write_dicom(folder: Path, image: np.ndarray) -> Path:
         ]
         data, meta = Dataset(), FileMetaDataset()
         data.file_meta = meta
-        meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.6"  # whole-slide microscopy
+        meta.MediaStorageSOPClassUID = data.SOPClassUID = (
+            "1.2.840.10008.5.1.4.1.1.77.1.6"  # whole-slide microscopy
+        )
         meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = f"1.2.3.4.{i + 1}"
         meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.50"  # JPEG baseline
         data.Modality, data.PatientName, data.InstanceNumber = "SM", "SECRET", i + 1
-        data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = "1.2.3.1", "1.2.3.2", "1.2.3.3"
-        data.ImageType = ["DERIVED", "PRIMARY", kind, "RESAMPLED"] if i else ["ORIGINAL", "PRIMARY", kind, "NONE"]
+        data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = (
+            "1.2.3.1",
+            "1.2.3.2",
+            "1.2.3.3",
+        )
+        data.ImageType = (
+            ["DERIVED", "PRIMARY", kind, "RESAMPLED"] if i else ["ORIGINAL", "PRIMARY", kind, "NONE"]
+        )
         data.Rows = data.Columns = 64
-        data.TotalPixelMatrixColumns, data.TotalPixelMatrixRows, data.NumberOfFrames = width, height, len(frames)
+        data.TotalPixelMatrixColumns, data.TotalPixelMatrixRows, data.NumberOfFrames = (
+            width,
+            height,
+            len(frames),
+        )
         data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "YBR_FULL_422", 0
         data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
-        data.DimensionOrganizationType, data.TotalPixelMatrixFocalPlanes, data.NumberOfOpticalPaths = "TILED_FULL", 1, 1
+        data.DimensionOrganizationType, data.TotalPixelMatrixFocalPlanes, data.NumberOfOpticalPaths = (
+            "TILED_FULL",
+            1,
+            1,
+        )
         measures, groups, path = Dataset(), Dataset(), Dataset()
         measures.PixelSpacing = [0.0005 * 2**i] * 2  # mm
         groups.PixelMeasuresSequence = [measures]

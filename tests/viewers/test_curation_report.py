@@ -63,11 +63,24 @@ def study(tmp_path_factory):
 def test_what_it_says(study):
     page = Page(curation_report(study))
     for words in (
-        "Ann Mason (5), Ben (2)", "Fit 2: refit", "Fit 5: new concepts", "no tissue", "hard & fast <i>",
-        "exclude concept 0 (ink)", "undone later", "ended by a later fit", "mark 3 tiles of datum 2 as evidence for",
-        "Predicting the class of data", "The kernel: largest changes", "Concepts that were edited", "After the last fit",
-        "relabel datum 8 as not known", "not sure", "No map moved.", "<script>alert(1)</script>",
-    ):  # fmt: skip
+        "Ann Mason (5), Ben (2)",
+        "Fit 2: refit",
+        "Fit 5: new concepts",
+        "no tissue",
+        "hard & fast <i>",
+        "exclude concept 0 (ink)",
+        "undone later",
+        "ended by a later fit",
+        "mark 3 tiles of datum 2 as evidence for",
+        "Predicting the class of data",
+        "The kernel: largest changes",
+        "Concepts that were edited",
+        "After the last fit",
+        "relabel datum 8 as not known",
+        "not sure",
+        "No map moved.",
+        "<script>alert(1)</script>",
+    ):
         assert words in page.text, words
     summaries = [study.load_fit(id).summary for id in (1, 2)]
     for summary in summaries:
@@ -86,7 +99,11 @@ def test_it_is_one_file_that_runs_nothing_and_names_no_slide(study):
     outside = re.sub(r"data:image/jpeg;base64,[\w+/=]+", "", page)
     assert "http" not in outside.replace("http-equiv", "") and "url(" not in outside
     assert not re.search(r"s\d\.png|\bs\d\b", outside) and str(study.path.parent) not in outside
-    assert "default-src 'none'" in outside and "prefers-color-scheme: dark" in outside and "@media print" in outside
+    assert (
+        "default-src 'none'" in outside
+        and "prefers-color-scheme: dark" in outside
+        and "@media print" in outside
+    )
     assert "s1.png" in curation_report(study, with_names=True)
 
 
@@ -95,8 +112,11 @@ def test_what_moved_most_and_which_weights(study):
     change = Compared(study, before, after)
     moved = change.moved_most()
     means = {
-        d.uid: np.abs(np.nan_to_num(study.prospect(d, after)) - np.nan_to_num(study.prospect(d, before))).mean() for d in study.data
-    }  # fmt: skip
+        d.uid: (
+            np.abs(np.nan_to_num(study.prospect(d, after)) - np.nan_to_num(study.prospect(d, before))).mean()
+        )
+        for d in study.data
+    }
     assert [(d.uid, m) for d, m in moved] == sorted(means.items(), key=lambda each: -each[1])[:2]
     weights, others = change.weights()
     gaps = [abs(new - old) for _, old, new in weights]

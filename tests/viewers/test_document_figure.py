@@ -52,10 +52,15 @@ def test_a_tint_is_as_strong_as_the_score(study):
 def test_the_picture(study):
     draw, takes = figure_maker("documents")
     assert {"layer", "width", "title", "threshold"} <= takes
-    plain, titled = pixels(draw(study, "case 1", width=900)), pixels(draw(study, "case 1", width=900, title="A report"))
+    plain, titled = (
+        pixels(draw(study, "case 1", width=900)),
+        pixels(draw(study, "case 1", width=900, title="A report")),
+    )
     assert plain.shape[1] == 900 and titled.shape[0] > plain.shape[0]
     coloured = lambda picture: (np.ptp(picture, axis=2) > 20).mean()
-    assert coloured(plain) > 0.05 and coloured(pixels(draw(study, "case 1", width=900, layer="concepts"))) > 0.05
+    assert (
+        coloured(plain) > 0.05 and coloured(pixels(draw(study, "case 1", width=900, layer="concepts"))) > 0.05
+    )
     with pytest.raises(BadInputError, match="map, concepts"):
         document_figure(study, "case 1", layer="strip")
 
@@ -82,7 +87,8 @@ def test_scripts_without_spaces_and_from_right_to_left(tmp_path):
     texts = {"zh": "患者の腫瘍は大きい。" * 12, "ar": "الورم كبير في العقدة. لا يوجد ورم هنا. " * 5}
     path = tmp_path / "d.jsonl"
     path.write_text(
-        "\n".join(f'{{"id": "{name}", "text": "{text}", "label": "{name}"}}' for name, text in texts.items()), "utf-8"
+        "\n".join(f'{{"id": "{name}", "text": "{text}", "label": "{name}"}}' for name, text in texts.items()),
+        "utf-8",
     )
     study = Study.create(tmp_path / "study", documents=path)
     study.embed(encoder=WordEncoder())

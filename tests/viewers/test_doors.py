@@ -40,10 +40,17 @@ def test_a_login_is_known_by_name_and_groups_until_its_hours_are_over(door):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"email": ""}, {"email": None}, {"email": ["x"]}, {"email": "a\nb"}, {"email": "x" * 300}, {"email_verified": False},
-        {"iat": None}, {"iat": "1"}, {"iat": True},
+        {"email": ""},
+        {"email": None},
+        {"email": ["x"]},
+        {"email": "a\nb"},
+        {"email": "x" * 300},
+        {"email_verified": False},
+        {"iat": None},
+        {"iat": "1"},
+        {"iat": True},
     ],
-)  # fmt: skip
+)
 def test_claims_that_name_nobody_let_nobody_in(door, wrong):
     door, claims = door
     claims.update(wrong)
@@ -60,7 +67,9 @@ def test_groups_that_are_none_give_none(door, groups):
 def test_a_login_that_was_ended_is_worth_nothing_and_another_of_the_same_person_is(door):
     door, _ = door
     person = door(scope(**COOKIE))
-    assert not door.leaving(scope("/auth/logout", **COOKIE)) and door.leaving(scope("/lab/auth/logout", **COOKIE))
+    assert not door.leaving(scope("/auth/logout", **COOKIE)) and door.leaving(
+        scope("/lab/auth/logout", **COOKIE)
+    )
     assert door(scope(**COOKIE)) is None and not door.still(person)
     assert door(scope(cookie="_streamlit_user=another")).name == NAME
 
@@ -83,7 +92,9 @@ def proxy(tmp_path):
 
 @pytest.mark.parametrize("client", ["10.0.0.1", "10.9.3.4", "::ffff:10.0.0.1"])
 def test_the_named_proxy_is_believed(proxy, client):
-    person = proxy(scope(client=client, X_Remote_User="Zoë".encode().decode("utf-8"), X_Remote_Groups="b, a,,"))
+    person = proxy(
+        scope(client=client, X_Remote_User="Zoë".encode().decode("utf-8"), X_Remote_Groups="b, a,,")
+    )
     assert (person.name, person.groups) == ("Zoë", ("a", "b"))
 
 
@@ -108,6 +119,10 @@ def test_the_address_is_the_one_that_the_proxy_saw(proxy):
 
 def test_headers_of_the_proxy_reach_nothing_behind_the_gate(proxy):
     asked = scope(
-        X_Remote_User="anna", X_Remote_Groups="a", X_Prospector_Proxy="s", X_Forwarded_Host="evil", Accept="*/*"
+        X_Remote_User="anna",
+        X_Remote_Groups="a",
+        X_Prospector_Proxy="s",
+        X_Forwarded_Host="evil",
+        Accept="*/*",
     )
     assert proxy.without(asked) == [(b"accept", b"*/*")]

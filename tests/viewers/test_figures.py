@@ -39,7 +39,9 @@ def test_every_cell_can_be_clicked_and_says_what_it_is():
     assert clickable.hoverinfo != "skip" and 0 < clickable.marker.opacity < 0.05
     cell = {tuple(c): text for c, text in zip(clickable.customdata, clickable.text, strict=True)}
     # The place of a marker is its cell: rows run down, columns across.
-    assert all((y, x) == tuple(c) for c, x, y in zip(clickable.customdata, clickable.x, clickable.y, strict=True))
+    assert all(
+        (y, x) == tuple(c) for c, x, y in zip(clickable.customdata, clickable.x, clickable.y, strict=True)
+    )
     assert "supports tumour (+2)" in cell[0, 1] and "supports normal (-1)" in cell[1, 1]
     assert "near itself" in cell[1, 1] and "says nothing" in cell[3, 3]
 

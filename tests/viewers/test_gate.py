@@ -1,4 +1,7 @@
-"""Who gets into the app: routes, WebSocket, cookies, hosts and origins, asked by programs and by a browser."""
+"""Who gets into the app: routes, WebSocket, cookies, hosts and origins.
+
+Asked by programs and by a browser.
+"""
 
 import http.client
 import json
@@ -40,7 +43,10 @@ class Answer:
     """What came back: status, headers, text."""
 
     def __init__(self, response):
-        self.status, self.headers = response.status, {key.lower(): value for key, value in response.getheaders()}
+        self.status, self.headers = (
+            response.status,
+            {key.lower(): value for key, value in response.getheaders()},
+        )
         self.text = response.read().decode("utf-8", "replace")
 
 
@@ -91,7 +97,9 @@ def test_without_the_token_every_route_is_refused(address):
     """Also routes that are added later: they are taken from the app."""
     routes = every_route()
     paths = {path for _, path in routes}
-    assert {"/_stcore/health", "/_stcore/stream"} <= paths and any("upload_file" in path for path in paths), paths
+    assert {"/_stcore/health", "/_stcore/stream"} <= paths and any("upload_file" in path for path in paths), (
+        paths
+    )
     assert any("/media/" in path for path in paths) and any("{rest:path}" in path for path in paths), paths
     for method, path in routes:
         path = path.replace("{base:path}/", "").replace("{", "").replace("}", "").replace(":path", "")
@@ -141,10 +149,18 @@ def test_what_is_not_quite_the_owner_is_refused(address, cookie, wrong):
 
 
 def test_other_pages_cannot_use_the_browser_of_the_owner(address, cookie):
-    """A page on another port is the same site for cookies: nothing of the app is shown or run in it, and nothing written."""
+    """A page on another port is the same site for cookies.
+
+    Nothing of the app is shown or run in it, and nothing written.
+    """
     port = urlsplit(address).port
     for site in ("cross-site", "same-site"):
-        inside = {"Sec_Fetch_Site": site, "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image", "Cookie": cookie}
+        inside = {
+            "Sec_Fetch_Site": site,
+            "Sec_Fetch_Mode": "no-cors",
+            "Sec_Fetch_Dest": "image",
+            "Cookie": cookie,
+        }
         assert ask(address, "/_stcore/health", **inside).status == 403
         frame = {**inside, "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"}
         assert ask(address, **frame).status == 403
@@ -164,7 +180,10 @@ def test_a_program_with_the_token_gets_in(address):
 
 
 def test_the_address_loses_the_token_and_keeps_the_rest(address):
-    """A deep link has the number of a token of its datum under the same name; no path leads to another host."""
+    """A deep link has the number of a token of its datum under the same name.
+
+    No path leads to another host.
+    """
     for path, left in {
         "/kernel?datum=ab&token=7": "/kernel?datum=ab&token=7",
         "/?view=1%2C2&x=": "/?view=1%2C2&x=",
@@ -188,7 +207,13 @@ def test_the_address_loses_the_token_and_keeps_the_rest(address):
 
 
 def test_the_token_stands_in_no_log_and_on_no_command_line(tmp_path):
-    log, environment = tmp_path / "log.txt", {"PROSPECTOR_STUDIES": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    log, environment = (
+        tmp_path / "log.txt",
+        {
+            "PROSPECTOR_STUDIES": str(tmp_path),
+            "XDG_STATE_HOME": str(tmp_path),
+        },
+    )
     with serve("app.py", log, environment) as url:
         secret = token_header()["Authorization"].split()[1]
         assert stream(url, with_token("/_stcore/stream")) == 101
@@ -196,7 +221,9 @@ def test_the_token_stands_in_no_log_and_on_no_command_line(tmp_path):
         assert secret not in "".join(_command_lines())
         (kept,) = (tmp_path / "prospector" / "apps").iterdir()
         assert json.loads(kept.read_text())["token"] == secret
-        assert stat.S_IMODE(kept.stat().st_mode) == 0o600 and stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+        assert (
+            stat.S_IMODE(kept.stat().st_mode) == 0o600 and stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+        )
     assert secret not in log.read_text() and not kept.exists()
 
 
@@ -214,10 +241,14 @@ def test_below_a_base_path_the_cookie_is_sent_there_alone(tmp_path):
     with serve("app.py", tmp_path / "log.txt", path="/lab", server_baseUrlPath="lab") as url:
         given = ask(url, with_token("/lab/"))
         assert (
-            given.status == 303 and given.headers["location"] == "/lab/" and "Path=/lab;" in given.headers["set-cookie"]
+            given.status == 303
+            and given.headers["location"] == "/lab/"
+            and "Path=/lab;" in given.headers["set-cookie"]
         )
         assert ask(url, "/lab/_stcore/health").status == 403
-        assert ask(url, "/lab/_stcore/health", Cookie=given.headers["set-cookie"].partition(";")[0]).text == "ok"
+        assert (
+            ask(url, "/lab/_stcore/health", Cookie=given.headers["set-cookie"].partition(";")[0]).text == "ok"
+        )
 
 
 @in_a_browser

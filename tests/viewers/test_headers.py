@@ -19,14 +19,22 @@ def answer(app, **scope):
         sent.append(message)
 
     asyncio.run(
-        app({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b"", **scope}, receive, send)
+        app(
+            {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b"", **scope},
+            receive,
+            send,
+        )
     )
     return sent
 
 
 @pytest.mark.parametrize("status", [200, 404, 500])
 def test_every_answer_has_them_once(status):
-    own = {"X-Content-Type-Options": "none", "Content-Security-Policy": "default-src *", "Cache-Control": "no-cache"}
+    own = {
+        "X-Content-Type-Options": "none",
+        "Content-Security-Policy": "default-src *",
+        "Cache-Control": "no-cache",
+    }
     start, *_ = answer(SafeHeaders(PlainTextResponse("x", status, own)))
     headers = [(name.decode(), value.decode()) for name, value in start["headers"]]
     said = dict(headers)
@@ -44,7 +52,13 @@ def test_a_websocket_is_let_through():
 
 def test_the_policy_names_no_other_place():
     policy = dict(part.split(" ", 1) for part in content_policy().split("; "))
-    assert policy["frame-ancestors"] == policy["default-src"] == policy["object-src"] == policy["frame-src"] == "'none'"
+    assert (
+        policy["frame-ancestors"]
+        == policy["default-src"]
+        == policy["object-src"]
+        == policy["frame-src"]
+        == "'none'"
+    )
     assert "'unsafe-inline'" not in policy["script-src"] and "'unsafe-eval'" not in policy["script-src"]
     allowed = {"'none'", "'self'", "blob:", "data:", "'unsafe-inline'"}
     for sources in policy.values():

@@ -69,7 +69,9 @@ def test_sprite_shows_each_concept_in_its_colour_and_excluded_ones_hatched():
     [((1, 1), 16), ((100, 30), 1200), ((700, 2), 700), ((5000, 1), 5000)],
 )
 def test_images_are_whole_multiples_of_the_grid(shape, side):
-    image = imagecodecs.png_decode(render_sprite(np.zeros((1, 2), int), np.zeros(1, int), ["#123456"], (), shape))
+    image = imagecodecs.png_decode(
+        render_sprite(np.zeros((1, 2), int), np.zeros(1, int), ["#123456"], (), shape)
+    )
     assert image.shape[0] == side and image.shape[0] % shape[0] == 0
     assert image.shape[1] * shape[0] == image.shape[0] * shape[1]
 

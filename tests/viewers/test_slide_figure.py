@@ -1,4 +1,7 @@
-"""Figures: tokens where they are, numbers and scale bar right, nothing that names the slide, nothing cut off."""
+"""Figures: tokens where they are, numbers and scale bar right, nothing that names the slide.
+
+Nothing cut off.
+"""
 
 import io
 
@@ -61,7 +64,9 @@ def bar_length(pixels):
 def test_tokens_have_the_colour_of_their_concept_where_they_lie(study):
     datum = study.data[0]
     pixels = drawn(study, datum, layer="concepts", opacity=1)
-    size = (WIDTH - 2 * MARGIN - round(WIDTH * 0.34) - round(WIDTH * 0.025)) / (SIDE * PITCH)  # px a slide pixel
+    size = (WIDTH - 2 * MARGIN - round(WIDTH * 0.34) - round(WIDTH * 0.025)) / (
+        SIDE * PITCH
+    )  # px a slide pixel
     colours, sprite, concepts = study.colours(), study.sprite(datum), study.concepts_of(datum)
     for (row, column), concept, kept in zip(study.grid(datum)["positions"], concepts, sprite >= 0):
         x, y = (round(MARGIN + (each + 0.5) * PITCH * size) for each in (column, row))
@@ -150,7 +155,9 @@ def test_legends_have_numbers_and_words(study, written):
 def test_regions_of_any_shape(study, monkeypatch, region, layer):
     for concept in range(K):
         monkeypatch.setitem(
-            study.curation.state.names, concept, f"keratinising_stratified squamous epithelium, deep layer {concept}"
+            study.curation.state.names,
+            concept,
+            f"keratinising_stratified squamous epithelium, deep layer {concept}",
         )
     pixels = drawn(study, study.data[0], layer=layer, region=region, title="A title of many words, " * 9)
     height, width = pixels.shape[:2]
@@ -191,11 +198,17 @@ def fields(tmp_path_factory):
     places = [(0, 0), (80, 0), (0, 80), (80, 80)]
     rows = [("Jane Doe.svs", f"field {n}", x, y, 72, 72, n % 2) for n, (x, y) in enumerate(places)]
     table = write_labels(home / "labels.csv", rows, ("slide", "name", "x", "y", "width", "height", "label"))
-    made = Study.create(home / "study", slides=home / "slides", labels=table, encoder="colour-texture", tile=PITCH)
+    made = Study.create(
+        home / "study", slides=home / "slides", labels=table, encoder="colour-texture", tile=PITCH
+    )
     embed_by_hand(made)
     for datum in made.data:  # where the field is
         with_place = made.store.read(datum.uid)
-        attrs = {"origin": [float(datum.field.x), float(datum.field.y)], "pitch": float(PITCH), "shape": [SIDE, SIDE]}
+        attrs = {
+            "origin": [float(datum.field.x), float(datum.field.y)],
+            "pitch": float(PITCH),
+            "shape": [SIDE, SIDE],
+        }
         made.store.write(datum.uid, with_place.embeddings, with_place.positions, attrs)
     made.fit(concepts=3)
     return made
@@ -228,7 +241,8 @@ def test_a_study_of_features_alone_is_drawn_without_tissue(fields, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text", ["keratinising_stratified_squamous epithelium of the deep layer", "µm² ± −1.5 ≥ эпителий", "", "中" * 60]
+    "text",
+    ["keratinising_stratified_squamous epithelium of the deep layer", "µm² ± −1.5 ≥ эпителий", "", "中" * 60],
 )
 def test_lines_fit_and_lose_nothing(text):
     lines = wrapped(text, 20, 130)

@@ -221,7 +221,9 @@ def test_the_view_is_found_again_after_leaving_the_page(screen):
 
 def test_legends_name_both_ends_and_every_concept(screen):
     legend = screen.page.locator(".pv-legend")
-    assert all(text in legend.inner_text() for text in ("supports tumour", "supports normal", "−1", "0", "+1"))
+    assert all(
+        text in legend.inner_text() for text in ("supports tumour", "supports normal", "−1", "0", "+1")
+    )
     screen.page.get_by_role("button", name="Show the concepts").click()
     assert "kind 0" in legend.inner_text() and "kind 3 (excluded)" in legend.inner_text()
     before = screen.colour(50, 100)  # kind 2
@@ -251,7 +253,9 @@ def test_the_threshold_hides_weak_scores_and_says_how_much_is_left(screen):
     screen.page.keyboard.press(".")
     assert "75 %" in share.inner_text() and least.input_value() == "30"
     assert not [url for url in screen.requests if "overlay" in url]
-    screen.page.get_by_role("button", name="Refit").click()  # the scores change their sign, the threshold stays
+    screen.page.get_by_role(
+        "button", name="Refit"
+    ).click()  # the scores change their sign, the threshold stays
     screen.until("version=1")
     screen.page.wait_for_timeout(1500)
     assert "75 %" in share.inner_text() and is_blue(screen.colour(*strong))
@@ -388,7 +392,9 @@ def test_regions_are_drawn_in_slide_pixels(screen):
     turn = [(80 * np.cos(a) - 120, 60 * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 40)]
     drag(screen, *turn)
     freehand = marks(screen, 3)[2]
-    assert (freehand["tool"], freehand["evidence"]) == ("freehand", "ignore") and 10 < len(freehand["polygon"]) <= 400
+    assert (freehand["tool"], freehand["evidence"]) == ("freehand", "ignore") and 10 < len(
+        freehand["polygon"]
+    ) <= 400
     k = (slide_point(screen, 1, 0)[0] - slide_point(screen, 0, 0)[0]) ** 2
     x, y = np.array(freehand["polygon"]).T
     area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2

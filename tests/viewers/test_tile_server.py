@@ -41,10 +41,19 @@ def ask(server, url, method="GET"):
         sent.append(message)
 
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": unquote(url), "raw_path": url.encode(), "query_string": b"", "root_path": "", "headers": [],
-        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
-    }  # fmt: skip
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(url),
+        "raw_path": url.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
     asyncio.run(Starlette(routes=server.routes())(scope, receive, send))
     head = next(m for m in sent if m["type"] == "http.response.start")
     return Answer(
@@ -126,7 +135,9 @@ def test_tile_pixels_are_exact_at_stored_levels(pixels):
 def test_a_pyramidal_tiff_through_the_real_reader(tmp_path, pixels):
     file = tmp_path / "slide.tif"
     with tifffile.TiffWriter(file) as tiff:
-        tiff.write(pixels, tile=(256, 256), photometric="rgb", subifds=1, resolution=(20000, 20000), resolutionunit=3)
+        tiff.write(
+            pixels, tile=(256, 256), photometric="rgb", subifds=1, resolution=(20000, 20000), resolutionunit=3
+        )
         tiff.write(shrink(pixels, 4), tile=(256, 256), photometric="rgb", subfiletype=1)
     server = TileServer()
     source = server.slide_source(server.register_slide(file))
@@ -163,15 +174,30 @@ def test_halves_come_from_no_stored_level(pixels):
 @pytest.mark.parametrize(
     "rest",
     [
-        "{slide}/12/0_0.jpg", "{slide}/11/3_0.jpg", "{slide}/11/0_3.jpg", "{slide}/0/1_0.jpg", "{slide}/99/0_0.jpg",
-        "{slide}/11/0_0.png", "{slide}/11/-1_0.jpg", "{slide}/11/0_0.jpg/x", "{slide}/11/00.jpg", "{slide}/x/0_0.jpg",
-        "{slide}/11/0_99999999999999.jpg", "slide/ffffffffffffffffffffffffffffffff/0/0_0.jpg", "slide/../../etc/passwd",
-        "thumb/ffffffffffffffffffffffffffffffff.jpg", "thumb/..%2F..%2Fetc.jpg", "", "asset/0000000000000000/secret.js",
-        "asset/0000000000000000/..%2f__init__.py", "asset/0000000000000000/openseadragon.license.txt",
+        "{slide}/12/0_0.jpg",
+        "{slide}/11/3_0.jpg",
+        "{slide}/11/0_3.jpg",
+        "{slide}/0/1_0.jpg",
+        "{slide}/99/0_0.jpg",
+        "{slide}/11/0_0.png",
+        "{slide}/11/-1_0.jpg",
+        "{slide}/11/0_0.jpg/x",
+        "{slide}/11/00.jpg",
+        "{slide}/x/0_0.jpg",
+        "{slide}/11/0_99999999999999.jpg",
+        "slide/ffffffffffffffffffffffffffffffff/0/0_0.jpg",
+        "slide/../../etc/passwd",
+        "thumb/ffffffffffffffffffffffffffffffff.jpg",
+        "thumb/..%2F..%2Fetc.jpg",
+        "",
+        "asset/0000000000000000/secret.js",
+        "asset/0000000000000000/..%2f__init__.py",
+        "asset/0000000000000000/openseadragon.license.txt",
         "overlay/00000000000000000000000000000000/00000000000000000000/map.png",
-        "overlay/00000000000000000000000000000000/00000000000000000000/label.png", "{slide}/１１/0_0.jpg",
+        "overlay/00000000000000000000000000000000/00000000000000000000/label.png",
+        "{slide}/１１/0_0.jpg",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_there_is_404(server, source, rest):
     prefix = f"/prospector/{server.token}/"
     answer = ask(server, prefix + rest.format(slide=source["url"].removeprefix(prefix)))
@@ -368,10 +394,14 @@ class Stored(FakeSlide):
 
 
 @pytest.mark.parametrize(
-    ("width", "is_ours"), [(1024, True), (1023, True), (1025, True), (1022, False), (1026, False), (900, False)]
+    ("width", "is_ours"),
+    [(1024, True), (1023, True), (1025, True), (1022, False), (1026, False), (900, False)],
 )
 def test_a_stored_level_may_be_a_pixel_narrower_than_ours_and_no_more(width, is_ours):
-    """Its downsample then differs by less than a pixel in all; a tile of another level would lie beside its place."""
+    """Its downsample then differs by less than a pixel in all.
+
+    A tile of another level would lie beside its place.
+    """
     slide = Stored(4096 / width, width, 256)
     tile_pixels(slide, max_level(4096, 1024) - 2, 1, 0)
     # (left, upper, width, height) of the tile, from the stored level, or in level-0 pixels from the finest
@@ -382,7 +412,14 @@ def test_a_stored_level_may_be_a_pixel_narrower_than_ours_and_no_more(width, is_
 def test_there_are_no_tiles_beyond_a_slide():
     slide = Stored(4.0, 1024, 256)
     top = max_level(4096, 1024)
-    for level, column, row in [(-1, 0, 0), (top + 1, 0, 0), (top, 8, 0), (top, 0, 2), (top, -1, 0), (top, 0, -1)]:
+    for level, column, row in [
+        (-1, 0, 0),
+        (top + 1, 0, 0),
+        (top, 8, 0),
+        (top, 0, 2),
+        (top, -1, 0),
+        (top, 0, -1),
+    ]:
         assert tile_pixels(slide, level, column, row) is None
     assert slide.read == []
     tile_pixels(slide, top, 7, 1)
@@ -400,7 +437,10 @@ def test_there_are_no_tiles_beyond_a_slide():
 def test_the_lowest_level_fits_one_tile(size, levels):
     server = TileServer()
     source = server.slide_source(server.register_blank(*size), "white")
-    assert (source["min_level"], source["max_level"]) == levels and (source["width"], source["height"]) == size
+    assert (source["min_level"], source["max_level"]) == levels and (
+        source["width"],
+        source["height"],
+    ) == size
     assert (source["mpp"], source["objective_power"], source["name"]) == (None, None, "white")
     assert source["url"].endswith(f"/slide/{source['id']}")
 
@@ -478,7 +518,11 @@ def test_names_are_cut_to_what_addresses_hold(server):
     assert len(server.register_image("k", bytes, version=1).split("/")[-2]) == 20
     assert server.register_image("k", b"png", version=1) != server.register_image("k", b"png", version=2)
     answer = ask(server, image)
-    assert (answer.status, answer.headers["content-type"], answer.headers["cache-control"]) == (200, "image/png", KEPT)
+    assert (answer.status, answer.headers["content-type"], answer.headers["cache-control"]) == (
+        200,
+        "image/png",
+        KEPT,
+    )
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
@@ -496,7 +540,9 @@ class Tiles:
 def test_tiles_of_an_overlay_are_asked_for_by_level_place_and_view(server):
     tiles = Tiles("png")
     url = server.register_tiles(("map", "d"), tiles, version=3, kind="map")
-    assert url == server.register_tiles(("map", "d"), Tiles("png"), version=3, kind="map")  # the first ones stay
+    assert url == server.register_tiles(
+        ("map", "d"), Tiles("png"), version=3, kind="map"
+    )  # the first ones stay
     assert url != server.register_tiles(("map", "d"), tiles, version=4, kind="map")
     assert [len(part) for part in url.split("/")[-3:]] == [32, 20, 3]
     for rest, asked in (
@@ -556,9 +602,13 @@ def test_only_scripts_and_styles_of_a_viewer_are_served(server, viewer, monkeypa
         (tmp_path / name).write_text(name)
     monkeypatch.setitem(tile_server._ASSETS, viewer, tmp_path)
     first = server.asset_url("viewer.js", viewer)
-    assert ask(server, first.replace("viewer.js", "style.css")).headers["content-type"] == "text/css; charset=utf-8"
     assert (
-        ask(server, first).body == b"viewer.js" and ask(server, first.replace("viewer.js", "notes.txt")).status == 404
+        ask(server, first.replace("viewer.js", "style.css")).headers["content-type"]
+        == "text/css; charset=utf-8"
+    )
+    assert (
+        ask(server, first).body == b"viewer.js"
+        and ask(server, first.replace("viewer.js", "notes.txt")).status == 404
     )
     content = hashlib.blake2b(b"other.jsviewer.js", digest_size=8).hexdigest()
     assert first.split("/")[-3] == content
@@ -582,7 +632,10 @@ def test_what_is_wrong_is_logged_with_its_trace_only_where_it_is_not_ours(server
 
 
 def test_tiles_are_sent_at_once(monkeypatch):
-    """Nagle's algorithm is off on sockets of TCP; others, and those that were closed, are left as they are."""
+    """Nagle's algorithm is off on sockets of TCP.
+
+    Others, and those that were closed, are left as they are.
+    """
     monkeypatch.setattr(asyncio.base_events, "_set_nodelay", None)
 
     async def lived():
@@ -604,9 +657,13 @@ def test_tiles_are_sent_at_once(monkeypatch):
 
     made = [
         Socket(*each)
-        for each in ((socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM),
-                     (socket.AF_UNIX, socket.SOCK_STREAM))
-    ]  # fmt: skip
+        for each in (
+            (socket.AF_INET, socket.SOCK_STREAM),
+            (socket.AF_INET6, socket.SOCK_STREAM),
+            (socket.AF_INET, socket.SOCK_DGRAM),
+            (socket.AF_UNIX, socket.SOCK_STREAM),
+        )
+    ]
     for each in made:
         asyncio.base_events._set_nodelay(each)
     on = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
@@ -620,7 +677,9 @@ def test_the_one_server_answers_for_the_module(monkeypatch, slide_file, pixels):
     one = TileServer(lambda path: FakeSlide(pixels, path=path))
     monkeypatch.setattr(tile_server, "server", lambda: one)
     slide_id = tile_server.register_slide(slide_file)
-    assert slide_id == one.register_slide(slide_file) and tile_server.thumb_url(slide_id) == one.thumb_url(slide_id)
+    assert slide_id == one.register_slide(slide_file) and tile_server.thumb_url(slide_id) == one.thumb_url(
+        slide_id
+    )
     assert tile_server.slide_source(slide_id, "name") == one.slide_source(slide_id, "name")
     assert tile_server.register_blank(3, 4) == one.register_blank(3, 4)
     assert tile_server.register_image("k", bytes, version=2, kind="map") == one.register_image(
@@ -630,7 +689,9 @@ def test_the_one_server_answers_for_the_module(monkeypatch, slide_file, pixels):
     assert tile_server.register_tiles("k", tiles, version=1, kind="map") == one.register_tiles(
         "k", tiles, version=1, kind="map"
     )
-    assert tile_server.asset_url("viewer.js", "structure_viewer") == one.asset_url("viewer.js", "structure_viewer")
+    assert tile_server.asset_url("viewer.js", "structure_viewer") == one.asset_url(
+        "viewer.js", "structure_viewer"
+    )
     assert tile_server.asset_url("viewer.js") == one.asset_url("viewer.js")
     assert (
         [route.path for route in tile_server.routes()]

@@ -182,9 +182,21 @@ def test_the_table_of_thresholds_counts_as_the_viewer_does():
 
 @pytest.mark.parametrize(
     ("text", "view"),
-    [("", View()), ("t35", View(35)), ("u", View(hatched=True)), ("t1u", View(1, True)), ("c7", View(concept=7)),
-     ("t101", None), ("t", None), ("c", None), ("c7u", None), ("ut5", None), ("t-5", None), ("t٣", None)],
-)  # fmt: skip
+    [
+        ("", View()),
+        ("t35", View(35)),
+        ("u", View(hatched=True)),
+        ("t1u", View(1, True)),
+        ("c7", View(concept=7)),
+        ("t101", None),
+        ("t", None),
+        ("c", None),
+        ("c7u", None),
+        ("ut5", None),
+        ("t-5", None),
+        ("t٣", None),
+    ],
+)
 def test_views_are_read_strictly(text, view):
     assert View.parse(text) == view
 
@@ -213,19 +225,35 @@ def test_the_server_answers_tiles_and_nothing_else(blocks, map_tiles, sprite_til
     tokens = server.register_tiles(("s", "datum-name"), numbers, version=1, kind="tokens")
     answer = ask(server, f"{base}/3/4_2.png")
     assert answer.status == 200 and answer.headers["content-type"] == "image/png"
-    assert "immutable" in answer.headers["cache-control"] and answer.headers["x-content-type-options"] == "nosniff"
+    assert (
+        "immutable" in answer.headers["cache-control"]
+        and answer.headers["x-content-type-options"] == "nosniff"
+    )
     assert answer.body == map_tiles.tile(3, 2, 4, View()) and "datum-name" not in base
     assert imagecodecs.png_decode(answer.body).shape == (600 - 512, 1100 - 1024, 4)
     assert ask(server, f"{base}/0/0_0-t35u.png").body == map_tiles.tile(0, 0, 0, View(35, True))
     assert ask(server, f"{sprite}/0/0_0-c2.png").body == sprite_tiles.tile(0, 0, 0, View(concept=2))
     assert ask(server, f"{tokens}/3/0_0.bin").headers["content-type"] == "application/octet-stream"
     for wrong in (
-        f"{base}/3/5_0.png", f"{base}/3/0_3.png", f"{base}/4/0_0.png", f"{base}/0/1_0.png", f"{base}/3/0_0.bin",
-        f"{base}/3/-1_0.png", f"{base}/3/0_0-t101.png", f"{base}/3/0_0-x.png", f"{base}/99/99999_99999.png",
-        f"{base}/3/0_0-.png", f"{base}.png", f"{base}/3/0_0.png/x", f"{tokens}/2/0_0.bin", f"{tokens}/3/0_0-u.bin",
-        f"{tokens}/3/0_0.png", f"{base}/3/0_0.png".replace(server.token, "0" * 32),
-        f"{base}/3/0_0.png".replace("/map/", "/sprit/"), f"{base}/3/0_0.png".replace(base.split("/")[-2], "0" * 20),
-    ):  # fmt: skip
+        f"{base}/3/5_0.png",
+        f"{base}/3/0_3.png",
+        f"{base}/4/0_0.png",
+        f"{base}/0/1_0.png",
+        f"{base}/3/0_0.bin",
+        f"{base}/3/-1_0.png",
+        f"{base}/3/0_0-t101.png",
+        f"{base}/3/0_0-x.png",
+        f"{base}/99/99999_99999.png",
+        f"{base}/3/0_0-.png",
+        f"{base}.png",
+        f"{base}/3/0_0.png/x",
+        f"{tokens}/2/0_0.bin",
+        f"{tokens}/3/0_0-u.bin",
+        f"{tokens}/3/0_0.png",
+        f"{base}/3/0_0.png".replace(server.token, "0" * 32),
+        f"{base}/3/0_0.png".replace("/map/", "/sprit/"),
+        f"{base}/3/0_0.png".replace(base.split("/")[-2], "0" * 20),
+    ):
         assert ask(server, wrong).status == 404, wrong
     with pytest.raises(ValueError, match="kind"):
         server.register_tiles("s", map_tiles, version=1, kind="tokens")
@@ -240,8 +268,12 @@ def test_tiles_are_drawn_once_and_kept_within_a_bound(blocks):
 
     server = TileServer(tile_bytes=60_000)
     base = server.register_tiles("s", ScoreTiles("map", blocks, scores, lambda: LIMIT), version=1, kind="map")
-    again = server.register_tiles("s", ScoreTiles("map", blocks, scores, lambda: LIMIT), version=1, kind="map")
-    assert again == base != server.register_tiles("s", NumberTiles("n", blocks, None), version=2, kind="tokens")
+    again = server.register_tiles(
+        "s", ScoreTiles("map", blocks, scores, lambda: LIMIT), version=1, kind="map"
+    )
+    assert (
+        again == base != server.register_tiles("s", NumberTiles("n", blocks, None), version=2, kind="tokens")
+    )
     for _ in range(3):
         assert ask(server, f"{base}/3/4_2.png").status == 200
     assert len(asked) == 1

@@ -1,4 +1,7 @@
-"""Tiles of what lies under points: the contrast that is asked for, borders where labels change, outlines by squares."""
+"""Tiles of what lies under points.
+
+The contrast that is asked for, borders where labels change, outlines by squares.
+"""
 
 import io
 
@@ -47,7 +50,9 @@ def test_a_channel_is_grey_between_its_percentiles_and_tiles_meet():
 def test_borders_are_where_labels_change_also_across_tiles():
     labels = np.zeros((600, 600), np.int32)
     labels[100:200, 500:512], labels[300:310, 300:320] = 1, 2
-    tiles = BorderTiles(LabelImage([Stored(labels, "YX", "made")], IDENTITY, "made", lambda: np.array([1, 2])))
+    tiles = BorderTiles(
+        LabelImage([Stored(labels, "YX", "made")], IDENTITY, "made", lambda: np.array([1, 2]))
+    )
     left, right = picture(tiles.tile(1, 0, 0, View())), picture(tiles.tile(1, 0, 1, View()))
     assert (
         left.shape == (SIDE, SIDE, 4)

@@ -1,4 +1,7 @@
-"""The slide viewer over a grid of 3200 x 4800 places, half a pixel each, that holds tokens in its middle only."""
+"""The slide viewer over a grid of 3200 x 4800 places, half a pixel each.
+
+That holds tokens in its middle only.
+"""
 
 import os
 
@@ -28,7 +31,9 @@ st.set_page_config(layout="wide")
 if st.sidebar.button("Refit"):
     state.version += 1
 
-positions = (np.argwhere(np.ones((HIGH, WIDE), bool)) + [(ROWS - HIGH) // 2, (COLUMNS - WIDE) // 2]).astype(np.int32)
+positions = (np.argwhere(np.ones((HIGH, WIDE), bool)) + [(ROWS - HIGH) // 2, (COLUMNS - WIDE) // 2]).astype(
+    np.int32
+)
 left, upper = positions[:, 1] < COLUMNS // 2, positions[:, 0] < ROWS // 2
 scores = np.where(left, 1.0, 0.25) * (1 if state.version % 2 == 0 else -1)
 concepts = np.where(upper, 0, 1)
@@ -44,7 +49,10 @@ drawn = {
     "tokens": NumberTiles("tokens", blocks, numbers),
     "doubt": NumberTiles("doubt", blocks, doubts),
 }
-urls = {kind: tile_server.register_tiles("d", tiles, version=state.version, kind=kind) for kind, tiles in drawn.items()}
+urls = {
+    kind: tile_server.register_tiles("d", tiles, version=state.version, kind=kind)
+    for kind, tiles in drawn.items()
+}
 place = {"x": 0, "y": 0, "width": COLUMNS * PITCH, "height": ROWS * PITCH}
 overlays = [
     {"id": kind, "kind": kind, "tiles": urls[kind], "levels": blocks.top, "shape": [ROWS, COLUMNS], **place}
@@ -64,6 +72,9 @@ slide_viewer(
     height=560,
     opacity=1.0,
     legend={"limit": 1.0, "label": "prospect score", "high": "supports tumour", "low": "supports normal"},
-    concepts=[{"id": i, "name": f"kind {i}", "colour": colour, "excluded": False} for i, colour in enumerate(colours)],
+    concepts=[
+        {"id": i, "name": f"kind {i}", "colour": colour, "excluded": False}
+        for i, colour in enumerate(colours)
+    ],
 )
 st.text(f"version={state.version};")

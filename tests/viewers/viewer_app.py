@@ -11,5 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from viewers import tile_server
 
 app = st.App(
-    os.environ.get("PROSPECTOR_TEST_PAGE", "viewer_page.py"), routes=tile_server.routes(), lifespan=tile_server.lifespan
+    os.environ.get("PROSPECTOR_TEST_PAGE", "viewer_page.py"),
+    routes=tile_server.routes(),
+    lifespan=tile_server.lifespan,
 )

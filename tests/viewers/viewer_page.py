@@ -81,19 +81,34 @@ slide_viewer(
     height=560,
     opacity=1.0,
     legend={"limit": 1.0, "label": "prospect score", "high": "supports tumour", "low": "supports normal"},
-    concepts=[{"id": i, "name": f"kind {i}", "colour": colour, "excluded": i == 3} for i, colour in enumerate(colours)],
+    concepts=[
+        {"id": i, "name": f"kind {i}", "colour": colour, "excluded": i == 3}
+        for i, colour in enumerate(colours)
+    ],
     fields=[{"x": 200, "y": 200, "width": 800, "height": 600, "label": "field A", "selected": True}],
     selected=selected,
     regions=[
-        {"rings": [mark["polygon"]], "evidence": mark["evidence"], "label": f"as {mark['evidence']}", "lit": False}
+        {
+            "rings": [mark["polygon"]],
+            "evidence": mark["evidence"],
+            "label": f"as {mark['evidence']}",
+            "lit": False,
+        }
         for mark in state.marks
     ],
-    marking={evidence: {"label": evidence, "help": f"mark as {evidence}"} for evidence in ("for", "against", "ignore")},
+    marking={
+        evidence: {"label": evidence, "help": f"mark as {evidence}"}
+        for evidence in ("for", "against", "ignore")
+    },
     on_click=clicked,
     on_mark=marked,
     on_step=stepped,
 )
 last = state.clicks[-1] if state.clicks else {}
 st.text(f"version={state.version} clicks={len(state.clicks)} at={last.get('x')},{last.get('y')};")
-st.text("marks=" + json.dumps([{k: mark[k] for k in ("tool", "evidence", "polygon")} for mark in state.marks]) + ";")
+st.text(
+    "marks="
+    + json.dumps([{k: mark[k] for k in ("tool", "evidence", "polygon")} for mark in state.marks])
+    + ";"
+)
 st.text(f"steps={','.join(state.steps)};")

@@ -1,4 +1,7 @@
-"""What the app puts in front of itself: the gate with its doors, and the address by which its owner comes in."""
+"""What the app puts in front of itself.
+
+The gate with its doors, and the address by which its owner comes in.
+"""
 
 import contextlib
 import json
@@ -25,7 +28,8 @@ class Entrance:
     """The ways into this start of the app."""
 
     def __init__(self) -> None:
-        # Uvicorn would take the word of any program on this machine for the address that a request comes from.
+        # Uvicorn would take the word of any program on this machine for the address that a request comes
+        # from.
         os.environ["FORWARDED_ALLOW_IPS"] = ""
         try:
             self._server = server()
@@ -41,8 +45,12 @@ class Entrance:
         """For ``st.App(middleware=...)``."""
         if self._server is not None:
             settings = self._server.settings
-            return [Middleware(Gate, doors=self._server.doors, hosts=[settings.hostname], reception=self._server)]
-        return [Middleware(Gate, doors=[LaunchToken(self._token, _option("server.baseUrlPath"))], hosts=_hosts())]
+            return [
+                Middleware(Gate, doors=self._server.doors, hosts=[settings.hostname], reception=self._server)
+            ]
+        return [
+            Middleware(Gate, doors=[LaunchToken(self._token, _option("server.baseUrlPath"))], hosts=_hosts())
+        ]
 
     @contextlib.contextmanager
     def announced(self) -> Iterator[None]:
@@ -54,7 +62,9 @@ class Entrance:
         base = _option("server.baseUrlPath").strip("/")
         scheme = "https" if _option("server.sslCertFile") else "http"
         url = f"{scheme}://localhost:{_option('server.port')}/{base + '/' if base else ''}"
-        launch = Launch(url, self._token, os.getpid(), socket.gethostname(), os.environ.get("PROSPECTOR_STUDY", ""))
+        launch = Launch(
+            url, self._token, os.getpid(), socket.gethostname(), os.environ.get("PROSPECTOR_STUDY", "")
+        )
         if not self._said:
             print(f"Prospector at {launch.address} (Ctrl+C ends it)", flush=True)
         with contextlib.ExitStack() as kept:
@@ -66,15 +76,25 @@ class Entrance:
 
 
 def _check_options(started: Server) -> None:
-    """Raise SettingsError if Streamlit was not told what the settings say: then it was started in another way."""
+    """Raise SettingsError if Streamlit was not told what the settings say.
+
+    Then it was started in another way.
+    """
     from streamlit import config
 
     for name, value in streamlit_options(started.settings).items():
         told = config.get_option(name)
-        told = json.dumps(told) if isinstance(told, dict) else told if isinstance(told, str) else ",".join(told or [])
+        told = (
+            json.dumps(told)
+            if isinstance(told, dict)
+            else told
+            if isinstance(told, str)
+            else ",".join(told or [])
+        )
         if told.strip("/") != str(value).strip("/"):
             raise SettingsError(
-                f"start the server with `prospector app --settings {started.settings.file}` ({name} is {told!r})"
+                f"start the server with `prospector app --settings {started.settings.file}` ({name} is"
+                f" {told!r})"
             )
 
 

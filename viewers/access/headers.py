@@ -1,4 +1,7 @@
-"""What every answer of the app tells the browser: nothing from elsewhere, in nobody's frame, and no address told on."""
+"""What every answer of the app tells the browser.
+
+Nothing from elsewhere, in nobody's frame, and no address told on.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ __all__ = ["SafeHeaders", "content_policy"]
 def content_policy() -> str:
     """The Content-Security-Policy of pages: what Streamlit and the viewers need, all of it from here.
 
-    Streamlit loads the scripts of components as blobs, and styles pages as they are drawn; it has one script in its
-    page, which is known by its hash.
+    Streamlit loads the scripts of components as blobs, and styles pages as they are drawn; it has one script
+    in its page, which is known by its hash.
     """
     inline = " ".join(f"'sha256-{digest}'" for digest in _inline_scripts())
     parts = {

@@ -21,7 +21,9 @@ _SECRET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Con
 
 
 class Gate:
-    """ASGI middleware that lets a request in if it is meant for this app, comes from its own pages, and some door knows who asks.
+    """ASGI middleware that lets a request in if it is meant for this app, comes from its own pages.
+
+    And some door knows who asks.
 
     A new route is behind it without saying so: nothing passes but what is let in here.
 
@@ -30,9 +32,8 @@ class Gate:
     app : ASGI application
     doors : sequence of Door
         Asked in their order; the first that knows the person lets them in.
-    hosts : iterable of str
-        Names that the app has beside those of this machine's loopback. A page of a stranger whose name is made to
-        lead here (DNS rebinding) has another.
+    hosts : iterable of str Names that the app has beside those of this machine's loopback. A page of a
+        stranger whose name is made to lead here (DNS rebinding) has another.
     reception : Reception
         Lets logins pass, and answers those that are not let in.
     """
@@ -56,9 +57,13 @@ class Gate:
         person = self._person(scope) if meant else None
         self._reception.look(scope, person)
         scope["headers"] = self._told(scope, person)
-        key = next((door for door in self._doors if isinstance(door, LaunchToken) and door.in_address(scope)), None)
+        key = next(
+            (door for door in self._doors if isinstance(door, LaunchToken) and door.in_address(scope)), None
+        )
         if key is not None:
-            scope["query_string"] = key.query_without(scope)  # in place: so it stands in no log of the server either
+            scope["query_string"] = key.query_without(
+                scope
+            )  # in place: so it stands in no log of the server either
         if person is None and meant and self._reception.passes(scope):
             await self._app(scope, receive, send)
         elif person is None or not self._own_doing(scope, person):
@@ -78,16 +83,22 @@ class Gate:
         return bool(name) and (name in self._hosts or _loopback(name))
 
     def _own_doing(self, scope: Scope, person: Person) -> bool:
-        """Whether the app's own page asks (or a program that itself brings the token), and no other page through this browser."""
+        """Whether the app's own page asks (or a program that itself brings the token).
+
+        And no other page through this browser.
+        """
         origin = header(scope, b"origin")
         if _has(scope, b"origin"):
             scheme = origin.partition("://")[0]
             return _place(origin) == _place(f"{scheme}://{own_host(scope)}") is not None
         if scope["type"] == "websocket" or scope["method"] not in _SAFE:
             return person.how == "token"
-        # Of what other pages ask, only that the browser goes here as a whole: no picture, script or frame in them.
+        # Of what other pages ask, only that the browser goes here as a whole: no picture, script or frame in
+        # them.
         site = header(scope, b"sec-fetch-site")
-        shown = header(scope, b"sec-fetch-mode") == "navigate" and header(scope, b"sec-fetch-dest") == "document"
+        shown = (
+            header(scope, b"sec-fetch-mode") == "navigate" and header(scope, b"sec-fetch-dest") == "document"
+        )
         return site in ("", "none", "same-origin") or shown
 
     def _told(self, scope: Scope, person: Person | None) -> list[tuple[bytes, bytes]]:
@@ -110,8 +121,8 @@ class Gate:
         headers = {**_SECRET, "Set-Cookie": key.cookie(scope)}
         if header(scope, b"sec-fetch-site") in ("", "none", "same-origin"):
             return RedirectResponse(address, 303, headers)
-        # A browser that comes from a page elsewhere would not send the cookie (SameSite=Strict) where it is redirected; from
-        # a page of ours it does.
+        # A browser that comes from a page elsewhere would not send the cookie (SameSite=Strict) where it is
+        # redirected; from a page of ours it does.
         return HTMLResponse(ENTERING.substitute(address=escape(address)), 200, headers)
 
 

@@ -49,7 +49,11 @@ class OpenIdDoor:
         if not name or isinstance(since, bool) or not isinstance(since, (int, float)):
             return None
         until = since + self._settings.hours * 3600
-        if login in self._ended or time.time() >= until or claims.get(f"{self._settings.name}_verified") is False:
+        if (
+            login in self._ended
+            or time.time() >= until
+            or claims.get(f"{self._settings.name}_verified") is False
+        ):
             return None
         groups = claims.get(self._settings.groups, ())
         groups = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
@@ -61,7 +65,10 @@ class OpenIdDoor:
         return person.login not in self._ended and time.time() < person.until
 
     def leaving(self, scope: Mapping[str, Any]) -> bool:
-        """Whether this request ends the login; then its cookie is worth nothing from now on, wherever it is."""
+        """Whether this request ends the login.
+
+        Then its cookie is worth nothing from now on, wherever it is.
+        """
         if scope["type"] != "http" or scope["path"] != self._base + LOGOUT:
             return False
         person = self(scope)

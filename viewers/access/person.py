@@ -7,7 +7,8 @@ from typing import Any
 
 __all__ = ["KEY", "PERSON_HEADER", "Door", "Person", "person_of", "sound_name"]
 
-# Headers that the gate itself sets, for pages: Streamlit tells them of a session's headers, not of the ASGI scope.
+# Headers that the gate itself sets, for pages: Streamlit tells them of a session's headers, not of the ASGI
+# scope.
 PERSON_HEADER = "X-Prospector-Person"
 _LONGEST = 200
 
@@ -23,8 +24,8 @@ class Person:
     name : str
         As the journal keeps it.
     groups : tuple of str
-    how : str
-        "token" (the client itself brought it: no page of a stranger can), else what a browser sends along by itself, as "cookie".
+    how : str "token" (the client itself brought it: no page of a stranger can), else what a browser sends
+        along by itself, as "cookie".
     login : str
         Tells the logins of one person apart.
     until : float

@@ -27,7 +27,10 @@ class ProxyDoor:
 
     def __init__(self, settings: Proxy) -> None:
         self._settings = settings
-        self._user, self._groups = settings.user_header.lower().encode(), settings.groups_header.lower().encode()
+        self._user, self._groups = (
+            settings.user_header.lower().encode(),
+            settings.groups_header.lower().encode(),
+        )
         self._secret_header, self._secret = settings.secret_header.lower().encode(), settings.read_secret()
 
     def __call__(self, scope: Mapping[str, Any]) -> Person | None:
@@ -38,18 +41,26 @@ class ProxyDoor:
         if not name:
             return None
         groups = (_one(scope, self._groups) or "").split(",") if self._groups else ()
-        return Person(name, tuple(sorted({group for each in groups if (group := sound_name(each))})), how="proxy")
+        return Person(
+            name, tuple(sorted({group for each in groups if (group := sound_name(each))})), how="proxy"
+        )
 
     def is_proxy(self, scope: Mapping[str, Any]) -> bool:
         """Whether the proxy has brought this request."""
         peer = _address((scope.get("client") or ("",))[0])
         if peer is None or not any(peer in network for network in self._settings.addresses):
             return False
-        return self._secret is None or hmac.compare_digest((_raw(scope, self._secret_header) or b""), self._secret)
+        return self._secret is None or hmac.compare_digest(
+            (_raw(scope, self._secret_header) or b""), self._secret
+        )
 
     def pretends(self, scope: Mapping[str, Any]) -> bool:
         """Whether someone else than the proxy says who asks."""
-        return bool(self._user) and not self.is_proxy(scope) and any(key == self._user for key, _ in scope["headers"])
+        return (
+            bool(self._user)
+            and not self.is_proxy(scope)
+            and any(key == self._user for key, _ in scope["headers"])
+        )
 
     def from_where(self, scope: Mapping[str, Any]) -> str:
         """The address that a request comes from: as the proxy says, where the proxy brought it."""
@@ -59,10 +70,15 @@ class ProxyDoor:
         return str(hop) if hop else (scope.get("client") or ("",))[0]
 
     def without(self, scope: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
-        """Headers of a request less those that only the proxy may set: nothing behind the gate can believe them."""
+        """Headers of a request less those that only the proxy may set.
+
+        Nothing behind the gate can believe them.
+        """
         ours = (self._user or None, self._groups or None, self._secret_header)
         return [
-            (key, value) for key, value in scope["headers"] if key not in ours and not key.startswith(b"x-forwarded-")
+            (key, value)
+            for key, value in scope["headers"]
+            if key not in ours and not key.startswith(b"x-forwarded-")
         ]
 
 

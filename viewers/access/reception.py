@@ -16,7 +16,11 @@ __all__ = ["Reception"]
 class Reception:
     """For an app of one account: nobody passes without its token, and the page says where to find it."""
 
-    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
 
     def look(self, scope: MutableMapping[str, Any], person: Person | None) -> None:
         """Take note of a request, before it is decided on."""
@@ -30,5 +34,8 @@ class Reception:
         return False
 
     def refusal(self, scope: Mapping[str, Any], person: Person | None) -> Response:
-        """What who is not let in is told. ``person``: someone who is known, but asks from another page than ours."""
+        """What who is not let in is told.
+
+        ``person``: someone who is known, but asks from another page than ours.
+        """
         return HTMLResponse(REFUSED, 403, self.headers)

@@ -57,7 +57,10 @@ class Server(Reception):
         return self._openid.still(person) if self._openid else True
 
     def note(self, what: str, person: Person | None, address: str, study: str = "", detail: str = "") -> str:
-        """Add a line to the record. Returns what went wrong, "" if nothing did: nothing that was done is lost by it."""
+        """Add a line to the record. Returns what went wrong, "" if nothing did.
+
+        Nothing that was done is lost by it.
+        """
         try:
             self.record.add(what, person.name if person else "", address, study, detail)
         except RecordError as error:
@@ -65,17 +68,26 @@ class Server(Reception):
             return str(error)
         return ""
 
-    # -- what the gate asks -----------------------------------------------------------------------------------------
+    # -- what the gate asks
+    # -----------------------------------------------------------------------------------------
 
     def look(self, scope: MutableMapping[str, Any], person: Person | None) -> None:
-        """Note who comes and goes, and who pretends; from here on the request comes from where the proxy says."""
+        """Note who comes and goes, and who pretends.
+
+        From here on the request comes from where the proxy says.
+        """
         pretends = self._proxy is not None and self._proxy.pretends(scope)
         if self._proxy is not None:
             where = self._proxy.from_where(scope)
             scope["client"] = (where, 0)
         address = (scope.get("client") or ("",))[0]
         if pretends and self.first("pretends", address):
-            self.note("refused", None, address, detail=f"header {self.settings.proxy.user_header} not from the proxy")
+            self.note(
+                "refused",
+                None,
+                address,
+                detail=f"header {self.settings.proxy.user_header} not from the proxy",
+            )
         if person is not None and person.login and self.first("login", person.login, until=person.until):
             self.note("logged in", person, address)
         if self._openid and self._openid.leaving(scope):

@@ -1,6 +1,7 @@
 """Who sits at this session of the app, what they may do, and the record of what they did.
 
-On a server everything that a session does to a study passes here. In the app of one account its owner may do all.
+On a server everything that a session does to a study passes here. In the app of one account its owner may do
+all.
 """
 
 from __future__ import annotations
@@ -78,23 +79,33 @@ def may_edit(folder: str | Path) -> bool:
 
 
 def folders(beside: Path) -> list[Path]:
-    """Folders that may be studies: on a server below its folders of studies, else in the one that is given."""
+    """Folders that may be studies: on a server below its folders of studies.
+
+    Else in the one that is given.
+    """
     started = server()
     roots = started.settings.studies if started else (beside,)
     patterns = ["*"]
     if started:
         depths = [
-            len(Path(rule.folder).parts) for rule in started.settings.rules if not Path(rule.folder).is_absolute()
+            len(Path(rule.folder).parts)
+            for rule in started.settings.rules
+            if not Path(rule.folder).is_absolute()
         ]
         patterns = ["/".join("*" * depth) for depth in sorted({1, *depths})]
     return sorted(path for root in roots for pattern in patterns for path in root.glob(pattern))
 
 
 def require_role(folder: str | Path) -> None:
-    """Raise AccessError if this session may not look at a study; the same is said of one that is not there."""
+    """Raise AccessError if this session may not look at a study.
+
+    The same is said of one that is not there.
+    """
     if not may_open(folder):
         _refused(folder, "open")
-        raise AccessError("there is no such study here for you: ask those who run the server for a role in it")
+        raise AccessError(
+            "there is no such study here for you: ask those who run the server for a role in it"
+        )
 
 
 def require_editor(folder: str | Path) -> None:
@@ -102,7 +113,8 @@ def require_editor(folder: str | Path) -> None:
     if not may_edit(folder):
         _refused(folder, "edit")
         raise AccessError(
-            f"you may look at {Path(folder).name}, but not edit it: ask those who run the server to name you among its editors"
+            f"you may look at {Path(folder).name}, but not edit it: ask those who run the server to name you"
+            " among its editors"
         )
 
 

@@ -1,8 +1,8 @@
 """What Streamlit's login keeps to itself, and all that we use of it: tried with Streamlit 1.67.
 
-Streamlit lets only its pages know who has logged in; tiles, uploads and media are answered to anybody. The same signed
-cookie is read here, with Streamlit's own functions. Where another Streamlit has them no longer, the server does not
-start; nobody is let in by mistake.
+Streamlit lets only its pages know who has logged in; tiles, uploads and media are answered to anybody. The
+same signed cookie is read here, with Streamlit's own functions. Where another Streamlit has them no longer,
+the server does not start; nobody is let in by mistake.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def login_address() -> str:
 
 
 def read_identity(cookies: Mapping[str, str]) -> dict[str, Any] | None:
-    """Claims of who has logged in, from the signed cookie, or None: with Streamlit's checks of signature, age and origin."""
+    """Claims of who has logged in, from the signed cookie, or None.
+
+    With Streamlit's checks of signature, age and origin.
+    """
     from streamlit.auth_util import get_origin_from_redirect_uri
     from streamlit.web.server.starlette.starlette_websocket import (
         _get_signed_cookie_with_chunks,

@@ -11,9 +11,8 @@ from .person import Person
 
 __all__ = ["LaunchToken", "header", "own_host"]
 
-_QUERY = (
-    "token"  # a deep link has the number of a token of its datum under the same name: only what is our secret is taken
-)
+# a deep link has the number of a token of its datum under the same name: only what is our secret is taken
+_QUERY = "token"
 
 
 class LaunchToken:
@@ -32,7 +31,10 @@ class LaunchToken:
         self._path = "/" + base.strip("/")
 
     def __call__(self, scope: Mapping[str, Any]) -> Person | None:
-        """The owner, if the request has the token: in its address, its ``Authorization`` header or its cookie."""
+        """The owner, if the request has the token.
+
+        In its address, its ``Authorization`` header or its cookie.
+        """
         scheme, _, value = header(scope, b"authorization").partition(" ")
         if self.in_address(scope) or (scheme.lower() in ("bearer", "token") and self._is(value.strip())):
             return Person(default_author(), how="token")
@@ -51,15 +53,22 @@ class LaunchToken:
         """The query of the request's address without the token."""
         if not self.in_address(scope):
             return scope["query_string"]
-        return urlencode([(key, text) for key, text in _query(scope) if key != _QUERY or not self._is(text)]).encode()
+        return urlencode(
+            [(key, text) for key, text in _query(scope) if key != _QUERY or not self._is(text)]
+        ).encode()
 
     def cookie(self, scope: Mapping[str, Any]) -> str:
         """The ``Set-Cookie`` header for a browser that has brought the token."""
         secure = "; Secure" if scope.get("scheme") == "https" else ""
-        return f"{self._cookie_name(scope)}={self._secret}; Path={self._path}; HttpOnly; SameSite=Strict{secure}"
+        return (
+            f"{self._cookie_name(scope)}={self._secret}; Path={self._path}; HttpOnly; SameSite=Strict{secure}"
+        )
 
     def _cookie_name(self, scope: Mapping[str, Any]) -> str:
-        """Browsers send cookies of a host to all of its ports: the name tells apps apart, by the port the browser knows."""
+        """Browsers send cookies of a host to all of its ports.
+
+        The name tells apps apart, by the port the browser knows.
+        """
         host = own_host(scope)
         return f"prospector-{urlsplit(f'//{host}').port or scope.get('scheme', 'http').replace('ws', 'http')}"
 

@@ -1,5 +1,6 @@
-"""The atlas: a Streamlit component with tokens as points in the plane; a point shows its tile, a click selects it,
-a lasso (or a rectangle by keys) chooses several.
+"""The atlas: a Streamlit component with tokens as points in the plane.
+
+A point shows its tile, a click selects it, a lasso (or a rectangle by keys) chooses several.
 
 Zoom, movement, colour, the tile under the pointer and the line of a lasso live in the browser.
 """
@@ -40,9 +41,8 @@ def atlas(
 
     Parameters
     ----------
-    points : mapping
-        Lists of one length: ``x, y`` (-1 to 1), ``concept`` (id), ``score`` (None where it has none), ``label``
-        (class or None, of its datum), ``name`` (of its datum).
+    points : mapping Lists of one length: ``x, y`` (-1 to 1), ``concept`` (id), ``score`` (None where it has
+        none), ``label`` (class or None, of its datum), ``name`` (of its datum).
     key : str
         Fixed for the place in the app; zoom and colour survive reruns under it.
     concepts : list of mappings

@@ -1,4 +1,6 @@
-"""The document viewer: a Streamlit component that shows a text as a page to read, its tokens tinted by score or concept.
+"""The document viewer: a Streamlit component that shows a text as a page to read.
+
+Its tokens tinted by score or concept.
 
 Colour, threshold, search and scrolling live in the browser: they run no Python.
 """
@@ -37,10 +39,9 @@ def document_viewer(
 
     Parameters
     ----------
-    document : mapping
-        ``id`` (changes with the text, not with the fit), ``title``, ``text``, ``sections`` (list of [heading, start,
-        end]), ``language``, ``rtl``; a value a token: ``starts``, ``ends`` (in UTF-16 units, as a browser counts), ``scores`` (None: excluded),
-        ``concepts_of`` (ids).
+    document : mapping ``id`` (changes with the text, not with the fit), ``title``, ``text``, ``sections``
+        (list of [heading, start, end]), ``language``, ``rtl``; a value a token: ``starts``, ``ends`` (in
+        UTF-16 units, as a browser counts), ``scores`` (None: excluded), ``concepts_of`` (ids).
     key : str
         Fixed for the place in the app; place in the text and colours survive reruns under it.
     concepts : list of mappings
@@ -57,9 +58,8 @@ def document_viewer(
         ``token, colour`` of tokens that the selected one's score comes from.
     marks : list of mappings
         ``token, evidence, label`` of tokens that the expert marked.
-    on_pick : callable, optional
-        Called before the rerun that a click causes; ``st.session_state[key].pick`` is then ``{"first", "last"}``, or
-        both None where nothing is selected any more.
+    on_pick : callable, optional Called before the rerun that a click causes; ``st.session_state[key].pick``
+        is then ``{"first", "last"}``, or both None where nothing is selected any more.
     """
     data = {
         **document,

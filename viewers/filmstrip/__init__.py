@@ -1,4 +1,6 @@
-"""The filmstrip: a Streamlit component with the data of a study as small pictures in a row, sorted by what is asked for.
+"""The filmstrip: a Streamlit component with the data of a study as small pictures in a row.
+
+Sorted by what is asked for.
 
 Sorting and scrolling live in the browser. Pictures are fetched when they come into sight.
 """
@@ -28,10 +30,9 @@ def filmstrip(
 
     Parameters
     ----------
-    data : list of mappings
-        ``id, name, url`` (picture), ``label`` (text), ``wrong`` (True where prediction and label differ),
-        ``probability`` (of the class, or None), ``evidence`` (total, or None), optionally ``predicted`` (text, where there
-        are more than two classes).
+    data : list of mappings ``id, name, url`` (picture), ``label`` (text), ``wrong`` (True where prediction
+        and label differ), ``probability`` (of the class, or None), ``evidence`` (total, or None), optionally
+        ``predicted`` (text, where there are more than two classes).
     key : str
         Fixed for the place in the app; order and scroll position survive reruns under it.
     class_name : str

@@ -1,6 +1,9 @@
-"""The graph viewer: a Streamlit component with the tokens of one datum as points where they lie, WebGL2 or a plain canvas.
+"""The graph viewer: a Streamlit component with the tokens of one datum as points where they lie.
 
-Movement, zoom, layers, the lasso and the point under the pointer live in the browser; numbers come as bytes when they are looked at.
+WebGL2 or a plain canvas.
+
+Movement, zoom, layers, the lasso and the point under the pointer live in the browser; numbers come as bytes
+when they are looked at.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ _RENDER = st.components.v2.component(
 
 
 def encode_positions(positions: np.ndarray) -> bytes:
-    """Where tokens lie, (n, 2) or (n, 3), less their middle: float32 x, y, z of one after the other, z = 0 in the plane."""
+    """Where tokens lie, (n, 2) or (n, 3), less their middle.
+
+    Float32 x, y, z of one after the other, z = 0 in the plane.
+    """
     positions = np.asarray(positions, float)
     full = np.zeros((len(positions), 3), "<f4")
     full[:, : positions.shape[1]] = positions - middle_of(positions)
@@ -34,7 +40,10 @@ def encode_positions(positions: np.ndarray) -> bytes:
 
 
 def encode_numbers(values: np.ndarray, top: float | None = None) -> bytes:
-    """A number a token, NaN where it has none: float32; before them ``top``, the number of the strongest colour."""
+    """A number a token, NaN where it has none.
+
+    Float32; before them ``top``, the number of the strongest colour.
+    """
     return (b"" if top is None else np.float32(top).tobytes()) + np.asarray(values, "<f4").tobytes()
 
 
@@ -44,8 +53,15 @@ def encode_edges(edges: np.ndarray) -> bytes:
 
 
 def middle_of(positions: np.ndarray) -> np.ndarray:
-    """The middle of the box around points, (2,) or (3,): what the browser's float32 coordinates count from."""
-    return (positions.min(axis=0) + positions.max(axis=0)) / 2 if len(positions) else np.zeros(positions.shape[1])
+    """The middle of the box around points, (2,) or (3,).
+
+    What the browser's float32 coordinates count from.
+    """
+    return (
+        (positions.min(axis=0) + positions.max(axis=0)) / 2
+        if len(positions)
+        else np.zeros(positions.shape[1])
+    )
 
 
 def graph_viewer(
@@ -73,13 +89,13 @@ def graph_viewer(
 
     Parameters
     ----------
-    graph : mapping
-        ``id`` (another one resets the view), ``n``, ``dims`` (2 or 3), ``middle`` (coordinates that positions count from),
-        ``positions`` and ``edges`` (addresses of bytes), ``unit`` (of coordinates, "" unknown: no scale bar).
-    layers : list of mappings
-        ``id, label, kind, url, unit``; kind "concept" (values are ids), "diverging" (``limit, low, high``: the score of the
-        strongest colour and the words of both ends) or "sequential" (``low, high``: numbers of both ends; ``headed``: the higher comes before the values); ``group``: layers
-        of one group share a list.
+    graph : mapping ``id`` (another one resets the view), ``n``, ``dims`` (2 or 3), ``middle`` (coordinates
+        that positions count from), ``positions`` and ``edges`` (addresses of bytes), ``unit`` (of
+        coordinates, "" unknown: no scale bar).
+    layers : list of mappings ``id, label, kind, url, unit``; kind "concept" (values are ids), "diverging"
+        (``limit, low, high``: the score of the strongest colour and the words of both ends) or "sequential"
+        (``low, high``: numbers of both ends; ``headed``: the higher comes before the values); ``group``:
+        layers of one group share a list.
     key : str
         Fixed for the place in the app.
     layer : str
@@ -100,14 +116,14 @@ def graph_viewer(
         Token to go to, whenever the count grows.
     height, above : int
         CSS px at most; what is above the viewer on the page.
-    under : mapping, optional
-        What lies under the points: ``images`` (``id, name, width, height, top`` (halvings), ``tile, matrix`` (pixels to coordinates less
-        ``middle``: a, b, c, d, e, f), ``channels`` (names), ``rgb``, ``urls`` (addresses of tiles by contrast), ``borders``: lines around cells),
+    under : mapping, optional What lies under the points: ``images`` (``id, name, width, height, top``
+        (halvings), ``tile, matrix`` (pixels to coordinates less ``middle``: a, b, c, d, e, f), ``channels``
+        (names), ``rgb``, ``urls`` (addresses of tiles by contrast), ``borders``: lines around cells),
         ``contrasts`` (their names in words), ``outlines`` (``url, side, origin`` of squares) or None.
     on_pick : callable
         ``st.session_state[key].pick`` is then ``{"token"}``, None for a click beside all tokens.
-    on_mark : callable
-        Called with ``{"evidence", "polygon"}``, or ``{"evidence", "tokens"}`` where the view was turned in space.
+    on_mark : callable Called with ``{"evidence", "polygon"}``, or ``{"evidence", "tokens"}`` where the view
+        was turned in space.
     on_step : callable
         Called with "undo" or "redo".
     """
@@ -122,13 +138,27 @@ def graph_viewer(
             on_step(state[key].step["step"])
 
     data = {
-        "graph": dict(graph), "layers": [dict(each) for each in layers], "layer": layer,
-        "concepts": [dict(concept) for concept in concepts], "words": dict(words), "selected": selected,
-        "neighbours": [dict(each) for each in neighbours], "regions": [dict(each) for each in regions],
+        "graph": dict(graph),
+        "layers": [dict(each) for each in layers],
+        "layer": layer,
+        "concepts": [dict(concept) for concept in concepts],
+        "words": dict(words),
+        "selected": selected,
+        "neighbours": [dict(each) for each in neighbours],
+        "regions": [dict(each) for each in regions],
         "marking": None if marking is None else {name: dict(each) for name, each in marking.items()},
-        "focus": focus, "focus_count": focus_count, "under": None if under is None else dict(under), "height": int(height), "above": int(above),
-        "ramp": diverging_css(33), "more": sequential_css(33),
-    }  # fmt: skip
+        "focus": focus,
+        "focus_count": focus_count,
+        "under": None if under is None else dict(under),
+        "height": int(height),
+        "above": int(above),
+        "ramp": diverging_css(33),
+        "more": sequential_css(33),
+    }
     return _RENDER(
-        key=key, data=data, on_pick_change=on_pick or (lambda: None), on_mark_change=marked, on_step_change=stepped
+        key=key,
+        data=data,
+        on_pick_change=on_pick or (lambda: None),
+        on_mark_change=marked,
+        on_step_change=stepped,
     )

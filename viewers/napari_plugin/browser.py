@@ -18,7 +18,10 @@ _apps = {}  # study path: (process, Launch)
 
 
 def link_to(review, view=None):
-    """What is added to the app's address: the token, or what is in sight (x, y, width, height), by opaque id."""
+    """What is added to the app's address.
+
+    The token, or what is in sight (x, y, width, height), by opaque id.
+    """
     asked = {"datum": review.datum.uid}
     if review.token is not None:
         asked["token"] = review.token
@@ -28,10 +31,12 @@ def link_to(review, view=None):
 
 
 def open_in_browser(review, view=None):
-    """Open a browser window there; the app is started if this napari has not started one yet. Returns the address.
+    """Open a browser window there; the app is started if this napari has not started one yet.
 
-    PROSPECTOR_APP names the address of an app that runs already, such as http://localhost:8501, with or without its token.
-    Raises ProspectorError.
+    Returns the address.
+
+    PROSPECTOR_APP names the address of an app that runs already, such as http://localhost:8501, with or
+    without its token. Raises ProspectorError.
     """
     given = os.environ.get("PROSPECTOR_APP")
     launch, link = _running(given) if given else _app(review.root.path), link_to(review, view)
@@ -40,10 +45,15 @@ def open_in_browser(review, view=None):
 
 
 def _running(address):
-    """The Launch of an app that was started elsewhere: its token as given, or as this account finds it again; else ""."""
+    """The Launch of an app that was started elsewhere.
+
+    Its token as given, or as this account finds it again; else "".
+    """
     parts = urlsplit(address)
     url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/"
-    token = dict(parse_qsl(parts.query)).get("token") or next((each.token for each in running() if each.url == url), "")
+    token = dict(parse_qsl(parts.query)).get("token") or next(
+        (each.token for each in running() if each.url == url), ""
+    )
     return Launch(url, token, 0, "")
 
 

@@ -31,7 +31,10 @@ def error_colormap():
 
 
 def label_colormap(colours, excluded=(), hidden=()):
-    """Colours of a sprite's labels, concept + 1 each. ``colours``: "#rrggbb" by concept; excluded ones are pale grey."""
+    """Colours of a sprite's labels, concept + 1 each.
+
+    ``colours``: "#rrggbb" by concept; excluded ones are pale grey.
+    """
     from napari.utils import DirectLabelColormap
 
     table = {None: np.zeros(4), 0: np.zeros(4)}

@@ -80,7 +80,10 @@ class ConceptTab(QWidget):
                     (
                         "Move into",
                         self.paint,
-                        f"Draw around {tokens}: they belong to this concept. Or select some first, with napari's select tool",
+                        (
+                            f"Draw around {tokens}: they belong to this concept. Or select some first, with"
+                            " napari's select tool"
+                        ),
                     )
                     if self.review.points
                     else ("Paint with", self.paint, "Paint tiles into this concept with napari's brush")
@@ -94,9 +97,13 @@ class ConceptTab(QWidget):
             made[name].setToolTip(tip)
             made[name].clicked.connect(act)
         self.buttons = made
-        for row, cells in enumerate((
-            (made["merge"], made["exclude"], made["paint"]), (made["split"], self.parts, None), (made["pin"], self.weight, made["unpin"]),
-        )):  # fmt: skip
+        for row, cells in enumerate(
+            (
+                (made["merge"], made["exclude"], made["paint"]),
+                (made["split"], self.parts, None),
+                (made["pin"], self.weight, made["unpin"]),
+            )
+        ):
             for column, widget in enumerate(cells):
                 if widget is not None:
                     widget.setMinimumWidth(60)
@@ -113,12 +120,14 @@ class ConceptTab(QWidget):
         self._filling = True
         own = study.classes[study.target]
         self.table.setHorizontalHeaderLabels(["concept", "weight", "others", "here"])
-        for at, (text, tip) in enumerate((
-            ("concept", "The box is its eye: whether it is drawn. Double click renames"),
-            ("weight", f"Positive: speaks {study.sides[1]}. Dot: pinned by an expert"),
-            (_short(study.others), f"Share of the {study.kind.words.tokens} of {study.others}"),
-            (_short(own), f"Share of the {study.kind.words.tokens} of {own}"),
-        )):  # fmt: skip
+        for at, (text, tip) in enumerate(
+            (
+                ("concept", "The box is its eye: whether it is drawn. Double click renames"),
+                ("weight", f"Positive: speaks {study.sides[1]}. Dot: pinned by an expert"),
+                (_short(study.others), f"Share of the {study.kind.words.tokens} of {study.others}"),
+                (_short(own), f"Share of the {study.kind.words.tokens} of {own}"),
+            )
+        ):
             item = QTableWidgetItem(text)
             item.setToolTip(as_text(tip))
             self.table.setHorizontalHeaderItem(at, item)
@@ -133,13 +142,17 @@ class ConceptTab(QWidget):
         self._enable()
 
     def _fill_row(self, row, concept):
-        name = QTableWidgetItem(_swatch(EXCLUDED_COLOUR if concept.excluded else concept.colour), concept.name)
+        name = QTableWidgetItem(
+            _swatch(EXCLUDED_COLOUR if concept.excluded else concept.colour), concept.name
+        )
         name.setFlags(Qt.ItemIsEnabled | Qt.ItemIsSelectable | Qt.ItemIsEditable | Qt.ItemIsUserCheckable)
         name.setCheckState(Qt.Unchecked if concept.id in self.scene.hidden else Qt.Checked)
         name.setData(Qt.UserRole, concept.id)
         merged = f"; {len(concept.merged) + 1} concepts in one" if concept.merged else ""
         excluded = "; excluded" if concept.excluded else ""
-        name.setToolTip(as_text(f"{concept.name}: {self.review.words.count(concept.tokens)}{merged}{excluded}"))
+        name.setToolTip(
+            as_text(f"{concept.name}: {self.review.words.count(concept.tokens)}{merged}{excluded}")
+        )
         weight = (
             "excluded"
             if concept.excluded

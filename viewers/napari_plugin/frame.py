@@ -1,4 +1,7 @@
-"""Where things lie: level-0 pixels of a slide, napari's world in microns, and one raster for the tokens of all its data."""
+"""Where things lie: level-0 pixels of a slide, napari's world in microns.
+
+And one raster for the tokens of all its data.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +15,9 @@ _NEAR = 0.1  # cells by which a field may be drawn beside its true place before 
 
 @dataclass(frozen=True)
 class Frame:
-    """A slide's place in the world: rows first, microns where the slide says its scale (``mpp``), else level-0 pixels.
+    """A slide's place in the world.
+
+    Rows first, microns where the slide says its scale (``mpp``), else level-0 pixels.
 
     World 0, 0 is the upper left corner of level 0, not the middle of its first pixel as napari has it.
     """
@@ -30,7 +35,10 @@ class Frame:
         return ("um", "um") if self.mpp else ("pixel", "pixel")
 
     def raster(self, x, y, cell):
-        """Where an image lies whose corner is at (x, y) and whose pixels are ``cell`` level-0 pixels wide: layer options."""
+        """Where an image lies whose corner is at (x, y) and whose pixels are ``cell`` level-0 pixels wide.
+
+        Layer options.
+        """
         scale = cell * self.scale
         return {
             "scale": (scale, scale),
@@ -73,9 +81,12 @@ class Mosaic:
         self.x, self.y = corner.tolist()
         shift = np.round(steps).astype(np.int64)[:, ::-1]  # row, column
         self._places = [
-            at + np.asarray(grid["positions"], np.int64) * self.cells for at, grid in zip(shift, found, strict=True)
+            at + np.asarray(grid["positions"], np.int64) * self.cells
+            for at, grid in zip(shift, found, strict=True)
         ]
-        ends = [at + np.array(grid["shape"], np.int64) * self.cells for at, grid in zip(shift, found, strict=True)]
+        ends = [
+            at + np.array(grid["shape"], np.int64) * self.cells for at, grid in zip(shift, found, strict=True)
+        ]
         self.shape = tuple(int(n) for n in np.max(ends, axis=0))
         self._first = np.cumsum([0, *(len(each) for each in self._places)])
 
@@ -85,7 +96,10 @@ class Mosaic:
         return int(self._first[-1])
 
     def fill(self, values, empty, dtype):
-        """Values of all tokens as an image: ``values``, an array a datum in the order of ``uids``; ``empty`` elsewhere."""
+        """Values of all tokens as an image.
+
+        ``values``, an array a datum in the order of ``uids``; ``empty`` elsewhere.
+        """
         image = np.full(self.shape, empty, dtype)
         for places, own in zip(self._places, values, strict=True):
             for row in range(self.cells):
@@ -99,7 +113,10 @@ class Mosaic:
         return self.fill([np.arange(a, b) for a, b in zip(first[:-1], first[1:])], -1, np.int64)
 
     def tokens_of(self, cells):
-        """Tokens that own some cells: {datum uid: sorted token ids}. ``cells``: (rows, columns), or a mask of the raster."""
+        """Tokens that own some cells: {datum uid: sorted token ids}.
+
+        ``cells``: (rows, columns), or a mask of the raster.
+        """
         found = np.unique(self._tokens[cells])
         found = found[found >= 0]
         which = np.searchsorted(self._first, found, side="right") - 1

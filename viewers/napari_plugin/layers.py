@@ -1,4 +1,7 @@
-"""A study's slides as napari layers: tuples (data, options, type), from the study alone. Knows no viewer and no Qt."""
+"""A study's slides as napari layers: tuples (data, options, type), from the study alone.
+
+Knows no viewer and no Qt.
+"""
 
 import numpy as np
 
@@ -22,17 +25,21 @@ def slide_layer(slide, name, mpp, about=None):
 
     levels = slide_levels(slide)
     options = {
-        "name": name, "rgb": True, "multiscale": len(levels) > 1, "cache": False, **Frame(mpp).raster(0, 0, 1),
+        "name": name,
+        "rgb": True,
+        "multiscale": len(levels) > 1,
+        "cache": False,
+        **Frame(mpp).raster(0, 0, 1),
         "metadata": about or {},
-    }  # fmt: skip
+    }
     return levels if len(levels) > 1 else levels[0], options, "image"
 
 
 class SlideLayers(StudyLayers):
     """The layers of one slide of a study: all embedded data on it, side by side on one raster.
 
-    Parameters: study, fitted (seen from the class in question); source, uid of the slide. What each method gives is made
-    anew from the study as it then is.
+    Parameters: study, fitted (seen from the class in question); source, uid of the slide. What each method
+    gives is made anew from the study as it then is.
     """
 
     def __init__(self, study, source):
@@ -88,9 +95,14 @@ class SlideLayers(StudyLayers):
     def sprite(self):
         """The concepts, to be seen and painted."""
         options = {
-            "name": "concepts", "colormap": self.palette(), "features": self.names(), "opacity": 0.6, "visible": False,
-            "metadata": self.metadata("concepts"), **self._place,
-        }  # fmt: skip
+            "name": "concepts",
+            "colormap": self.palette(),
+            "features": self.names(),
+            "opacity": 0.6,
+            "visible": False,
+            "metadata": self.metadata("concepts"),
+            **self._place,
+        }
         return self.labels(), options, "labels"
 
     def uncertainty(self, now=False):
@@ -98,7 +110,9 @@ class SlideLayers(StudyLayers):
         study, fit = self.study, self.study.current_fit
 
         def errors():
-            return self._raster([study.uncertainty(datum, resamples_of(fit), fit).error for datum in self.data])
+            return self._raster(
+                [study.uncertainty(datum, resamples_of(fit), fit).error for datum in self.data]
+            )
 
         limit = error_limit(study, fit) if now else score_limit(study)
         options = self.image("uncertainty", "uncertainty", error_colormap(), (0, limit), visible=now)
@@ -130,7 +144,9 @@ class SlideLayers(StudyLayers):
         cell = int(np.clip(_HATCHED // max(marked.shape), 1, 8))
         image = hatch(np.zeros((*marked.shape, 4), np.uint8), marked, cell)
         place = self.frame.raster(
-            self.mosaic.x + left * self.mosaic.cell, self.mosaic.y + top * self.mosaic.cell, self.mosaic.cell / cell
+            self.mosaic.x + left * self.mosaic.cell,
+            self.mosaic.y + top * self.mosaic.cell,
+            self.mosaic.cell / cell,
         )
         options = {"name": "excluded", "rgb": True, "metadata": self.metadata("excluded"), **place}
         return image, options, "image"
@@ -141,9 +157,15 @@ class SlideLayers(StudyLayers):
     def image(self, name, kind, colormap, limits, visible=True):
         """Options of an image of the tokens."""
         return {
-            "name": name, "colormap": colormap, "contrast_limits": limits, "blending": "translucent", "opacity": 0.7,
-            "visible": visible, "metadata": self.metadata(kind), **self._place,
-        }  # fmt: skip
+            "name": name,
+            "colormap": colormap,
+            "contrast_limits": limits,
+            "blending": "translucent",
+            "opacity": 0.7,
+            "visible": visible,
+            "metadata": self.metadata(kind),
+            **self._place,
+        }
 
     def _later(self, make):
         import dask
@@ -160,10 +182,16 @@ class SlideLayers(StudyLayers):
             return None
         boxes = [np.array([[f.y, f.x], [f.y + f.height, f.x + f.width]], float) for _, f in rects]
         options = {
-            "name": "fields", "shape_type": "rectangle", "face_color": "transparent", "edge_color": "#000000",
-            "edge_width": self.line(1), "opacity": 0.5, "features": {"field": [datum.name for datum, _ in rects]},
-            "metadata": self.metadata("fields"), **self.frame.vector(),
-        }  # fmt: skip
+            "name": "fields",
+            "shape_type": "rectangle",
+            "face_color": "transparent",
+            "edge_color": "#000000",
+            "edge_width": self.line(1),
+            "opacity": 0.5,
+            "features": {"field": [datum.name for datum, _ in rects]},
+            "metadata": self.metadata("fields"),
+            **self.frame.vector(),
+        }
         return boxes, options, "shapes"
 
     def line(self, weight):
@@ -187,10 +215,21 @@ class SlideLayers(StudyLayers):
         out = set(study.curation.state.excluded)
         side, place = grid["pitch"], {"metadata": self.metadata("graph"), **self.frame.vector()}
         points = {
-            "name": "tokens", "size": 0.35 * side, "face_color": [EXCLUDED_COLOUR if k in out else colours[k] for k in concepts.tolist()],
-            "border_color": "black", "border_width": 0.06, "features": {"token": tokens, "concept": names}, **place,
-        }  # fmt: skip
+            "name": "tokens",
+            "size": 0.35 * side,
+            "face_color": [EXCLUDED_COLOUR if k in out else colours[k] for k in concepts.tolist()],
+            "border_color": "black",
+            "border_width": 0.06,
+            "features": {"token": tokens, "concept": names},
+            **place,
+        }
         pairs = np.array(ends, np.int64).reshape(-1, 2)
         vectors = np.stack([centres[pairs[:, 0]], centres[pairs[:, 1]] - centres[pairs[:, 0]]], axis=1)
-        lines = {"name": "edges", "vector_style": "line", "edge_width": 0.05 * side, "edge_color": "#303030", **place}
+        lines = {
+            "name": "edges",
+            "vector_style": "line",
+            "edge_width": 0.05 * side,
+            "edge_color": "#303030",
+            **place,
+        }
         return [(vectors, lines, "vectors"), (centres[tokens], points, "points")]

@@ -26,7 +26,11 @@ class OutTab(QWidget):
         points, words = review.points, review.words
         for name in POINT_LAYERS if points else LAYERS:
             self.layer.addItem(name.capitalize(), name)
-        extents = {"view": "What is in sight", "datum": "The chosen field or slide", "slide": "The whole slide"}
+        extents = {
+            "view": "What is in sight",
+            "datum": "The chosen field or slide",
+            "slide": "The whole slide",
+        }
         for name, text in ({"datum": f"The whole {words.datum}"} if points else extents).items():
             self.extent.addItem(text, name)
         for pixels, text in _WIDTHS.items():

@@ -77,9 +77,12 @@ class ReviewPanel(QWidget):
         column.addLayout(self._top)
         column.addWidget(split, 1)
         self._slots = (
-            (review.shown, self._shown), (review.selected, self._selected), (review.edited, self._edited),
-            (review.fitted, self._fitted), (review.compared, self._compared),
-        )  # fmt: skip
+            (review.shown, self._shown),
+            (review.selected, self._selected),
+            (review.edited, self._edited),
+            (review.fitted, self._fitted),
+            (review.compared, self._compared),
+        )
         for signal, slot in self._slots:
             signal.connect(slot)
         self._timer = QTimer(self)
@@ -173,9 +176,13 @@ class ReviewPanel(QWidget):
         review = self.review
         fields = {datum.uid: f"{datum.name} · {review.class_of(datum)}" for datum in review.data()}
         classes = dict(enumerate(review.root.classes)) if review.root.several else {}
-        for row, (combo, names, chosen) in enumerate((
-            (self.slide, review.slides(), review.source), (self.field, fields, review.datum.uid), (self.class_, classes, review.study.target),
-        )):  # fmt: skip
+        for row, (combo, names, chosen) in enumerate(
+            (
+                (self.slide, review.slides(), review.source),
+                (self.field, fields, review.datum.uid),
+                (self.class_, classes, review.study.target),
+            )
+        ):
             if [combo.itemData(at) for at in range(combo.count())] != list(names) or combo is self.field:
                 combo.clear()
                 for key, name in names.items():
@@ -330,8 +337,9 @@ class ReviewPanel(QWidget):
 
 def _nothing_selected(review):
     return (
-        f"Click a {review.words.token}: its concept, its score and where the score comes from appear here. Warm colours speak "
-        f"{html.escape(review.study.sides[1])}, cold ones {html.escape(review.study.sides[0])}."
+        f"Click a {review.words.token}: its concept, its score and where the score comes from appear here."
+        f" Warm colours speak {html.escape(review.study.sides[1])}, cold ones"
+        f" {html.escape(review.study.sides[0])}."
     )
 
 

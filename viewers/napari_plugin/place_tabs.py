@@ -38,9 +38,11 @@ class SpotTab(QWidget):
         threshold, n, spots = self.review.hot_spots()
         more = f"; the first {len(spots)}" if n > len(spots) else ""
         self.words.setText(
-            f"{n} connected regions of {self.review.words.tokens} that score {threshold:+.2f} or more, by summed score{more}"
-            if n else f"No {self.review.words.token} scores {threshold:+.2f} or more."
-        )  # fmt: skip
+            f"{n} connected regions of {self.review.words.tokens} that score {threshold:+.2f} or more, by"
+            f" summed score{more}"
+            if n
+            else f"No {self.review.words.token} scores {threshold:+.2f} or more."
+        )
         self.list.clear()
         for rank, (spot, uid) in enumerate(spots, start=1):
             size = self.review.words.count(len(spot.tokens))
@@ -83,7 +85,9 @@ class MarkTab(QWidget):
             tools.addWidget(button)
         self.list, self.remove = QListWidget(), QPushButton("Take the region back")
         self.list.itemClicked.connect(self._go)
-        self.list.itemSelectionChanged.connect(lambda: self.remove.setEnabled(bool(self.list.selectedItems())))
+        self.list.itemSelectionChanged.connect(
+            lambda: self.remove.setEnabled(bool(self.list.selectedItems()))
+        )
         self.remove.clicked.connect(self._take_back)
         self.label = QComboBox()
         self.label.activated.connect(self._relabel)
@@ -92,7 +96,8 @@ class MarkTab(QWidget):
         labelled.addWidget(self._named, 1)
         labelled.addWidget(self.label)
         head = _words(
-            "Draw a region: it is one more example for the next refit, or left out of it. Double click ends a polygon."
+            "Draw a region: it is one more example for the next refit, or left out of it. Double click ends a"
+            " polygon."
         )
         _column(self, head, row, tools, self.list, self.remove, labelled)
         self.fill()
@@ -148,7 +153,9 @@ class MarkTab(QWidget):
 
 
 class ChangeTab(QWidget):
-    """What the last refit changed, or the edits that wait would change: in words, as a layer, and before beside after.
+    """What the last refit changed, or the edits that wait would change.
+
+    In words, as a layer, and before beside after.
 
     Signal: ``moved``, empty, when a place was gone to.
     """

@@ -1,4 +1,7 @@
-"""Cells and the tokens of graphs as napari layers: points in the colours of what they are asked for, edges, rings. No viewer, no Qt."""
+"""Cells and the tokens of graphs as napari layers.
+
+Points in the colours of what they are asked for, edges, rings. No viewer, no Qt.
+"""
 
 import logging
 from functools import cached_property
@@ -24,7 +27,17 @@ MOST_NEAR = 3000  # tokens whose edges are drawn around the selected one
 MOST_EDGES = 250_000  # that are drawn at once
 _MANY = 50_000  # points above which their edges are not smoothed, and uncertainty is not a layer
 _MOST_RINGS = 400
-_MICRONS = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "nm": 1e-3, "mm": 1e3}  # fmt: skip
+_MICRONS = {
+    "µm": 1.0,
+    "μm": 1.0,
+    "um": 1.0,
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "micrometre": 1.0,
+    "nm": 1e-3,
+    "mm": 1e3,
+}
 _SHADES = (
     "#5b7bff",
     "#26d07c",
@@ -83,28 +96,47 @@ class PointLayers(StudyLayers):
             return Under()
 
     def images(self):
-        """Channels, the first few visible, and cells by concept: {kind: layer}, the lowest first. Read when looked at."""
+        """Channels, the first few visible, and cells by concept: {kind: layer}, the lowest first.
+
+        Read when looked at.
+        """
         found = {}
         for number, image in enumerate(self.under.images):
             for channel, name in enumerate(image.channels[:_MOST_CHANNELS]):
                 seen = channel < _SEEN
-                colour = ("red", "green", "blue")[channel % 3] if image.is_rgb else _SHADES[channel % len(_SHADES)]
+                colour = (
+                    ("red", "green", "blue")[channel % 3] if image.is_rgb else _SHADES[channel % len(_SHADES)]
+                )
                 options = {
-                    "name": f"{name} ({image.name})" if len(self.under.images) > 1 else name, "multiscale": image.n_levels > 1,
-                    "colormap": colour, "blending": "additive", "visible": seen, "metadata": self.metadata("image"), **self._affine(image),
-                }  # fmt: skip
+                    "name": f"{name} ({image.name})" if len(self.under.images) > 1 else name,
+                    "multiscale": image.n_levels > 1,
+                    "colormap": colour,
+                    "blending": "additive",
+                    "visible": seen,
+                    "metadata": self.metadata("image"),
+                    **self._affine(image),
+                }
                 if seen or image.is_rgb:
                     options["contrast_limits"] = self.limits(image, channel)
                 else:
                     top = 1.0 if image.dtype.kind == "f" else float(np.iinfo(image.dtype).max)
                     options["contrast_limits"] = (0.0, top)  # until it is looked at
                 levels = channel_levels(image, channel)
-                found[f"image {number} {channel}"] = (levels if image.n_levels > 1 else levels[0], options, "image")
+                found[f"image {number} {channel}"] = (
+                    levels if image.n_levels > 1 else levels[0],
+                    options,
+                    "image",
+                )
         if self.under.labels is not None:
             options = {
-                "name": f"{self.study.kind.words.tokens} by concept", "colormap": self.palette(), "visible": False, "opacity": 0.7,
-                "multiscale": self.under.labels.n_levels > 1, "metadata": self.metadata("labels"), **self._affine(self.under.labels),
-            }  # fmt: skip
+                "name": f"{self.study.kind.words.tokens} by concept",
+                "colormap": self.palette(),
+                "visible": False,
+                "opacity": 0.7,
+                "multiscale": self.under.labels.n_levels > 1,
+                "metadata": self.metadata("labels"),
+                **self._affine(self.under.labels),
+            }
             found["labels"] = (self.labels(), options, "labels")
         return found
 
@@ -136,11 +168,18 @@ class PointLayers(StudyLayers):
     def points(self, by="map", hidden=()):
         """All tokens."""
         options = {
-            "name": self.study.kind.words.tokens, "size": (0.4 if self.under.images else 0.72) * self.spacing, "face_color": self.colours(by), "border_width": 0,
-            "antialiasing": 0 if self.many else 1, "canvas_size_limits": (1 if self.many else 2, 60), "shown": self.shown(hidden),
-            "features": self.features(), "blending": "translucent" if self.ndim == 3 else "translucent_no_depth",
-            "metadata": self.metadata("points"), **self._place(),
-        }  # fmt: skip
+            "name": self.study.kind.words.tokens,
+            "size": (0.4 if self.under.images else 0.72) * self.spacing,
+            "face_color": self.colours(by),
+            "border_width": 0,
+            "antialiasing": 0 if self.many else 1,
+            "canvas_size_limits": (1 if self.many else 2, 60),
+            "shown": self.shown(hidden),
+            "features": self.features(),
+            "blending": "translucent" if self.ndim == 3 else "translucent_no_depth",
+            "metadata": self.metadata("points"),
+            **self._place(),
+        }
         return self.places[:, ::-1], options, "points"
 
     def _place(self):
@@ -154,7 +193,9 @@ class PointLayers(StudyLayers):
         names = {c.id: c.name + (" (excluded)" if c.excluded else "") for c in self.study.concepts()}
         ids = self.concepts(self.datum)
         known = [names.get(k, self.study.concept_name(k)) for k in range(int(ids.max()) + 1)]
-        concept = pd.Categorical.from_codes(ids, [f"{name}" if known.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(known)])  # fmt: skip
+        concept = pd.Categorical.from_codes(
+            ids, [f"{name}" if known.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(known)]
+        )
         return pd.DataFrame({"concept": concept, "score": self.study.prospect(self.datum).astype(np.float32)})
 
     def shown(self, hidden):
@@ -164,13 +205,19 @@ class PointLayers(StudyLayers):
     def colours(self, by, fit=None, change=None):
         """Colour of every token, (n, 4) float32.
 
-        Parameters: by, "map", "concepts", "uncertainty" or "change"; fit, of the map, default the current one; change, the
-        Change to be shown, default the last refit. Raises BadInputError where there is no such thing.
+        Parameters: by, "map", "concepts", "uncertainty" or "change"; fit, of the map, default the current
+        one; change, the Change to be shown, default the last refit. Raises BadInputError where there is no
+        such thing.
         """
         study, datum = self.study, self.datum
         if by == "concepts":
-            found = np.array([rgb_of(colour) for colour in study.colours()], np.float32)[self.concepts(datum)] / 255
-            return self._with_excluded(found, np.isin(self.concepts(datum), sorted(study.curation.state.excluded)))
+            found = (
+                np.array([rgb_of(colour) for colour in study.colours()], np.float32)[self.concepts(datum)]
+                / 255
+            )
+            return self._with_excluded(
+                found, np.isin(self.concepts(datum), sorted(study.curation.state.excluded))
+            )
         if by == "uncertainty":
             if self.many:
                 raise BadInputError(
@@ -202,7 +249,10 @@ class PointLayers(StudyLayers):
     # ---- what is around a token
 
     def rings(self, token):
-        """The selected token ringed, and those that its score comes from in the colour of what they add: a layer."""
+        """The selected token ringed, and those that its score comes from in the colour of what they add.
+
+        A layer.
+        """
         near = self.study.neighbours(self.datum, token)
         added = near.contributions[1:]
         most = np.argsort(-np.abs(added), kind="stable")[:_MOST_RINGS]
@@ -212,14 +262,22 @@ class PointLayers(StudyLayers):
         border[0, :3] = (1, 1, 0)
         border[1:, :3] = colours
         options = {
-            "name": f"selected {self.study.kind.words.token}", "size": np.where(np.arange(len(tokens)) == 0, 1.6, 1.05) * self.spacing,
-            "face_color": np.zeros((len(tokens), 4), np.float32), "border_color": border, "border_width": 0.14,
-            "canvas_size_limits": (8, 80), "metadata": self.metadata("selected"), **self._place(),
-        }  # fmt: skip
+            "name": f"selected {self.study.kind.words.token}",
+            "size": np.where(np.arange(len(tokens)) == 0, 1.6, 1.05) * self.spacing,
+            "face_color": np.zeros((len(tokens), 4), np.float32),
+            "border_color": border,
+            "border_width": 0.14,
+            "canvas_size_limits": (8, 80),
+            "metadata": self.metadata("selected"),
+            **self._place(),
+        }
         return self.places[tokens][:, ::-1], options, "points"
 
     def edges(self, near=None):
-        """Edges as vectors, and whether all that were asked for are drawn. ``near``: a place; only those around it."""
+        """Edges as vectors, and whether all that were asked for are drawn.
+
+        ``near``: a place; only those around it.
+        """
         pairs, whole = self.study.graph(self.datum).edges, True
         if near is not None or len(pairs) > MOST_EDGES:
             middle = self.places.mean(axis=0) if near is None else np.asarray(near, float)[: self.ndim]
@@ -231,7 +289,11 @@ class PointLayers(StudyLayers):
         start = self.places[pairs[:, 0]][:, ::-1]
         vectors = np.stack([start, self.places[pairs[:, 1]][:, ::-1] - start], axis=1)
         options = {
-            "name": "edges", "vector_style": "line", "edge_width": 0.08 * self.spacing, "edge_color": "#8a8a8a",
-            "metadata": self.metadata("edges"), **self._place(),
-        }  # fmt: skip
+            "name": "edges",
+            "vector_style": "line",
+            "edge_width": 0.08 * self.spacing,
+            "edge_color": "#8a8a8a",
+            "metadata": self.metadata("edges"),
+            **self._place(),
+        }
         return (vectors, options, "vectors"), whole

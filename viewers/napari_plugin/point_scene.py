@@ -36,7 +36,9 @@ class PointScene(Scene):
     def draw(self):
         """All layers anew: another sample, graph or class."""
         looks = {
-            kind: (self.layer(kind).visible, self.layer(kind).opacity) for kind in self._layers if self.layer(kind)
+            kind: (self.layer(kind).visible, self.layer(kind).opacity)
+            for kind in self._layers
+            if self.layer(kind)
         }
         for layer in [each for each in self.viewer.layers if ours(each)]:
             self.viewer.layers.remove(layer)
@@ -118,7 +120,10 @@ class PointScene(Scene):
             self.show_before(True)
 
     def colour_by(self, kind):
-        """Colour the points by "map", "concepts", "uncertainty" or "change"; what takes long is worked out on a thread."""
+        """Colour the points by "map", "concepts", "uncertainty" or "change".
+
+        What takes long is worked out on a thread.
+        """
         drawn, change, before = self.drawn, self.review.change, self.by
         self._asked = asked = object()
 
@@ -179,7 +184,10 @@ class PointScene(Scene):
             self.layer("labels").colormap = self.drawn.palette(self.hidden)
 
     def show_graph(self, on):
-        """Edges: "" none, "near" those around the selected token (else the middle of what is seen), "all" up to a bound."""
+        """Edges: "" none, "near" those around the selected token (else the middle of what is seen).
+
+        "all" up to a bound.
+        """
         self._edges = on or ""
         self._remove("edges")
         if not on:
@@ -229,9 +237,9 @@ class PointScene(Scene):
             return super().go_to(rect, around)
         x, y, width, height = rect
         places = self.drawn.places
-        inside = (np.abs(places[:, :2] - (x + width / 2, y + height / 2)) <= (width / 2 + 1e-9, height / 2 + 1e-9)).all(
-            axis=1
-        )
+        inside = (
+            np.abs(places[:, :2] - (x + width / 2, y + height / 2)) <= (width / 2 + 1e-9, height / 2 + 1e-9)
+        ).all(axis=1)
         middle = places[self.review.token] if self.review.token is not None else places[inside].mean(axis=0)
         self.viewer.scene.camera.center = tuple(middle[::-1] * self.drawn.frame.scale)
 
@@ -247,7 +255,10 @@ class PointScene(Scene):
         """No brush."""
 
     def paint_with(self, concept):
-        """Move the points that are selected (by napari's own tool) into a concept; else draw around those that are to go there."""
+        """Move the points that are selected (by napari's own tool) into a concept.
+
+        Else draw around those that are to go there.
+        """
         layer = self.layer("points")
         if layer is not None and layer.selected_data:
             tokens = np.array(sorted(layer.selected_data), np.int64)
@@ -277,7 +288,8 @@ class PointScene(Scene):
     def draw_with(self, evidence, mode="add_polygon"):
         if self.layer("regions") is None:
             self.review.said.emit(
-                f"In space nothing is drawn around: select {self.review.words.tokens} with napari's select tool, in two dimensions",
+                f"In space nothing is drawn around: select {self.review.words.tokens} with napari's select"
+                " tool, in two dimensions",
                 "warning",
             )
         else:
@@ -291,7 +303,9 @@ class PointScene(Scene):
         except ValueError as error:
             return self.review.said.emit(str(error), "warning")
         study = self.review.study
-        self._move(study.tokens_inside(study.datum(self.source), polygon), int(str(evidence).removeprefix(_MOVE)))
+        self._move(
+            study.tokens_inside(study.datum(self.source), polygon), int(str(evidence).removeprefix(_MOVE))
+        )
 
     # ---- clicks
 
@@ -316,6 +330,7 @@ class PointScene(Scene):
         far = np.where(shown, ((self.drawn.places - place) ** 2).sum(axis=1), np.inf)
         token = int(np.argmin(far))
         reach = max(
-            0.75 * self.drawn.spacing, _REACH / max(self.viewer.scene.camera.zoom * self.drawn.frame.scale, 1e-9)
+            0.75 * self.drawn.spacing,
+            _REACH / max(self.viewer.scene.camera.zoom * self.drawn.frame.scale, 1e-9),
         )
         return token if far[token] <= reach**2 else None

@@ -1,4 +1,7 @@
-"""Slides and channels as lazy arrays: one level a halving, read piece by piece when looked at, whatever the file's own levels are."""
+"""Slides and channels as lazy arrays.
+
+One level a halving, read piece by piece when looked at, whatever the file's own levels are.
+"""
 
 import logging
 
@@ -21,10 +24,12 @@ log = logging.getLogger(__name__)
 
 
 def slide_levels(slide, cache_bytes=CACHE_BYTES):
-    """Levels of an open slide, largest first, each half of the one before: list of (h, w, 3) uint8 dask arrays.
+    """Levels of an open slide, largest first, each half of the one before.
 
-    Only what is asked for is read; decoded tiles are kept up to ``cache_bytes`` for all levels together. What cannot be
-    read is grey. The slide must stay open.
+    List of (h, w, 3) uint8 dask arrays.
+
+    Only what is asked for is read; decoded tiles are kept up to ``cache_bytes`` for all levels together. What
+    cannot be read is grey. The slide must stay open.
     """
     cache, top, levels = TileCache(cache_bytes), max_level(slide.width, slide.height), []
     while True:
@@ -37,12 +42,17 @@ def slide_levels(slide, cache_bytes=CACHE_BYTES):
 
 
 def channel_levels(image, channel):
-    """Levels of a channel of a `readers.under.ChannelImage`, largest first: list of (h, w) dask arrays. What cannot be read is 0."""
+    """Levels of a channel of a `readers.under.ChannelImage`, largest first: list of (h, w) dask arrays.
+
+    What cannot be read is 0.
+    """
     return _planes(image, channel, lambda pixels: pixels)
 
 
 def label_levels(labels, numbers):
-    """Levels of a `readers.under.LabelImage` with a number in place of each cell: list of (h, w) dask arrays, 0 beside cells.
+    """Levels of a `readers.under.LabelImage` with a number in place of each cell.
+
+    List of (h, w) dask arrays, 0 beside cells.
 
     Parameters: numbers, (n,) uint16, of each token.
     """
@@ -55,7 +65,9 @@ def _planes(image, channel, seen):
     for level in range(image.n_levels):
         plane, name = _Plane(image, channel, level, seen), f"under-{id(image)}-{channel}-{level}-{id(seen)}"
         made.append(
-            da.from_array(plane, (CHUNK // 2, CHUNK // 2), name=name, asarray=False, fancy=False, inline_array=True)
+            da.from_array(
+                plane, (CHUNK // 2, CHUNK // 2), name=name, asarray=False, fancy=False, inline_array=True
+            )
         )
     return made
 
@@ -75,7 +87,10 @@ class _Plane:
     def __getitem__(self, key):
         key = key if isinstance(key, tuple) else (key,)
         rows, columns = (*key, *[slice(None)] * (2 - len(key)))
-        (top, bottom, down), (left, right, across) = rows.indices(self.shape[0]), columns.indices(self.shape[1])
+        (top, bottom, down), (left, right, across) = (
+            rows.indices(self.shape[0]),
+            columns.indices(self.shape[1]),
+        )
         try:
             part = self._image.read(self._channel, self._level, top, max(bottom, top), left, max(right, left))
         except ProspectorError as error:
@@ -97,7 +112,10 @@ class _Level:
     def __getitem__(self, key):
         key = key if isinstance(key, tuple) else (key,)
         rows, columns, colours = (*key, *[slice(None)] * (3 - len(key)))
-        (top, bottom, down), (left, right, across) = rows.indices(self.shape[0]), columns.indices(self.shape[1])
+        (top, bottom, down), (left, right, across) = (
+            rows.indices(self.shape[0]),
+            columns.indices(self.shape[1]),
+        )
         out = np.empty((max(0, bottom - top), max(0, right - left), 3), np.uint8)
         for row in range(top // TILE, -(-bottom // TILE)):
             for column in range(left // TILE, -(-right // TILE)):

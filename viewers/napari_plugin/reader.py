@@ -9,7 +9,10 @@ _MAP = (".tif", ".tiff")
 
 
 def get_reader(path):
-    """A function that reads the path, or None if it is nothing of ours. Quick: looks at names, and into no slide."""
+    """A function that reads the path, or None if it is nothing of ours.
+
+    Quick: looks at names, and into no slide.
+    """
     if isinstance(path, (list, tuple)):
         return None if len(path) != 1 else get_reader(path[0])
     path = Path(os.fspath(path))
@@ -27,7 +30,10 @@ def get_reader(path):
 
 
 def read_study(path, datum=None):
-    """The slide or sample of a study that tells most (or that of ``datum``), with everything drawn over it: list of layers."""
+    """The slide or sample of a study that tells most (or that of ``datum``), with everything drawn over it.
+
+    List of layers.
+    """
     from prospector_core.errors import ProspectorError
     from prospector_core.study import Study
 
@@ -41,10 +47,13 @@ def read_study(path, datum=None):
             return _nothing(elsewhere(study))
         if study.current_fit is None:
             return _nothing(
-                f"{study.name} has no concepts yet: run `prospector embed` and `prospector fit`, or open it in the app"
+                f"{study.name} has no concepts yet: run `prospector embed` and `prospector fit`, or open it"
+                " in the app"
             )
         shown = study.datum(datum) if datum else most_telling(study, study.embedded())
-        return (SlideLayers(study, shown.source) if study.modality == "slides" else PointLayers(study, shown.uid)).all()
+        return (
+            SlideLayers(study, shown.source) if study.modality == "slides" else PointLayers(study, shown.uid)
+        ).all()
     except ProspectorError as error:
         return _nothing(str(error))
 
@@ -77,10 +86,15 @@ def read_map(path):
     size = pixels["Pixels"].get("PhysicalSizeX")
     limit, scale = map_limit(scores), size or 1.0
     options = {
-        "name": pixels.get("Name", "prospect map"), "colormap": score_colormap(), "contrast_limits": (-limit, limit),
-        "blending": "translucent", "opacity": 0.8, "scale": (scale, scale), "translate": (scale / 2, scale / 2),
+        "name": pixels.get("Name", "prospect map"),
+        "colormap": score_colormap(),
+        "contrast_limits": (-limit, limit),
+        "blending": "translucent",
+        "opacity": 0.8,
+        "scale": (scale, scale),
+        "translate": (scale / 2, scale / 2),
         "units": ("um", "um") if size else ("pixel", "pixel"),
-    }  # fmt: skip
+    }
     return [(scores, options, "image")]
 
 
@@ -92,8 +106,8 @@ def shown_here(study):
 def elsewhere(study):
     """Why a study is not shown here, and where it is."""
     return (
-        f"{study.name} is a study of {study.kind.words.data}: napari shows slides, cells and graphs. Open it in the app: "
-        f"prospector app {study.path}"
+        f"{study.name} is a study of {study.kind.words.data}: napari shows slides, cells and graphs. Open it"
+        f" in the app: prospector app {study.path}"
     )
 
 

@@ -1,4 +1,7 @@
-"""A study under review in one window: what is on show, what is selected, and the edits made there. Knows no viewer, no Qt."""
+"""A study under review in one window: what is on show, what is selected, and the edits made there.
+
+Knows no viewer, no Qt.
+"""
 
 from dataclasses import dataclass
 
@@ -23,9 +26,9 @@ _SPOTS = 30
 class TokenAbout:
     """What is said of the selected token.
 
-    Attributes: datum, label and prediction in words; place, "row 3, column 12"; concept (id), name, colour; score, None
-    for a token that has none, and then ``why``; error, its standard error; sure, whether its sign is certain; verdict, what
-    it speaks for; parts, list of (value, words) whose values sum to the score.
+    Attributes: datum, label and prediction in words; place, "row 3, column 12"; concept (id), name, colour;
+    score, None for a token that has none, and then ``why``; error, its standard error; sure, whether its sign
+    is certain; verdict, what it speaks for; parts, list of (value, words) whose values sum to the score.
     """
 
     datum: str
@@ -44,14 +47,18 @@ class TokenAbout:
 
 
 class Review:
-    """One person's look at a fitted study of slides, cells or graphs. What is on show is a slide with its data, or one sample.
+    """One person's look at a fitted study of slides, cells or graphs.
 
-    Signals: ``shown``, another slide, sample or class is on show; ``selected``, another token or datum; ``edited``, edits were made,
-    here or elsewhere; ``fitted``, there is another fit; ``compared``, another difference is to be shown; ``said(text, kind)``,
-    something for the person to read, kind "info" or "warning".
+    What is on show is a slide with its data, or one sample.
 
-    Parameters: study; datum, the one to begin with; author, None for the study's own.
-    Raises BadInputError for a study whose tokens lie in no plane or space (proteins, documents), FitError and EmbeddingError for one without a fit.
+    Signals: ``shown``, another slide, sample or class is on show; ``selected``, another token or datum;
+    ``edited``, edits were made, here or elsewhere; ``fitted``, there is another fit; ``compared``, another
+    difference is to be shown; ``said(text, kind)``, something for the person to read, kind "info" or
+    "warning".
+
+    Parameters: study; datum, the one to begin with; author, None for the study's own. Raises BadInputError
+    for a study whose tokens lie in no plane or space (proteins, documents), FitError and EmbeddingError for
+    one without a fit.
     """
 
     shown, selected, edited, fitted, compared = Signal(), Signal(), Signal(), Signal(), Signal()
@@ -64,7 +71,8 @@ class Review:
             raise BadInputError(elsewhere(study))
         if study.current_fit is None or not study.embedded():
             raise BadInputError(
-                f"{study.name} has no concepts yet: run `prospector embed` and `prospector fit`, or open it in the app"
+                f"{study.name} has no concepts yet: run `prospector embed` and `prospector fit`, or open it"
+                " in the app"
             )
         self.root = self.study = study
         self.points = study.modality != "slides"
@@ -136,7 +144,10 @@ class Review:
         self.selected.emit()
 
     def rect(self):
-        """(x, y, width, height) of what is selected, in level-0 pixels: the token, else the datum. Of points in their own unit."""
+        """(x, y, width, height) of what is selected, in level-0 pixels: the token, else the datum.
+
+        Of points in their own unit.
+        """
         if self.points:
             places = self.study.positions(self.datum)
             return box_around(places, [self.token] if self.token is not None else None)
@@ -164,17 +175,27 @@ class Review:
             return None
         study, fit, datum, token = self.study, self.fit, self.study.datum(self.datum.uid), self.token
         explained, concept = study.explain(datum, token), int(study.concepts_of(datum)[token])
-        place = ", ".join(f"{word} {_said(value)}" for word, value in study.kind.place(study, datum, token).items())
+        place = ", ".join(
+            f"{word} {_said(value)}" for word, value in study.kind.place(study, datum, token).items()
+        )
         p = study.predictions().get(datum.uid)
         predicted = (
             ""
             if p is None
-            else f"predicted {study.classes[fit.predicted(datum.uid)]}, P({study.classes[study.target]}) = {p:.2f}"
+            else (
+                f"predicted {study.classes[fit.predicted(datum.uid)]}, P({study.classes[study.target]}) ="
+                f" {p:.2f}"
+            )
         )
         said = {
-            "datum": datum.name, "label": self.class_of(datum), "prediction": predicted, "place": place, "concept": concept,
-            "name": study.concept_name(concept), "colour": study.colours()[concept],
-        }  # fmt: skip
+            "datum": datum.name,
+            "label": self.class_of(datum),
+            "prediction": predicted,
+            "place": place,
+            "concept": concept,
+            "name": study.concept_name(concept),
+            "colour": study.colours()[concept],
+        }
         if explained.concept < 0:
             out = concept in fit.state.excluded
             why = "its concept is excluded" if out else "it lies in a region that is ignored"
@@ -196,10 +217,16 @@ class Review:
             return f"for being {self.study.concept_name(concept)}"
         own = term.neighbour == concept
         what = "its own kind, itself included" if own else self.study.concept_name(term.neighbour)
-        return f"{term.count:g} × {what}, within {radius} hop{'s' if radius > 1 else ''} ({term.weight:+.2f} each)"
+        return (
+            f"{term.count:g} × {what}, within {radius} hop{'s' if radius > 1 else ''} ({term.weight:+.2f}"
+            " each)"
+        )
 
     def concepts(self):
-        """Every concept that has not been merged away, the one that speaks most for the class first: list of Concept."""
+        """Every concept that has not been merged away, the one that speaks most for the class first.
+
+        List of Concept.
+        """
         return sorted(self.study.concepts(), key=lambda concept: (concept.excluded, -concept.weight))
 
     def waiting(self):
@@ -212,7 +239,10 @@ class Review:
         ]
 
     def hot_spots(self):
-        """Where on what is on show the map speaks most for the class: (threshold, how many, list of (HotSpot, datum uid))."""
+        """Where on what is on show the map speaks most for the class.
+
+        (threshold, how many, list of (HotSpot, datum uid)).
+        """
         threshold = score_limit(self.study) / 2
         found = [
             (spot, datum.uid)
@@ -224,7 +254,10 @@ class Review:
 
     @property
     def change(self):
-        """The Change to be shown: what is on trial, else what the last refit changed; None if there is nothing."""
+        """The Change to be shown: what is on trial, else what the last refit changed.
+
+        None if there is nothing.
+        """
         return self.tried or last_change(self.study)
 
     # ---- edits
@@ -245,7 +278,10 @@ class Review:
         return True
 
     def pin(self, concept, weight):
-        """Put one's own weight in place of a concept's, in the kernel of the class in question; None takes it back."""
+        """Put one's own weight in place of a concept's, in the kernel of the class in question.
+
+        None takes it back.
+        """
         target = self.study.target if self.study.several else None
         return self.edit(lambda curation: curation.pin(concept, weight, target=target))
 
@@ -258,7 +294,10 @@ class Review:
         )
 
     def mark(self, polygon, evidence):
-        """Mark a region of the slide on show: (m, 2) vertices (x, y) in level-0 pixels. Returns whether it was done."""
+        """Mark a region of the slide on show: (m, 2) vertices (x, y) in level-0 pixels.
+
+        Returns whether it was done.
+        """
         touched = [datum.uid for datum in self.data() if self.study.tokens_inside(datum, polygon).size]
         if not touched:
             self.said.emit(f"No {self.words.token} lies in that region: nothing was marked.", "warning")
@@ -296,7 +335,9 @@ class Review:
     # ---- fitting
 
     def refit_steps(self):
-        """Refit under all edits, in steps: yields (done, of how many), returns Change. Stopped between steps it keeps nothing.
+        """Refit under all edits, in steps: yields (done, of how many), returns Change.
+
+        Stopped between steps it keeps nothing.
 
         For a thread: the steps touch no signal; call ``refresh`` at the end.
         """
@@ -310,7 +351,10 @@ class Review:
         return self.study.preview(lambda draft: None)
 
     def _counting(self):
-        """Count every datum under the edits, which is what takes long; what is counted is kept for the fit that follows."""
+        """Count every datum under the edits, which is what takes long.
+
+        What is counted is kept for the fit that follows.
+        """
         fit, state, data = self.root.current_fit, self.root.curation.state, self.root.embedded()
         for done, datum in enumerate(data):
             yield done, len(data) + 1
@@ -325,7 +369,10 @@ class Review:
     # ---- others
 
     def refresh(self):
-        """Take in what has changed in the study since it was last looked at, here or elsewhere. Returns whether anything has."""
+        """Take in what has changed in the study since it was last looked at, here or elsewhere.
+
+        Returns whether anything has.
+        """
         curation, now = self.root.curation, self._now()
         others = curation.since(self.editor)
         self.editor.seen = now[0]
@@ -337,7 +384,9 @@ class Review:
                 if len(others) > 1
                 else "An edit was made elsewhere"
             )
-            self.said.emit(f"{many}: {curation.describe(last)}" + (f" ({last.author})" if last.author else ""), "info")
+            self.said.emit(
+                f"{many}: {curation.describe(last)}" + (f" ({last.author})" if last.author else ""), "info"
+            )
         if now == before:
             return False
         self.tried = None
@@ -351,7 +400,10 @@ class Review:
 
 
 def box_around(places, tokens=None):
-    """(x, y, width, height) around some points (default: all), with room for the points themselves. ``places``: (n, 2 or 3)."""
+    """(x, y, width, height) around some points (default: all), with room for the points themselves.
+
+    ``places``: (n, 2 or 3).
+    """
     room = spacing_of(places)
     xy = np.asarray(places)[:, :2]
     xy = xy if tokens is None else xy[tokens]
@@ -364,7 +416,10 @@ def _said(value):
 
 
 def polygon_of(vertices, shape_type):
-    """Outline of a shape as napari has it: (m, 2), an ellipse as many corners. ValueError for what encloses nothing."""
+    """Outline of a shape as napari has it: (m, 2), an ellipse as many corners.
+
+    ValueError for what encloses nothing.
+    """
     vertices = np.asarray(vertices, float)
     if shape_type == "ellipse":
         middle, a, b = vertices.mean(axis=0), (vertices[1] - vertices[0]) / 2, (vertices[3] - vertices[0]) / 2

@@ -1,4 +1,6 @@
-"""The layers of a viewer kept in step with a review, both ways: what is clicked, painted and drawn becomes an edit.
+"""The layers of a viewer kept in step with a review, both ways.
+
+What is clicked, painted and drawn becomes an edit.
 
 Works on a ViewerModel: knows no Qt.
 """
@@ -29,8 +31,18 @@ class Scene:
     """
 
     order = (
-        "slide", "map", "concepts", "uncertainty", "change", "excluded", "edges", "tokens", "fields", "regions", "selected",
-    )  # fmt: skip
+        "slide",
+        "map",
+        "concepts",
+        "uncertainty",
+        "change",
+        "excluded",
+        "edges",
+        "tokens",
+        "fields",
+        "regions",
+        "selected",
+    )
 
     def __init__(self, viewer, review, later=None, run=None):
         self.viewer, self.review = viewer, review
@@ -57,9 +69,12 @@ class Scene:
         """Let go of the viewer; its layers stay."""
         review = self.review
         for signal, slot in (
-            (review.shown, self.draw), (review.selected, self.mark_selected), (review.edited, self.draw_edits),
-            (review.fitted, self.draw_fit), (review.compared, self.draw_change),
-        ):  # fmt: skip
+            (review.shown, self.draw),
+            (review.selected, self.mark_selected),
+            (review.edited, self.draw_edits),
+            (review.fitted, self.draw_fit),
+            (review.compared, self.draw_change),
+        ):
             signal.disconnect(slot, missing_ok=True)
         for callback in (self._hold, self._clicked):
             if callback in self.viewer.mouse_drag_callbacks:
@@ -75,7 +90,9 @@ class Scene:
     def draw(self):
         """All layers anew: another slide or class."""
         looks = {
-            kind: (self.layer(kind).visible, self.layer(kind).opacity) for kind in self._layers if self.layer(kind)
+            kind: (self.layer(kind).visible, self.layer(kind).opacity)
+            for kind in self._layers
+            if self.layer(kind)
         }
         same = getattr(self, "source", None) == self.review.source
         for layer in [each for each in self.viewer.layers if ours(each)]:
@@ -90,9 +107,12 @@ class Scene:
             except ProspectorError as error:
                 self.review.said.emit(str(error), "warning")
         for kind, layer in (
-            ("map", self.drawn.map()), ("concepts", self.drawn.sprite()), ("excluded", self.drawn.excluded()),
-            ("fields", self.drawn.fields()), ("regions", self.drawn.regions()),
-        ):  # fmt: skip
+            ("map", self.drawn.map()),
+            ("concepts", self.drawn.sprite()),
+            ("excluded", self.drawn.excluded()),
+            ("fields", self.drawn.fields()),
+            ("regions", self.drawn.regions()),
+        ):
             if layer is not None:
                 self._put(kind, layer)
         self._empty_image("uncertainty")
@@ -201,15 +221,23 @@ class Scene:
             else:
                 self._remove("selected")
                 options = {
-                    "name": "selected tile", "shape_type": "rectangle", "face_color": "transparent", "edge_color": "yellow",
-                    "edge_width": 0.06 * width, "metadata": self.drawn.metadata("selected"), **self.drawn.frame.vector(),
-                }  # fmt: skip
+                    "name": "selected tile",
+                    "shape_type": "rectangle",
+                    "face_color": "transparent",
+                    "edge_color": "yellow",
+                    "edge_width": 0.06 * width,
+                    "metadata": self.drawn.metadata("selected"),
+                    **self.drawn.frame.vector(),
+                }
                 self._put("selected", ([box], options, "shapes"))
         if self.graph_shown:
             self.show_graph(True)
 
     def go_to(self, rect, around=0.5):
-        """Move the camera to a rectangle (x, y, width, height) in level-0 pixels, with ``around`` of its size to each side."""
+        """Move the camera to a rectangle (x, y, width, height) in level-0 pixels.
+
+        With ``around`` of its size to each side.
+        """
         x, y, width, height = rect
         frame = self.drawn.frame
         self.viewer.scene.camera.center = (0, *frame.world(x + width / 2, y + height / 2))
@@ -260,7 +288,9 @@ class Scene:
         def done(new):
             if isinstance(new, str):
                 self.review.said.emit(new, "warning")
-            elif self._made.get(kind) is made and self.layer(kind) is not None:  # nothing newer was asked for meanwhile
+            elif (
+                self._made.get(kind) is made and self.layer(kind) is not None
+            ):  # nothing newer was asked for meanwhile
                 self._renew(kind, new)
 
         self._run(work, done)
@@ -275,7 +305,9 @@ class Scene:
             active = self.viewer.layers.selection.active
             new = getattr(self.viewer, f"add_{type_}")(data, **options)
             below = [
-                self.layer(other) for other in self.order[: self.order.index(kind)] if self.layer(other) is not None
+                self.layer(other)
+                for other in self.order[: self.order.index(kind)]
+                if self.layer(other) is not None
             ]
             at = 1 + max((self.viewer.layers.index(each) for each in below), default=-1)
             if at < len(self.viewer.layers) - 1:
@@ -340,7 +372,9 @@ class Scene:
         layer = self.layer("concepts")
         if layer is None or self._held:
             return
-        moved = layer.data != self._labels  # as it was drawn: what others have edited since is none of this stroke
+        moved = (
+            layer.data != self._labels
+        )  # as it was drawn: what others have edited since is none of this stroke
         if not moved.any():
             return
         painted = np.array(layer.data)
@@ -348,7 +382,9 @@ class Scene:
             tokens = self.drawn.mosaic.tokens_of(moved & (painted == label))
             if not label:
                 if tokens:
-                    self.review.said.emit("A tile always has a concept: paint it with another one.", "warning")
+                    self.review.said.emit(
+                        "A tile always has a concept: paint it with another one.", "warning"
+                    )
                 continue
             own = {uid: self.drawn.concepts(self.review.study.datum(uid)) for uid in tokens}
             tokens = {uid: ids[own[uid][ids] != label - 1] for uid, ids in tokens.items()}
@@ -411,9 +447,14 @@ class Scene:
             kept.setdefault(entry, []).append(vertices)
         there, new = {}, []
         for vertices, kind, entry, evidence in zip(
-            layer.data, layer.shape_type, layer.features["entry"].fillna(0).astype(int), layer.features["evidence"]
+            layer.data,
+            layer.shape_type,
+            layer.features["entry"].fillna(0).astype(int),
+            layer.features["evidence"],
         ):
-            (there.setdefault(entry, []) if entry in kept else new).append((np.asarray(vertices), kind, evidence))
+            (there.setdefault(entry, []) if entry in kept else new).append(
+                (np.asarray(vertices), kind, evidence)
+            )
         self._busy = True  # drawn anew once, at the end
         try:
             for entry, rings in kept.items():
@@ -421,7 +462,9 @@ class Scene:
                 if not now:
                     self.review.withdraw(entry)
                 elif len(now) == len(rings) == 1 and not _same(now[0][0], rings[0]):
-                    self._marked(lambda polygon, evidence, e=entry: self.review.redraw(e, polygon, evidence), *now[0])
+                    self._marked(
+                        lambda polygon, evidence, e=entry: self.review.redraw(e, polygon, evidence), *now[0]
+                    )
             for each in new:
                 self._marked(self.review.mark, *each)
         finally:
@@ -448,8 +491,13 @@ class Scene:
             layer.selected_data = set()
             layer.data = []
             if vertices:
-                layer.add(vertices, shape_type="polygon", edge_width=options["edge_width"],
-                          edge_color=options["edge_color"], face_color=options["face_color"])  # fmt: skip
+                layer.add(
+                    vertices,
+                    shape_type="polygon",
+                    edge_width=options["edge_width"],
+                    edge_color=options["edge_color"],
+                    face_color=options["face_color"],
+                )
                 layer.features = options["features"]
             self.mark_as(self.evidence)
         finally:

@@ -1,4 +1,7 @@
-"""What the layers of every kind of study have in common: whose they are, concepts and their names, marked regions."""
+"""What the layers of every kind of study have in common.
+
+Whose they are, concepts and their names, marked regions.
+"""
 
 import numpy as np
 import shapely
@@ -22,16 +25,20 @@ def most_telling(study, data):
 def change_limit(study, change):
     """Change of score of the strongest colour, the same for every datum."""
     there = [
-        d for d in study.embedded() if all(d.uid in f.summary["predictions"] for f in (change.before, change.after))
+        d
+        for d in study.embedded()
+        if all(d.uid in f.summary["predictions"] for f in (change.before, change.after))
     ]
     return map_limit([change.of_map(datum) for datum in there[:LIMIT_DATA]])
 
 
 class StudyLayers:
-    """Base of what draws a study: napari layers as tuples (data, options, type), made anew from the study as it then is.
+    """Base of what draws a study: napari layers as tuples (data, options, type).
 
-    Parameters: study, fitted (seen from the class in question); source, uid of what is on show; data, the data on it;
-    frame, Frame of their coordinates.
+    Made anew from the study as it then is.
+
+    Parameters: study, fitted (seen from the class in question); source, uid of what is on show; data, the
+    data on it; frame, Frame of their coordinates.
     """
 
     def __init__(self, study, source, data, frame):
@@ -42,7 +49,10 @@ class StudyLayers:
         return {"prospector": {"study": str(self.study.path), "source": self.source, "kind": kind}}
 
     def concepts(self, datum):
-        """A datum's concepts under the current fit, with the tokens that were reassigned since: (n,) int64."""
+        """A datum's concepts under the current fit, with the tokens that were reassigned since.
+
+        (n,) int64.
+        """
         fit = self.study.current_fit
         found = np.array(self.study.concepts_of(datum, fit))
         for step in self.study.curation.state.steps:
@@ -67,12 +77,17 @@ class StudyLayers:
         """Marked regions, to be seen and drawn."""
         drawn = self.marked()
         options = {
-            "name": "marked regions", "shape_type": "polygon", "edge_width": self.line(3), "opacity": 0.8, "ndim": 2,
+            "name": "marked regions",
+            "shape_type": "polygon",
+            "edge_width": self.line(3),
+            "opacity": 0.8,
+            "ndim": 2,
             "features": _features(drawn),
             "edge_color": [EVIDENCE[e] for _, e, _ in drawn] or EVIDENCE["for"],
             "face_color": [EVIDENCE[e] + "40" for _, e, _ in drawn] or EVIDENCE["for"] + "40",
-            "metadata": self.metadata("regions"), **self.frame.vector(),
-        }  # fmt: skip
+            "metadata": self.metadata("regions"),
+            **self.frame.vector(),
+        }
         return [vertices for vertices, _, _ in drawn], options, "shapes"
 
     def marked(self):
@@ -88,7 +103,10 @@ class StudyLayers:
         return found
 
     def line(self, weight):
-        """Width of a line in the unit of the coordinates: in step with the tokens, so that it is seen at any size."""
+        """Width of a line in the unit of the coordinates.
+
+        In step with the tokens, so that it is seen at any size.
+        """
         raise NotImplementedError
 
 

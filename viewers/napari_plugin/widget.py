@@ -25,7 +25,10 @@ class ReviewWidget(QWidget):
         self.words = QLabel("Open a study, or drop its folder onto napari.")
         self.words.setWordWrap(True)
         self.words.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        self.open_button, self.sample_button = QPushButton("Open a study…"), QPushButton("Open the sample study")
+        self.open_button, self.sample_button = (
+            QPushButton("Open a study…"),
+            QPushButton("Open the sample study"),
+        )
         self.open_button.clicked.connect(self.ask)
         self.sample_button.clicked.connect(self.open_sample)
         for each in (self.words, self.open_button, self.sample_button):
@@ -81,7 +84,9 @@ class ReviewWidget(QWidget):
             else:
                 done(found)
         finally:
-            if self._loading is worker:  # not before: layers that are added now are no reason to open anything
+            if (
+                self._loading is worker
+            ):  # not before: layers that are added now are no reason to open anything
                 self._loading = None
 
     def _show(self, review):

@@ -29,7 +29,9 @@ def later(act):
 
 
 def in_thread(work, done, text="Prospector", ended=None):
-    """Call ``done(work())``, the work on a thread. What is wrong with it is said, and nothing is done. Returns the worker.
+    """Call ``done(work())``, the work on a thread.
+
+    What is wrong with it is said, and nothing is done. Returns the worker.
 
     ``ended``: called at the end whatever came of it.
     """
@@ -42,10 +44,13 @@ def in_thread(work, done, text="Prospector", ended=None):
 
 
 def run_steps(steps, n, text, done, ended):
-    """Go through a generator on a thread; it can be stopped in the activity dock, or by the worker's ``quit``.
+    """Go through a generator on a thread.
 
-    Parameters: steps, a generator of (done, of how many); n, how many there will be; text, what it is; done, function of
-    what the generator returns; ended, function called at the end whatever came of it. Returns the worker.
+    It can be stopped in the activity dock, or by the worker's ``quit``.
+
+    Parameters: steps, a generator of (done, of how many); n, how many there will be; text, what it is; done,
+    function of what the generator returns; ended, function called at the end whatever came of it. Returns the
+    worker.
     """
 
     def walk():

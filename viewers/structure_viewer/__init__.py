@@ -1,8 +1,10 @@
-"""The structure viewer: a Streamlit component that shows a protein chain in 3D with its sequence, its contacts and its map.
+"""The structure viewer: a Streamlit component that shows a protein chain in 3D with its sequence.
+
+Its contacts and its map.
 
 Colour, shape, view and frame live in the browser: changing them runs no Python. Needs the routes of
-:mod:`viewers.tile_server` in the app, which serve its JavaScript and the atoms. Where there is no WebGL (or no structure
-file), the contact graph, the contact map and the sequence strip work all the same.
+:mod:`viewers.tile_server` in the app, which serve its JavaScript and the atoms. Where there is no WebGL (or
+no structure file), the contact graph, the contact map and the sequence strip work all the same.
 """
 
 from __future__ import annotations
@@ -43,14 +45,14 @@ def structure_viewer(
 
     Parameters
     ----------
-    chain : mapping
-        ``id`` (changes with what is shown, not with the fit), ``fit`` (number of the fit), ``letters`` (str of n),
-        ``labels``, ``numbers`` (n words each), ``resi`` (n numbers that the atoms carry), ``breaks`` (residues before
-        which the chain is broken), ``flat`` (n [x, y], -1 to 1), ``edges`` (list of [i, j, weight of the pair]),
-        ``top`` (residues with the highest scores), ``atoms`` (address of mmCIF text, or None), ``only_alpha`` (it has
-        C-alphas only), ``has_ligands``, ``missing`` (why there are no atoms); ``scores`` (n, None: excluded) and
-        ``sprite`` (n concept ids). Of a trajectory in place of these two ``frames``: ``numbers``, ``scores``,
-        ``concepts`` and ``urls``, one entry a frame.
+    chain : mapping ``id`` (changes with what is shown, not with the fit), ``fit`` (number of the fit),
+        ``letters`` (str of n), ``labels``, ``numbers`` (n words each), ``resi`` (n numbers that the atoms
+        carry), ``breaks`` (residues before which the chain is broken), ``flat`` (n [x, y], -1 to 1),
+        ``edges`` (list of [i, j, weight of the pair]), ``top`` (residues with the highest scores), ``atoms``
+        (address of mmCIF text, or None), ``only_alpha`` (it has C-alphas only), ``has_ligands``, ``missing``
+        (why there are no atoms); ``scores`` (n, None: excluded) and ``sprite`` (n concept ids). Of a
+        trajectory in place of these two ``frames``: ``numbers``, ``scores``, ``concepts`` and ``urls``, one
+        entry a frame.
     key : str
         Fixed for the place in the app; view and colours survive reruns under it.
     concepts : list of mappings
@@ -64,9 +66,9 @@ def structure_viewer(
         Frame that ``neighbours`` belong to.
     neighbours : list of mappings
         ``token, colour`` of residues that its score comes from.
-    on_pick, on_frame : callable, optional
-        Called before the rerun that a click causes; ``st.session_state[key].pick`` is then ``{"token"}`` (of a trajectory
-        frame x n + residue), ``.frame`` ``{"frame"}``.
+    on_pick, on_frame : callable, optional Called before the rerun that a click causes;
+        ``st.session_state[key].pick`` is then ``{"token"}`` (of a trajectory frame x n + residue), ``.frame``
+        ``{"frame"}``.
     """
     data = {
         **chain,

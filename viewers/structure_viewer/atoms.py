@@ -1,4 +1,7 @@
-"""What the structure viewer draws of a chain: its atoms as mmCIF text, the numbers they carry, and the chain in the plane."""
+"""What the structure viewer draws of a chain.
+
+Its atoms as mmCIF text, the numbers they carry, and the chain in the plane.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,25 @@ ONLY_ALPHA_ABOVE = 6000
 
 _BROKEN = 4.5  # angstrom between neighbouring C-alphas
 _COLUMNS = (
-    "group_PDB", "id", "type_symbol", "label_atom_id", "label_alt_id", "label_comp_id", "label_asym_id", "label_entity_id", "label_seq_id",
-    "pdbx_PDB_ins_code", "Cartn_x", "Cartn_y", "Cartn_z", "occupancy", "B_iso_or_equiv", "auth_seq_id", "auth_asym_id", "pdbx_PDB_model_num",
-)  # fmt: skip
+    "group_PDB",
+    "id",
+    "type_symbol",
+    "label_atom_id",
+    "label_alt_id",
+    "label_comp_id",
+    "label_asym_id",
+    "label_entity_id",
+    "label_seq_id",
+    "pdbx_PDB_ins_code",
+    "Cartn_x",
+    "Cartn_y",
+    "Cartn_z",
+    "occupancy",
+    "B_iso_or_equiv",
+    "auth_seq_id",
+    "auth_asym_id",
+    "pdbx_PDB_model_num",
+)
 
 
 def breaks_of(chain) -> list[int]:
@@ -26,7 +45,10 @@ def breaks_of(chain) -> list[int]:
 
 
 def numbers_of(chain) -> list[int]:
-    """The number that each residue's atoms carry in ``atoms_text``: consecutive, with a step at each break."""
+    """The number that each residue's atoms carry in ``atoms_text``.
+
+    Consecutive, with a step at each break.
+    """
     steps = np.ones(len(chain), int)
     steps[breaks_of(chain)] = 3
     return np.cumsum(steps).tolist()
@@ -60,7 +82,10 @@ def _atom(group, serial, element, name, residue, chain, number, place) -> str:
     # a quote in a name (O5') needs quotes around it
     name = f'"{name}"' if "'" in name else name
     x, y, z = place
-    return f"{group} {serial} {element} {name} . {residue} {chain} 1 {number} ? {x:.3f} {y:.3f} {z:.3f} 1.00 0.00 {number} {chain} 1"
+    return (
+        f"{group} {serial} {element} {name} . {residue} {chain} 1 {number} ? {x:.3f} {y:.3f} {z:.3f} 1.00"
+        f" 0.00 {number} {chain} 1"
+    )
 
 
 def flattened(xyz: np.ndarray) -> np.ndarray:

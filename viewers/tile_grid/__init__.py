@@ -1,4 +1,7 @@
-"""Tiles as a grid of pictures that can be clicked: a Streamlit component over one picture that holds them all."""
+"""Tiles as a grid of pictures that can be clicked.
+
+A Streamlit component over one picture that holds them all.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """What changes in the pairs of a grid when some tokens change their concept, come or go.
 
-Two tokens v and u are a pair while each can be reached from the other within r hops. A pair changes where v or u does, or
-where a token that came or went opens or closes the way between them. Reachability before and after is computed for 64
-tokens at once, one bit each, as in ``grid``; only bits that differ are looked at. Which of two tokens comes first does not
-matter, so half of the offsets do. Rows of the grid with nothing new nearby are passed over.
+Two tokens v and u are a pair while each can be reached from the other within r hops. A pair changes where v
+or u does, or where a token that came or went opens or closes the way between them. Reachability before and
+after is computed for 64 tokens at once, one bit each, as in ``grid``; only bits that differ are looked at.
+Which of two tokens comes first does not matter, so half of the offsets do. Rows of the grid with nothing new
+nearby are passed over.
 
 Integers all the way, so results do not depend on how rows are shared between threads.
 """
@@ -58,7 +59,10 @@ def _count_changed(before, after, y, x0, radius, n_words, reach_before, reach_af
 
 @njit(nogil=True, cache=True)
 def _walk_item(before, after, packed, new_rows, walls, item, n_strips, radius, change):
-    """One strip of columns x one block of rows. ``packed``: tokens before, tokens after, cells that differ."""
+    """One strip of columns x one block of rows.
+
+    ``packed``: tokens before, tokens after, cells that differ.
+    """
     n_words = _WORDS
     x0 = (item % n_strips) * 64 * n_words
     y0 = (item // n_strips) * ROWS
@@ -74,12 +78,21 @@ def _walk_item(before, after, packed, new_rows, walls, item, n_strips, radius, c
             continue  # nothing new within r rows
         for row in range(max(filled, y - radius), y + radius + 1):
             for each in range(3):
-                shift_row(packed[each], row, x0 // 64, radius, n_words, here[each, row % ring].reshape(ring, n_words))
+                shift_row(
+                    packed[each],
+                    row,
+                    x0 // 64,
+                    radius,
+                    n_words,
+                    here[each, row % ring].reshape(ring, n_words),
+                )
         filled = y + radius + 1
         _reach_row(reach[0], across, here[0], y, radius, n_words)
         if walls:
             _reach_row(reach[1], across, here[1], y, radius, n_words)
-        _count_changed(before, after, y, x0, radius, n_words, reach[0], reach[1 if walls else 0], here[2], change)
+        _count_changed(
+            before, after, y, x0, radius, n_words, reach[0], reach[1 if walls else 0], here[2], change
+        )
 
 
 @njit(nogil=True, cache=True)
@@ -101,10 +114,12 @@ def _walk_slots(before, after, packed, new_rows, walls, n_slots, n_concepts, rad
 
 
 def pairs_changed(before, after, n_concepts, radius, n_threads):
-    """Ordered pairs of distinct tokens within ``radius`` hops that are there after less those before: (K, K) int64.
+    """Ordered pairs of distinct tokens within ``radius`` hops that are there after less those before.
 
-    Parameters: before, after (H, W) int16, concept id or -1 where there is no token; radius 1..MAX_RADIUS; n_threads,
-    1: this thread alone.
+    (K, K) int64.
+
+    Parameters: before, after (H, W) int16, concept id or -1 where there is no token; radius 1..MAX_RADIUS;
+    n_threads, 1: this thread alone.
     """
     differs = before != after
     there = before >= 0, after >= 0
@@ -118,7 +133,9 @@ def pairs_changed(before, after, n_concepts, radius, n_threads):
 
 
 def _new_rows(differs, radius):
-    """Of each strip, how many rows above each row hold a cell that differs, in the strip or within ``radius`` of it.
+    """Of each strip, how many rows above each row hold a cell that differs.
+
+    In the strip or within ``radius`` of it.
 
     Rows are counted from ``radius`` above the grid: (strips, H + 2 radius + 1) int64.
     """

@@ -1,13 +1,18 @@
 """Geodesic neighbourhoods on an 8-connected grid with holes, exactly, in tens of nanoseconds a token.
 
-A plain breadth-first search a token visits (2r+1)^2 cells and their 8 neighbours. Here two cheap things replace it:
+A plain breadth-first search a token visits (2r+1)^2 cells and their 8 neighbours. Here two cheap things
+replace it:
 
-1. *The box.* Histograms of concepts in the full (2r+1) x (2r+1) box slide over the grid: a column histogram gains one row
-   and loses one, the window gains one column and loses one. Cost a token: a few vector additions, whatever the radius.
-2. *What the box has too much.* A token of the box that cannot be reached within r hops (a gap in the tissue is in between)
-   must leave the histogram again. Reachability is computed for 64 tokens at once, one bit each: the plane ``reach[dy, dx]``
-   holds, for 64 neighbouring tokens v, whether v + (dy, dx) is within h hops of v. One hop is a 3 x 3 dilation *over the
-   offsets*, masked by where tokens are. In solid tissue nothing is left to correct; every hole costs what it blocks.
+1. *The box.* Histograms of concepts in the full (2r+1) x (2r+1) box slide over the grid: a column histogram
+  gains one row
+   and loses one, the window gains one column and loses one. Cost a token: a few vector additions, whatever
+   the radius.
+2. *What the box has too much.* A token of the box that cannot be reached within r hops (a gap in the tissue
+  is in between)
+   must leave the histogram again. Reachability is computed for 64 tokens at once, one bit each: the plane
+   ``reach[dy, dx]`` holds, for 64 neighbouring tokens v, whether v + (dy, dx) is within h hops of v. One hop
+   is a 3 x 3 dilation *over the offsets*, masked by where tokens are. In solid tissue nothing is left to
+   correct; every hole costs what it blocks.
 
 Integers all the way, so results do not depend on how rows are shared between threads.
 """
@@ -37,7 +42,10 @@ ROWS = 48  # rows a work item: enough to pay for its warm-up of 2r rows, small e
 
 
 def pack(cells):
-    """Cells (H, W) bool as one bit a column: (H, words + 2) uint64, an empty word at either end of each row."""
+    """Cells (H, W) bool as one bit a column.
+
+    (H, words + 2) uint64, an empty word at either end of each row.
+    """
     height, width = cells.shape
     bits = np.zeros((height, 64 * (-(-width // 64) + 2)), np.uint8)
     bits[:, 64 : 64 + width] = cells
@@ -46,7 +54,10 @@ def pack(cells):
 
 @njit(nogil=True, cache=True)
 def shift_row(packed, y, word0, radius, n_words, planes):
-    """Bits of row ``y`` at every column offset: planes[dx, w] bit b = is there a token at column 64 (word0 + w) + b + dx."""
+    """Bits of row ``y`` at every column offset.
+
+    Planes[dx, w] bit b = is there a token at column 64 (word0 + w) + b + dx.
+    """
     planes[:] = 0
     if y < 0 or y >= packed.shape[0]:
         return
@@ -99,7 +110,10 @@ def dilate(reach, across, here, y, hop, radius, n_words):
 
 @njit(nogil=True, cache=True)
 def _add_box(raster, y, x0, n_columns, radius, columns, window, weight, histograms):
-    """Add weight x (concepts in the box of each column of row ``y``) to ``histograms``, from column histograms."""
+    """Add weight x (concepts in the box of each column of row ``y``) to ``histograms``.
+
+    From column histograms.
+    """
     width = raster.shape[1]
     n_bins = window.shape[0]
     window[:] = 0
@@ -155,12 +169,24 @@ def _remove_unreached(raster, y, x0, hop, radius, n_words, reach, here, weight, 
 
 @njit(nogil=True, cache=True)
 def _walk_item(
-    raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, out_counts, table, mono, scores, kept
+    raster,
+    packed,
+    item,
+    n_strips,
+    n_words,
+    radius,
+    hop_weights,
+    n_bins,
+    out_counts,
+    table,
+    mono,
+    scores,
+    kept,
 ):
     """One strip of columns x one block of rows: histograms row by row, then kept, counted or scored.
 
-    Keeping if ``kept`` (rows, columns, K) is given. Else counting if ``scores`` is empty: ``out_counts[c]`` gains the
-    histogram of every token of concept c. Else scoring: score = mono[c] + table[c] . histogram.
+    Keeping if ``kept`` (rows, columns, K) is given. Else counting if ``scores`` is empty: ``out_counts[c]``
+    gains the histogram of every token of concept c. Else scoring: score = mono[c] + table[c] . histogram.
     """
     height, width = raster.shape
     x0 = (item % n_strips) * 64 * n_words
@@ -183,7 +209,9 @@ def _walk_item(
             _shift_columns(raster, -1, y, x0, hops[j], columns[j])
 
     for y in range(y0, y1):
-        shift_row(packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words))
+        shift_row(
+            packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words)
+        )
         reach[:] = 0
         own = here[y % ring]
         middle = (radius + 1) * n_words
@@ -227,20 +255,57 @@ def _walk_item(
 
 @njit(nogil=True, cache=True)
 def _walk_slot(
-    raster, packed, slot, n_slots, n_words, n_strips, n_items, radius, hop_weights, n_bins, table, mono, scores, kept
+    raster,
+    packed,
+    slot,
+    n_slots,
+    n_words,
+    n_strips,
+    n_items,
+    radius,
+    hop_weights,
+    n_bins,
+    table,
+    mono,
+    scores,
+    kept,
 ):
     """Every n_slots-th item, so that tissue and glass are shared out evenly."""
     local = np.zeros((n_bins, n_bins), np.int64)
     for item in range(slot, n_items, n_slots):
         _walk_item(
-            raster, packed, item, n_strips, n_words, radius, hop_weights, n_bins, local, table, mono, scores, kept
+            raster,
+            packed,
+            item,
+            n_strips,
+            n_words,
+            radius,
+            hop_weights,
+            n_bins,
+            local,
+            table,
+            mono,
+            scores,
+            kept,
         )
     return local
 
 
 @njit(nogil=True, cache=True, parallel=True)
 def _walk_slots(
-    raster, packed, n_slots, n_words, n_strips, n_items, radius, hop_weights, n_bins, table, mono, scores, kept
+    raster,
+    packed,
+    n_slots,
+    n_words,
+    n_strips,
+    n_items,
+    radius,
+    hop_weights,
+    n_bins,
+    table,
+    mono,
+    scores,
+    kept,
 ):
     counts = np.zeros((n_slots, n_bins, n_bins), np.int64)
     for slot in prange(n_slots):
@@ -264,7 +329,10 @@ def _walk_slots(
 
 
 def _walk(raster, radius, hop_weights, n_bins, table, mono, scores, kept, n_threads):
-    """Concepts around tokens, added up by concept: (n_bins, n_bins); on this thread alone if ``n_threads`` is 1."""
+    """Concepts around tokens, added up by concept.
+
+    (n_bins, n_bins); on this thread alone if ``n_threads`` is 1.
+    """
     height, width = raster.shape
     n_words = min(STRIP // 64, (width + 63) // 64)
     n_strips = (width + 64 * n_words - 1) // (64 * n_words)
@@ -305,12 +373,17 @@ def score_on_grid(raster, mono, table, radius, hop_weights, n_threads):
     padded = np.zeros((n_bins, n_bins))
     padded[:n_concepts, :n_concepts] = table
     scores = np.full(raster.shape, np.nan)
-    _walk(raster, radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT, n_threads)
+    _walk(
+        raster, radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT, n_threads
+    )
     return scores
 
 
 def neighbours_on_grid(raster, n_concepts, radius, hop_weights, n_threads):
-    """Concepts around every token, neighbours weighted by hop as in ``score_on_grid``: (H, W, K) int32, 0 off tissue."""
+    """Concepts around every token, neighbours weighted by hop as in ``score_on_grid``.
+
+    (H, W, K) int32, 0 off tissue.
+    """
     kept = np.zeros((*raster.shape, n_concepts), np.int32)
     nothing = np.zeros((1, 1))
     n_bins = _bins(n_concepts)

@@ -8,11 +8,13 @@ __all__ = ["pick_nearest", "settle_nearest"]
 
 @njit(nogil=True, cache=True)
 def pick_nearest(products, offsets, scale, tolerance, out, close):
-    """out[v] = argmin over k of offsets[k] - products[v, k] (first of equals); -1 if the token's embedding is not finite.
+    """out[v] = argmin over k of offsets[k] - products[v, k] (first of equals).
 
-    close[v] says that another centroid is as near within ``tolerance`` of ``scale``: the products' rounding may decide.
-    One thread on purpose: the search costs a tenth of the matrix product, and a second pool of threads between two
-    products would cost more than it saves (the pools wait for work by spinning).
+    -1 if the token's embedding is not finite.
+
+    close[v] says that another centroid is as near within ``tolerance`` of ``scale``: the products' rounding
+    may decide. One thread on purpose: the search costs a tenth of the matrix product, and a second pool of
+    threads between two products would cost more than it saves (the pools wait for work by spinning).
     """
     n, k = products.shape
     for v in range(n):
@@ -34,7 +36,9 @@ def pick_nearest(products, offsets, scale, tolerance, out, close):
 
 @njit(nogil=True, cache=True)
 def settle_nearest(embeddings, centroids, products, offsets, scale, tolerance, out):
-    """out[v] = the nearest of the centroids that ``pick_nearest`` finds close, in float64 and in a fixed order.
+    """out[v] = the nearest of the centroids that ``pick_nearest`` finds close.
+
+    In float64 and in a fixed order.
 
     Which centroids are looked at may differ between machines; which one is nearest does not.
     """

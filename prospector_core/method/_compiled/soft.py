@@ -1,7 +1,7 @@
 """Soft membership: shares of concepts a token, and what is counted and scored from them.
 
-Shares are whole numbers, (n, K) uint8, that sum to 255 a token (0: the token is outside): counts stay whole numbers, and
-are the same on every machine and in any order. Neighbourhoods as in ``sparse``.
+Shares are whole numbers, (n, K) uint8, that sum to 255 a token (0: the token is outside): counts stay whole
+numbers, and are the same on every machine and in any order. Neighbourhoods as in ``sparse``.
 """
 
 from math import exp, log
@@ -27,10 +27,12 @@ ONE = 255  # a whole token, in units of its shares
 
 @njit(nogil=True, cache=True)
 def _square_distances(tokens, across, sums, out):
-    """Squared distances (4, K) of tokens (4, d) to centroids, given as ``across`` (d, K), float64; d is a multiple of 4.
+    """Squared distances (4, K) of tokens (4, d) to centroids, given as ``across`` (d, K), float64.
 
-    Four sums a distance, by the dimension's remainder, in ``sums`` (4, 4, K): its terms are always added in the same order.
-    The inner loop runs over concepts, which need not wait for each other.
+    D is a multiple of 4.
+
+    Four sums a distance, by the dimension's remainder, in ``sums`` (4, 4, K): its terms are always added in
+    the same order. The inner loop runs over concepts, which need not wait for each other.
     """
     sums[:] = 0.0
     for at in range(across.shape[0]):
@@ -52,7 +54,11 @@ def _shares_some(vectors, across, nearest, temperature, out, first, last):
     wide, k = across.shape[0], out.shape[1]
     dim = vectors.shape[1]
     reach = temperature * (log(ONE) + 0.01)  # farther than this beyond the nearest a share is below 1 / 255
-    tokens, distances, sums = np.zeros((4, wide)), np.empty((4, across.shape[1])), np.empty((4, 4, across.shape[1]))
+    tokens, distances, sums = (
+        np.zeros((4, wide)),
+        np.empty((4, across.shape[1])),
+        np.empty((4, 4, across.shape[1])),
+    )
     for start in range(first, last, 4):
         n = min(4, last - start)
         for i in range(n):
@@ -79,13 +85,18 @@ def _shares_some(vectors, across, nearest, temperature, out, first, last):
 def _shares_slots(vectors, across, nearest, temperature, out, n_slots):
     n = len(vectors)
     for slot in prange(n_slots):
-        _shares_some(vectors, across, nearest, temperature, out, slot * n // n_slots, (slot + 1) * n // n_slots)
+        _shares_some(
+            vectors, across, nearest, temperature, out, slot * n // n_slots, (slot + 1) * n // n_slots
+        )
 
 
 def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
-    """Fill ``out`` (n, K) uint8 with shares: 255 exp(-d^2 / temperature) / sum, rounded down; the nearest concept has the rest.
+    """Fill ``out`` (n, K) uint8 with shares.
 
-    Sums run in a fixed order, so that no machine's way of adding decides. One thread: on the calling one alone.
+    255 exp(-d^2 / temperature) / sum, rounded down; the nearest concept has the rest.
+
+    Sums run in a fixed order, so that no machine's way of adding decides. One thread: on the calling one
+    alone.
     """
     k, dim = centroids.shape
     across = np.zeros((dim + -dim % 4, k + -k % 4))  # zeros change no distance
@@ -100,7 +111,8 @@ def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
 def look_over(shares, wide):
     """What is known of shares (n, K) uint8 after one look at each.
 
-    Returns a copy with zeros added to K (n, ``wide``) uint8; sum of each token's shares (n,) int64; of each concept's (K,) int64.
+    Returns a copy with zeros added to K (n, ``wide``) uint8; sum of each token's shares (n,) int64; of each
+    concept's (K,) int64.
     """
     n, k = shares.shape
     copy = np.zeros((n, wide), np.uint8)
@@ -132,7 +144,9 @@ def add_products(own, around, counts):
 
 @njit(nogil=True, cache=True)
 def score_one(own, around, mono, table, mixed):
-    """Score of a token of shares ``own`` (K,) uint8 with ``around`` (K,), units of 1 / 255, about it. K is a multiple of 8.
+    """Score of a token of shares ``own`` (K,) uint8 with ``around`` (K,), units of 1 / 255, about it.
+
+    K is a multiple of 8.
 
     ``mixed`` (K,) is scratch. Sums run in one order, here and on a grid: the same bits either way.
     """
@@ -185,9 +199,12 @@ def _count_slots(indptr, indices, outside, shares, radius, n_slots):
 
 
 def count_shares(indptr, indices, outside, shares, radius, n_threads):
-    """Ordered pairs of concepts within ``radius`` hops, a pair of tokens adding the product of their shares: (K, K) int64.
+    """Ordered pairs of concepts within ``radius`` hops, a pair of tokens adding the product of their shares.
 
-    In units of 1 / 255^2. ``outside`` (n,) int64: -1 where a token is outside. One thread: on the calling one alone.
+    (K, K) int64.
+
+    In units of 1 / 255^2. ``outside`` (n,) int64: -1 where a token is outside. One thread: on the calling one
+    alone.
     """
     if n_threads == 1:
         return _count_some(indptr, indices, outside, shares, 0, len(shares), radius)
@@ -196,7 +213,9 @@ def count_shares(indptr, indices, outside, shares, radius, n_threads):
 
 @njit(nogil=True, cache=True, parallel=True)
 def score_shares(indptr, indices, outside, shares, mono, table, radius, hop_weights, n_slots):
-    """Prospect scores (n,) float64: sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside.
+    """Prospect scores (n,) float64.
+
+    Sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside.
 
     K is a multiple of 8 (see ``score_one``).
     """
@@ -210,14 +229,29 @@ def score_shares(indptr, indices, outside, shares, mono, table, radius, hop_weig
         for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
             if outside[token] >= 0:
                 if radius > 0:
-                    _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, around)
+                    _around(
+                        indptr,
+                        indices,
+                        outside,
+                        shares,
+                        token,
+                        radius,
+                        hop_weights,
+                        stamp,
+                        queue,
+                        ends,
+                        around,
+                    )
                 scores[token] = score_one(shares[token], around, mono, table, mixed)
     return scores
 
 
 @njit(nogil=True, cache=True)
 def _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, around):
-    """Shares around a token, each times the weight of its hop distance, in ``around`` (K,), in units of 1 / 255."""
+    """Shares around a token, each times the weight of its hop distance, in ``around`` (K,).
+
+    In units of 1 / 255.
+    """
     _search(indptr, indices, outside, token, radius, stamp, queue, ends)
     around[:] = 0.0
     low = 0
@@ -232,7 +266,10 @@ def _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp,
 
 @njit(nogil=True, cache=True, parallel=True)
 def neighbours_of_shares(indptr, indices, outside, shares, radius, hop_weights, n_slots):
-    """Shares of concepts around every token, a neighbour at h hops weighing hop_weights[h]: (n, K) float64, 0 outside."""
+    """Shares of concepts around every token, a neighbour at h hops weighing hop_weights[h].
+
+    (n, K) float64, 0 outside.
+    """
     n, k = shares.shape
     kept = np.zeros((n, k))
     for slot in prange(n_slots):
@@ -241,6 +278,18 @@ def neighbours_of_shares(indptr, indices, outside, shares, radius, hop_weights, 
         ends = np.empty(radius + 1, np.int64)
         for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
             if outside[token] >= 0:
-                _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, kept[token])
+                _around(
+                    indptr,
+                    indices,
+                    outside,
+                    shares,
+                    token,
+                    radius,
+                    hop_weights,
+                    stamp,
+                    queue,
+                    ends,
+                    kept[token],
+                )
         kept[slot * n // n_slots : (slot + 1) * n // n_slots] /= ONE
     return kept

@@ -1,8 +1,11 @@
-"""Shares of concepts around tokens of a grid with holes: as ``grid``, where a token belongs to several concepts.
+"""Shares of concepts around tokens of a grid with holes.
 
-The box of (2r+1) x (2r+1) cells slides over the grid as there, its columns and window being sums of shares; shares of
-tokens that cannot be reached within r hops leave again. A token costs a few vector additions, whatever the radius.
-Integers until a score is made, so results do not depend on how rows are shared between threads.
+As ``grid``, where a token belongs to several concepts.
+
+The box of (2r+1) x (2r+1) cells slides over the grid as there, its columns and window being sums of shares;
+shares of tokens that cannot be reached within r hops leave again. A token costs a few vector additions,
+whatever the radius. Integers until a score is made, so results do not depend on how rows are shared between
+threads.
 """
 
 import numpy as np
@@ -26,7 +29,10 @@ COUNT, SCORE, KEEP = 0, 1, 2
 
 @njit(nogil=True, cache=True)
 def _meeting(cells, y, first, columns):
-    """Shares of row ``y`` and the sums of columns that they belong to, both flat; the first sum is of column ``first``."""
+    """Shares of row ``y`` and the sums of columns that they belong to, both flat.
+
+    The first sum is of column ``first``.
+    """
     height, width, n_bins = cells.shape
     low = max(0, -first)
     high = min(columns.size // n_bins, width - first)
@@ -39,7 +45,10 @@ def _meeting(cells, y, first, columns):
 
 @njit(nogil=True, cache=True)
 def _add_row(cells, y, first, columns):
-    """Add the shares of row ``y`` to the sums of columns, the first of which is column ``first`` of the grid."""
+    """Add the shares of row ``y`` to the sums of columns.
+
+    The first of which is column ``first`` of the grid.
+    """
     row, sums = _meeting(cells, y, first, columns)
     for i in range(sums.size):
         sums[i] += row[i]
@@ -123,7 +132,8 @@ def _add_products(words, around, sums):
 def _count_row(tokens, words, around, products, counts, room, most):
     """Add to ``products`` what the tokens of a stretch of a row see around them.
 
-    They go to ``counts`` before they could overflow, after ``most`` tokens; there is room for ``room`` more: returned.
+    They go to ``counts`` before they could overflow, after ``most`` tokens; there is room for ``room`` more:
+    returned.
     """
     for x in range(tokens.size):
         if tokens[x] >= 0:
@@ -145,9 +155,25 @@ def _move(products, counts):
 
 @njit(nogil=True, cache=True)
 def _walk_item(
-    index, packed, cells, words, kind, item, n_strips, radius, ball_weights, task, products, counts, mono, table, out
+    index,
+    packed,
+    cells,
+    words,
+    kind,
+    item,
+    n_strips,
+    radius,
+    ball_weights,
+    task,
+    products,
+    counts,
+    mono,
+    table,
+    out,
 ):
-    """One strip of columns x one block of rows. ``task``: COUNT into ``counts``; SCORE or KEEP into ``out``, a row a token.
+    """One strip of columns x one block of rows.
+
+    ``task``: COUNT into ``counts``; SCORE or KEEP into ``out``, a row a token.
 
     ``kind``: an array of the type in which shares are added up.
     """
@@ -172,7 +198,9 @@ def _walk_item(
         for y in range(y0 - hops[j] - 1, y0 + hops[j]):
             _add_row(cells, y, x0 - hops[j], columns[j, : (n_columns + 2 * hops[j]) * n_bins])
     for y in range(y0, min(height, y0 + ROWS)):
-        shift_row(packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words))
+        shift_row(
+            packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words)
+        )
         reach[:] = 0
         middle = (radius + 1) * n_words
         for w in range(n_words):
@@ -207,7 +235,9 @@ def _walk_item(
 
 
 @njit(nogil=True, cache=True)
-def _walk_slot(index, packed, cells, words, kind, wide, slot, n_slots, radius, ball_weights, task, mono, table, out):
+def _walk_slot(
+    index, packed, cells, words, kind, wide, slot, n_slots, radius, ball_weights, task, mono, table, out
+):
     """Every n_slots-th item, so that tissue and glass are shared out evenly."""
     n_strips = (index.shape[1] + _STRIP - 1) // _STRIP
     counts = np.zeros((cells.shape[2], cells.shape[2]), np.int64)
@@ -234,11 +264,26 @@ def _walk_slot(index, packed, cells, words, kind, wide, slot, n_slots, radius, b
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _walk_slots(index, packed, cells, words, kind, wide, n_slots, radius, ball_weights, task, mono, table, out):
+def _walk_slots(
+    index, packed, cells, words, kind, wide, n_slots, radius, ball_weights, task, mono, table, out
+):
     counts = np.zeros((n_slots, cells.shape[2], cells.shape[2]), np.int64)
     for slot in prange(n_slots):
         counts[slot] = _walk_slot(
-            index, packed, cells, words, kind, wide, slot, n_slots, radius, ball_weights, task, mono, table, out
+            index,
+            packed,
+            cells,
+            words,
+            kind,
+            wide,
+            slot,
+            n_slots,
+            radius,
+            ball_weights,
+            task,
+            mono,
+            table,
+            out,
         )
     return counts.sum(axis=0)
 
@@ -262,8 +307,8 @@ _NO_OUT, _NO_TABLE = np.zeros((0, 0)), np.zeros((0, 0))
 def count_shares_on_grid(index, shares, radius, n_threads):
     """As ``soft.count_shares``, on a grid: (K, K) int64 in units of 1 / 255^2.
 
-    Parameters: index (H, W) int32, token or -1 where there is none; shares (n, K) uint8, K a multiple of 8 (see
-    ``soft.padded``); radius 1..MAX_RADIUS; n_threads, 1: this thread alone.
+    Parameters: index (H, W) int32, token or -1 where there is none; shares (n, K) uint8, K a multiple of 8
+    (see ``soft.padded``); radius 1..MAX_RADIUS; n_threads, 1: this thread alone.
     """
     weights = np.zeros(radius + 1, np.int64)
     weights[radius] = 1
@@ -271,14 +316,20 @@ def count_shares_on_grid(index, shares, radius, n_threads):
 
 
 def score_shares_on_grid(index, shares, mono, table, radius, ball_weights, n_threads):
-    """As ``soft.score_shares``, on a grid: (n,) float64, NaN outside. ``ball_weights`` (radius + 1,) int64 of nested balls."""
+    """As ``soft.score_shares``, on a grid: (n,) float64, NaN outside.
+
+    ``ball_weights`` (radius + 1,) int64 of nested balls.
+    """
     scores = np.full((len(shares), 1), np.nan)
     _walk(index, shares, radius, ball_weights, SCORE, mono, table, scores, n_threads)
     return scores[:, 0]
 
 
 def neighbours_of_shares_on_grid(index, shares, n_concepts, radius, ball_weights, n_threads):
-    """Shares around every token in units of 1 / 255, weighted as in ``score_shares_on_grid``: (n, n_concepts) float64."""
+    """Shares around every token in units of 1 / 255, weighted as in ``score_shares_on_grid``.
+
+    (n, n_concepts) float64.
+    """
     kept = np.zeros((len(shares), n_concepts))
     _walk(index, shares, radius, ball_weights, KEEP, _NO_TABLE.ravel(), _NO_TABLE, kept, n_threads)
     return kept

@@ -12,7 +12,9 @@ __all__ = ["ball", "count_pairs_on_edges", "neighbours_on_edges", "score_on_edge
 
 @njit(nogil=True, cache=True)
 def _search(indptr, indices, concepts, start, radius, stamp, queue, ends):
-    """Tokens within ``radius`` hops of ``start``, nearest first, in ``queue``; ends[h] = how many within h hops.
+    """Tokens within ``radius`` hops of ``start``, nearest first, in ``queue``.
+
+    Ends[h] = how many within h hops.
 
     Excluded tokens (concept < 0) are walls. ``stamp`` must not contain ``start + 1`` on entry.
     """
@@ -71,7 +73,10 @@ def count_pairs_on_edges(indptr, indices, concepts, n_concepts, radius, n_thread
 
 @njit(nogil=True, cache=True, parallel=True)
 def score_on_edges(indptr, indices, concepts, mono, table, radius, hop_weights, n_slots):
-    """Prospect scores (n,) float64: mono[c] + sum of table[c, c'] x hop_weights[hops]; NaN where concept < 0."""
+    """Prospect scores (n,) float64.
+
+    Mono[c] + sum of table[c, c'] x hop_weights[hops]; NaN where concept < 0.
+    """
     n = concepts.size
     scores = np.full(n, np.nan)
     for slot in prange(n_slots):
@@ -100,7 +105,10 @@ def score_on_edges(indptr, indices, concepts, mono, table, radius, hop_weights, 
 
 @njit(nogil=True, cache=True, parallel=True)
 def neighbours_on_edges(indptr, indices, concepts, n_concepts, radius, hop_weights, n_slots):
-    """Concepts around every token, a neighbour at h hops weighing hop_weights[h]: (n, K) float64, 0 where concept < 0."""
+    """Concepts around every token, a neighbour at h hops weighing hop_weights[h].
+
+    (n, K) float64, 0 where concept < 0.
+    """
     n = concepts.size
     kept = np.zeros((n, n_concepts))
     for slot in prange(n_slots):

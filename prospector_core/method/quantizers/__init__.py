@@ -1,4 +1,7 @@
-"""Layer I: from token embeddings to concepts. A quantizer finds K centroids; a token's concept is the nearest."""
+"""Layer I: from token embeddings to concepts.
+
+A quantizer finds K centroids; a token's concept is the nearest.
+"""
 
 from .base import CentroidQuantizer
 from .kmeans import KMeansQuantizer, MiniBatchKMeansQuantizer, StreamedKMeansQuantizer

@@ -1,4 +1,7 @@
-"""What all quantizers that look for centroids share: the sample, its checks, the order of concepts, the prediction."""
+"""What all quantizers that look for centroids share.
+
+The sample, its checks, the order of concepts, the prediction.
+"""
 
 import warnings
 
@@ -13,19 +16,25 @@ __all__ = ["CentroidQuantizer"]
 
 
 def drawn_tokens(n, sample, seed):
-    """Which of n tokens a quantizer looks at: (sample,) ascending, drawn with the seed; None where it is all of them."""
+    """Which of n tokens a quantizer looks at.
+
+    (sample,) ascending, drawn with the seed; None where it is all of them.
+    """
     return None if n <= sample else np.sort(np.random.RandomState(seed).choice(n, sample, replace=False))
 
 
 class CentroidQuantizer(Estimator):
-    """Concepts as centroids found in a sample of token embeddings; ids run from the most to the least frequent.
+    """Concepts as centroids found in a sample of token embeddings.
 
-    A subclass says ``name``, ``about`` (one line for those who choose) and ``_find(sample)``, which gives (K, d) centroids of
-    (m, d) float32, m >= K. Parameters: n_concepts K; sample, tokens drawn for fitting (all, if there are fewer); seed, the same
-    seed and data give the same centroids.
+    Ids run from the most to the least frequent.
 
-    Attributes after ``fit``: ``centroids_`` (K, d) float32. ``fit(embeddings)``, (n, d), raises EmbeddingError,
-    FitError; ``predict(embeddings)`` gives (n,) int32: a token's concept is the nearest centroid.
+    A subclass says ``name``, ``about`` (one line for those who choose) and ``_find(sample)``, which gives (K,
+    d) centroids of (m, d) float32, m >= K. Parameters: n_concepts K; sample, tokens drawn for fitting (all,
+    if there are fewer); seed, the same seed and data give the same centroids.
+
+    Attributes after ``fit``: ``centroids_`` (K, d) float32. ``fit(embeddings)``, (n, d), raises
+    EmbeddingError, FitError; ``predict(embeddings)`` gives (n,) int32: a token's concept is the nearest
+    centroid.
     """
 
     name = about = ""
@@ -39,8 +48,9 @@ class CentroidQuantizer(Estimator):
         from sklearn.exceptions import ConvergenceWarning
 
         embeddings = self._sampled(embeddings)
-        # One thread: the order of additions, hence the last bits of the centroids, must not depend on scheduling.
-        # Fewer kinds of token than concepts, as in slides of one colour, leave concepts empty: no reason for a warning.
+        # One thread: the order of additions, hence the last bits of the centroids, must not depend on
+        # scheduling. Fewer kinds of token than concepts, as in slides of one colour, leave concepts empty: no
+        # reason for a warning.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             centroids = np.asarray(self._find(embeddings)).astype(np.float32)

@@ -11,9 +11,12 @@ __all__ = ["KMeansQuantizer", "MiniBatchKMeansQuantizer", "StreamedKMeansQuantiz
 
 
 class KMeansQuantizer(CentroidQuantizer):
-    """Concepts as k-means clusters of a sample of token embeddings; ids run from the most to the least frequent.
+    """Concepts as k-means clusters of a sample of token embeddings.
 
-    Parameters as ``CentroidQuantizer``; n_init, restarts, the best of which is kept. Source: paper section 3.1.
+    Ids run from the most to the least frequent.
+
+    Parameters as ``CentroidQuantizer``; n_init, restarts, the best of which is kept. Source: paper section
+    3.1.
     """
 
     name = "k-means"
@@ -49,15 +52,22 @@ class MiniBatchKMeansQuantizer(KMeansQuantizer):
         from sklearn.cluster import MiniBatchKMeans
 
         return MiniBatchKMeans(
-            self.n_concepts, n_init=self.n_init, random_state=self.seed, batch_size=self.batch, compute_labels=False
+            self.n_concepts,
+            n_init=self.n_init,
+            random_state=self.seed,
+            batch_size=self.batch,
+            compute_labels=False,
         )
 
 
 class StreamedKMeansQuantizer(KMeansQuantizer):
-    """As ``KMeansQuantizer``, then refined by mini-batches in one pass over all tokens, in the memory of one block.
+    """As ``KMeansQuantizer``, then refined by mini-batches in one pass over all tokens.
 
-    ``fit(embeddings)`` takes an array; ``fit_blocks(sample, blocks)`` the sample that it starts from, and an iterable of (m, d)
-    blocks, each looked at once. The same blocks in the same order give the same centroids. Source: Sculley 2010.
+    In the memory of one block.
+
+    ``fit(embeddings)`` takes an array; ``fit_blocks(sample, blocks)`` the sample that it starts from, and an
+    iterable of (m, d) blocks, each looked at once. The same blocks in the same order give the same centroids.
+    Source: Sculley 2010.
     """
 
     name = "streamed k-means"
@@ -74,11 +84,17 @@ class StreamedKMeansQuantizer(KMeansQuantizer):
         from sklearn.cluster import MiniBatchKMeans
 
         super().fit(sample)
-        # a batch of one token too few would end in a warning of sklearn's, not in an error: it has no minimum here
+        # a batch of one token too few would end in a warning of sklearn's, not in an error: it has no minimum
+        # here
         stream = MiniBatchKMeans(
-            self.n_concepts, init=self.centroids_, n_init=1, random_state=self.seed, batch_size=BLOCK, compute_labels=False,
+            self.n_concepts,
+            init=self.centroids_,
+            n_init=1,
+            random_state=self.seed,
+            batch_size=BLOCK,
+            compute_labels=False,
             reassignment_ratio=0.0,  # a concept keeps its place, however rare
-        )  # fmt: skip
+        )
         sizes = np.zeros(self.n_concepts, np.int64)
         with threadpool_limits(1):
             for block in blocks:

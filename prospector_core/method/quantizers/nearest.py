@@ -13,8 +13,9 @@ BLOCK = 16384  # tokens a matrix product: the block's products stay in the cache
 def assign_nearest(embeddings, centroids):
     """Concept of every token: the nearest centroid (Euclidean, first of equals), the same on every machine.
 
-    Parameters: embeddings (n, d), float32 used as they are (no copy), anything else, also what is on disk, block by block
-    as float32; centroids (K, d). Returns (n,) int32. Raises EmbeddingError for a wrong shape or a value that is not finite.
+    Parameters: embeddings (n, d), float32 used as they are (no copy), anything else, also what is on disk,
+    block by block as float32; centroids (K, d). Returns (n,) int32. Raises EmbeddingError for a wrong shape
+    or a value that is not finite.
     """
     embeddings = numbers(embeddings)
     centroids = np.ascontiguousarray(centroids, np.float32)
@@ -23,15 +24,16 @@ def assign_nearest(embeddings, centroids):
             f"embeddings have shape {embeddings.shape}, the concepts {centroids.shape[1]} dimensions: "
             "embed with the encoder that the concepts were fitted on"
         )
-    # |x - c|^2 / 2 without what all concepts share: |c'|^2 / 2 + m . c' - x . c', where c' = c - m, m the mean centroid.
-    # Embeddings often have a large mean in common; so it does not eat up the products' digits.
+    # |x - c|^2 / 2 without what all concepts share: |c'|^2 / 2 + m . c' - x . c', where c' = c - m, m the
+    # mean centroid. Embeddings often have a large mean in common; so it does not eat up the products' digits.
     middle = centroids.mean(axis=0, dtype=np.float64)
     around = centroids - middle
     norms = np.sqrt((around**2).sum(axis=1))
     offsets = (norms**2 / 2 + around @ middle).astype(np.float32)
     factors = around.astype(np.float32).T
-    # A product's last bits depend on the machine, its threads and the block's size: what they could decide is settled
-    # in float64. Rounding is a random walk of d steps; eight of its standard deviations are allowed for.
+    # A product's last bits depend on the machine, its threads and the block's size: what they could decide is
+    # settled in float64. Rounding is a random walk of d steps; eight of its standard deviations are allowed
+    # for.
     tolerance = np.float32(8 * np.sqrt(max(embeddings.shape[1], 1)) * 2.0**-24)
     scale = np.float32(norms.max() * np.sqrt((centroids.astype(np.float64) ** 2).sum(axis=1)).max())
     concepts = np.empty(len(embeddings), np.int32)
@@ -49,7 +51,9 @@ def assign_nearest(embeddings, centroids):
             settle_nearest(block[again], centroids, some[again], offsets, scale, tolerance, nearest)
             concepts[start + again] = nearest
     if concepts.size and concepts.min() < 0:
-        raise EmbeddingError(f"the embedding of token {int(np.argmin(concepts))} is not finite: embed its datum again")
+        raise EmbeddingError(
+            f"the embedding of token {int(np.argmin(concepts))} is not finite: embed its datum again"
+        )
     return concepts
 
 

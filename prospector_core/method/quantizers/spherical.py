@@ -11,17 +11,21 @@ _SETTLED = 1e-5  # of the mean cosine: what a step must still bring
 
 
 class SphericalKMeansQuantizer(CentroidQuantizer):
-    """Concepts as clusters of directions: a token's concept is the centroid with the largest cosine to its embedding.
+    """Concepts as clusters of directions.
 
-    Centroids lie on a sphere around 0, as far out as a token of the sample (root mean square): of points that are equally far
-    from 0 the nearest one is the one with the largest cosine, so that whatever works with nearest centroids works here, soft
-    shares included (shares of long embeddings fall more steeply). Parameters as ``CentroidQuantizer``; n_init, restarts, the
-    best of which is kept. Source: Dhillon & Modha 2001.
+    A token's concept is the centroid with the largest cosine to its embedding.
+
+    Centroids lie on a sphere around 0, as far out as a token of the sample (root mean square): of points that
+    are equally far from 0 the nearest one is the one with the largest cosine, so that whatever works with
+    nearest centroids works here, soft shares included (shares of long embeddings fall more steeply).
+    Parameters as ``CentroidQuantizer``; n_init, restarts, the best of which is kept. Source: Dhillon & Modha
+    2001.
     """
 
     name = "spherical k-means"
     about = (
-        "kinds by the direction of a vector, not its length: where strength of stain or length of text should not count"
+        "kinds by the direction of a vector, not its length: where strength of stain or length of text should"
+        " not count"
     )
 
     def __init__(self, n_concepts=20, sample=50_000, n_init=4, seed=0):
@@ -43,7 +47,9 @@ class SphericalKMeansQuantizer(CentroidQuantizer):
         """Unit centroids (K, d) float64 from one start, and the sum of cosines that they reach."""
         from sklearn.cluster import kmeans_plusplus  # late: it takes a second to load
 
-        centres = _unit(kmeans_plusplus(directions, self.n_concepts, random_state=random)[0].astype(np.float64))
+        centres = _unit(
+            kmeans_plusplus(directions, self.n_concepts, random_state=random)[0].astype(np.float64)
+        )
         before = -np.inf
         for _ in range(_STEPS):
             cosines = directions @ centres.T.astype(np.float32)

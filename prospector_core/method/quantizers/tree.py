@@ -16,7 +16,9 @@ _MOST_FINE = 256
 
 @dataclass(frozen=True, eq=False)
 class ConceptTree:
-    """How fine concepts join. Nodes: 0..M-1 are the fine concepts, M+t is what join number t made; the last one is the root.
+    """How fine concepts join. Nodes.
+
+    0..M-1 are the fine concepts, M+t is what join number t made; the last one is the root.
 
     Attributes
     ----------
@@ -64,8 +66,12 @@ class ConceptTree:
         return 0.0, [tuple(sorted(wanted))]
 
     def parts(self, leaves, into):
-        """Fine concepts in ``into`` parts, or in as many as there are, cut where the tree parts them highest up: list of tuples,
-        the one with most tokens first."""
+        """Fine concepts in ``into`` parts, or in as many as there are.
+
+        Cut where the tree parts them highest up.
+
+        List of tuples, the one with most tokens first.
+        """
         found = [tuple(sorted(leaves))]
         while len(found) < into:
             forks = [self.fork(each) for each in found]
@@ -86,16 +92,22 @@ class ConceptTree:
 
 
 class TreeQuantizer(CentroidQuantizer):
-    """Concepts as the K branches of a tree: fine concepts (k-means) joined pair by pair, each time those two whose joining
-    loses least (Ward, by their numbers of tokens).
+    """Concepts as the K branches of a tree.
 
-    The tree is kept with a fit: splitting a concept follows its branches, merging goes up to where they meet. Parameters as
-    ``CentroidQuantizer``; fine, how many fine concepts a concept (256 in all at most). Attributes after ``fit`` also: ``tree_``
-    (ConceptTree). A token's concept is the nearest of the K centres, each the mean of its branch. Source: Ward 1963.
+    Fine concepts (k-means) joined pair by pair, each time those two whose joining loses least (Ward, by their
+    numbers of tokens).
+
+    The tree is kept with a fit: splitting a concept follows its branches, merging goes up to where they meet.
+    Parameters as ``CentroidQuantizer``; fine, how many fine concepts a concept (256 in all at most).
+    Attributes after ``fit`` also: ``tree_`` (ConceptTree). A token's concept is the nearest of the K centres,
+    each the mean of its branch. Source: Ward 1963.
     """
 
     name = "tree"
-    about = "fine kinds joined step by step: splitting and merging then follow the branches of a tree that is shown"
+    about = (
+        "fine kinds joined step by step: splitting and merging then follow the branches of a tree that is"
+        " shown"
+    )
 
     def __init__(self, n_concepts=20, sample=50_000, fine=8, seed=0):
         super().__init__(n_concepts, sample, seed)
@@ -121,8 +133,9 @@ class TreeQuantizer(CentroidQuantizer):
 def join(centres, sizes):
     """Join clusters pair by pair, each time the two whose union adds least to the squared distances to the means (Ward).
 
-    Parameters: centres (M, d); sizes (M,), tokens of each. Returns joins (M-1, 2) int32 and heights (M-1,) float64 as
-    ``ConceptTree`` has them; a height is sqrt(2 x what was added): of two single tokens, their distance.
+    Parameters: centres (M, d); sizes (M,), tokens of each. Returns joins (M-1, 2) int32 and heights (M-1,)
+    float64 as ``ConceptTree`` has them; a height is sqrt(2 x what was added): of two single tokens, their
+    distance.
     """
     m = len(centres)
     centres = np.array(centres, np.float64)

@@ -19,17 +19,23 @@ _COMMIT = 0.25  # weight of the pull of encoded tokens towards their code
 
 
 class VQAutoencoderQuantizer(CentroidQuantizer):
-    """Concepts as codes of a small autoencoder whose middle layer may say one of K codes only; a concept is what its code decodes to.
+    """Concepts as codes of a small autoencoder whose middle layer may say one of K codes only.
 
-    Codes follow the encoded tokens by moving averages, gradients pass them straight through, and codes that have lost their
-    tokens begin anew at a token that is decoded badly. A token's concept is the decoded code nearest to its embedding, the one
-    that loses least of it. Parameters as ``CentroidQuantizer``; steps, of training, 512 tokens each. Attributes after ``fit``
-    also: ``revived_``, how often a code began anew. The same seed and data give the same codes; torch's own random state and
-    threads are left as they were. Raises MissingExtraError without torch. Source: van den Oord et al. 2017 (1711.00937).
+    A concept is what its code decodes to.
+
+    Codes follow the encoded tokens by moving averages, gradients pass them straight through, and codes that
+    have lost their tokens begin anew at a token that is decoded badly. A token's concept is the decoded code
+    nearest to its embedding, the one that loses least of it. Parameters as ``CentroidQuantizer``; steps, of
+    training, 512 tokens each. Attributes after ``fit`` also: ``revived_``, how often a code began anew. The
+    same seed and data give the same codes; torch's own random state and threads are left as they were. Raises
+    MissingExtraError without torch. Source: van den Oord et al. 2017 (1711.00937).
     """
 
     name = "vq autoencoder"
-    about = "kinds as a small network learns to tell them: where clusters are bent rather than round; takes longest"
+    about = (
+        "kinds as a small network learns to tell them: where clusters are bent rather than round; takes"
+        " longest"
+    )
 
     def __init__(self, n_concepts=20, sample=50_000, steps=1500, seed=0):
         super().__init__(n_concepts, sample, seed)
@@ -54,7 +60,10 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
         """What each code decodes to, in the units of ``tokens`` (n, d): (K, d) float32."""
         random = torch.Generator().manual_seed(self.seed)
         d, k = tokens.shape[1], self.n_concepts
-        encoder, decoder = _layers(torch, (d, _WIDTH, _LATENT), random), _layers(torch, (_LATENT, _WIDTH, d), random)
+        encoder, decoder = (
+            _layers(torch, (d, _WIDTH, _LATENT), random),
+            _layers(torch, (_LATENT, _WIDTH, d), random),
+        )
         parameters = [each for layers in (encoder, decoder) for pair in layers for each in pair]
         optimiser = torch.optim.Adam(parameters, lr=2e-3)
         codes, self.revived_ = None, 0
@@ -93,7 +102,10 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
 
 
 class _Codes:
-    """The K codes: places (K, latent), and moving averages of how many tokens say each, and of where these are."""
+    """The K codes: places (K, latent).
+
+    And moving averages of how many tokens say each, and of where these are.
+    """
 
     def __init__(self, torch, places):
         self.places, self._torch = places, torch
@@ -137,7 +149,10 @@ def _through(torch, layers, values):
 
 
 def _without_empty(sample, centroids):
-    """Centroids, those without a token put where the token is that lies farthest from its own, one after the other."""
+    """Centroids, those without a token put where the token is that lies farthest from its own.
+
+    One after the other.
+    """
     for _ in range(len(centroids)):
         nearest = assign_nearest(sample, centroids)
         empty = np.flatnonzero(np.bincount(nearest, minlength=len(centroids)) == 0)

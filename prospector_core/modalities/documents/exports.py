@@ -22,19 +22,26 @@ def _tokens(study, datum):
     known = {concept.id: concept for concept in study.concepts()}
     return [
         {
-            "start": start, "end": end, "text": text, "section": section, "concept": concept, "name": known[concept].name,
-            "score": round(float(score), 6) if np.isfinite(score) else None, "pinned": known[concept].pinned,
+            "start": start,
+            "end": end,
+            "text": text,
+            "section": section,
+            "concept": concept,
+            "name": known[concept].name,
+            "score": round(float(score), 6) if np.isfinite(score) else None,
+            "pinned": known[concept].pinned,
         }
         for (start, end), text, section, concept, score in zip(
             spans.tolist(), sentences_of(study, datum), sections_of(spans, attrs), concepts, scores
         )
-    ]  # fmt: skip
+    ]
 
 
 def json_lines(study, datum):
     """A document as one line of JSON: its text as it stands, and a span a token with concept, name and score.
 
-    Spans count characters of ``text`` (Unicode code points), the end excluded. An excluded token's score is null.
+    Spans count characters of ``text`` (Unicode code points), the end excluded. An excluded token's score is
+    null.
     """
     datum, attrs = study.datum(datum), study.attrs(datum)
     probability = study.predictions().get(datum.uid)
@@ -52,32 +59,60 @@ def json_lines(study, datum):
 def annotations(study, datum):
     """A document's tokens as W3C web annotations (JSON-LD, an AnnotationPage): what tools of annotation read.
 
-    Each has two bodies, its concept (purpose "classifying") and its score (purpose "assessing"), and a target with
-    position and quote. The document itself is named by its opaque id.
+    Each has two bodies, its concept (purpose "classifying") and its score (purpose "assessing"), and a target
+    with position and quote. The document itself is named by its opaque id.
     """
     datum, text = study.datum(datum), study.attrs(datum)["text"]
     source = f"urn:prospector:{datum.uid}"
     items = []
     for number, token in enumerate(_tokens(study, datum)):
         start, end = token["start"], token["end"]
-        bodies = [{"type": "TextualBody", "purpose": "classifying", "value": token["name"], "format": "text/plain"}]
+        bodies = [
+            {"type": "TextualBody", "purpose": "classifying", "value": token["name"], "format": "text/plain"}
+        ]
         if token["score"] is not None:
-            bodies.append({"type": "TextualBody", "purpose": "assessing", "value": str(token["score"]), "format": "text/plain"})  # fmt: skip
-        items.append({
-            "id": f"{source}:{number}", "type": "Annotation", "motivation": "classifying", "body": bodies,
-            "target": {"source": source, "selector": [
-                {"type": "TextPositionSelector", "start": start, "end": end},
-                {"type": "TextQuoteSelector", "exact": text[start:end], "prefix": text[max(0, start - _CONTEXT) : start],
-                 "suffix": text[end : end + _CONTEXT]},
-            ]},
-        })  # fmt: skip
-    page = {"@context": "http://www.w3.org/ns/anno.jsonld", "id": f"{source}:page", "type": "AnnotationPage",
-            "label": f"Prospect map for {study.classes[1]}", "items": items}  # fmt: skip
+            bodies.append(
+                {
+                    "type": "TextualBody",
+                    "purpose": "assessing",
+                    "value": str(token["score"]),
+                    "format": "text/plain",
+                }
+            )
+        items.append(
+            {
+                "id": f"{source}:{number}",
+                "type": "Annotation",
+                "motivation": "classifying",
+                "body": bodies,
+                "target": {
+                    "source": source,
+                    "selector": [
+                        {"type": "TextPositionSelector", "start": start, "end": end},
+                        {
+                            "type": "TextQuoteSelector",
+                            "exact": text[start:end],
+                            "prefix": text[max(0, start - _CONTEXT) : start],
+                            "suffix": text[end : end + _CONTEXT],
+                        },
+                    ],
+                },
+            }
+        )
+    page = {
+        "@context": "http://www.w3.org/ns/anno.jsonld",
+        "id": f"{source}:page",
+        "type": "AnnotationPage",
+        "label": f"Prospect map for {study.classes[1]}",
+        "items": items,
+    }
     return json.dumps(page, ensure_ascii=False, indent=1).encode()
 
 
 def html_page(study, datum):
-    """A document as a page of its own: its tokens tinted by score, with a legend and the concepts; nothing is loaded.
+    """A document as a page of its own.
+
+    Its tokens tinted by score, with a legend and the concepts; nothing is loaded.
 
     Pointing at one tells its score and concept. Light or dark as the reader's system is.
     """
@@ -104,16 +139,30 @@ def html_page(study, datum):
             part["said"] = f"{token['name']}: excluded"
         else:
             share = min(abs(score) / limit, 1.0)
-            part |= {"said": f"{score:+.2f} · {token['name']}", "share": 0.6 * share, "colour": _FOR if score > 0 else _AGAINST}  # fmt: skip
+            part |= {
+                "said": f"{score:+.2f} · {token['name']}",
+                "share": 0.6 * share,
+                "colour": _FOR if score > 0 else _AGAINST,
+            }
         parts.append(part)
     untinted(len(text))
     there = {token["concept"] for token in tokens}
     for_ = study.classes[study.target]
     page = write_html(
-        "prospector_core", "document.html", language=language_tag(attrs["language"]) or "en", parts=parts, limit=limit,
-        heading=attrs["title"] or f"Where is {for_}?", for_=for_, against=study.others, warm=_FOR, cold=_AGAINST, unit=fit.unit,
+        "prospector_core",
+        "document.html",
+        language=language_tag(attrs["language"]) or "en",
+        parts=parts,
+        limit=limit,
+        heading=attrs["title"] or f"Where is {for_}?",
+        for_=for_,
+        against=study.others,
+        warm=_FOR,
+        cold=_AGAINST,
+        unit=fit.unit,
         label="not known" if datum.label is None else study.classes[datum.label],
-        probability=study.predictions().get(datum.uid), token=study.kind.words.token,
+        probability=study.predictions().get(datum.uid),
+        token=study.kind.words.token,
         concepts=[c for c in sorted(study.concepts(), key=lambda c: -c.weight) if c.id in there],
-    )  # fmt: skip
+    )
     return page.encode()

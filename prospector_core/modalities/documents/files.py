@@ -34,12 +34,21 @@ _LABEL_FIELDS = ("label", "class", "diagnosis", "y")
 _HEADING_FIELDS = ("label", "title", "heading", "name")
 # What is neither text nor white space: shown as a blank, so that places in the text stay what they are.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # fmt: skip
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a document: its heading, as given beside the text and no part of it, and its span in the text."""
+    """A part of a document: its heading, as given beside the text and no part of it.
+
+    And its span in the text.
+    """
 
     heading: str
     start: int
@@ -50,10 +59,10 @@ class Section:
 class Document:
     """A document as it stands in its file.
 
-    Attributes: name (its id, or the file's name without ending), text, sections (tuple of Section, none where the text
-    is in one piece), markdown (whether the text has marks of Markdown), title, label and split (as written, None where
-    the file has none), at (where it begins in a file of many, in bytes; None = the whole file), line (of the file, from
-    1), note (what was done to read it at all, else "").
+    Attributes: name (its id, or the file's name without ending), text, sections (tuple of Section, none where
+    the text is in one piece), markdown (whether the text has marks of Markdown), title, label and split (as
+    written, None where the file has none), at (where it begins in a file of many, in bytes; None = the whole
+    file), line (of the file, from 1), note (what was done to read it at all, else "").
     """
 
     name: str
@@ -77,7 +86,10 @@ class Fields:
 
 
 def list_documents(path):
-    """Files of documents: of a folder and its folders, a single file, or a list of files. Raises DocumentError."""
+    """Files of documents: of a folder and its folders, a single file, or a list of files.
+
+    Raises DocumentError.
+    """
     if not isinstance(path, (str, os.PathLike)):
         return [Path(os.path.abspath(file)) for file in path]
     path = Path(os.path.abspath(path))
@@ -85,14 +97,20 @@ def list_documents(path):
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise DocumentError(f"there is no file or folder {path}: give JSON lines, or a folder of text, Markdown or PDF")
+        raise DocumentError(
+            f"there is no file or folder {path}: give JSON lines, or a folder of text, Markdown or PDF"
+        )
     found = sorted(
-        file for file in path.rglob("*")
-        if file.name.lower().endswith(DOCUMENT_SUFFIXES) and file.is_file()
+        file
+        for file in path.rglob("*")
+        if file.name.lower().endswith(DOCUMENT_SUFFIXES)
+        and file.is_file()
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )  # fmt: skip
+    )
     if not found:
-        raise DocumentError(f"{path} holds no document: it needs files ending in {', '.join(DOCUMENT_SUFFIXES)}")
+        raise DocumentError(
+            f"{path} holds no document: it needs files ending in {', '.join(DOCUMENT_SUFFIXES)}"
+        )
     return found
 
 
@@ -132,7 +150,8 @@ class DocumentFile:
         self.many = name.endswith(_JSONL)
         if not name.endswith(DOCUMENT_SUFFIXES):
             raise DocumentError(
-                f"{self.path.name} is no document that is read here: it must end in one of {', '.join(DOCUMENT_SUFFIXES)}"
+                f"{self.path.name} is no document that is read here: it must end in one of"
+                f" {', '.join(DOCUMENT_SUFFIXES)}"
             )
         try:
             self._file = open(self.path, "rb")  # noqa: SIM115 (closed by close)
@@ -189,14 +208,18 @@ class DocumentFile:
         if len(raw) > 4 * LONGEST:
             raise _too_long(name, f"more than {len(raw) / 1e6:.0f} MB")
         text, note = _decoded(raw, name)
-        return Document(self.path.stem, _checked(text, name), markdown=name.lower().endswith(_MARKDOWN), note=note)
+        return Document(
+            self.path.stem, _checked(text, name), markdown=name.lower().endswith(_MARKDOWN), note=note
+        )
 
     def _of_line(self, raw, at, line):
         where = self.path.name + (f", line {line}" if line else "")
         try:
             found = read_json(raw.decode("utf-8-sig"), f"{where}: this")
         except UnicodeDecodeError as error:
-            raise DocumentError(f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+            raise DocumentError(
+                f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8"
+            ) from error
         except ValueError as error:
             raise DocumentError(f"{error}: give one JSON object a line, with text or sections") from error
         if not isinstance(found, dict):
@@ -206,9 +229,15 @@ class DocumentFile:
         label = _field(found, self._fields.label, _LABEL_FIELDS, where)
         split, title = found.get("split"), found.get("title")
         return Document(
-            name or (f"line {line}" if line else ""), _checked(text, where), sections,
-            title=_plain(title) or "", label=_plain(label), split=(_plain(split) or "").lower() or None, at=at, line=line,
-        )  # fmt: skip
+            name or (f"line {line}" if line else ""),
+            _checked(text, where),
+            sections,
+            title=_plain(title) or "",
+            label=_plain(label),
+            split=(_plain(split) or "").lower() or None,
+            at=at,
+            line=line,
+        )
 
 
 def _text_of(found, where):
@@ -218,7 +247,8 @@ def _text_of(found, where):
     if parts is None:
         if not isinstance(text, str):
             raise DocumentError(
-                f"{where}: it has no text: a field {', '.join(_TEXT_FIELDS)} with a text is needed, or sections"
+                f"{where}: it has no text: a field {', '.join(_TEXT_FIELDS)} with a text is needed, or"
+                " sections"
             )
         return text, ()
     if isinstance(parts, dict):
@@ -229,10 +259,14 @@ def _text_of(found, where):
     for part in parts:
         heading, body = "", part
         if isinstance(part, dict):
-            heading = next((_plain(part[name]) for name in _HEADING_FIELDS if part.get(name) is not None), "") or ""
+            heading = (
+                next((_plain(part[name]) for name in _HEADING_FIELDS if part.get(name) is not None), "") or ""
+            )
             body = part.get("text", "")
         if not isinstance(body, str):
-            raise DocumentError(f"{where}: section {len(sections) + 1} has no text: give each section label and text")
+            raise DocumentError(
+                f"{where}: section {len(sections) + 1} has no text: give each section label and text"
+            )
         sections.append(Section(heading, at, at + len(body)))
         pieces.append(body)
         at += len(body) + 2
@@ -241,9 +275,12 @@ def _text_of(found, where):
 
 def _field(found, asked, usual, where):
     if asked is not None and asked not in found:
-        raise DocumentError(f"{where}: it has no field {asked!r}: its fields are {', '.join(map(str, found))}")
+        raise DocumentError(
+            f"{where}: it has no field {asked!r}: its fields are {', '.join(map(str, found))}"
+        )
     return next(
-        (found[name] for name in ([asked] if asked is not None else usual) if found.get(name) is not None), None
+        (found[name] for name in ([asked] if asked is not None else usual) if found.get(name) is not None),
+        None,
     )
 
 
@@ -264,19 +301,24 @@ def _checked(text, where):
 
 def _too_long(where, length):
     return DocumentError(
-        f"{where} holds {length}, a document may have {LONGEST // 1_000_000} million: split it into reports or chapters"
+        f"{where} holds {length}, a document may have {LONGEST // 1_000_000} million: split it into reports"
+        " or chapters"
     )
 
 
 def _decoded(raw, name):
-    """(text, note) of the bytes of a text file: UTF-8, UTF-16 or -32 with their mark; else line by line, UTF-8 or Windows-1252."""
+    """(text, note) of the bytes of a text file.
+
+    UTF-8, UTF-16 or -32 with their mark; else line by line, UTF-8 or Windows-1252.
+    """
     for mark, encoding in _BOMS:
         if raw.startswith(mark):
             try:
                 return raw.decode(encoding), ""
             except UnicodeDecodeError as error:
                 raise DocumentError(
-                    f"{name} says that it is {encoding.upper()} and is not (byte {error.start}): save it as UTF-8"
+                    f"{name} says that it is {encoding.upper()} and is not (byte {error.start}): save it as"
+                    " UTF-8"
                 ) from error
     if raw.count(0) > max(2, len(raw) // 1000):
         raise DocumentError(f"{name} is not a text file (it holds zero bytes): save it as text, UTF-8")
@@ -300,11 +342,16 @@ def _pdf(path, file):
         from pypdf import PdfReader, apply_configuration
         from pypdf.errors import LimitReachedError, PyPdfError
     except ImportError as error:
-        raise MissingExtraError("reading PDF needs pypdf, which is not installed: pip install pypdf") from error
+        raise MissingExtraError(
+            "reading PDF needs pypdf, which is not installed: pip install pypdf"
+        ) from error
     log = logging.getLogger("pypdf")
     before, log.disabled = log.disabled, True  # what matters arrives as one error
     times = most_memory() / 2**30
-    limits = {"zlib_maximum_output_length": int(75e6 * times), "stream_parsing_work_maximum_count": int(1e6 * times)}
+    limits = {
+        "zlib_maximum_output_length": int(75e6 * times),
+        "stream_parsing_work_maximum_count": int(1e6 * times),
+    }
     try:
         file.seek(0)
         with apply_configuration(**limits):
@@ -313,21 +360,48 @@ def _pdf(path, file):
         raise
     except LimitReachedError as error:
         raise DocumentError(
-            f"{path.name} has a page that unpacks to more than is read ({' '.join(str(error).split())[:80]}): save it again, or as "
-            f"text, or allow more with `prospector --max-memory 4GB ...` or {VARIABLE}"
+            f"{path.name} has a page that unpacks to more than is read ({' '.join(str(error).split())[:80]}):"
+            f" save it again, or as text, or allow more with `prospector --max-memory 4GB ...` or {VARIABLE}"
         ) from error
-    except (PyPdfError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError, MemoryError, AssertionError, NotImplementedError, UnboundLocalError, zlib.error, struct.error) as error:  # fmt: skip
+    except (
+        PyPdfError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        ArithmeticError,
+        RecursionError,
+        MemoryError,
+        AssertionError,
+        NotImplementedError,
+        UnboundLocalError,
+        zlib.error,
+        struct.error,
+    ) as error:
         why = " ".join(str(error).split())[:160] or type(error).__name__
-        raise DocumentError(f"{path.name} is no PDF that can be read ({why}): save it again, or as text") from error
+        raise DocumentError(
+            f"{path.name} is no PDF that can be read ({why}): save it again, or as text"
+        ) from error
     finally:
         log.disabled = before
     text = "\n\n".join(pieces)
     note = "" if text.strip() else f"{path.name} has no text in it (a scan?): recognise its text first (OCR)"
-    return Document(path.stem, _checked(text, path.name), tuple(sections) if len(sections) > 1 else (), title=title, note=note)  # fmt: skip
+    return Document(
+        path.stem,
+        _checked(text, path.name),
+        tuple(sections) if len(sections) > 1 else (),
+        title=title,
+        note=note,
+    )
 
 
 def _pdf_pages(reader, path, times):
-    """(texts of the pages, their Sections, title) of an open PDF. ``times``: how much more than usual may be read."""
+    """(texts of the pages, their Sections, title) of an open PDF.
+
+    ``times``: how much more than usual may be read.
+    """
     if reader.is_encrypted and not reader.decrypt(""):
         raise DocumentError(f"{path.name} is locked with a password: save it without one")
     # pages may be one page many times over: what all of them draw is counted
@@ -338,8 +412,8 @@ def _pdf_pages(reader, path, times):
         left -= 1
         if left < 0:
             raise DocumentError(
-                f"{path.name} draws more than a document of {path.stat().st_size / 1e6:.1f} MB can hold: save it again, or as text, "
-                f"or allow more with `prospector --max-memory 4GB ...` or {VARIABLE}"
+                f"{path.name} draws more than a document of {path.stat().st_size / 1e6:.1f} MB can hold: save"
+                f" it again, or as text, or allow more with `prospector --max-memory 4GB ...` or {VARIABLE}"
             )
 
     pieces, sections, at = [], [], 0

@@ -1,4 +1,7 @@
-"""Documents: a token is a sentence (or a window of words), and its neighbours are the 2 before it and the 2 after."""
+"""Documents: a token is a sentence (or a window of words).
+
+And its neighbours are the 2 before it and the 2 after.
+"""
 
 import hashlib
 import hmac
@@ -39,20 +42,37 @@ class Documents:
     place_names = ("sentence", "section")
 
     def of(self, embedding):
-        """The modality of a study with these settings: its tokens are passages where they are windows of words."""
+        """The modality of a study with these settings.
+
+        Its tokens are passages where they are windows of words.
+        """
         return Passages() if embedding.get("words") else self
 
     def create(
-        self, path, sources, labels, *, name=None, encoder="minilm", words=None, language=None, file_column=None,
-        label_column=None, positive=None, progress=None, keep_text=True, secret=None,
-    ):  # fmt: skip
+        self,
+        path,
+        sources,
+        labels,
+        *,
+        name=None,
+        encoder="minilm",
+        words=None,
+        language=None,
+        file_column=None,
+        label_column=None,
+        positive=None,
+        progress=None,
+        keep_text=True,
+        secret=None,
+    ):
         """Write a new study of documents.
 
-        Parameters: sources, a JSON lines file, a folder of text, Markdown or PDF files, or a list of files; labels, table
-        (None: the label field of JSON lines); words, size of the windows of words that are tokens (None: sentences);
-        language, of ``sentences.LANGUAGES`` (None: each document's own); keep_text, whether text, titles and headings are kept
-        beside the embeddings (False: they are read from the documents' files whenever they are shown); others as ``Study.create``.
-        Raises DocumentError, LabelsError, StudyError, BadInputError.
+        Parameters: sources, a JSON lines file, a folder of text, Markdown or PDF files, or a list of files;
+        labels, table (None: the label field of JSON lines); words, size of the windows of words that are
+        tokens (None: sentences); language, of ``sentences.LANGUAGES`` (None: each document's own); keep_text,
+        whether text, titles and headings are kept beside the embeddings (False: they are read from the
+        documents' files whenever they are shown); others as ``Study.create``. Raises DocumentError,
+        LabelsError, StudyError, BadInputError.
         """
         from ...study.create import portable, write_study
 
@@ -120,7 +140,9 @@ class Documents:
         return {self.words.token: int(token) + 1, "section": section}
 
     def attributes(self, study, datum, kept):
-        """What is kept beside a document's embeddings, with its text; of a study that keeps none, from the document's file.
+        """What is kept beside a document's embeddings, with its text.
+
+        Of a study that keeps none, from the document's file.
 
         Raises DocumentError where the file is gone, or was changed.
         """
@@ -138,13 +160,16 @@ class Documents:
         document = _document(*where, (about.st_mtime_ns, about.st_size))
         if kept.get("fingerprint") != _fingerprint(study, document):
             raise DocumentError(
-                f"{datum.name}: {source.name} was changed after it was embedded: put it back, or make a new study of it"
+                f"{datum.name}: {source.name} was changed after it was embedded: put it back, or make a new"
+                " study of it"
             )
         return {**kept, **_words_of(document)}
 
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of documents, with the study's own encoder or another."""
-        encoder = encoder or get_text_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
+        encoder = encoder or get_text_encoder(
+            study.embedding["encoder"], **({"threads": threads} if threads else {})
+        )
         return _DocumentEmbedder(study, encoder)
 
 
@@ -158,7 +183,10 @@ class Passages(Documents):
 def sentences_of(study, datum):
     """The tokens of an embedded document as one line each: list of str."""
     attrs = study.attrs(datum)
-    return [readable(attrs["text"][start:end], attrs["markdown"]) for start, end in study.positions(datum).tolist()]
+    return [
+        readable(attrs["text"][start:end], attrs["markdown"])
+        for start, end in study.positions(datum).tolist()
+    ]
 
 
 def sections_of(spans, attrs):
@@ -195,10 +223,14 @@ class _DocumentEmbedder:
             )
         wanted = self._study.embedding
         attrs = {
-            "kind": "document", **_words_of(document), "markdown": document.markdown,
-            "words": wanted.get("words"), "language": language, "splitter": f"pysbd {package_version('pysbd')}",
+            "kind": "document",
+            **_words_of(document),
+            "markdown": document.markdown,
+            "words": wanted.get("words"),
+            "language": language,
+            "splitter": f"pysbd {package_version('pysbd')}",
             "encoder": self.encoder.record(),
-        }  # fmt: skip
+        }
         if not wanted.get("keep_text", True):
             attrs |= {"text": "", "title": "", "sections": [["", *each[1:]] for each in attrs["sections"]]}
             attrs["fingerprint"] = _fingerprint(self._study, document)
@@ -213,7 +245,9 @@ class _DocumentEmbedder:
             if stopped():
                 return False
             rows = writer.rows(index)
-            texts = [readable(document.text[start:end], document.markdown) for start, end in spans[rows].tolist()]
+            texts = [
+                readable(document.text[start:end], document.markdown) for start, end in spans[rows].tolist()
+            ]
             writer.write_block(index, self.encoder.encode(texts))
             progress(rows.stop, writer.n)
         writer.finish()
@@ -237,10 +271,14 @@ class _DocumentEmbedder:
         language = wanted.get("language") or detect_language(document.text)
         parts = [(each.start, each.end) for each in document.sections] or [(0, len(document.text))]
         spans = [
-            (split_words(document.text[start:end], wanted["words"]) if wanted.get("words")
-             else split_sentences(document.text[start:end], language, document.markdown)) + start
+            (
+                split_words(document.text[start:end], wanted["words"])
+                if wanted.get("words")
+                else split_sentences(document.text[start:end], language, document.markdown)
+            )
+            + start
             for start, end in parts
-        ]  # fmt: skip
+        ]
         return np.concatenate(spans), language
 
     def _close(self):
@@ -250,7 +288,10 @@ class _DocumentEmbedder:
 
 
 def _read_part(file, at, id):
-    """The document of a DocumentFile that begins at a byte of it, or the one of the file. Raises DocumentError."""
+    """The document of a DocumentFile that begins at a byte of it, or the one of the file.
+
+    Raises DocumentError.
+    """
     if at is None:
         return file.read()
     try:
@@ -285,7 +326,10 @@ def _fingerprint(study, document):
 
 
 def _read_all(files, fields, progress):
-    """Every document, its text let go of: list of (file, Document). Raises DocumentError for one that is there twice."""
+    """Every document, its text let go of: list of (file, Document).
+
+    Raises DocumentError for one that is there twice.
+    """
     found, seen = [], {}
     stems = Counter(file.stem for file in files)
     home = Path(os.path.commonpath([file.parent for file in files])) if files else Path()
@@ -298,16 +342,21 @@ def _read_all(files, fields, progress):
                 where = f"{file.name}, line {document.line}" if document.line else file.name
                 if name in seen:
                     raise DocumentError(
-                        f"{where}: the id {name!r} stands already in {seen[name]}: give each document its own id"
+                        f"{where}: the id {name!r} stands already in {seen[name]}: give each document its"
+                        " own id"
                     )
                 seen[name] = where
                 empty = not any(map(str.isalnum, document.text))
                 note = document.note or ("it is empty" if empty else "")
-                found.append((file, replace(document, name=name, text="" if empty else " ", sections=(), note=note)))
+                found.append(
+                    (file, replace(document, name=name, text="" if empty else " ", sections=(), note=note))
+                )
         if progress:
             progress(number, len(files))
     if not any(document.text for _, document in found):
-        raise DocumentError(f"{files[0].parent if len(files) > 1 else files[0]} holds no text: all documents are empty")
+        raise DocumentError(
+            f"{files[0].parent if len(files) > 1 else files[0]} holds no text: all documents are empty"
+        )
     return found
 
 
@@ -327,9 +376,13 @@ def _matched(found, labels, file_column, label_column, positive):
         given = row.file.replace("\\", "/")
         last = given.rpartition("/")[2]
         places = (
-            exact.get(row.file) or exact.get(given) or exact.get(last) or loose.get(last.lower())
-            or exact.get(Path(last).stem) or set()
-        )  # fmt: skip
+            exact.get(row.file)
+            or exact.get(given)
+            or exact.get(last)
+            or loose.get(last.lower())
+            or exact.get(Path(last).stem)
+            or set()
+        )
         if len(places) > 1:
             raise LabelsError(f"{table}: {row.file!r} could be {len(places)} documents: give its folder too")
         if not places:
@@ -337,13 +390,16 @@ def _matched(found, labels, file_column, label_column, positive):
             continue
         (at,) = places
         if at in taken:
-            raise LabelsError(f"{table}: {taken[at]!r} and {row.name!r} are the same document: leave one line out")
+            raise LabelsError(
+                f"{table}: {taken[at]!r} and {row.name!r} are the same document: leave one line out"
+            )
         taken[at] = row.name
         chosen.append(found[at])
     if missing:
         some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise LabelsError(
-            f"{table} names {some}, not found among the {len(found)} documents: correct the table or the documents"
+            f"{table} names {some}, not found among the {len(found)} documents: correct the table or the"
+            " documents"
         )
     return rows, classes, chosen
 
@@ -354,7 +410,10 @@ def _from_fields(found, positive):
 
     labels = [document.label or "" for _, document in found]
     if not any(labels):
-        raise LabelsError("no document has a field label: say where the labels are, with --labels labels.csv, or name the field with --label-column")  # fmt: skip
+        raise LabelsError(
+            "no document has a field label: say where the labels are, with --labels labels.csv, or name the"
+            " field with --label-column"
+        )
     classes, numbers = classes_of(found[0][0], labels, positive)
     rows = [
         LabelRow(document.name, document.name, None, numbers.get(document.label), document.split)
@@ -371,5 +430,7 @@ def _notes(found, chosen):
         more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
         notes.append(f"{len(empty)} documents are empty and will be left out: {', '.join(empty[:3])}{more}")
     if len(chosen) < len(found):
-        notes.append(f"{len(found) - len(chosen)} documents have no line in the labels table and are left out")
+        notes.append(
+            f"{len(found) - len(chosen)} documents have no line in the labels table and are left out"
+        )
     return notes

@@ -1,9 +1,9 @@
 """From a text to its tokens: sentences, or windows of words, as spans into the text as it stands.
 
-Sentences are found by pysbd, a rule-based splitter for 22 languages. Around it is what reports need: lines are put
-together to paragraphs first, so that headings, list items and rows of tables are tokens of their own; shorthand that
-ends in a full stop does not end a sentence; and text is handed over in pieces, as pysbd's time grows with the square
-of the length.
+Sentences are found by pysbd, a rule-based splitter for 22 languages. Around it is what reports need: lines
+are put together to paragraphs first, so that headings, list items and rows of tables are tokens of their own;
+shorthand that ends in a full stop does not end a sentence; and text is handed over in pieces, as pysbd's time
+grows with the square of the length.
 """
 
 import re
@@ -15,8 +15,31 @@ from ...errors import BadInputError, MissingExtraError
 
 __all__ = ["LANGUAGES", "detect_language", "readable", "split_sentences", "split_words"]
 
-LANGUAGES = ("am", "ar", "bg", "da", "de", "el", "en", "es", "fa", "fr", "hi", "hy", "it", "ja", "kk", "mr", "my", "nl",
-             "pl", "ru", "sk", "ur", "zh")  # fmt: skip
+LANGUAGES = (
+    "am",
+    "ar",
+    "bg",
+    "da",
+    "de",
+    "el",
+    "en",
+    "es",
+    "fa",
+    "fr",
+    "hi",
+    "hy",
+    "it",
+    "ja",
+    "kk",
+    "mr",
+    "my",
+    "nl",
+    "pl",
+    "ru",
+    "sk",
+    "ur",
+    "zh",
+)
 
 _PIECE = 2000  # characters handed to pysbd at once; no token is longer
 _WRAPPED = 60  # a line shorter than this was not broken because the page was full
@@ -24,7 +47,9 @@ _HEADING = 60  # characters of a heading at most
 
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _BULLET = re.compile(r"(?:[-*+•·‣▪◦●○–—>]|\[[ xX]\])\s+")
-_NUMBER = re.compile(r"\(?(?:\d{1,2}(?:\.\d{1,2})*[.)]|\d{1,2}\.\d{1,2}(?:\.\d{1,2})*|[ivxIVX]{2,5}[.)])\s+(?=\S)")
+_NUMBER = re.compile(
+    r"\(?(?:\d{1,2}(?:\.\d{1,2})*[.)]|\d{1,2}\.\d{1,2}(?:\.\d{1,2})*|[ivxIVX]{2,5}[.)])\s+(?=\S)"
+)
 _LETTER = re.compile(r"\(?([A-Za-z])[.)]\s+(?=\S)")
 _MARKDOWN = re.compile(r"#{1,6}\s+|(?:>\s*)+")
 _RULE = re.compile(r"[-=_*~#.\s]+|\|?[\s:|-]+\|?|```.*|~~~.*")
@@ -36,8 +61,9 @@ _WORD = re.compile(r"\w+(?:[\w'’/.-]*\w)?|[^\w\s]")
 _LAST_WORD = re.compile(r"([^\s(\[/,;]+?)\.$")
 _OPEN_END = re.compile(
     r"\b(?:is|are|was|were|grades?|stages?|types?|levels?|scores?|no|numbers?|stations?|patterns?|class|category|groups?|blocks?|parts?|"
-    r"of|than|to|and|or|in|at|by|for|with|about|over|under)$", re.IGNORECASE
-)  # fmt: skip
+    r"of|than|to|and|or|in|at|by|for|with|about|over|under)$",
+    re.IGNORECASE,
+)
 _ITEM_NUMBER = re.compile(r"\d{1,2}[.)]\s+(?=\S)")
 _ITEM_AHEAD = re.compile(r"\(?(?:\d{1,2}|[A-Z])[.)]\s")
 _SIMPLE = re.compile(r"(?<=[.!?؟।])[\"'”’»)\]]*\s+(?=[^a-z\s])|(?<=[。！？])")
@@ -50,31 +76,31 @@ def _words(text):
 
 # Shorthand before a full stop: what follows belongs to the sentence, whatever it is ...
 _ALWAYS = _words(
-    "approx ca cf dr dra drs eg e.g i.e mr mrs ms prof st vs v resp incl excl esp w/o s/p c/w r/o hx. bzw ggf evtl "
-    "vgl sog z.b u.a d.h inkl env p.ex ej p.ej sr sra"
-)  # fmt: skip
+    "approx ca cf dr dra drs eg e.g i.e mr mrs ms prof st vs v resp incl excl esp w/o s/p c/w r/o hx. bzw ggf"
+    " evtl vgl sog z.b u.a d.h inkl env p.ex ej p.ej sr sra"
+)
 # ... or if it starts like the rest of a sentence: a small letter, a number, a bracket ...
 _INSIDE = _words(
-    "abd abn adeno adm amt ant art avg bilat bx ca circ cm clin cont cyt dept diag diam dist diff dx ed est exam "
-    "exc ext f/u freq fx g gm gr h/o hist hr hrs ht hx inf info init inj int kg lab lat lb lbs lt ln lns max med "
-    "meds mg mets micro min mins ml mm mod mo mos mult neg neph nl no nos norm obs occ op pap pat path perf periph "
-    "pl post postop prep preop prev prox pos pt pts px q rad rec ref reg rt rx sec sev sig sp spec spp sq sup surg "
-    "sx sym sys tab temp tr tx undiff var vol wk wks wt yr yrs y.o c/o b.i.d t.i.d q.i.d q.d q.h p.o p.r.n h.s i.v "
-    "i.m s.c a.m p.m"
-)  # fmt: skip
+    "abd abn adeno adm amt ant art avg bilat bx ca circ cm clin cont cyt dept diag diam dist diff dx ed est"
+    " exam exc ext f/u freq fx g gm gr h/o hist hr hrs ht hx inf info init inj int kg lab lat lb lbs lt ln"
+    " lns max med meds mg mets micro min mins ml mm mod mo mos mult neg neph nl no nos norm obs occ op pap"
+    " pat path perf periph pl post postop prep preop prev prox pos pt pts px q rad rec ref reg rt rx sec sev"
+    " sig sp spec spp sq sup surg sx sym sys tab temp tr tx undiff var vol wk wks wt yr yrs y.o c/o b.i.d"
+    " t.i.d q.i.d q.d q.h p.o p.r.n h.s i.v i.m s.c a.m p.m"
+)
 # ... or if it is a number or the name of a block, figure, ...
 _NUMBERED = _words(
-    "acc app art blk blks block cass ch chap eq eqs fig figs lev lot lvl nr no nos p pp para pt ref refs reg sec "
-    "sect spec st sta tab tbl vol abb abschn nº núm"
-)  # fmt: skip
+    "acc app art blk blks block cass ch chap eq eqs fig figs lev lot lvl nr no nos p pp para pt ref refs reg"
+    " sec sect spec st sta tab tbl vol abb abschn nº núm"
+)
 _NUMBER_AHEAD = re.compile(r"#?\(?(?:\d|[A-Z]{1,2}-?\d|[IVX]+\b)")
 
 
 def split_sentences(text, language=None, markdown=False):
     """Sentences of a text, as (n, 2) int64: start and end, in characters, ascending, none overlapping.
 
-    Headings, list items and rows of tables are sentences too; what has no letter and no digit (rules, blank lines) is
-    in none. A sentence ends after 2,000 characters at the latest.
+    Headings, list items and rows of tables are sentences too; what has no letter and no digit (rules, blank
+    lines) is in none. A sentence ends after 2,000 characters at the latest.
 
     Parameters
     ----------
@@ -84,7 +110,9 @@ def split_sentences(text, language=None, markdown=False):
     Raises MissingExtraError, BadInputError.
     """
     if language is not None and language not in LANGUAGES:
-        raise BadInputError(f"there are no rules for the language {language!r}: choose one of {', '.join(LANGUAGES)}")
+        raise BadInputError(
+            f"there are no rules for the language {language!r}: choose one of {', '.join(LANGUAGES)}"
+        )
     language = language or detect_language(text)
     found = []
     for start, end in _blocks(text, markdown):
@@ -94,7 +122,9 @@ def split_sentences(text, language=None, markdown=False):
 
 
 def split_words(text, size):
-    """Windows of so many words, one after the other, as (n, 2) int64 spans; the last may have up to half as many more.
+    """Windows of so many words, one after the other, as (n, 2) int64 spans.
+
+    The last may have up to half as many more.
 
     Parameters: size, words a window, 1 or more. Raises BadInputError.
     """
@@ -110,7 +140,10 @@ def split_words(text, size):
 
 
 def readable(text, markdown=False):
-    """A token as one line, as an encoder and a list get it: words broken at a line's end are whole, marks are gone."""
+    """A token as one line, as an encoder and a list get it.
+
+    Words broken at a line's end are whole, marks are gone.
+    """
     text = re.sub(r"(?<=[a-z])[-\u00ad\u2010]\s*[\n\r]\s*(?=[a-z])", "", text).replace("\u00ad", "")
     if markdown:
         text = re.sub(r"!?\[([^\]]*)\]\([^)\s]*\)", r"\1", text)
@@ -121,9 +154,16 @@ def readable(text, markdown=False):
 # ---- languages
 
 _SCRIPTS = (
-    ("ja", "\u3040-\u30ff"), ("zh", "\u3400-\u9fff"), ("am", "\u1200-\u137f"), ("hy", "\u0530-\u058f"), ("my", "\u1000-\u109f"),
-    ("el", "\u0370-\u03ff"), ("hi", "\u0900-\u097f"), ("ar", "\u0600-\u06ff"), ("ru", "\u0400-\u04ff"),
-)  # fmt: skip
+    ("ja", "\u3040-\u30ff"),
+    ("zh", "\u3400-\u9fff"),
+    ("am", "\u1200-\u137f"),
+    ("hy", "\u0530-\u058f"),
+    ("my", "\u1000-\u109f"),
+    ("el", "\u0370-\u03ff"),
+    ("hi", "\u0900-\u097f"),
+    ("ar", "\u0600-\u06ff"),
+    ("ru", "\u0400-\u04ff"),
+)
 _SPECIAL = {  # letters that only one of the languages of a script has
     "ar": (("ur", "\u0679\u0688\u0691\u06ba\u06d2"), ("fa", "\u067e\u0686\u0698\u06af")),
     "ru": (("kk", "\u04d9\u0493\u049b\u04a3\u04e9\u04b1\u04af\u04bb\u0456"),),
@@ -131,7 +171,10 @@ _SPECIAL = {  # letters that only one of the languages of a script has
 }
 _COMMON = {
     "en": "the of and to in is with was for no are at by on from not this that there seen",
-    "de": "der die das und nicht ist mit von im ein eine kein keine den des zu am für bei auf nach aus wurde sich",
+    "de": (
+        "der die das und nicht ist mit von im ein eine kein keine den des zu am für bei auf nach aus wurde"
+        " sich"
+    ),
     "fr": "le la les des et est une dans pas du avec sur au aux été par pour un",
     "es": "el la los las de y en con se no del una por un lo al",
     "it": "il lo la gli di e che non per con del della una si nel dei al",
@@ -144,17 +187,24 @@ _COMMON = {language: frozenset(words.split()) for language, words in _COMMON.ite
 
 
 def detect_language(text):
-    """The language of a text by its script, and by its commonest words: one of ``LANGUAGES``; "en" if nothing tells."""
+    """The language of a text by its script, and by its commonest words.
+
+    One of ``LANGUAGES``; "en" if nothing tells.
+    """
     text = text[:20_000]
     letters = sum(map(str.isalpha, text)) or 1
     for language, letters_of in _SCRIPTS:
         here = re.findall(f"[{letters_of}]", text)
         if len(here) > (0.1 if language == "ja" else 0.3) * letters:
-            return next((other for other, own in _SPECIAL.get(language, ()) if set(here) & set(own)), language)
+            return next(
+                (other for other, own in _SPECIAL.get(language, ()) if set(here) & set(own)), language
+            )
     words = re.findall(r"[^\W\d_]+", text.lower())
     scores = {language: sum(word in common for word in words) for language, common in _COMMON.items()}
     best = max(scores, key=scores.get)  # English comes first: it wins where nothing tells
-    told = len(_COMMON[best].intersection(words)) > 1  # one short word may be an abbreviation of another language
+    told = (
+        len(_COMMON[best].intersection(words)) > 1
+    )  # one short word may be an abbreviation of another language
     return best if told and scores[best] > 1.2 * scores["en"] else "en"
 
 
@@ -162,7 +212,10 @@ def detect_language(text):
 
 
 def _blocks(text, markdown):
-    """(start, end) of what no sentence crosses: paragraphs, headings, list items, rows. Marks before them are left out."""
+    """(start, end) of what no sentence crosses: paragraphs, headings, list items, rows.
+
+    Marks before them are left out.
+    """
     if markdown and (front := re.match(r"---\s*\n.*?\n---\s*(?:\n|$)", text, re.DOTALL)):
         begin = front.end()
     else:
@@ -252,7 +305,9 @@ def _pieces(text, start, end):
 
 
 def _sentences_of(text, start, end, language):
-    block = _SPACE.sub(" ", text[start:end])  # as long as before, so that places in it stay places in the text
+    block = _SPACE.sub(
+        " ", text[start:end]
+    )  # as long as before, so that places in it stay places in the text
     mark = _NUMBER.match(block) or _LETTER.match(block)
     skip = mark.end() if mark else 0  # "1." is no sentence
     spans = _split(block[skip:], language)
@@ -261,7 +316,9 @@ def _sentences_of(text, start, end, language):
         left, right = left + skip, right + skip
         item = _ITEM_NUMBER.match(block[left:right])
         if found and item and _OPEN_END.search(block[found[-1][0] : found[-1][1]]):
-            found[-1][1] = left + item.end() - len(item[0]) + len(item[0].rstrip())  # "grade 2." and no second item
+            found[-1][1] = (
+                left + item.end() - len(item[0]) + len(item[0].rstrip())
+            )  # "grade 2." and no second item
             left += item.end()
         if found and _goes_on(block[found[-1][0] : found[-1][1]], block[left:right]):
             found[-1][1] = right
@@ -269,7 +326,9 @@ def _sentences_of(text, start, end, language):
             found.append([left, right])
     if found and mark:
         found[0][0] = 0
-    return [(start + left, start + right) for left, right in found if any(map(str.isalnum, block[left:right]))]
+    return [
+        (start + left, start + right) for left, right in found if any(map(str.isalnum, block[left:right]))
+    ]
 
 
 def _goes_on(before, after):
@@ -331,5 +390,7 @@ def _splitter(language):
             warnings.simplefilter("ignore")  # of its own regular expressions
             import pysbd
     except ImportError as error:
-        raise MissingExtraError("splitting sentences needs pysbd, which is not installed: pip install pysbd") from error
+        raise MissingExtraError(
+            "splitting sentences needs pysbd, which is not installed: pip install pysbd"
+        ) from error
     return pysbd.Segmenter(language=language, clean=False)

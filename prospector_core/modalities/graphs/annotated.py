@@ -1,6 +1,9 @@
-"""AnnData (.h5ad, .zarr) and SpatialData (.zarr), read as they lie on disk: nothing of those libraries is needed.
+"""AnnData (.h5ad, .zarr) and SpatialData (.zarr), read as they lie on disk.
 
-Cells of a SpatialData lie where the shapes or labels that its table annotates lie, under their transformation.
+Nothing of those libraries is needed.
+
+Cells of a SpatialData lie where the shapes or labels that its table annotates lie, under their
+transformation.
 """
 
 import math
@@ -31,7 +34,20 @@ _ODD = (
     ImportError,
 )
 _SPATIAL = "spatial"  # where coordinates are looked for if nobody says
-_SAMPLES = ("sample", "sample_id", "datum", "library_id", "image", "image_id", "slide", "slide_id", "region", "fov", "patient", "donor")  # fmt: skip
+_SAMPLES = (
+    "sample",
+    "sample_id",
+    "datum",
+    "library_id",
+    "image",
+    "image_id",
+    "slide",
+    "slide_id",
+    "region",
+    "fov",
+    "patient",
+    "donor",
+)
 
 
 class AnnotatedFile(TokenFile):
@@ -46,7 +62,9 @@ class AnnotatedFile(TokenFile):
             self._n = self._n_cells(path)
             if self._root is not self._file:
                 found = Elements(self._file, path, self._root)
-                self._elements = found if {found.region_key, found.instance_key} <= set(self._root["obs"]) else None
+                self._elements = (
+                    found if {found.region_key, found.instance_key} <= set(self._root["obs"]) else None
+                )
             self._sample = self._sample_column(path)
             values = None if self._sample is None else self._column(self._sample)
             if not self._n or (values is not None and values.shape != (self._n,)):
@@ -58,7 +76,9 @@ class AnnotatedFile(TokenFile):
         else:
             order = np.argsort(values, kind="stable")
             names, starts = np.unique(values[order], return_index=True)
-            self._of = dict(zip(names.tolist(), (np.sort(rows) for rows in np.split(order, starts[1:])), strict=True))
+            self._of = dict(
+                zip(names.tolist(), (np.sort(rows) for rows in np.split(order, starts[1:])), strict=True)
+            )
         super().__init__(path, self._of)
 
     def read(self, part):
@@ -67,7 +87,9 @@ class AnnotatedFile(TokenFile):
             features, names = self._values(rows)
             positions, unit = self._placed(rows)
             ids = self._index(self._root["obs"])[rows]
-        return TokenTable(features, names, positions, None, ids.tolist(), self.options.unit or unit).checked(where)
+        return TokenTable(features, names, positions, None, ids.tolist(), self.options.unit or unit).checked(
+            where
+        )
 
     def under(self, part):
         if self._elements is None or self.options.spatial != _SPATIAL:
@@ -109,23 +131,32 @@ class AnnotatedFile(TokenFile):
         except _ODD as error:
             self.close()
             why = " ".join(str(error).split())[:200] or type(error).__name__
-            raise GraphError(f"{Path(path).name} is damaged, or no AnnData that can be read ({why})") from error
+            raise GraphError(
+                f"{Path(path).name} is damaged, or no AnnData that can be read ({why})"
+            ) from error
 
     def _n_cells(self, path):
         obs = self._root.get("obs") if hasattr(self._root, "get") else None
         if obs is None or not _is_group(obs):
-            raise GraphError(f"{Path(path).name} has no table of cells (obs): write it anew with anndata 0.7 or later")
+            raise GraphError(
+                f"{Path(path).name} has no table of cells (obs): write it anew with anndata 0.7 or later"
+            )
         return len(self._index(obs))
 
     def _sample_column(self, path):
         names = [name for name in self._root["obs"] if not name.startswith("__")]
         asked = self.options.sample
-        if asked is None and self._elements is not None and not {name.lower() for name in names} & set(_SAMPLES):
+        if (
+            asked is None
+            and self._elements is not None
+            and not {name.lower() for name in names} & set(_SAMPLES)
+        ):
             return self._elements.region_key
         if asked is not None:
             if asked not in names:
                 raise GraphError(
-                    f"{Path(path).name} has no column {asked!r} in obs: its columns are {', '.join(sorted(names)[:12]) or 'none'}"
+                    f"{Path(path).name} has no column {asked!r} in obs: its columns are"
+                    f" {', '.join(sorted(names)[:12]) or 'none'}"
                 )
             return asked
         lower = {name.lower(): name for name in names}
@@ -167,7 +198,8 @@ class AnnotatedFile(TokenFile):
             )
         if (codes < 0).any():
             raise GraphError(
-                f"cell {int(np.argmax(codes < 0))} has no {name!r}: give every cell its sample, or leave it out"
+                f"cell {int(np.argmax(codes < 0))} has no {name!r}: give every cell its sample, or leave"
+                " it out"
             )
         return categories[codes]
 
@@ -183,9 +215,19 @@ class AnnotatedFile(TokenFile):
         kind, _, name = wanted.partition("/")
         there = [
             "X",
-            *(f"{kind}/{each}" for kind in ("layers", "obsm") if kind in self._root for each in self._root[kind]),
+            *(
+                f"{kind}/{each}"
+                for kind in ("layers", "obsm")
+                if kind in self._root
+                for each in self._root[kind]
+            ),
         ]
-        if wanted != "X" and (not name or kind not in ("layers", "obsm") or wanted not in there) or "X" not in self._root and wanted == "X":  # fmt: skip
+        if (
+            wanted != "X"
+            and (not name or kind not in ("layers", "obsm") or wanted not in there)
+            or "X" not in self._root
+            and wanted == "X"
+        ):
             raise GraphError(f"there are no values {wanted!r}: choose one of {', '.join(there)}")
         stored = self._root["X"] if wanted == "X" else self._root[kind][name]
         if kind == "obsm":
@@ -194,8 +236,8 @@ class AnnotatedFile(TokenFile):
         names = self._index(self._root["var"])
         if len(names) > MAX_FEATURES:  # before they are read
             raise GraphError(
-                f"{len(names):,} features a cell are more than {MAX_FEATURES:,}: take the most variable ones, or say "
-                "which values to take, such as obsm/X_pca"
+                f"{len(names):,} features a cell are more than {MAX_FEATURES:,}: take the most variable ones,"
+                " or say which values to take, such as obsm/X_pca"
             )
         return self._rows(stored, rows, len(names)), names.tolist()
 
@@ -204,20 +246,29 @@ class AnnotatedFile(TokenFile):
         if obsm is None or key not in obsm:
             there = ", ".join(obsm) if obsm is not None else ""
             raise GraphError(
-                f"no coordinates in obsm[{key!r}] (there: {there or 'nothing'}): write them there, x and y a cell"
+                f"no coordinates in obsm[{key!r}] (there: {there or 'nothing'}): write them there, x and y a"
+                " cell"
             )
         return self._rows(obsm[key], rows)[:, :3]
 
     def _rows(self, stored, rows, width=None):
-        """Rows of a dense or sparse matrix, or of a table of numbers: (m, f) float64. ``width``: f, where it is known."""
-        first, last = (rows.start, rows.stop) if isinstance(rows, slice) else (int(rows[0]), int(rows[-1]) + 1)
+        """Rows of a dense or sparse matrix, or of a table of numbers: (m, f) float64.
+
+        ``width``: f, where it is known.
+        """
+        first, last = (
+            (rows.start, rows.stop) if isinstance(rows, slice) else (int(rows[0]), int(rows[-1]) + 1)
+        )
         picked = slice(None) if isinstance(rows, slice) else rows - first
         if not _is_group(stored):
             if len(stored.shape) < 1 or stored.shape[0] != self._n or stored.dtype.kind not in "biuf":
                 raise GraphError(
-                    f"{self._name}: an array of shape {stored.shape} is not a row of numbers a cell ({self._n} cells)"
+                    f"{self._name}: an array of shape {stored.shape} is not a row of numbers a cell"
+                    f" ({self._n} cells)"
                 )
-            self._allow((last - first) * math.prod(stored.shape[1:]), f"{last - first:,} rows of {stored.shape}")
+            self._allow(
+                (last - first) * math.prod(stored.shape[1:]), f"{last - first:,} rows of {stored.shape}"
+            )
             check_chunks(stored, self._where, GraphError)
             block = np.asarray(stored[first:last])
             return np.asarray(block.reshape(len(block), -1)[picked], np.float64)
@@ -225,7 +276,9 @@ class AnnotatedFile(TokenFile):
         if "dataframe" in kind:
             names = list(stored.attrs["column-order"])
             self._allow((last - first) * len(names), f"a table of {len(names)} columns")
-            return np.stack([np.asarray(stored[name][first:last], np.float64) for name in names], axis=1)[picked]
+            return np.stack([np.asarray(stored[name][first:last], np.float64) for name in names], axis=1)[
+                picked
+            ]
         return self._sparse(stored, kind, first, last, picked, width)
 
     def _sparse(self, stored, kind, first, last, picked, width):
@@ -236,8 +289,12 @@ class AnnotatedFile(TokenFile):
             or shape[1] != (shape[1] if width is None else width)
             or min(shape) < 0
         ):
-            raise GraphError(f"{self._name}: a sparse matrix of shape {shape} is not a row a cell ({self._n} cells)")
-        self._allow((last - first) * shape[1], f"a table of {last - first:,} cells and {shape[1]:,} numbers each")
+            raise GraphError(
+                f"{self._name}: a sparse matrix of shape {shape} is not a row a cell ({self._n} cells)"
+            )
+        self._allow(
+            (last - first) * shape[1], f"a table of {last - first:,} cells and {shape[1]:,} numbers each"
+        )
         indptr = np.asarray(self._all(stored["indptr"])).astype(np.int64)
         by_column, there = "csc" in kind, min(stored["data"].shape[0], stored["indices"].shape[0])
         n = shape[1] if by_column else shape[0]
@@ -272,7 +329,9 @@ def _open(path):
     try:
         import h5py
     except ImportError as error:
-        raise MissingExtraError("h5ad files need h5py: pip install h5py, or prospector-heads[features]") from error
+        raise MissingExtraError(
+            "h5ad files need h5py: pip install h5py, or prospector-heads[features]"
+        ) from error
     try:
         return h5py.File(path, "r", locking=False)
     except (OSError, RuntimeError) as error:
@@ -289,7 +348,8 @@ def _table(root, path):
         raise GraphError(f"{path.name} holds no cells: AnnData has obs, SpatialData has tables")
     if len(names) > 1:
         raise GraphError(
-            f"{path.name} holds {len(names)} tables ({', '.join(names)}): give the folder of one, {path.name}/tables/{names[0]}"
+            f"{path.name} holds {len(names)} tables ({', '.join(names)}): give the folder of one,"
+            f" {path.name}/tables/{names[0]}"
         )
     return tables[names[0]]
 
@@ -303,5 +363,8 @@ def _text(values):
     if values.dtype.kind == "U":
         return values
     return np.array(
-        [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in values.tolist()]
+        [
+            each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
+            for each in values.tolist()
+        ]
     )

@@ -1,4 +1,7 @@
-"""What lies under the points of a study of cells: channels, label images and outlines, read piece by piece as they are looked at."""
+"""What lies under the points of a study of cells.
+
+Channels, label images and outlines, read piece by piece as they are looked at.
+"""
 
 import math
 import threading
@@ -12,7 +15,16 @@ from ...errors import GraphError
 from ...store.memory import check_chunks, check_memory
 from ...store.readable import require_readable
 
-__all__ = ["ChannelImage", "LabelImage", "Outlines", "Stored", "Under", "check_tiles", "halvings", "stored_tiff"]
+__all__ = [
+    "ChannelImage",
+    "LabelImage",
+    "Outlines",
+    "Stored",
+    "Under",
+    "check_tiles",
+    "halvings",
+    "stored_tiff",
+]
 
 _SMALLEST = 512  # pixels that the longer side of the coarsest level has at most
 _ROWS = 2048  # of a finer level that are read together where a coarser one is made of them
@@ -22,8 +34,10 @@ _CORNERS = 24  # of a circle's outline
 
 @dataclass
 class Under:
-    """What a file has beside the tokens of one datum. Attributes: images, list of ChannelImage; labels, LabelImage or None;
-    outlines, Outlines or None."""
+    """What a file has beside the tokens of one datum.
+
+    Attributes: images, list of ChannelImage; labels, LabelImage or None; outlines, Outlines or None.
+    """
 
     images: list = field(default_factory=list)
     labels: object = None
@@ -36,8 +50,8 @@ class Under:
 class Stored:
     """One stored level: an array that is read by slices, whatever the order of its axes.
 
-    Parameters: array, anything with shape, dtype and slicing; axes, a letter an axis ("CYX", "YXS"), of which all but X, Y and
-    the channels (C or S) must be 1 long. Raises GraphError.
+    Parameters: array, anything with shape, dtype and slicing; axes, a letter an axis ("CYX", "YXS"), of which
+    all but X, Y and the channels (C or S) must be 1 long. Raises GraphError.
     """
 
     def __init__(self, array, axes, name):
@@ -45,7 +59,8 @@ class Stored:
         odd = [axis for axis, n in zip(axes, array.shape) if axis not in "XYC" and n > 1]
         if odd or axes.count("C") > 1 or not {"X", "Y"} <= set(axes):
             raise GraphError(
-                f"{name} has the axes {axes}: one of channels beside rows and columns is understood (no stack, no time)"
+                f"{name} has the axes {axes}: one of channels beside rows and columns is understood (no"
+                " stack, no time)"
             )
         self._array, self._axes, self._name = array, axes, name
         self.height, self.width = (int(array.shape[axes.index(axis)]) for axis in "YX")
@@ -71,7 +86,10 @@ class Stored:
 
 
 def stored_tiff(path):
-    """Levels of a TIFF, the largest first: list of Stored, and the open file. Nothing is read yet. Raises GraphError."""
+    """Levels of a TIFF, the largest first: list of Stored, and the open file.
+
+    Nothing is read yet. Raises GraphError.
+    """
     import tifffile
     import zarr
 
@@ -96,7 +114,9 @@ def check_tiles(series, path):
     for level in series.levels:
         page = level.keyframe
         sides = " x ".join(f"{side:,}" for side in page.chunks)
-        check_memory(math.prod(page.chunks) * page.dtype.itemsize, path, f"a tile or strip of {sides}", GraphError)
+        check_memory(
+            math.prod(page.chunks) * page.dtype.itemsize, path, f"a tile or strip of {sides}", GraphError
+        )
 
 
 def halvings(width, height):
@@ -107,8 +127,8 @@ def halvings(width, height):
 class _Pyramid:
     """Levels, each half of the one before, of what is stored: level 0 is full size.
 
-    Parameters: stored, list of Stored, the largest first; matrix, (2, 3), takes (x, y, 1) in pixels of level 0, whose upper left
-    corner is 0, 0, to the coordinates of the tokens; name.
+    Parameters: stored, list of Stored, the largest first; matrix, (2, 3), takes (x, y, 1) in pixels of level
+    0, whose upper left corner is 0, 0, to the coordinates of the tokens; name.
     """
 
     def __init__(self, stored, matrix, name, keep=None):
@@ -127,26 +147,40 @@ class _Pyramid:
         bottom, right = min(bottom, rows), min(right, columns)
         scale = 1 << level
         stored = next(
-            each for each in reversed(self.stored)
+            each
+            for each in reversed(self.stored)
             if round(self.width / each.width) <= scale and scale % max(1, round(self.width / each.width)) == 0
-        )  # fmt: skip
+        )
         step = scale // max(1, round(self.width / stored.width))
         if step == 1:
             part = stored.read(channel, top, min(bottom, stored.height), left, min(right, stored.width))
-            return np.pad(part, [(0, bottom - top - part.shape[0]), (0, right - left - part.shape[1])], mode="edge") if part.size else np.zeros((bottom - top, right - left), self.dtype)  # fmt: skip
+            return (
+                np.pad(
+                    part, [(0, bottom - top - part.shape[0]), (0, right - left - part.shape[1])], mode="edge"
+                )
+                if part.size
+                else np.zeros((bottom - top, right - left), self.dtype)
+            )
         out = np.zeros((bottom - top, right - left), self._made)
         strip = max(1, _ROWS // step)
         for first in range(top, bottom, strip):
             last = min(first + strip, bottom)
             fine = stored.read(
-                channel, first * step, min(last * step, stored.height), left * step, min(right * step, stored.width)
+                channel,
+                first * step,
+                min(last * step, stored.height),
+                left * step,
+                min(right * step, stored.width),
             )
             out[first - top : last - top] = self._shrunk(fine, step, last - first, right - left)
         return out
 
 
 class ChannelImage(_Pyramid):
-    """An image of channels. Attributes: channels, their names; is_rgb, whether they are red, green and blue as they are."""
+    """An image of channels. Attributes.
+
+    Channels, their names; is_rgb, whether they are red, green and blue as they are.
+    """
 
     _made = np.float32
 
@@ -154,7 +188,9 @@ class ChannelImage(_Pyramid):
         super().__init__(stored, matrix, name, keep)
         n = stored[0].n_channels
         self.channels = (
-            list(map(str, channels)) if channels and len(channels) == n else [f"channel {i + 1}" for i in range(n)]
+            list(map(str, channels))
+            if channels and len(channels) == n
+            else [f"channel {i + 1}" for i in range(n)]
         )
         plain = {
             "r",
@@ -169,11 +205,15 @@ class ChannelImage(_Pyramid):
             "channel 3",
             "channel 4",
         }
-        self.is_rgb = n in (3, 4) and self.dtype == np.uint8 and {each.lower() for each in self.channels} <= plain
+        self.is_rgb = (
+            n in (3, 4) and self.dtype == np.uint8 and {each.lower() for each in self.channels} <= plain
+        )
         self._percentiles = {}
 
     def _shrunk(self, fine, step, rows, columns):
-        fine = np.pad(fine, [(0, rows * step - fine.shape[0]), (0, columns * step - fine.shape[1])], mode="edge")
+        fine = np.pad(
+            fine, [(0, rows * step - fine.shape[0]), (0, columns * step - fine.shape[1])], mode="edge"
+        )
         return fine.reshape(rows, step, columns, step).mean(axis=(1, 3), dtype=np.float32)
 
     def limits(self, channel, low=1.0, high=99.8):
@@ -190,7 +230,10 @@ class ChannelImage(_Pyramid):
 
 
 class LabelImage(_Pyramid):
-    """An image whose pixels have the number of their cell, 0 where there is none. Attribute: numbers, {number: token}, made when asked."""
+    """An image whose pixels have the number of their cell, 0 where there is none.
+
+    Attribute: numbers, {number: token}, made when asked.
+    """
 
     def __init__(self, stored, matrix, name, numbers, keep=None):
         super().__init__(stored, matrix, name, keep)
@@ -221,8 +264,9 @@ class LabelImage(_Pyramid):
 class Outlines:
     """Outlines of cells in the coordinates of the tokens.
 
-    Parameters: shapes, function that gives shapely geometries (polygons, or points), one a token, and the radii of points (or
-    None); matrix, (2, 3), takes them to the coordinates. Nothing is read before it is looked at.
+    Parameters: shapes, function that gives shapely geometries (polygons, or points), one a token, and the
+    radii of points (or None); matrix, (2, 3), takes them to the coordinates. Nothing is read before it is
+    looked at.
     """
 
     def __init__(self, shapes, matrix):
@@ -230,7 +274,10 @@ class Outlines:
 
     @cached_property
     def rings(self):
-        """(vertices (m, 2), starts (n + 1,)): the outer ring of token t is vertices[starts[t]:starts[t + 1]]; of several parts, the largest."""
+        """(vertices (m, 2), starts (n + 1,)).
+
+        The outer ring of token t is vertices[starts[t]:starts[t + 1]]; of several parts, the largest.
+        """
         geometries, radii = self._shapes()
         if radii is not None:
             turn = np.linspace(0, 2 * np.pi, _CORNERS, endpoint=False)

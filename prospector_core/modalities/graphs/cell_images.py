@@ -1,4 +1,7 @@
-"""Multiplexed images: a channel image and a label image of cells beside it; a cell is its mean intensity a channel."""
+"""Multiplexed images: a channel image and a label image of cells beside it.
+
+A cell is its mean intensity a channel.
+"""
 
 import math
 import xml.etree.ElementTree as ElementTree
@@ -23,7 +26,9 @@ _TO_MICRONS = {"µm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm"
 
 def _stem(path):
     name = path.name.lower()
-    return next((name.removesuffix(end) for end in (".ome.tif", ".ome.tiff", *_SUFFIXES) if name.endswith(end)), name)
+    return next(
+        (name.removesuffix(end) for end in (".ome.tif", ".ome.tiff", *_SUFFIXES) if name.endswith(end)), name
+    )
 
 
 def is_label_image(path):
@@ -32,7 +37,9 @@ def is_label_image(path):
 
 
 def find_pairs(folder):
-    """Channel images of a folder that have a label image: {Path of the channel image: Path of the label image}.
+    """Channel images of a folder that have a label image.
+
+    {Path of the channel image: Path of the label image}.
 
     NAME.tif goes with NAME_mask.tif beside it, or masks/NAME.tif; images may lie in ``images``.
     """
@@ -45,7 +52,9 @@ def find_pairs(folder):
         for path in sorted(place.iterdir())
         if path.suffix.lower() in _SUFFIXES
     ]
-    return {path: found for path in images if not is_label_image(path) and (found := _labels_of(path)) is not None}
+    return {
+        path: found for path in images if not is_label_image(path) and (found := _labels_of(path)) is not None
+    }
 
 
 def _labels_of(path):
@@ -62,7 +71,12 @@ def _labels_of(path):
                 continue
             own = _stem(other).replace("-", "_")
             base = next(
-                (own.removesuffix(mark) for mark in sorted(_MARKS, key=len, reverse=True) if own.endswith(mark)), own
+                (
+                    own.removesuffix(mark)
+                    for mark in sorted(_MARKS, key=len, reverse=True)
+                    if own.endswith(mark)
+                ),
+                own,
             )
             if base == stem.replace("-", "_") and (place != path.parent or own != base):
                 return other
@@ -85,7 +99,9 @@ class CellImage(TokenFile):
         labels = _label_image(self.labels)
         ids = _numbers(labels)
         if not ids.size:
-            raise GraphError(f"{self.labels.name} holds no cell: pixels of a cell have its number, all others 0")
+            raise GraphError(
+                f"{self.labels.name} holds no cell: pixels of a cell have its number, all others 0"
+            )
         if ids[-1] > 2**31 - 2 or ids[0] < 0:
             raise GraphError(f"{self.labels.name}: {ids[-1]} is no number of a cell")
         # cells by a number without gaps, 0 = background
@@ -103,7 +119,8 @@ class CellImage(TokenFile):
             height, width = (shape[axes.index(axis)] for axis in "YX")
             if (height, width) != cells.shape:
                 raise GraphError(
-                    f"{self.labels.name} is {cells.shape[1]} x {cells.shape[0]} pixels, {name} {width} x {height}: they must be of one size"
+                    f"{self.labels.name} is {cells.shape[1]} x {cells.shape[0]} pixels, {name} {width} x"
+                    f" {height}: they must be of one size"
                 )
             names, (scale, unit) = _channel_names(file, self.path), _pixel_size(file)
             means = []
@@ -111,12 +128,14 @@ class CellImage(TokenFile):
                 means.append(_sums(cells, channel, ids.size) / size)
         names = unique(names or [f"channel {i + 1}" for i in range(len(means))])
         if len(names) != len(means):
-            raise GraphError(f"{name} has {len(means)} channels, and {len(names)} names of channels: correct the list")
+            raise GraphError(
+                f"{name} has {len(means)} channels, and {len(names)} names of channels: correct the list"
+            )
         features = np.stack(means, axis=1)
         unit = self._options.unit or unit
-        return TokenTable(features, names, centres * scale, None, [str(each) for each in ids.tolist()], unit).checked(
-            name
-        )
+        return TokenTable(
+            features, names, centres * scale, None, [str(each) for each in ids.tolist()], unit
+        ).checked(name)
 
     def under(self, part):
         stored, file = stored_tiff(self.path)
@@ -156,20 +175,26 @@ def _allow(pages, path):
     """Raise GraphError where an image, or a page of one, is larger than it may be."""
     sides = " x ".join(f"{side:,}" for side in pages.shape)
     # as it is read, and the number of each pixel's cell
-    check_memory(math.prod(pages.shape) * (pages.dtype.itemsize + 4), path, f"an image of {sides}", GraphError)
+    check_memory(
+        math.prod(pages.shape) * (pages.dtype.itemsize + 4), path, f"an image of {sides}", GraphError
+    )
 
 
 def _label_image(path):
     with _tiff(path) as file:
         labels = np.squeeze(_decoded(file.series[0], path))
     if labels.ndim != 2 or labels.dtype.kind not in "biuf":
-        raise GraphError(f"{path.name} is no label image: it has {labels.shape}, and needs rows and columns alone")
+        raise GraphError(
+            f"{path.name} is no label image: it has {labels.shape}, and needs rows and columns alone"
+        )
     if labels.dtype.kind == "f":
         if not (labels == np.rint(labels)).all():
             raise GraphError(f"{path.name} is no label image: its values are not whole numbers")
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "b" or labels.dtype == np.uint8 and len(np.unique(labels)) == 2:
-        raise GraphError(f"{path.name} says only what is a cell and what is not: each cell needs its own number")
+        raise GraphError(
+            f"{path.name} says only what is a cell and what is not: each cell needs its own number"
+        )
     return labels
 
 
@@ -179,14 +204,17 @@ def _channels(series, path):
     extra = [axis for axis in axes if axis not in "YX" and series.shape[axes.index(axis)] > 1]
     if len(extra) > 1:
         raise GraphError(
-            f"{name} has the axes {axes}: one of channels beside rows and columns is understood (no stack, no time)"
+            f"{name} has the axes {axes}: one of channels beside rows and columns is understood (no stack, no"
+            " time)"
         )
     if not extra or axes.index(extra[0]) < axes.index("Y"):
         for page in series.pages:
             found = _decoded(page, path) if page is not None else np.zeros(series.shape[-2:], series.dtype)
             yield from found.reshape(-1, *found.shape[-2:])
         return
-    whole = np.moveaxis(_decoded(series, path), axes.index(extra[0]), 0)  # channels side by side in each pixel
+    whole = np.moveaxis(
+        _decoded(series, path), axes.index(extra[0]), 0
+    )  # channels side by side in each pixel
     yield from np.squeeze(whole).reshape(-1, *whole.shape[-2:])
 
 
@@ -213,7 +241,9 @@ def _centres(cells, n):
         part = cells[start : start + _BLOCK]
         y = np.arange(start, start + len(part)) + 0.5
         total[:, 0] += np.bincount(part.ravel(), np.broadcast_to(x, part.shape).ravel(), minlength=n + 1)
-        total[:, 1] += np.bincount(part.ravel(), np.broadcast_to(y[:, None], part.shape).ravel(), minlength=n + 1)
+        total[:, 1] += np.bincount(
+            part.ravel(), np.broadcast_to(y[:, None], part.shape).ravel(), minlength=n + 1
+        )
     return total[1:]
 
 
@@ -226,19 +256,28 @@ def _ome(file):
 
 def _channel_names(file, path):
     """Names of the channels: of a list beside the image, of OME or of ImageJ; None where nobody says."""
-    for place in (path.with_name("channels.csv"), path.with_name("channels.txt"), path.with_name("markers.csv")):
+    for place in (
+        path.with_name("channels.csv"),
+        path.with_name("channels.txt"),
+        path.with_name("markers.csv"),
+    ):
         if place.is_file():
-            lines = [line.strip() for line in place.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+            lines = [
+                line.strip() for line in place.read_text(encoding="utf-8-sig").splitlines() if line.strip()
+            ]
             head = [cell.strip().lower() for cell in lines[0].split(",")] if lines else []
             column = next(
-                (head.index(each) for each in ("marker_name", "channel", "name", "marker") if each in head), None
+                (head.index(each) for each in ("marker_name", "channel", "name", "marker") if each in head),
+                None,
             )
             if column is not None:
                 return [line.split(",")[column].strip() for line in lines[1:]]
             return lines
     root = _ome(file)
     if root is not None:
-        found = [node.get("Name") for node in root.iter() if node.tag.endswith("}Channel") or node.tag == "Channel"]
+        found = [
+            node.get("Name") for node in root.iter() if node.tag.endswith("}Channel") or node.tag == "Channel"
+        ]
         if found and all(found):
             return found
     labels = (file.imagej_metadata or {}).get("Labels")

@@ -1,4 +1,7 @@
-"""Making a study of graphs or cells: which data the files hold, their labels, and what their features are standardised by."""
+"""Making a study of graphs or cells.
+
+Which data the files hold, their labels, and what their features are standardised by.
+"""
 
 import contextlib
 import csv
@@ -22,9 +25,25 @@ __all__ = ["create_graph_study"]
 
 
 def create_graph_study(
-    kind, path, sources, labels, *, name=None, encoder="standardised", edges=None, sample_column=None, values="X",
-    spatial="spatial", unit=None, transform="none", file_column=None, label_column=None, positive=None, progress=None, secret=None,
-):  # fmt: skip
+    kind,
+    path,
+    sources,
+    labels,
+    *,
+    name=None,
+    encoder="standardised",
+    edges=None,
+    sample_column=None,
+    values="X",
+    spatial="spatial",
+    unit=None,
+    transform="none",
+    file_column=None,
+    label_column=None,
+    positive=None,
+    progress=None,
+    secret=None,
+):
     """Write a new study of graphs or cells. See ``Graphs.create``."""
     path = Path(os.path.abspath(path))
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -39,8 +58,13 @@ def create_graph_study(
     table = labels if labels is not None or memory is None else _own_labels(memory)
     files = _memory_files(path, memory) if memory is not None else _disk_files(sources, labels, options)
     rows, classes = _read_labels(table, files, file_column, label_column, positive)
-    matched, parts = _match(rows, files, "labels" if not isinstance(labels, (str, os.PathLike)) else Path(labels).name)
-    rows = [_with_part(row, part if len(files[file]) > 1 else None) for row, file, part in zip(rows, matched, parts)]
+    matched, parts = _match(
+        rows, files, "labels" if not isinstance(labels, (str, os.PathLike)) else Path(labels).name
+    )
+    rows = [
+        _with_part(row, part if len(files[file]) > 1 else None)
+        for row, file, part in zip(rows, matched, parts)
+    ]
     statistics, units = _Statistics(transform), set()
     for number, (row, one) in enumerate(_tables(rows, matched, parts, memory, options), start=1):
         build_graph(_few(one), edges)  # whether it can be made is said now, not when it is embedded
@@ -54,13 +78,20 @@ def create_graph_study(
     mean, scale = statistics.result()
     used = {file: (file.name if memory is not None else str(file), {}, file) for file in sorted(set(matched))}
     meta = {
-        "name": name or path.name, "modality": kind.name, "classes": classes,
+        "name": name or path.name,
+        "modality": kind.name,
+        "classes": classes,
         "embedding": {
-            "encoder": encoder, "features": statistics.names, "transform": transform, "mean": mean.tolist(), "scale": scale.tolist(),
-            "edges": edges, "unit": units.pop() if len(units) == 1 else "",
+            "encoder": encoder,
+            "features": statistics.names,
+            "transform": transform,
+            "mean": mean.tolist(),
+            "scale": scale.tolist(),
+            "edges": edges,
+            "unit": units.pop() if len(units) == 1 else "",
             "table": {"sample": sample_column, "values": values, "spatial": spatial, "unit": unit},
         },
-    }  # fmt: skip
+    }
 
     def keep(folder, database):
         for file in used if memory is not None else ():
@@ -151,11 +182,13 @@ def _match(rows, files, table):
             places = inside or [(file, files[file][0]) for file in homes if len(files[file]) == 1]
             if not places:
                 raise LabelsError(
-                    f"{table}: {homes[0].name} holds {len(files[homes[0]])} data ({_some(files[homes[0]])}), none called {row.name!r}: name one"
+                    f"{table}: {homes[0].name} holds {len(files[homes[0]])} data ({_some(files[homes[0]])}),"
+                    f" none called {row.name!r}: name one"
                 )
         if len(places) > 1:
             raise LabelsError(
-                f"{table}: {row.name!r} is in {' and in '.join(sorted({file.name for file, _ in places}))}: add a column that names the file"
+                f"{table}: {row.name!r} is in {' and in '.join(sorted({file.name for file, _ in places}))}:"
+                " add a column that names the file"
             )
         if places:
             found.append(places[0])
@@ -163,7 +196,8 @@ def _match(rows, files, table):
             missing.append(row.name)
     if missing:
         raise LabelsError(
-            f"{table} names {_some(missing)}, not found among the data: they are {_some([part for parts in files.values() for part in parts])}"
+            f"{table} names {_some(missing)}, not found among the data: they are"
+            f" {_some([part for parts in files.values() for part in parts])}"
         )
     double = next((place for place in found if found.count(place) > 1), None)
     if double is not None:
@@ -207,7 +241,8 @@ class _Statistics:
             self._mean, self._square = np.zeros(len(self.names)), np.zeros(len(self.names))
         if list(table.names) != self.names:
             raise GraphError(
-                f"{name} has other features ({_some(table.names)}) than the data before it ({_some(self.names)})"
+                f"{name} has other features ({_some(table.names)}) than the data before it"
+                f" ({_some(self.names)})"
             )
         values = transformed(table.features, self._transform)
         n, mean = len(values), values.mean(axis=0)

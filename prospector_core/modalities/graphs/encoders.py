@@ -1,6 +1,7 @@
 """Encoders of features: what a study of cells or graphs makes of the numbers that its tokens come with.
 
-``standardised`` and ``as-given``, or one installed under the entry point group ``prospector.feature_encoders``.
+``standardised`` and ``as-given``, or one installed under the entry point group
+``prospector.feature_encoders``.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -10,8 +11,16 @@ import numpy as np
 from ...errors import BadInputError, EmbeddingError
 from ...plugins import load_one, make_encoder, names_of
 
-__all__ = ["TRANSFORMS", "AsGiven", "FeatureEncoder", "Standardised", "check_feature_encoder_name", "get_feature_encoder",
-           "list_feature_encoders", "transformed"]  # fmt: skip
+__all__ = [
+    "TRANSFORMS",
+    "AsGiven",
+    "FeatureEncoder",
+    "Standardised",
+    "check_feature_encoder_name",
+    "get_feature_encoder",
+    "list_feature_encoders",
+    "transformed",
+]
 
 _GROUP = "prospector.feature_encoders"
 COFACTOR = 5.0
@@ -62,15 +71,22 @@ class AsGiven:
 
     def record(self):
         return {
-            "name": self.name, "version": 1, "dim": self.dim, "weights_sha256": None,
-            "features": self.names, "transform": self.transform,
-        }  # fmt: skip
+            "name": self.name,
+            "version": 1,
+            "dim": self.dim,
+            "weights_sha256": None,
+            "features": self.names,
+            "transform": self.transform,
+        }
 
 
 class Standardised(AsGiven):
-    """Each feature less its mean, over its standard deviation; both over all tokens of the data that are not for testing.
+    """Each feature less its mean, over its standard deviation.
 
-    Parameters: names of the features; transform, of ``TRANSFORMS``, before; mean, scale: (f,), kept in the study.
+    Both over all tokens of the data that are not for testing.
+
+    Parameters: names of the features; transform, of ``TRANSFORMS``, before; mean, scale: (f,), kept in the
+    study.
     """
 
     name = "standardised"
@@ -98,14 +114,17 @@ def check_feature_encoder_name(name):
     """Do nothing if ``get_feature_encoder`` may know this name; nothing is loaded. Raises EmbeddingError."""
     if name not in list_feature_encoders():
         raise EmbeddingError(
-            f"there is no encoder of features named {name}; choose one of {', '.join(list_feature_encoders())}"
+            f"there is no encoder of features named {name}; choose one of"
+            f" {', '.join(list_feature_encoders())}"
         )
     if name not in _BUILT_IN:
         load_one(_GROUP, name)  # what cannot be loaded is said before a study is made
 
 
 def get_feature_encoder(name, *, names=(), transform="none", mean=(), scale=()):
-    """An encoder of features by name. The built-in ones are told what the study keeps; others are made without arguments.
+    """An encoder of features by name.
+
+    The built-in ones are told what the study keeps; others are made without arguments.
 
     Raises EmbeddingError.
     """

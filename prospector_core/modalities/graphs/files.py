@@ -19,7 +19,9 @@ __all__ = [
     "open_tokens",
 ]
 
-MAX_FEATURES = 5000  # numbers a token; more are better reduced first (highly variable genes, principal components)
+MAX_FEATURES = (
+    5000  # numbers a token; more are better reduced first (highly variable genes, principal components)
+)
 _IMAGES = (".tif", ".tiff")
 TOKEN_SUFFIXES = (".h5ad", ".zarr", ".parquet", ".csv", ".tsv", ".npz", *_IMAGES)
 
@@ -29,7 +31,8 @@ class TokenOptions:
     """How files are to be read, where it is not obvious.
 
     Attributes: sample, column that says which datum a token belongs to; values, what the features are ("X",
-    "layers/NAME" or "obsm/NAME" of AnnData); spatial, the key of obsm that has coordinates; unit of coordinates ("µm").
+    "layers/NAME" or "obsm/NAME" of AnnData); spatial, the key of obsm that has coordinates; unit of
+    coordinates ("µm").
     """
 
     sample: str | None = None
@@ -63,16 +66,21 @@ class TokenTable:
         return len(self.features)
 
     def checked(self, where):
-        """The same with arrays of the right types. ``where``: file or datum, for messages. Raises GraphError."""
+        """The same with arrays of the right types.
+
+        ``where``: file or datum, for messages. Raises GraphError.
+        """
         features = _numbers(self.features, f"{where}: features")
         if features.ndim != 2 or not features.shape[1]:
-            raise GraphError(f"{where}: features must be a table, a row a token, not of shape {features.shape}")
+            raise GraphError(
+                f"{where}: features must be a table, a row a token, not of shape {features.shape}"
+            )
         if not len(features):
             raise GraphError(f"{where} holds no token")
         if features.shape[1] > MAX_FEATURES:
             raise GraphError(
-                f"{where}: {features.shape[1]:,} features a token are more than {MAX_FEATURES:,}: take the most variable ones, or "
-                "principal components (obsm/X_pca)"
+                f"{where}: {features.shape[1]:,} features a token are more than {MAX_FEATURES:,}: take the"
+                " most variable ones, or principal components (obsm/X_pca)"
             )
         with np.errstate(over="ignore"):
             features = np.ascontiguousarray(features, np.float32)
@@ -80,7 +88,8 @@ class TokenTable:
         if len(wrong):
             token, column = wrong[0]
             raise GraphError(
-                f"{where}: {self.names[column]!r} of token {token} is no finite number: fill or leave out such tokens"
+                f"{where}: {self.names[column]!r} of token {token} is no finite number: fill or leave out"
+                " such tokens"
             )
         if len(self.names) != features.shape[1]:
             raise GraphError(f"{where}: {len(self.names)} names of {features.shape[1]} features")
@@ -89,7 +98,8 @@ class TokenTable:
             positions = _numbers(positions, f"{where}: coordinates").astype(np.float64)
             if positions.ndim != 2 or positions.shape[0] != len(features) or positions.shape[1] not in (2, 3):
                 raise GraphError(
-                    f"{where}: {len(features)} tokens need x, y (, z) each, got coordinates of shape {positions.shape}"
+                    f"{where}: {len(features)} tokens need x, y (, z) each, got coordinates of shape"
+                    f" {positions.shape}"
                 )
             if not np.isfinite(positions).all():
                 token = int(np.argmin(np.isfinite(positions).all(axis=1)))
@@ -98,12 +108,21 @@ class TokenTable:
             edges = np.asarray(edges)
             edges = edges.T if edges.ndim == 2 and edges.shape[0] == 2 and edges.shape[1] != 2 else edges
             edges = edges.reshape(0, 2) if edges.size == 0 else edges
-            if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer) and edges.size:
-                raise GraphError(f"{where}: edges must be pairs of token numbers, not {edges.shape} {edges.dtype}")
+            if (
+                edges.ndim != 2
+                or edges.shape[1] != 2
+                or not np.issubdtype(edges.dtype, np.integer)
+                and edges.size
+            ):
+                raise GraphError(
+                    f"{where}: edges must be pairs of token numbers, not {edges.shape} {edges.dtype}"
+                )
             edges = edges.astype(np.int64)
             if edges.size and (edges.min() < 0 or edges.max() >= len(features)):
                 raise GraphError(
-                    f"{where}: an edge names token {edges.max() if edges.max() >= len(features) else edges.min()}, but tokens are 0..{len(features) - 1}"
+                    f"{where}: an edge names token"
+                    f" {edges.max() if edges.max() >= len(features) else edges.min()}, but tokens are"
+                    f" 0..{len(features) - 1}"
                 )
         if positions is None and edges is None:
             raise GraphError(f"{where} has neither coordinates (x, y) nor edges: one of them makes the graph")
@@ -132,7 +151,11 @@ class TokenFile:
         raise NotImplementedError
 
     def under(self, part):
-        """What lies under the tokens of a datum: `readers.under.Under`, read piece by piece as it is looked at. Raises ProspectorError.
+        """What lies under the tokens of a datum.
+
+        `readers.under.Under`, read piece by piece as it is looked at.
+
+        Raises ProspectorError.
 
         Coordinates are those that `read` gives. What it returns stays readable when the file is closed.
         """
@@ -145,10 +168,12 @@ class TokenFile:
 
 
 def open_tokens(path, options=None):
-    """Open a file of tokens: AnnData, SpatialData, CSV, Parquet, NPZ, or a channel image with its label image.
+    """Open a file of tokens: AnnData, SpatialData, CSV, Parquet, NPZ.
 
-    Readers installed under the entry point group ``prospector.readers`` are asked first; one whose result is a
-    `TokenFile` is taken. Parameters: path; options, TokenOptions. Raises GraphError, MissingExtraError.
+    Or a channel image with its label image.
+
+    Readers installed under the entry point group ``prospector.readers`` are asked first; one whose result is
+    a `TokenFile` is taken. Parameters: path; options, TokenOptions. Raises GraphError, MissingExtraError.
     """
     from ..slides.readers import _third_party
 
@@ -176,8 +201,8 @@ def open_tokens(path, options=None):
         from .cell_images import CellImage as Reader
     else:
         raise GraphError(
-            f"{path.name} is no table of tokens: give AnnData (.h5ad, .zarr), Parquet, CSV, NPZ, or a channel image (.tif) "
-            "with its label image"
+            f"{path.name} is no table of tokens: give AnnData (.h5ad, .zarr), Parquet, CSV, NPZ, or a channel"
+            " image (.tif) with its label image"
         )
     return Reader(path, options)
 

@@ -13,7 +13,10 @@ _MARK_COLOURS = {"for": (204, 76, 2), "against": (33, 113, 181), "ignore": (140,
 
 
 def score_name(study, view):
-    """What a score is called in QuPath: of several classes, if the study is seen from none, with the class."""
+    """What a score is called in QuPath.
+
+    Of several classes, if the study is seen from none, with the class.
+    """
     return "prospect score" if study.chosen is not None else f"prospect score: {study.classes[view.target]}"
 
 
@@ -29,8 +32,8 @@ def mark_name(region, classes):
 def points_geojson(study, datum, what=("tiles", "marks"), threshold=None):
     """A datum of points as GeoJSON bytes, in the unit of its coordinates (QuPath counts pixels).
 
-    Parameters: what, any of "tiles" (here: a point a token, with concept and score) and "marks"; threshold, only tokens that
-    score at least so much. Raises BadInputError.
+    Parameters: what, any of "tiles" (here: a point a token, with concept and score) and "marks"; threshold,
+    only tokens that score at least so much. Raises BadInputError.
     """
     what = {"regions": "tiles"}.get(what, what) if isinstance(what, str) else what
     chosen = {"tiles" if each == "regions" else each for each in ([what] if isinstance(what, str) else what)}
@@ -64,19 +67,28 @@ def points_geojson(study, datum, what=("tiles", "marks"), threshold=None):
             )
             properties = {**kinds[concept], "name": str(own), **more}
             features.append(
-                {"type": "Feature", "geometry": {"type": "Point", "coordinates": place}, "properties": properties}
+                {
+                    "type": "Feature",
+                    "geometry": {"type": "Point", "coordinates": place},
+                    "properties": properties,
+                }
             )
     for region in study.curation.state.regions if "marks" in chosen else ():
         if region.datum == datum.uid and region.polygon:
             ring = [*map(list, region.polygon), list(region.polygon[0])]
             name = mark_name(region, study.classes)
             properties = {
-                "objectType": "annotation", "name": name,
+                "objectType": "annotation",
+                "name": name,
                 "classification": {"name": name, "color": list(_MARK_COLOURS[region.evidence])},
                 "metadata": {"evidence": region.evidence},
                 "measurements": {"weight": region.weight, study.kind.words.tokens: len(region.tokens)},
-            }  # fmt: skip
+            }
             features.append(
-                {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties}
+                {
+                    "type": "Feature",
+                    "geometry": {"type": "Polygon", "coordinates": [ring]},
+                    "properties": properties,
+                }
             )
     return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()

@@ -1,4 +1,7 @@
-"""Token graphs that are in memory already: networkx graphs, PyTorch Geometric data, dicts. Known by what they have."""
+"""Token graphs that are in memory already: networkx graphs, PyTorch Geometric data, dicts.
+
+Known by what they have.
+"""
 
 import numpy as np
 
@@ -60,15 +63,19 @@ def _of_dict(value, name):
     known = {"features", "positions", "edges", "names", "ids", "unit", "name", "label"}
     if "features" not in value or set(value) - known:
         raise GraphError(
-            f"{name}: a dict needs features, and positions or edges; it may have names, ids, unit, name, label "
-            f"(it has {', '.join(map(str, value)) or 'nothing'})"
+            f"{name}: a dict needs features, and positions or edges; it may have names, ids, unit, name,"
+            f" label (it has {', '.join(map(str, value)) or 'nothing'})"
         )
     features = np.asarray(_array(value["features"]))
     width = features.shape[1] if features.ndim == 2 else 0
     return TokenTable(
-        features, list(value.get("names") or [f"feature {i + 1}" for i in range(width)]), _array(value.get("positions")),
-        _array(value.get("edges")), None if value.get("ids") is None else list(value["ids"]), str(value.get("unit") or ""),
-    )  # fmt: skip
+        features,
+        list(value.get("names") or [f"feature {i + 1}" for i in range(width)]),
+        _array(value.get("positions")),
+        _array(value.get("edges")),
+        None if value.get("ids") is None else list(value["ids"]),
+        str(value.get("unit") or ""),
+    )
 
 
 def _of_arrays(value, name):
@@ -128,5 +135,7 @@ def _is_number(value):
 def _array(value):
     """A tensor (on whatever device) as an array; all else as it is."""
     for step in ("detach", "cpu", "numpy"):
-        value = getattr(value, step)() if hasattr(value, step) and not isinstance(value, np.ndarray) else value
+        value = (
+            getattr(value, step)() if hasattr(value, step) and not isinstance(value, np.ndarray) else value
+        )
     return value

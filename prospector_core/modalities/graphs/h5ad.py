@@ -13,8 +13,8 @@ __all__ = ["h5ad", "write_h5ad"]
 def h5ad(study, datum):
     """A datum as h5ad bytes.
 
-    obs: a row a token, with concept, name, score (NaN where excluded) and whether its weight is pinned; X: what was
-    embedded; obsm["spatial"]: coordinates; obsp["connectivities"]: the token graph.
+    obs: a row a token, with concept, name, score (NaN where excluded) and whether its weight is pinned; X:
+    what was embedded; obsm["spatial"]: coordinates; obsp["connectivities"]: the token graph.
     """
     datum = study.datum(datum)
     found = columns(study, datum)
@@ -26,7 +26,11 @@ def h5ad(study, datum):
         obs["class"] = [name or "" for name in obs["class"]]  # excluded tokens speak for none
     kept = study.attrs(datum).get("encoder", {}).get("features")
     vectors = study.store.vectors(datum.uid)[:]
-    names = kept if kept and len(kept) == vectors.shape[1] else [f"dimension {i + 1}" for i in range(vectors.shape[1])]
+    names = (
+        kept
+        if kept and len(kept) == vectors.shape[1]
+        else [f"dimension {i + 1}" for i in range(vectors.shape[1])]
+    )
     obsm = {} if positions is None else {"spatial": np.asarray(positions, np.float64)}
     return write_h5ad(vectors, index, names, obs, obsm, study.graph(datum))
 
@@ -34,13 +38,15 @@ def h5ad(study, datum):
 def write_h5ad(matrix, index, names, obs, obsm, graph=None):
     """AnnData as bytes.
 
-    Parameters: matrix (n, d); index, n names of rows; names, d names of columns; obs, {column: n values}; obsm, {key:
-    (n, m) array}; graph, TokenGraph of the rows or None. Raises MissingExtraError.
+    Parameters: matrix (n, d); index, n names of rows; names, d names of columns; obs, {column: n values};
+    obsm, {key: (n, m) array}; graph, TokenGraph of the rows or None. Raises MissingExtraError.
     """
     try:
         import h5py
     except ImportError as error:
-        raise MissingExtraError("h5ad files need h5py: pip install h5py, or prospector-heads[features]") from error
+        raise MissingExtraError(
+            "h5ad files need h5py: pip install h5py, or prospector-heads[features]"
+        ) from error
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         _about(file, "anndata", "0.1.0")

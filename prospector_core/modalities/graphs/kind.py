@@ -40,14 +40,15 @@ class Graphs:
         Parameters
         ----------
         path : folder to make
-        sources : a folder or file of tokens (see ``readers.tokens``), a list of files, or a list of graphs in memory:
-            networkx, PyTorch Geometric, dicts of features, positions, edges
-        labels : labels table whose file column names data (samples) or files; for graphs in memory also {name: class} or
-            a list of classes; None: the graphs say it themselves
-        edges : "neighbours:6", "radius:30", "delaunay", "delaunay:50" (no edge longer) or "given"; by default those that
-            are given, else "neighbours:6"
+        sources : a folder or file of tokens (see ``readers.tokens``), a list of files, or a list of graphs in
+            memory: networkx, PyTorch Geometric, dicts of features, positions, edges
+        labels : labels table whose file column names data (samples) or files; for graphs in memory also
+            {name: class} or a list of classes; None: the graphs say it themselves
+        edges : "neighbours:6", "radius:30", "delaunay", "delaunay:50" (no edge longer) or "given"; by default
+            those that are given, else "neighbours:6"
         sample_column, values, spatial, unit : see ``readers.tokens.TokenOptions``
-        encoder : "standardised", "as-given", or an installed one; transform : of ``encoders.features.TRANSFORMS``
+        encoder : "standardised", "as-given", or an installed one; transform : of
+            ``encoders.features.TRANSFORMS``
         name, file_column, label_column, positive, progress : as for ``Study.create``
 
         Raises StudyError, LabelsError, GraphError, BadInputError; then no folder is left behind.
@@ -64,7 +65,10 @@ class Graphs:
         """Identifier (where tokens have one), coordinates in the unit of the study."""
         positions, ids = study.positions(datum), study.attrs(datum).get("ids")
         columns = {} if ids is None else {"id": ids}
-        return {**columns, **{name: positions[:, at] for at, name in enumerate(self.place_names[: positions.shape[1]])}}
+        return {
+            **columns,
+            **{name: positions[:, at] for at, name in enumerate(self.place_names[: positions.shape[1]])},
+        }
 
     def place(self, study, datum, token):
         """Coordinates, and its identifier where it has one."""
@@ -77,14 +81,18 @@ class Graphs:
         return study.positions(datum)[:, :2]
 
     def under(self, study, datum):
-        """Images, labels and outlines under the tokens of a datum: `readers.under.Under`; the same object while the file is as it was.
+        """Images, labels and outlines under the tokens of a datum.
+
+        `readers.under.Under`; the same object while the file is as it was.
 
         Raises ProspectorError where the file is gone or damaged.
         """
         path, kept = study.sources[datum.source].path, study.embedding["table"]
         if not study.at_hand(datum) or study.attrs(datum).get("laid_out"):
             return Under()
-        return _under(path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample"))
+        return _under(
+            path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample")
+        )
 
     def attributes(self, study, datum, kept):
         """Nothing is kept elsewhere."""
@@ -94,7 +102,11 @@ class Graphs:
         """Embedder of features, with the study's own encoder or another."""
         kept = study.embedding
         encoder = encoder or get_feature_encoder(
-            kept["encoder"], names=kept["features"], transform=kept["transform"], mean=kept["mean"], scale=kept["scale"]
+            kept["encoder"],
+            names=kept["features"],
+            transform=kept["transform"],
+            mean=kept["mean"],
+            scale=kept["scale"],
         )
         return _TokenEmbedder(study, encoder)
 
@@ -120,7 +132,9 @@ def parse_edges(text):
         value = float(number) if number else None
     except ValueError:
         value = np.nan
-    if kind not in ("neighbours", "radius", "delaunay", "given") or (value is not None and not 0 < value < np.inf):
+    if kind not in ("neighbours", "radius", "delaunay", "given") or (
+        value is not None and not 0 < value < np.inf
+    ):
         raise BadInputError(f"{text!r} says no edges: give {_EDGE_KINDS}")
     if kind == "radius" and value is None:
         raise BadInputError("say how far edges reach: radius:30, in the unit of the coordinates")
@@ -132,7 +146,10 @@ def parse_edges(text):
 
 
 def build_graph(table, how=None):
-    """TokenGraph of a TokenTable. ``how``: see ``parse_edges``; None: given edges, else 6 nearest. Raises GraphError."""
+    """TokenGraph of a TokenTable. ``how``: see ``parse_edges``; None: given edges, else 6 nearest.
+
+    Raises GraphError.
+    """
     if how is None:
         how = "given" if table.edges is not None else _DEFAULT_EDGES
     kind, value = parse_edges(how)
@@ -154,7 +171,9 @@ def build_graph(table, how=None):
 
 
 def laid_out(graph):
-    """Places in the plane for tokens without coordinates, from the hops between them: (n, 2), the same every time.
+    """Places in the plane for tokens without coordinates, from the hops between them.
+
+    (n, 2), the same every time.
 
     Each connected part by itself, the parts beside each other, the largest first; a hop is about 1 long.
     """
@@ -175,7 +194,10 @@ def laid_out(graph):
 
 
 def _placed(links):
-    """Places of the tokens of one connected part: (n, 2). By hops to some of them (pivot scaling), then, if few, to all."""
+    """Places of the tokens of one connected part: (n, 2).
+
+    By hops to some of them (pivot scaling), then, if few, to all.
+    """
     n = links.shape[0]
     if n < 3:
         return np.stack([np.arange(n, dtype=float), np.zeros(n)], axis=1)
@@ -192,7 +214,9 @@ def _placed(links):
     places = np.pad(places, [(0, 0), (0, 2 - places.shape[1])])
     hops = np.stack(far, axis=1).max()
     places *= hops / max(float(np.ptp(places, axis=0).max()), 1e-9)
-    places += np.random.default_rng(0).normal(0, 1e-3, places.shape)  # tokens that are alike need not lie on each other
+    places += np.random.default_rng(0).normal(
+        0, 1e-3, places.shape
+    )  # tokens that are alike need not lie on each other
     if n > _REFINED:
         return places
     apart = dijkstra(links, unweighted=True)
@@ -235,7 +259,8 @@ class _TokenEmbedder:
         vectors = np.asarray(self.encoder.encode(table.features))
         if vectors.ndim != 2 or len(vectors) != len(table):
             raise EmbeddingError(
-                f"the encoder {self.encoder.name} gave {vectors.shape} for {len(table)} {self._study.kind.words.tokens}"
+                f"the encoder {self.encoder.name} gave {vectors.shape} for {len(table)}"
+                f" {self._study.kind.words.tokens}"
             )
         positions = laid_out(graph) if table.positions is None else table.positions
         attrs = {

@@ -1,6 +1,9 @@
-"""The elements of a SpatialData store beside its table: images, labels and shapes with their transformations, as they lie on disk.
+"""The elements of a SpatialData store beside its table.
 
-Read as spatialdata writes them today (containers 0.1 on zarr 2 and 0.2 on zarr 3; shapes 0.1 to 0.3); nothing of that library is needed.
+Images, labels and shapes with their transformations, as they lie on disk.
+
+Read as spatialdata writes them today (containers 0.1 on zarr 2 and 0.2 on zarr 3; shapes 0.1 to 0.3); nothing
+of that library is needed.
 """
 
 import math
@@ -15,7 +18,16 @@ from .background import ChannelImage, LabelImage, Outlines, Stored, Under
 
 __all__ = ["Elements"]
 
-_UNITS = {"micrometer": "µm", "micrometre": "µm", "micron": "µm", "um": "µm", "µm": "µm", "nanometer": "nm", "millimeter": "mm", "pixel": "px"}  # fmt: skip
+_UNITS = {
+    "micrometer": "µm",
+    "micrometre": "µm",
+    "micron": "µm",
+    "um": "µm",
+    "µm": "µm",
+    "nanometer": "nm",
+    "millimeter": "mm",
+    "pixel": "px",
+}
 _BLOCK = 2048
 _PACKED_TIMES = 200
 
@@ -35,7 +47,9 @@ class Elements:
         ):  # as it was before tables had attributes
             kept = table["uns"]["spatialdata_attrs"]
             attrs = {name: _plain(kept[name]) for name in kept if hasattr(kept[name], "shape")}
-        self.region_key, self.instance_key = (str(attrs.get(name) or "") for name in ("region_key", "instance_key"))
+        self.region_key, self.instance_key = (
+            str(attrs.get(name) or "") for name in ("region_key", "instance_key")
+        )
 
     def find(self, region):
         """("shapes" or "labels", its group) of a region, or None."""
@@ -45,10 +59,12 @@ class Elements:
         return None
 
     def centres(self, region, instances):
-        """Where the cells of a region are, in the coordinate system that its element is shown in: ((n, 2), unit).
+        """Where the cells of a region are, in the coordinate system that its element is shown in.
 
-        Parameters: region, name of shapes or labels; instances, (n,) their numbers (or names) in it. None where there is no such element.
-        Raises GraphError.
+        ((n, 2), unit).
+
+        Parameters: region, name of shapes or labels; instances, (n,) their numbers (or names) in it. None
+        where there is no such element. Raises GraphError.
         """
         found = self.find(region)
         if found is None:
@@ -76,7 +92,9 @@ class Elements:
         kind, group = self.find(region)
         _, system, _ = self._place(group, region)
         found = Under()
-        mine = [name for name in self._names("images") if self._belongs(name, region)] or self._names("images")
+        mine = [name for name in self._names("images") if self._belongs(name, region)] or self._names(
+            "images"
+        )
         for name in mine:
             made = self._image(name, system)
             if made is not None:
@@ -101,7 +119,10 @@ class Elements:
         return sorted(self._root[kind]) if kind in self._root else []
 
     def _belongs(self, name, region):
-        """Whether an element is of the same thing as a region: their names begin alike, or it is the only one of its kind."""
+        """Whether an element is of the same thing as a region.
+
+        Their names begin alike, or it is the only one of its kind.
+        """
         kind = "images" if name in self._names("images") else "labels"
         stem = region.rsplit("_", 1)[0]
         return len(self._names(kind)) == 1 or name.startswith(stem + "_") or name == stem
@@ -119,7 +140,9 @@ class Elements:
     # ---- where elements lie
 
     def _place(self, group, name, system=None):
-        """(matrix (2, 3) to a coordinate system, its name, unit of length). ``system``: None, "global" or the only or first one.
+        """(matrix (2, 3) to a coordinate system, its name, unit of length).
+
+        ``system``: None, "global" or the only or first one.
 
         None where the element does not lie in the system that is asked for.
         """
@@ -167,7 +190,9 @@ class Elements:
                 f"{where}: these shapes are of a format that cannot be read: write them anew with spatialdata"
             )
         kind = dict(group.attrs).get("spatialdata_attrs", {}).get("geos", {}).get("type", 0)
-        offsets = tuple(self._array(group[name]) for name in ("offset0", "offset1", "offset2") if name in group)
+        offsets = tuple(
+            self._array(group[name]) for name in ("offset0", "offset1", "offset2") if name in group
+        )
         coords = self._array(group["coords"]).astype(float)
         _check_offsets(offsets, len(coords), where)
         geometries = shapely.from_ragged_array(shapely.GeometryType(kind), coords, offsets or None)
@@ -199,7 +224,9 @@ class Elements:
     def _label_centres(self, stored, instances, region):
         numbers = _whole(instances)
         if numbers is None:
-            raise GraphError(f"{self._path.name}: cells of the labels {region!r} must be named by whole numbers")
+            raise GraphError(
+                f"{self._path.name}: cells of the labels {region!r} must be named by whole numbers"
+            )
         # all of it is looked at; labels pack a hundred times
         need = stored.height * stored.width * stored.dtype.itemsize
         what = f"the labels {region!r} of {stored.width:,} x {stored.height:,} pixels"
@@ -220,7 +247,8 @@ class Elements:
                 count += np.bincount(at, minlength=len(numbers))
         if not count.all():
             raise GraphError(
-                f"{self._path.name}: the table names cell {numbers[int(np.argmin(count))]} of {region!r}, which has no pixel there"
+                f"{self._path.name}: the table names cell {numbers[int(np.argmin(count))]} of {region!r},"
+                " which has no pixel there"
             )
         return total / count[:, None]
 
@@ -238,9 +266,19 @@ def _channels(group):
 
 
 def _check_offsets(offsets, n, where):
-    """Raise GraphError where offsets, the innermost first, do not count up to what they divide: shapely believes them."""
+    """Raise GraphError where offsets, the innermost first, do not count up to what they divide.
+
+    Shapely believes them.
+    """
     for each in offsets:
-        if each.ndim != 1 or each.dtype.kind not in "iu" or not each.size or each[0] < 0 or each[-1] > n or (np.diff(each.astype(np.int64)) < 0).any():  # fmt: skip
+        if (
+            each.ndim != 1
+            or each.dtype.kind not in "iu"
+            or not each.size
+            or each[0] < 0
+            or each[-1] > n
+            or (np.diff(each.astype(np.int64)) < 0).any()
+        ):
             raise GraphError(f"{where}: these shapes contradict themselves: write them anew with spatialdata")
         n = len(each) - 1
 
@@ -297,7 +335,9 @@ def _parquet(file, where):
     except GraphError:
         raise
     except Exception as error:
-        raise GraphError(f"{where}: these shapes cannot be read ({error}): write them anew with spatialdata") from error
+        raise GraphError(
+            f"{where}: these shapes cannot be read ({error}): write them anew with spatialdata"
+        ) from error
     try:
         told = table.schema.metadata or {}
         geo = json.loads(told.get(b"geo", b"{}"))
@@ -305,7 +345,9 @@ def _parquet(file, where):
         geometries = shapely.from_wkb(table[name].to_numpy(zero_copy_only=False))
         index = (json.loads(told.get(b"pandas", b"{}")).get("index_columns") or [None])[0]
     except Exception as error:  # of many kinds, by two libraries
-        raise GraphError(f"{where}: these shapes cannot be read ({error}): write them anew with spatialdata") from error
+        raise GraphError(
+            f"{where}: these shapes cannot be read ({error}): write them anew with spatialdata"
+        ) from error
     if isinstance(index, str) and index in table.column_names:
         rows = np.asarray(table[index].to_pylist())
     elif isinstance(index, dict):
@@ -313,7 +355,9 @@ def _parquet(file, where):
     else:
         rows = np.arange(len(geometries))
     radii = (
-        np.asarray(table["radius"].to_numpy(zero_copy_only=False), float) if "radius" in table.column_names else None
+        np.asarray(table["radius"].to_numpy(zero_copy_only=False), float)
+        if "radius" in table.column_names
+        else None
     )
     return geometries, rows, radii
 

@@ -1,4 +1,7 @@
-"""Tokens as plain tables: CSV and Parquet (a row a token), and NPZ (arrays); edges beside them, where they are given."""
+"""Tokens as plain tables: CSV and Parquet (a row a token), and NPZ (arrays).
+
+Edges beside them, where they are given.
+"""
 
 import re
 from collections import Counter
@@ -12,9 +15,37 @@ from .files import TokenFile, TokenTable, is_edges
 
 __all__ = ["ArrayFile", "TableFile", "read_parquet", "read_table"]
 
-_SAMPLES = ("datum", "sample", "sample_id", "graph", "graph_id", "image", "image_id", "slide", "slide_id", "fov")
-_IDS = ("id", "cell", "cell_id", "cellid", "token", "token_id", "node", "node_id", "object", "object_id", "label_id")
-_PLACES = (("x", "y", "z"), ("x_centroid", "y_centroid", "z_centroid"), ("centroid_x", "centroid_y", "centroid_z"), ("pos_x", "pos_y", "pos_z"))  # fmt: skip
+_SAMPLES = (
+    "datum",
+    "sample",
+    "sample_id",
+    "graph",
+    "graph_id",
+    "image",
+    "image_id",
+    "slide",
+    "slide_id",
+    "fov",
+)
+_IDS = (
+    "id",
+    "cell",
+    "cell_id",
+    "cellid",
+    "token",
+    "token_id",
+    "node",
+    "node_id",
+    "object",
+    "object_id",
+    "label_id",
+)
+_PLACES = (
+    ("x", "y", "z"),
+    ("x_centroid", "y_centroid", "z_centroid"),
+    ("centroid_x", "centroid_y", "centroid_z"),
+    ("pos_x", "pos_y", "pos_z"),
+)
 _ENDS = (("source", "target"), ("from", "to"), ("a", "b"), ("i", "j"), ("node1", "node2"))
 _SUFFIXES = (".parquet", ".csv", ".tsv")
 _LONGEST_HEAD = 2**20
@@ -41,7 +72,9 @@ def read_table(path):
             raise
         kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
         # what stands in the file is not for the message: a study's table may be anybody's file
-        why = "it is cut short, or of another kind" if "footer" in str(error) else str(error).partition("\n")[0]
+        why = (
+            "it is cut short, or of another kind" if "footer" in str(error) else str(error).partition("\n")[0]
+        )
         why = re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", why)[:200]
         raise GraphError(f"{path.name} is no {kind} table that can be read ({why}): save it again") from error
     double = next((name for name, n in Counter(names).items() if n > 1), None)
@@ -58,7 +91,10 @@ def read_table(path):
 
 
 def read_parquet(path, error):
-    """A Parquet file as a table of pyarrow, if it does not unpack to more than it may. Raises ``error``, ArrowException, OSError."""
+    """A Parquet file as a table of pyarrow, if it does not unpack to more than it may.
+
+    Raises ``error``, ArrowException, OSError.
+    """
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(path) as file:
@@ -71,7 +107,10 @@ def read_parquet(path, error):
 
 
 class TableFile(TokenFile):
-    """A table of tokens: a column for the datum (or one datum), x, y (, z), and features: every other column of numbers."""
+    """A table of tokens: a column for the datum (or one datum), x, y (, z), and features.
+
+    Every other column of numbers.
+    """
 
     def __init__(self, path, options):
         path = Path(path)
@@ -88,10 +127,14 @@ class TableFile(TokenFile):
         self._place = [lower[name] for name in found or () if name in lower]
         taken = {self._sample, self._id, *self._place}
         self._features = [
-            name for name, values in self._columns.items() if name not in taken and values.dtype.kind in "biuf"
+            name
+            for name, values in self._columns.items()
+            if name not in taken and values.dtype.kind in "biuf"
         ]
         if not self._features:
-            raise GraphError(f"{path.name} has no column of numbers beside the coordinates: features are needed")
+            raise GraphError(
+                f"{path.name} has no column of numbers beside the coordinates: features are needed"
+            )
         if self._sample is None:
             self._of = {path.stem: np.arange(len(self._columns[self._features[0]]))}
         else:
@@ -105,7 +148,9 @@ class TableFile(TokenFile):
     def read(self, part):
         rows, where = self._of[part], f"{self.path.name}, {part}" if self._sample else self.path.name
         features = np.stack([self._columns[name][rows] for name in self._features], axis=1)
-        positions = np.stack([self._columns[name][rows] for name in self._place], axis=1) if self._place else None
+        positions = (
+            np.stack([self._columns[name][rows] for name in self._place], axis=1) if self._place else None
+        )
         ids = [str(each) for each in self._columns[self._id][rows].tolist()] if self._id else None
         edges = self._edges_of(part, ids, len(rows), where)
         unit = self._options.unit or ""
@@ -131,11 +176,16 @@ class TableFile(TokenFile):
         try:
             return np.stack([np.asarray(column, np.int64) for column in pairs], axis=1).reshape(-1, 2)
         except (TypeError, ValueError) as error:
-            raise GraphError(f"{name}: edges must name tokens by their number, from 0 on, or by their id") from error
+            raise GraphError(
+                f"{name}: edges must name tokens by their number, from 0 on, or by their id"
+            ) from error
 
 
 def _read_edges(path):
-    """(columns, (source, target), sample column or None, file name) of the table of edges of a table; () without one."""
+    """(columns, (source, target), sample column or None, file name) of the table of edges of a table.
+
+    () without one.
+    """
     beside = [path.with_name(f"{path.stem}{mark}edges{suffix}") for mark in "_.-" for suffix in _SUFFIXES]
     tables = [each for each in path.parent.iterdir() if each.suffix.lower() in _SUFFIXES and is_edges(each)]
     others = [path.with_name(f"edges{suffix}") for suffix in _SUFFIXES] if len(tables) == 1 else []
@@ -146,13 +196,18 @@ def _read_edges(path):
     lower = {name.lower().strip(): name for name in columns}
     ends = next((each for each in _ENDS if each[0] in lower and each[1] in lower), None)
     if ends is None:
-        raise GraphError(f"{found.name} has no columns source and target: its columns are {', '.join(columns)}")
+        raise GraphError(
+            f"{found.name} has no columns source and target: its columns are {', '.join(columns)}"
+        )
     sample = next((lower[name] for name in _SAMPLES if name in lower), None)
     return columns, tuple(lower[end] for end in ends), sample, found.name
 
 
 class ArrayFile(TokenFile):
-    """Arrays of one datum: features (n, f), and positions (n, 2 or 3) or edges (m, 2); optionally names, ids, unit."""
+    """Arrays of one datum: features (n, f), and positions (n, 2 or 3) or edges (m, 2).
+
+    Optionally names, ids, unit.
+    """
 
     def __init__(self, path, options):
         super().__init__(path, [Path(path).stem])

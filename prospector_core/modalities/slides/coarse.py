@@ -1,4 +1,7 @@
-"""A provisional prospect map of a datum that is being embedded: the whole of it coarsely, refined as tiles come."""
+"""A provisional prospect map of a datum that is being embedded.
+
+The whole of it coarsely, refined as tiles come.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -22,9 +25,10 @@ _DATA_KEPT = 4
 class ProvisionalMap:
     """What can be said of a datum that is partly embedded.
 
-    A token whose neighbours within the radius are all embedded has its final score; where a fit lets tokens belong to several
-    concepts, or takes out what a datum's tokens share, scores are of the strongest concepts and none is final. The others take score and concept
-    of the one token of their square of 4 x 4 that was embedded first; its neighbours are those of the squares around.
+    A token whose neighbours within the radius are all embedded has its final score; where a fit lets tokens
+    belong to several concepts, or takes out what a datum's tokens share, scores are of the strongest concepts
+    and none is final. The others take score and concept of the one token of their square of 4 x 4 that was
+    embedded first; its neighbours are those of the squares around.
 
     Attributes
     ----------
@@ -138,9 +142,16 @@ def _map(part, sprites, uid, fit, version):
         known[:fine] = True
     attrs = part.attrs
     return ProvisionalMap(
-        positions, tuple(attrs["origin"]), attrs["pitch"], tuple(attrs["shape"]), known, final, scores,
-        np.where(known, concepts, -1), version,
-    )  # fmt: skip
+        positions,
+        tuple(attrs["origin"]),
+        attrs["pitch"],
+        tuple(attrs["shape"]),
+        known,
+        final,
+        scores,
+        np.where(known, concepts, -1),
+        version,
+    )
 
 
 def _beginning(part, sprites):

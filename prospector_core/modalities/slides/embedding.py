@@ -25,8 +25,9 @@ __all__ = ["COARSE", "coarse_tokens", "embed_datum", "grid_attrs", "open_grid_wr
 COARSE = 4
 """Tiles a side of the squares of which one tile each is embedded first."""
 
-# Tiles handed to the encoder at once, unless it says otherwise (``batch_size``). A block is always cut at the same
-# places, so that a resumed run gives the same bytes even with an encoder whose last digits depend on its batch.
+# Tiles handed to the encoder at once, unless it says otherwise (``batch_size``). A block is always cut at the
+# same places, so that a resumed run gives the same bytes even with an encoder whose last digits depend on its
+# batch.
 _PIECE = 32
 _AHEAD = 256  # tiles read before they are needed: 40 MB of tiles of 224 pixels
 _COARSE_FROM = 1024  # tiles; the map of fewer is there soon enough
@@ -89,7 +90,9 @@ def open_grid_writer(
     begun_on = _state_of(slide)
     if (parts := tokens_per_side(encoder)) > 1:
         grid, block = grid.subdivided(parts), _PIECE * parts**2
-    return store.open_writer(uid, len(grid), encoder.dim, grid.positions, attrs, block, dtype, begun_on=begun_on)
+    return store.open_writer(
+        uid, len(grid), encoder.dim, grid.positions, attrs, block, dtype, begun_on=begun_on
+    )
 
 
 def _state_of(slide: Slide) -> str:
@@ -113,9 +116,9 @@ def embed_datum(
 ) -> bool:
     """Embed the tiles of a grid that are not embedded yet, and complete the datum.
 
-    Tiles are read ahead on threads of their own while the encoder works. Of a large grid, one tile of each square of
-    4 x 4 comes first, so that there is soon something of the whole to see; what is kept at the end is the same. Where
-    a tile is several tokens, tiles come in order.
+    Tiles are read ahead on threads of their own while the encoder works. Of a large grid, one tile of each
+    square of 4 x 4 comes first, so that there is soon something of the whole to see; what is kept at the end
+    is the same. Where a tile is several tokens, tiles come in order.
 
     Parameters
     ----------
@@ -146,8 +149,8 @@ def embed_datum(
     per_tile = tokens_per_side(encoder) ** 2
     if len(grid) * per_tile != writer.n or encoder.dim != writer.dim:
         raise EmbeddingError(
-            f"{writer.uid}: the grid has {len(grid) * per_tile} tokens of {encoder.dim} numbers and the store expects "
-            f"{writer.n} of {writer.dim}; open the writer for this grid and encoder"
+            f"{writer.uid}: the grid has {len(grid) * per_tile} tokens of {encoder.dim} numbers and the store"
+            f" expects {writer.n} of {writer.dim}; open the writer for this grid and encoder"
         )
     stopped = stop.is_set if isinstance(stop, threading.Event) else stop or (lambda: False)
     if progress is None:
@@ -208,7 +211,12 @@ class _Piece:
 
 
 def _pieces(
-    writer: EmbeddingWriter, early: Blocks | None, first: np.ndarray, todo: list[int], size: int, per_tile: int
+    writer: EmbeddingWriter,
+    early: Blocks | None,
+    first: np.ndarray,
+    todo: list[int],
+    size: int,
+    per_tile: int,
 ) -> tuple[list[_Piece], int]:
     """Return what is left to encode, in order, and how many tokens are done."""
     wanted: list[tuple[bool, int, np.ndarray]] = []
@@ -239,8 +247,8 @@ def _encode(
     if len(wrong):
         row, col = grid.positions[numbers[wrong[0] // per_tile]]
         raise EmbeddingError(
-            f"{writer.uid}: the encoder {encoder.name} gave numbers that are not finite for the tile in row {row}, "
-            f"column {col}; check its weights, or leave the slide out"
+            f"{writer.uid}: the encoder {encoder.name} gave numbers that are not finite for the tile in row"
+            f" {row}, column {col}; check its weights, or leave the slide out"
         )
     return vectors
 

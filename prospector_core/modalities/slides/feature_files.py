@@ -14,7 +14,10 @@ from ...store.readable import require_readable
 __all__ = ["FeatureFile", "find_feature_files", "read_features"]
 
 _SUFFIXES = (".h5", ".hdf5")
-_PLAIN = (".parquet", ".npy")  # vectors of one's own: columns x, y and numbers; or NAME.npy with NAME_coords.npy
+_PLAIN = (
+    ".parquet",
+    ".npy",
+)  # vectors of one's own: columns x, y and numbers; or NAME.npy with NAME_coords.npy
 # Attributes that hold folders of the machine where the file was made: they say nothing of the features.
 _PRIVATE = ("savetodir", "save_path", "save_dir", "path")
 _ENCODER_KEYS = ("encoder", "encoder_name", "patch_encoder", "model", "model_name")
@@ -92,22 +95,30 @@ def _plain_file(path):
         beside = path.with_name(f"{path.stem}_coords.npy")
         if not beside.is_file():
             raise EmbeddingError(
-                f"{path.name} says not where its patches lie: put their level-0 x, y beside it as {beside.name}"
+                f"{path.name} says not where its patches lie: put their level-0 x, y beside it as"
+                f" {beside.name}"
             )
         return read_vector_file(path), np.asarray(read_vector_file(beside), np.float64)
     columns = read_table(path)
     lower = {name.lower(): name for name in columns}
     if "x" not in lower or "y" not in lower:
-        raise EmbeddingError(f"{path.name} has no columns x and y: level-0 pixels of each patch's corner are needed")
+        raise EmbeddingError(
+            f"{path.name} has no columns x and y: level-0 pixels of each patch's corner are needed"
+        )
     coords = np.stack([np.asarray(columns[lower[name]], np.float64) for name in ("x", "y")], axis=1)
-    rest = [v for name, v in columns.items() if name not in (lower["x"], lower["y"]) and v.dtype.kind in "biuf"]
+    rest = [
+        v for name, v in columns.items() if name not in (lower["x"], lower["y"]) and v.dtype.kind in "biuf"
+    ]
     if not rest:
         raise EmbeddingError(f"{path.name} has no columns of numbers beside x and y")
     return np.stack(rest, axis=1).astype(np.float32), coords
 
 
 def _patch_file(path, patches):
-    """The file of the patches step of the same slide: it has the attributes that CLAM's features lack. Or None."""
+    """The file of the patches step of the same slide: it has the attributes that CLAM's features lack.
+
+    Or None.
+    """
     here = path.parent
     folders = (
         [Path(patches), Path(patches) / "patches"]
@@ -124,26 +135,31 @@ def _patch_file(path, patches):
 def read_features(path, patches=None):
     """Look at a feature file: FeatureFile.
 
-    Parameters: path; patches, folder of the patches step (default: looked for beside the features, where CLAM puts it).
-    Raises EmbeddingError naming the file and what it lacks; MissingExtraError.
+    Parameters: path; patches, folder of the patches step (default: looked for beside the features, where CLAM
+    puts it). Raises EmbeddingError naming the file and what it lacks; MissingExtraError.
     """
     path = Path(path)
     if path.suffix.lower() in _PLAIN:
         vectors, points = _plain_file(path)
         if points.shape != (len(vectors), 2):
-            raise EmbeddingError(f"{path.name}: {len(vectors)} vectors, but coordinates of shape {points.shape}")
+            raise EmbeddingError(
+                f"{path.name}: {len(vectors)} vectors, but coordinates of shape {points.shape}"
+            )
         if not np.isfinite(points).all():
             raise EmbeddingError(f"{path.name}: its coordinates are not finite: write it again")
         return FeatureFile(
             path, *vectors.shape, points, None, None, None, None, None, None, _encoder_name({}, path), {}
-        )  # fmt: skip
+        )
     with _open(path) as file:
         features, coords = _dataset(file, "features", path), _dataset(file, "coords", path)
         shape = _features_shape(features.shape, path)
         attrs = {**_plain(file.attrs), **_plain(features.attrs), **_plain(coords.attrs)}
         stated = {**_plain(file.attrs), **_plain(features.attrs)}
         check_memory(
-            3 * 8 * math.prod(coords.shape), path, f"an array of {_sides(coords.shape)} coordinates", EmbeddingError
+            3 * 8 * math.prod(coords.shape),
+            path,
+            f"an array of {_sides(coords.shape)} coordinates",
+            EmbeddingError,
         )
         check_chunks(coords, path, EmbeddingError)
         points = np.asarray(coords[()], np.float64)
@@ -156,7 +172,8 @@ def read_features(path, patches=None):
         )
     if len(points) != shape[0]:
         raise EmbeddingError(
-            f"{path.name}: {shape[0]} features but {len(points)} coordinates: they are of two runs, make the file again"
+            f"{path.name}: {shape[0]} features but {len(points)} coordinates: they are of two runs, make the"
+            " file again"
         )
     if "patch_size" not in attrs and (beside := _patch_file(path, patches)):
         with _open(beside) as file:
@@ -164,12 +181,24 @@ def read_features(path, patches=None):
     patch = _patch_side(attrs, path)
     tile, overlap = _number(attrs.get("patch_size")), _number(attrs.get("overlap")) or 0.0
     # only TRIDENT says it; the stride of CLAM may be anything
-    stride = patch * (1 - overlap / tile) if patch and tile and "overlap" in attrs and 0 <= overlap < tile else None
+    stride = (
+        patch * (1 - overlap / tile)
+        if patch and tile and "overlap" in attrs and 0 <= overlap < tile
+        else None
+    )
     return FeatureFile(
-        path, *shape, points, patch, stride, int(tile) if tile else None,
-        _number(attrs.get("target_magnification")), _number(attrs.get("level0_magnification")), _size(attrs),
-        _encoder_name(stated, path), attrs,
-    )  # fmt: skip
+        path,
+        *shape,
+        points,
+        patch,
+        stride,
+        int(tile) if tile else None,
+        _number(attrs.get("target_magnification")),
+        _number(attrs.get("level0_magnification")),
+        _size(attrs),
+        _encoder_name(stated, path),
+        attrs,
+    )
 
 
 def read_vectors(found):
@@ -184,7 +213,9 @@ def read_vectors(found):
     vectors = vectors if vectors.dtype == np.float16 else vectors.astype(np.float32)
     wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if wrong.size:
-        raise EmbeddingError(f"{found.path.name}: the features of patch {wrong[0]} are not finite: make the file again")
+        raise EmbeddingError(
+            f"{found.path.name}: the features of patch {wrong[0]} are not finite: make the file again"
+        )
     return vectors
 
 
@@ -206,7 +237,9 @@ class _open:
         try:
             self.file = h5py.File(self.path, "r")
         except (OSError, RuntimeError) as error:
-            raise EmbeddingError(f"{self.path.name} is not an HDF5 file, or cut short: copy it again") from error
+            raise EmbeddingError(
+                f"{self.path.name} is not an HDF5 file, or cut short: copy it again"
+            ) from error
         return self.file
 
     def __exit__(self, kind, error, trace):
@@ -231,7 +264,9 @@ def _dataset(file, name, path):
     try:
         found = file.get(name)
     except (KeyError, RuntimeError, ValueError) as error:
-        raise EmbeddingError(f"{path.name}: {name!r} cannot be read ({error}): make the file again") from error
+        raise EmbeddingError(
+            f"{path.name}: {name!r} cannot be read ({error}): make the file again"
+        ) from error
     if found is None or not hasattr(found, "shape"):
         raise EmbeddingError(
             f"{path.name} has no {name!r} (it holds {', '.join(sorted(file)) or 'nothing'}): "
@@ -250,13 +285,17 @@ def _features_shape(shape, path):
         return 0, (shape[1] if len(shape) == 2 and shape[1] else None)
     if len(shape) != 2:
         raise EmbeddingError(
-            f"{path.name}: features of shape {shape} are not one vector a patch: give patch features, not slide features"
+            f"{path.name}: features of shape {shape} are not one vector a patch: give patch features, not"
+            " slide features"
         )
     return shape
 
 
 def _patch_side(attrs, path):
-    """Side of a patch in level-0 pixels: stated (TRIDENT), or its size at a level times that level's downsample (CLAM)."""
+    """Side of a patch in level-0 pixels.
+
+    Stated (TRIDENT), or its size at a level times that level's downsample (CLAM).
+    """
     stated = _number(attrs.get("patch_size_level0"))
     if stated:
         return stated
@@ -267,7 +306,9 @@ def _patch_side(attrs, path):
     if all(mags):
         return size * mags[0] / mags[1]
     level = int(_number(attrs.get("patch_level")) or 0)
-    downsample = np.atleast_1d(np.asarray(attrs.get("downsample", 1.0 if level == 0 else np.nan), np.float64)).ravel()
+    downsample = np.atleast_1d(
+        np.asarray(attrs.get("downsample", 1.0 if level == 0 else np.nan), np.float64)
+    ).ravel()
     if not downsample.size:
         downsample = np.array([np.nan])
     # (x, y) of the level, or one number a level

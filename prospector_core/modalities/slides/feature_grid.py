@@ -16,8 +16,9 @@ _TOLERANCE = 0.02  # by how much a stride across may differ from one down, as a 
 class FoundGrid:
     """Where patches lie.
 
-    Attributes: positions (n, 2) int32 row, column; origin (x, y) and pitch, level-0 pixels, of the squares that are
-    drawn; shape (rows, columns); shift, the largest distance in level-0 pixels between a patch's centre and its square's.
+    Attributes: positions (n, 2) int32 row, column; origin (x, y) and pitch, level-0 pixels, of the squares
+    that are drawn; shape (rows, columns); shift, the largest distance in level-0 pixels between a patch's
+    centre and its square's.
     """
 
     positions: np.ndarray
@@ -30,12 +31,12 @@ class FoundGrid:
 def grid_of_coordinates(coords, patch, stride, name):
     """Rows and columns of patches.
 
-    The distance of neighbours is read from the coordinates, so that any overlap or gap, and strides that were rounded
-    to whole pixels, come out right; row = round((y - smallest y) / stride). The squares drawn are as wide as the
-    stride and have the patches' centres.
+    The distance of neighbours is read from the coordinates, so that any overlap or gap, and strides that were
+    rounded to whole pixels, come out right; row = round((y - smallest y) / stride). The squares drawn are as
+    wide as the stride and have the patches' centres.
 
-    Where the regions of one slide were cut on grids of their own (CLAM does so), patches of two regions may round to
-    one place; the further one moves to the nearest free place beside it.
+    Where the regions of one slide were cut on grids of their own (CLAM does so), patches of two regions may
+    round to one place; the further one moves to the nearest free place beside it.
 
     Parameters
     ----------
@@ -52,18 +53,22 @@ def grid_of_coordinates(coords, patch, stride, name):
     steps = [each for each in (across, down) if each]
     square = len(steps) < 2 or abs(across - down) <= _TOLERANCE * max(steps) + 1
     # patches far apart, none beside another: what is read is a multiple of the stride
-    stated = next((each for each in (stride, None if square else patch) if each and _multiples(steps, each)), None)
+    stated = next(
+        (each for each in (stride, None if square else patch) if each and _multiples(steps, each)), None
+    )
     if stated:
         across = down = pitch = float(stated)
     elif not square:
         raise EmbeddingError(
-            f"{name}: patches lie {across:g} pixels apart across and {down:g} down: only square grids can be imported"
+            f"{name}: patches lie {across:g} pixels apart across and {down:g} down: only square grids can be"
+            " imported"
         )
     else:
         pitch = float(np.mean(steps)) if steps else stride or patch or _smallest_step(coords)
     if not pitch:
         raise EmbeddingError(
-            f"{name} holds one patch and does not say its size: give the folder of its patches step too (--patches)"
+            f"{name} holds one patch and does not say its size: give the folder of its patches step too"
+            " (--patches)"
         )
     low = coords.min(axis=0)
     exact = (coords - low) / np.array([across or pitch, down or pitch])
@@ -75,8 +80,12 @@ def grid_of_coordinates(coords, patch, stride, name):
     shift = float(np.hypot(*(coords - low - places * pitch).T).max())
     columns, rows = (places.max(axis=0) + 1).tolist()
     return FoundGrid(
-        np.ascontiguousarray(places[:, ::-1].astype(np.int32)), tuple((low + margin).tolist()), pitch, (rows, columns), shift
-    )  # fmt: skip
+        np.ascontiguousarray(places[:, ::-1].astype(np.int32)),
+        tuple((low + margin).tolist()),
+        pitch,
+        (rows, columns),
+        shift,
+    )
 
 
 def _refuse_doubles(coords, name):
@@ -91,7 +100,10 @@ def _refuse_doubles(coords, name):
 
 
 def _stride(coords):
-    """Distance of neighbours along the first axis: the commonest between patches of one line. None if there are none."""
+    """Distance of neighbours along the first axis: the commonest between patches of one line.
+
+    None if there are none.
+    """
     order = np.lexsort(coords.T)  # line by line, along it
     along, line = coords[order].T
     steps = np.diff(along)[np.diff(line) == 0]
@@ -101,7 +113,9 @@ def _stride(coords):
     counts = Counter(np.rint(steps).astype(int).tolist())
     near = {step: counts[step - 1] + counts[step] + counts[step + 1] for step in counts}
     most = max(near.values())
-    common = min(step for step, count in near.items() if count >= most / 2)  # gaps are multiples of the stride
+    common = min(
+        step for step, count in near.items() if count >= most / 2
+    )  # gaps are multiples of the stride
     common = max((common - 1, common, common + 1), key=lambda step: counts[step])
     multiple = np.rint(steps / common)
     fits = (multiple >= 1) & (np.abs(steps - multiple * common) <= 1.0 + 0.05 * common) & (multiple <= 8)

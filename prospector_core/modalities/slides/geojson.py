@@ -1,4 +1,7 @@
-"""GeoJSON that QuPath reads: tiles with their measurements, outlines of concepts and of high scores, and marked regions."""
+"""GeoJSON that QuPath reads: tiles with their measurements, outlines of concepts and of high scores.
+
+And marked regions.
+"""
 
 import json
 
@@ -18,19 +21,22 @@ _MARK_COLOURS = {"for": (204, 76, 2), "against": (33, 113, 181), "ignore": (140,
 def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
     """A datum as GeoJSON bytes, coordinates in level-0 pixels as QuPath counts them.
 
-    Where a slide states bounds of what was scanned (MIRAX, Leica), QuPath's origin is their corner, not the slide's.
+    Where a slide states bounds of what was scanned (MIRAX, Leica), QuPath's origin is their corner, not the
+    slide's.
 
-    Parameters: what, any of "tiles" (a square a token: score, concept), "concepts" (dissolved outline of each concept),
-    "regions" (dissolved outline where the score is at least ``threshold``, default 0), "marks" (regions that the expert
-    marked, as drawn, with their evidence). Classification and colour are set as QuPath expects them. Of several classes,
-    if the study is seen from none of them, tiles have a score a class and the one they speak for most, and there are
-    regions of each class. Raises BadInputError.
+    Parameters: what, any of "tiles" (a square a token: score, concept), "concepts" (dissolved outline of each
+    concept), "regions" (dissolved outline where the score is at least ``threshold``, default 0), "marks"
+    (regions that the expert marked, as drawn, with their evidence). Classification and colour are set as
+    QuPath expects them. Of several classes, if the study is seen from none of them, tiles have a score a
+    class and the one they speak for most, and there are regions of each class. Raises BadInputError.
     """
     if getattr(study, "modality", "slides") != "slides":
         return points_geojson(study, datum, what, threshold)
     what = [what] if isinstance(what, str) else list(what)
     if not set(what) <= set(_WHAT):
-        raise BadInputError(f"geojson holds {', '.join(_WHAT)}, not {', '.join(sorted(set(what) - set(_WHAT)))}")
+        raise BadInputError(
+            f"geojson holds {', '.join(_WHAT)}, not {', '.join(sorted(set(what) - set(_WHAT)))}"
+        )
     grid = study.grid(datum)
     views, concepts = study.class_views(), study.concepts_of(datum)
     scores = {score_name(study, view): view.prospect(datum) for view in views}
@@ -63,24 +69,35 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
             if region.datum == uid:
                 chosen = np.isin(np.arange(len(low)), region.tokens)
                 drawn = _drawn(region.polygon, bounds)
-                features.append(_mark(region, drawn or _dissolved(low, high, chosen, grid["pitch"]), study.classes))
+                features.append(
+                    _mark(region, drawn or _dissolved(low, high, chosen, grid["pitch"]), study.classes)
+                )
     return ('{"type":"FeatureCollection","features":[' + ",".join(features) + "]}").encode()
 
 
 def _tiles(low, high, all_scores, concepts, names, colours, strongest=None):
-    """A square a token, as JSON texts. ``all_scores``: {name: (n,)}; ``strongest``: names of classes, where there are several."""
+    """A square a token, as JSON texts.
+
+    ``all_scores``: {name: (n,)}; ``strongest``: names of classes, where there are several.
+    """
     x0, y0, x1, y1 = (np.round(each, 2).tolist() for each in (*low.T, *high.T))
     known = np.isfinite(np.stack(list(all_scores.values()))).all(axis=0).tolist()
     scores = np.round(np.stack(list(all_scores.values()), axis=1), 6).tolist()
     labels = [_json(name) for name in all_scores]
-    more_of = [f',"metadata":{{"strongest class":{_json(name)}}}' for name in strongest] if strongest else None
+    more_of = (
+        [f',"metadata":{{"strongest class":{_json(name)}}}' for name in strongest] if strongest else None
+    )
     start = '{"type":"Feature","geometry":{"type":"Polygon","coordinates":'
     kinds = {
-        concept: f'"properties":{{"objectType":"detection","classification":{_json({"name": name, "color": colours[concept]})},'
+        concept: (
+            f'"properties":{{"objectType":"detection","classification":{_json({"name": name, "color": colours[concept]})},'
+        )
         for concept, name in names.items()
     }
     features = []
-    for i, (a, b, c, d, own, sure, concept) in enumerate(zip(x0, y0, x1, y1, scores, known, concepts.tolist())):
+    for i, (a, b, c, d, own, sure, concept) in enumerate(
+        zip(x0, y0, x1, y1, scores, known, concepts.tolist())
+    ):
         if sure:
             measured = ",".join(f"{label}:{score}" for label, score in zip(labels, own))
             more = f'"measurements":{{{measured}}}{more_of[i] if more_of else ""}'
@@ -92,7 +109,10 @@ def _tiles(low, high, all_scores, concepts, names, colours, strongest=None):
 
 
 def _dissolved(low, high, chosen, pitch):
-    """Tiles joined to one outline. Joined on whole numbers first: rounded corners would leave slivers between tiles."""
+    """Tiles joined to one outline. Joined on whole numbers first.
+
+    Rounded corners would leave slivers between tiles.
+    """
     if not chosen.any():
         return shapely.Polygon()
     origin = low.min(axis=0)
@@ -114,10 +134,13 @@ def _mark(region, area, classes):
     """A marked region as an annotation that says what it speaks for and with what weight."""
     name = mark_name(region, classes)
     properties = {
-        "objectType": "annotation", "name": name, "isLocked": True,
+        "objectType": "annotation",
+        "name": name,
+        "isLocked": True,
         "classification": {"name": name, "color": _MARK_COLOURS[region.evidence]},
-        "metadata": {"evidence": region.evidence}, "measurements": {"weight": region.weight, "tiles": len(region.tokens)},
-    }  # fmt: skip
+        "metadata": {"evidence": region.evidence},
+        "measurements": {"weight": region.weight, "tiles": len(region.tokens)},
+    }
     return f'{{"type":"Feature","geometry":{shapely.to_geojson(area)},"properties":{_json(properties)}}}'
 
 

@@ -19,9 +19,20 @@ __all__ = ["create_study_of_features"]
 
 
 def create_study_of_features(
-    path, *, features, labels, slides=None, patches=None, name=None, slide_mpp=None, file_column=None, label_column=None,
-    positive=None, progress=None, secret=None,
-):  # fmt: skip
+    path,
+    *,
+    features,
+    labels,
+    slides=None,
+    patches=None,
+    name=None,
+    slide_mpp=None,
+    file_column=None,
+    label_column=None,
+    positive=None,
+    progress=None,
+    secret=None,
+):
     """Write a new study whose data are embedded already. See ``Study.from_features``."""
     path = Path(os.path.abspath(path))
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -45,7 +56,9 @@ def create_study_of_features(
             progress(number, steps)
     first = next((found[file] for file in files if found[file].n), None)
     if first is None:
-        raise EmbeddingError(f"none of the {len(files)} feature files of {features} holds a patch: make them again")
+        raise EmbeddingError(
+            f"none of the {len(files)} feature files of {features} holds a patch: make them again"
+        )
     data = [(row, file, _tokens(row, found[file], grids[file], labels)) for row, file in zip(rows, matched)]
     meta = {
         "name": name or path.name,
@@ -87,11 +100,13 @@ def _check_alike(one, first):
     """Vectors of two encoders must not meet in one study."""
     if one.dim and first.dim and one.dim != first.dim:
         raise EmbeddingError(
-            f"{one.path.name} has {one.dim} numbers a patch and {first.path.name} {first.dim}: features of one encoder are needed"
+            f"{one.path.name} has {one.dim} numbers a patch and {first.path.name} {first.dim}: features of"
+            " one encoder are needed"
         )
     if one.encoder != first.encoder:
         raise EmbeddingError(
-            f"{one.path.name} is of the encoder {one.encoder} and {first.path.name} of {first.encoder}: features of one encoder are needed"
+            f"{one.path.name} is of the encoder {one.encoder} and {first.path.name} of {first.encoder}:"
+            " features of one encoder are needed"
         )
 
 
@@ -101,16 +116,24 @@ def _info(one, slide_mpp):
         width, height = one.size
     else:
         width, height = (
-            (np.ceil(one.coords.max(axis=0) + (one.patch or one.stride or 0)).astype(int).tolist()) if one.n else (0, 0)
+            (np.ceil(one.coords.max(axis=0) + (one.patch or one.stride or 0)).astype(int).tolist())
+            if one.n
+            else (0, 0)
         )
     stated = 10.0 / one.level0_magnification if one.level0_magnification else None
     mpp = stated
     if mpp is None and slide_mpp is not None:
         mpp = slide_mpp(one.path.name) if callable(slide_mpp) else slide_mpp
     return {
-        "width": width, "height": height, "mpp": mpp, "stated_mpp": None, "objective_power": one.level0_magnification,
-        "format": "features", "bounds": None, "at_hand": False,
-    }  # fmt: skip
+        "width": width,
+        "height": height,
+        "mpp": mpp,
+        "stated_mpp": None,
+        "objective_power": one.level0_magnification,
+        "format": "features",
+        "bounds": None,
+        "at_hand": False,
+    }
 
 
 def _tokens(row, one, grid, labels):

@@ -62,12 +62,17 @@ class Slides:
 
     def embedder(self, study, encoder=None, threads=None):
         """Embedder of tiles, with the study's own encoder or another."""
-        encoder = encoder or get_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
+        encoder = encoder or get_encoder(
+            study.embedding["encoder"], **({"threads": threads} if threads else {})
+        )
         return _TileEmbedder(study, encoder)
 
 
 class _TileEmbedder:
-    """Keeps the slide of the present datum open, with its tissue mask, while the next datum lies on it too."""
+    """Keeps the slide of the present datum open, with its tissue mask.
+
+    While the next datum lies on it too.
+    """
 
     def __init__(self, study, encoder):
         self.encoder = encoder
@@ -90,7 +95,11 @@ class _TileEmbedder:
     def note(self, datum):
         """Whether the colours of its slide could not be normalised."""
         failed = getattr(self._slide, "stain", {}).get("failed")
-        return f"{self._slide.path.name}: {failed}; its tiles were embedded in their own colours" if failed else ""
+        return (
+            f"{self._slide.path.name}: {failed}; its tiles were embedded in their own colours"
+            if failed
+            else ""
+        )
 
     def _open(self, datum):
         if self._source != datum.source:
@@ -105,7 +114,9 @@ class _TileEmbedder:
     def _normalised(self):
         """The slide in normalised colours: one estimate a slide, whatever fields of it are data."""
         wanted = self._study.embedding
-        return normalised(self._slide, self._mask, wanted["stain"], wanted["tile"], wanted["mpp"], wanted["min_tissue"])
+        return normalised(
+            self._slide, self._mask, wanted["stain"], wanted["tile"], wanted["mpp"], wanted["min_tissue"]
+        )
 
     def _close(self):
         if self._slide is not None:

@@ -12,7 +12,9 @@ _SMALLEST = 256  # levels are halved until the longer side is no larger
 
 
 def ome_tiff(study, datum):
-    """A datum's map as OME-TIFF bytes: float32, one pixel a token, NaN where there is none; levels in SubIFDs.
+    """A datum's map as OME-TIFF bytes.
+
+    Float32, one pixel a token, NaN where there is none; levels in SubIFDs.
 
     Of several classes, if the study is seen from none of them, a channel a class, called after it.
 
@@ -30,12 +32,21 @@ def ome_tiff(study, datum):
     mpp = study.sources[study.datum(datum).source].info["mpp"]
     # an identifier of our own: the writer's default would hold the machine's address and the time
     identifier = uuid.uuid5(uuid.NAMESPACE_URL, f"prospector:{study.datum(datum).uid}")
-    metadata = {"axes": "YX", "UUID": f"urn:uuid:{identifier}", "Name": f"prospect map: {study.classes[study.target]}"}
+    metadata = {
+        "axes": "YX",
+        "UUID": f"urn:uuid:{identifier}",
+        "Name": f"prospect map: {study.classes[study.target]}",
+    }
     if len(views) > 1:
         metadata |= {"axes": "CYX", "Name": "prospect maps", "Channel": {"Name": list(study.classes)}}
     if mpp is not None:
         size = grid["pitch"] * mpp
-        metadata |= {"PhysicalSizeX": size, "PhysicalSizeY": size, "PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+        metadata |= {
+            "PhysicalSizeX": size,
+            "PhysicalSizeY": size,
+            "PhysicalSizeXUnit": "µm",
+            "PhysicalSizeYUnit": "µm",
+        }
     buffer = io.BytesIO()
     with tifffile.TiffWriter(buffer, ome=True) as tiff:
         tiff.write(levels[0], subifds=len(levels) - 1, tile=(256, 256), compression="zlib", metadata=metadata)
@@ -47,7 +58,9 @@ def ome_tiff(study, datum):
 def _halved(image):
     """Half the size: the mean of each 2 x 2 block's tokens."""
     *channels, height, width = image.shape
-    padded = np.pad(image, [(0, 0)] * len(channels) + [(0, height % 2), (0, width % 2)], constant_values=np.nan)
+    padded = np.pad(
+        image, [(0, 0)] * len(channels) + [(0, height % 2), (0, width % 2)], constant_values=np.nan
+    )
     blocks = padded.reshape(*channels, padded.shape[-2] // 2, 2, padded.shape[-1] // 2, 2)
     known = np.isfinite(blocks)
     with np.errstate(invalid="ignore"):

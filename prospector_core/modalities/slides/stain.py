@@ -1,7 +1,7 @@
 """Stain normalisation: the colours of a slide mapped onto those of a fixed reference, tile by tile.
 
-What a slide's stains look like is estimated once, from pixels of all its tissue, so that neighbouring tiles are treated
-alike. Estimates, and the conversions between colour spaces, are those of torchstain.
+What a slide's stains look like is estimated once, from pixels of all its tissue, so that neighbouring tiles
+are treated alike. Estimates, and the conversions between colour spaces, are those of torchstain.
 """
 
 from __future__ import annotations
@@ -18,17 +18,28 @@ from .readers import Slide
 from .tiling import tile_grid
 from .tissue import TissueMask
 
-__all__ = ["STAIN_METHODS", "NormalisedSlide", "StainNormaliser", "check_stain", "estimate_stain", "normalised", "tissue_pixels"]  # fmt: skip
+__all__ = [
+    "STAIN_METHODS",
+    "NormalisedSlide",
+    "StainNormaliser",
+    "check_stain",
+    "estimate_stain",
+    "normalised",
+    "tissue_pixels",
+]
 
 STAIN_METHODS = ("macenko", "reinhard")
 
 _REFERENCES = {
     "macenko": "stain vectors and 99th percentiles of Macenko et al., ISBI 2009, as torchstain has them",
-    "reinhard": "the region of TCGA-A2-A3XS-DX1 whose statistics HistomicsTK publishes; in CIELAB, "
-    "means 60.3, 26.3, -13.9 and deviations 16.6, 4.9, 7.2",
+    "reinhard": (
+        "the region of TCGA-A2-A3XS-DX1 whose statistics HistomicsTK publishes; in CIELAB, "
+        "means 60.3, 26.3, -13.9 and deviations 16.6, 4.9, 7.2"
+    ),
 }
-# HistomicsTK gives l-alpha-beta means (8.632, -0.115, 0.0387) and deviations (0.575, 0.104, 0.0136). Here they are in
-# CIELAB, in which torchstain works: those of the sample slide's tissue after it was brought to them.
+# HistomicsTK gives l-alpha-beta means (8.632, -0.115, 0.0387) and deviations (0.575, 0.104, 0.0136). Here
+# they are in CIELAB, in which torchstain works: those of the sample slide's tissue after it was brought to
+# them.
 _REINHARD_MEANS, _REINHARD_STDS = (60.3, 26.3, -13.9), (16.6, 4.9, 7.2)
 _LIGHT = 240  # intensity of no stain, as torchstain assumes
 _LEAST_DARK = 0.15  # optical density (natural logarithm) that some channel of a tissue pixel reaches
@@ -38,7 +49,9 @@ _LEAST_ANGLE = 5.0  # degrees between the two stains; closer ones are one stain 
 _LEAST_SPREAD = 0.5  # deviation of a CIELAB channel; less is a slide of one colour
 _LEAST_WIDTH = 0.02  # deviation of optical density along the second axis; less is a slide of one colour
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1) / _LIGHT)
-_STEPS = 64  # values a channel in a table of colours: a pixel is off by two grey levels at most where spreads stay as they are
+# values a channel in a table of colours: a pixel is off by two grey levels at most where spreads stay as they
+# are
+_STEPS = 64
 
 
 @dataclass(frozen=True)
@@ -52,8 +65,8 @@ class StainNormaliser:
         What was estimated from the slide: plain numbers.
     matrix : (3, 3) float32, or None
         What optical densities are multiplied with.
-    table : (64 ** 3,) uint32, or None
-        The colour that each colour becomes, every fourth value a channel, red first; four bytes, the last is 0.
+    table : (64 ** 3,) uint32, or None The colour that each colour becomes, every fourth value a channel, red
+        first; four bytes, the last is 0.
     """
 
     method: str
@@ -88,7 +101,9 @@ def check_stain(method: str) -> str:
         torchstain is not installed.
     """
     if method not in STAIN_METHODS:
-        raise BadInputError(f"there is no stain normalisation {method!r}: choose one of {', '.join(STAIN_METHODS)}")
+        raise BadInputError(
+            f"there is no stain normalisation {method!r}: choose one of {', '.join(STAIN_METHODS)}"
+        )
     _library()
     return method
 
@@ -96,9 +111,10 @@ def check_stain(method: str) -> str:
 def estimate_stain(method: str, pixels: np.ndarray) -> StainNormaliser:
     """Return the colour map of a slide, from pixels of its tissue.
 
-    Macenko: two stain vectors in the plane of the two largest eigenvectors of optical density, and the 99th percentile
-    of either stain's amount, onto the reference's (Macenko et al., ISBI 2009). Reinhard: mean and deviation of each
-    CIELAB channel onto the reference's (Reinhard et al., 2001, in CIELAB instead of l-alpha-beta).
+    Macenko: two stain vectors in the plane of the two largest eigenvectors of optical density, and the 99th
+    percentile of either stain's amount, onto the reference's (Macenko et al., ISBI 2009). Reinhard: mean and
+    deviation of each CIELAB channel onto the reference's (Reinhard et al., 2001, in CIELAB instead of
+    l-alpha-beta).
 
     Parameters
     ----------
@@ -117,12 +133,18 @@ def estimate_stain(method: str, pixels: np.ndarray) -> StainNormaliser:
     check_stain(method)
     pixels = np.asarray(pixels)
     if len(pixels) < _FEWEST:
-        raise TissueError(f"its stain cannot be estimated: it has {len(pixels)} pixels of tissue, {_FEWEST} are needed")
+        raise TissueError(
+            f"its stain cannot be estimated: it has {len(pixels)} pixels of tissue, {_FEWEST} are needed"
+        )
     return _macenko(pixels) if method == "macenko" else _reinhard(pixels)
 
 
-def tissue_pixels(slide: Slide, mask: TissueMask, tile: int, mpp: float, min_tissue: float = 0.25) -> np.ndarray:
-    """Return (n, 3) uint8: tissue pixels of up to 64 tiles spread over the slide, as those are cut for an encoder.
+def tissue_pixels(
+    slide: Slide, mask: TissueMask, tile: int, mpp: float, min_tissue: float = 0.25
+) -> np.ndarray:
+    """Return (n, 3) uint8: tissue pixels of up to 64 tiles spread over the slide.
+
+    As those are cut for an encoder.
 
     The same slide gives the same pixels.
 
@@ -162,7 +184,9 @@ class NormalisedSlide:
         return getattr(self._slide, name)
 
 
-def normalised(slide: Slide, mask: TissueMask, method: str, tile: int, mpp: float, min_tissue: float = 0.25) -> NormalisedSlide:  # fmt: skip
+def normalised(
+    slide: Slide, mask: TissueMask, method: str, tile: int, mpp: float, min_tissue: float = 0.25
+) -> NormalisedSlide:
     """Return the slide with its colours normalised; where they cannot be estimated, as they are.
 
     Then ``stain["failed"]`` of the result says why, in a sentence about the slide. Raises as `check_stain`.
@@ -176,7 +200,11 @@ def normalised(slide: Slide, mask: TissueMask, method: str, tile: int, mpp: floa
 
 
 def _record(method: str) -> dict[str, Any]:
-    return {"method": method, "library": f"torchstain {version('torchstain')}", "reference": _REFERENCES[method]}
+    return {
+        "method": method,
+        "library": f"torchstain {version('torchstain')}",
+        "reference": _REFERENCES[method],
+    }
 
 
 def _library() -> ModuleType:
@@ -184,7 +212,8 @@ def _library() -> ModuleType:
         import torchstain.numpy
     except ImportError as error:
         raise MissingExtraError(
-            'stain normalisation needs torchstain, which is not installed: pip install "prospector-heads[stain]"'
+            "stain normalisation needs torchstain, which is not installed: pip install"
+            ' "prospector-heads[stain]"'
         ) from error
     return torchstain
 

@@ -85,8 +85,8 @@ def tile_grid(
 ) -> TileGrid:
     """Lay a grid over a slide or field, and keep the tiles that hold tissue.
 
-    Tiles lie inside the field, but for a twentieth of a tile: none holds pixels of a neighbouring field. A field
-    smaller than a tile gets one tile.
+    Tiles lie inside the field, but for a twentieth of a tile: none holds pixels of a neighbouring field. A
+    field smaller than a tile gets one tile.
 
     Parameters
     ----------
@@ -110,14 +110,21 @@ def tile_grid(
         A tile size or resolution that is not positive, or a field outside the slide.
     """
     if tile < 1 or not mpp > 0:
-        raise BadInputError(f"tiles of {tile} pixels at {mpp} um per pixel are not possible; both must be positive")
+        raise BadInputError(
+            f"tiles of {tile} pixels at {mpp} um per pixel are not possible; both must be positive"
+        )
     if field is None:
         field = Rect(0, 0, slide.width, slide.height)
     outside = field.x >= slide.width or field.y >= slide.height
-    if outside or field.x + field.width <= 0 or field.y + field.height <= 0 or min(field.width, field.height) < 1:
+    if (
+        outside
+        or field.x + field.width <= 0
+        or field.y + field.height <= 0
+        or min(field.width, field.height) < 1
+    ):
         raise BadInputError(
-            f"{slide.path.name}: the field at {field.x}, {field.y} of {field.width} x {field.height} pixels lies "
-            f"outside the slide ({slide.width} x {slide.height})"
+            f"{slide.path.name}: the field at {field.x}, {field.y} of {field.width} x {field.height} pixels"
+            f" lies outside the slide ({slide.width} x {slide.height})"
         )
     pitch = float(tile) if slide.mpp is None else tile * mpp / slide.mpp
     rows = max(1, math.floor(field.height / pitch + 0.05))
@@ -137,7 +144,7 @@ def tile_grid(
     keep = mask.fraction(x, y, width, height) >= max(min_tissue, 1e-9)
     if not keep.any():
         raise TissueError(
-            f"{slide.path.name}: no tile holds {min_tissue:.0%} tissue; is the slide empty, or its stain very pale? "
-            "Lower the share of tissue, or leave the slide out"
+            f"{slide.path.name}: no tile holds {min_tissue:.0%} tissue; is the slide empty, or its stain very"
+            " pale? Lower the share of tissue, or leave the slide out"
         )
     return TileGrid(np.ascontiguousarray(positions[keep]), grid.origin, pitch, grid.shape, tile, grid.mpp)

@@ -12,15 +12,14 @@ from .readers import Slide
 
 __all__ = ["TissueMask", "tissue_mask"]
 
-# How far from the colour of the glass (0-255, see `_distance`) a pixel is surely tissue, a wide patch is, and a
-# pixel that touches such a one is.
+# How far from the colour of the glass (0-255, see `_distance`) a pixel is surely tissue, a wide patch is, and
+# a pixel that touches such a one is.
 _SURE, _SURE_WIDE, _LIKELY = 16.0, 11.0, 8.0
 _DUST_UM2 = 8_000.0  # components smaller than 90 x 90 um
 _HOLE_UM2 = 12_000.0
 _THIN_UM = 60.0  # a coverslip edge is thinner
-_MOST_PIXELS = (
-    2560  # a side of the mask: on the largest slides a little coarser than asked, and seconds instead of half a minute
-)
+# a side of the mask: on the largest slides a little coarser than asked, and seconds instead of half a minute
+_MOST_PIXELS = 2560
 _UNKNOWN_MPP = 0.5  # only to tell how large dust is, where the slide does not say
 
 
@@ -54,7 +53,12 @@ class TissueMask:
         x, y, width, height : float or (n,) array
         """
         x, y, width, height = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (x, y, width, height)))
-        area = self._sum(x + width, y + height) - self._sum(x, y + height) - self._sum(x + width, y) + self._sum(x, y)
+        area = (
+            self._sum(x + width, y + height)
+            - self._sum(x, y + height)
+            - self._sum(x + width, y)
+            + self._sum(x, y)
+        )
         return np.clip(area / (width * height / self.downsample**2), 0.0, 1.0)
 
     def _sum(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -64,21 +68,23 @@ class TissueMask:
         i, j = np.minimum(v.astype(int), rows - 1), np.minimum(u.astype(int), cols - 1)
         a, b = v - i, u - j
         s = self._integral
-        return (1 - a) * ((1 - b) * s[i, j] + b * s[i, j + 1]) + a * ((1 - b) * s[i + 1, j] + b * s[i + 1, j + 1])
+        return (1 - a) * ((1 - b) * s[i, j] + b * s[i, j + 1]) + a * (
+            (1 - b) * s[i + 1, j] + b * s[i + 1, j + 1]
+        )
 
 
 def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
     """Find the tissue of a slide.
 
-    Every pixel is compared with the slide's own glass: how much darker and how much more coloured it is. Glass
-    is what is bright, flat, and without the pink or purple of a stain; a slide without any is taken to be tissue
-    on white. What remains is cleaned of specks and of long thin straight lines.
+    Every pixel is compared with the slide's own glass: how much darker and how much more coloured it is.
+    Glass is what is bright, flat, and without the pink or purple of a stain; a slide without any is taken to
+    be tissue on white. What remains is cleaned of specks and of long thin straight lines.
 
     Parameters
     ----------
     slide : Slide
-    mpp : float
-        Resolution of the mask in um per pixel. Where the slide's is unknown, 1024 pixels on the longer side at most.
+    mpp : float Resolution of the mask in um per pixel. Where the slide's is unknown, 1024 pixels on the
+        longer side at most.
 
     Returns
     -------
@@ -106,7 +112,8 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
     # The median takes the noise and leaves outlines where they are; thin strands survive where they are sure.
     steady = ndimage.median_filter(distance, 3, mode="nearest")
     likely = np.maximum(steady, np.where(distance > _SURE, distance, 0)) > _LIKELY
-    # Tissue too pale to be sure of in any one pixel is still sure as a wide patch: noise and specks are not wide.
+    # Tissue too pale to be sure of in any one pixel is still sure as a wide patch: noise and specks are not
+    # wide.
     sure = (distance > _SURE) | (ndimage.gaussian_filter(steady, 4.0, mode="nearest") > _SURE_WIDE)
     mask = _connected(likely, sure) & ~_pen(colour)
     um = downsample * (slide.mpp or _UNKNOWN_MPP)
@@ -116,12 +123,15 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
 def _read_strips(slide: Slide, downsample: float, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (height, width, 3) mean colour and (height, width) grey-value spread of each pixel of the mask.
 
-    Read twice as fine as the mask: texture tells glass from flat tissue, and averaging then removes the noise.
+    Read twice as fine as the mask: texture tells glass from flat tissue, and averaging then removes the
+    noise.
     """
     colour, texture = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     for top in range(0, height, 256):
         rows = min(256, height - top)
-        fine = slide.read_scaled(0, top * downsample, width * downsample, rows * downsample, 2 * width, 2 * rows)
+        fine = slide.read_scaled(
+            0, top * downsample, width * downsample, rows * downsample, 2 * width, 2 * rows
+        )
         quarters = [fine[i::2, k::2].astype(np.float32) for i in (0, 1) for k in (0, 1)]
         mean = sum(quarters) / 4
         grey = _grey(mean)
@@ -149,7 +159,10 @@ def _local_texture(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
 
 
 def _glass_colour(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
-    """Return the (3,) colour of empty glass, from (n, 3) pixels and how uneven each one's surroundings are."""
+    """Return the (3,) colour of empty glass.
+
+    From (n, 3) pixels and how uneven each one's surroundings are.
+    """
     red, green, blue = colour[:, 0], colour[:, 1], colour[:, 2]
     brightness = _grey(colour)
     # A stain lets through less green than red and blue; glass is near grey, or tinted as a whole by its lamp.
@@ -178,7 +191,10 @@ def _glass_colour(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
 
 
 def _distance(colour: np.ndarray, glass: np.ndarray) -> np.ndarray:
-    """Return how unlike glass each pixel is: its colouring, plus half its darkening (a shadow only darkens)."""
+    """Return how unlike glass each pixel is.
+
+    Its colouring, plus half its darkening (a shadow only darkens).
+    """
     darker = np.maximum(glass - colour, 0)
     return _spread(darker) + 0.5 * _grey(darker)
 
@@ -228,9 +244,14 @@ def _clean(mask: np.ndarray, colour: np.ndarray, glass: np.ndarray, um: float) -
 
 
 def _is_edge(component: np.ndarray, colour: np.ndarray, glass: np.ndarray, on_border: bool) -> bool:
-    """Return whether a thin component is a coverslip edge: long, and straight or grey (thin tissue is neither)."""
+    """Return whether a thin component is a coverslip edge.
+
+    Long, and straight or grey (thin tissue is neither).
+    """
     rows, cols = np.nonzero(component)
-    if math.hypot(np.ptp(rows) + 1, np.ptp(cols) + 1) < 20:  # pixels of the mask: too short to be called a line
+    if (
+        math.hypot(np.ptp(rows) + 1, np.ptp(cols) + 1) < 20
+    ):  # pixels of the mask: too short to be called a line
         return False
     across, along = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(np.stack([rows, cols]).astype(float))), 0))
     straight = along > (6 if on_border else 10) * max(across, 0.5)

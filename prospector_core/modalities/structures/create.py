@@ -18,21 +18,38 @@ PART_COLUMNS = ("chain", "model", "assembly", "trajectory", "frames")
 
 
 def create_structure_study(
-    path, *, structures, labels, name=None, encoder="residue-type", atom="side", cutoff=None, file_column=None,
-    label_column=None, positive=None, progress=None, on=None, secret=None,
-):  # fmt: skip
+    path,
+    *,
+    structures,
+    labels,
+    name=None,
+    encoder="residue-type",
+    atom="side",
+    cutoff=None,
+    file_column=None,
+    label_column=None,
+    positive=None,
+    progress=None,
+    on=None,
+    secret=None,
+):
     """Write a new study of structures. See ``Study.create``.
 
-    Parameters: structures, folder or list of PDB and mmCIF files; labels, a table that names file and chain (without a
-    chain: all that are protein); encoder, of residues; atom, "side", "ca" or "cb", what stands for a residue in the
-    contact graph; cutoff, angstrom up to which two are in contact (None: 6 for "side", 8 for the others).
+    Parameters: structures, folder or list of PDB and mmCIF files; labels, a table that names file and chain
+    (without a chain: all that are protein); encoder, of residues; atom, "side", "ca" or "cb", what stands for
+    a residue in the contact graph; cutoff, angstrom up to which two are in contact (None: 6 for "side", 8 for
+    the others).
     """
     path = Path(os.path.abspath(path))
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
     cutoff = check_contacts(encoder, atom, cutoff)
     rows, classes = read_labels(
-        labels, file_column=file_column, label_column=label_column, positive=positive, part_columns=PART_COLUMNS
+        labels,
+        file_column=file_column,
+        label_column=label_column,
+        positive=positive,
+        part_columns=PART_COLUMNS,
     )
     matched = match_files(rows, _structure_files(structures), labels)
     of_file = defaultdict(list)
@@ -63,9 +80,11 @@ def _look_at_structure(table, item):
         except StructureError as error:
             raise LabelsError(f"{table}, {row.name!r}: {error}") from error
     return {
-        "format": structure.format, "title": structure.title, "models": structure.n_models,
+        "format": structure.format,
+        "title": structure.title,
+        "models": structure.n_models,
         "assemblies": structure.assemblies[:20],
-    }  # fmt: skip
+    }
 
 
 def _structure_files(structures):

@@ -1,4 +1,7 @@
-"""Maps on structures for other programs: B-factor PDB and mmCIF, ChimeraX attributes, a PyMOL script, MolViewSpec."""
+"""Maps on structures for other programs.
+
+B-factor PDB and mmCIF, ChimeraX attributes, a PyMOL script, MolViewSpec.
+"""
 
 import base64
 import json
@@ -18,14 +21,18 @@ _TOP = 0.05  # of the residues: shown as sticks
 
 
 def bfactor_pdb(study, datum):
-    """A datum as PDB bytes: its residues with their score as B-factor (clipped to -99.99..999.99), ligands with 0.
+    """A datum as PDB bytes: its residues with their score as B-factor (clipped to -99.99..999.99).
 
-    A token that is excluded has occupancy 0. Each frame of a trajectory is a model. Raises BadInputError where PDB has
-    no room for it.
+    Ligands with 0.
+
+    A token that is excluded has occupancy 0. Each frame of a trajectory is a model. Raises BadInputError
+    where PDB has no room for it.
     """
     structure = _scored(study, datum)
     names = list(dict.fromkeys(chain.name for chain in structure[0]))
-    if sum(model.count_atom_sites() for model in structure) // len(structure) > 99_999 or len(names) > len(_LETTERS):
+    if sum(model.count_atom_sites() for model in structure) // len(structure) > 99_999 or len(names) > len(
+        _LETTERS
+    ):
         raise BadInputError(f"{study.datum(datum).name} is too large for PDB: export mmcif instead")
     if any(len(name) > 1 for name in names):
         free = iter(letter for letter in _LETTERS if letter not in names)
@@ -106,7 +113,10 @@ def _atom(gemmi, name, element, place, score):
 
 
 def _residues(study, datum):
-    """(chain, number, score, concept name, colour) of the residues; of a trajectory the mean over its frames."""
+    """(chain, number, score, concept name, colour) of the residues.
+
+    Of a trajectory the mean over its frames.
+    """
     attrs = study.attrs(datum)
     n = len(attrs["numbers"])
     with np.errstate(invalid="ignore"):
@@ -121,17 +131,25 @@ def defattr(study, datum):
     chains, numbers, scores, concepts = _residues(study, datum)
     _check(study, datum, chains, numbers, "a ChimeraX attribute file")
     parts = []
-    for name, values in (("prospect_score", np.round(scores, 4).tolist()), ("prospect_concept", concepts.tolist())):
+    for name, values in (
+        ("prospect_score", np.round(scores, 4).tolist()),
+        ("prospect_concept", concepts.tolist()),
+    ):
         lines = [f"attribute: {name}", "match mode: 1-to-1", "recipient: residues"]
         lines += [
-            f"\t/{chain}:{number}\t{value}" for chain, number, value in zip(chains, numbers, values) if value == value
+            f"\t/{chain}:{number}\t{value}"
+            for chain, number, value in zip(chains, numbers, values)
+            if value == value
         ]
         parts.append("\n".join(lines))
     return ("\n".join(parts) + "\n").encode()
 
 
 def pymol_script(study, datum):
-    """A PyMOL script for an open structure: scores into b, colours, the residues with the highest scores as sticks."""
+    """A PyMOL script for an open structure.
+
+    Scores into b, colours, the residues with the highest scores as sticks.
+    """
     chains, numbers, scores, _ = _residues(study, datum)
     _check(study, datum, chains, numbers, "a PyMOL script")
     limit = _limit(scores)
@@ -148,24 +166,35 @@ def pymol_script(study, datum):
         "show cartoon, polymer",
     ]
     top = [index for index in _top(scores) if scores[index] > 0]
-    chosen = " or ".join(f"(chain {_named(chains[index])} and resi {_escaped(numbers[index])})" for index in top)
+    chosen = " or ".join(
+        f"(chain {_named(chains[index])} and resi {_escaped(numbers[index])})" for index in top
+    )
     if chosen:
-        lines += [f"select prospect_top, polymer and ({chosen})", "show sticks, prospect_top and not (name N+C+O)"]
+        lines += [
+            f"select prospect_top, polymer and ({chosen})",
+            "show sticks, prospect_top and not (name N+C+O)",
+        ]
     return ("\n".join(lines) + "\n").encode()
 
 
 def _check(study, datum, chains, numbers, what):
-    """Nothing of a chain's name or a residue's number may be taken for a command, or for other chains. Raises BadInputError."""
+    """Nothing of a chain's name or a residue's number may be taken for a command, or for other chains.
+
+    Raises BadInputError.
+    """
     for chain, number in zip(chains, numbers):
         if not re.fullmatch(r"[\w.-]*", str(chain)) or not re.fullmatch(r"-?\d+[A-Za-z]?", str(number)):
             raise BadInputError(
-                f"residue {printable(number)} of chain {printable(chain)!r} of {study.datum(datum).name} cannot be named in {what}: "
-                "export mmcif or csv instead"
-            )  # fmt: skip
+                f"residue {printable(number)} of chain {printable(chain)!r} of {study.datum(datum).name}"
+                f" cannot be named in {what}: export mmcif or csv instead"
+            )
 
 
 def _named(chain):
-    """A chain's name as PyMOL takes it: one without a name has quotes, else the next word would be its name."""
+    """A chain's name as PyMOL takes it.
+
+    One without a name has quotes, else the next word would be its name.
+    """
     return chain or "''"
 
 
@@ -174,7 +203,9 @@ def _escaped(number):
 
 
 def molviewspec(study, datum):
-    """A MolViewSpec scene (JSON) that Mol* opens: cartoon coloured by score, top residues and ligands as sticks.
+    """A MolViewSpec scene (JSON) that Mol* opens.
+
+    Cartoon coloured by score, top residues and ligands as sticks.
 
     The structure is inside, as a data URL: nothing else is needed.
     """
@@ -187,7 +218,11 @@ def molviewspec(study, datum):
     def selector(index):
         number = numbers[index]
         code = {"pdbx_PDB_ins_code": number[-1]} if number[-1].isalpha() else {}
-        return {"auth_asym_id": chains[index], "auth_seq_id": int(number.rstrip(string.ascii_letters)), **code}
+        return {
+            "auth_asym_id": chains[index],
+            "auth_seq_id": int(number.rstrip(string.ascii_letters)),
+            **code,
+        }
 
     def node(kind, children=(), **params):
         return {
@@ -204,17 +239,31 @@ def molviewspec(study, datum):
     top = [selector(index) for index in _top(scores) if scores[index] > 0]
     content = base64.b64encode(bfactor_mmcif(study, datum)).decode()
     parts = [
-        node("component", [node("representation", [node("color", color="#d9d9d9"), *colours], type="cartoon")], selector="polymer"),
+        node(
+            "component",
+            [node("representation", [node("color", color="#d9d9d9"), *colours], type="cartoon")],
+            selector="polymer",
+        ),
         node("component", [node("representation", type="ball_and_stick")], selector="ligand"),
         node("component", [node("representation", type="ball_and_stick")], selector="ion"),
-    ]  # fmt: skip
+    ]
     if top:
         parts.append(node("component", [node("representation", type="ball_and_stick")], selector=top))
-    scene = node("root", [node("download", [node("parse", [node("structure", parts, type="model")], format="mmcif")],
-                               url=f"data:chemical/x-mmcif;base64,{content}")])  # fmt: skip
+    scene = node(
+        "root",
+        [
+            node(
+                "download",
+                [node("parse", [node("structure", parts, type="model")], format="mmcif")],
+                url=f"data:chemical/x-mmcif;base64,{content}",
+            )
+        ],
+    )
     at = next((at for id, at, *_ in study.fits() if id == study.current_fit.id), "")
     title = f"Prospect map: {study.classes[study.current_fit.target]}"
-    return json.dumps({"root": scene, "metadata": {"version": "1.4", "timestamp": at, "title": title}}).encode()
+    return json.dumps(
+        {"root": scene, "metadata": {"version": "1.4", "timestamp": at, "title": title}}
+    ).encode()
 
 
 def _limit(scores):

@@ -1,4 +1,7 @@
-"""Structures: PDB and mmCIF files, plain or gzip, told by what is in them; their chains as residues, ligands kept apart."""
+"""Structures: PDB and mmCIF files, plain or gzip, told by what is in them.
+
+Their chains as residues, ligands kept apart.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ from ...store.readable import require_readable
 try:
     import gemmi
 except ImportError as error:  # pragma: no cover - part of the requirements
-    raise MissingExtraError("structures are read with gemmi, which is not installed: pip install gemmi") from error
+    raise MissingExtraError(
+        "structures are read with gemmi, which is not installed: pip install gemmi"
+    ) from error
 
 __all__ = ["STRUCTURE_SUFFIXES", "Atom", "Chain", "Structure", "list_structures", "open_structure"]
 
@@ -36,7 +41,10 @@ _PARENTS = {"UNK": "X", "SEC": "U", "PYL": "O"}
 
 @dataclass(frozen=True)
 class Atom:
-    """An atom that is shown and nothing else: name, element, residue ("ZN"), chain, number ("301A"), xyz (3,) angstrom."""
+    """An atom that is shown and nothing else.
+
+    Name, element, residue ("ZN"), chain, number ("301A"), xyz (3,) angstrom.
+    """
 
     name: str
     element: str
@@ -99,7 +107,9 @@ class Structure:
     def __init__(self, path, structure, format):
         self.path, self.format = Path(path), format
         self._structure = structure
-        self.title = " ".join(structure.info["_struct.title"].split()) if "_struct.title" in structure.info else ""
+        self.title = (
+            " ".join(structure.info["_struct.title"].split()) if "_struct.title" in structure.info else ""
+        )
         self.n_models = len(structure)
         self.assemblies = [assembly.name for assembly in structure.assemblies]
         self._parents = {each.res_id.name: each.parent_comp_id for each in structure.mod_residues}
@@ -117,10 +127,12 @@ class Structure:
     def chain(self, name=None, model=1, assembly=None):
         """The residues of a chain, of several ("A+B"), or of all (None): Chain.
 
-        Names are those of the authors (auth_asym_id); of mmCIF the other (label_asym_id) where no author's fits.
-        Raises StructureError for a chain that is not there or has no residues, naming those that are.
+        Names are those of the authors (auth_asym_id); of mmCIF the other (label_asym_id) where no author's
+        fits. Raises StructureError for a chain that is not there or has no residues, naming those that are.
         """
-        wanted = list(self.chains(model, assembly)) if name is None else [each.strip() for each in name.split("+")]
+        wanted = (
+            list(self.chains(model, assembly)) if name is None else [each.strip() for each in name.split("+")]
+        )
         if not wanted:
             raise StructureError(f"{self.path.name} has no protein chain: leave it out of the labels table")
         rows = []
@@ -130,8 +142,8 @@ class Structure:
         left_out = [f"{residue.name} {residue.seqid}" for _, residue, atoms in rows if "CA" not in atoms]
         if not kept:
             raise StructureError(
-                f"{self.path.name}: chain {name} has no residue with a C-alpha atom (its {len(rows)} residues lack it): "
-                "leave it out"
+                f"{self.path.name}: chain {name} has no residue with a C-alpha atom (its {len(rows)} residues"
+                " lack it): leave it out"
             )
         missing = (np.nan,) * 3
         backbone = np.array(
@@ -156,15 +168,18 @@ class Structure:
         )
 
     def frames(self, name=None):
-        """C-alpha of the same residues in every model: (models, n, 3) float64. Raises StructureError where they differ."""
+        """C-alpha of the same residues in every model: (models, n, 3) float64.
+
+        Raises StructureError where they differ.
+        """
         first = self.chain(name)
         out = np.empty((self.n_models, len(first), 3))
         for number in range(1, self.n_models + 1):
             other = first if number == 1 else self.chain(name, number)
             if other.numbers != first.numbers or other.chains != first.chains:
                 raise StructureError(
-                    f"{self.path.name}: model {number} has other residues than model 1 in chain {first.name}: "
-                    "a trajectory needs the same residues in every frame"
+                    f"{self.path.name}: model {number} has other residues than model 1 in chain {first.name}:"
+                    " a trajectory needs the same residues in every frame"
                 )
             out[number - 1] = other.xyz
         return out
@@ -172,7 +187,8 @@ class Structure:
     def ligands(self, near=None, within=6.0, model=1, assembly=None):
         """What is not protein and not water: list of Atom, hydrogens left out. Only ever drawn.
 
-        Parameters: near, (m, 3) positions: only residues with an atom ``within`` angstrom of one (default: all).
+        Parameters: near, (m, 3) positions: only residues with an atom ``within`` angstrom of one (default:
+        all).
         """
         from scipy.spatial import cKDTree
 
@@ -196,11 +212,15 @@ class Structure:
                     continue
                 found += [
                     Atom(
-                        atom.name, atom.element.name, residue.name, chain.name, str(residue.seqid),
+                        atom.name,
+                        atom.element.name,
+                        residue.name,
+                        chain.name,
+                        str(residue.seqid),
                         tuple(atom.pos.tolist()),
                     )
                     for atom in atoms
-                ]  # fmt: skip
+                ]
         return found
 
     def _model(self, number, assembly):
@@ -217,7 +237,9 @@ class Structure:
                     break
             else:
                 known = ", ".join(self.assemblies) or "none"
-                raise StructureError(f"{self.path.name} has no assembly {assembly}: its assemblies are {known}")
+                raise StructureError(
+                    f"{self.path.name} has no assembly {assembly}: its assemblies are {known}"
+                )
         return self._assembled[key]
 
     def _residues(self, name, model, assembly):
@@ -252,8 +274,11 @@ class Structure:
         ):
             return []
         residues = _attached([each for each in polymer if self._is_amino_acid(each)])
-        # files whose chains stop nowhere (CA only, no TER, all HETATM): what has a C-alpha and the name of an amino acid
-        return residues or [each for each in chain if _known(each.name).is_amino_acid() and _alpha(each) is not None]
+        # files whose chains stop nowhere (CA only, no TER, all HETATM): what has a C-alpha and the name of an
+        # amino acid
+        return residues or [
+            each for each in chain if _known(each.name).is_amino_acid() and _alpha(each) is not None
+        ]
 
     def _is_amino_acid(self, residue):
         known = _known(residue.name)
@@ -261,7 +286,9 @@ class Structure:
             return False
         if known.is_amino_acid() or residue.name in self._parents:
             return True
-        return residue.name == "UNK" or (_alpha(residue) is not None and residue.find_atom("N", "*") is not None)
+        return residue.name == "UNK" or (
+            _alpha(residue) is not None and residue.find_atom("N", "*") is not None
+        )
 
     def _letter(self, name):
         code = _known(name).one_letter_code.strip().upper()
@@ -274,12 +301,18 @@ _BONDED = 5.0  # angstrom between C-alphas of neighbours, with something to spar
 
 
 def _attached(residues):
-    """Without free amino acids (a substrate, an inhibitor) that bear the chain's name: HETATM, bonded to no neighbour."""
+    """Without free amino acids (a substrate, an inhibitor) that bear the chain's name.
+
+    HETATM, bonded to no neighbour.
+    """
     free = set()
     for index, residue in enumerate(residues):
         here = _alpha(residue)
         if residue.het_flag == "H" and len(residues) > 1 and here is not None:
-            around = [_alpha(each) for each in (*residues[max(0, index - 1) : index], *residues[index + 1 : index + 2])]
+            around = [
+                _alpha(each)
+                for each in (*residues[max(0, index - 1) : index], *residues[index + 1 : index + 2])
+            ]
             if all(other is None or other.pos.dist(here.pos) > _BONDED for other in around):
                 free.add(index)
     return [residue for index, residue in enumerate(residues) if index not in free]
@@ -298,7 +331,10 @@ def _alpha(residue):
 
 
 def _best(residue):
-    """{name: atom} of a residue: of alternate locations the one with the highest occupancy, the first of equals."""
+    """{name: atom} of a residue: of alternate locations the one with the highest occupancy.
+
+    The first of equals.
+    """
     found = {}
     for atom in residue:
         if atom.is_hydrogen() or (atom.name == "CA" and atom.element.name == "Ca" and len(residue) > 1):
@@ -313,7 +349,9 @@ def _conformers(residues):
     out = []
     for residue in residues:
         if out and str(out[-1].seqid) == str(residue.seqid):
-            if max((atom.occ for atom in residue), default=0) > max((atom.occ for atom in out[-1]), default=0):
+            if max((atom.occ for atom in residue), default=0) > max(
+                (atom.occ for atom in out[-1]), default=0
+            ):
                 out[-1] = residue
         else:
             out.append(residue)
@@ -323,19 +361,25 @@ def _conformers(residues):
 def open_structure(path):
     """Read a structure: PDB or mmCIF, plain or gzip, told by its content and not by its name.
 
-    Raises StructureError, one line that names the file and the fix: missing, empty, cut short, columns that are not
-    where PDB has them, coordinates that are not numbers, another kind of file.
+    Raises StructureError, one line that names the file and the fix: missing, empty, cut short, columns that
+    are not where PDB has them, coordinates that are not numbers, another kind of file.
     """
     path = Path(path)
     require_readable(path, StructureError)
     text = _text(path)
     head = text[:4096].lstrip()
-    mmcif = any(line.lower().startswith("data_") for line in head.splitlines() if line and not line.startswith("#"))
+    mmcif = any(
+        line.lower().startswith("data_") for line in head.splitlines() if line and not line.startswith("#")
+    )
     structure = (
-        _read_mmcif(path, text) if mmcif and not head.startswith(("HEADER", "ATOM  ")) else _read_pdb(path, text)
+        _read_mmcif(path, text)
+        if mmcif and not head.startswith(("HEADER", "ATOM  "))
+        else _read_pdb(path, text)
     )
     if not len(structure) or not any(len(chain) for model in structure for chain in model):
-        raise StructureError(f"{path.name} holds no atoms: it is cut short, or not a structure; download it again")
+        raise StructureError(
+            f"{path.name} holds no atoms: it is cut short, or not a structure; download it again"
+        )
     try:
         _check_coordinates(path, structure)
         structure.merge_chain_parts()  # PDB has the ligands of a chain after all chains
@@ -343,7 +387,9 @@ def open_structure(path):
     except (ValueError, RuntimeError, IndexError, MemoryError) as error:
         if isinstance(error, StructureError):
             raise
-        raise StructureError(f"{path.name} is not as it should be ({_short(error)}): download it again") from error
+        raise StructureError(
+            f"{path.name} is not as it should be ({_short(error)}): download it again"
+        ) from error
     return Structure(path, structure, "mmCIF" if mmcif else "PDB")
 
 
@@ -357,14 +403,18 @@ def _text(path):
             f"{path.name} does not exist in {path.parent.name or path.parent}: was it moved?"
         ) from None
     except OSError as error:
-        raise StructureError(f"{path.name} cannot be read ({error.strerror}): check its permissions") from error
+        raise StructureError(
+            f"{path.name} cannot be read ({error.strerror}): check its permissions"
+        ) from error
     if content[:2] == b"\x1f\x8b":
         try:
             with gzip.open(io.BytesIO(content)) as file:
                 most = max(most_memory() // _ATOM_BYTES, 20 * len(content))
                 content = file.read(most + 1)
         except (EOFError, OSError, zlib.error) as error:
-            raise StructureError(f"{path.name} is cut short or damaged ({error}): copy or download it again") from error
+            raise StructureError(
+                f"{path.name} is cut short or damaged ({error}): copy or download it again"
+            ) from error
         if len(content) > most:
             check_memory(_ATOM_BYTES * len(content), path, "its text", StructureError, 0)
     if not content.strip():
@@ -373,9 +423,13 @@ def _text(path):
         content[:1] in b"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\xde\xdf"
         or b"\0" in content[:65536]
     ):
-        raise StructureError(f"{path.name} is a binary file, not PDB or mmCIF (BinaryCIF, MMTF?): save it as mmCIF")
+        raise StructureError(
+            f"{path.name} is a binary file, not PDB or mmCIF (BinaryCIF, MMTF?): save it as mmCIF"
+        )
     # gemmi cuts columns by bytes: of a letter of two, one half would be no text
-    return unicodedata.normalize("NFKD", content.decode("utf-8", "replace")).encode("ascii", "replace").decode()
+    return (
+        unicodedata.normalize("NFKD", content.decode("utf-8", "replace")).encode("ascii", "replace").decode()
+    )
 
 
 def _read_mmcif(path, text):
@@ -390,13 +444,16 @@ def _read_mmcif(path, text):
             for value in blocks[0].find_values(f"_atom_site.Cartn_{axis}"):
                 if not _is_number(value):
                     raise StructureError(
-                        f"{path.name} has an atom whose coordinate is {value!r}, not a number: mend it, or leave the file out"
+                        f"{path.name} has an atom whose coordinate is {value!r}, not a number: mend it, or"
+                        " leave the file out"
                     )
         return gemmi.make_structure_from_block(blocks[0])
     except (ValueError, RuntimeError, IndexError, MemoryError) as error:
         if isinstance(error, StructureError):
             raise
-        raise StructureError(f"{path.name} is not whole mmCIF ({_short(error)}): download it again") from error
+        raise StructureError(
+            f"{path.name} is not whole mmCIF ({_short(error)}): download it again"
+        ) from error
 
 
 def _read_pdb(path, text):
@@ -407,22 +464,27 @@ def _read_pdb(path, text):
             atoms += 1
             if len(line) < 54:
                 raise StructureError(
-                    f"{path.name}, line {number}: the atom has no whole coordinates: the file is cut short; download it again"
+                    f"{path.name}, line {number}: the atom has no whole coordinates: the file is cut short;"
+                    " download it again"
                 )
             for place in (30, 38, 46):
                 if not _is_number(line[place : place + 8]):
                     raise StructureError(
-                        f"{path.name}, line {number}: columns {place + 1} to {place + 8} hold {line[place : place + 8].strip()!r} where PDB has a "
-                        "coordinate: its columns are shifted or the number is missing; write the file again"
+                        f"{path.name}, line {number}: columns {place + 1} to {place + 8} hold"
+                        f" {line[place : place + 8].strip()!r} where PDB has a coordinate: its columns are"
+                        " shifted or the number is missing; write the file again"
                     )
     if not atoms:
         raise StructureError(
-            f"{path.name} has no atoms and does not look like PDB or mmCIF, whatever its name says: give one of these"
+            f"{path.name} has no atoms and does not look like PDB or mmCIF, whatever its name says: give one"
+            " of these"
         )
     try:
         return gemmi.read_pdb_string(text)
     except (ValueError, RuntimeError, IndexError, MemoryError) as error:
-        raise StructureError(f"{path.name} is not PDB as it should be ({_short(error)}): write it again") from error
+        raise StructureError(
+            f"{path.name} is not PDB as it should be ({_short(error)}): write it again"
+        ) from error
 
 
 def _is_number(text):
@@ -438,8 +500,8 @@ def _check_coordinates(path, structure):
     wrong = np.flatnonzero(~np.isfinite(positions).all(1) | (np.abs(positions) > 1e5).any(1))
     if len(wrong):
         raise StructureError(
-            f"{path.name}: atom {wrong[0] + 1} has a coordinate that is not possible ({positions[wrong[0]].tolist()}): "
-            "mend it, or leave the file out"
+            f"{path.name}: atom {wrong[0] + 1} has a coordinate that is not possible"
+            f" ({positions[wrong[0]].tolist()}): mend it, or leave the file out"
         )
 
 
@@ -458,7 +520,9 @@ def list_structures(folder):
     folder = Path(folder)
     require_readable(folder, StructureError)
     if not folder.is_dir():
-        raise StructureError(f"{os.fspath(folder)} is not a folder: name the folder that holds the structures")
+        raise StructureError(
+            f"{os.fspath(folder)} is not a folder: name the folder that holds the structures"
+        )
     return sorted(
         path
         for path in folder.iterdir()

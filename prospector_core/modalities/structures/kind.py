@@ -1,4 +1,7 @@
-"""Structures: a token is a residue of a protein chain, and its neighbours are the residues in contact with it."""
+"""Structures: a token is a residue of a protein chain.
+
+And its neighbours are the residues in contact with it.
+"""
 
 import numpy as np
 
@@ -42,7 +45,8 @@ class Structures:
             return TokenGraph.from_contacts(positions, attrs["cutoff"])
         each = n // frames
         parts = [
-            TokenGraph.from_contacts(positions[at * each : (at + 1) * each], attrs["cutoff"]).edges + at * each
+            TokenGraph.from_contacts(positions[at * each : (at + 1) * each], attrs["cutoff"]).edges
+            + at * each
             for at in range(frames)
         ]
         return TokenGraph(n, "contacts", edges=np.concatenate(parts), xyz=positions)
@@ -52,9 +56,14 @@ class Structures:
         attrs, xyz = study.attrs(datum), study.positions(datum)
         frames = int(attrs.get("frames", 1))
         found = {
-            "chain": attrs["chains"] * frames, "residue": attrs["residues"] * frames, "number": attrs["numbers"] * frames,
-            "letter": list(attrs["letters"]) * frames, "x": xyz[:, 0], "y": xyz[:, 1], "z": xyz[:, 2],
-        }  # fmt: skip
+            "chain": attrs["chains"] * frames,
+            "residue": attrs["residues"] * frames,
+            "number": attrs["numbers"] * frames,
+            "letter": list(attrs["letters"]) * frames,
+            "x": xyz[:, 0],
+            "y": xyz[:, 1],
+            "z": xyz[:, 2],
+        }
         if frames > 1:
             found = {"frame": np.repeat(np.arange(1, frames + 1), len(attrs["numbers"])), **found}
         return found
@@ -78,7 +87,10 @@ class Structures:
         return _ResidueEmbedder(study, encoder)
 
     def atlas_vectors(self, study, uid):
-        """Vectors that the atlas is laid out by: (n, d). Of types, which many residues share, with those of the neighbours."""
+        """Vectors that the atlas is laid out by: (n, d).
+
+        Of types, which many residues share, with those of the neighbours.
+        """
         vectors = np.asarray(study.store.vectors(uid), np.float32)
         if study.given_concepts is None:
             return vectors
@@ -90,7 +102,10 @@ class Structures:
         return np.concatenate([vectors, 1.5 * around], axis=1)
 
     def given_concepts(self, study):
-        """Concepts that the study's encoder brings: (names, (K, dim) float32 centroids), or None where clusters are looked for."""
+        """Concepts that the study's encoder brings.
+
+        (names, (K, dim) float32 centroids), or None where clusters are looked for.
+        """
         encoder = get_residue_encoder(study.embedding["encoder"])
         names = getattr(encoder, "concepts", None)
         return (list(names), encoder.centroids()) if names else None
@@ -147,19 +162,32 @@ class _ResidueEmbedder:
             found = np.asarray(self.encoder.encode(chain), np.float32)
             if found.shape != (len(chain), self.encoder.dim):
                 raise EmbeddingError(
-                    f"the encoder {self.encoder.name} gave {found.shape} for {len(chain)} residues, not {(len(chain), self.encoder.dim)}"
+                    f"the encoder {self.encoder.name} gave {found.shape} for {len(chain)} residues, not"
+                    f" {(len(chain), self.encoder.dim)}"
                 )
             if not np.isfinite(found).all():
                 where = first.label(int(np.argmin(np.isfinite(found).all(1))))
-                raise EmbeddingError(f"the encoder {self.encoder.name} gave numbers that are not finite for {where}")
+                raise EmbeddingError(
+                    f"the encoder {self.encoder.name} gave numbers that are not finite for {where}"
+                )
             vectors.append(found)
             points.append(contact_points(chain, wanted["atom"]))
             progress(done * len(first), total)
         attrs = {
-            "kind": "residues", "letters": first.letters, "residues": first.residues, "chains": first.chains,
-            "numbers": first.numbers, "atom": wanted["atom"], "cutoff": wanted["cutoff"], "encoder": self.encoder.record(),
-            **({"frames": len(frames), "frame_numbers": [number for number, _ in frames]} if len(frames) > 1 else {}),
-        }  # fmt: skip
+            "kind": "residues",
+            "letters": first.letters,
+            "residues": first.residues,
+            "chains": first.chains,
+            "numbers": first.numbers,
+            "atom": wanted["atom"],
+            "cutoff": wanted["cutoff"],
+            "encoder": self.encoder.record(),
+            **(
+                {"frames": len(frames), "frame_numbers": [number for number, _ in frames]}
+                if len(frames) > 1
+                else {}
+            ),
+        }
         positions = np.concatenate(points)
         self.graph_of(positions, len(frames), wanted["cutoff"], datum)
         self._study.store.write(datum.uid, np.concatenate(vectors), positions, attrs)
@@ -186,8 +214,8 @@ class _ResidueEmbedder:
 def contact_points(chain, atom):
     """What stands for each residue in the contact graph: (n, 3) float64.
 
-    Parameters: chain, Chain; atom, "side" (middle of the side chain's heavy atoms; of glycine, and where they are
-    missing, where C-beta is or would be), "ca" or "cb". Raises BadInputError.
+    Parameters: chain, Chain; atom, "side" (middle of the side chain's heavy atoms; of glycine, and where they
+    are missing, where C-beta is or would be), "ca" or "cb". Raises BadInputError.
     """
     if atom not in CONTACTS:
         raise BadInputError(f"contacts are between {', '.join(CONTACTS)}, not {atom!r}")
@@ -197,7 +225,11 @@ def contact_points(chain, atom):
     if atom == "cb":
         return points
     for index, atoms in enumerate(chain.atoms):
-        side = [place for name, element, place in atoms if name not in _BACKBONE_NAMES and element not in ("H", "D")]
+        side = [
+            place
+            for name, element, place in atoms
+            if name not in _BACKBONE_NAMES and element not in ("H", "D")
+        ]
         if side:
             points[index] = np.mean(side, axis=0)
     return points
@@ -210,5 +242,7 @@ def check_contacts(encoder, atom, cutoff):
         raise BadInputError(f"there is no contact by {atom!r}: say {', '.join(CONTACTS)}")
     cutoff = CONTACTS[atom] if cutoff is None else float(cutoff)
     if not 1 <= cutoff <= 50:
-        raise BadInputError(f"a contact distance of {cutoff:g} angstrom is not possible: give 1 to 50, such as 8")
+        raise BadInputError(
+            f"a contact distance of {cutoff:g} angstrom is not possible: give 1 to 50, such as 8"
+        )
     return cutoff

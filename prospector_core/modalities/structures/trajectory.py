@@ -1,4 +1,7 @@
-"""Trajectories: the same residues in several frames, from the models of a file or a file that MDAnalysis reads."""
+"""Trajectories: the same residues in several frames.
+
+From the models of a file or a file that MDAnalysis reads.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ _FRAMES = 50  # frames taken of a trajectory, unless it is said
 
 
 def check_part(part, where):
-    """A part of a structure as a labels table gives it, checked: {"chain", "model", "assembly", "trajectory", "frames"}.
+    """A part of a structure as a labels table gives it, checked.
+
+    {"chain", "model", "assembly", "trajectory", "frames"}.
 
     Raises StructureError naming ``where``.
     """
@@ -33,8 +38,8 @@ def check_part(part, where):
 def read_frames(structure, part, folder):
     """Frames of the part of a structure that is a datum: list of (number, Chain), at least one.
 
-    Parameters: structure, Structure; part, as ``check_part`` gives it; folder, where a trajectory named in it lies.
-    Raises StructureError, MissingExtraError.
+    Parameters: structure, Structure; part, as ``check_part`` gives it; folder, where a trajectory named in it
+    lies. Raises StructureError, MissingExtraError.
     """
     chain, assembly, model = part.get("chain") or None, part.get("assembly"), part.get("model", "1")
     most = int(part.get("frames", _FRAMES))
@@ -42,14 +47,16 @@ def read_frames(structure, part, folder):
         return _trajectory(structure, structure.chain(chain), Path(folder) / part["trajectory"], most)
     if model.lower() not in MODEL_WORDS:
         return [(int(model), structure.chain(chain, int(model), assembly))]
-    numbers = np.unique(np.linspace(1, structure.n_models, min(most, structure.n_models)).round().astype(int)).tolist()
+    numbers = np.unique(
+        np.linspace(1, structure.n_models, min(most, structure.n_models)).round().astype(int)
+    ).tolist()
     first, out = structure.chain(chain, 1, assembly), []
     for number in numbers:
         other = structure.chain(chain, number, assembly)
         if other.numbers != first.numbers or other.chains != first.chains:
             raise StructureError(
-                f"{structure.path.name}: model {number} has other residues than model 1 in chain {first.name}: a "
-                "trajectory needs the same residues in every frame"
+                f"{structure.path.name}: model {number} has other residues than model 1 in chain"
+                f" {first.name}: a trajectory needs the same residues in every frame"
             )
         out.append((number, other))
     return out
@@ -61,7 +68,8 @@ def _trajectory(structure, chain, path, most):
         import MDAnalysis
     except ImportError as error:
         raise MissingExtraError(
-            'trajectories are read with MDAnalysis, which is not installed: pip install "prospector-heads[trajectories]"'
+            "trajectories are read with MDAnalysis, which is not installed: pip install"
+            ' "prospector-heads[trajectories]"'
         ) from error
     import warnings
 
@@ -82,7 +90,8 @@ def _trajectory(structure, chain, path, most):
             missing = sum(index is None for index in wanted.values())
             if missing:
                 raise StructureError(
-                    f"{path.name} does not fit {structure.path.name}: {missing} of {len(wanted)} atoms of chain {chain.name} are not in it"
+                    f"{path.name} does not fit {structure.path.name}: {missing} of {len(wanted)} atoms of"
+                    f" chain {chain.name} are not in it"
                 )
             order = np.array(list(wanted.values()))
             n = len(universe.trajectory)
@@ -92,7 +101,9 @@ def _trajectory(structure, chain, path, most):
         if isinstance(error, StructureError):
             raise
         text = " ".join(str(error).split())[:160]
-        raise StructureError(f"{path.name} cannot be read as a trajectory of {structure.path.name} ({text})") from error
+        raise StructureError(
+            f"{path.name} cannot be read as a trajectory of {structure.path.name} ({text})"
+        ) from error
 
 
 def _chain_of(atom):

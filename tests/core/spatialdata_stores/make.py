@@ -1,6 +1,9 @@
-"""Writes the stores that lie here, with the real library: `python make.py`, where spatialdata is installed (0.7.3 wrote them).
+"""Writes the stores that lie here, with the real library.
 
-Three made samples of 49 cells: polygons under a scale and a shift, circles under a turn, and labels alone under an 8-bit RGB image.
+`python make.py`, where spatialdata is installed (0.7.3 wrote them).
+
+Three made samples of 49 cells: polygons under a scale and a shift, circles under a turn, and labels alone
+under an 8-bit RGB image.
 """
 
 import shutil
@@ -32,7 +35,10 @@ def make():
     """The SpatialData."""
     rng, parts, rows = np.random.default_rng(0), {"images": {}, "labels": {}, "shapes": {}}, []
     for name, place in PLACES.items():
-        labels, image = np.zeros((SIDE, SIDE), np.int32), rng.integers(0, 200, (3, SIDE, SIDE)).astype(np.uint16)
+        labels, image = (
+            np.zeros((SIDE, SIDE), np.int32),
+            rng.integers(0, 200, (3, SIDE, SIDE)).astype(np.uint16),
+        )
         boxes, at = {}, {"global": place}
         for number, (r, c) in enumerate(np.ndindex(7, 7), start=1):
             y, x = r * PITCH + 3, c * PITCH + 3
@@ -72,5 +78,7 @@ if __name__ == "__main__":
     for name, kinds in STORES.items():
         with tempfile.TemporaryDirectory() as scratch:
             store = Path(scratch) / "cells.zarr"
-            make().write(store, **({"sdata_formats": [getattr(formats, kind)() for kind in kinds]} if kinds else {}))
+            make().write(
+                store, **({"sdata_formats": [getattr(formats, kind)() for kind in kinds]} if kinds else {})
+            )
             shutil.make_archive(str(HERE / name), "zip", store)

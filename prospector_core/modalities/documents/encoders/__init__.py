@@ -1,8 +1,8 @@
 """Encoders of texts: what a study of documents can take for its sentences.
 
-The one whose weights are inside a package, ``minilm``; or any model of transformers, sentence-transformers among them,
-as ``transformers:ORG/NAME`` or ``transformers:FOLDER``; or one installed under the entry point group
-``prospector.text_encoders``.
+The one whose weights are inside a package, ``minilm``; or any model of transformers, sentence-transformers
+among them, as ``transformers:ORG/NAME`` or ``transformers:FOLDER``; or one installed under the entry point
+group ``prospector.text_encoders``.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -46,8 +46,8 @@ def check_text_encoder_name(name):
             raise EmbeddingError(f"{name} names no model: say {FAMILY}ORG/NAME or {FAMILY}FOLDER")
     elif name not in list_text_encoders():
         raise EmbeddingError(
-            f"there is no encoder of texts named {name}; choose {' or '.join(list_text_encoders())}, or a model of "
-            f"transformers: {FAMILY}ORG/NAME or {FAMILY}FOLDER"
+            f"there is no encoder of texts named {name}; choose {' or '.join(list_text_encoders())}, or a"
+            f" model of transformers: {FAMILY}ORG/NAME or {FAMILY}FOLDER"
         )
 
 
@@ -60,5 +60,9 @@ def get_text_encoder(name, **options):
     if name == "minilm" or name.startswith(FAMILY):
         from .minilm import MiniLM, TransformersEncoder
 
-        return MiniLM(**options) if name == "minilm" else TransformersEncoder(name.removeprefix(FAMILY), **options)
+        return (
+            MiniLM(**options)
+            if name == "minilm"
+            else TransformersEncoder(name.removeprefix(FAMILY), **options)
+        )
     return make_encoder(_GROUP, name, options)

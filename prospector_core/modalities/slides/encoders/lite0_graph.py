@@ -1,4 +1,7 @@
-"""EfficientNet-Lite0 as an ONNX graph, written from its weights; batch norms are folded into the convolutions."""
+"""EfficientNet-Lite0 as an ONNX graph, written from its weights.
+
+Batch norms are folded into the convolutions.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ def build_lite0(weights: Mapping[str, np.ndarray], stages: Mapping[int, float] |
     try:
         from onnx import TensorProto, checker, helper, numpy_helper
     except ImportError as error:
-        raise MissingExtraError("the encoder efficientnet-lite0 is prepared with onnx: pip install onnx") from error
+        raise MissingExtraError(
+            "the encoder efficientnet-lite0 is prepared with onnx: pip install onnx"
+        ) from error
     nodes, constants = [], []
 
     def constant(name: str, value: np.ndarray) -> str:
@@ -64,7 +69,9 @@ def build_lite0(weights: Mapping[str, np.ndarray], stages: Mapping[int, float] |
 
     def convolution(x: str, conv: str, norm: str, size: int, stride: int = 1, relu6: bool = True) -> str:
         kernel = weights[f"{conv}.weight"].astype(np.float64)
-        scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"].astype(np.float64) + _BN_EPS)
+        scale = weights[f"{norm}.weight"] / np.sqrt(
+            weights[f"{norm}.running_var"].astype(np.float64) + _BN_EPS
+        )
         bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
         depthwise = kernel.shape[1] == 1 and kernel.shape[0] > 1
         side = kernel.shape[2]
@@ -94,7 +101,8 @@ def build_lite0(weights: Mapping[str, np.ndarray], stages: Mapping[int, float] |
     x = add("Mul", [x, constant("scale", np.float32(1 / 128))], "scaled")
     x = add("Transpose", [x], "planes", perm=[0, 3, 1, 2])
     pooled = []
-    # Padding depends on whether a side is even, and on nothing else: what holds for 224 holds for multiples of 32.
+    # Padding depends on whether a side is even, and on nothing else: what holds for 224 holds for multiples
+    # of 32.
     side = POOLED_SIDE
     try:
         x = convolution(x, "_conv_stem", "_bn0", side, 2)
@@ -118,7 +126,9 @@ def build_lite0(weights: Mapping[str, np.ndarray], stages: Mapping[int, float] |
         else:
             x = convolution(x, "_conv_head", "_bn1", size)
     except KeyError as error:
-        raise EmbeddingError(f"these are not the weights of EfficientNet-Lite0: {error} is missing") from error
+        raise EmbeddingError(
+            f"these are not the weights of EfficientNet-Lite0: {error} is missing"
+        ) from error
     x = add("Concat", pooled, "pooled", axis=1) if stages else add("GlobalAveragePool", [x], "pooled")
     add("Flatten", [x], "embeddings", axis=1)
     shape = ["n", "side", "side", 3] if stages else ["n", POOLED_SIDE, POOLED_SIDE, 3]

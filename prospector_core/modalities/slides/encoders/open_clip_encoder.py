@@ -1,4 +1,7 @@
-"""Image towers of open_clip as encoders: ``open_clip:MODEL/PRETRAINED``, ``open_clip:hf-hub:ORG/NAME``, local files."""
+"""Image towers of open_clip as encoders.
+
+``open_clip:MODEL/PRETRAINED``, ``open_clip:hf-hub:ORG/NAME``, local files.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,11 @@ class OpenClipEncoder(TorchEncoder):
 
     Parameters
     ----------
-    model : str
-        What follows ``open_clip:``: ``MODEL/PRETRAINED``, PRETRAINED being a tag of open_clip (``ViT-B-16/laion2b_s34b_b88k``)
-        or the path of a checkpoint (``ViT-B-16//data/plip.safetensors``, ``ViT-B-16/~/plip.pt``); ``hf-hub:ORG/NAME``;
-        or ``local-dir:PATH`` of a folder with ``open_clip_config.json`` and the weights.
-    threads, device, precision, batch, patches
-        As `TorchEncoder`.
+    model : str What follows ``open_clip:``: ``MODEL/PRETRAINED``, PRETRAINED being a tag of open_clip
+        (``ViT-B-16/laion2b_s34b_b88k``) or the path of a checkpoint (``ViT-B-16//data/plip.safetensors``,
+        ``ViT-B-16/~/plip.pt``); ``hf-hub:ORG/NAME``; or ``local-dir:PATH`` of a folder with
+        ``open_clip_config.json`` and the weights. threads, device, precision, batch, patches As
+        `TorchEncoder`.
 
     Raises
     ------
@@ -108,7 +110,9 @@ class OpenClipEncoder(TorchEncoder):
                 parts.append(self._model.encode_text(tokens).to("cpu", torch.float32).numpy())
         vectors = np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
         if not np.isfinite(vectors).all():
-            raise EmbeddingError(f"{self.name} gave numbers that are not finite for a text: check its weights")
+            raise EmbeddingError(
+                f"{self.name} gave numbers that are not finite for a text: check its weights"
+            )
         return vectors
 
     def _patches_of(self, visual: Any) -> Any:
@@ -154,13 +158,21 @@ class OpenClipEncoder(TorchEncoder):
             if pretrained and file.is_file():
                 require_readable(file, EmbeddingError)
                 return {"model_name": architecture, "pretrained": str(file)}
-            what = f"{pretrained} is neither a file nor weights of {architecture}" if pretrained else "which weights?"
-            known = f"one of {', '.join(tags[:_SOME])}{', ...' if len(tags) > _SOME else ''}, or " if tags else ""
+            what = (
+                f"{pretrained} is neither a file nor weights of {architecture}"
+                if pretrained
+                else "which weights?"
+            )
+            known = (
+                f"one of {', '.join(tags[:_SOME])}{', ...' if len(tags) > _SOME else ''}, or " if tags else ""
+            )
             raise EmbeddingError(
                 f"{what}: say open_clip:{architecture}/PRETRAINED with {known}the path of a checkpoint"
             )
         if cfg.get("url") and not cfg.get("hf_hub") and is_offline():
-            file = Path("~/.cache/clip").expanduser() / os.path.basename(cfg["url"])  # where open_clip keeps it
+            file = Path("~/.cache/clip").expanduser() / os.path.basename(
+                cfg["url"]
+            )  # where open_clip keeps it
             if not file.is_file():
                 raise not_here(self.name)
             # As a plain file: open_clip would fetch it again if it looked damaged.
@@ -180,7 +192,10 @@ class OpenClipEncoder(TorchEncoder):
 
 
 def _without_folders(model: str) -> str:
-    """Return the name without the folders of a local path: files may be moved, and their place is nobody's business."""
+    """Return the name without the folders of a local path.
+
+    Files may be moved, and their place is nobody's business.
+    """
     if model.startswith(_HUB):
         return model
     if model.startswith(_LOCAL):

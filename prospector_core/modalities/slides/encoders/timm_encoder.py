@@ -24,11 +24,9 @@ class TimmEncoder(TorchEncoder):
 
     Parameters
     ----------
-    model : str
-        What follows ``timm:``: a name of timm (``vit_small_patch14_dinov2.lvd142m``), ``hf-hub:ORG/MODEL``, or
-        ``local-dir:PATH`` of a folder with ``config.json`` and the weights.
-    threads, device, precision, batch, patches
-        As `TorchEncoder`.
+    model : str What follows ``timm:``: a name of timm (``vit_small_patch14_dinov2.lvd142m``),
+        ``hf-hub:ORG/MODEL``, or ``local-dir:PATH`` of a folder with ``config.json`` and the weights. threads,
+        device, precision, batch, patches As `TorchEncoder`.
 
     Raises
     ------
@@ -53,8 +51,11 @@ class TimmEncoder(TorchEncoder):
             raise missing_package(name, "timm") from error
         super().__init__(name, **options)
         model = self._checked(timm, model)
-        network = load_weights(self.name, lambda: timm.create_model(model, pretrained=True, **_arguments(model)))
-        # Made with num_classes=0, timm would let pass weights that do not fit, and leave random ones in their place.
+        network = load_weights(
+            self.name, lambda: timm.create_model(model, pretrained=True, **_arguments(model))
+        )
+        # Made with num_classes=0, timm would let pass weights that do not fit, and leave random ones in their
+        # place.
         if network.num_classes:
             network.reset_classifier(0)
         data = timm.data.resolve_model_data_config(network)
@@ -63,14 +64,25 @@ class TimmEncoder(TorchEncoder):
             raise EmbeddingError(
                 f"{self.name} is made for pictures of {channels} channels, tiles have 3: choose another model"
             )
-        preprocessing = Preprocessing.checked(self.name, size, data["mean"], data["std"], data["interpolation"])
+        preprocessing = Preprocessing.checked(
+            self.name, size, data["mean"], data["std"], data["interpolation"]
+        )
         cfg = network.pretrained_cfg or {}
-        special = {"architecture": cfg.get("architecture"), "tag": cfg.get("tag"), "license": cfg.get("license")}
+        special = {
+            "architecture": cfg.get("architecture"),
+            "tag": cfg.get("tag"),
+            "license": cfg.get("license"),
+        }
         special = {key: value for key, value in special.items() if value}
-        self.use_model(network, self._patches_of(network) if self.patches else network, preprocessing, special)
+        self.use_model(
+            network, self._patches_of(network) if self.patches else network, preprocessing, special
+        )
 
     def _patches_of(self, network: Any) -> Any:
-        """Return the function that gives the patch tokens, without class and register tokens: (n, tokens, dim)."""
+        """Return the function that gives the patch tokens, without class and register tokens.
+
+        (n, tokens, dim).
+        """
         if not hasattr(network, "forward_features"):
             raise self.no_patches()
         first = int(getattr(network, "num_prefix_tokens", 0))
@@ -98,7 +110,8 @@ class TimmEncoder(TorchEncoder):
             near = difflib.get_close_matches(name, timm.list_models(), 3, 0.6)
             known = f"perhaps {', '.join(near)}" if near else "timm.list_models() names them"
             raise EmbeddingError(
-                f"timm has no model named {name}: {known}; of the hub: timm:hf-hub:{model if '/' in model else 'ORG/MODEL'}"
+                f"timm has no model named {name}: {known}; of the hub:"
+                f" timm:hf-hub:{model if '/' in model else 'ORG/MODEL'}"
             )
         try:
             cfg = timm.get_pretrained_cfg(model, allow_unregistered=True)
@@ -131,11 +144,25 @@ def _arguments(model: str) -> dict[str, Any]:
 
     gated = {"mlp_layer": SwiGLUPacked, "act_layer": SiLU}
     uni2 = {
-        "img_size": 224, "patch_size": 14, "depth": 24, "num_heads": 24, "init_values": 1e-5, "embed_dim": 1536,
-        "mlp_ratio": 2.66667 * 2, "no_embed_class": True, "reg_tokens": 8, "dynamic_img_size": True, **gated,
-    }  # fmt: skip
+        "img_size": 224,
+        "patch_size": 14,
+        "depth": 24,
+        "num_heads": 24,
+        "init_values": 1e-5,
+        "embed_dim": 1536,
+        "mlp_ratio": 2.66667 * 2,
+        "no_embed_class": True,
+        "reg_tokens": 8,
+        "dynamic_img_size": True,
+        **gated,
+    }
     uni = {"init_values": 1e-5, "dynamic_img_size": True}
-    known = {"paige-ai/virchow": gated, "paige-ai/virchow2": gated, "mahmoodlab/uni": uni, "mahmoodlab/uni2-h": uni2}
+    known = {
+        "paige-ai/virchow": gated,
+        "paige-ai/virchow2": gated,
+        "mahmoodlab/uni": uni,
+        "mahmoodlab/uni2-h": uni2,
+    }
     for prefix in _HUB:
         if model.startswith(prefix):
             return known.get(model.removeprefix(prefix).partition("@")[0].lower(), {})

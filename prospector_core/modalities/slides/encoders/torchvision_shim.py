@@ -1,9 +1,10 @@
 """Importing torchvision where its compiled operators do not fit the installed torch.
 
-pip installs torchvision for CUDA beside a CPU-only torch. Its compiled operators then cannot be loaded, and importing
-it, or anything that imports it (timm, open_clip), ends with "operator torchvision::nms does not exist": a shape function
-is registered for operators whose schemas are missing. Nothing here calls those operators. So their schemas alone are
-declared, and the import is tried again. Wherever torchvision imports as it is, nothing is done.
+pip installs torchvision for CUDA beside a CPU-only torch. Its compiled operators then cannot be loaded, and
+importing it, or anything that imports it (timm, open_clip), ends with "operator torchvision::nms does not
+exist": a shape function is registered for operators whose schemas are missing. Nothing here calls those
+operators. So their schemas alone are declared, and the import is tried again. Wherever torchvision imports as
+it is, nothing is done.
 """
 
 from __future__ import annotations

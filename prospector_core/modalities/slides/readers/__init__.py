@@ -45,8 +45,8 @@ _FEW = 20  # files of a folder that are looked into
 def open_slide(path: str | os.PathLike[str]) -> Slide:
     """Open a slide: a file, or the folder of a DICOM slide.
 
-    What the file is decides, not its name. Readers installed under the entry point group ``prospector.readers`` (a function from a path to a `Slide`,
-    or None for "not mine") are asked first.
+    What the file is decides, not its name. Readers installed under the entry point group
+    ``prospector.readers`` (a function from a path to a `Slide`, or None for "not mine") are asked first.
 
     Raises
     ------
@@ -99,7 +99,9 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
 
 
 def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return what is named like a slide in a folder, sorted by name: files, and folders that hold a DICOM slide.
+    """Return what is named like a slide in a folder, sorted by name.
+
+    Files, and folders that hold a DICOM slide.
 
     Raises
     ------
@@ -119,7 +121,10 @@ def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _dicom_of(folder: Path) -> Path | None:
-    """One file of the DICOM slide in a folder, from which OpenSlide finds the others; None if there is none."""
+    """One file of the DICOM slide in a folder, from which OpenSlide finds the others.
+
+    None if there is none.
+    """
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".dcm" and path.is_file())
     except OSError:

@@ -10,7 +10,10 @@ __all__ = ["BlankSlide"]
 
 
 class BlankSlide(Slide):
-    """White pixels of a slide's size. Parameters: width, height, in level-0 pixels; mpp, microns a pixel or None."""
+    """White pixels of a slide's size.
+
+    Parameters: width, height, in level-0 pixels; mpp, microns a pixel or None.
+    """
 
     format = "blank"
 

@@ -16,9 +16,13 @@ from .slide import Slide, plausible_mpp, pyramid_levels
 
 __all__ = ["ImageSlide"]
 
-_BYTES, _TURNED = 9, 24  # a pixel of RGB, of others that are turned into it: all copies that are held at one time
+_BYTES, _TURNED = (
+    9,
+    24,
+)  # a pixel of RGB, of others that are turned into it: all copies that are held at one time
 
-# Pillow's own limit knows no way out; `check_memory` stands in its place, and looks before anything is unpacked.
+# Pillow's own limit knows no way out; `check_memory` stands in its place, and looks before anything is
+# unpacked.
 Image.MAX_IMAGE_PIXELS = None
 
 
@@ -34,11 +38,14 @@ class ImageSlide(Slide):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         try:
-            with Image.open(self.path, formats=("PNG", "JPEG")) as image, memory_errors(self.path, SlideError):
+            with (
+                Image.open(self.path, formats=("PNG", "JPEG")) as image,
+                memory_errors(self.path, SlideError),
+            ):
                 need = image.width * image.height * (_BYTES if image.mode == "RGB" else _TURNED)
                 what = (
-                    f"a plain image of {image.width:,} x {image.height:,} pixels (a pyramidal TIFF would not: "
-                    "vips tiffsave --tile --pyramid --compression jpeg)"
+                    f"a plain image of {image.width:,} x {image.height:,} pixels (a pyramidal TIFF would not:"
+                    " vips tiffsave --tile --pyramid --compression jpeg)"
                 )
                 check_memory(need, self.path, what, SlideError)
                 self.format = image.format or "image"
@@ -55,7 +62,9 @@ class ImageSlide(Slide):
         ) as error:
             if isinstance(error, SlideError):
                 raise
-            raise SlideError(f"{self.path.name} is damaged or not an image ({error}); copy it again") from error
+            raise SlideError(
+                f"{self.path.name} is damaged or not an image ({error}); copy it again"
+            ) from error
         self._images = []
         while True:
             half = pixels.reduce(2) if max(pixels.size) > 512 else None
@@ -76,7 +85,9 @@ def _rgb(image: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image).convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image).convert(
+            "RGB"
+        )
     image.load()
     return image if image.mode == "RGB" else image.convert("RGB")
 

@@ -45,7 +45,8 @@ def pyramid_levels(sizes: list[tuple[int, int]]) -> tuple[Level, ...]:
     """
     if min(min(size) for size in sizes) < 1:
         raise SlideError(
-            f"a level of {' x '.join(map(str, min(sizes)))} pixels is no picture: the file is damaged, copy it again"
+            f"a level of {' x '.join(map(str, min(sizes)))} pixels is no picture: the file is damaged, copy"
+            " it again"
         )
     width, height = sizes[0]
     levels = []
@@ -75,9 +76,9 @@ class Slide(ABC):
     objective_power : float or None
     levels : tuple of Level
         Largest first. Label and macro images are never among them.
-    bounds : (int, int, int, int) or None
-        x, y, width and height in level-0 pixels of what was scanned, where the file says so. Coordinates here start at
-        the corner of the whole slide all the same; QuPath's start at the corner of the bounds.
+    bounds : (int, int, int, int) or None x, y, width and height in level-0 pixels of what was scanned, where
+        the file says so. Coordinates here start at the corner of the whole slide all the same; QuPath's start
+        at the corner of the bounds.
     """
 
     path: Path
@@ -193,7 +194,9 @@ class Slide(ABC):
             return self._read(level, x, y, width, height)
         out = np.full((height, width, 3), 255, np.uint8)
         if right > left and bottom > top:
-            out[top - y : bottom - y, left - x : right - x] = self._read(level, left, top, right - left, bottom - top)
+            out[top - y : bottom - y, left - x : right - x] = self._read(
+                level, left, top, right - left, bottom - top
+            )
         return out
 
     def _resample(self, level: int, box: tuple[float, float, float, float], out: np.ndarray) -> None:

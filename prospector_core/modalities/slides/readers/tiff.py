@@ -46,8 +46,8 @@ class UnsupportedTiff(Exception):
 
     Attributes
     ----------
-    elsewhere : bool
-        Whether another reader may know better (a rare compression), or the image is simply not a colour picture.
+    elsewhere : bool Whether another reader may know better (a rare compression), or the image is simply not a
+        colour picture.
     """
 
     def __init__(self, why: str, elsewhere: bool = False) -> None:
@@ -81,7 +81,8 @@ class TiffSlide(Slide):
             size = os.fstat(self._file.fileno()).st_size
             _check_directories(self._file, size, self.path.name)
             try:
-                # A handle with a name of our own: tifffile reads "x.ndpi" and "x.ome.tif" otherwise, whatever they are.
+                # A handle with a name of our own: tifffile reads "x.ndpi" and "x.ome.tif" otherwise, whatever
+                # they are.
                 self._file.seek(0)
                 with tifffile.TiffFile(self._file, name="slide.tif") as tif:
                     self.format, pages, self.mpp, self.objective_power = _interpret(tif)
@@ -176,13 +177,17 @@ class TiffSlide(Slide):
                     file.seek(offset)
                     data = file.read(count)
         except (OSError, ValueError) as error:
-            raise SlideError(f"{self.path.name} cannot be read any more ({error}); is its drive connected?") from error
+            raise SlideError(
+                f"{self.path.name} cannot be read any more ({error}); is its drive connected?"
+            ) from error
         if len(data) != count:
             raise SlideError(f"{self.path.name} is cut short at byte {offset + len(data):,}; copy it again")
         return data
 
     def _damaged(self, level: int, index: int, why: object) -> SlideError:
-        return SlideError(f"{self.path.name}: tile {index} of level {level} is damaged ({why}); copy the slide again")
+        return SlideError(
+            f"{self.path.name}: tile {index} of level {level} is damaged ({why}); copy the slide again"
+        )
 
 
 class _Page:
@@ -192,7 +197,11 @@ class _Page:
         self.width, self.height = page.imagewidth, page.imagelength
         self._jpeg = page.compression in _JPEGS
         samples = page.samplesperpixel
-        if page.dtype not in (np.dtype("u1"), np.dtype("u2")) or samples not in (1, 3, 4) or page.imagedepth != 1:
+        if (
+            page.dtype not in (np.dtype("u1"), np.dtype("u2"))
+            or samples not in (1, 3, 4)
+            or page.imagedepth != 1
+        ):
             raise UnsupportedTiff(f"{samples} channels of {page.dtype}")
         if page.compression == _JPEG2000_YCBCR:
             raise UnsupportedTiff("JPEG 2000 in YCbCr", elsewhere=True)
@@ -207,26 +216,32 @@ class _Page:
             )
         if min(self.width, self.height, self.tile_width, self.tile_height) < 1:
             raise SlideError(
-                f"{path.name} has an image of {self.width} x {self.height} pixels: it is damaged, copy it again"
+                f"{path.name} has an image of {self.width} x {self.height} pixels: it is damaged, copy it"
+                " again"
             )
         # as decoded, and as RGB
         need = self.tile_width * self.tile_height * (samples * page.dtype.itemsize + 4)
-        what = f"a {'tile' if page.is_tiled else 'strip'} of {self.tile_width:,} x {self.tile_height:,} pixels"
+        what = (
+            f"a {'tile' if page.is_tiled else 'strip'} of {self.tile_width:,} x {self.tile_height:,} pixels"
+        )
         check_memory(need, path, what, SlideError)
         self.tiles_across = math.ceil(self.width / self.tile_width)
         self.tiles_down = math.ceil(self.height / self.tile_height)
         self.planes = samples if page.planarconfig == 2 else 1
         if self.tiles_across * self.tiles_down > _MOST_TILES:
             raise SlideError(
-                f"{path.name} says that it has {self.tiles_across * self.tiles_down:,} tiles: it is damaged, copy it again"
+                f"{path.name} says that it has {self.tiles_across * self.tiles_down:,} tiles: it is damaged,"
+                " copy it again"
             )
         self.offsets = tuple(page.dataoffsets)
         self.bytecounts = tuple(page.databytecounts)
         wanted = self.tiles_across * self.tiles_down * self.planes
-        if min(len(self.offsets), len(self.bytecounts)) < wanted:  # looked for one by one it would take for ever
+        if (
+            min(len(self.offsets), len(self.bytecounts)) < wanted
+        ):  # looked for one by one it would take for ever
             raise SlideError(
-                f"{path.name} says that it has {wanted:,} tiles and lists {min(len(self.offsets), len(self.bytecounts)):,}: it is "
-                "damaged, copy it again"
+                f"{path.name} says that it has {wanted:,} tiles and lists"
+                f" {min(len(self.offsets), len(self.bytecounts)):,}: it is damaged, copy it again"
             )
         self.jpegtables = page.jpegtables
         self.decode = page.decode  # a closure that holds neither the page nor its file
@@ -237,7 +252,10 @@ class _Page:
             raise UnsupportedTiff(f"photometric {page.photometric!r}", elsewhere=True)
 
     def check_content(self, data: bytes) -> None:
-        """Raise ValueError for a JPEG that says it is larger than its tile: it would be unpacked all the same."""
+        """Raise ValueError for a JPEG that says it is larger than its tile.
+
+        It would be unpacked all the same.
+        """
         sides = _jpeg_sides(data) if self._jpeg else None
         if sides and sides[0] * sides[1] > 4 * self.tile_width * self.tile_height + 2**20:
             raise ValueError(f"it holds a picture of {sides[0]:,} x {sides[1]:,} pixels")
@@ -435,12 +453,15 @@ def _check_directories(file: BinaryIO, size: int, name: str) -> None:
         raise SlideError(f"{name} is not a TIFF; is it the right file?")
     big = struct.unpack(order + "H", header[2:4])[0] == 43
     try:
-        offset = struct.unpack(order + "Q", header[8:16])[0] if big else struct.unpack(order + "I", header[4:8])[0]
+        offset = (
+            struct.unpack(order + "Q", header[8:16])[0] if big else struct.unpack(order + "I", header[4:8])[0]
+        )
         seen = set()
         while offset:
             if offset in seen:
                 raise SlideError(
-                    f"{name} is damaged: the list of its pages runs in a circle; copy it again, or export it anew"
+                    f"{name} is damaged: the list of its pages runs in a circle; copy it again, or export it"
+                    " anew"
                 )
             seen.add(offset)
             file.seek(offset)

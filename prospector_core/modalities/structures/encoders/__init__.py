@@ -1,4 +1,7 @@
-"""Encoders of residues: a chain in, a vector a residue out. What they see is the chain's atoms, never its ligands."""
+"""Encoders of residues: a chain in, a vector a residue out.
+
+What they see is the chain's atoms, never its ligands.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +25,22 @@ __all__ = [
 
 @runtime_checkable
 class ResidueEncoder(Protocol):
-    """Turns a chain (`readers.structure.Chain`) into a vector a residue. The same chain gives the same vectors.
+    """Turns a chain (`readers.structure.Chain`) into a vector a residue.
+
+    The same chain gives the same vectors.
 
     Attributes
     ----------
     name : str
     dim : int
         Length of a vector.
-    concepts : tuple of str, optional
-        Names of concepts that its vectors stand for by themselves (``categorical`` is then True); then ``centroids`` () -> (K, dim) float32 gives
-        their vectors, and no clusters need to be looked for.
+    concepts : tuple of str, optional Names of concepts that its vectors stand for by themselves
+        (``categorical`` is then True); then ``centroids`` () -> (K, dim) float32 gives their vectors, and no
+        clusters need to be looked for.
 
-    It may have ``prepare(chains, folder)``, called once before the first chain: chains, function() -> iterator of Chain
-    over (a sample of) the study's data; folder, Path of the study, where what was learned of them is kept.
+    It may have ``prepare(chains, folder)``, called once before the first chain: chains, function() ->
+    iterator of Chain over (a sample of) the study's data; folder, Path of the study, where what was learned
+    of them is kept.
     """
 
     name: str
@@ -59,13 +65,18 @@ RESIDUE_FAMILIES = {
     "esm2:": "esm2:ORG/NAME of a hub or esm2:FOLDER (ESM-2, of a sequence)",
 }
 _NOTES = {
-    "pocketnet": "PocketNet was trained with supervision on ligand-binding pockets: its states know of pockets already, "
-    "so a map of binding residues is not only learned from your labels.",
+    "pocketnet": (
+        "PocketNet was trained with supervision on ligand-binding pockets: its states know of pockets"
+        " already, so a map of binding residues is not only learned from your labels."
+    ),
 }
 
 
 def list_residue_encoders() -> list[str]:
-    """Return the names of encoders of residues that are here, sorted; any of them may also be joined by ``+``."""
+    """Return the names of encoders of residues that are here, sorted.
+
+    Any of them may also be joined by ``+``.
+    """
     installed = names_of("prospector.residue_encoders")
     return sorted({*_BUILT_IN, *PRODUCTS, *installed})
 
@@ -89,8 +100,9 @@ def check_residue_encoder_name(name: str) -> None:
             raise EmbeddingError(f"{part} names no model: say {RESIDUE_FAMILIES[family]}")
         if not family and part not in list_residue_encoders():
             raise EmbeddingError(
-                f"there is no encoder of residues named {part!r}; choose one of {', '.join(list_residue_encoders())}, "
-                f"several joined by +, or {'; '.join(RESIDUE_FAMILIES.values())}"
+                f"there is no encoder of residues named {part!r}; choose one of"
+                f" {', '.join(list_residue_encoders())}, several joined by +, or"
+                f" {'; '.join(RESIDUE_FAMILIES.values())}"
             )
 
 

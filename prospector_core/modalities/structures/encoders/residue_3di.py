@@ -1,4 +1,7 @@
-"""The 3Di structural alphabet of Foldseek as embedding: which of 20 states a residue's surroundings are in (mini3di)."""
+"""The 3Di structural alphabet of Foldseek as embedding.
+
+Which of 20 states a residue's surroundings are in (mini3di).
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,8 @@ class Residue3Di:
             import mini3di
         except ImportError as error:
             raise MissingExtraError(
-                'the encoder 3di needs mini3di, which is not installed: pip install "prospector-heads[proteins]"'
+                "the encoder 3di needs mini3di, which is not installed: pip install"
+                ' "prospector-heads[proteins]"'
             ) from error
         self._encoder = mini3di.Encoder()
 
@@ -54,6 +58,10 @@ class Residue3Di:
     def record(self):
         """Return name, version and order of the states."""
         return {
-            "name": self.name, "version": 1, "dim": self.dim, "weights_sha256": None,
-            "preprocessing": {"order": STATES}, "libraries": library_versions("mini3di", "numpy"),
-        }  # fmt: skip
+            "name": self.name,
+            "version": 1,
+            "dim": self.dim,
+            "weights_sha256": None,
+            "preprocessing": {"order": STATES},
+            "libraries": library_versions("mini3di", "numpy"),
+        }

@@ -18,7 +18,9 @@ _OVERLAP = 256
 
 
 class ResidueEsm2:
-    """The last layer of an ESM-2 model, a vector a residue. Chains longer than 1,022 residues go through it in windows.
+    """The last layer of an ESM-2 model, a vector a residue.
+
+    Chains longer than 1,022 residues go through it in windows.
 
     Parameters
     ----------
@@ -34,7 +36,9 @@ class ResidueEsm2:
         transformers is not installed.
     """
 
-    def __init__(self, model: str, threads: int | None = None, window: int = _WINDOW, overlap: int = _OVERLAP) -> None:
+    def __init__(
+        self, model: str, threads: int | None = None, window: int = _WINDOW, overlap: int = _OVERLAP
+    ) -> None:
         self.name = f"esm2:{model}"
         try:
             import torch
@@ -83,10 +87,13 @@ class ResidueEsm2:
     def record(self):
         """Return name, version and the digest of the weights."""
         return {
-            "name": self.name, "version": 1, "dim": self.dim, "weights_sha256": self._weights_digest(),
+            "name": self.name,
+            "version": 1,
+            "dim": self.dim,
+            "weights_sha256": self._weights_digest(),
             "preprocessing": {"layer": "last", "window": self._window, "overlap": self._overlap},
             "libraries": library_versions("transformers", "torch", "numpy"),
-        }  # fmt: skip
+        }
 
     def _weights_digest(self) -> str:
         import hashlib
@@ -102,8 +109,8 @@ class ResidueEsm2:
 def windows(n: int, window: int = _WINDOW, overlap: int = _OVERLAP) -> list[tuple[int, int, int, int]]:
     """Return how a sequence of n goes through a model in windows: (start, stop, first, last) each.
 
-    The model sees start..stop, and first..last is taken from it: where windows overlap, each gives the half that it
-    sees more around. All first..last together are 0..n once.
+    The model sees start..stop, and first..last is taken from it: where windows overlap, each gives the half
+    that it sees more around. All first..last together are 0..n once.
     """
     if n <= window:
         return [(0, n, 0, n)] if n else []

@@ -1,4 +1,7 @@
-"""Two encoders of residues as one: concepts that are pairs of theirs, or their vectors, whitened, one after the other."""
+"""Two encoders of residues as one.
+
+Concepts that are pairs of theirs, or their vectors, whitened, one after the other.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ class Product:
     def __init__(self) -> None:
         self._type, self._state = ResidueType(), Residue3Di()
         known = [
-            f"{name} in {state}" for name, state in itertools.product(self._type.concepts[:-1], self._state.concepts)
+            f"{name} in {state}"
+            for name, state in itertools.product(self._type.concepts[:-1], self._state.concepts)
         ]
         self.concepts = (*known, self._type.concepts[-1])
 
@@ -54,14 +58,19 @@ class Product:
         """Return name, version and what its parts are."""
         parts = [self._type.record(), self._state.record()]
         return {
-            "name": self.name, "version": 1, "dim": self.dim, "weights_sha256": None,
+            "name": self.name,
+            "version": 1,
+            "dim": self.dim,
+            "weights_sha256": None,
             "preprocessing": {"parts": [part["preprocessing"] for part in parts]},
             "libraries": library_versions("mini3di", "numpy"),
-        }  # fmt: skip
+        }
 
 
 class Whitened:
-    """Vectors of several encoders one after the other; each part centred and whitened, and given the same total variance.
+    """Vectors of several encoders one after the other.
+
+    Each part centred and whitened, and given the same total variance.
 
     Mean and directions of a part are learned once a study, of a sample of its chains, and kept in its folder.
 
@@ -98,7 +107,9 @@ class Whitened:
             for index, part in enumerate(self.parts):
                 vectors = np.concatenate([part.encode(chain) for chain in sample])
                 learned[f"{index}.mean"], learned[f"{index}.directions"] = _whitening(vectors)
-            write_atomic(path, save_tensors({name: np.ascontiguousarray(each) for name, each in learned.items()}))
+            write_atomic(
+                path, save_tensors({name: np.ascontiguousarray(each) for name, each in learned.items()})
+            )
         try:
             content = path.read_bytes()
             self._learned = load_tensors(content)
@@ -127,14 +138,21 @@ class Whitened:
         """Return the records of the parts and what tells the whitening."""
         self._need()
         return {
-            "name": self.name, "version": 1, "dim": self.dim, "weights_sha256": self._digest,
+            "name": self.name,
+            "version": 1,
+            "dim": self.dim,
+            "weights_sha256": self._digest,
             "parts": [{k: v for k, v in part.record().items() if k != "libraries"} for part in self.parts],
-            "preprocessing": {"whitened": "each part to a total variance of 1"}, "libraries": library_versions("numpy"),
-        }  # fmt: skip
+            "preprocessing": {"whitened": "each part to a total variance of 1"},
+            "libraries": library_versions("numpy"),
+        }
 
 
 def _whitening(vectors):
-    """Mean (d,) and directions (d, k) of vectors (n, d): centred vectors times these have variance 1/k in each of k."""
+    """Mean (d,) and directions (d, k) of vectors (n, d).
+
+    Centred vectors times these have variance 1/k in each of k.
+    """
     vectors = np.asarray(vectors, np.float64)
     mean = vectors.mean(0)
     values, directions = np.linalg.eigh((vectors - mean).T @ (vectors - mean) / len(vectors))
@@ -143,5 +161,7 @@ def _whitening(vectors):
     if not len(order):
         return mean.astype(np.float32), np.zeros((vectors.shape[1], 1), np.float32)
     chosen = directions[:, order]
-    chosen = chosen * np.sign(chosen[np.abs(chosen).argmax(0), np.arange(len(order))])  # the same sign everywhere
+    chosen = chosen * np.sign(
+        chosen[np.abs(chosen).argmax(0), np.arange(len(order))]
+    )  # the same sign everywhere
     return mean.astype(np.float32), (chosen / np.sqrt(values[order] * len(order))).astype(np.float32)

@@ -17,8 +17,8 @@ _HEAVY = 60_000  # atoms: more would need too much memory at once
 class ResiduePocketnet:
     """Mean over a residue's atoms of the network's last layer. It sees protein atoms only.
 
-    The network was trained with supervision on pockets: its states know about binding before any label of the study
-    is looked at.
+    The network was trained with supervision on pockets: its states know about binding before any label of the
+    study is looked at.
 
     Raises
     ------
@@ -37,7 +37,8 @@ class ResiduePocketnet:
             from pocketnet.model import PocketNet
         except ImportError as error:
             raise MissingExtraError(
-                'the encoder pocketnet needs pocketnet, which is not installed: pip install "prospector-heads[proteins]"'
+                "the encoder pocketnet needs pocketnet, which is not installed: pip install"
+                ' "prospector-heads[proteins]"'
             ) from error
         self._torch, self._feat, self._threads = torch, feat, threads or 1
         path = WEIGHTS[0]  # the first network of its ensemble
@@ -53,11 +54,13 @@ class ResiduePocketnet:
         owner = np.repeat(np.arange(len(chain)), [len(atoms) for atoms in chain.atoms])
         if len(owner) > _HEAVY:
             raise EmbeddingError(
-                f"chain {chain.name} has {len(owner):,} atoms, more than the {_HEAVY:,} that pocketnet can take: "
-                "choose fewer chains, or another encoder"
+                f"chain {chain.name} has {len(owner):,} atoms, more than the {_HEAVY:,} that pocketnet can"
+                " take: choose fewer chains, or another encoder"
             )
         names = [name for atoms in chain.atoms for name, _, _ in atoms]
-        residues = [residue for residue, atoms in zip(chain.residues, chain.atoms, strict=True) for _ in atoms]
+        residues = [
+            residue for residue, atoms in zip(chain.residues, chain.atoms, strict=True) for _ in atoms
+        ]
         xyz = np.array([place for atoms in chain.atoms for _, _, place in atoms], np.float32)
         if len(owner) < 30:
             raise EmbeddingError(f"chain {chain.name} has {len(owner)} atoms: too few for pocketnet")
@@ -74,7 +77,10 @@ class ResiduePocketnet:
         return (out / np.bincount(owner, minlength=len(chain))[:, None]).astype(np.float32)
 
     def _states(self, kinds, xyz):
-        """The network up to its last message-passing layer: (atoms, 128). Points on the surface are not needed for it."""
+        """The network up to its last message-passing layer: (atoms, 128).
+
+        Points on the surface are not needed for it.
+        """
         torch, net = self._torch, self._net
         distance, index = self._feat.knn(xyz, xyz, min(net.k_atom + 1, len(xyz)))
         distance, index = distance[:, 1:], index[:, 1:]
@@ -90,8 +96,15 @@ class ResiduePocketnet:
     def record(self):
         """Return name, version and the digest of the weights."""
         return {
-            "name": self.name, "version": 1, "dim": self.dim, "weights_sha256": self._digest,
+            "name": self.name,
+            "version": 1,
+            "dim": self.dim,
+            "weights_sha256": self._digest,
             "supervised_on": "ligand-binding pockets",
-            "preprocessing": {"atoms": "heavy atoms of the chain", "pooling": "mean of a residue's atoms", "network": "v3_fold0"},
+            "preprocessing": {
+                "atoms": "heavy atoms of the chain",
+                "pooling": "mean of a residue's atoms",
+                "network": "v3_fold0",
+            },
             "libraries": library_versions("pocketnet", "torch", "numpy"),
-        }  # fmt: skip
+        }

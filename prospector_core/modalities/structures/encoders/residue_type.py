@@ -10,11 +10,27 @@ from ....method.quantizers import RESIDUE_TYPES, ResidueQuantizer
 __all__ = ["AMINO_ACIDS", "ResidueType"]
 
 AMINO_ACIDS = {
-    "A": "alanine", "R": "arginine", "N": "asparagine", "D": "aspartate", "C": "cysteine", "Q": "glutamine",
-    "E": "glutamate", "G": "glycine", "H": "histidine", "I": "isoleucine", "L": "leucine", "K": "lysine",
-    "M": "methionine", "F": "phenylalanine", "P": "proline", "S": "serine", "T": "threonine", "W": "tryptophan",
-    "Y": "tyrosine", "V": "valine",
-}  # fmt: skip
+    "A": "alanine",
+    "R": "arginine",
+    "N": "asparagine",
+    "D": "aspartate",
+    "C": "cysteine",
+    "Q": "glutamine",
+    "E": "glutamate",
+    "G": "glycine",
+    "H": "histidine",
+    "I": "isoleucine",
+    "L": "leucine",
+    "K": "lysine",
+    "M": "methionine",
+    "F": "phenylalanine",
+    "P": "proline",
+    "S": "serine",
+    "T": "threonine",
+    "W": "tryptophan",
+    "Y": "tyrosine",
+    "V": "valine",
+}
 
 
 class ResidueType:
@@ -39,6 +55,10 @@ class ResidueType:
     def record(self):
         """Return name, version and order of the types."""
         return {
-            "name": self.name, "version": 1, "dim": self.dim, "weights_sha256": None,
-            "preprocessing": {"order": RESIDUE_TYPES + "X"}, "libraries": library_versions("numpy"),
-        }  # fmt: skip
+            "name": self.name,
+            "version": 1,
+            "dim": self.dim,
+            "weights_sha256": None,
+            "preprocessing": {"order": RESIDUE_TYPES + "X"},
+            "libraries": library_versions("numpy"),
+        }
