@@ -50,8 +50,9 @@ class Words:
         return f"{n:,} {self.token if n == 1 else self.tokens}"
 
 
-class Rect(NamedTuple):
-    """A rectangle in level-0 pixels: the field of a slide that a datum is."""
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle of a slide, in level-0 pixels. One that is a datum of its own is called a field."""
 
     x: int
     y: int
@@ -121,11 +122,10 @@ class Embedder(ABC):
 
     def __exit__(self, *error: object) -> None:
         """Close what is open."""
+        return None
 
     @abstractmethod
-    def embed(
-        self, datum: Datum, progress: Callable[[int, int], None], stopped: Callable[[], bool]
-    ) -> bool:
+    def embed(self, datum: Datum, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
         """Write a datum's embeddings into ``study.store``, taking up what was finished before.
 
         Parameters
@@ -223,6 +223,7 @@ class Modality(ABC):
         given : dict
             {name: value} of the kind's options, and of its sources, that were given.
         """
+        return None
 
     def imports(self, given: Mapping[str, Any]) -> bool:
         """Return whether the sources are embeddings that are made already, so that nothing is embedded."""
@@ -320,12 +321,16 @@ class Modality(ABC):
         """Return what a user must know of the study's encoder before believing its maps, else ""."""
         return ""
 
-    @abstractmethod
-    def embedder(self, study: Study, encoder: Any = None, threads: int | None = None) -> Embedder:
-        """Return what embeds the study's data, with its own encoder or another.
+    def encoder_of(self, study: Study, threads: int | None = None) -> Any:
+        """Return the study's own encoder, which may compute on so many threads.
 
         Raises EmbeddingError, MissingExtraError.
         """
+        return self.make_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
+
+    @abstractmethod
+    def embedder(self, study: Study, encoder: Any) -> Embedder:
+        """Return what embeds the study's data with an encoder."""
 
     # ---- tokens
 
@@ -385,9 +390,7 @@ class Modality(ABC):
         """Return images, labels and outlines under a datum's tokens (``graphs.background.Under``), or None."""
         return None
 
-    def hot_spots(
-        self, study: Study, datum: Datum, scores: np.ndarray, threshold: float
-    ) -> list[HotSpot]:
+    def hot_spots(self, study: Study, datum: Datum, scores: np.ndarray, threshold: float) -> list[HotSpot]:
         """Return connected tokens of a datum that score at or above a threshold, the largest sum first.
 
         Parameters

@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib import import_module
 
 from ..errors import StudyVersionError
-from ..plugins import load_one, names_of
+from ..plugins import load_all, load_one, names_of
 from .base import Modality
 
 __all__ = ["GROUP", "MODALITIES", "modalities", "modality_names", "modality_of"]
@@ -31,8 +31,9 @@ def modality_names() -> list[str]:
 
 
 def modalities() -> list[Modality]:
-    """Return all kinds, in the order of `modality_names`."""
-    return [modality_of(name) for name in modality_names()]
+    """Return all kinds, those that come with Prospector first; one that cannot be loaded is a PluginWarning."""
+    others = [name for name, _ in load_all(GROUP) if name not in MODALITIES]
+    return [modality_of(name) for name in (*MODALITIES, *others)]
 
 
 @lru_cache

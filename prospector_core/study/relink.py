@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BadInputError, ProspectorError
-from ..modalities.slides.readers import open_slide
 from ..store.fingerprints import fingerprint, size_of
 from .create import portable
 from .sources import Source

@@ -15,7 +15,6 @@ from scipy import sparse
 
 from prospector_core import TokenGraph
 from prospector_core.errors import BadInputError, MissingExtraError
-from prospector_core.exporters.tables import columns, csv_table, parquet_table
 from prospector_core.modalities.documents import exports as texts
 from prospector_core.modalities.graphs.geojson import mark_name, points_geojson, score_name
 from prospector_core.modalities.graphs.h5ad import write_h5ad
@@ -23,6 +22,7 @@ from prospector_core.modalities.slides.geojson import _dissolved, _drawn, _mark,
 from prospector_core.modalities.slides.ometiff import _halved
 from prospector_core.modalities.structures import exports as structures
 from prospector_core.modalities.structures.exports import _atom, _escaped, _limit, _residue, _residues, _top
+from prospector_core.modalities.tables import columns, csv_table, parquet_table
 from prospector_core.palette import diverging_hex
 
 

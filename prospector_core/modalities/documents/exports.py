@@ -7,7 +7,7 @@ import numpy as np
 
 from ...html_pages import write_html
 from ...wording import language_tag
-from .kind import sections_of, sentences_of
+from .texts import sections_of, sentences_of
 
 __all__ = ["annotations", "html_page", "json_lines"]
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from ...errors import MissingExtraError
-from ...exporters.tables import columns
+from ..tables import columns
 
 __all__ = ["h5ad", "write_h5ad"]
 

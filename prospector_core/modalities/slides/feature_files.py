@@ -88,8 +88,8 @@ def _files(folder, suffixes=_SUFFIXES):
 
 def _plain_file(path):
     """(vectors (n, d), coords (n, 2) float64) of a file without attributes. Raises EmbeddingError."""
+    from ...store.tables import read_table
     from ...study.own_vectors import read_vector_file
-    from ..graphs.token_tables import read_table
 
     if path.suffix.lower() == ".npy":
         beside = path.with_name(f"{path.stem}_coords.npy")

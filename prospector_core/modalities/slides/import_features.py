@@ -1,54 +1,61 @@
 """A study made of features that another pipeline computed, with or without the slides at hand."""
 
+from __future__ import annotations
+
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import EmbeddingError, LabelsError, StudyError
+from ...errors import EmbeddingError, LabelsError
 from ...store.embeddings import EmbeddingStore
-from ...study.create import portable, slide_info, write_study
-from ...study.labels import match_files, read_labels
+from ...study.create import portable
+from ...study.labels import LabelTable
+from ..base import NewStudy
+from .create import slide_info
 from .feature_files import find_feature_files, read_features, read_vectors
 from .feature_grid import grid_of_coordinates
+from .options import SlideOptions
 from .readers import list_slides
 
-__all__ = ["create_study_of_features"]
+__all__ = ["look_at_features"]
 
 
-def create_study_of_features(
-    path,
-    *,
-    features,
-    labels,
-    slides=None,
-    patches=None,
-    name=None,
-    slide_mpp=None,
-    file_column=None,
-    label_column=None,
-    positive=None,
-    progress=None,
-    secret=None,
-):
-    """Write a new study whose data are embedded already. See ``Study.from_features``."""
-    path = Path(os.path.abspath(path))
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
-    rows, classes = read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
-    matched = match_files(rows, [file.resolve() for file in find_feature_files(features)], labels)
+def look_at_features(
+    path: Path,
+    slides: str | os.PathLike[str] | list | None,
+    labels: LabelTable,
+    options: SlideOptions,
+    progress: Callable[[int, int], None] | None,
+) -> NewStudy:
+    """Read the feature files that a labels table names. See ``Study.from_features``.
+
+    Parameters
+    ----------
+    path : Path
+        Of the study.
+    slides : folder of slides, list of files, or None
+        Those that are at hand.
+    labels : LabelTable
+    options : SlideOptions
+        With ``features``, perhaps ``patches`` and ``slide_mpp``; others are of slides that are embedded.
+    progress : function(files looked at, files), or None
+    """
+    rows, classes = labels.read()
+    matched = labels.match(rows, [file.resolve() for file in find_feature_files(options.features)])
     files = sorted(set(matched))
     found, steps = {}, 2 * len(files)
     at_hand = {slide.stem.lower(): slide.resolve() for slide in list_slides(slides)} if slides else {}
     sources, grids = {}, {}
     for number, file in enumerate(files, start=1):
-        one = found[file] = read_features(file, patches)
+        one = found[file] = read_features(file, options.patches)
         _check_alike(one, found[files[0]])
         grids[file] = grid_of_coordinates(one.coords, one.patch, one.stride, file.name) if one.n else None
         slide = at_hand.get(file.stem.lower())
-        info = slide_info(slide, slide_mpp) if slide else _info(one, slide_mpp)
+        info = slide_info(slide, options.slide_mpp) if slide else _info(one, options.slide_mpp)
         info["features"] = {"file": file.name, "encoder": one.encoder, "patches": one.n}
         place = slide or Path("slides-not-at-hand") / file.stem
         sources[file] = (portable(file, path), info, place)
@@ -57,20 +64,17 @@ def create_study_of_features(
     first = next((found[file] for file in files if found[file].n), None)
     if first is None:
         raise EmbeddingError(
-            f"none of the {len(files)} feature files of {features} holds a patch: make them again"
+            f"none of the {len(files)} feature files of {options.features} holds a patch: make them again"
         )
-    data = [(row, file, _tokens(row, found[file], grids[file], labels)) for row, file in zip(rows, matched)]
-    meta = {
-        "name": name or path.name,
-        "modality": "slides",
-        "classes": classes,
-        "embedding": {
-            "encoder": first.encoder,
-            "mpp": _mpp(first),
-            "tile": first.tile,
-            "min_tissue": None,
-            "imported": True,
-        },
+    data = [
+        (row, file, _tokens(row, found[file], grids[file], labels.name)) for row, file in zip(rows, matched)
+    ]
+    embedding = {
+        "encoder": first.encoder,
+        "mpp": _mpp(first),
+        "tile": first.tile,
+        "min_tissue": None,
+        "imported": True,
     }
 
     def fill(folder, database):
@@ -93,7 +97,7 @@ def create_study_of_features(
             if progress:
                 progress(steps // 2 + (number + 1) * (steps - steps // 2) // len(data), steps)
 
-    write_study(path, meta, rows, matched, sources, fill, secret)
+    return NewStudy(rows, classes, matched, sources, embedding, fill)
 
 
 def _check_alike(one, first):
@@ -136,7 +140,7 @@ def _info(one, slide_mpp):
     }
 
 
-def _tokens(row, one, grid, labels):
+def _tokens(row, one, grid, table):
     """The patches of a datum: all, or those whose centre lies in its field."""
     if grid is None or row.field is None:
         return np.arange(one.n)
@@ -146,7 +150,7 @@ def _tokens(row, one, grid, labels):
     tokens = np.flatnonzero(inside.all(axis=1))
     if not tokens.size:
         raise LabelsError(
-            f"{Path(labels).name}: no patch of {one.path.name} lies in the field of {row.name!r}: correct it"
+            f"{table}: no patch of {one.path.name} lies in the field of {row.name!r}: correct it"
         )
     return tokens
 
