@@ -114,7 +114,8 @@ def open_window(launch: Launch, query: str = "") -> None:
 
 
 _OPENING = 120  # seconds that a browser may take to start
-_PAGE = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>Prospector</title>
+_PAGE = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
+<title>Prospector</title>
 <meta http-equiv="refresh" content="0;url={address}"><a href="{address}">Open Prospector</a>
 """
 

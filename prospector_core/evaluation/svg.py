@@ -32,8 +32,8 @@ def neutral(svg):
     Where it cannot know which it stands on: SVG text.
     """
     look = (
-        "text{font:13px"
-        " system-ui,sans-serif;fill:#7b858f}.grid{stroke:#7b858f55}.axis{stroke:#7b858f}.whisker{stroke:#7b858f;stroke-width:2}"
+        "text{font:13px system-ui,sans-serif;fill:#7b858f}.grid{stroke:#7b858f55}.axis{stroke:#7b858f}"
+        ".whisker{stroke:#7b858f;stroke-width:2}"
     )
     return str(svg).replace(f"<style>{_STYLE}</style>", f"<style>{look}</style>")
 
