@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from ..errors import BadInputError
+from .arguments import Beside, Cluster, Workers
 from .output import print_json, print_table, progress_bar, say
-from .study_commands import Beside, Cluster, Workers
 
 __all__ = ["register"]
 

@@ -138,8 +138,8 @@ def test_bench_says_its_figures(prospector, monkeypatch):
         asked.append(quick)
         return {"quick": quick, "grid": [1.5]}
 
-    monkeypatch.setattr("benchmarks.run_bench", run_bench)
-    monkeypatch.setattr("benchmarks.format_bench", lambda figures: f"a table of {figures['grid']}")
+    monkeypatch.setattr("benchmarks.core.run_bench", run_bench)
+    monkeypatch.setattr("benchmarks.core.format_bench", lambda figures: f"a table of {figures['grid']}")
     assert result(prospector("bench", "--quick", "--json")) == {"quick": True, "grid": [1.5]}
     assert ok(prospector("bench")).stdout == "a table of [1.5]\n" and asked == [True, False]
 
