@@ -51,7 +51,9 @@ class Split:
 
 @dataclass(frozen=True)
 class Region:
-    """A region of one datum that an expert marked. Regions that say the same are equal, whenever they were made.
+    """A region of one datum that an expert marked.
+
+    Regions that say the same are equal, whenever they were made.
 
     Attributes
     ----------
