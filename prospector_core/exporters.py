@@ -1,4 +1,4 @@
-"""Maps for other programs, one file a datum: the formats are those of the study's kind (``Modality.exports``).
+"""Maps for other programs, one file a datum, in the formats of the study's kind (``Modality.exports``).
 
 Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the
 datum's opaque uid.

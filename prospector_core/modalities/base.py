@@ -383,11 +383,12 @@ class Modality(ABC):
             In level-0 pixels, or the datum's own unit. Raises CurationError.
         """
         raise CurationError(
-            f"outlines are drawn on what lies in a plane: name the {self.words.tokens} by their numbers instead"
+            f"outlines are drawn on what lies in a plane: name the {self.words.tokens} by their numbers"
+            " instead"
         )
 
     def background(self, study: Study, datum: Datum) -> Any:
-        """Return images, labels and outlines under a datum's tokens (``graphs.background.Under``), or None."""
+        """Return what lies under a datum's tokens (``graphs.background.Under``: images, outlines), or None."""
         return None
 
     def hot_spots(self, study: Study, datum: Datum, scores: np.ndarray, threshold: float) -> list[HotSpot]:

@@ -31,7 +31,7 @@ def modality_names() -> list[str]:
 
 
 def modalities() -> list[Modality]:
-    """Return all kinds, those that come with Prospector first; one that cannot be loaded is a PluginWarning."""
+    """Return all kinds, those that come with Prospector first; a broken one is a PluginWarning."""
     others = [name for name, _ in load_all(GROUP) if name not in MODALITIES]
     return [modality_of(name) for name in (*MODALITIES, *others)]
 

@@ -50,7 +50,7 @@ class StudyFits(StudyData):
         """FitSettings to begin with: where the encoder brings concepts, those."""
         given = self.given_concepts
         tokens = 0 if given else sum(self.n_tokens(datum) for datum in self._fitted_on())
-        return suggested(tokens, self.modality, len(given[0]) if given else None)
+        return suggested(tokens, self.kind.first_settings, len(given[0]) if given else None)
 
     @property
     def given_concepts(self):
@@ -59,8 +59,7 @@ class StudyFits(StudyData):
 
     @cached_property
     def _all_given(self):
-        find = getattr(self.kind, "given_concepts", None)
-        return find(self) if find and not self.embedding.get("vectors") else None
+        return None if self.embedding.get("vectors") else self.kind.given_concepts(self)
 
     @cached_property
     def _given_names(self):
@@ -68,7 +67,7 @@ class StudyFits(StudyData):
         return {row.tobytes(): name for row, name in zip(np.asarray(centroids, np.float32), names)}
 
     def _occurring(self, names, centroids):
-        """Of many given concepts those that occur in the data at all (and the last: whatever is not known)."""
+        """Of many given concepts those that occur in the data (and the last: whatever is not known)."""
         if len(names) <= _FEW_GIVEN:
             return names, centroids
         occurs = np.zeros(len(names), bool)
@@ -404,7 +403,7 @@ class StudyFits(StudyData):
                 done.get()
 
     def count(self, centroids, settings, state, datum, region=None, folder=None):
-        """Count a datum (or a Region of it) under a CurationState as a fit with these centroids and settings does.
+        """Count a datum (or a Region of it) under a CurationState, as a fit of these settings does.
 
         What is found is kept, in ``folder`` or with the study's own derived arrays.
         """

@@ -5,7 +5,6 @@ import re
 import numpy as np
 
 from ..errors import BadInputError, EmbeddingError
-from ..modalities.slides.encoders import get_encoder
 from .journal import Split
 
 __all__ = ["PHRASES", "can_prompt", "parse_phrases", "phrase_vectors", "similarity", "suggest_names"]
@@ -38,7 +37,7 @@ _NOTHING = 1e-9
 def can_prompt(study):
     """Whether the study's encoder has a text side: an open_clip model with one vector a tile."""
     name = study.embedding.get("encoder", "")
-    return not study.embedding.get("imported") and name.startswith("open_clip:") and "@patches" not in name
+    return not study.embedding.get("imported") and study.kind.has_text_side(name)
 
 
 def parse_phrases(text):
@@ -73,7 +72,7 @@ def phrase_vectors(study, phrases, encoder=None):
             f"the encoder {study.embedding['encoder']} has no text side: concepts can be named by phrases"
             " where the study's encoder is a model of open_clip, without @patches"
         )
-    encoder = encoder or get_encoder(study.embedding["encoder"])
+    encoder = encoder or study.kind.encoder_of(study)
     for datum in study.embedded()[:1]:
         kept = study.store.layout(datum.uid)[1].get("encoder", {}).get("weights_sha256")
         if kept is not None and kept != encoder.record()["weights_sha256"]:

@@ -25,8 +25,8 @@ class Documents(Modality):
     options = DocumentOptions
     source_form = "FILE|DIR"
     source_help = (
-        "JSON lines (id, text or sections; with a label field no table is needed), or a folder of text, Markdown"
-        " and PDF."
+        "JSON lines (id, text or sections; with a label field no table is needed), or a folder of text,"
+        " Markdown and PDF."
     )
     encoder_help = "minilm (default), transformers:NAME or transformers:FOLDER"
     looking = "reading documents"

@@ -16,8 +16,8 @@ class GraphOptions:
     encoder : str
         "standardised", "as-given", or an installed one.
     edges : str or None
-        "neighbours:6", "radius:30", "delaunay", "delaunay:50" (no edge longer) or "given"; None: those that are
-        given, else "neighbours:6".
+        "neighbours:6", "radius:30", "delaunay", "delaunay:50" (no edge longer) or "given"; None: those that
+        are given, else "neighbours:6".
     values, sample_column, spatial, unit : str or None
         See ``files.TokenOptions``.
     transform : str

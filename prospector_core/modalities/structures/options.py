@@ -24,11 +24,12 @@ class StructureOptions:
     encoder: str = "residue-type"
     atom: str = option(
         str,
-        "Structures: what stands for a residue in the contact graph: side (middle of the side chain, default),"
-        " ca or cb.",
+        "Structures: what stands for a residue in the contact graph: side (middle of the side chain,"
+        " default), ca or cb.",
         "side",
     )
     cutoff: float | None = option(
         float,
-        "Structures: angstrom up to which two residues are in contact. Default: 6 with side, 8 with ca or cb.",
+        "Structures: angstrom up to which two residues are in contact. Default: 6 with side, 8 with ca or"
+        " cb.",
     )
