@@ -44,14 +44,14 @@ def _parameters(kinds: list[Modality]) -> list[inspect.Parameter]:
     own = {option.name: option for kind in kinds for option in options_of(kind.options)}
     table = "Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split."
     vectors = (
-        "Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a row a token"
-        " in order. Slides: with coordinates, as --features."
+        "Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a row a"
+        " token in order. Slides: with coordinates, as --features."
     )
     store = (
         "Keep embeddings (and the text of documents, see --no-text) there instead of in the study's folder:"
         " s3://, gs://, az:// or abfs:// with bucket/prefix."
     )
-    looking = _and([kind.name for kind in kinds if kind.on_workers]).capitalize()
+    looking = ", ".join(kind.name for kind in kinds if kind.on_workers).capitalize()
     workers = f"{looking}: processes on this machine that look at the files. Default: this one alone."
     cluster = f"{looking}: scheduler of a dask cluster, tcp://host:port, whose workers look at the files."
     return [

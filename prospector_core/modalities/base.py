@@ -388,7 +388,7 @@ class Modality(ABC):
         )
 
     def background(self, study: Study, datum: Datum) -> Any:
-        """Return what lies under a datum's tokens (``graphs.background.Under``: images, outlines), or None."""
+        """Return what lies under a datum's tokens (``graphs.background.Under``), or None."""
         return None
 
     def hot_spots(self, study: Study, datum: Datum, scores: np.ndarray, threshold: float) -> list[HotSpot]:
