@@ -12,9 +12,10 @@ from .base import CentroidQuantizer
 from .nearest import BLOCK, assign_nearest, numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Self
 
-    from sklearn.cluster._kmeans import KMeans, MiniBatchKMeans
+    from sklearn.cluster import KMeans, MiniBatchKMeans
 
 __all__ = ["KMeansQuantizer", "MiniBatchKMeansQuantizer", "StreamedKMeansQuantizer"]
 
@@ -91,7 +92,7 @@ class StreamedKMeansQuantizer(KMeansQuantizer):
         starts = range(0, len(embeddings), BLOCK)
         return self.fit_blocks(embeddings, (embeddings[start : start + BLOCK] for start in starts))
 
-    def fit_blocks(self, sample: int, blocks: generator | list[np.ndarray]) -> Self:
+    def fit_blocks(self, sample: int, blocks: Iterable[np.ndarray]) -> Self:
         from sklearn.cluster import MiniBatchKMeans
 
         super().fit(sample)

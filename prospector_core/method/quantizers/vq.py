@@ -13,9 +13,9 @@ from .nearest import assign_nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from types import ModuleType
 
-    from torch import Tensor
-    from torch._C import Generator
+    from torch import Generator, Tensor
 
 __all__ = ["VQAutoencoderQuantizer"]
 
@@ -65,7 +65,7 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
         centroids = (decoded.astype(np.float64) * scale + middle).astype(np.float32)
         return _without_empty(sample, centroids)
 
-    def _trained(self, torch: module, tokens: np.ndarray) -> np.ndarray:
+    def _trained(self, torch: ModuleType, tokens: np.ndarray) -> np.ndarray:
         """What each code decodes to, in the units of ``tokens`` (n, d): (K, d) float32."""
         random = torch.Generator().manual_seed(self.seed)
         d, k = tokens.shape[1], self.n_concepts
@@ -101,7 +101,7 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
             return _through(torch, decoder, codes.places).numpy().reshape(k, d)
 
     def _begin(
-        self, torch: module, encoder: list[tuple[Tensor, Tensor]], tokens: np.ndarray, random: Generator
+        self, torch: ModuleType, encoder: list[tuple[Tensor, Tensor]], tokens: np.ndarray, random: Generator
     ) -> Tensor:
         """Codes to begin with, spread over the encoded tokens: (K, latent)."""
         from sklearn.cluster import kmeans_plusplus
@@ -118,7 +118,7 @@ class _Codes:
     And moving averages of how many tokens say each, and of where these are.
     """
 
-    def __init__(self, torch: module, places: Tensor) -> None:
+    def __init__(self, torch: ModuleType, places: Tensor) -> None:
         self.places, self._torch = places, torch
         self._counts, self._sums = torch.full((len(places),), _BATCH / len(places)), None
         self._sums = places * self._counts[:, None]
@@ -142,7 +142,7 @@ class _Codes:
         return len(dead)
 
 
-def _layers(torch: module, sizes: Sequence[int], random: Generator) -> list[tuple[Tensor, Tensor]]:
+def _layers(torch: ModuleType, sizes: Sequence[int], random: Generator) -> list[tuple[Tensor, Tensor]]:
     """Weights and biases of layers, He's way: list of (weight, bias)."""
     found = []
     for many, few in zip(sizes, sizes[1:]):
@@ -151,7 +151,7 @@ def _layers(torch: module, sizes: Sequence[int], random: Generator) -> list[tupl
     return found
 
 
-def _through(torch: module, layers: np.ndarray, values: np.ndarray) -> Tensor:
+def _through(torch: ModuleType, layers: np.ndarray, values: np.ndarray) -> Tensor:
     for at, (weight, bias) in enumerate(layers):
         values = torch.nn.functional.linear(values, weight, bias)
         if at + 1 < len(layers):
@@ -175,7 +175,7 @@ def _without_empty(sample: int, centroids: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def _one_thread(torch: module) -> Iterator[None]:
+def _one_thread(torch: ModuleType) -> Iterator[None]:
     """Inside the block torch computes on one thread: the order of additions must not depend on scheduling."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
