@@ -12,8 +12,8 @@ from ..html_pages import write_html
 from ..method.metrics import bootstrap_interval
 from ..store.files import write_atomic
 from ..wording import table_cell
+from .plots import bars, curves, panels, scatter
 from .quantizers import OF, notes_of
-from .svg import bars, curves, panels, scatter
 
 __all__ = ["FEW_SAID", "REGIONS_SAID", "figures", "region_plots", "write_markdown", "write_report"]
 
