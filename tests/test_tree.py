@@ -119,7 +119,7 @@ def own_names(tree):
 
 
 def imports(tree, module):
-    """(line, absolute name of what is imported, name that it has here) of every import, late ones included."""
+    """(line, absolute name of what is imported, name here) of every import, late ones included."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
