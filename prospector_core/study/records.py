@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -11,6 +12,8 @@ from ..store.checked import LargerRecord, Number, Positive, Record, Side, read_j
 from .fit_records import check_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..store.database import Database
     from .journal import CurationState
     from .study import Study
