@@ -1,18 +1,25 @@
 """Plain tables: CSV, TSV and Parquet, as columns."""
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import GraphError
 from .memory import check_memory
+
+if TYPE_CHECKING:
+    import numpy as np
+    from pyarrow import Table
 
 __all__ = ["read_parquet", "read_table"]
 
 _LONGEST_HEAD = 2**20
 
 
-def read_table(path):
+def read_table(path: Path) -> dict[str, np.ndarray]:
     """A CSV, TSV or Parquet file as {column: (n,) array}, in its order. Raises GraphError."""
     import pyarrow
     import pyarrow.csv
@@ -51,7 +58,7 @@ def read_table(path):
         ) from error
 
 
-def read_parquet(path, error):
+def read_parquet(path: Path, error: type[GraphError]) -> Table:
     """A Parquet file as a table of pyarrow, if it does not unpack to more than it may.
 
     Raises ``error``, ArrowException, OSError.

@@ -3,7 +3,10 @@
 Edges beside them, where they are given.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,9 @@ from ...errors import GraphError
 from ...store.memory import check_memory, memory_errors
 from ...store.tables import read_table
 from .files import TokenFile, TokenTable, is_edges
+
+if TYPE_CHECKING:
+    from .files import TokenOptions
 
 __all__ = ["ArrayFile", "TableFile"]
 
@@ -55,7 +61,7 @@ class TableFile(TokenFile):
     Every other column of numbers.
     """
 
-    def __init__(self, path, options):
+    def __init__(self, path: Path, options: TokenOptions) -> None:
         path = Path(path)
         self._columns = read_table(path)
         self._options = options
@@ -88,7 +94,7 @@ class TableFile(TokenFile):
         self._edges = None
         super().__init__(path, self._of)
 
-    def read(self, part):
+    def read(self, part: str) -> TokenTable:
         rows, where = self._of[part], f"{self.path.name}, {part}" if self._sample else self.path.name
         features = np.stack([self._columns[name][rows] for name in self._features], axis=1)
         positions = (
@@ -99,7 +105,7 @@ class TableFile(TokenFile):
         unit = self._options.unit or ""
         return TokenTable(features, list(self._features), positions, edges, ids, unit).checked(where)
 
-    def _edges_of(self, part, ids, n, where):
+    def _edges_of(self, part: str, ids: list[str] | None, n: int, where: str) -> np.ndarray | None:
         if self._edges is None:
             self._edges = _read_edges(self.path)
         if not self._edges:
@@ -124,7 +130,7 @@ class TableFile(TokenFile):
             ) from error
 
 
-def _read_edges(path):
+def _read_edges(path: Path) -> tuple[dict[str, np.ndarray] | str | tuple[str, str] | None, ...]:
     """(columns, (source, target), sample column or None, file name) of the table of edges of a table.
 
     () without one.
@@ -152,7 +158,7 @@ class ArrayFile(TokenFile):
     Optionally names, ids, unit.
     """
 
-    def __init__(self, path, options):
+    def __init__(self, path: Path, options: TokenOptions) -> None:
         super().__init__(path, [Path(path).stem])
         self._options = options
         try:
@@ -167,7 +173,7 @@ class ArrayFile(TokenFile):
         except Exception as error:  # zipfile's own
             raise GraphError(f"{self.path.name} is damaged ({error}): copy it again") from error
 
-    def read(self, part):
+    def read(self, part: str) -> TokenTable:
         arrays, name = self._arrays, self.path.name
         features = next((arrays[key] for key in ("features", "x", "X") if key in arrays), None)
         if features is None:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,14 @@ from .feature_files import find_feature_files, read_features, read_vectors
 from .feature_grid import grid_of_coordinates
 from .options import SlideOptions
 from .readers import list_slides
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...store.database import Database
+    from ...study.labels import LabelRow
+    from .feature_files import FeatureFile
+    from .feature_grid import FoundGrid
 
 __all__ = ["look_at_features"]
 
@@ -77,7 +86,7 @@ def look_at_features(
         "imported": True,
     }
 
-    def fill(folder, database):
+    def fill(folder: Path, database: Database) -> None:
         store, kept = EmbeddingStore(folder / "embeddings.zarr"), {}
         uids = dict(database.read("SELECT name, uid FROM data"))
         for number, (row, file, tokens) in enumerate(sorted(data, key=lambda each: files.index(each[1]))):
@@ -100,7 +109,7 @@ def look_at_features(
     return NewStudy(rows, classes, matched, sources, embedding, fill)
 
 
-def _check_alike(one, first):
+def _check_alike(one: FeatureFile, first: FeatureFile) -> None:
     """Vectors of two encoders must not meet in one study."""
     if one.dim and first.dim and one.dim != first.dim:
         raise EmbeddingError(
@@ -114,7 +123,7 @@ def _check_alike(one, first):
         )
 
 
-def _info(one, slide_mpp):
+def _info(one: FeatureFile, slide_mpp: float | None) -> dict[str, float | str | None]:
     """What is known of a slide that is not at hand."""
     if one.size:
         width, height = one.size
@@ -140,7 +149,7 @@ def _info(one, slide_mpp):
     }
 
 
-def _tokens(row, one, grid, table):
+def _tokens(row: LabelRow, one: FeatureFile, grid: FoundGrid | None, table: str) -> np.ndarray:
     """The patches of a datum: all, or those whose centre lies in its field."""
     if grid is None or row.field is None:
         return np.arange(one.n)
@@ -155,11 +164,13 @@ def _tokens(row, one, grid, table):
     return tokens
 
 
-def _mpp(one):
+def _mpp(one: FeatureFile) -> float | None:
     return 10.0 / one.magnification if one.magnification else None
 
 
-def _attrs(one, grid, info):
+def _attrs(
+    one: FeatureFile, grid: FoundGrid, info: dict[str, dict[str, int | str] | float | str | None]
+) -> dict[str, Any]:
     return {
         "kind": "features",
         "origin": list(grid.origin),
