@@ -96,8 +96,8 @@ def _map(layer: Layer) -> Painting:
     if threshold:
         left = (np.abs(known) >= threshold).mean() if known.size else 0
         legend.note(
-            f"Scores between {signed(-threshold)} and {signed(threshold)} are not drawn: {percentage(left)} of"
-            " the tiles are left."
+            f"Scores between {signed(-threshold)} and {signed(threshold)} are not drawn: {percentage(left)}"
+            " of the tiles are left."
         )
     if np.isnan(seen).any():
         legend.swatch(None, "excluded or ignored: no score")
