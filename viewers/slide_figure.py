@@ -1,4 +1,4 @@
-"""A figure for print: a slide, field or region with an overlay, a legend with numbers and a scale bar, as PNG.
+"""A figure for print: a slide, field or region with an overlay, a legend and a scale bar, as PNG.
 
 White ground, the app's own colours, 300 dots an inch; nothing in it names the slide unless asked.
 """
