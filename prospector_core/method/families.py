@@ -1,5 +1,7 @@
 """Families of sites: the strongest places of class-1 data, grouped by the concepts they are made of."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +113,7 @@ def group_sites(sites: list[Site], shares: np.ndarray, families: int | None = No
     return [Family(number, its, middle, len(its) / len(sites)) for number, (its, middle) in enumerate(groups)]
 
 
-def _grouped(vectors, families):
+def _grouped(vectors: np.ndarray, families: int | None) -> np.ndarray:
     """A group number for each of vectors (n, K)."""
     from sklearn.cluster import AgglomerativeClustering  # late: it takes a second to load
     from sklearn.metrics import silhouette_score
@@ -131,7 +133,9 @@ def _grouped(vectors, families):
     return labels
 
 
-def likeness(one, other):
+def likeness(
+    one: dict[int, float] | list[float] | np.ndarray, other: dict[int, float] | list[float] | np.ndarray
+) -> float:
     """How much two compositions are alike: 0 to 1 (Bhattacharyya). Parameters: {concept: share} or (K,)."""
     one, other = (
         each if isinstance(each, dict) else dict(enumerate(np.asarray(each).tolist()))
@@ -140,7 +144,12 @@ def likeness(one, other):
     return float(sum(np.sqrt(share * other.get(concept, 0.0)) for concept, share in one.items()))
 
 
-def superpose(reference, points, reference_kinds, kinds):
+def superpose(
+    reference: np.ndarray,
+    points: np.ndarray,
+    reference_kinds: list[int] | np.ndarray | range,
+    kinds: list[int] | np.ndarray | range,
+) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]], float]:
     """Lay the residues of a site over those of another.
 
     Parameters
@@ -176,7 +185,7 @@ def superpose(reference, points, reference_kinds, kinds):
     return best
 
 
-def _kabsch(a, b):
+def _kabsch(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rotation and shift that lay points b (n, 3) over a with the least squares.
 
     Mirror images are not allowed.

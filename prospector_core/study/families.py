@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..errors import FitError
 from ..method.families import Family, Site, group_sites, likeness, sites_of
+
+if TYPE_CHECKING:
+    from .fits import Fit
+    from .journal import CurationState
+    from .records import Datum
+    from .study import Study
 
 __all__ = ["compositions", "find_families", "find_sites", "name_of"]
 
 _ALIKE = 0.9  # compositions that are this much alike are of one family, for the name that a person gave
 
 
-def find_sites(study, fit=None, data=None) -> list[Site]:
+def find_sites(study: Study, fit: Fit | None = None, data: list[Datum] | None = None) -> list[Site]:
     """Return the strongest places of the data of the class, datum by datum.
 
     Parameters
@@ -39,7 +47,7 @@ def find_sites(study, fit=None, data=None) -> list[Site]:
     return sites
 
 
-def compositions(study, sites: list[Site], fit=None) -> np.ndarray:
+def compositions(study: Study, sites: list[Site], fit: Fit | None = None) -> np.ndarray:
     """Concepts that sites are made of: (n, K) float64, rows that sum to 1."""
     fit = fit or study.current_fit
     out = np.zeros((len(sites), fit.n_concepts))
@@ -49,7 +57,7 @@ def compositions(study, sites: list[Site], fit=None) -> np.ndarray:
 
 
 def find_families(
-    study, fit=None, sites: list[Site] | None = None, families: int | None = None
+    study: Study, fit: Fit | None = None, sites: list[Site] | None = None, families: int | None = None
 ) -> list[Family]:
     """Group sites by the concepts they are made of, the largest family first.
 
@@ -60,7 +68,7 @@ def find_families(
     return group_sites(sites, compositions(study, sites, fit), families) if sites else []
 
 
-def name_of(state, composition: dict[int, float] | np.ndarray) -> str:
+def name_of(state: CurationState, composition: dict[int, float] | np.ndarray) -> str:
     """Return the name that a person gave to a family with such a composition, or ""."""
     best = max(((likeness(kept, composition), name) for kept, name in state.families), default=(0.0, ""))
     return best[1] if best[0] >= _ALIKE else ""
