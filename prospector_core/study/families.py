@@ -10,9 +10,9 @@ from ..errors import FitError
 from ..method.families import Family, Site, group_sites, likeness, sites_of
 
 if TYPE_CHECKING:
+    from .data import Datum
     from .fits import Fit
     from .journal import CurationState
-    from .records import Datum
     from .study import Study
 
 __all__ = ["compositions", "find_families", "find_sites", "name_of"]
