@@ -10,8 +10,8 @@ import numpy as np
 import streamlit as st
 
 from pages import chains, shared
-from pages.asked import field_key, typed
 from pages.edits import above
+from pages.fields import field_key, typed
 from pages.people import locked
 from pages.session import edit_quietly
 from pages.words import plain, share_text

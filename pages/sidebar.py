@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from pages.asked import undisturbed
 from pages.changes import note_change, say_change
 from pages.people import locked, who
 from pages.session import by_me, edit_quietly, elsewhere, note_field
@@ -10,6 +9,7 @@ from pages.shared import choose_class, say_error
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study.change import Change
+from viewers.streamlit_patches import undisturbed
 
 __all__ = ["sidebar", "class_box", "newer_here", "refit_bar", "refit_here"]
 

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages import jobs, shared
-from pages.asked import undisturbed
 from pages.changes import note_change
 from pages.edits import above
 from pages.history import history
@@ -29,6 +28,7 @@ from prospector_core.study.fits import GIVEN, about_quantizer, list_quantizers
 from sample_data import build, sample_folder
 from viewers.access import session as access
 from viewers.pictures import data_uri
+from viewers.streamlit_patches import undisturbed
 
 A_PAGE = 48  # data a page of the table: their thumbnails are read from slides
 

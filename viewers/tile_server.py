@@ -10,8 +10,9 @@ URL and none is ever sent back. The addresses, all below ``/prospector/<token>/`
 ``overlay/<id>/<version>/<kind>.png``           an image registered by :func:`register_image`
 ``overlay/<id>/<version>/<kind>.bin``           numbers a token, registered likewise (:mod:`viewers.tokens`)
 ``overlay/<id>/<version>/<kind>/<level>/``      a tile of an overlay too large for one picture, or the numbers
-of its ``<x>_<y>[-<view>].png`` (or ``.bin``)          tokens (:mod:`viewers.token_tiles`); view: threshold,
-hatch, highlight ``asset/<hash>/<viewer>/<name>``                a viewer's own JavaScript
+``<x>_<y>[-<view>].png`` (or ``.bin``)          of its tokens (:mod:`viewers.token_tiles`); view: threshold,
+                                                hatch, highlight
+``asset/<hash>/<viewer>/<name>``                a viewer's own JavaScript
 ==============================================  =========================================================
 
 Examples
@@ -29,7 +30,6 @@ In a page::
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -37,7 +37,6 @@ import logging
 import math
 import re
 import secrets
-import socket
 import sys
 import threading
 import types
@@ -56,6 +55,7 @@ from prospector_core.errors import ProspectorError, SlideError
 from prospector_core.store.readable import require_readable
 from viewers.access.session import identity_here, identity_of
 from viewers.caches import ByteCache, OpenSlides
+from viewers.streamlit_patches import apply_patch, send_at_once
 from viewers.token_tiles import View
 
 __all__ = [
@@ -569,27 +569,8 @@ def asset_url(name: str, viewer: str = "slide_viewer") -> str:
 @contextlib.asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """For ``st.App(lifespan=...)``: no delay on small answers, and slides closed at the end."""
-    _send_at_once()
+    apply_patch(send_at_once)
     try:
         yield
     finally:
         server().close()
-
-
-def _send_at_once() -> None:
-    """Set TCP_NODELAY on accepted connections.
-
-    Streamlit binds its own socket, and asyncio then leaves Nagle's algorithm on: each tile would wait 40 ms.
-    """
-    hook = "_set_nodelay"
-    if not hasattr(
-        asyncio.base_events, hook
-    ):  # private to asyncio: where it is gone, tiles are slower, no more
-        return
-
-    def set_nodelay(sock: socket.socket) -> None:
-        if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    setattr(asyncio.base_events, hook, set_nodelay)

@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from prospector_core.errors import SlideError
 from tests.support.fake_slide import FakeSlide, Level, shrink, smooth_pixels
 from viewers import tile_server
+from viewers.streamlit_patches import apply_patch, send_at_once
 from viewers.tile_server import TileServer, max_level, tile_pixels
 from viewers.token_tiles import View
 
@@ -669,7 +670,7 @@ def test_tiles_are_sent_at_once(monkeypatch):
     on = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
     assert [each.set for each in made] == [on, on, [], []]
     monkeypatch.delattr(asyncio.base_events, "_set_nodelay")
-    tile_server._send_at_once()
+    assert not apply_patch(send_at_once)
     assert not hasattr(asyncio.base_events, "_set_nodelay")
 
 
