@@ -151,7 +151,7 @@ class LocalScheduler:
 
 
 def make_mosaics(folder, encoder="efficientnet-lite0", store=None, images=None):
-    """A study of real tiles of lymph nodes (set ``camelyon16_mosaics``) and one slide that is cut short once it is known.
+    """A study of real tiles of lymph nodes (set ``camelyon16_mosaics``), with one slide cut short afterwards.
 
     Parameters: folder to make it in; encoder; store, address of embeddings; images, only so many (default:
     all). Raises BadInputError where the set is not there.

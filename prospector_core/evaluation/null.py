@@ -174,7 +174,7 @@ def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None, on=No
 
 
 def _evidence_of(study, fit):
-    """(Unfitted kernel, counts (n_data, p_active), labels (n_data,) of 0 and 1) of the data that a fit was fitted on."""
+    """What a fit was fitted on: unfitted kernel, counts (n_data, p_active), labels (n_data,) of 0 and 1."""
     _, counts = study._layer(fit.centroids, fit.settings)
     there = fit.summary["predictions"].keys()
     rows = [row for row in study._rows if row.uid in there and row.split != "test"]

@@ -252,7 +252,7 @@ def said(settings):
 
 
 def _loss(problem, train, test, choice):
-    """What choosing by labels costs against choosing with the truth of the data that are scored (which no one has)."""
+    """What choosing by labels costs against choosing with the truth of the scored data, which no one has."""
     aps = [_ap_of(problem, train, test, settings) for settings in choice.candidates]
     return _costs("settings", [said(each) for each in choice.candidates], choice, aps)
 

@@ -21,7 +21,7 @@ __all__ = ["Database", "FORMAT_VERSION"]
 _TRIES, _A_MOMENT = 10, 0.002  # to move what was committed into the file itself; seconds between two
 
 FORMAT_VERSION = 2
-"""The newest format that is read. Studies of two classes are written in format 1, which earlier versions read too."""
+"""The newest format that is read. Studies of two classes have format 1, which earlier versions read too."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -36,19 +36,22 @@ CREATE TABLE journal (                       -- edits, never changed and never r
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, payload TEXT NOT NULL,
     author TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT ''
 );
-CREATE TABLE fits (                          -- journal: the last entry that the fit knows; digest: see Fit.digest
+CREATE TABLE fits (    -- journal: the last entry that the fit knows; digest: see Fit.digest
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, journal INTEGER NOT NULL, settings TEXT NOT NULL,
     summary TEXT NOT NULL, author TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '',
     embeddings TEXT NOT NULL DEFAULT ''       -- {uid: stamp} of what it was made of
 );
-CREATE TABLE jobs (                          -- long work, a row a datum: the queue, requests, and what progress bars show
+CREATE TABLE jobs (    -- long work, a row a datum: the queue, requests, and what progress bars show
     kind TEXT NOT NULL, uid TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
-    message TEXT NOT NULL, updated REAL NOT NULL, place REAL NOT NULL DEFAULT 0, request TEXT NOT NULL DEFAULT '',
-    rate REAL NOT NULL DEFAULT 0, PRIMARY KEY (kind, uid)
+    message TEXT NOT NULL, updated REAL NOT NULL, place REAL NOT NULL DEFAULT 0,
+    request TEXT NOT NULL DEFAULT '', rate REAL NOT NULL DEFAULT 0, PRIMARY KEY (kind, uid)
 ) WITHOUT ROWID;
-CREATE TRIGGER journal_is_append_only_1 BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER journal_is_append_only_2 BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER journal_is_append_only_3 BEFORE INSERT ON journal    -- INSERT OR REPLACE removes without the second one
+CREATE TRIGGER journal_is_append_only_1 BEFORE UPDATE ON journal
+BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER journal_is_append_only_2 BEFORE DELETE ON journal
+BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER journal_is_append_only_3 BEFORE INSERT ON journal
+-- INSERT OR REPLACE removes without the second one
 WHEN NEW.id IN (SELECT id FROM journal) BEGIN SELECT RAISE(ABORT, 'append only'); END;
 """
 
@@ -125,7 +128,7 @@ class Database:
                     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {_LATER[table][name]}")
 
     def _first_read(self):
-        """The format's version, once more for looking only where sqlite finds that it may not write after all."""
+        """The format's version; asked again for looking only where sqlite finds that it may not write."""
         try:
             return self.read_meta("format_version")
         except StudyError as error:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import StudyDamagedError
 from ..store.checked import read_json
-from .actions import Action, Region, Split, read_action
+from .action import Action, Region, Split
+from .actions import read_action
 
 __all__ = [
     "Entry",

@@ -17,7 +17,7 @@ def sound(rows):
 
 @pytest.mark.parametrize("work", WORKS)
 def test_kills_of_each_kind_of_work_lose_nothing(tmp_path, work):
-    """A few here, for time; as many as one likes by ``PROSPECTOR_KILLS=50`` or `prospector bench --kills 50`."""
+    """A few here, for time; more by ``PROSPECTOR_KILLS=50`` or `prospector bench --kills 50`."""
     rows = measure_kills(int(os.environ.get("PROSPECTOR_KILLS", 2)), [work], tmp_path, seed=7)
     assert sound(rows), format_kills(rows)
     assert not any(tmp_path.iterdir())

@@ -154,7 +154,8 @@ def test_by_keyboard_alone(screen):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
-                """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+                """() => { let e = document.activeElement;
+            while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
             return e.getAttribute('aria-label') || e.innerText || e.tagName }"""
             )
         )

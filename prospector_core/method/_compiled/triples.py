@@ -28,7 +28,7 @@ def _found(present, token, here):
 
 @njit(nogil=True, cache=True)
 def count_present(present, counts):
-    """Add to ``counts`` (K choose 3,) int64 every token of ``present`` (n, K) bool that has all three concepts near it."""
+    """Add to ``counts`` (K choose 3,) int64 the tokens of ``present`` (n, K) bool near all three concepts."""
     k = present.shape[1]
     here = np.empty(k, np.int64)
     for token in range(len(present)):
@@ -41,7 +41,7 @@ def count_present(present, counts):
 
 @njit(nogil=True, cache=True)
 def score_present(present, weights, scores):
-    """Add to ``scores`` (n,) float64 the ``weights`` (K choose 3,) of all triples that each token of ``present`` has near it."""
+    """Add to ``scores`` (n,) float64 the ``weights`` (K choose 3,) of triples in ``present`` (n, K) bool."""
     k = present.shape[1]
     here = np.empty(k, np.int64)
     for token in range(len(present)):

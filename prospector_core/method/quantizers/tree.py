@@ -131,7 +131,9 @@ class TreeQuantizer(CentroidQuantizer):
 
 
 def join(centres, sizes):
-    """Join clusters pair by pair, each time the two whose union adds least to the squared distances to the means (Ward).
+    """Join clusters pair by pair (Ward).
+
+    Each time the two whose union adds least to the squared distances to the means.
 
     Parameters: centres (M, d); sizes (M,), tokens of each. Returns joins (M-1, 2) int32 and heights (M-1,)
     float64 as ``ConceptTree`` has them; a height is sqrt(2 x what was added): of two single tokens, their

@@ -253,7 +253,7 @@ def _paragraphs(text, lines, markdown):
 
 
 def _item(line, before, letter, markdown):
-    """(line without marks that are no words, whether it starts a list item or heading, the last letter of a list)."""
+    """The line without marks that are no words, whether it starts an item or heading, the last letter."""
     item = False
     if markdown and (mark := _MARKDOWN.match(line)):
         line, item = line[mark.end() :], "#" in mark[0]

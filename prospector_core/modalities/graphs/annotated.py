@@ -20,9 +20,9 @@ from .spatial import Elements
 
 __all__ = ["AnnotatedFile"]
 
-# Why not anndata: files come from strangers. Its reader (0.12.19) loads the whole file, so that one of 80 KB took
-# 3.2 GB of memory and 17 s for an array that nobody asked for; a sparse matrix with wrong indices ended the
-# process when it was made dense. Here memory is asked for first, and only what is needed is read.
+# Why not anndata: files come from strangers. Its reader (0.12.19) loads the whole file, so that one of 80 KB
+# took 3.2 GB of memory and 17 s for an array that nobody asked for; a sparse matrix with wrong indices ended
+# the process when it was made dense. Here memory is asked for first, and only what is needed is read.
 
 # What the libraries say of files that are not as they should be
 _ODD = (

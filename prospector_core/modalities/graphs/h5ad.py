@@ -9,8 +9,8 @@ from ...exporters.tables import columns
 
 __all__ = ["h5ad", "write_h5ad"]
 
-# Why not anndata: version 0.12 needs pandas below 3, older than the one that Streamlit is installed with, and takes
-# a second to import. A file written here opens in anndata 0.12.19 as one of its own.
+# Why not anndata: version 0.12 needs pandas below 3, older than the one that Streamlit is installed with, and
+# takes a second to import. A file written here opens in anndata 0.12.19 as one of its own.
 
 
 def h5ad(study, datum):

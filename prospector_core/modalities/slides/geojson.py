@@ -90,7 +90,8 @@ def _tiles(low, high, all_scores, concepts, names, colours, strongest=None):
     start = '{"type":"Feature","geometry":{"type":"Polygon","coordinates":'
     kinds = {
         concept: (
-            f'"properties":{{"objectType":"detection","classification":{_json({"name": name, "color": colours[concept]})},'
+            '"properties":{"objectType":"detection",'
+            f'"classification":{_json({"name": name, "color": colours[concept]})},'
         )
         for concept, name in names.items()
     }

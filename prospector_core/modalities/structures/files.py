@@ -345,7 +345,7 @@ def _best(residue):
 
 
 def _conformers(residues):
-    """Of residues with one number and several names (alternate residues) the one with the highest occupancy."""
+    """Of alternate residues (one number, several names) the one with the highest occupancy."""
     out = []
     for residue in residues:
         if out and str(out[-1].seqid) == str(residue.seqid):
