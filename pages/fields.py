@@ -9,8 +9,8 @@ def field_key(key: str, value: object) -> str:
     """Return the key of a widget whose value is kept in the journal.
 
     It is another key as soon as the widget holds something else than `value`. If the widget were given its
-    value each time it is drawn, what is being typed in it would be lost. And after an undo, a click made before the
-    browser knows would bring the old value back as if it were typed again.
+    value each time it is drawn, what is being typed in it would be lost. And after an undo, a click made
+    before the browser knows would bring the old value back as if it were typed again.
     """
     versions = st.session_state.setdefault("field_versions", {})
     now = _version(key, versions)

@@ -240,9 +240,9 @@ def loops_closed_with_windows() -> None:
     """The event loop of a window is closed with the window: three open files each.
 
     Streamlit keeps the loop as long as a window that lost its connection may come back: two minutes, and
-    until another window is closed after that, for up to 128 windows. A laboratory that opens many windows would
-    reach the system's limit of open files (usually 1,024). The rest of the session stays: a window that comes
-    back is as it was, with another loop.
+    until another window is closed after that, for up to 128 windows. A laboratory that opens many windows
+    would reach the system's limit of open files (usually 1,024). The rest of the session stays: a window that
+    comes back is as it was, with another loop.
     """
     from streamlit.runtime import app_session
     from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
