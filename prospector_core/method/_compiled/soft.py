@@ -9,7 +9,7 @@ from math import exp, log
 import numpy as np
 from numba import njit, prange
 
-from .sparse import _search
+from .sparse import search
 
 __all__ = [
     "ONE",
@@ -180,7 +180,7 @@ def _count_some(indptr, indices, outside, shares, first, last, radius):
         if outside[token] < 0:
             continue
         around[:] = 0
-        for i in range(_search(indptr, indices, outside, token, radius, stamp, queue, ends)):
+        for i in range(search(indptr, indices, outside, token, radius, stamp, queue, ends)):
             other = queue[i]
             for concept in range(k):
                 around[concept] += shares[other, concept]
@@ -252,7 +252,7 @@ def _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp,
 
     In units of 1 / 255.
     """
-    _search(indptr, indices, outside, token, radius, stamp, queue, ends)
+    search(indptr, indices, outside, token, radius, stamp, queue, ends)
     around[:] = 0.0
     low = 0
     for hop in range(radius + 1):

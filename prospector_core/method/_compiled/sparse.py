@@ -7,11 +7,11 @@ Cost: the edges inside each ball. Memory: one stamp a token and thread.
 import numpy as np
 from numba import njit, prange
 
-__all__ = ["ball", "count_pairs_on_edges", "neighbours_on_edges", "score_on_edges"]
+__all__ = ["ball", "count_pairs_on_edges", "neighbours_on_edges", "score_on_edges", "search"]
 
 
 @njit(nogil=True, cache=True)
-def _search(indptr, indices, concepts, start, radius, stamp, queue, ends):
+def search(indptr, indices, concepts, start, radius, stamp, queue, ends):
     """Tokens within ``radius`` hops of ``start``, nearest first, in ``queue``.
 
     Ends[h] = how many within h hops.
@@ -49,7 +49,7 @@ def _count_some(indptr, indices, concepts, first, last, n_concepts, radius):
     for token in range(first, last):
         concept = concepts[token]
         if concept >= 0:
-            for i in range(_search(indptr, indices, concepts, token, radius, stamp, queue, ends)):
+            for i in range(search(indptr, indices, concepts, token, radius, stamp, queue, ends)):
                 counts[concept, concepts[queue[i]]] += 1
     return counts
 
@@ -88,7 +88,7 @@ def score_on_edges(indptr, indices, concepts, mono, table, radius, hop_weights, 
             concept = concepts[token]
             if concept < 0:
                 continue
-            _search(indptr, indices, concepts, token, radius, stamp, queue, ends)
+            search(indptr, indices, concepts, token, radius, stamp, queue, ends)
             # Counting first and weighing after makes the sum independent of the order of tokens.
             histogram[:] = 0.0
             low = 0
@@ -118,7 +118,7 @@ def neighbours_on_edges(indptr, indices, concepts, n_concepts, radius, hop_weigh
         for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
             if concepts[token] < 0:
                 continue
-            _search(indptr, indices, concepts, token, radius, stamp, queue, ends)
+            search(indptr, indices, concepts, token, radius, stamp, queue, ends)
             low = 0
             for hop in range(radius + 1):
                 for i in range(low, ends[hop]):
@@ -133,7 +133,7 @@ def ball(indptr, indices, concepts, start, radius):
     n = concepts.size
     queue = np.empty(n, np.int64)
     ends = np.empty(radius + 1, np.int64)
-    size = _search(indptr, indices, concepts, start, radius, np.full(n, -1, np.int64), queue, ends)
+    size = search(indptr, indices, concepts, start, radius, np.full(n, -1, np.int64), queue, ends)
     hops = np.zeros(size, np.int64)
     for hop in range(1, radius + 1):
         hops[ends[hop - 1] : ends[hop]] = hop

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import GraphError, ProspectorError
+from ...plugins import load_all
 from ...store.readable import require_readable
 
 __all__ = [
@@ -175,13 +176,11 @@ def open_tokens(path, options=None):
     Readers installed under the entry point group ``prospector.readers`` are asked first; one whose result is
     a `TokenFile` is taken. Parameters: path; options, TokenOptions. Raises GraphError, MissingExtraError.
     """
-    from ..slides.readers import _third_party
-
     path, options = Path(path), options or TokenOptions()
     require_readable(path, GraphError)
     if not path.exists():
         raise GraphError(f"{path.name} does not exist in {path.parent.name or path.parent}; was it moved?")
-    for name, reader in _third_party():
+    for name, reader in load_all("prospector.readers"):
         try:
             found = reader(path)
         except ProspectorError:
@@ -213,8 +212,6 @@ def list_token_files(place, ignore=()):
     Left out in a folder: tables of edges, label images, lists of channels, and ``ignore`` (the labels table).
     Raises GraphError.
     """
-    from ..slides.readers import _third_party
-
     if not isinstance(place, (str, os.PathLike)):
         return [Path(os.path.abspath(file)) for file in place]
     place = Path(os.path.abspath(place))
@@ -225,7 +222,9 @@ def list_token_files(place, ignore=()):
         raise GraphError(f"there is no file or folder {place}: give the folder of the tables of tokens")
     from .cell_images import find_pairs, is_label_image
 
-    more = [ending for _, reader in _third_party() for ending in getattr(reader, "suffixes", ())]
+    more = [
+        ending for _, reader in load_all("prospector.readers") for ending in getattr(reader, "suffixes", ())
+    ]
     ignored = {Path(os.path.abspath(each)) for each in ignore}
     found, images = [], set(find_pairs(place))
     for path in sorted(place.iterdir()):
