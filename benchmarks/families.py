@@ -61,7 +61,7 @@ def _class(letters):
 
 
 def table(study):
-    """One row a family: list of {"family", "sites", "share", "made of".
+    """One row per family: list of {"family", "sites", "share", "made of".
 
     And how many of its sites lie on each true class}.
     """

@@ -186,7 +186,7 @@ def make_mosaics(folder, encoder="efficientnet-lite0", store=None, images=None):
 def make_vectors(folder, tokens, dimensions=DIMENSIONS, vectors=None, store=None):
     """A study of made cells on grids with holes, whose vectors in half precision lie in files of one's own.
 
-    A file a datum.
+    One file per datum.
 
     Parameters: folder to make it in; tokens in all; vectors, folder of a study made earlier with the same
     arguments, whose files are used again; store, address of embeddings.

@@ -15,7 +15,7 @@ from .big_slide import write_big_slide
 
 __all__ = ["write_grid_study"]
 
-_PITCH = 8  # level-0 pixels a token side
+_PITCH = 8  # level-0 pixels per token side
 _SMALL = 1100  # pixels of the slides that the kernel is fitted on beside the large one
 _CLUSTERS = 8
 _BLOCK = 1024  # pixels a block of ``write_big_slide``

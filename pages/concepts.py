@@ -1,4 +1,4 @@
-"""Concepts page: a card a concept with its most typical tiles.
+"""Concepts page: one card per concept with its most typical tiles.
 
 Rename, recolour, exclude, split, pin, and merge several.
 """

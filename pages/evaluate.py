@@ -162,7 +162,7 @@ def against_truth(study):
             help="A row each: k-means, spherical k-means, tree and the others",
         )
         few = st.toggle(
-            "Few labels", help="Also fitted on 2, 4, 8, ... labelled data a class, five draws each"
+            "Few labels", help="Also fitted on 2, 4, 8, ... labelled data per class, five draws each"
         )
     key = f"scored_{study.path}_{study.current_fit.id}_{study.target}"
     if st.button(

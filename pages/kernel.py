@@ -15,7 +15,7 @@ from prospector_core.method.features import pair_index
 from prospector_core.study.change import Change, last_change
 from viewers.figures import kernel_matrix, picked_cell
 
-SHOWN = 8  # places, one a datum
+SHOWN = 8  # places, one per datum
 ALONE = -1
 SIDES = ["before", "after"]
 

@@ -24,7 +24,7 @@ def documents_form():
             "Labels (CSV)",
             type=["csv", "tsv", "txt"],
             help=(
-                "One row a document: its file or id, and its label; optionally split. Not needed where JSON"
+                "One row per document: its file or id, and its label; optionally split. Not needed where JSON"
                 " lines have a field label."
             ),
         )

@@ -30,7 +30,7 @@ from viewers.access import session as access
 from viewers.pictures import data_uri
 from viewers.streamlit_patches import undisturbed
 
-A_PAGE = 48  # data a page of the table: their thumbnails are read from slides
+A_PAGE = 48  # data per page of the table: their thumbnails are read from slides
 
 
 def make_sample():
@@ -130,7 +130,7 @@ def slides_form():
             "Labels (CSV)",
             type=["csv", "tsv", "txt"],
             help=(
-                "One row a slide: a file and a label column; optionally x, y, width, height (a field) and"
+                "One row per slide: a file and a label column; optionally x, y, width, height (a field) and"
                 " split"
             ),
         )

@@ -446,7 +446,7 @@ class _Legend:
         self.y = self._block(text, self.y, indent, self.width - indent, False) + self.page.em // 4
 
     def table(self, head, rows):
-        """Swatch, name and two numbers a row, in as many columns as the width holds."""
+        """Swatch, name and two numbers per row, in as many columns as the width holds."""
         page = self.page
         gap = page.gap
         columns = max(1, (self.width + gap) // round(page.width * 0.27 + gap))

@@ -8,7 +8,7 @@ URL and none is ever sent back. The addresses, all below ``/prospector/<token>/`
                                                 one half of it; tiles do not overlap, edge tiles are cropped
 ``thumb/<id>.jpg``                              the whole slide, 512 px at most
 ``overlay/<id>/<version>/<kind>.png``           an image registered by :func:`register_image`
-``overlay/<id>/<version>/<kind>.bin``           numbers a token, registered likewise (:mod:`viewers.tokens`)
+``overlay/<id>/<version>/<kind>.bin``           numbers per token, registered likewise (:mod:`viewers.tokens`)
 ``overlay/<id>/<version>/<kind>/<level>/``      a tile of an overlay too large for one picture, or the numbers
 ``<x>_<y>[-<view>].png`` (or ``.bin``)          of its tokens (:mod:`viewers.token_tiles`); view: threshold,
                                                 hatch, highlight

@@ -20,7 +20,7 @@ SIDE = 512
 CONTRASTS = {"usual": (1.0, 99.8), "strong": (10.0, 99.0), "whole": (0.0, 100.0)}
 """Percentiles of a channel between which it is shown, by name."""
 
-_ACROSS = 24  # tokens a side of a tile of outlines, about
+_ACROSS = 24  # tokens per side of a tile of outlines, about
 
 
 class _Tiles:

@@ -68,7 +68,7 @@ def history(
 def replay(
     study: StudyPath,
     into: Annotated[
-        Path | None, typer.Option(help="Keep what is made again in this new folder, a folder a fit.")
+        Path | None, typer.Option(help="Keep what is made again in this new folder, one folder per fit.")
     ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Put fits that were made again in place of damaged ones.")

@@ -76,8 +76,8 @@ def new(
         Path | None,
         typer.Option(
             help=(
-                "Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a"
-                " row a token in order. Slides: with coordinates, as --features."
+                "Folder of your own vectors, in place of an encoder: one file per datum (.npy, .h5,"
+                " .parquet), one row per token in order. Slides: with coordinates, as --features."
             )
         ),
     ] = None,
@@ -112,10 +112,10 @@ def new(
         ),
     ] = None,
     mpp: Annotated[
-        float | None, typer.Option(help="Slides: microns a pixel at which tiles are cut. Default: 0.5.")
+        float | None, typer.Option(help="Slides: microns per pixel at which tiles are cut. Default: 0.5.")
     ] = None,
     tile: Annotated[
-        int | None, typer.Option(help="Slides: pixels a tile side at that resolution. Default: 224.")
+        int | None, typer.Option(help="Slides: pixels per tile side at that resolution. Default: 224.")
     ] = None,
     stain: Annotated[
         str | None,
@@ -384,8 +384,8 @@ def _new_slides(study, slides, features, patches, encoder, common, given, on, js
     unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
     if unknown and features is None:
         complain(
-            f"note: {len(unknown)} of {len(made.sources)} slides do not state their microns a pixel; tiles of"
-            f" {made.embedding['tile']} of their own pixels are used (say --slide-mpp 0.25 if you know it)"
+            f"note: {len(unknown)} of {len(made.sources)} slides do not state their microns per pixel; tiles"
+            f" of {made.embedding['tile']} of their own pixels are used (say --slide-mpp 0.25 if you know it)"
         )
     _say_made(made, json, {"slides": len(made.sources)}, {"slides_without_mpp": unknown})
     if json:
@@ -438,14 +438,14 @@ def _asked(slide_mpp, bar, json):
             return answer
         bar.pause()
         text = typer.prompt(
-            f"{file} does not state its microns a pixel. Microns a pixel (empty = unknown)",
+            f"{file} does not state its microns per pixel. Microns a pixel (empty = unknown)",
             default="",
             show_default=False,
         )
         try:
             answer = float(text) if text.strip() else None
         except ValueError as error:
-            raise BadInputError(f"{text!r} is no number of microns a pixel") from error
+            raise BadInputError(f"{text!r} is no number of microns per pixel") from error
         return answer
 
     return ask

@@ -28,7 +28,7 @@ def prospect(
     memory: Memory = None,
     json: Json = False,
 ):
-    """Compute prospect maps and keep them in the study (one .npy a datum, one score a token)."""
+    """Compute prospect maps and keep them in the study (one .npy a datum, one score per token)."""
     from ..scheduling import scheduler
     from ..study import Study
 

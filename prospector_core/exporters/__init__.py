@@ -1,4 +1,4 @@
-"""Maps for other programs: of slides, of structures, of documents, and tables, one file a datum.
+"""Maps for other programs: of slides, of structures, of documents, and tables, one file per datum.
 
 Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the
 datum's opaque uid.
@@ -73,10 +73,10 @@ def export(study, format, folder, data=None, names=False, progress=None, on=None
 def write_files(
     study, suffix, write, folder, data=None, names=False, progress=None, by_slide=False, on=None, **options
 ):
-    """Write a file a datum, whatever makes its content.
+    """Write one file per datum, whatever makes its content.
 
     Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options)
-    -> bytes (on workers one of a module, or a partial of one); by_slide, one file a slide, called after it,
+    -> bytes (on workers one of a module, or a partial of one); by_slide, one file per slide, called after it,
     of the first of its data. Returns {uid of datum or slide: path}.
     """
     folder = Path(folder)

@@ -335,7 +335,7 @@ class _ArrayRecord(LargerRecord):
 
 
 def _by_zarr(folder: Path, said: _ArrayRecord) -> zarr.Array:
-    """Return an array of many blocks a file, for zarr to read: of our codecs, and nothing of it elsewhere."""
+    """Return an array of many blocks per file, for zarr to read: of our codecs, all of it here."""
     inner = said.codecs[0].get("configuration", {}).get("codecs", ()) if said.codecs[0].get("name") else ()
     for each in (*said.codecs, *inner):
         if not isinstance(each, dict) or each.get("name") not in _CODECS:

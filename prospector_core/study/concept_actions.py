@@ -157,7 +157,7 @@ class SplitUp(_OfConcept):
         except (binascii.Error, ValueError):
             raise ValueError("its centroids are not base64") from None
         if not content or len(content) % (4 * len(self.ids)):
-            raise ValueError("its centroids are not a row a part")
+            raise ValueError("its centroids are not one row per part")
         centroids = np.frombuffer(content, np.float32).reshape(len(self.ids), -1)
         if not np.isfinite(centroids).all():
             raise ValueError("its centroids are not finite")

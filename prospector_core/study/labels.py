@@ -154,7 +154,7 @@ def _read_table(path):
             " UTF-8"
         ) from error
     if not records:
-        raise LabelsError(f"{path} has a header but no rows: add one row a datum")
+        raise LabelsError(f"{path} has a header but no rows: add one row per datum")
     return records, columns, numbers
 
 
@@ -229,7 +229,7 @@ def match_files(rows, files, table):
     """The file of each row, found by relative path, file name or stem.
 
     Parameters: rows from ``read_labels``; files, list of Path; table, the labels table's path (for messages).
-    Returns list of Path, one a row. Raises LabelsError for a row without, or with more than one, such file.
+    Returns list of Path, one per row. Raises LabelsError for a row without, or with more than one, such file.
     """
     by_key, exact = {}, {}
     for file in files:

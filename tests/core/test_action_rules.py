@@ -96,7 +96,7 @@ def test_what_a_split_says_when_it_is_wrong():
     refused("split", {**SPLIT, "ids": [4, 9, 11]}, "its ids are not those of a split")
     refused("split", {**SPLIT, "leaves": [[0], [1]]}, "its branches are not as many as its parts")
     refused("split", {**SPLIT, "centroids": "***"}, "its centroids are not base64")
-    refused("split", {**SPLIT, "centroids": row(1, 2)}, "its centroids are not a row a part")
+    refused("split", {**SPLIT, "centroids": row(1, 2)}, "its centroids are not one row per part")
     refused("split", {**SPLIT, "centroids": row(0, 1, np.nan)}, "its centroids are not finite")
     refused("reassign", {"concept": 1}, "it names no tokens")
 

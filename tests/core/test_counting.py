@@ -215,8 +215,8 @@ def test_only_excluded_tokens_count_as_nothing(radius):
 @pytest.mark.parametrize(
     ("sprite", "k", "radius", "says"),
     [
-        ([0, 1], 2, 1, "one concept a token"),
-        ([[0, 1, 0]], 2, 1, "one concept a token"),
+        ([0, 1], 2, 1, "one concept per token"),
+        ([[0, 1, 0]], 2, 1, "one concept per token"),
         ([0, 1, 2], 2, 1, "-1..1, got 0..2"),
         ([0, 1, -2], 2, 1, "got -2..1"),
         ([0.0, 1.0, 0.5], 2, 1, "integers"),

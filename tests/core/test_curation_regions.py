@@ -10,7 +10,7 @@ from prospector_core.method.quantizers import assign_nearest
 from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import append
 
-N, SIDE = 8, 6  # data; tokens a side
+N, SIDE = 8, 6  # data; tokens per side
 
 
 @pytest.fixture

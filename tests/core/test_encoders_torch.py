@@ -197,7 +197,7 @@ def test_tokens_are_pooled(tiles):
     vectors = made.encode(tiles)
     assert vectors.shape == (5, 6) and vectors[:, 3:] == pytest.approx(3 * vectors[:, :3], rel=1e-5)
     assert "class token" in made.record()["output"]
-    with pytest.raises(EmbeddingError, match="one vector a tile"):
+    with pytest.raises(EmbeddingError, match="one vector per tile"):
         encoder(Network(lambda x: x))
 
 

@@ -433,7 +433,7 @@ def test_files_of_others_are_not_shown(tmp_path):
     assert failed and "x9secret9x" not in said
 
 
-# ---- embeddings of many blocks a file
+# ---- embeddings of many blocks per file
 
 
 @pytest.fixture

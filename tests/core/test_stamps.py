@@ -325,7 +325,7 @@ def test_embeddings_of_another_width_are_said(tmp_path):
     datum = study.data[0]
     kept = study.store.read(datum.uid)
     study.store.write(datum.uid, kept.embeddings[:, :4].copy(), kept.positions, kept.attrs)
-    with pytest.raises(FitError, match="4 numbers a token.*find concepts anew"):
+    with pytest.raises(FitError, match="4 numbers per token.*find concepts anew"):
         study.prospect(datum)
 
 

@@ -113,7 +113,7 @@ def test_an_empty_folder_may_become_a_study(tmp_path, slides, monkeypatch):
         ({"tile": 0}, BadInputError, "not possible"),
         ({"tile": 10**9}, BadInputError, "not possible"),
         ({"min_tissue": 2}, BadInputError, "not possible"),
-        ({"slide_mpp": 0}, SlideError, "a.png: 0 microns a pixel is not plausible"),
+        ({"slide_mpp": 0}, SlideError, "a.png: 0 microns per pixel is not plausible"),
         ({"slide_mpp": float("nan")}, SlideError, "not plausible"),
         ({"rows": [("a", 1), ("x", 0)]}, LabelsError, "labels.csv names x"),
         ({"rows": [("a", 1), ("b", 1)]}, LabelsError, "one class only"),

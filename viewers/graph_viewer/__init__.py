@@ -40,7 +40,7 @@ def encode_positions(positions: np.ndarray) -> bytes:
 
 
 def encode_numbers(values: np.ndarray, top: float | None = None) -> bytes:
-    """A number a token, NaN where it has none.
+    """One number per token, NaN where it has none.
 
     Float32; before them ``top``, the number of the strongest colour.
     """

@@ -187,7 +187,7 @@ class PointLayers(StudyLayers):
         return {"scale": place["scale"][:1] * self.ndim, "units": place["units"][:1] * self.ndim}
 
     def features(self):
-        """What napari says of a point under the pointer: table with a row a token."""
+        """What napari says of a point under the pointer: table with one row per token."""
         import pandas as pd
 
         names = {c.id: c.name + (" (excluded)" if c.excluded else "") for c in self.study.concepts()}

@@ -61,7 +61,7 @@ class StudyLayers:
         return found
 
     def names(self):
-        """What the status bar says of a label: table with a row a concept."""
+        """What the status bar says of a label: table with one row per concept."""
         import pandas as pd
 
         rows = [(c.id + 1, c.name + (" (excluded)" if c.excluded else "")) for c in self.study.concepts()]

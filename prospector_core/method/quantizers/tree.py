@@ -98,7 +98,7 @@ class TreeQuantizer(CentroidQuantizer):
     numbers of tokens).
 
     The tree is kept with a fit: splitting a concept follows its branches, merging goes up to where they meet.
-    Parameters as ``CentroidQuantizer``; fine, how many fine concepts a concept (256 in all at most).
+    Parameters as ``CentroidQuantizer``; fine, how many fine concepts per concept (256 in all at most).
     Attributes after ``fit`` also: ``tree_`` (ConceptTree). A token's concept is the nearest of the K centres,
     each the mean of its branch. Source: Ward 1963.
     """

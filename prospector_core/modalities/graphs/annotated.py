@@ -240,8 +240,8 @@ class AnnotatedFile(TokenFile):
         names = self._index(self._root["var"])
         if len(names) > MAX_FEATURES:  # before they are read
             raise GraphError(
-                f"{len(names):,} features a cell are more than {MAX_FEATURES:,}: take the most variable ones,"
-                " or say which values to take, such as obsm/X_pca"
+                f"{len(names):,} features per cell are more than {MAX_FEATURES:,}: take the most variable"
+                " ones, or say which values to take, such as obsm/X_pca"
             )
         return self._rows(stored, rows, len(names)), names.tolist()
 
@@ -267,7 +267,7 @@ class AnnotatedFile(TokenFile):
         if not _is_group(stored):
             if len(stored.shape) < 1 or stored.shape[0] != self._n or stored.dtype.kind not in "biuf":
                 raise GraphError(
-                    f"{self._name}: an array of shape {stored.shape} is not a row of numbers a cell"
+                    f"{self._name}: an array of shape {stored.shape} is not one row of numbers per cell"
                     f" ({self._n} cells)"
                 )
             self._allow(
@@ -294,7 +294,7 @@ class AnnotatedFile(TokenFile):
             or min(shape) < 0
         ):
             raise GraphError(
-                f"{self._name}: a sparse matrix of shape {shape} is not a row a cell ({self._n} cells)"
+                f"{self._name}: a sparse matrix of shape {shape} is not one row per cell ({self._n} cells)"
             )
         self._allow(
             (last - first) * shape[1], f"a table of {last - first:,} cells and {shape[1]:,} numbers each"

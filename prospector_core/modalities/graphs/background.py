@@ -264,7 +264,7 @@ class LabelImage(_Pyramid):
 class Outlines:
     """Outlines of cells in the coordinates of the tokens.
 
-    Parameters: shapes, function that gives shapely geometries (polygons, or points), one a token, and the
+    Parameters: shapes, function that gives shapely geometries (polygons, or points), one per token, and the
     radii of points (or None); matrix, (2, 3), takes them to the coordinates. Nothing is read before it is
     looked at.
     """

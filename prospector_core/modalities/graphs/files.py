@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 MAX_FEATURES = (
-    5000  # numbers a token; more are better reduced first (highly variable genes, principal components)
+    5000  # numbers per token; more are better reduced first (highly variable genes, principal components)
 )
 _IMAGES = (".tif", ".tiff")
 TOKEN_SUFFIXES = (".h5ad", ".zarr", ".parquet", ".csv", ".tsv", ".npz", *_IMAGES)
@@ -74,13 +74,13 @@ class TokenTable:
         features = _numbers(self.features, f"{where}: features")
         if features.ndim != 2 or not features.shape[1]:
             raise GraphError(
-                f"{where}: features must be a table, a row a token, not of shape {features.shape}"
+                f"{where}: features must be a table, one row per token, not of shape {features.shape}"
             )
         if not len(features):
             raise GraphError(f"{where} holds no token")
         if features.shape[1] > MAX_FEATURES:
             raise GraphError(
-                f"{where}: {features.shape[1]:,} features a token are more than {MAX_FEATURES:,}: take the"
+                f"{where}: {features.shape[1]:,} features per token are more than {MAX_FEATURES:,}: take the"
                 " most variable ones, or principal components (obsm/X_pca)"
             )
         with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""Tokens as plain tables: CSV and Parquet (a row a token), and NPZ (arrays).
+"""Tokens as plain tables: CSV and Parquet (one row per token), and NPZ (arrays).
 
 Edges beside them, where they are given.
 """
@@ -81,7 +81,7 @@ def read_table(path):
     if double is not None:
         raise GraphError(f"{path.name} has two columns named {double!r}: give each its own name")
     if not len(table):
-        raise GraphError(f"{path.name} has no rows: it needs a row a token")
+        raise GraphError(f"{path.name} has no rows: it needs one row per token")
     try:
         return {name: table.column(at).to_numpy(zero_copy_only=False) for at, name in enumerate(names)}
     except (ValueError, MemoryError, NotImplementedError, pyarrow.ArrowException) as error:

@@ -100,7 +100,7 @@ def _check_alike(one, first):
     """Vectors of two encoders must not meet in one study."""
     if one.dim and first.dim and one.dim != first.dim:
         raise EmbeddingError(
-            f"{one.path.name} has {one.dim} numbers a patch and {first.path.name} {first.dim}: features of"
+            f"{one.path.name} has {one.dim} numbers per patch and {first.path.name} {first.dim}: features of"
             " one encoder are needed"
         )
     if one.encoder != first.encoder:

@@ -35,7 +35,7 @@ class TileGrid:
     origin : (float, float)
         Level-0 x and y of the corner of tile (0, 0).
     pitch : float
-        Level-0 pixels a tile side.
+        Level-0 pixels per tile side.
     shape : (int, int)
         Rows and columns of the whole grid, tissue or not.
     tile : int

@@ -112,7 +112,7 @@ class _Lite0:
 
 
 class EfficientNetLite0(_Lite0):
-    """Encoder of 152 numbers a tile: two intermediate stages, averaged over the tile.
+    """Encoder of 152 numbers per tile: two intermediate stages, averaged over the tile.
 
     The last layers of a network trained on photographs are about objects that slides do not hold; what is in
     between, texture and colour at the size of nuclei and fibres, is what carries over to tissue. Encoders of
@@ -161,7 +161,7 @@ class EfficientNetLite0(_Lite0):
 
 
 class EfficientNetLite0Pooled(_Lite0):
-    """Encoder of 1280 numbers a tile: the pooled last feature map, tiles resized to 224 pixels.
+    """Encoder of 1280 numbers per tile: the pooled last feature map, tiles resized to 224 pixels.
 
     Parameters, errors: as above, ``threads`` and MissingExtraError.
     """

@@ -12,7 +12,7 @@ __all__ = ["BlankSlide"]
 class BlankSlide(Slide):
     """White pixels of a slide's size.
 
-    Parameters: width, height, in level-0 pixels; mpp, microns a pixel or None.
+    Parameters: width, height, in level-0 pixels; mpp, microns per pixel or None.
     """
 
     format = "blank"
