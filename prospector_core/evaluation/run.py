@@ -36,8 +36,8 @@ class Evaluation:
 
     Attributes: problem, dict on the set; rows, list of dicts, one per method and datum; summary, list of
     dicts, one per method, best AP first; few, list of dicts, one per method, number of labels and repeat;
-    searches, list of dicts on choosing by labels, one per fold and kind of choice; null, dict or None; seconds,
-    of the processor, of it all.
+    searches, list of dicts on choosing by labels, one per fold and kind of choice; null, dict or None;
+    seconds, of the processor, of it all.
     """
 
     problem: dict
