@@ -30,7 +30,7 @@ def measure_scale(sizes=SIZES, workers=2, workers_at=3_000_000, folder=None, pro
 
     Parameters
     ----------
-    sizes : tokens in all, ascending; a study has data of 250,000 each, and lies in ``folder`` (default: a
+    sizes : tokens in all, ascending; a study has data of 250,000 each, and is in ``folder`` (default: a
         temporary one) while it is measured: 1 KB per token
     workers, workers_at : processes to compare with one, and at how many tokens (0: not at all)
     progress : function(text)

@@ -84,7 +84,7 @@ def _positions(tissue, side):
 
 
 def _embeddings(positions, side, dim, label, random):
-    """(n, dim) float32 in clusters that lie in patches of 24 tokens; two of them are commoner in tumours."""
+    """(n, dim) float32 in clusters that are in patches of 24 tokens; two of them are commoner in tumours."""
     share = np.ones(_CLUSTERS)
     share[:2] += 2.0 * (label == 1)
     patch = random.choice(_CLUSTERS, (side // 24 + 1, side // 24 + 1), p=share / share.sum())

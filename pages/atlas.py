@@ -83,7 +83,7 @@ def stepped():
 st.markdown("### Atlas")
 st.caption(
     f"Up to {MOST:,} {words.tokens}, as many from each datum. {words.tokens.capitalize()} that the encoder"
-    " finds alike lie near each other; distances between far groups say nothing. A concept in two places may"
+    " finds alike are near each other; distances between far groups say nothing. A concept in two places may"
     " be worth splitting; two concepts in one place, merging."
 )
 above(study)

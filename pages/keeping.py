@@ -22,7 +22,7 @@ def allow_box(study):
         return
     with st.container(border=True, key="allow_store"):
         st.warning(
-            "The embeddings of this study lie elsewhere. Nothing was asked of that place yet.",
+            "The embeddings of this study are elsewhere. Nothing was asked of that place yet.",
             icon=":material/cloud_off:",
         )
         st.code(study.address, language=None, wrap_lines=True)

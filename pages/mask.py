@@ -80,7 +80,7 @@ def mask_box(study):
         return
     if not null.signal:
         st.warning(
-            f"**No evidence.** The labels are told no better than shuffled ones (AUROC {null.auroc:.2f};"
+            f"**No evidence.** The labels are predicted no better than shuffled ones (AUROC {null.auroc:.2f};"
             f" shuffled {null.shuffled.mean():.2f}, p = {null.p_signal:.2f}): the map is empty.",
             icon=":material/help:",
         )

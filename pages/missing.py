@@ -36,7 +36,7 @@ def file_line(study, datum):
     said = (
         f"The {word} {plain(source.name)} is no longer where it was."
         if state == "missing"
-        else f"Another file lies in the place of the {word} {plain(source.name)}: it is not shown."
+        else f"Another file is in the place of the {word} {plain(source.name)}: it is not shown."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(said, icon=":material/hide_image:")

@@ -141,7 +141,7 @@ def newer_here(study):
         st.markdown(
             f":orange[:material/update:] The embeddings of {len(newer)}"
             f" {words.datum if len(newer) == 1 else words.data} are newer than this fit. Maps show them with"
-            " the concepts and weights of before: refit, or find concepts anew on the Study page.",
+            " the concepts and weights of before: refit, or find concepts again on the Study page.",
             width="stretch",
         )
         if not study.curation.pending():  # then the button is above
@@ -176,7 +176,7 @@ def _refit_button(study, pending, key, width="stretch"):
         width=width,
         on_click=_ask_to_refit,
         args=(study, key),
-        help="Fit the kernel again under all edits; concepts are not searched anew",
+        help="Fit the kernel again under all edits; concepts are not searched again",
     )
     if not pending:
         st.session_state.pop("refit_asked", None)  # done already, or undone since

@@ -12,7 +12,7 @@ __all__ = ["component"]
 
 
 def component(file: str, html: str) -> Callable:
-    """The Streamlit component of the folder that ``file`` lies in, called after the folder.
+    """The Streamlit component of the folder that ``file`` is in, called after the folder.
 
     ``html``: what its script fills.
     """

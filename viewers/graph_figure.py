@@ -131,7 +131,7 @@ def _layer(study, datum, layer, threshold, limit):
 
 
 def _write(pen, x, y, text, size, fill=_INK, place=0.0):
-    """A line of text; ``place``: how much of its width lies left of x."""
+    """A line of text; ``place``: how much of its width is left of x."""
     font, words = font_for(text, size)
     pen.text((x - place * text_width(text, size), y), words, fill=fill, font=font)
 

@@ -288,7 +288,7 @@ def _box(study, datum):
 
 
 def _tissue(study, datum):
-    """The datum without its overlay, (h, w, 3) uint8; white where the slide is not at hand."""
+    """The datum without its overlay, (h, w, 3) uint8; white where the slide is not available."""
     box, (width, height) = _box(study, datum)
     try:
         with study.open_slide(datum) as slide:
@@ -348,7 +348,7 @@ def _tiles(study, concept, fit, side=72):
         for datum, token in study.typical_tokens(concept, n=6, fit=fit):
             with study.open_slide(datum) as slide:
                 pictures.append(slide.read_scaled(*study.token_rect(datum, token), side, side))
-    except ProspectorError:  # the slide is not at hand
+    except ProspectorError:  # the slide is not available
         return None
     return data_uri(_on_grey(mosaic(pictures, 3))) if pictures else None
 

@@ -159,14 +159,14 @@ def _view_of(study, datum, region, whole_slide):
         -region[2] < region[0] < info["width"] and -region[3] < region[1] < info["height"]
     ):
         raise BadInputError(
-            f"the region {' '.join(f'{each:g}' for each in region)} lies beside the slide, which has "
+            f"the region {' '.join(f'{each:g}' for each in region)} is beside the slide, which has "
             f"{info['width']} x {info['height']} pixels"
         )
     return _View(*(float(each) for each in region), data=there, slide_wide=slide_wide)
 
 
 def _tissue(study, datum, view, size):
-    """The slide itself, (h, w, 3) uint8; white where it is not at hand."""
+    """The slide itself, (h, w, 3) uint8; white where it is not available."""
     if not study.at_hand(datum):
         return np.full((size[1], size[0], 3), 255, np.uint8)
     with study.open_slide(datum) as slide:

@@ -311,7 +311,7 @@ class TileServer:
         return self._url(f"overlay/{image_id}/{stamp}/{kind}.{_KINDS[kind]}")
 
     def register_tiles(self, key: Hashable, tiles: Any, *, version: Hashable, kind: str) -> str:
-        """Address below which the tiles of an overlay lie.
+        """Address below which the tiles of an overlay are.
 
         ``<address>/<level>/<x>_<y>[-<view>].png`` (or ``.bin``).
 
@@ -508,7 +508,7 @@ def _root() -> str:
 
 def server() -> TileServer:
     """The server of this process, made at the first call."""
-    # Streamlit drops edited modules from sys.modules and imports them anew, while the routes live on in the
+    # Streamlit drops edited modules from sys.modules and imports them again, while the routes live on in the
     # running app. The server is therefore kept in a module without a file, which is never dropped.
     keeper = sys.modules.setdefault("_prospector_tile_server", types.ModuleType("_prospector_tile_server"))
     with _MAKING:

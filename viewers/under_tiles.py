@@ -1,4 +1,4 @@
-"""What lies under points, tile by tile for a browser.
+"""What is under points, tile by tile for a browser.
 
 Channels in grey, borders of cells in a label image, outlines as numbers.
 """
@@ -87,7 +87,7 @@ class BorderTiles(_Tiles):
 
 
 class OutlineTiles:
-    """Outlines of the tokens whose places lie in one square of the plane.
+    """Outlines of the tokens whose places are in one square of the plane.
 
     N, their ids (n), starts (n + 1) as uint32, then x, y as float32.
 

@@ -19,7 +19,7 @@ def register(app):
 
 def history(
     study: StudyPath,
-    last: Annotated[int | None, typer.Option(min=1, help="Only the last so many entries.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, help="Only this many of the last entries.")] = None,
     json: Json = False,
 ):
     """Print the journal: every edit, when and by whom it was made, why, and whether it was undone."""

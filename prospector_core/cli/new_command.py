@@ -183,7 +183,7 @@ def new(
         str | None, typer.Option(help="Cells, graphs: unit of the coordinates, such as µm.")
     ] = None,
     words: Annotated[
-        int | None, typer.Option(help="Documents: tokens are windows of so many words. Default: sentences.")
+        int | None, typer.Option(help="Documents: tokens are windows of this many words. Default: sentences.")
     ] = None,
     language: Annotated[
         str | None,
@@ -445,7 +445,7 @@ def _asked(slide_mpp, bar, json):
         try:
             answer = float(text) if text.strip() else None
         except ValueError as error:
-            raise BadInputError(f"{text!r} is no number of microns per pixel") from error
+            raise BadInputError(f"{text!r} is not a number of microns per pixel") from error
         return answer
 
     return ask

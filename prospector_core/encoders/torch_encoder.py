@@ -296,8 +296,8 @@ class TorchEncoder:
     def no_patches(self) -> EmbeddingError:
         """Return the error of a model whose patch tokens cannot be had."""
         return EmbeddingError(
-            f"{self.name.partition('@patches')[0]} is no vision transformer with a square grid of patches: "
-            "leave out @patches, or choose another model"
+            f"{self.name.partition('@patches')[0]} is not a vision transformer with a square grid of patches:"
+            " leave out @patches, or choose another model"
         )
 
     def _patch_tokens(self, y: Any) -> Any:

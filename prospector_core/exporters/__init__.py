@@ -61,7 +61,7 @@ def export(study, format, folder, data=None, names=False, progress=None, on=None
         raise BadInputError(f"there is no export format {format!r}: choose one of {', '.join(FORMATS)}")
     if format not in study.kind.exports:
         raise BadInputError(
-            f"{format} is no format for {study.kind.words.data}: choose one of"
+            f"{format} is not a format for {study.kind.words.data}: choose one of"
             f" {', '.join(study.kind.exports)}"
         )
     suffix, write = FORMATS[format]

@@ -89,7 +89,7 @@ def sprite_and_shares(embeddings, centroids, softness, nearest=None, threads=Non
     n, precise = len(embeddings), centroids.astype(np.float64)
     sprite = np.empty(n, np.int32) if nearest is None else np.asarray(nearest)
     shares, threads = np.empty((n, len(centroids)), np.uint8), threads or get_num_threads()
-    for start in range(0, n, _BLOCK):  # what lies on disk need not be in memory as a whole
+    for start in range(0, n, _BLOCK):  # what is on disk need not be in memory as a whole
         some = slice(start, start + _BLOCK)
         vectors = np.ascontiguousarray(embeddings[some], np.float32)
         if nearest is None:

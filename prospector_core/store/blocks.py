@@ -267,7 +267,7 @@ def check_array(array: zarr.Array, name: str) -> None:
     """
     shards = array.shards or array.chunks
     if array.dtype.kind not in "biuf" or not 1 <= len(array.shape) <= 3 or min(array.shape) < 0:
-        raise ValueError(f"{name} is no array of numbers")
+        raise ValueError(f"{name} is not an array of numbers")
     if math.prod(array.chunks) * array.dtype.itemsize > _LARGEST_CHUNK:
         raise ValueError(
             f"{name}: its chunks are of {math.prod(array.chunks) * array.dtype.itemsize:,} bytes"
@@ -388,7 +388,7 @@ def sync(path: Path) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Say in one line why the store at `path` cannot be written."""
-    if not path.parent.is_dir():  # else it would be made anew, with nothing else of the study in it
+    if not path.parent.is_dir():  # else it would be made again, with nothing else of the study in it
         raise study_gone(path.parent)
     with storage_errors(path):
         try:

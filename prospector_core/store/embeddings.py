@@ -125,7 +125,7 @@ class EmbeddingStore:
     def stamp(self, uid: str) -> str:
         """Return what the content of a datum's embeddings is known by; other content has another stamp.
 
-        Read from their attributes, and again only when they were written anew, by whichever process.
+        Read from their attributes, and again only when they were written again, by whichever process.
         Embeddings of before there were stamps are known by when they were written.
 
         Raises
@@ -191,7 +191,7 @@ class EmbeddingStore:
                 raise ValueError("edges name tokens that are not there")
 
     def renew(self, uid: str) -> None:
-        """Have the next `open_writer` begin a datum anew though it is complete.
+        """Have the next `open_writer` begin a datum again though it is complete.
 
         Until then its embeddings stay.
         """
@@ -238,7 +238,7 @@ class EmbeddingStore:
         """Begin, or go on with, the embeddings of a datum.
 
         What is there already is taken up if it was begun with the same arguments; otherwise, or after
-        `renew`, it is started anew (and complete embeddings stay until the new ones are). ``begun_on`` tells
+        `renew`, it is started again (and complete embeddings stay until the new ones are). ``begun_on`` tells
         one state of the file that tokens are read from from another: what was half made of another is not
         taken up.
 

@@ -27,7 +27,7 @@ def write_map(path, scores, stamp, digest, home):
     scores : (n,) float64
     stamp : of the embeddings of its datum
     digest : of the fit
-    home : folder of the study, which is not made anew where it was moved
+    home : folder of the study, which is not made again where it was moved
     """
     buffer = io.BytesIO()
     np.save(buffer, scores, allow_pickle=False)

@@ -54,7 +54,7 @@ class Sprites:
         if vectors.shape[1] != centroids.shape[1]:
             raise FitError(
                 f"the embeddings of {uid} have {vectors.shape[1]} numbers per token, the concepts"
-                f" {centroids.shape[1]}: they are of another encoder than the fit; find concepts anew"
+                f" {centroids.shape[1]}: they are of another encoder than the fit; find concepts again"
                 " (`prospector fit`)"
             )
         return assign_nearest(vectors, shifted(centroids, self._shift(uid)))

@@ -54,7 +54,7 @@ class Recolour(_OfConcept):
             state.colours[self.concept] = self.colour
 
     def tell(self, told: Teller) -> str:
-        wrong = "" if is_colour(self.colour) else " (what stands there is no colour: it keeps its own)"
+        wrong = "" if is_colour(self.colour) else " (what stands there is not a colour: it keeps its own)"
         return f"recolour {told.name(self.concept)}{wrong}"
 
 

@@ -398,7 +398,7 @@ class StudyData(StudyAddress):
         """
         if not hasattr(self.kind, "centres"):
             raise CurationError(
-                f"outlines are drawn on what lies in a plane: name the {self.kind.words.tokens} by their"
+                f"outlines are drawn on what is in a plane: name the {self.kind.words.tokens} by their"
                 " numbers instead"
             )
         centres = self.kind.centres(self, datum)

@@ -97,7 +97,7 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None, par
             )
         if name in seen:
             raise LabelsError(
-                f"{path.name}, line {number}: {name!r} stands already in line {seen[name]}: give each datum"
+                f"{path.name}, line {number}: {name!r} is already in line {seen[name]}: give each datum"
                 " its own name"
             )
         seen[name] = number

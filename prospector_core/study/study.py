@@ -85,7 +85,7 @@ class Study(StudyFindings):
         vectors = options.pop("embeddings", None)
         if vectors is not None:
             if options.get("encoder") is not None:
-                raise BadInputError("vectors of one's own need no encoder: leave one of the two out")
+                raise BadInputError("your own vectors need no encoder: leave one of the two out")
             if given[0] == "slides":
                 return cls.from_features(
                     path, features=vectors, slides=sources["slides"], labels=labels, **options

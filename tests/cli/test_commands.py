@@ -35,7 +35,7 @@ def ok(done):
 
 
 def result(done):
-    return json.loads(ok(done).stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    return json.loads(ok(done).stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
 def test_the_whole_path_as_json(slides, prospector):
@@ -359,7 +359,7 @@ def test_microns_are_asked_for_once_on_a_terminal(slides, answer, mpp):
 @pytest.mark.slow
 def test_an_answer_that_is_no_number(slides):
     code, seen = talk(NEW, slides, [("Microns a pixel (empty = unknown)", "many\n")])
-    assert code == 2 and "prospector: 'many' is no number of microns per pixel" in seen
+    assert code == 2 and "prospector: 'many' is not a number of microns per pixel" in seen
     assert not (slides / "study").exists()
 
 

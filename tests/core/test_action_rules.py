@@ -246,7 +246,7 @@ PARTS = {"parts": [{"datum": "d", "tokens": [1, 2]}, {"datum": "e", "tokens": [3
         (
             "recolour",
             {"concept": 1, "colour": "url(x)"},
-            "recolour c1 (what stands there is no colour: it keeps its own)",
+            "recolour c1 (what stands there is not a colour: it keeps its own)",
         ),
         ("merge", {"concepts": [1, 2, 3], "into": 2}, "merge c1, c3 into c2"),
         ("exclude", {"concept": 1}, "exclude c1"),

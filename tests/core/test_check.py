@@ -196,7 +196,7 @@ def test_a_sound_study_is_sound_and_nothing_is_written(study):
     steps = []
     assert (
         check_study(study.path, lambda *step: steps.append(step)) == []
-    )  # the last edits lie beside the database yet
+    )  # the last edits are beside the database yet
     assert state_of(study.path) == before and steps[-1][0] == steps[-1][1] == len(study.data) + 2 + 2 * len(
         study.data
     )

@@ -1,4 +1,4 @@
-"""A study on disk: made whole or not at all, opened wherever it lies, damage named and survived."""
+"""A study on disk: made whole or not at all, opened wherever it is, damage named and survived."""
 
 import errno
 import json
@@ -143,7 +143,7 @@ def test_a_folder_without_slides(tmp_path):
 
 
 def test_a_broken_slide_is_named(tmp_path, slides):
-    (slides / "b.png").write_text("this is no picture")
+    (slides / "b.png").write_text("this is not a picture")
     with pytest.raises(SlideError, match=r"b\.png"):
         create(tmp_path, slides)
     assert not (tmp_path / "study").exists()

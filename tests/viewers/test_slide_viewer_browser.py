@@ -426,7 +426,7 @@ def test_outlines_and_regions_are_switched_by_key(screen):
     bare = screen.pixels()
     screen.press("o")
     lined = screen.pixels()
-    # kinds lie in four stripes: lines where they meet and around, nothing inside of a stripe
+    # kinds are in four stripes: lines where they meet and around, nothing inside of a stripe
     assert page.get_by_role("button", name="Outlines of the concepts").get_attribute("aria-pressed") == "true"
     changed = (np.abs(lined - bare).sum(axis=2) > 24).mean()
     assert 0.002 < changed < 0.2

@@ -401,7 +401,7 @@ class Stored(FakeSlide):
 def test_a_stored_level_may_be_a_pixel_narrower_than_ours_and_no_more(width, is_ours):
     """Its downsample then differs by less than a pixel in all.
 
-    A tile of another level would lie beside its place.
+    A tile of another level would be beside its place.
     """
     slide = Stored(4096 / width, width, 256)
     tile_pixels(slide, max_level(4096, 1024) - 2, 1, 0)

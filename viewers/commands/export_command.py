@@ -136,7 +136,7 @@ def export(
     options = {}
     if threshold is not None:
         if not np.isfinite(threshold):
-            raise BadInputError(f"{threshold} is no threshold: give a score like 2.5")
+            raise BadInputError(f"{threshold} is not a threshold: give a score like 2.5")
         what = what or ["regions"]
         if "regions" not in what:
             raise BadInputError(

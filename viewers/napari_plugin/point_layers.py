@@ -84,7 +84,7 @@ class PointLayers(StudyLayers):
         """What is seen when a study is opened: list of (data, options, type), the lowest first."""
         return [*self.images().values(), self.points(), *([] if self.ndim == 3 else [self.regions()])]
 
-    # ---- what lies under the points
+    # ---- what is under the points
 
     @cached_property
     def under(self):
@@ -158,7 +158,7 @@ class PointLayers(StudyLayers):
         return label_colormap(self.study.colours(), set(self.study.curation.state.excluded), hidden)
 
     def _affine(self, image):
-        """Where an image lies: napari counts from the middle of the first pixel, rows first."""
+        """Where an image is: napari counts from the middle of the first pixel, rows first."""
         (a, c, e), (b, d, f) = image.matrix * self.frame.scale
         matrix = [[d, b, f + (b + d) / 2], [c, a, e + (a + c) / 2], [0, 0, 1]]
         return {"affine": np.array(matrix), "units": self.frame.units}

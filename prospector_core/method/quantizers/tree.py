@@ -150,7 +150,7 @@ def join(centres, sizes):
     joins, heights, last = np.empty((m - 1, 2), np.int32), np.empty(m - 1), 0.0
     for made in range(m - 1):
         a, b = np.unravel_index(int(cost.argmin()), cost.shape)
-        # rounding must not let a later join lie a hair below an earlier one
+        # rounding must not let a later join be a hair below an earlier one
         last = max(last, float(np.sqrt(2 * cost[a, b])))
         joins[made], heights[made] = sorted((node[a], node[b])), last
         total = sizes[a] + sizes[b]

@@ -1,4 +1,4 @@
-"""What lies under the points of a study of cells.
+"""What is under the points of a study of cells.
 
 Channels, label images and outlines, read piece by piece as they are looked at.
 """
@@ -105,7 +105,7 @@ def stored_tiff(path):
     except GraphError:
         raise
     except Exception as error:  # of many kinds, by many libraries
-        raise GraphError(f"{path.name} is no TIFF that can be read ({error}): export it again") from error
+        raise GraphError(f"{path.name} is not a TIFF that can be read ({error}): export it again") from error
     return [level for level in levels if level.n_channels == levels[0].n_channels], file
 
 

@@ -89,7 +89,7 @@ class TokenTable:
         if len(wrong):
             token, column = wrong[0]
             raise GraphError(
-                f"{where}: {self.names[column]!r} of token {token} is no finite number: fill or leave out"
+                f"{where}: {self.names[column]!r} of token {token} is not a finite number: fill or leave out"
                 " such tokens"
             )
         if len(self.names) != features.shape[1]:
@@ -152,7 +152,7 @@ class TokenFile:
         raise NotImplementedError
 
     def under(self, part):
-        """What lies under the tokens of a datum.
+        """What is under the tokens of a datum.
 
         `readers.under.Under`, read piece by piece as it is looked at.
 
@@ -200,8 +200,8 @@ def open_tokens(path, options=None):
         from .cell_images import CellImage as Reader
     else:
         raise GraphError(
-            f"{path.name} is no table of tokens: give AnnData (.h5ad, .zarr), Parquet, CSV, NPZ, or a channel"
-            " image (.tif) with its label image"
+            f"{path.name} is not a table of tokens: give AnnData (.h5ad, .zarr), Parquet, CSV, NPZ, or a"
+            " channel image (.tif) with its label image"
         )
     return Reader(path, options)
 

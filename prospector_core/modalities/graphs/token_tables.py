@@ -76,7 +76,9 @@ def read_table(path):
             "it is cut short, or of another kind" if "footer" in str(error) else str(error).partition("\n")[0]
         )
         why = re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", why)[:200]
-        raise GraphError(f"{path.name} is no {kind} table that can be read ({why}): save it again") from error
+        raise GraphError(
+            f"{path.name} is not a {kind} table that can be read ({why}): save it again"
+        ) from error
     double = next((name for name, n in Counter(names).items() if n > 1), None)
     if double is not None:
         raise GraphError(f"{path.name} has two columns named {double!r}: give each its own name")
@@ -133,7 +135,7 @@ class TableFile(TokenFile):
         ]
         if not self._features:
             raise GraphError(
-                f"{path.name} has no column of numbers beside the coordinates: features are needed"
+                f"{path.name} has no column of numbers other than the coordinates: features are needed"
             )
         if self._sample is None:
             self._of = {path.stem: np.arange(len(self._columns[self._features[0]]))}
@@ -220,7 +222,7 @@ class ArrayFile(TokenFile):
         except (OSError, ValueError, EOFError, KeyError, AttributeError) as error:
             if isinstance(error, GraphError):
                 raise
-            raise GraphError(f"{self.path.name} is no NPZ file of plain arrays ({error})") from error
+            raise GraphError(f"{self.path.name} is not a NPZ file of plain arrays ({error})") from error
         except Exception as error:  # zipfile's own
             raise GraphError(f"{self.path.name} is damaged ({error}): copy it again") from error
 

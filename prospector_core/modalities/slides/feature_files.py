@@ -95,7 +95,7 @@ def _plain_file(path):
         beside = path.with_name(f"{path.stem}_coords.npy")
         if not beside.is_file():
             raise EmbeddingError(
-                f"{path.name} says not where its patches lie: put their level-0 x, y beside it as"
+                f"{path.name} does not say where its patches are: put their level-0 x, y next to it, as"
                 f" {beside.name}"
             )
         return read_vector_file(path), np.asarray(read_vector_file(beside), np.float64)
@@ -110,7 +110,7 @@ def _plain_file(path):
         v for name, v in columns.items() if name not in (lower["x"], lower["y"]) and v.dtype.kind in "biuf"
     ]
     if not rest:
-        raise EmbeddingError(f"{path.name} has no columns of numbers beside x and y")
+        raise EmbeddingError(f"{path.name} has no columns of numbers other than x and y")
     return np.stack(rest, axis=1).astype(np.float32), coords
 
 

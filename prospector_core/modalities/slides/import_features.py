@@ -111,7 +111,7 @@ def _check_alike(one, first):
 
 
 def _info(one, slide_mpp):
-    """What is known of a slide that is not at hand."""
+    """What is known of a slide that is not available."""
     if one.size:
         width, height = one.size
     else:
@@ -137,7 +137,7 @@ def _info(one, slide_mpp):
 
 
 def _tokens(row, one, grid, labels):
-    """The patches of a datum: all, or those whose centre lies in its field."""
+    """The patches of a datum: all, or those whose centre is in its field."""
     if grid is None or row.field is None:
         return np.arange(one.n)
     centres = np.array(grid.origin) + (grid.positions[:, ::-1] + 0.5) * grid.pitch
@@ -146,7 +146,7 @@ def _tokens(row, one, grid, labels):
     tokens = np.flatnonzero(inside.all(axis=1))
     if not tokens.size:
         raise LabelsError(
-            f"{Path(labels).name}: no patch of {one.path.name} lies in the field of {row.name!r}: correct it"
+            f"{Path(labels).name}: no patch of {one.path.name} is in the field of {row.name!r}: correct it"
         )
     return tokens
 

@@ -118,7 +118,7 @@ class EfficientNetLite0(_Lite0):
     between, texture and colour at the size of nuclei and fibres, is what carries over to tissue. Encoders of
     slides made from such networks end early for that reason (CLAM takes the third of ResNet-50's four stages,
     averaged). Taken here are the stage of stride 8 (40 channels: colour and fine texture) and the second of
-    stride 16 (112 channels: nuclei and how they lie), linear block outputs. Each is multiplied with a fixed
+    stride 16 (112 channels: nuclei and how they are), linear block outputs. Each is multiplied with a fixed
     factor, so that both have about the same variance on stained tissue and neither alone decides which tiles
     are near each other; the factors never depend on a study.
 

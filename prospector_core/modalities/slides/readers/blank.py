@@ -1,4 +1,4 @@
-"""A slide that is not at hand: its size alone, white all over, for maps to lie on."""
+"""A slide that is not available: its size alone, white all over, for maps to be on."""
 
 from pathlib import Path
 

@@ -79,7 +79,7 @@ class ResidueEsm2:
                     states = self._model(**tokens).last_hidden_state[0].numpy()
                 if len(states) != stop - start + 2:  # one at each end
                     raise EmbeddingError(
-                        f"{self.name} does not give one state per residue: it is no ESM-2 model"
+                        f"{self.name} does not give one state per residue: it is not an ESM-2 model"
                     )
                 out[first:last] = states[1 + first - start : 1 + last - start]
         finally:
