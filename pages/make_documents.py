@@ -44,7 +44,7 @@ def documents_form():
             10_000,
             0,
             10,
-            help="What is scored: each sentence, or passages of a length in words, for texts without full stops",
+            help="What is scored: each sentence, or passages of some words, for texts without full stops",
         )
         keep = st.checkbox(
             "Keep the text in the study",
