@@ -46,8 +46,8 @@ class ResidueEncoder(Protocol):
     name: str
     dim: int
 
-    def encode(self, chain) -> np.ndarray:
-        """Return (n, dim) float32, one row per residue of the chain."""
+    def encode(self, chain: Any) -> np.ndarray:
+        """Return (n, dim) float32, a row a residue of the chain."""
         ...
 
     def record(self) -> dict[str, Any]:
