@@ -44,7 +44,7 @@ _COLUMNS = (
 
 
 def write_report(evaluations: list[Evaluation], folder: Path) -> list[Path]:
-    """Write ``evaluation.json``, ``evaluation.csv`` (a row a method and datum) and ``evaluation.html``.
+    """Write ``evaluation.json``, ``evaluation.csv`` (one row per method and datum) and ``evaluation.html``.
 
     List of paths.
     """

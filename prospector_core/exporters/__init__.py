@@ -103,7 +103,7 @@ def write_files(
     on: OnCluster | None = None,
     **options: Any,
 ) -> dict[str, Path]:
-    """Write a file a datum, whatever makes its content.
+    """Write one file per datum, whatever makes its content.
 
     Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options)
     -> bytes (on workers one of a module, or a partial of one); by_slide, one file per slide, called after it,

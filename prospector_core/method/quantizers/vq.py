@@ -127,7 +127,7 @@ class _Codes:
         return self._torch.cdist(encoded, self.places).argmin(dim=1)
 
     def follow(self, encoded: np.ndarray, said: Tensor, wrong: Tensor) -> int:
-        """Move codes to the tokens that say them; begin dead ones anew. Returns how many."""
+        """Move codes to the tokens that say them; begin dead ones again. Returns how many."""
         torch, k = self._torch, len(self.places)
         chosen = torch.nn.functional.one_hot(said, k).to(encoded.dtype)
         self._counts.mul_(_DECAY).add_(chosen.sum(dim=0), alpha=1 - _DECAY)
@@ -160,7 +160,7 @@ def _through(torch: ModuleType, layers: np.ndarray, values: np.ndarray) -> Tenso
 
 
 def _without_empty(sample: int, centroids: np.ndarray) -> np.ndarray:
-    """Centroids, those without a token put where the token is that lies farthest from its own.
+    """Centroids, those without a token put where the token is that is farthest from its own.
 
     One after the other.
     """

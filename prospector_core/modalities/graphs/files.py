@@ -158,7 +158,7 @@ class TokenFile:
         raise NotImplementedError
 
     def under(self, part: Any) -> Any:
-        """What lies under the tokens of a datum.
+        """What is under the tokens of a datum.
 
         `readers.under.Under`, read piece by piece as it is looked at.
 

@@ -287,7 +287,7 @@ def _dataset(file: File, name: str, path: Path) -> Dataset:
 
 
 def _features_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
-    """Patches and numbers a patch of (n, d), (1, n, d) or, for an empty slide, (0,)."""
+    """Patches and numbers per patch of (n, d), (1, n, d) or, for an empty slide, (0,)."""
     if len(shape) == 3 and shape[0] == 1:
         shape = shape[1:]
     if 0 in shape:

@@ -102,7 +102,7 @@ def _tiles(
     colours: dict[int, list[int]],
     strongest: object | None = None,
 ) -> list[str]:
-    """A square a token, as JSON texts.
+    """One square per token, as JSON texts.
 
     ``all_scores``: {name: (n,)}; ``strongest``: names of classes, where there are several.
     """

@@ -123,7 +123,7 @@ def _check_alike(one: FeatureFile, first: FeatureFile) -> None:
 
 
 def _info(one: FeatureFile, slide_mpp: float | None) -> dict[str, float | str | None]:
-    """What is known of a slide that is not at hand."""
+    """What is known of a slide that is not available."""
     if one.size:
         width, height = one.size
     else:
@@ -149,7 +149,7 @@ def _info(one: FeatureFile, slide_mpp: float | None) -> dict[str, float | str | 
 
 
 def _tokens(row: LabelRow, one: FeatureFile, grid: FoundGrid | None, labels: Path) -> np.ndarray:
-    """The patches of a datum: all, or those whose centre lies in its field."""
+    """The patches of a datum: all, or those whose centre is in its field."""
     if grid is None or row.field is None:
         return np.arange(one.n)
     centres = np.array(grid.origin) + (grid.positions[:, ::-1] + 0.5) * grid.pitch

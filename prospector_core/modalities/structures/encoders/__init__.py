@@ -47,7 +47,7 @@ class ResidueEncoder(Protocol):
     dim: int
 
     def encode(self, chain: Any) -> np.ndarray:
-        """Return (n, dim) float32, a row a residue of the chain."""
+        """Return (n, dim) float32, one row per residue of the chain."""
         ...
 
     def record(self) -> dict[str, Any]:
