@@ -133,7 +133,7 @@ def test_no_study_there(tmp_path, complaint, command):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("x")
     assert "there is no study nowhere" in complaint(command, "nowhere")
-    assert "is no study" in complaint(command, "folder")
+    assert "is not a study" in complaint(command, "folder")
     if command == "embed":
         assert "there is no study file" in complaint(command, "file")
 

@@ -341,7 +341,7 @@ def test_what_a_killed_program_leaves_is_no_damage(tmp_path):
 
 
 def test_no_study_is_bad_input(tmp_path, capsys):
-    with pytest.raises(StudyError, match="is no study"):
+    with pytest.raises(StudyError, match="is not a study"):
         check_study(tmp_path)
     with pytest.raises(SystemExit) as ended:
         main(["check", str(tmp_path / "nothing")])

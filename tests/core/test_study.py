@@ -168,7 +168,7 @@ def test_what_is_there_is_never_overwritten(tmp_path, slides):
 def test_no_study_there(tmp_path):
     with pytest.raises(StudyError, match="there is no study"):
         Study.open(tmp_path / "none")
-    with pytest.raises(StudyError, match=r"is no study \(no study.sqlite in it\)"):
+    with pytest.raises(StudyError, match=r"is not a study \(no study.sqlite in it\)"):
         Study.open(tmp_path)
 
 
