@@ -39,7 +39,7 @@ def documents_form():
             ),
         )
         size = right.number_input(
-            "Words a passage (0: by sentences)",
+            "Words per passage (0: sentences)",
             0,
             10_000,
             0,

@@ -9,6 +9,7 @@ from pages.shared import choose_class, say_error
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study.change import Change
+from prospector_core.wording import datum_words
 from viewers.streamlit_patches import undisturbed
 
 __all__ = ["sidebar", "class_box", "newer_here", "refit_bar", "refit_here"]
@@ -27,8 +28,8 @@ def sidebar(study):
             if fit is None:
                 return
             st.caption(
-                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} ·"
-                f" {plain(fit.settings.kernel)} kernel"
+                f"{len(study.data)} {datum_words(study)[1]} · {fit.n_concepts} concepts · radius {fit.radius}"
+                f" · {plain(fit.settings.kernel)} kernel"
             )
             if study.several:
                 class_box(study)

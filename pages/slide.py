@@ -137,7 +137,7 @@ def header():
             key="shown_beside",
             width=230,
             format_func=lambda uid: words.get(uid) or slides[uid].name,
-            help="A second view that moves with the first; the chain on it lets go",
+            help="A second view that moves with the first; the chain on it separates them",
         )
         filmed = len(embedded) > 1 and st.toggle("Filmstrip", value=True, key="shown_strip")
     return filmed, second

@@ -48,7 +48,7 @@ def graph_figure(
     if not _SMALLEST <= width <= _LARGEST:
         raise BadInputError(f"a figure is {_SMALLEST} to {_LARGEST} pixels wide, not {width}")
     if threshold is not None and layer != "map":
-        raise BadInputError("a threshold is of the map")
+        raise BadInputError("a threshold is for the map")
     datum = study.datum(datum)
     title = title or (datum.name if names else None)
     positions = np.asarray(study.positions(datum), float)

@@ -123,7 +123,7 @@ def _check(layer, region, whole_slide, width, threshold, opacity, limit):
     if not 0 <= opacity <= 1:
         raise BadInputError(f"opacity is from 0 (nothing) to 1 (covers the tissue), not {opacity}")
     if threshold is not None and layer != "map":
-        raise BadInputError(f"a threshold is of the map, not of the layer {layer}")
+        raise BadInputError(f"a threshold is for the map, not for the layer {layer}")
     if threshold is not None and not 0 <= threshold < math.inf:
         raise BadInputError(
             f"a figure's threshold is of scores of either sign: give a number from 0 on, not {threshold}"
@@ -159,7 +159,7 @@ def _view_of(study, datum, region, whole_slide):
         -region[2] < region[0] < info["width"] and -region[3] < region[1] < info["height"]
     ):
         raise BadInputError(
-            f"the region {' '.join(f'{each:g}' for each in region)} is beside the slide, which has "
+            f"the region {' '.join(f'{each:g}' for each in region)} is outside the slide, which has "
             f"{info['width']} x {info['height']} pixels"
         )
     return _View(*(float(each) for each in region), data=there, slide_wide=slide_wide)

@@ -193,7 +193,7 @@ def test_before_the_embedding_and_before_the_fit(tmp_path, monkeypatch):
     )
     assert "no concepts yet" in App().text
     app = App("study")
-    assert "2 of 2 data are not embedded yet" in app.text and app.has_button("Embed them")
+    assert "2 of 2 fields are not embedded yet" in app.text and app.has_button("Embed them")
     study.embed()
     app.run()
     assert "not embedded yet" not in app.text

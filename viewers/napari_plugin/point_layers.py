@@ -221,7 +221,8 @@ class PointLayers(StudyLayers):
         if by == "uncertainty":
             if self.many:
                 raise BadInputError(
-                    f"above {_MANY:,} {study.kind.words.tokens} uncertainty is said of the clicked one only"
+                    f"above {_MANY:,} {study.kind.words.tokens} the uncertainty is given for the"
+                    " clicked one only"
                 )
             error = study.uncertainty(datum, resamples_of(study.current_fit)).error
             return self._with_excluded(
