@@ -85,7 +85,8 @@ st.markdown("### Atlas")
 st.caption(
     f"Up to {MOST:,} {words.tokens}; the same number from each {datum_words(study)[0]}."
     f" {words.tokens.capitalize()} that the encoder finds alike are near each other;"
-    " distances between far groups say nothing. A concept in two places may be worth splitting; two concepts in one place, merging."
+    " distances between far groups say nothing. A concept in two places may be worth splitting;"
+    " two concepts in one place, merging."
 )
 above(study)
 try:
