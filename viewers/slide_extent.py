@@ -70,7 +70,7 @@ def extent_of(
     Raises
     ------
     BadInputError
-        If the region is beside the slide.
+        If the region is outside the slide.
     """
     info = study.sources[datum.source].info
     data = tuple(other for other in study.embedded() if other.source == datum.source)
@@ -87,7 +87,7 @@ def extent_of(
         -region[2] < region[0] < info["width"] and -region[3] < region[1] < info["height"]
     ):
         raise BadInputError(
-            f"the region {' '.join(f'{number:g}' for number in region)} is beside the slide, which has "
+            f"the region {' '.join(f'{number:g}' for number in region)} is outside the slide, which has "
             f"{info['width']} x {info['height']} pixels"
         )
     return Extent(*(float(number) for number in region), data=data, slide_wide=slide_wide)
