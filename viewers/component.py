@@ -1,8 +1,8 @@
 """How the viewers of this package are declared as Streamlit components.
 
-Each is a folder with a style sheet and a JavaScript module ``viewer.js``, which exports ``Viewer``. The modules
-are served by :mod:`viewers.tile_server` and import what they share from ``web/kit.js``; what Streamlit itself
-gets is ``web/mount.js``, the same for all of them.
+Each is a folder with a style sheet and a JavaScript module ``viewer.js``, which exports ``Viewer``. The
+modules are served by :mod:`viewers.tile_server` and import what they share from ``web/kit.js``. What
+Streamlit itself gets is ``web/mount.js``, the same for all of them.
 """
 
 from collections.abc import Callable, Mapping

@@ -596,7 +596,14 @@ def test_only_scripts_and_styles_of_a_viewer_are_served(server, viewer, monkeypa
         and ask(server, url).headers["cache-control"] == KEPT
     )
     assert server.asset_url("viewer.js").split("/")[-2] == "slide_viewer"
-    for wrong in ("VERSIONS.txt", "nothing.js", "viewer.js.map", "..viewer.js", "openseadragon.license.txt", "__init__.py"):
+    for wrong in (
+        "VERSIONS.txt",
+        "nothing.js",
+        "viewer.js.map",
+        "..viewer.js",
+        "openseadragon.license.txt",
+        "__init__.py",
+    ):
         assert ask(server, url.replace("viewer.js", wrong)).status == 404, wrong
     assert ask(server, url.replace(viewer, "access")).status == 404
     assert ask(server, url.replace(f"{viewer}/viewer.js", "web/kit.js")).status == 200
