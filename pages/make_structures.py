@@ -24,7 +24,7 @@ def structures_form():
             "Labels (CSV)",
             type=["csv", "tsv", "txt"],
             help=(
-                "One row a chain: a file and a label column; chain, if not all of the file are meant;"
+                "One row per chain: a file and a label column; chain, if not all of the file are meant;"
                 " optionally name, model, assembly, split"
             ),
         )

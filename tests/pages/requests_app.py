@@ -12,9 +12,10 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from pages.asked import field_key, nothing_lost, typed
+from pages.fields import field_key, typed
+from viewers.streamlit_patches import apply_patches
 
-nothing_lost()
+apply_patches()
 
 
 def done(what):

@@ -18,7 +18,7 @@ def done(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(done):
-    with serve("tests/pages/asked_app.py", done.with_name("log.txt"), {"DONE": str(done)}) as url:
+    with serve("tests/pages/requests_app.py", done.with_name("log.txt"), {"DONE": str(done)}) as url:
         yield url
 
 
