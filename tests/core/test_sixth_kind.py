@@ -113,7 +113,7 @@ def test_every_command_knows_it(made):
     rows = list(csv.DictReader((made / "tables" / "r01.csv.csv").read_text().splitlines()))
     assert [row["start"] for row in rows] == [str(WINDOW * at) for at in range(WINDOWS)]
     _, said = run(made, "export", "study", "--format", "geojson", code=2)
-    assert "geojson is no format for recordings: choose one of csv, parquet" in said
+    assert "geojson is not a format for recordings: choose one of csv, parquet" in said
     run(made, "check", "study")
 
 
