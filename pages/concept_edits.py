@@ -6,12 +6,13 @@ Used by the cards, the kernel and the slide's panel.
 import streamlit as st
 
 from pages.edits import Edit, offer, offer_in_form, offer_trial, popover, trial_here
-from pages.looks import look_of
-from pages.words import plain, signed
 from prospector_core.study.change import last_change
 from prospector_core.study.journal import Split
+from viewers.kinds import view_of
+from viewers.words import plain, signed
 
 __all__ = [
+    "choosable",
     "exclude_or_include",
     "split",
     "pin",
@@ -24,6 +25,12 @@ __all__ = [
 ]
 
 MOST_PARTS = 8
+
+
+def choosable(study, found):
+    """Concepts that tokens can be moved to: {id: name}."""
+    state = study.curation.state
+    return {k: each.name for k, each in found.items() if not each.excluded and state.home(k) == k}
 
 
 def exclude_or_include(study, concept, where="", label="Exclude"):
@@ -53,7 +60,7 @@ def exclude_or_include(study, concept, where="", label="Exclude"):
         st.text_input(
             "Reason",
             key=f"{key}_reason",
-            placeholder=look_of(study).UNWANTED.strip(" ()") + " …",
+            placeholder=view_of(study).unwanted.strip(" ()") + " …",
             max_chars=200,
         )
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from pages import preview
+from pages.panels import preview
+from pages.panels.refit import newer_here, refit_here
 from pages.people import locked
 from pages.session import edit_quietly
-from pages.sidebar import newer_here, refit_here
-from pages.words import plain
+from viewers.words import plain
 
 __all__ = [
     "Edit",

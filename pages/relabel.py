@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.edits import Edit, offer_in_form, popover, trial_here
-from pages.words import plain
+from viewers.words import plain
 
 __all__ = ["relabel"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pages
-from pages import words
+from viewers import words
 
 FOLDER = Path(pages.__file__).parent
 

@@ -112,7 +112,7 @@ def test_pages_tell_two_studies_apart(folder, pristine, tmp_path):
     second.press("open_known")
     assert "### Second" in second.text
     assert "**Skin**" in first.run().text and "**Second**" in second.run().text
-    second.go("slide")
+    second.go("datum")
     Study.open(other).curation.rename(0, "only here")
     assert "only here" in str(second.run().viewer()["concepts"]) and "only here" not in str(
         first.run().viewer()["concepts"]
@@ -203,7 +203,7 @@ def test_before_the_embedding_and_before_the_fit(tmp_path, monkeypatch):
     app.press("Find concepts and fit")
     assert Study.open(folder).current_fit.n_concepts == 4
     assert "they are too few" in app.text or "fitted without it" in app.text or app.at.metric
-    assert "Where is epidermis?" in app.go("slide").text
+    assert "Where is epidermis?" in app.go("datum").text
 
 
 def test_many_slides(tmp_path, monkeypatch, pristine):

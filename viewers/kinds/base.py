@@ -1,0 +1,474 @@
+"""The interface of what draws a kind of data: the page of a datum, pictures of tokens, figures, napari.
+
+Every hook has a plain default: tokens are points in their order, in the colours of the map or of their concepts.
+A kind that lies in space, or is read, answers with more. Methods load what they draw with when they are called, so
+that the command line and napari need not load what only the app draws with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from prospector_core.errors import EmbeddingError
+from prospector_core.study import Study
+
+__all__ = ["Chooser", "Goal", "KindView", "MarkForm", "NewStudy", "Pane", "SaveForm", "Selection"]
+
+Rectangle = tuple[float, float, float, float]
+"""x, y, width, height in the coordinates of a datum."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a click selects: a datum and, of it, tokens ``token`` to ``last``, a frame; or a place without a token."""
+
+    datum: str
+    token: int | None = None
+    last: int | None = None
+    frame: int | None = None
+    nothing_there: bool = False
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where a button of a list leads: to tokens, which are selected, or to a rectangle."""
+
+    token: int | None = None
+    last: int | None = None
+    view: Rectangle | None = None
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """A list above the picture from which another datum is chosen.
+
+    Attributes
+    ----------
+    label, key : str
+        Of the widget.
+    options : dict
+        Value -> its name.
+    value : str
+        The one on show.
+    datum_of : callable
+        Value -> uid of the datum to show.
+    flies : bool
+        Whether the view moves to the datum that was chosen.
+    """
+
+    label: str
+    key: str
+    options: Mapping[str, str]
+    value: str
+    datum_of: Callable[[str], str]
+    flies: bool = False
+
+
+@dataclass(frozen=True)
+class Pane:
+    """What a viewer on the page of a datum shows.
+
+    Attributes
+    ----------
+    key : str
+        Of the component: its zoom and layer survive reruns under it.
+    datum, data, unfinished : Datum, and lists of Datum
+        The datum on show; all of the same picture that are embedded, and those that are being embedded.
+    fit : Fit
+        Whose map is shown.
+    change : Change or None
+        What a layer of differences shows; ``on_trial``: of an edit that is not made yet.
+    layer : {"map", "concepts", "change"}
+        The layer to begin with.
+    tokens, frame : list of int, int
+        What is selected.
+    regions, marking : list, mapping or None
+        Marked regions, and what may be marked as what (None: nothing may be marked).
+    above : int
+        CSS px of the page that are not the viewer's.
+    focus : bool
+        Go to the selection now; ``focus_count`` grows whenever that is asked for, ``view`` is where to go.
+    link, aligned : str or None, bool
+        Viewers of one link move together; an aligned one begins where the other stands.
+    main : bool
+        Whether it is the viewer of the datum that the page is about.
+    select, mark, step : callable
+        Called with a :class:`Selection` (which is passed over where nothing is selected on this viewer), with what was
+        drawn, and with "undo" or "redo".
+    """
+
+    key: str
+    datum: Any
+    data: Sequence[Any]
+    unfinished: Sequence[Any]
+    fit: Any
+    change: Any
+    on_trial: bool
+    layer: str
+    tokens: Sequence[int]
+    frame: int
+    regions: Sequence[Mapping[str, Any]]
+    marking: Mapping[str, Mapping[str, str]] | None
+    above: int
+    focus: bool
+    focus_count: int
+    view: Rectangle | None
+    link: str | None
+    aligned: bool
+    main: bool
+    select: Callable[[Selection], None]
+    mark: Callable[[Mapping[str, Any]], None]
+    step: Callable[[str], None]
+
+    @property
+    def token(self) -> int | None:
+        """The first selected token."""
+        return self.tokens[0] if self.tokens else None
+
+
+@dataclass(frozen=True)
+class SaveForm:
+    """What the button that saves files of a datum offers.
+
+    Attributes
+    ----------
+    formats : dict
+        Export format ("png": a figure) -> its words.
+    layers : dict
+        Layer of a figure -> its words; ``layer_label``: of the choice. The first one is the default.
+    stem : callable
+        (layer, whole slide) -> the beginning of the file's name.
+    caption : str
+    label, help, icon : str
+        Of the button.
+    key, save_key : str
+        Beginning of the keys of the widgets, and the key of the button that saves.
+    extents, widths, widths_help, titled : dict, dict, str, bool
+        Choices of a figure that some kinds have: what it shows ("slide": all of it), its width in pixels, its title.
+    """
+
+    formats: Mapping[str, str]
+    layers: Mapping[str, str]
+    stem: Callable[[str, bool], str]
+    caption: str
+    help: str
+    label: str = "Save"
+    icon: str = ":material/download:"
+    layer_label: str = "Layer"
+    key: str = "save"
+    save_key: str = "save_datum"
+    extents: Mapping[str, str] = field(default_factory=dict)
+    widths: Mapping[int, str] = field(default_factory=dict)
+    widths_help: str = ""
+    titled: bool = False
+
+
+@dataclass(frozen=True)
+class MarkForm:
+    """The form that marks tokens of a kind on whose picture nothing is drawn.
+
+    ``field``: (label, placeholder, help) of a field in which tokens are named, where there is one.
+    """
+
+    label: str
+    help: str
+    field: tuple[str, str, str] | None = None
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class NewStudy:
+    """What a form says of a study to make: its name, the labels as uploaded, options of ``Study.create``."""
+
+    name: str
+    table: Any
+    doing: str
+    options: Mapping[str, Any]
+
+
+class KindView:
+    """What draws a kind of data. Stateless: one object serves every study of its kind.
+
+    Attributes
+    ----------
+    show, unwanted, caption, nothing_there : str
+        Words: of the button that goes to a token; in brackets, what an expert may want to exclude; below the
+        picture of a token; after a click beside all tokens.
+    strip_label, strip_help : str
+        Of the switch of the strip of all data.
+    main_key, beside_width, pair_above : str, int, int
+        Key of the viewer; CSS px of the list of what is shown beside it, and what two viewers lose in height.
+    wide_pair : bool
+        Two viewers take the width of the page, each with a selection of its own.
+    draws_regions : bool
+        Regions are marked by drawing; else tokens are marked in a form (:meth:`mark_form`).
+    pictures_follow_fit : bool
+        Whether the picture of a datum shows its map.
+    in_napari : bool
+        Whether napari shows it: as tiles of a slide, or (``napari_points``) as points.
+    in_report : bool
+        Whether the curation report has pictures of it.
+    making : str
+        What the form that makes a study of it is called.
+    """
+
+    show = "Show where it lies"
+    unwanted = ""
+    caption = "It is ringed, with its neighbours and their edges, in the colours of their concepts."
+    nothing_there = "Nothing lies there. Click on a point."
+    strip_label = "Filmstrip"
+    strip_help: str | None = None
+    main_key = "graph"
+    beside_width = 230
+    beside_help: str | None = None
+    pair_above = 24
+    wide_pair = False
+    draws_regions = True
+    pictures_follow_fit = True
+    in_napari = False
+    napari_points = True
+    in_report = False
+    making = ""
+
+    # ---- the page of a datum
+
+    def heading(self, study: Study, name: str) -> str:
+        """The question that stands above the picture; ``name``: of the class, as Markdown."""
+        return f"Where is {name}?"
+
+    def note(self, study: Study) -> str:
+        """What a person must know before believing the maps of a study, else ""."""
+        return ""
+
+    def choosers(self, study: Study, datum, on_show: Sequence) -> list[Chooser]:
+        """The lists from which another datum is chosen; one of less than two options is not drawn."""
+        from viewers.words import class_of
+
+        names = {each.uid: f"{each.name} · {class_of(study, each)}" for each in on_show}
+        return [
+            Chooser(study.kind.words.datum.capitalize(), "shown_datum", names, datum.uid, lambda uid: uid)
+        ]
+
+    def picture_of(self, datum) -> str:
+        """What data of one picture have in common: the key that they are shown under."""
+        return datum.uid
+
+    def layers_beside(self, study: Study, datum) -> dict[str, str]:
+        """What of the same picture may stand beside it: choice -> its name."""
+        return {"@concepts": f"this {study.kind.words.datum}, its concepts"}
+
+    def companions(self, study: Study, datum, on_show: Sequence) -> dict[str, str]:
+        """Other pictures that may stand beside it: :meth:`picture_of` -> its name."""
+        return {each.uid: each.name for each in on_show if each.uid != datum.uid}
+
+    def unfinished(self, study: Study) -> list:
+        """Data that are being embedded and of which a provisional map can be shown: list of Datum."""
+        return []
+
+    def note_unfinished(self, study: Study, data: Sequence) -> None:
+        """Say how far data are that are being embedded."""
+
+    def view_of_datum(self, study: Study, datum, token: int | None) -> Rectangle | None:
+        """The rectangle to move to for a datum or a token of it; None: the viewer finds the token itself."""
+        return None
+
+    def goal_of_spot(self, study: Study, datum, spot) -> Goal:
+        """Where a HotSpot of the list leads."""
+        return Goal(int(spot.peak_token))
+
+    def goal_of_region(self, study: Study, datum, parts: Sequence) -> Goal:
+        """Where a marked region leads; ``parts``: its parts, one a datum."""
+        x, y, width, height = self.region_box(study, parts)
+        away = np.square(self.places(study, datum)[:, :2] - (x + width / 2, y + height / 2)).sum(axis=1)
+        return Goal(int(np.argmin(away)))
+
+    def draw(self, study: Study, pane: Pane) -> bool:
+        """Draw the viewer of a datum; False where it cannot be shown, and why was said."""
+        from viewers.kinds import points
+
+        return points.draw(self, study, pane)
+
+    def about_datum(
+        self, study: Study, datum, token: int | None, frame: int, go_to: Callable[[int], None]
+    ) -> None:
+        """More about a datum, below its hot spots; ``go_to(token)`` selects a token of it."""
+
+    def about_token(self, study: Study, datum, token: int, go_to: Callable[[str, int], None]) -> None:
+        """More about the selected token, below its score; ``go_to(uid, token)`` goes to another."""
+
+    # ---- marks
+
+    def rings(self, study: Study, region) -> list[list[list[float]]]:
+        """The outlines of a marked region as the viewer draws them: lists of [x, y]; [] if it was named by token."""
+        return [[list(point) for point in region.polygon]] if region.polygon else []
+
+    def outline(self, study: Study, datum, tokens: Sequence[int]) -> list[list[tuple[float, float]]]:
+        """Outlines around tokens: list of rings of (x, y), not closed."""
+        import shapely
+
+        from viewers.point_pictures import spacing_of
+
+        places = self.places(study, datum)[:, :2]
+        whole = shapely.MultiPoint(places[list(tokens)]).buffer(0.7 * spacing_of(places), quad_segs=3)
+        return [list(part.exterior.coords)[:-1] for part in getattr(whole, "geoms", [whole])]
+
+    def region_box(self, study: Study, parts: Sequence) -> Rectangle:
+        """The box around the parts of a marked region."""
+        points = [point for part in parts for ring in self.rings(study, part) for point in ring]
+        if not points:
+            points = [self.places(study, part.datum)[token][:2] for part in parts for token in part.tokens]
+        (x, y), (right, bottom) = np.min(points, axis=0).tolist(), np.max(points, axis=0).tolist()
+        return x, y, right - x, bottom - y
+
+    def mark_form(self, study: Study, datum, tokens: Sequence[int]) -> MarkForm | None:
+        """The form that marks tokens, where regions are not drawn; None where nothing can be marked now."""
+        return None
+
+    def tokens_meant(self, study: Study, datum, tokens: Sequence[int], text: str) -> list[int]:
+        """The tokens that the form marks: those selected, or those named. Raises BadInputError."""
+        return list(tokens)
+
+    def mark_line(self, study: Study, datum, region) -> str:
+        """A marked region of the list, in a few words."""
+        return study.kind.words.count(len(region.tokens))
+
+    def goal_of_mark(self, region) -> Goal:
+        """Where a mark of the list leads."""
+        return Goal(int(region.tokens[0]))
+
+    # ---- tokens on the pages that all kinds share
+
+    def places(self, study: Study, datum) -> np.ndarray:
+        """Where tokens are drawn as points, (n, 2) or (n, 3) float64; by default in rows, in their order."""
+        n = study.n_tokens(datum)
+        columns = max(12, int(np.ceil(2 * np.sqrt(n))))
+        return np.stack([np.arange(n) % columns, np.arange(n) // columns], axis=1).astype(float)
+
+    def picture(self, study: Study, datum, side: int) -> np.ndarray:
+        """A datum at a glance: (h, w, 3) uint8, the longer side ``side`` pixels. Raises ProspectorError."""
+        from viewers.kinds import points
+
+        require_embedded(study, datum)
+        return points.picture_of_datum(self, study, datum, side)
+
+    def token_picture(self, study: Study, datum, token: int, side: int, context: float = 3.0) -> np.ndarray:
+        """A token in its surroundings, ``context`` tokens wide: (side, side, 3) uint8."""
+        from viewers.kinds import points
+
+        return points.picture_of_token(self, study, datum, token, side, context)
+
+    def token(
+        self,
+        study: Study,
+        datum,
+        token: int,
+        width: int | Literal["stretch"],
+        context: float = 3.0,
+        alt: str = "",
+    ) -> None:
+        """Draw one token on a page; ``width``: CSS px."""
+        import streamlit as st
+
+        picture = self.token_picture(study, datum, token, 240, context)
+        st.image(picture, width=width if width != "stretch" else 180, alt=alt)
+
+    def typical_tokens(self, study: Study, concept: int) -> list[tuple[str, int]]:
+        """Tokens that show what a concept is: list of (uid of the datum, token)."""
+        return [(datum.uid, int(token)) for datum, token in study.typical_tokens(concept)]
+
+    def typical(self, study: Study, concept, on_pick: Callable[[str, int], None]) -> bool:
+        """Draw tokens that show what a concept is; a click calls ``on_pick(uid of the datum, token)``.
+
+        False where it has none.
+        """
+        from viewers.kinds import tokens
+
+        return tokens.draw_typical(self, study, concept, on_pick)
+
+    def pictures_version(self, study: Study) -> tuple:
+        """Another one once pictures of tokens look otherwise, though fit and embeddings stay."""
+        return tuple(study.colours())
+
+    def typical_label(self, study: Study, concept) -> str:
+        """What the pictures of :meth:`typical` are, for a screen reader."""
+        return f"The most typical {study.kind.words.tokens} of {concept.name}"
+
+    def typical_name(self, study: Study, datum, token: int) -> str:
+        """What one of these pictures is, and what a click on it does."""
+        return f"{datum.name}: show this {study.kind.words.token} where it lies"
+
+    def typical_sheet(self, study: Study, places: Sequence[tuple[str, int]]) -> np.ndarray:
+        """Pictures of these tokens in rows of four: (h, w, 4) uint8."""
+        from viewers.pictures import mosaic
+
+        return mosaic(
+            [self.token_picture(study, study.datum(uid), at, 112, 2.4) for uid, at in places], gap=0
+        )
+
+    def hover(self, study: Study, atlas) -> dict[str, Any]:
+        """What the atlas shows beside a point: {"pictures": their address} or {"texts": a text a point}."""
+        from viewers.kinds import tokens
+
+        return tokens.hover_pictures(self, study, atlas)
+
+    # ---- files
+
+    def figure(self) -> Callable[..., bytes]:
+        """The function (study, datum, **options) that draws a figure for print as PNG bytes.
+
+        Its keyword arguments are the options that a figure of the kind has.
+        """
+        from viewers.graph_figure import graph_figure
+
+        def plain_figure(
+            study: Study,
+            datum,
+            *,
+            layer="map",
+            width=2000,
+            threshold=None,
+            title=None,
+            names=False,
+            limit=None,
+        ) -> bytes:
+            options = {"threshold": threshold, "title": title, "names": names, "limit": limit}
+            places = self.places(study, study.datum(datum))
+            return graph_figure(study, datum, layer=layer, width=width, places=places, **options)
+
+        return plain_figure
+
+    def save_form(self, study: Study, datum) -> SaveForm:
+        """What the button that saves files of a datum offers."""
+        from viewers.graph_figure import LAYERS
+
+        words, known = (
+            study.kind.words,
+            {"png": "Figure (PNG)", "csv": "Table (CSV)", "parquet": "Table (Parquet)"},
+        )
+        return SaveForm(
+            {"png": known["png"], **{each: known.get(each, each) for each in study.kind.exports}},
+            {layer: layer.capitalize() for layer in LAYERS},
+            lambda layer, whole: f"{words.datum}-{layer}",
+            f"All {words.data} at once: prospector export STUDY --format …",
+            f"The map of this {words.datum} for other programs, or as a figure",
+        )
+
+    def save_trouble(self, study: Study, datum, format: str) -> str:
+        """Why a file cannot be made now, else ""."""
+        return ""
+
+    # ---- new studies
+
+    def new_study(self) -> NewStudy | None:
+        """Draw the form that makes a study; what it says once it was sent, else None."""
+        return None
+
+
+def require_embedded(study: Study, datum) -> None:
+    """Raise EmbeddingError for a datum that has no tokens yet."""
+    if not study.is_embedded(datum):
+        raise EmbeddingError(f"{datum.name} is not embedded yet")
