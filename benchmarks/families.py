@@ -114,9 +114,9 @@ def main(arguments=None):
         print(json.dumps({"families": rows, "true sites": true}, indent=1))
         return
     print("true sites:", ", ".join(f"{kind} {true[kind]}" for kind in CLASSES))
-    from .proteins import _print
+    from .proteins import print_rows
 
-    _print(rows)
+    print_rows(rows)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from pages.people import locked
 from pages.session import by_me
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.mask import known_null, null_of
+from prospector_core.evaluation.plots import neutral
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
-from prospector_core.evaluation.svg import neutral
 from viewers.access.session import exported
 from viewers.words import plain
 

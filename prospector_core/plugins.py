@@ -3,38 +3,50 @@
 Found by group and name, and said in one line where it cannot be loaded.
 """
 
+from __future__ import annotations
+
+import tomllib
 import warnings
 from functools import lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import EmbeddingError, PluginError, PluginWarning, ProspectorError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 __all__ = ["load_all", "load_one", "make_encoder", "names_of", "origin_of"]
 
+_OURS = "prospector-heads"
+_PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
-def names_of(group):
+
+def names_of(group: str) -> list[Any]:
     """Names under which packages add something to a group: sorted list, each once. Nothing is loaded."""
-    return sorted({point.name for point in entry_points(group=group)})
+    return sorted({point.name for point in _points(group)})
 
 
-def load_one(group, name):
+def load_one(group: str, name: str) -> Callable[..., Any]:
     """What an entry point names, or None if there is none.
 
     Raises PluginError, naming package and entry point, where it cannot be loaded.
     """
-    for point in entry_points(group=group, name=name):
+    for point in _points(group, name):
         return _loaded(point)
     return None
 
 
-def origin_of(group, name):
+def origin_of(group: Any, name: str) -> Any:
     """Which package an entry point is of, in words; "" if there is none. Nothing is loaded."""
-    for point in entry_points(group=group, name=name):
+    for point in _points(group, name):
         return f"installed with {point.dist.name if point.dist else point.value}"
     return ""
 
 
-def make_encoder(group, name, options):
+def make_encoder(group: str, name: str, options: dict[str, Any]) -> str:
     """The encoder that an installed package brings under a name.
 
     Raises EmbeddingError, PluginError, and its own ProspectorError.
@@ -51,13 +63,13 @@ def make_encoder(group, name, options):
 
 
 @lru_cache(maxsize=16)
-def load_all(group):
+def load_all(group: str) -> list[Any]:
     """All of a group that can be loaded: list of (name, object).
 
     Each of the others is a PluginWarning, once.
     """
     found = []
-    for point in sorted(entry_points(group=group)):
+    for point in _points(group):
         try:
             found.append((point.name, _loaded(point)))
         except PluginError as error:
@@ -65,7 +77,35 @@ def load_all(group):
     return found
 
 
-def _loaded(point):
+def _points(group: str, name: str | None = None) -> list[EntryPoint]:
+    """Entry points of a group, or of one name in it: those of installed packages and of this clone."""
+    own = _points_of_clone()
+    points = list(entry_points(group=group))
+    if own:  # metadata of a clone are as old as its installation
+        points = [point for point in points if point.dist is None or point.dist.name != _OURS]
+    points += [point for point in own if point.group == group]
+    return sorted(point for point in points if name is None or point.name == name)
+
+
+@lru_cache(maxsize=1)
+def _points_of_clone() -> list[EntryPoint]:
+    """What pyproject.toml beside the code declares, also where nothing was installed; [] outside a clone."""
+    try:
+        declared = tomllib.loads(_PYPROJECT.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    if declared.get("project", {}).get("name") != _OURS:
+        return []
+    tables = (declared["project"]["entry-points"], declared["tool"]["prospector"]["entry-points-of-clone"])
+    return [
+        EntryPoint(name, value, group)
+        for table in tables
+        for group, points in table.items()
+        for name, value in points.items()
+    ]
+
+
+def _loaded(point: Any) -> Callable[..., Any]:
     try:
         return point.load()
     except ProspectorError as error:

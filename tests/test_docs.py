@@ -57,9 +57,9 @@ def test_python_blocks_run(name, number, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "line"), [pair for pair in COMMANDS if pair[1].startswith("prospector ")])
 def test_commands_and_their_options_exist(name, line):
-    from prospector_core.cli import app
+    from prospector_core.cli import command_line
 
-    commands = typer.main.get_command(app).commands
+    commands = typer.main.get_command(command_line()).commands
     _, command, *words = shlex.split(line, comments=True)
     assert command in commands, f"{name}: {line}"
     parameters = commands[command].params
@@ -86,9 +86,9 @@ def test_commands_and_their_options_exist(name, line):
 
 
 def test_every_command_and_every_option_of_the_documents_exists():
-    from prospector_core.cli import app
+    from prospector_core.cli import command_line
 
-    commands = typer.main.get_command(app).commands
+    commands = typer.main.get_command(command_line()).commands
     reference = TEXT["docs/command-line.md"]
     assert [command for command in commands if f"## {command}\n" not in reference] == []
     known = {

@@ -1,4 +1,4 @@
-"""The weights of a kernel as the square of the Kernel page: of one state, or the change from one to the next."""
+"""The weights of a kernel as the square of the Kernel page: of one state, or of a change."""
 
 from __future__ import annotations
 

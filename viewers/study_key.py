@@ -1,4 +1,4 @@
-"""What pictures and numbers of a study are remembered under, by the app's caches and in addresses of tiles."""
+"""What pictures and numbers of a study are remembered under, in caches and in addresses of tiles."""
 
 import os
 from pathlib import Path

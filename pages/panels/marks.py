@@ -1,4 +1,4 @@
-"""What the expert marks on a datum as evidence: regions that are drawn, tokens that are chosen, and their list."""
+"""What the expert marks on a datum as evidence: drawn regions, chosen tokens, and their list."""
 
 import streamlit as st
 

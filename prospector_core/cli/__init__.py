@@ -4,37 +4,86 @@ import errno
 import os
 import sys
 import warnings
+from functools import lru_cache
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
-from ..errors import PluginWarning, ProspectorError
+from .. import plugins
+from ..errors import MissingExtraError, PluginWarning, ProspectorError
 from ..store import memory
 from . import (
-    app_command,
     evaluate_command,
+    fit_command,
+    info_command,
     journal_commands,
     keeping_commands,
     new_command,
+    prospect_command,
     record_command,
     relink_command,
     study_commands,
-    tool_commands,
 )
 from .output import complain
 
-__all__ = ["app", "main"]
+__all__ = ["command_line", "main"]
 
-app = typer.Typer(
-    name="prospector",
-    help="Where in a slide a class lives, learned from labels of whole slides or fields only.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+_OWN = (
+    new_command,
+    study_commands,
+    fit_command,
+    prospect_command,
+    journal_commands,
+    relink_command,
+    keeping_commands,
+    info_command,
+    evaluate_command,
+    record_command,
+)
+# As `prospector --help` lists them, wherever their code lies: along the flow. Those of other packages follow.
+_ORDER = (
+    *("new", "embed", "fit", "name", "prospect", "export"),
+    *("history", "replay", "check", "report", "app", "relink", "backup", "restore", "trust"),
+    *("info", "napari", "bench", "evaluate", "record"),
 )
 
 
-@app.callback()
+class _Commands(TyperGroup):
+    """All commands, in one order."""
+
+    def list_commands(self, context: typer.Context) -> list[str]:
+        known = [name for name in _ORDER if name in self.commands]
+        return known + [name for name in self.commands if name not in _ORDER]
+
+    def resolve_command(self, context: typer.Context, arguments: list[str]) -> tuple:
+        if arguments[0] == "bench" and "bench" not in self.commands:
+            raise MissingExtraError(
+                "the benchmarks are not part of an installed Prospector: run this in a clone of its"
+                " repository"
+            )
+        return super().resolve_command(context, arguments)
+
+
+@lru_cache(maxsize=1)
+def command_line() -> typer.Typer:
+    """The application with the core's commands, and those that entry points of `prospector.commands` add."""
+    app = typer.Typer(
+        name="prospector",
+        cls=_Commands,
+        help="Where in a slide a class lives, learned from labels of whole slides or fields only.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(limits)
+    for module in _OWN:
+        module.register(app)
+    for _, register in plugins.load_all("prospector.commands"):
+        register(app)
+    return app
+
+
 def limits(
     max_memory: Annotated[
         str | None,
@@ -44,7 +93,7 @@ def limits(
             help="The most memory that one file may ask for to be read, such as 4GB (1GB).",
         ),
     ] = None,
-):
+) -> None:
     """Where in a slide a class lives, learned from labels of whole slides or fields only."""
     if max_memory is not None:
         os.environ[memory.VARIABLE] = str(
@@ -52,16 +101,6 @@ def limits(
         )  # processes that are started know it too
     memory.most_memory()  # what the environment says is wrong is said now
 
-
-new_command.register(app)
-study_commands.register(app)
-journal_commands.register(app)
-app_command.register(app)
-relink_command.register(app)
-keeping_commands.register(app)
-tool_commands.register(app)
-evaluate_command.register(app)
-record_command.register(app)
 
 _UsageError = typer.BadParameter.__base__  # click's own, wherever this typer keeps it
 _INTERRUPTED = 130
@@ -75,7 +114,7 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     _show_in_one_line()
     try:
-        code = app(args=arguments or ["--help"], prog_name="prospector", standalone_mode=False)
+        code = command_line()(args=arguments or ["--help"], prog_name="prospector", standalone_mode=False)
     except ProspectorError as error:
         complain(str(error))
         code = 2

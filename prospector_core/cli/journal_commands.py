@@ -1,20 +1,19 @@
-"""Commands on what a study keeps: history, replay, check, report."""
+"""Commands on what a study keeps: history, replay, check."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import BadInputError
+from .arguments import Cluster, Json, Memory, StudyPath, Workers
 from .output import complain, print_json, print_table, progress_bar, say
-from .study_commands import Cluster, Json, Memory, OfClass, StudyPath, Workers
 
 __all__ = ["register"]
 
 
 def register(app):
     """Add the commands to the application."""
-    for command in (history, replay, check, report):
+    for command in (history, replay, check):
         app.command()(command)
 
 
@@ -145,39 +144,6 @@ def check(study: StudyPath, json: Json = False):
     if found:
         complain(f"{len(found)} thing{'s are' if len(found) > 1 else ' is'} damaged or missing in {study}")
         raise typer.Exit(1)
-
-
-def report(
-    study: StudyPath,
-    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("report.html"),
-    with_names: Annotated[
-        bool, typer.Option("--with-names", help="Name slides and data; without it they have numbers.")
-    ] = False,
-    of_class: OfClass = None,
-    json: Json = False,
-):
-    """Write what was edited, by whom and why.
-
-    And what it did to the map, as one HTML file with its pictures inside.
-    """
-    from viewers.report import curation_report
-
-    from ..store.files import storage_errors, write_atomic
-    from ..study import Study
-
-    if out.is_dir():
-        raise BadInputError(f"{out} is a folder: give a file to write, like report.html")
-    opened = Study.open(study)
-    opened = opened if of_class is None else opened.of_class(of_class)
-    with progress_bar("writing the report", json, "parts") as bar:
-        page = curation_report(opened, with_names, bar).encode()
-    with storage_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(out, page)
-    if json:
-        print_json({"study": str(opened.path), "file": str(out), "bytes": len(page)})
-    else:
-        say(f"report written to {out} ({len(page) / 1e6:.1f} MB)")
 
 
 def _fits(number):

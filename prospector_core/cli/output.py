@@ -19,7 +19,7 @@ from rich.text import Text
 
 from ..wording import printable
 
-__all__ = ["complain", "progress_bar", "say", "print_json", "print_table"]
+__all__ = ["complain", "number", "print_json", "print_table", "progress_bar", "say", "share"]
 
 _err = Console(stderr=True, highlight=False, emoji=False)
 _out = Console(highlight=False, emoji=False)
@@ -96,6 +96,16 @@ def progress_bar(text, quiet=False, unit=""):
 
         update.pause = bars.stop
         yield update
+
+
+def share(value: float | None) -> str:
+    """A share in a table; a dash where there is none."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def number(value: float | None) -> str:
+    """A score in a table, with its sign; a dash where there is none."""
+    return "-" if value is None else f"{value:+.2f}"
 
 
 def _plain(value):

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from .arguments import Json, StudyPath
 from .output import complain, print_json, print_table, progress_bar, say
-from .study_commands import Json, StudyPath
 
 __all__ = ["RESULTS", "register"]
 

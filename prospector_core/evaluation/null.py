@@ -8,8 +8,11 @@ errors, against the same under shuffled labels, all weights together; those whos
 (Benjamini-Hochberg) is below a level are kept.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +23,15 @@ from ..method.tfidf import term_frequencies
 from ..scheduling import OnCluster
 from ..study.tasks import place_of, study_at
 from .problem import stratified_folds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..method.kernels import LinearKernel
+    from ..study.fits import Fit
+    from ..study.study import Study
+    from ..study.tasks import Place
 
 __all__ = ["Null", "benjamini_hochberg", "label_null", "masked", "study_null"]
 
@@ -43,12 +55,12 @@ class Null:
     level: float
 
     @property
-    def signal(self):
+    def signal(self) -> bool:
         """Whether data are told apart better than by shuffled labels."""
         return self.p_signal <= LEVEL
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """The answer in plain words."""
         usual = (
             f"AUROC {self.auroc:.2f}; shuffled labels give {self.shuffled.mean():.2f}, p ="
@@ -63,7 +75,7 @@ class Null:
         )
 
 
-def benjamini_hochberg(p_values, level=LEVEL):
+def benjamini_hochberg(p_values: list[float] | np.ndarray, level: float = LEVEL) -> np.ndarray:
     """Which hypotheses to reject at a false discovery rate: (n,) bool.
 
     Those without a p-value (NaN) are kept out.
@@ -79,7 +91,16 @@ def benjamini_hochberg(p_values, level=LEVEL):
     return reject
 
 
-def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None, shuffled=None):
+def label_null(
+    kernel: FoldChangeKernel | LinearKernel,
+    counts: np.ndarray,
+    labels: np.ndarray,
+    n: int = 200,
+    seed: int = 0,
+    level: float = LEVEL,
+    progress: Callable[..., object] | None = None,
+    shuffled: Callable | None = None,
+) -> Null:
     """Shuffle the labels n times: Null.
 
     Parameters: progress, function(done, total); kernel, unfitted; counts (n_data, p); labels (n_data,) of 0
@@ -112,7 +133,9 @@ def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None
     return Null(own, aurocs, p_signal, p_values, kept, level)
 
 
-def _shuffled(kernel, counts, shares, labels, seed):
+def _shuffled(
+    kernel: FoldChangeKernel, counts: np.ndarray, shares: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[float, np.ndarray]:
     """AUROC of held-out data under labels (n_data,), and how far each weight's classes are apart.
 
     (float, (p,)).
@@ -122,12 +145,12 @@ def _shuffled(kernel, counts, shares, labels, seed):
     return _held_out_auroc(kernel, counts, labels, seed), np.abs(_apart(shares, labels))
 
 
-def masked(coef, kept):
+def masked(coef: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """A kernel (p,) of the weights that are kept alone."""
     return np.where(kept, coef, 0.0)
 
 
-def _apart(shares, labels):
+def _apart(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How far the classes' mean shares are apart, in standard errors: (p,)."""
     one, zero = shares[labels == 1], shares[labels == 0]
     error = np.sqrt(one.var(axis=0) / len(one) + zero.var(axis=0) / len(zero))
@@ -137,7 +160,7 @@ def _apart(shares, labels):
     )  # a little added: few data vary little by chance
 
 
-def _held_out_auroc(kernel, counts, labels, seed):
+def _held_out_auroc(kernel: FoldChangeKernel, counts: np.ndarray, labels: np.ndarray, seed: int) -> float:
     found = np.empty(len(labels))
     for train, test in stratified_folds(labels, 5, seed):
         fitted = kernel.fit(counts[train], labels[train])
@@ -146,7 +169,15 @@ def _held_out_auroc(kernel, counts, labels, seed):
     return auroc(found, labels == 1)
 
 
-def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None, on=None):
+def study_null(
+    study: Study,
+    n: int = 200,
+    seed: int = 0,
+    level: float = LEVEL,
+    fit: Fit | None = None,
+    progress: Callable[..., object] | None = None,
+    on: OnCluster | None = None,
+) -> tuple[Null, np.ndarray]:
     """The Null of a study's fit, edits and all, over its weights.
 
     (Null, kernel (p,) of the weights that stand out).
@@ -173,8 +204,8 @@ def study_null(study, n=200, seed=0, level=LEVEL, fit=None, progress=None, on=No
     return full, masked(fit.coef, kept | pinned)
 
 
-def _evidence_of(study, fit):
-    """(Unfitted kernel, counts (n_data, p_active), labels (n_data,) of 0 and 1) of the data that a fit was fitted on."""
+def _evidence_of(study: Study, fit: Fit) -> tuple[FoldChangeKernel, np.ndarray, np.ndarray]:
+    """What a fit was fitted on: unfitted kernel, counts (n_data, p_active), labels (n_data,) of 0 and 1."""
     _, counts = study._layer(fit.centroids, fit.settings)
     there = fit.summary["predictions"].keys()
     rows = [row for row in study._rows if row.uid in there and row.split != "test"]
@@ -187,7 +218,9 @@ def _evidence_of(study, fit):
 _SHUFFLED_AT_ONCE = 10
 
 
-def _shuffle_there(on, place, fit, target, drawn, seed):
+def _shuffle_there(
+    on: OnCluster, place: Place, fit: int, target: int, drawn: list[np.ndarray], seed: int
+) -> list[tuple[float, np.ndarray]]:
     """As ``_shuffled`` of each, on workers, which take the counts from the study."""
     items = [
         (start, drawn[start : start + _SHUFFLED_AT_ONCE]) for start in range(0, len(drawn), _SHUFFLED_AT_ONCE)
@@ -196,13 +229,13 @@ def _shuffle_there(on, place, fit, target, drawn, seed):
     return [each for start in sorted(found) for each in found[start]]
 
 
-def _shuffled_at(place, fit, target, seed, item):
+def _shuffled_at(place: Any, fit: Fit, target: Any, seed: int, item: Any) -> Any:
     kernel, counts, shares = _evidence_at(place, fit, target)
     return [_shuffled(kernel, counts, shares, labels, seed) for labels in item[1]]
 
 
 @lru_cache(maxsize=1)
-def _evidence_at(place, fit, target):
+def _evidence_at(place: Any, fit: Fit, target: Any) -> Any:
     study = study_at(place)
     study = study if study.target == target else study.of_class(target)
     kernel, counts, _ = _evidence_of(study, study.load_fit(fit))

@@ -1,12 +1,22 @@
 """Families of sites: the strongest places of class-1 data, grouped by the concepts they are made of."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..errors import FitError
 from ._compiled.sparse import ball
+
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+    from ..study.fits import Fit
+    from ..study.journal import CurationState
+    from ..study.study import Study
 
 __all__ = ["Family", "Site", "find_families", "find_sites", "likeness", "superpose"]
 
@@ -45,7 +55,9 @@ class Family:
     share: float
 
 
-def find_sites(study, fit=None, data=None):
+def find_sites(
+    study: SimpleNamespace | Study, fit: Fit | None = None, data: list[SimpleNamespace] | None = None
+) -> list[Site]:
     """The strongest places of the data of the class: list of Site.
 
     A site is a token that scores high and those within the receptive field of it that do too, two at least; a
@@ -86,7 +98,9 @@ def find_sites(study, fit=None, data=None):
     return found
 
 
-def compositions(study, sites, fit=None):
+def compositions(
+    study: SimpleNamespace | Study, sites: list[Site], fit: Fit | SimpleNamespace | None = None
+) -> np.ndarray:
     """Concepts that sites are made of: (n, K) float64, rows that sum to 1."""
     fit = fit or study.current_fit
     out = np.zeros((len(sites), fit.n_concepts))
@@ -95,7 +109,12 @@ def compositions(study, sites, fit=None):
     return out / np.maximum(out.sum(1, keepdims=True), 1.0)
 
 
-def find_families(study, fit=None, sites=None, families=None):
+def find_families(
+    study: SimpleNamespace | Study,
+    fit: object | None = None,
+    sites: list[Site] | None = None,
+    families: int | None = None,
+) -> list[Family]:
     """Group sites by the concepts they are made of: list of Family, the largest first.
 
     Ward's method on the square roots of shares (Hellinger distance). Parameters: sites, from ``find_sites``;
@@ -118,7 +137,7 @@ def find_families(study, fit=None, sites=None, families=None):
     return [Family(number, its, middle, len(its) / len(sites)) for number, (its, middle) in enumerate(found)]
 
 
-def _grouped(vectors, families):
+def _grouped(vectors: np.ndarray, families: int | None) -> np.ndarray:
     """A group number for each of vectors (n, K)."""
     from sklearn.cluster import AgglomerativeClustering  # late: it takes a second to load
     from sklearn.metrics import silhouette_score
@@ -138,7 +157,9 @@ def _grouped(vectors, families):
     return labels
 
 
-def likeness(one, other):
+def likeness(
+    one: dict[int, float] | list[float] | np.ndarray, other: dict[int, float] | list[float] | np.ndarray
+) -> float:
     """How much two compositions are alike: 0 to 1 (Bhattacharyya). Parameters: {concept: share} or (K,)."""
     one, other = (
         each if isinstance(each, dict) else dict(enumerate(np.asarray(each).tolist()))
@@ -147,13 +168,18 @@ def likeness(one, other):
     return float(sum(np.sqrt(share * other.get(concept, 0.0)) for concept, share in one.items()))
 
 
-def name_of(state, composition):
+def name_of(state: CurationState | SimpleNamespace, composition: dict[int, float] | np.ndarray) -> str:
     """The name that a person gave to a family with such a composition, or ""."""
     best = max(((likeness(kept, composition), name) for kept, name in state.families), default=(0.0, ""))
     return best[1] if best[0] >= _ALIKE else ""
 
 
-def superpose(reference, points, reference_kinds, kinds):
+def superpose(
+    reference: np.ndarray,
+    points: np.ndarray,
+    reference_kinds: list[int] | np.ndarray | range,
+    kinds: list[int] | np.ndarray | range,
+) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]], float]:
     """Lay the residues of a site over those of another.
 
     Parameters
@@ -189,7 +215,7 @@ def superpose(reference, points, reference_kinds, kinds):
     return best
 
 
-def _kabsch(a, b):
+def _kabsch(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rotation and shift that lay points b (n, 3) over a with the least squares.
 
     Mirror images are not allowed.

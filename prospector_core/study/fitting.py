@@ -68,7 +68,7 @@ class StudyFits(StudyData):
         return {row.tobytes(): name for row, name in zip(np.asarray(centroids, np.float32), names)}
 
     def _occurring(self, names, centroids):
-        """Of many given concepts those that occur in the data at all (and the last: whatever is not known)."""
+        """Of many given concepts those that occur in the data (and the last: whatever is not known)."""
         if len(names) <= _FEW_GIVEN:
             return names, centroids
         occurs = np.zeros(len(names), bool)
@@ -404,7 +404,7 @@ class StudyFits(StudyData):
                 done.get()
 
     def count(self, centroids, settings, state, datum, region=None, folder=None):
-        """Count a datum (or a Region of it) under a CurationState as a fit with these centroids and settings does.
+        """Count a datum (or a Region of it) under a CurationState, as a fit of these settings does.
 
         What is found is kept, in ``folder`` or with the study's own derived arrays.
         """

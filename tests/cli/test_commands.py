@@ -138,8 +138,8 @@ def test_bench_says_its_figures(prospector, monkeypatch):
         asked.append(quick)
         return {"quick": quick, "grid": [1.5]}
 
-    monkeypatch.setattr("benchmarks.run_bench", run_bench)
-    monkeypatch.setattr("benchmarks.format_bench", lambda figures: f"a table of {figures['grid']}")
+    monkeypatch.setattr("benchmarks.core.run_bench", run_bench)
+    monkeypatch.setattr("benchmarks.core.format_bench", lambda figures: f"a table of {figures['grid']}")
     assert result(prospector("bench", "--quick", "--json")) == {"quick": True, "grid": [1.5]}
     assert ok(prospector("bench")).stdout == "a table of [1.5]\n" and asked == [True, False]
 
@@ -381,7 +381,8 @@ def test_progress_is_shown_on_a_terminal(slides, prospector):
 
 SLOW = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # of its own: what a suite in the background hands on is ignored
+# of its own: what a suite in the background hands on is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from prospector_core.modalities.slides.encoders import colour_texture
 encode = colour_texture.ColourTexture.encode
 def slowly(self, tiles):

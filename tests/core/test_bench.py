@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import format_bench, run_bench
+from benchmarks.core import format_bench, run_bench
 from benchmarks.scale import STEPS, format_scale, measure_scale
 
 

@@ -20,11 +20,11 @@ from prospector_core.evaluation.datasets import load_set, sentences_of
 from prospector_core.evaluation.heads import authors_protocol, fit_head, suggested_for
 from prospector_core.evaluation.mask import known_null, masked_fit, masked_study, null_of
 from prospector_core.evaluation.null import benjamini_hochberg, label_null, masked, study_null
+from prospector_core.evaluation.plots import bars, neutral, panels, scatter
 from prospector_core.evaluation.problem import stratified_folds
 from prospector_core.evaluation.report import region_plots, write_markdown, write_report
 from prospector_core.evaluation.run import HEADS, evaluate, method_names
 from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, read_truth, tokens_for
-from prospector_core.evaluation.svg import neutral
 from prospector_core.evaluation.tasks import TOKENS
 from prospector_core.method.metrics import average_precision
 from prospector_core.scheduling import scheduler
@@ -169,6 +169,19 @@ def test_methods_are_plotted_against_what_regions_are_like():
     )
     assert half[:4] == pytest.approx([each / 2 for each in means[:4]], abs=0.01)
     assert "prefers-color-scheme" in plot and "prefers-color-scheme" not in neutral(plot)
+    assert plot == region_plots(rows) and "xlink" not in plot and "<script" not in plot
+
+
+def test_names_in_plots_are_text():
+    name = "$a$ <b>&"
+    plot = bars([(name, 0.5, 0.4, 0.6)], name) + scatter(
+        [(0, 1, name, True), (np.nan, 1, "", False)], "", "x", "y"
+    )
+    assert plot.count("$a$ &lt;b&gt;&amp;") == 3 and "<b>" not in plot
+    assert (
+        scatter([(np.nan, 1, "", False)], "", "x", "y") == ""
+        and panels([("x", {"a": []}, [], False)], "", "y") == ""
+    )
 
 
 def test_unknown_baselines_are_said():

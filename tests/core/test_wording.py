@@ -86,13 +86,15 @@ def test_names_that_enter_are_short_and_printable():
 
 def test_a_template_shows_what_it_is_given_as_text():
     text = '"><img src=x onerror=alert(1)>&{{ 7*7 }}'
+    part = {"colour": "1,2,3", "share": 0.5, "said": text, "text": text}
     page = write_html(
         "prospector_core",
-        "plot.svg",
-        width=1,
-        height=1,
-        said=text,
-        look="",
-        marks=[{"tag": "text", "look": {"fill": text}, "title": text, "text": text}],
+        "document.html",
+        language="en",
+        heading=text,
+        parts=[part],
+        concepts=[],
+        **dict.fromkeys(("label", "for_", "against", "unit", "token"), ""),
+        **{"probability": None, "limit": 1.0, "cold": "", "warm": ""},
     )
     assert "<img" not in page and "49" not in page and page.count("{{ 7*7 }}") == 4

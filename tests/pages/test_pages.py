@@ -138,7 +138,7 @@ def test_a_newer_study_is_one_line(folder, page):
     assert len(app.errors) == 1 and "newer Prospector" in app.errors[0] and "\n" not in app.errors[0]
 
 
-@pytest.mark.parametrize("page", ["slide", "study"])
+@pytest.mark.parametrize("page", ["datum", "study"])
 def test_a_damaged_database_is_one_line(folder, page):
     (folder / "study.sqlite").write_bytes(b"this is no database" * 100)
     app = App(page).sound()

@@ -17,7 +17,7 @@ class Entry:
     Attributes
     ----------
     module, view : str
-        Where its :class:`viewers.kinds.base.KindView` is, relative to this package, and the name of its class.
+        Where its :class:`viewers.kinds.base.KindView` is, relative to this package; its class.
     title, icon : str
         Of the page that shows a datum.
     pages : tuple of (file, title, icon)

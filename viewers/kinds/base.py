@@ -1,8 +1,8 @@
 """The interface of what draws a kind of data: the page of a datum, pictures of tokens, figures, napari.
 
-Every hook has a plain default: tokens are points in their order, in the colours of the map or of their concepts.
-A kind that lies in space, or is read, answers with more. Methods load what they draw with when they are called, so
-that the command line and napari need not load what only the app draws with.
+Every hook has a plain default: tokens are points in their order, in the colours of the map or of their
+concepts. A kind that lies in space, or is read, answers with more. Methods load what they draw with when they
+are called, so that the command line and napari need not load what only the app draws with.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Rectangle = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Selection:
-    """What a click selects: a datum and, of it, tokens ``token`` to ``last``, a frame; or a place without a token."""
+    """What a click selects: a datum and, of it, tokens ``token`` to ``last`` and a frame; or no token."""
 
     datum: str
     token: int | None = None
@@ -97,7 +97,7 @@ class Pane:
     main : bool
         Whether it is the viewer of the datum that the page is about.
     select, mark, step : callable
-        Called with a :class:`Selection` (which is passed over where nothing is selected on this viewer), with what was
+        Called with a :class:`Selection` (passed over where nothing is selected on this viewer), with what was
         drawn, and with "undo" or "redo".
     """
 
@@ -148,7 +148,8 @@ class SaveForm:
     key, save_key : str
         Beginning of the keys of the widgets, and the key of the button that saves.
     extents, widths, widths_help, titled : dict, dict, str, bool
-        Choices of a figure that some kinds have: what it shows ("slide": all of it), its width in pixels, its title.
+        Choices of a figure that some kinds have: what it shows ("slide": all of it), its width in pixels, its
+        title.
     """
 
     formats: Mapping[str, str]
@@ -208,8 +209,8 @@ class KindView:
         Regions are marked by drawing; else tokens are marked in a form (:meth:`mark_form`).
     pictures_follow_fit : bool
         Whether the picture of a datum shows its map.
-    in_napari : bool
-        Whether napari shows it: as tiles of a slide, or (``napari_points``) as points.
+    in_napari : {"", "slide", "points"}
+        What napari shows it as; "": it does not.
     in_report : bool
         Whether the curation report has pictures of it.
     making : str
@@ -229,8 +230,7 @@ class KindView:
     wide_pair = False
     draws_regions = True
     pictures_follow_fit = True
-    in_napari = False
-    napari_points = True
+    in_napari: Literal["", "slide", "points"] = ""
     in_report = False
     making = ""
 
@@ -303,7 +303,7 @@ class KindView:
     # ---- marks
 
     def rings(self, study: Study, region) -> list[list[list[float]]]:
-        """The outlines of a marked region as the viewer draws them: lists of [x, y]; [] if it was named by token."""
+        """The outlines of a marked region for the viewer: lists of [x, y]; [] if it was named by token."""
         return [[list(point) for point in region.polygon]] if region.polygon else []
 
     def outline(self, study: Study, datum, tokens: Sequence[int]) -> list[list[tuple[float, float]]]:
@@ -422,23 +422,6 @@ class KindView:
 
         Its keyword arguments are the options that a figure of the kind has.
         """
-        from viewers.graph_figure import graph_figure
-
-        def plain_figure(
-            study: Study,
-            datum,
-            *,
-            layer="map",
-            width=2000,
-            threshold=None,
-            title=None,
-            names=False,
-            limit=None,
-        ) -> bytes:
-            options = {"threshold": threshold, "title": title, "names": names, "limit": limit}
-            places = self.places(study, study.datum(datum))
-            return graph_figure(study, datum, layer=layer, width=width, places=places, **options)
-
         return plain_figure
 
     def save_form(self, study: Study, datum) -> SaveForm:
@@ -472,3 +455,15 @@ def require_embedded(study: Study, datum) -> None:
     """Raise EmbeddingError for a datum that has no tokens yet."""
     if not study.is_embedded(datum):
         raise EmbeddingError(f"{datum.name} is not embedded yet")
+
+
+def plain_figure(
+    study: Study, datum, *, layer="map", width=2000, threshold=None, title=None, names=False, limit=None
+) -> bytes:
+    """Draw tokens as points where ``KindView.places`` has them, as ``graph_figure`` does."""
+    from viewers.graph_figure import graph_figure
+    from viewers.kinds import view_of
+
+    options = {"threshold": threshold, "title": title, "names": names, "limit": limit}
+    places = view_of(study).places(study, study.datum(datum))
+    return graph_figure(study, datum, layer=layer, width=width, places=places, **options)

@@ -23,7 +23,7 @@ def beyond_chance(fit) -> str:
 
 
 def concept_legend(study: Study, fit) -> list[dict[str, Any]]:
-    """Concepts of a fit for a viewer, the largest weight first: list of {id, name, colour, excluded, pinned}."""
+    """Concepts of a fit for a viewer, the largest weight first: {id, name, colour, excluded, pinned} each."""
     return [
         {"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded, "pinned": c.pinned}
         for c in sorted(study.concepts(fit), key=lambda c: -c.weight)

@@ -12,7 +12,7 @@ _MOST = 400  # drawn; of a larger receptive field those that add most
 
 
 def coloured_neighbours(study: Study, datum, token: int | None, fit) -> list[tuple[int, str]]:
-    """Tokens around a token under a fit, those that add most first: list of (token, "#rrggbb"); [] of none."""
+    """Tokens around a token under a fit, those that add most first: list of (token, "#rrggbb")."""
     if token is None:
         return []
     near = study.neighbours(datum, token, fit)

@@ -99,7 +99,7 @@ def address(
     values: Callable[[], np.ndarray],
     top: Callable[[], float | None] = lambda: None,
 ) -> str:
-    """Address of a number a token, (n,), made when the browser asks for it; ``top``: of the strongest colour."""
+    """Address of a number a token, (n,), made when it is asked for; ``top``: of the strongest colour."""
     key = (study_key(study), datum.uid)
     return tile_server.register_image(
         key, lambda: encode_numbers(values(), top()), version=(name, version), kind="points"

@@ -1,4 +1,4 @@
-"""Pictures of tokens on the pages that all kinds share: those typical of a concept, and those of the atlas."""
+"""Pictures of tokens on the pages that all kinds share: typical ones of a concept, and the atlas's."""
 
 from __future__ import annotations
 

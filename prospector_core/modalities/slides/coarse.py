@@ -3,8 +3,11 @@
 The whole of it coarsely, refined as tiles come.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +18,12 @@ from ...method.quantizers import assign_nearest
 from ...method.soft import centred
 from ...study.journal import Split
 from .embedding import COARSE
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...study.fits import Fit
+    from ...study.study import Study
 
 __all__ = ["PartMaps", "ProvisionalMap"]
 
@@ -54,16 +63,16 @@ class ProvisionalMap:
 class PartMaps:
     """Provisional maps of a study's data; every block is read and quantised once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._kept = OrderedDict()  # uid -> (fit id, {block: edited concepts}, latest map)
 
-    def version(self, study, uid, fit):
+    def version(self, study: Study, uid: str, fit: Fit) -> Any:
         """What the map of a datum depends on, or None where nothing of it is embedded: cheap to ask."""
         part = None if study.store.has(uid) else study.store.part(uid)
         blocks = part.finished() if part else []
         return (fit.key, *blocks) if blocks else None
 
-    def get(self, study, uid, fit):
+    def get(self, study: Study, uid: str, fit: Fit) -> Any:
         """ProvisionalMap of a datum under a fit, or None where nothing of it is embedded, or all."""
         part = None if study.store.has(uid) else study.store.part(uid)
         blocks = part.finished() if part else []
@@ -90,7 +99,7 @@ class PartMaps:
         return latest
 
 
-def _concepts(vectors, fit):
+def _concepts(vectors: Any, fit: Fit) -> Any:
     """Concepts of tokens as quantised, and under the splits of the fit: (b,) int64."""
     concepts = assign_nearest(vectors, fit.centroids).astype(np.int64)
     for step in fit.state.steps:
@@ -103,7 +112,7 @@ def _concepts(vectors, fit):
     return concepts
 
 
-def _map(part, sprites, uid, fit, version):
+def _map(part: Any, sprites: Any, uid: str, fit: Fit, version: Any) -> Any:
     n, positions = len(part.positions), np.asarray(part.positions, np.int64)
     quantised = np.full(n, -1, np.int64)
     for (early, index, _), concepts in sprites.items():
@@ -115,7 +124,7 @@ def _map(part, sprites, uid, fit, version):
     out[[token for token in fit.state.ignored(uid) if token < n]] = True
     curated = np.where(out, -1, concepts)
 
-    def score(tokens, cells):
+    def score(tokens: Any, cells: Any) -> Any:
         graph = TokenGraph.from_grid(cells)
         return prospect(graph, curated[tokens], fit.coef, fit.n_concepts, fit.radius, fit.settings.diffusive)
 
@@ -154,7 +163,7 @@ def _map(part, sprites, uid, fit, version):
     )
 
 
-def _beginning(part, sprites):
+def _beginning(part: Any, sprites: Any) -> Any:
     """How many tokens from the first on lie in finished blocks. Tokens come row by row."""
     written = {index for early, index, _ in sprites if not early}
     blocks = next((index for index in range(part.n_blocks) if index not in written), part.n_blocks)

@@ -1,4 +1,4 @@
-"""The features that cells or tokens of a graph came with: as layers of their points, and of the clicked one."""
+"""The features that cells or tokens of a graph came with: as layers, and those of the clicked token."""
 
 from __future__ import annotations
 

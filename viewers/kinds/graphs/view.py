@@ -16,7 +16,7 @@ class GraphView(KindView):
     """Tokens of graphs: points where they lie, with an image under them and their features as layers."""
 
     unwanted = " (debris, doublets)"
-    in_napari = True
+    in_napari = "points"
     making = "Graphs"
 
     def places(self, study: Study, datum) -> np.ndarray:

@@ -77,7 +77,7 @@ def draw(study: Study, pane: Pane) -> bool:
 
 
 def _slide(study, datum):
-    """The slide for the viewer, blank where it is not at hand; None where it cannot be read, which is said."""
+    """The slide for the viewer, blank where it is not at hand; None, which is said, if it cannot be read."""
     source = study.sources[datum.source]
     try:
         slide = tile_server.slide_source(tile_server.register_slide(study.slide_path(datum)), source.name)

@@ -31,8 +31,7 @@ class SlideView(KindView):
     pair_above = 0
     wide_pair = True
     pictures_follow_fit = False
-    in_napari = True
-    napari_points = False
+    in_napari = "slide"
     in_report = True
     making = "Slides"
 

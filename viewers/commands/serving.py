@@ -5,8 +5,14 @@ Refused where nobody would have to log in.
 
 from pathlib import Path
 
-from ..errors import BadInputError
-from ..server import ServerSettings, check_secrets, is_loopback, read_settings, streamlit_options
+from prospector_core.errors import BadInputError
+from prospector_core.server import (
+    ServerSettings,
+    check_secrets,
+    is_loopback,
+    read_settings,
+    streamlit_options,
+)
 
 __all__ = ["only_here", "read_server", "server_environment", "server_options"]
 

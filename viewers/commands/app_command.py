@@ -12,16 +12,17 @@ from typing import Annotated
 
 import typer
 
-from ..errors import BadInputError, MissingExtraError
-from ..launches import TOKEN, Launch, launch_token, open_window, running
-from ..store.readable import DATA_FOLDERS, named_folders, working_folder
-from .output import say
+from prospector_core.cli.output import say
+from prospector_core.errors import BadInputError, MissingExtraError
+from prospector_core.launches import TOKEN, Launch, launch_token, open_window, running
+from prospector_core.store.readable import DATA_FOLDERS, named_folders, working_folder
+
 from .serving import only_here, read_server, server_environment, server_options
 
 __all__ = ["register"]
 
 
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("app")(open_app)
 
@@ -83,7 +84,7 @@ def open_app(
     if list_running:
         _list_running()
         return
-    from ..study import Study
+    from prospector_core.study import Study
 
     folders = [*named_folders(data or []), *(working_folder() if settings is None else [])]
     if workers is not None and cluster is not None:
