@@ -12,7 +12,7 @@ from tests.pages.app import App
 from tests.pages.conftest import SLIDE, change, create
 from viewers import tile_server
 
-PAGES = ("slide", "study", "concepts", "kernel")
+PAGES = ("datum", "study", "concepts", "kernel")
 
 
 def test_every_page_shows_the_study(folder):
