@@ -20,7 +20,7 @@ from pages.panels.strip import strip
 from pages.panels.token import about_datum, about_token, no_token
 from prospector_core.study.change import last_change
 from viewers.kinds import view_of
-from viewers.kinds.base import Pane
+from viewers.kinds.parts import Pane
 from viewers.limits import in_both
 from viewers.words import plain
 

@@ -16,7 +16,7 @@ from prospector_core.store.readable import remember_sources
 from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers.access import session as access
-from viewers.kinds.base import NewStudy
+from viewers.kinds.parts import NewStudy
 from viewers.words import plain
 
 __all__ = ["make_study"]

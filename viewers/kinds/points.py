@@ -12,9 +12,10 @@ from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 from prospector_core.study import Study
 from viewers import tile_server
 from viewers.graph_viewer import encode_edges, encode_numbers, encode_positions, graph_viewer, middle_of
-from viewers.kinds.base import KindView, Pane, Selection
+from viewers.kinds.base import KindView
 from viewers.kinds.legends import beyond_chance, concept_legend, ends_of
 from viewers.kinds.neighbours import coloured_neighbours
+from viewers.kinds.parts import Pane, Selection
 from viewers.limits import change_limit, doubt_of, error_limit, resamples_of, score_limit
 from viewers.overlays import diverging_colours
 from viewers.point_pictures import paint_points, points_around, spacing_of

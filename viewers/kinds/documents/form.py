@@ -3,7 +3,7 @@
 import streamlit as st
 
 from prospector_core.modalities.documents.encoders import list_text_encoders
-from viewers.kinds.base import NewStudy
+from viewers.kinds.parts import NewStudy
 from viewers.words import place_of
 
 __all__ = ["documents_form"]

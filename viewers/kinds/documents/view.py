@@ -8,16 +8,8 @@ from typing import Any
 import numpy as np
 
 from prospector_core.study import Study
-from viewers.kinds.base import (
-    Goal,
-    KindView,
-    MarkForm,
-    NewStudy,
-    Pane,
-    SaveForm,
-    Selection,
-    require_embedded,
-)
+from viewers.kinds.base import KindView, require_embedded
+from viewers.kinds.parts import Goal, MarkForm, NewStudy, Pane, SaveForm, Selection
 
 __all__ = ["DocumentView"]
 

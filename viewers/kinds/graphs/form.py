@@ -3,7 +3,7 @@
 import streamlit as st
 
 from prospector_core.modalities.graphs.encoders import TRANSFORMS, list_feature_encoders
-from viewers.kinds.base import NewStudy
+from viewers.kinds.parts import NewStudy
 from viewers.words import place_of
 
 __all__ = ["cells_form", "graphs_form"]

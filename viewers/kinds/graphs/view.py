@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from prospector_core.study import Study
-from viewers.kinds.base import KindView, NewStudy, Pane, SaveForm
+from viewers.kinds.base import KindView
+from viewers.kinds.parts import NewStudy, Pane, SaveForm
 
 __all__ = ["CellView", "GraphView"]
 

@@ -5,7 +5,7 @@ import streamlit as st
 from prospector_core.errors import ProspectorError
 from prospector_core.modalities.slides.encoders import list_encoders
 from prospector_core.modalities.slides.stain import STAIN_METHODS
-from viewers.kinds.base import NewStudy
+from viewers.kinds.parts import NewStudy
 from viewers.kinds.slides.pictures import stain_pictures
 from viewers.words import place_of, plain
 

@@ -10,7 +10,8 @@ import numpy as np
 from prospector_core.errors import ProspectorError
 from prospector_core.modalities.slides.tiling import Rect
 from prospector_core.study import Study
-from viewers.kinds.base import Chooser, Goal, KindView, NewStudy, Pane, Rectangle, SaveForm
+from viewers.kinds.base import KindView
+from viewers.kinds.parts import Chooser, Goal, NewStudy, Pane, Rectangle, SaveForm
 
 __all__ = ["SlideView"]
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from prospector_core.modalities.structures.encoders import list_residue_encoders, residue_encoder_note
 from prospector_core.modalities.structures.kind import CONTACTS
-from viewers.kinds.base import NewStudy
+from viewers.kinds.parts import NewStudy
 from viewers.words import place_of
 
 __all__ = ["structures_form"]

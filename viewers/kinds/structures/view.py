@@ -8,15 +8,8 @@ import numpy as np
 
 from prospector_core.errors import ProspectorError
 from prospector_core.study import Study
-from viewers.kinds.base import (
-    KindView,
-    MarkForm,
-    NewStudy,
-    Pane,
-    SaveForm,
-    Selection,
-    require_embedded,
-)
+from viewers.kinds.base import KindView, require_embedded
+from viewers.kinds.parts import MarkForm, NewStudy, Pane, SaveForm, Selection
 
 __all__ = ["StructureView"]
 
