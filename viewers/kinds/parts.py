@@ -1,4 +1,4 @@
-"""What the page of a datum and the drawing of its kind say to each other: a click, a goal, a viewer, forms."""
+"""What the page of a datum and the drawing of its kind say to each other: clicks, goals, viewers, forms."""
 
 from __future__ import annotations
 
