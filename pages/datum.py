@@ -282,7 +282,7 @@ def about(told, token, data):
     mark_list(study, data, go_to)
     if view.draws_regions:
         move_target(study)
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=view.buttons_in_row, gap="small"):
         mark_form(study, told, tokens)
         save_box(study, told)
         if view.in_napari:

@@ -35,6 +35,8 @@ class KindView:
         Two viewers take the width of the page, each with a selection of its own.
     draws_regions : bool
         Regions are marked by drawing; else tokens are marked in a form (:meth:`mark_form`).
+    buttons_in_row : bool
+        Whether the buttons below the list of hot spots stand beside each other.
     pictures_follow_fit : bool
         Whether the picture of a datum shows its map.
     in_napari : {"", "slide", "points"}
@@ -57,6 +59,7 @@ class KindView:
     pair_above = 24
     wide_pair = False
     draws_regions = True
+    buttons_in_row = True
     pictures_follow_fit = True
     in_napari: Literal["", "slide", "points"] = ""
     in_report = False

@@ -28,6 +28,7 @@ class StructureView(KindView):
     main_key = "structure"
     beside_width = 190
     draws_regions = False
+    buttons_in_row = False
     making = "Protein structures"
 
     def heading(self, study: Study, name: str) -> str:
