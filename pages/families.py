@@ -14,7 +14,7 @@ from pages.edits import above
 from pages.people import locked
 from pages.session import edit_quietly
 from prospector_core.errors import ProspectorError
-from prospector_core.method.families import name_of
+from prospector_core.study.families import name_of
 from prospector_core.wording import table_cell
 from viewers import tile_server
 from viewers.access.session import exported

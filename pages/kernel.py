@@ -10,7 +10,7 @@ from pages.edits import above
 from pages.panels import preview
 from prospector_core.method.features import pair_index
 from prospector_core.study.change import Change, last_change
-from viewers.figures import kernel_matrix, picked_cell
+from viewers.figures import Kernel, kernel_matrix, picked_cell
 from viewers.hotspots import pairs_of
 from viewers.kernel_square import kernel_square
 from viewers.kinds import view_of
@@ -51,22 +51,22 @@ def figure(change, shown):
     """The square and the bars."""
     square = kernel_square(change or Change(study, fit, fit), order, shown)
     pair = state.get("cell_pair")
-    return kernel_matrix(
+    weights = Kernel(
         square.table,
         square.mono,
         [names[k] for k in order],
         [colours[k] for k in order],
         excluded=square.gone,
+        pinned=[tuple(order.index(k) for k in pin) for pin in square.pinned if set(pin) <= set(order)],
+        change=shown == "change",
+    )
+    in_order = pair and set(pair) <= {ALONE, *order}
+    return kernel_matrix(
+        weights,
         classes=(None, study.classes[study.target]) if study.several else study.classes,
         limit=square.limit,
         label=square.label,
-        selected=(
-            tuple(None if k == ALONE else order.index(k) for k in pair)
-            if pair and set(pair) <= {ALONE, *order}
-            else None
-        ),
-        pinned=[tuple(order.index(k) for k in pin) for pin in square.pinned if set(pin) <= set(order)],
-        change=shown == "change",
+        selected=tuple(None if k == ALONE else order.index(k) for k in pair) if in_order else None,
     )
 
 

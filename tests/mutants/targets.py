@@ -36,6 +36,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/modalities/slides/tiling.py": ("core/test_tiling",),
     "prospector_core/modalities/slides/tissue.py": ("core/test_tissue",),
     "prospector_core/method/families.py": ("core/test_families",),
+    "prospector_core/study/families.py": ("core/test_families",),
     "prospector_core/palette.py": ("core/test_palette",),
     "prospector_core/store/files.py": ("core/test_storage", "core/test_rebuild", "core/test_files"),
     "prospector_core/modalities/slides/stain.py": ("core/test_stain",),

@@ -1,7 +1,6 @@
 """Figures of documents: the text set in lines, tints by score or concept, and what they mean."""
 
 import io
-from inspect import signature
 
 import numpy as np
 import pytest
@@ -52,7 +51,7 @@ def test_a_tint_is_as_strong_as_the_score(study):
 
 def test_the_picture(study):
     draw = view_named("documents").figure()
-    takes = set(signature(draw).parameters)
+    takes = view_named("documents").figure_options()
     assert {"layer", "width", "title", "threshold"} <= takes
     plain, titled = (
         pixels(draw(study, "case 1", width=900)),

@@ -1,7 +1,6 @@
 """`prospector export`: maps as files for other programs, or as figures."""
 
 from functools import partial
-from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
@@ -161,15 +160,14 @@ def _figures(study, options):
 
     Raises BadInputError for options it lacks.
     """
-    draw = view_of(study).figure()
-    takes = set(signature(draw).parameters) - {"study", "datum"}
+    takes = view_of(study).figure_options()
     for option in options:
         if option not in takes:
             has = " and ".join(f"--{each}" for each in ("layer", "width", "title") if each in takes)
             raise BadInputError(
                 f"--{option.replace('_', '-')} is of slides: a figure of a {study.kind.words.datum} has {has}"
             )
-    return draw
+    return view_of(study).figure()
 
 
 def _say_files(study, format, folder, written, names, json):

@@ -8,6 +8,7 @@ are called, so that the command line and napari need not load what only the app 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
@@ -249,11 +250,12 @@ class KindView:
     # ---- files
 
     def figure(self) -> Callable[..., bytes]:
-        """The function (study, datum, **options) that draws a figure for print as PNG bytes.
-
-        Its keyword arguments are the options that a figure of the kind has.
-        """
+        """The function (study, datum, **options) that draws a figure for print as PNG bytes."""
         return plain_figure
+
+    def figure_options(self) -> set[str]:
+        """Names of the options that a figure has."""
+        return set(signature(self.figure()).parameters) - {"study", "datum"}
 
     def save_form(self, study: Study, datum) -> SaveForm:
         """What the button that saves files of a datum offers."""

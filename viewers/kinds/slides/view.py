@@ -195,6 +195,14 @@ class SlideView(KindView):
 
         return slide_figure
 
+    def figure_options(self) -> set[str]:
+        """Names of the options that a figure of a slide has."""
+        from dataclasses import fields
+
+        from viewers.slide_figure import FigureOptions
+
+        return {option.name for option in fields(FigureOptions)}
+
     def save_form(self, study: Study, datum) -> SaveForm:
         """Offer a figure."""
         from viewers.slide_figure import DPI, LAYERS

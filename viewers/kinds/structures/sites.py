@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from prospector_core.method.families import find_families, superpose
+from prospector_core.method.families import superpose
 from prospector_core.modalities.structures.kind import contact_points
 from prospector_core.modalities.structures.trajectory import read_frames
 from prospector_core.study import Study
+from prospector_core.study.families import find_families
 from viewers.study_key import study_key
 
 __all__ = ["SHOWN", "families_of", "laid_over", "main_concepts"]
