@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages import shared
 from pages.atlas_chosen import about_chosen
-from pages.edits import above
+from pages.panels.edits import above
 from pages.panels.refit import step_history
 from pages.panels.token import about_token
 from prospector_core.errors import ProspectorError

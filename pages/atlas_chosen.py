@@ -7,8 +7,8 @@ from collections import Counter
 
 import streamlit as st
 
-from pages.concept_edits import choosable, meant
-from pages.edits import Edit, offer_in_form, popover, trial_here
+from pages.panels.concept_edits import choosable, meant
+from pages.panels.edits import Edit, offer_in_form, popover, trial_here
 from pages.panels.marks import MARKS, marking_words
 from viewers.atlas_points import some_of
 from viewers.kinds import view_of

@@ -5,7 +5,7 @@ Rows that step in where branches part; merging goes up it, splitting goes down.
 
 import streamlit as st
 
-from pages.edits import Edit, offer, offer_trial
+from pages.panels.edits import Edit, offer, offer_trial
 from prospector_core.html_pages import write_html
 from viewers.words import plain, signed
 

@@ -5,10 +5,11 @@ Rename, recolour, exclude, split, pin, and merge several.
 
 import streamlit as st
 
-from pages import concept_edits, shared
+from pages import shared
 from pages.asked import field_key, typed
 from pages.concept_tree import concept_tree
-from pages.edits import above
+from pages.panels import concept_edits
+from pages.panels.edits import above
 from pages.people import locked
 from pages.session import edit_quietly
 from prospector_core.study.prompts import (

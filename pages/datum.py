@@ -6,10 +6,10 @@ The same for every kind of data; what differs are the hooks of ``viewers.kinds``
 import streamlit as st
 
 from pages import shared
-from pages.edits import above
 from pages.panels import preview
 from pages.panels.chance import mask_box, shown_fit
 from pages.panels.change import states_beside
+from pages.panels.edits import above
 from pages.panels.hotspots import hot_spots
 from pages.panels.marks import drawn_regions, mark, mark_form, mark_list
 from pages.panels.move import marking, move_drawn, move_target

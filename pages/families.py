@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages import shared
 from pages.asked import field_key, typed
-from pages.edits import above
+from pages.panels.edits import above
 from pages.people import locked
 from pages.session import edit_quietly
 from prospector_core.errors import ProspectorError

@@ -5,9 +5,9 @@ Click a cell to pin it or see where it occurs.
 
 import streamlit as st
 
-from pages import concept_edits, shared
-from pages.edits import above
-from pages.panels import preview
+from pages import shared
+from pages.panels import concept_edits, preview
+from pages.panels.edits import above
 from prospector_core.method.features import pair_index
 from prospector_core.study.change import Change, last_change
 from viewers.figures import Kernel, kernel_matrix, picked_cell

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.edits import Edit, offer_in_form, popover, trial_here
+from pages.panels.edits import Edit, offer_in_form, popover, trial_here
 from viewers.words import plain
 
 __all__ = ["relabel"]

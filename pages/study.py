@@ -4,12 +4,12 @@ import streamlit as st
 
 from pages import jobs, shared
 from pages.asked import undisturbed
-from pages.edits import above
 from pages.history import history
 from pages.keeping import allow_box, keeping
 from pages.making import make_study
 from pages.missing import files_box
 from pages.panels.change import note_change
+from pages.panels.edits import above
 from pages.people import locked
 from pages.relabel import relabel
 from pages.session import by_me

@@ -5,10 +5,9 @@ What can be done with the clicked token and its concept, and regions that change
 
 import streamlit as st
 
-from pages import concept_edits
-from pages.concept_edits import choosable
-from pages.edits import Edit, offer_in_form, popover, said, trial_here
-from pages.panels import preview
+from pages.panels import concept_edits, preview
+from pages.panels.concept_edits import choosable
+from pages.panels.edits import Edit, offer_in_form, popover, said, trial_here
 from pages.panels.marks import marking_words, tokens_drawn
 from pages.people import locked
 from pages.session import edit_quietly

@@ -245,7 +245,7 @@ def test_a_drawn_region_moves_its_tiles(study):
 
 
 def test_what_is_drawn_is_tried_first_if_asked(study):
-    from pages.edits import Edit
+    from pages.panels.edits import Edit
 
     app = App()
     app.at.toggle(key="try_shown").set_value(True).run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -12,7 +12,6 @@ from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 from prospector_core.study import Study
 from viewers import tile_server
 from viewers.graph_viewer import encode_edges, encode_numbers, encode_positions, graph_viewer, middle_of
-from viewers.kinds.base import KindView
 from viewers.kinds.legends import beyond_chance, concept_legend, ends_of
 from viewers.kinds.neighbours import coloured_neighbours
 from viewers.kinds.parts import Pane, Selection
@@ -20,6 +19,9 @@ from viewers.limits import change_limit, doubt_of, error_limit, resamples_of, sc
 from viewers.overlays import diverging_colours
 from viewers.point_pictures import paint_points, points_around, spacing_of
 from viewers.study_key import study_key
+
+if TYPE_CHECKING:
+    from viewers.kinds.base import KindView
 
 __all__ = ["address", "draw", "picture_of_datum", "picture_of_token"]
 

@@ -5,7 +5,7 @@ Used by the cards, the kernel and the slide's panel.
 
 import streamlit as st
 
-from pages.edits import Edit, offer, offer_in_form, offer_trial, popover, trial_here
+from pages.panels.edits import Edit, offer, offer_in_form, offer_trial, popover, trial_here
 from prospector_core.study.change import last_change
 from prospector_core.study.journal import Split
 from viewers.kinds import view_of
