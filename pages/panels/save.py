@@ -7,6 +7,7 @@ from prospector_core.exporters import FORMATS
 from viewers.access.session import exported
 from viewers.kinds import view_of
 from viewers.limits import score_limit
+from viewers.words import plain
 
 __all__ = ["save_box"]
 
@@ -32,13 +33,16 @@ def save_box(study, datum):
             return FORMATS[format][1](study, datum)
 
         trouble = view.save_trouble(study, datum, format)
-        if trouble:
+        if trouble and len(form.formats) > 1:  # another format can still be saved
+            st.caption(f":orange[:material/warning:] {plain(trouble)}")
+        elif trouble:
             say_error(trouble)
         stem = form.stem(layer, bool(options.get("whole_slide")))
         st.download_button(
             "Save",
             exported(study, f"{format} of {datum.name}", draw),
             file_name=f"{stem}-fit{study.current_fit.id}{'.png' if format == 'png' else FORMATS[format][0]}",
+            mime="image/png" if format == "png" else None,
             key=form.save_key,
             type="primary",
             on_click="ignore",

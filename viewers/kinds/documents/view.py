@@ -76,7 +76,7 @@ class DocumentView(KindView):
             focus=pane.focus_count if pane.main else 0,
             neighbours=[
                 {"token": at, "colour": colour}
-                for at, colour in coloured_neighbours(study, datum, single, pane.fit)
+                for at, colour in sorted(coloured_neighbours(study, datum, single, pane.fit))
             ],
             marks=[
                 {"token": int(token), "evidence": region.evidence, "label": MARKED[region.evidence]}

@@ -86,7 +86,7 @@ class StructureView(KindView):
             focus=pane.focus,
             neighbours=[
                 {"token": at % n, "colour": colour}
-                for at, colour in coloured_neighbours(study, datum, pane.token, pane.fit)
+                for at, colour in sorted(coloured_neighbours(study, datum, pane.token, pane.fit))
             ],
             height=900,
             above=pane.above,
