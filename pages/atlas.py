@@ -12,6 +12,7 @@ from pages.panels.refit import step_history
 from pages.panels.token import about_token
 from prospector_core.errors import ProspectorError
 from prospector_core.palette import class_palette
+from prospector_core.wording import datum_words
 from viewers.atlas import atlas
 from viewers.atlas_points import atlas_points
 from viewers.kinds import view_of
@@ -60,9 +61,10 @@ def stepped():
 
 st.markdown("### Atlas")
 st.caption(
-    f"Up to {MOST:,} {words.tokens}, as many from each datum. {words.tokens.capitalize()} that the encoder"
-    " finds alike lie near each other; distances between far groups say nothing. A concept in two places may"
-    " be worth splitting; two concepts in one place, merging."
+    f"Up to {MOST:,} {words.tokens}; the same number from each {datum_words(study)[0]}."
+    f" {words.tokens.capitalize()} that the encoder finds alike are near each other;"
+    " distances between far groups say nothing. A concept in two places may be worth splitting;"
+    " two concepts in one place, merging."
 )
 above(study)
 try:

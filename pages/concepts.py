@@ -1,4 +1,4 @@
-"""Concepts page: a card a concept with its most typical tiles.
+"""Concepts page: one card per concept with its most typical tiles.
 
 Rename, recolour, exclude, split, pin, and merge several.
 """
@@ -6,8 +6,8 @@ Rename, recolour, exclude, split, pin, and merge several.
 import streamlit as st
 
 from pages import shared
-from pages.asked import field_key, typed
 from pages.concept_tree import concept_tree
+from pages.fields import field_key, typed
 from pages.panels import concept_edits
 from pages.panels.edits import above
 from pages.people import locked

@@ -264,7 +264,7 @@ def about(told, token, data):
     view.note_unfinished(study, [d for d in unfinished if view.picture_of(d) == view.picture_of(told)])
     if told in unfinished:
         st.stop()
-    if note := view.note(study):
+    if note := study.kind.note(study):
         st.caption(f":material/info: {plain(note)}")
     mask_box(study)
     if token is None:

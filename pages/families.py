@@ -9,7 +9,7 @@ import io
 import streamlit as st
 
 from pages import shared
-from pages.asked import field_key, typed
+from pages.fields import field_key, typed
 from pages.panels.edits import above
 from pages.people import locked
 from pages.session import edit_quietly
@@ -143,7 +143,7 @@ def card(family, colours):
                 )
                 how = f" superposed, mean RMSD {rmsd:.1f} Å to the most typical" if rmsd is not None else ""
                 many = f"The {len(shown)} most typical sites" if len(shown) > 1 else "The only site"
-                st.caption(f"{many}{how}. Metal ions are drawn where they lie; nothing was fitted to them.")
+                st.caption(f"{many}{how}. Metal ions are drawn where they are; nothing was fitted to them.")
         with middle:
             typical(family)
 

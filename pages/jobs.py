@@ -9,6 +9,7 @@ from pages.people import locked
 from prospector_core import worker
 from prospector_core.errors import ProspectorError
 from prospector_core.study.queue import seconds_left
+from prospector_core.wording import datum_words
 from viewers.access import session as access
 from viewers.words import plain, time_left
 
@@ -114,7 +115,7 @@ def _head(study, jobs, left, at_work, state):
     text, buttons = st.columns([4, 1], vertical_alignment="bottom")
     text.progress(
         min(1.0, (done + part) / max(len(study.data), 1)),
-        f"{done} of {len(study.data)} data embedded · {words}",
+        f"{done} of {len(study.data)} {datum_words(study)[1]} embedded · {words}",
     )
     if active and at_work:
         buttons.button(
@@ -139,7 +140,7 @@ def _head(study, jobs, left, at_work, state):
             disabled=locked(study),
         )
     if at_work:
-        said = "It goes on in the background when you close this page, or the app."
+        said = "It continues in the background when you close this page or the app."
     elif words == "interrupted":
         said = (
             ":orange[:material/sync_problem: The work was interrupted: its program ended, or the machine was"
@@ -169,7 +170,12 @@ def _rows(study, jobs, names, at_work, soonest):
         if job.state in ("running", "waiting") and at_work:
             what, asked = (study.queue.pause, [job.uid]), bool(job.asked)
             _icon(
-                buttons, f"pause_{job.uid}", "pause", "Pause this one; the others go on", what, fixed or asked
+                buttons,
+                f"pause_{job.uid}",
+                "pause",
+                "Pause this one; the others continue",
+                what,
+                fixed or asked,
             )
         if job.state in ("paused", "interrupted"):
             what = (_go_on, study, [job.uid])
@@ -178,7 +184,7 @@ def _rows(study, jobs, names, at_work, soonest):
             buttons,
             f"off_{job.uid}",
             "close",
-            "Take it off the list, and remove what is half made of it. What is embedded already stays",
+            "Take it off the list and remove its unfinished part. What is embedded already stays",
             (study.queue.cancel, job.uid),
             fixed or job.asked == "cancel",
         )
@@ -222,7 +228,8 @@ def _not_queued(study, jobs):
         return
     left, right = st.columns([4, 1], vertical_alignment="center")
     left.info(
-        f"{len(missing)} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:"
+        f"{len(missing)} of {len(study.data)} {datum_words(study)[1]} are not embedded yet.",
+        icon=":material/hourglass_empty:",
     )
     right.button(
         "Embed them",

@@ -10,13 +10,14 @@ from pages.panels import concept_edits, preview
 from pages.panels.edits import above
 from prospector_core.method.features import pair_index
 from prospector_core.study.change import Change, last_change
+from prospector_core.wording import datum_words
 from viewers.figures import Kernel, kernel_matrix, picked_cell
 from viewers.hotspots import pairs_of
 from viewers.kernel_square import kernel_square
 from viewers.kinds import view_of
 from viewers.words import class_of, plain, signed
 
-SHOWN = 8  # places, one a datum
+SHOWN = 8  # places, one per datum
 ALONE = -1
 
 study = shared.require_fit()
@@ -98,8 +99,8 @@ def places(i, j):
     what = study.kind.words.token if j == ALONE else "pair"
     total = sum(each[0] for each in found)
     st.caption(
-        f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of"
-        " each, the most telling place:"
+        f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())}"
+        f" {datum_words(study)[1]}. The strongest place of each:"
     )
     for start in range(0, min(len(found), SHOWN), 2):
         for column, (count, uid, token) in zip(st.columns(2), found[start : start + 2]):

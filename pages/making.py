@@ -10,13 +10,13 @@ from pathlib import Path
 import streamlit as st
 
 from pages import jobs, shared
-from pages.asked import undisturbed
 from prospector_core.errors import ProspectorError
 from prospector_core.store.readable import remember_sources
 from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers.access import session as access
 from viewers.kinds.parts import NewStudy
+from viewers.streamlit_patches import undisturbed
 from viewers.words import plain
 
 __all__ = ["make_study"]

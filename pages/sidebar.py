@@ -7,6 +7,7 @@ from pages.people import locked, who
 from pages.session import elsewhere, note_field
 from pages.shared import choose_class
 from prospector_core.errors import ProspectorError
+from prospector_core.wording import datum_words
 from viewers.words import plain
 
 __all__ = ["class_box", "sidebar"]
@@ -25,8 +26,8 @@ def sidebar(study):
             if fit is None:
                 return
             st.caption(
-                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} ·"
-                f" {plain(fit.settings.kernel)} kernel"
+                f"{len(study.data)} {datum_words(study)[1]} · {fit.n_concepts} concepts · radius {fit.radius}"
+                f" · {plain(fit.settings.kernel)} kernel"
             )
             if study.several:
                 class_box(study)

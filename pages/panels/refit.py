@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from pages.asked import undisturbed
 from pages.panels.change import note_change, say_change
 from pages.people import locked
 from pages.session import by_me, edit_quietly
 from pages.shared import say_error
 from prospector_core.errors import ProspectorError
 from prospector_core.study.change import Change
+from viewers.streamlit_patches import undisturbed
 from viewers.words import plain
 
 __all__ = ["newer_here", "refit_bar", "refit_here", "step_history"]
@@ -99,7 +99,7 @@ def newer_here(study):
         st.markdown(
             f":orange[:material/update:] The embeddings of {len(newer)}"
             f" {words.datum if len(newer) == 1 else words.data} are newer than this fit. Maps show them with"
-            " the concepts and weights of before: refit, or find concepts anew on the Study page.",
+            " the concepts and weights of before: refit, or find concepts again on the Study page.",
             width="stretch",
         )
         if not study.curation.pending():  # then the button is above
@@ -134,7 +134,7 @@ def _refit_button(study, pending, key, width="stretch"):
         width=width,
         on_click=_ask_to_refit,
         args=(study, key),
-        help="Fit the kernel again under all edits; concepts are not searched anew",
+        help="Fit the kernel again under all edits; concepts are not searched again",
     )
     if not pending:
         st.session_state.pop("refit_asked", None)  # done already, or undone since

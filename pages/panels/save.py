@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages.shared import say_error
-from prospector_core.exporters import FORMATS
 from viewers.access.session import exported
 from viewers.kinds import view_of
 from viewers.limits import score_limit
@@ -30,18 +29,19 @@ def save_box(study, datum):
         def draw():
             if format == "png":
                 return view.figure()(study, datum, layer=layer, **options)
-            return FORMATS[format][1](study, datum)
+            return study.kind.exports[format].write(study, datum)
 
         trouble = view.save_trouble(study, datum, format)
         if trouble and len(form.formats) > 1:  # another format can still be saved
             st.caption(f":orange[:material/warning:] {plain(trouble)}")
         elif trouble:
             say_error(trouble)
+        suffix = ".png" if format == "png" else study.kind.exports[format].suffix
         stem = form.stem(layer, bool(options.get("whole_slide")))
         st.download_button(
             "Save",
             exported(study, f"{format} of {datum.name}", draw),
-            file_name=f"{stem}-fit{study.current_fit.id}{'.png' if format == 'png' else FORMATS[format][0]}",
+            file_name=f"{stem}-fit{study.current_fit.id}{suffix}",
             mime="image/png" if format == "png" else None,
             key=form.save_key,
             type="primary",

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 import pages
-from prospector_core import modalities
-from prospector_core.modalities import Words
+from prospector_core.modalities import Words, registry
 from prospector_core.modalities.graphs.kind import Graphs
 from prospector_core.study import FitSettings, Study
 from tests.pages.app import App
@@ -31,7 +30,7 @@ class Traces(Graphs):
 
     name = "traces"
     words = Words("trace", "traces", "window", "windows", "file")
-    exports = ("csv", "parquet", "png")
+    exports = property(lambda self: self.tables())
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def pristine(tmp_path_factory):
 def study(pristine, tmp_path, monkeypatch):
     target = shutil.copytree(pristine, tmp_path / "studies" / "traces")
     change(target, "UPDATE meta SET value = ? WHERE key = 'modality'", '"traces"')
-    monkeypatch.setitem(modalities.MODALITIES, "traces", (__name__, "Traces"))
+    monkeypatch.setitem(registry.MODALITIES, "traces", (__name__, "Traces"))
     monkeypatch.setenv("PROSPECTOR_STUDIES", str(target.parent))
     monkeypatch.setenv("PROSPECTOR_STUDY", str(target))
     return Study.open(target)

@@ -161,7 +161,7 @@ class Plain {
 const SHADES = ["#5b7bff", "#26d07c", "#ff5a4d", "#ffd23d", "#ff6bdc", "#37d8ff", "#ffffff"];
 const KEPT = 320; // tiles that are kept
 const MANY = 20000; // points from which on it is looked at how long they take
-const SLOW = 40; // milliseconds a frame beyond which the picture is moved rather than drawn anew
+const SLOW = 40; // milliseconds per frame beyond which the picture is moved rather than drawn anew
 const RESTS = 150; // milliseconds without a move after which it is drawn anew
 const OUTLINED = 12; // CSS px of a point from which outlines are drawn
 
@@ -343,7 +343,7 @@ class Ground {
       xs.push((d * x - c * y) / det);
       ys.push((a * y - b * x) / det);
     }
-    const pixel = Math.hypot(a, b) * view.unit * ratio; // screen pixels a pixel of the image
+    const pixel = Math.hypot(a, b) * view.unit * ratio; // screen pixels per pixel of the image
     const down = Math.max(0, Math.min(image.top, Math.floor(Math.log2(1 / pixel) + 0.25)));
     const step = 2 ** down;
     const side = image.tile * step;

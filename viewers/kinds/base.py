@@ -48,10 +48,10 @@ class KindView:
         What the form that makes a study of it is called.
     """
 
-    show = "Show where it lies"
+    show = "Show where it is"
     unwanted = ""
     caption = "It is ringed, with its neighbours and their edges, in the colours of their concepts."
-    nothing_there = "Nothing lies there. Click on a point."
+    nothing_there = "There is nothing there. Click on a point."
     strip_label = "Filmstrip"
     strip_help: str | None = None
     main_key = "graph"
@@ -71,10 +71,6 @@ class KindView:
     def heading(self, study: Study, name: str) -> str:
         """The question that stands above the picture; ``name``: of the class, as Markdown."""
         return f"Where is {name}?"
-
-    def note(self, study: Study) -> str:
-        """What a person must know before believing the maps of a study, else ""."""
-        return ""
 
     def choosers(self, study: Study, datum, on_show: Sequence) -> list[Chooser]:
         """The lists from which another datum is chosen; one of less than two options is not drawn."""
@@ -231,7 +227,7 @@ class KindView:
 
     def typical_name(self, study: Study, datum, token: int) -> str:
         """What one of these pictures is, and what a click on it does."""
-        return f"{datum.name}: show this {study.kind.words.token} where it lies"
+        return f"{datum.name}: show this {study.kind.words.token} where it is"
 
     def typical_sheet(self, study: Study, places: Sequence[tuple[str, int]]) -> np.ndarray:
         """Pictures of these tokens in rows of four: (h, w, 4) uint8."""

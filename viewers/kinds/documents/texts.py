@@ -6,7 +6,7 @@ What the viewer gets, sentences in their surroundings, and those that are alike.
 import numpy as np
 import streamlit as st
 
-from prospector_core.modalities.documents.kind import RIGHT_TO_LEFT, sections_of, sentences_of
+from prospector_core.modalities.documents.texts import RIGHT_TO_LEFT, sections_of, sentences_of
 from prospector_core.wording import language_tag
 from viewers.overlays import diverging_colours
 from viewers.study_key import study_key

@@ -21,7 +21,7 @@ class DocumentView(KindView):
 
     show = "Show in document"
     unwanted = " (headings, boilerplate, signatures)"
-    caption = "In grey, what stands before and after it."
+    caption = "The text before and after it is grey."
     nothing_there = "Nothing stands there."
     strip_help = "All documents of the study"
     main_key = "document"

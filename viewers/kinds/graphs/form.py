@@ -47,7 +47,7 @@ def _form(kind: str, label: str, example: str, help: str) -> NewStudy | None:
             [None, *_EDGES],
             accept_new_options=True,
             format_func=lambda one: one or "given, else 6 nearest",
-            help="Who is whose neighbour. Numbers are yours: type radius:45, neighbours:8",
+            help="Which tokens are neighbours. You can type other numbers: radius:45, neighbours:8",
         )
         transform = middle.selectbox(
             "Transform",

@@ -25,7 +25,7 @@ def slides_form() -> NewStudy | None:
             "Labels (CSV)",
             type=["csv", "tsv", "txt"],
             help=(
-                "One row a slide: a file and a label column; optionally x, y, width, height (a field) and"
+                "One row per slide: a file and a label column; optionally x, y, width, height (a field) and"
                 " split"
             ),
         )
@@ -99,5 +99,5 @@ def _stain_example():
         column.image(picture, caption=name, width="stretch", alt=f"A part of the sample slide: {name}")
     st.caption(
         "A part of the sample slide. Slides are estimated one by one and brought to one reference. The"
-        " encoder sees the normalised tiles; the viewer goes on showing slides as they were scanned."
+        " encoder sees the normalised tiles; the viewer still shows slides as they were scanned."
     )

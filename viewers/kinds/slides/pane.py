@@ -88,7 +88,7 @@ def _slide(study, datum):
         if state == "there":
             return None
         st.caption(
-            f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white."
+            f":material/hide_image: The slide {plain(source.name)} is not available: its map is on white."
         )
         blank = tile_server.register_blank(source.info["width"], source.info["height"])
         slide = tile_server.slide_source(blank, source.name)

@@ -15,7 +15,7 @@ from viewers.kinds.parts import Chooser, Goal, NewStudy, Pane, Rectangle, SaveFo
 
 __all__ = ["SlideView"]
 
-_NO_SLIDE = ":material/hide_image: the slide is not at hand"
+_NO_SLIDE = ":material/hide_image: the slide is not available"
 _AROUND = 5  # tiles that are seen on each side of one that the view moves to
 _WIDTHS = {1000: "8.5 cm, one column", 2000: "17 cm, a page", 4000: "34 cm, a poster"}
 
@@ -26,9 +26,9 @@ class SlideView(KindView):
     show = "Show on slide"
     unwanted = " (ink, folds, dust)"
     caption = "The tile is in the middle, with its surroundings."
-    nothing_there = "No tile lies there: it is glass, or outside of the fields. Click on tissue."
+    nothing_there = "There is no tile there: it is glass, or outside of the fields. Click on tissue."
     main_key = "viewer"
-    beside_help = "A second view that moves with the first; the chain on it lets go"
+    beside_help = "A second view that moves with the first; the chain on it separates them"
     pair_above = 0
     wide_pair = True
     pictures_follow_fit = False

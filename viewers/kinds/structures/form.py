@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from prospector_core.modalities.structures.contacts import CONTACTS
 from prospector_core.modalities.structures.encoders import list_residue_encoders, residue_encoder_note
-from prospector_core.modalities.structures.kind import CONTACTS
 from viewers.kinds.parts import NewStudy
 from viewers.words import place_of
 
@@ -25,7 +25,7 @@ def structures_form() -> NewStudy | None:
             "Labels (CSV)",
             type=["csv", "tsv", "txt"],
             help=(
-                "One row a chain: a file and a label column; chain, if not all of the file are meant;"
+                "One row per chain: a file and a label column; chain, if not all of the file are meant;"
                 " optionally name, model, assembly, split"
             ),
         )

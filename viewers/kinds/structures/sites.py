@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from prospector_core.method.families import superpose
-from prospector_core.modalities.structures.kind import contact_points
+from prospector_core.modalities.structures.contacts import contact_points
 from prospector_core.modalities.structures.trajectory import read_frames
 from prospector_core.study import Study
 from prospector_core.study.families import find_families

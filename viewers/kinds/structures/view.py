@@ -22,7 +22,7 @@ class StructureView(KindView):
     show = "Show in structure"
     unwanted = " (tags, linkers)"
     caption = "The residue is in the middle, those in contact around it, in the colours of their concepts."
-    nothing_there = "No residue lies there."
+    nothing_there = "There is no residue there."
     strip_label = "Gallery"
     strip_help = "All chains of the study"
     main_key = "structure"
@@ -34,10 +34,6 @@ class StructureView(KindView):
     def heading(self, study: Study, name: str) -> str:
         """Name the class that residues speak for."""
         return f"Residues for *{name}*"
-
-    def note(self, study: Study) -> str:
-        """Say what the residue encoder was trained on."""
-        return study.kind.note(study)
 
     def layers_beside(self, study: Study, datum) -> dict[str, str]:
         """Nothing: the viewer shows map and concepts together."""
