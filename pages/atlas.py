@@ -16,6 +16,7 @@ from pages.slide_regions import step_history
 from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
 from prospector_core.palette import class_palette
+from prospector_core.wording import datum_words
 from viewers.atlas import atlas
 
 MOST = 3000  # tokens: more take long to lay out and hide each other
@@ -82,9 +83,10 @@ def stepped():
 
 st.markdown("### Atlas")
 st.caption(
-    f"Up to {MOST:,} {words.tokens}, as many from each datum. {words.tokens.capitalize()} that the encoder"
-    " finds alike lie near each other; distances between far groups say nothing. A concept in two places may"
-    " be worth splitting; two concepts in one place, merging."
+    f"Up to {MOST:,} {words.tokens}; the same number from each {datum_words(study)[0]}."
+    f" {words.tokens.capitalize()} that the encoder finds alike are near each other;"
+    " distances between far groups say nothing. A concept in two places may be worth splitting;"
+    " two concepts in one place, merging."
 )
 above(study)
 try:

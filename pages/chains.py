@@ -263,7 +263,7 @@ def picture_of_residue(study, datum, token, side=120):
 def _chain(study_key, fit_id, uid, side, limit, _study):
     geometry = _geometry(source_key(_study, uid), uid, _study)
     flat = np.array(geometry["flat"])
-    aspect = 0.56 if side < 150 else 0.95  # of the gallery, of the table: nothing is cut off there
+    aspect = 0.56 if side < 150 else 0.95  # of the filmstrip, of the table: nothing is cut off there
     if fit_id is None:
         return chain_picture(
             flat, ["#9fb3c8"] * len(flat), geometry["breaks"], np.zeros(len(flat)), side, aspect

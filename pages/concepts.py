@@ -1,4 +1,4 @@
-"""Concepts page: a card a concept with its most typical tiles.
+"""Concepts page: one card per concept with its most typical tiles.
 
 Rename, recolour, exclude, split, pin, and merge several.
 """
@@ -6,9 +6,9 @@ Rename, recolour, exclude, split, pin, and merge several.
 import streamlit as st
 
 from pages import concept_edits, shared
-from pages.asked import field_key, typed
 from pages.concept_tree import concept_tree
 from pages.edits import above
+from pages.fields import field_key, typed
 from pages.looks import look_of
 from pages.people import locked
 from pages.session import edit_quietly

@@ -10,14 +10,14 @@ import numpy as np
 import streamlit as st
 
 from pages import chains, shared
-from pages.asked import field_key, typed
 from pages.edits import above
+from pages.fields import field_key, typed
 from pages.people import locked
 from pages.session import edit_quietly
 from pages.words import plain, share_text
 from prospector_core.errors import ProspectorError
 from prospector_core.method.families import superpose
-from prospector_core.modalities.structures.kind import contact_points
+from prospector_core.modalities.structures.contacts import contact_points
 from prospector_core.modalities.structures.trajectory import read_frames
 from prospector_core.study.families import find_families, name_of
 from prospector_core.wording import table_cell
@@ -241,7 +241,7 @@ def card(family, colours):
                 )
                 how = f" superposed, mean RMSD {np.mean(rmsds):.1f} Å to the most typical" if rmsds else ""
                 many = f"The {len(shown)} most typical sites" if len(shown) > 1 else "The only site"
-                st.caption(f"{many}{how}. Metal ions are drawn where they lie; nothing was fitted to them.")
+                st.caption(f"{many}{how}. Metal ions are drawn where they are; nothing was fitted to them.")
         with middle:
             typical(family)
 

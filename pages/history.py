@@ -54,7 +54,9 @@ def _report(study):
 
     with st.container(horizontal=True, vertical_alignment="center"):
         named = st.toggle(
-            "Name the slides", key="report_names", help="Else data have numbers: the report may be sent on"
+            "Name the slides",
+            key="report_names",
+            help="Without names they have numbers, and you can send the report to others",
         )
         st.download_button(
             "Save report",

@@ -10,6 +10,7 @@ from pages.words import plain
 from prospector_core import worker
 from prospector_core.errors import ProspectorError
 from prospector_core.study.queue import seconds_left
+from prospector_core.wording import datum_words
 from viewers.access import session as access
 
 __all__ = ["embed", "panel", "time_left"]
@@ -127,7 +128,7 @@ def _head(study, jobs, left, at_work, state):
     text, buttons = st.columns([4, 1], vertical_alignment="bottom")
     text.progress(
         min(1.0, (done + part) / max(len(study.data), 1)),
-        f"{done} of {len(study.data)} data embedded · {words}",
+        f"{done} of {len(study.data)} {datum_words(study)[1]} embedded · {words}",
     )
     if active and at_work:
         buttons.button(
@@ -152,7 +153,7 @@ def _head(study, jobs, left, at_work, state):
             disabled=locked(study),
         )
     if at_work:
-        said = "It goes on in the background when you close this page, or the app."
+        said = "It continues in the background when you close this page or the app."
     elif words == "interrupted":
         said = (
             ":orange[:material/sync_problem: The work was interrupted: its program ended, or the machine was"
@@ -194,7 +195,7 @@ def _rows(study, jobs, names, at_work, soonest):
                 icon=":material/pause:",
                 args=(study.queue.pause, [job.uid]),
                 disabled=fixed or bool(job.asked),
-                help="Pause this one; the others go on",
+                help="Pause this one; the others continue",
                 **look,
             )
         if job.state in ("paused", "interrupted"):
@@ -213,7 +214,7 @@ def _rows(study, jobs, names, at_work, soonest):
             icon=":material/close:",
             args=(study.queue.cancel, job.uid),
             disabled=fixed or job.asked == "cancel",
-            help="Take it off the list, and remove what is half made of it. What is embedded already stays",
+            help="Take it off the list and remove its unfinished part. What is embedded already stays",
             **look,
         )
 
@@ -259,7 +260,8 @@ def _not_queued(study, jobs):
         return
     left, right = st.columns([4, 1], vertical_alignment="center")
     left.info(
-        f"{len(missing)} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:"
+        f"{len(missing)} of {len(study.data)} {datum_words(study)[1]} are not embedded yet.",
+        icon=":material/hourglass_empty:",
     )
     right.button(
         "Embed them",

@@ -13,9 +13,10 @@ from pages.places import pairs_of
 from pages.words import class_of, plain, signed
 from prospector_core.method.features import pair_index
 from prospector_core.study.change import Change, last_change
+from prospector_core.wording import datum_words
 from viewers.figures import Kernel, kernel_matrix, picked_cell
 
-SHOWN = 8  # places, one a datum
+SHOWN = 8  # places, one per datum
 ALONE = -1
 SIDES = ["before", "after"]
 
@@ -131,8 +132,8 @@ def places(i, j):
     what = study.kind.words.token if j == ALONE else "pair"
     total = sum(each[0] for each in found)
     st.caption(
-        f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of"
-        " each, the most telling place:"
+        f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())}"
+        f" {datum_words(study)[1]}. The strongest place of each:"
     )
     for start in range(0, min(len(found), SHOWN), 2):
         for column, (count, uid, token) in zip(st.columns(2), found[start : start + 2]):

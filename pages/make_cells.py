@@ -49,7 +49,7 @@ def _form(kind, label, example, help):
             [None, *_EDGES],
             accept_new_options=True,
             format_func=lambda one: one or "given, else 6 nearest",
-            help="Who is whose neighbour. Numbers are yours: type radius:45, neighbours:8",
+            help="Which tokens are neighbours. You can type other numbers: radius:45, neighbours:8",
         )
         transform = middle.selectbox(
             "Transform",

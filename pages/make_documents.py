@@ -24,7 +24,7 @@ def documents_form():
             "Labels (CSV)",
             type=["csv", "tsv", "txt"],
             help=(
-                "One row a document: its file or id, and its label; optionally split. Not needed where JSON"
+                "One row per document: its file or id, and its label; optionally split. Not needed where JSON"
                 " lines have a field label."
             ),
         )
@@ -39,12 +39,12 @@ def documents_form():
             ),
         )
         size = right.number_input(
-            "Words a passage (0: by sentences)",
+            "Words per passage (0: sentences)",
             0,
             10_000,
             0,
             10,
-            help="What is scored: each sentence, or passages of so many words, for texts without full stops",
+            help="What is scored: each sentence, or passages of some words, for texts without full stops",
         )
         keep = st.checkbox(
             "Keep the text in the study",

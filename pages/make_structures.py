@@ -3,8 +3,8 @@
 import streamlit as st
 
 from pages.making import make_study, place_of
+from prospector_core.modalities.structures.contacts import CONTACTS
 from prospector_core.modalities.structures.encoders import list_residue_encoders, residue_encoder_note
-from prospector_core.modalities.structures.kind import CONTACTS
 
 __all__ = ["structures_form"]
 
@@ -24,7 +24,7 @@ def structures_form():
             "Labels (CSV)",
             type=["csv", "tsv", "txt"],
             help=(
-                "One row a chain: a file and a label column; chain, if not all of the file are meant;"
+                "One row per chain: a file and a label column; chain, if not all of the file are meant;"
                 " optionally name, model, assembly, split"
             ),
         )

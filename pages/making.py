@@ -10,13 +10,13 @@ from pathlib import Path
 import streamlit as st
 
 from pages import jobs, shared
-from pages.asked import undisturbed
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.store.readable import remember_sources
 from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers.access import session as access
+from viewers.streamlit_patches import undisturbed
 
 __all__ = ["make_study", "place_of"]
 

@@ -58,8 +58,8 @@ def mask_box(study):
         key="mask_switch",
         on_change=_switched,
         help=(
-            "Labels are shuffled among the data 200 times; only weights that this hardly ever reaches are"
-            " drawn. Truth is not looked at"
+            "Labels are shuffled among the data 200 times; only weights that chance hardly ever reaches are"
+            " drawn. Truth is not used"
         ),
     )
     if not on:
@@ -71,7 +71,7 @@ def mask_box(study):
         key="mask_slider",
         on_change=_moved,
         format_func=lambda level: f"{level:.0%}",
-        help="Of the weights that are left, so many may be there by chance (Benjamini-Hochberg)",
+        help="Share of the weights shown that may be there by chance (Benjamini-Hochberg)",
     )
     try:
         null = null_of(study, study.current_fit, st.session_state.get(_LEVEL, LEVEL))
@@ -80,7 +80,7 @@ def mask_box(study):
         return
     if not null.signal:
         st.warning(
-            f"**No evidence.** The labels are told no better than shuffled ones (AUROC {null.auroc:.2f};"
+            f"**No evidence.** The labels are predicted no better than shuffled ones (AUROC {null.auroc:.2f};"
             f" shuffled {null.shuffled.mean():.2f}, p = {null.p_signal:.2f}): the map is empty.",
             icon=":material/help:",
         )

@@ -36,7 +36,7 @@ def file_line(study, datum):
     said = (
         f"The {word} {plain(source.name)} is no longer where it was."
         if state == "missing"
-        else f"Another file lies in the place of the {word} {plain(source.name)}: it is not shown."
+        else f"Another file is in the place of the {word} {plain(source.name)}: it is not shown."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(said, icon=":material/hide_image:")
@@ -68,12 +68,12 @@ def files_box(study):
                     f"Folder that the files of the {words.data} are in now",
                     placeholder="/data/archive",
                     help=(
-                        "All folders in it are searched. Files are known by what is in them, not by name"
+                        "All folders in it are searched. Files are recognised by their content, not by name"
                         " alone"
                     ),
                 )
                 anyway = any(link.result == "other" for link in done.links) if done is not None else False
-                anyway = anyway and st.checkbox("Take files of the same name that hold something else, too")
+                anyway = anyway and st.checkbox("Also take files of the same name with other content")
                 asked = st.form_submit_button("Find them", icon=":material/search:", disabled=locked(study))
             if asked and folder.strip():
                 _find(study, key, place_of(folder), anyway)
@@ -105,7 +105,7 @@ def _said(done):
         for link in (*left, *done.of("found"))
     ]
     if rows:
-        config = {"by": st.column_config.TextColumn("Known by (or names that are near)")}
+        config = {"by": st.column_config.TextColumn("Recognised by (or similar names)")}
         st.dataframe(
             rows,
             hide_index=True,

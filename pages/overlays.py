@@ -60,7 +60,7 @@ def overlays_of(study, data, fit=None, change=None):
     ``fit``: another than the current one, in the same colours; ``change``: what a layer of differences shows.
 
     Images, and the numbers of tokens, are made when the browser asks for them, on a server thread. A grid of
-    more than TILED_ABOVE tokens a side is drawn and asked for tile by tile.
+    more than TILED_ABOVE tokens per side is drawn and asked for tile by tile.
     """
     fit, limit = fit or study.current_fit, limit_of(study)
     colours, excluded = study.colours(fit), frozenset(study.words(fit).excluded)

@@ -120,7 +120,7 @@ def _say(study, some):
         )
         st.info(
             f"**{plain(datum.name)}** {state}{progress}.\n\nThe map is **provisional**:"
-            f" {np.mean(now.final):.0%} of its tiles have their final score. Elsewhere one tile speaks for a"
-            " square of 4 × 4. Why a tile scores as it does, and hot spots, are there when it is done.",
+            f" {np.mean(now.final):.0%} of its tiles have their final score. Elsewhere one tile stands for a"
+            " square of 4 × 4. Why a tile scores as it does, and hot spots, appear when it is done.",
             icon=":material/hourglass_top:",
         )

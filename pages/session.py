@@ -48,7 +48,7 @@ def _note_used():
 
 
 def edit_quietly(action):
-    """Make an edit inside a widget's callback, which nothing cuts short (pages/asked.py).
+    """Make an edit inside a widget's callback, which nothing cuts short (viewers/streamlit_patches.py).
 
     Returns whether it was made.
 

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from pages.asked import undisturbed
 from pages.changes import note_change, say_change
 from pages.people import locked, who
 from pages.session import by_me, edit_quietly, elsewhere, note_field
@@ -10,6 +9,8 @@ from pages.shared import choose_class, say_error
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study.change import Change
+from prospector_core.wording import datum_words
+from viewers.streamlit_patches import undisturbed
 
 __all__ = ["sidebar", "class_box", "newer_here", "refit_bar", "refit_here"]
 
@@ -27,8 +28,8 @@ def sidebar(study):
             if fit is None:
                 return
             st.caption(
-                f"{len(study.data)} data · {fit.n_concepts} concepts · radius {fit.radius} ·"
-                f" {plain(fit.settings.kernel)} kernel"
+                f"{len(study.data)} {datum_words(study)[1]} · {fit.n_concepts} concepts · radius {fit.radius}"
+                f" · {plain(fit.settings.kernel)} kernel"
             )
             if study.several:
                 class_box(study)
@@ -141,7 +142,7 @@ def newer_here(study):
         st.markdown(
             f":orange[:material/update:] The embeddings of {len(newer)}"
             f" {words.datum if len(newer) == 1 else words.data} are newer than this fit. Maps show them with"
-            " the concepts and weights of before: refit, or find concepts anew on the Study page.",
+            " the concepts and weights of before: refit, or find concepts again on the Study page.",
             width="stretch",
         )
         if not study.curation.pending():  # then the button is above
@@ -176,7 +177,7 @@ def _refit_button(study, pending, key, width="stretch"):
         width=width,
         on_click=_ask_to_refit,
         args=(study, key),
-        help="Fit the kernel again under all edits; concepts are not searched anew",
+        help="Fit the kernel again under all edits; concepts are not searched again",
     )
     if not pending:
         st.session_state.pop("refit_asked", None)  # done already, or undone since

@@ -137,7 +137,7 @@ def header():
             key="shown_beside",
             width=230,
             format_func=lambda uid: words.get(uid) or slides[uid].name,
-            help="A second view that moves with the first; the chain on it lets go",
+            help="A second view that moves with the first; the chain on it separates them",
         )
         filmed = len(embedded) > 1 and st.toggle("Filmstrip", value=True, key="shown_strip")
     return filmed, second
@@ -174,7 +174,7 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
         if state_of_file == "there":
             return False
         st.caption(
-            f":material/hide_image: The slide {plain(source.name)} is not at hand: its map lies on white."
+            f":material/hide_image: The slide {plain(source.name)} is not available: its map is on white."
         )
         blank = tile_server.register_blank(source.info["width"], source.info["height"])
         slide = tile_server.slide_source(blank, source.name)

@@ -134,7 +134,7 @@ def _why_no_score(words, excluded):
     if excluded:
         return f"This concept is excluded: its {words.tokens} are not counted and have no score."
     return (
-        f"This {words.token} lies in a region that was marked to be ignored: it is not counted and has no"
+        f"This {words.token} is in a region that was marked to be ignored: it is not counted and has no"
         " score."
     )
 

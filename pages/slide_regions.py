@@ -46,7 +46,7 @@ def marking_words(study):
         **words,
         "ignore": {
             "label": "ignore",
-            "help": f"Its {study.kind.words.tokens} are neither counted nor scored",
+            "help": f"Its {study.kind.words.tokens} are not counted and have no score",
         },
     }
 

@@ -25,7 +25,7 @@ study = shared.require_fit()
 fit = mask.shown_fit(study)
 embedded = study.embedded()
 state = st.session_state
-STRIP_HEIGHT = 120  # CSS px of the gallery and its margin, which the viewer leaves it
+STRIP_HEIGHT = 120  # CSS px of the filmstrip and its margin, which the viewer leaves it
 
 # The datum on show is "at_datum", its selected token "at_token".
 datum = datum_on_show(study)
@@ -68,7 +68,7 @@ def chose_residue(token):
 
 
 def header():
-    """The question, and which chain and companion are on show. Returns (gallery?, what is beside or "")."""
+    """The question, and which chain and companion are on show. Returns (filmstrip?, what is beside or "")."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.markdown(f"### Residues for *{plain(study.classes[fit.target])}*")
         if len(embedded) > 1:

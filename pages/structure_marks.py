@@ -35,7 +35,7 @@ def read_residues(text, numbers, chains_of):
     for part in filter(None, (each.strip() for each in re.split(r"[,;\s]+(?=[\w-])", text.strip()))):
         match = re.fullmatch(r"(?:(\w+):)?(-?\d+[A-Za-z]?)(?:\s*-\s*(-?\d+[A-Za-z]?))?", part)
         if not match:
-            raise BadInputError(f"{part!r} is no residue: write numbers and ranges, such as 45-60, 72")
+            raise BadInputError(f"{part!r} is not a residue: write numbers and ranges, such as 45-60, 72")
         chain, first, last = match.groups()
         where = [at for at, name in enumerate(chains_of) if chain in (None, name)]
         if not where:

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages import jobs, shared
-from pages.asked import undisturbed
 from pages.changes import note_change
 from pages.edits import above
 from pages.history import history
@@ -26,11 +25,13 @@ from prospector_core.modalities.slides.encoders import list_encoders
 from prospector_core.modalities.slides.stain import STAIN_METHODS
 from prospector_core.study import FitSettings
 from prospector_core.study.fits import GIVEN, about_quantizer, list_quantizers
+from prospector_core.wording import datum_words
 from sample_data import build, sample_folder
 from viewers.access import session as access
 from viewers.pictures import data_uri
+from viewers.streamlit_patches import undisturbed
 
-A_PAGE = 48  # data a page of the table: their thumbnails are read from slides
+A_PAGE = 48  # data per page of the table: their thumbnails are read from slides
 
 
 def make_sample():
@@ -87,7 +88,7 @@ def stain_example():
         column.image(picture, caption=name, width="stretch", alt=f"A part of the sample slide: {name}")
     st.caption(
         "A part of the sample slide. Slides are estimated one by one and brought to one reference. The"
-        " encoder sees the normalised tiles; the viewer goes on showing slides as they were scanned."
+        " encoder sees the normalised tiles; the viewer still shows slides as they were scanned."
     )
 
 
@@ -130,7 +131,7 @@ def slides_form():
             "Labels (CSV)",
             type=["csv", "tsv", "txt"],
             help=(
-                "One row a slide: a file and a label column; optionally x, y, width, height (a field) and"
+                "One row per slide: a file and a label column; optionally x, y, width, height (a field) and"
                 " split"
             ),
         )
@@ -312,7 +313,7 @@ def _label(study, datum):
 
 def _how_predicted(fit):
     if fit is None or fit.summary["held_out_folds"]:
-        return "Each datum is predicted by a kernel that was fitted without it"
+        return "Each one is predicted by a kernel that was fitted without it"
     return "The same data were used for the fit: there are too few to hold some out"
 
 
@@ -381,7 +382,7 @@ def table(study):
         hide_index=True,
         width="stretch",
         height=min(42 + 72 * len(rows), 620),
-        alt=f"Data of the study {study.name}",
+        alt=f"{datum_words(study)[1].capitalize()} of the study {study.name}",
         on_select="rerun",
         selection_mode="single-row",
         key=f"shown_table_{page}",
@@ -450,13 +451,15 @@ with summary, shared.errors_said():
         first.metric(
             plain(study.classes[study.target]),
             counts[study.target],
-            help="data of the class that is looked at",
+            help=f"{datum_words(study)[1]} of the class that is shown",
         )
         each = ", ".join(f"{n} {plain(name)}" for name, n in zip(study.classes, counts))
         second.metric("other classes", sum(counts) - counts[study.target], help=f"In all: {each}")
     else:
-        first.metric(plain(study.classes[1]), counts[1], help="data of class 1: the class to find")
-        second.metric(plain(study.classes[0]), counts[0], help="data of class 0")
+        first.metric(
+            plain(study.classes[1]), counts[1], help=f"{datum_words(study)[1]} of class 1: the class to find"
+        )
+        second.metric(plain(study.classes[0]), counts[0], help=f"{datum_words(study)[1]} of class 0")
     third.metric(
         study.kind.words.tokens.capitalize(), f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}"
     )

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from prospector_core.errors import BadInputError
-from prospector_core.modalities.documents.kind import RIGHT_TO_LEFT
+from prospector_core.modalities.documents.texts import RIGHT_TO_LEFT
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 
 from .lettering import font_for, text_width, wrapped
@@ -62,7 +62,7 @@ def document_figure(
     if not _SMALLEST <= width <= _LARGEST:
         raise BadInputError(f"a figure is {_SMALLEST} to {_LARGEST} pixels wide, not {width}")
     if threshold is not None and layer != "map":
-        raise BadInputError("a threshold is of the map")
+        raise BadInputError("a threshold is for the map")
     datum, attrs = study.datum(datum), study.attrs(datum)
     scores, limit = study.prospect(datum), limit or score_limit(study)
     margin, size = round(width * 0.035), max(12, round(width * 0.0185))

@@ -48,7 +48,7 @@ def graph_figure(
     if not _SMALLEST <= width <= _LARGEST:
         raise BadInputError(f"a figure is {_SMALLEST} to {_LARGEST} pixels wide, not {width}")
     if threshold is not None and layer != "map":
-        raise BadInputError("a threshold is of the map")
+        raise BadInputError("a threshold is for the map")
     datum = study.datum(datum)
     title = title or (datum.name if names else None)
     positions = np.asarray(study.positions(datum), float)
@@ -131,7 +131,7 @@ def _layer(study, datum, layer, threshold, limit):
 
 
 def _write(pen, x, y, text, size, fill=_INK, place=0.0):
-    """A line of text; ``place``: how much of its width lies left of x."""
+    """A line of text; ``place``: how much of its width is left of x."""
     font, words = font_for(text, size)
     pen.text((x - place * text_width(text, size), y), words, fill=fill, font=font)
 

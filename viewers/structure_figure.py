@@ -56,7 +56,7 @@ def structure_figure(
     if layer not in LAYERS:
         raise BadInputError(f"a figure of a chain shows {' or '.join(LAYERS)}, not {layer}")
     if not 400 <= width <= 12_000:
-        raise BadInputError(f"{width} pixels are no width for a figure: give 400 to 12000")
+        raise BadInputError(f"{width} pixels are not a width for a figure: give 400 to 12000")
     datum = study.datum(datum)
     title = title or (datum.name if names else None)
     limit = study.score_limit() if limit is None else limit

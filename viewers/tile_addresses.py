@@ -5,7 +5,7 @@
                                                 one half of it; tiles do not overlap, edge tiles are cropped
 ``thumb/<id>.jpg``                              the whole slide, 512 px at most
 ``overlay/<id>/<version>/<kind>.png``           an image that was registered
-``overlay/<id>/<version>/<kind>.bin``           numbers a token, registered likewise (:mod:`viewers.tokens`)
+``overlay/<id>/<version>/<kind>.bin``           numbers per token, registered likewise (:mod:`viewers.tokens`)
 ``overlay/<id>/<version>/<kind>/<level>/``      a tile of an overlay too large for one picture, or the numbers
 ``<x>_<y>[-<view>].png`` (or ``.bin``)          of its tokens (:mod:`viewers.token_tiles`); view: threshold,
                                                 hatch, highlight
@@ -44,7 +44,7 @@ PART = re.compile(
     r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/([a-z]{3,8})/(\d{1,2})/(\d{1,5})_(\d{1,5})(?:-([a-z0-9]{1,9}))?\.(png|bin)",
     re.ASCII,
 )
-ASSET = re.compile(r"asset/([0-9a-f]{16})/(slide_viewer|structure_viewer)/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
+ASSET = re.compile(r"asset/([0-9a-f]{16})/([a-z_]+)/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
 
 
 def base() -> str:

@@ -160,7 +160,7 @@ class TileRegistry:
         return self.url(f"overlay/{image_id}/{stamp}/{kind}.{KINDS[kind]}")
 
     def register_tiles(self, key: Hashable, tiles: Any, *, version: Hashable, kind: str) -> str:
-        """Address below which the tiles of an overlay lie.
+        """Address below which the tiles of an overlay are.
 
         ``<address>/<level>/<x>_<y>[-<view>].png`` (or ``.bin``).
 
@@ -179,7 +179,7 @@ class TileRegistry:
 
     def asset_url(self, name: str, viewer: str = "slide_viewer") -> str:
         """Address of one of a viewer's own files."""
-        return self.url(f"asset/{assets_stamp(viewer)}/{viewer}/{name}")
+        return self.url(f"asset/{assets_stamp()}/{viewer}/{name}")
 
     def close(self) -> None:
         """Close the slides that nobody is reading."""

@@ -19,12 +19,10 @@ In a page::
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hmac
 import logging
 import re
-import socket
 import sys
 import threading
 import types
@@ -41,6 +39,7 @@ from starlette.routing import Route
 from prospector_core.errors import ProspectorError
 from viewers.access.session import identity_of
 from viewers.slide_tiles import tile_pixels
+from viewers.streamlit_patches import apply_patch, send_at_once
 from viewers.tile_addresses import ASSET, IMAGE, KINDS, PART, PREFIX, SLIDE_TILE, THUMB, TYPES, root
 from viewers.tile_registry import TileRegistry
 from viewers.token_tiles import View
@@ -193,7 +192,7 @@ def _asset(viewer: str, name: str) -> Response:
 
 def server() -> TileServer:
     """The server of this process, made at the first call."""
-    # Streamlit drops edited modules from sys.modules and imports them anew, while the routes live on in the
+    # Streamlit drops edited modules from sys.modules and imports them again, while the routes live on in the
     # running app. The server is therefore kept in a module without a file, which is never dropped.
     keeper = sys.modules.setdefault("_prospector_tile_server", types.ModuleType("_prospector_tile_server"))
     with _MAKING:
@@ -254,27 +253,8 @@ def asset_url(name: str, viewer: str = "slide_viewer") -> str:
 @contextlib.asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """For ``st.App(lifespan=...)``: no delay on small answers, and slides closed at the end."""
-    _send_at_once()
+    apply_patch(send_at_once)
     try:
         yield
     finally:
         server().close()
-
-
-def _send_at_once() -> None:
-    """Set TCP_NODELAY on accepted connections.
-
-    Streamlit binds its own socket, and asyncio then leaves Nagle's algorithm on: each tile would wait 40 ms.
-    """
-    hook = "_set_nodelay"
-    if not hasattr(
-        asyncio.base_events, hook
-    ):  # private to asyncio: where it is gone, tiles are slower, no more
-        return
-
-    def set_nodelay(sock: socket.socket) -> None:
-        if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    setattr(asyncio.base_events, hook, set_nodelay)

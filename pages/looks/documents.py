@@ -12,7 +12,7 @@ __all__ = ["CAPTION", "NOTHING_THERE", "SHOW", "UNWANTED", "hover", "picture", "
 
 SHOW = "Show in document"
 UNWANTED = " (headings, boilerplate, signatures)"
-CAPTION = "In grey, what stands before and after it."
+CAPTION = "The text before and after it is grey."
 NOTHING_THERE = "Nothing stands there."
 
 _LONGEST = 220  # characters of a sentence on a card

@@ -12,10 +12,10 @@ from viewers.token_pictures import TokenPictures
 
 __all__ = ["CAPTION", "NOTHING_THERE", "SHOW", "UNWANTED", "hover", "picture", "token", "typical"]
 
-SHOW = "Show where it lies"
+SHOW = "Show where it is"
 UNWANTED = " (debris, doublets)"
 CAPTION = "It is ringed, with its neighbours and their edges, in the colours of their concepts."
-NOTHING_THERE = "Nothing lies there. Click on a point."
+NOTHING_THERE = "There is nothing there. Click on a point."
 
 
 def picture(study, datum, side):
@@ -60,7 +60,7 @@ def typical(study, concept, on_pick):
             on_pick(*places[pick["index"]])
 
     words = study.kind.words
-    names = [f"{study.datum(uid).name}: show this {words.token} where it lies" for uid, _ in places]
+    names = [f"{study.datum(uid).name}: show this {words.token} where it is" for uid, _ in places]
     version = tuple(study.colours())
     url = tile_server.register_image(
         (shared.study_key(study), "typical", concept.id), picture, version=version

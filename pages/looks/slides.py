@@ -14,11 +14,11 @@ SHOW = "Show on slide"  # what the button says that goes to a token
 UNWANTED = " (ink, folds, dust)"  # what an expert may want to exclude, in brackets
 CAPTION = "The tile is in the middle, with its surroundings."  # below the picture of a token
 NOTHING_THERE = (  # after a click beside all tokens
-    "No tile lies there: it is glass, or outside of the fields. Click on tissue."
+    "There is no tile there: it is glass, or outside of the fields. Click on tissue."
 )
 
 
-_NO_SLIDE = ":material/hide_image: the slide is not at hand"
+_NO_SLIDE = ":material/hide_image: the slide is not available"
 
 
 def _at_hand(study, datum):

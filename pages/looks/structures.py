@@ -14,7 +14,7 @@ __all__ = ["CAPTION", "NOTHING_THERE", "SHOW", "UNWANTED", "hover", "picture", "
 SHOW = "Show in structure"
 UNWANTED = " (tags, linkers)"
 CAPTION = "The residue is in the middle, those in contact around it, in the colours of their concepts."
-NOTHING_THERE = "No residue lies there."
+NOTHING_THERE = "There is no residue there."
 
 
 def picture(study, datum, side):

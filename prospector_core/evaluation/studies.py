@@ -178,7 +178,7 @@ def _parts_of(study: Study, other: Study, name: str) -> np.ndarray:
     """For each token of a datum of another study the token of the first that it is a part of: (m,) int."""
     here, there = (next(datum for datum in each.embedded() if datum.name == name) for each in (study, other))
     n, m = study.n_tokens(here), other.n_tokens(there)
-    if study.modality != "slides":
+    if not study.kind.tiled:
         if n != m:
             raise BadInputError(
                 f"{name} has {n} {study.kind.words.tokens} in {study.path}, but {m} in {other.path}: compare"
@@ -331,7 +331,7 @@ def _tokens_of(
         key = "|".join(str(row[columns[name]]).strip() for name in place)
         value = str(row[truth]).strip().lower()
         if value not in ("0", "1", "true", "false", "yes", "no", "0.0", "1.0"):
-            raise BadInputError(f"{file}, line {number}: {row[truth]!r} is no truth: say 0 or 1")
+            raise BadInputError(f"{file}, line {number}: {row[truth]!r} is not a truth: say 0 or 1")
         if key not in where:
             raise BadInputError(
                 f"{file}, line {number}: {study.datum(uid).name} has no token at {', '.join(place)}"

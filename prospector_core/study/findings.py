@@ -196,7 +196,7 @@ class StudyFindings(StudyFits):
     def uncertainty(self, datum, n=200, fit=None):
         """How sure a datum's map is: TokenUncertainty, from the kernel refitted on n resamples of the data.
 
-        The resampled kernels are kept in memory a fit: the first call is the slow one. Raises FitError.
+        The resampled kernels are kept in memory per fit: the first call is the slow one. Raises FitError.
         """
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)
@@ -498,9 +498,10 @@ class StudyFindings(StudyFits):
         datum, token = sample_tokens(sizes, n, seed)
 
         def compute():
-            vectors = getattr(self.kind, "atlas_vectors", lambda study, uid: study._embeddings(uid))
             parts = [
-                vectors(self, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()
+                self.kind.atlas_vectors(self, uid)[token[datum == at]]
+                for at, uid in enumerate(uids)
+                if (datum == at).any()
             ]
             return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 

@@ -378,7 +378,7 @@ class Study:
         self.embedding = {"encoder": "x", **said}
         words = SimpleNamespace(tokens="tiles")
         places = lambda study, datum: {"Row": self.positions[:, 0], "column": self.positions[:, 1]}
-        self.kind = SimpleNamespace(place_names=self.place_names, places=places, words=words)
+        self.kind = SimpleNamespace(place_names=self.place_names, places=places, words=words, tiled=True)
 
     positions = property(lambda self: np.argwhere(np.ones(self.size, bool)))
 
@@ -457,7 +457,7 @@ def test_tables_of_truth(tmp_path, name, head, row):
         ),
         (
             [("datum", "token", "truth"), ("b", 1, 1), ("a", 1, 2)],
-            "t.csv, line 3: '2' is no truth: say 0 or 1",
+            "t.csv, line 3: '2' is not a truth: say 0 or 1",
         ),
         ([("datum", "token", "truth"), ("a", 12, 1)], "t.csv, line 2: a.png has no token at token 12"),
         ([("datum", "row", "col", "truth"), ("a", 3, 1, 1)], "a.png has no token at row, col 3, 1"),
@@ -568,7 +568,7 @@ def test_studies_beside_each_other():
     with pytest.raises(BadInputError, match="has other labels than"):
         problem_beside(coarse, [Study(swapped)], None)
     one, other = Study(data), Study(data, size=(3, 5))
-    one.modality = other.modality = "texts"
+    one.kind.tiled = other.kind.tiled = False
     assert _parts_of(one, one, "d1").tolist() == list(range(12))
     with pytest.raises(BadInputError, match="d1 has 12 tiles in .*, but 15 in"):
         _parts_of(one, other, "d1")

@@ -12,6 +12,7 @@ import pytest
 
 from prospector_core import Study
 from prospector_core.errors import BadInputError, EmbeddingError
+from prospector_core.modalities.slides import encoders
 from prospector_core.modalities.slides.encoders import get_encoder
 from prospector_core.study import prompts
 from prospector_core.study.fits import FitSettings
@@ -51,13 +52,13 @@ def as_open_clip(study, name="open_clip:fake/x", **more):
 @pytest.fixture
 def side(monkeypatch):
     made = TextSide()
-    monkeypatch.setattr(prompts, "get_encoder", lambda name: made)
+    monkeypatch.setattr(encoders, "get_encoder", lambda name: made)
     return made
 
 
 @pytest.fixture
 def study(tmp_path):
-    """Pictures that all lie far from the origin, on one side."""
+    """Pictures that all are far from the origin, on one side."""
     study = make_study(tmp_path)
     for datum in study.data:
         kept = study.store.read(datum.uid)

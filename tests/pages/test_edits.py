@@ -225,7 +225,7 @@ def test_the_history_lists_edits_and_offers_the_report(study):
 
 
 def test_data_embedded_anew_are_seen_at_once_and_said(study):
-    """Another process embeds a datum anew while the app is open.
+    """Another process embeds a datum again while the app is open.
 
     No picture of the old embeddings is shown again.
     """

@@ -119,7 +119,7 @@ class Cells(Screen):
         self.idle()
 
     def drawn_under(self):
-        """Wait until all that lies under the points is drawn."""
+        """Wait until all that is under the points is drawn."""
         self.page.wait_for_timeout(200)
         self.until(
             lambda: (self.page.locator(".gv").first.get_attribute("data-under") or "").startswith("drawn ")
@@ -139,7 +139,7 @@ class Cells(Screen):
         return int(((pixels[..., 0] > 120) & (pixels[..., 1:3] < 60).all(axis=-1)).sum())
 
     def at(self, study, datum, token):
-        """Where a cell lies on the screen, as the viewer draws it when it shows all."""
+        """Where a cell is on the screen, as the viewer draws it when it shows all."""
         box, xy = self.page.locator(".gv-over").bounding_box(), study.positions(study.datum(datum))
         low, high = xy.min(axis=0), xy.max(axis=0)
         unit = min(

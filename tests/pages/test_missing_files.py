@@ -61,7 +61,7 @@ MAKERS = {"slides": slides, "structures": structures, "documents": documents, "c
 
 @pytest.fixture(scope="module", params=MAKERS)
 def made(request, tmp_path_factory):
-    """The folder in which ``study`` lies, fitted, and all its files in ``files``."""
+    """The folder in which ``study`` is, fitted, and all its files in ``files``."""
     home = tmp_path_factory.mktemp(request.param)
     study = MAKERS[request.param](home)
     if not study.embedded():
@@ -138,13 +138,13 @@ def test_a_picture_in_its_place_is_not_drawn_as_if_it_were_it(home):
     for source in study.sources.values():
         source.path.write_bytes(source.path.read_bytes()[:-7] + b"altered")
     app = App().sound()
-    assert sum("Another file lies in the place of" in each for each in warnings_of(app)) == 1
+    assert sum("Another file is in the place of" in each for each in warnings_of(app)) == 1
     if study.modality == "slides":
-        assert "its map lies on white" in app.text
+        assert "its map is on white" in app.text
         Image.new("RGB", (2220, 2967)).save(
             study.data and next(iter(study.sources.values())).path, format="png"
         )
-        assert "its map lies on white" in app.run().text
+        assert "its map is on white" in app.run().text
 
 
 def test_where_nothing_can_be_written_it_is_said_once_and_edits_are_off(home):

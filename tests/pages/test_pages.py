@@ -38,7 +38,7 @@ def test_every_page_shows_the_study(folder):
     seen += app.text
     assert (
         str(SLIDE.parent) not in seen and str(folder) not in seen
-    )  # which slide, not where it lies on this machine
+    )  # which slide, not where it is on this machine
 
 
 def test_a_tile_says_its_concept_its_score_and_the_parts_of_it(folder):
@@ -193,7 +193,7 @@ def test_before_the_embedding_and_before_the_fit(tmp_path, monkeypatch):
     )
     assert "no concepts yet" in App().text
     app = App("study")
-    assert "2 of 2 data are not embedded yet" in app.text and app.has_button("Embed them")
+    assert "2 of 2 fields are not embedded yet" in app.text and app.has_button("Embed them")
     study.embed()
     app.run()
     assert "not embedded yet" not in app.text
@@ -273,11 +273,11 @@ def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
     made.fit(concepts=2)
     monkeypatch.setenv("PROSPECTOR_STUDY", str(made.path))
     app = App().sound()
-    assert not app.at.error and any("is not at hand" in each.value for each in app.at.caption)
+    assert not app.at.error and any("is not available" in each.value for each in app.at.caption)
     shown = app.viewer()
     assert shown["slide"]["width"] >= 3072 and shown["overlays"]
     app.pick(made, "case1", 3)
-    assert any("is not at hand" in each.value for each in app.at.caption)
+    assert any("is not available" in each.value for each in app.at.caption)
     for page in ("study", "concepts", "atlas", "kernel"):
         app.go(page)
         assert not app.at.error

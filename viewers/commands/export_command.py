@@ -81,7 +81,7 @@ def export(
         typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels."),
     ] = None,
     whole_slide: Annotated[
-        bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")
+        bool, typer.Option("--whole-slide", help="png: one figure per slide, with all its fields.")
     ] = False,
     title: Annotated[str | None, typer.Option(help="png: text above the picture. Default: none.")] = None,
     opacity: Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")] = None,
@@ -106,14 +106,14 @@ def export(
     memory: Memory = None,
     json: Json = False,
 ):
-    """Write prospect maps for other programs, or as figures; one file a datum."""
-    from prospector_core.exporters import FORMATS, write_files
+    """Write prospect maps for other programs, or as figures; one file per datum."""
     from prospector_core.exporters import export as write
+    from prospector_core.exporters import format_names, write_files
     from prospector_core.scheduling import scheduler
     from prospector_core.study import Study
 
     if format is None:
-        raise BadInputError(f"say what to write: --format {', '.join((*FORMATS, 'png'))}")
+        raise BadInputError(f"say what to write: --format {', '.join((*format_names(), 'png'))}")
     figure = {"layer": layer, "width": width, "region": region, "title": title, "opacity": opacity}
     figure = {name: value for name, value in figure.items() if value is not None}
     if whole_slide:
@@ -136,7 +136,7 @@ def export(
     options = {}
     if threshold is not None:
         if not np.isfinite(threshold):
-            raise BadInputError(f"{threshold} is no threshold: give a score like 2.5")
+            raise BadInputError(f"{threshold} is not a threshold: give a score like 2.5")
         what = what or ["regions"]
         if "regions" not in what:
             raise BadInputError(

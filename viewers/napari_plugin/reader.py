@@ -73,7 +73,7 @@ def read_slide(path):
 
 
 def read_map(path):
-    """A prospect map that Prospector exported, in the app's colours, one pixel a token."""
+    """A prospect map that Prospector exported, in the app's colours, one pixel per token."""
     import tifffile
 
     from viewers.overlays import map_limit

@@ -57,7 +57,7 @@ class Review:
     "warning".
 
     Parameters: study; datum, the one to begin with; author, None for the study's own. Raises BadInputError
-    for a study whose tokens lie in no plane or space (proteins, documents), FitError and EmbeddingError for
+    for a study whose tokens are in no plane or space (proteins, documents), FitError and EmbeddingError for
     one without a fit.
     """
 
@@ -198,7 +198,7 @@ class Review:
         }
         if explained.concept < 0:
             out = concept in fit.state.excluded
-            why = "its concept is excluded" if out else "it lies in a region that is ignored"
+            why = "its concept is excluded" if out else "it is in a region that is ignored"
             return TokenAbout(**said, score=None, why=f"{why}: it is not counted and has no score")
         error, sure = None, True
         if doubt:
@@ -300,7 +300,7 @@ class Review:
         """
         touched = [datum.uid for datum in self.data() if self.study.tokens_inside(datum, polygon).size]
         if not touched:
-            self.said.emit(f"No {self.words.token} lies in that region: nothing was marked.", "warning")
+            self.said.emit(f"No {self.words.token} is in that region: nothing was marked.", "warning")
             self.edited.emit()  # what was drawn goes
             return False
         return self.edit(lambda curation: curation.annotate(touched, polygon, evidence))

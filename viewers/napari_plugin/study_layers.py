@@ -35,7 +35,7 @@ def change_limit(study, change):
 class StudyLayers:
     """Base of what draws a study: napari layers as tuples (data, options, type).
 
-    Made anew from the study as it then is.
+    Made again from the study as it then is.
 
     Parameters: study, fitted (seen from the class in question); source, uid of what is on show; data, the
     data on it; frame, Frame of their coordinates.
@@ -61,7 +61,7 @@ class StudyLayers:
         return found
 
     def names(self):
-        """What the status bar says of a label: table with a row a concept."""
+        """What the status bar says of a label: table with one row per concept."""
         import pandas as pd
 
         rows = [(c.id + 1, c.name + (" (excluded)" if c.excluded else "")) for c in self.study.concepts()]

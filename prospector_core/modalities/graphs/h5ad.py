@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import MissingExtraError
-from ...exporters.tables import columns
+from ..tables import columns
 
 if TYPE_CHECKING:
     from h5py import Dataset, File, Group
@@ -26,8 +26,8 @@ __all__ = ["h5ad", "write_h5ad"]
 def h5ad(study: Study, datum: Datum) -> bytes:
     """A datum as h5ad bytes.
 
-    obs: a row a token, with concept, name, score (NaN where excluded) and whether its weight is pinned; X:
-    what was embedded; obsm["spatial"]: coordinates; obsp["connectivities"]: the token graph.
+    obs: one row per token, with concept, name, score (NaN where excluded) and whether its weight is pinned;
+    X: what was embedded; obsm["spatial"]: coordinates; obsp["connectivities"]: the token graph.
     """
     datum = study.datum(datum)
     found = columns(study, datum)

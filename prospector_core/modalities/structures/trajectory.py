@@ -45,7 +45,7 @@ def read_frames(structure: Structure, part: dict[str, str], folder: Path) -> lis
     """Frames of the part of a structure that is a datum: list of (number, Chain), at least one.
 
     Parameters: structure, Structure; part, as ``check_part`` gives it; folder, where a trajectory named in it
-    lies. Raises StructureError, MissingExtraError.
+    is. Raises StructureError, MissingExtraError.
     """
     chain, assembly, model = part.get("chain") or None, part.get("assembly"), part.get("model", "1")
     most = int(part.get("frames", _FRAMES))
