@@ -37,7 +37,7 @@ def stain(folder):
 
     Side by side.
     """
-    from pages.pictures import stain_pictures
+    from viewers.kinds.slides.pictures import stain_pictures
 
     pictures = list(stain_pictures(300).values())
     gap = np.full((pictures[0].shape[0], 12, 3), 255, np.uint8)

@@ -4,20 +4,19 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.changes import note_change
 from pages.evaluate_quantizers import by_quantizer
+from pages.panels.change import note_change
 from pages.people import locked
 from pages.session import by_me
-from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.mask import known_null, null_of
 from prospector_core.evaluation.plots import neutral
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
 from viewers.access.session import exported
+from viewers.words import plain
 
 _SCORES = {
     "log_loss": st.column_config.NumberColumn(
@@ -66,7 +65,7 @@ def signal(study):
         for k in range(fit.n_concepts)
         if null.kept[k]
     ]
-    one, two = (int(np.count_nonzero(some)) for some in np.split(null.kept, [fit.n_concepts]))
+    one, two = int(null.kept[: fit.n_concepts].sum()), int(null.kept[fit.n_concepts :].sum())
     st.caption(
         f"{one} concept{'s' * (one != 1)} and {two} pair{'s' * (two != 1)} stand out, at a false discovery"
         f" rate of {null.level:.0%}."

@@ -4,17 +4,17 @@ import streamlit as st
 
 from prospector_core.study.editors import moment
 from viewers.access.session import exported
+from viewers.kinds import view_of
 
 __all__ = ["history"]
 
 STATUS = {"undone": "undone", "ended": "ended by a new fit", "stands": "stands"}
-REPORTED = {"slides"}  # modalities that the report has pictures of
 
 
 def history(study):
     """The journal as a table, newest first, and the report."""
     events = study.curation.chronicle()
-    if study.modality in REPORTED and study.current_fit is not None:
+    if view_of(study).in_report and study.current_fit is not None:
         _report(study)
     if not events:
         st.info("Nothing has been edited yet.", icon=":material/history:")

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from pages import shared
-from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.store.trust import allow, check_address
 from prospector_core.study.address import NOT_KEYED
 from prospector_core.study.backup import last_backup
 from prospector_core.study.editors import moment
+from viewers.words import plain
 
 __all__ = ["allow_box", "keeping"]
 

@@ -6,11 +6,10 @@ A line where one is missed, and the way to say where they are now.
 import streamlit as st
 
 from pages import shared
-from pages.making import place_of
 from pages.people import locked
-from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study.relink import relink
+from viewers.words import place_of, plain
 
 __all__ = ["file_line", "files_box", "looking_only"]
 

@@ -6,10 +6,10 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException
 
 from pages.shared import current_study
-from pages.words import plain
 from prospector_core.errors import AccessError, ProspectorError, StudyError
 from prospector_core.study import Editor
 from viewers.access import session as access
+from viewers.words import plain
 
 __all__ = ["editor_of", "note_field", "edit_quietly", "by_me", "drawn", "elsewhere"]
 

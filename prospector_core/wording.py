@@ -2,7 +2,7 @@
 
 And made harmless where they leave.
 
-A name is text. Pages and HTML show it as it stands (``pages.words.plain``, ``html_pages.write_html``); here
+A name is text. Pages and HTML show it as it stands (``viewers.words.plain``, ``html_pages.write_html``); here
 is what is left: terminals, tables, file names, colours and languages.
 """
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.jobs import time_left
 from prospector_core import worker
 from prospector_core.study import Study
 from tests.pages.app import App
 from tests.pages.conftest import change
+from viewers.words import time_left
 
 
 class MeanColour:

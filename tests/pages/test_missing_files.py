@@ -125,12 +125,9 @@ def test_every_page_works_without_the_files_and_finds_them(home):
     assert f"{n} of {n} found." in app.text and not any(
         "no longer where" in each for each in warnings_of(app)
     )
-    app.go(PAGE_OF[study.modality])
+    app.go("datum")
     assert not any(GONE in each for each in warnings_of(app)) and not app.errors
     assert all(Study.open(home / "study").at_hand(datum) for datum in study.data)
-
-
-PAGE_OF = {"slides": "slide", "structures": "structure", "documents": "document", "cells": "graph"}
 
 
 def test_a_picture_in_its_place_is_not_drawn_as_if_it_were_it(home):
@@ -156,7 +153,7 @@ def test_where_nothing_can_be_written_it_is_said_once_and_edits_are_off(home):
         study.database.close()
         subprocess.run(["mount", "-o", "remount,bind,ro", home], check=True)
         app = App().sound()
-        for page in (PAGE_OF[study.modality], *OTHERS):
+        for page in ("datum", *OTHERS):
             app.go(page)
             assert (
                 sum("open for looking only (read-only file system)" in each for each in warnings_of(app)) == 1

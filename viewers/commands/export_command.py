@@ -13,6 +13,8 @@ from prospector_core.cli.prospect_command import masked, say_newer, seen
 from prospector_core.errors import BadInputError
 from prospector_core.store.removal import own_place
 
+from ..kinds import view_of
+
 __all__ = ["register"]
 
 
@@ -158,16 +160,14 @@ def _figures(study, options):
 
     Raises BadInputError for options it lacks.
     """
-    from ..figure_makers import figure_maker
-
-    draw, takes = figure_maker(study.modality)
+    takes = view_of(study).figure_options()
     for option in options:
         if option not in takes:
             has = " and ".join(f"--{each}" for each in ("layer", "width", "title") if each in takes)
             raise BadInputError(
                 f"--{option.replace('_', '-')} is of slides: a figure of a {study.kind.words.datum} has {has}"
             )
-    return draw
+    return view_of(study).figure()
 
 
 def _say_files(study, format, folder, written, names, json):

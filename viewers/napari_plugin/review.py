@@ -11,6 +11,7 @@ from psygnal import Signal
 from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
 from prospector_core.study.change import last_change
+from viewers.kinds import view_of
 from viewers.limits import resamples_of, score_limit
 from viewers.point_pictures import spacing_of
 
@@ -65,9 +66,9 @@ class Review:
     said = Signal(str, str)
 
     def __init__(self, study, datum=None, author=None):
-        from .reader import elsewhere, shown_here
+        from .reader import elsewhere
 
-        if not shown_here(study):
+        if not view_of(study).in_napari:
             raise BadInputError(elsewhere(study))
         if study.current_fit is None or not study.embedded():
             raise BadInputError(
@@ -75,7 +76,7 @@ class Review:
                 " in the app"
             )
         self.root = self.study = study
-        self.points = study.modality != "slides"
+        self.points = view_of(study).in_napari == "points"
         self.words = study.kind.words
         self.editor = Editor(author, seen=study.curation.seen)
         self._drawn = self._now()

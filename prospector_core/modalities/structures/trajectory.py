@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .files import Chain, Structure
 
-__all__ = ["MODEL_WORDS", "check_part", "read_frames"]
+__all__ = ["MODEL_WORDS", "check_part", "mean_over_frames", "read_frames"]
 
 MODEL_WORDS = ("all",)
 _FRAMES = 50  # frames taken of a trajectory, unless it is said
@@ -132,3 +132,23 @@ def _moved(chain: Chain, positions: np.ndarray) -> Chain:
             at += 1
         atoms.append(now)
     return replace(chain, atoms=atoms, backbone=backbone, xyz=backbone[:, 1].copy())
+
+
+def mean_over_frames(scores: np.ndarray, n: int) -> np.ndarray:
+    """Mean score of each residue over the frames in which it has one.
+
+    Parameters
+    ----------
+    scores : (frames x n,) float64
+        NaN where a token has no score.
+    n : int
+        Residues a frame.
+
+    Returns
+    -------
+    (n,) float64
+        NaN for a residue without a score in any frame.
+    """
+    rows = scores.reshape(-1, n)
+    known = np.isfinite(rows)
+    return np.where(known.any(0), np.where(known, rows, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
