@@ -98,7 +98,8 @@ def run_grid(side, progress=None):
     from prospector_core.study import Study
     from sample_data.fields import SLIDE
     from viewers.overlays import map_limit
-    from viewers.token_tiles import ConceptTiles, ScoreTiles, TokenBlocks, View, above_table
+    from viewers.token_blocks import TokenBlocks
+    from viewers.token_tiles import ConceptTiles, ScoreTiles, View, above_table
 
     from .tile_grid import write_grid_study
 

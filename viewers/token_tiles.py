@@ -9,10 +9,7 @@ transparent. Nothing is made before it is asked for, and what was made is kept w
 
 from __future__ import annotations
 
-import math
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -21,38 +18,26 @@ import numpy as np
 
 from viewers.halving import count_tokens, halve_sums, most_frequent, sum_scores
 from viewers.overlays import hatch, map_pixels, sequential_colours, sprite_pixels
+from viewers.token_blocks import BLOCK, TokenBlocks
 from viewers.tokens import encode_doubt, encode_tokens
 
 __all__ = [
-    "BLOCK",
     "TILED_ABOVE",
-    "ArrayCache",
     "ConceptTiles",
     "NumberTiles",
     "ScoreTiles",
-    "TokenBlocks",
     "View",
     "above_table",
     "doubt_numbers",
     "encode_summary",
-    "n_halvings",
     "token_numbers",
 ]
-
-BLOCK = 256
-"""Cells a side of a tile."""
 
 TILED_ABOVE = 4096
 """Tokens a side of the grid beyond which overlays are tiles and no longer one picture each."""
 
 _FADED = 0.12  # opacity of concepts that are not the highlighted one; the viewer's JavaScript has the same
 _VIEW = re.compile(r"(?:t(\d{1,3}))?(u)?|c(\d{1,5})", re.ASCII)
-_KEPT = 224 << 20  # bytes of arrays kept for all grids together
-
-
-def n_halvings(shape: tuple[int, int]) -> int:
-    """How often a grid is halved until it fits one tile: the level at which a cell is a token."""
-    return max(0, math.ceil(math.log2(max(*shape, 1) / BLOCK)))
 
 
 @dataclass(frozen=True)
@@ -77,116 +62,6 @@ class View:
         return cls(int(found[1] or 0), found[2] is not None, int(found[3]) if found[3] else None)
 
 
-class ArrayCache:
-    """Least-recently-used arrays, bounded by their bytes; each is made by one thread while others wait."""
-
-    def __init__(self, max_bytes: int):
-        self.max_bytes, self.size = max_bytes, 0
-        self._kept: OrderedDict[Hashable, tuple] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], dict]) -> dict:
-        """A dict of arrays, or of lists of arrays.
-
-        The latest is kept even where it is larger than the bound.
-        """
-        with self._lock:
-            gate = self._making.setdefault(key, threading.Lock())
-        with gate:
-            with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    return self._kept[key][1]
-            made = make()
-            weight = sum(
-                a.nbytes for each in made.values() for a in (each if isinstance(each, list) else [each])
-            )
-            with self._lock:
-                self._kept[key] = weight, made
-                self.size += weight
-                while self.size > self.max_bytes and len(self._kept) > 1:
-                    gone, (weight, _) = self._kept.popitem(last=False)
-                    self._making.pop(gone, None)
-                    self.size -= weight
-            return made
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-
-_arrays = ArrayCache(_KEPT)
-
-
-class TokenBlocks:
-    """Tokens of a grid by the tile that they are in.
-
-    Parameters
-    ----------
-    key : hashable
-        Names the grid; what is worked out of it is kept under this.
-    positions : (n, 2) int
-        Row and column.
-    shape : (rows, columns)
-    """
-
-    def __init__(
-        self, key: Hashable, positions: np.ndarray, shape: tuple[int, int], arrays: ArrayCache | None = None
-    ):
-        self.key, self.positions = (key, len(positions)), np.asarray(positions)
-        self.shape = tuple(int(n) for n in shape)
-        self.down, self.across = (-(-n // BLOCK) for n in self.shape)
-        self.top = n_halvings(self.shape)
-        self.arrays = _arrays if arrays is None else arrays
-
-    def _sorted(self) -> dict:
-        rows, columns = self.positions.T
-        number = (rows // BLOCK) * self.across + columns // BLOCK
-        # numbers of 16 bits are sorted without a comparison
-        number = number.astype(np.min_scalar_type(self.down * self.across))
-        starts = np.zeros(self.down * self.across + 1, np.int64)
-        np.cumsum(np.bincount(number, minlength=self.down * self.across), out=starts[1:])
-        return {"order": np.argsort(number, kind="stable").astype(np.int32), "starts": starts}
-
-    def tokens(self, row: int, column: int, wide: int = 1) -> np.ndarray:
-        """Tokens of ``wide`` tiles beside each other, from this one: ids."""
-        found = self.arrays.get((self.key, "blocks"), self._sorted)
-        first = row * self.across + column
-        return found["order"][found["starts"][first] : found["starts"][first + wide]]
-
-    def bands(self):
-        """Tiles row by row: yields (first row, tokens)."""
-        for band in range(self.down):
-            yield band * BLOCK, self.tokens(band, 0, self.across)
-
-    def halved_shape(self, times: int) -> tuple[int, int]:
-        """(rows, columns) after halving ``times`` times."""
-        return tuple(-(-n // 2**times) for n in self.shape)
-
-    def has(self, level: int, row: int, column: int) -> bool:
-        """Whether there is such a tile."""
-        if not 0 <= level <= self.top:
-            return False
-        rows, columns = self.halved_shape(self.top - level)
-        return 0 <= row * BLOCK < rows and 0 <= column * BLOCK < columns
-
-    def window(self, level: int, row: int, column: int) -> tuple[slice, slice]:
-        """The tile's part of its level."""
-        rows, columns = self.halved_shape(self.top - level)
-        return (
-            slice(row * BLOCK, min((row + 1) * BLOCK, rows)),
-            slice(column * BLOCK, min((column + 1) * BLOCK, columns)),
-        )
-
-    def fine(self, row: int, column: int) -> tuple[np.ndarray, tuple, tuple[int, int]]:
-        """Tokens of a tile at the last level, their (rows, columns) in it, and its shape."""
-        tokens = self.tokens(row, column)
-        rows, columns = self.window(self.top, row, column)
-        at = self.positions[tokens]
-        shape = rows.stop - rows.start, columns.stop - columns.start
-        return tokens, (at[:, 0] - rows.start, at[:, 1] - columns.start), shape
-
-
 def _levels(blocks: TokenBlocks, sums: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
     """Sums over halved cells, level by level: [0] is what is given, halved once."""
     out = {name: [each] for name, each in sums.items()}
@@ -208,7 +83,7 @@ class _Tiles:
 
     suffix = "png"
 
-    def __init__(self, key: Hashable, blocks: TokenBlocks):
+    def __init__(self, key: Hashable, blocks: TokenBlocks) -> None:
         self.key, self.blocks = key, blocks
 
     def tile(self, level: int, row: int, column: int, view: View) -> bytes | None:
@@ -244,11 +119,20 @@ class ScoreTiles(_Tiles):
         A map, with colours both ways; else an uncertainty.
     """
 
-    def __init__(self, key, blocks, values, limit, *, unsure=None, signed=True):
+    def __init__(
+        self,
+        key: Hashable,
+        blocks: TokenBlocks,
+        values: Callable[[], np.ndarray],
+        limit: Callable[[], float],
+        *,
+        unsure: Callable[[], np.ndarray] | None = None,
+        signed: bool = True,
+    ) -> None:
         super().__init__(key, blocks)
         self._values, self._limit, self._unsure, self._signed = values, limit, unsure, signed
 
-    def _colours(self, values):
+    def _colours(self, values: np.ndarray) -> np.ndarray:
         if self._signed:
             return map_pixels(values, self._limit())
         pixels = np.full((*values.shape, 4), 255, np.uint8)
@@ -256,17 +140,17 @@ class ScoreTiles(_Tiles):
         pixels[np.isnan(values), 3] = 0
         return pixels
 
-    def _least(self, view):
+    def _least(self, view: View) -> np.float64 | float:
         return (
             np.float64(view.least / 100 * self._limit()) if self._signed else 0.0
         )  # an uncertainty has no threshold
 
-    def _unsure_of(self, tokens, view):
+    def _unsure_of(self, tokens: np.ndarray, view: View) -> np.ndarray:
         if not view.hatched or self._unsure is None:
             return np.zeros(len(tokens), bool)
         return self._unsure()[tokens]
 
-    def _fine(self, row, column, view):
+    def _fine(self, row: int, column: int, view: View) -> np.ndarray:
         tokens, at, shape = self.blocks.fine(row, column)
         values = self._values()[tokens]
         # as the viewer compares: a score of four bytes with a threshold of eight
@@ -279,7 +163,7 @@ class ScoreTiles(_Tiles):
         striped[at] = self._unsure_of(tokens, view)[shown] & ~np.isnan(values[shown])
         return _striped(hatch(grid, excluded, 1), striped)
 
-    def _sums(self, view):
+    def _sums(self, view: View) -> dict[str, list[np.ndarray]]:
         shape = self.blocks.halved_shape(1)
         n, excluded, unsure = (np.zeros(shape, np.uint8) for _ in range(3))
         total = np.zeros(shape, np.float32)
@@ -290,7 +174,7 @@ class ScoreTiles(_Tiles):
         layers = {"n": n, "excluded": excluded, "total": total, **({"unsure": unsure} if signs.size else {})}
         return _levels(self.blocks, layers)
 
-    def _coarse(self, times, window, view):
+    def _coarse(self, times: int, window: tuple[slice, slice], view: View) -> np.ndarray:
         sums = self._kept((self._least(view), view.hatched), lambda: self._sums(view))
         n, excluded, total = (sums[name][times - 1][window] for name in ("n", "excluded", "total"))
         with np.errstate(invalid="ignore"):
@@ -325,18 +209,18 @@ class ConceptTiles(_Tiles):
         concepts: Callable[[], np.ndarray],
         colours: Sequence[str],
         excluded: Collection[int] = (),
-    ):
+    ) -> None:
         super().__init__(key, blocks)
         self._concepts, self._colours = concepts, tuple(colours)
         self._excluded = np.array([-1, *excluded])
 
-    def _fine(self, row, column, view):
+    def _fine(self, row: int, column: int, view: View) -> np.ndarray:
         tokens, at, shape = self.blocks.fine(row, column)
         winner, n = np.full(shape, -2, np.int16), np.zeros(shape, np.uint8)
         winner[at], n[at] = self._concepts()[tokens], 1
         return self._paint(winner, n, 1, view, (winner == view.concept) if view.concept is not None else None)
 
-    def _coarse(self, times, window, view):
+    def _coarse(self, times: int, window: tuple[slice, slice], view: View) -> np.ndarray:
         won = self._kept("concepts", self._winners)
         winner, n = (won[name][times - 1][window] for name in ("winner", "n"))
         lit = None
@@ -344,7 +228,9 @@ class ConceptTiles(_Tiles):
             lit = self._kept(("lit", view.concept), lambda: self._lit(view.concept))["lit"][times - 1][window]
         return self._paint(winner, n, 4**times, view, lit)
 
-    def _paint(self, winner, n, of, view, lit):
+    def _paint(
+        self, winner: np.ndarray, n: np.ndarray, of: int, view: View, lit: np.ndarray | None
+    ) -> np.ndarray:
         grid = sprite_pixels(winner, self._colours)
         hatched = np.isin(winner, self._excluded)
         image = hatch(grid, hatched, 1)
@@ -360,12 +246,12 @@ class ConceptTiles(_Tiles):
         image[..., 3] = np.round(alpha)
         return image
 
-    def _lit(self, concept):
+    def _lit(self, concept: int) -> dict[str, list[np.ndarray]]:
         n = np.zeros(self.blocks.halved_shape(1), np.uint8)
         count_tokens(self.blocks.positions, self._concepts(), concept, n)
         return _levels(self.blocks, {"lit": n})
 
-    def _winners(self):
+    def _winners(self) -> dict[str, list[np.ndarray]]:
         blocks, concepts = self.blocks, self._concepts()
         levels = {"winner": [], "own": [], "n": []}
         for times in range(1, blocks.top + 1):
@@ -392,16 +278,22 @@ class ConceptTiles(_Tiles):
 class NumberTiles(_Tiles):
     """The numbers of a tile's tokens, at the last level only, as :mod:`viewers.tokens` writes them.
 
-    Parameters: key, blocks; make, function of token ids (m,) and their positions (m, 2), gives bytes.
+    Parameters
+    ----------
+    key, blocks : as `ScoreTiles`
+    make : callable
+        Gives bytes of token ids (m,) and their positions (m, 2).
     """
 
     suffix = "bin"
 
-    def __init__(self, key, blocks, make):
+    def __init__(
+        self, key: Hashable, blocks: TokenBlocks, make: Callable[[np.ndarray, np.ndarray], bytes]
+    ) -> None:
         super().__init__(key, blocks)
         self._make = make
 
-    def tile(self, level, row, column, view):
+    def tile(self, level: int, row: int, column: int, view: View) -> bytes | None:
         """As bytes; None but at the last level."""
         if level != self.blocks.top or view != View() or not self.blocks.has(level, row, column):
             return None

@@ -9,18 +9,8 @@ from tests.viewers.test_tile_server import ask
 from viewers import token_tiles
 from viewers.overlays import map_pixels, render_error, render_map, render_sprite, sprite_pixels
 from viewers.tile_server import TileServer
-from viewers.token_tiles import (
-    BLOCK,
-    ArrayCache,
-    ConceptTiles,
-    NumberTiles,
-    ScoreTiles,
-    TokenBlocks,
-    View,
-    above_table,
-    n_halvings,
-    token_numbers,
-)
+from viewers.token_blocks import BLOCK, ArrayCache, TokenBlocks, n_halvings
+from viewers.token_tiles import ConceptTiles, NumberTiles, ScoreTiles, View, above_table, token_numbers
 from viewers.tokens import encode_tokens
 
 SHAPE = (600, 1100)

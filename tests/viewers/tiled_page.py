@@ -11,11 +11,11 @@ import streamlit as st
 from prospector_core.palette import concept_palette
 from viewers import tile_server
 from viewers.slide_viewer import slide_viewer
+from viewers.token_blocks import TokenBlocks
 from viewers.token_tiles import (
     ConceptTiles,
     NumberTiles,
     ScoreTiles,
-    TokenBlocks,
     above_table,
     doubt_numbers,
     encode_summary,

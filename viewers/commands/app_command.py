@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,59 +22,71 @@ from .serving import only_here, read_server, server_environment, server_options
 __all__ = ["register"]
 
 
+OpenedStudy = Annotated[
+    Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: the sample study.")
+]
+Port = Annotated[
+    int | None, typer.Option(help="Port on this machine. Default: the first free one from 8501.")
+]
+Browser = Annotated[bool, typer.Option(help="Open a browser window.")]
+Author = Annotated[
+    str | None,
+    typer.Option(
+        help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes that share what the app embeds in the background. Default: one."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="The same on a dask cluster: its scheduler, tcp://host:port."),
+]
+Settings = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        envvar="PROSPECTOR_SETTINGS",
+        help="Run a server for several people who log in, as this TOML file says (docs/deployment.md).",
+    ),
+]
+Host = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Where a server listens. Default: this machine only."),
+]
+DataFolders = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FOLDER",
+        help=(
+            "Folder that the app may read beside your home folder, the working directory, and those of"
+            " the study and its slides. May be repeated."
+        ),
+    ),
+]
+ListRunning = Annotated[
+    bool, typer.Option("--list", help="Only print the addresses of your apps that run on this machine.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("app")(open_app)
 
 
 def open_app(
-    study: Annotated[
-        Path | None, typer.Argument(metavar="[STUDY]", help="Study to open. Default: the sample study.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port on this machine. Default: the first free one from 8501.")
-    ] = None,
-    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
-    author: Annotated[
-        str | None,
-        typer.Option(
-            help="Who edits, for the journal. Default: PROSPECTOR_AUTHOR, else your name on this system."
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes that share what the app embeds in the background. Default: one."),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="The same on a dask cluster: its scheduler, tcp://host:port."),
-    ] = None,
-    settings: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            envvar="PROSPECTOR_SETTINGS",
-            help="Run a server for several people who log in, as this TOML file says (docs/deployment.md).",
-        ),
-    ] = None,
-    host: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Where a server listens. Default: this machine only."),
-    ] = None,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FOLDER",
-            help=(
-                "Folder that the app may read beside your home folder, the working directory, and those of"
-                " the study and its slides. May be repeated."
-            ),
-        ),
-    ] = None,
-    list_running: Annotated[
-        bool, typer.Option("--list", help="Only print the addresses of your apps that run on this machine.")
-    ] = False,
-):
+    study: OpenedStudy = None,
+    port: Port = None,
+    browser: Browser = True,
+    author: Author = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    settings: Settings = None,
+    host: Host = None,
+    data: DataFolders = None,
+    list_running: ListRunning = False,
+) -> None:
     """Open the app in a browser. It listens on this machine only, lets in only you.
 
     And sends nothing anywhere.
@@ -100,9 +112,34 @@ def open_app(
         )
     port = _free_port(port or (server_settings and server_settings.port))
     launch = Launch(f"http://localhost:{port}/", launch_token(), 0, "")
-    # Said again here, beside .streamlit/config.toml, which an installed package does not bring along. Always
-    # headless: Streamlit would ask a first-time user for an email address, and we open the window ourselves.
-    options = {
+    options = _streamlit_options(port, address)
+    if server_settings:
+        options |= server_options(server_settings, host)
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
+    environment[DATA_FOLDERS] = _data_folders(folders, server_settings)
+    given = {"PROSPECTOR_AUTHOR": author, "PROSPECTOR_WORKERS": workers, "PROSPECTOR_CLUSTER": cluster}
+    environment |= {name: str(value) for name, value in given.items() if value}
+    if server_settings:
+        environment |= server_environment(server_settings)
+        say(f"Prospector listens on {options['server.address']}, port {port}, for {server_settings.address}")
+    else:
+        environment[TOKEN] = launch.token
+        say(f"Prospector at {launch.address} (Ctrl+C ends it)")
+    server = subprocess.Popen(command, cwd=script.parent, env=environment)
+    if browser and not server_settings:
+        threading.Thread(target=_open_window, args=(launch, port, server), daemon=True).start()
+    _wait_for(server)
+
+
+def _streamlit_options(port: int, address: str) -> dict[str, Any]:
+    """What Streamlit is told.
+
+    Said again here, beside .streamlit/config.toml, which an installed package does not bring along. Always
+    headless: Streamlit would ask a first-time user for an email address, and we open the window ourselves.
+    """
+    return {
         "server.port": port,
         "server.address": address,
         "server.headless": "true",
@@ -112,28 +149,17 @@ def open_app(
         "runner.fastReruns": "false",
         "logger.hideWelcomeMessage": "true",
     }
-    if server_settings:
-        options |= server_options(server_settings, host)
-    command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
-    if os.environ.get(DATA_FOLDERS):
-        folders.append(os.environ[DATA_FOLDERS])
-    if server_settings:
-        folders += [*server_settings.studies, *server_settings.data]
-    environment[DATA_FOLDERS] = os.pathsep.join(map(str, folders))
-    given = {"PROSPECTOR_AUTHOR": author, "PROSPECTOR_WORKERS": workers, "PROSPECTOR_CLUSTER": cluster}
-    environment |= {name: str(value) for name, value in given.items() if value}
-    if server_settings:
-        environment |= server_environment(server_settings)
-        say(f"Prospector listens on {options['server.address']}, port {port}, for {server_settings.address}")
-        browser = False
-    else:
-        environment[TOKEN] = launch.token
-        say(f"Prospector at {launch.address} (Ctrl+C ends it)")
-    server = subprocess.Popen(command, cwd=script.parent, env=environment)
-    if browser:
-        threading.Thread(target=_open_window, args=(launch, port, server), daemon=True).start()
+
+
+def _data_folders(folders: list, server_settings: Any) -> str:
+    """Folders that the app may read, as the environment holds them."""
+    named = [os.environ[DATA_FOLDERS]] if os.environ.get(DATA_FOLDERS) else []
+    of_server = [*server_settings.studies, *server_settings.data] if server_settings else []
+    return os.pathsep.join(map(str, [*folders, *named, *of_server]))
+
+
+def _wait_for(server: subprocess.Popen) -> None:
+    """Until the app ends, or is ended. Raises typer.Exit."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the server below is ended too
     try:
         raise typer.Exit(server.wait())
@@ -144,7 +170,7 @@ def open_app(
         server.terminate()
 
 
-def _free_port(wanted):
+def _free_port(wanted: int | None) -> int:
     """The port asked for, or the first free one. Raises BadInputError if there is none."""
     for port in [wanted] if wanted else range(8501, 8601):
         with socket.socket() as probe:
@@ -157,7 +183,7 @@ def _free_port(wanted):
     raise BadInputError(f"port {wanted or '8501 to 8600'} is in use or not allowed: name another with --port")
 
 
-def _list_running():
+def _list_running() -> None:
     """The addresses of this account's apps, one per line."""
     found = running()
     for launch in found:
@@ -166,7 +192,7 @@ def _list_running():
         say("no app of yours runs on this machine: start one with `prospector app`")
 
 
-def _open_window(launch, port, server):
+def _open_window(launch: Launch, port: int, server: subprocess.Popen) -> None:
     """Open a browser window once the app answers."""
     while server.poll() is None:
         with socket.socket() as probe:

@@ -1,8 +1,11 @@
 """`prospector export`: maps as files for other programs, or as figures."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -15,7 +18,83 @@ from prospector_core.store.removal import own_place
 
 from ..kinds import view_of
 
+if TYPE_CHECKING:
+    from prospector_core.study import Study
+
 __all__ = ["register"]
+
+
+Data = Annotated[list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        help=(
+            "Slides: geojson (QuPath), ome-tiff. Structures: bfactor (PDB), mmcif, defattr (ChimeraX),"
+            " pml (PyMOL), molviewspec. Documents: html (tinted text), jsonl (spans), annotations (W3C)."
+            " Cells, graphs: h5ad (AnnData), geojson (points). All: csv, parquet, png (a figure)."
+        )
+    ),
+]
+Folder = Annotated[Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")]
+Names = Annotated[
+    bool,
+    typer.Option(
+        "--names",
+        help="Call files after the data, and figures without a title too; without it nothing names them.",
+    ),
+]
+What = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=(
+            "geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and marks."
+        )
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help=(
+            "geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores"
+            " are not drawn."
+        )
+    ),
+]
+FigureLayer = Annotated[
+    str | None,
+    typer.Option(
+        help=(
+            "png: of slides map (default), concepts, uncertainty, classes (the strongest of each tile) or"
+            " tissue; of structures strip (default) or contacts; of documents map (default) or concepts."
+        )
+    ),
+]
+Width = Annotated[int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")]
+Region = Annotated[
+    tuple[float, float, float, float] | None,
+    typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels."),
+]
+WholeSlide = Annotated[
+    bool, typer.Option("--whole-slide", help="png: one figure per slide, with all its fields.")
+]
+Title = Annotated[str | None, typer.Option(help="png: text above the picture. Default: none.")]
+Opacity = Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")]
+OfClass = Annotated[
+    str | None,
+    typer.Option(
+        "--class",
+        help="Where there are more than two classes: this one alone. Default: all; png: the last.",
+    ),
+]
+Fdr = Annotated[
+    float | None,
+    typer.Option(
+        help=(
+            "Maps of what exceeds chance alone: of the weights that shuffled labels do not reach, at this"
+            " false discovery rate (0.05)."
+        )
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,89 +104,25 @@ def register(app: typer.Typer) -> None:
 
 def export(
     study: StudyPath,
-    data: Annotated[
-        list[str] | None, typer.Argument(metavar="[DATUM]...", help="Data to export. Default: all.")
-    ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "Slides: geojson (QuPath), ome-tiff. Structures: bfactor (PDB), mmcif, defattr (ChimeraX),"
-                " pml (PyMOL), molviewspec. Documents: html (tinted text), jsonl (spans), annotations (W3C)."
-                " Cells, graphs: h5ad (AnnData), geojson (points). All: csv, parquet, png (a figure)."
-            )
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write into. Default: exports, in the study.")
-    ] = None,
-    names: Annotated[
-        bool,
-        typer.Option(
-            "--names",
-            help="Call files after the data, and figures without a title too; without it nothing names them.",
-        ),
-    ] = False,
-    what: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=(
-                "geojson: tiles, concepts, regions or marks; may be repeated. Default: tiles, concepts and"
-                " marks."
-            )
-        ),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            help=(
-                "geojson: the score from which on a tile belongs to a region (default 0). png: weaker scores"
-                " are not drawn."
-            )
-        ),
-    ] = None,
-    layer: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "png: of slides map (default), concepts, uncertainty, classes (the strongest of each tile) or"
-                " tissue; of structures strip (default) or contacts; of documents map (default) or concepts."
-            )
-        ),
-    ] = None,
-    width: Annotated[
-        int | None, typer.Option(help="png: pixels; 300 of them make an inch. Default: 2000.")
-    ] = None,
-    region: Annotated[
-        tuple[float, float, float, float] | None,
-        typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels."),
-    ] = None,
-    whole_slide: Annotated[
-        bool, typer.Option("--whole-slide", help="png: one figure per slide, with all its fields.")
-    ] = False,
-    title: Annotated[str | None, typer.Option(help="png: text above the picture. Default: none.")] = None,
-    opacity: Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")] = None,
-    of_class: Annotated[
-        str | None,
-        typer.Option(
-            "--class",
-            help="Where there are more than two classes: this one alone. Default: all; png: the last.",
-        ),
-    ] = None,
-    fdr: Annotated[
-        float | None,
-        typer.Option(
-            help=(
-                "Maps of what exceeds chance alone: of the weights that shuffled labels do not reach, at this"
-                " false discovery rate (0.05)."
-            )
-        ),
-    ] = None,
+    data: Data = None,
+    format: Format = None,
+    out: Folder = None,
+    names: Names = False,
+    what: What = None,
+    threshold: Threshold = None,
+    layer: FigureLayer = None,
+    width: Width = None,
+    region: Region = None,
+    whole_slide: WholeSlide = False,
+    title: Title = None,
+    opacity: Opacity = None,
+    of_class: OfClass = None,
+    fdr: Fdr = None,
     workers: Workers = None,
     cluster: Cluster = None,
     memory: Memory = None,
     json: Json = False,
-):
+) -> None:
     """Write prospect maps for other programs, or as figures; one file per datum."""
     from prospector_core.exporters import export as write
     from prospector_core.exporters import format_names, write_files
@@ -120,22 +135,36 @@ def export(
     figure = {name: value for name, value in figure.items() if value is not None}
     if whole_slide:
         figure["whole_slide"] = True
-    if format == "png":
-        if what:
-            raise BadInputError("--what goes with --format geojson: a figure has a --layer")
-        if threshold is not None:
-            figure["threshold"] = threshold
-        opened = masked(seen(Study.open(study), of_class), of_class, fdr, json)
-        say_newer(opened)
-        folder = own_place(opened.path, opened.path / "exports") if out is None else out
-        draw = partial(_figures(opened, figure), names=names, **figure)
+    is_figure = format == "png"
+    options = _figure_options(figure, what, threshold) if is_figure else _map_options(figure, what, threshold)
+    opened = masked(seen(Study.open(study), of_class), of_class, fdr, json)
+    say_newer(opened)
+    folder = own_place(opened.path, opened.path / "exports") if out is None else out
+    if is_figure:
+        draw = partial(_figures(opened, options), names=names, **options)
+        by_slide = whole_slide or region is not None
         with scheduler(workers, cluster, memory) as on, progress_bar("drawing", json, "figures") as bar:
-            by_slide = whole_slide or region is not None
             written = write_files(opened, ".png", draw, folder, data, names, bar, by_slide, on)
-        return _say_files(opened, format, folder, written, names, json)
+    else:
+        with scheduler(workers, cluster, memory) as on, progress_bar("exporting", json, "data") as bar:
+            written = write(opened, format, folder, data, names, bar, on, **options)
+    _say_files(opened, format, folder, written, names, json)
+
+
+def _figure_options(
+    figure: dict[str, Any], what: list[str] | None, threshold: float | None
+) -> dict[str, Any]:
+    """Options of a figure. Raises BadInputError for those of maps."""
+    if what:
+        raise BadInputError("--what goes with --format geojson: a figure has a --layer")
+    return figure if threshold is None else {**figure, "threshold": threshold}
+
+
+def _map_options(figure: dict[str, Any], what: list[str] | None, threshold: float | None) -> dict[str, Any]:
+    """Options of a map as a file. Raises BadInputError for those of figures."""
     if figure:
         raise BadInputError(f"--{next(iter(figure)).replace('_', '-')} goes with --format png")
-    options = {}
+    options: dict[str, Any] = {}
     if threshold is not None:
         if not np.isfinite(threshold):
             raise BadInputError(f"{threshold} is not a threshold: give a score like 2.5")
@@ -147,15 +176,10 @@ def export(
         options["threshold"] = threshold
     if what:
         options["what"] = what
-    opened = masked(seen(Study.open(study), of_class), of_class, fdr, json)
-    say_newer(opened)
-    folder = own_place(opened.path, opened.path / "exports") if out is None else out
-    with scheduler(workers, cluster, memory) as on, progress_bar("exporting", json, "data") as bar:
-        written = write(opened, format, folder, data, names, bar, on, **options)
-    _say_files(opened, format, folder, written, names, json)
+    return options
 
 
-def _figures(study, options):
+def _figures(study: Study, options: dict[str, Any]) -> Callable[..., bytes]:
     """What draws figures of a study, loaded for nothing else.
 
     Raises BadInputError for options it lacks.
@@ -170,10 +194,12 @@ def _figures(study, options):
     return view_of(study).figure()
 
 
-def _say_files(study, format, folder, written, names, json):
+def _say_files(
+    study: Study, format: str, folder: Path, written: dict[str, Path], names: bool, json: bool
+) -> None:
     """The files of an export; written, {uid of datum or slide: path}."""
 
-    def name(uid):
+    def name(uid: str) -> str:
         return study.sources[uid].name if uid in study.sources else study.datum(uid).name
 
     if json:

@@ -8,12 +8,12 @@ from viewers import tile_server
 from viewers.limits import change_limit, doubt_of, error_limit, in_both, score_limit
 from viewers.overlays import render_classes, render_error, render_map, render_sprite
 from viewers.study_key import study_key
+from viewers.token_blocks import TokenBlocks
 from viewers.token_tiles import (
     TILED_ABOVE,
     ConceptTiles,
     NumberTiles,
     ScoreTiles,
-    TokenBlocks,
     above_table,
     doubt_numbers,
     encode_summary,
