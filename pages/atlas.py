@@ -18,6 +18,7 @@ from viewers.atlas_points import atlas_points
 from viewers.kinds import view_of
 from viewers.limits import score_limit
 from viewers.study_key import study_key
+from viewers.viewing import Focus, Scale
 from viewers.words import class_of, plain
 
 MOST = 3000  # tokens: more take long to lay out and hide each other
@@ -87,14 +88,14 @@ with left:
         points,
         key="atlas",
         concepts=[{"id": c.id, "name": c.name, "colour": c.colour, "excluded": c.excluded} for c in concepts],
-        classes=study.classes,
-        sides=study.sides,
-        colours=class_palette(len(study.classes)) if study.several else None,
-        limit=score_limit(study),
-        **view.hover(study, found),
-        selected=state.get("atlas_point"),
-        chosen=chosen,
-        on_pick=picked,
+        scale=Scale(
+            limit=score_limit(study),
+            classes=study.classes,
+            sides=study.sides,
+            colours=class_palette(len(study.classes)) if study.several else None,
+        ),
+        hover=view.hover(study, found),
+        focus=Focus(selected=state.get("atlas_point"), chosen=chosen, on_pick=picked),
         on_lasso=lassoed,
         on_step=stepped,
     )

@@ -47,32 +47,10 @@ def effect_of(
     namer : callable
         Uid of a datum -> what it is called.
     """
-    before, after = change.before, change.after
-    rows = []
-    measures = [
-        ("accuracy", "accuracy", percent),
-        ("auroc", "mean AUROC" if study.several else "AUROC", decimal),
-    ]
-    measures += [
-        ((label,), f"AUROC of {study.classes[label]}", decimal)
-        for label in class_order(study)
-        if study.several
-    ]
-    better = 0.0005
-    for key, name, show in measures:
-        old, new = score_of(before, key), score_of(after, key)
-        said = "-"
-        if old is not None and new is not None:
-            gap = new - old
-            said = (
-                "the same"
-                if abs(gap) < better
-                else f"{'better' if gap > 0 else 'worse'} by {_gap(key, abs(gap))}"
-            )
-        rows.append((name, show(old), show(new), said))
+    after = change.after
     said = [f"{namer(d.uid)} ({study.classes[a]} → {study.classes[b]})" for d, a, b in change.flipped]
     found = {
-        "scores": rows,
+        "scores": _scores(study, change),
         "how": (
             f"Each {datum_words(study)[0]} was predicted by a kernel that was fitted without it."
             if held_out(after)
@@ -103,6 +81,34 @@ def effect_of(
             (view.classes[view.target], _maps(view, each, namer), _kernel(view, each)) for view, each in seen
         ],
     }
+
+
+def _scores(study: Study, change: Compared) -> list[tuple[str, str, str, str]]:
+    """(measure, before, after, what that is) of each score."""
+    before, after = change.before, change.after
+    rows = []
+    measures = [
+        ("accuracy", "accuracy", percent),
+        ("auroc", "mean AUROC" if study.several else "AUROC", decimal),
+    ]
+    measures += [
+        ((label,), f"AUROC of {study.classes[label]}", decimal)
+        for label in class_order(study)
+        if study.several
+    ]
+    better = 0.0005
+    for key, name, show in measures:
+        old, new = score_of(before, key), score_of(after, key)
+        said = "-"
+        if old is not None and new is not None:
+            gap = new - old
+            said = (
+                "the same"
+                if abs(gap) < better
+                else f"{'better' if gap > 0 else 'worse'} by {_gap(key, abs(gap))}"
+            )
+        rows.append((name, show(old), show(new), said))
+    return rows
 
 
 def _maps(study: Study, change: Compared, namer: Callable[[str], str]) -> dict[str, Any]:

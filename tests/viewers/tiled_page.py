@@ -21,6 +21,7 @@ from viewers.token_tiles import (
     encode_summary,
     token_numbers,
 )
+from viewers.viewing import Layer, Room
 
 ROWS, COLUMNS, PITCH = 3200, 4800, 0.5
 HIGH, WIDE = 600, 800  # of the part with tokens
@@ -69,12 +70,14 @@ slide_viewer(
     tile_server.slide_source(tile_server.register_slide(os.environ["PROSPECTOR_TEST_SLIDE"]), name="test"),
     overlays,
     key="slide",
-    height=560,
-    opacity=1.0,
-    legend={"limit": 1.0, "label": "prospect score", "high": "supports tumour", "low": "supports normal"},
-    concepts=[
-        {"id": i, "name": f"kind {i}", "colour": colour, "excluded": False}
-        for i, colour in enumerate(colours)
-    ],
+    room=Room(height=560),
+    layer=Layer(
+        opacity=1.0,
+        legend={"limit": 1.0, "label": "prospect score", "high": "supports tumour", "low": "supports normal"},
+        concepts=[
+            {"id": i, "name": f"kind {i}", "colour": colour, "excluded": False}
+            for i, colour in enumerate(colours)
+        ],
+    ),
 )
 st.text(f"version={state.version};")

@@ -9,6 +9,7 @@ from viewers import tile_server
 from viewers.overlays import render_error, render_map, render_sprite
 from viewers.slide_viewer import slide_viewer
 from viewers.tokens import encode_doubt, encode_tokens
+from viewers.viewing import Focus, Layer, Marking, Room
 
 PITCH, ROWS, COLUMNS, CONCEPTS = 100, 16, 24, 4
 
@@ -78,31 +79,34 @@ slide_viewer(
         },
     ],
     key="slide",
-    height=560,
-    opacity=1.0,
-    legend={"limit": 1.0, "label": "prospect score", "high": "supports tumour", "low": "supports normal"},
-    concepts=[
-        {"id": i, "name": f"kind {i}", "colour": colour, "excluded": i == 3}
-        for i, colour in enumerate(colours)
-    ],
+    room=Room(height=560),
+    layer=Layer(
+        opacity=1.0,
+        legend={"limit": 1.0, "label": "prospect score", "high": "supports tumour", "low": "supports normal"},
+        concepts=[
+            {"id": i, "name": f"kind {i}", "colour": colour, "excluded": i == 3}
+            for i, colour in enumerate(colours)
+        ],
+    ),
     fields=[{"x": 200, "y": 200, "width": 800, "height": 600, "label": "field A", "selected": True}],
-    selected=selected,
-    regions=[
-        {
-            "rings": [mark["polygon"]],
-            "evidence": mark["evidence"],
-            "label": f"as {mark['evidence']}",
-            "lit": False,
-        }
-        for mark in state.marks
-    ],
-    marking={
-        evidence: {"label": evidence, "help": f"mark as {evidence}"}
-        for evidence in ("for", "against", "ignore")
-    },
-    on_click=clicked,
-    on_mark=marked,
-    on_step=stepped,
+    focus=Focus(selected=selected, on_pick=clicked),
+    marking=Marking(
+        regions=[
+            {
+                "rings": [mark["polygon"]],
+                "evidence": mark["evidence"],
+                "label": f"as {mark['evidence']}",
+                "lit": False,
+            }
+            for mark in state.marks
+        ],
+        tools={
+            evidence: {"label": evidence, "help": f"mark as {evidence}"}
+            for evidence in ("for", "against", "ignore")
+        },
+        on_mark=marked,
+        on_step=stepped,
+    ),
 )
 last = state.clicks[-1] if state.clicks else {}
 st.text(f"version={state.version} clicks={len(state.clicks)} at={last.get('x')},{last.get('y')};")

@@ -8,7 +8,7 @@ when they are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import streamlit as st
 
 from viewers.component import component
 from viewers.overlays import diverging_css, sequential_css
+from viewers.viewing import NO_FOCUS, NO_MARKING, Focus, Layer, Marking, Room
 
 __all__ = ["encode_edges", "encode_numbers", "encode_positions", "graph_viewer"]
 
@@ -63,21 +64,11 @@ def graph_viewer(
     layers: Sequence[Mapping[str, Any]],
     *,
     key: str,
-    layer: str,
-    concepts: Sequence[Mapping[str, Any]],
-    words: Mapping[str, str],
-    selected: int | None = None,
-    neighbours: Sequence[Mapping[str, Any]] = (),
-    regions: Sequence[Mapping[str, Any]] = (),
-    marking: Mapping[str, Mapping[str, str]] | None = None,
-    focus: int | None = None,
-    focus_count: int = 0,
-    height: int = 900,
-    above: int = 176,
+    layer: Layer,
+    focus: Focus = NO_FOCUS,
+    marking: Marking = NO_MARKING,
+    room: Room,
     under: Mapping[str, Any] | None = None,
-    on_pick: Callable[[], None] | None = None,
-    on_mark: Callable[[Mapping[str, Any]], None] | None = None,
-    on_step: Callable[[str], None] | None = None,
 ) -> Any:
     """Show a datum.
 
@@ -92,67 +83,57 @@ def graph_viewer(
         layers of one group share a list.
     key : str
         Fixed for the place in the app.
-    layer : str
-        Which layer is on show at first.
-    concepts : list of mappings
-        ``id, name, colour, excluded``.
-    words : mapping
-        ``token, tokens``.
-    selected : int, optional
-        Token that is ringed.
-    neighbours : list of mappings
-        ``token, colour``: ringed in that colour.
-    regions : list of mappings
-        ``rings`` (lists of [x, y]), ``evidence``, ``label``.
-    marking : mapping
-        What a lasso can be marked as: ``{evidence: {"label", "help"}}``; None: no lasso.
-    focus, focus_count :
-        Token to go to, whenever the count grows.
-    height, above : int
-        CSS px at most; what is above the viewer on the page.
+    layer : Layer
+        Its name is the id of one of ``layers``.
+    focus : Focus
+        Of tokens, which are ringed; ``on_pick``: ``st.session_state[key].pick`` is then ``{"token"}``, None
+        for a click beside all tokens.
+    marking : Marking
+        ``on_mark`` gets ``{"evidence", "tokens"}`` where the view was turned in space.
+    room : Room
     under : mapping, optional What is under the points: ``images`` (``id, name, width, height, top``
         (halvings), ``tile, matrix`` (pixels to coordinates less ``middle``: a, b, c, d, e, f), ``channels``
         (names), ``rgb``, ``urls`` (addresses of tiles by contrast), ``borders``: lines around cells),
         ``contrasts`` (their names in words), ``outlines`` (``url, side, origin`` of squares) or None.
-    on_pick : callable
-        ``st.session_state[key].pick`` is then ``{"token"}``, None for a click beside all tokens.
-    on_mark : callable Called with ``{"evidence", "polygon"}``, or ``{"evidence", "tokens"}`` where the view
-        was turned in space.
-    on_step : callable
-        Called with "undo" or "redo".
     """
-    state = st.session_state
-
-    def marked():
-        if on_mark is not None and state[key].mark:
-            on_mark(state[key].mark)
-
-    def stepped():
-        if on_step is not None and state[key].step:
-            on_step(state[key].step["step"])
-
     data = {
         "graph": dict(graph),
         "layers": [dict(each) for each in layers],
-        "layer": layer,
-        "concepts": [dict(concept) for concept in concepts],
-        "words": dict(words),
-        "selected": selected,
-        "neighbours": [dict(each) for each in neighbours],
-        "regions": [dict(each) for each in regions],
-        "marking": None if marking is None else {name: dict(each) for name, each in marking.items()},
-        "focus": focus,
-        "focus_count": focus_count,
+        **_look(layer),
+        "selected": focus.selected,
+        "neighbours": [dict(neighbour) for neighbour in focus.neighbours],
+        "regions": [dict(region) for region in marking.regions],
+        "marking": marking.tools_data(),
+        "focus": focus.place,
+        "focus_count": focus.count,
         "under": None if under is None else dict(under),
-        "height": int(height),
-        "above": int(above),
-        "ramp": diverging_css(33),
-        "more": sequential_css(33),
+        "height": int(room.height),
+        "above": int(room.above),
     }
     return _RENDER(
         key=key,
         data=data,
-        on_pick_change=on_pick or (lambda: None),
-        on_mark_change=marked,
-        on_step_change=stepped,
+        on_pick_change=focus.on_pick or (lambda: None),
+        on_mark_change=lambda: _marked(key, marking),
+        on_step_change=lambda: _stepped(key, marking),
     )
+
+
+def _look(layer: Layer) -> dict[str, Any]:
+    return {
+        "layer": layer.name,
+        "concepts": [dict(concept) for concept in layer.concepts],
+        "words": dict(layer.words or {}),
+        "ramp": diverging_css(33),
+        "more": sequential_css(33),
+    }
+
+
+def _marked(key: str, marking: Marking) -> None:
+    if marking.on_mark is not None and st.session_state[key].mark:
+        marking.on_mark(st.session_state[key].mark)
+
+
+def _stepped(key: str, marking: Marking) -> None:
+    if marking.on_step is not None and st.session_state[key].step:
+        marking.on_step(st.session_state[key].step["step"])

@@ -19,6 +19,7 @@ from viewers.limits import change_limit, doubt_of, error_limit, resamples_of, sc
 from viewers.overlays import diverging_colours
 from viewers.point_pictures import paint_points, points_around, spacing_of
 from viewers.study_key import study_key
+from viewers.viewing import Focus, Layer, Marking, Room
 
 if TYPE_CHECKING:
     from viewers.kinds.base import KindView
@@ -52,24 +53,24 @@ def draw(view: KindView, study: Study, pane: Pane, under=None, more_layers=()) -
         _graph(view, study, pane.datum),
         layers,
         key=pane.key,
-        layer=pane.layer if any(each["id"] == pane.layer for each in layers) else "map",
-        concepts=concept_legend(study, pane.fit),
-        words={"token": words.token, "tokens": words.tokens},
-        selected=token,
-        neighbours=[
-            {"token": at, "colour": colour}
-            for at, colour in coloured_neighbours(study, pane.datum, token, pane.fit)
-        ],
-        regions=pane.regions,
-        marking=pane.marking,
-        focus=token,
-        focus_count=pane.focus_count,
-        height=900,
-        above=pane.above,
+        layer=Layer(
+            name=pane.layer if any(each["id"] == pane.layer for each in layers) else "map",
+            concepts=concept_legend(study, pane.fit),
+            words={"token": words.token, "tokens": words.tokens},
+        ),
+        focus=Focus(
+            selected=token,
+            neighbours=[
+                {"token": at, "colour": colour}
+                for at, colour in coloured_neighbours(study, pane.datum, token, pane.fit)
+            ],
+            place=token,
+            count=pane.focus_count,
+            on_pick=picked,
+        ),
+        marking=Marking(regions=pane.regions, tools=pane.marking, on_mark=pane.mark, on_step=pane.step),
+        room=Room(above=pane.above),
         under=under,
-        on_pick=picked,
-        on_mark=pane.mark,
-        on_step=pane.step,
     )
     return True
 

@@ -16,9 +16,11 @@ import streamlit as st
 
 from viewers.component import component
 from viewers.overlays import diverging_css, sequential_css
+from viewers.viewing import NO_FOCUS, NO_MARKING, Focus, Layer, Marking, Room
 
 __all__ = ["slide_viewer"]
 
+_LAYERS = ("map", "sprite", "error", "change", "class", "none")
 _RENDER = component(__file__, "pv")
 
 
@@ -27,35 +29,69 @@ def slide_viewer(
     overlays: Sequence[Mapping[str, Any]] = (),
     *,
     key: str,
-    height: int = 640,
-    layer: str = "map",
-    opacity: float = 0.65,
-    legend: Mapping[str, Any] | None = None,
-    concepts: Sequence[Mapping[str, Any]] = (),
     fields: Sequence[Mapping[str, Any]] = (),
-    selected: Mapping[str, float] | Sequence[float] | None = None,
-    neighbours: Sequence[Mapping[str, Any]] = (),
-    focus: Mapping[str, float] | Sequence[float] | None = None,
-    focus_count: int = 0,
-    regions: Sequence[Mapping[str, Any]] = (),
-    marking: Mapping[str, Mapping[str, str]] | None = None,
-    link: str | None = None,
-    aligned: bool = False,
-    above: int = 190,
-    on_click: Callable[[], None] | None = None,
-    on_mark: Callable[[Mapping[str, Any]], None] | None = None,
-    on_step: Callable[[str], None] | None = None,
+    layer: Layer,
+    focus: Focus = NO_FOCUS,
+    marking: Marking = NO_MARKING,
+    room: Room,
 ) -> Any:
-    """Show a slide.
-
-    All rectangles are in level-0 pixels: a mapping with ``x, y, width, height`` or a sequence in that order.
+    """Show a slide. Rectangles and polygons are in level-0 pixels.
 
     Parameters
     ----------
     slide : mapping
         From :func:`viewers.tile_server.slide_source`.
-    overlays : list of mappings ``id, kind ("map", "sprite", "error", "change" or "class"), url, x, y, width,
-        height``; one of each kind a datum of this slide, ``url`` from
+    overlays : list of mappings
+        One of each kind per datum of this slide; what each holds is said at :func:`_overlay`.
+    key : str
+        Fixed for the place in the app; zoom, layer and opacity survive reruns under it.
+    fields : list of mappings
+        Outlines: ``x, y, width, height, label, selected`` and optionally ``colour``. The label is shown for
+        the selected one, the one under the pointer, and those that are large on screen.
+    layer : Layer
+        Its name is "map", "sprite", "error", "change", "class" or "none".
+    focus : Focus
+        Of rectangles; ``on_pick``: ``st.session_state[key].click`` is then the click.
+    marking : Marking
+    room : Room
+
+    Returns
+    -------
+    result
+        ``result.click`` is None, or in the one rerun after a click ``{"x", "y" (level-0 px), "slide" (id),
+        "layer", "zoom" (screen px a level-0 px), "magnification" (or None), "keyboard"}``.
+    """
+    if layer.name not in _LAYERS:
+        raise ValueError(f"layer must be {', '.join(_LAYERS[:-1])} or none, not {layer.name!r}")
+    data = {
+        "key": key,
+        "slide": dict(slide),
+        "overlays": [_overlay(overlay) for overlay in overlays],
+        "fields": [dict(field) for field in fields],
+        **_looks(layer, room),
+        **_places(focus, marking),
+        # Another number after each click: data that did not change would not reach the browser, and its mark
+        # of a click that is on its way would stay.
+        "answered": st.session_state.get(f"{key}_answered", 0),
+        "heard": st.session_state.get(f"{key}_heard", 0),
+    }
+
+    def clicked() -> None:
+        st.session_state[f"{key}_answered"] = st.session_state.get(f"{key}_answered", 0) + 1
+        if focus.on_pick is not None:
+            focus.on_pick()
+
+    hear = lambda: _hear(key, marking.on_mark, marking.on_step)
+    return _RENDER(key=key, data=data, on_click_change=clicked, on_edits_change=hear)
+
+
+def _overlay(overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """An overlay as the browser takes it.
+
+    Parameters
+    ----------
+    overlay : mapping
+        ``id, kind ("map", "sprite", "error", "change" or "class"), url, x, y, width, height``; ``url`` from
         :func:`viewers.tile_server.register_image`. A new url for the same id swaps in place. The one of kind
         "map" may have the addresses of its tokens' numbers (:mod:`viewers.tokens`): ``tokens``, for threshold
         and hover, ``doubt``, for hatching where the sign is not certain; and ``shape`` (rows, columns) with
@@ -65,93 +101,34 @@ def slide_viewer(
         map instead of ``tokens`` and ``doubt`` the addresses ``numbers`` and ``doubts`` of theirs block by
         block, ``above`` (from :func:`viewers.token_tiles.above_table`) and the address ``summary`` (from
         :func:`viewers.token_tiles.encode_summary`).
-    key : str
-        Fixed for the place in the app; zoom, layer and opacity survive reruns under it.
-    height : int
-        CSS px of the whole viewer; less where the window is lower, so that its legend stays in sight.
-    layer : {"map", "sprite", "error", "change", "class", "none"}
-        Layer to begin with. Afterwards the person's choice holds until this argument changes.
-    opacity : float
-        Opacity to begin with, 0 to 1.
-    legend : mapping, optional Of the map: ``limit`` (score of the strongest colour), ``label``, ``high`` and
-        ``low`` (what the ends support), ``excluded`` (True adds the hatch), ``error_label`` (of the
-        uncertainty), ``change`` (a mapping of the first four, of the change), ``classes`` (a list of ``name,
-        colour`` of the layer of strongest classes).
-    concepts : list of mappings Legend of the sprite: ``id, name, colour ("#rrggbb"), excluded`` and
-        optionally ``pinned``. A click on one fades the others.
-    fields : list of mappings Outlines: ``x, y, width, height, label, selected`` and optionally ``colour``.
-        The label is shown for the selected one, the one under the pointer, and those that are large on
-        screen.
-    selected : rectangle, optional
-        The selected token, outlined in black and white.
-    neighbours : list of mappings
-        Tokens that its score comes from, framed: ``x, y, width, height, colour``.
-    focus : rectangle, optional
-        When it changes, the view moves there.
-    focus_count : int
-        Raise it to move to the same ``focus`` once more.
-    regions : list of mappings Regions that were marked: ``rings`` (lists of [x, y]), ``evidence`` ("for",
-        "against" or "ignore"), ``label``, and ``lit`` (True draws it stronger).
-    marking : mapping, optional Lets regions be marked: ``{evidence: {"label", "help"}}`` for each of the
-        three, and for "reassign" where the tiles of a region may be moved to another concept. Without it
-        there are no tools.
-    link : str, optional Viewers of a page with the same name here move together, in micrometres, until the
-        person unlinks them.
-    aligned : bool
-        A linked viewer begins where the other one stands: for two views of one slide.
-    above : int
-        CSS px of the page above the viewer and below it: what is left of the window is its height.
-    on_click : callable, optional Called before the rerun that a click causes; ``st.session_state[key].click``
-        is then the click. Setting the selection here draws the marker in that same run, without another.
-    on_mark, on_step : callable, optional Called likewise, once for each region that was drawn, with
-        ``{"tool", "evidence", "polygon" (list of [x, y], level-0 px), "slide"}``, and each time that Ctrl+Z
-        or its reverse was pressed, with "undo" or "redo".
-
-    Returns
-    -------
-    result
-        ``result.click`` is None, or in the one rerun after a click ``{"x", "y" (level-0 px), "slide" (id),
-        "layer", "zoom" (screen px a level-0 px), "magnification" (or None), "keyboard"}``.
     """
-    if layer not in ("map", "sprite", "error", "change", "class", "none"):
-        raise ValueError(f"layer must be map, sprite, error, change, class or none, not {layer!r}")
-    data = {
-        "key": key,
-        "slide": dict(slide),
-        "overlays": [dict(overlay) for overlay in overlays],
-        "height": int(height),
-        "layer": layer,
-        "opacity": float(opacity),
-        "legend": dict(legend) if legend else None,
+    return dict(overlay)
+
+
+def _looks(layer: Layer, room: Room) -> dict[str, Any]:
+    return {
+        "height": int(room.height),
+        "above": int(room.above),
+        "link": room.link,
+        "aligned": bool(room.aligned),
+        "layer": layer.name,
+        "opacity": float(layer.opacity),
+        "legend": dict(layer.legend) if layer.legend else None,
+        "concepts": [dict(concept) for concept in layer.concepts],
         "ramp": diverging_css(17),
         "error_ramp": sequential_css(9),
-        "concepts": [dict(concept) for concept in concepts],
-        "fields": [dict(field) for field in fields],
-        "selected": _rectangle(selected),
-        "neighbours": [dict(each) for each in neighbours],
-        "regions": [dict(region) for region in regions],
-        "marking": {evidence: dict(words) for evidence, words in marking.items()} if marking else None,
-        "link": link,
-        "aligned": bool(aligned),
-        "above": int(above),
-        "focus": _rectangle(focus) and {**_rectangle(focus), "count": int(focus_count)},
-        # Another number after each click: data that did not change would not reach the browser, and its mark
-        # of a click that is on its way would stay.
-        "answered": st.session_state.get(f"{key}_answered", 0),
-        "heard": st.session_state.get(f"{key}_heard", 0),
     }
 
-    def clicked() -> None:
-        st.session_state[f"{key}_answered"] = st.session_state.get(f"{key}_answered", 0) + 1
-        if on_click is not None:
-            on_click()
 
-    return _RENDER(
-        key=key,
-        data=data,
-        on_click_change=clicked,
-        on_edits_change=lambda: _hear(key, on_mark, on_step),
-    )
+def _places(focus: Focus, marking: Marking) -> dict[str, Any]:
+    place = _rectangle(focus.place)
+    return {
+        "selected": _rectangle(focus.selected),
+        "neighbours": [dict(neighbour) for neighbour in focus.neighbours],
+        "focus": place and {**place, "count": int(focus.count)},
+        "regions": [dict(region) for region in marking.regions],
+        "marking": marking.tools_data() or None,
+    }
 
 
 def _hear(key: str, on_mark: Callable | None, on_step: Callable | None) -> None:

@@ -16,6 +16,7 @@ import streamlit as st
 
 from viewers.component import component
 from viewers.overlays import diverging_css
+from viewers.viewing import NO_FOCUS, Focus, Room, Scale
 
 __all__ = ["structure_viewer"]
 
@@ -27,17 +28,9 @@ def structure_viewer(
     *,
     key: str,
     concepts: Sequence[Mapping[str, Any]],
-    classes: Sequence[str],
-    limit: float,
-    pair_limit: float,
-    unit: str,
-    selected: int | None = None,
-    frame: int = 0,
-    focus: bool = False,
-    neighbours: Sequence[Mapping[str, Any]] = (),
-    height: int = 900,
-    above: int = 190,
-    on_pick: Callable[[], None] | None = None,
+    scale: Scale,
+    focus: Focus = NO_FOCUS,
+    room: Room,
     on_frame: Callable[[], None] | None = None,
 ) -> Any:
     """Show a chain.
@@ -56,41 +49,36 @@ def structure_viewer(
         Fixed for the place in the app; view and colours survive reruns under it.
     concepts : list of mappings
         ``id, name, colour, excluded``.
-    classes : (name of class 0, name of class 1)
-    limit, pair_limit : float
-        Score, and weight of a pair, of the strongest colour.
-    selected : int, optional
-        Residue that is selected. ``focus``: fly there.
-    frame : int
-        Frame that ``neighbours`` belong to.
-    neighbours : list of mappings
-        ``token, colour`` of residues that its score comes from.
-    on_pick, on_frame : callable, optional Called before the rerun that a click causes;
-        ``st.session_state[key].pick`` is then ``{"token"}`` (of a trajectory frame x n + residue), ``.frame``
-        ``{"frame"}``.
+    scale : Scale
+    focus : Focus
+        Of residues; ``on_pick``: ``st.session_state[key].pick`` is then ``{"token"}`` (of a trajectory frame
+        x n + residue). ``count``: not 0 to fly there.
+    room : Room
+    on_frame : callable, optional
+        Called likewise; ``.frame`` is ``{"frame"}``.
     """
     data = {
         **chain,
         "key": key,
         "concepts": [dict(concept) for concept in concepts],
-        "classes": list(classes),
-        "limit": float(limit),
-        "pair_limit": float(pair_limit),
-        "unit": unit,
+        "classes": list(scale.classes),
+        "limit": float(scale.limit),
+        "pair_limit": float(scale.pair_limit),
+        "unit": scale.unit,
         "ramp": diverging_css(17),
-        "selected": selected,
-        "frame": int(frame),
-        "focus": bool(focus),
-        "neighbours": [dict(each) for each in neighbours],
-        "height": int(height),
-        "above": int(above),
+        "selected": focus.selected,
+        "frame": int(focus.frame),
+        "focus": bool(focus.count),
+        "neighbours": [dict(neighbour) for neighbour in focus.neighbours],
+        "height": int(room.height),
+        "above": int(room.above),
         # another number after each click: data that did not change would not reach the browser
         "answered": st.session_state.get(f"{key}_answered", 0),
     }
 
     def picked() -> None:
         st.session_state[f"{key}_answered"] = st.session_state.get(f"{key}_answered", 0) + 1
-        if on_pick is not None:
-            on_pick()
+        if focus.on_pick is not None:
+            focus.on_pick()
 
     return _RENDER(key=key, data=data, on_pick_change=picked, on_frame_change=on_frame or (lambda: None))

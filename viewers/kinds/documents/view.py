@@ -46,6 +46,7 @@ class DocumentView(KindView):
         from viewers.kinds.legends import beyond_chance, concept_legend, ends_of
         from viewers.kinds.neighbours import coloured_neighbours
         from viewers.limits import change_limit, score_limit
+        from viewers.viewing import Focus, Room, Scale
 
         from . import texts
 
@@ -64,29 +65,28 @@ class DocumentView(KindView):
                 pane.select(Selection(datum.uid, first, last))
 
         single = pane.token if len(pane.tokens) == 1 else None
+        shown = texts.shown_document(study, datum, scores, study.concepts_of(datum, pane.fit))
+        marks = [
+            {"token": int(token), "evidence": region.evidence, "label": MARKED[region.evidence]}
+            for region in study.curation.state.regions
+            if region.datum == datum.uid
+            for token in region.tokens[:1]
+        ]
         document_viewer(
-            texts.shown_document(study, datum, scores, study.concepts_of(datum, pane.fit)),
+            {**shown, "words": {"token": words.token, "tokens": words.tokens}, "marks": marks},
             key=pane.key,
             concepts=concept_legend(study, pane.fit),
-            classes=ends_of(study),
-            limit=limit,
-            unit=unit,
-            words={"token": words.token, "tokens": words.tokens},
-            selected=pane.tokens,
-            focus=pane.focus_count if pane.main else 0,
-            neighbours=[
-                {"token": at, "colour": colour}
-                for at, colour in sorted(coloured_neighbours(study, datum, single, pane.fit))
-            ],
-            marks=[
-                {"token": int(token), "evidence": region.evidence, "label": MARKED[region.evidence]}
-                for region in study.curation.state.regions
-                if region.datum == datum.uid
-                for token in region.tokens[:1]
-            ],
-            height=1100,
-            above=pane.above,
-            on_pick=picked,
+            scale=Scale(limit=limit, classes=ends_of(study), unit=unit),
+            focus=Focus(
+                selected=pane.tokens,
+                neighbours=[
+                    {"token": at, "colour": colour}
+                    for at, colour in sorted(coloured_neighbours(study, datum, single, pane.fit))
+                ],
+                count=pane.focus_count if pane.main else 0,
+                on_pick=picked,
+            ),
+            room=Room(height=1100, above=pane.above),
         )
         return True
 

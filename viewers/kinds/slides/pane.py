@@ -13,6 +13,7 @@ from viewers.kinds.neighbours import coloured_neighbours
 from viewers.kinds.parts import Pane, Selection
 from viewers.limits import change_limit, resamples_of, score_limit
 from viewers.slide_viewer import slide_viewer
+from viewers.viewing import Focus, Layer, Marking, Room
 from viewers.words import class_of, plain
 
 from . import provisional
@@ -41,10 +42,11 @@ def draw(study: Study, pane: Pane) -> bool:
         slide,
         overlays,
         key=pane.key,
-        height=900,
-        layer=_LAYERS.get(pane.layer, pane.layer),
-        legend=_legend(study, pane),
-        concepts=concept_legend(study, pane.fit),
+        layer=Layer(
+            name=_LAYERS.get(pane.layer, pane.layer),
+            legend=_legend(study, pane),
+            concepts=concept_legend(study, pane.fit),
+        ),
         fields=[
             {
                 "x": d.field.x,
@@ -57,21 +59,18 @@ def draw(study: Study, pane: Pane) -> bool:
             for d in [*pane.data, *pane.unfinished]
             if d.field
         ],
-        selected=None if pane.token is None else study.token_rect(pane.datum, pane.token),
-        neighbours=[
-            {**_named(study.token_rect(pane.datum, at)), "colour": colour}
-            for at, colour in coloured_neighbours(study, pane.datum, pane.token, pane.fit)
-        ],
-        focus=pane.view,
-        focus_count=pane.focus_count,
-        regions=pane.regions,
-        marking=pane.marking,
-        link=pane.link,
-        aligned=pane.aligned,
-        above=pane.above,
-        on_click=clicked,
-        on_mark=pane.mark,
-        on_step=pane.step,
+        focus=Focus(
+            selected=None if pane.token is None else study.token_rect(pane.datum, pane.token),
+            neighbours=[
+                {**_named(study.token_rect(pane.datum, at)), "colour": colour}
+                for at, colour in coloured_neighbours(study, pane.datum, pane.token, pane.fit)
+            ],
+            place=pane.view,
+            count=pane.focus_count,
+            on_pick=clicked,
+        ),
+        marking=Marking(regions=pane.regions, tools=pane.marking, on_mark=pane.mark, on_step=pane.step),
+        room=Room(above=pane.above, link=pane.link, aligned=pane.aligned),
     )
     return True
 

@@ -47,6 +47,7 @@ class StructureView(KindView):
         from viewers.kinds.neighbours import coloured_neighbours
         from viewers.limits import change_limit, score_limit
         from viewers.structure_viewer import structure_viewer
+        from viewers.viewing import Focus, Room, Scale
 
         from . import chains
 
@@ -73,20 +74,18 @@ class StructureView(KindView):
             {**chain, "id": f"{chain['id']} {pane.key}"},
             key=pane.key,
             concepts=concept_legend(study, pane.fit),
-            classes=ends_of(study),
-            limit=limit,
-            pair_limit=pair_limit,
-            unit=unit,
-            selected=residue,
-            frame=frame,
-            focus=pane.focus,
-            neighbours=[
-                {"token": at % n, "colour": colour}
-                for at, colour in sorted(coloured_neighbours(study, datum, pane.token, pane.fit))
-            ],
-            height=900,
-            above=pane.above,
-            on_pick=picked,
+            scale=Scale(limit=limit, classes=ends_of(study), unit=unit, pair_limit=pair_limit),
+            focus=Focus(
+                selected=residue,
+                neighbours=[
+                    {"token": at % n, "colour": colour}
+                    for at, colour in sorted(coloured_neighbours(study, datum, pane.token, pane.fit))
+                ],
+                frame=frame,
+                count=int(pane.focus),
+                on_pick=picked,
+            ),
+            room=Room(above=pane.above),
             on_frame=went_to,
         )
         return True
