@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from prospector_core.errors import ProspectorError
 from prospector_core.method.families import find_families
 from prospector_core.study import Study
+from prospector_core.study.data import open_structure
 
 __all__ = ["ligand_sets", "table"]
 
@@ -29,7 +30,7 @@ def ligand_sets(study, datum):
     One a zinc with at least 2 ligands in the chain.
     """
     datum = study.datum(datum)
-    structure = study.open_structure(datum)
+    structure = open_structure(study, datum)
     chain = structure.chain((datum.part or {}).get("chain"))
     places, owners = [], []
     for index, atoms in enumerate(chain.atoms):

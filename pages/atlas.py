@@ -21,7 +21,7 @@ from viewers.atlas import atlas
 MOST = 3000  # tokens: more take long to lay out and hide each other
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = study.view
 state = st.session_state
 look, words = look_of(study), study.kind.words
 

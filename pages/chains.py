@@ -12,6 +12,7 @@ from prospector_core.errors import ProspectorError
 from prospector_core.modalities.structures.encoders.residue_type import AMINO_ACIDS
 from prospector_core.modalities.structures.trajectory import read_frames
 from prospector_core.palette import concept_palette, hex_of
+from prospector_core.study.data import open_structure, structure_path
 from viewers import tile_server
 from viewers.limits import LIMIT_DATA
 from viewers.overlays import diverging_colours, map_limit
@@ -102,11 +103,11 @@ def _geometry(study_key, uid, _study):
 
 
 def _frames(study, datum):
-    return read_frames(study.open_structure(datum), datum.part or {}, study.structure_path(datum).parent)
+    return read_frames(open_structure(study, datum), datum.part or {}, structure_path(study, datum).parent)
 
 
 def _ligands(study, datum, chain):
-    return study.open_structure(datum).ligands(chain.xyz, 8.0, assembly=(datum.part or {}).get("assembly"))
+    return open_structure(study, datum).ligands(chain.xyz, 8.0, assembly=(datum.part or {}).get("assembly"))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -146,12 +147,12 @@ def _pair_limit(study_key, fit_key, target, _study, _fit):
 
 def shown_chain(study, datum, fit=None):
     """A datum for ``structure_viewer``: (mapping, limit of pairs)."""
-    fit = fit or study.current_fit
+    fit = fit or study.view
     attrs, key = study.attrs(datum), study_key(study)
     geometry = _geometry((source_key(study, datum), study.at_hand(datum)), datum.uid, study)
     n = n_residues(study, datum)
     scores, sprite = study.prospect(datum, fit), study.concepts_of(datum, fit)
-    edges, whole = _edges(key, fit.key, fit.target, datum.uid, study, fit), fit.whole or fit
+    edges, whole = _edges(key, fit.key, fit.target, datum.uid, study, fit), fit.unmasked
     pair_limit = _pair_limit(key, whole.key, whole.target, study, whole)
     with np.errstate(invalid="ignore"):
         mean = np.nan_to_num(scores.reshape(-1, n), nan=-np.inf).mean(0)
@@ -255,7 +256,7 @@ def _spread(around):
 def picture_of_residue(study, datum, token, side=120):
     """A residue and those in contact with it, in the colours of their concepts: (side, side, 3) uint8."""
     return _residue(
-        study_key(study), study.current_fit.id, datum.uid, int(token), side, tuple(study.colours()), study
+        study_key(study), study.view.id, datum.uid, int(token), side, tuple(study.colours()), study
     )
 
 
@@ -276,7 +277,7 @@ def _chain(study_key, fit_id, uid, side, limit, _study):
 
 def picture_of_chain(study, datum, side=160):
     """A chain at a glance, its residues coloured by score: (h, side, 3) uint8."""
-    fit = study.current_fit
+    fit = study.view
     limit = limit_of(study) if fit is not None else 1.0
     return _chain(study_key(study), fit.key if fit is not None else None, datum.uid, side, limit, study)
 
@@ -294,7 +295,7 @@ def most_changing(study, datum, most=8):
 
     List of (residue, standard deviation).
     """
-    spread = _changes(study_key(study), study.current_fit.key, datum.uid, study)
+    spread = _changes(study_key(study), study.view.key, datum.uid, study)
     order = np.argsort(-spread, kind="stable")[:most]
     return [(int(at), float(spread[at])) for at in order if spread[at] > 0]
 

@@ -13,6 +13,7 @@ from pages.looks import look_of
 from pages.people import locked
 from pages.session import edit_quietly
 from pages.words import heat_table, plain, share_text, weight_bar
+from prospector_core.study.branches import branches_of
 from prospector_core.study.prompts import (
     PHRASES,
     can_prompt,
@@ -30,7 +31,7 @@ ORDERS = {
 }
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = study.view
 state = st.session_state
 look, words = look_of(study), study.kind.words
 zero, one = plain(study.others), plain(study.classes[study.target])
@@ -224,7 +225,7 @@ st.caption(
     f" then refit. Click a {words.token} to see it in its {words.datum}."
 )
 above(study)
-if study.branches() is not None and st.toggle(
+if branches_of(study) is not None and st.toggle(
     "As a tree", key="shown_tree", help="Merge and split along its branches"
 ):
     concept_tree(study)

@@ -16,6 +16,7 @@ from pages.slide_panel import about_datum, about_hot_spots, about_token, no_toke
 from pages.slide_strip import strip
 from pages.words import class_of, plain
 from prospector_core.study.change import last_change
+from prospector_core.study.explanations import neighbours
 from viewers.document_viewer import document_viewer
 
 study = shared.require_fit()
@@ -102,7 +103,7 @@ def page(key, datum, shown, tokens, room, on_pick=None):
         scores = study.prospect(datum, shown_fit)
     near = []
     if len(tokens) == 1 and not shown:
-        around = study.neighbours(datum, tokens[0], fit)
+        around = neighbours(study, datum, tokens[0], fit)
         if around.contributions[1:].size:
             colours = texts.neighbour_colours(around.contributions[1:])
             near = [{"token": int(at), "colour": colour} for at, colour in zip(around.tokens[1:], colours)]

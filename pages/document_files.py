@@ -47,7 +47,7 @@ def save_box(study, datum):
         st.download_button(
             "Save",
             exported(study, f"{format} of {datum.name}", draw),
-            file_name=f"document-fit{study.current_fit.id}{suffix}",
+            file_name=f"document-fit{study.view.id}{suffix}",
             key="save_document",
             type="primary",
             on_click="ignore",

@@ -19,6 +19,7 @@ from prospector_core.errors import ProspectorError
 from prospector_core.method.families import find_families, name_of, superpose
 from prospector_core.modalities.structures.kind import contact_points
 from prospector_core.modalities.structures.trajectory import read_frames
+from prospector_core.study.data import open_structure, structure_path
 from prospector_core.wording import table_cell
 from viewers import tile_server
 from viewers.access.session import exported
@@ -30,7 +31,7 @@ from viewers.tile_grid import tile_grid
 SHOWN = 8  # typical sites of a family
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = study.view
 state = st.session_state
 words = study.kind.words
 
@@ -50,8 +51,8 @@ def laid_over(study_key, fit_id, target, number, _study, _family):
     lines, kinds, columns, reference, rmsds = _header(), {}, [], None, []
     for at, site in enumerate(_family.sites[:SHOWN]):
         datum = _study.datum(site.datum)
-        opened = _study.open_structure(datum)
-        frames = read_frames(opened, datum.part or {}, _study.structure_path(datum).parent)
+        opened = open_structure(_study, datum)
+        frames = read_frames(opened, datum.part or {}, structure_path(_study, datum).parent)
         n = len(frames[0][1])
         chain, residues = frames[int(site.tokens[0]) // n][1], [int(token) % n for token in site.tokens]
         points = np.stack([chain.xyz[residues], contact_points(chain, "side")[residues]], axis=1)

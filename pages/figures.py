@@ -5,6 +5,7 @@ import streamlit as st
 from pages import shared
 from pages.overlays import limit_of
 from prospector_core.errors import ProspectorError
+from prospector_core.study.data import slide_path
 from viewers.access.session import exported
 from viewers.slide_figure import DPI, LAYERS, slide_figure
 
@@ -50,7 +51,7 @@ def figure_button(study, datum):
             help=f"At {DPI} dots an inch",
         )
         title = st.text_input("Title", key="figure_title", placeholder="none", max_chars=200)
-        fit, limit = study.current_fit.id, limit_of(study)
+        fit, limit = study.view.id, limit_of(study)
 
         def draw():
             return slide_figure(
@@ -82,7 +83,7 @@ def _at_hand(study, datum):
     if not study.at_hand(datum):
         return True  # drawn without tissue
     try:
-        study.slide_path(datum)
+        slide_path(study, datum)
     except ProspectorError as error:
         shared.say_error(error)
         return False

@@ -20,6 +20,7 @@ from pages.under import under_of
 from pages.words import class_of, plain, signed
 from prospector_core.palette import hex_of
 from prospector_core.study.change import last_change
+from prospector_core.study.explanations import neighbours
 from viewers.graph_viewer import graph_viewer
 from viewers.overlays import diverging_colours
 
@@ -108,7 +109,7 @@ def _states():
 
 def around(shown, token, shown_fit):
     """Tokens that a token's score comes from, for the viewer."""
-    near = study.neighbours(shown, token, shown_fit)
+    near = neighbours(study, shown, token, shown_fit)
     added = near.contributions[1:]
     if not added.size:
         return []

@@ -43,7 +43,7 @@ def save_box(study, datum):
         st.download_button(
             "Save",
             exported(study, f"{format} of {datum.name}", draw),
-            file_name=f"{words.datum}-{layer}-fit{study.current_fit.id}{suffix}",
+            file_name=f"{words.datum}-{layer}-fit{study.view.id}{suffix}",
             key="save_graph",
             type="primary",
             on_click="ignore",

@@ -14,7 +14,7 @@ REPORTED = {"slides"}  # modalities that the report has pictures of
 def history(study):
     """The journal as a table, newest first, and the report."""
     events = study.curation.chronicle()
-    if study.modality in REPORTED and study.current_fit is not None:
+    if study.modality in REPORTED and study.view is not None:
         _report(study)
     if not events:
         st.info("Nothing has been edited yet.", icon=":material/history:")

@@ -20,7 +20,7 @@ ALONE = -1
 SIDES = ["before", "after"]
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = study.view
 state = st.session_state
 concepts = sorted(study.concepts(), key=lambda c: (c.excluded, -c.weight))
 order = [concept.id for concept in concepts]

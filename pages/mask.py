@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.words import plain
 from prospector_core.errors import ProspectorError
-from prospector_core.evaluation.mask import LEVEL, LEVELS, known_null, masked_fit, null_of
+from prospector_core.study.chance import LEVEL, LEVELS, known_null, masked, null_of
 
 __all__ = ["legend", "mask_box", "shown_fit"]
 
@@ -16,7 +16,7 @@ def shown_fit(study):
 
     Shuffles labels where that is not known yet.
     """
-    fit = study.current_fit
+    fit = study.view
     if not st.session_state.get(_SWITCH):
         return fit
     level = st.session_state.get(_LEVEL, LEVEL)
@@ -39,14 +39,14 @@ def shown_fit(study):
     key = (str(study.path), study.content(), fit.key, level)
     kept = st.session_state.get("mask_fit")
     if kept is None or kept[0] != key:
-        kept = st.session_state["mask_fit"] = (key, masked_fit(fit, null))
+        kept = st.session_state["mask_fit"] = (key, masked(fit, null))
     return kept[1]
 
 
 def legend(fit):
     """What is added to a unit in a legend: "" or what is shown of a masked fit."""
     return (
-        "" if fit.masked is None else f"; only weights beyond chance, false discovery rate {fit.masked:.0%}"
+        "" if fit.mask is None else f"; only weights beyond chance, false discovery rate {fit.mask.level:.0%}"
     )
 
 
@@ -74,7 +74,7 @@ def mask_box(study):
         help="Of the weights that are left, so many may be there by chance (Benjamini-Hochberg)",
     )
     try:
-        null = null_of(study, study.current_fit, st.session_state.get(_LEVEL, LEVEL))
+        null = null_of(study, study.view, st.session_state.get(_LEVEL, LEVEL))
     except ProspectorError as error:
         st.warning(plain(error), icon=":material/help:")
         return

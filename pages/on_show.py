@@ -18,7 +18,7 @@ def datum_on_show(study, data=None):
     state, embedded = st.session_state, study.embedded()
     if state.get("at_datum") not in {datum.uid for datum in data or embedded}:
         state.pop("at_token", None)
-        predicted = study.current_fit.summary["predictions"]
+        predicted = study.view.summary["predictions"]
         state["at_datum"] = max(
             embedded, key=lambda d: (d.label == study.target, predicted.get(d.uid, 0))
         ).uid

@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.shared import study_key
 from prospector_core.palette import class_palette
+from prospector_core.study.views import naming
 from viewers import tile_server
 from viewers.limits import LIMIT_DATA, error_limit, resamples_of, score_limit
 from viewers.overlays import map_limit, render_classes, render_error, render_map, render_sprite
@@ -33,12 +34,12 @@ def _limit(study_path, fit_id, _study):
 
 def limit_of(study):
     """Score of the strongest colour: the same for every datum of a fit, so that colours compare."""
-    return _limit(study_key(study), study.current_fit.key, study)
+    return _limit(study_key(study), study.view.key, study)
 
 
 def doubt_of(study, datum, fit=None):
     """How sure a datum's map is: TokenUncertainty. Slow at the first call of a fit."""
-    fit = fit or study.current_fit
+    fit = fit or study.view
     return study.uncertainty(datum, resamples_of(fit), fit)
 
 
@@ -62,8 +63,8 @@ def overlays_of(study, data, fit=None, change=None):
     Images, and the numbers of tokens, are made when the browser asks for them, on a server thread. A grid of
     more than TILED_ABOVE tokens a side is drawn and asked for tile by tile.
     """
-    fit, limit = fit or study.current_fit, limit_of(study)
-    colours, excluded = study.colours(fit), frozenset(study.words(fit).excluded)
+    fit, limit = fit or study.view, limit_of(study)
+    colours, excluded = study.colours(fit), frozenset(naming(study, fit).excluded)
     found = []
     for datum in data:
         grid = study.grid(datum)

@@ -85,7 +85,7 @@ def typical_tiles(study, concept, side=96):
     (PNG, list of (datum uid, token)), or None where it has no tile.
     """
     gone = tuple(uid for uid in study.sources if study.files.state(uid) != "there")
-    return _typical_tiles(study_key(study), study.current_fit.id, concept, side, gone, study)
+    return _typical_tiles(study_key(study), study.view.id, concept, side, gone, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)

@@ -5,6 +5,7 @@ import streamlit as st
 
 from pages.overlays import limit_of
 from pages.shared import study_key
+from prospector_core.study.explanations import pair_tokens
 
 __all__ = ["pairs_of", "hot_spots_of"]
 
@@ -19,7 +20,7 @@ def _pairs(study_key, fit_id, i, j, _study):
             # of its tiles the one with the strongest score
             place = int(np.argmax(np.where(there, np.abs(np.nan_to_num(_study.prospect(datum))), -1)))
         else:
-            counts = _study.pair_tokens(datum, i, j)
+            counts = pair_tokens(_study, datum, i, j)
             if i == j:
                 counts = np.maximum(counts - 1, 0)  # a tile beside itself is no pair to look at
             place = int(np.argmax(counts))
@@ -34,7 +35,7 @@ def pairs_of(study, i, j=None):
 
     Returns list of (how often, datum uid, the token with most of it), most first.
     """
-    return _pairs(study_key(study), study.current_fit.key, i, j, study)
+    return _pairs(study_key(study), study.view.key, i, j, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
@@ -50,6 +51,6 @@ def hot_spots_of(study, data, fit=None, most=8):
 
     The threshold is half the score of the strongest colour, so that the list is what looks hot on the map.
     """
-    threshold, fit = limit_of(study) / 2, fit or study.current_fit
+    threshold, fit = limit_of(study) / 2, fit or study.view
     found = _hot_spots(study_key(study), fit.key, tuple(d.uid for d in data), threshold, study, fit)
     return threshold, len(found), found[:most]

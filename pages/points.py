@@ -24,7 +24,7 @@ _LIMIT_DATA = 20  # data that the ends of a feature's colours are taken from
 
 def ends(study):
     """Names of what speaks against and for: (low, high)."""
-    target = study.current_fit.target
+    target = study.view.target
     return (study.classes[0] if len(study.classes) == 2 else "the rest"), study.classes[target]
 
 
@@ -179,7 +179,7 @@ def _picture(study_key, uid, fit_id, side, limit, _study):
 
 def picture_of_datum(study, datum, side):
     """A datum at a glance, its map where there is one: (h, w, 3) uint8, the longer side ``side``."""
-    fit = study.current_fit
+    fit = study.view
     return _picture(
         study_key(study), datum.uid, fit and fit.key, side, limit_of(study) if fit else None, study
     )
@@ -199,6 +199,4 @@ def _around(study_key, uid, token, fit_id, colours, side, context, _study):
 def picture_of_token(study, datum, token, side, context=3.0):
     """A token ringed among those around it, in the colours of their concepts: (side, side, 3) uint8."""
     colours = tuple(study.colours())
-    return _around(
-        study_key(study), datum.uid, int(token), study.current_fit.id, colours, side, context, study
-    )
+    return _around(study_key(study), datum.uid, int(token), study.view.id, colours, side, context, study)

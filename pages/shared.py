@@ -11,6 +11,7 @@ from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.store.files import study_gone
 from prospector_core.study import Study
+from prospector_core.study.data import edition
 from sample_data import sample_folder
 from viewers.access import session as access
 
@@ -80,7 +81,7 @@ def study_key(study):
 
     Another one once embeddings were replaced, or files linked anew.
     """
-    return f"{study.path}|{_identity(study.path)}|{study.files.version}|{study.edition()}"
+    return f"{study.path}|{_identity(study.path)}|{study.files.version}|{edition(study)}"
 
 
 def source_key(study, datum):
@@ -110,7 +111,7 @@ def current_study(say=False):
         if path and not Path(path).exists():
             raise study_gone(path)
         study = open_study(path or sample_folder())
-        return study.of_class(_class_of(study)) if study.several else study
+        return study.seen_from(_class_of(study)) if study.several else study
     except ProspectorError as error:
         if say:
             say_error(error)
@@ -168,7 +169,7 @@ def require_fit():
         st.info("No study is open. Make or open one on the **Study** page.", icon=":material/folder_open:")
         st.page_link("study.py", label="Go to Study", icon=":material/folder_open:")
         st.stop()
-    if study.current_fit is None:
+    if study.view is None:
         working = study.queue.at_work()
         st.info(
             "This study has no concepts yet: "

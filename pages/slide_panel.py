@@ -14,6 +14,7 @@ from pages.slide_whatif import what_if
 from pages.words import area_text, class_of, place_text, plain, signed
 from prospector_core.errors import ProspectorError
 from prospector_core.html_pages import write_html
+from prospector_core.study.explanations import uncertainty_at
 from viewers.limits import resamples_of
 
 __all__ = ["about_datum", "about_hot_spots", "about_token"]
@@ -22,7 +23,7 @@ __all__ = ["about_datum", "about_hot_spots", "about_token"]
 def about_datum(study, datum):
     """Name, label and prediction; and whether its file is gone."""
     file_line(study, datum)
-    fit = study.current_fit
+    fit = study.view
     probability = fit.summary["predictions"].get(datum.uid)
     st.markdown(f"**{plain(datum.name)}** · labelled *{plain(class_of(study, datum))}*")
     if probability is not None:
@@ -91,7 +92,7 @@ def about_token(study, datum, token, fit=None):
 
     And the parts that the score is made of, under the fit that is shown (default: the current one).
     """
-    fit, look, words = fit or study.current_fit, look_of(study), study.kind.words
+    fit, look, words = fit or study.view, look_of(study), study.kind.words
     explanation = study.explain(datum, token, fit)
     concept = int(study.concepts_of(datum)[token])
     colour, name = study.colours()[concept], study.concept_name(concept)
@@ -116,7 +117,7 @@ def about_token(study, datum, token, fit=None):
                     ),
                 )
     st.caption(look.CAPTION)
-    if fit.masked is not None:
+    if fit.mask is not None:
         st.caption(
             f"Of weights beyond chance alone. All together: {signed(float(study.prospect(datum)[token]))}."
         )
@@ -126,7 +127,7 @@ def about_token(study, datum, token, fit=None):
         _parts(study, datum, token, explanation, concept)
         if study.several:
             _other_classes(study, datum, token)
-        if fit.masked is None:
+        if fit.mask is None:
             what_if(study, datum, token, explanation)
     concept_actions(study, datum, token, concept)
 
@@ -141,11 +142,11 @@ def _why_no_score(words, excluded):
 
 
 def _parts(study, datum, token, explanation, concept):
-    fit, score = study.current_fit, explanation.score
+    fit, score = study.view, explanation.score
     verdict = f"**{plain(study.sides[int(score > 0)])}**" if score else "**neither way**"
     try:
         with st.spinner("Refitting on resamples of the data…"):
-            doubt = study.uncertainty_at(datum, token, resamples_of(fit))
+            doubt = uncertainty_at(study, datum, token, resamples_of(fit))
     except ProspectorError as error:
         shared.say_error(error)
     else:
@@ -176,7 +177,7 @@ def _other_classes(study, datum, token):
     """
     rows = []
     for target, name in enumerate(study.classes):
-        seen = study.of_class(target)
+        seen = study.seen_from(target)
         score = float(seen.prospect(datum)[token])
         rows.append((score / seen.score_limit(), name, score, target == study.target))
     rows.sort(key=lambda row: -row[0])
@@ -191,7 +192,7 @@ def _other_classes(study, datum, token):
 
 def _part(study, term, concept):
     """One term of a score in plain words."""
-    radius = study.current_fit.radius
+    radius = study.view.radius
     if term.neighbour is None:
         return f"for being *{plain(study.concept_name(concept))}*"
     times = f"{term.count:.2f}".rstrip("0").rstrip(".")  # shares of concepts, or whole tokens

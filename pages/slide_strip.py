@@ -25,7 +25,7 @@ def _evidence(study_key, fit_id, _study):
 
 def strip(study, selected, on_pick):
     """Draw the filmstrip. ``selected``: uid of the datum on show; ``on_pick``: function(uid)."""
-    fit = study.current_fit
+    fit = study.view
     evidence, predictions = _evidence(shared.study_key(study), fit.key, study), fit.summary["predictions"]
     data, key = [], shared.study_key(study)
     for datum in _shown(study.embedded(), evidence, selected):
@@ -74,7 +74,7 @@ def _shown(data, evidence, selected):
 def _picture(study, datum, key):
     """Address of a small picture, which is made when it comes into sight."""
     where = (key, datum.uid, "thumb")
-    version = study.current_fit.key if study.modality != "slides" else 1  # others are coloured by score
+    version = study.view.key if study.modality != "slides" else 1  # others are coloured by score
     return tile_server.register_image(
         where, lambda: png(look_of(study).picture(study, datum, 120)), version=version
     )

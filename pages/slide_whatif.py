@@ -10,6 +10,7 @@ from pages import preview
 from pages.overlays import in_both
 from pages.words import plain, signed
 from prospector_core.palette import hex_of
+from prospector_core.study import explanations
 from prospector_core.study.change import last_change
 from viewers.overlays import diverging_colours
 
@@ -24,7 +25,7 @@ def drawn_neighbours(study, datum, token, fit=None):
 
     List of {x, y, width, height, colour}.
     """
-    around = study.neighbours(datum, token, fit)
+    around = explanations.neighbours(study, datum, token, fit)
     added = around.contributions[1:]
     if not added.size:
         return []
@@ -40,7 +41,7 @@ def drawn_neighbours(study, datum, token, fit=None):
 def what_if(study, datum, token, explanation):
     """What the tile would score without its neighbourhood, and without each of the concepts around it."""
     _compared(study, datum, token, explanation.score)
-    if not study.current_fit.radius:
+    if not study.view.radius:
         return
     box = st.expander("What if?", icon=":material/help_center:", key="what_if", on_change="rerun")
     if not box.open:  # nothing is asked that nobody looks at
@@ -48,11 +49,16 @@ def what_if(study, datum, token, explanation):
     near = list(dict.fromkeys(term.neighbour for term in explanation.terms if term.neighbour is not None))
     near = [concept for concept in near if concept != explanation.concept][:MOST_CONCEPTS]
     with box:
-        asked = [("by itself, without neighbours", study.what_if(datum, token, without_neighbours=True))]
+        asked = [
+            (
+                "by itself, without neighbours",
+                explanations.what_if(study, datum, token, without_neighbours=True),
+            )
+        ]
         asked += [
             (
                 f"without *{plain(study.concept_name(concept))}* around it",
-                study.what_if(datum, token, without=concept),
+                explanations.what_if(study, datum, token, without=concept),
             )
             for concept in near
         ]

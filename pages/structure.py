@@ -18,6 +18,7 @@ from pages.structure_marks import mark_box, mark_list
 from pages.words import class_of, plain
 from prospector_core.palette import hex_of
 from prospector_core.study.change import last_change
+from prospector_core.study.explanations import neighbours
 from viewers.overlays import diverging_colours
 from viewers.structure_viewer import structure_viewer
 
@@ -96,7 +97,7 @@ def header():
 def around(shown, token, shown_fit):
     """Residues that a residue's score comes from, for the viewer."""
     n = chains.n_residues(study, shown)
-    near = study.neighbours(shown, token, shown_fit)
+    near = neighbours(study, shown, token, shown_fit)
     added = near.contributions[1:]
     if not added.size:
         return []

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.exporters import FORMATS
+from prospector_core.study.data import structure_path
 from viewers.access.session import exported
 from viewers.structure_figure import LAYERS, structure_figure
 
@@ -48,7 +49,7 @@ def save_box(study, datum):
         st.download_button(
             "Save",
             exported(study, f"{format} of {datum.name}", draw),
-            file_name=f"chain-fit{study.current_fit.id}{suffix}",
+            file_name=f"chain-fit{study.view.id}{suffix}",
             key="save_chain",
             type="primary",
             on_click="ignore",
@@ -62,7 +63,7 @@ def _at_hand(study, datum, format):
     if format in ("csv", "parquet", "png", "defattr", "pml"):
         return True
     try:
-        study.structure_path(datum)
+        structure_path(study, datum)
     except ProspectorError as error:
         st.caption(f":orange[:material/warning:] {plain(error)}")
         return False

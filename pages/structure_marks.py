@@ -15,6 +15,7 @@ from pages.session import edit_quietly
 from pages.slide_reassign import choosable
 from pages.words import plain
 from prospector_core.errors import BadInputError
+from prospector_core.study.explanations import neighbours
 
 __all__ = ["mark_box", "mark_list", "read_residues"]
 
@@ -62,7 +63,7 @@ def _chosen(study, datum, token):
     attrs, n = study.attrs(datum), chains.n_residues(study, datum)
     text = st.session_state.get("mark_text", "").strip()
     if not text and token is not None:
-        near = study.neighbours(datum, token).tokens
+        near = neighbours(study, datum, token).tokens
         residues = sorted({int(each) % n for each in near})
     else:
         residues = read_residues(text, list(attrs["numbers"]), list(attrs["chains"]))

@@ -345,7 +345,7 @@ def _standing(study, fit, k, state):
 def _tiles(study, concept, fit, side=72):
     pictures = []
     try:
-        for datum, token in study.typical_tokens(concept, n=6, fit=fit):
+        for datum, token in study.typical_tokens(concept, n=6, view=fit):
             with study.open_slide(datum) as slide:
                 pictures.append(slide.read_scaled(*study.token_rect(datum, token), side, side))
     except ProspectorError:  # the slide is not at hand

@@ -259,7 +259,7 @@ def _draw_frames(picture, view, page):
 
 
 def _map_layer(study, view, tokens, size, page, legend_width, threshold, opacity, limit):
-    fit = study.current_fit
+    fit = study.view
     limit = score_limit(study) if limit is None else limit
     scores = [study.prospect(datum) for datum, _, _ in tokens]
     drawn = [np.where(np.abs(each) >= (threshold or 0), each, 0.0) for each in scores]  # NaN: no score
@@ -288,7 +288,7 @@ def _map_layer(study, view, tokens, size, page, legend_width, threshold, opacity
 
 
 def _error_layer(study, view, tokens, size, page, legend_width, threshold, opacity, limit):
-    fit = study.current_fit
+    fit = study.view
     resamples = resamples_of(fit)
     errors = [study.uncertainty(datum, resamples).error for datum, _, _ in tokens]
     if limit is None:
@@ -318,12 +318,12 @@ def _concept_layer(study, view, tokens, size, page, legend_width, threshold, opa
     overlay = _laid(view, size, tokens, pixels, missing, opacity, page.stripe)
     seen = np.concatenate([each[ids] for each, (_, _, ids) in zip(concepts, tokens)] or [np.empty(0, int)])
     counts = np.bincount(seen, minlength=len(colours))
-    gone = study.current_fit.state.excluded
+    gone = study.view.state.excluded
     rows = sorted((c for c in study.concepts() if counts[c.id]), key=lambda c: (c.id in gone, -c.weight))
     legend = _Legend(page, legend_width)
     legend.heading("Concepts")
     legend.note(
-        f"Weight of the concept by itself ({study.current_fit.unit}): positive speaks {study.sides[1]},"
+        f"Weight of the concept by itself ({study.view.unit}): positive speaks {study.sides[1]},"
         f" negative {study.sides[0]}. Share of the {len(seen):,} tiles shown."
     )
     cells = [
@@ -336,7 +336,7 @@ def _concept_layer(study, view, tokens, size, page, legend_width, threshold, opa
         for c in rows
     ]
     legend.table(("concept", "weight", "share"), cells)
-    if any(study.current_fit.state.ignored(datum.uid).size for datum, _, ids in tokens if ids.size):
+    if any(study.view.state.ignored(datum.uid).size for datum, _, ids in tokens if ids.size):
         legend.swatch(None, "in a region marked to be ignored")
     return overlay, legend.end(view)
 

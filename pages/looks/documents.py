@@ -22,7 +22,7 @@ def picture(study, datum, side):
     """A document at a glance: (h, w, 3) uint8."""
     if not study.is_embedded(datum):
         raise EmbeddingError(f"{datum.name} is not embedded yet")
-    limit = limit_of(study) if study.current_fit is not None else 1.0
+    limit = limit_of(study) if study.view is not None else 1.0
     return texts.picture_of_text(study, datum, side, limit)
 
 

@@ -48,7 +48,7 @@ def typical(study, concept, on_pick):
 
     Returns False where it has none.
     """
-    found = _typical(shared.study_key(study), study.current_fit.id, concept.id, tuple(study.colours()), study)
+    found = _typical(shared.study_key(study), study.view.id, concept.id, tuple(study.colours()), study)
     if found is None:
         return False
     picture, places = found
@@ -83,7 +83,7 @@ def hover(study, atlas):
         return picture_of_token(study, study.datum(atlas.uids[atlas.datum[number]]), atlas.token[number], 122)
 
     pictures = TokenPictures(len(atlas), read)
-    version = (len(study.embedded()), len(atlas), study.current_fit.id)
+    version = (len(study.embedded()), len(atlas), study.view.id)
     return {
         "pictures": tile_server.register_tiles(
             (shared.study_key(study), "atlas"), pictures, version=version, kind="image"

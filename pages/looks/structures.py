@@ -53,9 +53,7 @@ def typical(study, concept, on_pick):
 
     Returns False where it has none.
     """
-    places = _typical(
-        shared.study_key(study), study.current_fit.id, concept.id, tuple(study.colours()), study
-    )
+    places = _typical(shared.study_key(study), study.view.id, concept.id, tuple(study.colours()), study)
     if not places:
         return False
     key = f"tiles_{concept.id}"
@@ -94,7 +92,7 @@ def hover(study, atlas):
         )
 
     pictures = TokenPictures(len(atlas), read)
-    version = (len(study.embedded()), len(atlas), study.current_fit.id)
+    version = (len(study.embedded()), len(atlas), study.view.id)
     return {
         "pictures": tile_server.register_tiles(
             (shared.study_key(study), "atlas"), pictures, version=version, kind="image"

@@ -8,6 +8,7 @@ import typer
 
 from ..errors import BadInputError, LabelsError
 from ..store.readable import remember_sources
+from ..study.opening import create_from_features
 from .output import complain, print_json, progress_bar, say
 
 __all__ = ["register"]
@@ -376,7 +377,7 @@ def _new_slides(study, slides, features, patches, encoder, common, given, on, js
     with progress_bar("looking at slides" if features is None else "reading features", json) as bar:
         common = {**common, "slide_mpp": _asked(given.pop("slide_mpp", None), bar, json), "progress": bar}
         if features is not None:
-            made = Study.from_features(study, features=features, slides=slides, patches=patches, **common)
+            made = create_from_features(study, features=features, slides=slides, patches=patches, **common)
         else:
             if encoder is not None:
                 given["encoder"] = encoder

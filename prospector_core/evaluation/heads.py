@@ -17,7 +17,7 @@ from ..method.prospecting import prospect
 from ..method.quantizers import assign_nearest
 from ..method.quantizers.base import drawn_tokens
 from ..method.soft import centred, count_units, membership
-from ..study.fits import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
+from ..study.settings import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
 from .fast import fast_ap
 
 __all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]

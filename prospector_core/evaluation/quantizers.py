@@ -6,7 +6,7 @@ A map of each scored against truth, and what labels alone say of each.
 from dataclasses import replace
 
 from ..errors import BadInputError
-from ..study.fits import GIVEN, list_quantizers
+from ..study.settings import GIVEN, list_quantizers
 from .choose import choose
 from .heads import fit_head, outcome_of, suggested_for
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInputError
+from ..method.folds import stratified_folds
 from ..scheduling import InProcess
-from ..store.cache import TileCache
-from ..study.fits import GIVEN
-from ..study.tasks import Place, place_of, study_at
-from .problem import Problem, stratified_folds
+from ..store.cache import Cache
+from ..study.concept_search import given_concepts
+from ..study.settings import GIVEN
+from ..study.worker_context import Place, place_of, study_at
+from .problem import Problem
 
 __all__ = ["choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
 
@@ -56,7 +58,7 @@ def problem_of(study, truth, folds=5, seed=0):
     chosen = (
         [(np.flatnonzero(~test), np.flatnonzero(test))] if both else stratified_folds(labels, folds, seed)
     )
-    given = study.given_concepts
+    given = given_concepts(study)
     found, uids = truth or {}, [datum.uid for datum in data]
     return Problem(
         study.name,
@@ -88,12 +90,12 @@ class _Vectors:
     """Embeddings (n, d) float32 of a datum by its uid; those used last are kept."""
 
     def __init__(self, study):
-        self._study, self._kept = study, TileCache(_VECTORS_KEPT)
+        self._study, self._kept = study, Cache(_VECTORS_KEPT)
 
     def __call__(self, uid):
         found = self._kept.get(uid)
         if found is None:
-            found = np.asarray(self._study._embeddings(uid)[:], np.float32)
+            found = np.asarray(self._study.store.vectors(uid)[:], np.float32)
             self._kept.put(uid, found)
         return found
 
@@ -110,7 +112,7 @@ class _AtPlace:
         """Problem."""
         study = study_at(self.place)
         return problem_of(
-            study if study.target == self.target else study.of_class(self.target), None, seed=self.seed
+            study if study.target == self.target else study.seen_from(self.target), None, seed=self.seed
         )
 
 
@@ -359,7 +361,7 @@ def own_maps(study, problem, truth):
     """
     from .heads import Outcome
 
-    fit = study.current_fit
+    fit = study.view
     data = [datum for datum in study.embedded() if datum.label is not None]
     maps = {at: study.prospect(datum, fit) for at, datum in enumerate(data) if datum.uid in truth}
     probability = {at: study.predictions(fit).get(datum.uid, float("nan")) for at, datum in enumerate(data)}

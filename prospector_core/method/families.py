@@ -53,7 +53,7 @@ def find_sites(study, fit=None, data=None):
     or half of the datum's own best where that is less. Parameters: fit (default: the current one); data
     (default: embedded data that are labelled with the class). Raises FitError.
     """
-    fit = fit or study.current_fit
+    fit = fit or study.view
     if fit is None:
         raise FitError("the study has not been fitted yet: run `prospector fit` first")
     limit = study.score_limit(fit)
@@ -88,7 +88,7 @@ def find_sites(study, fit=None, data=None):
 
 def compositions(study, sites, fit=None):
     """Concepts that sites are made of: (n, K) float64, rows that sum to 1."""
-    fit = fit or study.current_fit
+    fit = fit or study.view
     out = np.zeros((len(sites), fit.n_concepts))
     for row, site in zip(out, sites):
         np.add.at(row, study.concepts_of(site.datum, fit)[site.tokens], 1.0)
@@ -101,7 +101,7 @@ def find_families(study, fit=None, sites=None, families=None):
     Ward's method on the square roots of shares (Hellinger distance). Parameters: sites, from ``find_sites``;
     families, how many (default: where the groups are told apart best, by the silhouette).
     """
-    fit = fit or study.current_fit
+    fit = fit or study.view
     sites = find_sites(study, fit) if sites is None else sites
     if not sites:
         return []

@@ -3,11 +3,18 @@
 Where concepts part, and what each can be merged with.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from .journal import Split
+from .journal import CurationState, Split
+from .views import fit_view
 
-__all__ = ["Branch", "branches", "leaves_of", "relatives"]
+if TYPE_CHECKING:
+    from .study import Study
+
+__all__ = ["Branch", "branches", "branches_of", "leaves_of", "relatives"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,23 @@ def leaves_of(tree, state):
     for concept, leaves in own.items():
         found.setdefault(state.home(concept), set()).update(leaves)
     return {concept: tuple(sorted(leaves)) for concept, leaves in found.items()}
+
+
+def branches_of(study: Study, view: Any = None, state: CurationState | None = None) -> Branch | None:
+    """How the concepts of a study branch: the root of their tree as edits have left it.
+
+    None where the quantizer made none.
+
+    Parameters
+    ----------
+    study : Study
+    view : Fit, FitView or number of a fit
+        Default: the latest.
+    state : CurationState
+        Default: all edits up to now.
+    """
+    view = fit_view(study, view)
+    return None if view.tree is None else branches(view.tree, state or study.curation.state)
 
 
 def branches(tree, state):

@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 from ..errors import FitError, StudyDamagedError
 from .fit_records import check_settings
-from .fits import Fit, FitSettings, way_out
+from .fits import Fit, way_out
 from .journal import read_journal, replay
+from .settings import FitSettings
 
 __all__ = ["embeddings_of", "load_kept"]
 
@@ -57,7 +58,7 @@ def _difference(fit, folder, settings, summary, digest):
     """What of a fit differs from what the database says, in words; "" where nothing does."""
     if asdict(fit.settings) != asdict(settings):
         return "its settings differ"
-    kept = json.loads(json.dumps(fit.whole_summary))
+    kept = json.loads(json.dumps(fit.summary))
     if any(name not in kept or not _same(kept[name], value) for name, value in summary.items()):
         return "its summary differs"
     if digest not in ("", fit.digest()):

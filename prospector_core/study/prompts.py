@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import BadInputError, EmbeddingError
 from ..modalities.slides.encoders import get_encoder
+from .concepts import part_sizes
 from .journal import Split
 
 __all__ = ["PHRASES", "can_prompt", "parse_phrases", "phrase_vectors", "similarity", "suggest_names"]
@@ -100,7 +101,7 @@ def similarity(study, phrases, vectors=None, fit=None):
     Parameters: vectors, from ``phrase_vectors`` (default: computed, which loads the encoder). Raises
     EmbeddingError, FitError.
     """
-    fit = fit or study.current_fit
+    fit = fit or study.view
     concepts = study.concepts(fit)
     vectors = phrase_vectors(study, phrases) if vectors is None else np.asarray(vectors, np.float64)
     centres = _centres(study, fit, concepts)
@@ -157,7 +158,7 @@ def _centres(study, fit, concepts):
             parts[list(step.ids[1:])] = step.centroids[1:]
             if step.members == {step.concept}:
                 parts[step.concept] = step.centroids[0]
-    sizes = np.maximum(study.part_sizes(fit), 1)
+    sizes = np.maximum(part_sizes(study, fit), 1)
     centres = parts.copy()
     for concept in concepts:
         of = [concept.id, *concept.merged]

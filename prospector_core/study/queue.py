@@ -5,16 +5,26 @@ process that died is told from the truth by the lock, which the operating system
 ends.
 """
 
+from __future__ import annotations
+
 import time
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from ..errors import ProspectorError, StudyError
 from ..store.files import storage_errors
 from .records import job_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..store.database import Database
+    from ..store.embeddings import EmbeddingStore
+    from .address import StudyAddress
 
 __all__ = ["Job", "Queue", "Rate", "seconds_left"]
 
@@ -81,17 +91,23 @@ def seconds_left(jobs):
 class Queue:
     """What is to be embedded, in which order, and what became of it.
 
-    Parameters: study, a StudyData. Methods raise StorageFullError and StudyError where the database cannot be
-    written.
+    Methods raise StorageFullError and StudyError where the database cannot be written.
+
+    Parameters
+    ----------
+    database : Database
+    path : Path
+        Of the study.
+    address : StudyAddress
     """
 
-    def __init__(self, study):
-        self._database, self._study = study.database, study
-        self.path = study.path
+    def __init__(self, database: Database, path: Path, address: StudyAddress) -> None:
+        self._database, self._address = database, address
+        self.path = path
 
     @property
-    def _store(self):
-        return self._study.store  # asked each time: its address may have been allowed since
+    def _store(self) -> EmbeddingStore:
+        return self._address.store  # asked each time: its address may have been allowed since
 
     # ---- what there is to see
 

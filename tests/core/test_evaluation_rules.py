@@ -28,7 +28,7 @@ from prospector_core.evaluation.heads import (
     outcome_of,
     suggested_for,
 )
-from prospector_core.evaluation.problem import Problem, stratified_folds
+from prospector_core.evaluation.problem import Problem
 from prospector_core.evaluation.studies import (
     _parts_of,
     _tokens_of_study,
@@ -39,10 +39,12 @@ from prospector_core.evaluation.studies import (
 from prospector_core.evaluation.tasks import Item, Part, _authors, _costs, _mean_ap, said, scored_rows, work
 from prospector_core.method.calibration import Calibration
 from prospector_core.method.counting import count_concepts
+from prospector_core.method.folds import stratified_folds
 from prospector_core.method.kernels import TEST_OFF
 from prospector_core.method.quantizers import assign_nearest
 from prospector_core.method.soft import UNIT, centred, count_units, membership
-from prospector_core.study.fits import GIVEN, FitSettings, make_quantizer
+from prospector_core.study.concept_search import given_concepts
+from prospector_core.study.settings import GIVEN, FitSettings, make_quantizer
 
 K, N = 4, 30
 SETTINGS = FitSettings(concepts=K, radius=1)
@@ -527,7 +529,7 @@ def test_a_study_as_a_problem():
             problem_of(Study(few), None)
     given = Study(data)
     given.given_concepts = (["x"], np.ones((2, 2)))
-    assert problem_of(given, None).given is given.given_concepts[1]
+    assert problem_of(given, None).given is given_concepts(given)[1]
 
 
 def test_five_data_of_each_class_to_choose_by():
@@ -577,7 +579,7 @@ def test_studies_beside_each_other():
 def test_the_studys_own_maps():
     data = [datum("a", 1), datum("b", 0), datum("no", None), datum("c", 1)]
     study = Study(data)
-    study.current_fit = SimpleNamespace(id=3, coef=np.zeros(7))
+    study.view = SimpleNamespace(id=3, coef=np.zeros(7))
     study.prospect = lambda datum, fit: np.full(12, len(datum.uid) + fit.id)
     study.predictions = lambda fit: {"u-a": 0.75}
     found = studies.own_maps(study, None, {"u-a": 1, "u-c": 1})

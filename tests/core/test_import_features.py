@@ -15,6 +15,7 @@ from prospector_core import Study
 from prospector_core.errors import EmbeddingError, LabelsError, MissingExtraError, SlideError, StudyError
 from prospector_core.exporters import export
 from prospector_core.modalities.slides.feature_grid import grid_of_coordinates
+from prospector_core.study.opening import create_from_features
 from tests.support.study_files import write_labels
 
 h5py = pytest.importorskip("h5py")
@@ -112,7 +113,7 @@ def trident(tmp_path):
 
 
 def made(files, **options):
-    return Study.from_features(files.home / "study", features=files.features, labels=files.labels, **options)
+    return create_from_features(files.home / "study", features=files.features, labels=files.labels, **options)
 
 
 def test_a_trident_run_without_slides(trident):
@@ -145,7 +146,7 @@ def test_an_empty_slide_is_listed_and_left_out(trident):
     assert study.embed() == {} and not study.is_embedded("case 5.svs")
     assert "no patch" in study.jobs()[study.data[5].uid]["message"]
     study.fit(concepts=3)
-    assert study.data[5].uid not in study.current_fit.summary["predictions"]
+    assert study.data[5].uid not in study.view.summary["predictions"]
     with pytest.raises(EmbeddingError, match="imported"):
         study.embed(anew=True)
 
@@ -191,7 +192,7 @@ def test_overlaps(tmp_path, overlap, stride):
     write_trident(
         tmp_path / "f", "case 1", corners(positions, stride), vectors_of(1, 1, len(positions)), overlap
     )
-    study = Study.from_features(tmp_path / "study", features=tmp_path / "f", labels=labels_of(tmp_path, 2))
+    study = create_from_features(tmp_path / "study", features=tmp_path / "f", labels=labels_of(tmp_path, 2))
     grid = study.grid(study.data[0])
     first = positions.min(axis=0)
     np.testing.assert_array_equal(grid["positions"], positions - first)
@@ -242,7 +243,7 @@ def test_a_clam_run(tmp_path, level, downsample, size, side):
             downsample,
             size,
         )
-    study = Study.from_features(
+    study = create_from_features(
         tmp_path / "study", features=tmp_path / "run" / "features", labels=labels_of(tmp_path, 4)
     )
     for i, datum in enumerate(study.data):
@@ -342,9 +343,9 @@ def test_folders_and_tables_that_do_not_fit(trident, tmp_path):
     (tmp_path / "pt" / "case 0.pt").write_bytes(b"")
     for folder, words in (("nowhere", "no folder"), ("pt", "hold no coordinates")):
         with pytest.raises(EmbeddingError, match=words):
-            Study.from_features(tmp_path / "s", features=tmp_path / folder, labels=trident.labels)
+            create_from_features(tmp_path / "s", features=tmp_path / folder, labels=trident.labels)
     with pytest.raises(LabelsError, match="case 6"):
-        Study.from_features(tmp_path / "s", features=trident.features, labels=labels_of(tmp_path, 7))
+        create_from_features(tmp_path / "s", features=trident.features, labels=labels_of(tmp_path, 7))
     labels_of(tmp_path)
     made(trident)
     with pytest.raises(StudyError, match="exists already"):
@@ -361,4 +362,4 @@ def test_a_run_without_any_patch(tmp_path):
     for i in range(2):
         write_trident(tmp_path / "f", f"case {i}", np.empty((0, 2)), np.empty((0,), np.float32))
     with pytest.raises(EmbeddingError, match="none of the 2"):
-        Study.from_features(tmp_path / "s", features=tmp_path / "f", labels=labels_of(tmp_path, 2))
+        create_from_features(tmp_path / "s", features=tmp_path / "f", labels=labels_of(tmp_path, 2))

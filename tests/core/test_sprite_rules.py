@@ -17,8 +17,8 @@ from prospector_core.method.soft import ONE, UNIT, count_units, membership
 from prospector_core.study import counts as module
 from prospector_core.study.assignments import Sprites, there, without
 from prospector_core.study.counts import Counts, _Cut, _digest, _steps_of
-from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import CurationState, Region, Split
+from prospector_core.study.settings import FitSettings
 
 K, N, DIM = 4, 60, 3
 RANDOM = np.random.default_rng(5)

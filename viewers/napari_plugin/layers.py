@@ -107,7 +107,7 @@ class SlideLayers(StudyLayers):
 
     def uncertainty(self, now=False):
         """Standard errors of the scores; computed when looked at, unless ``now``."""
-        study, fit = self.study, self.study.current_fit
+        study, fit = self.study, self.study.view
 
         def errors():
             return self._raster(

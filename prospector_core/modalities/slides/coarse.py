@@ -3,8 +3,10 @@
 The whole of it coarsely, refined as tiles come.
 """
 
-from collections import OrderedDict
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +18,11 @@ from ...method.soft import centred
 from ...study.journal import Split
 from .embedding import COARSE
 
-__all__ = ["PartMaps", "ProvisionalMap"]
+if TYPE_CHECKING:
+    from ...study.fits import FitView
+    from ...study.study import Study
 
-_DATA_KEPT = 4
+__all__ = ["ProvisionalMap", "provisional_map_of", "provisional_version_of"]
 
 
 @dataclass(frozen=True)
@@ -51,43 +55,38 @@ class ProvisionalMap:
     version: tuple
 
 
-class PartMaps:
-    """Provisional maps of a study's data; every block is read and quantised once."""
+def provisional_version_of(study: Study, uid: str, view: FitView) -> tuple | None:
+    """What the map of a datum depends on, or None where nothing of it is embedded, or all: cheap to ask."""
+    part = None if study.store.has(uid) else study.store.part(uid)
+    blocks = part.finished() if part else []
+    return (view.key, *blocks) if blocks else None
 
-    def __init__(self):
-        self._kept = OrderedDict()  # uid -> (fit id, {block: edited concepts}, latest map)
 
-    def version(self, study, uid, fit):
-        """What the map of a datum depends on, or None where nothing of it is embedded: cheap to ask."""
-        part = None if study.store.has(uid) else study.store.part(uid)
-        blocks = part.finished() if part else []
-        return (fit.key, *blocks) if blocks else None
+def provisional_map_of(study: Study, uid: str, view: FitView) -> ProvisionalMap | None:
+    """The map of a datum under a fit as far as it is embedded; None where nothing of it is, or all.
 
-    def get(self, study, uid, fit):
-        """ProvisionalMap of a datum under a fit, or None where nothing of it is embedded, or all."""
-        part = None if study.store.has(uid) else study.store.part(uid)
-        blocks = part.finished() if part else []
-        if not blocks:
-            return None
-        version = (fit.key, *blocks)
-        fit_id, sprites, latest = self._kept.get(uid, (None, {}, None))
-        if latest is not None and latest.version == version:
-            return latest
-        if fit_id != fit.id:
-            sprites = {}
-        try:
-            for block in blocks:
-                if block not in sprites:
-                    # the mean of the whole datum is not known yet: that of the block stands for it
-                    sprites[block] = _concepts(centred(part.read(*block[:2]), fit.settings.centre), fit)
-        except ProspectorError:  # it was completed, or cancelled, this very moment
-            return None
-        latest = _map(part, {block: sprites[block] for block in blocks}, uid, fit, version)
-        self._kept[uid] = (fit.id, sprites, latest)
-        self._kept.move_to_end(uid)
-        while len(self._kept) > _DATA_KEPT:
-            self._kept.popitem(last=False)
+    Every block is read and quantised once.
+    """
+    part = None if study.store.has(uid) else study.store.part(uid)
+    blocks = part.finished() if part else []
+    if not blocks:
+        return None
+    version = (view.key, *blocks)
+    key = ("provisional", uid)  # the latest alone: what it is of is in its version
+    fit_id, sprites, latest = study.memory.get(key) or (None, {}, None)
+    if latest is not None and latest.version == version:
         return latest
+    sprites = dict(sprites) if fit_id == view.id else {}
+    try:
+        for block in blocks:
+            if block not in sprites:
+                # the mean of the whole datum is not known yet: that of the block stands for it
+                sprites[block] = _concepts(centred(part.read(*block[:2]), view.settings.centre), view)
+    except ProspectorError:  # it was completed, or cancelled, this very moment
+        return None
+    latest = _map(part, {block: sprites[block] for block in blocks}, uid, view, version)
+    study.memory.put(key, (view.id, sprites, latest))
+    return latest
 
 
 def _concepts(vectors, fit):

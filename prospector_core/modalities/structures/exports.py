@@ -11,6 +11,7 @@ import string
 import numpy as np
 
 from ...errors import BadInputError
+from ...study.data import open_structure, structure_path
 from ...wording import printable
 from .trajectory import read_frames
 
@@ -60,8 +61,8 @@ def _scored(study, datum):
     import gemmi
 
     datum = study.datum(datum)
-    opened = study.open_structure(datum)
-    frames = read_frames(opened, datum.part or {}, study.structure_path(datum).parent)
+    opened = open_structure(study, datum)
+    frames = read_frames(opened, datum.part or {}, structure_path(study, datum).parent)
     n = len(frames[0][1])
     scores = study.prospect(datum)
     if len(scores) != n * len(frames):
@@ -259,8 +260,8 @@ def molviewspec(study, datum):
             )
         ],
     )
-    at = next((at for id, at, *_ in study.fits() if id == study.current_fit.id), "")
-    title = f"Prospect map: {study.classes[study.current_fit.target]}"
+    at = next((at for id, at, *_ in study.fits() if id == study.view.id), "")
+    title = f"Prospect map: {study.classes[study.view.target]}"
     return json.dumps(
         {"root": scene, "metadata": {"version": "1.4", "timestamp": at, "title": title}}
     ).encode()

@@ -7,6 +7,8 @@ import numpy as np
 
 from ...errors import BadInputError, EmbeddingError, ProspectorError, StructureError
 from ...method.graphs import TokenGraph
+from ...study.concept_search import given_concepts
+from ...study.data import open_structure, structure_path
 from ..base import Words
 from ..layouts import OfChains
 from .encoders import check_residue_encoder_name, get_residue_encoder, residue_encoder_note
@@ -92,7 +94,7 @@ class Structures:
         Of types, which many residues share, with those of the neighbours.
         """
         vectors = np.asarray(study.store.vectors(uid), np.float32)
-        if study.given_concepts is None:
+        if given_concepts(study) is None:
             return vectors
         graph = study.graph(uid)
         start = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
@@ -143,9 +145,9 @@ class _ResidueEmbedder:
         from .trajectory import read_frames
 
         if self._source != datum.source:
-            self._structure = self._study.open_structure(datum)
+            self._structure = open_structure(self._study, datum)
             self._source = datum.source
-        return read_frames(self._structure, datum.part or {}, self._study.structure_path(datum).parent)
+        return read_frames(self._structure, datum.part or {}, structure_path(self._study, datum).parent)
 
     def embed(self, datum, progress, stopped):
         frames = self._read(datum)
