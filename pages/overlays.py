@@ -1,7 +1,5 @@
 """What is drawn over a slide: map, concepts, doubt and change, and the colours that all data share."""
 
-from functools import lru_cache
-
 import numpy as np
 import streamlit as st
 
@@ -43,14 +41,10 @@ def doubt_of(study, datum, fit=None):
     return study.uncertainty(datum, resamples_of(fit), fit)
 
 
-@lru_cache(maxsize=8)  # not Streamlit's cache: server threads ask for it, too
-def _error_limit_of(study, fit_id, content):
-    return error_limit(study, study.load_fit(fit_id))
-
-
 def error_limit_of(study, fit_id):
     """Standard error of the strongest colour, the same for every datum of a fit."""
-    return _error_limit_of(study, fit_id, study.content())
+    key = "error limit", fit_id, study.target, study.content()  # server threads ask for it, too
+    return study.memory.make(key, lambda: error_limit(study, study.load_fit(fit_id)))
 
 
 def overlays_of(study, data, fit=None, change=None):
@@ -209,16 +203,15 @@ def in_both(change, datum):
     return all(datum.uid in fit.summary["predictions"] for fit in (change.before, change.after))
 
 
-@lru_cache(maxsize=8)
-def _change_limit(study, before, after, content):
-    change = study.change(before, after)
-    data = [datum for datum in study.embedded() if in_both(change, datum)][:LIMIT_DATA]
-    return map_limit([change.of_map(datum) for datum in data])
-
-
 def change_limit(study, change):
     """Change of score of the strongest colour, the same for every datum."""
-    return _change_limit(study, change.before.id, change.after.id, study.content())
+    key = "change limit", change.before.key, change.after.key, study.content()
+
+    def compute():
+        data = [datum for datum in study.embedded() if in_both(change, datum)][:LIMIT_DATA]
+        return map_limit([change.of_map(datum) for datum in data])
+
+    return study.memory.make(key, compute)
 
 
 def _change_overlay(study, datum, grid, change):

@@ -53,9 +53,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from prospector_core.errors import ProspectorError, SlideError
+from prospector_core.store.cache import Cache, size_of
 from prospector_core.store.readable import require_readable
 from viewers.access.session import identity_here, identity_of
-from viewers.caches import ByteCache, OpenSlides
+from viewers.open_slides import OpenSlides
 from viewers.token_tiles import View
 
 __all__ = [
@@ -80,6 +81,7 @@ log = logging.getLogger(__name__)
 TILE_SIZE = 512
 """Side of a tile, px."""
 
+_IMAGES = 8192  # kept at most
 _PREFIX = "prospector"
 _ASSETS = {name: Path(__file__).parent / name / "assets" for name in ("slide_viewer", "structure_viewer")}
 _ASSET_TYPES = {
@@ -199,8 +201,9 @@ class TileServer:
         self._paths: dict[str, Path | tuple[int, int]] = {}
         self._sources: dict[str, dict] = {}
         self._open = OpenSlides(opener or _open_slide, max_open)
-        self.tiles = ByteCache(tile_bytes)
-        self.images = ByteCache(image_bytes, max_items=8192)
+        self.tiles = Cache(tile_bytes)
+        # a callable has no bytes until it is asked: the number of images is bounded, too
+        self.images = Cache(image_bytes, lambda image: max(size_of(image), image_bytes // _IMAGES))
 
     # -- what pages call
     # ------------------------------------------------------------------------------------------
