@@ -254,7 +254,10 @@ def format_bench(result):
                 row["counts_equal_networkx"] if name == "count" else row["prospect_largest_difference"] < 1e-9
             )
             lines.append(
-                f"{name + ', K = ' + str(row['n_concepts']) + ', r = ' + str(row['radius']):28}{row['tokens']:>10,}{each['median_ns_a_token']:>10.1f}{each['best_ns_a_token']:>8.1f}{_number(target):>8}{_megabytes(each['extra_bytes']):>10}{each['times_faster_than_networkx']:>12,.0f}"
+                f"{name + ', K = ' + str(row['n_concepts']) + ', r = ' + str(row['radius']):28}"
+                f"{row['tokens']:>10,}{each['median_ns_a_token']:>10.1f}{each['best_ns_a_token']:>8.1f}"
+                f"{_number(target):>8}{_megabytes(each['extra_bytes']):>10}"
+                f"{each['times_faster_than_networkx']:>12,.0f}"
                 f"  {'yes' if same else 'NO'}"
             )
     lines += [

@@ -14,9 +14,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from prospector_core.errors import ProspectorError
-from prospector_core.method.families import find_families
 from prospector_core.study import Study
 from prospector_core.study.data import open_structure
+from prospector_core.study.families import find_families
 
 __all__ = ["ligand_sets", "table"]
 
@@ -115,9 +115,9 @@ def main(arguments=None):
         print(json.dumps({"families": rows, "true sites": true}, indent=1))
         return
     print("true sites:", ", ".join(f"{kind} {true[kind]}" for kind in CLASSES))
-    from .proteins import _print
+    from .proteins import print_rows
 
-    _print(rows)
+    print_rows(rows)
 
 
 if __name__ == "__main__":

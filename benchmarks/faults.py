@@ -55,7 +55,7 @@ class KilledOnce(OnCluster):
     """
 
     def __init__(self, on):
-        super().__init__(on._client, on._threads)
+        super().__init__(on.client, on.threads)
         self.killed, self.peak = 0, {}
 
     def run(self, function, items, *shared):
@@ -63,21 +63,19 @@ class KilledOnce(OnCluster):
 
         A worker that is busy with another is killed (any, if none is).
         """
-        pids = self._client.run(os.getpid)
+        pids = self.client.run(os.getpid)
         for number, each in enumerate(super().run(function, items, *shared)):
             if not number:
                 self._kill(pids)
             yield each
         with suppress(Exception):  # workers that are just being started again
-            peaks = self._client.run(_peak).values()
+            peaks = self.client.run(_peak).values()
             self.peak[function.__name__] = max(self.peak.get(function.__name__, 0), *peaks)
 
     def _kill(self, pids):
         until = time.monotonic() + _BUSY_WITHIN
         while True:
-            busy = [
-                address for address, keys in self._client.processing().items() if keys and address in pids
-            ]
+            busy = [address for address, keys in self.client.processing().items() if keys and address in pids]
             if busy or time.monotonic() > until:
                 break
             time.sleep(_POLL)
@@ -151,7 +149,7 @@ class LocalScheduler:
 
 
 def make_mosaics(folder, encoder="efficientnet-lite0", store=None, images=None):
-    """A study of real tiles of lymph nodes (set ``camelyon16_mosaics``) and one slide that is cut short once it is known.
+    """A study of real tiles of lymph nodes (set ``camelyon16_mosaics``), with one slide cut short afterwards.
 
     Parameters: folder to make it in; encoder; store, address of embeddings; images, only so many (default:
     all). Raises BadInputError where the set is not there.
@@ -368,7 +366,7 @@ class _Begun(OnCluster):
     """Workers that say when the first item is done."""
 
     def __init__(self, on, begun):
-        super().__init__(on._client, on._threads)
+        super().__init__(on.client, on.threads)
         self._begun = begun
 
     def run(self, function, items, *shared):
@@ -384,7 +382,7 @@ def _waiting(address):
     while True:
         try:
             with scheduler(cluster=address) as on:
-                on._client.wait_for_workers(1, timeout=_BEGINS)
+                on.client.wait_for_workers(1, timeout=_BEGINS)
                 yield on
                 return
         except StudyError as error:

@@ -17,7 +17,8 @@ from pathlib import Path
 from tests.support.browsers import chromium, serve_study
 
 _RECORD = """() => { window.frames_ = []; let last = performance.now(); window.counting_ = true;
-  const step = (now) => { window.frames_.push(now - last); last = now; if (window.counting_) requestAnimationFrame(step); };
+  const step = (now) => { window.frames_.push(now - last); last = now;
+    if (window.counting_) requestAnimationFrame(step); };
   requestAnimationFrame((now) => { last = now; requestAnimationFrame(step); }); }"""
 _PAINTED = (
     "() => [...document.querySelectorAll('*')].some(e => (e.shadowRoot ??"

@@ -72,10 +72,10 @@ def run(side=317, points=None, progress=None):
         _painted(viewer, qt)
         figures["study_s"] = perf_counter() - start
         panel = widget.panel
-        panel._timer.stop()  # nothing else happens while a click is measured
+        panel.timer.stop()  # nothing else happens while a click is measured
         # the first standard error of a fit takes a while, and is not waited for by clicks
         panel.review.about()
-        panel._sure_of = panel.review.fit.key
+        panel.sure_of = panel.review.fit.key
         random, times, worked = np.random.default_rng(0), [], []
         say("clicks")
         for token in random.integers(0, figures["tokens"], 12):
@@ -86,7 +86,7 @@ def run(side=317, points=None, progress=None):
             if points:
                 place = study.positions(datum)[token]
                 panel.review.select_token(
-                    datum.uid, panel.scene._nearest(place, panel.scene.layer("points").shown)
+                    datum.uid, panel.scene.nearest(place, panel.scene.layer("points").shown)
                 )
             else:
                 panel.review.select(x + width / 2, y + height / 2)

@@ -29,7 +29,7 @@ from prospector_core.modalities.structures.encoders import get_residue_encoder
 from prospector_core.modalities.structures.files import open_structure
 from prospector_core.modalities.structures.kind import CONTACTS, contact_points
 
-__all__ = ["contacts_table", "encoders_table", "read_chains"]
+__all__ = ["contacts_table", "encoders_table", "print_rows", "read_chains"]
 
 ENCODERS = (
     "residue-type",
@@ -200,7 +200,8 @@ def _label_auroc(problem, settings, train):
     return float(np.mean(found))
 
 
-def _print(rows):
+def print_rows(rows: list[dict]) -> None:
+    """Print rows as a table, under the keys of the first."""
     names = list(rows[0])
     cells = [[f"{row[n]:.3f}" if isinstance(row[n], float) else str(row[n]) for n in names] for row in rows]
     widths = [max(len(name), *(len(row[at]) for row in cells)) for at, name in enumerate(names)]
@@ -235,7 +236,7 @@ def main(arguments=None):
     else:
         positive = [each["truth"].mean() for each in data if each["label"] == 1 and each["truth"].any()]
         print(f"{len(data)} chains, {len(positive)} scored; a random map has AP {np.mean(positive):.3f}")
-        _print(rows)
+        print_rows(rows)
 
 
 if __name__ == "__main__":

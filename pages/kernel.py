@@ -48,7 +48,10 @@ def compared():
 
 
 def square(change, shown):
-    """What the square holds: (weights of concepts, weights of pairs, which concepts are gone, pins, colour limit, label)."""
+    """What the square holds.
+
+    (weights of concepts, weights of pairs, which concepts are gone, pins, colour limit, label).
+    """
     if change is None:
         change = Change(study, fit, fit)
     kernel = change.kernel()

@@ -37,15 +37,20 @@ _STYLE = """<style>
 [class*="st-key-split"] {container-type: inline-size}
 @container (max-width: 760px) {
   .st-key-split > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {flex-wrap: wrap}
-  .st-key-split > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 100%}
+  .st-key-split > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
+    > [data-testid="stColumn"] {min-width: 100%}
 }
 /* Cards: as many beside each other as there is room for. */
 @container (max-width: 760px) {
-  .st-key-cards > [data-testid="stLayoutWrapper"], .st-key-cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {display: contents}
+  .st-key-cards > [data-testid="stLayoutWrapper"],
+  .st-key-cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {display: contents}
   .st-key-cards {display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem}
-  .st-key-cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {width: auto; min-width: 0}
-  [class*="st-key-split_family"] > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {flex-wrap: wrap}
-  [class*="st-key-split_family"] > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 45%}
+  .st-key-cards > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
+    > [data-testid="stColumn"] {width: auto; min-width: 0}
+  [class*="st-key-split_family"] > [data-testid="stLayoutWrapper"]
+    > [data-testid="stHorizontalBlock"] {flex-wrap: wrap}
+  [class*="st-key-split_family"] > [data-testid="stLayoutWrapper"]
+    > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {min-width: 45%}
 }
 /* Sentences as buttons: they are text to read. */
 [class*="st-key-sentences_"] button {justify-content: flex-start; text-align: left}

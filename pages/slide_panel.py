@@ -60,10 +60,9 @@ def about_hot_spots(study, data, expanded, go_to, fit=None):
             )
         rows = st.container(gap=None)
         for rank, (spot, uid) in enumerate(spots, start=1):
+            size = words.count(len(spot.tokens)) if spot.unit == "tokens" else area_text(spot.area, spot.unit)
             rows.button(
-                f"{rank} ·"
-                f" {words.count(len(spot.tokens)) if spot.unit == 'tokens' else area_text(spot.area, spot.unit)}"
-                f" · mean {signed(spot.mean)}",
+                f"{rank} · {size} · mean {signed(spot.mean)}",
                 key=f"spot_{rank}",
                 type="tertiary",
                 help=(

@@ -18,7 +18,7 @@ _TOGETHER = re.compile(
     |(?<=://)                          # http://...
     |(?<=www)(?=\.)
     |(?<=@)
-    |(?<=(?<!\S)[<>~-])(?=[=-](?!\S)) # an arrow or sign by itself; an option (--data) stays as it can be copied
+    |(?<=(?<!\S)[<>~-])(?=[=-](?!\S)) # an arrow or sign by itself; an option (--data) stays
     |(?<=(?<!\S)<-)(?=>(?!\S))
     |(?<=(?<!\S)-)(?=>(?!\S))""",
     re.IGNORECASE | re.VERBOSE,

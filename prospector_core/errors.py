@@ -1,6 +1,13 @@
 """Errors that a user can act on: one line each, naming the file (or thing) and the fix."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .wording import one_line
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "ProspectorError",
@@ -88,7 +95,7 @@ class CurationConflictError(CurationError):
     ``entries``: their edits, list of Entry, oldest first.
     """
 
-    def __init__(self, text="", entries=()):
+    def __init__(self, text: str = "", entries: Any = ()) -> None:
         super().__init__(text)
         self.entries = list(entries)
 

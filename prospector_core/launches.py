@@ -5,7 +5,6 @@ And the file in which its owner finds the address again.
 
 import atexit
 import contextlib
-import html
 import json
 import os
 import platform
@@ -101,12 +100,14 @@ def open_window(launch: Launch, query: str = "") -> None:
     ):  # Linux within Windows: its browser does not find our files
         webbrowser.open(address)
         return
+    from .html_pages import write_html  # late: most commands open no window
+
     handle, page = tempfile.mkstemp(
         dir=_folder_for_pages(), prefix="prospector-opens-", suffix=".html"
     )  # of mode 0600
     atexit.register(remove_file, Path(page))
     with open(handle, "w", encoding="utf-8") as out:
-        out.write(_PAGE.format(address=html.escape(address)))
+        out.write(write_html("prospector_core", "forward.html", address=address))
     webbrowser.open(Path(page).as_uri())
     timer = threading.Timer(_OPENING, remove_file, (Path(page),))
     timer.daemon = True
@@ -114,9 +115,6 @@ def open_window(launch: Launch, query: str = "") -> None:
 
 
 _OPENING = 120  # seconds that a browser may take to start
-_PAGE = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>Prospector</title>
-<meta http-equiv="refresh" content="0;url={address}"><a href="{address}">Open Prospector</a>
-"""
 
 
 def _folder_for_pages() -> Path:

@@ -1,11 +1,13 @@
 """Limits of colours: the score that the strongest colour stands for."""
 
+from __future__ import annotations
+
 import numpy as np
 
 __all__ = ["map_limit"]
 
 
-def map_limit(scores, quantile=0.995):
+def map_limit(scores: list[np.ndarray], quantile: float = 0.995) -> float:
     """A symmetric colour limit that a few extreme tokens do not stretch; 1.0 where every score is zero.
 
     Parameters: scores (n,) float, or a list of such; NaN marks tokens without a score. Returns float.

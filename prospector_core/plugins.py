@@ -3,13 +3,20 @@
 Found by group and name, and said in one line where it cannot be loaded.
 """
 
+from __future__ import annotations
+
 import tomllib
 import warnings
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import EmbeddingError, PluginError, PluginWarning, ProspectorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["load_all", "load_one", "make_encoder", "names_of", "origin_of"]
 
@@ -17,12 +24,12 @@ _OURS = "prospector-heads"
 _PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
 
-def names_of(group):
+def names_of(group: str) -> list[Any]:
     """Names under which packages add something to a group: sorted list, each once. Nothing is loaded."""
     return sorted({point.name for point in _points(group)})
 
 
-def load_one(group, name):
+def load_one(group: str, name: str) -> Callable[..., Any]:
     """What an entry point names, or None if there is none.
 
     Raises PluginError, naming package and entry point, where it cannot be loaded.
@@ -32,14 +39,14 @@ def load_one(group, name):
     return None
 
 
-def origin_of(group, name):
+def origin_of(group: Any, name: str) -> Any:
     """Which package an entry point is of, in words; "" if there is none. Nothing is loaded."""
     for point in _points(group, name):
         return f"installed with {point.dist.name if point.dist else point.value}"
     return ""
 
 
-def make_encoder(group, name, options):
+def make_encoder(group: str, name: str, options: dict[str, Any]) -> str:
     """The encoder that an installed package brings under a name.
 
     Raises EmbeddingError, PluginError, and its own ProspectorError.
@@ -56,7 +63,7 @@ def make_encoder(group, name, options):
 
 
 @lru_cache(maxsize=16)
-def load_all(group):
+def load_all(group: str) -> list[Any]:
     """All of a group that can be loaded: list of (name, object).
 
     Each of the others is a PluginWarning, once.
@@ -98,7 +105,7 @@ def _points_of_clone() -> list[EntryPoint]:
     ]
 
 
-def _loaded(point):
+def _loaded(point: Any) -> Callable[..., Any]:
     try:
         return point.load()
     except ProspectorError as error:

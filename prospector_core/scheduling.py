@@ -63,12 +63,12 @@ class OnCluster:
     """
 
     def __init__(self, client: Any, threads: int | None = None) -> None:
-        self._client, self._threads = client, threads
+        self.client, self.threads = client, threads
 
     @property
     def n_workers(self) -> int:
         """How many workers there are now, at least 1."""
-        return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
+        return max(1, len(self.client.scheduler_info(n_workers=-1)["workers"]))
 
     def run(self, function: Callable, items: Iterable, *shared: Any) -> Iterator[Done]:
         """As ``InProcess.run``, in the order in which they are done.
@@ -85,8 +85,8 @@ class OnCluster:
         def more() -> None:
             while len(running) < self.n_workers:
                 for item in coming:
-                    future = self._client.submit(
-                        _outcome_there, function, item, shared, self._threads, pure=False, retries=0
+                    future = self.client.submit(
+                        _outcome_there, function, item, shared, self.threads, pure=False, retries=0
                     )
                     running[future.key] = item
                     watched.add(future)

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 LONGEST = {"class": 120, "item": 250, "study": 120, "reason": 200}
-"""Most characters of a name that enters, by what it is the name of. Names of concepts and notes: ``study.curation``."""
+"""Most characters of a name, by what it is the name of. Names of concepts and notes: ``study.curation``."""
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6}")
@@ -71,7 +71,10 @@ def language_tag(text: object) -> str:
 
 
 def printable(text: object) -> str:
-    r"""A text in one line for a terminal or a log: line breaks become spaces, other control characters are written out (\x1b)."""
+    r"""A text in one line for a terminal or a log.
+
+    Line breaks become spaces, other control characters are written out (\x1b).
+    """
     return "".join(
         (
             " "

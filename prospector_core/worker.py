@@ -7,11 +7,14 @@ The process outlives the app that started it. What it does, and what is asked of
 shares the work as ``scheduling.scheduler`` does.
 """
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import BadInputError, FitError, ProspectorError
 from .scheduling import scheduler
@@ -19,10 +22,13 @@ from .store.removal import own_place
 from .study import Study
 from .study.embed import work_on_queue
 
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["main", "start"]
 
 
-def start(study_path, author=None):
+def start(study_path: Any, author: Any = None) -> None:
     """Begin to work on what waits on the queue of a study, in the background.
 
     Nothing where a process is at it already.
@@ -48,7 +54,7 @@ def start(study_path, author=None):
     threading.Thread(target=process.wait, daemon=True, name="worker-ended").start()  # leaves no zombie
 
 
-def main(study_path):
+def main(study_path: Any) -> Any:
     """Work on the queue of a study until nothing waits, then fit the study if it never was.
 
     Returns the exit code.
@@ -71,7 +77,7 @@ def main(study_path):
         return 2
 
 
-def _shared():
+def _shared() -> Any:
     """(Workers, cluster) that the environment names."""
     workers, cluster = os.environ.get("PROSPECTOR_WORKERS"), os.environ.get("PROSPECTOR_CLUSTER")
     try:
@@ -80,11 +86,11 @@ def _shared():
         raise BadInputError(f"PROSPECTOR_WORKERS is {workers!r}: say how many, such as 2") from error
 
 
-def _paused(queue):
+def _paused(queue: Any) -> Any:
     return any(job.state == "paused" for job in queue.jobs())
 
 
-def _fit(study, on):
+def _fit(study: Study, on: Any) -> None:
     with study.queue.working():
         study.queue.say("fitting")
         try:

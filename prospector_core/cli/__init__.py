@@ -59,7 +59,8 @@ class _Commands(TyperGroup):
     def resolve_command(self, context: typer.Context, arguments: list[str]) -> tuple:
         if arguments[0] == "bench" and "bench" not in self.commands:
             raise MissingExtraError(
-                "the benchmarks are not part of an installed Prospector: run this in a clone of its repository"
+                "the benchmarks are not part of an installed Prospector: run this in a clone of its"
+                " repository"
             )
         return super().resolve_command(context, arguments)
 

@@ -1,5 +1,6 @@
 """`prospector evaluate`: maps against truth, beside baselines; and what labels alone say."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -110,7 +111,7 @@ def evaluate(
             folder = Path("evaluation") if out is None else out
     written = write_report(found, folder)
     if page is not None:
-        write_markdown(found, page, page.parent / "images" / page.stem, _INTRO)
+        write_markdown(found, page, page.parent / "images" / page.stem, _intro())
         written.append(page)
     if json:
         print_json(
@@ -191,32 +192,6 @@ def _of_study(path, truth, beside, methods, sweep, shuffles, run):
     return found
 
 
-_INTRO = """# Evaluation
-
-How right prospect maps are, and compared with what. Only labels of whole data are fitted on; the truth of tokens is for scoring alone, but by the
-authors' protocol, whose settings are tuned with the truth of its training data, as in the paper.
-
-The measure is average precision (AP) of a map over its datum's tokens, averaged over data of class 1 that were not fitted on; intervals are bootstrap
-over data. Thresholded figures are at Otsu's threshold; "within 1 hop" counts a token as found where a positive one is next to it; the authors' AUPRC
-integrates by trapezoids, which rewards ties, and is here for parity with their tables only. "Calibration error" is that of the predicted probability
-of held-out data. Seconds a fold are those of one processor, for fitting and mapping.
-
-"prospector" is what `prospector fit` does by itself; "chosen by labels" is `prospector fit --auto`; "tokens chosen by labels" lets labels choose between tokens of two sizes
-(`prospector fit --beside`); "authors' settings, untuned" is the paper's fold-change kernel with 15 concepts; the baselines are trained here on the same tokens and folds, networks until
-the loss of training has settled.
-
-Few labels: five draws of so many labelled data a class, each from the training data of another fold where there are several, scored on that fold's held-out data.
-
-How the last defaults that were changed, both of slides alone, were chosen. *Softness* 0.5 in place of 0.25: on the mosaics the other way round (AP 0.992 for 0.988, three seeds), on draws of three of
-them a class (0.985 for 0.965; with 64-px tokens 0.981 for 0.956) and on the sample slide (0.852 for 0.845, two seeds); on two folds of the documents it was worse (0.873 for 0.892). *Spherical
-k-means* in place of k-means: the two are level on the mosaics the other way round (0.990 and 0.991, five seeds) and on the sample slide (0.847 and 0.851, four seeds); what spoke for it was the
-mosaics as they are meant (0.860 for 0.791 with 128-px tokens, 0.882 for 0.882 with 64-px ones, five seeds), so these sets no longer judge that choice: expect less of a new one. The nearest centroid,
-good there at 128 px, has 0.342 the other way round: it is a direction that these slides happen to share. Why finer tokens stay where labels cannot tell: on the sample slide tiles of 32 px
-have 0.913, of 64 px 0.823; on the mosaics the other way round they lose 0.009. A centring that is weaker for short documents was tried: no difference beyond that between seeds.
-
-Made by this command, where `PROSPECTOR_DATA` names the folder of the sets; `--workers N` gives the same numbers sooner:
-
-```sh
-prospector evaluate --set camelyon16_mosaics --set camelyon16_mosaics_64 --set camelyon16_mosaics_back --set zinc --set medquad_gard --baselines all --sweep --few --page docs/evaluation.md
-```
-"""
+def _intro() -> str:
+    """What the page says before its tables: Markdown, whose lines are paragraphs."""
+    return (files("prospector_core") / "templates" / "evaluation_intro.md").read_text("utf-8")

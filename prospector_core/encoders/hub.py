@@ -24,7 +24,7 @@ def is_offline() -> bool:
 
 
 def load_weights(name: str, load: Callable[[], Loaded]) -> Loaded:
-    """Return what `load` returns, fetching weights only if they are not on this machine and fetching is allowed.
+    """Return what `load` returns, fetching weights only if they are missing here and fetching is allowed.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def missing_package(name: str, package: str) -> MissingExtraError:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the text of an error as one line that is not endless (torch lists every tensor that does not fit)."""
+    """Return an error as one line that is not endless (torch lists every tensor that does not fit)."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 

@@ -7,7 +7,10 @@ map the data that are scored alone, and predict them all; classes are balanced b
 standardised by the training data.
 """
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +18,23 @@ from ..errors import MissingExtraError
 from .heads import Outcome
 from .networks import Inputs, attention_network, graph_network, mean_network, probabilities, torch_here, train
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from torch import Tensor
+
+    from .networks import Batch
+    from .problem import Problem
+
 __all__ = ["BASELINES", "run_baseline"]
 
 _IG_STEPS, _SHAP_SAMPLES = 16, 16
 _MASK_STEPS, _MASK_DATA = 60, 16  # of learning masks over tokens, so many data together
 
 
-def run_baseline(name, problem, train, test, seed=0):
+def run_baseline(
+    name: str, problem: Problem, train: np.ndarray, test: np.ndarray, seed: int = 0
+) -> Outcome | dict[str, Outcome]:
     """A baseline by name: Outcome, or {name: Outcome} of one that is several.
 
     Raises KeyError, MissingExtraError.
@@ -32,14 +45,14 @@ def run_baseline(name, problem, train, test, seed=0):
 # ---- without a network
 
 
-def constant(problem, train, test, seed):
+def constant(problem: Problem, train: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
     """Every token the same."""
     share = float(problem.labels[train].mean())
     maps = {int(i): np.zeros(problem.graphs[i].n) for i in test}
     return Outcome(maps, dict.fromkeys(map(int, test), share))
 
 
-def random(problem, train, test, seed):
+def random(problem: Problem, train: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
     """Uniform noise."""
     rng = np.random.default_rng(seed)
     share = float(problem.labels[train].mean())
@@ -48,7 +61,7 @@ def random(problem, train, test, seed):
     )
 
 
-def nearest_centroid(problem, train, test, seed):
+def nearest_centroid(problem: Problem, train: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
     """How much nearer a token is to the mean of class 1's tokens than to that of class 0's."""
     started = time.process_time()
     centre = [
@@ -69,7 +82,7 @@ def nearest_centroid(problem, train, test, seed):
 # ---- networks
 
 
-def attention_mil(problem, train_on, test, seed):
+def attention_mil(problem: Problem, train_on: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
     """Gated attention over tokens (Ilse et al., 2018); the map is the attention before softmax."""
     torch, started = torch_here(), time.process_time()
     torch.manual_seed(seed)
@@ -82,7 +95,7 @@ def attention_mil(problem, train_on, test, seed):
     return Outcome(maps, probability, time.process_time() - started, size, epochs=epochs)
 
 
-def mean_pool_maps(problem, train_on, test, seed):
+def mean_pool_maps(problem: Problem, train_on: np.ndarray, test: np.ndarray, seed: int) -> dict[str, Outcome]:
     """One mean-pooling classifier explained in four ways: {name: Outcome}."""
     torch = torch_here()
     try:
@@ -99,13 +112,13 @@ def mean_pool_maps(problem, train_on, test, seed):
     probability = probabilities(model, inputs, test)
     fitted = time.process_time() - started
 
-    def gradient(tokens):
+    def gradient(tokens: Tensor) -> Tensor:
         return InputXGradient(model.one).attribute(tokens)
 
-    def integrated(tokens):
+    def integrated(tokens: Tensor) -> Tensor:
         return IntegratedGradients(model.one).attribute(tokens, n_steps=_IG_STEPS, internal_batch_size=4)
 
-    def shap(tokens):
+    def shap(tokens: Tensor) -> Tensor:
         torch.manual_seed(seed)
         np.random.seed(seed)
         others = torch.zeros_like(tokens)  # the mean token of the training data, and noise around it
@@ -113,7 +126,7 @@ def mean_pool_maps(problem, train_on, test, seed):
             tokens, baselines=torch.cat([others, torch.randn_like(tokens)]), n_samples=_SHAP_SAMPLES
         )
 
-    def occlusion(tokens):
+    def occlusion(tokens: Tensor) -> Tensor:
         with torch.no_grad():
             n = tokens.shape[1]
             whole, found = model.one(tokens)[0], torch.empty(n)
@@ -138,7 +151,7 @@ def mean_pool_maps(problem, train_on, test, seed):
     return out
 
 
-def graph_attention(problem, train_on, test, seed):
+def graph_attention(problem: Problem, train_on: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
     """Graph attention network; the map is a mask over tokens learned for each datum (as GNNExplainer's)."""
     torch, started = torch_here(), time.process_time()
     torch.manual_seed(seed)
@@ -153,7 +166,7 @@ def graph_attention(problem, train_on, test, seed):
     return Outcome(maps, probability, time.process_time() - started, size, epochs=epochs)
 
 
-def _masks(model, batch):
+def _masks(model: Any, batch: Batch) -> list[np.ndarray]:
     """A mask over the tokens of each datum that keeps its logit high with few of them: list of (n,).
 
     Data do not influence each other: their losses are added, and the optimiser moves each number by itself.
@@ -176,7 +189,7 @@ def _masks(model, batch):
     return [_numbers(part) for part in torch.split(mask, sizes)]
 
 
-def _numbers(tensor):
+def _numbers(tensor: Tensor) -> np.ndarray:
     return tensor.detach().numpy().astype(np.float64)
 
 

@@ -16,7 +16,10 @@ decides; of equals the earlier candidate. With few data nearly every candidate p
 among them would be chance.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import rankdata
@@ -28,6 +31,12 @@ from ..scheduling import InProcess, OnCluster
 from ..study.settings import GIVEN, FitSettings
 from .heads import FittedHead, centroids_of, counts_of, suggested_for
 from .problem import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .problem import Problem
+    from .studies import _AtPlace
 
 __all__ = ["Choice", "LabelScores", "auto_candidates", "choose", "choose_tokens", "label_scores"]
 
@@ -68,12 +77,12 @@ class Choice:
     first: str = "the settings to begin with"
 
     @property
-    def settings(self):
+    def settings(self) -> FitSettings | str:
         """FitSettings that won."""
         return self.candidates[self.best]
 
     @property
-    def why(self):
+    def why(self) -> str:
         """Why the winner won, in one line."""
         won, others = self.scores[self.best], len(self.candidates)
         if not self.best:
@@ -95,7 +104,7 @@ class Choice:
             f"mean rank {self.ranks[self.best]:.1f} of {others}: {said}"
         )
 
-    def rows(self):
+    def rows(self) -> list[dict[str, float | str]]:
         """One dict a candidate, best first: settings that differ, scores, mean rank."""
         order = np.argsort(self.ranks, kind="stable")
         return [
@@ -113,11 +122,11 @@ class Choice:
 _SHOWN = ("concepts", "radius", "kernel", "softness", "centre", "pseudo", "shrink")
 
 
-def _ordinal(n):
+def _ordinal(n: int) -> str:
     return {1: "st", 2: "nd", 3: "rd"}.get(n if n < 20 else n % 10, "th")
 
 
-def auto_candidates(problem, train=None):
+def auto_candidates(problem: Problem, train: object | None = None) -> list[FitSettings]:
     """What ``--auto`` tries, the suggested settings first: list of FitSettings."""
     usual, authors = suggested_for(problem, train), FitSettings()
     if problem.given is not None:
@@ -142,7 +151,15 @@ def auto_candidates(problem, train=None):
     return list(dict.fromkeys([usual, *found]))
 
 
-def choose(problem, train, candidates=None, seed=0, progress=None, on=None, source=None):
+def choose(
+    problem: Problem,
+    train: np.ndarray,
+    candidates: list[FitSettings] | None = None,
+    seed: int = 0,
+    progress: Callable[..., object] | None = None,
+    on: InProcess | OnCluster | None = None,
+    source: _AtPlace | None = None,
+) -> Choice:
     """Search candidates by labels alone: Choice.
 
     Parameters: source, where a worker finds the problem (see ``problem.opened``; default: it travels as a
@@ -161,11 +178,13 @@ def choose(problem, train, candidates=None, seed=0, progress=None, on=None, sour
     return decide(candidates, [scores[at] for at in range(len(candidates))])
 
 
-def _scores_of(source, train, seed, item):
+def _scores_of(source: Problem, train: np.ndarray, seed: int, item: tuple[int, FitSettings]) -> LabelScores:
     return label_scores(opened(source), train, item[1], seed)
 
 
-def choose_tokens(kinds, train, seed=0, progress=None):
+def choose_tokens(
+    kinds: dict[str, Problem], train: np.ndarray, seed: int = 0, progress: Callable[..., object] | None = None
+) -> Choice:
     """Which tokens (or which encoder) to use, by labels alone.
 
     Choice over ``names``, with the settings that each would begin with.
@@ -182,7 +201,7 @@ def choose_tokens(kinds, train, seed=0, progress=None):
     return replace(decide(settings, scores), names=tuple(names), first="the finest tokens")
 
 
-def decide(candidates, scores):
+def decide(candidates: list[FitSettings | str] | str, scores: list[LabelScores]) -> Choice:
     """The Choice that these LabelScores amount to."""
     table = np.array([[each.log_loss, -each.top_auroc, -each.stability] for each in scores])
     ranks = np.mean([rankdata(np.nan_to_num(column, nan=np.inf)) for column in table.T], axis=0)
@@ -196,12 +215,12 @@ def decide(candidates, scores):
     return Choice(list(candidates), list(scores), ranks, clear, best)
 
 
-def shown(scores):
+def shown(scores: LabelScores) -> dict[str, float]:
     """LabelScores as plain values, without each datum's loss."""
     return {name: getattr(scores, name) for name in ("log_loss", "auroc", "top_auroc", "stability")}
 
 
-def label_scores(problem, train, settings, seed=0):
+def label_scores(problem: Problem, train: np.ndarray, settings: FitSettings, seed: int = 0) -> LabelScores:
     """What labels of the data ``train`` say of settings: LabelScores.
 
     Concepts are those of all of them, as in a study.
@@ -229,12 +248,20 @@ def label_scores(problem, train, settings, seed=0):
     )
 
 
-def _top(scores):
+def _top(scores: np.ndarray) -> float:
     known = np.sort(scores[np.isfinite(scores)])
     return float(known[-max(1, round(_TOP * len(known))) :].mean()) if len(known) else 0.0
 
 
-def _alike(problem, train, settings, centroids, counts, labels, seed):
+def _alike(
+    problem: Problem,
+    train: np.ndarray,
+    settings: FitSettings,
+    centroids: np.ndarray,
+    counts: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+) -> float:
     """Correlation of the maps of two kernels, each of one half of the data."""
     halves = stratified_folds(labels, 2, seed)
     heads = [

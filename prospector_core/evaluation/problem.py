@@ -3,12 +3,20 @@
 Token graphs, embeddings, labels of data, folds, and the truth that maps are scored by.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import BadInputError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..method.graphs import TokenGraph
 
 __all__ = ["Problem", "opened"]
 
@@ -48,13 +56,13 @@ class Problem:
     others: dict = field(default_factory=dict, repr=False)
     cache: dict = field(default_factory=dict, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.labels = np.asarray(self.labels)
         n = len(self.ids)
         if not all(len(each) == n for each in (self.graphs, self.embeddings, self.labels, self.truth)):
             raise BadInputError(f"{self.name}: give one graph, embedding, label and truth a datum")
 
-    def of_cells(self, scores, index):
+    def of_cells(self, scores: np.ndarray, index: int) -> np.ndarray:
         """A map as it is scored: (m,) float64."""
         if self.cells is None:
             return np.asarray(scores, np.float64)
@@ -66,7 +74,7 @@ class Problem:
                 cell[known], minlength=n
             )
 
-    def spread(self, scores, index):
+    def spread(self, scores: list[float] | np.ndarray, index: int) -> np.ndarray:
         """Scores of cells (m,) as a map over tokens: (n,) float64."""
         return (
             np.asarray(scores, np.float64)
@@ -74,18 +82,18 @@ class Problem:
             else np.asarray(scores, np.float64)[self.cells[index]]
         )
 
-    def graph_of_cells(self, index):
+    def graph_of_cells(self, index: int) -> TokenGraph:
         """The graph on which regions of truth are found."""
         return self.graphs[index] if self.cells is None else self.cell_graphs[index]
 
-    def scored(self, indices):
+    def scored(self, indices: np.ndarray) -> list[int]:
         """Those of some data that maps are scored on: class 1, with a positive token."""
         return [
             i for i in indices if self.labels[i] == 1 and self.truth[i] is not None and np.any(self.truth[i])
         ]
 
     @property
-    def prevalence(self):
+    def prevalence(self) -> float:
         """Mean share of positive cells in the data that are scored.
 
         The AP of a constant map, and of a random one.
@@ -94,7 +102,7 @@ class Problem:
         return float(np.mean(shares)) if shares else float("nan")
 
 
-def opened(source):
+def opened(source: Problem) -> Problem:
     """The problem that a source names (or is): Problem, read once a process.
 
     A source has ``load()`` -> Problem.
@@ -103,5 +111,5 @@ def opened(source):
 
 
 @lru_cache(maxsize=1)
-def _loaded(source):
+def _loaded(source: Any) -> Any:
     return source.load()

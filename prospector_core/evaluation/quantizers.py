@@ -3,12 +3,26 @@
 A map of each scored against truth, and what labels alone say of each.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..errors import BadInputError
 from ..study.settings import GIVEN, list_quantizers
 from .choose import choose
 from .heads import fit_head, outcome_of, suggested_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    import numpy as np
+
+    from ..study.fits import FitSettings
+    from .choose import Choice
+    from .heads import Outcome
+    from .problem import Problem
 
 __all__ = [
     "OF",
@@ -25,12 +39,12 @@ OF = "quantizers"  # of a search: what was chosen among
 _METHOD = "quantizers: "  # a method that is several; the names follow, with commas between them
 
 
-def row_name(quantizer):
+def row_name(quantizer: str) -> str:
     """What a quantizer's row is called."""
     return f"concepts by {quantizer}" if quantizer != GIVEN else "concepts as encoded"
 
 
-def methods_of(names):
+def methods_of(names: str | None) -> list[str]:
     """Methods for ``evaluate``: "all", "none" or None, or quantizers separated by commas.
 
     List of one str, or of none.
@@ -47,12 +61,12 @@ def methods_of(names):
     return [_METHOD + ",".join(dict.fromkeys(chosen))]
 
 
-def asked(method):
+def asked(method: str) -> list[str] | None:
     """The quantizers that a method of ``methods_of`` names: list of str; None of another method."""
     return method.removeprefix(_METHOD).split(",") if method.startswith(_METHOD) else None
 
 
-def candidates_of(problem, train, names):
+def candidates_of(problem: Problem, train: np.ndarray, names: list[str]) -> list[FitSettings]:
     """Settings that a fit begins with, by each quantizer; where the encoder brings concepts, those first.
 
     List of FitSettings.
@@ -62,7 +76,13 @@ def candidates_of(problem, train, names):
     return first + [replace(usual, quantizer=name) for name in names]
 
 
-def choose_quantizer(problem, train, names, seed=0, progress=None):
+def choose_quantizer(
+    problem: Problem,
+    train: np.ndarray,
+    names: list[str],
+    seed: int = 0,
+    progress: Callable[..., object] | None = None,
+) -> Choice:
     """What labels of the data ``train`` say of quantizers.
 
     Choose.Choice, in the order of ``candidates_of``; the first stays unless another is clearly better.
@@ -75,7 +95,14 @@ def choose_quantizer(problem, train, names, seed=0, progress=None):
     )
 
 
-def outcomes_of(problem, names, train, test, seed, started):
+def outcomes_of(
+    problem: Problem,
+    names: list[str],
+    train: np.ndarray,
+    test: np.ndarray,
+    seed: int,
+    started: Callable[..., Any],
+) -> tuple[dict[str, Outcome], Choice]:
     """Maps of the data ``test`` by each quantizer, fitted on ``train``.
 
     ({row name: Outcome}, Choice by labels alone).
@@ -91,7 +118,7 @@ def outcomes_of(problem, names, train, test, seed, started):
     return found, choose_quantizer(problem, train, names, seed)
 
 
-def notes_of(searches):
+def notes_of(searches: list[dict[str, float | list[dict] | str]]) -> list[str]:
     """What labels say of each quantizer, in sentences, from searches whose "of" is ``OF``: list of str."""
     if not searches:
         return []

@@ -1,10 +1,13 @@
 """An Evaluation as JSON, CSV, one self-contained HTML page, and a page of documentation with its figures."""
 
+from __future__ import annotations
+
 import csv
 import io
 import json
 import os
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,14 @@ from ..store.files import write_atomic
 from ..wording import table_cell
 from .plots import bars, curves, panels, scatter
 from .quantizers import OF, notes_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from markupsafe import Markup
+
+    from .run import Evaluation
 
 __all__ = ["FEW_SAID", "REGIONS_SAID", "figures", "region_plots", "write_markdown", "write_report"]
 
@@ -32,7 +43,7 @@ _COLUMNS = (
 )
 
 
-def write_report(evaluations, folder):
+def write_report(evaluations: list[Evaluation], folder: Path) -> list[Path]:
     """Write ``evaluation.json``, ``evaluation.csv`` (a row a method and datum) and ``evaluation.html``.
 
     List of paths.
@@ -55,7 +66,7 @@ def write_report(evaluations, folder):
     return [folder / name for name in files]
 
 
-def write_markdown(evaluations, path, images, intro):
+def write_markdown(evaluations: list[Evaluation], path: Path, images: Path, intro: str) -> None:
     """A page of documentation: ``path`` (.md), its figures in the folder ``images``.
 
     ``intro``: text that it begins with.
@@ -100,7 +111,7 @@ _SHOWN = (
 _BINS = 4  # of data with alike regions, at most
 
 
-def figures(evaluation):
+def figures(evaluation: Evaluation) -> dict[str, Markup | str]:
     """Plots of an evaluation: {name: SVG text}, "" where there is nothing to plot."""
     reference = ("prevalence", evaluation.problem["prevalence"])
     rows = [
@@ -134,7 +145,7 @@ def figures(evaluation):
     return found
 
 
-def region_plots(rows):
+def region_plots(rows: list[dict[str, float | str]]) -> Markup | str:
     """AP of each method against what the regions of a datum are like, four plots in one: SVG text."""
     methods = {row["method"] for row in rows}
     shown = [name for name in _SHOWN if name in methods]
@@ -160,7 +171,7 @@ def region_plots(rows):
     return panels(parts, _ALT["regions"], "AP") if shown else ""
 
 
-def _binned(points):
+def _binned(points: np.ndarray) -> list[tuple[float, float, float, float]]:
     """Means of y (n, 2) over groups of alike x, with 95 % intervals: list of (x, mean, low, high)."""
     if not len(points):
         return []
@@ -173,7 +184,7 @@ def _binned(points):
     ]
 
 
-def _few(evaluation):
+def _few(evaluation: Evaluation) -> dict[str, list[tuple[int, float, float, float]]]:
     """{method: list of (labels, mean, mean - SD, mean + SD)} over draws."""
     series = {}
     for row in evaluation.few:
@@ -197,7 +208,7 @@ REGIONS_SAID = (
 )
 
 
-def _few_table(evaluation):
+def _few_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     """AP against labels: (header, rows)."""
     series = _few(evaluation)
     numbers = sorted({point[0] for points in series.values() for point in points})
@@ -208,7 +219,7 @@ def _few_table(evaluation):
     return ["labelled data a class", *map(str, numbers)], rows
 
 
-def _table(evaluation):
+def _table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     """Header and rows of text."""
     rows = []
     for each in evaluation.summary:
@@ -221,14 +232,14 @@ def _table(evaluation):
     return [title for _, title in _COLUMNS], rows
 
 
-def _named(evaluation, summary):
+def _named(evaluation: Evaluation, summary: dict[str, float | list[float] | str]) -> str:
     """A method's name, and on how many folds it was run where that is not all of them."""
     n, every = len(summary["ap_folds"]), max(len(each["ap_folds"]) for each in evaluation.summary)
     of_own = "this study" in summary["method"]
     return summary["method"] if n == every or of_own else f"{summary['method']} ({n} of {every} folds)"
 
 
-def _cell(name, value):
+def _cell(name: str, value: float | str) -> str:
     if isinstance(value, str):
         return value
     if value is None or not np.isfinite(value):
@@ -238,7 +249,7 @@ def _cell(name, value):
     return f"{value:.1f}" if name == "seconds" else f"{value:.3f}" if name == "ap" else f"{value:.2f}"
 
 
-def _said(evaluation):
+def _said(evaluation: Evaluation) -> str:
     p = evaluation.problem
     if not evaluation.summary:
         return (
@@ -253,7 +264,7 @@ def _said(evaluation):
     )
 
 
-def _notes(evaluation):
+def _notes(evaluation: Evaluation) -> list[str]:
     lines, n_folds = [], evaluation.problem["folds"]
     for each in evaluation.summary:
         if each["method"].startswith("authors' protocol") and each["notes"]:
@@ -299,7 +310,7 @@ def _notes(evaluation):
     return lines
 
 
-def _page(evaluations):
+def _page(evaluations: list[Evaluation]) -> Markup:
     parts = []
     for each in evaluations:
         shown = {**dict.fromkeys(("ap", "few", "regions", "search", "calibration"), ""), **figures(each)}
@@ -330,7 +341,7 @@ def _page(evaluations):
     )
 
 
-def _candidates(candidates):
+def _candidates(candidates: list[dict[str, float | str]]) -> tuple[list[str], list[list[str]]]:
     """Candidates of a search as a table: (header, rows)."""
     keys = list(candidates[0])
     return keys, [
@@ -339,17 +350,17 @@ def _candidates(candidates):
     ]
 
 
-def _markdown_table(table):
+def _markdown_table(table: tuple[list[str], list[list[str]]]) -> str:
     header, rows = table
     lines = ["| " + " | ".join(header) + " |", "|" + "|".join(["---"] + ["---:"] * (len(header) - 1)) + "|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
-def _slug(name):
+def _slug(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name.lower()).replace("--", "-").strip("-")
 
 
-def _plain(value):
+def _plain(value: Any) -> dict[str, float | str] | float | str:
     """Numbers that are not finite become None; numpy's become Python's."""
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in value.items()}

@@ -3,8 +3,11 @@
 Maps of data that were not fitted on, scored against the truth of their tokens.
 """
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,14 @@ from ..scheduling import InProcess
 from .baselines import BASELINES
 from .quantizers import methods_of
 from .tasks import BY_LABELS, HEADS, TOKENS, Item, opened, scored_rows, work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..scheduling import OnCluster
+    from .problem import Problem
+    from .tasks import Part
 
 __all__ = ["HEADS", "Evaluation", "evaluate", "method_names"]
 
@@ -49,7 +60,7 @@ class Evaluation:
     seconds: float = 0.0
 
 
-def method_names(baselines, sweep=True, quantizers=None):
+def method_names(baselines: str, sweep: bool = True, quantizers: str | None = None) -> list[str]:
     """Names of methods: "all", "none", or baselines separated by commas; ``sweep``.
 
     Also settings chosen by labels; quantizers, to be compared too, see ``quantizers.methods_of``.
@@ -70,8 +81,14 @@ def method_names(baselines, sweep=True, quantizers=None):
 
 
 def evaluate(
-    source, methods, seed=0, few=False, progress=lambda done, total, text: None, folds=None, on=None
-):
+    source: Problem,
+    methods: list[str],
+    seed: int = 0,
+    few: bool = False,
+    progress: Callable[..., object] | None = lambda done, total, text: None,
+    folds: int | None = None,
+    on: OnCluster | None = None,
+) -> Evaluation:
     """Compare methods on a problem: Evaluation.
 
     Parameters: source, a Problem, or where one comes from (``tasks.OfSet``, ``tasks.OfStudy``), which alone
@@ -99,7 +116,7 @@ def evaluate(
     return found
 
 
-def few_items(problem, methods):
+def few_items(problem: Problem, methods: list[str]) -> list[Item]:
     """Draws of few labels, each from the training data of another fold: list of Item.
 
     ``methods``: those of them that take part.
@@ -114,13 +131,13 @@ def few_items(problem, methods):
     return found
 
 
-def _words(item, n_folds):
+def _words(item: Item, n_folds: int) -> str:
     if item.labels:
         return f"{item.labels} labels a class, draw {item.repeat + 1}"
     return f"fold {item.fold + 1} of {n_folds}, {', '.join(item.methods)}"
 
 
-def _gathered(problem, parts):
+def _gathered(problem: Problem, parts: list[Part]) -> Evaluation:
     """All parts as one Evaluation."""
     rows = [row for part in parts for row in part.rows]
     costs, predicted = {}, {}
@@ -144,11 +161,13 @@ def _gathered(problem, parts):
     )
 
 
-def _best_first(summary):
+def _best_first(
+    summary: list[dict[str, float | list[float] | str]],
+) -> list[dict[str, float | list[float] | str]]:
     return sorted(summary, key=lambda each: -np.nan_to_num(each["ap"], nan=-1))
 
 
-def add_outcome(evaluation, problem, name, outcome):
+def add_outcome(evaluation: Any, problem: Problem, name: str, outcome: Any) -> None:
     """Put one more method's outcome, on some of the problem's data, into an Evaluation."""
     test = sorted(outcome.maps)
     rows = scored_rows(problem, name, 0, outcome, test)
@@ -166,7 +185,7 @@ def add_outcome(evaluation, problem, name, outcome):
         evaluation.summary = _best_first([*evaluation.summary, _summary(name, rows, [cost], predicted)])
 
 
-def about_of(problem):
+def about_of(problem: Problem) -> dict[str, float | str]:
     """What a report says of a problem: dict of plain values."""
     return {
         "name": problem.name,
@@ -179,7 +198,12 @@ def about_of(problem):
     }
 
 
-def _summary(name, rows, costs, predicted):
+def _summary(
+    name: str,
+    rows: list[dict[str, float | str]],
+    costs: list[dict[str, float | str]],
+    predicted: list[tuple[float, int]],
+) -> dict[str, float | list[float] | str]:
     mean, low, high = bootstrap_interval([row["ap"] for row in rows])
     folds = sorted({row["fold"] for row in rows})
     by_fold = [float(np.nanmean([row["ap"] for row in rows if row["fold"] == fold])) for fold in folds]

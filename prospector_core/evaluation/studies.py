@@ -3,12 +3,15 @@
 And truth of its tokens from a table or a folder of masks.
 """
 
+from __future__ import annotations
+
 import csv
 import gzip
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +23,17 @@ from ..study.concept_search import given_concepts
 from ..study.settings import GIVEN
 from ..study.worker_context import Place, place_of, study_at
 from .problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..method.graphs import TokenGraph
+    from ..scheduling import OnCluster
+    from ..study.fits import FitSettings
+    from ..study.study import Study
+    from .choose import Choice
+    from .heads import Outcome
 
 __all__ = ["choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
 
@@ -39,7 +53,7 @@ _PLACES = (
 )
 
 
-def problem_of(study, truth, folds=5, seed=0):
+def problem_of(study: Study, truth: dict[str, np.ndarray] | None, folds: int = 5, seed: int = 0) -> Problem:
     """A study of two classes as a Problem. ``truth``: from ``read_truth``, or None (nothing is scored).
 
     Data whose split is "test" are the test data; where there are none, ``folds`` folds with as much of each
@@ -76,23 +90,23 @@ def problem_of(study, truth, folds=5, seed=0):
 class _Read(Sequence):
     """What a function reads of each datum, when it is asked for: a study need not fit into memory."""
 
-    def __init__(self, read, uids):
+    def __init__(self, read: Callable | _Vectors, uids: list[str]) -> None:
         self._read, self._uids = read, uids
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._uids)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> TokenGraph | np.ndarray:
         return self._read(self._uids[index])
 
 
 class _Vectors:
     """Embeddings (n, d) float32 of a datum by its uid; those used last are kept."""
 
-    def __init__(self, study):
+    def __init__(self, study: Study) -> None:
         self._study, self._kept = study, Cache(_VECTORS_KEPT)
 
-    def __call__(self, uid):
+    def __call__(self, uid: str) -> np.ndarray:
         found = self._kept.get(uid)
         if found is None:
             found = np.asarray(self._study.store.vectors(uid)[:], np.float32)
@@ -108,7 +122,7 @@ class _AtPlace:
     target: int
     seed: int
 
-    def load(self):
+    def load(self) -> Any:
         """Problem."""
         study = study_at(self.place)
         return problem_of(
@@ -116,7 +130,7 @@ class _AtPlace:
         )
 
 
-def problem_beside(study, others, truth, seed=0):
+def problem_beside(study: Study, others: list[Study], truth: object | None, seed: int = 0) -> Problem:
     """A study as ``problem_of``, and beside it studies of the same data with other tokens or another encoder.
 
     Problem.
@@ -156,13 +170,13 @@ def problem_beside(study, others, truth, seed=0):
     return found
 
 
-def _tokens_of_study(study):
+def _tokens_of_study(study: Study) -> str:
     said = study.embedding
     size = f", {said['tile']} px at {said['mpp']:g} um" if said.get("tile") and said.get("mpp") else ""
     return f"{said['encoder']}{size}"
 
 
-def _parts_of(study, other, name):
+def _parts_of(study: Study, other: Study, name: str) -> np.ndarray:
     """For each token of a datum of another study the token of the first that it is a part of: (m,) int."""
     here, there = (next(datum for datum in each.embedded() if datum.name == name) for each in (study, other))
     n, m = study.n_tokens(here), other.n_tokens(there)
@@ -189,7 +203,9 @@ def _parts_of(study, other, name):
     return cKDTree(middles[0]).query(middles[1])[1]
 
 
-def tokens_for(study, others, seed=0, progress=None):
+def tokens_for(
+    study: Study, others: list[Study], seed: int = 0, progress: Callable[..., object] | None = None
+) -> tuple[Choice, Study]:
     """Which of several studies of the same data to use.
 
     By labels alone (data whose split is "test" are left out): (choose.Choice, the study). Raises
@@ -203,7 +219,7 @@ def tokens_for(study, others, seed=0, progress=None):
     return choice, [study, *others][list(kinds).index(choice.names[choice.best])]
 
 
-def read_truth(study, source):
+def read_truth(study: Study, source: Path) -> dict[str, np.ndarray]:
     """Truth of a study's tokens: {uid: (n,) bool}.
 
     Parameters
@@ -225,7 +241,7 @@ def read_truth(study, source):
     return _of_table(study, source)
 
 
-def _of_masks(study, folder):
+def _of_masks(study: Study, folder: Path) -> dict[str, np.ndarray]:
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None
@@ -257,7 +273,7 @@ def _of_masks(study, folder):
     return found
 
 
-def _of_table(study, path):
+def _of_table(study: Study, path: Path) -> dict[str, np.ndarray]:
     tab = path.name.removesuffix(".gz").endswith(".tsv")
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         rows = list(csv.DictReader(file, delimiter="\t" if tab else ","))
@@ -290,7 +306,15 @@ def _of_table(study, path):
     }
 
 
-def _tokens_of(study, uid, lines, columns, place, truth, file):
+def _tokens_of(
+    study: Study,
+    uid: str,
+    lines: list[tuple[int, dict]],
+    columns: dict[str, str],
+    place: tuple[str, ...],
+    truth: str,
+    file: str,
+) -> np.ndarray:
     n = study.n_tokens(study.datum(uid))
     found = np.zeros(n, bool)
     if place == ("token",):
@@ -319,7 +343,14 @@ def _tokens_of(study, uid, lines, columns, place, truth, file):
     return found
 
 
-def choose_for(study, candidates=None, seed=0, progress=None, quantizer=None, on=None):
+def choose_for(
+    study: Study,
+    candidates: list[FitSettings] | None = None,
+    seed: int = 0,
+    progress: Callable[..., object] | None = None,
+    quantizer: str | None = None,
+    on: OnCluster | None = None,
+) -> Choice:
     """Settings for a study by its labels alone (data whose split is "test" are left out): choose.Choice.
 
     Parameters: as ``choose.choose``; quantizer, what all candidates find concepts by (default: what each
@@ -339,7 +370,7 @@ def choose_for(study, candidates=None, seed=0, progress=None, quantizer=None, on
         return choose(problem, train, candidates, seed, progress, on, _AtPlace(place, study.target, seed))
 
 
-def _fitted_on(study, problem):
+def _fitted_on(study: Study, problem: Problem) -> np.ndarray:
     """Those of a study's problem that may be fitted on: (m,) indices.
 
     Raises BadInputError where they are too few to choose by.
@@ -354,7 +385,7 @@ def _fitted_on(study, problem):
     return train
 
 
-def own_maps(study, problem, truth):
+def own_maps(study: Study, problem: object | None, truth: dict[str, int]) -> Outcome:
     """The study's own fit, edits and all, on the data that it was fitted on.
 
     An Outcome over the problem's data.

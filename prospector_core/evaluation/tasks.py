@@ -6,10 +6,13 @@ A piece is told where its problem comes from, not the problem: a worker reads it
 plain values.
 """
 
+from __future__ import annotations
+
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +28,14 @@ from .fast import fast_ap
 from .heads import authors_protocol, fit_head, forget, outcome_of, suggested_for
 from .problem import opened
 from .quantizers import OF, asked, outcomes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .choose import Choice
+    from .heads import Outcome
+    from .problem import Problem
 
 __all__ = [
     "BY_LABELS",
@@ -58,7 +69,7 @@ class OfSet:
 
     name: str
 
-    def load(self):
+    def load(self) -> Any:
         """Problem. Raises BadInputError, MissingExtraError."""
         from .datasets import load_set
 
@@ -78,7 +89,7 @@ class OfStudy:
     seed: int = 0
     beside: tuple = ()
 
-    def load(self):
+    def load(self) -> Any:
         """Problem. Raises BadInputError, StudyError."""
         from ..study import Study
         from .studies import problem_beside, read_truth
@@ -115,7 +126,7 @@ class Part:
     few: list
 
 
-def work(source, seed, item):
+def work(source: Problem, seed: int, item: Item) -> Part:
     """Do one Item: Part. The same wherever it runs, but for the seconds."""
     problem = opened(source)
     _warm()
@@ -128,7 +139,7 @@ def work(source, seed, item):
 
 
 @lru_cache(maxsize=1)
-def _warm():
+def _warm() -> None:
     """Compile what maps are made by, once a process: it is no part of what a method costs."""
     graph, shares = (
         TokenGraph.from_chain(4, reach=1),
@@ -143,7 +154,7 @@ def _warm():
 
 
 @contextmanager
-def one_thread():
+def one_thread() -> Iterator[None]:
     """Inside, libraries use one thread.
 
     Sums are added in one order, and seconds of the processor are those of the work.
@@ -160,7 +171,7 @@ def one_thread():
         numba.set_num_threads(before)
 
 
-def _whole(problem, seed, item):
+def _whole(problem: Problem, seed: int, item: Item) -> Part:
     train, test = problem.folds[item.fold]
     if problem.cache.get("fold") != item.fold:
         forget(problem)
@@ -176,7 +187,7 @@ def _whole(problem, seed, item):
     return part
 
 
-def _few(problem, seed, item):
+def _few(problem: Problem, seed: int, item: Item) -> Part:
     train, test = problem.folds[item.fold]
     rng = np.random.default_rng([seed, item.labels, item.repeat])
     drawn = [rng.choice(train[problem.labels[train] == c], item.labels, replace=False) for c in (0, 1)]
@@ -191,13 +202,15 @@ def _few(problem, seed, item):
     return part
 
 
-def _mean_ap(problem, maps, test):
+def _mean_ap(problem: Problem, maps: dict[int, np.ndarray], test: list[int] | np.ndarray) -> float:
     return float(
         np.mean([fast_ap(problem.of_cells(maps[int(i)], i), problem.truth[i]) for i in problem.scored(test)])
     )
 
 
-def _outcomes(problem, method, train, test, seed, searches):
+def _outcomes(
+    problem: Problem, method: str, train: np.ndarray, test: np.ndarray, seed: int, searches: list[Any]
+) -> dict[str, Outcome]:
     """{name: Outcome}: of a method that is several, one each. What was searched is added to ``searches``."""
     started = time.process_time()
     if method == "prospector":
@@ -234,7 +247,7 @@ def _outcomes(problem, method, train, test, seed, searches):
     return found if isinstance(found, dict) else {method: found}
 
 
-def _authors(problem):
+def _authors(problem: Problem) -> FitSettings:
     usual = suggested_for(problem)
     return (
         FitSettings()
@@ -243,7 +256,7 @@ def _authors(problem):
     )
 
 
-def said(settings):
+def said(settings: FitSettings) -> str:
     """FitSettings in a few words."""
     words = f"K {settings.concepts}, r {settings.radius}, {settings.kernel}"
     if settings.softness or settings.pseudo:
@@ -251,23 +264,29 @@ def said(settings):
     return f"{words}, alpha {settings.alpha:g}, tau {settings.tau:g}"
 
 
-def _loss(problem, train, test, choice):
-    """What choosing by labels costs against choosing with the truth of the data that are scored (which no one has)."""
+def _loss(
+    problem: Problem, train: np.ndarray, test: np.ndarray, choice: Choice
+) -> dict[str, float | list[dict[str, Any]] | str]:
+    """What choosing by labels costs against choosing with the truth of the scored data, which no one has."""
     aps = [_ap_of(problem, train, test, settings) for settings in choice.candidates]
     return _costs("settings", [said(each) for each in choice.candidates], choice, aps)
 
 
-def _loss_of_tokens(kinds, train, test, choice):
+def _loss_of_tokens(
+    kinds: dict[str, Problem], train: np.ndarray, test: np.ndarray, choice: Choice
+) -> dict[str, float | list[dict[str, Any]] | str]:
     aps = [_ap_of(kinds[name], train, test, each) for name, each in zip(choice.names, choice.candidates)]
     return _costs("tokens", choice.names, choice, aps)
 
 
-def _ap_of(problem, train, test, settings):
+def _ap_of(problem: Problem, train: np.ndarray, test: np.ndarray, settings: FitSettings) -> float:
     head = fit_head(problem, train, settings)
     return _mean_ap(problem, {int(i): head.map(i) for i in problem.scored(test)}, test)
 
 
-def _costs(what, names, choice, aps):
+def _costs(
+    what: str, names: list[str] | tuple[str, ...], choice: Choice, aps: list[float]
+) -> dict[str, float | list[dict[str, Any]] | str]:
     return {
         "of": what,
         "chosen": names[choice.best],
@@ -285,7 +304,9 @@ def _costs(what, names, choice, aps):
     }
 
 
-def scored_rows(problem, name, fold, outcome, test):
+def scored_rows(
+    problem: Problem, name: str, fold: int, outcome: Outcome, test: list[int] | np.ndarray
+) -> list[dict[str, float | str]]:
     """Every measure of a method's maps, one dict a datum that is scored."""
     rows = []
     for i in problem.scored(test):

@@ -4,10 +4,12 @@ Nothing written names the slide's file or its folder unless ``names`` asks for i
 datum's opaque uid.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInputError, EmbeddingError
 from ..modalities.documents.exports import annotations, html_page, json_lines
@@ -21,6 +23,15 @@ from ..study.chance import masked_study
 from ..study.worker_context import Place, place_of, seen_at
 from ..wording import file_stem
 from .tables import csv_table, parquet_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import SimpleNamespace
+    from typing import Any
+
+    from ..scheduling import OnCluster
+    from ..study.records import Datum
+    from ..study.study import Study
 
 __all__ = ["FORMATS", "export", "write_files"]
 
@@ -41,7 +52,16 @@ FORMATS = {
 }
 
 
-def export(study, format, folder, data=None, names=False, progress=None, on=None, **options):
+def export(
+    study: Study,
+    format: str,
+    folder: Path,
+    data: list[Datum] | None = None,
+    names: bool = False,
+    progress: Callable[..., object] | None = None,
+    on: OnCluster | None = None,
+    **options: Any,
+) -> dict[str, Path]:
     """Write a study's maps.
 
     Parameters
@@ -73,8 +93,17 @@ def export(study, format, folder, data=None, names=False, progress=None, on=None
 
 
 def write_files(
-    study, suffix, write, folder, data=None, names=False, progress=None, by_slide=False, on=None, **options
-):
+    study: Study,
+    suffix: str,
+    write: Callable[..., Any],
+    folder: Path,
+    data: list[Datum] | None = None,
+    names: bool = False,
+    progress: Callable[..., object] | None = None,
+    by_slide: bool = False,
+    on: OnCluster | None = None,
+    **options: Any,
+) -> dict[str, Path]:
     """Write a file a datum, whatever makes its content.
 
     Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options)
@@ -127,7 +156,7 @@ def _write_at(
     write_atomic(path, write(study, study.datum(uid), **options))
 
 
-def _file_stems(data, names):
+def _file_stems(data: list[Datum | SimpleNamespace], names: bool) -> dict[str, str]:
     """{uid: file name of data (or slides) without its ending}.
 
     Names that would be one and the same file get their uid too.

@@ -1,15 +1,22 @@
 """A row a token: CSV and Parquet."""
 
+from __future__ import annotations
+
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..wording import table_cell
 
+if TYPE_CHECKING:
+    from ..study.records import Datum
+    from ..study.study import Study
+
 __all__ = ["csv_table", "parquet_table"]
 
 
-def columns(study, datum):
+def columns(study: Study, datum: Datum) -> dict[str, list[bool | str] | np.ndarray]:
     """A datum's tokens as columns: token, where it is (``Modality.places``), concept, name, score.
 
     Pinned (whether the concept's own weight is the expert's).
@@ -38,7 +45,7 @@ def columns(study, datum):
     }
 
 
-def csv_table(study, datum):
+def csv_table(study: Study, datum: Datum) -> bytes:
     """A datum as CSV bytes, UTF-8; an excluded token's score is empty.
 
     Text that a spreadsheet would run as a formula (it begins with = + - @) has an apostrophe in front.
@@ -46,12 +53,12 @@ def csv_table(study, datum):
     return _write(study, datum, "csv")
 
 
-def parquet_table(study, datum):
+def parquet_table(study: Study, datum: Datum) -> bytes:
     """A datum as Parquet bytes; an excluded token's score is null."""
     return _write(study, datum, "parquet")
 
 
-def _write(study, datum, kind):
+def _write(study: Study, datum: Datum, kind: str) -> bytes:
     import pyarrow  # late: half a second that other commands need not wait
     import pyarrow.csv
     import pyarrow.parquet
@@ -75,7 +82,7 @@ def _write(study, datum, kind):
     return buffer.getvalue()
 
 
-def _cells(values):
+def _cells(values: list[bool | str] | np.ndarray) -> list[bool | str] | np.ndarray:
     """A column of a CSV table: text made safe, numbers as they are."""
     text = (
         isinstance(values, list) or getattr(values, "dtype", None) is not None and values.dtype.kind in "UO"

@@ -3,12 +3,18 @@
 Near each other where their embeddings are alike.
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import EmbeddingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Atlas", "lay_out", "sample_tokens"]
 
@@ -29,11 +35,11 @@ class Atlas:
     token: np.ndarray
     place: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.token)
 
 
-def sample_tokens(sizes, n, seed):
+def sample_tokens(sizes: Sequence[int], n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw tokens, as many from each datum where it has so many.
 
     Parameters: sizes, tokens of each datum; n, how many in all at most; seed. Returns (datum (m,), token
@@ -50,7 +56,7 @@ def sample_tokens(sizes, n, seed):
     return np.repeat(np.arange(len(sizes)), shares), np.concatenate(drawn).astype(np.int64)
 
 
-def lay_out(vectors, seed=0):
+def lay_out(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
     """Places in the plane of vectors (n, d): (n, 2) float32 between -1 and 1.
 
     Principal components, then t-SNE (van der Maaten & Hinton 2008) from them. Raises EmbeddingError for too
@@ -77,7 +83,7 @@ def lay_out(vectors, seed=0):
     return (place / max(np.abs(place).max(), 1e-12)).astype(np.float32)
 
 
-def atlas_key(uids, sizes, stamps, n, seed):
+def atlas_key(uids: Sequence[str], sizes: Sequence[int], stamps: Sequence[str], n: int, seed: int) -> str:
     """What an atlas is kept under: another one for other data or embeddings."""
     text = repr((sorted(zip(uids, sizes, stamps)), n, seed))
     return "atlas-" + hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,5 +1,7 @@
 """Datum-level prediction: from a kernel's evidence to the probability of class 1."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.special import expit
 
@@ -8,7 +10,7 @@ from .tfidf import term_frequencies
 __all__ = ["evidence", "Calibration"]
 
 
-def evidence(counts, coef):
+def evidence(counts: np.ndarray, coef: np.ndarray) -> np.ndarray:
     """Mean evidence of a datum: counts . coef / total count.
 
     ``counts . coef`` is exactly the sum of the datum's prospect map, so this is the map's sum made comparable
@@ -25,12 +27,12 @@ class Calibration:
     Attributes: slope, offset; P(class 1) = 1 / (1 + exp(-(slope * evidence + offset))).
     """
 
-    def __init__(self, slope=0.0, offset=0.0):
+    def __init__(self, slope: float = 0.0, offset: float = 0.0) -> None:
         self.slope = float(slope)
         self.offset = float(offset)
 
     @classmethod
-    def fit(cls, scores, labels):
+    def fit(cls, scores: np.ndarray, labels: np.ndarray) -> Calibration:
         """Fit on scores (n,) and labels (n,) of 0 and 1."""
         scores, labels = np.asarray(scores, np.float64), np.asarray(labels)
         n1, n0 = (labels == 1).sum(), (labels == 0).sum()
@@ -46,12 +48,12 @@ class Calibration:
             return flat  # more evidence never means less probability
         return cls(slope / spread, offset - slope * middle / spread)
 
-    def predict(self, scores):
+    def predict(self, scores: np.ndarray) -> np.ndarray:
         """P(class 1) of each score: (n,) float64."""
         return expit(self.slope * np.asarray(scores, np.float64) + self.offset)
 
 
-def _newton(z, target):
+def _newton(z: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Slope and offset that minimise the cross-entropy of expit(slope z + offset) with targets inside (0, 1).
 
     Two unknowns and a convex loss: Newton's method with halved steps needs a handful of passes over the data.

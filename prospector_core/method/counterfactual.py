@@ -3,7 +3,10 @@
 Only what lies within its receptive field is looked at.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +15,9 @@ from . import soft
 from ._compiled.sparse import ball
 from .features import pair_index, unpack
 from .prospecting import hop_weights
+
+if TYPE_CHECKING:
+    from .graphs import TokenGraph
 
 __all__ = ["Neighbours", "WhatIf", "neighbours_of", "what_if"]
 
@@ -53,12 +59,20 @@ class WhatIf:
     lost: np.ndarray
 
     @property
-    def difference(self):
+    def difference(self) -> float:
         """Score then minus score now."""
         return self.would_be - self.score
 
 
-def neighbours_of(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
+def neighbours_of(
+    graph: TokenGraph,
+    concepts: np.ndarray,
+    coef: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    token: int,
+    diffusive: bool = False,
+) -> Neighbours:
     """The tokens within the radius of one, and what each adds to its score: Neighbours.
 
     Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. Raises GraphError if there is no
@@ -82,7 +96,16 @@ def neighbours_of(graph, concepts, coef, n_concepts, radius, token, diffusive=Fa
     )
 
 
-def _neighbours_soft(near, shares, mono, table, ids, radius, token, diffusive):
+def _neighbours_soft(
+    near: TokenGraph,
+    shares: np.ndarray,
+    mono: np.ndarray,
+    table: np.ndarray,
+    ids: np.ndarray,
+    radius: int,
+    token: int,
+    diffusive: bool,
+) -> Neighbours:
     """As ``neighbours_of``, where tokens belong to several concepts; ``concepts`` are the strongest ones."""
     sprite = soft.strongest(shares)
     if sprite[token] < 0:
@@ -101,18 +124,18 @@ def _neighbours_soft(near, shares, mono, table, ids, radius, token, diffusive):
 
 
 def what_if(
-    graph,
-    concepts,
-    coef,
-    n_concepts,
-    radius,
-    token,
+    graph: TokenGraph,
+    concepts: np.ndarray,
+    coef: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    token: int,
     *,
-    without=None,
-    without_neighbours=False,
-    without_pair=None,
-    diffusive=False,
-):
+    without: np.ndarray | None = None,
+    without_neighbours: bool = False,
+    without_pair: object | None = None,
+    diffusive: bool = False,
+) -> WhatIf:
     """A token's score if a concept were excluded, its neighbourhood removed, or a pair not counted: WhatIf.
 
     Parameters as ``prospect`` (one class: coef (p,)); token 0..n-1; and one of
@@ -161,7 +184,9 @@ def what_if(
     return WhatIf(int(token), now.score, then.score, ids[np.setdiff1d(now.tokens, then.tokens)])
 
 
-def _near(graph, concepts, radius, token):
+def _near(
+    graph: TokenGraph, concepts: np.ndarray, radius: int, token: int
+) -> tuple[TokenGraph, np.ndarray, np.ndarray, int]:
     """What may lie within the radius of a token.
 
     (TokenGraph, its concepts (m,), its tokens' ids (m,), the token's place).

@@ -1,5 +1,9 @@
 """Layer II, first half: concept monograms and skip-bigrams of a data sprite (paper section 3.2)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import get_num_threads
 
@@ -10,12 +14,17 @@ from ._compiled.grid import count_pairs_on_grid
 from ._compiled.sparse import count_pairs_on_edges
 from .features import n_features, pack_pairs
 
+if TYPE_CHECKING:
+    from .graphs import TokenGraph
+
 __all__ = ["count_concepts", "check_sprite", "merge_counts", "recount"]
 
 _RECOUNT_SHARE = 0.2  # of the tokens: where more have moved, counting all is as fast
 
 
-def count_concepts(graph, concepts, n_concepts, radius, threads=None):
+def count_concepts(
+    graph: TokenGraph, concepts: np.ndarray, n_concepts: int, radius: int, threads: int | None = None
+) -> np.ndarray:
     """How often each concept, and each pair of concepts within ``radius`` hops, occurs.
 
     Parameters
@@ -53,7 +62,15 @@ def count_concepts(graph, concepts, n_concepts, radius, threads=None):
     return pack_pairs(mono, pairs)
 
 
-def recount(graph, concepts, n_concepts, radius, before, counts, threads=None):
+def recount(
+    graph: TokenGraph,
+    concepts: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    before: np.ndarray,
+    counts: np.ndarray,
+    threads: int | None = None,
+) -> np.ndarray:
     """``count_concepts`` where the counts of an earlier sprite are known.
 
     Equal to the last digit, and faster for few moves.
@@ -74,7 +91,7 @@ def recount(graph, concepts, n_concepts, radius, before, counts, threads=None):
     return counts + pack_pairs(mono, pairs)
 
 
-def check_sprite(graph, concepts, n_concepts, radius):
+def check_sprite(graph: TokenGraph, concepts: np.ndarray, n_concepts: int, radius: int) -> np.ndarray:
     """The sprite as (n,) int64, checked against graph, K and radius. Raises GraphError."""
     concepts = np.asarray(concepts)
     if concepts.shape != (graph.n,):
@@ -92,7 +109,7 @@ def check_sprite(graph, concepts, n_concepts, radius):
     return concepts.astype(np.int64)
 
 
-def merge_counts(counts, groups, n_concepts, radius):
+def merge_counts(counts: np.ndarray, groups: np.ndarray, n_concepts: int, radius: int) -> np.ndarray:
     """Counts as if concepts had been merged from the start, exactly and without recounting.
 
     Parameters: counts (..., p) int; groups (K,) int, new id 0..K'-1 of each concept, or -1 to drop a

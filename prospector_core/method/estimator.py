@@ -3,7 +3,13 @@
 That takes longer than most commands.
 """
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 __all__ = ["Estimator", "unfitted"]
 
@@ -17,13 +23,13 @@ class Estimator:
     """
 
     @classmethod
-    def _names(cls):
+    def _names(cls) -> list[str]:
         """Names of the parameters."""
         if cls.__init__ is object.__init__:
             return []
         return sorted(set(inspect.signature(cls.__init__).parameters) - {"self"})
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, float]:
         """{name: value}; ``deep``: also those of estimators among them, as "name__parameter"."""
         found = {}
         for name in self._names():
@@ -32,7 +38,7 @@ class Estimator:
                 found |= {f"{name}__{inner}": each for inner, each in value.get_params().items()}
         return found
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also of estimators among them. Returns the estimator."""
         nested = {}
         for name, value in params.items():
@@ -49,7 +55,7 @@ class Estimator:
             getattr(self, own).set_params(**values)
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         defaults = {
             name: each.default for name, each in inspect.signature(type(self).__init__).parameters.items()
         }
@@ -59,14 +65,14 @@ class Estimator:
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         """What scikit-learn asks of estimators in its pipelines."""
         from sklearn.base import BaseEstimator
 
         return BaseEstimator().__sklearn_tags__()
 
 
-def unfitted(estimator):
+def unfitted(estimator: Any) -> Any:
     """A new estimator with the same parameters: also of estimators among them."""
     params = estimator.get_params(deep=False)
     for name, value in params.items():

@@ -1,5 +1,7 @@
 """Token graphs: which tokens of a datum are neighbours."""
 
+from __future__ import annotations
+
 from functools import cached_property
 
 import numpy as np
@@ -33,21 +35,29 @@ class TokenGraph:
     xyz : (n, 3) float64 in angstrom for contacts; (n, 2) or (n, 3) for points; else None.
     """
 
-    def __init__(self, n, kind, *, edges=None, positions=None, xyz=None):
+    def __init__(
+        self,
+        n: int,
+        kind: str,
+        *,
+        edges: np.ndarray | None = None,
+        positions: np.ndarray | None = None,
+        xyz: np.ndarray | None = None,
+    ) -> None:
         self.n = int(n)
         self.kind = kind
         self.positions = positions
         self.xyz = xyz
         self._given_edges = edges
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.n
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"TokenGraph({self.kind}, {self.n} tokens)"
 
     @classmethod
-    def from_grid(cls, positions):
+    def from_grid(cls, positions: np.ndarray) -> TokenGraph:
         """Tiles on a regular grid, 8-connected; a missing tile is a hole that separates.
 
         Parameters: positions (n, 2) int, row and column of each tile.
@@ -68,7 +78,7 @@ class TokenGraph:
         return graph
 
     @classmethod
-    def from_chain(cls, n, reach=2):
+    def from_chain(cls, n: int, reach: np.ndarray = 2) -> TokenGraph:
         """A sequence: each token linked to the ``reach`` before and after it (sentences: 2)."""
         if n < 0 or reach < 0 or int(n) != n or int(reach) != reach:
             raise GraphError(f"a chain needs whole numbers n >= 0 and reach >= 0, got n={n}, reach={reach}")
@@ -78,7 +88,7 @@ class TokenGraph:
         return cls(n, "chain", edges=np.concatenate(edges) if edges else np.empty((0, 2), np.int64))
 
     @classmethod
-    def from_contacts(cls, xyz, cutoff=8.0):
+    def from_contacts(cls, xyz: np.ndarray, cutoff: float = 8.0) -> TokenGraph:
         """Residues in contact: C-alpha atoms at most ``cutoff`` angstrom apart.
 
         Parameters: xyz (n, 3) float, angstrom. Raises GraphError for a wrong shape or coordinates that are
@@ -106,7 +116,7 @@ class TokenGraph:
         return cls(len(xyz), "contacts", edges=pairs.astype(np.int64), xyz=xyz)
 
     @classmethod
-    def from_neighbours(cls, xy, k=6):
+    def from_neighbours(cls, xy: np.ndarray, k: int = 6) -> TokenGraph:
         """Points, each linked to the ``k`` nearest; so some have more, as others chose them.
 
         Parameters: xy (n, 2) or (n, 3) float; k. Of equally far points those that come first are taken.
@@ -130,7 +140,7 @@ class TokenGraph:
         )
 
     @classmethod
-    def from_radius(cls, xy, radius):
+    def from_radius(cls, xy: np.ndarray, radius: int) -> TokenGraph:
         """Points linked where they are at most ``radius`` apart, in the unit of their coordinates.
 
         Parameters: xy (n, 2) or (n, 3) float; radius. Raises GraphError, also where that would be too many
@@ -153,7 +163,7 @@ class TokenGraph:
         )
 
     @classmethod
-    def from_delaunay(cls, xy, longest=None):
+    def from_delaunay(cls, xy: np.ndarray, longest: float | None = None) -> TokenGraph:
         """Points linked as the Delaunay triangulation links them: their cells (Voronoi) touch.
 
         Parameters: xy (n, 2) or (n, 3) float; longest, edges longer than this (over holes, around the rim)
@@ -168,7 +178,7 @@ class TokenGraph:
         return cls(len(xy), "delaunay", edges=edges, xyz=xy)
 
     @classmethod
-    def from_edges(cls, n, edges):
+    def from_edges(cls, n: int, edges: np.ndarray) -> TokenGraph:
         """Given edges.
 
         Parameters: n tokens; edges (m, 2) int, undirected, repeats and self-loops ignored.
@@ -188,24 +198,24 @@ class TokenGraph:
         return cls(n, "edges", edges=edges)
 
     @property
-    def edges(self):
+    def edges(self) -> np.ndarray:
         """(m, 2) int64 undirected edges, each once, first < second, sorted."""
         start = np.repeat(np.arange(self.n), np.diff(self.indptr))
         keep = start < self.indices
         return np.stack([start[keep], self.indices[keep]], axis=1)
 
     @property
-    def indptr(self):
+    def indptr(self) -> np.ndarray:
         """(n + 1,) int64: ``indices[indptr[v]:indptr[v + 1]]`` are the neighbours of token v."""
         return self._adjacency[0]
 
     @property
-    def indices(self):
+    def indices(self) -> np.ndarray:
         """(2 m,) int64 neighbours, ascending a token."""
         return self._adjacency[1]
 
     @cached_property
-    def _adjacency(self):
+    def _adjacency(self) -> tuple[np.ndarray, np.ndarray]:
         pairs = self._grid_edges() if self.kind == "grid" else self._given_edges
         pairs = pairs[pairs[:, 0] != pairs[:, 1]]
         both = np.concatenate([pairs, pairs[:, ::-1]])
@@ -215,7 +225,7 @@ class TokenGraph:
         np.cumsum(np.bincount(source, minlength=self.n), out=indptr[1:])
         return indptr, target
 
-    def _grid_edges(self):
+    def _grid_edges(self) -> np.ndarray:
         if not self.n:
             return np.empty((0, 2), np.int64)
         # Wide gaps shrink to two cells: far-apart tiles stay apart, and cell numbers stay small.
@@ -231,7 +241,7 @@ class TokenGraph:
             found.append(np.stack([np.flatnonzero(there), order[at[there]]], axis=1))
         return np.concatenate(found)
 
-    def around(self, token, radius):
+    def around(self, token: int, radius: int) -> tuple[TokenGraph, np.ndarray]:
         """Enough of the graph to find what is within ``radius`` hops of a token.
 
         (TokenGraph, (m,) its tokens' ids here).
@@ -247,7 +257,7 @@ class TokenGraph:
         tokens = np.flatnonzero(inside)
         return TokenGraph.from_grid(self.positions[tokens]), tokens
 
-    def _ball(self, token, radius):
+    def _ball(self, token: int, radius: int) -> tuple[TokenGraph, np.ndarray]:
         indptr, indices = self._adjacency
         inside, rim = np.zeros(self.n, bool), np.array([token])
         inside[rim] = True
@@ -262,7 +272,7 @@ class TokenGraph:
         return TokenGraph.from_edges(tokens.size, np.searchsorted(tokens, edges)), tokens
 
     @cached_property
-    def raster_shape(self):
+    def raster_shape(self) -> tuple[int, int] | None:
         """(rows, columns) of the grid's bounding box, or None where a dense raster would be mostly empty."""
         if self.kind != "grid" or not self.n:
             return None
@@ -273,18 +283,18 @@ class TokenGraph:
         return shape if shape[0] * shape[1] <= _MAX_EMPTY_CELLS_A_TOKEN * self.n + 4096 else None
 
     @cached_property
-    def _cells(self):
+    def _cells(self) -> np.ndarray:
         row, column = self.positions.T
         return (row - row.min()) * self.raster_shape[1] + (column - column.min())
 
-    def fits_raster(self, radius):
+    def fits_raster(self, radius: int) -> bool:
         """Whether the fast grid kernels apply.
 
         A grid that is not mostly empty, and a radius within their reach.
         """
         return self.raster_shape is not None and radius <= MAX_RADIUS
 
-    def to_raster(self, values, empty, dtype):
+    def to_raster(self, values: np.ndarray, empty: int, dtype: type) -> np.ndarray:
         """Values a token, (n,), laid out on the grid's bounding box.
 
         (rows, columns), ``empty`` where there is no token.
@@ -293,12 +303,12 @@ class TokenGraph:
         raster.reshape(-1)[self._cells] = values
         return raster
 
-    def from_raster(self, raster):
+    def from_raster(self, raster: np.ndarray) -> np.ndarray:
         """Values of a raster (rows, columns, ...) at the tokens: the inverse of ``to_raster``, (n, ...)."""
         return raster.reshape(-1, *raster.shape[2:])[self._cells]
 
 
-def _points(xy):
+def _points(xy: np.ndarray) -> np.ndarray:
     try:
         xy = np.asarray(xy, np.float64)
     except (TypeError, ValueError):
@@ -313,7 +323,7 @@ def _points(xy):
     return xy
 
 
-def _delaunay(xy):
+def _delaunay(xy: np.ndarray) -> np.ndarray:
     """Edges (m, 2) of the triangulation.
 
     Of points on one line (or plane, in space) those of what they do span.
@@ -340,7 +350,7 @@ def _delaunay(xy):
     return np.unique(edges, axis=0)
 
 
-def _sorted_once(values):
+def _sorted_once(values: np.ndarray) -> np.ndarray:
     """Distinct values (m,), ascending.
 
     For millions of them many times faster than ``np.unique``, which hashes.
@@ -349,13 +359,13 @@ def _sorted_once(values):
     return values[np.append(True, values[1:] != values[:-1])] if values.size else values
 
 
-def _close_gaps(coordinates):
+def _close_gaps(coordinates: np.ndarray) -> np.ndarray:
     """Coordinates (n,) from 1 on, in the same order, adjacent where they were adjacent, else 2 apart."""
     found, index = np.unique(coordinates, return_inverse=True)
     return (1 + np.concatenate([[0], np.cumsum(np.where(found[1:] - found[:-1] == 1, 1, 2))]))[index]
 
 
-def _integers(values, what):
+def _integers(values: np.ndarray, what: str) -> np.ndarray:
     try:
         values = np.asarray(values)
         if values.size == 0:

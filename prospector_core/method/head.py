@@ -1,6 +1,9 @@
 """A prospector head: quantiser + prospect kernel + radius, fitted on labels of whole data."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,15 @@ from .kernels import FoldChangeKernel, check_labels
 from .prospecting import explain, prospect
 from .quantizers import KMeansQuantizer
 from .triples import check_triples, count_triples, explain_triples, score_triples
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from .graphs import TokenGraph
+    from .kernels import LinearKernel
+    from .prospecting import Explanation
+    from .quantizers.kmeans import MiniBatchKMeansQuantizer
+    from .quantizers.residues import ResidueQuantizer
 
 __all__ = ["ProspectorHead"]
 
@@ -32,14 +44,23 @@ class ProspectorHead(Estimator):
     K choose 3 more, ``calibration_``. Source: paper section 3.
     """
 
-    def __init__(self, quantizer=None, kernel=None, radius=1, diffusive=False, triples=False):
+    def __init__(
+        self,
+        quantizer: KMeansQuantizer | MiniBatchKMeansQuantizer | ResidueQuantizer | None = None,
+        kernel: FoldChangeKernel | LinearKernel | None = None,
+        radius: int = 1,
+        diffusive: bool = False,
+        triples: bool = False,
+    ) -> None:
         self.quantizer = quantizer
         self.kernel = kernel
         self.radius = radius
         self.diffusive = diffusive
         self.triples = triples
 
-    def fit(self, graphs, embeddings, labels):
+    def fit(
+        self, graphs: list[TokenGraph] | tuple[TokenGraph, ...], embeddings: np.ndarray, labels: np.ndarray
+    ) -> Self:
         """Fit quantiser, kernel and datum-level prediction.
 
         Parameters: graphs, list of TokenGraph; embeddings, list of (n_i, d); labels (n_data,) of 0 and 1.
@@ -67,13 +88,13 @@ class ProspectorHead(Estimator):
         return self
 
     @property
-    def n_concepts(self):
+    def n_concepts(self) -> int:
         """K."""
         return (
             self.quantizer_ if hasattr(self, "quantizer_") else self.quantizer or KMeansQuantizer()
         ).n_concepts
 
-    def _count(self, graph, sprite):
+    def _count(self, graph: TokenGraph, sprite: np.ndarray) -> np.ndarray:
         counts = count_concepts(graph, sprite, self.n_concepts, self.radius)
         return (
             np.append(counts, count_triples(graph, sprite, self.n_concepts, self.radius))
@@ -81,15 +102,15 @@ class ProspectorHead(Estimator):
             else counts
         )
 
-    def _weights(self):
+    def _weights(self) -> list[np.ndarray]:
         """Weights of single concepts and pairs, and of triples (empty without)."""
         return np.split(self.coef_, [n_features(self.n_concepts, self.radius)])
 
-    def sprite(self, embeddings):
+    def sprite(self, embeddings: np.ndarray) -> np.ndarray:
         """Concept of every token: (n,) int32."""
         return self.quantizer_.predict(embeddings)
 
-    def prospect(self, graph, embeddings):
+    def prospect(self, graph: TokenGraph, embeddings: np.ndarray) -> np.ndarray:
         """Prospect map of one datum: (n,) float64."""
         sprite, (pairs, triples) = self.sprite(embeddings), self._weights()
         scores = prospect(graph, sprite, pairs, self.n_concepts, self.radius, self.diffusive)
@@ -97,7 +118,7 @@ class ProspectorHead(Estimator):
             scores = scores + score_triples(graph, sprite, triples, self.n_concepts, self.radius)
         return scores
 
-    def explain(self, graph, embeddings, token):
+    def explain(self, graph: TokenGraph, embeddings: np.ndarray, token: int) -> Explanation:
         """The terms whose sum is a token's score: an Explanation."""
         sprite, (pairs, triples) = self.sprite(embeddings), self._weights()
         found = explain(graph, sprite, pairs, self.n_concepts, self.radius, token, self.diffusive)
@@ -110,7 +131,9 @@ class ProspectorHead(Estimator):
         score = float(sum(term.value for term in terms))
         return replace(found, score=score, terms=tuple(sorted(terms, key=lambda term: -abs(term.value))))
 
-    def predict_proba(self, graphs, embeddings):
+    def predict_proba(
+        self, graphs: list[TokenGraph] | tuple[TokenGraph, ...], embeddings: np.ndarray
+    ) -> np.ndarray:
         """Probability of class 0 and 1 of each datum: (n_data, 2) float64."""
         graphs, embeddings = list(graphs), list(embeddings)
         if len(graphs) != len(embeddings):
@@ -122,7 +145,7 @@ class ProspectorHead(Estimator):
         return np.stack([1 - ones, ones], axis=1)
 
 
-def _joined(embeddings):
+def _joined(embeddings: np.ndarray) -> np.ndarray | str:
     """All data's tokens one after another: (n, d), or one string of residues."""
     if all(isinstance(each, str) for each in embeddings):
         return "".join(embeddings)

@@ -146,7 +146,15 @@ def graph_spots(graph: TokenGraph, scores: np.ndarray, threshold: float) -> list
     return sorted(found, key=lambda spot: (-spot.total, spot.tokens[0]))
 
 
-def _hot_spot(tokens, positions, scores, origin, pitch, side, unit):
+def _hot_spot(
+    tokens: np.ndarray,
+    positions: np.ndarray,
+    scores: np.ndarray,
+    origin: tuple[float, float],
+    pitch: float,
+    side: int,
+    unit: str,
+) -> HotSpot:
     (top, left), (bottom, right) = positions[tokens].min(axis=0), positions[tokens].max(axis=0) + 1
     own = scores[tokens]
     return HotSpot(

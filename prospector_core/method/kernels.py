@@ -3,7 +3,10 @@
 Learned from counts and labels of whole data.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,9 @@ from ..errors import FitError
 from .calibration import evidence
 from .estimator import Estimator
 from .tfidf import inverse_document_frequencies, term_frequencies, tfidf
+
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 __all__ = ["FoldChangeKernel", "LinearKernel", "make_kernel", "check_labels", "KERNELS", "TEST_OFF"]
 
@@ -22,7 +28,7 @@ _EXACT_UP_TO = (
 )
 
 
-def check_labels(labels):
+def check_labels(labels: np.ndarray) -> np.ndarray:
     """Labels (n_data,) as int64 of 0 and 1, both there. Raises FitError."""
     labels = np.asarray(labels)
     if not labels.size:
@@ -41,7 +47,9 @@ def check_labels(labels):
 class _Kernel(Estimator):
     """What both kernels share: checking input."""
 
-    def _check(self, counts, labels, weights):
+    def _check(
+        self, counts: np.ndarray, labels: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         counts = np.asarray(counts)
         labels = np.asarray(labels)
         if counts.ndim != 2 or labels.shape != (len(counts),):
@@ -80,13 +88,15 @@ class FoldChangeKernel(_Kernel):
     name = "fold-change"
     unit = "log2 fold change"
 
-    def __init__(self, alpha=0.05, tau=0.0, pseudo=0.0, shrink=False):
+    def __init__(
+        self, alpha: float = 0.05, tau: float = 0.0, pseudo: float = 0.0, shrink: bool = False
+    ) -> None:
         self.alpha = alpha
         self.tau = tau
         self.pseudo = pseudo
         self.shrink = shrink
 
-    def fit(self, counts, labels, weights=None):
+    def fit(self, counts: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Self:
         """Fit on counts (n_data, p) and labels (n_data,) of 0 and 1; ``weights`` (n_data,).
 
         How much each datum counts.
@@ -117,7 +127,7 @@ class FoldChangeKernel(_Kernel):
         self.n_features_in_ = weighted.shape[1]
         return self
 
-    def evidence(self, counts, coef=None):
+    def evidence(self, counts: np.ndarray, coef: np.ndarray | None = None) -> np.ndarray:
         """Evidence for class 1 of each datum, its map's sum over its counts: (n_data,).
 
         ``coef``: in place of ``coef_``.
@@ -125,20 +135,20 @@ class FoldChangeKernel(_Kernel):
         return evidence(counts, self.coef_ if coef is None else coef)
 
 
-def _relative_error(part, weights, mean):
+def _relative_error(part: np.ndarray, weights: np.ndarray, mean: float) -> np.ndarray:
     """Squared standard error of the natural logarithm of a weighted mean, every column: (p,)."""
     around = part - np.average(part, axis=0, weights=weights)
     n = weights.sum() ** 2 / (weights**2).sum()
     return np.average(around**2, axis=0, weights=weights) / n / mean**2
 
 
-def _shrunken(values, errors):
+def _shrunken(values: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """Values (p,) drawn towards 0 by their squared standard errors (p,)."""
     beyond = max(float(np.mean(values**2 - errors)), _LEAST_SPREAD)
     return values * beyond / (beyond + errors)
 
 
-def rank_sum_p_values(ones, zeros):
+def rank_sum_p_values(ones: np.ndarray, zeros: np.ndarray) -> np.ndarray:
     """Two-sided Mann-Whitney U p-value of every column: (p,), NaN where all values are equal.
 
     scipy picks the exact distribution for small groups without ties. That choice belongs to a column, so
@@ -171,13 +181,13 @@ class LinearKernel(_Kernel):
     name = "linear"
     unit = "log odds per standard deviation"
 
-    def __init__(self, l1_ratio=0.5, C=1.0, max_iter=3000, seed=0):
+    def __init__(self, l1_ratio: float = 0.5, C: float = 1.0, max_iter: int = 3000, seed: int = 0) -> None:
         self.l1_ratio = l1_ratio
         self.C = C
         self.max_iter = max_iter
         self.seed = seed
 
-    def fit(self, counts, labels, weights=None):
+    def fit(self, counts: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Self:
         """Fit on counts (n_data, p) and labels (n_data,) of 0 and 1; ``weights`` (n_data,).
 
         How much each datum counts.
@@ -201,7 +211,7 @@ class LinearKernel(_Kernel):
         self.n_features_in_ = counts.shape[1]
         return self
 
-    def evidence(self, counts, coef=None):
+    def evidence(self, counts: np.ndarray, coef: np.ndarray | None = None) -> np.ndarray:
         """Evidence for class 1 of each datum, the regression's own log odds: (n_data,).
 
         ``coef``: in place of ``coef_``.
@@ -213,7 +223,7 @@ class LinearKernel(_Kernel):
 KERNELS = {"fold-change": FoldChangeKernel, "linear": LinearKernel}
 
 
-def make_kernel(name, **parameters):
+def make_kernel(name: str, **parameters: Any) -> FoldChangeKernel | LinearKernel:
     """An unfitted kernel by name: "fold-change" (alpha, tau) or "linear" (l1_ratio, ...). Raises FitError."""
     if name not in KERNELS:
         raise FitError(f"there is no kernel {name!r}: choose one of {', '.join(KERNELS)}")

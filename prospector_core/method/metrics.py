@@ -3,11 +3,17 @@
 And how well probabilities are meant (METHOD.md, metrics).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from .graphs import TokenGraph
 
 __all__ = [
     "Regions",
@@ -26,7 +32,7 @@ __all__ = [
 N_THRESHOLDS = 21  # fixed ones, on the map scaled to 0..1, as the authors have them
 
 
-def average_precision(scores, truth):
+def average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
     """AP of one datum's map: scores (n,), truth (n,) bool.
 
     NaN scores rank last; NaN if no token is positive.
@@ -39,7 +45,7 @@ def average_precision(scores, truth):
     return float(average_precision_score(truth, _ranked_last(scores)))
 
 
-def auroc(scores, truth):
+def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
     """Area under the ROC curve of one datum's map, or of datum predictions.
 
     NaN if only one class is there.
@@ -52,7 +58,7 @@ def auroc(scores, truth):
     return float(roc_auc_score(truth, _ranked_last(scores)))
 
 
-def authors_auprc(scores, truth):
+def authors_auprc(scores: np.ndarray, truth: np.ndarray) -> float:
     """The authors' AUPRC: trapezoids under the precision-recall curve.
 
     It rewards ties: only for parity with their tables.
@@ -68,7 +74,7 @@ def authors_auprc(scores, truth):
     return float(-np.trapezoid(precision, recall))
 
 
-def otsu(values):
+def otsu(values: np.ndarray) -> float:
     """Otsu's threshold of values (n,).
 
     The cut between two of them that parts them best; the largest where all are equal.
@@ -84,7 +90,7 @@ def otsu(values):
     return float(values[int(np.argmax(between)) + 1])
 
 
-def thresholded(chosen, truth):
+def thresholded(chosen: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Sensitivity, specificity, precision, dice, jaccard, mcc and balanced accuracy of chosen tokens.
 
     Dict of floats.
@@ -96,7 +102,7 @@ def thresholded(chosen, truth):
     tp, fp = float((chosen & truth).sum()), float((chosen & ~truth).sum())
     fn, tn = float((~chosen & truth).sum()), float((~chosen & ~truth).sum())
 
-    def share(a, b):
+    def share(a: float, b: float) -> float:
         return a / b if b else 0.0
 
     one_class = not truth.any() or truth.all()
@@ -113,7 +119,7 @@ def thresholded(chosen, truth):
     }
 
 
-def map_metrics(scores, truth, graph=None):
+def map_metrics(scores: np.ndarray, truth: np.ndarray, graph: TokenGraph | None = None) -> dict[str, float]:
     """Every metric of one datum's map: dict of floats; AP first.
 
     Parameters: scores (n,), NaN = excluded, ranked last; truth (n,) bool; graph, TokenGraph (default: without
@@ -144,7 +150,7 @@ def map_metrics(scores, truth, graph=None):
     return found
 
 
-def tolerant_precision(chosen, truth, graph):
+def tolerant_precision(chosen: np.ndarray, truth: np.ndarray, graph: TokenGraph) -> float:
     """Share of chosen tokens that are positive or next to a positive one (one hop).
 
     Float, 0 if none is chosen.
@@ -155,7 +161,7 @@ def tolerant_precision(chosen, truth, graph):
     return float(within_one_hop(truth, graph)[chosen].mean())
 
 
-def within_one_hop(tokens, graph):
+def within_one_hop(tokens: np.ndarray, graph: TokenGraph) -> np.ndarray:
     """Tokens (n,) bool, and those next to them: (n,) bool."""
     tokens = np.asarray(tokens, bool)
     if not len(tokens):
@@ -180,7 +186,7 @@ class Regions:
     dispersion: float
 
 
-def regions_of(truth, graph):
+def regions_of(truth: np.ndarray, graph: TokenGraph) -> Regions:
     """Regions of a datum: truth (n,) bool on its token graph."""
     truth = np.asarray(truth, bool)
     tokens = np.flatnonzero(truth)
@@ -195,7 +201,9 @@ def regions_of(truth, graph):
     return Regions(float(truth.mean()), components, float(size), float(components / size))
 
 
-def bootstrap_interval(values, level=0.95, n=2000, seed=0):
+def bootstrap_interval(
+    values: np.ndarray, level: int = 0.95, n: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
     """Mean of data's values and its percentile bootstrap interval over data.
 
     (mean, low, high); NaN values are left out.
@@ -210,7 +218,9 @@ def bootstrap_interval(values, level=0.95, n=2000, seed=0):
     return float(values.mean()), float(low), float(high)
 
 
-def calibration(probabilities, labels, bins=10):
+def calibration(
+    probabilities: np.ndarray, labels: np.ndarray, bins: int = 10
+) -> dict[str, float | list[tuple[float, float, int]]]:
     """How far predicted probabilities can be taken at their word.
 
     Parameters: probabilities (n,) of class 1; labels (n,) of 0 and 1; bins of equal width. Returns dict:
@@ -232,7 +242,7 @@ def calibration(probabilities, labels, bins=10):
     }
 
 
-def _ranked_last(scores):
+def _ranked_last(scores: np.ndarray) -> np.ndarray:
     scores = np.asarray(scores, np.float64)
     known = np.isfinite(scores)
     return np.where(known, scores, np.nextafter(scores[known].min(), -np.inf) if known.any() else 0.0)

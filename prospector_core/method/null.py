@@ -8,7 +8,10 @@ errors, against the same under shuffled labels, all weights together; those whos
 (Benjamini-Hochberg) is below a level are kept.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +20,11 @@ from .folds import stratified_folds
 from .kernels import FoldChangeKernel
 from .metrics import auroc
 from .tfidf import term_frequencies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .kernels import LinearKernel
 
 __all__ = ["LEVEL", "Null", "benjamini_hochberg", "label_null", "shuffled_evidence"]
 
@@ -40,12 +48,12 @@ class Null:
     level: float
 
     @property
-    def signal(self):
+    def signal(self) -> bool:
         """Whether data are told apart better than by shuffled labels."""
         return self.p_signal <= LEVEL
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """The answer in plain words."""
         usual = (
             f"AUROC {self.auroc:.2f}; shuffled labels give {self.shuffled.mean():.2f}, p ="
@@ -60,7 +68,7 @@ class Null:
         )
 
 
-def benjamini_hochberg(p_values, level=LEVEL):
+def benjamini_hochberg(p_values: list[float] | np.ndarray, level: float = LEVEL) -> np.ndarray:
     """Which hypotheses to reject at a false discovery rate: (n,) bool.
 
     Those without a p-value (NaN) are kept out.
@@ -76,7 +84,16 @@ def benjamini_hochberg(p_values, level=LEVEL):
     return reject
 
 
-def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None, shuffled=None):
+def label_null(
+    kernel: FoldChangeKernel | LinearKernel,
+    counts: np.ndarray,
+    labels: np.ndarray,
+    n: int = 200,
+    seed: int = 0,
+    level: float = LEVEL,
+    progress: Callable[..., object] | None = None,
+    shuffled: Callable | None = None,
+) -> Null:
     """Shuffle the labels n times: Null.
 
     Parameters: progress, function(done, total); kernel, unfitted; counts (n_data, p); labels (n_data,) of 0
@@ -109,7 +126,9 @@ def label_null(kernel, counts, labels, n=200, seed=0, level=LEVEL, progress=None
     return Null(own, aurocs, p_signal, p_values, kept, level)
 
 
-def shuffled_evidence(kernel, counts, shares, labels, seed):
+def shuffled_evidence(
+    kernel: FoldChangeKernel, counts: np.ndarray, shares: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[float, np.ndarray]:
     """AUROC of held-out data under labels (n_data,), and how far each weight's classes are apart.
 
     (float, (p,)).
@@ -119,7 +138,7 @@ def shuffled_evidence(kernel, counts, shares, labels, seed):
     return _held_out_auroc(kernel, counts, labels, seed), np.abs(_apart(shares, labels))
 
 
-def _apart(shares, labels):
+def _apart(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How far the classes' mean shares are apart, in standard errors: (p,)."""
     one, zero = shares[labels == 1], shares[labels == 0]
     error = np.sqrt(one.var(axis=0) / len(one) + zero.var(axis=0) / len(zero))
@@ -129,7 +148,7 @@ def _apart(shares, labels):
     )  # a little added: few data vary little by chance
 
 
-def _held_out_auroc(kernel, counts, labels, seed):
+def _held_out_auroc(kernel: FoldChangeKernel, counts: np.ndarray, labels: np.ndarray, seed: int) -> float:
     found = np.empty(len(labels))
     for train, test in stratified_folds(labels, 5, seed):
         fitted = kernel.fit(counts[train], labels[train])

@@ -1,6 +1,9 @@
 """Inference: from a sprite and a prospect kernel to one attribution score a token, and its explanation."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import get_num_threads
@@ -14,6 +17,9 @@ from ._compiled.sparse import ball, neighbours_on_edges, score_on_edges
 from .counting import check_sprite
 from .features import n_features, unpack
 from .graphs import TokenGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "Explanation",
@@ -31,7 +37,14 @@ _MAX_DIFFUSIVE_GRID_RADIUS = (
 )
 
 
-def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
+def prospect(
+    graph: TokenGraph,
+    concepts: np.ndarray,
+    coef: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    diffusive: bool = False,
+) -> np.ndarray:
     """Attribution score of every token.
 
     Its concept's weight plus the weights of its pairs within ``radius`` hops.
@@ -74,7 +87,15 @@ def prospect(graph, concepts, coef, n_concepts, radius, diffusive=False):
     return score_on_edges(graph.indptr, graph.indices, concepts, mono, table, radius, weights, 4 * threads)
 
 
-def _score_soft(graph, shares, outside, mono, table, radius, diffusive):
+def _score_soft(
+    graph: TokenGraph,
+    shares: np.ndarray,
+    outside: np.ndarray,
+    mono: np.ndarray,
+    table: np.ndarray,
+    radius: int,
+    diffusive: bool,
+) -> np.ndarray:
     mono, table = soft.padded(mono), soft.padded(soft.padded(table).T).T.copy()
     threads = get_num_threads()
     if radius and _on_grid(graph, radius, diffusive):
@@ -89,17 +110,19 @@ def _score_soft(graph, shares, outside, mono, table, radius, diffusive):
     )
 
 
-def _on_grid(graph, radius, diffusive):
+def _on_grid(graph: TokenGraph, radius: int, diffusive: bool) -> bool:
     """Whether the fast grid kernels can score this."""
     return graph.fits_raster(radius) and not (diffusive and radius > _MAX_DIFFUSIVE_GRID_RADIUS)
 
 
-def _check(graph, concepts, coef, n_concepts, radius):
+def _check(
+    graph: TokenGraph, concepts: np.ndarray, coef: np.ndarray, n_concepts: int, radius: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sprite (n,) and weights as (K,), (K, K), checked. Raises GraphError."""
     return check_sprite(graph, concepts, n_concepts, radius), *_check_coef(coef, n_concepts, radius)
 
 
-def _check_coef(coef, n_concepts, radius):
+def _check_coef(coef: np.ndarray, n_concepts: int, radius: int) -> tuple[np.ndarray, np.ndarray]:
     coef = np.asarray(coef, np.float64)
     p = n_features(n_concepts, radius)
     if coef.shape != (p,):
@@ -111,14 +134,14 @@ def _check_coef(coef, n_concepts, radius):
     return unpack(coef, n_concepts)
 
 
-def _adjacency(graph, radius):
+def _adjacency(graph: TokenGraph, radius: int) -> tuple[np.ndarray, np.ndarray]:
     """indptr and indices of a graph; without edges where none are asked for."""
     return (
         (graph.indptr, graph.indices) if radius else (np.zeros(graph.n + 1, np.int64), np.empty(0, np.int64))
     )
 
 
-def hop_weights(radius, diffusive):
+def hop_weights(radius: int, diffusive: bool) -> np.ndarray:
     """Weight of a neighbour at each hop distance 0..r: (r + 1,) float64."""
     return (
         np.where(np.arange(radius + 1) > 0, 0.5 ** np.arange(radius + 1), 0.0)
@@ -127,13 +150,15 @@ def hop_weights(radius, diffusive):
     )
 
 
-def _ball_weights(radius, diffusive):
+def _ball_weights(radius: int, diffusive: bool) -> np.ndarray:
     """The same as weights of the nested balls N_0..N_r, times 2^r if diffusive: (r + 1,) int64."""
     hops = hop_weights(radius, diffusive) * (2**radius if diffusive else 1)
     return (hops - np.append(hops[1:], 0.0)).astype(np.int64)
 
 
-def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
+def neighbour_counts(
+    graph: TokenGraph, concepts: np.ndarray, n_concepts: int, radius: int, diffusive: bool = False
+) -> np.ndarray:
     """How many tokens of each concept are within ``radius`` hops of every token.
 
     Itself included (diffusive: weighted).
@@ -176,7 +201,14 @@ def neighbour_counts(graph, concepts, n_concepts, radius, diffusive=False):
     )
 
 
-def neighbour_blocks(graph, concepts, n_concepts, radius, diffusive=False, cells=_BLOCK_CELLS):
+def neighbour_blocks(
+    graph: TokenGraph,
+    concepts: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    diffusive: bool = False,
+    cells: np.ndarray = _BLOCK_CELLS,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """``neighbour_counts`` in parts that fit in memory: yields (tokens (m,), counts (m, K)).
 
     Parameters as ``neighbour_counts``; a part has at most about ``cells`` places of the grid times K. Only
@@ -212,7 +244,7 @@ class Term:
     weight: float
 
     @property
-    def value(self):
+    def value(self) -> float:
         return self.count * self.weight
 
 
@@ -233,7 +265,15 @@ class Explanation:
     shares: tuple = ()
 
 
-def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
+def explain(
+    graph: TokenGraph,
+    concepts: np.ndarray,
+    coef: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    token: int,
+    diffusive: bool = False,
+) -> Explanation:
     """Why a token scores as it does: the terms whose sum is its prospect score.
 
     Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. An excluded token has no terms
@@ -263,7 +303,15 @@ def explain(graph, concepts, coef, n_concepts, radius, token, diffusive=False):
     return Explanation(int(token), concept, score, ranked, neighbours, hops, ((concept, 1.0),))
 
 
-def _explain_soft(graph, shares, coef, n_concepts, radius, token, diffusive):
+def _explain_soft(
+    graph: TokenGraph,
+    shares: np.ndarray,
+    coef: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    token: int,
+    diffusive: bool,
+) -> Explanation:
     """As ``explain``, of shares: what the token would be explained by as each of its concepts.
 
     By its shares.

@@ -8,6 +8,10 @@ token outside. Counts of them are whole numbers in units of 1/255^2, so that mer
 gives the same bytes on every machine; a sprite is the special case of one share of 255.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import get_num_threads
 from scipy.spatial.distance import pdist, squareform
@@ -18,6 +22,9 @@ from ._compiled.soft import ONE, count_shares, look_over, shares_of
 from ._compiled.soft_grid import count_shares_on_grid
 from .features import n_features, pack_pairs
 from .quantizers import assign_nearest
+
+if TYPE_CHECKING:
+    from .graphs import TokenGraph
 
 __all__ = [
     "ONE",
@@ -44,7 +51,7 @@ _BLOCK = 16384  # tokens that are looked at together
 UNIT = ONE * ONE  # what a whole count is in ``count_units``
 
 
-def temperature(centroids, softness):
+def temperature(centroids: np.ndarray, softness: float) -> float:
     """How fast shares fall with distance.
 
     Softness x the median squared distance of a concept to the one nearest to it.
@@ -62,7 +69,14 @@ def temperature(centroids, softness):
     return float(softness * np.median(nearest)) if nearest.size else 0.0
 
 
-def membership(embeddings, centroids, softness, nearest=None, threads=None, shift=None):
+def membership(
+    embeddings: np.ndarray,
+    centroids: np.ndarray,
+    softness: float,
+    nearest: np.ndarray | None = None,
+    threads: int | None = None,
+    shift: float | None = None,
+) -> np.ndarray:
     """Shares of concepts of every token: (n, K) uint8, a row sums to 255.
 
     Share ~ exp(-squared distance / ``temperature``), rounded down to 1/255; the nearest concept has the rest.
@@ -74,7 +88,14 @@ def membership(embeddings, centroids, softness, nearest=None, threads=None, shif
     return sprite_and_shares(embeddings, centroids, softness, nearest, threads, shift)[1]
 
 
-def sprite_and_shares(embeddings, centroids, softness, nearest=None, threads=None, shift=None):
+def sprite_and_shares(
+    embeddings: np.ndarray,
+    centroids: np.ndarray,
+    softness: float,
+    nearest: np.ndarray | None = None,
+    threads: int | None = None,
+    shift: float | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """The nearest concept of every token, (n,) int32.
 
     And its ``membership``, (n, K) uint8, from one look at each embedding.
@@ -98,7 +119,7 @@ def sprite_and_shares(embeddings, centroids, softness, nearest=None, threads=Non
     return sprite, shares
 
 
-def _nearest(vectors, centroids, start):
+def _nearest(vectors: np.ndarray, centroids: np.ndarray, start: int) -> np.ndarray:
     try:
         return assign_nearest(vectors, centroids)
     except EmbeddingError as error:
@@ -112,7 +133,7 @@ def _nearest(vectors, centroids, start):
         raise error
 
 
-def shifted(centroids, shift):
+def shifted(centroids: np.ndarray, shift: float) -> np.ndarray:
     """Centroids (K, d) float32 where embeddings are not centred but would be by ``shift`` (d,).
 
     They move the other way.
@@ -121,7 +142,7 @@ def shifted(centroids, shift):
     return centroids if shift is None else (centroids + np.asarray(shift, np.float64)).astype(np.float32)
 
 
-def centred(embeddings, centre):
+def centred(embeddings: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Embeddings (n, d) without a part of what all tokens of their datum share.
 
     X - centre x mean, (n, d) float32.
@@ -134,7 +155,7 @@ def centred(embeddings, centre):
     return embeddings - (centre * mean_of(embeddings)).astype(np.float32)
 
 
-def part_and_mean(embeddings, tokens=None):
+def part_and_mean(embeddings: np.ndarray, tokens: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Some tokens' embeddings, (m, d) float32.
 
     And the mean of all, (d,) float64, from one look at each, block by block in a fixed order. ``tokens`` (m,)
@@ -151,12 +172,12 @@ def part_and_mean(embeddings, tokens=None):
     return np.concatenate(found), total / max(len(embeddings), 1)
 
 
-def mean_of(embeddings):
+def mean_of(embeddings: np.ndarray) -> np.ndarray:
     """Mean embedding of a datum's tokens, (d,) float64."""
     return part_and_mean(embeddings, np.empty(0, np.int64))[1]
 
 
-def hard_shares(concepts, n_concepts):
+def hard_shares(concepts: np.ndarray, n_concepts: int) -> np.ndarray:
     """A sprite (n,) as shares (n, K): 255 of each token's concept, none where it is -1."""
     concepts = np.asarray(concepts)
     shares = np.zeros((len(concepts), n_concepts), np.uint8)
@@ -165,18 +186,18 @@ def hard_shares(concepts, n_concepts):
     return shares
 
 
-def is_soft(concepts):
+def is_soft(concepts: np.ndarray) -> bool:
     """Whether these are shares (n, K) uint8 rather than a sprite (n,)."""
     return np.ndim(concepts) == 2 and np.asarray(concepts).dtype == np.uint8
 
 
-def strongest(shares):
+def strongest(shares: np.ndarray) -> np.ndarray:
     """The sprite of shares: (n,) int64, the first of equals; -1 outside."""
     shares = np.asarray(shares)
     return np.where(shares.any(axis=1), shares.argmax(axis=1), -1)
 
 
-def merge_shares(shares, groups, n_concepts=None):
+def merge_shares(shares: np.ndarray, groups: np.ndarray, n_concepts: int | None = None) -> np.ndarray:
     """Shares as if concepts had been merged from the start: columns that go together are added.
 
     Parameters: shares (n, K); groups (K,), new id 0..K'-1 of each concept; n_concepts K' (default: as few as
@@ -189,13 +210,17 @@ def merge_shares(shares, groups, n_concepts=None):
     return merged
 
 
-def check_shares(graph, shares, n_concepts, radius):
+def check_shares(
+    graph: TokenGraph, shares: np.ndarray, n_concepts: int, radius: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Shares as (n, K) uint8, checked, and (n,) int64, -1 where a token is outside. Raises GraphError."""
     shares, outside, _ = checked(graph, shares, n_concepts, radius)
     return np.ascontiguousarray(shares[:, :n_concepts]), outside
 
 
-def checked(graph, shares, n_concepts, radius):
+def checked(
+    graph: TokenGraph, shares: np.ndarray, n_concepts: int, radius: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shares with zeros added up to a multiple of 8 (n, wide), -1 where a token is outside (n,).
 
     And sums of concepts (K,).
@@ -217,7 +242,7 @@ def checked(graph, shares, n_concepts, radius):
     return wide, np.where(total > 0, 0, -1), mono
 
 
-def count_units(graph, shares, radius, threads=None):
+def count_units(graph: TokenGraph, shares: np.ndarray, radius: int, threads: int | None = None) -> np.ndarray:
     """How often each concept, and each pair within ``radius`` hops, occurs, in units of 1/255^2: (p,) int64.
 
     ``x = P^T A P`` of METHOD.md in whole numbers; ``UNIT`` x ``count_concepts`` for a sprite. Parameters:
@@ -238,7 +263,7 @@ def count_units(graph, shares, radius, threads=None):
     return pack_pairs(mono, pairs[:n_concepts, :n_concepts])
 
 
-def places(graph, outside):
+def places(graph: TokenGraph, outside: np.ndarray) -> np.ndarray:
     """Token in each cell of a grid, -1 where there is none or it is outside, ``outside`` (n,) < 0.
 
     (H, W) int32.
@@ -246,7 +271,7 @@ def places(graph, outside):
     return graph.to_raster(np.where(outside < 0, -1, np.arange(graph.n)), -1, np.int32)
 
 
-def padded(table):
+def padded(table: np.ndarray) -> np.ndarray:
     """An array whose last axis is concepts, zeros added up to a multiple of 8, as compiled loops want it."""
     more = -table.shape[-1] % LANES
     return np.pad(table, [(0, 0)] * (table.ndim - 1) + [(0, more)]) if more else table

@@ -7,8 +7,11 @@ token's score then also has the weights of all triples that are present around i
 its datum's evidence.
 """
 
+from __future__ import annotations
+
 from itertools import combinations
 from math import comb
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +20,11 @@ from ._compiled.triples import count_present, score_present, triple_index
 from .counting import check_sprite
 from .features import n_features
 from .prospecting import Term, neighbour_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .graphs import TokenGraph
 
 __all__ = [
     "MOST_FEATURES",
@@ -31,7 +39,7 @@ MOST_FEATURES = 20_000
 """Numbers a datum at most, single concepts and pairs included: K = 49."""
 
 
-def check_triples(n_concepts, radius):
+def check_triples(n_concepts: int, radius: int) -> None:
     """Raise FitError where triples cannot be counted.
 
     Without a neighbourhood, or where they would be too many.
@@ -46,11 +54,11 @@ def check_triples(n_concepts, radius):
         )
 
 
-def _p(n_concepts):
+def _p(n_concepts: int) -> int:
     return n_features(n_concepts, 1) + comb(n_concepts, 3)
 
 
-def count_triples(graph, concepts, n_concepts, radius):
+def count_triples(graph: TokenGraph, concepts: np.ndarray, n_concepts: int, radius: int) -> np.ndarray:
     """How many tokens have each three concepts within ``radius`` hops.
 
     (K choose 3,) int64, in lexicographic order.
@@ -65,7 +73,9 @@ def count_triples(graph, concepts, n_concepts, radius):
     return counts
 
 
-def score_triples(graph, concepts, weights, n_concepts, radius):
+def score_triples(
+    graph: TokenGraph, concepts: np.ndarray, weights: np.ndarray, n_concepts: int, radius: int
+) -> np.ndarray:
     """What triples add to the score of every token: (n,) float64, NaN outside.
 
     ``weights`` (K choose 3,); else as ``count_triples``.
@@ -80,7 +90,7 @@ def score_triples(graph, concepts, weights, n_concepts, radius):
     return np.where(check_sprite(graph, concepts, n_concepts, radius) >= 0, scores, np.nan)
 
 
-def explain_triples(present, weights, n_concepts):
+def explain_triples(present: np.ndarray, weights: np.ndarray, n_concepts: int) -> list[Term]:
     """What triples add to the score of one token.
 
     List of Term, whose ``neighbour`` are the three concepts; none of weight 0.
@@ -94,7 +104,9 @@ def explain_triples(present, weights, n_concepts):
     return [term for term in terms if term.weight]
 
 
-def _present(graph, concepts, n_concepts, radius):
+def _present(
+    graph: TokenGraph, concepts: np.ndarray, n_concepts: int, radius: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Which concepts are near each token, block by block: yields (tokens (m,), (m, K) bool)."""
     concepts = check_sprite(graph, concepts, n_concepts, radius)
     for tokens, counts in neighbour_blocks(graph, concepts, n_concepts, radius):

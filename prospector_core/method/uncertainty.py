@@ -3,7 +3,10 @@
 And what that does to every token.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +16,24 @@ from .estimator import unfitted
 from .features import unpack
 from .prospecting import neighbour_blocks
 
+if TYPE_CHECKING:
+    from .graphs import TokenGraph
+    from .kernels import FoldChangeKernel
+
 __all__ = ["SURE", "TokenUncertainty", "bootstrap_kernels", "token_uncertainty"]
 
 SURE = 0.95  # share of resamples that must agree on a token's sign
 _BLOCK = 8192  # tokens scored together: their scores under all resamples stay small
 
 
-def bootstrap_kernels(kernel, counts, labels, n=200, seed=0, weights=None):
+def bootstrap_kernels(
+    kernel: FoldChangeKernel,
+    counts: np.ndarray,
+    labels: np.ndarray,
+    n: int = 200,
+    seed: int = 0,
+    weights: np.ndarray | None = None,
+) -> np.ndarray:
     """Kernels fitted on data drawn with replacement, class by class.
 
     Parameters: kernel, unfitted; counts (n_data, p); labels (n_data,) of 0 and 1; n resamples; seed; weights
@@ -51,17 +65,25 @@ class TokenUncertainty:
     agreement: np.ndarray
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of its arrays."""
         return self.score.nbytes + self.error.nbytes + self.agreement.nbytes
 
     @property
-    def unsure(self):
+    def unsure(self) -> np.ndarray:
         """Tokens whose sign is not certain: (n,) bool."""
         return ~(self.agreement >= SURE)
 
 
-def token_uncertainty(graph, concepts, coef, resampled, n_concepts, radius, diffusive=False):
+def token_uncertainty(
+    graph: TokenGraph,
+    concepts: np.ndarray,
+    coef: np.ndarray,
+    resampled: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    diffusive: bool = False,
+) -> TokenUncertainty:
     """Standard error and certainty of sign of a map.
 
     Parameters: graph, concepts, n_concepts, radius, diffusive as ``prospect``; coef (p,); resampled (n, p)
@@ -87,7 +109,16 @@ def token_uncertainty(graph, concepts, coef, resampled, n_concepts, radius, diff
     return TokenUncertainty(score, error, agreement)
 
 
-def _of_shares(graph, shares, monos, tables, n_concepts, radius, diffusive, into):
+def _of_shares(
+    graph: TokenGraph,
+    shares: np.ndarray,
+    monos: np.ndarray,
+    tables: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    diffusive: bool,
+    into: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
     """As above, where a token belongs to several concepts: their scores, by its shares."""
     inside = shares.any(axis=1)
     for part, around in neighbour_blocks(graph, shares, n_concepts, radius, diffusive):
@@ -105,7 +136,9 @@ def _of_shares(graph, shares, monos, tables, n_concepts, radius, diffusive, into
             _summarise(scores, part[here], *into)
 
 
-def _summarise(scores, some, score, error, agreement):
+def _summarise(
+    scores: np.ndarray, some: np.ndarray, score: float, error: np.ndarray, agreement: np.ndarray
+) -> None:
     """What scores (m, 1 + n), the token's own first, say of the tokens ``some``."""
     score[some] = scores[:, 0]
     error[some] = scores[:, 1:].std(axis=1, ddof=1) if scores.shape[1] > 2 else np.nan

@@ -3,10 +3,16 @@
 One module each; all else works on tokens and their graph.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ..errors import StudyVersionError
 from .base import Embedder, Modality, Words
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["MODALITIES", "Embedder", "Modality", "Words", "modality_of"]
 
@@ -22,7 +28,7 @@ MODALITIES = {
 _made = {}
 
 
-def modality_of(name):
+def modality_of(name: str) -> Any:
     """The Modality of that name. Raises StudyVersionError for one that this version does not know."""
     if name not in MODALITIES:
         raise StudyVersionError(

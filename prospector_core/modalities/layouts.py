@@ -33,7 +33,7 @@ class OfTiles(Layout):
     pitch: Positive
     shape: Annotated[list[Side], Field(min_length=2, max_length=2)]
 
-    def check(self, n, positions, edges):
+    def check(self, n: int, positions: np.ndarray, edges: object | None) -> None:
         if positions is None or positions.shape[1] != 2 or positions.dtype.kind not in "iu":
             raise ValueError("its tiles have no row and column")
         if self.shape[0] * self.shape[1] > _MOST_CELLS:
@@ -53,7 +53,7 @@ class OfChains(Layout):
     frames: Annotated[int, Field(ge=1)] = 1
     frame_numbers: list[int] | None = None
 
-    def check(self, n, positions, edges):
+    def check(self, n: int, positions: np.ndarray, edges: object | None) -> None:
         each = len(self.numbers)
         if (
             any(len(names) != each for names in (self.letters, self.residues, self.chains))
@@ -75,7 +75,7 @@ class OfTexts(Layout):
     sections: list[Annotated[list[str | int], Field(min_length=3, max_length=3)]]
     language: Annotated[str, Field(pattern=r"^[A-Za-z_-]{0,20}\z")] | None
 
-    def check(self, n, positions, edges):
+    def check(self, n: int, positions: np.ndarray, edges: object | None) -> None:
         if positions is None or positions.shape[1] != 2 or positions.dtype.kind not in "iu":
             raise ValueError("its sentences have no places")
         end = len(self.text) if self.text else np.inf
@@ -93,7 +93,7 @@ class OfGraphs(Layout):
     ids: list[str] | None = None
     laid_out: bool = False
 
-    def check(self, n, positions, edges):
+    def check(self, n: int, positions: np.ndarray, edges: np.ndarray) -> None:
         if self.ids is not None and len(self.ids) != n:
             raise ValueError("its names are not as many as its tokens")
         if edges is None:

@@ -61,7 +61,7 @@ class Record:
         The SQLite file.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._ready = False

@@ -167,7 +167,7 @@ def streamlit_options(settings: ServerSettings) -> dict[str, object]:
 class _Reader:
     """Turns tables of TOML into settings, and knows where each key stands."""
 
-    def __init__(self, file: Path, text: str):
+    def __init__(self, file: Path, text: str) -> None:
         self._file, self._lines = file, text.splitlines()
 
     def settings(self, found: dict) -> ServerSettings:

@@ -1,5 +1,7 @@
 """``study.sqlite``: slides, data, the append-only journal of edits, fits and jobs."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import sqlite3
@@ -9,6 +11,7 @@ import time
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import StorageFullError, StudyDamagedError, StudyError, StudyVersionError
 from .checked import read_json
@@ -16,12 +19,17 @@ from .files import storage_errors
 from .place import Home, read_only_error, reason_not_to_write
 from .removal import own_place, remove_file
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from sqlite3 import Connection
+    from typing import Any
+
 __all__ = ["Database", "FORMAT_VERSION"]
 
 _TRIES, _A_MOMENT = 10, 0.002  # to move what was committed into the file itself; seconds between two
 
 FORMAT_VERSION = 2
-"""The newest format that is read. Studies of two classes are written in format 1, which earlier versions read too."""
+"""The newest format that is read. Studies of two classes have format 1, which earlier versions read too."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -36,19 +44,22 @@ CREATE TABLE journal (                       -- edits, never changed and never r
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, payload TEXT NOT NULL,
     author TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT ''
 );
-CREATE TABLE fits (                          -- journal: the last entry that the fit knows; digest: see Fit.digest
+CREATE TABLE fits (    -- journal: the last entry that the fit knows; digest: see Fit.digest
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, journal INTEGER NOT NULL, settings TEXT NOT NULL,
     summary TEXT NOT NULL, author TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '',
     embeddings TEXT NOT NULL DEFAULT ''       -- {uid: stamp} of what it was made of
 );
-CREATE TABLE jobs (                          -- long work, a row a datum: the queue, requests, and what progress bars show
+CREATE TABLE jobs (    -- long work, a row a datum: the queue, requests, and what progress bars show
     kind TEXT NOT NULL, uid TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
-    message TEXT NOT NULL, updated REAL NOT NULL, place REAL NOT NULL DEFAULT 0, request TEXT NOT NULL DEFAULT '',
-    rate REAL NOT NULL DEFAULT 0, PRIMARY KEY (kind, uid)
+    message TEXT NOT NULL, updated REAL NOT NULL, place REAL NOT NULL DEFAULT 0,
+    request TEXT NOT NULL DEFAULT '', rate REAL NOT NULL DEFAULT 0, PRIMARY KEY (kind, uid)
 ) WITHOUT ROWID;
-CREATE TRIGGER journal_is_append_only_1 BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER journal_is_append_only_2 BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER journal_is_append_only_3 BEFORE INSERT ON journal    -- INSERT OR REPLACE removes without the second one
+CREATE TRIGGER journal_is_append_only_1 BEFORE UPDATE ON journal
+BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER journal_is_append_only_2 BEFORE DELETE ON journal
+BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER journal_is_append_only_3 BEFORE INSERT ON journal
+-- INSERT OR REPLACE removes without the second one
 WHEN NEW.id IN (SELECT id FROM journal) BEGIN SELECT RAISE(ABORT, 'append only'); END;
 """
 
@@ -67,13 +78,13 @@ _LATER = {
 _LARGEST = 2**29  # bytes of one value
 
 
-def _squeezed(sql):
+def _squeezed(sql: str | None) -> str:
     """A statement without what does not matter in it."""
     return " ".join(str(sql).split()).lower()
 
 
 @cache
-def _known_schema():
+def _known_schema() -> dict[tuple[str, str], str]:
     """What a study's database may hold: {(type, name): statement}."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(_SCHEMA.replace("{labels}", "0"))
@@ -94,7 +105,7 @@ class Database:
     or no longer), StudyVersionError (written by a newer version), StudyDamagedError (not readable).
     """
 
-    def __init__(self, path, copy=False):
+    def __init__(self, path: Path, copy: bool = False) -> None:
         self.path = Path(path)
         self._local, self._copy = threading.local(), copy
         self.guard = None  # called before each write; it raises what speaks against it
@@ -124,8 +135,8 @@ class Database:
                 ) in self._later_columns():  # asked again: another process may have been quicker
                     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {_LATER[table][name]}")
 
-    def _first_read(self):
-        """The format's version, once more for looking only where sqlite finds that it may not write after all."""
+    def _first_read(self) -> int:
+        """The format's version; asked again for looking only where sqlite finds that it may not write."""
         try:
             return self.read_meta("format_version")
         except StudyError as error:
@@ -138,7 +149,7 @@ class Database:
             except StudyError:
                 raise error from error.__cause__
 
-    def _check_schema(self):
+    def _check_schema(self) -> None:
         """Refuse a database that has more than our tables.
 
         A stranger's view or trigger would answer, or edit, in their place.
@@ -166,7 +177,7 @@ class Database:
                 f"{self.path} is damaged (no table {missing[0]}): restore it from a backup"
             )
 
-    def _check_uids(self):
+    def _check_uids(self) -> None:
         """Raise StudyDamagedError for numbers of data and files that are not ours.
 
         Folders and objects are called by them.
@@ -183,7 +194,7 @@ class Database:
                     " writes: restore it from a backup"
                 )
 
-    def _later_columns(self):
+    def _later_columns(self) -> list[Any]:
         """(table, column) of what is missing, in order."""
         there = {table: self.columns(table) for table in _LATER}
         # a table that is not there at all is damage, and not made good here
@@ -195,12 +206,12 @@ class Database:
             if name not in there[table]
         ]
 
-    def columns(self, table):
+    def columns(self, table: str) -> set[str]:
         """Names of the columns that a table has: a study of before, looked at only, lacks some."""
         return {row[1] for row in self.read(f"PRAGMA table_info({table})")}
 
     @classmethod
-    def create(cls, path, meta):
+    def create(cls, path: Path, meta: dict[str, dict[str, Any] | list[str] | str]) -> Database:
         """Write a new database with the given meta values, complete or not at all."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
@@ -223,17 +234,17 @@ class Database:
         partial.replace(path)
         return cls(path)
 
-    def check(self):
+    def check(self) -> None:
         """Raise StudyError where the study's folder was moved, removed or replaced since it was opened."""
         self._home.check()
 
-    def check_writable(self):
+    def check_writable(self) -> None:
         """Raise StudyReadOnlyError where nothing can be written, and as ``check``."""
         self.check()
         if self.read_only:
             raise read_only_error(self.path.parent, self.read_only)
 
-    def _connection(self):
+    def _connection(self) -> Connection:
         self.check()
         connection = getattr(self._local, "connection", None)
         if self.read_only:
@@ -254,7 +265,7 @@ class Database:
             self._local.connection = connection
         return self._local.connection
 
-    def _for_looking(self):
+    def _for_looking(self) -> Any:
         """A connection that writes nothing, and sees all that was ever committed.
 
         What is committed may still stand in the log beside the file, which sqlite reads only where it may
@@ -282,7 +293,7 @@ class Database:
                 )
         return connection
 
-    def _copied(self):
+    def _copied(self) -> Any:
         """The file and its log, copied to where sqlite can join them: path. It goes with this object."""
         now = _stamp(self.path)
         with self._copying:
@@ -295,13 +306,13 @@ class Database:
                 self._copied_at = now, folder / self.path.name
             return self._copied_at[1]
 
-    def read(self, sql, parameters=()):
+    def read(self, sql: str, parameters: tuple[str | None] = ()) -> list[tuple[float | str | None, ...]]:
         """All rows of a query."""
         with explained(self.path):
             return self._connection().execute(sql, parameters).fetchall()
 
     @contextmanager
-    def transaction(self):
+    def transaction(self) -> Iterator[Connection]:
         """A connection inside one immediate transaction: all of it is on disk afterwards, or none of it."""
         self.check_writable()
         if self.guard is not None:
@@ -320,12 +331,12 @@ class Database:
             _settle(connection)
 
     @property
-    def in_transaction(self):
+    def in_transaction(self) -> bool:
         """Whether this thread is inside ``transaction``."""
         connection = getattr(self._local, "connection", None)
         return connection is not None and connection.in_transaction
 
-    def read_meta(self, key, default=None):
+    def read_meta(self, key: str, default: int | None = None) -> Any:
         """A meta value, or ``default``."""
         rows = self.read("SELECT value FROM meta WHERE key = ?", (key,))
         if not rows:
@@ -335,12 +346,12 @@ class Database:
         except ValueError as error:
             raise StudyDamagedError(f"{self.path} is damaged ({error}): restore it from a backup") from None
 
-    def write_meta(self, key, value):
+    def write_meta(self, key: str, value: dict[str, Any] | str) -> None:
         """Set a meta value (plain JSON), in one transaction."""
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
-    def copy_to(self, path):
+    def copy_to(self, path: Path) -> None:
         """Write a copy of all that is in it now, to be read by processes of other machines.
 
         Whole or not at all.
@@ -356,7 +367,7 @@ class Database:
         finally:
             remove_file(partial)
 
-    def back_up(self, path):
+    def back_up(self, path: Path) -> None:
         """Write all that is in it at this moment into a new file, whoever edits meanwhile.
 
         A lone file, without others beside it.
@@ -367,7 +378,7 @@ class Database:
         for beside in ("-wal", "-shm"):
             remove_file(path.with_name(path.name + beside))
 
-    def close(self):
+    def close(self) -> None:
         """Close this thread's connection."""
         connection = getattr(self._local, "connection", None)
         if connection is not None:
@@ -375,11 +386,11 @@ class Database:
             self._local.connection = None
 
 
-def _immutable(path):
+def _immutable(path: Path) -> Any:
     return sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True, isolation_level=None)
 
 
-def _stamp(path):
+def _stamp(path: Path) -> Any:
     """What changes when a database does.
 
     (of the file, of each log beside it; None where that is empty or not there).
@@ -395,7 +406,7 @@ def _stamp(path):
     return tuple(found)
 
 
-def _settle(connection):
+def _settle(connection: Connection) -> None:
     """Have the file itself hold what was committed, so that it can be copied alone.
 
     Someone who reads an older state at this moment may put it off until the next edit.
@@ -408,7 +419,7 @@ def _settle(connection):
         time.sleep(_A_MOMENT)
 
 
-def _is_full(path):
+def _is_full(path: Path) -> Any:
     """Whether the disk has no room for what sqlite keeps beside a database (it then reports an I/O error)."""
     try:
         return shutil.disk_usage(Path(path).parent).free < 2**17
@@ -417,7 +428,7 @@ def _is_full(path):
 
 
 @contextmanager
-def explained(path):
+def explained(path: Path) -> Iterator[None]:
     """sqlite's errors as ours: one line that names the file and the fix."""
     try:
         yield

@@ -649,7 +649,7 @@ class PartEmbedded:
         self.early = _early_tokens(folder / _EARLY)
 
     def finished(self) -> list[tuple[bool, int, int]]:
-        """Return the finished blocks: (is it of the early tokens, index, a stamp that changes with its content)."""
+        """Return the finished blocks: (of the early tokens?, index, a stamp that its content changes)."""
         found = []
         for early, folder in ((True, self._folder / _EARLY), (False, self._folder)):
             for index in chunks(folder):

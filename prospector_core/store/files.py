@@ -1,16 +1,23 @@
 """Writing files so that they are there whole or not at all, and reading arrays."""
 
+from __future__ import annotations
+
 import errno
 import os
 import re
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ProspectorError, StorageFullError, StudyError
 from .removal import remove_file, remove_folder, remove_made
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 __all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors", "study_gone"]
 
@@ -21,7 +28,7 @@ _NPY = re.compile(
 )
 
 
-def read_npy(content):
+def read_npy(content: bytes) -> np.ndarray:
     """The array in the bytes of a .npy file as ``np.save`` writes it of plain numbers. Raises ValueError.
 
     Not ``np.load``: that reads the header with Python's own parser, which in Python 3.11 fails now and then
@@ -35,13 +42,13 @@ def read_npy(content):
     return np.frombuffer(content, dtype, offset=header.end()).reshape(shape).copy()
 
 
-def study_gone(home):
+def study_gone(home: Any) -> Any:
     """What is said where a study's folder was moved or removed while it was open: StudyError."""
     return StudyError(f"the study's folder is no longer at {home}: open it where it is now")
 
 
 @contextmanager
-def storage_errors(path):
+def storage_errors(path: Path | str) -> Iterator[None]:
     """Turn a full disk (or quota) into StorageFullError.
 
     And what else keeps ``path`` from being written into StudyError.
@@ -61,7 +68,7 @@ def storage_errors(path):
         ) from error
 
 
-def partial_name(path):
+def partial_name(path: Path) -> Path:
     """A temporary name for ``path`` while it is written, another each time.
 
     Beside it, so that renaming is one step.
@@ -69,7 +76,7 @@ def partial_name(path):
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.partial")
 
 
-def write_atomic(path, content, durable=True, mode=0o666):
+def write_atomic(path: Path | str, content: bytes, durable: bool = True, mode: int = 0o666) -> None:
     """Write bytes to a temporary name beside ``path``, flush to disk, rename.
 
     Raises StorageFullError, StudyError.
@@ -97,7 +104,7 @@ def write_atomic(path, content, durable=True, mode=0o666):
 
 
 @contextmanager
-def folder_atomic(path, known):
+def folder_atomic(path: Path, known: Callable[[str], object]) -> Iterator[Path]:
     """A temporary folder that becomes ``path`` when the block ends well.
 
     Replacing one in which ``known`` knows every file.
@@ -117,7 +124,7 @@ def folder_atomic(path, known):
         remove_made(partial)
 
 
-def _sync_folder(folder):
+def _sync_folder(folder: Path) -> None:
     """Have the new name reach the disk too, where the system can do that (Windows cannot)."""
     try:
         handle = os.open(folder, os.O_RDONLY)

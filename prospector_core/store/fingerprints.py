@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,7 +39,7 @@ def fingerprint(path: Path) -> dict:
         told.update(f"{name}\0{file.stat().st_size}\0".encode())
         if number in spread:
             with open(file, "rb") as opened:
-                _read_parts(opened, file.stat().st_size, told)
+                _read_parts(opened, file.stat().st_size, told.update)
     return {"size": size, "hash": told.hexdigest()}
 
 
@@ -75,11 +76,11 @@ def _below(folder: Path) -> list[tuple[str, Path]]:
     return sorted(found)
 
 
-def _read_parts(file: BinaryIO, size: int, told: hashlib._Hash) -> None:
-    """Feed a hash with all of a small file, and with parts from the first to the last byte of a large one."""
+def _read_parts(file: BinaryIO, size: int, update: Callable[[bytes], None]) -> None:
+    """Give all of a small file, or parts from the first to the last byte of a large one."""
     if size <= _PART * _PARTS:
-        told.update(file.read())
+        update(file.read())
         return
     for number in range(_PARTS):
         file.seek((size - _PART) * number // (_PARTS - 1))
-        told.update(file.read(_PART))
+        update(file.read(_PART))

@@ -1,8 +1,11 @@
 """Prospect maps as a study keeps them: one .npy a datum, and beside it what it is a map of."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,15 +13,19 @@ from .files import read_npy, storage_errors, write_atomic
 from .place import make_folders
 from .removal import own_place, remove_file
 
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
 __all__ = ["label_of", "map_fault", "read_map", "write_map"]
 
 
-def label_of(path):
+def label_of(path: Path) -> Path:
     """The file beside a map that says which embeddings and fit it is of, and its checksum."""
     return path.with_suffix(".json")
 
 
-def write_map(path, scores, stamp, digest, home):
+def write_map(path: Path, scores: np.ndarray, stamp: str, digest: str, home: Path) -> None:
     """Keep a map.
 
     Parameters
@@ -40,7 +47,7 @@ def write_map(path, scores, stamp, digest, home):
     write_atomic(label, json.dumps(said, indent=1).encode())
 
 
-def read_map(path, stamp, digest):
+def read_map(path: Path, stamp: str, digest: str) -> None:
     """The map that was kept, (n,) float64.
 
     None where there is none of these embeddings and this fit, or it is damaged.
@@ -55,7 +62,7 @@ def read_map(path, stamp, digest):
         return None
 
 
-def map_fault(path):
+def map_fault(path: Path) -> Any:
     """Why a map that is kept cannot be what was written, in words; "" where it can."""
     try:
         content, label = path.read_bytes(), label_of(path)
@@ -70,5 +77,5 @@ def map_fault(path):
     return ""
 
 
-def _checksum(content, stamp, digest):
+def _checksum(content: bytes, stamp: str, digest: str) -> str:
     return hashlib.sha256(content + f"{stamp} {digest}".encode()).hexdigest()

@@ -14,12 +14,17 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 from filelock import FileLock
 
 from ..errors import StoreNotAllowedError, StudyError
 from .files import storage_errors, write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["SCHEMES", "allow", "check_address", "is_allowed", "settings_folder", "withdraw"]
 
@@ -116,7 +121,7 @@ def withdraw(study: Path, identity: str, address: str) -> None:
     _change(lambda rows: rows, study, identity, address)
 
 
-def _change(then, study, identity, address):
+def _change(then: Callable[..., Any], study: Path, identity: str, address: str) -> None:
     folder = settings_folder()
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -125,15 +130,15 @@ def _change(then, study, identity, address):
             write_atomic(folder / _FILE, json.dumps(then(rows), indent=1).encode(), mode=0o600)
 
 
-def _row(study, identity, address):
+def _row(study: Path, identity: str, address: str) -> tuple[str, str, str]:
     return str(Path(study).resolve()), identity, address
 
 
-def _of(row):
+def _of(row: dict[str, str]) -> tuple[str, str, str]:
     return row.get("study"), row.get("id"), row.get("store")
 
 
-def _read():
+def _read() -> list[dict[str, str]]:
     """Rows of what was allowed; none where that cannot be read."""
     try:
         rows = json.loads((settings_folder() / _FILE).read_text(encoding="utf-8"))

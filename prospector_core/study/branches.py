@@ -5,6 +5,7 @@ Where concepts part, and what each can be merged with.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from .journal import CurationState, Split
 from .views import fit_view
 
 if TYPE_CHECKING:
+    from ..method.quantizers.tree import ConceptTree
     from .study import Study
 
 __all__ = ["Branch", "branches", "branches_of", "leaves_of", "relatives"]
@@ -31,17 +33,17 @@ class Branch:
     children: tuple = ()
 
     @property
-    def concept(self):
+    def concept(self) -> int | None:
         return None if self.children else self.concepts[0]
 
-    def walk(self, depth=0):
+    def walk(self, depth: int = 0) -> Iterator[tuple[int, Branch]]:
         """Every node below, itself first: yields (depth, Branch)."""
         yield depth, self
         for child in self.children:
             yield from child.walk(depth + 1)
 
 
-def leaves_of(tree, state):
+def leaves_of(tree: ConceptTree, state: CurationState) -> dict[int, tuple[int, ...]]:
     """Fine concepts that each concept consists of.
 
     {id: tuple}; merged ones are with the one that they went into.
@@ -81,7 +83,7 @@ def branches_of(study: Study, view: Any = None, state: CurationState | None = No
     return None if view.tree is None else branches(view.tree, state or study.curation.state)
 
 
-def branches(tree, state):
+def branches(tree: ConceptTree, state: CurationState) -> Branch:
     """The tree down to the concepts as they stand: Branch, its root.
 
     A concept stands where most of its tokens are: one that was merged from several branches is on the largest
@@ -94,7 +96,7 @@ def branches(tree, state):
     return _below(tree, place, sorted(place))
 
 
-def _below(tree, place, concepts):
+def _below(tree: ConceptTree, place: Mapping[int, int], concepts: Sequence[int]) -> Branch:
     """The Branch of some concepts. ``place``: {concept: the fine concept where it stands}."""
     if len(concepts) == 1:
         return Branch((concepts[0],), 0.0)
@@ -109,7 +111,7 @@ def _below(tree, place, concepts):
     return Branch(tuple(id for child in children for id in child.concepts), height, children)
 
 
-def relatives(root, concept, without=()):
+def relatives(root: Branch, concept: int, without: Collection[int] = ()) -> tuple[int, ...]:
     """What a concept parts from last on the way down the tree.
 
     Ids of its sibling, or of all below it; () of a lone one.

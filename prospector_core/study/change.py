@@ -86,7 +86,7 @@ class KernelChange:
 
 
 class Change:
-    """The difference between two fits of one study (``before`` may be None: there was nothing to compare with).
+    """The difference between two fits of one study; ``before`` None: there was nothing to compare with.
 
     Attributes: before, after (Fit); flipped: list of (Datum, class before, class after) by predicted class;
     weights: list of (concept, weight before, weight after), largest change first; same_concepts: whether both

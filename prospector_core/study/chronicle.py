@@ -1,10 +1,15 @@
 """The journal told in plain words: what each entry did, who made it and why, and what became of it."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .journal import Entry, undone_by
+
+if TYPE_CHECKING:
+    from .study import Study
 
 __all__ = ["Event", "Teller", "chronicle", "describe"]
 
@@ -22,7 +27,7 @@ class Event:
     about: int | None
     status: str
 
-    def record(self):
+    def record(self) -> dict[str, Any]:
         """As a dict of plain values, for JSON."""
         entry = self.entry
         return {
@@ -38,7 +43,9 @@ class Event:
         }
 
 
-def chronicle(study, entries, datum_name=None):
+def chronicle(
+    study: Study, entries: Sequence[Entry], datum_name: Callable[[str], str] | None = None
+) -> list[Event]:
     """Every entry in words, concepts named as they were at that time: list of Event.
 
     Parameters: study; entries, oldest first; datum_name, function uid -> str (default: the datum's own name).
@@ -47,10 +54,10 @@ def chronicle(study, entries, datum_name=None):
     done, texts, by_id = [], {}, {entry.id: entry for entry in entries}
     names = {}  # {concept: its names up to now, the present one last}
 
-    def name(concept):
+    def name(concept: int) -> str:
         return names[concept][-1] if names.get(concept) else f"concept {concept}"
 
-    def called(entry):
+    def called(entry: Entry) -> None:
         if entry.action == "rename":
             names.setdefault(entry.edit.concept, []).append(entry.edit.name)
 
@@ -91,7 +98,13 @@ def chronicle(study, entries, datum_name=None):
     ]
 
 
-def describe(study, entry, name=None, datum_name=None, by_id=None):
+def describe(
+    study: Study,
+    entry: Entry,
+    name: Callable[[int], str] | None = None,
+    datum_name: Callable[[str], str] | None = None,
+    by_id: Mapping[int, Entry] | None = None,
+) -> str:
     """An entry in plain words.
 
     Parameters: name, function concept -> str (default: its present name); datum_name, function uid -> str;
@@ -117,18 +130,18 @@ class Teller:
     datum_name: Callable
     by_id: Any
 
-    def of(self, entry):
+    def of(self, entry: Entry) -> str:
         """An entry in plain words."""
         return entry.edit.tell(self)
 
-    def entry(self, id):
+    def entry(self, id: int) -> Entry | None:
         """The journal's entry of that number, or None."""
         by_id = (
             {each.id: each for each in self.study.curation.history()} if self.by_id is None else self.by_id
         )
         return by_id.get(id)
 
-    def class_name(self, label):
+    def class_name(self, label: int) -> str:
         """A class by number."""
         classes = self.study.classes
         return classes[label] if label < len(classes) else f"class {label}"

@@ -77,7 +77,7 @@ class Counts:
         return f"counts-K{cut.k}-r{self.radius}-{tag}"
 
     def _count(self, wanted, at_first, threads):
-        """Count a datum; only around the tokens that differ if counts that are at hand are of nearly the same sprite."""
+        """Count a datum; only around the tokens that differ where a near sprite's counts are known."""
         graph = self._graph(wanted.uid)
         if self._sprites.softness:
             sprite, shares = self._sprites.stepped_shares(wanted.uid, wanted.steps, wanted.k, threads)

@@ -3,12 +3,19 @@
 And edits that would collide.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CurationConflictError
 from ..people import default_author
 from .actions import read_action
 from .journal import standing, undone_by
+
+if TYPE_CHECKING:
+    from .journal import Entry
 
 __all__ = ["Editor", "check_conflict", "default_author", "moment", "touched_concepts"]
 
@@ -26,26 +33,32 @@ class Editor:
     seen: int | None = None
     own: set = field(default_factory=set)
 
-    def behind(self, last):
+    def behind(self, last: int) -> int:
         """How many entries up to number ``last`` are neither seen nor one's own.
 
         They are numbered without gaps.
         """
         return 0 if self.seen is None else last - self.seen - sum(self.seen < id <= last for id in self.own)
 
-    def unseen(self, entries):
+    def unseen(self, entries: Iterable[Entry]) -> list[Entry]:
         """Those of the entries that came after what was seen, and are not one's own."""
         if self.seen is None:
             return []
         return [entry for entry in entries if entry.id > self.seen and entry.id not in self.own]
 
 
-def moment(at):
+def moment(at: str) -> str:
     """A time of the journal as people read it: "2026-05-04 14:02 UTC"."""
     return f"{at[:10]} {at[11:16]} UTC"
 
 
-def check_conflict(entries, editor, action, payload, describe):
+def check_conflict(
+    entries: Sequence[Entry],
+    editor: Editor,
+    action: str,
+    payload: Mapping[str, Any],
+    describe: Callable[[Entry], str],
+) -> None:
     """Raise CurationConflictError if an edit is about what others have edited after what its editor has seen.
 
     Parameters: entries, the whole journal; editor, Editor; action and payload of the edit; describe, function
@@ -85,7 +98,7 @@ def check_conflict(entries, editor, action, payload, describe):
         )
 
 
-def touched_concepts(entry, entries):
+def touched_concepts(entry: Entry, entries: Sequence[Entry]) -> set[int]:
     """Ids of the concepts that an entry of the journal is about, those it made included: set of int."""
     targets, by_id = undone_by(entries), {each.id: each for each in entries}
     entry = targets.get(entry.id, entry)

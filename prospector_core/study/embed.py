@@ -77,7 +77,7 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
 
 
 def _adopt_files(study, todo):
-    """Files that changed since the study was made are taken as they are where all that is made of them is made now.
+    """Take files that changed since the study was made as they are, where all that is made of them is new.
 
     Where other data of a file are embedded already, one study would be of two files: that stays refused.
     """

@@ -13,7 +13,7 @@ from pydantic import Field
 from ..errors import StudyDamagedError
 from ..method.kernels import KERNELS
 from ..store.checked import LargerRecord, Number, Record, record_of
-from .actions import MOST_CONCEPTS, Split
+from .action import MOST_CONCEPTS, Split
 
 __all__ = ["check_fit", "check_head", "check_settings", "check_tree"]
 

@@ -1,15 +1,25 @@
 """The journal of edits, and what it amounts to when replayed."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import StudyDamagedError
 from ..store.checked import read_json
-from .actions import Action, Region, Split, read_action
+from .action import Action, Region, Split
+from .actions import read_action
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from ..store.database import Database
 
 __all__ = [
     "Entry",
@@ -70,20 +80,20 @@ class CurationState:
     families: list = field(default_factory=list)
     fitted: int | None = field(default=None, compare=False)
 
-    def pins_of(self, target):
+    def pins_of(self, target: int) -> dict:
         """Pins that count in the kernel of a class: {concept or (a, b): weight}."""
         return self.class_pins.get(target, self.pins)
 
     @property
-    def n_extra(self):
+    def n_extra(self) -> int:
         """How many concepts splits have added."""
         return sum(len(step.ids) - 1 for step in self.steps if isinstance(step, Split))
 
-    def members(self, concept, n_concepts):
+    def members(self, concept: int, n_concepts: int) -> frozenset[int]:
         """Original ids that this concept consists of."""
         return frozenset(k for k, home in enumerate(self.homes(n_concepts)) if home == concept)
 
-    def homes(self, n_concepts):
+    def homes(self, n_concepts: int) -> list[int]:
         """The concept that each of 0..n-1 has been merged into, itself if none: list of int."""
         found = {}
         for concept in range(n_concepts):
@@ -95,24 +105,24 @@ class CurationState:
             found.update(dict.fromkeys((*way, concept), home))
         return [found[concept] for concept in range(n_concepts)]
 
-    def ignored(self, uid):
+    def ignored(self, uid: str) -> np.ndarray:
         """Tokens of a datum that were marked to be ignored: sorted array."""
         tokens = [
             region.tokens for region in self.regions if region.datum == uid and region.evidence == "ignore"
         ]
         return np.unique(np.concatenate(tokens)) if tokens else np.empty(0, np.int64)
 
-    def home(self, concept):
+    def home(self, concept: int) -> int:
         """The concept that this one has been merged into, itself if none."""
         while concept in self.merged:
             concept = self.merged[concept]
         return concept
 
-    def active(self, n_concepts):
+    def active(self, n_concepts: int) -> list[int]:
         """Concepts that are neither merged away nor excluded, ascending."""
         return [k for k in range(n_concepts) if k not in self.merged and k not in self.excluded]
 
-    def layer_two(self):
+    def layer_two(self) -> tuple:
         """The part of the state that a kernel depends on.
 
         Equal for equal fits (names and colours are not in it).
@@ -128,23 +138,23 @@ class CurationState:
         )
 
 
-def _sorted_pins(pins):
+def _sorted_pins(pins: Mapping[Any, float]) -> list[tuple[tuple[int, ...], float]]:
     return sorted((key if isinstance(key, tuple) else (key,), weight) for key, weight in pins.items())
 
 
-def standing(entries):
+def standing(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
     """Entries that count, and undone ones that a redo would bring back (last = next to redo)."""
     return _follow(entries, {})
 
 
-def undone_by(entries):
+def undone_by(entries: Iterable[Entry]) -> dict[int, Entry]:
     """Which entry each undo took back and each redo brought back: {id of the undo or redo: Entry}."""
     found = {}
     _follow(entries, found)
     return found
 
 
-def _follow(entries, found):
+def _follow(entries: Iterable[Entry], found: dict[int, Entry]) -> tuple[list[Entry], list[Entry]]:
     done, undone = [], []
     for entry in entries:
         if entry.action == "undo":
@@ -165,7 +175,7 @@ def _follow(entries, found):
     return done, undone
 
 
-def replay(entries):
+def replay(entries: Sequence[Entry]) -> CurationState:
     """The state that a journal amounts to. Parameters: entries, oldest first. Returns CurationState.
 
     Raises StudyDamagedError where entries contradict each other, as no edit of ours does.
@@ -177,7 +187,7 @@ def replay(entries):
     return state
 
 
-def begun(fit=None):
+def begun(fit: Entry | None = None) -> CurationState:
     """What there is before any edit: CurationState.
 
     ``fit``: the entry of the fit whose concepts are edited.
@@ -185,7 +195,7 @@ def begun(fit=None):
     return CurationState(fitted=None if fit is None else fit.edit.concepts)
 
 
-def apply(state, entry):
+def apply(state: CurationState, entry: Entry) -> None:
     """Make one edit count in a state, which is changed in place.
 
     The containers in its fields, not what they hold.
@@ -201,7 +211,7 @@ def apply(state, entry):
         ) from None
 
 
-def check_state(state):
+def check_state(state: CurationState) -> None:
     """Raise StudyDamagedError where edits name a concept that there is not."""
     if state.fitted is not None:
         last = max(_concepts_of(state), default=0)
@@ -212,7 +222,7 @@ def check_state(state):
             )
 
 
-def _concepts_of(state):
+def _concepts_of(state: CurationState) -> Iterator[int]:
     """Every concept that edits name: yields int."""
     for named in (state.names, state.colours, state.merged, state.merged.values(), state.excluded):
         yield from named
@@ -225,7 +235,7 @@ def _concepts_of(state):
         yield from step.ids if isinstance(step, Split) else step[2:]
 
 
-def read_journal(database, up_to=None, since=0):
+def read_journal(database: Database, up_to: int | None = None, since: int = 0) -> list[Entry]:
     """Entries oldest first, from id ``since``, to id ``up_to`` if given: list of Entry.
 
     Raises StudyDamagedError for one that is not as ours are.
@@ -238,11 +248,11 @@ def read_journal(database, up_to=None, since=0):
     return [_entry(*row) for row in rows]
 
 
-def _damaged(text):
+def _damaged(text: str) -> StudyDamagedError:
     return StudyDamagedError(f"{text}: restore study.sqlite from a backup")
 
 
-def _entry(id, at, action, payload, author, note):
+def _entry(id: int, at: Any, action: Any, payload: Any, author: Any, note: Any) -> Entry:
     what = f"entry {id} of the journal"
     if not all(isinstance(each, str) for each in (at, author, note)):
         raise StudyDamagedError(f"{what} has no time, author or note: restore study.sqlite from a backup")
@@ -251,12 +261,14 @@ def _entry(id, at, action, payload, author, note):
     return entry
 
 
-def last_id(database):
+def last_id(database: Database) -> int:
     """Id of the last entry, 0 before the first."""
     return database.read("SELECT COALESCE(MAX(id), 0) FROM journal")[0][0]
 
 
-def append(connection, action, payload, author="", note=""):
+def append(
+    connection: sqlite3.Connection, action: str, payload: Mapping[str, Any], author: str = "", note: str = ""
+) -> int:
     """Append one entry inside a transaction. Returns its id."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
     cursor = connection.execute(

@@ -1,7 +1,11 @@
 """A fit as it lies in a study: read, and compared with what the database says was written."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from ..errors import FitError, StudyDamagedError
 from .fit_records import check_settings
@@ -9,10 +13,15 @@ from .fits import Fit, way_out
 from .journal import read_journal, replay
 from .settings import FitSettings
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..store.database import Database
+
 __all__ = ["embeddings_of", "load_kept"]
 
 
-def load_kept(path, database, id):
+def load_kept(path: Path, database: Database, id: int) -> Fit:
     """The fit with a number: Fit.
 
     Everything that decides its maps, and what is shown of it, is compared with the database: settings,
@@ -41,20 +50,22 @@ def load_kept(path, database, id):
     return fit
 
 
-def embeddings_of(database, id):
+def embeddings_of(database: Database, id: int) -> dict[str, str] | None:
     """The stamps of the embeddings that a fit was made of, {uid: stamp}; empty where that was not kept."""
     there = "embeddings" in database.columns("fits")
     rows = database.read("SELECT embeddings FROM fits WHERE id = ?", (id,)) if there else []
     return json.loads(rows[0][0] or "{}") if rows else {}
 
 
-def _digest(database, id):
+def _digest(database: Database, id: int) -> str | None:
     """The digest that was kept of a fit, "" where none was: a study of before may have no column of it."""
     there = "digest" in database.columns("fits")
     return database.read("SELECT digest FROM fits WHERE id = ?", (id,))[0][0] if there else ""
 
 
-def _difference(fit, folder, settings, summary, digest):
+def _difference(
+    fit: Fit, folder: Path, settings: Mapping[str, Any], summary: Mapping[str, Any], digest: str | None
+) -> str:
     """What of a fit differs from what the database says, in words; "" where nothing does."""
     if asdict(fit.settings) != asdict(settings):
         return "its settings differ"
@@ -69,6 +80,6 @@ def _difference(fit, folder, settings, summary, digest):
     return ""
 
 
-def _same(one, other):
+def _same(one: Any, other: Any) -> bool:
     """Whether two plain values are equal; numbers that are none (NaN) are equal to each other."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -1,6 +1,10 @@
 """Naming concepts by phrases, where the encoder's pictures and text share a space (open_clip)."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,6 +12,11 @@ from ..errors import BadInputError, EmbeddingError
 from ..modalities.slides.encoders import get_encoder
 from .concepts import part_sizes
 from .journal import Split
+
+if TYPE_CHECKING:
+    from .findings import Concept
+    from .fits import Fit
+    from .study import Study
 
 __all__ = ["PHRASES", "can_prompt", "parse_phrases", "phrase_vectors", "similarity", "suggest_names"]
 
@@ -36,13 +45,13 @@ _MOST = 60
 _NOTHING = 1e-9
 
 
-def can_prompt(study):
+def can_prompt(study: Study) -> bool:
     """Whether the study's encoder has a text side: an open_clip model with one vector a tile."""
     name = study.embedding.get("encoder", "")
     return not study.embedding.get("imported") and name.startswith("open_clip:") and "@patches" not in name
 
 
-def parse_phrases(text):
+def parse_phrases(text: str) -> list[str]:
     """Phrases between commas, semicolons or line ends: list of str, each once. Raises BadInputError."""
     found = {}
     for phrase in re.split(r"[,;\n]", text):
@@ -61,7 +70,7 @@ def parse_phrases(text):
     return phrases
 
 
-def phrase_vectors(study, phrases, encoder=None):
+def phrase_vectors(study: Study, phrases: Sequence[str], encoder: Any = None) -> np.ndarray:
     """Directions of phrases in the space that pictures and text share: (n, d) float64 of length 1.
 
     Each is the average over a few sentences that hold the phrase. The encoder is loaded anew if none is
@@ -87,7 +96,9 @@ def phrase_vectors(study, phrases, encoder=None):
     return _unit(vectors.mean(axis=1))
 
 
-def similarity(study, phrases, vectors=None, fit=None):
+def similarity(
+    study: Study, phrases: Sequence[str], vectors: np.ndarray | None = None, fit: Fit | None = None
+) -> np.ndarray:
     """How well each phrase describes each concept.
 
     (K, n) float64 from -1 to 1; rows of merged concepts are NaN.
@@ -119,7 +130,7 @@ def similarity(study, phrases, vectors=None, fit=None):
     return out
 
 
-def suggest_names(study, phrases, table):
+def suggest_names(study: Study, phrases: Sequence[str], table: np.ndarray) -> dict[int, str]:
     """The best phrase as name: {concept id.
 
     Name}, for concepts without a name of the expert's that are not excluded.
@@ -146,7 +157,7 @@ def suggest_names(study, phrases, table):
     return dict(sorted(found.items()))
 
 
-def _centres(study, fit, concepts):
+def _centres(study: Study, fit: Fit, concepts: Sequence[Concept]) -> np.ndarray:
     """Mean embedding of each concept.
 
     (K, d) float64; a merged one's is that of its parts, by their tokens.
@@ -166,7 +177,7 @@ def _centres(study, fit, concepts):
     return centres
 
 
-def _unit(vectors):
+def _unit(vectors: np.ndarray) -> np.ndarray:
     """Vectors of length 1, (n, d); those without a direction stay 0."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.where(length > _NOTHING, vectors / np.maximum(length, _NOTHING), 0.0)

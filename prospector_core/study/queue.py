@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from ..store.files import storage_errors
 from .records import job_rows
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from ..store.database import Database
@@ -50,7 +52,7 @@ class Job:
     asked: str
 
     @property
-    def seconds_left(self):
+    def seconds_left(self) -> float | None:
         """Seconds until it is done at the present rate, or None where that cannot be told."""
         return (self.total - self.done) / self.rate if self.state == "running" and self.rate > 0 else None
 
@@ -61,11 +63,13 @@ class Rate:
     Parameters: window, seconds; least, seconds before anything is said; clock, function() -> seconds.
     """
 
-    def __init__(self, window=60.0, least=4.0, clock=time.monotonic):
+    def __init__(
+        self, window: float = 60.0, least: float = 4.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._window, self._least, self._clock = window, least, clock
         self._seen = deque()
 
-    def add(self, done):
+    def add(self, done: int) -> float:
         """Note how many are done by now. Returns the rate, 0.0 while it is too early to tell."""
         now = self._clock()
         self._seen.append((now, done))
@@ -75,7 +79,7 @@ class Rate:
         return (done - before) / (now - began) if now - began >= self._least else 0.0
 
 
-def seconds_left(jobs):
+def seconds_left(jobs: Sequence[Job]) -> float | None:
     """Seconds until all that is running or waiting is done, or None.
 
     Data not looked at yet count as the others' mean.
@@ -111,7 +115,7 @@ class Queue:
 
     # ---- what there is to see
 
-    def jobs(self):
+    def jobs(self) -> list[Job]:
         """All data that are or were on the queue, in the order in which they come: list of Job."""
         rows = job_rows(self._database, "embed", "state != 'running', place, position")
         dead = any(row[1] == "running" for row in rows) and not self.at_work()
@@ -120,27 +124,27 @@ class Queue:
             for row in rows
         ]
 
-    def waiting(self):
+    def waiting(self) -> bool:
         """Whether a datum waits for its turn."""
         return bool(
             self._database.read("SELECT 1 FROM jobs WHERE kind = 'embed' AND state = 'waiting' LIMIT 1")
         )
 
-    def at_work(self):
+    def at_work(self) -> bool:
         """Whether a process works on the queue, or was started a moment ago to do so."""
         state, _, updated = self.worker()
         if state == "starting" and abs(time.time() - updated) < _STARTS_WITHIN:
             return True
         return self._held()
 
-    def worker(self):
+    def worker(self) -> tuple[str, str, float]:
         """What the process at work last said of itself: (state, message, when)."""
         rows = job_rows(self._database, "worker")
         return (rows[0][1], rows[0][4], rows[0][5]) if rows else ("", "", 0.0)
 
     # ---- requests, of any process
 
-    def add(self, uids):
+    def add(self, uids: Iterable[str]) -> None:
         """Put data at the end of the queue; those that are on it already wait (again) in their place."""
         with self._database.transaction() as connection:
             end = connection.execute(
@@ -162,7 +166,7 @@ class Queue:
                     (uid, done, total, time.time(), end),
                 )
 
-    def pause(self, uids=None):
+    def pause(self, uids: Iterable[str] | None = None) -> None:
         """Pause data (default: all): what is finished of them is kept, and others go on."""
         alive = self.at_work()
         with self._database.transaction() as connection:
@@ -174,7 +178,7 @@ class Queue:
                     (alive, alive, uid),
                 )
 
-    def go_on(self, uids=None):
+    def go_on(self, uids: Iterable[str] | None = None) -> None:
         """Let data (default: all) that are paused, or whose process died, wait for their turn again."""
         alive = self.at_work()
         with self._database.transaction() as connection:
@@ -185,7 +189,7 @@ class Queue:
                     (alive, uid),
                 )
 
-    def cancel(self, uid):
+    def cancel(self, uid: str) -> None:
         """Take a datum off the queue and remove what is half made of it; finished embeddings stay."""
         alive = self.at_work()
         with self._database.transaction() as connection:
@@ -200,7 +204,7 @@ class Queue:
                 else:
                     self._remove(connection, one)
 
-    def first(self, uid):
+    def first(self, uid: str) -> None:
         """Make a datum the next one."""
         with self._database.transaction() as connection:
             connection.execute(
@@ -209,7 +213,7 @@ class Queue:
                 (uid,),
             )
 
-    def starting(self):
+    def starting(self) -> bool:
         """Note that a process is being started. Returns False where one is at work already."""
         held = self._held()
         with self._database.transaction() as connection:
@@ -222,7 +226,7 @@ class Queue:
     # ---- the process at work
 
     @contextmanager
-    def working(self):
+    def working(self) -> Iterator[None]:
         """Hold the lock of those who work on the queue. Raises StudyError while another process does."""
         self._database.check()  # the lock's folder would be made anew
         lock = FileLock(self.path / "embed.lock", timeout=_PATIENCE)
@@ -239,7 +243,7 @@ class Queue:
         finally:
             lock.release()
 
-    def take_over(self, only=None):
+    def take_over(self, only: Collection[str] | None = None) -> None:
         """Settle what a process that died has left.
 
         Its data wait again; those not in ``only`` (if given) are paused.
@@ -258,7 +262,7 @@ class Queue:
                     "UPDATE jobs SET state = ?, request = '' WHERE kind = 'embed' AND uid = ?", (state, uid)
                 )
 
-    def claim(self):
+    def claim(self) -> str | None:
         """Begin the next datum that waits: its uid, or None."""
         with self._database.transaction() as connection:
             found = connection.execute(
@@ -274,12 +278,12 @@ class Queue:
             )
             return found[0]
 
-    def asked(self, uid):
+    def asked(self, uid: str) -> str:
         """What was asked of a datum that is being embedded: "pause", "cancel" or ""."""
         rows = self._database.read("SELECT request FROM jobs WHERE kind = 'embed' AND uid = ?", (uid,))
         return rows[0][0] if rows else ""
 
-    def report(self, uid, done, total, rate):
+    def report(self, uid: str, done: int, total: int, rate: float) -> None:
         """Say how far a datum is. A busy or full disk only costs the progress bar its step."""
         try:
             with self._database.transaction() as connection:
@@ -291,7 +295,7 @@ class Queue:
         except StudyError:
             pass
 
-    def end(self, uid, state, message=""):
+    def end(self, uid: str, state: str, message: str = "") -> None:
         """Say what became of a datum: "done", "failed".
 
         Or "paused" (where asked to cancel, it is taken off instead).
@@ -307,7 +311,7 @@ class Queue:
                 (state, done, total, message, time.time(), uid),
             )
 
-    def leave(self, message=""):
+    def leave(self, message: str = "") -> None:
         """Before the process ends early: what was not begun is paused, so that nothing waits for nobody."""
         try:
             with self._database.transaction() as connection:
@@ -318,30 +322,30 @@ class Queue:
         except ProspectorError:
             pass  # the reason to end is on its way, and the lock tells the rest
 
-    def say(self, state, message=""):
+    def say(self, state: str, message: str = "") -> None:
         """Say what the process at work does: "working", "fitting", "ended", or "failed" and why."""
         with self._database.transaction() as connection:
             self._say(connection, state, message)
 
     # ----
 
-    def _say(self, connection, state, message):
+    def _say(self, connection: sqlite3.Connection, state: str, message: str) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO jobs (kind, uid, state, done, total, message, updated) VALUES ('worker',"
             " '', ?, 0, 0, ?, ?)",
             (state, message, time.time()),
         )
 
-    def _chosen(self, connection, uids, *states):
+    def _chosen(self, connection: sqlite3.Connection, uids: Iterable[str] | None, *states: str) -> list[str]:
         marks = ", ".join("?" * len(states))
         rows = connection.execute(f"SELECT uid FROM jobs WHERE kind = 'embed' AND state IN ({marks})", states)
         return [row[0] for row in rows.fetchall() if uids is None or row[0] in uids]
 
-    def _remove(self, connection, uid):
+    def _remove(self, connection: sqlite3.Connection, uid: str) -> None:
         self._store.discard(uid)
         connection.execute("DELETE FROM jobs WHERE kind = 'embed' AND uid = ?", (uid,))
 
-    def _held(self):
+    def _held(self) -> bool:
         self._database.check()
         lock = FileLock(self.path / "embed.lock", timeout=0)
         try:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from ..errors import StudyDamagedError
 from ..store.checked import LargerRecord, Number, Positive, Record, Side, read_json, record_of
 from .fit_records import check_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..store.database import Database
+    from .journal import CurationState
+    from .study import Study
 
 __all__ = ["check_edits", "check_meta", "datum_row", "fit_row", "job_rows", "source_row"]
 
@@ -134,7 +142,7 @@ class _Fit(LargerRecord):
     summary: dict[str, Any]
 
 
-def check_meta(path, meta):
+def check_meta(path: Path, meta: Mapping[str, Any]) -> dict[str, Any]:
     """Raise StudyDamagedError for values of ``meta`` that no program of ours wrote.
 
     ``path``: of the database.
@@ -144,7 +152,7 @@ def check_meta(path, meta):
         raise StudyDamagedError(f"{path} has two classes of one name: restore it from a backup")
 
 
-def check_edits(study, state):
+def check_edits(study: Study, state: CurationState) -> None:
     """Raise StudyDamagedError where edits name data or classes that the study does not have.
 
     Parameters: state, CurationState. Tokens are not looked at: a datum that was embedded anew may have fewer,
@@ -161,7 +169,7 @@ def check_edits(study, state):
         raise _damaged(f"{study.database.path}: an edit names a datum that is not there")
 
 
-def source_row(path, row):
+def source_row(path: Path, row: Sequence[Any]) -> Any:
     """A row of ``sources`` as (uid, path, name, info)."""
     found = dict(zip(("id", "path", "name", "info"), row))
     found["info"] = _json(path, found["info"], "what it says of a file")
@@ -169,7 +177,7 @@ def source_row(path, row):
     return tuple(found.values())
 
 
-def datum_row(path, row, n_classes):
+def datum_row(path: Path, row: Sequence[Any], n_classes: int) -> Any:
     """A row of ``data`` as (uid, name, source, field or part, label, split)."""
     found = dict(zip(("uid", "name", "source", "field", "label", "split"), row))
     if found["field"] is not None:
@@ -182,7 +190,7 @@ def datum_row(path, row, n_classes):
     return tuple(found.values())
 
 
-def fit_row(path, row):
+def fit_row(path: Path, row: Sequence[Any]) -> Any:
     """A row of ``fits`` as (id, time, journal entry, settings, summary), the last two as dicts."""
     found = dict(zip(("id", "at", "journal", "settings", "summary"), row))
     for name in ("settings", "summary"):
@@ -195,7 +203,7 @@ def fit_row(path, row):
     return tuple(found.values())
 
 
-def job_rows(database, kind, order="jobs.uid"):
+def job_rows(database: Database, kind: str, order: str = "jobs.uid") -> list[tuple]:
     """Rows of ``jobs`` of data that are there, or of the process at work (kind "worker").
 
     List of (uid, state, done, total, message, updated, rate, request). A state that is none is not shown as
@@ -214,13 +222,13 @@ def job_rows(database, kind, order="jobs.uid"):
     return rows
 
 
-def _json(path, text, what):
+def _json(path: Path, text: Any, what: str) -> Any:
     return read_json(text, f"{path} is damaged: {what}", _damaged)
 
 
-def _damaged(text):
+def _damaged(text: str) -> StudyDamagedError:
     return StudyDamagedError(f"{text}: restore it from a backup")
 
 
-def _record(model, path, value, what):
+def _record(model: type, path: Path, value: Any, what: str) -> Any:
     return record_of(model, value, f"{path} is damaged: {what}", _damaged)

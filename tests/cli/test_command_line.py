@@ -20,7 +20,7 @@ def names():
 
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
-    """As a wheel has it: no pyproject.toml beside the code, and what the metadata say, {group: entry points}."""
+    """As a wheel has it: no pyproject.toml beside the code, and the metadata's {group: entry points}."""
     metadata = {"prospector.commands": [VIEWERS]}
     monkeypatch.setattr(plugins, "_PYPROJECT", tmp_path / "pyproject.toml")
     monkeypatch.setattr(plugins, "entry_points", lambda group: metadata.get(group, []))

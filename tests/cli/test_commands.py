@@ -381,7 +381,8 @@ def test_progress_is_shown_on_a_terminal(slides, prospector):
 
 SLOW = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # of its own: what a suite in the background hands on is ignored
+# of its own: what a suite in the background hands on is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from prospector_core.modalities.slides.encoders import colour_texture
 encode = colour_texture.ColourTexture.encode
 def slowly(self, tiles):

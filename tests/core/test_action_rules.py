@@ -10,7 +10,8 @@ import pytest
 
 from prospector_core.errors import StudyDamagedError
 from prospector_core.study import timeline
-from prospector_core.study.actions import ACTIONS, MOST_CONCEPTS, Region, Split, Touched, read_action
+from prospector_core.study.action import MOST_CONCEPTS, Region, Split, Touched
+from prospector_core.study.actions import ACTIONS, read_action
 from prospector_core.study.journal import CurationState, Entry, check_state, replay
 from prospector_core.study.timeline import Timeline, _copied
 

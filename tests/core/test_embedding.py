@@ -112,7 +112,8 @@ class Counting:
 
 slide, encoder = open_slide(sys.argv[1]), Counting()
 grid = tile_grid(slide, 32)
-embed_datum(slide, grid, encoder, open_grid_writer(EmbeddingStore(sys.argv[2]), "s", slide, grid, encoder, block=32))
+store = EmbeddingStore(sys.argv[2])
+embed_datum(slide, grid, encoder, open_grid_writer(store, "s", slide, grid, encoder, block=32))
 """
 
 

@@ -13,13 +13,10 @@ from prospector_core.errors import CurationError, FitError
 from prospector_core.method.families import (
     Site,
     _kabsch,
-    compositions,
-    find_families,
-    find_sites,
     likeness,
-    name_of,
     superpose,
 )
+from prospector_core.study.families import compositions, find_families, find_sites, name_of
 from tests.support.structure_files import study_of_chains
 from tests.support.study_files import make_study
 
@@ -132,7 +129,7 @@ def chain_of(*scores, limit=2.0, radius=1, n_concepts=3):
     fit = SimpleNamespace(radius=radius, target=1, n_concepts=n_concepts)
     datum = SimpleNamespace(uid="d", label=1)
     return SimpleNamespace(
-        current_fit=fit,
+        view=fit,
         embedded=lambda: [datum, SimpleNamespace(uid="e", label=0)],
         datum=lambda uid: datum,
         score_limit=lambda *_: limit,

@@ -67,12 +67,14 @@ def make(path):
         shutil.copy(path, home / path.name)  # sound when the study was made, and not any more
     failed = study.embed()
     good_one, odd = study.datum("good"), study.datum("odd")
-    return {"good": study.is_embedded(good_one), "odd": study.is_embedded(odd), "failed": failed.get(odd.uid), "create": late}
+    embedded = {"good": study.is_embedded(good_one), "odd": study.is_embedded(odd)}
+    return embedded | {"failed": failed.get(odd.uid), "create": late}
 
 
 for path in sorted(folder.iterdir()):
     print(json.dumps({"file": path.name, "begun": True}), flush=True)
-    print(json.dumps({"file": path.name, "read": answer(lambda: read(path)), "study": answer(lambda: make(path))}), flush=True)
+    answers = {"read": answer(lambda: read(path)), "study": answer(lambda: make(path))}
+    print(json.dumps({"file": path.name, **answers}), flush=True)
 """
 
 

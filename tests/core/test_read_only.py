@@ -158,7 +158,7 @@ def test_without_permission_it_is_looked_at(tmp_path):
     made.database.close()
     command = (
         "import os, sys\nos.getuid() or os.setuid(65534)\nfrom prospector_core.study import Study\nstudy ="
-        " Study.open(sys.argv[1])\nprint(study.read_only, study.curation.state.names, study.current_fit.id,"
+        " Study.open(sys.argv[1])\nprint(study.database.read_only, study.curation.state.names, study.view.id,"
         " len(study.prospect(study.data[0])))\ntry:\n    study.curation.undo()\nexcept Exception as error:\n "
         "   print(type(error).__name__, error)\n"
     )

@@ -359,7 +359,7 @@ def test_third_party_readers_are_asked_first(tmp_path, monkeypatch):
     def reader(path):
         return Odd(path) if path.suffix == ".odd" else None
 
-    monkeypatch.setattr("prospector_core.modalities.slides.readers._third_party", lambda: [("odd", reader)])
+    monkeypatch.setattr("prospector_core.modalities.slides.readers.load_all", lambda group: [("odd", reader)])
     (tmp_path / "a.odd").write_bytes(b"odd")
     assert open_slide(tmp_path / "a.odd").read_region(-1, 0, 3, 1).tolist() == [[[255] * 3, [0] * 3, [0] * 3]]
     (tmp_path / "b.svs").write_bytes(b"not odd")

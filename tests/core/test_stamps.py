@@ -420,8 +420,7 @@ def test_another_process_embeds_anew(painted, tmp_path):
     old, editions = painted.prospect("s1.png"), edition(painted)
     _paint(tmp_path / "slides" / "s1.png", 78)
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from study_files import MeanColour\nfrom prospector_core import Study\n"
+        "from tests.support.study_files import MeanColour\nfrom prospector_core import Study\n"
         f"Study.open({str(painted.path)!r}).embed(encoder=MeanColour(), anew=True)"
     )
     subprocess.run(

@@ -162,7 +162,7 @@ def test_one_process_at_a_time(study):
 SCRIPT = """
 import sys, time
 from prospector_core import Study
-from study_files import MeanColour
+from tests.support.study_files import MeanColour
 study = Study.open(sys.argv[1])
 study.embed(progress=lambda datum, done, total: time.sleep(0.05), encoder=MeanColour())
 """
@@ -171,7 +171,7 @@ study.embed(progress=lambda datum, done, total: time.sleep(0.05), encoder=MeanCo
 def spawn(study, script=SCRIPT):
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, (Path(__file__).parents[2], Path(__file__).parent))),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     return subprocess.Popen([sys.executable, "-c", script, str(study.path)], env=environment)
 

@@ -56,6 +56,14 @@ class Screen:
         )
         self.page.wait_for_timeout(300)
 
+    def saved(self, button):
+        """Press a button that saves a file: the download. What it saves is made by the page's last run."""
+        self.idle()
+        self.idle()  # a choice may have asked for one more run
+        with self.page.expect_download() as download:
+            button.click()
+        return download.value
+
     def until(self, true):
         """Wait until something holds: a busy machine is late with what a click or a key asked for."""
         for _ in range(600):

@@ -154,7 +154,8 @@ def test_by_keyboard_alone(screen):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
-                """() => { let e = document.activeElement; while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+                """() => { let e = document.activeElement;
+            while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
             return e.getAttribute('aria-label') || e.innerText || e.tagName }"""
             )
         )
@@ -391,9 +392,7 @@ def test_the_story_of_a_curation(screen, sample):
     # the report, saved from the history
     screen.go("Study")
     page.get_by_role("tab", name="History").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save report").click()
-    report = download.value.path().read_text()
+    report = screen.saved(page.get_by_role("button", name="Save report")).path().read_text()
     assert "exclude" in report and "green ink" in report and f"split {mixed.name} into 2" in report
     assert "evidence for" in report and "undo" in report and "redo" in report and "clean edge" in report
     assert report.count("data:image/") > 4 and "<script" not in report and "CMU-1" not in report

@@ -80,10 +80,8 @@ def test_a_report_is_read_clicked_curated_and_saved(screen, study, tmp_path):
     page.get_by_role("button", name="Save").first.click()
     page.get_by_role("combobox", name="As").click()
     page.get_by_role("option", name="Spans (JSON lines)").click()
-    screen.idle()
-    with page.expect_download() as download:
-        page.get_by_test_id("stDownloadButton").get_by_role("button").click()
-    download.value.save_as(tmp_path / "saved.jsonl")
+    button = page.get_by_test_id("stDownloadButton").get_by_role("button")
+    screen.saved(button).save_as(tmp_path / "saved.jsonl")
     saved = json.loads((tmp_path / "saved.jsonl").read_text())
     assert saved["text"] == text and saved["spans"][1]["score"] is None
     assert saved["spans"][1]["label"] == "the second sentence"

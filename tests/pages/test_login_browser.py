@@ -35,6 +35,7 @@ cookie_secret = "a secret for this test alone, of enough letters"
 client_id = "prospector"
 client_secret = "secret"
 server_metadata_url = "{provider}/.well-known/openid-configuration"
+client_kwargs = {{ timeout = 60 }}
 """
 
 
@@ -152,16 +153,18 @@ def test_who_logs_in_is_the_author_and_what_others_may_not_is_refused(server, br
         # out: her cookie is worth nothing any more, wherever it was copied to, and her other window says so
         other = anna.context.new_page()
         other.goto(address + "/concepts")
-        other.get_by_text(shown(ANNA)).wait_for()
+        other.get_by_label("Name of concept 1", exact=True).wait_for()
+        other.wait_for_function(
+            "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+        )  # only a page that was drawn whole asks again by itself
         cookies = anna.context.cookies()
         kept = "; ".join(f"{each['name']}={each['value']}" for each in cookies)
         assert answers(tile, Cookie=kept) == 200
         anna.get_by_role("button", name="Log out").click()
         anna.wait_for_url("**/oauth2/end_session**")
         assert answers(tile, Cookie=kept) == 401
-        other.get_by_text(
-            "Your login has ended"
-        ).wait_for()  # it asks every few seconds; nothing need be clicked
+        # it asks every few seconds; nothing need be clicked
+        other.get_by_text("Your login has ended").wait_for()
         assert other.get_by_label("Name of concept 1", exact=True).count() == 0
 
     # all of it is on record

@@ -12,7 +12,8 @@ from tests.support.browsers import IN_A_BROWSER, serve
 pytestmark = IN_A_BROWSER
 SHOWN = """(box) => [...box.querySelectorAll("[data-testid=stMarkdownContainer]")].map((one) => ({
   words: one.innerText.replaceAll("\\u2060", ""),
-  marked: one.querySelectorAll("a, img, code, pre, del, .katex, h1, h2, h3, table, blockquote, ol, hr, svg, sup, [data-testid=stIconMaterial]").length,
+  marked: one.querySelectorAll("a, img, code, pre, del, .katex, h1, h2, h3, table, blockquote, ol, hr, "
+    + "svg, sup, [data-testid=stIconMaterial]").length,
 }))"""
 
 

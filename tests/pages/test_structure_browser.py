@@ -37,7 +37,8 @@ def on_screen(page, token):
     page.wait_for_function("() => window.__prospectorShown?.loaded")
     return page.evaluate(
         """(token) => {
-          const shown = window.__prospectorShown, atom = shown.gl.selectedAtoms({ chain: "P", resi: shown.data.resi[token], atom: "CA" })[0];
+          const shown = window.__prospectorShown, resi = shown.data.resi[token];
+          const atom = shown.gl.selectedAtoms({ chain: "P", resi, atom: "CA" })[0];
           const spot = shown.viewer.modelToScreen(atom);
           return [spot.x, spot.y];
         }""",

@@ -12,9 +12,9 @@ __all__ = ["CHANNELS", "write_cell_images", "write_sample_image"]
 
 
 def write_sample_image(folder, name, inflamed, seed, cells=150, pixel=2.0, channels=CHANNELS):
-    """One sample as NAME.ome.tif (tiled, a pyramid where it is large, ``pixel`` µm a pixel) and NAME_mask.tif.
+    """One sample as NAME.ome.tif and NAME_mask.tif.
 
-    Returns (n, 2) places.
+    Tiled, a pyramid where it is large, ``pixel`` µm a pixel. Returns (n, 2) places.
     """
     sample, _ = make_sample(inflamed, seed, cells)
     places, values = sample["positions"], sample["features"][:, : len(channels)]

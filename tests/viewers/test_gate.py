@@ -253,7 +253,7 @@ def test_below_a_base_path_the_cookie_is_sent_there_alone(tmp_path):
 
 @in_a_browser
 def test_a_browser_gets_in_by_the_printed_address_and_stays(browser, tmp_path):
-    """The address loses its token; after a new start the old window asks seldom and a reload says how to get in."""
+    """The address loses its token; after a new start the old window asks seldom."""
     from tests.support.browsers import WAIT
 
     port, environment = free_port(), {"PROSPECTOR_STUDIES": str(tmp_path)}

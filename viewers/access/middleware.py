@@ -2,16 +2,16 @@
 
 import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
-from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from prospector_core.html_pages import write_html
+
 from .person import KEY, PERSON_HEADER, Door, Person
 from .reception import Reception
 from .token import LaunchToken, header, own_host
-from .words import ENTERING
 
 __all__ = ["Gate"]
 
@@ -123,7 +123,7 @@ class Gate:
             return RedirectResponse(address, 303, headers)
         # A browser that comes from a page elsewhere would not send the cookie (SameSite=Strict) where it is
         # redirected; from a page of ours it does.
-        return HTMLResponse(ENTERING.substitute(address=escape(address)), 200, headers)
+        return HTMLResponse(write_html("viewers", "forward.html", address=address), 200, headers)
 
 
 def _loopback(name: str) -> bool:

@@ -11,12 +11,12 @@ from typing import Any
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from prospector_core.html_pages import write_html
 from prospector_core.server import OpenId
 
 from .person import Person, sound_name
 from .streamlit_login import COOKIE, LOGIN_PATHS, LOGOUT, login_address, read_identity
 from .token import header
-from .words import LOG_IN
 
 __all__ = ["OpenIdDoor"]
 
@@ -89,7 +89,9 @@ class OpenIdDoor:
         """The page with the button; or the way to the provider, when it was pressed."""
         if scope["path"] == self._base + _ENTRY and scope["method"] == "GET":
             return RedirectResponse(self._base + login_address(), 302, headers)
-        return HTMLResponse(LOG_IN.substitute(address=self._base + _ENTRY), 401, headers)
+        return HTMLResponse(
+            write_html("viewers", "gate_login.html", address=self._base + _ENTRY), 401, headers
+        )
 
 
 def _login(cookies: Mapping[str, str]) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, Response
 
+from prospector_core.html_pages import write_html
+
 from .person import Person
-from .words import REFUSED
 
 __all__ = ["Reception"]
 
@@ -38,4 +39,4 @@ class Reception:
 
         ``person``: someone who is known, but asks from another page than ours.
         """
-        return HTMLResponse(REFUSED, 403, self.headers)
+        return HTMLResponse(write_html("viewers", "gate_closed.html"), 403, self.headers)

@@ -13,6 +13,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, Response
 
 from prospector_core.errors import RecordError
+from prospector_core.html_pages import write_html
 from prospector_core.server import Record, ServerSettings, read_settings
 
 from .openid import OpenIdDoor
@@ -20,7 +21,6 @@ from .person import Door, Person
 from .proxy import ProxyDoor
 from .reception import Reception
 from .streamlit_login import check_login
-from .words import UNKNOWN
 
 __all__ = ["Server", "server", "server_settings"]
 
@@ -105,7 +105,7 @@ class Server(Reception):
         """The page with a button to log in; or that the proxy has not said who asks."""
         if self._openid and person is None:
             return self._openid.answer(scope, self.headers)
-        return HTMLResponse(UNKNOWN, 403 if person else 401, self.headers)
+        return HTMLResponse(write_html("viewers", "gate_unknown.html"), 403 if person else 401, self.headers)
 
     def first(self, *what: str, until: float | None = None) -> bool:
         """Whether this has not been seen for a while."""

@@ -39,7 +39,7 @@ class ReviewPanel(QWidget):
         super().__init__()
         self.viewer, self.review, self._home = viewer, review, home
         self.worker = None
-        self._sure_of = self._doubting = None
+        self.sure_of = self._doubting = None
         review.said.connect(say)
         scene = PointScene if review.points else Scene
         self.scene = scene(
@@ -85,10 +85,10 @@ class ReviewPanel(QWidget):
         )
         for signal, slot in self._slots:
             signal.connect(slot)
-        self._timer = QTimer(self)
-        self._timer.setInterval(_POLL_MS)
-        self._timer.timeout.connect(self.poll)
-        self._timer.start()
+        self.timer = QTimer(self)
+        self.timer.setInterval(_POLL_MS)
+        self.timer.timeout.connect(self.poll)
+        self.timer.start()
         self._choices()
         self._history()
         self._selected()
@@ -228,17 +228,17 @@ class ReviewPanel(QWidget):
     def _doubt(self):
         """The standard error, when it is there: after a fit the first takes a while, and is computed once."""
         fit = self.review.fit.key
-        if self._sure_of == fit:  # resamples are at hand: at once
+        if self.sure_of == fit:  # resamples are at hand: at once
             self._say_about(self.review.about())
         elif self._doubting is None:
 
             def done(about):
                 if about is not None and about.error is not None:
-                    self._sure_of = fit
+                    self.sure_of = fit
 
             def ended():
                 self._doubting = None
-                if self._sure_of == fit and self.review.token is not None:  # else what is wrong has been said
+                if self.sure_of == fit and self.review.token is not None:  # else what is wrong has been said
                     about = self.review.about(doubt=False)
                     self._say_about(about) if about.score is None else self._doubt()
 
@@ -325,7 +325,7 @@ class ReviewPanel(QWidget):
 
     def let_go(self):
         """Stop what runs, and leave the viewer as it is."""
-        self._timer.stop()
+        self.timer.stop()
         if self.worker is not None:
             self.worker.quit()
         self.scene.close()

@@ -320,13 +320,14 @@ class PointScene(Scene):
                 world=True,
             )
         elif layer is not None:
-            token = self._nearest(np.array(self.drawn.frame.pixel(event.position)), layer.shown)
+            token = self.nearest(np.array(self.drawn.frame.pixel(event.position)), layer.shown)
         if token is not None:
             return review.select_token(self.source, int(token))
         review.token = None
         review.selected.emit()
 
-    def _nearest(self, place, shown):
+    def nearest(self, place: np.ndarray, shown: np.ndarray) -> int | None:
+        """The shown token that is drawn nearest to a place (2,); None where none is near."""
         far = np.where(shown, ((self.drawn.places - place) ** 2).sum(axis=1), np.inf)
         token = int(np.argmin(far))
         reach = max(

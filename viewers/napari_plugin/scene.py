@@ -174,7 +174,7 @@ class Scene:
                 self.layer("map").visible = not on  # the one would cover the other
 
     def show_before(self, before):
-        """The map as it was before the change that is compared (and, of an edit on trial, as it would be: False)."""
+        """The map as it was before the change that is compared; False, of an edit on trial: as it becomes."""
         change, layer = self.review.change, self.layer("map")
         self.before = before and change is not None
         if layer is not None:

@@ -8,7 +8,7 @@ NAME, WIDGET = "prospector-heads", "Review"
 
 
 def register():
-    """Make the plugin known to napari where the package was not installed with its metadata (a plain checkout)."""
+    """Make the plugin known to napari where the package has no metadata installed (a plain checkout)."""
     from npe2 import PluginManager, PluginManifest
 
     manager = PluginManager.instance()

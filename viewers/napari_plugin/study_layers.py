@@ -91,7 +91,7 @@ class StudyLayers:
         return [vertices for vertices, _, _ in drawn], options, "shapes"
 
     def marked(self):
-        """Outlines of marked regions: list of ((m, 2) vertices (y, x) in level-0 pixels, evidence, journal id)."""
+        """Outlines of marked regions: list of ((m, 2) y, x in level-0 pixels, evidence, journal id)."""
         known, found, whole = {datum.uid for datum in self.data}, [], set()
         for region in self.study.curation.state.regions:
             if region.datum not in known or (region.polygon and region.entry in whole):

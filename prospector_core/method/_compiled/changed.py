@@ -9,6 +9,8 @@ nearby are passed over.
 Integers all the way, so results do not depend on how rows are shared between threads.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numba import njit, prange
 
@@ -21,7 +23,9 @@ _WORDS = 4  # words of a row handled together: as many as a vector of the proces
 
 
 @njit(nogil=True, cache=True)
-def _reach_row(reach, across, here, y, radius, n_words):
+def _reach_row(
+    reach: np.ndarray, across: np.ndarray, here: np.ndarray, y: int, radius: int, n_words: int
+) -> None:
     """Which tokens are within ``radius`` hops of those of row ``y``: planes of offsets, see ``grid``."""
     reach[:] = 0
     middle = (radius + 1) * n_words
@@ -33,7 +37,18 @@ def _reach_row(reach, across, here, y, radius, n_words):
 
 
 @njit(nogil=True, cache=True)
-def _count_changed(before, after, y, x0, radius, n_words, reach_before, reach_after, differs, change):
+def _count_changed(
+    before: np.ndarray,
+    after: np.ndarray,
+    y: int,
+    x0: int,
+    radius: int,
+    n_words: int,
+    reach_before: np.ndarray,
+    reach_after: np.ndarray,
+    differs: np.ndarray,
+    change: np.ndarray,
+) -> None:
     """Take out of ``change`` the pairs of row ``y`` that are no more, and add those that are new."""
     ring = 2 * radius + 1
     own = differs[y % ring, radius * n_words : (radius + 1) * n_words]
@@ -58,7 +73,17 @@ def _count_changed(before, after, y, x0, radius, n_words, reach_before, reach_af
 
 
 @njit(nogil=True, cache=True)
-def _walk_item(before, after, packed, new_rows, walls, item, n_strips, radius, change):
+def _walk_item(
+    before: np.ndarray,
+    after: np.ndarray,
+    packed: np.ndarray,
+    new_rows: np.ndarray,
+    walls: np.ndarray,
+    item: int,
+    n_strips: int,
+    radius: int,
+    change: np.ndarray,
+) -> None:
     """One strip of columns x one block of rows.
 
     ``packed``: tokens before, tokens after, cells that differ.
@@ -96,7 +121,17 @@ def _walk_item(before, after, packed, new_rows, walls, item, n_strips, radius, c
 
 
 @njit(nogil=True, cache=True)
-def _walk_slot(before, after, packed, new_rows, walls, slot, n_slots, n_concepts, radius):
+def _walk_slot(
+    before: np.ndarray,
+    after: np.ndarray,
+    packed: np.ndarray,
+    new_rows: np.ndarray,
+    walls: np.ndarray,
+    slot: int,
+    n_slots: int,
+    n_concepts: int,
+    radius: int,
+) -> np.ndarray:
     """Every n_slots-th item, so that tissue and glass are shared out evenly."""
     change = np.zeros((n_concepts, n_concepts), np.int64)
     n_strips = new_rows.shape[0]
@@ -106,14 +141,25 @@ def _walk_slot(before, after, packed, new_rows, walls, slot, n_slots, n_concepts
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _walk_slots(before, after, packed, new_rows, walls, n_slots, n_concepts, radius):
+def _walk_slots(
+    before: np.ndarray,
+    after: np.ndarray,
+    packed: np.ndarray,
+    new_rows: np.ndarray,
+    walls: np.ndarray,
+    n_slots: int,
+    n_concepts: int,
+    radius: int,
+) -> np.ndarray:
     found = np.zeros((n_slots, n_concepts, n_concepts), np.int64)
     for slot in prange(n_slots):
         found[slot] = _walk_slot(before, after, packed, new_rows, walls, slot, n_slots, n_concepts, radius)
     return found.sum(axis=0)
 
 
-def pairs_changed(before, after, n_concepts, radius, n_threads):
+def pairs_changed(
+    before: np.ndarray, after: np.ndarray, n_concepts: int, radius: int, n_threads: int
+) -> np.ndarray:
     """Ordered pairs of distinct tokens within ``radius`` hops that are there after less those before.
 
     (K, K) int64.
@@ -132,7 +178,7 @@ def pairs_changed(before, after, n_concepts, radius, n_threads):
     return found + found.T
 
 
-def _new_rows(differs, radius):
+def _new_rows(differs: np.ndarray, radius: int) -> np.ndarray:
     """Of each strip, how many rows above each row hold a cell that differs.
 
     In the strip or within ``radius`` of it.

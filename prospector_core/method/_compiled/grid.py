@@ -17,6 +17,8 @@ replace it:
 Integers all the way, so results do not depend on how rows are shared between threads.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numba import njit, prange
 
@@ -41,7 +43,7 @@ _NO_SCORES, _NOT_KEPT = np.zeros((0, 0)), np.zeros((0, 0, 0), np.int32)  # outpu
 ROWS = 48  # rows a work item: enough to pay for its warm-up of 2r rows, small enough to share out
 
 
-def pack(cells):
+def pack(cells: np.ndarray) -> np.ndarray:
     """Cells (H, W) bool as one bit a column.
 
     (H, words + 2) uint64, an empty word at either end of each row.
@@ -53,7 +55,7 @@ def pack(cells):
 
 
 @njit(nogil=True, cache=True)
-def shift_row(packed, y, word0, radius, n_words, planes):
+def shift_row(packed: np.ndarray, y: int, word0: int, radius: int, n_words: int, planes: np.ndarray) -> None:
     """Bits of row ``y`` at every column offset.
 
     Planes[dx, w] bit b = is there a token at column 64 (word0 + w) + b + dx.
@@ -81,7 +83,9 @@ def shift_row(packed, y, word0, radius, n_words, planes):
 
 
 @njit(nogil=True, cache=True)
-def dilate(reach, across, here, y, hop, radius, n_words):
+def dilate(
+    reach: np.ndarray, across: np.ndarray, here: np.ndarray, y: int, hop: int, radius: int, n_words: int
+) -> None:
     """One hop: ``reach`` at hop - 1 becomes ``reach`` at hop. Offsets beyond the hop stay empty."""
     ring = 2 * radius + 1
     centre = radius + 1
@@ -109,7 +113,17 @@ def dilate(reach, across, here, y, hop, radius, n_words):
 
 
 @njit(nogil=True, cache=True)
-def _add_box(raster, y, x0, n_columns, radius, columns, window, weight, histograms):
+def _add_box(
+    raster: np.ndarray,
+    y: int,
+    x0: int,
+    n_columns: int,
+    radius: int,
+    columns: np.ndarray,
+    window: np.ndarray,
+    weight: float,
+    histograms: np.ndarray,
+) -> None:
     """Add weight x (concepts in the box of each column of row ``y``) to ``histograms``.
 
     From column histograms.
@@ -128,7 +142,9 @@ def _add_box(raster, y, x0, n_columns, radius, columns, window, weight, histogra
 
 
 @njit(nogil=True, cache=True)
-def _shift_columns(raster, y_gone, y_new, x0, radius, columns):
+def _shift_columns(
+    raster: np.ndarray, y_gone: np.ndarray, y_new: np.ndarray, x0: int, radius: int, columns: np.ndarray
+) -> None:
     """Move the column histograms down: row ``y_gone`` leaves, row ``y_new`` enters."""
     height, width = raster.shape
     first = x0 - radius
@@ -147,7 +163,18 @@ def _shift_columns(raster, y_gone, y_new, x0, radius, columns):
 
 
 @njit(nogil=True, cache=True)
-def _remove_unreached(raster, y, x0, hop, radius, n_words, reach, here, weight, histograms):
+def _remove_unreached(
+    raster: np.ndarray,
+    y: int,
+    x0: int,
+    hop: int,
+    radius: int,
+    n_words: int,
+    reach: np.ndarray,
+    here: np.ndarray,
+    weight: float,
+    histograms: np.ndarray,
+) -> None:
     """Take out of the box histograms every token that is in the box but more than ``hop`` hops away."""
     ring = 2 * radius + 1
     centre = radius + 1
@@ -169,20 +196,20 @@ def _remove_unreached(raster, y, x0, hop, radius, n_words, reach, here, weight, 
 
 @njit(nogil=True, cache=True)
 def _walk_item(
-    raster,
-    packed,
-    item,
-    n_strips,
-    n_words,
-    radius,
-    hop_weights,
-    n_bins,
-    out_counts,
-    table,
-    mono,
-    scores,
-    kept,
-):
+    raster: np.ndarray,
+    packed: np.ndarray,
+    item: int,
+    n_strips: int,
+    n_words: int,
+    radius: int,
+    hop_weights: np.ndarray,
+    n_bins: int,
+    out_counts: np.ndarray,
+    table: np.ndarray,
+    mono: np.ndarray,
+    scores: np.ndarray,
+    kept: np.ndarray,
+) -> None:
     """One strip of columns x one block of rows: histograms row by row, then kept, counted or scored.
 
     Keeping if ``kept`` (rows, columns, K) is given. Else counting if ``scores`` is empty: ``out_counts[c]``
@@ -255,21 +282,21 @@ def _walk_item(
 
 @njit(nogil=True, cache=True)
 def _walk_slot(
-    raster,
-    packed,
-    slot,
-    n_slots,
-    n_words,
-    n_strips,
-    n_items,
-    radius,
-    hop_weights,
-    n_bins,
-    table,
-    mono,
-    scores,
-    kept,
-):
+    raster: np.ndarray,
+    packed: np.ndarray,
+    slot: int,
+    n_slots: int,
+    n_words: int,
+    n_strips: int,
+    n_items: int,
+    radius: int,
+    hop_weights: np.ndarray,
+    n_bins: int,
+    table: np.ndarray,
+    mono: np.ndarray,
+    scores: np.ndarray,
+    kept: np.ndarray,
+) -> np.ndarray:
     """Every n_slots-th item, so that tissue and glass are shared out evenly."""
     local = np.zeros((n_bins, n_bins), np.int64)
     for item in range(slot, n_items, n_slots):
@@ -293,20 +320,20 @@ def _walk_slot(
 
 @njit(nogil=True, cache=True, parallel=True)
 def _walk_slots(
-    raster,
-    packed,
-    n_slots,
-    n_words,
-    n_strips,
-    n_items,
-    radius,
-    hop_weights,
-    n_bins,
-    table,
-    mono,
-    scores,
-    kept,
-):
+    raster: np.ndarray,
+    packed: np.ndarray,
+    n_slots: int,
+    n_words: int,
+    n_strips: int,
+    n_items: int,
+    radius: int,
+    hop_weights: np.ndarray,
+    n_bins: int,
+    table: np.ndarray,
+    mono: np.ndarray,
+    scores: np.ndarray,
+    kept: np.ndarray,
+) -> np.ndarray:
     counts = np.zeros((n_slots, n_bins, n_bins), np.int64)
     for slot in prange(n_slots):
         counts[slot] = _walk_slot(
@@ -328,7 +355,17 @@ def _walk_slots(
     return counts.sum(axis=0)
 
 
-def _walk(raster, radius, hop_weights, n_bins, table, mono, scores, kept, n_threads):
+def _walk(
+    raster: np.ndarray,
+    radius: int,
+    hop_weights: np.ndarray,
+    n_bins: int,
+    table: np.ndarray,
+    mono: np.ndarray,
+    scores: np.ndarray,
+    kept: np.ndarray,
+    n_threads: int,
+) -> np.ndarray:
     """Concepts around tokens, added up by concept.
 
     (n_bins, n_bins); on this thread alone if ``n_threads`` is 1.
@@ -343,11 +380,11 @@ def _walk(raster, radius, hop_weights, n_bins, table, mono, scores, kept, n_thre
     return _walk_slots(raster, pack(raster >= 0), 4 * n_threads, *shape, table, mono, scores, kept)
 
 
-def _bins(n_concepts):
+def _bins(n_concepts: int) -> int:
     return -(-n_concepts // LANES) * LANES
 
 
-def count_pairs_on_grid(raster, n_concepts, radius, n_threads):
+def count_pairs_on_grid(raster: np.ndarray, n_concepts: int, radius: int, n_threads: int) -> np.ndarray:
     """Ordered pairs of concepts within ``radius`` hops on a grid.
 
     Parameters: raster (H, W) int16, concept id or -1 where there is no token; radius 1..MAX_RADIUS.
@@ -361,7 +398,14 @@ def count_pairs_on_grid(raster, n_concepts, radius, n_threads):
     return counts[:n_concepts, :n_concepts]
 
 
-def score_on_grid(raster, mono, table, radius, hop_weights, n_threads):
+def score_on_grid(
+    raster: np.ndarray,
+    mono: np.ndarray,
+    table: np.ndarray,
+    radius: int,
+    hop_weights: np.ndarray,
+    n_threads: int,
+) -> np.ndarray:
     """Prospect scores on a grid: mono[c] + sum over neighbours of table[c, c'], neighbours weighted by hop.
 
     Parameters: raster (H, W) int16, -1 where there is no token; mono (K,), table (K, K) float64;
@@ -379,7 +423,9 @@ def score_on_grid(raster, mono, table, radius, hop_weights, n_threads):
     return scores
 
 
-def neighbours_on_grid(raster, n_concepts, radius, hop_weights, n_threads):
+def neighbours_on_grid(
+    raster: np.ndarray, n_concepts: int, radius: int, hop_weights: np.ndarray, n_threads: int
+) -> np.ndarray:
     """Concepts around every token, neighbours weighted by hop as in ``score_on_grid``.
 
     (H, W, K) int32, 0 off tissue.

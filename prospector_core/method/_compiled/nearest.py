@@ -1,5 +1,7 @@
 """Which centroid is nearest, from a block of dot products; near-ties are settled in float64."""
 
+from __future__ import annotations
+
 import numpy as np
 from numba import njit
 
@@ -7,7 +9,14 @@ __all__ = ["pick_nearest", "settle_nearest"]
 
 
 @njit(nogil=True, cache=True)
-def pick_nearest(products, offsets, scale, tolerance, out, close):
+def pick_nearest(
+    products: np.ndarray,
+    offsets: np.ndarray,
+    scale: float,
+    tolerance: float,
+    out: np.ndarray,
+    close: np.ndarray,
+) -> None:
     """out[v] = argmin over k of offsets[k] - products[v, k] (first of equals).
 
     -1 if the token's embedding is not finite.
@@ -35,7 +44,15 @@ def pick_nearest(products, offsets, scale, tolerance, out, close):
 
 
 @njit(nogil=True, cache=True)
-def settle_nearest(embeddings, centroids, products, offsets, scale, tolerance, out):
+def settle_nearest(
+    embeddings: np.ndarray,
+    centroids: np.ndarray,
+    products: np.ndarray,
+    offsets: np.ndarray,
+    scale: float,
+    tolerance: float,
+    out: np.ndarray,
+) -> None:
     """out[v] = the nearest of the centroids that ``pick_nearest`` finds close.
 
     In float64 and in a fixed order.

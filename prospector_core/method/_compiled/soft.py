@@ -4,12 +4,14 @@ Shares are whole numbers, (n, K) uint8, that sum to 255 a token (0: the token is
 numbers, and are the same on every machine and in any order. Neighbourhoods as in ``sparse``.
 """
 
+from __future__ import annotations
+
 from math import exp, log
 
 import numpy as np
 from numba import njit, prange
 
-from .sparse import _search
+from .sparse import search
 
 __all__ = [
     "ONE",
@@ -26,7 +28,7 @@ ONE = 255  # a whole token, in units of its shares
 
 
 @njit(nogil=True, cache=True)
-def _square_distances(tokens, across, sums, out):
+def _square_distances(tokens: np.ndarray, across: np.ndarray, sums: np.ndarray, out: np.ndarray) -> None:
     """Squared distances (4, K) of tokens (4, d) to centroids, given as ``across`` (d, K), float64.
 
     D is a multiple of 4.
@@ -50,7 +52,15 @@ def _square_distances(tokens, across, sums, out):
 
 
 @njit(nogil=True, cache=True)
-def _shares_some(vectors, across, nearest, temperature, out, first, last):
+def _shares_some(
+    vectors: np.ndarray,
+    across: np.ndarray,
+    nearest: np.ndarray,
+    temperature: float,
+    out: np.ndarray,
+    first: int,
+    last: int,
+) -> None:
     wide, k = across.shape[0], out.shape[1]
     dim = vectors.shape[1]
     reach = temperature * (log(ONE) + 0.01)  # farther than this beyond the nearest a share is below 1 / 255
@@ -82,7 +92,14 @@ def _shares_some(vectors, across, nearest, temperature, out, first, last):
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _shares_slots(vectors, across, nearest, temperature, out, n_slots):
+def _shares_slots(
+    vectors: np.ndarray,
+    across: np.ndarray,
+    nearest: np.ndarray,
+    temperature: float,
+    out: np.ndarray,
+    n_slots: int,
+) -> None:
     n = len(vectors)
     for slot in prange(n_slots):
         _shares_some(
@@ -90,7 +107,14 @@ def _shares_slots(vectors, across, nearest, temperature, out, n_slots):
         )
 
 
-def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
+def shares_of(
+    vectors: np.ndarray,
+    centroids: np.ndarray,
+    nearest: np.ndarray,
+    temperature: float,
+    out: np.ndarray,
+    n_threads: int,
+) -> None:
     """Fill ``out`` (n, K) uint8 with shares.
 
     255 exp(-d^2 / temperature) / sum, rounded down; the nearest concept has the rest.
@@ -108,7 +132,7 @@ def shares_of(vectors, centroids, nearest, temperature, out, n_threads):
 
 
 @njit(nogil=True, cache=True)
-def look_over(shares, wide):
+def look_over(shares: np.ndarray, wide: np.ndarray) -> np.ndarray:
     """What is known of shares (n, K) uint8 after one look at each.
 
     Returns a copy with zeros added to K (n, ``wide``) uint8; sum of each token's shares (n,) int64; of each
@@ -132,7 +156,7 @@ def look_over(shares, wide):
 
 
 @njit(nogil=True, cache=True)
-def add_products(own, around, counts):
+def add_products(own: np.ndarray, around: np.ndarray, counts: np.ndarray) -> None:
     """Add to ``counts`` (K, K) int64 a token's shares times those around it, (K,) integers."""
     for concept in range(own.size):
         share = np.int64(own[concept])
@@ -143,7 +167,9 @@ def add_products(own, around, counts):
 
 
 @njit(nogil=True, cache=True)
-def score_one(own, around, mono, table, mixed):
+def score_one(
+    own: np.ndarray, around: np.ndarray, mono: np.ndarray, table: np.ndarray, mixed: np.ndarray
+) -> float:
     """Score of a token of shares ``own`` (K,) uint8 with ``around`` (K,), units of 1 / 255, about it.
 
     K is a multiple of 8.
@@ -169,7 +195,15 @@ def score_one(own, around, mono, table, mixed):
 
 
 @njit(nogil=True, cache=True)
-def _count_some(indptr, indices, outside, shares, first, last, radius):
+def _count_some(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    outside: np.ndarray,
+    shares: np.ndarray,
+    first: int,
+    last: int,
+    radius: int,
+) -> np.ndarray:
     n, k = shares.shape
     counts = np.zeros((k, k), np.int64)
     stamp = np.zeros(n, np.int64)
@@ -180,7 +214,7 @@ def _count_some(indptr, indices, outside, shares, first, last, radius):
         if outside[token] < 0:
             continue
         around[:] = 0
-        for i in range(_search(indptr, indices, outside, token, radius, stamp, queue, ends)):
+        for i in range(search(indptr, indices, outside, token, radius, stamp, queue, ends)):
             other = queue[i]
             for concept in range(k):
                 around[concept] += shares[other, concept]
@@ -189,7 +223,14 @@ def _count_some(indptr, indices, outside, shares, first, last, radius):
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _count_slots(indptr, indices, outside, shares, radius, n_slots):
+def _count_slots(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    outside: np.ndarray,
+    shares: np.ndarray,
+    radius: int,
+    n_slots: int,
+) -> np.ndarray:
     n, k = shares.shape
     counts = np.zeros((n_slots, k, k), np.int64)
     for slot in prange(n_slots):
@@ -198,7 +239,14 @@ def _count_slots(indptr, indices, outside, shares, radius, n_slots):
     return counts.sum(axis=0)
 
 
-def count_shares(indptr, indices, outside, shares, radius, n_threads):
+def count_shares(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    outside: np.ndarray,
+    shares: np.ndarray,
+    radius: int,
+    n_threads: int,
+) -> np.ndarray:
     """Ordered pairs of concepts within ``radius`` hops, a pair of tokens adding the product of their shares.
 
     (K, K) int64.
@@ -212,7 +260,17 @@ def count_shares(indptr, indices, outside, shares, radius, n_threads):
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def score_shares(indptr, indices, outside, shares, mono, table, radius, hop_weights, n_slots):
+def score_shares(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    outside: np.ndarray,
+    shares: np.ndarray,
+    mono: np.ndarray,
+    table: np.ndarray,
+    radius: int,
+    hop_weights: np.ndarray,
+    n_slots: int,
+) -> np.ndarray:
     """Prospect scores (n,) float64.
 
     Sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside.
@@ -247,12 +305,24 @@ def score_shares(indptr, indices, outside, shares, mono, table, radius, hop_weig
 
 
 @njit(nogil=True, cache=True)
-def _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp, queue, ends, around):
+def _around(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    outside: np.ndarray,
+    shares: np.ndarray,
+    token: int,
+    radius: int,
+    hop_weights: np.ndarray,
+    stamp: np.ndarray,
+    queue: np.ndarray,
+    ends: np.ndarray,
+    around: np.ndarray,
+) -> None:
     """Shares around a token, each times the weight of its hop distance, in ``around`` (K,).
 
     In units of 1 / 255.
     """
-    _search(indptr, indices, outside, token, radius, stamp, queue, ends)
+    search(indptr, indices, outside, token, radius, stamp, queue, ends)
     around[:] = 0.0
     low = 0
     for hop in range(radius + 1):
@@ -265,7 +335,15 @@ def _around(indptr, indices, outside, shares, token, radius, hop_weights, stamp,
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def neighbours_of_shares(indptr, indices, outside, shares, radius, hop_weights, n_slots):
+def neighbours_of_shares(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    outside: np.ndarray,
+    shares: np.ndarray,
+    radius: int,
+    hop_weights: np.ndarray,
+    n_slots: int,
+) -> np.ndarray:
     """Shares of concepts around every token, a neighbour at h hops weighing hop_weights[h].
 
     (n, K) float64, 0 outside.

@@ -8,6 +8,8 @@ whatever the radius. Integers until a score is made, so results do not depend on
 threads.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numba import njit, prange
 
@@ -28,7 +30,7 @@ COUNT, SCORE, KEEP = 0, 1, 2
 
 
 @njit(nogil=True, cache=True)
-def _meeting(cells, y, first, columns):
+def _meeting(cells: np.ndarray, y: int, first: int, columns: np.ndarray) -> int:
     """Shares of row ``y`` and the sums of columns that they belong to, both flat.
 
     The first sum is of column ``first``.
@@ -44,7 +46,7 @@ def _meeting(cells, y, first, columns):
 
 
 @njit(nogil=True, cache=True)
-def _add_row(cells, y, first, columns):
+def _add_row(cells: np.ndarray, y: int, first: int, columns: np.ndarray) -> None:
     """Add the shares of row ``y`` to the sums of columns.
 
     The first of which is column ``first`` of the grid.
@@ -55,7 +57,7 @@ def _add_row(cells, y, first, columns):
 
 
 @njit(nogil=True, cache=True)
-def _take_row(cells, y, first, columns):
+def _take_row(cells: np.ndarray, y: int, first: int, columns: np.ndarray) -> None:
     """The reverse of ``_add_row``."""
     row, sums = _meeting(cells, y, first, columns)
     for i in range(sums.size):
@@ -63,7 +65,15 @@ def _take_row(cells, y, first, columns):
 
 
 @njit(nogil=True, cache=True)
-def _add_box(columns, side, n_bins, weight, double, spare, around):
+def _add_box(
+    columns: np.ndarray,
+    side: int,
+    n_bins: int,
+    weight: float,
+    double: np.ndarray,
+    spare: np.ndarray,
+    around: np.ndarray,
+) -> None:
     """Add weight x (sums of ``side`` columns from each on) to ``around``, flat (columns x concepts).
 
     Sums of 1, 2, 4 ... columns are made each from the one before; those that make up ``side`` are added.
@@ -93,7 +103,18 @@ def _add_box(columns, side, n_bins, weight, double, spare, around):
 
 
 @njit(nogil=True, cache=True)
-def _remove_unreached(cells, y, x0, hop, radius, n_words, reach, here, weight, around):
+def _remove_unreached(
+    cells: np.ndarray,
+    y: int,
+    x0: int,
+    hop: int,
+    radius: int,
+    n_words: int,
+    reach: np.ndarray,
+    here: np.ndarray,
+    weight: float,
+    around: np.ndarray,
+) -> None:
     """Take out of the box every token that is in it but more than ``hop`` hops away."""
     ring = 2 * radius + 1
     centre = radius + 1
@@ -115,7 +136,7 @@ def _remove_unreached(cells, y, x0, hop, radius, n_words, reach, here, weight, a
 
 
 @njit(nogil=True, cache=True)
-def _add_products(words, around, sums):
+def _add_products(words: np.ndarray, around: np.ndarray, sums: np.ndarray) -> None:
     """Add to ``sums`` (K, K) a token's shares, ``words`` (K / 8,) of 8 shares each, times those around it."""
     for w in range(words.size):
         word = words[w]
@@ -129,7 +150,15 @@ def _add_products(words, around, sums):
 
 
 @njit(nogil=True, cache=True)
-def _count_row(tokens, words, around, products, counts, room, most):
+def _count_row(
+    tokens: np.ndarray,
+    words: np.ndarray,
+    around: np.ndarray,
+    products: np.ndarray,
+    counts: np.ndarray,
+    room: int,
+    most: int,
+) -> int:
     """Add to ``products`` what the tokens of a stretch of a row see around them.
 
     They go to ``counts`` before they could overflow, after ``most`` tokens; there is room for ``room`` more:
@@ -146,7 +175,7 @@ def _count_row(tokens, words, around, products, counts, room, most):
 
 
 @njit(nogil=True, cache=True)
-def _move(products, counts):
+def _move(products: np.ndarray, counts: np.ndarray) -> None:
     for i in range(counts.shape[0]):
         for j in range(counts.shape[1]):
             counts[i, j] += products[i, j]
@@ -155,22 +184,22 @@ def _move(products, counts):
 
 @njit(nogil=True, cache=True)
 def _walk_item(
-    index,
-    packed,
-    cells,
-    words,
-    kind,
-    item,
-    n_strips,
-    radius,
-    ball_weights,
-    task,
-    products,
-    counts,
-    mono,
-    table,
-    out,
-):
+    index: np.ndarray,
+    packed: np.ndarray,
+    cells: np.ndarray,
+    words: np.ndarray,
+    kind: np.ndarray,
+    item: int,
+    n_strips: int,
+    radius: int,
+    ball_weights: np.ndarray,
+    task: int,
+    products: np.ndarray,
+    counts: np.ndarray,
+    mono: np.ndarray,
+    table: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """One strip of columns x one block of rows.
 
     ``task``: COUNT into ``counts``; SCORE or KEEP into ``out``, a row a token.
@@ -236,8 +265,21 @@ def _walk_item(
 
 @njit(nogil=True, cache=True)
 def _walk_slot(
-    index, packed, cells, words, kind, wide, slot, n_slots, radius, ball_weights, task, mono, table, out
-):
+    index: np.ndarray,
+    packed: np.ndarray,
+    cells: np.ndarray,
+    words: np.ndarray,
+    kind: np.ndarray,
+    wide: np.ndarray,
+    slot: int,
+    n_slots: int,
+    radius: int,
+    ball_weights: np.ndarray,
+    task: int,
+    mono: np.ndarray,
+    table: np.ndarray,
+    out: np.ndarray,
+) -> np.ndarray:
     """Every n_slots-th item, so that tissue and glass are shared out evenly."""
     n_strips = (index.shape[1] + _STRIP - 1) // _STRIP
     counts = np.zeros((cells.shape[2], cells.shape[2]), np.int64)
@@ -265,8 +307,20 @@ def _walk_slot(
 
 @njit(nogil=True, cache=True, parallel=True)
 def _walk_slots(
-    index, packed, cells, words, kind, wide, n_slots, radius, ball_weights, task, mono, table, out
-):
+    index: np.ndarray,
+    packed: np.ndarray,
+    cells: np.ndarray,
+    words: np.ndarray,
+    kind: np.ndarray,
+    wide: np.ndarray,
+    n_slots: int,
+    radius: int,
+    ball_weights: np.ndarray,
+    task: int,
+    mono: np.ndarray,
+    table: np.ndarray,
+    out: np.ndarray,
+) -> np.ndarray:
     counts = np.zeros((n_slots, cells.shape[2], cells.shape[2]), np.int64)
     for slot in prange(n_slots):
         counts[slot] = _walk_slot(
@@ -288,7 +342,17 @@ def _walk_slots(
     return counts.sum(axis=0)
 
 
-def _walk(index, shares, radius, ball_weights, task, mono, table, out, n_threads):
+def _walk(
+    index: np.ndarray,
+    shares: np.ndarray,
+    radius: int,
+    ball_weights: np.ndarray,
+    task: int,
+    mono: np.ndarray,
+    table: np.ndarray,
+    out: np.ndarray,
+    n_threads: int,
+) -> np.ndarray:
     inside = index >= 0
     nothing = np.zeros((1, shares.shape[1]), np.uint8)  # at -1, hence where there is no token
     cells = np.concatenate([shares, nothing]).take(index, axis=0, mode="wrap")
@@ -304,7 +368,7 @@ def _walk(index, shares, radius, ball_weights, task, mono, table, out, n_threads
 _NO_OUT, _NO_TABLE = np.zeros((0, 0)), np.zeros((0, 0))
 
 
-def count_shares_on_grid(index, shares, radius, n_threads):
+def count_shares_on_grid(index: np.ndarray, shares: np.ndarray, radius: int, n_threads: int) -> np.ndarray:
     """As ``soft.count_shares``, on a grid: (K, K) int64 in units of 1 / 255^2.
 
     Parameters: index (H, W) int32, token or -1 where there is none; shares (n, K) uint8, K a multiple of 8
@@ -315,7 +379,15 @@ def count_shares_on_grid(index, shares, radius, n_threads):
     return _walk(index, shares, radius, weights, COUNT, _NO_TABLE[0:0].ravel(), _NO_TABLE, _NO_OUT, n_threads)
 
 
-def score_shares_on_grid(index, shares, mono, table, radius, ball_weights, n_threads):
+def score_shares_on_grid(
+    index: np.ndarray,
+    shares: np.ndarray,
+    mono: np.ndarray,
+    table: np.ndarray,
+    radius: int,
+    ball_weights: np.ndarray,
+    n_threads: int,
+) -> np.ndarray:
     """As ``soft.score_shares``, on a grid: (n,) float64, NaN outside.
 
     ``ball_weights`` (radius + 1,) int64 of nested balls.
@@ -325,7 +397,14 @@ def score_shares_on_grid(index, shares, mono, table, radius, ball_weights, n_thr
     return scores[:, 0]
 
 
-def neighbours_of_shares_on_grid(index, shares, n_concepts, radius, ball_weights, n_threads):
+def neighbours_of_shares_on_grid(
+    index: np.ndarray,
+    shares: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    ball_weights: np.ndarray,
+    n_threads: int,
+) -> np.ndarray:
     """Shares around every token in units of 1 / 255, weighted as in ``score_shares_on_grid``.
 
     (n, n_concepts) float64.

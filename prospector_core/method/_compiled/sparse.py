@@ -4,14 +4,25 @@ Used for chains, contacts and given edges, and for grids too sparse or radii too
 Cost: the edges inside each ball. Memory: one stamp a token and thread.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numba import njit, prange
 
-__all__ = ["ball", "count_pairs_on_edges", "neighbours_on_edges", "score_on_edges"]
+__all__ = ["ball", "count_pairs_on_edges", "neighbours_on_edges", "score_on_edges", "search"]
 
 
 @njit(nogil=True, cache=True)
-def _search(indptr, indices, concepts, start, radius, stamp, queue, ends):
+def search(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    concepts: np.ndarray,
+    start: int,
+    radius: int,
+    stamp: np.ndarray,
+    queue: np.ndarray,
+    ends: np.ndarray,
+) -> int:
     """Tokens within ``radius`` hops of ``start``, nearest first, in ``queue``.
 
     Ends[h] = how many within h hops.
@@ -39,7 +50,15 @@ def _search(indptr, indices, concepts, start, radius, stamp, queue, ends):
 
 
 @njit(nogil=True, cache=True)
-def _count_some(indptr, indices, concepts, first, last, n_concepts, radius):
+def _count_some(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    concepts: np.ndarray,
+    first: int,
+    last: int,
+    n_concepts: int,
+    radius: int,
+) -> np.ndarray:
     """Ordered pairs whose first token is one of ``first`` .. ``last - 1``."""
     n = concepts.size
     counts = np.zeros((n_concepts, n_concepts), np.int64)
@@ -49,13 +68,15 @@ def _count_some(indptr, indices, concepts, first, last, n_concepts, radius):
     for token in range(first, last):
         concept = concepts[token]
         if concept >= 0:
-            for i in range(_search(indptr, indices, concepts, token, radius, stamp, queue, ends)):
+            for i in range(search(indptr, indices, concepts, token, radius, stamp, queue, ends)):
                 counts[concept, concepts[queue[i]]] += 1
     return counts
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _count_slots(indptr, indices, concepts, n_concepts, radius, n_slots):
+def _count_slots(
+    indptr: np.ndarray, indices: np.ndarray, concepts: np.ndarray, n_concepts: int, radius: int, n_slots: int
+) -> np.ndarray:
     n = concepts.size
     counts = np.zeros((n_slots, n_concepts, n_concepts), np.int64)
     for slot in prange(n_slots):
@@ -64,7 +85,14 @@ def _count_slots(indptr, indices, concepts, n_concepts, radius, n_slots):
     return counts.sum(axis=0)
 
 
-def count_pairs_on_edges(indptr, indices, concepts, n_concepts, radius, n_threads):
+def count_pairs_on_edges(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    concepts: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    n_threads: int,
+) -> np.ndarray:
     """Ordered pairs of concepts within ``radius`` hops: (K, K) int64, symmetric, self-pairs included."""
     if n_threads == 1:
         return _count_some(indptr, indices, concepts, 0, concepts.size, n_concepts, radius)
@@ -72,7 +100,16 @@ def count_pairs_on_edges(indptr, indices, concepts, n_concepts, radius, n_thread
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def score_on_edges(indptr, indices, concepts, mono, table, radius, hop_weights, n_slots):
+def score_on_edges(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    concepts: np.ndarray,
+    mono: np.ndarray,
+    table: np.ndarray,
+    radius: int,
+    hop_weights: np.ndarray,
+    n_slots: int,
+) -> np.ndarray:
     """Prospect scores (n,) float64.
 
     Mono[c] + sum of table[c, c'] x hop_weights[hops]; NaN where concept < 0.
@@ -88,7 +125,7 @@ def score_on_edges(indptr, indices, concepts, mono, table, radius, hop_weights, 
             concept = concepts[token]
             if concept < 0:
                 continue
-            _search(indptr, indices, concepts, token, radius, stamp, queue, ends)
+            search(indptr, indices, concepts, token, radius, stamp, queue, ends)
             # Counting first and weighing after makes the sum independent of the order of tokens.
             histogram[:] = 0.0
             low = 0
@@ -104,7 +141,15 @@ def score_on_edges(indptr, indices, concepts, mono, table, radius, hop_weights, 
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def neighbours_on_edges(indptr, indices, concepts, n_concepts, radius, hop_weights, n_slots):
+def neighbours_on_edges(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    concepts: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    hop_weights: np.ndarray,
+    n_slots: int,
+) -> np.ndarray:
     """Concepts around every token, a neighbour at h hops weighing hop_weights[h].
 
     (n, K) float64, 0 where concept < 0.
@@ -118,7 +163,7 @@ def neighbours_on_edges(indptr, indices, concepts, n_concepts, radius, hop_weigh
         for token in range(slot * n // n_slots, (slot + 1) * n // n_slots):
             if concepts[token] < 0:
                 continue
-            _search(indptr, indices, concepts, token, radius, stamp, queue, ends)
+            search(indptr, indices, concepts, token, radius, stamp, queue, ends)
             low = 0
             for hop in range(radius + 1):
                 for i in range(low, ends[hop]):
@@ -128,12 +173,14 @@ def neighbours_on_edges(indptr, indices, concepts, n_concepts, radius, hop_weigh
 
 
 @njit(nogil=True, cache=True)
-def ball(indptr, indices, concepts, start, radius):
+def ball(
+    indptr: np.ndarray, indices: np.ndarray, concepts: np.ndarray, start: int, radius: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Tokens within ``radius`` hops of ``start`` (nearest first) and their hop distances."""
     n = concepts.size
     queue = np.empty(n, np.int64)
     ends = np.empty(radius + 1, np.int64)
-    size = _search(indptr, indices, concepts, start, radius, np.full(n, -1, np.int64), queue, ends)
+    size = search(indptr, indices, concepts, start, radius, np.full(n, -1, np.int64), queue, ends)
     hops = np.zeros(size, np.int64)
     for hop in range(1, radius + 1):
         hops[ends[hop - 1] : ends[hop]] = hop

@@ -1,5 +1,7 @@
 """Which three concepts are near a token: counted over tokens, and scored a token."""
 
+from __future__ import annotations
+
 import numpy as np
 from numba import njit
 
@@ -7,7 +9,7 @@ __all__ = ["count_present", "score_present", "triple_index"]
 
 
 @njit(nogil=True, cache=True)
-def triple_index(i, j, k, n_concepts):
+def triple_index(i: int, j: int, k: int, n_concepts: int) -> int:
     """Where i < j < k is among all triples in lexicographic order."""
     a, b = n_concepts - i, n_concepts - j
     before_i = n_concepts * (n_concepts - 1) * (n_concepts - 2) // 6 - a * (a - 1) * (a - 2) // 6
@@ -16,7 +18,7 @@ def triple_index(i, j, k, n_concepts):
 
 
 @njit(nogil=True, cache=True)
-def _found(present, token, here):
+def _found(present: np.ndarray, token: int, here: np.ndarray) -> int:
     """Fill ``here`` with the concepts that are near a token, ascending: how many."""
     m = 0
     for concept in range(present.shape[1]):
@@ -27,8 +29,8 @@ def _found(present, token, here):
 
 
 @njit(nogil=True, cache=True)
-def count_present(present, counts):
-    """Add to ``counts`` (K choose 3,) int64 every token of ``present`` (n, K) bool that has all three concepts near it."""
+def count_present(present: np.ndarray, counts: np.ndarray) -> None:
+    """Add to ``counts`` (K choose 3,) int64 the tokens of ``present`` (n, K) bool near all three concepts."""
     k = present.shape[1]
     here = np.empty(k, np.int64)
     for token in range(len(present)):
@@ -40,8 +42,8 @@ def count_present(present, counts):
 
 
 @njit(nogil=True, cache=True)
-def score_present(present, weights, scores):
-    """Add to ``scores`` (n,) float64 the ``weights`` (K choose 3,) of all triples that each token of ``present`` has near it."""
+def score_present(present: np.ndarray, weights: np.ndarray, scores: np.ndarray) -> None:
+    """Add to ``scores`` (n,) float64 the ``weights`` (K choose 3,) of triples in ``present`` (n, K) bool."""
     k = present.shape[1]
     here = np.empty(k, np.int64)
     for token in range(len(present)):

@@ -3,7 +3,10 @@
 The sample, its checks, the order of concepts, the prediction.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -12,10 +15,13 @@ from ...errors import EmbeddingError, FitError
 from ..estimator import Estimator
 from .nearest import assign_nearest, numbers
 
+if TYPE_CHECKING:
+    from typing import Self
+
 __all__ = ["CentroidQuantizer"]
 
 
-def drawn_tokens(n, sample, seed):
+def drawn_tokens(n: int, sample: int, seed: int) -> np.ndarray | None:
     """Which of n tokens a quantizer looks at.
 
     (sample,) ascending, drawn with the seed; None where it is all of them.
@@ -39,12 +45,12 @@ class CentroidQuantizer(Estimator):
 
     name = about = ""
 
-    def __init__(self, n_concepts=20, sample=50_000, seed=0):
+    def __init__(self, n_concepts: int = 20, sample: int = 50_000, seed: int = 0) -> None:
         self.n_concepts = n_concepts
         self.sample = sample
         self.seed = seed
 
-    def fit(self, embeddings):
+    def fit(self, embeddings: np.ndarray) -> Self:
         from sklearn.exceptions import ConvergenceWarning
 
         embeddings = self._sampled(embeddings)
@@ -58,14 +64,14 @@ class CentroidQuantizer(Estimator):
         self._keep(centroids, np.argsort(-sizes, kind="stable"))
         return self
 
-    def _find(self, sample):
+    def _find(self, sample: int) -> None:
         raise NotImplementedError
 
-    def _keep(self, centroids, order):
+    def _keep(self, centroids: np.ndarray, order: np.ndarray) -> None:
         """Set what is fitted; ``order`` (K,): the concepts from the most to the least frequent."""
         self.centroids_ = np.ascontiguousarray(centroids[order])
 
-    def _sampled(self, embeddings):
+    def _sampled(self, embeddings: np.ndarray) -> np.ndarray:
         """The tokens to fit on: (m, d) float32, finite, at least K."""
         embeddings = numbers(embeddings)
         if embeddings.ndim != 2:
@@ -85,7 +91,7 @@ class CentroidQuantizer(Estimator):
             raise EmbeddingError("embeddings contain NaN or infinite values: embed the data again")
         return embeddings
 
-    def predict(self, embeddings):
+    def predict(self, embeddings: np.ndarray) -> np.ndarray:
         if not hasattr(self, "centroids_"):
             from sklearn.exceptions import NotFittedError
 

@@ -1,11 +1,21 @@
 """Concepts by k-means: of a sample, by mini-batches, or refined on all tokens."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ...errors import EmbeddingError
 from .base import CentroidQuantizer
 from .nearest import BLOCK, assign_nearest, numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Self
+
+    from sklearn.cluster import KMeans, MiniBatchKMeans
 
 __all__ = ["KMeansQuantizer", "MiniBatchKMeansQuantizer", "StreamedKMeansQuantizer"]
 
@@ -22,16 +32,16 @@ class KMeansQuantizer(CentroidQuantizer):
     name = "k-means"
     about = "round kinds of about the same extent: the paper's way, and the one to begin with"
 
-    def __init__(self, n_concepts=20, sample=50_000, n_init=4, seed=0):
+    def __init__(self, n_concepts: int = 20, sample: int = 50_000, n_init: int = 4, seed: int = 0) -> None:
         super().__init__(n_concepts, sample, seed)
         self.n_init = n_init
 
-    def _clusterer(self):
+    def _clusterer(self) -> KMeans:
         from sklearn.cluster import KMeans  # late: it takes a second to load
 
         return KMeans(self.n_concepts, n_init=self.n_init, random_state=self.seed)
 
-    def _find(self, sample):
+    def _find(self, sample: int) -> np.ndarray:
         return self._clusterer().fit(sample).cluster_centers_
 
 
@@ -44,11 +54,13 @@ class MiniBatchKMeansQuantizer(KMeansQuantizer):
     name = "mini-batch k-means"
     about = "k-means looked for in small batches: quicker where the sample holds millions of tokens"
 
-    def __init__(self, n_concepts=20, sample=1_000_000, n_init=4, seed=0, batch=4096):
+    def __init__(
+        self, n_concepts: int = 20, sample: int = 1_000_000, n_init: int = 4, seed: int = 0, batch: int = 4096
+    ) -> None:
         super().__init__(n_concepts, sample, n_init, seed)
         self.batch = batch
 
-    def _clusterer(self):
+    def _clusterer(self) -> MiniBatchKMeans:
         from sklearn.cluster import MiniBatchKMeans
 
         return MiniBatchKMeans(
@@ -73,14 +85,14 @@ class StreamedKMeansQuantizer(KMeansQuantizer):
     name = "streamed k-means"
     about = "k-means refined on every token, block by block: where a sample may miss what is rare"
 
-    def fit(self, embeddings):
+    def fit(self, embeddings: np.ndarray) -> StreamedKMeansQuantizer:
         embeddings = numbers(embeddings)
         if embeddings.ndim != 2:
             raise EmbeddingError(f"embeddings must have shape (n, d), got {embeddings.shape}")
         starts = range(0, len(embeddings), BLOCK)
         return self.fit_blocks(embeddings, (embeddings[start : start + BLOCK] for start in starts))
 
-    def fit_blocks(self, sample, blocks):
+    def fit_blocks(self, sample: int, blocks: Iterable[np.ndarray]) -> Self:
         from sklearn.cluster import MiniBatchKMeans
 
         super().fit(sample)

@@ -1,5 +1,7 @@
 """Concepts as the parts of a mixture of Gaussians."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ...errors import FitError
@@ -27,11 +29,13 @@ class GaussianMixtureQuantizer(CentroidQuantizer):
         "kinds of different width, a token between two counting for both: where kinds blend into each other"
     )
 
-    def __init__(self, n_concepts=20, sample=50_000, covariance="diag", seed=0):
+    def __init__(
+        self, n_concepts: int = 20, sample: int = 50_000, covariance: str = "diag", seed: int = 0
+    ) -> None:
         super().__init__(n_concepts, sample, seed)
         self.covariance = covariance
 
-    def _find(self, sample):
+    def _find(self, sample: int) -> np.ndarray:
         from sklearn.mixture import GaussianMixture  # late: it takes a second to load
 
         if self.covariance not in _COVARIANCES:
@@ -54,6 +58,6 @@ class GaussianMixtureQuantizer(CentroidQuantizer):
         self.weights_ = mixture.weights_
         return mixture.means_ * scale + middle
 
-    def _keep(self, centroids, order):
+    def _keep(self, centroids: np.ndarray, order: np.ndarray) -> None:
         super()._keep(centroids, order)
         self.weights_ = self.weights_[order]

@@ -1,16 +1,23 @@
 """A token's concept is the nearest centroid: found the same on every machine."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...errors import EmbeddingError
 from .._compiled.nearest import pick_nearest, settle_nearest
+
+if TYPE_CHECKING:
+    from ...store.embeddings import StoredVectors
 
 __all__ = ["BLOCK", "assign_nearest", "numbers"]
 
 BLOCK = 16384  # tokens a matrix product: the block's products stay in the cache for the search that follows
 
 
-def assign_nearest(embeddings, centroids):
+def assign_nearest(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     """Concept of every token: the nearest centroid (Euclidean, first of equals), the same on every machine.
 
     Parameters: embeddings (n, d), float32 used as they are (no copy), anything else, also what is on disk,
@@ -57,7 +64,7 @@ def assign_nearest(embeddings, centroids):
     return concepts
 
 
-def numbers(embeddings):
+def numbers(embeddings: np.ndarray) -> StoredVectors | np.ndarray:
     """Embeddings as an array of numbers; those of a store as they are. Raises EmbeddingError."""
     if not hasattr(embeddings, "blocks"):  # those of a store are read as they are used
         embeddings = np.asarray(embeddings)

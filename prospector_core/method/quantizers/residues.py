@@ -1,8 +1,15 @@
 """Amino-acid identity as concept: the quantizer without an encoder."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..estimator import Estimator
+
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["RESIDUE_TYPES", "ResidueQuantizer"]
 
@@ -18,9 +25,9 @@ class ResidueQuantizer(Estimator):
     name = "residue type"
     n_concepts = 21
 
-    def fit(self, residues=None):
+    def fit(self, residues: np.ndarray | str | None = None) -> Self:
         return self
 
-    def predict(self, residues):
+    def predict(self, residues: list[str] | np.ndarray | str) -> np.ndarray:
         known = {letter: index for index, letter in enumerate(RESIDUE_TYPES)}
         return np.array([known.get(str(letter).upper(), len(RESIDUE_TYPES)) for letter in residues], np.int32)

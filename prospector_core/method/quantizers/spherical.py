@@ -1,8 +1,15 @@
 """Concepts by direction: spherical k-means."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .base import CentroidQuantizer
+
+if TYPE_CHECKING:
+    from numpy.random.mtrand import RandomState
 
 __all__ = ["SphericalKMeansQuantizer"]
 
@@ -28,11 +35,11 @@ class SphericalKMeansQuantizer(CentroidQuantizer):
         " not count"
     )
 
-    def __init__(self, n_concepts=20, sample=50_000, n_init=4, seed=0):
+    def __init__(self, n_concepts: int = 20, sample: int = 50_000, n_init: int = 4, seed: int = 0) -> None:
         super().__init__(n_concepts, sample, seed)
         self.n_init = n_init
 
-    def _find(self, sample):
+    def _find(self, sample: int) -> np.ndarray:
         lengths = np.sqrt(np.einsum("ij,ij->i", sample, sample, dtype=np.float64))
         radius = float(np.sqrt(np.mean(lengths**2))) or 1.0
         directions = (sample / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
@@ -43,7 +50,7 @@ class SphericalKMeansQuantizer(CentroidQuantizer):
                 best, found = alike, centres
         return found * radius
 
-    def _settled(self, directions, random):
+    def _settled(self, directions: np.ndarray, random: RandomState) -> tuple[np.ndarray, float]:
         """Unit centroids (K, d) float64 from one start, and the sum of cosines that they reach."""
         from sklearn.cluster import kmeans_plusplus  # late: it takes a second to load
 
@@ -68,7 +75,7 @@ class SphericalKMeansQuantizer(CentroidQuantizer):
         return centres, float(own.sum(dtype=np.float64))
 
 
-def _unit(vectors, instead=None):
+def _unit(vectors: np.ndarray, instead: np.ndarray | None = None) -> np.ndarray:
     """Vectors of length 1; one of length 0 is taken from ``instead``, or points along the first axis."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if instead is None:

@@ -1,13 +1,19 @@
 """Concepts as branches of a tree: fine concepts, joined pair by pair until K are left."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .base import CentroidQuantizer
 from .kmeans import KMeansQuantizer
 from .nearest import assign_nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["ConceptTree", "TreeQuantizer", "join"]
 
@@ -36,23 +42,23 @@ class ConceptTree:
     roots: np.ndarray
 
     @property
-    def n_fine(self):
+    def n_fine(self) -> int:
         """M."""
         return len(self.fine)
 
-    def leaves(self, node):
+    def leaves(self, node: int) -> tuple[int, ...]:
         """Fine concepts below a node, ascending: tuple of int."""
         return tuple(sorted(self._below[node]))
 
     @cached_property
-    def _below(self):
+    def _below(self) -> list[frozenset[int]]:
         """Fine concepts below each node: list of frozenset."""
         found = [frozenset([leaf]) for leaf in range(self.n_fine)]
         for one, other in self.joins.tolist():
             found.append(found[one] | found[other])
         return found
 
-    def fork(self, leaves):
+    def fork(self, leaves: tuple[int, ...]) -> tuple[float, list[tuple[int, ...]]]:
         """Where some fine concepts part for the first time, seen from the root: (height, [leaves, leaves]).
 
         Of a single one (0.0, [leaves]). The side that holds most tokens comes first.
@@ -65,7 +71,7 @@ class ConceptTree:
             node = int(self.joins[node - self.n_fine][0 if sides[0] else 1])
         return 0.0, [tuple(sorted(wanted))]
 
-    def parts(self, leaves, into):
+    def parts(self, leaves: tuple[int, ...], into: int) -> list[tuple[int, ...]]:
         """Fine concepts in ``into`` parts, or in as many as there are.
 
         Cut where the tree parts them highest up.
@@ -81,13 +87,13 @@ class ConceptTree:
             found[high : high + 1] = forks[high][1]
         return sorted(found, key=self._first)
 
-    def centre(self, leaves):
+    def centre(self, leaves: tuple[int, ...]) -> np.ndarray:
         """Mean of the tokens of some fine concepts: (d,) float32."""
         some = list(leaves)
         weights = np.maximum(self.sizes[some], 1e-9).astype(np.float64)
         return (weights @ self.fine[some].astype(np.float64) / weights.sum()).astype(np.float32)
 
-    def _first(self, leaves):
+    def _first(self, leaves: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
         return -int(self.sizes[list(leaves)].sum()), leaves
 
 
@@ -109,11 +115,11 @@ class TreeQuantizer(CentroidQuantizer):
         " shown"
     )
 
-    def __init__(self, n_concepts=20, sample=50_000, fine=8, seed=0):
+    def __init__(self, n_concepts: int = 20, sample: int = 50_000, fine: int = 8, seed: int = 0) -> None:
         super().__init__(n_concepts, sample, seed)
         self.fine = fine
 
-    def _find(self, sample):
+    def _find(self, sample: int) -> np.ndarray:
         many = max(self.n_concepts, min(self.fine * self.n_concepts, _MOST_FINE, len(sample) // 4))
         fine = KMeansQuantizer(many, sample=len(sample), n_init=1, seed=self.seed).fit(sample).centroids_
         sizes = np.bincount(assign_nearest(sample, fine), minlength=many)
@@ -124,14 +130,16 @@ class TreeQuantizer(CentroidQuantizer):
         self.tree_ = ConceptTree(fine, sizes, joins, heights, np.array(sorted(standing), np.int32))
         return np.stack([self.tree_.centre(self.tree_.leaves(node)) for node in self.tree_.roots])
 
-    def _keep(self, centroids, order):
+    def _keep(self, centroids: np.ndarray, order: np.ndarray) -> None:
         super()._keep(centroids, order)
         tree = self.tree_
         self.tree_ = ConceptTree(tree.fine, tree.sizes, tree.joins, tree.heights, tree.roots[order])
 
 
-def join(centres, sizes):
-    """Join clusters pair by pair, each time the two whose union adds least to the squared distances to the means (Ward).
+def join(centres: list[list[float]] | np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Join clusters pair by pair (Ward).
+
+    Each time the two whose union adds least to the squared distances to the means.
 
     Parameters: centres (M, d); sizes (M,), tokens of each. Returns joins (M-1, 2) int32 and heights (M-1,)
     float64 as ``ConceptTree`` has them; a height is sqrt(2 x what was added): of two single tokens, their
@@ -160,7 +168,7 @@ def join(centres, sizes):
     return joins, heights
 
 
-def _added(centres, sizes, at):
+def _added(centres: np.ndarray, sizes: Sequence[int], at: int) -> np.ndarray:
     """What joining cluster ``at`` with each other one would add: (M,)."""
     apart = ((centres - centres[at]) ** 2).sum(axis=1)
     return sizes * sizes[at] / (sizes + sizes[at]) * apart

@@ -1,12 +1,21 @@
 """Concepts as the codes of a vector-quantised autoencoder (torch, one thread)."""
 
+from __future__ import annotations
+
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import MissingExtraError
 from .base import CentroidQuantizer
 from .nearest import assign_nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import ModuleType
+
+    from torch import Generator, Tensor
 
 __all__ = ["VQAutoencoderQuantizer"]
 
@@ -37,11 +46,11 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
         " longest"
     )
 
-    def __init__(self, n_concepts=20, sample=50_000, steps=1500, seed=0):
+    def __init__(self, n_concepts: int = 20, sample: int = 50_000, steps: int = 1500, seed: int = 0) -> None:
         super().__init__(n_concepts, sample, seed)
         self.steps = steps
 
-    def _find(self, sample):
+    def _find(self, sample: int) -> np.ndarray:
         try:
             import torch
         except ImportError as error:
@@ -56,7 +65,7 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
         centroids = (decoded.astype(np.float64) * scale + middle).astype(np.float32)
         return _without_empty(sample, centroids)
 
-    def _trained(self, torch, tokens):
+    def _trained(self, torch: ModuleType, tokens: np.ndarray) -> np.ndarray:
         """What each code decodes to, in the units of ``tokens`` (n, d): (K, d) float32."""
         random = torch.Generator().manual_seed(self.seed)
         d, k = tokens.shape[1], self.n_concepts
@@ -91,7 +100,9 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
         with torch.no_grad():
             return _through(torch, decoder, codes.places).numpy().reshape(k, d)
 
-    def _begin(self, torch, encoder, tokens, random):
+    def _begin(
+        self, torch: ModuleType, encoder: list[tuple[Tensor, Tensor]], tokens: np.ndarray, random: Generator
+    ) -> Tensor:
         """Codes to begin with, spread over the encoded tokens: (K, latent)."""
         from sklearn.cluster import kmeans_plusplus
 
@@ -107,15 +118,15 @@ class _Codes:
     And moving averages of how many tokens say each, and of where these are.
     """
 
-    def __init__(self, torch, places):
+    def __init__(self, torch: ModuleType, places: Tensor) -> None:
         self.places, self._torch = places, torch
         self._counts, self._sums = torch.full((len(places),), _BATCH / len(places)), None
         self._sums = places * self._counts[:, None]
 
-    def nearest(self, encoded):
+    def nearest(self, encoded: np.ndarray) -> Tensor:
         return self._torch.cdist(encoded, self.places).argmin(dim=1)
 
-    def follow(self, encoded, said, wrong):
+    def follow(self, encoded: np.ndarray, said: Tensor, wrong: Tensor) -> int:
         """Move codes to the tokens that say them; begin dead ones anew. Returns how many."""
         torch, k = self._torch, len(self.places)
         chosen = torch.nn.functional.one_hot(said, k).to(encoded.dtype)
@@ -131,7 +142,7 @@ class _Codes:
         return len(dead)
 
 
-def _layers(torch, sizes, random):
+def _layers(torch: ModuleType, sizes: Sequence[int], random: Generator) -> list[tuple[Tensor, Tensor]]:
     """Weights and biases of layers, He's way: list of (weight, bias)."""
     found = []
     for many, few in zip(sizes, sizes[1:]):
@@ -140,7 +151,7 @@ def _layers(torch, sizes, random):
     return found
 
 
-def _through(torch, layers, values):
+def _through(torch: ModuleType, layers: np.ndarray, values: np.ndarray) -> Tensor:
     for at, (weight, bias) in enumerate(layers):
         values = torch.nn.functional.linear(values, weight, bias)
         if at + 1 < len(layers):
@@ -148,7 +159,7 @@ def _through(torch, layers, values):
     return values
 
 
-def _without_empty(sample, centroids):
+def _without_empty(sample: int, centroids: np.ndarray) -> np.ndarray:
     """Centroids, those without a token put where the token is that lies farthest from its own.
 
     One after the other.
@@ -164,7 +175,7 @@ def _without_empty(sample, centroids):
 
 
 @contextmanager
-def _one_thread(torch):
+def _one_thread(torch: ModuleType) -> Iterator[None]:
     """Inside the block torch computes on one thread: the order of additions must not depend on scheduling."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

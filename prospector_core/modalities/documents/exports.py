@@ -1,7 +1,10 @@
 """Documents with their maps: a page of tinted text, JSON with spans, and web annotations."""
 
+from __future__ import annotations
+
 import json
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,13 +12,17 @@ from ...html_pages import write_html
 from ...wording import language_tag
 from .kind import sections_of, sentences_of
 
+if TYPE_CHECKING:
+    from ...study.records import Datum
+    from ...study.study import Study
+
 __all__ = ["annotations", "html_page", "json_lines"]
 
 _FOR, _AGAINST = "204, 76, 2", "33, 113, 181"  # as the maps of slides
 _CONTEXT = 32  # characters before and after a quote, which find it again in a changed text
 
 
-def _tokens(study, datum):
+def _tokens(study: Study, datum: Datum) -> list[dict[str, float | str]]:
     """What every format says of each token: list of dict, in the order of the text."""
     spans, attrs = study.positions(datum), study.attrs(datum)
     concepts, scores = study.concepts_of(datum).tolist(), study.prospect(datum)
@@ -37,7 +44,7 @@ def _tokens(study, datum):
     ]
 
 
-def json_lines(study, datum):
+def json_lines(study: Study, datum: Datum) -> bytes:
     """A document as one line of JSON: its text as it stands, and a span a token with concept, name and score.
 
     Spans count characters of ``text`` (Unicode code points), the end excluded. An excluded token's score is
@@ -56,7 +63,7 @@ def json_lines(study, datum):
     return (json.dumps(found, ensure_ascii=False) + "\n").encode()
 
 
-def annotations(study, datum):
+def annotations(study: Study, datum: Datum) -> bytes:
     """A document's tokens as W3C web annotations (JSON-LD, an AnnotationPage): what tools of annotation read.
 
     Each has two bodies, its concept (purpose "classifying") and its score (purpose "assessing"), and a target
@@ -109,7 +116,7 @@ def annotations(study, datum):
     return json.dumps(page, ensure_ascii=False, indent=1).encode()
 
 
-def html_page(study, datum):
+def html_page(study: Study, datum: Datum) -> bytes:
     """A document as a page of its own.
 
     Its tokens tinted by score, with a legend and the concepts; nothing is loaded.
@@ -122,7 +129,7 @@ def html_page(study, datum):
     headings = {start: heading for heading, start, _ in attrs["sections"] if heading}
     parts, at = [], 0
 
-    def untinted(upto):
+    def untinted(upto: int) -> None:
         nonlocal at
         for start in sorted(place for place in headings if at <= place <= upto):
             parts.append({"text": re.sub(r"\s+$", "", text[at:start])})

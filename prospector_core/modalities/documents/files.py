@@ -1,5 +1,7 @@
 """Documents: JSON lines, plain text, Markdown and PDF, as text with sections."""
 
+from __future__ import annotations
+
 import contextlib
 import gzip
 import logging
@@ -10,11 +12,19 @@ import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import DocumentError, MissingExtraError
 from ...store.checked import read_json
 from ...store.memory import VARIABLE, check_memory, most_memory
 from ...store.readable import require_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from tempfile import SpooledTemporaryFile
+    from typing import IO, Any, Self
+
+    from pypdf import PdfReader
 
 __all__ = ["DOCUMENT_SUFFIXES", "Document", "DocumentFile", "Fields", "Section", "list_documents"]
 
@@ -85,7 +95,7 @@ class Fields:
     label: str | None = None
 
 
-def list_documents(path):
+def list_documents(path: Path) -> list[Path]:
     """Files of documents: of a folder and its folders, a single file, or a list of files.
 
     Raises DocumentError.
@@ -114,7 +124,7 @@ def list_documents(path):
     return found
 
 
-def _unpacked(path, packed):
+def _unpacked(path: Path, packed: IO[Any]) -> SpooledTemporaryFile:
     """What a gzip file holds, as a file that can be read anywhere: on the disk where it is large."""
     # text of words packs 3 to 20 times; a file of one letter a thousand times
     most = max(most_memory(), _PACKED_TIMES * os.fstat(packed.fileno()).st_size)
@@ -143,7 +153,7 @@ class DocumentFile:
     A context manager. Parameters: path; fields, Fields. Raises DocumentError, MissingExtraError.
     """
 
-    def __init__(self, path, fields=None):
+    def __init__(self, path: Path | str, fields: Fields | None = None) -> None:
         self.path, self._fields = Path(path), fields or Fields()
         require_readable(self.path, DocumentError)
         name = self.path.name.lower()
@@ -167,17 +177,17 @@ class DocumentFile:
                 raise
             raise DocumentError(f"{self.path.name} is cut short ({error}): copy it again") from error
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Document]:
         """Every Document of the file, in order."""
         if not self.many:
             yield self.read()
@@ -195,7 +205,7 @@ class DocumentFile:
             if raw.strip(b"\xef\xbb\xbf \t\r\n"):
                 yield self._of_line(raw, at, line)
 
-    def read(self, at=None):
+    def read(self, at: int | None = None) -> Document:
         """The Document that begins at a byte of the file; None: the one document of it."""
         if at is not None:
             self._file.seek(at)
@@ -212,7 +222,7 @@ class DocumentFile:
             self.path.stem, _checked(text, name), markdown=name.lower().endswith(_MARKDOWN), note=note
         )
 
-    def _of_line(self, raw, at, line):
+    def _of_line(self, raw: bytes, at: int, line: int | None) -> Document:
         where = self.path.name + (f", line {line}" if line else "")
         try:
             found = read_json(raw.decode("utf-8-sig"), f"{where}: this")
@@ -240,7 +250,7 @@ class DocumentFile:
         )
 
 
-def _text_of(found, where):
+def _text_of(found: dict[str, Any], where: str) -> tuple[str, tuple[Section | None, ...]]:
     """(text, sections) of a JSON object."""
     text = next((found[name] for name in _TEXT_FIELDS if found.get(name) is not None), None)
     parts = found.get("sections")
@@ -273,7 +283,9 @@ def _text_of(found, where):
     return "\n\n".join(pieces), tuple(sections)
 
 
-def _field(found, asked, usual, where):
+def _field(
+    found: dict[str, Any], asked: object | None, usual: tuple[str, ...], where: str
+) -> float | str | None:
     if asked is not None and asked not in found:
         raise DocumentError(
             f"{where}: it has no field {asked!r}: its fields are {', '.join(map(str, found))}"
@@ -284,7 +296,7 @@ def _field(found, asked, usual, where):
     )
 
 
-def _plain(value):
+def _plain(value: float | str | None) -> str | None:
     """A JSON value as a table would have it: text; None for what has no place in a cell."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -293,20 +305,20 @@ def _plain(value):
     return " ".join(str(value).split()) if isinstance(value, (str, int, float)) else None
 
 
-def _checked(text, where):
+def _checked(text: str, where: str) -> str:
     if len(text) > LONGEST:
         raise _too_long(where, f"{len(text) / 1e6:.1f} million characters")
     return _CONTROL.sub(" ", text)
 
 
-def _too_long(where, length):
+def _too_long(where: Any, length: Any) -> Any:
     return DocumentError(
         f"{where} holds {length}, a document may have {LONGEST // 1_000_000} million: split it into reports"
         " or chapters"
     )
 
 
-def _decoded(raw, name):
+def _decoded(raw: bytes, name: str) -> tuple[str, str]:
     """(text, note) of the bytes of a text file.
 
     UTF-8, UTF-16 or -32 with their mark; else line by line, UTF-8 or Windows-1252.
@@ -336,7 +348,7 @@ def _decoded(raw, name):
     return "".join(text), f"{name}: {others} of {len(text)} lines are not UTF-8 and were read as Windows-1252"
 
 
-def _pdf(path, file):
+def _pdf(path: Path, file: IO[Any]) -> Document:
     """A PDF's text, a section a page."""
     try:
         from pypdf import PdfReader, apply_configuration
@@ -397,7 +409,7 @@ def _pdf(path, file):
     )
 
 
-def _pdf_pages(reader, path, times):
+def _pdf_pages(reader: PdfReader, path: Path, times: float) -> tuple[list[str], list[Section], str]:
     """(texts of the pages, their Sections, title) of an open PDF.
 
     ``times``: how much more than usual may be read.
@@ -407,7 +419,7 @@ def _pdf_pages(reader, path, times):
     # pages may be one page many times over: what all of them draw is counted
     left = times * (_MOST_DRAWN + path.stat().st_size / 2)
 
-    def count(*_):
+    def count(*_: Any) -> None:
         nonlocal left
         left -= 1
         if left < 0:

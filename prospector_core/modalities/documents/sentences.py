@@ -6,12 +6,20 @@ shorthand that ends in a full stop does not end a sentence; and text is handed o
 grows with the square of the length.
 """
 
+from __future__ import annotations
+
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import BadInputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pysbd import Segmenter
 
 __all__ = ["LANGUAGES", "detect_language", "readable", "split_sentences", "split_words"]
 
@@ -70,7 +78,7 @@ _SIMPLE = re.compile(r"(?<=[.!?؟।])[\"'”’»)\]]*\s+(?=[^a-z\s])|(?<=[。�
 _CUT = re.compile(r"[.!?;؟।][\"'”’»)\]]*\s+|[。！？；]|\s{2,}")
 
 
-def _words(text):
+def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
@@ -96,7 +104,7 @@ _NUMBERED = _words(
 _NUMBER_AHEAD = re.compile(r"#?\(?(?:\d|[A-Z]{1,2}-?\d|[IVX]+\b)")
 
 
-def split_sentences(text, language=None, markdown=False):
+def split_sentences(text: str, language: str | None = None, markdown: bool = False) -> np.ndarray:
     """Sentences of a text, as (n, 2) int64: start and end, in characters, ascending, none overlapping.
 
     Headings, list items and rows of tables are sentences too; what has no letter and no digit (rules, blank
@@ -121,7 +129,7 @@ def split_sentences(text, language=None, markdown=False):
     return np.array(found, np.int64).reshape(-1, 2)
 
 
-def split_words(text, size):
+def split_words(text: str, size: int) -> np.ndarray:
     """Windows of so many words, one after the other, as (n, 2) int64 spans.
 
     The last may have up to half as many more.
@@ -139,7 +147,7 @@ def split_words(text, size):
     return np.array(spans, np.int64).reshape(-1, 2)
 
 
-def readable(text, markdown=False):
+def readable(text: str, markdown: bool = False) -> str:
     """A token as one line, as an encoder and a list get it.
 
     Words broken at a line's end are whole, marks are gone.
@@ -186,7 +194,7 @@ _COMMON = {
 _COMMON = {language: frozenset(words.split()) for language, words in _COMMON.items()}
 
 
-def detect_language(text):
+def detect_language(text: str) -> str:
     """The language of a text by its script, and by its commonest words.
 
     One of ``LANGUAGES``; "en" if nothing tells.
@@ -211,7 +219,7 @@ def detect_language(text):
 # ---- from lines to blocks
 
 
-def _blocks(text, markdown):
+def _blocks(text: str, markdown: bool) -> list[tuple[int, int]]:
     """(start, end) of what no sentence crosses: paragraphs, headings, list items, rows.
 
     Marks before them are left out.
@@ -234,7 +242,7 @@ def _blocks(text, markdown):
     return found + _paragraphs(text, group, markdown)
 
 
-def _paragraphs(text, lines, markdown):
+def _paragraphs(text: str, lines: list[tuple[int, int]], markdown: bool) -> list[tuple[int, int]]:
     """Blocks of lines that follow each other without a blank one."""
     width = max([_WRAPPED, *(end - start for start, end in lines)])
     found, letter, before = [], "", None
@@ -252,8 +260,8 @@ def _paragraphs(text, lines, markdown):
     return [tuple(block) for block in found]
 
 
-def _item(line, before, letter, markdown):
-    """(line without marks that are no words, whether it starts a list item or heading, the last letter of a list)."""
+def _item(line: str, before: str | None, letter: str, markdown: bool) -> tuple[str, bool, str]:
+    """The line without marks that are no words, whether it starts an item or heading, the last letter."""
     item = False
     if markdown and (mark := _MARKDOWN.match(line)):
         line, item = line[mark.end() :], "#" in mark[0]
@@ -268,7 +276,7 @@ def _item(line, before, letter, markdown):
     return line, item, letter
 
 
-def _breaks(before, line, width):
+def _breaks(before: str, line: str, width: int) -> bool:
     """Whether a line that follows another begins something new."""
     if _ROW.search(before) or _ROW.search(line) or _is_heading(before):
         return True
@@ -282,7 +290,7 @@ def _breaks(before, line, width):
     return len(before) + 1 + len(line.split(maxsplit=1)[0]) <= width - 1
 
 
-def _is_heading(line):
+def _is_heading(line: str) -> bool:
     if len(line) > _HEADING or line.startswith("#"):
         return line.startswith("#")
     letters = [letter for letter in line if letter.isalpha()]
@@ -293,7 +301,7 @@ def _is_heading(line):
 # ---- from blocks to sentences
 
 
-def _pieces(text, start, end):
+def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """A block in pieces that pysbd gets at once, cut where a sentence seems to end."""
     while end - start > _PIECE:
         window = text[start : start + _PIECE]
@@ -304,7 +312,7 @@ def _pieces(text, start, end):
     yield start, end
 
 
-def _sentences_of(text, start, end, language):
+def _sentences_of(text: str, start: int, end: int, language: str) -> list[tuple[int, int]]:
     block = _SPACE.sub(
         " ", text[start:end]
     )  # as long as before, so that places in it stay places in the text
@@ -331,7 +339,7 @@ def _sentences_of(text, start, end, language):
     ]
 
 
-def _goes_on(before, after):
+def _goes_on(before: str, after: str) -> bool:
     """Whether a full stop that was taken for the end of a sentence is that of an abbreviation."""
     if after[0] in ",;:)]}%.":
         return True
@@ -346,7 +354,7 @@ def _goes_on(before, after):
     return word in _INSIDE and (after[0].islower() or after[0].isdigit() or after[0] in "([<>~±=+/&")
 
 
-def _split(block, language):
+def _split(block: str, language: str) -> list[tuple[int, int]]:
     """(start, end) of the sentences of one block, as pysbd finds them; by plain rules where it fails."""
     if not block.strip():
         return []
@@ -370,7 +378,7 @@ def _split(block, language):
     return found if not block[at:].strip() else _plain_split(block)
 
 
-def _plain_split(block):
+def _plain_split(block: str) -> list[tuple[int, int]]:
     found, at = [], 0
     for cut in [*(match.end() for match in _SIMPLE.finditer(block)), len(block)]:
         part = block[at:cut]
@@ -382,7 +390,7 @@ def _plain_split(block):
 
 
 @lru_cache(maxsize=len(LANGUAGES))
-def _splitter(language):
+def _splitter(language: str) -> Segmenter:
     import warnings
 
     try:

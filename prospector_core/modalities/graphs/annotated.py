@@ -6,9 +6,12 @@ Cells of a SpatialData lie where the shapes or labels that its table annotates l
 transformation.
 """
 
+from __future__ import annotations
+
 import math
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
@@ -18,7 +21,19 @@ from ...store.memory import check_chunks, check_memory
 from .files import MAX_FEATURES, TokenFile, TokenTable
 from .spatial import Elements
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from h5py import Dataset, File, Group
+
+    from .files import TokenOptions
+
 __all__ = ["AnnotatedFile"]
+
+# Why not anndata: files come from strangers. Its reader (0.12.19) loads the whole file, so that one of 80 KB
+# took 3.2 GB of memory and 17 s for an array that nobody asked for; a sparse matrix with wrong indices ended
+# the process when it was made dense. Here memory is asked for first, and only what is needed is read.
 
 # What the libraries say of files that are not as they should be
 _ODD = (
@@ -53,7 +68,7 @@ _SAMPLES = (
 class AnnotatedFile(TokenFile):
     """Cells of an AnnData: obs has the sample, obsm the coordinates, X (or a layer, or obsm) the features."""
 
-    def __init__(self, path, options):
+    def __init__(self, path: Path, options: TokenOptions) -> None:
         self.options, self._where, self._name = options, Path(path), Path(path).name
         self._file = _open(path)
         self._root, self._elements = self._file, None
@@ -81,7 +96,7 @@ class AnnotatedFile(TokenFile):
             )
         super().__init__(path, self._of)
 
-    def read(self, part):
+    def read(self, part: str) -> TokenTable:
         rows, where = self._of[part], f"{self.path.name}, {part}"
         with self._reading(self.path):
             features, names = self._values(rows)
@@ -91,17 +106,17 @@ class AnnotatedFile(TokenFile):
             where
         )
 
-    def under(self, part):
+    def under(self, part: Any) -> Any:
         if self._elements is None or self.options.spatial != _SPATIAL:
             return super().under(part)
         with self._reading(self.path):
             return self._elements.under(*self._annotated(self._of[part]))
 
-    def _annotated(self, rows):
+    def _annotated(self, rows: Any) -> Any:
         """(region of each cell, its number there)."""
         return self._column(self._elements.region_key)[rows], self._numbers(self._elements.instance_key)[rows]
 
-    def _placed(self, rows):
+    def _placed(self, rows: np.ndarray) -> tuple[np.ndarray, str]:
         """(coordinates, their unit): of the elements that the table annotates, else of obsm."""
         if self._elements is not None and self.options.spatial == _SPATIAL:
             regions, instances = self._annotated(rows)
@@ -117,12 +132,12 @@ class AnnotatedFile(TokenFile):
                 return positions, units.pop() if len(units) == 1 else ""
         return self._positions(rows), ""
 
-    def close(self):
+    def close(self) -> None:
         if hasattr(self._file, "close"):
             self._file.close()
 
     @contextmanager
-    def _reading(self, path):
+    def _reading(self, path: Path) -> Iterator[None]:
         try:
             yield
         except ProspectorError:
@@ -135,7 +150,7 @@ class AnnotatedFile(TokenFile):
                 f"{Path(path).name} is damaged, or no AnnData that can be read ({why})"
             ) from error
 
-    def _n_cells(self, path):
+    def _n_cells(self, path: Path) -> int:
         obs = self._root.get("obs") if hasattr(self._root, "get") else None
         if obs is None or not _is_group(obs):
             raise GraphError(
@@ -143,7 +158,7 @@ class AnnotatedFile(TokenFile):
             )
         return len(self._index(obs))
 
-    def _sample_column(self, path):
+    def _sample_column(self, path: Path) -> str:
         names = [name for name in self._root["obs"] if not name.startswith("__")]
         asked = self.options.sample
         if (
@@ -162,10 +177,10 @@ class AnnotatedFile(TokenFile):
         lower = {name.lower(): name for name in names}
         return next((lower[name] for name in _SAMPLES if name in lower), None)
 
-    def _index(self, frame):
+    def _index(self, frame: Group) -> np.ndarray:
         return self._strings(frame[frame.attrs.get("_index", "_index")])
 
-    def _all(self, node):
+    def _all(self, node: Dataset) -> np.ndarray:
         """The values of an array, if it is not larger than it may be."""
         if _is_group(node):
             raise GraphError(f"{self._name}: a table stands where an array is needed: write it anew")
@@ -176,14 +191,14 @@ class AnnotatedFile(TokenFile):
         check_chunks(node, self._where, GraphError)
         return node[...]
 
-    def _strings(self, node):
+    def _strings(self, node: Dataset) -> np.ndarray:
         """Texts of a column: an array, or (since pandas 3) values and which of them are missing."""
         found = _text(self._all(node["values"] if _is_group(node) else node))
         if found.ndim != 1:
             raise GraphError(f"{self._name}: a column of text has the shape {found.shape}: write it anew")
         return found
 
-    def _column(self, name):
+    def _column(self, name: str) -> np.ndarray:
         obs = self._root["obs"]
         column = obs[name]
         if _is_group(column) and "codes" in column:  # categorical, as anndata writes it today
@@ -203,13 +218,13 @@ class AnnotatedFile(TokenFile):
             )
         return categories[codes]
 
-    def _numbers(self, name):
+    def _numbers(self, name: str) -> Any:
         """A column as it is, numbers as numbers."""
         column = self._root["obs"][name]
         values = None if _is_group(column) else np.asarray(self._all(column))
         return values if values is not None and values.dtype.kind in "iu" else self._column(name)
 
-    def _values(self, rows):
+    def _values(self, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """(features (n, f), their names)."""
         wanted = self.options.values.strip("/").replace(":", "/")
         kind, _, name = wanted.partition("/")
@@ -241,7 +256,7 @@ class AnnotatedFile(TokenFile):
             )
         return self._rows(stored, rows, len(names)), names.tolist()
 
-    def _positions(self, rows):
+    def _positions(self, rows: np.ndarray) -> np.ndarray:
         obsm, key = self._root.get("obsm"), self.options.spatial
         if obsm is None or key not in obsm:
             there = ", ".join(obsm) if obsm is not None else ""
@@ -251,7 +266,7 @@ class AnnotatedFile(TokenFile):
             )
         return self._rows(obsm[key], rows)[:, :3]
 
-    def _rows(self, stored, rows, width=None):
+    def _rows(self, stored: Dataset | Group, rows: np.ndarray, width: int | None = None) -> np.ndarray:
         """Rows of a dense or sparse matrix, or of a table of numbers: (m, f) float64.
 
         ``width``: f, where it is known.
@@ -281,7 +296,9 @@ class AnnotatedFile(TokenFile):
             ]
         return self._sparse(stored, kind, first, last, picked, width)
 
-    def _sparse(self, stored, kind, first, last, picked, width):
+    def _sparse(
+        self, stored: Group, kind: str, first: int, last: int, picked: np.ndarray, width: int
+    ) -> np.ndarray:
         shape = tuple(int(each) for each in stored.attrs.get("shape", stored.attrs.get("h5sparse_shape")))
         if (
             len(shape) != 2
@@ -313,11 +330,11 @@ class AnnotatedFile(TokenFile):
         part = (data, indices, indptr[first : last + 1] - low)
         return sparse.csr_matrix(part, (last - first, shape[1]))[picked].toarray()
 
-    def _allow(self, numbers, what):
+    def _allow(self, numbers: int, what: str) -> None:
         check_memory(24 * numbers, self._where, what, GraphError)
 
 
-def _open(path):
+def _open(path: Path) -> File | Group:
     path = Path(path)
     if path.is_dir():
         import zarr
@@ -338,7 +355,7 @@ def _open(path):
         raise GraphError(f"{path.name} is not an HDF5 file, or cut short: copy it again") from error
 
 
-def _table(root, path):
+def _table(root: File | Group, path: Path) -> File | Group:
     """The AnnData itself: the root, or the only table of a SpatialData."""
     if "obs" in root:
         return root
@@ -354,11 +371,11 @@ def _table(root, path):
     return tables[names[0]]
 
 
-def _is_group(node):
+def _is_group(node: Dataset | Group) -> bool:
     return hasattr(node, "keys")
 
 
-def _text(values):
+def _text(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype.kind == "U":
         return values

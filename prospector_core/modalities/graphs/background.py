@@ -3,10 +3,13 @@
 Channels, label images and outlines, read piece by piece as they are looked at.
 """
 
+from __future__ import annotations
+
 import math
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -14,6 +17,12 @@ import shapely
 from ...errors import GraphError
 from ...store.memory import check_chunks, check_memory
 from ...store.readable import require_readable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from tifffile import TiffPageSeries
 
 __all__ = [
     "ChannelImage",
@@ -43,7 +52,7 @@ class Under:
     labels: object = None
     outlines: object = None
 
-    def __bool__(self):
+    def __bool__(self) -> Any:
         return bool(self.images or self.labels is not None or self.outlines is not None)
 
 
@@ -54,7 +63,7 @@ class Stored:
     all but X, Y and the channels (C or S) must be 1 long. Raises GraphError.
     """
 
-    def __init__(self, array, axes, name):
+    def __init__(self, array: Any, axes: Any, name: str) -> None:
         axes = "".join({"S": "C", "I": "C", "Q": "C"}.get(axis, axis) for axis in axes.upper())
         odd = [axis for axis, n in zip(axes, array.shape) if axis not in "XYC" and n > 1]
         if odd or axes.count("C") > 1 or not {"X", "Y"} <= set(axes):
@@ -71,7 +80,7 @@ class Stored:
             raise GraphError(f"{name} has the sides {array.shape}: it is damaged, or no image of channels")
         check_chunks(array, name, GraphError)
 
-    def read(self, channel, top, bottom, left, right):
+    def read(self, channel: Any, top: Any, bottom: Any, left: Any, right: Any) -> Any:
         """A rectangle of one channel: (bottom - top, right - left)."""
         at = {"Y": slice(top, bottom), "X": slice(left, right), "C": channel}
         rows, columns = max(bottom - top, 0), max(right - left, 0)
@@ -85,7 +94,7 @@ class Stored:
         return part.T if self._axes.index("X") < self._axes.index("Y") else part
 
 
-def stored_tiff(path):
+def stored_tiff(path: Path) -> Any:
     """Levels of a TIFF, the largest first: list of Stored, and the open file.
 
     Nothing is read yet. Raises GraphError.
@@ -109,7 +118,7 @@ def stored_tiff(path):
     return [level for level in levels if level.n_channels == levels[0].n_channels], file
 
 
-def check_tiles(series, path):
+def check_tiles(series: TiffPageSeries, path: Path) -> None:
     """Raise GraphError where a tile or strip of an image is larger than it may be: it is unpacked whole."""
     for level in series.levels:
         page = level.keyframe
@@ -119,7 +128,7 @@ def check_tiles(series, path):
         )
 
 
-def halvings(width, height):
+def halvings(width: Any, height: Any) -> Any:
     """How often an image is halved until its longer side is short: the number of its coarsest level."""
     return max(0, int(np.ceil(np.log2(max(width, height, 1) / _SMALLEST))))
 
@@ -131,17 +140,17 @@ class _Pyramid:
     0, whose upper left corner is 0, 0, to the coordinates of the tokens; name.
     """
 
-    def __init__(self, stored, matrix, name, keep=None):
+    def __init__(self, stored: Any, matrix: Any, name: str, keep: Any = None) -> None:
         self.stored, self.matrix, self.name, self._keep = stored, np.asarray(matrix, float), name, keep
         self.width, self.height = stored[0].width, stored[0].height
         self.n_levels = halvings(self.width, self.height) + 1
         self.dtype = stored[0].dtype
 
-    def shape(self, level):
+    def shape(self, level: Any) -> Any:
         """(rows, columns) of a level."""
         return -(-self.height >> level), -(-self.width >> level)
 
-    def read(self, channel, level, top, bottom, left, right):
+    def read(self, channel: Any, level: Any, top: Any, bottom: Any, left: Any, right: Any) -> Any:
         """A rectangle of a channel at a level, in pixels of that level: (rows, columns)."""
         rows, columns = self.shape(level)
         bottom, right = min(bottom, rows), min(right, columns)
@@ -184,7 +193,7 @@ class ChannelImage(_Pyramid):
 
     _made = np.float32
 
-    def __init__(self, stored, matrix, name, channels=None, keep=None):
+    def __init__(self, stored: Any, matrix: Any, name: str, channels: Any = None, keep: Any = None) -> None:
         super().__init__(stored, matrix, name, keep)
         n = stored[0].n_channels
         self.channels = (
@@ -210,13 +219,13 @@ class ChannelImage(_Pyramid):
         )
         self._percentiles = {}
 
-    def _shrunk(self, fine, step, rows, columns):
+    def _shrunk(self, fine: Any, step: Any, rows: Any, columns: Any) -> Any:
         fine = np.pad(
             fine, [(0, rows * step - fine.shape[0]), (0, columns * step - fine.shape[1])], mode="edge"
         )
         return fine.reshape(rows, step, columns, step).mean(axis=(1, 3), dtype=np.float32)
 
-    def limits(self, channel, low=1.0, high=99.8):
+    def limits(self, channel: Any, low: float = 1.0, high: float = 99.8) -> Any:
         """Values between which a channel is shown: percentiles of its coarsest level."""
         if self.is_rgb:
             return 0.0, 255.0
@@ -235,26 +244,26 @@ class LabelImage(_Pyramid):
     Attribute: numbers, {number: token}, made when asked.
     """
 
-    def __init__(self, stored, matrix, name, numbers, keep=None):
+    def __init__(self, stored: Any, matrix: Any, name: str, numbers: Any, keep: Any = None) -> None:
         super().__init__(stored, matrix, name, keep)
         self._numbers = numbers
 
     @property
-    def _made(self):
+    def _made(self) -> Any:
         return self.dtype
 
-    def _shrunk(self, fine, step, rows, columns):
+    def _shrunk(self, fine: Any, step: Any, rows: Any, columns: Any) -> Any:
         part = fine[step // 2 :: step, step // 2 :: step][:rows, :columns]
         return np.pad(part, [(0, rows - part.shape[0]), (0, columns - part.shape[1])])
 
     @cached_property
-    def numbers(self):
+    def numbers(self) -> Any:
         """(numbers of the cells, ascending; their tokens)."""
         known = np.asarray(self._numbers(), np.int64)
         order = np.argsort(known, kind="stable")
         return known[order], order
 
-    def tokens(self, pixels):
+    def tokens(self, pixels: Any) -> Any:
         """The token of each pixel, -1 where there is none. ``pixels``: of `read`."""
         numbers, tokens = self.numbers
         at = np.minimum(np.searchsorted(numbers, pixels), len(numbers) - 1)
@@ -269,11 +278,11 @@ class Outlines:
     looked at.
     """
 
-    def __init__(self, shapes, matrix):
+    def __init__(self, shapes: Any, matrix: Any) -> None:
         self._shapes, self.matrix = shapes, np.asarray(matrix, float)
 
     @cached_property
-    def rings(self):
+    def rings(self) -> Any:
         """(vertices (m, 2), starts (n + 1,)).
 
         The outer ring of token t is vertices[starts[t]:starts[t + 1]]; of several parts, the largest.
@@ -296,7 +305,7 @@ class Outlines:
             starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(geometries)))])
         return vertices @ self.matrix[:, :2].T + self.matrix[:, 2], starts.astype(np.int64)
 
-    def ring(self, token):
+    def ring(self, token: int) -> Any:
         """The outline of one token: (m, 2)."""
         vertices, starts = self.rings
         return vertices[starts[token] : starts[token + 1]]

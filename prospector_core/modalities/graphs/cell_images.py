@@ -3,9 +3,12 @@
 A cell is its mean intensity a channel.
 """
 
+from __future__ import annotations
+
 import math
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
@@ -14,6 +17,15 @@ from ...errors import GraphError
 from ...store.memory import check_memory
 from .background import ChannelImage, LabelImage, Under, check_tiles, stored_tiff
 from .files import TokenFile, TokenTable, unique
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+    from xml.etree.ElementTree import Element
+
+    from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
+
+    from .files import TokenOptions
 
 __all__ = ["CellImage", "find_pairs", "is_label_image"]
 
@@ -24,19 +36,19 @@ _BLOCK = 1024  # rows that are summed together
 _TO_MICRONS = {"µm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
 
 
-def _stem(path):
+def _stem(path: Path) -> str:
     name = path.name.lower()
     return next(
         (name.removesuffix(end) for end in (".ome.tif", ".ome.tiff", *_SUFFIXES) if name.endswith(end)), name
     )
 
 
-def is_label_image(path):
+def is_label_image(path: Path) -> bool:
     """Whether a file is named as a label image: NAME_mask.tif, NAME_labels.tif, ..."""
     return _stem(Path(path)).replace("-", "_").endswith(_MARKS)
 
 
-def find_pairs(folder):
+def find_pairs(folder: Path) -> dict[Path, Path]:
     """Channel images of a folder that have a label image.
 
     {Path of the channel image: Path of the label image}.
@@ -57,7 +69,7 @@ def find_pairs(folder):
     }
 
 
-def _labels_of(path):
+def _labels_of(path: Path) -> Path | None:
     stem = _stem(path)
     for place in (
         path.parent,
@@ -86,7 +98,7 @@ def _labels_of(path):
 class CellImage(TokenFile):
     """Cells of one image. Coordinates are microns where the image states its pixel size, else pixels."""
 
-    def __init__(self, path, options):
+    def __init__(self, path: Path, options: TokenOptions) -> None:
         path = Path(path)
         super().__init__(path, [path.name[: len(_stem(path))]])
         self._options = options
@@ -94,7 +106,7 @@ class CellImage(TokenFile):
         if self.labels is None:
             raise GraphError(f"{path.name} has no label image: put it beside it as {_stem(path)}_mask.tif")
 
-    def read(self, part):
+    def read(self, part: str) -> TokenTable:
         name = self.path.name
         labels = _label_image(self.labels)
         ids = _numbers(labels)
@@ -137,20 +149,20 @@ class CellImage(TokenFile):
             features, names, centres * scale, None, [str(each) for each in ids.tolist()], unit
         ).checked(name)
 
-    def under(self, part):
+    def under(self, part: Any) -> Any:
         stored, file = stored_tiff(self.path)
         names, (scale, _) = _channel_names(file, self.path), _pixel_size(file)
         matrix = np.array([[scale, 0, 0], [0, scale, 0]])
         image = ChannelImage(stored, matrix, self.path.name, names, keep=file)
         labels, kept = stored_tiff(self.labels)
 
-        def numbers():
+        def numbers() -> Any:
             return _numbers(_label_image(self.labels))
 
         return Under([image], LabelImage(labels, matrix, self.labels.name, numbers, keep=kept))
 
 
-def _tiff(path):
+def _tiff(path: Path) -> TiffFile:
     try:
         file = tifffile.TiffFile(path)
         series = file.series[0]
@@ -162,7 +174,7 @@ def _tiff(path):
     return file
 
 
-def _decoded(pages, path):
+def _decoded(pages: TiffFrame | TiffPage | TiffPageSeries, path: Path) -> np.ndarray:
     """The pixels of a page, or of all pages of an image."""
     _allow(pages, path)
     try:
@@ -171,7 +183,7 @@ def _decoded(pages, path):
         raise GraphError(f"{path.name} is damaged ({error}): export it again") from error
 
 
-def _allow(pages, path):
+def _allow(pages: TiffFrame | TiffPage | TiffPageSeries, path: Path) -> None:
     """Raise GraphError where an image, or a page of one, is larger than it may be."""
     sides = " x ".join(f"{side:,}" for side in pages.shape)
     # as it is read, and the number of each pixel's cell
@@ -180,7 +192,7 @@ def _allow(pages, path):
     )
 
 
-def _label_image(path):
+def _label_image(path: Path) -> np.ndarray:
     with _tiff(path) as file:
         labels = np.squeeze(_decoded(file.series[0], path))
     if labels.ndim != 2 or labels.dtype.kind not in "biuf":
@@ -198,7 +210,7 @@ def _label_image(path):
     return labels
 
 
-def _channels(series, path):
+def _channels(series: TiffPageSeries, path: Path) -> Iterator[np.ndarray]:
     """Channel after channel of an image: (height, width) arrays."""
     axes, name = series.axes, path.name
     extra = [axis for axis in axes if axis not in "YX" and series.shape[axes.index(axis)] > 1]
@@ -218,14 +230,14 @@ def _channels(series, path):
     yield from np.squeeze(whole).reshape(-1, *whole.shape[-2:])
 
 
-def _numbers(labels):
+def _numbers(labels: np.ndarray) -> np.ndarray:
     """The numbers of the cells, ascending; found block by block."""
     blocks = [np.unique(labels[start : start + _BLOCK]) for start in range(0, len(labels), _BLOCK)]
     found = np.unique(np.concatenate(blocks))
     return found[found > 0]
 
 
-def _sums(cells, channel, n):
+def _sums(cells: np.ndarray, channel: np.ndarray, n: int) -> np.ndarray:
     total = np.zeros(n + 1)
     for start in range(0, len(cells), _BLOCK):
         part = channel[start : start + _BLOCK].ravel()
@@ -233,7 +245,7 @@ def _sums(cells, channel, n):
     return total[1:]
 
 
-def _centres(cells, n):
+def _centres(cells: np.ndarray, n: int) -> np.ndarray:
     """Sums of x + 0.5 and y + 0.5 of the pixels of each cell: (n, 2)."""
     total = np.zeros((n + 1, 2))
     x = np.arange(cells.shape[1]) + 0.5
@@ -247,14 +259,14 @@ def _centres(cells, n):
     return total[1:]
 
 
-def _ome(file):
+def _ome(file: TiffFile) -> Element:
     try:
         return ElementTree.fromstring(file.ome_metadata) if file.ome_metadata else None
     except ElementTree.ParseError:
         return None
 
 
-def _channel_names(file, path):
+def _channel_names(file: TiffFile, path: Path) -> list[str]:
     """Names of the channels: of a list beside the image, of OME or of ImageJ; None where nobody says."""
     for place in (
         path.with_name("channels.csv"),
@@ -284,7 +296,7 @@ def _channel_names(file, path):
     return list(labels) if labels else None
 
 
-def _pixel_size(file):
+def _pixel_size(file: TiffFile) -> tuple[float, str]:
     """(how much a pixel is, unit)."""
     root = _ome(file)
     for node in root.iter() if root is not None else ():

@@ -4,6 +4,8 @@
 ``prospector.feature_encoders``.
 """
 
+from __future__ import annotations
+
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -44,7 +46,7 @@ class FeatureEncoder(Protocol):
         ...
 
 
-def transformed(features, transform):
+def transformed(features: np.ndarray, transform: str) -> np.ndarray:
     """Features under one of ``TRANSFORMS``: (n, f) float64. Raises BadInputError."""
     features = np.asarray(features, np.float64)
     if transform == "log1p":
@@ -63,13 +65,13 @@ class AsGiven:
 
     name = "as-given"
 
-    def __init__(self, names=(), transform="none", **_):
+    def __init__(self, names: list[str] = (), transform: str = "none", **_: Any) -> None:
         self.names, self.transform, self.dim = list(names), transform, len(names)
 
-    def encode(self, features):
+    def encode(self, features: np.ndarray) -> np.ndarray:
         return transformed(features, self.transform).astype(np.float32)
 
-    def record(self):
+    def record(self) -> dict[str, int | list[str] | str | None]:
         return {
             "name": self.name,
             "version": 1,
@@ -91,26 +93,33 @@ class Standardised(AsGiven):
 
     name = "standardised"
 
-    def __init__(self, names=(), transform="none", mean=(), scale=(), **_):
+    def __init__(
+        self,
+        names: list[str] = (),
+        transform: str = "none",
+        mean: list[float] = (),
+        scale: list[float] = (),
+        **_: Any,
+    ) -> None:
         super().__init__(names, transform)
         self.mean, self.scale = np.asarray(mean, np.float64), np.asarray(scale, np.float64)
 
-    def encode(self, features):
+    def encode(self, features: np.ndarray) -> np.ndarray:
         return ((transformed(features, self.transform) - self.mean) / self.scale).astype(np.float32)
 
-    def record(self):
+    def record(self) -> dict[str, int | list[float | str] | str | None]:
         return {**super().record(), "mean": self.mean.tolist(), "scale": self.scale.tolist()}
 
 
 _BUILT_IN = {each.name: each for each in (Standardised, AsGiven)}
 
 
-def list_feature_encoders():
+def list_feature_encoders() -> list[str]:
     """Names of the encoders that are here, sorted."""
     return sorted({*_BUILT_IN, *names_of(_GROUP)})
 
 
-def check_feature_encoder_name(name):
+def check_feature_encoder_name(name: str) -> None:
     """Do nothing if ``get_feature_encoder`` may know this name; nothing is loaded. Raises EmbeddingError."""
     if name not in list_feature_encoders():
         raise EmbeddingError(
@@ -121,7 +130,14 @@ def check_feature_encoder_name(name):
         load_one(_GROUP, name)  # what cannot be loaded is said before a study is made
 
 
-def get_feature_encoder(name, *, names=(), transform="none", mean=(), scale=()):
+def get_feature_encoder(
+    name: str,
+    *,
+    names: list[str] = (),
+    transform: str = "none",
+    mean: list[float] = (),
+    scale: list[float] = (),
+) -> AsGiven | Standardised:
     """An encoder of features by name.
 
     The built-in ones are told what the study keeps; others are made without arguments.

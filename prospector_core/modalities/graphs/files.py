@@ -1,13 +1,20 @@
 """Tables of tokens: files of cells or of token graphs, whatever their format, opened in one way."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import GraphError, ProspectorError
+from ...plugins import load_all
 from ...store.readable import require_readable
+
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 __all__ = [
     "MAX_FEATURES",
@@ -62,10 +69,10 @@ class TokenTable:
     ids: list | None = None
     unit: str = ""
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.features)
 
-    def checked(self, where):
+    def checked(self, where: str) -> TokenTable:
         """The same with arrays of the right types.
 
         ``where``: file or datum, for messages. Raises GraphError.
@@ -137,20 +144,20 @@ class TokenFile:
     Attributes: path; parts, names of the data in it, in the file's order.
     """
 
-    def __init__(self, path, parts):
+    def __init__(self, path: Path, parts: dict[str, np.ndarray] | list[str]) -> None:
         self.path, self.parts = Path(path), [str(part) for part in parts]
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self.close()
 
-    def read(self, part):
+    def read(self, part: Any) -> None:
         """The tokens of a datum: TokenTable. Raises ProspectorError."""
         raise NotImplementedError
 
-    def under(self, part):
+    def under(self, part: Any) -> Any:
         """What lies under the tokens of a datum.
 
         `readers.under.Under`, read piece by piece as it is looked at.
@@ -163,11 +170,11 @@ class TokenFile:
 
         return Under()
 
-    def close(self):
+    def close(self) -> None:
         """Let go of the file."""
 
 
-def open_tokens(path, options=None):
+def open_tokens(path: Path, options: TokenOptions | None = None) -> Any:
     """Open a file of tokens: AnnData, SpatialData, CSV, Parquet, NPZ.
 
     Or a channel image with its label image.
@@ -175,13 +182,11 @@ def open_tokens(path, options=None):
     Readers installed under the entry point group ``prospector.readers`` are asked first; one whose result is
     a `TokenFile` is taken. Parameters: path; options, TokenOptions. Raises GraphError, MissingExtraError.
     """
-    from ..slides.readers import _third_party
-
     path, options = Path(path), options or TokenOptions()
     require_readable(path, GraphError)
     if not path.exists():
         raise GraphError(f"{path.name} does not exist in {path.parent.name or path.parent}; was it moved?")
-    for name, reader in _third_party():
+    for name, reader in load_all("prospector.readers"):
         try:
             found = reader(path)
         except ProspectorError:
@@ -207,14 +212,12 @@ def open_tokens(path, options=None):
     return Reader(path, options)
 
 
-def list_token_files(place, ignore=()):
+def list_token_files(place: Path, ignore: list[Path] | tuple[None] = ()) -> list[Path]:
     """Files of tokens: of a folder, a single file, or a list of files; list of Path, sorted in a folder.
 
     Left out in a folder: tables of edges, label images, lists of channels, and ``ignore`` (the labels table).
     Raises GraphError.
     """
-    from ..slides.readers import _third_party
-
     if not isinstance(place, (str, os.PathLike)):
         return [Path(os.path.abspath(file)) for file in place]
     place = Path(os.path.abspath(place))
@@ -225,7 +228,9 @@ def list_token_files(place, ignore=()):
         raise GraphError(f"there is no file or folder {place}: give the folder of the tables of tokens")
     from .cell_images import find_pairs, is_label_image
 
-    more = [ending for _, reader in _third_party() for ending in getattr(reader, "suffixes", ())]
+    more = [
+        ending for _, reader in load_all("prospector.readers") for ending in getattr(reader, "suffixes", ())
+    ]
     ignored = {Path(os.path.abspath(each)) for each in ignore}
     found, images = [], set(find_pairs(place))
     for path in sorted(place.iterdir()):
@@ -253,13 +258,13 @@ def list_token_files(place, ignore=()):
     return found
 
 
-def is_edges(path):
+def is_edges(path: Path) -> bool:
     """Whether a file is named as a table of edges: edges.csv, NAME_edges.parquet, NAME.edges.csv."""
     stem = path.stem.lower()
     return stem == "edges" or stem.endswith(("_edges", ".edges", "-edges"))
 
 
-def unique(names):
+def unique(names: list[str]) -> list[str]:
     """Names as text, the second of two alike with a number behind it."""
     seen, out = {}, []
     for name in map(str, names):
@@ -268,7 +273,7 @@ def unique(names):
     return out
 
 
-def _numbers(values, what):
+def _numbers(values: np.ndarray, what: str) -> np.ndarray:
     try:
         array = np.asarray(values)
         return array if array.dtype.kind in "biuf" else array.astype(np.float64)

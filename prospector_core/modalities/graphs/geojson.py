@@ -1,18 +1,28 @@
 """Tokens that are points, as GeoJSON: a point a token, and the regions that an expert marked as drawn."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import BadInputError
 from ...palette import rgb_of
 
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+    from ...study.actions import Region
+    from ...study.records import Datum
+    from ...study.study import Study
+
 __all__ = ["mark_name", "points_geojson", "score_name"]
 
 _MARK_COLOURS = {"for": (204, 76, 2), "against": (33, 113, 181), "ignore": (140, 140, 140)}
 
 
-def score_name(study, view):
+def score_name(study: SimpleNamespace | Study, view: SimpleNamespace | Study) -> str:
     """What a score is called in QuPath.
 
     Of several classes, if the study is seen from none, with the class.
@@ -20,7 +30,7 @@ def score_name(study, view):
     return "prospect score" if study.chosen is not None else f"prospect score: {study.classes[view.target]}"
 
 
-def mark_name(region, classes):
+def mark_name(region: Region, classes: tuple[str, str]) -> str:
     """What a marked region is called."""
     if region.evidence == "ignore":
         return "ignored"
@@ -29,7 +39,12 @@ def mark_name(region, classes):
     return f"evidence {region.evidence} {classes[region.target]}"
 
 
-def points_geojson(study, datum, what=("tiles", "marks"), threshold=None):
+def points_geojson(
+    study: Study,
+    datum: Datum,
+    what: tuple[str, str, str] = ("tiles", "marks"),
+    threshold: object | None = None,
+) -> bytes:
     """A datum of points as GeoJSON bytes, in the unit of its coordinates (QuPath counts pixels).
 
     Parameters: what, any of "tiles" (here: a point a token, with concept and score) and "marks"; threshold,

@@ -3,10 +3,20 @@
 Known by what they have.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...errors import GraphError
 from .files import TokenTable
+
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+    from typing import Any
+
+    from networkx import Graph
 
 __all__ = ["is_graph_object", "label_of", "name_of", "table_of"]
 
@@ -14,16 +24,16 @@ _VECTORS = ("features", "feature", "x", "embedding")  # node attributes of netwo
 _PLACES = ("pos", "position", "xy", "spatial")
 
 
-def is_graph_object(value):
+def is_graph_object(value: Graph | SimpleNamespace | dict[str, Any]) -> bool:
     """Whether a value is a graph in memory, not a file."""
     return isinstance(value, (TokenTable, dict)) or _is_networkx(value) or hasattr(value, "edge_index")
 
 
-def _is_networkx(value):
+def _is_networkx(value: Graph | SimpleNamespace) -> bool:
     return hasattr(value, "adj") and hasattr(value, "nodes") and hasattr(value, "edges")
 
 
-def _about(value, key):
+def _about(value: Graph | SimpleNamespace | dict[str, Any], key: str) -> str | None:
     """What a graph says of itself as a whole, or None."""
     if isinstance(value, dict):
         return value.get(key)
@@ -32,12 +42,12 @@ def _about(value, key):
     return getattr(value, key, None)
 
 
-def name_of(value, number):
+def name_of(value: Graph | SimpleNamespace | dict[str, Any], number: int) -> str:
     """Its name, else "graph 1"."""
     return str(_about(value, "name") or f"graph {number}")
 
 
-def label_of(value):
+def label_of(value: Graph | SimpleNamespace) -> str:
     """Its class as it says it itself (networkx: graph["label"]; PyTorch Geometric: y), or None."""
     found = _about(value, "label")
     if found is None and hasattr(value, "edge_index"):
@@ -48,7 +58,7 @@ def label_of(value):
     return str(array[0]) if array.size == 1 else None
 
 
-def table_of(value, name):
+def table_of(value: Graph | SimpleNamespace | dict[str, Any], name: str) -> TokenTable:
     """A graph as TokenTable. Raises GraphError naming the graph and what it lacks."""
     if isinstance(value, TokenTable):
         return value.checked(name)
@@ -59,7 +69,7 @@ def table_of(value, name):
     return _of_arrays(value, name).checked(name)
 
 
-def _of_dict(value, name):
+def _of_dict(value: dict[str, Any], name: str) -> TokenTable:
     known = {"features", "positions", "edges", "names", "ids", "unit", "name", "label"}
     if "features" not in value or set(value) - known:
         raise GraphError(
@@ -78,7 +88,7 @@ def _of_dict(value, name):
     )
 
 
-def _of_arrays(value, name):
+def _of_arrays(value: SimpleNamespace, name: str) -> TokenTable:
     """PyTorch Geometric: x, pos, edge_index."""
     if getattr(value, "x", None) is None:
         raise GraphError(f"{name} has no node features (x): a row of numbers a node is needed")
@@ -89,7 +99,7 @@ def _of_arrays(value, name):
     return TokenTable(features, names, _array(getattr(value, "pos", None)), edges)
 
 
-def _of_networkx(graph, name):
+def _of_networkx(graph: Graph, name: str) -> TokenTable:
     nodes = list(graph.nodes)
     if not nodes:
         raise GraphError(f"{name} has no nodes")
@@ -128,11 +138,11 @@ def _of_networkx(graph, name):
     )
 
 
-def _is_number(value):
+def _is_number(value: float | str) -> bool:
     return np.ndim(value) == 0 and isinstance(value, (int, float, np.number))
 
 
-def _array(value):
+def _array(value: float | np.ndarray | None) -> float | np.ndarray | None:
     """A tensor (on whatever device) as an array; all else as it is."""
     for step in ("detach", "cpu", "numpy"):
         value = (

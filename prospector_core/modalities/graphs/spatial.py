@@ -6,8 +6,11 @@ Read as spatialdata writes them today (containers 0.1 on zarr 2 and 0.2 on zarr 
 of that library is needed.
 """
 
+from __future__ import annotations
+
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -15,6 +18,11 @@ import shapely
 from ...errors import GraphError, MissingExtraError
 from ...store.memory import check_chunks, check_memory
 from .background import ChannelImage, LabelImage, Outlines, Stored, Under
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from zarr import Group
 
 __all__ = ["Elements"]
 
@@ -39,7 +47,7 @@ class Elements:
     Attributes: region_key, instance_key of the table, "" where it annotates nothing.
     """
 
-    def __init__(self, root, path, table):
+    def __init__(self, root: Group, path: Path, table: Group) -> None:
         self._root, self._path = root, Path(path)
         attrs = dict(table.attrs)
         if (
@@ -51,14 +59,14 @@ class Elements:
             str(attrs.get(name) or "") for name in ("region_key", "instance_key")
         )
 
-    def find(self, region):
+    def find(self, region: Any) -> Any:
         """("shapes" or "labels", its group) of a region, or None."""
         for kind in ("shapes", "labels"):
             if kind in self._root and region in self._root[kind]:
                 return kind, self._root[kind][region]
         return None
 
-    def centres(self, region, instances):
+    def centres(self, region: Any, instances: Any) -> Any:
         """Where the cells of a region are, in the coordinate system that its element is shown in.
 
         ((n, 2), unit).
@@ -78,7 +86,7 @@ class Elements:
             own = self._label_centres(self._levels(group, region)[0], instances, region)
         return own @ matrix[:, :2].T + matrix[:, 2], unit
 
-    def under(self, regions, instances):
+    def under(self, regions: Any, instances: Any) -> Any:
         """Images, labels and outlines of a datum: Under.
 
         Parameters: regions, (n,) the region of each token; instances, (n,) its number there.
@@ -115,10 +123,10 @@ class Elements:
                 found.labels = LabelImage(stored, place[0], labels, lambda: numbers)
         return found
 
-    def _names(self, kind):
+    def _names(self, kind: Any) -> Any:
         return sorted(self._root[kind]) if kind in self._root else []
 
-    def _belongs(self, name, region):
+    def _belongs(self, name: str, region: Any) -> Any:
         """Whether an element is of the same thing as a region.
 
         Their names begin alike, or it is the only one of its kind.
@@ -127,7 +135,7 @@ class Elements:
         stem = region.rsplit("_", 1)[0]
         return len(self._names(kind)) == 1 or name.startswith(stem + "_") or name == stem
 
-    def _image(self, name, system):
+    def _image(self, name: str, system: Any) -> Any:
         group = self._root["images"][name]
         try:
             place = self._place(group, name, system)
@@ -139,7 +147,7 @@ class Elements:
 
     # ---- where elements lie
 
-    def _place(self, group, name, system=None):
+    def _place(self, group: Any, name: str, system: Any = None) -> Any:
         """(matrix (2, 3) to a coordinate system, its name, unit of length).
 
         ``system``: None, "global" or the only or first one.
@@ -172,14 +180,14 @@ class Elements:
         unit = next(iter(units)) if len(units) == 1 else None
         return matrix, system, _UNITS.get(unit, "")
 
-    def _levels(self, group, name):
+    def _levels(self, group: Any, name: str) -> Any:
         attrs = _ngff(group)["multiscales"][0]
         axes = "".join(axis["name"] if isinstance(axis, dict) else axis for axis in attrs["axes"])
         return [Stored(group[each["path"]], axes, f"{self._path.name}, {name}") for each in attrs["datasets"]]
 
     # ---- shapes
 
-    def _shapes(self, region):
+    def _shapes(self, region: Any) -> Any:
         """(geometries, their index, radii or None) of an element."""
         group, where = self._root["shapes"][region], f"{self._path.name}, {region}"
         file = self._path / "shapes" / region / "shapes.parquet"
@@ -199,7 +207,7 @@ class Elements:
         radii = self._array(group["radius"]) if "radius" in group else None
         return geometries, self._array(group["Index"]), radii
 
-    def _array(self, node):
+    def _array(self, node: Any) -> Any:
         """An array of the store, if it is not larger than it may be."""
         sides = " x ".join(f"{side:,}" for side in node.shape)
         need = 2 * math.prod(node.shape) * max(node.dtype.itemsize, 8)
@@ -207,12 +215,12 @@ class Elements:
         check_chunks(node, self._path, GraphError)
         return np.asarray(node[...])
 
-    def _outlines(self, region, instances):
+    def _outlines(self, region: Any, instances: Any) -> Any:
         geometries, index, radii = self._shapes(region)
         rows = self._rows(index, instances, region)
         return geometries[rows], None if radii is None else radii[rows]
 
-    def _rows(self, index, instances, region):
+    def _rows(self, index: Any, instances: Any, region: Any) -> Any:
         at = {str(each): row for row, each in enumerate(np.asarray(index).tolist())}
         try:
             return np.array([at[each] for each in map(str, np.asarray(instances).tolist())], np.int64)
@@ -221,7 +229,7 @@ class Elements:
                 f"{self._path.name}: the table names {error.args[0]} of {region!r}, which has no such shape"
             ) from None
 
-    def _label_centres(self, stored, instances, region):
+    def _label_centres(self, stored: Any, instances: Any, region: Any) -> Any:
         numbers = _whole(instances)
         if numbers is None:
             raise GraphError(
@@ -253,19 +261,19 @@ class Elements:
         return total / count[:, None]
 
 
-def _ngff(group):
+def _ngff(group: Any) -> Any:
     attrs = dict(group.attrs)
     return attrs.get("ome", attrs) if "multiscales" not in attrs else attrs
 
 
-def _channels(group):
+def _channels(group: Any) -> Any:
     attrs = _ngff(group)
     omero = attrs.get("omero") or dict(group.attrs).get("omero") or {}
     names = [each.get("label") for each in omero.get("channels", [])]
     return names if names and all(name is not None for name in names) else None
 
 
-def _check_offsets(offsets, n, where):
+def _check_offsets(offsets: Any, n: Any, where: Any) -> None:
     """Raise GraphError where offsets, the innermost first, do not count up to what they divide.
 
     Shapely believes them.
@@ -283,7 +291,7 @@ def _check_offsets(offsets, n, where):
         n = len(each) - 1
 
 
-def _matrix(transform, axes, where):
+def _matrix(transform: Any, axes: Any, where: Any) -> Any:
     """Matrix (n + 1, n + 1) of a transformation of n axes."""
     kind, n = transform.get("type"), len(axes)
     full = np.eye(n + 1)
@@ -322,7 +330,7 @@ def _matrix(transform, axes, where):
     raise GraphError(f"{where}: the transformation {kind!r} is not understood: write an affine one")
 
 
-def _parquet(file, where):
+def _parquet(file: Any, where: Any) -> Any:
     """(geometries, index, radii or None) of a GeoParquet file."""
     import json
 
@@ -362,7 +370,7 @@ def _parquet(file, where):
     return geometries, rows, radii
 
 
-def _whole(instances):
+def _whole(instances: Any) -> Any:
     """Whole numbers, or None where they are names."""
     values = np.asarray(instances)
     if values.dtype.kind in "iu":
@@ -373,6 +381,6 @@ def _whole(instances):
         return None
 
 
-def _plain(node):
+def _plain(node: Any) -> Any:
     value = np.asarray(node[...])
     return value.item() if value.ndim == 0 else value.tolist()

@@ -3,15 +3,23 @@
 Edges beside them, where they are given.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import GraphError
 from ...store.memory import check_memory, memory_errors
 from .files import TokenFile, TokenTable, is_edges
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+    from .files import TokenOptions
 
 __all__ = ["ArrayFile", "TableFile", "read_parquet", "read_table"]
 
@@ -51,7 +59,7 @@ _SUFFIXES = (".parquet", ".csv", ".tsv")
 _LONGEST_HEAD = 2**20
 
 
-def read_table(path):
+def read_table(path: Path) -> dict[str, np.ndarray]:
     """A CSV, TSV or Parquet file as {column: (n,) array}, in its order. Raises GraphError."""
     import pyarrow
     import pyarrow.csv
@@ -90,7 +98,7 @@ def read_table(path):
         ) from error
 
 
-def read_parquet(path, error):
+def read_parquet(path: Path, error: type[GraphError]) -> Table:
     """A Parquet file as a table of pyarrow, if it does not unpack to more than it may.
 
     Raises ``error``, ArrowException, OSError.
@@ -112,7 +120,7 @@ class TableFile(TokenFile):
     Every other column of numbers.
     """
 
-    def __init__(self, path, options):
+    def __init__(self, path: Path, options: TokenOptions) -> None:
         path = Path(path)
         self._columns = read_table(path)
         self._options = options
@@ -145,7 +153,7 @@ class TableFile(TokenFile):
         self._edges = None
         super().__init__(path, self._of)
 
-    def read(self, part):
+    def read(self, part: str) -> TokenTable:
         rows, where = self._of[part], f"{self.path.name}, {part}" if self._sample else self.path.name
         features = np.stack([self._columns[name][rows] for name in self._features], axis=1)
         positions = (
@@ -156,7 +164,7 @@ class TableFile(TokenFile):
         unit = self._options.unit or ""
         return TokenTable(features, list(self._features), positions, edges, ids, unit).checked(where)
 
-    def _edges_of(self, part, ids, n, where):
+    def _edges_of(self, part: str, ids: list[str] | None, n: int, where: str) -> np.ndarray | None:
         if self._edges is None:
             self._edges = _read_edges(self.path)
         if not self._edges:
@@ -181,7 +189,7 @@ class TableFile(TokenFile):
             ) from error
 
 
-def _read_edges(path):
+def _read_edges(path: Path) -> tuple[dict[str, np.ndarray] | str | tuple[str, str] | None, ...]:
     """(columns, (source, target), sample column or None, file name) of the table of edges of a table.
 
     () without one.
@@ -209,7 +217,7 @@ class ArrayFile(TokenFile):
     Optionally names, ids, unit.
     """
 
-    def __init__(self, path, options):
+    def __init__(self, path: Path, options: TokenOptions) -> None:
         super().__init__(path, [Path(path).stem])
         self._options = options
         try:
@@ -224,7 +232,7 @@ class ArrayFile(TokenFile):
         except Exception as error:  # zipfile's own
             raise GraphError(f"{self.path.name} is damaged ({error}): copy it again") from error
 
-    def read(self, part):
+    def read(self, part: str) -> TokenTable:
         arrays, name = self._arrays, self.path.name
         features = next((arrays[key] for key in ("features", "x", "X") if key in arrays), None)
         if features is None:

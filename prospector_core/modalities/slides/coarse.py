@@ -19,6 +19,8 @@ from ...study.journal import Split
 from .embedding import COARSE
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...study.fits import FitView
     from ...study.study import Study
 
@@ -89,7 +91,7 @@ def provisional_map_of(study: Study, uid: str, view: FitView) -> ProvisionalMap 
     return latest
 
 
-def _concepts(vectors, fit):
+def _concepts(vectors: Any, fit: FitView) -> Any:
     """Concepts of tokens as quantised, and under the splits of the fit: (b,) int64."""
     concepts = assign_nearest(vectors, fit.centroids).astype(np.int64)
     for step in fit.state.steps:
@@ -102,7 +104,7 @@ def _concepts(vectors, fit):
     return concepts
 
 
-def _map(part, sprites, uid, fit, version):
+def _map(part: Any, sprites: Any, uid: str, fit: FitView, version: Any) -> Any:
     n, positions = len(part.positions), np.asarray(part.positions, np.int64)
     quantised = np.full(n, -1, np.int64)
     for (early, index, _), concepts in sprites.items():
@@ -114,7 +116,7 @@ def _map(part, sprites, uid, fit, version):
     out[[token for token in fit.state.ignored(uid) if token < n]] = True
     curated = np.where(out, -1, concepts)
 
-    def score(tokens, cells):
+    def score(tokens: Any, cells: Any) -> Any:
         graph = TokenGraph.from_grid(cells)
         return prospect(graph, curated[tokens], fit.coef, fit.n_concepts, fit.radius, fit.settings.diffusive)
 
@@ -153,7 +155,7 @@ def _map(part, sprites, uid, fit, version):
     )
 
 
-def _beginning(part, sprites):
+def _beginning(part: Any, sprites: Any) -> Any:
     """How many tokens from the first on lie in finished blocks. Tokens come row by row."""
     written = {index for early, index, _ in sprites if not early}
     blocks = next((index for index in range(part.n_blocks) if index not in written), part.n_blocks)

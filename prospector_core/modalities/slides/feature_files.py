@@ -1,15 +1,24 @@
 """Feature files that other pipelines leave: TRIDENT and CLAM, HDF5 with ``features`` and ``coords``."""
 
+from __future__ import annotations
+
 import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import EmbeddingError, MissingExtraError, ProspectorError
 from ...store.memory import check_chunks, check_memory
 from ...store.readable import require_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from h5py import Dataset, File
 
 __all__ = ["FeatureFile", "find_feature_files", "read_features"]
 
@@ -55,7 +64,7 @@ class FeatureFile:
     attrs: dict
 
 
-def find_feature_files(folder):
+def find_feature_files(folder: Path) -> list[Path]:
     """Feature files of a folder, or of ``h5_files`` in it (CLAM): list of Path. Raises EmbeddingError."""
     folder = Path(folder)
     require_readable(folder, EmbeddingError)
@@ -73,7 +82,7 @@ def find_feature_files(folder):
     raise EmbeddingError(f"{folder} holds no feature file: {hint}")
 
 
-def _files(folder, suffixes=_SUFFIXES):
+def _files(folder: Path, suffixes: tuple[str, str] = _SUFFIXES) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(
@@ -86,7 +95,7 @@ def _files(folder, suffixes=_SUFFIXES):
     )
 
 
-def _plain_file(path):
+def _plain_file(path: Path) -> Any:
     """(vectors (n, d), coords (n, 2) float64) of a file without attributes. Raises EmbeddingError."""
     from ...study.own_vectors import read_vector_file
     from ..graphs.token_tables import read_table
@@ -114,7 +123,7 @@ def _plain_file(path):
     return np.stack(rest, axis=1).astype(np.float32), coords
 
 
-def _patch_file(path, patches):
+def _patch_file(path: Path, patches: object | None) -> Path:
     """The file of the patches step of the same slide: it has the attributes that CLAM's features lack.
 
     Or None.
@@ -132,7 +141,7 @@ def _patch_file(path, patches):
     return None
 
 
-def read_features(path, patches=None):
+def read_features(path: Path, patches: object | None = None) -> FeatureFile:
     """Look at a feature file: FeatureFile.
 
     Parameters: path; patches, folder of the patches step (default: looked for beside the features, where CLAM
@@ -201,7 +210,7 @@ def read_features(path, patches=None):
     )
 
 
-def read_vectors(found):
+def read_vectors(found: FeatureFile) -> np.ndarray:
     """The features of a file: (n, d) float32 or float16. Raises EmbeddingError."""
     if found.path.suffix.lower() in _PLAIN:
         return _plain_file(found.path)[0]
@@ -222,10 +231,10 @@ def read_vectors(found):
 class _open:
     """An HDF5 file, read only; what the library says of a broken one in one line."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __enter__(self):
+    def __enter__(self) -> File:
         # A lock on a read-only network drive fails, and nothing is written here.
         os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
         try:
@@ -242,7 +251,7 @@ class _open:
             ) from error
         return self.file
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: object | None, error: object | None, trace: object | None) -> None:
         self.file.close()
         ours = kind is None or issubclass(kind, ProspectorError)
         if not ours and issubclass(
@@ -251,16 +260,16 @@ class _open:
             raise EmbeddingError(f"{self.path.name} is damaged ({error}): copy it again") from error
 
 
-def _need(kept):
+def _need(kept: Dataset) -> int:
     """Bytes of memory that an array of a file takes while it becomes float32."""
     return math.prod(kept.shape) * (kept.dtype.itemsize + 4)
 
 
-def _sides(shape):
+def _sides(shape: tuple[int, ...]) -> str:
     return " x ".join(f"{side:,}" for side in shape)
 
 
-def _dataset(file, name, path):
+def _dataset(file: File, name: str, path: Path) -> Dataset:
     try:
         found = file.get(name)
     except (KeyError, RuntimeError, ValueError) as error:
@@ -277,7 +286,7 @@ def _dataset(file, name, path):
     return found
 
 
-def _features_shape(shape, path):
+def _features_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
     """Patches and numbers a patch of (n, d), (1, n, d) or, for an empty slide, (0,)."""
     if len(shape) == 3 and shape[0] == 1:
         shape = shape[1:]
@@ -291,7 +300,7 @@ def _features_shape(shape, path):
     return shape
 
 
-def _patch_side(attrs, path):
+def _patch_side(attrs: dict[str, float | list[float] | str], path: Path) -> float:
     """Side of a patch in level-0 pixels.
 
     Stated (TRIDENT), or its size at a level times that level's downsample (CLAM).
@@ -323,7 +332,7 @@ def _patch_side(attrs, path):
     return float(size * factor)
 
 
-def _size(attrs):
+def _size(attrs: dict[str, float | list[float] | str]) -> tuple[int, int] | None:
     width, height = _number(attrs.get("level0_width")), _number(attrs.get("level0_height"))
     if width and height:
         return int(width), int(height)
@@ -333,7 +342,7 @@ def _size(attrs):
     return None
 
 
-def _encoder_name(stated, path):
+def _encoder_name(stated: dict[str, str], path: Path) -> str:
     for key in _ENCODER_KEYS:
         if stated.get(key):
             return str(stated[key])
@@ -341,7 +350,7 @@ def _encoder_name(stated, path):
     return folder.name.removeprefix("features_") or "unknown"  # TRIDENT: features_uni_v1
 
 
-def _number(value):
+def _number(value: int) -> float:
     try:
         number = float(np.ravel(value)[0])
     except (TypeError, ValueError, IndexError):
@@ -349,7 +358,7 @@ def _number(value):
     return number if np.isfinite(number) else None
 
 
-def _plain(attrs):
+def _plain(attrs: Mapping[str, Any]) -> dict[str, int | str]:
     """HDF5 attributes as plain values, without those that name folders."""
     found = {}
     for key in attrs:

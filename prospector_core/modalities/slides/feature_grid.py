@@ -1,11 +1,17 @@
 """The grid of tiles, found again from the coordinates that a feature file keeps."""
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import EmbeddingError
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["FoundGrid", "grid_of_coordinates"]
 
@@ -28,7 +34,7 @@ class FoundGrid:
     shift: float
 
 
-def grid_of_coordinates(coords, patch, stride, name):
+def grid_of_coordinates(coords: np.ndarray, patch: float, stride: float | None, name: str) -> FoundGrid:
     """Rows and columns of patches.
 
     The distance of neighbours is read from the coordinates, so that any overlap or gap, and strides that were
@@ -88,7 +94,7 @@ def grid_of_coordinates(coords, patch, stride, name):
     )
 
 
-def _refuse_doubles(coords, name):
+def _refuse_doubles(coords: np.ndarray, name: str) -> None:
     found, first, counts = np.unique(coords, axis=0, return_index=True, return_counts=True)
     double = np.flatnonzero(counts > 1)
     if double.size:
@@ -99,7 +105,7 @@ def _refuse_doubles(coords, name):
         )
 
 
-def _stride(coords):
+def _stride(coords: np.ndarray) -> float:
     """Distance of neighbours along the first axis: the commonest between patches of one line.
 
     None if there are none.
@@ -122,19 +128,19 @@ def _stride(coords):
     return float(steps[fits].sum() / multiple[fits].sum()) if fits.any() else float(common)
 
 
-def _multiples(steps, stride):
+def _multiples(steps: list[float], stride: float) -> bool:
     """Whether strides that were read are whole multiples of one, and not all once."""
     times = np.array(steps) / stride
     return bool(steps) and times.max() > 1.5 and bool((np.abs(times - np.rint(times)) < _TOLERANCE).all())
 
 
-def _smallest_step(coords):
+def _smallest_step(coords: Any) -> Any:
     steps = [np.diff(np.unique(each)) for each in coords.T]
     steps = np.concatenate(steps)
     return float(steps.min()) if steps.size else None
 
 
-def _apart(places, exact, name):
+def _apart(places: np.ndarray, exact: np.ndarray, name: str) -> np.ndarray:
     """One patch a place: of those that round to one, the nearest stays."""
     far = np.hypot(*(exact - places).T)
     taken, again = {}, []

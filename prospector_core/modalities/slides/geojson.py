@@ -3,7 +3,10 @@
 And marked regions.
 """
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -12,13 +15,28 @@ from ...errors import BadInputError
 from ...palette import class_palette
 from ..graphs.geojson import mark_name, points_geojson, score_name
 
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+    from typing import Any
+
+    from shapely.geometry import MultiPolygon, Polygon
+
+    from ...study.actions import Region
+    from ...study.records import Datum
+    from ...study.study import Study
+
 __all__ = ["geojson"]
 
 _WHAT = ("tiles", "concepts", "regions", "marks")
 _MARK_COLOURS = {"for": (204, 76, 2), "against": (33, 113, 181), "ignore": (140, 140, 140)}
 
 
-def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
+def geojson(
+    study: SimpleNamespace | Study,
+    datum: Datum | SimpleNamespace,
+    what: list[str] | str | tuple[str, str, str] = ("tiles", "concepts", "marks"),
+    threshold: float | None = None,
+) -> bytes:
     """A datum as GeoJSON bytes, coordinates in level-0 pixels as QuPath counts them.
 
     Where a slide states bounds of what was scanned (MIRAX, Leica), QuPath's origin is their corner, not the
@@ -75,7 +93,15 @@ def geojson(study, datum, what=("tiles", "concepts", "marks"), threshold=None):
     return ('{"type":"FeatureCollection","features":[' + ",".join(features) + "]}").encode()
 
 
-def _tiles(low, high, all_scores, concepts, names, colours, strongest=None):
+def _tiles(
+    low: np.ndarray,
+    high: np.ndarray,
+    all_scores: dict[str, np.ndarray],
+    concepts: np.ndarray,
+    names: dict[int, str],
+    colours: dict[int, list[int]],
+    strongest: object | None = None,
+) -> list[str]:
     """A square a token, as JSON texts.
 
     ``all_scores``: {name: (n,)}; ``strongest``: names of classes, where there are several.
@@ -90,7 +116,8 @@ def _tiles(low, high, all_scores, concepts, names, colours, strongest=None):
     start = '{"type":"Feature","geometry":{"type":"Polygon","coordinates":'
     kinds = {
         concept: (
-            f'"properties":{{"objectType":"detection","classification":{_json({"name": name, "color": colours[concept]})},'
+            '"properties":{"objectType":"detection",'
+            f'"classification":{_json({"name": name, "color": colours[concept]})},'
         )
         for concept, name in names.items()
     }
@@ -108,7 +135,7 @@ def _tiles(low, high, all_scores, concepts, names, colours, strongest=None):
     return features
 
 
-def _dissolved(low, high, chosen, pitch):
+def _dissolved(low: np.ndarray, high: np.ndarray, chosen: np.ndarray, pitch: float) -> MultiPolygon | Polygon:
     """Tiles joined to one outline. Joined on whole numbers first.
 
     Rounded corners would leave slivers between tiles.
@@ -121,7 +148,10 @@ def _dissolved(low, high, chosen, pitch):
     return shapely.transform(joined, lambda points: points * pitch + origin)
 
 
-def _drawn(polygon, bounds):
+def _drawn(
+    polygon: tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]] | None,
+    bounds: np.ndarray,
+) -> MultiPolygon | Polygon | None:
     """A region as the expert drew it; None if it has no outline, or one without an area."""
     if polygon is None:
         return None
@@ -130,7 +160,7 @@ def _drawn(polygon, bounds):
     return (parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)) if parts else None
 
 
-def _mark(region, area, classes):
+def _mark(region: Region, area: MultiPolygon | Polygon, classes: tuple[str, str]) -> str:
     """A marked region as an annotation that says what it speaks for and with what weight."""
     name = mark_name(region, classes)
     properties = {
@@ -144,14 +174,16 @@ def _mark(region, area, classes):
     return f'{{"type":"Feature","geometry":{shapely.to_geojson(area)},"properties":{_json(properties)}}}'
 
 
-def _feature(area, name, colour, kind):
+def _feature(
+    area: MultiPolygon | Polygon, name: str, colour: list[int] | tuple[int, int, int], kind: str
+) -> str:
     properties = {"objectType": kind, "classification": {"name": name, "color": colour}, "isLocked": True}
     return f'{{"type":"Feature","geometry":{shapely.to_geojson(area)},"properties":{_json(properties)}}}'
 
 
-def _json(value):
+def _json(value: dict[str, Any] | str) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _rgb(colour):
+def _rgb(colour: str) -> list[int]:
     return [int(colour[index : index + 2], 16) for index in (1, 3, 5)]

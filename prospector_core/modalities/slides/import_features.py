@@ -1,9 +1,12 @@
 """A study made of features that another pipeline computed, with or without the slides at hand."""
 
+from __future__ import annotations
+
 import json
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,24 +18,33 @@ from .feature_files import find_feature_files, read_features, read_vectors
 from .feature_grid import grid_of_coordinates
 from .readers import list_slides
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ...store.database import Database
+    from ...study.labels import LabelRow
+    from .feature_files import FeatureFile
+    from .feature_grid import FoundGrid
+
 __all__ = ["create_study_of_features"]
 
 
 def create_study_of_features(
-    path,
+    path: Path,
     *,
-    features,
-    labels,
-    slides=None,
-    patches=None,
-    name=None,
-    slide_mpp=None,
-    file_column=None,
-    label_column=None,
-    positive=None,
-    progress=None,
-    secret=None,
-):
+    features: Path,
+    labels: Path,
+    slides: Path | None = None,
+    patches: object | None = None,
+    name: object | None = None,
+    slide_mpp: float | None = None,
+    file_column: object | None = None,
+    label_column: object | None = None,
+    positive: object | None = None,
+    progress: Callable[..., object] | None = None,
+    secret: object | None = None,
+) -> None:
     """Write a new study whose data are embedded already. See ``Study.from_features``."""
     path = Path(os.path.abspath(path))
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -73,7 +85,7 @@ def create_study_of_features(
         },
     }
 
-    def fill(folder, database):
+    def fill(folder: Path, database: Database) -> None:
         store, kept = EmbeddingStore(folder / "embeddings.zarr"), {}
         uids = dict(database.read("SELECT name, uid FROM data"))
         for number, (row, file, tokens) in enumerate(sorted(data, key=lambda each: files.index(each[1]))):
@@ -96,7 +108,7 @@ def create_study_of_features(
     write_study(path, meta, rows, matched, sources, fill, secret)
 
 
-def _check_alike(one, first):
+def _check_alike(one: FeatureFile, first: FeatureFile) -> None:
     """Vectors of two encoders must not meet in one study."""
     if one.dim and first.dim and one.dim != first.dim:
         raise EmbeddingError(
@@ -110,7 +122,7 @@ def _check_alike(one, first):
         )
 
 
-def _info(one, slide_mpp):
+def _info(one: FeatureFile, slide_mpp: float | None) -> dict[str, float | str | None]:
     """What is known of a slide that is not at hand."""
     if one.size:
         width, height = one.size
@@ -136,7 +148,7 @@ def _info(one, slide_mpp):
     }
 
 
-def _tokens(row, one, grid, labels):
+def _tokens(row: LabelRow, one: FeatureFile, grid: FoundGrid | None, labels: Path) -> np.ndarray:
     """The patches of a datum: all, or those whose centre lies in its field."""
     if grid is None or row.field is None:
         return np.arange(one.n)
@@ -151,11 +163,13 @@ def _tokens(row, one, grid, labels):
     return tokens
 
 
-def _mpp(one):
+def _mpp(one: FeatureFile) -> float | None:
     return 10.0 / one.magnification if one.magnification else None
 
 
-def _attrs(one, grid, info):
+def _attrs(
+    one: FeatureFile, grid: FoundGrid, info: dict[str, dict[str, int | str] | float | str | None]
+) -> dict[str, Any]:
     return {
         "kind": "features",
         "origin": list(grid.origin),

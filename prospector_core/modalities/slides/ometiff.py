@@ -1,17 +1,24 @@
 """A prospect map as a pyramidal OME-TIFF with its physical size."""
 
+from __future__ import annotations
+
 import io
 import uuid
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
+
+if TYPE_CHECKING:
+    from ...study.records import Datum
+    from ...study.study import Study
 
 __all__ = ["ome_tiff"]
 
 _SMALLEST = 256  # levels are halved until the longer side is no larger
 
 
-def ome_tiff(study, datum):
+def ome_tiff(study: Study, datum: Datum) -> bytes:
     """A datum's map as OME-TIFF bytes.
 
     Float32, one pixel a token, NaN where there is none; levels in SubIFDs.
@@ -55,7 +62,7 @@ def ome_tiff(study, datum):
     return buffer.getvalue()
 
 
-def _halved(image):
+def _halved(image: np.ndarray) -> np.ndarray:
     """Half the size: the mean of each 2 x 2 block's tokens."""
     *channels, height, width = image.shape
     padded = np.pad(

@@ -3,10 +3,13 @@
 B-factor PDB and mmCIF, ChimeraX attributes, a PyMOL script, MolViewSpec.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import re
 import string
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +18,22 @@ from ...study.data import open_structure, structure_path
 from ...wording import printable
 from .trajectory import read_frames
 
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    from gemmi import Atom, Residue, Structure
+
+    from ...study.records import Datum
+    from ...study.study import Study
+
 __all__ = ["bfactor_mmcif", "bfactor_pdb", "defattr", "molviewspec", "pymol_script"]
 
 _LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
 _TOP = 0.05  # of the residues: shown as sticks
 
 
-def bfactor_pdb(study, datum):
+def bfactor_pdb(study: Study, datum: Datum) -> bytes:
     """A datum as PDB bytes: its residues with their score as B-factor (clipped to -99.99..999.99).
 
     Ligands with 0.
@@ -44,7 +56,7 @@ def bfactor_pdb(study, datum):
     return structure.make_minimal_pdb().encode()
 
 
-def bfactor_mmcif(study, datum):
+def bfactor_mmcif(study: Study, datum: Datum) -> bytes:
     """A datum as mmCIF bytes, as ``bfactor_pdb``, but of any size, and scores not clipped."""
     import gemmi
 
@@ -56,7 +68,7 @@ def bfactor_mmcif(study, datum):
     return block.as_string().encode()
 
 
-def _scored(study, datum):
+def _scored(study: Study, datum: Datum) -> Structure:
     """The datum's atoms as a gemmi Structure, B-factors as scores; it names no file."""
     import gemmi
 
@@ -96,7 +108,7 @@ def _scored(study, datum):
     return structure
 
 
-def _residue(gemmi, name, number):
+def _residue(gemmi: ModuleType, name: str, number: str) -> Residue:
     residue = gemmi.Residue()
     residue.name = name
     code = number[-1] if number[-1].isalpha() else " "
@@ -104,7 +116,9 @@ def _residue(gemmi, name, number):
     return residue
 
 
-def _atom(gemmi, name, element, place, score):
+def _atom(
+    gemmi: ModuleType, name: str, element: str, place: tuple[float, float, float], score: float
+) -> Atom:
     atom = gemmi.Atom()
     atom.name, atom.element = name, gemmi.Element(element)
     atom.pos = gemmi.Position(*place)
@@ -113,7 +127,7 @@ def _atom(gemmi, name, element, place, score):
     return atom
 
 
-def _residues(study, datum):
+def _residues(study: Study, datum: Datum) -> tuple[list[str], list[str], np.ndarray, np.ndarray]:
     """(chain, number, score, concept name, colour) of the residues.
 
     Of a trajectory the mean over its frames.
@@ -127,7 +141,7 @@ def _residues(study, datum):
     return attrs["chains"], attrs["numbers"], mean, study.concepts_of(datum)[:n]
 
 
-def defattr(study, datum):
+def defattr(study: Study, datum: Datum) -> bytes:
     """A ChimeraX attribute file: prospect_score of every residue, and its concept's number."""
     chains, numbers, scores, concepts = _residues(study, datum)
     _check(study, datum, chains, numbers, "a ChimeraX attribute file")
@@ -146,7 +160,7 @@ def defattr(study, datum):
     return ("\n".join(parts) + "\n").encode()
 
 
-def pymol_script(study, datum):
+def pymol_script(study: Study, datum: Datum) -> bytes:
     """A PyMOL script for an open structure.
 
     Scores into b, colours, the residues with the highest scores as sticks.
@@ -178,7 +192,7 @@ def pymol_script(study, datum):
     return ("\n".join(lines) + "\n").encode()
 
 
-def _check(study, datum, chains, numbers, what):
+def _check(study: Study, datum: Datum, chains: list[str], numbers: list[str], what: str) -> None:
     """Nothing of a chain's name or a residue's number may be taken for a command, or for other chains.
 
     Raises BadInputError.
@@ -191,7 +205,7 @@ def _check(study, datum, chains, numbers, what):
             )
 
 
-def _named(chain):
+def _named(chain: str) -> str:
     """A chain's name as PyMOL takes it.
 
     One without a name has quotes, else the next word would be its name.
@@ -199,11 +213,11 @@ def _named(chain):
     return chain or "''"
 
 
-def _escaped(number):
+def _escaped(number: str) -> str:
     return f"\\{number}" if number.startswith("-") else number
 
 
-def molviewspec(study, datum):
+def molviewspec(study: Study, datum: Datum) -> bytes:
     """A MolViewSpec scene (JSON) that Mol* opens.
 
     Cartoon coloured by score, top residues and ligands as sticks.
@@ -216,7 +230,7 @@ def molviewspec(study, datum):
     chains, numbers, scores, _ = _residues(study, datum)
     limit = _limit(scores)
 
-    def selector(index):
+    def selector(index: int) -> dict[str, int | str]:
         number = numbers[index]
         code = {"pdbx_PDB_ins_code": number[-1]} if number[-1].isalpha() else {}
         return {
@@ -225,7 +239,9 @@ def molviewspec(study, datum):
             **code,
         }
 
-    def node(kind, children=(), **params):
+    def node(
+        kind: str, children: list[dict[str, dict | list[dict] | str]] | tuple[None] = (), **params: Any
+    ) -> dict[str, dict[str, dict[str, Any] | list[dict[str, Any]] | str] | list[dict[str, Any]] | str]:
         return {
             "kind": kind,
             **({"params": params} if params else {}),
@@ -267,12 +283,12 @@ def molviewspec(study, datum):
     ).encode()
 
 
-def _limit(scores):
+def _limit(scores: np.ndarray) -> float:
     known = np.abs(scores[np.isfinite(scores)])
     return float(known.max()) if known.size and known.max() > 0 else 1.0
 
 
-def _top(scores):
+def _top(scores: np.ndarray) -> list[int]:
     """Residues with the highest scores, at least 3, at most 20."""
     order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
     return order[: int(np.clip(round(_TOP * len(scores)), 3, 20))].tolist()

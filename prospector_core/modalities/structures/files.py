@@ -12,12 +12,19 @@ import unicodedata
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import MissingExtraError, StructureError
 from ...store.memory import check_memory, most_memory
 from ...store.readable import require_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from gemmi import Model, Residue, ResidueInfo
 
 try:
     import gemmi
@@ -81,15 +88,15 @@ class Chain:
     atoms: list = field(repr=False)
     left_out: list = field(default_factory=list)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.residues)
 
-    def label(self, index):
+    def label(self, index: int) -> str:
         """A residue as people name it: "CYS 52A", with its chain where there are several."""
         one = f"{self.residues[index]} {self.numbers[index]}"
         return one if len(set(self.chains)) < 2 else f"{self.chains[index]}:{one}"
 
-    def beta(self):
+    def beta(self) -> np.ndarray:
         """(n, 3) C-beta; where there is none (glycine) where it would be, from the backbone; else C-alpha."""
         n, ca, c, cb = np.moveaxis(self.backbone, 1, 0)
         b, a = ca - n, c - ca
@@ -104,7 +111,7 @@ class Structure:
     Attributes: path, format ("PDB" or "mmCIF"), title, n_models, assemblies (names of biological assemblies).
     """
 
-    def __init__(self, path, structure, format):
+    def __init__(self, path: Path, structure: Structure, format: str) -> None:
         self.path, self.format = Path(path), format
         self._structure = structure
         self.title = (
@@ -115,7 +122,7 @@ class Structure:
         self._parents = {each.res_id.name: each.parent_comp_id for each in structure.mod_residues}
         self._assembled = {}
 
-    def chains(self, model=1, assembly=None):
+    def chains(self, model: int = 1, assembly: str | None = None) -> dict[str, int]:
         """{chain: residues with a C-alpha} of the chains that are protein, in the order of the file."""
         found = {}
         for chain in self._model(model, assembly):
@@ -124,7 +131,7 @@ class Structure:
                 found[chain.name] = found.get(chain.name, 0) + n
         return found
 
-    def chain(self, name=None, model=1, assembly=None):
+    def chain(self, name: str | None = None, model: int = 1, assembly: str | None = None) -> Chain:
         """The residues of a chain, of several ("A+B"), or of all (None): Chain.
 
         Names are those of the authors (auth_asym_id); of mmCIF the other (label_asym_id) where no author's
@@ -167,7 +174,7 @@ class Structure:
             left_out,
         )
 
-    def frames(self, name=None):
+    def frames(self, name: str | None = None) -> np.ndarray:
         """C-alpha of the same residues in every model: (models, n, 3) float64.
 
         Raises StructureError where they differ.
@@ -184,7 +191,13 @@ class Structure:
             out[number - 1] = other.xyz
         return out
 
-    def ligands(self, near=None, within=6.0, model=1, assembly=None):
+    def ligands(
+        self,
+        near: np.ndarray | None = None,
+        within: float = 6.0,
+        model: int = 1,
+        assembly: object | None = None,
+    ) -> list[Atom]:
         """What is not protein and not water: list of Atom, hydrogens left out. Only ever drawn.
 
         Parameters: near, (m, 3) positions: only residues with an atom ``within`` angstrom of one (default:
@@ -223,7 +236,7 @@ class Structure:
                 ]
         return found
 
-    def _model(self, number, assembly):
+    def _model(self, number: int, assembly: str | None) -> Model:
         if not 1 <= number <= self.n_models:
             raise StructureError(f"{self.path.name} has no model {number}: it has {self.n_models}")
         if assembly is None or str(assembly) == "":
@@ -242,7 +255,9 @@ class Structure:
                 )
         return self._assembled[key]
 
-    def _residues(self, name, model, assembly):
+    def _residues(
+        self, name: str, model: int, assembly: str | None
+    ) -> list[tuple[str, Residue, dict[str, Any]]]:
         """Residues of one chain: list of (chain, residue, {atom name: atom})."""
         found = [chain for chain in self._model(model, assembly) if chain.name == name]
         rows = [(name, each, _best(each)) for chain in found for each in _conformers(self._polymer(chain))]
@@ -262,7 +277,7 @@ class Structure:
             raise StructureError(f"{self.path.name} {what} {name!r}: its protein chains are {known}")
         return rows
 
-    def _polymer(self, chain):
+    def _polymer(self, chain: Chain) -> list[Residue]:
         """Residues of the chain that are amino acids in a polymer: list."""
         polymer = chain.get_polymer()
         if len(polymer) and polymer.check_polymer_type() in (
@@ -280,7 +295,7 @@ class Structure:
             each for each in chain if _known(each.name).is_amino_acid() and _alpha(each) is not None
         ]
 
-    def _is_amino_acid(self, residue):
+    def _is_amino_acid(self, residue: Residue) -> bool:
         known = _known(residue.name)
         if known.is_nucleic_acid() or known.is_water():
             return False
@@ -290,7 +305,7 @@ class Structure:
             _alpha(residue) is not None and residue.find_atom("N", "*") is not None
         )
 
-    def _letter(self, name):
+    def _letter(self, name: str) -> str:
         code = _known(name).one_letter_code.strip().upper()
         if not code and name in self._parents:
             code = _known(self._parents[name]).one_letter_code.strip().upper()
@@ -300,7 +315,7 @@ class Structure:
 _BONDED = 5.0  # angstrom between C-alphas of neighbours, with something to spare
 
 
-def _attached(residues):
+def _attached(residues: list[Residue]) -> list[Residue]:
     """Without free amino acids (a substrate, an inhibitor) that bear the chain's name.
 
     HETATM, bonded to no neighbour.
@@ -318,11 +333,11 @@ def _attached(residues):
     return [residue for index, residue in enumerate(residues) if index not in free]
 
 
-def _known(name):
+def _known(name: str) -> ResidueInfo:
     return gemmi.find_tabulated_residue(name)
 
 
-def _alpha(residue):
+def _alpha(residue: Residue) -> Atom:
     """The C-alpha of a residue, not a calcium; None if it has none."""
     for atom in residue:
         if atom.name == "CA" and atom.element.name != "Ca":
@@ -330,7 +345,7 @@ def _alpha(residue):
     return None
 
 
-def _best(residue):
+def _best(residue: Residue) -> dict[str, Atom]:
     """{name: atom} of a residue: of alternate locations the one with the highest occupancy.
 
     The first of equals.
@@ -344,8 +359,8 @@ def _best(residue):
     return found
 
 
-def _conformers(residues):
-    """Of residues with one number and several names (alternate residues) the one with the highest occupancy."""
+def _conformers(residues: list[Residue]) -> list[Residue]:
+    """Of alternate residues (one number, several names) the one with the highest occupancy."""
     out = []
     for residue in residues:
         if out and str(out[-1].seqid) == str(residue.seqid):
@@ -358,7 +373,7 @@ def _conformers(residues):
     return out
 
 
-def open_structure(path):
+def open_structure(path: Path) -> Structure:
     """Read a structure: PDB or mmCIF, plain or gzip, told by its content and not by its name.
 
     Raises StructureError, one line that names the file and the fix: missing, empty, cut short, columns that
@@ -393,7 +408,7 @@ def open_structure(path):
     return Structure(path, structure, "mmCIF" if mmcif else "PDB")
 
 
-def _text(path):
+def _text(path: Path) -> str:
     if path.is_dir():
         raise StructureError(f"{path.name} is a folder: name the structure file itself")
     try:
@@ -432,7 +447,7 @@ def _text(path):
     )
 
 
-def _read_mmcif(path, text):
+def _read_mmcif(path: Path, text: str) -> Structure:
     try:
         document = gemmi.cif.read_string(text)
         blocks = [block for block in document if block.find_values("_atom_site.Cartn_x")]
@@ -456,7 +471,7 @@ def _read_mmcif(path, text):
         ) from error
 
 
-def _read_pdb(path, text):
+def _read_pdb(path: Path, text: str) -> Structure:
     lines = text.splitlines()
     atoms = 0
     for number, line in enumerate(lines, start=1):
@@ -487,14 +502,14 @@ def _read_pdb(path, text):
         ) from error
 
 
-def _is_number(text):
+def _is_number(text: str) -> bool:
     try:
         return np.isfinite(float(text)) and "_" not in text
     except ValueError:
         return False
 
 
-def _check_coordinates(path, structure):
+def _check_coordinates(path: Path, structure: Structure) -> None:
     """What is far outside of any structure was not a coordinate."""
     positions = gemmi.FlatStructure(structure).pos
     wrong = np.flatnonzero(~np.isfinite(positions).all(1) | (np.abs(positions) > 1e5).any(1))
@@ -505,17 +520,17 @@ def _check_coordinates(path, structure):
         )
 
 
-def _short(error):
+def _short(error: RuntimeError | ValueError) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 160 else f"{text[:160]} ..."
 
 
-def _some(names, limit=12):
+def _some(names: Iterator[Any], limit: int = 12) -> str:
     names = list(names)
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
-def list_structures(folder):
+def list_structures(folder: Path) -> list[Path]:
     """What is named like a structure in a folder, sorted by name: list of Path. Raises StructureError."""
     folder = Path(folder)
     require_readable(folder, StructureError)

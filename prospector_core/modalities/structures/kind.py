@@ -16,7 +16,7 @@ from .encoders import check_residue_encoder_name, get_residue_encoder, residue_e
 __all__ = ["CONTACTS", "Structures", "contact_points"]
 
 CONTACTS = {"side": 6.0, "ca": 8.0, "cb": 8.0}
-"""What stands for a residue in the contact graph, and the distance in angstrom up to which two are in contact:
+"""What stands for a residue in the contact graph, and up to which distance in angstrom two are in contact:
 the middle of the side chain's heavy atoms, C-alpha, C-beta."""
 
 _BACKBONE_NAMES = ("N", "CA", "C", "O", "OXT", "OT1", "OT2")

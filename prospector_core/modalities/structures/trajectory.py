@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import MissingExtraError, StructureError
 from ...store.readable import require_readable
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .files import Chain, Structure
 
 __all__ = ["MODEL_WORDS", "check_part", "read_frames"]
 
@@ -19,7 +25,7 @@ MODEL_WORDS = ("all",)
 _FRAMES = 50  # frames taken of a trajectory, unless it is said
 
 
-def check_part(part, where):
+def check_part(part: dict[str, str], where: str) -> dict[str, str]:
     """A part of a structure as a labels table gives it, checked.
 
     {"chain", "model", "assembly", "trajectory", "frames"}.
@@ -35,7 +41,7 @@ def check_part(part, where):
     return found
 
 
-def read_frames(structure, part, folder):
+def read_frames(structure: Structure, part: dict[str, str], folder: Path) -> list[tuple[int, Chain]]:
     """Frames of the part of a structure that is a datum: list of (number, Chain), at least one.
 
     Parameters: structure, Structure; part, as ``check_part`` gives it; folder, where a trajectory named in it
@@ -62,7 +68,7 @@ def read_frames(structure, part, folder):
     return out
 
 
-def _trajectory(structure, chain, path, most):
+def _trajectory(structure: Structure, chain: Chain, path: Path, most: int) -> list[tuple[int, Chain]]:
     """Frames of a trajectory file whose atoms are those of the structure file."""
     try:
         import MDAnalysis
@@ -106,15 +112,15 @@ def _trajectory(structure, chain, path, most):
         ) from error
 
 
-def _chain_of(atom):
+def _chain_of(atom: Any) -> str:
     return getattr(atom, "chainID", "").strip()
 
 
-def _keys(chain):
+def _keys(chain: Chain) -> list[tuple[str, str]]:
     return [(number, name) for number, atoms in zip(chain.numbers, chain.atoms) for name, _, _ in atoms]
 
 
-def _moved(chain, positions):
+def _moved(chain: Chain, positions: np.ndarray) -> Chain:
     """The chain with its atoms (in their order) at other positions, (atoms, 3)."""
     atoms, backbone, at = [], np.full_like(chain.backbone, np.nan), 0
     for index, before in enumerate(chain.atoms):

@@ -5,12 +5,17 @@ among them, as ``transformers:ORG/NAME`` or ``transformers:FOLDER``; or one inst
 group ``prospector.text_encoders``.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ....errors import EmbeddingError
 from ....plugins import make_encoder, names_of
+
+if TYPE_CHECKING:
+    from .minilm import MiniLM, TransformersEncoder
 
 __all__ = ["TextEncoder", "check_text_encoder_name", "get_text_encoder", "list_text_encoders"]
 
@@ -34,12 +39,12 @@ class TextEncoder(Protocol):
         ...
 
 
-def list_text_encoders():
+def list_text_encoders() -> list[str]:
     """Names of the encoders that are here, sorted; models of transformers are beyond listing."""
     return sorted({"minilm", *names_of(_GROUP)})
 
 
-def check_text_encoder_name(name):
+def check_text_encoder_name(name: str) -> None:
     """Do nothing if ``get_text_encoder`` may know this name; nothing is loaded. Raises EmbeddingError."""
     if name.startswith(FAMILY):
         if not name.removeprefix(FAMILY).strip(" /"):
@@ -51,7 +56,7 @@ def check_text_encoder_name(name):
         )
 
 
-def get_text_encoder(name, **options):
+def get_text_encoder(name: str, **options: Any) -> MiniLM | TransformersEncoder:
     """An encoder of texts by name; options (threads, device, batch_words) go to its constructor.
 
     Raises EmbeddingError, MissingExtraError.

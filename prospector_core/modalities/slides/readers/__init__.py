@@ -69,7 +69,7 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
         raise SlideError(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error
     if not start:
         raise SlideError(f"{path.name} is empty; copy it again")
-    for name, reader in _third_party():
+    for name, reader in load_all("prospector.readers"):
         try:
             slide = reader(path)
         except ProspectorError:
@@ -130,7 +130,3 @@ def _dicom_of(folder: Path) -> Path | None:
     except OSError:
         return None
     return next((path for path in files[:_FEW] if detect_vendor(path) == "dicom"), None)
-
-
-def _third_party() -> list[tuple[str, object]]:
-    return load_all("prospector.readers")

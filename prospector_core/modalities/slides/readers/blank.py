@@ -1,5 +1,7 @@
 """A slide that is not at hand: its size alone, white all over, for maps to lie on."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,12 @@ class BlankSlide(Slide):
 
     format = "blank"
 
-    def __init__(self, width, height, mpp=None):
+    def __init__(self, width: int, height: int, mpp: float | None = None) -> None:
         self.path, self.width, self.height, self.mpp = Path("blank"), int(width), int(height), mpp
         sizes = [(self.width, self.height)]
         while max(sizes[-1]) > 512:
             sizes.append(tuple(max(1, side // 2) for side in sizes[-1]))
         self.levels = pyramid_levels(sizes)
 
-    def _read(self, level, x, y, width, height):
+    def _read(self, level: int, x: int, y: int, width: int, height: int) -> np.ndarray:
         return np.full((height, width, 3), 255, np.uint8)

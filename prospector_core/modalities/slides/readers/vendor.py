@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -12,10 +13,14 @@ from PIL import Image
 from ....errors import MissingExtraError, SlideError
 from .slide import Level, Slide, plausible_mpp
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
 __all__ = ["OpenSlideSlide", "detect_vendor"]
 
 
-def _openslide():
+def _openslide() -> ModuleType:
     try:
         import openslide
     except (ImportError, OSError) as error:
@@ -88,7 +93,7 @@ class OpenSlideSlide(Slide):
         return np.asarray(Image.alpha_composite(white, region).convert("RGB"))
 
 
-def _bounds(properties) -> tuple[int, int, int, int] | None:
+def _bounds(properties: Mapping[str, str]) -> tuple[int, int, int, int] | None:
     """Return x, y, width and height of what was scanned, or None; a width that is not stated is 0."""
     found = [_float(properties.get(f"openslide.bounds-{side}")) for side in ("x", "y", "width", "height")]
     if found[0] is None and found[1] is None:

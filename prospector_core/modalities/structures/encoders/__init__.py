@@ -46,7 +46,7 @@ class ResidueEncoder(Protocol):
     name: str
     dim: int
 
-    def encode(self, chain) -> np.ndarray:
+    def encode(self, chain: Any) -> np.ndarray:
         """Return (n, dim) float32, a row a residue of the chain."""
         ...
 

@@ -5,10 +5,15 @@ Which of 20 states a residue's surroundings are in (mini3di).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ....encoders.base import library_versions
 from ....errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from ..files import Chain
 
 __all__ = ["STATES", "Residue3Di"]
 
@@ -39,7 +44,7 @@ class Residue3Di:
             ) from error
         self._encoder = mini3di.Encoder()
 
-    def states(self, chain) -> np.ndarray:
+    def states(self, chain: Chain) -> np.ndarray:
         """Return (n,) int: the state of each residue, an index into `STATES`."""
         if len(chain) < 3:  # no neighbours to look at
             return np.full(len(chain), STATES.index("D"))
@@ -47,7 +52,7 @@ class Residue3Di:
         with np.errstate(all="ignore"):  # missing atoms: masked by the library
             return np.asarray(self._encoder.encode_atoms(ca, cb, n, c).filled(), np.int64)
 
-    def encode(self, chain) -> np.ndarray:
+    def encode(self, chain: Chain) -> np.ndarray:
         """Return (n, 20) float32."""
         return self.centroids()[self.states(chain)]
 
@@ -55,7 +60,7 @@ class Residue3Di:
         """Return (20, 20) float32: the states' own vectors."""
         return np.eye(self.dim, dtype=np.float32)
 
-    def record(self):
+    def record(self) -> dict[str, dict[str, str] | int | str | None]:
         """Return name, version and order of the states."""
         return {
             "name": self.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,11 @@ from ....encoders.base import library_versions
 from ....encoders.hub import load_weights, missing_package
 from ....errors import EmbeddingError
 from ....store.readable import require_readable
+
+if TYPE_CHECKING:
+    from transformers import EsmModel, EsmTokenizer
+
+    from ..files import Chain
 
 __all__ = ["ResidueEsm2", "windows"]
 
@@ -49,7 +55,7 @@ class ResidueEsm2:
         if Path(model).exists():
             require_readable(model, EmbeddingError)
 
-        def load():
+        def load() -> tuple[EsmTokenizer, EsmModel]:
             return (
                 AutoTokenizer.from_pretrained(model),
                 EsmModel.from_pretrained(model, add_pooling_layer=False).eval(),
@@ -59,7 +65,7 @@ class ResidueEsm2:
         self._window, self._overlap = window, overlap
         self.dim = int(self._model.config.hidden_size)
 
-    def encode(self, chain) -> np.ndarray:
+    def encode(self, chain: Chain) -> np.ndarray:
         """Return (n, dim) float32; each of several chains by itself."""
         parts, start = [], 0
         owners = np.array(chain.chains)
@@ -84,7 +90,7 @@ class ResidueEsm2:
             self._torch.set_num_threads(before)
         return out
 
-    def record(self):
+    def record(self) -> dict[str, dict[str, int | str] | int | str]:
         """Return name, version and the digest of the weights."""
         return {
             "name": self.name,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError
@@ -19,6 +20,13 @@ from ....method.quantizers import RESIDUE_TYPES
 from ....store.files import write_atomic
 from .residue_3di import STATES, Residue3Di
 from .residue_type import ResidueType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from ..files import Chain
 
 __all__ = ["Product", "Whitened"]
 
@@ -42,7 +50,7 @@ class Product:
         ]
         self.concepts = (*known, self._type.concepts[-1])
 
-    def encode(self, chain) -> np.ndarray:
+    def encode(self, chain: Chain) -> np.ndarray:
         """Return (n, 41) float32."""
         kind, state = self._type.encode(chain), self._state.encode(chain)
         state[kind[:, -1] > 0] = 0  # an unknown residue is one concept
@@ -54,7 +62,7 @@ class Product:
         pairs = [np.concatenate(pair) for pair in itertools.product(kinds[:-1], states)]
         return np.stack([*pairs, np.concatenate([kinds[-1], 0 * states[0]])]).astype(np.float32)
 
-    def record(self):
+    def record(self) -> dict[str, dict[str, list[dict[str, Any]] | str] | int | str | None]:
         """Return name, version and what its parts are."""
         parts = [self._type.record(), self._state.record()]
         return {
@@ -77,7 +85,7 @@ class Whitened:
     Parameters: parts, list of ResidueEncoder.
     """
 
-    def __init__(self, parts) -> None:
+    def __init__(self, parts: list[Residue3Di | ResidueType]) -> None:
         self.parts = list(parts)
         self.name = "+".join(part.name for part in parts)
         self._learned = None
@@ -87,7 +95,7 @@ class Whitened:
         """Length of a vector; known once prepared."""
         return sum(self._need()[f"{index}.directions"].shape[1] for index in range(len(self.parts)))
 
-    def prepare(self, chains, folder) -> None:
+    def prepare(self, chains: Callable[..., Any], folder: Path) -> None:
         """Learn the whitening of a sample of chains, or take up what was learned.
 
         Raises
@@ -118,12 +126,12 @@ class Whitened:
             raise EmbeddingError(f"{path} cannot be read ({error}): remove it and embed all anew") from error
         self._digest = hashlib.sha256(content).hexdigest()
 
-    def _need(self):
+    def _need(self) -> dict[str, np.ndarray]:
         if self._learned is None:
             raise EmbeddingError(f"the encoder {self.name} has not seen the data yet: call prepare first")
         return self._learned
 
-    def encode(self, chain) -> np.ndarray:
+    def encode(self, chain: Chain) -> np.ndarray:
         """Return (n, dim) float32."""
         learned = self._need()
         return np.concatenate(
@@ -134,7 +142,7 @@ class Whitened:
             axis=1,
         )
 
-    def record(self):
+    def record(self) -> dict[str, Any]:
         """Return the records of the parts and what tells the whitening."""
         self._need()
         return {
@@ -148,7 +156,7 @@ class Whitened:
         }
 
 
-def _whitening(vectors):
+def _whitening(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (d,) and directions (d, k) of vectors (n, d).
 
     Centred vectors times these have variance 1/k in each of k.

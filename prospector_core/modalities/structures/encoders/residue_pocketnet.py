@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ....encoders.base import library_versions
 from ....errors import EmbeddingError, MissingExtraError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..files import Chain
 
 __all__ = ["ResiduePocketnet"]
 
@@ -48,7 +54,7 @@ class ResiduePocketnet:
         self._net.load_state_dict(state)
         self._digest = hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def encode(self, chain) -> np.ndarray:
+    def encode(self, chain: Chain) -> np.ndarray:
         """Return (n, 128) float32."""
         torch = self._torch
         owner = np.repeat(np.arange(len(chain)), [len(atoms) for atoms in chain.atoms])
@@ -76,7 +82,7 @@ class ResiduePocketnet:
         np.add.at(out, owner, states)
         return (out / np.bincount(owner, minlength=len(chain))[:, None]).astype(np.float32)
 
-    def _states(self, kinds, xyz):
+    def _states(self, kinds: Tensor, xyz: Tensor) -> Tensor:
         """The network up to its last message-passing layer: (atoms, 128).
 
         Points on the surface are not needed for it.
@@ -93,7 +99,7 @@ class ResiduePocketnet:
             state = layer(state, torch.stack([source[near], index[near]]), edges)
         return state
 
-    def record(self):
+    def record(self) -> dict[str, dict[str, str] | int | str]:
         """Return name, version and the digest of the weights."""
         return {
             "name": self.name,

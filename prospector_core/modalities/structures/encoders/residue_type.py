@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ....encoders.base import library_versions
 from ....method.quantizers import RESIDUE_TYPES, ResidueQuantizer
+
+if TYPE_CHECKING:
+    from ..files import Chain
 
 __all__ = ["AMINO_ACIDS", "ResidueType"]
 
@@ -44,7 +49,7 @@ class ResidueType:
     def __init__(self, threads: int | None = None) -> None:
         pass
 
-    def encode(self, chain) -> np.ndarray:
+    def encode(self, chain: Chain) -> np.ndarray:
         """Return (n, 21) float32."""
         return self.centroids()[ResidueQuantizer().predict(chain.letters)]
 
@@ -52,7 +57,7 @@ class ResidueType:
         """Return (21, 21) float32: the concepts' own vectors."""
         return np.eye(self.dim, dtype=np.float32)
 
-    def record(self):
+    def record(self) -> dict[str, dict[str, str] | int | str | None]:
         """Return name, version and order of the types."""
         return {
             "name": self.name,
