@@ -97,9 +97,9 @@ def label_null(
     """Shuffle the labels n times: Null.
 
     Parameters: progress, function(done, total); kernel, unfitted; counts (n_data, p); labels (n_data,) of 0
-    and 1; shuffled, function(list of shuffled labels, seed) that yields what ``shuffled_evidence`` gives for each, in
-    order, where it is not done here. A linear kernel's signal is that of the fold-change kernel, which is
-    fitted a hundred times as fast. Raises FitError.
+    and 1; shuffled, function(list of shuffled labels, seed) that yields what ``shuffled_evidence`` gives for
+    each, in order, where it is not done here. A linear kernel's signal is that of the fold-change kernel,
+    which is fitted a hundred times as fast. Raises FitError.
     """
     counts, labels = np.asarray(counts, np.float64), np.asarray(labels)
     if np.bincount(labels, minlength=2).min() < 2:

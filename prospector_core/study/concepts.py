@@ -183,7 +183,7 @@ def concepts(study: Study, view: Any = None) -> list[Concept]:
 
 
 def _shares(study: Study, view: FitView, state: CurationState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tokens of each concept (K,), and its shares of the two sides (2, K) and of each class (n_classes, K)."""
+    """Tokens of each concept (K,), its shares of the two sides (2, K) and of each class (n_classes, K)."""
     data = study.embedded()
     occurs = _occurrences(study, view, data)
     labels = [state.labels.get(row.uid, row.label) for row in as_given(study, data)]

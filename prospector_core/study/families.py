@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from .views import fit_view
 
 if TYPE_CHECKING:
     from .data import Datum
-    from .fits import Fit, FitView
     from .journal import CurationState
     from .study import Study
 
@@ -20,9 +19,7 @@ __all__ = ["compositions", "find_families", "find_sites", "name_of"]
 _ALIKE = 0.9  # compositions that are this much alike are of one family, for the name that a person gave
 
 
-def find_sites(
-    study: Study, view: FitView | Fit | int | None = None, data: list[Datum] | None = None
-) -> list[Site]:
+def find_sites(study: Study, view: Any = None, data: list[Datum] | None = None) -> list[Site]:
     """Return the strongest places of the data of the class, datum by datum.
 
     Parameters
@@ -47,7 +44,7 @@ def find_sites(
     return sites
 
 
-def compositions(study: Study, sites: list[Site], view: FitView | Fit | int | None = None) -> np.ndarray:
+def compositions(study: Study, sites: list[Site], view: Any = None) -> np.ndarray:
     """Concepts that sites are made of: (n, K) float64, rows that sum to 1."""
     view = fit_view(study, view)
     out = np.zeros((len(sites), view.n_concepts))
@@ -58,7 +55,7 @@ def compositions(study: Study, sites: list[Site], view: FitView | Fit | int | No
 
 def find_families(
     study: Study,
-    view: FitView | Fit | int | None = None,
+    view: Any = None,
     sites: list[Site] | None = None,
     families: int | None = None,
 ) -> list[Family]:

@@ -1,7 +1,7 @@
 """A fitted head as a study keeps it: settings, centroids, kernels, calibration; safetensors and JSON.
 
-A ``Fit`` has the kernels of all classes; what is looked at is a ``FitView`` of it: one class's kernel, with or
-without the weights that chance reaches.
+A ``Fit`` has the kernels of all classes; what is looked at is a ``FitView`` of it: one class's kernel, with
+or without the weights that chance reaches.
 """
 
 from __future__ import annotations
@@ -304,6 +304,11 @@ class FitView:
     def id(self) -> int:
         """Number of the fit."""
         return self.fit.id
+
+    @property
+    def journal(self) -> int:
+        """The last entry of the journal that the fit knows."""
+        return self.fit.journal
 
     @property
     def settings(self) -> FitSettings:

@@ -144,7 +144,7 @@ def refit(study: Study, on: Any = None) -> Change:
 def preview(study: Study, edit: Callable[[Any], Any]) -> Change:
     """What a refit would give if an edit were made: Change, whose ``after`` is kept nowhere.
 
-    Writes nothing. ``after`` works wherever a fit can be given, as in ``study.prospect(datum, change.after)``.
+    Writes nothing. ``after`` works wherever a fit can be given: ``study.prospect(datum, change.after)``.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def count(
     region: Any = None,
     folder: str | None = None,
 ) -> None:
-    """Count a datum (or a Region of it) under a CurationState as a fit with these centroids and settings does.
+    """Count a datum (or a Region of it) under a CurationState, as a fit of these settings does.
 
     What is found is kept, in ``folder`` or with the study's own derived arrays.
     """

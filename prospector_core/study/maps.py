@@ -170,8 +170,8 @@ def provisional_version(study: Study, datum: Any, view: Any = None) -> tuple | N
 def score_limit(study: Study, view: Any = None) -> float:
     """Score of the strongest colour of a fit's class, the same for every datum, so that colours compare.
 
-    The 99.5 % quantile of the size of scores over the embedded data; of many or large ones, over some that are
-    spread over the study and hold half a million tokens: an edit must not wait for the maps of all.
+    The 99.5 % quantile of the size of scores over the embedded data; of many or large ones, over some that
+    are spread over the study and hold half a million tokens: an edit must not wait for the maps of all.
     """
     view = fit_view(study, view)
     data = some_spread(study, study.embedded())
@@ -226,7 +226,7 @@ def predictions(study: Study, view: Any = None) -> dict[str, float]:
 
 
 def evidence(study: Study, view: Any = None) -> dict[str, float]:
-    """Total evidence of every embedded datum, the sum of its prospect map, from cached counts: {uid: float}."""
+    """Total evidence of every embedded datum, the sum of its map, from cached counts: {uid: float}."""
     view, data = fit_view(study, view), study.embedded()
     if view.settings.diffusive:  # weighs neighbours by distance: no longer a sum over counts
         return {datum.uid: float(np.nansum(study.prospect(datum, view))) for datum in data}

@@ -77,12 +77,12 @@ def create_any_study(path: str | Path, *, labels: Any = None, **options: Any) ->
     ----------
     path : folder to make
     slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``):
-        structures, folder of PDB and mmCIF files, or list of files; then encoder, atom and cutoff are those of
-        ``create_structures.create_structure_study``
+        structures, folder of PDB and mmCIF files, or list of files; then encoder, atom and cutoff are
+        those of ``create_structures.create_structure_study``
     labels : labels table (see ``labels.read_labels``)
     name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
-    slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name; without
-        it their pixels are taken as they are
+    slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name;
+        without it their pixels are taken as they are
     stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see
         ``prospector_core.modalities.slides.stain``)
     file_column, label_column, positive : which columns, and which class is class 1, if not obvious

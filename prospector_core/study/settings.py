@@ -45,7 +45,7 @@ QUANTIZERS = {
 }
 _GROUP = "prospector.quantizers"
 GIVEN = "as encoded"
-"""In place of a quantizer: the concepts are those that the encoder brings (residue types), none are looked for."""
+"""In place of a quantizer: the concepts are those that the encoder brings (residue types)."""
 
 
 def list_quantizers() -> list[str]:
@@ -150,11 +150,11 @@ class FitSettings:
 
 
 SUGGESTED = FitSettings(concepts=30, softness=0.25, centre=0.5, pseudo=0.1, shrink=True)
-"""Settings to begin with: of those tried, better than the authors' on slides, structures and documents, without any choosing."""
+"""Settings to begin with: better than the authors' on slides, structures and documents, without choosing."""
 
 _OF_SLIDES = {"softness": 0.5, "quantizer": "spherical k-means"}
-"""Tiles shade into each other, and the length of their embeddings is of stain and ink: better than, or level with, softness 0.25 and
-k-means on slides of every set that it was tried on; worse on sentences."""
+"""Tiles shade into each other, and the length of their embeddings is of stain and ink: better than, or level
+with, softness 0.25 and k-means on slides of every set that it was tried on; worse on sentences."""
 
 _TOKENS_A_CONCEPT = 12  # at least, on average
 

@@ -151,11 +151,11 @@ def fit_view(study: Study, view: Fit | FitView | int | None = None) -> FitView:
 
     Default: the latest fit. Raises FitError where there is none.
     """
-    if isinstance(view, FitView):
-        return view
     if isinstance(view, Fit):
         return view.view(study.target)
-    view = view_of(study) if view is None else load_fit(study, view)
+    if isinstance(view, (int, np.integer)):
+        return study.load_fit(int(view))
+    view = study.view if view is None else view
     if view is None:
         raise FitError("the study has not been fitted yet: run `prospector fit` first")
     return view

@@ -77,7 +77,7 @@ class Store:
 
 
 def study(part, whole=False, memory=None):
-    return SimpleNamespace(store=Store(part, whole), memory=memory or Cache())
+    return SimpleNamespace(store=Store(part, whole), memory=Cache() if memory is None else memory)
 
 
 SQUARES = POSITIONS // 4

@@ -691,7 +691,9 @@ def test_rows_of_sources_and_fits():
 )
 def test_edits_name_data_and_classes_that_there_are(state, says):
     study = SimpleNamespace(
-        classes=["a", "b"], database=SimpleNamespace(path="P"), _rows=[SimpleNamespace(uid="d")]
+        classes=["a", "b"],
+        database=SimpleNamespace(path="P"),
+        table=SimpleNamespace(rows=[SimpleNamespace(uid="d")]),
     )
     if says:
         with pytest.raises(StudyDamagedError, match=f"^P: {says}"):

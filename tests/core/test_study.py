@@ -523,15 +523,15 @@ def test_killed_in_the_middle_of_a_fit(study, where):
     script = f"""
         import os, signal
         from prospector_core import Study
-        from prospector_core.study import fit, study
+        from prospector_core.study import fits, fitting
         def die(*_, **__):
             os.kill(os.getpid(), signal.SIGKILL)
         where = {where!r}
         if where == "half a head":
-            fit.json.dumps = die
+            fits.json.dumps = die
         else:
-            save = fit.Fit.save
-            fit.Fit.save = lambda self, folder: (save(self, folder), die())
+            save = fits.Fit.save
+            fits.Fit.save = lambda self, folder: (save(self, folder), die())
         opened = Study.open({str(study.path)!r})
         opened.refit()
     """
