@@ -15,7 +15,6 @@ from scipy.spatial import cKDTree
 
 from prospector_core.errors import ProspectorError
 from prospector_core.study import Study
-from prospector_core.study.data import open_structure
 from prospector_core.study.families import find_families
 
 __all__ = ["ligand_sets", "table"]
@@ -30,7 +29,7 @@ def ligand_sets(study, datum):
     One a zinc with at least 2 ligands in the chain.
     """
     datum = study.datum(datum)
-    structure = open_structure(study, datum)
+    structure = study.open_source(datum)
     chain = structure.chain((datum.part or {}).get("chain"))
     places, owners = [], []
     for index, atoms in enumerate(chain.atoms):

@@ -12,7 +12,7 @@ from prospector_core.errors import ProspectorError
 from prospector_core.modalities.structures.encoders.residue_type import AMINO_ACIDS
 from prospector_core.modalities.structures.trajectory import read_frames
 from prospector_core.palette import concept_palette, hex_of
-from prospector_core.study.data import open_structure, structure_path
+from prospector_core.study.data import source_path
 from viewers import tile_server
 from viewers.limits import LIMIT_DATA
 from viewers.overlays import diverging_colours, map_limit
@@ -103,11 +103,11 @@ def _geometry(study_key, uid, _study):
 
 
 def _frames(study, datum):
-    return read_frames(open_structure(study, datum), datum.part or {}, structure_path(study, datum).parent)
+    return read_frames(study.open_source(datum), datum.part or {}, source_path(study, datum).parent)
 
 
 def _ligands(study, datum, chain):
-    return open_structure(study, datum).ligands(chain.xyz, 8.0, assembly=(datum.part or {}).get("assembly"))
+    return study.open_source(datum).ligands(chain.xyz, 8.0, assembly=(datum.part or {}).get("assembly"))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

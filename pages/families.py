@@ -17,9 +17,9 @@ from pages.session import edit_quietly
 from pages.words import plain, share_text
 from prospector_core.errors import ProspectorError
 from prospector_core.method.families import superpose
-from prospector_core.modalities.structures.kind import contact_points
+from prospector_core.modalities.structures.contacts import contact_points
 from prospector_core.modalities.structures.trajectory import read_frames
-from prospector_core.study.data import open_structure, structure_path
+from prospector_core.study.data import source_path
 from prospector_core.study.families import find_families, name_of
 from prospector_core.wording import table_cell
 from viewers import tile_server
@@ -52,8 +52,8 @@ def laid_over(study_key, fit_id, target, number, _study, _family):
     lines, kinds, columns, reference, rmsds = _header(), {}, [], None, []
     for at, site in enumerate(_family.sites[:SHOWN]):
         datum = _study.datum(site.datum)
-        opened = open_structure(_study, datum)
-        frames = read_frames(opened, datum.part or {}, structure_path(_study, datum).parent)
+        opened = _study.open_source(datum)
+        frames = read_frames(opened, datum.part or {}, source_path(_study, datum).parent)
         n = len(frames[0][1])
         chain, residues = frames[int(site.tokens[0]) // n][1], [int(token) % n for token in site.tokens]
         points = np.stack([chain.xyz[residues], contact_points(chain, "side")[residues]], axis=1)

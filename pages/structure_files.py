@@ -4,8 +4,7 @@ import streamlit as st
 
 from pages.words import plain
 from prospector_core.errors import ProspectorError
-from prospector_core.exporters import FORMATS
-from prospector_core.study.data import structure_path
+from prospector_core.study.data import source_path
 from viewers.access.session import exported
 from viewers.structure_figure import LAYERS, structure_figure
 
@@ -39,12 +38,12 @@ def save_box(study, datum):
                 key="save_layer",
                 format_func=LAYERS.get,
             )
-        suffix = ".png" if format == "png" else FORMATS[format][0]
+        suffix = ".png" if format == "png" else study.kind.exports[format].suffix
 
         def draw():
             if format == "png":
                 return structure_figure(study, datum, layer=layer)
-            return FORMATS[format][1](study, datum)
+            return study.kind.exports[format].write(study, datum)
 
         st.download_button(
             "Save",
@@ -63,7 +62,7 @@ def _at_hand(study, datum, format):
     if format in ("csv", "parquet", "png", "defattr", "pml"):
         return True
     try:
-        structure_path(study, datum)
+        source_path(study, datum)
     except ProspectorError as error:
         st.caption(f":orange[:material/warning:] {plain(error)}")
         return False

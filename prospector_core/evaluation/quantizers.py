@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ..study.fits import FitSettings
+    from ..study.settings import FitSettings
     from .choose import Choice
     from .heads import Outcome
     from .problem import Problem

@@ -30,7 +30,7 @@ def default_settings(study: Study) -> FitSettings:
     """FitSettings to begin with: where the encoder brings concepts, those."""
     given = given_concepts(study)
     tokens = 0 if given else sum(study.n_tokens(datum) for datum in fitted_on(study))
-    return suggested(tokens, study.modality, len(given[0]) if given else None)
+    return suggested(tokens, study.kind.first_settings, len(given[0]) if given else None)
 
 
 # ---- concepts that the encoder brings
@@ -65,10 +65,9 @@ def given_name(study: Study, centroid: np.ndarray) -> str | None:
 
 
 def _all_given(study: Study) -> tuple[list[str], np.ndarray] | None:
-    find = getattr(study.kind, "given_concepts", None)
-    if find is None or study.embedding.get("vectors"):
+    if study.embedding.get("vectors"):
         return None
-    return study.memory.make("given concepts", lambda: (find(study),))[0]
+    return study.memory.make("given concepts", lambda: (study.kind.given_concepts(study),))[0]
 
 
 # ---- concepts that are looked for

@@ -8,9 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadInputError, EmbeddingError, SlideError, StoreNotAllowedError, StructureError
-from ..modalities.slides.readers import open_slide as open_slide_file
-from ..modalities.slides.tiling import Rect
+from ..errors import BadInputError, EmbeddingError, StoreNotAllowedError
+from ..modalities.base import Rect
 from ..store.database import Database
 from ..store.stamps import edition_of, short_hash
 from .records import datum_row, job_rows
@@ -33,12 +32,10 @@ __all__ = [
     "is_embedded",
     "jobs",
     "not_embedded",
-    "open_slide",
-    "open_structure",
-    "slide_path",
+    "open_source",
+    "source_path",
     "sources",
     "stamp",
-    "structure_path",
 ]
 
 
@@ -139,28 +136,16 @@ def at_hand(study: Study, one: Any) -> bool:
     return study.files.state(study.datum(one).source) == "there"
 
 
-def slide_path(study: Study, one: Any) -> Path:
-    """Where the datum's slide lies. Raises SlideError if it is gone, or was never there."""
-    return study.files.path(study.datum(one).source, SlideError)
+def source_path(study: Study, one: Any) -> Path:
+    """Where the datum's file lies. Raises the error of its kind if it is gone, or was never there."""
+    return study.files.path(study.datum(one).source, study.kind.source_error)
 
 
-def open_slide(study: Study, datum: Any) -> Any:
-    """The datum's slide, open, its microns a pixel as given to the study. Raises SlideError if it is gone."""
-    source, slide = study.sources[study.datum(datum).source], open_slide_file(slide_path(study, datum))
-    slide.mpp = source.info["mpp"]
-    return slide
-
-
-def structure_path(study: Study, one: Any) -> Path:
-    """Where the datum's structure file lies. Raises StructureError if it is gone."""
-    return study.files.path(study.datum(one).source, StructureError)
-
-
-def open_structure(study: Study, datum: Any) -> Any:
-    """The datum's structure file, read: Structure. Raises StructureError if it is gone or damaged."""
-    from ..modalities.structures.files import open_structure
-
-    return open_structure(structure_path(study, datum))
+def open_source(study: Study, one: Any) -> Any:
+    """The datum's file, open, as its kind of data reads it. Raises as ``source_path``."""
+    source = study.sources[study.datum(one).source]
+    study.files.path(source.uid, study.kind.source_error)  # raises where it is gone, or is another
+    return study.kind.open_source(source)
 
 
 # ---- embeddings

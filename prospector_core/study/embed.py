@@ -33,7 +33,7 @@ def embedder_of(study: Study, encoder: Any = None, threads: int | None = None) -
     """What embeds the study's data: with its own encoder, its own vectors, or another encoder."""
     if encoder is None and study.embedding.get("vectors"):
         return OwnEmbedder(study)
-    return study.kind.embedder(study, encoder, threads)
+    return study.kind.embedder(study, encoder or study.kind.encoder_of(study, threads))
 
 
 def embed_study(study, data=None, progress=None, stop=None, threads=None, encoder=None, anew=False, on=None):

@@ -120,8 +120,8 @@ def _check_labels(study: Study, data: Sequence[Datum]) -> None:
     missing = [name for label, name in enumerate(study.classes) if label not in labels]
     if missing:
         raise FitError(
-            f"no embedded datum is labelled {missing[0]!r}: a kernel a class needs data of every class;"
-            " embed some, or make the study without that class"
+            f"no embedded datum is labelled {missing[0]!r}: one kernel per class needs data of every"
+            " class; embed some, or make the study without that class"
         )
 
 

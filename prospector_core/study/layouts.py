@@ -8,9 +8,9 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike
 
-from ..errors import BadInputError, CurationError, StudyDamagedError
+from ..errors import StudyDamagedError
 from ..method.graphs import TokenGraph
-from ..method.hotspots import HotSpot, graph_spots, hot_spots
+from ..method.hotspots import HotSpot
 from ..modalities.layouts import check_layout
 from ..store.derived import unchanged
 from .data import not_embedded
@@ -61,15 +61,7 @@ def grid(study: Study, datum: Any) -> dict[str, Any]:
 
     {"positions" (n, 2) row, column, "origin" (x, y), "pitch", "shape" (rows, columns)}.
     """
-    if study.modality != "slides":
-        raise BadInputError(f"{study.kind.words.data} have no grid: ask for Study.graph or Study.positions")
-    _, positions, attrs, _ = _layout(study, study.datum(datum).uid)
-    return {
-        "positions": positions,
-        "origin": tuple(attrs["origin"]),
-        "pitch": attrs["pitch"],
-        "shape": tuple(attrs["shape"]),
-    }
+    return study.kind.grid(study, study.datum(datum))
 
 
 def _layout(study: Study, uid: str) -> _Layout:
@@ -96,7 +88,7 @@ def _read_layout(study: Study, uid: str) -> _Layout:
     n = study.store.shape(uid)[0]
     edges = study.store.edges(uid) if study.kind.keeps_edges else None
     try:
-        check_layout(study.kind.layout, n, positions, edges, attrs)
+        check_layout(study.kind.layout(), n, positions, edges, attrs)
         return _Layout(study.kind.graph(n, positions, edges, attrs), positions, attrs, _TOKEN * n)
     except (ValueError, KeyError, TypeError) as error:
         raise StudyDamagedError(
@@ -157,19 +149,13 @@ def tokens_inside(study: Study, datum: Any, polygon: ArrayLike) -> np.ndarray:
     polygon : (m, 2)
         Level-0 pixels, or the datum's own unit.
     """
-    if not hasattr(study.kind, "centres"):
-        raise CurationError(
-            f"outlines are drawn on what lies in a plane: name the {study.kind.words.tokens} by their"
-            " numbers instead"
-        )
     centres = study.kind.centres(study, datum)
     return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
 
 
 def under(study: Study, datum: Any) -> Any:
     """What lies under a datum's tokens, where its file has more than them; empty where it has not."""
-    datum = study.datum(datum)
-    return study.kind.under(study, datum) if hasattr(study.kind, "under") else None
+    return study.kind.background(study, study.datum(datum))
 
 
 def regions(study: Study, datum: Any, scores: np.ndarray, threshold: float) -> list[HotSpot]:
@@ -185,10 +171,4 @@ def regions(study: Study, datum: Any, scores: np.ndarray, threshold: float) -> l
 
     Raises BadInputError.
     """
-    datum = study.datum(datum)
-    if study.modality != "slides":
-        return graph_spots(study.graph(datum), scores, threshold)
-    where, mpp = study.grid(datum), study.sources[datum.source].info.get("mpp")
-    return hot_spots(
-        where["positions"], scores, threshold, origin=where["origin"], pitch=where["pitch"], mpp=mpp
-    )
+    return study.kind.hot_spots(study, study.datum(datum), scores, threshold)

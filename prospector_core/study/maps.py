@@ -11,7 +11,6 @@ import numpy as np
 
 from ..limits import map_limit
 from ..method import prospecting
-from ..modalities.slides.coarse import ProvisionalMap, provisional_map_of, provisional_version_of
 from ..scheduling import InProcess
 from ..store.derived import unchanged
 from ..store.maps import read_map, write_map
@@ -154,14 +153,14 @@ def _save_map_at(place: Place, fit: int, target: int, uid: str) -> Path:
 # ---- maps of data that are being embedded
 
 
-def provisional_map(study: Study, datum: Any, view: Any = None) -> ProvisionalMap | None:
+def provisional_map(study: Study, datum: Any, view: Any = None) -> Any:
     """What the map of a datum that is being embedded looks like by now; None before and after."""
-    return provisional_map_of(study, study.datum(datum).uid, fit_view(study, view))
+    return study.kind.partial_map(study, study.datum(datum).uid, fit_view(study, view))
 
 
 def provisional_version(study: Study, datum: Any, view: Any = None) -> tuple | None:
     """A value that changes when ``provisional_map`` does, None where there is none; cheap to ask for."""
-    return provisional_version_of(study, study.datum(datum).uid, fit_view(study, view))
+    return study.kind.partial_version(study, study.datum(datum).uid, fit_view(study, view))
 
 
 # ---- what maps come to

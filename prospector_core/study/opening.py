@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInputError, StudyError
-from ..modalities import MODALITIES, modality_of
-from ..modalities.slides.import_features import create_study_of_features
+from ..modalities.registry import modality_of
 from ..store.cache import Cache
 from ..store.database import Database
 from ..store.readable import require_readable
@@ -16,6 +15,7 @@ from ..store.remote import check_free
 from ..store.removal import check_links, remove_made
 from ..store.trust import allow, check_address
 from .address import StudyAddress
+from .create import create_study, kind_of_sources
 from .data import DataTable
 from .own_vectors import adopt_vectors
 from .queue import Queue
@@ -23,7 +23,7 @@ from .records import check_meta
 from .sources import Sources
 from .study import Study
 
-__all__ = ["create_any_study", "create_from_features", "open_study"]
+__all__ = ["create_any_study", "open_study"]
 
 _REMEMBERED = 2**31  # bytes; all of it can be made again
 _LITTLE = 2**26
@@ -49,8 +49,7 @@ def open_study(path: str | Path, copy: str | Path | None = None, little: bool = 
     meta = {key: database.read_meta(key) for key in ("name", "modality", "classes", "embedding")}
     meta["name"] = path.name if meta["name"] is None else meta["name"]
     check_meta(database.path, meta)
-    kind, n_classes = modality_of(meta["modality"]), len(meta["classes"])
-    kind = kind.of(meta["embedding"]) if hasattr(kind, "of") else kind
+    kind, n_classes = modality_of(meta["modality"]).of(meta["embedding"]), len(meta["classes"])
     address = StudyAddress(path, database)
     return Study(
         path=path,
@@ -71,74 +70,52 @@ def open_study(path: str | Path, copy: str | Path | None = None, little: bool = 
 
 
 def create_any_study(path: str | Path, *, labels: Any = None, **options: Any) -> Study:
-    """Make a study of any kind of data; nothing is embedded yet.
+    """Make a study; nothing is embedded yet.
 
     Parameters
     ----------
     path : folder to make
-    slides : folder of slides, or list of files; in its place, another modality's (``modalities.MODALITIES``):
-        structures, folder of PDB and mmCIF files, or list of files; then encoder, atom and cutoff are
-        those of ``create_structures.create_structure_study``
+    slides : folder of slides, or list of files; in its place, those of another kind of data, under its
+        name (``modalities.modality_names``): structures, folder of PDB and mmCIF files, or list of files;
+        its options, here those of slides, are those of its ``Modality.options``
     labels : labels table (see ``labels.read_labels``)
     name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
-    slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name;
+    slide_mpp : microns per pixel for slides that do not say: a number, or a function of the file's name;
         without it their pixels are taken as they are
     stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see
         ``prospector_core.modalities.slides.stain``)
     file_column, label_column, positive : which columns, and which class is class 1, if not obvious
     progress : function(files looked at, files)
-    on : of slides and structures, where files are looked at, from ``scheduling.scheduler`` (default: here)
-    embeddings : folder of vectors of one's own, a file a datum, in place of an encoder (see ``own_vectors``);
-        of slides they need coordinates, see ``create_from_features``
+    on : of slides and structures, where files are looked at, from ``scheduling.scheduler`` (default:
+        here)
+    embeddings : folder of vectors of one's own, one file per datum, in place of an encoder (see
+        ``own_vectors``); of slides they need coordinates, give ``features`` in place of slides
     store : address such as "s3://bucket/prefix", where embeddings are kept (default: in the folder); see
         ``trust``
-    secret : bytes that the opaque numbers of data are keyed by (default: new ones, so that two studies of the
-        same data have different numbers)
+    secret : bytes that the opaque numbers of data are keyed by (default: new ones, so that two studies of
+        the same data have different numbers)
 
     Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
     """
-    given = [name for name in MODALITIES if options.get(name) is not None]
-    if len(given) != 1:
-        raise BadInputError(
-            f"say what the study is of: one of {', '.join(f'{name}=' for name in MODALITIES)}"
-            + (f", not {' and '.join(given)}" if given else "")
-        )
-    sources = {name: options.pop(name, None) for name in MODALITIES}
-    store = options.pop("store", None)
+    options = {option: value for option, value in options.items() if value is not None}
+    kind = kind_of_sources(options)
+    name, secret, store, vectors = (
+        options.pop(option, None) for option in ("name", "secret", "store", "embeddings")
+    )
     if store is not None:
         store = check_free(check_address(store))
-    vectors = options.pop("embeddings", None)
     if vectors is not None:
-        if options.get("encoder") is not None:
-            raise BadInputError("vectors of one's own need no encoder: leave one of the two out")
-        if given[0] == "slides":
-            return create_from_features(
-                path, features=vectors, slides=sources["slides"], labels=labels, **options
-            )
-    modality_of(given[0]).create(path, sources[given[0]], labels, **options)
+        if "encoder" in options:
+            raise BadInputError("your own vectors need no encoder: leave one of the two out")
+        if kind.vectors_option is not None:
+            options[kind.vectors_option], vectors = vectors, None
+    if store is not None and kind.imports(options):
+        raise BadInputError("store is for what is embedded here: features are kept in the study's folder")
+    create_study(path, kind, labels, options, name=name, secret=secret)
     if vectors is not None:
         _finish(path, lambda study: adopt_vectors(study, vectors))
     if store is not None:
         _finish(path, lambda study: _keep_there(study, store))
-    return open_study(path)
-
-
-def create_from_features(path: str | Path, *, features: Any, labels: Any, **options: Any) -> Study:
-    """Make a study of features that TRIDENT or CLAM computed; it can be fitted at once.
-
-    Parameters
-    ----------
-    path : folder to make
-    features : folder of HDF5 files, one a slide, with ``features`` and ``coords`` (level-0 pixels)
-    labels : labels table; its file column names slides or feature files
-    slides : folder of the slides, if they are at hand; without one everything but the picture works
-    patches : folder of CLAM's patches step, which says how large patches are; looked for beside the features
-    name, slide_mpp, file_column, label_column, positive, progress : as for ``create_any_study``
-
-    A slide without patches is listed, has no tokens, and is left out of fits and maps. Raises StudyError,
-    LabelsError, EmbeddingError, SlideError, MissingExtraError; then no folder is left behind.
-    """
-    create_study_of_features(path, features=features, labels=labels, **options)
     return open_study(path)
 
 

@@ -44,7 +44,7 @@ class Study:
         What was computed, under the content that it came from; all views of a study share it.
     target, chosen : int, int or None
         The class that the study is seen from, and the same where it was chosen: where there are more than two
-        classes, there is a kernel a class, and a study is at first seen from the last.
+        classes, there is one kernel per class, and a study is at first seen from the last.
     through : FitView or None
         What is looked through in place of the latest fit.
     log, curation : EditLog, Curation
@@ -100,7 +100,7 @@ class Study:
     sources = property(data_table.sources)
     datum = data_table.datum
     at_hand = data_table.at_hand
-    open_slide = data_table.open_slide
+    open_source = data_table.open_source
     several = property(views.several)
     sides = property(views.sides)
     others = property(views.others)

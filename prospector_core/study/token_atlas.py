@@ -34,9 +34,10 @@ def atlas(study: Study, n: int = 3000, seed: int = 0) -> Atlas:
     datum, token = sample_tokens(sizes, n, seed)
 
     def compute() -> np.ndarray:
-        vectors = getattr(study.kind, "atlas_vectors", lambda study, uid: study.store.vectors(uid))
         parts = [
-            vectors(study, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()
+            study.kind.atlas_vectors(study, uid)[token[datum == at]]
+            for at, uid in enumerate(uids)
+            if (datum == at).any()
         ]
         return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 

@@ -12,7 +12,6 @@ from prospector_core import Study
 from prospector_core.errors import ProspectorError
 from prospector_core.study import FitSettings
 from prospector_core.study.concept_search import given_concepts
-from prospector_core.study.opening import create_from_features
 from prospector_core.study.own_vectors import read_vector_file
 from sample_data.cells import make_sample
 from tests.support.structure_files import study_of_chains
@@ -94,11 +93,11 @@ def test_of_slides_with_their_coordinates(tmp_path):
         else:
             columns = {"x": places[:, 0], "y": places[:, 1], **{f"v{i}": vectors[:, i] for i in range(3)}}
             pyarrow.parquet.write_table(pyarrow.table(columns), folder / f"s{n}.parquet")
-    study = create_from_features(tmp_path / "study", features=folder, labels=tmp_path / "labels.csv")
+    study = Study.create(tmp_path / "study", features=folder, labels=tmp_path / "labels.csv")
     assert len(study.embedded()) == 4 and study.n_tokens("s1") == 42 and study.grid("s0")["pitch"] == 224
     (folder / "s1_coords.npy").unlink()
     with pytest.raises(ProspectorError, match="s1_coords.npy"):
-        create_from_features(tmp_path / "again", features=folder, labels=tmp_path / "labels.csv")
+        Study.create(tmp_path / "again", features=folder, labels=tmp_path / "labels.csv")
 
 
 @pytest.mark.parametrize(
@@ -300,7 +299,7 @@ def test_vectors_of_slides_in_every_format(format, tmp_path):
         return path
 
     def make(name):
-        return create_from_features(tmp_path / name, features=folder, labels=tmp_path / "labels.csv")
+        return Study.create(tmp_path / name, features=folder, labels=tmp_path / "labels.csv")
 
     rng = np.random.default_rng(0)
     good = [rng.normal(size=(42, 3)).astype("f4") for _ in range(2)]

@@ -5,6 +5,7 @@ And found again by the shipped defaults.
 
 import hashlib
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ import shapely
 
 from prospector_core import Study
 from prospector_core.errors import StorageFullError
+from prospector_core.modalities.slides.kind import Slides
+from prospector_core.modalities.slides.options import SlideOptions
 from prospector_core.modalities.slides.readers import open_slide
-from prospector_core.study import create
 from sample_data import build, load_polygon, sample_fields, sample_folder, tile_truth
 from sample_data.fields import MPP, SLIDE, TILE
 from sample_data.score import leave_one_field_out
@@ -30,11 +32,7 @@ def fields():
 def study(tmp_path_factory):
     """The sample study with the quick encoder."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            create.create_study,
-            "__kwdefaults__",
-            {**create.create_study.__kwdefaults__, "encoder": "colour-texture"},
-        )
+        patched.setattr(Slides, "options", partial(SlideOptions, encoder="colour-texture"))
         return build(tmp_path_factory.mktemp("sample") / "study")
 
 
@@ -81,7 +79,7 @@ def test_the_study_holds_the_fields_and_nothing_else_of_the_polygon(study, field
     assert len(study.embedded()) == 24 and study.view.id == 1
     assert not [path for path in study.path.rglob("*") if "geojson" in path.name or "csv" in path.name]
     for datum in study.data[::6]:
-        with study.open_slide(datum) as slide:
+        with study.open_source(datum) as slide:
             assert slide.path.name == SLIDE.name and slide.mpp == pytest.approx(0.499)
 
 

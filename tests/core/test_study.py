@@ -219,10 +219,10 @@ def test_a_damaged_database(study, damage):
 def test_a_missing_slide(study, tmp_path):
     (tmp_path / "slides" / "s2.png").unlink()
     opened = Study.open(study.path)
-    with opened.open_slide("s0.png"):
+    with opened.open_source("s0.png"):
         pass
     with pytest.raises(SlideError) as caught:
-        opened.open_slide("s2.png")
+        opened.open_source("s2.png")
     assert "s2.png" in one_line(caught)
     assert np.isfinite(opened.prospect("s2.png")).all()  # its map does not need it
 
@@ -233,7 +233,7 @@ def test_a_moved_tree_finds_its_slides(study, tmp_path):
     for name in ("slides", "study"):
         shutil.move(tmp_path / name, tmp_path / "elsewhere" / name)
     opened = Study.open(tmp_path / "elsewhere" / "study")
-    with opened.open_slide("s0.png") as slide:
+    with opened.open_source("s0.png") as slide:
         assert slide.path == (tmp_path / "elsewhere" / "slides" / "s0.png").resolve()
 
 
@@ -241,13 +241,13 @@ def test_a_moved_study_finds_slides_that_stayed(tmp_path, slides):
     create(tmp_path, slides).database.close()
     (tmp_path / "far" / "away").mkdir(parents=True)
     shutil.move(tmp_path / "study", tmp_path / "far" / "away" / "study")
-    with Study.open(tmp_path / "far" / "away" / "study").open_slide("a.png") as slide:
+    with Study.open(tmp_path / "far" / "away" / "study").open_source("a.png") as slide:
         assert slide.path == (tmp_path / "slides" / "a.png").resolve()
 
 
 def test_slides_keep_the_microns_given_to_the_study(tmp_path, slides):
     study = create(tmp_path, slides, slide_mpp=lambda name: {"a.png": 0.3, "b.png": 0.4}[name])
-    with study.open_slide("a.png") as slide:
+    with study.open_source("a.png") as slide:
         assert slide.mpp == 0.3
 
 

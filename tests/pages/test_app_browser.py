@@ -281,7 +281,7 @@ def greenness(study, concept):
     """The share of clearly green pixels in a concept's typical tiles."""
     found = []
     for datum, token in study.typical_tokens(concept.id):
-        with study.open_slide(datum) as slide:
+        with study.open_source(datum) as slide:
             tile = slide.read_scaled(*study.token_rect(datum, token), 32, 32).astype(int)
         found.append((tile[..., 1] - tile[..., 0] > 15).mean())
     return float(np.mean(found))

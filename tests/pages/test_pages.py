@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from prospector_core.study import FitSettings, Study
+from prospector_core.study import FitSettings, Study, explanations
 from prospector_core.study.explanations import neighbours, what_if
-from prospector_core.study.opening import create_from_features
 from tests.pages.app import App
 from tests.pages.conftest import SLIDE, change, create
 from viewers import tile_server
@@ -269,7 +268,7 @@ def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
             file["coords"].attrs["patch_size_level0"] = 512
         rows.append(f"case{i},{('normal', 'tumour')[i % 2]}")
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
-    made = create_from_features(
+    made = Study.create(
         tmp_path / "studies" / "made", features=tmp_path / "features_uni", labels=tmp_path / "labels.csv"
     )
     made.fit(concepts=2)
@@ -300,7 +299,9 @@ def test_neighbours_are_drawn_and_what_if_is_answered(folder, monkeypatch):
     signed = lambda value: f"{value:+.2f}".replace("-", "−")
     asked = []
     monkeypatch.setattr(
-        Study, "what_if", lambda *a, real=Study.what_if, **k: asked.append(k) or real(*a, **k)
+        explanations,
+        "what_if",
+        lambda *a, real=explanations.what_if, **k: asked.append(k) or real(*a, **k),
     )
     app.run()
     assert not asked  # it is folded: nobody waits for it

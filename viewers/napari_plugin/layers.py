@@ -69,7 +69,7 @@ class SlideLayers(StudyLayers):
 
     def slide(self):
         """The tissue. Raises SlideError."""
-        slide = self.study.open_slide(self.data[0])
+        slide = self.study.open_source(self.data[0])
         return slide_layer(slide, self.name, self.frame.mpp, self.metadata("slide"))
 
     # ---- images of the tokens

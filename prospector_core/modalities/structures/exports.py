@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import BadInputError
-from ...study.data import open_structure, structure_path
+from ...study.data import source_path
 from ...wording import printable
 from .trajectory import read_frames
 
@@ -73,8 +73,8 @@ def _scored(study: Study, datum: Datum) -> Structure:
     import gemmi
 
     datum = study.datum(datum)
-    opened = open_structure(study, datum)
-    frames = read_frames(opened, datum.part or {}, structure_path(study, datum).parent)
+    opened = study.open_source(datum)
+    frames = read_frames(opened, datum.part or {}, source_path(study, datum).parent)
     n = len(frames[0][1])
     scores = study.prospect(datum)
     if len(scores) != n * len(frames):
