@@ -12,7 +12,6 @@ from prospector_core.errors import ProspectorError
 from prospector_core.modalities.structures.encoders.residue_type import AMINO_ACIDS
 from prospector_core.modalities.structures.trajectory import read_frames
 from prospector_core.palette import concept_palette, hex_of
-from prospector_core.study.data import source_path
 from viewers import tile_server
 from viewers.limits import LIMIT_DATA
 from viewers.overlays import diverging_colours, map_limit
@@ -103,7 +102,7 @@ def _geometry(study_key, uid, _study):
 
 
 def _frames(study, datum):
-    return read_frames(study.open_source(datum), datum.part or {}, source_path(study, datum).parent)
+    return read_frames(study.open_source(datum), datum.part or {}, study.source_path(datum).parent)
 
 
 def _ligands(study, datum, chain):

@@ -11,7 +11,7 @@ from pages.changes import note_change
 from pages.people import locked
 from pages.session import by_me
 from pages.words import plain
-from prospector_core.study.concept_search import default_settings, given_concepts
+from prospector_core.study.concept_search import default_settings
 from prospector_core.study.settings import about_quantizer, list_quantizers
 
 __all__ = ["by_quantizer"]
@@ -19,7 +19,7 @@ __all__ = ["by_quantizer"]
 
 def by_quantizer(study, scores):
     """The part of the Evaluation page. ``scores``: how columns of scores are shown."""
-    if given_concepts(study) is not None:
+    if study.given_concepts() is not None:
         return  # the encoder brings concepts: there is nothing to find
     st.markdown("#### Which way of finding concepts, by labels alone?")
     st.caption(

@@ -19,7 +19,6 @@ from prospector_core.errors import ProspectorError
 from prospector_core.method.families import superpose
 from prospector_core.modalities.structures.contacts import contact_points
 from prospector_core.modalities.structures.trajectory import read_frames
-from prospector_core.study.data import source_path
 from prospector_core.study.families import find_families, name_of
 from prospector_core.wording import table_cell
 from viewers import tile_server
@@ -53,7 +52,7 @@ def laid_over(study_key, fit_id, target, number, _study, _family):
     for at, site in enumerate(_family.sites[:SHOWN]):
         datum = _study.datum(site.datum)
         opened = _study.open_source(datum)
-        frames = read_frames(opened, datum.part or {}, source_path(_study, datum).parent)
+        frames = read_frames(opened, datum.part or {}, _study.source_path(datum).parent)
         n = len(frames[0][1])
         chain, residues = frames[int(site.tokens[0]) // n][1], [int(token) % n for token in site.tokens]
         points = np.stack([chain.xyz[residues], contact_points(chain, "side")[residues]], axis=1)

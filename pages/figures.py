@@ -5,7 +5,6 @@ import streamlit as st
 from pages import shared
 from pages.overlays import limit_of
 from prospector_core.errors import ProspectorError
-from prospector_core.study.data import source_path
 from viewers.access.session import exported
 from viewers.slide_figure import DPI, LAYERS, slide_figure
 
@@ -83,7 +82,7 @@ def _at_hand(study, datum):
     if not study.at_hand(datum):
         return True  # drawn without tissue
     try:
-        source_path(study, datum)
+        study.source_path(datum)
     except ProspectorError as error:
         shared.say_error(error)
         return False

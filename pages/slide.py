@@ -21,7 +21,6 @@ from pages.words import class_of, plain
 from prospector_core.errors import ProspectorError
 from prospector_core.modalities.slides.tiling import Rect
 from prospector_core.study.change import last_change
-from prospector_core.study.data import source_path
 from viewers import tile_server
 from viewers.limits import resamples_of
 from viewers.slide_viewer import slide_viewer
@@ -167,7 +166,7 @@ def pane(viewer, side, shown, layer, room, link, aligned, fit=fit):
     half_made = [d for d in coming if d.source == shown.source]
     source, token = study.sources[shown.source], state.get(f"at_token{side}")
     try:
-        slide = tile_server.slide_source(tile_server.register_slide(source_path(study, shown)), source.name)
+        slide = tile_server.slide_source(tile_server.register_slide(study.source_path(shown)), source.name)
     except ProspectorError as error:
         state_of_file = study.files.state(source.uid)
         if state_of_file in ("there", "barred"):  # it cannot be read, and why is to be mended

@@ -4,7 +4,6 @@ import streamlit as st
 
 from pages.words import plain
 from prospector_core.errors import ProspectorError
-from prospector_core.study.data import source_path
 from viewers.access.session import exported
 from viewers.structure_figure import LAYERS, structure_figure
 
@@ -62,7 +61,7 @@ def _at_hand(study, datum, format):
     if format in ("csv", "parquet", "png", "defattr", "pml"):
         return True
     try:
-        source_path(study, datum)
+        study.source_path(datum)
     except ProspectorError as error:
         st.caption(f":orange[:material/warning:] {plain(error)}")
         return False

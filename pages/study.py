@@ -25,7 +25,6 @@ from prospector_core.method.kernels import KERNELS
 from prospector_core.modalities.slides.encoders import list_encoders
 from prospector_core.modalities.slides.stain import STAIN_METHODS
 from prospector_core.study import FitSettings
-from prospector_core.study.concept_search import given_concepts
 from prospector_core.study.settings import GIVEN, about_quantizer, list_quantizers
 from sample_data import build, sample_folder
 from viewers.access import session as access
@@ -223,7 +222,7 @@ def fit_form(study):
         )
         tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
         with st.expander(f"How concepts are found: {plain(now.quantizer)}"):
-            ways = [*([GIVEN] if given_concepts(study) is not None else []), *list_quantizers()]
+            ways = [*([GIVEN] if study.given_concepts() is not None else []), *list_quantizers()]
             quantizer = st.radio(
                 "How concepts are found",
                 ways,

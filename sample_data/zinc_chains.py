@@ -11,7 +11,6 @@ from prospector_core.evaluation.heads import fit_head, suggested_for
 from prospector_core.evaluation.problem import Problem
 from prospector_core.method.metrics import average_precision
 from prospector_core.store.files import storage_errors
-from prospector_core.study.concept_search import given_concepts
 
 from .completion import complete
 from .folders import clear, sample_folder
@@ -81,7 +80,7 @@ def leave_one_chain_out(study):
         labels,
         truth,
         [],
-        given=given_concepts(study)[1],
+        given=study.given_concepts()[1],
     )
     settings, rows = suggested_for(problem), []
     for index in problem.scored(range(len(data))):

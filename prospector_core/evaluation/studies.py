@@ -19,7 +19,6 @@ from ..errors import BadInputError
 from ..method.folds import stratified_folds
 from ..scheduling import InProcess
 from ..store.cache import Cache
-from ..study.concept_search import given_concepts
 from ..study.settings import GIVEN
 from ..study.worker_context import Place, place_of, study_at
 from .problem import Problem
@@ -72,7 +71,7 @@ def problem_of(study: Study, truth: dict[str, np.ndarray] | None, folds: int = 5
     chosen = (
         [(np.flatnonzero(~test), np.flatnonzero(test))] if both else stratified_folds(labels, folds, seed)
     )
-    given = given_concepts(study)
+    given = study.given_concepts()
     found, uids = truth or {}, [datum.uid for datum in data]
     return Problem(
         study.name,

@@ -21,7 +21,6 @@ from ..store.removal import remove_file
 from .fits import way_out
 from .journal import read_journal, replay
 from .kept_fit import load_kept
-from .opening import open_study
 from .study import Study
 
 __all__ = ["Fault", "check_study"]
@@ -75,7 +74,7 @@ def check_study(path: str | Path, progress: Callable[[int, int, str], None] | No
             database = Database(copy)  # what an earlier version did not write is added to the copy
             found += _of_journal(database, file)
             database.close()
-            study = open_study(path, copy.resolve())
+            study = Study.open(path, copy.resolve())
             study.table.rows  # noqa: B018
         except StudyVersionError:
             raise

@@ -15,7 +15,7 @@ from ..method.quantizers import ConceptTree
 from ..scheduling import InProcess, OnCluster
 from .assignments import Sprites
 from .change import Change
-from .concept_search import default_settings, find_concepts, given_concepts
+from .concept_search import default_settings, find_concepts
 from .counts import Counts
 from .data import as_given, fitted_on
 from .fits import Fit, FitView, Kernels
@@ -79,7 +79,7 @@ def fit(
     study.database.check_writable()
     settings = replace(settings or default_settings(study), **changes).check()
     if settings.quantizer == GIVEN:
-        given = given_concepts(study)
+        given = study.given_concepts()
         if given is None:
             raise FitError(
                 f"the encoder {study.embedding['encoder']} brings no concepts of its own: let k-means look"
@@ -96,7 +96,7 @@ def _fit(study: Study, settings: FitSettings, say: Callable[[str], None], on: An
     data = fitted_on(study)
     _check_labels(study, data)
     if settings.quantizer == GIVEN:
-        centroids, tree = given_concepts(study)[1], None
+        centroids, tree = study.given_concepts()[1], None
     else:
         centroids, tree = find_concepts(study, data, settings, say, on)
     say("counting concepts and pairs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInputError, StudyError
 from ..modalities.registry import modality_of
@@ -21,16 +21,20 @@ from .own_vectors import adopt_vectors
 from .queue import Queue
 from .records import check_meta
 from .sources import Sources
-from .study import Study
 
-__all__ = ["create_any_study", "open_study"]
+if TYPE_CHECKING:
+    from .study import Study
+
+__all__ = ["create", "parts_of"]
 
 _REMEMBERED = 2**31  # bytes; all of it can be made again
 _LITTLE = 2**26
 
 
-def open_study(path: str | Path, copy: str | Path | None = None, little: bool = False) -> Study:
-    """The study in a folder. Raises StudyError, StudyVersionError, StudyDamagedError.
+def parts_of(path: str | Path, copy: str | Path | None = None, little: bool = False) -> dict[str, Any]:
+    """What the study in a folder is made of, by the names of its fields.
+
+    Raises StudyError, StudyVersionError, StudyDamagedError.
 
     Parameters
     ----------
@@ -51,25 +55,25 @@ def open_study(path: str | Path, copy: str | Path | None = None, little: bool = 
     check_meta(database.path, meta)
     kind, n_classes = modality_of(meta["modality"]).of(meta["embedding"]), len(meta["classes"])
     address = StudyAddress(path, database)
-    return Study(
-        path=path,
-        database=database,
-        name=meta["name"],
-        modality=meta["modality"],
-        kind=kind,
-        classes=tuple(meta["classes"]),
-        embedding=meta["embedding"],
-        address=address,
-        table=DataTable(database, n_classes),
-        files=Sources(database, path, kind.words.source),
-        queue=Queue(database, path, address),
-        memory=Cache(_LITTLE if little else _REMEMBERED),
-        target=n_classes - 1,
-        chosen=n_classes - 1 if n_classes == 2 else None,
-    )
+    return {
+        "path": path,
+        "database": database,
+        "name": meta["name"],
+        "modality": meta["modality"],
+        "kind": kind,
+        "classes": tuple(meta["classes"]),
+        "embedding": meta["embedding"],
+        "address": address,
+        "table": DataTable(database, n_classes),
+        "files": Sources(database, path, kind.words.source),
+        "queue": Queue(database, path, address),
+        "memory": Cache(_LITTLE if little else _REMEMBERED),
+        "target": n_classes - 1,
+        "chosen": n_classes - 1 if n_classes == 2 else None,
+    }
 
 
-def create_any_study(path: str | Path, *, labels: Any = None, **options: Any) -> Study:
+def create(study_type: type[Study], path: str | Path, *, labels: Any = None, **options: Any) -> Study:
     """Make a study; nothing is embedded yet.
 
     Parameters
@@ -113,15 +117,15 @@ def create_any_study(path: str | Path, *, labels: Any = None, **options: Any) ->
         raise BadInputError("store is for what is embedded here: features are kept in the study's folder")
     create_study(path, kind, labels, options, name=name, secret=secret)
     if vectors is not None:
-        _finish(path, lambda study: adopt_vectors(study, vectors))
+        _finish(study_type, path, lambda study: adopt_vectors(study, vectors))
     if store is not None:
-        _finish(path, lambda study: _keep_there(study, store))
-    return open_study(path)
+        _finish(study_type, path, lambda study: _keep_there(study, store))
+    return study_type.open(path)
 
 
-def _finish(path: str | Path, step: Callable[[Study], object]) -> None:
+def _finish(study_type: type[Study], path: str | Path, step: Callable[[Study], object]) -> None:
     """Do the last step of making a study; the study goes again where that fails."""
-    study = open_study(path)
+    study = study_type.open(path)
     try:
         step(study)
     except BaseException:

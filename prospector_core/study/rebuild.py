@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import BadInputError, ProspectorError, StudyDamagedError
 from ..scheduling import OnCluster
-from .concept_search import find_concepts, given_concepts
+from .concept_search import find_concepts
 from .fits import Fit
 from .fitting import computed_kernels, count_there, counts_in
 from .journal import read_journal, replay
@@ -112,7 +112,7 @@ def _make(study, id, journal, settings, summary, concepts, derived, on):
     if concepts is None:
         sampled = [row for row in rows if labels[row.uid] is not None and row.split != "test"]
         if settings.quantizer == GIVEN:
-            concepts = given_concepts(study)[1], None
+            concepts = study.given_concepts()[1], None
         else:
             concepts = find_concepts(study, sampled, settings, on=on)
     centroids, tree = concepts

@@ -1,7 +1,7 @@
 """The study: what pages, plugins and commands talk to.
 
-A record of what a study is made of. What it says is computed by functions of other modules; those that are
-called often are bound to it here, a line each, and documented there.
+A record. What a study says is computed by functions of other modules; those that are called often are bound
+to it here, a line each, and documented there.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from ..store.database import Database
 from ..store.embeddings import EmbeddingStore
 from . import concepts as concept_table
 from . import data as data_table
-from . import explanations, fitting, layouts, maps, views
+from . import explanations, fitting, layouts, maps, opening, views
 from .address import StudyAddress
+from .concept_search import given_concepts
 from .curation import Curation
 from .data import DataTable
 from .edit_log import EditLog
@@ -77,18 +78,11 @@ class Study:
         return f"Study({self.name!r}, {len(self.data)} data)"
 
     @classmethod
-    def create(cls, path: str | Path, **options: Any) -> Study:
-        """Make a study; nothing is embedded yet. See ``opening.create_any_study``."""
-        from .opening import create_any_study
+    def open(cls, path: str | Path, copy: str | Path | None = None, little: bool = False) -> Study:
+        """Open a study folder. See ``opening.parts_of``."""
+        return cls(**opening.parts_of(path, copy, little))
 
-        return create_any_study(path, **options)
-
-    @classmethod
-    def open(cls, path: str | Path) -> Study:
-        """Open a study folder. See ``opening.open_study``."""
-        from .opening import open_study
-
-        return open_study(path)
+    create = classmethod(opening.create)
 
     @property
     def store(self) -> EmbeddingStore:
@@ -101,6 +95,7 @@ class Study:
     datum = data_table.datum
     at_hand = data_table.at_hand
     open_source = data_table.open_source
+    source_path = data_table.source_path
     several = property(views.several)
     sides = property(views.sides)
     others = property(views.others)
@@ -129,12 +124,12 @@ class Study:
     preview = fitting.preview
     change = fitting.change
     settings = property(fitting.settings)
+    given_concepts = given_concepts
     fits = views.fits
     load_fit = views.load_fit
     seen_from = views.seen_from
     class_views = views.class_views
     view = property(views.view_of)
-    current_fit = property(views.current_fit)
 
     # what a fit says
     prospect = maps.prospect

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "class_index",
     "class_views",
-    "current_fit",
     "fit_folder",
     "fit_view",
     "fits",
@@ -117,12 +116,6 @@ def class_views(study: Study) -> list[Study]:
 
 
 # ---- fits
-
-
-def current_fit(study: Study) -> Fit | None:
-    """The latest Fit, of all classes, or None."""
-    view = view_of(study)
-    return None if view is None else view.fit
 
 
 def view_of(study: Study) -> FitView | None:

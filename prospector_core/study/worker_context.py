@@ -41,6 +41,7 @@ class Place(NamedTuple):
     path: str
     database: str | None = None
     store: str | None = None
+    study_type: Any = None  # Study, which imports this module
 
 
 @contextmanager
@@ -55,12 +56,12 @@ def place_of(study: Study, on: Any) -> Iterator[Place]:
         before = getattr(_here, "study", None)
         _here.study = study
         try:
-            yield Place(path)
+            yield Place(path, study_type=type(study))
         finally:
             _here.study = before
         return
     if study.database.read_only:  # nothing changes there: workers read the study itself
-        yield Place(path)
+        yield Place(path, study_type=type(study))
         return
     study.database.check()
     for left in study.path.glob(".workers-*.sqlite*"):
@@ -71,16 +72,14 @@ def place_of(study: Study, on: Any) -> Iterator[Place]:
     copy = study.path / f".workers-{uuid.uuid4().hex[:12]}.sqlite"
     try:
         study.database.copy_to(copy)
-        yield Place(path, copy.name, store)
+        yield Place(path, copy.name, store, type(study))
     finally:
         remove_file(copy)
 
 
 @lru_cache(maxsize=1)
-def _opened(path: str, database: str | None, store: str | None) -> Study:
-    from .opening import open_study
-
-    study = open_study(path, database, little=True)
+def _opened(path: str, database: str | None, store: str | None, study_type: type[Study]) -> Study:
+    study = study_type.open(path, database, little=True)
     study.address.vouched = store
     return study
 

@@ -43,7 +43,6 @@ from prospector_core.method.folds import stratified_folds
 from prospector_core.method.kernels import TEST_OFF
 from prospector_core.method.quantizers import assign_nearest
 from prospector_core.method.soft import UNIT, centred, count_units, membership
-from prospector_core.study.concept_search import given_concepts
 from prospector_core.study.settings import GIVEN, FitSettings, make_quantizer
 
 K, N = 4, 30
@@ -366,7 +365,8 @@ def datum(name, label=1, split=None):
 class Study:
     """What an evaluation asks of a study, of tokens in a grid of 3 x 4."""
 
-    modality, target, given_concepts, name = "slides", 1, None, "s"
+    modality, target, name = "slides", 1, "s"
+    given_concepts = staticmethod(lambda: None)
     place_names = ("row", "column")
 
     def __init__(self, data, classes=("a", "b"), size=(3, 4), pitch=PITCH, path="P", **said):
@@ -528,8 +528,9 @@ def test_a_study_as_a_problem():
         with pytest.raises(BadInputError, match="needs embedded data of both classes"):
             problem_of(Study(few), None)
     given = Study(data)
-    given.given_concepts = (["x"], np.ones((2, 2)))
-    assert problem_of(given, None).given is given_concepts(given)[1]
+    concepts = ["x"], np.ones((2, 2))
+    given.given_concepts = lambda: concepts
+    assert problem_of(given, None).given is concepts[1]
 
 
 def test_five_data_of_each_class_to_choose_by():

@@ -11,7 +11,6 @@ import pytest
 from prospector_core import Study
 from prospector_core.errors import ProspectorError
 from prospector_core.study import FitSettings
-from prospector_core.study.concept_search import given_concepts
 from prospector_core.study.own_vectors import read_vector_file
 from sample_data.cells import make_sample
 from tests.support.structure_files import study_of_chains
@@ -73,7 +72,7 @@ def test_of_chains(tmp_path):
         labels=tmp_path / "chains" / "labels.csv",
         embeddings=write(tmp_path / "own", vectors),
     )
-    assert not study.embed() and given_concepts(study) is None
+    assert not study.embed() and study.given_concepts() is None
     for own, theirs in zip(study.data, made.data, strict=True):
         assert study.store.shape(own.uid) == (made.n_tokens(theirs), 4)
         assert np.array_equal(study.positions(own), made.positions(theirs))

@@ -16,7 +16,6 @@ from prospector_core.errors import BadInputError, ProspectorError, SlideError
 from prospector_core.exporters import export
 from prospector_core.store.fingerprints import fingerprint, size_of
 from prospector_core.study import Study
-from prospector_core.study.data import source_path
 from prospector_core.study.embed import embedder_of
 from prospector_core.study.relink import relink
 from tests.support.study_files import make_study
@@ -103,7 +102,7 @@ def test_names_that_were_exchanged_do_not_exchange_the_slides(tmp_path, study):
     for old, new in (("s0.png", "x.png"), ("s1.png", "s0.png"), ("x.png", "s1.png")):
         (there / old).rename(there / new)
     relink(study, [there])
-    assert {name: source_path(study, name).name for name in ("s0.png", "s1.png")} == {
+    assert {name: study.source_path(name).name for name in ("s0.png", "s1.png")} == {
         "s0.png": "s1.png",
         "s1.png": "s0.png",
     }
@@ -124,7 +123,7 @@ def test_what_is_not_found_is_named_and_the_rest_is_linked(tmp_path, study):
     assert not study.at_hand("s6.png") and study.at_hand("s5.png")
     again = relink(study, [there], anyway=True)
     assert str(again) == "7 of 8 found (6 where they were)" and study.at_hand("s6.png")
-    assert source_path(study, "s6.png") == (there / "s6.png").resolve()
+    assert study.source_path("s6.png") == (there / "s6.png").resolve()
 
 
 def test_looking_only_writes_nothing(tmp_path, study):
@@ -160,7 +159,7 @@ def test_several_folders_links_and_circles(tmp_path, study):
         (two / f"s{number}.png").symlink_to(far / f"blob{number}")
     (two / "round").symlink_to(two)
     done = relink(study, [one, two, one])
-    assert str(done) == "8 of 8 found" and source_path(study, "s4.png") == (far / "blob4").resolve()
+    assert str(done) == "8 of 8 found" and study.source_path("s4.png") == (far / "blob4").resolve()
 
 
 def test_a_study_of_before_keeps_a_fingerprint_when_a_file_is_first_seen(tmp_path, study):

@@ -17,7 +17,6 @@ from prospector_core.exporters import export
 from prospector_core.scheduling import InProcess, parse_memory, scheduler
 from prospector_core.study import worker_context
 from prospector_core.study.chance import masked_study, study_null
-from prospector_core.study.data import source_path
 from prospector_core.study.rebuild import rebuild_fits
 from tests.support.study_files import make_study, write_labels, write_slides
 
@@ -89,7 +88,7 @@ def test_two_workers_and_this_process_embed_the_same_bytes(tmp_path, cluster):
     (one,), (other,) = failed_here.values(), failed_there.values()
     assert one.replace("/here/", "/there/") == other and "s5.png" in one
     assert {job.state for job in there.queue.jobs()} == {"done", "failed"}
-    source_path(there, there.data[5]).write_bytes((tmp_path / "there" / "whole" / "s5.png").read_bytes())
+    there.source_path(there.data[5]).write_bytes((tmp_path / "there" / "whole" / "s5.png").read_bytes())
     again = there.store.uids()
     assert there.embed(on=cluster) == {} and set(there.store.uids()) - set(again) == {there.data[5].uid}
 

@@ -4,7 +4,6 @@ import numpy as np
 
 from ...errors import EmbeddingError, ProspectorError, StructureError
 from ...method.graphs import TokenGraph
-from ...study.data import source_path
 from ..base import Embedder
 from .contacts import contact_points
 from .trajectory import read_frames
@@ -39,7 +38,7 @@ class ResidueEmbedder(Embedder):
         if self._source != datum.source:
             self._structure = self._study.open_source(datum)
             self._source = datum.source
-        return read_frames(self._structure, datum.part or {}, source_path(self._study, datum).parent)
+        return read_frames(self._structure, datum.part or {}, self._study.source_path(datum).parent)
 
     def embed(self, datum, progress, stopped):
         frames = self._read(datum)

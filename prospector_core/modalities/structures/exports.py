@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import BadInputError
-from ...study.data import source_path
 from ...wording import printable
 from .trajectory import read_frames
 
@@ -74,7 +73,7 @@ def _scored(study: Study, datum: Datum) -> Structure:
 
     datum = study.datum(datum)
     opened = study.open_source(datum)
-    frames = read_frames(opened, datum.part or {}, source_path(study, datum).parent)
+    frames = read_frames(opened, datum.part or {}, study.source_path(datum).parent)
     n = len(frames[0][1])
     scores = study.prospect(datum)
     if len(scores) != n * len(frames):

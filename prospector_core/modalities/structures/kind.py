@@ -120,10 +120,8 @@ class Structures(Modality):
 
         Of types, which many residues share, with those of the neighbours.
         """
-        from ...study.concept_search import given_concepts
-
         vectors = np.asarray(study.store.vectors(uid), np.float32)
-        if given_concepts(study) is None:
+        if study.given_concepts() is None:
             return vectors
         graph = study.graph(uid)
         start = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
