@@ -79,7 +79,7 @@ _arrays = Cache(_KEPT)
 
 
 class TokenBlocks:
-    """Tokens of a grid by the tile that they lie in.
+    """Tokens of a grid by the tile that they are in.
 
     Parameters
     ----------

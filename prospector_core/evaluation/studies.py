@@ -71,7 +71,7 @@ def problem_of(study: Study, truth: dict[str, np.ndarray] | None, folds: int = 5
     chosen = (
         [(np.flatnonzero(~test), np.flatnonzero(test))] if both else stratified_folds(labels, folds, seed)
     )
-    given = study.given_concepts()
+    given = study.given_concepts()()
     found, uids = truth or {}, [datum.uid for datum in data]
     return Problem(
         study.name,
@@ -332,7 +332,7 @@ def _tokens_of(
         key = "|".join(str(row[columns[name]]).strip() for name in place)
         value = str(row[truth]).strip().lower()
         if value not in ("0", "1", "true", "false", "yes", "no", "0.0", "1.0"):
-            raise BadInputError(f"{file}, line {number}: {row[truth]!r} is no truth: say 0 or 1")
+            raise BadInputError(f"{file}, line {number}: {row[truth]!r} is not a truth: say 0 or 1")
         if key not in where:
             raise BadInputError(
                 f"{file}, line {number}: {study.datum(uid).name} has no token at {', '.join(place)}"

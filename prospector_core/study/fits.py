@@ -41,7 +41,7 @@ _FILES = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Kernels:
-    """The kernels of a fit: one where there are two classes, else one a class, each against the rest.
+    """The kernels of a fit: one where there are two classes, else one per class, each against the rest.
 
     Attributes
     ----------

@@ -56,7 +56,7 @@ def rebuild_fits(study, into=None, repair=False, progress=None, on=None):
     Parameters
     ----------
     study : Study
-    into : folder, new or empty, in which to keep what was made: a folder a fit
+    into : folder, new or empty, in which to keep what was made: one folder per fit
     repair : put fits that were made again in place of damaged ones; maps kept with those have to be made
         again
     progress : function(done, total, text)
@@ -112,7 +112,7 @@ def _make(study, id, journal, settings, summary, concepts, derived, on):
     if concepts is None:
         sampled = [row for row in rows if labels[row.uid] is not None and row.split != "test"]
         if settings.quantizer == GIVEN:
-            concepts = study.given_concepts()[1], None
+            concepts = study.given_concepts()()[1], None
         else:
             concepts = find_concepts(study, sampled, settings, on=on)
     centroids, tree = concepts

@@ -41,15 +41,12 @@ class Study:
     path, database, address : the folder, its ``study.sqlite``, and where the embeddings lie
     name, modality, kind, classes, embedding : what the study says of itself
     table, files, queue : its data as given, the files that they come from, what is to be embedded
-    memory : Cache
-        What was computed, under the content that it came from; all views of a study share it.
+    memory : what was computed, under the content that it came from; all views of a study share it
     target, chosen : int, int or None
-        The class that the study is seen from, and the same where it was chosen: where there are more than two
-        classes, there is one kernel per class, and a study is at first seen from the last.
+        The class that the study is seen from (of several at first the last); the same where it was chosen.
     through : FitView or None
         What is looked through in place of the latest fit.
-    log, curation : EditLog, Curation
-        The journal as it grows, and the edits that can be made.
+    log, curation : the journal as it grows, and the edits that can be made
     """
 
     path: Path
@@ -134,6 +131,8 @@ class Study:
     # what a fit says
     prospect = maps.prospect
     explain = explanations.explain
+    neighbours = explanations.neighbours
+    what_if = explanations.what_if
     uncertainty = explanations.uncertainty
     predictions = maps.predictions
     evidence = maps.evidence

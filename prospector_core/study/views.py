@@ -48,7 +48,7 @@ __all__ = [
 
 
 def several(study: Study) -> bool:
-    """Whether there are more than two classes, and so a kernel a class."""
+    """Whether there are more than two classes, and so one kernel per class."""
     return len(study.classes) > 2
 
 

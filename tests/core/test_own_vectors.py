@@ -72,7 +72,7 @@ def test_of_chains(tmp_path):
         labels=tmp_path / "chains" / "labels.csv",
         embeddings=write(tmp_path / "own", vectors),
     )
-    assert not study.embed() and study.given_concepts() is None
+    assert not study.embed() and study.given_concepts()() is None
     for own, theirs in zip(study.data, made.data, strict=True):
         assert study.store.shape(own.uid) == (made.n_tokens(theirs), 4)
         assert np.array_equal(study.positions(own), made.positions(theirs))
@@ -104,7 +104,7 @@ def test_of_slides_with_their_coordinates(tmp_path):
     [
         (lambda own: (own / "s0.npy").unlink(), "no vectors of s0"),
         (lambda own: np.save(own / "s0.npy", np.ones((60, 4))), "vectors of one encoder"),
-        (lambda own: np.save(own / "s0.npy", np.ones(60)), "a row of numbers a token"),
+        (lambda own: np.save(own / "s0.npy", np.ones(60)), "one row of numbers per token"),
         (lambda own: np.save(own / "s0.npy", np.full((60, 5), np.nan)), "not finite"),
         (lambda own: (own / "s0.npy").write_text("no array"), "cannot be read"),
         (lambda own: (own / "s1.h5").write_text("no array"), "cannot be read"),

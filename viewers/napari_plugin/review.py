@@ -12,7 +12,7 @@ from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
 from prospector_core.study.change import last_change
 from prospector_core.study.explanations import uncertainty_at
-from prospector_core.study.fitting import count
+from viewers.kinds import view_of
 from viewers.limits import resamples_of, score_limit
 from viewers.point_pictures import spacing_of
 
@@ -59,7 +59,7 @@ class Review:
     "warning".
 
     Parameters: study; datum, the one to begin with; author, None for the study's own. Raises BadInputError
-    for a study whose tokens lie in no plane or space (proteins, documents), FitError and EmbeddingError for
+    for a study whose tokens are in no plane or space (proteins, documents), FitError and EmbeddingError for
     one without a fit.
     """
 
@@ -67,9 +67,9 @@ class Review:
     said = Signal(str, str)
 
     def __init__(self, study, datum=None, author=None):
-        from .reader import elsewhere, shown_here
+        from .reader import elsewhere
 
-        if not shown_here(study):
+        if not view_of(study).in_napari:
             raise BadInputError(elsewhere(study))
         if study.view is None or not study.embedded():
             raise BadInputError(
@@ -77,7 +77,7 @@ class Review:
                 " in the app"
             )
         self.root = self.study = study
-        self.points = study.modality != "slides"
+        self.points = view_of(study).in_napari == "points"
         self.words = study.kind.words
         self.editor = Editor(author, seen=study.curation.seen)
         self._drawn = self._now()
@@ -200,7 +200,7 @@ class Review:
         }
         if explained.concept < 0:
             out = concept in fit.state.excluded
-            why = "its concept is excluded" if out else "it lies in a region that is ignored"
+            why = "its concept is excluded" if out else "it is in a region that is ignored"
             return TokenAbout(**said, score=None, why=f"{why}: it is not counted and has no score")
         error, sure = None, True
         if doubt:
@@ -302,7 +302,7 @@ class Review:
         """
         touched = [datum.uid for datum in self.data() if self.study.tokens_inside(datum, polygon).size]
         if not touched:
-            self.said.emit(f"No {self.words.token} lies in that region: nothing was marked.", "warning")
+            self.said.emit(f"No {self.words.token} is in that region: nothing was marked.", "warning")
             self.edited.emit()  # what was drawn goes
             return False
         return self.edit(lambda curation: curation.annotate(touched, polygon, evidence))
@@ -360,7 +360,7 @@ class Review:
         fit, state, data = self.root.view, self.root.curation.state, self.root.embedded()
         for done, datum in enumerate(data):
             yield done, len(data) + 1
-            count(self.root, fit.centroids, fit.settings, state, datum)
+            self.root.count(fit.centroids, fit.settings, state, datum)
         yield len(data), len(data) + 1
 
     def compare(self, change):
