@@ -17,7 +17,7 @@ from pages.session import edit_quietly
 from pages.words import plain, share_text
 from prospector_core.errors import ProspectorError
 from prospector_core.method.families import superpose
-from prospector_core.modalities.structures.kind import contact_points
+from prospector_core.modalities.structures.contacts import contact_points
 from prospector_core.modalities.structures.trajectory import read_frames
 from prospector_core.study.families import find_families, name_of
 from prospector_core.wording import table_cell

@@ -113,7 +113,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/study/sources.py": ("core/test_relink", "core/test_readable"),
     "prospector_core/study/assignments.py": ("core/test_sprite_rules",),
     "prospector_core/study/timeline.py": ("core/test_action_rules", "core/test_timeline"),
-    "prospector_core/exporters/__init__.py": ("core/test_exporters",),
+    "prospector_core/exporters.py": ("core/test_exporters",),
     "prospector_core/modalities/slides/geojson.py": (
         "core/test_exporters",
         "core/test_exporters_rules",
@@ -131,7 +131,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "core/test_exporters_rules",
         "core/test_structure_study",
     ),
-    "prospector_core/exporters/tables.py": (
+    "prospector_core/modalities/tables.py": (
         "core/test_exporters_rules",
         "core/test_exporters",
         "core/test_cells",
