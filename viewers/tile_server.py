@@ -8,10 +8,11 @@ URL and none is ever sent back. The addresses, all below ``/prospector/<token>/`
                                                 one half of it; tiles do not overlap, edge tiles are cropped
 ``thumb/<id>.jpg``                              the whole slide, 512 px at most
 ``overlay/<id>/<version>/<kind>.png``           an image registered by :func:`register_image`
-``overlay/<id>/<version>/<kind>.bin``           numbers a token, registered likewise (:mod:`viewers.tokens`)
+``overlay/<id>/<version>/<kind>.bin``           numbers per token, registered likewise (:mod:`viewers.tokens`)
 ``overlay/<id>/<version>/<kind>/<level>/``      a tile of an overlay too large for one picture, or the numbers
-of its ``<x>_<y>[-<view>].png`` (or ``.bin``)          tokens (:mod:`viewers.token_tiles`); view: threshold,
-hatch, highlight ``asset/<hash>/<viewer>/<name>``                a viewer's own JavaScript
+``<x>_<y>[-<view>].png`` (or ``.bin``)          of its tokens (:mod:`viewers.token_tiles`); view: threshold,
+                                                hatch, highlight
+``asset/<hash>/<viewer>/<name>``                a viewer's own JavaScript
 ==============================================  =========================================================
 
 Examples
@@ -29,7 +30,6 @@ In a page::
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -37,7 +37,6 @@ import logging
 import math
 import re
 import secrets
-import socket
 import sys
 import threading
 import types
@@ -56,6 +55,7 @@ from prospector_core.errors import ProspectorError, SlideError
 from prospector_core.store.readable import require_readable
 from viewers.access.session import identity_here, identity_of
 from viewers.caches import ByteCache, OpenSlides
+from viewers.streamlit_patches import apply_patch, send_at_once
 from viewers.token_tiles import View
 
 __all__ = [
@@ -81,7 +81,20 @@ TILE_SIZE = 512
 """Side of a tile, px."""
 
 _PREFIX = "prospector"
-_ASSETS = {name: Path(__file__).parent / name / "assets" for name in ("slide_viewer", "structure_viewer")}
+_ASSETS = {
+    name: Path(__file__).parent / name
+    for name in (
+        "atlas",
+        "document_viewer",
+        "filmstrip",
+        "graph_viewer",
+        "site_viewer",
+        "slide_viewer",
+        "structure_viewer",
+        "tile_grid",
+        "web",
+    )
+}
 _ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -106,7 +119,7 @@ _PART = re.compile(
     r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/([a-z]{3,8})/(\d{1,2})/(\d{1,5})_(\d{1,5})(?:-([a-z0-9]{1,9}))?\.(png|bin)",
     re.ASCII,
 )
-_ASSET = re.compile(r"asset/([0-9a-f]{16})/(slide_viewer|structure_viewer)/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
+_ASSET = re.compile(r"asset/([0-9a-f]{16})/([a-z_]+)/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -311,7 +324,7 @@ class TileServer:
         return self._url(f"overlay/{image_id}/{stamp}/{kind}.{_KINDS[kind]}")
 
     def register_tiles(self, key: Hashable, tiles: Any, *, version: Hashable, kind: str) -> str:
-        """Address below which the tiles of an overlay lie.
+        """Address below which the tiles of an overlay are.
 
         ``<address>/<level>/<x>_<y>[-<view>].png`` (or ``.bin``).
 
@@ -332,8 +345,12 @@ class TileServer:
         """Address of one of a viewer's own files."""
         # One stamp for all: they import each other by relative addresses, and none may be older than the
         # others.
-        stamps = tuple((file.name, file.stat().st_mtime_ns) for file in sorted(_ASSETS[viewer].glob("*.js")))
-        return self._url(f"asset/{_digest(viewer, stamps)}/{viewer}/{name}")
+        stamps = tuple(
+            (file, file.stat().st_mtime_ns)
+            for folder in _ASSETS.values()
+            for file in sorted(folder.glob("*.js"))
+        )
+        return self._url(f"asset/{_digest(stamps)}/{viewer}/{name}")
 
     def close(self) -> None:
         """Close the slides that nobody is reading."""
@@ -475,19 +492,21 @@ def _not_yours() -> Response:
 
 def _asset(viewer: str, name: str) -> Response:
     kind = _ASSET_TYPES.get(Path(name).suffix)
+    if kind is None or viewer not in _ASSETS:
+        return _gone()
     file = _ASSETS[viewer] / name  # the pattern lets no slash or leading dot through
-    if kind is None or not file.is_file():
+    if not file.is_file():
         return _gone()
     return Response(file.read_bytes(), headers={**_KEEP, "Content-Type": kind})
 
 
 @lru_cache(maxsize=32)
-def _digest(viewer: str, stamps: tuple[tuple[str, int], ...]) -> str:
-    """Hash of files of ours, (name, time of change) each.
+def _digest(stamps: tuple[tuple[Path, int], ...]) -> str:
+    """Hash of files of ours, (path, time of change) each.
 
     The time is there to ask again when one was edited.
     """
-    content = b"".join((_ASSETS[viewer] / name).read_bytes() for name, _ in stamps)
+    content = b"".join(file.read_bytes() for file, _ in stamps)
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
@@ -508,7 +527,7 @@ def _root() -> str:
 
 def server() -> TileServer:
     """The server of this process, made at the first call."""
-    # Streamlit drops edited modules from sys.modules and imports them anew, while the routes live on in the
+    # Streamlit drops edited modules from sys.modules and imports them again, while the routes live on in the
     # running app. The server is therefore kept in a module without a file, which is never dropped.
     keeper = sys.modules.setdefault("_prospector_tile_server", types.ModuleType("_prospector_tile_server"))
     with _MAKING:
@@ -569,27 +588,8 @@ def asset_url(name: str, viewer: str = "slide_viewer") -> str:
 @contextlib.asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """For ``st.App(lifespan=...)``: no delay on small answers, and slides closed at the end."""
-    _send_at_once()
+    apply_patch(send_at_once)
     try:
         yield
     finally:
         server().close()
-
-
-def _send_at_once() -> None:
-    """Set TCP_NODELAY on accepted connections.
-
-    Streamlit binds its own socket, and asyncio then leaves Nagle's algorithm on: each tile would wait 40 ms.
-    """
-    hook = "_set_nodelay"
-    if not hasattr(
-        asyncio.base_events, hook
-    ):  # private to asyncio: where it is gone, tiles are slower, no more
-        return
-
-    def set_nodelay(sock: socket.socket) -> None:
-        if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    setattr(asyncio.base_events, hook, set_nodelay)

@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from prospector_core.errors import SlideError
 from tests.support.fake_slide import FakeSlide, Level, shrink, smooth_pixels
 from viewers import tile_server
+from viewers.streamlit_patches import apply_patch, send_at_once
 from viewers.tile_server import TileServer, max_level, tile_pixels
 from viewers.token_tiles import View
 
@@ -400,7 +401,7 @@ class Stored(FakeSlide):
 def test_a_stored_level_may_be_a_pixel_narrower_than_ours_and_no_more(width, is_ours):
     """Its downsample then differs by less than a pixel in all.
 
-    A tile of another level would lie beside its place.
+    A tile of another level would be beside its place.
     """
     slide = Stored(4096 / width, width, 256)
     tile_pixels(slide, max_level(4096, 1024) - 2, 1, 0)
@@ -596,11 +597,20 @@ def test_only_scripts_and_styles_of_a_viewer_are_served(server, viewer, monkeypa
         and ask(server, url).headers["cache-control"] == KEPT
     )
     assert server.asset_url("viewer.js").split("/")[-2] == "slide_viewer"
-    for wrong in ("VERSIONS.txt", "nothing.js", "viewer.js.map", "..viewer.js", "openseadragon.license.txt"):
+    for wrong in (
+        "VERSIONS.txt",
+        "nothing.js",
+        "viewer.js.map",
+        "..viewer.js",
+        "openseadragon.license.txt",
+        "__init__.py",
+    ):
         assert ask(server, url.replace("viewer.js", wrong)).status == 404, wrong
+    assert ask(server, url.replace(viewer, "access")).status == 404
+    assert ask(server, url.replace(f"{viewer}/viewer.js", "web/kit.js")).status == 200
     for name in ("viewer.js", "other.js", "style.css", "notes.txt"):
         (tmp_path / name).write_text(name)
-    monkeypatch.setitem(tile_server._ASSETS, viewer, tmp_path)
+    monkeypatch.setattr(tile_server, "_ASSETS", {viewer: tmp_path})
     first = server.asset_url("viewer.js", viewer)
     assert (
         ask(server, first.replace("viewer.js", "style.css")).headers["content-type"]
@@ -669,7 +679,7 @@ def test_tiles_are_sent_at_once(monkeypatch):
     on = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
     assert [each.set for each in made] == [on, on, [], []]
     monkeypatch.delattr(asyncio.base_events, "_set_nodelay")
-    tile_server._send_at_once()
+    assert not apply_patch(send_at_once)
     assert not hasattr(asyncio.base_events, "_set_nodelay")
 
 

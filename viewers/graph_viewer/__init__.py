@@ -1,4 +1,4 @@
-"""The graph viewer: a Streamlit component with the tokens of one datum as points where they lie.
+"""The graph viewer: a Streamlit component with the tokens of one datum as points where they are.
 
 WebGL2 or a plain canvas.
 
@@ -9,27 +9,21 @@ when they are looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from viewers.component import component
 from viewers.overlays import diverging_css, sequential_css
 
 __all__ = ["encode_edges", "encode_numbers", "encode_positions", "graph_viewer"]
 
-_HERE = Path(__file__).parent
-_RENDER = st.components.v2.component(
-    "prospector_graph_viewer",
-    html='<div class="gv"></div>',
-    css=(_HERE / "graph_viewer.css").read_text(encoding="utf-8"),
-    js=(_HERE / "graph_viewer.js").read_text(encoding="utf-8"),
-)
+_RENDER = component(__file__, "gv")
 
 
 def encode_positions(positions: np.ndarray) -> bytes:
-    """Where tokens lie, (n, 2) or (n, 3), less their middle.
+    """Where tokens are, (n, 2) or (n, 3), less their middle.
 
     Float32 x, y, z of one after the other, z = 0 in the plane.
     """
@@ -40,7 +34,7 @@ def encode_positions(positions: np.ndarray) -> bytes:
 
 
 def encode_numbers(values: np.ndarray, top: float | None = None) -> bytes:
-    """A number a token, NaN where it has none.
+    """One number per token, NaN where it has none.
 
     Float32; before them ``top``, the number of the strongest colour.
     """
@@ -116,7 +110,7 @@ def graph_viewer(
         Token to go to, whenever the count grows.
     height, above : int
         CSS px at most; what is above the viewer on the page.
-    under : mapping, optional What lies under the points: ``images`` (``id, name, width, height, top``
+    under : mapping, optional What is under the points: ``images`` (``id, name, width, height, top``
         (halvings), ``tile, matrix`` (pixels to coordinates less ``middle``: a, b, c, d, e, f), ``channels``
         (names), ``rgb``, ``urls`` (addresses of tiles by contrast), ``borders``: lines around cells),
         ``contrasts`` (their names in words), ``outlines`` (``url, side, origin`` of squares) or None.
