@@ -33,8 +33,8 @@ setup: $(VENV)/.installed  ## the virtual environment only
 
 sample: $(SAMPLE)  ## the sample study only
 
-lint: $(VENV)/.tested  ## style, the way of imports, and whether what is imported is declared
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/deptry .
+lint: $(VENV)/.tested  ## style, types, the way of imports, and whether what is imported is declared
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/deptry .
 
 fuzz: $(VENV)/.tested  ## 300 mutants of every kind of input (FUZZ="PDF -n 50" for fewer), and what became of them
 	@$(BIN)/python -m tests.fuzz $(FUZZ)

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..scheduling import OnCluster
-    from ..study.records import Datum
-    from ..study.study import Study
+    from ..study import Datum, Study
 
 __all__ = ["FORMATS", "export", "write_files"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -12,11 +12,14 @@ from ..errors import FitError
 from ._compiled.sparse import ball
 
 if TYPE_CHECKING:
-    from types import SimpleNamespace
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
+    import numpy.typing as npt
+
+    from ..study import Datum, Study
     from ..study.fits import Fit
     from ..study.journal import CurationState
-    from ..study.study import Study
 
 __all__ = ["Family", "Site", "find_families", "find_sites", "likeness", "superpose"]
 
@@ -26,6 +29,9 @@ _OF_SEED = 0.35  # of the score of a site's strongest token: what is weaker does
 _OF_BEST = 0.4  # of the sum of the datum's best site: weaker ones are not kept
 _LEAST = 6  # sites below which there is nothing to group
 _ALIKE = 0.9  # compositions that are this much alike are of one family, for the name that a person gave
+Composition: TypeAlias = "Mapping[int, float] | Sequence[float] | np.ndarray"
+"""Mean share of each concept: {concept: share}, or (K,)."""
+
 _NO_CONCEPT = 30.0  # angstrom^2: what it costs to match residues of different concepts
 
 
@@ -55,9 +61,7 @@ class Family:
     share: float
 
 
-def find_sites(
-    study: SimpleNamespace | Study, fit: Fit | None = None, data: list[SimpleNamespace] | None = None
-) -> list[Site]:
+def find_sites(study: Study, fit: Fit | None = None, data: Sequence[Datum] | None = None) -> list[Site]:
     """The strongest places of the data of the class: list of Site.
 
     A site is a token that scores high and those within the receptive field of it that do too, two at least; a
@@ -98,9 +102,7 @@ def find_sites(
     return found
 
 
-def compositions(
-    study: SimpleNamespace | Study, sites: list[Site], fit: Fit | SimpleNamespace | None = None
-) -> np.ndarray:
+def compositions(study: Study, sites: Sequence[Site], fit: Fit | None = None) -> np.ndarray:
     """Concepts that sites are made of: (n, K) float64, rows that sum to 1."""
     fit = fit or study.current_fit
     out = np.zeros((len(sites), fit.n_concepts))
@@ -110,8 +112,8 @@ def compositions(
 
 
 def find_families(
-    study: SimpleNamespace | Study,
-    fit: object | None = None,
+    study: Study,
+    fit: Fit | None = None,
     sites: list[Site] | None = None,
     families: int | None = None,
 ) -> list[Family]:
@@ -157,28 +159,26 @@ def _grouped(vectors: np.ndarray, families: int | None) -> np.ndarray:
     return labels
 
 
-def likeness(
-    one: dict[int, float] | list[float] | np.ndarray, other: dict[int, float] | list[float] | np.ndarray
-) -> float:
+def likeness(one: Composition, other: Composition) -> float:
     """How much two compositions are alike: 0 to 1 (Bhattacharyya). Parameters: {concept: share} or (K,)."""
-    one, other = (
+    shares, others = (
         each if isinstance(each, dict) else dict(enumerate(np.asarray(each).tolist()))
         for each in (one, other)
     )
-    return float(sum(np.sqrt(share * other.get(concept, 0.0)) for concept, share in one.items()))
+    return float(sum(np.sqrt(share * others.get(concept, 0.0)) for concept, share in shares.items()))
 
 
-def name_of(state: CurationState | SimpleNamespace, composition: dict[int, float] | np.ndarray) -> str:
+def name_of(state: CurationState, composition: Composition) -> str:
     """The name that a person gave to a family with such a composition, or ""."""
     best = max(((likeness(kept, composition), name) for kept, name in state.families), default=(0.0, ""))
     return best[1] if best[0] >= _ALIKE else ""
 
 
 def superpose(
-    reference: np.ndarray,
-    points: np.ndarray,
-    reference_kinds: list[int] | np.ndarray | range,
-    kinds: list[int] | np.ndarray | range,
+    reference: npt.ArrayLike,
+    points: npt.ArrayLike,
+    reference_kinds: npt.ArrayLike,
+    kinds: npt.ArrayLike,
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]], float]:
     """Lay the residues of a site over those of another.
 
@@ -200,7 +200,7 @@ def superpose(
     ]
     width = min(far[0].shape[1], far[1].shape[1])
     cost = other * _NO_CONCEPT + ((far[0][:, None, :width] - far[1][None, :, :width]) ** 2).mean(-1)
-    best = None
+    best: Any = None
     for _ in range(8):
         matched = list(zip(*(each.tolist() for each in linear_sum_assignment(cost))))
         a = np.concatenate([reference[i] for i, _ in matched])
