@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 from scipy import ndimage
 
+from prospector_core.modalities import NewStudy
 from prospector_core.study import Study
 from prospector_core.study.create import write_study
 from prospector_core.study.fits import FitSettings
@@ -150,13 +151,10 @@ def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSION
         "bounds": None,
         "at_hand": False,
     }
-    meta = {
-        "name": path.name,
-        "modality": "slides",
-        "classes": ["normal", "tumour"],
-        "embedding": {"encoder": "random", "imported": True},
-    }
-    write_study(path, meta, rows, names, {name: (name, info, Path(path) / name) for name in names})
+    sources = {name: (name, info, Path(path) / name) for name in names}
+    embedding = {"encoder": "random", "imported": True}
+    new = NewStudy(rows, ["normal", "tumour"], names, sources, embedding)
+    write_study(path, {"name": path.name, "modality": "slides"}, new)
     study = Study.open(path)
     centres = random.normal(0, 1, (CONCEPTS, dimensions)).astype(np.float32)
     noise = random.normal(0, 0.25, (_BLOCK, dimensions)).astype(np.float32)

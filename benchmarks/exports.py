@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from prospector_core.exporters import FORMATS, write_files
+from prospector_core.exporters import write_files
 from prospector_core.modalities import modality_of
 
 __all__ = ["measure_exports"]
@@ -27,8 +27,7 @@ def measure_exports(tokens, seed=0):
     study = _study(round((tokens / 0.85) ** 0.5), np.random.default_rng(seed))
     result = {"tokens": len(study.prospect(None)), "concepts": _CONCEPTS}
     with tempfile.TemporaryDirectory() as folder:
-        for format in (name for name in study.kind.exports if name in FORMATS):  # figures are drawn elsewhere
-            suffix, write = FORMATS[format]
+        for format, (suffix, write, _) in study.kind.exports.items():
             write(study, "d")  # libraries are loaded, as they are for all files but the first
             start = perf_counter()
             (path,) = write_files(study, suffix, write, folder).values()

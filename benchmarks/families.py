@@ -14,8 +14,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from prospector_core.errors import ProspectorError
-from prospector_core.method.families import find_families
 from prospector_core.study import Study
+from prospector_core.study.families import find_families
 
 __all__ = ["ligand_sets", "table"]
 

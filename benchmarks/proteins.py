@@ -25,9 +25,9 @@ from prospector_core.evaluation.problem import Problem
 from prospector_core.method.graphs import TokenGraph
 from prospector_core.method.metrics import auroc, average_precision
 from prospector_core.method.quantizers import assign_nearest
+from prospector_core.modalities.structures.contacts import CONTACTS, contact_points
 from prospector_core.modalities.structures.encoders import get_residue_encoder
 from prospector_core.modalities.structures.files import open_structure
-from prospector_core.modalities.structures.kind import CONTACTS, contact_points
 
 __all__ = ["contacts_table", "encoders_table", "print_rows", "read_chains"]
 

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages.overlays import limit_of
-from prospector_core.exporters import FORMATS
 from viewers.access.session import exported
 from viewers.document_figure import LAYERS, document_figure
 
@@ -37,12 +36,12 @@ def save_box(study, datum):
                 key="save_layer",
                 format_func=LAYERS.get,
             )
-        suffix = ".png" if format == "png" else FORMATS[format][0]
+        suffix = ".png" if format == "png" else study.kind.exports[format].suffix
 
         def draw():
             if format == "png":
                 return document_figure(study, datum, layer=layer, limit=limit_of(study))
-            return FORMATS[format][1](study, datum)
+            return study.kind.exports[format].write(study, datum)
 
         st.download_button(
             "Save",

@@ -16,9 +16,10 @@ from pages.people import locked
 from pages.session import edit_quietly
 from pages.words import plain, share_text
 from prospector_core.errors import ProspectorError
-from prospector_core.method.families import find_families, name_of, superpose
-from prospector_core.modalities.structures.kind import contact_points
+from prospector_core.method.families import superpose
+from prospector_core.modalities.structures.contacts import contact_points
 from prospector_core.modalities.structures.trajectory import read_frames
+from prospector_core.study.families import find_families, name_of
 from prospector_core.wording import table_cell
 from viewers import tile_server
 from viewers.access.session import exported

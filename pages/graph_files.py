@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from prospector_core.exporters import FORMATS
 from viewers.access.session import exported
 from viewers.graph_figure import LAYERS, graph_figure
 
@@ -31,13 +30,13 @@ def save_box(study, datum):
             layer = st.segmented_control(
                 "Layer", LAYERS, default="map", required=True, key="save_layer", format_func=str.capitalize
             )
-        suffix = ".png" if format == "png" else FORMATS[format][0]
+        suffix = ".png" if format == "png" else study.kind.exports[format].suffix
 
         def draw():
             return (
                 graph_figure(study, datum, layer=layer)
                 if format == "png"
-                else FORMATS[format][1](study, datum)
+                else study.kind.exports[format].write(study, datum)
             )
 
         st.download_button(

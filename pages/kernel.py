@@ -13,7 +13,7 @@ from pages.places import pairs_of
 from pages.words import class_of, plain, signed
 from prospector_core.method.features import pair_index
 from prospector_core.study.change import Change, last_change
-from viewers.figures import kernel_matrix, picked_cell
+from viewers.figures import Kernel, kernel_matrix, picked_cell
 
 SHOWN = 8  # places, one a datum
 ALONE = -1
@@ -84,22 +84,22 @@ def figure(change, shown):
     """The square and the bars."""
     mono, table, gone, pinned, limit, label = square(change, shown)
     pair = state.get("cell_pair")
-    return kernel_matrix(
+    weights = Kernel(
         table,
         mono,
         [names[k] for k in order],
         [colours[k] for k in order],
         excluded=np.flatnonzero(gone),
+        pinned=[tuple(order.index(k) for k in pin) for pin in pinned if set(pin) <= set(order)],
+        change=shown == "change",
+    )
+    in_order = pair and set(pair) <= {ALONE, *order}
+    return kernel_matrix(
+        weights,
         classes=(None, study.classes[study.target]) if study.several else study.classes,
         limit=limit,
         label=label,
-        selected=(
-            tuple(None if k == ALONE else order.index(k) for k in pair)
-            if pair and set(pair) <= {ALONE, *order}
-            else None
-        ),
-        pinned=[tuple(order.index(k) for k in pin) for pin in pinned if set(pin) <= set(order)],
-        change=shown == "change",
+        selected=tuple(None if k == ALONE else order.index(k) for k in pair) if in_order else None,
     )
 
 

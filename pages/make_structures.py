@@ -3,8 +3,8 @@
 import streamlit as st
 
 from pages.making import make_study, place_of
+from prospector_core.modalities.structures.contacts import CONTACTS
 from prospector_core.modalities.structures.encoders import list_residue_encoders, residue_encoder_note
-from prospector_core.modalities.structures.kind import CONTACTS
 
 __all__ = ["structures_form"]
 

@@ -4,7 +4,6 @@ import streamlit as st
 
 from pages.words import plain
 from prospector_core.errors import ProspectorError
-from prospector_core.exporters import FORMATS
 from viewers.access.session import exported
 from viewers.structure_figure import LAYERS, structure_figure
 
@@ -38,12 +37,12 @@ def save_box(study, datum):
                 key="save_layer",
                 format_func=LAYERS.get,
             )
-        suffix = ".png" if format == "png" else FORMATS[format][0]
+        suffix = ".png" if format == "png" else study.kind.exports[format].suffix
 
         def draw():
             if format == "png":
                 return structure_figure(study, datum, layer=layer)
-            return FORMATS[format][1](study, datum)
+            return study.kind.exports[format].write(study, datum)
 
         st.download_button(
             "Save",

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import study_key
-from prospector_core.modalities.documents.kind import RIGHT_TO_LEFT, sections_of, sentences_of
+from prospector_core.modalities.documents.texts import RIGHT_TO_LEFT, sections_of, sentences_of
 from prospector_core.palette import hex_of, rgb_of
 from prospector_core.wording import language_tag
 from viewers.overlays import diverging_colours

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from prospector_core.errors import BadInputError
-from prospector_core.modalities.documents.kind import RIGHT_TO_LEFT
+from prospector_core.modalities.documents.texts import RIGHT_TO_LEFT
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 
 from .lettering import font_for, text_width, wrapped

@@ -6,7 +6,9 @@ through.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,7 +18,7 @@ from prospector_core.palette import EXCLUDED_COLOUR
 from prospector_core.wording import printable
 from viewers.overlays import diverging_css
 
-__all__ = ["diverging_scale", "kernel_matrix", "picked_cell"]
+__all__ = ["Kernel", "diverging_scale", "kernel_matrix", "picked_cell"]
 
 # Marks on cells of the matrix: nothing to hover, and no fading when another cell is selected.
 _MARKS = {
@@ -40,26 +42,11 @@ def diverging_scale() -> list[list]:
     return [[index / (len(colours) - 1), colour] for index, colour in enumerate(colours)]
 
 
-def kernel_matrix(
-    matrix: np.ndarray,
-    mono: np.ndarray,
-    names: Sequence[str],
-    colours: Sequence[str],
-    *,
-    excluded: Collection[int] = (),
-    limit: float | None = None,
-    classes: tuple[str | None, str] = ("class 0", "class 1"),
-    label: str = "weight",
-    selected: tuple[int, int] | None = None,
-    pinned: Collection[tuple[int, ...]] = (),
-    change: bool = False,
-) -> go.Figure:
-    """The prospect kernel: a square of skip-bigram weights, and the monogram weights as bars beside it.
+@dataclass(frozen=True)
+class Kernel:
+    """The weights that a kernel matrix shows.
 
-    Show it with ``st.plotly_chart(figure, key=..., on_select="rerun", selection_mode="points")`` and read the
-    answer by :func:`picked_cell`.
-
-    Parameters
+    Attributes
     ----------
     matrix : (K, K) float
         Skip-bigram weights, symmetric.
@@ -71,6 +58,37 @@ def kernel_matrix(
         Of the concepts; each bar has its own.
     excluded : collection of int
         Concepts shown in grey: they have no weight.
+    pinned : collection of (i,) or (i, j)
+        Weights that an expert fixed; marked by a dot.
+    change : bool
+        The numbers are differences of two kernels, and hovering says so.
+    """
+
+    matrix: np.ndarray
+    mono: np.ndarray
+    names: Sequence[str]
+    colours: Sequence[str]
+    excluded: Collection[int] = ()
+    pinned: Collection[tuple[int, ...]] = ()
+    change: bool = False
+
+
+def kernel_matrix(
+    kernel: Kernel,
+    *,
+    limit: float | None = None,
+    classes: tuple[str | None, str] = ("class 0", "class 1"),
+    label: str = "weight",
+    selected: tuple[int, int | None] | None = None,
+) -> go.Figure:
+    """The prospect kernel: a square of skip-bigram weights, and the monogram weights as bars beside it.
+
+    Show it with ``st.plotly_chart(figure, key=..., on_select="rerun", selection_mode="points")`` and read the
+    answer by :func:`picked_cell`.
+
+    Parameters
+    ----------
+    kernel : Kernel
     limit : float, optional
         Weight of the strongest colour, both ways; by default the largest there is.
     classes : (str or None, str)
@@ -79,34 +97,15 @@ def kernel_matrix(
         What a weight is, for the colour bar.
     selected : (i, j), optional
         A cell to outline; (i,) or (i, None) is not a cell.
-    pinned : collection of (i,) or (i, j)
-        Weights that an expert fixed; marked by a dot.
-    change : bool
-        The numbers are differences of two kernels, and hovering says so.
 
     Returns
     -------
     plotly.graph_objects.Figure
     """
-    matrix, mono = np.array(matrix, float), np.array(mono, float)
-    count = len(mono)
-    if matrix.shape != (count, count) or len(names) != count or len(colours) != count:
-        raise ValueError(f"the matrix must be {count} x {count}, with a name and a colour for each concept")
-    gone = np.isin(np.arange(count), list(excluded))
-    matrix[gone, :] = matrix[:, gone] = np.nan
-    mono[gone] = np.nan
+    square = _Square(kernel, classes)
     if limit is None:
-        found = np.abs(np.concatenate([matrix.ravel(), mono]))
-        limit = float(np.max(found[np.isfinite(found)], initial=0.0)) or 1.0
-    index = np.arange(count)
-    short = [_plain(name) for name in _distinct([_cut(name) for name in names])]
-    names, classes, label = (
-        [_plain(name) for name in names],
-        [each and _plain(each) for each in classes],
-        _plain(label),
-    )
-    pins = {tuple(sorted(pin)) for pin in pinned}
-
+        weights = np.abs(np.concatenate([square.matrix.ravel(), square.mono]))
+        limit = float(np.max(weights[np.isfinite(weights)], initial=0.0)) or 1.0
     figure = make_subplots(
         rows=1,
         cols=2,
@@ -115,11 +114,51 @@ def kernel_matrix(
         horizontal_spacing=0.015,
         subplot_titles=("within the receptive field of each other", "by itself"),
     )
-    figure.add_trace(
-        go.Heatmap(
-            z=matrix,
-            x=index,
-            y=index,
+    # The order is that of drawing. A heat map never reports a click in Streamlit: squares over it, all but
+    # transparent, do; they go last of the square's, on top.
+    of_square = [square.heatmap(limit, _plain(label)), *square.marks(), square.pointer()]
+    for trace in of_square:
+        figure.add_trace(trace, row=1, col=1)
+    for trace in square.bars():
+        figure.add_trace(trace, row=1, col=2)
+    if selected is not None and len(selected) == 2 and selected[1] is not None:
+        _outline(figure, *selected)
+    _scale_axes(figure, square, limit)
+    figure.update_annotations(font_size=12)
+    height = _height(square.count)
+    return _dress(figure, height).update_layout(clickmode="event+select", hoverdistance=60, bargap=0.25)
+
+
+class _Square:
+    """What the traces of a kernel matrix are made of.
+
+    Raises ValueError where shapes, names and colours do not fit each other.
+    """
+
+    def __init__(self, kernel: Kernel, classes: tuple[str | None, str]) -> None:
+        self.matrix, self.mono = np.array(kernel.matrix, float), np.array(kernel.mono, float)
+        self.count = count = len(self.mono)
+        if self.matrix.shape != (count, count) or len(kernel.names) != count or len(kernel.colours) != count:
+            raise ValueError(
+                f"the matrix must be {count} x {count}, with a name and a colour for each concept"
+            )
+        self.gone = np.isin(np.arange(count), list(kernel.excluded))
+        self.matrix[self.gone, :] = self.matrix[:, self.gone] = np.nan
+        self.mono[self.gone] = np.nan
+        self.index = np.arange(count)
+        self.short = [_plain(name) for name in _distinct([_cut(name) for name in kernel.names])]
+        self.names = [_plain(name) for name in kernel.names]
+        self.classes = [name and _plain(name) for name in classes]
+        self.colours, self.change = kernel.colours, kernel.change
+        self.pins = {tuple(sorted(pin)) for pin in kernel.pinned}
+        self.rows, self.columns = np.divmod(np.arange(count * count), count)
+
+    def heatmap(self, limit: float, label: str) -> go.Heatmap:
+        """The square of weights."""
+        return go.Heatmap(
+            z=self.matrix,
+            x=self.index,
+            y=self.index,
             zmin=-limit,
             zmax=limit,
             colorscale=diverging_scale(),
@@ -138,127 +177,104 @@ def kernel_matrix(
                 "ypad": 30,  # px; the headings of the square and of the bars stand in it
                 "outlinewidth": 0,
             },
-        ),
-        row=1,
-        col=1,
-    )
-    rows, columns = np.divmod(np.arange(count * count), count)
-    dead = gone[rows] | gone[columns]
-    if dead.any():
-        # Greyed by marks of their own: a heat map has no colour for a cell without a number.
-        figure.add_trace(
-            go.Scatter(
-                x=columns[dead],
-                y=rows[dead],
-                **_MARKS,
-                marker={
-                    "symbol": "x-thin-open",
-                    "size": _marker(count) * 0.45,
-                    "color": EXCLUDED_COLOUR,
-                    "line": {"width": 1},
-                },
-            ),
-            row=1,
-            col=1,
         )
-    fixed = [pin for pin in pins if len(pin) == 2]
-    if fixed:
-        cells = {cell for i, j in fixed for cell in ((i, j), (j, i))}
-        figure.add_trace(
-            go.Scatter(
-                x=[j for _, j in sorted(cells)],
-                y=[i for i, _ in sorted(cells)],
-                **_MARKS,
-                marker={
-                    "symbol": "circle",
-                    "size": 6,
-                    "color": "#000",
-                    "line": {"width": 1, "color": "#fff"},
-                },
-            ),
-            row=1,
-            col=1,
-        )
-    # A heat map never reports a click in Streamlit: squares over it, all but transparent, do. They go last,
-    # on top.
-    figure.add_trace(
-        go.Scatter(
-            x=columns,
-            y=rows,
+
+    def marks(self) -> Iterator[go.Scatter]:
+        """Crosses on cells without a weight, dots on those that an expert fixed."""
+        dead = self.gone[self.rows] | self.gone[self.columns]
+        if dead.any():
+            # Greyed by marks of their own: a heat map has no colour for a cell without a number.
+            cross = {
+                "symbol": "x-thin-open",
+                "size": _marker(self.count) * 0.45,
+                "color": EXCLUDED_COLOUR,
+                "line": {"width": 1},
+            }
+            yield go.Scatter(x=self.columns[dead], y=self.rows[dead], **_MARKS, marker=cross)
+        cells = {cell for pin in self.pins if len(pin) == 2 for cell in (pin, pin[::-1])}
+        if cells:
+            x, y = [j for _, j in sorted(cells)], [i for i, _ in sorted(cells)]
+            yield go.Scatter(x=x, y=y, **_MARKS, marker=_dot(6))
+
+    def pointer(self) -> go.Scatter:
+        """What the pointer meets over the square."""
+        return go.Scatter(
+            x=self.columns,
+            y=self.rows,
             mode="markers",
-            marker={
-                "symbol": "square",
-                "size": _marker(count),
-                "color": "#000",
-                "opacity": _UNSEEN,
-            },
-            customdata=np.stack([rows, columns], 1),
-            text=[
-                _pair_text(names, i, j, matrix[i, j], gone, classes, pins, change)
-                for i, j in zip(rows, columns, strict=True)
-            ],
+            marker={"symbol": "square", "size": _marker(self.count), "color": "#000", "opacity": _UNSEEN},
+            customdata=np.stack([self.rows, self.columns], 1),
+            text=[self._pair_text(int(i), int(j)) for i, j in zip(self.rows, self.columns, strict=True)],
             hovertemplate="%{text}<extra></extra>",
             selected={"marker": {"opacity": _UNSEEN}},
             unselected={"marker": {"opacity": _UNSEEN}},
             showlegend=False,
-        ),
-        row=1,
-        col=1,
-    )
-    figure.add_trace(
-        go.Bar(
-            x=np.nan_to_num(mono),
-            y=index,
+        )
+
+    def bars(self) -> Iterator[go.Bar | go.Scatter]:
+        """The weights of concepts by themselves, and dots on those that an expert fixed."""
+        yield go.Bar(
+            x=np.nan_to_num(self.mono),
+            y=self.index,
             orientation="h",
             marker={
-                "color": [EXCLUDED_COLOUR if gone[i] else colours[i] for i in index],
+                "color": [EXCLUDED_COLOUR if self.gone[i] else self.colours[i] for i in self.index],
                 "line": {"width": 1, "color": _GREY},
             },
-            customdata=np.stack([index, np.full(count, -1)], 1),
-            text=[_mono_text(names, i, mono[i], gone, classes, pins, change) for i in index],
+            customdata=np.stack([self.index, np.full(self.count, -1)], 1),
+            text=[self._mono_text(int(i)) for i in self.index],
             textposition="none",
             hovertemplate="%{text}<extra></extra>",
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
             showlegend=False,
-        ),
-        row=1,
-        col=2,
-    )
-    alone = [pin[0] for pin in pins if len(pin) == 1 and not gone[pin[0]]]
-    if alone:
-        figure.add_trace(
-            go.Scatter(
-                x=[mono[i] for i in alone],
-                y=alone,
-                **_MARKS,
-                marker={
-                    "symbol": "circle",
-                    "size": 7,
-                    "color": "#000",
-                    "line": {"width": 1, "color": "#fff"},
-                },
-            ),
-            row=1,
-            col=2,
         )
-    if selected is not None and len(selected) == 2 and selected[1] is not None:
-        i, j = selected
-        # Black in white is seen on every colour of the scale, and on a dark page.
-        for colour, width in (("#fff", 5), ("#000", 2.5)):
-            figure.add_shape(
-                type="rect",
-                x0=j - 0.5,
-                x1=j + 0.5,
-                y0=i - 0.5,
-                y1=i + 0.5,
-                line={"color": colour, "width": width},
-                row=1,
-                col=1,
-            )
+        alone = [pin[0] for pin in self.pins if len(pin) == 1 and not self.gone[pin[0]]]
+        if alone:
+            yield go.Scatter(x=[self.mono[i] for i in alone], y=alone, **_MARKS, marker=_dot(7))
+
+    def _pair_text(self, i: int, j: int) -> str:
+        if self.gone[i] or self.gone[j]:
+            return self._without_weight(i if self.gone[i] else j)
+        what = f"{self.names[i]} near {self.names[j] if i != j else 'itself'}"
+        verdict = _verdict(self.matrix[i, j], self.classes, self.change)
+        return f"<b>{what}</b><br>{verdict}" + _pin_text((min(i, j), max(i, j)) in self.pins)
+
+    def _mono_text(self, i: int) -> str:
+        if self.gone[i]:
+            return self._without_weight(i)
+        verdict = _verdict(self.mono[i], self.classes, self.change)
+        return f"<b>{self.names[i]}</b>, wherever it is<br>{verdict}" + _pin_text((i,) in self.pins)
+
+    def _without_weight(self, i: int) -> str:
+        return f"{self.names[i]} has no weight {'in both' if self.change else 'in this kernel'}"
+
+
+def _dot(size: int) -> dict:
+    return {"symbol": "circle", "size": size, "color": "#000", "line": {"width": 1, "color": "#fff"}}
+
+
+def _outline(figure: go.Figure, i: int, j: int) -> None:
+    """A frame around a cell."""
+    # Black in white is seen on every colour of the scale, and on a dark page.
+    for colour, width in (("#fff", 5), ("#000", 2.5)):
+        figure.add_shape(
+            type="rect",
+            x0=j - 0.5,
+            x1=j + 0.5,
+            y0=i - 0.5,
+            y1=i + 0.5,
+            line={"color": colour, "width": width},
+            row=1,
+            col=1,
+        )
+
+
+def _scale_axes(figure: go.Figure, square: _Square, limit: float) -> None:
+    count, short = square.count, square.short
     ticks = {
         "tickmode": "array",
-        "tickvals": index,
+        "tickvals": square.index,
         "ticktext": short,
         "showgrid": False,
         "zeroline": False,
@@ -276,7 +292,7 @@ def kernel_matrix(
     )
     rows_high = (_height(count) - 270) / max(count, 1)
     figure.update_yaxes(**ticks, range=edge[::-1], tickfont={"size": _name_size(rows_high)}, row=1, col=1)
-    widest = 1.08 * max(np.nanmax(np.abs(mono), initial=0.0), limit * 0.25)
+    widest = 1.08 * max(np.nanmax(np.abs(square.mono), initial=0.0), limit * 0.25)
     figure.update_xaxes(
         range=[-widest, widest],
         zeroline=True,
@@ -287,20 +303,10 @@ def kernel_matrix(
         row=1,
         col=2,
     )
-    figure.update_yaxes(
-        range=edge[::-1],
-        showticklabels=False,
-        showgrid=False,
-        fixedrange=True,
-        row=1,
-        col=2,
-    )
-    figure.update_annotations(font_size=12)
-    height = _height(count)
-    return _dress(figure, height).update_layout(clickmode="event+select", hoverdistance=60, bargap=0.25)
+    figure.update_yaxes(range=edge[::-1], showticklabels=False, showgrid=False, fixedrange=True, row=1, col=2)
 
 
-def picked_cell(selection: object) -> tuple[int, int | None] | None:
+def picked_cell(selection: Any) -> tuple[int, int | None] | None:
     """The (i, j) that was clicked in a kernel matrix, (i, None) for a bar, or None.
 
     Parameters
@@ -362,7 +368,7 @@ def _distinct(labels: list[str]) -> list[str]:
     return [f"{label} ({i})" if labels.count(label) > 1 else label for i, label in enumerate(labels)]
 
 
-def _verdict(weight: float, classes: tuple[str, str], change: bool = False) -> str:
+def _verdict(weight: float, classes: Sequence[str | None], change: bool) -> str:
     if change:
         towards = f", towards {classes[int(weight > 0)]}" if weight else ""
         if weight < 0 and classes[0] is None:
@@ -376,23 +382,6 @@ def _verdict(weight: float, classes: tuple[str, str], change: bool = False) -> s
             f" ({weight:+.3g})"
         )
     return "says nothing either way (0)"
-
-
-def _pair_text(names, i, j, weight, gone, classes, pins, change) -> str:
-    i, j = int(i), int(j)
-    if gone[i] or gone[j]:
-        return f"{names[i if gone[i] else j]} has no weight {'in both' if change else 'in this kernel'}"
-    what = f"{names[i]} near {names[j]}" if i != j else f"{names[i]} near itself"
-    return f"<b>{what}</b><br>{_verdict(weight, classes, change)}" + _pin_text((min(i, j), max(i, j)) in pins)
-
-
-def _mono_text(names, i, weight, gone, classes, pins, change) -> str:
-    i = int(i)
-    if gone[i]:
-        return f"{names[i]} has no weight {'in both' if change else 'in this kernel'}"
-    return f"<b>{names[i]}</b>, wherever it is<br>{_verdict(weight, classes, change)}" + _pin_text(
-        (i,) in pins
-    )
 
 
 def _pin_text(pinned: bool) -> str:

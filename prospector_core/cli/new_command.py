@@ -1,481 +1,237 @@
-"""The command that makes a study: `prospector new`, a function for each kind of data."""
+"""`prospector new`: its options are those that the kinds of data declare (``Modality.options``)."""
 
+import inspect
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import BadInputError, LabelsError
+from ..modalities.base import Modality
+from ..modalities.options import Option, Question, options_of
+from ..modalities.registry import modalities
 from ..store.readable import remember_sources
 from .output import complain, print_json, progress_bar, say
+
+if TYPE_CHECKING:
+    from ..study import Study
 
 __all__ = ["register"]
 
 _NOTES = 5  # said on the terminal; all of them are kept
 
-# Which options are of which kind of study; all others are of every kind. Graphs and cells are read in the
-# same ways.
-_TOKENS = ("edges", "values", "sample_column", "spatial", "transform", "unit")
-_OWN_OPTIONS = {
-    "slides": ("features", "patches", "mpp", "tile", "stain", "slide_mpp", "min_tissue"),
-    "structures": ("atom", "cutoff"),
-    "documents": ("words", "language", "no_text"),
-    "graphs": _TOKENS,
-    "cells": _TOKENS,
-}
-_SOURCES = (
-    "--slides DIR, --features DIR, --structures DIR, --documents FILE|DIR, --cells FILE|DIR or --graphs"
-    " FILE|DIR"
-)
 
-
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the command to the application."""
+
+    def new(**given: Any) -> None:
+        """Make a study from data, or from features of them, and a labels table."""
+        _new({option: value for option, value in given.items() if value is not None})
+
+    parameters = _parameters(modalities())
+    new.__signature__ = inspect.Signature(parameters)
+    new.__annotations__ = {each.name: each.annotation for each in parameters}
     app.command()(new)
 
 
-def new(
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")],
-    slides: Annotated[
-        Path | None, typer.Option(help="Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG.")
-    ] = None,
-    features: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of feature files of TRIDENT or CLAM (HDF5), instead of embedding slides here."
+# ---- options
+
+
+def _parameters(kinds: list[Modality]) -> list[inspect.Parameter]:
+    """What typer makes arguments and options of: sources, those of each kind, those of all kinds."""
+    own = {option.name: option for kind in kinds for option in options_of(kind.options)}
+    table = "Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split."
+    vectors = (
+        "Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a row a"
+        " token in order. Slides: with coordinates, as --features."
+    )
+    store = (
+        "Keep embeddings (and the text of documents, see --no-text) there instead of in the study's folder:"
+        " s3://, gs://, az:// or abfs:// with bucket/prefix."
+    )
+    looking = ", ".join(kind.name for kind in kinds if kind.on_workers).capitalize()
+    workers = f"{looking}: processes on this machine that look at the files. Default: this one alone."
+    cluster = f"{looking}: scheduler of a dask cluster, tcp://host:port, whose workers look at the files."
+    return [
+        inspect.Parameter(
+            "study",
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")],
         ),
-    ] = None,
-    patches: Annotated[
-        Path | None,
-        typer.Option(
-            help="With --features: folder of CLAM's patches step. Default: looked for beside the features."
-        ),
-    ] = None,
-    structures: Annotated[
-        Path | None,
-        typer.Option(
-            help=(
-                "Folder of structures: PDB or mmCIF, plain or gzip. The labels table may have a chain column."
-            )
-        ),
-    ] = None,
-    cells: Annotated[
-        Path | None,
-        typer.Option(
-            help=(
-                "Cells: AnnData (.h5ad) or SpatialData (.zarr), Parquet, CSV or NPZ tables; or a folder of"
-                " channel images (TIFF), each with a label image NAME_mask.tif."
-            )
-        ),
-    ] = None,
-    graphs: Annotated[
-        Path | None, typer.Option(help="Token graphs of any kind, read in the same ways as --cells.")
-    ] = None,
-    embeddings: Annotated[
-        Path | None,
-        typer.Option(
-            help=(
-                "Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a"
-                " row a token in order. Slides: with coordinates, as --features."
-            )
-        ),
-    ] = None,
-    documents: Annotated[
-        Path | None,
-        typer.Option(
-            help=(
-                "JSON lines (id, text or sections; with a label field no table is needed), or a folder of"
-                " text, Markdown and PDF."
-            )
-        ),
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            help=(
-                "Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and"
-                " split."
-            )
-        ),
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "Encoder of tokens. Slides: efficientnet-lite0 (default), also timm:NAME,"
-                " open_clip:MODEL/PRETRAINED, either with @patches. Structures: residue-type (default), 3di,"
-                " residue-type*3di, pocketnet, esm2:NAME, or several joined by +. Documents: minilm"
-                " (default), transformers:NAME or transformers:FOLDER. Cells, graphs: standardised (default)"
-                " or as-given."
-            )
-        ),
-    ] = None,
-    mpp: Annotated[
-        float | None, typer.Option(help="Slides: microns a pixel at which tiles are cut. Default: 0.5.")
-    ] = None,
-    tile: Annotated[
-        int | None, typer.Option(help="Slides: pixels a tile side at that resolution. Default: 224.")
-    ] = None,
-    stain: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "Slides: bring the stain of every slide to one reference before encoding: macenko or"
-                " reinhard."
-            )
-        ),
-    ] = None,
-    slide_mpp: Annotated[
-        float | None, typer.Option(help="Microns a pixel of slides that do not state it.")
-    ] = None,
-    atom: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "Structures: what stands for a residue in the contact graph: side (middle of the side chain,"
-                " default), ca or cb."
-            )
-        ),
-    ] = None,
-    cutoff: Annotated[
-        float | None,
-        typer.Option(
-            help=(
-                "Structures: angstrom up to which two residues are in contact. Default: 6 with side, 8 with"
-                " ca or cb."
-            )
-        ),
-    ] = None,
-    min_tissue: Annotated[
-        float | None, typer.Option(help="Slides: share of a tile that must be tissue. Default: 0.25.")
-    ] = None,
-    edges: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "Cells, graphs: neighbours:6, radius:30, delaunay, delaunay:50 (none longer) or given;"
-                " numbers are yours. Default: given edges, else neighbours:6."
-            )
-        ),
-    ] = None,
-    values: Annotated[
-        str | None,
-        typer.Option(help="AnnData: what the features are: X (default), layers/NAME or obsm/NAME."),
-    ] = None,
-    sample_column: Annotated[
-        str | None,
-        typer.Option(help="Cells, graphs: column of their tables that says which datum a token is of."),
-    ] = None,
-    spatial: Annotated[
-        str | None, typer.Option(help="AnnData: key of obsm that has coordinates. Default: spatial.")
-    ] = None,
-    transform: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "Cells, graphs: none (default), log1p or arcsinh (of x / 5), before features are"
-                " standardised."
-            )
-        ),
-    ] = None,
-    unit: Annotated[
-        str | None, typer.Option(help="Cells, graphs: unit of the coordinates, such as µm.")
-    ] = None,
-    words: Annotated[
-        int | None, typer.Option(help="Documents: tokens are windows of so many words. Default: sentences.")
-    ] = None,
-    language: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "Documents: language whose rules end sentences, such as en or de. Default: found for each"
-                " document."
-            )
-        ),
-    ] = None,
-    no_text: Annotated[
-        bool | None,
-        typer.Option(
-            "--no-text",
-            help=(
-                "Documents: keep no text beside the embeddings; it is read from its file whenever it is"
-                " shown."
-            ),
-        ),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the study. Default: the folder's.")] = None,
-    file_column: Annotated[str | None, typer.Option(help="Column of the table that names the file.")] = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="Column of the table that gives the class.")
-    ] = None,
-    positive: Annotated[
-        str | None, typer.Option(help="The class to find (class 1), where it is not obvious.")
-    ] = None,
-    store: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help=(
-                "Keep embeddings (and the text of documents, see --no-text) there instead of in the study's"
-                " folder: s3://, gs://, az:// or abfs:// with bucket/prefix."
-            ),
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            help=(
-                "Slides, structures: processes on this machine that look at the files. Default: this one"
-                " alone."
-            )
-        ),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help=(
-                "Slides, structures: scheduler of a dask cluster, tcp://host:port, whose workers look at the"
-                " files."
-            ),
-        ),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
-):
-    """Make a study from data, or from features of them, and a labels table."""
+        *(_parameter(kind.name, Path, kind.source_help) for kind in kinds),
+        *(_of_option(option) for option in own.values() if option.source),
+        _parameter("embeddings", Path, vectors),
+        _parameter("labels", Path, table),
+        _parameter("encoder", str, f"Encoder of tokens. {_encoders(kinds)}"),
+        *(_of_option(option) for option in own.values() if not option.source),
+        _parameter("name", str, "Name of the study. Default: the folder's."),
+        _parameter("file_column", str, "Column of the table that names the file."),
+        _parameter("label_column", str, "Column of the table that gives the class."),
+        _parameter("positive", str, "The class to find (class 1), where it is not obvious."),
+        _parameter("store", str, store, metavar="URL"),
+        _parameter("workers", int, workers),
+        _parameter("cluster", str, cluster, metavar="ADDRESS"),
+        _parameter("json", bool, "Print the result as JSON, nothing else.", "--json"),
+    ]
+
+
+def _parameter(name: str, type: type, help: str, *flag: str, **more: Any) -> inspect.Parameter:
+    annotation = Annotated[type | None, typer.Option(*flag, help=help, **more)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _of_option(option: Option) -> inspect.Parameter:
+    return _parameter(option.name, option.type, option.help, option.flag)
+
+
+def _encoders(kinds: list[Modality]) -> str:
+    """Names of encoders, by the kinds that have the same: "Slides: ... Cells, graphs: ..."."""
+    of = {}
+    for kind in kinds:
+        if kind.encoder_help:
+            of.setdefault(kind.encoder_help, []).append(kind.name)
+    return " ".join(f"{', '.join(names).capitalize()}: {names_of}." for names_of, names in of.items())
+
+
+def _and(words: Iterable[str], last: str = "and") -> str:
+    *most, end = words
+    return f"{', '.join(most)} {last} {end}" if most else end
+
+
+# ---- what was given
+
+
+def _new(given: dict[str, Any]) -> None:
+    """Make the study that the options ask for, and say so."""
     from ..scheduling import scheduler
+    from ..study import Study
 
-    sources = _told(
-        {"slides": slides, "structures": structures, "documents": documents, "graphs": graphs, "cells": cells}
-    )
-    own = _told(
-        {
-            "features": features,
-            "patches": patches,
-            "mpp": mpp,
-            "tile": tile,
-            "stain": stain,
-            "slide_mpp": slide_mpp,
-            "min_tissue": min_tissue,
-            "edges": edges,
-            "values": values,
-            "sample_column": sample_column,
-            "spatial": spatial,
-            "transform": transform,
-            "unit": unit,
-            "atom": atom,
-            "cutoff": cutoff,
-            "words": words,
-            "language": language,
-            "no_text": no_text,
-        }
-    )
-    kind = _kind(sources, own if embeddings is None else {**own, "embeddings": embeddings})
-    common = {
-        "labels": labels,
-        "name": name,
-        "file_column": file_column,
-        "label_column": label_column,
-        "positive": positive,
-    }
-    if embeddings is not None and encoder is not None:
+    path, json = given.pop("study"), given.pop("json", False)
+    workers, cluster = given.pop("workers", None), given.pop("cluster", None)
+    kind = _kind(given)
+    _check(kind, given, (workers, cluster) != (None, None))
+    looking = "reading features" if kind.imports(given) else kind.looking
+    with progress_bar(looking, json) as bar, scheduler(workers, cluster) as on:
+        for option in options_of(kind.options):
+            if option.name in given and option.type is bool:
+                given[option.name] = option.stands_for
+            if option.question is not None:
+                given[option.name] = _asked(option.question, given.get(option.name), bar, json)
+        made = Study.create(path, progress=bar, on=on, **given)
+    _say_made(made, json)
+
+
+def _kind(given: dict[str, Any]) -> Modality:
+    """What the study is of; vectors of one's own, where the kind reads them itself, become its option."""
+    kinds = modalities()
+    named = [kind for kind in kinds if kind.name in given]
+    if len(named) > 1:
+        raise BadInputError(f"a study is of one thing: say --{' or --'.join(kind.name for kind in named)}")
+    by_form = [
+        kind for kind in kinds if any(one.source and one.name in given for one in options_of(kind.options))
+    ]
+    if "embeddings" in given:
+        by_form += [kind for kind in kinds if kind.vectors_option is not None]
+    if not named and not by_form:
+        raise BadInputError(f"say what the study is of: {_sources(kinds)}")
+    kind = (named or by_form)[0]
+    own = {option.name for option in options_of(kind.options)}
+    for option in (option for each in kinds for option in options_of(each.options)):
+        if option.name in given and option.name not in own:
+            raise BadInputError(f"{option.flag} is not for a study of {kind.name}: leave it out")
+    if "embeddings" in given and "encoder" in given:
         raise BadInputError("--embeddings are vectors that are made already: leave out --encoder")
-    if embeddings is not None and kind == "slides":
-        if features is not None:
-            raise BadInputError("--embeddings and --features say the same of slides: give one of them")
-        features = embeddings
-    elif embeddings is not None:
-        common["embeddings"] = embeddings
-    if store is not None:
-        if features is not None:
+    if "embeddings" in given and kind.vectors_option is not None:
+        if kind.vectors_option in given:
             raise BadInputError(
-                "--store is for what is embedded here: features are copied into the study's folder"
+                f"--embeddings and --{kind.vectors_option} say the same of {kind.name}: give one of them"
             )
-        common["store"] = store
-    if (workers, cluster) != (None, None) and (kind not in ("slides", "structures") or features is not None):
-        raise BadInputError(
-            "--workers and --cluster look at slides and structures: leave them out here; `prospector embed`"
-            " has them too"
-        )
-    if kind == "slides":
-        given = {option: value for option, value in own.items() if option not in ("features", "patches")}
-        with scheduler(workers, cluster) as on:
-            _new_slides(study, slides, features, patches, encoder, common, given, on, json)
-    elif kind == "structures":
-        with scheduler(workers, cluster) as on:
-            _new_structures(study, structures, encoder, common, {**own, "on": on}, json)
-    elif kind == "documents":
-        _new_documents(study, documents, encoder, common, own, json)
-    else:
-        _new_tokens(study, kind, sources[kind], encoder, common, own, json)
-
-
-def _told(options):
-    return {option: value for option, value in options.items() if value is not None}
-
-
-def _kind(sources, own):
-    """What the study is of: the one source that was given; options of another kind are a mistake."""
-    if len(sources) > 1:
-        raise BadInputError(f"a study is of one thing: say --{' or --'.join(sources)}")
-    kind = next(iter(sources), "slides")
-    if not sources and not {"features", "embeddings"} & own.keys():
-        raise BadInputError(f"say what the study is of: {_SOURCES}")
-    for option in own:
-        if option not in (*_OWN_OPTIONS[kind], "embeddings"):
-            raise BadInputError(f"--{option.replace('_', '-')} is not for a study of {kind}: leave it out")
+        given[kind.vectors_option] = given.pop("embeddings")
     return kind
 
 
-def _new_documents(study, documents, encoder, common, own, json):
-    """A study of documents."""
-    from ..study import Study
-
-    if encoder is not None:
-        own["encoder"] = encoder
-    if own.pop("no_text", False):
-        own["keep_text"] = False
-    with progress_bar("reading documents", json) as bar:
-        made = Study.create(study, documents=documents, **own, **common, progress=bar)
-    notes = made.embedding["notes"]
-    for note in notes[:_NOTES]:
-        complain(f"note: {note}")
-    if len(notes) > _NOTES:
-        complain(f"note: and {len(notes) - _NOTES} more of this kind")
-    _say_made(made, json, {"files": len(made.sources)}, {"notes": notes})
-    if not json:
-        say(f"next: prospector embed {made.path}")
+def _sources(kinds: list[Modality]) -> str:
+    forms = []
+    for kind in kinds:
+        forms.append(f"--{kind.name} {kind.source_form}")
+        forms += [f"{option.flag} {option.source}" for option in options_of(kind.options) if option.source]
+    return _and(forms, "or")
 
 
-def _new_tokens(study, kind, source, encoder, common, own, json):
-    """A study of cells, or of other token graphs."""
-    from ..study import Study
-
-    if encoder is not None:
-        own["encoder"] = encoder
-    with progress_bar(f"reading {kind}", json) as bar:
-        made = Study.create(study, **{kind: source}, **own, **common, progress=bar)
-    _say_made(made, json, {"files": len(made.sources)}, {"features": made.embedding["features"]})
-    if not json:
-        names = made.embedding["features"]
-        say(f"{len(names)} features: {', '.join(names[:8])}" + (" …" if len(names) > 8 else ""))
-        say(f"next: prospector embed {made.path}")
-
-
-def _new_slides(study, slides, features, patches, encoder, common, given, on, json):
-    """A study of slides, or of features of slides."""
-    from ..study import Study
-
-    if patches is not None and features is None:
-        raise BadInputError("--patches goes with --features: say where the features are")
-    if "stain" in given and features is not None:
-        raise BadInputError("--stain is for slides that are embedded here: features are taken as they are")
-    if common["labels"] is None:
-        raise LabelsError("say where the labels are: --labels labels.csv")
-    with progress_bar("looking at slides" if features is None else "reading features", json) as bar:
-        common = {**common, "slide_mpp": _asked(given.pop("slide_mpp", None), bar, json), "progress": bar}
-        if features is not None:
-            made = Study.from_features(study, features=features, slides=slides, patches=patches, **common)
-        else:
-            if encoder is not None:
-                given["encoder"] = encoder
-            made = Study.create(study, slides=slides, on=on, **given, **common)
-    unknown = [source.name for source in made.sources.values() if source.info["mpp"] is None]
-    if unknown and features is None:
-        complain(
-            f"note: {len(unknown)} of {len(made.sources)} slides do not state their microns a pixel; tiles of"
-            f" {made.embedding['tile']} of their own pixels are used (say --slide-mpp 0.25 if you know it)"
+def _check(kind: Modality, given: Mapping[str, Any], on_workers: bool) -> None:
+    """Raise BadInputError for what does not go together."""
+    made_already = kind.imports(given)
+    if "store" in given and made_already:
+        raise BadInputError(
+            "--store is for what is embedded here: features are copied into the study's folder"
         )
-    _say_made(made, json, {"slides": len(made.sources)}, {"slides_without_mpp": unknown})
-    if json:
-        return
-    if features is not None:
-        empty = len(made.data) - len(made.embedded())
-        tokens = sum(made.n_tokens(datum) for datum in made.embedded())
-        say(
-            f"{tokens:,} patches of the encoder {made.embedding['encoder']} imported"
-            + (f"; {empty} data have none and are left out" if empty else "")
+    if on_workers and (made_already or not kind.on_workers):
+        looking = _and([each.name for each in modalities() if each.on_workers])
+        raise BadInputError(
+            f"--workers and --cluster look at {looking}: leave them out here; `prospector embed` has them too"
         )
-    say(f"next: prospector {'embed' if features is None else 'fit'} {made.path}")
-
-
-def _new_structures(study, structures, encoder, common, contacts, json):
-    """A study of protein chains."""
-    from ..study import Study
-
-    if common["labels"] is None:
+    kind.check_options(given)
+    if kind.needs_labels and "labels" not in given:
         raise LabelsError("say where the labels are: --labels labels.csv")
-    with progress_bar("looking at structures", json) as bar:
-        more = {**contacts, **({"encoder": encoder} if encoder is not None else {})}
-        made = Study.create(study, structures=structures, progress=bar, **more, **common)
-    if made.kind.note(made):
-        complain(f"note: {made.kind.note(made)}")
-    wanted = made.embedding
-    _say_made(
-        made,
-        json,
-        {"structures": len(made.sources)},
-        {"encoder": wanted["encoder"], "atom": wanted["atom"], "cutoff": wanted["cutoff"]},
-    )
-    if not json:
-        say(f"next: prospector embed {made.path}")
 
 
-def _asked(slide_mpp, bar, json):
-    """Microns a pixel of slides that do not state it.
-
-    A function of the file's name, which asks once on a terminal.
-    """
+def _asked(question: Question, given: float | None, bar: Any, json: bool) -> Callable[[str], float | None]:
+    """A function of the file's name, which asks once on a terminal."""
     unstated, answer = [], None
 
-    def ask(file):
+    def ask(file: str) -> float | None:
         nonlocal answer
         unstated.append(file)
-        if slide_mpp is not None or json or not sys.stdin.isatty():
-            return slide_mpp
-        if len(unstated) > 1:  # asked once: slides of one folder come from one scanner
+        if given is not None or json or not sys.stdin.isatty():
+            return given
+        if len(unstated) > 1:  # asked once: files of one folder come from one instrument
             return answer
         bar.pause()
-        text = typer.prompt(
-            f"{file} does not state its microns a pixel. Microns a pixel (empty = unknown)",
-            default="",
-            show_default=False,
-        )
+        text = typer.prompt(question.text.format(file=file), default="", show_default=False)
         try:
             answer = float(text) if text.strip() else None
         except ValueError as error:
-            raise BadInputError(f"{text!r} is no number of microns a pixel") from error
+            raise BadInputError(f"{text!r} is no {question.answer}") from error
         return answer
 
     return ask
 
 
-def _say_made(made, json, of_sources, more):
-    """What was made. ``of_sources``.
+# ---- what was made
 
-    How many files, by what they are called; ``more``: what else JSON has.
-    """
+
+def _say_made(made: "Study", json: bool) -> None:
+    """Say what was made, what a user must know of it, and what comes next."""
     remember_sources(made.path)
+    kind, files = made.kind, f"{made.kind.words.source}s"
+    notes = kind.notes(made)
+    for note in notes[:_NOTES]:
+        complain(f"note: {note}")
+    if len(notes) > _NOTES:
+        complain(f"note: and {len(notes) - _NOTES} more of this kind")
     counts = [sum(datum.label == label for datum in made.data) for label in range(len(made.classes))]
     unlabelled = sum(datum.label is None for datum in made.data)
     if json:
         print_json(
             {
                 "study": str(made.path),
-                **of_sources,
+                files: len(made.sources),
                 "data": len(made.data),
                 "classes": made.classes,
                 "class_counts": counts,
                 "unlabelled": unlabelled,
-                **more,
+                **kind.facts(made),
             }
         )
         return
-    ((what, n),) = of_sources.items()
     each = list(zip(counts, made.classes))
     say(
-        f"{made.path}: {len(made.data)} data on {n} {what}; "
+        f"{made.path}: {len(made.data)} data on {len(made.sources)} {files}; "
         + ", ".join(f"{count} “{name}”" for count, name in (each if made.several else each[::-1]))
         + (f", {unlabelled} unlabelled" if unlabelled else "")
     )
+    for line in kind.summary(made):
+        say(line)
+    say(f"next: prospector {'fit' if made.embedding.get('imported') else 'embed'} {made.path}")

@@ -20,6 +20,7 @@ from ..method.prospecting import prospect
 from ..method.quantizers import assign_nearest
 from ..method.quantizers.base import drawn_tokens
 from ..method.soft import centred, count_units, membership
+from ..modalities.registry import modality_of
 from ..study.fits import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
 from .fast import fast_ap
 
@@ -100,10 +101,11 @@ class FittedHead:
 
 def suggested_for(problem: Problem, train: np.ndarray | None = None) -> FitSettings:
     """The settings that a new study of this problem would begin with."""
+    first = modality_of(problem.modality).first_settings if problem.modality else {}
     if problem.given is not None:
-        return suggested(0, problem.modality, len(problem.given))
+        return suggested(0, first, len(problem.given))
     indices = range(len(problem.ids)) if train is None else train
-    return suggested(sum(problem.graphs[i].n for i in indices), problem.modality)
+    return suggested(sum(problem.graphs[i].n for i in indices), first)
 
 
 def centroids_of(problem: Problem, train: np.ndarray, settings: FitSettings) -> np.ndarray:

@@ -178,7 +178,7 @@ def _parts_of(study: Study, other: Study, name: str) -> np.ndarray:
     """For each token of a datum of another study the token of the first that it is a part of: (m,) int."""
     here, there = (next(datum for datum in each.embedded() if datum.name == name) for each in (study, other))
     n, m = study.n_tokens(here), other.n_tokens(there)
-    if study.modality != "slides":
+    if not study.kind.tiled:
         if n != m:
             raise BadInputError(
                 f"{name} has {n} {study.kind.words.tokens} in {study.path}, but {m} in {other.path}: compare"

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ..errors import FitError
 from ._compiled.sparse import ball
+from .graphs import TokenGraph
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    import numpy.typing as npt
-
-    from ..study import Datum, Study
-    from ..study.fits import Fit
-    from ..study.journal import CurationState
-
-__all__ = ["Family", "Site", "find_families", "find_sites", "likeness", "superpose"]
+__all__ = ["Family", "Site", "group_sites", "likeness", "sites_of", "superpose"]
 
 _MOST_SITES = 6  # a datum
 _MOST_FAMILIES = 8
 _OF_SEED = 0.35  # of the score of a site's strongest token: what is weaker does not belong to it
 _OF_BEST = 0.4  # of the sum of the datum's best site: weaker ones are not kept
 _LEAST = 6  # sites below which there is nothing to group
-_ALIKE = 0.9  # compositions that are this much alike are of one family, for the name that a person gave
-Composition: TypeAlias = "Mapping[int, float] | Sequence[float] | np.ndarray"
-"""Mean share of each concept: {concept: share}, or (K,)."""
-
 _NO_CONCEPT = 30.0  # angstrom^2: what it costs to match residues of different concepts
 
 
@@ -61,82 +50,71 @@ class Family:
     share: float
 
 
-def find_sites(study: Study, fit: Fit | None = None, data: Sequence[Datum] | None = None) -> list[Site]:
-    """The strongest places of the data of the class: list of Site.
+def sites_of(datum: str, graph: TokenGraph, scores: np.ndarray, radius: int, limit: float) -> list[Site]:
+    """Return the strongest places of one datum, the best first.
 
     A site is a token that scores high and those within the receptive field of it that do too, two at least; a
-    token is in one site, and a datum has its best sites only. High: half the score of the strongest colour,
-    or half of the datum's own best where that is less. Parameters: fit (default: the current one); data
-    (default: embedded data that are labelled with the class). Raises FitError.
+    token is in one site, and only the best sites are kept.
+
+    Parameters
+    ----------
+    datum : str
+        Its uid.
+    graph : TokenGraph
+    scores : (n,) float
+        Its map; NaN where a token is outside.
+    radius : int
+        The receptive field, in hops.
+    limit : float
+        The score of the strongest colour. High is half of it, or half of the datum's own best where that is
+        less.
     """
-    fit = fit or study.current_fit
-    if fit is None:
-        raise FitError("the study has not been fitted yet: run `prospector fit` first")
-    limit = study.score_limit(fit)
-    data = [datum for datum in study.embedded() if datum.label == fit.target] if data is None else data
-    found = []
-    for datum in data:
-        scores, graph = np.nan_to_num(study.prospect(datum, fit), nan=-np.inf), study.graph(datum)
-        peak = scores.max(initial=-np.inf)
-        if not peak > 0:
-            continue
-        free, threshold, sites = scores >= min(limit, peak) / 2, min(limit, peak) / 2, []
-        inside = np.zeros(graph.n, np.int64)  # every token is in the graph: concepts do not matter here
-        for seed in np.argsort(-scores, kind="stable"):
-            if scores[seed] < threshold:
-                break
-            if not free[seed]:
-                continue
-            near, _ = ball(graph.indptr, graph.indices, inside, int(seed), max(1, fit.radius))
-            near = near[free[near] & (scores[near] >= max(threshold, _OF_SEED * scores[seed]))]
-            near = np.array(
-                [seed, *sorted((int(at) for at in near if at != seed), key=lambda at: (-scores[at], at))]
-            )
-            free[near] = False
-            if len(near) > 1:
-                sites.append(Site(datum.uid, near, float(scores[near].sum())))
-        best = max((site.total for site in sites), default=0.0)
-        found += sorted((s for s in sites if s.total >= _OF_BEST * best), key=lambda s: -s.total)[
-            :_MOST_SITES
-        ]
-    return found
-
-
-def compositions(study: Study, sites: Sequence[Site], fit: Fit | None = None) -> np.ndarray:
-    """Concepts that sites are made of: (n, K) float64, rows that sum to 1."""
-    fit = fit or study.current_fit
-    out = np.zeros((len(sites), fit.n_concepts))
-    for row, site in zip(out, sites):
-        np.add.at(row, study.concepts_of(site.datum, fit)[site.tokens], 1.0)
-    return out / np.maximum(out.sum(1, keepdims=True), 1.0)
-
-
-def find_families(
-    study: Study,
-    fit: Fit | None = None,
-    sites: list[Site] | None = None,
-    families: int | None = None,
-) -> list[Family]:
-    """Group sites by the concepts they are made of: list of Family, the largest first.
-
-    Ward's method on the square roots of shares (Hellinger distance). Parameters: sites, from ``find_sites``;
-    families, how many (default: where the groups are told apart best, by the silhouette).
-    """
-    fit = fit or study.current_fit
-    sites = find_sites(study, fit) if sites is None else sites
-    if not sites:
+    scores = np.nan_to_num(scores, nan=-np.inf)
+    peak = scores.max(initial=-np.inf)
+    if not peak > 0:
         return []
-    shares = compositions(study, sites, fit)
+    free, threshold, sites = scores >= min(limit, peak) / 2, min(limit, peak) / 2, []
+    inside = np.zeros(graph.n, np.int64)  # every token is in the graph: concepts do not matter here
+    for seed in np.argsort(-scores, kind="stable"):
+        if scores[seed] < threshold:
+            break
+        if not free[seed]:
+            continue
+        near, _ = ball(graph.indptr, graph.indices, inside, int(seed), max(1, radius))
+        near = near[free[near] & (scores[near] >= max(threshold, _OF_SEED * scores[seed]))]
+        near = np.array(
+            [seed, *sorted((int(at) for at in near if at != seed), key=lambda at: (-scores[at], at))]
+        )
+        free[near] = False
+        if len(near) > 1:
+            sites.append(Site(datum, near, float(scores[near].sum())))
+    best = max((site.total for site in sites), default=0.0)
+    return sorted((s for s in sites if s.total >= _OF_BEST * best), key=lambda s: -s.total)[:_MOST_SITES]
+
+
+def group_sites(sites: list[Site], shares: np.ndarray, families: int | None = None) -> list[Family]:
+    """Group sites by the concepts they are made of: the largest family first.
+
+    Ward's method on the square roots of shares (Hellinger distance).
+
+    Parameters
+    ----------
+    sites : list of Site, one or more
+    shares : (len(sites), K) float
+        Of each concept in each site, rows that sum to 1.
+    families : int, optional
+        How many; by default as many as are told apart best, by the silhouette.
+    """
     labels = _grouped(np.sqrt(shares), families)
-    found = []
+    groups = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         middle = shares[rows].mean(0)
         away = np.linalg.norm(np.sqrt(shares[rows]) - np.sqrt(middle), axis=1)
         order = sorted(range(len(rows)), key=lambda at: (round(away[at], 9), -sites[rows[at]].total))
-        found.append(([sites[rows[at]] for at in order], middle))
-    found.sort(key=lambda each: (-len(each[0]), -each[0][0].total))
-    return [Family(number, its, middle, len(its) / len(sites)) for number, (its, middle) in enumerate(found)]
+        groups.append(([sites[rows[at]] for at in order], middle))
+    groups.sort(key=lambda group: (-len(group[0]), -group[0][0].total))
+    return [Family(number, its, middle, len(its) / len(sites)) for number, (its, middle) in enumerate(groups)]
 
 
 def _grouped(vectors: np.ndarray, families: int | None) -> np.ndarray:
@@ -159,26 +137,22 @@ def _grouped(vectors: np.ndarray, families: int | None) -> np.ndarray:
     return labels
 
 
-def likeness(one: Composition, other: Composition) -> float:
+def likeness(
+    one: dict[int, float] | list[float] | np.ndarray, other: dict[int, float] | list[float] | np.ndarray
+) -> float:
     """How much two compositions are alike: 0 to 1 (Bhattacharyya). Parameters: {concept: share} or (K,)."""
-    shares, others = (
+    one, other = (
         each if isinstance(each, dict) else dict(enumerate(np.asarray(each).tolist()))
         for each in (one, other)
     )
-    return float(sum(np.sqrt(share * others.get(concept, 0.0)) for concept, share in shares.items()))
-
-
-def name_of(state: CurationState, composition: Composition) -> str:
-    """The name that a person gave to a family with such a composition, or ""."""
-    best = max(((likeness(kept, composition), name) for kept, name in state.families), default=(0.0, ""))
-    return best[1] if best[0] >= _ALIKE else ""
+    return float(sum(np.sqrt(share * other.get(concept, 0.0)) for concept, share in one.items()))
 
 
 def superpose(
-    reference: npt.ArrayLike,
-    points: npt.ArrayLike,
-    reference_kinds: npt.ArrayLike,
-    kinds: npt.ArrayLike,
+    reference: np.ndarray,
+    points: np.ndarray,
+    reference_kinds: list[int] | np.ndarray | range,
+    kinds: list[int] | np.ndarray | range,
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]], float]:
     """Lay the residues of a site over those of another.
 

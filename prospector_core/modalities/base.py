@@ -1,13 +1,35 @@
-"""What a modality has to say: its words, how tokens become a graph, and how a datum is embedded."""
+"""What a kind of data has to say: every hook, with what it is where a kind says nothing.
 
-from contextlib import AbstractContextManager
+Which way arrows run: a kind's folder imports from here, from ``store``, ``method`` and ``encoders``, and the
+steps that all kinds share of making a study (``study.create``, ``study.labels``). The study, the exporters
+and the commands import this module and ``registry``, and no kind's folder: what they need of a kind they ask
+of ``study.kind``. Nothing is found by ``hasattr``, nothing compares a kind's name.
+
+A kind's own module is imported by every command, for its words and options: what does the work is imported
+inside the hooks.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..method.graphs import TokenGraph
-from .layouts import Layout
+from ..errors import BadInputError, CurationError, ProspectorError
 
-__all__ = ["Embedder", "Modality", "Words"]
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..method.graphs import TokenGraph
+    from ..method.hotspots import HotSpot
+    from ..study import Datum, Study
+    from ..study.labels import LabelRow, LabelTable
+    from ..study.sources import Source
+    from .layouts import Layout
+
+__all__ = ["Embedder", "Export", "Modality", "NewStudy", "NoPartialMaps", "Rect", "Words"]
 
 
 @dataclass(frozen=True)
@@ -23,70 +45,393 @@ class Words:
     tokens: str
     source: str
 
-    def count(self, n):
-        """A number of tokens in words: "1 tile", "1,200 tiles"."""
+    def count(self, n: int) -> str:
+        """Return a number of tokens in words: "1 tile", "1,200 tiles"."""
         return f"{n:,} {self.token if n == 1 else self.tokens}"
 
 
-class Embedder(AbstractContextManager, Protocol):
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle of a slide, in level-0 pixels. One that is a datum of its own is called a field."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Export(NamedTuple):
+    """A format that maps are written in.
+
+    Attributes
+    ----------
+    suffix : str
+        Of the files: ".geojson".
+    write : function(study, datum, **options) -> bytes
+        One of a module, so that workers can be sent it.
+    options : tuple of str
+        Names of the options that ``write`` takes.
+    """
+
+    suffix: str
+    write: Callable[..., bytes]
+    options: tuple[str, ...] = ()
+
+
+@dataclass
+class NewStudy:
+    """What a kind has found in its sources: what the folder of a new study is written of.
+
+    Attributes
+    ----------
+    rows : list of LabelRow
+        One a datum, in the order of the labels.
+    classes : list of str
+    files : list
+        For each row the key in ``sources`` of the file that it lies in.
+    sources : dict
+        {file: (what its opaque number is made of, what is known of it, where it lies)}: (str, dict, Path).
+    embedding : dict
+        What embedding must know, as ``study.embedding`` has it from then on; plain values. With ``imported``
+        true the embeddings are there already.
+    fill : function(folder, Database), optional
+        Adds what else there is, before the folder gets its name.
+    """
+
+    rows: list[LabelRow]
+    classes: list[str]
+    files: list
+    sources: dict[Any, tuple[str, dict, Path]]
+    embedding: dict[str, Any]
+    fill: Callable[[Path, Any], None] | None = None
+
+
+class Embedder(ABC):
     """Embeds the data of one study, one after the other; closed at the end, which frees what it kept open.
 
-    Attributes: encoder, with ``record()`` and ``name`` as every Encoder.
+    Attributes
+    ----------
+    encoder : Encoder
+        With ``record()`` and ``name`` as every encoder.
     """
 
     encoder: Any
 
-    def embed(self, datum, progress, stopped):
+    def __enter__(self) -> Embedder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close what is open."""
+        return None
+
+    @abstractmethod
+    def embed(self, datum: Datum, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
         """Write a datum's embeddings into ``study.store``, taking up what was finished before.
 
-        Parameters: datum, Datum; progress, function(tokens done, tokens), called often; stopped, function()
-        -> bool, asked often. Returns whether it is complete; False where it was asked to stop. Raises
-        ProspectorError.
+        Parameters
+        ----------
+        datum : Datum
+        progress : function(tokens done, tokens)
+            Called often.
+        stopped : function() -> bool
+            Asked often.
+
+        Returns
+        -------
+        bool
+            Whether it is complete; False where it was asked to stop. Raises ProspectorError.
         """
 
-    def note(self, datum):
-        """What the user must know of a datum that was embedded all the same, else ""."""
+    def note(self, datum: Datum) -> str:
+        """Return what the user must know of a datum that was embedded all the same, else ""."""
+        return ""
 
 
-class Modality(Protocol):
-    """A kind of study. Stateless: one object serves every study of its kind.
+class NoPartialMaps:
+    """Maps of data whose embedding is under way, for a kind that has none."""
 
-    Attributes: name, as in study.sqlite; words, Words; encoder, name of the default encoder; exports, names
-    of the export formats that make sense of it; keeps_edges, whether the edges of a graph are kept beside the
-    embeddings; layout, what else is; place_names, the words in which ``place`` says where a token is.
+    def version(self, study: Study, uid: str, fit: Any) -> None:
+        """Return what a datum's partial map depends on; None where there is none."""
+
+    def get(self, study: Study, uid: str, fit: Any) -> None:
+        """Return a datum's partial map; None where there is none."""
+
+
+class Modality(ABC):
+    """A kind of data. Stateless: one object serves every study of its kind.
+
+    Attributes
+    ----------
+    name : str
+        As in study.sqlite; keyword of ``Study.create`` and option of `prospector new`.
+    words : Words
+    place_names : tuple of str
+        The words in which `place` says where a token is.
+    options : dataclass
+        Options of `prospector new` and of ``Study.create`` (see ``options.option``), with their defaults;
+        ``encoder`` is among them.
+    source_form : str
+        How the option of its sources is written: "DIR", "FILE|DIR".
+    source_help : str
+        What `prospector new --help` says of that option.
+    encoder_help : str
+        The names of its encoders, in words; "" where there is one only.
+    looking : str
+        What `prospector new` does meanwhile: "looking at slides".
+    needs_labels : bool
+        Whether a labels table is needed: its sources never say the labels themselves.
+    on_workers : bool
+        Whether ``--workers`` and ``--cluster`` look at its files.
+    vectors_option : str or None
+        The option that takes vectors of one's own, where the kind reads them itself.
+    keeps_edges : bool
+        Whether the edges of a graph are kept beside the embeddings.
+    tiled : bool
+        Whether tokens are the tiles of a `grid`.
+    planar : bool
+        Whether tokens lie in a plane (`centres`): outlines can be drawn around them, and napari shows them.
+    first_settings : mapping
+        Fields of ``FitSettings`` whose first value differs from that of other kinds.
+    source_error : type
+        What is raised where a file is gone.
     """
 
     name: str
     words: Words
-    encoder: str
-    exports: tuple
-    keeps_edges: bool
-    layout: type[Layout]
-    place_names: tuple
+    place_names: tuple[str, ...]
+    options: Callable[..., Any]
+    source_form = "DIR"
+    source_help: str
+    encoder_help = ""
+    looking = "looking at files"
+    needs_labels = True
+    on_workers = False
+    vectors_option: str | None = None
+    keeps_edges = False
+    tiled = False
+    planar = False
+    first_settings: Mapping[str, Any] = {}
+    source_error: type[ProspectorError] = BadInputError
 
-    def create(self, path, sources, labels, **options):
-        """Write a new study folder; nothing is embedded yet.
+    # ---- making a study
 
-        Parameters: sources, what ``Study.create`` was given.
+    def check_options(self, given: Mapping[str, Any]) -> None:
+        """Raise BadInputError where options of `prospector new` contradict each other.
+
+        Parameters
+        ----------
+        given : dict
+            {name: value} of the kind's options, and of its sources, that were given.
+        """
+        return None
+
+    def imports(self, given: Mapping[str, Any]) -> bool:
+        """Return whether the sources are embeddings that are made already, so that nothing is embedded."""
+        return False
+
+    @abstractmethod
+    def look(
+        self,
+        path: Path,
+        sources: Any,
+        labels: LabelTable,
+        options: Any,
+        progress: Callable[[int, int], None] | None = None,
+        on: Any = None,
+    ) -> NewStudy:
+        """Look at the sources of a new study once, and at its labels; nothing is embedded yet.
+
+        Parameters
+        ----------
+        path : Path
+            Where the study will lie.
+        sources : path, list of paths, or objects in memory
+            What ``Study.create`` was given under the kind's name.
+        labels : LabelTable
+        options : object
+            Made by ``self.options``.
+        progress : function(files looked at, files), optional
+        on : scheduler, optional
+            Where files are looked at, for kinds with ``on_workers``.
+
+        Raises
+        ------
+        ProspectorError
+            What is wrong with sources, labels or options; nothing was written.
         """
 
-    def graph(self, n, positions, edges, attrs) -> TokenGraph:
-        """TokenGraph of a datum from what its embedding left in the store.
+    def facts(self, study: Study) -> dict[str, Any]:
+        """Return what `prospector new --json` says of a new study beside what all kinds have."""
+        return {}
 
-        Positions and edges may be None.
-        """
+    def notes(self, study: Study) -> list[str]:
+        """Return what a user must know of a new study, one line each."""
+        note = self.note(study)
+        return [note] if note else []
 
-    def places(self, study, datum):
-        """Where each token of an embedded datum is, as columns of a table: {column: (n,) values}."""
+    def summary(self, study: Study) -> list[str]:
+        """Return what else there is to say of a new study, one line each."""
+        return []
 
-    def place(self, study, datum, token):
-        """Where one token is, as a person names it: {word of ``place_names``: plain value}."""
+    # ---- reading
 
-    def attributes(self, study, datum, kept):
-        """What is kept beside a datum's embeddings, dict, completed by what is kept elsewhere."""
+    def of(self, embedding: Mapping[str, Any]) -> Modality:
+        """Return the kind for a study with these settings (``study.embedding``): its words may differ."""
+        return self
 
-    def embedder(self, study, encoder=None, threads=None) -> Embedder:
-        """What embeds the study's data, with its own encoder or another.
+    def open_source(self, source: Source) -> Any:
+        """Return the file of a datum, open. Raises ``source_error``."""
+        raise self.source_error(f"there is nothing to look at in {source.name}: its numbers are in the study")
+
+    def may_be(self, source: Source, path: Path) -> bool:
+        """Return whether a file may be that of a study which kept no fingerprint of its content."""
+        return True
+
+    def attributes(self, study: Study, datum: Datum, kept: dict[str, Any]) -> dict[str, Any]:
+        """Return what is kept beside a datum's embeddings, completed by what is kept elsewhere."""
+        return kept
+
+    # ---- encoders
+
+    @abstractmethod
+    def list_encoders(self) -> list[str]:
+        """Return the names of the encoders that are here, sorted."""
+
+    @abstractmethod
+    def check_encoder(self, name: str) -> None:
+        """Raise EmbeddingError for a name that no encoder can have; nothing is loaded."""
+
+    @abstractmethod
+    def make_encoder(self, name: str, **options: Any) -> Any:
+        """Return an encoder; ``options``: of it, such as ``threads``.
 
         Raises EmbeddingError, MissingExtraError.
         """
+
+    @property
+    def encoder(self) -> str:
+        """Name of the default encoder."""
+        return self.options().encoder
+
+    def has_text_side(self, encoder: str) -> bool:
+        """Return whether an encoder gives phrases vectors that compare with those of tokens."""
+        return False
+
+    def note(self, study: Study) -> str:
+        """Return what a user must know of the study's encoder before believing its maps, else ""."""
+        return ""
+
+    def encoder_of(self, study: Study, threads: int | None = None) -> Any:
+        """Return the study's own encoder, which may compute on so many threads.
+
+        Raises EmbeddingError, MissingExtraError.
+        """
+        return self.make_encoder(study.embedding["encoder"], **({"threads": threads} if threads else {}))
+
+    @abstractmethod
+    def embedder(self, study: Study, encoder: Any) -> Embedder:
+        """Return what embeds the study's data with an encoder."""
+
+    # ---- tokens
+
+    def layout(self) -> type[Layout]:
+        """Return what lies beside a datum's embeddings, as a model that checks it."""
+        from .layouts import Layout
+
+        return Layout
+
+    @abstractmethod
+    def graph(
+        self, n: int, positions: np.ndarray | None, edges: np.ndarray | None, attrs: dict[str, Any]
+    ) -> TokenGraph:
+        """Return the graph of a datum's n tokens from what its embedding left in the store.
+
+        Parameters
+        ----------
+        n : int
+        positions : (n, 2) or (n, 3), or None
+        edges : (m, 2) int, or None
+            Kept where ``keeps_edges``.
+        attrs : dict
+        """
+
+    def places(self, study: Study, datum: Datum) -> dict[str, Any]:
+        """Return where each token of a datum is, as columns of a table: {column: (n,) values}."""
+        return dict(zip(self.place_names, study.positions(datum).T))
+
+    def place(self, study: Study, datum: Datum, token: int) -> dict[str, Any]:
+        """Return where one token is, as a person names it: {word of ``place_names``: plain value}."""
+        return dict(zip(self.place_names, study.positions(datum)[token].tolist()))
+
+    def grid(self, study: Study, datum: Datum) -> dict[str, Any]:
+        """Return the grid of a datum's tiles, in level-0 pixels, where the kind is ``tiled``.
+
+        Returns
+        -------
+        dict
+            positions (n, 2) int row and column, origin (x, y), pitch float, shape (rows, columns). Raises
+            BadInputError.
+        """
+        raise BadInputError(f"{self.words.data} have no grid: ask for Study.graph or Study.positions")
+
+    def centres(self, study: Study, datum: Datum) -> np.ndarray:
+        """Return where outlines that are drawn find each token, where the kind is ``planar``.
+
+        Returns
+        -------
+        (n, 2) float
+            In level-0 pixels, or the datum's own unit. Raises CurationError.
+        """
+        raise CurationError(
+            f"outlines are drawn on what lies in a plane: name the {self.words.tokens} by their numbers"
+            " instead"
+        )
+
+    def background(self, study: Study, datum: Datum) -> Any:
+        """Return what lies under a datum's tokens (``graphs.background.Under``), or None."""
+        return None
+
+    def hot_spots(self, study: Study, datum: Datum, scores: np.ndarray, threshold: float) -> list[HotSpot]:
+        """Return connected tokens of a datum that score at or above a threshold, the largest sum first.
+
+        Parameters
+        ----------
+        scores : (n,) float
+            NaN for tokens that separate.
+        threshold : float
+            Raises BadInputError.
+        """
+        from ..method.hotspots import graph_spots
+
+        return graph_spots(study.graph(datum), scores, threshold)
+
+    def partial_maps(self) -> Any:
+        """Return what makes maps of data whose embedding is under way, anew for each study."""
+        return NoPartialMaps()
+
+    # ---- concepts
+
+    def given_concepts(self, study: Study) -> tuple[list[str], np.ndarray] | None:
+        """Return the concepts that the study's encoder brings: names, (K, dim) float32 centroids.
+
+        None where clusters are looked for.
+        """
+        return None
+
+    def atlas_vectors(self, study: Study, uid: str) -> np.ndarray:
+        """Return the vectors of a datum's tokens that the atlas is laid out by: (n, d) float32."""
+        return study.store.vectors(uid)
+
+    # ---- exports
+
+    @property
+    def exports(self) -> dict[str, Export]:
+        """Formats that maps of this kind are written in, by name; figures are drawn by the viewers."""
+        return self.tables()
+
+    @staticmethod
+    def tables() -> dict[str, Export]:
+        """Return the formats of every kind: tables with a row a token."""
+        from .tables import csv_table, parquet_table
+
+        return {"csv": Export(".csv", csv_table), "parquet": Export(".parquet", parquet_table)}

@@ -1,117 +1,113 @@
-"""Making a study: reading the labels table, looking at every file once.
+"""Making a study: the steps that all kinds of data share.
 
-Writing the folder whole or not at all.
+What is in the sources a kind says itself (``Modality.look``); the folder is written whole or not at all.
 """
+
+from __future__ import annotations
 
 import hashlib
 import hmac
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from ..errors import BadInputError, LabelsError, SlideError, StudyError
-from ..modalities.slides.encoders import check_encoder_name
-from ..modalities.slides.readers import list_slides, open_slide
-from ..modalities.slides.stain import check_stain
+from ..errors import BadInputError, LabelsError, StudyError
+from ..modalities.base import Modality, NewStudy
+from ..modalities.options import options_of
+from ..modalities.registry import modalities
 from ..scheduling import InProcess
 from ..store.database import Database
 from ..store.files import partial_name, storage_errors
 from ..store.fingerprints import fingerprint
-from ..store.readable import require_readable
 from ..store.removal import remove_made
 from ..wording import checked_name
-from .labels import match_files, read_labels
+from .labels import LabelTable
 
-__all__ = ["create_study", "each_file", "portable", "slide_info", "uid_of", "write_study"]
+__all__ = ["create_study", "each_file", "kind_of_sources", "portable", "uid_of", "write_study"]
 
 _NAMED = 5  # of several files that cannot be read
 
 
+def kind_of_sources(given: Mapping[str, Any]) -> Modality:
+    """Return the kind of data whose sources are among these options. Raises BadInputError."""
+    kinds = modalities()
+    named = [kind for kind in kinds if given.get(kind.name) is not None]
+    if not named:  # sources of another form, such as features
+        own = {kind: [one.name for one in options_of(kind.options) if one.source] for kind in kinds}
+        named = [kind for kind, names in own.items() if any(given.get(name) is not None for name in names)]
+    if len(named) != 1:
+        raise BadInputError(
+            f"say what the study is of: one of {', '.join(f'{kind.name}=' for kind in kinds)}"
+            + (f", not {' and '.join(kind.name for kind in named)}" if named else "")
+        )
+    return named[0]
+
+
 def create_study(
-    path,
+    path: str | os.PathLike[str],
+    kind: Modality,
+    labels: Any,
+    given: dict[str, Any],
     *,
-    slides,
-    labels,
-    name=None,
-    encoder="efficientnet-lite0",
-    mpp=0.5,
-    tile=224,
-    min_tissue=0.25,
-    slide_mpp=None,
-    stain=None,
-    file_column=None,
-    label_column=None,
-    positive=None,
-    progress=None,
-    on=None,
-    secret=None,
-):
-    """Write a new slide study. See ``Study.create``."""
+    name: str | None = None,
+    secret: bytes | None = None,
+) -> None:
+    """Write the folder of a new study; nothing is embedded yet.
+
+    Parameters
+    ----------
+    path : folder to make
+    kind : Modality
+    labels : labels table, or what else the kind takes for one
+    given : dict
+        The sources, under the kind's name; its options; file_column, label_column, positive, progress and
+        on, as for ``Study.create``.
+    name : str, optional
+        Of the study (default: of its folder).
+    secret : bytes, optional
+        What opaque numbers are keyed by (default: new ones).
+    """
     path = Path(os.path.abspath(path))  # "." has no name of its own
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
-    check_encoder_name(encoder)
-    if stain is not None:
-        check_stain(stain)
-    if not (0 < mpp < 1000 and 8 <= tile <= 4096 and 0 <= min_tissue <= 1):
-        raise BadInputError(
-            f"tiles of {tile} pixels at {mpp:g} microns a pixel, {min_tissue:g} of each tissue, are not"
-            " possible: give 8 to 4096 pixels, microns above 0, and a share between 0 and 1"
-        )
-    rows, classes = read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
-    files = _slide_files(slides)
-    matched = match_files(rows, files, labels)
-    stated = each_file(dict.fromkeys(matched), _look_at_slide, progress=progress, on=on)
-    sources = {
-        file: (portable(file, path), with_mpp(stated[file], file, slide_mpp), file) for file in sorted(stated)
-    }
-    for row, file in zip(rows, matched):
-        info = sources[file][1]
-        if row.field and (
-            row.field.x + row.field.width > info["width"] or row.field.y + row.field.height > info["height"]
-        ):
-            raise LabelsError(
-                f"{Path(labels).name}: the field of {row.name!r} reaches beyond {file.name} ({info['width']}"
-                f" x {info['height']} pixels): correct it"
-            )
-    meta = {
-        "name": name or path.name,
-        "modality": "slides",
-        "classes": classes,
-        "embedding": {
-            "encoder": encoder,
-            "mpp": mpp,
-            "tile": tile,
-            "min_tissue": min_tissue,
-            "dtype": "float16",
-            **({"stain": stain} if stain else {}),
-        },
-    }
-    write_study(path, meta, rows, matched, sources, secret=secret)
+    if labels is None and kind.needs_labels:
+        raise LabelsError("say where the labels are: give a table with a file and a label column")
+    table = LabelTable(labels, *(given.pop(key, None) for key in ("file_column", "label_column", "positive")))
+    sources, progress, on = (given.pop(key, None) for key in (kind.name, "progress", "on"))
+    new = kind.look(path, sources, table, kind.options(**given), progress, on)
+    write_study(path, {"name": name or path.name, "modality": kind.name}, new, secret)
 
 
-def write_study(path, meta, rows, matched, sources, fill=None, secret=None):
+def write_study(path: Path, meta: dict, new: NewStudy, secret: bytes | None = None) -> None:
     """Write the folder, whole or not at all.
 
-    Parameters: meta, {key: value}; rows, list of LabelRow; matched, a key of ``sources`` for each; sources,
-    {key: (what its uid is made of, info, path)}; fill, function(folder, database) that adds what else there
-    is; secret, bytes that uids are keyed by (default: new ones).
+    Parameters
+    ----------
+    path : Path
+    meta : dict
+        Name and kind of data.
+    new : NewStudy
+    secret : bytes, optional
+        What opaque numbers are keyed by (default: new ones).
     """
     checked_name(meta["name"], "study", StudyError)
-    for kind, names in (("class", meta["classes"]), ("item", [row.name for row in rows])):
+    for kind, names in (("class", new.classes), ("item", [row.name for row in new.rows])):
         for name in names:
             checked_name(name, kind, LabelsError)
     partial = partial_name(path)
     secret = secrets.token_bytes(32) if secret is None else bytes(secret)
-    meta = {**meta, "id": secrets.token_hex(16), "secret": secret.hex()}
+    meta |= {"classes": new.classes, "embedding": new.embedding}
+    meta |= {"id": secrets.token_hex(16), "secret": secret.hex()}
     try:
         with storage_errors(path):
             partial.mkdir(parents=True)
             database = Database.create(partial / "study.sqlite", meta)
-            uids = {key: uid_of("s", about, secret) for key, (about, _, _) in sources.items()}
+            uids = {key: uid_of("s", about, secret) for key, (about, _, _) in new.sources.items()}
             with database.transaction() as connection:
-                for key, (_, info, file) in sources.items():
+                for key, (_, info, file) in new.sources.items():
                     connection.execute(
                         "INSERT INTO sources VALUES (?, ?, ?, ?)",
                         (
@@ -121,7 +117,7 @@ def write_study(path, meta, rows, matched, sources, fill=None, secret=None):
                             json.dumps({**info, "absolute": str(file), **_told(file, info)}),
                         ),
                     )
-                for position, (row, file) in enumerate(zip(rows, matched)):
+                for position, (row, file) in enumerate(zip(new.rows, new.files)):
                     field = (
                         [row.field.x, row.field.y, row.field.width, row.field.height]
                         if row.field
@@ -139,8 +135,8 @@ def write_study(path, meta, rows, matched, sources, fill=None, secret=None):
                             row.split,
                         ),
                     )
-            if fill is not None:
-                fill(partial, database)
+            if new.fill is not None:
+                new.fill(partial, database)
             database.close()
             if path.exists():  # an empty folder, perhaps the one that the user stands in: it stays
                 for each in sorted(partial.iterdir(), key=lambda each: each.name == "study.sqlite"):
@@ -159,21 +155,6 @@ def _told(file, info):
         return {"fingerprint": fingerprint(file)}
     except OSError:  # made together with the study, and lies in it
         return {}
-
-
-def _slide_files(slides):
-    if isinstance(slides, (str, os.PathLike)):
-        folder = Path(slides)
-        require_readable(folder, SlideError)
-        if folder.is_file():
-            return [folder.resolve()]
-        if not folder.is_dir():
-            raise SlideError(f"there is no folder {folder}: give the folder that holds the slides")
-        files = list_slides(folder)
-        if not files:
-            raise SlideError(f"{folder} holds no slide: it needs SVS, TIFF, NDPI, MRXS, PNG or JPEG files")
-        return [file.resolve() for file in files]
-    return [Path(file).resolve() for file in slides]
 
 
 def each_file(files, function, *shared, progress=None, on=None):
@@ -202,42 +183,6 @@ def each_file(files, function, *shared, progress=None, on=None):
             ) from first
         raise first
     return found
-
-
-def look_at_slide(file):
-    """What a slide says of itself, as a study keeps it. Raises SlideError."""
-    with open_slide(file) as slide:
-        return {
-            "width": slide.width,
-            "height": slide.height,
-            "mpp": slide.mpp,
-            "stated_mpp": slide.mpp,
-            "objective_power": slide.objective_power,
-            "format": slide.format,
-            "bounds": getattr(slide, "bounds", None),  # a reader installed by others need not have it
-        }
-
-
-def _look_at_slide(item):
-    return look_at_slide(item[0])
-
-
-def with_mpp(info, file, slide_mpp):
-    """What ``look_at_slide`` found, with microns a pixel of a slide that does not state them.
-
-    Raises SlideError.
-    """
-    mpp = info["mpp"]
-    if mpp is None and slide_mpp is not None:
-        mpp = slide_mpp(file.name) if callable(slide_mpp) else slide_mpp
-    if mpp is not None and not 0.01 < mpp < 1000:
-        raise SlideError(f"{file.name}: {mpp} microns a pixel is not plausible: give a number like 0.25")
-    return {**info, "mpp": mpp}
-
-
-def slide_info(file, slide_mpp):
-    """What a study keeps of a slide. Raises SlideError."""
-    return with_mpp(look_at_slide(file), file, slide_mpp)
 
 
 def portable(file, study):

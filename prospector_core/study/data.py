@@ -12,19 +12,14 @@ import shapely
 
 from ..errors import (
     BadInputError,
-    CurationError,
     EmbeddingError,
-    SlideError,
     StoreNotAllowedError,
-    StructureError,
     StudyDamagedError,
     StudyError,
 )
-from ..method.hotspots import graph_spots, hot_spots
-from ..modalities import modality_of
+from ..modalities.base import Rect
 from ..modalities.layouts import check_layout
-from ..modalities.slides.readers import open_slide
-from ..modalities.slides.tiling import Rect
+from ..modalities.registry import modality_of
 from ..store.database import Database
 from ..store.derived import unchanged
 from ..store.removal import check_links
@@ -73,9 +68,8 @@ class StudyData(StudyAddress):
         meta["name"] = self.path.name if meta["name"] is None else meta["name"]
         check_meta(self.database.path, meta)
         self.name, self.modality, self.embedding = meta["name"], meta["modality"], meta["embedding"]
-        kind = modality_of(self.modality)
         self.classes = tuple(meta["classes"])
-        self.kind = kind.of(self.embedding) if hasattr(kind, "of") else kind
+        self.kind = modality_of(self.modality).of(self.embedding)
         self.files = Sources(self)
         self.target = len(self.classes) - 1
         self.chosen = None if self.several else self.target
@@ -176,7 +170,7 @@ class StudyData(StudyAddress):
 
     def slide_path(self, datum):
         """Where the datum's slide lies. Raises SlideError if it is gone, or was never there."""
-        return self.files.path(self.datum(datum).source, SlideError)
+        return self.files.path(self.datum(datum).source, self.kind.source_error)
 
     def at_hand(self, datum):
         """Whether the datum's file is there, and the one that the study was made of.
@@ -190,22 +184,23 @@ class StudyData(StudyAddress):
 
         Raises SlideError if it is gone.
         """
-        source, slide = self.sources[self.datum(datum).source], open_slide(self.slide_path(datum))
-        slide.mpp = source.info["mpp"]
-        return slide
+        return self._open_source(datum)
 
     def structure_path(self, datum):
         """Where the datum's structure file lies. Raises StructureError if it is gone."""
-        return self.files.path(self.datum(datum).source, StructureError)
+        return self.files.path(self.datum(datum).source, self.kind.source_error)
 
     def open_structure(self, datum):
         """The datum's structure file, read: readers.structure.Structure.
 
         Raises StructureError if it is gone or damaged.
         """
-        from ..modalities.structures.files import open_structure
+        return self._open_source(datum)
 
-        return open_structure(self.structure_path(datum))
+    def _open_source(self, datum):
+        source = self.sources[self.datum(datum).source]
+        self.files.path(source.uid, self.kind.source_error)  # raises where it is gone, or is another
+        return self.kind.open_source(source)
 
     # ---- embeddings
 
@@ -216,7 +211,7 @@ class StudyData(StudyAddress):
         """
         if encoder is None and self.embedding.get("vectors"):
             return OwnEmbedder(self)
-        return self.kind.embedder(self, encoder, threads)
+        return self.kind.embedder(self, encoder or self.kind.encoder_of(self, threads))
 
     def embed(self, **options):
         """Embed every datum that is not embedded yet; resumable. See ``embed.embed_study``."""
@@ -279,17 +274,7 @@ class StudyData(StudyAddress):
 
         "shape"} in level-0 pixels.
         """
-        if self.modality != "slides":
-            raise BadInputError(
-                f"{self.kind.words.data} have no grid: ask for Study.graph or Study.positions"
-            )
-        _, positions, attrs = self._layout(self.datum(datum).uid)
-        return {
-            "positions": positions,
-            "origin": tuple(attrs["origin"]),
-            "pitch": attrs["pitch"],
-            "shape": tuple(attrs["shape"]),
-        }
+        return self.kind.grid(self, self.datum(datum))
 
     def graph(self, datum):
         """A datum's TokenGraph."""
@@ -319,7 +304,7 @@ class StudyData(StudyAddress):
         n = self.store.shape(uid)[0]
         edges = self.store.edges(uid) if self.kind.keeps_edges else None
         try:
-            check_layout(self.kind.layout, n, positions, edges, attrs)
+            check_layout(self.kind.layout(), n, positions, edges, attrs)
             graph = self.kind.graph(n, positions, edges, attrs)
         except (ValueError, KeyError, TypeError) as error:
             raise StudyDamagedError(
@@ -344,8 +329,7 @@ class StudyData(StudyAddress):
 
         `readers.under.Under`, empty where it has not.
         """
-        datum = self.datum(datum)
-        return self.kind.under(self, datum) if hasattr(self.kind, "under") else None
+        return self.kind.background(self, self.datum(datum))
 
     def attrs(self, datum):
         """What is kept beside a datum's embeddings: dict. What is in it is the modality's own."""
@@ -396,11 +380,6 @@ class StudyData(StudyAddress):
 
         Sorted array of token ids.
         """
-        if not hasattr(self.kind, "centres"):
-            raise CurationError(
-                f"outlines are drawn on what lies in a plane: name the {self.kind.words.tokens} by their"
-                " numbers instead"
-            )
         centres = self.kind.centres(self, datum)
         return np.flatnonzero(shapely.contains_xy(shapely.make_valid(shapely.Polygon(polygon)), *centres.T))
 
@@ -411,13 +390,7 @@ class StudyData(StudyAddress):
 
         Parameters: scores (n,) float, NaN for tokens that separate; threshold. Raises BadInputError.
         """
-        datum = self.datum(datum)
-        if self.modality != "slides":
-            return graph_spots(self.graph(datum), scores, threshold)
-        grid, mpp = self.grid(datum), self.sources[datum.source].info.get("mpp")
-        return hot_spots(
-            grid["positions"], scores, threshold, origin=grid["origin"], pitch=grid["pitch"], mpp=mpp
-        )
+        return self.kind.hot_spots(self, self.datum(datum), scores, threshold)
 
     def _embeddings(self, uid):
         return self.store.vectors(uid)

@@ -498,9 +498,10 @@ class StudyFindings(StudyFits):
         datum, token = sample_tokens(sizes, n, seed)
 
         def compute():
-            vectors = getattr(self.kind, "atlas_vectors", lambda study, uid: study._embeddings(uid))
             parts = [
-                vectors(self, uid)[token[datum == at]] for at, uid in enumerate(uids) if (datum == at).any()
+                self.kind.atlas_vectors(self, uid)[token[datum == at]]
+                for at, uid in enumerate(uids)
+                if (datum == at).any()
             ]
             return lay_out(np.concatenate(parts) if parts else np.empty((0, 1)), seed)
 

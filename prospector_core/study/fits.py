@@ -1,9 +1,13 @@
 """A fitted head as a study keeps it: settings, centroids, kernel, calibration; safetensors and JSON."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -167,23 +171,25 @@ class FitSettings:
 SUGGESTED = FitSettings(concepts=30, softness=0.25, centre=0.5, pseudo=0.1, shrink=True)
 """Settings to begin with: better than the authors' on slides, structures and documents, without choosing."""
 
-_OF_SLIDES = {"softness": 0.5, "quantizer": "spherical k-means"}
-"""Tiles shade into each other, and the length of their embeddings is of stain and ink: better than, or level
-with, softness 0.25 and k-means on slides of every set that it was tried on; worse on sentences."""
-
 _TOKENS_A_CONCEPT = 12  # at least, on average
 
 
-def suggested(tokens, modality, given=None):
-    """What a new study begins with: FitSettings.
+def suggested(tokens: int, first: Mapping[str, Any], given: int | None = None) -> FitSettings:
+    """Return what a new study begins with.
 
-    Parameters: tokens, how many may be fitted on; modality; given, how many concepts the encoder brings, or
-    None.
+    Parameters
+    ----------
+    tokens : int
+        How many may be fitted on.
+    first : mapping
+        What is different for its kind of data (``Modality.first_settings``).
+    given : int, optional
+        How many concepts the encoder brings.
     """
     if given is not None:  # what tokens are is known: nothing to soften
         return replace(SUGGESTED, concepts=given, quantizer=GIVEN, softness=0.0, centre=0.0)
     concepts = int(np.clip(tokens // _TOKENS_A_CONCEPT, 2, SUGGESTED.concepts))
-    return replace(SUGGESTED, concepts=concepts, **(_OF_SLIDES if modality == "slides" else {}))
+    return replace(SUGGESTED, concepts=concepts, **first)
 
 
 @dataclass(frozen=True)
@@ -239,7 +245,7 @@ class Fit:
     kernels: Kernels | None = field(default=None, repr=False)
     tree: ConceptTree | None = field(default=None, repr=False)
     masked: float | None = None
-    whole: "Fit | None" = field(default=None, repr=False)
+    whole: Fit | None = field(default=None, repr=False)
 
     @classmethod
     def of_kernels(cls, id, journal, settings, centroids, kernels, state, target=None, tree=None):

@@ -50,7 +50,7 @@ class StudyFits(StudyData):
         """FitSettings to begin with: where the encoder brings concepts, those."""
         given = self.given_concepts
         tokens = 0 if given else sum(self.n_tokens(datum) for datum in self._fitted_on())
-        return suggested(tokens, self.modality, len(given[0]) if given else None)
+        return suggested(tokens, self.kind.first_settings, len(given[0]) if given else None)
 
     @property
     def given_concepts(self):
@@ -59,8 +59,7 @@ class StudyFits(StudyData):
 
     @cached_property
     def _all_given(self):
-        find = getattr(self.kind, "given_concepts", None)
-        return find(self) if find and not self.embedding.get("vectors") else None
+        return None if self.embedding.get("vectors") else self.kind.given_concepts(self)
 
     @cached_property
     def _given_names(self):

@@ -2,14 +2,16 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import LabelsError
-from ..modalities.slides.tiling import Rect
+from ..modalities.base import Rect
 from ..store.memory import check_memory, size_of
 
-__all__ = ["LabelRow", "classes_of", "read_labels", "match_files"]
+__all__ = ["LabelRow", "LabelTable", "classes_of", "match_files", "read_labels"]
 
 _FILE_COLUMNS = (
     "slide",
@@ -50,6 +52,42 @@ class LabelRow:
     label: int | None
     split: str | None
     part: dict | None = None
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Where the labels of a new study are, and how they are read.
+
+    Attributes
+    ----------
+    table : path, or what else a kind of data takes for labels, or None
+    file_column, label_column, positive : str or None
+        As for `read_labels`.
+    """
+
+    table: Any
+    file_column: str | None = None
+    label_column: str | None = None
+    positive: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the table's file."""
+        return Path(self.table).name
+
+    def read(self, part_columns: Sequence[str] = ()) -> tuple[list[LabelRow], list[str]]:
+        """Return rows and classes, as `read_labels`."""
+        return read_labels(
+            self.table,
+            file_column=self.file_column,
+            label_column=self.label_column,
+            positive=self.positive,
+            part_columns=part_columns,
+        )
+
+    def match(self, rows: list[LabelRow], files: list[Path]) -> list[Path]:
+        """Return the file of each row, as `match_files`."""
+        return match_files(rows, files, self.table)
 
 
 def read_labels(path, *, file_column=None, label_column=None, positive=None, part_columns=()):

@@ -70,7 +70,7 @@ def _npy(path):
 
 
 def _parquet(path):
-    from ..modalities.graphs.token_tables import read_table
+    from ..store.tables import read_table
 
     columns = [values for values in read_table(path).values() if values.dtype.kind in "biuf"]
     if not columns:

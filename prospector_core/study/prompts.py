@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import BadInputError, EmbeddingError
-from ..modalities.slides.encoders import get_encoder
 from .journal import Split
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ _NOTHING = 1e-9
 def can_prompt(study: Study) -> bool:
     """Whether the study's encoder has a text side: an open_clip model with one vector a tile."""
     name = study.embedding.get("encoder", "")
-    return not study.embedding.get("imported") and name.startswith("open_clip:") and "@patches" not in name
+    return not study.embedding.get("imported") and study.kind.has_text_side(name)
 
 
 def parse_phrases(text: str) -> list[str]:
@@ -82,7 +81,7 @@ def phrase_vectors(study: Study, phrases: Sequence[str], encoder: Any = None) ->
             f"the encoder {study.embedding['encoder']} has no text side: concepts can be named by phrases"
             " where the study's encoder is a model of open_clip, without @patches"
         )
-    encoder = encoder or get_encoder(study.embedding["encoder"])
+    encoder = encoder or study.kind.encoder_of(study)
     for datum in study.embedded()[:1]:
         kept = study.store.layout(datum.uid)[1].get("encoder", {}).get("weights_sha256")
         if kept is not None and kept != encoder.record()["weights_sha256"]:

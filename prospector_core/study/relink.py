@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import BadInputError, ProspectorError
-from ..modalities.slides.readers import open_slide
+from ..errors import BadInputError
+from ..modalities.base import Modality
 from ..store.fingerprints import fingerprint, size_of
 from .create import portable
 from .sources import Source
@@ -111,7 +111,7 @@ def relink(
     sources = study.files.all()
     states = {uid: study.files.state(uid) for uid in sources}
     wanted = {uid: source for uid, source in sources.items() if states[uid] in ("missing", "other")}
-    there = _Found(folders, wanted.values())
+    there = _Found(study.kind, folders, wanted.values())
     links = []
     for number, (uid, source) in enumerate(sources.items(), start=1):
         link = there.link(source, anyway) if uid in wanted else Link(source, "there", source.path)
@@ -132,7 +132,10 @@ def _kept(link: Link, study: Path) -> tuple[str, dict]:
 class _Found:
     """Files and folders that are there, by name and by size."""
 
-    def __init__(self, folders: Iterable[str | os.PathLike[str]], wanted: Iterable[Source]) -> None:
+    def __init__(
+        self, kind: Modality, folders: Iterable[str | os.PathLike[str]], wanted: Iterable[Source]
+    ) -> None:
+        self._kind = kind
         # what a folder may be called that is a source itself, as a zarr store or a DICOM slide is
         self._endings = {Path(source.name).suffix for source in wanted}
         self._by_name: dict[str, list[Path]] = {}
@@ -192,7 +195,7 @@ class _Found:
 
     def _without_fingerprint(self, source: Source, named: list[Path]) -> Link:
         """Of a study made before there were fingerprints, whose files have not been seen since."""
-        fitting = [path for path in named if _fits(source, path)]
+        fitting = [path for path in named if self._kind.may_be(source, path)]
         contents = {str(_told(path)) for path in fitting}
         if len(contents) > 1:
             return Link(source, "several", fitting[0])
@@ -204,18 +207,6 @@ class _Found:
     def _near(self, source: Source) -> tuple[str, ...]:
         names = {path.name for path in self._paths}
         return tuple(difflib.get_close_matches(source.name, sorted(names), _NEAR))
-
-
-def _fits(source: Source, path: Path) -> bool:
-    """Whether a picture is as large as the study's; of what is no picture nothing more is known."""
-    size = source.info.get("width"), source.info.get("height")
-    if not all(size):
-        return True
-    try:
-        with open_slide(path) as slide:
-            return (slide.width, slide.height) == size
-    except ProspectorError:
-        return False
 
 
 def _written(name: str) -> str:

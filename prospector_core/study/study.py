@@ -5,15 +5,13 @@ import threading
 from collections import OrderedDict
 
 from ..errors import BadInputError, FitError, StudyError
-from ..modalities import MODALITIES, modality_of
-from ..modalities.slides.coarse import PartMaps
-from ..modalities.slides.import_features import create_study_of_features
 from ..store.cache import TileCache
 from ..store.derived import DERIVED_KEPT
 from ..store.readable import require_readable
 from ..store.remote import check_free
 from ..store.removal import remove_made
 from ..store.trust import allow, check_address
+from .create import create_study, kind_of_sources
 from .findings import StudyFindings
 from .own_vectors import adopt_vectors
 
@@ -39,7 +37,7 @@ class Study(StudyFindings):
         self._maps, self._derived = TileCache(_MAPS_KEPT), TileCache(DERIVED_KEPT)
         self._previews, self._parted = OrderedDict(), OrderedDict()
         self._resampled, self._doubts = OrderedDict(), TileCache(_MAPS_KEPT)
-        self._part_maps = PartMaps()
+        self._part_maps = self.kind.partial_maps()
         self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
         self._limits, self._views, self._through, self._digests = {}, {}, None, {}
 
@@ -50,9 +48,9 @@ class Study(StudyFindings):
         Parameters
         ----------
         path : folder to make
-        slides : folder of slides, or list of files; in its place, another modality's
-            (``modalities.MODALITIES``): structures, folder of PDB and mmCIF files, or list of files; then
-            encoder, atom and cutoff are those of ``create_structures.create_structure_study``
+        slides : folder of slides, or list of files; in its place, those of another kind of data, under its
+            name (``modalities.modality_names``): structures, folder of PDB and mmCIF files, or list of files;
+            its options, here those of slides, are those of its ``Modality.options``
         labels : labels table (see ``labels.read_labels``)
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
         slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name;
@@ -72,25 +70,21 @@ class Study(StudyFindings):
 
         Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
         """
-        given = [name for name in MODALITIES if options.get(name) is not None]
-        if len(given) != 1:
-            raise BadInputError(
-                f"say what the study is of: one of {', '.join(f'{name}=' for name in MODALITIES)}"
-                + (f", not {' and '.join(given)}" if given else "")
-            )
-        sources = {name: options.pop(name, None) for name in MODALITIES}
-        store = options.pop("store", None)
+        options = {option: value for option, value in options.items() if value is not None}
+        kind = kind_of_sources(options)
+        name, secret, store, vectors = (
+            options.pop(option, None) for option in ("name", "secret", "store", "embeddings")
+        )
         if store is not None:
             store = check_free(check_address(store))
-        vectors = options.pop("embeddings", None)
         if vectors is not None:
-            if options.get("encoder") is not None:
+            if "encoder" in options:
                 raise BadInputError("vectors of one's own need no encoder: leave one of the two out")
-            if given[0] == "slides":
-                return cls.from_features(
-                    path, features=vectors, slides=sources["slides"], labels=labels, **options
-                )
-        modality_of(given[0]).create(path, sources[given[0]], labels, **options)
+            if kind.vectors_option is not None:
+                options[kind.vectors_option], vectors = vectors, None
+        if store is not None and kind.imports(options):
+            raise BadInputError("store is for what is embedded here: features are kept in the study's folder")
+        create_study(path, kind, labels, options, name=name, secret=secret)
         if vectors is not None:
             _finish(path, lambda study: adopt_vectors(study, vectors))
         if store is not None:
@@ -114,8 +108,7 @@ class Study(StudyFindings):
         A slide without patches is listed, has no tokens, and is left out of fits and maps. Raises StudyError,
         LabelsError, EmbeddingError, SlideError, MissingExtraError; then no folder is left behind.
         """
-        create_study_of_features(path, features=features, labels=labels, **options)
-        return cls(path)
+        return cls.create(path, labels=labels, features=features, **options)
 
     @classmethod
     def open(cls, path):

@@ -14,7 +14,8 @@ LINE = '{"id": "a", "text": "One. Two.", "label": "yes"}\n{"id": "b", "text": "O
 def words(monkeypatch):
     """Embeds with counted words in place of a model."""
     monkeypatch.setattr(
-        "prospector_core.modalities.documents.kind.get_text_encoder", lambda name, **options: WordEncoder()
+        "prospector_core.modalities.documents.encoders.get_text_encoder",
+        lambda name, **options: WordEncoder(),
     )
 
 

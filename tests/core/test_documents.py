@@ -10,7 +10,7 @@ from prospector_core import Study
 from prospector_core.errors import BadInputError, DocumentError, LabelsError
 from prospector_core.exporters import export
 from prospector_core.modalities.documents.files import DocumentFile, list_documents
-from prospector_core.modalities.documents.kind import sections_of, sentences_of
+from prospector_core.modalities.documents.texts import sections_of, sentences_of
 from tests.support.text_studies import WordEncoder, make_text_study, texts, write_jsonl
 
 

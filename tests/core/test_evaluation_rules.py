@@ -378,7 +378,7 @@ class Study:
         self.embedding = {"encoder": "x", **said}
         words = SimpleNamespace(tokens="tiles")
         places = lambda study, datum: {"Row": self.positions[:, 0], "column": self.positions[:, 1]}
-        self.kind = SimpleNamespace(place_names=self.place_names, places=places, words=words)
+        self.kind = SimpleNamespace(place_names=self.place_names, places=places, words=words, tiled=True)
 
     positions = property(lambda self: np.argwhere(np.ones(self.size, bool)))
 
@@ -568,7 +568,7 @@ def test_studies_beside_each_other():
     with pytest.raises(BadInputError, match="has other labels than"):
         problem_beside(coarse, [Study(swapped)], None)
     one, other = Study(data), Study(data, size=(3, 5))
-    one.modality = other.modality = "texts"
+    one.kind.tiled = other.kind.tiled = False
     assert _parts_of(one, one, "d1").tolist() == list(range(12))
     with pytest.raises(BadInputError, match="d1 has 12 tiles in .*, but 15 in"):
         _parts_of(one, other, "d1")

@@ -15,14 +15,14 @@ from scipy import sparse
 
 from prospector_core import TokenGraph
 from prospector_core.errors import BadInputError, MissingExtraError
-from prospector_core.exporters.tables import columns, csv_table, parquet_table
 from prospector_core.modalities.documents import exports as texts
 from prospector_core.modalities.graphs.geojson import mark_name, points_geojson, score_name
 from prospector_core.modalities.graphs.h5ad import write_h5ad
-from prospector_core.modalities.slides.geojson import _dissolved, _drawn, _mark, geojson
+from prospector_core.modalities.slides.geojson import _dissolved, _drawn, _mark
 from prospector_core.modalities.slides.ometiff import _halved
 from prospector_core.modalities.structures import exports as structures
 from prospector_core.modalities.structures.exports import _atom, _escaped, _limit, _residue, _residues, _top
+from prospector_core.modalities.tables import columns, csv_table, parquet_table
 from prospector_core.palette import diverging_hex
 
 
@@ -133,7 +133,7 @@ def test_points_have_place_concept_and_score():
     kept = json.loads(points_geojson(study, "d", threshold=-2.0))["features"]
     assert [each["properties"]["name"] for each in kept] == ["a", "c"]
     assert (
-        len(json.loads(geojson(study, "d", "regions", 1.0))["features"]) == 1
+        len(json.loads(points_geojson(study, "d", "regions", 1.0))["features"]) == 1
     )  # of points a region is its points
 
 

@@ -13,13 +13,10 @@ from prospector_core.errors import CurationError, FitError
 from prospector_core.method.families import (
     Site,
     _kabsch,
-    compositions,
-    find_families,
-    find_sites,
     likeness,
-    name_of,
     superpose,
 )
+from prospector_core.study.families import compositions, find_families, find_sites, name_of
 from tests.support.structure_files import study_of_chains
 from tests.support.study_files import make_study
 

@@ -15,6 +15,7 @@ from prospector_core.errors import FitError, StorageFullError, StudyDamagedError
 from prospector_core.method.calibration import Calibration
 from prospector_core.method.kernels import TEST_OFF
 from prospector_core.method.quantizers import ConceptTree
+from prospector_core.modalities import modality_of
 from prospector_core.store import derived
 from prospector_core.store.cache import TileCache
 from prospector_core.store.derived import DatumArrays, DerivedArrays, forget_others, kept, unchanged
@@ -81,10 +82,12 @@ def test_what_a_new_study_begins_with():
 
     Slides are softer; concepts that are given are neither softened nor centred.
     """
-    assert [suggested(n, "texts").concepts for n in (0, 35, 36, 359, 360, 10**6)] == [2, 2, 3, 29, 30, 30]
-    assert suggested(10**6, "texts") == SUGGESTED
-    assert suggested(10**6, "slides") == replace(SUGGESTED, softness=0.5, quantizer="spherical k-means")
-    assert suggested(5, "slides", 20) == replace(
+    assert [suggested(n, {}).concepts for n in (0, 35, 36, 359, 360, 10**6)] == [2, 2, 3, 29, 30, 30]
+    assert suggested(10**6, {}) == SUGGESTED
+    assert suggested(10**6, modality_of("slides").first_settings) == replace(
+        SUGGESTED, softness=0.5, quantizer="spherical k-means"
+    )
+    assert suggested(5, modality_of("slides").first_settings, 20) == replace(
         SUGGESTED, concepts=20, quantizer=GIVEN, softness=0.0, centre=0.0
     )
 

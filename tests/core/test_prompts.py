@@ -12,6 +12,7 @@ import pytest
 
 from prospector_core import Study
 from prospector_core.errors import BadInputError, EmbeddingError
+from prospector_core.modalities.slides import encoders
 from prospector_core.modalities.slides.encoders import get_encoder
 from prospector_core.study import prompts
 from prospector_core.study.fits import FitSettings
@@ -51,7 +52,7 @@ def as_open_clip(study, name="open_clip:fake/x", **more):
 @pytest.fixture
 def side(monkeypatch):
     made = TextSide()
-    monkeypatch.setattr(prompts, "get_encoder", lambda name: made)
+    monkeypatch.setattr(encoders, "get_encoder", lambda name: made)
     return made
 
 

@@ -5,6 +5,7 @@ And found again by the shipped defaults.
 
 import hashlib
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ import shapely
 
 from prospector_core import Study
 from prospector_core.errors import StorageFullError
+from prospector_core.modalities.slides.kind import Slides
+from prospector_core.modalities.slides.options import SlideOptions
 from prospector_core.modalities.slides.readers import open_slide
-from prospector_core.study import create
 from sample_data import build, load_polygon, sample_fields, sample_folder, tile_truth
 from sample_data.fields import MPP, SLIDE, TILE
 from sample_data.score import leave_one_field_out
@@ -30,11 +32,7 @@ def fields():
 def study(tmp_path_factory):
     """The sample study with the quick encoder."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            create.create_study,
-            "__kwdefaults__",
-            {**create.create_study.__kwdefaults__, "encoder": "colour-texture"},
-        )
+        patched.setattr(Slides, "options", partial(SlideOptions, encoder="colour-texture"))
         return build(tmp_path_factory.mktemp("sample") / "study")
 
 

@@ -75,7 +75,7 @@ def fails(item):
 def test_two_workers_and_this_process_embed_the_same_bytes(tmp_path, cluster):
     here, there = fresh(tmp_path / "here"), fresh(tmp_path / "there")
     assert cluster.n_workers == 2
-    told, victims = [], list(cluster._client.run(os.getpid).values())
+    told, victims = [], list(cluster.client.run(os.getpid).values())
 
     def progress(datum, done, total):
         told.append((datum.name, done, total))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from prospector_core import TokenGraph
 from prospector_core.errors import GraphError, StructureError
+from prospector_core.modalities.structures.contacts import contact_points
 from prospector_core.modalities.structures.files import list_structures, open_structure
-from prospector_core.modalities.structures.kind import contact_points
 from tests.support.structure_files import COLUMNS, NAMES, atom_line, atoms_of, cif_text, helix, pdb_text
 
 LETTERS = "MKCGHWCAAPSTVY"

@@ -72,9 +72,9 @@ def _make_png(folder):
 
 
 def _read_slide(path):
+    from prospector_core.modalities.slides.create import slide_info
     from prospector_core.modalities.slides.readers import open_slide
     from prospector_core.modalities.slides.tissue import tissue_mask
-    from prospector_core.study.create import slide_info
 
     slide_info(path, None)
     with open_slide(path) as slide:

@@ -54,7 +54,7 @@ def walk(path, refit=True):
         for datum in attempt(lambda: study.data[:2]) or ():
             of_datum(datum)
         with tempfile.TemporaryDirectory() as out:
-            for format in ("csv", *study.kind.exports[:1]):
+            for format in ("csv", *list(study.kind.exports)[:1]):
                 attempt(lambda format=format: export(study, format, Path(out) / format))
         if refit:
             attempt(lambda: rebuild_fits(study))

@@ -36,6 +36,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/modalities/slides/tiling.py": ("core/test_tiling",),
     "prospector_core/modalities/slides/tissue.py": ("core/test_tissue",),
     "prospector_core/method/families.py": ("core/test_families",),
+    "prospector_core/study/families.py": ("core/test_families",),
     "prospector_core/palette.py": ("core/test_palette",),
     "prospector_core/store/files.py": ("core/test_storage", "core/test_rebuild", "core/test_files"),
     "prospector_core/modalities/slides/stain.py": ("core/test_stain",),
@@ -112,7 +113,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/study/sources.py": ("core/test_relink", "core/test_readable"),
     "prospector_core/study/assignments.py": ("core/test_sprite_rules",),
     "prospector_core/study/timeline.py": ("core/test_action_rules", "core/test_timeline"),
-    "prospector_core/exporters/__init__.py": ("core/test_exporters",),
+    "prospector_core/exporters.py": ("core/test_exporters",),
     "prospector_core/modalities/slides/geojson.py": (
         "core/test_exporters",
         "core/test_exporters_rules",
@@ -130,7 +131,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "core/test_exporters_rules",
         "core/test_structure_study",
     ),
-    "prospector_core/exporters/tables.py": (
+    "prospector_core/modalities/tables.py": (
         "core/test_exporters_rules",
         "core/test_exporters",
         "core/test_cells",

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from prospector_core.modalities.documents.kind import sentences_of
+from prospector_core.modalities.documents.texts import sentences_of
 from prospector_core.study import Study
 from tests.pages.app import App
 from tests.support.text_studies import make_text_study

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from prospector_core.study import Study, prompts
+from prospector_core.modalities.slides import encoders
+from prospector_core.study import Study
 from tests.pages.app import App
 from tests.pages.conftest import change
 
@@ -26,7 +27,7 @@ class TextSide:
 def named(folder, monkeypatch):
     embedding = {**Study.open(folder).embedding, "encoder": "open_clip:fake/x"}
     change(folder, "UPDATE meta SET value = ? WHERE key = 'embedding'", json.dumps(embedding))
-    monkeypatch.setattr(prompts, "get_encoder", lambda name: TextSide())
+    monkeypatch.setattr(encoders, "get_encoder", lambda name: TextSide())
     return folder
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prospector_core.palette import EXCLUDED_COLOUR, concept_palette
-from viewers.figures import diverging_scale, kernel_matrix, picked_cell
+from viewers.figures import Kernel, diverging_scale, kernel_matrix, picked_cell
 from viewers.overlays import diverging_css
 
 K = 4
@@ -14,8 +14,9 @@ NAMES = ["epidermis", "a <b>stroma</b> with a very long name", "ink", "epidermis
 
 
 def figure(**options):
+    weights = {name: options.pop(name) for name in ("excluded", "pinned", "change") if name in options}
     options = {"classes": ("normal", "tumour"), **options}
-    return kernel_matrix(MATRIX, MONO, NAMES, concept_palette(K), **options)
+    return kernel_matrix(Kernel(MATRIX, MONO, NAMES, concept_palette(K), **weights), **options)
 
 
 def trace(fig, kind, **wanted):
@@ -92,13 +93,15 @@ def test_a_change_of_weights_says_so():
 
 
 def test_an_empty_kernel_can_be_drawn():
-    fig = kernel_matrix(np.zeros((2, 2)), np.zeros(2), ["a", "b"], concept_palette(2), excluded={0, 1})
+    fig = kernel_matrix(
+        Kernel(np.zeros((2, 2)), np.zeros(2), ["a", "b"], concept_palette(2), excluded={0, 1})
+    )
     assert trace(fig, "heatmap").zmax == 1.0
 
 
 def test_wrong_sizes_are_named():
     with pytest.raises(ValueError, match="4 x 4"):
-        kernel_matrix(np.zeros((2, 2)), np.zeros(4), NAMES, concept_palette(4))
+        kernel_matrix(Kernel(np.zeros((2, 2)), np.zeros(4), NAMES, concept_palette(4)))
 
 
 def test_no_background_of_its_own():

@@ -14,7 +14,7 @@ from prospector_core.errors import BadInputError
 from prospector_core.palette import rgb_of
 from tests.support.slide_files import picture, write_svs
 from tests.support.study_files import PITCH, SIDE, K, embed_by_hand, make_study, write_labels
-from viewers import slide_figure as module
+from viewers import figure_paper as module
 from viewers.lettering import font_for, text_width, wrapped
 from viewers.overlays import map_pixels
 from viewers.slide_figure import score_limit, slide_figure
@@ -35,13 +35,13 @@ def study(tmp_path_factory):
 @pytest.fixture
 def written(monkeypatch):
     """The texts that figures hold, in the order they were written."""
-    texts, write = [], module._text
+    texts, write = [], module.write_line
 
     def listen(draw, place, text, *rest, **more):
         texts.append(text)
         write(draw, place, text, *rest, **more)
 
-    monkeypatch.setattr(module, "_text", listen)
+    monkeypatch.setattr(module, "write_line", listen)
     return texts
 
 
@@ -57,7 +57,7 @@ def drawn(study, datum, **options):
 
 def bar_length(pixels):
     """Of the longest run of ink that starts at the margin."""
-    runs = [np.argmin(np.append((row[MARGIN:] == module._INK).all(1), False)) for row in pixels]
+    runs = [np.argmin(np.append((row[MARGIN:] == module.INK).all(1), False)) for row in pixels]
     return int(max(runs))
 
 
@@ -141,7 +141,7 @@ def test_legends_have_numbers_and_words(study, written):
         assert (concepts[concept].name in written) == (count > 0)
         if count and concept != 4:
             assert f"{concepts[concept].weight:+.2f}".replace("-", "−") in written
-            assert module._share(count / here.sum()) in written
+            assert module.percentage(count / here.sum()) in written
     assert "excluded" in written and "stroma, pink" in written
     written.clear()
     slide_figure(study, datum, layer="uncertainty", width=WIDTH)

@@ -107,13 +107,13 @@ def export(
     json: Json = False,
 ):
     """Write prospect maps for other programs, or as figures; one file a datum."""
-    from prospector_core.exporters import FORMATS, write_files
     from prospector_core.exporters import export as write
+    from prospector_core.exporters import format_names, write_files
     from prospector_core.scheduling import scheduler
     from prospector_core.study import Study
 
     if format is None:
-        raise BadInputError(f"say what to write: --format {', '.join((*FORMATS, 'png'))}")
+        raise BadInputError(f"say what to write: --format {', '.join((*format_names(), 'png'))}")
     figure = {"layer": layer, "width": width, "region": region, "title": title, "opacity": opacity}
     figure = {name: value for name, value in figure.items() if value is not None}
     if whole_slide:

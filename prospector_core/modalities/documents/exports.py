@@ -10,7 +10,7 @@ import numpy as np
 
 from ...html_pages import write_html
 from ...wording import language_tag
-from .kind import sections_of, sentences_of
+from .texts import sections_of, sentences_of
 
 if TYPE_CHECKING:
     from ...study import Datum, Study

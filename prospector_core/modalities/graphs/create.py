@@ -3,70 +3,77 @@
 Which data the files hold, their labels, and what their features are standardised by.
 """
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ...errors import BadInputError, GraphError, LabelsError, StudyError
-from ...study.create import write_study
-from ...study.labels import read_labels
+from ...errors import BadInputError, GraphError, LabelsError
+from ...study.labels import LabelTable
+from ..base import NewStudy
+from .edges import build_graph, parse_edges
 from .encoders import TRANSFORMS, check_feature_encoder_name, transformed
 from .files import TokenOptions, TokenTable, list_token_files, open_tokens
 from .graph_objects import is_graph_object, label_of, name_of, table_of
-from .kind import build_graph, parse_edges
+from .options import GraphOptions
 
-__all__ = ["create_graph_study"]
+__all__ = ["look_at_graphs"]
 
 
-def create_graph_study(
-    kind,
-    path,
-    sources,
-    labels,
-    *,
-    name=None,
-    encoder="standardised",
-    edges=None,
-    sample_column=None,
-    values="X",
-    spatial="spatial",
-    unit=None,
-    transform="none",
-    file_column=None,
-    label_column=None,
-    positive=None,
-    progress=None,
-    secret=None,
-):
-    """Write a new study of graphs or cells. See ``Graphs.create``."""
-    path = Path(os.path.abspath(path))
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
-    check_feature_encoder_name(encoder)
+def look_at_graphs(
+    path: Path,
+    sources: Any,
+    labels: LabelTable,
+    options: GraphOptions,
+    progress: Callable[[int, int], None] | None,
+) -> NewStudy:
+    """Read the tokens of all data once: for their features, and whether graphs can be made of them.
+
+    Parameters
+    ----------
+    path : Path
+        Of the study.
+    sources : a folder or file of tokens (see ``files``), a list of files, or a list of graphs in memory
+        networkx, PyTorch Geometric, dicts of features, positions, edges.
+    labels : LabelTable
+        Its file column names data (samples) or files; for graphs in memory also {name: class} or a list of
+        classes; None: the graphs say it themselves.
+    options : GraphOptions
+    progress : function(data read, data), or None
+    """
+    transform, edges = options.transform, options.edges
+    check_feature_encoder_name(options.encoder)
     if transform not in TRANSFORMS:
         raise BadInputError(f"there is no transform {transform!r}: choose one of {', '.join(TRANSFORMS)}")
     if edges is not None:
         parse_edges(edges)
-    options = TokenOptions(sample_column, values, spatial, unit)
+    reading = TokenOptions(options.sample_column, options.values, options.spatial, options.unit)
     memory = _in_memory(sources)
-    table = labels if labels is not None or memory is None else _own_labels(memory)
-    files = _memory_files(path, memory) if memory is not None else _disk_files(sources, labels, options)
-    rows, classes = _read_labels(table, files, file_column, label_column, positive)
-    matched, parts = _match(
-        rows, files, "labels" if not isinstance(labels, (str, os.PathLike)) else Path(labels).name
+    if labels.table is None and memory is not None:
+        labels = replace(labels, table=_own_labels(memory))
+    of_file = isinstance(labels.table, (str, os.PathLike))
+    files = (
+        _memory_files(path, memory)
+        if memory is not None
+        else _disk_files(sources, labels.table if of_file else None, reading)
     )
+    rows, classes = _read_labels(labels, files)
+    matched, parts = _match(rows, files, labels.name if of_file else "labels")
     rows = [
         _with_part(row, part if len(files[file]) > 1 else None)
         for row, file, part in zip(rows, matched, parts)
     ]
     statistics, units = _Statistics(transform), set()
-    for number, (row, one) in enumerate(_tables(rows, matched, parts, memory, options), start=1):
+    for number, (row, one) in enumerate(_tables(rows, matched, parts, memory, reading), start=1):
         build_graph(_few(one), edges)  # whether it can be made is said now, not when it is embedded
         units.add(one.unit)
         if row.split != "test":
@@ -77,19 +84,19 @@ def create_graph_study(
         raise LabelsError("all data are for testing: some are needed to fit on")
     mean, scale = statistics.result()
     used = {file: (file.name if memory is not None else str(file), {}, file) for file in sorted(set(matched))}
-    meta = {
-        "name": name or path.name,
-        "modality": kind.name,
-        "classes": classes,
-        "embedding": {
-            "encoder": encoder,
-            "features": statistics.names,
-            "transform": transform,
-            "mean": mean.tolist(),
-            "scale": scale.tolist(),
-            "edges": edges,
-            "unit": units.pop() if len(units) == 1 else "",
-            "table": {"sample": sample_column, "values": values, "spatial": spatial, "unit": unit},
+    embedding = {
+        "encoder": options.encoder,
+        "features": statistics.names,
+        "transform": transform,
+        "mean": mean.tolist(),
+        "scale": scale.tolist(),
+        "edges": edges,
+        "unit": units.pop() if len(units) == 1 else "",
+        "table": {
+            "sample": options.sample_column,
+            "values": options.values,
+            "spatial": options.spatial,
+            "unit": options.unit,
         },
     }
 
@@ -97,7 +104,7 @@ def create_graph_study(
         for file in used if memory is not None else ():
             _save(memory[files[file][0]], folder / "graphs" / file.name)
 
-    write_study(path, meta, rows, matched, used, keep, secret)
+    return NewStudy(rows, classes, matched, used, embedding, keep)
 
 
 def _in_memory(sources):
@@ -134,8 +141,8 @@ def _memory_files(path, memory):
     return {path / "graphs" / f"{number:05d}.npz": [name] for number, name in enumerate(memory, start=1)}
 
 
-def _disk_files(sources, labels, options):
-    ignore = [labels] if isinstance(labels, (str, os.PathLike)) else []
+def _disk_files(sources, table, options):
+    ignore = [] if table is None else [table]
     files = {}
     for file in list_token_files(sources, ignore):
         with open_tokens(file, options) as opened:
@@ -143,25 +150,26 @@ def _disk_files(sources, labels, options):
     return files
 
 
-def _read_labels(labels, files, file_column, label_column, positive):
+def _read_labels(labels, files):
     """Rows and classes of a table, a {name: class} or a list of classes in the order of the data."""
-    if labels is None:
+    table = labels.table
+    if table is None:
         raise LabelsError("say where the labels are: a table with a row a sample")
-    if isinstance(labels, (str, os.PathLike)):
-        return read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
+    if isinstance(table, (str, os.PathLike)):
+        return labels.read()
     names = [part for parts in files.values() for part in parts]
-    if not hasattr(labels, "items"):
-        labels = list(labels)
-        if len(labels) != len(names):
-            raise LabelsError(f"{len(labels)} labels of {len(names)} data: give one each")
-        labels = dict(zip(names, labels))
+    if not isinstance(table, Mapping):
+        table = list(table)
+        if len(table) != len(names):
+            raise LabelsError(f"{len(table)} labels of {len(names)} data: give one each")
+        table = dict(zip(names, table))
     with tempfile.TemporaryDirectory() as scratch:
-        table = Path(scratch) / "labels.csv"
-        with open(table, "w", newline="", encoding="utf-8") as file:
+        written = Path(scratch) / "labels.csv"
+        with open(written, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(("datum", "label"))
-            writer.writerows((name, "" if label is None else str(label)) for name, label in labels.items())
-        return read_labels(table, positive=positive)
+            writer.writerows((name, "" if label is None else str(label)) for name, label in table.items())
+        return LabelTable(written, positive=labels.positive).read()
 
 
 def _match(rows, files, table):

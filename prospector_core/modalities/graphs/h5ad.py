@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import MissingExtraError
-from ...exporters.tables import columns
+from ..tables import columns
 
 if TYPE_CHECKING:
     from h5py import Dataset, File, Group

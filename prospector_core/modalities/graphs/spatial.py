@@ -335,7 +335,7 @@ def _parquet(file: Any, where: Any) -> Any:
     import json
 
     try:
-        from .token_tables import read_parquet
+        from ...store.tables import read_parquet
 
         table = read_parquet(file, GraphError)
     except ImportError as error:

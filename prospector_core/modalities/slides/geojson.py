@@ -13,7 +13,7 @@ import shapely
 
 from ...errors import BadInputError
 from ...palette import class_palette
-from ..graphs.geojson import mark_name, points_geojson, score_name
+from ..graphs.geojson import mark_name, score_name
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -47,8 +47,6 @@ def geojson(
     QuPath expects them. Of several classes, if the study is seen from none of them, tiles have a score a
     class and the one they speak for most, and there are regions of each class. Raises BadInputError.
     """
-    if getattr(study, "modality", "slides") != "slides":
-        return points_geojson(study, datum, what, threshold)
     what = [what] if isinstance(what, str) else list(what)
     if not set(what) <= set(_WHAT):
         raise BadInputError(

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import EmbeddingError, LabelsError, StudyError
+from ...errors import EmbeddingError, LabelsError
 from ...store.embeddings import EmbeddingStore
-from ...study.create import portable, slide_info, write_study
-from ...study.labels import match_files, read_labels
+from ...study.create import portable
+from ...study.labels import LabelTable
+from ..base import NewStudy
+from .create import slide_info
 from .feature_files import find_feature_files, read_features, read_vectors
 from .feature_grid import grid_of_coordinates
+from .options import SlideOptions
 from .readers import list_slides
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from ...store.database import Database
@@ -27,40 +30,41 @@ if TYPE_CHECKING:
     from .feature_files import FeatureFile
     from .feature_grid import FoundGrid
 
-__all__ = ["create_study_of_features"]
+__all__ = ["look_at_features"]
 
 
-def create_study_of_features(
+def look_at_features(
     path: Path,
-    *,
-    features: Path,
-    labels: Path,
-    slides: Path | None = None,
-    patches: object | None = None,
-    name: object | None = None,
-    slide_mpp: float | None = None,
-    file_column: object | None = None,
-    label_column: object | None = None,
-    positive: object | None = None,
-    progress: Callable[..., object] | None = None,
-    secret: object | None = None,
-) -> None:
-    """Write a new study whose data are embedded already. See ``Study.from_features``."""
-    path = Path(os.path.abspath(path))
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
-    rows, classes = read_labels(labels, file_column=file_column, label_column=label_column, positive=positive)
-    matched = match_files(rows, [file.resolve() for file in find_feature_files(features)], labels)
+    slides: str | os.PathLike[str] | list | None,
+    labels: LabelTable,
+    options: SlideOptions,
+    progress: Callable[[int, int], None] | None,
+) -> NewStudy:
+    """Read the feature files that a labels table names. See ``Study.from_features``.
+
+    Parameters
+    ----------
+    path : Path
+        Of the study.
+    slides : folder of slides, list of files, or None
+        Those that are at hand.
+    labels : LabelTable
+    options : SlideOptions
+        With ``features``, perhaps ``patches`` and ``slide_mpp``; others are of slides that are embedded.
+    progress : function(files looked at, files), or None
+    """
+    rows, classes = labels.read()
+    matched = labels.match(rows, [file.resolve() for file in find_feature_files(options.features)])
     files = sorted(set(matched))
     found, steps = {}, 2 * len(files)
     at_hand = {slide.stem.lower(): slide.resolve() for slide in list_slides(slides)} if slides else {}
     sources, grids = {}, {}
     for number, file in enumerate(files, start=1):
-        one = found[file] = read_features(file, patches)
+        one = found[file] = read_features(file, options.patches)
         _check_alike(one, found[files[0]])
         grids[file] = grid_of_coordinates(one.coords, one.patch, one.stride, file.name) if one.n else None
         slide = at_hand.get(file.stem.lower())
-        info = slide_info(slide, slide_mpp) if slide else _info(one, slide_mpp)
+        info = slide_info(slide, options.slide_mpp) if slide else _info(one, options.slide_mpp)
         info["features"] = {"file": file.name, "encoder": one.encoder, "patches": one.n}
         place = slide or Path("slides-not-at-hand") / file.stem
         sources[file] = (portable(file, path), info, place)
@@ -69,20 +73,17 @@ def create_study_of_features(
     first = next((found[file] for file in files if found[file].n), None)
     if first is None:
         raise EmbeddingError(
-            f"none of the {len(files)} feature files of {features} holds a patch: make them again"
+            f"none of the {len(files)} feature files of {options.features} holds a patch: make them again"
         )
-    data = [(row, file, _tokens(row, found[file], grids[file], labels)) for row, file in zip(rows, matched)]
-    meta = {
-        "name": name or path.name,
-        "modality": "slides",
-        "classes": classes,
-        "embedding": {
-            "encoder": first.encoder,
-            "mpp": _mpp(first),
-            "tile": first.tile,
-            "min_tissue": None,
-            "imported": True,
-        },
+    data = [
+        (row, file, _tokens(row, found[file], grids[file], labels.name)) for row, file in zip(rows, matched)
+    ]
+    embedding = {
+        "encoder": first.encoder,
+        "mpp": _mpp(first),
+        "tile": first.tile,
+        "min_tissue": None,
+        "imported": True,
     }
 
     def fill(folder: Path, database: Database) -> None:
@@ -105,7 +106,7 @@ def create_study_of_features(
             if progress:
                 progress(steps // 2 + (number + 1) * (steps - steps // 2) // len(data), steps)
 
-    write_study(path, meta, rows, matched, sources, fill, secret)
+    return NewStudy(rows, classes, matched, sources, embedding, fill)
 
 
 def _check_alike(one: FeatureFile, first: FeatureFile) -> None:
@@ -148,7 +149,7 @@ def _info(one: FeatureFile, slide_mpp: float | None) -> dict[str, float | str | 
     }
 
 
-def _tokens(row: LabelRow, one: FeatureFile, grid: FoundGrid | None, labels: Path) -> np.ndarray:
+def _tokens(row: LabelRow, one: FeatureFile, grid: FoundGrid | None, table: str) -> np.ndarray:
     """The patches of a datum: all, or those whose centre lies in its field."""
     if grid is None or row.field is None:
         return np.arange(one.n)
@@ -158,7 +159,7 @@ def _tokens(row: LabelRow, one: FeatureFile, grid: FoundGrid | None, labels: Pat
     tokens = np.flatnonzero(inside.all(axis=1))
     if not tokens.size:
         raise LabelsError(
-            f"{Path(labels).name}: no patch of {one.path.name} lies in the field of {row.name!r}: correct it"
+            f"{table}: no patch of {one.path.name} lies in the field of {row.name!r}: correct it"
         )
     return tokens
 

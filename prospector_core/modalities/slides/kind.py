@@ -1,38 +1,141 @@
 """Slides: a token is a tile of tissue, and its neighbours are the up to 8 tiles around it."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from ...method.graphs import TokenGraph
-from ..base import Words
-from ..layouts import OfTiles
-from .embedding import embed_datum, open_grid_writer
-from .encoders import get_encoder
-from .stain import normalised
-from .tiling import tile_grid
-from .tissue import tissue_mask
+from ...errors import BadInputError, SlideError
+from ..base import Export, Modality, Words
+from .options import SlideOptions
+
+if TYPE_CHECKING:
+    from .embedder import TileEmbedder
 
 __all__ = ["Slides"]
 
+_TEXT_SIDE = "open_clip:"
 
-class Slides:
+
+class Slides(Modality):
     """Studies of whole slides, or of rectangles of them (fields)."""
 
     name = "slides"
     words = Words("slide", "slides", "tile", "tiles", "slide")
-    encoder = "efficientnet-lite0"
-    exports = ("geojson", "ome-tiff", "csv", "parquet", "png")
-    keeps_edges = False
-    layout = OfTiles
     place_names = ("row", "column")
+    options = SlideOptions
+    source_help = "Folder of slides: SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG."
+    encoder_help = (
+        "efficientnet-lite0 (default), also timm:NAME, open_clip:MODEL/PRETRAINED, either with @patches"
+    )
+    looking = "looking at slides"
+    on_workers = True
+    vectors_option = "features"
+    tiled = True
+    planar = True
+    # Tiles shade into each other, and the length of their embeddings is of stain and ink: better than, or
+    # level with, softness 0.25 and k-means on slides of every set that it was tried on; worse on sentences.
+    first_settings = {"softness": 0.5, "quantizer": "spherical k-means"}
+    source_error = SlideError
 
-    def create(self, path, sources, labels, **options):
-        """Write a new slide study. See ``Study.create``."""
-        from ...study.create import create_study
+    def check_options(self, given: Mapping[str, Any]) -> None:
+        if "patches" in given and "features" not in given:
+            raise BadInputError("--patches goes with --features: say where the features are")
+        if "stain" in given and "features" in given:
+            raise BadInputError(
+                "--stain is for slides that are embedded here: features are taken as they are"
+            )
 
-        create_study(path, slides=sources, labels=labels, **options)
+    def imports(self, given):
+        return "features" in given
+
+    def look(self, path, sources, labels, options, progress=None, on=None):
+        if options.features is not None:
+            from .import_features import look_at_features
+
+            return look_at_features(path, sources, labels, options, progress)
+        from .create import look_at_slides
+
+        return look_at_slides(path, sources, labels, options, progress, on)
+
+    def facts(self, study):
+        return {"slides_without_mpp": _without_mpp(study)}
+
+    def notes(self, study):
+        unknown = _without_mpp(study)
+        if not unknown or study.embedding.get("imported"):
+            return []
+        return [
+            f"{len(unknown)} of {len(study.sources)} slides do not state their microns a pixel; tiles of"
+            f" {study.embedding['tile']} of their own pixels are used (say --slide-mpp 0.25 if you know it)"
+        ]
+
+    def summary(self, study):
+        if not study.embedding.get("imported"):
+            return []
+        empty = len(study.data) - len(study.embedded())
+        tokens = sum(study.n_tokens(datum) for datum in study.embedded())
+        return [
+            f"{tokens:,} patches of the encoder {study.embedding['encoder']} imported"
+            + (f"; {empty} data have none and are left out" if empty else "")
+        ]
+
+    def open_source(self, source):
+        """The slide, open, its microns a pixel as given to the study."""
+        from .readers import open_slide
+
+        slide = open_slide(source.path)
+        slide.mpp = source.info["mpp"]
+        return slide
+
+    def may_be(self, source, path):
+        """Whether its picture is as large; of what is no picture nothing more is known."""
+        from .readers import open_slide
+
+        size = source.info.get("width"), source.info.get("height")
+        if not all(size):
+            return True
+        try:
+            with open_slide(path) as slide:
+                return (slide.width, slide.height) == size
+        except SlideError:
+            return False
+
+    def list_encoders(self):
+        from .encoders import list_encoders
+
+        return list_encoders()
+
+    def check_encoder(self, name):
+        from .encoders import check_encoder_name
+
+        check_encoder_name(name)
+
+    def make_encoder(self, name, **options):
+        from .encoders import get_encoder
+
+        return get_encoder(name, **options)
+
+    def has_text_side(self, encoder):
+        """Models of open_clip with one vector a tile."""
+        return encoder.startswith(_TEXT_SIDE) and "@patches" not in encoder
+
+    def embedder(self, study, encoder) -> TileEmbedder:
+        from .embedder import TileEmbedder
+
+        return TileEmbedder(study, encoder)
+
+    def layout(self):
+        from ..layouts import OfTiles
+
+        return OfTiles
 
     def graph(self, n, positions, edges, attrs):
         """The grid of tiles, holes and all."""
+        from ...method.graphs import TokenGraph
+
         return TokenGraph.from_grid(positions)
 
     def places(self, study, datum):
@@ -51,74 +154,46 @@ class Slides:
         """Row and column on the grid."""
         return dict(zip(self.place_names, study.positions(datum)[token].tolist(), strict=True))
 
+    def grid(self, study, datum):
+        attrs = study.attrs(datum)
+        return {
+            "positions": study.positions(datum),
+            "origin": tuple(attrs["origin"]),
+            "pitch": attrs["pitch"],
+            "shape": tuple(attrs["shape"]),
+        }
+
     def centres(self, study, datum):
         """Where outlines that are drawn find each tile: (n, 2) its centre in level-0 pixels."""
         grid = study.grid(datum)
         return (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
 
-    def attributes(self, study, datum, kept):
-        """Nothing is kept elsewhere."""
-        return kept
+    def hot_spots(self, study, datum, scores, threshold):
+        """Of tiles, with their rectangle and area on the slide."""
+        from ...method.hotspots import hot_spots
 
-    def embedder(self, study, encoder=None, threads=None):
-        """Embedder of tiles, with the study's own encoder or another."""
-        encoder = encoder or get_encoder(
-            study.embedding["encoder"], **({"threads": threads} if threads else {})
-        )
-        return _TileEmbedder(study, encoder)
-
-
-class _TileEmbedder:
-    """Keeps the slide of the present datum open, with its tissue mask.
-
-    While the next datum lies on it too.
-    """
-
-    def __init__(self, study, encoder):
-        self.encoder = encoder
-        self._study, self._source, self._slide, self._mask = study, None, None, None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self._close()
-
-    def embed(self, datum, progress, stopped):
-        slide, mask = self._open(datum)
-        study, wanted = self._study, self._study.embedding
-        grid = tile_grid(slide, wanted["tile"], wanted["mpp"], datum.field, mask, wanted["min_tissue"])
-        kept_as = wanted.get("dtype", "float32")  # of studies that were made before there was a choice
-        writer = open_grid_writer(study.store, datum.uid, slide, grid, self.encoder, dtype=kept_as)
-        return embed_datum(slide, grid, self.encoder, writer, progress=progress, stop=stopped)
-
-    def note(self, datum):
-        """Whether the colours of its slide could not be normalised."""
-        failed = getattr(self._slide, "stain", {}).get("failed")
-        return (
-            f"{self._slide.path.name}: {failed}; its tiles were embedded in their own colours"
-            if failed
-            else ""
+        grid, mpp = self.grid(study, datum), study.sources[datum.source].info.get("mpp")
+        return hot_spots(
+            grid["positions"], scores, threshold, origin=grid["origin"], pitch=grid["pitch"], mpp=mpp
         )
 
-    def _open(self, datum):
-        if self._source != datum.source:
-            self._close()
-            self._slide = self._study.open_slide(datum)
-            self._mask = tissue_mask(self._slide)
-            if self._study.embedding.get("stain"):
-                self._slide = self._normalised()
-            self._source = datum.source
-        return self._slide, self._mask
+    def partial_maps(self):
+        from .coarse import PartMaps
 
-    def _normalised(self):
-        """The slide in normalised colours: one estimate a slide, whatever fields of it are data."""
-        wanted = self._study.embedding
-        return normalised(
-            self._slide, self._mask, wanted["stain"], wanted["tile"], wanted["mpp"], wanted["min_tissue"]
-        )
+        return PartMaps()
 
-    def _close(self):
-        if self._slide is not None:
-            self._slide.close()
-        self._source, self._slide = None, None
+    @property
+    def exports(self):
+        from .geojson import geojson
+        from .ometiff import ome_tiff
+
+        return {
+            "geojson": Export(".geojson", geojson, ("what", "threshold")),
+            "ome-tiff": Export(".ome.tif", ome_tiff),
+            **self.tables(),
+        }
+
+
+def _without_mpp(study):
+    """Names of slides that do not state their microns a pixel."""
+    return [source.name for source in study.sources.values() if source.info["mpp"] is None]

@@ -8,20 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import BadInputError, TissueError
+from ..base import Rect
 from .readers import Slide
 from .tissue import TissueMask
 
 __all__ = ["Rect", "TileGrid", "tile_grid"]
-
-
-@dataclass(frozen=True)
-class Rect:
-    """A rectangle of a slide, in level-0 pixels. One that is a datum of its own is called a field."""
-
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)

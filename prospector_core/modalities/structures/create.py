@@ -1,69 +1,59 @@
 """Making a study of structures: every chain that the labels table names is looked at once."""
 
+from __future__ import annotations
+
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from ...errors import LabelsError, StructureError, StudyError
+from ...errors import LabelsError, StructureError
 from ...store.readable import require_readable
-from ...study.create import each_file, portable, write_study
-from ...study.labels import match_files, read_labels
+from ...study.create import each_file, portable
+from ...study.labels import LabelTable
+from ..base import NewStudy
+from .contacts import check_contacts
 from .files import list_structures, open_structure
-from .kind import check_contacts
+from .options import StructureOptions
 from .trajectory import check_part
 
-__all__ = ["PART_COLUMNS", "create_structure_study"]
+__all__ = ["PART_COLUMNS", "look_at_structures"]
 
 PART_COLUMNS = ("chain", "model", "assembly", "trajectory", "frames")
 
 
-def create_structure_study(
-    path,
-    *,
-    structures,
-    labels,
-    name=None,
-    encoder="residue-type",
-    atom="side",
-    cutoff=None,
-    file_column=None,
-    label_column=None,
-    positive=None,
-    progress=None,
-    on=None,
-    secret=None,
-):
-    """Write a new study of structures. See ``Study.create``.
+def look_at_structures(
+    path: Path,
+    structures: str | os.PathLike[str] | list,
+    labels: LabelTable,
+    options: StructureOptions,
+    progress: Callable[[int, int], None] | None,
+    on: Any,
+) -> NewStudy:
+    """Look at the structures that a labels table names. See ``Modality.look``.
 
-    Parameters: structures, folder or list of PDB and mmCIF files; labels, a table that names file and chain
-    (without a chain: all that are protein); encoder, of residues; atom, "side", "ca" or "cb", what stands for
-    a residue in the contact graph; cutoff, angstrom up to which two are in contact (None: 6 for "side", 8 for
-    the others).
+    Parameters
+    ----------
+    path : Path
+        Of the study.
+    structures : folder or list of PDB and mmCIF files
+    labels : LabelTable
+        Names file and chain; without a chain: all that are protein.
+    options : StructureOptions
+    progress : function(files looked at, files), or None
+    on : scheduler or None
     """
-    path = Path(os.path.abspath(path))
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
-    cutoff = check_contacts(encoder, atom, cutoff)
-    rows, classes = read_labels(
-        labels,
-        file_column=file_column,
-        label_column=label_column,
-        positive=positive,
-        part_columns=PART_COLUMNS,
-    )
-    matched = match_files(rows, _structure_files(structures), labels)
+    cutoff = check_contacts(options.encoder, options.atom, options.cutoff)
+    rows, classes = labels.read(PART_COLUMNS)
+    matched = labels.match(rows, _structure_files(structures))
     of_file = defaultdict(list)
     for row, file in zip(rows, matched):
         of_file[file].append(row)
-    found = each_file(of_file, _look_at_structure, Path(labels).name, progress=progress, on=on)
+    found = each_file(of_file, _look_at_structure, labels.name, progress=progress, on=on)
     sources = {file: (portable(file, path), found[file], file) for file in sorted(found)}
-    meta = {
-        "name": name or path.name,
-        "modality": "structures",
-        "classes": classes,
-        "embedding": {"encoder": encoder, "atom": atom, "cutoff": cutoff},
-    }
-    write_study(path, meta, rows, matched, sources, secret=secret)
+    embedding = {"encoder": options.encoder, "atom": options.atom, "cutoff": cutoff}
+    return NewStudy(rows, classes, matched, sources, embedding)
 
 
 def _look_at_structure(table, item):

@@ -1,4 +1,4 @@
-"""Maps for other programs: of slides, of structures, of documents, and tables, one file a datum.
+"""Maps for other programs, one file a datum, in the formats of the study's kind (``Modality.exports``).
 
 Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the
 datum's opaque uid.
@@ -10,44 +10,29 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import BadInputError, EmbeddingError
-from ..modalities.documents.exports import annotations, html_page, json_lines
-from ..modalities.graphs.h5ad import h5ad
-from ..modalities.slides.geojson import geojson
-from ..modalities.slides.ometiff import ome_tiff
-from ..modalities.structures.exports import bfactor_mmcif, bfactor_pdb, defattr, molviewspec, pymol_script
-from ..scheduling import InProcess
-from ..store.files import storage_errors
-from ..study import tasks
-from ..study.tasks import place_of
-from ..wording import file_stem
-from .tables import csv_table, parquet_table
+from .errors import BadInputError, EmbeddingError
+from .modalities.registry import modalities
+from .scheduling import InProcess
+from .store.files import storage_errors
+from .study import tasks
+from .study.tasks import place_of
+from .wording import file_stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import SimpleNamespace
     from typing import Any
 
-    from ..scheduling import OnCluster
-    from ..study import Datum, Study
+    from .scheduling import OnCluster
+    from .study.data import Datum
+    from .study.study import Study
 
-__all__ = ["FORMATS", "export", "write_files"]
+__all__ = ["export", "format_names", "write_files"]
 
-FORMATS = {
-    "geojson": (".geojson", geojson),
-    "ome-tiff": (".ome.tif", ome_tiff),
-    "csv": (".csv", csv_table),
-    "parquet": (".parquet", parquet_table),
-    "html": (".html", html_page),
-    "jsonl": (".jsonl", json_lines),
-    "annotations": (".annotations.jsonld", annotations),
-    "h5ad": (".h5ad", h5ad),
-    "bfactor": (".pdb", bfactor_pdb),
-    "mmcif": (".cif", bfactor_mmcif),
-    "defattr": (".defattr", defattr),
-    "pml": (".pml", pymol_script),
-    "molviewspec": (".mvsj", molviewspec),
-}
+
+def format_names() -> list[str]:
+    """Return the names of the formats of all kinds of data, each once."""
+    return list(dict.fromkeys(name for kind in modalities() for name in kind.exports))
 
 
 def export(
@@ -65,8 +50,9 @@ def export(
     Parameters
     ----------
     study : Study, fitted
-    format : of slides "geojson", "ome-tiff"; of structures "bfactor" (PDB), "mmcif", "defattr", "pml",
-        "molviewspec"; of documents "html", "jsonl", "annotations"; of all "csv", "parquet"
+    format : one of ``study.kind.exports``: of all "csv", "parquet"; of slides "geojson", "ome-tiff"; of
+        structures "bfactor" (PDB), "mmcif", "defattr", "pml", "molviewspec"; of documents "html", "jsonl",
+        "annotations"; of cells and graphs "geojson", "h5ad"
     folder : where to write; made if it is not there
     data : data to write (default: all that are embedded)
     names : call files after the data instead of their opaque uids
@@ -77,17 +63,20 @@ def export(
 
     Returns {uid: path}. Raises BadInputError, FitError, StorageFullError.
     """
-    if format not in FORMATS:
-        raise BadInputError(f"there is no export format {format!r}: choose one of {', '.join(FORMATS)}")
-    if format not in study.kind.exports:
+    formats = study.kind.exports
+    if format not in formats:
+        known = format_names()
+        if format not in known:
+            raise BadInputError(f"there is no export format {format!r}: choose one of {', '.join(known)}")
         raise BadInputError(
-            f"{format} is no format for {study.kind.words.data}: choose one of"
-            f" {', '.join(study.kind.exports)}"
+            f"{format} is no format for {study.kind.words.data}: choose one of {', '.join(formats)}"
         )
-    suffix, write = FORMATS[format]
-    if format != "geojson" and options:
-        raise BadInputError(f"{format} has no choice of {' or '.join(options)}: only geojson has")
-    return write_files(study, suffix, write, folder, data, names, progress, on=on, **options)
+    chosen = formats[format]
+    if set(options) - set(chosen.options):
+        have = [name for name, one in formats.items() if set(options) <= set(one.options)]
+        only = f"only {' and '.join(have)} has" if have else "leave it out"
+        raise BadInputError(f"{format} has no choice of {' or '.join(options)}: {only}")
+    return write_files(study, chosen.suffix, chosen.write, folder, data, names, progress, on=on, **options)
 
 
 def write_files(
