@@ -1,26 +1,48 @@
-"""How the components of this package are declared.
+"""How the viewers of this package are declared as Streamlit components.
 
-Each is a folder with one style sheet, one script and what calls them.
+Each is a folder with a style sheet and a JavaScript module ``viewer.js``, which exports ``Viewer``. The
+modules are served by :mod:`viewers.tile_server` and import what they share from ``web/kit.js``. What
+Streamlit itself gets is ``web/mount.js``, the same for all of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
+from viewers import tile_server
+
 __all__ = ["component"]
 
+_MOUNT = (Path(__file__).parent / "web" / "mount.js").read_text(encoding="utf-8")
 
-def component(file: str, html: str) -> Callable:
-    """The Streamlit component of the folder that ``file`` lies in, called after the folder.
 
-    ``html``: what its script fills.
+def component(file: str, css_class: str) -> Callable[..., Any]:
+    """Declare the Streamlit component of the folder that ``file`` lies in, called after the folder.
+
+    Parameters
+    ----------
+    file : str
+        A file of the folder.
+    css_class : str
+        Class of the element that the viewer fills.
+
+    Returns
+    -------
+    callable
+        Shows the viewer: ``data`` for its module, and the other arguments of a Streamlit component.
     """
     folder = Path(file).parent
-    (style,), (script,) = folder.glob("*.css"), folder.glob("*.js")
-    return st.components.v2.component(
+    (style,) = folder.glob("*.css")
+    render = st.components.v2.component(
         f"prospector_{folder.name}",
-        html=html,
+        html=f'<div class="{css_class}" data-viewer></div>',
         css=style.read_text(encoding="utf-8"),
-        js=script.read_text(encoding="utf-8"),
+        js=_MOUNT,
     )
+
+    def show(*, data: Mapping[str, Any], **options: Any) -> Any:
+        return render(data={**data, "module": tile_server.asset_url("viewer.js", folder.name)}, **options)
+
+    return show

@@ -81,7 +81,20 @@ TILE_SIZE = 512
 """Side of a tile, px."""
 
 _PREFIX = "prospector"
-_ASSETS = {name: Path(__file__).parent / name / "assets" for name in ("slide_viewer", "structure_viewer")}
+_ASSETS = {
+    name: Path(__file__).parent / name
+    for name in (
+        "atlas",
+        "document_viewer",
+        "filmstrip",
+        "graph_viewer",
+        "site_viewer",
+        "slide_viewer",
+        "structure_viewer",
+        "tile_grid",
+        "web",
+    )
+}
 _ASSET_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -106,7 +119,7 @@ _PART = re.compile(
     r"overlay/([0-9a-f]{32})/([0-9a-f]{20})/([a-z]{3,8})/(\d{1,2})/(\d{1,5})_(\d{1,5})(?:-([a-z0-9]{1,9}))?\.(png|bin)",
     re.ASCII,
 )
-_ASSET = re.compile(r"asset/([0-9a-f]{16})/(slide_viewer|structure_viewer)/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
+_ASSET = re.compile(r"asset/([0-9a-f]{16})/([a-z_]+)/([a-z_]+(?:\.[a-z]+)+)", re.ASCII)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -332,8 +345,12 @@ class TileServer:
         """Address of one of a viewer's own files."""
         # One stamp for all: they import each other by relative addresses, and none may be older than the
         # others.
-        stamps = tuple((file.name, file.stat().st_mtime_ns) for file in sorted(_ASSETS[viewer].glob("*.js")))
-        return self._url(f"asset/{_digest(viewer, stamps)}/{viewer}/{name}")
+        stamps = tuple(
+            (file, file.stat().st_mtime_ns)
+            for folder in _ASSETS.values()
+            for file in sorted(folder.glob("*.js"))
+        )
+        return self._url(f"asset/{_digest(stamps)}/{viewer}/{name}")
 
     def close(self) -> None:
         """Close the slides that nobody is reading."""
@@ -475,19 +492,21 @@ def _not_yours() -> Response:
 
 def _asset(viewer: str, name: str) -> Response:
     kind = _ASSET_TYPES.get(Path(name).suffix)
+    if kind is None or viewer not in _ASSETS:
+        return _gone()
     file = _ASSETS[viewer] / name  # the pattern lets no slash or leading dot through
-    if kind is None or not file.is_file():
+    if not file.is_file():
         return _gone()
     return Response(file.read_bytes(), headers={**_KEEP, "Content-Type": kind})
 
 
 @lru_cache(maxsize=32)
-def _digest(viewer: str, stamps: tuple[tuple[str, int], ...]) -> str:
-    """Hash of files of ours, (name, time of change) each.
+def _digest(stamps: tuple[tuple[Path, int], ...]) -> str:
+    """Hash of files of ours, (path, time of change) each.
 
     The time is there to ask again when one was edited.
     """
-    content = b"".join((_ASSETS[viewer] / name).read_bytes() for name, _ in stamps)
+    content = b"".join(file.read_bytes() for file, _ in stamps)
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 

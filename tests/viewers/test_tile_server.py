@@ -596,11 +596,20 @@ def test_only_scripts_and_styles_of_a_viewer_are_served(server, viewer, monkeypa
         and ask(server, url).headers["cache-control"] == KEPT
     )
     assert server.asset_url("viewer.js").split("/")[-2] == "slide_viewer"
-    for wrong in ("VERSIONS.txt", "nothing.js", "viewer.js.map", "..viewer.js", "openseadragon.license.txt"):
+    for wrong in (
+        "VERSIONS.txt",
+        "nothing.js",
+        "viewer.js.map",
+        "..viewer.js",
+        "openseadragon.license.txt",
+        "__init__.py",
+    ):
         assert ask(server, url.replace("viewer.js", wrong)).status == 404, wrong
+    assert ask(server, url.replace(viewer, "access")).status == 404
+    assert ask(server, url.replace(f"{viewer}/viewer.js", "web/kit.js")).status == 200
     for name in ("viewer.js", "other.js", "style.css", "notes.txt"):
         (tmp_path / name).write_text(name)
-    monkeypatch.setitem(tile_server._ASSETS, viewer, tmp_path)
+    monkeypatch.setattr(tile_server, "_ASSETS", {viewer: tmp_path})
     first = server.asset_url("viewer.js", viewer)
     assert (
         ask(server, first.replace("viewer.js", "style.css")).headers["content-type"]

@@ -16,7 +16,7 @@ from viewers.overlays import diverging_css
 __all__ = ["atlas"]
 
 _TWO = ("#2171b5", "#cc4c02")  # the ends of the map's colours
-_RENDER = component(__file__, '<div class="at"></div>')
+_RENDER = component(__file__, "at")
 
 
 def atlas(

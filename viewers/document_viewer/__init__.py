@@ -15,7 +15,7 @@ from viewers.overlays import diverging_css
 
 __all__ = ["document_viewer"]
 
-_RENDER = component(__file__, '<div class="dv"></div>')
+_RENDER = component(__file__, "dv")
 
 
 def document_viewer(

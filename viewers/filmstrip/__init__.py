@@ -15,7 +15,7 @@ from viewers.overlays import diverging_css
 
 __all__ = ["filmstrip"]
 
-_RENDER = component(__file__, '<div class="fs"></div>')
+_RENDER = component(__file__, "fs")
 
 
 def filmstrip(

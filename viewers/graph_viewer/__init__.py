@@ -9,23 +9,17 @@ when they are looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from viewers.component import component
 from viewers.overlays import diverging_css, sequential_css
 
 __all__ = ["encode_edges", "encode_numbers", "encode_positions", "graph_viewer"]
 
-_HERE = Path(__file__).parent
-_RENDER = st.components.v2.component(
-    "prospector_graph_viewer",
-    html='<div class="gv"></div>',
-    css=(_HERE / "graph_viewer.css").read_text(encoding="utf-8"),
-    js=(_HERE / "graph_viewer.js").read_text(encoding="utf-8"),
-)
+_RENDER = component(__file__, "gv")
 
 
 def encode_positions(positions: np.ndarray) -> bytes:

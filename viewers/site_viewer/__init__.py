@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from viewers import tile_server
 from viewers.component import component
 
 __all__ = ["site_viewer"]
 
-_RENDER = component(__file__, '<div class="st-sites"></div>')
+_RENDER = component(__file__, "st-sites")
 
 
 def site_viewer(
@@ -44,6 +43,5 @@ def site_viewer(
         "colours": {chain: list(each) for chain, each in colours.items()},
         "names": list(names),
         "label": label,
-        "threedmol": tile_server.asset_url("threedmol.min.js", "structure_viewer"),
     }
     return _RENDER(key=key, data=data, on_pick_change=on_pick or (lambda: None))

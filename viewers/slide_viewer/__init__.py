@@ -14,13 +14,12 @@ from typing import Any
 
 import streamlit as st
 
-from viewers import tile_server
 from viewers.component import component
 from viewers.overlays import diverging_css, sequential_css
 
 __all__ = ["slide_viewer"]
 
-_RENDER = component(__file__, '<div class="pv"></div>')
+_RENDER = component(__file__, "pv")
 
 
 def slide_viewer(
@@ -140,11 +139,6 @@ def slide_viewer(
         # of a click that is on its way would stay.
         "answered": st.session_state.get(f"{key}_answered", 0),
         "heard": st.session_state.get(f"{key}_heard", 0),
-        "assets": {
-            "viewer": tile_server.asset_url("viewer.js"),
-            "openseadragon": tile_server.asset_url("openseadragon.min.js"),
-            "token_tiles": tile_server.asset_url("token_tiles.js"),
-        },
     }
 
     def clicked() -> None:

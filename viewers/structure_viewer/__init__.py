@@ -14,13 +14,12 @@ from typing import Any
 
 import streamlit as st
 
-from viewers import tile_server
 from viewers.component import component
 from viewers.overlays import diverging_css
 
 __all__ = ["structure_viewer"]
 
-_RENDER = component(__file__, '<div class="sv"></div>')
+_RENDER = component(__file__, "sv")
 
 
 def structure_viewer(
@@ -87,10 +86,6 @@ def structure_viewer(
         "above": int(above),
         # another number after each click: data that did not change would not reach the browser
         "answered": st.session_state.get(f"{key}_answered", 0),
-        "assets": {
-            "viewer": tile_server.asset_url("viewer.js", "structure_viewer"),
-            "threedmol": tile_server.asset_url("threedmol.min.js", "structure_viewer"),
-        },
     }
 
     def picked() -> None:

@@ -12,7 +12,7 @@ from viewers.component import component
 
 __all__ = ["tile_grid"]
 
-_RENDER = component(__file__, '<div class="tg" role="group"></div>')
+_RENDER = component(__file__, "tg")
 
 
 def tile_grid(

@@ -1,5 +1,5 @@
-// The filmstrip: what Streamlit runs at each change of data.
-const live = (window.__prospectorFilmstrips ??= new WeakMap());
+// The filmstrip: the data of a study in a row, sorted by what is chosen.
+import { absolute, el, recall, remember, signed } from "../web/kit.js";
 
 const ORDERS = {
   probability: { label: "predicted class", by: (a, b) => (b.probability ?? -1) - (a.probability ?? -1) },
@@ -9,21 +9,13 @@ const ORDERS = {
   name: { label: "name", by: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }) },
 };
 
-function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
+const short = (size) => (size >= 1000 ? size.toExponential(1) : Number(size.toPrecision(3)));
 
-const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value) >= 1000 ? Math.abs(value).toExponential(1) : Number(Math.abs(value).toPrecision(3))}`;
-
-class Filmstrip {
+export class Viewer {
   constructor(root, component) {
-    this.order = this.kept(component.data.key);
+    this.root = root;
+    const kept = recall(`prospector.filmstrip.${component.data.key}`);
+    this.order = ORDERS[kept] ? kept : "probability";
     this.select = el("select", { "aria-label": "Order of the filmstrip", onchange: () => this.sort(this.select.value) },
       ...Object.entries(ORDERS).map(([name, { label }]) => el("option", { value: name }, label)));
     this.select.value = this.order;
@@ -41,23 +33,9 @@ class Filmstrip {
     if (chosen !== this.data.selected) this.row.querySelector("[aria-current=true]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   }
 
-  kept(key) {
-    try {
-      const order = sessionStorage.getItem(`prospector.filmstrip.${key}`);
-      if (ORDERS[order]) return order;
-    } catch {
-      /* a private window may refuse */
-    }
-    return "probability";
-  }
-
   sort(order) {
     this.order = order;
-    try {
-      sessionStorage.setItem(`prospector.filmstrip.${this.data.key}`, order);
-    } catch {
-      /* a private window: the order is then not kept, no more */
-    }
+    remember(`prospector.filmstrip.${this.data.key}`, order);
     this.draw();
     this.row.scrollLeft = 0;
   }
@@ -79,21 +57,21 @@ class Filmstrip {
     const { class_name: name, colours } = this.data;
     const total = this.order === "evidence";
     const value = total ? item.evidence : item.probability;
-    const text = value === null ? "–" : total ? signed(value) : `P ${value.toFixed(2)}`;
+    const text = value === null ? "–" : total ? signed(value, short) : `P ${value.toFixed(2)}`;
     const half = total ? (50 * Math.abs(value ?? 0)) / this.most : 0;
     const bar = value === null ? "width:0"
       : total ? `${value < 0 ? `right:50%` : `left:50%`};width:${half}%;background:${colours[value < 0 ? 0 : 2]}`
       : `left:0;width:${100 * value}%;background:${colours[2]}`;
     const says = [item.name, `labelled ${item.label}`,
       item.probability === null ? null : `P(${name}) ${item.probability.toFixed(2)}`,
-      item.evidence === null ? null : `total evidence ${signed(item.evidence)}`,
+      item.evidence === null ? null : `total evidence ${signed(item.evidence, short)}`,
       item.predicted ? `predicted ${item.predicted}` : null,
       item.wrong ? "predicted otherwise than labelled" : null].filter(Boolean).join(", ");
     return el("button", {
       type: "button", class: "fs-item", tabindex: -1, "data-id": item.id, "aria-current": String(current), "aria-label": says, title: says,
       onclick: () => this.send("pick", { id: item.id, count: (this.picks = (this.picks ?? 0) + 1) }),
     },
-    el("img", { src: item.url && new URL(item.url, document.baseURI).href, loading: "lazy", decoding: "async", alt: "" }),
+    el("img", { src: item.url && absolute(item.url), loading: "lazy", decoding: "async", alt: "" }),
     el("div", { class: "fs-name" }, item.name),
     el("div", { class: "fs-value" }, el("span", { class: item.wrong ? "fs-wrong" : null }, this.verdict(item)), el("b", {}, text)),
     el("div", { class: "fs-bar" }, el("i", { style: bar })));
@@ -116,12 +94,8 @@ class Filmstrip {
     all[to].focus();
     all[to].scrollIntoView({ inline: "nearest", block: "nearest" });
   }
-}
 
-export default function (component) {
-  const { parentElement } = component;
-  const known = live.get(parentElement);
-  if (known) known.update(component);
-  else live.set(parentElement, new Filmstrip(parentElement.querySelector(".fs"), component));
-  return () => live.delete(parentElement);
+  destroy() {
+    this.root.replaceChildren();
+  }
 }

@@ -1,5 +1,7 @@
 // Outlines of concept regions: the lines along which neighbouring tokens change their concept.
 
+import { rgb } from "../web/kit.js";
+
 const BLOCK = 64; // tokens a side of what is traced, and drawn, at once
 const INSET = 0.07; // of a token: the lines of two neighbouring concepts lie beside each other
 export const LEAST = 3.5; // CSS px a token below which lines would cover what they outline; then edge tokens are tinted
@@ -75,12 +77,12 @@ export class Outlines {
     Object.assign(canvas, { width: columns, height: rows });
     const context = canvas.getContext("2d");
     const pixels = context.createImageData(columns, rows);
-    const rgb = new Map(Object.entries(colours).map(([id, colour]) => [Number(id), [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16))]));
+    const shades = new Map(Object.entries(colours).map(([id, colour]) => [Number(id), rgb(colour)]));
     for (let i = 0; i < this.tokens.n; i++) {
       const [y, x, concept] = [this.tokens.rows[i], this.tokens.columns[i], this.tokens.concepts[i]];
-      if ((only !== null && concept !== only) || !rgb.has(concept)) continue;
+      if ((only !== null && concept !== only) || !shades.has(concept)) continue;
       if (SIDES.every(([, [dx, dy]]) => this.at(y + dy, x + dx) === concept)) continue;
-      pixels.data.set([...rgb.get(concept), 255], 4 * (y * columns + x));
+      pixels.data.set([...shades.get(concept), 255], 4 * (y * columns + x));
     }
     context.putImageData(pixels, 0, 0);
     this.tint = { key, canvas };

@@ -1,5 +1,6 @@
 // What needs no WebGL: the contact map, whose cells are the kernel's pair terms, and the contact graph in the plane.
-import { context2d, el, rampColour, signed, styleOf } from "./parts.js";
+import { context2d, el, signed, styleOf } from "../web/kit.js";
+import { rampColour } from "./parts.js";
 
 class Plane {
   constructor(owner, label) {

@@ -3,6 +3,8 @@
 // At the last level a cell is a token; each level before halves the one after. While a tile is on its way, a coarser one
 // stands in, or what the tile showed before the threshold or the highlight changed.
 
+import { fetchBytes, Recent } from "../web/kit.js";
+
 const BLOCK = 256;
 const KEPT = 320; // tiles, 256 KiB each once decoded
 const BLOCKS_KEPT = 8; // blocks of numbers, some MiB each
@@ -10,36 +12,6 @@ const IN_FLIGHT = 4; // the browser asks six at a time of one server: the slide'
 const SETTLE = 150; // ms that a slider must rest before tiles of its new place are asked for
 const AGAIN = 4000; // ms before a tile that failed is asked for once more
 const VISIBLE = 3; // CSS px a token from which on its numbers are fetched
-
-/** The most recently used values of a Map; `dispose` is called for those that are dropped. */
-class Recent {
-  constructor(most, dispose = () => {}) {
-    Object.assign(this, { most, dispose, kept: new Map() });
-  }
-
-  get(key) {
-    const value = this.kept.get(key);
-    if (value !== undefined) {
-      this.kept.delete(key);
-      this.kept.set(key, value);
-    }
-    return value;
-  }
-
-  set(key, value) {
-    this.kept.set(key, value);
-    for (const [oldest, old] of this.kept) {
-      if (this.kept.size <= this.most) break;
-      this.kept.delete(oldest);
-      this.dispose(old);
-    }
-  }
-
-  clear() {
-    this.kept.forEach(this.dispose);
-    this.kept.clear();
-  }
-}
 
 const columnsOf = (bytes, head, kinds) => {
   const n = (bytes.byteLength - head) / (4 * kinds.length);
@@ -263,7 +235,7 @@ export class TokenTiles {
     for (const { summary: url } of maps) {
       if (this.summaries.has(url)) continue;
       this.summaries.set(url, null);
-      this.load(url).then((bytes) => {
+      fetchBytes(url).then((bytes) => {
         this.summaries.set(url, readSummary(bytes));
         this.tell(true);
       }).catch(() => {
@@ -278,12 +250,6 @@ export class TokenTiles {
   }
 
   // -- fetching ----------------------------------------------------------------------------------------------------
-
-  async load(url, options) {
-    const response = await fetch(new URL(url, document.baseURI).href, options);
-    if (!response.ok) throw new Error(`${response.status}`);
-    return response.arrayBuffer();
-  }
 
   /** Ask for what is wanted, no more at a time than allowed; give up what is wanted no longer. */
   pump() {
@@ -300,7 +266,7 @@ export class TokenTiles {
     const asked = new AbortController();
     this.asked.set(url, asked);
     try {
-      const bytes = await this.load(url, { signal: asked.signal });
+      const bytes = await fetchBytes(url, { signal: asked.signal });
       if (read === "image") this.images.set(url, await createImageBitmap(new Blob([bytes], { type: "image/png" })));
       else this.blocks.set(url, read(bytes));
       this.broken.delete(url);

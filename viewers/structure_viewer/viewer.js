@@ -2,8 +2,9 @@
 //
 // Colours, view and frame live in the browser: changing them runs no Python. A residue that is picked goes to Python,
 // whose answer (its neighbours, its explanation) comes back as new data; the camera stays where it is.
+import { ARROWS, el, fitHeight, loadLibrary, onTheme, press, rampKey, recall, remember, request, signed, styleOf } from "../web/kit.js";
 import { ContactMap, FlatGraph } from "./maps.js";
-import { el, rampColour, signed, styleOf } from "./parts.js";
+import { rampColour, turnOf } from "./parts.js";
 import { Strip } from "./strip.js";
 
 const VIEWS = { model: "3D", graph: "Graph", map: "Contact map" };
@@ -12,20 +13,6 @@ const SHAPES = { cartoon: "Cartoon", surface: "Surface" };
 const METALS = new Set(["LI", "NA", "K", "RB", "CS", "BE", "MG", "CA", "SR", "BA", "AL", "MN", "FE", "CO", "NI", "CU", "ZN", "CD", "HG", "PB", "PT", "AU", "AG", "MO", "W", "V", "CR", "YB", "SM", "GD", "EU", "TB"]);
 const PLAIN = "#c9c9c9";
 
-let library = null;
-
-function load3Dmol(url) {
-  if (window.$3Dmol) return Promise.resolve(window.$3Dmol);
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = () => resolve(window.$3Dmol);
-    script.onerror = () => { library = null; reject(new Error("3Dmol did not load")); };
-    document.head.append(script);
-  });
-  return library;
-}
-
 function hasWebGL() {
   try {
     const canvas = document.createElement("canvas");
@@ -33,10 +20,7 @@ function hasWebGL() {
   } catch { return false; }
 }
 
-const remember = (key, value) => { try { sessionStorage.setItem(key, JSON.stringify(value)); } catch { /* not kept, no more */ } };
-const recall = (key) => { try { return JSON.parse(sessionStorage.getItem(key)); } catch { return null; } };
-
-export class StructureViewer {
+export class Viewer {
   constructor(root, component) {
     this.node = root;
     this.hovered = null;
@@ -87,9 +71,7 @@ export class StructureViewer {
     this.model.addEventListener("pointerleave", () => this.hover(null));
     this.resized = new ResizeObserver(() => this.viewer?.resize());
     this.resized.observe(this.model);
-    // the page's theme may change without a word to us
-    this.themed = new MutationObserver(() => this.paint());
-    this.themed.observe(document.documentElement, { attributes: true, attributeFilter: ["class", "style", "data-theme"] });
+    this.themed = onTheme(() => this.paint());
   }
 
   destroy() {
@@ -107,7 +89,7 @@ export class StructureViewer {
     this.data = component.data;
     this.send = component.setTriggerValue;
     this.waiting = false;
-    this.node.style.height = `min(${this.data.height}px, max(520px, 100vh - ${this.data.above}px))`;
+    fitHeight(this.node, this.data.height, 520, this.data.above);
     this.byId = new Map(this.data.concepts.map((concept) => [concept.id, concept]));
     const { frames } = this.data;
     if (before?.id !== this.data.id) {
@@ -189,7 +171,7 @@ export class StructureViewer {
     if (this.wanted === url) return;
     this.wanted = url;
     try {
-      const [molecules, text] = await Promise.all([load3Dmol(new URL(this.data.assets.threedmol, document.baseURI).href), this.text(url)]);
+      const [molecules, text] = await Promise.all([loadLibrary(new URL("./threedmol.min.js", import.meta.url).href, "$3Dmol"), this.text(url)]);
       if (this.wanted !== url) return; // another was asked for meanwhile
       if (!this.viewer) {
         this.viewer = molecules.createViewer(this.model, { backgroundColor: "white", antialias: true, disableFog: false });
@@ -211,10 +193,9 @@ export class StructureViewer {
 
   async text(url) {
     if (!this.texts.has(url)) {
-      const answer = await fetch(new URL(url, document.baseURI).href);
-      if (!answer.ok) throw new Error(`${answer.status} for the structure`);
+      const text = await (await request(url)).text();
       if (this.texts.size > 80) this.texts.clear();
-      this.texts.set(url, await answer.text());
+      this.texts.set(url, text);
     }
     return this.texts.get(url);
   }
@@ -320,8 +301,7 @@ export class StructureViewer {
   }
 
   key(event) {
-    const turn = { ArrowLeft: ["y", -8], ArrowRight: ["y", 8], ArrowUp: ["x", -8], ArrowDown: ["x", 8] }[event.key];
-    if (turn) this.viewer?.rotate(turn[1], turn[0]);
+    if (ARROWS[event.key]) this.viewer?.rotate(...turnOf(ARROWS[event.key]));
     else if (event.key === "+" || event.key === "=") this.viewer?.zoom(1.2);
     else if (event.key === "-") this.viewer?.zoom(1 / 1.2);
     else if (event.key === "0") this.reset();
@@ -358,7 +338,7 @@ export class StructureViewer {
     if (!this.data) return;
     const { shown, data } = this, view = this.webgl || shown.view !== "model" ? shown.view : "graph";
     for (const [group, now] of [[this.views, view], [this.colours, shown.colour], [this.shapes, shown.shape]]) {
-      for (const button of group.children) button.setAttribute("aria-pressed", String(button.dataset.name === now));
+      for (const button of group.children) press(button, button.dataset.name === now);
     }
     this.views.firstChild.disabled = !this.webgl;
     for (const name of ["sticks", "ligands"]) this[name].querySelector("input").checked = shown[name];
@@ -381,19 +361,14 @@ export class StructureViewer {
     const { data } = this;
     const byScore = view === "map" || this.shown.colour === "score", limit = view === "map" ? data.pair_limit : data.limit;
     if (byScore) {
-      const ramp = el("i", {});
-      ramp.style.background = `linear-gradient(90deg, ${data.ramp.join(",")})`;
       this.legend.replaceChildren(
-        el("div", { class: "sv-ramp" }, el("div", {}, el("span", {}, `speaks for ${data.classes[0]}`), el("span", {}, `speaks for ${data.classes[1]}`)), ramp,
-          el("div", {}, el("span", {}, signed(-limit)), el("span", {}, "0"), el("span", {}, signed(limit)))),
+        rampKey("sv-ramp", data.ramp, data.classes.map((name) => `speaks for ${name}`), [signed(-limit), "0", signed(limit)]),
         el("span", { class: "sv-unit" }, view === "map" ? `weight of the pair (${data.unit}); blank: not in contact` : `prospect score (${data.unit}, summed)`));
       return;
     }
     const here = new Set(data.letters.split("").map((_, i) => this.conceptId(i)));
     this.legend.replaceChildren(...data.concepts.filter(({ id }) => here.has(id)).map(({ name, colour, excluded }) => {
-      const dot = el("i", {});
-      dot.style.background = colour;
-      return el("span", { class: `sv-key${excluded ? " sv-out" : ""}` }, dot, name);
+      return el("span", { class: `sv-key${excluded ? " sv-out" : ""}` }, el("i", { style: `background:${colour}` }), name);
     }));
   }
 }

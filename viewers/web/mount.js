@@ -1,4 +1,4 @@
-// What Streamlit runs at each change of data. The viewer itself is a module that the app serves (see viewer.js).
+// What Streamlit runs at each change of data, of every viewer: it loads the module that the app serves and hands the data on.
 // The map hangs on the window, so that a viewer is found again whichever copy of this file runs.
 const live = (window.__prospectorViewers ??= new WeakMap());
 
@@ -8,15 +8,17 @@ export default function (component) {
   if (!entry) {
     entry = { viewer: null, gone: false, latest: component };
     live.set(parentElement, entry);
-    const root = parentElement.querySelector(".pv");
-    root.style.height = `min(${data.height}px, max(420px, 100vh - ${data.above}px))`;
-    import(new URL(data.assets.viewer, document.baseURI).href)
-      .then(({ SlideViewer }) => {
-        if (!entry.gone) entry.viewer = new SlideViewer(root, entry.latest);
+    const root = parentElement.querySelector("[data-viewer]");
+    if (data.height) root.style.minHeight = `min(${data.height}px, 60vh)`; // what is below it does not jump
+    import(new URL(data.module, document.baseURI).href)
+      .then(({ Viewer }) => {
+        if (entry.gone) return;
+        root.style.minHeight = "";
+        entry.viewer = new Viewer(root, entry.latest);
       })
       .catch((error) => {
         console.error(error);
-        if (!entry.gone) root.textContent = "The slide viewer could not be loaded. Start the app with: streamlit run app.py";
+        if (!entry.gone) root.textContent = "This view could not be loaded. Is the app still running? Start it with: prospector app";
       });
   } else {
     entry.latest = component;

@@ -3,6 +3,8 @@
 // The viewer tells this class what the pointer and the keys do; a finished outline goes to `done`. Nothing here knows of
 // OpenSeadragon or of Python.
 
+import { strokeEach, traceLine } from "../web/kit.js";
+
 export const EVIDENCE = ["for", "against", "ignore", "reassign"]; // the last is no evidence: its tiles go to another concept
 const COLOURS = { for: "#b84300", against: "#2171b5", ignore: "#5c5c5c", reassign: "#6a3d9a" };
 const MOST_POINTS = 400; // of a freehand outline: what is finer than the screen says nothing about tiles
@@ -162,20 +164,13 @@ const corners = ([ax, ay], [bx, by]) => [[ax, ay], [bx, ay], [bx, by], [ax, by]]
 
 function trace(context, rings, place, closed) {
   context.beginPath();
-  for (const ring of rings) {
-    ring.forEach((point, i) => (i ? context.lineTo(...place(point)) : context.moveTo(...place(point))));
-    if (closed) context.closePath();
-  }
+  for (const ring of rings) traceLine(context, ring, place, closed);
 }
 
 function stroke(context, colour, ratio, strong, dashed) {
   context.lineJoin = "round";
-  context.lineWidth = (strong ? 6 : 4) * ratio;
-  context.strokeStyle = "#fffd";
-  context.stroke();
-  context.lineWidth = (strong ? 3 : 2) * ratio;
-  context.strokeStyle = colour;
+  strokeEach(context, [["#fffd", strong ? 6 : 4]], ratio);
   context.setLineDash(dashed ? [6 * ratio, 4 * ratio] : []);
-  context.stroke();
+  strokeEach(context, [[colour, strong ? 3 : 2]], ratio);
   context.setLineDash([]);
 }

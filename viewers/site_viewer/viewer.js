@@ -1,35 +1,23 @@
-// What Streamlit runs at each change of data: one small 3Dmol view, made when it comes into sight.
-const live = (window.__prospectorSites ??= new WeakMap());
+// Superposed sites: one small 3Dmol view, made when it comes into sight.
+import { ARROWS, el, loadLibrary, request, styleOf } from "../web/kit.js";
+import { turnOf } from "../structure_viewer/parts.js";
 
-function load3Dmol(url) {
-  if (window.$3Dmol) return Promise.resolve(window.$3Dmol);
-  window.__prospector3Dmol ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = () => resolve(window.$3Dmol);
-    script.onerror = () => { window.__prospector3Dmol = null; reject(new Error("3Dmol did not load")); };
-    document.head.append(script);
-  });
-  return window.__prospector3Dmol;
-}
-
-class Sites {
-  constructor(root) {
+export class Viewer {
+  constructor(root, component) {
     this.root = root;
-    this.box = document.createElement("div");
-    this.words = document.createElement("p");
-    this.words.hidden = true;
-    this.box.tabIndex = 0;
-    this.box.setAttribute("role", "application");
-    this.box.addEventListener("keydown", (event) => {
-      const turn = { ArrowLeft: ["y", -8], ArrowRight: ["y", 8], ArrowUp: ["x", -8], ArrowDown: ["x", 8] }[event.key];
-      if (turn && this.viewer) { event.preventDefault(); this.viewer.rotate(turn[1], turn[0]); }
-    });
+    this.box = el("div", { tabindex: 0, role: "application", onkeydown: (event) => {
+      const way = ARROWS[event.key];
+      if (!way || !this.viewer) return;
+      event.preventDefault();
+      this.viewer.rotate(...turnOf(way));
+    } });
+    this.words = el("p", { hidden: "" });
     root.replaceChildren(this.box, this.words);
     this.seen = new IntersectionObserver((entries) => {
       if (entries.some((entry) => entry.isIntersecting)) { this.visible = true; this.draw(); }
     });
     this.seen.observe(root);
+    this.update(component);
   }
 
   update({ data, setTriggerValue }) {
@@ -49,12 +37,12 @@ class Sites {
     if (this.drawn === key) return;
     this.drawn = key;
     try {
-      const [molecules, text] = await Promise.all([load3Dmol(new URL(data.threedmol, document.baseURI).href),
-        fetch(new URL(data.atoms, document.baseURI).href).then((answer) => answer.text())]);
+      const [molecules, text] = await Promise.all([loadLibrary(new URL("../structure_viewer/threedmol.min.js", import.meta.url).href, "$3Dmol"),
+        request(data.atoms).then((answer) => answer.text())]);
       this.viewer ??= molecules.createViewer(this.box, { antialias: true });
       if (!this.viewer) throw new Error("no WebGL");
       const { viewer } = this;
-      viewer.setBackgroundColor(getComputedStyle(this.root).getPropertyValue("--st-background-color").trim() || "#ffffff");
+      viewer.setBackgroundColor(styleOf(this.root, "--st-background-color", "#ffffff"));
       viewer.removeAllModels();
       viewer.addModel(text, "mmcif", { doAssembly: false });
       const colour = (atom) => {
@@ -82,15 +70,4 @@ class Sites {
     this.seen.disconnect();
     this.root.replaceChildren();
   }
-}
-
-export default function (component) {
-  const { parentElement } = component;
-  let view = live.get(parentElement);
-  if (!view) live.set(parentElement, (view = new Sites(parentElement.querySelector(".st-sites"))));
-  view.update(component);
-  return () => {
-    view.destroy();
-    live.delete(parentElement);
-  };
 }

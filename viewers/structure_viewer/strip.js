@@ -1,5 +1,6 @@
 // The sequence strip: every residue as a letter in its concept's colour, its score as a bar above or below a middle line.
-import { context2d, el, inkOn, rampColour, signed, styleOf } from "./parts.js";
+import { context2d, el, signed, styleOf } from "../web/kit.js";
+import { inkOn, rampColour } from "./parts.js";
 
 const CELL = 13, BARS = 54, LETTER = 17, RULER = 15;
 
