@@ -148,7 +148,7 @@ def test_links_and_pictures_are_there(name):
 
 
 def test_folders_and_files_named_in_the_table_of_the_code_exist():
-    table = TEXT["docs/how-it-works.md"].split("## What lies where in the code")[1].split("\n## ")[0]
+    table = TEXT["docs/how-it-works.md"].split("## What is where in the code")[1].split("\n## ")[0]
     for row in re.findall(r"^\| (`.+?) \|", table, flags=re.MULTILINE):
         names = re.findall(r"`([^`]+)`", row)
         folder = (ROOT / names[0]).parent

@@ -67,10 +67,10 @@ class Null:
             f" {self.p_signal:.3f}"
         )
         if not self.signal:
-            return f"no evidence: the labels are told no better than shuffled ones ({usual})"
+            return f"no evidence: the labels are predicted no better than shuffled ones ({usual})"
         n = int(self.kept.sum())
         return (
-            f"evidence: the labels are told better than shuffled ones ({usual}); {n} of {len(self.kept)}"
+            f"evidence: the labels are predicted better than shuffled ones ({usual}); {n} of {len(self.kept)}"
             " weights stand out"
         )
 

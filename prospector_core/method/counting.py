@@ -31,7 +31,7 @@ def count_concepts(
     ----------
     graph : TokenGraph of n tokens
     concepts : (n,) int, the data sprite; -1 marks a token outside (excluded): not counted, and a wall to the
-        others; or (n, K) uint8, shares of several concepts a token (see ``soft``): then counts are real
+        others; or (n, K) uint8, shares of several concepts per token (see ``soft``): then counts are real
         numbers
     n_concepts : K
     radius : receptive field r >= 0, in hops
@@ -96,7 +96,8 @@ def check_sprite(graph: TokenGraph, concepts: np.ndarray, n_concepts: int, radiu
     concepts = np.asarray(concepts)
     if concepts.shape != (graph.n,):
         raise GraphError(
-            f"the sprite has shape {concepts.shape} but the graph {graph.n} tokens: give one concept a token"
+            f"the sprite has shape {concepts.shape} but the graph {graph.n} tokens: give one concept"
+            " per token"
         )
     if concepts.size and not np.issubdtype(concepts.dtype, np.integer):
         raise GraphError(f"concept ids must be integers, got {concepts.dtype}")

@@ -163,7 +163,7 @@ def superpose(
     reference_kinds, kinds : (m,) and (k,): concepts; residues of one concept are matched rather
 
     Returns (rotation (3, 3), shift (3,), matched: list of (residue of the reference, residue), rmsd): a place
-    x of the site lies at ``x @ rotation + shift`` over the reference.
+    x of the site is at ``x @ rotation + shift`` over the reference.
     """
     reference, points = np.asarray(reference, float), np.asarray(points, float)
     other = (np.asarray(reference_kinds)[:, None] != np.asarray(kinds)[None]).astype(float)

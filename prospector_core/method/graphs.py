@@ -117,7 +117,7 @@ class TokenGraph:
         tree = cKDTree(xyz)
         if len(xyz) > 2000 and (found := tree.count_neighbors(tree, cutoff)) > 2 * _MAX_CONTACTS:
             raise GraphError(
-                f"{found // 2:,} pairs of residues are within {cutoff:g} angstrom: they lie on top of each"
+                f"{found // 2:,} pairs of residues are within {cutoff:g} angstrom: they are on top of each"
                 " other, or the cutoff is too large"
             )
         pairs = tree.query_pairs(cutoff, output_type="ndarray")
@@ -163,7 +163,7 @@ class TokenGraph:
         pairs = (tree.count_neighbors(tree, radius) - len(xy)) // 2
         if pairs > _MAX_EDGES_A_TOKEN * max(len(xy), 1000):
             raise GraphError(
-                f"within {radius:g} of each other lie {pairs:,} pairs of {len(xy):,} points: take a smaller"
+                f"within {radius:g} of each other are {pairs:,} pairs of {len(xy):,} points: take a smaller"
                 " radius, in the unit of the coordinates"
             )
         return cls(
@@ -355,7 +355,7 @@ def _delaunay(xy: np.ndarray) -> np.ndarray:
         raise GraphError(f"{n} points could not be triangulated: take nearest neighbours instead") from error
     corners = found.simplices
     pairs = [corners[:, [i, j]] for i in range(corners.shape[1]) for j in range(i)]
-    pairs.append(found.coplanar[:, [0, 2]])  # points that lie on another, or too near to one: linked to it
+    pairs.append(found.coplanar[:, [0, 2]])  # points that are on another, or too near to one: linked to it
     edges = np.sort(np.concatenate(pairs).astype(np.int64), axis=1)
     return np.unique(edges, axis=0)
 

@@ -62,7 +62,7 @@ def hot_spots(
     origin : (x, y)
         Level-0 corner of token (0, 0).
     pitch : float
-        Level-0 pixels a token side.
+        Level-0 pixels per token side.
     mpp : float, optional
         Microns a level-0 pixel.
 

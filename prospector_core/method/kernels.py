@@ -63,7 +63,7 @@ class _Kernel(Estimator):
             raise FitError("counts contain values that are not finite")
         weights = np.ones(len(counts)) if weights is None else np.asarray(weights, np.float64)
         if weights.shape != labels.shape or not (weights > 0).all() or not np.isfinite(weights).all():
-            raise FitError("weights must be positive numbers, one a datum")
+            raise FitError("weights must be positive numbers, one per datum")
         return counts, check_labels(labels), weights
 
 

@@ -1,4 +1,4 @@
-"""Inference: from a sprite and a prospect kernel to one attribution score a token, and its explanation."""
+"""Inference: from a sprite and a prospect kernel to one attribution score per token, and its explanation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
     "prospect",
 ]
 
-_BLOCK_CELLS = 8_000_000  # numbers a part of ``neighbour_blocks``: some 100 MB while it is made
+_BLOCK_CELLS = 8_000_000  # numbers per part of ``neighbour_blocks``: some 100 MB while it is made
 _MAX_DIFFUSIVE_GRID_RADIUS = (
     12  # hop weights are 2^r-fold integers on the grid: beyond this they could overflow
 )
@@ -53,7 +53,7 @@ def prospect(
     ----------
     graph : TokenGraph of n tokens
     concepts : (n,) int sprite; -1 marks an excluded token (no score, and a wall to the others); or (n, K)
-        uint8 shares of several concepts a token (see ``soft``), which weigh what it would score as each of
+        uint8 shares of several concepts per token (see ``soft``), which weigh what it would score as each of
         them
     coef : (p,) float prospect kernel, order of ``count_concepts``; or (n_classes, p)
     n_concepts, radius : K and r

@@ -383,8 +383,7 @@ class Modality(ABC):
             In level-0 pixels, or the datum's own unit. Raises CurationError.
         """
         raise CurationError(
-            f"outlines are drawn on what lies in a plane: name the {self.words.tokens} by their numbers"
-            " instead"
+            f"outlines are drawn on what is in a plane: name the {self.words.tokens} by their numbers instead"
         )
 
     def background(self, study: Study, datum: Datum) -> Any:
@@ -431,7 +430,7 @@ class Modality(ABC):
 
     @staticmethod
     def tables() -> dict[str, Export]:
-        """Return the formats of every kind: tables with a row a token."""
+        """Return the formats of every kind: tables with one row per token."""
         from .tables import csv_table, parquet_table
 
         return {"csv": Export(".csv", csv_table), "parquet": Export(".parquet", parquet_table)}

@@ -1,4 +1,4 @@
-"""A row a token: CSV and Parquet."""
+"""One row per token: CSV and Parquet."""
 
 from __future__ import annotations
 

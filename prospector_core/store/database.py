@@ -114,7 +114,7 @@ class Database:
         own_place(self.path.parent, self.path)
         if not self.path.is_file():
             raise StudyError(
-                f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`"
+                f"{self.path.parent} is not a study (no study.sqlite in it): make one with `prospector new`"
             )
         self._home = Home(self.path.parent, self.path.name)
         self._scratch: tempfile.TemporaryDirectory[str] | None = None

@@ -35,7 +35,7 @@ def read_npy(content: bytes) -> np.ndarray:
     """
     header = _NPY.match(content)
     if header is None or header.end() != 10 + int.from_bytes(header[1], "little"):
-        raise ValueError("this is no .npy file of plain numbers")
+        raise ValueError("this is not a .npy file of plain numbers")
     dtype = np.dtype(header[2].decode())
     shape = tuple(int(side) for side in (header[3] or b"").replace(b" ", b"").split(b",") if side)
     return np.frombuffer(content, dtype, offset=header.end()).reshape(shape).copy()

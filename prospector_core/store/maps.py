@@ -33,7 +33,7 @@ def write_map(path: Path, scores: np.ndarray, stamp: str, digest: str, home: Pat
     scores : (n,) float64
     stamp : of the embeddings of its datum
     digest : of the fit
-    home : folder of the study, which is not made anew where it was moved
+    home : folder of the study, which is not made again where it was moved
     """
     buffer = io.BytesIO()
     np.save(buffer, scores, allow_pickle=False)

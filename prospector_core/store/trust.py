@@ -62,7 +62,9 @@ def check_address(url: object) -> str:
     """
     found = _ADDRESS.fullmatch(url) if isinstance(url, str) and url.isprintable() else None
     if not isinstance(url, str) or found is None or not found[2].strip("/"):
-        raise StudyError(f"{_short(url)} is no address of a store: say s3://bucket/prefix, or leave it out")
+        raise StudyError(
+            f"{_short(url)} is not an address of a store: say s3://bucket/prefix, or leave it out"
+        )
     address, scheme = url.rstrip("/"), found[1]
     plain = "::" not in url and ".." not in found[2].split("/") and "\\" not in url
     if not plain or not (scheme in SCHEMES or any(_within(address, each) for each in _more())):
@@ -97,7 +99,7 @@ def _short(url: object) -> str:
 
 
 def is_allowed(study: Path, identity: str, address: str) -> bool:
-    """Return whether the person who runs this has allowed an address for the study that lies here.
+    """Return whether the person who runs this has allowed an address for the study that is here.
 
     On this machine.
     """

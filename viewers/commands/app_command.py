@@ -158,7 +158,7 @@ def _free_port(wanted):
 
 
 def _list_running():
-    """The addresses of this account's apps, one a line."""
+    """The addresses of this account's apps, one per line."""
     found = running()
     for launch in found:
         say(f"{launch.address}  {launch.study}".rstrip())

@@ -22,7 +22,7 @@ class SphericalKMeansQuantizer(CentroidQuantizer):
 
     A token's concept is the centroid with the largest cosine to its embedding.
 
-    Centroids lie on a sphere around 0, as far out as a token of the sample (root mean square): of points that
+    Centroids are on a sphere around 0, as far out as a token of the sample (root mean square): of points that
     are equally far from 0 the nearest one is the one with the largest cosine, so that whatever works with
     nearest centroids works here, soft shares included (shares of long embeddings fall more steeply).
     Parameters as ``CentroidQuantizer``; n_init, restarts, the best of which is kept. Source: Dhillon & Modha

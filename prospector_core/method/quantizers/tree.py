@@ -104,7 +104,7 @@ class TreeQuantizer(CentroidQuantizer):
     numbers of tokens).
 
     The tree is kept with a fit: splitting a concept follows its branches, merging goes up to where they meet.
-    Parameters as ``CentroidQuantizer``; fine, how many fine concepts a concept (256 in all at most).
+    Parameters as ``CentroidQuantizer``; fine, how many fine concepts per concept (256 in all at most).
     Attributes after ``fit`` also: ``tree_`` (ConceptTree). A token's concept is the nearest of the K centres,
     each the mean of its branch. Source: Ward 1963.
     """
@@ -156,7 +156,7 @@ def join(centres: npt.ArrayLike, sizes: npt.ArrayLike) -> tuple[np.ndarray, np.n
     joins, heights, last = np.empty((m - 1, 2), np.int32), np.empty(m - 1), 0.0
     for made in range(m - 1):
         a, b = divmod(int(cost.argmin()), m)
-        # rounding must not let a later join lie a hair below an earlier one
+        # rounding must not let a later join be a hair below an earlier one
         last = max(last, float(np.sqrt(2 * cost[a, b])))
         joins[made], heights[made] = sorted((node[a], node[b])), last
         total = sizes[a] + sizes[b]

@@ -23,7 +23,7 @@ _WIDTH, _LATENT = 64, 16  # of the hidden layer, and of a code
 _BATCH = 512
 _WARM = 0.2  # of the steps: without codes, so that these begin where encoded tokens are
 _DECAY = 0.98  # of what codes remember, a step
-_DEAD = 0.05  # of its fair share of the tokens: a code with less begins anew
+_DEAD = 0.05  # of its fair share of the tokens: a code with less begins again
 _COMMIT = 0.25  # weight of the pull of encoded tokens towards their code
 
 
@@ -33,9 +33,9 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
     A concept is what its code decodes to.
 
     Codes follow the encoded tokens by moving averages, gradients pass them straight through, and codes that
-    have lost their tokens begin anew at a token that is decoded badly. A token's concept is the decoded code
+    have lost their tokens begin again at a token that is decoded badly. A token's concept is the decoded code
     nearest to its embedding, the one that loses least of it. Parameters as ``CentroidQuantizer``; steps, of
-    training, 512 tokens each. Attributes after ``fit`` also: ``revived_``, how often a code began anew. The
+    training, 512 tokens each. Attributes after ``fit`` also: ``revived_``, how often a code began again. The
     same seed and data give the same codes; torch's own random state and threads are left as they were. Raises
     MissingExtraError without torch. Source: van den Oord et al. 2017 (1711.00937).
     """
@@ -127,7 +127,7 @@ class _Codes:
         return self._torch.cdist(encoded, self.places).argmin(dim=1)
 
     def follow(self, encoded: Tensor, said: Tensor, wrong: Tensor) -> int:
-        """Move codes to the tokens that say them; begin dead ones anew. Returns how many."""
+        """Move codes to the tokens that say them; begin dead ones again. Returns how many."""
         torch, k = self._torch, len(self.places)
         chosen = torch.nn.functional.one_hot(said, k).to(encoded.dtype)
         self._counts.mul_(_DECAY).add_(chosen.sum(dim=0), alpha=1 - _DECAY)
@@ -160,7 +160,7 @@ def _through(torch: ModuleType, layers: list[tuple[Tensor, Tensor]], values: Ten
 
 
 def _without_empty(sample: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """Centroids, those without a token put where the token is that lies farthest from its own.
+    """Centroids, those without a token put where the token is that is farthest from its own.
 
     One after the other.
     """

@@ -91,8 +91,7 @@ def _read_all(files, fields, progress):
                 where = f"{file.name}, line {document.line}" if document.line else file.name
                 if name in seen:
                     raise DocumentError(
-                        f"{where}: the id {name!r} stands already in {seen[name]}: give each document its"
-                        " own id"
+                        f"{where}: the id {name!r} is already in {seen[name]}: give each document its own id"
                     )
                 seen[name] = where
                 empty = not any(map(str.isalnum, document.text))

@@ -68,7 +68,7 @@ class Slides(Modality):
         if not unknown or study.embedding.get("imported"):
             return []
         return [
-            f"{len(unknown)} of {len(study.sources)} slides do not state their microns a pixel; tiles of"
+            f"{len(unknown)} of {len(study.sources)} slides do not state their microns per pixel; tiles of"
             f" {study.embedding['tile']} of their own pixels are used (say --slide-mpp 0.25 if you know it)"
         ]
 
@@ -83,7 +83,7 @@ class Slides(Modality):
         ]
 
     def open_source(self, source):
-        """The slide, open, its microns a pixel as given to the study."""
+        """The slide, open, its microns per pixel as given to the study."""
         from .readers import open_slide
 
         slide = open_slide(source.path)
@@ -119,7 +119,7 @@ class Slides(Modality):
         return get_encoder(name, **options)
 
     def has_text_side(self, encoder):
-        """Models of open_clip with one vector a tile."""
+        """Models of open_clip with one vector per tile."""
         return encoder.startswith(_TEXT_SIDE) and "@patches" not in encoder
 
     def embedder(self, study, encoder) -> TileEmbedder:
@@ -195,5 +195,5 @@ class Slides(Modality):
 
 
 def _without_mpp(study):
-    """Names of slides that do not state their microns a pixel."""
+    """Names of slides that do not state their microns per pixel."""
     return [source.name for source in study.sources.values() if source.info["mpp"] is None]
