@@ -92,8 +92,8 @@ def recount(
         return np.array(counts)
     if not radius or n_new > _RECOUNT_SHARE * graph.n or not graph.fits_raster(radius):
         return count_concepts(graph, concepts, n_concepts, radius, threads)
-    rasters = [graph.to_raster(each, -1, np.int16) for each in (before, concepts)]
-    pairs = pairs_changed(*rasters, n_concepts, int(radius), threads or get_num_threads())
+    old, new = (graph.to_raster(each, -1, np.int16) for each in (before, concepts))
+    pairs = pairs_changed(old, new, n_concepts, int(radius), threads or get_num_threads())
     mono = np.subtract(*(np.bincount(each[each >= 0], minlength=n_concepts) for each in (concepts, before)))
     pairs[np.diag_indices(n_concepts)] += mono  # a token's pair with itself
     return counts + pack_pairs(mono, pairs)

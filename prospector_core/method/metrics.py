@@ -207,7 +207,7 @@ def regions_of(truth: np.ndarray, graph: TokenGraph) -> Regions:
 
 
 def bootstrap_interval(
-    values: np.ndarray, level: int = 0.95, n: int = 2000, seed: int = 0
+    values: np.ndarray, level: float = 0.95, n: int = 2000, seed: int = 0
 ) -> tuple[float, float, float]:
     """Mean of data's values and its percentile bootstrap interval over data.
 

@@ -216,7 +216,7 @@ def neighbour_blocks(
     n_concepts: int,
     radius: int,
     diffusive: bool = False,
-    cells: np.ndarray = _BLOCK_CELLS,
+    cells: int = _BLOCK_CELLS,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """``neighbour_counts`` in parts that fit in memory: yields (tokens (m,), counts (m, K)).
 
@@ -248,7 +248,7 @@ class Term:
     several concepts, ``weight`` is the mean of theirs by its shares, and ``count`` a sum of shares.
     """
 
-    neighbour: int | None
+    neighbour: int | tuple[int, int, int] | None
     count: float
     weight: float
 
@@ -268,10 +268,10 @@ class Explanation:
     token: int
     concept: int
     score: float
-    terms: tuple
+    terms: tuple[Term, ...]
     neighbours: np.ndarray
     hops: np.ndarray
-    shares: tuple = ()
+    shares: tuple[tuple[int, float], ...] = ()
 
 
 def explain(
