@@ -13,7 +13,6 @@ from ...errors import BadInputError, DocumentError, LabelsError
 from ...study.create import portable
 from ...study.labels import LabelRow, LabelTable, classes_of
 from ..base import NewStudy
-from .encoders import check_text_encoder_name
 from .files import DocumentFile, Fields, list_documents
 from .options import DocumentOptions
 from .sentences import LANGUAGES
@@ -40,7 +39,6 @@ def look_at_documents(
     options : DocumentOptions
     progress : function(files read, files), or None
     """
-    check_text_encoder_name(options.encoder)
     words, language = options.words, options.language
     if words is not None and not 1 <= words <= 10_000:
         raise BadInputError(

@@ -21,8 +21,8 @@ from .embedding import COARSE
 if TYPE_CHECKING:
     from typing import Any
 
+    from ...study import Study
     from ...study.fits import FitView
-    from ...study.study import Study
 
 __all__ = ["ProvisionalMap", "provisional_map_of", "provisional_version_of"]
 

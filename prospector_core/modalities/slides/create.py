@@ -12,7 +12,6 @@ from ...store.readable import require_readable
 from ...study.create import each_file, portable
 from ...study.labels import LabelTable
 from ..base import NewStudy
-from .encoders import check_encoder_name
 from .options import SlideOptions
 from .readers import list_slides, open_slide
 from .stain import check_stain
@@ -40,7 +39,6 @@ def look_at_slides(
     progress : function(files looked at, files), or None
     on : scheduler or None
     """
-    check_encoder_name(options.encoder)
     if options.stain is not None:
         check_stain(options.stain)
     mpp, tile, min_tissue = options.mpp, options.tile, options.min_tissue
