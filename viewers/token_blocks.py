@@ -7,13 +7,13 @@ one after.
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 
-__all__ = ["BLOCK", "ArrayCache", "TokenBlocks", "n_halvings"]
+from prospector_core.store.cache import Cache
+
+__all__ = ["BLOCK", "TokenBlocks", "n_halvings"]
 
 BLOCK = 256
 """Cells a side of a tile."""
@@ -26,45 +26,7 @@ def n_halvings(shape: tuple[int, int]) -> int:
     return max(0, math.ceil(math.log2(max(*shape, 1) / BLOCK)))
 
 
-class ArrayCache:
-    """Least-recently-used arrays, bounded by their bytes; each is made by one thread while others wait."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes, self.size = max_bytes, 0
-        self._kept: OrderedDict[Hashable, tuple] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], dict]) -> dict:
-        """A dict of arrays, or of lists of arrays.
-
-        The latest is kept even where it is larger than the bound.
-        """
-        with self._lock:
-            gate = self._making.setdefault(key, threading.Lock())
-        with gate:
-            with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    return self._kept[key][1]
-            made = make()
-            weight = sum(
-                a.nbytes for each in made.values() for a in (each if isinstance(each, list) else [each])
-            )
-            with self._lock:
-                self._kept[key] = weight, made
-                self.size += weight
-                while self.size > self.max_bytes and len(self._kept) > 1:
-                    gone, (weight, _) = self._kept.popitem(last=False)
-                    self._making.pop(gone, None)
-                    self.size -= weight
-            return made
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-
-_arrays = ArrayCache(_KEPT)
+_arrays = Cache(_KEPT)
 
 
 class TokenBlocks:
@@ -84,7 +46,7 @@ class TokenBlocks:
         key: Hashable,
         positions: np.ndarray,
         shape: tuple[int, int],
-        arrays: ArrayCache | None = None,
+        arrays: Cache | None = None,
     ) -> None:
         self.key, self.positions = (key, len(positions)), np.asarray(positions)
         self.shape = tuple(int(n) for n in shape)
@@ -103,7 +65,7 @@ class TokenBlocks:
 
     def tokens(self, row: int, column: int, wide: int = 1) -> np.ndarray:
         """Tokens of ``wide`` tiles beside each other, from this one: ids."""
-        found = self.arrays.get((self.key, "blocks"), self._sorted)
+        found = self.arrays.make((self.key, "blocks"), self._sorted)
         first = row * self.across + column
         return found["order"][found["starts"][first] : found["starts"][first + wide]]
 

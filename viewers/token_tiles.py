@@ -98,7 +98,7 @@ class _Tiles:
         return bytes(imagecodecs.png_encode(np.ascontiguousarray(image), level=1))
 
     def _kept(self, part: Hashable, make: Callable[[], dict]) -> dict:
-        return self.blocks.arrays.get((self.blocks.key, self.key, part), make)
+        return self.blocks.arrays.make((self.blocks.key, self.key, part), make)
 
 
 class ScoreTiles(_Tiles):

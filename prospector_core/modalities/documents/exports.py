@@ -13,8 +13,7 @@ from ...wording import language_tag
 from .texts import sections_of, sentences_of
 
 if TYPE_CHECKING:
-    from ...study.records import Datum
-    from ...study.study import Study
+    from ...study import Datum, Study
 
 __all__ = ["annotations", "html_page", "json_lines"]
 
@@ -124,7 +123,7 @@ def html_page(study: Study, datum: Datum) -> bytes:
     Pointing at one tells its score and concept. Light or dark as the reader's system is.
     """
     datum, attrs = study.datum(datum), study.attrs(datum)
-    text, tokens, fit = attrs["text"], _tokens(study, datum), study.current_fit
+    text, tokens, fit = attrs["text"], _tokens(study, datum), study.view
     limit = study.score_limit() or 1.0
     headings = {start: heading for heading, start, _ in attrs["sections"] if heading}
     parts, at = [], 0
