@@ -273,7 +273,7 @@ class Fit:
         )
 
     def of_class(self, target):
-        """This fit seen from a class: Fit. Raises FitError.
+        """The fit seen from a class: Fit. Raises FitError.
 
         With two classes there is one kernel, which speaks for class 1 where it is positive and for class 0
         where it is negative: class 1 is the fit itself, and class 0 is refused.

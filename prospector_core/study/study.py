@@ -125,7 +125,7 @@ class Study(StudyFindings):
             cache.max_bytes = 2**26
 
     def of_class(self, key):
-        """This study seen from one class, by number or name.
+        """The study seen from one class, by number or name.
 
         ``current_fit``, maps, explanations, weights and edits are of that class. It is the same study, with
         the same memory. Raises BadInputError, FitError.
@@ -150,7 +150,7 @@ class Study(StudyFindings):
             return self._views[target]
 
     def seen_through(self, fit):
-        """This study with another fit in place of its current one, for looking and exporting.
+        """The study with another fit in place of its current one, for looking and exporting.
 
         Study, with the same memory.
         """
