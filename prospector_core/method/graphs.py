@@ -78,7 +78,7 @@ class TokenGraph:
         return graph
 
     @classmethod
-    def from_chain(cls, n: int, reach: np.ndarray = 2) -> TokenGraph:
+    def from_chain(cls, n: int, reach: int = 2) -> TokenGraph:
         """A sequence: each token linked to the ``reach`` before and after it (sentences: 2)."""
         if n < 0 or reach < 0 or int(n) != n or int(reach) != reach:
             raise GraphError(f"a chain needs whole numbers n >= 0 and reach >= 0, got n={n}, reach={reach}")
