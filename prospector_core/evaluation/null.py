@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..method.kernels import LinearKernel
+    from ..study import Study
     from ..study.fits import Fit
-    from ..study.study import Study
     from ..study.tasks import Place
 
 __all__ = ["Null", "benjamini_hochberg", "label_null", "masked", "study_null"]

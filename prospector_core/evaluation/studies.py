@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from ..method.graphs import TokenGraph
     from ..scheduling import OnCluster
+    from ..study import Study
     from ..study.fits import FitSettings
-    from ..study.study import Study
     from .choose import Choice
     from .heads import Outcome
 

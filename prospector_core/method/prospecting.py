@@ -61,6 +61,15 @@ def prospect(
 
     Returns (n,) float64, or (n_classes, n); NaN for excluded tokens. Raises GraphError for sizes that do not
     fit.
+
+    Examples
+    --------
+    Concept 1 speaks for the class, and so does its being next to concept 0.
+
+    >>> from prospector_core import TokenGraph
+    >>> chain = TokenGraph.from_chain(4, reach=1)
+    >>> prospect(chain, [0, 0, 0, 1], coef=[0.0, 2.0, 0.0, 0.5, 0.0], n_concepts=2, radius=1).tolist()
+    [0.0, 0.0, 0.5, 2.5]
     """
     coef = np.asarray(coef, np.float64)
     if coef.ndim == 2:
@@ -207,7 +216,7 @@ def neighbour_blocks(
     n_concepts: int,
     radius: int,
     diffusive: bool = False,
-    cells: np.ndarray = _BLOCK_CELLS,
+    cells: int = _BLOCK_CELLS,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """``neighbour_counts`` in parts that fit in memory: yields (tokens (m,), counts (m, K)).
 
@@ -239,7 +248,7 @@ class Term:
     several concepts, ``weight`` is the mean of theirs by its shares, and ``count`` a sum of shares.
     """
 
-    neighbour: int | None
+    neighbour: int | tuple[int, int, int] | None
     count: float
     weight: float
 
@@ -259,10 +268,10 @@ class Explanation:
     token: int
     concept: int
     score: float
-    terms: tuple
+    terms: tuple[Term, ...]
     neighbours: np.ndarray
     hops: np.ndarray
-    shares: tuple = ()
+    shares: tuple[tuple[int, float], ...] = ()
 
 
 def explain(

@@ -75,7 +75,7 @@ def membership(
     softness: float,
     nearest: np.ndarray | None = None,
     threads: int | None = None,
-    shift: float | None = None,
+    shift: np.ndarray | None = None,
 ) -> np.ndarray:
     """Shares of concepts of every token: (n, K) uint8, a row sums to 255.
 
@@ -94,7 +94,7 @@ def sprite_and_shares(
     softness: float,
     nearest: np.ndarray | None = None,
     threads: int | None = None,
-    shift: float | None = None,
+    shift: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The nearest concept of every token, (n,) int32.
 
@@ -133,7 +133,7 @@ def _nearest(vectors: np.ndarray, centroids: np.ndarray, start: int) -> np.ndarr
         raise error
 
 
-def shifted(centroids: np.ndarray, shift: float) -> np.ndarray:
+def shifted(centroids: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
     """Centroids (K, d) float32 where embeddings are not centred but would be by ``shift`` (d,).
 
     They move the other way.

@@ -10,8 +10,7 @@ import numpy as np
 from ..wording import table_cell
 
 if TYPE_CHECKING:
-    from ..study.records import Datum
-    from ..study.study import Study
+    from ..study import Datum, Study
 
 __all__ = ["csv_table", "parquet_table"]
 

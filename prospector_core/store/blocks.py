@@ -198,9 +198,9 @@ class StoredArray:
         ours = ours and said.codecs[0].get("configuration", {}).get("endian") == "little"
         ours = ours and said.chunk_key_encoding == {"name": "default", "configuration": {"separator": "/"}}
         self.shape, self.dtype = tuple(said.shape), np.dtype(said.data_type)
-        self._zarr = None if ours else _by_zarr(folder, said)
+        self._zarr: Any = None if ours else _by_zarr(folder, said)
         chunks = said.chunk_grid.configuration.chunk_shape
-        self.chunks = tuple(chunks if ours else self._zarr.chunks)
+        self.chunks = tuple(chunks if self._zarr is None else self._zarr.chunks)
         self._absent = said.fill_value  # what zarr does not write
         if len(self.chunks) != len(self.shape):
             raise ValueError(f"{folder.name}: its chunks are of other dimensions")

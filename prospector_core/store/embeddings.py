@@ -519,7 +519,7 @@ class EmbeddingWriter:
         self.n_blocks = -(-n // block)
         self._store, self._dtype = store, dtype
         self._folder = store._folder(uid, _PARTIAL)
-        self._blocks = None if complete else Blocks(self._folder, uid, store.path)
+        self._blocks: Any = None if complete else Blocks(self._folder, uid, store.path)
 
     @property
     def finished(self) -> set[int]:

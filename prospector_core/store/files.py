@@ -17,7 +17,6 @@ from .removal import remove_file, remove_folder, remove_made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
 __all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors", "study_gone"]
 
@@ -42,7 +41,7 @@ def read_npy(content: bytes) -> np.ndarray:
     return np.frombuffer(content, dtype, offset=header.end()).reshape(shape).copy()
 
 
-def study_gone(home: Any) -> Any:
+def study_gone(home: str | os.PathLike[str]) -> StudyError:
     """What is said where a study's folder was moved or removed while it was open: StudyError."""
     return StudyError(f"the study's folder is no longer at {home}: open it where it is now")
 

@@ -39,11 +39,11 @@ class SphericalKMeansQuantizer(CentroidQuantizer):
         super().__init__(n_concepts, sample, seed)
         self.n_init = n_init
 
-    def _find(self, sample: int) -> np.ndarray:
+    def _find(self, sample: np.ndarray) -> np.ndarray:
         lengths = np.sqrt(np.einsum("ij,ij->i", sample, sample, dtype=np.float64))
         radius = float(np.sqrt(np.mean(lengths**2))) or 1.0
         directions = (sample / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
-        random, best, found = np.random.RandomState(self.seed), -np.inf, None
+        random, best, found = np.random.RandomState(self.seed), -np.inf, directions
         for _ in range(self.n_init):
             centres, alike = self._settled(directions, random)
             if alike > best:

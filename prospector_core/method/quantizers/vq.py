@@ -50,7 +50,7 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
         super().__init__(n_concepts, sample, seed)
         self.steps = steps
 
-    def _find(self, sample: int) -> np.ndarray:
+    def _find(self, sample: np.ndarray) -> np.ndarray:
         try:
             import torch
         except ImportError as error:
@@ -65,7 +65,7 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
         centroids = (decoded.astype(np.float64) * scale + middle).astype(np.float32)
         return _without_empty(sample, centroids)
 
-    def _trained(self, torch: ModuleType, tokens: np.ndarray) -> np.ndarray:
+    def _trained(self, torch: ModuleType, tokens: Tensor) -> np.ndarray:
         """What each code decodes to, in the units of ``tokens`` (n, d): (K, d) float32."""
         random = torch.Generator().manual_seed(self.seed)
         d, k = tokens.shape[1], self.n_concepts
@@ -101,7 +101,7 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
             return _through(torch, decoder, codes.places).numpy().reshape(k, d)
 
     def _begin(
-        self, torch: ModuleType, encoder: list[tuple[Tensor, Tensor]], tokens: np.ndarray, random: Generator
+        self, torch: ModuleType, encoder: list[tuple[Tensor, Tensor]], tokens: Tensor, random: Generator
     ) -> Tensor:
         """Codes to begin with, spread over the encoded tokens: (K, latent)."""
         from sklearn.cluster import kmeans_plusplus
@@ -120,13 +120,13 @@ class _Codes:
 
     def __init__(self, torch: ModuleType, places: Tensor) -> None:
         self.places, self._torch = places, torch
-        self._counts, self._sums = torch.full((len(places),), _BATCH / len(places)), None
+        self._counts = torch.full((len(places),), _BATCH / len(places))
         self._sums = places * self._counts[:, None]
 
-    def nearest(self, encoded: np.ndarray) -> Tensor:
+    def nearest(self, encoded: Tensor) -> Tensor:
         return self._torch.cdist(encoded, self.places).argmin(dim=1)
 
-    def follow(self, encoded: np.ndarray, said: Tensor, wrong: Tensor) -> int:
+    def follow(self, encoded: Tensor, said: Tensor, wrong: Tensor) -> int:
         """Move codes to the tokens that say them; begin dead ones again. Returns how many."""
         torch, k = self._torch, len(self.places)
         chosen = torch.nn.functional.one_hot(said, k).to(encoded.dtype)
@@ -151,7 +151,7 @@ def _layers(torch: ModuleType, sizes: Sequence[int], random: Generator) -> list[
     return found
 
 
-def _through(torch: ModuleType, layers: np.ndarray, values: np.ndarray) -> Tensor:
+def _through(torch: ModuleType, layers: list[tuple[Tensor, Tensor]], values: Tensor) -> Tensor:
     for at, (weight, bias) in enumerate(layers):
         values = torch.nn.functional.linear(values, weight, bias)
         if at + 1 < len(layers):
@@ -159,7 +159,7 @@ def _through(torch: ModuleType, layers: np.ndarray, values: np.ndarray) -> Tenso
     return values
 
 
-def _without_empty(sample: int, centroids: np.ndarray) -> np.ndarray:
+def _without_empty(sample: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     """Centroids, those without a token put where the token is that is farthest from its own.
 
     One after the other.

@@ -13,9 +13,8 @@ from ...palette import rgb_of
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
+    from ...study import Datum, Study
     from ...study.actions import Region
-    from ...study.records import Datum
-    from ...study.study import Study
 
 __all__ = ["mark_name", "points_geojson", "score_name"]
 

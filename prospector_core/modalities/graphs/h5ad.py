@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from h5py import Dataset, File, Group
 
     from ...method.graphs import TokenGraph
-    from ...study.records import Datum
-    from ...study.study import Study
+    from ...study import Datum, Study
 
 __all__ = ["h5ad", "write_h5ad"]
 

@@ -22,8 +22,8 @@ from .embedding import COARSE
 if TYPE_CHECKING:
     from typing import Any
 
+    from ...study import Study
     from ...study.fits import Fit
-    from ...study.study import Study
 
 __all__ = ["PartMaps", "ProvisionalMap"]
 

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from shapely.geometry import MultiPolygon, Polygon
 
+    from ...study import Datum, Study
     from ...study.actions import Region
-    from ...study.records import Datum
-    from ...study.study import Study
 
 __all__ = ["geojson"]
 

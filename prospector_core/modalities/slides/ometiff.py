@@ -10,8 +10,7 @@ import numpy as np
 import tifffile
 
 if TYPE_CHECKING:
-    from ...study.records import Datum
-    from ...study.study import Study
+    from ...study import Datum, Study
 
 __all__ = ["ome_tiff"]
 

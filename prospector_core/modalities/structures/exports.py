@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from gemmi import Atom, Residue, Structure
 
-    from ...study.records import Datum
-    from ...study.study import Study
+    from ...study import Datum, Study
 
 __all__ = ["bfactor_mmcif", "bfactor_pdb", "defattr", "molviewspec", "pymol_script"]
 
