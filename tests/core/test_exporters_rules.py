@@ -255,7 +255,7 @@ def structure(*scores, numbers=None, chain="A", concepts=None):
         concepts_of=lambda _: np.array(concepts or range(n)),
         datum=lambda each: SimpleNamespace(name="one"),
         classes=("no", "yes"),
-        current_fit=SimpleNamespace(id=4, target=1),
+        view=SimpleNamespace(id=4, target=1),
         fits=lambda: [(3, "before", None), (4, "2026-01-01", None)],
     )
 
@@ -539,7 +539,7 @@ def document(
             for k, name in enumerate(names)
         ],
         predictions=lambda: {} if probability is None else {"u": probability},
-        current_fit=SimpleNamespace(unit=""),
+        view=SimpleNamespace(unit=""),
         others="no",
         score_limit=lambda: 4.0,
         kind=SimpleNamespace(words=SimpleNamespace(token="sentence")),

@@ -193,7 +193,7 @@ def _picture(key, uid, fit_key, side, limit, _view, _study):
 
 def picture_of_datum(view: KindView, study: Study, datum, side: int) -> np.ndarray:
     """A datum at a glance, its map where there is one: (h, w, 3) uint8, the longer side ``side``."""
-    fit = study.current_fit
+    fit = study.view
     limit = score_limit(study) if fit else None
     return _picture(study_key(study), datum.uid, fit and fit.key, side, limit, view, study)
 
@@ -212,5 +212,5 @@ def picture_of_token(
     view: KindView, study: Study, datum, token: int, side: int, context: float
 ) -> np.ndarray:
     """A token ringed among those around it, in the colours of their concepts: (side, side, 3) uint8."""
-    key, fit_id, colours = study_key(study), study.current_fit.id, tuple(study.colours())
+    key, fit_id, colours = study_key(study), study.view.id, tuple(study.colours())
     return _around(key, datum.uid, int(token), fit_id, colours, side, context, view, study)

@@ -123,7 +123,7 @@ def html_page(study: Study, datum: Datum) -> bytes:
     Pointing at one tells its score and concept. Light or dark as the reader's system is.
     """
     datum, attrs = study.datum(datum), study.attrs(datum)
-    text, tokens, fit = attrs["text"], _tokens(study, datum), study.current_fit
+    text, tokens, fit = attrs["text"], _tokens(study, datum), study.view
     limit = study.score_limit() or 1.0
     headings = {start: heading for heading, start, _ in attrs["sections"] if heading}
     parts, at = [], 0
