@@ -41,6 +41,14 @@ def count_concepts(
     Returns (p,) int64 (of shares: float64), p = K + K(K+1)/2 (p = K if r = 0): monograms, then pairs i <= j;
     a distinct unordered pair counts twice, a token's pair with itself once. Raises GraphError for a sprite
     that does not fit the graph.
+
+    Examples
+    --------
+    Two tiles of concept 0 and one of concept 1, in a row: how often each is there, then pairs 00, 01, 11.
+
+    >>> from prospector_core import TokenGraph
+    >>> count_concepts(TokenGraph.from_chain(3, reach=1), [0, 0, 1], n_concepts=2, radius=1).tolist()
+    [2, 1, 4, 2, 1]
     """
     if soft.is_soft(concepts):
         if np.shape(concepts)[-1] != n_concepts:

@@ -68,6 +68,11 @@ class TokenGraph:
 
         Parameters: positions (n, 2) int, row and column of each tile.
         Raises GraphError if two tiles share a position or the shape is wrong.
+
+        Examples
+        --------
+        >>> TokenGraph.from_grid([[0, 0], [0, 1], [0, 3]]).edges.tolist()
+        [[0, 1]]
         """
         positions = _integers(positions, "grid positions")
         if positions.ndim != 2 or positions.shape[1] != 2:

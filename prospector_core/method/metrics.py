@@ -49,6 +49,11 @@ def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
     """Area under the ROC curve of one datum's map, or of datum predictions.
 
     NaN if only one class is there.
+
+    Examples
+    --------
+    >>> auroc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    0.75
     """
     truth = np.asarray(truth, bool)
     if truth.all() or not truth.any():

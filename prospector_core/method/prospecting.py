@@ -61,6 +61,15 @@ def prospect(
 
     Returns (n,) float64, or (n_classes, n); NaN for excluded tokens. Raises GraphError for sizes that do not
     fit.
+
+    Examples
+    --------
+    Concept 1 speaks for the class, and so does its being next to concept 0.
+
+    >>> from prospector_core import TokenGraph
+    >>> chain = TokenGraph.from_chain(4, reach=1)
+    >>> prospect(chain, [0, 0, 0, 1], coef=[0.0, 2.0, 0.0, 0.5, 0.0], n_concepts=2, radius=1).tolist()
+    [0.0, 0.0, 0.5, 2.5]
     """
     coef = np.asarray(coef, np.float64)
     if coef.ndim == 2:
