@@ -33,8 +33,8 @@ setup: $(VENV)/.installed  ## the virtual environment only
 
 sample: $(SAMPLE)  ## the sample study only
 
-lint: $(VENV)/.tested  ## style (of JavaScript too, where there is npm), the way of imports, and whether what is imported is declared
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/deptry .
+lint: $(VENV)/.tested  ## types, style (of JavaScript too, where there is npm), the way of imports, and whether what is imported is declared
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/deptry .
 	@if command -v npm >/dev/null; then \
 	  cd tests/javascript && npm ci --silent --no-audit --no-fund && npm run --silent lint; \
 	else echo "lint: npm is not there, so the JavaScript was not checked"; fi

@@ -12,15 +12,13 @@ import numpy as np
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.asked import nothing_lost
-from pages.closed_windows import close_with_window
 from viewers import tile_server
 from viewers.access.entrance import Entrance
 from viewers.access.headers import SafeHeaders
+from viewers.streamlit_patches import apply_patches
 
-nothing_lost()
+apply_patches()
 entrance = Entrance()
-close_with_window()
 
 
 def warm_up():

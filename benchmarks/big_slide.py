@@ -92,9 +92,9 @@ def _shrink(image, step):
 
 
 def _fine_level(writer, patterns, blocks, step, n_tiles):
-    """Levels whose tiles lie inside blocks.
+    """Levels whose tiles are inside blocks.
 
-    Each pattern's tiles are written once, and named wherever it lies.
+    Each pattern's tiles are written once, and named wherever it is.
     """
     per_block = _BLOCK // step // TILE
     written = np.empty((len(patterns), per_block, per_block, 2), np.uint64)

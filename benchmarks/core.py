@@ -1,4 +1,4 @@
-"""Benchmark of the core: time and memory a token.
+"""Benchmark of the core: time and memory per token.
 
 Next to a plain networkx version and to a bare matrix product.
 

@@ -131,7 +131,7 @@ def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSION
 
     ``data`` data of about so many tokens each, half of them of class 1, embedded.
 
-    Tissue is an irregular piece with holes; kinds of token lie in patches, with strays; class 1 has more of
+    Tissue is an irregular piece with holes; kinds of token are in patches, with strays; class 1 has more of
     some kinds. Embeddings are in half precision, and written in blocks: only one datum's places and kinds are
     in memory. Returns Study.
     """
@@ -176,7 +176,7 @@ def make_large_study(path, data=50, tokens=100_000, seed=0, dimensions=DIMENSION
             some = kinds[writer.rows(index)]
             shift = int(
                 random.integers(_BLOCK)
-            )  # the same noise from another place: drawing it anew would take longest
+            )  # the same noise from another place: drawing it again would take longest
             rows = (np.arange(len(some)) + shift) % _BLOCK
             writer.write_block(index, (centres[some] + noise[rows]).astype(np.float16))
         writer.finish()

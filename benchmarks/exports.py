@@ -21,7 +21,7 @@ def measure_exports(tokens, seed=0):
 
     To a file on disk.
 
-    Returns {"tokens": n, "concepts": K, format: {"seconds", "bytes"}}. Concepts lie in patches of a few
+    Returns {"tokens": n, "concepts": K, format: {"seconds", "bytes"}}. Concepts are in patches of a few
     tiles, as in tissue.
     """
     study = _study(round((tokens / 0.85) ** 0.5), np.random.default_rng(seed))

@@ -3,7 +3,7 @@
 Studies embedded, fitted and mapped twice, and compared.
 
 In each phase one worker is killed (SIGKILL) while it works; a slide is cut short; and the scheduler itself is
-killed and started again. What is compared is what lies on disk: embeddings, the fit's digest, the maps.
+killed and started again. What is compared is what is on disk: embeddings, the fit's digest, the maps.
 """
 
 import csv
@@ -184,9 +184,9 @@ def make_mosaics(folder, encoder="efficientnet-lite0", store=None, images=None):
 
 
 def make_vectors(folder, tokens, dimensions=DIMENSIONS, vectors=None, store=None):
-    """A study of made cells on grids with holes, whose vectors in half precision lie in files of one's own.
+    """A study of made cells on grids with holes, whose vectors in half precision are in files of one's own.
 
-    A file a datum.
+    One file per datum.
 
     Parameters: folder to make it in; tokens in all; vectors, folder of a study made earlier with the same
     arguments, whose files are used again; store, address of embeddings.

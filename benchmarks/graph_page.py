@@ -27,7 +27,7 @@ _PAINTED = (
 
 
 def run(points):
-    """Measure. Returns a dict of plain numbers, milliseconds a frame."""
+    """Measure. Returns a dict of plain numbers, milliseconds per frame."""
     figures = {"points": points}
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "benchmarks.napari", "--write", scratch, "--points", str(points)]

@@ -87,7 +87,7 @@ def encoders_table(data, encoders=ENCODERS, atom="side", cutoff=None, scratch=No
     "seconds"}.
 
     With the settings that a new study begins with; "paper_ap" with the same concepts and the kernel of the
-    paper; seconds a chain.
+    paper; seconds per chain.
     """
     graphs = _graphs(data, atom, cutoff)
     rows = []

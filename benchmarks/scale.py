@@ -30,8 +30,8 @@ def measure_scale(sizes=SIZES, workers=2, workers_at=3_000_000, folder=None, pro
 
     Parameters
     ----------
-    sizes : tokens in all, ascending; a study has data of 250,000 each, and lies in ``folder`` (default: a
-        temporary one) while it is measured: 1 KB a token
+    sizes : tokens in all, ascending; a study has data of 250,000 each, and is in ``folder`` (default: a
+        temporary one) while it is measured: 1 KB per token
     workers, workers_at : processes to compare with one, and at how many tokens (0: not at all)
     progress : function(text)
 
@@ -136,8 +136,8 @@ def format_scale(result):
     """The figures of ``measure_scale`` as a table for people."""
     lines = [
         (
-            f"{result['dimensions']} numbers a token in half precision, K = {result['concepts']}, r ="
-            f" {result['radius']}; seconds a step, and peak memory beside what was held (MB)"
+            f"{result['dimensions']} numbers per token in half precision, K = {result['concepts']}, r ="
+            f" {result['radius']}; seconds per step, and peak memory beside what was held (MB)"
         ),
         f"{'tokens':>12}{'data':>6}{'GB':>7}"
         + "".join(f"{step:>16}" for step in STEPS)

@@ -15,7 +15,7 @@ from .big_slide import write_big_slide
 
 __all__ = ["write_grid_study"]
 
-_PITCH = 8  # level-0 pixels a token side
+_PITCH = 8  # level-0 pixels per token side
 _SMALL = 1100  # pixels of the slides that the kernel is fitted on beside the large one
 _CLUSTERS = 8
 _BLOCK = 1024  # pixels a block of ``write_big_slide``
@@ -84,7 +84,7 @@ def _positions(tissue, side):
 
 
 def _embeddings(positions, side, dim, label, random):
-    """(n, dim) float32 in clusters that lie in patches of 24 tokens; two of them are commoner in tumours."""
+    """(n, dim) float32 in clusters that are in patches of 24 tokens; two of them are commoner in tumours."""
     share = np.ones(_CLUSTERS)
     share[:2] += 2.0 * (label == 1)
     patch = random.choice(_CLUSTERS, (side // 24 + 1, side // 24 + 1), p=share / share.sum())

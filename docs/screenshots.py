@@ -37,7 +37,7 @@ def stain(folder):
 
     Side by side.
     """
-    from pages.pictures import stain_pictures
+    from viewers.kinds.slides.pictures import stain_pictures
 
     pictures = list(stain_pictures(300).values())
     gap = np.full((pictures[0].shape[0], 12, 3), 255, np.uint8)
@@ -324,7 +324,7 @@ class Guide:
     def choose(self, label, option):
         """An option of a selectbox."""
         choice = self.page.get_by_role("option", name=option)
-        for _ in range(5):  # a page that is drawn anew under it closes the list
+        for _ in range(5):  # a page that is drawn again under it closes the list
             self.page.get_by_role("combobox", name=label).click()
             self.page.wait_for_timeout(1500)
             if choice.count():
@@ -339,7 +339,7 @@ class Guide:
         chart = self.page.locator(".js-plotly-plot").first
         chart.wait_for(timeout=WAIT)
         self.settle()
-        # Where row 0, column 1 lies on the screen, from the axes that plotly drew.
+        # Where row 0, column 1 is on the screen, from the axes that plotly drew.
         x, y = chart.evaluate("""plot => {
                 const box = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout;
                 return [box.x + xaxis._offset + xaxis.l2p(1), box.y + yaxis._offset + yaxis.l2p(0)];

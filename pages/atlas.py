@@ -3,56 +3,35 @@
 Point at one to see it, click it to know more, choose many to correct them.
 """
 
-import numpy as np
 import streamlit as st
 
 from pages import shared
 from pages.atlas_chosen import about_chosen
-from pages.edits import above
-from pages.looks import look_of
-from pages.overlays import limit_of
-from pages.slide_panel import about_token
-from pages.slide_regions import step_history
-from pages.words import class_of, plain
+from pages.panels.edits import above
+from pages.panels.refit import step_history
+from pages.panels.token import about_token
 from prospector_core.errors import ProspectorError
 from prospector_core.palette import class_palette
+from prospector_core.wording import datum_words
 from viewers.atlas import atlas
+from viewers.atlas_points import atlas_points
+from viewers.kinds import view_of
+from viewers.limits import score_limit
+from viewers.study_key import study_key
+from viewers.words import class_of, plain
 
 MOST = 3000  # tokens: more take long to lay out and hide each other
 
 study = shared.require_fit()
 fit = study.current_fit
 state = st.session_state
-look, words = look_of(study), study.kind.words
+view, words = view_of(study), study.kind.words
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def laid_out(study_key, n_embedded, _study):
+def laid_out(key, n_embedded, _study):
     """The atlas of a study; another one when more data have been embedded."""
     return _study.atlas(MOST)
-
-
-@st.cache_data(show_spinner=False, max_entries=4)
-def points_of(study_key, fit_id, labels, n_embedded, _study, _atlas):
-    """What is drawn: places, and concept, score and label under the present fit."""
-    concept, score, label, name = (np.empty(len(_atlas), object) for _ in range(4))
-    for index, uid in enumerate(_atlas.uids):
-        rows, datum = _atlas.datum == index, _study.datum(uid)
-        tokens = _atlas.token[rows]
-        concept[rows] = _study.concepts_of(datum)[tokens].tolist()
-        score[rows] = [
-            None if np.isnan(value) else round(float(value), 4) for value in _study.prospect(datum)[tokens]
-        ]
-        label[rows], name[rows] = datum.label, datum.name
-    x, y = _atlas.place.astype(float).round(4).T.tolist()
-    return {
-        "x": x,
-        "y": y,
-        "concept": concept.tolist(),
-        "score": score.tolist(),
-        "label": label.tolist(),
-        "name": name.tolist(),
-    }
 
 
 def picked():
@@ -82,20 +61,20 @@ def stepped():
 
 st.markdown("### Atlas")
 st.caption(
-    f"Up to {MOST:,} {words.tokens}, as many from each datum. {words.tokens.capitalize()} that the encoder"
-    " finds alike lie near each other; distances between far groups say nothing. A concept in two places may"
-    " be worth splitting; two concepts in one place, merging."
+    f"Up to {MOST:,} {words.tokens}; the same number from each {datum_words(study)[0]}."
+    f" {words.tokens.capitalize()} that the encoder finds alike are near each other;"
+    " distances between far groups say nothing. A concept in two places may be worth splitting;"
+    " two concepts in one place, merging."
 )
 above(study)
 try:
     with st.spinner(f"Laying out the {words.tokens}; the first time takes up to a minute…"):
         n_embedded = len(study.embedded())
-        found = laid_out(shared.study_key(study), n_embedded, study)
+        found = laid_out(study_key(study), n_embedded, study)
 except ProspectorError as error:
     shared.say_error(error)
     st.stop()
-labels = tuple(datum.label for datum in study.data)
-points = points_of(shared.study_key(study), fit.key, labels, n_embedded, study, found)
+points = atlas_points(study, fit, found)
 if not 0 <= state.get("atlas_point", -1) < len(found):
     state.pop("atlas_point", None)
 chosen = [each for each in state.get("atlas_chosen", ()) if 0 <= each < len(found)]
@@ -111,8 +90,8 @@ with left:
         classes=study.classes,
         sides=study.sides,
         colours=class_palette(len(study.classes)) if study.several else None,
-        limit=limit_of(study),
-        **look.hover(study, found),
+        limit=score_limit(study),
+        **view.hover(study, found),
         selected=state.get("atlas_point"),
         chosen=chosen,
         on_pick=picked,
@@ -132,6 +111,6 @@ with right:
         datum = study.datum(found.uids[found.datum[state["atlas_point"]]])
         token = int(found.token[state["atlas_point"]])
         st.markdown(f"**{plain(datum.name)}** · labelled *{plain(class_of(study, datum))}*")
-        if st.button(look.SHOW, icon=":material/my_location:", key="atlas_show"):
+        if st.button(view.show, icon=":material/my_location:", key="atlas_show"):
             shared.show_token(datum, token)
         about_token(study, datum, token)

@@ -5,15 +5,14 @@ How many, of which concepts and data, what they look like, and edits of all of t
 
 from collections import Counter
 
-import numpy as np
 import streamlit as st
 
-from pages.concept_edits import meant
-from pages.edits import Edit, offer_in_form, popover, trial_here
-from pages.looks import look_of
-from pages.slide_reassign import choosable
-from pages.slide_regions import MARKS, marking_words
-from pages.words import plain
+from pages.panels.concept_edits import choosable, meant
+from pages.panels.edits import Edit, offer_in_form, popover, trial_here
+from pages.panels.marks import MARKS, marking_words
+from viewers.atlas_points import some_of
+from viewers.kinds import view_of
+from viewers.words import plain
 
 __all__ = ["about_chosen", "parts_of"]
 
@@ -57,12 +56,11 @@ def about_chosen(study, atlas, chosen, on_none):
 
 def _pictures(study, atlas, chosen):
     """Some of them, spread over the choice."""
-    some = np.array(sorted(chosen))[np.linspace(0, len(chosen) - 1, min(PICTURES, len(chosen))).astype(int)]
-    look = look_of(study)
+    view = view_of(study)
     with st.container(horizontal=True, gap="xsmall", key="chosen_pictures"):
-        for point in some:
+        for point in some_of(chosen, PICTURES):
             datum, token = study.datum(atlas.uids[atlas.datum[point]]), int(atlas.token[point])
-            look.token(study, datum, token, 76, 1.0, f"{study.kind.words.token} of {datum.name}")
+            view.token(study, datum, token, 76, 1.0, f"{study.kind.words.token} of {datum.name}")
 
 
 def _shares(title, counts):

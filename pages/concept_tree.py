@@ -5,9 +5,9 @@ Rows that step in where branches part; merging goes up it, splitting goes down.
 
 import streamlit as st
 
-from pages.edits import Edit, offer, offer_trial
-from pages.words import plain, signed
+from pages.panels.edits import Edit, offer, offer_trial
 from prospector_core.html_pages import write_html
+from viewers.words import plain, signed
 
 __all__ = ["concept_tree"]
 

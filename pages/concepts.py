@@ -1,18 +1,17 @@
-"""Concepts page: a card a concept with its most typical tiles.
+"""Concepts page: one card per concept with its most typical tiles.
 
 Rename, recolour, exclude, split, pin, and merge several.
 """
 
 import streamlit as st
 
-from pages import concept_edits, shared
-from pages.asked import field_key, typed
+from pages import shared
 from pages.concept_tree import concept_tree
-from pages.edits import above
-from pages.looks import look_of
+from pages.fields import field_key, typed
+from pages.panels import concept_edits
+from pages.panels.edits import above
 from pages.people import locked
 from pages.session import edit_quietly
-from pages.words import heat_table, plain, share_text, weight_bar
 from prospector_core.study.prompts import (
     PHRASES,
     can_prompt,
@@ -21,6 +20,9 @@ from prospector_core.study.prompts import (
     similarity,
     suggest_names,
 )
+from viewers.kinds import view_of
+from viewers.study_key import study_key
+from viewers.words import heat_table, plain, share_text, weight_bar
 
 ORDERS = {
     "one": lambda c: -c.weight,
@@ -32,7 +34,7 @@ ORDERS = {
 study = shared.require_fit()
 fit = study.current_fit
 state = st.session_state
-look, words = look_of(study), study.kind.words
+view, words = view_of(study), study.kind.words
 zero, one = plain(study.others), plain(study.classes[study.target])
 new = concept_edits.new_parts(study)
 
@@ -72,7 +74,7 @@ def picked(uid, token):
 
 def tokens(concept):
     """A concept's most typical tokens; a click goes to one in its datum."""
-    if not look.typical(study, concept, picked):
+    if not view.typical(study, concept, picked):
         st.caption(f"no {words.token} carries this concept")
 
 
@@ -185,7 +187,7 @@ def name_by_phrases():
         with shared.errors_said():
             phrases = parse_phrases(st.session_state["shown_phrases"])
             with st.spinner("Loading the encoder and comparing…"):
-                table = similarity(study, phrases, vectors_of(shared.study_key(study), tuple(phrases), study))
+                table = similarity(study, phrases, vectors_of(study_key(study), tuple(phrases), study))
             suggested = suggest_names(study, phrases, table)
             shown = [concept for concept in concepts if not concept.excluded]
             st.html(heat_table([c.name for c in shown], phrases, table[[c.id for c in shown]]))
@@ -220,7 +222,7 @@ st.markdown("### Concepts")
 st.caption(
     f"Kinds of {words.token} that the encoder tells apart. A positive weight speaks"
     f" **{plain(study.sides[1])}**, a negative one **{plain(study.sides[0])}** ({fit.unit}). Name what you"
-    f" recognise; exclude what does not belong{look.UNWANTED}; merge what is one kind, split what is two;"
+    f" recognise; exclude what does not belong{view.unwanted}; merge what is one kind, split what is two;"
     f" then refit. Click a {words.token} to see it in its {words.datum}."
 )
 above(study)

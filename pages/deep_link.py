@@ -22,7 +22,7 @@ def follow_link(study):
     ):
         return
     state, datum = st.session_state, study.datum(asked["datum"])
-    for key in ("at_token", "at_glass", "at_side", "at_token_beside"):
+    for key in ("at_token", "at_last", "at_glass", "at_side", "at_token_beside"):
         state.pop(key, None)
     state["at_datum"], state["at_focus"] = datum.uid, True
     token, view = asked.get("token", ""), _numbers(asked.get("view", ""))

@@ -4,20 +4,19 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.changes import note_change
 from pages.evaluate_quantizers import by_quantizer
+from pages.panels.change import note_change
 from pages.people import locked
 from pages.session import by_me
-from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.mask import known_null, null_of
 from prospector_core.evaluation.plots import neutral
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
 from viewers.access.session import exported
+from viewers.words import plain
 
 _SCORES = {
     "log_loss": st.column_config.NumberColumn(
@@ -27,30 +26,25 @@ _SCORES = {
         "AUROC", format="%.3f", help="Of held-out data, from their whole evidence"
     ),
     "top_auroc": st.column_config.NumberColumn(
-        "Top AUROC", format="%.3f", help="The same, from the best twentieth of each datum"
+        "Top AUROC", format="%.3f", help="The same, from the strongest twentieth of each one"
     ),
     "stability": st.column_config.NumberColumn(
         "Stability", format="%.2f", help="How alike maps are from halves of the data"
     ),
     "mean_rank": st.column_config.NumberColumn("Mean rank", format="%.1f"),
     "chosen": st.column_config.CheckboxColumn("Chosen"),
-    "clearly_better": st.column_config.CheckboxColumn(
-        "Clearly better", help="Than the settings to begin with"
-    ),
+    "clearly_better": st.column_config.CheckboxColumn("Clearly better", help="Than the initial settings"),
 }
 
 
 def signal(study):
     """Whether labels are told better than shuffled ones, and which weights exceed them."""
     st.markdown("#### Is there any signal?")
-    st.caption(
-        "Labels are shuffled among the data, again and again: a map of labels that mean nothing looks like a"
-        " map, too."
-    )
+    st.caption("Labels are shuffled many times: a map of labels without meaning looks like a map, too.")
     fit, null = study.current_fit, known_null(study)
     if null is None:
         if not st.button(
-            "Shuffle labels", icon=":material/shuffle:", help="200 times; what comes out is kept with the fit"
+            "Shuffle labels", icon=":material/shuffle:", help="200 times; the result is kept with the fit"
         ):
             return
         bar = st.progress(0.0, "Fitting to shuffled labels")
@@ -71,7 +65,7 @@ def signal(study):
         for k in range(fit.n_concepts)
         if null.kept[k]
     ]
-    one, two = (int(np.count_nonzero(some)) for some in np.split(null.kept, [fit.n_concepts]))
+    one, two = int(null.kept[: fit.n_concepts].sum()), int(null.kept[fit.n_concepts :].sum())
     st.caption(
         f"{one} concept{'s' * (one != 1)} and {two} pair{'s' * (two != 1)} stand out, at a false discovery"
         f" rate of {null.level:.0%}."
@@ -94,8 +88,8 @@ def search(study):
     """The search of settings, as it runs; the winner can be fitted."""
     st.markdown("#### Which settings, by labels alone?")
     st.caption(
-        "Each candidate predicts data that were held out. No truth is looked at; the settings to begin with"
-        " stay unless another is clearly better."
+        "Each candidate predicts data that were held out. Truth is not used. The initial settings stay"
+        " unless others are clearly better."
     )
     key = f"choice_{study.path}_{study.target}"
     if st.button("Search settings", icon=":material/manage_search:"):
@@ -162,7 +156,7 @@ def against_truth(study):
             help="A row each: k-means, spherical k-means, tree and the others",
         )
         few = st.toggle(
-            "Few labels", help="Also fitted on 2, 4, 8, ... labelled data a class, five draws each"
+            "Few labels", help="Also fitted on 2, 4, 8, ... labelled data per class, five draws each"
         )
     key = f"scored_{study.path}_{study.current_fit.id}_{study.target}"
     if st.button(

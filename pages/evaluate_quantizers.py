@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.changes import note_change
+from pages.panels.change import note_change
 from pages.people import locked
 from pages.session import by_me
-from pages.words import plain
 from prospector_core.study.fits import about_quantizer, list_quantizers
+from viewers.words import plain
 
 __all__ = ["by_quantizer"]
 

@@ -4,17 +4,17 @@ import streamlit as st
 
 from prospector_core.study.editors import moment
 from viewers.access.session import exported
+from viewers.kinds import view_of
 
 __all__ = ["history"]
 
 STATUS = {"undone": "undone", "ended": "ended by a new fit", "stands": "stands"}
-REPORTED = {"slides"}  # modalities that the report has pictures of
 
 
 def history(study):
     """The journal as a table, newest first, and the report."""
     events = study.curation.chronicle()
-    if study.modality in REPORTED and study.current_fit is not None:
+    if view_of(study).in_report and study.current_fit is not None:
         _report(study)
     if not events:
         st.info("Nothing has been edited yet.", icon=":material/history:")
@@ -54,7 +54,9 @@ def _report(study):
 
     with st.container(horizontal=True, vertical_alignment="center"):
         named = st.toggle(
-            "Name the slides", key="report_names", help="Else data have numbers: the report may be sent on"
+            "Name the slides",
+            key="report_names",
+            help="Without names they have numbers, and you can send the report to others",
         )
         st.download_button(
             "Save report",

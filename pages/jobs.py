@@ -6,13 +6,14 @@ How far it is, and buttons to pause, go on, reorder and take off.
 import streamlit as st
 
 from pages.people import locked
-from pages.words import plain
 from prospector_core import worker
 from prospector_core.errors import ProspectorError
 from prospector_core.study.queue import seconds_left
+from prospector_core.wording import datum_words
 from viewers.access import session as access
+from viewers.words import plain, time_left
 
-__all__ = ["embed", "panel", "time_left"]
+__all__ = ["embed", "panel"]
 
 SHOWN = 8  # rows of the list; the rest is behind a fold
 _STATES = {  # icon, words
@@ -22,19 +23,6 @@ _STATES = {  # icon, words
     "interrupted": (":material/sync_problem:", "interrupted"),
     "failed": (":material/error:", "failed"),
 }
-
-
-def time_left(seconds):
-    """A remaining time as a person says it: "about 3 min left"; empty where it is not known."""
-    if seconds is None:
-        return ""
-    if seconds < 50:
-        return "less than a minute left"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"about {minutes} min left"
-    hours = round(minutes / 60)
-    return f"about {hours} h left" if hours < 48 else f"about {round(hours / 24)} days left"
 
 
 def embed(study, uids):
@@ -127,7 +115,7 @@ def _head(study, jobs, left, at_work, state):
     text, buttons = st.columns([4, 1], vertical_alignment="bottom")
     text.progress(
         min(1.0, (done + part) / max(len(study.data), 1)),
-        f"{done} of {len(study.data)} data embedded · {words}",
+        f"{done} of {len(study.data)} {datum_words(study)[1]} embedded · {words}",
     )
     if active and at_work:
         buttons.button(
@@ -152,7 +140,7 @@ def _head(study, jobs, left, at_work, state):
             disabled=locked(study),
         )
     if at_work:
-        said = "It goes on in the background when you close this page, or the app."
+        said = "It continues in the background when you close this page or the app."
     elif words == "interrupted":
         said = (
             ":orange[:material/sync_problem: The work was interrupted: its program ended, or the machine was"
@@ -176,46 +164,44 @@ def _rows(study, jobs, names, at_work, soonest):
             progress.progress(min(1.0, job.done / job.total), text)
         else:
             progress.caption("looking for tissue" if job.state == "running" else words)
-        look = {"type": "tertiary", "on_click": _do}
         if job.state == "waiting" and job.uid != soonest:
-            buttons.button(
-                "",
-                key=f"first_{job.uid}",
-                icon=":material/vertical_align_top:",
-                args=(study.queue.first, job.uid),
-                disabled=fixed,
-                help="Make it the next one",
-                **look,
-            )
+            what = (study.queue.first, job.uid)
+            _icon(buttons, f"first_{job.uid}", "vertical_align_top", "Make it the next one", what, fixed)
         if job.state in ("running", "waiting") and at_work:
-            buttons.button(
-                "",
-                key=f"pause_{job.uid}",
-                icon=":material/pause:",
-                args=(study.queue.pause, [job.uid]),
-                disabled=fixed or bool(job.asked),
-                help="Pause this one; the others go on",
-                **look,
+            what, asked = (study.queue.pause, [job.uid]), bool(job.asked)
+            _icon(
+                buttons,
+                f"pause_{job.uid}",
+                "pause",
+                "Pause this one; the others continue",
+                what,
+                fixed or asked,
             )
         if job.state in ("paused", "interrupted"):
-            buttons.button(
-                "",
-                key=f"go_on_{job.uid}",
-                icon=":material/play_arrow:",
-                args=(_go_on, study, [job.uid]),
-                disabled=fixed,
-                help="Go on with this one",
-                **look,
-            )
-        buttons.button(
-            "",
-            key=f"off_{job.uid}",
-            icon=":material/close:",
-            args=(study.queue.cancel, job.uid),
-            disabled=fixed or job.asked == "cancel",
-            help="Take it off the list, and remove what is half made of it. What is embedded already stays",
-            **look,
+            what = (_go_on, study, [job.uid])
+            _icon(buttons, f"go_on_{job.uid}", "play_arrow", "Go on with this one", what, fixed)
+        _icon(
+            buttons,
+            f"off_{job.uid}",
+            "close",
+            "Take it off the list and remove its unfinished part. What is embedded already stays",
+            (study.queue.cancel, job.uid),
+            fixed or job.asked == "cancel",
         )
+
+
+def _icon(place, key, icon, help, what, disabled):
+    """A button without words; ``what``: the action, and what it is called with."""
+    place.button(
+        "",
+        key=key,
+        type="tertiary",
+        icon=f":material/{icon}:",
+        help=help,
+        on_click=_do,
+        args=what,
+        disabled=disabled,
+    )
 
 
 def _failures(study, failed, names):
@@ -226,26 +212,9 @@ def _failures(study, failed, names):
             plain(job.message if names[job.uid] in job.message else f"{names[job.uid]}: {job.message}"),
             icon=":material/warning:",
         )
-        look = {"type": "tertiary", "on_click": _do}
-        again, off = (embed, study, [job.uid]), (study.queue.cancel, job.uid)
-        buttons.button(
-            "",
-            key=f"again_{job.uid}",
-            icon=":material/refresh:",
-            args=again,
-            help="Try again",
-            disabled=locked(study),
-            **look,
-        )
-        buttons.button(
-            "",
-            key=f"off_{job.uid}",
-            icon=":material/close:",
-            args=off,
-            help="Leave it out",
-            disabled=locked(study),
-            **look,
-        )
+        fixed = locked(study)
+        _icon(buttons, f"again_{job.uid}", "refresh", "Try again", (embed, study, [job.uid]), fixed)
+        _icon(buttons, f"off_{job.uid}", "close", "Leave it out", (study.queue.cancel, job.uid), fixed)
 
 
 def _not_queued(study, jobs):
@@ -259,7 +228,8 @@ def _not_queued(study, jobs):
         return
     left, right = st.columns([4, 1], vertical_alignment="center")
     left.info(
-        f"{len(missing)} of {len(study.data)} data are not embedded yet.", icon=":material/hourglass_empty:"
+        f"{len(missing)} of {len(study.data)} {datum_words(study)[1]} are not embedded yet.",
+        icon=":material/hourglass_empty:",
     )
     right.button(
         "Embed them",

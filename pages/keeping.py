@@ -3,12 +3,12 @@
 import streamlit as st
 
 from pages import shared
-from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.store.trust import allow, check_address
 from prospector_core.study.address import NOT_KEYED
 from prospector_core.study.backup import last_backup
 from prospector_core.study.editors import moment
+from viewers.words import plain
 
 __all__ = ["allow_box", "keeping"]
 
@@ -22,7 +22,7 @@ def allow_box(study):
         return
     with st.container(border=True, key="allow_store"):
         st.warning(
-            "The embeddings of this study lie elsewhere. Nothing was asked of that place yet.",
+            "The embeddings of this study are elsewhere. The app has not connected to that place yet.",
             icon=":material/cloud_off:",
         )
         st.code(study.address, language=None, wrap_lines=True)
@@ -33,7 +33,7 @@ def allow_box(study):
             shared.say_error(error)
             return
         st.markdown(
-            "Whoever made the study chose this address. Allow it only if you know it: your credentials are"
+            "The author of the study chose this address. Allow it only if you know it: your credentials are"
             " used there."
         )
         if st.button("Use this address for this study", icon=":material/lock_open:", key="allow_address"):

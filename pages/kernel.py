@@ -3,21 +3,22 @@
 Click a cell to pin it or see where it occurs.
 """
 
-import numpy as np
 import streamlit as st
 
-from pages import concept_edits, preview, shared
-from pages.edits import above
-from pages.looks import look_of
-from pages.places import pairs_of
-from pages.words import class_of, plain, signed
+from pages import shared
+from pages.panels import concept_edits, preview
+from pages.panels.edits import above
 from prospector_core.method.features import pair_index
 from prospector_core.study.change import Change, last_change
+from prospector_core.wording import datum_words
 from viewers.figures import Kernel, kernel_matrix, picked_cell
+from viewers.hotspots import pairs_of
+from viewers.kernel_square import kernel_square
+from viewers.kinds import view_of
+from viewers.words import class_of, plain, signed
 
-SHOWN = 8  # places, one a datum
+SHOWN = 8  # places, one per datum
 ALONE = -1
-SIDES = ["before", "after"]
 
 study = shared.require_fit()
 fit = study.current_fit
@@ -47,58 +48,25 @@ def compared():
     return preview.current(study) or last_change(study)
 
 
-def square(change, shown):
-    """What the square holds.
-
-    (weights of concepts, weights of pairs, which concepts are gone, pins, colour limit, label).
-    """
-    if change is None:
-        change = Change(study, fit, fit)
-    kernel = change.kernel()
-    there = [
-        index for index, k in enumerate(order) if k in kernel.concepts
-    ]  # the others are excluded in both
-    row = [kernel.concepts.index(order[index]) for index in there]
-    mono, table, active = (
-        np.zeros((2, len(order))),
-        np.zeros((2, len(order), len(order))),
-        np.zeros((2, len(order)), bool),
-    )
-    mono[:, there], active[:, there] = kernel.mono[:, row], kernel.active[:, row]
-    table[np.ix_([0, 1], there, there)] = kernel.table[np.ix_([0, 1], row, row)]
-    if shown == "change":
-        return (
-            mono[1] - mono[0],
-            table[1] - table[0],
-            ~active.all(axis=0),
-            (),
-            None,
-            f"change of weight ({kernel.unit})",
-        )
-    limit = max(np.abs(mono).max(initial=0.0), np.abs(table).max(initial=0.0)) or None  # one scale for both
-    side = SIDES.index(shown)
-    return mono[side], table[side], ~active[side], kernel.pinned[side], limit, kernel.unit
-
-
 def figure(change, shown):
     """The square and the bars."""
-    mono, table, gone, pinned, limit, label = square(change, shown)
+    square = kernel_square(change or Change(study, fit, fit), order, shown)
     pair = state.get("cell_pair")
     weights = Kernel(
-        table,
-        mono,
+        square.table,
+        square.mono,
         [names[k] for k in order],
         [colours[k] for k in order],
-        excluded=np.flatnonzero(gone),
-        pinned=[tuple(order.index(k) for k in pin) for pin in pinned if set(pin) <= set(order)],
+        excluded=square.gone,
+        pinned=[tuple(order.index(k) for k in pin) for pin in square.pinned if set(pin) <= set(order)],
         change=shown == "change",
     )
     in_order = pair and set(pair) <= {ALONE, *order}
     return kernel_matrix(
         weights,
         classes=(None, study.classes[study.target]) if study.several else study.classes,
-        limit=limit,
-        label=label,
+        limit=square.limit,
+        label=square.label,
         selected=tuple(None if k == ALONE else order.index(k) for k in pair) if in_order else None,
     )
 
@@ -131,8 +99,8 @@ def places(i, j):
     what = study.kind.words.token if j == ALONE else "pair"
     total = sum(each[0] for each in found)
     st.caption(
-        f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())} data. Of"
-        " each, the most telling place:"
+        f"{total:,} {what}{'s' if total != 1 else ''} in {len(found)} of {len(study.embedded())}"
+        f" {datum_words(study)[1]}. The strongest place of each:"
     )
     for start in range(0, min(len(found), SHOWN), 2):
         for column, (count, uid, token) in zip(st.columns(2), found[start : start + 2]):
@@ -141,10 +109,10 @@ def places(i, j):
                 words = (
                     f"{datum.name} · {class_of(study, datum)} · {count:,} {what}{'s' if count != 1 else ''}"
                 )
-                look_of(study).token(study, datum, token, "stretch", 5.0, words)
+                view_of(study).token(study, datum, token, "stretch", 5.0, words)
                 st.caption(plain(words))
                 if st.button(
-                    look_of(study).SHOW,
+                    view_of(study).show,
                     key=f"show_{uid}_{i}_{j}",
                     icon=":material/my_location:",
                     width="stretch",

@@ -10,40 +10,37 @@ from pathlib import Path
 import streamlit as st
 
 from pages import jobs, shared
-from pages.asked import undisturbed
-from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.store.readable import remember_sources
 from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers.access import session as access
+from viewers.kinds.parts import NewStudy
+from viewers.streamlit_patches import undisturbed
+from viewers.words import plain
 
-__all__ = ["make_study", "place_of"]
+__all__ = ["make_study"]
 
 
-def make_study(name, table, doing, **options):
-    """Make a study of what a form says, and draw the page anew; what is wrong with it is said.
-
-    Parameters: name, as typed; table, the labels as uploaded, or None; doing, what the progress bar says;
-    options of ``Study.create``.
-    """
-    folder = sample_folder().parent / (re.sub(r"[^\w.]+", "-", name.lower()).strip("-.") or "study")
-    bar = st.progress(0.0, doing)
+def make_study(new: NewStudy) -> None:
+    """Make a study of what a form says, and draw the page anew; what is wrong with it is said."""
+    folder = sample_folder().parent / (re.sub(r"[^\w.]+", "-", new.name.lower()).strip("-.") or "study")
+    bar = st.progress(0.0, new.doing)
     try:
         with undisturbed(), tempfile.TemporaryDirectory() as scratch:
             labels = None
-            if table is not None:
-                labels = Path(scratch) / Path(table.name).name
-                labels.write_bytes(table.getvalue())
+            if new.table is not None:
+                labels = Path(scratch) / Path(new.table.name).name
+                labels.write_bytes(new.table.getvalue())
             access.require_editor(
                 folder
             )  # by the rules for its name: else whoever makes it could not open it
             Study.create(
                 folder,
                 labels=labels,
-                name=name.strip(),
-                progress=lambda done, total: bar.progress(done / total, doing),
-                **options,
+                name=new.name.strip(),
+                progress=lambda done, total: bar.progress(done / total, new.doing),
+                **new.options,
             )
             remember_sources(folder)
             access.note("made", folder)
@@ -57,8 +54,3 @@ def make_study(name, table, doing, **options):
         shared.say_error(error)
     else:
         st.rerun()
-
-
-def place_of(text):
-    """A file or folder as typed: Path."""
-    return Path(text.strip()).expanduser()

@@ -6,11 +6,10 @@ A line where one is missed, and the way to say where they are now.
 import streamlit as st
 
 from pages import shared
-from pages.making import place_of
 from pages.people import locked
-from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.study.relink import relink
+from viewers.words import place_of, plain
 
 __all__ = ["file_line", "files_box", "looking_only"]
 
@@ -36,7 +35,7 @@ def file_line(study, datum):
     said = (
         f"The {word} {plain(source.name)} is no longer where it was."
         if state == "missing"
-        else f"Another file lies in the place of the {word} {plain(source.name)}: it is not shown."
+        else f"Another file is in the place of the {word} {plain(source.name)}: it is not shown."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(said, icon=":material/hide_image:")
@@ -68,12 +67,12 @@ def files_box(study):
                     f"Folder that the files of the {words.data} are in now",
                     placeholder="/data/archive",
                     help=(
-                        "All folders in it are searched. Files are known by what is in them, not by name"
+                        "All folders in it are searched. Files are recognised by their content, not by name"
                         " alone"
                     ),
                 )
                 anyway = any(link.result == "other" for link in done.links) if done is not None else False
-                anyway = anyway and st.checkbox("Take files of the same name that hold something else, too")
+                anyway = anyway and st.checkbox("Also take files of the same name with other content")
                 asked = st.form_submit_button("Find them", icon=":material/search:", disabled=locked(study))
             if asked and folder.strip():
                 _find(study, key, place_of(folder), anyway)
@@ -105,7 +104,7 @@ def _said(done):
         for link in (*left, *done.of("found"))
     ]
     if rows:
-        config = {"by": st.column_config.TextColumn("Known by (or names that are near)")}
+        config = {"by": st.column_config.TextColumn("Recognised by (or similar names)")}
         st.dataframe(
             rows,
             hide_index=True,

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from pages import shared
-from pages.words import plain
 from viewers.access import session as access
 from viewers.access.server import server
+from viewers.words import plain
 
 __all__ = ["ended", "locked", "note_opened", "who"]
 

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.edits import Edit, offer_in_form, popover, trial_here
-from pages.words import plain
+from pages.panels.edits import Edit, offer_in_form, popover, trial_here
+from viewers.words import plain
 
 __all__ = ["relabel"]
 

@@ -6,10 +6,10 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException
 
 from pages.shared import current_study
-from pages.words import plain
 from prospector_core.errors import AccessError, ProspectorError, StudyError
 from prospector_core.study import Editor
 from viewers.access import session as access
+from viewers.words import plain
 
 __all__ = ["editor_of", "note_field", "edit_quietly", "by_me", "drawn", "elsewhere"]
 
@@ -48,7 +48,7 @@ def _note_used():
 
 
 def edit_quietly(action):
-    """Make an edit inside a widget's callback, which nothing cuts short (pages/asked.py).
+    """Make an edit inside a widget's callback, which nothing cuts short (viewers/streamlit_patches.py).
 
     Returns whether it was made.
 

@@ -6,18 +6,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.modality import main_page
-from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.store.files import study_gone
 from prospector_core.study import Study
 from sample_data import sample_folder
 from viewers.access import session as access
+from viewers.study_key import identity
+from viewers.words import plain
 
 __all__ = [
+    "DATUM_PAGE",
     "style",
-    "source_key",
-    "study_key",
     "open_study",
     "current_study",
     "choose_class",
@@ -28,6 +27,9 @@ __all__ = [
     "errors_said",
     "show_token",
 ]
+
+DATUM_PAGE = "datum.py"
+"""The page that shows a datum."""
 
 _STYLE = """<style>
 .stMainBlockContainer {padding: 3.6rem 2.5rem 2rem}
@@ -70,36 +72,9 @@ def _open(path, identity):
     return access.guarded(Study.open(path))
 
 
-def _identity(path):
-    """Another value once the folder was replaced by another study."""
-    database = Path(path) / "study.sqlite"
-    return (
-        (database.stat().st_ino, database.stat().st_ctime_ns if os.name == "nt" else 0)
-        if database.exists()
-        else None
-    )
-
-
-def study_key(study):
-    """What pictures and numbers of a study are remembered under.
-
-    Another one once embeddings were replaced, or files linked anew.
-    """
-    return f"{study.path}|{_identity(study.path)}|{study.files.version}|{study.edition()}"
-
-
-def source_key(study, datum):
-    """The same of what is read from a datum's file: another one once that is another file, too."""
-    try:
-        state = study.sources[study.datum(datum).source].path.stat()
-        return f"{study_key(study)}|{state.st_size} {state.st_mtime_ns}"
-    except OSError:
-        return study_key(study)
-
-
 def open_study(path):
     """The study at a path, opened once for all sessions (anew if the folder was replaced)."""
-    return _open(str(path), _identity(path))
+    return _open(str(path), identity(path))
 
 
 def current_study(say=False):
@@ -215,5 +190,6 @@ def show_token(datum, token):
         (None if token is None else int(token)),
     )
     st.session_state["at_focus"] = True
-    st.session_state.pop("at_glass", None)
-    st.switch_page(main_page(current_study()).file)
+    for name in ("at_last", "at_glass"):
+        st.session_state.pop(name, None)
+    st.switch_page(DATUM_PAGE)

@@ -3,34 +3,28 @@
 import streamlit as st
 
 from pages import jobs, shared
-from pages.asked import undisturbed
-from pages.changes import note_change
-from pages.edits import above
 from pages.history import history
 from pages.keeping import allow_box, keeping
-from pages.looks import look_of
-from pages.make_cells import cells_form, graphs_form
-from pages.make_documents import documents_form
-from pages.make_structures import structures_form
-from pages.making import make_study, place_of
+from pages.making import make_study
 from pages.missing import files_box
-from pages.modality import main_page
+from pages.panels.change import note_change
+from pages.panels.edits import above
 from pages.people import locked
-from pages.pictures import stain_pictures
 from pages.relabel import relabel
 from pages.session import by_me
-from pages.words import plain
 from prospector_core.errors import ProspectorError
 from prospector_core.method.kernels import KERNELS
-from prospector_core.modalities.slides.encoders import list_encoders
-from prospector_core.modalities.slides.stain import STAIN_METHODS
 from prospector_core.study import FitSettings
 from prospector_core.study.fits import GIVEN, about_quantizer, list_quantizers
+from prospector_core.wording import datum_words
 from sample_data import build, sample_folder
 from viewers.access import session as access
+from viewers.kinds import FIRST, VIEWS, entry_of, view_named, view_of
 from viewers.pictures import data_uri
+from viewers.streamlit_patches import undisturbed
+from viewers.words import place_of, plain
 
-A_PAGE = 48  # data a page of the table: their thumbnails are read from slides
+A_PAGE = 48  # data per page of the table: their thumbnails are read from slides
 
 
 def make_sample():
@@ -73,119 +67,19 @@ def _open(path):
         st.rerun()
 
 
-def stain_example():
-    """What stain normalisation does, on the sample's slide: shown when asked for."""
-    if not st.toggle("Show what stain normalisation does", key="shown_stain"):
-        return
-    try:
-        with st.spinner("Normalising a part of the sample slide…"):
-            pictures = stain_pictures()
-    except ProspectorError as error:
-        shared.say_error(error)
-        return
-    for column, (name, picture) in zip(st.columns(len(pictures)), pictures.items()):
-        column.image(picture, caption=name, width="stretch", alt=f"A part of the sample slide: {name}")
-    st.caption(
-        "A part of the sample slide. Slides are estimated one by one and brought to one reference. The"
-        " encoder sees the normalised tiles; the viewer goes on showing slides as they were scanned."
-    )
-
-
 def make_form():
     """Data and labels in, a new study out; then it is embedded and fitted in the background."""
-    kinds = {
-        "slides": "Slides",
-        "structures": "Protein structures",
-        "documents": "Documents",
-        "cells": "Cells",
-        "graphs": "Graphs",
-    }
-    kind = st.segmented_control(
+    forms = {name: view_named(name) for name in VIEWS}
+    name = st.segmented_control(
         "A study of",
-        list(kinds),
-        default="slides" if study is None else study.modality,
+        list(forms),
+        default=FIRST if study is None or study.modality not in forms else study.modality,
         required=True,
-        format_func=kinds.get,
+        format_func=lambda name: forms[name].making,
         key="shown_make",
     )
-    {
-        "slides": slides_form,
-        "structures": structures_form,
-        "documents": documents_form,
-        "cells": cells_form,
-        "graphs": graphs_form,
-    }[kind]()
-
-
-def slides_form():
-    """Slides and labels in, a new study out."""
-    with st.form("new_study"):
-        name = st.text_input("Name", placeholder="lymph nodes")
-        slides = st.text_input(
-            "Folder of slides",
-            placeholder="/data/slides",
-            help="SVS, TIFF, OME-TIFF, NDPI, MRXS, PNG, JPEG. They stay where they are.",
-        )
-        table = st.file_uploader(
-            "Labels (CSV)",
-            type=["csv", "tsv", "txt"],
-            help=(
-                "One row a slide: a file and a label column; optionally x, y, width, height (a field) and"
-                " split"
-            ),
-        )
-        left, middle, right = st.columns(3)
-        mpp = left.number_input(
-            "Resolution of tiles, µm per pixel",
-            0.05,
-            20.0,
-            0.5,
-            0.05,
-            help="0.5 is the resolution of a 20x objective. 224 pixels are then 112 µm of tissue",
-        )
-        tile = middle.number_input("Side of a tile, pixels", 16, 2048, 224, 16)
-        known = list_encoders()
-        encoder = right.selectbox(
-            "Encoder",
-            known,
-            index=known.index("efficientnet-lite0"),
-            accept_new_options=True,
-            help=(
-                "Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on"
-                " this machine); with @patches at the end, a vision transformer's patches are the tiles"
-            ),
-        )
-        left, right = st.columns(2, vertical_alignment="bottom")
-        unstated = left.number_input(
-            "µm per pixel of slides that do not state it (0: unknown)", 0.0, 20.0, 0.0, 0.05
-        )
-        stain = right.selectbox(
-            "Stain normalisation",
-            [None, *STAIN_METHODS],
-            format_func=lambda one: one.capitalize() if one else "None",
-            help=(
-                "Bring every slide (H&E) to the same colours before its tiles are encoded. For slides of"
-                " several laboratories or scanners"
-            ),
-        )
-        asked = st.form_submit_button("Make the study", type="primary", icon=":material/add:")
-    if not asked:
-        stain_example()
-        return
-    if not name.strip() or not slides.strip() or table is None:
-        st.warning("Give a name, the folder of slides and the labels table.", icon=":material/edit:")
-        return
-    make_study(
-        name,
-        table,
-        "looking at slides",
-        slides=place_of(slides),
-        mpp=mpp,
-        tile=int(tile),
-        encoder=encoder,
-        stain=stain,
-        slide_mpp=unstated or None,
-    )
+    if new := forms[name].new_study():
+        make_study(new)
 
 
 def fit_form(study):
@@ -300,7 +194,7 @@ def fit_form(study):
 
 def _picture(study, datum):
     try:
-        return data_uri(look_of(study).picture(study, datum, 160))
+        return data_uri(view_of(study).picture(study, datum, 160))
     except ProspectorError:
         return None  # a slide that is gone: the row is still of use
 
@@ -312,7 +206,7 @@ def _label(study, datum):
 
 def _how_predicted(fit):
     if fit is None or fit.summary["held_out_folds"]:
-        return "Each datum is predicted by a kernel that was fitted without it"
+        return "Each one is predicted by a kernel that was fitted without it"
     return "The same data were used for the fit: there are too few to hold some out"
 
 
@@ -381,7 +275,7 @@ def table(study):
         hide_index=True,
         width="stretch",
         height=min(42 + 72 * len(rows), 620),
-        alt=f"Data of the study {study.name}",
+        alt=f"{datum_words(study)[1].capitalize()} of the study {study.name}",
         on_select="rerun",
         selection_mode="single-row",
         key=f"shown_table_{page}",
@@ -405,7 +299,7 @@ def _to_do(study, datum, fit):
             jobs.embed(study, [datum.uid])
             st.rerun()
     elif fit is not None and st.button(
-        f"Show {plain(datum.name)}", type="primary", icon=main_page(study).icon
+        f"Show {plain(datum.name)}", type="primary", icon=entry_of(study.modality).icon
     ):
         shared.show_token(datum, None)
     relabel(study, datum)
@@ -450,13 +344,15 @@ with summary, shared.errors_said():
         first.metric(
             plain(study.classes[study.target]),
             counts[study.target],
-            help="data of the class that is looked at",
+            help=f"{datum_words(study)[1]} of the class that is shown",
         )
         each = ", ".join(f"{n} {plain(name)}" for name, n in zip(study.classes, counts))
         second.metric("other classes", sum(counts) - counts[study.target], help=f"In all: {each}")
     else:
-        first.metric(plain(study.classes[1]), counts[1], help="data of class 1: the class to find")
-        second.metric(plain(study.classes[0]), counts[0], help="data of class 0")
+        first.metric(
+            plain(study.classes[1]), counts[1], help=f"{datum_words(study)[1]} of class 1: the class to find"
+        )
+        second.metric(plain(study.classes[0]), counts[0], help=f"{datum_words(study)[1]} of class 0")
     third.metric(
         study.kind.words.tokens.capitalize(), f"{sum(study.n_tokens(datum) for datum in study.embedded()):,}"
     )

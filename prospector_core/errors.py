@@ -113,7 +113,7 @@ class StudyDamagedError(StudyError):
 
 
 class StudyReadOnlyError(StudyError):
-    """An edit of a study that can only be looked at: it lies where nothing can be written."""
+    """An edit of a study that can only be looked at: it is where nothing can be written."""
 
 
 class StoreNotAllowedError(StudyError):

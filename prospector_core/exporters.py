@@ -1,4 +1,4 @@
-"""Maps for other programs, one file a datum, in the formats of the study's kind (``Modality.exports``).
+"""Maps for other programs, one file per datum, in the formats of the study's kind (``Modality.exports``).
 
 Nothing written names the slide's file or its folder unless ``names`` asks for it: files are called after the
 datum's opaque uid.
@@ -69,7 +69,7 @@ def export(
         if format not in known:
             raise BadInputError(f"there is no export format {format!r}: choose one of {', '.join(known)}")
         raise BadInputError(
-            f"{format} is no format for {study.kind.words.data}: choose one of {', '.join(formats)}"
+            f"{format} is not a format for {study.kind.words.data}: choose one of {', '.join(formats)}"
         )
     chosen = formats[format]
     if set(options) - set(chosen.options):
@@ -91,10 +91,10 @@ def write_files(
     on: OnCluster | None = None,
     **options: Any,
 ) -> dict[str, Path]:
-    """Write a file a datum, whatever makes its content.
+    """Write one file per datum, whatever makes its content.
 
     Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options)
-    -> bytes (on workers one of a module, or a partial of one); by_slide, one file a slide, called after it,
+    -> bytes (on workers one of a module, or a partial of one); by_slide, one file per slide, called after it,
     of the first of its data. Returns {uid of datum or slide: path}.
     """
     folder = Path(folder)

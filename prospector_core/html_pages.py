@@ -29,7 +29,7 @@ def write_html(package: str, file: str, /, **values: object) -> Markup:
 
     Parameters
     ----------
-    package : whose folder ``templates`` it lies in, such as "viewers"
+    package : whose folder ``templates`` it is in, such as "viewers"
     file : its name **values : what it shows; a text is shown as it stands, whatever it holds. What this
         function returned may stand in another template
     """

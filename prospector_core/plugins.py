@@ -5,6 +5,7 @@ Found by group and name, and said in one line where it cannot be loaded.
 
 from __future__ import annotations
 
+import sys
 import tomllib
 import warnings
 from functools import lru_cache
@@ -96,6 +97,8 @@ def _points_of_clone() -> list[EntryPoint]:
         return []
     if declared.get("project", {}).get("name") != _OURS:
         return []
+    if str(_PYPROJECT.parent) not in sys.path:  # what lies beside the core is found from any folder
+        sys.path.insert(0, str(_PYPROJECT.parent))  # first: others have folders `benchmarks`, too
     tables = (declared["project"]["entry-points"], declared["tool"]["prospector"]["entry-points-of-clone"])
     return [
         EntryPoint(name, value, group)

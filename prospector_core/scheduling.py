@@ -161,7 +161,7 @@ def parse_memory(text: str) -> int:
     try:
         size = float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2] or " ")
     except (TypeError, ValueError) as error:
-        raise BadInputError(f"{text!r} is no size of memory: say 4GB") from error
+        raise BadInputError(f"{text!r} is not a size of memory: say 4GB") from error
     if size < _LEAST_MEMORY:
         raise BadInputError(f"a worker cannot work with {text} of memory: give 1GB or more")
     return int(size)

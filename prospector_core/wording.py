@@ -2,16 +2,20 @@
 
 And made harmless where they leave.
 
-A name is text. Pages and HTML show it as it stands (``pages.words.plain``, ``html_pages.write_html``); here
+A name is text. Pages and HTML show it as it stands (``viewers.words.plain``, ``html_pages.write_html``); here
 is what is left: terminals, tables, file names, colours and languages.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
+from typing import Any
 
 __all__ = [
     "LONGEST",
     "checked_name",
+    "datum_words",
     "file_stem",
     "is_colour",
     "language_tag",
@@ -36,6 +40,13 @@ _RESERVED = {
     *(f"{name}{n}" for name in ("COM", "LPT") for n in range(10)),
 }
 _MOST_BYTES = 150  # of a file's name without its ending: 255 is the most of common file systems
+
+
+def datum_words(study: Any) -> tuple[str, str]:
+    """Return what people call a datum of a `Study`, one and several: slide, field, chain, document."""
+    if any(datum.field for datum in study.data):
+        return "field", "fields"
+    return study.kind.words.datum, study.kind.words.data
 
 
 def checked_name(text: object, kind: str, error: type[Exception]) -> str:

@@ -10,12 +10,12 @@ from .folders import sample_folder
 # Loaded on first use: the app asks where the sample lies before anything heavy is there.
 _HOMES = {"build": "skin", "load_polygon": "fields", "sample_fields": "fields", "tile_truth": "fields"}
 
-# By the name of their folder: the module whose ``build(folder, progress, anew)`` makes the study.
+# By the name of their folder: the module here whose ``build(folder, progress, anew)`` makes the study.
 SAMPLES = {
-    "sample": "sample_data.skin",
-    "zinc": "sample_data.zinc_chains",
-    "reports": "sample_data.pathology",
-    "cells": "sample_data.cells",
+    "sample": "skin",
+    "zinc": "zinc_chains",
+    "reports": "pathology",
+    "cells": "cells",
 }
 
 __all__ = ["SAMPLES", "build", "build_sample", "load_polygon", "sample_fields", "sample_folder", "tile_truth"]
@@ -26,7 +26,7 @@ def build_sample(name, folder=None, progress=None, anew=False):
 
     Parameters: name, of ``SAMPLES``; others as ``build``. Returns Study.
     """
-    return import_module(SAMPLES[name]).build(folder or sample_folder(name), progress, anew)
+    return import_module(f".{SAMPLES[name]}", __name__).build(folder or sample_folder(name), progress, anew)
 
 
 def __getattr__(name):

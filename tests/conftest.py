@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="module")
 def browser():
-    """A Chromium, one a file of tests: of one a session other tests would see the driver's event loop."""
+    """A Chromium, one per file of tests: of one a session other tests would see the driver's event loop."""
     pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
     from tests.support.browsers import chromium
 

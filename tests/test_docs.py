@@ -3,9 +3,12 @@
 Python blocks run, commands and options exist, links and pictures are there.
 """
 
+import doctest
+import importlib
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ DOCUMENTS = sorted(
     [
         ROOT / "README.md",
         ROOT / "CHANGELOG.md",
+        ROOT / "CONTRIBUTING.md",
         ROOT / "sample_data" / "README.md",
         *(ROOT / "docs").glob("*.md"),
     ]
@@ -147,12 +151,44 @@ def test_links_and_pictures_are_there(name):
     assert not re.search(r"<img\b|<script\b|<iframe\b", text)
 
 
-def test_folders_and_files_named_in_the_table_of_the_code_exist():
-    table = TEXT["docs/how-it-works.md"].split("## What lies where in the code")[1].split("\n## ")[0]
-    for row in re.findall(r"^\| (`.+?) \|", table, flags=re.MULTILINE):
+def test_folders_and_files_that_are_named_exist():
+    cells = re.findall(r"^\|(?: [^`|]+ \|)? (`.+?`) \|", TEXT["docs/architecture.md"], flags=re.MULTILINE)
+    assert len(cells) > 40
+    for row in cells:
         names = re.findall(r"`([^`]+)`", row)
         folder = (ROOT / names[0]).parent
-        assert all((ROOT / name).exists() or (folder / name).exists() for name in names), row
+        missing = [name for name in names if not (ROOT / name).exists() and not (folder / name).exists()]
+        assert missing == [], row
+
+
+def test_modules_and_layers_of_the_picture_are_those_of_the_code():
+    picture = (ROOT / "docs" / "images" / "architecture.svg").read_text(encoding="utf-8")
+    for name in re.findall(r'class="code"[^>]*>([^<]+)<', picture):
+        places = [ROOT / name, ROOT / "prospector_core" / name.replace("KIND", "slides")]
+        assert any(path.exists() or path.with_suffix(".py").exists() for path in places), name
+    rows = re.findall(r'class="row"[^>]*>([^<]+)<', picture)
+    drawn = [row.replace("prospector_core.", "").split(", ") for row in rows]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    app, core = (each["layers"] for each in contracts["contracts"] if each["type"] == "layers")
+    height = {name: at for at, layer in enumerate([*app, *core]) for name in layer.split(" | ")}
+    assert height["pages"] < height["viewers"] < height["cli"]
+    heights = [[height[name] for name in row] for row in drawn]
+    assert all(max(above) < min(below) for above, below in zip(heights, heights[1:]))
+
+
+EXAMPLES = [
+    path
+    for package in ("prospector_core", "viewers", "pages", "sample_data")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_examples_in_docstrings_run(path):
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    failed, tried = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert tried and not failed
 
 
 def test_pictures_are_small_and_used():

@@ -72,17 +72,16 @@ PACKAGES = ("prospector_core", "viewers", "pages", "sample_data", "benchmarks")
 # Private names of other libraries: the modules that are made to hold them, and why.
 PRIVATE_OF_OTHERS = {
     # Patches of Streamlit that it has no public place for, held to a version.
-    "pages/asked.py": {
+    "viewers/streamlit_patches.py": {
         "_request_rerun_locked",
         "_coalesce_widget_states",
         "_coalesce_replay_trigger_states",
         "_TRIGGER_PROTO_FIELDS",
-    },
-    "pages/closed_windows.py": {
         "_create_scriptrunner",
         "_active_session_info_by_id",
         "_scriptrunner",
         "_close_script_event_loop",
+        "_set_nodelay",
     },
     # Reading the cookie that Streamlit's own login sets.
     "viewers/access/streamlit_login.py": {"_get_signed_cookie_with_chunks", "_parse_decoded_user_cookie"},

@@ -19,7 +19,7 @@ _MOUNT = (Path(__file__).parent / "web" / "mount.js").read_text(encoding="utf-8"
 
 
 def component(file: str, css_class: str) -> Callable[..., Any]:
-    """Declare the Streamlit component of the folder that ``file`` lies in, called after the folder.
+    """Declare the Streamlit component of the folder that ``file`` is in, called after the folder.
 
     Parameters
     ----------

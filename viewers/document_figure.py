@@ -62,7 +62,7 @@ def document_figure(
     if not _SMALLEST <= width <= _LARGEST:
         raise BadInputError(f"a figure is {_SMALLEST} to {_LARGEST} pixels wide, not {width}")
     if threshold is not None and layer != "map":
-        raise BadInputError("a threshold is of the map")
+        raise BadInputError("a threshold is for the map")
     datum, attrs = study.datum(datum), study.attrs(datum)
     scores, limit = study.prospect(datum), limit or score_limit(study)
     margin, size = round(width * 0.035), max(12, round(width * 0.0185))

@@ -92,7 +92,7 @@ class Legend:
         self.y = self._block(text, self.y, indent, self.width - indent, False) + self.page.em // 4
 
     def table(self, head: Sequence[str], rows: Sequence[tuple[Colour | None, str, str, str]]) -> None:
-        """Swatch, name and two numbers a row, in as many columns as the width holds."""
+        """Swatch, name and two numbers per row, in as many columns as the width holds."""
         page = self.page
         gap = page.gap
         columns = max(1, (self.width + gap) // round(page.width * 0.27 + gap))

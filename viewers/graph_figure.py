@@ -27,7 +27,16 @@ _INK, _PALE = (20, 20, 20), (110, 110, 110)
 
 
 def graph_figure(
-    study, datum, *, layer="map", width=2000, threshold=None, title=None, names=False, limit=None
+    study,
+    datum,
+    *,
+    layer="map",
+    width=2000,
+    threshold=None,
+    title=None,
+    names=False,
+    limit=None,
+    places=None,
 ):
     """Draw a figure of a datum: PNG bytes. Nothing in it names the datum, unless a title (or ``names``) does.
 
@@ -40,6 +49,7 @@ def graph_figure(
     threshold : map: scores of either sign smaller than this are grey
     title : text above the picture; names : without a title the datum's name is one
     limit : score of the strongest colour; default: the fit's
+    places : where tokens are drawn, (n, 2); default: where they lie, with a scale bar
 
     Raises BadInputError, FitError, EmbeddingError.
     """
@@ -48,10 +58,10 @@ def graph_figure(
     if not _SMALLEST <= width <= _LARGEST:
         raise BadInputError(f"a figure is {_SMALLEST} to {_LARGEST} pixels wide, not {width}")
     if threshold is not None and layer != "map":
-        raise BadInputError("a threshold is of the map")
+        raise BadInputError("a threshold is for the map")
     datum = study.datum(datum)
     title = title or (datum.name if names else None)
-    positions = np.asarray(study.positions(datum), float)
+    positions = np.asarray(study.positions(datum) if places is None else places, float)
     colours, legend = _layer(study, datum, layer, threshold, limit)
     margin, size = round(width * 0.03), max(11, round(width * 0.017))
     inner = width - 2 * margin
@@ -70,7 +80,8 @@ def graph_figure(
         _write(pen, margin, margin + at * size * 1.7, line, large)
     page.paste(picture, (margin, top))
     y = top + height + size
-    y = _scale_bar(pen, study, datum, positions, inner, height, margin, y, size, small)
+    if places is None:
+        y = _scale_bar(pen, study, datum, positions, inner, height, margin, y, size, small)
     if rows:
         for at, (colour, text) in enumerate(rows):
             x, row = margin + at % columns * (inner // columns), y + at // columns * round(size * 1.7)
@@ -131,7 +142,7 @@ def _layer(study, datum, layer, threshold, limit):
 
 
 def _write(pen, x, y, text, size, fill=_INK, place=0.0):
-    """A line of text; ``place``: how much of its width lies left of x."""
+    """A line of text; ``place``: how much of its width is left of x."""
     font, words = font_for(text, size)
     pen.text((x - place * text_width(text, size), y), words, fill=fill, font=font)
 

@@ -11,7 +11,7 @@ __all__ = ["count_tokens", "halve_sums", "most_frequent", "sum_scores"]
 
 @njit(nogil=True, cache=True)
 def sum_scores(positions, scores, least, unsure, n, excluded, total, n_unsure):
-    """Add tokens to the halved cells they lie in.
+    """Add tokens to the halved cells they are in.
 
     Scores of ``least`` or more to ``n`` and ``total``, NaN to ``excluded``.
 
@@ -31,7 +31,7 @@ def sum_scores(positions, scores, least, unsure, n, excluded, total, n_unsure):
 
 @njit(nogil=True, cache=True)
 def count_tokens(positions, concepts, concept, n):
-    """Add tokens of one concept to the halved cells they lie in: ``n``, a grid of the halved shape, uint8."""
+    """Add tokens of one concept to the halved cells they are in: ``n``, a grid of the halved shape, uint8."""
     for token in range(concepts.size):
         if concepts[token] == concept:
             n[positions[token, 0] // 2, positions[token, 1] // 2] += 1

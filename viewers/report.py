@@ -17,6 +17,7 @@ from prospector_core.html_pages import write_html
 from prospector_core.palette import concept_palette
 from prospector_core.study.chronicle import chronicle
 from prospector_core.study.editors import moment, touched_concepts
+from prospector_core.wording import datum_words
 
 from .compared import Compared
 from .overlays import diverging_css, hatch, map_limit, map_pixels
@@ -204,16 +205,16 @@ def _effect(study, change, made, entries, namer):
     found = {
         "scores": rows,
         "how": (
-            "Each datum predicted by a kernel fitted without it."
+            f"Each {datum_words(study)[0]} was predicted by a kernel that was fitted without it."
             if _held_out(after)
             else "Not held out: too few data."
         ),
         "turned": (
-            "Predicted class turned: "
+            "Predicted class changed: "
             + ", ".join(said[:_TURNED])
             + (f" and {len(said) - _TURNED} more" if len(said) > _TURNED else "")
             if said
-            else "No datum’s predicted class turned."
+            else "No predicted class changed."
         ),
     }
     views = study.class_views()
@@ -288,7 +289,7 @@ def _box(study, datum):
 
 
 def _tissue(study, datum):
-    """The datum without its overlay, (h, w, 3) uint8; white where the slide is not at hand."""
+    """The datum without its overlay, (h, w, 3) uint8; white where the slide is not available."""
     box, (width, height) = _box(study, datum)
     try:
         with study.open_slide(datum) as slide:
@@ -348,7 +349,7 @@ def _tiles(study, concept, fit, side=72):
         for datum, token in study.typical_tokens(concept, n=6, fit=fit):
             with study.open_slide(datum) as slide:
                 pictures.append(slide.read_scaled(*study.token_rect(datum, token), side, side))
-    except ProspectorError:  # the slide is not at hand
+    except ProspectorError:  # the slide is not available
         return None
     return data_uri(_on_grey(mosaic(pictures, 3))) if pictures else None
 

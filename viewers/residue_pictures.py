@@ -33,7 +33,7 @@ def residue_picture(
     ----------
     letters : str of m
     places : (m, 2)
-        The first at 0, 0; the farthest shown lies about 1 from it.
+        The first at 0, 0; the farthest shown is about 1 from it.
     colours : m of "#rrggbb"
     edges : (k, 2) int
         Which of them are in contact.

@@ -70,7 +70,7 @@ def extent_of(
     Raises
     ------
     BadInputError
-        If the region lies beside the slide.
+        If the region is outside the slide.
     """
     info = study.sources[datum.source].info
     data = tuple(other for other in study.embedded() if other.source == datum.source)
@@ -87,7 +87,7 @@ def extent_of(
         -region[2] < region[0] < info["width"] and -region[3] < region[1] < info["height"]
     ):
         raise BadInputError(
-            f"the region {' '.join(f'{number:g}' for number in region)} lies beside the slide, which has "
+            f"the region {' '.join(f'{number:g}' for number in region)} is outside the slide, which has "
             f"{info['width']} x {info['height']} pixels"
         )
     return Extent(*(float(number) for number in region), data=data, slide_wide=slide_wide)
@@ -100,7 +100,7 @@ def _box_of_grids(grids: Sequence[dict[str, Any]]) -> tuple[float, ...]:
 
 
 def tissue(study: Study, datum: Datum, extent: Extent, size: Size) -> np.ndarray:
-    """The slide itself, (h, w, 3) uint8; white where it is not at hand."""
+    """The slide itself, (h, w, 3) uint8; white where it is not available."""
     if not study.at_hand(datum):
         return np.full((size[1], size[0], 3), 255, np.uint8)
     with study.open_slide(datum) as slide:
@@ -131,7 +131,7 @@ def painted(
     extent : Extent
     size : (int, int)
     grid : dict
-        Where its tokens lie: ``origin, pitch, shape, positions``.
+        Where its tokens are: ``origin, pitch, shape, positions``.
     pixels : (n, 4) uint8
         Colours of all its tokens.
     hatched : (n,) bool

@@ -88,7 +88,7 @@ class FigureOptions:
         if not 0 <= self.opacity <= 1:
             raise BadInputError(f"opacity is from 0 (nothing) to 1 (covers the tissue), not {self.opacity}")
         if threshold is not None and self.layer != "map":
-            raise BadInputError(f"a threshold is of the map, not of the layer {self.layer}")
+            raise BadInputError(f"a threshold is for the map, not for the layer {self.layer}")
         if threshold is not None and not 0 <= threshold < math.inf:
             raise BadInputError(
                 f"a figure's threshold is of scores of either sign: give a number from 0 on, not {threshold}"

@@ -10,6 +10,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
+from prospector_core.modalities.structures.trajectory import mean_over_frames
 from prospector_core.palette import hex_of, rgb_of
 from viewers.lettering import font_for
 from viewers.overlays import diverging_colours
@@ -56,7 +57,7 @@ def structure_figure(
     if layer not in LAYERS:
         raise BadInputError(f"a figure of a chain shows {' or '.join(LAYERS)}, not {layer}")
     if not 400 <= width <= 12_000:
-        raise BadInputError(f"{width} pixels are no width for a figure: give 400 to 12000")
+        raise BadInputError(f"{width} pixels are not a width for a figure: give 400 to 12000")
     datum = study.datum(datum)
     title = title or (datum.name if names else None)
     limit = study.score_limit() if limit is None else limit
@@ -71,16 +72,10 @@ def _text(draw, place, words, size, anchor="la", bold=False, fill=_INK):
     draw.text(place, words, fill=fill, font=font, anchor=anchor)
 
 
-def _mean_scores(study, datum):
-    n = len(study.attrs(datum)["numbers"])
-    scores = study.prospect(datum).reshape(-1, n)
-    known = np.isfinite(scores)
-    return np.where(known.any(0), np.where(known, scores, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
-
-
 def _strip(study, datum, width, title, limit):
     """Rows of residues: a bar for the score, a letter in the concept's colour, every tenth number."""
-    attrs, scores = study.attrs(datum), _mean_scores(study, datum)
+    attrs = study.attrs(datum)
+    scores = mean_over_frames(study.prospect(datum), len(attrs["numbers"]))
     letters, numbers = attrs["letters"], attrs["numbers"]
     concepts, colours = study.concepts_of(datum)[: len(letters)], study.colours()
     per_row = 60

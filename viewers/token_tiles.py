@@ -119,7 +119,7 @@ _arrays = ArrayCache(_KEPT)
 
 
 class TokenBlocks:
-    """Tokens of a grid by the tile that they lie in.
+    """Tokens of a grid by the tile that they are in.
 
     Parameters
     ----------

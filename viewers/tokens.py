@@ -15,7 +15,7 @@ __all__ = ["encode_doubt", "encode_tokens"]
 
 
 def encode_tokens(positions: np.ndarray, scores: np.ndarray, concepts: np.ndarray) -> bytes:
-    """Where tokens lie, their scores and their concepts.
+    """Where tokens are, their scores and their concepts.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What lies under points, tile by tile for a browser.
+"""What is under points, tile by tile for a browser.
 
 Channels in grey, borders of cells in a label image, outlines as numbers.
 """
@@ -20,7 +20,7 @@ SIDE = 512
 CONTRASTS = {"usual": (1.0, 99.8), "strong": (10.0, 99.0), "whole": (0.0, 100.0)}
 """Percentiles of a channel between which it is shown, by name."""
 
-_ACROSS = 24  # tokens a side of a tile of outlines, about
+_ACROSS = 24  # tokens per side of a tile of outlines, about
 
 
 class _Tiles:
@@ -87,7 +87,7 @@ class BorderTiles(_Tiles):
 
 
 class OutlineTiles:
-    """Outlines of the tokens whose places lie in one square of the plane.
+    """Outlines of the tokens whose places are in one square of the plane.
 
     N, their ids (n), starts (n + 1) as uint32, then x, y as float32.
 

@@ -41,7 +41,7 @@ _OWN = (
     evaluate_command,
     record_command,
 )
-# As `prospector --help` lists them, wherever their code lies: along the flow. Those of other packages follow.
+# As `prospector --help` lists them, wherever their code is: along the flow. Those of other packages follow.
 _ORDER = (
     *("new", "embed", "fit", "name", "prospect", "export"),
     *("history", "replay", "check", "report", "app", "relink", "backup", "restore", "trust"),

@@ -67,7 +67,7 @@ def evaluate(
     shuffles: Annotated[
         int, typer.Option(help="How often labels are shuffled to ask whether there is any signal.")
     ] = 200,
-    folds: Annotated[int | None, typer.Option(help="Stop after so many folds.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Stop after this many folds.")] = None,
     beside: Beside = None,
     workers: Workers = None,
     cluster: Cluster = None,

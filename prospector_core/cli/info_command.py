@@ -25,7 +25,7 @@ def info(
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ):
-    """Say what a slide is and whether it can be read (format, size, levels, microns a pixel).
+    """Say what a slide is and whether it can be read (format, size, levels, microns per pixel).
 
     Or what a study holds.
     """
@@ -148,7 +148,7 @@ def _in_words(about):
         ("format", about["format"]),
         ("read by", about["reader"]),
         ("size", size),
-        ("microns a pixel", "not stated" if mpp is None else f"{mpp:g}"),
+        ("microns per pixel", "not stated" if mpp is None else f"{mpp:g}"),
         ("objective", f"{about['objective_power']:g}x" if about["objective_power"] else "not stated"),
     ]
     rows += [

@@ -19,7 +19,7 @@ def register(app):
 
 def history(
     study: StudyPath,
-    last: Annotated[int | None, typer.Option(min=1, help="Only the last so many entries.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, help="Only this many of the last entries.")] = None,
     json: Json = False,
 ):
     """Print the journal: every edit, when and by whom it was made, why, and whether it was undone."""
@@ -68,7 +68,7 @@ def history(
 def replay(
     study: StudyPath,
     into: Annotated[
-        Path | None, typer.Option(help="Keep what is made again in this new folder, a folder a fit.")
+        Path | None, typer.Option(help="Keep what is made again in this new folder, one folder per fit.")
     ] = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Put fits that were made again in place of damaged ones.")

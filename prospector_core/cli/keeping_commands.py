@@ -42,7 +42,7 @@ def backup(
         " file verified"
     )
     if made.elsewhere:
-        say(f"its embeddings lie at {made.elsewhere} and are not in the backup")
+        say(f"its embeddings are at {made.elsewhere} and are not in the backup")
 
 
 def restore(
@@ -62,7 +62,7 @@ def restore(
         return
     say(f"{made.path} is restored as it was at {_moment(made.at)}: {_sizes(made)}")
     if made.elsewhere:
-        say(f"its embeddings lie at {made.elsewhere}: to use them, prospector trust {made.path}")
+        say(f"its embeddings are at {made.elsewhere}: to use them, prospector trust {made.path}")
     say(f"next: prospector app {made.path}")
 
 
@@ -73,7 +73,7 @@ def trust(
     ] = False,
     json: Json = False,
 ):
-    """Allow, for you on this machine, the address at which a study says its embeddings lie."""
+    """Allow, for you on this machine, the address at which a study says its embeddings are."""
     from ..store.trust import allow, check_address
     from ..store.trust import withdraw as take_back
     from ..study import Study
@@ -89,7 +89,7 @@ def trust(
             {"study": str(opened.path), "store": address, "allowed": address is not None and not withdraw}
         )
     elif address is None:
-        say(f"the embeddings of {opened.path} lie in its own folder: there is nothing to allow")
+        say(f"the embeddings of {opened.path} are in its own folder: there is nothing to allow")
     elif withdraw:
         say(f"{address} is no longer used for {opened.path}")
     else:

@@ -44,8 +44,8 @@ def _parameters(kinds: list[Modality]) -> list[inspect.Parameter]:
     own = {option.name: option for kind in kinds for option in options_of(kind.options)}
     table = "Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split."
     vectors = (
-        "Folder of your own vectors, in place of an encoder: a file a datum (.npy, .h5, .parquet), a row a"
-        " token in order. Slides: with coordinates, as --features."
+        "Folder of your own vectors, in place of an encoder: one file per datum (.npy, .h5, .parquet), one"
+        " row per token in order. Slides: with coordinates, as --features."
     )
     store = (
         "Keep embeddings (and the text of documents, see --no-text) there instead of in the study's folder:"

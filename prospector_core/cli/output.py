@@ -37,7 +37,7 @@ def say(text, quiet=False):
 
 
 def print_json(value):
-    """A machine-readable result on stdout; what is no finite number becomes null."""
+    """A machine-readable result on stdout; what is not a finite number becomes null."""
     print(json.dumps(_plain(value), indent=1, allow_nan=False))
 
 

@@ -28,7 +28,7 @@ def prospect(
     memory: Memory = None,
     json: Json = False,
 ):
-    """Compute prospect maps and keep them in the study (one .npy a datum, one score a token)."""
+    """Compute prospect maps and keep them in the study (one .npy a datum, one score per token)."""
     from ..scheduling import scheduler
     from ..study import Study
 
@@ -99,14 +99,14 @@ def _maps(view, data, written):
 
 
 def say_newer(study):
-    """Say that data were embedded anew since the fit, where some were."""
+    """Say that data were embedded again since the fit, where some were."""
     newer = study.newer_embeddings()
     if newer:
         words = study.kind.words
         complain(
             f"note: the embeddings of {len(newer)} {words.datum if len(newer) == 1 else words.data} are newer"
             f" than this fit, whose concepts and weights the maps still have: `prospector fit {study.path}`"
-            " finds them anew, Refit in the app fits the weights"
+            " finds them again, Refit in the app fits the weights"
         )
 
 
@@ -117,7 +117,9 @@ def masked(study, of_class, fdr, json):
     from ..evaluation.mask import masked_study
 
     if not 0 < fdr < 1:
-        raise BadInputError(f"{fdr:g} is no false discovery rate: give a share between 0 and 1, as 0.05")
+        raise BadInputError(
+            f"{fdr:g} is not a false discovery rate: give a share between 0 and 1, such as 0.05"
+        )
     if study.several and of_class is None:
         raise BadInputError("each class has a kernel of its own: name the one to write with --class")
     with progress_bar("shuffling labels", json, "times") as bar:

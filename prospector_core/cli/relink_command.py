@@ -31,7 +31,7 @@ def relink(
         typer.Argument(metavar="FOLDER...", help="Where the files are now; all folders in it are searched."),
     ],
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Take a file of the same name though it holds something else.")
+        bool, typer.Option("--anyway", help="Take a file of the same name even if its content differs.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look only; write nothing.")] = False,
     json: Json = False,

@@ -38,7 +38,7 @@ class Encoder(Protocol):
     input_size : int Side of the tiles it is made for, in pixels. Tiles are read at this size; 0: at the
         study's own tile size.
     tokens_per_side : int, optional g, where an encoder gives a vector to each of g x g parts of a tile: its
-        row is cut into g, and so is its column. Without it 1: a vector a tile.
+        row is cut into g, and so is its column. Without it 1: one vector per tile.
 
     It may have ``batch_size``, int: how many tiles it is given at once (default: 32).
     """
@@ -50,7 +50,7 @@ class Encoder(Protocol):
     def encode(self, tiles: np.ndarray) -> np.ndarray:
         """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB.
 
-        (n g g, dim) where there are g x g tokens a tile.
+        (n g g, dim) where there are g x g tokens per tile.
 
         Then a tile's tokens follow each other, row by row.
         """

@@ -1,4 +1,4 @@
-"""Weights of a model hub: what lies on this machine is used without asking anybody; offline stays offline."""
+"""Weights of a model hub: what is on this machine is used without asking anybody; offline stays offline."""
 
 from __future__ import annotations
 

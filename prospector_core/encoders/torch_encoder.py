@@ -42,7 +42,7 @@ class Preprocessing:
     size : tuple of int
         Height and width, in pixels.
     mean, std : tuple of float
-        A value a channel (red, green, blue), on the scale from 0 to 1.
+        One value per channel (red, green, blue), on the scale from 0 to 1.
     interpolation : str
         "bilinear", "bicubic", "nearest", "box", "hamming" or "lanczos"; antialiased where tiles shrink.
     """
@@ -108,7 +108,8 @@ class TorchEncoder:
         float32). Default: float16 on a GPU, float32 on a CPU.
     batch : int, optional
         Tiles run at once. Default: 16 on a CPU, 128 elsewhere; halved when the GPU's memory does not suffice.
-    patches : int 0: a vector a tile. 1: a vector a patch of a vision transformer; n: an average over n x n
+    patches : int
+        0: one vector per tile. 1: one vector per patch of a vision transformer; n: an average over n x n
         patches. The name then ends in ``@patches`` or ``@patches/n``.
 
     Attributes
@@ -173,7 +174,7 @@ class TorchEncoder:
         self.tokens_per_side = math.isqrt(rows)
 
     def encode(self, tiles: np.ndarray) -> np.ndarray:
-        """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB of any side; (n g g, dim) with g tokens a side.
+        """Return (n, dim) float32 for (n, s, s, 3) uint8 RGB; (n g g, dim) with g tokens per side.
 
         Raises
         ------
@@ -288,15 +289,15 @@ class TorchEncoder:
             y = torch.cat([y[:, 0], patches], 1) if first else patches
         if not isinstance(y, torch.Tensor) or y.ndim != 2:
             raise EmbeddingError(
-                f"{self.name} does not give one vector a tile: choose a model with a pooled output"
+                f"{self.name} does not give one vector per tile: choose a model with a pooled output"
             )
         return y
 
     def no_patches(self) -> EmbeddingError:
         """Return the error of a model whose patch tokens cannot be had."""
         return EmbeddingError(
-            f"{self.name.partition('@patches')[0]} is no vision transformer with a square grid of patches: "
-            "leave out @patches, or choose another model"
+            f"{self.name.partition('@patches')[0]} is not a vision transformer with a square grid of patches:"
+            " leave out @patches, or choose another model"
         )
 
     def _patch_tokens(self, y: Any) -> Any:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["SETS", "data_folder", "load_set"]
 
 SETS = ("camelyon16_mosaics", "camelyon16_mosaics_64", "camelyon16_mosaics_back", "zinc", "medquad_gard")
-_GRID = 6  # cells a side of a mosaic
+_GRID = 6  # cells per side of a mosaic
 _SIDE = 128  # pixels of a cell
 _CONTACT = 6.0  # angstrom between side chains
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z0-9\"'(\[])|\n+")

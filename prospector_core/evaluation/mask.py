@@ -19,8 +19,8 @@ from .null import LEVEL, Null, benjamini_hochberg, study_null
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..study import Study
     from ..study.fits import Fit
-    from ..study.study import Study
 
 __all__ = ["LEVEL", "LEVELS", "known_null", "masked_fit", "masked_study", "null_of"]
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..method.kernels import LinearKernel
+    from ..study import Study
     from ..study.fits import Fit
-    from ..study.study import Study
     from ..study.tasks import Place
 
 __all__ = ["Null", "benjamini_hochberg", "label_null", "masked", "study_null"]
@@ -67,10 +67,10 @@ class Null:
             f" {self.p_signal:.3f}"
         )
         if not self.signal:
-            return f"no evidence: the labels are told no better than shuffled ones ({usual})"
+            return f"no evidence: the labels are predicted no better than shuffled ones ({usual})"
         n = int(self.kept.sum())
         return (
-            f"evidence: the labels are told better than shuffled ones ({usual}); {n} of {len(self.kept)}"
+            f"evidence: the labels are predicted better than shuffled ones ({usual}); {n} of {len(self.kept)}"
             " weights stand out"
         )
 

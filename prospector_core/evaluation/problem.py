@@ -28,9 +28,9 @@ class Problem:
     Attributes
     ----------
     name : of the set
-    ids : list of str, one a datum
+    ids : list of str, one per datum
     graphs : list of TokenGraph; embeddings : list of (n, d) float32; labels : (n_data,) of 0 and 1
-    truth : list of (m,) bool, or None where a datum has none; m cells a datum, which are its tokens unless
+    truth : list of (m,) bool, or None where a datum has none; m cells per datum, which are its tokens unless
         ``cells``
     folds : list of (train, test), arrays of indices
     cells : list of (n,) int, the cell of each token, whose score is the mean of its tokens'; None: tokens are

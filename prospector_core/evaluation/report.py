@@ -44,7 +44,7 @@ _COLUMNS = (
 
 
 def write_report(evaluations: list[Evaluation], folder: Path) -> list[Path]:
-    """Write ``evaluation.json``, ``evaluation.csv`` (a row a method and datum) and ``evaluation.html``.
+    """Write ``evaluation.json``, ``evaluation.csv`` (one row per method and datum) and ``evaluation.html``.
 
     List of paths.
     """
@@ -91,7 +91,7 @@ def write_markdown(evaluations: list[Evaluation], path: Path, images: Path, intr
 
 _ALT = {
     "ap": "Average precision of each method",
-    "few": "Average precision against labelled data a class",
+    "few": "Average precision against labelled data per class",
     "regions": "Average precision of each method against what regions are like",
 }
 _REGIONS = {
@@ -126,7 +126,7 @@ def figures(evaluation: Evaluation) -> dict[str, Markup | str]:
         "regions": region_plots(evaluation.rows),
     }
     if evaluation.few:
-        found["few"] = curves(_few(evaluation), _ALT["few"], "labelled data a class", "AP", log=True)
+        found["few"] = curves(_few(evaluation), _ALT["few"], "labelled data per class", "AP", log=True)
     if searches := [each for each in evaluation.searches if each["of"] == "settings"]:
         points = [
             (each["log_loss"], each["ap"], each["settings"], each["settings"] == search["chosen"])
@@ -216,7 +216,7 @@ def _few_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
         [method, *(f"{by[n][0]:.2f} ± {by[n][1]:.2f}" if n in by else "" for n in numbers)]
         for method, by in ((m, {p[0]: (p[1], p[3] - p[1]) for p in points}) for m, points in series.items())
     ]
-    return ["labelled data a class", *map(str, numbers)], rows
+    return ["labelled data per class", *map(str, numbers)], rows
 
 
 def _table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:

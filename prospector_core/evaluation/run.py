@@ -45,10 +45,10 @@ _NETWORKS = ("attention MIL", "mean-pool", "graph attention + mask")
 class Evaluation:
     """What came of a comparison, as plain values.
 
-    Attributes: problem, dict on the set; rows, list of dicts, one a method and datum; summary, list of dicts,
-    one a method, best AP first; few, list of dicts, one a method, number of labels and repeat; searches, list
-    of dicts on choosing by labels, one a fold and kind of choice; null, dict or None; seconds, of the
-    processor, of it all.
+    Attributes: problem, dict on the set; rows, list of dicts, one per method and datum; summary, list of
+    dicts, one per method, best AP first; few, list of dicts, one per method, number of labels and repeat;
+    searches, list of dicts on choosing by labels, one per fold and kind of choice; null, dict or None;
+    seconds, of the processor, of it all.
     """
 
     problem: dict
@@ -133,7 +133,7 @@ def few_items(problem: Problem, methods: list[str]) -> list[Item]:
 
 def _words(item: Item, n_folds: int) -> str:
     if item.labels:
-        return f"{item.labels} labels a class, draw {item.repeat + 1}"
+        return f"{item.labels} labels per class, draw {item.repeat + 1}"
     return f"fold {item.fold + 1} of {n_folds}, {', '.join(item.methods)}"
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from ..method.graphs import TokenGraph
     from ..scheduling import OnCluster
+    from ..study import Study
     from ..study.fits import FitSettings
-    from ..study.study import Study
     from .choose import Choice
     from .heads import Outcome
 
@@ -331,7 +331,7 @@ def _tokens_of(
         key = "|".join(str(row[columns[name]]).strip() for name in place)
         value = str(row[truth]).strip().lower()
         if value not in ("0", "1", "true", "false", "yes", "no", "0.0", "1.0"):
-            raise BadInputError(f"{file}, line {number}: {row[truth]!r} is no truth: say 0 or 1")
+            raise BadInputError(f"{file}, line {number}: {row[truth]!r} is not a truth: say 0 or 1")
         if key not in where:
             raise BadInputError(
                 f"{file}, line {number}: {study.datum(uid).name} has no token at {', '.join(place)}"

@@ -103,7 +103,7 @@ class OfStudy:
 class Item:
     """What is to be done: ``methods`` on a fold.
 
-    With ``labels``, fitted on so many training data a class, drawn by ``repeat``.
+    With ``labels``, fitted on so many training data per class, drawn by ``repeat``.
     """
 
     fold: int

@@ -1,6 +1,6 @@
 """One token's score, taken apart and asked "what if".
 
-Only what lies within its receptive field is looked at.
+Only what is within its receptive field is looked at.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def what_if(
 def _near(
     graph: TokenGraph, concepts: np.ndarray, radius: int, token: int
 ) -> tuple[TokenGraph, np.ndarray, np.ndarray, int]:
-    """What may lie within the radius of a token.
+    """What may be within the radius of a token.
 
     (TokenGraph, its concepts (m,), its tokens' ids (m,), the token's place).
     """

@@ -31,7 +31,7 @@ def count_concepts(
     ----------
     graph : TokenGraph of n tokens
     concepts : (n,) int, the data sprite; -1 marks a token outside (excluded): not counted, and a wall to the
-        others; or (n, K) uint8, shares of several concepts a token (see ``soft``): then counts are real
+        others; or (n, K) uint8, shares of several concepts per token (see ``soft``): then counts are real
         numbers
     n_concepts : K
     radius : receptive field r >= 0, in hops
@@ -41,6 +41,14 @@ def count_concepts(
     Returns (p,) int64 (of shares: float64), p = K + K(K+1)/2 (p = K if r = 0): monograms, then pairs i <= j;
     a distinct unordered pair counts twice, a token's pair with itself once. Raises GraphError for a sprite
     that does not fit the graph.
+
+    Examples
+    --------
+    Two tiles of concept 0 and one of concept 1, in a row: how often each is there, then pairs 00, 01, 11.
+
+    >>> from prospector_core import TokenGraph
+    >>> count_concepts(TokenGraph.from_chain(3, reach=1), [0, 0, 1], n_concepts=2, radius=1).tolist()
+    [2, 1, 4, 2, 1]
     """
     if soft.is_soft(concepts):
         if np.shape(concepts)[-1] != n_concepts:
@@ -84,8 +92,8 @@ def recount(
         return np.array(counts)
     if not radius or n_new > _RECOUNT_SHARE * graph.n or not graph.fits_raster(radius):
         return count_concepts(graph, concepts, n_concepts, radius, threads)
-    rasters = [graph.to_raster(each, -1, np.int16) for each in (before, concepts)]
-    pairs = pairs_changed(*rasters, n_concepts, int(radius), threads or get_num_threads())
+    old, new = (graph.to_raster(each, -1, np.int16) for each in (before, concepts))
+    pairs = pairs_changed(old, new, n_concepts, int(radius), threads or get_num_threads())
     mono = np.subtract(*(np.bincount(each[each >= 0], minlength=n_concepts) for each in (concepts, before)))
     pairs[np.diag_indices(n_concepts)] += mono  # a token's pair with itself
     return counts + pack_pairs(mono, pairs)
@@ -96,7 +104,8 @@ def check_sprite(graph: TokenGraph, concepts: np.ndarray, n_concepts: int, radiu
     concepts = np.asarray(concepts)
     if concepts.shape != (graph.n,):
         raise GraphError(
-            f"the sprite has shape {concepts.shape} but the graph {graph.n} tokens: give one concept a token"
+            f"the sprite has shape {concepts.shape} but the graph {graph.n} tokens: give one concept"
+            " per token"
         )
     if concepts.size and not np.issubdtype(concepts.dtype, np.integer):
         raise GraphError(f"concept ids must be integers, got {concepts.dtype}")

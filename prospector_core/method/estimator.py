@@ -29,9 +29,9 @@ class Estimator:
             return []
         return sorted(set(inspect.signature(cls.__init__).parameters) - {"self"})
 
-    def get_params(self, deep: bool = True) -> dict[str, float]:
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """{name: value}; ``deep``: also those of estimators among them, as "name__parameter"."""
-        found = {}
+        found: dict[str, Any] = {}
         for name in self._names():
             found[name] = value = getattr(self, name)
             if deep and hasattr(value, "get_params") and not isinstance(value, type):
@@ -40,7 +40,7 @@ class Estimator:
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, also of estimators among them. Returns the estimator."""
-        nested = {}
+        nested: dict[str, dict[str, Any]] = {}
         for name, value in params.items():
             own, _, inner = name.partition("__")
             if own not in self._names():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ._compiled.sparse import ball
 from .graphs import TokenGraph
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Family", "Site", "group_sites", "likeness", "sites_of", "superpose"]
 
@@ -159,7 +163,7 @@ def superpose(
     reference_kinds, kinds : (m,) and (k,): concepts; residues of one concept are matched rather
 
     Returns (rotation (3, 3), shift (3,), matched: list of (residue of the reference, residue), rmsd): a place
-    x of the site lies at ``x @ rotation + shift`` over the reference.
+    x of the site is at ``x @ rotation + shift`` over the reference.
     """
     reference, points = np.asarray(reference, float), np.asarray(points, float)
     other = (np.asarray(reference_kinds)[:, None] != np.asarray(kinds)[None]).astype(float)
@@ -170,7 +174,7 @@ def superpose(
     ]
     width = min(far[0].shape[1], far[1].shape[1])
     cost = other * _NO_CONCEPT + ((far[0][:, None, :width] - far[1][None, :, :width]) ** 2).mean(-1)
-    best = None
+    best: Any = None
     for _ in range(8):
         matched = list(zip(*(each.tolist() for each in linear_sum_assignment(cost))))
         a = np.concatenate([reference[i] for i, _ in matched])

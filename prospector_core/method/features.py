@@ -20,7 +20,7 @@ def n_concepts_of(p: int, radius: int) -> int:
     """K from p; the inverse of ``n_features``. Raises FitError if no K fits."""
     k = p if radius == 0 else (isqrt(9 + 8 * p) - 3) // 2
     if n_features(k, radius) != p:
-        raise FitError(f"{p} is no number of features at radius {radius}: it must be K + K(K+1)/2")
+        raise FitError(f"{p} is not a number of features at radius {radius}: it must be K + K(K+1)/2")
     return k
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from ..errors import GraphError
 from ._compiled.grid import MAX_RADIUS
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy.typing as npt
 
 __all__ = ["TokenGraph"]
 
@@ -46,9 +52,9 @@ class TokenGraph:
     ) -> None:
         self.n = int(n)
         self.kind = kind
-        self.positions = positions
+        self.positions: Any = positions
         self.xyz = xyz
-        self._given_edges = edges
+        self._given_edges: Any = edges
 
     def __len__(self) -> int:
         return self.n
@@ -57,11 +63,16 @@ class TokenGraph:
         return f"TokenGraph({self.kind}, {self.n} tokens)"
 
     @classmethod
-    def from_grid(cls, positions: np.ndarray) -> TokenGraph:
+    def from_grid(cls, positions: npt.ArrayLike) -> TokenGraph:
         """Tiles on a regular grid, 8-connected; a missing tile is a hole that separates.
 
         Parameters: positions (n, 2) int, row and column of each tile.
         Raises GraphError if two tiles share a position or the shape is wrong.
+
+        Examples
+        --------
+        >>> TokenGraph.from_grid([[0, 0], [0, 1], [0, 3]]).edges.tolist()
+        [[0, 1]]
         """
         positions = _integers(positions, "grid positions")
         if positions.ndim != 2 or positions.shape[1] != 2:
@@ -78,7 +89,7 @@ class TokenGraph:
         return graph
 
     @classmethod
-    def from_chain(cls, n: int, reach: np.ndarray = 2) -> TokenGraph:
+    def from_chain(cls, n: int, reach: int = 2) -> TokenGraph:
         """A sequence: each token linked to the ``reach`` before and after it (sentences: 2)."""
         if n < 0 or reach < 0 or int(n) != n or int(reach) != reach:
             raise GraphError(f"a chain needs whole numbers n >= 0 and reach >= 0, got n={n}, reach={reach}")
@@ -88,7 +99,7 @@ class TokenGraph:
         return cls(n, "chain", edges=np.concatenate(edges) if edges else np.empty((0, 2), np.int64))
 
     @classmethod
-    def from_contacts(cls, xyz: np.ndarray, cutoff: float = 8.0) -> TokenGraph:
+    def from_contacts(cls, xyz: npt.ArrayLike, cutoff: float = 8.0) -> TokenGraph:
         """Residues in contact: C-alpha atoms at most ``cutoff`` angstrom apart.
 
         Parameters: xyz (n, 3) float, angstrom. Raises GraphError for a wrong shape or coordinates that are
@@ -106,17 +117,19 @@ class TokenGraph:
             )
         if not cutoff > 0:
             raise GraphError(f"the contact cutoff must be a distance > 0 angstrom, got {cutoff}")
-        tree = cKDTree(xyz) if len(xyz) else None
+        if not len(xyz):
+            return cls(0, "contacts", edges=np.empty((0, 2), np.int64), xyz=xyz)
+        tree = cKDTree(xyz)
         if len(xyz) > 2000 and (found := tree.count_neighbors(tree, cutoff)) > 2 * _MAX_CONTACTS:
             raise GraphError(
-                f"{found // 2:,} pairs of residues are within {cutoff:g} angstrom: they lie on top of each"
+                f"{found // 2:,} pairs of residues are within {cutoff:g} angstrom: they are on top of each"
                 " other, or the cutoff is too large"
             )
-        pairs = tree.query_pairs(cutoff, output_type="ndarray") if len(xyz) else np.empty((0, 2), np.int64)
+        pairs = tree.query_pairs(cutoff, output_type="ndarray")
         return cls(len(xyz), "contacts", edges=pairs.astype(np.int64), xyz=xyz)
 
     @classmethod
-    def from_neighbours(cls, xy: np.ndarray, k: int = 6) -> TokenGraph:
+    def from_neighbours(cls, xy: npt.ArrayLike, k: int = 6) -> TokenGraph:
         """Points, each linked to the ``k`` nearest; so some have more, as others chose them.
 
         Parameters: xy (n, 2) or (n, 3) float; k. Of equally far points those that come first are taken.
@@ -140,7 +153,7 @@ class TokenGraph:
         )
 
     @classmethod
-    def from_radius(cls, xy: np.ndarray, radius: int) -> TokenGraph:
+    def from_radius(cls, xy: npt.ArrayLike, radius: float) -> TokenGraph:
         """Points linked where they are at most ``radius`` apart, in the unit of their coordinates.
 
         Parameters: xy (n, 2) or (n, 3) float; radius. Raises GraphError, also where that would be too many
@@ -155,7 +168,7 @@ class TokenGraph:
         pairs = (tree.count_neighbors(tree, radius) - len(xy)) // 2
         if pairs > _MAX_EDGES_A_TOKEN * max(len(xy), 1000):
             raise GraphError(
-                f"within {radius:g} of each other lie {pairs:,} pairs of {len(xy):,} points: take a smaller"
+                f"within {radius:g} of each other are {pairs:,} pairs of {len(xy):,} points: take a smaller"
                 " radius, in the unit of the coordinates"
             )
         return cls(
@@ -163,7 +176,7 @@ class TokenGraph:
         )
 
     @classmethod
-    def from_delaunay(cls, xy: np.ndarray, longest: float | None = None) -> TokenGraph:
+    def from_delaunay(cls, xy: npt.ArrayLike, longest: float | None = None) -> TokenGraph:
         """Points linked as the Delaunay triangulation links them: their cells (Voronoi) touch.
 
         Parameters: xy (n, 2) or (n, 3) float; longest, edges longer than this (over holes, around the rim)
@@ -178,7 +191,7 @@ class TokenGraph:
         return cls(len(xy), "delaunay", edges=edges, xyz=xy)
 
     @classmethod
-    def from_edges(cls, n: int, edges: np.ndarray) -> TokenGraph:
+    def from_edges(cls, n: int, edges: npt.ArrayLike) -> TokenGraph:
         """Given edges.
 
         Parameters: n tokens; edges (m, 2) int, undirected, repeats and self-loops ignored.
@@ -284,6 +297,7 @@ class TokenGraph:
 
     @cached_property
     def _cells(self) -> np.ndarray:
+        assert self.raster_shape is not None
         row, column = self.positions.T
         return (row - row.min()) * self.raster_shape[1] + (column - column.min())
 
@@ -294,12 +308,13 @@ class TokenGraph:
         """
         return self.raster_shape is not None and radius <= MAX_RADIUS
 
-    def to_raster(self, values: np.ndarray, empty: int, dtype: type) -> np.ndarray:
+    def to_raster(self, values: np.ndarray | bool, empty: float, dtype: npt.DTypeLike) -> np.ndarray:
         """Values a token, (n,), laid out on the grid's bounding box.
 
         (rows, columns), ``empty`` where there is no token.
         """
-        raster = np.full(self.raster_shape, empty, dtype)
+        assert self.raster_shape is not None
+        raster: np.ndarray = np.full(self.raster_shape, empty, dtype)
         raster.reshape(-1)[self._cells] = values
         return raster
 
@@ -308,7 +323,7 @@ class TokenGraph:
         return raster.reshape(-1, *raster.shape[2:])[self._cells]
 
 
-def _points(xy: np.ndarray) -> np.ndarray:
+def _points(xy: npt.ArrayLike) -> np.ndarray:
     try:
         xy = np.asarray(xy, np.float64)
     except (TypeError, ValueError):
@@ -345,7 +360,7 @@ def _delaunay(xy: np.ndarray) -> np.ndarray:
         raise GraphError(f"{n} points could not be triangulated: take nearest neighbours instead") from error
     corners = found.simplices
     pairs = [corners[:, [i, j]] for i in range(corners.shape[1]) for j in range(i)]
-    pairs.append(found.coplanar[:, [0, 2]])  # points that lie on another, or too near to one: linked to it
+    pairs.append(found.coplanar[:, [0, 2]])  # points that are on another, or too near to one: linked to it
     edges = np.sort(np.concatenate(pairs).astype(np.int64), axis=1)
     return np.unique(edges, axis=0)
 
@@ -365,7 +380,7 @@ def _close_gaps(coordinates: np.ndarray) -> np.ndarray:
     return (1 + np.concatenate([[0], np.cumsum(np.where(found[1:] - found[:-1] == 1, 1, 2))]))[index]
 
 
-def _integers(values: np.ndarray, what: str) -> np.ndarray:
+def _integers(values: npt.ArrayLike, what: str) -> np.ndarray:
     try:
         values = np.asarray(values)
         if values.size == 0:

@@ -18,12 +18,15 @@ from .quantizers import KMeansQuantizer
 from .triples import check_triples, count_triples, explain_triples, score_triples
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
+
+    import numpy.typing as npt
 
     from .graphs import TokenGraph
     from .kernels import LinearKernel
     from .prospecting import Explanation
-    from .quantizers.kmeans import MiniBatchKMeansQuantizer
+    from .quantizers import CentroidQuantizer
     from .quantizers.residues import ResidueQuantizer
 
 __all__ = ["ProspectorHead"]
@@ -46,7 +49,7 @@ class ProspectorHead(Estimator):
 
     def __init__(
         self,
-        quantizer: KMeansQuantizer | MiniBatchKMeansQuantizer | ResidueQuantizer | None = None,
+        quantizer: CentroidQuantizer | ResidueQuantizer | None = None,
         kernel: FoldChangeKernel | LinearKernel | None = None,
         radius: int = 1,
         diffusive: bool = False,
@@ -59,7 +62,7 @@ class ProspectorHead(Estimator):
         self.triples = triples
 
     def fit(
-        self, graphs: list[TokenGraph] | tuple[TokenGraph, ...], embeddings: np.ndarray, labels: np.ndarray
+        self, graphs: Sequence[TokenGraph], embeddings: Sequence[np.ndarray | str], labels: npt.ArrayLike
     ) -> Self:
         """Fit quantiser, kernel and datum-level prediction.
 
@@ -106,11 +109,11 @@ class ProspectorHead(Estimator):
         """Weights of single concepts and pairs, and of triples (empty without)."""
         return np.split(self.coef_, [n_features(self.n_concepts, self.radius)])
 
-    def sprite(self, embeddings: np.ndarray) -> np.ndarray:
+    def sprite(self, embeddings: np.ndarray | str) -> np.ndarray:
         """Concept of every token: (n,) int32."""
         return self.quantizer_.predict(embeddings)
 
-    def prospect(self, graph: TokenGraph, embeddings: np.ndarray) -> np.ndarray:
+    def prospect(self, graph: TokenGraph, embeddings: np.ndarray | str) -> np.ndarray:
         """Prospect map of one datum: (n,) float64."""
         sprite, (pairs, triples) = self.sprite(embeddings), self._weights()
         scores = prospect(graph, sprite, pairs, self.n_concepts, self.radius, self.diffusive)
@@ -118,7 +121,7 @@ class ProspectorHead(Estimator):
             scores = scores + score_triples(graph, sprite, triples, self.n_concepts, self.radius)
         return scores
 
-    def explain(self, graph: TokenGraph, embeddings: np.ndarray, token: int) -> Explanation:
+    def explain(self, graph: TokenGraph, embeddings: np.ndarray | str, token: int) -> Explanation:
         """The terms whose sum is a token's score: an Explanation."""
         sprite, (pairs, triples) = self.sprite(embeddings), self._weights()
         found = explain(graph, sprite, pairs, self.n_concepts, self.radius, token, self.diffusive)
@@ -132,7 +135,7 @@ class ProspectorHead(Estimator):
         return replace(found, score=score, terms=tuple(sorted(terms, key=lambda term: -abs(term.value))))
 
     def predict_proba(
-        self, graphs: list[TokenGraph] | tuple[TokenGraph, ...], embeddings: np.ndarray
+        self, graphs: Sequence[TokenGraph], embeddings: Sequence[np.ndarray | str]
     ) -> np.ndarray:
         """Probability of class 0 and 1 of each datum: (n_data, 2) float64."""
         graphs, embeddings = list(graphs), list(embeddings)
@@ -145,10 +148,10 @@ class ProspectorHead(Estimator):
         return np.stack([1 - ones, ones], axis=1)
 
 
-def _joined(embeddings: np.ndarray) -> np.ndarray | str:
+def _joined(embeddings: Sequence[np.ndarray | str]) -> np.ndarray | str:
     """All data's tokens one after another: (n, d), or one string of residues."""
     if all(isinstance(each, str) for each in embeddings):
-        return "".join(embeddings)
+        return "".join(map(str, embeddings))
     shapes = sorted({np.shape(each)[1:] for each in embeddings})
     if len(shapes) > 1:
         raise EmbeddingError(f"data differ in embedding dimensions {shapes}: embed all with the same encoder")

@@ -62,7 +62,7 @@ def hot_spots(
     origin : (x, y)
         Level-0 corner of token (0, 0).
     pitch : float
-        Level-0 pixels a token side.
+        Level-0 pixels per token side.
     mpp : float, optional
         Microns a level-0 pixel.
 
@@ -152,7 +152,7 @@ def _hot_spot(
     scores: np.ndarray,
     origin: tuple[float, float],
     pitch: float,
-    side: int,
+    side: float,
     unit: str,
 ) -> HotSpot:
     (top, left), (bottom, right) = positions[tokens].min(axis=0), positions[tokens].max(axis=0) + 1
@@ -165,13 +165,10 @@ def _hot_spot(
         peak_token=int(tokens[own.argmax()]),
         area=float(len(tokens) * side**2),
         unit=unit,
-        rect=tuple(
-            float(v)
-            for v in (
-                origin[0] + left * pitch,
-                origin[1] + top * pitch,
-                (right - left) * pitch,
-                (bottom - top) * pitch,
-            )
+        rect=(
+            float(origin[0] + left * pitch),
+            float(origin[1] + top * pitch),
+            float((right - left) * pitch),
+            float((bottom - top) * pitch),
         ),
     )

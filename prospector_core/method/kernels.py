@@ -48,7 +48,7 @@ class _Kernel(Estimator):
     """What both kernels share: checking input."""
 
     def _check(
-        self, counts: np.ndarray, labels: np.ndarray, weights: np.ndarray
+        self, counts: np.ndarray, labels: np.ndarray, weights: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         counts = np.asarray(counts)
         labels = np.asarray(labels)
@@ -63,7 +63,7 @@ class _Kernel(Estimator):
             raise FitError("counts contain values that are not finite")
         weights = np.ones(len(counts)) if weights is None else np.asarray(weights, np.float64)
         if weights.shape != labels.shape or not (weights > 0).all() or not np.isfinite(weights).all():
-            raise FitError("weights must be positive numbers, one a datum")
+            raise FitError("weights must be positive numbers, one per datum")
         return counts, check_labels(labels), weights
 
 
@@ -135,7 +135,7 @@ class FoldChangeKernel(_Kernel):
         return evidence(counts, self.coef_ if coef is None else coef)
 
 
-def _relative_error(part: np.ndarray, weights: np.ndarray, mean: float) -> np.ndarray:
+def _relative_error(part: np.ndarray, weights: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Squared standard error of the natural logarithm of a weighted mean, every column: (p,)."""
     around = part - np.average(part, axis=0, weights=weights)
     n = weights.sum() ** 2 / (weights**2).sum()
@@ -220,7 +220,10 @@ class LinearKernel(_Kernel):
         return features @ (self.coef_ if coef is None else np.asarray(coef, np.float64)) + self.intercept_
 
 
-KERNELS = {"fold-change": FoldChangeKernel, "linear": LinearKernel}
+KERNELS: dict[str, type[FoldChangeKernel] | type[LinearKernel]] = {
+    "fold-change": FoldChangeKernel,
+    "linear": LinearKernel,
+}
 
 
 def make_kernel(name: str, **parameters: Any) -> FoldChangeKernel | LinearKernel:

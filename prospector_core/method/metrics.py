@@ -49,6 +49,11 @@ def auroc(scores: np.ndarray, truth: np.ndarray) -> float:
     """Area under the ROC curve of one datum's map, or of datum predictions.
 
     NaN if only one class is there.
+
+    Examples
+    --------
+    >>> auroc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    0.75
     """
     truth = np.asarray(truth, bool)
     if truth.all() or not truth.any():
@@ -202,7 +207,7 @@ def regions_of(truth: np.ndarray, graph: TokenGraph) -> Regions:
 
 
 def bootstrap_interval(
-    values: np.ndarray, level: int = 0.95, n: int = 2000, seed: int = 0
+    values: np.ndarray, level: float = 0.95, n: int = 2000, seed: int = 0
 ) -> tuple[float, float, float]:
     """Mean of data's values and its percentile bootstrap interval over data.
 

@@ -1,4 +1,4 @@
-"""Inference: from a sprite and a prospect kernel to one attribution score a token, and its explanation."""
+"""Inference: from a sprite and a prospect kernel to one attribution score per token, and its explanation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
     "prospect",
 ]
 
-_BLOCK_CELLS = 8_000_000  # numbers a part of ``neighbour_blocks``: some 100 MB while it is made
+_BLOCK_CELLS = 8_000_000  # numbers per part of ``neighbour_blocks``: some 100 MB while it is made
 _MAX_DIFFUSIVE_GRID_RADIUS = (
     12  # hop weights are 2^r-fold integers on the grid: beyond this they could overflow
 )
@@ -53,7 +53,7 @@ def prospect(
     ----------
     graph : TokenGraph of n tokens
     concepts : (n,) int sprite; -1 marks an excluded token (no score, and a wall to the others); or (n, K)
-        uint8 shares of several concepts a token (see ``soft``), which weigh what it would score as each of
+        uint8 shares of several concepts per token (see ``soft``), which weigh what it would score as each of
         them
     coef : (p,) float prospect kernel, order of ``count_concepts``; or (n_classes, p)
     n_concepts, radius : K and r
@@ -61,6 +61,15 @@ def prospect(
 
     Returns (n,) float64, or (n_classes, n); NaN for excluded tokens. Raises GraphError for sizes that do not
     fit.
+
+    Examples
+    --------
+    Concept 1 speaks for the class, and so does its being next to concept 0.
+
+    >>> from prospector_core import TokenGraph
+    >>> chain = TokenGraph.from_chain(4, reach=1)
+    >>> prospect(chain, [0, 0, 0, 1], coef=[0.0, 2.0, 0.0, 0.5, 0.0], n_concepts=2, radius=1).tolist()
+    [0.0, 0.0, 0.5, 2.5]
     """
     coef = np.asarray(coef, np.float64)
     if coef.ndim == 2:
@@ -207,7 +216,7 @@ def neighbour_blocks(
     n_concepts: int,
     radius: int,
     diffusive: bool = False,
-    cells: np.ndarray = _BLOCK_CELLS,
+    cells: int = _BLOCK_CELLS,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """``neighbour_counts`` in parts that fit in memory: yields (tokens (m,), counts (m, K)).
 
@@ -239,7 +248,7 @@ class Term:
     several concepts, ``weight`` is the mean of theirs by its shares, and ``count`` a sum of shares.
     """
 
-    neighbour: int | None
+    neighbour: int | tuple[int, int, int] | None
     count: float
     weight: float
 
@@ -259,10 +268,10 @@ class Explanation:
     token: int
     concept: int
     score: float
-    terms: tuple
+    terms: tuple[Term, ...]
     neighbours: np.ndarray
     hops: np.ndarray
-    shares: tuple = ()
+    shares: tuple[tuple[int, float], ...] = ()
 
 
 def explain(

@@ -3,7 +3,7 @@
 Its strongest concept is its sprite's.
 
 ``shares`` (n, K) uint8 can be given wherever a sprite (n,) can: to ``count_concepts``, ``prospect``,
-``explain`` and what is made of them. They are in units of 1/255 and sum to 255 a token; a row of zeros is a
+``explain`` and what is made of them. They are in units of 1/255 and sum to 255 per token; a row of zeros is a
 token outside. Counts of them are whole numbers in units of 1/255^2, so that merging is exact and an edit
 gives the same bytes on every machine; a sprite is the special case of one share of 255.
 """
@@ -75,7 +75,7 @@ def membership(
     softness: float,
     nearest: np.ndarray | None = None,
     threads: int | None = None,
-    shift: float | None = None,
+    shift: np.ndarray | None = None,
 ) -> np.ndarray:
     """Shares of concepts of every token: (n, K) uint8, a row sums to 255.
 
@@ -94,7 +94,7 @@ def sprite_and_shares(
     softness: float,
     nearest: np.ndarray | None = None,
     threads: int | None = None,
-    shift: float | None = None,
+    shift: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The nearest concept of every token, (n,) int32.
 
@@ -110,7 +110,7 @@ def sprite_and_shares(
     n, precise = len(embeddings), centroids.astype(np.float64)
     sprite = np.empty(n, np.int32) if nearest is None else np.asarray(nearest)
     shares, threads = np.empty((n, len(centroids)), np.uint8), threads or get_num_threads()
-    for start in range(0, n, _BLOCK):  # what lies on disk need not be in memory as a whole
+    for start in range(0, n, _BLOCK):  # what is on disk need not be in memory as a whole
         some = slice(start, start + _BLOCK)
         vectors = np.ascontiguousarray(embeddings[some], np.float32)
         if nearest is None:
@@ -133,7 +133,7 @@ def _nearest(vectors: np.ndarray, centroids: np.ndarray, start: int) -> np.ndarr
         raise error
 
 
-def shifted(centroids: np.ndarray, shift: float) -> np.ndarray:
+def shifted(centroids: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
     """Centroids (K, d) float32 where embeddings are not centred but would be by ``shift`` (d,).
 
     They move the other way.
@@ -228,7 +228,7 @@ def checked(
     shares = np.asarray(shares)
     if shares.shape != (graph.n, n_concepts) or shares.dtype != np.uint8:
         raise GraphError(
-            f"shares must be ({graph.n}, {n_concepts}) uint8, a row a token and a column a concept, "
+            f"shares must be ({graph.n}, {n_concepts}) uint8, one row per token and one column per concept, "
             f"got {shares.shape} {shares.dtype}"
         )
     if not (0 <= radius < np.inf and int(radius) == radius):

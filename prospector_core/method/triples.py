@@ -90,7 +90,7 @@ def score_triples(
     return np.where(check_sprite(graph, concepts, n_concepts, radius) >= 0, scores, np.nan)
 
 
-def explain_triples(present: np.ndarray, weights: np.ndarray, n_concepts: int) -> list[Term]:
+def explain_triples(present: set[int], weights: np.ndarray, n_concepts: int) -> list[Term]:
     """What triples add to the score of one token.
 
     List of Term, whose ``neighbour`` are the three concepts; none of weight 0.

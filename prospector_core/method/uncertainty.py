@@ -120,7 +120,7 @@ def _of_shares(
     into: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
     """As above, where a token belongs to several concepts: their scores, by its shares."""
-    inside = shares.any(axis=1)
+    inside = np.asarray(shares.any(axis=1))
     for part, around in neighbour_blocks(graph, shares, n_concepts, radius, diffusive):
         for start in range(0, part.size, _BLOCK):
             here = np.arange(start, min(start + _BLOCK, part.size))
@@ -137,7 +137,7 @@ def _of_shares(
 
 
 def _summarise(
-    scores: np.ndarray, some: np.ndarray, score: float, error: np.ndarray, agreement: np.ndarray
+    scores: np.ndarray, some: np.ndarray, score: np.ndarray, error: np.ndarray, agreement: np.ndarray
 ) -> None:
     """What scores (m, 1 + n), the token's own first, say of the tokens ``some``."""
     score[some] = scores[:, 0]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import BadInputError, CurationError, ProspectorError
+from ..errors import BadInputError, CurationError, EmbeddingError, ProspectorError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -174,6 +174,9 @@ class Modality(ABC):
         How the option of its sources is written: "DIR", "FILE|DIR".
     source_help : str
         What `prospector new --help` says of that option.
+    encoders : mapping
+        {name: class} of encoders that are made without arguments; a kind with others has its own
+        `list_encoders`, `check_encoder` and `make_encoder`.
     encoder_help : str
         The names of its encoders, in words; "" where there is one only.
     looking : str
@@ -202,6 +205,7 @@ class Modality(ABC):
     options: Callable[..., Any]
     source_form = "DIR"
     source_help: str
+    encoders: Mapping[str, Callable[[], Any]] = {}
     encoder_help = ""
     looking = "looking at files"
     needs_labels = True
@@ -293,20 +297,25 @@ class Modality(ABC):
 
     # ---- encoders
 
-    @abstractmethod
     def list_encoders(self) -> list[str]:
         """Return the names of the encoders that are here, sorted."""
+        return sorted(self.encoders)
 
-    @abstractmethod
     def check_encoder(self, name: str) -> None:
         """Raise EmbeddingError for a name that no encoder can have; nothing is loaded."""
+        if name not in self.list_encoders():
+            raise EmbeddingError(
+                f"there is no encoder of {self.words.tokens} named {name!r}; choose one of"
+                f" {', '.join(self.list_encoders())}"
+            )
 
-    @abstractmethod
     def make_encoder(self, name: str, **options: Any) -> Any:
-        """Return an encoder; ``options``: of it, such as ``threads``.
+        """Return an encoder; ``options``: of it, such as ``threads``, where it takes any.
 
         Raises EmbeddingError, MissingExtraError.
         """
+        self.check_encoder(name)
+        return self.encoders[name]()
 
     @property
     def encoder(self) -> str:
@@ -383,8 +392,7 @@ class Modality(ABC):
             In level-0 pixels, or the datum's own unit. Raises CurationError.
         """
         raise CurationError(
-            f"outlines are drawn on what lies in a plane: name the {self.words.tokens} by their numbers"
-            " instead"
+            f"outlines are drawn on what is in a plane: name the {self.words.tokens} by their numbers instead"
         )
 
     def background(self, study: Study, datum: Datum) -> Any:
@@ -431,7 +439,7 @@ class Modality(ABC):
 
     @staticmethod
     def tables() -> dict[str, Export]:
-        """Return the formats of every kind: tables with a row a token."""
+        """Return the formats of every kind: tables with one row per token."""
         from .tables import csv_table, parquet_table
 
         return {"csv": Export(".csv", csv_table), "parquet": Export(".parquet", parquet_table)}

@@ -1,4 +1,4 @@
-"""What lies beside a datum's embeddings, for each kind of data.
+"""What is beside a datum's embeddings, for each kind of data.
 
 Places of tokens, edges and attributes, checked where they are read.
 """
@@ -14,7 +14,7 @@ from ..store.checked import LargerRecord, Number, Positive, Side, record_of
 
 __all__ = ["Layout", "OfChains", "OfGraphs", "OfTexts", "OfTiles", "check_layout"]
 
-_MOST_CELLS = 2**30  # of a grid of tiles: a million tiles lie in a few millions
+_MOST_CELLS = 2**30  # of a grid of tiles: a million tiles are in a few millions
 
 
 class Layout(LargerRecord):
@@ -39,7 +39,7 @@ class OfTiles(Layout):
         if self.shape[0] * self.shape[1] > _MOST_CELLS:
             raise ValueError(f"its grid has {self.shape[0]} x {self.shape[1]} tiles")
         if n and ((positions < 0) | (positions >= np.array(self.shape))).any():
-            raise ValueError("tiles lie outside its grid")
+            raise ValueError("tiles are outside its grid")
 
 
 class OfChains(Layout):
@@ -80,7 +80,7 @@ class OfTexts(Layout):
             raise ValueError("its sentences have no places")
         end = len(self.text) if self.text else np.inf
         if ((positions < 0) | (positions > end)).any() or (positions[:, 0] > positions[:, 1]).any():
-            raise ValueError("sentences lie outside its text")
+            raise ValueError("sentences are outside its text")
         for heading, start, end in self.sections:
             if not isinstance(heading, str) or not isinstance(start, int) or not isinstance(end, int):
                 raise ValueError("a section has no heading, begin and end")
@@ -115,7 +115,7 @@ def check_layout(
     edges : (m, 2) int, or None
     attrs : dict
     """
-    found = record_of(model, attrs, "what lies beside them")
+    found = record_of(model, attrs, "what is beside them")
     if positions is not None and (
         positions.ndim != 2 or len(positions) != n or not np.isfinite(positions).all()
     ):

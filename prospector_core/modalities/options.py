@@ -20,7 +20,7 @@ class Question:
     text : str
         With ``{file}`` in it.
     answer : str
-        What is expected, as the error says it: "number of microns a pixel".
+        What is expected, as the error says it: "number of microns per pixel".
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""A row a token: CSV and Parquet."""
+"""One row per token: CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 from ..wording import table_cell
 
 if TYPE_CHECKING:
-    from ..study.records import Datum
-    from ..study.study import Study
+    from ..study import Datum, Study
 
 __all__ = ["csv_table", "parquet_table"]
 

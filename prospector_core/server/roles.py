@@ -53,8 +53,8 @@ def role_of(
     Parameters
     ----------
     rules : rules of the settings file; the highest role counts
-    roots : folders that studies lie in, without links; a study elsewhere belongs to nobody
-    folder : of the study; links are followed first, so that a link opens nothing that lies elsewhere
+    roots : folders that studies are in, without links; a study elsewhere belongs to nobody
+    folder : of the study; links are followed first, so that a link opens nothing that is elsewhere
     name, groups : the person as logged in; compared letter by letter
     """
     roots = tuple(roots)

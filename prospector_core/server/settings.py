@@ -1,6 +1,6 @@
 """The settings file of a server, TOML.
 
-Where it listens, how people log in, who may do what, where the record lies.
+Where it listens, how people log in, who may do what, where the record is.
 
 What cannot be is refused in one line that names the file, the key and its line. Keys that are not known are
 refused, too: a mistyped "editors" must not silently leave a study without its rule.

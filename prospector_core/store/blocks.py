@@ -198,9 +198,9 @@ class StoredArray:
         ours = ours and said.codecs[0].get("configuration", {}).get("endian") == "little"
         ours = ours and said.chunk_key_encoding == {"name": "default", "configuration": {"separator": "/"}}
         self.shape, self.dtype = tuple(said.shape), np.dtype(said.data_type)
-        self._zarr = None if ours else _by_zarr(folder, said)
+        self._zarr: Any = None if ours else _by_zarr(folder, said)
         chunks = said.chunk_grid.configuration.chunk_shape
-        self.chunks = tuple(chunks if ours else self._zarr.chunks)
+        self.chunks = tuple(chunks if self._zarr is None else self._zarr.chunks)
         self._absent = said.fill_value  # what zarr does not write
         if len(self.chunks) != len(self.shape):
             raise ValueError(f"{folder.name}: its chunks are of other dimensions")
@@ -267,7 +267,7 @@ def check_array(array: zarr.Array, name: str) -> None:
     """
     shards = array.shards or array.chunks
     if array.dtype.kind not in "biuf" or not 1 <= len(array.shape) <= 3 or min(array.shape) < 0:
-        raise ValueError(f"{name} is no array of numbers")
+        raise ValueError(f"{name} is not an array of numbers")
     if math.prod(array.chunks) * array.dtype.itemsize > _LARGEST_CHUNK:
         raise ValueError(
             f"{name}: its chunks are of {math.prod(array.chunks) * array.dtype.itemsize:,} bytes"
@@ -335,7 +335,7 @@ class _ArrayRecord(LargerRecord):
 
 
 def _by_zarr(folder: Path, said: _ArrayRecord) -> zarr.Array:
-    """Return an array of many blocks a file, for zarr to read: of our codecs, and nothing of it elsewhere."""
+    """Return an array of many blocks per file, for zarr to read: of our codecs, all of it here."""
     inner = said.codecs[0].get("configuration", {}).get("codecs", ()) if said.codecs[0].get("name") else ()
     for each in (*said.codecs, *inner):
         if not isinstance(each, dict) or each.get("name") not in _CODECS:
@@ -388,7 +388,7 @@ def sync(path: Path) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Say in one line why the store at `path` cannot be written."""
-    if not path.parent.is_dir():  # else it would be made anew, with nothing else of the study in it
+    if not path.parent.is_dir():  # else it would be made again, with nothing else of the study in it
         raise study_gone(path.parent)
     with storage_errors(path):
         try:

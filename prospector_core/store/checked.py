@@ -46,10 +46,10 @@ def read_json(text: str | bytes, what: str, error: type[Exception] = ValueError)
     what : str
         What it is, for the message: "the journal's entry 3".
     error : type
-        What is raised for a text that is no JSON, is nested too deeply, or is too long.
+        What is raised for a text that is not JSON, is nested too deeply, or is too long.
     """
     if not isinstance(text, str | bytes):
-        raise error(f"{what} is no text")
+        raise error(f"{what} is not text")
     if len(text) > _LARGEST:
         raise error(f"{what} is longer than {_LARGEST >> 20} million characters")
     try:
@@ -57,7 +57,7 @@ def read_json(text: str | bytes, what: str, error: type[Exception] = ValueError)
     except RecursionError:
         raise error(f"{what} is nested too deeply") from None
     except ValueError as wrong:
-        raise error(f"{what} is no JSON ({wrong})") from None
+        raise error(f"{what} is not JSON ({wrong})") from None
     # Python's own limit differs from version to version, and whoever walks through the value has one too
     opening = (
         (text.count("[") + text.count("{"))
@@ -70,7 +70,7 @@ def read_json(text: str | bytes, what: str, error: type[Exception] = ValueError)
 
 
 def _deeper(value: Any) -> bool:
-    """Whether lists and dicts lie more than `DEEPEST` deep inside each other."""
+    """Whether lists and dicts are more than `DEEPEST` deep inside each other."""
     level = [value]
     for _ in range(DEEPEST):
         level = [

@@ -20,7 +20,8 @@ from .place import Home, read_only_error, reason_not_to_write
 from .removal import own_place, remove_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import os
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from sqlite3 import Connection
     from typing import Any
 
@@ -105,17 +106,20 @@ class Database:
     or no longer), StudyVersionError (written by a newer version), StudyDamagedError (not readable).
     """
 
-    def __init__(self, path: Path, copy: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], copy: bool = False) -> None:
         self.path = Path(path)
         self._local, self._copy = threading.local(), copy
-        self.guard = None  # called before each write; it raises what speaks against it
+        # called before each write; it raises what speaks against it
+        self.guard: Callable[[], None] | None = None
         own_place(self.path.parent, self.path)
         if not self.path.is_file():
             raise StudyError(
-                f"{self.path.parent} is no study (no study.sqlite in it): make one with `prospector new`"
+                f"{self.path.parent} is not a study (no study.sqlite in it): make one with `prospector new`"
             )
         self._home = Home(self.path.parent, self.path.name)
-        self._scratch, self._copied_at, self._copying = None, (None, None), threading.Lock()
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._copied_at: tuple[object, Path] = None, self.path
+        self._copying = threading.Lock()
         self.read_only = "" if copy else reason_not_to_write(self.path)
         version = self._first_read()
         self._check_schema()
@@ -194,7 +198,7 @@ class Database:
                     " writes: restore it from a backup"
                 )
 
-    def _later_columns(self) -> list[Any]:
+    def _later_columns(self) -> list[tuple[str, str]]:
         """(table, column) of what is missing, in order."""
         there = {table: self.columns(table) for table in _LATER}
         # a table that is not there at all is damage, and not made good here
@@ -211,7 +215,7 @@ class Database:
         return {row[1] for row in self.read(f"PRAGMA table_info({table})")}
 
     @classmethod
-    def create(cls, path: Path, meta: dict[str, dict[str, Any] | list[str] | str]) -> Database:
+    def create(cls, path: Path, meta: Mapping[str, Any]) -> Database:
         """Write a new database with the given meta values, complete or not at all."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
@@ -265,7 +269,7 @@ class Database:
             self._local.connection = connection
         return self._local.connection
 
-    def _for_looking(self) -> Any:
+    def _for_looking(self) -> Connection:
         """A connection that writes nothing, and sees all that was ever committed.
 
         What is committed may still stand in the log beside the file, which sqlite reads only where it may
@@ -293,7 +297,7 @@ class Database:
                 )
         return connection
 
-    def _copied(self) -> Any:
+    def _copied(self) -> Path:
         """The file and its log, copied to where sqlite can join them: path. It goes with this object."""
         now = _stamp(self.path)
         with self._copying:
@@ -306,7 +310,7 @@ class Database:
                 self._copied_at = now, folder / self.path.name
             return self._copied_at[1]
 
-    def read(self, sql: str, parameters: tuple[str | None] = ()) -> list[tuple[float | str | None, ...]]:
+    def read(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         with explained(self.path):
             return self._connection().execute(sql, parameters).fetchall()
@@ -336,7 +340,7 @@ class Database:
         connection = getattr(self._local, "connection", None)
         return connection is not None and connection.in_transaction
 
-    def read_meta(self, key: str, default: int | None = None) -> Any:
+    def read_meta(self, key: str, default: Any = None) -> Any:
         """A meta value, or ``default``."""
         rows = self.read("SELECT value FROM meta WHERE key = ?", (key,))
         if not rows:
@@ -346,7 +350,7 @@ class Database:
         except ValueError as error:
             raise StudyDamagedError(f"{self.path} is damaged ({error}): restore it from a backup") from None
 
-    def write_meta(self, key: str, value: dict[str, Any] | str) -> None:
+    def write_meta(self, key: str, value: Any) -> None:
         """Set a meta value (plain JSON), in one transaction."""
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
@@ -386,11 +390,11 @@ class Database:
             self._local.connection = None
 
 
-def _immutable(path: Path) -> Any:
+def _immutable(path: Path) -> Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True, isolation_level=None)
 
 
-def _stamp(path: Path) -> Any:
+def _stamp(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
     """What changes when a database does.
 
     (of the file, of each log beside it; None where that is empty or not there).
@@ -419,7 +423,7 @@ def _settle(connection: Connection) -> None:
         time.sleep(_A_MOMENT)
 
 
-def _is_full(path: Path) -> Any:
+def _is_full(path: Path) -> bool:
     """Whether the disk has no room for what sqlite keeps beside a database (it then reports an I/O error)."""
     try:
         return shutil.disk_usage(Path(path).parent).free < 2**17

@@ -39,7 +39,7 @@ class DerivedArrays:
     """Derived arrays in a folder, each computed once. Deleting the folder loses nothing.
 
     Parameters: folder; memory, a TileCache of those in use, which several folders may share (default: its
-    own); home, the study's folder, or another that ``folder`` lies in: it is never made anew (default: the
+    own); home, the study's folder, or another that ``folder`` is in: it is never made again (default: the
     one that ``folder`` is in).
     """
 

@@ -1,4 +1,4 @@
-"""Embeddings on disk: one zarr group a datum.
+"""Embeddings on disk: one zarr group per datum.
 
 Written block by block so that nothing finished is done twice.
 """
@@ -44,7 +44,7 @@ _PARTIAL, _WHOLE, _REPLACED, _RENEW, _EARLY = ".partial", ".whole", ".replaced",
 _RACY = 2 * 10**9  # nanoseconds; a folder that was changed less long ago is listed again
 _SOON = 2 * 10**8  # nanoseconds; but not at once: a page asks fifty times
 _UID = re.compile(r"[A-Za-z0-9_-]+")
-# blocks a file of what is complete, where there are more than that: millions of small files would be slow
+# blocks per file of what is complete, where there are more than that: millions of small files would be slow
 _SHARD = 64
 
 
@@ -125,7 +125,7 @@ class EmbeddingStore:
     def stamp(self, uid: str) -> str:
         """Return what the content of a datum's embeddings is known by; other content has another stamp.
 
-        Read from their attributes, and again only when they were written anew, by whichever process.
+        Read from their attributes, and again only when they were written again, by whichever process.
         Embeddings of before there were stamps are known by when they were written.
 
         Raises
@@ -191,7 +191,7 @@ class EmbeddingStore:
                 raise ValueError("edges name tokens that are not there")
 
     def renew(self, uid: str) -> None:
-        """Have the next `open_writer` begin a datum anew though it is complete.
+        """Have the next `open_writer` begin a datum again though it is complete.
 
         Until then its embeddings stay.
         """
@@ -238,7 +238,7 @@ class EmbeddingStore:
         """Begin, or go on with, the embeddings of a datum.
 
         What is there already is taken up if it was begun with the same arguments; otherwise, or after
-        `renew`, it is started anew (and complete embeddings stay until the new ones are). ``begun_on`` tells
+        `renew`, it is started again (and complete embeddings stay until the new ones are). ``begun_on`` tells
         one state of the file that tokens are read from from another: what was half made of another is not
         taken up.
 
@@ -403,7 +403,7 @@ class EmbeddingStore:
             array, block = group["embeddings"], group.attrs.get("shard", group.attrs["block"])
             n = array.shape[0]
             if len(array.shape) != 2 or type(block) is not int or block < 1 or array.dtype.kind != "f":
-                raise ValueError("they are not a row of numbers a token")
+                raise ValueError("they are not one row of numbers per token")
             if group.attrs["block"] != array.chunks[0]:
                 raise ValueError("their blocks are not of the length that is said")
             for name in ("positions", "edges"):
@@ -519,7 +519,7 @@ class EmbeddingWriter:
         self.n_blocks = -(-n // block)
         self._store, self._dtype = store, dtype
         self._folder = store._folder(uid, _PARTIAL)
-        self._blocks = None if complete else Blocks(self._folder, uid, store.path)
+        self._blocks: Any = None if complete else Blocks(self._folder, uid, store.path)
 
     @property
     def finished(self) -> set[int]:
@@ -604,7 +604,7 @@ class EmbeddingWriter:
         sync(made / "zarr.json")
 
     def _sharded(self) -> Path:
-        """Return a folder with the same, many blocks a file. The blocks stay until it has its final name."""
+        """Return a folder with the same, many blocks per file. The blocks stay until it is renamed."""
         made = self._store._folder(self.uid, _WHOLE)
         _remove_group(made)
         there, rows = open_group(self._folder), _SHARD * self.block

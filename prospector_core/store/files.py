@@ -17,7 +17,6 @@ from .removal import remove_file, remove_folder, remove_made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
 __all__ = ["read_npy", "write_atomic", "folder_atomic", "partial_name", "storage_errors", "study_gone"]
 
@@ -36,13 +35,13 @@ def read_npy(content: bytes) -> np.ndarray:
     """
     header = _NPY.match(content)
     if header is None or header.end() != 10 + int.from_bytes(header[1], "little"):
-        raise ValueError("this is no .npy file of plain numbers")
+        raise ValueError("this is not a .npy file of plain numbers")
     dtype = np.dtype(header[2].decode())
     shape = tuple(int(side) for side in (header[3] or b"").replace(b" ", b"").split(b",") if side)
     return np.frombuffer(content, dtype, offset=header.end()).reshape(shape).copy()
 
 
-def study_gone(home: Any) -> Any:
+def study_gone(home: str | os.PathLike[str]) -> StudyError:
     """What is said where a study's folder was moved or removed while it was open: StudyError."""
     return StudyError(f"the study's folder is no longer at {home}: open it where it is now")
 

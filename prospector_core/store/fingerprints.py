@@ -1,4 +1,4 @@
-"""What tells a file from others wherever it lies and however it is called.
+"""What tells a file from others wherever it is and however it is called.
 
 Its size, and a hash of parts of it.
 """

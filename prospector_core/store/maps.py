@@ -15,7 +15,6 @@ from .removal import own_place, remove_file
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
 __all__ = ["label_of", "map_fault", "read_map", "write_map"]
 
@@ -34,7 +33,7 @@ def write_map(path: Path, scores: np.ndarray, stamp: str, digest: str, home: Pat
     scores : (n,) float64
     stamp : of the embeddings of its datum
     digest : of the fit
-    home : folder of the study, which is not made anew where it was moved
+    home : folder of the study, which is not made again where it was moved
     """
     buffer = io.BytesIO()
     np.save(buffer, scores, allow_pickle=False)
@@ -47,7 +46,7 @@ def write_map(path: Path, scores: np.ndarray, stamp: str, digest: str, home: Pat
     write_atomic(label, json.dumps(said, indent=1).encode())
 
 
-def read_map(path: Path, stamp: str, digest: str) -> None:
+def read_map(path: Path, stamp: str, digest: str) -> np.ndarray | None:
     """The map that was kept, (n,) float64.
 
     None where there is none of these embeddings and this fit, or it is damaged.
@@ -62,7 +61,7 @@ def read_map(path: Path, stamp: str, digest: str) -> None:
         return None
 
 
-def map_fault(path: Path) -> Any:
+def map_fault(path: Path) -> str:
     """Why a map that is kept cannot be what was written, in words; "" where it can."""
     try:
         content, label = path.read_bytes(), label_of(path)

@@ -39,7 +39,7 @@ def parse_size(text: str) -> int:
     """Return a number of bytes: "4GB", "512 MB", "2000000". Raises BadInputError."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text.upper())
     if found is None or not float(found[1]):
-        raise BadInputError(f"{text!r} is no amount of memory: say --max-memory 4GB, or {VARIABLE}=4GB")
+        raise BadInputError(f"{text!r} is not an amount of memory: say --max-memory 4GB, or {VARIABLE}=4GB")
     return int(float(found[1]) * _UNITS[found[2]])
 
 

@@ -1,4 +1,4 @@
-"""Where a study lies: whether it is still there, and whether it may be written."""
+"""Where a study is: whether it is still there, and whether it may be written."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Home:
         weakref.finalize(self, os.close, handle)
 
     def check(self) -> None:
-        """Raise StudyError where the folder was moved or removed, or another study lies in its place."""
+        """Raise StudyError where the folder was moved or removed, or another study is in its place."""
         try:
             there = self._look()
         except OSError as error:
             raise study_gone(self.path) from error
         if there != self._identity:
             raise StudyError(
-                f"another study lies at {self.path} now, in place of the one that was opened: open it again,"
+                f"another study is at {self.path} now, in place of the one that was opened: open it again,"
                 " or the former where it is now"
             )
 

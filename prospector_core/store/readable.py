@@ -55,7 +55,7 @@ _PRIVATE = {"darwin": ("Library",), "win32": ("AppData",)}.get(sys.platform, ())
 
 
 def limit_reading(folders: Iterable[str | os.PathLike[str]]) -> None:
-    """From now on this process and those it starts read only from these folders and what lies in them.
+    """From now on this process and those it starts read only from these folders and what is in them.
 
     Never from folders of the system; from hidden folders and other people's homes only where they are named
     themselves.
@@ -73,7 +73,7 @@ def why_not_readable(path: str | os.PathLike[str]) -> str:
     """Why a path may not be read, and the way out, in one line."""
     place = Path(os.path.abspath(path))
     if _of_the_system(place):
-        return f"{place} lies in a folder of the system, which the app does not read: copy it elsewhere"
+        return f"{place} is in a folder of the system, which the app does not read: copy it elsewhere"
     folder = place.parent if place.suffix else place
     return f"{place} is outside the folders that this app may read: start it with --data {folder}"
 
@@ -100,7 +100,7 @@ def named_folders(folders: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def working_folder() -> list[Path]:
-    """The working directory, unless it is so wide that others' folders lie in it: [] or one folder."""
+    """The working directory, unless it is so wide that others' folders are in it: [] or one folder."""
     try:
         folder = Path.cwd()
     except OSError:  # it was removed
@@ -127,7 +127,7 @@ def _of_the_system(path: str | os.PathLike[str]) -> bool:
 def is_ordinary(path: str | os.PathLike[str]) -> bool:
     """Whether a folder that nobody named (a study brought it) may be read from.
 
-    Not hidden, not the system's, nobody else's, and not so wide that others' folders lie in it.
+    Not hidden, not the system's, nobody else's, and not so wide that others' folders are in it.
     """
     real, home = Path(os.path.realpath(path)), Path(os.path.realpath(Path.home()))
     wide = home.is_relative_to(real) or any(
@@ -141,7 +141,7 @@ def is_ordinary(path: str | os.PathLike[str]) -> bool:
 
 
 def source_folders(study: str | os.PathLike[str]) -> list[Path]:
-    """Folders in which the data of a study lie (slides, structures, documents, vectors), as it says itself.
+    """Folders in which the data of a study are (slides, structures, documents, vectors), as it says itself.
 
     [] if it cannot be read.
     """
@@ -161,11 +161,11 @@ def source_folders(study: str | os.PathLike[str]) -> list[Path]:
 
 
 def remember_sources(study: str | os.PathLike[str]) -> None:
-    """Keep, for this account, that the study's data lie where they lie.
+    """Keep, for this account, that the study's data are where they are.
 
     It was made here, so the app may read them later too.
 
-    What lies in the home is read anyway, and what is temporary is not worth it. Where nothing can be kept,
+    What is in the home is read anyway, and what is temporary is not worth it. Where nothing can be kept,
     nothing is.
     """
     from .files import write_atomic  # late: `prospector --help` stays quick
@@ -208,7 +208,7 @@ def _roots(limit: str) -> list[Path]:
 
 
 def _open_within(path: Path, root: Path) -> bool:
-    """Whether the path lies in the root, with nothing hidden and nobody else's home between them."""
+    """Whether the path is in the root, with nothing hidden and nobody else's home between them."""
     if not path.is_relative_to(root):
         return False
     if any(part.startswith(".") for part in path.relative_to(root).parts):
@@ -219,7 +219,7 @@ def _open_within(path: Path, root: Path) -> bool:
 
 
 def _others(path: Path, home: Path) -> list[Path]:
-    """The home of somebody else that the path lies in: [] or one folder."""
+    """The home of somebody else that the path is in: [] or one folder."""
     if path.is_relative_to(home):
         return []
     if path.is_relative_to("/root"):

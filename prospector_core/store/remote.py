@@ -69,7 +69,7 @@ class ClosedStore(EmbeddingStore):
     path : path
         Of the folder in the study.
     address, why : str
-        Where the embeddings lie, and one line that says what to do.
+        Where the embeddings are, and one line that says what to do.
     noted : callable Returns {uid: stamp} of the data that the study says are embedded: what was derived of
         them is found by that.
     """
@@ -115,7 +115,7 @@ class ClosedStore(EmbeddingStore):
 
 
 class RemoteStore(EmbeddingStore):
-    """A store whose complete data lie at an address such as ``s3://bucket/prefix``.
+    """A store whose complete data are at an address such as ``s3://bucket/prefix``.
 
     A datum is made in the local folder, block by block, and goes to the address when it is whole: last an
     object ``.complete/<uid>``, which is what makes it complete there, and says its stamp. Credentials and
@@ -139,7 +139,7 @@ class RemoteStore(EmbeddingStore):
                 )  # a bucket is made by its owner, not by a slip of the pen
 
     def claim(self) -> None:
-        """Say at the address that the embeddings of this study lie there.
+        """Say at the address that the embeddings of this study are there.
 
         Raises
         ------
@@ -228,7 +228,7 @@ class RemoteStore(EmbeddingStore):
     def _listed_there(self, folder: str = "") -> dict[str, str]:
         """Return what is in a folder at the address.
 
-        {name: what is said of it, which changes when it is written anew}.
+        {name: what is said of it, which changes when it is written again}.
         """
         place = f"{self._root}/{folder}".rstrip("/")
         there = self._files.ls(place, detail=True) if self._files.exists(place) else []
@@ -407,7 +407,7 @@ def check_free(url: str) -> str:
 
     After it was seen that nobody's is there.
 
-    Raises as `open_store`, and `StudyError` where embeddings lie there.
+    Raises as `open_store`, and `StudyError` where embeddings are there.
     """
     with tempfile.TemporaryDirectory() as scratch:
         store = RemoteStore(scratch, url)
@@ -440,4 +440,4 @@ def _file_system(url: str) -> tuple[Any, str]:
         ) from error
     except Exception as error:  # every kind of file system has its own
         said = (str(error) or type(error).__name__).splitlines()[0]
-        raise StudyError(f"{url} is no address of a store ({said}): say s3://bucket/prefix") from error
+        raise StudyError(f"{url} is not an address of a store ({said}): say s3://bucket/prefix") from error

@@ -49,7 +49,7 @@ def own_place(root: Path, path: Path) -> Path:
     Raises
     ------
     StudyDamagedError
-        A link does: what is written there would lie elsewhere, and what is read may be the reader's own.
+        A link does: what is written there would be elsewhere, and what is read may be the reader's own.
     """
     place = Path(root)
     for part in Path(path).relative_to(root).parts:
@@ -70,7 +70,7 @@ def own_file(root: Path, path: Path) -> Path:
     mode = own_place(root, path).stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise StudyDamagedError(
-            f"{path} is no plain file: put the file itself there, and repeat"
+            f"{path} is not a plain file: put the file itself there, and repeat"
         )  # a pipe never ends
     return Path(path)
 

@@ -44,12 +44,14 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
             "it is cut short, or of another kind" if "footer" in str(error) else str(error).partition("\n")[0]
         )
         why = re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", why)[:200]
-        raise GraphError(f"{path.name} is no {kind} table that can be read ({why}): save it again") from error
+        raise GraphError(
+            f"{path.name} is not a {kind} table that can be read ({why}): save it again"
+        ) from error
     double = next((name for name, n in Counter(names).items() if n > 1), None)
     if double is not None:
         raise GraphError(f"{path.name} has two columns named {double!r}: give each its own name")
     if not len(table):
-        raise GraphError(f"{path.name} has no rows: it needs a row a token")
+        raise GraphError(f"{path.name} has no rows: it needs one row per token")
     try:
         return {name: table.column(at).to_numpy(zero_copy_only=False) for at, name in enumerate(names)}
     except (ValueError, MemoryError, NotImplementedError, pyarrow.ArrowException) as error:

@@ -24,7 +24,8 @@ from .files import storage_errors, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+
+    Rows = list[dict[str, str]]
 
 __all__ = ["SCHEMES", "allow", "check_address", "is_allowed", "settings_folder", "withdraw"]
 
@@ -60,8 +61,10 @@ def check_address(url: object) -> str:
         Its kind is not used here.
     """
     found = _ADDRESS.fullmatch(url) if isinstance(url, str) and url.isprintable() else None
-    if found is None or not found[2].strip("/"):
-        raise StudyError(f"{_short(url)} is no address of a store: say s3://bucket/prefix, or leave it out")
+    if not isinstance(url, str) or found is None or not found[2].strip("/"):
+        raise StudyError(
+            f"{_short(url)} is not an address of a store: say s3://bucket/prefix, or leave it out"
+        )
     address, scheme = url.rstrip("/"), found[1]
     plain = "::" not in url and ".." not in found[2].split("/") and "\\" not in url
     if not plain or not (scheme in SCHEMES or any(_within(address, each) for each in _more())):
@@ -96,7 +99,7 @@ def _short(url: object) -> str:
 
 
 def is_allowed(study: Path, identity: str, address: str) -> bool:
-    """Return whether the person who runs this has allowed an address for the study that lies here.
+    """Return whether the person who runs this has allowed an address for the study that is here.
 
     On this machine.
     """
@@ -121,7 +124,7 @@ def withdraw(study: Path, identity: str, address: str) -> None:
     _change(lambda rows: rows, study, identity, address)
 
 
-def _change(then: Callable[..., Any], study: Path, identity: str, address: str) -> None:
+def _change(then: Callable[[Rows], Rows], study: Path, identity: str, address: str) -> None:
     folder = settings_folder()
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -134,7 +137,7 @@ def _row(study: Path, identity: str, address: str) -> tuple[str, str, str]:
     return str(Path(study).resolve()), identity, address
 
 
-def _of(row: dict[str, str]) -> tuple[str, str, str]:
+def _of(row: dict[str, str]) -> tuple[str | None, str | None, str | None]:
     return row.get("study"), row.get("id"), row.get("store")
 
 

@@ -44,7 +44,7 @@ class StudyAddress:
         found = self.database.read_meta("id", "")
         if not isinstance(found, str):
             raise StudyDamagedError(
-                f"{self.database.path} is damaged (its id is no text): restore it from a backup"
+                f"{self.database.path} is damaged (its id is not text): restore it from a backup"
             )
         return found
 
@@ -64,7 +64,7 @@ class StudyAddress:
             return folder.resolve().as_uri() if is_link(folder) else None
         if not isinstance(url, str):
             raise StudyDamagedError(
-                f"{self.database.path} is damaged (its store is no text): restore it from a backup"
+                f"{self.database.path} is damaged (its store is not text): restore it from a backup"
             )
         return url.rstrip("/")
 
@@ -92,7 +92,7 @@ class StudyAddress:
         if is_allowed(self.path, self.identity, address):
             return None
         return (
-            f"the embeddings of {self.path} lie at {address}, as the study says, and nothing was asked of"
+            f"the embeddings of {self.path} are at {address}, as the study says, and nothing was asked of"
             f" that place: if you know it, allow it once with `prospector trust {self.path}`"
         )
 

@@ -23,7 +23,7 @@ class Sprites:
     """Sprites of one set of centroids: as quantised, and as curated.
 
     Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d); memory, a
-    TileCache for the arrays in use (default: its own); settings, FitSettings (default: one concept a token,
+    TileCache for the arrays in use (default: its own); settings, FitSettings (default: one concept per token,
     embeddings as they are); stamp, function uid -> what the content of its embeddings is known by (default:
     they never change).
     """
@@ -53,8 +53,8 @@ class Sprites:
     def _nearest(self, uid, vectors, centroids):
         if vectors.shape[1] != centroids.shape[1]:
             raise FitError(
-                f"the embeddings of {uid} have {vectors.shape[1]} numbers a token, the concepts"
-                f" {centroids.shape[1]}: they are of another encoder than the fit; find concepts anew"
+                f"the embeddings of {uid} have {vectors.shape[1]} numbers per token, the concepts"
+                f" {centroids.shape[1]}: they are of another encoder than the fit; find concepts again"
                 " (`prospector fit`)"
             )
         return assign_nearest(vectors, shifted(centroids, self._shift(uid)))

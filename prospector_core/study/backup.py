@@ -107,10 +107,10 @@ def back_up(
     home, there = study.path.resolve(), target.parent.resolve() / target.name
     if there == home or home in there.parents or there in home.parents:
         raise BadInputError(
-            f"{target} and the study {study.path} lie in each other: back it up to a folder elsewhere"
+            f"{target} and the study {study.path} are in each other: back it up to a folder elsewhere"
         )
     if is_link(target) or (target.exists() and not target.is_dir()):
-        raise BadInputError(f"{target} is no folder: give a new folder, or that of an earlier backup")
+        raise BadInputError(f"{target} is not a folder: give a new folder, or that of an earlier backup")
     earlier = _earlier(study, target)
     partial = partial_name(target)
     try:
@@ -232,7 +232,7 @@ def _earlier(study: Any, target: Path) -> dict[str, dict[str, Any]]:
     for path in target.rglob("*"):
         name = path.relative_to(target).as_posix()
         if is_link(path) or (path.is_file() and name not in rows and not _beside(name)):
-            raise BadInputError(f"{path} is no part of the backup: move it away, or give a new folder")
+            raise BadInputError(f"{path} is not a part of the backup: move it away, or give a new folder")
     return rows
 
 

@@ -224,7 +224,7 @@ class Change:
                 + (f" and {len(names) - 5} more" if len(names) > 5 else "")
             )
         else:
-            out.append("no datum's predicted class changed")
+            out.append("no predicted class changed")
         return out
 
     def _edited(self):

@@ -62,7 +62,7 @@ def check_study(path: str | Path, progress: Callable[[int, int, str], None] | No
     path, tell = Path(path), progress or (lambda done, total, text: None)
     file = path / "study.sqlite"
     if not file.is_file():
-        raise StudyError(f"{path} is no study (no study.sqlite in it): make one with `prospector new`")
+        raise StudyError(f"{path} is not a study (no study.sqlite in it): make one with `prospector new`")
     with tempfile.TemporaryDirectory(prefix="prospector-check-") as scratch:
         copy = Path(scratch) / "study.sqlite"
         tell(0, 1, "database")

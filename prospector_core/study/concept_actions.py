@@ -54,7 +54,7 @@ class Recolour(_OfConcept):
             state.colours[self.concept] = self.colour
 
     def tell(self, told: Teller) -> str:
-        wrong = "" if is_colour(self.colour) else " (what stands there is no colour: it keeps its own)"
+        wrong = "" if is_colour(self.colour) else " (what stands there is not a colour: it keeps its own)"
         return f"recolour {told.name(self.concept)}{wrong}"
 
 
@@ -157,7 +157,7 @@ class SplitUp(_OfConcept):
         except (binascii.Error, ValueError):
             raise ValueError("its centroids are not base64") from None
         if not content or len(content) % (4 * len(self.ids)):
-            raise ValueError("its centroids are not a row a part")
+            raise ValueError("its centroids are not one row per part")
         centroids = np.frombuffer(content, np.float32).reshape(len(self.ids), -1)
         if not np.isfinite(centroids).all():
             raise ValueError("its centroids are not finite")

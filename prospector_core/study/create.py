@@ -77,7 +77,9 @@ def create_study(
         raise LabelsError("say where the labels are: give a table with a file and a label column")
     table = LabelTable(labels, *(given.pop(key, None) for key in ("file_column", "label_column", "positive")))
     sources, progress, on = (given.pop(key, None) for key in (kind.name, "progress", "on"))
-    new = kind.look(path, sources, table, kind.options(**given), progress, on)
+    options = kind.options(**given)
+    kind.check_encoder(options.encoder)
+    new = kind.look(path, sources, table, options, progress, on)
     write_study(path, {"name": name or path.name, "modality": kind.name}, new, secret)
 
 

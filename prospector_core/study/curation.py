@@ -225,7 +225,7 @@ class Curation:
     def recolour(self, concept, colour):
         """Give a concept a colour, "#rrggbb"."""
         if not is_colour(colour):
-            raise CurationError(f"{colour!r} is no colour: write it as #rrggbb")
+            raise CurationError(f"{colour!r} is not a colour: write it as #rrggbb")
         payload = {"concept": int(concept), "colour": colour.lower()}
         return self._append("recolour", payload, lambda state: self._check(state, concept))
 
@@ -357,7 +357,7 @@ class Curation:
             root = self._study.branches(state=state)
             if root is None:
                 raise CurationError(
-                    "the concepts of this fit are no branches of a tree: merge by name, or fit with the"
+                    "the concepts of this fit are not branches of a tree: merge by name, or fit with the"
                     " quantizer 'tree'"
                 )
             others = relatives(root, int(concept), state.excluded)

@@ -93,7 +93,7 @@ class StudyData(StudyAddress):
 
     @property
     def several(self):
-        """Whether there are more than two classes, and so a kernel a class."""
+        """Whether there are more than two classes, and so one kernel per class."""
         return len(self.classes) > 2
 
     def class_index(self, key):
@@ -180,7 +180,7 @@ class StudyData(StudyAddress):
         return self.files.state(self.datum(datum).source) == "there"
 
     def open_slide(self, datum):
-        """The datum's slide, open, its microns a pixel as given to the study.
+        """The datum's slide, open, its microns per pixel as given to the study.
 
         Raises SlideError if it is gone.
         """

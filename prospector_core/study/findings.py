@@ -196,7 +196,7 @@ class StudyFindings(StudyFits):
     def uncertainty(self, datum, n=200, fit=None):
         """How sure a datum's map is: TokenUncertainty, from the kernel refitted on n resamples of the data.
 
-        The resampled kernels are kept in memory a fit: the first call is the slow one. Raises FitError.
+        The resampled kernels are kept in memory per fit: the first call is the slow one. Raises FitError.
         """
         datum = self.datum(datum)
         fit, _ = self._fitted(fit)

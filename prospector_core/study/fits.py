@@ -194,7 +194,7 @@ def suggested(tokens: int, first: Mapping[str, Any], given: int | None = None) -
 
 @dataclass(frozen=True)
 class Kernels:
-    """The kernels of a fit of more than two classes, one a class, each against the rest.
+    """The kernels of a fit of more than two classes, one per class, each against the rest.
 
     Attributes: coef (n_classes, p), pins applied; fitted_coef (n_classes, p); calibration, a tuple of
     n_classes; summary, whose "predictions" are {uid: [P(class 0), P(class 1), ...]}, summing to 1.
@@ -376,7 +376,7 @@ class Fit:
 
     @property
     def calibrations(self):
-        """The calibration of each kernel: a tuple of one, or one a class."""
+        """The calibration of each kernel: a tuple of one, or one per class."""
         return (self.calibration,) if self.kernels is None else self.kernels.calibration
 
     def save(self, folder):

@@ -176,8 +176,8 @@ class StudyFits(StudyData):
         missing = [name for label, name in enumerate(self.classes) if label not in labels]
         if missing:
             raise FitError(
-                f"no embedded datum is labelled {missing[0]!r}: a kernel a class needs data of every class;"
-                " embed some, or make the study without that class"
+                f"no embedded datum is labelled {missing[0]!r}: one kernel per class needs data of every"
+                " class; embed some, or make the study without that class"
             )
         if settings.quantizer == GIVEN:
             centroids, tree = self.given_concepts[1], None

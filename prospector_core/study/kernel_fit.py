@@ -44,7 +44,7 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
         fitted on
     state : CurationState; settings : FitSettings; classes : names of the n classes
 
-    Returns (coef, fitted_coef, calibration, summary); of more than two classes Kernels, one a class against
+    Returns (coef, fitted_coef, calibration, summary); of more than two classes Kernels, one per class against
     the rest, all from the same counts. Raises FitError.
     """
     rows = _evidence(counts, uids, labels, fitted_on, state)
@@ -64,11 +64,11 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
         truth, train = rows.of(target)
         if not (truth[train] == 1).any():
             raise FitError(
-                f"no datum labelled {name!r} is embedded: a kernel a class needs data of every class"
+                f"no datum labelled {name!r} is embedded: one kernel per class needs data of every class"
             )
         if not (truth[train] == 0).any():
             raise FitError(
-                f"all embedded data are labelled {name!r}: a kernel a class needs data of every class"
+                f"all embedded data are labelled {name!r}: one kernel per class needs data of every class"
             )
     found = [_fit_one(rows, state, settings, target) for target in range(len(classes))]
     coef, full, calibration, probability, folds, fitted = zip(*found)

@@ -135,7 +135,7 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None, par
             )
         if name in seen:
             raise LabelsError(
-                f"{path.name}, line {number}: {name!r} stands already in line {seen[name]}: give each datum"
+                f"{path.name}, line {number}: {name!r} is already in line {seen[name]}: give each datum"
                 " its own name"
             )
         seen[name] = number
@@ -192,7 +192,7 @@ def _read_table(path):
             " UTF-8"
         ) from error
     if not records:
-        raise LabelsError(f"{path} has a header but no rows: add one row a datum")
+        raise LabelsError(f"{path} has a header but no rows: add one row per datum")
     return records, columns, numbers
 
 
@@ -267,7 +267,7 @@ def match_files(rows, files, table):
     """The file of each row, found by relative path, file name or stem.
 
     Parameters: rows from ``read_labels``; files, list of Path; table, the labels table's path (for messages).
-    Returns list of Path, one a row. Raises LabelsError for a row without, or with more than one, such file.
+    Returns list of Path, one per row. Raises LabelsError for a row without, or with more than one, such file.
     """
     by_key, exact = {}, {}
     for file in files:

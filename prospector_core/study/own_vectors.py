@@ -1,4 +1,4 @@
-"""Vectors of one's own: a file a datum, a row a token in the order of the tokens, in place of an encoder."""
+"""Vectors of one's own: one file per datum, one row per token in their order, in place of an encoder."""
 
 import math
 import os
@@ -52,7 +52,7 @@ def read_vector_file(path):
         vectors = vectors[0]
     if vectors.ndim != 2 or not vectors.shape[1] or vectors.dtype.kind not in "biuf":
         raise EmbeddingError(
-            f"{path.name} holds {vectors.shape} {vectors.dtype}: a row of numbers a token is needed"
+            f"{path.name} holds {vectors.shape} {vectors.dtype}: one row of numbers per token is needed"
         )
     with np.errstate(over="ignore"):  # said below
         vectors = vectors if vectors.dtype == np.float16 else np.asarray(vectors, np.float32)
@@ -74,7 +74,7 @@ def _parquet(path):
 
     columns = [values for values in read_table(path).values() if values.dtype.kind in "biuf"]
     if not columns:
-        raise EmbeddingError(f"{path.name} has no columns of numbers: a column a dimension is needed")
+        raise EmbeddingError(f"{path.name} has no columns of numbers: one column per dimension is needed")
     return np.stack(columns, axis=1)
 
 
@@ -105,7 +105,7 @@ def _hdf5(path):
 
 
 def adopt_vectors(study, folder):
-    """Say that a new study takes its vectors from a folder, one file a datum.
+    """Say that a new study takes its vectors from a folder, one file per datum.
 
     Raises EmbeddingError, naming what is missing.
     """
@@ -117,7 +117,7 @@ def adopt_vectors(study, folder):
     if len(dims) > 1:
         (one, first), (two, second) = list(dims.items())[:2]
         raise EmbeddingError(
-            f"{first} has {one} numbers a token and {second} {two}: vectors of one encoder are needed"
+            f"{first} has {one} numbers per token and {second} {two}: vectors of one encoder are needed"
         )
     from .create import portable
 
@@ -179,7 +179,7 @@ class OwnVectors:
         self.dim = int(dim)
 
     def encode(self, tokens):
-        """Zeros, a row a token."""
+        """Zeros, one row per token."""
         return np.zeros((len(tokens), self.dim), np.float32)
 
     def record(self):

@@ -44,7 +44,7 @@ _NOTHING = 1e-9
 
 
 def can_prompt(study: Study) -> bool:
-    """Whether the study's encoder has a text side: an open_clip model with one vector a tile."""
+    """Whether the study's encoder has a text side: an open_clip model with one vector per tile."""
     name = study.embedding.get("encoder", "")
     return not study.embedding.get("imported") and study.kind.has_text_side(name)
 

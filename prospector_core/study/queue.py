@@ -36,7 +36,7 @@ class Job:
     """A datum on the queue.
 
     Attributes: uid; state ("waiting", "running", "paused", "interrupted", "done" or "failed"); done and
-    total, tokens (total 0 = not known yet); message (why it failed); rate, tokens a second of late (0 = not
+    total, tokens (total 0 = not known yet); message (why it failed); rate, tokens per second of late (0 = not
     known); asked ("pause" or "cancel" where the process at work has not answered yet, else "").
     """
 

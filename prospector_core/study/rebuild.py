@@ -52,7 +52,7 @@ def rebuild_fits(study, into=None, repair=False, progress=None, on=None):
     Parameters
     ----------
     study : Study
-    into : folder, new or empty, in which to keep what was made: a folder a fit
+    into : folder, new or empty, in which to keep what was made: one folder per fit
     repair : put fits that were made again in place of damaged ones; maps kept with those have to be made
         again
     progress : function(done, total, text)

@@ -181,7 +181,7 @@ class _Found:
         if not named:
             return Link(source, "missing", near=self._near(source))
         if anyway and len(named) == 1:
-            return Link(source, "found", _resolved(named[0]), "name alone, though it holds something else")
+            return Link(source, "found", _resolved(named[0]), "name alone, even if its content differs")
         return Link(source, "other", named[0])
 
     def _of_content(self, known: dict) -> list[Path]:

@@ -117,7 +117,7 @@ class Sources:
                 f"the {self._word} {source.name} is no longer at {source.path}: put it back, or {relink}"
             ),
             "other": (
-                f"another file lies at {source.path} now, in place of the {self._word} {source.name} that the"
+                f"another file is at {source.path} now, in place of the {self._word} {source.name} that the"
                 f" study was made of: put that back, or {relink}"
             ),
         }[state]

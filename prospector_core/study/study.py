@@ -26,8 +26,8 @@ class Study(StudyFindings):
     Use ``Study.create`` or ``Study.open``. Thread-safe: pages and jobs may share one. Raises StudyError,
     StudyVersionError, StudyDamagedError.
 
-    Where there are more than two classes, there is a kernel a class, and a study is always seen from one of
-    them (``target``): at first from the last, and by ``of_class`` from any.
+    Where there are more than two classes, there is one kernel per class, and a study is always seen from one
+    of them (``target``): at first from the last, and by ``of_class`` from any.
     """
 
     def __init__(self, path, copy=None):
@@ -53,7 +53,7 @@ class Study(StudyFindings):
             its options, here those of slides, are those of its ``Modality.options``
         labels : labels table (see ``labels.read_labels``)
         name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
-        slide_mpp : microns a pixel for slides that do not say: a number, or a function of the file's name;
+        slide_mpp : microns per pixel for slides that do not say: a number, or a function of the file's name;
             without it their pixels are taken as they are
         stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see
             ``prospector_core.modalities.slides.stain``)
@@ -61,7 +61,7 @@ class Study(StudyFindings):
         progress : function(files looked at, files)
         on : of slides and structures, where files are looked at, from ``scheduling.scheduler`` (default:
             here)
-        embeddings : folder of vectors of one's own, a file a datum, in place of an encoder (see
+        embeddings : folder of vectors of one's own, one file per datum, in place of an encoder (see
             ``own_vectors``); of slides they need coordinates, see ``from_features``
         store : address such as "s3://bucket/prefix", where embeddings are kept (default: in the folder); see
             ``trust``
@@ -79,7 +79,7 @@ class Study(StudyFindings):
             store = check_free(check_address(store))
         if vectors is not None:
             if "encoder" in options:
-                raise BadInputError("vectors of one's own need no encoder: leave one of the two out")
+                raise BadInputError("your own vectors need no encoder: leave one of the two out")
             if kind.vectors_option is not None:
                 options[kind.vectors_option], vectors = vectors, None
         if store is not None and kind.imports(options):
@@ -98,7 +98,7 @@ class Study(StudyFindings):
         Parameters
         ----------
         path : folder to make
-        features : folder of HDF5 files, one a slide, with ``features`` and ``coords`` (level-0 pixels)
+        features : folder of HDF5 files, one per slide, with ``features`` and ``coords`` (level-0 pixels)
         labels : labels table; its file column names slides or feature files
         slides : folder of the slides, if they are at hand; without one everything but the picture works
         patches : folder of CLAM's patches step, which says how large patches are; looked for beside the

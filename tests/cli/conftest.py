@@ -75,7 +75,7 @@ def complaint(prospector):
 
 
 def paint(path, seed, purple, side=160):
-    """A picture of pink "tissue" with a share of purple patches, 16 pixels a patch."""
+    """A picture of pink "tissue" with a share of purple patches, 16 pixels per patch."""
     random = np.random.default_rng(seed)
     patches = random.random((side // 16, side // 16)) < purple
     colour = np.where(patches[..., None], (110, 60, 150), (225, 160, 190)).repeat(16, 0).repeat(16, 1)

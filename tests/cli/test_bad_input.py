@@ -37,7 +37,7 @@ TABLES = {
     "no rows": (b"slide,label\n", "no rows"),
     "no label column": (b"slide,colour\np0,red\n", "has no label column"),
     "binary": (bytes(range(256)), "is not a text table"),
-    "duplicate": (b"slide,label\np0,1\np0,0\n", "stands already in line 2"),
+    "duplicate": (b"slide,label\np0,1\np0,0\n", "is already in line 2"),
     "names as labels": (
         b"slide,label\n" + b"".join(b"p%d,case %d\n" % (i, i) for i in range(40)),
         "has 40 classes (case 0, ",
@@ -133,7 +133,7 @@ def test_no_study_there(tmp_path, complaint, command):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("x")
     assert "there is no study nowhere" in complaint(command, "nowhere")
-    assert "is no study" in complaint(command, "folder")
+    assert "is not a study" in complaint(command, "folder")
     if command == "embed":
         assert "there is no study file" in complaint(command, "file")
 

@@ -35,7 +35,7 @@ def ok(done):
 
 
 def result(done):
-    return json.loads(ok(done).stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    return json.loads(ok(done).stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
 def test_the_whole_path_as_json(slides, prospector):
@@ -77,7 +77,7 @@ def test_the_whole_path_in_words(slides, prospector):
         "6 data on 6 slides; 3 “tumour”, 3 “normal”" in done.stdout
         and "next: prospector embed study" in done.stdout
     )
-    assert done.stderr.startswith("prospector: note: 6 of 6 slides do not state their microns a pixel")
+    assert done.stderr.startswith("prospector: note: 6 of 6 slides do not state their microns per pixel")
     done = ok(prospector("embed", "study", "p0.png", "n0.png", "n1.png"))
     assert "3 of 3 data embedded, 3 of them now (300 tokens)" in done.stdout and done.stderr == ""
     done = ok(prospector("fit", "study", "--concepts", "3"))
@@ -352,14 +352,14 @@ def study_mpp(folder):
 def test_microns_are_asked_for_once_on_a_terminal(slides, answer, mpp):
     code, seen = talk(NEW, slides, [("Microns a pixel (empty = unknown)", answer)])
     assert code == 0, seen
-    assert seen.count("does not state its microns a pixel") == 1
+    assert seen.count("does not state its microns per pixel") == 1
     assert study_mpp(slides) == [mpp] * 6
 
 
 @pytest.mark.slow
 def test_an_answer_that_is_no_number(slides):
     code, seen = talk(NEW, slides, [("Microns a pixel (empty = unknown)", "many\n")])
-    assert code == 2 and "prospector: 'many' is no number of microns a pixel" in seen
+    assert code == 2 and "prospector: 'many' is not a number of microns per pixel" in seen
     assert not (slides / "study").exists()
 
 

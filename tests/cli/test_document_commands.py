@@ -57,7 +57,7 @@ BAD = {
     "nothing there": (None, "there is no file or folder"),
     "empty file": (b"", "holds no text"),
     "only blank lines": (b"\n\n \n", "holds no text"),
-    "no JSON": (b"hello\n", "docs.jsonl, line 1: this is no JSON"),
+    "no JSON": (b"hello\n", "docs.jsonl, line 1: this is not JSON"),
     "a list": (b"[1]\n", "line 1: a JSON object is needed"),
     "no text": (b'{"id": 1}\n', "line 1: it has no text"),
     "a number for a text": (b'{"id": 1, "text": 5}\n', "line 1: it has no text"),
@@ -69,7 +69,7 @@ BAD = {
     ),
     "ids that are there twice": (
         (LINE + LINE.splitlines()[0]).encode(),
-        "line 3: the id 'a' stands already in docs.jsonl, line 1",
+        "line 3: the id 'a' is already in docs.jsonl, line 1",
     ),
     "all texts empty": (
         LINE.replace("One. Two.", "").replace("One.", "\\u0000").encode(),
@@ -81,7 +81,7 @@ BAD = {
         json.dumps({"id": "a", "text": "word " * 2_000_000}).encode(),
         "line 1 holds 10.0 million characters",
     ),
-    "10 MB without a space": (b"x" * 10_000_000, "line 1: this is no JSON"),
+    "10 MB without a space": (b"x" * 10_000_000, "line 1: this is not JSON"),
     "deeply nested": (b'{"text":' + b"[" * 200_000 + b"]" * 200_000 + b"}", "nested too deeply"),
     "not packed": (None, "cut short"),
 }

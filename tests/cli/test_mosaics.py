@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         not (MOSAICS / "labels.csv").exists(),
-        reason="the folder camelyon16_mosaics is not there: PROSPECTOR_DATA names where it lies",
+        reason="the folder camelyon16_mosaics is not there: PROSPECTOR_DATA names where it is",
     ),
 ]
 

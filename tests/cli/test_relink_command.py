@@ -57,7 +57,7 @@ def test_what_is_not_found_is_named_in_one_line_and_the_rest_is_kept(slides, pro
     }
     assert files["p1.png"]["result"] == "there" and files["p0.png"]["near"]
     taken = prospector("relink", "study", "away", "--anyway")
-    assert "5 of 6 found" in taken.stdout and "name alone, though it holds something else" in taken.stdout
+    assert "5 of 6 found" in taken.stdout and "name alone, even if its content differs" in taken.stdout
 
 
 def test_a_folder_that_is_not_there_is_bad_input(slides, prospector, complaint):

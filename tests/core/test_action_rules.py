@@ -96,7 +96,7 @@ def test_what_a_split_says_when_it_is_wrong():
     refused("split", {**SPLIT, "ids": [4, 9, 11]}, "its ids are not those of a split")
     refused("split", {**SPLIT, "leaves": [[0], [1]]}, "its branches are not as many as its parts")
     refused("split", {**SPLIT, "centroids": "***"}, "its centroids are not base64")
-    refused("split", {**SPLIT, "centroids": row(1, 2)}, "its centroids are not a row a part")
+    refused("split", {**SPLIT, "centroids": row(1, 2)}, "its centroids are not one row per part")
     refused("split", {**SPLIT, "centroids": row(0, 1, np.nan)}, "its centroids are not finite")
     refused("reassign", {"concept": 1}, "it names no tokens")
 
@@ -246,7 +246,7 @@ PARTS = {"parts": [{"datum": "d", "tokens": [1, 2]}, {"datum": "e", "tokens": [3
         (
             "recolour",
             {"concept": 1, "colour": "url(x)"},
-            "recolour c1 (what stands there is no colour: it keeps its own)",
+            "recolour c1 (what stands there is not a colour: it keeps its own)",
         ),
         ("merge", {"concepts": [1, 2, 3], "into": 2}, "merge c1, c3 into c2"),
         ("exclude", {"concept": 1}, "exclude c1"),

@@ -1,4 +1,4 @@
-"""The atlas: which tokens are drawn, and that alike ones lie near each other."""
+"""The atlas: which tokens are drawn, and that alike ones are near each other."""
 
 import numpy as np
 import pytest

@@ -129,7 +129,9 @@ def test_the_next_backup_copies_what_is_new(study, tmp_path):
     second = back_up(study, tmp_path / "backup")
     assert second.new == 3 and second.files == first.files + 2  # database, and the two files of a fit
     embed_by_hand(study, seed=5, only=["s1.png"])
-    (tmp_path / "backup" / "fits" / "1" / "head.json").write_bytes(b"rot")  # the copy rots: it is copied anew
+    (tmp_path / "backup" / "fits" / "1" / "head.json").write_bytes(
+        b"rot"
+    )  # the copy rots: it is copied again
     third = back_up(study, tmp_path / "backup")
     assert third.new > 3 and third.files == second.files
     assert Study.open(restore(third.path, tmp_path / "again").path).fits() == study.fits()
@@ -174,7 +176,7 @@ def test_targets_that_are_refused(study, tmp_path):
 
 
 def test_a_backup_with_more_edits_is_never_replaced(study, tmp_path):
-    """Somebody goes on with an older copy, and backs it up where the newer one lies."""
+    """Somebody goes on with an older copy, and backs it up where the newer one is."""
     study.database.close()
     shutil.copytree(study.path, tmp_path / "older")
     study = Study.open(study.path)
@@ -191,7 +193,7 @@ def test_a_backup_with_more_edits_is_never_replaced(study, tmp_path):
 def test_what_the_owner_put_into_a_backup_stays(study, tmp_path):
     back_up(study, tmp_path / "backup")
     (tmp_path / "backup" / "notes.txt").write_text("mine")
-    with pytest.raises(BadInputError, match="notes.txt is no part of the backup"):
+    with pytest.raises(BadInputError, match="notes.txt is not a part of the backup"):
         back_up(study, tmp_path / "backup")
     assert (tmp_path / "backup" / "notes.txt").read_text() == "mine"
 

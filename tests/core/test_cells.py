@@ -318,7 +318,7 @@ def test_places_of_graphs_without_coordinates():
         build_graph(TokenTable(np.ones((6, 1)), ["one"], None, np.array([[0, 1], [2, 3]])).checked("two"))
     )
     assert apart.shape == (6, 2) and np.isfinite(apart).all()
-    assert len(np.unique(apart.round(6), axis=0)) == 6  # parts do not lie on each other
+    assert len(np.unique(apart.round(6), axis=0)) == 6  # parts are not on each other
     grid = networkx.convert_node_labels_to_integers(networkx.grid_2d_graph(6, 6))
     places = laid_out(
         build_graph(TokenTable(np.ones((36, 1)), ["one"], None, np.array(grid.edges)).checked("grid"))
@@ -357,7 +357,7 @@ def test_exports(study, tmp_path):
             file["X"], study.store.vectors(datum.uid)
         )
         assert file["obsp/connectivities"].attrs["encoding-type"] == "csr_matrix"
-    with pytest.raises(ProspectorError, match="ome-tiff is no format for samples"):
+    with pytest.raises(ProspectorError, match="ome-tiff is not a format for samples"):
         export(study, "ome-tiff", tmp_path / "no")
 
 
@@ -368,9 +368,9 @@ CSV = "x,y,f\n0,0,1\n1,1,2\n"
     ("files", "options", "says"),
     [
         ({}, {}, "holds no table of tokens"),
-        ({"s0.csv": "x,y\n0,0\n"}, {}, "no column of numbers beside the coordinates"),
+        ({"s0.csv": "x,y\n0,0\n"}, {}, "no column of numbers other than the coordinates"),
         ({"s0.csv": "f\n1\n", "s1.csv": "f\n1\n"}, {}, "neither coordinates .* nor edges"),
-        ({"s0.csv": "x,y,f\n0,0,\n1,1,2\n", "s1.csv": CSV}, {}, "'f' of token 0 is no finite number"),
+        ({"s0.csv": "x,y,f\n0,0,\n1,1,2\n", "s1.csv": CSV}, {}, "'f' of token 0 is not a finite number"),
         ({"s0.csv": CSV, "s1.csv": "x,y,g\n0,0,1\n"}, {}, "other features"),
         ({"s0.csv": CSV}, {}, "names s1, not found"),
         ({"s0.csv": CSV, "s1.csv": CSV}, {"edges": "star"}, "says no edges"),

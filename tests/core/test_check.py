@@ -196,7 +196,7 @@ def test_a_sound_study_is_sound_and_nothing_is_written(study):
     steps = []
     assert (
         check_study(study.path, lambda *step: steps.append(step)) == []
-    )  # the last edits lie beside the database yet
+    )  # the last edits are beside the database yet
     assert state_of(study.path) == before and steps[-1][0] == steps[-1][1] == len(study.data) + 2 + 2 * len(
         study.data
     )
@@ -341,7 +341,7 @@ def test_what_a_killed_program_leaves_is_no_damage(tmp_path):
 
 
 def test_no_study_is_bad_input(tmp_path, capsys):
-    with pytest.raises(StudyError, match="is no study"):
+    with pytest.raises(StudyError, match="is not a study"):
         check_study(tmp_path)
     with pytest.raises(SystemExit) as ended:
         main(["check", str(tmp_path / "nothing")])

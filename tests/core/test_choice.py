@@ -215,8 +215,8 @@ def test_what_a_null_says_and_how_it_is_kept():
     assert (
         null.signal
         and null.sentence
-        == "evidence: the labels are told better than shuffled ones (AUROC 0.90; shuffled labels give 0.55, p"
-        " = 0.050); 1 of 3 weights stand out"
+        == "evidence: the labels are predicted better than shuffled ones (AUROC 0.90; shuffled labels give"
+        " 0.55, p = 0.050); 1 of 3 weights stand out"
     )
     again = _unpacked(_packed(null), 0.05)
     assert (again.auroc, again.p_signal, again.level) == (0.9, 0.05, 0.05) and again.shuffled.tolist() == [

@@ -1,4 +1,4 @@
-"""More than two classes: a kernel a class, each exactly the one that two classes would give.
+"""More than two classes: one kernel per class, each exactly the one that two classes would give.
 
 One pass over the counts.
 """

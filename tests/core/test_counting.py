@@ -215,8 +215,8 @@ def test_only_excluded_tokens_count_as_nothing(radius):
 @pytest.mark.parametrize(
     ("sprite", "k", "radius", "says"),
     [
-        ([0, 1], 2, 1, "one concept a token"),
-        ([[0, 1, 0]], 2, 1, "one concept a token"),
+        ([0, 1], 2, 1, "one concept per token"),
+        ([[0, 1, 0]], 2, 1, "one concept per token"),
         ([0, 1, 2], 2, 1, "-1..1, got 0..2"),
         ([0, 1, -2], 2, 1, "got -2..1"),
         ([0.0, 1.0, 0.5], 2, 1, "integers"),
@@ -369,7 +369,7 @@ def test_places_of_features_and_their_names():
     assert [n_concepts_of(n_features(k, 1), 1) for k in range(1, 60)] == list(range(1, 60))
     assert n_concepts_of(7, 0) == 7
     for p in (1, 3, 4, 6, 8, 10):
-        with pytest.raises(FitError, match=f"^{p} is no number of features"):
+        with pytest.raises(FitError, match=f"^{p} is not a number of features"):
             n_concepts_of(p, 1)
     mono, table = unpack(np.arange(9.0), 3)
     assert mono.tolist() == [0, 1, 2] and table.tolist() == [[3, 4, 5], [4, 6, 7], [5, 7, 8]]

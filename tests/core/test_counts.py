@@ -1,6 +1,6 @@
 """Cached counts: whatever was edited, in whatever order.
 
-They are those of counting the curated sprite anew.
+They are those of counting the curated sprite again.
 """
 
 import contextlib

@@ -10,7 +10,7 @@ from prospector_core.method.quantizers import assign_nearest
 from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import append
 
-N, SIDE = 8, 6  # data; tokens a side
+N, SIDE = 8, 6  # data; tokens per side
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_region_can_be_withdrawn_after_later_edits(study):
     study.curation.withdraw(kept)
     study.refit()
     assert study.current_fit.coef.tobytes() == first.tobytes()
-    # marked anew in the same words, it is the same state: nothing waits for a refit
+    # marked again in the same words, it is the same state: nothing waits for a refit
     study.curation.annotate(datum, [0, 1, 6, 7], "for")
     study.refit()
     study.curation.withdraw(study.curation.state.regions[0].entry)

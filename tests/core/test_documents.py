@@ -265,7 +265,7 @@ def test_tables_have_places_and_slides_formats_are_refused(study, tmp_path):
         path.read_text().splitlines()[0]
         == '"token","sentence","start","end","section","text","concept","name","score","pinned"'
     )
-    with pytest.raises(BadInputError, match="geojson is no format for documents"):
+    with pytest.raises(BadInputError, match="geojson is not a format for documents"):
         export(study, "geojson", tmp_path / "out")
 
 
@@ -273,7 +273,7 @@ def test_tables_have_places_and_slides_formats_are_refused(study, tmp_path):
 
 
 def test_a_study_may_keep_no_text(tmp_path):
-    """Then nothing of the documents lies in the study or leaves with an address.
+    """Then nothing of the documents is in the study or leaves with an address.
 
     It is read where it is shown.
     """

@@ -25,7 +25,7 @@ from tests.support.slide_files import tissue, write_image
 
 
 class MeanColour:
-    """Three numbers a tile; counts the tiles that it saw."""
+    """Three numbers per tile; counts the tiles that it saw."""
 
     name, dim, input_size = "mean-colour", 3, 16
 

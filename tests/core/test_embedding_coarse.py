@@ -12,7 +12,7 @@ from tests.support.slide_files import tissue, write_image
 
 
 class MeanColour:
-    """Three numbers a tile; keeps how many tiles it was given each time."""
+    """Three numbers per tile; keeps how many tiles it was given each time."""
 
     name, dim, input_size = "mean-colour", 3, 8
 

@@ -380,7 +380,7 @@ def test_networks_that_are_no_vision_transformers(tmp_path, clip_folder):
 
     folder = save_timm(tmp_path / "test_resnet", "test_resnet")
     with pytest.raises(
-        EmbeddingError, match="timm:local-dir:test_resnet is no vision transformer.*leave out @patches"
+        EmbeddingError, match="timm:local-dir:test_resnet is not a vision transformer.*leave out @patches"
     ):
         get_encoder(f"timm:local-dir:{folder}@patches")
     torch.manual_seed(0)
@@ -389,7 +389,9 @@ def test_networks_that_are_no_vision_transformers(tmp_path, clip_folder):
     (tmp_path / f"{name}.json").write_text(json.dumps(config))
     open_clip.add_model_config(tmp_path / f"{name}.json")
     save_file(open_clip.create_model(name).state_dict(), tmp_path / "resnet.safetensors")
-    with pytest.raises(EmbeddingError, match=f"open_clip:{name}/resnet.safetensors is no vision transformer"):
+    with pytest.raises(
+        EmbeddingError, match=f"open_clip:{name}/resnet.safetensors is not a vision transformer"
+    ):
         get_encoder(f"open_clip:{name}/{tmp_path / 'resnet.safetensors'}@patches")
 
 

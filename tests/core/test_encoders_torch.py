@@ -197,7 +197,7 @@ def test_tokens_are_pooled(tiles):
     vectors = made.encode(tiles)
     assert vectors.shape == (5, 6) and vectors[:, 3:] == pytest.approx(3 * vectors[:, :3], rel=1e-5)
     assert "class token" in made.record()["output"]
-    with pytest.raises(EmbeddingError, match="one vector a tile"):
+    with pytest.raises(EmbeddingError, match="one vector per tile"):
         encoder(Network(lambda x: x))
 
 
@@ -247,7 +247,7 @@ def test_weights_hash():
         assert state_sha256({**one, name: other}) != state_sha256(one)
     assert state_sha256({"b": one["b"].T.contiguous().T}) == state_sha256(
         {"b": one["b"]}
-    )  # however it lies in memory
+    )  # however it is in memory
 
 
 def test_what_may_differ_between_data_of_one_study():
@@ -346,7 +346,7 @@ def test_patch_tokens_follow_their_tiles_row_by_row(tiles):
 @pytest.mark.parametrize(
     "output, patches, said",
     [
-        (lambda x: x.mean((2, 3)), 1, "test:model is no vision transformer"),
+        (lambda x: x.mean((2, 3)), 1, "test:model is not a vision transformer"),
         (lambda x: x, 1, "leave out @patches"),
         (lambda x: x.flatten(2).transpose(1, 2)[:, :17], 1, "no vision transformer"),
         (

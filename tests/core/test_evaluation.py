@@ -303,7 +303,7 @@ def test_truth_from_a_table_and_from_masks_is_the_same(study, tmp_path):
     ("content", "says"),
     [
         ("datum,token\ns1.png,0", "must have a column"),
-        ("datum,token,truth\ns1.png,0,perhaps", "line 2: 'perhaps' is no truth"),
+        ("datum,token,truth\ns1.png,0,perhaps", "line 2: 'perhaps' is not a truth"),
         ("datum,token,truth\ns1.png,9999,1", "line 2: s1.png has no token"),
         ("datum,token,truth\nother.png,1,1", "no datum of the study"),
         ("datum,token,truth\n", "has no rows"),

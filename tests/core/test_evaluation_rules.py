@@ -457,7 +457,7 @@ def test_tables_of_truth(tmp_path, name, head, row):
         ),
         (
             [("datum", "token", "truth"), ("b", 1, 1), ("a", 1, 2)],
-            "t.csv, line 3: '2' is no truth: say 0 or 1",
+            "t.csv, line 3: '2' is not a truth: say 0 or 1",
         ),
         ([("datum", "token", "truth"), ("a", 12, 1)], "t.csv, line 2: a.png has no token at token 12"),
         ([("datum", "row", "col", "truth"), ("a", 3, 1, 1)], "a.png has no token at row, col 3, 1"),

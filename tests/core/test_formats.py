@@ -26,7 +26,7 @@ def image():
     return 64 + picture(WIDTH, HEIGHT) // 2  # nowhere as dark as the label and macro images, which are black
 
 
-# name of the writer, of the file, format, microns a pixel, objective, place of the scan on the slide
+# name of the writer, of the file, format, microns per pixel, objective, place of the scan on the slide
 VENDORS = [
     ("scn", "a.scn", "leica", 0.5, 20, (102, 153)),
     ("trestle", "a.tif", "trestle", 0.5, 20, (0, 0)),

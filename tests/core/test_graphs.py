@@ -202,7 +202,7 @@ def test_points_on_a_line_or_in_a_plane_are_triangulated_in_what_they_span():
 
 
 def test_a_grid_that_is_mostly_empty_needs_no_raster():
-    """A raster of 64 cells a token, and 4096 more, is kept; a larger one is not."""
+    """A raster of 64 cells per token, and 4096 more, is kept; a larger one is not."""
     for cells, kept in ((4096 + 128, True), (4096 + 129, False)):
         graph = TokenGraph.from_grid(np.array([[0, 7], [cells - 1, 7]]))
         assert graph.raster_shape == ((cells, 1) if kept else None)

@@ -183,7 +183,7 @@ def test_what_cannot_be_fitted_is_said_in_one_line(problem):
         ((graphs, embeddings, labels + 1), FitError, "0 and 1"),
         ((graphs, wrong, labels), EmbeddingError, "NaN"),
         ((graphs, narrow, labels), EmbeddingError, r"dimensions \[\(5,\), .* same encoder"),
-        ((graphs, short, labels), GraphError, "one concept a token"),
+        ((graphs, short, labels), GraphError, "one concept per token"),
         ((graphs[:2], [each[:0] for each in embeddings[:2]], labels[:2]), FitError, "0 tokens"),
     ]
     for data, error, says in cases:

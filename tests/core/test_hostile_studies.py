@@ -151,7 +151,7 @@ def test_data_and_classes_that_an_edit_names_must_be_there(path):
 
 
 def test_tokens_that_an_edit_names_and_that_are_not_there_are_passed_over(path):
-    """A datum that was embedded anew may have fewer than an edit once named: that is no damage."""
+    """A datum that was embedded again may have fewer than an edit once named: that is no damage."""
     study = Study.open(path)
     uid, before = study.data[0].uid, study.current_fit.coef
     change(path, entry("reassign", {"datum": uid, "tokens": [10**6], "concept": 1}))
@@ -237,7 +237,7 @@ def test_an_empty_database_and_an_empty_store(path):
 
 
 def tensors(path, **changed):
-    """Write a head anew with other arrays."""
+    """Write a head again with other arrays."""
     file = path / "fits" / "1" / "head.safetensors"
     found = {**load_file(file), **changed}
     save_file({name: array for name, array in found.items() if array is not None}, file)
@@ -276,7 +276,7 @@ HEADS = {
     "no accuracy": lambda path: head(path, lambda record: record["summary"].pop("held_out_accuracy")),
     "a list": lambda path: (path / "fits" / "1" / "head.json").write_text("[]"),
     "deep": lambda path: (path / "fits" / "1" / "head.json").write_text(DEEP),
-    "a header that lies": (
+    "a header that is": (
         lambda path: (path / "fits" / "1" / "head.safetensors").write_bytes(b"\xff" * 8 + b"{}")
     ),
 }
@@ -433,7 +433,7 @@ def test_files_of_others_are_not_shown(tmp_path):
     assert failed and "x9secret9x" not in said
 
 
-# ---- embeddings of many blocks a file
+# ---- embeddings of many blocks per file
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_bad_input_is_one_line(scores, threshold):
 
 
 def test_ties_go_to_the_region_whose_first_token_comes_first():
-    """Wherever it lies: the order of tokens decides, not that of the picture."""
+    """Wherever it is: the order of tokens decides, not that of the picture."""
     positions = np.array([[9, 9], [0, 0], [5, 5], [5, 6]])
     scores = np.array([2.0, 2.0, 1.0, 1.0])
     assert [spot.tokens.tolist() for spot in hot_spots(positions, scores, 1.0)] == [[0], [1], [2, 3]]

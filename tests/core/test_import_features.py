@@ -306,7 +306,7 @@ def damaged(folder, what):
                 coords = coords[1:]
             if what == "other encoder":
                 features = features[:, :4]
-            if what == "one vector a slide":
+            if what == "one vector per slide":
                 features = features[0]
             if what != "no features":
                 file["features"] = features
@@ -324,7 +324,7 @@ def damaged(folder, what):
         ("twice", "more than once"),
         ("too few", "two runs"),
         ("other encoder", "one encoder"),
-        ("one vector a slide", "patch features"),
+        ("one vector per slide", "patch features"),
         ("no features", "no 'features'"),
         ("no coords", "no 'coords'"),
     ],

@@ -78,7 +78,7 @@ def test_what_fits_say_nothing_of_is_the_authors_method():
 
 
 def test_what_a_new_study_begins_with():
-    """At least 12 tokens a concept, 2 to 30 concepts.
+    """At least 12 tokens per concept, 2 to 30 concepts.
 
     Slides are softer; concepts that are given are neither softened nor centred.
     """

@@ -132,8 +132,8 @@ class TestBothKernels:
             ([0, 1, np.nan, 1], "0 and 1"),
             (["no", "yes", "no", "yes"], "0 and 1, got no, yes"),
             ([0, None, 1, 1], "0 and 1"),
-            ([0, 1], "one row a datum"),
-            ([[0], [1], [0], [1]], "one row a datum"),
+            ([0, 1], "one row per datum"),
+            ([[0], [1], [0], [1]], "one row per datum"),
         ],
     )
     def test_say_in_one_line_what_is_wrong_with_labels(self, kernel, labels, says):
@@ -144,7 +144,7 @@ class TestBothKernels:
     @pytest.mark.parametrize(
         ("counts", "says"),
         [
-            (np.ones(4), "one row a datum"),
+            (np.ones(4), "one row per datum"),
             (np.full((4, 2), np.nan), "not finite"),
             (np.array([["a"], ["b"], ["c"], ["d"]]), "numbers"),
         ],
@@ -244,11 +244,11 @@ def test_weights_count_in_proportion():
 def test_weights_are_positive_numbers(weights):
     counts, labels = some_counts()
     for kernel in (FoldChangeKernel(), LinearKernel()):
-        with pytest.raises(FitError, match="positive numbers, one a datum"):
+        with pytest.raises(FitError, match="positive numbers, one per datum"):
             kernel.fit(counts, labels, weights)
     weights = np.ones(20)
     weights[3] = 0
-    with pytest.raises(FitError, match="positive numbers, one a datum"):
+    with pytest.raises(FitError, match="positive numbers, one per datum"):
         FoldChangeKernel().fit(counts, labels, weights)
 
 

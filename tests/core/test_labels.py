@@ -115,7 +115,7 @@ def test_columns_may_be_named(table):
         (b"slide,label\x00\x00\n", {}, "zero bytes"),
         (PLAIN.encode("utf-16"), {}, "UTF-8"),
         ("slide,label\nbl\u00e4u,1\n".encode("latin-1"), {}, "UTF-8"),
-        ("slide,label\na,1\na,0\n", {}, "line 3: 'a' stands already in line 2"),
+        ("slide,label\na,1\na,0\n", {}, "line 3: 'a' is already in line 2"),
         ("slide,label\n\na,1\n\n,0\n", {}, "line 5: column 'slide' is empty"),
         ("slide,label\na,1\nb,1\n", {}, "one class only (1)"),
         ("slide,label\na,\nb,?\n", {}, "no labels"),

@@ -13,7 +13,7 @@ from prospector_core.study import Study
 from tests.support.study_files import MeanColour, make_study
 
 GONE = r"the study's folder is no longer at .*study: open it where it is now$"
-ANOTHER = r"another study lies at .*study now, in place of the one that was opened"
+ANOTHER = r"another study is at .*study now, in place of the one that was opened"
 
 ACTIONS = {
     "refit": lambda study, _: study.refit(),

@@ -46,7 +46,7 @@ def test_what_is_no_colour_is_passed_over_and_said(texts, colour):
     write_journal(texts.path, "recolour", concept=0, colour=colour)
     study = Study.open(texts.path)
     assert study.colours() == before and study.curation.state.colours == {}
-    assert "is no colour" in study.curation.chronicle()[-1].text
+    assert "is not a colour" in study.curation.chronicle()[-1].text
     study.database.close()
 
 

@@ -1,4 +1,4 @@
-"""Slides that are odd or broken: each is answered in one line, in time, and what lies beside it goes on."""
+"""Slides that are odd or broken: each is answered in one line, in time, and what is beside it goes on."""
 
 import json
 import struct

@@ -104,7 +104,7 @@ def test_of_slides_with_their_coordinates(tmp_path):
     [
         (lambda own: (own / "s0.npy").unlink(), "no vectors of s0"),
         (lambda own: np.save(own / "s0.npy", np.ones((60, 4))), "vectors of one encoder"),
-        (lambda own: np.save(own / "s0.npy", np.ones(60)), "a row of numbers a token"),
+        (lambda own: np.save(own / "s0.npy", np.ones(60)), "one row of numbers per token"),
         (lambda own: np.save(own / "s0.npy", np.full((60, 5), np.nan)), "not finite"),
         (lambda own: (own / "s0.npy").write_text("no array"), "cannot be read"),
         (lambda own: (own / "s1.h5").write_text("no array"), "cannot be read"),

@@ -72,7 +72,7 @@ def test_the_curve_is_that_of_platt():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_curve_is_found_from_far_away(seed):
-    """Where one datum lies far from all others, full steps overshoot.
+    """Where one datum is far from all others, full steps overshoot.
 
     They are halved until the loss falls.
     """

@@ -211,7 +211,7 @@ def test_fits_made_earlier_are_compared(study, change):
     assert np.array_equal(back.of_map("s0.png"), -change.of_map("s0.png"), equal_nan=True)
     other = study.fit(concepts=4, radius=2).after
     new = study.change(change.after.id, other.id)
-    assert not new.same_concepts and new.weights == [] and "found anew" in str(new)
+    assert not new.same_concepts and new.weights == [] and "found again" in str(new)
     assert np.isfinite(new.of_map("s0.png")).any() and new.tokens(3)
     with pytest.raises(FitError, match="different concepts"):
         new.kernel()

@@ -58,7 +58,7 @@ def side(monkeypatch):
 
 @pytest.fixture
 def study(tmp_path):
-    """Pictures that all lie far from the origin, on one side."""
+    """Pictures that all are far from the origin, on one side."""
     study = make_study(tmp_path)
     for datum in study.data:
         kept = study.store.read(datum.uid)

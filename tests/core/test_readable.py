@@ -127,7 +127,7 @@ def test_links_are_followed_first(home, tmp_path):
 )
 @pytest.mark.parametrize("there", [True, False])
 def test_every_reader_asks_first_and_says_the_way_out(home, tmp_path, read, there):
-    """The same words whether or not there is something: nobody learns from them what lies in a folder."""
+    """The same words whether or not there is something: nobody learns from them what is in a folder."""
     place = tmp_path / "other place"
     if there:
         place.mkdir()

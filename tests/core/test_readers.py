@@ -277,7 +277,9 @@ class TestErrors:
     def test_folder(self, tmp_path):
         self.check(tmp_path, "folder")
 
-    @pytest.mark.parametrize("content", [b"", b"This is a text, whatever its name says.\n" * 9, b"II*\0\x08"])
+    @pytest.mark.parametrize(
+        "content", [b"", b"This is a text, although its name says otherwise.\n" * 9, b"II*\0\x08"]
+    )
     def test_not_a_slide(self, tmp_path, content):
         (tmp_path / "text.svs").write_bytes(content)
         self.check(tmp_path / "text.svs")

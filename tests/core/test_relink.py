@@ -188,10 +188,10 @@ def test_of_a_study_of_before_files_are_known_by_name_and_size_and_it_is_said(tm
 
 def test_a_slide_that_was_replaced_at_its_place_is_never_read_as_if_it_were_it(tmp_path, study):
     Image.new("RGB", (72, 72), (1, 2, 3)).save(tmp_path / "slides" / "s0.png")
-    with pytest.raises(SlideError, match=r"another file lies at .*s0.png now, in place of the slide s0.png"):
+    with pytest.raises(SlideError, match=r"another file is at .*s0.png now, in place of the slide s0.png"):
         study.open_slide(study.data[0])
     assert not study.at_hand("s0.png") and study.at_hand("s1.png")
-    with pytest.raises(SlideError, match="another file lies at"):
+    with pytest.raises(SlideError, match="another file is at"):
         study.embedder().embed(study.data[0], lambda *_: None, lambda: False)
 
 

@@ -1,4 +1,4 @@
-"""A study whose embeddings lie at an address.
+"""A study whose embeddings are at an address.
 
 A folder by its URL, and an S3-compatible object store on this machine.
 """

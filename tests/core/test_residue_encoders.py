@@ -62,7 +62,7 @@ def test_joined_encoders_are_whitened_once_a_study(chain, tmp_path):
     assert vectors.shape[1] == encoder.dim
     assert np.isclose(vectors.var(0).sum(), 2.0, rtol=0.01)  # each part has a total variance of 1
     again = get_residue_encoder("residue-type+3di")
-    again.prepare(lambda: iter([]), tmp_path)  # what was learned is taken up, not learned anew
+    again.prepare(lambda: iter([]), tmp_path)  # what was learned is taken up, not learned again
     assert (again.encode(chain) == vectors).all() and again.record() == encoder.record()
     with pytest.raises(EmbeddingError, match="none could be read"):
         Whitened([get_residue_encoder("3di")]).prepare(lambda: iter([]), tmp_path / "other")

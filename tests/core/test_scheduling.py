@@ -66,7 +66,7 @@ def cluster():
 
 def fails(item):
     if item == 1:
-        raise FitError("one is no number of mine")
+        raise FitError("one is not a number of mine")
     if item == 2:
         raise ZeroDivisionError("nought")
     return item

@@ -48,7 +48,7 @@ def write(tmp_path):
 def test_what_it_says(write, tmp_path):
     """Paths are meant from the file's own folder.
 
-    The record lies beside the studies unless it is said otherwise.
+    The record is beside the studies unless it is said otherwise.
     """
     settings = read_settings(write())
     assert (settings.host, settings.port, settings.base_path) == ("0.0.0.0", 8600, "prospector-app")

@@ -150,7 +150,7 @@ def test_a_grid_is_counted_and_scored_as_the_same_graph_of_edges_to_the_last_bit
         return
     edges = TokenGraph.from_edges(grid.n, grid.edges)
     shares = np.zeros((grid.n, k), np.uint8)
-    for _ in range(3):  # up to three concepts a token, some with all of it
+    for _ in range(3):  # up to three concepts per token, some with all of it
         shares[np.arange(grid.n), random.integers(0, k, grid.n)] += random.choice([5, 85], grid.n).astype(
             np.uint8
         )
@@ -178,7 +178,7 @@ def test_shares_that_do_not_sum_to_one_are_refused():
     graph = any_graph(np.random.default_rng(6), "chain")
     with pytest.raises(GraphError, match="sum to 255"):
         count_concepts(graph, np.full((graph.n, 3), 7, np.uint8), 3, 1)
-    with pytest.raises(GraphError, match="a row a token"):
+    with pytest.raises(GraphError, match="one row per token"):
         count_concepts(graph, np.zeros((graph.n + 1, 3), np.uint8), 3, 1)
 
 

@@ -76,7 +76,7 @@ def test_the_nearest_concept_is_found_once(tmp_path, read):
         and again.quantised("a").tolist()
         and len(read.asked) == 2
     )
-    with pytest.raises(FitError, match="the embeddings of a have 3 numbers a token, the concepts 2"):
+    with pytest.raises(FitError, match="the embeddings of a have 3 numbers per token, the concepts 2"):
         sprites(tmp_path, read, centres=CENTRES[:, :2].copy()).quantised("a")
 
 

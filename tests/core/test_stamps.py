@@ -325,7 +325,7 @@ def test_embeddings_of_another_width_are_said(tmp_path):
     datum = study.data[0]
     kept = study.store.read(datum.uid)
     study.store.write(datum.uid, kept.embeddings[:, :4].copy(), kept.positions, kept.attrs)
-    with pytest.raises(FitError, match="4 numbers a token.*find concepts anew"):
+    with pytest.raises(FitError, match="4 numbers per token.*find concepts again"):
         study.prospect(datum)
 
 
@@ -390,7 +390,7 @@ def test_an_interrupted_anew_goes_on(painted, tmp_path):
     changed = {uid for uid, stamp in painted.store.stamps().items() if stamp != before[uid]}
     assert 0 < len(changed) < 4
     again = Study.open(painted.path)
-    again.embed(encoder=MeanColour())  # no word of --anew: what was to be made anew still is
+    again.embed(encoder=MeanColour())  # no word of --anew: what was to be made again still is
     assert all(stamp != before[uid] for uid, stamp in again.store.stamps().items())
     stamps = again.store.stamps()
     again.embed(encoder=MeanColour())

@@ -160,7 +160,7 @@ def test_nothing_is_asked_of_an_address_that_a_study_brings(tmp_path, url, unrea
 @pytest.mark.parametrize("value", [7, ["s3://a/b"], {"a": 1}, True])
 def test_a_store_that_is_no_text_is_damage(tmp_path, value):
     path = say(make_study(tmp_path), "store", value)
-    with pytest.raises(StudyDamagedError, match="store is no text"):
+    with pytest.raises(StudyDamagedError, match="store is not text"):
         Study.open(path).embedded()
 
 
@@ -260,7 +260,7 @@ def test_a_foreign_number_is_damage(tmp_path, uid, what):
 
 
 def test_a_strangers_study_removes_nothing_at_an_address(tmp_path, monkeypatch):
-    """The store is the home of whoever embeds, its data are called as what lies there.
+    """The store is the home of whoever embeds, its data are called as what is there.
 
     With all doors open nothing goes.
     """

@@ -1,4 +1,4 @@
-"""A study on disk: made whole or not at all, opened wherever it lies, damage named and survived."""
+"""A study on disk: made whole or not at all, opened wherever it is, damage named and survived."""
 
 import errno
 import json
@@ -113,7 +113,7 @@ def test_an_empty_folder_may_become_a_study(tmp_path, slides, monkeypatch):
         ({"tile": 0}, BadInputError, "not possible"),
         ({"tile": 10**9}, BadInputError, "not possible"),
         ({"min_tissue": 2}, BadInputError, "not possible"),
-        ({"slide_mpp": 0}, SlideError, "a.png: 0 microns a pixel is not plausible"),
+        ({"slide_mpp": 0}, SlideError, "a.png: 0 microns per pixel is not plausible"),
         ({"slide_mpp": float("nan")}, SlideError, "not plausible"),
         ({"rows": [("a", 1), ("x", 0)]}, LabelsError, "labels.csv names x"),
         ({"rows": [("a", 1), ("b", 1)]}, LabelsError, "one class only"),
@@ -143,7 +143,7 @@ def test_a_folder_without_slides(tmp_path):
 
 
 def test_a_broken_slide_is_named(tmp_path, slides):
-    (slides / "b.png").write_text("this is no picture")
+    (slides / "b.png").write_text("this is not a picture")
     with pytest.raises(SlideError, match=r"b\.png"):
         create(tmp_path, slides)
     assert not (tmp_path / "study").exists()
@@ -168,7 +168,7 @@ def test_what_is_there_is_never_overwritten(tmp_path, slides):
 def test_no_study_there(tmp_path):
     with pytest.raises(StudyError, match="there is no study"):
         Study.open(tmp_path / "none")
-    with pytest.raises(StudyError, match=r"is no study \(no study.sqlite in it\)"):
+    with pytest.raises(StudyError, match=r"is not a study \(no study.sqlite in it\)"):
         Study.open(tmp_path)
 
 

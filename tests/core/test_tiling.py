@@ -1,4 +1,4 @@
-"""The grid lies where it says, and holds tissue."""
+"""The grid is where it says, and holds tissue."""
 
 from __future__ import annotations
 

@@ -291,6 +291,6 @@ def test_how_fine_the_mask_is(size, mpp, asked, downsample):
 
 
 def test_the_part_of_a_mask_pixel_beyond_the_slide_is_no_glass(tmp_path):
-    """The last row and column may lie mostly beyond the slide, in the white: they repeat their neighbours."""
+    """The last row and column may be mostly beyond the slide, in the white: they repeat their neighbours."""
     found = mask_of(tmp_path, tissue(1001, 901), 2.0)
     assert found.mask.shape == (226, 251) and found.mask[-1].mean() > 0.97 and found.mask[:, -1].mean() > 0.97

@@ -1,4 +1,4 @@
-"""Graphs from points: against brute force, and where points lie on each other or on a line."""
+"""Graphs from points: against brute force, and where points are on each other or on a line."""
 
 import numpy as np
 import pytest

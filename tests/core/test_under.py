@@ -1,4 +1,4 @@
-"""What lies under points: channels, labels and outlines where the cells are, read by pieces.
+"""What is under points: channels, labels and outlines where the cells are, read by pieces.
 
 Stores of the real spatialdata library.
 """
@@ -30,7 +30,7 @@ MATRICES = {
 
 
 def pixels_at(image, places):
-    """Pixels (row, column) of level 0 that places lie in."""
+    """Pixels (row, column) of level 0 that places are in."""
     full = np.vstack([image.matrix, [0, 0, 1]])
     xy = np.linalg.solve(full, np.vstack([places.T, np.ones(len(places))]))[:2].T
     return np.floor(xy[:, ::-1]).astype(int)

@@ -79,7 +79,7 @@ def _work(kind, paths, pipe):
 
 
 class _Worker:
-    """One such process, started anew after one that died or hung."""
+    """One such process, started again after one that died or hung."""
 
     def __init__(self, kind, paths):
         self._kind, self._paths, self._process = kind, paths, None

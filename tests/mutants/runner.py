@@ -1,6 +1,6 @@
 """Tests in forked processes: which test runs which line, and whether one notices a mutation.
 
-The parent imports the libraries once and nothing of ours; each child imports our modules anew, the mutated
+The parent imports the libraries once and nothing of ours; each child imports our modules again, the mutated
 one from its new text, so that a mutant costs a second and not the start of everything.
 """
 

@@ -1,6 +1,6 @@
 """Modules that are mutated, and the test files that are to notice: those that say most first.
 
-Compiled functions (``_compiled``) are not among them: each mutant would have to be compiled anew, and as
+Compiled functions (``_compiled``) are not among them: each mutant would have to be compiled again, and as
 plain Python their tests take minutes. They are held to the plain versions of ``benchmarks.oracle`` instead.
 """
 

@@ -17,7 +17,7 @@ from PIL import Image
 from prospector_core import Study
 from tests.support.study_files import PITCH, make_study, write_labels
 
-FIELDS = [("top", 0, 0), ("left", 0, 40), ("right", 40, 40)]  # name, x, y; 40 pixels a side
+FIELDS = [("top", 0, 0), ("left", 0, 40), ("right", 40, 40)]  # name, x, y; 40 pixels per side
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What napari opens: studies, slides and exported maps, where they lie and in which colours."""
+"""What napari opens: studies, slides and exported maps, where they are and in which colours."""
 
 import shutil
 import subprocess

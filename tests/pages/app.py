@@ -11,16 +11,16 @@ __all__ = ["App", "as_it_reads"]
 
 
 def as_it_reads(text):
-    """Markdown without the escapes that ``pages.words.plain`` puts into names."""
+    """Markdown without the escapes that ``viewers.words.plain`` puts into names."""
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text).replace("\N{WORD JOINER}", "")
 
 
 class App:
     """One session of the app."""
 
-    def __init__(self, page="slide"):
+    def __init__(self, page="datum"):
         self.at = AppTest.from_file(str(ROOT / "pages" / "_start.py"), default_timeout=60)
-        if page != "slide":
+        if page != "datum":
             self.at.switch_page(f"{page}.py")
         self.at.run()
 

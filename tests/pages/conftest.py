@@ -102,7 +102,7 @@ def classes_folder(pristine_classes, tmp_path, monkeypatch):
 
 
 def copy_study(source, target):
-    """A copy that finds its slide wherever it lies."""
+    """A copy that finds its slide wherever it is."""
     shutil.copytree(source, target)
     change(target, "UPDATE sources SET path = ?", str(SLIDE))
     return target

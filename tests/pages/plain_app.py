@@ -7,8 +7,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import streamlit as st
 
-from pages.words import plain
 from tests.pages.plain_texts import TEXTS
+from viewers.words import plain
 
 for number, text in enumerate(TEXTS):
     said = plain(text)

@@ -57,7 +57,7 @@ def test_the_class_that_is_chosen_holds_on_every_page(study):
     table = app.at.dataframe[0].value
     assert {"P_predicted", "predicted"} <= set(table.columns) and "other classes" in app.text
     assert list(table["P"]) == pytest.approx([seen.predictions()[datum.uid] for datum in study.data])
-    app.go("slide")
+    app.go("datum")
     assert "Where is edge?" in app.text
     token = int(abs(seen.prospect("field C3")).argmax())
     app.pick(study, "field C3", token)
@@ -81,7 +81,7 @@ def test_edits_are_about_the_class_that_is_looked_at(study):
     )
     assert "mean AUROC" in app.text
     app.go("study").at.session_state["relabel_" + study.datum("field A3").uid + "_box"] = True
-    app.go("slide").pick(study, "field A3", 0)
+    app.go("datum").pick(study, "field A3", 0)
     edit = study.of_class("edge").curation
     edit.annotate("field A3", [0, 1, 2], "against")
     assert "not edge" in [region["label"] for region in app.run().viewer()["regions"]]

@@ -93,7 +93,7 @@ def test_a_pinned_weight_is_drawn_as_pinned_and_unpinned_again(study):
     assert study.curation.state.pins == {2: -1.5} and "is pinned at −1.50 at the next refit" in app.text
     app.press("refit_here")
     assert study.current_fit.weight(2) == -1.5 and "weight −1.50, for no epidermis, pinned" in app.text
-    (pinned,) = [each for each in app.go("slide").viewer()["concepts"] if each["pinned"]]
+    (pinned,) = [each for each in app.go("datum").viewer()["concepts"] if each["pinned"]]
     assert pinned["id"] == 2
     app.go("concepts").open("pin_2").press("pin_2_off")
     app.press("refit")
@@ -150,7 +150,7 @@ def test_what_an_edit_would_do_is_seen_before_it_is_kept(study):
     )  # in the popover, above the page, at the left
     assert change.sentences()[0] in app.text and "excluded: concept 4" in app.text
     # the slide now, and after the edit; the difference as a layer of its own
-    app.go("slide")
+    app.go("datum")
     app.at.session_state["shown_beside"] = "@after"
     app.run()
     now, after = layers(app), layers(app, 1)
@@ -223,7 +223,7 @@ def test_a_tile_is_moved_to_another_concept_and_its_own_is_renamed(study):
 
 
 def test_a_drawn_region_moves_its_tiles(study):
-    from pages import slide_reassign
+    from pages.panels import move
 
     app = App()
     words = app.viewer()["marking"]
@@ -235,9 +235,9 @@ def test_a_drawn_region_moves_its_tiles(study):
     inside = study.tokens_inside("field B3", square)
     assert inside.size
     # outside of a session, as callbacks of the viewer would find it
-    for state in (slide_reassign.st.session_state, app.at.session_state):
+    for state in (move.st.session_state, app.at.session_state):
         state["move_to"], state["try_drawn"] = 5, False
-    slide_reassign.move_drawn(study, [study.datum("field B3")], {"polygon": square})
+    move.move_drawn(study, [study.datum("field B3")], {"polygon": square})
     app.run()
     assert f"Moved {inside.size} tiles to concept 5" in app.text
     app.press("refit")
@@ -245,7 +245,7 @@ def test_a_drawn_region_moves_its_tiles(study):
 
 
 def test_what_is_drawn_is_tried_first_if_asked(study):
-    from pages.edits import Edit
+    from pages.panels.edits import Edit
 
     app = App()
     app.at.toggle(key="try_shown").set_value(True).run()
@@ -278,5 +278,5 @@ def test_the_score_after_the_edit_on_trial_is_said_at_the_tile(study):
     after = study.preview(lambda c: c.exclude(other, reason="")).after
     assert (
         f"{score_text(study.prospect('field B3', after)[token])} after the edit on trial"
-        in app.go("slide").text
+        in app.go("datum").text
     )

@@ -12,7 +12,7 @@ PAGE = """
 import os
 import streamlit as st
 from pages.deep_link import follow_link
-from pages.napari_command import napari_command
+from pages.panels.napari import napari_command
 from prospector_core.study import Study
 study = Study.open(os.environ["PROSPECTOR_STUDY"])
 follow_link(study)

@@ -22,7 +22,7 @@ def test_a_new_name_is_everywhere_at_once(study):
     rename(app, 2, "  epidermis,   keratin ")
     assert study.concept_name(2) == "epidermis, keratin"
     assert app.field("name_2").value == "epidermis, keratin"
-    assert "epidermis, keratin" in [concept["name"] for concept in app.go("slide").viewer()["concepts"]]
+    assert "epidermis, keratin" in [concept["name"] for concept in app.go("datum").viewer()["concepts"]]
     assert "epidermis, keratin" in app.go("kernel").at.selectbox[0].options
     assert not study.curation.pending()
 
@@ -41,7 +41,7 @@ def test_names_are_text_and_not_markup(study):
     name = "<b>*a*</b> [x](http://example.org)"
     study.curation.rename(0, name)
     datum, token = study.typical_tokens(0)[0]
-    app = App("concepts").go("kernel").go("slide").pick(study, datum, token)
+    app = App("concepts").go("kernel").go("datum").pick(study, datum, token)
     html = [each.proto.body for each in app.at.get("html")]
     assert any("&lt;b&gt;" in body for body in html) and not any("<b><b>" in body for body in html)
     assert not any(name in each.value for each in app.at.markdown)
@@ -52,7 +52,7 @@ def test_a_new_colour_reaches_the_slide(study):
     app.field("colour_3").set_value("#123456").run()
     app.sound()
     assert study.colours()[3] == "#123456"
-    before = app.go("slide").viewer()
+    before = app.go("datum").viewer()
     assert "#123456" in [concept["colour"] for concept in before["concepts"]]
     app.press("undo")
     after = app.viewer()
@@ -63,7 +63,7 @@ def test_a_new_colour_reaches_the_slide(study):
 def test_exclude_refit_undo_redo(study):
     app = App("concepts")
     assert app.at.button(key="refit").disabled and app.at.button(key="undo").disabled
-    maps = [o["url"] for o in app.go("slide").viewer()["overlays"] if o["kind"] == "map"]
+    maps = [o["url"] for o in app.go("datum").viewer()["overlays"] if o["kind"] == "map"]
     app.go("concepts").open("exclude_4").press("exclude_4")
     assert 4 in study.curation.state.excluded and "Waiting for a refit: **Excluded concept 4**" in app.text
     assert any("Excluded" in toast.value for toast in app.at.toast)
@@ -76,7 +76,7 @@ def test_exclude_refit_undo_redo(study):
         and "predicted right" in app.text
     )
     assert not app.has_button("refit_here")
-    after = [o["url"] for o in app.go("slide").viewer()["overlays"] if o["kind"] == "map"]
+    after = [o["url"] for o in app.go("datum").viewer()["overlays"] if o["kind"] == "map"]
     assert all(a != b for a, b in zip(maps, after)) and app.viewer()["legend"]["excluded"]
     app.press("undo")
     assert not study.curation.state.excluded and study.curation.pending()
@@ -85,7 +85,7 @@ def test_exclude_refit_undo_redo(study):
     app.go("concepts").press("include_4")
     app.press("refit")
     assert "taken back in: concept 4" in app.text
-    assert [o["url"] for o in app.go("slide").viewer()["overlays"] if o["kind"] == "map"] != after
+    assert [o["url"] for o in app.go("datum").viewer()["overlays"] if o["kind"] == "map"] != after
 
 
 def test_an_excluded_tile_says_so(study):
@@ -125,7 +125,7 @@ def test_a_cell_shows_where_its_pair_lies(study):
     app.press("Show on slide")
     at = app.at.session_state
     assert int(study.concepts_of(at["at_datum"])[at["at_token"]]) in (i, j)
-    app.go("slide")
+    app.go("datum")
     viewer = app.viewer()
     assert (
         viewer["selected"] and viewer["focus"]["x"] < viewer["selected"]["x"] and "Prospect score" in app.text
@@ -143,7 +143,7 @@ def test_a_new_fit_starts_with_new_concepts(study):
     assert "4 concepts" in app.text
     app.go("kernel")
     assert "0 hops" in app.text and len(app.at.selectbox[1].options) == 1
-    app.go("slide").pick(study, "field B3", 1)
+    app.go("datum").pick(study, "field B3", 1)
     assert "old name" not in app.text
 
 
@@ -225,11 +225,11 @@ def test_the_history_lists_edits_and_offers_the_report(study):
 
 
 def test_data_embedded_anew_are_seen_at_once_and_said(study):
-    """Another process embeds a datum anew while the app is open.
+    """Another process embeds a datum again while the app is open.
 
     No picture of the old embeddings is shown again.
     """
-    app = App("slide")
+    app = App("datum")
     before, concepts = app.viewer(), App("concepts").text
     assert "newer than this fit" not in app.text
     other = Study.open(study.path)

@@ -35,7 +35,7 @@ def test_the_map_is_cut_to_what_exceeds_chance_and_back(folder):
     assert "Of weights beyond chance alone" in app.text
     # another page and back: the switch stays
     app.go("kernel")
-    app.go("slide")
+    app.go("datum")
     assert "false discovery rate 20%" in app.viewer()["legend"]["label"]
     app.at.toggle(key="mask_switch").set_value(False).run()
     assert map_of(app.sound()) == before

@@ -6,15 +6,17 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages import figures
+from pages.panels import save
+from prospector_core.errors import ProspectorError
 from prospector_core.study import Study
+from viewers import slide_figure
 
 PAGE = """
 import os
-from pages.figures import figure_button
+from pages.panels.save import save_box
 from prospector_core.study import Study
 study = Study.open(os.environ["PROSPECTOR_STUDY"])
-figure_button(study, "field B3")
+save_box(study, "field B3")
 """
 
 
@@ -27,14 +29,14 @@ def saved(monkeypatch):
         found.clear()
         found.update(options, data=data)
 
-    monkeypatch.setattr(figures.st, "download_button", listen)
+    monkeypatch.setattr(save.st, "download_button", listen)
     return found
 
 
 def test_a_figure_is_drawn_when_it_is_saved(folder, saved, monkeypatch):
     drawn = []
-    draw = figures.slide_figure
-    monkeypatch.setattr(figures, "slide_figure", lambda *a, **k: drawn.append(k) or draw(*a, **k))
+    draw = slide_figure.slide_figure
+    monkeypatch.setattr(slide_figure, "slide_figure", lambda *a, **k: drawn.append(k) or draw(*a, **k))
     page = AppTest.from_string(PAGE, default_timeout=60).run()
     assert not page.exception and not drawn and not saved["disabled"]
     assert saved["file_name"] == "field-map-fit1.png" and saved["mime"] == "image/png"
@@ -57,7 +59,7 @@ def test_a_figure_is_drawn_when_it_is_saved(folder, saved, monkeypatch):
 
 def test_a_slide_that_is_gone_is_said_before(folder, saved, monkeypatch):
     monkeypatch.setattr(
-        Study, "slide_path", lambda self, datum: (_ for _ in ()).throw(figures.ProspectorError("gone"))
+        Study, "slide_path", lambda self, datum: (_ for _ in ()).throw(ProspectorError("gone"))
     )
     page = AppTest.from_string(PAGE, default_timeout=60).run()
     assert saved["disabled"] and "gone" in page.error[0].value

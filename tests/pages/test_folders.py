@@ -37,9 +37,9 @@ def test_a_typed_folder_elsewhere_is_refused_in_one_line(folder, tmp_path):
 
 @pytest.mark.parametrize("kind", ["slides", "structures", "documents", "cells", "graphs"])
 def test_no_form_reads_elsewhere(folder, tmp_path, kind):
-    from pages.making import place_of
     from prospector_core.errors import ProspectorError
     from prospector_core.study import Study
+    from viewers.words import place_of
 
     (tmp_path / "labels.csv").write_text("file,label\na,x\nb,y\n")
     limit_reading([folder.parent])

@@ -51,7 +51,7 @@ def viewer_of(app):
 
 
 def test_the_page_shows_a_sample_and_what_a_cell_says(study):
-    app = App("slide").sound()
+    app = App("datum").sound()
     shown = viewer_of(app)
     assert [layer["id"] for layer in shown["layers"][:3]] == ["map", "concepts", "uncertainty"]
     assert shown["layers"][0]["unit"].startswith("prospect score") and shown["graph"]["unit"] == "µm"
@@ -65,7 +65,7 @@ def test_the_page_shows_a_sample_and_what_a_cell_says(study):
 
 
 def test_what_lies_under_the_cells_is_offered(study):
-    app = App("slide").sound()
+    app = App("datum").sound()
     under = viewer_of(app)["under"]
     image, borders = under["images"]
     assert (
@@ -79,7 +79,7 @@ def test_what_lies_under_the_cells_is_offered(study):
     assert under["outlines"] is None
     study.sources[datum.source].path.rename(study.path / "elsewhere.tif")
     try:
-        assert viewer_of(App("slide").sound())["under"] is None
+        assert viewer_of(App("datum").sound())["under"] is None
     finally:
         (study.path / "elsewhere.tif").rename(study.sources[datum.source].path)
 
@@ -119,7 +119,7 @@ class Cells(Screen):
         self.idle()
 
     def drawn_under(self):
-        """Wait until all that lies under the points is drawn."""
+        """Wait until all that is under the points is drawn."""
         self.page.wait_for_timeout(200)
         self.until(
             lambda: (self.page.locator(".gv").first.get_attribute("data-under") or "").startswith("drawn ")
@@ -139,7 +139,7 @@ class Cells(Screen):
         return int(((pixels[..., 0] > 120) & (pixels[..., 1:3] < 60).all(axis=-1)).sum())
 
     def at(self, study, datum, token):
-        """Where a cell lies on the screen, as the viewer draws it when it shows all."""
+        """Where a cell is on the screen, as the viewer draws it when it shows all."""
         box, xy = self.page.locator(".gv-over").bounding_box(), study.positions(study.datum(datum))
         low, high = xy.min(axis=0), xy.max(axis=0)
         unit = min(

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.jobs import time_left
 from prospector_core import worker
 from prospector_core.study import Study
 from tests.pages.app import App
 from tests.pages.conftest import change
+from viewers.words import time_left
 
 
 class MeanColour:
@@ -43,7 +43,7 @@ def states(study):
 def test_the_list_and_its_buttons(folder, started):
     study, (first, second, third) = not_embedded(folder, "field A2", "field B3", "field E5")
     app = App("study")
-    assert "3 of 11 data are not embedded yet" in app.text
+    assert "3 of 11 fields are not embedded yet" in app.text
     app.press("Embed them")
     assert started == [study.path] and set(states(study).values()) == {"waiting"}
     assert "was interrupted" in app.text and app.has_button("go_on_all")  # nobody took it up
@@ -51,7 +51,7 @@ def test_the_list_and_its_buttons(folder, started):
     app.press(f"first_{third}")
     assert [job.uid for job in study.queue.jobs() if job.state == "waiting"] == [third, first, second]
     app.press(f"off_{second}")
-    assert set(states(study)) == {first, third} and "1 of 11 data are not embedded yet" in app.text
+    assert set(states(study)) == {first, third} and "1 of 11 fields are not embedded yet" in app.text
     study.queue.pause()
     app.run()
     assert "was interrupted" not in app.text and app.has_button("go_on_all")

@@ -29,12 +29,12 @@ def test_an_address_that_the_study_brought_is_asked_about(folder, tmp_path, monk
     change(folder, "INSERT INTO meta VALUES ('store', ?)", '"s3://bucket-of-others/x"')
     app = App("study")
     assert not opened and not app.errors and app.at.code[0].value == "s3://bucket-of-others/x"
-    assert len(app.at.dataframe[0].value) == 11 and "Nothing was asked of that place" in app.text
-    app.go("slide")
+    assert len(app.at.dataframe[0].value) == 11 and "The app has not connected to that place" in app.text
+    app.go("datum")
     assert not opened and any("prospector trust" in said for said in app.errors)
     app.go("study").press("allow_address")
     assert opened and opened[0][1] == "s3://bucket-of-others/x" and not app.has_button("allow_address")
-    assert not app.go("slide").errors and app.viewer()
+    assert not app.go("datum").errors and app.viewer()
 
 
 def test_a_kind_of_address_that_is_not_used_has_no_button(folder):

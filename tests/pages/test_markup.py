@@ -166,7 +166,7 @@ def open_all(app):
 
 
 def test_every_page_says_names_as_text(study, kind, trap):
-    app = App("slide")
+    app = App("datum")
     pages = [*PAGES, *(["families"] if kind == "structures" else [])]
     datum = study.embedded()[-1]
     token = 1

@@ -61,7 +61,7 @@ MAKERS = {"slides": slides, "structures": structures, "documents": documents, "c
 
 @pytest.fixture(scope="module", params=MAKERS)
 def made(request, tmp_path_factory):
-    """The folder in which ``study`` lies, fitted, and all its files in ``files``."""
+    """The folder in which ``study`` is, fitted, and all its files in ``files``."""
     home = tmp_path_factory.mktemp(request.param)
     study = MAKERS[request.param](home)
     if not study.embedded():
@@ -125,12 +125,9 @@ def test_every_page_works_without_the_files_and_finds_them(home):
     assert f"{n} of {n} found." in app.text and not any(
         "no longer where" in each for each in warnings_of(app)
     )
-    app.go(PAGE_OF[study.modality])
+    app.go("datum")
     assert not any(GONE in each for each in warnings_of(app)) and not app.errors
     assert all(Study.open(home / "study").at_hand(datum) for datum in study.data)
-
-
-PAGE_OF = {"slides": "slide", "structures": "structure", "documents": "document", "cells": "graph"}
 
 
 def test_a_picture_in_its_place_is_not_drawn_as_if_it_were_it(home):
@@ -138,13 +135,13 @@ def test_a_picture_in_its_place_is_not_drawn_as_if_it_were_it(home):
     for source in study.sources.values():
         source.path.write_bytes(source.path.read_bytes()[:-7] + b"altered")
     app = App().sound()
-    assert sum("Another file lies in the place of" in each for each in warnings_of(app)) == 1
+    assert sum("Another file is in the place of" in each for each in warnings_of(app)) == 1
     if study.modality == "slides":
-        assert "its map lies on white" in app.text
+        assert "its map is on white" in app.text
         Image.new("RGB", (2220, 2967)).save(
             study.data and next(iter(study.sources.values())).path, format="png"
         )
-        assert "its map lies on white" in app.run().text
+        assert "its map is on white" in app.run().text
 
 
 def test_where_nothing_can_be_written_it_is_said_once_and_edits_are_off(home):
@@ -156,7 +153,7 @@ def test_where_nothing_can_be_written_it_is_said_once_and_edits_are_off(home):
         study.database.close()
         subprocess.run(["mount", "-o", "remount,bind,ro", home], check=True)
         app = App().sound()
-        for page in (PAGE_OF[study.modality], *OTHERS):
+        for page in ("datum", *OTHERS):
             app.go(page)
             assert (
                 sum("open for looking only (read-only file system)" in each for each in warnings_of(app)) == 1

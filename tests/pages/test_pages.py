@@ -12,7 +12,7 @@ from tests.pages.app import App
 from tests.pages.conftest import SLIDE, change, create
 from viewers import tile_server
 
-PAGES = ("slide", "study", "concepts", "kernel")
+PAGES = ("datum", "study", "concepts", "kernel")
 
 
 def test_every_page_shows_the_study(folder):
@@ -38,7 +38,7 @@ def test_every_page_shows_the_study(folder):
     seen += app.text
     assert (
         str(SLIDE.parent) not in seen and str(folder) not in seen
-    )  # which slide, not where it lies on this machine
+    )  # which slide, not where it is on this machine
 
 
 def test_a_tile_says_its_concept_its_score_and_the_parts_of_it(folder):
@@ -112,7 +112,7 @@ def test_pages_tell_two_studies_apart(folder, pristine, tmp_path):
     second.press("open_known")
     assert "### Second" in second.text
     assert "**Skin**" in first.run().text and "**Second**" in second.run().text
-    second.go("slide")
+    second.go("datum")
     Study.open(other).curation.rename(0, "only here")
     assert "only here" in str(second.run().viewer()["concepts"]) and "only here" not in str(
         first.run().viewer()["concepts"]
@@ -138,7 +138,7 @@ def test_a_newer_study_is_one_line(folder, page):
     assert len(app.errors) == 1 and "newer Prospector" in app.errors[0] and "\n" not in app.errors[0]
 
 
-@pytest.mark.parametrize("page", ["slide", "study"])
+@pytest.mark.parametrize("page", ["datum", "study"])
 def test_a_damaged_database_is_one_line(folder, page):
     (folder / "study.sqlite").write_bytes(b"this is no database" * 100)
     app = App(page).sound()
@@ -193,7 +193,7 @@ def test_before_the_embedding_and_before_the_fit(tmp_path, monkeypatch):
     )
     assert "no concepts yet" in App().text
     app = App("study")
-    assert "2 of 2 data are not embedded yet" in app.text and app.has_button("Embed them")
+    assert "2 of 2 fields are not embedded yet" in app.text and app.has_button("Embed them")
     study.embed()
     app.run()
     assert "not embedded yet" not in app.text
@@ -203,7 +203,7 @@ def test_before_the_embedding_and_before_the_fit(tmp_path, monkeypatch):
     app.press("Find concepts and fit")
     assert Study.open(folder).current_fit.n_concepts == 4
     assert "they are too few" in app.text or "fitted without it" in app.text or app.at.metric
-    assert "Where is epidermis?" in app.go("slide").text
+    assert "Where is epidermis?" in app.go("datum").text
 
 
 def test_many_slides(tmp_path, monkeypatch, pristine):
@@ -273,11 +273,11 @@ def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
     made.fit(concepts=2)
     monkeypatch.setenv("PROSPECTOR_STUDY", str(made.path))
     app = App().sound()
-    assert not app.at.error and any("is not at hand" in each.value for each in app.at.caption)
+    assert not app.at.error and any("is not available" in each.value for each in app.at.caption)
     shown = app.viewer()
     assert shown["slide"]["width"] >= 3072 and shown["overlays"]
     app.pick(made, "case1", 3)
-    assert any("is not at hand" in each.value for each in app.at.caption)
+    assert any("is not available" in each.value for each in app.at.caption)
     for page in ("study", "concepts", "atlas", "kernel"):
         app.go(page)
         assert not app.at.error

@@ -111,7 +111,7 @@ def test_a_viewer_sees_all_and_is_told_why_nothing_can_be_edited(people, folder)
     assert all(
         button.disabled for button in app.at.button if button.label in ("Undo", "Redo", "Refit", "Merge")
     )
-    app.go("slide")
+    app.go("datum")
     assert app.viewer()["marking"] is None
     app.go("study")
     assert app.button("Find concepts and fit").disabled

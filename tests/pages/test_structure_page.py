@@ -91,7 +91,7 @@ def test_families_are_named_and_kept(study, tmp_path, monkeypatch):
 
 
 def test_residues_are_read_as_people_write_them():
-    from pages.structure_marks import read_residues
+    from viewers.kinds.structures.residues import read_residues
 
     numbers, chains = ["-2", "-1", "1", "2", "52", "52A", "53"], ["A"] * 7
     assert read_residues("1-52A", numbers, chains) == [2, 3, 4, 5]

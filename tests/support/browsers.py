@@ -179,7 +179,7 @@ def tracebacks(said):
 
 
 def serve_study(folder):
-    """The app, opened on a study as a person opens it; the folder of studies is the one the study lies in."""
+    """The app, opened on a study as a person opens it; the folder of studies is the one the study is in."""
     folder = Path(folder)
     return serve(
         "app.py",

@@ -116,7 +116,7 @@ def _store(study, port):
 
 
 def seal(folder):
-    """Seal the embeddings of a datum anew, as anybody can who changed their records."""
+    """Seal the embeddings of a datum again, as anybody can who changed their records."""
     names = [
         name for name in ("", "embeddings", "positions", "edges") if (folder / name / "zarr.json").exists()
     ]

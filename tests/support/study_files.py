@@ -13,7 +13,7 @@ from prospector_core.study.fits import FitSettings
 
 K = 5  # clusters of the embeddings
 PITCH = 8
-SIDE = 9  # tiles a side of a slide
+SIDE = 9  # tiles per side of a slide
 SECRET = b"the same numbers in every study"
 
 
@@ -99,12 +99,12 @@ def _make(folder, labels, splits, seed, fit):
     )
     embed_by_hand(study, seed)
     if fit is not None:
-        study.fit(FitSettings(), concepts=K, **fit)  # the authors' method: one concept a token
+        study.fit(FitSettings(), concepts=K, **fit)  # the authors' method: one concept per token
     study.database.close()
 
 
 class MeanColour:
-    """An encoder of three numbers a tile, quick: for tests of what is around encoders."""
+    """An encoder of three numbers per tile, quick: for tests of what is around encoders."""
 
     name, dim, input_size = "mean-colour", 3, 8
 

@@ -10,7 +10,7 @@ from prospector_core.errors import BadInputError
 from prospector_core.study import Study
 from tests.support.text_studies import WordEncoder, make_text_study
 from viewers.document_figure import _lines, _most_telling, _tints, document_figure
-from viewers.figure_makers import figure_maker
+from viewers.kinds import view_named
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,8 @@ def test_a_tint_is_as_strong_as_the_score(study):
 
 
 def test_the_picture(study):
-    draw, takes = figure_maker("documents")
+    draw = view_named("documents").figure()
+    takes = view_named("documents").figure_options()
     assert {"layer", "width", "title", "threshold"} <= takes
     plain, titled = (
         pixels(draw(study, "case 1", width=900)),

@@ -175,7 +175,7 @@ def test_regions_of_any_shape(study, monkeypatch, region, layer):
         ({"width": 10**6}, "wide, not"),
         ({"region": (0, 0, 0, 5)}, "above 0"),
         ({"region": (0, 0, float("nan"), 5)}, "above 0"),
-        ({"region": (500, 0, 5, 5)}, "beside the slide"),
+        ({"region": (500, 0, 5, 5)}, "outside the slide"),
         ({"region": (0, 0, 5, 5), "whole_slide": True}, "choose one"),
         ({"threshold": -1.0}, "from 0 on"),
         ({"threshold": 1.0, "layer": "concepts"}, "of the map"),

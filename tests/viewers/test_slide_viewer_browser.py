@@ -144,7 +144,7 @@ def test_clicks_come_back_in_slide_pixels(screen):
     x, y = screen.click()
     assert abs(x - WIDTH / 2) <= 4 and abs(y - HEIGHT / 2) <= 4
     screen.press("+", "+", "+")
-    k = float(re.search(r"[\d.]+", screen.magnification())[0]) / 20  # 20x is one screen pixel a slide pixel
+    k = float(re.search(r"[\d.]+", screen.magnification())[0]) / 20  # 20x is one screen pixel per slide pixel
     x2, y2 = screen.click(100, -60, count=2)
     assert abs(x2 - (WIDTH / 2 + 100 / k)) <= 12 and abs(y2 - (HEIGHT / 2 - 60 / k)) <= 12
     assert not screen.trouble
@@ -426,7 +426,7 @@ def test_outlines_and_regions_are_switched_by_key(screen):
     bare = screen.pixels()
     screen.press("o")
     lined = screen.pixels()
-    # kinds lie in four stripes: lines where they meet and around, nothing inside of a stripe
+    # kinds are in four stripes: lines where they meet and around, nothing inside of a stripe
     assert page.get_by_role("button", name="Outlines of the concepts").get_attribute("aria-pressed") == "true"
     changed = (np.abs(lined - bare).sum(axis=2) > 24).mean()
     assert 0.002 < changed < 0.2

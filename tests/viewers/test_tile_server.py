@@ -18,8 +18,10 @@ from starlette.applications import Starlette
 
 from prospector_core.errors import SlideError
 from tests.support.fake_slide import FakeSlide, Level, shrink, smooth_pixels
-from viewers import tile_server
-from viewers.tile_server import TileServer, max_level, tile_pixels
+from viewers import tile_addresses, tile_registry, tile_server, viewer_assets
+from viewers.slide_tiles import max_level, tile_pixels
+from viewers.streamlit_patches import apply_patch, send_at_once
+from viewers.tile_server import TileServer
 from viewers.token_tiles import View
 
 
@@ -265,18 +267,18 @@ def test_thumbnail(server, source):
 
 
 def test_base_url_path_is_honoured(server, slide_file, monkeypatch):
-    monkeypatch.setattr(tile_server, "_base", lambda: "lab/prospector")
+    monkeypatch.setattr(tile_addresses, "base", lambda: "lab/prospector")
     url = server.slide_source(server.register_slide(slide_file))["url"] + "/11/0_0.jpg"
     assert url.startswith("/lab/prospector/prospector/")
     assert ask(server, url).status == 200
-    monkeypatch.setattr(tile_server, "_base", lambda: "other")
+    monkeypatch.setattr(tile_addresses, "base", lambda: "other")
     assert ask(server, url).status == 404
 
 
 @pytest.mark.parametrize("base", ["prospector", "lab/prospector"])
 def test_a_base_path_that_ends_like_our_addresses_takes_none_of_the_pages(server, monkeypatch, base):
     """Streamlit's own addresses below the base are not taken for a tile's: the app would not open."""
-    monkeypatch.setattr(tile_server, "_base", lambda: base)
+    monkeypatch.setattr(tile_addresses, "base", lambda: base)
     for rest in ("_stcore/stream", "auth/login", "static/js/x.js"):
         scope = {"type": "http", "method": "GET", "path": f"/{base}/{rest}", "headers": []}
         assert [route for route in server.routes() if route.matches(scope)[0].value] == [], rest
@@ -400,7 +402,7 @@ class Stored(FakeSlide):
 def test_a_stored_level_may_be_a_pixel_narrower_than_ours_and_no_more(width, is_ours):
     """Its downsample then differs by less than a pixel in all.
 
-    A tile of another level would lie beside its place.
+    A tile of another level would be beside its place.
     """
     slide = Stored(4096 / width, width, 256)
     tile_pixels(slide, max_level(4096, 1024) - 2, 1, 0)
@@ -500,7 +502,7 @@ def test_what_is_kept_is_bounded():
     """Eight open slides, 128 and 256 MiB, and 8,192 images: they may be of no size."""
     server = TileServer(lambda path: FakeSlide(np.zeros((4, 4, 3), np.uint8)))
     assert (server.tiles.max_bytes, server.images.max_bytes) == (128 * 2**20, 256 * 2**20)
-    assert (server.images.max_items, server._open._limit) == (8192, 8)
+    assert (server.images.max_items, server.slides._limit) == (8192, 8)
 
 
 def test_who_guesses_has_24_bytes_to_guess():
@@ -565,7 +567,7 @@ def test_tiles_of_an_overlay_are_asked_for_by_level_place_and_view(server):
 
 def test_on_a_server_an_address_opens_to_one_person_and_one_thing(server, slide_file, monkeypatch):
     sitting, asking = [("a",)], [("a",)]
-    monkeypatch.setattr(tile_server, "identity_here", lambda: sitting[0])
+    monkeypatch.setattr(tile_registry, "identity_here", lambda: sitting[0])
     monkeypatch.setattr(tile_server, "identity_of", lambda request: asking[0])
     url = server.slide_source(server.register_slide(slide_file))["url"]
     other = server.register_image("k", b"png")
@@ -609,7 +611,7 @@ def test_only_scripts_and_styles_of_a_viewer_are_served(server, viewer, monkeypa
     assert ask(server, url.replace(f"{viewer}/viewer.js", "web/kit.js")).status == 200
     for name in ("viewer.js", "other.js", "style.css", "notes.txt"):
         (tmp_path / name).write_text(name)
-    monkeypatch.setattr(tile_server, "_ASSETS", {viewer: tmp_path})
+    monkeypatch.setattr(viewer_assets, "FOLDERS", {viewer: tmp_path})
     first = server.asset_url("viewer.js", viewer)
     assert (
         ask(server, first.replace("viewer.js", "style.css")).headers["content-type"]
@@ -678,7 +680,7 @@ def test_tiles_are_sent_at_once(monkeypatch):
     on = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
     assert [each.set for each in made] == [on, on, [], []]
     monkeypatch.delattr(asyncio.base_events, "_set_nodelay")
-    tile_server._send_at_once()
+    assert not apply_patch(send_at_once)
     assert not hasattr(asyncio.base_events, "_set_nodelay")
 
 
@@ -714,4 +716,4 @@ def test_the_base_of_addresses_is_streamlits_without_slashes(monkeypatch, option
     from streamlit import config
 
     monkeypatch.setattr(config, "get_option", lambda name: {"server.baseUrlPath": option}[name])
-    assert tile_server._root() == base
+    assert tile_addresses.root() == base

@@ -1,4 +1,4 @@
-"""Tiles of what lies under points.
+"""Tiles of what is under points.
 
 The contrast that is asked for, borders where labels change, outlines by squares.
 """

@@ -102,7 +102,7 @@ class Gate:
         return site in ("", "none", "same-origin") or shown
 
     def _told(self, scope: Scope, person: Person | None) -> list[tuple[bytes, bytes]]:
-        """Headers for what lies behind the gate: who asks is said by the gate alone."""
+        """Headers for what is behind the gate: who asks is said by the gate alone."""
         name = PERSON_HEADER.lower().encode()
         headers = [(key, value) for key, value in self._reception.believed(scope) if key != name]
         return headers if person is None else [*headers, (name, person.written().encode())]

@@ -56,7 +56,7 @@ def atlas(
     colours : list of "#rrggbb", optional
         Of the classes; by default of two.
     pictures : str, optional
-        Address below which the pictures of tokens lie, ``<pictures>/0/<point>_0.png``.
+        Address below which the pictures of tokens are, ``<pictures>/0/<point>_0.png``.
     texts : list of str, optional
         A text a point, in place of pictures.
     selected : int, optional

@@ -17,6 +17,7 @@ from prospector_core.errors import BadInputError, MissingExtraError
 from prospector_core.launches import TOKEN, Launch, launch_token, open_window, running
 from prospector_core.store.readable import DATA_FOLDERS, named_folders, working_folder
 
+from ..installation import app_script
 from .serving import only_here, read_server, server_environment, server_options
 
 __all__ = ["register"]
@@ -93,8 +94,8 @@ def open_app(
     address = "localhost" if server_settings else only_here(host)
     if study is not None:
         Study.open(study)  # a broken study is said here, in one line, not in a page
-    script = Path(__file__).resolve().parents[2] / "app.py"
-    if not script.exists():
+    script = app_script()
+    if script is None:
         raise MissingExtraError(
             "the app's pages are not installed: install Prospector with `pip install -e .` in its folder"
         )
@@ -158,7 +159,7 @@ def _free_port(wanted):
 
 
 def _list_running():
-    """The addresses of this account's apps, one a line."""
+    """The addresses of this account's apps, one per line."""
     found = running()
     for launch in found:
         say(f"{launch.address}  {launch.study}".rstrip())

@@ -13,6 +13,8 @@ from prospector_core.cli.prospect_command import masked, say_newer, seen
 from prospector_core.errors import BadInputError
 from prospector_core.store.removal import own_place
 
+from ..kinds import view_of
+
 __all__ = ["register"]
 
 
@@ -81,7 +83,7 @@ def export(
         typer.Option(metavar="X Y WIDTH HEIGHT", help="png: show this part of the slide, in level-0 pixels."),
     ] = None,
     whole_slide: Annotated[
-        bool, typer.Option("--whole-slide", help="png: one figure a slide, with all its fields.")
+        bool, typer.Option("--whole-slide", help="png: one figure per slide, with all its fields.")
     ] = False,
     title: Annotated[str | None, typer.Option(help="png: text above the picture. Default: none.")] = None,
     opacity: Annotated[float | None, typer.Option(help="png: of the overlay, 0 to 1. Default: 0.65.")] = None,
@@ -106,7 +108,7 @@ def export(
     memory: Memory = None,
     json: Json = False,
 ):
-    """Write prospect maps for other programs, or as figures; one file a datum."""
+    """Write prospect maps for other programs, or as figures; one file per datum."""
     from prospector_core.exporters import export as write
     from prospector_core.exporters import format_names, write_files
     from prospector_core.scheduling import scheduler
@@ -136,7 +138,7 @@ def export(
     options = {}
     if threshold is not None:
         if not np.isfinite(threshold):
-            raise BadInputError(f"{threshold} is no threshold: give a score like 2.5")
+            raise BadInputError(f"{threshold} is not a threshold: give a score like 2.5")
         what = what or ["regions"]
         if "regions" not in what:
             raise BadInputError(
@@ -158,16 +160,14 @@ def _figures(study, options):
 
     Raises BadInputError for options it lacks.
     """
-    from ..figure_makers import figure_maker
-
-    draw, takes = figure_maker(study.modality)
+    takes = view_of(study).figure_options()
     for option in options:
         if option not in takes:
             has = " and ".join(f"--{each}" for each in ("layer", "width", "title") if each in takes)
             raise BadInputError(
                 f"--{option.replace('_', '-')} is of slides: a figure of a {study.kind.words.datum} has {has}"
             )
-    return draw
+    return view_of(study).figure()
 
 
 def _say_files(study, format, folder, written, names, json):

@@ -8,6 +8,8 @@ import typer
 
 from prospector_core.errors import BadInputError, MissingExtraError
 
+from ..kinds import kinds_in_napari, view_of
+
 __all__ = ["register"]
 
 
@@ -40,9 +42,9 @@ def open_napari(
         raise MissingExtraError("napari is not installed: pip install -r requirements-napari.txt")
     if study is not None:
         opened = Study.open(study)  # what is wrong is said here, in one line, not in a window
-        if opened.modality not in ("slides", "cells", "graphs"):
+        if not view_of(opened).in_napari:
             raise BadInputError(
-                f"{study} is a study of {opened.kind.words.data}, and napari shows slides, cells and graphs:"
+                f"{study} is a study of {opened.kind.words.data}, and napari shows {kinds_in_napari()}:"
                 f" prospector app {study}"
             )
         if datum is not None:

@@ -40,7 +40,7 @@ def document_viewer(
     Parameters
     ----------
     document : mapping ``id`` (changes with the text, not with the fit), ``title``, ``text``, ``sections``
-        (list of [heading, start, end]), ``language``, ``rtl``; a value a token: ``starts``, ``ends`` (in
+        (list of [heading, start, end]), ``language``, ``rtl``; one value per token: ``starts``, ``ends`` (in
         UTF-16 units, as a browser counts), ``scores`` (None: excluded), ``concepts_of`` (ids).
     key : str
         Fixed for the place in the app; place in the text and colours survive reruns under it.

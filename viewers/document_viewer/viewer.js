@@ -33,7 +33,7 @@ export class Viewer {
         el("div", { class: "dv-group" }, "Hot spot", hot(-1, "p", "Previous"), hot(1, "n", "Next")),
         this.finder.node, this.copied),
       this.legend, el("div", { class: "dv-order" }, el("span", {}, "Concepts in order"), this.strip), this.body,
-      el("p", { class: "dv-help" }, "Keys: arrows step, n and p go to hot spots, / finds, Esc lets go. Shift and a click select several."), this.tip);
+      el("p", { class: "dv-help" }, "Keys: arrows step, n and p go to hot spots, / finds, Esc ends the selection. Shift and a click select several."), this.tip);
     this.page.addEventListener("click", (event) => this.clicked(event));
     this.page.addEventListener("pointermove", (event) => this.point(event));
     this.page.addEventListener("pointerleave", () => { this.tip.hidden = true; });

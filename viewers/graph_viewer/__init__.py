@@ -1,4 +1,4 @@
-"""The graph viewer: a Streamlit component with the tokens of one datum as points where they lie.
+"""The graph viewer: a Streamlit component with the tokens of one datum as points where they are.
 
 WebGL2 or a plain canvas.
 
@@ -23,7 +23,7 @@ _RENDER = component(__file__, "gv")
 
 
 def encode_positions(positions: np.ndarray) -> bytes:
-    """Where tokens lie, (n, 2) or (n, 3), less their middle.
+    """Where tokens are, (n, 2) or (n, 3), less their middle.
 
     Float32 x, y, z of one after the other, z = 0 in the plane.
     """
@@ -34,7 +34,7 @@ def encode_positions(positions: np.ndarray) -> bytes:
 
 
 def encode_numbers(values: np.ndarray, top: float | None = None) -> bytes:
-    """A number a token, NaN where it has none.
+    """One number per token, NaN where it has none.
 
     Float32; before them ``top``, the number of the strongest colour.
     """
@@ -110,7 +110,7 @@ def graph_viewer(
         Token to go to, whenever the count grows.
     height, above : int
         CSS px at most; what is above the viewer on the page.
-    under : mapping, optional What lies under the points: ``images`` (``id, name, width, height, top``
+    under : mapping, optional What is under the points: ``images`` (``id, name, width, height, top``
         (halvings), ``tile, matrix`` (pixels to coordinates less ``middle``: a, b, c, d, e, f), ``channels``
         (names), ``rgb``, ``urls`` (addresses of tiles by contrast), ``borders``: lines around cells),
         ``contrasts`` (their names in words), ``outlines`` (``url, side, origin`` of squares) or None.

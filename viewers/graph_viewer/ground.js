@@ -208,7 +208,7 @@ export class Ground {
       xs.push((d * x - c * y) / det);
       ys.push((a * y - b * x) / det);
     }
-    const pixel = Math.hypot(a, b) * view.unit * ratio; // screen pixels a pixel of the image
+    const pixel = Math.hypot(a, b) * view.unit * ratio; // screen pixels per pixel of the image
     const down = clamp(Math.floor(Math.log2(1 / pixel) + 0.25), 0, image.top);
     const step = 2 ** down;
     const side = image.tile * step;

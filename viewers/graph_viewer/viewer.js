@@ -12,7 +12,7 @@ import { Plain, WebGL } from "./pens.js";
 import { Pointer } from "./pointer.js";
 
 const MANY = 20000; // points from which on it is looked at how long they take
-const SLOW = 40; // milliseconds a frame beyond which the picture is moved rather than drawn anew
+const SLOW = 40; // milliseconds per frame beyond which the picture is moved rather than drawn anew
 const RESTS = 150; // milliseconds without a move after which it is drawn anew
 
 export class Viewer {

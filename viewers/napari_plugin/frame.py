@@ -1,4 +1,4 @@
-"""Where things lie: level-0 pixels of a slide, napari's world in microns.
+"""Where things are: level-0 pixels of a slide, napari's world in microns.
 
 And one raster for the tokens of all its data.
 """
@@ -35,7 +35,7 @@ class Frame:
         return ("um", "um") if self.mpp else ("pixel", "pixel")
 
     def raster(self, x, y, cell):
-        """Where an image lies whose corner is at (x, y) and whose pixels are ``cell`` level-0 pixels wide.
+        """Where an image is whose corner is at (x, y) and whose pixels are ``cell`` level-0 pixels wide.
 
         Layer options.
         """
@@ -47,7 +47,7 @@ class Frame:
         }
 
     def vector(self):
-        """Where shapes and points lie whose data are (y, x) in level-0 pixels: layer options."""
+        """Where shapes and points are whose data are (y, x) in level-0 pixels: layer options."""
         return {"scale": (self.scale, self.scale), "units": self.units}
 
     def pixel(self, world):

@@ -39,7 +39,7 @@ class SlideLayers(StudyLayers):
     """The layers of one slide of a study: all embedded data on it, side by side on one raster.
 
     Parameters: study, fitted (seen from the class in question); source, uid of the slide. What each method
-    gives is made anew from the study as it then is.
+    gives is made again from the study as it then is.
     """
 
     def __init__(self, study, source):

@@ -124,7 +124,7 @@ class ReviewPanel(QWidget):
         self.preview.clicked.connect(self.start_preview)
         self.refit.clicked.connect(self.start_refit)
         self.preview.setToolTip("What a refit would change; nothing is kept. Again: end the preview")
-        self.refit.setToolTip("Fit the kernel again under all edits; concepts are not searched anew")
+        self.refit.setToolTip("Fit the kernel again under all edits; concepts are not searched again")
         row = QHBoxLayout()
         row.setSpacing(4)
         for button in (self.undo, self.redo, self.preview, self.refit):

@@ -84,7 +84,7 @@ class PointLayers(StudyLayers):
         """What is seen when a study is opened: list of (data, options, type), the lowest first."""
         return [*self.images().values(), self.points(), *([] if self.ndim == 3 else [self.regions()])]
 
-    # ---- what lies under the points
+    # ---- what is under the points
 
     @cached_property
     def under(self):
@@ -158,7 +158,7 @@ class PointLayers(StudyLayers):
         return label_colormap(self.study.colours(), set(self.study.curation.state.excluded), hidden)
 
     def _affine(self, image):
-        """Where an image lies: napari counts from the middle of the first pixel, rows first."""
+        """Where an image is: napari counts from the middle of the first pixel, rows first."""
         (a, c, e), (b, d, f) = image.matrix * self.frame.scale
         matrix = [[d, b, f + (b + d) / 2], [c, a, e + (a + c) / 2], [0, 0, 1]]
         return {"affine": np.array(matrix), "units": self.frame.units}
@@ -187,7 +187,7 @@ class PointLayers(StudyLayers):
         return {"scale": place["scale"][:1] * self.ndim, "units": place["units"][:1] * self.ndim}
 
     def features(self):
-        """What napari says of a point under the pointer: table with a row a token."""
+        """What napari says of a point under the pointer: table with one row per token."""
         import pandas as pd
 
         names = {c.id: c.name + (" (excluded)" if c.excluded else "") for c in self.study.concepts()}
@@ -221,7 +221,8 @@ class PointLayers(StudyLayers):
         if by == "uncertainty":
             if self.many:
                 raise BadInputError(
-                    f"above {_MANY:,} {study.kind.words.tokens} uncertainty is said of the clicked one only"
+                    f"above {_MANY:,} {study.kind.words.tokens} the uncertainty is given for the"
+                    " clicked one only"
                 )
             error = study.uncertainty(datum, resamples_of(study.current_fit)).error
             return self._with_excluded(

@@ -89,7 +89,7 @@ class PointScene(Scene):
         """Everything that a fit changes, in place: what is shown and hidden stays so."""
         self.drawn, self.before = PointLayers(self.review.study, self.review.source), False
         layer = self.layer("points")
-        if layer is not None and len(layer.data) != len(self.drawn.places):  # embedded anew
+        if layer is not None and len(layer.data) != len(self.drawn.places):  # embedded again
             return self.draw()
         self._tell()
         self.colour_by(self.by)
@@ -272,7 +272,7 @@ class PointScene(Scene):
         tokens = tokens[own[tokens] != concept]
         if not tokens.size:
             self.review.said.emit(
-                f"No {self.review.words.token} of another concept lies there: nothing was moved.", "warning"
+                f"No {self.review.words.token} of another concept is there: nothing was moved.", "warning"
             )
         return tokens.size and self.review.move({self.source: tokens}, concept)
 

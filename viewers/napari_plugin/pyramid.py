@@ -10,7 +10,7 @@ import numpy as np
 
 from prospector_core.errors import ProspectorError, SlideError
 from prospector_core.store.cache import TileCache
-from viewers.tile_server import max_level, tile_pixels
+from viewers.slide_tiles import max_level, tile_pixels
 
 __all__ = ["channel_levels", "label_levels", "slide_levels"]
 

@@ -36,6 +36,7 @@ def read_study(path, datum=None):
     """
     from prospector_core.errors import ProspectorError
     from prospector_core.study import Study
+    from viewers.kinds import view_of
 
     from .layers import SlideLayers
     from .point_layers import PointLayers
@@ -43,7 +44,7 @@ def read_study(path, datum=None):
 
     try:
         study = Study.open(_one(path))
-        if not shown_here(study):
+        if not view_of(study).in_napari:
             return _nothing(elsewhere(study))
         if study.current_fit is None:
             return _nothing(
@@ -51,9 +52,9 @@ def read_study(path, datum=None):
                 " in the app"
             )
         shown = study.datum(datum) if datum else most_telling(study, study.embedded())
-        return (
-            SlideLayers(study, shown.source) if study.modality == "slides" else PointLayers(study, shown.uid)
-        ).all()
+        if view_of(study).in_napari == "slide":
+            return SlideLayers(study, shown.source).all()
+        return PointLayers(study, shown.uid).all()
     except ProspectorError as error:
         return _nothing(str(error))
 
@@ -73,7 +74,7 @@ def read_slide(path):
 
 
 def read_map(path):
-    """A prospect map that Prospector exported, in the app's colours, one pixel a token."""
+    """A prospect map that Prospector exported, in the app's colours, one pixel per token."""
     import tifffile
 
     from viewers.overlays import map_limit
@@ -98,15 +99,12 @@ def read_map(path):
     return [(scores, options, "image")]
 
 
-def shown_here(study):
-    """Whether a study's tokens can be shown in napari: tiles of slides, and points."""
-    return study.modality in ("slides", "cells", "graphs")
-
-
 def elsewhere(study):
     """Why a study is not shown here, and where it is."""
+    from viewers.kinds import kinds_in_napari
+
     return (
-        f"{study.name} is a study of {study.kind.words.data}: napari shows slides, cells and graphs. Open it"
+        f"{study.name} is a study of {study.kind.words.data}: napari shows {kinds_in_napari()}. Open it"
         f" in the app: prospector app {study.path}"
     )
 

@@ -11,6 +11,7 @@ from psygnal import Signal
 from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
 from prospector_core.study.change import last_change
+from viewers.kinds import view_of
 from viewers.limits import resamples_of, score_limit
 from viewers.point_pictures import spacing_of
 
@@ -57,7 +58,7 @@ class Review:
     "warning".
 
     Parameters: study; datum, the one to begin with; author, None for the study's own. Raises BadInputError
-    for a study whose tokens lie in no plane or space (proteins, documents), FitError and EmbeddingError for
+    for a study whose tokens are in no plane or space (proteins, documents), FitError and EmbeddingError for
     one without a fit.
     """
 
@@ -65,9 +66,9 @@ class Review:
     said = Signal(str, str)
 
     def __init__(self, study, datum=None, author=None):
-        from .reader import elsewhere, shown_here
+        from .reader import elsewhere
 
-        if not shown_here(study):
+        if not view_of(study).in_napari:
             raise BadInputError(elsewhere(study))
         if study.current_fit is None or not study.embedded():
             raise BadInputError(
@@ -75,7 +76,7 @@ class Review:
                 " in the app"
             )
         self.root = self.study = study
-        self.points = study.modality != "slides"
+        self.points = view_of(study).in_napari == "points"
         self.words = study.kind.words
         self.editor = Editor(author, seen=study.curation.seen)
         self._drawn = self._now()
@@ -198,7 +199,7 @@ class Review:
         }
         if explained.concept < 0:
             out = concept in fit.state.excluded
-            why = "its concept is excluded" if out else "it lies in a region that is ignored"
+            why = "its concept is excluded" if out else "it is in a region that is ignored"
             return TokenAbout(**said, score=None, why=f"{why}: it is not counted and has no score")
         error, sure = None, True
         if doubt:
@@ -300,7 +301,7 @@ class Review:
         """
         touched = [datum.uid for datum in self.data() if self.study.tokens_inside(datum, polygon).size]
         if not touched:
-            self.said.emit(f"No {self.words.token} lies in that region: nothing was marked.", "warning")
+            self.said.emit(f"No {self.words.token} is in that region: nothing was marked.", "warning")
             self.edited.emit()  # what was drawn goes
             return False
         return self.edit(lambda curation: curation.annotate(touched, polygon, evidence))

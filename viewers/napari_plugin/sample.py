@@ -5,15 +5,12 @@ __all__ = ["sample_study"]
 
 def sample_study():
     """Layers of the sample study; it is built first if it is not there, which takes half a minute."""
-    from sample_data import sample_folder
-
+    from ..installation import sample_data
     from .reader import read_study
 
-    folder = sample_folder()
+    folder = sample_data().sample_folder()
     if not (folder / "study.sqlite").exists():
         from napari.utils import progress
-
-        from sample_data import build_sample
 
         with progress(desc="Building the sample study") as bar:
 
@@ -23,5 +20,5 @@ def sample_study():
                     bar.total, bar.n = total, done
                     bar.refresh()
 
-            build_sample("sample", folder, progress=tell)
+            sample_data().build_sample("sample", folder, progress=tell)
     return read_study(folder)

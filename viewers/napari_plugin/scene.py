@@ -455,7 +455,7 @@ class Scene:
             (there.setdefault(entry, []) if entry in kept else new).append(
                 (np.asarray(vertices), kind, evidence)
             )
-        self._busy = True  # drawn anew once, at the end
+        self._busy = True  # drawn again once, at the end
         try:
             for entry, rings in kept.items():
                 now = there.get(entry, [])

@@ -4,15 +4,14 @@ Whose they are, concepts and their names, marked regions.
 """
 
 import numpy as np
-import shapely
 
+from viewers.kinds import view_of
 from viewers.limits import LIMIT_DATA
 from viewers.overlays import map_limit
-from viewers.point_pictures import spacing_of
 
 from .colours import EVIDENCE
 
-__all__ = ["StudyLayers", "change_limit", "most_telling", "outline_of"]
+__all__ = ["StudyLayers", "change_limit", "most_telling"]
 
 
 def most_telling(study, data):
@@ -35,7 +34,7 @@ def change_limit(study, change):
 class StudyLayers:
     """Base of what draws a study: napari layers as tuples (data, options, type).
 
-    Made anew from the study as it then is.
+    Made again from the study as it then is.
 
     Parameters: study, fitted (seen from the class in question); source, uid of what is on show; data, the
     data on it; frame, Frame of their coordinates.
@@ -61,7 +60,7 @@ class StudyLayers:
         return found
 
     def names(self):
-        """What the status bar says of a label: table with a row a concept."""
+        """What the status bar says of a label: table with one row per concept."""
         import pandas as pd
 
         rows = [(c.id + 1, c.name + (" (excluded)" if c.excluded else "")) for c in self.study.concepts()]
@@ -96,7 +95,11 @@ class StudyLayers:
         for region in self.study.curation.state.regions:
             if region.datum not in known or (region.polygon and region.entry in whole):
                 continue
-            rings = [region.polygon] if region.polygon else outline_of(self.study, region)
+            rings = (
+                [region.polygon]
+                if region.polygon
+                else view_of(self.study).outline(self.study, region.datum, region.tokens)
+            )
             if region.polygon:
                 whole.add(region.entry)  # one outline over several fields
             found += [(np.array(ring, float)[:, ::-1], region.evidence, region.entry) for ring in rings]
@@ -118,15 +121,3 @@ def _features(drawn):
     return pd.DataFrame(
         {"evidence": pd.Series(columns[0], dtype=object), "entry": pd.Series(columns[1], dtype="int64")}
     )
-
-
-def outline_of(study, region):
-    """Outlines of the tokens of a region: list of rings of (x, y)."""
-    if study.modality != "slides":
-        places = np.asarray(study.positions(region.datum), float)[:, :2]
-        whole = shapely.MultiPoint(places[list(region.tokens)]).buffer(0.7 * spacing_of(places), quad_segs=3)
-        return [list(part.exterior.coords)[:-1] for part in getattr(whole, "geoms", [whole])]
-    rects = [study.token_rect(region.datum, token) for token in region.tokens]
-    whole = shapely.union_all([shapely.box(x, y, x + width, y + height) for x, y, width, height in rects])
-    parts = [part for part in getattr(whole, "geoms", [whole]) if part.geom_type == "Polygon"]
-    return [list(part.exterior.coords)[:-1] for part in parts]

@@ -5,6 +5,8 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from ..installation import sample_data
+
 __all__ = ["ReviewWidget"]
 
 
@@ -46,10 +48,9 @@ class ReviewWidget(QWidget):
 
     def open_sample(self):
         """Open the sample study; it is built first if it is not there."""
-        from sample_data import sample_folder
-
-        if (sample_folder() / "study.sqlite").exists():
-            self.open_study(sample_folder())
+        folder = sample_data().sample_folder()
+        if (folder / "study.sqlite").exists():
+            self.open_study(folder)
         else:
             self.words.setText("Building the sample study, about half a minute…")
             self._work(_built_sample, self._built)
@@ -148,10 +149,9 @@ def _opened(path, datum):
 
 def _built_sample():
     from prospector_core.errors import ProspectorError
-    from sample_data import build_sample, sample_folder
 
     try:
-        build_sample("sample")
-        return sample_folder()
+        sample_data().build_sample("sample")
+        return sample_data().sample_folder()
     except ProspectorError as error:
         return str(error)

@@ -66,7 +66,7 @@ export class Marking {
     this.changed();
   }
 
-  /** `k`: CSS pixels a slide pixel, so that a slip of the hand is no region. */
+  /** `k`: CSS pixels per slide pixel, so that a slip of the hand is no region. */
   release(at, k) {
     if (!this.dragging) return;
     this.dragging = false;

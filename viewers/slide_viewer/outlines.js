@@ -2,7 +2,7 @@
 
 import { rgb } from "../web/kit.js";
 
-const BLOCK = 64; // tokens a side of what is traced, and drawn, at once
+const BLOCK = 64; // tokens per side of what is traced, and drawn, at once
 const INSET = 0.07; // of a token: the lines of two neighbouring concepts lie beside each other
 export const LEAST = 3.5; // CSS px a token below which lines would cover what they outline; then edge tokens are tinted
 const UNKNOWN = -2; // beyond what was fetched: no line is drawn towards it
@@ -68,7 +68,7 @@ export class Outlines {
     return found;
   }
 
-  /** One pixel a token, the edges of regions opaque: for views from afar. */
+  /** One pixel per token, the edges of regions opaque: for views from afar. */
   far(colours, only) {
     const key = JSON.stringify([colours, only]);
     if (this.tint?.key === key) return this.tint.canvas;

@@ -1,4 +1,4 @@
-// Pictures of the layers and numbers a token, as far as they are there: what is drawn comes from here.
+// Pictures of the layers and numbers per token, as far as they are there: what is drawn comes from here.
 
 import { absolute, fetchBytes, rgb } from "../web/kit.js";
 
@@ -25,7 +25,7 @@ function canvasOf(width, height, options) {
   return [canvas, canvas.getContext("2d", options)];
 }
 
-/** A canvas of one pixel a token, opaque where `keep(token)`. */
+/** A canvas of one pixel per token, opaque where `keep(token)`. */
 function stencilOf([rows, columns], tokens, keep) {
   const [canvas, context] = canvasOf(columns, rows);
   const pixels = context.createImageData(columns, rows);

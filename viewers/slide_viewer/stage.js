@@ -29,7 +29,7 @@ const OPTIONS = {
 export class Stage {
   /** viewer: the SlideViewer, for its data and for what is told to it; canvas: what lies above the tiles. */
   constructor(viewer, canvas) {
-    Object.assign(this, { viewer, canvas, item: null, osd: null, link: null, k: null }); // k: CSS pixels a slide pixel
+    Object.assign(this, { viewer, canvas, item: null, osd: null, link: null, k: null }); // k: CSS pixels per slide pixel
     this.node = el("div", { class: "pv-osd" });
   }
 

@@ -121,7 +121,7 @@ def _add_box(
     radius: int,
     columns: np.ndarray,
     window: np.ndarray,
-    weight: float,
+    weight: int,
     histograms: np.ndarray,
 ) -> None:
     """Add weight x (concepts in the box of each column of row ``y``) to ``histograms``.
@@ -143,7 +143,7 @@ def _add_box(
 
 @njit(nogil=True, cache=True)
 def _shift_columns(
-    raster: np.ndarray, y_gone: np.ndarray, y_new: np.ndarray, x0: int, radius: int, columns: np.ndarray
+    raster: np.ndarray, y_gone: int, y_new: int, x0: int, radius: int, columns: np.ndarray
 ) -> None:
     """Move the column histograms down: row ``y_gone`` leaves, row ``y_new`` enters."""
     height, width = raster.shape
@@ -172,7 +172,7 @@ def _remove_unreached(
     n_words: int,
     reach: np.ndarray,
     here: np.ndarray,
-    weight: float,
+    weight: int,
     histograms: np.ndarray,
 ) -> None:
     """Take out of the box histograms every token that is in the box but more than ``hop`` hops away."""

@@ -132,7 +132,7 @@ def shares_of(
 
 
 @njit(nogil=True, cache=True)
-def look_over(shares: np.ndarray, wide: np.ndarray) -> np.ndarray:
+def look_over(shares: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is known of shares (n, K) uint8 after one look at each.
 
     Returns a copy with zeros added to K (n, ``wide``) uint8; sum of each token's shares (n,) int64; of each

@@ -10,6 +10,8 @@ threads.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit, prange
 
@@ -30,7 +32,7 @@ COUNT, SCORE, KEEP = 0, 1, 2
 
 
 @njit(nogil=True, cache=True)
-def _meeting(cells: np.ndarray, y: int, first: int, columns: np.ndarray) -> int:
+def _meeting(cells: np.ndarray, y: int, first: int, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Shares of row ``y`` and the sums of columns that they belong to, both flat.
 
     The first sum is of column ``first``.
@@ -69,7 +71,7 @@ def _add_box(
     columns: np.ndarray,
     side: int,
     n_bins: int,
-    weight: float,
+    weight: int,
     double: np.ndarray,
     spare: np.ndarray,
     around: np.ndarray,
@@ -112,7 +114,7 @@ def _remove_unreached(
     n_words: int,
     reach: np.ndarray,
     here: np.ndarray,
-    weight: float,
+    weight: int,
     around: np.ndarray,
 ) -> None:
     """Take out of the box every token that is in it but more than ``hop`` hops away."""
@@ -358,8 +360,9 @@ def _walk(
     cells = np.concatenate([shares, nothing]).take(index, axis=0, mode="wrap")
     narrow = radius <= _NARROW_RADIUS and ball_weights.sum() == 1
     # products of narrow sums are gathered in 32 bits, and added up in 64 every so many tokens
-    shapes = cells, cells.view(np.uint64), *((_NARROW, _WIDE) if narrow else (_WIDE, _WIDEST))
-    arguments = radius, ball_weights, task, mono, table, out
+    kind, wide = (_NARROW, _WIDE) if narrow else (_WIDE, _WIDEST)
+    shapes = cells, cells.view(np.uint64), kind, wide
+    arguments: Any = radius, ball_weights, task, mono, table, out
     if n_threads == 1:
         return _walk_slot(index, pack(inside), *shapes, 0, 1, *arguments)
     return _walk_slots(index, pack(inside), *shapes, 4 * n_threads, *arguments)

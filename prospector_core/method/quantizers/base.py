@@ -18,6 +18,10 @@ from .nearest import assign_nearest, numbers
 if TYPE_CHECKING:
     from typing import Self
 
+    import numpy.typing as npt
+
+    from ...store.embeddings import StoredVectors
+
 __all__ = ["CentroidQuantizer"]
 
 
@@ -50,7 +54,7 @@ class CentroidQuantizer(Estimator):
         self.sample = sample
         self.seed = seed
 
-    def fit(self, embeddings: np.ndarray) -> Self:
+    def fit(self, embeddings: StoredVectors | npt.ArrayLike) -> Self:
         from sklearn.exceptions import ConvergenceWarning
 
         embeddings = self._sampled(embeddings)
@@ -64,14 +68,14 @@ class CentroidQuantizer(Estimator):
         self._keep(centroids, np.argsort(-sizes, kind="stable"))
         return self
 
-    def _find(self, sample: int) -> None:
+    def _find(self, sample: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
     def _keep(self, centroids: np.ndarray, order: np.ndarray) -> None:
         """Set what is fitted; ``order`` (K,): the concepts from the most to the least frequent."""
         self.centroids_ = np.ascontiguousarray(centroids[order])
 
-    def _sampled(self, embeddings: np.ndarray) -> np.ndarray:
+    def _sampled(self, embeddings: StoredVectors | npt.ArrayLike) -> np.ndarray:
         """The tokens to fit on: (m, d) float32, finite, at least K."""
         embeddings = numbers(embeddings)
         if embeddings.ndim != 2:
@@ -91,7 +95,7 @@ class CentroidQuantizer(Estimator):
             raise EmbeddingError("embeddings contain NaN or infinite values: embed the data again")
         return embeddings
 
-    def predict(self, embeddings: np.ndarray) -> np.ndarray:
+    def predict(self, embeddings: StoredVectors | npt.ArrayLike) -> np.ndarray:
         if not hasattr(self, "centroids_"):
             from sklearn.exceptions import NotFittedError
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Self
 
+    import numpy.typing as npt
     from sklearn.cluster import KMeans, MiniBatchKMeans
+
+    from ...store.embeddings import StoredVectors
 
 __all__ = ["KMeansQuantizer", "MiniBatchKMeansQuantizer", "StreamedKMeansQuantizer"]
 
@@ -41,7 +44,7 @@ class KMeansQuantizer(CentroidQuantizer):
 
         return KMeans(self.n_concepts, n_init=self.n_init, random_state=self.seed)
 
-    def _find(self, sample: int) -> np.ndarray:
+    def _find(self, sample: np.ndarray) -> np.ndarray:
         return self._clusterer().fit(sample).cluster_centers_
 
 
@@ -85,14 +88,14 @@ class StreamedKMeansQuantizer(KMeansQuantizer):
     name = "streamed k-means"
     about = "k-means refined on every token, block by block: where a sample may miss what is rare"
 
-    def fit(self, embeddings: np.ndarray) -> StreamedKMeansQuantizer:
+    def fit(self, embeddings: StoredVectors | npt.ArrayLike) -> StreamedKMeansQuantizer:
         embeddings = numbers(embeddings)
         if embeddings.ndim != 2:
             raise EmbeddingError(f"embeddings must have shape (n, d), got {embeddings.shape}")
         starts = range(0, len(embeddings), BLOCK)
         return self.fit_blocks(embeddings, (embeddings[start : start + BLOCK] for start in starts))
 
-    def fit_blocks(self, sample: int, blocks: Iterable[np.ndarray]) -> Self:
+    def fit_blocks(self, sample: np.ndarray, blocks: Iterable[np.ndarray]) -> Self:
         from sklearn.cluster import MiniBatchKMeans
 
         super().fit(sample)

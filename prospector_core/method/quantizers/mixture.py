@@ -35,7 +35,7 @@ class GaussianMixtureQuantizer(CentroidQuantizer):
         super().__init__(n_concepts, sample, seed)
         self.covariance = covariance
 
-    def _find(self, sample: int) -> np.ndarray:
+    def _find(self, sample: np.ndarray) -> np.ndarray:
         from sklearn.mixture import GaussianMixture  # late: it takes a second to load
 
         if self.covariance not in _COVARIANCES:

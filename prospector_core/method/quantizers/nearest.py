@@ -10,6 +10,10 @@ from ...errors import EmbeddingError
 from .._compiled.nearest import pick_nearest, settle_nearest
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy.typing as npt
+
     from ...store.embeddings import StoredVectors
 
 __all__ = ["BLOCK", "assign_nearest", "numbers"]
@@ -17,7 +21,7 @@ __all__ = ["BLOCK", "assign_nearest", "numbers"]
 BLOCK = 16384  # tokens a matrix product: the block's products stay in the cache for the search that follows
 
 
-def assign_nearest(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+def assign_nearest(embeddings: StoredVectors | npt.ArrayLike, centroids: npt.ArrayLike) -> np.ndarray:
     """Concept of every token: the nearest centroid (Euclidean, first of equals), the same on every machine.
 
     Parameters: embeddings (n, d), float32 used as they are (no copy), anything else, also what is on disk,
@@ -41,8 +45,8 @@ def assign_nearest(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     # A product's last bits depend on the machine, its threads and the block's size: what they could decide is
     # settled in float64. Rounding is a random walk of d steps; eight of its standard deviations are allowed
     # for.
-    tolerance = np.float32(8 * np.sqrt(max(embeddings.shape[1], 1)) * 2.0**-24)
-    scale = np.float32(norms.max() * np.sqrt((centroids.astype(np.float64) ** 2).sum(axis=1)).max())
+    tolerance: Any = np.float32(8 * np.sqrt(max(embeddings.shape[1], 1)) * 2.0**-24)
+    scale: Any = np.float32(norms.max() * np.sqrt((centroids.astype(np.float64) ** 2).sum(axis=1)).max())
     concepts = np.empty(len(embeddings), np.int32)
     products = np.empty((min(BLOCK, len(embeddings)), len(centroids)), np.float32)
     close = np.empty(len(products), np.bool_)
@@ -64,10 +68,10 @@ def assign_nearest(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     return concepts
 
 
-def numbers(embeddings: np.ndarray) -> StoredVectors | np.ndarray:
+def numbers(embeddings: StoredVectors | npt.ArrayLike) -> Any:
     """Embeddings as an array of numbers; those of a store as they are. Raises EmbeddingError."""
-    if not hasattr(embeddings, "blocks"):  # those of a store are read as they are used
-        embeddings = np.asarray(embeddings)
-    if embeddings.dtype.kind not in "biuf":
-        raise EmbeddingError(f"embeddings must be numbers, got {embeddings.dtype}")
-    return embeddings
+    # those of a store are read as they are used
+    array: Any = embeddings if hasattr(embeddings, "blocks") else np.asarray(embeddings)
+    if array.dtype.kind not in "biuf":
+        raise EmbeddingError(f"embeddings must be numbers, got {array.dtype}")
+    return array

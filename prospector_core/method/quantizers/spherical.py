@@ -22,7 +22,7 @@ class SphericalKMeansQuantizer(CentroidQuantizer):
 
     A token's concept is the centroid with the largest cosine to its embedding.
 
-    Centroids lie on a sphere around 0, as far out as a token of the sample (root mean square): of points that
+    Centroids are on a sphere around 0, as far out as a token of the sample (root mean square): of points that
     are equally far from 0 the nearest one is the one with the largest cosine, so that whatever works with
     nearest centroids works here, soft shares included (shares of long embeddings fall more steeply).
     Parameters as ``CentroidQuantizer``; n_init, restarts, the best of which is kept. Source: Dhillon & Modha
@@ -39,11 +39,11 @@ class SphericalKMeansQuantizer(CentroidQuantizer):
         super().__init__(n_concepts, sample, seed)
         self.n_init = n_init
 
-    def _find(self, sample: int) -> np.ndarray:
+    def _find(self, sample: np.ndarray) -> np.ndarray:
         lengths = np.sqrt(np.einsum("ij,ij->i", sample, sample, dtype=np.float64))
         radius = float(np.sqrt(np.mean(lengths**2))) or 1.0
         directions = (sample / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
-        random, best, found = np.random.RandomState(self.seed), -np.inf, None
+        random, best, found = np.random.RandomState(self.seed), -np.inf, directions
         for _ in range(self.n_init):
             centres, alike = self._settled(directions, random)
             if alike > best:

@@ -13,7 +13,7 @@ from .kmeans import KMeansQuantizer
 from .nearest import assign_nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import numpy.typing as npt
 
 __all__ = ["ConceptTree", "TreeQuantizer", "join"]
 
@@ -104,7 +104,7 @@ class TreeQuantizer(CentroidQuantizer):
     numbers of tokens).
 
     The tree is kept with a fit: splitting a concept follows its branches, merging goes up to where they meet.
-    Parameters as ``CentroidQuantizer``; fine, how many fine concepts a concept (256 in all at most).
+    Parameters as ``CentroidQuantizer``; fine, how many fine concepts per concept (256 in all at most).
     Attributes after ``fit`` also: ``tree_`` (ConceptTree). A token's concept is the nearest of the K centres,
     each the mean of its branch. Source: Ward 1963.
     """
@@ -119,7 +119,7 @@ class TreeQuantizer(CentroidQuantizer):
         super().__init__(n_concepts, sample, seed)
         self.fine = fine
 
-    def _find(self, sample: int) -> np.ndarray:
+    def _find(self, sample: np.ndarray) -> np.ndarray:
         many = max(self.n_concepts, min(self.fine * self.n_concepts, _MOST_FINE, len(sample) // 4))
         fine = KMeansQuantizer(many, sample=len(sample), n_init=1, seed=self.seed).fit(sample).centroids_
         sizes = np.bincount(assign_nearest(sample, fine), minlength=many)
@@ -136,7 +136,7 @@ class TreeQuantizer(CentroidQuantizer):
         self.tree_ = ConceptTree(tree.fine, tree.sizes, tree.joins, tree.heights, tree.roots[order])
 
 
-def join(centres: list[list[float]] | np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def join(centres: npt.ArrayLike, sizes: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Join clusters pair by pair (Ward).
 
     Each time the two whose union adds least to the squared distances to the means.
@@ -145,8 +145,8 @@ def join(centres: list[list[float]] | np.ndarray, sizes: Sequence[int]) -> tuple
     float64 as ``ConceptTree`` has them; a height is sqrt(2 x what was added): of two single tokens, their
     distance.
     """
-    m = len(centres)
     centres = np.array(centres, np.float64)
+    m = len(centres)
     sizes = np.maximum(np.asarray(sizes, np.float64), 1e-9)  # a cluster without tokens joins its like first
     node = np.arange(m)
     there = np.ones(m, bool)
@@ -155,8 +155,8 @@ def join(centres: list[list[float]] | np.ndarray, sizes: Sequence[int]) -> tuple
         cost[at, at + 1 :] = _added(centres, sizes, at)[at + 1 :]
     joins, heights, last = np.empty((m - 1, 2), np.int32), np.empty(m - 1), 0.0
     for made in range(m - 1):
-        a, b = np.unravel_index(int(cost.argmin()), cost.shape)
-        # rounding must not let a later join lie a hair below an earlier one
+        a, b = divmod(int(cost.argmin()), m)
+        # rounding must not let a later join be a hair below an earlier one
         last = max(last, float(np.sqrt(2 * cost[a, b])))
         joins[made], heights[made] = sorted((node[a], node[b])), last
         total = sizes[a] + sizes[b]
@@ -168,7 +168,7 @@ def join(centres: list[list[float]] | np.ndarray, sizes: Sequence[int]) -> tuple
     return joins, heights
 
 
-def _added(centres: np.ndarray, sizes: Sequence[int], at: int) -> np.ndarray:
+def _added(centres: np.ndarray, sizes: np.ndarray, at: int) -> np.ndarray:
     """What joining cluster ``at`` with each other one would add: (M,)."""
     apart = ((centres - centres[at]) ** 2).sum(axis=1)
     return sizes * sizes[at] / (sizes + sizes[at]) * apart

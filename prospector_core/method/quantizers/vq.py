@@ -23,7 +23,7 @@ _WIDTH, _LATENT = 64, 16  # of the hidden layer, and of a code
 _BATCH = 512
 _WARM = 0.2  # of the steps: without codes, so that these begin where encoded tokens are
 _DECAY = 0.98  # of what codes remember, a step
-_DEAD = 0.05  # of its fair share of the tokens: a code with less begins anew
+_DEAD = 0.05  # of its fair share of the tokens: a code with less begins again
 _COMMIT = 0.25  # weight of the pull of encoded tokens towards their code
 
 
@@ -33,9 +33,9 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
     A concept is what its code decodes to.
 
     Codes follow the encoded tokens by moving averages, gradients pass them straight through, and codes that
-    have lost their tokens begin anew at a token that is decoded badly. A token's concept is the decoded code
+    have lost their tokens begin again at a token that is decoded badly. A token's concept is the decoded code
     nearest to its embedding, the one that loses least of it. Parameters as ``CentroidQuantizer``; steps, of
-    training, 512 tokens each. Attributes after ``fit`` also: ``revived_``, how often a code began anew. The
+    training, 512 tokens each. Attributes after ``fit`` also: ``revived_``, how often a code began again. The
     same seed and data give the same codes; torch's own random state and threads are left as they were. Raises
     MissingExtraError without torch. Source: van den Oord et al. 2017 (1711.00937).
     """
@@ -50,7 +50,7 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
         super().__init__(n_concepts, sample, seed)
         self.steps = steps
 
-    def _find(self, sample: int) -> np.ndarray:
+    def _find(self, sample: np.ndarray) -> np.ndarray:
         try:
             import torch
         except ImportError as error:
@@ -65,7 +65,7 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
         centroids = (decoded.astype(np.float64) * scale + middle).astype(np.float32)
         return _without_empty(sample, centroids)
 
-    def _trained(self, torch: ModuleType, tokens: np.ndarray) -> np.ndarray:
+    def _trained(self, torch: ModuleType, tokens: Tensor) -> np.ndarray:
         """What each code decodes to, in the units of ``tokens`` (n, d): (K, d) float32."""
         random = torch.Generator().manual_seed(self.seed)
         d, k = tokens.shape[1], self.n_concepts
@@ -101,7 +101,7 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
             return _through(torch, decoder, codes.places).numpy().reshape(k, d)
 
     def _begin(
-        self, torch: ModuleType, encoder: list[tuple[Tensor, Tensor]], tokens: np.ndarray, random: Generator
+        self, torch: ModuleType, encoder: list[tuple[Tensor, Tensor]], tokens: Tensor, random: Generator
     ) -> Tensor:
         """Codes to begin with, spread over the encoded tokens: (K, latent)."""
         from sklearn.cluster import kmeans_plusplus
@@ -120,14 +120,14 @@ class _Codes:
 
     def __init__(self, torch: ModuleType, places: Tensor) -> None:
         self.places, self._torch = places, torch
-        self._counts, self._sums = torch.full((len(places),), _BATCH / len(places)), None
+        self._counts = torch.full((len(places),), _BATCH / len(places))
         self._sums = places * self._counts[:, None]
 
-    def nearest(self, encoded: np.ndarray) -> Tensor:
+    def nearest(self, encoded: Tensor) -> Tensor:
         return self._torch.cdist(encoded, self.places).argmin(dim=1)
 
-    def follow(self, encoded: np.ndarray, said: Tensor, wrong: Tensor) -> int:
-        """Move codes to the tokens that say them; begin dead ones anew. Returns how many."""
+    def follow(self, encoded: Tensor, said: Tensor, wrong: Tensor) -> int:
+        """Move codes to the tokens that say them; begin dead ones again. Returns how many."""
         torch, k = self._torch, len(self.places)
         chosen = torch.nn.functional.one_hot(said, k).to(encoded.dtype)
         self._counts.mul_(_DECAY).add_(chosen.sum(dim=0), alpha=1 - _DECAY)
@@ -151,7 +151,7 @@ def _layers(torch: ModuleType, sizes: Sequence[int], random: Generator) -> list[
     return found
 
 
-def _through(torch: ModuleType, layers: np.ndarray, values: np.ndarray) -> Tensor:
+def _through(torch: ModuleType, layers: list[tuple[Tensor, Tensor]], values: Tensor) -> Tensor:
     for at, (weight, bias) in enumerate(layers):
         values = torch.nn.functional.linear(values, weight, bias)
         if at + 1 < len(layers):
@@ -159,8 +159,8 @@ def _through(torch: ModuleType, layers: np.ndarray, values: np.ndarray) -> Tenso
     return values
 
 
-def _without_empty(sample: int, centroids: np.ndarray) -> np.ndarray:
-    """Centroids, those without a token put where the token is that lies farthest from its own.
+def _without_empty(sample: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """Centroids, those without a token put where the token is that is farthest from its own.
 
     One after the other.
     """

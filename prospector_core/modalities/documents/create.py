@@ -13,7 +13,6 @@ from ...errors import BadInputError, DocumentError, LabelsError
 from ...study.create import portable
 from ...study.labels import LabelRow, LabelTable, classes_of
 from ..base import NewStudy
-from .encoders import check_text_encoder_name
 from .files import DocumentFile, Fields, list_documents
 from .options import DocumentOptions
 from .sentences import LANGUAGES
@@ -40,7 +39,6 @@ def look_at_documents(
     options : DocumentOptions
     progress : function(files read, files), or None
     """
-    check_text_encoder_name(options.encoder)
     words, language = options.words, options.language
     if words is not None and not 1 <= words <= 10_000:
         raise BadInputError(
@@ -91,8 +89,7 @@ def _read_all(files, fields, progress):
                 where = f"{file.name}, line {document.line}" if document.line else file.name
                 if name in seen:
                     raise DocumentError(
-                        f"{where}: the id {name!r} stands already in {seen[name]}: give each document its"
-                        " own id"
+                        f"{where}: the id {name!r} is already in {seen[name]}: give each document its own id"
                     )
                 seen[name] = where
                 empty = not any(map(str.isalnum, document.text))

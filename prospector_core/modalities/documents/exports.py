@@ -13,8 +13,7 @@ from ...wording import language_tag
 from .texts import sections_of, sentences_of
 
 if TYPE_CHECKING:
-    from ...study.records import Datum
-    from ...study.study import Study
+    from ...study import Datum, Study
 
 __all__ = ["annotations", "html_page", "json_lines"]
 

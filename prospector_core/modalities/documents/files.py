@@ -160,7 +160,7 @@ class DocumentFile:
         self.many = name.endswith(_JSONL)
         if not name.endswith(DOCUMENT_SUFFIXES):
             raise DocumentError(
-                f"{self.path.name} is no document that is read here: it must end in one of"
+                f"{self.path.name} is not a document that is read here: it must end in one of"
                 f" {', '.join(DOCUMENT_SUFFIXES)}"
             )
         try:
@@ -394,7 +394,7 @@ def _pdf(path: Path, file: IO[Any]) -> Document:
     ) as error:
         why = " ".join(str(error).split())[:160] or type(error).__name__
         raise DocumentError(
-            f"{path.name} is no PDF that can be read ({why}): save it again, or as text"
+            f"{path.name} is not a PDF that can be read ({why}): save it again, or as text"
         ) from error
     finally:
         log.disabled = before

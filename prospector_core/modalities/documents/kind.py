@@ -5,11 +5,25 @@ And its neighbours are the 2 before it and the 2 after.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...errors import DocumentError
 from ..base import Export, Modality, Words
 from .options import DocumentOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from ...method.graphs import TokenGraph
+    from ...study import Study
+    from ...study.data import Datum
+    from ...study.labels import LabelTable
+    from ..base import Embedder, NewStudy
+    from ..layouts import Layout
 
 __all__ = ["Documents"]
 
@@ -33,22 +47,30 @@ class Documents(Modality):
     needs_labels = False  # lines may have their own
     source_error = DocumentError
 
-    def of(self, embedding):
+    def of(self, embedding: Mapping[str, Any]) -> Modality:
         """Tokens are passages where they are windows of words."""
         return Passages() if embedding.get("words") else self
 
-    def look(self, path, sources, labels, options, progress=None, on=None):
+    def look(
+        self,
+        path: Path,
+        sources: Any,
+        labels: LabelTable,
+        options: DocumentOptions,
+        progress: Callable[[int, int], None] | None = None,
+        on: Any = None,
+    ) -> NewStudy:
         from .create import look_at_documents
 
         return look_at_documents(path, sources, labels, options, progress)
 
-    def facts(self, study):
+    def facts(self, study: Study) -> dict[str, Any]:
         return {"notes": study.embedding["notes"]}
 
-    def notes(self, study):
+    def notes(self, study: Study) -> list[str]:
         return study.embedding["notes"]
 
-    def attributes(self, study, datum, kept):
+    def attributes(self, study: Study, datum: Datum, kept: dict[str, Any]) -> dict[str, Any]:
         """What is kept beside a document's embeddings, with its text.
 
         Of a study that keeps none, from the document's file. Raises DocumentError where the file is gone, or
@@ -60,38 +82,38 @@ class Documents(Modality):
 
         return text_from_file(study, datum, kept)
 
-    def list_encoders(self):
+    def list_encoders(self) -> list[str]:
         from .encoders import list_text_encoders
 
         return list_text_encoders()
 
-    def check_encoder(self, name):
+    def check_encoder(self, name: str) -> None:
         from .encoders import check_text_encoder_name
 
         check_text_encoder_name(name)
 
-    def make_encoder(self, name, **options):
+    def make_encoder(self, name: str, **options: Any) -> Any:
         from .encoders import get_text_encoder
 
         return get_text_encoder(name, **options)
 
-    def embedder(self, study, encoder):
+    def embedder(self, study: Study, encoder: Any) -> Embedder:
         from .embedder import DocumentEmbedder
 
         return DocumentEmbedder(study, encoder)
 
-    def layout(self):
+    def layout(self) -> type[Layout]:
         from ..layouts import OfTexts
 
         return OfTexts
 
-    def graph(self, n, positions, edges, attrs):
+    def graph(self, n: int, positions: Any, edges: Any, attrs: dict[str, Any]) -> TokenGraph:
         """A chain: each token is linked with the 2 before it and the 2 after it."""
         from ...method.graphs import TokenGraph
 
         return TokenGraph.from_chain(n, _REACH)
 
-    def places(self, study, datum):
+    def places(self, study: Study, datum: Datum) -> dict[str, Any]:
         """Number, span in the text (characters, end excluded), section and text of each token."""
         from .texts import sections_of, sentences_of
 
@@ -104,7 +126,7 @@ class Documents(Modality):
             "text": sentences_of(study, datum),
         }
 
-    def place(self, study, datum, token):
+    def place(self, study: Study, datum: Datum, token: int) -> dict[str, Any]:
         """Number of the token, from 1, and its section ("" where the document has none)."""
         from .texts import sections_of
 
@@ -113,7 +135,7 @@ class Documents(Modality):
         return {self.words.token: int(token) + 1, "section": section}
 
     @property
-    def exports(self):
+    def exports(self) -> dict[str, Export]:
         from .exports import annotations, html_page, json_lines
 
         return {

@@ -25,7 +25,7 @@ class DocumentOptions:
     """
 
     encoder: str = "minilm"
-    words: int | None = option(int, "Documents: tokens are windows of so many words. Default: sentences.")
+    words: int | None = option(int, "Documents: tokens are windows of this many words. Default: sentences.")
     language: str | None = option(
         str,
         "Documents: language whose rules end sentences, such as en or de. Default: found for each document.",

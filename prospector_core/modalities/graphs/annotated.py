@@ -1,8 +1,8 @@
-"""AnnData (.h5ad, .zarr) and SpatialData (.zarr), read as they lie on disk.
+"""AnnData (.h5ad, .zarr) and SpatialData (.zarr), read as they are on disk.
 
 Nothing of those libraries is needed.
 
-Cells of a SpatialData lie where the shapes or labels that its table annotates lie, under their
+Cells of a SpatialData are where the shapes or labels that its table annotates are, under their
 transformation.
 """
 
@@ -84,7 +84,7 @@ class AnnotatedFile(TokenFile):
             values = None if self._sample is None else self._column(self._sample)
             if not self._n or (values is not None and values.shape != (self._n,)):
                 raise GraphError(
-                    f"{self._name}: its table of cells contradicts itself ({self._n} cells): write it anew"
+                    f"{self._name}: its table of cells contradicts itself ({self._n} cells): write it again"
                 )
         if values is None:
             self._of = {Path(path).stem: slice(0, self._n)}
@@ -147,14 +147,14 @@ class AnnotatedFile(TokenFile):
             self.close()
             why = " ".join(str(error).split())[:200] or type(error).__name__
             raise GraphError(
-                f"{Path(path).name} is damaged, or no AnnData that can be read ({why})"
+                f"{Path(path).name} is damaged, or not an AnnData that can be read ({why})"
             ) from error
 
     def _n_cells(self, path: Path) -> int:
         obs = self._root.get("obs") if hasattr(self._root, "get") else None
         if obs is None or not _is_group(obs):
             raise GraphError(
-                f"{Path(path).name} has no table of cells (obs): write it anew with anndata 0.7 or later"
+                f"{Path(path).name} has no table of cells (obs): write it again with anndata 0.7 or later"
             )
         return len(self._index(obs))
 
@@ -183,9 +183,9 @@ class AnnotatedFile(TokenFile):
     def _all(self, node: Dataset) -> np.ndarray:
         """The values of an array, if it is not larger than it may be."""
         if _is_group(node):
-            raise GraphError(f"{self._name}: a table stands where an array is needed: write it anew")
+            raise GraphError(f"{self._name}: a table stands where an array is needed: write it again")
         if node.dtype.kind not in "biufSUOT":
-            raise GraphError(f"{self._name} has an array of {node.dtype}: write it anew, as numbers or text")
+            raise GraphError(f"{self._name} has an array of {node.dtype}: write it again, as numbers or text")
         need = math.prod(node.shape) * max(node.dtype.itemsize, 8)
         check_memory(2 * need, self._where, f"an array of {' x '.join(map(str, node.shape))}", GraphError)
         check_chunks(node, self._where, GraphError)
@@ -195,7 +195,7 @@ class AnnotatedFile(TokenFile):
         """Texts of a column: an array, or (since pandas 3) values and which of them are missing."""
         found = _text(self._all(node["values"] if _is_group(node) else node))
         if found.ndim != 1:
-            raise GraphError(f"{self._name}: a column of text has the shape {found.shape}: write it anew")
+            raise GraphError(f"{self._name}: a column of text has the shape {found.shape}: write it again")
         return found
 
     def _column(self, name: str) -> np.ndarray:
@@ -209,7 +209,7 @@ class AnnotatedFile(TokenFile):
             return self._strings(column)
         if codes.dtype.kind not in "iu" or (codes >= len(categories)).any():
             raise GraphError(
-                f"{self._name}: the column {name!r} of obs names categories that are not there: write it anew"
+                f"{self._name}: the column {name!r} of obs names categories that do not exist: write it again"
             )
         if (codes < 0).any():
             raise GraphError(
@@ -251,8 +251,8 @@ class AnnotatedFile(TokenFile):
         names = self._index(self._root["var"])
         if len(names) > MAX_FEATURES:  # before they are read
             raise GraphError(
-                f"{len(names):,} features a cell are more than {MAX_FEATURES:,}: take the most variable ones,"
-                " or say which values to take, such as obsm/X_pca"
+                f"{len(names):,} features per cell are more than {MAX_FEATURES:,}: take the most variable"
+                " ones, or say which values to take, such as obsm/X_pca"
             )
         return self._rows(stored, rows, len(names)), names.tolist()
 
@@ -278,7 +278,7 @@ class AnnotatedFile(TokenFile):
         if not _is_group(stored):
             if len(stored.shape) < 1 or stored.shape[0] != self._n or stored.dtype.kind not in "biuf":
                 raise GraphError(
-                    f"{self._name}: an array of shape {stored.shape} is not a row of numbers a cell"
+                    f"{self._name}: an array of shape {stored.shape} is not one row of numbers per cell"
                     f" ({self._n} cells)"
                 )
             self._allow(
@@ -307,7 +307,7 @@ class AnnotatedFile(TokenFile):
             or min(shape) < 0
         ):
             raise GraphError(
-                f"{self._name}: a sparse matrix of shape {shape} is not a row a cell ({self._n} cells)"
+                f"{self._name}: a sparse matrix of shape {shape} is not one row per cell ({self._n} cells)"
             )
         self._allow(
             (last - first) * shape[1], f"a table of {last - first:,} cells and {shape[1]:,} numbers each"
@@ -316,7 +316,7 @@ class AnnotatedFile(TokenFile):
         by_column, there = "csc" in kind, min(stored["data"].shape[0], stored["indices"].shape[0])
         n = shape[1] if by_column else shape[0]
         if indptr.shape != (n + 1,) or indptr[0] != 0 or (np.diff(indptr) < 0).any() or indptr[-1] > there:
-            raise GraphError(f"{self._name}: a sparse matrix contradicts itself (indptr): write it anew")
+            raise GraphError(f"{self._name}: a sparse matrix contradicts itself (indptr): write it again")
         low, high = (0, int(indptr[-1])) if by_column else (int(indptr[first]), int(indptr[last]))
         self._allow(3 * (high - low), f"{high - low:,} numbers of a sparse matrix")
         for name in ("data", "indices"):
@@ -324,7 +324,7 @@ class AnnotatedFile(TokenFile):
         data, indices = stored["data"][low:high], np.asarray(stored["indices"][low:high]).astype(np.int64)
         # scipy believes what it is told, and would read and write beside its arrays
         if indices.size and (indices.min() < 0 or indices.max() >= (shape[0] if by_column else shape[1])):
-            raise GraphError(f"{self._name}: a sparse matrix contradicts itself (indices): write it anew")
+            raise GraphError(f"{self._name}: a sparse matrix contradicts itself (indices): write it again")
         if by_column:
             return sparse.csc_matrix((data, indices, indptr), shape).tocsr()[first:last][picked].toarray()
         part = (data, indices, indptr[first : last + 1] - low)
@@ -342,7 +342,7 @@ def _open(path: Path) -> File | Group:
         try:
             return zarr.open_group(path, mode="r")
         except Exception as error:  # many kinds, of many libraries
-            raise GraphError(f"{path.name} is no zarr folder that can be read ({error})") from error
+            raise GraphError(f"{path.name} is not a zarr folder that can be read ({error})") from error
     try:
         import h5py
     except ImportError as error:

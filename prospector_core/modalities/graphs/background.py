@@ -1,4 +1,4 @@
-"""What lies under the points of a study of cells.
+"""What is under the points of a study of cells.
 
 Channels, label images and outlines, read piece by piece as they are looked at.
 """
@@ -114,7 +114,7 @@ def stored_tiff(path: Path) -> Any:
     except GraphError:
         raise
     except Exception as error:  # of many kinds, by many libraries
-        raise GraphError(f"{path.name} is no TIFF that can be read ({error}): export it again") from error
+        raise GraphError(f"{path.name} is not a TIFF that can be read ({error}): export it again") from error
     return [level for level in levels if level.n_channels == levels[0].n_channels], file
 
 
@@ -273,7 +273,7 @@ class LabelImage(_Pyramid):
 class Outlines:
     """Outlines of cells in the coordinates of the tokens.
 
-    Parameters: shapes, function that gives shapely geometries (polygons, or points), one a token, and the
+    Parameters: shapes, function that gives shapely geometries (polygons, or points), one per token, and the
     radii of points (or None); matrix, (2, 3), takes them to the coordinates. Nothing is read before it is
     looked at.
     """

@@ -53,7 +53,7 @@ def find_pairs(folder: Path) -> dict[Path, Path]:
 
     {Path of the channel image: Path of the label image}.
 
-    NAME.tif goes with NAME_mask.tif beside it, or masks/NAME.tif; images may lie in ``images``.
+    NAME.tif goes with NAME_mask.tif beside it, or masks/NAME.tif; images may be in ``images``.
     """
     folder = Path(folder)
     places = [folder, folder / "images"]
@@ -104,7 +104,7 @@ class CellImage(TokenFile):
         self._options = options
         self.labels = _labels_of(path)
         if self.labels is None:
-            raise GraphError(f"{path.name} has no label image: put it beside it as {_stem(path)}_mask.tif")
+            raise GraphError(f"{path.name} has no label image: put it next to it, as {_stem(path)}_mask.tif")
 
     def read(self, part: str) -> TokenTable:
         name = self.path.name
@@ -115,7 +115,7 @@ class CellImage(TokenFile):
                 f"{self.labels.name} holds no cell: pixels of a cell have its number, all others 0"
             )
         if ids[-1] > 2**31 - 2 or ids[0] < 0:
-            raise GraphError(f"{self.labels.name}: {ids[-1]} is no number of a cell")
+            raise GraphError(f"{self.labels.name}: {ids[-1]} is not a number of a cell")
         # cells by a number without gaps, 0 = background
         table = np.zeros(int(ids[-1]) + 1, np.int32)
         table[ids] = np.arange(1, ids.size + 1)
@@ -170,7 +170,7 @@ def _tiff(path: Path) -> TiffFile:
     except GraphError:
         raise
     except Exception as error:  # of many kinds, by tifffile
-        raise GraphError(f"{path.name} is no TIFF that can be read ({error}): export it again") from error
+        raise GraphError(f"{path.name} is not a TIFF that can be read ({error}): export it again") from error
     return file
 
 
@@ -197,11 +197,11 @@ def _label_image(path: Path) -> np.ndarray:
         labels = np.squeeze(_decoded(file.series[0], path))
     if labels.ndim != 2 or labels.dtype.kind not in "biuf":
         raise GraphError(
-            f"{path.name} is no label image: it has {labels.shape}, and needs rows and columns alone"
+            f"{path.name} is not a label image: it has {labels.shape}, and needs rows and columns alone"
         )
     if labels.dtype.kind == "f":
         if not (labels == np.rint(labels)).all():
-            raise GraphError(f"{path.name} is no label image: its values are not whole numbers")
+            raise GraphError(f"{path.name} is not a label image: its values are not whole numbers")
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "b" or labels.dtype == np.uint8 and len(np.unique(labels)) == 2:
         raise GraphError(

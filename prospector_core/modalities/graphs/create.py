@@ -21,7 +21,7 @@ from ...errors import BadInputError, GraphError, LabelsError
 from ...study.labels import LabelTable
 from ..base import NewStudy
 from .edges import build_graph, parse_edges
-from .encoders import TRANSFORMS, check_feature_encoder_name, transformed
+from .encoders import TRANSFORMS, transformed
 from .files import TokenOptions, TokenTable, list_token_files, open_tokens
 from .graph_objects import is_graph_object, label_of, name_of, table_of
 from .options import GraphOptions
@@ -51,7 +51,6 @@ def look_at_graphs(
     progress : function(data read, data), or None
     """
     transform, edges = options.transform, options.edges
-    check_feature_encoder_name(options.encoder)
     if transform not in TRANSFORMS:
         raise BadInputError(f"there is no transform {transform!r}: choose one of {', '.join(TRANSFORMS)}")
     if edges is not None:

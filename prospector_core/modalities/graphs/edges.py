@@ -107,7 +107,7 @@ def _placed(links):
     places *= hops / max(float(np.ptp(places, axis=0).max()), 1e-9)
     places += np.random.default_rng(0).normal(
         0, 1e-3, places.shape
-    )  # tokens that are alike need not lie on each other
+    )  # tokens that are alike need not are on each other
     if n > _REFINED:
         return places
     apart = dijkstra(links, unweighted=True)

@@ -13,7 +13,7 @@ _BLOCK = 4096  # tokens a block on disk: their vectors are short
 
 
 class TokenEmbedder(Embedder):
-    """Keeps the file of the present datum open, while the next one lies in it too."""
+    """Keeps the file of the present datum open, while the next one is in it too."""
 
     def __init__(self, study, encoder):
         self.encoder = encoder

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 MAX_FEATURES = (
-    5000  # numbers a token; more are better reduced first (highly variable genes, principal components)
+    5000  # numbers per token; more are better reduced first (highly variable genes, principal components)
 )
 _IMAGES = (".tif", ".tiff")
 TOKEN_SUFFIXES = (".h5ad", ".zarr", ".parquet", ".csv", ".tsv", ".npz", *_IMAGES)
@@ -80,13 +80,13 @@ class TokenTable:
         features = _numbers(self.features, f"{where}: features")
         if features.ndim != 2 or not features.shape[1]:
             raise GraphError(
-                f"{where}: features must be a table, a row a token, not of shape {features.shape}"
+                f"{where}: features must be a table, one row per token, not of shape {features.shape}"
             )
         if not len(features):
             raise GraphError(f"{where} holds no token")
         if features.shape[1] > MAX_FEATURES:
             raise GraphError(
-                f"{where}: {features.shape[1]:,} features a token are more than {MAX_FEATURES:,}: take the"
+                f"{where}: {features.shape[1]:,} features per token are more than {MAX_FEATURES:,}: take the"
                 " most variable ones, or principal components (obsm/X_pca)"
             )
         with np.errstate(over="ignore"):
@@ -95,7 +95,7 @@ class TokenTable:
         if len(wrong):
             token, column = wrong[0]
             raise GraphError(
-                f"{where}: {self.names[column]!r} of token {token} is no finite number: fill or leave out"
+                f"{where}: {self.names[column]!r} of token {token} is not a finite number: fill or leave out"
                 " such tokens"
             )
         if len(self.names) != features.shape[1]:
@@ -158,7 +158,7 @@ class TokenFile:
         raise NotImplementedError
 
     def under(self, part: Any) -> Any:
-        """What lies under the tokens of a datum.
+        """What is under the tokens of a datum.
 
         `readers.under.Under`, read piece by piece as it is looked at.
 
@@ -206,8 +206,8 @@ def open_tokens(path: Path, options: TokenOptions | None = None) -> Any:
         from .cell_images import CellImage as Reader
     else:
         raise GraphError(
-            f"{path.name} is no table of tokens: give AnnData (.h5ad, .zarr), Parquet, CSV, NPZ, or a channel"
-            " image (.tif) with its label image"
+            f"{path.name} is not a table of tokens: give AnnData (.h5ad, .zarr), Parquet, CSV, NPZ, or a"
+            " channel image (.tif) with its label image"
         )
     return Reader(path, options)
 

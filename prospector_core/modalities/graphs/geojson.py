@@ -1,4 +1,4 @@
-"""Tokens that are points, as GeoJSON: a point a token, and the regions that an expert marked as drawn."""
+"""Tokens that are points, as GeoJSON: one point per token, and the regions that an expert marked as drawn."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from ...palette import rgb_of
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
+    from ...study import Datum, Study
     from ...study.actions import Region
-    from ...study.records import Datum
-    from ...study.study import Study
 
 __all__ = ["mark_name", "points_geojson", "score_name"]
 
@@ -47,8 +46,8 @@ def points_geojson(
 ) -> bytes:
     """A datum of points as GeoJSON bytes, in the unit of its coordinates (QuPath counts pixels).
 
-    Parameters: what, any of "tiles" (here: a point a token, with concept and score) and "marks"; threshold,
-    only tokens that score at least so much. Raises BadInputError.
+    Parameters: what, any of "tiles" (here: one point per token, with concept and score) and "marks";
+    threshold, only tokens that score at least so much. Raises BadInputError.
     """
     what = {"regions": "tiles"}.get(what, what) if isinstance(what, str) else what
     chosen = {"tiles" if each == "regions" else each for each in ([what] if isinstance(what, str) else what)}

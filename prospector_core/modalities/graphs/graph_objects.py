@@ -91,7 +91,7 @@ def _of_dict(value: dict[str, Any], name: str) -> TokenTable:
 def _of_arrays(value: SimpleNamespace, name: str) -> TokenTable:
     """PyTorch Geometric: x, pos, edge_index."""
     if getattr(value, "x", None) is None:
-        raise GraphError(f"{name} has no node features (x): a row of numbers a node is needed")
+        raise GraphError(f"{name} has no node features (x): one row of numbers per node is needed")
     features = np.asarray(_array(value.x))
     features = features[:, None] if features.ndim == 1 else features
     edges = np.asarray(_array(value.edge_index), np.int64).reshape(2, -1).T

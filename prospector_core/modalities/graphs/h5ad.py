@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from h5py import Dataset, File, Group
 
     from ...method.graphs import TokenGraph
-    from ...study.records import Datum
-    from ...study.study import Study
+    from ...study import Datum, Study
 
 __all__ = ["h5ad", "write_h5ad"]
 
@@ -26,8 +25,8 @@ __all__ = ["h5ad", "write_h5ad"]
 def h5ad(study: Study, datum: Datum) -> bytes:
     """A datum as h5ad bytes.
 
-    obs: a row a token, with concept, name, score (NaN where excluded) and whether its weight is pinned; X:
-    what was embedded; obsm["spatial"]: coordinates; obsp["connectivities"]: the token graph.
+    obs: one row per token, with concept, name, score (NaN where excluded) and whether its weight is pinned;
+    X: what was embedded; obsm["spatial"]: coordinates; obsp["connectivities"]: the token graph.
     """
     datum = study.datum(datum)
     found = columns(study, datum)

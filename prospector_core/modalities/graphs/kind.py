@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ...errors import GraphError
 from ..base import Export, Modality, Words
 from .options import GraphOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from ...method.graphs import TokenGraph
+    from ...study import Study
+    from ...study.data import Datum
+    from ...study.labels import LabelTable
+    from ..base import Embedder, NewStudy
+    from ..layouts import Layout
+    from .background import Under
 
 __all__ = ["Cells", "Graphs"]
 
@@ -27,38 +43,46 @@ class Graphs(Modality):
     source_error = GraphError
 
     @property
-    def looking(self):
+    def looking(self) -> str:
         """What `prospector new` does meanwhile."""
         return f"reading {self.name}"
 
-    def look(self, path, sources, labels, options, progress=None, on=None):
+    def look(
+        self,
+        path: Path,
+        sources: Any,
+        labels: LabelTable,
+        options: GraphOptions,
+        progress: Callable[[int, int], None] | None = None,
+        on: Any = None,
+    ) -> NewStudy:
         from .create import look_at_graphs
 
         return look_at_graphs(path, sources, labels, options, progress)
 
-    def facts(self, study):
+    def facts(self, study: Study) -> dict[str, Any]:
         return {"features": study.embedding["features"]}
 
-    def summary(self, study):
+    def summary(self, study: Study) -> list[str]:
         names = study.embedding["features"]
         return [f"{len(names)} features: {', '.join(names[:8])}" + (" …" if len(names) > 8 else "")]
 
-    def list_encoders(self):
+    def list_encoders(self) -> list[str]:
         from .encoders import list_feature_encoders
 
         return list_feature_encoders()
 
-    def check_encoder(self, name):
+    def check_encoder(self, name: str) -> None:
         from .encoders import check_feature_encoder_name
 
         check_feature_encoder_name(name)
 
-    def make_encoder(self, name, **options):
+    def make_encoder(self, name: str, **options: Any) -> Any:
         from .encoders import get_feature_encoder
 
         return get_feature_encoder(name, **options)
 
-    def encoder_of(self, study, threads=None):
+    def encoder_of(self, study: Study, threads: int | None = None) -> Any:
         """The encoder, with what the features of the study are standardised by."""
         kept = study.embedding
         of_features = {
@@ -67,39 +91,37 @@ class Graphs(Modality):
         }
         return self.make_encoder(kept["encoder"], **of_features)
 
-    def embedder(self, study, encoder):
+    def embedder(self, study: Study, encoder: Any) -> Embedder:
         from .embedder import TokenEmbedder
 
         return TokenEmbedder(study, encoder)
 
-    def layout(self):
+    def layout(self) -> type[Layout]:
         from ..layouts import OfGraphs
 
         return OfGraphs
 
-    def graph(self, n, positions, edges, attrs):
+    def graph(self, n: int, positions: Any, edges: Any, attrs: dict[str, Any]) -> TokenGraph:
         """The edges as they were made."""
-        import numpy as np
-
         from ...method.graphs import TokenGraph
 
         return TokenGraph.from_edges(n, np.empty((0, 2), np.int64) if edges is None else edges)
 
-    def places(self, study, datum):
+    def places(self, study: Study, datum: Datum) -> dict[str, Any]:
         """Identifier (where tokens have one), coordinates in the unit of the study."""
         ids = study.attrs(datum).get("ids")
         return {**({} if ids is None else {"id": ids}), **super().places(study, datum)}
 
-    def place(self, study, datum, token):
+    def place(self, study: Study, datum: Datum, token: int) -> dict[str, Any]:
         """Coordinates, and its identifier where it has one."""
         place, ids = super().place(study, datum, token), study.attrs(datum).get("ids")
         return place if ids is None else {self.words.token: ids[token], **place}
 
-    def centres(self, study, datum):
+    def centres(self, study: Study, datum: Datum) -> np.ndarray:
         """The first two coordinates."""
         return study.positions(datum)[:, :2]
 
-    def background(self, study, datum):
+    def background(self, study: Study, datum: Datum) -> Under:
         """``background.Under``; the same object while the file is as it was.
 
         Raises ProspectorError where the file is gone or damaged.
@@ -114,7 +136,7 @@ class Graphs(Modality):
         )
 
     @property
-    def exports(self):
+    def exports(self) -> dict[str, Export]:
         from .geojson import points_geojson
         from .h5ad import h5ad
 
@@ -126,7 +148,7 @@ class Graphs(Modality):
 
 
 @lru_cache(maxsize=16)
-def _background(path, changed, options, part):
+def _background(path: Path, changed: int, options: tuple, part: str | None) -> Under:
     from .files import TokenOptions, open_tokens
 
     with open_tokens(path, TokenOptions(**dict(options))) as file:

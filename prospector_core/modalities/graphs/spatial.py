@@ -1,6 +1,6 @@
 """The elements of a SpatialData store beside its table.
 
-Images, labels and shapes with their transformations, as they lie on disk.
+Images, labels and shapes with their transformations, as they are on disk.
 
 Read as spatialdata writes them today (containers 0.1 on zarr 2 and 0.2 on zarr 3; shapes 0.1 to 0.3); nothing
 of that library is needed.
@@ -145,14 +145,14 @@ class Elements:
         except GraphError:
             return None  # one that is not understood is left out: cells are seen without it
 
-    # ---- where elements lie
+    # ---- where elements are
 
     def _place(self, group: Any, name: str, system: Any = None) -> Any:
         """(matrix (2, 3) to a coordinate system, its name, unit of length).
 
         ``system``: None, "global" or the only or first one.
 
-        None where the element does not lie in the system that is asked for.
+        None where the element is not in the system that is asked for.
         """
         attrs = _ngff(group)
         transforms = attrs.get("coordinateTransformations")
@@ -195,7 +195,7 @@ class Elements:
             return _parquet(file, where)
         if "coords" not in group:
             raise GraphError(
-                f"{where}: these shapes are of a format that cannot be read: write them anew with spatialdata"
+                f"{where}: these shapes have a format that cannot be read: write them again with spatialdata"
             )
         kind = dict(group.attrs).get("spatialdata_attrs", {}).get("geos", {}).get("type", 0)
         offsets = tuple(
@@ -287,7 +287,9 @@ def _check_offsets(offsets: Any, n: Any, where: Any) -> None:
             or each[-1] > n
             or (np.diff(each.astype(np.int64)) < 0).any()
         ):
-            raise GraphError(f"{where}: these shapes contradict themselves: write them anew with spatialdata")
+            raise GraphError(
+                f"{where}: these shapes contradict themselves: write them again with spatialdata"
+            )
         n = len(each) - 1
 
 
@@ -344,7 +346,7 @@ def _parquet(file: Any, where: Any) -> Any:
         raise
     except Exception as error:
         raise GraphError(
-            f"{where}: these shapes cannot be read ({error}): write them anew with spatialdata"
+            f"{where}: these shapes cannot be read ({error}): write them again with spatialdata"
         ) from error
     try:
         told = table.schema.metadata or {}
@@ -354,7 +356,7 @@ def _parquet(file: Any, where: Any) -> Any:
         index = (json.loads(told.get(b"pandas", b"{}")).get("index_columns") or [None])[0]
     except Exception as error:  # of many kinds, by two libraries
         raise GraphError(
-            f"{where}: these shapes cannot be read ({error}): write them anew with spatialdata"
+            f"{where}: these shapes cannot be read ({error}): write them again with spatialdata"
         ) from error
     if isinstance(index, str) and index in table.column_names:
         rows = np.asarray(table[index].to_pylist())

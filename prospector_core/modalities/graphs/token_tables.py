@@ -1,4 +1,4 @@
-"""Tokens as plain tables: CSV and Parquet (a row a token), and NPZ (arrays).
+"""Tokens as plain tables: CSV and Parquet (one row per token), and NPZ (arrays).
 
 Edges beside them, where they are given.
 """
@@ -82,7 +82,7 @@ class TableFile(TokenFile):
         ]
         if not self._features:
             raise GraphError(
-                f"{path.name} has no column of numbers beside the coordinates: features are needed"
+                f"{path.name} has no column of numbers other than the coordinates: features are needed"
             )
         if self._sample is None:
             self._of = {path.stem: np.arange(len(self._columns[self._features[0]]))}
@@ -169,7 +169,7 @@ class ArrayFile(TokenFile):
         except (OSError, ValueError, EOFError, KeyError, AttributeError) as error:
             if isinstance(error, GraphError):
                 raise
-            raise GraphError(f"{self.path.name} is no NPZ file of plain arrays ({error})") from error
+            raise GraphError(f"{self.path.name} is not a NPZ file of plain arrays ({error})") from error
         except Exception as error:  # zipfile's own
             raise GraphError(f"{self.path.name} is damaged ({error}): copy it again") from error
 

@@ -22,8 +22,8 @@ from .embedding import COARSE
 if TYPE_CHECKING:
     from typing import Any
 
+    from ...study import Study
     from ...study.fits import Fit
-    from ...study.study import Study
 
 __all__ = ["PartMaps", "ProvisionalMap"]
 
@@ -164,7 +164,7 @@ def _map(part: Any, sprites: Any, uid: str, fit: Fit, version: Any) -> Any:
 
 
 def _beginning(part: Any, sprites: Any) -> Any:
-    """How many tokens from the first on lie in finished blocks. Tokens come row by row."""
+    """How many tokens from the first on are in finished blocks. Tokens come row by row."""
     written = {index for early, index, _ in sprites if not early}
     blocks = next((index for index in range(part.n_blocks) if index not in written), part.n_blocks)
     return min(blocks * part.block, len(part.positions))

@@ -12,7 +12,6 @@ from ...store.readable import require_readable
 from ...study.create import each_file, portable
 from ...study.labels import LabelTable
 from ..base import NewStudy
-from .encoders import check_encoder_name
 from .options import SlideOptions
 from .readers import list_slides, open_slide
 from .stain import check_stain
@@ -40,13 +39,12 @@ def look_at_slides(
     progress : function(files looked at, files), or None
     on : scheduler or None
     """
-    check_encoder_name(options.encoder)
     if options.stain is not None:
         check_stain(options.stain)
     mpp, tile, min_tissue = options.mpp, options.tile, options.min_tissue
     if not (0 < mpp < 1000 and 8 <= tile <= 4096 and 0 <= min_tissue <= 1):
         raise BadInputError(
-            f"tiles of {tile} pixels at {mpp:g} microns a pixel, {min_tissue:g} of each tissue, are not"
+            f"tiles of {tile} pixels at {mpp:g} microns per pixel, {min_tissue:g} of each tissue, are not"
             " possible: give 8 to 4096 pixels, microns above 0, and a share between 0 and 1"
         )
     rows, classes = labels.read()
@@ -110,7 +108,7 @@ def _look_at_slide(item):
 
 
 def with_mpp(info, file, slide_mpp):
-    """What ``look_at_slide`` found, with microns a pixel of a slide that does not state them.
+    """What ``look_at_slide`` found, with microns per pixel of a slide that does not state them.
 
     Raises SlideError.
     """
@@ -118,7 +116,7 @@ def with_mpp(info, file, slide_mpp):
     if mpp is None and slide_mpp is not None:
         mpp = slide_mpp(file.name) if callable(slide_mpp) else slide_mpp
     if mpp is not None and not 0.01 < mpp < 1000:
-        raise SlideError(f"{file.name}: {mpp} microns a pixel is not plausible: give a number like 0.25")
+        raise SlideError(f"{file.name}: {mpp} microns per pixel is not plausible: give a number like 0.25")
     return {**info, "mpp": mpp}
 
 

@@ -12,7 +12,7 @@ __all__ = ["TileEmbedder"]
 class TileEmbedder(Embedder):
     """Keeps the slide of the present datum open, with its tissue mask.
 
-    While the next datum lies on it too.
+    While the next datum is on it too.
     """
 
     def __init__(self, study, encoder):

@@ -55,7 +55,7 @@ def coarse_tokens(positions: np.ndarray) -> np.ndarray:
 
 
 def grid_attrs(slide: Slide, grid: TileGrid, encoder: Encoder) -> dict[str, Any]:
-    """Return what is kept beside the embeddings of a grid; other attributes mean that they are made anew."""
+    """Return what is kept beside the embeddings of a grid; other attributes mean that they are made again."""
     parts = tokens_per_side(encoder)
     grid = grid.subdivided(parts)
     stain = getattr(slide, "stain", None)  # of a slide whose colours are normalised

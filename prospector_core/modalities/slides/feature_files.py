@@ -39,7 +39,7 @@ class FeatureFile:
     Attributes
     ----------
     path : Path
-    n, dim : patches, numbers a patch (dim is None where there are no patches and the file does not say)
+    n, dim : patches, numbers per patch (dim is None where there are no patches and the file does not say)
     coords : (n, 2) float64, level-0 x, y of the patches' corners
     patch : side of a patch in level-0 pixels, or None
     stride : distance of patches in level-0 pixels as the file states it, or None
@@ -104,7 +104,7 @@ def _plain_file(path: Path) -> Any:
         beside = path.with_name(f"{path.stem}_coords.npy")
         if not beside.is_file():
             raise EmbeddingError(
-                f"{path.name} says not where its patches lie: put their level-0 x, y beside it as"
+                f"{path.name} does not say where its patches are: put their level-0 x, y next to it, as"
                 f" {beside.name}"
             )
         return read_vector_file(path), np.asarray(read_vector_file(beside), np.float64)
@@ -119,7 +119,7 @@ def _plain_file(path: Path) -> Any:
         v for name, v in columns.items() if name not in (lower["x"], lower["y"]) and v.dtype.kind in "biuf"
     ]
     if not rest:
-        raise EmbeddingError(f"{path.name} has no columns of numbers beside x and y")
+        raise EmbeddingError(f"{path.name} has no columns of numbers other than x and y")
     return np.stack(rest, axis=1).astype(np.float32), coords
 
 
@@ -177,7 +177,7 @@ def read_features(path: Path, patches: object | None = None) -> FeatureFile:
     points = points.reshape(0, 2) if points.size == 0 else points
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise EmbeddingError(
-            f"{path.name}: coords must be two numbers a patch, not {points.shape}: make the file again"
+            f"{path.name}: coords must be two numbers per patch, not {points.shape}: make the file again"
         )
     if len(points) != shape[0]:
         raise EmbeddingError(
@@ -287,14 +287,14 @@ def _dataset(file: File, name: str, path: Path) -> Dataset:
 
 
 def _features_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
-    """Patches and numbers a patch of (n, d), (1, n, d) or, for an empty slide, (0,)."""
+    """Patches and numbers per patch of (n, d), (1, n, d) or, for an empty slide, (0,)."""
     if len(shape) == 3 and shape[0] == 1:
         shape = shape[1:]
     if 0 in shape:
         return 0, (shape[1] if len(shape) == 2 and shape[1] else None)
     if len(shape) != 2:
         raise EmbeddingError(
-            f"{path.name}: features of shape {shape} are not one vector a patch: give patch features, not"
+            f"{path.name}: features of shape {shape} are not one vector per patch: give patch features, not"
             " slide features"
         )
     return shape

@@ -20,7 +20,7 @@ _TOLERANCE = 0.02  # by how much a stride across may differ from one down, as a 
 
 @dataclass(frozen=True)
 class FoundGrid:
-    """Where patches lie.
+    """Where patches are.
 
     Attributes: positions (n, 2) int32 row, column; origin (x, y) and pitch, level-0 pixels, of the squares
     that are drawn; shape (rows, columns); shift, the largest distance in level-0 pixels between a patch's
@@ -51,7 +51,7 @@ def grid_of_coordinates(coords: np.ndarray, patch: float, stride: float | None, 
     stride : their distance as the file states it, or None; used where no two patches are neighbours
     name : file, for messages
 
-    Raises EmbeddingError: the same coordinates twice, or coordinates that lie on no grid.
+    Raises EmbeddingError: the same coordinates twice, or coordinates that are on no grid.
     """
     coords = np.asarray(coords, np.float64)
     _refuse_doubles(coords, name)
@@ -66,7 +66,7 @@ def grid_of_coordinates(coords: np.ndarray, patch: float, stride: float | None, 
         across = down = pitch = float(stated)
     elif not square:
         raise EmbeddingError(
-            f"{name}: patches lie {across:g} pixels apart across and {down:g} down: only square grids can be"
+            f"{name}: patches are {across:g} pixels apart across and {down:g} down: only square grids can be"
             " imported"
         )
     else:
@@ -156,7 +156,7 @@ def _apart(places: np.ndarray, exact: np.ndarray, name: str) -> np.ndarray:
         free = [place for place in beside if place not in taken]
         if not free:
             raise EmbeddingError(
-                f"{name}: too many patches lie on one another, as around patch {index}: they are on no grid, "
+                f"{name}: too many patches are on one another, as around patch {index}: they are on no grid, "
                 "or of two magnifications"
             )
         best = min(free, key=lambda place: (np.hypot(*(exact[index] - place)), place))

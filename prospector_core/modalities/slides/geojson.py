@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from shapely.geometry import MultiPolygon, Polygon
 
+    from ...study import Datum, Study
     from ...study.actions import Region
-    from ...study.records import Datum
-    from ...study.study import Study
 
 __all__ = ["geojson"]
 
@@ -42,8 +41,8 @@ def geojson(
     Where a slide states bounds of what was scanned (MIRAX, Leica), QuPath's origin is their corner, not the
     slide's.
 
-    Parameters: what, any of "tiles" (a square a token: score, concept), "concepts" (dissolved outline of each
-    concept), "regions" (dissolved outline where the score is at least ``threshold``, default 0), "marks"
+    Parameters: what, any of "tiles" (one square per token: score, concept), "concepts" (dissolved outline of
+    each concept), "regions" (dissolved outline where the score is at least ``threshold``, default 0), "marks"
     (regions that the expert marked, as drawn, with their evidence). Classification and colour are set as
     QuPath expects them. Of several classes, if the study is seen from none of them, tiles have a score a
     class and the one they speak for most, and there are regions of each class. Raises BadInputError.
@@ -100,7 +99,7 @@ def _tiles(
     colours: dict[int, list[int]],
     strongest: object | None = None,
 ) -> list[str]:
-    """A square a token, as JSON texts.
+    """One square per token, as JSON texts.
 
     ``all_scores``: {name: (n,)}; ``strongest``: names of classes, where there are several.
     """

@@ -113,7 +113,7 @@ def _check_alike(one: FeatureFile, first: FeatureFile) -> None:
     """Vectors of two encoders must not meet in one study."""
     if one.dim and first.dim and one.dim != first.dim:
         raise EmbeddingError(
-            f"{one.path.name} has {one.dim} numbers a patch and {first.path.name} {first.dim}: features of"
+            f"{one.path.name} has {one.dim} numbers per patch and {first.path.name} {first.dim}: features of"
             " one encoder are needed"
         )
     if one.encoder != first.encoder:
@@ -124,7 +124,7 @@ def _check_alike(one: FeatureFile, first: FeatureFile) -> None:
 
 
 def _info(one: FeatureFile, slide_mpp: float | None) -> dict[str, float | str | None]:
-    """What is known of a slide that is not at hand."""
+    """What is known of a slide that is not available."""
     if one.size:
         width, height = one.size
     else:
@@ -150,7 +150,7 @@ def _info(one: FeatureFile, slide_mpp: float | None) -> dict[str, float | str | 
 
 
 def _tokens(row: LabelRow, one: FeatureFile, grid: FoundGrid | None, table: str) -> np.ndarray:
-    """The patches of a datum: all, or those whose centre lies in its field."""
+    """The patches of a datum: all, or those whose centre is in its field."""
     if grid is None or row.field is None:
         return np.arange(one.n)
     centres = np.array(grid.origin) + (grid.positions[:, ::-1] + 0.5) * grid.pitch
@@ -158,9 +158,7 @@ def _tokens(row: LabelRow, one: FeatureFile, grid: FoundGrid | None, table: str)
     inside = (centres >= (field.x, field.y)) & (centres < (field.x + field.width, field.y + field.height))
     tokens = np.flatnonzero(inside.all(axis=1))
     if not tokens.size:
-        raise LabelsError(
-            f"{table}: no patch of {one.path.name} lies in the field of {row.name!r}: correct it"
-        )
+        raise LabelsError(f"{table}: no patch of {one.path.name} is in the field of {row.name!r}: correct it")
     return tokens
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +11,20 @@ from ..base import Export, Modality, Words
 from .options import SlideOptions
 
 if TYPE_CHECKING:
-    from .embedder import TileEmbedder
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from ...method.graphs import TokenGraph
+    from ...method.hotspots import HotSpot
+    from ...study import Study
+    from ...study.data import Datum
+    from ...study.labels import LabelTable
+    from ...study.sources import Source
+    from ..base import Embedder, NewStudy
+    from ..layouts import Layout
+    from .coarse import PartMaps
+    from .readers import Slide
 
 __all__ = ["Slides"]
 
@@ -48,10 +60,18 @@ class Slides(Modality):
                 "--stain is for slides that are embedded here: features are taken as they are"
             )
 
-    def imports(self, given):
+    def imports(self, given: Mapping[str, Any]) -> bool:
         return "features" in given
 
-    def look(self, path, sources, labels, options, progress=None, on=None):
+    def look(
+        self,
+        path: Path,
+        sources: Any,
+        labels: LabelTable,
+        options: SlideOptions,
+        progress: Callable[[int, int], None] | None = None,
+        on: Any = None,
+    ) -> NewStudy:
         if options.features is not None:
             from .import_features import look_at_features
 
@@ -60,19 +80,19 @@ class Slides(Modality):
 
         return look_at_slides(path, sources, labels, options, progress, on)
 
-    def facts(self, study):
+    def facts(self, study: Study) -> dict[str, Any]:
         return {"slides_without_mpp": _without_mpp(study)}
 
-    def notes(self, study):
+    def notes(self, study: Study) -> list[str]:
         unknown = _without_mpp(study)
         if not unknown or study.embedding.get("imported"):
             return []
         return [
-            f"{len(unknown)} of {len(study.sources)} slides do not state their microns a pixel; tiles of"
+            f"{len(unknown)} of {len(study.sources)} slides do not state their microns per pixel; tiles of"
             f" {study.embedding['tile']} of their own pixels are used (say --slide-mpp 0.25 if you know it)"
         ]
 
-    def summary(self, study):
+    def summary(self, study: Study) -> list[str]:
         if not study.embedding.get("imported"):
             return []
         empty = len(study.data) - len(study.embedded())
@@ -82,15 +102,15 @@ class Slides(Modality):
             + (f"; {empty} data have none and are left out" if empty else "")
         ]
 
-    def open_source(self, source):
-        """The slide, open, its microns a pixel as given to the study."""
+    def open_source(self, source: Source) -> Slide:
+        """The slide, open, its microns per pixel as given to the study."""
         from .readers import open_slide
 
         slide = open_slide(source.path)
         slide.mpp = source.info["mpp"]
         return slide
 
-    def may_be(self, source, path):
+    def may_be(self, source: Source, path: Path) -> bool:
         """Whether its picture is as large; of what is no picture nothing more is known."""
         from .readers import open_slide
 
@@ -103,42 +123,42 @@ class Slides(Modality):
         except SlideError:
             return False
 
-    def list_encoders(self):
+    def list_encoders(self) -> list[str]:
         from .encoders import list_encoders
 
         return list_encoders()
 
-    def check_encoder(self, name):
+    def check_encoder(self, name: str) -> None:
         from .encoders import check_encoder_name
 
         check_encoder_name(name)
 
-    def make_encoder(self, name, **options):
+    def make_encoder(self, name: str, **options: Any) -> Any:
         from .encoders import get_encoder
 
         return get_encoder(name, **options)
 
-    def has_text_side(self, encoder):
-        """Models of open_clip with one vector a tile."""
+    def has_text_side(self, encoder: str) -> bool:
+        """Models of open_clip with one vector per tile."""
         return encoder.startswith(_TEXT_SIDE) and "@patches" not in encoder
 
-    def embedder(self, study, encoder) -> TileEmbedder:
+    def embedder(self, study: Study, encoder: Any) -> Embedder:
         from .embedder import TileEmbedder
 
         return TileEmbedder(study, encoder)
 
-    def layout(self):
+    def layout(self) -> type[Layout]:
         from ..layouts import OfTiles
 
         return OfTiles
 
-    def graph(self, n, positions, edges, attrs):
+    def graph(self, n: int, positions: Any, edges: Any, attrs: dict[str, Any]) -> TokenGraph:
         """The grid of tiles, holes and all."""
         from ...method.graphs import TokenGraph
 
         return TokenGraph.from_grid(positions)
 
-    def places(self, study, datum):
+    def places(self, study: Study, datum: Datum) -> dict[str, Any]:
         """Row and column on the grid; x, y (corner) and size in level-0 pixels."""
         grid = study.grid(datum)
         corner = np.array(grid["origin"]) + grid["positions"][:, ::-1] * grid["pitch"]
@@ -150,11 +170,11 @@ class Slides(Modality):
             "size": np.full(len(corner), float(grid["pitch"])),
         }
 
-    def place(self, study, datum, token):
+    def place(self, study: Study, datum: Datum, token: int) -> dict[str, Any]:
         """Row and column on the grid."""
         return dict(zip(self.place_names, study.positions(datum)[token].tolist(), strict=True))
 
-    def grid(self, study, datum):
+    def grid(self, study: Study, datum: Datum) -> dict[str, Any]:
         attrs = study.attrs(datum)
         return {
             "positions": study.positions(datum),
@@ -163,12 +183,12 @@ class Slides(Modality):
             "shape": tuple(attrs["shape"]),
         }
 
-    def centres(self, study, datum):
+    def centres(self, study: Study, datum: Datum) -> np.ndarray:
         """Where outlines that are drawn find each tile: (n, 2) its centre in level-0 pixels."""
         grid = study.grid(datum)
         return (grid["positions"][:, ::-1] + 0.5) * grid["pitch"] + np.array(grid["origin"])
 
-    def hot_spots(self, study, datum, scores, threshold):
+    def hot_spots(self, study: Study, datum: Datum, scores: np.ndarray, threshold: float) -> list[HotSpot]:
         """Of tiles, with their rectangle and area on the slide."""
         from ...method.hotspots import hot_spots
 
@@ -177,13 +197,13 @@ class Slides(Modality):
             grid["positions"], scores, threshold, origin=grid["origin"], pitch=grid["pitch"], mpp=mpp
         )
 
-    def partial_maps(self):
+    def partial_maps(self) -> PartMaps:
         from .coarse import PartMaps
 
         return PartMaps()
 
     @property
-    def exports(self):
+    def exports(self) -> dict[str, Export]:
         from .geojson import geojson
         from .ometiff import ome_tiff
 
@@ -194,6 +214,6 @@ class Slides(Modality):
         }
 
 
-def _without_mpp(study):
-    """Names of slides that do not state their microns a pixel."""
+def _without_mpp(study: Study) -> list[str]:
+    """Names of slides that do not state their microns per pixel."""
     return [source.name for source in study.sources.values() if source.info["mpp"] is None]

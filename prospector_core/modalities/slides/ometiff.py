@@ -10,8 +10,7 @@ import numpy as np
 import tifffile
 
 if TYPE_CHECKING:
-    from ...study.records import Datum
-    from ...study.study import Study
+    from ...study import Datum, Study
 
 __all__ = ["ome_tiff"]
 
@@ -21,11 +20,11 @@ _SMALLEST = 256  # levels are halved until the longer side is no larger
 def ome_tiff(study: Study, datum: Datum) -> bytes:
     """A datum's map as OME-TIFF bytes.
 
-    Float32, one pixel a token, NaN where there is none; levels in SubIFDs.
+    Float32, one pixel per token, NaN where there is none; levels in SubIFDs.
 
-    Of several classes, if the study is seen from none of them, a channel a class, called after it.
+    Of several classes, if the study is seen from none of them, one channel per class, called after it.
 
-    PhysicalSizeX and -Y are the token's size in um where the slide's microns a pixel are known.
+    PhysicalSizeX and -Y are the token's size in um where the slide's microns per pixel are known.
     """
     grid, views = study.grid(datum), study.class_views()
     image = np.full((len(views), *grid["shape"]), np.nan, np.float32)

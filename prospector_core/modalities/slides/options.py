@@ -25,7 +25,7 @@ class SlideOptions:
     stain : str or None
         "macenko" or "reinhard": tiles are brought to the colours of a reference.
     slide_mpp : float, function(file name) -> float or None, or None
-        Of slides that do not state their microns a pixel.
+        Of slides that do not state their microns per pixel.
     min_tissue : float
         Share of a tile that must be tissue.
     """
@@ -39,8 +39,8 @@ class SlideOptions:
     patches: Path | None = option(
         Path, "With --features: folder of CLAM's patches step. Default: looked for beside the features."
     )
-    mpp: float = option(float, "Slides: microns a pixel at which tiles are cut. Default: 0.5.", 0.5)
-    tile: int = option(int, "Slides: pixels a tile side at that resolution. Default: 224.", 224)
+    mpp: float = option(float, "Slides: microns per pixel at which tiles are cut. Default: 0.5.", 0.5)
+    tile: int = option(int, "Slides: pixels per tile side at that resolution. Default: 224.", 224)
     stain: str | None = option(
         str,
         "Slides: bring the stain of every slide to one reference before encoding: macenko or reinhard.",
@@ -49,8 +49,8 @@ class SlideOptions:
         float,
         "Microns a pixel of slides that do not state it.",
         question=Question(
-            "{file} does not state its microns a pixel. Microns a pixel (empty = unknown)",
-            "number of microns a pixel",
+            "{file} does not state its microns per pixel. Microns a pixel (empty = unknown)",
+            "number of microns per pixel",
         ),
     )
     min_tissue: float = option(float, "Slides: share of a tile that must be tissue. Default: 0.25.", 0.25)

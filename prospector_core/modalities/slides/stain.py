@@ -49,8 +49,8 @@ _LEAST_ANGLE = 5.0  # degrees between the two stains; closer ones are one stain 
 _LEAST_SPREAD = 0.5  # deviation of a CIELAB channel; less is a slide of one colour
 _LEAST_WIDTH = 0.02  # deviation of optical density along the second axis; less is a slide of one colour
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1) / _LIGHT)
-# values a channel in a table of colours: a pixel is off by two grey levels at most where spreads stay as they
-# are
+# values per channel in a table of colours: a pixel is off by two grey levels at most where spreads stay as
+# they are
 _STEPS = 64
 
 
@@ -65,8 +65,8 @@ class StainNormaliser:
         What was estimated from the slide: plain numbers.
     matrix : (3, 3) float32, or None
         What optical densities are multiplied with.
-    table : (64 ** 3,) uint32, or None The colour that each colour becomes, every fourth value a channel, red
-        first; four bytes, the last is 0.
+    table : (64 ** 3,) uint32, or None The colour that each colour becomes, every fourth value per channel,
+        red first; four bytes, the last is 0.
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""The grid of tiles that lies over a slide, or over a rectangle of one."""
+"""The grid of tiles that is over a slide, or over a rectangle of one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TileGrid:
     origin : (float, float)
         Level-0 x and y of the corner of tile (0, 0).
     pitch : float
-        Level-0 pixels a tile side.
+        Level-0 pixels per tile side.
     shape : (int, int)
         Rows and columns of the whole grid, tissue or not.
     tile : int
@@ -76,7 +76,7 @@ def tile_grid(
 ) -> TileGrid:
     """Lay a grid over a slide or field, and keep the tiles that hold tissue.
 
-    Tiles lie inside the field, but for a twentieth of a tile: none holds pixels of a neighbouring field. A
+    Tiles are inside the field, but for a twentieth of a tile: none holds pixels of a neighbouring field. A
     field smaller than a tile gets one tile.
 
     Parameters
@@ -115,7 +115,7 @@ def tile_grid(
     ):
         raise BadInputError(
             f"{slide.path.name}: the field at {field.x}, {field.y} of {field.width} x {field.height} pixels"
-            f" lies outside the slide ({slide.width} x {slide.height})"
+            f" is outside the slide ({slide.width} x {slide.height})"
         )
     pitch = float(tile) if slide.mpp is None else tile * mpp / slide.mpp
     rows = max(1, math.floor(field.height / pitch + 0.05))

@@ -102,7 +102,7 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
     colour, texture = _read_strips(slide, downsample, width, height)
     inside = np.zeros((height, width), bool)
     inside[: math.floor(slide.height / downsample) or 1, : math.floor(slide.width / downsample) or 1] = True
-    # The last row and column may lie mostly beyond the slide, in the white: they repeat their neighbours.
+    # The last row and column may be mostly beyond the slide, in the white: they repeat their neighbours.
     for partial, last in ((not inside[-1, 0], np.s_[-1, :]), (not inside[0, -1], np.s_[:, -1])):
         if partial:
             before = tuple(-2 if index == -1 else index for index in last)

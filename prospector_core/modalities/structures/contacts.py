@@ -3,7 +3,6 @@
 import numpy as np
 
 from ...errors import BadInputError
-from .encoders import check_residue_encoder_name
 
 __all__ = ["CONTACTS", "check_contacts", "contact_points"]
 
@@ -38,9 +37,8 @@ def contact_points(chain, atom):
     return points
 
 
-def check_contacts(encoder, atom, cutoff):
-    """Cutoff to use (None: the usual one of the atom). Raises BadInputError, EmbeddingError."""
-    check_residue_encoder_name(encoder)
+def check_contacts(atom: str, cutoff: float | None) -> float:
+    """Cutoff to use (None: the usual one of the atom). Raises BadInputError."""
     if atom not in CONTACTS:
         raise BadInputError(f"there is no contact by {atom!r}: say {', '.join(CONTACTS)}")
     cutoff = CONTACTS[atom] if cutoff is None else float(cutoff)

@@ -44,7 +44,7 @@ def look_at_structures(
     progress : function(files looked at, files), or None
     on : scheduler or None
     """
-    cutoff = check_contacts(options.encoder, options.atom, options.cutoff)
+    cutoff = check_contacts(options.atom, options.cutoff)
     rows, classes = labels.read(PART_COLUMNS)
     matched = labels.match(rows, _structure_files(structures))
     of_file = defaultdict(list)

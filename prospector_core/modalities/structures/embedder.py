@@ -14,7 +14,7 @@ _MOST_FRAMES = 1000
 
 
 class ResidueEmbedder(Embedder):
-    """Keeps the structure of the present datum, while the next datum lies in it too."""
+    """Keeps the structure of the present datum, while the next datum is in it too."""
 
     def __init__(self, study, encoder):
         self.encoder = encoder

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...errors import BadInputError
 from ...wording import printable
-from .trajectory import read_frames
+from .trajectory import mean_over_frames, read_frames
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from gemmi import Atom, Residue, Structure
 
-    from ...study.records import Datum
-    from ...study.study import Study
+    from ...study import Datum, Study
 
 __all__ = ["bfactor_mmcif", "bfactor_pdb", "defattr", "molviewspec", "pymol_script"]
 
@@ -133,10 +132,7 @@ def _residues(study: Study, datum: Datum) -> tuple[list[str], list[str], np.ndar
     """
     attrs = study.attrs(datum)
     n = len(attrs["numbers"])
-    with np.errstate(invalid="ignore"):
-        scores = study.prospect(datum).reshape(-1, n)
-        known = np.isfinite(scores)
-        mean = np.where(known.any(0), np.where(known, scores, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+    mean = mean_over_frames(study.prospect(datum), n)
     return attrs["chains"], attrs["numbers"], mean, study.concepts_of(datum)[:n]
 
 

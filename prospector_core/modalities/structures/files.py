@@ -491,8 +491,8 @@ def _read_pdb(path: Path, text: str) -> Structure:
                     )
     if not atoms:
         raise StructureError(
-            f"{path.name} has no atoms and does not look like PDB or mmCIF, whatever its name says: give one"
-            " of these"
+            f"{path.name} has no atoms and does not look like PDB or mmCIF, although its name says"
+            " otherwise: give one of these"
         )
     try:
         return gemmi.read_pdb_string(text)

@@ -5,11 +5,27 @@ And its neighbours are the residues in contact with it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...errors import StructureError
 from ..base import Export, Modality, Words
 from .options import StructureOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from ...method.graphs import TokenGraph
+    from ...study import Study
+    from ...study.data import Datum
+    from ...study.labels import LabelTable
+    from ...study.sources import Source
+    from ..base import Embedder, NewStudy
+    from ..layouts import Layout
+    from .files import Structure
 
 __all__ = ["Structures"]
 
@@ -31,52 +47,60 @@ class Structures(Modality):
     on_workers = True
     source_error = StructureError
 
-    def look(self, path, sources, labels, options, progress=None, on=None):
+    def look(
+        self,
+        path: Path,
+        sources: Any,
+        labels: LabelTable,
+        options: StructureOptions,
+        progress: Callable[[int, int], None] | None = None,
+        on: Any = None,
+    ) -> NewStudy:
         from .create import look_at_structures
 
         return look_at_structures(path, sources, labels, options, progress, on)
 
-    def facts(self, study):
+    def facts(self, study: Study) -> dict[str, Any]:
         return {key: study.embedding[key] for key in ("encoder", "atom", "cutoff")}
 
-    def open_source(self, source):
+    def open_source(self, source: Source) -> Structure:
         """The structure file, read: ``files.Structure``."""
         from .files import open_structure
 
         return open_structure(source.path)
 
-    def list_encoders(self):
+    def list_encoders(self) -> list[str]:
         from .encoders import list_residue_encoders
 
         return list_residue_encoders()
 
-    def check_encoder(self, name):
+    def check_encoder(self, name: str) -> None:
         from .encoders import check_residue_encoder_name
 
         check_residue_encoder_name(name)
 
-    def make_encoder(self, name, **options):
+    def make_encoder(self, name: str, **options: Any) -> Any:
         from .encoders import get_residue_encoder
 
         return get_residue_encoder(name, **options)
 
-    def note(self, study):
+    def note(self, study: Study) -> str:
         """What a user must know of the study's encoder before believing its maps, else ""."""
         from .encoders import residue_encoder_note
 
         return residue_encoder_note(study.embedding["encoder"])
 
-    def embedder(self, study, encoder):
+    def embedder(self, study: Study, encoder: Any) -> Embedder:
         from .embedder import ResidueEmbedder
 
         return ResidueEmbedder(study, encoder)
 
-    def layout(self):
+    def layout(self) -> type[Layout]:
         from ..layouts import OfChains
 
         return OfChains
 
-    def graph(self, n, positions, edges, attrs):
+    def graph(self, n: int, positions: Any, edges: Any, attrs: dict[str, Any]) -> TokenGraph:
         """Contacts; of a trajectory, those of each frame, side by side."""
         from ...method.graphs import TokenGraph
 
@@ -91,7 +115,7 @@ class Structures(Modality):
         ]
         return TokenGraph(n, "contacts", edges=np.concatenate(parts), xyz=positions)
 
-    def places(self, study, datum):
+    def places(self, study: Study, datum: Datum) -> dict[str, Any]:
         """Chain, residue, number and one-letter code; x, y, z of what stands for it in the contact graph."""
         attrs, xyz = study.attrs(datum), study.positions(datum)
         frames = int(attrs.get("frames", 1))
@@ -108,14 +132,14 @@ class Structures(Modality):
             found = {"frame": np.repeat(np.arange(1, frames + 1), len(attrs["numbers"])), **found}
         return found
 
-    def place(self, study, datum, token):
+    def place(self, study: Study, datum: Datum, token: int) -> dict[str, Any]:
         """Chain, residue and number; the frame of a trajectory."""
         attrs = study.attrs(datum)
         frame, residue = divmod(int(token), len(attrs["numbers"]))
         found = {name: attrs[f"{name}s"][residue] for name in self.place_names}
         return found if int(attrs.get("frames", 1)) == 1 else {**found, "frame": frame + 1}
 
-    def atlas_vectors(self, study, uid):
+    def atlas_vectors(self, study: Study, uid: str) -> np.ndarray:
         """Vectors that the atlas is laid out by: (n, d).
 
         Of types, which many residues share, with those of the neighbours.
@@ -130,7 +154,7 @@ class Structures(Modality):
         around /= np.maximum(np.diff(graph.indptr), 1)[:, None]
         return np.concatenate([vectors, 1.5 * around], axis=1)
 
-    def given_concepts(self, study):
+    def given_concepts(self, study: Study) -> tuple[list[str], np.ndarray] | None:
         """Concepts that the study's encoder brings.
 
         (names, (K, dim) float32 centroids), or None where clusters are looked for.
@@ -140,7 +164,7 @@ class Structures(Modality):
         return (list(names), encoder.centroids()) if names else None
 
     @property
-    def exports(self):
+    def exports(self) -> dict[str, Export]:
         from .exports import bfactor_mmcif, bfactor_pdb, defattr, molviewspec, pymol_script
 
         return {

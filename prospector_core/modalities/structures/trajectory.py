@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .files import Chain, Structure
 
-__all__ = ["MODEL_WORDS", "check_part", "read_frames"]
+__all__ = ["MODEL_WORDS", "check_part", "mean_over_frames", "read_frames"]
 
 MODEL_WORDS = ("all",)
 _FRAMES = 50  # frames taken of a trajectory, unless it is said
@@ -45,7 +45,7 @@ def read_frames(structure: Structure, part: dict[str, str], folder: Path) -> lis
     """Frames of the part of a structure that is a datum: list of (number, Chain), at least one.
 
     Parameters: structure, Structure; part, as ``check_part`` gives it; folder, where a trajectory named in it
-    lies. Raises StructureError, MissingExtraError.
+    is. Raises StructureError, MissingExtraError.
     """
     chain, assembly, model = part.get("chain") or None, part.get("assembly"), part.get("model", "1")
     most = int(part.get("frames", _FRAMES))
@@ -132,3 +132,23 @@ def _moved(chain: Chain, positions: np.ndarray) -> Chain:
             at += 1
         atoms.append(now)
     return replace(chain, atoms=atoms, backbone=backbone, xyz=backbone[:, 1].copy())
+
+
+def mean_over_frames(scores: np.ndarray, n: int) -> np.ndarray:
+    """Mean score of each residue over the frames in which it has one.
+
+    Parameters
+    ----------
+    scores : (frames x n,) float64
+        NaN where a token has no score.
+    n : int
+        Residues a frame.
+
+    Returns
+    -------
+    (n,) float64
+        NaN for a residue without a score in any frame.
+    """
+    rows = scores.reshape(-1, n)
+    known = np.isfinite(rows)
+    return np.where(known.any(0), np.where(known, rows, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)

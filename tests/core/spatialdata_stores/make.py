@@ -1,4 +1,4 @@
-"""Writes the stores that lie here, with the real library.
+"""Writes the stores that are here, with the real library.
 
 `python make.py`, where spatialdata is installed (0.7.3 wrote them).
 

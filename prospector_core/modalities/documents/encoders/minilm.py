@@ -288,7 +288,7 @@ class TransformersEncoder:
 
 
 class MiniLM(TransformersEncoder):
-    """Encoder of 384 numbers a sentence.
+    """Encoder of 384 numbers per sentence.
 
     All-MiniLM-L6-v2, trained on English pairs of sentences; 256 word pieces at most.
 

@@ -15,7 +15,7 @@ _BINS = 8
 
 
 class ColourTexture:
-    """Encoder of 34 numbers a tile, from optical density.
+    """Encoder of 34 numbers per tile, from optical density.
 
     A channel's mean, spread, quantiles and edges at two scales (26 numbers with the two correlations of
     channels), and a histogram of darkness (8).

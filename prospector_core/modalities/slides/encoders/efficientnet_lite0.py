@@ -112,13 +112,13 @@ class _Lite0:
 
 
 class EfficientNetLite0(_Lite0):
-    """Encoder of 152 numbers a tile: two intermediate stages, averaged over the tile.
+    """Encoder of 152 numbers per tile: two intermediate stages, averaged over the tile.
 
     The last layers of a network trained on photographs are about objects that slides do not hold; what is in
     between, texture and colour at the size of nuclei and fibres, is what carries over to tissue. Encoders of
     slides made from such networks end early for that reason (CLAM takes the third of ResNet-50's four stages,
     averaged). Taken here are the stage of stride 8 (40 channels: colour and fine texture) and the second of
-    stride 16 (112 channels: nuclei and how they lie), linear block outputs. Each is multiplied with a fixed
+    stride 16 (112 channels: nuclei and how they are), linear block outputs. Each is multiplied with a fixed
     factor, so that both have about the same variance on stained tissue and neither alone decides which tiles
     are near each other; the factors never depend on a study.
 
@@ -161,7 +161,7 @@ class EfficientNetLite0(_Lite0):
 
 
 class EfficientNetLite0Pooled(_Lite0):
-    """Encoder of 1280 numbers a tile: the pooled last feature map, tiles resized to 224 pixels.
+    """Encoder of 1280 numbers per tile: the pooled last feature map, tiles resized to 224 pixels.
 
     Parameters, errors: as above, ``threads`` and MissingExtraError.
     """

@@ -11,9 +11,9 @@ import numpy as np
 
 from ....errors import EmbeddingError, MissingExtraError
 
-# Why not torch, which is installed: on one thread onnxruntime encodes 174 tiles of 224 pixels a second, torch
-# 33 (82 with channels last), and its vectors differ in the last digits from those that studies already hold.
-# An export by torch would need the same network as layers first.
+# Why not torch, which is installed: on one thread onnxruntime encodes 174 tiles (224 pixels wide) per second,
+# torch 33 (82 with channels last), and its vectors differ in the last digits from those that studies
+# already hold. An export by torch would need the same network as layers first.
 __all__ = ["POOLED_DIM", "POOLED_SIDE", "STAGE_CHANNELS", "build_lite0"]
 
 POOLED_SIDE = 224
@@ -33,7 +33,7 @@ STAGE_CHANNELS = tuple(stage[-1] for stage in _STAGES)
 
 
 def build_lite0(weights: Mapping[str, np.ndarray], stages: Mapping[int, float] | None = None) -> bytes:
-    """Return an ONNX model from uint8 RGB tiles to one float32 vector a tile.
+    """Return an ONNX model from uint8 RGB tiles to one float32 vector per tile.
 
     Without `stages`: from (n, 224, 224, 3) to the pooled last feature map, (n, 1280). With them: from
     (n, side, side, 3), side any multiple of 32, to the pooled outputs of those stages, one after another; the

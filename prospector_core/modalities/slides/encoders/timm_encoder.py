@@ -128,7 +128,7 @@ class TimmEncoder(TorchEncoder):
 
 
 def _cached(url: str) -> bool:
-    """Return whether a file that timm takes from a plain address lies where torch keeps those."""
+    """Return whether a file that timm takes from a plain address is where torch keeps those."""
     import torch
 
     return Path(torch.hub.get_dir(), "checkpoints", os.path.basename(urlsplit(url).path)).is_file()

@@ -93,7 +93,7 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
     if start.startswith(_IMAGE_MAGIC):
         return ImageSlide(path)
     raise SlideError(
-        f"{path.name} is not a slide or image of a known kind, whatever its name says; "
+        f"{path.name} is not a slide or image of a known kind, although its name says otherwise; "
         "use SVS, NDPI, MRXS, DICOM, OME-TIFF, pyramidal TIFF, PNG or JPEG"
     )
 

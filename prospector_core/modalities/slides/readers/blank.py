@@ -1,4 +1,4 @@
-"""A slide that is not at hand: its size alone, white all over, for maps to lie on."""
+"""A slide that is not available: its size alone, white all over, for maps to be on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["BlankSlide"]
 class BlankSlide(Slide):
     """White pixels of a slide's size.
 
-    Parameters: width, height, in level-0 pixels; mpp, microns a pixel or None.
+    Parameters: width, height, in level-0 pixels; mpp, microns per pixel or None.
     """
 
     format = "blank"

@@ -93,7 +93,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _mpp(image: Image.Image) -> float | None:
-    """Return microns a pixel by the dots an inch that the file states, where that can be a slide's."""
+    """Return microns per pixel by the dots an inch that the file states, where that can be a slide's."""
     try:
         return plausible_mpp(25400.0 / float(image.info["dpi"][0]))
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):

@@ -45,8 +45,8 @@ def pyramid_levels(sizes: list[tuple[int, int]]) -> tuple[Level, ...]:
     """
     if min(min(size) for size in sizes) < 1:
         raise SlideError(
-            f"a level of {' x '.join(map(str, min(sizes)))} pixels is no picture: the file is damaged, copy"
-            " it again"
+            f"a level of {' x '.join(map(str, min(sizes)))} pixels is not a picture: the file is damaged,"
+            " copy it again"
         )
     width, height = sizes[0]
     levels = []
@@ -92,10 +92,10 @@ class Slide(ABC):
 
     @abstractmethod
     def _read(self, level: int, x: int, y: int, width: int, height: int) -> np.ndarray:
-        """Return (height, width, 3) uint8 for a rectangle that lies inside `level`, in its own pixels."""
+        """Return (height, width, 3) uint8 for a rectangle that is inside `level`, in its own pixels."""
 
     def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> np.ndarray:
-        """Return a region as (height, width, 3) uint8 RGB; what lies outside the slide is white.
+        """Return a region as (height, width, 3) uint8 RGB; what is outside the slide is white.
 
         Parameters
         ----------

@@ -67,7 +67,7 @@ class TiffSlide(Slide):
     Raises
     ------
     SlideError
-        Not a TIFF, or cut short: tiles that would lie beyond the end of the file are noticed here, not later.
+        Not a TIFF, or cut short: tiles that would be beyond the end of the file are noticed here, not later.
     UnsupportedTiff
         Not an 8- or 16-bit grey, palette or RGB image in a compression that can be decoded here.
     """
@@ -443,7 +443,7 @@ def _number(pattern: str, text: str | None) -> float | None:
 
 
 def _check_directories(file: BinaryIO, size: int, name: str) -> None:
-    """Follow the chain of page directories: none may lie beyond the end (a file cut short), nor be met twice.
+    """Follow the chain of page directories: none may be beyond the end (a file cut short), nor be met twice.
 
     tifffile stops at such a link without a word, and the slide would just lack its lower levels.
     """
@@ -461,7 +461,7 @@ def _check_directories(file: BinaryIO, size: int, name: str) -> None:
             if offset in seen:
                 raise SlideError(
                     f"{name} is damaged: the list of its pages runs in a circle; copy it again, or export it"
-                    " anew"
+                    " again"
                 )
             seen.add(offset)
             file.seek(offset)
@@ -470,7 +470,7 @@ def _check_directories(file: BinaryIO, size: int, name: str) -> None:
             offset = struct.unpack(order + ("Q" if big else "I"), file.read(8 if big else 4))[0]
     except (struct.error, OSError, OverflowError) as error:
         raise SlideError(
-            f"{name} is cut short: it has {size:,} bytes and a page of it lies beyond; copy it again"
+            f"{name} is cut short: it has {size:,} bytes and a page of it is beyond; copy it again"
         ) from error
     if not seen:
         raise SlideError(f"{name} holds no image")

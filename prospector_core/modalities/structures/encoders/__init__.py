@@ -1,4 +1,4 @@
-"""Encoders of residues: a chain in, a vector a residue out.
+"""Encoders of residues: a chain in, one vector per residue out.
 
 What they see is the chain's atoms, never its ligands.
 """
@@ -25,7 +25,7 @@ __all__ = [
 
 @runtime_checkable
 class ResidueEncoder(Protocol):
-    """Turns a chain (`readers.structure.Chain`) into a vector a residue.
+    """Turns a chain (`readers.structure.Chain`) into one vector per residue.
 
     The same chain gives the same vectors.
 
@@ -47,7 +47,7 @@ class ResidueEncoder(Protocol):
     dim: int
 
     def encode(self, chain: Any) -> np.ndarray:
-        """Return (n, dim) float32, a row a residue of the chain."""
+        """Return (n, dim) float32, one row per residue of the chain."""
         ...
 
     def record(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _OVERLAP = 256
 
 
 class ResidueEsm2:
-    """The last layer of an ESM-2 model, a vector a residue.
+    """The last layer of an ESM-2 model, one vector per residue.
 
     Chains longer than 1,022 residues go through it in windows.
 
@@ -84,7 +84,9 @@ class ResidueEsm2:
                 with self._torch.inference_mode():
                     states = self._model(**tokens).last_hidden_state[0].numpy()
                 if len(states) != stop - start + 2:  # one at each end
-                    raise EmbeddingError(f"{self.name} does not give a state a residue: it is no ESM-2 model")
+                    raise EmbeddingError(
+                        f"{self.name} does not give one state per residue: it is not an ESM-2 model"
+                    )
                 out[first:last] = states[1 + first - start : 1 + last - start]
         finally:
             self._torch.set_num_threads(before)

@@ -123,7 +123,7 @@ class Whitened:
             self._learned = load_tensors(content)
             self._need()["0.mean"]
         except (OSError, SafetensorError, KeyError) as error:
-            raise EmbeddingError(f"{path} cannot be read ({error}): remove it and embed all anew") from error
+            raise EmbeddingError(f"{path} cannot be read ({error}): remove it and embed all again") from error
         self._digest = hashlib.sha256(content).hexdigest()
 
     def _need(self) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""States of PocketNet, a network that was trained to find ligand-binding pockets: 128 numbers a residue."""
+"""States of PocketNet, a network that was trained to find ligand-binding pockets: 128 numbers per residue."""
 
 from __future__ import annotations
 

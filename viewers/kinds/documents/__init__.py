@@ -1,0 +1,1 @@
+"""Documents: sentences or passages of a text."""

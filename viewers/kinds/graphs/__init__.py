@@ -1,0 +1,1 @@
+"""Cells and token graphs: points where they lie."""

@@ -1,0 +1,97 @@
+"""The features that cells or tokens of a graph came with: as layers, and those of the clicked token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from prospector_core.study import Study
+from viewers.kinds.points import address
+from viewers.study_key import study_key
+from viewers.words import signed
+
+__all__ = ["about_features", "feature_layers", "features_of"]
+
+_MOST = 60  # in the list of layers
+_LIMIT_DATA = 20  # data that the ends of a feature's colours are taken from
+
+
+def _known(study):
+    """Whether the features that tokens came with can be read back from what was embedded."""
+    return study.embedding["encoder"] in ("standardised", "as-given") and not study.embedding.get("vectors")
+
+
+def features_of(study: Study, datum) -> np.ndarray:
+    """The features that tokens came with, after the transform: (n, f) float64."""
+    settings = study.embedding
+    vectors = np.asarray(study.store.vectors(study.datum(datum).uid)[:], np.float64)
+    if settings["encoder"] != "standardised":
+        return vectors
+    return vectors * np.array(settings["scale"]) + np.array(settings["mean"])
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _ends(key, _study):
+    """1st and 99th percentile of each feature: list of (low, high)."""
+    rng, parts = np.random.default_rng(0), []
+    for datum in _study.embedded()[:_LIMIT_DATA]:
+        values = features_of(_study, datum)
+        parts.append(values[rng.choice(len(values), min(len(values), 5000), replace=False)])
+    return np.quantile(np.concatenate(parts), [0.01, 0.99], axis=0).T.tolist()
+
+
+def feature_layers(study: Study, datum) -> list[dict[str, Any]]:
+    """Layers of the graph viewer, one a feature; none where features cannot be read back."""
+    if not _known(study):
+        return []
+    transform = {"log1p": ", ln(1 + x)", "arcsinh": ", arcsinh(x / 5)"}.get(
+        study.embedding.get("transform"), ""
+    )
+    ends, found = _ends(study_key(study), study), []
+    for at, name in enumerate((study.embedding.get("features") or [])[:_MOST]):
+        low, high = ends[at]
+        found.append(
+            {
+                "id": f"feature-{at}",
+                "label": name,
+                "group": "Features",
+                "kind": "sequential",
+                "low": low,
+                "high": high,
+                "unit": f"{name}{transform}",
+                "url": address(
+                    study, datum, f"feature-{at}", "1", lambda at=at: features_of(study, datum)[:, at]
+                ),
+            }
+        )
+    return found
+
+
+def about_features(study: Study, datum, token: int) -> None:
+    """The features of the clicked token beside what is usual."""
+    if not _known(study):
+        return
+    settings, values = study.embedding, features_of(study, datum)[token]
+    away = (values - np.array(settings["mean"])) / np.array(settings["scale"])
+    order = np.argsort(-np.abs(away), kind="stable")[:_MOST]
+    with st.expander(f"Features ({len(values)})", icon=":material/bar_chart:"):
+        st.dataframe(
+            [
+                {
+                    "feature": settings["features"][at],
+                    "value": float(values[at]),
+                    "from the mean": signed(float(away[at])),
+                }
+                for at in order
+            ],
+            hide_index=True,
+            height=min(38 + 35 * len(order), 300),
+            column_config={
+                "value": st.column_config.NumberColumn(format="%.3g"),
+                "from the mean": st.column_config.TextColumn(
+                    help="In standard deviations of all data that were fitted on"
+                ),
+            },
+        )

@@ -1,0 +1,1 @@
+"""Slides: tiles of tissue on a slide that is zoomed into."""

@@ -1,0 +1,1 @@
+"""Protein structures: residues of chains in space."""
