@@ -25,11 +25,12 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ..method.calibration import Calibration
+from ..method.folds import stratified_folds
 from ..method.metrics import auroc
 from ..scheduling import InProcess, OnCluster
-from ..study.fits import GIVEN, FitSettings
+from ..study.settings import GIVEN, FitSettings
 from .heads import FittedHead, centroids_of, counts_of, suggested_for
-from .problem import opened, stratified_folds
+from .problem import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
