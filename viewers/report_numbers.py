@@ -24,7 +24,7 @@ def held_out(fit: Fit) -> bool:
 
 
 def score_of(fit: Fit, name: str | tuple[int]) -> float | None:
-    """ "accuracy" or "auroc" of a fit, or (class,): its AUROC against the rest; None if there is none."""
+    """The "accuracy" or "auroc" of a fit, or (class,): its AUROC against the rest; None if there is none."""
     kind = "held_out" if held_out(fit) else "fitted"
     if isinstance(name, tuple):
         value = fit.summary[f"{kind}_auroc_by_class"][name[0]]

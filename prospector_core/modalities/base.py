@@ -192,7 +192,7 @@ class Modality(ABC):
     name: str
     words: Words
     place_names: tuple[str, ...]
-    options: Callable[..., Any]
+    options: type[Any]
     source_form = "DIR"
     source_help: str
     encoders: Mapping[str, Callable[[], Any]] = {}

@@ -589,7 +589,7 @@ def test_a_line_of_a_document_says_all_of_its_tokens(as_they_are):
 
 def test_annotations_quote_with_thirty_two_characters_around(as_they_are):
     text = "x" * 3 + "." + "b" * 3 + "." + "y" * 50
-    first, second = json.loads(texts.annotations(document(1.5, np.nan, text=text), "d"))["items"]
+    first, second = json.loads(texts.web_annotations(document(1.5, np.nan, text=text), "d"))["items"]
     where, quote = second["target"]["selector"]
     assert where == {"type": "TextPositionSelector", "start": 4, "end": 7}
     assert quote == {"type": "TextQuoteSelector", "exact": "bbb", "prefix": "xxx.", "suffix": "." + "y" * 31}
@@ -604,7 +604,7 @@ def test_annotations_quote_with_thirty_two_characters_around(as_they_are):
     tokens.concepts_of = lambda each: np.zeros(20, int)
     (deep,) = [
         each
-        for each in json.loads(texts.annotations(tokens, "d"))["items"]
+        for each in json.loads(texts.web_annotations(tokens, "d"))["items"]
         if each["target"]["selector"][0]["start"] == 8
     ]
     assert (

@@ -153,11 +153,12 @@ def test_who_has_no_role_finds_no_study_by_any_way(people, folder):
 
 def test_new_studies_are_made_under_names_that_a_rule_gives(people, folder, monkeypatch):
     from pages.making import make_study
+    from viewers.kinds.parts import NewStudy
 
     made = []
     monkeypatch.setattr("pages.making.Study.create", lambda folder, **_: made.append(folder))
     monkeypatch.setattr("pages.making.shared.say_error", lambda error: made.append(str(error)))
-    make_study("ben's", None, "making", documents="x")
+    make_study(NewStudy("ben's", None, "making", {"documents": "x"}))
     assert len(made) == 1 and "not edit it" in made[0]
 
 

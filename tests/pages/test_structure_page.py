@@ -100,7 +100,7 @@ def test_residues_are_read_as_people_write_them():
     assert read_residues("A:52A", numbers, chains) == [5]
     assert read_residues("B:1; A:1", ["1", "1"], ["A", "B"]) == [0, 1]
     for text, words in (
-        ("x!", "no residue"),
+        ("x!", "not a residue"),
         ("99", "no residue 99"),
         ("C:1", "no chain C"),
         ("", "write which"),
