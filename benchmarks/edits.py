@@ -10,10 +10,10 @@ import numpy as np
 from scipy import ndimage
 
 from prospector_core.modalities import NewStudy
+from prospector_core.modalities.labels import LabelRow
 from prospector_core.study import Study
 from prospector_core.study.create import write_study
 from prospector_core.study.fits import FitSettings
-from prospector_core.study.labels import LabelRow
 
 __all__ = ["make_large_study", "measure_edits", "tissue"]
 

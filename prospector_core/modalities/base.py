@@ -1,7 +1,7 @@
 """What a kind of data has to say: every hook, with what it is where a kind says nothing.
 
 Which way arrows run: a kind's folder imports from here, from ``store``, ``method`` and ``encoders``, and the
-steps that all kinds share of making a study (``study.create``, ``study.labels``). The study, the exporters
+steps that all kinds share of making a study (``study.create``, ``labels``). The study, the exporters
 and the commands import this module and ``registry``, and no kind's folder: what they need of a kind they ask
 of ``study.kind``. Nothing is found by ``hasattr``, nothing compares a kind's name.
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ..method.graphs import TokenGraph
     from ..method.hotspots import HotSpot
     from ..study import Datum, Study
-    from ..study.labels import LabelRow, LabelTable
     from ..study.sources import Source
+    from .labels import LabelRow, LabelTable
     from .layouts import Layout
 
 __all__ = ["Embedder", "Export", "Modality", "NewStudy", "NoPartialMaps", "Rect", "Words"]

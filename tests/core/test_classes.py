@@ -18,10 +18,10 @@ from prospector_core import Study
 from prospector_core.errors import BadInputError, CurationError, FitError, LabelsError
 from prospector_core.method.calibration import Calibration
 from prospector_core.method.kernels import FoldChangeKernel
+from prospector_core.modalities.labels import read_labels
 from prospector_core.store.database import Database
 from prospector_core.study import counts as counting
 from prospector_core.study.fits import FitSettings
-from prospector_core.study.labels import read_labels
 from prospector_core.study.rebuild import rebuild_fits
 from tests.support.study_files import PITCH, SECRET, K, make_study, write_labels
 

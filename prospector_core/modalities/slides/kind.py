@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from ...method.hotspots import HotSpot
     from ...study import Study
     from ...study.data import Datum
-    from ...study.labels import LabelTable
     from ...study.sources import Source
     from ..base import Embedder, NewStudy
+    from ..labels import LabelTable
     from ..layouts import Layout
     from .coarse import PartMaps
     from .readers import Slide

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LabelsError
-from ..modalities.base import Rect
 from ..store.memory import check_memory, size_of
+from .base import Rect
 
 __all__ = ["LabelRow", "LabelTable", "classes_of", "match_files", "read_labels"]
 
