@@ -12,8 +12,10 @@ from scipy import ndimage
 from prospector_core.modalities import NewStudy
 from prospector_core.modalities.labels import LabelRow
 from prospector_core.study import Study
+from prospector_core.study.concept_search import default_settings
 from prospector_core.study.create import write_study
-from prospector_core.study.fits import FitSettings
+from prospector_core.study.fitting import computed_kernels
+from prospector_core.study.settings import FitSettings
 
 __all__ = ["make_large_study", "measure_edits", "tissue"]
 
@@ -42,7 +44,7 @@ def measure_edits(data=50, tokens=100_000, runs=3, soft=False, progress=None):
         say("making a study")
         study = make_large_study(Path(folder) / "study", data, tokens)
         say("finding concepts")
-        settings = study.default_settings() if soft else FitSettings(concepts=CONCEPTS, radius=RADIUS)
+        settings = default_settings(study) if soft else FitSettings(concepts=CONCEPTS, radius=RADIUS)
         study.fit(settings)
         study = Study.open(study.path)
         study.prospect(study.data[0])  # the slide that is on the screen
@@ -112,7 +114,9 @@ def _timed(study, edit):
     if paint is not None:
         paint(study.grid(datum), scores, study.score_limit())  # the colours of all data, as in the app
     times.append(perf_counter())
-    study._computed(fit.settings, fit.centroids, fit.state)  # all is counted now: what is left is the kernel
+    computed_kernels(
+        study, fit.settings, fit.centroids, fit.state
+    )  # all is counted now: what is left is the kernel
     parts = dict(zip(("edit", "refit", "paint", "kernel"), np.diff([*times, perf_counter()]).tolist()))
     return {"total": times[-1] - times[0], **parts}
 

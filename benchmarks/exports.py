@@ -61,6 +61,6 @@ def _study(side, random):
         colours=lambda: ["#0072b2"] * _CONCEPTS,
         concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}", pinned=False) for k in range(_CONCEPTS)],
         curation=SimpleNamespace(state=SimpleNamespace(regions=[])),
-        current_fit=None,
+        view=None,
     )
     return study

@@ -29,7 +29,7 @@ def ligand_sets(study, datum):
     One a zinc with at least 2 ligands in the chain.
     """
     datum = study.datum(datum)
-    structure = study.open_structure(datum)
+    structure = study.open_source(datum)
     chain = structure.chain((datum.part or {}).get("chain"))
     places, owners = [], []
     for index, atoms in enumerate(chain.atoms):

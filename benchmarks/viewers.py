@@ -23,6 +23,8 @@ from urllib.parse import urlparse
 
 import numpy as np
 
+from prospector_core.study.explanations import uncertainty_at
+
 __all__ = ["run", "run_grid"]
 
 IN_FLIGHT = 8
@@ -149,7 +151,7 @@ def run_grid(side, progress=None):
         x, y, _, _ = study.token_rect(datum, token)
         figures["token_at_ms"] = 1e3 * _median_of(lambda: study.token_at(datum, x + 1, y + 1))
         timed("explain_s", lambda: study.explain(datum, token), 3)
-        timed("uncertainty_of_token_s", lambda: study.uncertainty_at(datum, token), 3)
+        timed("uncertainty_of_token_s", lambda: uncertainty_at(study, datum, token), 3)
         study.curation.exclude(3)
         timed("refit_s", study.refit)
         timed("scores_after_refit_s", lambda: study.prospect(datum))

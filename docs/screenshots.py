@@ -441,7 +441,7 @@ def greenest_concept(study):
         """The share of clearly green pixels in its typical tiles."""
         shares = []
         for datum, token in study.typical_tokens(concept.id, 8):
-            with study.open_slide(datum) as slide:
+            with study.open_source(datum) as slide:
                 red, green = np.moveaxis(
                     slide.read_scaled(*study.token_rect(datum, token), 32, 32)[..., :2].astype(int), -1, 0
                 )

@@ -44,7 +44,7 @@ try:
         sidebar.sidebar(study)
         # what is wrong with the fit the page says, where there is room for the reason
         with contextlib.suppress(ProspectorError), st.sidebar:
-            if study is not None and study.current_fit is not None:
+            if study is not None and study.view is not None:
                 preview.box(study, "side_")
         page.run()
 except ProspectorError as error:

@@ -23,7 +23,7 @@ from viewers.words import class_of, plain
 MOST = 3000  # tokens: more take long to lay out and hide each other
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = study.view
 state = st.session_state
 view, words = view_of(study), study.kind.words
 

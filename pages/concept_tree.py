@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.panels.edits import Edit, offer, offer_trial
 from prospector_core.html_pages import write_html
+from prospector_core.study.branches import branches_of
 from viewers.words import plain, signed
 
 __all__ = ["concept_tree"]
@@ -18,8 +19,8 @@ _DEEPEST = 14  # steps: rows below do not step in any further, so that names sta
 
 def concept_tree(study):
     """Every branch a row, with what can be done there. Not for studies whose ``branches()`` are None."""
-    state, fit, words = study.curation.state, study.current_fit, study.kind.words
-    root = study.branches(state=state)
+    state, fit, words = study.curation.state, study.view, study.kind.words
+    root = branches_of(study, state=state)
     known, tokens = {concept.id: concept for concept in study.concepts()}, {}
     for concept in known.values():  # what waits for a refit is shown as it will be
         home = state.home(concept.id)

@@ -12,6 +12,7 @@ from pages.panels import concept_edits
 from pages.panels.edits import above
 from pages.people import locked
 from pages.session import edit_quietly
+from prospector_core.study.branches import branches_of
 from prospector_core.study.prompts import (
     PHRASES,
     can_prompt,
@@ -32,7 +33,7 @@ ORDERS = {
 }
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = study.view
 state = st.session_state
 view, words = view_of(study), study.kind.words
 zero, one = plain(study.others), plain(study.classes[study.target])
@@ -226,7 +227,7 @@ st.caption(
     f" then refit. Click a {words.token} to see it in its {words.datum}."
 )
 above(study)
-if study.branches() is not None and st.toggle(
+if branches_of(study) is not None and st.toggle(
     "As a tree", key="shown_tree", help="Merge and split along its branches"
 ):
     concept_tree(study)

@@ -45,7 +45,7 @@ def datum_on_show():
     """
     if state.get("at_datum") not in {datum.uid for datum in on_show}:
         state.pop("at_token", None)
-        predicted = study.current_fit.summary["predictions"]
+        predicted = study.view.summary["predictions"]
         state["at_datum"] = max(
             embedded, key=lambda d: (d.label == study.target, predicted.get(d.uid, 0))
         ).uid
@@ -231,7 +231,7 @@ def wide_pair():
     if twin:
         state["at_datum_beside"] = datum.uid
     elif state.get("at_datum_beside") not in {d.uid for d in on_show if view.picture_of(d) == second}:
-        predicted = study.current_fit.summary["predictions"]
+        predicted = study.view.summary["predictions"]
         there = [d for d in on_show if view.picture_of(d) == second]
         state["at_datum_beside"] = max(there, key=lambda d: predicted.get(d.uid, 0)).uid
         state.pop("at_token_beside", None)

@@ -15,11 +15,7 @@ def follow_link(study):
     asked = {name: st.query_params[name] for name in ("datum", "token", "view") if name in st.query_params}
     for name in asked:
         del st.query_params[name]  # a later click must not lead back
-    if (
-        study is None
-        or asked.get("datum") not in {d.uid for d in study.embedded()}
-        or study.current_fit is None
-    ):
+    if study is None or asked.get("datum") not in {d.uid for d in study.embedded()} or study.view is None:
         return
     state, datum = st.session_state, study.datum(asked["datum"])
     for key in ("at_token", "at_last", "at_glass", "at_side", "at_token_beside"):

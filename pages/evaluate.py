@@ -12,9 +12,9 @@ from pages.panels.change import note_change
 from pages.people import locked
 from pages.session import by_me
 from prospector_core.errors import ProspectorError
-from prospector_core.evaluation.mask import known_null, null_of
 from prospector_core.evaluation.plots import neutral
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
+from prospector_core.study.chance import known_null, null_of
 from viewers.access.session import exported
 from viewers.words import plain
 
@@ -41,7 +41,7 @@ def signal(study):
     """Whether labels are told better than shuffled ones, and which weights exceed them."""
     st.markdown("#### Is there any signal?")
     st.caption("Labels are shuffled many times: a map of labels without meaning looks like a map, too.")
-    fit, null = study.current_fit, known_null(study)
+    fit, null = study.view, known_null(study)
     if null is None:
         if not st.button(
             "Shuffle labels", icon=":material/shuffle:", help="200 times; the result is kept with the fit"
@@ -158,7 +158,7 @@ def against_truth(study):
         few = st.toggle(
             "Few labels", help="Also fitted on 2, 4, 8, ... labelled data per class, five draws each"
         )
-    key = f"scored_{study.path}_{study.current_fit.id}_{study.target}"
+    key = f"scored_{study.path}_{study.view.id}_{study.target}"
     if st.button(
         "Score maps",
         icon=":material/fact_check:",
@@ -237,7 +237,7 @@ def _scored(study, file, every, ways, few):
 
 
 study = shared.current_study()
-if study is None or study.current_fit is None:
+if study is None or study.view is None:
     st.info("Fit a study first: the Study page.", icon=":material/info:")
 else:
     st.markdown("### Evaluation")

@@ -10,7 +10,8 @@ import streamlit as st
 from pages.panels.change import note_change
 from pages.people import locked
 from pages.session import by_me
-from prospector_core.study.fits import about_quantizer, list_quantizers
+from prospector_core.study.concept_search import default_settings
+from prospector_core.study.settings import about_quantizer, list_quantizers
 from viewers.words import plain
 
 __all__ = ["by_quantizer"]
@@ -18,7 +19,7 @@ __all__ = ["by_quantizer"]
 
 def by_quantizer(study, scores):
     """The part of the Evaluation page. ``scores``: how columns of scores are shown."""
-    if study.given_concepts is not None:
+    if study.given_concepts() is not None:
         return  # the encoder brings concepts: there is nothing to find
     st.markdown("#### Which way of finding concepts, by labels alone?")
     st.caption(
@@ -30,7 +31,7 @@ def by_quantizer(study, scores):
         from prospector_core.evaluation.quantizers import row_name  # late: the page is seen meanwhile
         from prospector_core.evaluation.studies import choose_for
 
-        usual, names = study.default_settings(), list_quantizers()
+        usual, names = default_settings(study), list_quantizers()
         bar = st.progress(0.0, "comparing")
         choice = choose_for(
             study,

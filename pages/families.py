@@ -28,7 +28,7 @@ from viewers.tile_grid import tile_grid
 from viewers.words import plain, share_text
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = study.view
 state = st.session_state
 words = study.kind.words
 

@@ -14,7 +14,7 @@ STATUS = {"undone": "undone", "ended": "ended by a new fit", "stands": "stands"}
 def history(study):
     """The journal as a table, newest first, and the report."""
     events = study.curation.chronicle()
-    if view_of(study).in_report and study.current_fit is not None:
+    if view_of(study).in_report and study.view is not None:
         _report(study)
     if not events:
         st.info("Nothing has been edited yet.", icon=":material/history:")

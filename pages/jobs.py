@@ -80,7 +80,7 @@ def _draw(study, jobs, at_work):
     left = [job for job in jobs if job.state in ("running", "waiting", "paused", "interrupted")]
     failed = [job for job in jobs if job.state == "failed" and not study.store.has(job.uid)]
     state, message, _ = study.queue.worker()
-    if not at_work and (state == "failed" or (state == "not fitted" and study.current_fit is None)):
+    if not at_work and (state == "failed" or (state == "not fitted" and study.view is None)):
         st.error(plain(message), icon=":material/error:")
     if at_work or left:
         with st.container(border=True, key="jobs"):

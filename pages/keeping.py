@@ -18,17 +18,17 @@ def allow_box(study):
 
     The address, and the way to allow it.
     """
-    if study.refusal() is None:
+    if study.address.refusal() is None:
         return
     with st.container(border=True, key="allow_store"):
         st.warning(
             "The embeddings of this study are elsewhere. The app has not connected to that place yet.",
             icon=":material/cloud_off:",
         )
-        st.code(study.address, language=None, wrap_lines=True)
+        st.code(study.address.url, language=None, wrap_lines=True)
         try:
-            if not study.linked:
-                check_address(study.address)
+            if not study.address.linked:
+                check_address(study.address.url)
         except ProspectorError as error:
             shared.say_error(error)
             return
@@ -38,7 +38,7 @@ def allow_box(study):
         )
         if st.button("Use this address for this study", icon=":material/lock_open:", key="allow_address"):
             try:
-                allow(study.path, study.identity, study.address)
+                allow(study.path, study.address.identity, study.address.url)
             except ProspectorError as error:
                 shared.say_error(error)
                 return
@@ -54,5 +54,5 @@ def keeping(study):
         edits = {0: "no edits since", 1: "1 edit since"}.get(found[1], f"{found[1]:,} edits since")
         said = f"Last backup: {moment(found[0])}, {edits}"
     st.caption(f":material/save: {said}. On the command line: `prospector backup STUDY TARGET`")
-    if not study.keyed:
+    if not study.address.keyed:
         st.caption(f":material/key_off: Numbers of data in exports are {plain(NOT_KEYED)}.")

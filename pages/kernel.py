@@ -21,7 +21,7 @@ SHOWN = 8  # places, one per datum
 ALONE = -1
 
 study = shared.require_fit()
-fit = study.current_fit
+fit = study.view
 state = st.session_state
 concepts = sorted(study.concepts(), key=lambda c: (c.excluded, -c.weight))
 order = [concept.id for concept in concepts]

@@ -117,9 +117,9 @@ def _said(done):
 
 def looking_only(study):
     """Say once, on top of every page, that the study cannot be edited; nothing where it can."""
-    if study is not None and study.read_only:
+    if study is not None and study.database.read_only:
         st.warning(
-            f"This study is open for looking only ({plain(study.read_only)}). To edit it, copy its folder to"
-            " a place that you may write, and open it there.",
+            f"This study is open for looking only ({plain(study.database.read_only)}). To edit it, copy its"
+            " folder to a place that you may write, and open it there.",
             icon=":material/lock:",
         )

@@ -16,7 +16,7 @@ def locked(study=None):
     By who sits here, or where it lies.
     """
     study = study or shared.current_study()
-    return study is not None and (bool(study.read_only) or not access.may_edit(study.path))
+    return study is not None and (bool(study.database.read_only) or not access.may_edit(study.path))
 
 
 def who(study):

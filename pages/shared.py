@@ -90,7 +90,7 @@ def current_study(say=False):
         if path and not Path(path).exists():
             raise study_gone(path)
         study = open_study(path or sample_folder())
-        return study.of_class(_class_of(study)) if study.several else study
+        return study.seen_from(_class_of(study)) if study.several else study
     except ProspectorError as error:
         if say:
             say_error(error)
@@ -148,7 +148,7 @@ def require_fit():
         st.info("No study is open. Make or open one on the **Study** page.", icon=":material/folder_open:")
         st.page_link("study.py", label="Go to Study", icon=":material/folder_open:")
         st.stop()
-    if study.current_fit is None:
+    if study.view is None:
         working = study.queue.at_work()
         st.info(
             "This study has no concepts yet: "

@@ -22,7 +22,7 @@ def sidebar(study):
     with st.sidebar:
         st.markdown(f"**{plain(study.name)}**")
         try:
-            fit = study.current_fit
+            fit = study.view
             if fit is None:
                 return
             st.caption(

@@ -15,7 +15,7 @@ from pages.session import by_me
 from prospector_core.errors import ProspectorError
 from prospector_core.method.kernels import KERNELS
 from prospector_core.study import FitSettings
-from prospector_core.study.fits import GIVEN, about_quantizer, list_quantizers
+from prospector_core.study.settings import GIVEN, about_quantizer, list_quantizers
 from prospector_core.wording import datum_words
 from sample_data import build, sample_folder
 from viewers.access import session as access
@@ -116,7 +116,7 @@ def fit_form(study):
         )
         tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
         with st.expander(f"How concepts are found: {plain(now.quantizer)}"):
-            ways = [*([GIVEN] if study.given_concepts is not None else []), *list_quantizers()]
+            ways = [*([GIVEN] if study.given_concepts() is not None else []), *list_quantizers()]
             quantizer = st.radio(
                 "How concepts are found",
                 ways,
@@ -213,7 +213,7 @@ def _how_predicted(fit):
 def table(study):
     """The data: picture, name, label, prediction."""
     data = study.data
-    fit = study.current_fit
+    fit = study.view
     predictions = fit.summary["predictions"] if fit else {}
     pages = -(-len(data) // A_PAGE)
     page = st.number_input(f"Page (of {pages})", 1, pages, 1) if pages > 1 else 1
@@ -330,7 +330,7 @@ with summary, shared.errors_said():
     allow_box(study)
     files_box(study)
     jobs.panel(study)
-    fit = study.current_fit
+    fit = study.view
     if fit is not None:
         above(study)
     elif study.embedded() and not study.queue.at_work():

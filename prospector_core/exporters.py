@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from .errors import BadInputError, EmbeddingError
 from .modalities.registry import modalities
 from .scheduling import InProcess
-from .store.files import storage_errors
-from .study import tasks
-from .study.tasks import place_of
+from .store.files import storage_errors, write_atomic
+from .study.chance import masked_study
+from .study.worker_context import Place, place_of, seen_at
 from .wording import file_stem
 
 if TYPE_CHECKING:
@@ -113,14 +113,34 @@ def write_files(
     written = {uid: folder / f"{stems[uid]}{suffix}" for uid in about}
     items = [(datum.uid, str(written[uid].resolve())) for uid, (_, datum) in about.items()]
     on = on or InProcess()
-    masked = study.current_fit and study.current_fit.masked
+    mask = study.view and study.view.mask
     with place_of(study, on) as place:
-        told = place, study.target, masked, write, options
-        for number, done in enumerate(on.run(tasks.export, items, *told), start=1):
+        what = place, study.target, mask and mask.level, write, options
+        for number, done in enumerate(on.run(_write_at, items, *what), start=1):
             done.get()
             if progress:
                 progress(number, len(items))
     return written
+
+
+def _write_at(
+    place: Place,
+    target: int,
+    level: float | None,
+    write: Callable[..., bytes],
+    options: dict[str, Any],
+    item: tuple[str, str],
+) -> None:
+    """Write one file of an export.
+
+    Parameters: level, the false discovery rate of the mask that the study is seen through, or None; write,
+    function(study, datum, **options) -> bytes; item, (uid of the datum, path).
+    """
+    uid, path = item
+    study = seen_at(place, target)
+    if level is not None and (study.view.mask is None or study.view.mask.level != level):
+        study, _ = masked_study(study, level)  # what shuffled labels give is kept in the study
+    write_atomic(path, write(study, study.datum(uid), **options))
 
 
 def _file_stems(data: list[Datum | SimpleNamespace], names: bool) -> dict[str, str]:

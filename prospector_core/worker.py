@@ -20,6 +20,7 @@ from .errors import BadInputError, FitError, ProspectorError
 from .scheduling import scheduler
 from .store.removal import own_place
 from .study import Study
+from .study.embed import work_on_queue
 
 if TYPE_CHECKING:
     from typing import Any
@@ -65,8 +66,8 @@ def main(study_path: Any) -> Any:
     try:
         with scheduler(*_shared()) as on:
             while True:
-                study.work_on_queue(on=on)
-                if study.current_fit is None and study.embedded() and not _paused(queue):
+                work_on_queue(study, on=on)
+                if study.view is None and study.embedded() and not _paused(queue):
                     _fit(study, on)
                 if not queue.waiting():  # something may have been queued while the lock was being given back
                     return 0

@@ -44,7 +44,7 @@ def main():
                 ),
             )
             folder = options.folder or sample_folder(name)
-            print(f"sample study: {folder}, {len(study.data)} data, fit {study.current_fit.id}")
+            print(f"sample study: {folder}, {len(study.data)} data, fit {study.view.id}")
     if options.score:
         from .score import leave_one_field_out
 

@@ -95,7 +95,7 @@ def build(folder=None, progress=None, anew=False):
         )
     study = Study.open(folder)
     study.embed(progress=lambda datum, done, total: say(f"embedding {datum.name}", done, total))
-    if study.current_fit is None:
+    if study.view is None:
         say("finding concepts, fitting the kernel", 0, None)
         study.fit(FitSettings(concepts=8, radius=1))
     return study

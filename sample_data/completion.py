@@ -21,7 +21,7 @@ def complete(folder, say, name="sample study", fitting="finding concepts, fittin
     failed = study.embed(progress=tell)
     if failed:
         raise EmbeddingError(f"the {name} could not be embedded: " + "; ".join(failed.values()))
-    if study.current_fit is None:
+    if study.view is None:
         say(fitting, 0, None)
         study.fit()
     return study

@@ -22,7 +22,7 @@ class Compared:
 
     def seen_from(self, view):
         """The same of another class."""
-        return Compared(view, self.before.of_class(view.target), self.after.of_class(view.target))
+        return Compared(view, self.before.seen_from(view.target), self.after.seen_from(view.target))
 
     def moved_most(self):
         """Data whose maps moved most: list of (Datum, mean absolute change a token), most first.

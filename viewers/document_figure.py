@@ -259,7 +259,7 @@ def _clipped(ends, box):
 
 def _ramp(pen, study, x, y, length, size, small, limit, threshold):
     """What tints mean: the two sides, the numbers at their ends, and the unit."""
-    fit = study.current_fit
+    fit = study.view
     low, high = f"speaks {study.sides[0]}", f"speaks {study.sides[1]}"
     _write(pen, x, y, low, small)
     _write(pen, x + length - text_width(high, small), y, high, small)

@@ -97,7 +97,7 @@ def graph_figure(
 
 def _layer(study, datum, layer, threshold, limit):
     """((n, 3) uint8 colours, legend)."""
-    fit = study.current_fit
+    fit = study.view
     grey = np.array(rgb_of(EXCLUDED_COLOUR), np.uint8)
     scores = study.prospect(datum)
     if layer == "concepts":

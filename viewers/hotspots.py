@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from prospector_core.study import Study
+from prospector_core.study.explanations import pair_tokens
 from viewers.limits import score_limit
 from viewers.study_key import study_key
 
@@ -20,7 +21,7 @@ def _pairs(study_key, fit_id, i, j, _study):
             # of its tiles the one with the strongest score
             place = int(np.argmax(np.where(there, np.abs(np.nan_to_num(_study.prospect(datum))), -1)))
         else:
-            counts = _study.pair_tokens(datum, i, j)
+            counts = pair_tokens(_study, datum, i, j)
             if i == j:
                 counts = np.maximum(counts - 1, 0)  # a tile beside itself is no pair to look at
             place = int(np.argmax(counts))
@@ -35,7 +36,7 @@ def pairs_of(study: Study, i: int, j: int | None = None) -> list[tuple[int, str,
 
     Returns list of (how often, datum uid, the token with most of it), most first.
     """
-    return _pairs(study_key(study), study.current_fit.key, i, j, study)
+    return _pairs(study_key(study), study.view.key, i, j, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=256)

@@ -3,8 +3,6 @@
 So that colours compare.
 """
 
-from functools import lru_cache
-
 from prospector_core.study import Study
 from prospector_core.study.change import Change
 from viewers.overlays import map_limit
@@ -27,19 +25,18 @@ def resamples_of(fit) -> int:
 
 def doubt_of(study: Study, datum, fit=None):
     """How sure a datum's map is: TokenUncertainty. Slow at the first call of a fit."""
-    fit = fit or study.current_fit
+    fit = fit or study.view
     return study.uncertainty(datum, resamples_of(fit), fit)
 
 
 def error_limit(study: Study, fit) -> float:
     """Standard error of the strongest colour under a fit, the same for every datum."""
-    return _error_limit(study, fit.id, study.content())
 
+    def compute() -> float:
+        data = study.embedded()[:LIMIT_DATA]
+        return map_limit([study.uncertainty(datum, resamples_of(fit), fit).error for datum in data])
 
-@lru_cache(maxsize=8)  # not Streamlit's cache: server threads ask for it, too
-def _error_limit(study, fit_id, content):
-    data, fit = study.embedded()[:LIMIT_DATA], study.load_fit(fit_id)
-    return map_limit([study.uncertainty(datum, resamples_of(fit), fit).error for datum in data])
+    return study.memory.make(("error limit", fit.unmasked.key, study.content()), compute)
 
 
 def in_both(change: Change, datum) -> bool:
@@ -49,11 +46,9 @@ def in_both(change: Change, datum) -> bool:
 
 def change_limit(study: Study, change: Change) -> float:
     """Change of score of the strongest colour, the same for every datum."""
-    return _change_limit(study, change.before.id, change.after.id, study.content())
 
+    def compute() -> float:
+        data = [datum for datum in study.embedded() if in_both(change, datum)][:LIMIT_DATA]
+        return map_limit([change.of_map(datum) for datum in data])
 
-@lru_cache(maxsize=8)
-def _change_limit(study, before, after, content):
-    change = study.change(before, after)
-    data = [datum for datum in study.embedded() if in_both(change, datum)][:LIMIT_DATA]
-    return map_limit([change.of_map(datum) for datum in data])
+    return study.memory.make(("change limit", change.before.key, change.after.key, study.content()), compute)

@@ -292,7 +292,7 @@ def _tissue(study, datum):
     """The datum without its overlay, (h, w, 3) uint8; white where the slide is not available."""
     box, (width, height) = _box(study, datum)
     try:
-        with study.open_slide(datum) as slide:
+        with study.open_source(datum) as slide:
             return slide.read_scaled(*box, width, height)
     except ProspectorError:
         return np.full((height, width, 3), 255, np.uint8)
@@ -346,8 +346,8 @@ def _standing(study, fit, k, state):
 def _tiles(study, concept, fit, side=72):
     pictures = []
     try:
-        for datum, token in study.typical_tokens(concept, n=6, fit=fit):
-            with study.open_slide(datum) as slide:
+        for datum, token in study.typical_tokens(concept, n=6, view=fit):
+            with study.open_source(datum) as slide:
                 pictures.append(slide.read_scaled(*study.token_rect(datum, token), side, side))
     except ProspectorError:  # the slide is not available
         return None

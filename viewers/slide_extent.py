@@ -103,7 +103,7 @@ def tissue(study: Study, datum: Datum, extent: Extent, size: Size) -> np.ndarray
     """The slide itself, (h, w, 3) uint8; white where it is not available."""
     if not study.at_hand(datum):
         return np.full((size[1], size[0], 3), 255, np.uint8)
-    with study.open_slide(datum) as slide:
+    with study.open_source(datum) as slide:
         return slide.read_scaled(extent.x, extent.y, extent.width, extent.height, *size)
 
 

@@ -88,7 +88,7 @@ def _map(layer: Layer) -> Painting:
     overlay = layer.overlay([map_pixels(strong(s), limit) for s in scores], [np.isnan(s) for s in scores])
     seen = layer.seen(scores)
     known = seen[np.isfinite(seen)]
-    legend = layer.legend("Prospect score", f"{study.current_fit.unit}, summed over neighbours")
+    legend = layer.legend("Prospect score", f"{study.view.unit}, summed over neighbours")
     colours = map_pixels(strong(np.linspace(-limit, limit, 400)), limit)
     low, high = known.min(initial=0) < -limit, known.max(initial=0) > limit
     ticks = [(("≤ " if low else "") + signed(-limit)), "0", (("≥ " if high else "") + signed(limit))]
@@ -105,7 +105,7 @@ def _map(layer: Layer) -> Painting:
 
 
 def _uncertainty(layer: Layer) -> Painting:
-    study, fit = layer.study, layer.study.current_fit
+    study, fit = layer.study, layer.study.view
     resamples = resamples_of(fit)
     errors = [study.uncertainty(datum, resamples).error for datum, _, _ in layer.tokens]
     limit = error_limit(study, fit) if layer.limit is None else layer.limit
@@ -127,7 +127,7 @@ def _uncertainty(layer: Layer) -> Painting:
 
 
 def _concepts(layer: Layer) -> Painting:
-    study, fit = layer.study, layer.study.current_fit
+    study, fit = layer.study, layer.study.view
     colours, gone = study.colours(), fit.state.excluded
     concepts = [study.concepts_of(datum) for datum, _, _ in layer.tokens]
     missing = [study.sprite(datum) < 0 for datum, _, _ in layer.tokens]

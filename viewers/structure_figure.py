@@ -130,14 +130,14 @@ def _strip(study, datum, width, title, limit):
         round(width * 0.4),
         round(cell * 0.8),
         limit,
-        f"prospect score ({study.current_fit.unit}, summed)",
+        f"prospect score ({study.view.unit}, summed)",
     )
     return image
 
 
 def _contacts(study, datum, width, title, limit):
     """Residues against residues; a contact in the colour of the pair's weight."""
-    fit, n = study.current_fit, len(study.attrs(datum)["numbers"])
+    fit, n = study.view, len(study.attrs(datum)["numbers"])
     numbers = study.attrs(datum)["numbers"]
     margin, size = round(width * 0.09), round(width * 0.018)
     side = width - 2 * margin
@@ -190,7 +190,7 @@ def _contacts(study, datum, width, title, limit):
 
 def _legend(draw, study, x, y, width, size, limit, unit):
     """Ramp with numbers and what its ends speak for."""
-    target = study.current_fit.target
+    target = study.view.target
     low, high = (study.classes[0] if len(study.classes) == 2 else "the rest"), study.classes[target]
     _text(draw, (x, y), f"speaks for {low}", size)
     _text(draw, (x + width, y), f"speaks for {high}", size, "ra")

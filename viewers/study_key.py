@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from prospector_core.study import Study
+from prospector_core.study.data import edition
 
 __all__ = ["identity", "source_key", "study_key"]
 
@@ -20,7 +21,7 @@ def identity(path: str | Path) -> tuple[int, int] | None:
 
 def study_key(study: Study) -> str:
     """The key of a study; another one once embeddings were replaced, or files linked anew."""
-    return f"{study.path}|{identity(study.path)}|{study.files.version}|{study.edition()}"
+    return f"{study.path}|{identity(study.path)}|{study.files.version}|{edition(study)}"
 
 
 def source_key(study: Study, datum) -> str:

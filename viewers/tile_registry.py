@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from prospector_core.errors import SlideError
+from prospector_core.store.cache import Cache, size_of
 from prospector_core.store.readable import require_readable
 from viewers.access.session import identity_here
-from viewers.caches import ByteCache, OpenSlides
+from viewers.open_slides import OpenSlides
 from viewers.slide_tiles import TILE_SIZE, max_level
 from viewers.tile_addresses import KINDS, PREFIX, root
 from viewers.viewer_assets import assets_stamp
 
 __all__ = ["TileRegistry"]
+
+_IMAGES = 8192  # kept at most
 
 
 class TileRegistry:
@@ -51,8 +54,9 @@ class TileRegistry:
         self.paths: dict[str, Path | tuple[int, int]] = {}
         self._sources: dict[str, dict] = {}
         self.slides = OpenSlides(opener or _open_slide, max_open)
-        self.tiles = ByteCache(tile_bytes)
-        self.images = ByteCache(image_bytes, max_items=8192)
+        self.tiles = Cache(tile_bytes)
+        # a callable has no bytes until it is asked: the number of images is bounded, too
+        self.images = Cache(image_bytes, lambda image: max(size_of(image), image_bytes // _IMAGES))
 
     def register_slide(self, path: str | Path) -> str:
         """Opaque id of a slide file; the same file gives the same id until it changes on disk.

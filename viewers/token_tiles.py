@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import math
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 import imagecodecs
 import numpy as np
 
+from prospector_core.store.cache import Cache
 from viewers.halving import count_tokens, halve_sums, most_frequent, sum_scores
 from viewers.overlays import hatch, map_pixels, sequential_colours, sprite_pixels
 from viewers.tokens import encode_doubt, encode_tokens
@@ -26,7 +25,6 @@ from viewers.tokens import encode_doubt, encode_tokens
 __all__ = [
     "BLOCK",
     "TILED_ABOVE",
-    "ArrayCache",
     "ConceptTiles",
     "NumberTiles",
     "ScoreTiles",
@@ -77,45 +75,7 @@ class View:
         return cls(int(found[1] or 0), found[2] is not None, int(found[3]) if found[3] else None)
 
 
-class ArrayCache:
-    """Least-recently-used arrays, bounded by their bytes; each is made by one thread while others wait."""
-
-    def __init__(self, max_bytes: int):
-        self.max_bytes, self.size = max_bytes, 0
-        self._kept: OrderedDict[Hashable, tuple] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], dict]) -> dict:
-        """A dict of arrays, or of lists of arrays.
-
-        The latest is kept even where it is larger than the bound.
-        """
-        with self._lock:
-            gate = self._making.setdefault(key, threading.Lock())
-        with gate:
-            with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    return self._kept[key][1]
-            made = make()
-            weight = sum(
-                a.nbytes for each in made.values() for a in (each if isinstance(each, list) else [each])
-            )
-            with self._lock:
-                self._kept[key] = weight, made
-                self.size += weight
-                while self.size > self.max_bytes and len(self._kept) > 1:
-                    gone, (weight, _) = self._kept.popitem(last=False)
-                    self._making.pop(gone, None)
-                    self.size -= weight
-            return made
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-
-_arrays = ArrayCache(_KEPT)
+_arrays = Cache(_KEPT)
 
 
 class TokenBlocks:
@@ -131,7 +91,7 @@ class TokenBlocks:
     """
 
     def __init__(
-        self, key: Hashable, positions: np.ndarray, shape: tuple[int, int], arrays: ArrayCache | None = None
+        self, key: Hashable, positions: np.ndarray, shape: tuple[int, int], arrays: Cache | None = None
     ):
         self.key, self.positions = (key, len(positions)), np.asarray(positions)
         self.shape = tuple(int(n) for n in shape)
@@ -150,7 +110,7 @@ class TokenBlocks:
 
     def tokens(self, row: int, column: int, wide: int = 1) -> np.ndarray:
         """Tokens of ``wide`` tiles beside each other, from this one: ids."""
-        found = self.arrays.get((self.key, "blocks"), self._sorted)
+        found = self.arrays.make((self.key, "blocks"), self._sorted)
         first = row * self.across + column
         return found["order"][found["starts"][first] : found["starts"][first + wide]]
 
@@ -223,7 +183,7 @@ class _Tiles:
         return bytes(imagecodecs.png_encode(np.ascontiguousarray(image), level=1))
 
     def _kept(self, part: Hashable, make: Callable[[], dict]) -> dict:
-        return self.blocks.arrays.get((self.blocks.key, self.key, part), make)
+        return self.blocks.arrays.make((self.blocks.key, self.key, part), make)
 
 
 class ScoreTiles(_Tiles):

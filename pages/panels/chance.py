@@ -3,7 +3,7 @@
 import streamlit as st
 
 from prospector_core.errors import ProspectorError
-from prospector_core.evaluation.mask import LEVEL, LEVELS, known_null, masked_fit, null_of
+from prospector_core.study.chance import LEVEL, LEVELS, known_null, masked, null_of
 from viewers.words import plain
 
 __all__ = ["mask_box", "shown_fit"]
@@ -16,7 +16,7 @@ def shown_fit(study):
 
     Shuffles labels where that is not known yet.
     """
-    fit = study.current_fit
+    fit = study.view
     if not st.session_state.get(_SWITCH):
         return fit
     level = st.session_state.get(_LEVEL, LEVEL)
@@ -39,7 +39,7 @@ def shown_fit(study):
     key = (str(study.path), study.content(), fit.key, level)
     kept = st.session_state.get("mask_fit")
     if kept is None or kept[0] != key:
-        kept = st.session_state["mask_fit"] = (key, masked_fit(fit, null))
+        kept = st.session_state["mask_fit"] = (key, masked(fit, null))
     return kept[1]
 
 
@@ -67,7 +67,7 @@ def mask_box(study):
         help="Share of the weights shown that may be there by chance (Benjamini-Hochberg)",
     )
     try:
-        null = null_of(study, study.current_fit, st.session_state.get(_LEVEL, LEVEL))
+        null = null_of(study, study.view, st.session_state.get(_LEVEL, LEVEL))
     except ProspectorError as error:
         st.warning(plain(error), icon=":material/help:")
         return

@@ -115,7 +115,7 @@ def pin(study, concepts, fitted, pinned, key, label="Pin", disabled=False):
         with st.form(f"{key}_form", border=False):
             typed = f"{key}_weight" + (f"_{study.target}" if study.several else "")
             st.number_input(
-                f"Weight ({study.current_fit.unit})",
+                f"Weight ({study.view.unit})",
                 value=float(fitted if pinned is None else pinned),
                 step=0.1,
                 format="%.2f",
@@ -194,7 +194,7 @@ def rename(study, concept, key):
 
 def waiting(study, concept):
     """What the next refit will do to a concept, in words: list of str."""
-    fit, state = study.current_fit, study.curation.state
+    fit, state = study.view, study.curation.state
     out, home = [], state.home(concept.id)
     if home != concept.id:
         out.append(f"goes into {study.concept_name(home)}")

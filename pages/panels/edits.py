@@ -98,7 +98,7 @@ def offer(study, read: Callable[[], Edit], label, key, closes=(), **look):
 
 def offer_trial(study, read, key, closes=(), in_form=False):
     """The button that tries an edit instead; not before the first fit, which it would be compared with."""
-    if study.current_fit is None or locked(study):
+    if study.view is None or locked(study):
         return
     # beside a slide an open popover would cover what is to be seen
     closes = closes if key.startswith("this_") else ()
@@ -146,7 +146,7 @@ def above(study):
 
 def waiting_for_refit(study):
     """Edits that stand and that the current fit does not know yet, in words, oldest first: list of str."""
-    fit, edits = study.current_fit, study.curation
+    fit, edits = study.view, study.curation
     return [
         said(study, entry)
         for entry in edits.standing()

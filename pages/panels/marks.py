@@ -51,7 +51,7 @@ def marking_words(study):
 def region_words(study, region):
     """The same of a region that was marked, which may be about another class: {"label", "help"}."""
     if region.target not in (None, study.target):
-        study = study.of_class(region.target)
+        study = study.seen_from(region.target)
     return marking_words(study)[region.evidence]
 
 

@@ -28,7 +28,7 @@ def concept_actions(study, datum, token, concept):
             concept_edits.split(study, here, "this_")
             _merge(study, here, found)
             pinned = concept_edits.pin_of(study, concept)
-            fitted = float(study.current_fit.fitted_coef[concept])
+            fitted = float(study.view.fitted_coef[concept])
             concept_edits.pin(
                 study, concept, fitted, pinned, "this_pin", "Pin" if pinned is None else "Pinned"
             )

@@ -8,6 +8,7 @@ from pages.session import by_me, edit_quietly
 from pages.shared import say_error
 from prospector_core.errors import ProspectorError
 from prospector_core.study.change import Change
+from prospector_core.study.views import newer_embeddings
 from viewers.streamlit_patches import undisturbed
 from viewers.words import plain
 
@@ -45,15 +46,15 @@ def refit_bar(study):
     )
     if pending:
         st.caption(":orange[:material/pending: Edits wait for a refit.] The map still shows the last fit.")
-    _refit_button(study, pending or bool(study.newer_embeddings()), "refit")
+    _refit_button(study, pending or bool(newer_embeddings(study)), "refit")
     shown = st.session_state.get("change")
     tried = st.session_state.get("preview", (None,))[0] == str(
         study.path
     )  # then its box stands in this place
-    if not tried and shown and shown[0] == str(study.path) and study.current_fit.id == shown[1]:
+    if not tried and shown and shown[0] == str(study.path) and study.view.id == shown[1]:
         with st.container(border=True):
             st.markdown("**What the refit changed**" if shown[2] else "**The fit**")
-            change = study.change(shown[2]) if shown[2] else Change(study, None, study.current_fit)
+            change = study.change(shown[2]) if shown[2] else Change(study, None, study.view)
             say_change(study, change, "moved")
 
 
@@ -91,7 +92,7 @@ def refit_here(study, waiting):
 
 def newer_here(study):
     """Where data were embedded anew since the fit: a line on the page that says so, with a refit."""
-    newer = study.newer_embeddings()
+    newer = newer_embeddings(study)
     if not newer:
         return
     words = study.kind.words

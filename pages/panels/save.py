@@ -41,7 +41,7 @@ def save_box(study, datum):
         st.download_button(
             "Save",
             exported(study, f"{format} of {datum.name}", draw),
-            file_name=f"{stem}-fit{study.current_fit.id}{suffix}",
+            file_name=f"{stem}-fit{study.view.id}{suffix}",
             mime="image/png" if format == "png" else None,
             key=form.save_key,
             type="primary",

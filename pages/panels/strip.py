@@ -25,7 +25,7 @@ def _evidence(key, fit_key, _study):
 
 def strip(study, selected, on_pick):
     """Draw the filmstrip. ``selected``: uid of the datum on show; ``on_pick``: function(uid)."""
-    fit = study.current_fit
+    fit = study.view
     data, key = [], study_key(study)
     evidence, predictions = _evidence(key, fit.key, study), fit.summary["predictions"]
     for datum in _shown(study.embedded(), evidence, selected):
@@ -74,5 +74,5 @@ def _shown(data, evidence, selected):
 def _picture(study, datum, key):
     """Address of a small picture, which is made when it comes into sight."""
     where, view = (key, datum.uid, "thumb"), view_of(study)
-    version = study.current_fit.key if view.pictures_follow_fit else 1
+    version = study.view.key if view.pictures_follow_fit else 1
     return tile_server.register_image(where, lambda: png(view.picture(study, datum, 120)), version=version)

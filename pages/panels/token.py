@@ -8,6 +8,7 @@ from pages.panels.move import concept_actions
 from pages.panels.whatif import what_if
 from prospector_core.errors import ProspectorError
 from prospector_core.html_pages import write_html
+from prospector_core.study.explanations import uncertainty_at
 from viewers.kinds import view_of
 from viewers.limits import resamples_of
 from viewers.words import class_of, place_text, plain, signed
@@ -18,7 +19,7 @@ __all__ = ["about_datum", "about_token", "no_token"]
 def about_datum(study, datum):
     """Name, label and prediction; and whether its file is gone."""
     file_line(study, datum)
-    fit = study.current_fit
+    fit = study.view
     probability = fit.summary["predictions"].get(datum.uid)
     st.markdown(f"**{plain(datum.name)}** · labelled *{plain(class_of(study, datum))}*")
     if probability is not None:
@@ -55,7 +56,7 @@ def about_token(study, datum, token, fit=None):
 
     And the parts that the score is made of, under the fit that is shown (default: the current one).
     """
-    fit, view, words = fit or study.current_fit, view_of(study), study.kind.words
+    fit, view, words = fit or study.view, view_of(study), study.kind.words
     explanation = study.explain(datum, token, fit)
     concept = int(study.concepts_of(datum)[token])
     colour, name = study.colours()[concept], study.concept_name(concept)
@@ -80,7 +81,7 @@ def about_token(study, datum, token, fit=None):
                     ),
                 )
     st.caption(view.caption)
-    if fit.masked is not None:
+    if fit.mask is not None:
         st.caption(
             f"Of weights beyond chance alone. All together: {signed(float(study.prospect(datum)[token]))}."
         )
@@ -90,7 +91,7 @@ def about_token(study, datum, token, fit=None):
         _parts(study, datum, token, explanation, concept)
         if study.several:
             _other_classes(study, datum, token)
-        if fit.masked is None:
+        if fit.mask is None:
             what_if(study, datum, token, explanation)
     concept_actions(study, datum, token, concept)
 
@@ -105,11 +106,11 @@ def _why_no_score(words, excluded):
 
 
 def _parts(study, datum, token, explanation, concept):
-    fit, score = study.current_fit, explanation.score
+    fit, score = study.view, explanation.score
     verdict = f"**{plain(study.sides[int(score > 0)])}**" if score else "**neither way**"
     try:
         with st.spinner("Refitting on resamples of the data…"):
-            doubt = study.uncertainty_at(datum, token, resamples_of(fit))
+            doubt = uncertainty_at(study, datum, token, resamples_of(fit))
     except ProspectorError as error:
         shared.say_error(error)
     else:
@@ -140,7 +141,7 @@ def _other_classes(study, datum, token):
     """
     rows = []
     for target, name in enumerate(study.classes):
-        seen = study.of_class(target)
+        seen = study.seen_from(target)
         score = float(seen.prospect(datum)[token])
         rows.append((score / seen.score_limit(), name, score, target == study.target))
     rows.sort(key=lambda row: -row[0])
@@ -155,7 +156,7 @@ def _other_classes(study, datum, token):
 
 def _part(study, term, concept):
     """One term of a score in plain words."""
-    radius = study.current_fit.radius
+    radius = study.view.radius
     if term.neighbour is None:
         return f"for being *{plain(study.concept_name(concept))}*"
     times = f"{term.count:.2f}".rstrip("0").rstrip(".")  # shares of concepts, or whole tokens

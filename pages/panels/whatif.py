@@ -17,7 +17,7 @@ MOST_CONCEPTS = 6
 def what_if(study, datum, token, explanation):
     """What the token would score without its neighbourhood, and without each of the concepts around it."""
     _compared(study, datum, token, explanation.score)
-    if not study.current_fit.radius:
+    if not study.view.radius:
         return
     box = st.expander("What if?", icon=":material/help_center:", key="what_if", on_change="rerun")
     if not box.open:  # nothing is asked that nobody looks at

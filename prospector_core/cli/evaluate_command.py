@@ -142,12 +142,12 @@ def evaluate(
 
 
 def _of_study(path, truth, beside, methods, sweep, shuffles, run):
-    from ..evaluation.null import study_null
     from ..evaluation.run import Evaluation, about_of, add_outcome
     from ..evaluation.run import evaluate as compare
     from ..evaluation.studies import choose_for, own_maps, problem_of, read_truth
     from ..evaluation.tasks import OfStudy, opened
     from ..study import Study
+    from ..study.chance import study_null
 
     study, seed, bar = Study.open(path), run["seed"], run["progress"]
     if truth is None:
@@ -173,12 +173,12 @@ def _of_study(path, truth, beside, methods, sweep, shuffles, run):
                 f"{truth} has no positive token in data of class {study.classes[-1]!r}: nothing can be scored"
             )
         found = compare(source, methods, **run)
-        if study.current_fit is not None:
+        if study.view is not None:
             known = read_truth(study, truth)
             add_outcome(found, problem, "this study's fit", own_maps(study, problem, known))
-    if study.current_fit is not None and shuffles:
+    if study.view is not None and shuffles:
         told = lambda done, total: bar(done, total, "shuffling labels")
-        null, _ = study_null(study, shuffles, seed, progress=told, on=run["on"])
+        null = study_null(study, shuffles, seed, progress=told, on=run["on"])
         found.null = {
             "sentence": null.sentence,
             "signal": null.signal,

@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from ..study.concept_search import default_settings
 from .arguments import Beside, Cluster, Json, Memory, StudyPath, Workers
 from .output import print_json, print_table, progress_bar, say, share
 
@@ -81,13 +82,13 @@ def fit(
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
     from ..scheduling import scheduler
     from ..study import FitSettings, Study
-    from ..study.fits import GIVEN
+    from ..study.settings import GIVEN
 
     opened = Study.open(study)
     if beside:
         opened = _tokens_chosen(opened, [Study.open(each) for each in beside], seed, json)
         study, auto = opened.path, True
-    usual, wanted = opened.default_settings(), quantizer
+    usual, wanted = default_settings(opened), quantizer
     quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
     if concepts is None:  # those that the encoder brings are another number than those to look for
         concepts = (usual if (quantizer == GIVEN) == (usual.quantizer == GIVEN) else FitSettings()).concepts
@@ -114,7 +115,7 @@ def fit(
             change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)
     fitted = change.after
     if json:
-        kept = fitted.whole_summary
+        kept = fitted.fit.summary
         summary = {key: value for key, value in kept.items() if key != "predictions"}
         predictions = {datum.name: kept["predictions"].get(datum.uid) for datum in opened.data}
         classes = {}

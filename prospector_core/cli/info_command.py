@@ -65,9 +65,9 @@ def _look_at_study(path):
         "classes": opened.classes,
         "fits": len(opened.fits()),
         "entries": len(opened.curation.history()),
-        "store": opened.address,
-        "store_allowed": opened.refusal() is None,
-        "numbers_keyed": opened.keyed,
+        "store": opened.address.url,
+        "store_allowed": opened.address.refusal() is None,
+        "numbers_keyed": opened.address.keyed,
         "last_backup": None if backed_up is None else {"at": backed_up[0], "edits_since": backed_up[1]},
     }
 

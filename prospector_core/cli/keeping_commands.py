@@ -79,11 +79,11 @@ def trust(
     from ..study import Study
 
     opened = Study.open(study)
-    address = opened.address
+    address = opened.address.url
     if address is not None:
-        if not opened.linked:
+        if not opened.address.linked:
             check_address(address)
-        (take_back if withdraw else allow)(opened.path, opened.identity, address)
+        (take_back if withdraw else allow)(opened.path, opened.address.identity, address)
     if json:
         print_json(
             {"study": str(opened.path), "store": address, "allowed": address is not None and not withdraw}

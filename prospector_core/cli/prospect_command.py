@@ -6,6 +6,7 @@ import numpy as np
 import typer
 
 from ..errors import BadInputError
+from ..study.views import newer_embeddings
 from .arguments import Cluster, Json, Memory, OfClass, StudyPath, Workers
 from .output import complain, number, print_json, print_table, progress_bar, say, share
 
@@ -33,7 +34,7 @@ def prospect(
     from ..study import Study
 
     opened = Study.open(study)
-    views = [opened.of_class(of_class)] if of_class is not None else opened.class_views()
+    views = [opened.seen_from(of_class)] if of_class is not None else opened.class_views()
     chosen = [opened.datum(each) for each in data] if data else opened.embedded()
     say_newer(opened)
     found = []
@@ -54,7 +55,7 @@ def prospect(
     for view, rows in zip(views, found):
         name = view.classes[view.target]
         print_table(
-            f"Prospect maps for “{name}” ({opened.current_fit.unit}, summed over neighbours)",
+            f"Prospect maps for “{name}” ({opened.view.unit}, summed over neighbours)",
             ("datum", opened.kind.words.tokens, "mean", "max", "at", f"P({name})"),
             [
                 (
@@ -72,7 +73,7 @@ def prospect(
                 for r in rows
             ],
         )
-    say(f"kept in {opened.path / 'fits' / str(opened.current_fit.id) / 'maps'}")
+    say(f"kept in {opened.path / 'fits' / str(opened.view.id) / 'maps'}")
 
 
 def _maps(view, data, written):
@@ -100,7 +101,7 @@ def _maps(view, data, written):
 
 def say_newer(study):
     """Say that data were embedded again since the fit, where some were."""
-    newer = study.newer_embeddings()
+    newer = newer_embeddings(study)
     if newer:
         words = study.kind.words
         complain(
@@ -114,7 +115,7 @@ def masked(study, of_class, fdr, json):
     """The study seen through the mask that was asked for, if one was; what it leaves is said."""
     if fdr is None:
         return study
-    from ..evaluation.mask import masked_study
+    from ..study.chance import masked_study
 
     if not 0 < fdr < 1:
         raise BadInputError(
@@ -130,4 +131,4 @@ def masked(study, of_class, fdr, json):
 
 def seen(study, of_class):
     """The study as seen from the class that was asked for, if one was."""
-    return study if of_class is None else study.of_class(of_class)
+    return study if of_class is None else study.seen_from(of_class)

@@ -96,7 +96,7 @@ def name(
 
     opened = Study.open(study)
     asked = parse_phrases(", ".join(PHRASES) if phrases is None else phrases)
-    if opened.current_fit is None:
+    if opened.view is None:
         raise FitError("the study has not been fitted yet: run `prospector fit` first")
     table = similarity(opened, asked)
     concepts = opened.concepts()

@@ -25,17 +25,18 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ..method.calibration import Calibration
+from ..method.folds import stratified_folds
 from ..method.metrics import auroc
 from ..scheduling import InProcess, OnCluster
-from ..study.fits import GIVEN, FitSettings
+from ..study.settings import GIVEN, FitSettings
 from .heads import FittedHead, centroids_of, counts_of, suggested_for
-from .problem import opened, stratified_folds
+from .problem import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .problem import Problem
-    from .studies import _AtPlace
+    from .studies import AtPlace
 
 __all__ = ["Choice", "LabelScores", "auto_candidates", "choose", "choose_tokens", "label_scores"]
 
@@ -157,7 +158,7 @@ def choose(
     seed: int = 0,
     progress: Callable[..., object] | None = None,
     on: InProcess | OnCluster | None = None,
-    source: _AtPlace | None = None,
+    source: AtPlace | None = None,
 ) -> Choice:
     """Search candidates by labels alone: Choice.
 

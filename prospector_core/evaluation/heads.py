@@ -21,7 +21,7 @@ from ..method.quantizers import assign_nearest
 from ..method.quantizers.base import drawn_tokens
 from ..method.soft import centred, count_units, membership
 from ..modalities.registry import modality_of
-from ..study.fits import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
+from ..study.settings import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
 from .fast import fast_ap
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..method.graphs import TokenGraph
 
-__all__ = ["Problem", "opened", "stratified_folds"]
+__all__ = ["Problem", "opened"]
 
 
 @dataclass
@@ -113,16 +113,3 @@ def opened(source: Problem) -> Problem:
 @lru_cache(maxsize=1)
 def _loaded(source: Any) -> Any:
     return source.load()
-
-
-def stratified_folds(labels: np.ndarray, n: int = 5, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Folds with as much of each class in each: list of (train, test)."""
-    labels = np.asarray(labels)
-    n = int(min(n, np.bincount(labels).min()))
-    if n < 2:
-        raise BadInputError("folds need two data of each class at least")
-    rng, fold = np.random.default_rng(seed), np.empty(len(labels), int)
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        fold[members] = np.arange(len(members)) % n
-    return [(np.flatnonzero(fold != each), np.flatnonzero(fold == each)) for each in range(n)]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import BadInputError
-from ..study.fits import GIVEN, list_quantizers
+from ..study.settings import GIVEN, list_quantizers
 from .choose import choose
 from .heads import fit_head, outcome_of, suggested_for
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ..study.fits import FitSettings
+    from ..study.settings import FitSettings
     from .choose import Choice
     from .heads import Outcome
     from .problem import Problem

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import BadInputError
+from ..method.folds import stratified_folds
 from ..scheduling import InProcess
-from ..store.cache import TileCache
-from ..study.fits import GIVEN
-from ..study.tasks import Place, place_of, study_at
-from .problem import Problem, stratified_folds
+from ..store.cache import Cache
+from ..study.settings import GIVEN
+from ..study.worker_context import Place, place_of, study_at
+from .problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from ..method.graphs import TokenGraph
     from ..scheduling import OnCluster
     from ..study import Study
-    from ..study.fits import FitSettings
+    from ..study.settings import FitSettings
     from .choose import Choice
     from .heads import Outcome
 
-__all__ = ["choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
+__all__ = ["AtPlace", "choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
 
 _VECTORS_KEPT = 2**30  # bytes
 _DATUM = ("datum", "id", "name", "slide", "file", "document", "pdb_id")
@@ -70,7 +71,7 @@ def problem_of(study: Study, truth: dict[str, np.ndarray] | None, folds: int = 5
     chosen = (
         [(np.flatnonzero(~test), np.flatnonzero(test))] if both else stratified_folds(labels, folds, seed)
     )
-    given = study.given_concepts
+    given = study.given_concepts()()
     found, uids = truth or {}, [datum.uid for datum in data]
     return Problem(
         study.name,
@@ -102,18 +103,18 @@ class _Vectors:
     """Embeddings (n, d) float32 of a datum by its uid; those used last are kept."""
 
     def __init__(self, study: Study) -> None:
-        self._study, self._kept = study, TileCache(_VECTORS_KEPT)
+        self._study, self._kept = study, Cache(_VECTORS_KEPT)
 
     def __call__(self, uid: str) -> np.ndarray:
         found = self._kept.get(uid)
         if found is None:
-            found = np.asarray(self._study._embeddings(uid)[:], np.float32)
+            found = np.asarray(self._study.store.vectors(uid)[:], np.float32)
             self._kept.put(uid, found)
         return found
 
 
 @dataclass(frozen=True)
-class _AtPlace:
+class AtPlace:
     """The problem that is a study at a Place, for a worker."""
 
     place: Place
@@ -124,7 +125,7 @@ class _AtPlace:
         """Problem."""
         study = study_at(self.place)
         return problem_of(
-            study if study.target == self.target else study.of_class(self.target), None, seed=self.seed
+            study if study.target == self.target else study.seen_from(self.target), None, seed=self.seed
         )
 
 
@@ -365,7 +366,7 @@ def choose_for(
         candidates = auto_candidates(problem, train) if candidates is None else candidates
         candidates = list(dict.fromkeys(replace(each, quantizer=quantizer).check() for each in candidates))
     with place_of(study, on) as place:
-        return choose(problem, train, candidates, seed, progress, on, _AtPlace(place, study.target, seed))
+        return choose(problem, train, candidates, seed, progress, on, AtPlace(place, study.target, seed))
 
 
 def _fitted_on(study: Study, problem: Problem) -> np.ndarray:
@@ -390,7 +391,7 @@ def own_maps(study: Study, problem: object | None, truth: dict[str, int]) -> Out
     """
     from .heads import Outcome
 
-    fit = study.current_fit
+    fit = study.view
     data = [datum for datum in study.embedded() if datum.label is not None]
     maps = {at: study.prospect(datum, fit) for at, datum in enumerate(data) if datum.uid in truth}
     probability = {at: study.predictions(fit).get(datum.uid, float("nan")) for at, datum in enumerate(data)}

@@ -21,7 +21,7 @@ from ..method.graphs import TokenGraph
 from ..method.metrics import map_metrics, regions_of
 from ..method.prospecting import prospect
 from ..method.soft import count_units
-from ..study.fits import FitSettings
+from ..study.settings import FitSettings
 from .baselines import run_baseline
 from .choose import choose, choose_tokens, shown
 from .fast import fast_ap
@@ -94,8 +94,8 @@ class OfStudy:
         from ..study import Study
         from .studies import problem_beside, read_truth
 
-        study = Study.open(self.path).of_class(self.target)
-        others = [Study.open(path).of_class(self.target) for path in self.beside]
+        study = Study.open(self.path).seen_from(self.target)
+        others = [Study.open(path).seen_from(self.target) for path in self.beside]
         return problem_beside(study, others, read_truth(study, self.truth), self.seed)
 
 

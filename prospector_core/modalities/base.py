@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .labels import LabelRow, LabelTable
     from .layouts import Layout
 
-__all__ = ["Embedder", "Export", "Modality", "NewStudy", "NoPartialMaps", "Rect", "Words"]
+__all__ = ["Embedder", "Export", "Modality", "NewStudy", "Rect", "Words"]
 
 
 @dataclass(frozen=True)
@@ -147,16 +147,6 @@ class Embedder(ABC):
         return ""
 
 
-class NoPartialMaps:
-    """Maps of data whose embedding is under way, for a kind that has none."""
-
-    def version(self, study: Study, uid: str, fit: Any) -> None:
-        """Return what a datum's partial map depends on; None where there is none."""
-
-    def get(self, study: Study, uid: str, fit: Any) -> None:
-        """Return a datum's partial map; None where there is none."""
-
-
 class Modality(ABC):
     """A kind of data. Stateless: one object serves every study of its kind.
 
@@ -202,7 +192,7 @@ class Modality(ABC):
     name: str
     words: Words
     place_names: tuple[str, ...]
-    options: Callable[..., Any]
+    options: type[Any]
     source_form = "DIR"
     source_help: str
     encoders: Mapping[str, Callable[[], Any]] = {}
@@ -413,9 +403,13 @@ class Modality(ABC):
 
         return graph_spots(study.graph(datum), scores, threshold)
 
-    def partial_maps(self) -> Any:
-        """Return what makes maps of data whose embedding is under way, anew for each study."""
-        return NoPartialMaps()
+    def partial_map(self, study: Study, uid: str, view: Any) -> Any:
+        """Return the map of a datum as far as it is embedded; None where nothing of it is, or all."""
+        return None
+
+    def partial_version(self, study: Study, uid: str, view: Any) -> tuple | None:
+        """Return what changes when `partial_map` does, None where there is none; cheap to ask for."""
+        return None
 
     # ---- concepts
 

@@ -4,7 +4,6 @@ The command line makes its options of them, ``Study.create`` its keywords, and b
 """
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +60,7 @@ def option(type: type, help: str, default: Any = None, **more: Any) -> Any:
     return dataclasses.field(default=default, metadata={"option": {"type": type, "help": help, **more}})
 
 
-def options_of(options: Callable[..., Any]) -> list[Option]:
+def options_of(options: type[Any]) -> list[Option]:
     """Return the options that a dataclass declares, in their order; its other fields are none."""
     return [
         Option(

@@ -7,14 +7,14 @@ from contextlib import suppress
 import numpy as np
 
 from ..errors import StorageFullError, StudyError
-from .cache import TileCache
+from .cache import Cache
 from .files import read_npy, storage_errors, write_atomic
 from .place import make_folders
 from .removal import own_place, remove_file
 
 DERIVED_KEPT = 2**29  # bytes in memory; all of it is on disk or can be made again
 
-__all__ = ["DERIVED_KEPT", "DatumArrays", "DerivedArrays", "forget_others", "kept", "unchanged"]
+__all__ = ["DERIVED_KEPT", "DatumArrays", "DerivedArrays", "forget_others", "unchanged"]
 
 
 def unchanged(stamp, compute):
@@ -38,14 +38,14 @@ def unchanged(stamp, compute):
 class DerivedArrays:
     """Derived arrays in a folder, each computed once. Deleting the folder loses nothing.
 
-    Parameters: folder; memory, a TileCache of those in use, which several folders may share (default: its
+    Parameters: folder; memory, a Cache of those in use, which several folders may share (default: its
     own); home, the study's folder, or another that ``folder`` is in: it is never made again (default: the
     one that ``folder`` is in).
     """
 
     def __init__(self, folder, memory=None, home=None):
         self.folder, self._home = folder, home or folder.parent
-        self._memory = TileCache(DERIVED_KEPT) if memory is None else memory
+        self._memory = Cache(DERIVED_KEPT) if memory is None else memory
 
     def get(self, key, compute):
         """The array of that name, computed once."""
@@ -144,11 +144,3 @@ class DatumArrays:
     @staticmethod
     def _key(uid, stamp, name):
         return f"{uid}-{stamp}-{name}" if stamp else f"{uid}-{name}"
-
-
-def kept(cache, key, most):
-    """An entry of an ordered cache; the oldest beyond ``most`` are dropped."""
-    cache.move_to_end(key)
-    while len(cache) > most:
-        cache.popitem(last=False)
-    return cache[key]

@@ -4,11 +4,13 @@ With every edit the expert made.
 """
 
 from .chronicle import Event
+from .concepts import Concept
 from .data import Datum
 from .editors import Editor
-from .findings import Concept, StrongestClass
-from .fits import Fit, FitSettings
+from .fits import Fit, FitView
 from .journal import CurationState, Entry
+from .maps import StrongestClass
+from .settings import FitSettings
 from .study import Study
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "Concept",
     "StrongestClass",
     "Fit",
+    "FitView",
     "FitSettings",
     "CurationState",
     "Entry",

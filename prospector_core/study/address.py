@@ -3,10 +3,15 @@
 In its folder, or at an address that the person who opened it has allowed.
 """
 
+from __future__ import annotations
+
 from functools import cached_property
+from pathlib import Path
 
 from ..errors import StudyDamagedError, StudyError
 from ..store.checked import read_json
+from ..store.database import Database
+from ..store.embeddings import EmbeddingStore
 from ..store.remote import ClosedStore, open_store
 from ..store.removal import is_link
 from ..store.trust import check_address, is_allowed
@@ -20,15 +25,27 @@ NOT_KEYED = (
 
 
 class StudyAddress:
-    """The part of a study that finds its embeddings. Uses ``path`` and ``database``.
+    """Where the embeddings of a study lie, and what the study is known by.
 
-    Attributes: vouched, an address that another process has found to be allowed (of workers), or None.
+    Parameters
+    ----------
+    path : Path
+        Of the study.
+    database : Database
+
+    Attributes
+    ----------
+    vouched : str or None
+        An address that another process has found to be allowed (of workers).
     """
 
-    _store = vouched = None
+    def __init__(self, path: Path, database: Database) -> None:
+        self.path, self.database = path, database
+        self.vouched: str | None = None
+        self._store: EmbeddingStore | None = None
 
     @property
-    def store(self):
+    def store(self) -> EmbeddingStore:
         """EmbeddingStore of the study: in its folder, or where ``Study.create(store=...)`` said.
 
         Where that is an address that was not allowed on this machine (see ``trust``): a ClosedStore, which
@@ -39,7 +56,7 @@ class StudyAddress:
         return self._store
 
     @cached_property
-    def identity(self):
+    def identity(self) -> str:
         """The study's own number, which copies of it keep; "" of one made before there were any."""
         found = self.database.read_meta("id", "")
         if not isinstance(found, str):
@@ -49,7 +66,7 @@ class StudyAddress:
         return found
 
     @property
-    def keyed(self):
+    def keyed(self) -> bool:
         """Whether the opaque numbers of data are keyed by a secret of the study.
 
         Those of earlier studies are not.
@@ -57,7 +74,7 @@ class StudyAddress:
         return self.database.read_meta("secret") is not None
 
     @cached_property
-    def address(self):
+    def url(self) -> str | None:
         """Where the embeddings lie if not in the study's folder, as the study says: str; else None."""
         folder, url = self.path / "embeddings.zarr", self.database.read_meta("store")
         if url is None:
@@ -69,42 +86,42 @@ class StudyAddress:
         return url.rstrip("/")
 
     @property
-    def linked(self):
+    def linked(self) -> bool:
         """Whether the folder of the embeddings is a link to one elsewhere.
 
-        And ``address`` where that leads.
+        And ``url`` where that leads.
         """
         return self.database.read_meta("store") is None and is_link(self.path / "embeddings.zarr")
 
-    def refusal(self):
+    def refusal(self) -> str | None:
         """Why the address of the embeddings is not used, in one line that says what to do.
 
         None where it is, or there is none.
         """
-        address = self.address
-        if address in (None, self.vouched):
+        url = self.url
+        if url in (None, self.vouched):
             return None
         try:
             if not self.linked:
-                check_address(address)
+                check_address(url)
         except StudyError as error:
             return f"the embeddings of {self.path} are not read: {error}"
-        if is_allowed(self.path, self.identity, address):
+        if is_allowed(self.path, self.identity, url):
             return None
         return (
-            f"the embeddings of {self.path} are at {address}, as the study says, and nothing was asked of"
+            f"the embeddings of {self.path} are at {url}, as the study says, and nothing was asked of"
             f" that place: if you know it, allow it once with `prospector trust {self.path}`"
         )
 
-    def _open_store(self):
+    def _open_store(self) -> EmbeddingStore:
         folder, why = self.path / "embeddings.zarr", self.refusal()
         if why is not None:
-            return ClosedStore(folder, self.address, why, self._noted)
-        if self.address is None or self.linked:
+            return ClosedStore(folder, self.url, why, self._noted)
+        if self.url is None or self.linked:
             return open_store(folder.resolve() if self.linked else folder)
-        return open_store(folder, self.address, self.identity)
+        return open_store(folder, self.url, self.identity)
 
-    def _noted(self):
+    def _noted(self) -> dict[str, str]:
         """The data whose embeddings are complete, and what their content is known by, as the study has noted.
 
         {uid: stamp}.

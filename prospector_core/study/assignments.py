@@ -10,11 +10,9 @@ import numpy as np
 from ..errors import FitError
 from ..method.quantizers import assign_nearest
 from ..method.soft import ONE, mean_of, merge_shares, shifted, sprite_and_shares
-from ..store.cache import TileCache
-from ..store.derived import DatumArrays, DerivedArrays
+from ..store.cache import Cache
+from ..store.derived import DERIVED_KEPT, DatumArrays, DerivedArrays
 from .journal import Split
-
-_VECTORS_KEPT = 2**28  # bytes
 
 __all__ = ["Sprites", "there", "without"]
 
@@ -23,7 +21,7 @@ class Sprites:
     """Sprites of one set of centroids: as quantised, and as curated.
 
     Parameters: folder for derived arrays; centroids (K, d); embeddings, function uid -> (n, d); memory, a
-    TileCache for the arrays in use (default: its own); settings, FitSettings (default: one concept per token,
+    Cache for the arrays in use (default: its own); settings, FitSettings (default: one concept per token,
     embeddings as they are); stamp, function uid -> what the content of its embeddings is known by (default:
     they never change).
     """
@@ -37,8 +35,8 @@ class Sprites:
         self.centroids = centroids
         self._embeddings = embeddings
         self._stamp = stamp
-        self.arrays = DatumArrays(DerivedArrays(self.folder, memory, folder.parent), stamp)
-        self._vectors = TileCache(_VECTORS_KEPT)
+        self._memory = Cache(DERIVED_KEPT) if memory is None else memory
+        self.arrays = DatumArrays(DerivedArrays(self.folder, self._memory, folder.parent), stamp)
 
     def n_concepts(self, state):
         """Centroids, and the concepts that splits have added."""
@@ -189,12 +187,8 @@ class Sprites:
 
     def _vectors_of(self, uid, tokens):
         """Embeddings of some tokens of a datum: (m, d). Kept for a while: a split looks at them twice."""
-        key = uid, self._stamp(uid), hashlib.sha256(tokens.tobytes()).digest()
-        found = self._vectors.get(key)
-        if found is None:
-            found = self._embeddings(uid)[tokens]
-            self._vectors.put(key, found)
-        return found
+        key = self.folder, "vectors", uid, self._stamp(uid), hashlib.sha256(tokens.tobytes()).digest()
+        return self._memory.make(key, lambda: self._embeddings(uid)[tokens])
 
     def curated(self, uid, state):
         """The sprite as the expert has it.

@@ -261,8 +261,8 @@ def _put(partial: Path, target: Path, earlier: dict[str, Any]) -> None:
 
 def _number(study: Any) -> str:
     """Return the number of a study; of one made before there were any, one that its data make."""
-    if study.identity:
-        return study.identity
+    if study.address.identity:
+        return study.address.identity
     rows = study.database.read("SELECT position, uid, name FROM data ORDER BY position")
     return hashlib.sha256(json.dumps([study.modality, rows]).encode()).hexdigest()
 

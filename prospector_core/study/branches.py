@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .journal import Split
+from .journal import CurationState, Split
+from .views import fit_view
 
 if TYPE_CHECKING:
     from ..method.quantizers.tree import ConceptTree
-    from .journal import CurationState
+    from .study import Study
 
-__all__ = ["Branch", "branches", "leaves_of", "relatives"]
+__all__ = ["Branch", "branches", "branches_of", "leaves_of", "relatives"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,23 @@ def leaves_of(tree: ConceptTree, state: CurationState) -> dict[int, tuple[int, .
     for concept, leaves in own.items():
         found.setdefault(state.home(concept), set()).update(leaves)
     return {concept: tuple(sorted(leaves)) for concept, leaves in found.items()}
+
+
+def branches_of(study: Study, view: Any = None, state: CurationState | None = None) -> Branch | None:
+    """How the concepts of a study branch: the root of their tree as edits have left it.
+
+    None where the quantizer made none.
+
+    Parameters
+    ----------
+    study : Study
+    view : Fit, FitView or number of a fit
+        Default: the latest.
+    state : CurationState
+        Default: all edits up to now.
+    """
+    view = fit_view(study, view)
+    return None if view.tree is None else branches(view.tree, state or study.curation.state)
 
 
 def branches(tree: ConceptTree, state: CurationState) -> Branch:

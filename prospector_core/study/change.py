@@ -1,5 +1,7 @@
 """What a refit changed, or would change."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy as np
 from ..errors import FitError
 from ..method.features import unpack
 from .journal import Split
+from .views import naming
 
 __all__ = ["Change", "KernelChange", "ScoreChange", "last_change"]
 
@@ -114,9 +117,11 @@ class Change:
             if moved[c] > 0
         ]
 
-    def of_class(self, target):
+    def seen_from(self, target: int) -> Change:
         """The same change seen from another class: Change."""
-        return Change(self._study, self.before and self.before.of_class(target), self.after.of_class(target))
+        return Change(
+            self._study, self.before and self.before.seen_from(target), self.after.seen_from(target)
+        )
 
     def of_map(self, datum):
         """A datum's change: (n,) float64, score after minus score before (NaN where either has none)."""
@@ -234,7 +239,7 @@ class Change:
         back = sorted(set(self.before.state.excluded) - set(after.state.excluded))
 
         def name(concept):
-            return self._study.concept_name(concept, self._study.words(after))
+            return self._study.concept_name(concept, naming(self._study, after))
 
         if gone:
             out.append("excluded: " + ", ".join(name(k) for k in gone))

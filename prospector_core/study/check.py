@@ -74,8 +74,8 @@ def check_study(path: str | Path, progress: Callable[[int, int, str], None] | No
             database = Database(copy)  # what an earlier version did not write is added to the copy
             found += _of_journal(database, file)
             database.close()
-            study = Study(path, copy.resolve())
-            study._rows  # noqa: B018
+            study = Study.open(path, copy.resolve())
+            study.table.rows  # noqa: B018
         except StudyVersionError:
             raise
         except (ProspectorError, ValueError, TypeError) as error:
@@ -199,14 +199,14 @@ def _embedding_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Faul
         says = _short(error)
         yield folder.name, lambda: [Fault("embeddings", elsewhere or folder.name, says, "check the address")]
         return
-    for datum in study._rows:
+    for datum in study.table.rows:
         if datum.uid in there | expected:
             remedy = _BACKUP if imported else f"`{again} {_quoted(datum.name)} --anew`"
             yield (
                 datum.name,
                 lambda datum=datum, remedy=remedy: _of_datum(study, datum, datum.uid in there, remedy),
             )
-    for uid in sorted(there - {datum.uid for datum in study._rows}):
+    for uid in sorted(there - {datum.uid for datum in study.table.rows}):
         says = "no datum of the study has these embeddings"
         yield (
             uid,

@@ -16,7 +16,7 @@ from ..method.counting import count_concepts, merge_counts, recount
 from ..method.features import n_features, pair_index
 from ..method.soft import UNIT, count_units
 from .assignments import there, without
-from .journal import Split
+from .journal import CurationState, Split
 
 __all__ = ["Counts", "compact_coef", "expand"]
 
@@ -37,6 +37,10 @@ class Counts:
         self.radius = radius
         self.unit = UNIT if sprites.softness else 1
         self._arrays = sprites.arrays
+
+    def n_concepts(self, state: CurationState) -> int:
+        """K under a CurationState, inactive concepts included."""
+        return self._sprites.n_concepts(state)
 
     def cached(self, uid, state, region=None, threads=None):
         """Counts before merging, excluded and ignored tokens out: (p,) int64. ``region``: its tokens only."""

@@ -3,28 +3,31 @@
 And is on disk when it returns.
 """
 
+from __future__ import annotations
+
 import base64
-import copy
 import functools
-import threading
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CurationError
 from ..wording import checked_name, is_colour, one_line
-from .branches import relatives
+from .branches import branches_of, relatives
 from .chronicle import chronicle, describe
-from .editors import Editor, check_conflict, default_author
-from .journal import append, last_id, read_journal
-from .records import check_edits
-from .timeline import Timeline
+from .edit_log import EditLog
+from .editors import Editor
+from .journal import CurationState
+from .splitting import split_centroids, tree_parts
+from .views import class_index
+
+if TYPE_CHECKING:
+    from .study import Study
 
 __all__ = ["Curation"]
 
 _MAX_NAME = 60
-_MAX_NOTE = 2000
 
 
 def _edit(method):
@@ -32,7 +35,7 @@ def _edit(method):
 
     @functools.wraps(method)
     def edit(self, *arguments, note="", expected=None, **options):
-        editor = None if expected is None else Editor(self.author, int(expected), self._own_entries())
+        editor = None if expected is None else Editor(self.author, int(expected), self._log.own_entries())
         with self.by(editor, note):
             return method(self, *arguments, **options)
 
@@ -51,22 +54,8 @@ class Curation:
     thing.
     """
 
-    def __init__(self, study):
-        self._study = study
-        self._followed, self._following = Timeline(), threading.RLock()
-        self._checked = False  # whether what the journal says was compared with the data that there are
-        self._said = {"author": None}
-        self._own = set()  # ids of entries made here by no particular editor
-        self._context = threading.local()
-
-    def seen_by(self, study):
-        """The same edits for a view of the study (``Study.of_class``).
-
-        What is marked is meant for its class.
-        """
-        view = copy.copy(self)  # context, author and own entries are shared
-        view._study = study
-        return view
+    def __init__(self, study: Study, log: EditLog) -> None:
+        self._study, self._log = study, log
 
     @property
     def author(self):
@@ -74,36 +63,23 @@ class Curation:
 
         At first PROSPECTOR_AUTHOR, else the system's name of the user.
         """
-        editor = getattr(self._context, "editor", None)
-        return (editor and editor.author) or self._said["author"] or default_author()
+        return self._log.author
 
     @author.setter
-    def author(self, name):
-        self._said["author"] = one_line(name or "")[:_MAX_NAME] or None
+    def author(self, name: str | None) -> None:
+        self._log.author = name
 
-    @contextmanager
-    def by(self, editor=None, note=""):
+    def by(self, editor: Editor | None = None, note: str = "") -> AbstractContextManager[None]:
         """Edits of this thread inside the block are made by ``editor`` (Editor), for the reason ``note``.
 
         They are checked against what others edited after what the editor has seen.
         """
-        context = self._context
-        before = getattr(context, "editor", None), getattr(context, "note", "")
-        context.editor, context.note = editor or before[0], one_line(note)[:_MAX_NOTE] or before[1]
-        try:
-            yield
-        finally:
-            context.editor, context.note = before
+        return self._log.by(editor, note)
 
     @property
-    def state(self):
+    def state(self) -> CurationState:
         """What all edits so far amount to: CurationState, to be read only."""
-        with self._timeline() as timeline:
-            state = timeline.state
-            if not self._checked:  # once: what comes later was checked where it was made
-                check_edits(self._study, state)
-                self._checked = True
-            return state
+        return self._log.state
 
     @property
     def seen(self):
@@ -111,68 +87,24 @@ class Curation:
 
         What to name as ``expected`` when editing later.
         """
-        return self._last()
+        return self._log.last()
 
     def history(self):
         """Every entry ever made, oldest first: list of Entry (id, at, action, payload, author, note)."""
-        return self._read()
+        return self._log.entries()
 
     def chronicle(self):
         """The history told in plain words, with what became of each edit: list of Event, oldest first."""
-        return chronicle(self._study, self._read())
+        return chronicle(self._study, self._log.entries())
 
     def standing(self):
         """Edits that count, oldest first: list of Entry."""
-        with self._timeline() as timeline:
+        with self._log.timeline() as timeline:
             return list(timeline.standing)
 
     def since(self, editor):
         """What others have edited after what an editor has seen: list of Entry, oldest first."""
-        return editor.unseen(self._read()) if editor.behind(self._last()) else []
-
-    # Where entries are and go: a draft (``preview.Draft``) has its own.
-
-    def _last(self):
-        return last_id(self._study.database)
-
-    def _read(self):
-        with self._timeline() as timeline:
-            return list(timeline.entries)
-
-    @contextmanager
-    def _timeline(self):
-        """The Timeline of all that is in the journal by now, for this thread alone inside the block."""
-        database = self._study.database
-        with self._following:
-            # Pages ask many times a rerun. The journal only grows, so its last id says whether there is
-            # anything new.
-            if self._followed.last == last_id(database):
-                yield self._followed
-            elif database.in_transaction:  # what is new may be this thread's own, and never be kept
-                yield _caught_up(self._followed.fork(), database)
-            else:
-                self._followed = _caught_up(self._followed, database)
-                yield self._followed
-
-    @contextmanager
-    def _recording(self):
-        """One transaction: yields a function (action, payload) -> journal id."""
-        with self._timeline():  # so that hardly anything is new inside of it
-            pass
-        with self._study.database.transaction() as connection:
-            yield partial(self._record, connection)
-
-    def _record(self, connection, action, payload):
-        editor, note = getattr(self._context, "editor", None), getattr(self._context, "note", "")
-        if editor is not None and editor.behind(self._last()):
-            check_conflict(self._read(), editor, action, payload, self.describe)
-        id = append(connection, action, payload, self.author, note)
-        self._own_entries().add(id)
-        return id
-
-    def _own_entries(self):
-        editor = getattr(self._context, "editor", None)
-        return self._own if editor is None else editor.own
+        return editor.unseen(self._log.entries()) if editor.behind(self._log.last()) else []
 
     @_edit
     def rename(self, concept, name):
@@ -294,7 +226,7 @@ class Curation:
 
         payload = {"concepts": pair, "weight": weight}
         if target is not None and self._several(target):
-            payload["target"] = self._study.class_index(target)
+            payload["target"] = class_index(self._study, target)
         return self._append("pin", payload, check)
 
     @_edit
@@ -320,21 +252,21 @@ class Curation:
     def split(self, concept, into=2, seed=0):
         """Cut a concept into several, by k-means inside its own tokens; other tokens keep their ids.
 
-        Where concepts are branches of a tree (``study.branches()``), it is cut where its branches part;
+        Where concepts are branches of a tree (``branches.branches_of``), it is cut where its branches part;
         k-means is for what the tree does not part further. The largest part keeps the concept's id and name;
         the others get new ids at the end. Returns the journal id.
         """
         if not 2 <= into <= 20:
             raise CurationError(f"a concept can be split into 2 to 20 parts, not {into}")
-        with self._recording() as record:
+        with self._log.recording() as record:
             state = self.state
             self._check(state, concept)
-            leaves = self._study.tree_parts(int(concept), int(into), state)
+            leaves = tree_parts(self._study, int(concept), int(into), state)
             if leaves:
-                tree = self._study.current_fit.tree
+                tree = self._study.view.tree
                 centroids = np.stack([tree.centre(each) for each in leaves])
             else:
-                centroids = self._study.split_centroids(int(concept), int(into), seed, state)
+                centroids = split_centroids(self._study, int(concept), int(into), seed, state)
             first = self._n_concepts(state)
             payload = {
                 "concept": int(concept),
@@ -351,10 +283,10 @@ class Curation:
 
         The concept keeps id and name.
         """
-        with self._recording() as record:
+        with self._log.recording() as record:
             state = self.state
             self._check(state, concept)
-            root = self._study.branches(state=state)
+            root = branches_of(self._study, state=state)
             if root is None:
                 raise CurationError(
                     "the concepts of this fit are not branches of a tree: merge by name, or fit with the"
@@ -414,7 +346,7 @@ class Curation:
         payload = {"parts": parts, "polygon": outline, "evidence": evidence, "weight": float(weight)}
         target = self._study.target if target is None else target
         if evidence != "ignore" and self._several(target):
-            payload["target"] = self._study.class_index(target)
+            payload["target"] = class_index(self._study, target)
         return self._append("annotate", payload, None)
 
     @_edit
@@ -451,17 +383,17 @@ class Curation:
 
     def can_undo(self):
         """The Entry that ``undo`` would take back, or None."""
-        with self._timeline() as timeline:
+        with self._log.timeline() as timeline:
             return timeline.standing[-1] if timeline.standing else None
 
     def can_redo(self):
         """The Entry that ``redo`` would bring back, or None."""
-        with self._timeline() as timeline:
+        with self._log.timeline() as timeline:
             return timeline.undone[-1] if timeline.undone else None
 
     def pending(self):
         """Whether edits stand that the current fit does not know yet (names and colours need no refit)."""
-        fit = self._study.current_fit
+        fit = self._study.view
         return fit is not None and self.state.layer_two() != fit.state.layer_two()
 
     def describe(self, entry):
@@ -474,7 +406,7 @@ class Curation:
         Raises CurationError for a class that there is not.
         """
         several = len(self._study.classes) > 2
-        if self._study.class_index(target) != 1 and not several:
+        if class_index(self._study, target) != 1 and not several:
             raise CurationError(
                 f"there is one kernel, whose positive weights speak for {self._study.classes[1]!r}: mark or"
                 " pin with that in mind"
@@ -482,7 +414,7 @@ class Curation:
         return several
 
     def _n_concepts(self, state):
-        fit = self._study.current_fit
+        fit = self._study.view
         if fit is None:
             raise CurationError("the study has no concepts yet: fit it first")
         return len(fit.centroids) + state.n_extra
@@ -499,7 +431,7 @@ class Curation:
             raise CurationError(f"concept {concept} is excluded: include it first")
 
     def _append(self, action, payload, check):
-        with self._recording() as record:
+        with self._log.recording() as record:
             # read and checked inside the transaction: two programs editing one study cannot contradict each
             # other
             if check is not None:
@@ -507,22 +439,9 @@ class Curation:
             return record(action, payload)
 
     def _step(self, action, nothing):
-        with self._recording() as record:
+        with self._log.recording() as record:
             entry = self.can_undo() if action == "undo" else self.can_redo()
             if entry is None:
                 raise CurationError(nothing)
             record(action, {})
             return entry
-
-
-def _caught_up(timeline, database):
-    """A timeline after all that is in the journal by now.
-
-    It, or another where it followed what is not there.
-    """
-    new = read_journal(database, since=timeline.last)
-    if timeline.last and new[:1] != timeline.entries[-1:]:
-        timeline, new = Timeline(), read_journal(database)
-    for entry in new[bool(timeline.last) :]:
-        timeline.add(entry)
-    return timeline

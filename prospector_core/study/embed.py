@@ -1,21 +1,39 @@
 """The embedding job of a study: one datum of the queue after the other, resumable at any moment."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..encoders.base import same_vectors
 from ..errors import EmbeddingError, ProspectorError, StorageFullError, StoreNotAllowedError
 from ..scheduling import OnCluster
 from ..store.derived import forget_others
 from ..store.removal import remove_file
+from .own_vectors import OwnEmbedder
 from .queue import Rate
-from .tasks import asked_file, embed, embed_with, place_of
+from .worker_context import Place, place_of, study_at
 
-__all__ = ["embed_study", "work_on_queue"]
+if TYPE_CHECKING:
+    from ..modalities.base import Embedder
+    from .data import Datum
+    from .study import Study
+
+__all__ = ["embed_study", "embedder_of", "work_on_queue"]
 
 _REPORT_EVERY = 0.5  # seconds between job updates in the database
+
+
+def embedder_of(study: Study, encoder: Any = None, threads: int | None = None) -> Embedder:
+    """What embeds the study's data: with its own encoder, its own vectors, or another encoder."""
+    if encoder is None and study.embedding.get("vectors"):
+        return OwnEmbedder(study)
+    return study.kind.embedder(study, encoder or study.kind.encoder_of(study, threads))
 
 
 def embed_study(study, data=None, progress=None, stop=None, threads=None, encoder=None, anew=False, on=None):
@@ -42,7 +60,7 @@ def embed_study(study, data=None, progress=None, stop=None, threads=None, encode
                 f"the features of {study.path} were imported: they cannot be made again here"
             )
         return {}  # what has no features has no tissue either
-    if (why := study.refusal()) is not None:
+    if (why := study.address.refusal()) is not None:
         raise StoreNotAllowedError(why)
     chosen = [study.datum(each) for each in data] if data else study.data
     store = study.store
@@ -85,7 +103,7 @@ def _work(study, progress, stop, threads, encoder, on=None):
     queue, failed = study.queue, {}
     stopped = stop or (lambda: False)
     try:
-        with study.embedder(encoder, threads) as embedder:
+        with embedder_of(study, encoder, threads) as embedder:
             unfinished = {job.uid for job in queue.jobs() if job.state not in ("done", "failed")}
             _adopt_files(study, unfinished)
             _check_others(study, unfinished, embedder.encoder)
@@ -120,7 +138,7 @@ def _embed_here(study, embedder, progress, stopped, failed):
     while not stopped() and (uid := queue.claim()) is not None:
         try:
             asked = lambda uid=uid: stopped() or bool(queue.asked(uid))
-            complete, note = embed_with(embedder, study, _told(queue, progress), asked, uid)
+            complete, note = _embed_one(embedder, study, _told(queue, progress), asked, uid)
         except StorageFullError as error:
             _end_quietly(queue, uid, "failed", str(error))
             raise
@@ -161,16 +179,16 @@ def _embed_there(study, on, place, threads, progress, stopped, failed):
                         progress(study.datum(uid), done, total)
                 with contextlib.suppress(ProspectorError, OSError):
                     if stopped() or queue.asked(uid):
-                        _touch(asked_file(study, uid))
+                        _touch(_stop_file(study, uid))
 
     ended = threading.Event()
     watcher = threading.Thread(target=look, name="watch-embedding", daemon=True)
     watcher.start()
     try:
-        for done in on.run(embed, claimed(), place, threads):
+        for done in on.run(_embed_at, claimed(), place, threads):
             with lock:
                 running.discard(done.item)
-            remove_file(asked_file(study, done.item))
+            remove_file(_stop_file(study, done.item))
             if isinstance(done.error, StorageFullError):
                 _end_quietly(queue, done.item, "failed", str(done.error))
                 raise done.error
@@ -183,8 +201,42 @@ def _embed_there(study, on, place, threads, progress, stopped, failed):
         ended.set()
         watcher.join()
         for uid in running:  # the cluster was lost, or Ctrl-C
-            remove_file(asked_file(study, uid))
+            remove_file(_stop_file(study, uid))
             _end_quietly(queue, uid, "paused")
+
+
+_embedders: dict[Place, Embedder] = {}  # of a worker
+
+
+def _embed_at(place: Place, threads: int | None, uid: str) -> tuple[bool, str]:
+    """Embed one datum, with the study's own encoder: (complete?, note). It stops once its file is there."""
+    study = study_at(place)
+    if place not in _embedders:  # an encoder is loaded once a process
+        _embedders.clear()
+        _embedders[place] = embedder_of(study, None, threads).__enter__()
+    return _embed_one(_embedders[place], study, None, _stop_file(study, uid).exists, uid)
+
+
+def _embed_one(
+    embedder: Embedder,
+    study: Study,
+    progress: Callable[[Datum, int, int], None] | None,
+    stopped: Callable[[], bool],
+    uid: str,
+) -> tuple[bool, str]:
+    """Embed one datum: (complete?, note)."""
+    datum = study.datum(uid)
+
+    def tell(done: int, total: int) -> None:
+        if progress is not None:
+            progress(datum, done, total)
+
+    return embedder.embed(datum, tell, stopped), embedder.note(datum)
+
+
+def _stop_file(study: Study, uid: str) -> Path:
+    """The file that asks a worker to stop embedding a datum: workers do not see the queue."""
+    return study.path / f".stop-{uid}"
 
 
 def _end(study, uid, complete, note):

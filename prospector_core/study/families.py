@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import FitError
 from ..method.families import Family, Site, group_sites, likeness, sites_of
+from .views import fit_view
 
 if TYPE_CHECKING:
     from .data import Datum
-    from .fits import Fit
     from .journal import CurationState
     from .study import Study
 
@@ -20,14 +19,14 @@ __all__ = ["compositions", "find_families", "find_sites", "name_of"]
 _ALIKE = 0.9  # compositions that are this much alike are of one family, for the name that a person gave
 
 
-def find_sites(study: Study, fit: Fit | None = None, data: list[Datum] | None = None) -> list[Site]:
+def find_sites(study: Study, view: Any = None, data: list[Datum] | None = None) -> list[Site]:
     """Return the strongest places of the data of the class, datum by datum.
 
     Parameters
     ----------
     study : Study
-    fit : Fit, optional
-        By default the current one.
+    view : FitView, Fit or number of a fit, optional
+        By default the latest.
     data : list of Datum, optional
         By default those that are embedded and labelled with the class.
 
@@ -36,36 +35,37 @@ def find_sites(study: Study, fit: Fit | None = None, data: list[Datum] | None = 
     FitError
         Nothing was fitted yet.
     """
-    fit = fit or study.current_fit
-    if fit is None:
-        raise FitError("the study has not been fitted yet: run `prospector fit` first")
-    limit = study.score_limit(fit)
-    data = [datum for datum in study.embedded() if datum.label == fit.target] if data is None else data
+    view = fit_view(study, view)
+    limit = study.score_limit(view)
+    data = [datum for datum in study.embedded() if datum.label == view.target] if data is None else data
     sites = []
     for datum in data:
-        sites += sites_of(datum.uid, study.graph(datum), study.prospect(datum, fit), fit.radius, limit)
+        sites += sites_of(datum.uid, study.graph(datum), study.prospect(datum, view), view.radius, limit)
     return sites
 
 
-def compositions(study: Study, sites: list[Site], fit: Fit | None = None) -> np.ndarray:
+def compositions(study: Study, sites: list[Site], view: Any = None) -> np.ndarray:
     """Concepts that sites are made of: (n, K) float64, rows that sum to 1."""
-    fit = fit or study.current_fit
-    out = np.zeros((len(sites), fit.n_concepts))
+    view = fit_view(study, view)
+    out = np.zeros((len(sites), view.n_concepts))
     for row, site in zip(out, sites):
-        np.add.at(row, study.concepts_of(site.datum, fit)[site.tokens], 1.0)
+        np.add.at(row, study.concepts_of(site.datum, view)[site.tokens], 1.0)
     return out / np.maximum(out.sum(1, keepdims=True), 1.0)
 
 
 def find_families(
-    study: Study, fit: Fit | None = None, sites: list[Site] | None = None, families: int | None = None
+    study: Study,
+    view: Any = None,
+    sites: list[Site] | None = None,
+    families: int | None = None,
 ) -> list[Family]:
     """Group sites by the concepts they are made of, the largest family first.
 
     Sites: by default those of ``find_sites``; families, how many: by default as ``group_sites`` finds.
     """
-    fit = fit or study.current_fit
-    sites = find_sites(study, fit) if sites is None else sites
-    return group_sites(sites, compositions(study, sites, fit), families) if sites else []
+    view = fit_view(study, view)
+    sites = find_sites(study, view) if sites is None else sites
+    return group_sites(sites, compositions(study, sites, view), families) if sites else []
 
 
 def name_of(state: CurationState, composition: dict[int, float] | np.ndarray) -> str:

@@ -121,24 +121,22 @@ def check_fit(fit: Any, study: Any, folder: Any) -> None:
 
 
 def _wrong(fit, study):
-    kept, n_classes = fit.kernels or fit, len(study.classes)
+    kernels, n_classes = fit.kernels, len(study.classes)
     if fit.centroids.ndim != 2 or not fit.centroids.size or fit.centroids.dtype != np.float32:
         return "its concepts have no centres"
     if fit.n_concepts > MOST_CONCEPTS:
         return "it has too many concepts"
-    if (fit.kernels is not None) != study.several or (fit.kernels and len(kept.coef) != n_classes):
+    if fit.n_classes != n_classes:
         return f"it is not of {n_classes} classes"
-    if kept.coef.shape != kept.fitted_coef.shape or len(fit.calibrations) != (
-        n_classes if fit.kernels else 1
-    ):
+    if kernels.coef.shape != kernels.fitted_coef.shape or len(kernels.calibration) != len(kernels.coef):
         return "its weights are of different lengths"
-    for array in (fit.centroids, kept.coef, kept.fitted_coef):
+    for array in (fit.centroids, kernels.coef, kernels.fitted_coef):
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             return "its numbers are not finite"
-    for each in kept.summary["predictions"].values():
-        if isinstance(each, list) != study.several or (study.several and len(each) != n_classes):
+    for shares in fit.summary["predictions"].values():
+        if isinstance(shares, list) != study.several or (study.several and len(shares) != n_classes):
             return "its predictions are not of its classes"
-    if study.several and len(kept.summary.get("class_counts") or ()) != n_classes:
+    if study.several and len(fit.summary.get("class_counts") or ()) != n_classes:
         return "its counts are not of its classes"
     if fit.tree is not None and fit.tree.fine.shape[1] != fit.centroids.shape[1]:
         return "its tree is of other concepts"

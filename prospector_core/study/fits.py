@@ -1,12 +1,17 @@
-"""A fitted head as a study keeps it: settings, centroids, kernel, calibration; safetensors and JSON."""
+"""A fitted head as a study keeps it: settings, centroids, kernels, calibration; safetensors and JSON.
+
+A ``Fit`` has the kernels of all classes; what is looked at is a ``FitView`` of it: one class's kernel, with
+or without the weights that chance reaches.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,422 +19,179 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from ..errors import FitError, PluginError, ProspectorError, StudyDamagedError
+from ..errors import FitError, StudyDamagedError
 from ..method.calibration import Calibration
 from ..method.features import n_features, pair_index
-from ..method.kernels import KERNELS, make_kernel
-from ..method.quantizers import (
-    ConceptTree,
-    GaussianMixtureQuantizer,
-    KMeansQuantizer,
-    MiniBatchKMeansQuantizer,
-    SphericalKMeansQuantizer,
-    StreamedKMeansQuantizer,
-    TreeQuantizer,
-    VQAutoencoderQuantizer,
-)
-from ..plugins import load_one, names_of, origin_of
+from ..method.kernels import KERNELS
+from ..method.null import Null
+from ..method.quantizers import ConceptTree
 from ..store.checked import read_json
 from ..store.files import folder_atomic, write_atomic
 from ..store.removal import read_own
 from .fit_records import check_head, check_settings, check_tree
 from .journal import CurationState
+from .settings import FitSettings
 
-__all__ = [
-    "FitSettings",
-    "Fit",
-    "GIVEN",
-    "Kernels",
-    "QUANTIZERS",
-    "SUGGESTED",
-    "about_quantizer",
-    "list_quantizers",
-    "make_quantizer",
-]
+__all__ = ["Fit", "FitView", "Kernels", "way_out"]
 
-QUANTIZERS = {
-    each.name: each
-    for each in (
-        KMeansQuantizer,
-        SphericalKMeansQuantizer,
-        GaussianMixtureQuantizer,
-        TreeQuantizer,
-        VQAutoencoderQuantizer,
-        MiniBatchKMeansQuantizer,
-        StreamedKMeansQuantizer,
-    )
-}
-_GROUP = "prospector.quantizers"
 _FILES = re.compile(
     r"head\.(json|safetensors)|maps/(fdr-[\d.e+-]+/)?(class-\d+/)?[a-z][0-9a-f]{14}\.(npy|json)|(.*/)?\..*\.partial"
 )
-GIVEN = "as encoded"
-"""In place of a quantizer: the concepts are those that the encoder brings (residue types)."""
 
 
-def list_quantizers():
-    """Names of what finds concepts.
-
-    Ours, and those installed under the entry point group ``prospector.quantizers``.
-    """
-    return [*QUANTIZERS, *(name for name in names_of(_GROUP) if name not in QUANTIZERS)]
-
-
-def about_quantizer(name):
-    """One line on what a quantizer looks for.
-
-    Of an installed one what its attribute ``about`` says, or where it is from.
-    """
-    if name == GIVEN:
-        return "the kinds that the encoder itself tells by name: none are looked for"
-    if name in QUANTIZERS:
-        return QUANTIZERS[name].about
-    try:
-        maker = load_one(_GROUP, name)
-    except PluginError:  # the fit says what is wrong with it
-        maker = None
-    said = str(getattr(maker, "about", None) or "").strip()
-    return said.splitlines()[0] if said else origin_of(_GROUP, name)
-
-
-def make_quantizer(name, n_concepts, sample, seed):
-    """An unfitted quantizer by name. Raises FitError."""
-    maker = QUANTIZERS.get(name)
-    try:
-        if maker is None:
-            maker = load_one(_GROUP, name)
-        if maker is None:
-            raise FitError(f"there is no quantizer {name!r}: choose one of {', '.join(list_quantizers())}")
-        return maker(n_concepts, sample=sample, seed=seed)
-    except ProspectorError:
-        raise
-    except Exception as error:
-        raise FitError(f"the installed quantizer {name} cannot be loaded ({error})") from error
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How a study is fitted.
-
-    concepts K; radius r in hops; kernel "fold-change" (alpha, tau) or "linear" (l1_ratio); diffusive maps;
-    seed; sample = tokens that concepts are looked for in; quantizer, a name of ``list_quantizers()``, or "as
-    encoded" where the encoder brings concepts (then their number is K).
-
-    softness: how far a token belongs to other concepts than the nearest (0: not at all; see
-    ``soft.temperature``); centre: how much of what a datum's tokens share is taken out of their embeddings
-    first (0 to 1; see ``soft.centred``); pseudo, shrink: see ``FoldChangeKernel``. All 0 is the authors'
-    method, and what fits are that say nothing of it; what new studies begin with is ``SUGGESTED``.
-    """
-
-    concepts: int = 15
-    radius: int = 1
-    kernel: str = "fold-change"
-    alpha: float = 1e10
-    tau: float = 0.0
-    l1_ratio: float = 0.5
-    diffusive: bool = False
-    seed: int = 0
-    sample: int = 50_000
-    quantizer: str = "k-means"
-    softness: float = 0.0
-    centre: float = 0.0
-    pseudo: float = 0.0
-    shrink: bool = False
-
-    def check(self):
-        """Raise FitError for settings out of range."""
-        for name, low, high in (
-            ("concepts", 2, 1000),
-            ("radius", 0, 64),
-            ("sample", 2, 10**9),
-            ("seed", 0, 2**32 - 1),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise FitError(f"{name} must be {low} to {high}, got {value}")
-        for what, names in (("kernel", KERNELS), ("quantizer", (*list_quantizers(), GIVEN))):
-            if getattr(self, what) not in names:
-                raise FitError(
-                    f"there is no {what} {getattr(self, what)!r}: choose one of {', '.join(names)}"
-                )
-        for name, high in (("softness", 10), ("centre", 1), ("pseudo", 1000)):
-            if not 0 <= getattr(self, name) <= high:
-                raise FitError(f"{name} must be 0 to {high}, got {getattr(self, name)}")
-        if not (self.alpha > 0 and self.tau >= 0 and 0 <= self.l1_ratio <= 1):
-            raise FitError("alpha must be positive, tau at least 0 and l1_ratio between 0 and 1")
-        return self
-
-    def make_kernel(self):
-        """The unfitted kernel."""
-        if self.kernel == "linear":
-            return make_kernel("linear", l1_ratio=self.l1_ratio, seed=self.seed)
-        return make_kernel(
-            "fold-change", alpha=self.alpha, tau=self.tau, pseudo=self.pseudo, shrink=self.shrink
-        )
-
-
-SUGGESTED = FitSettings(concepts=30, softness=0.25, centre=0.5, pseudo=0.1, shrink=True)
-"""Settings to begin with: better than the authors' on slides, structures and documents, without choosing."""
-
-_TOKENS_A_CONCEPT = 12  # at least, on average
-
-
-def suggested(tokens: int, first: Mapping[str, Any], given: int | None = None) -> FitSettings:
-    """Return what a new study begins with.
-
-    Parameters
-    ----------
-    tokens : int
-        How many may be fitted on.
-    first : mapping
-        What is different for its kind of data (``Modality.first_settings``).
-    given : int, optional
-        How many concepts the encoder brings.
-    """
-    if given is not None:  # what tokens are is known: nothing to soften
-        return replace(SUGGESTED, concepts=given, quantizer=GIVEN, softness=0.0, centre=0.0)
-    concepts = int(np.clip(tokens // _TOKENS_A_CONCEPT, 2, SUGGESTED.concepts))
-    return replace(SUGGESTED, concepts=concepts, **first)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernels:
-    """The kernels of a fit of more than two classes, one per class, each against the rest.
+    """The kernels of a fit: one where there are two classes, else one per class, each against the rest.
 
-    Attributes: coef (n_classes, p), pins applied; fitted_coef (n_classes, p); calibration, a tuple of
-    n_classes; summary, whose "predictions" are {uid: [P(class 0), P(class 1), ...]}, summing to 1.
+    Attributes
+    ----------
+    coef : (n_kernels, p) float64
+        Weights over all K concepts; 0 for inactive ones; pins applied.
+    fitted_coef : (n_kernels, p) float64
+        The same before pins.
+    calibration : tuple of Calibration
+        Evidence to probability, of each kernel.
+    summary : dict
+        "predictions": {uid: P(class 1)}, or of several classes {uid: [P(class 0), P(class 1), ...]}, summing
+        to 1; held out where the datum was fitted on; accuracy, auroc, ...
     """
 
     coef: np.ndarray
     fitted_coef: np.ndarray
-    calibration: tuple
-    summary: dict
+    calibration: tuple[Calibration, ...]
+    summary: dict[str, Any]
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Fit:
-    """One fitted head, seen from one class: the kernel that tells it from the rest.
+    """One fitted head, with the kernels of all classes.
 
     Attributes
     ----------
-    id, journal : number of the fit (negative: a preview, kept nowhere), and of the last journal entry that it
-        knows
+    id, journal : int
+        Number of the fit (negative: a preview, kept nowhere), and of the last journal entry that it knows.
     settings : FitSettings
     centroids : (K, d) float32
-    coef : (p,) float64 prospect kernel over all K concepts; 0 for inactive ones; pins applied
-    fitted_coef : (p,) the same before pins
-    calibration : evidence to probability, of this class against the rest
-    summary : dict; "predictions": {uid: P(target)}, held out where the datum was fitted on; accuracy, auroc,
-        ...
-    state : CurationState at that journal entry
-    target : the class that positive weights speak for; 1 where there are two
-    kernels : Kernels of every class where there are more than two, else None
-    tree : ConceptTree, how its concepts branch, where the quantizer knows; else None
-    masked : of a fit of which only the weights that exceed chance are left (``evaluation.mask``), their false
-        discovery rate
-    whole : the fit that was masked, or None
-
-    ``of_class(c)`` is the same fit seen from another class: it can be given wherever a fit can.
+    kernels : Kernels
+    state : CurationState
+        At that journal entry.
+    tree : ConceptTree or None
+        How its concepts branch, where the quantizer knows.
     """
 
     id: int
     journal: int
     settings: FitSettings
     centroids: np.ndarray
-    coef: np.ndarray
-    fitted_coef: np.ndarray
-    calibration: Calibration
-    summary: dict
+    kernels: Kernels
     state: CurationState = field(repr=False)
-    target: int = 1
-    kernels: Kernels | None = field(default=None, repr=False)
     tree: ConceptTree | None = field(default=None, repr=False)
-    masked: float | None = None
-    whole: Fit | None = field(default=None, repr=False)
+    _views: dict[int, FitView] = field(default_factory=dict, init=False, repr=False)
 
-    @classmethod
-    def of_kernels(cls, id, journal, settings, centroids, kernels, state, target=None, tree=None):
-        """A fit of several classes, seen from ``target`` (default: the last class)."""
-        target = len(kernels.coef) - 1 if target is None else int(target)
-        probabilities = kernels.summary["predictions"]
-        summary = {
-            **kernels.summary,
-            "predictions": {uid: each[target] for uid, each in probabilities.items()},
-            "positive": kernels.summary["class_counts"][target],
-        }
-        return cls(
-            id,
-            journal,
-            settings,
-            centroids,
-            kernels.coef[target],
-            kernels.fitted_coef[target],
-            kernels.calibration[target],
-            summary,
-            state,
-            target,
-            kernels,
-            tree,
-        )
-
-    def of_class(self, target):
-        """This fit seen from a class: Fit. Raises FitError.
-
-        With two classes there is one kernel, which speaks for class 1 where it is positive and for class 0
-        where it is negative: class 1 is the fit itself, and class 0 is refused.
-        """
-        if target == self.target:
-            return self
-        if self.kernels is None:
-            raise FitError(
-                "there are two classes and one kernel: negative weights and scores speak for class 0"
-            )
-        if not 0 <= target < self.n_classes:
-            raise FitError(f"there is no class {target}: classes are 0..{self.n_classes - 1}")
-        return self.of_kernels(
-            self.id, self.journal, self.settings, self.centroids, self.kernels, self.state, target, self.tree
-        )
+    def view(self, target: int | None = None) -> FitView:
+        """Return the fit seen from a class (default: the last), always the same object. Raises FitError."""
+        target = self.n_classes - 1 if target is None else int(target)
+        found = self._views.get(target)
+        return found or self._views.setdefault(target, FitView(self, target))
 
     @property
-    def n_classes(self):
+    def several(self) -> bool:
+        """Whether there are more than two classes, and so a kernel a class."""
+        return len(self.kernels.coef) > 1
+
+    @property
+    def n_classes(self) -> int:
         """How many classes there are."""
-        return 2 if self.kernels is None else len(self.kernels.coef)
+        return len(self.kernels.coef) if self.several else 2
 
     @property
-    def key(self):
-        """What depends on the fit, the class and the mask is remembered under.
+    def summary(self) -> dict[str, Any]:
+        """What the fit says of its data, of all classes, as it is kept."""
+        return self.kernels.summary
 
-        (id, target), or with ``masked``.
-        """
-        return (self.id, self.target) if self.masked is None else (self.id, self.target, self.masked)
-
-    @property
-    def whole_summary(self):
-        """The summary of all classes, as it is kept."""
-        return self.summary if self.kernels is None else self.kernels.summary
-
-    def probabilities(self, uid):
+    def probabilities(self, uid: str) -> tuple[float, ...] | None:
         """P of each class of a datum, summing to 1: tuple of n_classes floats; None if it was not there."""
-        found = self.whole_summary["predictions"].get(uid)
+        found = self.summary["predictions"].get(uid)
         if found is None:
             return None
-        return (1 - found, found) if self.kernels is None else tuple(found)
+        return tuple(found) if self.several else (1 - found, found)
 
-    def predicted(self, uid):
-        """The most probable class of a datum: int; None if it was not there."""
-        found = self.whole_summary["predictions"].get(uid)
+    def predicted(self, uid: str) -> int | None:
+        """The most probable class of a datum; None if it was not there."""
+        found = self.summary["predictions"].get(uid)
         if found is None:
             return None
-        return int(found >= 0.5) if self.kernels is None else int(np.argmax(found))
+        return int(np.argmax(found)) if self.several else int(found >= 0.5)
 
     @property
-    def n_concepts(self):
+    def n_concepts(self) -> int:
         """K, inactive concepts included."""
         return len(self.centroids) + self.state.n_extra
 
     @property
-    def radius(self):
+    def radius(self) -> int:
         """Receptive field in hops."""
         return self.settings.radius
 
     @property
-    def unit(self):
+    def unit(self) -> str:
         """Unit of the kernel's weights."""
         return KERNELS[self.settings.kernel].unit
 
-    @property
-    def pinned(self):
-        """Concepts (i,) and pairs (i, j), i <= j, whose weight is the expert's.
+    def digest(self) -> str:
+        """SHA-256 of what the fit says of all classes, to the last bit.
 
-        By the ids that are in the kernel.
+        Centroids, their tree, weights, calibration and predictions.
         """
-        found = {
-            tuple(sorted(self.state.home(k) for k in (key if isinstance(key, tuple) else (key,))))
-            for key in self.state.pins_of(self.target)
-        }
-        return {each for each in found if not any(k in self.state.excluded for k in each)}
+        return self._digest
 
-    def weight(self, concept):
-        """Weight of a concept's monogram."""
-        return float(self.coef[concept])
-
-    def pair_weight(self, i, j):
-        """Weight of the skip-bigram of two concepts (0 if the fit counts no pairs)."""
-        return float(self.coef[pair_index(i, j, self.n_concepts)]) if self.radius else 0.0
-
-    def digest(self):
-        """SHA-256 of what the fit says.
-
-        Centroids, their tree, weights, calibration and predictions, to the last bit.
-
-        It is of all classes, whichever one the fit is seen from.
-        """
+    @cached_property
+    def _digest(self) -> str:
         found = hashlib.sha256()
-        kept = self.kernels or self
-        branches = _tree_tensors(self.tree).values()
-        for array in (self.centroids, kept.coef, kept.fitted_coef, *branches):
+        for array in self._tensors().values():
             found.update(f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
-        curve = [[each.slope, each.offset] for each in self.calibrations]
-        curve = curve[0] if self.kernels is None else curve
-        found.update(json.dumps([curve, kept.summary["predictions"]], sort_keys=True).encode())
+        curves = [[curve.slope, curve.offset] for curve in self.kernels.calibration]
+        curves = curves if self.several else curves[0]
+        found.update(json.dumps([curves, self.summary["predictions"]], sort_keys=True).encode())
         return found.hexdigest()
 
-    @property
-    def calibrations(self):
-        """The calibration of each kernel: a tuple of one, or one per class."""
-        return (self.calibration,) if self.kernels is None else self.kernels.calibration
+    def _tensors(self) -> dict[str, np.ndarray]:
+        """Arrays as they are kept: of one kernel (p,), of several (n_classes, p)."""
+        coef, fitted = self.kernels.coef, self.kernels.fitted_coef
+        if not self.several:
+            coef, fitted = coef[0], fitted[0]
+        return {"centroids": self.centroids, "coef": coef, "fitted_coef": fitted, **_tree_tensors(self.tree)}
 
-    def save(self, folder):
+    def save(self, folder: Path) -> None:
         """Write ``head.safetensors`` and ``head.json`` into a new folder, whole or not at all."""
-        kept = self.kernels or self
-        tensors = {
-            "centroids": self.centroids,
-            "coef": kept.coef,
-            "fitted_coef": kept.fitted_coef,
-            **_tree_tensors(self.tree),
-        }
-        curves = [{"slope": each.slope, "offset": each.offset} for each in self.calibrations]
+        curves = [{"slope": curve.slope, "offset": curve.offset} for curve in self.kernels.calibration]
         record = {
             "settings": asdict(self.settings),
-            "calibration": curves[0] if self.kernels is None else curves,
-            "summary": kept.summary,
+            "calibration": curves if self.several else curves[0],
+            "summary": self.summary,
         }
+        tensors = {name: np.ascontiguousarray(array) for name, array in self._tensors().items()}
         with folder_atomic(folder, _FILES.fullmatch) as partial:
-            write_atomic(
-                partial / "head.safetensors",
-                save_tensors({k: np.ascontiguousarray(v) for k, v in tensors.items()}),
-            )
+            write_atomic(partial / "head.safetensors", save_tensors(tensors))
             write_atomic(partial / "head.json", json.dumps(record, indent=1, sort_keys=True).encode())
 
     @classmethod
-    def load(cls, folder, id, journal, state, target=None):
-        """Read what ``save`` wrote; of several classes, seen from ``target``. Raises StudyDamagedError."""
+    def load(cls, folder: Path, id: int, journal: int, state: CurationState) -> Fit:
+        """Read what ``save`` wrote. Raises StudyDamagedError."""
         try:
             study = folder.parent.parent
             tensors = load_tensors(read_own(study, folder / "head.safetensors"))
             record = check_head(read_json(read_own(study, folder / "head.json"), "head.json"))
             settings, tree = FitSettings(**check_settings(record["settings"])), _tree_of(tensors)
-            coef, fitted, curve = tensors["coef"], tensors["fitted_coef"], record["calibration"]
-            if coef.ndim == 2:
-                curves = tuple(Calibration(**each) for each in curve)
-                kernels = Kernels(coef, fitted, curves, record["summary"])
-                fit = cls.of_kernels(
-                    id, journal, settings, tensors["centroids"], kernels, state, target, tree
-                )
-            else:
-                fit = cls(
-                    id=id,
-                    journal=journal,
-                    settings=settings,
-                    centroids=tensors["centroids"],
-                    coef=coef,
-                    fitted_coef=fitted,
-                    calibration=Calibration(**curve),
-                    summary=record["summary"],
-                    state=state,
-                    tree=tree,
-                )
-            sound = fit.coef.shape == fit.fitted_coef.shape == (n_features(fit.n_concepts, fit.radius),)
+            coef, fitted, curves = tensors["coef"], tensors["fitted_coef"], record["calibration"]
+            if coef.ndim == 1:
+                coef, fitted, curves = coef[None], fitted[None], [curves]
+            kernels = Kernels(
+                coef, fitted, tuple(Calibration(**curve) for curve in curves), record["summary"]
+            )
+            fit = cls(id, journal, settings, tensors["centroids"], kernels, state, tree)
+            sound = coef.shape == fitted.shape == (len(curves), n_features(fit.n_concepts, fit.radius))
+            fit.view().summary  # noqa: B018 (what it says is of every class)
         except (
             OSError,
             ValueError,
@@ -445,7 +207,158 @@ class Fit:
         return fit
 
 
-def way_out(folder):
+@dataclass(frozen=True, eq=False)
+class FitView:
+    """A fit as it is looked at: which class's kernel, and whether weights that chance reaches are left out.
+
+    With two classes there is one kernel, which speaks for class 1 where it is positive and for class 0 where
+    it is negative: class 1 is what it is seen from, and class 0 is refused. Raises FitError.
+
+    Attributes
+    ----------
+    fit : Fit
+    target : int
+        The class that positive weights speak for.
+    mask : Null or None
+        What shuffled labels say of the weights: those that it does not keep are 0, but for the expert's.
+    """
+
+    fit: Fit = field(repr=False)
+    target: int
+    mask: Null | None = None
+
+    def __post_init__(self) -> None:
+        if not self.fit.several and self.target != 1:
+            raise FitError(
+                "there are two classes and one kernel: negative weights and scores speak for class 0"
+            )
+        if not 0 <= self.target < self.fit.n_classes:
+            raise FitError(f"there is no class {self.target}: classes are 0..{self.fit.n_classes - 1}")
+
+    def seen_from(self, target: int) -> FitView:
+        """Return the same fit seen from a class: from another one, without a mask. Raises FitError."""
+        return self if target == self.target else self.fit.view(target)
+
+    @property
+    def unmasked(self) -> FitView:
+        """The same with all weights."""
+        return self if self.mask is None else self.fit.view(self.target)
+
+    @property
+    def key(self) -> tuple:
+        """What depends on fit, class and mask is remembered under it."""
+        return (self.id, self.target) if self.mask is None else (self.id, self.target, self.mask.level)
+
+    @cached_property
+    def coef(self) -> np.ndarray:
+        """(p,) float64 prospect kernel over all K concepts; 0 for inactive ones; pins applied."""
+        coef = self.fit.kernels.coef[self._row]
+        if self.mask is None:
+            return coef
+        return np.where(self.mask.kept | (coef != self.fitted_coef), coef, 0.0)
+
+    @property
+    def fitted_coef(self) -> np.ndarray:
+        """(p,) float64, the kernel before pins."""
+        return self.fit.kernels.fitted_coef[self._row]
+
+    @property
+    def calibration(self) -> Calibration:
+        """Evidence to probability, of this class against the rest."""
+        return self.fit.kernels.calibration[self._row]
+
+    @property
+    def _row(self) -> int:
+        return self.target if self.fit.several else 0
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What the fit says of its data; "predictions": {uid: P(target)}."""
+        summary = self.fit.summary
+        if not self.fit.several:
+            return summary
+        predictions = {uid: shares[self.target] for uid, shares in summary["predictions"].items()}
+        positive = summary["class_counts"][self.target]
+        return {**summary, "predictions": predictions, "positive": positive}
+
+    @property
+    def pinned(self) -> set[tuple[int, ...]]:
+        """Concepts (i,) and pairs (i, j), i <= j, whose weight is the expert's, by the ids in the kernel."""
+        found = {
+            tuple(sorted(self.state.home(k) for k in (key if isinstance(key, tuple) else (key,))))
+            for key in self.state.pins_of(self.target)
+        }
+        return {ids for ids in found if not any(k in self.state.excluded for k in ids)}
+
+    def weight(self, concept: int) -> float:
+        """Weight of a concept's monogram."""
+        return float(self.coef[concept])
+
+    def pair_weight(self, i: int, j: int) -> float:
+        """Weight of the skip-bigram of two concepts (0 if the fit counts no pairs)."""
+        return float(self.coef[pair_index(i, j, self.n_concepts)]) if self.radius else 0.0
+
+    # ---- of the fit, whichever class it is seen from
+
+    @property
+    def id(self) -> int:
+        """Number of the fit."""
+        return self.fit.id
+
+    @property
+    def journal(self) -> int:
+        """The last entry of the journal that the fit knows."""
+        return self.fit.journal
+
+    @property
+    def settings(self) -> FitSettings:
+        """Settings of the fit."""
+        return self.fit.settings
+
+    @property
+    def state(self) -> CurationState:
+        """Edits that the fit knows."""
+        return self.fit.state
+
+    @property
+    def centroids(self) -> np.ndarray:
+        """(K, d) float32, centres of the concepts as they were found."""
+        return self.fit.centroids
+
+    @property
+    def tree(self) -> ConceptTree | None:
+        """How the fit's concepts branch, where the quantizer knows."""
+        return self.fit.tree
+
+    @property
+    def n_concepts(self) -> int:
+        """K, inactive concepts included."""
+        return self.fit.n_concepts
+
+    @property
+    def radius(self) -> int:
+        """Receptive field in hops."""
+        return self.fit.radius
+
+    @property
+    def unit(self) -> str:
+        """Unit of the kernel's weights."""
+        return self.fit.unit
+
+    def digest(self) -> str:
+        """SHA-256 of what the fit says of all classes: see ``Fit.digest``."""
+        return self.fit.digest()
+
+    def probabilities(self, uid: str) -> tuple[float, ...] | None:
+        """P of each class of a datum: see ``Fit.probabilities``."""
+        return self.fit.probabilities(uid)
+
+    def predicted(self, uid: str) -> int | None:
+        """The most probable class of a datum: see ``Fit.predicted``."""
+        return self.fit.predicted(uid)
+
+
+def way_out(folder: Path) -> str:
     """What mends a fit whose folder is damaged."""
     return f"run `prospector replay {folder.parent.parent} --repair`, or `prospector fit` again"
 
@@ -453,12 +366,12 @@ def way_out(folder):
 _TREE = ("fine", "sizes", "joins", "heights", "roots")
 
 
-def _tree_tensors(tree):
+def _tree_tensors(tree: ConceptTree | None) -> dict[str, np.ndarray]:
     """A tree as a head keeps it: {name: array}, empty where there is none."""
     return {} if tree is None else {f"tree_{name}": getattr(tree, name) for name in _TREE}
 
 
-def _tree_of(tensors):
+def _tree_of(tensors: dict[str, np.ndarray]) -> ConceptTree | None:
     """The tree that a head has kept, or None. Raises ValueError, KeyError."""
     if "tree_fine" not in tensors:
         return None

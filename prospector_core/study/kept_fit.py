@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FitError, StudyDamagedError
 from .fit_records import check_settings
-from .fits import Fit, FitSettings, way_out
+from .fits import Fit, way_out
 from .journal import read_journal, replay
+from .settings import FitSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def _difference(
     """What of a fit differs from what the database says, in words; "" where nothing does."""
     if asdict(fit.settings) != asdict(settings):
         return "its settings differ"
-    kept = json.loads(json.dumps(fit.whole_summary))
+    kept = json.loads(json.dumps(fit.summary))
     if any(name not in kept or not _same(kept[name], value) for name, value in summary.items()):
         return "its summary differs"
     if digest not in ("", fit.digest()):

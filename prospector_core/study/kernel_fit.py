@@ -44,8 +44,8 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
         fitted on
     state : CurationState; settings : FitSettings; classes : names of the n classes
 
-    Returns (coef, fitted_coef, calibration, summary); of more than two classes Kernels, one per class against
-    the rest, all from the same counts. Raises FitError.
+    Returns Kernels: one, or of more than two classes one per class against the rest, from the same counts.
+    Raises FitError.
     """
     rows = _evidence(counts, uids, labels, fitted_on, state)
     if len(classes) == 2:
@@ -59,7 +59,7 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
             "positive": int((truth[: rows.n][trained] == 1).sum()),
             **_scores(truth[: rows.n][trained], probability[trained], "held_out" if folds else "fitted"),
         }
-        return coef, full, calibration, summary
+        return Kernels(coef[None], full[None], (calibration,), summary)
     for target, name in enumerate(classes):
         truth, train = rows.of(target)
         if not (truth[train] == 1).any():
@@ -88,7 +88,7 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
         ],
         **_class_scores(rows.label[: rows.n][trained], shares[trained], "held_out" if held_out else "fitted"),
     }
-    return Kernels(np.stack(coef), np.stack(full), calibration, summary)
+    return Kernels(np.stack(coef), np.stack(full), tuple(calibration), summary)
 
 
 def _fit_one(rows, state, settings, target):
@@ -170,7 +170,7 @@ def _evidence(counts, uids, labels, fitted_on, state):
     train = np.array([uid in fitted_on for uid in uids])[owner] & (label >= 0)
     if not train[:n].any():
         raise FitError("no labelled datum has been embedded: label and embed data of both classes first")
-    k = counts._sprites.n_concepts(state)
+    k = counts.n_concepts(state)
     return _Rows(n, k, state.active(k), compact, label, against, weight, owner, train)
 
 

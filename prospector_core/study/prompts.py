@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import BadInputError, EmbeddingError
+from .concepts import part_sizes
 from .journal import Split
+from .views import fit_view
 
 if TYPE_CHECKING:
-    from .findings import Concept
-    from .fits import Fit
+    from .concepts import Concept
+    from .fits import FitView
     from .study import Study
 
 __all__ = ["PHRASES", "can_prompt", "parse_phrases", "phrase_vectors", "similarity", "suggest_names"]
@@ -95,7 +97,7 @@ def phrase_vectors(study: Study, phrases: Sequence[str], encoder: Any = None) ->
 
 
 def similarity(
-    study: Study, phrases: Sequence[str], vectors: np.ndarray | None = None, fit: Fit | None = None
+    study: Study, phrases: Sequence[str], vectors: np.ndarray | None = None, view: Any = None
 ) -> np.ndarray:
     """How well each phrase describes each concept.
 
@@ -110,10 +112,10 @@ def similarity(
     Parameters: vectors, from ``phrase_vectors`` (default: computed, which loads the encoder). Raises
     EmbeddingError, FitError.
     """
-    fit = fit or study.current_fit
-    concepts = study.concepts(fit)
+    view = fit_view(study, view)
+    concepts = study.concepts(view)
     vectors = phrase_vectors(study, phrases) if vectors is None else np.asarray(vectors, np.float64)
-    centres = _centres(study, fit, concepts)
+    centres = _centres(study, view, concepts)
     if vectors.shape != (len(phrases), centres.shape[1]):
         raise EmbeddingError(
             f"the text side gives {vectors.shape[-1]} numbers and pictures {centres.shape[1]}"
@@ -123,7 +125,7 @@ def similarity(
     centres = _unit(centres)
     centres -= centres[kept].mean(axis=0)
     vectors = vectors - vectors.mean(axis=0)
-    out = np.full((fit.n_concepts, len(phrases)), np.nan)
+    out = np.full((view.n_concepts, len(phrases)), np.nan)
     out[rows] = (_unit(centres) @ _unit(vectors).T)[rows]
     return out
 
@@ -155,19 +157,19 @@ def suggest_names(study: Study, phrases: Sequence[str], table: np.ndarray) -> di
     return dict(sorted(found.items()))
 
 
-def _centres(study: Study, fit: Fit, concepts: Sequence[Concept]) -> np.ndarray:
+def _centres(study: Study, view: FitView, concepts: Sequence[Concept]) -> np.ndarray:
     """Mean embedding of each concept.
 
     (K, d) float64; a merged one's is that of its parts, by their tokens.
     """
-    parts = np.zeros((fit.n_concepts, fit.centroids.shape[1]))
-    parts[: len(fit.centroids)] = fit.centroids
-    for step in fit.state.steps:
+    parts = np.zeros((view.n_concepts, view.centroids.shape[1]))
+    parts[: len(view.centroids)] = view.centroids
+    for step in view.state.steps:
         if isinstance(step, Split):
             parts[list(step.ids[1:])] = step.centroids[1:]
             if step.members == {step.concept}:
                 parts[step.concept] = step.centroids[0]
-    sizes = np.maximum(study.part_sizes(fit), 1)
+    sizes = np.maximum(part_sizes(study, view), 1)
     centres = parts.copy()
     for concept in concepts:
         of = [concept.id, *concept.merged]

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -22,8 +22,11 @@ from .records import job_rows
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
-    from .study import Study
+    from ..store.database import Database
+    from ..store.embeddings import EmbeddingStore
+    from .address import StudyAddress
 
 __all__ = ["Job", "Queue", "Rate", "seconds_left"]
 
@@ -92,17 +95,23 @@ def seconds_left(jobs: Sequence[Job]) -> float | None:
 class Queue:
     """What is to be embedded, in which order, and what became of it.
 
-    Parameters: study, a StudyData. Methods raise StorageFullError and StudyError where the database cannot be
-    written.
+    Methods raise StorageFullError and StudyError where the database cannot be written.
+
+    Parameters
+    ----------
+    database : Database
+    path : Path
+        Of the study.
+    address : StudyAddress
     """
 
-    def __init__(self, study: Study) -> None:
-        self._database, self._study = study.database, study
-        self.path = study.path
+    def __init__(self, database: Database, path: Path, address: StudyAddress) -> None:
+        self._database, self._address = database, address
+        self.path = path
 
     @property
-    def _store(self) -> Any:
-        return self._study.store  # asked each time: its address may have been allowed since
+    def _store(self) -> EmbeddingStore:
+        return self._address.store  # asked each time: its address may have been allowed since
 
     # ---- what there is to see
 

@@ -12,9 +12,13 @@ import numpy as np
 
 from ..errors import BadInputError, ProspectorError, StudyDamagedError
 from ..scheduling import OnCluster
-from .fits import GIVEN
+from .concept_search import find_concepts
+from .fits import Fit
+from .fitting import computed_kernels, count_there, counts_in
 from .journal import read_journal, replay
 from .kept_fit import load_kept
+from .settings import GIVEN
+from .views import fit_folder
 
 __all__ = ["Rebuilt", "rebuild_fits"]
 
@@ -100,22 +104,24 @@ def _make(study, id, journal, settings, summary, concepts, derived, on):
     """
     state = replay(read_journal(study.database, journal))
     there = summary["predictions"].keys()  # what was embedded when it was made
-    labels = {row.uid: state.labels.get(row.uid, row.label) for row in study._rows}
-    rows = [row for row in study._rows if row.uid in there]
+    labels = {row.uid: state.labels.get(row.uid, row.label) for row in study.table.rows}
+    rows = [row for row in study.table.rows if row.uid in there]
     gone = [row.name for row in rows if not study.is_embedded(row)]
     if gone:
         raise BadInputError(f"the embeddings of {gone[0]} are gone: run `prospector embed` first")
     if concepts is None:
         sampled = [row for row in rows if labels[row.uid] is not None and row.split != "test"]
         if settings.quantizer == GIVEN:
-            concepts = study.given_concepts[1], None
+            concepts = study.given_concepts()()[1], None
         else:
-            concepts = study.find_concepts(sampled, settings, on=on)
+            concepts = find_concepts(study, sampled, settings, on=on)
     centroids, tree = concepts
     if isinstance(on, OnCluster):
-        study.count_there(on, rows, centroids, settings, state, derived)
-    found = study._computed(settings, centroids, state, rows, study.counts_in(derived, centroids, settings))
-    return study._as_fit(id, journal, settings, centroids, tree, found, state)
+        count_there(study, on, rows, centroids, settings, state, derived)
+    kernels = computed_kernels(
+        study, settings, centroids, state, rows, counts_in(study, derived, centroids, settings)
+    )
+    return Fit(id, journal, settings, centroids, kernels, state, tree)
 
 
 def _kept(study, id):
@@ -133,7 +139,7 @@ def _compare(study, made, kind, summary, digest, repair):
     elif digest:
         same = made.digest() == digest
     else:  # made before digests were kept: the database has the predictions
-        same = made.whole_summary["predictions"] == summary["predictions"]
+        same = made.summary["predictions"] == summary["predictions"]
     says = [] if kept is not None else ["what is kept is damaged"]
     largest = 0.0
     if not same:
@@ -150,24 +156,22 @@ def _compare(study, made, kind, summary, digest, repair):
         ):  # what differs by rounding is what was written from now on
             connection.execute(
                 "UPDATE fits SET digest = ?, summary = ? WHERE id = ?",
-                (made.digest() if digest else "", json.dumps(made.whole_summary), made.id),
+                (made.digest() if digest else "", json.dumps(made.summary), made.id),
             )
-            made.save(study.fit_folder(made.id))
-        with study._lock:
-            study._digests.pop(made.id, None)
-            study._fits.pop(made.id, None)
+            made.save(fit_folder(study, made.id))
+        study.memory.drop(("fit", made.id))
         says.append("repaired")
     return Rebuilt(made.id, kind, made.journal, result, kept is None, repaired, "; ".join(says))
 
 
 def _difference(made, kept, predictions):
     """Largest difference, and what differs, by name. Without a kept fit only predictions can be compared."""
-    again = made.whole_summary["predictions"]
-    nothing = np.nan if made.kernels is None else [np.nan] * made.n_classes
+    again = made.summary["predictions"]
+    nothing = [np.nan] * made.n_classes if made.several else np.nan
     pairs = {"predictions": ([again.get(uid, nothing) for uid in predictions], list(predictions.values()))}
     if kept is not None:
-        curves = ([[curve.slope, curve.offset] for curve in each.calibrations] for each in (made, kept))
-        one, two = made.kernels or made, kept.kernels or kept
+        curves = ([[curve.slope, curve.offset] for curve in one.kernels.calibration] for one in (made, kept))
+        one, two = made.kernels, kept.kernels
         pairs = {
             "concepts' centres": (made.centroids, kept.centroids),
             "fitted weights": (one.fitted_coef, two.fitted_coef),

@@ -11,15 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import BadInputError, ProspectorError
+from ..store.database import Database
 from ..store.fingerprints import fingerprint
 from ..store.readable import is_readable, require_readable, why_not_readable
 from .records import source_row
-
-if TYPE_CHECKING:
-    from .study import Study
 
 __all__ = ["Source", "Sources"]
 
@@ -40,11 +37,19 @@ class Source:
 
 
 class Sources:
-    """The files of one study, as its database and the disk now have them."""
+    """The files of one study, as its database and the disk now have them.
 
-    def __init__(self, study: Study) -> None:
-        self._database, self._home = study.database, study.path
-        self._word = study.kind.words.source
+    Parameters
+    ----------
+    database : Database
+    home : Path
+        Of the study.
+    word : str
+        What a file is called.
+    """
+
+    def __init__(self, database: Database, home: Path, word: str) -> None:
+        self._database, self._home, self._word = database, home, word
         self._known: tuple[float, int, dict[str, Source]] = (-_FRESH, -1, {})
 
     def all(self) -> dict[str, Source]:

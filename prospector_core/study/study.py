@@ -1,188 +1,148 @@
-"""The study: what pages, plugins and commands talk to."""
+"""The study: what pages, plugins and commands talk to.
 
-import copy
-import threading
-from collections import OrderedDict
+A record. What a study says is computed by functions of other modules; those that are called often are bound
+to it here, a line each, and documented there.
+"""
 
-from ..errors import BadInputError, FitError, StudyError
-from ..store.cache import TileCache
-from ..store.derived import DERIVED_KEPT
-from ..store.readable import require_readable
-from ..store.remote import check_free
-from ..store.removal import remove_made
-from ..store.trust import allow, check_address
-from .create import create_study, kind_of_sources
-from .findings import StudyFindings
-from .own_vectors import adopt_vectors
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..store.cache import Cache
+from ..store.database import Database
+from ..store.embeddings import EmbeddingStore
+from . import concepts as concept_table
+from . import data as data_table
+from . import explanations, fitting, layouts, maps, opening, views
+from .address import StudyAddress
+from .concept_search import given_concepts
+from .curation import Curation
+from .data import DataTable
+from .edit_log import EditLog
+from .embed import embed_study
+from .fits import FitView
+from .queue import Queue
+from .sources import Sources
+from .token_atlas import atlas
 
 __all__ = ["Study"]
 
-_MAPS_KEPT = 2**28  # bytes
 
+@dataclass(eq=False, repr=False)
+class Study:
+    """A study folder: data, labels, embeddings, concepts, kernels, maps, and the journal of edits.
 
-class Study(StudyFindings):
-    """A study folder: data, labels, embeddings, concepts, kernel, maps, and the journal of edits.
+    Use ``Study.create`` or ``Study.open``. Thread-safe: pages and jobs may share one.
 
-    Use ``Study.create`` or ``Study.open``. Thread-safe: pages and jobs may share one. Raises StudyError,
-    StudyVersionError, StudyDamagedError.
-
-    Where there are more than two classes, there is one kernel per class, and a study is always seen from one
-    of them (``target``): at first from the last, and by ``of_class`` from any.
+    Attributes
+    ----------
+    path, database, address : the folder, its ``study.sqlite``, and where the embeddings lie
+    name, modality, kind, classes, embedding : what the study says of itself
+    table, files, queue : its data as given, the files that they come from, what is to be embedded
+    memory : what was computed, under the content that it came from; all views of a study share it
+    target, chosen : int, int or None
+        The class that the study is seen from (of several at first the last); the same where it was chosen.
+    through : FitView or None
+        What is looked through in place of the latest fit.
+    log, curation : the journal as it grows, and the edits that can be made
     """
 
-    def __init__(self, path, copy=None):
-        require_readable(path, StudyError)
-        super().__init__(path, copy)
-        self._fits, self._layers, self._counted, self._fit_views = {}, {}, {}, OrderedDict()
-        self._maps, self._derived = TileCache(_MAPS_KEPT), TileCache(DERIVED_KEPT)
-        self._previews, self._parted = OrderedDict(), OrderedDict()
-        self._resampled, self._doubts = OrderedDict(), TileCache(_MAPS_KEPT)
-        self._part_maps = self.kind.partial_maps()
-        self._resampling = threading.Lock()  # not the study's: what is not about uncertainty need not wait
-        self._limits, self._views, self._through, self._digests = {}, {}, None, {}
+    path: Path
+    database: Database
+    name: str
+    modality: str
+    kind: Any
+    classes: tuple[str, ...]
+    embedding: dict[str, Any]
+    address: StudyAddress
+    table: DataTable
+    files: Sources
+    queue: Queue
+    memory: Cache
+    target: int
+    chosen: int | None
+    through: FitView | None = None
+    log: EditLog = None  # type: ignore[assignment]  # made below, where it is not another view's
+    curation: Curation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = self.log or EditLog(self)
+        self.curation = Curation(self, self.log)
+
+    def __repr__(self) -> str:
+        return f"Study({self.name!r}, {len(self.data)} data)"
 
     @classmethod
-    def create(cls, path, *, labels=None, **options):
-        """Make a study; nothing is embedded yet.
+    def open(cls, path: str | Path, copy: str | Path | None = None, little: bool = False) -> Study:
+        """Open a study folder. See ``opening.parts_of``."""
+        return cls(**opening.parts_of(path, copy, little))
 
-        Parameters
-        ----------
-        path : folder to make
-        slides : folder of slides, or list of files; in its place, those of another kind of data, under its
-            name (``modalities.modality_names``): structures, folder of PDB and mmCIF files, or list of files;
-            its options, here those of slides, are those of its ``Modality.options``
-        labels : labels table (see ``labels.read_labels``)
-        name, encoder ("efficientnet-lite0"), mpp (0.5), tile (224 pixels at that mpp), min_tissue (0.25)
-        slide_mpp : microns per pixel for slides that do not say: a number, or a function of the file's name;
-            without it their pixels are taken as they are
-        stain : "macenko" or "reinhard": tiles are brought to the colours of a reference (see
-            ``prospector_core.modalities.slides.stain``)
-        file_column, label_column, positive : which columns, and which class is class 1, if not obvious
-        progress : function(files looked at, files)
-        on : of slides and structures, where files are looked at, from ``scheduling.scheduler`` (default:
-            here)
-        embeddings : folder of vectors of one's own, one file per datum, in place of an encoder (see
-            ``own_vectors``); of slides they need coordinates, see ``from_features``
-        store : address such as "s3://bucket/prefix", where embeddings are kept (default: in the folder); see
-            ``trust``
-        secret : bytes that the opaque numbers of data are keyed by (default: new ones, so that two studies of
-            the same data have different numbers)
+    create = classmethod(opening.create)
 
-        Raises StudyError, LabelsError, SlideError, BadInputError; then no folder is left behind.
-        """
-        options = {option: value for option, value in options.items() if value is not None}
-        kind = kind_of_sources(options)
-        name, secret, store, vectors = (
-            options.pop(option, None) for option in ("name", "secret", "store", "embeddings")
-        )
-        if store is not None:
-            store = check_free(check_address(store))
-        if vectors is not None:
-            if "encoder" in options:
-                raise BadInputError("your own vectors need no encoder: leave one of the two out")
-            if kind.vectors_option is not None:
-                options[kind.vectors_option], vectors = vectors, None
-        if store is not None and kind.imports(options):
-            raise BadInputError("store is for what is embedded here: features are kept in the study's folder")
-        create_study(path, kind, labels, options, name=name, secret=secret)
-        if vectors is not None:
-            _finish(path, lambda study: adopt_vectors(study, vectors))
-        if store is not None:
-            _finish(path, lambda study: _keep_there(study, store))
-        return cls(path)
+    @property
+    def store(self) -> EmbeddingStore:
+        """The embeddings, where they lie by now."""
+        return self.address.store
 
-    @classmethod
-    def from_features(cls, path, *, features, labels, **options):
-        """Make a study of features that TRIDENT or CLAM computed; it can be fitted at once.
+    # what it is about
+    data = property(data_table.data)
+    sources = property(data_table.sources)
+    datum = data_table.datum
+    at_hand = data_table.at_hand
+    open_source = data_table.open_source
+    source_path = data_table.source_path
+    several = property(views.several)
+    sides = property(views.sides)
+    others = property(views.others)
 
-        Parameters
-        ----------
-        path : folder to make
-        features : folder of HDF5 files, one per slide, with ``features`` and ``coords`` (level-0 pixels)
-        labels : labels table; its file column names slides or feature files
-        slides : folder of the slides, if they are at hand; without one everything but the picture works
-        patches : folder of CLAM's patches step, which says how large patches are; looked for beside the
-            features
-        name, slide_mpp, file_column, label_column, positive, progress : as for ``create``
+    # embeddings and tokens
+    embed = embed_study
+    embedded = data_table.embedded
+    is_embedded = data_table.is_embedded
+    jobs = data_table.jobs
+    stamp = data_table.stamp
+    content = data_table.content
+    graph = layouts.graph
+    grid = layouts.grid
+    positions = layouts.positions
+    attrs = layouts.attrs
+    n_tokens = layouts.n_tokens
+    token_at = layouts.token_at
+    token_rect = layouts.token_rect
+    tokens_inside = layouts.tokens_inside
+    regions = layouts.regions
+    under = layouts.under
 
-        A slide without patches is listed, has no tokens, and is left out of fits and maps. Raises StudyError,
-        LabelsError, EmbeddingError, SlideError, MissingExtraError; then no folder is left behind.
-        """
-        return cls.create(path, labels=labels, features=features, **options)
+    # fits
+    fit = fitting.fit
+    refit = fitting.refit
+    preview = fitting.preview
+    change = fitting.change
+    settings = property(fitting.settings)
+    given_concepts = given_concepts
+    fits = views.fits
+    load_fit = views.load_fit
+    seen_from = views.seen_from
+    class_views = views.class_views
+    view = property(views.view_of)
 
-    @classmethod
-    def open(cls, path):
-        """Open a study folder."""
-        return cls(path)
-
-    def keep_little(self):
-        """Keep no more than one datum's arrays in memory, as a worker does.
-
-        It sees each of many data once.
-        """
-        self._tokens_kept = 1
-        for cache in (self._maps, self._derived, self._doubts):
-            cache.max_bytes = 2**26
-
-    def of_class(self, key):
-        """This study seen from one class, by number or name.
-
-        ``current_fit``, maps, explanations, weights and edits are of that class. It is the same study, with
-        the same memory. Raises BadInputError, FitError.
-
-        With two classes the study is always seen from class 1: negative weights and scores speak for class 0.
-        """
-        target = self.class_index(key)
-        if not self.several:
-            if target != self.target:
-                raise FitError(
-                    f"{self.name!r} has two classes and one kernel: negative weights and scores speak for"
-                    f" {key!r}"
-                )
-            return self
-        with self._lock:
-            if target not in self._views:
-                self.sources, self._rows, self.store, self.queue  # noqa: B018 (made once, for all views)
-                view = copy.copy(self)
-                view.target = view.chosen = target
-                view.curation = self.curation.seen_by(view)
-                self._views[target] = view
-            return self._views[target]
-
-    def seen_through(self, fit):
-        """This study with another fit in place of its current one, for looking and exporting.
-
-        Study, with the same memory.
-        """
-        view = copy.copy(self)
-        view.curation, view._through = self.curation.seen_by(view), fit
-        return view
-
-    def class_views(self):
-        """What to look at to see every class.
-
-        This study alone, or where there are several classes and none was chosen, the study seen from each of
-        them: list of Study.
-        """
-        if self.chosen is not None:
-            return [self]
-        return [self.of_class(target) for target in range(len(self.classes))]
-
-
-def _finish(path, step):
-    """Do the last step of making a study, function(study); the study goes again where that fails."""
-    study = Study(path)
-    try:
-        step(study)
-    except BaseException:
-        study.database.close()
-        remove_made(path)
-        raise
-    study.database.close()
-
-
-def _keep_there(study, store):
-    """Say where the embeddings of a new study are kept: who makes it allows the address."""
-    study.database.write_meta("store", store)
-    allow(study.path, study.identity, store)
-    study.store.claim()
+    # what a fit says
+    prospect = maps.prospect
+    explain = explanations.explain
+    neighbours = explanations.neighbours
+    what_if = explanations.what_if
+    uncertainty = explanations.uncertainty
+    predictions = maps.predictions
+    evidence = maps.evidence
+    score_limit = maps.score_limit
+    strongest_class = maps.strongest_class
+    save_maps = maps.save_maps
+    sprite = concept_table.sprite
+    concepts_of = concept_table.concepts_of
+    concepts = concept_table.concepts
+    concept_name = concept_table.concept_name
+    colours = concept_table.colours
+    typical_tokens = concept_table.typical_tokens
+    atlas = atlas

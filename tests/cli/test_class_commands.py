@@ -68,7 +68,7 @@ def test_the_whole_way(home, prospector, monkeypatch):
     told = json.loads(prospector("prospect", "study", "c20.png", "--json").stdout)
     assert told["classes"] == CLASSES and [each["class"] for each in told["maps"]] == CLASSES
     for name, each in zip(CLASSES, told["maps"]):
-        assert np.array_equal(np.load(each["map"]), study.of_class(name).prospect("c20.png"))
+        assert np.array_equal(np.load(each["map"]), study.seen_from(name).prospect("c20.png"))
     told = json.loads(prospector("prospect", "study", "c20.png", "--class", "in situ", "--json").stdout)
     assert told["classes"] == ["in situ"] and len(told["maps"]) == 1
 
@@ -81,10 +81,10 @@ def test_the_whole_way(home, prospector, monkeypatch):
     for at, row in enumerate(rows):
         assert row["class"] == CLASSES[strongest.classes[at]] and float(row["margin"]) == strongest.margin[at]
         for name in CLASSES:
-            assert float(row[f"score_{name}"]) == study.of_class(name).prospect("c20.png")[at]
+            assert float(row[f"score_{name}"]) == study.seen_from(name).prospect("c20.png")[at]
     rows = list(csv.DictReader(Path(exported("csv", "--class", "invasive")).read_text().splitlines()))
     assert "score" in rows[0] and "class" not in rows[0]
-    assert float(rows[3]["score"]) == study.of_class(2).prospect("c20.png")[3]
+    assert float(rows[3]["score"]) == study.seen_from(2).prospect("c20.png")[3]
     features = json.loads(Path(exported("geojson", "--what", "tiles", "--what", "regions")).read_text())[
         "features"
     ]
@@ -103,7 +103,7 @@ def test_the_whole_way(home, prospector, monkeypatch):
             Image.open(exported("png", "--layer", layer, "--width", 800, "--class", "in situ")).width <= 800
         )
 
-    study.of_class("in situ").curation.annotate("c00.png", [0, 1, 2], "against", note="dust")
+    study.seen_from("in situ").curation.annotate("c00.png", [0, 1, 2], "against", note="dust")
     study.curation.relabel("c10.png", 2)
     study.refit()
     assert "mark 3 tiles of c00.png as evidence against in situ" in prospector("history", "study").stdout

@@ -78,7 +78,7 @@ def test_51_edits_are_in_the_backup_of_an_open_study_that_others_edit(study, ano
     back = restore(tmp_path / "backup", tmp_path / "again")
     opened = Study.open(tmp_path / "again")
     assert back.entries == made.entries == len(opened.curation.history()) == len(kept) + 1
-    assert opened.current_fit.digest() == study.current_fit.digest()
+    assert opened.view.digest() == study.view.digest()
     assert opened.prospect("s0.png").tobytes() == study.prospect("s0.png").tobytes()
     assert not list(tmp_path.glob(".*"))
 
@@ -230,11 +230,11 @@ def test_a_link_in_a_study_is_no_way_out(study, tmp_path):
     with pytest.raises(StudyError, match="prospector trust"):
         back_up(again, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
-    trust.allow(again.path, again.identity, again.address)
+    trust.allow(again.path, again.address.identity, again.address.url)
     made = back_up(again, tmp_path / "backup")
     restored = Study.open(restore(made.path, tmp_path / "again").path)
-    assert len(restored.embedded()) == len(again.data) and restored.address is None
-    trust.withdraw(again.path, again.identity, again.address)
+    assert len(restored.embedded()) == len(again.data) and restored.address.url is None
+    trust.withdraw(again.path, again.address.identity, again.address.url)
 
 
 def test_restoring_overwrites_nothing(study, tmp_path):
@@ -318,7 +318,7 @@ def test_of_a_study_that_was_made_before_numbers(study, tmp_path):
     with study.database.transaction() as connection:
         connection.execute("DELETE FROM meta WHERE key IN ('id', 'secret')")
     old = Study.open(study.path)
-    assert not old.keyed and old.identity == ""
+    assert not old.address.keyed and old.address.identity == ""
     back_up(old, tmp_path / "backup")
     old.curation.rename(0, "stroma")
     assert back_up(old, tmp_path / "backup").entries == len(old.curation.history())

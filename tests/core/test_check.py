@@ -18,6 +18,7 @@ from prospector_core.store.embeddings import EmbeddingStore
 from prospector_core.study.check import check_study
 from prospector_core.study.kept_fit import load_kept
 from prospector_core.study.rebuild import rebuild_fits
+from prospector_core.study.views import newer_embeddings
 from tests.support.study_files import make_study, write_labels, write_slides
 
 FLIPS = 60
@@ -112,7 +113,7 @@ def test_what_is_shown_of_a_fit_is_checked_too(study, changed):
         record["summary"]["held_out_auroc"] = 1.0
     file.write_text(json.dumps(record, indent=1, sort_keys=True))
     with pytest.raises(StudyDamagedError, match=f"{changed} differ"):
-        Study.open(study.path).current_fit  # noqa: B018
+        Study.open(study.path).view  # noqa: B018
 
 
 def test_fits_of_before_open(study):
@@ -128,7 +129,7 @@ def test_fits_of_before_open(study):
     connection.close()
     assert check_study(study.path) == []
     opened = Study.open(study.path)
-    assert opened.current_fit.id == 2 and opened.newer_embeddings() == []
+    assert opened.view.id == 2 and newer_embeddings(opened) == []
 
 
 def test_a_fit_that_was_repaired_but_for_rounding_is_what_was_written(study):
@@ -137,7 +138,7 @@ def test_a_fit_that_was_repaired_but_for_rounding_is_what_was_written(study):
         connection.execute("UPDATE fits SET digest = 'of another machine' WHERE id = 2")
     found = rebuild_fits(Study.open(study.path), repair=True)
     assert found[1].repaired and found[1].result == "close" and check_study(study.path) == []
-    assert Study.open(study.path).current_fit.digest() == study.current_fit.digest()
+    assert Study.open(study.path).view.digest() == study.view.digest()
 
 
 # ---- embeddings

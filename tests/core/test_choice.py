@@ -7,10 +7,11 @@ from prospector_core import FoldChangeKernel, LinearKernel, TokenGraph
 from prospector_core.errors import BadInputError, FitError
 from prospector_core.evaluation.choose import Choice, LabelScores, _ordinal, _top, decide
 from prospector_core.evaluation.fast import fast_ap
-from prospector_core.evaluation.mask import _packed, _unpacked
-from prospector_core.evaluation.null import Null, _apart, _held_out_auroc, benjamini_hochberg, label_null
-from prospector_core.evaluation.problem import Problem, opened, stratified_folds
+from prospector_core.evaluation.problem import Problem, opened
+from prospector_core.method.folds import stratified_folds
 from prospector_core.method.metrics import auroc, average_precision
+from prospector_core.method.null import Null, _apart, _held_out_auroc, benjamini_hochberg, label_null
+from prospector_core.study.chance import _packed, _unpacked
 
 
 def scores(losses, top=0.8, stability=0.5, auroc=0.8):

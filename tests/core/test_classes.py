@@ -21,8 +21,9 @@ from prospector_core.method.kernels import FoldChangeKernel
 from prospector_core.modalities.labels import read_labels
 from prospector_core.store.database import Database
 from prospector_core.study import counts as counting
-from prospector_core.study.fits import FitSettings
 from prospector_core.study.rebuild import rebuild_fits
+from prospector_core.study.settings import FitSettings
+from prospector_core.study.views import layer
 from tests.support.study_files import PITCH, SECRET, K, make_study, write_labels
 
 CLASSES = ("normal", "tumour", "ulcer")
@@ -102,27 +103,27 @@ def test_a_study_keeps_its_classes_and_an_older_program_is_told(tmp_path):
 
 def test_each_kernel_is_the_one_of_its_class_against_the_rest(family):
     study, twos = family
-    fit = study.current_fit
+    fit = study.view
     assert fit.target == 2  # the last, unless another is asked for
     for target, two in enumerate(twos):
-        seen = fit.of_class(target)
-        assert same(seen, two.current_fit)
-        assert seen.kernels.coef[target] is not None and seen.key == (fit.id, target)
+        seen = fit.seen_from(target)
+        assert same(seen, two.view)
+        assert np.array_equal(seen.coef, fit.fit.kernels.coef[target]) and seen.key == (fit.id, target)
         for datum in study.data:
-            of_class = study.of_class(target)
+            of_class = study.seen_from(target)
             expected = two.prospect(datum.name)
             assert study.prospect(datum, seen).tobytes() == expected.tobytes()
             assert of_class.prospect(datum).tobytes() == expected.tobytes()
             assert of_class.explain(datum, 3).score == two.explain(datum.name, 3).score
-        assert study.of_class(target).evidence() == two.evidence()
-        for found, expected in zip(study.of_class(target).concepts(), two.concepts()):
+        assert study.seen_from(target).evidence() == two.evidence()
+        for found, expected in zip(study.seen_from(target).concepts(), two.concepts()):
             assert (found.weight, found.shares, found.tokens) == (
                 expected.weight,
                 expected.shares,
                 expected.tokens,
             )
     first = twos[1].uncertainty("s0.png", 8)
-    assert study.of_class("tumour").uncertainty("s0.png", 8).error.tobytes() == first.error.tobytes()
+    assert study.seen_from("tumour").uncertainty("s0.png", 8).error.tobytes() == first.error.tobytes()
 
 
 EDIT = st.one_of(
@@ -164,7 +165,7 @@ def test_after_any_edits_each_kernel_is_still_that_of_its_class_against_the_rest
         return
     for target, two in enumerate(twos):
         of = lambda label, target=target: None if label is None else int(label == target)
-        assert same(after.of_class(target), two.preview(lambda draft, of=of: make(draft, edits, of)).after)
+        assert same(after.seen_from(target), two.preview(lambda draft, of=of: make(draft, edits, of)).after)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_after_any_edits_each_kernel_is_still_that_of_its_class_against_the_rest
 def test_other_kernels_and_radii(tmp_path, options):
     study = three(tmp_path, **options)
     for target, name in enumerate(CLASSES):
-        assert same(study.current_fit.of_class(target), against_the_rest(tmp_path, study, name).current_fit)
+        assert same(study.view.seen_from(target), against_the_rest(tmp_path, study, name).view)
 
 
 def test_every_datum_is_counted_once_for_all_classes(tmp_path, monkeypatch):
@@ -190,19 +191,19 @@ def test_every_datum_is_counted_once_for_all_classes(tmp_path, monkeypatch):
 
 def test_probabilities_sum_to_one_and_the_largest_is_predicted(family):
     study, _ = family
-    fit = study.current_fit
+    fit = study.view
     truth = {datum.uid: datum.label for datum in study.data}
     predicted = {datum.uid: fit.predicted(datum.uid) for datum in study.data}
     for datum in study.data:
         probabilities = fit.probabilities(datum.uid)
         assert len(probabilities) == 3 and sum(probabilities) == pytest.approx(1) and min(probabilities) > 0
         assert predicted[datum.uid] == int(np.argmax(probabilities))
-        assert study.of_class(1).predictions()[datum.uid] == probabilities[1]
+        assert study.seen_from(1).predictions()[datum.uid] == probabilities[1]
     known = [uid for uid, label in truth.items() if label is not None]
     right = np.mean([predicted[uid] == truth[uid] for uid in known])
     assert fit.summary["held_out_accuracy"] == pytest.approx(right)
     assert fit.summary["held_out_auroc"] == pytest.approx(np.mean(fit.summary["held_out_auroc_by_class"]))
-    assert fit.summary["class_counts"] == [3, 3, 3] and fit.of_class(0).summary["positive"] == 3
+    assert fit.summary["class_counts"] == [3, 3, 3] and fit.seen_from(0).summary["positive"] == 3
     assert fit.probabilities("nobody") is None and fit.predicted("nobody") is None
 
 
@@ -214,9 +215,7 @@ def test_a_class_without_data_is_named(tmp_path):
         study.fit(FitSettings(), concepts=K)
     study.curation.undo()
     study.fit(FitSettings(), concepts=K)
-    assert (
-        study.current_fit.summary["held_out_folds"] == 0
-    )  # one datum of that class: nothing can be held out
+    assert study.view.summary["held_out_folds"] == 0  # one datum of that class: nothing can be held out
     study.curation.relabel("s8.png", None)
     with pytest.raises(FitError, match="no datum labelled 'ulcer' is embedded"):
         study.refit()
@@ -245,11 +244,11 @@ def test_regions_speak_for_or_against_one_class(family):
 
     found = kernels(("for", "tumour"))
     for target, evidence in enumerate(("against", "for", "against")):  # an example of its class, as any datum
-        assert same(found.of_class(target), two(target, evidence))
+        assert same(found.seen_from(target), two(target, evidence))
     found = kernels(("against", 1))
-    assert same(found.of_class(1), two(1, "against"))
+    assert same(found.seen_from(1), two(1, "against"))
     for target in (0, 2):  # nothing is said of them
-        assert same(found.of_class(target), twos[target].current_fit)
+        assert same(found.seen_from(target), twos[target].view)
 
 
 def test_pins_of_one_class_and_of_all(family):
@@ -257,11 +256,11 @@ def test_pins_of_one_class_and_of_all(family):
     after = study.preview(
         lambda c: (c.pin(0, 2.0), c.pin(0, -1.0, target="tumour"), c.pin((1, 3), 0.5, target=1))
     ).after
-    assert [after.of_class(target).weight(0) for target in range(3)] == [2.0, -1.0, 2.0]
-    assert after.of_class(1).pinned == {(0,), (1, 3)} and after.of_class(0).pinned == {(0,)}
-    assert same(after.of_class(1), twos[1].preview(lambda c: (c.pin(0, -1.0), c.pin((1, 3), 0.5))).after)
+    assert [after.seen_from(target).weight(0) for target in range(3)] == [2.0, -1.0, 2.0]
+    assert after.seen_from(1).pinned == {(0,), (1, 3)} and after.seen_from(0).pinned == {(0,)}
+    assert same(after.seen_from(1), twos[1].preview(lambda c: (c.pin(0, -1.0), c.pin((1, 3), 0.5))).after)
     again = study.preview(lambda c: (c.pin(0, 2.0), c.pin(0, None, target="ulcer"), c.pin(1, 1.0))).after
-    assert again.of_class(2).pinned == {(1,)} and again.of_class(0).pinned == {(0,), (1,)}
+    assert again.seen_from(2).pinned == {(1,)} and again.seen_from(0).pinned == {(0,), (1,)}
     with pytest.raises(BadInputError, match="no class 'cancer'"):
         study.curation.pin(0, 1.0, target="cancer")
     with pytest.raises(CurationError, match="one kernel"):
@@ -270,7 +269,7 @@ def test_pins_of_one_class_and_of_all(family):
 
 def test_edits_undo_replay_and_words(tmp_path):
     study = three(tmp_path)
-    seen = study.of_class("tumour")
+    seen = study.seen_from("tumour")
     with pytest.raises(CurationError, match="a label is 0, 1, 2 or None"):
         study.curation.relabel("s0.png", 3)
     seen.curation.relabel("s0.png", 2)
@@ -290,7 +289,7 @@ def test_edits_undo_replay_and_words(tmp_path):
     study.refit()
     study.curation.redo()
     assert study.refit().after.digest() == first.after.digest()
-    assert first.of_class(1).after.digest() == first.after.digest()  # a digest is of all classes
+    assert first.seen_from(1).after.digest() == first.after.digest()  # a digest is of all classes
     results = rebuild_fits(study, tmp_path / "again")
     assert [each.result for each in results] == ["same"] * 4
     for each in results:
@@ -309,13 +308,13 @@ def test_changes_are_seen_from_a_class(tmp_path):
     change = study.refit()
     assert change.after.target == 2 and len(change.scores().classes) == 3
     assert "mean AUROC" in str(change)
-    tumour = change.of_class(1)
+    tumour = change.seen_from(1)
     assert tumour.weights and tumour.kernel().mono.shape == (2, K)
     assert not np.array_equal(tumour.kernel().mono, change.kernel().mono)
-    assert study.of_class(1).change(1, 2).after.target == 1
+    assert study.seen_from(1).change(1, 2).after.target == 1
     for datum, old, new in change.flipped:
         assert change.before.predicted(datum.uid) == old != new == change.after.predicted(datum.uid)
-    seen = study.of_class(0)
+    seen = study.seen_from(0)
     assert seen.preview(lambda c: c.exclude(1)).after.target == 0
     assert study.preview(lambda c: c.exclude(1)).after.target == 2
 
@@ -327,9 +326,11 @@ def test_the_strongest_class(family):
     study, twos = family
     datum = study.data[2]
     found = study.strongest_class(datum)
-    scores = np.stack([study.of_class(c).prospect(datum) / study.of_class(c).score_limit() for c in range(3)])
+    scores = np.stack(
+        [study.seen_from(c).prospect(datum) / study.seen_from(c).score_limit() for c in range(3)]
+    )
     assert found.classes.tolist() == scores.argmax(axis=0).tolist()
-    assert found.scales.tolist() == [study.of_class(c).score_limit() for c in range(3)]
+    assert found.scales.tolist() == [study.seen_from(c).score_limit() for c in range(3)]
     assert found.margin == pytest.approx(np.diff(np.sort(scores, axis=0)[-2:], axis=0)[0])
     after = study.preview(lambda c: c.exclude(0)).after
     gone = study.strongest_class(datum, after)
@@ -340,10 +341,10 @@ def test_the_strongest_class(family):
 
 def test_views_are_the_same_study(tmp_path):
     study = three(tmp_path)
-    seen = study.of_class(0)
+    seen = study.seen_from(0)
     assert (
-        seen.of_class("ulcer").target == 2
-        and study.of_class(0) is seen
+        seen.seen_from("ulcer").target == 2
+        and study.seen_from(0) is seen
         and seen.curation.author == study.curation.author
     )
     assert (seen.sides, seen.others) == (("against normal", "for normal"), "other classes")
@@ -351,17 +352,17 @@ def test_views_are_the_same_study(tmp_path):
     assert study.curation.author == "Ann"
     seen.curation.rename(0, "stroma")
     assert study.concept_name(0) == "stroma"
-    assert study._layers is seen._layers and study._maps is seen._maps
+    assert study.memory is seen.memory and study.log is seen.log
     seen.refit()
-    assert study.current_fit.id == 2 and study.current_fit.target == 2 and seen.current_fit.target == 0
-    maps = [study.of_class(c).save_maps()[study.data[0].uid] for c in range(3)]
+    assert study.view.id == 2 and study.view.target == 2 and seen.view.target == 0
+    maps = [study.seen_from(c).save_maps()[study.data[0].uid] for c in range(3)]
     assert len(set(maps)) == 3
-    assert np.array_equal(np.load(maps[1]), study.of_class(1).prospect(study.data[0]))
+    assert np.array_equal(np.load(maps[1]), study.seen_from(1).prospect(study.data[0]))
     for key in (3, "cancer", -1):
         with pytest.raises(BadInputError, match="no class"):
-            study.of_class(key)
+            study.seen_from(key)
     with pytest.raises(FitError, match="no class 3"):
-        study.current_fit.of_class(3)
+        study.view.seen_from(3)
 
 
 # ---- two classes are as they were
@@ -369,20 +370,20 @@ def test_views_are_the_same_study(tmp_path):
 
 def test_two_classes_are_as_they_were(tmp_path):
     study = make_study(tmp_path, fit={})
-    fit = study.current_fit
+    fit = study.view
     assert (
-        fit.kernels is None
+        not fit.fit.several
         and fit.target == 1
-        and fit.of_class(1) is fit
-        and study.of_class("tumour") is study
+        and fit.seen_from(1) is fit
+        and study.seen_from("tumour") is study
     )
     assert study.sides == ("for normal", "for tumour") and study.others == "normal"
-    for refused in (lambda: fit.of_class(0), lambda: study.of_class("normal")):
+    for refused in (lambda: fit.seen_from(0), lambda: study.seen_from("normal")):
         with pytest.raises(FitError, match="one kernel"):
             refused()
     # the fit of one class against another, step by step
     counts = np.stack(
-        [study._layer(fit.centroids, fit.settings)[1].cached(each.uid, fit.state) for each in study.data]
+        [layer(study, fit.centroids, fit.settings)[1].cached(each.uid, fit.state) for each in study.data]
     )
     labels = np.array([each.label for each in study.data])
     kernel = FoldChangeKernel(alpha=1e10).fit(counts, labels)

@@ -10,9 +10,16 @@ import pytest
 
 from prospector_core import TokenGraph, prospect
 from prospector_core.errors import StudyError
-from prospector_core.modalities.slides.coarse import PartMaps, _beginning, _concepts, _map
-from prospector_core.study.fits import FitSettings
+from prospector_core.modalities.slides.coarse import (
+    _beginning,
+    _concepts,
+    _map,
+    provisional_map_of,
+    provisional_version_of,
+)
+from prospector_core.store.cache import Cache
 from prospector_core.study.journal import CurationState, Region, Split
+from prospector_core.study.settings import FitSettings
 
 K, BLOCK = 3, 20
 POSITIONS = np.argwhere(np.ones((10, 10), bool))
@@ -69,8 +76,8 @@ class Store:
         return self.there
 
 
-def study(part, whole=False):
-    return SimpleNamespace(store=Store(part, whole))
+def study(part, whole=False, memory=None):
+    return SimpleNamespace(store=Store(part, whole), memory=Cache() if memory is None else memory)
 
 
 SQUARES = POSITIONS // 4
@@ -89,7 +96,7 @@ def of_squares(state=None, radius=1):
 
 
 def test_what_came_early_stands_for_its_square():
-    found = PartMaps().get(study(Part((True, 0, 5))), "u", fit())
+    found = provisional_map_of(study(Part((True, 0, 5))), "u", fit())
     scores, concepts = of_squares()
     assert found.known.all() and not found.final.any() and found.version == ((1, 1), (True, 0, 5))
     np.testing.assert_array_equal(found.scores, scores)
@@ -101,7 +108,7 @@ def test_what_came_early_stands_for_its_square():
 @pytest.mark.parametrize("radius", [0, 1, 2])
 def test_rows_far_enough_from_the_edge_are_final(radius):
     """Two blocks are four rows; a row whose neighbours within the radius are all there is final."""
-    found = PartMaps().get(study(Part((True, 0, 5), (False, 0, 5), (False, 1, 5))), "u", fit(radius))
+    found = provisional_map_of(study(Part((True, 0, 5), (False, 0, 5), (False, 1, 5))), "u", fit(radius))
     rows = POSITIONS[:, 0]
     assert found.final.tolist() == (rows < 4 - radius).tolist() and found.known.all()
     whole = prospect(TokenGraph.from_grid(POSITIONS), KINDS, fit(radius).coef, K, radius)
@@ -117,7 +124,7 @@ def test_rows_far_enough_from_the_edge_are_final(radius):
 def test_without_early_tokens_only_the_beginning_is_known():
     part = Part((False, 0, 5), (False, 2, 5))
     part.early = EARLY[:0]
-    found = PartMaps().get(study(part), "u", fit())  # the third block waits for the second
+    found = provisional_map_of(study(part), "u", fit())  # the third block waits for the second
     rows = POSITIONS[:, 0]
     assert found.known.tolist() == (rows < 2).tolist() and found.final.tolist() == (rows < 1).tolist()
     first = prospect(TokenGraph.from_grid(POSITIONS[:20]), KINDS[:20], fit().coef, K, 1)
@@ -127,7 +134,7 @@ def test_without_early_tokens_only_the_beginning_is_known():
 
 
 def test_all_blocks_there_but_not_yet_closed():
-    found = PartMaps().get(study(Part(*((False, at, 5) for at in range(5)))), "u", fit())
+    found = provisional_map_of(study(Part(*((False, at, 5) for at in range(5)))), "u", fit())
     assert found.final.all() and found.known.all()
     np.testing.assert_array_equal(
         found.scores, prospect(TokenGraph.from_grid(POSITIONS), KINDS, fit().coef, K, 1)
@@ -136,7 +143,7 @@ def test_all_blocks_there_but_not_yet_closed():
 
 @pytest.mark.parametrize("settings", [{"softness": 0.5}, {"centre": 0.5}])
 def test_where_tokens_are_soft_or_centred_nothing_is_final(settings):
-    found = PartMaps().get(
+    found = provisional_map_of(
         study(Part((True, 0, 5), *((False, at, 5) for at in range(5)))), "u", fit(**settings)
     )
     assert not found.final.any() and found.known.all()
@@ -149,7 +156,7 @@ def test_a_block_is_centred_by_its_own_mean():
     part = Part((False, 0, 5))
     vectors = VECTORS[:20] - 0.75 * VECTORS[:20].astype(float).mean(axis=0)
     nearest = ((vectors[:, None] - CENTRES[None]) ** 2).sum(axis=2).argmin(axis=1)
-    found = PartMaps().get(study(part), "u", fit(centre=0.75))
+    found = provisional_map_of(study(part), "u", fit(centre=0.75))
     assert found.concepts[:20].tolist() == nearest.tolist()
 
 
@@ -157,7 +164,7 @@ def test_edits_count():
     state = CurationState(
         merged={0: 1}, excluded={2: ""}, regions=[Region("u", (3, 99, 500), "ignore", 1.0, None)]
     )
-    found = PartMaps().get(study(Part(*((False, at, 5) for at in range(5)))), "u", fit(state=state))
+    found = provisional_map_of(study(Part(*((False, at, 5) for at in range(5)))), "u", fit(state=state))
     merged = np.where(KINDS == 0, 1, KINDS)
     assert found.concepts.tolist() == merged.tolist()
     out = np.where(merged == 2, -1, merged)
@@ -182,41 +189,42 @@ def test_how_much_from_the_beginning_is_there():
 
 
 def test_blocks_are_read_once_and_maps_made_anew_when_more_is_there():
-    part, maps = Part((True, 0, 5)), PartMaps()
-    first = maps.get(study(part), "u", fit())
-    assert maps.get(study(part), "u", fit()) is first and part.read_blocks == [(True, 0)]
+    part = Part((True, 0, 5))
+    made = study(part)
+    first = provisional_map_of(made, "u", fit())
+    assert provisional_map_of(made, "u", fit()) is first and part.read_blocks == [(True, 0)]
     part.blocks.append((False, 0, 5))
-    second = maps.get(study(part), "u", fit())
+    second = provisional_map_of(made, "u", fit())
     assert second is not first and part.read_blocks == [(True, 0), (False, 0)] and second.final.any()
-    assert maps.version(study(part), "u", fit()) == second.version == ((1, 1), (True, 0, 5), (False, 0, 5))
-    other = maps.get(study(part), "u", fit(id=2))  # another fit: other concepts
+    assert provisional_version_of(made, "u", fit()) == second.version == ((1, 1), (True, 0, 5), (False, 0, 5))
+    other = provisional_map_of(made, "u", fit(id=2))  # another fit: other concepts
     assert len(part.read_blocks) == 4 and other.version[0] == (2, 1)
     part.blocks[0] = (True, 0, 6)  # written again
-    maps.get(study(part), "u", fit(id=2))
+    provisional_map_of(made, "u", fit(id=2))
     assert part.read_blocks[4:] == [(True, 0)]
 
 
-def test_the_latest_four_data_are_kept():
-    part, maps = Part((True, 0, 5)), PartMaps()
-    first = maps.get(study(part), "a", fit())
-    for uid in "bcd":
-        maps.get(study(part), uid, fit())
-    maps.get(study(Part((True, 0, 6))), "b", fit())  # b is the one used last
-    assert maps.get(study(part), "a", fit()) is first and list(maps._kept) == ["a", "c", "d", "b"]
-    maps.get(study(part), "e", fit())
-    assert list(maps._kept) == ["c", "d", "b", "e"]
+def test_maps_that_are_not_looked_at_any_more_are_dropped():
+    part, memory = Part((True, 0, 5)), Cache(20_000)
+    first = provisional_map_of(study(part, memory=memory), "a", fit())
+    assert provisional_map_of(study(part, memory=memory), "a", fit()) is first
+    for uid in "bcdefgh":
+        provisional_map_of(study(part, memory=memory), uid, fit())
+    assert memory.nbytes <= 20_000 and memory.get(("provisional", "a")) is None
 
 
 def test_before_and_after_there_is_none():
-    maps = PartMaps()
     for nothing in (study(None), study(Part()), study(Part((True, 0, 5)), whole=True)):
-        assert maps.get(nothing, "u", fit()) is None and maps.version(nothing, "u", fit()) is None
+        assert (
+            provisional_map_of(nothing, "u", fit()) is None
+            and provisional_version_of(nothing, "u", fit()) is None
+        )
 
     class Gone(Part):
         def read(self, early, index):
             raise StudyError("it is gone")
 
-    assert maps.get(study(Gone((True, 0, 5))), "u", fit()) is None
+    assert provisional_map_of(study(Gone((True, 0, 5))), "u", fit()) is None
 
 
 def test_a_square_without_an_embedded_token_is_not_known():

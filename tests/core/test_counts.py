@@ -15,6 +15,7 @@ from prospector_core.errors import CurationError
 from prospector_core.method.counting import merge_counts
 from prospector_core.study import counts as counting
 from prospector_core.study.preview import Draft
+from prospector_core.study.views import layer
 from tests.support.study_files import K, make_study
 
 CONCEPTS = st.integers(0, K + 2)
@@ -55,8 +56,8 @@ def edited(study, edits):
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_counts_are_those_of_the_curated_sprite(study, edits):
     state = edited(study, edits)
-    fit, sprites = study._fitted(None)
-    counts = study._layer(fit.centroids, fit.settings)[1]
+    fit = study.view
+    sprites, counts = layer(study, fit.centroids, fit.settings)
     k = sprites.n_concepts(state)
     active = state.active(k)
     number = np.full(k + 1, -1)  # the last for tokens that are out
@@ -106,7 +107,7 @@ def test_only_what_an_edit_touches_is_counted_again(tmp_path, monkeypatch):
     assert 0 < len(calls) <= len(study.data)
     calls.clear()
     assert counted_by(lambda: c.split(4)) == 0  # the preview's counts serve
-    assert study.current_fit.coef.tobytes() == preview.after.coef.tobytes()
+    assert study.view.coef.tobytes() == preview.after.coef.tobytes()
     monkeypatch.undo()
     calls = counted(monkeypatch)
     Study.open(study.path).refit()
@@ -116,15 +117,12 @@ def test_only_what_an_edit_touches_is_counted_again(tmp_path, monkeypatch):
 def test_arrays_in_memory_are_bounded_and_results_do_not_depend_on_it(tmp_path):
     study = make_study(tmp_path, fit={"radius": 2})
     tight = Study.open(study.path)
-    for cache in (tight._derived, tight._maps):
-        cache.max_bytes = 4000
-    tight._tokens_kept = 150
+    tight.memory.max_bytes = 12_000
     for one in (study, tight):
         one.preview(lambda c: (c.split(0), c.exclude(2)))
         for datum in one.data:
             one.prospect(datum)
-    assert all(cache.nbytes <= 4000 for cache in (tight._derived, tight._maps))
-    assert sum(each[0].n for each in tight._graphs.values()) <= 150
+    assert tight.memory.nbytes <= 12_000 < study.memory.nbytes
     fits = [one.preview(lambda c: (c.split(0), c.exclude(2))).after for one in (study, tight)]
     assert fits[0].coef.tobytes() == fits[1].coef.tobytes()
     for datum in study.data:

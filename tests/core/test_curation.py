@@ -267,7 +267,7 @@ def test_threads_edit_one_study_and_nothing_is_lost(study):
         weights = [entry.payload["weight"] for entry in entries if entry.payload["concepts"] == [number]]
         assert weights == [float(turn) for turn in range(10)]
     study.refit()
-    assert [study.current_fit.weight(number) for number in range(4)] == [9.0] * 4
+    assert [study.view.weight(number) for number in range(4)] == [9.0] * 4
 
 
 @pytest.mark.slow

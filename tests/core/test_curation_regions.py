@@ -7,8 +7,8 @@ from PIL import Image
 from prospector_core import FoldChangeKernel, Study, count_concepts
 from prospector_core.errors import CurationError
 from prospector_core.method.quantizers import assign_nearest
-from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import append
+from prospector_core.study.settings import FitSettings
 
 N, SIDE = 8, 6  # data; tokens per side
 
@@ -48,7 +48,7 @@ def test_a_split_cuts_one_concept_and_leaves_the_others(study):
     before = {d.uid: study.sprite(d) for d in study.data}
     study.curation.split(1, into=2)
     study.refit()
-    fit, seen = study.current_fit, set()
+    fit, seen = study.view, set()
     assert fit.n_concepts == 4
     for datum in study.data:
         after = study.sprite(datum)
@@ -63,22 +63,22 @@ def test_a_split_cuts_one_concept_and_leaves_the_others(study):
 
 
 def test_merging_the_parts_again_gives_the_first_kernel(study):
-    first = study.current_fit.coef
+    first = study.view.coef
     study.curation.split(0, into=3)
     study.refit()
     study.curation.merge([0, 3, 4], into=0)
     study.refit()
-    again = study.current_fit
+    again = study.view
     assert (again.coef[:3] == first[:3]).all() and (again.coef[3:5] == 0).all()
 
 
 def test_undoing_a_split_gives_the_first_fit(study):
-    first = study.current_fit.coef
+    first = study.view.coef
     study.curation.split(2, into=2)
     study.refit()
     study.curation.undo()
     study.refit()
-    assert study.current_fit.coef.tobytes() == first.tobytes()
+    assert study.view.coef.tobytes() == first.tobytes()
 
 
 def test_splitting_what_was_merged_cuts_all_of_it(study):
@@ -109,7 +109,7 @@ def test_a_marked_region_is_one_more_datum_of_its_class(study, evidence, label):
     study.curation.annotate(datum, tokens, evidence, weight=2.5)
     study.refit()
     expected = FoldChangeKernel(alpha=1e10).fit(np.array(full), [*labels, label], weights=[1.0] * N + [2.5])
-    np.testing.assert_allclose(study.current_fit.coef, expected.coef_, atol=1e-12)
+    np.testing.assert_allclose(study.view.coef, expected.coef_, atol=1e-12)
     assert set(study.predictions()) == {d.uid for d in study.data}
 
 
@@ -123,7 +123,7 @@ def test_a_datum_held_out_takes_its_regions_with_it(study):
 
 
 def test_a_region_can_be_withdrawn_after_later_edits(study):
-    first = study.current_fit.coef
+    first = study.view.coef
     datum, other = study.data[1], study.data[3]
     entry = study.curation.annotate(datum, [0, 1, 6, 7], "for")
     kept = study.curation.annotate(other, [3, 4], "ignore")
@@ -139,7 +139,7 @@ def test_a_region_can_be_withdrawn_after_later_edits(study):
     study.curation.redo()
     study.curation.withdraw(kept)
     study.refit()
-    assert study.current_fit.coef.tobytes() == first.tobytes()
+    assert study.view.coef.tobytes() == first.tobytes()
     # marked again in the same words, it is the same state: nothing waits for a refit
     study.curation.annotate(datum, [0, 1, 6, 7], "for")
     study.refit()
@@ -158,13 +158,13 @@ def test_a_region_over_several_data_is_one_edit(study):
         == f"mark 8 tiles of 2 data as evidence for {study.classes[1]}"
     )
     study.refit()
-    together = study.current_fit.coef
+    together = study.view.coef
     study.curation.undo()
     assert not study.curation.state.regions
     for datum in data:
         study.curation.annotate(datum, square, "for", weight=2.0)
     study.refit()
-    assert study.current_fit.coef.tobytes() == together.tobytes()
+    assert study.view.coef.tobytes() == together.tobytes()
 
 
 def test_journals_of_one_region_an_entry_are_read(study):
@@ -215,7 +215,7 @@ def test_wrong_edits_change_nothing(study, call, words):
 
 
 def test_a_concept_merged_away_is_no_weight_that_moved(study):
-    assert study.current_fit.weight(1)
+    assert study.view.weight(1)
     study.curation.merge([0, 1], into=0)
     said = next(line for line in study.refit().sentences() if line.startswith("weights that moved"))
     assert "concept 1 " not in said

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from prospector_core.errors import CurationError
+from prospector_core.study.views import class_index
 from tests.support.study_files import PITCH, K, make_study
 
 
@@ -202,7 +203,7 @@ def test_of_several_classes_an_edit_says_which(several):
     edit.pin(1, 0.5)
     assert "target" not in last(edit).payload
     edit.pin(1, 0.5, target="ulcer")
-    assert last(edit).payload["target"] == several.class_index("ulcer")
+    assert last(edit).payload["target"] == class_index(several, "ulcer")
     edit.annotate("s0.png", [1], "ignore")
     assert "target" not in last(edit).payload
     edit.annotate("s0.png", [1], "against", target=2)

@@ -18,17 +18,17 @@ from prospector_core.evaluation.baselines import BASELINES
 from prospector_core.evaluation.choose import LabelScores, auto_candidates, choose, choose_tokens, decide
 from prospector_core.evaluation.datasets import load_set, sentences_of
 from prospector_core.evaluation.heads import authors_protocol, fit_head, suggested_for
-from prospector_core.evaluation.mask import known_null, masked_fit, masked_study, null_of
-from prospector_core.evaluation.null import benjamini_hochberg, label_null, masked, study_null
 from prospector_core.evaluation.plots import bars, neutral, panels, scatter
-from prospector_core.evaluation.problem import stratified_folds
 from prospector_core.evaluation.report import region_plots, write_markdown, write_report
 from prospector_core.evaluation.run import HEADS, evaluate, method_names
 from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, read_truth, tokens_for
 from prospector_core.evaluation.tasks import TOKENS
+from prospector_core.method.folds import stratified_folds
 from prospector_core.method.metrics import average_precision
+from prospector_core.method.null import benjamini_hochberg, label_null
 from prospector_core.scheduling import scheduler
-from prospector_core.study.fits import FitSettings
+from prospector_core.study.chance import known_null, masked, masked_study, null_of, study_null
+from prospector_core.study.settings import FitSettings
 from tests.support.study_files import PITCH, make_study
 
 SIDE = 7
@@ -326,7 +326,7 @@ def test_a_study_is_compared_searched_and_asked_for_signal(study, tmp_path):
     choice = choose_for(study, candidates=auto_candidates(problem)[:2])
     assert len(choice.candidates) == 2
     null, coef = study_null(study, n=20)
-    fit = study.current_fit
+    fit = study.view
     assert len(null.kept) == len(coef) == len(fit.coef) and np.array_equal(
         coef, np.where(null.kept, fit.coef, 0)
     )
@@ -489,30 +489,30 @@ def test_training_ends_where_the_loss_has_settled():
 
 
 def test_a_masked_fit_scores_by_the_weights_that_are_left_and_terms_sum_to_it(study):
-    fit, told = study.current_fit, []
+    fit, told = study.view, []
     null = null_of(study, level=0.2, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (200, 200) and known_null(study, fit, 0.2).kept.tolist() == null.kept.tolist()
     told.clear()
     again = null_of(Study.open(study.path), level=0.2, progress=lambda *said: told.append(said))
     assert not told and again.p_values.tolist() == null.p_values.tolist()  # read, not computed
-    masked, datum = masked_fit(fit, null), study.data[1]
-    assert masked.key != fit.key and masked.whole is fit
-    scores = study.prospect(datum, masked)
+    only, datum = masked(fit, null), study.data[1]
+    assert only.key != fit.key and only.unmasked is fit
+    scores = study.prospect(datum, only)
     by_hand = prospect(
         study.graph(datum), study.sprite(datum), np.where(null.kept, fit.coef, 0), fit.n_concepts, fit.radius
     )
     np.testing.assert_allclose(scores, by_hand)
-    explained = study.explain(datum, 3, masked)
+    explained = study.explain(datum, 3, only)
     assert (
         explained.score
         == pytest.approx(scores[3])
         == pytest.approx(sum(term.value for term in explained.terms))
     )
     # the fit itself, and how sure it is, are as they were
-    assert study.uncertainty(datum, 20, masked).error.tolist() == study.uncertainty(datum, 20).error.tolist()
+    assert study.uncertainty(datum, 20, only).error.tolist() == study.uncertainty(datum, 20).error.tolist()
     seen, _ = masked_study(study, 0.2)
-    assert np.array_equal(seen.prospect(datum), scores) and seen.current_fit.masked == 0.2
-    assert study.current_fit.masked is None and not np.array_equal(study.prospect(datum), scores)
+    assert np.array_equal(seen.prospect(datum), scores) and seen.view.mask.level == 0.2
+    assert study.view.mask is None and not np.array_equal(study.prospect(datum), scores)
 
 
 def test_labels_that_mean_nothing_leave_an_empty_map(tmp_path):

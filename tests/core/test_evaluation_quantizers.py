@@ -8,12 +8,12 @@ import pytest
 from prospector_core import TokenGraph
 from prospector_core.errors import BadInputError
 from prospector_core.evaluation import Problem
-from prospector_core.evaluation.problem import stratified_folds
 from prospector_core.evaluation.quantizers import methods_of
 from prospector_core.evaluation.report import write_report
 from prospector_core.evaluation.run import evaluate, method_names
 from prospector_core.evaluation.studies import choose_for
-from prospector_core.study.fits import GIVEN, FitSettings
+from prospector_core.method.folds import stratified_folds
+from prospector_core.study.settings import GIVEN, FitSettings
 from tests.support.study_files import make_study
 
 NAMES = "k-means,spherical k-means,tree"

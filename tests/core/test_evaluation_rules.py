@@ -28,7 +28,7 @@ from prospector_core.evaluation.heads import (
     outcome_of,
     suggested_for,
 )
-from prospector_core.evaluation.problem import Problem, stratified_folds
+from prospector_core.evaluation.problem import Problem
 from prospector_core.evaluation.studies import (
     _parts_of,
     _tokens_of_study,
@@ -39,10 +39,11 @@ from prospector_core.evaluation.studies import (
 from prospector_core.evaluation.tasks import Item, Part, _authors, _costs, _mean_ap, said, scored_rows, work
 from prospector_core.method.calibration import Calibration
 from prospector_core.method.counting import count_concepts
+from prospector_core.method.folds import stratified_folds
 from prospector_core.method.kernels import TEST_OFF
 from prospector_core.method.quantizers import assign_nearest
 from prospector_core.method.soft import UNIT, centred, count_units, membership
-from prospector_core.study.fits import GIVEN, FitSettings, make_quantizer
+from prospector_core.study.settings import GIVEN, FitSettings, make_quantizer
 
 K, N = 4, 30
 SETTINGS = FitSettings(concepts=K, radius=1)
@@ -364,7 +365,8 @@ def datum(name, label=1, split=None):
 class Study:
     """What an evaluation asks of a study, of tokens in a grid of 3 x 4."""
 
-    modality, target, given_concepts, name = "slides", 1, None, "s"
+    modality, target, name = "slides", 1, "s"
+    given_concepts = staticmethod(lambda: None)
     place_names = ("row", "column")
 
     def __init__(self, data, classes=("a", "b"), size=(3, 4), pitch=PITCH, path="P", **said):
@@ -526,8 +528,9 @@ def test_a_study_as_a_problem():
         with pytest.raises(BadInputError, match="needs embedded data of both classes"):
             problem_of(Study(few), None)
     given = Study(data)
-    given.given_concepts = (["x"], np.ones((2, 2)))
-    assert problem_of(given, None).given is given.given_concepts[1]
+    concepts = ["x"], np.ones((2, 2))
+    given.given_concepts = lambda: concepts
+    assert problem_of(given, None).given is concepts[1]
 
 
 def test_five_data_of_each_class_to_choose_by():
@@ -577,7 +580,7 @@ def test_studies_beside_each_other():
 def test_the_studys_own_maps():
     data = [datum("a", 1), datum("b", 0), datum("no", None), datum("c", 1)]
     study = Study(data)
-    study.current_fit = SimpleNamespace(id=3, coef=np.zeros(7))
+    study.view = SimpleNamespace(id=3, coef=np.zeros(7))
     study.prospect = lambda datum, fit: np.full(12, len(datum.uid) + fit.id)
     study.predictions = lambda fit: {"u-a": 0.75}
     found = studies.own_maps(study, None, {"u-a": 1, "u-c": 1})

@@ -255,7 +255,7 @@ def structure(*scores, numbers=None, chain="A", concepts=None):
         concepts_of=lambda _: np.array(concepts or range(n)),
         datum=lambda each: SimpleNamespace(name="one"),
         classes=("no", "yes"),
-        current_fit=SimpleNamespace(id=4, target=1),
+        view=SimpleNamespace(id=4, target=1),
         fits=lambda: [(3, "before", None), (4, "2026-01-01", None)],
     )
 
@@ -539,7 +539,7 @@ def document(
             for k, name in enumerate(names)
         ],
         predictions=lambda: {} if probability is None else {"u": probability},
-        current_fit=SimpleNamespace(unit=""),
+        view=SimpleNamespace(unit=""),
         others="no",
         score_limit=lambda: 4.0,
         kind=SimpleNamespace(words=SimpleNamespace(token="sentence")),
@@ -589,7 +589,7 @@ def test_a_line_of_a_document_says_all_of_its_tokens(as_they_are):
 
 def test_annotations_quote_with_thirty_two_characters_around(as_they_are):
     text = "x" * 3 + "." + "b" * 3 + "." + "y" * 50
-    first, second = json.loads(texts.annotations(document(1.5, np.nan, text=text), "d"))["items"]
+    first, second = json.loads(texts.web_annotations(document(1.5, np.nan, text=text), "d"))["items"]
     where, quote = second["target"]["selector"]
     assert where == {"type": "TextPositionSelector", "start": 4, "end": 7}
     assert quote == {"type": "TextQuoteSelector", "exact": "bbb", "prefix": "xxx.", "suffix": "." + "y" * 31}
@@ -604,7 +604,7 @@ def test_annotations_quote_with_thirty_two_characters_around(as_they_are):
     tokens.concepts_of = lambda each: np.zeros(20, int)
     (deep,) = [
         each
-        for each in json.loads(texts.annotations(tokens, "d"))["items"]
+        for each in json.loads(texts.web_annotations(tokens, "d"))["items"]
         if each["target"]["selector"][0]["start"] == 8
     ]
     assert (

@@ -43,7 +43,7 @@ def test_sites_are_strong_places_of_the_class(study):
 def test_sites_of_a_fit_are_its_own_whatever_was_fitted_since(tmp_path):
     """The threshold is that of the fit's own scores: those of another kernel are of another size."""
     study = make_study(tmp_path, fit={})
-    first, sites = study.current_fit, find_sites(study)
+    first, sites = study.view, find_sites(study)
     study.fit(concepts=5, kernel="linear", softness=0.0, centre=0.0)
     assert not 0.5 < study.score_limit() / study.score_limit(first) < 2  # else nothing would be told apart
     again = find_sites(study, first)
@@ -129,7 +129,7 @@ def chain_of(*scores, limit=2.0, radius=1, n_concepts=3):
     fit = SimpleNamespace(radius=radius, target=1, n_concepts=n_concepts)
     datum = SimpleNamespace(uid="d", label=1)
     return SimpleNamespace(
-        current_fit=fit,
+        view=fit,
         embedded=lambda: [datum, SimpleNamespace(uid="e", label=0)],
         datum=lambda uid: datum,
         score_limit=lambda *_: limit,
@@ -180,7 +180,7 @@ def test_only_data_of_the_class_have_sites_and_a_study_must_be_fitted():
     assert find_sites(study)[0].total == 10
     other = SimpleNamespace(uid="e", label=0)
     assert [site.datum for site in find_sites(study, data=[other])] == ["e"]
-    study.current_fit = None
+    study.view = None
     with pytest.raises(FitError, match="prospector fit"):
         find_sites(study)
 
@@ -272,7 +272,7 @@ def test_residues_of_one_concept_are_matched_rather():
 def test_there_are_eight_families_at_most_unless_more_are_asked_for():
     rows = [[kind] * 9 + [10 + other] for kind in range(10) for other in (0, 1)]
     study, sites = made_of(*rows)
-    study.current_fit.n_concepts = 12
+    study.view.n_concepts = 12
     assert len(find_families(study, sites=sites)) == 8
     assert len(find_families(study, sites=sites, families=10)) == 10
 

@@ -153,7 +153,7 @@ def test_data_and_classes_that_an_edit_names_must_be_there(path):
 def test_tokens_that_an_edit_names_and_that_are_not_there_are_passed_over(path):
     """A datum that was embedded again may have fewer than an edit once named: that is no damage."""
     study = Study.open(path)
-    uid, before = study.data[0].uid, study.current_fit.coef
+    uid, before = study.data[0].uid, study.view.coef
     change(path, entry("reassign", {"datum": uid, "tokens": [10**6], "concept": 1}))
     change(
         path,
@@ -164,7 +164,7 @@ def test_tokens_that_an_edit_names_and_that_are_not_there_are_passed_over(path):
     )
     study = Study.open(path)
     study.refit()
-    assert np.array_equal(study.current_fit.coef, before) and np.isfinite(study.prospect(uid)).all()
+    assert np.array_equal(study.view.coef, before) and np.isfinite(study.prospect(uid)).all()
 
 
 def test_a_long_chain_of_merges_is_followed_at_once():

@@ -112,7 +112,7 @@ def trident(tmp_path):
 
 
 def made(files, **options):
-    return Study.from_features(files.home / "study", features=files.features, labels=files.labels, **options)
+    return Study.create(files.home / "study", features=files.features, labels=files.labels, **options)
 
 
 def test_a_trident_run_without_slides(trident):
@@ -145,7 +145,7 @@ def test_an_empty_slide_is_listed_and_left_out(trident):
     assert study.embed() == {} and not study.is_embedded("case 5.svs")
     assert "no patch" in study.jobs()[study.data[5].uid]["message"]
     study.fit(concepts=3)
-    assert study.data[5].uid not in study.current_fit.summary["predictions"]
+    assert study.data[5].uid not in study.view.summary["predictions"]
     with pytest.raises(EmbeddingError, match="imported"):
         study.embed(anew=True)
 
@@ -167,7 +167,7 @@ def test_the_study_can_be_used(trident):
 def test_a_slide_that_is_not_there_is_said(trident):
     study = made(trident)
     with pytest.raises(SlideError, match="case 0 is not there.*--slides"):
-        study.open_slide(study.data[0])
+        study.open_source(study.data[0])
 
 
 def test_slides_at_hand_are_used(trident):
@@ -175,10 +175,10 @@ def test_slides_at_hand_are_used(trident):
     for i in range(3):
         Image.new("RGB", (60, 40), (200, 90, 160)).save(trident.home / "slides" / f"case {i}.png")
     study = made(trident, slides=trident.home / "slides", slide_mpp=0.3)
-    with study.open_slide(study.data[0]) as slide:
+    with study.open_source(study.data[0]) as slide:
         assert (slide.width, slide.mpp) == (60, 0.3)
     with pytest.raises(SlideError, match="not there"):
-        study.open_slide(study.data[4])
+        study.open_source(study.data[4])
 
 
 @pytest.mark.parametrize("overlap, stride", [(0, 512), (128, 256), (64, 384), (1, 510)])
@@ -191,7 +191,7 @@ def test_overlaps(tmp_path, overlap, stride):
     write_trident(
         tmp_path / "f", "case 1", corners(positions, stride), vectors_of(1, 1, len(positions)), overlap
     )
-    study = Study.from_features(tmp_path / "study", features=tmp_path / "f", labels=labels_of(tmp_path, 2))
+    study = Study.create(tmp_path / "study", features=tmp_path / "f", labels=labels_of(tmp_path, 2))
     grid = study.grid(study.data[0])
     first = positions.min(axis=0)
     np.testing.assert_array_equal(grid["positions"], positions - first)
@@ -242,7 +242,7 @@ def test_a_clam_run(tmp_path, level, downsample, size, side):
             downsample,
             size,
         )
-    study = Study.from_features(
+    study = Study.create(
         tmp_path / "study", features=tmp_path / "run" / "features", labels=labels_of(tmp_path, 4)
     )
     for i, datum in enumerate(study.data):
@@ -342,9 +342,9 @@ def test_folders_and_tables_that_do_not_fit(trident, tmp_path):
     (tmp_path / "pt" / "case 0.pt").write_bytes(b"")
     for folder, words in (("nowhere", "no folder"), ("pt", "hold no coordinates")):
         with pytest.raises(EmbeddingError, match=words):
-            Study.from_features(tmp_path / "s", features=tmp_path / folder, labels=trident.labels)
+            Study.create(tmp_path / "s", features=tmp_path / folder, labels=trident.labels)
     with pytest.raises(LabelsError, match="case 6"):
-        Study.from_features(tmp_path / "s", features=trident.features, labels=labels_of(tmp_path, 7))
+        Study.create(tmp_path / "s", features=trident.features, labels=labels_of(tmp_path, 7))
     labels_of(tmp_path)
     made(trident)
     with pytest.raises(StudyError, match="exists already"):
@@ -361,4 +361,4 @@ def test_a_run_without_any_patch(tmp_path):
     for i in range(2):
         write_trident(tmp_path / "f", f"case {i}", np.empty((0, 2)), np.empty((0,), np.float32))
     with pytest.raises(EmbeddingError, match="none of the 2"):
-        Study.from_features(tmp_path / "s", features=tmp_path / "f", labels=labels_of(tmp_path, 2))
+        Study.create(tmp_path / "s", features=tmp_path / "f", labels=labels_of(tmp_path, 2))

@@ -17,14 +17,15 @@ from prospector_core.method.kernels import TEST_OFF
 from prospector_core.method.quantizers import ConceptTree
 from prospector_core.modalities import modality_of
 from prospector_core.store import derived
-from prospector_core.store.cache import TileCache
-from prospector_core.store.derived import DatumArrays, DerivedArrays, forget_others, kept, unchanged
+from prospector_core.store.cache import Cache
+from prospector_core.store.derived import DatumArrays, DerivedArrays, forget_others, unchanged
 from prospector_core.study.branches import Branch, branches, leaves_of, relatives
 from prospector_core.study.fit_records import check_fit, check_head, check_settings, check_tree
-from prospector_core.study.fits import GIVEN, SUGGESTED, Fit, FitSettings, Kernels, make_quantizer, suggested
+from prospector_core.study.fits import Fit, Kernels
 from prospector_core.study.journal import CurationState, Region, Split
 from prospector_core.study.kept_fit import _difference, _same
 from prospector_core.study.records import check_edits, check_meta, datum_row, fit_row, source_row
+from prospector_core.study.settings import GIVEN, SUGGESTED, FitSettings, make_quantizer, suggested
 
 MOST = 2**15
 
@@ -291,9 +292,10 @@ def test_branches_by_hand():
 # ---- fits
 
 
-def fit(target=1, several=False, **changed):
+def fit(several=False, **changed):
+    """A Fit; ``changed``: fields of it, or of its one kernel."""
     state = changed.pop("state", CurationState())
-    coef = np.arange(5.0)
+    coef = changed.pop("coef", np.arange(5.0))
     base = {
         "predictions": {"a": 0.25, "b": 0.5},
         "fitted_on": 2,
@@ -308,60 +310,63 @@ def fit(target=1, several=False, **changed):
             tuple(Calibration(1, each) for each in range(3)),
             {**base, "predictions": {"a": [0.2, 0.5, 0.3]}, "class_counts": [3, 4, 5]},
         )
-        return Fit.of_kernels(
-            7, 3, FitSettings(concepts=2), np.zeros((2, 3), np.float32), kernels, state, target
+    else:
+        kernels = Kernels(
+            coef[None],
+            changed.pop("fitted_coef", np.arange(5.0))[None],
+            (changed.pop("calibration", Calibration(2.0, 1.0)),),
+            changed.pop("summary", base),
         )
     said = {
         "id": 7,
         "journal": 3,
         "settings": FitSettings(concepts=2),
         "centroids": np.zeros((2, 3), np.float32),
-        "coef": coef,
-        "fitted_coef": coef,
-        "calibration": Calibration(2.0, 1.0),
-        "summary": base,
+        "kernels": kernels,
         "state": state,
     }
     return Fit(**{**said, **changed})
 
 
 def test_a_fit_of_two_classes():
-    one = fit()
+    one = fit().view()
     assert (
         one.target == 1
-        and one.n_classes == 2
+        and one.fit.n_classes == 2
         and one.key == (7, 1)
-        and replace(one, masked=0.05).key == (7, 1, 0.05)
+        and replace(one, mask=SimpleNamespace(level=0.05)).key == (7, 1, 0.05)
     )
     assert one.probabilities("a") == (0.75, 0.25) and one.probabilities("x") is None
     assert one.predicted("a") == 0 and one.predicted("b") == 1 and one.predicted("x") is None
-    assert one.of_class(1) is one and one.whole_summary is one.summary and len(one.calibrations) == 1
+    assert (
+        one.seen_from(1) is one and one.fit.summary is one.summary and len(one.fit.kernels.calibration) == 1
+    )
     with pytest.raises(FitError, match="there are two classes and one kernel"):
-        one.of_class(0)
+        one.seen_from(0)
     assert (
         one.weight(1) == 1.0
         and one.pair_weight(0, 1) == one.pair_weight(1, 0) == 3.0
         and one.pair_weight(1, 1) == 4.0
     )
-    assert fit(settings=FitSettings(radius=0)).pair_weight(0, 1) == 0.0 and one.radius == 1
+    assert fit(settings=FitSettings(radius=0)).view().pair_weight(0, 1) == 0.0 and one.radius == 1
     assert one.n_concepts == 2
 
 
 def test_a_fit_of_several_classes_is_seen_from_one():
-    last = fit(None, several=True)
-    assert last.target == 2 and last.n_classes == 3 and last.coef[0] == 2 and last.calibration.offset == 2
+    last = fit(several=True).view()
+    assert last.target == 2 and last.fit.n_classes == 3 and last.coef[0] == 2 and last.calibration.offset == 2
     assert last.summary["predictions"] == {"a": 0.3} and last.summary["positive"] == 5
-    first = last.of_class(0)
+    first = last.seen_from(0)
     assert first.target == 0 and first.coef[0] == 0 and first.summary["positive"] == 3 and first.key == (7, 0)
-    assert (first.id, first.journal, first.n_concepts) == (7, 3, 2) and first.of_class(0) is first
+    assert (first.id, first.fit.journal, first.n_concepts) == (7, 3, 2) and first.seen_from(0) is first
     assert (
         last.predicted("a") == 1
         and last.probabilities("a") == (0.2, 0.5, 0.3)
-        and len(last.calibrations) == 3
+        and len(last.fit.kernels.calibration) == 3
     )
     for target in (3, -1):
         with pytest.raises(FitError, match=f"there is no class {target}: classes are 0..2"):
-            last.of_class(target)
+            last.seen_from(target)
 
 
 def test_pins_are_told_by_the_ids_that_are_in_the_kernel():
@@ -371,13 +376,14 @@ def test_pins_are_told_by_the_ids_that_are_in_the_kernel():
         pins={0: 1.0, (2, 0): 1.0, 4: 1.0, (1, 4): 1.0},
         class_pins={2: {1: 1.0}},
     )
-    assert fit(state=state).pinned == {(3,), (2, 3)} and replace(fit(state=state), target=2).pinned == {(1,)}
+    assert fit(state=state).view().pinned == {(3,), (2, 3)}
+    assert fit(several=True, state=state).view(2).pinned == {(1,)}
 
 
 def test_a_digest_is_of_everything_that_a_map_depends_on():
     one = fit()
     expected = hashlib.sha256()
-    for array in (one.centroids, one.coef, one.fitted_coef):
+    for array in (one.centroids, one.view().coef, one.view().fitted_coef):
         expected.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
     expected.update(b'[[2.0, 1.0], {"a": 0.25, "b": 0.5}]')
     assert one.digest() == expected.hexdigest()  # digests are kept: they stay what they are
@@ -391,10 +397,10 @@ def test_a_digest_is_of_everything_that_a_map_depends_on():
         fit(tree=tree()),
         fit(tree=tree(heights=np.array([1.0, 2, 21]))),
         fit(summary={**one.summary, "predictions": {"a": 0.25, "b": 0.75}}),
-        fit(None, several=True),
+        fit(several=True),
     ]
     assert len({each.digest() for each in (one, *others)}) == 11
-    assert fit(0, several=True).digest() == fit(2, several=True).digest() == others[-1].digest()
+    assert fit(several=True).view(0).digest() == fit(several=True).digest() == others[-1].digest()
     curves = hashlib.sha256()
     kernels = others[-1].kernels
     for array in (one.centroids, kernels.coef, kernels.fitted_coef):
@@ -403,22 +409,24 @@ def test_a_digest_is_of_everything_that_a_map_depends_on():
     assert others[-1].digest() == curves.hexdigest()
 
 
-@pytest.mark.parametrize(
-    "made", [fit(), fit(tree=tree(roots=np.array([4, 5], np.int32))), fit(0, several=True)]
-)
+@pytest.mark.parametrize("made", [fit(), fit(tree=tree(roots=np.array([4, 5], np.int32))), fit(several=True)])
 def test_a_fit_is_read_as_it_was_written(made, tmp_path):
     folder = tmp_path / "study" / "fits" / "7"
     folder.parent.mkdir(parents=True)
     made.save(folder)
-    again = Fit.load(folder, 7, 3, made.state, target=0 if made.kernels else None)
-    assert again.digest() == made.digest() and again.settings == made.settings and again.target == made.target
+    again = Fit.load(folder, 7, 3, made.state)
+    assert (
+        again.digest() == made.digest() and again.settings == made.settings and again.several == made.several
+    )
     assert (again.id, again.journal, again.summary) == (7, 3, made.summary) and sorted(
         p.name for p in folder.iterdir()
     ) == [
         "head.json",
         "head.safetensors",
     ]
-    assert (again.tree is None) == (made.tree is None) and again.calibration.offset == made.calibration.offset
+    assert (again.tree is None) == (made.tree is None) and [
+        curve.offset for curve in again.kernels.calibration
+    ] == [curve.offset for curve in made.kernels.calibration]
     kept = json.loads((folder / "head.json").read_text())
     assert _difference(made, folder, made.settings, kept["summary"], made.digest()) == ""
     assert _difference(made, folder, made.settings, {}, "") == ""
@@ -448,10 +456,10 @@ def of_study(n=2):
 
 
 def kernels(**changed):
-    return replace(fit(2, several=True).kernels, **changed)
+    return replace(fit(several=True).kernels, **changed)
 
 
-WHOLE = fit(2, several=True)
+WHOLE = fit(several=True)
 CUT = Split(0, frozenset({0}), (0, 2), np.zeros((2, 3), np.float32), leaves=((0, 3), ()))
 
 
@@ -686,7 +694,9 @@ def test_rows_of_sources_and_fits():
 )
 def test_edits_name_data_and_classes_that_there_are(state, says):
     study = SimpleNamespace(
-        classes=["a", "b"], database=SimpleNamespace(path="P"), _rows=[SimpleNamespace(uid="d")]
+        classes=["a", "b"],
+        database=SimpleNamespace(path="P"),
+        table=SimpleNamespace(rows=[SimpleNamespace(uid="d")]),
     )
     if says:
         with pytest.raises(StudyDamagedError, match=f"^P: {says}"):
@@ -726,7 +736,7 @@ def test_a_derived_array_is_computed_once_and_damage_is_no_harm(tmp_path):
     for bad in (content[:-1], content[:-4] + b"abcd", bytes([content[0] ^ 1]) + content[1:], b""):
         (folder / "a.npy").write_bytes(bad)
         assert DerivedArrays(folder, home=tmp_path).peek("a") is None
-    shared = TileCache(1000)
+    shared = Cache(1000)
     one, other = (DerivedArrays(tmp_path / name, shared, tmp_path) for name in "pq")
     one.put("a", np.arange(1.0))
     assert other.peek("a") is None and shared.get((tmp_path / "p", "a")) is not None
@@ -778,11 +788,3 @@ def test_what_was_computed_of_two_states_is_computed_again():
     with pytest.raises(ValueError, match="of two states"):
         unchanged(lambda: 1, fails_first)
     assert unchanged(lambda: next(stamps), fails_first) == 2 and seen == [1, 1, 2]
-
-
-def test_an_ordered_cache_drops_the_oldest():
-    from collections import OrderedDict
-
-    cache = OrderedDict(a=1, b=2, c=3)
-    assert kept(cache, "a", 2) == 1 and list(cache) == ["c", "a"]
-    assert kept(cache, "a", 2) == 1 and list(cache) == ["c", "a"]

@@ -12,7 +12,6 @@ from prospector_core.method.features import n_features, pair_index
 from prospector_core.method.metrics import auroc
 from prospector_core.method.uncertainty import bootstrap_kernels
 from prospector_core.study.counts import _places, compact_coef, expand
-from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import CurationState, Region
 from prospector_core.study.kernel_fit import (
     _class_scores,
@@ -23,6 +22,7 @@ from prospector_core.study.kernel_fit import (
     fit_kernel,
     resampled_kernels,
 )
+from prospector_core.study.settings import FitSettings
 
 K = 4
 SETTINGS = FitSettings(concepts=K, radius=1, seed=3, pseudo=0.1, shrink=True)
@@ -36,7 +36,6 @@ class Made:
 
     def __init__(self, rows, regions=()):
         self.rows, self.regions, self.asked = rows, list(regions), []
-        self._sprites = self
 
     def n_concepts(self, state):
         return K
@@ -163,7 +162,9 @@ def test_a_kernel_its_regions_and_what_is_held_out():
     )
     counts = Made(rows, cut)
     fitted_on = set(uids) - {"u8"}
-    coef, full, curve, summary = fit_kernel(counts, uids, labels, fitted_on, state, SETTINGS)
+    kernels = fit_kernel(counts, uids, labels, fitted_on, state, SETTINGS)
+    (coef,), (full,), (curve,) = kernels.coef, kernels.fitted_coef, kernels.calibration
+    summary = kernels.summary
     assert counts.asked == [
         [*uids, "u0", "u3", "u7"]
     ]  # once; not what is ignored, nor of data that are not there
@@ -197,7 +198,7 @@ def test_a_kernel_its_regions_and_what_is_held_out():
 
 def test_too_few_to_hold_out_are_said_to_be_fitted():
     uids, labels, rows = made(3)
-    summary = fit_kernel(Made(rows), uids, labels, set(uids), CurationState(), SETTINGS)[3]
+    summary = fit_kernel(Made(rows), uids, labels, set(uids), CurationState(), SETTINGS).summary
     assert summary["held_out_folds"] == 0 and {"fitted_accuracy", "fitted_auroc"} <= set(summary)
     for none in (set(), {"u9"}):
         with pytest.raises(FitError, match="no labelled datum has been embedded"):
@@ -209,7 +210,8 @@ def test_too_few_to_hold_out_are_said_to_be_fitted():
 def test_excluded_concepts_have_no_weight():
     uids, labels, rows = made(8)
     state = CurationState(excluded={2: ""})
-    coef, full, *_ = fit_kernel(Made(rows), uids, labels, set(uids), state, SETTINGS)
+    kernels = fit_kernel(Made(rows), uids, labels, set(uids), state, SETTINGS)
+    (coef,), (full,) = kernels.coef, kernels.fitted_coef
     compact = np.array([compact_coef(each, [0, 1, 3], K, 1) for each in rows.values()], float)
     kernel = SETTINGS.make_kernel().fit(compact, np.arange(8) % 2, np.ones(8))
     np.testing.assert_array_equal(full, expand(kernel.coef_, [0, 1, 3], K, 1))

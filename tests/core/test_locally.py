@@ -10,6 +10,7 @@ from prospector_core.errors import GraphError
 from prospector_core.method._compiled.sparse import ball
 from prospector_core.method.counterfactual import neighbours_of, what_if
 from prospector_core.method.features import pair_index
+from prospector_core.study import explanations
 from tests.support.random_data import any_graph, kernel_of, kinds, seeds, sprite_of
 from tests.support.study_files import make_study
 
@@ -117,16 +118,16 @@ def test_in_a_study_under_its_edits(tmp_path):
     study.refit()
     datum = study.data[0]
     token = int(np.flatnonzero(study.sprite(datum) == 0)[5])
-    said = study.neighbours(datum, token)
+    said = explanations.neighbours(study, datum, token)
     assert said.score == pytest.approx(study.explain(datum, token).score)
     assert set(said.tokens) == set(study.explain(datum, token).neighbours)
-    found = study.what_if(datum, token, without=2)
-    fit = study.current_fit
+    found = explanations.what_if(study, datum, token, without=2)
+    fit = study.view
     sprite = study.sprite(datum)
     then = prospect(
         study.graph(datum), np.where(sprite == 2, -1, sprite), fit.coef, fit.n_concepts, fit.radius
     )
     assert found.would_be == pytest.approx(then[token])
-    assert np.isnan(study.what_if(datum, token, without=0).would_be)
-    old = study.what_if(datum, token, without_pair=3, fit=study.fits()[0][0])
-    assert old.difference != study.what_if(datum, token, without_pair=3).difference
+    assert np.isnan(explanations.what_if(study, datum, token, without=0).would_be)
+    old = explanations.what_if(study, datum, token, without_pair=3, view=study.fits()[0][0])
+    assert old.difference != explanations.what_if(study, datum, token, without_pair=3).difference

@@ -1,14 +1,18 @@
 """What a study is of: words, graphs, and errors for kinds that are not known."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import prospector_core
 from prospector_core import Study, TokenGraph
 from prospector_core.errors import BadInputError, StudyVersionError
 from prospector_core.method.hotspots import graph_spots, hot_spots
-from prospector_core.modalities import MODALITIES, modality_of
+from prospector_core.modalities import MODALITIES, Modality, modality_of
 
 
 @pytest.mark.parametrize("name", MODALITIES)
@@ -52,3 +56,35 @@ def test_regions_of_a_graph_need_fitting_scores():
         graph_spots(graph, np.zeros(2), 0.0)
     with pytest.raises(BadInputError, match="number"):
         graph_spots(graph, np.zeros(3), np.nan)
+
+
+def _asks_by_name(tree):
+    """Lines that compare something with a kind's name, or ask whether a kind has something."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            parts = [each for side in (node.left, *node.comparators) for each in ast.walk(side)]
+            if any(isinstance(each, ast.Constant) and each.value in MODALITIES for each in parts):
+                yield node.lineno
+        asks = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if asks and node.func.id in ("hasattr", "getattr") and "kind" in ast.unparse(node.args[0]):
+            yield node.lineno
+
+
+def test_no_code_of_the_core_asks_which_kind_it_is():
+    home = Path(prospector_core.__file__).parent
+    found = [
+        f"{path.relative_to(home)}:{line}"
+        for path in sorted(home.rglob("*.py"))
+        for line in _asks_by_name(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not found
+    wrong = 'if study.modality in ("slides", "cells") or hasattr(self.kind, "centres"):\n    pass\n'
+    assert list(_asks_by_name(ast.parse(wrong))) == [1, 1]
+
+
+def test_every_hook_is_declared_in_the_base():
+    for name in MODALITIES:
+        kind = type(modality_of(name))
+        own = {each for each in vars(kind) if not each.startswith("_")}
+        declared = {*dir(Modality), *Modality.__annotations__}
+        assert own <= declared, f"{name} has {own - declared}, which Modality does not declare"

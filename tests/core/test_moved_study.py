@@ -10,6 +10,7 @@ import pytest
 from prospector_core.errors import StudyError
 from prospector_core.exporters import export
 from prospector_core.study import Study
+from prospector_core.study.embed import work_on_queue
 from tests.support.study_files import MeanColour, make_study
 
 GONE = r"the study's folder is no longer at .*study: open it where it is now$"
@@ -26,7 +27,7 @@ ACTIONS = {
     "save maps": lambda study, _: study.save_maps(),
     "export": lambda study, folder: export(study, "csv", folder),
     "embed": lambda study, _: study.embed(encoder=MeanColour(), anew=True),
-    "work": lambda study, _: study.work_on_queue(encoder=MeanColour()),
+    "work": lambda study, _: work_on_queue(study, encoder=MeanColour()),
     "queue": lambda study, _: study.queue.add(["d" + "0" * 14]),
     "at work": lambda study, _: study.queue.at_work(),
     "atlas": lambda study, _: study.atlas(50),

@@ -42,7 +42,7 @@ def chains(tmp_path_factory):
 
 @pytest.mark.parametrize("colour", ["url(http://127.0.0.1/x)", "#12345", "#123456;x:y", None, 5, ["#123456"]])
 def test_what_is_no_colour_is_passed_over_and_said(texts, colour):
-    before = concept_palette(texts.current_fit.n_concepts)
+    before = concept_palette(texts.view.n_concepts)
     write_journal(texts.path, "recolour", concept=0, colour=colour)
     study = Study.open(texts.path)
     assert study.colours() == before and study.curation.state.colours == {}

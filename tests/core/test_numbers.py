@@ -47,7 +47,7 @@ def numbers(study):
 
 def test_a_list_of_names_does_not_undo_the_numbers(make):
     one, two = make("one"), make("two")
-    assert not set(numbers(one)) & set(numbers(two)) and one.keyed
+    assert not set(numbers(one)) & set(numbers(two)) and one.address.keyed
     said = set(NAMES) | {source.path.as_posix() for source in one.sources.values()}
     said |= {f"../slides/{name}" for name in NAMES}
     plain = {prefix + hashlib.sha256(text.encode()).hexdigest()[:14] for text in said for prefix in "ds"}
@@ -57,7 +57,7 @@ def test_a_list_of_names_does_not_undo_the_numbers(make):
 
 def test_fits_and_maps_are_the_same_whatever_the_numbers(make):
     one, two = make("one"), make("two")
-    first, second = one.current_fit, two.current_fit
+    first, second = one.view, two.view
     for name in ("centroids", "coef", "fitted_coef"):
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
     assert list(first.summary["predictions"].values()) == list(second.summary["predictions"].values())

@@ -72,7 +72,7 @@ def test_of_chains(tmp_path):
         labels=tmp_path / "chains" / "labels.csv",
         embeddings=write(tmp_path / "own", vectors),
     )
-    assert not study.embed() and study.given_concepts is None
+    assert not study.embed() and study.given_concepts()() is None
     for own, theirs in zip(study.data, made.data, strict=True):
         assert study.store.shape(own.uid) == (made.n_tokens(theirs), 4)
         assert np.array_equal(study.positions(own), made.positions(theirs))
@@ -92,11 +92,11 @@ def test_of_slides_with_their_coordinates(tmp_path):
         else:
             columns = {"x": places[:, 0], "y": places[:, 1], **{f"v{i}": vectors[:, i] for i in range(3)}}
             pyarrow.parquet.write_table(pyarrow.table(columns), folder / f"s{n}.parquet")
-    study = Study.from_features(tmp_path / "study", features=folder, labels=tmp_path / "labels.csv")
+    study = Study.create(tmp_path / "study", features=folder, labels=tmp_path / "labels.csv")
     assert len(study.embedded()) == 4 and study.n_tokens("s1") == 42 and study.grid("s0")["pitch"] == 224
     (folder / "s1_coords.npy").unlink()
     with pytest.raises(ProspectorError, match="s1_coords.npy"):
-        Study.from_features(tmp_path / "again", features=folder, labels=tmp_path / "labels.csv")
+        Study.create(tmp_path / "again", features=folder, labels=tmp_path / "labels.csv")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_vectors_of_slides_in_every_format(format, tmp_path):
         return path
 
     def make(name):
-        return Study.from_features(tmp_path / name, features=folder, labels=tmp_path / "labels.csv")
+        return Study.create(tmp_path / name, features=folder, labels=tmp_path / "labels.csv")
 
     rng = np.random.default_rng(0)
     good = [rng.normal(size=(42, 3)).astype("f4") for _ in range(2)]

@@ -88,7 +88,7 @@ def test_a_preview_works_wherever_a_fit_can_be_given(study):
     assert [c.name for c in study.concepts(fit)][2] == "gland" and study.concepts(fit)[1].excluded
     assert [c.name for c in study.concepts()][2] == "concept 2" and not study.concepts()[1].excluded
     assert study.load_fit(fit.id) is fit
-    assert study.current_fit.id > 0
+    assert study.view.id > 0
 
 
 def test_the_same_preview_is_computed_once_and_another_is_another(study):
@@ -200,7 +200,7 @@ def test_both_kernels_over_the_same_concepts(study, change):
     later = study.change(change.before.id).kernel()  # with the current fit
     assert later.concepts == (0, 1, 2, 3, 4, 5)
     assert later.active.tolist() == [[True] * 5 + [False], [True, True, False, True, False, True]]
-    assert later.mono[1, 5] == study.current_fit.weight(5) and later.mono[0, 5] == 0
+    assert later.mono[1, 5] == study.view.weight(5) and later.mono[0, 5] == 0
 
 
 def test_fits_made_earlier_are_compared(study, change):
@@ -222,7 +222,7 @@ def test_fits_made_earlier_are_compared(study, change):
 def test_a_split_made_otherwise_is_another_concept(study):
     one, other = (study.preview(lambda c, k=k: c.split(k)).after for k in (0, 1))
     assert not study.change(one, other).same_concepts
-    assert study.change(study.current_fit, one).same_concepts
+    assert study.change(study.view, one).same_concepts
 
 
 def test_the_first_fit_has_nothing_to_compare_with(tmp_path):

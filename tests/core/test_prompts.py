@@ -15,7 +15,8 @@ from prospector_core.errors import BadInputError, EmbeddingError
 from prospector_core.modalities.slides import encoders
 from prospector_core.modalities.slides.encoders import get_encoder
 from prospector_core.study import prompts
-from prospector_core.study.fits import FitSettings
+from prospector_core.study.concepts import part_sizes
+from prospector_core.study.settings import FitSettings
 from tests.support.study_files import K, make_study
 
 KINDS = [f"kind{k}" for k in range(K)]
@@ -71,7 +72,7 @@ def study(tmp_path):
 
 def kinds_of(study):
     """Which cluster each concept is."""
-    return study.current_fit.centroids[:, :K].argmax(1)
+    return study.view.centroids[:, :K].argmax(1)
 
 
 def test_the_right_phrase_in_spite_of_what_all_have_in_common(study, side):
@@ -79,7 +80,7 @@ def test_the_right_phrase_in_spite_of_what_all_have_in_common(study, side):
     assert table.shape == (K, K) and np.array_equal(table.argmax(1), kinds_of(study))
     assert np.abs(table).max() <= 1 + 1e-9 and table.max(1).min() > 0.3
     assert "a histopathology image of kind3" in side.texts and len(side.texts) == K * len(prompts.TEMPLATES)
-    raw = prompts._unit(study.current_fit.centroids) @ prompts.phrase_vectors(study, KINDS).T
+    raw = prompts._unit(study.view.centroids) @ prompts.phrase_vectors(study, KINDS).T
     assert set(raw.argmax(1)) == {0}  # cosines as they are say kind0 to everything
 
 
@@ -120,7 +121,7 @@ def test_after_merging_and_splitting(study, side):
     assert table.shape == (K + 1, K) and np.isnan(table[other]).all()
     assert set(np.argsort(table[one])[-2:]) == {1, 2}
     assert table[cut].argmax() == table[K].argmax() == 3
-    assert study.part_sizes().sum() == sum(study.n_tokens(datum) for datum in study.data)
+    assert part_sizes(study).sum() == sum(study.n_tokens(datum) for datum in study.data)
 
 
 @pytest.mark.parametrize(

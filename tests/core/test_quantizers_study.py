@@ -12,10 +12,12 @@ import pytest
 from prospector_core import Study
 from prospector_core.errors import CurationError, FitError, StudyDamagedError
 from prospector_core.method.quantizers import ConceptTree, assign_nearest
-from prospector_core.study.branches import branches, leaves_of, relatives
-from prospector_core.study.fits import GIVEN, about_quantizer, list_quantizers
+from prospector_core.study.branches import branches, branches_of, leaves_of, relatives
+from prospector_core.study.concept_search import sampled
+from prospector_core.study.concepts import shares
 from prospector_core.study.journal import CurationState, Split
 from prospector_core.study.rebuild import rebuild_fits
+from prospector_core.study.settings import GIVEN, about_quantizer, list_quantizers
 from tests.support.study_files import K, embed_by_hand, make_study
 
 NEW = ("spherical k-means", "gaussian mixture", "tree", "vq autoencoder")
@@ -41,7 +43,7 @@ def test_a_study_of_each_quantizer(tmp_path, name):
     assert np.array_equal(
         study.sprite(later), assign_nearest(moved.astype(np.float32), change.after.centroids)
     )
-    assert (study.shares(later).sum(axis=1, dtype=int) == 255).all() and np.isfinite(
+    assert (shares(study, later).sum(axis=1, dtype=int) == 255).all() and np.isfinite(
         study.prospect(later)
     ).all()
     assert study.explain(later, 3).score == pytest.approx(study.prospect(later)[3])
@@ -59,7 +61,7 @@ def test_a_study_of_each_quantizer(tmp_path, name):
         c.redo()
     assert bytes_of(study, study.refit().after) == before
     again = Study.open(study.path)
-    assert again.current_fit.digest() == study.current_fit.digest()
+    assert again.view.digest() == study.view.digest()
     assert [(found.kind, found.result) for found in rebuild_fits(again)] == [("fit", "same")] + [
         ("refit", "same")
     ] * 4
@@ -76,7 +78,7 @@ def test_what_is_offered_and_what_is_not(tmp_path):
     with pytest.raises(FitError, match="concepts must be 2 to 1000"):
         study.fit(quantizer="tree", concepts=1)
     study.fit(concepts=K, radius=1)
-    assert study.branches() is None
+    assert branches_of(study) is None
     with pytest.raises(CurationError, match="no branches of a tree"):
         study.curation.merge_up(2)
 
@@ -101,7 +103,7 @@ def test_split_and_merge_gives_the_same_bytes(treed, into, softness):
     treed.fit(replace(treed.settings, softness=softness))
     first, sprites = maps(treed), [treed.sprite(datum) for datum in treed.data]
     concept = max(treed.concepts(), key=lambda each: each.tokens).id
-    tree, state = treed.current_fit.tree, treed.curation.state
+    tree, state = treed.view.tree, treed.curation.state
     expected = tree.parts(leaves_of(tree, state)[concept], into)
     treed.curation.split(concept, into=into)
     fit = treed.refit().after
@@ -111,16 +113,16 @@ def test_split_and_merge_gives_the_same_bytes(treed, into, softness):
         step.centroids, [tree.centre(part) for part in expected]
     )
     for datum, before in zip(treed.data, sprites):
-        vectors, _ = treed.sampled(datum, centre=0.5)
+        vectors, _ = sampled(treed, datum, centre=0.5)
         inside = before == concept
         parts = np.array(step.ids)[assign_nearest(vectors[inside], step.centroids)]
         assert np.array_equal(treed.sprite(datum)[inside], parts)
         assert np.array_equal(treed.sprite(datum)[~inside], before[~inside])
     # and back, by going up
-    root = treed.branches()
+    root = branches_of(treed)
     assert set(relatives(root, concept)) <= set(step.ids[1:])
     while (
-        set(relatives(treed.branches(), concept)) <= set(step.ids[1:])
+        set(relatives(branches_of(treed), concept)) <= set(step.ids[1:])
         and len(leaves_of(tree, treed.curation.state)) > 4
     ):
         treed.curation.merge_up(concept)
@@ -136,13 +138,13 @@ def test_merge_then_split_gives_back_what_was_there(treed):
     The parts are the very branches that were merged, by another number.
     """
     sprites = [treed.sprite(datum) for datum in treed.data]
-    pair = next(b.concepts for _, b in treed.branches().walk() if len(b.concepts) == 2)
+    pair = next(b.concepts for _, b in branches_of(treed).walk() if len(b.concepts) == 2)
     treed.curation.merge_up(pair[0])
     treed.refit()
     treed.curation.split(pair[0])
     treed.refit()
-    step = treed.current_fit.state.steps[0]
-    tree = treed.current_fit.tree
+    step = treed.view.state.steps[0]
+    tree = treed.view.tree
     renamed = dict(zip(step.ids, sorted(pair, key=lambda c: step.leaves.index(tree.leaves(tree.roots[c])))))
     for datum, before in zip(treed.data, sprites):
         now = treed.sprite(datum)
@@ -150,20 +152,20 @@ def test_merge_then_split_gives_back_what_was_there(treed):
 
 
 def test_what_the_tree_does_not_part_is_split_by_k_means(treed):
-    tree = treed.current_fit.tree
+    tree = treed.view.tree
     some = min(leaves_of(tree, treed.curation.state).items(), key=lambda each: len(each[1]))
     for _ in range(20):  # down to one fine concept
         if len(leaves_of(tree, treed.curation.state)[some[0]]) == 1:
             break
         treed.curation.split(some[0])
     treed.refit()
-    n = len(treed.branches().concepts)
+    n = len(branches_of(treed).concepts)
     treed.curation.split(some[0])
     assert treed.curation.state.steps[-1].leaves is None
     treed.refit()
-    root = treed.branches()
+    root = branches_of(treed)
     assert len(root.concepts) == n + 1
-    new = treed.current_fit.n_concepts - 1
+    new = treed.view.n_concepts - 1
     assert relatives(root, some[0]) == (new,)  # the two parts are siblings
     treed.curation.merge_up(new)
     assert treed.refit().after.state.merged[some[0]] == new
@@ -171,26 +173,26 @@ def test_what_the_tree_does_not_part_is_split_by_k_means(treed):
 
 def test_the_tree_is_kept_whole_or_refused(treed):
     again = Study.open(treed.path)
-    one, two = treed.current_fit.tree, again.current_fit.tree
+    one, two = treed.view.tree, again.view.tree
     assert all(
         np.array_equal(getattr(one, f), getattr(two, f))
         for f in ("fine", "sizes", "joins", "heights", "roots")
     )
     assert treed.preview(lambda c: c.split(0)).after.tree is one
-    file = treed.path / "fits" / str(treed.current_fit.id) / "head.safetensors"
+    file = treed.path / "fits" / str(treed.view.id) / "head.safetensors"
     content = bytearray(file.read_bytes())
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     start = 8 + int.from_bytes(content[:8], "little") + header["tree_joins"]["data_offsets"][0]
     content[start : start + 4] = (9999).to_bytes(4, "little")
     file.write_bytes(content)
     with pytest.raises(StudyDamagedError, match="tree of concepts contradicts itself"):
-        Study.open(treed.path).current_fit  # noqa: B018
+        Study.open(treed.path).view  # noqa: B018
     assert rebuild_fits(Study.open(treed.path), repair=True)[0].repaired
-    assert Study.open(treed.path).current_fit.digest() == treed.current_fit.digest()
+    assert Study.open(treed.path).view.digest() == treed.view.digest()
 
 
 def test_going_up_passes_what_is_excluded(treed):
-    root = treed.branches()
+    root = branches_of(treed)
     pair = next(b.concepts for _, b in root.walk() if len(b.concepts) == 2)
     treed.curation.exclude(pair[1], "ink")
     above = relatives(root, pair[0], {pair[1]})
@@ -198,7 +200,7 @@ def test_going_up_passes_what_is_excluded(treed):
     treed.curation.merge_up(pair[0])
     merged = treed.curation.state.merged
     assert set(merged) == set(above) and pair[1] not in merged
-    for id in treed.branches().concepts:
+    for id in branches_of(treed).concepts:
         if id not in (pair[0], pair[1]):
             treed.curation.exclude(id, "ink")
     with pytest.raises(CurationError, match="no sibling left"):

@@ -16,6 +16,7 @@ import pytest
 from prospector_core.errors import StudyReadOnlyError
 from prospector_core.exporters import export
 from prospector_core.study import Study
+from prospector_core.study.explanations import what_if
 from tests.support.study_files import make_study
 
 SAID = r"this study is open for looking only \(read-only file system\): copy .* to a place that you may write"
@@ -58,13 +59,13 @@ def study(request, tmp_path, disk):
 
 def test_all_looking_works(study, tmp_path):
     writable = Study.open(shutil.copytree(study.path, tmp_path / "copy"))
-    assert study.read_only == "read-only file system" and writable.read_only == ""
+    assert study.database.read_only == "read-only file system" and writable.read_only == ""
     assert [entry.action for entry in study.curation.history()] == ["fit", "rename", "exclude"]
     assert study.curation.state.names == {0: "ink"} and study.curation.can_undo().action == "exclude"
     datum = study.data[1]
     assert np.array_equal(study.prospect(datum), writable.prospect(writable.data[1]), equal_nan=True)
     assert study.explain(datum, 3).score == writable.explain(writable.data[1], 3).score
-    assert study.what_if(datum, 3, without=2) is not None
+    assert what_if(study, datum, 3, without=2) is not None
     assert study.evidence() == writable.evidence()
     assert study.uncertainty(datum, 20).error.shape == (study.n_tokens(datum),)
     assert len(study.atlas(60)) == 60 and len(study.concepts()) == 5 and study.typical_tokens(2)
@@ -121,7 +122,7 @@ def test_a_study_of_an_earlier_version_is_read_there(tmp_path, disk):
         ("rename", "", ""),
     ]
     assert [job.state for job in study.queue.jobs()] == ["done"]
-    assert study.current_fit.id == 1
+    assert study.view.id == 1
 
 
 def test_what_others_commit_meanwhile_is_seen(tmp_path, disk):
@@ -145,7 +146,7 @@ def test_what_others_commit_meanwhile_is_seen(tmp_path, disk):
         editing.curation.rename(0, "fold")
         assert looking.curation.state.names == {0: "fold"}
         editing.database.close()  # the log goes into the file
-        assert looking.curation.state.names == {0: "fold"} and looking.current_fit.id == 1
+        assert looking.curation.state.names == {0: "fold"} and looking.view.id == 1
     finally:
         subprocess.run(["umount", "-l", view], check=True)
 
@@ -157,7 +158,7 @@ def test_without_permission_it_is_looked_at(tmp_path):
     made.database.close()
     command = (
         "import os, sys\nos.getuid() or os.setuid(65534)\nfrom prospector_core.study import Study\nstudy ="
-        " Study.open(sys.argv[1])\nprint(study.read_only, study.curation.state.names, study.current_fit.id,"
+        " Study.open(sys.argv[1])\nprint(study.database.read_only, study.curation.state.names, study.view.id,"
         " len(study.prospect(study.data[0])))\ntry:\n    study.curation.undo()\nexcept Exception as error:\n "
         "   print(type(error).__name__, error)\n"
     )

@@ -229,7 +229,7 @@ def test_a_study_whose_slides_may_not_be_read_opens_and_says_so(home, tmp_path):
     limit_reading([home])
     study = Study.open(home / "study")
     with pytest.raises(ProspectorError, match=f"--data {SLIDE.parent}"):
-        study.open_slide("a")
+        study.open_source("a")
     limit_reading([home, SLIDE.parent])
-    with study.open_slide("a") as slide:
+    with study.open_source("a") as slide:
         assert slide.width

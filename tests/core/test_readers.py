@@ -14,7 +14,7 @@ from prospector_core.modalities.slides.readers import Level, Slide, list_slides,
 from prospector_core.modalities.slides.readers.image import ImageSlide
 from prospector_core.modalities.slides.readers.tiff import TiffSlide
 from prospector_core.modalities.slides.readers.vendor import OpenSlideSlide
-from prospector_core.store.cache import TileCache
+from prospector_core.store.cache import Cache
 from tests.support.slide_files import SAMPLE, halves, picture, write_image, write_pyramid, write_svs
 
 
@@ -254,7 +254,7 @@ def test_many_threads_read_the_same(tmp_path, levels):
 
 
 def test_the_cache_stays_within_its_bytes():
-    cache = TileCache(100)
+    cache = Cache(100)
     for key in range(10):
         cache.put(key, np.zeros(30, np.uint8))
     assert cache.nbytes == 90 and cache.get(6) is None and cache.get(7) is not None

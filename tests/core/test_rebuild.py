@@ -87,7 +87,7 @@ def test_a_damaged_fit_is_put_right(small):
     assert [each.fit for each in found if each.repaired] == [1, 2] and all(each.good for each in found)
     assert (folder / "head.safetensors").read_bytes() == before
     np.testing.assert_array_equal(small.prospect("s0.png", 1), scores)
-    assert small.current_fit.id == 2 and all(each.good for each in rebuild_fits(small))
+    assert small.view.id == 2 and all(each.good for each in rebuild_fits(small))
 
 
 def test_a_fit_that_is_not_what_was_written(small):

@@ -16,6 +16,7 @@ from prospector_core.errors import BadInputError, ProspectorError, SlideError
 from prospector_core.exporters import export
 from prospector_core.store.fingerprints import fingerprint, size_of
 from prospector_core.study import Study
+from prospector_core.study.embed import embedder_of
 from prospector_core.study.relink import relink
 from tests.support.study_files import make_study
 
@@ -63,10 +64,10 @@ def test_slides_that_moved_are_found_in_a_folder_below(tmp_path, study):
     before = content(study)
     move(tmp_path)
     with pytest.raises(SlideError, match=r"s0.png is no longer at .*prospector relink .*study FOLDER"):
-        study.open_slide(study.data[0])
+        study.open_source(study.data[0])
     done = relink(study, [tmp_path / "archive"])
     assert str(done) == "8 of 8 found" and done.written
-    with study.open_slide(study.data[0]) as slide:
+    with study.open_source(study.data[0]) as slide:
         assert slide.width == 72
     assert content(study) == before
     assert study.sources[study.data[0].source].path == (tmp_path / "archive" / "2026" / "s0.png").resolve()
@@ -101,7 +102,7 @@ def test_names_that_were_exchanged_do_not_exchange_the_slides(tmp_path, study):
     for old, new in (("s0.png", "x.png"), ("s1.png", "s0.png"), ("x.png", "s1.png")):
         (there / old).rename(there / new)
     relink(study, [there])
-    assert {name: study.slide_path(name).name for name in ("s0.png", "s1.png")} == {
+    assert {name: study.source_path(name).name for name in ("s0.png", "s1.png")} == {
         "s0.png": "s1.png",
         "s1.png": "s0.png",
     }
@@ -122,7 +123,7 @@ def test_what_is_not_found_is_named_and_the_rest_is_linked(tmp_path, study):
     assert not study.at_hand("s6.png") and study.at_hand("s5.png")
     again = relink(study, [there], anyway=True)
     assert str(again) == "7 of 8 found (6 where they were)" and study.at_hand("s6.png")
-    assert study.slide_path("s6.png") == (there / "s6.png").resolve()
+    assert study.source_path("s6.png") == (there / "s6.png").resolve()
 
 
 def test_looking_only_writes_nothing(tmp_path, study):
@@ -158,7 +159,7 @@ def test_several_folders_links_and_circles(tmp_path, study):
         (two / f"s{number}.png").symlink_to(far / f"blob{number}")
     (two / "round").symlink_to(two)
     done = relink(study, [one, two, one])
-    assert str(done) == "8 of 8 found" and study.slide_path("s4.png") == (far / "blob4").resolve()
+    assert str(done) == "8 of 8 found" and study.source_path("s4.png") == (far / "blob4").resolve()
 
 
 def test_a_study_of_before_keeps_a_fingerprint_when_a_file_is_first_seen(tmp_path, study):
@@ -189,10 +190,10 @@ def test_of_a_study_of_before_files_are_known_by_name_and_size_and_it_is_said(tm
 def test_a_slide_that_was_replaced_at_its_place_is_never_read_as_if_it_were_it(tmp_path, study):
     Image.new("RGB", (72, 72), (1, 2, 3)).save(tmp_path / "slides" / "s0.png")
     with pytest.raises(SlideError, match=r"another file is at .*s0.png now, in place of the slide s0.png"):
-        study.open_slide(study.data[0])
+        study.open_source(study.data[0])
     assert not study.at_hand("s0.png") and study.at_hand("s1.png")
     with pytest.raises(SlideError, match="another file is at"):
-        study.embedder().embed(study.data[0], lambda *_: None, lambda: False)
+        embedder_of(study).embed(study.data[0], lambda *_: None, lambda: False)
 
 
 def test_a_link_made_by_another_program_is_seen(tmp_path, study, monkeypatch):
@@ -236,7 +237,7 @@ def test_files_of_every_kind_have_fingerprints_and_are_found(tmp_path):
     study = make_text_study(tmp_path)
     (tmp_path / "docs.jsonl").rename(tmp_path / "notes.jsonl")
     with pytest.raises(ProspectorError, match=r"the file docs.jsonl is no longer at .*relink"):
-        study.embedder().embed(study.data[0], lambda *_: None, lambda: False)
+        embedder_of(study).embed(study.data[0], lambda *_: None, lambda: False)
     assert str(relink(study, [tmp_path])) == "1 of 1 found" and study.at_hand(study.data[0])
 
 

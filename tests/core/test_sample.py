@@ -76,17 +76,17 @@ def test_the_study_holds_the_fields_and_nothing_else_of_the_polygon(study, field
     assert [(d.name, d.field, d.label) for d in study.data] == [(f.name, f.rect, f.label) for f in fields]
     assert study.classes == ("no epidermis", "epidermis")
     assert study.embedding["tile"] == TILE and study.embedding["mpp"] == MPP
-    assert len(study.embedded()) == 24 and study.current_fit.id == 1
+    assert len(study.embedded()) == 24 and study.view.id == 1
     assert not [path for path in study.path.rglob("*") if "geojson" in path.name or "csv" in path.name]
     for datum in study.data[::6]:
-        with study.open_slide(datum) as slide:
+        with study.open_source(datum) as slide:
             assert slide.path.name == SLIDE.name and slide.mpp == pytest.approx(0.499)
 
 
 def test_building_again_does_only_what_is_missing(study):
     said = []
     again = build(study.path, progress=lambda text, done, total: said.append(text))
-    assert again.current_fit.id == 1 and said == []
+    assert again.view.id == 1 and said == []
     gone = study.data[3]
     study.store.remove(gone.uid)
     assert build(study.path, progress=lambda text, done, total: said.append(text)).is_embedded(gone)

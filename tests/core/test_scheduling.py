@@ -12,12 +12,11 @@ from benchmarks import faults
 from prospector_core import Study
 from prospector_core.errors import BadInputError, FitError, SlideError, StudyError
 from prospector_core.evaluation.choose import auto_candidates
-from prospector_core.evaluation.mask import masked_study
-from prospector_core.evaluation.null import study_null
 from prospector_core.evaluation.studies import choose_for, problem_of
 from prospector_core.exporters import export
 from prospector_core.scheduling import InProcess, parse_memory, scheduler
-from prospector_core.study import tasks
+from prospector_core.study import worker_context
+from prospector_core.study.chance import masked_study, study_null
 from prospector_core.study.rebuild import rebuild_fits
 from tests.support.study_files import make_study, write_labels, write_slides
 
@@ -89,7 +88,7 @@ def test_two_workers_and_this_process_embed_the_same_bytes(tmp_path, cluster):
     (one,), (other,) = failed_here.values(), failed_there.values()
     assert one.replace("/here/", "/there/") == other and "s5.png" in one
     assert {job.state for job in there.queue.jobs()} == {"done", "failed"}
-    there.slide_path(there.data[5]).write_bytes((tmp_path / "there" / "whole" / "s5.png").read_bytes())
+    there.source_path(there.data[5]).write_bytes((tmp_path / "there" / "whole" / "s5.png").read_bytes())
     again = there.store.uids()
     assert there.embed(on=cluster) == {} and set(there.store.uids()) - set(again) == {there.data[5].uid}
 
@@ -113,7 +112,7 @@ def test_a_datum_can_be_paused_while_a_worker_embeds_it(tmp_path, cluster):
 def test_workers_leave_the_database_alone(tmp_path, cluster):
     """sqlite's own files cannot be shared between machines: what workers read is a copy."""
     study = make_study(tmp_path, fit={"radius": 1})
-    with tasks.place_of(study, cluster) as place:
+    with worker_context.place_of(study, cluster) as place:
         opened = [done.get() for done in cluster.run(_database_of, [0, 1], place)]
         assert set(opened) == {str(study.path / place.database)} and "study.sqlite" not in place.database
         with pytest.raises(StudyError, match="open for looking only"):
@@ -122,11 +121,11 @@ def test_workers_leave_the_database_alone(tmp_path, cluster):
 
 
 def _database_of(place, number):
-    return str(tasks.study_at(place).database.path)
+    return str(worker_context.study_at(place).database.path)
 
 
 def _writes(place, number):
-    tasks.study_at(place).database.write_meta("name", "other")
+    worker_context.study_at(place).database.write_meta("name", "other")
 
 
 def test_making_a_study_looks_at_files_anywhere(tmp_path, cluster):

@@ -17,8 +17,8 @@ from prospector_core.method.soft import ONE, UNIT, count_units, membership
 from prospector_core.study import counts as module
 from prospector_core.study.assignments import Sprites, there, without
 from prospector_core.study.counts import Counts, _Cut, _digest, _steps_of
-from prospector_core.study.fits import FitSettings
 from prospector_core.study.journal import CurationState, Region, Split
+from prospector_core.study.settings import FitSettings
 
 K, N, DIM = 4, 60, 3
 RANDOM = np.random.default_rng(5)
@@ -124,7 +124,7 @@ def test_shares_and_the_sprite_are_read_together(tmp_path, read):
     expected = membership(moved.astype(np.float32), CENTRES, 0.5)
     assert np.abs(shares.astype(int) - expected).max() <= 1 and (shares.sum(axis=1, dtype=int) == ONE).all()
     assert made.quantised("a").tolist() == nearest(moved, CENTRES).tolist()
-    assert made.shares("a") is made.shares("a") and read.asked == ["a"]
+    assert made.shares("a") is shares(made, "a") and read.asked == ["a"]
 
 
 STEPS = [cut(0, 0, 4, 5, members={0, 2}, seed=25), ("a", (1, 2, 99), 3), ("b", (7,), 1), cut(4, 4, 6, seed=5)]

@@ -187,7 +187,7 @@ def test_a_study_normalises_each_slide_and_says_which_it_could_not(tmp_path, sli
 def test_a_datum_is_embedded_from_normalised_tiles(tmp_path, slides):
     study = make(tmp_path, slides, stain="reinhard")
     study.embed(data=["dark.png"])
-    with study.open_slide("dark.png") as slide:
+    with study.open_source("dark.png") as slide:
         view = normalised(slide, tissue_mask(slide), "reinhard", 32, 0.5)
         assert view.width == slide.width and view.stain["method"] == "reinhard"
         x, y, width, height = study.token_rect("dark.png", 5)

@@ -14,12 +14,17 @@ from PIL import Image
 
 from prospector_core import Study
 from prospector_core.errors import FitError
-from prospector_core.evaluation.mask import known_null, null_of
 from prospector_core.store.derived import DatumArrays, DerivedArrays, unchanged
 from prospector_core.store.embeddings import EmbeddingStore
 from prospector_core.store.maps import read_map
 from prospector_core.store.remote import RemoteStore
 from prospector_core.store.stamps import content_stamp
+from prospector_core.study.chance import known_null, null_of
+from prospector_core.study.concepts import part_sizes, shares
+from prospector_core.study.data import edition
+from prospector_core.study.explanations import kernels_resampled
+from prospector_core.study.splitting import split_centroids
+from prospector_core.study.views import layer, newer_embeddings
 from tests.support.study_files import PITCH, MeanColour, embeddings_of, make_study, write_labels
 from tests.support.text_studies import WordEncoder, make_text_study
 
@@ -139,12 +144,12 @@ def test_a_store_elsewhere_says_the_same_stamps(tmp_path, monkeypatch, fresh):
 
 def derived_of(study):
     """Everything that is computed of the embeddings of the first datum, or of all."""
-    datum, fit = study.data[0], study.current_fit
-    sprites, counts = study._layer(fit.centroids, fit.settings)
+    datum, fit = study.data[0], study.view
+    sprites, counts = layer(study, fit.centroids, fit.settings)
     found = {
         "sprite": study.sprite(datum),
         "concepts": study.concepts_of(datum),
-        "shares": study.shares(datum),
+        "shares": shares(study, datum),
         "map": study.prospect(datum),
         "distances": sprites.distances(datum.uid),
         "counts": counts.cached(datum.uid, fit.state),
@@ -154,14 +159,14 @@ def derived_of(study):
         "uncertainty": study.uncertainty(datum, 8).error,
         "evidence": study.evidence()[datum.uid],
         "concept sizes": [concept.tokens for concept in study.concepts()],
-        "parts": study.part_sizes(),
+        "parts": part_sizes(study),
         "typical": [(d.name, token) for d, token in study.typical_tokens(0)],
         "limit": study.score_limit(),
         "atlas": study.atlas(200).place,
         "null": null_of(study, n=8).p_values,
-        "split": study.split_centroids(0, 2, 0, fit.state),
+        "split": split_centroids(study, 0, 2, 0, fit.state),
         "preview": study.preview(lambda c: c.pin(0, 1.0)).after.fitted_coef,
-        "resampled": study._resampled_kernels(fit, 8),
+        "resampled": kernels_resampled(study, fit, 8),
         "saved map": np.load(study.save_maps([datum])[datum.uid]),
     }
     return {name: np.asarray(value) for name, value in found.items()}
@@ -180,7 +185,7 @@ def test_everything_derived_is_of_the_new_embeddings(tmp_path, settings):
     before = derived_of(study)
     watching = Study.open(study.path)
     derived_of(watching)
-    edition = study.edition()
+    editions = edition(study)
     for each in (study, fresh):
         embed_anew(each)
     wanted = derived_of(fresh)  # where nothing was ever derived of the old ones
@@ -190,12 +195,12 @@ def test_everything_derived_is_of_the_new_embeddings(tmp_path, settings):
         found = derived_of(seen)
         for name, value in wanted.items():
             np.testing.assert_array_equal(found[name], value, err_msg=name)
-    assert study.edition() == watching.edition() == edition + 1
+    assert edition(study) == edition(watching) == editions + 1
 
 
 def test_a_saved_map_is_read_again_only_where_it_is_of_these_embeddings_and_this_fit(tmp_path):
     study = make_study(tmp_path, fit={})
-    datum, digest = study.data[0], study.current_fit.digest()
+    datum, digest = study.data[0], study.view.digest()
     path = study.save_maps()[datum.uid]
     scores = np.load(path)
     np.testing.assert_array_equal(read_map(path, study.stamp(datum), digest), scores)
@@ -283,21 +288,21 @@ def test_maps_while_another_thread_embeds_anew_are_of_one_state(tmp_path):
 
 def test_a_fit_knows_which_embeddings_it_was_made_of(tmp_path):
     study = make_study(tmp_path, fit={})
-    assert study.newer_embeddings() == []
+    assert newer_embeddings(study) == []
     embed_anew(study)
     for each in (study, Study.open(study.path)):
-        assert [datum.name for datum in each.newer_embeddings()] == ["s0.png"]
+        assert [datum.name for datum in newer_embeddings(each)] == ["s0.png"]
     np.testing.assert_array_equal(  # concepts of the fit, of the vectors that are there
         study.sprite("s0.png"),
-        _nearest(study.store.read(study.datum("s0.png").uid).embeddings, study.current_fit.centroids),
+        _nearest(study.store.read(study.datum("s0.png").uid).embeddings, study.view.centroids),
     )
-    old = study.current_fit
+    old = study.view
     change = study.refit()
-    assert study.newer_embeddings() == [] and [d.name for d in study.newer_embeddings(old.id)] == ["s0.png"]
+    assert newer_embeddings(study) == [] and [d.name for d in newer_embeddings(study, old.id)] == ["s0.png"]
     assert not np.array_equal(change.after.coef, old.coef)
     with study.database.transaction() as connection:  # as a fit of before
         connection.execute("UPDATE fits SET embeddings = ''")
-    assert study.newer_embeddings(old.id) == []
+    assert newer_embeddings(study, old.id) == []
 
 
 def _nearest(vectors, centroids):
@@ -367,7 +372,7 @@ def test_anew_reads_the_slides_again_and_everything_follows(painted, tmp_path):
     _paint(tmp_path / "slides" / "s0.png", 77)
     assert painted.embed(encoder=MeanColour()) == {} and painted.stamp("s0.png") == before  # all is embedded
     assert painted.embed(encoder=MeanColour(), anew=True) == {}
-    assert painted.stamp("s0.png") != before and [d.name for d in painted.newer_embeddings()] == ["s0.png"]
+    assert painted.stamp("s0.png") != before and [d.name for d in newer_embeddings(painted)] == ["s0.png"]
     fresh = Study.open(painted.path)
     shutil.rmtree(painted.path / "derived")
     np.testing.assert_array_equal(watching.prospect("s0.png"), fresh.prospect("s0.png"))
@@ -412,7 +417,7 @@ def test_anew_of_documents(tmp_path):
 
 def test_another_process_embeds_anew(painted, tmp_path):
     painted.fit(concepts=3, softness=0.0, centre=0.0, quantizer="k-means")
-    old, edition = painted.prospect("s1.png"), painted.edition()
+    old, editions = painted.prospect("s1.png"), edition(painted)
     _paint(tmp_path / "slides" / "s1.png", 78)
     code = (
         "from tests.support.study_files import MeanColour\nfrom prospector_core import Study\n"
@@ -421,7 +426,7 @@ def test_another_process_embeds_anew(painted, tmp_path):
     subprocess.run(
         [sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], env=dict(os.environ)
     )
-    assert painted.edition() == edition + 1 and [d.name for d in painted.newer_embeddings()] == ["s1.png"]
+    assert edition(painted) == editions + 1 and [d.name for d in newer_embeddings(painted)] == ["s1.png"]
     assert not np.array_equal(painted.prospect("s1.png"), old)
 
 

@@ -21,7 +21,7 @@ from prospector_core.scheduling import OnCluster
 from prospector_core.store import trust
 from prospector_core.store.embeddings import EmbeddingStore
 from prospector_core.store.remote import RemoteStore
-from prospector_core.study import tasks
+from prospector_core.study import worker_context
 from tests.support.study_files import embeddings_of, make_study
 
 REFUSED = [
@@ -140,8 +140,8 @@ def test_nothing_is_asked_of_an_address_that_a_study_brings(tmp_path, url, unrea
     assert (
         len(study.embedded()) == len(study.data) and study.is_embedded("s0.png") and study.n_tokens("s0.png")
     )
-    assert study.curation.rename(0, "stroma") and study.current_fit.n_concepts and study.predictions()
-    assert len(study.queue.jobs()) == len(study.data) and study.refusal()
+    assert study.curation.rename(0, "stroma") and study.view.n_concepts and study.predictions()
+    assert len(study.queue.jobs()) == len(study.data) and study.address.refusal()
     for needed in (
         lambda: study.graph("s0.png"),
         lambda: study.store.vectors(study.data[0].uid),
@@ -169,19 +169,19 @@ def test_an_address_is_allowed_for_one_study_in_one_place(tmp_path, settings, mo
     study = Study.open(say(make_study(tmp_path / "one"), "store", "memory://there"))
     with pytest.raises(StoreNotAllowedError):
         study.graph("s0.png")
-    trust.allow(study.path, study.identity, study.address)
+    trust.allow(study.path, study.address.identity, study.address.url)
     assert study.store.uids() == []  # the very object goes on, now that it may
     assert stat.S_IMODE((settings / "trusted-stores.json").stat().st_mode) == 0o600
     for path, id, url in (
-        (tmp_path, study.identity, study.address),
-        (study.path, "other", study.address),
-        (study.path, study.identity, "memory://there/x"),
+        (tmp_path, study.address.identity, study.address.url),
+        (study.path, "other", study.address.url),
+        (study.path, study.address.identity, "memory://there/x"),
     ):
         assert not trust.is_allowed(path, id, url)
-    trust.allow(study.path, study.identity, study.address)
+    trust.allow(study.path, study.address.identity, study.address.url)
     assert len(json.loads((settings / "trusted-stores.json").read_text())) == 1
-    trust.withdraw(study.path, study.identity, study.address)
-    assert not trust.is_allowed(study.path, study.identity, study.address)
+    trust.withdraw(study.path, study.address.identity, study.address.url)
+    assert not trust.is_allowed(study.path, study.address.identity, study.address.url)
     for damage in (
         "",
         "[" * 10_000,
@@ -190,7 +190,7 @@ def test_an_address_is_allowed_for_one_study_in_one_place(tmp_path, settings, mo
         "\ud800".encode("utf-8", "surrogatepass").decode("latin1"),
     ):
         (settings / "trusted-stores.json").write_text(damage)
-        assert not trust.is_allowed(study.path, study.identity, study.address)
+        assert not trust.is_allowed(study.path, study.address.identity, study.address.url)
 
 
 def test_many_may_allow_at_once(tmp_path):
@@ -208,15 +208,15 @@ def test_a_worker_uses_what_the_one_who_sent_it_allowed(tmp_path, settings, monk
     monkeypatch.setenv("PROSPECTOR_STORES", "memory")
     study = Study.open(say(make_study(tmp_path), "store", "memory://elsewhere"))
     cluster = OnCluster(None)
-    with tasks.place_of(study, cluster) as place:
+    with worker_context.place_of(study, cluster) as place:
         assert place.store is None
-    trust.allow(study.path, study.identity, study.address)
-    with tasks.place_of(study, cluster) as place:
+    trust.allow(study.path, study.address.identity, study.address.url)
+    with worker_context.place_of(study, cluster) as place:
         (settings / "trusted-stores.json").unlink()  # another machine
         monkeypatch.delenv("PROSPECTOR_STORES")
-        seen = tasks._opened(*place)
-        assert seen.refusal() is None
-    tasks._opened.cache_clear()
+        seen = worker_context._opened(*place)
+        assert seen.address.refusal() is None
+    worker_context._opened.cache_clear()
 
 
 # ---- numbers that are not ours
@@ -276,7 +276,7 @@ def test_a_strangers_study_removes_nothing_at_an_address(tmp_path, monkeypatch):
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
     path = say(study, "store", home.as_uri())
     study = Study.open(path)
-    trust.allow(study.path, study.identity, study.address)
+    trust.allow(study.path, study.address.identity, study.address.url)
     for uid in uids:
         vectors, positions = embeddings_of(0, 1)
         with pytest.raises(StudyError, match="not written by Prospector"):
@@ -407,5 +407,5 @@ def test_embeddings_on_another_disk_are_used_once_that_is_allowed(tmp_path):
     again = Study.open(study.path)
     with pytest.raises(StoreNotAllowedError, match="prospector trust"):
         again.prospect("s0.png")
-    trust.allow(again.path, again.identity, again.address)
+    trust.allow(again.path, again.address.identity, again.address.url)
     assert np.array_equal(again.prospect("s0.png"), before)

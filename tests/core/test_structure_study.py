@@ -29,7 +29,7 @@ def study(tmp_path_factory):
 
 
 def test_residue_types_are_the_concepts(study):
-    fit = study.current_fit
+    fit = study.view
     assert (
         fit.settings.quantizer == "as encoded" and fit.n_concepts == 21 and study.classes == ("no", "binds")
     )
@@ -88,11 +88,11 @@ def test_other_encoders_and_contacts(tmp_path):
     with pytest.raises(FitError, match="no concepts of its own"):
         made.fit(quantizer="as encoded")
     made.fit(concepts=6)
-    assert made.current_fit.n_concepts == 6 and made.concept_name(0) == "concept 0"
+    assert made.view.n_concepts == 6 and made.concept_name(0) == "concept 0"
     product = study_of_chains(tmp_path / "product", n=4, encoder="residue-type*3di")
     assert not product.embed()
     product.fit()
-    assert " in 3Di " in product.concept_name(0) and product.current_fit.n_concepts <= 96
+    assert " in 3Di " in product.concept_name(0) and product.view.n_concepts <= 96
 
 
 def test_a_trajectory_is_one_datum_of_many_frames(tmp_path):
@@ -111,7 +111,7 @@ def test_a_trajectory_is_one_datum_of_many_frames(tmp_path):
     one = study_of_chains(tmp_path / "one", n=6)
     one.embed()
     one.fit()
-    assert np.allclose(one.current_fit.coef, made.current_fit.coef, atol=1e-6)
+    assert np.allclose(one.view.coef, made.view.coef, atol=1e-6)
 
 
 @pytest.mark.parametrize("format", ["bfactor", "mmcif", "defattr", "pml", "molviewspec", "csv"])

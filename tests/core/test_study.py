@@ -27,6 +27,7 @@ from prospector_core.errors import (
     StudyVersionError,
 )
 from prospector_core.modalities.slides.tiling import Rect
+from prospector_core.study.maps import some_spread
 from tests.support.study_files import K, embed_by_hand, make_study, write_labels, write_slides
 
 HERE = Path(__file__).parent
@@ -84,7 +85,7 @@ def test_create_and_open_say_the_same(tmp_path, slides):
         "a.png": 0.5,
         "b.png": 0.5,
     }
-    assert opened.embedded() == [] and opened.current_fit is None
+    assert opened.embedded() == [] and opened.view is None
     assert sorted(each.name for each in tmp_path.iterdir()) == ["labels.csv", "slides", "study"]
 
 
@@ -218,10 +219,10 @@ def test_a_damaged_database(study, damage):
 def test_a_missing_slide(study, tmp_path):
     (tmp_path / "slides" / "s2.png").unlink()
     opened = Study.open(study.path)
-    with opened.open_slide("s0.png"):
+    with opened.open_source("s0.png"):
         pass
     with pytest.raises(SlideError) as caught:
-        opened.open_slide("s2.png")
+        opened.open_source("s2.png")
     assert "s2.png" in one_line(caught)
     assert np.isfinite(opened.prospect("s2.png")).all()  # its map does not need it
 
@@ -232,7 +233,7 @@ def test_a_moved_tree_finds_its_slides(study, tmp_path):
     for name in ("slides", "study"):
         shutil.move(tmp_path / name, tmp_path / "elsewhere" / name)
     opened = Study.open(tmp_path / "elsewhere" / "study")
-    with opened.open_slide("s0.png") as slide:
+    with opened.open_source("s0.png") as slide:
         assert slide.path == (tmp_path / "elsewhere" / "slides" / "s0.png").resolve()
 
 
@@ -240,13 +241,13 @@ def test_a_moved_study_finds_slides_that_stayed(tmp_path, slides):
     create(tmp_path, slides).database.close()
     (tmp_path / "far" / "away").mkdir(parents=True)
     shutil.move(tmp_path / "study", tmp_path / "far" / "away" / "study")
-    with Study.open(tmp_path / "far" / "away" / "study").open_slide("a.png") as slide:
+    with Study.open(tmp_path / "far" / "away" / "study").open_source("a.png") as slide:
         assert slide.path == (tmp_path / "slides" / "a.png").resolve()
 
 
 def test_slides_keep_the_microns_given_to_the_study(tmp_path, slides):
     study = create(tmp_path, slides, slide_mpp=lambda name: {"a.png": 0.3, "b.png": 0.4}[name])
-    with study.open_slide("a.png") as slide:
+    with study.open_source("a.png") as slide:
         assert slide.mpp == 0.3
 
 
@@ -293,10 +294,10 @@ def test_a_damaged_fit_is_named_and_can_be_fitted_again(study, name, damage):
         )
     opened = Study.open(study.path)
     with pytest.raises(StudyDamagedError) as caught:
-        opened.current_fit  # noqa: B018
+        opened.view  # noqa: B018
     assert "prospector fit" in one_line(caught) and str(path.parent) in str(caught.value)
     assert opened.fit(concepts=K).after.id == 2
-    assert Study.open(study.path).current_fit.id == 2
+    assert Study.open(study.path).view.id == 2
 
 
 def test_a_fit_that_contradicts_itself(study):
@@ -305,7 +306,7 @@ def test_a_fit_that_contradicts_itself(study):
     record["settings"]["radius"] = 0
     path.write_text(json.dumps(record))
     with pytest.raises(StudyDamagedError, match="contradicts itself"):
-        Study.open(study.path).current_fit  # noqa: B018
+        Study.open(study.path).view  # noqa: B018
 
 
 def what_it_says(study):
@@ -389,7 +390,7 @@ def test_embeddings_that_are_not_finite(tmp_path):
     with pytest.raises(EmbeddingError) as caught:
         study.fit(concepts=K)
     assert "not finite" in one_line(caught)
-    assert study.current_fit is None and not study.curation.history()
+    assert study.view is None and not study.curation.history()
 
 
 def test_the_embedding_job_reports_and_resumes(tmp_path):
@@ -448,7 +449,7 @@ def contents(folder):
 
 def test_no_space_while_writing(study, monkeypatch):
     study.curation.exclude(2)
-    coef, before = study.current_fit.coef, contents(study.path)
+    coef, before = study.view.coef, contents(study.path)
     with monkeypatch.context() as patched:
         patched.setattr("prospector_core.store.files.os.fsync", no_space)
         for call in (study.refit, lambda: study.fit(concepts=3), study.save_maps):
@@ -456,8 +457,8 @@ def test_no_space_while_writing(study, monkeypatch):
                 call()
             assert "the disk is full" in one_line(caught) and ".partial" not in str(caught.value)
     for opened in (study, Study.open(study.path)):
-        assert opened.current_fit.id == 1
-        assert np.array_equal(opened.current_fit.coef, coef)
+        assert opened.view.id == 1
+        assert np.array_equal(opened.view.coef, coef)
         assert [entry.action for entry in opened.curation.history()] == ["fit", "exclude"]
         assert opened.curation.pending()
     # derived arrays carry a checksum and are not flushed: no disk is asked for them
@@ -522,15 +523,15 @@ def test_killed_in_the_middle_of_a_fit(study, where):
     script = f"""
         import os, signal
         from prospector_core import Study
-        from prospector_core.study import fit, study
+        from prospector_core.study import fits, fitting
         def die(*_, **__):
             os.kill(os.getpid(), signal.SIGKILL)
         where = {where!r}
         if where == "half a head":
-            fit.json.dumps = die
+            fits.json.dumps = die
         else:
-            save = fit.Fit.save
-            fit.Fit.save = lambda self, folder: (save(self, folder), die())
+            save = fits.Fit.save
+            fits.Fit.save = lambda self, folder: (save(self, folder), die())
         opened = Study.open({str(study.path)!r})
         opened.refit()
     """
@@ -539,12 +540,12 @@ def test_killed_in_the_middle_of_a_fit(study, where):
     )
     assert done.returncode == -9, done.stderr
     opened = Study.open(study.path)
-    assert opened.current_fit.id == 1 and opened.current_fit.n_concepts == K
+    assert opened.view.id == 1 and opened.view.n_concepts == K
     assert [entry.action for entry in opened.curation.history()] == ["fit", "exclude"]
     assert opened.curation.pending()
     after = opened.refit().after
     assert after.id == 2 and list(after.state.excluded) == [2]
-    assert np.array_equal(Study.open(study.path).current_fit.coef, after.coef)
+    assert np.array_equal(Study.open(study.path).view.coef, after.coef)
 
 
 def test_a_save_that_fails_changes_nothing(study, monkeypatch):
@@ -556,7 +557,7 @@ def test_a_save_that_fails_changes_nothing(study, monkeypatch):
     for call in (study.refit, lambda: study.fit(concepts=3)):
         with pytest.raises(RuntimeError):
             call()
-        assert study.current_fit.id == 1
+        assert study.view.id == 1
         assert [entry.action for entry in study.curation.history()] == ["fit", "exclude"]
     assert sqlite3.connect(study.path / "study.sqlite").execute("PRAGMA integrity_check").fetchone() == (
         "ok",
@@ -565,16 +566,17 @@ def test_a_save_that_fails_changes_nothing(study, monkeypatch):
 
 def test_the_limit_of_colours_is_of_few_data_where_they_are_large(tmp_path, monkeypatch):
     from prospector_core.limits import map_limit
-    from prospector_core.study import findings as module
+    from prospector_core.study import maps as module
 
     study = make_study(tmp_path, fit={})
     everything = [np.abs(study.prospect(datum)) for datum in study.data]
     assert study.score_limit() == map_limit(everything)
     monkeypatch.setattr(module, "_LIMIT_TOKENS", 2 * study.n_tokens(study.data[0]))
     again = Study.open(study.path)
-    some = again._spread(again.embedded())
+    some = some_spread(again, again.embedded())
     assert 2 <= len(some) <= 3 and {datum.label for datum in some} == {0, 1}
     limit = again.score_limit()
     assert limit == map_limit([again.prospect(datum) for datum in some])
-    assert len(again._maps._arrays) == len(some)  # no other map was made
-    assert study._spread([]) == []
+    made = [again.memory.get(("map", again.view.key, d.uid, again.stamp(d))) for d in again.data]
+    assert sum(scores is not None for scores in made) == len(some)  # no other map was made
+    assert some_spread(study, []) == []

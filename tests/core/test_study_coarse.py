@@ -6,7 +6,8 @@ from PIL import Image
 
 from prospector_core import Study, TokenGraph, prospect
 from prospector_core.modalities.slides.embedding import coarse_tokens
-from prospector_core.study.fits import FitSettings
+from prospector_core.study.maps import provisional_map, provisional_version
+from prospector_core.study.settings import FitSettings
 from tests.support.study_files import MeanColour, write_labels
 
 
@@ -37,18 +38,18 @@ def made(tmp_path_factory):
 
 def test_first_coarse_then_final_and_at_last_the_map(made):
     large, seen, versions = made.datum("large.png"), [], []
-    assert made.provisional_map(large) is None and made.provisional_version(large) is None
+    assert provisional_map(made, large) is None and provisional_version(made, large) is None
 
     def look(datum, done, total):
-        version = made.provisional_version(large)
+        version = provisional_version(made, large)
         if version is not None and version not in versions:
             versions.append(version)
-            seen.append((done, total, made.provisional_map(large)))
-            assert made.provisional_map(large) is seen[-1][2]  # kept
+            seen.append((done, total, provisional_map(made, large)))
+            assert provisional_map(made, large) is seen[-1][2]  # kept
 
     made.embed(data=[large], progress=look, encoder=MeanColour())
-    assert made.provisional_map(large) is None
-    fit, grid, scores = made.current_fit, made.grid(large), made.prospect(large)
+    assert provisional_map(made, large) is None
+    fit, grid, scores = made.view, made.grid(large), made.prospect(large)
     positions, concepts = grid["positions"], made.concepts_of(large)
     assert len(positions) > 1200 and len(seen) > 4
     tokens = coarse_tokens(positions)
@@ -76,6 +77,6 @@ def test_cancelled_there_is_no_map(made):
     made.store.remove(large.uid)
     asked = [False] * 9 + [True]
     made.embed(data=[large], stop=lambda: asked.pop(0) if asked else True, encoder=MeanColour())
-    assert made.provisional_map(large) is not None
+    assert provisional_map(made, large) is not None
     made.queue.cancel(large.uid)
-    assert made.provisional_map(large) is None and made.provisional_version(large) is None
+    assert provisional_map(made, large) is None and provisional_version(made, large) is None

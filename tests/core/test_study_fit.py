@@ -8,6 +8,7 @@ from prospector_core.errors import FitError, GraphError
 from prospector_core.method.calibration import Calibration
 from prospector_core.method.features import n_features, pair_index
 from prospector_core.study import FitSettings
+from prospector_core.study.explanations import pair_tokens
 from tests.support.study_files import K, make_study
 
 LABELS = (1, 1, 1, 1, 0, 0, 0, 0, None, 1, 0)
@@ -58,7 +59,7 @@ def on(coef, concepts, n_concepts, radius):
 def test_a_fit_is_the_kernel_of_its_counts(study):
     sprites, graphs = as_it_is(study)
     assert all(sprite.min() >= 0 and sprite.max() < K for sprite in sprites.values())
-    assert np.array_equal(study.current_fit.coef, plain_coef(study, sprites, graphs, K))
+    assert np.array_equal(study.view.coef, plain_coef(study, sprites, graphs, K))
 
 
 @pytest.mark.parametrize("radius", [0, 1, 3])
@@ -116,7 +117,7 @@ def test_an_exclusion_is_as_if_the_tokens_had_not_been_there(study, concept):
 
 
 def test_a_pin_replaces_the_fitted_weight(study):
-    before = study.current_fit
+    before = study.view
     study.curation.pin(3, 0.0)
     study.curation.pin((3, 1), -1.5)
     change = study.refit()
@@ -138,7 +139,7 @@ def test_a_pin_replaces_the_fitted_weight(study):
 
 def test_relabelling_changes_the_fit(study):
     sprites, graphs = as_it_is(study)
-    before = study.current_fit.coef
+    before = study.view.coef
     study.curation.relabel("s4.png", 1)
     coef = study.refit().after.coef
     assert not np.array_equal(coef, before)
@@ -151,7 +152,7 @@ def test_relabelling_changes_the_fit(study):
         study.curation.relabel(datum, 1)
     with pytest.raises(FitError):
         study.refit()
-    assert study.current_fit.id == fit.id
+    assert study.view.id == fit.id
 
 
 def test_reassigned_tokens_belong_to_their_new_concept(study):
@@ -166,11 +167,11 @@ def test_reassigned_tokens_belong_to_their_new_concept(study):
 
 
 def test_a_refit_says_what_changed(study):
-    before = study.current_fit
+    before = study.view
     study.curation.rename(3, "ink")
     study.curation.exclude(3)
     change = study.refit()
-    assert change.before.id == before.id and change.after.id == study.current_fit.id
+    assert change.before.id == before.id and change.after.id == study.view.id
     assert "excluded: ink" in str(change)
     datum = study.data[0]
     there = study.sprite(datum) >= 0
@@ -211,7 +212,7 @@ def test_the_same_journal_gives_the_same_bytes(tmp_path, settings):
     first, second = (make_study(tmp_path / name, LABELS, SPLITS) for name in ("one", "two"))
     for study in (first, second):
         study.fit(concepts=K, radius=2, **settings)
-    assert head_bytes(first, first.current_fit) == head_bytes(second, second.current_fit)
+    assert head_bytes(first, first.view) == head_bytes(second, second.view)
     one, two = edits(first), edits(second)
     assert head_bytes(first, one) == head_bytes(second, two)
     assert head_bytes(first, one) != head_bytes(first, first.load_fit(1))
@@ -225,7 +226,7 @@ def test_the_same_journal_gives_the_same_bytes(tmp_path, settings):
 
 
 def test_undoing_everything_gives_the_first_fit_back(study):
-    first = study.current_fit
+    first = study.view
     c = study.curation
     c.exclude(2)
     study.refit()
@@ -244,7 +245,7 @@ def test_undoing_everything_gives_the_first_fit_back(study):
 
 def test_a_fit_is_the_same_read_back(study):
     edits(study)
-    fit, again = study.current_fit, Study.open(study.path).current_fit
+    fit, again = study.view, Study.open(study.path).view
     assert all(
         np.array_equal(getattr(fit, name), getattr(again, name))
         for name in ("centroids", "coef", "fitted_coef")
@@ -302,13 +303,11 @@ def test_concepts_say_their_shares(study):
             assert concept.shares[label] == pytest.approx((tokens == concept.id).mean())
         assert sum(concept.shares[label] for concept in concepts) == pytest.approx(1)
     assert sum(concept.tokens for concept in concepts) == sum(study.n_tokens(datum) for datum in study.data)
-    assert [concept.weight for concept in concepts] == [
-        study.current_fit.weight(concept.id) for concept in concepts
-    ]
+    assert [concept.weight for concept in concepts] == [study.view.weight(concept.id) for concept in concepts]
 
 
 def test_typical_tokens_are_nearest_to_their_centre(study):
-    centroids = study.current_fit.centroids
+    centroids = study.view.centroids
     for concept in range(K):
         found = study.typical_tokens(concept, n=6, per_datum=2)
         distances = []
@@ -348,7 +347,7 @@ def test_pairs_against_plain_loops(study):
         for token in index.values():
             for other in ball(token, 2):
                 expected[token] += (sprite[token], sprite[other]) in ((i, j), (j, i))
-        assert np.array_equal(study.pair_tokens(datum, i, j), expected)
+        assert np.array_equal(pair_tokens(study, datum, i, j), expected)
 
 
 # ---- predictions
@@ -373,7 +372,7 @@ def test_predictions_hold_out_what_was_fitted_on(study):
     assert found.keys() == {datum.uid for datum in study.data}
     for uid, probability in expected.items():
         assert found[uid] == pytest.approx(probability, abs=1e-9)
-    summary = study.current_fit.summary
+    summary = study.view.summary
     right = [(found[d.uid] >= 0.5) == (d.label == 1) for d in train]
     assert summary["fitted_on"] == summary["held_out_folds"] == 8 and summary["positive"] == 4
     assert summary["held_out_accuracy"] == np.mean(right)
@@ -382,19 +381,19 @@ def test_predictions_hold_out_what_was_fitted_on(study):
 def test_test_data_and_unlabelled_data_are_predicted_but_never_fitted_on(tmp_path):
     study = make(tmp_path / "all")
     without = make_study(tmp_path / "less", LABELS[:8], fit={"radius": 2})
-    assert np.array_equal(study.current_fit.centroids, without.current_fit.centroids)
-    assert np.array_equal(study.current_fit.coef, without.current_fit.coef)
+    assert np.array_equal(study.view.centroids, without.view.centroids)
+    assert np.array_equal(study.view.coef, without.view.coef)
     assert len(study.predictions()) == 11 and len(without.predictions()) == 8
     for datum in without.data:
         assert study.predictions()[study.datum(datum.name).uid] == without.predictions()[datum.uid]
     assert np.isfinite(study.prospect("s8.png")).all()
     study.curation.relabel("s9.png", 0)
-    assert np.array_equal(study.refit().after.coef, without.current_fit.coef)
+    assert np.array_equal(study.refit().after.coef, without.view.coef)
 
 
 def test_too_few_to_hold_out(tmp_path):
     study = make_study(tmp_path, (1, 0, 0), fit={})
-    assert study.current_fit.summary["held_out_folds"] == 0
+    assert study.view.summary["held_out_folds"] == 0
     assert "not held out: too few data" in str(study.refit())
 
 
@@ -416,11 +415,11 @@ def test_too_few_to_hold_out(tmp_path):
     ],
 )
 def test_settings_out_of_range(study, settings, says):
-    before = study.current_fit.id
+    before = study.view.id
     with pytest.raises(FitError) as caught:
         study.fit(**settings)
     assert says in str(caught.value)
-    assert study.current_fit.id == before
+    assert study.view.id == before
 
 
 def test_a_sample_of_the_tokens_will_do(study):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from prospector_core import Study, worker
 from prospector_core.errors import EmbeddingError, StudyError
+from prospector_core.study.embed import work_on_queue
 from prospector_core.study.queue import Job, Rate, seconds_left
 from tests.support.study_files import MeanColour, write_labels
 
@@ -67,12 +68,12 @@ def test_pause_one_and_go_on(study):
     assert 256 <= job.done < job.total == 361 and job.done == study.store.progress(job.uid)[0]
     assert (
         not study.queue.at_work()
-        and study.work_on_queue(encoder=MeanColour()) == {}
+        and work_on_queue(study, encoder=MeanColour()) == {}
         and not study.is_embedded("a.png")
     )
     other.queue.go_on()
     begun = []
-    assert study.work_on_queue(progress=lambda datum, n, total: begun.append(n), encoder=MeanColour()) == {}
+    assert work_on_queue(study, progress=lambda datum, n, total: begun.append(n), encoder=MeanColour()) == {}
     assert begun[0] == job.done and study.is_embedded("a.png") and set(states(study).values()) == {"done"}
 
 
@@ -90,7 +91,7 @@ def test_cancel_removes_what_is_half_made_and_nothing_else(study):
     assert study.store.progress(uid(study, "a.png")) == (0, 0)
     study.queue.add([uid(study, "c.png")])
     assert (
-        study.work_on_queue(encoder=MeanColour()) == {}
+        work_on_queue(study, encoder=MeanColour()) == {}
         and study.is_embedded("c.png")
         and not study.is_embedded("a.png")
     )
@@ -197,7 +198,7 @@ def test_killed_it_is_interrupted_and_goes_on(study):
     done, _ = study.store.progress(uid(study, "a.png"))
     study.queue.go_on()
     begun = []
-    assert study.work_on_queue(progress=lambda datum, n, total: begun.append(n), encoder=MeanColour()) == {}
+    assert work_on_queue(study, progress=lambda datum, n, total: begun.append(n), encoder=MeanColour()) == {}
     assert begun[0] == done and states(study) == {"a.png": "done", "c.png": "done"}
 
 
@@ -222,7 +223,7 @@ def test_the_background_process_embeds_what_is_queued_and_fits(tmp_path):
     assert study.queue.at_work()
     wait_for(lambda: not study.queue.at_work())
     assert states(study) == {"b.png": "done", "c.png": "done"}
-    assert study.queue.worker()[0] == "ended" and study.current_fit is not None
+    assert study.queue.worker()[0] == "ended" and study.view is not None
     assert (study.path / "worker.log").read_text() == ""
 
 

@@ -7,6 +7,7 @@ from prospector_core import Study, count_concepts, prospect
 from prospector_core.errors import FitError
 from prospector_core.method.features import pair_index
 from prospector_core.method.uncertainty import bootstrap_kernels
+from prospector_core.study.explanations import kernels_resampled, uncertainty_at
 from tests.support.study_files import make_study
 
 N = 25
@@ -21,14 +22,14 @@ def study(tmp_path):
 def plain_kernels(study):
     """Resampled kernels without a study's cache; no concept inactive."""
     data = [d for d in study.data if d.label in (0, 1) and d.split != "test"]
-    k, radius = study.current_fit.n_concepts, study.settings.radius
+    k, radius = study.view.n_concepts, study.settings.radius
     counts = np.stack([count_concepts(study.graph(d), study.sprite(d), k, radius) for d in data])
     labels = np.array([d.label for d in data])
     return bootstrap_kernels(study.settings.make_kernel(), counts, labels, N, study.settings.seed)
 
 
 def test_it_is_that_of_scoring_under_every_resample(study):
-    fit, datum = study.current_fit, study.data[8]
+    fit, datum = study.view, study.data[8]
     maps = np.array(
         [
             prospect(study.graph(datum), study.sprite(datum), each, fit.n_concepts, fit.radius)
@@ -43,7 +44,7 @@ def test_it_is_that_of_scoring_under_every_resample(study):
 
 def test_pins_are_certain_and_excluded_tokens_have_none(study):
     datum = study.data[0]
-    k = study.current_fit.n_concepts
+    k = study.view.n_concepts
     study.curation.pin(0, weight=2.0)
     for other in range(k):
         study.curation.pin((0, other), weight=0.5)
@@ -57,7 +58,7 @@ def test_pins_are_certain_and_excluded_tokens_have_none(study):
     assert np.isnan(found.error[sprite == 1]).all() and np.isnan(found.score[sprite == 1]).all()
     np.testing.assert_allclose(found.score, study.prospect(datum), atol=1e-9)
     assert found.error[sprite == 3].max() > 0
-    kernels = study._resampled_kernels(study.current_fit, N)
+    kernels = kernels_resampled(study, study.view, N)
     assert (kernels[:, [1, 2]] == 0).all() and (kernels[:, pair_index(0, 3, k)] == 0.5).all()
 
 
@@ -74,11 +75,11 @@ def test_it_is_kept_a_fit_and_the_same_after_opening_again(study):
     assert study.uncertainty(study.data[0], N) is first
     again = Study.open(study.path).uncertainty(study.data[0].name, N)
     assert again.error.tobytes() == first.error.tobytes() and (again.unsure == first.unsure).all()
-    old = study.current_fit.id
+    old = study.view.id
     study.curation.pin(0, weight=9.0)
     study.refit()
     assert not np.allclose(study.uncertainty(study.data[0], N).score, first.score)
-    assert study.uncertainty(study.data[0], N, fit=old).score.tobytes() == first.score.tobytes()
+    assert study.uncertainty(study.data[0], N, view=old).score.tobytes() == first.score.tobytes()
 
 
 def test_before_a_fit_there_is_none(tmp_path):
@@ -91,7 +92,7 @@ def test_of_one_token_it_is_that_of_the_map(study):
     datum = study.data[8]
     whole = study.uncertainty(datum, N)
     for token in (0, 7, study.n_tokens(datum) - 1):
-        found = study.uncertainty_at(datum, token, N)
+        found = uncertainty_at(study, datum, token, N)
         for one, all_ in zip(
             (found.score, found.error, found.agreement), (whole.score, whole.error, whole.agreement)
         ):

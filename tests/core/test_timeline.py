@@ -147,14 +147,14 @@ def test_undo_reads_and_applies_no_more_however_long_the_journal_is(tmp_path, mo
 def test_an_edit_whose_transaction_failed_is_not_followed(tmp_path):
     study = make_study(tmp_path, fit={})
     curation = study.curation
-    with pytest.raises(StudyError), curation._recording() as record:
+    with pytest.raises(StudyError), study.log.recording() as record:
         record("rename", {"concept": 0, "name": "never kept"})
         assert curation.state.names == {0: "never kept"}  # this thread sees it already
         raise StudyError("the disk went away")
     assert curation.state.names == {}
     curation.rename(1, "kept")
     assert curation.state.names == {1: "kept"}
-    with pytest.raises(StudyError), curation._recording() as record:
+    with pytest.raises(StudyError), study.log.recording() as record:
         record("rename", {"concept": 0, "name": "never kept"})
         assert len(curation.history()) == 3
         raise StudyError("the disk went away")

@@ -3,6 +3,9 @@
 import tempfile
 from pathlib import Path
 
+from prospector_core.study.branches import branches_of
+from prospector_core.study.concept_search import default_settings
+
 __all__ = ["walk"]
 
 
@@ -37,7 +40,7 @@ def walk(path, refit=True):
             lambda: study.curation.state,
             lambda: study.curation.chronicle(),
             lambda: study.fits(),
-            lambda: study.current_fit,
+            lambda: study.view,
             lambda: study.concepts(),
             lambda: study.jobs(),
             lambda: study.queue.jobs(),
@@ -45,10 +48,10 @@ def walk(path, refit=True):
             lambda: study.settings,
             lambda: study.embedded(),
             lambda: study.predictions(),
-            lambda: study.branches(),
+            lambda: branches_of(study),
             lambda: study.evidence(),
             lambda: study.colours(),
-            lambda: study.default_settings(),
+            lambda: default_settings(study),
         ):
             attempt(look)
         for datum in attempt(lambda: study.data[:2]) or ():

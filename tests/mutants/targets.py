@@ -97,7 +97,10 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "core/test_replay",
         "core/test_journal_people",
     ),
-    "prospector_core/study/findings.py": ("core/test_study_fit", "core/test_classes"),
+    "prospector_core/study/maps.py": ("core/test_study_fit", "core/test_classes"),
+    "prospector_core/study/concepts.py": ("core/test_study_fit", "core/test_classes"),
+    "prospector_core/study/explanations.py": ("core/test_study_fit", "core/test_classes"),
+    "prospector_core/study/views.py": ("core/test_study_fit", "core/test_classes"),
     "prospector_core/study/fits.py": ("core/test_kept_rules", "core/test_quantizers_study"),
     "prospector_core/study/fit_records.py": ("core/test_kept_rules",),
     "prospector_core/study/journal.py": (
@@ -146,11 +149,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "core/test_metrics",
     ),
     "prospector_core/evaluation/heads.py": ("core/test_evaluation_rules",),
-    "prospector_core/evaluation/mask.py": (
+    "prospector_core/study/chance.py": (
         "core/test_choice",
         "core/test_evaluation",
     ),
-    "prospector_core/evaluation/null.py": (
+    "prospector_core/method/null.py": (
         "core/test_choice",
         "core/test_evaluation",
     ),

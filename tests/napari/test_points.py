@@ -11,6 +11,7 @@ import pytest
 
 from prospector_core import Study
 from prospector_core.study import FitSettings
+from prospector_core.study.explanations import neighbours
 from sample_data.cells import make_sample
 from tests.support.cell_files import write_cell_images
 from viewers.napari_plugin.point_layers import PointLayers
@@ -117,7 +118,7 @@ def test_a_click_rings_the_cell_and_those_that_its_score_comes_from(scene):
     token = int(np.nanargmax(study.prospect(review.datum)))
     x, y = study.positions(review.datum)[token]
     click(scene, (y + 1, x - 1))
-    rings, near = scene.layer("selected"), study.neighbours(review.datum, token)
+    rings, near = scene.layer("selected"), neighbours(study, review.datum, token)
     assert review.token == token and len(rings.data) == len(near.tokens)
     assert np.allclose(rings.data[0], (y, x)) and np.allclose(rings.border_color[0], (1, 1, 0, 1))
     about = review.about()
@@ -347,7 +348,7 @@ def test_the_loop_in_a_window(window):
     layer = panel.scene.layer("points")
     panel.start_refit()
     until(qt, lambda: panel.worker is None)
-    assert study.current_fit.id == 2 and panel.scene.layer("points") is layer
+    assert study.view.id == 2 and panel.scene.layer("points") is layer
     panel.changes.difference.setChecked(True)
     assert panel.scene.by == "change" and panel.colour.currentData() == "change"
     panel.changes.difference.setChecked(False)

@@ -138,7 +138,7 @@ def test_a_refit_stopped_half_way_keeps_nothing(scene):
     steps = scene.review.refit_steps()
     next(steps), next(steps)
     steps.close()
-    assert scene.review.study.current_fit.id == 1 and scene.review.study.curation.pending()
+    assert scene.review.study.view.id == 1 and scene.review.study.curation.pending()
 
 
 def test_a_preview_keeps_nothing_and_shows_the_difference(scene):
@@ -149,7 +149,7 @@ def test_a_preview_keeps_nothing_and_shows_the_difference(scene):
     scene.layer("change").visible = True
     shown = scene.layer("change").data
     assert np.isclose(np.nanmax(np.abs(shown)), np.nanmax(np.abs(change.of_map(review.datum))), rtol=1e-5)
-    assert review.study.current_fit.id == 1
+    assert review.study.view.id == 1
     review.undo()
     assert review.tried is None
 
@@ -323,7 +323,7 @@ def test_pins_of_several_classes_are_of_the_class_in_question(tmp_path, model):
     scene = Scene(model, review)
     review.choose_class("tumour")
     assert np.nansum(scene.layer("map").data) == pytest.approx(
-        np.nansum(study.of_class("tumour").prospect(review.datum)), rel=1e-5
+        np.nansum(study.seen_from("tumour").prospect(review.datum)), rel=1e-5
     )
     assert review.pin(2, 4.0)
     assert study.curation.state.pins_of(1) == {2: 4.0} and not study.curation.state.pins_of(2)

@@ -113,8 +113,8 @@ def test_exclude_refit_stop_undo(window):
     window.press(panel.concepts.buttons["exclude"])
     assert study.curation.state.excluded == {3: "ink"} and "concept 3" in panel.waiting.text()
     window.press(panel.refit)
-    assert panel.refit.text() == "Stop" or study.current_fit.id == 2
-    window.until(lambda: panel.worker is None and study.current_fit.id == 2)
+    assert panel.refit.text() == "Stop" or study.view.id == 2
+    window.until(lambda: panel.worker is None and study.view.id == 2)
     assert not panel.refit.isEnabled() and panel.waiting.isHidden()
     out = study.concepts_of("s1.png") == 3
     places = tuple(study.grid("s1.png")["positions"][out].T)
@@ -125,7 +125,7 @@ def test_exclude_refit_stop_undo(window):
     panel.changes.difference.setChecked(False)
     window.press(panel.undo)
     window.press(panel.refit)
-    window.until(lambda: panel.worker is None and study.current_fit.id == 3)
+    window.until(lambda: panel.worker is None and study.view.id == 3)
     assert np.allclose(panel.scene.layer("map").data, before, equal_nan=True)
 
 
@@ -133,11 +133,11 @@ def test_a_refit_is_stopped_in_the_activity_dock_or_here_and_then_keeps_nothing(
     panel, study = window.panel, window.study
     monkeypatch.setattr(study, "count", lambda *_: time.sleep(0.2))
     panel.review.edit(lambda curation: curation.pin(1, 9.0))
-    fit = study.current_fit.id
+    fit = study.view.id
     window.press(panel.refit)
     window.press(panel.refit)
     window.until(lambda: panel.worker is None)
-    assert study.current_fit.id == fit and study.curation.pending()
+    assert study.view.id == fit and study.curation.pending()
     window.press(panel.undo)
 
 

@@ -94,7 +94,7 @@ def test_from_the_slide_to_a_refit_and_back(screen, study):
     page.locator(".st-key-refit_here button").first.click()
     page.get_by_text("What the refit changed").wait_for()
     screen.idle()
-    assert study.current_fit.id == 2 and study.concept_name(other.id) == "collagen & co"
+    assert study.view.id == 2 and study.concept_name(other.id) == "collagen & co"
     assert f"excluded: {largest.name}" in page.get_by_test_id("stSidebar").inner_text()
 
     # back on the slide: another map at the same place, the new name in the legend
@@ -281,7 +281,7 @@ def greenness(study, concept):
     """The share of clearly green pixels in a concept's typical tiles."""
     found = []
     for datum, token in study.typical_tokens(concept.id):
-        with study.open_slide(datum) as slide:
+        with study.open_source(datum) as slide:
             tile = slide.read_scaled(*study.token_rect(datum, token), 32, 32).astype(int)
         found.append((tile[..., 1] - tile[..., 0] > 15).mean())
     return float(np.mean(found))
@@ -315,20 +315,20 @@ def test_the_story_of_a_curation(screen, sample):
     box = page.get_by_test_id("stSidebar").locator(".st-key-side_preview")
     box.get_by_text(f"Preview: exclude {ink.name} (green ink)").wait_for()
     screen.idle()
-    assert "predicted right" in box.inner_text() and not edits.state.excluded and sample.current_fit.id == 1
+    assert "predicted right" in box.inner_text() and not edits.state.excluded and sample.view.id == 1
     tried = sample.preview(lambda c: c.exclude(ink.id, reason="green ink")).after
     page.locator(f".st-key-exclude_{ink.id}_keep button").first.click()
     page.get_by_text("What the refit changed").wait_for()
     screen.idle()
     assert edits.state.excluded == {ink.id: "green ink"}
-    assert sample.current_fit.id == 2 and sample.current_fit.digest() == tried.digest()
+    assert sample.view.id == 2 and sample.view.digest() == tried.digest()
 
     # a mixed concept is split; its parts are named
     screen.in_popover(f"cut_{mixed.id}")
     page.locator(".st-key-refit_here button").first.click()
     page.get_by_text(f"new: split off {mixed.name}").wait_for()
     screen.idle()
-    part = sample.current_fit.n_concepts - 1
+    part = sample.view.n_concepts - 1
     for concept, name in ((mixed.id, "torn edge"), (part, "clean edge")):
         field = page.get_by_label(f"Name of concept {concept}", exact=True)
         field.fill(name)

@@ -38,12 +38,12 @@ def test_the_class_that_is_chosen_holds_on_every_page(study):
         viewer["legend"]["high"] == "speaks for edge" and viewer["marking"]["against"]["label"] == "not edge"
     )
     assert not set(maps.values()) & {each["url"] for each in viewer["overlays"]}
-    seen = study.of_class("edge")
+    seen = study.seen_from("edge")
     strip = {each["id"]: each for each in app.strip()["items"]}
     assert app.strip()["class_name"] == "edge"
     for datum in study.data:
         assert strip[datum.uid]["probability"] == pytest.approx(seen.predictions()[datum.uid])
-        assert strip[datum.uid]["predicted"] == study.classes[seen.current_fit.predicted(datum.uid)]
+        assert strip[datum.uid]["predicted"] == study.classes[seen.view.predicted(datum.uid)]
     app.go("concepts")
     weights = sorted((each.weight for each in seen.concepts()), reverse=True)
     assert (
@@ -75,14 +75,11 @@ def test_edits_are_about_the_class_that_is_looked_at(study):
     assert study.curation.state.pins_of(0) == {3: 2.5} and study.curation.state.pins_of(1) == {}
     assert app.has_button("refit") and "pin concept 3 at 2.5 for dermis".removeprefix("pin ") in app.text
     app.press("refit")
-    assert (
-        study.of_class("dermis").current_fit.weight(3) == 2.5
-        and study.of_class("edge").current_fit.weight(3) != 2.5
-    )
+    assert study.seen_from("dermis").view.weight(3) == 2.5 and study.seen_from("edge").view.weight(3) != 2.5
     assert "mean AUROC" in app.text
     app.go("study").at.session_state["relabel_" + study.datum("field A3").uid + "_box"] = True
     app.go("datum").pick(study, "field A3", 0)
-    edit = study.of_class("edge").curation
+    edit = study.seen_from("edge").curation
     edit.annotate("field A3", [0, 1, 2], "against")
     assert "not edge" in [region["label"] for region in app.run().viewer()["regions"]]
     choose(app, "dermis")
@@ -98,7 +95,7 @@ def test_a_preview_stays_about_its_class(study):
     choose(app, "epidermis")
     assert "pin concept 3 at 2.5 for dermis" in app.text
     app.press("side_keep")
-    assert study.curation.state.class_pins == {0: {3: 2.5}} and study.current_fit.id == 2
+    assert study.curation.state.class_pins == {0: {3: 2.5}} and study.view.id == 2
 
 
 def test_two_classes_show_nothing_of_it(folder):

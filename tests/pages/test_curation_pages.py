@@ -84,7 +84,7 @@ def test_a_split_concept_shows_its_parts_side_by_side(study):
 
 
 def test_a_pinned_weight_is_drawn_as_pinned_and_unpinned_again(study):
-    fitted = study.current_fit.weight(2)
+    fitted = study.view.weight(2)
     app = App("concepts").open("pin_2")
     box = app.at.number_input(key="pin_2_weight")
     assert box.value == pytest.approx(fitted)
@@ -92,12 +92,12 @@ def test_a_pinned_weight_is_drawn_as_pinned_and_unpinned_again(study):
     app.press("pin_2")
     assert study.curation.state.pins == {2: -1.5} and "is pinned at −1.50 at the next refit" in app.text
     app.press("refit_here")
-    assert study.current_fit.weight(2) == -1.5 and "weight −1.50, for no epidermis, pinned" in app.text
+    assert study.view.weight(2) == -1.5 and "weight −1.50, for no epidermis, pinned" in app.text
     (pinned,) = [each for each in app.go("datum").viewer()["concepts"] if each["pinned"]]
     assert pinned["id"] == 2
     app.go("concepts").open("pin_2").press("pin_2_off")
     app.press("refit")
-    assert study.current_fit.weight(2) == pytest.approx(fitted) and ", pinned" not in app.text
+    assert study.view.weight(2) == pytest.approx(fitted) and ", pinned" not in app.text
 
 
 def test_a_cell_of_the_kernel_is_pinned(study):
@@ -109,9 +109,9 @@ def test_a_cell_of_the_kernel_is_pinned(study):
     app.press("cell_pin")
     assert study.curation.state.pins == {(1, 4): 2.5} and "pinned at +2.50" in app.text
     assert "shown_weights_False" not in app.at.session_state  # nothing to compare with before the first refit
-    before = study.current_fit.pair_weight(4, 1)
+    before = study.view.pair_weight(4, 1)
     app.press("refit")
-    assert study.current_fit.pair_weight(4, 1) == 2.5 and "+2.50" in app.text
+    assert study.view.pair_weight(4, 1) == 2.5 and "+2.50" in app.text
     order = [c.id for c in sorted(study.concepts(), key=lambda c: (c.excluded, -c.weight))]
     at = order.index(4), order.index(1)
     for shown, weight in (("before", before), ("change", 2.5 - before), ("after", 2.5)):
@@ -144,7 +144,7 @@ def test_what_an_edit_would_do_is_seen_before_it_is_kept(study):
     app.at.text_input(key="exclude_4_reason").set_value("glass")
     app.press("exclude_4_try")
     change = study.preview(lambda c: c.exclude(4, reason="glass"))
-    assert not study.curation.history()[1:] and study.current_fit.id == 1  # nothing is kept
+    assert not study.curation.history()[1:] and study.view.id == 1  # nothing is kept
     assert (
         app.text.count("Preview: exclude concept 4 (glass)") == 3
     )  # in the popover, above the page, at the left
@@ -161,16 +161,16 @@ def test_what_an_edit_would_do_is_seen_before_it_is_kept(study):
     )  # the same colours mean the same
     assert [c["excluded"] for c in app.viewers()[1]["concepts"] if c["id"] == 4] == [True]
     app.go("kernel").press("side_keep")
-    assert study.current_fit.id == 2 and study.curation.state.excluded == {4: "glass"}
+    assert study.view.id == 2 and study.curation.state.excluded == {4: "glass"}
     assert "Preview:" not in app.text and "What the refit changed" in app.text
-    fit = study.current_fit
+    fit = study.view
     assert np.allclose(fit.coef, change.after.coef)
     app.go("concepts").open("cut_1").press("cut_1_try")
     assert "Preview: split concept 1 into 2" in app.text
     app.open("pin_1").press("pin_1")  # another edit is made instead
     assert "Preview:" not in app.text
     app.open("cut_1").press("cut_1_try").press("side_discard")
-    assert "Preview:" not in app.text and study.current_fit.id == 2 and not study.curation.state.steps
+    assert "Preview:" not in app.text and study.view.id == 2 and not study.curation.state.steps
 
 
 def test_an_edit_on_trial_that_makes_no_sense_any_more_is_forgotten(study):
@@ -257,9 +257,7 @@ def test_what_is_drawn_is_tried_first_if_asked(study):
     assert [region["label"] for region in app.viewer()["regions"]] == ["no epidermis (preview)"]
     assert "as evidence for no epidermis" in app.text and not study.curation.state.regions
     app.press("top_keep")
-    assert [region["label"] for region in app.viewer()["regions"]] == [
-        "no epidermis"
-    ] and study.current_fit.id == 2
+    assert [region["label"] for region in app.viewer()["regions"]] == ["no epidermis"] and study.view.id == 2
     move = Edit("reassign", ({"field B3": [0, 1], "field C3": [0, 1]}, None, 2))
     app.at.session_state["preview"] = (str(study.path), move)
     app.run().press("top_keep")

@@ -3,6 +3,8 @@
 import pytest
 
 from prospector_core.study import Study
+from prospector_core.study.explanations import pair_tokens
+from prospector_core.study.views import newer_embeddings
 from tests.pages.app import App
 from tests.pages.conftest import SLIDE, copy_study
 
@@ -69,7 +71,7 @@ def test_exclude_refit_undo_redo(study):
     assert any("Excluded" in toast.value for toast in app.at.toast)
     assert "excluded, drawn hatched" in app.text and app.has_button("include_4")
     app.press("refit_here")
-    assert study.current_fit.id == 2 and not study.curation.pending()
+    assert study.view.id == 2 and not study.curation.pending()
     assert (
         "What the refit changed" in app.text
         and "excluded: concept 4" in app.text
@@ -110,7 +112,7 @@ def test_the_last_concept_cannot_be_excluded(study):
 def test_a_cell_shows_where_its_pair_lies(study):
     app = App("kernel")
     pairs = {
-        (i, j): sum(study.pair_tokens(d, i, j).sum() for d in study.embedded())
+        (i, j): sum(pair_tokens(study, d, i, j).sum() for d in study.embedded())
         for i in range(6)
         for j in range(i)
     }
@@ -119,7 +121,7 @@ def test_a_cell_shows_where_its_pair_lies(study):
     assert "by itself" in app.text and "tiles in" in app.text
     app.at.selectbox[1].set_value(j).run()
     app.sound()
-    weight = f"{study.current_fit.pair_weight(i, j):+.2f}".replace("-", "−")
+    weight = f"{study.view.pair_weight(i, j):+.2f}".replace("-", "−")
     assert f"*{study.concept_name(i)}* near *{study.concept_name(j)}*: {weight}" in app.text
     assert f"{pairs[i, j] // 2:,} pairs in" in app.text
     app.press("Show on slide")
@@ -139,7 +141,7 @@ def test_a_new_fit_starts_with_new_concepts(study):
     numbers["Concepts"].set_value(4)
     numbers["Radius, hops"].set_value(0)
     app.press("Find concepts and fit")
-    assert study.current_fit.n_concepts == 4 and study.current_fit.radius == 0
+    assert study.view.n_concepts == 4 and study.view.radius == 0
     assert "4 concepts" in app.text
     app.go("kernel")
     assert "0 hops" in app.text and len(app.at.selectbox[1].options) == 1
@@ -151,8 +153,8 @@ def test_settings_that_cannot_be_fitted_are_one_line(study):
     app = App("study")
     {each.label: each for each in app.at.number_input}["Concepts"].set_value(200)
     app.press("Find concepts and fit")
-    assert study.current_fit is not None
-    if study.current_fit.n_concepts != 200:
+    assert study.view is not None
+    if study.view.n_concepts != 200:
         assert len(app.errors) == 1 and "\n" not in app.errors[0]
 
 
@@ -244,4 +246,4 @@ def test_data_embedded_anew_are_seen_at_once_and_said(study):
     )
     assert App("concepts").text != concepts
     app.press("refit_newer")
-    assert "newer than this fit" not in app.run().text and not Study.open(study.path).newer_embeddings()
+    assert "newer than this fit" not in app.run().text and not newer_embeddings(Study.open(study.path))

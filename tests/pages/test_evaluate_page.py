@@ -3,7 +3,7 @@
 import numpy as np
 
 from prospector_core import Study
-from prospector_core.evaluation.mask import masked_fit, null_of
+from prospector_core.study.chance import masked, null_of
 from tests.pages.app import App
 
 
@@ -49,7 +49,7 @@ def test_labels_that_mean_nothing_are_said_to_be_no_evidence(folder):
     app = App().sound()
     app.at.toggle(key="mask_switch").set_value(True).run()
     assert "No evidence." in app.sound().text and "the map is empty" in app.text
-    scores = [study.prospect(datum, masked_fit(study.current_fit, null_of(study))) for datum in study.data]
+    scores = [study.prospect(datum, masked(study.view, null_of(study))) for datum in study.data]
     assert not any(np.nan_to_num(each).any() for each in scores)
 
 

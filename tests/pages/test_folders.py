@@ -55,7 +55,7 @@ def test_a_slide_elsewhere_is_said_and_its_map_lies_on_white(folder):
     app = App()
     app.sound()
     assert any(f"--data {SLIDE.parent}" in line for line in said(app))
-    assert app.viewer()["overlays"] and "at hand" in app.text
+    assert app.viewer()["overlays"] and "not available" in app.text
     limit_reading([folder.parent, SLIDE.parent])
     assert not App().errors
 

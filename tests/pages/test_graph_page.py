@@ -168,7 +168,7 @@ def test_the_whole_loop_in_a_browser(running, browser):
     cells.open()
     cells.ready()
     assert page.locator(".gv").get_attribute("data-pen") == "WebGL2"
-    likely = study.current_fit.summary["predictions"]
+    likely = study.view.summary["predictions"]
     name = max(study.embedded(), key=lambda datum: (datum.label == 1, likely[datum.uid])).name
     assert page.get_by_text(name).first.is_visible()
     # click a cell: the panel says why it scores so
@@ -230,7 +230,7 @@ def test_the_whole_loop_in_a_browser(running, browser):
     page.get_by_test_id("stSidebar").get_by_role("button", name="Refit").click()
     page.get_by_text("What the refit changed").wait_for()
     cells.idle()
-    assert study.current_fit.id == 2 and np.isnan(study.prospect(study.datum(name))[token])
+    assert study.view.id == 2 and np.isnan(study.prospect(study.datum(name))[token])
     page.get_by_text("has no score").or_(page.get_by_text("have no score")).first.wait_for()
     # undo brings it back
     page.get_by_test_id("stSidebar").get_by_role("button", name="Undo").click()
@@ -241,7 +241,7 @@ def test_the_whole_loop_in_a_browser(running, browser):
         " no score')"
     )
     cells.idle()
-    assert study.current_fit.id == 3 and np.isfinite(study.prospect(study.datum(name))[token])
+    assert study.view.id == 3 and np.isfinite(study.prospect(study.datum(name))[token])
     assert not cells.trouble, cells.trouble
     # without WebGL a plain canvas draws the same
     context.add_init_script(

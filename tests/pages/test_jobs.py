@@ -64,7 +64,7 @@ def test_the_list_and_its_buttons(folder, started):
     assert "was interrupted" in app.text and app.has_button(f"go_on_{third}")
     with study.queue.working():  # someone is at it
         app.run()
-        assert "was interrupted" not in app.text and "goes on in the background" in app.text
+        assert "was interrupted" not in app.text and "continues in the background" in app.text
         app.press("pause_all")
         assert study.queue.asked(third) == "pause"
         assert next(each for each in app.at.button if each.key == f"pause_{third}").disabled

@@ -87,7 +87,7 @@ def made(request, tmp_path_factory, trap):
             (home / kind).mkdir()
             study = MAKERS[kind](home / kind, request)
             study = study if isinstance(study, Study) else Study.open(study)
-            if study.current_fit is None:
+            if study.view is None:
                 study.embed()
                 study.fit(FitSettings(concepts=6, radius=1) if kind == "cells" else None)
             study.database.close()

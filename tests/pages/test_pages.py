@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from prospector_core.study import FitSettings, Study
+from prospector_core.study.explanations import neighbours, what_if
 from tests.pages.app import App
 from tests.pages.conftest import SLIDE, change, create
 from viewers import tile_server
@@ -201,7 +202,7 @@ def test_before_the_embedding_and_before_the_fit(tmp_path, monkeypatch):
     app.go("study")
     app.at.number_input[0].set_value(4)
     app.press("Find concepts and fit")
-    assert Study.open(folder).current_fit.n_concepts == 4
+    assert Study.open(folder).view.n_concepts == 4
     assert "they are too few" in app.text or "fitted without it" in app.text or app.at.metric
     assert "Where is epidermis?" in app.go("datum").text
 
@@ -267,7 +268,7 @@ def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
             file["coords"].attrs["patch_size_level0"] = 512
         rows.append(f"case{i},{('normal', 'tumour')[i % 2]}")
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
-    made = Study.from_features(
+    made = Study.create(
         tmp_path / "studies" / "made", features=tmp_path / "features_uni", labels=tmp_path / "labels.csv"
     )
     made.fit(concepts=2)
@@ -290,7 +291,7 @@ def test_a_study_of_features_without_its_slides(folder, tmp_path, monkeypatch):
 def test_neighbours_are_drawn_and_what_if_is_answered(folder, monkeypatch):
     study = Study.open(folder)
     app = App().pick(study, "field B3", 24)
-    around = study.neighbours("field B3", 24)
+    around = neighbours(study, "field B3", 24)
     drawn = app.viewer()["neighbours"]
     assert len(drawn) == len(around.tokens) - 1 > 3
     rects = {tuple(study.token_rect("field B3", int(token))) for token in around.tokens[1:]}
@@ -305,13 +306,13 @@ def test_neighbours_are_drawn_and_what_if_is_answered(folder, monkeypatch):
     app.at.session_state["what_if"] = True
     app.run()
     assert asked
-    alone = study.what_if("field B3", 24, without_neighbours=True)
+    alone = what_if(study, "field B3", 24, without_neighbours=True)
     assert (
         f"by itself, without neighbours: **{signed(alone.would_be)}** ({signed(alone.difference)})"
         in app.text
     )
     concept = next(k for k in around.concepts.tolist() if k != around.concept)
-    without = study.what_if("field B3", 24, without=concept)
+    without = what_if(study, "field B3", 24, without=concept)
     assert f"without *{study.concept_name(concept)}* around it: **{signed(without.would_be)}**" in app.text
 
 

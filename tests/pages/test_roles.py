@@ -80,13 +80,13 @@ def test_who_may_not_edit_changes_nothing_whatever_way_they_take(people, folder,
     Study.open(folder).curation.rename(0, "first")  # so that there is something to undo
     people("anna")
     study = shared.open_study(folder)
-    last, fit = study.curation.seen, study.current_fit.id
+    last, fit = study.curation.seen, study.view.id
     people(name)
     for way in refused_ways(study):
         with pytest.raises(AccessError):
             way()
     people("anna")
-    assert study.curation.seen == last and study.current_fit.id == fit
+    assert study.curation.seen == last and study.view.id == fit
     assert before[0] == [path for path in sorted((folder / "fits").rglob("*")) if path in before[0]]
     assert not {"edited", "fitted"} & {what for _, what, _ in record(folder)}
     assert (name or "", "refused", "skin") in record(folder)
@@ -153,11 +153,12 @@ def test_who_has_no_role_finds_no_study_by_any_way(people, folder):
 
 def test_new_studies_are_made_under_names_that_a_rule_gives(people, folder, monkeypatch):
     from pages.making import make_study
+    from viewers.kinds.parts import NewStudy
 
     made = []
     monkeypatch.setattr("pages.making.Study.create", lambda folder, **_: made.append(folder))
     monkeypatch.setattr("pages.making.shared.say_error", lambda error: made.append(str(error)))
-    make_study("ben's", None, "making", documents="x")
+    make_study(NewStudy("ben's", None, "making", {"documents": "x"}))
     assert len(made) == 1 and "not edit it" in made[0]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from prospector_core.errors import BadInputError
 from prospector_core.study import Study
+from prospector_core.study.explanations import neighbours
 from tests.pages.app import App
 from tests.support.structure_files import study_of_chains
 
@@ -40,7 +41,7 @@ def test_a_residue_is_explained_and_its_neighbours_are_drawn(study):
     app.pick(study, "p1 A", 5)
     shown = chain_of(app)
     assert shown["selected"] == 5 and shown["labels"][5] == "CYS 6"
-    near = study.neighbours(datum, 5).tokens[1:].tolist()
+    near = neighbours(study, datum, 5).tokens[1:].tolist()
     assert [each["token"] for each in shown["neighbours"]] == near
     assert "cysteine" in app.text and "Prospect score" in app.text and "1 hop" in app.text
     weight = next(edge[2] for edge in shown["edges"] if 5 in edge[:2])
@@ -99,7 +100,7 @@ def test_residues_are_read_as_people_write_them():
     assert read_residues("A:52A", numbers, chains) == [5]
     assert read_residues("B:1; A:1", ["1", "1"], ["A", "B"]) == [0, 1]
     for text, words in (
-        ("x!", "no residue"),
+        ("x!", "not a residue"),
         ("99", "no residue 99"),
         ("C:1", "no chain C"),
         ("", "write which"),

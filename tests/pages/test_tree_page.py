@@ -6,6 +6,7 @@ Merging goes up, splitting goes down, and a way of finding concepts is chosen.
 import pytest
 
 from prospector_core.study import Study
+from prospector_core.study.branches import branches_of
 from tests.pages.app import App
 
 
@@ -20,7 +21,7 @@ def test_merging_goes_up_and_splitting_goes_down(study):
     app = App("concepts")
     app.at.toggle(key="shown_tree").set_value(True).run()
     app.sound()
-    pair = next(branch.concepts for _, branch in study.branches().walk() if len(branch.concepts) == 2)
+    pair = next(branch.concepts for _, branch in branches_of(study).walk() if len(branch.concepts) == 2)
     key = f"tree_merge_{'_'.join(map(str, sorted(pair)))}"
     size = {c.id: c.tokens for c in study.concepts()}
     assert f"{size[pair[0]]}" in app.text and all(app.has_button(f"tree_split_{id}") for id in size)

@@ -75,7 +75,7 @@ def text(where, port):
 def plant(folder, port):
     """Put hostile texts into every field of a study: those that our programs check, past them."""
     study = Study.open(folder)
-    n, data = study.current_fit.n_concepts, study.embedded()
+    n, data = study.view.n_concepts, study.embedded()
     tokens = list(range(min(3, study.n_tokens(data[0]))))
     study.curation.author = "Ann"
     study.curation.annotate(data[0], tokens, "against", note="seen")

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from prospector_core import Study
-from prospector_core.study.fits import FitSettings
+from prospector_core.study.settings import FitSettings
 
 K = 5  # clusters of the embeddings
 PITCH = 8

@@ -132,7 +132,7 @@ def test_legends_have_numbers_and_words(study, written):
     slide_figure(study, datum, width=WIDTH)
     text = " | ".join(written)
     assert f"{limit:+.3g}" in text and "speaks for tumour" in text and "speaks for normal" in text
-    assert study.current_fit.unit in text and "excluded or ignored" in text
+    assert study.view.unit in text and "excluded or ignored" in text
     written.clear()
     slide_figure(study, datum, layer="concepts")
     concepts = {c.id: c for c in study.concepts()}

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from prospector_core.palette import concept_palette
+from prospector_core.store.cache import Cache
 from tests.viewers.test_tile_server import ask
 from viewers import token_tiles
 from viewers.overlays import map_pixels, render_error, render_map, render_sprite, sprite_pixels
 from viewers.tile_server import TileServer
 from viewers.token_tiles import (
     BLOCK,
-    ArrayCache,
     ConceptTiles,
     NumberTiles,
     ScoreTiles,
@@ -37,7 +37,7 @@ PLAIN = View()
 
 @pytest.fixture
 def blocks():
-    return TokenBlocks("grid", POSITIONS, SHAPE, ArrayCache(1 << 24))
+    return TokenBlocks("grid", POSITIONS, SHAPE, Cache(1 << 24))
 
 
 @pytest.fixture
@@ -202,18 +202,18 @@ def test_views_are_read_strictly(text, view):
 
 
 def test_arrays_are_kept_within_a_bound():
-    cache, made = ArrayCache(1000), []
+    cache, made = Cache(1000), []
 
     def make(name, size):
         made.append(name)
         return {"a": np.zeros(size, np.uint8), "b": [np.zeros(10, np.uint8)]}
 
     for name in "ababc":
-        cache.get(name, lambda name=name: make(name, 390))
-    assert made == ["a", "b", "c"] and cache.size == 800 and len(cache) == 2
-    cache.get("a", lambda: make("a", 390))
+        cache.make(name, lambda name=name: make(name, 390))
+    assert made == ["a", "b", "c"] and cache.nbytes == 800 and len(cache) == 2
+    cache.make("a", lambda: make("a", 390))
     assert made[-1] == "a" and len(cache) == 2
-    cache.get("large", lambda: make("large", 5000))  # what is being looked at is kept all the same
+    cache.make("large", lambda: make("large", 5000))  # what is being looked at is kept all the same
     assert len(cache) == 1
 
 
@@ -279,7 +279,7 @@ def test_tiles_are_drawn_once_and_kept_within_a_bound(blocks):
     assert len(asked) == 1
     for column in range(5):
         ask(server, f"{base}/3/{column}_0.png")
-    assert 0 < server.tiles.size <= 60_000
+    assert 0 < server.tiles.nbytes <= 60_000
     ask(server, f"{base}/2/0_0.png")
     made = len(asked)
     ask(server, f"{base}/1/0_0.png")
@@ -287,7 +287,7 @@ def test_tiles_are_drawn_once_and_kept_within_a_bound(blocks):
 
 
 def test_a_grid_without_tokens_is_empty():
-    blocks = TokenBlocks("none", np.empty((0, 2), np.int32), (5000, 300), ArrayCache(1 << 20))
+    blocks = TokenBlocks("none", np.empty((0, 2), np.int32), (5000, 300), Cache(1 << 20))
     tiles = ScoreTiles("map", blocks, lambda: np.empty(0), lambda: 1.0)
     for level in (0, blocks.top):
         assert not imagecodecs.png_decode(tiles.tile(level, 0, 0, View()))[..., 3].any()

@@ -38,7 +38,7 @@ def report(
     if out.is_dir():
         raise BadInputError(f"{out} is a folder: give a file to write, like report.html")
     opened = Study.open(study)
-    opened = opened if of_class is None else opened.of_class(of_class)
+    opened = opened if of_class is None else opened.seen_from(of_class)
     with progress_bar("writing the report", json, "parts") as bar:
         page = curation_report(opened, with_names, bar).encode()
     with storage_errors(out):

@@ -12,14 +12,14 @@ __all__ = ["beyond_chance", "concept_legend", "ends_of"]
 def ends_of(study: Study) -> tuple[str, str]:
     """Names of what scores below and above 0 speak for."""
     low = study.classes[0] if len(study.classes) == 2 else "the rest"
-    return low, study.classes[study.current_fit.target]
+    return low, study.classes[study.view.target]
 
 
 def beyond_chance(fit) -> str:
     """What is added to a unit in a legend: "" or what is shown of a masked fit."""
-    if fit.masked is None:
+    if fit.mask is None:
         return ""
-    return f"; only weights beyond chance, false discovery rate {fit.masked:.0%}"
+    return f"; only weights beyond chance, false discovery rate {fit.mask.level:.0%}"
 
 
 def concept_legend(study: Study, fit) -> list[dict[str, Any]]:

@@ -151,27 +151,33 @@ def _layers(study, pane):
                 "url": address(study, datum, "change", version, lambda: change.of_map(datum)),
             }
         )
-    if fit.id > 0 and study.n_tokens(datum) <= _MOST_RESAMPLED:
-        found.append(
-            {
-                "id": "uncertainty",
-                "label": "Uncertainty",
-                "kind": "sequential",
-                "low": 0.0,
-                "high": None,
-                "headed": True,
-                "unit": f"standard error of the score, {resamples_of(fit)} resamples",
-                "url": address(
-                    study,
-                    datum,
-                    "error",
-                    fit.key,
-                    lambda: doubt_of(study, datum, fit).error,
-                    lambda: error_limit(study, fit),
-                ),
-            }
-        )
-    return found
+    return [*found, *_uncertainty(study, datum, fit)]
+
+
+def _uncertainty(study, datum, fit):
+    """The layer of standard errors; none of a fit that is only tried, or of very many tokens."""
+    if fit.id <= 0 or study.n_tokens(datum) > _MOST_RESAMPLED:
+        return []
+    url = address(
+        study,
+        datum,
+        "error",
+        fit.key,
+        lambda: doubt_of(study, datum, fit).error,
+        lambda: error_limit(study, fit),
+    )
+    return [
+        {
+            "id": "uncertainty",
+            "label": "Uncertainty",
+            "kind": "sequential",
+            "low": 0.0,
+            "high": None,
+            "headed": True,
+            "unit": f"standard error of the score, {resamples_of(fit)} resamples",
+            "url": url,
+        }
+    ]
 
 
 # ---- pictures
@@ -193,13 +199,14 @@ def _picture(key, uid, fit_key, side, limit, _view, _study):
 
 def picture_of_datum(view: KindView, study: Study, datum, side: int) -> np.ndarray:
     """A datum at a glance, its map where there is one: (h, w, 3) uint8, the longer side ``side``."""
-    fit = study.current_fit
+    fit = study.view
     limit = score_limit(study) if fit else None
     return _picture(study_key(study), datum.uid, fit and fit.key, side, limit, view, study)
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
-def _around(key, uid, token, fit_id, colours, side, context, _view, _study):
+def _around(key, uid, token, version, side, context, _view, _study):
+    _, colours = version
     datum = _study.datum(uid)
     positions = _view.places(_study, datum)
     near, tokens = _study.graph(datum).around(token, 4)
@@ -212,5 +219,5 @@ def picture_of_token(
     view: KindView, study: Study, datum, token: int, side: int, context: float
 ) -> np.ndarray:
     """A token ringed among those around it, in the colours of their concepts: (side, side, 3) uint8."""
-    key, fit_id, colours = study_key(study), study.current_fit.id, tuple(study.colours())
-    return _around(key, datum.uid, int(token), fit_id, colours, side, context, view, study)
+    version = (study.view.id, tuple(study.colours()))
+    return _around(study_key(study), datum.uid, int(token), version, side, context, view, study)

@@ -25,7 +25,7 @@ def _typical(key, version, concept, _view, _study):
 
 def draw_typical(view, study: Study, concept, on_pick: Callable[[str, int], None]) -> bool:
     """Draw the tokens typical of a concept as a grid of pictures, as ``KindView.typical`` says."""
-    version = (study.current_fit.key, view.pictures_version(study))
+    version = (study.view.key, view.pictures_version(study))
     places, sheet = _typical(study_key(study), version, concept.id, view, study)
     if not places:
         return False
@@ -57,7 +57,7 @@ def hover_pictures(view, study: Study, atlas) -> dict[str, Any]:
             study, study.datum(atlas.uids[atlas.datum[number]]), atlas.token[number], 122
         )
 
-    version = (len(study.embedded()), len(atlas), study.current_fit.id, view.pictures_version(study))
+    version = (len(study.embedded()), len(atlas), study.view.id, view.pictures_version(study))
     url = tile_server.register_tiles(
         (study_key(study), "atlas"), TokenPictures(len(atlas), read), version=version, kind="image"
     )

@@ -69,7 +69,7 @@ class SlideLayers(StudyLayers):
 
     def slide(self):
         """The tissue. Raises SlideError."""
-        slide = self.study.open_slide(self.data[0])
+        slide = self.study.open_source(self.data[0])
         return slide_layer(slide, self.name, self.frame.mpp, self.metadata("slide"))
 
     # ---- images of the tokens
@@ -107,7 +107,7 @@ class SlideLayers(StudyLayers):
 
     def uncertainty(self, now=False):
         """Standard errors of the scores; computed when looked at, unless ``now``."""
-        study, fit = self.study, self.study.current_fit
+        study, fit = self.study, self.study.view
 
         def errors():
             return self._raster(

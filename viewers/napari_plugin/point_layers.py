@@ -12,6 +12,7 @@ from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.modalities.graphs.background import Under
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 from prospector_core.study.change import last_change
+from prospector_core.study.explanations import neighbours
 from viewers.limits import error_limit, resamples_of, score_limit
 from viewers.overlays import diverging_colours, map_pixels, sequential_colours
 from viewers.point_pictures import spacing_of
@@ -224,9 +225,9 @@ class PointLayers(StudyLayers):
                     f"above {_MANY:,} {study.kind.words.tokens} the uncertainty is given for the"
                     " clicked one only"
                 )
-            error = study.uncertainty(datum, resamples_of(study.current_fit)).error
+            error = study.uncertainty(datum, resamples_of(study.view)).error
             return self._with_excluded(
-                sequential_colours(error, error_limit(study, study.current_fit)) / 255, np.isnan(error)
+                sequential_colours(error, error_limit(study, study.view)) / 255, np.isnan(error)
             )
         if by == "change":
             change = change or last_change(study)
@@ -254,7 +255,7 @@ class PointLayers(StudyLayers):
 
         A layer.
         """
-        near = self.study.neighbours(self.datum, token)
+        near = neighbours(self.study, self.datum, token)
         added = near.contributions[1:]
         most = np.argsort(-np.abs(added), kind="stable")[:_MOST_RINGS]
         tokens = np.array([token, *near.tokens[1:][most]])

@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 
 from prospector_core.errors import ProspectorError, SlideError
-from prospector_core.store.cache import TileCache
+from prospector_core.store.cache import Cache
 from viewers.slide_tiles import max_level, tile_pixels
 
 __all__ = ["channel_levels", "label_levels", "slide_levels"]
@@ -31,7 +31,7 @@ def slide_levels(slide, cache_bytes=CACHE_BYTES):
     Only what is asked for is read; decoded tiles are kept up to ``cache_bytes`` for all levels together. What
     cannot be read is grey. The slide must stay open.
     """
-    cache, top, levels = TileCache(cache_bytes), max_level(slide.width, slide.height), []
+    cache, top, levels = Cache(cache_bytes), max_level(slide.width, slide.height), []
     while True:
         level = _Level(slide, top - len(levels), 1 << len(levels), cache)
         name = f"slide-{id(cache)}-{len(levels)}"

@@ -46,7 +46,7 @@ def read_study(path, datum=None):
         study = Study.open(_one(path))
         if not view_of(study).in_napari:
             return _nothing(elsewhere(study))
-        if study.current_fit is None:
+        if study.view is None:
             return _nothing(
                 f"{study.name} has no concepts yet: run `prospector embed` and `prospector fit`, or open it"
                 " in the app"

@@ -11,6 +11,7 @@ from psygnal import Signal
 from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
 from prospector_core.study.change import last_change
+from prospector_core.study.explanations import uncertainty_at
 from viewers.kinds import view_of
 from viewers.limits import resamples_of, score_limit
 from viewers.point_pictures import spacing_of
@@ -70,7 +71,7 @@ class Review:
 
         if not view_of(study).in_napari:
             raise BadInputError(elsewhere(study))
-        if study.current_fit is None or not study.embedded():
+        if study.view is None or not study.embedded():
             raise BadInputError(
                 f"{study.name} has no concepts yet: run `prospector embed` and `prospector fit`, or open it"
                 " in the app"
@@ -91,7 +92,7 @@ class Review:
     @property
     def fit(self):
         """The current Fit, as seen from the class in question."""
-        return self.study.current_fit
+        return self.study.view
 
     @property
     def source(self):
@@ -122,7 +123,7 @@ class Review:
 
     def choose_class(self, key):
         """See the study from another class."""
-        self.study = self.root.of_class(key)
+        self.study = self.root.seen_from(key)
         self.tried = None
         self.shown.emit()
 
@@ -203,7 +204,7 @@ class Review:
             return TokenAbout(**said, score=None, why=f"{why}: it is not counted and has no score")
         error, sure = None, True
         if doubt:
-            found = study.uncertainty_at(datum, token, resamples_of(fit), fit)
+            found = uncertainty_at(study, datum, token, resamples_of(fit), fit)
             error, sure = float(found.error[0]), not found.unsure[0]
         parts = [(term.value, self._part(term, concept)) for term in explained.terms[:_PARTS]]
         if rest := explained.terms[_PARTS:]:
@@ -356,7 +357,7 @@ class Review:
 
         What is counted is kept for the fit that follows.
         """
-        fit, state, data = self.root.current_fit, self.root.curation.state, self.root.embedded()
+        fit, state, data = self.root.view, self.root.curation.state, self.root.embedded()
         for done, datum in enumerate(data):
             yield done, len(data) + 1
             self.root.count(fit.centroids, fit.settings, state, datum)

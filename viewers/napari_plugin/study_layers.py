@@ -16,7 +16,7 @@ __all__ = ["StudyLayers", "change_limit", "most_telling"]
 
 def most_telling(study, data):
     """Of some data the one to show first: of the class in question, and predicted most strongly."""
-    said = study.current_fit.summary["predictions"] if study.current_fit else {}
+    said = study.view.summary["predictions"] if study.view else {}
     p = {datum.uid: np.ravel(said.get(datum.uid, 0.0))[-1] for datum in data}
     return max(data, key=lambda datum: (datum.label == study.target, p[datum.uid]))
 
@@ -52,7 +52,7 @@ class StudyLayers:
 
         (n,) int64.
         """
-        fit = self.study.current_fit
+        fit = self.study.view
         found = np.array(self.study.concepts_of(datum, fit))
         for step in self.study.curation.state.steps:
             if isinstance(step, tuple) and step[0] == datum.uid and step not in fit.state.steps:

@@ -15,7 +15,7 @@ from .texts import sections_of, sentences_of
 if TYPE_CHECKING:
     from ...study import Datum, Study
 
-__all__ = ["annotations", "html_page", "json_lines"]
+__all__ = ["html_page", "json_lines", "web_annotations"]
 
 _FOR, _AGAINST = "204, 76, 2", "33, 113, 181"  # as the maps of slides
 _CONTEXT = 32  # characters before and after a quote, which find it again in a changed text
@@ -62,7 +62,7 @@ def json_lines(study: Study, datum: Datum) -> bytes:
     return (json.dumps(found, ensure_ascii=False) + "\n").encode()
 
 
-def annotations(study: Study, datum: Datum) -> bytes:
+def web_annotations(study: Study, datum: Datum) -> bytes:
     """A document's tokens as W3C web annotations (JSON-LD, an AnnotationPage): what tools of annotation read.
 
     Each has two bodies, its concept (purpose "classifying") and its score (purpose "assessing"), and a target
@@ -123,7 +123,7 @@ def html_page(study: Study, datum: Datum) -> bytes:
     Pointing at one tells its score and concept. Light or dark as the reader's system is.
     """
     datum, attrs = study.datum(datum), study.attrs(datum)
-    text, tokens, fit = attrs["text"], _tokens(study, datum), study.current_fit
+    text, tokens, fit = attrs["text"], _tokens(study, datum), study.view
     limit = study.score_limit() or 1.0
     headings = {start: heading for heading, start, _ in attrs["sections"] if heading}
     parts, at = [], 0

@@ -136,13 +136,13 @@ class Documents(Modality):
 
     @property
     def exports(self) -> dict[str, Export]:
-        from .exports import annotations, html_page, json_lines
+        from .exports import html_page, json_lines, web_annotations
 
         return {
             "html": Export(".html", html_page),
             **self.tables(),
             "jsonl": Export(".jsonl", json_lines),
-            "annotations": Export(".annotations.jsonld", annotations),
+            "annotations": Export(".annotations.jsonld", web_annotations),
         }
 
 

@@ -37,15 +37,11 @@ class Graphs(Modality):
     source_form = "FILE|DIR"
     source_help = "Token graphs of any kind, read in the same ways as --cells."
     encoder_help = "standardised (default) or as-given"
+    looking = "reading graphs"
     needs_labels = False  # graphs in memory may have their own
     keeps_edges = True
     planar = True
     source_error = GraphError
-
-    @property
-    def looking(self) -> str:
-        """What `prospector new` does meanwhile."""
-        return f"reading {self.name}"
 
     def look(
         self,
@@ -160,6 +156,7 @@ class Cells(Graphs):
 
     name = "cells"
     words = Words("sample", "samples", "cell", "cells", "file")
+    looking = "reading cells"
     source_help = (
         "Cells: AnnData (.h5ad) or SpatialData (.zarr), Parquet, CSV or NPZ tables; or a folder of channel"
         " images (TIFF), each with a label image NAME_mask.tif."

@@ -5,7 +5,6 @@ The whole of it coarsely, refined as tiles come.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,11 +22,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...study import Study
-    from ...study.fits import Fit
+    from ...study.fits import FitView
 
-__all__ = ["PartMaps", "ProvisionalMap"]
-
-_DATA_KEPT = 4
+__all__ = ["ProvisionalMap", "provisional_map_of", "provisional_version_of"]
 
 
 @dataclass(frozen=True)
@@ -60,46 +57,41 @@ class ProvisionalMap:
     version: tuple
 
 
-class PartMaps:
-    """Provisional maps of a study's data; every block is read and quantised once."""
+def provisional_version_of(study: Study, uid: str, view: FitView) -> tuple | None:
+    """What the map of a datum depends on, or None where nothing of it is embedded, or all: cheap to ask."""
+    part = None if study.store.has(uid) else study.store.part(uid)
+    blocks = part.finished() if part else []
+    return (view.key, *blocks) if blocks else None
 
-    def __init__(self) -> None:
-        self._kept = OrderedDict()  # uid -> (fit id, {block: edited concepts}, latest map)
 
-    def version(self, study: Study, uid: str, fit: Fit) -> Any:
-        """What the map of a datum depends on, or None where nothing of it is embedded: cheap to ask."""
-        part = None if study.store.has(uid) else study.store.part(uid)
-        blocks = part.finished() if part else []
-        return (fit.key, *blocks) if blocks else None
+def provisional_map_of(study: Study, uid: str, view: FitView) -> ProvisionalMap | None:
+    """The map of a datum under a fit as far as it is embedded; None where nothing of it is, or all.
 
-    def get(self, study: Study, uid: str, fit: Fit) -> Any:
-        """ProvisionalMap of a datum under a fit, or None where nothing of it is embedded, or all."""
-        part = None if study.store.has(uid) else study.store.part(uid)
-        blocks = part.finished() if part else []
-        if not blocks:
-            return None
-        version = (fit.key, *blocks)
-        fit_id, sprites, latest = self._kept.get(uid, (None, {}, None))
-        if latest is not None and latest.version == version:
-            return latest
-        if fit_id != fit.id:
-            sprites = {}
-        try:
-            for block in blocks:
-                if block not in sprites:
-                    # the mean of the whole datum is not known yet: that of the block stands for it
-                    sprites[block] = _concepts(centred(part.read(*block[:2]), fit.settings.centre), fit)
-        except ProspectorError:  # it was completed, or cancelled, this very moment
-            return None
-        latest = _map(part, {block: sprites[block] for block in blocks}, uid, fit, version)
-        self._kept[uid] = (fit.id, sprites, latest)
-        self._kept.move_to_end(uid)
-        while len(self._kept) > _DATA_KEPT:
-            self._kept.popitem(last=False)
+    Every block is read and quantised once.
+    """
+    part = None if study.store.has(uid) else study.store.part(uid)
+    blocks = part.finished() if part else []
+    if not blocks:
+        return None
+    version = (view.key, *blocks)
+    key = ("provisional", uid)  # the latest alone: what it is of is in its version
+    fit_id, sprites, latest = study.memory.get(key) or (None, {}, None)
+    if latest is not None and latest.version == version:
         return latest
+    sprites = dict(sprites) if fit_id == view.id else {}
+    try:
+        for block in blocks:
+            if block not in sprites:
+                # the mean of the whole datum is not known yet: that of the block stands for it
+                sprites[block] = _concepts(centred(part.read(*block[:2]), view.settings.centre), view)
+    except ProspectorError:  # it was completed, or cancelled, this very moment
+        return None
+    latest = _map(part, {block: sprites[block] for block in blocks}, uid, view, version)
+    study.memory.put(key, (view.id, sprites, latest))
+    return latest
 
 
-def _concepts(vectors: Any, fit: Fit) -> Any:
+def _concepts(vectors: Any, fit: FitView) -> Any:
     """Concepts of tokens as quantised, and under the splits of the fit: (b,) int64."""
     concepts = assign_nearest(vectors, fit.centroids).astype(np.int64)
     for step in fit.state.steps:
@@ -112,7 +104,7 @@ def _concepts(vectors: Any, fit: Fit) -> Any:
     return concepts
 
 
-def _map(part: Any, sprites: Any, uid: str, fit: Fit, version: Any) -> Any:
+def _map(part: Any, sprites: Any, uid: str, fit: FitView, version: Any) -> Any:
     n, positions = len(part.positions), np.asarray(part.positions, np.int64)
     quantised = np.full(n, -1, np.int64)
     for (early, index, _), concepts in sprites.items():

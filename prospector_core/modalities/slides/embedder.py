@@ -42,7 +42,7 @@ class TileEmbedder(Embedder):
     def _open(self, datum):
         if self._source != datum.source:
             self._close()
-            self._slide = self._study.open_slide(datum)
+            self._slide = self._study.open_source(datum)
             self._mask = tissue_mask(self._slide)
             if self._study.embedding.get("stain"):
                 self._slide = self._normalised()

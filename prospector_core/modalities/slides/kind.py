@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from ...method.hotspots import HotSpot
     from ...study import Study
     from ...study.data import Datum
+    from ...study.fits import FitView
     from ...study.sources import Source
     from ..base import Embedder, NewStudy
     from ..labels import LabelTable
     from ..layouts import Layout
-    from .coarse import PartMaps
+    from .coarse import ProvisionalMap
     from .readers import Slide
 
 __all__ = ["Slides"]
@@ -197,10 +198,15 @@ class Slides(Modality):
             grid["positions"], scores, threshold, origin=grid["origin"], pitch=grid["pitch"], mpp=mpp
         )
 
-    def partial_maps(self) -> PartMaps:
-        from .coarse import PartMaps
+    def partial_map(self, study: Study, uid: str, view: FitView) -> ProvisionalMap | None:
+        from .coarse import provisional_map_of
 
-        return PartMaps()
+        return provisional_map_of(study, uid, view)
+
+    def partial_version(self, study: Study, uid: str, view: FitView) -> tuple | None:
+        from .coarse import provisional_version_of
+
+        return provisional_version_of(study, uid, view)
 
     @property
     def exports(self) -> dict[str, Export]:

@@ -36,9 +36,9 @@ class ResidueEmbedder(Embedder):
     def _read(self, datum):
         """Frames of a datum: list of (number, Chain)."""
         if self._source != datum.source:
-            self._structure = self._study.open_structure(datum)
+            self._structure = self._study.open_source(datum)
             self._source = datum.source
-        return read_frames(self._structure, datum.part or {}, self._study.structure_path(datum).parent)
+        return read_frames(self._structure, datum.part or {}, self._study.source_path(datum).parent)
 
     def embed(self, datum, progress, stopped):
         frames = self._read(datum)

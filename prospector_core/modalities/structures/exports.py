@@ -71,8 +71,8 @@ def _scored(study: Study, datum: Datum) -> Structure:
     import gemmi
 
     datum = study.datum(datum)
-    opened = study.open_structure(datum)
-    frames = read_frames(opened, datum.part or {}, study.structure_path(datum).parent)
+    opened = study.open_source(datum)
+    frames = read_frames(opened, datum.part or {}, study.source_path(datum).parent)
     n = len(frames[0][1])
     scores = study.prospect(datum)
     if len(scores) != n * len(frames):
@@ -271,8 +271,8 @@ def molviewspec(study: Study, datum: Datum) -> bytes:
             )
         ],
     )
-    at = next((at for id, at, *_ in study.fits() if id == study.current_fit.id), "")
-    title = f"Prospect map: {study.classes[study.current_fit.target]}"
+    at = next((at for id, at, *_ in study.fits() if id == study.view.id), "")
+    title = f"Prospect map: {study.classes[study.view.target]}"
     return json.dumps(
         {"root": scene, "metadata": {"version": "1.4", "timestamp": at, "title": title}}
     ).encode()

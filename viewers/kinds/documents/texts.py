@@ -114,7 +114,7 @@ def _typical(study_key, fit_id, concept, most, _study):
 
 def typical_sentences(study, concept, most=5):
     """A concept's most typical sentences, no two the same: list of (datum uid, token, text)."""
-    return _typical(study_key(study), study.current_fit.id, concept, most, study)
+    return _typical(study_key(study), study.view.id, concept, most, study)
 
 
 def picture_of_text(study, datum, side, limit):
@@ -122,7 +122,7 @@ def picture_of_text(study, datum, side, limit):
     width, height = side, max(1, side // 2)
     picture = np.full((height, width, 3), 255, np.uint8)
     spans, sections = study.positions(datum), sections_of(study.positions(datum), study.attrs(datum))
-    scores = study.prospect(datum) if study.current_fit is not None else np.zeros(len(spans))
+    scores = study.prospect(datum) if study.view is not None else np.zeros(len(spans))
     colours = diverging_colours(np.nan_to_num(scores), limit)
     length = spans[:, 1] - spans[:, 0]
     new_line = np.array([at == 0 or sections[at] != sections[at - 1] for at in range(len(spans))])

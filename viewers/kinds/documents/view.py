@@ -143,7 +143,7 @@ class DocumentView(KindView):
         from . import texts
 
         require_embedded(study, datum)
-        limit = score_limit(study) if study.current_fit is not None else 1.0
+        limit = score_limit(study) if study.view is not None else 1.0
         return texts.picture_of_text(study, datum, side, limit)
 
     def token(self, study: Study, datum, token: int, width, context: float = 3.0, alt: str = "") -> None:

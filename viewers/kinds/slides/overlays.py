@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from prospector_core.palette import class_palette
+from prospector_core.study.views import naming
 from viewers import tile_server
 from viewers.limits import change_limit, doubt_of, error_limit, in_both, score_limit
 from viewers.overlays import render_classes, render_error, render_map, render_sprite
@@ -34,8 +35,8 @@ def overlays_of(study, data, fit=None, change=None):
     Images, and the numbers of tokens, are made when the browser asks for them, on a server thread. A grid of
     more than TILED_ABOVE tokens per side is drawn and asked for tile by tile.
     """
-    fit, limit = fit or study.current_fit, score_limit(study)
-    colours, excluded = study.colours(fit), frozenset(study.words(fit).excluded)
+    fit, limit = fit or study.view, score_limit(study)
+    colours, excluded = study.colours(fit), frozenset(naming(study, fit).excluded)
     found = []
     for datum in data:
         grid = study.grid(datum)

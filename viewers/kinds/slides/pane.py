@@ -80,7 +80,7 @@ def _slide(study, datum):
     """The slide for the viewer, blank where it is not at hand; None, which is said, if it cannot be read."""
     source = study.sources[datum.source]
     try:
-        slide = tile_server.slide_source(tile_server.register_slide(study.slide_path(datum)), source.name)
+        slide = tile_server.slide_source(tile_server.register_slide(study.source_path(datum)), source.name)
     except ProspectorError as error:
         state = study.files.state(source.uid)
         if state in ("there", "barred"):  # it cannot be read, and why is to be mended

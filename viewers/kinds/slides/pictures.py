@@ -39,7 +39,7 @@ def _token_picture(study_path, uid, token, side, context, at_hand, _study):
         return _no_picture(side)
     x, y, width, height = _study.token_rect(uid, token)
     margin = width * (context - 1) / 2
-    with _study.open_slide(uid) as slide:
+    with _study.open_source(uid) as slide:
         return slide.read_scaled(x - margin, y - margin, width + 2 * margin, height + 2 * margin, side, side)
 
 
@@ -66,7 +66,7 @@ def typical_sheet(study, places, side=96):
                 pictures.append(_no_picture(side))
                 continue
             if datum.source not in slides:
-                slides[datum.source] = stack.enter_context(study.open_slide(datum))
+                slides[datum.source] = stack.enter_context(study.open_source(datum))
             slide = slides[datum.source]
             x, y, width, height = study.token_rect(datum, token)
             # A patch of a few microns says nothing by itself: it is shown in the middle of its neighbours.
@@ -84,7 +84,7 @@ def _slide_picture(study_path, uid, side, at_hand, _study):
         if not _study.is_embedded(datum):
             return _no_picture(side)
         return _where_tokens_are(_study, datum, side)
-    with _study.open_slide(datum) as slide:
+    with _study.open_source(datum) as slide:
         if datum.field is None:
             return slide.thumbnail(side)
         field, scale = datum.field, side / max(datum.field.width, datum.field.height)

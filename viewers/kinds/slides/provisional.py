@@ -6,6 +6,7 @@ Their provisional maps, refined in place, and how far they are.
 import numpy as np
 import streamlit as st
 
+from prospector_core.study.maps import provisional_map, provisional_version
 from viewers import tile_server
 from viewers.overlays import render_map, render_sprite
 from viewers.tokens import encode_tokens
@@ -19,7 +20,7 @@ _EVERY = 4.0  # seconds between looks at what has come
 def data(study):
     """Data that are embedded in part, enough for a map of them: list of Datum."""
     there = set(study.store.uids())
-    return [d for d in study.data if d.uid not in there and study.provisional_version(d) is not None]
+    return [d for d in study.data if d.uid not in there and provisional_version(study, d) is not None]
 
 
 def overlays_of(study, some, limit):
@@ -27,11 +28,11 @@ def overlays_of(study, some, limit):
 
     Their addresses change as tiles come.
     """
-    fit = study.current_fit
+    fit = study.view
     colours, excluded = study.colours(), frozenset(study.curation.state.excluded)
     found = []
     for datum in some:
-        now = study.provisional_map(datum, fit)
+        now = provisional_map(study, datum, fit)
         if now is None:
             continue
         (x, y), (rows, columns) = now.origin, now.shape
@@ -40,7 +41,7 @@ def overlays_of(study, some, limit):
         def drawn(make, datum=datum):
             # What is there when the browser asks: kept addresses must not keep every map of the way here.
             def draw():
-                now = study.provisional_map(datum, fit)
+                now = provisional_map(study, datum, fit)
                 if now is not None:
                     return make(
                         now.positions[now.known], now.scores[now.known], now.concepts[now.known], now.shape
@@ -89,7 +90,7 @@ def note(study, some):
 
 def _seen(study):
     """What a page shows of what is being embedded: it is drawn anew when this changes."""
-    return {d.uid: study.provisional_version(d) for d in data(study)}, len(study.store.uids())
+    return {d.uid: provisional_version(study, d) for d in data(study)}, len(study.store.uids())
 
 
 @st.fragment(run_every=_EVERY)
@@ -102,7 +103,7 @@ def _watch(study, some, seen):
 def _say(study, some):
     jobs = {job.uid: job for job in study.queue.jobs()}
     for datum in some:
-        job, now = jobs.get(datum.uid), study.provisional_map(datum)
+        job, now = jobs.get(datum.uid), provisional_map(study, datum)
         if now is None:
             continue
         later = time_left(job.seconds_left) if job else ""

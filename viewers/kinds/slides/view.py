@@ -40,7 +40,7 @@ class SlideView(KindView):
         """Choose a slide, and a field of it."""
         from viewers.words import class_of
 
-        predicted = study.current_fit.summary["predictions"]
+        predicted = study.view.summary["predictions"]
 
         def most_telling(source):
             there = [each for each in on_show if each.source == source]
@@ -227,7 +227,7 @@ class SlideView(KindView):
         """Say why the slide cannot be read; without one the figure is drawn without tissue."""
         if study.at_hand(datum):
             try:
-                study.slide_path(datum)
+                study.source_path(datum)
             except ProspectorError as error:
                 return str(error)
         return ""

@@ -101,11 +101,11 @@ def _geometry(study_key, uid, _study):
 
 
 def _frames(study, datum):
-    return read_frames(study.open_structure(datum), datum.part or {}, study.structure_path(datum).parent)
+    return read_frames(study.open_source(datum), datum.part or {}, study.source_path(datum).parent)
 
 
 def _ligands(study, datum, chain):
-    return study.open_structure(datum).ligands(chain.xyz, 8.0, assembly=(datum.part or {}).get("assembly"))
+    return study.open_source(datum).ligands(chain.xyz, 8.0, assembly=(datum.part or {}).get("assembly"))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -152,7 +152,7 @@ def shown_chain(study, datum, fit, change=None):
     geometry = _geometry((source_key(study, datum), study.at_hand(datum)), datum.uid, study)
     n = n_residues(study, datum)
     scores, sprite = study.prospect(datum, fit), study.concepts_of(datum, fit)
-    edges, whole = _edges(key, fit.key, fit.target, datum.uid, study, fit), fit.whole or fit
+    edges, whole = _edges(key, fit.key, fit.target, datum.uid, study, fit), fit.unmasked
     pair_limit = _pair_limit(key, whole.key, whole.target, study, whole)
     mean = np.nan_to_num(mean_over_frames(scores, n), nan=-np.inf)
     top = [int(at) for at in np.argsort(-mean, kind="stable")[: min(_TOP, max(6, n // 12))] if mean[at] > 0]
@@ -257,7 +257,7 @@ def _spread(around):
 def picture_of_residue(study, datum, token, side=120):
     """A residue and those in contact with it, in the colours of their concepts: (side, side, 3) uint8."""
     return _residue(
-        study_key(study), study.current_fit.id, datum.uid, int(token), side, tuple(study.colours()), study
+        study_key(study), study.view.id, datum.uid, int(token), side, tuple(study.colours()), study
     )
 
 
@@ -278,6 +278,6 @@ def _chain(study_key, fit_id, uid, side, limit, _study):
 
 def picture_of_chain(study, datum, side=160):
     """A chain at a glance, its residues coloured by score: (h, side, 3) uint8."""
-    fit = study.current_fit
+    fit = study.view
     limit = score_limit(study) if fit is not None else 1.0
     return _chain(study_key(study), fit.key if fit is not None else None, datum.uid, side, limit, study)

@@ -92,8 +92,8 @@ def _laid_over(key, fit_id, target, number, _study, _family):
 def _read(study, site):
     """(structure, chain of the site's frame, residues of the site)."""
     datum = study.datum(site.datum)
-    structure = study.open_structure(datum)
-    frames = read_frames(structure, datum.part or {}, study.structure_path(datum).parent)
+    structure = study.open_source(datum)
+    frames = read_frames(structure, datum.part or {}, study.source_path(datum).parent)
     n = len(frames[0][1])
     return structure, frames[int(site.tokens[0]) // n][1], [int(token) % n for token in site.tokens]
 

@@ -31,7 +31,7 @@ def over_time(study: Study, datum, token: int | None, frame: int, go_to: Callabl
     numbers = chains.frames_of(study, datum)
     if len(numbers) < 2:
         return
-    spread = _spread(study_key(study), study.current_fit.key, datum.uid, study)
+    spread = _spread(study_key(study), study.view.key, datum.uid, study)
     changing = [int(at) for at in np.argsort(-spread, kind="stable")[:_MOST] if spread[at] > 0]
     with st.expander(
         f"Changes most over {len(numbers)} frames", icon=":material/animation:", expanded=token is None

@@ -208,7 +208,7 @@ class StructureView(KindView):
         if format in _FROM_STUDY:
             return ""
         try:
-            study.structure_path(datum)
+            study.source_path(datum)
         except ProspectorError as error:
             return str(error)
         return ""

@@ -16,7 +16,7 @@ import numpy as np
 import tifffile
 
 from ....errors import SlideError
-from ....store.cache import TileCache
+from ....store.cache import Cache
 from ....store.memory import check_memory
 from .slide import Slide, plausible_mpp, pyramid_levels
 
@@ -74,7 +74,7 @@ class TiffSlide(Slide):
 
     def __init__(self, path: str | os.PathLike[str], cache_bytes: int = 64 * 2**20) -> None:
         self.path = Path(path)
-        self._cache = TileCache(cache_bytes)
+        self._cache = Cache(cache_bytes)
         self._lock = threading.Lock()
         self._file: BinaryIO | None = open(self.path, "rb")  # noqa: SIM115 - held until close()
         try:

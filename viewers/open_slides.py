@@ -1,47 +1,15 @@
-"""What the tile server keeps: bytes, bounded by size, and open slides, bounded by number."""
+"""Slides that the tile server keeps open, bounded by number."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ByteCache", "OpenSlides"]
-
-
-class ByteCache:
-    """Least-recently-used bytes, bounded by their size and their number. Thread-safe."""
-
-    def __init__(self, max_bytes: int, max_items: int = 65536):
-        self.max_bytes, self.max_items, self.size = max_bytes, max_items, 0
-        self._items: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable) -> Any:
-        with self._lock:
-            value = self._items.get(key)
-            if value is not None:
-                self._items.move_to_end(key)
-            return value
-
-    def put(self, key: Hashable, value: Any) -> None:
-        with self._lock:
-            self.size += self._weigh(value) - self._weigh(self._items.pop(key, b""))
-            self._items[key] = value
-            while self._items and (self.size > self.max_bytes or len(self._items) > self.max_items):
-                self.size -= self._weigh(self._items.popitem(last=False)[1])
-
-    @staticmethod
-    def _weigh(value: Any) -> int:
-        return (
-            len(value) if isinstance(value, bytes) else 0
-        )  # a callable weighs nothing until it has been asked
-
-    def __len__(self) -> int:
-        return len(self._items)
+__all__ = ["OpenSlides"]
 
 
 class OpenSlides:
