@@ -171,7 +171,7 @@ def parse_memory(text: str) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """dask's own log, whole tracebacks of a scheduler that went, is not shown.
+    """Dask's own log, whole tracebacks of a scheduler that went, is not shown.
 
     What matters is said in one line.
     """

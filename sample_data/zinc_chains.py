@@ -80,7 +80,7 @@ def leave_one_chain_out(study):
         labels,
         truth,
         [],
-        given=study.given_concepts()()[1],
+        given=study.given_concepts()[1],
     )
     settings, rows = suggested_for(problem), []
     for index in problem.scored(range(len(data))):

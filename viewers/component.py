@@ -35,6 +35,7 @@ def component(file: str, css_class: str) -> Callable[..., Any]:
     """
     folder = Path(file).parent
     (style,) = folder.glob("*.css")
+    parts = [file.name for file in folder.glob("*.js") if not file.name.endswith(".min.js")]
     render = st.components.v2.component(
         f"prospector_{folder.name}",
         html=f'<div class="{css_class}" data-viewer></div>',
@@ -43,6 +44,7 @@ def component(file: str, css_class: str) -> Callable[..., Any]:
     )
 
     def show(*, data: Mapping[str, Any], **options: Any) -> Any:
-        return render(data={**data, "module": tile_server.asset_url("viewer.js", folder.name)}, **options)
+        module = tile_server.asset_url("viewer.js", folder.name)
+        return render(data={**data, "module": module, "parts": ["../web/kit.js", *parts]}, **options)
 
     return show

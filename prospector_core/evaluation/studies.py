@@ -71,7 +71,7 @@ def problem_of(study: Study, truth: dict[str, np.ndarray] | None, folds: int = 5
     chosen = (
         [(np.flatnonzero(~test), np.flatnonzero(test))] if both else stratified_folds(labels, folds, seed)
     )
-    given = study.given_concepts()()
+    given = study.given_concepts()
     found, uids = truth or {}, [datum.uid for datum in data]
     return Problem(
         study.name,

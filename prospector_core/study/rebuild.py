@@ -112,7 +112,7 @@ def _make(study, id, journal, settings, summary, concepts, derived, on):
     if concepts is None:
         sampled = [row for row in rows if labels[row.uid] is not None and row.split != "test"]
         if settings.quantizer == GIVEN:
-            concepts = study.given_concepts()()[1], None
+            concepts = study.given_concepts()[1], None
         else:
             concepts = find_concepts(study, sampled, settings, on=on)
     centroids, tree = concepts

@@ -72,7 +72,7 @@ def test_of_chains(tmp_path):
         labels=tmp_path / "chains" / "labels.csv",
         embeddings=write(tmp_path / "own", vectors),
     )
-    assert not study.embed() and study.given_concepts()() is None
+    assert not study.embed() and study.given_concepts() is None
     for own, theirs in zip(study.data, made.data, strict=True):
         assert study.store.shape(own.uid) == (made.n_tokens(theirs), 4)
         assert np.array_equal(study.positions(own), made.positions(theirs))

@@ -10,7 +10,14 @@ export default function (component) {
     live.set(parentElement, entry);
     const root = parentElement.querySelector("[data-viewer]");
     if (data.height) root.style.minHeight = `min(${data.height}px, 60vh)`; // what is below it does not jump
-    import(new URL(data.module, document.baseURI).href)
+    const module = new URL(data.module, document.baseURI).href;
+    // Asked for all at once: each would wait for the one that imports it.
+    for (const part of data.parts) {
+      const { href } = new URL(part, module);
+      if (document.head.querySelector(`link[href="${href}"]`)) continue;
+      document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href }));
+    }
+    import(module)
       .then(({ Viewer }) => {
         if (entry.gone) return;
         root.style.minHeight = "";

@@ -145,7 +145,7 @@ class Structures(Modality):
         Of types, which many residues share, with those of the neighbours.
         """
         vectors = np.asarray(study.store.vectors(uid), np.float32)
-        if study.given_concepts()() is None:
+        if study.given_concepts() is None:
             return vectors
         graph = study.graph(uid)
         start = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
