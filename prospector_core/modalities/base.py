@@ -356,11 +356,13 @@ class Modality(ABC):
 
     def places(self, study: Study, datum: Datum) -> dict[str, Any]:
         """Return where each token of a datum is, as columns of a table: {column: (n,) values}."""
-        return dict(zip(self.place_names, study.positions(datum).T))
+        positions: Any = study.positions(datum)
+        return dict(zip(self.place_names, positions.T))
 
     def place(self, study: Study, datum: Datum, token: int) -> dict[str, Any]:
         """Return where one token is, as a person names it: {word of ``place_names``: plain value}."""
-        return dict(zip(self.place_names, study.positions(datum)[token].tolist()))
+        positions: Any = study.positions(datum)
+        return dict(zip(self.place_names, positions[token].tolist()))
 
     def grid(self, study: Study, datum: Datum) -> dict[str, Any]:
         """Return the grid of a datum's tiles, in level-0 pixels, where the kind is ``tiled``.
@@ -420,7 +422,7 @@ class Modality(ABC):
         """
         return None
 
-    def atlas_vectors(self, study: Study, uid: str) -> np.ndarray:
+    def atlas_vectors(self, study: Study, uid: str) -> Any:
         """Return the vectors of a datum's tokens that the atlas is laid out by: (n, d) float32."""
         return study.store.vectors(uid)
 
