@@ -26,7 +26,7 @@ def oracle_graph(graph, concepts):
 
 
 def oracle_count(plain, concepts, n_concepts, radius):
-    """x of METHOD.md: monograms, then skip-bigrams i <= j. Returns (p,) int64."""
+    """X of METHOD.md: monograms, then skip-bigrams i <= j. Returns (p,) int64."""
     mono = np.zeros(n_concepts, np.int64)
     pairs = np.zeros((n_concepts, n_concepts), np.int64)
     for token in plain:
@@ -44,7 +44,7 @@ def oracle_count(plain, concepts, n_concepts, radius):
 
 
 def oracle_prospect(plain, concepts, coef, n_concepts, radius, diffusive=False):
-    """s of METHOD.md: (n,) float64, NaN for excluded tokens."""
+    """S of METHOD.md: (n,) float64, NaN for excluded tokens."""
     weight = {}
     if radius:
         upper = [(i, j) for i in range(n_concepts) for j in range(i, n_concepts)]

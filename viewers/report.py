@@ -399,7 +399,7 @@ def _held_out(fit):
 
 
 def _score(fit, name):
-    """ "accuracy" or "auroc" of a fit, or (class,): its AUROC against the rest; None if there is none."""
+    """The "accuracy" or "auroc" of a fit, or (class,): its AUROC against the rest; None if there is none."""
     kind = "held_out" if _held_out(fit) else "fitted"
     if isinstance(name, tuple):
         value = fit.summary[f"{kind}_auroc_by_class"][name[0]]

@@ -12,7 +12,7 @@ __all__ = ["n_features", "n_concepts_of", "pair_index", "unpack", "pack_pairs", 
 
 
 def n_features(n_concepts: int, radius: int) -> int:
-    """p = K for radius 0, else K + K(K+1)/2."""
+    """P = K for radius 0, else K + K(K+1)/2."""
     return n_concepts if radius == 0 else n_concepts + n_concepts * (n_concepts + 1) // 2
 
 
@@ -45,7 +45,7 @@ def unpack(coef: np.ndarray, n_concepts: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pack_pairs(mono: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """x of METHOD.md from mono (K,) and ordered pairs B (K, K): distinct unordered pairs count twice."""
+    """X of METHOD.md from mono (K,) and ordered pairs B (K, K): distinct unordered pairs count twice."""
     both = pairs + pairs.T
     np.fill_diagonal(both, np.diag(pairs))
     return np.concatenate([mono, both[np.triu_indices(len(mono))]])

@@ -144,7 +144,7 @@ def _check_coef(coef: np.ndarray, n_concepts: int, radius: int) -> tuple[np.ndar
 
 
 def _adjacency(graph: TokenGraph, radius: int) -> tuple[np.ndarray, np.ndarray]:
-    """indptr and indices of a graph; without edges where none are asked for."""
+    """Indptr and indices of a graph; without edges where none are asked for."""
     return (
         (graph.indptr, graph.indices) if radius else (np.zeros(graph.n + 1, np.int64), np.empty(0, np.int64))
     )
@@ -254,6 +254,7 @@ class Term:
 
     @property
     def value(self) -> float:
+        """The summand: count times weight."""
         return self.count * self.weight
 
 

@@ -24,5 +24,5 @@ def inverse_document_frequencies(counts: np.ndarray) -> np.ndarray:
 
 
 def tfidf(counts: np.ndarray) -> np.ndarray:
-    """tf x idf of the training data's counts (n_data, p): (n_data, p) float64."""
+    """Tf x idf of the training data's counts (n_data, p): (n_data, p) float64."""
     return term_frequencies(counts) * inverse_document_frequencies(counts)

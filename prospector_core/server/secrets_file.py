@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import SettingsError
@@ -40,6 +42,11 @@ def check_secrets(settings: ServerSettings) -> None:
         raise SettingsError(f"{file} can be read by every account of this machine: chmod 640 {file}")
     if not isinstance(auth, dict):
         raise SettingsError(f"{file} has no section [auth]: see docs/deployment.md")
+    _check_values(auth, file, settings)
+
+
+def _check_values(auth: dict[str, Any], file: Path, settings: ServerSettings) -> None:
+    """Raise SettingsError where the section [auth] of the file cannot be used."""
     for key in _KEYS:
         if not isinstance(auth.get(key), str) or not auth[key]:
             raise SettingsError(f"{file}: auth.{key} is missing: see docs/deployment.md")

@@ -433,7 +433,7 @@ def _is_full(path: Path) -> bool:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """sqlite's errors as ours: one line that names the file and the fix."""
+    """Sqlite's errors as ours: one line that names the file and the fix."""
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -734,32 +734,19 @@ def _check(
     attrs: Mapping[str, Any] | None,
     dtype: str,
 ) -> tuple[np.ndarray | None, np.ndarray | None, dict[str, Any]]:
-    """Return positions, edges and attributes as they are kept."""
+    """Return positions, edges and attributes as they are kept.
+
+    Raises
+    ------
+    EmbeddingError
+        A shape or type is wrong, or an attribute is not plain JSON or has a name of ours.
+    """
     if n < 1 or dim < 1:
         raise EmbeddingError(f"there is nothing to embed: {n} tokens of {dim} numbers")
     if dtype not in ("float32", "float16"):
         raise EmbeddingError(f"embeddings are kept as float32 or float16, not {dtype}")
-    if positions is not None:
-        positions = np.asarray(positions)
-        if positions.ndim != 2 or len(positions) != n or positions.shape[1] not in (2, 3):
-            raise EmbeddingError(f"{n} tokens need ({n}, 2) or ({n}, 3) positions, not {positions.shape}")
-        if np.issubdtype(positions.dtype, np.integer):
-            positions = positions.astype(np.int32)
-        elif np.issubdtype(positions.dtype, np.floating) and np.isfinite(positions).all():
-            positions = positions.astype(np.float64)
-        else:
-            raise EmbeddingError("positions must be finite numbers")
-    if edges is not None:
-        edges = np.asarray(edges)
-        if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer):
-            raise EmbeddingError(
-                f"edges must be an (m, 2) array of token numbers, not {edges.shape} {edges.dtype}"
-            )
-        if edges.size and (edges.min() < 0 or edges.max() >= n):
-            raise EmbeddingError(
-                f"edges name tokens from {edges.min()} to {edges.max()}; there are 0 to {n - 1}"
-            )
-        edges = edges.astype(np.int64)
+    positions = None if positions is None else _checked_positions(np.asarray(positions), n)
+    edges = None if edges is None else _checked_edges(np.asarray(edges), n)
     try:
         plain = json.loads(json.dumps(dict(attrs or {}), allow_nan=False, default=_plain))
     except (TypeError, ValueError) as error:
@@ -768,6 +755,28 @@ def _check(
         if key in plain:
             raise EmbeddingError(f"the attribute name {key!r} is taken; choose another")
     return positions, edges, plain
+
+
+def _checked_positions(positions: np.ndarray, n: int) -> np.ndarray:
+    """Positions (n, 2) or (n, 3) as int32 or float64."""
+    if positions.ndim != 2 or len(positions) != n or positions.shape[1] not in (2, 3):
+        raise EmbeddingError(f"{n} tokens need ({n}, 2) or ({n}, 3) positions, not {positions.shape}")
+    if np.issubdtype(positions.dtype, np.integer):
+        return positions.astype(np.int32)
+    if np.issubdtype(positions.dtype, np.floating) and np.isfinite(positions).all():
+        return positions.astype(np.float64)
+    raise EmbeddingError("positions must be finite numbers")
+
+
+def _checked_edges(edges: np.ndarray, n: int) -> np.ndarray:
+    """Edges (m, 2) between tokens 0..n-1 as int64."""
+    if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer):
+        raise EmbeddingError(
+            f"edges must be an (m, 2) array of token numbers, not {edges.shape} {edges.dtype}"
+        )
+    if edges.size and (edges.min() < 0 or edges.max() >= n):
+        raise EmbeddingError(f"edges name tokens from {edges.min()} to {edges.max()}; there are 0 to {n - 1}")
+    return edges.astype(np.int64)
 
 
 def _plain(value: Any) -> Any:

@@ -35,7 +35,7 @@ class ScoreChange:
 
     @property
     def verdict(self):
-        """ "better", "worse", "mixed" (one figure rose, the other fell), "same", or None without a before."""
+        """One of "better", "worse", "mixed" (one figure rose, one fell), "same"; None without a before."""
         if self.accuracy[0] is None:
             return None
         moves = [np.nan_to_num(np.sign(after - before)) for before, after in (self.accuracy, self.auroc)]

@@ -294,7 +294,7 @@ def test_evidence_of_the_fold_change_kernel_is_its_mean_weight():
 
 
 def test_tf_idf_by_hand():
-    """df counts data that have a concept at all, once each; a datum without counts stays zero."""
+    """Df counts data that have a concept at all, once each; a datum without counts stays zero."""
     counts = np.array([[1, 0, 3], [1, 2, 0], [0, 0, 0], [1, 0.5, 0]])
     assert inverse_document_frequencies(counts) == pytest.approx(
         [np.log(4 / 4), np.log(4 / 3), np.log(4 / 2)]

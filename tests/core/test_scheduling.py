@@ -110,7 +110,7 @@ def test_a_datum_can_be_paused_while_a_worker_embeds_it(tmp_path, cluster):
 
 
 def test_workers_leave_the_database_alone(tmp_path, cluster):
-    """sqlite's own files cannot be shared between machines: what workers read is a copy."""
+    """Sqlite's own files cannot be shared between machines: what workers read is a copy."""
     study = make_study(tmp_path, fit={"radius": 1})
     with worker_context.place_of(study, cluster) as place:
         opened = [done.get() for done in cluster.run(_database_of, [0, 1], place)]

@@ -47,7 +47,7 @@ def shares_for(random, graph, outside=0.2):
 
 
 def plainly(graph, shares, radius):
-    """x = P^T A P over tokens that are inside, paths through them only, by repeated products."""
+    """X = P^T A P over tokens that are inside, paths through them only, by repeated products."""
     inside = shares.any(axis=1)
     near = np.eye(graph.n, dtype=bool)
     if len(graph.edges):

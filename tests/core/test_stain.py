@@ -283,7 +283,7 @@ def test_so_much_tissue_a_tile_as_the_study_asks_for():
 
 
 def mixed(one, other, share, n=10_000):
-    """n pixels of two colours, that share of them of the second."""
+    """N pixels of two colours, that share of them of the second."""
     pixels = np.tile(np.array([one], np.uint8), (n, 1))
     pixels[: round(share * n)] = other
     return pixels

@@ -111,7 +111,7 @@ class _Worker:
 
 
 def run(kind, n, first, keep, say):
-    """n mutants of a kind: Counter of what became of them, and the finds as (seed, what, said)."""
+    """N mutants of a kind: Counter of what became of them, and the finds as (seed, what, said)."""
     counts, finds = Counter(), []
     with tempfile.TemporaryDirectory(prefix="prospector-fuzz-") as scratch:
         (Path(scratch) / "sound").mkdir()

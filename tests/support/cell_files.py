@@ -56,7 +56,7 @@ def write_sample_image(folder, name, inflamed, seed, cells=150, pixel=2.0, chann
 
 
 def write_cell_images(folder, n=6, prefix="s", **options):
-    """n samples, in turn of the one kind and the other, and labels.csv. Returns the folder."""
+    """N samples, in turn of the one kind and the other, and labels.csv. Returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(n):
         write_sample_image(folder, f"{prefix}{number}", number % 2 == 1, number, **options)

@@ -74,7 +74,7 @@ def serve_people(study, settings, port, *arguments):
 
 @contextlib.contextmanager
 def nginx(site, folder, port):
-    """nginx with one site of its own, everything it writes below ``folder``: yields once it answers."""
+    """Nginx with one site of its own, everything it writes below ``folder``: yields once it answers."""
     folder.mkdir(exist_ok=True)
     places = "".join(
         f"    {what}_temp_path {folder}/{what};\n"

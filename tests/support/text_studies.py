@@ -25,7 +25,7 @@ class WordEncoder:
 
 
 def texts(n=8):
-    """n texts; every second one has a node with tumour."""
+    """N texts; every second one has a node with tumour."""
     found = []
     for number in range(n):
         involved = number % 2

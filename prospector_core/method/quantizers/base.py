@@ -55,6 +55,20 @@ class CentroidQuantizer(Estimator):
         self.seed = seed
 
     def fit(self, embeddings: StoredVectors | npt.ArrayLike) -> Self:
+        """Find the centroids.
+
+        Parameters
+        ----------
+        embeddings : (n, d) float
+            Of all tokens that concepts are looked for in; a sample of them is drawn.
+
+        Raises
+        ------
+        EmbeddingError
+            A shape is wrong, or a value is not finite.
+        FitError
+            There are fewer tokens than concepts.
+        """
         from sklearn.exceptions import ConvergenceWarning
 
         embeddings = self._sampled(embeddings)
@@ -96,6 +110,7 @@ class CentroidQuantizer(Estimator):
         return embeddings
 
     def predict(self, embeddings: StoredVectors | npt.ArrayLike) -> np.ndarray:
+        """Concept of every token, the nearest centroid: embeddings (n, d) to (n,) int32."""
         if not hasattr(self, "centroids_"):
             from sklearn.exceptions import NotFittedError
 

@@ -89,6 +89,7 @@ class StreamedKMeansQuantizer(KMeansQuantizer):
     about = "k-means refined on every token, block by block: where a sample may miss what is rare"
 
     def fit(self, embeddings: StoredVectors | npt.ArrayLike) -> StreamedKMeansQuantizer:
+        """Find the centroids in embeddings (n, d), block by block."""
         embeddings = numbers(embeddings)
         if embeddings.ndim != 2:
             raise EmbeddingError(f"embeddings must have shape (n, d), got {embeddings.shape}")
@@ -96,6 +97,7 @@ class StreamedKMeansQuantizer(KMeansQuantizer):
         return self.fit_blocks(embeddings, (embeddings[start : start + BLOCK] for start in starts))
 
     def fit_blocks(self, sample: np.ndarray, blocks: Iterable[np.ndarray]) -> Self:
+        """Find the centroids of a sample (m, d), then refine them on blocks (., d), each looked at once."""
         from sklearn.cluster import MiniBatchKMeans
 
         super().fit(sample)

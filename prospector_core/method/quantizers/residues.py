@@ -26,8 +26,10 @@ class ResidueQuantizer(Estimator):
     n_concepts = 21
 
     def fit(self, residues: np.ndarray | str | None = None) -> Self:
+        """Nothing has to be found."""
         return self
 
     def predict(self, residues: list[str] | np.ndarray | str) -> np.ndarray:
+        """Concept of every residue, by its one-letter code: (n,) int32."""
         known = {letter: index for index, letter in enumerate(RESIDUE_TYPES)}
         return np.array([known.get(str(letter).upper(), len(RESIDUE_TYPES)) for letter in residues], np.int32)

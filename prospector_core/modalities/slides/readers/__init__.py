@@ -69,6 +69,12 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
         raise SlideError(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error
     if not start:
         raise SlideError(f"{path.name} is empty; copy it again")
+    slide = _by_installed_reader(path)
+    return _by_content(path, start) if slide is None else slide
+
+
+def _by_installed_reader(path: Path) -> Slide | None:
+    """The slide as the first installed reader that knows it opens it."""
     for name, reader in load_all("prospector.readers"):
         try:
             slide = reader(path)
@@ -78,6 +84,11 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
             raise SlideError(f"{path.name}: the installed reader {name} failed ({error})") from error
         if slide is not None and not isinstance(slide, TokenFile):  # one of tokens is for `open_tokens`
             return slide
+    return None
+
+
+def _by_content(path: Path, start: bytes) -> Slide:
+    """The slide as our own readers open it; ``start``: its first 16 bytes."""
     vendor = detect_vendor(path)
     if start[:4] in _TIFF_MAGIC and vendor in _BY_OFFSET:
         try:
