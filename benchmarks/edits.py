@@ -10,11 +10,11 @@ import numpy as np
 from scipy import ndimage
 
 from prospector_core.modalities import NewStudy
+from prospector_core.modalities.labels import LabelRow
 from prospector_core.study import Study
 from prospector_core.study.concept_search import default_settings
 from prospector_core.study.create import write_study
 from prospector_core.study.fitting import computed_kernels
-from prospector_core.study.labels import LabelRow
 from prospector_core.study.settings import FitSettings
 
 __all__ = ["make_large_study", "measure_edits", "tissue"]

@@ -12,12 +12,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .errors import BadInputError, MissingExtraError, ProspectorError, StudyError
 
-__all__ = ["Done", "InProcess", "OnCluster", "parse_memory", "scheduler"]
+__all__ = ["Done", "InProcess", "OnCluster", "each_file", "parse_memory", "scheduler"]
 
+_NAMED = 5  # of several files that cannot be read
 _PATIENCE = "10s"  # for a scheduler to answer
 _LEAST_MEMORY = 10**9  # of a worker; the libraries alone take a third of it
 _LOSSES = (
@@ -263,3 +265,37 @@ def scheduler(
             Client(local) as client,
         ):
             yield OnCluster(client, max(1, (os.cpu_count() or 1) // workers))
+
+
+def each_file(
+    files: dict[Path, Any],
+    function: Callable[..., Any],
+    *shared: object,
+    progress: Callable[[int, int], None] | None = None,
+    on: InProcess | OnCluster | None = None,
+) -> dict[Path, Any]:
+    """What ``function(*shared, (file, known))`` gives for each file, wherever ``on`` runs it (default: here).
+
+    {file: value}.
+
+    Parameters: files, {file: what is known of it}. Raises the error of the first file that fails, in their
+    order, after all were looked at; it says which others failed.
+    """
+    found, failed = {}, {}
+    for number, done in enumerate((on or InProcess()).run(function, sorted(files.items()), *shared), start=1):
+        if done.error is None:
+            found[done.item[0]] = done.value
+        else:
+            failed[done.item[0]] = done.error
+        if progress:
+            progress(number, len(files))
+    if failed:
+        first = failed[min(failed)]
+        if len(failed) > 1:
+            names, more = ", ".join(file.name for file in sorted(failed)[1:_NAMED]), len(failed) - _NAMED
+            others = f"{names} and {more} more" if more > 0 else names
+            raise type(first)(
+                f"{first} ({len(failed)} of {len(files)} cannot be used: also {others})"
+            ) from first
+        raise first
+    return found

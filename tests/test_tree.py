@@ -90,8 +90,6 @@ PRIVATE_OF_OTHERS = {
     # A process that ends as if killed, without cleaning up.
     "benchmarks/kills.py": {"_exit"},
 }
-# To be mended with the record of a study.
-NOT_YET = ("prospector_core/study/", "prospector_core/evaluation/", "benchmarks/edits.py")
 
 
 def is_private(name):
@@ -164,7 +162,7 @@ def test_private_names_are_used_in_their_own_module_alone():
         allowed = PRIVATE_OF_OTHERS.get(file, set())
         for line, name in private_uses(path.read_text(encoding="utf-8"), module):
             known.add((file, name))
-            if name not in allowed and not file.startswith(NOT_YET):
+            if name not in allowed:
                 uses.append(f"{file}:{line} {name}")
     assert uses == []
     assert {(file, name) for file, names in PRIVATE_OF_OTHERS.items() for name in names} - known == set()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .problem import Problem
-    from .studies import _AtPlace
+    from .studies import AtPlace
 
 __all__ = ["Choice", "LabelScores", "auto_candidates", "choose", "choose_tokens", "label_scores"]
 
@@ -158,7 +158,7 @@ def choose(
     seed: int = 0,
     progress: Callable[..., object] | None = None,
     on: InProcess | OnCluster | None = None,
-    source: _AtPlace | None = None,
+    source: AtPlace | None = None,
 ) -> Choice:
     """Search candidates by labels alone: Choice.
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .choose import Choice
     from .heads import Outcome
 
-__all__ = ["choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
+__all__ = ["AtPlace", "choose_for", "own_maps", "problem_beside", "problem_of", "read_truth", "tokens_for"]
 
 _VECTORS_KEPT = 2**30  # bytes
 _DATUM = ("datum", "id", "name", "slide", "file", "document", "pdb_id")
@@ -114,7 +114,7 @@ class _Vectors:
 
 
 @dataclass(frozen=True)
-class _AtPlace:
+class AtPlace:
     """The problem that is a study at a Place, for a worker."""
 
     place: Place
@@ -366,7 +366,7 @@ def choose_for(
         candidates = auto_candidates(problem, train) if candidates is None else candidates
         candidates = list(dict.fromkeys(replace(each, quantizer=quantizer).check() for each in candidates))
     with place_of(study, on) as place:
-        return choose(problem, train, candidates, seed, progress, on, _AtPlace(place, study.target, seed))
+        return choose(problem, train, candidates, seed, progress, on, AtPlace(place, study.target, seed))
 
 
 def _fitted_on(study: Study, problem: Problem) -> np.ndarray:

@@ -127,7 +127,11 @@ def label_null(
 
 
 def shuffled_evidence(
-    kernel: FoldChangeKernel, counts: np.ndarray, shares: np.ndarray, labels: np.ndarray, seed: int
+    kernel: FoldChangeKernel | LinearKernel,
+    counts: np.ndarray,
+    shares: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
 ) -> tuple[float, np.ndarray]:
     """AUROC of held-out data under labels (n_data,), and how far each weight's classes are apart.
 

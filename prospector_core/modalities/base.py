@@ -1,7 +1,7 @@
 """What a kind of data has to say: every hook, with what it is where a kind says nothing.
 
 Which way arrows run: a kind's folder imports from here, from ``store``, ``method`` and ``encoders``, and the
-steps that all kinds share of making a study (``study.create``, ``study.labels``). The study, the exporters
+steps that all kinds share of making a study (``study.create``, ``labels``). The study, the exporters
 and the commands import this module and ``registry``, and no kind's folder: what they need of a kind they ask
 of ``study.kind``. Nothing is found by ``hasattr``, nothing compares a kind's name.
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ..method.graphs import TokenGraph
     from ..method.hotspots import HotSpot
     from ..study import Datum, Study
-    from ..study.labels import LabelRow, LabelTable
     from ..study.sources import Source
+    from .labels import LabelRow, LabelTable
     from .layouts import Layout
 
 __all__ = ["Embedder", "Export", "Modality", "NewStudy", "Rect", "Words"]
@@ -356,11 +356,13 @@ class Modality(ABC):
 
     def places(self, study: Study, datum: Datum) -> dict[str, Any]:
         """Return where each token of a datum is, as columns of a table: {column: (n,) values}."""
-        return dict(zip(self.place_names, study.positions(datum).T))
+        positions: Any = study.positions(datum)
+        return dict(zip(self.place_names, positions.T))
 
     def place(self, study: Study, datum: Datum, token: int) -> dict[str, Any]:
         """Return where one token is, as a person names it: {word of ``place_names``: plain value}."""
-        return dict(zip(self.place_names, study.positions(datum)[token].tolist()))
+        positions: Any = study.positions(datum)
+        return dict(zip(self.place_names, positions[token].tolist()))
 
     def grid(self, study: Study, datum: Datum) -> dict[str, Any]:
         """Return the grid of a datum's tiles, in level-0 pixels, where the kind is ``tiled``.
@@ -420,7 +422,7 @@ class Modality(ABC):
         """
         return None
 
-    def atlas_vectors(self, study: Study, uid: str) -> np.ndarray:
+    def atlas_vectors(self, study: Study, uid: str) -> Any:
         """Return the vectors of a datum's tokens that the atlas is laid out by: (n, d) float32."""
         return study.store.vectors(uid)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import StudyError, StudyReadOnlyError
 from .files import study_gone
 
-__all__ = ["Home", "make_folders", "read_only_error", "reason_not_to_write"]
+__all__ = ["Home", "make_folders", "portable", "read_only_error", "reason_not_to_write"]
 
 _EFFECTIVE = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
 
@@ -92,3 +92,12 @@ def _mounted_read_only(place: Path) -> bool:
         return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
     except (AttributeError, OSError):  # Windows
         return False
+
+
+def portable(file: Path, study: Path) -> str:
+    """Relative to the study where both lie in one tree (so that the tree may move), else absolute."""
+    study = study.resolve()
+    home = study.parent
+    if file.is_relative_to(home) or file.is_relative_to(home.parent):
+        return Path(os.path.relpath(file, study)).as_posix()
+    return str(file)

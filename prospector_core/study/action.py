@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from pydantic import Field
 
+from ..method.split import Split
 from ..store.checked import Record
 
 if TYPE_CHECKING:
@@ -22,31 +22,6 @@ Concept = Annotated[int, Field(ge=0, lt=MOST_CONCEPTS)]
 Token = Annotated[int, Field(ge=0, lt=2**31)]
 ClassNumber = Annotated[int, Field(ge=0, lt=1000)]
 Text = Annotated[str, Field(max_length=100_000)]
-
-
-@dataclass(frozen=True)
-class Split:
-    """A concept that was cut into m parts: each of its tokens goes to the nearest centroid.
-
-    Attributes
-    ----------
-    concept : int
-    members : frozenset of the original ids that it consisted of
-    ids : tuple of m ids
-        The first is the concept itself, the others are new ones at the end.
-    centroids : (m, d) float32
-    digest : str
-        Tells it from other splits.
-    leaves : tuple or None
-        Where it was cut along a tree: the fine concepts of each part.
-    """
-
-    concept: int
-    members: frozenset
-    ids: tuple
-    centroids: np.ndarray = field(compare=False, repr=False)
-    digest: str = ""
-    leaves: tuple | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

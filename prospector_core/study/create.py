@@ -16,19 +16,17 @@ from typing import Any
 
 from ..errors import BadInputError, LabelsError, StudyError
 from ..modalities.base import Modality, NewStudy
+from ..modalities.labels import LabelTable
 from ..modalities.options import options_of
 from ..modalities.registry import modalities
-from ..scheduling import InProcess
 from ..store.database import Database
 from ..store.files import partial_name, storage_errors
 from ..store.fingerprints import fingerprint
+from ..store.place import portable
 from ..store.removal import remove_made
 from ..wording import checked_name
-from .labels import LabelTable
 
-__all__ = ["create_study", "each_file", "kind_of_sources", "portable", "uid_of", "write_study"]
-
-_NAMED = 5  # of several files that cannot be read
+__all__ = ["create_study", "kind_of_sources", "uid_of", "write_study"]
 
 
 def kind_of_sources(given: Mapping[str, Any]) -> Modality:
@@ -157,43 +155,6 @@ def _told(file, info):
         return {"fingerprint": fingerprint(file)}
     except OSError:  # made together with the study, and lies in it
         return {}
-
-
-def each_file(files, function, *shared, progress=None, on=None):
-    """What ``function(*shared, (file, known))`` gives for each file, wherever ``on`` runs it (default: here).
-
-    {file: value}.
-
-    Parameters: files, {file: what is known of it}. Raises the error of the first file that fails, in their
-    order, after all were looked at; it says which others failed.
-    """
-    found, failed = {}, {}
-    for number, done in enumerate((on or InProcess()).run(function, sorted(files.items()), *shared), start=1):
-        if done.error is None:
-            found[done.item[0]] = done.value
-        else:
-            failed[done.item[0]] = done.error
-        if progress:
-            progress(number, len(files))
-    if failed:
-        first = failed[min(failed)]
-        if len(failed) > 1:
-            names, more = ", ".join(file.name for file in sorted(failed)[1:_NAMED]), len(failed) - _NAMED
-            others = f"{names} and {more} more" if more > 0 else names
-            raise type(first)(
-                f"{first} ({len(failed)} of {len(files)} cannot be used: also {others})"
-            ) from first
-        raise first
-    return found
-
-
-def portable(file, study):
-    """Relative to the study where both lie in one tree (so that the tree may move), else absolute."""
-    study = study.resolve()
-    home = study.parent
-    if file.is_relative_to(home) or file.is_relative_to(home.parent):
-        return Path(os.path.relpath(file, study)).as_posix()
-    return str(file)
 
 
 def uid_of(prefix, text, secret):

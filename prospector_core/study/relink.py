@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import BadInputError
 from ..modalities.base import Modality
 from ..store.fingerprints import fingerprint, size_of
-from .create import portable
+from ..store.place import portable
 from .sources import Source
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from prospector_core import Study
 from prospector_core.errors import BadInputError, CurationError, FitError, LabelsError
 from prospector_core.method.calibration import Calibration
 from prospector_core.method.kernels import FoldChangeKernel
+from prospector_core.modalities.labels import read_labels
 from prospector_core.store.database import Database
 from prospector_core.study import counts as counting
-from prospector_core.study.labels import read_labels
 from prospector_core.study.rebuild import rebuild_fits
 from prospector_core.study.settings import FitSettings
 from prospector_core.study.views import layer

@@ -396,7 +396,11 @@ class Study:
     def graph(self, uid):
         return TokenGraph.from_grid(self.positions)
 
-    def _embeddings(self, uid):
+    @property
+    def store(self):
+        return SimpleNamespace(vectors=self.vectors)
+
+    def vectors(self, uid):
         return np.full((len(self.positions), 2), float(len(uid)))
 
     def grid(self, datum):

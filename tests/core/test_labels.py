@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from prospector_core.errors import LabelsError
+from prospector_core.modalities.labels import LabelRow, match_files, read_labels
 from prospector_core.modalities.slides.tiling import Rect
-from prospector_core.study.labels import LabelRow, match_files, read_labels
 
 PLAIN = "slide,label\na.svs,tumour\nb.svs,normal\n"
 

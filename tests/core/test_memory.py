@@ -27,12 +27,12 @@ from prospector_core.errors import (
 from prospector_core.modalities.documents.files import DocumentFile
 from prospector_core.modalities.graphs.files import open_tokens
 from prospector_core.modalities.graphs.spatial import _check_offsets
+from prospector_core.modalities.labels import read_labels
 from prospector_core.modalities.slides.feature_files import read_features, read_vectors
 from prospector_core.modalities.slides.readers import open_slide
 from prospector_core.modalities.structures.files import open_structure
 from prospector_core.store import memory
-from prospector_core.study.labels import read_labels
-from prospector_core.study.own_vectors import read_vector_file
+from prospector_core.store.vectors import read_vector_file
 from tests.support.slide_files import picture
 from tests.support.structure_files import pdb_text
 

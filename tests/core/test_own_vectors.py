@@ -10,8 +10,8 @@ import pytest
 
 from prospector_core import Study
 from prospector_core.errors import ProspectorError
+from prospector_core.store.vectors import read_vector_file
 from prospector_core.study import FitSettings
-from prospector_core.study.own_vectors import read_vector_file
 from sample_data.cells import make_sample
 from tests.support.structure_files import study_of_chains
 

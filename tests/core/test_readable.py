@@ -29,8 +29,8 @@ from prospector_core.store.readable import (
     source_folders,
     working_folder,
 )
+from prospector_core.store.vectors import read_vector_file
 from prospector_core.study import Study
-from prospector_core.study.own_vectors import read_vector_file
 from sample_data.fields import SLIDE
 
 pytestmark = pytest.mark.usefixtures("home")

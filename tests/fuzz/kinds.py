@@ -109,7 +109,7 @@ def _make_h5(folder):
 def _read_h5(path):
     from prospector_core.modalities.slides.feature_files import read_features, read_vectors
     from prospector_core.modalities.slides.feature_grid import grid_of_coordinates
-    from prospector_core.study.own_vectors import read_vector_file
+    from prospector_core.store.vectors import read_vector_file
 
     errors = []
     try:
@@ -316,7 +316,7 @@ def _make_labels(folder):
 
 
 def _read_labels(path):
-    from prospector_core.study.labels import match_files, read_labels
+    from prospector_core.modalities.labels import match_files, read_labels
 
     rows, _ = read_labels(path)
     match_files(rows, [Path(f"s{i}.png") for i in range(12)], path)

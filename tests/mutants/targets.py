@@ -110,7 +110,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "prospector_core/study/kept_fit.py": ("core/test_kept_rules", "core/test_check"),
     "prospector_core/study/kernel_fit.py": ("core/test_kernel_fit_rules",),
-    "prospector_core/study/labels.py": ("core/test_labels",),
+    "prospector_core/modalities/labels.py": ("core/test_labels",),
     "prospector_core/study/records.py": ("core/test_kept_rules",),
     "prospector_core/study/relink.py": ("core/test_relink",),
     "prospector_core/study/sources.py": ("core/test_relink", "core/test_readable"),

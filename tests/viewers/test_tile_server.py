@@ -328,9 +328,9 @@ def test_caches_are_bounded(pixels, slide_file):
     for column in range(3):
         for row in range(3):
             assert ask(server, f"{url}/11/{column}_{row}.jpg").status == 200
-    assert server.tiles.size <= 30_000
+    assert server.tiles.nbytes <= 30_000
     urls = [server.register_image(i, bytes(300)) for i in range(10)]
-    assert server.images.size <= 1000 and len(server.images) == 3
+    assert server.images.nbytes <= 1000 and len(server.images) == 3
     assert ask(server, urls[0]).status == 404 and ask(server, urls[-1]).status == 200
 
 
@@ -502,7 +502,8 @@ def test_what_is_kept_is_bounded():
     """Eight open slides, 128 and 256 MiB, and 8,192 images: they may be of no size."""
     server = TileServer(lambda path: FakeSlide(np.zeros((4, 4, 3), np.uint8)))
     assert (server.tiles.max_bytes, server.images.max_bytes) == (128 * 2**20, 256 * 2**20)
-    assert (server.images.max_items, server.slides._limit) == (8192, 8)
+    server.images.put("made later", lambda: b"")
+    assert (server.images.nbytes * 8192, server.slides._limit) == (256 * 2**20, 8)
 
 
 def test_who_guesses_has_24_bytes_to_guess():

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BadInputError, DocumentError, LabelsError
-from ...study.create import portable
-from ...study.labels import LabelRow, LabelTable, classes_of
+from ...store.place import portable
 from ..base import NewStudy
+from ..labels import LabelRow, LabelTable, classes_of
 from .files import DocumentFile, Fields, list_documents
 from .options import DocumentOptions
 from .sentences import LANGUAGES

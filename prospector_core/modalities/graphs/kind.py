@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ...method.graphs import TokenGraph
     from ...study import Study
     from ...study.data import Datum
-    from ...study.labels import LabelTable
     from ..base import Embedder, NewStudy
+    from ..labels import LabelTable
     from ..layouts import Layout
     from .background import Under
 

@@ -15,7 +15,7 @@ from ...method.graphs import TokenGraph
 from ...method.prospecting import prospect
 from ...method.quantizers import assign_nearest
 from ...method.soft import centred
-from ...study.journal import Split
+from ...method.split import Split
 from .embedding import COARSE
 
 if TYPE_CHECKING:

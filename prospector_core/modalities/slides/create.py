@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BadInputError, LabelsError, SlideError
+from ...scheduling import each_file
+from ...store.place import portable
 from ...store.readable import require_readable
-from ...study.create import each_file, portable
-from ...study.labels import LabelTable
 from ..base import NewStudy
+from ..labels import LabelTable
 from .options import SlideOptions
 from .readers import list_slides, open_slide
 from .stain import check_stain

@@ -98,7 +98,7 @@ def _files(folder: Path, suffixes: tuple[str, str] = _SUFFIXES) -> list[Path]:
 def _plain_file(path: Path) -> Any:
     """(vectors (n, d), coords (n, 2) float64) of a file without attributes. Raises EmbeddingError."""
     from ...store.tables import read_table
-    from ...study.own_vectors import read_vector_file
+    from ...store.vectors import read_vector_file
 
     if path.suffix.lower() == ".npy":
         beside = path.with_name(f"{path.stem}_coords.npy")

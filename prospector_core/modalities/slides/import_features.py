@@ -13,9 +13,9 @@ import numpy as np
 
 from ...errors import EmbeddingError, LabelsError
 from ...store.embeddings import EmbeddingStore
-from ...study.create import portable
-from ...study.labels import LabelTable
+from ...store.place import portable
 from ..base import NewStudy
+from ..labels import LabelTable
 from .create import slide_info
 from .feature_files import find_feature_files, read_features, read_vectors
 from .feature_grid import grid_of_coordinates
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...store.database import Database
-    from ...study.labels import LabelRow
+    from ..labels import LabelRow
     from .feature_files import FeatureFile
     from .feature_grid import FoundGrid
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ...study import Study
     from ...study.data import Datum
     from ...study.fits import FitView
-    from ...study.labels import LabelTable
     from ...study.sources import Source
     from ..base import Embedder, NewStudy
+    from ..labels import LabelTable
     from ..layouts import Layout
     from .coarse import ProvisionalMap
     from .readers import Slide

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import LabelsError, StructureError
+from ...scheduling import each_file
+from ...store.place import portable
 from ...store.readable import require_readable
-from ...study.create import each_file, portable
-from ...study.labels import LabelTable
 from ..base import NewStudy
+from ..labels import LabelTable
 from .contacts import check_contacts
 from .files import list_structures, open_structure
 from .options import StructureOptions

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from ...method.graphs import TokenGraph
     from ...study import Study
     from ...study.data import Datum
-    from ...study.labels import LabelTable
     from ...study.sources import Source
     from ..base import Embedder, NewStudy
+    from ..labels import LabelTable
     from ..layouts import Layout
     from .files import Structure
 

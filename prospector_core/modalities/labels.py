@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LabelsError
-from ..modalities.base import Rect
 from ..store.memory import check_memory, size_of
+from .base import Rect
 
 __all__ = ["LabelRow", "LabelTable", "classes_of", "match_files", "read_labels"]
 
@@ -90,7 +90,14 @@ class LabelTable:
         return match_files(rows, files, self.table)
 
 
-def read_labels(path, *, file_column=None, label_column=None, positive=None, part_columns=()):
+def read_labels(
+    path: str | Path,
+    *,
+    file_column: str | None = None,
+    label_column: str | None = None,
+    positive: str | None = None,
+    part_columns: Sequence[str] = (),
+) -> tuple[list[LabelRow], list[str]]:
     """Read a labels table (CSV or TSV with a header).
 
     Columns, upper or lower case: the file (``slide``, ``file``, ``image``, ``id``, ...), the class (``label``
@@ -145,7 +152,9 @@ def read_labels(path, *, file_column=None, label_column=None, positive=None, par
     return rows, classes
 
 
-def classes_of(path, labels, positive=None):
+def classes_of(
+    path: str | Path, labels: Sequence[str], positive: str | None = None
+) -> tuple[list[str], dict[str, int]]:
     """What labels as written amount to.
 
     (classes, {label: number}); those that mean "not known" have no number.
@@ -160,7 +169,7 @@ def classes_of(path, labels, positive=None):
     }
 
 
-def _read_table(path):
+def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str], list[int]]:
     if not path.is_file():
         raise LabelsError(f"there is no labels table {path}: give a CSV file with a file and a label column")
     check_memory(_TABLE_TIMES * size_of(path), path, "its table", LabelsError, 0)
@@ -196,7 +205,7 @@ def _read_table(path):
     return records, columns, numbers
 
 
-def _column(path, columns, asked, candidates, what):
+def _column(path: Path, columns: list[str], asked: str | None, candidates: Sequence[str], what: str) -> str:
     there = ", ".join(name if len(name) <= 40 else f"{name[:40]}..." for name in columns[:30])
     if asked is not None and asked.strip().lower() not in columns:
         raise LabelsError(f"{path.name} has no column {asked!r}: its columns are {there}")
@@ -213,7 +222,7 @@ def _column(path, columns, asked, candidates, what):
     )
 
 
-def _classes(path, labels, positive):
+def _classes(path: Path, labels: Sequence[str], positive: str | None) -> list[str]:
     values = sorted({label for label in labels if label.lower() not in _UNLABELLED})
     if len(values) > _MOST_CLASSES and positive is None:
         raise LabelsError(
@@ -238,14 +247,14 @@ def _classes(path, labels, positive):
     )
 
 
-def _and(names, most=12):
+def _and(names: Sequence[str], most: int = 12) -> str:
     names = list(names)
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _field(path, number, record):
+def _field(path: Path, number: int, record: dict[str, str]) -> Rect | None:
     given = [record[name].strip() for name in _FIELD_COLUMNS]
     if not any(given):
         return None
@@ -263,7 +272,7 @@ def _field(path, number, record):
     return Rect(x, y, width, height)
 
 
-def match_files(rows, files, table):
+def match_files(rows: Sequence[LabelRow], files: Sequence[Path], table: str | Path) -> list[Path]:
     """The file of each row, found by relative path, file name or stem.
 
     Parameters: rows from ``read_labels``; files, list of Path; table, the labels table's path (for messages).
