@@ -254,7 +254,7 @@ def fitted(slides, prospector):
         (("--format", "csv", "--what", "tiles"), "only geojson"),
         (("--format", "geojson", "--what", "hexagons"), "hexagons"),
         (("--format", "geojson", "--what", "tiles", "--threshold", "1"), "--what regions"),
-        (("--format", "geojson", "--threshold", "nan"), "no threshold"),
+        (("--format", "geojson", "--threshold", "nan"), "not a threshold"),
         (("--format", "csv", "--out", "labels.csv"), "is a file"),
         (("--format", "csv", "--whole-slide"), "--whole-slide goes with --format png"),
         (("--format", "geojson", "--region", "0", "0", "9", "9"), "--region goes with --format png"),
