@@ -11,8 +11,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import COMMAND, ENVIRONMENT, ROOT, paint
 from PIL import Image
+
+from tests.cli.conftest import COMMAND, ENVIRONMENT, ROOT, paint
 
 NEW = (
     "new",
