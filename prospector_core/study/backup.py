@@ -150,7 +150,11 @@ def back_up(
     return Backup(target, at, entries, len(rows), new, size, address)
 
 
-def restore(backup: str | os.PathLike[str], path: str | os.PathLike[str], progress=None) -> Backup:
+def restore(
+    backup: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    progress: Callable[[int, int], None] | None = None,
+) -> Backup:
     """Make a study of a backup, after every file of it was verified.
 
     Parameters

@@ -157,7 +157,7 @@ def _told(file, info):
         return {}
 
 
-def uid_of(prefix, text, secret):
+def uid_of(prefix: str, text: str, secret: bytes) -> str:
     """An opaque number for a datum or file.
 
     Without the secret of its study nobody can tell which name it stands for, not even with a list of all
