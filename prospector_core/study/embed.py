@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..encoders.base import Encoder
-    from ..modalities.base import Embedder
+    from ..modalities.parts import Embedder
     from ..scheduling import InProcess
     from .data import Datum
     from .study import Study

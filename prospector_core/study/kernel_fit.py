@@ -80,16 +80,7 @@ def fit_kernel(
             **_scores(truth[: rows.n][trained], probability[trained], "held_out" if folds else "fitted"),
         }
         return Kernels(coef[None], full[None], (calibration,), summary)
-    for target, name in enumerate(classes):
-        truth, train = rows.of(target)
-        if not (truth[train] == 1).any():
-            raise FitError(
-                f"no datum labelled {name!r} is embedded: one kernel per class needs data of every class"
-            )
-        if not (truth[train] == 0).any():
-            raise FitError(
-                f"all embedded data are labelled {name!r}: one kernel per class needs data of every class"
-            )
+    _check_classes(rows, classes)
     found = [_fit_one(rows, state, settings, target) for target in range(len(classes))]
     coef, full, calibration, probability, folds, fitted = zip(*found)
     # held out in every kernel or in none: else the probabilities of one datum would not be comparable
@@ -109,6 +100,20 @@ def fit_kernel(
         **_class_scores(rows.label[: rows.n][trained], shares[trained], "held_out" if held_out else "fitted"),
     }
     return Kernels(np.stack(coef), np.stack(full), tuple(calibration), summary)
+
+
+def _check_classes(rows: _Rows, classes: Sequence[str]) -> None:
+    """Raise FitError where a class has no data, or all."""
+    for target, name in enumerate(classes):
+        truth, train = rows.of(target)
+        if not (truth[train] == 1).any():
+            raise FitError(
+                f"no datum labelled {name!r} is embedded: one kernel per class needs data of every class"
+            )
+        if not (truth[train] == 0).any():
+            raise FitError(
+                f"all embedded data are labelled {name!r}: one kernel per class needs data of every class"
+            )
 
 
 def _fit_one(rows, state, settings, target):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...encoders.base import package_version
 from ...errors import DocumentError
-from ..base import Embedder
+from ..parts import Embedder
 from .files import DocumentFile, Fields
 from .sentences import detect_language, readable, split_sentences, split_words
 

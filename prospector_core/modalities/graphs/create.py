@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import BadInputError, GraphError, LabelsError
-from ..base import NewStudy
 from ..labels import LabelTable
+from ..parts import NewStudy
 from .edges import build_graph, parse_edges
 from .encoders import TRANSFORMS, transformed
 from .files import TokenOptions, TokenTable, list_token_files, open_tokens

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import EmbeddingError, GraphError
-from ..base import Embedder
+from ..parts import Embedder
 from .edges import build_graph, laid_out
 from .files import TokenOptions, open_tokens
 

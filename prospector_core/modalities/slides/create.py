@@ -11,8 +11,8 @@ from ...errors import BadInputError, LabelsError, SlideError
 from ...scheduling import each_file
 from ...store.place import portable
 from ...store.readable import require_readable
-from ..base import NewStudy
 from ..labels import LabelTable
+from ..parts import NewStudy
 from .options import SlideOptions
 from .readers import list_slides, open_slide
 from .stain import check_stain

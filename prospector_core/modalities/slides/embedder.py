@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base import Embedder
+from ..parts import Embedder
 from .embedding import embed_datum, open_grid_writer
 from .stain import normalised
 from .tiling import tile_grid

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import EmbeddingError, ProspectorError, StructureError
 from ...method.graphs import TokenGraph
-from ..base import Embedder
+from ..parts import Embedder
 from .contacts import contact_points
 from .trajectory import read_frames
 
