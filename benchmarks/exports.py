@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from prospector_core.exporters import write_files
-from prospector_core.modalities import modality_of
+from prospector_core.modalities import Export, modality_of
 
 __all__ = ["measure_exports"]
 
@@ -30,7 +30,7 @@ def measure_exports(tokens, seed=0):
         for format, (suffix, write, _) in study.kind.exports.items():
             write(study, "d")  # libraries are loaded, as they are for all files but the first
             start = perf_counter()
-            (path,) = write_files(study, suffix, write, folder).values()
+            (path,) = write_files(study, Export(suffix, write), folder).values()
             result[format] = {"seconds": perf_counter() - start, "bytes": Path(path).stat().st_size}
     return result
 

@@ -82,85 +82,104 @@ def make_form():
         make_study(new)
 
 
+def _ask_main(study, now):
+    """Ask for concepts, radius and kernel, beginning at ``now``: {field of FitSettings: value}."""
+    left, middle, right = st.columns(3)
+    concepts = left.number_input(
+        "Concepts",
+        min(2, now.concepts),
+        max(200, now.concepts),
+        now.concepts,
+        help=f"K: how many kinds of {study.kind.words.token} to tell apart",
+    )
+    radius = middle.number_input(
+        "Radius, hops",
+        0,
+        max(16, now.radius),
+        now.radius,
+        help=f"r: how far a {study.kind.words.token} looks at its neighbours; 0 = not at all",
+    )
+    names = list(dict.fromkeys([*KERNELS, now.kernel]))  # a study may bring what this version does not know
+    kernel = right.selectbox(
+        "Kernel",
+        names,
+        index=names.index(now.kernel),
+        help="fold-change: how much more frequent in one class; linear: logistic regression",
+    )
+    seed = left.number_input("Seed", 0, max(10**6, now.seed), now.seed)
+    tau = middle.number_input(
+        "Smallest log2 change kept (tau)", 0.0, max(8.0, float(now.tau)), float(now.tau), 0.5
+    )
+    tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
+    return {
+        "concepts": int(concepts),
+        "radius": int(radius),
+        "kernel": kernel,
+        "seed": int(seed),
+        "tau": tau,
+        "alpha": 0.05 if tested else 1e10,
+    }
+
+
+def _ask_quantizer(study, now):
+    """Ask how concepts are found: {field of FitSettings: value}."""
+    with st.expander(f"How concepts are found: {plain(now.quantizer)}"):
+        ways = [*([GIVEN] if study.given_concepts() is not None else []), *list_quantizers()]
+        quantizer = st.radio(
+            "How concepts are found",
+            ways,
+            index=ways.index(now.quantizer) if now.quantizer in ways else 0,
+            captions=[plain(about_quantizer(each)) for each in ways],
+            label_visibility="collapsed",
+            key="shown_quantizer",
+        )
+    return {"quantizer": quantizer}
+
+
+def _ask_softness(study, now):
+    """Ask how strictly tokens belong to concepts, and how careful the kernel is: {field: value}."""
+    with st.expander("How strictly a token belongs to one concept, and how careful the kernel is"):
+        left, right = st.columns(2)
+        softness = left.number_input(
+            "Softness",
+            0.0,
+            max(4.0, float(now.softness)),
+            float(now.softness),
+            0.05,
+            help=(
+                f"0: a {study.kind.words.token} belongs to its nearest concept alone. 0.25: also to"
+                " concepts about as near"
+            ),
+        )
+        centre = right.slider(
+            f"Taken out of what the {study.kind.words.tokens} of a {study.kind.words.datum} share",
+            0.0,
+            1.0,
+            float(now.centre),
+            0.05,
+            help="So that concepts are less about the stain of a slide, or the subject of a document",
+        )
+        pseudo = left.number_input(
+            "Pseudo-count",
+            0.0,
+            max(100.0, float(now.pseudo)),
+            float(now.pseudo),
+            0.1,
+            help=("Fold-change kernel: the larger, the less is said by what is rare. 0: the paper's kernel"),
+        )
+        shrink = right.checkbox(
+            "Draw uncertain weights towards 0",
+            now.shrink,
+            help="Fold-change kernel: a weight counts less where it varies between data of one class",
+        )
+    return {"softness": softness, "centre": centre, "pseudo": pseudo, "shrink": shrink}
+
+
 def fit_form(study):
     """Settings of concepts and kernel."""
     now = study.settings
     with st.form("fit"):
-        left, middle, right = st.columns(3)
-        concepts = left.number_input(
-            "Concepts",
-            min(2, now.concepts),
-            max(200, now.concepts),
-            now.concepts,
-            help=f"K: how many kinds of {study.kind.words.token} to tell apart",
-        )
-        radius = middle.number_input(
-            "Radius, hops",
-            0,
-            max(16, now.radius),
-            now.radius,
-            help=f"r: how far a {study.kind.words.token} looks at its neighbours; 0 = not at all",
-        )
-        names = list(
-            dict.fromkeys([*KERNELS, now.kernel])
-        )  # a study may bring what this version does not know
-        kernel = right.selectbox(
-            "Kernel",
-            names,
-            index=names.index(now.kernel),
-            help="fold-change: how much more frequent in one class; linear: logistic regression",
-        )
-        seed = left.number_input("Seed", 0, max(10**6, now.seed), now.seed)
-        tau = middle.number_input(
-            "Smallest log2 change kept (tau)", 0.0, max(8.0, float(now.tau)), float(now.tau), 0.5
-        )
-        tested = right.checkbox("Only significant weights (alpha 0.05)", now.alpha < 1e9)
-        with st.expander(f"How concepts are found: {plain(now.quantizer)}"):
-            ways = [*([GIVEN] if study.given_concepts() is not None else []), *list_quantizers()]
-            quantizer = st.radio(
-                "How concepts are found",
-                ways,
-                index=ways.index(now.quantizer) if now.quantizer in ways else 0,
-                captions=[plain(about_quantizer(each)) for each in ways],
-                label_visibility="collapsed",
-                key="shown_quantizer",
-            )
-        with st.expander("How strictly a token belongs to one concept, and how careful the kernel is"):
-            left, right = st.columns(2)
-            softness = left.number_input(
-                "Softness",
-                0.0,
-                max(4.0, float(now.softness)),
-                float(now.softness),
-                0.05,
-                help=(
-                    f"0: a {study.kind.words.token} belongs to its nearest concept alone. 0.25: also to"
-                    " concepts about as near"
-                ),
-            )
-            centre = right.slider(
-                f"Taken out of what the {study.kind.words.tokens} of a {study.kind.words.datum} share",
-                0.0,
-                1.0,
-                float(now.centre),
-                0.05,
-                help="So that concepts are less about the stain of a slide, or the subject of a document",
-            )
-            pseudo = left.number_input(
-                "Pseudo-count",
-                0.0,
-                max(100.0, float(now.pseudo)),
-                float(now.pseudo),
-                0.1,
-                help=(
-                    "Fold-change kernel: the larger, the less is said by what is rare. 0: the paper's kernel"
-                ),
-            )
-            shrink = right.checkbox(
-                "Draw uncertain weights towards 0",
-                now.shrink,
-                help="Fold-change kernel: a weight counts less where it varies between data of one class",
-            )
+        chosen = {**_ask_main(study, now), **_ask_quantizer(study, now), **_ask_softness(study, now)}
         st.caption(
             "A new fit finds new concepts: names and exclusions of the present ones end. Corrected labels"
             " stay."
@@ -169,19 +188,7 @@ def fit_form(study):
             "Find concepts and fit", type="primary", icon=":material/play_arrow:", disabled=locked(study)
         ):
             return
-    settings = FitSettings(
-        concepts=int(concepts),
-        radius=int(radius),
-        kernel=kernel,
-        seed=int(seed),
-        tau=tau,
-        alpha=0.05 if tested else 1e10,
-        softness=softness,
-        centre=centre,
-        pseudo=pseudo,
-        shrink=shrink,
-        quantizer=quantizer,
-    )
+    settings = FitSettings(**chosen)
     try:
         with undisturbed(), st.status("Fitting", expanded=True) as status, by_me(study):
             change = study.fit(settings, progress=lambda text: status.update(label=text.capitalize()))
@@ -208,6 +215,29 @@ def _how_predicted(fit):
     if fit is None or fit.summary["held_out_folds"]:
         return "Each one is predicted by a kernel that was fitted without it"
     return "The same data were used for the fit: there are too few to hold some out"
+
+
+def _columns(study, fit):
+    """What the columns of the table are called, and how they are shown."""
+    return {
+        "picture": st.column_config.ImageColumn("Picture", width="small", pinned=True),
+        "name": st.column_config.TextColumn("Datum", pinned=True),
+        "label": st.column_config.TextColumn("Label"),
+        "P": st.column_config.ProgressColumn(
+            f"P({study.classes[study.target]})",
+            min_value=0.0,
+            max_value=1.0,
+            format="%.2f",
+            help=_how_predicted(fit),
+        ),
+        "predicted": st.column_config.TextColumn("Predicted"),
+        "P_predicted": st.column_config.NumberColumn(
+            "P of that", format="%.2f", help="Probability of the predicted class"
+        ),
+        "agrees": st.column_config.TextColumn("Agrees", help="Prediction and label are the same"),
+        "tiles": st.column_config.NumberColumn(study.kind.words.tokens.capitalize(), format="localized"),
+        "slide": st.column_config.TextColumn(study.kind.words.source.capitalize()),
+    }
 
 
 def table(study):
@@ -242,25 +272,7 @@ def table(study):
                 "split": datum.split,
             }
         )
-    config = {
-        "picture": st.column_config.ImageColumn("Picture", width="small", pinned=True),
-        "name": st.column_config.TextColumn("Datum", pinned=True),
-        "label": st.column_config.TextColumn("Label"),
-        "P": st.column_config.ProgressColumn(
-            f"P({study.classes[study.target]})",
-            min_value=0.0,
-            max_value=1.0,
-            format="%.2f",
-            help=_how_predicted(fit),
-        ),
-        "predicted": st.column_config.TextColumn("Predicted"),
-        "P_predicted": st.column_config.NumberColumn(
-            "P of that", format="%.2f", help="Probability of the predicted class"
-        ),
-        "agrees": st.column_config.TextColumn("Agrees", help="Prediction and label are the same"),
-        "tiles": st.column_config.NumberColumn(study.kind.words.tokens.capitalize(), format="localized"),
-        "slide": st.column_config.TextColumn(study.kind.words.source.capitalize()),
-    }
+    config = _columns(study, fit)
     left_out = {*(["slide"] if len(study.sources) == 1 else []), *([] if study.several else ["P_predicted"])}
     if fit is None:  # not known yet
         left_out |= {"P", "predicted", "P_predicted", "agrees", *([] if study.embedded() else ["tiles"])}

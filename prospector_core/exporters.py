@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import SimpleNamespace
     from typing import Any
 
+    from .modalities.parts import Export
     from .scheduling import OnCluster
     from .study.data import Datum
     from .study.study import Study
@@ -76,13 +77,12 @@ def export(
         have = [name for name, one in formats.items() if set(options) <= set(one.options)]
         only = f"only {' and '.join(have)} has" if have else "leave it out"
         raise BadInputError(f"{format} has no choice of {' or '.join(options)}: {only}")
-    return write_files(study, chosen.suffix, chosen.write, folder, data, names, progress, on=on, **options)
+    return write_files(study, chosen, folder, data, names, progress, on=on, **options)
 
 
 def write_files(
     study: Study,
-    suffix: str,
-    write: Callable[..., Any],
+    format: Export,
     folder: Path,
     data: list[Datum] | None = None,
     names: bool = False,
@@ -93,8 +93,8 @@ def write_files(
 ) -> dict[str, Path]:
     """Write one file per datum, whatever makes its content.
 
-    Parameters: as ``export``, but suffix, the ending of the files; write, function(study, datum, **options)
-    -> bytes (on workers one of a module, or a partial of one); by_slide, one file per slide, called after it,
+    Parameters: as ``export``, but format, the ending of the files and what writes one (Export; on workers
+    its function is one of a module, or a partial of one); by_slide, one file per slide, called after it,
     of the first of its data. Returns {uid of datum or slide: path}.
     """
     folder = Path(folder)
@@ -110,12 +110,12 @@ def write_files(
     stems = _file_stems([named for named, _ in about.values()], names)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    written = {uid: folder / f"{stems[uid]}{suffix}" for uid in about}
+    written = {uid: folder / f"{stems[uid]}{format.suffix}" for uid in about}
     items = [(datum.uid, str(written[uid].resolve())) for uid, (_, datum) in about.items()]
     on = on or InProcess()
     mask = study.view and study.view.mask
     with place_of(study, on) as place:
-        what = place, study.target, mask and mask.level, write, options
+        what = place, study.target, mask and mask.level, format.write, options
         for number, done in enumerate(on.run(_write_at, items, *what), start=1):
             done.get()
             if progress:

@@ -25,6 +25,22 @@ _LEAST_MEMORY = 10**9  # of a worker; the libraries alone take a third of it
 _LOSSES = (
     3  # workers that may die over one item before it is given up; dask starts it again on another until then
 )
+_DASK_SETTINGS = {
+    "distributed.scheduler.allowed-failures": _LOSSES,
+    "distributed.admin.tick.limit": (
+        "60s"
+    ),  # native loops that hold a worker's loop up for a while are no fault
+    "distributed.worker.daemon": True,
+    "distributed.worker.multiprocessing-method": (
+        "spawn"
+    ),  # after numba's threads have run, a fork would abort
+    # what items hold is not dask's to spill, and a paused worker would wait for ever: who takes
+    # too much is ended
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,
+}
 
 
 @dataclass(frozen=True)
@@ -188,6 +204,22 @@ def _quiet() -> Iterator[None]:
             log.setLevel(level)
 
 
+def _checked_bound(workers: int | None, cluster: str | None, memory: str | None) -> int:
+    """Return the bytes that a worker may take, 0 for no bound. Raises BadInputError for a contradiction."""
+    bound = 0 if memory is None else parse_memory(memory)
+    if workers is not None and cluster is not None:
+        raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
+    if workers is not None and workers < 1:
+        raise BadInputError(f"{workers} workers cannot work: give 1 or more")
+    if bound and cluster is not None:
+        raise BadInputError(
+            f"a cluster's workers have their own bound: start them with `dask worker --memory-limit {memory}`"
+        )
+    if bound and workers in (None, 1):
+        raise BadInputError("--memory is of workers: give --workers 2 or more")
+    return bound
+
+
 @contextmanager
 def scheduler(
     workers: int | None = None, cluster: str | None = None, memory: str | None = None
@@ -200,17 +232,7 @@ def scheduler(
     item done by another. The study's folder must be in the same place for all of them. Raises BadInputError,
     MissingExtraError, StudyError.
     """
-    bound = 0 if memory is None else parse_memory(memory)
-    if workers is not None and cluster is not None:
-        raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
-    if workers is not None and workers < 1:
-        raise BadInputError(f"{workers} workers cannot work: give 1 or more")
-    if bound and cluster is not None:
-        raise BadInputError(
-            f"a cluster's workers have their own bound: start them with `dask worker --memory-limit {memory}`"
-        )
-    if bound and workers in (None, 1):
-        raise BadInputError("--memory is of workers: give --workers 2 or more")
+    bound = _checked_bound(workers, cluster, memory)
     if cluster is None and workers in (None, 1):
         yield InProcess()
         return
@@ -223,24 +245,7 @@ def scheduler(
         ) from error
     with (
         _quiet(),
-        dask.config.set(
-            {
-                "distributed.scheduler.allowed-failures": _LOSSES,
-                "distributed.admin.tick.limit": (
-                    "60s"
-                ),  # native loops that hold a worker's loop up for a while are no fault
-                "distributed.worker.daemon": True,
-                "distributed.worker.multiprocessing-method": (
-                    "spawn"
-                ),  # after numba's threads have run, a fork would abort
-                # what items hold is not dask's to spill, and a paused worker would wait for ever: who takes
-                # too much is ended
-                "distributed.worker.memory.target": False,
-                "distributed.worker.memory.spill": False,
-                "distributed.worker.memory.pause": False,
-                "distributed.worker.memory.terminate": 0.95,
-            }
-        ),
+        dask.config.set(_DASK_SETTINGS),
     ):
         if cluster is not None:
             try:

@@ -1,11 +1,13 @@
 """The command line, `prospector`: one command a step of the flow. Errors are one line and exit code 2."""
 
+from __future__ import annotations
+
 import errno
 import os
 import sys
 import warnings
 from functools import lru_cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -26,6 +28,9 @@ from . import (
     study_commands,
 )
 from .output import complain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["command_line", "main"]
 
@@ -106,7 +111,7 @@ _UsageError = typer.BadParameter.__base__  # click's own, wherever this typer ke
 _INTERRUPTED = 130
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Exits with 2 on bad input, with one line on stderr.
 
     And with 130 when interrupted.
@@ -144,7 +149,7 @@ def _show_in_one_line():
     """Warn of broken packages as errors are said: in one line."""
     others = warnings.showwarning
 
-    def show(message, category, *where, **more):
+    def show(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
         if issubclass(category, PluginWarning):
             complain(f"warning: {message}")
         else:

@@ -1,5 +1,7 @@
 """`prospector info`: what a file or a study is."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,7 @@ from .output import complain, print_json, say
 __all__ = ["register"]
 
 
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command()(info)
 
@@ -24,7 +26,7 @@ def info(
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
-):
+) -> None:
     """Say what a slide is and whether it can be read (format, size, levels, microns per pixel).
 
     Or what a study holds.

@@ -1,5 +1,7 @@
 """Commands on what a study keeps: history, replay, check."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,7 @@ from .output import complain, print_json, print_table, progress_bar, say
 __all__ = ["register"]
 
 
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     for command in (history, replay, check):
         app.command()(command)
@@ -21,7 +23,7 @@ def history(
     study: StudyPath,
     last: Annotated[int | None, typer.Option(min=1, help="Only this many of the last entries.")] = None,
     json: Json = False,
-):
+) -> None:
     """Print the journal: every edit, when and by whom it was made, why, and whether it was undone."""
     from ..study import Study
     from ..study.editors import moment
@@ -77,7 +79,7 @@ def replay(
     cluster: Cluster = None,
     memory: Memory = None,
     json: Json = False,
-):
+) -> None:
     """Make every fit again from the embeddings and the journal, and say whether its bytes are the same."""
     from ..scheduling import scheduler
     from ..study import Study
@@ -118,7 +120,7 @@ def replay(
         raise typer.Exit(2)
 
 
-def check(study: StudyPath, json: Json = False):
+def check(study: StudyPath, json: Json = False) -> None:
     """Compare all of a study with what was written: database, embeddings, fits, maps. Writes nothing.
 
     The exit code is 1 where something is damaged or missing; each such thing is named, with its remedy.

@@ -1,5 +1,7 @@
 """Commands that keep a study safe: backup, restore, trust."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,7 @@ from .output import print_json, progress_bar, say
 __all__ = ["register"]
 
 
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     for command in (backup, restore, trust):
         app.command()(command)
@@ -23,7 +25,7 @@ def backup(
         Path, typer.Argument(metavar="TARGET", help="New folder, or that of an earlier backup of it.")
     ],
     json: Json = False,
-):
+) -> None:
     """Copy a study into a folder, whole, verified, and while it may be edited.
 
     Repeat it to bring the copy up to date.
@@ -51,7 +53,7 @@ def restore(
         Path, typer.Argument(metavar="STUDY", help="New folder of the study; nothing is overwritten.")
     ],
     json: Json = False,
-):
+) -> None:
     """Make a study of a backup again, after every file of it was verified."""
     from ..study.backup import restore as put_back
 
@@ -72,7 +74,7 @@ def trust(
         bool, typer.Option("--withdraw", help="Take it back: the address is used no longer.")
     ] = False,
     json: Json = False,
-):
+) -> None:
     """Allow, for you on this machine, the address at which a study says its embeddings are."""
     from ..store.trust import allow, check_address
     from ..store.trust import withdraw as take_back

@@ -1,9 +1,12 @@
 """What the command line prints: progress bars on a terminal, tables for people, JSON for programs."""
 
+from __future__ import annotations
+
 import json
 import math
 import sys
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -19,29 +22,33 @@ from rich.text import Text
 
 from ..wording import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
+
 __all__ = ["complain", "number", "print_json", "print_table", "progress_bar", "say", "share"]
 
 _err = Console(stderr=True, highlight=False, emoji=False)
 _out = Console(highlight=False, emoji=False)
 
 
-def complain(text):
+def complain(text: str) -> None:
     """One line on stderr."""
     print(f"prospector: {printable(text)}", file=sys.stderr)
 
 
-def say(text, quiet=False):
+def say(text: str, quiet: bool = False) -> None:
     """A line for people; nothing when the output is JSON."""
     if not quiet:
         _out.print(printable(text), markup=False, soft_wrap=True)
 
 
-def print_json(value):
+def print_json(value: Any) -> None:
     """A machine-readable result on stdout; what is not a finite number becomes null."""
     print(json.dumps(_plain(value), indent=1, allow_nan=False))
 
 
-def print_table(title, columns, rows):
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table; columns are names, rows lists of text."""
     # Names are the user's: what looks like markup in them is text, and what moves a terminal's cursor is
     # written out.
@@ -57,14 +64,14 @@ def print_table(title, columns, rows):
 
 
 @contextmanager
-def progress_bar(text, quiet=False, unit=""):
+def progress_bar(text: str, quiet: bool = False, unit: str = "") -> Iterator[Callable[..., None]]:
     """A progress bar on stderr (only on a terminal): yields update(done, total, text=None).
 
     ``update.pause()`` takes the bar away until the next update, for a question.
     """
     if quiet or not (_err.is_terminal and sys.stderr.isatty()):
 
-        def nothing(done, total, text=None):
+        def nothing(done: int, total: int, text: str | None = None) -> None:
             pass
 
         nothing.pause = lambda: None
@@ -82,7 +89,7 @@ def progress_bar(text, quiet=False, unit=""):
     with Progress(*columns, console=_err, transient=True) as bars:
         task = bars.add_task(printable(text), total=None, rate="")
 
-        def update(done, total, text=None):
+        def update(done: int, total: int, text: str | None = None) -> None:
             bars.start()
             speed = bars.tasks[0].speed
             rate = f"{speed:,.0f}/s" if speed else ""

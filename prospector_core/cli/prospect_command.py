@@ -1,6 +1,8 @@
 """`prospector prospect`: maps, kept in the study; and what commands that write maps share."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -10,10 +12,13 @@ from ..study.views import newer_embeddings
 from .arguments import Cluster, Json, Memory, OfClass, StudyPath, Workers
 from .output import complain, number, print_json, print_table, progress_bar, say, share
 
+if TYPE_CHECKING:
+    from ..study import Study
+
 __all__ = ["masked", "register", "say_newer", "seen"]
 
 
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command()(prospect)
 
@@ -28,7 +33,7 @@ def prospect(
     cluster: Cluster = None,
     memory: Memory = None,
     json: Json = False,
-):
+) -> None:
     """Compute prospect maps and keep them in the study (one .npy a datum, one score per token)."""
     from ..scheduling import scheduler
     from ..study import Study
@@ -99,7 +104,7 @@ def _maps(view, data, written):
     return rows
 
 
-def say_newer(study):
+def say_newer(study: Study) -> None:
     """Say that data were embedded again since the fit, where some were."""
     newer = newer_embeddings(study)
     if newer:
@@ -111,7 +116,7 @@ def say_newer(study):
         )
 
 
-def masked(study, of_class, fdr, json):
+def masked(study: Study, of_class: str | None, fdr: float | None, json: bool) -> Study:
     """The study seen through the mask that was asked for, if one was; what it leaves is said."""
     if fdr is None:
         return study
@@ -129,6 +134,6 @@ def masked(study, of_class, fdr, json):
     return seen
 
 
-def seen(study, of_class):
+def seen(study: Study, of_class: str | None) -> Study:
     """The study as seen from the class that was asked for, if one was."""
     return study if of_class is None else study.seen_from(of_class)

@@ -1,5 +1,7 @@
 """`prospector record`: who did what on a server."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +14,7 @@ from .output import print_json, print_table
 __all__ = ["register"]
 
 
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("record")(record)
 
@@ -22,7 +24,7 @@ def record(
         Path, typer.Argument(metavar="FILE", help="The record: `record` in the settings of the server.")
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the lines as JSON, nothing else.")] = False,
-):
+) -> None:
     """Show who opened, edited and exported what on a server, and what was refused. Nothing is changed."""
     lines = read_record(file)
     if json:

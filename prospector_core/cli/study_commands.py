@@ -1,6 +1,8 @@
 """Commands that embed a study and name its concepts."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,10 +10,13 @@ from ..errors import FitError
 from .arguments import Cluster, Json, Memory, StudyPath, Workers
 from .output import complain, print_json, print_table, progress_bar, say
 
+if TYPE_CHECKING:
+    from ..study.data import Datum
+
 __all__ = ["register"]
 
 
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     for command in (embed, name):
         app.command()(command)
@@ -28,7 +33,7 @@ def embed(
     cluster: Cluster = None,
     memory: Memory = None,
     json: Json = False,
-):
+) -> None:
     """Embed the tokens of every datum; run it again to go on where it stopped."""
     from ..scheduling import scheduler
     from ..study import Study
@@ -39,7 +44,7 @@ def embed(
     seen = set(earlier)
     with scheduler(workers, cluster, memory) as on, progress_bar("embedding", json, "tokens") as bar:
 
-        def tell(datum, done, total):
+        def tell(datum: Datum, done: int, total: int) -> None:
             seen.add(datum.uid)
             bar(done, total, f"{datum.name} ({len(seen)} of {len(chosen)})")
 
@@ -89,7 +94,7 @@ def name(
         bool, typer.Option("--apply", help="Rename concepts to their best phrase; names given by hand stay.")
     ] = False,
     json: Json = False,
-):
+) -> None:
     """Compare concepts with phrases, where the encoder is a model of open_clip."""
     from ..study import Study
     from ..study.prompts import PHRASES, parse_phrases, similarity, suggest_names

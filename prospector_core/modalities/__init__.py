@@ -3,8 +3,9 @@
 A folder each; all else works on tokens and their graph. See `base`.
 """
 
-from .base import Embedder, Export, Modality, NewStudy, Words
+from .base import Modality
 from .options import Option, Question, option
+from .parts import Embedder, Export, NewStudy, Words
 from .registry import MODALITIES, modalities, modality_names, modality_of
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import LabelsError
 from ..store.memory import check_memory, size_of
-from .base import Rect
+from .parts import Rect
 
 __all__ = ["LabelRow", "LabelTable", "classes_of", "match_files", "read_labels"]
 

@@ -3,7 +3,10 @@
 As quantised and as the expert has edited them.
 """
 
+from __future__ import annotations
+
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,13 @@ from ..method.soft import ONE, mean_of, merge_shares, shifted, sprite_and_shares
 from ..store.cache import Cache
 from ..store.derived import DERIVED_KEPT, DatumArrays, DerivedArrays
 from .journal import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from .journal import CurationState
+    from .settings import FitSettings
 
 __all__ = ["Sprites", "there", "without"]
 
@@ -26,7 +36,15 @@ class Sprites:
     they never change).
     """
 
-    def __init__(self, folder, centroids, embeddings, memory=None, settings=None, stamp=lambda uid: ""):
+    def __init__(
+        self,
+        folder: Path,
+        centroids: np.ndarray,
+        embeddings: Callable[[str], np.ndarray],
+        memory: Cache | None = None,
+        settings: FitSettings | None = None,
+        stamp: Callable[[str], str] = lambda uid: "",
+    ) -> None:
         self.softness, self._centre = (settings.softness, settings.centre) if settings else (0.0, 0.0)
         said = np.ascontiguousarray(centroids).tobytes()
         if self.softness or self._centre:
@@ -38,11 +56,11 @@ class Sprites:
         self._memory = Cache(DERIVED_KEPT) if memory is None else memory
         self.arrays = DatumArrays(DerivedArrays(self.folder, self._memory, folder.parent), stamp)
 
-    def n_concepts(self, state):
+    def n_concepts(self, state: CurationState) -> int:
         """Centroids, and the concepts that splits have added."""
         return len(self.centroids) + state.n_extra
 
-    def quantised(self, uid):
+    def quantised(self, uid: str) -> np.ndarray:
         """Nearest centroid of every token: (n,) int16."""
         return self.arrays.get(
             uid, "sprite", lambda: self._nearest(uid, self._embeddings(uid), self.centroids).astype(np.int16)
@@ -66,10 +84,10 @@ class Sprites:
             return None
         return self._centre * self.arrays.get(uid, "mean", lambda: mean_of(self._embeddings(uid)))
 
-    def shares(self, uid, threads=None):
+    def shares(self, uid: str, threads: int | None = None) -> np.ndarray:
         """Shares of the concepts, as quantised: (n, K) uint8 (see ``soft``)."""
 
-        def compute():
+        def compute() -> np.ndarray:
             known, stamp = self.arrays.peek(uid, "sprite"), self._stamp(uid)
             sprite, shares = sprite_and_shares(
                 self._embeddings(uid), self.centroids, self.softness, known, threads, self._shift(uid)
@@ -80,15 +98,15 @@ class Sprites:
 
         return self.arrays.get(uid, "shares", compute)
 
-    def put_mean(self, uid, mean, stamp):
+    def put_mean(self, uid: str, mean: np.ndarray, stamp: str) -> None:
         """Keep the mean (d,) of a datum's embeddings with this stamp, which is known from elsewhere."""
         if self.arrays.peek(uid, "mean") is None:
             self.arrays.put(uid, "mean", mean, stamp)
 
-    def distances(self, uid):
+    def distances(self, uid: str) -> np.ndarray:
         """Distance of every token to its centroid: (n,) float32. Small = typical."""
 
-        def compute():
+        def compute() -> np.ndarray:
             vectors = self._embeddings(uid)
             out, centroids = np.empty(len(vectors), np.float32), shifted(self.centroids, self._shift(uid))
             for start in range(0, len(vectors), 4096):
@@ -98,14 +116,14 @@ class Sprites:
 
         return self.arrays.get(uid, "distance", compute)
 
-    def edited(self, uid, state):
+    def edited(self, uid: str, state: CurationState) -> np.ndarray:
         """The sprite after splitting concepts and reassigning tokens, before merging and excluding.
 
         (n,) int64.
         """
         return self.stepped(uid, state.steps, self.n_concepts(state))
 
-    def stepped(self, uid, steps, n_concepts):
+    def stepped(self, uid: str, steps: Sequence[Split | tuple], n_concepts: int) -> np.ndarray:
         """As ``edited``, after these splits and reassignments; n_concepts.
 
         More than any id that they name.
@@ -124,7 +142,9 @@ class Sprites:
                 sprite[there(step[1], len(sprite))] = step[2]
         return sprite
 
-    def stepped_shares(self, uid, steps, n_concepts, threads=None):
+    def stepped_shares(
+        self, uid: str, steps: Sequence[Split | tuple], n_concepts: int, threads: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Sprite (n,) int64 and shares (n, n_concepts) uint8 after these splits and reassignments.
 
         What a token had of a split concept goes to the part that it is nearest to.
@@ -157,7 +177,7 @@ class Sprites:
                 sprite[tokens] = step[2]
         return sprite, shares
 
-    def curated_shares(self, uid, state):
+    def curated_shares(self, uid: str, state: CurationState) -> np.ndarray:
         """Shares as the expert has them, (n, K) uint8.
 
         Those of merged concepts added; tokens of excluded ones 0.
@@ -180,7 +200,7 @@ class Sprites:
             lambda: self._nearest(uid, self._vectors_of(uid, tokens), centroids).astype(np.int16),
         )
 
-    def vectors(self, uid, tokens):
+    def vectors(self, uid: str, tokens: np.ndarray) -> np.ndarray:
         """Embeddings of some tokens of a datum, as concepts are found in: (m, d)."""
         vectors, shift = self._vectors_of(uid, tokens), self._shift(uid)
         return vectors if shift is None else vectors - shift.astype(np.float32)
@@ -190,7 +210,7 @@ class Sprites:
         key = self.folder, "vectors", uid, self._stamp(uid), hashlib.sha256(tokens.tobytes()).digest()
         return self._memory.make(key, lambda: self._embeddings(uid)[tokens])
 
-    def curated(self, uid, state):
+    def curated(self, uid: str, state: CurationState) -> np.ndarray:
         """The sprite as the expert has it.
 
         Merged concepts carry the id they went into; excluded and ignored tokens -1.
@@ -199,7 +219,7 @@ class Sprites:
         sprite[there(state.ignored(uid), len(sprite))] = -1
         return sprite
 
-    def groups(self, state, excluded=None):
+    def groups(self, state: CurationState, excluded: int | None = None) -> np.ndarray:
         """Final id of each original concept.
 
         (K,) int64; excluded concepts keep theirs, or get ``excluded``.
@@ -210,7 +230,7 @@ class Sprites:
         )
 
 
-def there(tokens, n):
+def there(tokens: Sequence[int] | np.ndarray, n: int) -> np.ndarray:
     """Those of tokens that a datum of n tokens has: (m,) int64.
 
     Edits may name some that it no longer has, embedded anew.
@@ -219,7 +239,7 @@ def there(tokens, n):
     return tokens[tokens < n]
 
 
-def without(shares, out, sprite):
+def without(shares: np.ndarray, out: np.ndarray, sprite: np.ndarray) -> np.ndarray:
     """Shares whose concepts that are out (K,) bool are given to each token's strongest concept.
 
     Changed in place.

@@ -10,29 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInputError, ProspectorError, StudyDamagedError, StudyError
+from ..errors import BadInputError, ProspectorError, StudyDamagedError
 from ..store.database import explained
 from ..store.files import partial_name, storage_errors, write_atomic
-from ..store.remote import ClosedStore
-from ..store.removal import is_link, own_place, remove_file, remove_folder, remove_made
+from ..store.removal import is_link, own_place, remove_folder, remove_made
+from .backup_copy import copy_all, copy_file, read_only, row_of, verify
 from .backup_record import DATABASE, RECORD, read_record
 
 __all__ = ["Backup", "back_up", "last_backup", "restore"]
 
-_MADE_AGAIN = ("derived", "embed.lock", "worker.log", RECORD)
-_UID = re.compile(r"[a-z][0-9a-f]{14}")
-_TRIES = 5  # to copy a folder that others write meanwhile
-_PIECE = 2**20
 _JOURNAL = "SELECT id, at, action, payload, author, note FROM journal ORDER BY id"
 
 
@@ -104,13 +98,7 @@ def back_up(
         It cannot be written, or something in the study cannot be copied; an earlier backup stays as it is.
     """
     target = Path(os.path.abspath(target))
-    home, there = study.path.resolve(), target.parent.resolve() / target.name
-    if there == home or home in there.parents or there in home.parents:
-        raise BadInputError(
-            f"{target} and the study {study.path} are in each other: back it up to a folder elsewhere"
-        )
-    if is_link(target) or (target.exists() and not target.is_dir()):
-        raise BadInputError(f"{target} is not a folder: give a new folder, or that of an earlier backup")
+    _check_target(study, target)
     earlier = _earlier(study, target)
     partial = partial_name(target)
     try:
@@ -124,9 +112,9 @@ def back_up(
                     f"the copy of {study.database.path} holds {entries} entries: repeat the backup"
                 )
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            rows = [_row(partial, DATABASE), *_copy_all(study, partial, target, earlier, progress)]
+            rows = [row_of(partial, DATABASE), *copy_all(study, partial, target, earlier, progress)]
             for row in rows:
-                _verify(partial, row)
+                verify(partial, row)
             address = study.database.read_meta("store")
             record = {
                 "what": "backup of a Prospector study",
@@ -150,7 +138,11 @@ def back_up(
     return Backup(target, at, entries, len(rows), new, size, address)
 
 
-def restore(backup: str | os.PathLike[str], path: str | os.PathLike[str], progress=None) -> Backup:
+def restore(
+    backup: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    progress: Callable[[int, int], None] | None = None,
+) -> Backup:
     """Make a study of a backup, after every file of it was verified.
 
     Parameters
@@ -184,12 +176,12 @@ def restore(backup: str | os.PathLike[str], path: str | os.PathLike[str], progre
             for number, row in enumerate(record["files"], start=1):
                 source = own_place(backup, backup / row["path"])
                 try:
-                    digest = _copy(source, partial / row["path"])
+                    digest = copy_file(source, partial / row["path"])
                 except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                     digest = ""
                 if digest != row["sha256"]:
                     raise StudyDamagedError(f"{source} is not what was backed up: take an earlier backup")
-                _verify(partial, row)
+                verify(partial, row)
                 if progress:
                     progress(number, len(record["files"]))
             if _check_database(partial / DATABASE) != record["entries"]:
@@ -210,6 +202,17 @@ def restore(backup: str | os.PathLike[str], path: str | os.PathLike[str], progre
 # ---- what is there already
 
 
+def _check_target(study: Any, target: Path) -> None:
+    """Raise BadInputError where a backup of the study cannot lie at a path."""
+    home, there = study.path.resolve(), target.parent.resolve() / target.name
+    if there == home or home in there.parents or there in home.parents:
+        raise BadInputError(
+            f"{target} and the study {study.path} are in each other: back it up to a folder elsewhere"
+        )
+    if is_link(target) or (target.exists() and not target.is_dir()):
+        raise BadInputError(f"{target} is not a folder: give a new folder, or that of an earlier backup")
+
+
 def _earlier(study: Any, target: Path) -> dict[str, dict[str, Any]]:
     """Return {path: row} of the backup that a target holds.
 
@@ -222,7 +225,7 @@ def _earlier(study: Any, target: Path) -> dict[str, dict[str, Any]]:
         raise BadInputError(f"{target} holds something else than a backup: give a new folder")
     if record["study"] != _number(study):
         raise BadInputError(f"{target} holds the backup of another study: give this one a folder of its own")
-    with explained(target / DATABASE), closing(_lone(target / DATABASE)) as database:
+    with explained(target / DATABASE), closing(read_only(target / DATABASE)) as database:
         kept = database.execute(_JOURNAL).fetchall()
     if study.database.read(_JOURNAL)[: len(kept)] != kept:
         raise BadInputError(
@@ -267,154 +270,7 @@ def _number(study: Any) -> str:
     return hashlib.sha256(json.dumps([study.modality, rows]).encode()).hexdigest()
 
 
-# ---- copying
-
-
-def _copy_all(study, partial, target, earlier, progress):
-    """Copy all but the database into a folder: list of rows."""
-    rows, units = [], list(_units(study, partial))
-    for number, (source, name) in enumerate(units, start=1):
-        rows += _copy_unit(source, name, partial, target, earlier)
-        if progress:
-            progress(number, len(units))
-    return rows
-
-
-def _units(study: Any, partial: Path) -> Iterator[tuple[Path, str]]:
-    """Yield (path, name in the backup) of what belongs together.
-
-    A datum's embeddings, a fit, a file or folder.
-    """
-    with closing(_lone(partial / DATABASE)) as database:
-        fits = {str(row[0]) for row in database.execute("SELECT id FROM fits")}
-    for path in sorted(study.path.iterdir()):
-        name = path.name
-        if name in _MADE_AGAIN or name.startswith((".", DATABASE)):
-            continue
-        if name == "embeddings.zarr":
-            store = study.store
-            if is_link(path):
-                if isinstance(store, ClosedStore):
-                    raise StudyError(store.why)
-                path = path.resolve()
-            for each in sorted(path.iterdir()):
-                if each.name == "zarr.json" or _UID.fullmatch(each.name):  # what is half made is made again
-                    yield each, f"{name}/{each.name}"
-        elif name == "fits" and not is_link(path):
-            for each in sorted(path.iterdir()):
-                if each.name in fits:
-                    yield each, f"{name}/{each.name}"
-        else:
-            yield path, name
-
-
-def _copy_unit(source, name, partial, target, earlier):
-    """Copy a file or folder as it is at one moment: list of rows.
-
-    What others write meanwhile is copied again.
-    """
-    for _ in range(_TRIES):
-        try:
-            before = _state(source)
-            rows = [
-                _copied(source / inside, f"{name}/{inside}" if inside else name, partial, target, earlier)
-                for inside in before
-            ]
-            if _state(source) == before:
-                return rows
-        except FileNotFoundError:
-            if not os.path.lexists(source):  # taken away meanwhile
-                remove_made(partial / name)
-                return []
-        remove_made(partial / name) if (partial / name).is_dir() else remove_file(partial / name)
-    raise StudyError(f"{source} is being written all the time: wait until that has ended, and back up again")
-
-
-def _state(source: Path) -> dict[str, tuple[int, int]]:
-    """Return {name of a file in it: (size, time)}. Raises StudyError for a link."""
-    found, waiting = {}, [source]
-    while waiting:
-        path = waiting.pop()
-        if is_link(path):
-            raise StudyError(
-                f"{path} is a link, which a backup would not hold: put what it leads to in its place"
-            )
-        if path.is_dir():
-            waiting += sorted(each for each in path.iterdir() if not each.name.endswith(".partial"))
-        else:
-            about = path.stat()
-            found["" if path == source else path.relative_to(source).as_posix()] = (
-                about.st_size,
-                about.st_mtime_ns,
-            )
-    return found
-
-
-def _copied(source, name, partial, target, earlier):
-    """Copy a file, or take it from the earlier backup where it has not changed: its row."""
-    about, known, made = source.stat(), earlier.get(name), partial / name
-    made.parent.mkdir(parents=True, exist_ok=True)
-    if known and (known["size"], known["time"]) == (about.st_size, about.st_mtime_ns):
-        try:
-            try:
-                os.link(target / name, made)
-            except OSError:
-                shutil.copyfile(target / name, made)
-            _verify(partial, known)
-            return {**known, "new": False}
-        except (OSError, StudyDamagedError):  # what the earlier backup holds is no longer good
-            remove_file(made)
-    digest = _copy(source, made)
-    return {
-        "path": name,
-        "size": made.stat().st_size,
-        "time": about.st_mtime_ns,
-        "sha256": digest,
-        "new": True,
-    }
-
-
-def _copy(source: Path, target: Path) -> str:
-    """Copy a file and return its SHA-256 as it was read."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    said = hashlib.sha256()
-    with open(source, "rb") as file, open(target, "xb") as copy:
-        while piece := file.read(_PIECE):
-            said.update(piece)
-            copy.write(piece)
-    return said.hexdigest()
-
-
-def _row(folder: Path, name: str) -> dict[str, Any]:
-    about = (folder / name).stat()
-    return {
-        "path": name,
-        "size": about.st_size,
-        "time": about.st_mtime_ns,
-        "sha256": _digest(folder / name),
-        "new": True,
-    }
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _verify(folder: Path, row: dict[str, Any]) -> None:
-    """Read what was written, and raise StudyDamagedError unless it is what was meant."""
-    if _digest(folder / row["path"]) != row["sha256"]:
-        raise StudyDamagedError(
-            f"{folder / row['path']} was not written as it was read: check the disk, and repeat"
-        )
-
-
 # ---- the database
-
-
-def _lone(path: Path) -> sqlite3.Connection:
-    """Return a connection that only reads, and writes nothing beside the file."""
-    return sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
 
 
 def _count(study: Any) -> int:
@@ -426,7 +282,7 @@ def _check_database(path: Path) -> int:
 
     Raises StudyDamagedError.
     """
-    with explained(path), closing(_lone(path)) as database:
+    with explained(path), closing(read_only(path)) as database:
         (said,) = database.execute("PRAGMA integrity_check(1)").fetchone()
         if said != "ok":
             raise StudyDamagedError(f"{path} is damaged ({said}): take an earlier backup")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,14 @@ from ..errors import FitError
 from ..method.features import unpack
 from .journal import Split
 from .views import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..method.hotspots import HotSpot
+    from .data import Datum
+    from .fits import Fit
+    from .study import Study
 
 __all__ = ["Change", "KernelChange", "ScoreChange", "last_change"]
 
@@ -34,7 +43,7 @@ class ScoreChange:
     classes: tuple = ()
 
     @property
-    def verdict(self):
+    def verdict(self) -> str | None:
         """One of "better", "worse", "mixed" (one figure rose, one fell), "same"; None without a before."""
         if self.accuracy[0] is None:
             return None
@@ -44,7 +53,7 @@ class ScoreChange:
         return "better" if min(moves) >= 0 else "worse" if max(moves) <= 0 else "mixed"
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """The same in plain words."""
         said = [f"{self.accuracy[1]:.0%} of {self.data[1]} data predicted right"]
         if np.isfinite(self.auroc[1]):
@@ -93,7 +102,7 @@ class Change:
     fits speak of the same concepts (else weights is empty, and there is no ``kernel()``).
     """
 
-    def __init__(self, study, before, after):
+    def __init__(self, study: Study, before: Fit | None, after: Fit) -> None:
         self._study = study
         self.before = before
         self.after = after
@@ -123,12 +132,14 @@ class Change:
             self._study, self.before and self.before.seen_from(target), self.after.seen_from(target)
         )
 
-    def of_map(self, datum):
+    def of_map(self, datum: Datum | str) -> np.ndarray:
         """A datum's change: (n,) float64, score after minus score before (NaN where either has none)."""
         self._compared()
         return self._study.prospect(datum, self.after) - self._study.prospect(datum, self.before)
 
-    def tokens(self, n=10, data=None):
+    def tokens(
+        self, n: int = 10, data: Iterable[Datum | str] | None = None
+    ) -> list[tuple[Datum, int, float, float]]:
         """The tokens whose score moved most.
 
         List of (Datum, token, score before, score after), largest move first.
@@ -152,7 +163,9 @@ class Change:
             for _, _, token, datum in found[:n]
         ]
 
-    def regions(self, datum, threshold=None):
+    def regions(
+        self, datum: Datum | str, threshold: float | None = None
+    ) -> tuple[list[HotSpot], list[HotSpot]]:
         """Where a datum's map changed: (rises, falls), two lists of HotSpot, the largest summed change first.
 
         A region is connected tokens whose score rose (fell) by ``threshold`` or more; default: half of the
@@ -167,7 +180,7 @@ class Change:
         rises, falls = (self._study.regions(datum, each, threshold) for each in (change, -change))
         return rises, [replace(spot, total=-spot.total, mean=-spot.mean, peak=-spot.peak) for spot in falls]
 
-    def scores(self):
+    def scores(self) -> ScoreChange:
         """How well data are predicted, before and after.
 
         ScoreChange, whose ``sentence`` says whether the edits hurt.
@@ -183,7 +196,7 @@ class Change:
         data = (before.get("fitted_on"), after["fitted_on"])
         return ScoreChange(kind == "held_out", accuracy, auroc, data, classes)
 
-    def kernel(self):
+    def kernel(self) -> KernelChange:
         """Both kernels over the same concepts: KernelChange.
 
         Raises FitError where the fits have other concepts.
@@ -210,7 +223,7 @@ class Change:
             self.after.unit,
         )
 
-    def sentences(self):
+    def sentences(self) -> list[str]:
         """What changed, in plain words: list of str."""
         study, after = self._study, self.after
         said = self.scores().sentence
@@ -232,13 +245,13 @@ class Change:
             out.append("no predicted class changed")
         return out
 
-    def _edited(self):
+    def _edited(self) -> list[str]:
         """Sentences on concepts and weights."""
         after, out = self.after, []
         gone = sorted(set(after.state.excluded) - set(self.before.state.excluded))
         back = sorted(set(self.before.state.excluded) - set(after.state.excluded))
 
-        def name(concept):
+        def name(concept: int) -> str:
             return self._study.concept_name(concept, naming(self._study, after))
 
         if gone:
@@ -254,20 +267,20 @@ class Change:
             )
         return out
 
-    def _compared(self):
+    def _compared(self) -> None:
         if self.before is None:
             raise FitError("there is no earlier fit to compare with")
 
-    def _data(self, data):
+    def _data(self, data: Iterable[Datum | str] | None) -> list[Datum]:
         study, both = self._study, (self.before.summary["predictions"], self.after.summary["predictions"])
         chosen = [study.datum(each) for each in data] if data is not None else study.embedded()
         return [datum for datum in chosen if all(datum.uid in each for each in both)]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(self.sentences())
 
 
-def _same_concepts(one, other):
+def _same_concepts(one: Fit, other: Fit) -> bool:
     """Whether a number means the same concept in both fits.
 
     Found by one search, and split alike as far as both are.
@@ -276,7 +289,7 @@ def _same_concepts(one, other):
     return np.array_equal(one.centroids, other.centroids) and all(a == b for a, b in zip(*splits))
 
 
-def last_change(study):
+def last_change(study: Study) -> Change | None:
     """What the last refit changed: Change; None before the first refit, or where concepts were found anew."""
     fits = study.fits()
     if len(fits) < 2:

@@ -3,6 +3,8 @@
 Nothing is written, and nothing is repaired.
 """
 
+from __future__ import annotations
+
 import json
 import shutil
 import sqlite3
@@ -241,7 +243,7 @@ def _fit_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Fault]]]]:
     remedy = f"`prospector replay {study.path} --repair`"
     for (id,) in study.database.read("SELECT id FROM fits ORDER BY id"):
 
-        def look(id=id):
+        def look(id: int = id) -> list[Fault]:
             try:
                 load_kept(study.path, study.database, id)
             except StudyDamagedError as error:
@@ -256,7 +258,7 @@ def _map_steps(study: Study) -> Iterator[tuple[str, Callable[[], list[Fault]]]]:
     remedy = f"`prospector prospect {study.path}` (maps of earlier fits: remove the file)"
     for path in sorted(study.path.glob("fits/*/maps/**/*.npy")):
 
-        def look(path=path):
+        def look(path: Path = path) -> list[Fault]:
             says = map_fault(path)
             return [Fault("map", str(path.relative_to(study.path)), says, remedy)] if says else []
 

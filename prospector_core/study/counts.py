@@ -3,10 +3,13 @@
 Counts of concepts and pairs, made anew only where an edit makes it necessary.
 """
 
+from __future__ import annotations
+
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import get_num_threads
@@ -17,6 +20,13 @@ from ..method.features import n_features, pair_index
 from ..method.soft import UNIT, count_units
 from .assignments import there, without
 from .journal import CurationState, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..method.graphs import TokenGraph
+    from .action import Region
+    from .assignments import Sprites
 
 __all__ = ["Counts", "compact_coef", "expand"]
 
@@ -31,7 +41,7 @@ class Counts:
     Attributes: radius; unit, what a whole count is: 1, or 255^2 where tokens belong to several concepts.
     """
 
-    def __init__(self, sprites, graph, radius):
+    def __init__(self, sprites: Sprites, graph: Callable[[str], TokenGraph], radius: int) -> None:
         self._sprites = sprites
         self._graph = graph
         self.radius = radius
@@ -42,7 +52,9 @@ class Counts:
         """K under a CurationState, inactive concepts included."""
         return self._sprites.n_concepts(state)
 
-    def cached(self, uid, state, region=None, threads=None):
+    def cached(
+        self, uid: str, state: CurationState, region: Region | None = None, threads: int | None = None
+    ) -> np.ndarray:
         """Counts before merging, excluded and ignored tokens out: (p,) int64. ``region``: its tokens only."""
         n_found = len(self._sprites.centroids)
         counts = self._arrays.get(
@@ -128,7 +140,7 @@ class Counts:
             outside |= ~inside
         return outside
 
-    def compact(self, rows, state):
+    def compact(self, rows: list[tuple[str, Region | None]], state: CurationState) -> np.ndarray:
         """Counts over active concepts only, as if the study had been quantised that way.
 
         (n_rows, p_active) int64.
@@ -144,7 +156,7 @@ class Counts:
         counts = np.stack(self._all(rows, state))
         return merge_counts(counts, groups, k, self.radius)
 
-    def _all(self, rows, state):
+    def _all(self, rows: list[tuple[str, Region | None]], state: CurationState) -> list[np.ndarray]:
         """``cached`` of many rows; what has to be counted is counted side by side, a datum a thread."""
         threads = get_num_threads()
         if threads == 1 or len(rows) < 2 * threads:
@@ -168,7 +180,7 @@ class _Cut:
     k: int
 
     @property
-    def plain(self):
+    def plain(self) -> bool:
         """Whether it is the sprite as quantised."""
         return not self.steps and not self.gone and not self.ignored.size and self.region is None
 
@@ -205,7 +217,7 @@ def _digest(steps, gone, ignored, region):
     return said.hexdigest()[:16]
 
 
-def expand(coef, active, n_concepts, radius):
+def expand(coef: np.ndarray, active: Sequence[int], n_concepts: int, radius: int) -> np.ndarray:
     """Weights (or counts) over active concepts laid out over all K: (p,), 0 for inactive ones."""
     if len(active) == n_concepts:
         return coef
@@ -214,13 +226,13 @@ def expand(coef, active, n_concepts, radius):
     return full
 
 
-def compact_coef(coef, active, n_concepts, radius):
+def compact_coef(coef: np.ndarray, active: Sequence[int], n_concepts: int, radius: int) -> np.ndarray:
     """The inverse of ``expand``: (p_active,) float64."""
     return coef[_places(tuple(active), n_concepts, radius)]
 
 
 @lru_cache(maxsize=64)  # asked for once a fold
-def _places(active, n_concepts, radius):
+def _places(active: tuple[int, ...], n_concepts: int, radius: int) -> np.ndarray:
     """Where the features over active concepts are among all p: (p_active,) int64."""
     active = np.array(active, np.int64)
     if not radius:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInputError, LabelsError, StudyError
-from ..modalities.base import Modality, NewStudy
+from ..modalities.base import Modality
 from ..modalities.labels import LabelTable
 from ..modalities.options import options_of
+from ..modalities.parts import NewStudy
 from ..modalities.registry import modalities
 from ..store.database import Database
 from ..store.files import partial_name, storage_errors
@@ -105,36 +106,7 @@ def write_study(path: Path, meta: dict, new: NewStudy, secret: bytes | None = No
         with storage_errors(path):
             partial.mkdir(parents=True)
             database = Database.create(partial / "study.sqlite", meta)
-            uids = {key: uid_of("s", about, secret) for key, (about, _, _) in new.sources.items()}
-            with database.transaction() as connection:
-                for key, (_, info, file) in new.sources.items():
-                    connection.execute(
-                        "INSERT INTO sources VALUES (?, ?, ?, ?)",
-                        (
-                            uids[key],
-                            portable(file, path),
-                            file.name,
-                            json.dumps({**info, "absolute": str(file), **_told(file, info)}),
-                        ),
-                    )
-                for position, (row, file) in enumerate(zip(new.rows, new.files)):
-                    field = (
-                        [row.field.x, row.field.y, row.field.width, row.field.height]
-                        if row.field
-                        else row.part
-                    )
-                    connection.execute(
-                        "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        (
-                            position,
-                            uid_of("d", row.name, secret),
-                            row.name,
-                            uids[file],
-                            field and json.dumps(field),
-                            row.label,
-                            row.split,
-                        ),
-                    )
+            _write_rows(database, path, new, secret)
             if new.fill is not None:
                 new.fill(partial, database)
             database.close()
@@ -147,6 +119,36 @@ def write_study(path: Path, meta: dict, new: NewStudy, secret: bytes | None = No
         remove_made(partial)
 
 
+def _write_rows(database: Database, path: Path, new: NewStudy, secret: bytes) -> None:
+    """Write what is known of a new study's files and data into its database; ``path``: where it will lie."""
+    uids = {key: uid_of("s", about, secret) for key, (about, _, _) in new.sources.items()}
+    with database.transaction() as connection:
+        for key, (_, info, file) in new.sources.items():
+            connection.execute(
+                "INSERT INTO sources VALUES (?, ?, ?, ?)",
+                (
+                    uids[key],
+                    portable(file, path),
+                    file.name,
+                    json.dumps({**info, "absolute": str(file), **_told(file, info)}),
+                ),
+            )
+        for position, (row, file) in enumerate(zip(new.rows, new.files)):
+            field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else row.part
+            connection.execute(
+                "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    position,
+                    uid_of("d", row.name, secret),
+                    row.name,
+                    uids[file],
+                    field and json.dumps(field),
+                    row.label,
+                    row.split,
+                ),
+            )
+
+
 def _told(file, info):
     """What tells the file from others wherever it is moved to, as a part of its info."""
     if not info.get("at_hand", True):  # of features: there is no such file
@@ -157,7 +159,7 @@ def _told(file, info):
         return {}
 
 
-def uid_of(prefix, text, secret):
+def uid_of(prefix: str, text: str, secret: bytes) -> str:
     """An opaque number for a datum or file.
 
     Without the secret of its study nobody can tell which name it stands for, not even with a list of all

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import functools
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from .splitting import split_centroids, tree_parts
 from .views import class_index
 
 if TYPE_CHECKING:
+    from .chronicle import Event
+    from .data import Datum
+    from .journal import Entry
     from .study import Study
 
 __all__ = ["Curation"]
@@ -30,11 +34,13 @@ __all__ = ["Curation"]
 _MAX_NAME = 60
 
 
-def _edit(method):
+def _edit(method: Callable[..., Any]) -> Callable[..., Any]:
     """An edit: it takes ``note`` (why) and ``expected`` (the journal id that it was made on) as well."""
 
     @functools.wraps(method)
-    def edit(self, *arguments, note="", expected=None, **options):
+    def edit(
+        self: Curation, *arguments: Any, note: str = "", expected: int | None = None, **options: Any
+    ) -> Any:
         editor = None if expected is None else Editor(self.author, int(expected), self._log.own_entries())
         with self.by(editor, note):
             return method(self, *arguments, **options)
@@ -58,7 +64,7 @@ class Curation:
         self._study, self._log = study, log
 
     @property
-    def author(self):
+    def author(self) -> str:
         """Who edits, as the journal keeps it.
 
         At first PROSPECTOR_AUTHOR, else the system's name of the user.
@@ -82,38 +88,38 @@ class Curation:
         return self._log.state
 
     @property
-    def seen(self):
+    def seen(self) -> int:
         """Id of the last journal entry (0 before the first).
 
         What to name as ``expected`` when editing later.
         """
         return self._log.last()
 
-    def history(self):
+    def history(self) -> list[Entry]:
         """Every entry ever made, oldest first: list of Entry (id, at, action, payload, author, note)."""
         return self._log.entries()
 
-    def chronicle(self):
+    def chronicle(self) -> list[Event]:
         """The history told in plain words, with what became of each edit: list of Event, oldest first."""
         return chronicle(self._study, self._log.entries())
 
-    def standing(self):
+    def standing(self) -> list[Entry]:
         """Edits that count, oldest first: list of Entry."""
         with self._log.timeline() as timeline:
             return list(timeline.standing)
 
-    def since(self, editor):
+    def since(self, editor: Editor) -> list[Entry]:
         """What others have edited after what an editor has seen: list of Entry, oldest first."""
         return editor.unseen(self._log.entries()) if editor.behind(self._log.last()) else []
 
     @_edit
-    def rename(self, concept, name):
+    def rename(self, concept: int, name: str) -> int:
         """Give a concept a name that travels into every picture and export."""
         name = one_line(name)
         if not name or len(name) > _MAX_NAME:
             raise CurationError(f"a concept's name must have 1 to {_MAX_NAME} characters")
 
-        def check(state):
+        def check(state: CurationState) -> None:
             self._check(state, concept)
             for other in state.active(self._n_concepts(state)):
                 if other != concept and self._study.concept_name(other, state).lower() == name.lower():
@@ -124,7 +130,7 @@ class Curation:
         return self._append("rename", {"concept": int(concept), "name": name}, check)
 
     @_edit
-    def name_family(self, composition, name):
+    def name_family(self, composition: np.ndarray | dict[int, float], name: str) -> int:
         """Name a family of sites (``families.find_families``); "" takes the name back.
 
         Names find their family by what it is made of.
@@ -145,7 +151,7 @@ class Curation:
         if not shares:
             raise CurationError("a family is made of at least one concept")
 
-        def check(state):
+        def check(state: CurationState) -> None:
             for concept in shares:
                 self._check(state, concept)
 
@@ -154,7 +160,7 @@ class Curation:
         )
 
     @_edit
-    def recolour(self, concept, colour):
+    def recolour(self, concept: int, colour: str) -> int:
         """Give a concept a colour, "#rrggbb"."""
         if not is_colour(colour):
             raise CurationError(f"{colour!r} is not a colour: write it as #rrggbb")
@@ -162,23 +168,23 @@ class Curation:
         return self._append("recolour", payload, lambda state: self._check(state, concept))
 
     @_edit
-    def merge(self, concepts, into):
+    def merge(self, concepts: Iterable[int], into: int) -> int:
         """Make several concepts one. Their counts add up exactly; nothing is quantised again."""
         concepts = sorted({int(concept) for concept in concepts} | {int(into)})
         if len(concepts) < 2:
             raise CurationError("a merge needs at least two concepts")
 
-        def check(state):
+        def check(state: CurationState) -> None:
             for concept in concepts:
                 self._check(state, concept)
 
         return self._append("merge", {"concepts": concepts, "into": int(into)}, check)
 
     @_edit
-    def exclude(self, concept, reason=""):
+    def exclude(self, concept: int, reason: str = "") -> int:
         """Take a concept's tokens out of the graph: no count, no score, and a gap to their neighbours."""
 
-        def check(state):
+        def check(state: CurationState) -> None:
             self._check(state, concept)
             if state.active(self._n_concepts(state)) == [concept]:
                 raise CurationError(
@@ -189,17 +195,19 @@ class Curation:
         return self._append("exclude", {"concept": int(concept), "reason": reason}, check)
 
     @_edit
-    def include(self, concept):
+    def include(self, concept: int) -> int:
         """Take an excluded concept back in."""
 
-        def check(state):
+        def check(state: CurationState) -> None:
             if concept not in state.excluded:
                 raise CurationError(f"concept {concept} is not excluded")
 
         return self._append("include", {"concept": int(concept)}, check)
 
     @_edit
-    def pin(self, concepts, weight, target=None):
+    def pin(
+        self, concepts: int | Iterable[int], weight: float | None, target: int | str | None = None
+    ) -> int:
         """Replace the fitted weight of a concept, or of a pair of concepts, by the expert's; ``None`` unpins.
 
         ``target``: the class in whose kernel, where there are more than two; ``None``: in the kernels of all
@@ -220,7 +228,7 @@ class Curation:
         if weight is not None and not abs(weight) < 1e6:
             raise CurationError(f"a weight must be a number between -1000000 and 1000000, got {weight}")
 
-        def check(state):
+        def check(state: CurationState) -> None:
             for concept in pair:
                 self._check(state, concept)
 
@@ -230,7 +238,9 @@ class Curation:
         return self._append("pin", payload, check)
 
     @_edit
-    def reassign(self, datum, tokens, concept):
+    def reassign(
+        self, datum: Datum | str | dict[Any, Iterable[int]], tokens: Iterable[int] | None, concept: int
+    ) -> int:
         """Say that these tokens of a datum belong to that concept.
 
         Of several data at once: {datum: tokens}, tokens None.
@@ -249,7 +259,7 @@ class Curation:
         return self._append("reassign", payload, lambda state: self._check(state, concept))
 
     @_edit
-    def split(self, concept, into=2, seed=0):
+    def split(self, concept: int, into: int = 2, seed: int = 0) -> int:
         """Cut a concept into several, by k-means inside its own tokens; other tokens keep their ids.
 
         Where concepts are branches of a tree (``branches.branches_of``), it is cut where its branches part;
@@ -278,7 +288,7 @@ class Curation:
             return record("split", payload)
 
     @_edit
-    def merge_up(self, concept):
+    def merge_up(self, concept: int) -> int:
         """Merge a concept with its sibling in the tree, or with all below it: one step up.
 
         The concept keeps id and name.
@@ -300,7 +310,9 @@ class Curation:
             return record("merge", {"concepts": sorted([int(concept), *others]), "into": int(concept)})
 
     @_edit
-    def annotate(self, datum, polygon, evidence, weight=1.0, target=None):
+    def annotate(
+        self, datum: Any, polygon: Any, evidence: str, weight: float = 1.0, target: int | str | None = None
+    ) -> int:
         """Mark a region of a datum: "for" or "against" a class, or "ignore".
 
         A region for (against) class 1 enters the fit as one more datum of class 1 (0), the sprite cut to it,
@@ -350,20 +362,20 @@ class Curation:
         return self._append("annotate", payload, None)
 
     @_edit
-    def withdraw(self, entry):
+    def withdraw(self, entry: int) -> int:
         """Take back one marked region, whatever was edited since.
 
         ``entry``: its journal id (``Region.entry``).
         """
 
-        def check(state):
+        def check(state: CurationState) -> None:
             if not any(region.entry == entry for region in state.regions):
                 raise CurationError(f"no region that was marked in entry {entry} of the journal stands")
 
         return self._append("withdraw", {"entry": int(entry)}, check)
 
     @_edit
-    def relabel(self, datum, label):
+    def relabel(self, datum: Datum | str, label: int | None) -> int:
         """Correct a datum's class: 0, 1, ..., or None for not known."""
         known = range(len(self._study.classes))
         if label is not None and label not in known:
@@ -372,35 +384,35 @@ class Curation:
         return self._append("relabel", {"datum": self._study.datum(datum).uid, "label": label}, None)
 
     @_edit
-    def undo(self):
+    def undo(self) -> Entry:
         """Take back the last edit that stands (by appending to the journal). Returns that edit's Entry."""
         return self._step("undo", "there is nothing to undo")
 
     @_edit
-    def redo(self):
+    def redo(self) -> Entry:
         """Bring back the edit that was undone last. Returns that edit's Entry."""
         return self._step("redo", "there is nothing to redo")
 
-    def can_undo(self):
+    def can_undo(self) -> Entry | None:
         """The Entry that ``undo`` would take back, or None."""
         with self._log.timeline() as timeline:
             return timeline.standing[-1] if timeline.standing else None
 
-    def can_redo(self):
+    def can_redo(self) -> Entry | None:
         """The Entry that ``redo`` would bring back, or None."""
         with self._log.timeline() as timeline:
             return timeline.undone[-1] if timeline.undone else None
 
-    def pending(self):
+    def pending(self) -> bool:
         """Whether edits stand that the current fit does not know yet (names and colours need no refit)."""
         fit = self._study.view
         return fit is not None and self.state.layer_two() != fit.state.layer_two()
 
-    def describe(self, entry):
+    def describe(self, entry: Entry) -> str:
         """An entry in plain words."""
         return describe(self._study, entry)
 
-    def _several(self, target):
+    def _several(self, target: int | str) -> bool:
         """Whether an edit must say which class it is about.
 
         Raises CurationError for a class that there is not.
@@ -413,13 +425,13 @@ class Curation:
             )
         return several
 
-    def _n_concepts(self, state):
+    def _n_concepts(self, state: CurationState) -> int:
         fit = self._study.view
         if fit is None:
             raise CurationError("the study has no concepts yet: fit it first")
         return len(fit.centroids) + state.n_extra
 
-    def _check(self, state, concept):
+    def _check(self, state: CurationState, concept: int) -> None:
         n = self._n_concepts(state)
         if not 0 <= concept < n:
             raise CurationError(f"there is no concept {concept}: concepts are 0..{n - 1}")
@@ -430,7 +442,7 @@ class Curation:
         if concept in state.excluded:
             raise CurationError(f"concept {concept} is excluded: include it first")
 
-    def _append(self, action, payload, check):
+    def _append(self, action: str, payload: dict, check: Callable[[CurationState], None] | None) -> int:
         with self._log.recording() as record:
             # read and checked inside the transaction: two programs editing one study cannot contradict each
             # other
@@ -438,7 +450,7 @@ class Curation:
                 check(self.state)
             return record(action, payload)
 
-    def _step(self, action, nothing):
+    def _step(self, action: str, nothing: str) -> Entry:
         with self._log.recording() as record:
             entry = self.can_undo() if action == "undo" else self.can_redo()
             if entry is None:

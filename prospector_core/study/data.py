@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInputError, EmbeddingError, StoreNotAllowedError
-from ..modalities.base import Rect
+from ..modalities.parts import Rect
 from ..store.database import Database
 from ..store.stamps import edition_of, short_hash
 from .records import datum_row, job_rows

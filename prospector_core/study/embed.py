@@ -20,7 +20,11 @@ from .queue import Rate
 from .worker_context import Place, place_of, study_at
 
 if TYPE_CHECKING:
-    from ..modalities.base import Embedder
+    from collections.abc import Iterable, Iterator
+
+    from ..encoders.base import Encoder
+    from ..modalities.parts import Embedder
+    from ..scheduling import InProcess
     from .data import Datum
     from .study import Study
 
@@ -36,7 +40,16 @@ def embedder_of(study: Study, encoder: Any = None, threads: int | None = None) -
     return study.kind.embedder(study, encoder or study.kind.encoder_of(study, threads))
 
 
-def embed_study(study, data=None, progress=None, stop=None, threads=None, encoder=None, anew=False, on=None):
+def embed_study(
+    study: Study,
+    data: Iterable[Datum | str] | None = None,
+    progress: Callable[[Datum, int, int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    threads: int | None = None,
+    encoder: Encoder | None = None,
+    anew: bool = False,
+    on: InProcess | OnCluster | None = None,
+) -> dict[str, str]:
     """Embed data that are not embedded yet.
 
     Parameters
@@ -88,7 +101,14 @@ def _adopt_files(study, todo):
     study.files.adopt(source for source, uids in files.items() if uids & todo and not (uids - todo) & made)
 
 
-def work_on_queue(study, progress=None, stop=None, threads=None, encoder=None, on=None):
+def work_on_queue(
+    study: Study,
+    progress: Callable[[Datum, int, int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    threads: int | None = None,
+    encoder: Encoder | None = None,
+    on: InProcess | OnCluster | None = None,
+) -> dict[str, str]:
     """Embed what waits on the queue of a study, and nothing else.
 
     Parameters, result and errors as ``embed_study``.
@@ -158,13 +178,13 @@ def _embed_there(study, on, place, threads, progress, stopped, failed):
     """As many data of the queue at a time as there are workers. How far each is, is read from the store."""
     queue, running, lock = study.queue, set(), threading.Lock()
 
-    def claimed():
+    def claimed() -> Iterator[str]:
         while not stopped() and (uid := queue.claim()) is not None:
             with lock:
                 running.add(uid)
             yield uid
 
-    def look():
+    def look() -> None:
         rates = {}
         while not ended.wait(_REPORT_EVERY):
             with lock:
@@ -263,7 +283,7 @@ def _told(queue, progress):
     """Progress of one datum as the caller and the queue hear it: function(datum, done, total)."""
     rate, last = Rate(), 0.0
 
-    def tell(datum, done, total):
+    def tell(datum: Datum, done: int, total: int) -> None:
         nonlocal last
         if progress is not None:
             progress(datum, done, total)

@@ -3,7 +3,10 @@
 Kernels under the expert's edits, and predictions of data left out.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +18,19 @@ from ..method.uncertainty import bootstrap_kernels
 from .counts import compact_coef, expand
 from .fits import Kernels
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from .counts import Counts
+    from .journal import CurationState
+    from .settings import FitSettings
+
 __all__ = ["apply_pins", "fit_kernel", "resampled_kernels"]
 
 
-def apply_pins(coef, state, n_concepts, radius, target=1):
+def apply_pins(
+    coef: np.ndarray, state: CurationState, n_concepts: int, radius: int, target: int = 1
+) -> np.ndarray:
     """The kernel of a class with the expert's weights in place of the fitted ones: a new (p,) array."""
     pinned = coef.copy()
     # where concepts were merged, what was said of the one they went into counts last
@@ -35,7 +47,15 @@ def apply_pins(coef, state, n_concepts, radius, target=1):
     return pinned
 
 
-def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class 0", "class 1")):
+def fit_kernel(
+    counts: Counts,
+    uids: list[str],
+    labels: dict[str, int | None],
+    fitted_on: Collection[str],
+    state: CurationState,
+    settings: FitSettings,
+    classes: Sequence[str] = ("class 0", "class 1"),
+) -> Kernels:
     """Fit the kernel and predict every datum, those it was fitted on by kernels fitted without them.
 
     Parameters
@@ -60,16 +80,7 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
             **_scores(truth[: rows.n][trained], probability[trained], "held_out" if folds else "fitted"),
         }
         return Kernels(coef[None], full[None], (calibration,), summary)
-    for target, name in enumerate(classes):
-        truth, train = rows.of(target)
-        if not (truth[train] == 1).any():
-            raise FitError(
-                f"no datum labelled {name!r} is embedded: one kernel per class needs data of every class"
-            )
-        if not (truth[train] == 0).any():
-            raise FitError(
-                f"all embedded data are labelled {name!r}: one kernel per class needs data of every class"
-            )
+    _check_classes(rows, classes)
     found = [_fit_one(rows, state, settings, target) for target in range(len(classes))]
     coef, full, calibration, probability, folds, fitted = zip(*found)
     # held out in every kernel or in none: else the probabilities of one datum would not be comparable
@@ -91,6 +102,20 @@ def fit_kernel(counts, uids, labels, fitted_on, state, settings, classes=("class
     return Kernels(np.stack(coef), np.stack(full), tuple(calibration), summary)
 
 
+def _check_classes(rows: _Rows, classes: Sequence[str]) -> None:
+    """Raise FitError where a class has no data, or all."""
+    for target, name in enumerate(classes):
+        truth, train = rows.of(target)
+        if not (truth[train] == 1).any():
+            raise FitError(
+                f"no datum labelled {name!r} is embedded: one kernel per class needs data of every class"
+            )
+        if not (truth[train] == 0).any():
+            raise FitError(
+                f"all embedded data are labelled {name!r}: one kernel per class needs data of every class"
+            )
+
+
 def _fit_one(rows, state, settings, target):
     """The kernel of one class against the rest.
 
@@ -103,7 +128,7 @@ def _fit_one(rows, state, settings, target):
     truth, train = rows.of(target)
     whole = np.arange(len(truth)) < n
 
-    def fitted(some):
+    def fitted(some: np.ndarray) -> tuple[np.ndarray, Calibration, Callable[[np.ndarray], np.ndarray]]:
         kernel = settings.make_kernel().fit(compact[some], truth[some], weight[some])
         full = expand(kernel.coef_, active, k, radius)
         used = compact_coef(apply_pins(full, state, k, radius, target), active, k, radius)
@@ -141,7 +166,7 @@ class _Rows:
     owner: np.ndarray
     train: np.ndarray
 
-    def of(self, target):
+    def of(self, target: int) -> tuple[np.ndarray, np.ndarray]:
         """One class against the rest: truth (n_rows,) 1, 0 or -1, and the rows to fit on (n_rows,) bool.
 
         A region against a class is an example of the rest in the kernel of that class, and in no other.
@@ -174,7 +199,16 @@ def _evidence(counts, uids, labels, fitted_on, state):
     return _Rows(n, k, state.active(k), compact, label, against, weight, owner, train)
 
 
-def resampled_kernels(counts, uids, labels, fitted_on, state, settings, n, target=1):
+def resampled_kernels(
+    counts: Counts,
+    uids: list[str],
+    labels: dict[str, int | None],
+    fitted_on: Collection[str],
+    state: CurationState,
+    settings: FitSettings,
+    n: int,
+    target: int = 1,
+) -> np.ndarray:
     """Kernels of a class as ``fit_kernel``'s, each fitted on rows drawn with replacement.
 
     (n, p) float64, pins applied.

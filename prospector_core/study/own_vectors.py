@@ -1,8 +1,11 @@
 """Vectors of one's own: one file per datum, one row per token in their order, in place of an encoder."""
 
+from __future__ import annotations
+
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,13 @@ from ..store.readable import require_readable
 from ..store.removal import remove_made
 from ..store.vectors import read_vector_file
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from .data import Datum
+    from .study import Study
+
 __all__ = ["NAME", "OwnEmbedder", "OwnVectors", "adopt_vectors"]
 
 NAME = "own-vectors"
@@ -20,7 +30,7 @@ _SUFFIXES = (".npy", ".h5", ".hdf5", ".parquet")
 _BLOCK = 4096
 
 
-def adopt_vectors(study, folder):
+def adopt_vectors(study: Study, folder: str | os.PathLike[str]) -> None:
     """Say that a new study takes its vectors from a folder, one file per datum.
 
     Raises EmbeddingError, naming what is missing.
@@ -89,14 +99,14 @@ class OwnVectors:
     name = NAME
     input_size = 0
 
-    def __init__(self, dim):
+    def __init__(self, dim: int) -> None:
         self.dim = int(dim)
 
-    def encode(self, tokens):
+    def encode(self, tokens: Sequence[Any]) -> np.ndarray:
         """Zeros, one row per token."""
         return np.zeros((len(tokens), self.dim), np.float32)
 
-    def record(self):
+    def record(self) -> dict[str, Any]:
         return {"name": NAME, "version": 1, "dim": self.dim, "weights_sha256": None}
 
 
@@ -106,7 +116,7 @@ class OwnEmbedder:
     The tokens, their places and edges are its own, the vectors are those of the files.
     """
 
-    def __init__(self, study):
+    def __init__(self, study: Study) -> None:
         kept = study.embedding["vectors"]
         folder = (study.path / kept["folder"]).resolve()
         self._folder = folder if folder.is_dir() else Path(kept["absolute"])
@@ -116,15 +126,15 @@ class OwnEmbedder:
         self._store = aside.store
         self._tokens = study.kind.embedder(aside, self.encoder)
 
-    def __enter__(self):
+    def __enter__(self) -> OwnEmbedder:
         self._tokens.__enter__()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._tokens.__exit__(*error)
         remove_made(Path(self._scratch))
 
-    def embed(self, datum, progress, stopped):
+    def embed(self, datum: Datum, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
         vectors = read_vector_file(_files(self._study, self._folder, datum)[datum.uid])
         if not self._tokens.embed(datum, lambda done, total: None, stopped):
             return False
@@ -146,15 +156,15 @@ class OwnEmbedder:
         progress(len(vectors), len(vectors))
         return True
 
-    def note(self, datum):
+    def note(self, datum: Datum) -> str:
         return self._tokens.note(datum)
 
 
 class _Aside:
     """A study whose embeddings are kept elsewhere for the moment."""
 
-    def __init__(self, study, store):
+    def __init__(self, study: Study, store: EmbeddingStore) -> None:
         self._study, self.store = study, store
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)

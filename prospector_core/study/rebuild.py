@@ -3,10 +3,13 @@
 And compared with those that are kept.
 """
 
+from __future__ import annotations
+
 import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +22,13 @@ from .journal import read_journal, replay
 from .kept_fit import load_kept
 from .settings import GIVEN
 from .views import fit_folder
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from ..scheduling import InProcess
+    from .study import Study
 
 __all__ = ["Rebuilt", "rebuild_fits"]
 
@@ -43,12 +53,18 @@ class Rebuilt:
     says: str
 
     @property
-    def good(self):
+    def good(self) -> bool:
         """Whether the kept fit is what the journal says, or is again."""
         return (self.result == "same" and not self.damaged) or self.repaired
 
 
-def rebuild_fits(study, into=None, repair=False, progress=None, on=None):
+def rebuild_fits(
+    study: Study,
+    into: str | os.PathLike[str] | None = None,
+    repair: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+    on: InProcess | OnCluster | None = None,
+) -> list[Rebuilt]:
     """Make every fit of a study again and compare: list of Rebuilt, oldest first.
 
     No cached sprite or count is used.

@@ -73,6 +73,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/study/concept_actions.py": ("core/test_action_rules", "core/test_replay"),
     "prospector_core/study/token_actions.py": ("core/test_action_rules", "core/test_replay"),
     "prospector_core/study/backup.py": ("core/test_backup",),
+    "prospector_core/study/backup_copy.py": ("core/test_backup",),
     "prospector_core/study/backup_record.py": ("core/test_backup",),
     "prospector_core/study/branches.py": ("core/test_kept_rules",),
     "prospector_core/study/change.py": ("core/test_study_fit", "core/test_classes"),

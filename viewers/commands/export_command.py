@@ -126,6 +126,7 @@ def export(
     """Write prospect maps for other programs, or as figures; one file per datum."""
     from prospector_core.exporters import export as write
     from prospector_core.exporters import format_names, write_files
+    from prospector_core.modalities import Export
     from prospector_core.scheduling import scheduler
     from prospector_core.study import Study
 
@@ -144,7 +145,7 @@ def export(
         draw = partial(_figures(opened, options), names=names, **options)
         by_slide = whole_slide or region is not None
         with scheduler(workers, cluster, memory) as on, progress_bar("drawing", json, "figures") as bar:
-            written = write_files(opened, ".png", draw, folder, data, names, bar, by_slide, on)
+            written = write_files(opened, Export(".png", draw), folder, data, names, bar, by_slide, on)
     else:
         with scheduler(workers, cluster, memory) as on, progress_bar("exporting", json, "data") as bar:
             written = write(opened, format, folder, data, names, bar, on, **options)

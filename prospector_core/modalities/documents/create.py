@@ -11,8 +11,8 @@ from typing import Any
 
 from ...errors import BadInputError, DocumentError, LabelsError
 from ...store.place import portable
-from ..base import NewStudy
 from ..labels import LabelRow, LabelTable, classes_of
+from ..parts import NewStudy
 from .files import DocumentFile, Fields, list_documents
 from .options import DocumentOptions
 from .sentences import LANGUAGES

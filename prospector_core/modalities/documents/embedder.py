@@ -1,24 +1,35 @@
 """Embedding the data of a study of documents, and their text as it is kept or read again."""
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import json
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...encoders.base import package_version
 from ...errors import DocumentError
-from ..base import Embedder
+from ..parts import Embedder
 from .files import DocumentFile, Fields
 from .sentences import detect_language, readable, split_sentences, split_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ...encoders.base import Encoder
+    from ...study import Datum, Study
+    from .files import Document
 
 __all__ = ["DocumentEmbedder", "text_from_file"]
 
 _BLOCK = 256  # tokens encoded, and written, at once
 
 
-def text_from_file(study, datum, kept):
+def text_from_file(study: Study, datum: Datum, kept: dict[str, Any]) -> dict[str, Any]:
     """What is kept beside a document's embeddings, with its text from its file, of a study that keeps none.
 
     Raises DocumentError where the file is gone, or was changed.
@@ -44,16 +55,16 @@ def text_from_file(study, datum, kept):
 class DocumentEmbedder(Embedder):
     """Keeps the file of the present datum open while the next datum is in it too."""
 
-    def __init__(self, study, encoder):
+    def __init__(self, study: Study, encoder: Encoder) -> None:
         self.encoder = encoder
         self._study, self._source, self._file = study, None, None
         self._fields = Fields(study.embedding.get("id_field"))
         self._note = ""
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._close()
 
-    def embed(self, datum, progress, stopped):
+    def embed(self, datum: Datum, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
         document = self._read(datum)
         self._note = document.note
         spans, language = self._tokens(document)
@@ -93,7 +104,7 @@ class DocumentEmbedder(Embedder):
         writer.finish()
         return True
 
-    def note(self, datum):
+    def note(self, datum: Datum) -> str:
         """What was done to read it at all."""
         return self._note
 
@@ -127,7 +138,7 @@ class DocumentEmbedder(Embedder):
         self._source, self._file = None, None
 
 
-def read_part(file, at, id):
+def read_part(file: DocumentFile, at: int | None, id: str | None) -> Document:
     """The document of a DocumentFile that begins at a byte of it, or the one of the file.
 
     Raises DocumentError.
@@ -150,13 +161,13 @@ def _document(path, id_field, at, id, stamp):
         return read_part(file, at, id)
 
 
-def words_of(document):
+def words_of(document: Document) -> dict[str, Any]:
     """The words of a document as they are kept beside its embeddings."""
     sections = [[each.heading, each.start, each.end] for each in document.sections]
     return {"text": document.text, "title": document.title, "sections": sections}
 
 
-def fingerprint_of(study, document):
+def fingerprint_of(study: Study, document: Document) -> str:
     """What tells whether a document is still the same, and, keyed by the study's secret, nothing else."""
     said = json.dumps(words_of(document)).encode()
     return hmac.new(str(study.database.read_meta("secret")).encode(), said, hashlib.sha256).hexdigest()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import DocumentError
-from ..base import Export, Modality, Words
+from ..base import Modality
+from ..parts import Export, Words
 from .options import DocumentOptions
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from ...method.graphs import TokenGraph
     from ...study import Study
     from ...study.data import Datum
-    from ..base import Embedder, NewStudy
     from ..labels import LabelTable
     from ..layouts import Layout
+    from ..parts import Embedder, NewStudy
 
 __all__ = ["Documents"]
 

@@ -1,15 +1,24 @@
 """What the tokens of an embedded document say, and in which section they stand."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .sentences import readable
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...study import Datum, Study
 
 __all__ = ["RIGHT_TO_LEFT", "sections_of", "sentences_of"]
 
 RIGHT_TO_LEFT = ("ar", "fa", "ur")  # languages
 
 
-def sentences_of(study, datum):
+def sentences_of(study: Study, datum: Datum | str) -> list[str]:
     """The tokens of an embedded document as one line each: list of str."""
     attrs = study.attrs(datum)
     return [
@@ -18,7 +27,7 @@ def sentences_of(study, datum):
     ]
 
 
-def sections_of(spans, attrs):
+def sections_of(spans: np.ndarray, attrs: dict[str, Any]) -> list[str]:
     """The heading of the section that each span stands in, "" where there is none: list of str."""
     headings = [""] * len(spans)
     for heading, start, end in attrs["sections"]:

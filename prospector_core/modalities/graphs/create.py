@@ -13,18 +13,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import BadInputError, GraphError, LabelsError
-from ..base import NewStudy
 from ..labels import LabelTable
+from ..parts import NewStudy
 from .edges import build_graph, parse_edges
 from .encoders import TRANSFORMS, transformed
 from .files import TokenOptions, TokenTable, list_token_files, open_tokens
 from .graph_objects import is_graph_object, label_of, name_of, table_of
 from .options import GraphOptions
+
+if TYPE_CHECKING:
+    from ...store.database import Database
 
 __all__ = ["look_at_graphs"]
 
@@ -99,7 +102,7 @@ def look_at_graphs(
         },
     }
 
-    def keep(folder, database):
+    def keep(folder: Path, database: Database) -> None:
         for file in used if memory is not None else ():
             _save(memory[files[file][0]], folder / "graphs" / file.name)
 
@@ -239,10 +242,10 @@ def _few(table, most=200):
 class _Statistics:
     """Mean and standard deviation of each feature, over data one after the other."""
 
-    def __init__(self, transform):
+    def __init__(self, transform: str) -> None:
         self.names, self._transform, self._n = None, transform, 0
 
-    def add(self, table, name):
+    def add(self, table: TokenTable, name: str) -> None:
         if self.names is None:
             self.names = list(table.names)
             self._mean, self._square = np.zeros(len(self.names)), np.zeros(len(self.names))
@@ -258,7 +261,7 @@ class _Statistics:
         self._mean = self._mean + away * n / (self._n + n)
         self._n += n
 
-    def result(self):
+    def result(self) -> tuple[np.ndarray, np.ndarray]:
         """(mean, standard deviation); 1 where a feature never changes."""
         deviation = np.sqrt(self._square / self._n)
         return self._mean, np.where(deviation > 1e-12 * np.maximum(np.abs(self._mean), 1.0), deviation, 1.0)

@@ -1,11 +1,18 @@
 """Edges of tokens that come with coordinates, and places of tokens that come with edges."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from ...errors import BadInputError, GraphError
 from ...method.graphs import TokenGraph
+
+if TYPE_CHECKING:
+    from .files import TokenTable
 
 __all__ = ["build_graph", "laid_out", "parse_edges"]
 
@@ -15,7 +22,7 @@ _PIVOTS = 50
 _REFINED, _ROUNDS = 1000, 60  # tokens of a part up to which all hops are looked at, and how often
 
 
-def parse_edges(text):
+def parse_edges(text: str) -> tuple[str, float | None]:
     """("neighbours", 6.0) of "neighbours:6"; None as the number where there is none. Raises BadInputError."""
     kind, _, number = str(text).strip().lower().partition(":")
     kind = {"knn": "neighbours", "nearest": "neighbours", "neighbors": "neighbours"}.get(kind, kind)
@@ -36,7 +43,7 @@ def parse_edges(text):
     return kind, value
 
 
-def build_graph(table, how=None):
+def build_graph(table: TokenTable, how: str | None = None) -> TokenGraph:
     """TokenGraph of a TokenTable. ``how``: see ``parse_edges``; None: given edges, else 6 nearest.
 
     Raises GraphError.
@@ -61,7 +68,7 @@ def build_graph(table, how=None):
     )
 
 
-def laid_out(graph):
+def laid_out(graph: TokenGraph) -> np.ndarray:
     """Places in the plane for tokens without coordinates, from the hops between them.
 
     (n, 2), the same every time.

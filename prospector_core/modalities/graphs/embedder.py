@@ -1,11 +1,21 @@
 """Embedding the data of a study of graphs or cells: each file is opened once, however many data it holds."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...errors import EmbeddingError, GraphError
-from ..base import Embedder
+from ..parts import Embedder
 from .edges import build_graph, laid_out
 from .files import TokenOptions, open_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...encoders.base import Encoder
+    from ...study import Datum, Study
 
 __all__ = ["TokenEmbedder"]
 
@@ -15,16 +25,16 @@ _BLOCK = 4096  # tokens a block on disk: their vectors are short
 class TokenEmbedder(Embedder):
     """Keeps the file of the present datum open, while the next one is in it too."""
 
-    def __init__(self, study, encoder):
+    def __init__(self, study: Study, encoder: Encoder) -> None:
         self.encoder = encoder
         self._study, self._path, self._file = study, None, None
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self._file is not None:
             self._file.close()
         self._path, self._file = None, None
 
-    def embed(self, datum, progress, stopped):
+    def embed(self, datum: Datum, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
         kept = self._study.embedding
         table = self._table(datum)
         if list(table.names) != list(kept["features"]):

@@ -77,6 +77,19 @@ class TokenTable:
 
         ``where``: file or datum, for messages. Raises GraphError.
         """
+        features = self._checked_features(where)
+        if len(self.names) != features.shape[1]:
+            raise GraphError(f"{where}: {len(self.names)} names of {features.shape[1]} features")
+        positions = self._checked_positions(where, len(features))
+        edges = self._checked_edges(where, len(features))
+        if positions is None and edges is None:
+            raise GraphError(f"{where} has neither coordinates (x, y) nor edges: one of them makes the graph")
+        if self.ids is not None and len(self.ids) != len(features):
+            raise GraphError(f"{where}: {len(self.ids)} ids of {len(features)} tokens")
+        return replace(self, features=features, positions=positions, edges=edges, names=unique(self.names))
+
+    def _checked_features(self, where: str) -> np.ndarray:
+        """Return the features as (n, d) float32. Raises GraphError."""
         features = _numbers(self.features, f"{where}: features")
         if features.ndim != 2 or not features.shape[1]:
             raise GraphError(
@@ -98,44 +111,47 @@ class TokenTable:
                 f"{where}: {self.names[column]!r} of token {token} is not a finite number: fill or leave out"
                 " such tokens"
             )
-        if len(self.names) != features.shape[1]:
-            raise GraphError(f"{where}: {len(self.names)} names of {features.shape[1]} features")
-        positions, edges = self.positions, self.edges
-        if positions is not None:
-            positions = _numbers(positions, f"{where}: coordinates").astype(np.float64)
-            if positions.ndim != 2 or positions.shape[0] != len(features) or positions.shape[1] not in (2, 3):
-                raise GraphError(
-                    f"{where}: {len(features)} tokens need x, y (, z) each, got coordinates of shape"
-                    f" {positions.shape}"
-                )
-            if not np.isfinite(positions).all():
-                token = int(np.argmin(np.isfinite(positions).all(axis=1)))
-                raise GraphError(f"{where}: token {token} has no finite coordinates: leave it out")
-        if edges is not None:
-            edges = np.asarray(edges)
-            edges = edges.T if edges.ndim == 2 and edges.shape[0] == 2 and edges.shape[1] != 2 else edges
-            edges = edges.reshape(0, 2) if edges.size == 0 else edges
-            if (
-                edges.ndim != 2
-                or edges.shape[1] != 2
-                or not np.issubdtype(edges.dtype, np.integer)
-                and edges.size
-            ):
-                raise GraphError(
-                    f"{where}: edges must be pairs of token numbers, not {edges.shape} {edges.dtype}"
-                )
-            edges = edges.astype(np.int64)
-            if edges.size and (edges.min() < 0 or edges.max() >= len(features)):
-                raise GraphError(
-                    f"{where}: an edge names token"
-                    f" {edges.max() if edges.max() >= len(features) else edges.min()}, but tokens are"
-                    f" 0..{len(features) - 1}"
-                )
-        if positions is None and edges is None:
-            raise GraphError(f"{where} has neither coordinates (x, y) nor edges: one of them makes the graph")
-        if self.ids is not None and len(self.ids) != len(features):
-            raise GraphError(f"{where}: {len(self.ids)} ids of {len(features)} tokens")
-        return replace(self, features=features, positions=positions, edges=edges, names=unique(self.names))
+        return features
+
+    def _checked_positions(self, where: str, n: int) -> np.ndarray | None:
+        """Return the places of n tokens as (n, 2 or 3) float64. Raises GraphError."""
+        positions = self.positions
+        if positions is None:
+            return None
+        positions = _numbers(positions, f"{where}: coordinates").astype(np.float64)
+        if positions.ndim != 2 or positions.shape[0] != n or positions.shape[1] not in (2, 3):
+            raise GraphError(
+                f"{where}: {n} tokens need x, y (, z) each, got coordinates of shape {positions.shape}"
+            )
+        if not np.isfinite(positions).all():
+            token = int(np.argmin(np.isfinite(positions).all(axis=1)))
+            raise GraphError(f"{where}: token {token} has no finite coordinates: leave it out")
+        return positions
+
+    def _checked_edges(self, where: str, n: int) -> np.ndarray | None:
+        """Return the edges of n tokens as (m, 2) int64. Raises GraphError."""
+        if self.edges is None:
+            return None
+        edges = np.asarray(self.edges)
+        edges = edges.T if edges.ndim == 2 and edges.shape[0] == 2 and edges.shape[1] != 2 else edges
+        edges = edges.reshape(0, 2) if edges.size == 0 else edges
+        if (
+            edges.ndim != 2
+            or edges.shape[1] != 2
+            or not np.issubdtype(edges.dtype, np.integer)
+            and edges.size
+        ):
+            raise GraphError(
+                f"{where}: edges must be pairs of token numbers, not {edges.shape} {edges.dtype}"
+            )
+        edges = edges.astype(np.int64)
+        if edges.size and (edges.min() < 0 or edges.max() >= n):
+            raise GraphError(
+                f"{where}: an edge names token"
+                f" {edges.max() if edges.max() >= n else edges.min()}, but tokens are"
+                f" 0..{n - 1}"
+            )
+        return edges
 
 
 class TokenFile:

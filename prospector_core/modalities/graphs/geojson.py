@@ -54,6 +54,15 @@ def points_geojson(
     if not chosen <= {"tiles", "concepts", "marks"}:
         raise BadInputError(f"geojson of {study.kind.words.tokens} holds tiles (a point each) and marks")
     datum = study.datum(datum)
+    points = _points(study, datum, threshold)  # of marks alone too: a study without a fit has no export
+    features = points if "tiles" in chosen else []
+    if "marks" in chosen:
+        features += _marks(study, datum)
+    return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()
+
+
+def _points(study: Study, datum: Datum, threshold: object | None) -> list[dict]:
+    """Return a feature per token that scores at least the threshold, with its concept and its scores."""
     positions, concepts, views = study.positions(datum), study.concepts_of(datum), study.class_views()
     names_of = {view.target: score_name(study, view) for view in views}
     every = np.stack([view.prospect(datum) for view in views], axis=1)
@@ -61,33 +70,38 @@ def points_geojson(
     names, colours = {each.id: each.name for each in study.concepts()}, study.colours()
     ids = study.attrs(datum).get("ids") or range(len(positions))
     features = []
-    if "tiles" in chosen:
-        kinds = {
-            concept: {
-                "objectType": "detection",
-                "classification": {"name": name, "color": list(rgb_of(colours[concept]))},
-            }
-            for concept, name in names.items()
+    kinds = {
+        concept: {
+            "objectType": "detection",
+            "classification": {"name": name, "color": list(rgb_of(colours[concept]))},
         }
-        rows = zip(np.round(positions, 4).tolist(), scores.tolist(), concepts.tolist(), ids, every.tolist())
-        for place, score, concept, own, each in rows:
-            known = np.isfinite(score)
-            if threshold is not None and not (known and score >= threshold):
-                continue
-            more = (
-                {"measurements": {name: round(value, 6) for name, value in zip(names_of.values(), each)}}
-                if known
-                else {"metadata": {"excluded": "true"}}
-            )
-            properties = {**kinds[concept], "name": str(own), **more}
-            features.append(
-                {
-                    "type": "Feature",
-                    "geometry": {"type": "Point", "coordinates": place},
-                    "properties": properties,
-                }
-            )
-    for region in study.curation.state.regions if "marks" in chosen else ():
+        for concept, name in names.items()
+    }
+    rows = zip(np.round(positions, 4).tolist(), scores.tolist(), concepts.tolist(), ids, every.tolist())
+    for place, score, concept, own, each in rows:
+        known = np.isfinite(score)
+        if threshold is not None and not (known and score >= threshold):
+            continue
+        more = (
+            {"measurements": {name: round(value, 6) for name, value in zip(names_of.values(), each)}}
+            if known
+            else {"metadata": {"excluded": "true"}}
+        )
+        properties = {**kinds[concept], "name": str(own), **more}
+        features.append(
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": place},
+                "properties": properties,
+            }
+        )
+    return features
+
+
+def _marks(study: Study, datum: Datum) -> list[dict]:
+    """Return a feature per region that was marked on a datum."""
+    features = []
+    for region in study.curation.state.regions:
         if region.datum == datum.uid and region.polygon:
             ring = [*map(list, region.polygon), list(region.polygon[0])]
             name = mark_name(region, study.classes)
@@ -105,4 +119,4 @@ def points_geojson(
                     "properties": properties,
                 }
             )
-    return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()
+    return features

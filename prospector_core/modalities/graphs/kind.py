@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import GraphError
-from ..base import Export, Modality, Words
+from ..base import Modality
+from ..parts import Export, Words
 from .options import GraphOptions
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from ...method.graphs import TokenGraph
     from ...study import Study
     from ...study.data import Datum
-    from ..base import Embedder, NewStudy
     from ..labels import LabelTable
     from ..layouts import Layout
+    from ..parts import Embedder, NewStudy
     from .background import Under
 
 __all__ = ["Cells", "Graphs"]

@@ -11,8 +11,8 @@ from ...errors import BadInputError, LabelsError, SlideError
 from ...scheduling import each_file
 from ...store.place import portable
 from ...store.readable import require_readable
-from ..base import NewStudy
 from ..labels import LabelTable
+from ..parts import NewStudy
 from .options import SlideOptions
 from .readers import list_slides, open_slide
 from .stain import check_stain
@@ -90,7 +90,7 @@ def _slide_files(slides):
     return [Path(file).resolve() for file in slides]
 
 
-def look_at_slide(file):
+def look_at_slide(file: Path) -> dict[str, Any]:
     """What a slide says of itself, as a study keeps it. Raises SlideError."""
     with open_slide(file) as slide:
         return {
@@ -108,7 +108,9 @@ def _look_at_slide(item):
     return look_at_slide(item[0])
 
 
-def with_mpp(info, file, slide_mpp):
+def with_mpp(
+    info: dict[str, Any], file: Path, slide_mpp: float | Callable[[str], float | None] | None
+) -> dict[str, Any]:
     """What ``look_at_slide`` found, with microns per pixel of a slide that does not state them.
 
     Raises SlideError.
@@ -121,6 +123,6 @@ def with_mpp(info, file, slide_mpp):
     return {**info, "mpp": mpp}
 
 
-def slide_info(file, slide_mpp):
+def slide_info(file: Path, slide_mpp: float | Callable[[str], float | None] | None) -> dict[str, Any]:
     """What a study keeps of a slide. Raises SlideError."""
     return with_mpp(look_at_slide(file), file, slide_mpp)

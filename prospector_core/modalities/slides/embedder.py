@@ -1,10 +1,20 @@
 """Embedding the data of a study of slides: each slide is opened once, however many fields of it are data."""
 
-from ..base import Embedder
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..parts import Embedder
 from .embedding import embed_datum, open_grid_writer
 from .stain import normalised
 from .tiling import tile_grid
 from .tissue import tissue_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...encoders.base import Encoder
+    from ...study import Datum, Study
 
 __all__ = ["TileEmbedder"]
 
@@ -15,14 +25,14 @@ class TileEmbedder(Embedder):
     While the next datum is on it too.
     """
 
-    def __init__(self, study, encoder):
+    def __init__(self, study: Study, encoder: Encoder) -> None:
         self.encoder = encoder
         self._study, self._source, self._slide, self._mask = study, None, None, None
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._close()
 
-    def embed(self, datum, progress, stopped):
+    def embed(self, datum: Datum, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
         slide, mask = self._open(datum)
         study, wanted = self._study, self._study.embedding
         grid = tile_grid(slide, wanted["tile"], wanted["mpp"], datum.field, mask, wanted["min_tissue"])
@@ -30,7 +40,7 @@ class TileEmbedder(Embedder):
         writer = open_grid_writer(study.store, datum.uid, slide, grid, self.encoder, dtype=kept_as)
         return embed_datum(slide, grid, self.encoder, writer, progress=progress, stop=stopped)
 
-    def note(self, datum):
+    def note(self, datum: Datum) -> str:
         """Whether the colours of its slide could not be normalised."""
         failed = getattr(self._slide, "stain", {}).get("failed")
         return (

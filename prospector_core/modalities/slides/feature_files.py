@@ -149,16 +149,7 @@ def read_features(path: Path, patches: object | None = None) -> FeatureFile:
     """
     path = Path(path)
     if path.suffix.lower() in _PLAIN:
-        vectors, points = _plain_file(path)
-        if points.shape != (len(vectors), 2):
-            raise EmbeddingError(
-                f"{path.name}: {len(vectors)} vectors, but coordinates of shape {points.shape}"
-            )
-        if not np.isfinite(points).all():
-            raise EmbeddingError(f"{path.name}: its coordinates are not finite: write it again")
-        return FeatureFile(
-            path, *vectors.shape, points, None, None, None, None, None, None, _encoder_name({}, path), {}
-        )
+        return _read_plain(path)
     with _open(path) as file:
         features, coords = _dataset(file, "features", path), _dataset(file, "coords", path)
         shape = _features_shape(features.shape, path)
@@ -207,6 +198,18 @@ def read_features(path: Path, patches: object | None = None) -> FeatureFile:
         _size(attrs),
         _encoder_name(stated, path),
         attrs,
+    )
+
+
+def _read_plain(path: Path) -> FeatureFile:
+    """Look at a file that holds vectors and their places, and says nothing else. Raises EmbeddingError."""
+    vectors, points = _plain_file(path)
+    if points.shape != (len(vectors), 2):
+        raise EmbeddingError(f"{path.name}: {len(vectors)} vectors, but coordinates of shape {points.shape}")
+    if not np.isfinite(points).all():
+        raise EmbeddingError(f"{path.name}: its coordinates are not finite: write it again")
+    return FeatureFile(
+        path, *vectors.shape, points, None, None, None, None, None, None, _encoder_name({}, path), {}
     )
 
 

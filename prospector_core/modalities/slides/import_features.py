@@ -14,8 +14,8 @@ import numpy as np
 from ...errors import EmbeddingError, LabelsError
 from ...store.embeddings import EmbeddingStore
 from ...store.place import portable
-from ..base import NewStudy
 from ..labels import LabelTable
+from ..parts import NewStudy
 from .create import slide_info
 from .feature_files import find_feature_files, read_features, read_vectors
 from .feature_grid import grid_of_coordinates

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import BadInputError, SlideError
-from ..base import Export, Modality, Words
+from ..base import Modality
+from ..parts import Export, Words
 from .options import SlideOptions
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from ...study.data import Datum
     from ...study.fits import FitView
     from ...study.sources import Source
-    from ..base import Embedder, NewStudy
     from ..labels import LabelTable
     from ..layouts import Layout
+    from ..parts import Embedder, NewStudy
     from .coarse import ProvisionalMap
     from .readers import Slide
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import BadInputError, TissueError
-from ..base import Rect
+from ..parts import Rect
 from .readers import Slide
 from .tissue import TissueMask
 

@@ -1,8 +1,15 @@
 """The contact graph of a chain: what stands for a residue in it, and how near is near."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...errors import BadInputError
+
+if TYPE_CHECKING:
+    from .files import Chain
 
 __all__ = ["CONTACTS", "check_contacts", "contact_points"]
 
@@ -13,7 +20,7 @@ the middle of the side chain's heavy atoms, C-alpha, C-beta."""
 _BACKBONE_NAMES = ("N", "CA", "C", "O", "OXT", "OT1", "OT2")
 
 
-def contact_points(chain, atom):
+def contact_points(chain: Chain, atom: str) -> np.ndarray:
     """What stands for each residue in the contact graph: (n, 3) float64.
 
     Parameters: chain, Chain; atom, "side" (middle of the side chain's heavy atoms; of glycine, and where they

@@ -12,8 +12,8 @@ from ...errors import LabelsError, StructureError
 from ...scheduling import each_file
 from ...store.place import portable
 from ...store.readable import require_readable
-from ..base import NewStudy
 from ..labels import LabelTable
+from ..parts import NewStudy
 from .contacts import check_contacts
 from .files import list_structures, open_structure
 from .options import StructureOptions

@@ -1,12 +1,22 @@
 """Embedding the data of a study of structures: each file is read once, however many chains of it are data."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...errors import EmbeddingError, ProspectorError, StructureError
 from ...method.graphs import TokenGraph
-from ..base import Embedder
+from ..parts import Embedder
 from .contacts import contact_points
 from .trajectory import read_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...encoders.base import Encoder
+    from ...study import Datum, Study
 
 __all__ = ["ResidueEmbedder"]
 
@@ -16,13 +26,13 @@ _MOST_FRAMES = 1000
 class ResidueEmbedder(Embedder):
     """Keeps the structure of the present datum, while the next datum is in it too."""
 
-    def __init__(self, study, encoder):
+    def __init__(self, study: Study, encoder: Encoder) -> None:
         self.encoder = encoder
         self._study, self._source, self._structure, self._notes = study, None, None, {}
         if hasattr(encoder, "prepare"):
             encoder.prepare(self._sample, study.path)
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._source = self._structure = None
 
     def _sample(self):
@@ -40,7 +50,7 @@ class ResidueEmbedder(Embedder):
             self._source = datum.source
         return read_frames(self._structure, datum.part or {}, self._study.source_path(datum).parent)
 
-    def embed(self, datum, progress, stopped):
+    def embed(self, datum: Datum, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
         frames = self._read(datum)
         if len(frames) > _MOST_FRAMES:
             raise StructureError(
@@ -92,13 +102,13 @@ class ResidueEmbedder(Embedder):
         return True
 
     @staticmethod
-    def graph_of(positions, frames, cutoff, datum):
+    def graph_of(positions: np.ndarray, frames: int, cutoff: float, datum: Datum) -> None:
         """Raises StructureError where no graph can be made: better now than at the fit."""
         try:
             TokenGraph.from_contacts(positions[: len(positions) // frames], cutoff)
         except ProspectorError as error:
             raise StructureError(f"{datum.name}: {error}") from error
 
-    def note(self, datum):
+    def note(self, datum: Datum) -> str:
         """Residues that had to be left out."""
         return self._notes.get(datum.uid, "")

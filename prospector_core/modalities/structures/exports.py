@@ -234,39 +234,30 @@ def molviewspec(study: Study, datum: Datum) -> bytes:
             **code,
         }
 
-    def node(
-        kind: str, children: list[dict[str, dict | list[dict] | str]] | tuple[None] = (), **params: Any
-    ) -> dict[str, dict[str, dict[str, Any] | list[dict[str, Any]] | str] | list[dict[str, Any]] | str]:
-        return {
-            "kind": kind,
-            **({"params": params} if params else {}),
-            **({"children": list(children)} if children else {}),
-        }
-
     colours = [
-        node("color", selector=selector(index), color=diverging_hex(score / limit))
+        _node("color", selector=selector(index), color=diverging_hex(score / limit))
         for index, score in enumerate(scores)
         if np.isfinite(score)
     ]
     top = [selector(index) for index in _top(scores) if scores[index] > 0]
     content = base64.b64encode(bfactor_mmcif(study, datum)).decode()
     parts = [
-        node(
+        _node(
             "component",
-            [node("representation", [node("color", color="#d9d9d9"), *colours], type="cartoon")],
+            [_node("representation", [_node("color", color="#d9d9d9"), *colours], type="cartoon")],
             selector="polymer",
         ),
-        node("component", [node("representation", type="ball_and_stick")], selector="ligand"),
-        node("component", [node("representation", type="ball_and_stick")], selector="ion"),
+        _node("component", [_node("representation", type="ball_and_stick")], selector="ligand"),
+        _node("component", [_node("representation", type="ball_and_stick")], selector="ion"),
     ]
     if top:
-        parts.append(node("component", [node("representation", type="ball_and_stick")], selector=top))
-    scene = node(
+        parts.append(_node("component", [_node("representation", type="ball_and_stick")], selector=top))
+    scene = _node(
         "root",
         [
-            node(
+            _node(
                 "download",
-                [node("parse", [node("structure", parts, type="model")], format="mmcif")],
+                [_node("parse", [_node("structure", parts, type="model")], format="mmcif")],
                 url=f"data:chemical/x-mmcif;base64,{content}",
             )
         ],
@@ -276,6 +267,17 @@ def molviewspec(study: Study, datum: Datum) -> bytes:
     return json.dumps(
         {"root": scene, "metadata": {"version": "1.4", "timestamp": at, "title": title}}
     ).encode()
+
+
+def _node(
+    kind: str, children: list[dict[str, dict | list[dict] | str]] | tuple[None] = (), **params: Any
+) -> dict[str, dict[str, dict[str, Any] | list[dict[str, Any]] | str] | list[dict[str, Any]] | str]:
+    """Return a node of a scene: its kind, what it is told, and the nodes below it."""
+    return {
+        "kind": kind,
+        **({"params": params} if params else {}),
+        **({"children": list(children)} if children else {}),
+    }
 
 
 def _limit(scores: np.ndarray) -> float:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import StructureError
-from ..base import Export, Modality, Words
+from ..base import Modality
+from ..parts import Export, Words
 from .options import StructureOptions
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from ...study import Study
     from ...study.data import Datum
     from ...study.sources import Source
-    from ..base import Embedder, NewStudy
     from ..labels import LabelTable
     from ..layouts import Layout
+    from ..parts import Embedder, NewStudy
     from .files import Structure
 
 __all__ = ["Structures"]
