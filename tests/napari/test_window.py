@@ -262,7 +262,7 @@ def test_a_study_that_cannot_be_reviewed_says_why_in_the_widget(viewer, qt, tmp_
 
     widget = ReviewWidget(viewer)
     widget.open_study(tmp_path)
-    Window(qt, viewer, widget).until(lambda: "is no study" in widget.words.text())
+    Window(qt, viewer, widget).until(lambda: "is not a study" in widget.words.text())
     assert widget.open_button.isEnabled()
     widget.close()
 
