@@ -85,7 +85,8 @@ def _points(group: str, name: str | None = None) -> list[EntryPoint]:
     if own:  # metadata of a clone are as old as its installation
         points = [point for point in points if point.dist is None or point.dist.name != _OURS]
     points += [point for point in own if point.group == group]
-    return sorted(point for point in points if name is None or point.name == name)
+    named = (point for point in points if name is None or point.name == name)
+    return sorted(named, key=lambda point: point.name)
 
 
 @lru_cache(maxsize=1)

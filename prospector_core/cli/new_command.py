@@ -193,7 +193,7 @@ def _asked(question: Question, given: float | None, bar: Any, json: bool) -> Cal
         try:
             answer = float(text) if text.strip() else None
         except ValueError as error:
-            raise BadInputError(f"{text!r} is no {question.answer}") from error
+            raise BadInputError(f"{text!r} is not a {question.answer}") from error
         return answer
 
     return ask

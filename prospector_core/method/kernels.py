@@ -54,7 +54,7 @@ class _Kernel(Estimator):
         labels = np.asarray(labels)
         if counts.ndim != 2 or labels.shape != (len(counts),):
             raise FitError(
-                f"counts {counts.shape} and labels {labels.shape} do not belong together: give one row a"
+                f"counts {counts.shape} and labels {labels.shape} do not belong together: give one row per"
                 " datum"
             )
         if counts.dtype.kind not in "biuf":

@@ -11,8 +11,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import COMMAND, ENVIRONMENT, ROOT, paint
 from PIL import Image
+
+from tests.cli.conftest import COMMAND, ENVIRONMENT, ROOT, paint
 
 NEW = (
     "new",
@@ -254,7 +255,7 @@ def fitted(slides, prospector):
         (("--format", "csv", "--what", "tiles"), "only geojson"),
         (("--format", "geojson", "--what", "hexagons"), "hexagons"),
         (("--format", "geojson", "--what", "tiles", "--threshold", "1"), "--what regions"),
-        (("--format", "geojson", "--threshold", "nan"), "no threshold"),
+        (("--format", "geojson", "--threshold", "nan"), "not a threshold"),
         (("--format", "csv", "--out", "labels.csv"), "is a file"),
         (("--format", "csv", "--whole-slide"), "--whole-slide goes with --format png"),
         (("--format", "geojson", "--region", "0", "0", "9", "9"), "--region goes with --format png"),

@@ -3,16 +3,16 @@
 import json
 
 import pytest
-from test_prompts import TextSide, as_open_clip
 
 from prospector_core import Study
-from prospector_core.study import prompts
+from prospector_core.modalities.slides import encoders
+from tests.support.prompting import TextSide, as_open_clip
 from tests.support.study_files import make_study
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    monkeypatch.setattr(prompts, "get_encoder", lambda name: TextSide())
+    monkeypatch.setattr(encoders, "get_encoder", lambda name: TextSide())
     return as_open_clip(make_study(tmp_path, fit={}))
 
 

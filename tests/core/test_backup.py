@@ -164,8 +164,8 @@ def test_targets_that_are_refused(study, tmp_path):
         (study.path / "backup", "in each other"),
         (study.path.parent, "in each other"),
         (tmp_path / "photos", "something else"),
-        (tmp_path / "file", "no folder"),
-        (tmp_path / "link", "no folder"),
+        (tmp_path / "file", "not a folder"),
+        (tmp_path / "link", "not a folder"),
         (tmp_path / "of another", "another study"),
     ):
         with pytest.raises(BadInputError, match=words) as caught:

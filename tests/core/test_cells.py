@@ -383,8 +383,8 @@ CSV = "x,y,f\n0,0,1\n1,1,2\n"
         ({"s0.npz": "no zip"}, {}, "NPZ"),
         ({"s0.h5ad": "no hdf5"}, {}, "not an HDF5 file"),
         ({"s0.tif": "no tiff"}, {}, "needs its label image"),
-        ({"s0.tif": "no tiff", "s0_mask.tif": "no tiff", "s1.csv": CSV}, {}, "no TIFF"),
-        ({"s0.parquet": "no parquet"}, {}, "no Parquet table that can be read"),
+        ({"s0.tif": "no tiff", "s0_mask.tif": "no tiff", "s1.csv": CSV}, {}, "not a TIFF"),
+        ({"s0.parquet": "no parquet"}, {}, "not a Parquet table that can be read"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(files, options, says, tmp_path):

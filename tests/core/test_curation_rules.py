@@ -154,7 +154,7 @@ def test_a_split_has_two_to_twenty_parts(edit):
     edit.rename(K + 1, "part")
     with pytest.raises(CurationError, match=rf"no concept {K + 2}: concepts are 0..{K + 1}"):
         edit.rename(K + 2, "part")
-    with pytest.raises(CurationError, match="no branches of a tree"):
+    with pytest.raises(CurationError, match="not branches of a tree"):
         edit.merge_up(0)
 
 

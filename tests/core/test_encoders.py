@@ -156,7 +156,7 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
 def test_installed_encoders(monkeypatch):
     class Point:
         def __init__(self, name, loaded):
-            self.name, self.loaded = name, loaded
+            self.name, self.loaded, self.dist = name, loaded, None
 
         def load(self):
             return self.loaded

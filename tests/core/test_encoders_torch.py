@@ -348,7 +348,7 @@ def test_patch_tokens_follow_their_tiles_row_by_row(tiles):
     [
         (lambda x: x.mean((2, 3)), 1, "test:model is not a vision transformer"),
         (lambda x: x, 1, "leave out @patches"),
-        (lambda x: x.flatten(2).transpose(1, 2)[:, :17], 1, "no vision transformer"),
+        (lambda x: x.flatten(2).transpose(1, 2)[:, :17], 1, "not a vision transformer"),
         (
             Patches(),
             3,

@@ -165,5 +165,5 @@ def test_arrays_are_read_as_they_were_saved(array):
         and found.flags.writeable
     )
     for broken in (buffer.getvalue()[1:], b"", b"\x93NUMPY\x01\x00\x00\x00" + buffer.getvalue()[10:]):
-        with pytest.raises(ValueError, match="no .npy file"):
+        with pytest.raises(ValueError, match="not a .npy file"):
             read_npy(broken)

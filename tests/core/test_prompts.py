@@ -3,51 +3,22 @@
 Names as edits.
 """
 
-import json
 import sys
 import types
 
 import numpy as np
 import pytest
 
-from prospector_core import Study
 from prospector_core.errors import BadInputError, EmbeddingError
 from prospector_core.modalities.slides import encoders
 from prospector_core.modalities.slides.encoders import get_encoder
 from prospector_core.study import prompts
 from prospector_core.study.concepts import part_sizes
 from prospector_core.study.settings import FitSettings
+from tests.support.prompting import TextSide, as_open_clip
 from tests.support.study_files import K, make_study
 
 KINDS = [f"kind{k}" for k in range(K)]
-
-
-class TextSide:
-    """A phrase ``kindN`` points along axis N; all texts lean to kind0 and away from all pictures."""
-
-    name = "open_clip:fake/x"
-
-    def __init__(self):
-        self.texts = []
-
-    def encode_text(self, texts):
-        self.texts += texts
-        out = np.zeros((len(texts), 6), np.float32)
-        out[:, 0], out[:, 5] = 0.9, -1.0
-        for row, text in zip(out, texts):
-            row[int(text.split("kind")[1][0])] += 0.3
-        return 7 * out
-
-    def record(self):
-        return {"weights_sha256": "a" * 64}
-
-
-def as_open_clip(study, name="open_clip:fake/x", **more):
-    """The study again, as if that encoder had made it."""
-    with study.database.transaction() as connection:
-        embedding = json.dumps({**study.embedding, "encoder": name, **more})
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'embedding'", (embedding,))
-    return Study.open(study.path)
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_what_is_offered_and_what_is_not(tmp_path):
         study.fit(quantizer="tree", concepts=1)
     study.fit(concepts=K, radius=1)
     assert branches_of(study) is None
-    with pytest.raises(CurationError, match="no branches of a tree"):
+    with pytest.raises(CurationError, match="not branches of a tree"):
         study.curation.merge_up(2)
 
 

@@ -59,7 +59,7 @@ def study(request, tmp_path, disk):
 
 def test_all_looking_works(study, tmp_path):
     writable = Study.open(shutil.copytree(study.path, tmp_path / "copy"))
-    assert study.database.read_only == "read-only file system" and writable.read_only == ""
+    assert study.database.read_only == "read-only file system" and writable.database.read_only == ""
     assert [entry.action for entry in study.curation.history()] == ["fit", "rename", "exclude"]
     assert study.curation.state.names == {0: "ink"} and study.curation.can_undo().action == "exclude"
     datum = study.data[1]
@@ -140,7 +140,11 @@ def test_what_others_commit_meanwhile_is_seen(tmp_path, disk):
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", view], check=True)
         looking, editing = Study.open(view / "study"), Study.open(folder / "study")
-        assert looking.read_only and not editing.read_only and looking.curation.state.names == {}
+        assert (
+            looking.database.read_only
+            and not editing.database.read_only
+            and looking.curation.state.names == {}
+        )
         editing.curation.rename(0, "ink")
         assert looking.curation.state.names == {0: "ink"}
         editing.curation.rename(0, "fold")

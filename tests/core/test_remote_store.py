@@ -122,8 +122,8 @@ def test_a_study_is_the_same_there(tmp_path, s3):
 
 def test_addresses_that_cannot_be(tmp_path, monkeypatch):
     for url, words in (
-        ("bucket/x", "no address"),
-        ("s3://", "no address"),
+        ("bucket/x", "not an address"),
+        ("s3://", "not an address"),
         ("nonsense://x/y", "not used here"),
     ):
         with pytest.raises(StudyError, match=words):

@@ -174,11 +174,10 @@ def test_all_that_is_made_of_a_study_is_the_same(tmp_path, cluster):
     seen = masked_study(study, 0.2)[0]
     export(seen, "csv", tmp_path / "c"), export(seen, "csv", tmp_path / "d", on=cluster)
     assert bytes_of(tmp_path / "c") == bytes_of(tmp_path / "d")
-    (null, kernel), (again, same) = (study_null(study, 15, on=on) for on in (None, cluster))
+    null, again = (study_null(study, 15, on=on) for on in (None, cluster))
     assert np.array_equal(null.shuffled, again.shuffled) and np.array_equal(
         null.p_values, again.p_values, equal_nan=True
     )
-    assert np.array_equal(kernel, same)
 
 
 @pytest.mark.slow
@@ -234,7 +233,7 @@ def test_an_item_that_fails_ends_no_other(cluster):
     for on in (InProcess(), cluster):
         found = {done.item: done for done in on.run(fails, [0, 1, 3])}
         assert found[0].get() == 0 and found[3].get() == 3
-        with pytest.raises(FitError, match="one is no number"):
+        with pytest.raises(FitError, match="one is not a number"):
             found[1].get()
     (done,) = cluster.run(fails, [2])
     with pytest.raises(StudyError, match="unexpectedly .ZeroDivisionError: nought"):

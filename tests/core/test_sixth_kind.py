@@ -121,7 +121,7 @@ def test_its_kind_answers_by_itself(study, tmp_path):
     kind = study.kind
     assert kind.words.count(2) == "2 windows" and "series" in modality_names() and "csv" in format_names()
     assert kind.place(study, study.data[0], 2) == {"start": 2 * WINDOW, "end": 3 * WINDOW}
-    assert kind.note(study) == "" and kind.given_concepts(study) is None and study.given_concepts is None
+    assert kind.note(study) == "" and kind.given_concepts(study) is None and study.given_concepts() is None
     assert study.under(study.data[0]) is None and not kind.planar and not kind.tiled
     with pytest.raises(BadInputError, match="recordings have no grid"):
         study.grid(study.data[0])

@@ -124,7 +124,7 @@ def test_shares_and_the_sprite_are_read_together(tmp_path, read):
     expected = membership(moved.astype(np.float32), CENTRES, 0.5)
     assert np.abs(shares.astype(int) - expected).max() <= 1 and (shares.sum(axis=1, dtype=int) == ONE).all()
     assert made.quantised("a").tolist() == nearest(moved, CENTRES).tolist()
-    assert made.shares("a") is shares(made, "a") and read.asked == ["a"]
+    assert made.shares("a") is made.shares("a") and read.asked == ["a"]
 
 
 STEPS = [cut(0, 0, 4, 5, members={0, 2}, seed=25), ("a", (1, 2, 99), 3), ("b", (7,), 1), cut(4, 4, 6, seed=5)]

@@ -102,7 +102,7 @@ def test_other_kinds_of_addresses_are_never_used(tmp_path, url, unreachable):
 
 @pytest.mark.parametrize("url", [*NO_ADDRESS, None, 7, ["s3://a/b"]])
 def test_what_is_no_address(url):
-    with pytest.raises(StudyError, match="no address"):
+    with pytest.raises(StudyError, match="not an address"):
         trust.check_address(url)
 
 

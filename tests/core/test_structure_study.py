@@ -142,7 +142,7 @@ def test_maps_are_written_for_other_programs(study, tmp_path, format):
 
 
 def test_formats_of_slides_are_refused(study, tmp_path):
-    with pytest.raises(BadInputError, match="no format for chains"):
+    with pytest.raises(BadInputError, match="not a format for chains"):
         export(study, "geojson", tmp_path)
 
 

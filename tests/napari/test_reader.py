@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from prospector_core.exporters import export
+from prospector_core.modalities.registry import modality_of
 from prospector_core.modalities.slides.readers import SLIDE_SUFFIXES, open_slide
 from viewers.limits import score_limit
 from viewers.napari_plugin.frame import Frame, Mosaic
@@ -150,9 +151,8 @@ def test_what_cannot_be_shown_says_why(what, study, tmp_path, monkeypatch):
 
 
 def _as_structures(init):
-    def made(self, path):
-        init(self, path)
-        self.modality = "structures"
+    def made(self, *parts, **more):
+        init(self, *parts, **{**more, "modality": "structures", "kind": modality_of("structures")})
 
     return made
 

@@ -131,7 +131,7 @@ def test_exclude_refit_stop_undo(window):
 
 def test_a_refit_is_stopped_in_the_activity_dock_or_here_and_then_keeps_nothing(window, monkeypatch):
     panel, study = window.panel, window.study
-    monkeypatch.setattr(study, "count", lambda *_: time.sleep(0.2))
+    monkeypatch.setattr("viewers.napari_plugin.review.count", lambda *_: time.sleep(0.2))
     panel.review.edit(lambda curation: curation.pin(1, 9.0))
     fit = study.view.id
     window.press(panel.refit)

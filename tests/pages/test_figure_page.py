@@ -59,7 +59,7 @@ def test_a_figure_is_drawn_when_it_is_saved(folder, saved, monkeypatch):
 
 def test_a_slide_that_is_gone_is_said_before(folder, saved, monkeypatch):
     monkeypatch.setattr(
-        Study, "slide_path", lambda self, datum: (_ for _ in ()).throw(ProspectorError("gone"))
+        Study, "source_path", lambda self, datum: (_ for _ in ()).throw(ProspectorError("gone"))
     )
     page = AppTest.from_string(PAGE, default_timeout=60).run()
     assert saved["disabled"] and "gone" in page.error[0].value

@@ -178,7 +178,7 @@ def test_regions_of_any_shape(study, monkeypatch, region, layer):
         ({"region": (500, 0, 5, 5)}, "outside the slide"),
         ({"region": (0, 0, 5, 5), "whole_slide": True}, "choose one"),
         ({"threshold": -1.0}, "from 0 on"),
-        ({"threshold": 1.0, "layer": "concepts"}, "of the map"),
+        ({"threshold": 1.0, "layer": "concepts"}, "for the map"),
         ({"opacity": 2.0}, "opacity"),
         ({"limit": 0.0}, "strongest colour"),
     ],

@@ -12,6 +12,7 @@ from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
 from prospector_core.study.change import last_change
 from prospector_core.study.explanations import uncertainty_at
+from prospector_core.study.fitting import count
 from viewers.kinds import view_of
 from viewers.limits import resamples_of, score_limit
 from viewers.point_pictures import spacing_of
@@ -360,7 +361,7 @@ class Review:
         fit, state, data = self.root.view, self.root.curation.state, self.root.embedded()
         for done, datum in enumerate(data):
             yield done, len(data) + 1
-            self.root.count(fit.centroids, fit.settings, state, datum)
+            count(self.root, fit.centroids, fit.settings, state, datum)
         yield len(data), len(data) + 1
 
     def compare(self, change):
