@@ -14,7 +14,7 @@ import pytest
 from prospector_core import Study
 from prospector_core.errors import BadInputError, StorageFullError, StudyDamagedError, StudyError
 from prospector_core.store import trust
-from prospector_core.study import backup
+from prospector_core.study import backup, backup_copy
 from prospector_core.study.backup import back_up, last_backup, restore
 from tests.support.study_files import embed_by_hand, make_study
 
@@ -198,8 +198,18 @@ def test_what_the_owner_put_into_a_backup_stays(study, tmp_path):
     assert (tmp_path / "backup" / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("step", ["_copy", "_verify", "_check_database", "write_atomic", "_put"])
-def test_an_interrupted_backup_leaves_the_former_one(study, tmp_path, monkeypatch, step):
+@pytest.mark.parametrize(
+    "module, step",
+    [
+        (backup_copy, "copy_file"),
+        (backup_copy, "verify"),
+        (backup, "verify"),
+        (backup, "_check_database"),
+        (backup, "write_atomic"),
+        (backup, "_put"),
+    ],
+)
+def test_an_interrupted_backup_leaves_the_former_one(study, tmp_path, monkeypatch, module, step):
     back_up(study, tmp_path / "backup")
     before = files_of(tmp_path / "backup")
     study.curation.rename(0, "stroma")
@@ -209,7 +219,7 @@ def test_an_interrupted_backup_leaves_the_former_one(study, tmp_path, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(backup, step, fail)
+        patch.setattr(module, step, fail)
         with pytest.raises(KeyboardInterrupt):
             back_up(study, tmp_path / "backup")
     assert files_of(tmp_path / "backup") == before and not list(tmp_path.glob(".backup*"))
