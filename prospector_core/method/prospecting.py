@@ -47,7 +47,7 @@ def prospect(
 ) -> np.ndarray:
     """Attribution score of every token.
 
-    Its concept's weight plus the weights of its pairs within ``radius`` hops.
+    The score is the weight of the token's concept plus the weights of its pairs within ``radius`` hops.
 
     Parameters
     ----------
@@ -322,9 +322,9 @@ def _explain_soft(
     token: int,
     diffusive: bool,
 ) -> Explanation:
-    """As ``explain``, of shares: what the token would be explained by as each of its concepts.
+    """As ``explain``, of shares.
 
-    By its shares.
+    What the token would be explained by as each of its concepts is weighted by its shares.
     """
     mono, table = _check_coef(coef, n_concepts, radius)
     near, tokens = graph.around(token, radius)

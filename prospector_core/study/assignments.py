@@ -78,7 +78,7 @@ class Sprites:
     def _shift(self, uid):
         """What centring takes from a datum's embeddings: (d,) float64, or None.
 
-        Not they are moved: the concepts are.
+        The embeddings themselves are not moved: the concepts are.
         """
         if not self._centre:
             return None

@@ -1,6 +1,6 @@
-"""The expert's edits. Each call appends one entry to the journal, in one transaction.
+"""The expert's edits.
 
-And is on disk when it returns.
+Each call appends one entry to the journal, in one transaction, and the entry is on disk when it returns.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Curation:
     def author(self) -> str:
         """Who edits, as the journal keeps it.
 
-        At first PROSPECTOR_AUTHOR, else the system's name of the user.
+        At first it is PROSPECTOR_AUTHOR, else the system's name of the user.
         """
         return self._log.author
 

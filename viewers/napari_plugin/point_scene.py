@@ -257,7 +257,7 @@ class PointScene(Scene):
     def paint_with(self, concept):
         """Move the points that are selected (by napari's own tool) into a concept.
 
-        Else draw around those that are to go there.
+        Where none are selected, a tool is taken up to draw around those that are to go there.
         """
         layer = self.layer("points")
         if layer is not None and layer.selected_data:

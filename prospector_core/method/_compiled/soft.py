@@ -320,7 +320,7 @@ def _around(
 ) -> None:
     """Shares around a token, each times the weight of its hop distance, in ``around`` (K,).
 
-    In units of 1 / 255.
+    They are in units of 1 / 255.
     """
     search(indptr, indices, outside, token, radius, stamp, queue, ends)
     around[:] = 0.0

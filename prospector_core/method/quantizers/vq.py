@@ -113,9 +113,9 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
 
 
 class _Codes:
-    """The K codes: places (K, latent).
+    """The K codes: places (K, latent), and the moving averages that they follow.
 
-    And moving averages of how many tokens say each, and of where these are.
+    The averages are of how many tokens say each code, and of where these tokens are.
     """
 
     def __init__(self, torch: ModuleType, places: Tensor) -> None:

@@ -124,9 +124,9 @@ def _plain_file(path: Path) -> Any:
 
 
 def _patch_file(path: Path, patches: object | None) -> Path:
-    """The file of the patches step of the same slide: it has the attributes that CLAM's features lack.
+    """The file of the patches step of the same slide, or None.
 
-    Or None.
+    It has the attributes that CLAM's features lack.
     """
     here = path.parent
     folders = (

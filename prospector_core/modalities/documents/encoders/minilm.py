@@ -42,7 +42,7 @@ _KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
 class TransformersEncoder:
     """Encoder of texts that runs a model of transformers.
 
-    With the pooling that sentence-transformers wrote beside it.
+    It pools as sentence-transformers wrote beside the model.
 
     Texts are sorted by length, so that little of a batch is padding. A text that is longer than the model
     takes is cut there. Without a word on pooling, the mean of the token vectors is taken, scaled to length 1.
