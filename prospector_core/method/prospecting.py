@@ -170,7 +170,7 @@ def neighbour_counts(
 ) -> np.ndarray:
     """How many tokens of each concept are within ``radius`` hops of every token.
 
-    Itself included (diffusive: weighted).
+    The token itself is included. In the diffusive variant, tokens are weighted.
 
     A token's score under any kernel is ``mono[c] + table[c] . row``: many kernels can be scored from one
     pass. Parameters as ``prospect``. Returns (n, K) float64, rows of excluded tokens 0. Memory n x K: one

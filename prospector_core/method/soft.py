@@ -145,7 +145,7 @@ def shifted(centroids: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
 def centred(embeddings: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Embeddings (n, d) without a part of what all tokens of their datum share.
 
-    X - centre x mean, (n, d) float32.
+    Returns x - centre x mean, (n, d) float32.
 
     That is the stain of a slide, or the subject of a document. ``centre`` 0 (as they are) to 1 (all of it).
     """

@@ -106,7 +106,7 @@ def write_atomic(path: Path | str, content: bytes, durable: bool = True, mode: i
 def folder_atomic(path: Path, known: Callable[[str], object]) -> Iterator[Path]:
     """A temporary folder that becomes ``path`` when the block ends well.
 
-    Replacing one in which ``known`` knows every file.
+    It may replace a folder in which ``known`` knows every file.
 
     Raises StudyDamagedError where something else is in the one that is there (see ``removal.remove_folder``).
     """

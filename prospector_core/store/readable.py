@@ -1,6 +1,6 @@
-"""Which folders may be read: all, as on the command line.
+"""Which folders may be read.
 
-Until an app limits it for itself and the processes it starts.
+All may, as on the command line, until an app limits this for itself and the processes it starts.
 
 An app is asked for files by its pages, where a path may be typed, and by studies, which may come from a
 stranger. Every reader of this package therefore asks here before it opens anything.

@@ -91,7 +91,7 @@ class Curation:
     def seen(self) -> int:
         """Id of the last journal entry (0 before the first).
 
-        What to name as ``expected`` when editing later.
+        It is what to name as ``expected`` when editing later.
         """
         return self._log.last()
 

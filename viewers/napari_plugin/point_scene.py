@@ -184,9 +184,9 @@ class PointScene(Scene):
             self.layer("labels").colormap = self.drawn.palette(self.hidden)
 
     def show_graph(self, on):
-        """Edges: "" none, "near" those around the selected token (else the middle of what is seen).
+        """Edges that are drawn: "" none, "near" some, "all" up to a bound.
 
-        "all" up to a bound.
+        "near" are those around the selected token (else around the middle of what is seen).
         """
         self._edges = on or ""
         self._remove("edges")

@@ -273,7 +273,7 @@ def score_shares(
 ) -> np.ndarray:
     """Prospect scores (n,) float64.
 
-    Sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside.
+    A score is the sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside.
 
     K is a multiple of 8 (see ``score_one``).
     """

@@ -162,7 +162,7 @@ def _through(torch: ModuleType, layers: list[tuple[Tensor, Tensor]], values: Ten
 def _without_empty(sample: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     """Centroids, those without a token put where the token is that is farthest from its own.
 
-    One after the other.
+    They are moved one after the other.
     """
     for _ in range(len(centroids)):
         nearest = assign_nearest(sample, centroids)

@@ -306,7 +306,7 @@ def _features_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
 def _patch_side(attrs: dict[str, float | list[float] | str], path: Path) -> float:
     """Side of a patch in level-0 pixels.
 
-    Stated (TRIDENT), or its size at a level times that level's downsample (CLAM).
+    It is stated (TRIDENT), or its size at a level times that level's downsample (CLAM).
     """
     stated = _number(attrs.get("patch_size_level0"))
     if stated:

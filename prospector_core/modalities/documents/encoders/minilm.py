@@ -290,7 +290,7 @@ class TransformersEncoder:
 class MiniLM(TransformersEncoder):
     """Encoder of 384 numbers per sentence.
 
-    All-MiniLM-L6-v2, trained on English pairs of sentences; 256 word pieces at most.
+    It is all-MiniLM-L6-v2, trained on English pairs of sentences; it takes 256 word pieces at most.
 
     Parameters, errors: as above, less ``model``. Nothing is asked of a hub.
     """
