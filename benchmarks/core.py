@@ -1,6 +1,6 @@
 """Benchmark of the core: time and memory per token.
 
-Next to a plain networkx version and to a bare matrix product.
+They stand next to those of a plain networkx version and of a bare matrix product.
 
 ``run_bench()`` measures in the calling process and returns plain numbers; ``format_bench`` makes a table of
 them. Wall clock, all threads that numba and BLAS are set to use; medians and bests of several runs after a

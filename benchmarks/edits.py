@@ -26,7 +26,7 @@ _BLOCK = 16384  # tokens a block of embeddings
 def measure_edits(data=50, tokens=100_000, runs=3, soft=False, progress=None):
     """Seconds from an edit to the repainted slide, for each kind of edit.
 
-    In a study that is open and was used.
+    The study is open and was used before.
 
     Each kind: the edit in the journal, the refit, the map of one datum, its picture. Medians of ``runs``
     edits of different concepts or data, so that nothing was counted before, each undone again, which is

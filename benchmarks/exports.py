@@ -17,9 +17,9 @@ _CONCEPTS = 20
 
 
 def measure_exports(tokens, seed=0):
-    """Seconds and bytes a format, for one datum of about so many tokens, the map and sprite in memory.
+    """Seconds and bytes of each format, for one datum of about so many tokens.
 
-    To a file on disk.
+    The map and sprite are in memory; the export is a file on disk.
 
     Returns {"tokens": n, "concepts": K, format: {"seconds", "bytes"}}. Concepts are in patches of a few
     tiles, as in tissue.

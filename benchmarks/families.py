@@ -61,9 +61,9 @@ def _class(letters):
 
 
 def table(study):
-    """One row per family: list of {"family", "sites", "share", "made of".
+    """One row per family: its number, sites, share and make.
 
-    And how many of its sites are on each true class}.
+    List of {"family", "sites", "share", "made of", and how many of its sites are on each true class}.
     """
     truth = {datum.uid: ligand_sets(study, datum) for datum in study.embedded() if datum.label == 1}
     rows = []

@@ -394,9 +394,7 @@ def _waiting(address):
 def measure_faults(
     tokens=3_000_000, workers=2, store=None, folder=None, memory="4GB", mosaics=True, progress=None
 ):
-    """Compare two studies, one of real tiles and one of made vectors.
-
-    With and without workers that are killed.
+    """Compare two studies, of real tiles and of made vectors, with and without workers that are killed.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Benchmark of the napari plugin.
 
-`python -m benchmarks.napari [--json] [--tokens-side 317]`, in a real window.
+Run `python -m benchmarks.napari [--json] [--tokens-side 317]`; it opens a real window.
 
 A study of one slide with N x N tokens (317: 100,489) on a written slide of 100,000 x 100,000 pixels; with
 ``--points N``, a sample of N cells (their places drawn at random) and its edges. Wall clock, and of clicks

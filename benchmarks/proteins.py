@@ -82,9 +82,11 @@ def read_chains(folder):
 
 
 def encoders_table(data, encoders=ENCODERS, atom="side", cutoff=None, scratch=None):
-    """One row an encoder: list of {"encoder", "concepts", "ap", "auroc", "label_auroc", "paper_ap".
+    """One row per encoder, with the settings that a new study begins with.
 
-    "seconds"}.
+    List of {"encoder", "concepts", "ap", "auroc", "label_auroc", "paper_ap", "seconds"}.
+
+    "paper_ap" is with the same concepts and the kernel of the paper; "seconds" are per chain.
 
     With the settings that a new study begins with; "paper_ap" with the same concepts and the kernel of the
     paper; seconds per chain.

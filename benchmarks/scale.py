@@ -1,6 +1,6 @@
-"""How time and memory grow with the number of tokens, from embeddings on disk to maps on disk.
+"""How time and memory grow with the number of tokens, and what a second worker brings.
 
-And what a second worker brings.
+Measured from embeddings on disk to maps on disk.
 """
 
 import tempfile
@@ -94,9 +94,9 @@ def _steps(study, say):
 
 
 def _compare(path, workers):
-    """Seconds of fit and maps with one process and with several, from the same state.
+    """Seconds of fit and maps with one process and with several, and whether the bytes are the same.
 
-    And whether the bytes are the same.
+    Both start from the same state.
     """
     found, digests = {}, []
     for n in (1, workers):

@@ -1,6 +1,7 @@
 """Benchmark of slide viewing: `python -m benchmarks.viewers [--json] [--quick]`.
 
-With `--tokens-side 5000` instead: a map of 5000 x 5000 places, an eighth of them tokens, drawn as tiles.
+With `--tokens-side 5000`, it measures a map of 5000 x 5000 places instead, an eighth of them tokens, drawn as
+tiles.
 
 A slide of 100,000 x 100,000 pixels is written, and served by a process like the app's over loopback; this
 process asks for tiles as a browser does. Wall clock, medians; memory is the server's peak of resident memory

@@ -13,16 +13,16 @@ __all__ = ["ended", "locked", "note_opened", "who"]
 def locked(study=None):
     """Whether a study (None: the one that is open) can only be looked at here.
 
-    By who sits here, or where it lies.
+    This depends on who sits here, and on where the study lies.
     """
     study = study or shared.current_study()
     return study is not None and (bool(study.database.read_only) or not access.may_edit(study.path))
 
 
 def who(study):
-    """In the sidebar of a server: who has logged in, with the way out.
+    """Show in the sidebar of a server who has logged in, with the way out.
 
-    And why nothing can be edited, where that is so.
+    Where nothing can be edited, it says why.
     """
     person = access.person_here()
     if person is None:

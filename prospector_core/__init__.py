@@ -1,6 +1,6 @@
 """Prospector: where in a slide, a protein or a document a class lives.
 
-Learned from labels of whole data only.
+This is learned from labels of whole data only.
 
 The flow: readers -> tokens and graph -> encoder -> embeddings -> concepts -> sprite -> counts -> kernel ->
 prospect map.

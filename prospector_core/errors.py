@@ -117,9 +117,9 @@ class StudyReadOnlyError(StudyError):
 
 
 class StoreNotAllowedError(StudyError):
-    """The address of a study's embeddings is of a kind that is not used here.
+    """The address of a study's embeddings cannot be used.
 
-    Or was not allowed on this machine yet.
+    It is of a kind that is not used here, or it was not allowed on this machine yet.
     """
 
 

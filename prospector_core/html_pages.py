@@ -29,8 +29,12 @@ def write_html(package: str, file: str, /, **values: object) -> Markup:
 
     Parameters
     ----------
-    package : whose folder ``templates`` it is in, such as "viewers"
-    file : its name **values : what it shows; a text is shown as it stands, whatever it holds. What this
-        function returned may stand in another template
+    package : str
+        Whose folder ``templates`` it is in, such as "viewers".
+    file : str
+        Its name.
+    **values : object
+        What it shows; a text is shown as it stands, whatever it holds. What this function returned may stand
+        in another template.
     """
     return Markup(_environment(package).get_template(file).render(**values))

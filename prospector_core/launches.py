@@ -1,6 +1,6 @@
-"""Apps that run: the token that each was started with.
+"""Apps that run: the token of each, and the file in which its owner finds the address again.
 
-And the file in which its owner finds the address again.
+Each app was started with its token.
 """
 
 import atexit

@@ -224,9 +224,9 @@ def _checked_bound(workers: int | None, cluster: str | None, memory: str | None)
 def scheduler(
     workers: int | None = None, cluster: str | None = None, memory: str | None = None
 ) -> Iterator[InProcess | OnCluster]:
-    """Where to run: in this process.
+    """Where to run: in this process, with processes on this machine, or on a cluster.
 
-    With ``workers`` processes on this machine; or on a cluster, "tcp://host:port".
+    ``workers`` is the number of processes, ``cluster`` an address, "tcp://host:port".
 
     ``memory``, such as "4GB": what a worker of this machine may take; one that takes more is ended, and its
     item done by another. The study's folder must be in the same place for all of them. Raises BadInputError,
@@ -279,9 +279,9 @@ def each_file(
     progress: Callable[[int, int], None] | None = None,
     on: InProcess | OnCluster | None = None,
 ) -> dict[Path, Any]:
-    """What ``function(*shared, (file, known))`` gives for each file, wherever ``on`` runs it (default: here).
+    """What ``function(*shared, (file, known))`` gives for each file: {file: value}.
 
-    {file: value}.
+    ``on`` says where the function runs (default: here).
 
     Parameters: files, {file: what is known of it}. Raises the error of the first file that fails, in their
     order, after all were looked at; it says which others failed.

@@ -1,6 +1,6 @@
-"""What people call things: names, notes, colours and languages, checked where they enter.
+"""What people call things: names, notes, colours and languages.
 
-And made harmless where they leave.
+They are checked where they enter, and made harmless where they leave.
 
 A name is text. Pages and HTML show it as it stands (``viewers.words.plain``, ``html_pages.write_html``); here
 is what is left: terminals, tables, file names, colours and languages.

@@ -1,6 +1,6 @@
-"""Sample studies: fields of one real slide of skin, by whether they hold epidermis.
+"""Sample studies: fields of one real slide of skin, and protein chains.
 
-Protein chains, by whether they bind zinc.
+Fields are labelled by whether they hold epidermis, chains by whether they bind zinc.
 """
 
 from importlib import import_module

@@ -35,9 +35,9 @@ _NAME = "Cells (made): where are T cells inside tumour?"
 
 
 def make_sample(inflamed, seed, cells=900):
-    """One made sample: {"features" (n, 9), "positions" (n, 2) in µm, "names", "ids", "unit"}.
+    """One made sample, and the kinds of its cells.
 
-    And the kinds of its cells.
+    The sample is {"features" (n, 9), "positions" (n, 2) in µm, "names", "ids", "unit"}.
     """
     rng = np.random.default_rng(seed)
     # one cell a square of a jittered grid: cells do not lie on each other

@@ -23,9 +23,9 @@ _LEAST_SHARE = 0.01  # of a field's area: a field "contains epidermis" from here
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the sample slide: name, rect (level-0 pixels), share of its area that is epidermis.
+    """A field of the sample slide: name, rect (level-0 pixels), share and label.
 
-    Label.
+    The share is that of its area that is epidermis.
     """
 
     name: str

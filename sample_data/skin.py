@@ -1,6 +1,6 @@
-"""Building the sample study: cut into fields, labelled from the polygon, embedded.
+"""Building the sample study: cut into fields, labelled from the polygon, embedded, and fitted.
 
-Fitted with the shipped defaults.
+It is fitted with the shipped defaults.
 """
 
 import csv

@@ -27,7 +27,7 @@ class Compared:
     def moved_most(self):
         """Data whose maps moved most: list of (Datum, mean absolute change a token), most first.
 
-        None that stayed.
+        Data that did not move are left out.
         """
         study = self.study
         there = set(self.before.summary["predictions"]) & set(self.after.summary["predictions"])

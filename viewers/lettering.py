@@ -35,9 +35,9 @@ _PLAIN = str.maketrans(
 
 
 def font_for(text: str, size: int, bold: bool = False) -> tuple[ImageFont.FreeTypeFont, str]:
-    """Return a font that has every letter of ``text``.
+    """Return a font that has every letter of ``text``, and the text.
 
-    And the text (made plainer where no font has them all).
+    The text is made plainer where no font has all its letters.
     """
     own = _own(size, bold)
     if own is not None and _writes(own, text):

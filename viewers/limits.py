@@ -1,6 +1,6 @@
 """Limits of the colours of a fit, the same for every datum, in the app and in figures.
 
-So that colours compare.
+They are the same so that colours compare.
 """
 
 from prospector_core.study import Study

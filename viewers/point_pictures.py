@@ -35,8 +35,9 @@ def paint_points(
     positions : (n, 2) or (n, 3)
         The first two are drawn.
     colours : (n, 3) uint8
-    width, height : int Pixels; without a height, that of the points at this width (their shape is kept), the
-        longer side at most ``width``.
+    width, height : int
+        Pixels; without a height, that of the points at this width (their shape is kept), the longer side at
+        most ``width``.
     """
     xy = np.asarray(positions, float)[:, :2]
     low, side = xy.min(axis=0), np.maximum(np.ptp(xy, axis=0), 1e-9)

@@ -200,7 +200,7 @@ class TileRegistry:
     def key(self, identity: tuple | None, rest: str) -> str:
         """What stands before an address.
 
-        The token of this launch; on a server a key that fits one person and one thing.
+        It is the token of this launch; on a server it is a key that fits one person and one thing.
 
         The address that somebody was given opens nothing for anybody else, nor with another's key before it.
         """

@@ -353,6 +353,7 @@ def doubt_numbers(
 def encode_summary(unsure: np.ndarray, limit: float) -> bytes:
     """How sure a map is as a whole.
 
-    Float32 limit of the uncertainty's colours, uncertain tokens, all tokens.
+    Returns the float32 limit of the uncertainty's colours, the number of uncertain tokens, and that of all
+    tokens.
     """
     return np.array([limit, np.count_nonzero(unsure), len(unsure)], "<f4").tobytes()

@@ -89,7 +89,7 @@ class BorderTiles(_Tiles):
 class OutlineTiles:
     """Outlines of the tokens whose places are in one square of the plane.
 
-    N, their ids (n), starts (n + 1) as uint32, then x, y as float32.
+    The bytes are n, the ids (n) and starts (n + 1) as uint32, then x, y as float32.
 
     Parameters: outlines, `readers.under.Outlines`; positions (n, 2); middle, that x and y count from.
     Attributes: origin (x, y), side of a square. Level 0 is the only one.

@@ -21,9 +21,9 @@ def note_change(study, change):
 
 
 def say_change(study, change, key):
-    """A change in words: how well data are predicted before and after, weights, classes.
+    """A change in words, and what moved most, to fly to.
 
-    And what moved most, to fly to.
+    The words say how well data are predicted before and after, and what changed in weights and classes.
     """
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in change.sentences()))
     if change.before is None or not change.same_concepts:

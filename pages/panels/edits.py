@@ -1,6 +1,6 @@
-"""How pages make edits: a form offers one, making it is said in one line.
+"""How pages make edits: a form offers one, and one line says that it is made.
 
-And what waits for a refit can be undone there.
+What waits for a refit can be undone there.
 """
 
 from collections.abc import Callable

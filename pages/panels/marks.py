@@ -80,7 +80,7 @@ def mark(study, data, drawn):
 def tokens_drawn(study, datum, drawn):
     """Tokens of a datum in what was drawn: list of int.
 
-    In its outline, or as they were named (seen from aside in space).
+    They are the tokens in its outline, or those that it names (where space is seen from aside).
     """
     if drawn.get("polygon"):
         return study.tokens_inside(datum, drawn["polygon"]).tolist()

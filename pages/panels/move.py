@@ -92,9 +92,9 @@ def marking(study):
 
 
 def move_words(study):
-    """What the drawing tools call it.
+    """What the drawing tools call a move to a concept.
 
-    {"reassign": {"label", "help"}}, or nothing where there is no concept to move to.
+    Returns {"reassign": {"label", "help"}}, or nothing where there is no concept to move to.
     """
     target, names = _target(study)
     if target is None:

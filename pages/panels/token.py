@@ -52,9 +52,9 @@ def no_token(study, nothing_there):
 
 
 def about_token(study, datum, token, fit=None):
-    """A token's picture, concept and score.
+    """A token's picture, concept and score, and the parts that the score is made of.
 
-    And the parts that the score is made of, under the fit that is shown (default: the current one).
+    They are those under the fit that is shown (default: the current one).
     """
     fit, view, words = fit or study.view, view_of(study), study.kind.words
     explanation = study.explain(datum, token, fit)

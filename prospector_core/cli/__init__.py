@@ -112,9 +112,9 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Exits with 2 on bad input, with one line on stderr.
+    """Run the command line.
 
-    And with 130 when interrupted.
+    Exits with 2 on bad input, with one line on stderr, and with 130 when interrupted.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     _show_in_one_line()

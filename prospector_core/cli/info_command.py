@@ -27,9 +27,9 @@ def info(
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
 ) -> None:
-    """Say what a slide is and whether it can be read (format, size, levels, microns per pixel).
+    """Say what a slide is and whether it can be read, or what a study holds.
 
-    Or what a study holds.
+    Of a slide it says format, size, levels and microns per pixel.
     """
     studies = [_look_at_study(path) for path in slides if (path / "study.sqlite").exists()]
     found = [_look_at(path) for path in slides if not (path / "study.sqlite").exists()]

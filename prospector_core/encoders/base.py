@@ -35,8 +35,9 @@ class Encoder(Protocol):
     name : str
     dim : int
         Length of a vector.
-    input_size : int Side of the tiles it is made for, in pixels. Tiles are read at this size; 0: at the
-        study's own tile size.
+    input_size : int
+        Side of the tiles it is made for, in pixels. Tiles are read at this size; 0: at the study's own tile
+        size.
     tokens_per_side : int, optional g, where an encoder gives a vector to each of g x g parts of a tile: its
         row is cut into g, and so is its column. Without it 1: one vector per tile.
 

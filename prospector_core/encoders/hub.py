@@ -30,9 +30,10 @@ def load_weights(name: str, load: Callable[[], Loaded]) -> Loaded:
     ----------
     name : str
         The encoder, for the texts of errors.
-    load : callable Makes the model with its library. It is called with the hub forbidden first, and again
-        with the hub only if files were missing: a library asks the hub for news of files that it has, and
-        nothing may depend on that.
+    load : callable
+        Makes the model with its library. It is called with the hub forbidden first, and again with the hub
+        only if files were missing: a library asks the hub for news of files that it has, and nothing may
+        depend on that.
 
     Raises
     ------

@@ -210,9 +210,9 @@ class TorchEncoder:
         return out
 
     def record(self) -> dict[str, Any]:
-        """Return name, weights' hash, preprocessing, precision.
+        """Return name, weights' hash, preprocessing, precision, and versions.
 
-        And the versions of what computed the vectors.
+        The versions are those of what computed the vectors.
         """
         return {
             "name": self.name,

@@ -8,9 +8,9 @@ __all__ = ["fast_ap"]
 
 
 def fast_ap(scores: np.ndarray, truth: np.ndarray) -> float:
-    """As ``metrics.average_precision`` for scores (n,) that are numbers and truth (n,) with a positive token.
+    """As ``metrics.average_precision``, for scores that are numbers: float.
 
-    Float.
+    Scores are (n,), and truth (n,) has a positive token.
     """
     scores, truth = np.asarray(scores, np.float64), np.asarray(truth, bool)
     if np.isnan(scores).any():

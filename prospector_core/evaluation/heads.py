@@ -223,7 +223,7 @@ def authors_protocol(
 ) -> tuple[FittedHead, float]:
     """The paper's protocol: every setting of its grid.
 
-    The best by AP on the training data **with their token truth**.
+    It takes the best by AP on the training data **with their token truth**.
 
     Parameters: look, function(settings, AP on training data), told of each. Returns the FittedHead that won,
     and its AP there.

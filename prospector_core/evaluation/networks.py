@@ -54,9 +54,9 @@ def torch_here() -> ModuleType:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some data of a problem: tokens (n, d).
+    """Some data of a problem: tokens (n, d), their owner (n,), and the edges of their graphs.
 
-    Owner (n,), the datum of each token, 0..size-1; start, end (m,), edges of their graphs in both directions
+    ``owner`` is the datum of each token, 0..size-1. ``start`` and ``end`` (m,) are edges in both directions
     and from each token to itself, or None.
     """
 

@@ -1,6 +1,6 @@
-"""A study as a problem: its embeddings and labels.
+"""A study as a problem: its embeddings and labels, and the truth of its tokens.
 
-And truth of its tokens from a table or a folder of masks.
+The truth comes from a table or a folder of masks.
 """
 
 from __future__ import annotations
@@ -205,10 +205,9 @@ def _parts_of(study: Study, other: Study, name: str) -> np.ndarray:
 def tokens_for(
     study: Study, others: list[Study], seed: int = 0, progress: Callable[..., object] | None = None
 ) -> tuple[Choice, Study]:
-    """Which of several studies of the same data to use.
+    """Which of several studies of the same data to use: (choose.Choice, the study).
 
-    By labels alone (data whose split is "test" are left out): (choose.Choice, the study). Raises
-    BadInputError.
+    It is chosen by labels alone; data whose split is "test" are left out. Raises BadInputError.
     """
     from .choose import choose_tokens
 

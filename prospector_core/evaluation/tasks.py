@@ -103,7 +103,7 @@ class OfStudy:
 class Item:
     """What is to be done: ``methods`` on a fold.
 
-    With ``labels``, fitted on so many training data per class, drawn by ``repeat``.
+    With ``labels``, they are fitted on so many training data per class, drawn by ``repeat``.
     """
 
     fold: int
@@ -114,9 +114,10 @@ class Item:
 
 @dataclass
 class Part:
-    """What came of an Item. rows, one dict a method and datum; costs {name.
+    """What came of an Item.
 
-    Dict}; predicted {name: list of (P, label)}; searches, list of dicts; few, one dict a method.
+    It holds ``rows``, one dict per method and datum; ``costs``, {name: dict}; ``predicted``, {name: list of
+    (P, label)}; ``searches``, list of dicts; and ``few``, one dict per method.
     """
 
     rows: list

@@ -28,7 +28,7 @@ _NO_CONCEPT = 30.0  # angstrom^2: what it costs to match residues of different c
 class Site:
     """A place that speaks for the class.
 
-    Datum (uid), tokens (m,) int64, the strongest first, total (sum of their scores).
+    It has ``datum`` (uid), ``tokens`` (m,) int64, the strongest first, and ``total`` (sum of their scores).
     """
 
     datum: str

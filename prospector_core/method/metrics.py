@@ -1,6 +1,6 @@
-"""How well a map finds what it should, average precision first.
+"""How well a map finds what it should, and how well probabilities are meant.
 
-And how well probabilities are meant (METHOD.md, metrics).
+Average precision comes first (METHOD.md, metrics).
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def prospect(
 ) -> np.ndarray:
     """Attribution score of every token.
 
-    Its concept's weight plus the weights of its pairs within ``radius`` hops.
+    The score is the weight of the token's concept plus the weights of its pairs within ``radius`` hops.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def neighbour_counts(
 ) -> np.ndarray:
     """How many tokens of each concept are within ``radius`` hops of every token.
 
-    Itself included (diffusive: weighted).
+    The token itself is included. In the diffusive variant, tokens are weighted.
 
     A token's score under any kernel is ``mono[c] + table[c] . row``: many kernels can be scored from one
     pass. Parameters as ``prospect``. Returns (n, K) float64, rows of excluded tokens 0. Memory n x K: one
@@ -322,9 +322,9 @@ def _explain_soft(
     token: int,
     diffusive: bool,
 ) -> Explanation:
-    """As ``explain``, of shares: what the token would be explained by as each of its concepts.
+    """As ``explain``, of shares.
 
-    By its shares.
+    What the token would be explained by as each of its concepts is weighted by its shares.
     """
     mono, table = _check_coef(coef, n_concepts, radius)
     near, tokens = graph.around(token, radius)

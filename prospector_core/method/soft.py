@@ -96,9 +96,9 @@ def sprite_and_shares(
     threads: int | None = None,
     shift: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest concept of every token, (n,) int32.
+    """The nearest concept of every token, (n,) int32, and its ``membership``, (n, K) uint8.
 
-    And its ``membership``, (n, K) uint8, from one look at each embedding.
+    Both come from one look at each embedding.
     """
     if not 0 <= softness < np.inf:
         raise FitError(f"softness must be a number >= 0, got {softness}")
@@ -145,7 +145,7 @@ def shifted(centroids: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
 def centred(embeddings: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Embeddings (n, d) without a part of what all tokens of their datum share.
 
-    X - centre x mean, (n, d) float32.
+    Returns x - centre x mean, (n, d) float32.
 
     That is the stain of a slide, or the subject of a document. ``centre`` 0 (as they are) to 1 (all of it).
     """
@@ -156,10 +156,10 @@ def centred(embeddings: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 
 def part_and_mean(embeddings: np.ndarray, tokens: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Some tokens' embeddings, (m, d) float32.
+    """Some tokens' embeddings, (m, d) float32, and the mean of all, (d,) float64.
 
-    And the mean of all, (d,) float64, from one look at each, block by block in a fixed order. ``tokens`` (m,)
-    ascending, None = all.
+    Both come from one look at each embedding, block by block in a fixed order. ``tokens`` (m,) ascending,
+    None = all.
     """
     total, found = np.zeros(embeddings.shape[1]), [np.empty((0, embeddings.shape[1]), np.float32)]
     for start in range(0, len(embeddings), _BLOCK):
@@ -221,9 +221,10 @@ def check_shares(
 def checked(
     graph: TokenGraph, shares: np.ndarray, n_concepts: int, radius: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shares with zeros added up to a multiple of 8 (n, wide), -1 where a token is outside (n,).
+    """Shares, where tokens are outside, and sums of concepts, checked.
 
-    And sums of concepts (K,).
+    Returns the shares with zeros added up to a multiple of 8 (n, wide); (n,), -1 where a token is outside;
+    and the sums of concepts (K,).
     """
     shares = np.asarray(shares)
     if shares.shape != (graph.n, n_concepts) or shares.dtype != np.uint8:

@@ -1,6 +1,6 @@
 """Skip-trigrams: three concepts that occur together within one receptive field.
 
-As features beside METHOD's single ones and pairs.
+They are features beside the single concepts and pairs of METHOD.md.
 
 ``tri[i, j, k]`` (i < j < k) is how many tokens have all three concepts within r hops, themselves included. A
 token's score then also has the weights of all triples that are present around it, so that a map still sums to

@@ -1,7 +1,4 @@
-"""How sure a map is: the kernel refitted on bootstrap resamples of the data.
-
-And what that does to every token.
-"""
+"""How sure a map is: what refitting the kernel on bootstrap resamples of the data does to every token."""
 
 from __future__ import annotations
 

@@ -38,9 +38,9 @@ _UNLABELLED = {"", "na", "nan", "none", "unknown", "?"}
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One datum: its name, file as the table gives it, field (None = the whole slide).
+    """One datum: its name, file, field, label and split.
 
-    Label (None = not known), split.
+    The file is as the table gives it. A field of None is the whole slide; a label of None is not known.
 
     ``part``: which part of a file of another kind it is, such as {"chain": "A"}: plain values, None = all of
     it.

@@ -17,9 +17,9 @@ __all__ = ["Embedder", "Export", "NewStudy", "Rect", "Words"]
 
 @dataclass(frozen=True)
 class Words:
-    """What people call its things: a datum ("slide"), data, a token ("tile"), tokens.
+    """What people call its things: a datum, data, a token, tokens, and the file that data come from.
 
-    And the file that data come from.
+    A datum is, for instance, a "slide", and a token a "tile".
     """
 
     datum: str

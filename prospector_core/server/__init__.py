@@ -1,6 +1,6 @@
-"""A server for a department: its settings, who may look at or edit which study.
+"""A server for a department: its settings, its roles, and the record of what was done.
 
-And the record of what was done.
+Roles say who may look at or edit which study.
 """
 
 from .record import Line, Record, read_record

@@ -36,9 +36,10 @@ _MOST = 500  # characters of a field: what a stranger sends must not fill the di
 
 @dataclass(frozen=True)
 class Line:
-    """One line: id, time (UTC, ISO), who, from which address, what was done, to which study.
+    """One line of the record: who did what, and when.
 
-    And more about it.
+    It holds the id, the time (UTC, ISO), who, from which address, what was done, to which study, and more
+    about it.
 
     ``what`` is one of: logged in, logged out, opened, edited, fitted, made, queued, exported, refused.
     """

@@ -23,7 +23,8 @@ class StudyRule:
 
     Attributes
     ----------
-    folder : str Pattern of a study's folder: below a folder of studies ("lymph-*"), or absolute
+    folder : str
+        Pattern of a study's folder: below a folder of studies ("lymph-*"), or absolute
         ("/srv/studies/lymph-*"). ``*`` and ``?`` match within one name of the path.
     viewers, editors : tuple of str
         Names as they log in; "group:NAME"; or "*" for everyone who is logged in. Who edits may look, too.

@@ -24,7 +24,7 @@ _SHORTEST = 32  # characters of the secret that signs logins
 def check_secrets(settings: ServerSettings) -> None:
     """Raise SettingsError if the secrets of OpenID Connect cannot be used.
 
-    Or can be read by other accounts.
+    They cannot be used either if they can be read by other accounts.
     """
     if settings.openid is None:
         return

@@ -37,8 +37,9 @@ class OpenId:
 
     Attributes
     ----------
-    secrets : Path Streamlit's ``secrets.toml`` with the section ``[auth]``; nobody but its owner (and group)
-        may read it.
+    secrets : Path
+        Streamlit's ``secrets.toml`` with the section ``[auth]``; nobody but its owner (and group) may read
+        it.
     name, groups : str
         Claims of the provider that hold a person's name and groups.
     hours : float
@@ -63,8 +64,9 @@ class Proxy:
         Peers that are the proxy.
     user_header, groups_header : str
         Headers that hold a person's name, and groups with commas between. Empty: it says neither.
-    secret : Path or None File of a secret that the proxy sends with each request. Needed where the proxy is
-        on this machine: every account of it could else pretend to be the proxy.
+    secret : Path or None
+        File of a secret that the proxy sends with each request. Needed where the proxy is on this machine:
+        every account of it could else pretend to be the proxy.
     secret_header : str
         Header that holds it.
     """

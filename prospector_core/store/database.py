@@ -358,7 +358,7 @@ class Database:
     def copy_to(self, path: Path) -> None:
         """Write a copy of all that is in it now, to be read by processes of other machines.
 
-        Whole or not at all.
+        It is written whole or not at all.
         """
         path = Path(path)
         partial = path.with_name(path.name + ".partial")

@@ -154,9 +154,9 @@ class EmbeddingStore:
             return attrs
 
     def stamps(self) -> dict[str, str]:
-        """Return the stamps of all complete data, {uid.
+        """Return the stamps of all complete data, {uid: stamp}.
 
-        Stamp}; of damaged ones something that no sound one has.
+        Damaged data have one that no sound datum has.
         """
         changed, now = self.path.stat().st_mtime_ns, time.time_ns()
         if self._stamped[0] != changed or now > self._stamped[2]:
@@ -537,7 +537,7 @@ class EmbeddingWriter:
     def early(self, tokens: np.ndarray) -> Blocks:
         """Return the blocks of tokens that are embedded before their turn.
 
-        With what was finished of them before.
+        What was finished of them before is in them.
 
         They are kept beside the embeddings until these are complete: what is then kept does not depend on
         them.
@@ -796,9 +796,9 @@ def _same(
     dtype: np.dtype,
     begun_on: str = "",
 ) -> bool:
-    """Return whether what is in `folder` (or another place that zarr knows) was begun with these arguments.
+    """Return whether what is in `folder` was begun with these arguments, and can be read.
 
-    And can be read.
+    `folder` may be another place that zarr knows.
     """
     try:
         group = open_group(folder)

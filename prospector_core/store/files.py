@@ -28,10 +28,10 @@ _NPY = re.compile(
 
 
 def read_npy(content: bytes) -> np.ndarray:
-    """The array in the bytes of a .npy file as ``np.save`` writes it of plain numbers. Raises ValueError.
+    """The array in the bytes of a .npy file as ``np.save`` writes it of plain numbers.
 
-    Not ``np.load``: that reads the header with Python's own parser, which in Python 3.11 fails now and then
-    where two threads use it at once; maps and counts are read by many threads.
+    ``np.load`` is not used: it reads the header with Python's own parser, which in Python 3.11 fails now and
+    then where two threads use it at once; maps and counts are read by many threads. Raises ValueError.
     """
     header = _NPY.match(content)
     if header is None or header.end() != 10 + int.from_bytes(header[1], "little"):
@@ -48,9 +48,9 @@ def study_gone(home: str | os.PathLike[str]) -> StudyError:
 
 @contextmanager
 def storage_errors(path: Path | str) -> Iterator[None]:
-    """Turn a full disk (or quota) into StorageFullError.
+    """Turn what keeps ``path`` from being written into a StudyError.
 
-    And what else keeps ``path`` from being written into StudyError.
+    A full disk (or quota) becomes a StorageFullError.
     """
     try:
         yield
@@ -106,7 +106,7 @@ def write_atomic(path: Path | str, content: bytes, durable: bool = True, mode: i
 def folder_atomic(path: Path, known: Callable[[str], object]) -> Iterator[Path]:
     """A temporary folder that becomes ``path`` when the block ends well.
 
-    Replacing one in which ``known`` knows every file.
+    It may replace a folder in which ``known`` knows every file.
 
     Raises StudyDamagedError where something else is in the one that is there (see ``removal.remove_folder``).
     """

@@ -1,6 +1,6 @@
 """What tells a file from others wherever it is and however it is called.
 
-Its size, and a hash of parts of it.
+It is its size, and a hash of parts of it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _FILES = 32  # of a folder's files as many are read, spread over all of them
 
 
 def fingerprint(path: Path) -> dict:
-    """Return {"size": bytes, "hash".
+    """Return {"size": bytes, "hash": SHA-256} of a file or a folder.
 
-    SHA-256}; of a folder, or of a slide with a folder beside it, of all that is in it.
+    Of a folder, or of a slide with a folder beside it, they are those of all that is in it.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Which folders may be read: all, as on the command line.
+"""Which folders may be read.
 
-Until an app limits it for itself and the processes it starts.
+All may, as on the command line, until an app limits this for itself and the processes it starts.
 
 An app is asked for files by its pages, where a path may be typed, and by studies, which may come from a
 stranger. Every reader of this package therefore asks here before it opens anything.
@@ -127,7 +127,8 @@ def _of_the_system(path: str | os.PathLike[str]) -> bool:
 def is_ordinary(path: str | os.PathLike[str]) -> bool:
     """Whether a folder that nobody named (a study brought it) may be read from.
 
-    Not hidden, not the system's, nobody else's, and not so wide that others' folders are in it.
+    It may if it is not hidden, not the system's, nobody else's, and not so wide that others' folders are in
+    it.
     """
     real, home = Path(os.path.realpath(path)), Path(os.path.realpath(Path.home()))
     wide = home.is_relative_to(real) or any(

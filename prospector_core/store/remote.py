@@ -70,8 +70,9 @@ class ClosedStore(EmbeddingStore):
         Of the folder in the study.
     address, why : str
         Where the embeddings are, and one line that says what to do.
-    noted : callable Returns {uid: stamp} of the data that the study says are embedded: what was derived of
-        them is found by that.
+    noted : callable
+        Returns {uid: stamp} of the data that the study says are embedded: what was derived of them is found
+        by that.
     """
 
     def __init__(
@@ -228,7 +229,7 @@ class RemoteStore(EmbeddingStore):
     def _listed_there(self, folder: str = "") -> dict[str, str]:
         """Return what is in a folder at the address.
 
-        {name: what is said of it, which changes when it is written again}.
+        Returns {name: what is said of it, which changes when it is written again}.
         """
         place = f"{self._root}/{folder}".rstrip("/")
         there = self._files.ls(place, detail=True) if self._files.exists(place) else []

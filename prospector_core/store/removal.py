@@ -83,7 +83,8 @@ def read_own(root: Path, path: Path) -> bytes:
 def check_links(study: Path) -> None:
     """Raise StudyDamagedError for a link in a study's folder, or in those that are always read.
 
-    Not for that of all embeddings: where it leads is asked as of any other address (see `StudyAddress`).
+    A link in place of the folder of all embeddings is let through: where it leads is asked as of any other
+    address (see `StudyAddress`).
     """
     for folder in (study, *(study / name for name in ("fits", "derived", "embeddings.zarr"))):
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -147,7 +148,7 @@ def _said(function: object, path: str, info: tuple) -> None:
 def check_group(attributes: object) -> bool:
     """Return whether these are the attributes of a datum's embeddings.
 
-    Or of ones whose making was cut short.
+    Those of embeddings whose making was cut short count, too.
     """
     return isinstance(attributes, dict) and (not attributes or "block" in attributes)
 

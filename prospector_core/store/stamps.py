@@ -30,7 +30,7 @@ def short_hash(*parts: Any) -> str:
 def content_stamp(group: Any) -> str:
     """Return what changes with the embeddings of a datum, their places, edges or attributes.
 
-    And with nothing else.
+    It changes with nothing else.
 
     The same content has the same stamp, however it is cut into blocks and files.
 
@@ -55,7 +55,7 @@ def content_stamp(group: Any) -> str:
 def seal_of(records: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a hash over the ``zarr.json`` records of a datum.
 
-    {"" for its group, or the name of an array: record}.
+    ``records`` is {"" for its group, or the name of an array: record}.
     """
     group = dict(records[""])
     group["attributes"] = {key: value for key, value in group["attributes"].items() if key != "seal"}
@@ -66,7 +66,7 @@ def seal_of(records: Mapping[str, Mapping[str, Any]]) -> str:
 def earlier_stamp(attrs: Mapping[str, Any], version: Any) -> str:
     """Return the stamp of embeddings that were written before there were stamps.
 
-    Of when their record was written.
+    It is made of their record and of when this was written.
     """
     return f"earlier-{short_hash(sorted(dict(attrs).items()), version)}"
 

@@ -39,7 +39,7 @@ _FILE = "trusted-stores.json"
 def settings_folder() -> Path:
     """Return the folder of this person's settings.
 
-    Of the system's usual place, or what PROSPECTOR_CONFIG names.
+    It is at the system's usual place, or the one that PROSPECTOR_CONFIG names.
     """
     named = os.environ.get("PROSPECTOR_CONFIG")
     return Path(named) if named else platformdirs.user_config_path("prospector", appauthor=False)
@@ -101,7 +101,7 @@ def _short(url: object) -> str:
 def is_allowed(study: Path, identity: str, address: str) -> bool:
     """Return whether the person who runs this has allowed an address for the study that is here.
 
-    On this machine.
+    It must have been allowed on this machine.
     """
     return _row(study, identity, address) in [_of(each) for each in _read()]
 

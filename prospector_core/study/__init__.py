@@ -1,6 +1,6 @@
 """A study: the folder that holds one flow from data and labels to prospect maps.
 
-With every edit the expert made.
+Every edit that the expert made is in it.
 """
 
 from .chronicle import Event

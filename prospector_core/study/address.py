@@ -1,6 +1,6 @@
 """Where a study's embeddings lie.
 
-In its folder, or at an address that the person who opened it has allowed.
+They lie in its folder, or at an address that the person who opened it has allowed.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class StudyAddress:
     def linked(self) -> bool:
         """Whether the folder of the embeddings is a link to one elsewhere.
 
-        And ``url`` where that leads.
+        ``url`` is then where that leads.
         """
         return self.database.read_meta("store") is None and is_link(self.path / "embeddings.zarr")
 
@@ -122,9 +122,9 @@ class StudyAddress:
         return open_store(folder, self.url, self.identity)
 
     def _noted(self) -> dict[str, str]:
-        """The data whose embeddings are complete, and what their content is known by, as the study has noted.
+        """The data whose embeddings are complete, as the study has noted: {uid: stamp}.
 
-        {uid: stamp}.
+        The stamp is what their content is known by.
         """
         fitted = self.database.read(
             "SELECT uid FROM fits, data WHERE fits.id = (SELECT MAX(id) FROM fits) AND instr(summary, uid)"

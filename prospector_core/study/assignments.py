@@ -78,7 +78,7 @@ class Sprites:
     def _shift(self, uid):
         """What centring takes from a datum's embeddings: (d,) float64, or None.
 
-        Not they are moved: the concepts are.
+        The embeddings themselves are not moved: the concepts are.
         """
         if not self._centre:
             return None
@@ -124,9 +124,9 @@ class Sprites:
         return self.stepped(uid, state.steps, self.n_concepts(state))
 
     def stepped(self, uid: str, steps: Sequence[Split | tuple], n_concepts: int) -> np.ndarray:
-        """As ``edited``, after these splits and reassignments; n_concepts.
+        """As ``edited``, after these splits and reassignments.
 
-        More than any id that they name.
+        ``n_concepts`` is more than any id that they name.
         """
         sprite = self.quantised(uid).astype(np.int64)
         for step in steps:

@@ -44,9 +44,9 @@ class Branch:
 
 
 def leaves_of(tree: ConceptTree, state: CurationState) -> dict[int, tuple[int, ...]]:
-    """Fine concepts that each concept consists of.
+    """Fine concepts that each concept consists of: {id: tuple}.
 
-    {id: tuple}; merged ones are with the one that they went into.
+    Merged ones are with the one that they went into.
 
     Parameters: tree, ConceptTree; state, CurationState. Parts that k-means made of one fine concept share it.
     """

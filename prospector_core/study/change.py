@@ -142,7 +142,7 @@ class Change:
     ) -> list[tuple[Datum, int, float, float]]:
         """The tokens whose score moved most.
 
-        List of (Datum, token, score before, score after), largest move first.
+        Returns a list of (Datum, token, score before, score after), largest move first.
 
         ``data``: where to look (default: all embedded data). Tokens without a score before or after are not
         among them, nor those that did not move.

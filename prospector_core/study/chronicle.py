@@ -119,9 +119,10 @@ def describe(
 
 @dataclass(frozen=True)
 class Teller:
-    """What actions are told with: study; names of concepts, also as before the edit; names of data; {id.
+    """What actions are told with.
 
-    Entry} of the journal, or None.
+    It holds the study; names of concepts, also as before the edit; names of data; and {id: Entry} of the
+    journal, or None.
     """
 
     study: Any

@@ -1,6 +1,6 @@
-"""The expert's edits. Each call appends one entry to the journal, in one transaction.
+"""The expert's edits.
 
-And is on disk when it returns.
+Each call appends one entry to the journal, in one transaction, and the entry is on disk when it returns.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Curation:
     def author(self) -> str:
         """Who edits, as the journal keeps it.
 
-        At first PROSPECTOR_AUTHOR, else the system's name of the user.
+        At first it is PROSPECTOR_AUTHOR, else the system's name of the user.
         """
         return self._log.author
 
@@ -91,7 +91,7 @@ class Curation:
     def seen(self) -> int:
         """Id of the last journal entry (0 before the first).
 
-        What to name as ``expected`` when editing later.
+        It is what to name as ``expected`` when editing later.
         """
         return self._log.last()
 

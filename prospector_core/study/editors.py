@@ -1,7 +1,4 @@
-"""Several people at one study: who edits, what they have seen of the journal.
-
-And edits that would collide.
-"""
+"""Several people at one study: who edits, what each has seen of the journal, and edits that would collide."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a kept fit must be for it to be used.
 
-Its settings, its summary, and arrays that agree with each other and the study.
+It needs its settings, its summary, and arrays that agree with each other and the study.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ def check_tree(tree: Any, n_concepts: int) -> None:
 
 
 def check_fit(fit: Any, study: Any, folder: Any) -> None:
-    """Raise StudyDamagedError for a fit whose parts contradict each other, its study.
+    """Raise StudyDamagedError for a fit that contradicts itself, its study or the edits that it knows.
 
-    Or the edits that it knows.
+    It contradicts itself where its parts do not agree with each other.
     """
     wrong = _wrong(fit, study)
     if wrong:

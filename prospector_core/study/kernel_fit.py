@@ -253,9 +253,9 @@ def _scores(truth, probability, kind):
 
 
 def _class_scores(truth, shares, kind):
-    """The same of several classes: the share predicted right.
+    """The same scores as ``_scores``, of several classes.
 
-    And the mean AUROC of each class against the rest.
+    They are the share predicted right, and the mean AUROC of each class against the rest.
     """
     each = [auroc(shares[:, target], truth == target) for target in range(shares.shape[1])]
     known = [value for value in each if np.isfinite(value)]

@@ -59,7 +59,7 @@ def attrs(study: Study, datum: Any) -> dict[str, Any]:
 def grid(study: Study, datum: Any) -> dict[str, Any]:
     """Where a datum's tiles lie, in level-0 pixels.
 
-    {"positions" (n, 2) row, column, "origin" (x, y), "pitch", "shape" (rows, columns)}.
+    Returns {"positions": (n, 2) row, column; "origin": (x, y); "pitch"; "shape": (rows, columns)}.
     """
     return study.kind.grid(study, study.datum(datum))
 

@@ -131,9 +131,9 @@ def similarity(
 
 
 def suggest_names(study: Study, phrases: Sequence[str], table: np.ndarray) -> dict[int, str]:
-    """The best phrase as name: {concept id.
+    """The best phrase as name: {concept id: name}.
 
-    Name}, for concepts without a name of the expert's that are not excluded.
+    Only concepts that have no name of the expert's and are not excluded are named.
 
     A phrase that is best for several concepts gets a number from the second on; the nearest concept has it
     bare.

@@ -296,9 +296,9 @@ class Queue:
             pass
 
     def end(self, uid: str, state: str, message: str = "") -> None:
-        """Say what became of a datum: "done", "failed".
+        """Say what became of a datum: "done", "failed" or "paused".
 
-        Or "paused" (where asked to cancel, it is taken off instead).
+        Where it was asked to cancel, a paused datum is taken off instead.
         """
         done, total = self._store.progress(uid)
         with self._database.transaction() as connection:

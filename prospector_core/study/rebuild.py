@@ -1,6 +1,6 @@
 """Fits made again from nothing but the embeddings, the labels and the journal.
 
-And compared with those that are kept.
+They are compared with those that are kept.
 """
 
 from __future__ import annotations

@@ -85,9 +85,7 @@ def relink(
     dry_run: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Relinked:
-    """Look for the files of a study that are no longer where they were.
-
-    And have the study know where they are.
+    """Look for the files of a study that are no longer where they were, and note where they are.
 
     No edit, fit or map changes. What is found is written in one transaction; what is not stays as it was.
 

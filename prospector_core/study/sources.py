@@ -25,9 +25,9 @@ _FRESH = 1.0  # seconds that what the database says of the files is believed: pa
 
 @dataclass(frozen=True)
 class Source:
-    """A file that data come from: uid, path, name.
+    """A file that data come from: uid, path, name and info.
 
-    And its info (width, height, mpp, objective_power, ...).
+    The info holds width, height, mpp, objective_power, ...
     """
 
     uid: str

@@ -18,7 +18,7 @@ _STEP = 128  # states of the last so many edits are kept, and of the earlier one
 class Timeline:
     """What a journal amounts to, entry by entry.
 
-    At any moment the same as ``journal.replay`` and ``journal.standing``.
+    At any moment it is the same as ``journal.replay`` and ``journal.standing``.
 
     Attributes
     ----------

@@ -34,8 +34,8 @@ _here = threading.local()  # the study that this thread works on, where it is op
 class Place(NamedTuple):
     """Where a study is for a worker.
 
-    Its folder, in it the copy of the database that workers read (None: its own), and the address of its
-    embeddings, where the person who sent the worker has allowed one on their machine.
+    It holds the folder of the study, the copy in it of the database that workers read (None: its own), and
+    the address of its embeddings, where the person who sent the worker has allowed one on their machine.
     """
 
     path: str
@@ -48,8 +48,8 @@ class Place(NamedTuple):
 def place_of(study: Study, on: Any) -> Iterator[Place]:
     """The Place of a study for the tasks that ``on`` runs inside the block.
 
-    In this process they use this very object. Workers read a copy of the database, as it is now: sqlite's own
-    cannot be shared between machines. Raises StorageFullError, StudyError.
+    Tasks in this process use this very object. Workers read a copy of the database, as it is now: sqlite's
+    own cannot be shared between machines. Raises StorageFullError, StudyError.
     """
     path = str(study.path.resolve())
     if not isinstance(on, OnCluster):

@@ -23,8 +23,9 @@ def limit_app(own: bool = True) -> None:
 
     Parameters
     ----------
-    own : bool Whether the home folder and the working directory of the account are among it, and where its
-        studies were made from: right where only its owner gets in.
+    own : bool
+        Whether the home folder and the working directory of the account are among it, and where its studies
+        were made from: right where only its owner gets in.
 
     Raises
     ------

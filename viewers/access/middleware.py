@@ -21,9 +21,9 @@ _SECRET = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Con
 
 
 class Gate:
-    """ASGI middleware that lets a request in if it is meant for this app, comes from its own pages.
+    """ASGI middleware that lets in only requests that are meant for this app and that a door answers for.
 
-    And some door knows who asks.
+    A request must be meant for this app, come from its own pages, and be of someone whom some door knows.
 
     A new route is behind it without saying so: nothing passes but what is let in here.
 
@@ -32,8 +32,9 @@ class Gate:
     app : ASGI application
     doors : sequence of Door
         Asked in their order; the first that knows the person lets them in.
-    hosts : iterable of str Names that the app has beside those of this machine's loopback. A page of a
-        stranger whose name is made to lead here (DNS rebinding) has another.
+    hosts : iterable of str
+        Names that the app has beside those of this machine's loopback. A page of a stranger whose name is
+        made to lead here (DNS rebinding) has another.
     reception : Reception
         Lets logins pass, and answers those that are not let in.
     """
@@ -83,9 +84,9 @@ class Gate:
         return bool(name) and (name in self._hosts or _loopback(name))
 
     def _own_doing(self, scope: Scope, person: Person) -> bool:
-        """Whether the app's own page asks (or a program that itself brings the token).
+        """Whether the app's own page asks, and no other page through this browser.
 
-        And no other page through this browser.
+        A program that itself brings the token may ask, too.
         """
         origin = header(scope, b"origin")
         if _has(scope, b"origin"):

@@ -74,7 +74,7 @@ class Server(Reception):
     def look(self, scope: MutableMapping[str, Any], person: Person | None) -> None:
         """Note who comes and goes, and who pretends.
 
-        From here on the request comes from where the proxy says.
+        From here on, the address of the request is the one that the proxy says.
         """
         pretends = self._proxy is not None and self._proxy.pretends(scope)
         if self._proxy is not None:

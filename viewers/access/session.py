@@ -79,9 +79,9 @@ def may_edit(folder: str | Path) -> bool:
 
 
 def folders(beside: Path) -> list[Path]:
-    """Folders that may be studies: on a server below its folders of studies.
+    """Folders that may be studies.
 
-    Else in the one that is given.
+    On a server they are below its folders of studies, else in the one that is given.
     """
     started = server()
     roots = started.settings.studies if started else (beside,)

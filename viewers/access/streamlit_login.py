@@ -53,7 +53,7 @@ def login_address() -> str:
 def read_identity(cookies: Mapping[str, str]) -> dict[str, Any] | None:
     """Claims of who has logged in, from the signed cookie, or None.
 
-    With Streamlit's checks of signature, age and origin.
+    The cookie is read with Streamlit's checks of signature, age and origin.
     """
     from streamlit.auth_util import get_origin_from_redirect_uri
     from streamlit.web.server.starlette.starlette_websocket import (

@@ -33,7 +33,7 @@ class LaunchToken:
     def __call__(self, scope: Mapping[str, Any]) -> Person | None:
         """The owner, if the request has the token.
 
-        In its address, its ``Authorization`` header or its cookie.
+        It may be in its address, its ``Authorization`` header or its cookie.
         """
         scheme, _, value = header(scope, b"authorization").partition(" ")
         if self.in_address(scope) or (scheme.lower() in ("bearer", "token") and self._is(value.strip())):

@@ -88,9 +88,9 @@ def open_app(
     data: DataFolders = None,
     list_running: ListRunning = False,
 ) -> None:
-    """Open the app in a browser. It listens on this machine only, lets in only you.
+    """Open the app in a browser.
 
-    And sends nothing anywhere.
+    It listens on this machine only, lets in only you, and sends nothing anywhere.
 
     With --settings it is a server instead: people log in, and have the roles that the file gives them.
     """

@@ -26,9 +26,9 @@ def report(
     of_class: OfClass = None,
     json: Json = False,
 ):
-    """Write what was edited, by whom and why.
+    """Write what was edited, by whom and why, and what it did to the map.
 
-    And what it did to the map, as one HTML file with its pictures inside.
+    The report is one HTML file with its pictures inside.
     """
     from prospector_core.store.files import storage_errors, write_atomic
     from prospector_core.study import Study

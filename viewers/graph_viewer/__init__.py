@@ -26,7 +26,7 @@ _RENDER = component(__file__, "gv")
 def encode_positions(positions: np.ndarray) -> bytes:
     """Where tokens are, (n, 2) or (n, 3), less their middle.
 
-    Float32 x, y, z of one after the other, z = 0 in the plane.
+    Bytes of float32: x, y, z of one token after the other, z = 0 in the plane.
     """
     positions = np.asarray(positions, float)
     full = np.zeros((len(positions), 3), "<f4")
@@ -37,7 +37,7 @@ def encode_positions(positions: np.ndarray) -> bytes:
 def encode_numbers(values: np.ndarray, top: float | None = None) -> bytes:
     """One number per token, NaN where it has none.
 
-    Float32; before them ``top``, the number of the strongest colour.
+    Bytes of float32; before the numbers stands ``top``, the number of the strongest colour.
     """
     return (b"" if top is None else np.float32(top).tobytes()) + np.asarray(values, "<f4").tobytes()
 

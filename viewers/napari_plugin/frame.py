@@ -1,6 +1,6 @@
-"""Where things are: level-0 pixels of a slide, napari's world in microns.
+"""Where things are: level-0 pixels of a slide, napari's world in microns, and one raster for all tokens.
 
-And one raster for the tokens of all its data.
+The raster is for the tokens of all data of the slide.
 """
 
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ class Frame:
         return ("um", "um") if self.mpp else ("pixel", "pixel")
 
     def raster(self, x, y, cell):
-        """Where an image is whose corner is at (x, y) and whose pixels are ``cell`` level-0 pixels wide.
+        """Layer options of an image whose corner is at (x, y).
 
-        Layer options.
+        Its pixels are ``cell`` level-0 pixels wide.
         """
         scale = cell * self.scale
         return {

@@ -155,7 +155,7 @@ class MarkTab(QWidget):
 class ChangeTab(QWidget):
     """What the last refit changed, or the edits that wait would change.
 
-    In words, as a layer, and before beside after.
+    It is shown in words, as a layer, and before beside after.
 
     Signal: ``moved``, empty, when a place was gone to.
     """

@@ -184,9 +184,9 @@ class PointScene(Scene):
             self.layer("labels").colormap = self.drawn.palette(self.hidden)
 
     def show_graph(self, on):
-        """Edges: "" none, "near" those around the selected token (else the middle of what is seen).
+        """Edges that are drawn: "" none, "near" some, "all" up to a bound.
 
-        "all" up to a bound.
+        "near" are those around the selected token (else around the middle of what is seen).
         """
         self._edges = on or ""
         self._remove("edges")
@@ -257,7 +257,7 @@ class PointScene(Scene):
     def paint_with(self, concept):
         """Move the points that are selected (by napari's own tool) into a concept.
 
-        Else draw around those that are to go there.
+        Where none are selected, a tool is taken up to draw around those that are to go there.
         """
         layer = self.layer("points")
         if layer is not None and layer.selected_data:

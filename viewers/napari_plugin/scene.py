@@ -236,7 +236,7 @@ class Scene:
     def go_to(self, rect, around=0.5):
         """Move the camera to a rectangle (x, y, width, height) in level-0 pixels.
 
-        With ``around`` of its size to each side.
+        It leaves ``around`` of the rectangle's size to each side.
         """
         x, y, width, height = rect
         frame = self.drawn.frame

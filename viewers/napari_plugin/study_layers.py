@@ -1,6 +1,6 @@
 """What the layers of every kind of study have in common.
 
-Whose they are, concepts and their names, marked regions.
+This is whose they are, concepts and their names, and marked regions.
 """
 
 import numpy as np
@@ -108,7 +108,7 @@ class StudyLayers:
     def line(self, weight):
         """Width of a line in the unit of the coordinates.
 
-        In step with the tokens, so that it is seen at any size.
+        It is in step with the tokens, so that it is seen at any size.
         """
         raise NotImplementedError
 

@@ -25,8 +25,9 @@ def site_viewer(
 
     Parameters
     ----------
-    atoms : str Address of mmCIF text: a chain a site, named "0", "1", ..., its residues numbered from 1;
-        ligands in chains "L0", ...
+    atoms : str
+        Address of mmCIF text: a chain a site, named "0", "1", ..., its residues numbered from 1; ligands in
+        chains "L0", ...
     colours : mapping
         Chain -> "#rrggbb" of each of its residues.
     names : list of str
@@ -35,8 +36,9 @@ def site_viewer(
         Fixed for the place in the app.
     label : str
         What is shown, for screen readers.
-    on_pick : callable, optional Called before the rerun that a click causes; ``st.session_state[key].pick``
-        is then ``{"site", "residue"}``.
+    on_pick : callable, optional
+        Called before the rerun that a click causes; ``st.session_state[key].pick`` is then ``{"site",
+        "residue"}``.
     """
     data = {
         "atoms": atoms,

@@ -179,9 +179,9 @@ def pairs_changed(
 
 
 def _new_rows(differs: np.ndarray, radius: int) -> np.ndarray:
-    """Of each strip, how many rows above each row hold a cell that differs.
+    """How many rows above each row hold a cell that differs, for each strip.
 
-    In the strip or within ``radius`` of it.
+    The cell is in the strip or within ``radius`` of it.
 
     Rows are counted from ``radius`` above the grid: (strips, H + 2 radius + 1) int64.
     """

@@ -4,15 +4,13 @@ A plain breadth-first search a token visits (2r+1)^2 cells and their 8 neighbour
 replace it:
 
 1. *The box.* Histograms of concepts in the full (2r+1) x (2r+1) box slide over the grid: a column histogram
-  gains one row
-   and loses one, the window gains one column and loses one. Cost a token: a few vector additions, whatever
-   the radius.
+   gains one row and loses one, the window gains one column and loses one. Cost a token: a few vector
+   additions, whatever the radius.
 2. *What the box has too much.* A token of the box that cannot be reached within r hops (a gap in the tissue
-  is in between)
-   must leave the histogram again. Reachability is computed for 64 tokens at once, one bit each: the plane
-   ``reach[dy, dx]`` holds, for 64 neighbouring tokens v, whether v + (dy, dx) is within h hops of v. One hop
-   is a 3 x 3 dilation *over the offsets*, masked by where tokens are. In solid tissue nothing is left to
-   correct; every hole costs what it blocks.
+   is in between) must leave the histogram again. Reachability is computed for 64 tokens at once, one bit
+   each: the plane ``reach[dy, dx]`` holds, for 64 neighbouring tokens v, whether v + (dy, dx) is within h
+   hops of v. One hop is a 3 x 3 dilation *over the offsets*, masked by where tokens are. In solid tissue
+   nothing is left to correct; every hole costs what it blocks.
 
 Integers all the way, so results do not depend on how rows are shared between threads.
 """
@@ -46,7 +44,7 @@ ROWS = 48  # rows a work item: enough to pay for its warm-up of 2r rows, small e
 def pack(cells: np.ndarray) -> np.ndarray:
     """Cells (H, W) bool as one bit a column.
 
-    (H, words + 2) uint64, an empty word at either end of each row.
+    Returns (H, words + 2) uint64, with an empty word at either end of each row.
     """
     height, width = cells.shape
     bits = np.zeros((height, 64 * (-(-width // 64) + 2)), np.uint8)
@@ -126,7 +124,7 @@ def _add_box(
 ) -> None:
     """Add weight x (concepts in the box of each column of row ``y``) to ``histograms``.
 
-    From column histograms.
+    They are summed from column histograms.
     """
     width = raster.shape[1]
     n_bins = window.shape[0]

@@ -53,9 +53,9 @@ def settle_nearest(
     tolerance: float,
     out: np.ndarray,
 ) -> None:
-    """out[v] = the nearest of the centroids that ``pick_nearest`` finds close.
+    """Write to out[v] the nearest of the centroids that ``pick_nearest`` finds close.
 
-    In float64 and in a fixed order.
+    Distances are computed in float64 and in a fixed order.
 
     Which centroids are looked at may differ between machines; which one is nearest does not.
     """

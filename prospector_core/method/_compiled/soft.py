@@ -273,7 +273,7 @@ def score_shares(
 ) -> np.ndarray:
     """Prospect scores (n,) float64.
 
-    Sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside.
+    A score is the sum of shares x (mono + sum of table x shares around x hop_weights); NaN outside.
 
     K is a multiple of 8 (see ``score_one``).
     """
@@ -320,7 +320,7 @@ def _around(
 ) -> None:
     """Shares around a token, each times the weight of its hop distance, in ``around`` (K,).
 
-    In units of 1 / 255.
+    They are in units of 1 / 255.
     """
     search(indptr, indices, outside, token, radius, stamp, queue, ends)
     around[:] = 0.0

@@ -25,7 +25,7 @@ def search(
 ) -> int:
     """Tokens within ``radius`` hops of ``start``, nearest first, in ``queue``.
 
-    Ends[h] = how many within h hops.
+    ``ends[h]`` is how many are within h hops.
 
     Excluded tokens (concept < 0) are walls. ``stamp`` must not contain ``start + 1`` on entry.
     """
@@ -112,7 +112,7 @@ def score_on_edges(
 ) -> np.ndarray:
     """Prospect scores (n,) float64.
 
-    Mono[c] + sum of table[c, c'] x hop_weights[hops]; NaN where concept < 0.
+    A score is ``mono[c]`` + sum of ``table[c, c']`` x ``hop_weights[hops]``; NaN where concept < 0.
     """
     n = concepts.size
     scores = np.full(n, np.nan)

@@ -78,7 +78,7 @@ class MiniBatchKMeansQuantizer(KMeansQuantizer):
 class StreamedKMeansQuantizer(KMeansQuantizer):
     """As ``KMeansQuantizer``, then refined by mini-batches in one pass over all tokens.
 
-    In the memory of one block.
+    It needs the memory of one block.
 
     ``fit(embeddings)`` takes an array; ``fit_blocks(sample, blocks)`` the sample that it starts from, and an
     iterable of (m, d) blocks, each looked at once. The same blocks in the same order give the same centroids.

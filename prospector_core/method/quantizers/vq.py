@@ -113,9 +113,9 @@ class VQAutoencoderQuantizer(CentroidQuantizer):
 
 
 class _Codes:
-    """The K codes: places (K, latent).
+    """The K codes: places (K, latent), and the moving averages that they follow.
 
-    And moving averages of how many tokens say each, and of where these are.
+    The averages are of how many tokens say each code, and of where these tokens are.
     """
 
     def __init__(self, torch: ModuleType, places: Tensor) -> None:
@@ -162,7 +162,7 @@ def _through(torch: ModuleType, layers: list[tuple[Tensor, Tensor]], values: Ten
 def _without_empty(sample: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     """Centroids, those without a token put where the token is that is farthest from its own.
 
-    One after the other.
+    They are moved one after the other.
     """
     for _ in range(len(centroids)):
         nearest = assign_nearest(sample, centroids)

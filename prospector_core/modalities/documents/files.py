@@ -55,9 +55,9 @@ _BOMS = (
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a document: its heading, as given beside the text and no part of it.
+    """A part of a document: its heading, and its span in the text.
 
-    And its span in the text.
+    The heading is given beside the text and is no part of it.
     """
 
     heading: str

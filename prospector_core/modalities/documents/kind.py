@@ -1,6 +1,6 @@
 """Documents: a token is a sentence (or a window of words).
 
-And its neighbours are the 2 before it and the 2 after.
+Its neighbours are the 2 before it and the 2 after.
 """
 
 from __future__ import annotations

@@ -241,7 +241,7 @@ class ChannelImage(_Pyramid):
 class LabelImage(_Pyramid):
     """An image whose pixels have the number of their cell, 0 where there is none.
 
-    Attribute: numbers, {number: token}, made when asked.
+    Its attribute ``numbers``, {number: token}, is made when asked for.
     """
 
     def __init__(self, stored: Any, matrix: Any, name: str, numbers: Any, keep: Any = None) -> None:

@@ -51,7 +51,7 @@ def is_label_image(path: Path) -> bool:
 def find_pairs(folder: Path) -> dict[Path, Path]:
     """Channel images of a folder that have a label image.
 
-    {Path of the channel image: Path of the label image}.
+    Returns {path of the channel image: path of the label image}.
 
     NAME.tif goes with NAME_mask.tif beside it, or masks/NAME.tif; images may be in ``images``.
     """

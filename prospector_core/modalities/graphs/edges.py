@@ -94,7 +94,7 @@ def laid_out(graph: TokenGraph) -> np.ndarray:
 def _placed(links):
     """Places of the tokens of one connected part: (n, 2).
 
-    By hops to some of them (pivot scaling), then, if few, to all.
+    They are found by hops to some of the tokens (pivot scaling), then, if the tokens are few, by hops to all.
     """
     n = links.shape[0]
     if n < 3:

@@ -191,9 +191,9 @@ class TokenFile:
 
 
 def open_tokens(path: Path, options: TokenOptions | None = None) -> Any:
-    """Open a file of tokens: AnnData, SpatialData, CSV, Parquet, NPZ.
+    """Open a file of tokens: AnnData, SpatialData, CSV, Parquet, NPZ, or a channel image.
 
-    Or a channel image with its label image.
+    A channel image is read with its label image.
 
     Readers installed under the entry point group ``prospector.readers`` are asked first; one whose result is
     a `TokenFile` is taken. Parameters: path; options, TokenOptions. Raises GraphError, MissingExtraError.

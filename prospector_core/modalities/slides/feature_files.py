@@ -124,9 +124,9 @@ def _plain_file(path: Path) -> Any:
 
 
 def _patch_file(path: Path, patches: object | None) -> Path:
-    """The file of the patches step of the same slide: it has the attributes that CLAM's features lack.
+    """The file of the patches step of the same slide, or None.
 
-    Or None.
+    It has the attributes that CLAM's features lack.
     """
     here = path.parent
     folders = (
@@ -306,7 +306,7 @@ def _features_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
 def _patch_side(attrs: dict[str, float | list[float] | str], path: Path) -> float:
     """Side of a patch in level-0 pixels.
 
-    Stated (TRIDENT), or its size at a level times that level's downsample (CLAM).
+    It is stated (TRIDENT), or its size at a level times that level's downsample (CLAM).
     """
     stated = _number(attrs.get("patch_size_level0"))
     if stated:

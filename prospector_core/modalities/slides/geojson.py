@@ -1,6 +1,6 @@
-"""GeoJSON that QuPath reads: tiles with their measurements, outlines of concepts and of high scores.
+"""GeoJSON that QuPath reads: tiles, outlines and marked regions.
 
-And marked regions.
+Tiles have their measurements; outlines are of concepts and of high scores.
 """
 
 from __future__ import annotations

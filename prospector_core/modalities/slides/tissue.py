@@ -83,8 +83,9 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
     Parameters
     ----------
     slide : Slide
-    mpp : float Resolution of the mask in um per pixel. Where the slide's is unknown, 1024 pixels on the
-        longer side at most.
+    mpp : float
+        Resolution of the mask in um per pixel. Where the slide's is unknown, 1024 pixels on the longer side
+        at most.
 
     Returns
     -------
@@ -161,7 +162,7 @@ def _local_texture(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
 def _glass_colour(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
     """Return the (3,) colour of empty glass.
 
-    From (n, 3) pixels and how uneven each one's surroundings are.
+    It is found from (n, 3) pixels and how uneven each one's surroundings are.
     """
     red, green, blue = colour[:, 0], colour[:, 1], colour[:, 2]
     brightness = _grey(colour)
@@ -193,7 +194,7 @@ def _glass_colour(colour: np.ndarray, texture: np.ndarray) -> np.ndarray:
 def _distance(colour: np.ndarray, glass: np.ndarray) -> np.ndarray:
     """Return how unlike glass each pixel is.
 
-    Its colouring, plus half its darkening (a shadow only darkens).
+    It is its colouring plus half its darkening (a shadow only darkens).
     """
     darker = np.maximum(glass - colour, 0)
     return _spread(darker) + 0.5 * _grey(darker)

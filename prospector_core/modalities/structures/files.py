@@ -50,7 +50,7 @@ _PARENTS = {"UNK": "X", "SEC": "U", "PYL": "O"}
 class Atom:
     """An atom that is shown and nothing else.
 
-    Name, element, residue ("ZN"), chain, number ("301A"), xyz (3,) angstrom.
+    It has name, element, residue ("ZN"), chain, number ("301A") and xyz (3,) in angstrom.
     """
 
     name: str
@@ -316,9 +316,9 @@ _BONDED = 5.0  # angstrom between C-alphas of neighbours, with something to spar
 
 
 def _attached(residues: list[Residue]) -> list[Residue]:
-    """Without free amino acids (a substrate, an inhibitor) that bear the chain's name.
+    """Residues without free amino acids (a substrate, an inhibitor) that bear the chain's name.
 
-    HETATM, bonded to no neighbour.
+    Those are HETATM, bonded to no neighbour.
     """
     free = set()
     for index, residue in enumerate(residues):

@@ -1,6 +1,6 @@
 """Structures: a token is a residue of a protein chain.
 
-And its neighbours are the residues in contact with it.
+Its neighbours are the residues in contact with it.
 """
 
 from __future__ import annotations

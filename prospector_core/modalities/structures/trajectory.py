@@ -1,6 +1,6 @@
 """Trajectories: the same residues in several frames.
 
-From the models of a file or a file that MDAnalysis reads.
+The frames are the models of a file, or come from a file that MDAnalysis reads.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FRAMES = 50  # frames taken of a trajectory, unless it is said
 def check_part(part: dict[str, str], where: str) -> dict[str, str]:
     """A part of a structure as a labels table gives it, checked.
 
-    {"chain", "model", "assembly", "trajectory", "frames"}.
+    Its keys are {"chain", "model", "assembly", "trajectory", "frames"}.
 
     Raises StructureError naming ``where``.
     """

@@ -74,9 +74,9 @@ def _image(key, at, image, middle):
 
 
 def _frame(image, middle):
-    """Size and place, coordinates less the middle of the points.
+    """Size and place, in coordinates less the middle of the points.
 
-    A, b, c, d, e, f of x' = a x + c y + e, y' = b x + d y + f.
+    The place is a, b, c, d, e, f of x' = a x + c y + e, y' = b x + d y + f.
     """
     (a, c, e), (b, d, f) = image.matrix.tolist()
     return {

@@ -111,7 +111,7 @@ def slide_picture(study, datum, side=160):
 def stain_pictures(side=360):
     """A part of the sample's slide as scanned and as each method of stain normalisation makes it.
 
-    {caption: (side, side, 3)}.
+    Returns {caption: (side, side, 3)}.
 
     Raises ProspectorError.
     """

@@ -42,7 +42,7 @@ _KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
 class TransformersEncoder:
     """Encoder of texts that runs a model of transformers.
 
-    With the pooling that sentence-transformers wrote beside it.
+    It pools as sentence-transformers wrote beside the model.
 
     Texts are sorted by length, so that little of a batch is padding. A text that is longer than the model
     takes is cut there. Without a word on pooling, the mean of the token vectors is taken, scaled to length 1.
@@ -290,7 +290,7 @@ class TransformersEncoder:
 class MiniLM(TransformersEncoder):
     """Encoder of 384 numbers per sentence.
 
-    All-MiniLM-L6-v2, trained on English pairs of sentences; 256 word pieces at most.
+    It is all-MiniLM-L6-v2, trained on English pairs of sentences; it takes 256 word pieces at most.
 
     Parameters, errors: as above, less ``model``. Nothing is asked of a hub.
     """

@@ -92,9 +92,9 @@ def get_encoder(name: str, **options: object) -> Encoder:
 
 
 def _without_patches(name: str) -> tuple[str, int]:
-    """Return the name of the model alone, and the side of blocks of patches that are averaged; 0.
+    """Return the name of the model alone, and the side of blocks of patches that are averaged.
 
-    No patch tokens.
+    The side is 0 where no patch tokens are asked for.
     """
     found = _PATCHES.search(name)
     patches = int(found[1] or 1) if found else 0

@@ -33,7 +33,8 @@ class OpenClipEncoder(TorchEncoder):
 
     Parameters
     ----------
-    model : str What follows ``open_clip:``: ``MODEL/PRETRAINED``, PRETRAINED being a tag of open_clip
+    model : str
+        What follows ``open_clip:``: ``MODEL/PRETRAINED``, PRETRAINED being a tag of open_clip
         (``ViT-B-16/laion2b_s34b_b88k``) or the path of a checkpoint (``ViT-B-16//data/plip.safetensors``,
         ``ViT-B-16/~/plip.pt``); ``hf-hub:ORG/NAME``; or ``local-dir:PATH`` of a folder with
         ``open_clip_config.json`` and the weights. threads, device, precision, batch, patches As

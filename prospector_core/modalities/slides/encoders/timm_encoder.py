@@ -24,9 +24,10 @@ class TimmEncoder(TorchEncoder):
 
     Parameters
     ----------
-    model : str What follows ``timm:``: a name of timm (``vit_small_patch14_dinov2.lvd142m``),
-        ``hf-hub:ORG/MODEL``, or ``local-dir:PATH`` of a folder with ``config.json`` and the weights. threads,
-        device, precision, batch, patches As `TorchEncoder`.
+    model : str
+        What follows ``timm:``: a name of timm (``vit_small_patch14_dinov2.lvd142m``), ``hf-hub:ORG/MODEL``,
+        or ``local-dir:PATH`` of a folder with ``config.json`` and the weights. threads, device, precision,
+        batch, patches As `TorchEncoder`.
 
     Raises
     ------
@@ -137,7 +138,7 @@ def _cached(url: str) -> bool:
 def _arguments(model: str) -> dict[str, Any]:
     """Return what must be said to make a model of slides whose config on the hub does not say it all.
 
-    From the models' own pages: Virchow and Virchow 2 (gated feed-forward layers), UNI 2.
+    It comes from the models' own pages: Virchow and Virchow 2 (gated feed-forward layers), UNI 2.
     """
     from timm.layers import SwiGLUPacked
     from torch.nn import SiLU

@@ -46,8 +46,9 @@ class UnsupportedTiff(Exception):
 
     Attributes
     ----------
-    elsewhere : bool Whether another reader may know better (a rare compression), or the image is simply not a
-        colour picture.
+    elsewhere : bool
+        Whether another reader may know better (a rare compression), or the image is simply not a colour
+        picture.
     """
 
     def __init__(self, why: str, elsewhere: bool = False) -> None:

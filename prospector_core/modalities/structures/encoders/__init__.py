@@ -34,9 +34,9 @@ class ResidueEncoder(Protocol):
     name : str
     dim : int
         Length of a vector.
-    concepts : tuple of str, optional Names of concepts that its vectors stand for by themselves
-        (``categorical`` is then True); then ``centroids`` () -> (K, dim) float32 gives their vectors, and no
-        clusters need to be looked for.
+    concepts : tuple of str, optional
+        Names of concepts that its vectors stand for by themselves (``categorical`` is then True); then
+        ``centroids`` () -> (K, dim) float32 gives their vectors, and no clusters need to be looked for.
 
     It may have ``prepare(chains, folder)``, called once before the first chain: chains, function() ->
     iterator of Chain over (a sample of) the study's data; folder, Path of the study, where what was learned
