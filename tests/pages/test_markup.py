@@ -277,7 +277,7 @@ def _through_the_app(screen, study, kind, sound):
     page.locator(".st-key-open_known button").click()
     screen.idle()
     page.get_by_role("tab", name="History").click()
-    page.get_by_text("Nothing is ever removed").wait_for()
+    page.get_by_text("Nothing is ever removed").first.wait_for()
     sound(f"{kind}: study")
     screen.go("Kernel")
     square = page.locator(".js-plotly-plot .nsewdrag").first
