@@ -17,6 +17,17 @@ from ..errors import CurationError
 from ..wording import checked_name, is_colour, one_line
 from .branches import branches_of, relatives
 from .chronicle import chronicle, describe
+from .edit_checks import (
+    check_concept,
+    check_evidence,
+    checked_pair,
+    checked_region,
+    checked_shares,
+    checked_tokens,
+    checked_weight,
+    must_say_class,
+    n_concepts,
+)
 from .edit_log import EditLog
 from .editors import Editor
 from .journal import CurationState
@@ -120,8 +131,8 @@ class Curation:
             raise CurationError(f"a concept's name must have 1 to {_MAX_NAME} characters")
 
         def check(state: CurationState) -> None:
-            self._check(state, concept)
-            for other in state.active(self._n_concepts(state)):
+            check_concept(self._study, state, concept)
+            for other in state.active(n_concepts(self._study, state)):
                 if other != concept and self._study.concept_name(other, state).lower() == name.lower():
                     raise CurationError(
                         f"concept {other} is already called {name!r}: choose another name, or merge the two"
@@ -140,20 +151,11 @@ class Curation:
         name = one_line(name)
         if len(name) > _MAX_NAME:
             raise CurationError(f"a family's name must have at most {_MAX_NAME} characters")
-        shares = (
-            composition
-            if isinstance(composition, dict)
-            else dict(enumerate(np.asarray(composition, float).tolist()))
-        )
-        shares = {
-            int(concept): round(float(share), 4) for concept, share in shares.items() if share >= 0.0005
-        }
-        if not shares:
-            raise CurationError("a family is made of at least one concept")
+        shares = checked_shares(composition)
 
         def check(state: CurationState) -> None:
             for concept in shares:
-                self._check(state, concept)
+                check_concept(self._study, state, concept)
 
         return self._append(
             "family", {"composition": {str(key): value for key, value in shares.items()}, "name": name}, check
@@ -165,7 +167,7 @@ class Curation:
         if not is_colour(colour):
             raise CurationError(f"{colour!r} is not a colour: write it as #rrggbb")
         payload = {"concept": int(concept), "colour": colour.lower()}
-        return self._append("recolour", payload, lambda state: self._check(state, concept))
+        return self._append("recolour", payload, lambda state: check_concept(self._study, state, concept))
 
     @_edit
     def merge(self, concepts: Iterable[int], into: int) -> int:
@@ -176,7 +178,7 @@ class Curation:
 
         def check(state: CurationState) -> None:
             for concept in concepts:
-                self._check(state, concept)
+                check_concept(self._study, state, concept)
 
         return self._append("merge", {"concepts": concepts, "into": int(into)}, check)
 
@@ -185,8 +187,8 @@ class Curation:
         """Take a concept's tokens out of the graph: no count, no score, and a gap to their neighbours."""
 
         def check(state: CurationState) -> None:
-            self._check(state, concept)
-            if state.active(self._n_concepts(state)) == [concept]:
+            check_concept(self._study, state, concept)
+            if state.active(n_concepts(self._study, state)) == [concept]:
                 raise CurationError(
                     f"concept {concept} is the last one left: include another before excluding it"
                 )
@@ -213,27 +215,15 @@ class Curation:
         ``target``: the class in whose kernel, where there are more than two; ``None``: in the kernels of all
         classes.
         """
-        pair = (
-            [int(concepts)]
-            if not isinstance(concepts, (tuple, list))
-            else sorted(int(one) for one in concepts)
-        )
-        if len(pair) not in (1, 2):
-            raise CurationError("pin one concept or a pair of concepts")
-        if len(pair) == 2 and self._study.settings.radius == 0:
-            raise CurationError(
-                "this study counts no pairs (radius 0): pin single concepts, or fit with a larger radius"
-            )
-        weight = None if weight is None else float(weight)
-        if weight is not None and not abs(weight) < 1e6:
-            raise CurationError(f"a weight must be a number between -1000000 and 1000000, got {weight}")
+        pair = checked_pair(self._study, concepts)
+        weight = checked_weight(weight)
 
         def check(state: CurationState) -> None:
             for concept in pair:
-                self._check(state, concept)
+                check_concept(self._study, state, concept)
 
         payload = {"concepts": pair, "weight": weight}
-        if target is not None and self._several(target):
+        if target is not None and must_say_class(self._study, target):
             payload["target"] = class_index(self._study, target)
         return self._append("pin", payload, check)
 
@@ -245,18 +235,9 @@ class Curation:
 
         Of several data at once: {datum: tokens}, tokens None.
         """
-        given = datum.items() if isinstance(datum, dict) else [(datum, tokens)]
-        parts = []
-        for each, some in given:
-            each, some = self._study.datum(each), sorted({int(token) for token in some})
-            n = self._study.n_tokens(each)
-            if not some or some[0] < 0 or some[-1] >= n:
-                raise CurationError(f"{each.name} has tokens 0..{n - 1}: name at least one of them")
-            parts.append({"datum": each.uid, "tokens": some})
-        if not parts:
-            raise CurationError("name at least one token")
+        parts = checked_tokens(self._study, datum, tokens)
         payload = {**(parts[0] if len(parts) == 1 else {"parts": parts}), "concept": int(concept)}
-        return self._append("reassign", payload, lambda state: self._check(state, concept))
+        return self._append("reassign", payload, lambda state: check_concept(self._study, state, concept))
 
     @_edit
     def split(self, concept: int, into: int = 2, seed: int = 0) -> int:
@@ -270,14 +251,14 @@ class Curation:
             raise CurationError(f"a concept can be split into 2 to 20 parts, not {into}")
         with self._log.recording() as record:
             state = self.state
-            self._check(state, concept)
+            check_concept(self._study, state, concept)
             leaves = tree_parts(self._study, int(concept), int(into), state)
             if leaves:
                 tree = self._study.view.tree
                 centroids = np.stack([tree.centre(each) for each in leaves])
             else:
                 centroids = split_centroids(self._study, int(concept), int(into), seed, state)
-            first = self._n_concepts(state)
+            first = n_concepts(self._study, state)
             payload = {
                 "concept": int(concept),
                 "ids": [int(concept), *range(first, first + into - 1)],
@@ -295,7 +276,7 @@ class Curation:
         """
         with self._log.recording() as record:
             state = self.state
-            self._check(state, concept)
+            check_concept(self._study, state, concept)
             root = branches_of(self._study, state=state)
             if root is None:
                 raise CurationError(
@@ -325,39 +306,11 @@ class Curation:
         vertices in level-0 pixels (tokens whose centre is inside are meant), or a flat list of token ids; of
         tokens of several data: {datum: token ids}, polygon None.
         """
-        if evidence not in ("for", "against", "ignore"):
-            raise CurationError(f'evidence is "for", "against" or "ignore", not {evidence!r}')
-        if not 0 < float(weight) < 1e6:
-            raise CurationError(f"a region's weight must be a positive number, got {weight}")
-        several = isinstance(datum, dict)
-        data = [
-            self._study.datum(each)
-            for each in (datum if several or isinstance(datum, (list, tuple)) else [datum])
-        ]
-        shape = np.asarray([] if several else polygon)
-        if several and data:
-            found, outline = [np.unique(np.asarray(tokens, np.int64)) for tokens in datum.values()], None
-        elif (
-            shape.ndim == 2
-            and shape.shape[1] == 2
-            and len(shape) >= 3
-            and np.isfinite(shape.astype(float)).all()
-        ):
-            found = [self._study.tokens_inside(each, shape) for each in data]
-            outline = [[float(x), float(y)] for x, y in shape]
-        elif shape.ndim == 1 and shape.size and np.issubdtype(shape.dtype, np.integer) and len(data) == 1:
-            found, outline = [np.unique(shape)], None
-        else:
-            raise CurationError(
-                "a region is at least 3 points (x, y) in level-0 pixels, or a list of token ids"
-            )
-        for each, tokens in zip(data, found):
-            if not tokens.size or tokens[0] < 0 or tokens[-1] >= self._study.n_tokens(each):
-                raise CurationError(f"the region holds no token of {each.name}: draw it over tissue")
-        parts = [{"datum": each.uid, "tokens": tokens.tolist()} for each, tokens in zip(data, found)]
+        check_evidence(evidence, weight)
+        parts, outline = checked_region(self._study, datum, polygon)
         payload = {"parts": parts, "polygon": outline, "evidence": evidence, "weight": float(weight)}
         target = self._study.target if target is None else target
-        if evidence != "ignore" and self._several(target):
+        if evidence != "ignore" and must_say_class(self._study, target):
             payload["target"] = class_index(self._study, target)
         return self._append("annotate", payload, None)
 
@@ -411,36 +364,6 @@ class Curation:
     def describe(self, entry: Entry) -> str:
         """An entry in plain words."""
         return describe(self._study, entry)
-
-    def _several(self, target: int | str) -> bool:
-        """Whether an edit must say which class it is about.
-
-        Raises CurationError for a class that there is not.
-        """
-        several = len(self._study.classes) > 2
-        if class_index(self._study, target) != 1 and not several:
-            raise CurationError(
-                f"there is one kernel, whose positive weights speak for {self._study.classes[1]!r}: mark or"
-                " pin with that in mind"
-            )
-        return several
-
-    def _n_concepts(self, state: CurationState) -> int:
-        fit = self._study.view
-        if fit is None:
-            raise CurationError("the study has no concepts yet: fit it first")
-        return len(fit.centroids) + state.n_extra
-
-    def _check(self, state: CurationState, concept: int) -> None:
-        n = self._n_concepts(state)
-        if not 0 <= concept < n:
-            raise CurationError(f"there is no concept {concept}: concepts are 0..{n - 1}")
-        if concept in state.merged:
-            raise CurationError(
-                f"concept {concept} has been merged into {state.home(concept)}: name that one, or undo"
-            )
-        if concept in state.excluded:
-            raise CurationError(f"concept {concept} is excluded: include it first")
 
     def _append(self, action: str, payload: dict, check: Callable[[CurationState], None] | None) -> int:
         with self._log.recording() as record:

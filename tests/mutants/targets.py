@@ -88,6 +88,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "core/test_curation",
         "core/test_curation_regions",
     ),
+    "prospector_core/study/edit_checks.py": (
+        "core/test_curation_rules",
+        "core/test_curation",
+        "core/test_curation_regions",
+    ),
     "prospector_core/store/database.py": (
         "core/test_read_only",
         "core/test_hostile_studies",
