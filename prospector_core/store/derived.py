@@ -1,8 +1,13 @@
 """What a study has computed before, kept on disk and in memory: sprites, shares, counts and the like."""
 
+from __future__ import annotations
+
 import io
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +22,7 @@ DERIVED_KEPT = 2**29  # bytes in memory; all of it is on disk or can be made aga
 __all__ = ["DERIVED_KEPT", "DatumArrays", "DerivedArrays", "forget_others", "unchanged"]
 
 
-def unchanged(stamp, compute):
+def unchanged(stamp: Callable[[], str], compute: Callable[[str], Any]) -> Any:
     """What ``compute(stamp)`` returns, of one state of embeddings: again where they were replaced meanwhile.
 
     Parameters: stamp, function() -> the stamp of the embeddings as they are now.
@@ -43,11 +48,11 @@ class DerivedArrays:
     one that ``folder`` is in).
     """
 
-    def __init__(self, folder, memory=None, home=None):
+    def __init__(self, folder: Path, memory: Cache | None = None, home: Path | None = None) -> None:
         self.folder, self._home = folder, home or folder.parent
         self._memory = Cache(DERIVED_KEPT) if memory is None else memory
 
-    def get(self, key, compute):
+    def get(self, key: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
         """The array of that name, computed once."""
         array = self.peek(key)
         if array is None:
@@ -55,13 +60,13 @@ class DerivedArrays:
             self.put(key, array)
         return array
 
-    def put(self, key, array):
+    def put(self, key: str, array: np.ndarray) -> None:
         """Keep an array that was computed."""
         with suppress(StorageFullError, StudyError, OSError):  # only time is lost where it cannot be kept
             self._save(self.folder / f"{key}.npy", array)
         self._remember(key, array)
 
-    def peek(self, key):
+    def peek(self, key: str) -> np.ndarray | None:
         """The array if it is at hand, else None."""
         array = self._memory.get((self.folder, key))
         if array is None:
@@ -70,11 +75,11 @@ class DerivedArrays:
                 self._remember(key, array)
         return array
 
-    def _remember(self, key, array):
+    def _remember(self, key: str, array: np.ndarray) -> None:
         array.setflags(write=False)
         self._memory.put((self.folder, key), array)
 
-    def _load(self, path):
+    def _load(self, path: Path) -> np.ndarray | None:
         """What ``_save`` wrote; None if absent or not the same bytes any more."""
         try:
             content = path.read_bytes()
@@ -84,7 +89,7 @@ class DerivedArrays:
             return None
         return read_npy(content[:-4])
 
-    def _save(self, path, array):
+    def _save(self, path: Path, array: np.ndarray) -> None:
         """A .npy file followed by its checksum."""
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
@@ -99,7 +104,7 @@ class DerivedArrays:
         write_atomic(path, content + zlib.crc32(content).to_bytes(4, "little"), durable=False)
 
 
-def forget_others(folder, uid, stamp):
+def forget_others(folder: Path, uid: str, stamp: str) -> None:
     """Remove what was derived of embeddings that a datum no longer has.
 
     ``folder``: that of all derived arrays.
@@ -116,13 +121,13 @@ class DatumArrays:
     Parameters: arrays, DerivedArrays; stamp, function uid -> what the content of its embeddings is known by.
     """
 
-    def __init__(self, arrays, stamp):
+    def __init__(self, arrays: DerivedArrays, stamp: Callable[[str], str]) -> None:
         self._arrays, self._stamp = arrays, stamp
 
-    def get(self, uid, name, compute):
+    def get(self, uid: str, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
         """The array of that name of a datum, computed once."""
 
-        def of(stamp):
+        def of(stamp: str) -> tuple[str, np.ndarray, bool]:
             key = self._key(uid, stamp, name)
             array = self._arrays.peek(key)
             return key, (compute() if array is None else array), array is None
@@ -132,15 +137,15 @@ class DatumArrays:
             self._arrays.put(key, array)
         return array
 
-    def put(self, uid, name, array, stamp):
+    def put(self, uid: str, name: str, array: np.ndarray, stamp: str) -> None:
         """Keep an array that was computed of embeddings with this stamp, if the datum has them still."""
         if self._stamp(uid) == stamp:
             self._arrays.put(self._key(uid, stamp, name), array)
 
-    def peek(self, uid, name):
+    def peek(self, uid: str, name: str) -> np.ndarray | None:
         """The array if it is at hand, else None."""
         return self._arrays.peek(self._key(uid, self._stamp(uid), name))
 
     @staticmethod
-    def _key(uid, stamp, name):
+    def _key(uid: str, stamp: str, name: str) -> str:
         return f"{uid}-{stamp}-{name}" if stamp else f"{uid}-{name}"
