@@ -38,6 +38,50 @@ class _Line:
     heading: bool = False
 
 
+@dataclass(frozen=True)
+class _Sheet:
+    """The measures of a page, px: its width, and what follows from it."""
+
+    width: int
+
+    @property
+    def margin(self):
+        return round(self.width * 0.035)
+
+    @property
+    def inner(self):
+        """Width between the margins."""
+        return self.width - 2 * self.margin
+
+    @property
+    def size(self):
+        """Of the letters."""
+        return max(12, round(self.width * 0.0185))
+
+    @property
+    def large(self):
+        return round(self.size * 1.3)
+
+    @property
+    def small(self):
+        return round(self.size * 0.85)
+
+    @property
+    def high(self):
+        """From one line of the text to the next."""
+        return round(self.size * 1.62)
+
+    @property
+    def row(self):
+        """From one row of the concepts to the next."""
+        return round(self.size * 1.7)
+
+    @property
+    def across(self):
+        """Concepts that stand side by side."""
+        return max(1, self.inner // (self.size * 17))
+
+
 def document_figure(
     study, datum, *, layer="map", width=2000, threshold=None, title=None, names=False, limit=None
 ):
@@ -65,40 +109,31 @@ def document_figure(
         raise BadInputError("a threshold is for the map")
     datum, attrs = study.datum(datum), study.attrs(datum)
     scores, limit = study.prospect(datum), limit or score_limit(study)
-    margin, size = round(width * 0.035), max(12, round(width * 0.0185))
-    inner, high = width - 2 * margin, round(size * 1.62)
-    lines = _lines(attrs["text"], study.positions(datum), attrs["sections"], size, inner)
+    sheet = _Sheet(width)
+    margin, size = sheet.margin, sheet.size
+    lines = _lines(attrs["text"], study.positions(datum), attrs["sections"], size, sheet.inner)
     lines, note = _most_telling(lines, scores)
-    large, small = round(size * 1.3), round(size * 0.85)
-    heading = wrapped(title or datum.name, large, inner, bold=True) if title or names else []
+    heading = wrapped(title or datum.name, sheet.large, sheet.inner, bold=True) if title or names else []
     tints = _tints(study, datum, scores, layer, threshold, limit)
     rows = _concepts(study, datum, scores) if layer == "concepts" else []
-    across = max(1, inner // (size * 17))
-    top = margin + len(heading) * round(large * 1.5) + (size // 2 if heading else 0)
-    legend = -(-len(rows) // across) * round(size * 1.7) if rows else size * 5
-    page = Image.new(
-        "RGB",
-        (width, top + len(lines) * high + 2 * size + legend + len(note[:1]) * 2 * size + margin),
-        "white",
-    )
+    top = margin + len(heading) * round(sheet.large * 1.5) + (size // 2 if heading else 0)
+    legend = -(-len(rows) // sheet.across) * sheet.row if rows else size * 5
+    height = top + len(lines) * sheet.high + 2 * size + legend + len(note[:1]) * 2 * size + margin
+    page = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(page)
     for at, words in enumerate(heading):
-        _write(pen, margin, margin + at * large * 1.5, words, large, bold=True)
+        _write(pen, margin, margin + at * sheet.large * 1.5, words, sheet.large, bold=True)
     mirrored = attrs["language"] in RIGHT_TO_LEFT
     for at, line in enumerate(lines):
-        _draw_line(pen, line, margin, top + at * high, inner, size, high, tints, mirrored)
-    y = top + len(lines) * high + size
+        _draw_line(pen, sheet, line, top + at * sheet.high, tints, mirrored)
+    y = top + len(lines) * sheet.high + size
     if note:
-        _write(pen, margin, y - size // 2, note, small, _PALE)
+        _write(pen, margin, y - size // 2, note, sheet.small, _PALE)
         y += 2 * size
     if rows:
-        for at, (colour, words) in enumerate(rows):
-            x, row = margin + at % across * (inner // across), y + at // across * round(size * 1.7)
-            pen.rectangle([x, row, x + size, row + size], fill=colour, outline=_PALE)
-            words, *_ = wrapped(words, small, inner // across - 2 * size, most=1)
-            _write(pen, x + round(1.4 * size), row, words, small)
+        _draw_concepts(pen, sheet, rows, y)
     else:
-        _ramp(pen, study, margin, y, min(inner // 2, size * 26), size, small, limit, threshold)
+        _ramp(pen, sheet, study, y, limit, threshold)
     out = io.BytesIO()
     page.save(out, "PNG", dpi=(_DPI, _DPI))
     return out.getvalue()
@@ -224,9 +259,10 @@ def _concepts(study, datum, scores):
     ]
 
 
-def _draw_line(pen, line, left, y, inner, size, high, tints, mirrored):
+def _draw_line(pen, sheet, line, y, tints, mirrored):
     """One line: tints first, over the gaps between words of one token too, then the words."""
-    place = lambda x, wide: left + (inner - x - wide if mirrored else x)
+    size, high = sheet.size, sheet.high
+    place = lambda x, wide: sheet.margin + (sheet.inner - x - wide if mirrored else x)
     for at, (x, wide, _, token) in enumerate(line.words):
         tint = None if token is None else tints[token]
         if tint is None:
@@ -257,9 +293,20 @@ def _clipped(ends, box):
     return [(x0, y0), (x1, y1)]
 
 
-def _ramp(pen, study, x, y, length, size, small, limit, threshold):
+def _draw_concepts(pen, sheet, rows, y):
+    """The concepts (colour, words) side by side in rows, from y on."""
+    size, step = sheet.size, sheet.inner // sheet.across
+    for at, (colour, words) in enumerate(rows):
+        x, row = sheet.margin + at % sheet.across * step, y + at // sheet.across * sheet.row
+        pen.rectangle([x, row, x + size, row + size], fill=colour, outline=_PALE)
+        words, *_ = wrapped(words, sheet.small, step - 2 * size, most=1)
+        _write(pen, x + round(1.4 * size), row, words, sheet.small)
+
+
+def _ramp(pen, sheet, study, y, limit, threshold):
     """What tints mean: the two sides, the numbers at their ends, and the unit."""
-    fit = study.view
+    fit, x, size, small = study.view, sheet.margin, sheet.size, sheet.small
+    length = min(sheet.inner // 2, size * 26)
     low, high = f"speaks {study.sides[0]}", f"speaks {study.sides[1]}"
     _write(pen, x, y, low, small)
     _write(pen, x + length - text_width(high, small), y, high, small)

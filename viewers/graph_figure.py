@@ -6,6 +6,8 @@ Points with a layer's colours, a legend with numbers and a scale bar, as PNG.
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, fields
+from inspect import Parameter, Signature, signature
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -26,24 +28,12 @@ _SMALLEST, _LARGEST = 600, 8000
 _INK, _PALE = (20, 20, 20), (110, 110, 110)
 
 
-def graph_figure(
-    study,
-    datum,
-    *,
-    layer="map",
-    width=2000,
-    threshold=None,
-    title=None,
-    names=False,
-    limit=None,
-    places=None,
-):
-    """Draw a figure of a datum: PNG bytes. Nothing in it names the datum, unless a title (or ``names``) does.
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """How points are drawn.
 
-    Parameters
+    Attributes
     ----------
-    study : Study, fitted
-    datum : Datum, uid or name; embedded
     layer : "map", "concepts" or "uncertainty"
     width : pixels
     threshold : map: scores of either sign smaller than this are grey
@@ -51,48 +41,116 @@ def graph_figure(
     limit : score of the strongest colour; default: the fit's
     places : where tokens are drawn, (n, 2); default: where they lie, with a scale bar
 
+    Raises BadInputError if such a figure cannot be drawn.
+    """
+
+    layer: str = "map"
+    width: int = 2000
+    threshold: float | None = None
+    title: str | None = None
+    names: bool = False
+    limit: float | None = None
+    places: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.layer not in LAYERS:
+            raise BadInputError(f"there is no layer {self.layer!r}: choose one of {', '.join(LAYERS)}")
+        if not _SMALLEST <= self.width <= _LARGEST:
+            raise BadInputError(f"a figure is {_SMALLEST} to {_LARGEST} pixels wide, not {self.width}")
+        if self.threshold is not None and self.layer != "map":
+            raise BadInputError("a threshold is for the map")
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """The measures of a page, px: its width, and what follows from it."""
+
+    width: int
+
+    @property
+    def margin(self):
+        return round(self.width * 0.03)
+
+    @property
+    def inner(self):
+        """Width between the margins."""
+        return self.width - 2 * self.margin
+
+    @property
+    def size(self):
+        """Of the letters."""
+        return max(11, round(self.width * 0.017))
+
+    @property
+    def large(self):
+        return round(self.size * 1.3)
+
+    @property
+    def small(self):
+        return round(self.size * 0.88)
+
+    @property
+    def row(self):
+        """From one row of the legend to the next."""
+        return round(self.size * 1.7)
+
+    @property
+    def columns(self):
+        """Of the legend."""
+        return max(1, self.inner // (self.size * 17))
+
+
+def graph_figure(study, datum, **options):
+    """Draw a figure of a datum: PNG bytes. Nothing in it names the datum, unless a title (or ``names``) does.
+
+    Parameters
+    ----------
+    study : Study, fitted
+    datum : Datum, uid or name; embedded
+    **options : layer, width, threshold, title, names, limit, places, see :class:`_Options`
+
     Raises BadInputError, FitError, EmbeddingError.
     """
-    if layer not in LAYERS:
-        raise BadInputError(f"there is no layer {layer!r}: choose one of {', '.join(LAYERS)}")
-    if not _SMALLEST <= width <= _LARGEST:
-        raise BadInputError(f"a figure is {_SMALLEST} to {_LARGEST} pixels wide, not {width}")
-    if threshold is not None and layer != "map":
-        raise BadInputError("a threshold is for the map")
-    datum = study.datum(datum)
-    title = title or (datum.name if names else None)
+    figure, datum = _Options(**options), study.datum(datum)
+    title, places = figure.title or (datum.name if figure.names else None), figure.places
     positions = np.asarray(study.positions(datum) if places is None else places, float)
-    colours, legend = _layer(study, datum, layer, threshold, limit)
-    margin, size = round(width * 0.03), max(11, round(width * 0.017))
-    inner = width - 2 * margin
+    colours, legend = _layer(study, datum, figure.layer, figure.threshold, figure.limit)
+    sheet = _Sheet(figure.width)
+    margin, size, inner = sheet.margin, sheet.size, sheet.inner
     sides = np.maximum(np.ptp(positions[:, :2], axis=0) + spacing_of(positions), 1e-9)
     height = int(np.clip(inner * sides[1] / sides[0], inner * 0.2, inner * 1.4))
     picture = Image.fromarray(paint_points(positions, colours, inner, height))
-    small, large = round(size * 0.88), round(size * 1.3)
-    lines = wrapped(title, large, inner) if title else []
+    lines = wrapped(title, sheet.large, inner) if title else []
     top = margin + round(len(lines) * size * 1.7)
     rows = legend["rows"]
-    columns = max(1, inner // (size * 17))
-    room = size * 2 + (-(-len(rows) // columns) * round(size * 1.7) if rows else size * 5) + size * 2
-    page = Image.new("RGB", (width, top + height + room + margin), (255, 255, 255))
+    room = size * 2 + (-(-len(rows) // sheet.columns) * sheet.row if rows else size * 5) + size * 2
+    page = Image.new("RGB", (sheet.width, top + height + room + margin), (255, 255, 255))
     pen = ImageDraw.Draw(page)
     for at, line in enumerate(lines):
-        _write(pen, margin, margin + at * size * 1.7, line, large)
+        _write(pen, margin, margin + at * size * 1.7, line, sheet.large)
     page.paste(picture, (margin, top))
     y = top + height + size
     if places is None:
-        y = _scale_bar(pen, study, datum, positions, inner, height, margin, y, size, small)
+        y = _scale_bar(pen, sheet, _unit(study, datum), positions, height, y)
     if rows:
-        for at, (colour, text) in enumerate(rows):
-            x, row = margin + at % columns * (inner // columns), y + at // columns * round(size * 1.7)
-            pen.ellipse([x, row, x + size, row + size], fill=colour, outline=_PALE)
-            text, *_ = wrapped(text, size, int(inner // columns - 2.2 * size), most=1)
-            _write(pen, x + 1.5 * size, row - size * 0.15, text, size)
+        _draw_rows(pen, sheet, rows, y)
     else:
-        _ramp(pen, page, legend, margin, y, min(inner, size * 30), size, small)
+        _ramp(pen, page, sheet, legend, y)
     buffer = io.BytesIO()
     page.save(buffer, "PNG", dpi=(_DPI, _DPI), optimize=False)
     return buffer.getvalue()
+
+
+# What an editor offers, and what the command line asks a figure's options by.
+graph_figure.__signature__ = Signature(
+    [
+        *list(signature(graph_figure).parameters.values())[:2],
+        *(
+            Parameter(each.name, Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+            for each in fields(_Options)
+        ),
+    ]
+)
 
 
 def _layer(study, datum, layer, threshold, limit):
@@ -147,7 +205,19 @@ def _write(pen, x, y, text, size, fill=_INK, place=0.0):
     pen.text((x - place * text_width(text, size), y), words, fill=fill, font=font)
 
 
-def _ramp(pen, page, legend, x, y, width, size, small):
+def _draw_rows(pen, sheet, rows, y):
+    """The concepts (colour, words) of the legend, from y on."""
+    size, step = sheet.size, sheet.inner // sheet.columns
+    for at, (colour, text) in enumerate(rows):
+        x, row = sheet.margin + at % sheet.columns * step, y + at // sheet.columns * sheet.row
+        pen.ellipse([x, row, x + size, row + size], fill=colour, outline=_PALE)
+        text, *_ = wrapped(text, size, int(step - 2.2 * size), most=1)
+        _write(pen, x + 1.5 * size, row - size * 0.15, text, size)
+
+
+def _ramp(pen, page, sheet, legend, y):
+    x, size = sheet.margin, sheet.size
+    width = min(sheet.inner, size * 30)
     left, right = legend["above"]
     _write(pen, x, y, left, size)
     _write(pen, x + width, y, right, size, place=1)
@@ -159,27 +229,33 @@ def _ramp(pen, page, legend, x, y, width, size, small):
     low, high = legend["ends"]
     _write(pen, x, y, low, size)
     _write(pen, x + width, y, high, size, place=1)
-    _write(pen, x + width / 2, y, legend["unit"], small, _PALE, 0.5)
+    _write(pen, x + width / 2, y, legend["unit"], sheet.small, _PALE, 0.5)
 
 
-def _scale_bar(pen, study, datum, positions, inner, height, margin, y, size, small):
+def _unit(study, datum):
+    """The unit of the coordinates, "" where they have none."""
+    attrs = study.attrs(datum)
+    unit = attrs.get("unit") or study.embedding.get("unit")
+    return "" if not unit or attrs.get("laid_out") else unit
+
+
+def _scale_bar(pen, sheet, unit, positions, height, y):
     """A bar of a round length in the unit of the coordinates; nothing where the unit is not known.
 
     Returns where to go on.
     """
-    attrs = study.attrs(datum)
-    unit = attrs.get("unit") or study.embedding.get("unit")
-    if not unit or attrs.get("laid_out"):
+    if not unit:
         return y
+    size, right = sheet.size, sheet.margin + sheet.inner
     xy = positions[:, :2]
     side = np.maximum(np.ptp(xy, axis=0), 1e-9)
     full = side + 2 * (0.02 * side.max() + spacing_of(xy) / 2)
-    scale = min(inner / full[0], height / full[1])
-    most = inner * 0.25 / scale
+    scale = min(sheet.inner / full[0], height / full[1])
+    most = sheet.inner * 0.25 / scale
     power = 10 ** np.floor(np.log10(most))
     length = next(step * power for step in (5, 2, 1) if step * power <= most)
-    x = margin + inner - length * scale
+    x = right - length * scale
     thick = max(3, size // 4)
-    pen.rectangle([x, y, margin + inner, y + thick], fill=_INK)
-    _write(pen, margin + inner, y + thick + 2, f"{length:,.6g} {unit}", small, place=1)
+    pen.rectangle([x, y, right, y + thick], fill=_INK)
+    _write(pen, right, y + thick + 2, f"{length:,.6g} {unit}", sheet.small, place=1)
     return y + round(size * 1.9)
