@@ -6,7 +6,7 @@ from psygnal import Signal
 from prospector_core.errors import ProspectorError
 
 from .point_layers import MOST_EDGES, PointLayers
-from .review import polygon_of
+from .outlines import polygon_of
 from .scene import Scene, ours
 
 __all__ = ["COLOURINGS", "EDGES", "PointScene"]

@@ -11,7 +11,7 @@ from prospector_core.errors import ProspectorError
 
 from .colours import EVIDENCE
 from .layers import SlideLayers
-from .review import polygon_of
+from .outlines import polygon_of, same_outline
 
 __all__ = ["Scene", "ours"]
 
@@ -461,7 +461,7 @@ class Scene:
                 now = there.get(entry, [])
                 if not now:
                     self.review.withdraw(entry)
-                elif len(now) == len(rings) == 1 and not _same(now[0][0], rings[0]):
+                elif len(now) == len(rings) == 1 and not same_outline(now[0][0], rings[0]):
                     self._marked(
                         lambda polygon, evidence, e=entry: self.review.redraw(e, polygon, evidence), *now[0]
                     )
@@ -484,7 +484,7 @@ class Scene:
             return
         vertices, options, _ = self.drawn.regions()
         drawn = layer.features["entry"].tolist() == options["features"]["entry"].tolist()
-        if drawn and all(_same(a, b) for a, b in zip(layer.data, vertices)):
+        if drawn and all(same_outline(a, b) for a, b in zip(layer.data, vertices)):
             return
         self._busy = True
         try:
@@ -530,10 +530,6 @@ class Scene:
 
     def _select_at(self, event):
         self.review.select(*self.drawn.frame.pixel(event.position))
-
-
-def _same(one, other):
-    return np.shape(one) == np.shape(other) and np.allclose(one, other, atol=1e-3)
 
 
 def ours(layer):
