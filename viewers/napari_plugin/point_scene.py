@@ -5,9 +5,10 @@ from psygnal import Signal
 
 from prospector_core.errors import ProspectorError
 
-from .point_layers import MOST_EDGES, PointLayers
+from .layer_stack import ours
 from .outlines import polygon_of
-from .scene import Scene, ours
+from .point_layers import MOST_EDGES, PointLayers
+from .scene import Scene
 
 __all__ = ["COLOURINGS", "EDGES", "PointScene"]
 
