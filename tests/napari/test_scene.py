@@ -9,7 +9,8 @@ import pytest
 from prospector_core import Study
 from prospector_core.study import Editor
 from viewers.limits import score_limit
-from viewers.napari_plugin.review import Review, polygon_of
+from viewers.napari_plugin.outlines import polygon_of
+from viewers.napari_plugin.review import Review
 from viewers.napari_plugin.scene import Scene
 
 

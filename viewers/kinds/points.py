@@ -206,8 +206,8 @@ def picture_of_datum(view: KindView, study: Study, datum, side: int) -> np.ndarr
 
 
 @st.cache_data(show_spinner=False, max_entries=4096)
-def _around(key, uid, token, version, side, context, _view, _study):
-    _, colours = version
+def _around(key, place, version, side, context, _view, _study):
+    (uid, token), (_, colours) = place, version
     datum = _study.datum(uid)
     positions = _view.places(_study, datum)
     near, tokens = _study.graph(datum).around(token, 4)
@@ -221,4 +221,5 @@ def picture_of_token(
 ) -> np.ndarray:
     """A token ringed among those around it, in the colours of their concepts: (side, side, 3) uint8."""
     version = (study.view.id, tuple(study.colours()))
-    return _around(study_key(study), datum.uid, int(token), version, side, context, view, study)
+    place = datum.uid, int(token)
+    return _around(study_key(study), place, version, side, context, view, study)

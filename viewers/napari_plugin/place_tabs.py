@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .review import box_around
+from .outlines import box_around
 from .text import as_text
 
 __all__ = ["ChangeTab", "MarkTab", "SpotTab"]

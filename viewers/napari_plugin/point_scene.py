@@ -5,9 +5,10 @@ from psygnal import Signal
 
 from prospector_core.errors import ProspectorError
 
+from .layer_stack import ours
+from .outlines import polygon_of
 from .point_layers import MOST_EDGES, PointLayers
-from .review import polygon_of
-from .scene import Scene, ours
+from .scene import Scene
 
 __all__ = ["COLOURINGS", "EDGES", "PointScene"]
 

@@ -3,50 +3,22 @@
 Knows no viewer, no Qt.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
 from psygnal import Signal
 
 from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
 from prospector_core.study.change import last_change
-from prospector_core.study.explanations import uncertainty_at
 from prospector_core.study.fitting import count
 from viewers.kinds import view_of
-from viewers.limits import resamples_of, score_limit
-from viewers.point_pictures import spacing_of
+from viewers.limits import score_limit
 
+from .outlines import box_around
 from .study_layers import most_telling
+from .token_about import about_token, class_of
 
-__all__ = ["Review", "TokenAbout", "box_around", "polygon_of"]
+__all__ = ["Review"]
 
-_PARTS = 5  # of a score that are named one by one
 _SPOTS = 30
-
-
-@dataclass(frozen=True)
-class TokenAbout:
-    """What is said of the selected token.
-
-    Attributes: datum, label and prediction in words; place, "row 3, column 12"; concept (id), name, colour;
-    score, None for a token that has none, and then ``why``; error, its standard error; sure, whether its sign
-    is certain; verdict, what it speaks for; parts, list of (value, words) whose values sum to the score.
-    """
-
-    datum: str
-    label: str
-    prediction: str
-    place: str
-    concept: int
-    name: str
-    colour: str
-    score: float | None
-    why: str = ""
-    error: float | None = None
-    sure: bool = True
-    verdict: str = ""
-    parts: tuple = ()
 
 
 class Review:
@@ -167,7 +139,7 @@ class Review:
 
     def class_of(self, datum):
         """The name of a datum's class, or "unlabelled"."""
-        return "unlabelled" if datum.label is None else self.study.classes[datum.label]
+        return class_of(self.study, datum)
 
     def about(self, doubt=True):
         """What is to be said of the selected token: TokenAbout, or None. ``doubt``: with its standard error.
@@ -176,54 +148,7 @@ class Review:
         """
         if self.token is None:
             return None
-        study, fit, datum, token = self.study, self.fit, self.study.datum(self.datum.uid), self.token
-        explained, concept = study.explain(datum, token), int(study.concepts_of(datum)[token])
-        place = ", ".join(
-            f"{word} {_said(value)}" for word, value in study.kind.place(study, datum, token).items()
-        )
-        p = study.predictions().get(datum.uid)
-        predicted = (
-            ""
-            if p is None
-            else (
-                f"predicted {study.classes[fit.predicted(datum.uid)]}, P({study.classes[study.target]}) ="
-                f" {p:.2f}"
-            )
-        )
-        said = {
-            "datum": datum.name,
-            "label": self.class_of(datum),
-            "prediction": predicted,
-            "place": place,
-            "concept": concept,
-            "name": study.concept_name(concept),
-            "colour": study.colours()[concept],
-        }
-        if explained.concept < 0:
-            out = concept in fit.state.excluded
-            why = "its concept is excluded" if out else "it is in a region that is ignored"
-            return TokenAbout(**said, score=None, why=f"{why}: it is not counted and has no score")
-        error, sure = None, True
-        if doubt:
-            found = uncertainty_at(study, datum, token, resamples_of(fit), fit)
-            error, sure = float(found.error[0]), not found.unsure[0]
-        parts = [(term.value, self._part(term, concept)) for term in explained.terms[:_PARTS]]
-        if rest := explained.terms[_PARTS:]:
-            parts.append((sum(term.value for term in rest), f"in {len(rest)} smaller parts"))
-        score = explained.score
-        verdict = study.sides[int(score > 0)] if score else "neither way"
-        return TokenAbout(**said, score=score, error=error, sure=sure, verdict=verdict, parts=tuple(parts))
-
-    def _part(self, term, concept):
-        radius = self.fit.radius
-        if term.neighbour is None:
-            return f"for being {self.study.concept_name(concept)}"
-        own = term.neighbour == concept
-        what = "its own kind, itself included" if own else self.study.concept_name(term.neighbour)
-        return (
-            f"{term.count:g} × {what}, within {radius} hop{'s' if radius > 1 else ''} ({term.weight:+.2f}"
-            " each)"
-        )
+        return about_token(self.study, self.study.datum(self.datum.uid), self.token, doubt)
 
     def concepts(self):
         """Every concept that has not been merged away, the one that speaks most for the class first.
@@ -400,34 +325,3 @@ class Review:
     def _now(self):
         """(last entry of the journal, last fit): what tells whether anything changed."""
         return self.root.curation.seen, self.root.database.read("SELECT MAX(id) FROM fits")[0][0]
-
-
-def box_around(places, tokens=None):
-    """(x, y, width, height) around some points (default: all), with room for the points themselves.
-
-    ``places``: (n, 2 or 3).
-    """
-    room = spacing_of(places)
-    xy = np.asarray(places)[:, :2]
-    xy = xy if tokens is None else xy[tokens]
-    low, high = xy.min(axis=0) - room / 2, xy.max(axis=0) + room / 2
-    return (*low.tolist(), *(high - low).tolist())
-
-
-def _said(value):
-    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, float) else value
-
-
-def polygon_of(vertices, shape_type):
-    """Outline of a shape as napari has it: (m, 2), an ellipse as many corners.
-
-    ValueError for what encloses nothing.
-    """
-    vertices = np.asarray(vertices, float)
-    if shape_type == "ellipse":
-        middle, a, b = vertices.mean(axis=0), (vertices[1] - vertices[0]) / 2, (vertices[3] - vertices[0]) / 2
-        turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)[:, None]
-        return middle + np.cos(turn) * a + np.sin(turn) * b
-    if shape_type in ("line", "path"):
-        raise ValueError("a line encloses no token: draw a rectangle, an ellipse or a polygon")
-    return vertices

@@ -9,17 +9,17 @@ import numpy as np
 
 from prospector_core.errors import ProspectorError
 
-from .colours import EVIDENCE
+from .layer_stack import ours
 from .layers import SlideLayers
-from .review import polygon_of
+from .region_layer import RegionLayer
 
-__all__ = ["Scene", "ours"]
+__all__ = ["Scene"]
 
 _GRAPH_TOKENS = 3000  # that a token graph is drawn of, around the selected token
 _AROUND = 6  # tokens to each side of the selected one that are seen when the camera goes there
 
 
-class Scene:
+class Scene(RegionLayer):
     """Draws a Review into a viewer.
 
     Parameters
@@ -45,15 +45,10 @@ class Scene:
     )
 
     def __init__(self, viewer, review, later=None, run=None):
-        self.viewer, self.review = viewer, review
-        self._later = later or (lambda act: act())
+        super().__init__(viewer, review, later or (lambda act: act()))
         self._run = run or (lambda work, done: done(work()))
-        self._layers, self._made = {}, {}
-        self._busy = False  # while layers are changed from here
-        self._held = False  # while a mouse button is down: strokes and moved shapes are not final
-        self._drawing = False  # while a shape is being drawn, which may take many clicks
+        self._made = {}
         self.hidden = set()  # concepts that are not drawn
-        self.evidence = "for"
         self.before = False  # whether the map is that before the change
         review.shown.connect(self.draw)
         review.selected.connect(self.mark_selected)
@@ -79,11 +74,6 @@ class Scene:
         for callback in (self._hold, self._clicked):
             if callback in self.viewer.mouse_drag_callbacks:
                 self.viewer.mouse_drag_callbacks.remove(callback)
-
-    def layer(self, kind):
-        """The layer of a kind, or None if there is none (any more)."""
-        layer = self._layers.get(kind)
-        return layer if layer is not None and layer in self.viewer.layers else None
 
     # ---- drawing
 
@@ -297,36 +287,6 @@ class Scene:
 
     # ---- layers
 
-    def _put(self, kind, layer):
-        """Add a layer in its place above those it covers."""
-        self._busy = True
-        try:
-            data, options, type_ = layer
-            active = self.viewer.layers.selection.active
-            new = getattr(self.viewer, f"add_{type_}")(data, **options)
-            below = [
-                self.layer(other)
-                for other in self.order[: self.order.index(kind)]
-                if self.layer(other) is not None
-            ]
-            at = 1 + max((self.viewer.layers.index(each) for each in below), default=-1)
-            if at < len(self.viewer.layers) - 1:
-                self.viewer.layers.move(len(self.viewer.layers) - 1, at)
-            self.viewer.layers.selection.active = active
-        finally:
-            self._busy = False
-        self._layers[kind] = new
-        return new
-
-    def _remove(self, kind):
-        layer = self.layer(kind)
-        if layer is not None:
-            active = self.viewer.layers.selection.active
-            self.viewer.layers.remove(layer)
-            if active is not layer:
-                self.viewer.layers.selection.active = active
-        self._layers.pop(kind, None)
-
     def _renew(self, kind, new):
         """Another content for a layer, which keeps its visibility and opacity."""
         layer = self.layer(kind)
@@ -405,104 +365,6 @@ class Scene:
             self.viewer.layers.selection.active = layer
             layer.mode = "paint"
 
-    # ---- marked regions
-
-    def _look_at_regions(self):
-        self.layer("regions").events.data.connect(self._drawn)
-        self.mark_as(self.evidence)
-
-    def mark_as(self, evidence):
-        """What regions that are drawn from now on speak for: "for", "against" or "ignore"."""
-        self.evidence, layer = evidence, self.layer("regions")
-        if layer is not None:
-            chosen = set(layer.selected_data)
-            layer.selected_data = set()  # else those selected would take the colour
-            layer.current_edge_color, layer.current_face_color = EVIDENCE[evidence], EVIDENCE[evidence] + "40"
-            layer.current_edge_width = self.drawn.line(3)
-            layer.feature_defaults = {"evidence": [evidence], "entry": [0]}
-            layer.selected_data = chosen
-
-    def draw_with(self, evidence, mode="add_polygon"):
-        """Ready one of napari's drawing tools for a region."""
-        layer = self.layer("regions")
-        if layer is not None:
-            self.mark_as(evidence)
-            layer.visible = True
-            self.viewer.layers.selection.active = layer
-            layer.mode = mode
-
-    def _drawn(self, event):
-        if not self._busy:
-            self._drawing = str(event.action) in ("adding", "changing", "removing")
-            if not self._drawing:
-                self._later(self.take_regions)
-
-    def take_regions(self):
-        """Make edits of regions that were drawn, moved or deleted in napari."""
-        layer = self.layer("regions")
-        if layer is None or self._busy or self._held or self._drawing:
-            return
-        kept = {}
-        for vertices, _, entry in self.drawn.marked():
-            kept.setdefault(entry, []).append(vertices)
-        there, new = {}, []
-        for vertices, kind, entry, evidence in zip(
-            layer.data,
-            layer.shape_type,
-            layer.features["entry"].fillna(0).astype(int),
-            layer.features["evidence"],
-        ):
-            (there.setdefault(entry, []) if entry in kept else new).append(
-                (np.asarray(vertices), kind, evidence)
-            )
-        self._busy = True  # drawn again once, at the end
-        try:
-            for entry, rings in kept.items():
-                now = there.get(entry, [])
-                if not now:
-                    self.review.withdraw(entry)
-                elif len(now) == len(rings) == 1 and not _same(now[0][0], rings[0]):
-                    self._marked(
-                        lambda polygon, evidence, e=entry: self.review.redraw(e, polygon, evidence), *now[0]
-                    )
-            for each in new:
-                self._marked(self.review.mark, *each)
-        finally:
-            self._busy = False
-        self._draw_regions()
-
-    def _marked(self, mark, vertices, kind, evidence):
-        try:
-            mark(polygon_of(vertices, kind)[:, ::-1], evidence)
-        except ValueError as error:
-            self.review.said.emit(str(error), "warning")
-
-    def _draw_regions(self):
-        """Draw the marked regions that stand, unless they are what is drawn."""
-        layer = self.layer("regions")
-        if layer is None or self._busy or self._held or self._drawing:
-            return
-        vertices, options, _ = self.drawn.regions()
-        drawn = layer.features["entry"].tolist() == options["features"]["entry"].tolist()
-        if drawn and all(_same(a, b) for a, b in zip(layer.data, vertices)):
-            return
-        self._busy = True
-        try:
-            layer.selected_data = set()
-            layer.data = []
-            if vertices:
-                layer.add(
-                    vertices,
-                    shape_type="polygon",
-                    edge_width=options["edge_width"],
-                    edge_color=options["edge_color"],
-                    face_color=options["face_color"],
-                )
-                layer.features = options["features"]
-            self.mark_as(self.evidence)
-        finally:
-            self._busy = False
-
     # ---- clicks
 
     def _hold(self, viewer, event):
@@ -530,12 +392,3 @@ class Scene:
 
     def _select_at(self, event):
         self.review.select(*self.drawn.frame.pixel(event.position))
-
-
-def _same(one, other):
-    return np.shape(one) == np.shape(other) and np.allclose(one, other, atol=1e-3)
-
-
-def ours(layer):
-    """Whether a layer was made here."""
-    return "prospector" in layer.metadata

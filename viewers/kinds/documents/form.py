@@ -29,24 +29,7 @@ def documents_form() -> NewStudy | None:
                 " lines have a field label."
             ),
         )
-        left, right = st.columns(2)
-        encoder = left.selectbox(
-            "Encoder",
-            list_text_encoders(),
-            accept_new_options=True,
-            help=(
-                "Or type transformers: and a name on the hub or a folder (the weights must be on this"
-                " machine, or fetchable)"
-            ),
-        )
-        size = right.number_input(
-            "Words per passage (0: sentences)",
-            0,
-            10_000,
-            0,
-            10,
-            help="What is scored: each sentence, or passages of some words, for texts without full stops",
-        )
+        encoder, size = _ask_encoding()
         keep = st.checkbox(
             "Keep the text in the study",
             True,
@@ -72,3 +55,26 @@ def documents_form() -> NewStudy | None:
             "keep_text": keep,
         },
     )
+
+
+def _ask_encoding() -> tuple[str, int]:
+    """Ask for the encoder, and for the words per passage."""
+    left, right = st.columns(2)
+    encoder = left.selectbox(
+        "Encoder",
+        list_text_encoders(),
+        accept_new_options=True,
+        help=(
+            "Or type transformers: and a name on the hub or a folder (the weights must be on this"
+            " machine, or fetchable)"
+        ),
+    )
+    size = right.number_input(
+        "Words per passage (0: sentences)",
+        0,
+        10_000,
+        0,
+        10,
+        help="What is scored: each sentence, or passages of some words, for texts without full stops",
+    )
+    return encoder, size

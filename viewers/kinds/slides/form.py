@@ -29,40 +29,8 @@ def slides_form() -> NewStudy | None:
                 " split"
             ),
         )
-        left, middle, right = st.columns(3)
-        mpp = left.number_input(
-            "Resolution of tiles, µm per pixel",
-            0.05,
-            20.0,
-            0.5,
-            0.05,
-            help="0.5 is the resolution of a 20x objective. 224 pixels are then 112 µm of tissue",
-        )
-        tile = middle.number_input("Side of a tile, pixels", 16, 2048, 224, 16)
-        known = list_encoders()
-        encoder = right.selectbox(
-            "Encoder",
-            known,
-            index=known.index("efficientnet-lite0"),
-            accept_new_options=True,
-            help=(
-                "Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on"
-                " this machine); with @patches at the end, a vision transformer's patches are the tiles"
-            ),
-        )
-        left, right = st.columns(2, vertical_alignment="bottom")
-        unstated = left.number_input(
-            "µm per pixel of slides that do not state it (0: unknown)", 0.0, 20.0, 0.0, 0.05
-        )
-        stain = right.selectbox(
-            "Stain normalisation",
-            [None, *STAIN_METHODS],
-            format_func=lambda one: one.capitalize() if one else "None",
-            help=(
-                "Bring every slide (H&E) to the same colours before its tiles are encoded. For slides of"
-                " several laboratories or scanners"
-            ),
-        )
+        mpp, tile, encoder = _ask_tiles()
+        unstated, stain = _ask_scans()
         asked = st.form_submit_button("Make the study", type="primary", icon=":material/add:")
     if not asked:
         _stain_example()
@@ -77,12 +45,56 @@ def slides_form() -> NewStudy | None:
         {
             "slides": place_of(slides),
             "mpp": mpp,
-            "tile": int(tile),
+            "tile": tile,
             "encoder": encoder,
             "stain": stain,
             "slide_mpp": unstated or None,
         },
     )
+
+
+def _ask_tiles() -> tuple[float, int, str]:
+    """Ask for the resolution and side of tiles, and for their encoder."""
+    left, middle, right = st.columns(3)
+    mpp = left.number_input(
+        "Resolution of tiles, µm per pixel",
+        0.05,
+        20.0,
+        0.5,
+        0.05,
+        help="0.5 is the resolution of a 20x objective. 224 pixels are then 112 µm of tissue",
+    )
+    tile = middle.number_input("Side of a tile, pixels", 16, 2048, 224, 16)
+    known = list_encoders()
+    encoder = right.selectbox(
+        "Encoder",
+        known,
+        index=known.index("efficientnet-lite0"),
+        accept_new_options=True,
+        help=(
+            "Choose one, or type another: timm:NAME, open_clip:MODEL/PRETRAINED (their weights must be on"
+            " this machine); with @patches at the end, a vision transformer's patches are the tiles"
+        ),
+    )
+    return mpp, int(tile), encoder
+
+
+def _ask_scans() -> tuple[float, str | None]:
+    """Ask for the resolution of slides that do not state it (0: unknown), and for the stain normalisation."""
+    left, right = st.columns(2, vertical_alignment="bottom")
+    unstated = left.number_input(
+        "µm per pixel of slides that do not state it (0: unknown)", 0.0, 20.0, 0.0, 0.05
+    )
+    stain = right.selectbox(
+        "Stain normalisation",
+        [None, *STAIN_METHODS],
+        format_func=lambda one: one.capitalize() if one else "None",
+        help=(
+            "Bring every slide (H&E) to the same colours before its tiles are encoded. For slides of"
+            " several laboratories or scanners"
+        ),
+    )
+    return unstated, stain
 
 
 def _stain_example():

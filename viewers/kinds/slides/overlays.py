@@ -35,7 +35,7 @@ def overlays_of(study, data, fit=None, change=None):
     Images, and the numbers of tokens, are made when the browser asks for them, on a server thread. A grid of
     more than TILED_ABOVE tokens per side is drawn and asked for tile by tile.
     """
-    fit, limit = fit or study.view, score_limit(study)
+    fit = fit or study.view
     colours, excluded = study.colours(fit), frozenset(naming(study, fit).excluded)
     found = []
     for datum in data:
@@ -47,50 +47,47 @@ def overlays_of(study, data, fit=None, change=None):
         if study.several:
             found.append({**_class_overlay(study, datum, grid, fit), **box})
         if max(rows, columns) > TILED_ABOVE:
-            found += [{**each, **box} for each in _tiled_overlays(study, datum, grid, colours, excluded, fit)]
-            continue
-
-        def draw_map(datum=datum, grid=grid):
-            return render_map(grid["positions"], study.prospect(datum, fit), grid["shape"], limit)
-
-        def draw_sprite(datum=datum, grid=grid):
-            return render_sprite(
-                grid["positions"], study.concepts_of(datum, fit), colours, excluded, grid["shape"]
-            )
-
-        def list_tokens(datum=datum, grid=grid):
-            return encode_tokens(grid["positions"], study.prospect(datum, fit), study.concepts_of(datum, fit))
-
-        def list_doubt(datum=datum):
-            found = doubt_of(study, datum, fit)
-            return encode_doubt(found.error, found.unsure & ~np.isnan(found.error), error_limit(study, fit))
-
-        def draw_error(datum=datum, grid=grid):
-            error = doubt_of(study, datum, fit).error
-            return render_error(grid["positions"], error, grid["shape"], error_limit(study, fit))
-
-        key = (study_key(study), datum.uid)
-        numbers = {
-            kind: tile_server.register_image(key, make, version=fit.key, kind=kind)
-            for kind, make in (("tokens", list_tokens), ("doubt", list_doubt), ("error", draw_error))
-        }
-        error_url = numbers.pop("error")
-        map_url = tile_server.register_image(key, draw_map, version=(fit.key, limit), kind="map")
-        version = (fit.id, tuple(colours), tuple(sorted(excluded)))
-        sprite_url = tile_server.register_image(key, draw_sprite, version=version, kind="sprite")
-        found += [
-            {
-                "id": f"map-{datum.uid}",
-                "kind": "map",
-                "url": map_url,
-                "shape": [rows, columns],
-                **numbers,
-                **box,
-            },
-            {"id": f"sprite-{datum.uid}", "kind": "sprite", "url": sprite_url, **box},
-            {"id": f"error-{datum.uid}", "kind": "error", "url": error_url, **box},
-        ]
+            drawn = _tiled_overlays(study, datum, grid, colours, excluded, fit)
+        else:
+            drawn = _whole_overlays(study, datum, grid, colours, excluded, fit)
+        found += [{**each, **box} for each in drawn]
     return found
+
+
+def _whole_overlays(study, datum, grid, colours, excluded, fit):
+    """Map, sprite and uncertainty of one datum as images: list of what the slide viewer is told of each."""
+    limit, places, shape = score_limit(study), grid["positions"], grid["shape"]
+
+    def draw_map():
+        return render_map(places, study.prospect(datum, fit), shape, limit)
+
+    def draw_sprite():
+        return render_sprite(places, study.concepts_of(datum, fit), colours, excluded, shape)
+
+    def list_tokens():
+        return encode_tokens(places, study.prospect(datum, fit), study.concepts_of(datum, fit))
+
+    def list_doubt():
+        found = doubt_of(study, datum, fit)
+        return encode_doubt(found.error, found.unsure & ~np.isnan(found.error), error_limit(study, fit))
+
+    def draw_error():
+        return render_error(places, doubt_of(study, datum, fit).error, shape, error_limit(study, fit))
+
+    key = (study_key(study), datum.uid)
+    numbers = {
+        kind: tile_server.register_image(key, make, version=fit.key, kind=kind)
+        for kind, make in (("tokens", list_tokens), ("doubt", list_doubt), ("error", draw_error))
+    }
+    error_url = numbers.pop("error")
+    map_url = tile_server.register_image(key, draw_map, version=(fit.key, limit), kind="map")
+    version = (fit.id, tuple(colours), tuple(sorted(excluded)))
+    sprite_url = tile_server.register_image(key, draw_sprite, version=version, kind="sprite")
+    return [
+        {"id": f"map-{datum.uid}", "kind": "map", "url": map_url, "shape": list(shape), **numbers},
+        {"id": f"sprite-{datum.uid}", "kind": "sprite", "url": sprite_url},
+        {"id": f"error-{datum.uid}", "kind": "error", "url": error_url},
+    ]
 
 
 def _class_overlay(study, datum, grid, fit):
