@@ -19,7 +19,7 @@ from .prospecting import hop_weights
 if TYPE_CHECKING:
     from .graphs import TokenGraph
 
-__all__ = ["Neighbours", "WhatIf", "neighbours_of", "what_if"]
+__all__ = ["Neighbours", "WhatIf", "Without", "neighbours_of", "what_if"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,29 @@ class Neighbours:
     hops: np.ndarray
     concepts: np.ndarray
     contributions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Without:
+    """What is taken away from around a token: one of three.
+
+    Attributes
+    ----------
+    concept : a concept whose tokens leave the graph, and with them the paths through them
+    neighbours : only the token itself is left
+    pair : a concept, or a pair (i, j) of concepts, whose weight together (with the token's own) would be 0
+    """
+
+    concept: int | None = None
+    neighbours: bool = False
+    pair: object | None = None
+
+    def __post_init__(self) -> None:
+        """Raise GraphError unless one thing is asked for."""
+        if (self.concept is not None) + bool(self.neighbours) + (self.pair is not None) != 1:
+            raise GraphError(
+                "ask for one thing at a time: without a concept, without neighbours, or without a pair"
+            )
 
 
 @dataclass(frozen=True)
@@ -130,37 +153,25 @@ def what_if(
     n_concepts: int,
     radius: int,
     token: int,
-    *,
-    without: np.ndarray | None = None,
-    without_neighbours: bool = False,
-    without_pair: object | None = None,
+    without: Without,
     diffusive: bool = False,
 ) -> WhatIf:
     """A token's score if a concept were excluded, its neighbourhood removed, or a pair not counted: WhatIf.
 
-    Parameters as ``prospect`` (one class: coef (p,)); token 0..n-1; and one of
-    without : a concept whose tokens leave the graph, and with them the paths through them
-    without_neighbours : only the token itself is left
-    without_pair : a concept, or a pair (i, j) of concepts, whose weight together (with the token's own) would
-        be 0
-
+    Parameters as ``prospect`` (one class: coef (p,)); token 0..n-1; and what it would be without.
     The kernel stays as it is: a refit would change it, too. Raises GraphError.
     """
-    if (without is not None) + bool(without_neighbours) + (without_pair is not None) != 1:
-        raise GraphError(
-            "ask for one thing at a time: without a concept, without neighbours, or without a pair"
-        )
-    if without is not None and not 0 <= without < n_concepts:
-        raise GraphError(f"there is no concept {without}: concepts are 0..{n_concepts - 1}")
+    if without.concept is not None and not 0 <= without.concept < n_concepts:
+        raise GraphError(f"there is no concept {without.concept}: concepts are 0..{n_concepts - 1}")
     near, own, ids, place = _near(graph, concepts, radius, token)
     now = neighbours_of(near, own, coef, n_concepts, radius, place, diffusive)
     nothing = np.empty(0, np.int64)
     if now.concept < 0:
         return WhatIf(int(token), now.score, now.score, nothing)
-    if without_pair is not None:
-        pair = tuple(without_pair) if isinstance(without_pair, (tuple, list)) else (now.concept, without_pair)
+    if without.pair is not None:
+        pair = tuple(without.pair) if isinstance(without.pair, (tuple, list)) else (now.concept, without.pair)
         if len(pair) != 2 or not all(0 <= k < n_concepts for k in pair):
-            raise GraphError(f"a pair is of two concepts 0..{n_concepts - 1}, not {without_pair}")
+            raise GraphError(f"a pair is of two concepts 0..{n_concepts - 1}, not {without.pair}")
         if soft.is_soft(own):
             gone = np.array(coef, np.float64)
             gone[pair_index(*pair, n_concepts)] = 0.0
@@ -173,13 +184,13 @@ def what_if(
         weights = now.contributions.copy()
         weights[0] -= float(np.asarray(coef, np.float64)[now.concept])  # the monogram is no pair
         return WhatIf(int(token), now.score, now.score - float(weights[drop].sum()), nothing)
-    if without_neighbours:
+    if without.neighbours:
         return WhatIf(int(token), now.score, float(now.contributions[0]), ids[now.tokens[1:]])
     if soft.is_soft(own):
         left = own.copy()
-        left[soft.strongest(own) == without] = 0
+        left[soft.strongest(own) == without.concept] = 0
     else:
-        left = np.where(own == without, -1, own)
+        left = np.where(own == without.concept, -1, own)
     then = neighbours_of(near, left, coef, n_concepts, radius, place, diffusive)
     return WhatIf(int(token), now.score, then.score, ids[np.setdiff1d(now.tokens, then.tokens)])
 

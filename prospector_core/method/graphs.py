@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from ..errors import GraphError
-from ._compiled.grid import MAX_RADIUS
+from ._compiled.reach import MAX_RADIUS
 
 if TYPE_CHECKING:
     from typing import Any

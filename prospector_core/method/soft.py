@@ -17,7 +17,7 @@ from numba import get_num_threads
 from scipy.spatial.distance import pdist, squareform
 
 from ..errors import EmbeddingError, FitError, GraphError
-from ._compiled.grid import LANES
+from ._compiled.reach import LANES
 from ._compiled.soft import ONE, count_shares, look_over, shares_of
 from ._compiled.soft_grid import count_shares_on_grid
 from .features import n_features, pack_pairs

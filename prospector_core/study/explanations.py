@@ -66,13 +66,8 @@ def what_if(
     Raises GraphError.
     """
     *place, diffusive = _token(study, datum, token, view)
-    return counterfactual.what_if(
-        *place,
-        without=without,
-        without_neighbours=without_neighbours,
-        without_pair=without_pair,
-        diffusive=diffusive,
-    )
+    asked = counterfactual.Without(without, without_neighbours, without_pair)
+    return counterfactual.what_if(*place, asked, diffusive)
 
 
 def _token(study: Study, datum: Any, token: int, view: Any) -> tuple:

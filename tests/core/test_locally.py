@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prospector_core import TokenGraph, prospect
 from prospector_core.errors import GraphError
 from prospector_core.method._compiled.sparse import ball
-from prospector_core.method.counterfactual import neighbours_of, what_if
+from prospector_core.method.counterfactual import Without, neighbours_of, what_if
 from prospector_core.method.features import pair_index
 from prospector_core.study import explanations
 from tests.support.random_data import any_graph, kernel_of, kinds, seeds, sprite_of
@@ -62,7 +62,7 @@ def test_without_a_concept_is_the_map_without_its_tokens(seed, kind, radius, k, 
     before = prospect(graph, sprite, coef, k, radius, diffusive)[token]
     around = set(neighbours_of(graph, sprite, coef, k, radius, token, diffusive).tokens)
     for concept in range(k):
-        found = what_if(graph, sprite, coef, k, radius, token, without=concept, diffusive=diffusive)
+        found = what_if(graph, sprite, coef, k, radius, token, Without(concept=concept), diffusive=diffusive)
         left = np.where(sprite == concept, -1, sprite)
         then = prospect(graph, left, coef, k, radius, diffusive)[token]
         np.testing.assert_allclose([found.score, found.would_be], [before, then], **CLOSE)
@@ -77,7 +77,7 @@ def test_without_neighbours_or_a_pair_is_the_map_without_them(seed, kind, radius
     graph, sprite, coef, token = case(seed, kind, radius, k, excluded)
     alone = np.full(graph.n, -1)
     alone[token] = sprite[token]
-    found = what_if(graph, sprite, coef, k, radius, token, without_neighbours=True, diffusive=diffusive)
+    found = what_if(graph, sprite, coef, k, radius, token, Without(neighbours=True), diffusive=diffusive)
     np.testing.assert_allclose(
         found.would_be, prospect(graph, alone, coef, k, radius, diffusive)[token], **CLOSE
     )
@@ -87,10 +87,10 @@ def test_without_neighbours_or_a_pair_is_the_map_without_them(seed, kind, radius
             if radius:
                 zero[pair_index(i, j, k)] = 0.0
             then = prospect(graph, sprite, zero, k, radius, diffusive)[token]
-            found = what_if(graph, sprite, coef, k, radius, token, without_pair=(i, j), diffusive=diffusive)
+            found = what_if(graph, sprite, coef, k, radius, token, Without(pair=(i, j)), diffusive=diffusive)
             np.testing.assert_allclose(found.would_be, then, **CLOSE)
             if i == sprite[token]:
-                short = what_if(graph, sprite, coef, k, radius, token, without_pair=j, diffusive=diffusive)
+                short = what_if(graph, sprite, coef, k, radius, token, Without(pair=j), diffusive=diffusive)
                 assert short.would_be == found.would_be or np.isnan(short.would_be)
 
 
@@ -98,18 +98,18 @@ def test_without_neighbours_or_a_pair_is_the_map_without_them(seed, kind, radius
     ("asked", "says"),
     [
         ({}, "one thing at a time"),
-        ({"without": 0, "without_neighbours": True}, "one thing at a time"),
-        ({"without": 9}, "no concept 9"),
-        ({"without_pair": (0, 9)}, "a pair is of two concepts"),
-        ({"without_pair": (0, 1, 0)}, "a pair is of two concepts"),
+        ({"concept": 0, "neighbours": True}, "one thing at a time"),
+        ({"concept": 9}, "no concept 9"),
+        ({"pair": (0, 9)}, "a pair is of two concepts"),
+        ({"pair": (0, 1, 0)}, "a pair is of two concepts"),
     ],
 )
 def test_questions_that_make_no_sense(asked, says):
     graph = TokenGraph.from_chain(5)
     with pytest.raises(GraphError, match=says):
-        what_if(graph, np.zeros(5, int), np.ones(5), 2, 1, 0, **asked)
+        what_if(graph, np.zeros(5, int), np.ones(5), 2, 1, 0, Without(**asked))
     with pytest.raises(GraphError, match="no token 5"):
-        what_if(graph, np.zeros(5, int), np.ones(5), 2, 1, 5, without=0)
+        what_if(graph, np.zeros(5, int), np.ones(5), 2, 1, 5, Without(concept=0))
 
 
 def test_in_a_study_under_its_edits(tmp_path):

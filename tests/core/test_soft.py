@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from prospector_core import FoldChangeKernel, TokenGraph, count_concepts, explain, prospect
 from prospector_core.errors import EmbeddingError, FitError, GraphError
-from prospector_core.method.counterfactual import neighbours_of, what_if
+from prospector_core.method.counterfactual import Without, neighbours_of, what_if
 from prospector_core.method.counting import merge_counts
 from prospector_core.method.prospecting import neighbour_counts
 from prospector_core.method.quantizers import assign_nearest
@@ -104,7 +104,7 @@ def test_counts_scores_and_terms_are_one_sum(seed, kind, radius):
             sum(share for _, share in found.shares) == pytest.approx(1)
             and found.shares[0][0] == found.concept
         )
-        alone = what_if(graph, shares, coef, K, radius, token, without_neighbours=True)
+        alone = what_if(graph, shares, coef, K, radius, token, Without(neighbours=True))
         assert alone.would_be == pytest.approx(around.contributions[0], abs=1e-9)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, prange
 
 from .bits import lowest_bit
-from .grid import ROWS, dilate, pack, shift_row
+from .reach import ROWS, dilate, pack, shift_row
 
 __all__ = ["pairs_changed"]
 

@@ -16,7 +16,8 @@ import numpy as np
 from numba import njit, prange
 
 from .bits import lowest_bit
-from .grid import ROWS, dilate, pack, shift_row
+from .products import count_row, move_products
+from .reach import ROWS, dilate, pack, shift_row
 from .soft import ONE, score_one
 
 __all__ = ["count_shares_on_grid", "neighbours_of_shares_on_grid", "score_shares_on_grid"]
@@ -138,53 +139,6 @@ def _remove_unreached(
 
 
 @njit(nogil=True, cache=True)
-def _add_products(words: np.ndarray, around: np.ndarray, sums: np.ndarray) -> None:
-    """Add to ``sums`` (K, K) a token's shares, ``words`` (K / 8,) of 8 shares each, times those around it."""
-    for w in range(words.size):
-        word = words[w]
-        while word != 0:
-            byte = lowest_bit(word) >> np.uint64(3)
-            share = np.int32((word >> (byte << np.uint64(3))) & np.uint64(ONE))
-            word &= ~(np.uint64(ONE) << (byte << np.uint64(3)))
-            row = sums[np.uint64(8 * w) + byte]
-            for other in range(around.size):
-                row[other] += share * np.int32(around[other])
-
-
-@njit(nogil=True, cache=True)
-def _count_row(
-    tokens: np.ndarray,
-    words: np.ndarray,
-    around: np.ndarray,
-    products: np.ndarray,
-    counts: np.ndarray,
-    room: int,
-    most: int,
-) -> int:
-    """Add to ``products`` what the tokens of a stretch of a row see around them.
-
-    They go to ``counts`` before they could overflow, after ``most`` tokens; there is room for ``room`` more:
-    returned.
-    """
-    for x in range(tokens.size):
-        if tokens[x] >= 0:
-            if room == 0:
-                _move(products, counts)
-                room = most
-            _add_products(words[x], around[x], products)
-            room -= 1
-    return room
-
-
-@njit(nogil=True, cache=True)
-def _move(products: np.ndarray, counts: np.ndarray) -> None:
-    for i in range(counts.shape[0]):
-        for j in range(counts.shape[1]):
-            counts[i, j] += products[i, j]
-            products[i, j] = 0
-
-
-@njit(nogil=True, cache=True)
 def _walk_item(
     index: np.ndarray,
     packed: np.ndarray,
@@ -251,7 +205,7 @@ def _walk_item(
                 j += 1
         tokens = index[y, x0 : x0 + n_columns]
         if task == COUNT:
-            room = _count_row(tokens, words[y, x0 : x0 + n_columns], around, products, counts, room, most)
+            room = count_row(tokens, words[y, x0 : x0 + n_columns], around, products, counts, room, most)
             continue
         for x in range(n_columns):
             token = tokens[x]
@@ -262,7 +216,7 @@ def _walk_item(
                     for k in range(out.shape[1]):
                         out[token, k] = around[x, k]
     if task == COUNT:
-        _move(products, counts)
+        move_products(products, counts)
 
 
 @njit(nogil=True, cache=True)
