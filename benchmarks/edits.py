@@ -124,7 +124,7 @@ def _timed(study, edit):
 def _painter():
     """What draws a map for the screen, or None where only the core is installed."""
     try:
-        from viewers.overlays import render_map
+        from viewers.token_pixels import render_map
     except ModuleNotFoundError:
         return None
     return lambda grid, scores, limit: render_map(grid["positions"], scores, grid["shape"], limit)

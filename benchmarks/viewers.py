@@ -100,8 +100,8 @@ def run_grid(side, progress=None):
     """
     from prospector_core.study import Study
     from sample_data.fields import SLIDE
-    from viewers.overlays import map_limit
     from viewers.token_blocks import TokenBlocks
+    from viewers.token_pixels import map_limit
     from viewers.token_tiles import ConceptTiles, ScoreTiles, View, above_table
 
     from .tile_grid import write_grid_study
@@ -315,7 +315,7 @@ class _Work:
         """A weight of the kernel changes: scores of all tokens, and the picture."""
         from prospector_core import TokenGraph, prospect
         from prospector_core.method.features import n_features
-        from viewers.overlays import map_limit, render_map
+        from viewers.token_pixels import map_limit, render_map
 
         rng = np.random.default_rng(0)
         positions = self._grid.positions

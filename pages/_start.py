@@ -28,7 +28,8 @@ page = st.navigation(
 )
 with st.spinner("Opening the study…"):
     # Late, as it takes seconds the first time: the frame above and this line are seen meanwhile.
-    from pages import deep_link, missing, people, session, shared, sidebar
+    from pages import deep_link, missing, people, shared, sidebar
+    from pages import editing as session
     from pages.panels import preview
     from prospector_core.errors import ProspectorError
 

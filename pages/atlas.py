@@ -15,8 +15,8 @@ from prospector_core.palette import class_palette
 from prospector_core.wording import datum_words
 from viewers.atlas import atlas
 from viewers.atlas_points import atlas_points
+from viewers.colour_limits import score_limit
 from viewers.kinds import view_of
-from viewers.limits import score_limit
 from viewers.study_key import study_key
 from viewers.viewing import Focus, Scale
 from viewers.words import class_of, plain

@@ -7,11 +7,11 @@ import streamlit as st
 
 from pages import shared
 from pages.concept_tree import concept_tree
+from pages.editing import edit_quietly
 from pages.fields import field_key, typed
 from pages.panels import concept_edits
 from pages.panels.edits import above
 from pages.people import locked
-from pages.session import edit_quietly
 from prospector_core.study.branches import branches_of
 from prospector_core.study.prompts import (
     PHRASES,

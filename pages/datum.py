@@ -19,9 +19,9 @@ from pages.panels.save import save_box
 from pages.panels.strip import strip
 from pages.panels.token import about_datum, about_token, no_token
 from prospector_core.study.change import last_change
+from viewers.colour_limits import in_both
 from viewers.kinds import view_of
 from viewers.kinds.parts import Pane
-from viewers.limits import in_both
 from viewers.words import plain
 
 study = shared.require_fit()

@@ -7,10 +7,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages import shared
+from pages.editing import by_me
 from pages.evaluate_quantizers import by_quantizer
 from pages.panels.change import note_change
 from pages.people import locked
-from pages.session import by_me
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.plots import neutral
 from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import streamlit as st
 
+from pages.editing import by_me
 from pages.panels.change import note_change
 from pages.people import locked
-from pages.session import by_me
 from prospector_core.study.concept_search import default_settings
 from prospector_core.study.settings import about_quantizer, list_quantizers
 from viewers.words import plain

@@ -9,10 +9,10 @@ import io
 import streamlit as st
 
 from pages import shared
+from pages.editing import edit_quietly
 from pages.fields import field_key, typed
 from pages.panels.edits import above
 from pages.people import locked
-from pages.session import edit_quietly
 from prospector_core.errors import ProspectorError
 from prospector_core.study.families import name_of
 from prospector_core.wording import table_cell

@@ -4,10 +4,10 @@ import streamlit as st
 
 from pages import shared
 from prospector_core.errors import ProspectorError
-from prospector_core.store.trust import allow, check_address
-from prospector_core.study.address import NOT_KEYED
+from prospector_core.store.allowed_addresses import allow, check_address
 from prospector_core.study.backup import last_backup
 from prospector_core.study.editors import moment
+from prospector_core.study.embeddings_address import NOT_KEYED
 from viewers.words import plain
 
 __all__ = ["allow_box", "keeping"]

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from pages.editing import elsewhere, note_field
 from pages.panels.refit import refit_bar
 from pages.people import locked, who
-from pages.session import elsewhere, note_field
 from pages.shared import choose_class
 from prospector_core.errors import ProspectorError
 from prospector_core.wording import datum_words

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages import jobs, shared
+from pages.editing import by_me
 from pages.history import history
 from pages.keeping import allow_box, keeping
 from pages.making import make_study
@@ -11,7 +12,6 @@ from pages.panels.change import note_change
 from pages.panels.edits import above
 from pages.people import locked
 from pages.relabel import relabel
-from pages.session import by_me
 from prospector_core.errors import ProspectorError
 from prospector_core.method.kernels import KERNELS
 from prospector_core.study import FitSettings

@@ -13,7 +13,7 @@ EXCLUDED_COLOUR = "#8c8c8c"
 """Of tokens that left the graph; always hatched as well, so that it cannot be taken for a concept."""
 
 
-# Of scores, where a format of others is written: the same as on the pages (viewers.overlays).
+# Of scores, where a format of others is written: the same as on the pages (viewers.token_pixels).
 _DIVERGING = np.array(
     [
         [8, 48, 107],

@@ -31,7 +31,7 @@ LONG = {
     "test_curation_regions.py": 20,
     "test_edits.py": 20,
     "test_pages.py": 20,
-    "test_study_jobs.py": 18,
+    "test_queue.py": 18,
     "test_kill_journal.py": 16,
     "test_study.py": 15,
     "test_sample.py": 15,

@@ -16,8 +16,8 @@ from prospector_core.errors import BadInputError
 from prospector_core.modalities.documents.texts import RIGHT_TO_LEFT
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 
+from .colour_limits import score_limit
 from .lettering import font_for, text_width, wrapped
-from .limits import score_limit
 
 __all__ = ["LAYERS", "document_figure"]
 

@@ -16,7 +16,7 @@ from plotly.subplots import make_subplots
 
 from prospector_core.palette import EXCLUDED_COLOUR
 from prospector_core.wording import printable
-from viewers.overlays import diverging_css
+from viewers.token_pixels import diverging_css
 
 __all__ = ["Kernel", "diverging_scale", "kernel_matrix", "picked_cell"]
 

@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw
 from prospector_core.errors import BadInputError
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 
+from .colour_limits import error_limit, resamples_of, score_limit
 from .lettering import font_for, text_width, wrapped
-from .limits import error_limit, resamples_of, score_limit
-from .overlays import diverging_colours, sequential_colours
 from .point_pictures import paint_points, spacing_of
+from .token_pixels import diverging_colours, sequential_colours
 
 __all__ = ["LAYERS", "graph_figure"]
 

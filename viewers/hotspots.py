@@ -5,7 +5,7 @@ import streamlit as st
 
 from prospector_core.study import Study
 from prospector_core.study.explanations import pair_tokens
-from viewers.limits import score_limit
+from viewers.colour_limits import score_limit
 from viewers.study_key import study_key
 
 __all__ = ["hot_spots_of", "pairs_of"]

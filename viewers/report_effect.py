@@ -14,9 +14,9 @@ from prospector_core.study.editors import touched_concepts
 from prospector_core.wording import datum_words
 
 from .compared import Compared
-from .overlays import diverging_css, hatch, map_limit, map_pixels
 from .pictures import data_uri, mosaic
 from .report_numbers import class_order, decimal, held_out, percent, score_of, signed
+from .token_pixels import diverging_css, hatch, map_limit, map_pixels
 
 if TYPE_CHECKING:
     from prospector_core.study import CurationState, Datum, Entry, Event, Fit, Study

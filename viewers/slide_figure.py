@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw
 
 from prospector_core.errors import BadInputError
 
+from .colour_limits import score_limit
 from .figure_paper import DPI, Page
-from .limits import score_limit
 from .slide_extent import Extent, extent_of, frames, tissue, tokens_in
 from .slide_figure_layers import PAINTERS, Layer
 

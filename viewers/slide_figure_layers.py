@@ -11,10 +11,10 @@ from PIL import Image
 
 from prospector_core.palette import class_palette, rgb_of
 
+from .colour_limits import error_limit, resamples_of, score_limit
 from .figure_paper import Legend, Page, over_white, percentage, signed
-from .limits import error_limit, resamples_of, score_limit
-from .overlays import class_pixels, map_pixels, sequential_colours, sprite_pixels
 from .slide_extent import Extent, Size, Tokens, painted
+from .token_pixels import class_pixels, map_pixels, sequential_colours, sprite_pixels
 
 if TYPE_CHECKING:
     from prospector_core.study import Study

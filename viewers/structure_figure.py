@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from prospector_core.modalities.structures.trajectory import mean_over_frames
 from prospector_core.palette import hex_of, rgb_of
 from viewers.lettering import font_for
-from viewers.overlays import diverging_colours
+from viewers.token_pixels import diverging_colours
 
 __all__ = ["LAYERS", "structure_figure"]
 

@@ -17,8 +17,8 @@ import imagecodecs
 import numpy as np
 
 from viewers.halving import count_tokens, halve_sums, most_frequent, sum_scores
-from viewers.overlays import hatch, map_pixels, sequential_colours, sprite_pixels
 from viewers.token_blocks import BLOCK, TokenBlocks
+from viewers.token_pixels import hatch, map_pixels, sequential_colours, sprite_pixels
 from viewers.tokens import encode_doubt, encode_tokens
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from prospector_core.html_pages import write_html
 from prospector_core.wording import one_line
-from viewers.overlays import diverging_css
+from viewers.token_pixels import diverging_css
 
 __all__ = [
     "plain",

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from pages.editing import edit_quietly
 from pages.panels import preview
 from pages.panels.refit import newer_here, refit_here
 from pages.people import locked
-from pages.session import edit_quietly
 from viewers.words import plain
 
 __all__ = [

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
+from pages.editing import edit_quietly
 from pages.panels import preview
 from pages.panels.concept_edits import choosable, meant
 from pages.panels.edits import Edit, offer_in_form, popover, trial_here
 from pages.people import locked
-from pages.session import edit_quietly
 from viewers.kinds import view_of
 from viewers.words import plain
 

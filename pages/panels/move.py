@@ -5,12 +5,12 @@ What can be done with the clicked token and its concept, and regions that change
 
 import streamlit as st
 
+from pages.editing import edit_quietly
 from pages.panels import concept_edits, preview
 from pages.panels.concept_edits import choosable
 from pages.panels.edits import Edit, offer_in_form, popover, said, trial_here
 from pages.panels.marks import marking_words, tokens_drawn
 from pages.people import locked
-from pages.session import edit_quietly
 from viewers.words import plain
 
 __all__ = ["concept_actions", "marking", "move_drawn", "move_target", "move_words"]

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from pages.editing import edit_quietly
 from pages.panels.change import note_change, say_change
 from pages.people import locked
-from pages.session import edit_quietly
 from pages.shared import DATUM_PAGE
 from prospector_core.errors import ProspectorError
 from prospector_core.study.preview import Draft

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from pages.editing import by_me, edit_quietly
 from pages.panels.change import note_change, say_change
 from pages.people import locked
-from pages.session import by_me, edit_quietly
 from pages.shared import say_error
 from prospector_core.errors import ProspectorError
 from prospector_core.study.change import Change

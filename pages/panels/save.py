@@ -4,8 +4,8 @@ import streamlit as st
 
 from pages.shared import say_error
 from viewers.access.session import exported
+from viewers.colour_limits import score_limit
 from viewers.kinds import view_of
-from viewers.limits import score_limit
 from viewers.words import plain
 
 __all__ = ["save_box"]

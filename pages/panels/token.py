@@ -9,8 +9,8 @@ from pages.panels.whatif import what_if
 from prospector_core.errors import ProspectorError
 from prospector_core.html_pages import write_html
 from prospector_core.study.explanations import uncertainty_at
+from viewers.colour_limits import resamples_of
 from viewers.kinds import view_of
-from viewers.limits import resamples_of
 from viewers.words import class_of, place_text, plain, signed
 
 __all__ = ["about_datum", "about_token", "no_token"]

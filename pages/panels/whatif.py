@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.panels import preview
 from prospector_core.study.change import last_change
-from viewers.limits import in_both
+from viewers.colour_limits import in_both
 from viewers.words import plain, signed
 
 __all__ = ["what_if"]

@@ -76,8 +76,8 @@ def _look_at_study(path):
 
 def _study_in_words(about):
     """Rows of (what, text)."""
-    from ..study.address import NOT_KEYED
     from ..study.editors import moment
+    from ..study.embeddings_address import NOT_KEYED
 
     backup = about["last_backup"]
     allowed = "" if about["store_allowed"] else f" (not allowed: prospector trust {about['study']})"

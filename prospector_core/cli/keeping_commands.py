@@ -76,8 +76,8 @@ def trust(
     json: Json = False,
 ) -> None:
     """Allow, for you on this machine, the address at which a study says its embeddings are."""
-    from ..store.trust import allow, check_address
-    from ..store.trust import withdraw as take_back
+    from ..store.allowed_addresses import allow, check_address
+    from ..store.allowed_addresses import withdraw as take_back
     from ..study import Study
 
     opened = Study.open(study)

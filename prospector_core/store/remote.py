@@ -25,13 +25,13 @@ from ..errors import (
     StudyDamagedError,
     StudyError,
 )
+from .allowed_addresses import check_address
 from .blocks import check_array, chunks, open_group, reading
 from .checked import read_json
 from .embeddings import EmbeddingStore, EmbeddingWriter, PartEmbedded
 from .memory import check_memory
 from .removal import GROUP_FILE, check_group
 from .stamps import earlier_stamp
-from .trust import check_address
 
 __all__ = ["ClosedStore", "RemoteStore", "check_free", "open_store"]
 

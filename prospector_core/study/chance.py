@@ -16,7 +16,7 @@ from ..method.null import LEVEL, Null, benjamini_hochberg, label_null, shuffled_
 from ..method.tfidf import term_frequencies
 from ..scheduling import OnCluster
 from ..store.derived import DerivedArrays
-from .counts import expand
+from .cached_counts import expand
 from .fits import FitView
 from .views import fit_view, layer, seen_from
 from .worker_context import Place, place_of, study_at

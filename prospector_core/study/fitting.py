@@ -14,9 +14,9 @@ from ..errors import FitError, StoreNotAllowedError
 from ..method.quantizers import ConceptTree
 from ..scheduling import InProcess, OnCluster
 from .assignments import Sprites
+from .cached_counts import Counts
 from .change import Change
 from .concept_search import default_settings, find_concepts
-from .counts import Counts
 from .data import as_given, fitted_on
 from .fits import Fit, FitView, Kernels
 from .journal import CurationState, Entry, last_id, read_journal, replay

@@ -15,13 +15,13 @@ from ..method.calibration import Calibration
 from ..method.features import pair_index
 from ..method.metrics import auroc
 from ..method.uncertainty import bootstrap_kernels
-from .counts import compact_coef, expand
+from .cached_counts import compact_coef, expand
 from .fits import Kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from .counts import Counts
+    from .cached_counts import Counts
     from .journal import CurationState
     from .settings import FitSettings
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..limits import map_limit
+from ..colour_limits import map_limit
 from ..method import prospecting
 from ..scheduling import InProcess
 from ..store.derived import unchanged
 from ..store.maps import read_map, write_map
 from ..store.removal import own_place
+from .cached_counts import compact_coef
 from .concepts import tokens_of
-from .counts import compact_coef
 from .views import fit_view, layer
 from .worker_context import Place, place_of, seen_at
 

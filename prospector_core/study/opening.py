@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInputError, StudyError
 from ..modalities.registry import modality_of
+from ..store.allowed_addresses import allow, check_address
 from ..store.cache import Cache
 from ..store.database import Database
 from ..store.readable import require_readable
 from ..store.remote import check_free
 from ..store.removal import check_links, remove_made
-from ..store.trust import allow, check_address
-from .address import StudyAddress
 from .create import create_study, kind_of_sources
 from .data import DataTable
+from .embeddings_address import StudyAddress
 from .own_vectors import adopt_vectors
 from .queue import Queue
 from .records import check_meta

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..store.database import Database
     from ..store.embeddings import EmbeddingStore
-    from .address import StudyAddress
+    from .embeddings_address import StudyAddress
 
 __all__ = ["Job", "Queue", "Rate", "seconds_left"]
 

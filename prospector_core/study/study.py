@@ -16,12 +16,12 @@ from ..store.embeddings import EmbeddingStore
 from . import concepts as concept_table
 from . import data as data_table
 from . import explanations, fitting, layouts, maps, opening, views
-from .address import StudyAddress
 from .concept_search import given_concepts
 from .curation import Curation
 from .data import DataTable
 from .edit_log import EditLog
 from .embed import embed_study
+from .embeddings_address import StudyAddress
 from .fits import FitView
 from .queue import Queue
 from .sources import Sources

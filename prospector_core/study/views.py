@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import BadInputError, FitError
 from ..store.removal import own_place
 from .assignments import Sprites
-from .counts import Counts
+from .cached_counts import Counts
 from .fit_records import check_fit
 from .fits import Fit, FitView
 from .journal import CurationState

@@ -13,7 +13,7 @@ import pytest
 
 from prospector_core import Study
 from prospector_core.errors import BadInputError, StorageFullError, StudyDamagedError, StudyError
-from prospector_core.store import trust
+from prospector_core.store import allowed_addresses as trust
 from prospector_core.study import backup, backup_copy
 from prospector_core.study.backup import back_up, last_backup, restore
 from tests.support.study_files import embed_by_hand, make_study

@@ -20,7 +20,7 @@ from prospector_core.method.calibration import Calibration
 from prospector_core.method.kernels import FoldChangeKernel
 from prospector_core.modalities.labels import read_labels
 from prospector_core.store.database import Database
-from prospector_core.study import counts as counting
+from prospector_core.study import cached_counts as counting
 from prospector_core.study.rebuild import rebuild_fits
 from prospector_core.study.settings import FitSettings
 from prospector_core.study.views import layer

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prospector_core.study.assignments import Sprites
-from prospector_core.study.counts import Counts
+from prospector_core.study.cached_counts import Counts
 from prospector_core.study.journal import Entry, replay
 from tests.support.random_data import any_graph, kinds, plain_count, seeds
 from tests.support.study_files import make_study

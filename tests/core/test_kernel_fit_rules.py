@@ -11,7 +11,7 @@ from prospector_core.method.calibration import Calibration
 from prospector_core.method.features import n_features, pair_index
 from prospector_core.method.metrics import auroc
 from prospector_core.method.uncertainty import bootstrap_kernels
-from prospector_core.study.counts import _places, compact_coef, expand
+from prospector_core.study.cached_counts import _places, compact_coef, expand
 from prospector_core.study.journal import CurationState, Region
 from prospector_core.study.kernel_fit import (
     _class_scores,

@@ -96,7 +96,7 @@ def test_only_the_database_was_put_in_place_of_the_former(tmp_path):
 def test_the_folder_goes_while_counts_are_computed(tmp_path, monkeypatch):
     study = make_study(tmp_path, fit={})
     study.curation.exclude(1)
-    from prospector_core.study import counts
+    from prospector_core.study import cached_counts as counts
 
     count = counts.count_concepts
 

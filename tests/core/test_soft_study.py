@@ -9,9 +9,9 @@ import pytest
 from prospector_core import Study
 from prospector_core.method.features import pair_index
 from prospector_core.method.soft import ONE, UNIT, count_units
+from prospector_core.study.cached_counts import compact_coef
 from prospector_core.study.concept_search import default_settings
 from prospector_core.study.concepts import shares
-from prospector_core.study.counts import compact_coef
 from prospector_core.study.explanations import neighbours, uncertainty_at
 from prospector_core.study.rebuild import rebuild_fits
 from prospector_core.study.settings import SUGGESTED, FitSettings, suggested

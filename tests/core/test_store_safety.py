@@ -18,7 +18,7 @@ import pytest
 from prospector_core import Study, worker
 from prospector_core.errors import StoreNotAllowedError, StudyDamagedError, StudyError
 from prospector_core.scheduling import OnCluster
-from prospector_core.store import trust
+from prospector_core.store import allowed_addresses as trust
 from prospector_core.store.embeddings import EmbeddingStore
 from prospector_core.store.remote import RemoteStore
 from prospector_core.study import worker_context

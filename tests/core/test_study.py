@@ -565,7 +565,7 @@ def test_a_save_that_fails_changes_nothing(study, monkeypatch):
 
 
 def test_the_limit_of_colours_is_of_few_data_where_they_are_large(tmp_path, monkeypatch):
-    from prospector_core.limits import map_limit
+    from prospector_core.colour_limits import map_limit
     from prospector_core.study import maps as module
 
     study = make_study(tmp_path, fit={})

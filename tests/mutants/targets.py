@@ -7,7 +7,11 @@ plain Python their tests take minutes. They are held to the plain versions of ``
 __all__ = ["TARGETS"]
 
 TARGETS: dict[str, tuple[str, ...]] = {
-    "prospector_core/method/counting.py": ("core/test_counting", "core/test_counts", "core/test_exact_edits"),
+    "prospector_core/method/counting.py": (
+        "core/test_counting",
+        "core/test_cached_counts",
+        "core/test_exact_edits",
+    ),
     "prospector_core/method/features.py": (
         "core/test_counting",
         "core/test_kernels",
@@ -19,7 +23,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "core/test_token_graphs",
         "core/test_prospecting",
     ),
-    "prospector_core/method/tfidf.py": ("core/test_kernels", "core/test_prediction"),
+    "prospector_core/method/tfidf.py": ("core/test_kernels", "core/test_calibration"),
     "prospector_core/method/kernels.py": ("core/test_kernels", "core/test_head"),
     "prospector_core/method/prospecting.py": (
         "core/test_prospecting",
@@ -30,7 +34,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/method/triples.py": ("core/test_triples", "core/test_head"),
     "prospector_core/method/hotspots.py": ("core/test_hotspots", "core/test_token_graphs", "core/test_cells"),
     "prospector_core/method/metrics.py": ("core/test_metrics",),
-    "prospector_core/method/calibration.py": ("core/test_prediction", "core/test_head"),
+    "prospector_core/method/calibration.py": ("core/test_calibration", "core/test_head"),
     "prospector_core/method/uncertainty.py": ("core/test_uncertainty", "core/test_study_uncertainty"),
     "prospector_core/method/head.py": ("core/test_head", "core/test_triples"),
     "prospector_core/modalities/slides/tiling.py": ("core/test_tiling",),
@@ -66,7 +70,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/store/readable.py": ("core/test_readable",),
     "prospector_core/store/removal.py": ("core/test_store_safety", "core/test_storage"),
     "prospector_core/store/stamps.py": ("core/test_stamps",),
-    "prospector_core/store/trust.py": ("core/test_store_safety",),
+    "prospector_core/store/allowed_addresses.py": ("core/test_store_safety",),
     "prospector_core/wording.py": ("core/test_wording",),
     "prospector_core/study/action.py": ("core/test_action_rules", "core/test_journal_people"),
     "prospector_core/study/actions.py": ("core/test_action_rules", "core/test_replay"),
@@ -78,10 +82,10 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/study/branches.py": ("core/test_kept_rules",),
     "prospector_core/study/change.py": ("core/test_study_fit", "core/test_classes"),
     "prospector_core/modalities/slides/coarse.py": ("core/test_coarse_rules", "core/test_study_coarse"),
-    "prospector_core/study/counts.py": (
-        "core/test_sprite_rules",
+    "prospector_core/study/cached_counts.py": (
+        "core/test_assignments",
         "core/test_kernel_fit_rules",
-        "core/test_counts",
+        "core/test_cached_counts",
     ),
     "prospector_core/study/curation.py": (
         "core/test_curation_rules",
@@ -120,7 +124,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "prospector_core/study/records.py": ("core/test_kept_rules",),
     "prospector_core/study/relink.py": ("core/test_relink",),
     "prospector_core/study/sources.py": ("core/test_relink", "core/test_readable"),
-    "prospector_core/study/assignments.py": ("core/test_sprite_rules",),
+    "prospector_core/study/assignments.py": ("core/test_assignments",),
     "prospector_core/study/timeline.py": ("core/test_action_rules", "core/test_timeline"),
     "prospector_core/exporters.py": ("core/test_exporters",),
     "prospector_core/modalities/slides/geojson.py": (

@@ -14,7 +14,7 @@ from PIL import Image
 from prospector_core.exporters import export
 from prospector_core.modalities.registry import modality_of
 from prospector_core.modalities.slides.readers import SLIDE_SUFFIXES, open_slide
-from viewers.limits import score_limit
+from viewers.colour_limits import score_limit
 from viewers.napari_plugin.frame import Frame, Mosaic
 from viewers.napari_plugin.layers import SlideLayers
 from viewers.napari_plugin.reader import get_reader

@@ -8,7 +8,7 @@ import pytest
 
 from prospector_core import Study
 from prospector_core.study import Editor
-from viewers.limits import score_limit
+from viewers.colour_limits import score_limit
 from viewers.napari_plugin.outlines import polygon_of
 from viewers.napari_plugin.review import Review
 from viewers.napari_plugin.scene import Scene

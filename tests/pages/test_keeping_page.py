@@ -23,7 +23,7 @@ def test_an_address_that_the_study_brought_is_asked_about(folder, tmp_path, monk
     opened = []
     monkeypatch.setenv("PROSPECTOR_CONFIG", str(tmp_path / "settings"))
     monkeypatch.setattr(
-        "prospector_core.study.address.open_store",
+        "prospector_core.study.embeddings_address.open_store",
         lambda *where: opened.append(where) or local_store(where[0]),
     )
     change(folder, "INSERT INTO meta VALUES ('store', ?)", '"s3://bucket-of-others/x"')

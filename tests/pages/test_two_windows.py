@@ -66,7 +66,7 @@ def test_a_window_says_that_another_one_edited_or_refitted(other):
     seen = app.at.session_state["drawing"]
     other.curation.rename(2, "dermis")
     other.curation.exclude(3)
-    from pages import session
+    from pages import editing as session
 
     assert [entry.id for entry in other.curation.since(session.Editor(seen=seen[0]))] == [2, 3]
     told = session._told(other, other.curation.history()[1:])

@@ -5,7 +5,7 @@ import pytest
 
 from prospector_core.palette import EXCLUDED_COLOUR, concept_palette
 from viewers.figures import Kernel, diverging_scale, kernel_matrix, picked_cell
-from viewers.overlays import diverging_css
+from viewers.token_pixels import diverging_css
 
 K = 4
 MATRIX = np.array([[0, 2, 0, 0], [2, -1, 0, 0], [0, 0, 0.5, 0], [0, 0, 0, 0.0]])

@@ -4,8 +4,8 @@ import pytest
 
 from prospector_core import palette
 from prospector_core.palette import concept_palette
-from viewers import overlays
-from viewers.overlays import (
+from viewers import token_pixels as overlays
+from viewers.token_pixels import (
     diverging_colours,
     diverging_css,
     map_limit,

@@ -16,8 +16,8 @@ from tests.support.slide_files import picture, write_svs
 from tests.support.study_files import PITCH, SIDE, K, embed_by_hand, make_study, write_labels
 from viewers import figure_paper as module
 from viewers.lettering import font_for, text_width, wrapped
-from viewers.overlays import map_pixels
 from viewers.slide_figure import score_limit, slide_figure
+from viewers.token_pixels import map_pixels
 
 WIDTH = 1000
 MARGIN = 20

@@ -8,9 +8,9 @@ from prospector_core.palette import concept_palette
 from prospector_core.store.cache import Cache
 from tests.viewers.test_tile_server import ask
 from viewers import token_tiles
-from viewers.overlays import map_pixels, render_error, render_map, render_sprite, sprite_pixels
 from viewers.tile_server import TileServer
 from viewers.token_blocks import BLOCK, TokenBlocks, n_halvings
+from viewers.token_pixels import map_pixels, render_error, render_map, render_sprite, sprite_pixels
 from viewers.token_tiles import ConceptTiles, NumberTiles, ScoreTiles, View, above_table, token_numbers
 from viewers.tokens import encode_tokens
 

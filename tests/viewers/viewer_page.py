@@ -6,8 +6,8 @@ import streamlit as st
 
 from prospector_core.palette import concept_palette
 from viewers import tile_server
-from viewers.overlays import render_error, render_map, render_sprite
 from viewers.slide_viewer import slide_viewer
+from viewers.token_pixels import render_error, render_map, render_sprite
 from viewers.tokens import encode_doubt, encode_tokens
 from viewers.viewing import Focus, Layer, Marking, Room
 

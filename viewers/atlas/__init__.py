@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from viewers.component import component
-from viewers.overlays import diverging_css
+from viewers.token_pixels import diverging_css
 from viewers.viewing import NO_FOCUS, Focus, Scale
 
 __all__ = ["atlas"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from viewers.component import component
-from viewers.overlays import diverging_css
+from viewers.token_pixels import diverging_css
 from viewers.viewing import NO_FOCUS, Focus, Room, Scale
 
 __all__ = ["document_viewer"]

@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 
 from viewers.component import component
-from viewers.overlays import diverging_css, sequential_css
+from viewers.token_pixels import diverging_css, sequential_css
 from viewers.viewing import NO_FOCUS, NO_MARKING, Focus, Layer, Marking, Room
 
 __all__ = ["encode_edges", "encode_numbers", "encode_positions", "graph_viewer"]

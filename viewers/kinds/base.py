@@ -213,7 +213,7 @@ class KindView:
 
         False where it has none.
         """
-        from viewers.kinds import tokens
+        from viewers.kinds import token_pictures as tokens
 
         return tokens.draw_typical(self, study, concept, on_pick)
 
@@ -239,7 +239,7 @@ class KindView:
 
     def hover(self, study: Study, atlas) -> dict[str, Any]:
         """What the atlas shows beside a point: {"pictures": their address} or {"texts": a text a point}."""
-        from viewers.kinds import tokens
+        from viewers.kinds import token_pictures as tokens
 
         return tokens.hover_pictures(self, study, atlas)
 

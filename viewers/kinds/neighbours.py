@@ -4,7 +4,7 @@ import numpy as np
 
 from prospector_core.palette import hex_of
 from prospector_core.study import Study
-from viewers.overlays import diverging_colours
+from viewers.token_pixels import diverging_colours
 
 __all__ = ["coloured_neighbours"]
 

@@ -11,14 +11,14 @@ import streamlit as st
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 from prospector_core.study import Study
 from viewers import tile_server
+from viewers.colour_limits import change_limit, doubt_of, error_limit, resamples_of, score_limit
 from viewers.graph_viewer import encode_edges, encode_numbers, encode_positions, graph_viewer, middle_of
 from viewers.kinds.legends import beyond_chance, concept_legend, ends_of
 from viewers.kinds.neighbours import coloured_neighbours
 from viewers.kinds.parts import Pane, Selection
-from viewers.limits import change_limit, doubt_of, error_limit, resamples_of, score_limit
-from viewers.overlays import diverging_colours
 from viewers.point_pictures import paint_points, points_around, spacing_of
 from viewers.study_key import study_key
+from viewers.token_pixels import diverging_colours
 from viewers.viewing import Focus, Layer, Marking, Room
 
 if TYPE_CHECKING:

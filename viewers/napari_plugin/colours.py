@@ -3,7 +3,7 @@
 import numpy as np
 
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
-from viewers.overlays import map_pixels, sequential_colours
+from viewers.token_pixels import map_pixels, sequential_colours
 
 __all__ = ["EVIDENCE", "error_colormap", "label_colormap", "score_colormap"]
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from prospector_core.palette import EXCLUDED_COLOUR
 from prospector_core.study.change import last_change
-from viewers.limits import error_limit, resamples_of, score_limit
-from viewers.overlays import hatch
+from viewers.colour_limits import error_limit, resamples_of, score_limit
+from viewers.token_pixels import hatch
 
 from .colours import error_colormap, label_colormap, score_colormap
 from .frame import Frame, Mosaic

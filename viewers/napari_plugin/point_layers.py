@@ -13,9 +13,9 @@ from prospector_core.modalities.graphs.background import Under
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 from prospector_core.study.change import last_change
 from prospector_core.study.explanations import neighbours
-from viewers.limits import error_limit, resamples_of, score_limit
-from viewers.overlays import diverging_colours, map_pixels, sequential_colours
+from viewers.colour_limits import error_limit, resamples_of, score_limit
 from viewers.point_pictures import spacing_of
+from viewers.token_pixels import diverging_colours, map_pixels, sequential_colours
 
 from .colours import label_colormap
 from .frame import Frame

@@ -77,7 +77,7 @@ def read_map(path):
     """A prospect map that Prospector exported, in the app's colours, one pixel per token."""
     import tifffile
 
-    from viewers.overlays import map_limit
+    from viewers.token_pixels import map_limit
 
     from .colours import score_colormap
 

@@ -9,8 +9,8 @@ from prospector_core.errors import BadInputError, ProspectorError
 from prospector_core.study import Editor
 from prospector_core.study.change import last_change
 from prospector_core.study.fitting import count
+from viewers.colour_limits import score_limit
 from viewers.kinds import view_of
-from viewers.limits import score_limit
 
 from .outlines import box_around
 from .study_layers import most_telling

@@ -5,9 +5,9 @@ This is whose they are, concepts and their names, and marked regions.
 
 import numpy as np
 
+from viewers.colour_limits import LIMIT_DATA
 from viewers.kinds import view_of
-from viewers.limits import LIMIT_DATA
-from viewers.overlays import map_limit
+from viewers.token_pixels import map_limit
 
 from .colours import EVIDENCE
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from prospector_core.study.explanations import uncertainty_at
-from viewers.limits import resamples_of
+from viewers.colour_limits import resamples_of
 
 __all__ = ["TokenAbout", "about_token", "class_of"]
 

@@ -15,7 +15,7 @@ from typing import Any
 import streamlit as st
 
 from viewers.component import component
-from viewers.overlays import diverging_css, sequential_css
+from viewers.token_pixels import diverging_css, sequential_css
 from viewers.viewing import NO_FOCUS, NO_MARKING, Focus, Layer, Marking, Room
 
 __all__ = ["slide_viewer"]

@@ -15,7 +15,7 @@ from typing import Any
 import streamlit as st
 
 from viewers.component import component
-from viewers.overlays import diverging_css
+from viewers.token_pixels import diverging_css
 from viewers.viewing import NO_FOCUS, Focus, Room, Scale
 
 __all__ = ["structure_viewer"]

@@ -1,4 +1,4 @@
-"""Which tokens of a grid with holes can be reached within so many hops, for 64 tokens at once, one bit each."""
+"""Which tokens of a grid with holes are reached within so many hops: 64 tokens at once, one bit each."""
 
 from __future__ import annotations
 

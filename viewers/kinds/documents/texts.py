@@ -8,8 +8,8 @@ import streamlit as st
 
 from prospector_core.modalities.documents.texts import RIGHT_TO_LEFT, sections_of, sentences_of
 from prospector_core.wording import language_tag
-from viewers.overlays import diverging_colours
 from viewers.study_key import study_key
+from viewers.token_pixels import diverging_colours
 
 __all__ = ["alike", "around", "picture_of_text", "sentence", "shown_document", "typical_sentences"]
 

@@ -42,10 +42,10 @@ class DocumentView(KindView):
         """Draw the text with its tints."""
         import streamlit as st
 
+        from viewers.colour_limits import change_limit, score_limit
         from viewers.document_viewer import document_viewer
         from viewers.kinds.legends import beyond_chance, concept_legend, ends_of
         from viewers.kinds.neighbours import coloured_neighbours
-        from viewers.limits import change_limit, score_limit
         from viewers.viewing import Focus, Room, Scale
 
         from . import texts
@@ -138,7 +138,7 @@ class DocumentView(KindView):
 
     def picture(self, study: Study, datum, side: int) -> np.ndarray:
         """Draw lines of the text as bars in the colours of the map."""
-        from viewers.limits import score_limit
+        from viewers.colour_limits import score_limit
 
         from . import texts
 

@@ -8,16 +8,16 @@ from prospector_core.errors import ProspectorError
 from prospector_core.palette import class_palette
 from prospector_core.study import Study
 from viewers import tile_server
+from viewers.colour_limits import change_limit, resamples_of, score_limit
 from viewers.kinds.legends import beyond_chance, concept_legend
 from viewers.kinds.neighbours import coloured_neighbours
 from viewers.kinds.parts import Pane, Selection
-from viewers.limits import change_limit, resamples_of, score_limit
 from viewers.slide_viewer import slide_viewer
 from viewers.viewing import Focus, Layer, Marking, Room
 from viewers.words import class_of, plain
 
 from . import provisional
-from .overlays import overlays_of
+from .layers import overlays_of
 
 __all__ = ["draw"]
 

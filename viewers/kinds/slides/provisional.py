@@ -8,7 +8,7 @@ import streamlit as st
 
 from prospector_core.study.maps import provisional_map, provisional_version
 from viewers import tile_server
-from viewers.overlays import render_map, render_sprite
+from viewers.token_pixels import render_map, render_sprite
 from viewers.tokens import encode_tokens
 from viewers.words import plain, time_left
 

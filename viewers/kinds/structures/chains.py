@@ -11,11 +11,11 @@ from prospector_core.modalities.structures.encoders.residue_type import AMINO_AC
 from prospector_core.modalities.structures.trajectory import mean_over_frames, read_frames
 from prospector_core.palette import concept_palette, hex_of
 from viewers import tile_server
-from viewers.limits import LIMIT_DATA, score_limit
-from viewers.overlays import diverging_colours, map_limit
+from viewers.colour_limits import LIMIT_DATA, score_limit
 from viewers.residue_pictures import chain_picture, residue_picture
 from viewers.structure_viewer.atoms import ONLY_ALPHA_ABOVE, atoms_text, breaks_of, flattened, numbers_of
 from viewers.study_key import source_key, study_key
+from viewers.token_pixels import diverging_colours, map_limit
 
 __all__ = [
     "AMINO_ACIDS",

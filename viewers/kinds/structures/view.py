@@ -43,9 +43,9 @@ class StructureView(KindView):
         """Draw the chain in space with its sequence and maps."""
         import streamlit as st
 
+        from viewers.colour_limits import change_limit, score_limit
         from viewers.kinds.legends import beyond_chance, concept_legend, ends_of
         from viewers.kinds.neighbours import coloured_neighbours
-        from viewers.limits import change_limit, score_limit
         from viewers.structure_viewer import structure_viewer
         from viewers.viewing import Focus, Room, Scale
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 import imagecodecs
 import numpy as np
 
-from prospector_core.limits import map_limit
+from prospector_core.colour_limits import map_limit
 from prospector_core.palette import EXCLUDED_COLOUR, hex_of, rgb_of
 
 __all__ = [

@@ -6,10 +6,10 @@ import streamlit as st
 from prospector_core.palette import class_palette
 from prospector_core.study.views import naming
 from viewers import tile_server
-from viewers.limits import change_limit, doubt_of, error_limit, in_both, score_limit
-from viewers.overlays import render_classes, render_error, render_map, render_sprite
+from viewers.colour_limits import change_limit, doubt_of, error_limit, in_both, score_limit
 from viewers.study_key import study_key
 from viewers.token_blocks import TokenBlocks
+from viewers.token_pixels import render_classes, render_error, render_map, render_sprite
 from viewers.token_tiles import (
     TILED_ABOVE,
     ConceptTiles,

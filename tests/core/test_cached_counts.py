@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prospector_core import Study, count_concepts
 from prospector_core.errors import CurationError
 from prospector_core.method.counting import merge_counts
-from prospector_core.study import counts as counting
+from prospector_core.study import cached_counts as counting
 from prospector_core.study.preview import Draft
 from prospector_core.study.views import layer
 from tests.support.study_files import K, make_study

@@ -5,7 +5,7 @@ They are the same so that colours compare.
 
 from prospector_core.study import Study
 from prospector_core.study.change import Change
-from viewers.overlays import map_limit
+from viewers.token_pixels import map_limit
 
 __all__ = ["change_limit", "doubt_of", "error_limit", "in_both", "resamples_of", "score_limit"]
 

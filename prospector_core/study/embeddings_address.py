@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import StudyDamagedError, StudyError
+from ..store.allowed_addresses import check_address, is_allowed
 from ..store.checked import read_json
 from ..store.database import Database
 from ..store.embeddings import EmbeddingStore
 from ..store.remote import ClosedStore, open_store
 from ..store.removal import is_link
-from ..store.trust import check_address, is_allowed
 
 __all__ = ["NOT_KEYED", "StudyAddress"]
 

@@ -14,9 +14,9 @@ from prospector_core.errors import EmbeddingError, FitError
 from prospector_core.method.counting import count_concepts
 from prospector_core.method.features import n_features
 from prospector_core.method.soft import ONE, UNIT, count_units, membership
-from prospector_core.study import counts as module
+from prospector_core.study import cached_counts as module
 from prospector_core.study.assignments import Sprites, there, without
-from prospector_core.study.counts import Counts, _Cut, _digest, _steps_of
+from prospector_core.study.cached_counts import Counts, _Cut, _digest, _steps_of
 from prospector_core.study.journal import CurationState, Region, Split
 from prospector_core.study.settings import FitSettings
 
