@@ -50,7 +50,11 @@ def test_windows_that_were_closed_leave_no_file_open(pristine, tmp_path, browser
         first = settled(process)
         for _ in range(12):  # 3 more each, before it was mended
             look()
-        assert settled(process) <= first + _FEW
+        for _ in range(450):  # a busy machine is late with closing
+            if open_files(process) <= first + _FEW:
+                break
+            time.sleep(0.2)
+        assert open_files(process) <= first + _FEW
 
 
 def settled(process):
