@@ -23,7 +23,9 @@ napari: $(VENV)/.napari $(SAMPLE)  ## set up with napari, open the sample study 
 
 test: $(VENV)/.tested $(SAMPLE)  ## set up, run all tests
 	@echo "== running the tests"
-	@$(BIN)/python -m pytest $(TESTS_AT_ONCE) $(TESTS)
+	@$(BIN)/python -m pytest $(TESTS_AT_ONCE) $(TESTS) || { \
+	  echo "== once more, one after the other: what failed beside others on a busy machine"; \
+	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(TESTS); }
 
 # MUTANTS: modules and options, such as MUTANTS="kernels --all" or MUTANTS="-n 600 --seed 3"
 mutants: $(VENV)/.tested  ## change the core in a few hundred places, one at a time, and print what no test notices
