@@ -152,7 +152,7 @@ def _make_h5ad(folder):
 
 
 def _make_spatialdata(folder):
-    for archive in sorted((Path(__file__).parents[1] / "core" / "spatialdata_stores").glob("*.zip")):
+    for archive in sorted((Path(__file__).parents[1] / "modalities" / "spatialdata_stores").glob("*.zip")):
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(folder / f"{archive.stem}.zarr")
     return sorted(folder.iterdir())
