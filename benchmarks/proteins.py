@@ -102,7 +102,7 @@ def encoders_table(data, encoders=ENCODERS, atom="side", cutoff=None, scratch=No
         seconds = (time.perf_counter() - start) / len(data)
         problem = _problem(data, graphs, vectors, encoder)
         usual = suggested_for(problem)
-        paper = replace(usual, softness=0.0, centre=0.0, pseudo=0.0, shrink=False)
+        paper = replace(usual, softness=0.0, centre=0.0, pseudo=0.0, shrink=False, smoothing=0)
         found, plain = (_scored(data, [problem], [settings]) for settings in (usual, paper))
         rows.append(
             {

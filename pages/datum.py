@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages import shared
 from pages.panels import preview
-from pages.panels.chance import mask_box, shown_fit
+from pages.panels.chance import map_box, shown_fit
 from pages.panels.change import states_beside
 from pages.panels.edits import above
 from pages.panels.hotspots import hot_spots
@@ -266,7 +266,7 @@ def about(told, token, data):
         st.stop()
     if note := study.kind.note(study):
         st.caption(f":material/info: {plain(note)}")
-    mask_box(study)
+    map_box(study)
     if token is None:
         no_token(study, state.get("at_glass"))
     with shared.errors_said():  # open until a token is chosen: what the panel then says needs the room

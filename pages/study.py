@@ -13,7 +13,8 @@ from pages.panels.edits import above
 from pages.people import locked
 from pages.relabel import relabel
 from prospector_core.errors import ProspectorError
-from prospector_core.method.kernels import KERNELS
+from prospector_core.method.kernels import ADAPTIVE, KERNELS
+from prospector_core.method.smoothing import MOST_STEPS
 from prospector_core.study import FitSettings
 from prospector_core.study.settings import GIVEN, about_quantizer, list_quantizers
 from prospector_core.wording import datum_words
@@ -164,15 +165,32 @@ def _ask_softness(study, now):
             0.0,
             max(100.0, float(now.pseudo)),
             float(now.pseudo),
-            0.1,
+            0.01,
             help=("Fold-change kernel: the larger, the less is said by what is rare. 0: the paper's kernel"),
         )
         shrink = right.checkbox(
             "Draw uncertain weights towards 0",
-            now.shrink,
+            bool(now.shrink),
             help="Fold-change kernel: a weight counts less where it varies between data of one class",
         )
-    return {"softness": softness, "centre": centre, "pseudo": pseudo, "shrink": shrink}
+        smoothing = left.number_input(
+            "Smoothing of maps, in steps",
+            0,
+            MOST_STEPS,
+            now.smoothing,
+            help=(
+                f"0: every {study.kind.words.token} by itself. 2: its score is the mean of its own and of the"
+                " means one and two steps around it"
+            ),
+        )
+    shrink = (now.shrink or ADAPTIVE) if shrink else False
+    return {
+        "softness": softness,
+        "centre": centre,
+        "pseudo": pseudo,
+        "shrink": shrink,
+        "smoothing": smoothing,
+    }
 
 
 def fit_form(study):

@@ -159,10 +159,15 @@ def _edits(events: Sequence[Event]) -> list[dict[str, Any]]:
     ]
 
 
+def _smoothing_words(steps):
+    return f"maps smoothed over {steps} step{'s' * (steps > 1)}" if steps else "maps not smoothed"
+
+
 def _figures(fit: Fit) -> str:
     settings = fit.settings
     return (
-        f"{fit.n_concepts} concepts, radius {fit.radius}, {settings.kernel} kernel, {len(fit.coef)} weights."
+        f"{fit.n_concepts} concepts, radius {fit.radius}, {settings.kernel} kernel, {len(fit.coef)} weights,"
+        f" {_smoothing_words(fit.smoothing)}."
         f" {'Held out' if held_out(fit) else 'Not held out (too few data)'}: accuracy"
         f" {percent(score_of(fit, 'accuracy'))}, AUROC {decimal(score_of(fit, 'auroc'))}. There is nothing to"
         " compare with: the concepts are new."

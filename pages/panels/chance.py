@@ -1,4 +1,4 @@
-"""Maps of what exceeds chance alone: the switch, what it leaves, and the fit that pages then draw."""
+"""Which map is drawn: of all weights or of those beyond chance, smoothed or every token by itself."""
 
 import streamlit as st
 
@@ -6,17 +6,22 @@ from prospector_core.errors import ProspectorError
 from prospector_core.study.chance import LEVEL, LEVELS, known_null, masked, null_of
 from viewers.words import plain
 
-__all__ = ["mask_box", "shown_fit"]
+__all__ = ["map_box", "shown_fit"]
 
-_SWITCH, _LEVEL = "mask_on", "mask_level"
+_SWITCH, _LEVEL, _PLAIN = "mask_on", "mask_level", "map_plain"
 
 
 def shown_fit(study):
-    """The current fit, or where the switch is on, what of it exceeds chance: Fit.
+    """The current fit as it is drawn: FitView.
 
-    Shuffles labels where that is not known yet.
+    Where the switches are on, what of it exceeds chance, and scores without smoothing. Shuffles labels where
+    what exceeds chance is not known yet.
     """
-    fit = study.view
+    fit = _beyond_chance(study, study.view)
+    return fit.unsmoothed if st.session_state.get(_PLAIN) else fit
+
+
+def _beyond_chance(study, fit):
     if not st.session_state.get(_SWITCH):
         return fit
     level = st.session_state.get(_LEVEL, LEVEL)
@@ -43,8 +48,24 @@ def shown_fit(study):
     return kept[1]
 
 
-def mask_box(study):
-    """The switch, and what is left where it is on."""
+def map_box(study):
+    """The switches, and what is left where chance is taken out."""
+    if study.view.settings.smoothing:
+        steps, words = study.view.settings.smoothing, study.kind.words
+        st.toggle(
+            "Smoothed",
+            value=not st.session_state.get(_PLAIN),
+            key="smoothed_switch",
+            on_change=_smoothed,
+            help=(
+                f"A {words.token}'s score is the mean of its own and of the means up to {steps}"
+                f" step{'s' * (steps > 1)} around it. Off: every {words.token} by itself"
+            ),
+        )
+    _mask_box(study)
+
+
+def _mask_box(study):
     on = st.toggle(  # its own state is gone on pages that do not draw it
         "Only what exceeds chance",
         value=bool(st.session_state.get(_SWITCH)),
@@ -88,6 +109,10 @@ def mask_box(study):
             f"{n} of {len(null.kept)} weights exceed{'s' * (n == 1)} what shuffled labels give; the others"
             " count 0."
         )
+
+
+def _smoothed():
+    st.session_state[_PLAIN] = not st.session_state["smoothed_switch"]
 
 
 def _switched():

@@ -8,6 +8,7 @@ from pages.panels.move import concept_actions
 from pages.panels.whatif import what_if
 from prospector_core.errors import ProspectorError
 from prospector_core.html_pages import write_html
+from prospector_core.method.prospecting import AROUND
 from prospector_core.study.explanations import uncertainty_at
 from viewers.colour_limits import resamples_of
 from viewers.kinds import view_of
@@ -88,11 +89,11 @@ def about_token(study, datum, token, fit=None):
     if explanation.concept < 0:
         st.warning(_why_no_score(words, concept in fit.state.excluded), icon=":material/block:")
     else:
-        _parts(study, datum, token, explanation, concept)
+        _parts(study, datum, token, explanation, concept, fit)
         if study.several:
             _other_classes(study, datum, token)
         if fit.mask is None:
-            what_if(study, datum, token, explanation)
+            what_if(study, datum, token, explanation, fit)
     concept_actions(study, datum, token, concept)
 
 
@@ -105,12 +106,12 @@ def _why_no_score(words, excluded):
     )
 
 
-def _parts(study, datum, token, explanation, concept):
-    fit, score = study.view, explanation.score
+def _parts(study, datum, token, explanation, concept, fit):
+    score = explanation.score
     verdict = f"**{plain(study.sides[int(score > 0)])}**" if score else "**neither way**"
     try:
         with st.spinner("Refitting on resamples of the data…"):
-            doubt = uncertainty_at(study, datum, token, resamples_of(fit))
+            doubt = uncertainty_at(study, datum, token, resamples_of(fit), fit)
     except ProspectorError as error:
         shared.say_error(error)
     else:
@@ -159,6 +160,8 @@ def _part(study, term, concept):
     radius = study.view.radius
     if term.neighbour is None:
         return f"for being *{plain(study.concept_name(concept))}*"
+    if term.neighbour == AROUND:
+        return f"from the {study.kind.words.tokens} around, whose mean score is {signed(term.weight)}"
     times = f"{term.count:.2f}".rstrip("0").rstrip(".")  # shares of concepts, or whole tokens
     what = (
         f"{times} × its own kind, itself included"

@@ -14,7 +14,7 @@ __all__ = ["what_if"]
 MOST_CONCEPTS = 6
 
 
-def what_if(study, datum, token, explanation):
+def what_if(study, datum, token, explanation, fit):
     """What the token would score without its neighbourhood, and without each of the concepts around it."""
     _compared(study, datum, token, explanation.score)
     if not study.view.radius:
@@ -22,14 +22,18 @@ def what_if(study, datum, token, explanation):
     box = st.expander("What if?", icon=":material/help_center:", key="what_if", on_change="rerun")
     if not box.open:  # nothing is asked that nobody looks at
         return
-    near = list(dict.fromkeys(term.neighbour for term in explanation.terms if term.neighbour is not None))
+    near = list(
+        dict.fromkeys(term.neighbour for term in explanation.terms if isinstance(term.neighbour, int))
+    )
     near = [concept for concept in near if concept != explanation.concept][:MOST_CONCEPTS]
     with box:
-        asked = [("by itself, without neighbours", study.what_if(datum, token, without_neighbours=True))]
+        asked = [
+            ("by itself, without neighbours", study.what_if(datum, token, without_neighbours=True, view=fit))
+        ]
         asked += [
             (
                 f"without *{plain(study.concept_name(concept))}* around it",
-                study.what_if(datum, token, without=concept),
+                study.what_if(datum, token, without=concept, view=fit),
             )
             for concept in near
         ]

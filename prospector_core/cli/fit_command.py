@@ -49,6 +49,10 @@ def fit(
         bool | None,
         typer.Option("--shrink/--no-shrink", help="Fold change: draw uncertain weights towards 0."),
     ] = None,
+    smoothing: Annotated[
+        int | None,
+        typer.Option(help="Steps by which maps are smoothed; 0 = every token by itself, as the paper."),
+    ] = None,
     auto: Annotated[
         bool,
         typer.Option(
@@ -58,7 +62,9 @@ def fit(
     beside: Beside = None,
     authors: Annotated[
         bool,
-        typer.Option("--authors", help="The paper's method: softness, centre and pseudo 0, no shrinking."),
+        typer.Option(
+            "--authors", help="The paper's method: softness, centre, pseudo and smoothing 0, no shrinking."
+        ),
     ] = False,
     diffusive: Annotated[
         bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")
@@ -80,6 +86,7 @@ def fit(
     json: Json = False,
 ):
     """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
+    from ..method.kernels import ADAPTIVE
     from ..scheduling import scheduler
     from ..study import FitSettings, Study
     from ..study.settings import GIVEN
@@ -92,9 +99,12 @@ def fit(
     quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
     if concepts is None:  # those that the encoder brings are another number than those to look for
         concepts = (usual if (quantizer == GIVEN) == (usual.quantizer == GIVEN) else FitSettings()).concepts
-    given = {"softness": softness, "centre": centre, "pseudo": pseudo, "shrink": shrink}
+    given = {"softness": softness, "centre": centre, "pseudo": pseudo, "smoothing": smoothing}
+    if shrink is not None:
+        given["shrink"] = ADAPTIVE if shrink else False
     usual = FitSettings() if authors else usual
     refined = {name: getattr(usual, name) if value is None else value for name, value in given.items()}
+    refined.setdefault("shrink", usual.shrink)
     settings = FitSettings(
         concepts=concepts,
         radius=radius,

@@ -20,7 +20,6 @@ from ..method.prospecting import prospect
 from ..method.quantizers import assign_nearest
 from ..method.quantizers.base import drawn_tokens
 from ..method.soft import centred, count_units, membership
-from ..modalities.registry import modality_of
 from ..study.settings import GIVEN, QUANTIZERS, FitSettings, make_quantizer, suggested
 from .fast import fast_ap
 
@@ -84,9 +83,8 @@ class FittedHead:
         """Prospect map of a datum: (n,) float64."""
         problem, s = self.problem, self.settings
         tokens = _tokens(problem, index, self.centroids, s)
-        return prospect(
-            problem.graphs[index], tokens, self.kernel.coef_, len(self.centroids), s.radius, s.diffusive
-        )
+        how = len(self.centroids), s.radius, s.diffusive, s.smoothing
+        return prospect(problem.graphs[index], tokens, self.kernel.coef_, *how)
 
     def probability(self, indices: list[int] | np.ndarray) -> np.ndarray:
         """P(class 1) of some data: (m,) float64."""
@@ -101,11 +99,10 @@ class FittedHead:
 
 def suggested_for(problem: Problem, train: np.ndarray | None = None) -> FitSettings:
     """The settings that a new study of this problem would begin with."""
-    first = modality_of(problem.modality).first_settings if problem.modality else {}
     if problem.given is not None:
-        return suggested(0, first, len(problem.given))
+        return suggested(0, len(problem.given))
     indices = range(len(problem.ids)) if train is None else train
-    return suggested(sum(problem.graphs[i].n for i in indices), first)
+    return suggested(sum(problem.graphs[i].n for i in indices))
 
 
 def centroids_of(problem: Problem, train: np.ndarray, settings: FitSettings) -> np.ndarray:

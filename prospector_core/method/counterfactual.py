@@ -14,12 +14,29 @@ from ..errors import GraphError
 from . import soft
 from ._compiled.sparse import ball
 from .features import pair_index, unpack
-from .prospecting import hop_weights
+from .prospecting import hop_weights, scores_around
 
 if TYPE_CHECKING:
     from .graphs import TokenGraph
 
-__all__ = ["Neighbours", "WhatIf", "Without", "neighbours_of", "what_if"]
+__all__ = ["PLAIN", "Neighbours", "Spread", "WhatIf", "Without", "neighbours_of", "what_if"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How what is around a token counts: see ``prospect``.
+
+    Attributes
+    ----------
+    diffusive : bool
+    smoothing : int
+    """
+
+    diffusive: bool = False
+    smoothing: int = 0
+
+
+PLAIN = Spread()
 
 
 @dataclass(frozen=True)
@@ -94,56 +111,60 @@ def neighbours_of(
     n_concepts: int,
     radius: int,
     token: int,
-    diffusive: bool = False,
+    spread: Spread = PLAIN,
 ) -> Neighbours:
-    """The tokens within the radius of one, and what each adds to its score: Neighbours.
+    """The tokens that a token's score comes from, and what each adds to it: Neighbours.
 
+    Those within the radius, and in a smoothed map within so many hops whose own scores are taken in.
     Parameters as ``prospect`` (one class: coef (p,)), and ``token`` 0..n-1. Raises GraphError if there is no
     such token.
     """
-    near, own, ids, token = _near(graph, concepts, radius, token)
+    near, own, ids, place = _near(graph, concepts, radius, token)
     mono, table = unpack(coef, n_concepts)
-    if soft.is_soft(own):
-        return _neighbours_soft(near, own, mono, table, ids, int(radius), token, diffusive)
-    concept = int(own[token])
+    sprite = soft.strongest(own) if soft.is_soft(own) else own
+    concept, nothing = int(sprite[place]), np.empty(0, np.int64)
     if concept < 0:
-        nothing = np.empty(0, np.int64)
-        return Neighbours(int(ids[token]), -1, float("nan"), nothing, nothing, nothing, np.empty(0))
-    found, hops = ball(near.indptr, near.indices, own, token, int(radius))
-    contributions = np.zeros(1)
-    if radius:
-        contributions = table[concept, own[found]] * hop_weights(int(radius), diffusive)[hops]
-    contributions[0] += mono[concept]  # the nearest is the token itself
-    return Neighbours(
-        int(ids[token]), concept, float(contributions.sum()), ids[found], hops, own[found], contributions
-    )
+        return Neighbours(int(ids[place]), -1, float("nan"), nothing, nothing, nothing, np.empty(0))
+    found, hops = ball(near.indptr, near.indices, sprite, place, int(radius))
+    weights = hop_weights(int(radius), spread.diffusive)[hops]
+    if soft.is_soft(own):
+        mine = own[place] / soft.ONE
+        added, itself = (own[found] / soft.ONE) @ (mine @ table) * weights, float(mine @ mono)
+    else:
+        added, itself = table[concept, sprite[found]] * weights, float(mono[concept])
+    contributions = added if radius else np.zeros(1)
+    contributions[0] += itself  # the nearest is the token itself
+    score = float(contributions.sum())
+    plain = Neighbours(int(ids[place]), concept, score, ids[found], hops, sprite[found], contributions)
+    return _smoothed(graph, concepts, coef, (n_concepts, int(radius)), spread, plain)
 
 
-def _neighbours_soft(
-    near: TokenGraph,
-    shares: np.ndarray,
-    mono: np.ndarray,
-    table: np.ndarray,
-    ids: np.ndarray,
-    radius: int,
-    token: int,
-    diffusive: bool,
+def _smoothed(
+    graph: TokenGraph,
+    concepts: np.ndarray,
+    coef: np.ndarray,
+    how: tuple[int, int],
+    spread: Spread,
+    plain: Neighbours,
 ) -> Neighbours:
-    """As ``neighbours_of``, where tokens belong to several concepts; ``concepts`` are the strongest ones."""
-    sprite = soft.strongest(shares)
-    if sprite[token] < 0:
-        nothing = np.empty(0, np.int64)
-        return Neighbours(int(ids[token]), -1, float("nan"), nothing, nothing, nothing, np.empty(0))
-    found, hops = ball(near.indptr, near.indices, sprite, token, radius)
-    own = shares[token] / soft.ONE
-    contributions = np.zeros(1)
-    if radius:
-        contributions = (shares[found] / soft.ONE) @ (own @ table) * hop_weights(radius, diffusive)[hops]
-    contributions[0] += own @ mono
-    concept = int(sprite[token])
-    return Neighbours(
-        int(ids[token]), concept, float(contributions.sum()), ids[found], hops, sprite[found], contributions
+    """What a token's smoothed score comes from, given what its own does. ``how``: K and radius."""
+    if not spread.smoothing:
+        return plain
+    around = scores_around(
+        graph, concepts, coef, *how, plain.token, diffusive=spread.diffusive, smoothing=spread.smoothing
     )
+    assert around is not None  # the token is not excluded
+    others, shares, scores = around
+    reach = max(how[1], spread.smoothing)
+    near, own, ids, place = _near(graph, concepts, reach, plain.token)
+    sprite = soft.strongest(own) if soft.is_soft(own) else own
+    found, hops = ball(near.indptr, near.indices, sprite, place, reach)
+    added = np.zeros(graph.n if graph.n < 2 * len(ids) else int(ids.max()) + 1)
+    added[others] = np.where(others == plain.token, 0.0, shares * scores)
+    added[plain.tokens] += plain.contributions * shares[others == plain.token]
+    contributions = added[ids[found]]
+    score = float(contributions.sum())
+    return Neighbours(plain.token, plain.concept, score, ids[found], hops, sprite[found], contributions)
 
 
 def what_if(
@@ -154,7 +175,7 @@ def what_if(
     radius: int,
     token: int,
     without: Without,
-    diffusive: bool = False,
+    spread: Spread = PLAIN,
 ) -> WhatIf:
     """A token's score if a concept were excluded, its neighbourhood removed, or a pair not counted: WhatIf.
 
@@ -163,8 +184,8 @@ def what_if(
     """
     if without.concept is not None and not 0 <= without.concept < n_concepts:
         raise GraphError(f"there is no concept {without.concept}: concepts are 0..{n_concepts - 1}")
-    near, own, ids, place = _near(graph, concepts, radius, token)
-    now = neighbours_of(near, own, coef, n_concepts, radius, place, diffusive)
+    near, own, ids, place = _near(graph, concepts, int(radius) + spread.smoothing, token)
+    now = neighbours_of(near, own, coef, n_concepts, radius, place, spread)
     nothing = np.empty(0, np.int64)
     if now.concept < 0:
         return WhatIf(int(token), now.score, now.score, nothing)
@@ -172,26 +193,18 @@ def what_if(
         pair = tuple(without.pair) if isinstance(without.pair, (tuple, list)) else (now.concept, without.pair)
         if len(pair) != 2 or not all(0 <= k < n_concepts for k in pair):
             raise GraphError(f"a pair is of two concepts 0..{n_concepts - 1}, not {without.pair}")
-        if soft.is_soft(own):
-            gone = np.array(coef, np.float64)
+        gone = np.array(coef, np.float64)
+        if radius:
             gone[pair_index(*pair, n_concepts)] = 0.0
-            then = neighbours_of(near, own, gone, n_concepts, radius, place, diffusive) if radius else now
-            return WhatIf(int(token), now.score, then.score, nothing)
-        drop = np.zeros(len(now.tokens), bool)
-        if now.concept in pair:
-            other = pair[1] if pair[0] == now.concept else pair[0]
-            drop = now.concepts == other
-        weights = now.contributions.copy()
-        weights[0] -= float(np.asarray(coef, np.float64)[now.concept])  # the monogram is no pair
-        return WhatIf(int(token), now.score, now.score - float(weights[drop].sum()), nothing)
+        then = neighbours_of(near, own, gone, n_concepts, radius, place, spread)
+        return WhatIf(int(token), now.score, then.score, nothing)
     if without.neighbours:
-        return WhatIf(int(token), now.score, float(now.contributions[0]), ids[now.tokens[1:]])
-    if soft.is_soft(own):
-        left = own.copy()
-        left[soft.strongest(own) == without.concept] = 0
+        gone_tokens = np.arange(len(own)) != place
     else:
-        left = np.where(own == without.concept, -1, own)
-    then = neighbours_of(near, left, coef, n_concepts, radius, place, diffusive)
+        gone_tokens = (soft.strongest(own) if soft.is_soft(own) else own) == without.concept
+    left = own.copy()
+    left[gone_tokens] = 0 if soft.is_soft(own) else -1
+    then = neighbours_of(near, left, coef, n_concepts, radius, place, spread)
     return WhatIf(int(token), now.score, then.score, ids[np.setdiff1d(now.tokens, then.tokens)])
 
 

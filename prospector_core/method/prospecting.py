@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +17,13 @@ from ._compiled.sparse import ball, neighbours_on_edges, score_on_edges
 from .counting import check_sprite
 from .features import n_features, unpack
 from .graphs import TokenGraph
+from .smoothing import smoothed, smoothing_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "AROUND",
     "Explanation",
     "Term",
     "explain",
@@ -44,6 +46,7 @@ def prospect(
     n_concepts: int,
     radius: int,
     diffusive: bool = False,
+    smoothing: int = 0,
 ) -> np.ndarray:
     """Attribution score of every token.
 
@@ -58,6 +61,7 @@ def prospect(
     coef : (p,) float prospect kernel, order of ``count_concepts``; or (n_classes, p)
     n_concepts, radius : K and r
     diffusive : weigh a neighbour at h hops by 2^-h instead of 1 (paper: diffusive variant)
+    smoothing : steps; above 0 a score is a mean of its own and of those around it (see ``smoothing``)
 
     Returns (n,) float64, or (n_classes, n); NaN for excluded tokens. Raises GraphError for sizes that do not
     fit.
@@ -73,7 +77,10 @@ def prospect(
     """
     coef = np.asarray(coef, np.float64)
     if coef.ndim == 2:
-        return np.stack([prospect(graph, concepts, row, n_concepts, radius, diffusive) for row in coef])
+        how = n_concepts, radius, diffusive, smoothing
+        return np.stack([prospect(graph, concepts, row, *how) for row in coef])
+    if smoothing:
+        return smoothed(graph, prospect(graph, concepts, coef, n_concepts, radius, diffusive), smoothing)
     if soft.is_soft(concepts):
         mono, table = _check_coef(coef, n_concepts, radius)
         shares, outside, _ = soft.checked(graph, concepts, n_concepts, radius)
@@ -239,6 +246,10 @@ def neighbour_blocks(
             yield near[inside], neighbour_counts(part, concepts[near], n_concepts, radius, diffusive)[inside]
 
 
+AROUND = "around"
+"""In place of a concept in a Term: what smoothing brings from the scores of the tokens around."""
+
+
 @dataclass(frozen=True)
 class Term:
     """One summand of a token's score: ``value = count * weight``.
@@ -246,9 +257,12 @@ class Term:
     ``neighbour`` is None for the token's own concept (monogram), else the id of the neighbour concept; of a
     triple (see ``triples``) the ids of the three concepts that are near the token. Of a token that belongs to
     several concepts, ``weight`` is the mean of theirs by its shares, and ``count`` a sum of shares.
+
+    In a smoothed map the terms of the token's own surroundings count the less the more is taken from other
+    tokens' scores; those are one term more, ``AROUND``: their share and their mean score.
     """
 
-    neighbour: int | tuple[int, int, int] | None
+    neighbour: int | tuple[int, int, int] | str | None
     count: float
     weight: float
 
@@ -283,6 +297,7 @@ def explain(
     radius: int,
     token: int,
     diffusive: bool = False,
+    smoothing: int = 0,
 ) -> Explanation:
     """Why a token scores as it does: the terms whose sum is its prospect score.
 
@@ -291,6 +306,10 @@ def explain(
     """
     if not 0 <= token < graph.n:
         raise GraphError(f"there is no token {token}: tokens are 0..{graph.n - 1}")
+    if smoothing:
+        own = explain(graph, concepts, coef, n_concepts, radius, token, diffusive)
+        around = scores_around(graph, concepts, coef, n_concepts, radius, token, diffusive, smoothing)
+        return own if around is None else _mixed(own, *around)
     if soft.is_soft(concepts):
         return _explain_soft(graph, concepts, coef, n_concepts, int(radius), int(token), diffusive)
     concepts, mono, table = _check(graph, concepts, coef, n_concepts, radius)
@@ -311,6 +330,42 @@ def explain(
     score = float(sum(term.value for term in terms))
     ranked = tuple(sorted(terms, key=lambda term: -abs(term.value)))
     return Explanation(int(token), concept, score, ranked, neighbours, hops, ((concept, 1.0),))
+
+
+def scores_around(
+    graph: TokenGraph,
+    concepts: np.ndarray,
+    coef: np.ndarray,
+    n_concepts: int,
+    radius: int,
+    token: int,
+    diffusive: bool,
+    smoothing: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """What a token's smoothed score is the mean of.
+
+    Parameters as ``explain``. Returns (tokens (m,), how much the score of each counts (m,), their scores (m,)
+    before smoothing), the token itself among them; None for an excluded token.
+    """
+    near, tokens = graph.around(int(token), int(radius) + smoothing)
+    scores = prospect(near, np.asarray(concepts)[tokens], coef, n_concepts, radius, diffusive)
+    place = int(np.searchsorted(tokens, token))
+    if np.isnan(scores[place]):
+        return None
+    row = smoothing_row(near, np.isfinite(scores), place, smoothing)
+    some = np.flatnonzero(row)
+    return tokens[some], row[some], scores[some]
+
+
+def _mixed(own: Explanation, tokens: np.ndarray, shares: np.ndarray, scores: np.ndarray) -> Explanation:
+    """An explanation of a token's own score as one of its smoothed score."""
+    itself = tokens == own.token
+    part, others = float(shares[itself][0]), float(shares[~itself].sum())
+    terms = [Term(term.neighbour, term.count * part, term.weight) for term in own.terms]
+    if others:
+        terms.append(Term(AROUND, others, float(shares[~itself] @ scores[~itself]) / others))
+    score = float(sum(term.value for term in terms))
+    return replace(own, score=score, terms=tuple(sorted(terms, key=lambda term: -abs(term.value))))
 
 
 def _explain_soft(

@@ -12,14 +12,18 @@ from . import soft
 from .estimator import unfitted
 from .features import unpack
 from .prospecting import neighbour_blocks
+from .smoothing import smoothed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from .graphs import TokenGraph
     from .kernels import FoldChangeKernel
 
 __all__ = ["SURE", "TokenUncertainty", "bootstrap_kernels", "token_uncertainty"]
 
 SURE = 0.95  # share of resamples that must agree on a token's sign
+_CELLS = 2**24  # numbers of maps that are smoothed together: 128 MB
 _BLOCK = 8192  # tokens scored together: their scores under all resamples stay small
 
 
@@ -80,63 +84,93 @@ def token_uncertainty(
     n_concepts: int,
     radius: int,
     diffusive: bool = False,
+    smoothing: int = 0,
 ) -> TokenUncertainty:
     """Standard error and certainty of sign of a map.
 
-    Parameters: graph, concepts, n_concepts, radius, diffusive as ``prospect``; coef (p,); resampled (n, p)
-    from ``bootstrap_kernels``. Returns TokenUncertainty.
+    Parameters: graph, concepts, n_concepts, radius, diffusive, smoothing as ``prospect``; coef (p,);
+    resampled (n, p) from ``bootstrap_kernels``. Returns TokenUncertainty.
     """
     own = unpack(coef, n_concepts)
     others = [unpack(each, n_concepts) for each in resampled]
     monos = np.stack([own[0], *(mono for mono, _ in others)])  # (1 + n, K)
     tables = np.stack([own[1], *(table for _, table in others)])  # (1 + n, K, K)
-    score, error, agreement = (np.full(graph.n, np.nan) for _ in range(3))
+    found = TokenUncertainty(*(np.full(graph.n, np.nan) for _ in range(3)))
     concepts = np.asarray(concepts)
-    if soft.is_soft(concepts):
-        _of_shares(graph, concepts, monos, tables, n_concepts, radius, diffusive, (score, error, agreement))
-        return TokenUncertainty(score, error, agreement)
-    for part, around in neighbour_blocks(graph, concepts, n_concepts, radius, diffusive):
-        for concept in range(n_concepts):
-            rows = np.flatnonzero(concepts[part] == concept)
-            for start in range(0, rows.size, _BLOCK):
-                here = rows[start : start + _BLOCK]
-                some = part[here]
-                scores = around[here] @ tables[:, concept].T + monos[:, concept]  # (m, 1 + n)
-                _summarise(scores, some, score, error, agreement)
-    return TokenUncertainty(score, error, agreement)
+
+    def parts(some: slice) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return _scores(graph, concepts, monos[some], tables[some], n_concepts, radius, diffusive)
+
+    if smoothing:
+        _summarise_smoothed(graph, parts, len(monos), smoothing, found)
+        return found
+    for some, scores in parts(slice(None)):
+        found.score[some] = scores[:, 0]
+        found.error[some] = scores[:, 1:].std(axis=1, ddof=1) if scores.shape[1] > 2 else np.nan
+        found.agreement[some] = (np.sign(scores[:, 1:]) == np.sign(scores[:, :1])).mean(axis=1)
+    return found
 
 
-def _of_shares(
+def _scores(
     graph: TokenGraph,
-    shares: np.ndarray,
+    concepts: np.ndarray,
     monos: np.ndarray,
     tables: np.ndarray,
     n_concepts: int,
     radius: int,
     diffusive: bool,
-    into: tuple[np.ndarray, np.ndarray, np.ndarray],
-) -> None:
-    """As above, where a token belongs to several concepts: their scores, by its shares."""
-    inside = np.asarray(shares.any(axis=1))
-    for part, around in neighbour_blocks(graph, shares, n_concepts, radius, diffusive):
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Scores under several kernels, monos (k, K) and tables (k, K, K), of some tokens at a time.
+
+    Yields (tokens (m,), scores (m, k)); excluded tokens are in none.
+    """
+    shared = soft.is_soft(concepts)
+    inside = np.asarray(concepts.any(axis=1) if shared else concepts >= 0)
+    for part, around in neighbour_blocks(graph, concepts, n_concepts, radius, diffusive):
+        if not shared:
+            for concept in range(n_concepts):
+                rows = np.flatnonzero(concepts[part] == concept)
+                for start in range(0, rows.size, _BLOCK):
+                    here = rows[start : start + _BLOCK]
+                    yield part[here], around[here] @ tables[:, concept].T + monos[:, concept]
+            continue
         for start in range(0, part.size, _BLOCK):
             here = np.arange(start, min(start + _BLOCK, part.size))
             here = here[inside[part[here]]]
             if not here.size:
                 continue
-            own = shares[part[here]] / soft.ONE
-            scores = own @ monos.T  # (m, 1 + n)
+            own = concepts[part[here]] / soft.ONE
+            scores = own @ monos.T
             for concept in range(n_concepts):
                 rows = np.flatnonzero(own[:, concept])
                 if rows.size:
                     scores[rows] += own[rows, concept, None] * (around[here[rows]] @ tables[:, concept].T)
-            _summarise(scores, part[here], *into)
+            yield part[here], scores
 
 
-def _summarise(
-    scores: np.ndarray, some: np.ndarray, score: np.ndarray, error: np.ndarray, agreement: np.ndarray
+def _summarise_smoothed(
+    graph: TokenGraph,
+    parts: Callable[[slice], Iterator[tuple[np.ndarray, np.ndarray]]],
+    n_kernels: int,
+    smoothing: int,
+    found: TokenUncertainty,
 ) -> None:
-    """What scores (m, 1 + n), the token's own first, say of the tokens ``some``."""
-    score[some] = scores[:, 0]
-    error[some] = scores[:, 1:].std(axis=1, ddof=1) if scores.shape[1] > 2 else np.nan
-    agreement[some] = (np.sign(scores[:, 1:]) == np.sign(scores[:, :1])).mean(axis=1)
+    """Fill in what smoothed maps under several kernels say: some kernels at a time, whole maps of each."""
+    at_once = max(1, _CELLS // max(graph.n, 1))
+    total, squares, agree = (np.zeros(graph.n) for _ in range(3))
+    for start in range(0, n_kernels, at_once):
+        some = slice(start, min(start + at_once, n_kernels))
+        maps = np.full((graph.n, some.stop - start), np.nan)
+        for tokens, scores in parts(some):
+            maps[tokens] = scores
+        maps = smoothed(graph, maps, smoothing)
+        if not start:
+            found.score[:], maps = maps[:, 0], maps[:, 1:]
+        away = maps - found.score[:, None]
+        total += away.sum(axis=1)
+        squares += (away**2).sum(axis=1)
+        agree += (np.sign(maps) == np.sign(found.score)[:, None]).sum(axis=1)
+    n, known = n_kernels - 1, np.isfinite(found.score)
+    if n > 1:
+        found.error[:] = np.sqrt(np.maximum(squares - total**2 / n, 0.0) / (n - 1))
+    found.agreement[known] = agree[known] / max(n, 1)

@@ -69,8 +69,6 @@ class Modality(ABC):
         Whether tokens are the tiles of a `grid`.
     planar : bool
         Whether tokens lie in a plane (`centres`): outlines can be drawn around them, and napari shows them.
-    first_settings : mapping
-        Fields of ``FitSettings`` whose first value differs from that of other kinds.
     source_error : type
         What is raised where a file is gone.
     """
@@ -90,7 +88,6 @@ class Modality(ABC):
     keeps_edges = False
     tiled = False
     planar = False
-    first_settings: Mapping[str, Any] = {}
     source_error: type[ProspectorError] = BadInputError
 
     # ---- making a study

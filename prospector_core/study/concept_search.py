@@ -30,7 +30,7 @@ def default_settings(study: Study) -> FitSettings:
     """FitSettings to begin with: where the encoder brings concepts, those."""
     given = given_concepts(study)
     tokens = 0 if given else sum(study.n_tokens(datum) for datum in fitted_on(study))
-    return suggested(tokens, study.kind.first_settings, len(given[0]) if given else None)
+    return suggested(tokens, len(given[0]) if given else None)
 
 
 # ---- concepts that the encoder brings

@@ -30,12 +30,13 @@ __all__ = [
 
 def explain(study: Study, datum: Any, token: int, view: Any = None) -> prospecting.Explanation:
     """Why a token scores as it does: Explanation, whose terms sum to its score."""
-    return prospecting.explain(*_token(study, datum, token, view))
+    spread = _spread(study, view)
+    return prospecting.explain(*_token(study, datum, token, view), spread.diffusive, spread.smoothing)
 
 
 def neighbours(study: Study, datum: Any, token: int, view: Any = None) -> counterfactual.Neighbours:
     """The tokens within a token's receptive field, and what each adds to its score. At once."""
-    return counterfactual.neighbours_of(*_token(study, datum, token, view))
+    return counterfactual.neighbours_of(*_token(study, datum, token, view), _spread(study, view))
 
 
 def what_if(
@@ -65,17 +66,20 @@ def what_if(
 
     Raises GraphError.
     """
-    *place, diffusive = _token(study, datum, token, view)
     asked = counterfactual.Without(without, without_neighbours, without_pair)
-    return counterfactual.what_if(*place, asked, diffusive)
+    return counterfactual.what_if(*_token(study, datum, token, view), asked, _spread(study, view))
 
 
 def _token(study: Study, datum: Any, token: int, view: Any) -> tuple:
-    """What is asked about one token: graph, sprite, kernel, K, radius, token, diffusive."""
+    """What is asked about one token: graph, sprite, kernel, K, radius, token."""
     datum, view = study.datum(datum), fit_view(study, view)
     tokens = tokens_of(study, datum, view)
-    how = view.coef, view.n_concepts, view.radius
-    return study.graph(datum), tokens, *how, int(token), view.settings.diffusive
+    return study.graph(datum), tokens, view.coef, view.n_concepts, view.radius, int(token)
+
+
+def _spread(study: Study, view: Any) -> counterfactual.Spread:
+    view = fit_view(study, view)
+    return counterfactual.Spread(view.settings.diffusive, view.smoothing)
 
 
 def pair_tokens(study: Study, datum: Any, i: int, j: int, view: Any = None) -> np.ndarray:
@@ -105,7 +109,7 @@ def uncertainty(study: Study, datum: Any, n: int = 200, view: Any = None) -> Tok
 
     def compute() -> TokenUncertainty:
         tokens, kernels = tokens_of(study, datum, view), kernels_resampled(study, view, int(n))
-        how = view.n_concepts, view.radius, view.settings.diffusive
+        how = view.n_concepts, view.radius, view.settings.diffusive, view.smoothing
         return token_uncertainty(study.graph(datum), tokens, view.coef, kernels, *how)
 
     return study.memory.make(key, compute)
@@ -115,9 +119,9 @@ def uncertainty_at(study: Study, datum: Any, token: int, n: int = 200, view: Any
     """As ``uncertainty`` of one token alone, arrays of one; at once, where a map of millions takes long."""
     datum, view = study.datum(datum), fit_view(study, view).unmasked
     kernels = kernels_resampled(study, view, int(n))
-    near, tokens = study.graph(datum).around(int(token), view.radius)
+    near, tokens = study.graph(datum).around(int(token), view.radius + view.smoothing)
     concepts = tokens_of(study, datum, view)[tokens]
-    how = view.n_concepts, view.radius, view.settings.diffusive
+    how = view.n_concepts, view.radius, view.settings.diffusive, view.smoothing
     around = token_uncertainty(near, concepts, view.coef, kernels, *how)
     at = np.searchsorted(tokens, [int(token)])
     return TokenUncertainty(around.score[at], around.error[at], around.agreement[at])

@@ -22,6 +22,8 @@ _ALIKE = 0.9  # compositions that are this much alike are of one family, for the
 def find_sites(study: Study, view: Any = None, data: list[Datum] | None = None) -> list[Site]:
     """Return the strongest places of the data of the class, datum by datum.
 
+    They are of the map before smoothing, which would add to a site what is only beside it.
+
     Parameters
     ----------
     study : Study
@@ -35,7 +37,7 @@ def find_sites(study: Study, view: Any = None, data: list[Datum] | None = None) 
     FitError
         Nothing was fitted yet.
     """
-    view = fit_view(study, view)
+    view = fit_view(study, view).unsmoothed
     limit = study.score_limit(view)
     data = [datum for datum in study.embedded() if datum.label == view.target] if data is None else data
     sites = []

@@ -5,13 +5,14 @@ It needs its settings, its summary, and arrays that agree with each other and th
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from ..errors import StudyDamagedError
 from ..method.kernels import KERNELS
+from ..method.smoothing import MOST_STEPS
 from ..store.checked import LargerRecord, Number, Record, record_of
 from .action import MOST_CONCEPTS, Split
 
@@ -35,7 +36,8 @@ class _Settings(Record):
     softness: Annotated[Number, Field(ge=0, le=10)] = 0.0
     centre: _Share = 0.0
     pseudo: Annotated[Number, Field(ge=0, le=1000)] = 0.0
-    shrink: bool = False
+    shrink: bool | Literal["adaptive"] = False
+    smoothing: Annotated[int, Field(ge=0, le=MOST_STEPS)] = 0
 
 
 class _Summary(LargerRecord):

@@ -221,11 +221,14 @@ class FitView:
         The class that positive weights speak for.
     mask : Null or None
         What shuffled labels say of the weights: those that it does not keep are 0, but for the expert's.
+    plain : bool
+        Scores of tokens by themselves, without the smoothing that is part of the fit.
     """
 
     fit: Fit = field(repr=False)
     target: int
     mask: Null | None = None
+    plain: bool = False
 
     def __post_init__(self) -> None:
         if not self.fit.several and self.target != 1:
@@ -237,17 +240,31 @@ class FitView:
 
     def seen_from(self, target: int) -> FitView:
         """Return the same fit seen from a class: from another one, without a mask. Raises FitError."""
-        return self if target == self.target else self.fit.view(target)
+        return self if target == self.target else self._other(target, None, self.plain)
 
     @property
     def unmasked(self) -> FitView:
         """The same with all weights."""
-        return self if self.mask is None else self.fit.view(self.target)
+        return self if self.mask is None else self._other(self.target, None, self.plain)
+
+    @property
+    def unsmoothed(self) -> FitView:
+        """The same with scores of tokens by themselves."""
+        return self._other(self.target, self.mask, True) if self.smoothing else self
+
+    def _other(self, target: int, mask: Null | None, plain: bool) -> FitView:
+        return FitView(self.fit, target, mask, plain) if mask or plain else self.fit.view(target)
+
+    @property
+    def smoothing(self) -> int:
+        """Steps by which maps are smoothed."""
+        return 0 if self.plain else self.settings.smoothing
 
     @property
     def key(self) -> tuple:
         """What depends on fit, class and mask is remembered under it."""
-        return (self.id, self.target) if self.mask is None else (self.id, self.target, self.mask.level)
+        own = (self.id, self.target, *(() if self.mask is None else (self.mask.level,)))
+        return (*own, "plain") if self.plain else own
 
     @cached_property
     def coef(self) -> np.ndarray:

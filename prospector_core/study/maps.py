@@ -76,7 +76,7 @@ def prospect(study: Study, datum: Any, view: Any = None) -> np.ndarray:
     def of(stamp: str) -> tuple[tuple, np.ndarray]:
         key = ("map", view.key, datum.uid, stamp)
         scores = study.memory.get(key)
-        if scores is None and view.id > 0:
+        if scores is None and view.id > 0 and not view.plain:
             scores = read_map(_map_file(study, datum, view), stamp, view.fit.digest())
         return key, _computed(study, datum, view) if scores is None else scores
 
@@ -88,7 +88,7 @@ def prospect(study: Study, datum: Any, view: Any = None) -> np.ndarray:
 
 def _computed(study: Study, datum: Datum, view: FitView) -> np.ndarray:
     tokens = tokens_of(study, datum, view)
-    how = view.n_concepts, view.radius, view.settings.diffusive
+    how = view.n_concepts, view.radius, view.settings.diffusive, view.smoothing
     return prospecting.prospect(study.graph(datum), tokens, view.coef, *how)
 
 
@@ -225,10 +225,13 @@ def predictions(study: Study, view: Any = None) -> dict[str, float]:
 
 
 def evidence(study: Study, view: Any = None) -> dict[str, float]:
-    """Total evidence of every embedded datum, the sum of its map, from cached counts: {uid: float}."""
+    """Total evidence of every embedded datum, from cached counts: {uid: float}.
+
+    The sum of its map as it is before smoothing.
+    """
     view, data = fit_view(study, view), study.embedded()
     if view.settings.diffusive:  # weighs neighbours by distance: no longer a sum over counts
-        return {datum.uid: float(np.nansum(study.prospect(datum, view))) for datum in data}
+        return {datum.uid: float(np.nansum(study.prospect(datum, view.unsmoothed))) for datum in data}
     _, counts = layer(study, view.centroids, view.settings)
     active = view.state.active(view.n_concepts)
     compact = counts.compact([(datum.uid, None) for datum in data], view.state)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import FitError, PluginError, ProspectorError
-from ..method.kernels import KERNELS, make_kernel
+from ..method.kernels import ADAPTIVE, KERNELS, make_kernel
 from ..method.quantizers import (
     GaussianMixtureQuantizer,
     KMeansQuantizer,
@@ -19,6 +18,7 @@ from ..method.quantizers import (
     TreeQuantizer,
     VQAutoencoderQuantizer,
 )
+from ..method.smoothing import check_smoothing
 from ..plugins import load_one, names_of, origin_of
 
 __all__ = [
@@ -99,8 +99,9 @@ class FitSettings:
 
     softness: how far a token belongs to other concepts than the nearest (0: not at all; see
     ``soft.temperature``); centre: how much of what a datum's tokens share is taken out of their embeddings
-    first (0 to 1; see ``soft.centred``); pseudo, shrink: see ``FoldChangeKernel``. All 0 is the authors'
-    method, and what fits are that say nothing of it; what new studies begin with is ``SUGGESTED``.
+    first (0 to 1; see ``soft.centred``); pseudo, shrink: see ``FoldChangeKernel``; smoothing: steps by which
+    maps are smoothed (see ``smoothing``). All 0 is the authors' method, and what fits are that say nothing of
+    it; what new studies begin with is ``SUGGESTED``.
     """
 
     concepts: int = 15
@@ -116,7 +117,8 @@ class FitSettings:
     softness: float = 0.0
     centre: float = 0.0
     pseudo: float = 0.0
-    shrink: bool = False
+    shrink: bool | str = False
+    smoothing: int = 0
 
     def check(self) -> FitSettings:
         """Raise FitError for settings out of range."""
@@ -137,6 +139,9 @@ class FitSettings:
         for name, high in (("softness", 10), ("centre", 1), ("pseudo", 1000)):
             if not 0 <= getattr(self, name) <= high:
                 raise FitError(f"{name} must be 0 to {high}, got {getattr(self, name)}")
+        if self.shrink not in (False, True, ADAPTIVE):
+            raise FitError(f'shrink must be false, true or "{ADAPTIVE}", got {self.shrink!r}')
+        check_smoothing(self.smoothing)
         if not (self.alpha > 0 and self.tau >= 0 and 0 <= self.l1_ratio <= 1):
             raise FitError("alpha must be positive, tau at least 0 and l1_ratio between 0 and 1")
         return self
@@ -150,25 +155,23 @@ class FitSettings:
         )
 
 
-SUGGESTED = FitSettings(concepts=30, softness=0.25, centre=0.5, pseudo=0.1, shrink=True)
-"""Settings to begin with: better than the authors' on slides, structures and documents, without choosing."""
+SUGGESTED = FitSettings(concepts=30, softness=0.25, centre=0.5, pseudo=0.03, shrink=ADAPTIVE, smoothing=2)
+"""Settings to begin with, the same for every kind of data. How they were chosen: `docs/evaluation.md`."""
 
 _TOKENS_A_CONCEPT = 12  # at least, on average
 
 
-def suggested(tokens: int, first: Mapping[str, Any], given: int | None = None) -> FitSettings:
+def suggested(tokens: int, given: int | None = None) -> FitSettings:
     """Return what a new study begins with.
 
     Parameters
     ----------
     tokens : int
         How many may be fitted on.
-    first : mapping
-        What is different for its kind of data (``Modality.first_settings``).
     given : int, optional
         How many concepts the encoder brings.
     """
     if given is not None:  # what tokens are is known: nothing to soften
         return replace(SUGGESTED, concepts=given, quantizer=GIVEN, softness=0.0, centre=0.0)
     concepts = int(np.clip(tokens // _TOKENS_A_CONCEPT, 2, SUGGESTED.concepts))
-    return replace(SUGGESTED, concepts=concepts, **first)
+    return replace(SUGGESTED, concepts=concepts)

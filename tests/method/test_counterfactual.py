@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prospector_core import TokenGraph, prospect
 from prospector_core.errors import GraphError
 from prospector_core.method._compiled.sparse import ball
-from prospector_core.method.counterfactual import Without, neighbours_of, what_if
+from prospector_core.method.counterfactual import Spread, Without, neighbours_of, what_if
 from prospector_core.method.features import pair_index
 from prospector_core.study import explanations
 from tests.support.random_data import any_graph, kernel_of, kinds, seeds, sprite_of
@@ -22,6 +22,7 @@ CASES = {
     "k": st.integers(1, 5),
     "excluded": st.sampled_from([0.0, 0.3]),
     "diffusive": st.booleans(),
+    "smoothing": st.integers(0, 3),
 }
 
 
@@ -41,56 +42,89 @@ def case(seed, kind, radius, k, excluded):
 
 @given(**CASES)
 @settings(max_examples=80)
-def test_neighbours_add_up_to_the_score(seed, kind, radius, k, excluded, diffusive):
+def test_neighbours_add_up_to_the_score(seed, kind, radius, k, excluded, diffusive, smoothing):
     graph, sprite, coef, token = case(seed, kind, radius, k, excluded)
-    found = neighbours_of(graph, sprite, coef, k, radius, token, diffusive)
-    score = prospect(graph, sprite, coef, k, radius, diffusive)[token]
+    found = neighbours_of(graph, sprite, coef, k, radius, token, Spread(diffusive, smoothing))
+    score = prospect(graph, sprite, coef, k, radius, diffusive, smoothing)[token]
     assert found.concept == sprite[token]
     if sprite[token] < 0:
         assert np.isnan(found.score) and not found.tokens.size
         return
     np.testing.assert_allclose([found.score, found.contributions.sum()], score, **CLOSE)
-    tokens, hops = ball(graph.indptr, graph.indices, sprite, token, radius)
+    tokens, hops = ball(graph.indptr, graph.indices, sprite, token, max(radius, smoothing))
     assert dict(zip(found.tokens, found.hops)) == dict(zip(tokens, hops)) and found.tokens[0] == token
     assert (found.concepts == sprite[found.tokens]).all() and (np.diff(found.hops) >= 0).all()
 
 
 @given(**CASES)
 @settings(max_examples=80)
-def test_without_a_concept_is_the_map_without_its_tokens(seed, kind, radius, k, excluded, diffusive):
+def test_without_a_concept_is_the_map_without_its_tokens(
+    seed, kind, radius, k, excluded, diffusive, smoothing
+):
     graph, sprite, coef, token = case(seed, kind, radius, k, excluded)
-    before = prospect(graph, sprite, coef, k, radius, diffusive)[token]
-    around = set(neighbours_of(graph, sprite, coef, k, radius, token, diffusive).tokens)
+    before = prospect(graph, sprite, coef, k, radius, diffusive, smoothing)[token]
+    around = set(neighbours_of(graph, sprite, coef, k, radius, token, Spread(diffusive, smoothing)).tokens)
     for concept in range(k):
-        found = what_if(graph, sprite, coef, k, radius, token, Without(concept=concept), diffusive=diffusive)
+        found = what_if(
+            graph,
+            sprite,
+            coef,
+            k,
+            radius,
+            token,
+            Without(concept=concept),
+            spread=Spread(diffusive, smoothing),
+        )
         left = np.where(sprite == concept, -1, sprite)
-        then = prospect(graph, left, coef, k, radius, diffusive)[token]
+        then = prospect(graph, left, coef, k, radius, diffusive, smoothing)[token]
         np.testing.assert_allclose([found.score, found.would_be], [before, then], **CLOSE)
         np.testing.assert_allclose(found.difference, then - before, **CLOSE)
-        kept = set(neighbours_of(graph, left, coef, k, radius, token, diffusive).tokens)
+        kept = set(neighbours_of(graph, left, coef, k, radius, token, Spread(diffusive, smoothing)).tokens)
         assert found.lost.tolist() == sorted(around - kept)
 
 
 @given(**CASES)
 @settings(max_examples=50)
-def test_without_neighbours_or_a_pair_is_the_map_without_them(seed, kind, radius, k, excluded, diffusive):
+def test_without_neighbours_or_a_pair_is_the_map_without_them(
+    seed, kind, radius, k, excluded, diffusive, smoothing
+):
     graph, sprite, coef, token = case(seed, kind, radius, k, excluded)
     alone = np.full(graph.n, -1)
     alone[token] = sprite[token]
-    found = what_if(graph, sprite, coef, k, radius, token, Without(neighbours=True), diffusive=diffusive)
+    found = what_if(
+        graph, sprite, coef, k, radius, token, Without(neighbours=True), spread=Spread(diffusive, smoothing)
+    )
     np.testing.assert_allclose(
-        found.would_be, prospect(graph, alone, coef, k, radius, diffusive)[token], **CLOSE
+        found.would_be, prospect(graph, alone, coef, k, radius, diffusive, smoothing)[token], **CLOSE
     )
     for i in range(k):
         for j in range(k):
             zero = coef.copy()
             if radius:
                 zero[pair_index(i, j, k)] = 0.0
-            then = prospect(graph, sprite, zero, k, radius, diffusive)[token]
-            found = what_if(graph, sprite, coef, k, radius, token, Without(pair=(i, j)), diffusive=diffusive)
+            then = prospect(graph, sprite, zero, k, radius, diffusive, smoothing)[token]
+            found = what_if(
+                graph,
+                sprite,
+                coef,
+                k,
+                radius,
+                token,
+                Without(pair=(i, j)),
+                spread=Spread(diffusive, smoothing),
+            )
             np.testing.assert_allclose(found.would_be, then, **CLOSE)
             if i == sprite[token]:
-                short = what_if(graph, sprite, coef, k, radius, token, Without(pair=j), diffusive=diffusive)
+                short = what_if(
+                    graph,
+                    sprite,
+                    coef,
+                    k,
+                    radius,
+                    token,
+                    Without(pair=j),
+                    spread=Spread(diffusive, smoothing),
+                )
                 assert short.would_be == found.would_be or np.isnan(short.would_be)
 
 

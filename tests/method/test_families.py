@@ -36,7 +36,7 @@ def test_sites_are_strong_places_of_the_class(study):
         tokens = np.concatenate([site.tokens for site in sites if site.datum == uid])
         assert len(tokens) == len(set(tokens.tolist()))  # a token is in one site
     for site in sites:
-        scores = study.prospect(site.datum)[site.tokens]
+        scores = study.prospect(site.datum, study.view.unsmoothed)[site.tokens]
         assert len(scores) > 1 and scores[0] == scores.max() > 0 and np.isclose(site.total, scores.sum())
 
 
@@ -127,6 +127,7 @@ def chain_of(*scores, limit=2.0, radius=1, n_concepts=3):
     Half the limit is high.
     """
     fit = SimpleNamespace(radius=radius, target=1, n_concepts=n_concepts)
+    fit.unsmoothed = fit
     datum = SimpleNamespace(uid="d", label=1)
     return SimpleNamespace(
         view=fit,

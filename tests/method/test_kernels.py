@@ -13,7 +13,13 @@ from sklearn.base import clone
 from prospector_core import FoldChangeKernel, LinearKernel
 from prospector_core.errors import FitError
 from prospector_core.method.features import n_features, pair_index
-from prospector_core.method.kernels import TEST_OFF, _shrunken, make_kernel, rank_sum_p_values
+from prospector_core.method.kernels import (
+    TEST_OFF,
+    _shrunken,
+    adaptive_weights,
+    make_kernel,
+    rank_sum_p_values,
+)
 from prospector_core.method.tfidf import inverse_document_frequencies, term_frequencies, tfidf
 from tests.support.random_data import seeds
 
@@ -227,6 +233,43 @@ def test_fold_changes_of_shares_by_the_formulas(shrink, weighted):
     beyond = np.mean(change**2 - errors)
     assert beyond > 1e-3
     np.testing.assert_allclose(fitted.coef_, change * beyond / (beyond + errors) if shrink else change)
+
+
+def test_adaptive_weights_keep_what_stands_out_and_draw_in_what_chance_gives():
+    """As the posterior means of adaptive shrinkage, computed the long way."""
+    random = np.random.default_rng(0)
+    errors = random.uniform(0.01, 0.5, 400)
+    away = random.normal(size=400)
+    away[:6] = 9.0
+    drawn = adaptive_weights(away * np.sqrt(errors), errors) * np.sqrt(1 + errors / 0.1)
+    kept = drawn / (away * np.sqrt(errors))
+    assert kept[:6].min() > 0.9 and np.median(kept[6:]) < 0.2 and ((kept >= 0) & (kept <= 1)).all()
+    order = np.argsort(np.abs(away))
+    assert (np.diff(kept[order]) > -1e-9).all()  # the farther, the more is kept
+
+
+def test_adaptive_weights_leave_the_order_where_nothing_stands_out():
+    random = np.random.default_rng(1)
+    errors = np.full(300, 0.05)
+    values = random.normal(size=300) * 3 * np.sqrt(errors)
+    drawn = adaptive_weights(values, errors)
+    assert np.corrcoef(values, drawn)[0, 1] > 0.99 and (np.sign(drawn) == np.sign(values)).all()
+    assert np.ptp(drawn / values) < 0.4  # 0.32 to 0.75: no weight is singled out
+
+
+def test_adaptive_weights_of_features_that_are_never_seen_are_0():
+    values, errors = np.array([0.0, 1.0, -2.0]), np.array([0.0, 0.1, 0.1])
+    assert adaptive_weights(values, errors)[0] == 0
+    assert (adaptive_weights(np.zeros(3), np.zeros(3)) == 0).all()
+
+
+def test_a_rare_pair_of_one_class_alone_outweighs_what_is_common():
+    """What class 0 never shows and most data of class 1 do is the largest weight, however rare it is."""
+    random = np.random.default_rng(2)
+    counts, labels = random.poisson(200, (60, 50)), np.arange(60) % 2
+    counts[:, 0] = np.where(labels == 1, random.poisson(3, 60), 0)
+    coef = FoldChangeKernel(TEST_OFF, pseudo=0.03, shrink="adaptive").fit(counts, labels).coef_
+    assert np.argmax(np.abs(coef)) == 0 and coef[0] > 5 * np.abs(coef[1:]).max()
 
 
 def test_weights_count_in_proportion():

@@ -61,6 +61,7 @@ def fit(radius=1, state=None, id=1, **settings):
         id=id,
         key=(id, 1),
         state=state,
+        smoothing=settings.get("smoothing", 0),
         settings=FitSettings(radius=radius, **settings),
     )
 

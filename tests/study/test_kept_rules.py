@@ -15,7 +15,6 @@ from prospector_core.errors import FitError, StorageFullError, StudyDamagedError
 from prospector_core.method.calibration import Calibration
 from prospector_core.method.kernels import TEST_OFF
 from prospector_core.method.quantizers import ConceptTree
-from prospector_core.modalities import modality_of
 from prospector_core.store import derived
 from prospector_core.store.cache import Cache
 from prospector_core.store.derived import DatumArrays, DerivedArrays, forget_others, unchanged
@@ -74,23 +73,21 @@ def test_what_fits_say_nothing_of_is_the_authors_method():
         "centre": 0.0,
         "pseudo": 0.0,
         "shrink": False,
+        "smoothing": 0,
     }
-    assert SUGGESTED == FitSettings(concepts=30, softness=0.25, centre=0.5, pseudo=0.1, shrink=True)
+    assert SUGGESTED == FitSettings(
+        concepts=30, softness=0.25, centre=0.5, pseudo=0.03, shrink="adaptive", smoothing=2
+    )
 
 
 def test_what_a_new_study_begins_with():
     """At least 12 tokens per concept, 2 to 30 concepts.
 
-    Slides are softer; concepts that are given are neither softened nor centred.
+    The same for every kind of data; concepts that are given are neither softened nor centred.
     """
-    assert [suggested(n, {}).concepts for n in (0, 35, 36, 359, 360, 10**6)] == [2, 2, 3, 29, 30, 30]
-    assert suggested(10**6, {}) == SUGGESTED
-    assert suggested(10**6, modality_of("slides").first_settings) == replace(
-        SUGGESTED, softness=0.5, quantizer="spherical k-means"
-    )
-    assert suggested(5, modality_of("slides").first_settings, 20) == replace(
-        SUGGESTED, concepts=20, quantizer=GIVEN, softness=0.0, centre=0.0
-    )
+    assert [suggested(n).concepts for n in (0, 35, 36, 359, 360, 10**6)] == [2, 2, 3, 29, 30, 30]
+    assert suggested(10**6) == SUGGESTED
+    assert suggested(5, 20) == replace(SUGGESTED, concepts=20, quantizer=GIVEN, softness=0.0, centre=0.0)
 
 
 def test_kernels_and_quantizers_take_what_settings_say():

@@ -115,8 +115,8 @@ def test_shares_are_those_of_the_settings_and_a_hard_fit_has_one_share(study):
 
 def test_a_new_study_begins_with_the_suggested_settings_and_old_settings_stay_what_they_were(study):
     usual = default_settings(study)
-    assert usual.softness == 0.5 and usual.shrink and 2 <= usual.concepts <= SUGGESTED.concepts
-    assert suggested(10_000, {}).softness == 0.25 and suggested(10, {"softness": 0.5}, given=21).softness == 0
+    assert usual.softness == 0.25 and usual.smoothing == 2 and 2 <= usual.concepts <= SUGGESTED.concepts
+    assert suggested(10_000).softness == 0.25 and suggested(10, given=21).softness == 0
     assert study.fit().after.settings == usual
     old = {"concepts": 4, "radius": 1, "kernel": "fold-change", "alpha": 1e10, "tau": 0.0}
     assert FitSettings(**old) == FitSettings(concepts=4) and FitSettings(**old).softness == 0

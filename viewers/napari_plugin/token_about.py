@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from prospector_core.method.prospecting import AROUND
 from prospector_core.study.explanations import uncertainty_at
 from viewers.colour_limits import resamples_of
 
@@ -86,6 +87,8 @@ def _part(study, term, concept):
     radius = study.view.radius
     if term.neighbour is None:
         return f"for being {study.concept_name(concept)}"
+    if term.neighbour == AROUND:
+        return f"from the {study.kind.words.tokens} around, whose mean score is {term.weight:+.2f}"
     own = term.neighbour == concept
     what = "its own kind, itself included" if own else study.concept_name(term.neighbour)
     return (

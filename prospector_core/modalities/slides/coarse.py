@@ -118,7 +118,8 @@ def _map(part: Any, sprites: Any, uid: str, fit: FitView, version: Any) -> Any:
 
     def score(tokens: Any, cells: Any) -> Any:
         graph = TokenGraph.from_grid(cells)
-        return prospect(graph, curated[tokens], fit.coef, fit.n_concepts, fit.radius, fit.settings.diffusive)
+        how = fit.n_concepts, fit.radius, fit.settings.diffusive, fit.smoothing
+        return prospect(graph, curated[tokens], fit.coef, *how)
 
     scores, known, final = np.full(n, np.nan), np.zeros(n, bool), np.zeros(n, bool)
     coarse = part.early[there[part.early]]
@@ -137,7 +138,9 @@ def _map(part: Any, sprites: Any, uid: str, fit: FitView, version: Any) -> Any:
         tokens = np.arange(fine)
         exact = score(tokens, positions[:fine])
         if not (fit.settings.softness or fit.settings.centre):
-            final[:fine] = True if fine == n else positions[:fine, 0] < positions[fine, 0] - fit.radius
+            final[:fine] = (
+                True if fine == n else positions[:fine, 0] < positions[fine, 0] - (fit.radius + fit.smoothing)
+            )
         use = final[:fine] | ~known[:fine]
         scores[:fine][use] = exact[use]
         known[:fine] = True

@@ -49,9 +49,6 @@ class Slides(Modality):
     vectors_option = "features"
     tiled = True
     planar = True
-    # Tiles shade into each other, and the length of their embeddings is of stain and ink: better than, or
-    # level with, softness 0.25 and k-means on slides of every set that it was tried on; worse on sentences.
-    first_settings = {"softness": 0.5, "quantizer": "spherical k-means"}
     source_error = SlideError
 
     def check_options(self, given: Mapping[str, Any]) -> None:
