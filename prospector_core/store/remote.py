@@ -28,10 +28,12 @@ from ..errors import (
 from .allowed_addresses import check_address
 from .blocks import check_array, chunks, open_group, reading
 from .checked import read_json
-from .embeddings import EmbeddingStore, EmbeddingWriter, PartEmbedded
+from .embedding_writer import EmbeddingWriter
+from .embeddings import EmbeddingStore
 from .memory import check_memory
 from .removal import GROUP_FILE, check_group
 from .stamps import earlier_stamp
+from .stored_vectors import PartEmbedded
 
 __all__ = ["ClosedStore", "RemoteStore", "check_free", "open_store"]
 
@@ -164,7 +166,7 @@ class RemoteStore(EmbeddingStore):
 
     def has(self, uid: str) -> bool:
         """Return whether the embeddings of a datum are complete, at the address."""
-        self._folder(uid)
+        self.folder(uid)
         with self._reach():
             return self._files.exists(
                 self._mark(uid) if self._has_marks() else f"{self._root}/{uid}/zarr.json"
@@ -176,7 +178,7 @@ class RemoteStore(EmbeddingStore):
 
     def version(self, uid: str) -> Any:
         """As `EmbeddingStore.version`; as of two seconds ago at most."""
-        self._folder(uid)
+        self.folder(uid)
         if uid not in self._versions():
             self._there = (-_FRESH, {})
         if uid not in self._versions():
@@ -257,8 +259,8 @@ class RemoteStore(EmbeddingStore):
     def open_writer(self, uid: str, *arguments: Any, **options: Any) -> EmbeddingWriter:
         """As `EmbeddingStore.open_writer`; what was finished here but has not arrived is sent first."""
         writer = super().open_writer(uid, *arguments, **options)
-        if writer.complete and (self._folder(uid) / "zarr.json").exists():
-            self._completed(uid)
+        if writer.complete and (self.folder(uid) / "zarr.json").exists():
+            self.completed(uid)
         return writer
 
     def part(self, uid: str) -> PartEmbedded | None:
@@ -272,15 +274,15 @@ class RemoteStore(EmbeddingStore):
         self._remove_there(uid)
 
     def _where(self, uid: str) -> Any:
-        if (self._folder(uid) / "zarr.json").exists():  # finished, and on its way
-            return self._folder(uid)
+        if (self.folder(uid) / "zarr.json").exists():  # finished, and on its way
+            return self.folder(uid)
         return zarr.storage.FsspecStore.from_url(
             f"{self.url}/{uid}", storage_options={"use_listings_cache": False}, read_only=True
         )
 
     def _complete(self, uid: str) -> zarr.Group:
         if not self.has(uid):
-            if (self._folder(uid) / "zarr.json").exists():
+            if (self.folder(uid) / "zarr.json").exists():
                 raise EmbeddingError(
                     f"the embeddings of {uid} are finished but have not reached {self.url}: run prospector"
                     " embed"
@@ -312,9 +314,9 @@ class RemoteStore(EmbeddingStore):
             raise StudyDamagedError(f"{self.url}: blocks of {uid} are missing; embed it again with --anew")
         return group
 
-    def _completed(self, uid: str) -> None:
+    def completed(self, uid: str) -> None:
         """Send what is whole here to the address, and remove it here."""
-        folder, there = self._folder(uid), f"{self._root}/{uid}"
+        folder, there = self.folder(uid), f"{self._root}/{uid}"
         if len(chunks(folder)) == 0:
             raise StudyDamagedError(f"{self.path.name}: the embeddings of {uid} are damaged; embed it again")
         self.claim()

@@ -41,7 +41,7 @@ def write(store, uid="d1", **options):
 
 def test_what_is_written_there_is_read_from_there(tmp_path, url, monkeypatch):
     monkeypatch.setattr("prospector_core.store.remote._FRESH", 0.0)
-    monkeypatch.setattr("prospector_core.store.embeddings._SHARD", 4)
+    monkeypatch.setattr("prospector_core.store.embedding_writer._SHARD", 4)
     store = RemoteStore(tmp_path / "local", url)
     assert store.uids() == [] and not store.has("d1") and store.progress("d1") == (0, 0)
     write(store, edges=np.array([[0, 1], [1, 2]]))

@@ -48,7 +48,7 @@ def embed_anew(study, name="s0.png", seed=5, index=9, drop=0):
 
 def test_a_stamp_is_of_the_content_and_of_nothing_else(tmp_path, monkeypatch):
     def stamp_of(values=VALUES, places=PLACES, edges=EDGES, attrs=None, block=4, shard=1000):
-        monkeypatch.setattr("prospector_core.store.embeddings._SHARD", shard)
+        monkeypatch.setattr("prospector_core.store.embedding_writer._SHARD", shard)
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         store = EmbeddingStore(folder)
         store.write("d1", values, places, {"pitch": 2.5} if attrs is None else attrs, edges, block)

@@ -234,8 +234,8 @@ def test_a_disk_that_is_really_full(small_disk):
 
 def test_many_blocks_become_few_files_and_say_the_same(store, monkeypatch):
     """Whatever way they are asked for; also where the process died before the new files had their name."""
-    monkeypatch.setattr("prospector_core.store.embeddings._SHARD", 2)
-    monkeypatch.setattr("prospector_core.store.embeddings._SPAN", 16)
+    monkeypatch.setattr("prospector_core.store.embedding_writer._SHARD", 2)
+    monkeypatch.setattr("prospector_core.store.stored_vectors._SPAN", 16)
     writer = begin(store)
     for index in range(3):
         writer.write_block(index, VALUES[writer.rows(index)])

@@ -146,7 +146,7 @@ def test_a_fit_that_was_repaired_but_for_rounding_is_what_was_written(study):
 
 @pytest.mark.parametrize("shard", [64, 2])
 def test_no_flipped_bit_of_embeddings_is_accepted(tmp_path, monkeypatch, shard):
-    monkeypatch.setattr("prospector_core.store.embeddings._SHARD", shard)
+    monkeypatch.setattr("prospector_core.store.embedding_writer._SHARD", shard)
     store, n = EmbeddingStore(tmp_path / "store"), 40
     random = np.random.default_rng(0)
     vectors, places = (

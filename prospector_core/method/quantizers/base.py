@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ...store.embeddings import StoredVectors
+    from ...store.stored_vectors import StoredVectors
 
 __all__ = ["CentroidQuantizer"]
 

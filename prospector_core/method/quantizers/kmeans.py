@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
-    from ...store.embeddings import StoredVectors
+    from ...store.stored_vectors import StoredVectors
 
 __all__ = ["KMeansQuantizer", "MiniBatchKMeansQuantizer", "StreamedKMeansQuantizer"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ...store.embeddings import StoredVectors
+    from ...store.stored_vectors import StoredVectors
 
 __all__ = ["BLOCK", "assign_nearest", "numbers"]
 

@@ -15,7 +15,8 @@ import numpy as np
 from ...encoders.base import tokens_per_side
 from ...errors import EmbeddingError
 from ...store.blocks import Blocks
-from ...store.embeddings import EmbeddingStore, EmbeddingWriter
+from ...store.embedding_writer import EmbeddingWriter
+from ...store.embeddings import EmbeddingStore
 from .encoders import Encoder
 from .readers import Slide
 from .tiling import TileGrid
