@@ -24,7 +24,7 @@ entrance = Entrance()
 def warm_up():
     """Load the compiled loops while the browser opens, so that the first page need not wait for them."""
     from prospector_core import TokenGraph, count_concepts, prospect
-    from prospector_core.method.prospecting import explain
+    from prospector_core.method.explaining import explain
 
     graph = TokenGraph.from_grid([[0, 0], [0, 1]])
     count_concepts(graph, np.array([0, 1]), 2, 1)

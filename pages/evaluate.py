@@ -212,7 +212,8 @@ def against_truth(study):
 def _scored(study, file, every, ways, few):
     """The comparison, and its report: (Evaluation, bytes of an HTML page)."""
     from prospector_core.evaluation.run import add_outcome, evaluate, method_names
-    from prospector_core.evaluation.studies import own_maps, problem_of, read_truth
+    from prospector_core.evaluation.studies import own_maps, problem_of
+    from prospector_core.evaluation.truth import read_truth
 
     bar = st.progress(0.0, "Reading the truth")
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,7 +8,7 @@ from pages.panels.move import concept_actions
 from pages.panels.whatif import what_if
 from prospector_core.errors import ProspectorError
 from prospector_core.html_pages import write_html
-from prospector_core.method.prospecting import AROUND
+from prospector_core.method.explaining import AROUND
 from prospector_core.study.explanations import uncertainty_at
 from viewers.colour_limits import resamples_of
 from viewers.kinds import view_of

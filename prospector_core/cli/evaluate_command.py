@@ -144,8 +144,9 @@ def evaluate(
 def _of_study(path, truth, beside, methods, sweep, shuffles, run):
     from ..evaluation.run import Evaluation, about_of, add_outcome
     from ..evaluation.run import evaluate as compare
-    from ..evaluation.studies import choose_for, own_maps, problem_of, read_truth
+    from ..evaluation.studies import choose_for, own_maps, problem_of
     from ..evaluation.tasks import OfStudy, opened
+    from ..evaluation.truth import read_truth
     from ..study import Study
     from ..study.chance import study_null
 

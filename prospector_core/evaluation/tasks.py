@@ -92,7 +92,8 @@ class OfStudy:
     def load(self) -> Any:
         """Problem. Raises BadInputError, StudyError."""
         from ..study import Study
-        from .studies import problem_beside, read_truth
+        from .studies import problem_beside
+        from .truth import read_truth
 
         study = Study.open(self.path).seen_from(self.target)
         others = [Study.open(path).seen_from(self.target) for path in self.beside]

@@ -13,8 +13,9 @@ import numpy as np
 from ..errors import GraphError
 from . import soft
 from ._compiled.sparse import ball
+from .explaining import scores_around
 from .features import pair_index, unpack
-from .prospecting import hop_weights, scores_around
+from .prospecting import hop_weights
 
 if TYPE_CHECKING:
     from .graphs import TokenGraph

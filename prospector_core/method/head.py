@@ -11,9 +11,10 @@ from ..errors import EmbeddingError, FitError
 from .calibration import Calibration
 from .counting import count_concepts
 from .estimator import Estimator, unfitted
+from .explaining import explain
 from .features import n_features
 from .kernels import FoldChangeKernel, check_labels
-from .prospecting import explain, prospect
+from .prospecting import prospect
 from .quantizers import KMeansQuantizer
 from .triples import check_triples, count_triples, explain_triples, score_triples
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from .explaining import Explanation
     from .graphs import TokenGraph
     from .kernels import LinearKernel
-    from .prospecting import Explanation
     from .quantizers import CentroidQuantizer
     from .quantizers.residues import ResidueQuantizer
 

@@ -18,8 +18,9 @@ import numpy as np
 from ..errors import FitError
 from ._compiled.triples import count_present, score_present, triple_index
 from .counting import check_sprite
+from .explaining import Term
 from .features import n_features
-from .prospecting import Term, neighbour_blocks
+from .prospecting import neighbour_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,8 @@ Roles say who may look at or edit which study.
 from .record import Line, Record, read_record
 from .roles import EDITOR, VIEWER, StudyRule
 from .secrets_file import check_secrets
-from .settings import OpenId, Proxy, ServerSettings, is_loopback, read_settings, streamlit_options
+from .settings import OpenId, Proxy, ServerSettings, is_loopback, streamlit_options
+from .settings_file import read_settings
 
 __all__ = [
     "EDITOR",

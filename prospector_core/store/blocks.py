@@ -9,33 +9,29 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import google_crc32c
 import numpy as np
 import zarr
-from numcodecs import Blosc
-from pydantic import Field
-from zarr.codecs import BloscCodec, Crc32cCodec
 
 from ..errors import EmbeddingError, StudyDamagedError, StudyError
-from .checked import LargerRecord, read_json, record_of
+from .array_records import BLOSC, LARGEST_CHUNK, ArrayRecord, by_zarr, check_array, check_shard, codecs
+from .checked import read_json, record_of
 from .files import storage_errors, study_gone
 from .memory import check_memory
 from .removal import own_file, own_place, read_own, remove_file
 
 __all__ = [
     "Blocks",
-    "check_array",
-    "chunk_file",
-    "chunks",
-    "codecs",
-    "create_beside",
-    "create_blocks",
-    "open_group",
-    "group_record",
     "StoredArray",
     "StoredGroup",
+    "chunk_file",
+    "chunks",
+    "create_beside",
+    "create_blocks",
+    "group_record",
+    "open_group",
     "reading",
     "sync",
     "writing",
@@ -152,12 +148,6 @@ def create_blocks(
     )
 
 
-def codecs(dtype: np.dtype) -> list[Any]:
-    """Return how arrays are compressed."""
-    # The checksum is what tells a block that was cut short by a power failure.
-    return [BloscCodec(typesize=dtype.itemsize, cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()]
-
-
 class StoredGroup:
     """A group in a folder, to be read only: ``attrs``, and its arrays by name."""
 
@@ -193,19 +183,19 @@ class StoredArray:
 
     def __init__(self, folder: Path, whole: bool = False) -> None:
         self._folder, self._whole, record = folder, whole, group_record(folder)
-        said = record_of(_ArrayRecord, record, f"{folder.name}/zarr.json")
+        said = record_of(ArrayRecord, record, f"{folder.name}/zarr.json")
         ours = [each["name"] for each in said.codecs] == ["bytes", "blosc", "crc32c"]
         ours = ours and said.codecs[0].get("configuration", {}).get("endian") == "little"
         ours = ours and said.chunk_key_encoding == {"name": "default", "configuration": {"separator": "/"}}
         self.shape, self.dtype = tuple(said.shape), np.dtype(said.data_type)
-        self._zarr: Any = None if ours else _by_zarr(folder, said)
+        self._zarr: Any = None if ours else by_zarr(folder, said)
         chunks = said.chunk_grid.configuration.chunk_shape
         self.chunks = tuple(chunks if self._zarr is None else self._zarr.chunks)
         self._absent = said.fill_value  # what zarr does not write
         if len(self.chunks) != len(self.shape):
             raise ValueError(f"{folder.name}: its chunks are of other dimensions")
         self._chunk_bytes = math.prod(self.chunks) * self.dtype.itemsize
-        if self._chunk_bytes > _LARGEST_CHUNK:
+        if self._chunk_bytes > LARGEST_CHUNK:
             raise ValueError(f"{folder.name}: its chunks are of {self._chunk_bytes:,} bytes")
         self._seen: set[int] = set()  # shards whose chunks unpack to what they may
         if self._zarr is not None:
@@ -257,41 +247,7 @@ class StoredArray:
         # what it unpacks to stands in its head: a few bytes could ask for gigabytes
         if len(body) < 16 or int.from_bytes(body[4:8], "little") != self._chunk_bytes:
             raise ValueError(f"chunk {place} of {self._folder.name} is not of {self._chunk_bytes:,} bytes")
-        return np.frombuffer(_BLOSC.decode(body), self.dtype.newbyteorder("<")).reshape(self.chunks)
-
-
-def check_array(array: zarr.Array, name: str) -> None:
-    """Raise ValueError for an array of embeddings, in a folder or at an address, that is none of ours.
-
-    For zarr to read.
-    """
-    shards = array.shards or array.chunks
-    if array.dtype.kind not in "biuf" or not 1 <= len(array.shape) <= 3 or min(array.shape) < 0:
-        raise ValueError(f"{name} is not an array of numbers")
-    if math.prod(array.chunks) * array.dtype.itemsize > _LARGEST_CHUNK:
-        raise ValueError(
-            f"{name}: its chunks are of {math.prod(array.chunks) * array.dtype.itemsize:,} bytes"
-        )
-    if shards[1:] != array.chunks[1:] or shards[0] > _MOST_IN_SHARD * array.chunks[0]:
-        raise ValueError(f"{name}: its files are of {' x '.join(f'{side:,}' for side in shards)} numbers")
-
-
-def check_shard(file: Path, array: zarr.Array, chunk_bytes: int) -> None:
-    """Raise ValueError where a chunk in a file of many would unpack to another size than it has.
-
-    What that is stands in its head.
-    """
-    n = array.shards[0] // array.chunks[0]
-    with open(file, "rb") as shard:
-        shard.seek(max(0, os.fstat(shard.fileno()).st_size - 16 * n - 4))
-        index = shard.read(16 * n)
-        places = np.frombuffer(index[: len(index) // 16 * 16], "<u8").reshape(-1, 2)
-        for at, _ in places[places[:, 0] < 2**62].tolist():
-            shard.seek(at)
-            if int.from_bytes(shard.read(8)[4:], "little") != chunk_bytes:
-                raise ValueError(
-                    f"a block in file {file.relative_to(file.parents[2])} is not of {chunk_bytes:,} bytes"
-                )
+        return np.frombuffer(BLOSC.decode(body), self.dtype.newbyteorder("<")).reshape(self.chunks)
 
 
 def group_record(folder: Path) -> dict[str, Any]:
@@ -300,55 +256,6 @@ def group_record(folder: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or not isinstance(found.get("attributes", {}), dict):
         raise ValueError(f"{folder.name}/zarr.json is not as it should be")
     return {"attributes": {}, **found}
-
-
-class _ChunkShape(LargerRecord):
-    chunk_shape: Annotated[list[Annotated[int, Field(ge=1, lt=2**40)]], Field(min_length=1, max_length=3)]
-
-
-class _ChunkGrid(LargerRecord):
-    configuration: _ChunkShape
-
-
-class _ArrayRecord(LargerRecord):
-    """Of ``zarr.json`` what is used here: numbers only, whatever else zarr knows."""
-
-    shape: Annotated[list[Annotated[int, Field(ge=0, lt=2**40)]], Field(min_length=1, max_length=3)]
-    data_type: Literal[
-        "float16",
-        "float32",
-        "float64",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "bool",
-    ]
-    chunk_grid: _ChunkGrid
-    codecs: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=8)]
-    chunk_key_encoding: dict[str, Any]
-    fill_value: int | float | bool | str
-
-
-def _by_zarr(folder: Path, said: _ArrayRecord) -> zarr.Array:
-    """Return an array of many blocks per file, for zarr to read: of our codecs, all of it here."""
-    inner = said.codecs[0].get("configuration", {}).get("codecs", ()) if said.codecs[0].get("name") else ()
-    for each in (*said.codecs, *inner):
-        if not isinstance(each, dict) or each.get("name") not in _CODECS:
-            raise ValueError(f"{folder.name} is packed in a way that is not ours")
-    for path in folder.rglob("*"):
-        own_file(folder, path)
-    return zarr.open_array(folder, mode="r", zarr_format=3)
-
-
-_CODECS = ("bytes", "blosc", "crc32c", "sharding_indexed", "zstd", "gzip", "transpose")
-_LARGEST_CHUNK = 2**29  # bytes; ours have 256 or 4,096 rows
-_MOST_IN_SHARD = 4096  # chunks of a file of many; ours have 16
-_BLOSC = Blosc()  # how it was compressed the bytes say themselves
 
 
 def open_group(folder: Any, mode: str = "r") -> zarr.Group:

@@ -9,12 +9,12 @@ import tempfile
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StorageFullError, StudyDamagedError, StudyError, StudyVersionError
 from .checked import read_json
+from .database_schema import FORMAT_VERSION, LATER, SCHEMA, known_schema, squeezed
 from .files import storage_errors
 from .place import Home, read_only_error, reason_not_to_write
 from .removal import own_place, remove_file
@@ -25,72 +25,15 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
     from typing import Any
 
-__all__ = ["Database", "FORMAT_VERSION"]
+__all__ = ["Database"]
 
 _TRIES, _A_MOMENT = 10, 0.002  # to move what was committed into the file itself; seconds between two
 
-FORMAT_VERSION = 2
-"""The newest format that is read. Studies of two classes have format 1, which earlier versions read too."""
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sources (                       -- files that data come from: slides, structures, documents
-    id TEXT PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL, info TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE data (                          -- one labelled object a row, in the order of the labels table
-    position INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, source TEXT NOT NULL
-    REFERENCES sources (id), field TEXT, label INTEGER CHECK (label IN ({labels})), split TEXT
-);
-CREATE TABLE journal (                       -- edits, never changed and never removed: undo appends
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, payload TEXT NOT NULL,
-    author TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT ''
-);
-CREATE TABLE fits (    -- journal: the last entry that the fit knows; digest: see Fit.digest
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, journal INTEGER NOT NULL, settings TEXT NOT NULL,
-    summary TEXT NOT NULL, author TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '',
-    embeddings TEXT NOT NULL DEFAULT ''       -- {uid: stamp} of what it was made of
-);
-CREATE TABLE jobs (    -- long work, a row a datum: the queue, requests, and what progress bars show
-    kind TEXT NOT NULL, uid TEXT NOT NULL, state TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL,
-    message TEXT NOT NULL, updated REAL NOT NULL, place REAL NOT NULL DEFAULT 0,
-    request TEXT NOT NULL DEFAULT '', rate REAL NOT NULL DEFAULT 0, PRIMARY KEY (kind, uid)
-) WITHOUT ROWID;
-CREATE TRIGGER journal_is_append_only_1 BEFORE UPDATE ON journal
-BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER journal_is_append_only_2 BEFORE DELETE ON journal
-BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER journal_is_append_only_3 BEFORE INSERT ON journal
--- INSERT OR REPLACE removes without the second one
-WHEN NEW.id IN (SELECT id FROM journal) BEGIN SELECT RAISE(ABORT, 'append only'); END;
-"""
 
 _BESIDE = ("-wal", "-journal")  # logs that sqlite keeps beside a database
 
-# Columns that a study made earlier does not have. What was written stays as it is, and the earlier program
-# goes on too.
-_NUMBER, _TEXT = "REAL NOT NULL DEFAULT 0", "TEXT NOT NULL DEFAULT ''"
-_LATER = {
-    "jobs": {"place": _NUMBER, "request": _TEXT, "rate": _NUMBER},
-    "journal": {"author": _TEXT, "note": _TEXT},
-    "fits": {"author": _TEXT, "digest": _TEXT, "embeddings": _TEXT},
-}
-
 
 _LARGEST = 2**29  # bytes of one value
-
-
-def _squeezed(sql: str | None) -> str:
-    """A statement without what does not matter in it."""
-    return " ".join(str(sql).split()).lower()
-
-
-@cache
-def _known_schema() -> dict[tuple[str, str], str]:
-    """What a study's database may hold: {(type, name): statement}."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(_SCHEMA.replace("{labels}", "0"))
-        rows = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
-    return {(kind, name): _squeezed(sql) for kind, name, sql in rows}
 
 
 class Database:
@@ -137,7 +80,7 @@ class Database:
                     table,
                     name,
                 ) in self._later_columns():  # asked again: another process may have been quicker
-                    connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {_LATER[table][name]}")
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {LATER[table][name]}")
 
     def _first_read(self) -> int:
         """The format's version; asked again for looking only where sqlite finds that it may not write."""
@@ -158,15 +101,15 @@ class Database:
 
         A stranger's view or trigger would answer, or edit, in their place.
         """
-        known = _known_schema()
+        known = known_schema()
         tables = set()
         for kind, name, sql in self.read("SELECT type, name, sql FROM sqlite_master"):
             if kind == "table" and name.startswith("sqlite_stat"):
                 continue
-            ours = (kind, name) in known and (kind != "trigger" or _squeezed(sql) == known[kind, name])
+            ours = (kind, name) in known and (kind != "trigger" or squeezed(sql) == known[kind, name])
             if ours and kind == "table":
                 tables.add(name)
-                virtual = not _squeezed(sql).startswith("create table ")
+                virtual = not squeezed(sql).startswith("create table ")
                 ours = not virtual and not any(row[6] for row in self.read(f"PRAGMA table_xinfo({name})"))
             if not ours:
                 raise StudyDamagedError(
@@ -200,13 +143,13 @@ class Database:
 
     def _later_columns(self) -> list[tuple[str, str]]:
         """(table, column) of what is missing, in order."""
-        there = {table: self.columns(table) for table in _LATER}
+        there = {table: self.columns(table) for table in LATER}
         # a table that is not there at all is damage, and not made good here
         return [
             (table, name)
-            for table in _LATER
+            for table in LATER
             if there[table]
-            for name in _LATER[table]
+            for name in LATER[table]
             if name not in there[table]
         ]
 
@@ -225,7 +168,7 @@ class Database:
             with explained(path):
                 connection.execute("PRAGMA synchronous=FULL")
                 n = len(meta.get("classes", ())) or 2
-                connection.executescript(_SCHEMA.replace("{labels}", ", ".join(map(str, range(n)))))
+                connection.executescript(SCHEMA.replace("{labels}", ", ".join(map(str, range(n)))))
                 rows = {"format_version": 1 if n == 2 else FORMAT_VERSION, **meta}
                 connection.executemany(
                     "INSERT INTO meta VALUES (?, ?)",
@@ -288,7 +231,7 @@ class Database:
                 connection.close()
                 connection = sqlite3.connect(self._copied(), timeout=30, isolation_level=None)
         connection.execute("PRAGMA temp_store=MEMORY")
-        for table, columns in _LATER.items():  # as if they had been added
+        for table, columns in LATER.items():  # as if they had been added
             there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
             missing = [f"{kind.split()[-1]} AS {name}" for name, kind in columns.items() if name not in there]
             if there and missing:

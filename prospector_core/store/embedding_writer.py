@@ -178,8 +178,8 @@ def begin(folder: Path, store: Path, layout: Layout) -> None:
     Raises StorageFullError, StudyError: the disk is full, or cannot be written.
     """
     with writing(store):
-        own = {"complete": False, "block": layout.block}
-        own |= {"begun_on": layout.begun_on} if layout.begun_on else {}
+        begun_on = {"begun_on": layout.begun_on} if layout.begun_on else {}
+        own = {"complete": False, "block": layout.block, **begun_on}
         # "w-": what may be there already is never swept away. The attributes first: they say whose folder
         # it is.
         group = zarr.open_group(folder, mode="w-", zarr_format=3, attributes={**layout.attrs, **own})

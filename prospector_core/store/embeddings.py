@@ -273,7 +273,8 @@ class EmbeddingStore:
                 f"embeddings must be an (n, d) array of floats, not {embeddings.shape} {embeddings.dtype}"
             )
         kept = float_type("float16" if embeddings.dtype == np.float16 else "float32")
-        layout = Layout(*embeddings.shape, positions, edges, dict(attrs or {}), block, kept)
+        n, dim = embeddings.shape
+        layout = Layout(n, dim, positions, edges, dict(attrs or {}), block, kept)
         partial = self.folder(uid, PARTIAL)
         remove_group(partial)
         begin(partial, self.path, layout := layout.checked())

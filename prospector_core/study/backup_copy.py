@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StudyDamagedError, StudyError
-from ..store.remote import ClosedStore
+from ..store.closed_store import ClosedStore
 from ..store.removal import is_link, remove_file, remove_made
 from .backup_record import DATABASE, RECORD
 

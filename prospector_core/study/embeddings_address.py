@@ -11,9 +11,10 @@ from pathlib import Path
 from ..errors import StudyDamagedError, StudyError
 from ..store.allowed_addresses import check_address, is_allowed
 from ..store.checked import read_json
+from ..store.closed_store import ClosedStore
 from ..store.database import Database
 from ..store.embeddings import EmbeddingStore
-from ..store.remote import ClosedStore, open_store
+from ..store.remote import open_store
 from ..store.removal import is_link
 
 __all__ = ["NOT_KEYED", "StudyAddress"]

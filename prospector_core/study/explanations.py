@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..method import counterfactual, prospecting
+from ..method import counterfactual, explaining, prospecting
 from ..method.features import n_features, pair_index
 from ..method.uncertainty import TokenUncertainty, token_uncertainty
 from .concepts import sprite, tokens_of
@@ -28,10 +28,10 @@ __all__ = [
 ]
 
 
-def explain(study: Study, datum: Any, token: int, view: Any = None) -> prospecting.Explanation:
+def explain(study: Study, datum: Any, token: int, view: Any = None) -> explaining.Explanation:
     """Why a token scores as it does: Explanation, whose terms sum to its score."""
     spread = _spread(study, view)
-    return prospecting.explain(*_token(study, datum, token, view), spread.diffusive, spread.smoothing)
+    return explaining.explain(*_token(study, datum, token, view), spread.diffusive, spread.smoothing)
 
 
 def neighbours(study: Study, datum: Any, token: int, view: Any = None) -> counterfactual.Neighbours:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import StudyError
 from ..scheduling import OnCluster
-from ..store.remote import ClosedStore
+from ..store.closed_store import ClosedStore
 from ..store.removal import remove_file
 
 if TYPE_CHECKING:

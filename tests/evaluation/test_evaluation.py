@@ -21,8 +21,9 @@ from prospector_core.evaluation.heads import authors_protocol, fit_head, suggest
 from prospector_core.evaluation.plots import bars, neutral, panels, scatter
 from prospector_core.evaluation.report import region_plots, write_markdown, write_report
 from prospector_core.evaluation.run import HEADS, evaluate, method_names
-from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, read_truth, tokens_for
+from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, tokens_for
 from prospector_core.evaluation.tasks import TOKENS
+from prospector_core.evaluation.truth import read_truth
 from prospector_core.method.folds import stratified_folds
 from prospector_core.method.metrics import average_precision
 from prospector_core.method.null import benjamini_hochberg, label_null

@@ -29,14 +29,9 @@ from prospector_core.evaluation.heads import (
     suggested_for,
 )
 from prospector_core.evaluation.problem import Problem
-from prospector_core.evaluation.studies import (
-    _parts_of,
-    _tokens_of_study,
-    problem_beside,
-    problem_of,
-    read_truth,
-)
+from prospector_core.evaluation.studies import _parts_of, _tokens_of_study, problem_beside, problem_of
 from prospector_core.evaluation.tasks import Item, Part, _authors, _costs, _mean_ap, said, scored_rows, work
+from prospector_core.evaluation.truth import read_truth
 from prospector_core.method.calibration import Calibration
 from prospector_core.method.counting import count_concepts
 from prospector_core.method.folds import stratified_folds

@@ -297,7 +297,8 @@ def _make_pdf(folder):
 
 def _read_documents(path):
     from prospector_core.modalities.documents.files import DocumentFile
-    from prospector_core.modalities.documents.sentences import detect_language, split_sentences
+    from prospector_core.modalities.documents.languages import detect_language
+    from prospector_core.modalities.documents.sentences import split_sentences
 
     with DocumentFile(path) as file:
         for document in file:
@@ -411,7 +412,7 @@ def _mutate_study(path, draw):
         with contextlib.suppress(sqlite3.Error):
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (value, row))
     if draw.random() < 0.9:
-        from prospector_core.store.database import _SCHEMA
+        from prospector_core.store.database_schema import SCHEMA as _SCHEMA
 
         for line in _SCHEMA.splitlines():
             if line.startswith("CREATE TRIGGER"):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from prospector_core import TokenGraph, count_concepts, explain, prospect
 from prospector_core.errors import GraphError
 from prospector_core.method._compiled.sparse import ball
+from prospector_core.method.explaining import Term
 from prospector_core.method.features import n_features, pair_index
-from prospector_core.method.prospecting import Term, hop_weights, neighbour_blocks, neighbour_counts
+from prospector_core.method.prospecting import hop_weights, neighbour_blocks, neighbour_counts
 from prospector_core.method.soft import hard_shares
 from tests.support.random_data import (
     any_graph,

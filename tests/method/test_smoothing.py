@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from prospector_core import FoldChangeKernel, TokenGraph, count_concepts, prospect
 from prospector_core.errors import FitError
-from prospector_core.method.prospecting import AROUND, explain
+from prospector_core.method.explaining import AROUND, explain
 from prospector_core.method.smoothing import MOST_STEPS, check_smoothing, smoothed, smoothing_row
 from prospector_core.method.soft import membership
 from prospector_core.method.uncertainty import bootstrap_kernels, token_uncertainty

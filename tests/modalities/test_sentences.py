@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from prospector_core.errors import BadInputError, MissingExtraError
 from prospector_core.modalities.documents import sentences
+from prospector_core.modalities.documents.languages import detect_language
 from prospector_core.modalities.documents.sentences import (
     _breaks,
     _goes_on,
@@ -21,7 +22,6 @@ from prospector_core.modalities.documents.sentences import (
     _pieces,
     _plain_split,
     _split,
-    detect_language,
     readable,
     split_sentences,
     split_words,

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prospector_core.errors import EmbeddingError, StorageFullError, StudyDamagedError, StudyError
-from prospector_core.store.blocks import StoredArray, codecs
+from prospector_core.store.array_records import codecs
+from prospector_core.store.blocks import StoredArray
 from prospector_core.store.embeddings import EmbeddingStore
 from prospector_core.store.files import read_npy
 

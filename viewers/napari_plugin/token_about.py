@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from prospector_core.method.prospecting import AROUND
+from prospector_core.method.explaining import AROUND
 from prospector_core.study.explanations import uncertainty_at
 from viewers.colour_limits import resamples_of
 

@@ -13,7 +13,8 @@ from ...errors import BadInputError, DocumentError, LabelsError
 from ...store.place import portable
 from ..labels import LabelRow, LabelTable, classes_of
 from ..parts import NewStudy
-from .files import DocumentFile, Fields, list_documents
+from .document import Fields
+from .files import DocumentFile, list_documents
 from .options import DocumentOptions
 from .sentences import LANGUAGES
 

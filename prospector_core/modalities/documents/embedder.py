@@ -13,8 +13,10 @@ import numpy as np
 from ...encoders.base import package_version
 from ...errors import DocumentError
 from ..parts import Embedder
-from .files import DocumentFile, Fields
-from .sentences import detect_language, readable, split_sentences, split_words
+from .document import Fields
+from .files import DocumentFile
+from .languages import detect_language
+from .sentences import readable, split_sentences, split_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from ...encoders.base import Encoder
     from ...study import Datum, Study
-    from .files import Document
+    from .document import Document
 
 __all__ = ["DocumentEmbedder", "text_from_file"]
 

@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import logging
 import os
-import re
-import struct
 import tempfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import DocumentError, MissingExtraError
+from ...errors import DocumentError
 from ...store.checked import read_json
-from ...store.memory import VARIABLE, check_memory, most_memory
+from ...store.memory import check_memory, most_memory
 from ...store.readable import require_readable
+from .document import LONGEST, Document, Fields, Section, checked, plain, too_long
+from .pdf import IN_MEMORY, PACKED_TIMES, PART, pdf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from tempfile import SpooledTemporaryFile
     from typing import IO, Any, Self
 
-    from pypdf import PdfReader
 
-__all__ = ["DOCUMENT_SUFFIXES", "Document", "DocumentFile", "Fields", "Section", "list_documents"]
+__all__ = ["DOCUMENT_SUFFIXES", "DocumentFile", "list_documents"]
 
 _JSONL = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 _TEXT = (".txt", ".text")
 _MARKDOWN = (".md", ".markdown")
 DOCUMENT_SUFFIXES = (*_JSONL, *_TEXT, *_MARKDOWN, ".pdf")
 
-LONGEST = 2_000_000  # characters of a document: a thick book has one million
 _LONGEST_LINE = 8 * LONGEST  # bytes of JSON
-_PACKED_TIMES, _PART, _IN_MEMORY = 40, 2**20, 2**26
-_MOST_PAGES = 20_000
-_MOST_DRAWN = 100_000  # steps of a small PDF; a full page of text has 100 to 3,000
 _TEXT_FIELDS = ("text", "content", "body", "report", "note")
 _ID_FIELDS = ("id", "name", "doc_id", "document_id", "uid", "report_id", "file")
 _LABEL_FIELDS = ("label", "class", "diagnosis", "y")
 _HEADING_FIELDS = ("label", "title", "heading", "name")
-# What is neither text nor white space: shown as a blank, so that places in the text stay what they are.
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\0\0", "utf-32"),
@@ -51,48 +41,6 @@ _BOMS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a document: its heading, and its span in the text.
-
-    The heading is given beside the text and is no part of it.
-    """
-
-    heading: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Document:
-    """A document as it stands in its file.
-
-    Attributes: name (its id, or the file's name without ending), text, sections (tuple of Section, none where
-    the text is in one piece), markdown (whether the text has marks of Markdown), title, label and split (as
-    written, None where the file has none), at (where it begins in a file of many, in bytes; None = the whole
-    file), line (of the file, from 1), note (what was done to read it at all, else "").
-    """
-
-    name: str
-    text: str
-    sections: tuple = ()
-    markdown: bool = False
-    title: str = ""
-    label: str | None = None
-    split: str | None = None
-    at: int | None = None
-    line: int | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Names of the fields of JSON lines, where they are not the usual ones: id, label."""
-
-    id: str | None = None
-    label: str | None = None
 
 
 def list_documents(path: Path) -> list[Path]:
@@ -127,18 +75,18 @@ def list_documents(path: Path) -> list[Path]:
 def _unpacked(path: Path, packed: IO[Any]) -> SpooledTemporaryFile:
     """What a gzip file holds, as a file that can be read anywhere: on the disk where it is large."""
     # text of words packs 3 to 20 times; a file of one letter a thousand times
-    most = max(most_memory(), _PACKED_TIMES * os.fstat(packed.fileno()).st_size)
-    file, size, line = tempfile.SpooledTemporaryFile(_IN_MEMORY), 0, 0  # noqa: SIM115 (its reader closes it)
+    most = max(most_memory(), PACKED_TIMES * os.fstat(packed.fileno()).st_size)
+    file, size, line = tempfile.SpooledTemporaryFile(IN_MEMORY), 0, 0  # noqa: SIM115 (its reader closes it)
     try:
         with gzip.GzipFile(fileobj=packed) as unpacking:
-            while part := unpacking.read(_PART):
+            while part := unpacking.read(PART):
                 size += len(part)
                 end = part.rfind(b"\n")
                 line = len(part) - 1 - end if end >= 0 else line + len(part)
                 if line > _LONGEST_LINE:
-                    raise _too_long(f"{path.name}: a line of it", f"more than {_LONGEST_LINE / 1e6:.0f} MB")
+                    raise too_long(f"{path.name}: a line of it", f"more than {_LONGEST_LINE / 1e6:.0f} MB")
                 if size > most:
-                    check_memory(size, path, "what is packed in it", DocumentError, _PACKED_TIMES)
+                    check_memory(size, path, "what is packed in it", DocumentError, PACKED_TIMES)
                 file.write(part)
     except BaseException:
         file.close()
@@ -201,7 +149,7 @@ class DocumentFile:
                 return
             line += 1
             if len(raw) > _LONGEST_LINE:
-                raise _too_long(f"{self.path.name}, line {line}", f"more than {_LONGEST_LINE / 1e6:.0f} MB")
+                raise too_long(f"{self.path.name}, line {line}", f"more than {_LONGEST_LINE / 1e6:.0f} MB")
             if raw.strip(b"\xef\xbb\xbf \t\r\n"):
                 yield self._of_line(raw, at, line)
 
@@ -212,14 +160,14 @@ class DocumentFile:
             return self._of_line(self._file.readline(_LONGEST_LINE), at, None)
         name = self.path.name
         if name.lower().endswith(".pdf"):
-            return _pdf(self.path, self._file)
+            return pdf(self.path, self._file)
         self._file.seek(0)
         raw = self._file.read(4 * LONGEST + 1)
         if len(raw) > 4 * LONGEST:
-            raise _too_long(name, f"more than {len(raw) / 1e6:.0f} MB")
+            raise too_long(name, f"more than {len(raw) / 1e6:.0f} MB")
         text, note = _decoded(raw, name)
         return Document(
-            self.path.stem, _checked(text, name), markdown=name.lower().endswith(_MARKDOWN), note=note
+            self.path.stem, checked(text, name), markdown=name.lower().endswith(_MARKDOWN), note=note
         )
 
     def _of_line(self, raw: bytes, at: int, line: int | None) -> Document:
@@ -235,16 +183,16 @@ class DocumentFile:
         if not isinstance(found, dict):
             raise DocumentError(f"{where}: a JSON object is needed, with id and text (or sections)")
         text, sections = _text_of(found, where)
-        name = _plain(_field(found, self._fields.id, _ID_FIELDS, where))
+        name = plain(_field(found, self._fields.id, _ID_FIELDS, where))
         label = _field(found, self._fields.label, _LABEL_FIELDS, where)
         split, title = found.get("split"), found.get("title")
         return Document(
             name or (f"line {line}" if line else ""),
-            _checked(text, where),
+            checked(text, where),
             sections,
-            title=_plain(title) or "",
-            label=_plain(label),
-            split=(_plain(split) or "").lower() or None,
+            title=plain(title) or "",
+            label=plain(label),
+            split=(plain(split) or "").lower() or None,
             at=at,
             line=line,
         )
@@ -270,7 +218,7 @@ def _text_of(found: dict[str, Any], where: str) -> tuple[str, tuple[Section | No
         heading, body = "", part
         if isinstance(part, dict):
             heading = (
-                next((_plain(part[name]) for name in _HEADING_FIELDS if part.get(name) is not None), "") or ""
+                next((plain(part[name]) for name in _HEADING_FIELDS if part.get(name) is not None), "") or ""
             )
             body = part.get("text", "")
         if not isinstance(body, str):
@@ -293,28 +241,6 @@ def _field(
     return next(
         (found[name] for name in ([asked] if asked is not None else usual) if found.get(name) is not None),
         None,
-    )
-
-
-def _plain(value: float | str | None) -> str | None:
-    """A JSON value as a table would have it: text; None for what has no place in a cell."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return " ".join(str(value).split()) if isinstance(value, (str, int, float)) else None
-
-
-def _checked(text: str, where: str) -> str:
-    if len(text) > LONGEST:
-        raise _too_long(where, f"{len(text) / 1e6:.1f} million characters")
-    return _CONTROL.sub(" ", text)
-
-
-def _too_long(where: Any, length: Any) -> Any:
-    return DocumentError(
-        f"{where} holds {length}, a document may have {LONGEST // 1_000_000} million: split it into reports"
-        " or chapters"
     )
 
 
@@ -346,99 +272,3 @@ def _decoded(raw: bytes, name: str) -> tuple[str, str]:
             text.append(line.decode("cp1252", "replace"))
             others += 1
     return "".join(text), f"{name}: {others} of {len(text)} lines are not UTF-8 and were read as Windows-1252"
-
-
-def _pdf(path: Path, file: IO[Any]) -> Document:
-    """A PDF's text, a section a page."""
-    try:
-        from pypdf import PdfReader, apply_configuration
-        from pypdf.errors import LimitReachedError, PyPdfError
-    except ImportError as error:
-        raise MissingExtraError(
-            "reading PDF needs pypdf, which is not installed: pip install pypdf"
-        ) from error
-    log = logging.getLogger("pypdf")
-    before, log.disabled = log.disabled, True  # what matters arrives as one error
-    times = most_memory() / 2**30
-    limits = {
-        "zlib_maximum_output_length": int(75e6 * times),
-        "stream_parsing_work_maximum_count": int(1e6 * times),
-    }
-    try:
-        file.seek(0)
-        with apply_configuration(**limits):
-            pieces, sections, title = _pdf_pages(PdfReader(file), path, times)
-    except DocumentError:
-        raise
-    except LimitReachedError as error:
-        raise DocumentError(
-            f"{path.name} has a page that unpacks to more than is read ({' '.join(str(error).split())[:80]}):"
-            f" save it again, or as text, or allow more with `prospector --max-memory 4GB ...` or {VARIABLE}"
-        ) from error
-    except (
-        PyPdfError,
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        ArithmeticError,
-        RecursionError,
-        MemoryError,
-        AssertionError,
-        NotImplementedError,
-        UnboundLocalError,
-        zlib.error,
-        struct.error,
-    ) as error:
-        why = " ".join(str(error).split())[:160] or type(error).__name__
-        raise DocumentError(
-            f"{path.name} is not a PDF that can be read ({why}): save it again, or as text"
-        ) from error
-    finally:
-        log.disabled = before
-    text = "\n\n".join(pieces)
-    note = "" if text.strip() else f"{path.name} has no text in it (a scan?): recognise its text first (OCR)"
-    return Document(
-        path.stem,
-        _checked(text, path.name),
-        tuple(sections) if len(sections) > 1 else (),
-        title=title,
-        note=note,
-    )
-
-
-def _pdf_pages(reader: PdfReader, path: Path, times: float) -> tuple[list[str], list[Section], str]:
-    """(texts of the pages, their Sections, title) of an open PDF.
-
-    ``times``: how much more than usual may be read.
-    """
-    if reader.is_encrypted and not reader.decrypt(""):
-        raise DocumentError(f"{path.name} is locked with a password: save it without one")
-    # pages may be one page many times over: what all of them draw is counted
-    left = times * (_MOST_DRAWN + path.stat().st_size / 2)
-
-    def count(*_: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise DocumentError(
-                f"{path.name} draws more than a document of {path.stat().st_size / 1e6:.1f} MB can hold: save"
-                f" it again, or as text, or allow more with `prospector --max-memory 4GB ...` or {VARIABLE}"
-            )
-
-    pieces, sections, at = [], [], 0
-    for number, page in enumerate(reader.pages, start=1):
-        if number > _MOST_PAGES:
-            raise _too_long(path.name, "more pages")
-        body = (page.extract_text(visitor_operand_before=count) or "").strip()
-        sections.append(Section(f"page {number}", at, at + len(body)))
-        pieces.append(body)
-        at += len(body) + 2
-        if at > LONGEST:
-            raise _too_long(path.name, "more text")
-    title = ""
-    with contextlib.suppress(Exception):
-        title = _plain(reader.metadata.title) or ""
-    return pieces, sections, title

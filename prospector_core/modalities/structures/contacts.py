@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import BadInputError
 
 if TYPE_CHECKING:
-    from .files import Chain
+    from .chains import Chain
 
 __all__ = ["CONTACTS", "check_contacts", "contact_points"]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..labels import LabelTable
     from ..layouts import Layout
     from ..parts import Embedder, NewStudy
-    from .files import Structure
+    from .chains import Structure
 
 __all__ = ["Structures"]
 
@@ -65,7 +65,7 @@ class Structures(Modality):
         return {key: study.embedding[key] for key in ("encoder", "atom", "cutoff")}
 
     def open_source(self, source: Source) -> Structure:
-        """The structure file, read: ``files.Structure``."""
+        """The structure file, read: ``chains.Structure``."""
         from .files import open_structure
 
         return open_structure(source.path)

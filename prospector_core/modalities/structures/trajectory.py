@@ -17,7 +17,7 @@ from ...store.readable import require_readable
 if TYPE_CHECKING:
     from typing import Any
 
-    from .files import Chain, Structure
+    from .chains import Chain, Structure
 
 __all__ = ["MODEL_WORDS", "check_part", "mean_over_frames", "read_frames"]
 

@@ -11,7 +11,8 @@ from ....store.readable import require_readable
 from ...graphs.files import TokenFile
 from .image import ImageSlide
 from .slide import Level, Slide
-from .tiff import TiffSlide, UnsupportedTiff
+from .tiff import TiffSlide
+from .tiff_page import UnsupportedTiff
 from .vendor import OpenSlideSlide, detect_vendor
 
 __all__ = ["SLIDE_SUFFIXES", "Level", "Slide", "list_slides", "open_slide"]

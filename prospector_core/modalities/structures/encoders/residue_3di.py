@@ -13,7 +13,7 @@ from ....encoders.base import library_versions
 from ....errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from ..files import Chain
+    from ..chains import Chain
 
 __all__ = ["STATES", "Residue3Di"]
 

@@ -15,7 +15,7 @@ from ....store.readable import require_readable
 if TYPE_CHECKING:
     from transformers import EsmModel, EsmTokenizer
 
-    from ..files import Chain
+    from ..chains import Chain
 
 __all__ = ["ResidueEsm2", "windows"]
 

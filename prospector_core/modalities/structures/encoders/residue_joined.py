@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from ..files import Chain
+    from ..chains import Chain
 
 __all__ = ["Product", "Whitened"]
 

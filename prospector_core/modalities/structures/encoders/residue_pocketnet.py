@@ -13,7 +13,7 @@ from ....errors import EmbeddingError, MissingExtraError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..files import Chain
+    from ..chains import Chain
 
 __all__ = ["ResiduePocketnet"]
 

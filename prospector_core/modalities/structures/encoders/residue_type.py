@@ -10,7 +10,7 @@ from ....encoders.base import library_versions
 from ....method.quantizers import RESIDUE_TYPES, ResidueQuantizer
 
 if TYPE_CHECKING:
-    from ..files import Chain
+    from ..chains import Chain
 
 __all__ = ["AMINO_ACIDS", "ResidueType"]
 
