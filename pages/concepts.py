@@ -95,6 +95,40 @@ def about(concept):
         st.caption(f":orange[:material/pending:] {plain(change)} at the next refit")
 
 
+def _head(concept, colour, name, gone):
+    """Its box to choose, its colour and its name; ``colour``, ``name``: keys of the fields."""
+    with st.container(horizontal=True, gap="small", wrap=False, vertical_alignment="center"):
+        st.checkbox(
+            f"Choose {plain(concept.name)}",
+            key=f"choose_{concept.id}",
+            label_visibility="collapsed",
+            width="content",
+            disabled=gone or concept.excluded,
+            help="Choose several to merge them",
+        )
+        st.color_picker(
+            f"Colour of concept {concept.id}",
+            concept.colour,
+            key=colour,
+            on_change=recoloured,
+            args=(concept, colour),
+            disabled=locked(study),
+            label_visibility="collapsed",
+            width=40,
+        )
+        st.text_input(
+            f"Name of concept {concept.id}",
+            concept.name,
+            key=name,
+            on_change=renamed,
+            args=(concept, name),
+            max_chars=60,
+            disabled=locked(study),
+            label_visibility="collapsed",
+            placeholder=f"name of concept {concept.id}",
+        )
+
+
 def card(concept):
     """One concept."""
     with st.container(border=True, height="stretch"):
@@ -103,36 +137,7 @@ def card(concept):
             for what, value in (("colour", concept.colour), ("name", concept.name))
         )
         gone = study.curation.state.home(concept.id) != concept.id
-        with st.container(horizontal=True, gap="small", wrap=False, vertical_alignment="center"):
-            st.checkbox(
-                f"Choose {plain(concept.name)}",
-                key=f"choose_{concept.id}",
-                label_visibility="collapsed",
-                width="content",
-                disabled=gone or concept.excluded,
-                help="Choose several to merge them",
-            )
-            st.color_picker(
-                f"Colour of concept {concept.id}",
-                concept.colour,
-                key=colour,
-                on_change=recoloured,
-                args=(concept, colour),
-                disabled=locked(study),
-                label_visibility="collapsed",
-                width=40,
-            )
-            st.text_input(
-                f"Name of concept {concept.id}",
-                concept.name,
-                key=name,
-                on_change=renamed,
-                args=(concept, name),
-                max_chars=60,
-                disabled=locked(study),
-                label_visibility="collapsed",
-                placeholder=f"name of concept {concept.id}",
-            )
+        _head(concept, colour, name, gone)
         # Each part in a container of its own, also where it is empty: a popover below that moved would open
         # anew.
         with st.container():

@@ -168,7 +168,10 @@ def against_truth(study):
         st.session_state[key] = _scored(study, file, every, ways, few)
     if key not in st.session_state:
         return
-    found, page = st.session_state[key]
+    _show_scores(study, *st.session_state[key])
+
+
+def _show_scores(study, found, page):
     names = {
         "method": "Method",
         "ap": "AP",

@@ -84,6 +84,33 @@ def typical(family):
     )
 
 
+def _superposed(family, text, kinds, rmsd):
+    """Its typical sites, laid over each other."""
+    atoms = tile_server.register_image(
+        (study_key(study), "family", fit.id, fit.target, family.number), text, kind="atoms"
+    )
+    shown = family.sites[:SHOWN]
+    palette = study.colours()
+    name = f"over_{fit.id}_{family.number}"
+
+    def picked():
+        pick = state[name].pick
+        if pick:
+            go(shown[pick["site"]].datum, shown[pick["site"]].tokens[pick["residue"]])
+
+    site_viewer(
+        atoms,
+        {chain: [palette[k] for k in its] for chain, its in kinds.items()},
+        [study.datum(site.datum).name for site in shown],
+        key=name,
+        label=f"{len(shown)} typical sites of family {family.number + 1}, superposed",
+        on_pick=picked,
+    )
+    how = f" superposed, mean RMSD {rmsd:.1f} Å to the most typical" if rmsd is not None else ""
+    many = f"The {len(shown)} most typical sites" if len(shown) > 1 else "The only site"
+    st.caption(f"{many}{how}. Metal ions are drawn where they are; nothing was fitted to them.")
+
+
 def card(family, colours):
     """One family."""
     with st.container(border=True, key=f"split_family_{family.number}"):
@@ -121,29 +148,7 @@ def card(family, colours):
                 )
                 st.caption("Information content in bits, at each position of the most typical site")
             with right:
-                atoms = tile_server.register_image(
-                    (study_key(study), "family", fit.id, fit.target, family.number), text, kind="atoms"
-                )
-                shown = family.sites[:SHOWN]
-                palette = study.colours()
-                name = f"over_{fit.id}_{family.number}"
-
-                def picked():
-                    pick = state[name].pick
-                    if pick:
-                        go(shown[pick["site"]].datum, shown[pick["site"]].tokens[pick["residue"]])
-
-                site_viewer(
-                    atoms,
-                    {chain: [palette[k] for k in its] for chain, its in kinds.items()},
-                    [study.datum(site.datum).name for site in shown],
-                    key=name,
-                    label=f"{len(shown)} typical sites of family {family.number + 1}, superposed",
-                    on_pick=picked,
-                )
-                how = f" superposed, mean RMSD {rmsd:.1f} Å to the most typical" if rmsd is not None else ""
-                many = f"The {len(shown)} most typical sites" if len(shown) > 1 else "The only site"
-                st.caption(f"{many}{how}. Metal ions are drawn where they are; nothing was fitted to them.")
+                _superposed(family, text, kinds, rmsd)
         with middle:
             typical(family)
 

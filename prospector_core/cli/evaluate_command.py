@@ -1,25 +1,33 @@
 """`prospector evaluate`: maps against truth, beside baselines; and what labels alone say."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import BadInputError
-from .arguments import Beside, Cluster, Workers
+from .arguments import Beside, Cluster, Workers, with_options
 from .output import print_json, print_table, progress_bar, say
+
+if TYPE_CHECKING:
+    from ..evaluation.run import Evaluation
 
 __all__ = ["register"]
 
 
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command()(evaluate)
+    app.command()(with_options(evaluate))
 
 
-def evaluate(
-    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Folder of the study.")] = None,
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Options of the command, as they are given."""
+
     truth: Annotated[
         Path | None,
         typer.Option(
@@ -28,7 +36,7 @@ def evaluate(
                 " as the slides. For scoring alone."
             )
         ),
-    ] = None,
+    ] = None
     set: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,7 +46,7 @@ def evaluate(
                 " camelyon16_mosaics_64, camelyon16_mosaics_back, zinc or medquad_gard; may be repeated."
             ),
         ),
-    ] = None,
+    ] = None
     baselines: Annotated[
         str,
         typer.Option(
@@ -47,7 +55,7 @@ def evaluate(
                 " mean-pool, graph attention + mask."
             )
         ),
-    ] = "none",
+    ] = "none"
     quantizers: Annotated[
         str,
         typer.Option(
@@ -56,30 +64,36 @@ def evaluate(
                 " and what labels alone say of each."
             )
         ),
-    ] = "none",
+    ] = "none"
     sweep: Annotated[
         bool,
         typer.Option(
             "--sweep", help="Also search settings by labels alone, and say what that costs against the truth."
         ),
-    ] = False,
-    few: Annotated[bool, typer.Option("--few", help="Also AP against the number of labelled data.")] = False,
+    ] = False
+    few: Annotated[bool, typer.Option("--few", help="Also AP against the number of labelled data.")] = False
     shuffles: Annotated[
         int, typer.Option(help="How often labels are shuffled to ask whether there is any signal.")
-    ] = 200,
-    folds: Annotated[int | None, typer.Option(help="Stop after this many folds.")] = None,
-    beside: Beside = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
-    seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
+    ] = 200
+    folds: Annotated[int | None, typer.Option(help="Stop after this many folds.")] = None
+    beside: Beside = None
+    workers: Workers = None
+    cluster: Cluster = None
+    seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report. Default: evaluation, in the study.")
-    ] = None,
+    ] = None
     page: Annotated[
         Path | None, typer.Option(help="Also a page of documentation (.md), with its figures beside it.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False,
-):
+    ] = None
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, nothing else.")] = False
+
+
+def evaluate(
+    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Folder of the study.")] = None,
+    *,
+    options: EvaluateOptions,
+) -> None:
     """Score prospect maps against the truth of their tokens, beside baselines.
 
     On data that were not fitted on.
@@ -90,58 +104,67 @@ def evaluate(
     from dataclasses import asdict
 
     from ..evaluation.report import write_markdown, write_report
-    from ..evaluation.run import evaluate as compare
-    from ..evaluation.run import method_names
-    from ..evaluation.tasks import OfSet
     from ..scheduling import scheduler
 
-    if (study is None) == (not set):
+    if (study is None) == (not options.set):
         raise BadInputError("give the folder of a study, or sets with --set")
-    methods = method_names(baselines, sweep, quantizers)
-    run = {"seed": seed, "few": few, "folds": folds}
-    with scheduler(workers, cluster) as on, progress_bar("evaluating", json, "steps") as bar:
-        run |= {"on": on, "progress": bar}
-        if study is not None:
-            found = [_of_study(study, truth, beside or [], methods, sweep, shuffles, run)]
-            folder = study / "evaluation" if out is None else out
-        else:
-            if truth is not None or beside:
-                raise BadInputError("--truth and --beside are of a study; a set brings its own")
-            found = [compare(OfSet(name), methods, **run) for name in set]
-            folder = Path("evaluation") if out is None else out
+    if study is None and (options.truth is not None or options.beside):
+        raise BadInputError("--truth and --beside are of a study; a set brings its own")
+    run = {"seed": options.seed, "few": options.few, "folds": options.folds}
+    with (
+        scheduler(options.workers, options.cluster) as on,
+        progress_bar("evaluating", options.json, "steps") as bar,
+    ):
+        found = _compared(study, options, {**run, "on": on, "progress": bar})
+    folder = options.out or (Path("evaluation") if study is None else study / "evaluation")
     written = write_report(found, folder)
-    if page is not None:
-        write_markdown(found, page, page.parent / "images" / page.stem, _intro())
-        written.append(page)
-    if json:
-        print_json(
-            {"evaluations": [asdict(each) for each in found], "files": [str(path) for path in written]}
-        )
+    if options.page is not None:
+        write_markdown(found, options.page, options.page.parent / "images" / options.page.stem, _intro())
+        written.append(options.page)
+    if options.json:
+        evaluations = [asdict(each) for each in found]
+        print_json({"evaluations": evaluations, "files": [str(path) for path in written]})
         return
-    for each in found:
-        if each.summary:
-            print_table(
-                f"{each.problem['name']}: average precision (a constant map:"
-                f" {each.problem['prevalence']:.3f})",
-                ("method", "AP", "95 % interval", "AUROC", "seconds", "parameters"),
-                [
-                    (
-                        s["method"],
-                        f"{s['ap']:.3f}",
-                        f"{s['ap_low']:.3f} to {s['ap_high']:.3f}",
-                        f"{s['auroc']:.3f}",
-                        f"{s['seconds']:.1f}",
-                        f"{s['parameters']:,}",
-                    )
-                    for s in each.summary
-                ],
-            )
-        if each.null:
-            say(each.null["sentence"])
+    for evaluation in found:
+        _say(evaluation)
     say(f"written: {', '.join(str(path) for path in written)}")
 
 
-def _of_study(path, truth, beside, methods, sweep, shuffles, run):
+def _compared(study: Path | None, options: EvaluateOptions, run: dict[str, Any]) -> list[Evaluation]:
+    """The evaluation of the study, or of each set."""
+    from ..evaluation.run import evaluate as compare
+    from ..evaluation.run import method_names
+    from ..evaluation.tasks import OfSet
+
+    methods = method_names(options.baselines, options.sweep, options.quantizers)
+    if study is None:
+        return [compare(OfSet(name), methods, **run) for name in options.set]
+    return [_of_study(study, options, methods, run)]
+
+
+def _say(evaluation: Evaluation) -> None:
+    if evaluation.summary:
+        print_table(
+            f"{evaluation.problem['name']}: average precision (a constant map:"
+            f" {evaluation.problem['prevalence']:.3f})",
+            ("method", "AP", "95 % interval", "AUROC", "seconds", "parameters"),
+            [
+                (
+                    s["method"],
+                    f"{s['ap']:.3f}",
+                    f"{s['ap_low']:.3f} to {s['ap_high']:.3f}",
+                    f"{s['auroc']:.3f}",
+                    f"{s['seconds']:.1f}",
+                    f"{s['parameters']:,}",
+                )
+                for s in evaluation.summary
+            ],
+        )
+    if evaluation.null:
+        say(evaluation.null["sentence"])
+
+
+def _of_study(path: Path, options: EvaluateOptions, methods: list[str], run: dict[str, Any]) -> Evaluation:
     from ..evaluation.run import Evaluation, about_of, add_outcome
     from ..evaluation.run import evaluate as compare
     from ..evaluation.studies import choose_for, own_maps, problem_of
@@ -151,9 +174,10 @@ def _of_study(path, truth, beside, methods, sweep, shuffles, run):
     from ..study.chance import study_null
 
     study, seed, bar = Study.open(path), run["seed"], run["progress"]
+    truth, beside = options.truth, options.beside or []
     if truth is None:
         found = Evaluation(about_of(problem_of(study, None, seed=seed)), [], [])
-        if sweep:
+        if options.sweep:
             choice = choose_for(
                 study,
                 seed=seed,
@@ -177,9 +201,9 @@ def _of_study(path, truth, beside, methods, sweep, shuffles, run):
         if study.view is not None:
             known = read_truth(study, truth)
             add_outcome(found, problem, "this study's fit", own_maps(study, problem, known))
-    if study.view is not None and shuffles:
+    if study.view is not None and options.shuffles:
         told = lambda done, total: bar(done, total, "shuffling labels")
-        null = study_null(study, shuffles, seed, progress=told, on=run["on"])
+        null = study_null(study, options.shuffles, seed, progress=told, on=run["on"])
         found.null = {
             "sentence": null.sentence,
             "signal": null.signal,

@@ -1,24 +1,34 @@
 """`prospector fit`: concepts and the prospect kernel."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 
 from ..study.concept_search import default_settings
-from .arguments import Beside, Cluster, Json, Memory, StudyPath, Workers
+from .arguments import Beside, Cluster, Json, Memory, StudyPath, Workers, with_options
 from .output import print_json, print_table, progress_bar, say, share
+
+if TYPE_CHECKING:
+    from ..evaluation.choose import Choice
+    from ..study import FitSettings, Study
+    from ..study.fits import FitView
 
 __all__ = ["register"]
 
 
-def register(app):
+def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command()(fit)
+    app.command()(with_options(fit))
 
 
-def fit(
-    study: StudyPath,
+@dataclass(frozen=True)
+class FitOptions:
+    """Options of the command, as they are given."""
+
     concepts: Annotated[
         int | None,
         typer.Option(
@@ -27,49 +37,49 @@ def fit(
                 " encoder brings (residue types)."
             )
         ),
-    ] = None,
-    radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1,
-    kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change",
+    ] = None
+    radius: Annotated[int, typer.Option(help="r, the receptive field in hops.")] = 1
+    kernel: Annotated[str, typer.Option(help="fold-change or linear.")] = "fold-change"
     alpha: Annotated[
         float, typer.Option(help="Fold change: significance kept (Bonferroni); 1e10 = no test.")
-    ] = 1e10,
-    tau: Annotated[float, typer.Option(help="Fold change: smallest log2 change kept.")] = 0.0,
-    l1_ratio: Annotated[float, typer.Option(help="Linear: share of the L1 penalty.")] = 0.5,
+    ] = 1e10
+    tau: Annotated[float, typer.Option(help="Fold change: smallest log2 change kept.")] = 0.0
+    l1_ratio: Annotated[float, typer.Option(help="Linear: share of the L1 penalty.")] = 0.5
     softness: Annotated[
         float | None,
         typer.Option(help="How far a token belongs to other concepts than the nearest; 0 = not at all."),
-    ] = None,
+    ] = None
     centre: Annotated[
         float | None, typer.Option(help="How much of what a datum's tokens share is taken out first, 0 to 1.")
-    ] = None,
+    ] = None
     pseudo: Annotated[
         float | None, typer.Option(help="Fold change: pseudo-count, in mean shares; 0 = the authors' kernel.")
-    ] = None,
+    ] = None
     shrink: Annotated[
         bool | None,
         typer.Option("--shrink/--no-shrink", help="Fold change: draw uncertain weights towards 0."),
-    ] = None,
+    ] = None
     smoothing: Annotated[
         int | None,
         typer.Option(help="Steps by which maps are smoothed; 0 = every token by itself, as the paper."),
-    ] = None,
+    ] = None
     auto: Annotated[
         bool,
         typer.Option(
             "--auto", help="Search settings by what labels alone can tell, and say why the winner won."
         ),
-    ] = False,
-    beside: Beside = None,
+    ] = False
+    beside: Beside = None
     authors: Annotated[
         bool,
         typer.Option(
             "--authors", help="The paper's method: softness, centre, pseudo and smoothing 0, no shrinking."
         ),
-    ] = False,
-    diffusive: Annotated[
-        bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0,
+    ] = False
+    diffusive: Annotated[bool, typer.Option("--diffusive", help="Weigh neighbours by 2^-hops in maps.")] = (
+        False
+    )
+    seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0
     quantizer: Annotated[
         str | None,
         typer.Option(
@@ -79,76 +89,31 @@ def fit(
                 " the encoder brings."
             )
         ),
-    ] = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
-    memory: Memory = None,
-    json: Json = False,
-):
-    """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
-    from ..method.kernels import ADAPTIVE
-    from ..scheduling import scheduler
-    from ..study import FitSettings, Study
-    from ..study.settings import GIVEN
+    ] = None
+    workers: Workers = None
+    cluster: Cluster = None
+    memory: Memory = None
+    json: Json = False
 
-    opened = Study.open(study)
-    if beside:
-        opened = _tokens_chosen(opened, [Study.open(each) for each in beside], seed, json)
-        study, auto = opened.path, True
-    usual, wanted = default_settings(opened), quantizer
-    quantizer = quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
-    if concepts is None:  # those that the encoder brings are another number than those to look for
-        concepts = (usual if (quantizer == GIVEN) == (usual.quantizer == GIVEN) else FitSettings()).concepts
-    given = {"softness": softness, "centre": centre, "pseudo": pseudo, "smoothing": smoothing}
-    if shrink is not None:
-        given["shrink"] = ADAPTIVE if shrink else False
-    usual = FitSettings() if authors else usual
-    refined = {name: getattr(usual, name) if value is None else value for name, value in given.items()}
-    refined.setdefault("shrink", usual.shrink)
-    settings = FitSettings(
-        concepts=concepts,
-        radius=radius,
-        kernel=kernel,
-        alpha=alpha,
-        tau=tau,
-        l1_ratio=l1_ratio,
-        diffusive=diffusive,
-        seed=seed,
-        quantizer=quantizer,
-        **refined,
-    )
-    with scheduler(workers, cluster, memory) as on:
-        choice = _chosen(opened, seed, json, wanted, on) if auto else None
+
+def fit(study: StudyPath, options: FitOptions) -> None:
+    """Find concepts and fit the prospect kernel. Data whose split is "test" are left out."""
+    from ..scheduling import scheduler
+    from ..study import Study
+
+    opened, auto = Study.open(study), options.auto
+    if options.beside:
+        others = [Study.open(other) for other in options.beside]
+        opened, auto = _tokens_chosen(opened, others, options.seed, options.json), True
+    settings = _settings_of(opened, options)
+    with scheduler(options.workers, options.cluster, options.memory) as on:
+        choice = _chosen(opened, options.seed, options.json, options.quantizer, on) if auto else None
         if choice is not None:
             settings = choice.settings
-        with progress_bar("fitting", json) as bar:
+        with progress_bar("fitting", options.json) as bar:
             change = opened.fit(settings, progress=lambda text: bar(0, None, text), on=on)
-    fitted = change.after
-    if json:
-        kept = fitted.fit.summary
-        summary = {key: value for key, value in kept.items() if key != "predictions"}
-        predictions = {datum.name: kept["predictions"].get(datum.uid) for datum in opened.data}
-        classes = {}
-        if opened.several:
-            predictions = {
-                name: each and dict(zip(opened.classes, each)) for name, each in predictions.items()
-            }
-            predicted = {datum.name: fitted.predicted(datum.uid) for datum in opened.data}
-            classes["classes"] = opened.classes
-            classes["predicted"] = {
-                name: None if each is None else opened.classes[each] for name, each in predicted.items()
-            }
-        print_json(
-            {
-                "fit": fitted.id,
-                "n_concepts": fitted.n_concepts,
-                "n_weights": len(fitted.coef),
-                **summary,
-                **({"why": choice.why, "candidates": choice.rows()} if choice else {}),
-                **classes,
-                "predictions": predictions,
-            }
-        )
+    if options.json:
+        print_json(_record(opened, change.after, choice))
         return
     if choice is not None:
         say(f"chosen: {choice.why}")
@@ -157,11 +122,56 @@ def fit(
         return _say_classes(opened, change)
     rows = sorted(opened.concepts(), key=lambda concept: -concept.weight)
     print_table(
-        f"Concepts for “{opened.classes[1]}” ({fitted.unit})",
+        f"Concepts for “{opened.classes[1]}” ({change.after.unit})",
         ("concept", "weight", f"share in {opened.classes[1]}", f"share in {opened.classes[0]}", "tokens"),
         [(c.name, f"{c.weight:+.2f}", f"{c.shares[1]:.1%}", f"{c.shares[0]:.1%}", c.tokens) for c in rows],
     )
-    say(f"next: prospector prospect {study}, or prospector app {study}")
+    say(f"next: prospector prospect {opened.path}, or prospector app {opened.path}")
+
+
+def _settings_of(study: Study, options: FitOptions) -> FitSettings:
+    """What is asked for, and for the rest what a study begins with."""
+    from ..method.kernels import ADAPTIVE
+    from ..study import FitSettings
+    from ..study.settings import GIVEN
+
+    usual, concepts = default_settings(study), options.concepts
+    quantizer = options.quantizer or (usual.quantizer if concepts is None else FitSettings().quantizer)
+    if concepts is None:  # those that the encoder brings are another number than those to look for
+        concepts = (usual if (quantizer == GIVEN) == (usual.quantizer == GIVEN) else FitSettings()).concepts
+    refined = {name: getattr(options, name) for name in ("softness", "centre", "pseudo", "smoothing")}
+    refined["shrink"] = options.shrink and ADAPTIVE
+    usual = FitSettings() if options.authors else usual
+    plain = ("radius", "kernel", "alpha", "tau", "l1_ratio", "diffusive", "seed")
+    return FitSettings(
+        concepts=concepts,
+        quantizer=quantizer,
+        **{name: getattr(options, name) for name in plain},
+        **{name: getattr(usual, name) if value is None else value for name, value in refined.items()},
+    )
+
+
+def _record(study: Study, fitted: FitView, choice: Choice | None) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    kept = fitted.fit.summary
+    predictions = {datum.name: kept["predictions"].get(datum.uid) for datum in study.data}
+    classes: dict[str, Any] = {}
+    if study.several:
+        predictions = {name: each and dict(zip(study.classes, each)) for name, each in predictions.items()}
+        predicted = {datum.name: fitted.predicted(datum.uid) for datum in study.data}
+        classes["classes"] = study.classes
+        classes["predicted"] = {
+            name: None if each is None else study.classes[each] for name, each in predicted.items()
+        }
+    return {
+        "fit": fitted.id,
+        "n_concepts": fitted.n_concepts,
+        "n_weights": len(fitted.coef),
+        **{key: value for key, value in kept.items() if key != "predictions"},
+        **({"why": choice.why, "candidates": choice.rows()} if choice else {}),
+        **classes,
+        "predictions": predictions,
+    }
 
 
 def _say_classes(opened, change):

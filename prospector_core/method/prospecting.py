@@ -76,7 +76,13 @@ def prospect(
         shares, outside, _ = soft.checked(graph, concepts, n_concepts, radius)
         return _score_soft(graph, shares, outside, mono, table, int(radius), diffusive)
     concepts, mono, table = check(graph, concepts, coef, n_concepts, radius)
-    radius = int(radius)
+    return _score_hard(graph, concepts, mono, table, int(radius), diffusive)
+
+
+def _score_hard(
+    graph: TokenGraph, concepts: np.ndarray, mono: np.ndarray, table: np.ndarray, radius: int, diffusive: bool
+) -> np.ndarray:
+    """As ``prospect``, of a sprite."""
     if not graph.n:
         return np.empty(0)
     if radius == 0:

@@ -40,7 +40,9 @@ def test_a_sentence_is_explained_and_like_ones_elsewhere_are_listed(study):
     shown = page_of(app)
     lines = sentences_of(study, datum)
     assert [shown["text"][a:b] for a, b in zip(shown["starts"], shown["ends"])] == lines
-    assert shown["selected"] == [2] and {each["token"] for each in shown["neighbours"]} == {0, 1, 3, 4}
+    # maps are smoothed: what is two sentences from the next ones counts, too
+    assert shown["selected"] == [2]
+    assert {each["token"] for each in shown["neighbours"]} == {0, 1, 3, 4, 5, 6}
     assert lines[2] in app.text and "Prospect score" in app.text
     assert app.has_button("alike_0") and any(
         "A node holds tumour" in b.label for b in app.at.button if b.key == "alike_0"

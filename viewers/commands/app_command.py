@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from prospector_core.cli.arguments import with_options
 from prospector_core.cli.output import say
 from prospector_core.errors import BadInputError, MissingExtraError
 from prospector_core.launches import TOKEN, Launch, launch_token, open_window, running
@@ -73,37 +75,41 @@ ListRunning = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("app")(open_app)
+    app.command("app")(with_options(open_app))
 
 
-def open_app(
-    study: OpenedStudy = None,
-    port: Port = None,
-    browser: Browser = True,
-    author: Author = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
-    settings: Settings = None,
-    host: Host = None,
-    data: DataFolders = None,
-    list_running: ListRunning = False,
-) -> None:
+@dataclass(frozen=True)
+class AppOptions:
+    """Options of the command, as they are given."""
+
+    port: Port = None
+    browser: Browser = True
+    author: Author = None
+    workers: Workers = None
+    cluster: Cluster = None
+    settings: Settings = None
+    host: Host = None
+    data: DataFolders = None
+    list_running: ListRunning = False
+
+
+def open_app(study: OpenedStudy = None, *, options: AppOptions) -> None:
     """Open the app in a browser.
 
     It listens on this machine only, lets in only you, and sends nothing anywhere.
 
     With --settings it is a server instead: people log in, and have the roles that the file gives them.
     """
-    if list_running:
+    if options.list_running:
         _list_running()
         return
     from prospector_core.study import Study
 
-    folders = [*named_folders(data or []), *(working_folder() if settings is None else [])]
-    if workers is not None and cluster is not None:
+    folders = [*named_folders(options.data or []), *(working_folder() if options.settings is None else [])]
+    if options.workers is not None and options.cluster is not None:
         raise BadInputError("give --workers or --cluster, not both: a cluster has its own workers")
-    server_settings = read_server(settings) if settings is not None else None
-    address = "localhost" if server_settings else only_here(host)
+    server_settings = read_server(options.settings) if options.settings is not None else None
+    address = "localhost" if server_settings else only_here(options.host)
     if study is not None:
         Study.open(study)  # a broken study is said here, in one line, not in a page
     script = app_script()
@@ -111,27 +117,36 @@ def open_app(
         raise MissingExtraError(
             "the app's pages are not installed: install Prospector with `pip install -e .` in its folder"
         )
-    port = _free_port(port or (server_settings and server_settings.port))
+    port = _free_port(options.port or (server_settings and server_settings.port))
     launch = Launch(f"http://localhost:{port}/", launch_token(), 0, "")
-    options = _streamlit_options(port, address)
+    told = _streamlit_options(port, address)
     if server_settings:
-        options |= server_options(server_settings, host)
+        told |= server_options(server_settings, options.host)
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    environment = {**os.environ, **({"PROSPECTOR_STUDY": str(study.resolve())} if study else {})}
+    command += [f"--{name}={value}" for name, value in told.items()]
+    environment = _environment(study, options)
     environment[DATA_FOLDERS] = _data_folders(folders, server_settings)
-    given = {"PROSPECTOR_AUTHOR": author, "PROSPECTOR_WORKERS": workers, "PROSPECTOR_CLUSTER": cluster}
-    environment |= {name: str(value) for name, value in given.items() if value}
     if server_settings:
         environment |= server_environment(server_settings)
-        say(f"Prospector listens on {options['server.address']}, port {port}, for {server_settings.address}")
+        say(f"Prospector listens on {told['server.address']}, port {port}, for {server_settings.address}")
     else:
         environment[TOKEN] = launch.token
         say(f"Prospector at {launch.address} (Ctrl+C ends it)")
     server = subprocess.Popen(command, cwd=script.parent, env=environment)
-    if browser and not server_settings:
+    if options.browser and not server_settings:
         threading.Thread(target=_open_window, args=(launch, port, server), daemon=True).start()
     _wait_for(server)
+
+
+def _environment(study: Path | None, options: AppOptions) -> dict[str, str]:
+    """What the app is told by its environment."""
+    given = {
+        "PROSPECTOR_STUDY": study and study.resolve(),
+        "PROSPECTOR_AUTHOR": options.author,
+        "PROSPECTOR_WORKERS": options.workers,
+        "PROSPECTOR_CLUSTER": options.cluster,
+    }
+    return {**os.environ, **{name: str(value) for name, value in given.items() if value}}
 
 
 def _streamlit_options(port: int, address: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from prospector_core.cli.arguments import Cluster, Json, Memory, StudyPath, Workers
+from prospector_core.cli.arguments import Cluster, Json, Memory, StudyPath, Workers, with_options
 from prospector_core.cli.output import print_json, print_table, progress_bar, say
 from prospector_core.cli.prospect_command import masked, say_newer, seen
 from prospector_core.errors import BadInputError
@@ -99,30 +100,39 @@ Fdr = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command()(export)
+    app.command()(with_options(export))
 
 
-def export(
-    study: StudyPath,
-    data: Data = None,
-    format: Format = None,
-    out: Folder = None,
-    names: Names = False,
-    what: What = None,
-    threshold: Threshold = None,
-    layer: FigureLayer = None,
-    width: Width = None,
-    region: Region = None,
-    whole_slide: WholeSlide = False,
-    title: Title = None,
-    opacity: Opacity = None,
-    of_class: OfClass = None,
-    fdr: Fdr = None,
-    workers: Workers = None,
-    cluster: Cluster = None,
-    memory: Memory = None,
-    json: Json = False,
-) -> None:
+@dataclass(frozen=True)
+class ExportOptions:
+    """Options of the command, as they are given."""
+
+    format: Format = None
+    out: Folder = None
+    names: Names = False
+    what: What = None
+    threshold: Threshold = None
+    layer: FigureLayer = None
+    width: Width = None
+    region: Region = None
+    whole_slide: WholeSlide = False
+    title: Title = None
+    opacity: Opacity = None
+    of_class: OfClass = None
+    fdr: Fdr = None
+    workers: Workers = None
+    cluster: Cluster = None
+    memory: Memory = None
+    json: Json = False
+
+    def of_figure(self) -> dict[str, Any]:
+        """Those that say how a figure looks, where they were given."""
+        names = ("layer", "width", "region", "title", "opacity")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {**given, "whole_slide": True} if self.whole_slide else given
+
+
+def export(study: StudyPath, data: Data = None, *, options: ExportOptions) -> None:
     """Write prospect maps for other programs, or as figures; one file per datum."""
     from prospector_core.exporters import export as write
     from prospector_core.exporters import format_names, write_files
@@ -130,25 +140,23 @@ def export(
     from prospector_core.scheduling import scheduler
     from prospector_core.study import Study
 
+    format, names, json = options.format, options.names, options.json
     if format is None:
         raise BadInputError(f"say what to write: --format {', '.join((*format_names(), 'png'))}")
-    figure = {"layer": layer, "width": width, "region": region, "title": title, "opacity": opacity}
-    figure = {name: value for name, value in figure.items() if value is not None}
-    if whole_slide:
-        figure["whole_slide"] = True
-    is_figure = format == "png"
-    options = _figure_options(figure, what, threshold) if is_figure else _map_options(figure, what, threshold)
-    opened = masked(seen(Study.open(study), of_class), of_class, fdr, json)
+    is_figure, figure = format == "png", options.of_figure()
+    wanted = (_figure_options if is_figure else _map_options)(figure, options.what, options.threshold)
+    opened = masked(seen(Study.open(study), options.of_class), options.of_class, options.fdr, json)
     say_newer(opened)
-    folder = own_place(opened.path, opened.path / "exports") if out is None else out
+    folder = own_place(opened.path, opened.path / "exports") if options.out is None else options.out
+    place = options.workers, options.cluster, options.memory
     if is_figure:
-        draw = partial(_figures(opened, options), names=names, **options)
-        by_slide = whole_slide or region is not None
-        with scheduler(workers, cluster, memory) as on, progress_bar("drawing", json, "figures") as bar:
+        draw = partial(_figures(opened, wanted), names=names, **wanted)
+        by_slide = options.whole_slide or options.region is not None
+        with scheduler(*place) as on, progress_bar("drawing", json, "figures") as bar:
             written = write_files(opened, Export(".png", draw), folder, data, names, bar, by_slide, on)
     else:
-        with scheduler(workers, cluster, memory) as on, progress_bar("exporting", json, "data") as bar:
-            written = write(opened, format, folder, data, names, bar, on, **options)
+        with scheduler(*place) as on, progress_bar("exporting", json, "data") as bar:
+            written = write(opened, format, folder, data, names, bar, on, **wanted)
     _say_files(opened, format, folder, written, names, json)
 
 

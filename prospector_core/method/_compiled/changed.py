@@ -11,6 +11,8 @@ Integers all the way, so results do not depend on how rows are shared between th
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit, prange
 
@@ -20,6 +22,21 @@ from .reach import ROWS, dilate, pack, shift_row
 __all__ = ["pairs_changed"]
 
 _WORDS = 4  # words of a row handled together: as many as a vector of the processor holds
+
+
+class _Walk(NamedTuple):
+    """What all parts of a walk over a grid share.
+
+    before, after (H, W) int16; packed: tokens before, tokens after, cells that differ, a bit each; new_rows,
+    from ``_new_rows``; walls, whether tokens came or went; radius.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    packed: np.ndarray
+    new_rows: np.ndarray
+    walls: bool
+    radius: int
 
 
 @njit(nogil=True, cache=True)
@@ -38,18 +55,16 @@ def _reach_row(
 
 @njit(nogil=True, cache=True)
 def _count_changed(
-    before: np.ndarray,
-    after: np.ndarray,
+    walk: _Walk,
     y: int,
     x0: int,
-    radius: int,
-    n_words: int,
     reach_before: np.ndarray,
     reach_after: np.ndarray,
     differs: np.ndarray,
     change: np.ndarray,
 ) -> None:
     """Take out of ``change`` the pairs of row ``y`` that are no more, and add those that are new."""
+    before, after, radius, n_words = walk.before, walk.after, walk.radius, _WORDS
     ring = 2 * radius + 1
     own = differs[y % ring, radius * n_words : (radius + 1) * n_words]
     for dy in range(min(radius, before.shape[0] - 1 - y) + 1):
@@ -73,21 +88,10 @@ def _count_changed(
 
 
 @njit(nogil=True, cache=True)
-def _walk_item(
-    before: np.ndarray,
-    after: np.ndarray,
-    packed: np.ndarray,
-    new_rows: np.ndarray,
-    walls: bool,
-    item: int,
-    n_strips: int,
-    radius: int,
-    change: np.ndarray,
-) -> None:
-    """One strip of columns x one block of rows.
-
-    ``packed``: tokens before, tokens after, cells that differ.
-    """
+def _walk_item(walk: _Walk, item: int, change: np.ndarray) -> None:
+    """One strip of columns x one block of rows."""
+    before, packed, new_rows, walls, radius = walk.before, walk.packed, walk.new_rows, walk.walls, walk.radius
+    n_strips = new_rows.shape[0]
     n_words = _WORDS
     x0 = (item % n_strips) * 64 * n_words
     y0 = (item // n_strips) * ROWS
@@ -115,45 +119,24 @@ def _walk_item(
         _reach_row(reach[0], across, here[0], y, radius, n_words)
         if walls:
             _reach_row(reach[1], across, here[1], y, radius, n_words)
-        _count_changed(
-            before, after, y, x0, radius, n_words, reach[0], reach[1 if walls else 0], here[2], change
-        )
+        _count_changed(walk, y, x0, reach[0], reach[1 if walls else 0], here[2], change)
 
 
 @njit(nogil=True, cache=True)
-def _walk_slot(
-    before: np.ndarray,
-    after: np.ndarray,
-    packed: np.ndarray,
-    new_rows: np.ndarray,
-    walls: bool,
-    slot: int,
-    n_slots: int,
-    n_concepts: int,
-    radius: int,
-) -> np.ndarray:
+def _walk_slot(walk: _Walk, slot: int, n_slots: int, n_concepts: int) -> np.ndarray:
     """Every n_slots-th item, so that tissue and glass are shared out evenly."""
     change = np.zeros((n_concepts, n_concepts), np.int64)
-    n_strips = new_rows.shape[0]
-    for item in range(slot, n_strips * ((before.shape[0] + ROWS - 1) // ROWS), n_slots):
-        _walk_item(before, after, packed, new_rows, walls, item, n_strips, radius, change)
+    n_strips = walk.new_rows.shape[0]
+    for item in range(slot, n_strips * ((walk.before.shape[0] + ROWS - 1) // ROWS), n_slots):
+        _walk_item(walk, item, change)
     return change
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _walk_slots(
-    before: np.ndarray,
-    after: np.ndarray,
-    packed: np.ndarray,
-    new_rows: np.ndarray,
-    walls: bool,
-    n_slots: int,
-    n_concepts: int,
-    radius: int,
-) -> np.ndarray:
+def _walk_slots(walk: _Walk, n_slots: int, n_concepts: int) -> np.ndarray:
     found = np.zeros((n_slots, n_concepts, n_concepts), np.int64)
     for slot in prange(n_slots):
-        found[slot] = _walk_slot(before, after, packed, new_rows, walls, slot, n_slots, n_concepts, radius)
+        found[slot] = _walk_slot(walk, slot, n_slots, n_concepts)
     return found.sum(axis=0)
 
 
@@ -171,10 +154,11 @@ def pairs_changed(
     there = before >= 0, after >= 0
     packed = np.stack([pack(each) for each in (*there, differs)])
     new_rows, walls = _new_rows(differs, radius), bool((there[0] != there[1]).any())
+    walk = _Walk(before, after, packed, new_rows, walls, radius)
     if n_threads == 1:
-        found = _walk_slot(before, after, packed, new_rows, walls, 0, 1, n_concepts, radius)
+        found = _walk_slot(walk, 0, 1, n_concepts)
     else:
-        found = _walk_slots(before, after, packed, new_rows, walls, 4 * n_threads, n_concepts, radius)
+        found = _walk_slots(walk, 4 * n_threads, n_concepts)
     return found + found.T
 
 

@@ -17,6 +17,8 @@ Integers all the way, so results do not depend on how rows are shared between th
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit, prange
 
@@ -26,32 +28,55 @@ from .reach import LANES, ROWS, dilate, pack, shift_row
 __all__ = ["count_pairs_on_grid", "neighbours_on_grid", "score_on_grid"]
 
 _STRIP = 1024  # columns handled together: buffers of one strip stay in the cache
-_NO_SCORES, _NOT_KEPT = np.zeros((0, 0)), np.zeros((0, 0, 0), np.int32)  # outputs that are not asked for
+# what is not asked for
+_NO_TABLE, _NO_SCORES, _NOT_KEPT = np.zeros((1, 1)), np.zeros((0, 0)), np.zeros((0, 0, 0), np.int32)
+
+
+class _Walk(NamedTuple):
+    """What all parts of a walk over a grid share.
+
+    raster (H, W) int16, concept id or -1; packed, where tokens are, a bit a cell; strips of n_words x 64
+    columns; items (strips x blocks of rows); radius; hop_weights (radius + 1,) of nested balls; n_bins, K
+    rounded up.
+    """
+
+    raster: np.ndarray
+    packed: np.ndarray
+    n_words: int
+    n_strips: int
+    n_items: int
+    radius: int
+    hop_weights: np.ndarray
+    n_bins: int
+
+
+class _Wanted(NamedTuple):
+    """What is made of the concepts around each token.
+
+    They are kept where ``kept`` (H, W, K) is given; else scored into ``scores`` (H, W) if that is not empty:
+    mono[c] + table[c] . histogram; else counted.
+    """
+
+    table: np.ndarray
+    mono: np.ndarray
+    scores: np.ndarray
+    kept: np.ndarray
 
 
 @njit(nogil=True, cache=True)
 def _add_box(
-    raster: np.ndarray,
-    y: int,
-    x0: int,
-    n_columns: int,
-    radius: int,
-    columns: np.ndarray,
-    window: np.ndarray,
-    weight: int,
-    histograms: np.ndarray,
+    n: int, radius: int, columns: np.ndarray, window: np.ndarray, weight: int, histograms: np.ndarray
 ) -> None:
-    """Add weight x (concepts in the box of each column of row ``y``) to ``histograms``.
+    """Add weight x (concepts in the box of each of ``n`` columns of a row) to ``histograms``.
 
     They are summed from column histograms.
     """
-    width = raster.shape[1]
     n_bins = window.shape[0]
     window[:] = 0
-    for i in range(2 * radius):  # columns[i] belongs to raster column x0 - radius + i
+    for i in range(2 * radius):  # columns[i] belongs to the i-th raster column from ``radius`` to the left
         for k in range(n_bins):
             window[k] += columns[i, k]
-    for x in range(min(n_columns, width - x0)):
+    for x in range(n):
         for k in range(n_bins):
             total = window[k] + columns[x + 2 * radius, k]
             histograms[x, k] += weight * total
@@ -81,18 +106,17 @@ def _shift_columns(
 
 @njit(nogil=True, cache=True)
 def _remove_unreached(
-    raster: np.ndarray,
+    walk: _Walk,
     y: int,
     x0: int,
     hop: int,
-    radius: int,
-    n_words: int,
     reach: np.ndarray,
     here: np.ndarray,
     weight: int,
     histograms: np.ndarray,
 ) -> None:
     """Take out of the box histograms every token that is in the box but more than ``hop`` hops away."""
+    raster, radius, n_words = walk.raster, walk.radius, walk.n_words
     ring = 2 * radius + 1
     centre = radius + 1
     own = here[y % ring, radius * n_words : (radius + 1) * n_words]
@@ -112,50 +136,58 @@ def _remove_unreached(
 
 
 @njit(nogil=True, cache=True)
-def _walk_item(
-    raster: np.ndarray,
-    packed: np.ndarray,
-    item: int,
-    n_strips: int,
-    n_words: int,
-    radius: int,
-    hop_weights: np.ndarray,
-    n_bins: int,
-    out_counts: np.ndarray,
-    table: np.ndarray,
-    mono: np.ndarray,
-    scores: np.ndarray,
-    kept: np.ndarray,
+def _use_row(
+    row: np.ndarray, y: int, x0: int, histograms: np.ndarray, counts: np.ndarray, wanted: _Wanted
 ) -> None:
-    """One strip of columns x one block of rows: histograms row by row, then kept, counted or scored.
+    """Keep, count or score the histograms of a row's tokens; ``row``: their concepts, -1 for none."""
+    table, mono, scores, kept = wanted
+    n_bins = histograms.shape[1]
+    for x in range(row.size):
+        concept = row[x]
+        if concept < 0:
+            continue
+        if kept.size:
+            for k in range(kept.shape[2]):
+                kept[y, x0 + x, k] = histograms[x, k]
+        elif scores.size == 0:
+            for k in range(n_bins):
+                counts[concept, k] += histograms[x, k]
+        else:
+            # Four running sums in a fixed order: fast, and the same bits on every machine.
+            a = b = c = d = 0.0
+            for k in range(0, n_bins, 4):
+                a += table[concept, k] * histograms[x, k]
+                b += table[concept, k + 1] * histograms[x, k + 1]
+                c += table[concept, k + 2] * histograms[x, k + 2]
+                d += table[concept, k + 3] * histograms[x, k + 3]
+            scores[y, x0 + x] = mono[concept] + ((a + b) + (c + d))
 
-    Keeping if ``kept`` (rows, columns, K) is given. Else counting if ``scores`` is empty: ``out_counts[c]``
-    gains the histogram of every token of concept c. Else scoring: score = mono[c] + table[c] . histogram.
-    """
+
+@njit(nogil=True, cache=True)
+def _walk_item(walk: _Walk, item: int, counts: np.ndarray, wanted: _Wanted) -> None:
+    """One strip of columns x one block of rows: histograms row by row, then kept, counted or scored."""
+    raster, packed, radius, n_words, n_bins = walk.raster, walk.packed, walk.radius, walk.n_words, walk.n_bins
     height, width = raster.shape
-    x0 = (item % n_strips) * 64 * n_words
-    y0 = (item // n_strips) * ROWS
-    y1 = min(height, y0 + ROWS)
+    x0 = (item % walk.n_strips) * 64 * n_words
+    y0 = (item // walk.n_strips) * ROWS
     n_columns = 64 * n_words
+    n = min(n_columns, width - x0)
     ring = 2 * radius + 1
     here = np.zeros((ring, ring * n_words), np.uint64)
     reach = np.zeros((ring + 2, (ring + 2) * n_words), np.uint64)
     across = np.zeros((ring + 2, (ring + 2) * n_words), np.uint64)
-    hops = np.flatnonzero(hop_weights)
+    hops = np.flatnonzero(walk.hop_weights)
     columns = np.zeros((hops.size, n_columns + ring, n_bins), np.int32)
     window = np.zeros(n_bins, np.int32)
     histograms = np.zeros((n_columns, n_bins), np.int32)
-
     for y in range(y0 - radius, y0 + radius):
         shift_row(packed, y, x0 // 64, radius, n_words, here[y % ring].reshape(ring, n_words))
     for j in range(hops.size):
         for y in range(y0 - hops[j] - 1, y0 + hops[j]):
             _shift_columns(raster, -1, y, x0, hops[j], columns[j])
-
-    for y in range(y0, y1):
-        shift_row(
-            packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words)
-        )
+    for y in range(y0, min(height, y0 + ROWS)):
+        new = y + radius
+        shift_row(packed, new, x0 // 64, radius, n_words, here[new % ring].reshape(ring, n_words))
         reach[:] = 0
         own = here[y % ring]
         middle = (radius + 1) * n_words
@@ -166,122 +198,34 @@ def _walk_item(
         for hop in range(radius + 1):
             if hop > 0:
                 dilate(reach, across, here, y, hop, radius, n_words)
-            weight = hop_weights[hop]
+            weight = walk.hop_weights[hop]
             if weight != 0:
                 _shift_columns(raster, y - hop - 1, y + hop, x0, hop, columns[j])
-                _add_box(raster, y, x0, n_columns, hop, columns[j], window, weight, histograms)
-                _remove_unreached(raster, y, x0, hop, radius, n_words, reach, here, weight, histograms)
+                _add_box(n, hop, columns[j], window, weight, histograms)
+                _remove_unreached(walk, y, x0, hop, reach, here, weight, histograms)
                 j += 1
-        if kept.size:
-            for x in range(min(n_columns, width - x0)):
-                if raster[y, x0 + x] >= 0:
-                    for k in range(kept.shape[2]):
-                        kept[y, x0 + x, k] = histograms[x, k]
-        elif scores.size == 0:
-            for x in range(min(n_columns, width - x0)):
-                concept = raster[y, x0 + x]
-                if concept >= 0:
-                    for k in range(n_bins):
-                        out_counts[concept, k] += histograms[x, k]
-        else:
-            for x in range(min(n_columns, width - x0)):
-                concept = raster[y, x0 + x]
-                if concept >= 0:
-                    # Four running sums in a fixed order: fast, and the same bits on every machine.
-                    a = b = c = d = 0.0
-                    for k in range(0, n_bins, 4):
-                        a += table[concept, k] * histograms[x, k]
-                        b += table[concept, k + 1] * histograms[x, k + 1]
-                        c += table[concept, k + 2] * histograms[x, k + 2]
-                        d += table[concept, k + 3] * histograms[x, k + 3]
-                    scores[y, x0 + x] = mono[concept] + ((a + b) + (c + d))
+        _use_row(raster[y, x0 : x0 + n], y, x0, histograms, counts, wanted)
 
 
 @njit(nogil=True, cache=True)
-def _walk_slot(
-    raster: np.ndarray,
-    packed: np.ndarray,
-    slot: int,
-    n_slots: int,
-    n_words: int,
-    n_strips: int,
-    n_items: int,
-    radius: int,
-    hop_weights: np.ndarray,
-    n_bins: int,
-    table: np.ndarray,
-    mono: np.ndarray,
-    scores: np.ndarray,
-    kept: np.ndarray,
-) -> np.ndarray:
+def _walk_slot(walk: _Walk, slot: int, n_slots: int, wanted: _Wanted) -> np.ndarray:
     """Every n_slots-th item, so that tissue and glass are shared out evenly."""
-    local = np.zeros((n_bins, n_bins), np.int64)
-    for item in range(slot, n_items, n_slots):
-        _walk_item(
-            raster,
-            packed,
-            item,
-            n_strips,
-            n_words,
-            radius,
-            hop_weights,
-            n_bins,
-            local,
-            table,
-            mono,
-            scores,
-            kept,
-        )
-    return local
+    counts = np.zeros((walk.n_bins, walk.n_bins), np.int64)
+    for item in range(slot, walk.n_items, n_slots):
+        _walk_item(walk, item, counts, wanted)
+    return counts
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _walk_slots(
-    raster: np.ndarray,
-    packed: np.ndarray,
-    n_slots: int,
-    n_words: int,
-    n_strips: int,
-    n_items: int,
-    radius: int,
-    hop_weights: np.ndarray,
-    n_bins: int,
-    table: np.ndarray,
-    mono: np.ndarray,
-    scores: np.ndarray,
-    kept: np.ndarray,
-) -> np.ndarray:
-    counts = np.zeros((n_slots, n_bins, n_bins), np.int64)
+def _walk_slots(walk: _Walk, n_slots: int, wanted: _Wanted) -> np.ndarray:
+    counts = np.zeros((n_slots, walk.n_bins, walk.n_bins), np.int64)
     for slot in prange(n_slots):
-        counts[slot] = _walk_slot(
-            raster,
-            packed,
-            slot,
-            n_slots,
-            n_words,
-            n_strips,
-            n_items,
-            radius,
-            hop_weights,
-            n_bins,
-            table,
-            mono,
-            scores,
-            kept,
-        )
+        counts[slot] = _walk_slot(walk, slot, n_slots, wanted)
     return counts.sum(axis=0)
 
 
 def _walk(
-    raster: np.ndarray,
-    radius: int,
-    hop_weights: np.ndarray,
-    n_bins: int,
-    table: np.ndarray,
-    mono: np.ndarray,
-    scores: np.ndarray,
-    kept: np.ndarray,
-    n_threads: int,
+    raster: np.ndarray, radius: int, hop_weights: np.ndarray, n_bins: int, wanted: _Wanted, n_threads: int
 ) -> np.ndarray:
     """Concepts around tokens, added up by concept.
 
@@ -291,10 +235,10 @@ def _walk(
     n_words = min(_STRIP // 64, (width + 63) // 64)
     n_strips = (width + 64 * n_words - 1) // (64 * n_words)
     n_items = n_strips * ((height + ROWS - 1) // ROWS)
-    shape = n_words, n_strips, n_items, radius, hop_weights, n_bins
+    walk = _Walk(raster, pack(raster >= 0), n_words, n_strips, n_items, radius, hop_weights, n_bins)
     if n_threads == 1:
-        return _walk_slot(raster, pack(raster >= 0), 0, 1, *shape, table, mono, scores, kept)
-    return _walk_slots(raster, pack(raster >= 0), 4 * n_threads, *shape, table, mono, scores, kept)
+        return _walk_slot(walk, 0, 1, wanted)
+    return _walk_slots(walk, 4 * n_threads, wanted)
 
 
 def _bins(n_concepts: int) -> int:
@@ -310,8 +254,8 @@ def count_pairs_on_grid(raster: np.ndarray, n_concepts: int, radius: int, n_thre
     hop_weights = np.zeros(radius + 1, np.int64)
     hop_weights[radius] = 1
     n_bins = _bins(n_concepts)
-    nothing = np.zeros((1, 1))
-    counts = _walk(raster, radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, _NOT_KEPT, n_threads)
+    wanted = _Wanted(_NO_TABLE, _NO_TABLE[0], _NO_SCORES, _NOT_KEPT)
+    counts = _walk(raster, radius, hop_weights, n_bins, wanted, n_threads)
     return counts[:n_concepts, :n_concepts]
 
 
@@ -334,9 +278,8 @@ def score_on_grid(
     padded = np.zeros((n_bins, n_bins))
     padded[:n_concepts, :n_concepts] = table
     scores = np.full(raster.shape, np.nan)
-    _walk(
-        raster, radius, hop_weights, n_bins, padded, np.ascontiguousarray(mono), scores, _NOT_KEPT, n_threads
-    )
+    wanted = _Wanted(padded, np.ascontiguousarray(mono), scores, _NOT_KEPT)
+    _walk(raster, radius, hop_weights, n_bins, wanted, n_threads)
     return scores
 
 
@@ -348,7 +291,6 @@ def neighbours_on_grid(
     (H, W, K) int32, 0 off tissue.
     """
     kept = np.zeros((*raster.shape, n_concepts), np.int32)
-    nothing = np.zeros((1, 1))
-    n_bins = _bins(n_concepts)
-    _walk(raster, radius, hop_weights, n_bins, nothing, nothing[0], _NO_SCORES, kept, n_threads)
+    wanted = _Wanted(_NO_TABLE, _NO_TABLE[0], _NO_SCORES, kept)
+    _walk(raster, radius, hop_weights, _bins(n_concepts), wanted, n_threads)
     return kept

@@ -10,7 +10,7 @@ threads.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -30,6 +30,35 @@ COUNT, SCORE, KEEP = 0, 1, 2
 
 
 # Sums run over cells and concepts at once, in loops from zero over flat arrays: they become vector code.
+
+
+class _Walk(NamedTuple):
+    """What all parts of a walk over a grid share.
+
+    places (H, W) int32, token or -1; packed, where tokens are, a bit a cell; cells (H, W, K) uint8 shares, and
+    the same as words of 8; kind and wide, arrays of the types in which shares, and their products, are added
+    up; radius; ball_weights (radius + 1,).
+    """
+
+    places: np.ndarray
+    packed: np.ndarray
+    cells: np.ndarray
+    words: np.ndarray
+    kind: np.ndarray
+    wide: np.ndarray
+    radius: int
+    ball_weights: np.ndarray
+
+
+class _Wanted(NamedTuple):
+    """What is made of the shares around each token: scores, by mono (K,) and table (K, K), or themselves.
+
+    They go into ``out``, a row a token.
+    """
+
+    mono: np.ndarray
+    table: np.ndarray
+    out: np.ndarray
 
 
 @njit(nogil=True, cache=True)
@@ -107,18 +136,17 @@ def _add_box(
 
 @njit(nogil=True, cache=True)
 def _remove_unreached(
-    cells: np.ndarray,
+    walk: _Walk,
     y: int,
     x0: int,
     hop: int,
-    radius: int,
-    n_words: int,
     reach: np.ndarray,
     here: np.ndarray,
     weight: int,
     around: np.ndarray,
 ) -> None:
     """Take out of the box every token that is in it but more than ``hop`` hops away."""
+    cells, radius, n_words = walk.cells, walk.radius, _STRIP // 64
     ring = 2 * radius + 1
     centre = radius + 1
     own = here[y % ring, radius * n_words : (radius + 1) * n_words]
@@ -140,41 +168,26 @@ def _remove_unreached(
 
 @njit(nogil=True, cache=True)
 def _walk_item(
-    index: np.ndarray,
-    packed: np.ndarray,
-    cells: np.ndarray,
-    words: np.ndarray,
-    kind: np.ndarray,
-    item: int,
-    n_strips: int,
-    radius: int,
-    ball_weights: np.ndarray,
-    task: int,
-    products: np.ndarray,
-    counts: np.ndarray,
-    mono: np.ndarray,
-    table: np.ndarray,
-    out: np.ndarray,
+    walk: _Walk, item: int, task: int, products: np.ndarray, counts: np.ndarray, wanted: _Wanted
 ) -> None:
     """One strip of columns x one block of rows.
 
-    ``task``: COUNT into ``counts``; SCORE or KEEP into ``out``, a row a token.
-
-    ``kind``: an array of the type in which shares are added up.
+    ``task``: COUNT into ``counts``; SCORE or KEEP into ``wanted.out``, a row a token.
     """
+    index, packed, cells, radius = walk.places, walk.packed, walk.cells, walk.radius
     height, width = index.shape
     n_bins, n_words = cells.shape[2], _STRIP // 64
-    x0 = (item % n_strips) * _STRIP
-    y0 = (item // n_strips) * ROWS
+    n_strips = (width + _STRIP - 1) // _STRIP
+    x0, y0 = (item % n_strips) * _STRIP, (item // n_strips) * ROWS
     n_columns = min(_STRIP, width - x0)
     ring = 2 * radius + 1
     here = np.zeros((ring, ring * n_words), np.uint64)
     reach = np.zeros((ring + 2, (ring + 2) * n_words), np.uint64)
     across = np.zeros((ring + 2, (ring + 2) * n_words), np.uint64)
-    hops = np.flatnonzero(ball_weights)
-    columns = np.zeros((hops.size, (n_columns + ring - 1) * n_bins), kind.dtype)
-    double, spare = np.zeros(columns.shape[1], kind.dtype), np.zeros(columns.shape[1], kind.dtype)
-    around = np.zeros((n_columns, n_bins), kind.dtype)
+    hops = np.flatnonzero(walk.ball_weights)
+    columns = np.zeros((hops.size, (n_columns + ring - 1) * n_bins), walk.kind.dtype)
+    double, spare = np.zeros(columns.shape[1], walk.kind.dtype), np.zeros(columns.shape[1], walk.kind.dtype)
+    around = np.zeros((n_columns, n_bins), walk.kind.dtype)
     mixed = np.zeros(n_bins)
     most = room = (2**31 - 1) // (ONE * ONE * ring * ring)  # tokens whose products 32 bits can hold
     for y in range(y0 - radius, y0 + radius):
@@ -183,9 +196,8 @@ def _walk_item(
         for y in range(y0 - hops[j] - 1, y0 + hops[j]):
             _add_row(cells, y, x0 - hops[j], columns[j, : (n_columns + 2 * hops[j]) * n_bins])
     for y in range(y0, min(height, y0 + ROWS)):
-        shift_row(
-            packed, y + radius, x0 // 64, radius, n_words, here[(y + radius) % ring].reshape(ring, n_words)
-        )
+        new = y + radius
+        shift_row(packed, new, x0 // 64, radius, n_words, here[new % ring].reshape(ring, n_words))
         reach[:] = 0
         middle = (radius + 1) * n_words
         for w in range(n_words):
@@ -195,106 +207,56 @@ def _walk_item(
         for hop in range(radius + 1):
             if hop > 0:
                 dilate(reach, across, here, y, hop, radius, n_words)
-            weight = ball_weights[hop]
+            weight = walk.ball_weights[hop]
             if weight != 0:
                 sums = columns[j, : (n_columns + 2 * hop) * n_bins]
                 _take_row(cells, y - hop - 1, x0 - hop, sums)
                 _add_row(cells, y + hop, x0 - hop, sums)
                 _add_box(sums, 2 * hop + 1, n_bins, weight, double, spare, around.reshape(around.size))
-                _remove_unreached(cells, y, x0, hop, radius, n_words, reach, here, weight, around)
+                _remove_unreached(walk, y, x0, hop, reach, here, weight, around)
                 j += 1
         tokens = index[y, x0 : x0 + n_columns]
         if task == COUNT:
-            room = count_row(tokens, words[y, x0 : x0 + n_columns], around, products, counts, room, most)
-            continue
-        for x in range(n_columns):
-            token = tokens[x]
-            if token >= 0:
-                if task == SCORE:
-                    out[token, 0] = score_one(cells[y, x0 + x], around[x], mono, table, mixed)
-                else:
-                    for k in range(out.shape[1]):
-                        out[token, k] = around[x, k]
+            words = walk.words[y, x0 : x0 + n_columns]
+            room = count_row(tokens, words, around, products, counts, room, most)
+        else:
+            _use_row(tokens, cells[y, x0 : x0 + n_columns], around, task, wanted, mixed)
     if task == COUNT:
         move_products(products, counts)
 
 
 @njit(nogil=True, cache=True)
-def _walk_slot(
-    index: np.ndarray,
-    packed: np.ndarray,
-    cells: np.ndarray,
-    words: np.ndarray,
-    kind: np.ndarray,
-    wide: np.ndarray,
-    slot: int,
-    n_slots: int,
-    radius: int,
-    ball_weights: np.ndarray,
-    task: int,
-    mono: np.ndarray,
-    table: np.ndarray,
-    out: np.ndarray,
-) -> np.ndarray:
+def _use_row(
+    tokens: np.ndarray, cells: np.ndarray, around: np.ndarray, task: int, wanted: _Wanted, mixed: np.ndarray
+) -> None:
+    """Score, or keep, what is around the tokens of a row."""
+    mono, table, out = wanted
+    for x in range(tokens.size):
+        token = tokens[x]
+        if token >= 0:
+            if task == SCORE:
+                out[token, 0] = score_one(cells[x], around[x], mono, table, mixed)
+            else:
+                for k in range(out.shape[1]):
+                    out[token, k] = around[x, k]
+
+
+@njit(nogil=True, cache=True)
+def _walk_slot(walk: _Walk, slot: int, n_slots: int, task: int, wanted: _Wanted) -> np.ndarray:
     """Every n_slots-th item, so that tissue and glass are shared out evenly."""
-    n_strips = (index.shape[1] + _STRIP - 1) // _STRIP
-    counts = np.zeros((cells.shape[2], cells.shape[2]), np.int64)
-    products = np.zeros(counts.shape, wide.dtype)
-    for item in range(slot, n_strips * ((index.shape[0] + ROWS - 1) // ROWS), n_slots):
-        _walk_item(
-            index,
-            packed,
-            cells,
-            words,
-            kind,
-            item,
-            n_strips,
-            radius,
-            ball_weights,
-            task,
-            products,
-            counts,
-            mono,
-            table,
-            out,
-        )
+    n_strips = (walk.places.shape[1] + _STRIP - 1) // _STRIP
+    counts = np.zeros((walk.cells.shape[2], walk.cells.shape[2]), np.int64)
+    products = np.zeros(counts.shape, walk.wide.dtype)
+    for item in range(slot, n_strips * ((walk.places.shape[0] + ROWS - 1) // ROWS), n_slots):
+        _walk_item(walk, item, task, products, counts, wanted)
     return counts
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _walk_slots(
-    index: np.ndarray,
-    packed: np.ndarray,
-    cells: np.ndarray,
-    words: np.ndarray,
-    kind: np.ndarray,
-    wide: np.ndarray,
-    n_slots: int,
-    radius: int,
-    ball_weights: np.ndarray,
-    task: int,
-    mono: np.ndarray,
-    table: np.ndarray,
-    out: np.ndarray,
-) -> np.ndarray:
-    counts = np.zeros((n_slots, cells.shape[2], cells.shape[2]), np.int64)
+def _walk_slots(walk: _Walk, n_slots: int, task: int, wanted: _Wanted) -> np.ndarray:
+    counts = np.zeros((n_slots, walk.cells.shape[2], walk.cells.shape[2]), np.int64)
     for slot in prange(n_slots):
-        counts[slot] = _walk_slot(
-            index,
-            packed,
-            cells,
-            words,
-            kind,
-            wide,
-            slot,
-            n_slots,
-            radius,
-            ball_weights,
-            task,
-            mono,
-            table,
-            out,
-        )
+        counts[slot] = _walk_slot(walk, slot, n_slots, task, wanted)
     return counts.sum(axis=0)
 
 
@@ -304,22 +266,19 @@ def _walk(
     radius: int,
     ball_weights: np.ndarray,
     task: int,
-    mono: np.ndarray,
-    table: np.ndarray,
-    out: np.ndarray,
+    wanted: _Wanted,
     n_threads: int,
 ) -> np.ndarray:
-    inside = index >= 0
     nothing = np.zeros((1, shares.shape[1]), np.uint8)  # at -1, hence where there is no token
     cells = np.concatenate([shares, nothing]).take(index, axis=0, mode="wrap")
     narrow = radius <= _NARROW_RADIUS and ball_weights.sum() == 1
     # products of narrow sums are gathered in 32 bits, and added up in 64 every so many tokens
     kind, wide = (_NARROW, _WIDE) if narrow else (_WIDE, _WIDEST)
-    shapes = cells, cells.view(np.uint64), kind, wide
-    arguments: Any = radius, ball_weights, task, mono, table, out
+    words, packed = cells.view(np.uint64), pack(index >= 0)
+    walk = _Walk(index, packed, cells, words, kind, wide, radius, ball_weights)
     if n_threads == 1:
-        return _walk_slot(index, pack(inside), *shapes, 0, 1, *arguments)
-    return _walk_slots(index, pack(inside), *shapes, 4 * n_threads, *arguments)
+        return _walk_slot(walk, 0, 1, task, wanted)
+    return _walk_slots(walk, 4 * n_threads, task, wanted)
 
 
 _NO_OUT, _NO_TABLE = np.zeros((0, 0)), np.zeros((0, 0))
@@ -333,7 +292,9 @@ def count_shares_on_grid(index: np.ndarray, shares: np.ndarray, radius: int, n_t
     """
     weights = np.zeros(radius + 1, np.int64)
     weights[radius] = 1
-    return _walk(index, shares, radius, weights, COUNT, _NO_TABLE[0:0].ravel(), _NO_TABLE, _NO_OUT, n_threads)
+    return _walk(
+        index, shares, radius, weights, COUNT, _Wanted(_NO_TABLE.ravel(), _NO_TABLE, _NO_OUT), n_threads
+    )
 
 
 def score_shares_on_grid(
@@ -350,7 +311,7 @@ def score_shares_on_grid(
     ``ball_weights`` (radius + 1,) int64 of nested balls.
     """
     scores = np.full((len(shares), 1), np.nan)
-    _walk(index, shares, radius, ball_weights, SCORE, mono, table, scores, n_threads)
+    _walk(index, shares, radius, ball_weights, SCORE, _Wanted(mono, table, scores), n_threads)
     return scores[:, 0]
 
 
@@ -367,5 +328,5 @@ def neighbours_of_shares_on_grid(
     (n, n_concepts) float64.
     """
     kept = np.zeros((len(shares), n_concepts))
-    _walk(index, shares, radius, ball_weights, KEEP, _NO_TABLE.ravel(), _NO_TABLE, kept, n_threads)
+    _walk(index, shares, radius, ball_weights, KEEP, _Wanted(_NO_TABLE.ravel(), _NO_TABLE, kept), n_threads)
     return kept

@@ -82,17 +82,28 @@ def look_at_graphs(
             statistics.add(one, row.name)
         if progress:
             progress(number, len(rows))
+    embedding = _embedding_record(options, statistics, units)
+    used = {file: (file.name if memory is not None else str(file), {}, file) for file in sorted(set(matched))}
+
+    def keep(folder: Path, database: Database) -> None:
+        for file in used if memory is not None else ():
+            _save(memory[files[file][0]], folder / "graphs" / file.name)
+
+    return NewStudy(rows, classes, matched, used, embedding, keep)
+
+
+def _embedding_record(options: GraphOptions, statistics: _Statistics, units: set[str]) -> dict[str, Any]:
+    """What the study says of its embeddings. Raises LabelsError where there is nothing to fit on."""
     if statistics.names is None:
         raise LabelsError("all data are for testing: some are needed to fit on")
     mean, scale = statistics.result()
-    used = {file: (file.name if memory is not None else str(file), {}, file) for file in sorted(set(matched))}
-    embedding = {
+    return {
         "encoder": options.encoder,
         "features": statistics.names,
-        "transform": transform,
+        "transform": options.transform,
         "mean": mean.tolist(),
         "scale": scale.tolist(),
-        "edges": edges,
+        "edges": options.edges,
         "unit": units.pop() if len(units) == 1 else "",
         "table": {
             "sample": options.sample_column,
@@ -101,12 +112,6 @@ def look_at_graphs(
             "unit": options.unit,
         },
     }
-
-    def keep(folder: Path, database: Database) -> None:
-        for file in used if memory is not None else ():
-            _save(memory[files[file][0]], folder / "graphs" / file.name)
-
-    return NewStudy(rows, classes, matched, used, embedding, keep)
 
 
 def _in_memory(sources):

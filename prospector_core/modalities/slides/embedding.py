@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -126,75 +127,45 @@ def embed_datum(
     slide, grid, encoder
     writer : EmbeddingWriter
         From `open_grid_writer`; its block is what is written, and resumed, at a time.
-    progress : callable, optional
-        Called with tokens done and tokens in all, first with those of an earlier run.
-    stop : callable or threading.Event, optional
+    progress : function(tokens done, tokens in all), first called with those of an earlier run
+    stop : callable or threading.Event
         When it says True the work ends soon, with the blocks finished so far kept.
-    readers : int
-        Threads that read tiles.
+    readers : int, threads that read tiles
 
     Returns
     -------
-    bool
-        True when complete, False when stopped.
+    bool : True when complete, False when stopped
 
     Raises
     ------
     EmbeddingError
         The encoder gave vectors of a wrong shape or that are not finite; the text names the tile.
-    SlideError
-        A tile cannot be read.
-    StorageFullError
-        The disk is full; the finished blocks stay.
+    SlideError, StorageFullError
+        A tile cannot be read; the disk is full. The finished blocks stay.
     """
     per_tile = tokens_per_side(encoder) ** 2
-    if len(grid) * per_tile != writer.n or encoder.dim != writer.dim:
-        raise EmbeddingError(
-            f"{writer.uid}: the grid has {len(grid) * per_tile} tokens of {encoder.dim} numbers and the store"
-            f" expects {writer.n} of {writer.dim}; open the writer for this grid and encoder"
-        )
+    _check_writer(writer, len(grid) * per_tile, encoder.dim)
     stopped = stop.is_set if isinstance(stop, threading.Event) else stop or (lambda: False)
-    if progress is None:
-        progress = lambda done, total: None
+    progress = progress or (lambda done, total: None)
     if writer.complete:
         progress(writer.n, writer.n)
         return True
-    rects, side = grid.rects(), int(encoder.input_size or grid.tile)
-    coarse = len(grid) >= _COARSE_FROM and per_tile == 1
-    first = coarse_tokens(grid.positions) if coarse else np.empty(0, np.int64)
-    todo = [index for index in range(writer.n_blocks) if index not in writer.finished]
-    early = writer.early(first) if len(first) and todo else None
-    batch = max(1, int(getattr(encoder, "batch_size", _PIECE)))
-    pieces, done = _pieces(writer, early, first, todo, batch, per_tile)
+    work = _plan(writer, grid, encoder, per_tile)
+    done = work.done
     progress(done, writer.n)
-
-    def read(numbers: np.ndarray) -> np.ndarray:
-        tiles = np.empty((len(numbers), side, side, 3), np.uint8)
-        for tile, (x, y, width, height) in zip(tiles, rects[numbers], strict=True):
-            tile[...] = slide.read_scaled(x, y, width, height, side, side)
-        return tiles
-
+    read = _reader(slide, grid, int(encoder.input_size or grid.tile))
     vectors: list[np.ndarray] = []
-    known: np.ndarray | None = None  # embeddings of the tokens that came early
-    for piece, tiles in _ahead(pieces, read, readers):
+    for piece, tiles in _ahead(work.pieces, read, readers):
         if stopped():
             return False
         if len(piece.tiles):
             vectors.append(_encode(encoder, tiles, writer, grid, piece.tiles))
         done += len(tiles) * per_tile
-        if piece.last and piece.early:
-            early.write_block(piece.index, np.concatenate(vectors))
-            vectors = []
-        elif piece.last:
-            rows = np.arange(writer.n)[writer.rows(piece.index)]
-            block = np.empty((len(rows), writer.dim), np.float32)
-            came = np.isin(rows, first)
-            if came.any():
-                known = early.read_all() if known is None else known
-                block[came] = known[np.searchsorted(first, rows[came])]
-            if not came.all():
-                block[~came] = np.concatenate(vectors)
-            writer.write_block(piece.index, block)
+        if piece.last:
+            if piece.early:
+                work.early.write_block(piece.index, np.concatenate(vectors))
+            else:
+                _write_block(writer, piece.index, vectors, work)
             vectors = []
         progress(done, writer.n)
     writer.finish()
@@ -209,6 +180,66 @@ class _Piece:
     index: int
     tiles: np.ndarray
     last: bool
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done of a datum: pieces, and how many tokens are done.
+
+    ``first`` (m,) tokens that come early, ``early`` their blocks.
+    """
+
+    pieces: list[_Piece]
+    done: int
+    first: np.ndarray
+    early: Blocks | None
+
+    @cached_property
+    def came_early(self) -> np.ndarray:
+        """Embeddings of the tokens that came early, (m, d), once all did."""
+        return self.early.read_all()
+
+
+def _check_writer(writer: EmbeddingWriter, n: int, dim: int) -> None:
+    if (n, dim) != (writer.n, writer.dim):
+        raise EmbeddingError(
+            f"{writer.uid}: the grid has {n} tokens of {dim} numbers and the store expects {writer.n} of"
+            f" {writer.dim}; open the writer for this grid and encoder"
+        )
+
+
+def _plan(writer: EmbeddingWriter, grid: TileGrid, encoder: Encoder, per_tile: int) -> _Work:
+    coarse = len(grid) >= _COARSE_FROM and per_tile == 1
+    first = coarse_tokens(grid.positions) if coarse else np.empty(0, np.int64)
+    todo = [index for index in range(writer.n_blocks) if index not in writer.finished]
+    early = writer.early(first) if len(first) and todo else None
+    batch = max(1, int(getattr(encoder, "batch_size", _PIECE)))
+    return _Work(*_pieces(writer, early, first, todo, batch, per_tile), first, early)
+
+
+def _reader(slide: Slide, grid: TileGrid, side: int) -> Callable[[np.ndarray], np.ndarray]:
+    """A function that reads tiles, (b,) numbers, as (b, side, side, 3) uint8."""
+    rects = grid.rects()
+
+    def read(numbers: np.ndarray) -> np.ndarray:
+        tiles = np.empty((len(numbers), side, side, 3), np.uint8)
+        for tile, (x, y, width, height) in zip(tiles, rects[numbers], strict=True):
+            tile[...] = slide.read_scaled(x, y, width, height, side, side)
+        return tiles
+
+    return read
+
+
+def _write_block(writer: EmbeddingWriter, index: int, vectors: list[np.ndarray], work: _Work) -> None:
+    """Write a block: ``vectors`` of those of its tokens that did not come early, the others from there."""
+    rows = np.arange(writer.n)[writer.rows(index)]
+    block = np.empty((len(rows), writer.dim), np.float32)
+    came = np.isin(rows, work.first)
+    if came.any():
+        block[came] = work.came_early[np.searchsorted(work.first, rows[came])]
+    if not came.all():
+        block[~came] = np.concatenate(vectors)
+    writer.write_block(index, block)
 
 
 def _pieces(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,26 +87,43 @@ def look_at_features(
     }
 
     def fill(folder: Path, database: Database) -> None:
-        store, kept = EmbeddingStore(folder / "embeddings.zarr"), {}
-        uids = dict(database.read("SELECT name, uid FROM data"))
-        for number, (row, file, tokens) in enumerate(sorted(data, key=lambda each: files.index(each[1]))):
-            one, grid = found[file], grids[file]
-            if len(tokens):
-                if file not in kept:
-                    kept = {file: read_vectors(one)}  # one file in memory at a time
-                attrs = _attrs(one, grid, sources[file][1])
-                store.write(uids[row.name], kept[file][tokens], grid.positions[tokens], attrs)
-            message = "" if len(tokens) else "its feature file holds no patch here: left out"
-            with database.transaction() as connection:
-                connection.execute(
-                    "INSERT INTO jobs (kind, uid, state, done, total, message, updated) "
-                    "VALUES ('embed', ?, 'done', ?, ?, ?, ?)",
-                    (uids[row.name], len(tokens), len(tokens), message, time.time()),
-                )
+        ordered = sorted(data, key=lambda each: files.index(each[1]))
+        for done in _fill(folder, database, ordered, found, grids, sources):
             if progress:
-                progress(steps // 2 + (number + 1) * (steps - steps // 2) // len(data), steps)
+                progress(steps // 2 + done * (steps - steps // 2) // len(data), steps)
 
     return NewStudy(rows, classes, matched, sources, embedding, fill)
+
+
+def _fill(
+    folder: Path,
+    database: Database,
+    data: list[tuple[Any, Path, np.ndarray]],
+    found: dict[Path, FeatureFile],
+    grids: dict[Path, FoundGrid | None],
+    sources: dict[Path, tuple[str, dict, Path]],
+) -> Iterator[int]:
+    """Write the vectors of all data, given as (row of the labels, file, tokens), file by file.
+
+    Yields how many are done.
+    """
+    store, kept = EmbeddingStore(folder / "embeddings.zarr"), {}
+    uids = dict(database.read("SELECT name, uid FROM data"))
+    for number, (row, file, tokens) in enumerate(data, start=1):
+        one, grid = found[file], grids[file]
+        if len(tokens):
+            if file not in kept:
+                kept = {file: read_vectors(one)}  # one file in memory at a time
+            attrs = _attrs(one, grid, sources[file][1])
+            store.write(uids[row.name], kept[file][tokens], grid.positions[tokens], attrs)
+        message = "" if len(tokens) else "its feature file holds no patch here: left out"
+        with database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO jobs (kind, uid, state, done, total, message, updated) "
+                "VALUES ('embed', ?, 'done', ?, ?, ?, ?)",
+                (uids[row.name], len(tokens), len(tokens), message, time.time()),
+            )
+        yield number
 
 
 def _check_alike(one: FeatureFile, first: FeatureFile) -> None:

@@ -104,19 +104,7 @@ def tile_grid(
         raise BadInputError(
             f"tiles of {tile} pixels at {mpp} um per pixel are not possible; both must be positive"
         )
-    if field is None:
-        field = Rect(0, 0, slide.width, slide.height)
-    outside = field.x >= slide.width or field.y >= slide.height
-    if (
-        outside
-        or field.x + field.width <= 0
-        or field.y + field.height <= 0
-        or min(field.width, field.height) < 1
-    ):
-        raise BadInputError(
-            f"{slide.path.name}: the field at {field.x}, {field.y} of {field.width} x {field.height} pixels"
-            f" is outside the slide ({slide.width} x {slide.height})"
-        )
+    field = _checked_field(slide, field)
     pitch = float(tile) if slide.mpp is None else tile * mpp / slide.mpp
     rows = max(1, math.floor(field.height / pitch + 0.05))
     cols = max(1, math.floor(field.width / pitch + 0.05))
@@ -139,3 +127,16 @@ def tile_grid(
             " pale? Lower the share of tissue, or leave the slide out"
         )
     return TileGrid(np.ascontiguousarray(positions[keep]), grid.origin, pitch, grid.shape, tile, grid.mpp)
+
+
+def _checked_field(slide: Slide, field: Rect | None) -> Rect:
+    """A field, by default the whole slide. Raises BadInputError where it is outside."""
+    if field is None:
+        return Rect(0, 0, slide.width, slide.height)
+    inside = -field.width < field.x < slide.width and -field.height < field.y < slide.height
+    if not inside or min(field.width, field.height) < 1:
+        raise BadInputError(
+            f"{slide.path.name}: the field at {field.x}, {field.y} of {field.width} x {field.height} pixels"
+            f" is outside the slide ({slide.width} x {slide.height})"
+        )
+    return field
