@@ -22,7 +22,7 @@ _HOMES = {
     "TokenGraph": "method.graphs",
     "count_concepts": "method.counting",
     "prospect": "method.prospecting",
-    "explain": "method.prospecting",
+    "explain": "method.explaining",
     "FoldChangeKernel": "method.kernels",
     "LinearKernel": "method.kernels",
     "KMeansQuantizer": "method.quantizers",

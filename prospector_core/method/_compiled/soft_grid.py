@@ -35,9 +35,9 @@ COUNT, SCORE, KEEP = 0, 1, 2
 class _Walk(NamedTuple):
     """What all parts of a walk over a grid share.
 
-    places (H, W) int32, token or -1; packed, where tokens are, a bit a cell; cells (H, W, K) uint8 shares, and
-    the same as words of 8; kind and wide, arrays of the types in which shares, and their products, are added
-    up; radius; ball_weights (radius + 1,).
+    places (H, W) int32, token or -1; packed, where tokens are, a bit a cell; cells (H, W, K) uint8 shares;
+    words, the same 8 at a time; kind and wide, arrays of the types in which shares, and products of them,
+    are added up; radius; ball_weights (radius + 1,).
     """
 
     places: np.ndarray
