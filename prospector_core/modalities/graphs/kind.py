@@ -58,11 +58,12 @@ class Graphs(Modality):
         return look_at_graphs(path, sources, labels, options, progress)
 
     def facts(self, study: Study) -> dict[str, Any]:
-        return {"features": study.embedding["features"]}
+        return {"features": study.embedding["features"], "notes": study.embedding.get("notes", [])}
 
     def summary(self, study: Study) -> list[str]:
         names = study.embedding["features"]
-        return [f"{len(names)} features: {', '.join(names[:8])}" + (" …" if len(names) > 8 else "")]
+        taken = f"{len(names)} features: {', '.join(names[:8])}" + (" …" if len(names) > 8 else "")
+        return [taken, *study.embedding.get("notes", [])]
 
     def list_encoders(self) -> list[str]:
         from .encoders import list_feature_encoders
