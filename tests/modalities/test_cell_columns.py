@@ -1,4 +1,4 @@
-"""Tables of cells as instruments and programs write them: columns by name, features chosen, cells left out."""
+"""Tables of cells as instruments and programs write them: columns by name, features, what is left out."""
 
 import h5py
 import numpy as np

@@ -409,7 +409,7 @@ def test_what_anndata_lacks_is_named(together, labels, tmp_path):
         (
             {"spatial": positions},
             {"sample_column": "core"},
-            "no column 'core': its columns are sample; choose one with --sample-column",
+            "no column 'core': its columns are sample; choose",
         ),
         ({"spatial": positions}, {"spatial": "umap"}, "no coordinates"),
     ):
