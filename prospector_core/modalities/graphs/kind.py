@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...method.graphs import TokenGraph
+    from ...method.markers import Markers
     from ...study import Study
     from ...study.data import Datum
     from ..labels import LabelTable
@@ -132,6 +133,12 @@ class Graphs(Modality):
         return _background(
             path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample")
         )
+
+    def markers(self, study: Study) -> Markers | None:
+        """By the features that tokens came with."""
+        from .markers import markers_of
+
+        return markers_of(study)
 
     @property
     def exports(self) -> dict[str, Export]:
