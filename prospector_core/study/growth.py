@@ -156,8 +156,8 @@ def _parted(study: Study, new: NewStudy) -> Growth:
     for uid in kept.values():
         if uid is not None and study.files.state(uid) == "other":
             raise BadInputError(
-                f"{study.sources[uid].path} has changed since the study was made of it: put the file back that"
-                " was there, and give new data in a file of their own"
+                f"{study.sources[uid].path} has changed since the study was made of it: put the file back"
+                " that was there, and give new data in a file of their own"
             )
     study.table.forget()  # another process may have added some, and undone that
     hidden = {row.name: row for row in study.table.rows}

@@ -74,13 +74,13 @@ class CurationState:
     excluded: dict = field(default_factory=dict)
     pins: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
-    added: set = field(default_factory=set)
-    removed: set = field(default_factory=set)
     steps: list = field(default_factory=list)
     regions: list = field(default_factory=list)
     class_pins: dict = field(default_factory=dict)
     families: list = field(default_factory=list)
     fitted: int | None = field(default=None, compare=False)
+    added: set = field(default_factory=set)
+    removed: set = field(default_factory=set)
 
     def pins_of(self, target: int) -> dict:
         """Pins that count in the kernel of a class: {concept or (a, b): weight}."""

@@ -40,7 +40,7 @@ def test_from_new_files_to_new_maps(study, prospector):
     assert "remove new 0, case 1" in ok(prospector("history", "study"))
 
 
-def test_a_table_is_shown_first_and_applied_when_it_is_said(study, prospector, complaint, tmp_path):
+def test_a_table_is_shown_first_and_applied_when_it_is_said(study, prospector, tmp_path):
     rows = [f"case {n},{('no', 'yes')[n % 2]}" for n in range(1, 8)]
     (tmp_path / "now.csv").write_text(
         "\n".join(["id,label", "new 0,no", *rows]).replace("case 1,yes", "case 1,no")
@@ -48,7 +48,8 @@ def test_a_table_is_shown_first_and_applied_when_it_is_said(study, prospector, c
     shown = ok(prospector("labels", "study", "now.csv", "--dry-run"))
     for each in ("new new 0", "corrected case 1 yes no", "gone case 0 no", "prospector add study FILES"):
         assert each in shown.replace("│", "").replace("  ", " ").replace("  ", " "), shown
-    assert "say --yes" in complaint("labels", "study", "now.csv")
+    asked = prospector("labels", "study", "now.csv")
+    assert asked.returncode == 2 and "say --yes to apply" in asked.stderr
     assert study.datum("case 1").label == 1
     said = json.loads(ok(prospector("labels", "study", "now.csv", "--yes", "--json")))
     assert said == {
