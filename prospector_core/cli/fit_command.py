@@ -10,9 +10,9 @@ import typer
 
 from ..errors import BadInputError, FitError
 from ..study.concept_search import default_settings
-from ..study.growth import table_changed
 from .arguments import Beside, Cluster, Json, Memory, StudyPath, Workers, with_options
-from .output import complain, print_json, print_table, progress_bar, say, share
+from .grow_commands import say_table_changed
+from .output import print_json, print_table, progress_bar, say, share
 
 if TYPE_CHECKING:
     from ..evaluation.choose import Choice
@@ -110,8 +110,7 @@ def fit(study: StudyPath, options: FitOptions) -> None:
     from ..study import Study
 
     opened, auto = Study.open(study), options.auto
-    if line := table_changed(opened):
-        complain(f"note: {line}")
+    say_table_changed(opened)
     if options.refit:
         return _refit(opened, options)
     if options.beside:

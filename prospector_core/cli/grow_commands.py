@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..study import Study
     from ..study.growth import LabelChanges
 
-__all__ = ["register"]
+__all__ = ["register", "say_table_changed"]
 
 FileColumn = Annotated[str | None, typer.Option(help="Column of the table that names the file.")]
 LabelColumn = Annotated[str | None, typer.Option(help="Column of the table that gives the class.")]
@@ -158,3 +158,11 @@ def _show(found: LabelChanges, study: Path) -> None:
 
 def _some(names: list[str], limit: int = 5) -> str:
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def say_table_changed(study: Study) -> None:
+    """Say in one line where the labels table that a study follows has changed."""
+    from ..study.growth import table_changed
+
+    if line := table_changed(study):
+        complain(f"note: {line}")

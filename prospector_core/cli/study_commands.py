@@ -8,6 +8,7 @@ import typer
 
 from ..errors import FitError
 from .arguments import Cluster, Json, Memory, StudyPath, Workers
+from .grow_commands import say_table_changed
 from .output import complain, print_json, print_table, progress_bar, say
 
 if TYPE_CHECKING:
@@ -39,11 +40,9 @@ def embed(
     """Embed the tokens of every datum; run it again to go on where it stopped."""
     from ..scheduling import scheduler
     from ..study import Study
-    from ..study.growth import table_changed
 
     opened = Study.open(study)
-    if line := table_changed(opened):
-        complain(f"note: {line}")
+    say_table_changed(opened)
     chosen = [opened.datum(each) for each in data] if data else opened.data
     earlier = set() if anew else {datum.uid for datum in chosen if opened.is_embedded(datum)}
     seen = set(earlier)

@@ -231,10 +231,11 @@ class LabelChanges:
         """Return what a class is called, in words."""
         return "not known" if label is None else self.study.classes[label]
 
-    def apply(self) -> int:
+    def apply(self, remember: bool = True) -> int:
         """Correct labels and take out what is gone, each as an edit with undo. Returns how many edits.
 
-        New rows are not added here: see `add_data`.
+        New rows are not added here: see `add_data`. ``remember``: whether the study follows this table's file
+        from now on, so that a later change of it is said.
         """
         study = self.study
         uids = [datum.uid for datum in self.gone]
@@ -245,7 +246,7 @@ class LabelChanges:
                 record("relabel", {"datum": datum.uid, "label": label})
             if uids:
                 record("remove", {"data": uids})
-        if not self.new:
+        if remember and not self.new:
             remember_table(study, self.table)
         return len(self.corrected) + bool(uids)
 
