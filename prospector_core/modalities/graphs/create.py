@@ -223,7 +223,7 @@ def _read_labels(labels, files, told):
             writer = csv.writer(file)
             writer.writerow(("datum", "label"))
             writer.writerows((name, "" if label is None else str(label)) for name, label in table.items())
-        return replace(labels, table=written).read()
+        return replace(labels, table=written, file_column=None, label_column=None).read()
 
 
 def _match(rows, files, table, told):

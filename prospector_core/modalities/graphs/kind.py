@@ -62,6 +62,8 @@ class Graphs(Modality):
     def options_of(self, embedding: Mapping[str, Any]) -> GraphOptions:
         table = embedding.get("table") or {}
         reading = {name: table[name] for name in ("values", "spatial", "unit") if name in table}
+        # by the name of the option "features" the study keeps those that were taken
+        reading |= {name: table.get(name) for name in ("features", "not_features", "x", "y", "table")}
         return replace(super().options_of(embedding), sample_column=table.get("sample"), **reading)
 
     def check_growth(self, study: Study, new: NewStudy) -> None:
