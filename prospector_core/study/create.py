@@ -79,7 +79,10 @@ def create_study(
     options = kind.options(**given)
     kind.check_encoder(options.encoder)
     new = kind.look(path, sources, table, options, progress, on)
-    write_study(path, {"name": name or path.name, "modality": kind.name}, new, secret)
+    meta: dict[str, Any] = {"name": name or path.name, "modality": kind.name}
+    if table.said:
+        meta["reading"] = table.said
+    write_study(path, meta, new, secret)
 
 
 def write_study(path: Path, meta: dict, new: NewStudy, secret: bytes | None = None) -> None:
