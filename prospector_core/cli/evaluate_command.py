@@ -53,8 +53,8 @@ class EvaluateOptions:
         typer.Option(
             help=(
                 "all, none, or some, separated by commas: constant, random, nearest centroid, token"
-                " regression, token regression + neighbours, mi-SVM, attention MIL, mean-pool, graph"
-                " attention + mask."
+                " regression, token regression + neighbours, mi-SVM, prototype head, attention MIL,"
+                " additive MIL, transformer MIL, mean-pool, graph attention + mask."
             )
         ),
     ] = "none"

@@ -106,7 +106,7 @@ _SHOWN = (
     "prospector",
     "authors' protocol, tuned with truth",
     "nearest centroid",
-    "attention MIL",
+    "attention MIL, LRP",
     "mean-pool, SHAP",
     "graph attention + mask",
 )

@@ -60,6 +60,9 @@ _ONE_WAY = (
     "mean-pool, SHAP",
     "mean-pool, occlusion",
     "mean-pool, integrated gradients",
+    "attention MIL",
+    "attention MIL, integrated gradients",
+    "attention MIL, single",
 )  # of explaining one classifier
 
 
