@@ -83,21 +83,21 @@ class LabelTable:
     table : path, or what else a kind of data takes for labels, or None
     file_column, label_column, positive : str or None
         As for `read_labels`.
-    said : list of str
-        What a user should know of how the table was read, once it was.
     known : tuple of str, or None
         The classes of the study that data are added to (None: a new study, whose classes the table says).
     leave_out : frozenset of str
         Names of data that the study has already: their rows are not read.
+    said : list of str
+        What a user should know of how the table was read, once it was.
     """
 
     table: Any
     file_column: str | None = None
     label_column: str | None = None
     positive: str | None = None
-    said: list[str] = field(default_factory=list, compare=False)
     known: tuple[str, ...] | None = None
     leave_out: frozenset[str] = frozenset()
+    said: list[str] = field(default_factory=list, compare=False)
 
     @property
     def name(self) -> str:
