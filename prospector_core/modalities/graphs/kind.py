@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,12 @@ from ..parts import Export, Words
 from .options import GraphOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import Any
 
     from ...method.graphs import TokenGraph
+    from ...method.markers import Markers
     from ...study import Study
     from ...study.data import Datum
     from ..labels import LabelTable
@@ -57,12 +59,32 @@ class Graphs(Modality):
 
         return look_at_graphs(path, sources, labels, options, progress)
 
+    def options_of(self, embedding: Mapping[str, Any]) -> GraphOptions:
+        table = embedding.get("table") or {}
+        reading = {name: table[name] for name in ("values", "spatial", "unit") if name in table}
+        # by the name of the option "features" the study keeps those that were taken
+        reading |= {name: table.get(name) for name in ("features", "not_features", "x", "y", "table")}
+        return replace(super().options_of(embedding), sample_column=table.get("sample"), **reading)
+
+    def check_growth(self, study: Study, new: NewStudy) -> None:
+        ours, theirs = study.embedding["features"], new.embedding["features"]
+        if ours != theirs:
+            odd = [name for name in ours if name not in theirs] or [
+                name for name in theirs if name not in ours
+            ]
+            what = f"{odd[0]!r} is in one of them only" if odd else "their order differs"
+            raise GraphError(
+                f"the new {self.words.data} have {len(theirs)} features and the study has {len(ours)}"
+                f" ({what}): give them the same"
+            )
+
     def facts(self, study: Study) -> dict[str, Any]:
-        return {"features": study.embedding["features"]}
+        return {"features": study.embedding["features"], "notes": study.embedding.get("notes", [])}
 
     def summary(self, study: Study) -> list[str]:
         names = study.embedding["features"]
-        return [f"{len(names)} features: {', '.join(names[:8])}" + (" …" if len(names) > 8 else "")]
+        taken = f"{len(names)} features: {', '.join(names[:8])}" + (" …" if len(names) > 8 else "")
+        return [taken, *study.embedding.get("notes", [])]
 
     def list_encoders(self) -> list[str]:
         from .encoders import list_feature_encoders
@@ -131,6 +153,12 @@ class Graphs(Modality):
         return _background(
             path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample")
         )
+
+    def markers(self, study: Study) -> Markers | None:
+        """By the features that tokens came with."""
+        from .markers import markers_of
+
+        return markers_of(study)
 
     @property
     def exports(self) -> dict[str, Export]:
