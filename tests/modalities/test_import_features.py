@@ -446,3 +446,12 @@ def test_slides_that_match_no_features_are_refused_and_ome_tif_is_one_ending(tmp
     tifffile.imwrite(slides / "A.ome.tif", image, photometric="rgb")
     study = Study.create(tmp_path / "study", features=tmp_path / "features_x", labels=labels, slides=slides)
     assert study.source_path("A").name == "A.ome.tif"
+
+
+def test_a_job_folder_of_clam_is_read_as_it_lies(tmp_path):
+    for index, name in enumerate("ABCD"):
+        positions = places(index)
+        vectors = vectors_of(index, index % 2, len(positions))
+        write_clam(tmp_path / "job", name, corners(positions, 4 * PATCH), vectors)
+    study = Study.create(tmp_path / "study", features=tmp_path / "job", labels=write_table(tmp_path))
+    assert study.grid(study.data[0])["pitch"] == 4 * PATCH

@@ -65,12 +65,12 @@ class FeatureFile:
 
 
 def find_feature_files(folder: Path) -> list[Path]:
-    """Feature files of a folder, or of ``h5_files`` in it (CLAM): list of Path. Raises EmbeddingError."""
+    """Feature files of a folder, or of a job folder of CLAM or TRIDENT: list of Path. Raises EmbeddingError."""
     folder = Path(folder)
     require_readable(folder, EmbeddingError)
     if not folder.is_dir():
         raise EmbeddingError(f"there is no folder {folder}: give the folder of the feature files")
-    for place in (folder, folder / "h5_files"):
+    for place in (folder, folder / "h5_files", folder / "features" / "h5_files"):
         found = _files(place) or _files(place, _PLAIN)
         if found:
             return found
