@@ -65,7 +65,7 @@ class FeatureFile:
 
 
 def find_feature_files(folder: Path) -> list[Path]:
-    """Feature files of a folder, or of a job folder of CLAM or TRIDENT: list of Path. Raises EmbeddingError."""
+    """Feature files of a folder, or of a job of CLAM or TRIDENT: list of Path. Raises EmbeddingError."""
     folder = Path(folder)
     require_readable(folder, EmbeddingError)
     if not folder.is_dir():
