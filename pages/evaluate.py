@@ -1,7 +1,6 @@
 """Is the map to be trusted: signal against shuffled labels, settings by labels alone, maps against truth."""
 
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 import streamlit as st
@@ -93,6 +92,7 @@ def search(study):
     )
     key = f"choice_{study.path}_{study.target}"
     if st.button("Search settings", icon=":material/manage_search:"):
+        from prospector_core.evaluation.choose import shown as said_of
         from prospector_core.evaluation.studies import choose_for
 
         bar, table, rows = st.progress(0.0, "searching"), st.empty(), []
@@ -104,7 +104,7 @@ def search(study):
                     "radius": settings.radius,
                     "softness": settings.softness,
                     "centre": settings.centre,
-                    **{name: value for name, value in asdict(scores).items() if name != "losses"},
+                    **said_of(scores),
                 }
             )
             bar.progress(done / total, f"candidate {done} of {total}")

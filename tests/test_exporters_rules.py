@@ -16,7 +16,8 @@ from scipy import sparse
 from prospector_core import TokenGraph
 from prospector_core.errors import BadInputError, MissingExtraError
 from prospector_core.modalities.documents import exports as texts
-from prospector_core.modalities.graphs.geojson import mark_name, points_geojson, score_name
+from prospector_core.modalities.geojson_names import mark_name, score_name
+from prospector_core.modalities.graphs.geojson import points_geojson
 from prospector_core.modalities.graphs.h5ad import write_h5ad
 from prospector_core.modalities.slides.geojson import _dissolved, _drawn, _mark
 from prospector_core.modalities.slides.ometiff import _halved

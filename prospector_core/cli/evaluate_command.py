@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import BadInputError
+from ..evaluation import SETS
 from .arguments import Beside, Cluster, Workers, with_options
 from .output import print_json, print_table, progress_bar, say
 
@@ -42,8 +43,8 @@ class EvaluateOptions:
         typer.Option(
             "--set",
             help=(
-                "In place of a study, a set of the folder PROSPECTOR_DATA: camelyon16_mosaics,"
-                " camelyon16_mosaics_64, camelyon16_mosaics_back, zinc or medquad_gard; may be repeated."
+                "In place of a study, a set of the folder PROSPECTOR_DATA, or a made one:"
+                f" {', '.join(SETS)}, or all; may be repeated."
             ),
         ),
     ] = None
@@ -51,8 +52,9 @@ class EvaluateOptions:
         str,
         typer.Option(
             help=(
-                "all, none, or some, separated by commas: constant, random, nearest centroid, attention MIL,"
-                " mean-pool, graph attention + mask."
+                "all, none, or some, separated by commas: constant, random, nearest centroid, token"
+                " regression, token regression + neighbours, mi-SVM, prototype head, attention MIL,"
+                " additive MIL, transformer MIL, mean-pool, graph attention + mask."
             )
         ),
     ] = "none"
@@ -80,6 +82,9 @@ class EvaluateOptions:
     workers: Workers = None
     cluster: Cluster = None
     seed: Annotated[int, typer.Option(help="Same seed and data, same result.")] = 0
+    seeds: Annotated[
+        int, typer.Option(min=1, help="How many seeds every method is run with, one after the other.")
+    ] = 5
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report. Default: evaluation, in the study.")
     ] = None
@@ -110,7 +115,7 @@ def evaluate(
         raise BadInputError("give the folder of a study, or sets with --set")
     if study is None and (options.truth is not None or options.beside):
         raise BadInputError("--truth and --beside are of a study; a set brings its own")
-    run = {"seed": options.seed, "few": options.few, "folds": options.folds}
+    run = {"seed": options.seed, "seeds": options.seeds, "few": options.few, "folds": options.folds}
     with (
         scheduler(options.workers, options.cluster) as on,
         progress_bar("evaluating", options.json, "steps") as bar,
@@ -138,7 +143,8 @@ def _compared(study: Path | None, options: EvaluateOptions, run: dict[str, Any])
 
     methods = method_names(options.baselines, options.sweep, options.quantizers)
     if study is None:
-        return [compare(OfSet(name), methods, **run) for name in options.set]
+        names = SETS if "all" in options.set else options.set
+        return [compare(OfSet(name), methods, **run) for name in names]
     return [_of_study(study, options, methods, run)]
 
 

@@ -9,4 +9,21 @@ training data.
 
 from .problem import Problem
 
-__all__ = ["Problem"]
+__all__ = ["SETS", "Problem"]
+
+SETS = (
+    "camelyon16_mosaics",
+    "camelyon16_mosaics_64",
+    "camelyon16_mosaics_back",
+    "zinc",
+    "zinc_A",
+    "medquad_gard",
+    "medquad_niddk",
+    "medquad_niddk_150",
+    "mol_benzene",
+    "mol_logic7",
+    "hgsc_shape",
+    "rare_pair",
+    "rare_pair_noise",
+)
+"""Names of the sets that methods are compared on: `datasets.load_set`."""

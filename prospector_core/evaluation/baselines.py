@@ -10,13 +10,18 @@ standardised by the training data.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import MissingExtraError
+from ..method.smoothing import smoothed
+from ..study.settings import SUGGESTED
 from .heads import Outcome
-from .networks import Inputs, attention_network, graph_network, mean_network, probabilities, torch_here, train
+from .networks import Inputs, graph_network, mean_network, probabilities, torch_here, train
+from .peer_networks import NETWORKS
+from .peers import PEERS
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,8 +31,12 @@ if TYPE_CHECKING:
     from .networks import Batch
     from .problem import Problem
 
-__all__ = ["BASELINES", "run_baseline"]
+__all__ = ["BASELINES", "SMOOTHED", "run_baseline"]
 
+SMOOTHED = ", smoothed"
+"""Ends the name of a baseline whose maps were smoothed as ours are."""
+
+_WITHOUT_SIGNAL = ("constant", "random")
 _IG_STEPS, _SHAP_SAMPLES = 16, 16
 _MASK_STEPS, _MASK_DATA = 60, 16  # of learning masks over tokens, so many data together
 
@@ -37,9 +46,21 @@ def run_baseline(
 ) -> Outcome | dict[str, Outcome]:
     """A baseline by name: Outcome, or {name: Outcome} of one that is several.
 
+    Maps are also given smoothed as ours are, under the name with ``SMOOTHED`` behind it.
+
     Raises KeyError, MissingExtraError.
     """
-    return BASELINES[name](problem, np.asarray(train), np.asarray(test), seed)
+    found = BASELINES[name](problem, np.asarray(train), np.asarray(test), seed)
+    if name in _WITHOUT_SIGNAL:
+        return found
+    found = found if isinstance(found, dict) else {name: found}
+    return found | {name + SMOOTHED: _smoothed(problem, outcome) for name, outcome in found.items()}
+
+
+def _smoothed(problem: Problem, outcome: Outcome) -> Outcome:
+    steps = SUGGESTED.smoothing
+    maps = {i: smoothed(problem.graphs[i], scores, steps) for i, scores in outcome.maps.items()}
+    return replace(outcome, maps=maps)
 
 
 # ---- without a network
@@ -80,19 +101,6 @@ def nearest_centroid(problem: Problem, train: np.ndarray, test: np.ndarray, seed
 
 
 # ---- networks
-
-
-def attention_mil(problem: Problem, train_on: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
-    """Gated attention over tokens (Ilse et al., 2018); the map is the attention before softmax."""
-    torch, started = torch_here(), time.process_time()
-    torch.manual_seed(seed)
-    inputs = Inputs(problem, train_on)
-    model = attention_network(inputs.dim)
-    size, epochs = train(model, problem, train_on, inputs, seed)
-    probability = probabilities(model, inputs, test)
-    with torch.no_grad():
-        maps = {i: _numbers(model.attention(inputs.batch([i]))) for i in map(int, problem.scored(test))}
-    return Outcome(maps, probability, time.process_time() - started, size, epochs=epochs)
 
 
 def mean_pool_maps(problem: Problem, train_on: np.ndarray, test: np.ndarray, seed: int) -> dict[str, Outcome]:
@@ -197,7 +205,8 @@ BASELINES = {
     "constant": constant,
     "random": random,
     "nearest centroid": nearest_centroid,
-    "attention MIL": attention_mil,
+    **PEERS,
+    **NETWORKS,
     "mean-pool": mean_pool_maps,
     "graph attention + mask": graph_attention,
 }

@@ -9,11 +9,12 @@ Four things are looked at for each candidate, on the data that may be fitted on:
 - **stability**: how alike the maps are of kernels fitted on one half of the data and on the other.
 
 The first candidate, the settings to begin with, stays unless labels say clearly otherwise: another one has to
-lower the log loss by more than a standard error of the difference, datum by datum, and to be no less stable;
-and where the first already tells (nearly) all held-out data apart, labels can say no more, and it stays.
-Among those that do, candidates are ranked by each of log loss, top auroc and stability, and the mean rank
-decides; of equals the earlier candidate. With few data nearly every candidate predicts them all, and a choice
-among them would be chance.
+lower the log loss on every one of several splits, by more than three standard errors of the difference, datum
+by datum (there are dozens of candidates), to predict better than a coin, and to be no less stable. Where the
+first already tells (nearly) all held-out data apart, labels can say no more, and it stays. Among those that
+do, candidates are ranked by each of log loss, top auroc and stability, and the mean rank decides; of equals
+the earlier candidate. With few data nearly every candidate predicts them all, and a choice among them would
+be chance.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ __all__ = ["Choice", "LabelScores", "auto_candidates", "choose", "choose_tokens"
 
 _TOP = 0.05  # share of a datum's tokens
 _HALVINGS = 3
+_SPLITS = 3  # of the data into five parts, each of which is held out in turn
+_ERRORS = 3  # standard errors that a candidate has to be better by
 _EPSILON = 1e-6
 _ALL_APART = 0.99  # AUROC of held-out data
 
@@ -50,7 +53,7 @@ _ALL_APART = 0.99  # AUROC of held-out data
 class LabelScores:
     """What labels alone say of settings; see the module.
 
-    Higher is better, but for log_loss, the mean of ``losses`` (n_data,).
+    Higher is better, but for log_loss, the mean of ``losses`` (n_data,); ``splits``, that of each split.
     """
 
     log_loss: float
@@ -58,6 +61,7 @@ class LabelScores:
     top_auroc: float
     stability: float
     losses: tuple = field(default=(), repr=False)
+    splits: tuple = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def auto_candidates(problem: Problem, train: object | None = None) -> list[FitSe
         found = [
             replace(usual, radius=r, pseudo=pseudo, shrink=s)
             for r in (1, 2, 0)
-            for pseudo, s in ((0.1, True), (1.0, True), (0.1, False))
+            for pseudo, s in ((usual.pseudo, usual.shrink), (0.1, usual.shrink), (usual.pseudo, False))
         ]
         return found + [replace(authors, radius=r) for r in (1, 2)]
     sizes = sorted(
@@ -210,9 +214,17 @@ def decide(candidates: list[FitSettings | str] | str, scores: list[LabelScores])
     for at, each in enumerate(scores[1:] if not exhausted else (), start=1):
         gain = np.array(first.losses) - np.array(each.losses)
         error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
-        clear[at] = gain.mean() > error and each.stability >= first.stability
+        always = all(own < other for own, other in zip(each.splits, first.splits))
+        predicts = _surely_below(np.array(each.losses), np.log(2))  # else less wrong is all it is
+        better = always and predicts and gain.mean() > _ERRORS * error
+        clear[at] = better and each.stability >= first.stability
     best = int(np.argmin(np.where(clear, ranks, np.inf))) if clear.any() else 0
     return Choice(list(candidates), list(scores), ranks, clear, best)
+
+
+def _surely_below(losses: np.ndarray, bound: float) -> bool:
+    """Whether a mean is below a bound by more than its standard error."""
+    return bool(losses.mean() + losses.std() / np.sqrt(len(losses)) < bound)
 
 
 def shown(scores: LabelScores) -> dict[str, float]:
@@ -227,24 +239,28 @@ def label_scores(problem: Problem, train: np.ndarray, settings: FitSettings, see
     """
     centroids = centroids_of(problem, train, settings)
     counts, labels = counts_of(problem, train, centroids, settings), problem.labels[train]
-    probability, top = np.empty(len(train)), np.empty(len(train))
-    for rest, out in stratified_folds(labels, 5, seed):
-        kernel = settings.make_kernel().fit(counts[rest], labels[rest])
-        curve = Calibration.fit(kernel.evidence(counts[rest]), labels[rest])
-        probability[out] = curve.predict(kernel.evidence(counts[out]))
-        head = FittedHead(problem, settings, centroids, kernel, curve)
-        top[out] = [_top(head.map(train[i])) / max(np.abs(kernel.coef_).max(), _EPSILON) for i in out]
+    probability, top = np.empty((_SPLITS, len(train))), np.empty(len(train))
+    for split in range(_SPLITS):
+        for rest, out in stratified_folds(labels, 5, seed + split):
+            kernel = settings.make_kernel().fit(counts[rest], labels[rest])
+            curve = Calibration.fit(kernel.evidence(counts[rest]), labels[rest])
+            probability[split, out] = curve.predict(kernel.evidence(counts[out]))
+            if not split:  # maps take longest
+                head = FittedHead(problem, settings, centroids, kernel, curve)
+                top[out] = [_top(head.map(train[i])) / max(np.abs(kernel.coef_).max(), _EPSILON) for i in out]
     clipped = np.clip(probability, _EPSILON, 1 - _EPSILON)
-    losses = -np.where(labels == 1, np.log(clipped), np.log(1 - clipped))
+    by_split = -np.where(labels == 1, np.log(clipped), np.log(1 - clipped))
+    losses = by_split.mean(axis=0)
     alike = [
         _alike(problem, train, settings, centroids, counts, labels, seed + at) for at in range(_HALVINGS)
     ]
     return LabelScores(
         float(losses.mean()),
-        auroc(probability, labels == 1),
+        float(np.mean([auroc(each, labels == 1) for each in probability])),
         auroc(top, labels == 1),
         float(np.mean(alike)),
         tuple(losses.tolist()),
+        tuple(by_split.mean(axis=1).tolist()),
     )
 
 

@@ -1,4 +1,4 @@
-"""The three sets of the report, read from a folder that PROSPECTOR_DATA names.
+"""The sets of the report, read from a folder that PROSPECTOR_DATA names.
 
 Embedded once, and kept in the user's cache.
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from ..errors import BadInputError, MissingExtraError
 from ..method.graphs import TokenGraph
+from . import SETS
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SETS", "data_folder", "load_set"]
 
-SETS = ("camelyon16_mosaics", "camelyon16_mosaics_64", "camelyon16_mosaics_back", "zinc", "medquad_gard")
+_SOUGHT = {"medquad_gard": "inheritance", "medquad_niddk": "causes"}  # the section that is the truth
 _GRID = 6  # cells per side of a mosaic
 _SIDE = 128  # pixels of a cell
 _CONTACT = 6.0  # angstrom between side chains
@@ -52,14 +53,18 @@ def load_set(
     """A set by name: Problem. Raises BadInputError, MissingExtraError."""
     if name not in SETS:
         raise BadInputError(f"there is no set {name!r}: choose from {', '.join(SETS)}")
+    if name.startswith("rare_pair"):
+        return rare_pairs(noise=0.1 if name.endswith("noise") else 0.0)
     folder = data_folder() if folder is None else Path(folder)
-    home = folder / name.removesuffix("_64").removesuffix("_back")
+    if name in ("mol_benzene", "mol_logic7", "hgsc_shape"):
+        return _graphs(folder / "graphs" / f"{name}.npz", name)
+    home = folder / name.removesuffix("_64").removesuffix("_back").removesuffix("_150")
     if not home.is_dir():
         raise BadInputError(f"{folder} has no folder {home.name}")
-    if name == "zinc":
-        return _zinc(home)
-    if name == "medquad_gard":
-        return _documents(home, progress)
+    if name.startswith("zinc"):
+        return _zinc(home, name)
+    if name.startswith("medquad"):
+        return _documents(home, name, 150 if name.endswith("_150") else None, progress)
     sides, back = (64, _SIDE) if name.endswith("_64") else (_SIDE, 64), name.endswith("_back")
     found, other = (_mosaics(home, side, back) for side in sides)
     found.others = {other.tokens: other}
@@ -114,7 +119,7 @@ def _mosaics(home: Any, side: Any, back: bool = False) -> Any:
     )
 
 
-def _zinc(home: Any) -> Any:
+def _zinc(home: Any, name: str) -> Any:
     from ..method.quantizers import RESIDUE_TYPES, ResidueQuantizer
 
     try:
@@ -144,13 +149,14 @@ def _zinc(home: Any) -> Any:
                 letters.append(gemmi.find_tabulated_residue(each["resname"]).one_letter_code.upper())
         return {"places": np.array(places), "letters": np.array(letters), "sizes": np.array(sizes)}
 
-    kept = _kept("zinc", (home / "residues.csv.gz").read_bytes(), embed)
+    kept = _kept(name, (home / "residues.csv.gz").read_bytes(), embed)
     bounds = np.cumsum(kept["sizes"])[:-1]
     given = np.eye(len(RESIDUE_TYPES) + 1, dtype=np.float32)
     letters = np.split(kept["letters"], bounds)
     fold = np.array([int(row["fold"]) for row in labels])
+    bind = sum(row["label"] == "1" for row in labels)
     return Problem(
-        "zinc",
+        name,
         [f"{row['pdb_id']}_{row['chain']}" for row in labels],
         [TokenGraph.from_contacts(each, _CONTACT) for each in np.split(kept["places"], bounds)],
         [given[ResidueQuantizer().predict(each)] for each in letters],
@@ -162,8 +168,9 @@ def _zinc(home: Any) -> Any:
         [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in sorted(set(fold.tolist()))],
         given=given,
         about=(
-            "156 protein chains, 46 of which bind zinc; tokens are residues by type, in contact where their"
-            f" side chains' centres are within {_CONTACT:g} A; five folds that keep similar chains together"
+            f"{len(labels)} protein chains, {bind} of which bind zinc; tokens are residues by type, in"
+            f" contact where their side chains' centres are within {_CONTACT:g} A; five folds that keep"
+            " similar chains together"
         ),
     )
 
@@ -185,11 +192,13 @@ def sentences_of(text: str) -> list[str]:
     return [piece.strip() for piece in _SENTENCE_END.split(text) if piece.strip()]
 
 
-def _documents(home: Any, progress: Callable[..., object] | None) -> Any:
+def _documents(home: Any, name: str, first: int | None, progress: Callable[..., object] | None) -> Any:
+    """``first``: so many sentences of each page at most."""
     with gzip.open(home / "docs.jsonl.gz", "rt") as file:
         docs = [json.loads(line) for line in file]
+    sought = _SOUGHT[home.name]
     said = [
-        [(s, part["label"] == "inheritance") for part in doc["sections"] for s in sentences_of(part["text"])]
+        [(s, part["label"] == sought) for part in doc["sections"] for s in sentences_of(part["text"])][:first]
         for doc in docs
     ]
     sentences = sorted({sentence for doc in said for sentence, _ in doc})
@@ -200,8 +209,9 @@ def _documents(home: Any, progress: Callable[..., object] | None) -> Any:
     vectors = _kept("minilm", "\n".join(sentences).encode(), embed)["vectors"]
     place = {sentence: at for at, sentence in enumerate(sentences)}
     fold = np.array([doc["fold"] for doc in docs])
+    count = sum(doc["label"] for doc in docs)
     return Problem(
-        "medquad_gard",
+        name,
         [doc["id"] for doc in docs],
         [TokenGraph.from_chain(len(doc), reach=2) for doc in said],
         [vectors[[place[sentence] for sentence, _ in doc]] for doc in said],
@@ -209,8 +219,9 @@ def _documents(home: Any, progress: Callable[..., object] | None) -> Any:
         [np.array([true for _, true in doc], bool) for doc in said],
         [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in sorted(set(fold.tolist()))],
         about=(
-            "681 pages on rare diseases, 347 with a section on inheritance; tokens are sentences"
-            " (all-MiniLM-L6-v2), each linked to the two before and after; five folds"
+            f"{len(docs)} pages on diseases, {count} of class 1; the truth is the section on {sought};"
+            f" tokens are {f'the first {first} ' if first else ''}sentences (all-MiniLM-L6-v2), each linked"
+            " to the two before and after; five folds"
         ),
     )
 
@@ -261,3 +272,62 @@ def _kept(name: str, source: Any, compute: Any) -> Any:
     np.savez(partial, **found)
     partial.rename(path)
     return found
+
+
+def _graphs(file: Path, name: str) -> Problem:
+    """Token graphs with truth, as arrays (see the README of their folder)."""
+    if not file.is_file():
+        raise BadInputError(f"there is no file {file}")
+    with np.load(file, allow_pickle=False) as kept:
+        found = {key: kept[key] for key in kept.files}
+    bounds, edges = np.cumsum(found["sizes"])[:-1], np.split(found["edges"], found["edge_ptr"][1:-1])
+    fold, embeddings = found["fold"], found["embeddings"].astype(np.float32)
+    return Problem(
+        name,
+        [str(each) for each in found["ids"]],
+        [TokenGraph.from_edges(int(n), pairs) for n, pairs in zip(found["sizes"], edges)],
+        np.split(embeddings, bounds),
+        found["labels"],
+        [part.astype(bool) for part in np.split(found["truth"], bounds)],
+        [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in np.unique(fold)],
+        given=found["given"].astype(np.float32) if "given" in found else None,
+        about=f"{len(fold)} graphs, {int(found['labels'].sum())} of class 1; {len(np.unique(fold))} folds",
+    )
+
+
+def rare_pairs(noise: float = 0.0, n: int = 60, seed: int = 0) -> Problem:
+    """Made data whose class is a rare pair: two rare kinds of token touch, which class 0 never shows.
+
+    Points in the plane, linked by their triangulation, of 12 kinds whose shares differ from datum to datum.
+    ``noise``: the share of data whose label is wrong.
+    """
+    random, kinds, size = np.random.default_rng(seed), 12, 150
+    base = np.array([0.03, 0.03, *[0.94 / (kinds - 2)] * (kinds - 2)])
+    graphs, sprites, truth = [], [], []
+    labels = np.arange(n) % 2
+    for label in labels:
+        graph = TokenGraph.from_delaunay(random.random((size, 2)))
+        sprite = random.choice(kinds, size, p=random.dirichlet(base * 8))
+        shows = label == 1 if random.random() >= noise else label == 0
+        start = np.repeat(np.arange(size), np.diff(graph.indptr))
+        while (meet := (sprite[start] == 0) & (sprite[graph.indices] == 1)).any():
+            sprite[graph.indices[meet]] = 2 + random.integers(0, kinds - 2, int(meet.sum()))
+        for token in random.integers(0, size, 3) if shows else ():
+            near = graph.indices[graph.indptr[token] : graph.indptr[token + 1]]
+            sprite[token], sprite[random.choice(near)] = 0, 1
+        meet = (sprite[start] == 0) & (sprite[graph.indices] == 1)
+        graphs.append(graph)
+        sprites.append(sprite)
+        truth.append(np.isin(np.arange(size), [start[meet], graph.indices[meet]]))
+    fold, given = np.arange(n) // 2 % 5, np.eye(kinds, dtype=np.float32)
+    return Problem(
+        f"made: a rare pair{f', {noise:.0%} of labels wrong' if noise else ''}",
+        [f"datum {number}" for number in range(n)],
+        graphs,
+        [given[sprite] for sprite in sprites],
+        labels,
+        truth,
+        [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(5)],
+        given=given,
+        about=f"{n} made graphs of {size} points of {kinds} kinds; class 1 shows contacts of two rare kinds",
+    )

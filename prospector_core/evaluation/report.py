@@ -32,6 +32,8 @@ _COLUMNS = (
     ("method", "Method"),
     ("ap", "AP"),
     ("interval", "95 % interval"),
+    ("seeds", "Spread over seeds"),
+    ("ap_above_chance", "AP above chance"),
     ("auroc", "AUROC"),
     ("otsu_dice", "Dice (Otsu)"),
     ("tolerant_precision", "Precision within 1 hop"),
@@ -104,7 +106,7 @@ _SHOWN = (
     "prospector",
     "authors' protocol, tuned with truth",
     "nearest centroid",
-    "attention MIL",
+    "attention MIL, LRP",
     "mean-pool, SHAP",
     "graph attention + mask",
 )
@@ -227,6 +229,7 @@ def _table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
             **each,
             "method": _named(evaluation, each),
             "interval": f"{each['ap_low']:.2f} to {each['ap_high']:.2f}",
+            "seeds": f"± {np.std(each['ap_seeds'], ddof=1):.3f}" if len(each.get("ap_seeds", ())) > 1 else "",
         }
         rows.append([_cell(name, cells.get(name)) for name, _ in _COLUMNS])
     return [title for _, title in _COLUMNS], rows
@@ -260,7 +263,7 @@ def _said(evaluation: Evaluation) -> str:
     return (
         f"{p['about'] + '. ' if p['about'] else ''}{p['data']} data ({p['class_1']} of class 1),"
         f" {p['tokens']:,} tokens; maps of {scored} data scored, each by heads that were not fitted on it. A"
-        f" constant or random map scores {p['prevalence']:.3f}."
+        f" constant map scores {p['prevalence']:.3f}, a random one {p['chance_ap']:.3f}."
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import BadInputError
-from ..method.metrics import auroc, bootstrap_interval, calibration
+from ..method.metrics import auroc, bootstrap_interval, calibration, chance_precision
 from ..scheduling import InProcess
 from .baselines import BASELINES
 from .quantizers import methods_of
@@ -38,6 +38,8 @@ _FEW_METHODS = (
     "graph attention + mask",
 )
 _REPEATS = 5
+_NOT_MEASURES = ("method", "fold", "datum", "draw", "ap", "prevalence", "components", "size", "dispersion")
+_WITHOUT_SEED = ("constant", "nearest centroid")
 _NETWORKS = ("attention MIL", "mean-pool", "graph attention + mask")
 
 
@@ -88,19 +90,26 @@ def evaluate(
     progress: Callable[..., object] | None = lambda done, total, text: None,
     folds: int | None = None,
     on: OnCluster | None = None,
+    seeds: int = 1,
 ) -> Evaluation:
     """Compare methods on a problem: Evaluation.
 
     Parameters: source, a Problem, or where one comes from (``tasks.OfSet``, ``tasks.OfStudy``), which alone
     can be sent to workers; few, whether to measure few labels too; folds, only so many; on, where it runs,
-    from ``scheduling.scheduler`` (default: here). The numbers are the same wherever it runs, but for the
-    seconds. Raises BadInputError, FitError.
+    from ``scheduling.scheduler`` (default: here); seeds, how many seeds, from ``seed`` on, everything
+    random of a method begins with in turn: concepts, networks, what is held out to choose by. The numbers
+    are the same wherever it runs, but for the seconds. Raises BadInputError, FitError.
     """
     started, problem, on = time.process_time(), opened(source), on or InProcess()
     n_folds = len(problem.folds) if folds is None else min(folds, len(problem.folds))
     if not problem.others:
         methods = [method for method in methods if method != TOKENS]
-    items = [Item(fold, (method,)) for fold in range(n_folds) for method in methods]
+    items = [
+        Item(fold, (method,), draw=draw)
+        for fold in range(n_folds)
+        for method in methods
+        for draw in range(1 if method in _WITHOUT_SEED else seeds)
+    ]
     items += few_items(problem, methods) if few else []
     parts = {}
     for done in on.run(work, items, source, seed):
@@ -161,6 +170,13 @@ def _gathered(problem: Problem, parts: list[Part]) -> Evaluation:
     )
 
 
+def _chance(problem: Problem) -> float:
+    """The AP of a random map: mean over the data that are scored."""
+    truths = [problem.truth[i] for i in problem.scored(range(len(problem.ids)))]
+    found = [chance_precision(len(truth), int(np.sum(truth))) for truth in truths]
+    return float(np.mean(found)) if found else float("nan")
+
+
 def _best_first(
     summary: list[dict[str, float | list[float] | str]],
 ) -> list[dict[str, float | list[float] | str]]:
@@ -195,7 +211,18 @@ def about_of(problem: Problem) -> dict[str, float | str]:
         "tokens": int(sum(graph.n for graph in problem.graphs)),
         "folds": len(problem.folds),
         "prevalence": problem.prevalence,
+        "chance_ap": _chance(problem),
     }
+
+
+def _by_seed(rows: list[dict[str, float | str]]) -> np.ndarray:
+    """AP of each datum and seed: (n_data, n_seeds)."""
+    found: dict[tuple, dict[int, float]] = {}
+    for row in rows:
+        found.setdefault((row["fold"], row["datum"]), {})[row.get("draw", 0)] = row["ap"]
+    return np.array([[each[draw] for draw in sorted(each)] for each in found.values()]).reshape(
+        len(found), -1
+    )
 
 
 def _summary(
@@ -204,17 +231,14 @@ def _summary(
     costs: list[dict[str, float | str]],
     predicted: list[tuple[float, int]],
 ) -> dict[str, float | list[float] | str]:
-    mean, low, high = bootstrap_interval([row["ap"] for row in rows])
+    by_seed = _by_seed(rows)
+    mean, low, high = bootstrap_interval(by_seed)
     folds = sorted({row["fold"] for row in rows})
     by_fold = [float(np.nanmean([row["ap"] for row in rows if row["fold"] == fold])) for fold in folds]
     p, y = (np.array(each) for each in zip(*predicted))
     meant = calibration(p, y)
     other = (
-        {
-            key: float(np.nanmean([row[key] for row in rows]))
-            for key in rows[0]
-            if key not in ("method", "fold", "datum", "ap", "prevalence", "components", "size", "dispersion")
-        }
+        {key: float(np.nanmean([row[key] for row in rows])) for key in rows[0] if key not in _NOT_MEASURES}
         if rows
         else {}
     )
@@ -224,7 +248,8 @@ def _summary(
         "ap_low": low,
         "ap_high": high,
         "ap_folds": by_fold,
-        "data_scored": len(rows),
+        "ap_seeds": [float(each) for each in by_seed.mean(axis=0)] if rows else [],
+        "data_scored": len(by_seed),
         **other,
         "datum_auroc": auroc(p, y == 1),
         "datum_brier": meant["brier"],

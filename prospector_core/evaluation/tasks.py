@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from ..method.metrics import map_metrics, regions_of
 from ..method.prospecting import prospect
 from ..method.soft import count_units
 from ..study.settings import FitSettings
-from .baselines import run_baseline
+from .baselines import SMOOTHED, run_baseline
 from .choose import choose, choose_tokens, shown
 from .fast import fast_ap
 from .heads import authors_protocol, fit_head, forget, outcome_of, suggested_for
@@ -60,6 +60,9 @@ _ONE_WAY = (
     "mean-pool, SHAP",
     "mean-pool, occlusion",
     "mean-pool, integrated gradients",
+    "attention MIL",
+    "attention MIL, integrated gradients",
+    "attention MIL, single",
 )  # of explaining one classifier
 
 
@@ -104,13 +107,15 @@ class OfStudy:
 class Item:
     """What is to be done: ``methods`` on a fold.
 
-    With ``labels``, they are fitted on so many training data per class, drawn by ``repeat``.
+    With ``labels``, they are fitted on so many training data per class, drawn by ``repeat``. ``draw``: which
+    of several seeds everything random begins with.
     """
 
     fold: int
     methods: tuple
     labels: int = 0
     repeat: int = 0
+    draw: int = 0
 
 
 @dataclass
@@ -180,8 +185,10 @@ def _whole(problem: Problem, seed: int, item: Item) -> Part:
         problem.cache["fold"] = item.fold
     part = Part([], {}, {}, [], [])
     for method in item.methods:
-        for name, outcome in _outcomes(problem, method, train, test, seed, part.searches).items():
-            part.rows += scored_rows(problem, name, item.fold, outcome, test)
+        searches = [] if item.draw else part.searches
+        for name, outcome in _outcomes(problem, method, train, test, seed + item.draw, searches).items():
+            rows = scored_rows(problem, name, item.fold, outcome, test)
+            part.rows += [{**row, "draw": item.draw} for row in rows]
             part.costs[name] = {
                 key: getattr(outcome, key) for key in ("seconds", "parameters", "note", "epochs")
             }
@@ -196,7 +203,7 @@ def _few(problem: Problem, seed: int, item: Item) -> Part:
     some, part = np.sort(np.concatenate(drawn)), Part([], {}, {}, [], [])
     for method in item.methods:
         for name, outcome in _outcomes(problem, method, some, test, seed + item.repeat, []).items():
-            if name not in _ONE_WAY:
+            if name not in _ONE_WAY and not name.endswith(SMOOTHED):
                 said = {"method": name, "labels": item.labels, "repeat": item.repeat, "fold": item.fold}
                 part.few.append(
                     {**said, "ap": _mean_ap(problem, outcome.maps, test), "seconds": outcome.seconds}
@@ -216,11 +223,13 @@ def _outcomes(
     """{name: Outcome}: of a method that is several, one each. What was searched is added to ``searches``."""
     started = time.process_time()
     if method == "prospector":
-        return {method: outcome_of(fit_head(problem, train, suggested_for(problem, train)), test, started)}
+        settings = replace(suggested_for(problem, train), seed=seed)
+        return {method: outcome_of(fit_head(problem, train, settings), test, started)}
     if method == "authors' settings, untuned":
-        return {method: outcome_of(fit_head(problem, train, _authors(problem)), test, started)}
+        settings = replace(_authors(problem), seed=seed)
+        return {method: outcome_of(fit_head(problem, train, settings), test, started)}
     if method == "authors' protocol, tuned with truth":
-        head, score = authors_protocol(problem, train, linear=len(train) <= _LINEAR_DATA)
+        head, score = authors_protocol(problem, train, linear=len(train) <= _LINEAR_DATA, seed=seed)
         note = f"{said(head.settings)}; AP {score:.2f} where it was tuned"
         return {method: outcome_of(head, test, started, note)}
     if method == BY_LABELS:

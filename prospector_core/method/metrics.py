@@ -22,6 +22,7 @@ __all__ = [
     "average_precision",
     "bootstrap_interval",
     "calibration",
+    "chance_precision",
     "map_metrics",
     "otsu",
     "regions_of",
@@ -124,6 +125,20 @@ def thresholded(chosen: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     }
 
 
+def chance_precision(n: int, positives: int) -> float:
+    """The average precision that a random order of n tokens has on average, of which some are positive.
+
+    It is above their share: the more, the fewer tokens there are. Exact where nothing ties. NaN without a
+    positive token.
+    """
+    if not positives or n < positives:
+        return float("nan")
+    if n == 1:
+        return 1.0
+    first = float((1 / np.arange(1, n + 1)).sum()) / n
+    return first + (positives - 1) / (n - 1) * (1 - first)
+
+
 def map_metrics(scores: np.ndarray, truth: np.ndarray, graph: TokenGraph | None = None) -> dict[str, float]:
     """Every metric of one datum's map: dict of floats; AP first.
 
@@ -137,6 +152,7 @@ def map_metrics(scores: np.ndarray, truth: np.ndarray, graph: TokenGraph | None 
     scaled = (scores - scores.min()) / spread if spread > 0 else np.zeros(len(scores))
     found = {
         "ap": average_precision(scores, truth),
+        "ap_above_chance": average_precision(scores, truth) - chance_precision(len(truth), int(truth.sum())),
         "auroc": auroc(scores, truth),
         "authors_auprc": authors_auprc(scores, truth),
     }
@@ -211,14 +227,21 @@ def bootstrap_interval(
 ) -> tuple[float, float, float]:
     """Mean of data's values and its percentile bootstrap interval over data.
 
-    (mean, low, high); NaN values are left out.
+    Values (n_data,), or (n_data, n_seeds): then over data and seeds, both drawn. Returns (mean, low, high);
+    data with NaN values are left out.
     """
     values = np.asarray(values, np.float64)
-    values = values[np.isfinite(values)]
+    known = np.isfinite(values)
+    values = values[known if values.ndim == 1 else known.all(axis=1)]
     if not values.size:
         return (float("nan"),) * 3
-    drawn = np.random.default_rng(seed).integers(0, len(values), (n, len(values)))
-    means = values[drawn].mean(axis=1)
+    random = np.random.default_rng(seed)
+    drawn = random.integers(0, len(values), (n, len(values)))
+    if values.ndim == 2:
+        seeds = random.integers(0, values.shape[1], (n, values.shape[1]))
+        means = np.array([values[rows][:, some].mean() for rows, some in zip(drawn, seeds)])
+    else:
+        means = values[drawn].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(values.mean()), float(low), float(high)
 

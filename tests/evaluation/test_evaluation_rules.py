@@ -335,7 +335,7 @@ def test_tuning_looks_at_the_linear_kernel_where_data_are_few(monkeypatch):
     problem, asked = planted(16), []
     head = fit_head(problem, TRAIN, SETTINGS)
     monkeypatch.setattr(
-        tasks, "authors_protocol", lambda p, train, linear: asked.append(linear) or (head, 0.625)
+        tasks, "authors_protocol", lambda p, train, linear, seed: asked.append(linear) or (head, 0.625)
     )
     train, test = problem.folds[0]
     for most in (len(train), len(train) - 1):

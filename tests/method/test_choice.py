@@ -1,12 +1,24 @@
 """Choosing by labels and the null by shuffled ones, rule by rule, on numbers alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from prospector_core import FoldChangeKernel, LinearKernel, TokenGraph
 from prospector_core.errors import BadInputError, FitError
-from prospector_core.evaluation.choose import Choice, LabelScores, _ordinal, _top, decide
+from prospector_core.evaluation.choose import (
+    Choice,
+    LabelScores,
+    _ordinal,
+    _top,
+    auto_candidates,
+    choose,
+    decide,
+)
+from prospector_core.evaluation.datasets import rare_pairs
 from prospector_core.evaluation.fast import fast_ap
+from prospector_core.evaluation.heads import suggested_for
 from prospector_core.evaluation.problem import Problem, opened
 from prospector_core.method.folds import stratified_folds
 from prospector_core.method.metrics import auroc, average_precision
@@ -16,6 +28,30 @@ from prospector_core.study.chance import _packed, _unpacked
 
 def scores(losses, top=0.8, stability=0.5, auroc=0.8):
     return LabelScores(float(np.mean(losses)), auroc, top, stability, tuple(losses))
+
+
+def test_better_on_the_whole_but_not_on_every_split_is_not_enough():
+    """Nor is one that is better by less than three standard errors."""
+    random = np.random.default_rng(0)
+    first = random.uniform(0.4, 0.6, 60)
+    better = first - random.normal(0.1, 0.05, 60)
+    usual = replace(scores(first), splits=(0.5, 0.5, 0.5))
+    for splits, chosen in (((0.4, 0.4, 0.4), 1), ((0.4, 0.2, 0.51), 0)):
+        assert decide(["usual", "other"], [usual, replace(scores(better), splits=splits)]).best == chosen
+    hardly = first - random.normal(0.1, 0.4, 60)
+    gain = first - hardly
+    assert 0 < gain.mean() < 3 * gain.std(ddof=1) / 60**0.5
+    assert decide(["usual", "other"], [usual, replace(scores(hardly), splits=(0.4,) * 3)]).best == 0
+
+
+def test_labels_that_mean_nothing_keep_the_settings_to_begin_with():
+    random, problem = np.random.default_rng(4), rare_pairs(n=40)
+    for _ in range(3):
+        problem.labels = random.permutation(problem.labels)
+        problem.cache.clear()
+        candidates = auto_candidates(problem)
+        choice = choose(problem, np.arange(40), candidates)
+        assert choice.best == 0 and choice.settings == candidates[0] == suggested_for(problem)
 
 
 LEVEL = scores([0.4, 0.6] * 8)

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from prospector_core import Study
 from prospector_core.errors import GraphError
 from prospector_core.modalities.graphs.background import ChannelImage, Stored
-from prospector_core.modalities.graphs.files import TokenOptions, open_tokens
+from prospector_core.modalities.graphs.files import open_tokens
 from prospector_core.modalities.graphs.spatial import _matrix
+from prospector_core.modalities.token_file import TokenOptions
 from tests.support.cell_files import CHANNELS, write_cell_images, write_sample_image
 
 STORES = Path(__file__).parent / "spatialdata_stores"

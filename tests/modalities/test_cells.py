@@ -21,8 +21,9 @@ from prospector_core import Study
 from prospector_core.errors import GraphError, LabelsError, ProspectorError
 from prospector_core.exporters import export
 from prospector_core.modalities.graphs.edges import build_graph, laid_out
-from prospector_core.modalities.graphs.files import TokenOptions, TokenTable, list_token_files, open_tokens
+from prospector_core.modalities.graphs.files import list_token_files, open_tokens
 from prospector_core.modalities.graphs.h5ad import write_h5ad
+from prospector_core.modalities.token_file import TokenOptions, TokenTable
 from prospector_core.study import FitSettings
 from sample_data.cells import CHANNELS, make_sample
 

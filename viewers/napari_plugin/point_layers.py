@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from prospector_core.errors import BadInputError, ProspectorError
-from prospector_core.modalities.graphs.background import Under
+from prospector_core.modalities.token_file import Under
 from prospector_core.palette import EXCLUDED_COLOUR, rgb_of
 from prospector_core.study.change import last_change
 from prospector_core.study.explanations import neighbours

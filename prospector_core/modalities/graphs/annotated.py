@@ -18,7 +18,7 @@ from scipy import sparse
 
 from ...errors import GraphError, MissingExtraError, ProspectorError
 from ...store.memory import check_chunks, check_memory
-from .files import MAX_FEATURES, TokenFile, TokenTable
+from ..token_file import MAX_FEATURES, TokenFile, TokenTable
 from .spatial import Elements
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from h5py import Dataset, File, Group
 
-    from .files import TokenOptions
+    from ..token_file import TokenOptions
 
 __all__ = ["AnnotatedFile"]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,6 @@ __all__ = [
     "LabelImage",
     "Outlines",
     "Stored",
-    "Under",
     "check_tiles",
     "halvings",
     "stored_tiff",
@@ -39,21 +37,6 @@ _SMALLEST = 512  # pixels that the longer side of the coarsest level has at most
 _ROWS = 2048  # of a finer level that are read together where a coarser one is made of them
 _MOST_CHANNELS = 10_000
 _CORNERS = 24  # of a circle's outline
-
-
-@dataclass
-class Under:
-    """What a file has beside the tokens of one datum.
-
-    Attributes: images, list of ChannelImage; labels, LabelImage or None; outlines, Outlines or None.
-    """
-
-    images: list = field(default_factory=list)
-    labels: object = None
-    outlines: object = None
-
-    def __bool__(self) -> Any:
-        return bool(self.images or self.labels is not None or self.outlines is not None)
 
 
 class Stored:

@@ -15,8 +15,8 @@ import tifffile
 
 from ...errors import GraphError
 from ...store.memory import check_memory
-from .background import ChannelImage, LabelImage, Under, check_tiles, stored_tiff
-from .files import TokenFile, TokenTable, unique
+from ..token_file import TokenFile, TokenTable, Under, unique
+from .background import ChannelImage, LabelImage, check_tiles, stored_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
 
-    from .files import TokenOptions
+    from ..token_file import TokenOptions
 
 __all__ = ["CellImage", "find_pairs", "is_label_image"]
 

@@ -20,9 +20,10 @@ import numpy as np
 from ...errors import BadInputError, GraphError, LabelsError
 from ..labels import LabelTable
 from ..parts import NewStudy
+from ..token_file import TokenOptions, TokenTable
 from .edges import build_graph, parse_edges
 from .encoders import TRANSFORMS, transformed
-from .files import TokenOptions, TokenTable, list_token_files, open_tokens
+from .files import list_token_files, open_tokens
 from .graph_objects import is_graph_object, label_of, name_of, table_of
 from .options import GraphOptions
 

@@ -12,7 +12,7 @@ from ...errors import BadInputError, GraphError
 from ...method.graphs import TokenGraph
 
 if TYPE_CHECKING:
-    from .files import TokenTable
+    from ..token_file import TokenTable
 
 __all__ = ["build_graph", "laid_out", "parse_edges"]
 

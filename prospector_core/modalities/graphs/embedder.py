@@ -8,8 +8,9 @@ import numpy as np
 
 from ...errors import EmbeddingError, GraphError
 from ..parts import Embedder
+from ..token_file import TokenOptions
 from .edges import build_graph, laid_out
-from .files import TokenOptions, open_tokens
+from .files import open_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,33 +9,14 @@ import numpy as np
 
 from ...errors import BadInputError
 from ...palette import rgb_of
+from ..geojson_names import mark_name, score_name
 
 if TYPE_CHECKING:
-    from types import SimpleNamespace
-
     from ...study import Datum, Study
-    from ...study.actions import Region
 
-__all__ = ["mark_name", "points_geojson", "score_name"]
+__all__ = ["points_geojson"]
 
 _MARK_COLOURS = {"for": (204, 76, 2), "against": (33, 113, 181), "ignore": (140, 140, 140)}
-
-
-def score_name(study: SimpleNamespace | Study, view: SimpleNamespace | Study) -> str:
-    """What a score is called in QuPath.
-
-    Of several classes, if the study is seen from none, with the class.
-    """
-    return "prospect score" if study.chosen is not None else f"prospect score: {study.classes[view.target]}"
-
-
-def mark_name(region: Region, classes: tuple[str, str]) -> str:
-    """What a marked region is called."""
-    if region.evidence == "ignore":
-        return "ignored"
-    if region.target is None:
-        return f"evidence for {classes[int(region.evidence == 'for')]}"
-    return f"evidence {region.evidence} {classes[region.target]}"
 
 
 def points_geojson(

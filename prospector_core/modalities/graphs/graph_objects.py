@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import GraphError
-from .files import TokenTable
+from ..token_file import TokenTable
 
 if TYPE_CHECKING:
     from types import SimpleNamespace

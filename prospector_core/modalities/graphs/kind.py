@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..labels import LabelTable
     from ..layouts import Layout
     from ..parts import Embedder, NewStudy
-    from .background import Under
+    from ..token_file import Under
 
 __all__ = ["Cells", "Graphs"]
 
@@ -119,11 +119,11 @@ class Graphs(Modality):
         return study.positions(datum)[:, :2]
 
     def background(self, study: Study, datum: Datum) -> Under:
-        """``background.Under``; the same object while the file is as it was.
+        """``token_file.Under``; the same object while the file is as it was.
 
         Raises ProspectorError where the file is gone or damaged.
         """
-        from .background import Under
+        from ..token_file import Under
 
         path, kept = study.sources[datum.source].path, study.embedding["table"]
         if not study.at_hand(datum) or study.attrs(datum).get("laid_out"):
@@ -146,7 +146,8 @@ class Graphs(Modality):
 
 @lru_cache(maxsize=16)
 def _background(path: Path, changed: int, options: tuple, part: str | None) -> Under:
-    from .files import TokenOptions, open_tokens
+    from ..token_file import TokenOptions
+    from .files import open_tokens
 
     with open_tokens(path, TokenOptions(**dict(options))) as file:
         return file.under(part if part in file.parts else file.parts[0])

@@ -17,7 +17,8 @@ import shapely
 
 from ...errors import GraphError, MissingExtraError
 from ...store.memory import check_chunks, check_memory
-from .background import ChannelImage, LabelImage, Outlines, Stored, Under
+from ..token_file import Under
+from .background import ChannelImage, LabelImage, Outlines, Stored
 
 if TYPE_CHECKING:
     from typing import Any

@@ -13,10 +13,10 @@ import numpy as np
 from ...errors import GraphError
 from ...store.memory import check_memory, memory_errors
 from ...store.tables import read_table
-from .files import TokenFile, TokenTable, is_edges
+from ..token_file import TokenFile, TokenTable, is_edges
 
 if TYPE_CHECKING:
-    from .files import TokenOptions
+    from ..token_file import TokenOptions
 
 __all__ = ["ArrayFile", "TableFile"]
 

@@ -13,7 +13,7 @@ import shapely
 
 from ...errors import BadInputError
 from ...palette import class_palette
-from ..graphs.geojson import mark_name, score_name
+from ..geojson_names import mark_name, score_name
 
 if TYPE_CHECKING:
     from types import SimpleNamespace

@@ -8,7 +8,7 @@ from pathlib import Path
 from ....errors import ProspectorError, SlideError
 from ....plugins import load_all
 from ....store.readable import require_readable
-from ...graphs.files import TokenFile
+from ...token_file import TokenFile
 from .image import ImageSlide
 from .slide import Level, Slide
 from .tiff import TiffSlide
