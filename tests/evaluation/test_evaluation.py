@@ -18,8 +18,9 @@ from prospector_core.evaluation.baselines import BASELINES
 from prospector_core.evaluation.choose import LabelScores, auto_candidates, choose, choose_tokens, decide
 from prospector_core.evaluation.datasets import load_set, sentences_of
 from prospector_core.evaluation.heads import authors_protocol, fit_head, suggested_for
+from prospector_core.evaluation.markdown import write_markdown
 from prospector_core.evaluation.plots import bars, neutral, panels, scatter
-from prospector_core.evaluation.report import region_plots, write_markdown, write_report
+from prospector_core.evaluation.report import region_plots, write_report
 from prospector_core.evaluation.run import HEADS, evaluate, method_names
 from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, tokens_for
 from prospector_core.evaluation.tasks import TOKENS

@@ -245,7 +245,7 @@ def _csv_lines(path: Path, file: IO[Any]) -> tuple[list[tuple[int, list[str]]], 
         separator, text, before = said[4], rest, 1
     else:
         separator = _separator(text)
-    csv.field_size_limit(8 * LONGEST)
+    limit = csv.field_size_limit(8 * LONGEST)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     lines = []
     try:
@@ -257,6 +257,8 @@ def _csv_lines(path: Path, file: IO[Any]) -> tuple[list[tuple[int, list[str]]], 
             f"{path.name}, line {reader.line_num + before}: this is not a table ({error}): save it as CSV,"
             " UTF-8"
         ) from error
+    finally:
+        csv.field_size_limit(limit)
     return lines, note
 
 

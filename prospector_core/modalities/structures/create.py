@@ -16,12 +16,10 @@ from ..labels import LabelTable
 from ..parts import NewStudy
 from .contacts import check_contacts
 from .files import list_structures, open_structure
-from .options import StructureOptions
+from .options import PART_COLUMNS, StructureOptions
 from .trajectory import check_part
 
-__all__ = ["PART_COLUMNS", "look_at_structures"]
-
-PART_COLUMNS = ("chain", "model", "assembly", "trajectory", "frames")
+__all__ = ["look_at_structures"]
 
 
 def look_at_structures(
@@ -83,7 +81,7 @@ def _structure_files(structures):
         folder = Path(structures)
         require_readable(folder, StructureError)
         if folder.is_file():
-            return [folder.resolve()]
+            return [Path(os.path.abspath(folder))]
         if not folder.is_dir():
             raise StructureError(f"there is no folder {folder}: give the folder that holds the structures")
         files = list_structures(folder)
@@ -91,5 +89,5 @@ def _structure_files(structures):
             raise StructureError(
                 f"{folder} holds no structure: it needs .pdb, .ent, .cif or .mmcif files, plain or .gz"
             )
-        return [file.resolve() for file in files]
-    return [Path(file).resolve() for file in structures]
+        return [Path(os.path.abspath(file)) for file in files]
+    return [Path(os.path.abspath(file)) for file in structures]
