@@ -12,7 +12,7 @@ from pages.panels.change import note_change
 from pages.people import locked
 from prospector_core.errors import ProspectorError
 from prospector_core.evaluation.plots import neutral
-from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, write_report
+from prospector_core.evaluation.report import FEW_SAID, REGIONS_SAID, figures, spread_over_seeds, write_report
 from prospector_core.study.chance import known_null, null_of
 from viewers.access.session import exported
 from viewers.words import plain
@@ -158,6 +158,9 @@ def against_truth(study):
         few = st.toggle(
             "Few labels", help="Also fitted on 2, 4, 8, ... labelled data per class, five draws each"
         )
+    seeds = st.number_input(
+        "Seeds", 1, 20, 5, help="Concepts, folds and networks are drawn anew with each", width=160
+    )
     key = f"scored_{study.path}_{study.view.id}_{study.target}"
     if st.button(
         "Score maps",
@@ -165,7 +168,7 @@ def against_truth(study):
         disabled=file is None,
         help=None if file else "Give the truth first",
     ):
-        st.session_state[key] = _scored(study, file, every, ways, few)
+        st.session_state[key] = _scored(study, file, every, ways, few, int(seeds))
     if key not in st.session_state:
         return
     _show_scores(study, *st.session_state[key])
@@ -177,22 +180,29 @@ def _show_scores(study, found, page):
         "ap": "AP",
         "ap_low": "from",
         "ap_high": "to",
+        "ap_above_chance": "Above chance",
+        "over_seeds": "Over seeds",
         "auroc": "AUROC",
         "seconds": "Seconds a fold",
     }
     st.dataframe(
-        [{title: row[name] for name, title in names.items()} for row in found.summary],
+        [
+            {title: row[name] for name, title in names.items()}
+            for row in ({**each, "over_seeds": spread_over_seeds(each)} for each in found.summary)
+        ],
         hide_index=True,
         width="stretch",
         alt="Average precision of each method",
         column_config={
-            title: st.column_config.NumberColumn(format="%.3f") for title in ("AP", "from", "to", "AUROC")
+            title: st.column_config.NumberColumn(format="%.3f")
+            for title in ("AP", "from", "to", "Above chance", "AUROC")
         }
         | {"Seconds a fold": st.column_config.NumberColumn(format="%.1f")},
     )
     st.caption(
-        f"A constant map scores {found.problem['prevalence']:.3f}. “This study's fit” maps data that it was"
-        " fitted on; the others do not."
+        f"A constant map scores {found.problem['prevalence']:.3f}, a random one"
+        f" {found.problem['chance_ap']:.3f}. From and to: 95 % interval over data and seeds."
+        " “This study's fit” maps data that it was fitted on; the others do not."
     )
     shown = figures(found)
     for name, title, says in (
@@ -212,7 +222,7 @@ def _show_scores(study, found, page):
     )
 
 
-def _scored(study, file, every, ways, few):
+def _scored(study, file, every, ways, few, seeds):
     """The comparison, and its report: (Evaluation, bytes of an HTML page)."""
     from prospector_core.evaluation.run import add_outcome, evaluate, method_names
     from prospector_core.evaluation.studies import own_maps, problem_of
@@ -231,6 +241,7 @@ def _scored(study, file, every, ways, few):
                 problem,
                 methods,
                 few=few,
+                seeds=seeds,
                 progress=lambda done, total, text: bar.progress(done / total, plain(text)),
             )
         finally:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages import jobs, shared
 from pages.fit_form import fit_form
+from pages.growing import growing
 from pages.history import history
 from pages.keeping import allow_box, keeping
 from pages.making import make_study
@@ -255,6 +256,7 @@ with summary, shared.errors_said():
             help=f"Share of labelled data whose class is predicted right. {_how_predicted(fit)}",
         )
     table(study)
+    growing(study)
     keeping(study)
 with fitting, shared.errors_said():
     if study.embedded():

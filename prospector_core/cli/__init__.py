@@ -18,6 +18,7 @@ from ..store import memory
 from . import (
     evaluate_command,
     fit_command,
+    grow_commands,
     info_command,
     journal_commands,
     keeping_commands,
@@ -38,6 +39,7 @@ _OWN = (
     new_command,
     study_commands,
     fit_command,
+    grow_commands,
     prospect_command,
     journal_commands,
     relink_command,
@@ -49,6 +51,7 @@ _OWN = (
 # As `prospector --help` lists them, wherever their code is: along the flow. Those of other packages follow.
 _ORDER = (
     *("new", "embed", "fit", "name", "prospect", "export"),
+    *("add", "remove", "labels"),
     *("history", "replay", "check", "report", "app", "relink", "backup", "restore", "trust"),
     *("info", "napari", "bench", "evaluate", "record"),
 )

@@ -48,13 +48,22 @@ class EvaluateOptions:
             ),
         ),
     ] = None
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            help=(
+                "A table with a column for the datum and one for its group (group, patient, cluster), which"
+                " no fold takes apart, or for its fold, as given."
+            )
+        ),
+    ] = None
     baselines: Annotated[
         str,
         typer.Option(
             help=(
                 "all, none, or some, separated by commas: constant, random, nearest centroid, token"
-                " regression, token regression + neighbours, mi-SVM, attention MIL, mean-pool, graph"
-                " attention + mask."
+                " regression, token regression + neighbours, mi-SVM, prototype head, attention MIL,"
+                " additive MIL, transformer MIL, mean-pool, graph attention + mask."
             )
         ),
     ] = "none"
@@ -108,13 +117,14 @@ def evaluate(
     """
     from dataclasses import asdict
 
-    from ..evaluation.report import write_markdown, write_report
+    from ..evaluation.markdown import write_markdown
+    from ..evaluation.report import write_report
     from ..scheduling import scheduler
 
     if (study is None) == (not options.set):
         raise BadInputError("give the folder of a study, or sets with --set")
-    if study is None and (options.truth is not None or options.beside):
-        raise BadInputError("--truth and --beside are of a study; a set brings its own")
+    if study is None and (options.truth is not None or options.beside or options.groups is not None):
+        raise BadInputError("--truth, --beside and --groups are of a study; a set brings its own")
     run = {"seed": options.seed, "seeds": options.seeds, "few": options.few, "folds": options.folds}
     with (
         scheduler(options.workers, options.cluster) as on,
@@ -152,13 +162,15 @@ def _say(evaluation: Evaluation) -> None:
     if evaluation.summary:
         print_table(
             f"{evaluation.problem['name']}: average precision (a constant map:"
-            f" {evaluation.problem['prevalence']:.3f})",
-            ("method", "AP", "95 % interval", "AUROC", "seconds", "parameters"),
+            f" {evaluation.problem['prevalence']:.3f}, a random one: {evaluation.problem['chance_ap']:.3f})",
+            ("method", "AP", "95 % interval", "over seeds", "above chance", "AUROC", "seconds", "parameters"),
             [
                 (
                     s["method"],
                     f"{s['ap']:.3f}",
                     f"{s['ap_low']:.3f} to {s['ap_high']:.3f}",
+                    _spread(s),
+                    f"{s['ap_above_chance']:.3f}",
                     f"{s['auroc']:.3f}",
                     f"{s['seconds']:.1f}",
                     f"{s['parameters']:,}",
@@ -168,6 +180,12 @@ def _say(evaluation: Evaluation) -> None:
         )
     if evaluation.null:
         say(evaluation.null["sentence"])
+
+
+def _spread(summary: dict[str, Any]) -> str:
+    from ..evaluation.report import spread_over_seeds
+
+    return spread_over_seeds(summary)
 
 
 def _of_study(path: Path, options: EvaluateOptions, methods: list[str], run: dict[str, Any]) -> Evaluation:
@@ -197,7 +215,8 @@ def _of_study(path: Path, options: EvaluateOptions, methods: list[str], run: dic
             )
     else:
         paths = tuple(str(Path(each).resolve()) for each in beside)
-        source = OfStudy(str(Path(path).resolve()), str(truth.resolve()), study.target, seed, paths)
+        groups = None if options.groups is None else str(options.groups.resolve())
+        source = OfStudy(str(Path(path).resolve()), str(truth.resolve()), study.target, seed, paths, groups)
         problem = opened(source)
         if not problem.scored(range(len(problem.ids))):
             raise BadInputError(

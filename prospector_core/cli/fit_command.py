@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from ..errors import BadInputError, FitError
 from ..study.concept_search import default_settings
 from .arguments import Beside, Cluster, Json, Memory, StudyPath, Workers, with_options
+from .grow_commands import say_table_changed
 from .output import print_json, print_table, progress_bar, say, share
 
 if TYPE_CHECKING:
@@ -63,6 +65,12 @@ class FitOptions:
         int | None,
         typer.Option(help="Steps by which maps are smoothed; 0 = every token by itself, as the paper."),
     ] = None
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit", help="Keep the concepts and all edits: new data are assigned, kernels fitted again."
+        ),
+    ] = False
     auto: Annotated[
         bool,
         typer.Option(
@@ -102,6 +110,9 @@ def fit(study: StudyPath, options: FitOptions) -> None:
     from ..study import Study
 
     opened, auto = Study.open(study), options.auto
+    say_table_changed(opened)
+    if options.refit:
+        return _refit(opened, options)
     if options.beside:
         others = [Study.open(other) for other in options.beside]
         opened, auto = _tokens_chosen(opened, others, options.seed, options.json), True
@@ -119,14 +130,44 @@ def fit(study: StudyPath, options: FitOptions) -> None:
         say(f"chosen: {choice.why}")
     say(str(change))
     if opened.several:
-        return _say_classes(opened, change)
+        _say_classes(opened, change)
+        return _say_names(opened)
     rows = sorted(opened.concepts(), key=lambda concept: -concept.weight)
     print_table(
         f"Concepts for “{opened.classes[1]}” ({change.after.unit})",
         ("concept", "weight", f"share in {opened.classes[1]}", f"share in {opened.classes[0]}", "tokens"),
         [(c.name, f"{c.weight:+.2f}", f"{c.shares[1]:.1%}", f"{c.shares[0]:.1%}", c.tokens) for c in rows],
     )
+    _say_names(opened)
     say(f"next: prospector prospect {opened.path}, or prospector app {opened.path}")
+
+
+def _refit(study: Study, options: FitOptions) -> None:
+    """Fit the kernels again on the data that there are now, with the concepts that there are."""
+    from ..scheduling import scheduler
+    from ..study.novelty import novelty
+
+    if options.auto or options.beside or options.quantizer or options.concepts is not None:
+        raise BadInputError("--refit keeps the concepts: leave out --concepts, --quantizer, --auto, --beside")
+    if study.view is None:
+        raise FitError("the study has not been fitted yet: run `prospector fit` without --refit first")
+    with scheduler(options.workers, options.cluster, options.memory) as on:
+        change = study.refit(on=on)
+    advice = str(novelty(study) or "")
+    if options.json:
+        print_json({**_record(study, change.after, None), **({"advice": advice} if advice else {})})
+        return
+    say(str(change))
+    if advice:
+        say(f"{advice}: prospector fit {study.path}")
+
+
+def _say_names(study: Study) -> None:
+    """Say where names of the concepts before can be carried over."""
+    from ..study.novelty import carried_names
+
+    if found := carried_names(study):
+        say(f"{len(found)} names of earlier concepts fit new ones: prospector name {study.path} --earlier")
 
 
 def _settings_of(study: Study, options: FitOptions) -> FitSettings:

@@ -8,9 +8,12 @@ import typer
 
 from ..errors import FitError
 from .arguments import Cluster, Json, Memory, StudyPath, Workers
+from .grow_commands import say_table_changed
 from .output import complain, print_json, print_table, progress_bar, say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..study.data import Datum
 
 __all__ = ["register"]
@@ -39,6 +42,7 @@ def embed(
     from ..study import Study
 
     opened = Study.open(study)
+    say_table_changed(opened)
     chosen = [opened.datum(each) for each in data] if data else opened.data
     earlier = set() if anew else {datum.uid for datum in chosen if opened.is_embedded(datum)}
     seen = set(earlier)
@@ -93,9 +97,15 @@ def name(
     apply: Annotated[
         bool, typer.Option("--apply", help="Rename concepts to their best phrase; names given by hand stay.")
     ] = False,
+    earlier: Annotated[
+        bool,
+        typer.Option("--earlier", help="Suggest the names of before concepts were found anew, by tokens."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compare concepts with phrases, where the encoder is a model of open_clip."""
+    if earlier:
+        return _earlier_names(study, apply, json)
     from ..study import Study
     from ..study.prompts import PHRASES, parse_phrases, similarity, suggest_names
 
@@ -136,3 +146,29 @@ def name(
         say(f"{len(suggested)} concepts renamed; Undo in the app takes names back one by one")
     elif suggested:
         say("add --apply to take the suggested names")
+
+
+def _earlier_names(path: Path, apply: bool, json: bool) -> None:
+    """Names that concepts had before they were found anew, for those nearest by tokens."""
+    from dataclasses import asdict
+
+    from ..study import Study
+    from ..study.novelty import carried_names
+
+    opened = Study.open(path)
+    found = carried_names(opened)
+    if apply:
+        for each in found:
+            opened.curation.rename(each.concept, each.name)
+    if json:
+        print_json({"applied": apply, "names": [asdict(each) for each in found]})
+        return
+    if not found:
+        say(f"{opened.path}: no name of an earlier concept fits one of now")
+        return
+    print_table(
+        "Names of earlier concepts",
+        ("concept", "name", "earlier concept", "tokens in both"),
+        [(each.concept, each.name, each.earlier, f"{each.overlap:.0%}") for each in found],
+    )
+    say(f"{len(found)} concepts renamed" if apply else "add --apply to take these names")

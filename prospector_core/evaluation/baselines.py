@@ -19,7 +19,8 @@ from ..errors import MissingExtraError
 from ..method.smoothing import smoothed
 from ..study.settings import SUGGESTED
 from .heads import Outcome
-from .networks import Inputs, attention_network, graph_network, mean_network, probabilities, torch_here, train
+from .networks import Inputs, graph_network, mean_network, probabilities, torch_here, train
+from .peer_networks import NETWORKS
 from .peers import PEERS
 
 if TYPE_CHECKING:
@@ -100,19 +101,6 @@ def nearest_centroid(problem: Problem, train: np.ndarray, test: np.ndarray, seed
 
 
 # ---- networks
-
-
-def attention_mil(problem: Problem, train_on: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
-    """Gated attention over tokens (Ilse et al., 2018); the map is the attention before softmax."""
-    torch, started = torch_here(), time.process_time()
-    torch.manual_seed(seed)
-    inputs = Inputs(problem, train_on)
-    model = attention_network(inputs.dim)
-    size, epochs = train(model, problem, train_on, inputs, seed)
-    probability = probabilities(model, inputs, test)
-    with torch.no_grad():
-        maps = {i: _numbers(model.attention(inputs.batch([i]))) for i in map(int, problem.scored(test))}
-    return Outcome(maps, probability, time.process_time() - started, size, epochs=epochs)
 
 
 def mean_pool_maps(problem: Problem, train_on: np.ndarray, test: np.ndarray, seed: int) -> dict[str, Outcome]:
@@ -218,7 +206,7 @@ BASELINES = {
     "random": random,
     "nearest centroid": nearest_centroid,
     **PEERS,
-    "attention MIL": attention_mil,
+    **NETWORKS,
     "mean-pool": mean_pool_maps,
     "graph attention + mask": graph_attention,
 }

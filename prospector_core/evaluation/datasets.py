@@ -48,9 +48,16 @@ def data_folder() -> Any:
 
 
 def load_set(
-    name: str, folder: Path | None = None, progress: Callable[..., object] | None = lambda text: None
-) -> Any:
-    """A set by name: Problem. Raises BadInputError, MissingExtraError."""
+    name: str,
+    folder: Path | None = None,
+    progress: Callable[..., object] | None = lambda text: None,
+    kept: Path | None = None,
+) -> Problem:
+    """A set by name: Problem. Raises BadInputError, MissingExtraError.
+
+    Parameters: folder, where the sets are (default: what PROSPECTOR_DATA names); progress, function(text);
+    kept, a folder of embeddings, computed once (default: the user's cache).
+    """
     if name not in SETS:
         raise BadInputError(f"there is no set {name!r}: choose from {', '.join(SETS)}")
     if name.startswith("rare_pair"):
@@ -62,16 +69,16 @@ def load_set(
     if not home.is_dir():
         raise BadInputError(f"{folder} has no folder {home.name}")
     if name.startswith("zinc"):
-        return _zinc(home, name)
+        return _zinc(home, name, kept)
     if name.startswith("medquad"):
-        return _documents(home, name, 150 if name.endswith("_150") else None, progress)
+        return _documents(home, name, (150 if name.endswith("_150") else None, progress, kept))
     sides, back = (64, _SIDE) if name.endswith("_64") else (_SIDE, 64), name.endswith("_back")
-    found, other = (_mosaics(home, side, back) for side in sides)
+    found, other = (_mosaics(home, side, back, kept) for side in sides)
     found.others = {other.tokens: other}
     return found
 
 
-def _mosaics(home: Any, side: Any, back: bool = False) -> Any:
+def _mosaics(home: Path, side: int, back: bool = False, kept: Path | None = None) -> Problem:
     """``back``: fitted on the test data, and scored on the training data."""
     from PIL import Image
 
@@ -93,7 +100,7 @@ def _mosaics(home: Any, side: Any, back: bool = False) -> Any:
             found.append(encoder.encode(np.ascontiguousarray(tiles)))
         return {"vectors": np.stack(found)}
 
-    vectors = _kept(f"mosaics-{side}", (home / "cells.csv").read_bytes(), embed)["vectors"]
+    vectors = _kept(f"mosaics-{side}", (home / "cells.csv").read_bytes(), embed, kept)["vectors"]
     positions = np.argwhere(np.ones((n, n), bool))
     cell = positions // (n // _GRID) @ [_GRID, 1]
     cells = TokenGraph.from_grid(np.argwhere(np.ones((_GRID, _GRID), bool)))
@@ -119,7 +126,7 @@ def _mosaics(home: Any, side: Any, back: bool = False) -> Any:
     )
 
 
-def _zinc(home: Any, name: str) -> Any:
+def _zinc(home: Path, name: str, folder: Path | None = None) -> Problem:
     from ..method.quantizers import RESIDUE_TYPES, ResidueQuantizer
 
     try:
@@ -149,7 +156,7 @@ def _zinc(home: Any, name: str) -> Any:
                 letters.append(gemmi.find_tabulated_residue(each["resname"]).one_letter_code.upper())
         return {"places": np.array(places), "letters": np.array(letters), "sizes": np.array(sizes)}
 
-    kept = _kept(name, (home / "residues.csv.gz").read_bytes(), embed)
+    kept = _kept(name, (home / "residues.csv.gz").read_bytes(), embed, folder)
     bounds = np.cumsum(kept["sizes"])[:-1]
     given = np.eye(len(RESIDUE_TYPES) + 1, dtype=np.float32)
     letters = np.split(kept["letters"], bounds)
@@ -167,6 +174,7 @@ def _zinc(home: Any, name: str) -> Any:
         ],
         [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in sorted(set(fold.tolist()))],
         given=given,
+        groups=[row["cluster40"] for row in labels],
         about=(
             f"{len(labels)} protein chains, {bind} of which bind zinc; tokens are residues by type, in"
             f" contact where their side chains' centres are within {_CONTACT:g} A; five folds that keep"
@@ -192,8 +200,11 @@ def sentences_of(text: str) -> list[str]:
     return [piece.strip() for piece in _SENTENCE_END.split(text) if piece.strip()]
 
 
-def _documents(home: Any, name: str, first: int | None, progress: Callable[..., object] | None) -> Any:
-    """``first``: so many sentences of each page at most."""
+def _documents(
+    home: Path, name: str, options: tuple[int | None, Callable[..., object], Path | None]
+) -> Problem:
+    """``options``: so many sentences of each page at most; whom to tell; where embeddings are kept."""
+    first, progress, kept = options
     with gzip.open(home / "docs.jsonl.gz", "rt") as file:
         docs = [json.loads(line) for line in file]
     sought = _SOUGHT[home.name]
@@ -206,7 +217,7 @@ def _documents(home: Any, name: str, first: int | None, progress: Callable[..., 
     def embed() -> Any:
         return {"vectors": _minilm(sentences, progress)}
 
-    vectors = _kept("minilm", "\n".join(sentences).encode(), embed)["vectors"]
+    vectors = _kept("minilm", "\n".join(sentences).encode(), embed, kept)["vectors"]
     place = {sentence: at for at, sentence in enumerate(sentences)}
     fold = np.array([doc["fold"] for doc in docs])
     count = sum(doc["label"] for doc in docs)
@@ -218,6 +229,7 @@ def _documents(home: Any, name: str, first: int | None, progress: Callable[..., 
         [doc["label"] for doc in docs],
         [np.array([true for _, true in doc], bool) for doc in said],
         [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in sorted(set(fold.tolist()))],
+        groups=[doc["id"] for doc in docs],
         about=(
             f"{len(docs)} pages on diseases, {count} of class 1; the truth is the section on {sought};"
             f" tokens are {f'the first {first} ' if first else ''}sentences (all-MiniLM-L6-v2), each linked"
@@ -256,11 +268,12 @@ def _minilm(sentences: Any, progress: Callable[..., object] | None) -> Any:
     return out
 
 
-def _kept(name: str, source: Any, compute: Any) -> Any:
+def _kept(name: str, source: bytes, compute: Callable[[], dict], folder: Path | None = None) -> dict:
     """Arrays computed once for these source bytes: dict of arrays."""
     import platformdirs
 
-    folder = Path(platformdirs.user_cache_dir("prospector", appauthor=False)) / "evaluation"
+    usual = Path(platformdirs.user_cache_dir("prospector", appauthor=False)) / "evaluation"
+    folder = usual if folder is None else Path(folder)
     path = folder / f"{name}-{hashlib.sha256(source).hexdigest()[:12]}.npz"
     try:
         with np.load(path, allow_pickle=False) as kept:
@@ -329,5 +342,6 @@ def rare_pairs(noise: float = 0.0, n: int = 60, seed: int = 0) -> Problem:
         truth,
         [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(5)],
         given=given,
+        groups=list(range(n)),
         about=f"{n} made graphs of {size} points of {kinds} kinds; class 1 shows contacts of two rare kinds",
     )

@@ -187,9 +187,9 @@ def probabilities(
 
 
 def attention_network(dim: int) -> Any:
-    """Gated attention over tokens: a module, Batch -> logits (size,).
+    """Gated attention over tokens: a module, (Batch, tokens in place of its own) -> logits (size,).
 
-    ``attention(batch)`` gives the scores before softmax.
+    ``attention(batch)`` gives the scores before softmax; ``held``: shares of attention are constants.
     """
     torch = torch_here()
 
@@ -202,15 +202,16 @@ def attention_network(dim: int) -> Any:
             self.tanh, self.gate = torch.nn.Linear(_HIDDEN, 32), torch.nn.Linear(_HIDDEN, 32)
             self.attend, self.classify = torch.nn.Linear(32, 1), torch.nn.Linear(_HIDDEN, 1)
 
-        def _scores(self, hidden: Tensor) -> Tensor:
+        def weigh(self, hidden: Tensor) -> Tensor:
             return self.attend(torch.tanh(self.tanh(hidden)) * torch.sigmoid(self.gate(hidden)))[:, 0]
 
         def attention(self, batch: Batch) -> Tensor:
-            return self._scores(self.embed(batch.tokens))
+            return self.weigh(self.embed(batch.tokens))
 
-        def forward(self, batch: Batch) -> Tensor:
-            hidden = self.embed(batch.tokens)
-            shares = batch.softmax(self._scores(hidden))
+        def forward(self, batch: Batch, tokens: Tensor | None = None, held: bool = False) -> Tensor:
+            hidden = self.embed(batch.tokens if tokens is None else tokens)
+            shares = batch.softmax(self.weigh(hidden))
+            shares = shares.detach() if held else shares
             pooled = torch.zeros(batch.size, _HIDDEN).index_add(0, batch.owner, shares[:, None] * hidden)
             return self.classify(pooled)[:, 0]
 

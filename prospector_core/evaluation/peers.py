@@ -1,4 +1,4 @@
-"""Peers that look at one token at a time and learn from labels of whole data, without a network.
+"""Peers without a network that learn from labels of whole data: tokens one at a time, or a mixture of them.
 
 Each is a function ``(problem, train, test, seed) -> Outcome``. Every datum weighs the same, and classes are
 balanced; inputs are standardised by the training data. What has to be chosen is chosen by labels of data that
@@ -22,12 +22,21 @@ from .heads import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sklearn.mixture import GaussianMixture
+
     from .problem import Problem
 
-__all__ = ["PEERS", "max_instance_svm", "token_regression", "token_regression_with_neighbours"]
+__all__ = [
+    "PEERS",
+    "max_instance_svm",
+    "prototype_head",
+    "token_regression",
+    "token_regression_with_neighbours",
+]
 
 _STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # inverse strength of the penalty, C
 _FOLDS, _STEPS, _ROUNDS = 3, 200, 6
+_PROTOTYPES, _AXES, _SAMPLE, _PRIOR = 8, 32, 10_000, 1.0
 
 
 def token_regression(problem: Problem, train: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
@@ -141,8 +150,53 @@ def max_instance_svm(problem: Problem, train: np.ndarray, test: np.ndarray, seed
     return Outcome(maps, probability, time.process_time() - started, rows.shape[1] + 1)
 
 
+def prototype_head(problem: Problem, train: np.ndarray, test: np.ndarray, seed: int) -> Outcome:
+    """Prototypes and a straight line, as PANTHER (Song et al. 2024): a mixture of Gaussians sums up a datum.
+
+    A mixture of ``_PROTOTYPES`` is fitted to tokens of the training data (32 principal components at most); a
+    datum is the weight and the mean of each part, by one step of expectation and maximisation from the
+    mixture, and these numbers go into a logistic regression. Given which token belongs where its log odds
+    are a sum over tokens, whose parts are the map.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.mixture import GaussianMixture
+
+    started, rng = time.process_time(), np.random.default_rng(seed)
+    sample = np.concatenate([problem.embeddings[int(i)] for i in train]).astype(np.float64)
+    sample = sample[rng.permutation(len(sample))[:_SAMPLE]]
+    axes = PCA(min(_AXES, *sample.shape), random_state=seed).fit(sample)
+    drawn = axes.transform(sample)
+    mixture = GaussianMixture(
+        min(_PROTOTYPES, len(drawn)), covariance_type="diag", reg_covar=1e-3, random_state=seed
+    )
+    with _unsettled():
+        mixture.fit(drawn)
+    tokens = {int(i): axes.transform(problem.embeddings[int(i)]) for i in (*train, *test)}
+    parts = {i: _prototype_parts(mixture, each) for i, each in tokens.items()}
+    rows = {i: each.sum(axis=0)[None] for i, each in parts.items()}
+    strength = _chosen_strength(problem, train, seed, rows)
+    score = _fitted(problem, train, rows, strength)
+    # the score is linear, so that a token's part of it is what is lost without the token's part of the datum
+    maps = {int(i): score(rows[int(i)]) - score(rows[int(i)] - parts[int(i)]) for i in test}
+    probability = {int(i): float(expit(score(rows[int(i)])[0])) for i in test}
+    size = drawn.shape[1] * mixture.n_components * 2 + rows[int(train[0])].shape[1]
+    return Outcome(maps, probability, time.process_time() - started, size, f"C {strength:g}")
+
+
+def _prototype_parts(mixture: GaussianMixture, tokens: np.ndarray) -> np.ndarray:
+    """What each token adds to the numbers of its datum, (n, K + K d): their sum is weights and means.
+
+    Means are drawn to the mixture's own by ``_PRIOR`` tokens, and measured from there.
+    """
+    belongs = mixture.predict_proba(tokens)
+    shares = belongs / (belongs.sum(axis=0) + _PRIOR)
+    away = shares[:, :, None] * (tokens[:, None] - mixture.means_[None])
+    return np.concatenate([belongs / len(tokens), away.reshape(len(tokens), -1)], axis=1)
+
+
 PEERS = {
     "token regression": token_regression,
     "token regression + neighbours": token_regression_with_neighbours,
     "mi-SVM": max_instance_svm,
+    "prototype head": prototype_head,
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import BadInputError
+from ..method.folds import grouped_folds
 
 if TYPE_CHECKING:
     from typing import Any
@@ -38,6 +39,8 @@ class Problem:
     given : (K, d) float32, concepts that the encoder brings, or None
     cell_graphs : graphs of the cells, where they are not the tokens
     about : plain words on the set, for the report
+    groups : (n_data,), what must not straddle a fold (a patient, a cluster of like chains), by which folds
+        are drawn anew for other seeds; None: folds stay as they are given
     """
 
     name: str
@@ -53,14 +56,24 @@ class Problem:
     about: str = ""
     modality: str = ""
     tokens: str = "its tokens"
+    groups: list | None = None
     others: dict = field(default_factory=dict, repr=False)
     cache: dict = field(default_factory=dict, repr=False)
+    drawn: dict = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.labels = np.asarray(self.labels)
         n = len(self.ids)
         if not all(len(each) == n for each in (self.graphs, self.embeddings, self.labels, self.truth)):
             raise BadInputError(f"{self.name}: give one graph, embedding, label and truth a datum")
+
+    def folds_of(self, draw: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Folds of a draw: list of (train, test). Draw 0: as given; others: anew, groups kept whole."""
+        if not draw or self.groups is None:
+            return self.folds
+        if draw not in self.drawn:
+            self.drawn[draw] = grouped_folds(self.labels, self.groups, len(self.folds), draw)
+        return self.drawn[draw]
 
     def of_cells(self, scores: np.ndarray, index: int) -> np.ndarray:
         """A map as it is scored: (m,) float64."""

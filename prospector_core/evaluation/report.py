@@ -1,11 +1,10 @@
-"""An Evaluation as JSON, CSV, one self-contained HTML page, and a page of documentation with its figures."""
+"""An Evaluation as JSON, CSV and one self-contained HTML page, with its figures."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -26,12 +25,24 @@ if TYPE_CHECKING:
 
     from .run import Evaluation
 
-__all__ = ["FEW_SAID", "REGIONS_SAID", "figures", "region_plots", "write_markdown", "write_report"]
+__all__ = [
+    "ALT",
+    "FEW_SAID",
+    "REGIONS_SAID",
+    "figures",
+    "notes_on",
+    "region_plots",
+    "said_of",
+    "spread_over_seeds",
+    "table_of",
+    "write_report",
+]
 
 _COLUMNS = (
     ("method", "Method"),
     ("ap", "AP"),
     ("interval", "95 % interval"),
+    ("data", "Over data alone"),
     ("seeds", "Spread over seeds"),
     ("ap_above_chance", "AP above chance"),
     ("auroc", "AUROC"),
@@ -68,30 +79,7 @@ def write_report(evaluations: list[Evaluation], folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
-def write_markdown(evaluations: list[Evaluation], path: Path, images: Path, intro: str) -> None:
-    """A page of documentation: ``path`` (.md), its figures in the folder ``images``.
-
-    ``intro``: text that it begins with.
-    """
-    images.mkdir(parents=True, exist_ok=True)
-    parts = [intro]
-    for each in evaluations:
-        parts.append(f"## {each.problem['name']}\n\n{_said(each)}\n")
-        shown = figures(each)
-        for name in _ALT:
-            if shown.get(name):
-                file = images / f"{_slug(each.problem['name'])}-{name}.svg"
-                write_atomic(file, shown[name].encode())
-                parts.append(
-                    f"![{_ALT[name]}:"
-                    f" {each.problem['name']}]({os.path.relpath(file, path.parent).replace(os.sep, '/')})\n"
-                )
-        parts.append(_markdown_table(_table(each)))
-        parts += [f"- {line}" for line in _notes(each)] + [""]
-    write_atomic(path, ("\n".join(parts).rstrip() + "\n").encode())
-
-
-_ALT = {
+ALT = {
     "ap": "Average precision of each method",
     "few": "Average precision against labelled data per class",
     "regions": "Average precision of each method against what regions are like",
@@ -106,7 +94,7 @@ _SHOWN = (
     "prospector",
     "authors' protocol, tuned with truth",
     "nearest centroid",
-    "attention MIL",
+    "attention MIL, LRP",
     "mean-pool, SHAP",
     "graph attention + mask",
 )
@@ -128,7 +116,7 @@ def figures(evaluation: Evaluation) -> dict[str, Markup | str]:
         "regions": region_plots(evaluation.rows),
     }
     if evaluation.few:
-        found["few"] = curves(_few(evaluation), _ALT["few"], "labelled data per class", "AP", log=True)
+        found["few"] = curves(_few(evaluation), ALT["few"], "labelled data per class", "AP", log=True)
     if searches := [each for each in evaluation.searches if each["of"] == "settings"]:
         points = [
             (each["log_loss"], each["ap"], each["settings"], each["settings"] == search["chosen"])
@@ -170,7 +158,7 @@ def region_plots(rows: list[dict[str, float | str]]) -> Markup | str:
         )
         if len({dot[0] for dot in dots}) > 1:
             parts.append((words, series, dots, name != "prevalence"))
-    return panels(parts, _ALT["regions"], "AP") if shown else ""
+    return panels(parts, ALT["regions"], "AP") if shown else ""
 
 
 def _binned(points: np.ndarray) -> list[tuple[float, float, float, float]]:
@@ -221,7 +209,7 @@ def _few_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     return ["labelled data per class", *map(str, numbers)], rows
 
 
-def _table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
+def table_of(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     """Header and rows of text."""
     rows = []
     for each in evaluation.summary:
@@ -229,10 +217,17 @@ def _table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
             **each,
             "method": _named(evaluation, each),
             "interval": f"{each['ap_low']:.2f} to {each['ap_high']:.2f}",
-            "seeds": f"± {np.std(each['ap_seeds'], ddof=1):.3f}" if len(each.get("ap_seeds", ())) > 1 else "",
+            "data": f"{each['ap_data_low']:.2f} to {each['ap_data_high']:.2f}",
+            "seeds": spread_over_seeds(each),
         }
         rows.append([_cell(name, cells.get(name)) for name, _ in _COLUMNS])
     return [title for _, title in _COLUMNS], rows
+
+
+def spread_over_seeds(summary: dict[str, Any]) -> str:
+    """The standard deviation between seeds of a method's AP, in words; nothing where there is one seed."""
+    found = summary.get("ap_seeds", ())
+    return f"± {np.std(found, ddof=1):.3f}" if len(found) > 1 else ""
 
 
 def _named(evaluation: Evaluation, summary: dict[str, float | list[float] | str]) -> str:
@@ -252,7 +247,8 @@ def _cell(name: str, value: float | str) -> str:
     return f"{value:.1f}" if name == "seconds" else f"{value:.3f}" if name == "ap" else f"{value:.2f}"
 
 
-def _said(evaluation: Evaluation) -> str:
+def said_of(evaluation: Evaluation) -> str:
+    """What a set is, and what chance has there: a sentence or two."""
     p = evaluation.problem
     if not evaluation.summary:
         return (
@@ -267,7 +263,8 @@ def _said(evaluation: Evaluation) -> str:
     )
 
 
-def _notes(evaluation: Evaluation) -> list[str]:
+def notes_on(evaluation: Evaluation) -> list[str]:
+    """What else is to be said of an evaluation, a line each."""
     lines, n_folds = [], evaluation.problem["folds"]
     for each in evaluation.summary:
         if each["method"].startswith("authors' protocol") and each["notes"]:
@@ -319,9 +316,9 @@ def _page(evaluations: list[Evaluation]) -> Markup:
         shown = {**dict.fromkeys(("ap", "few", "regions", "search", "calibration"), ""), **figures(each)}
         part = {
             "name": each.problem["name"],
-            "said": _said(each),
-            "table": _table(each),
-            "notes": _notes(each),
+            "said": said_of(each),
+            "table": table_of(each),
+            "notes": notes_on(each),
             "shown": shown,
             "few": _few_table(each) if shown.get("few") else None,
             "settings": None,
@@ -351,16 +348,6 @@ def _candidates(candidates: list[dict[str, float | str]]) -> tuple[list[str], li
         [str(one[k]) if isinstance(one[k], (str, bool, int)) else f"{one[k]:.3f}" for k in keys]
         for one in candidates
     ]
-
-
-def _markdown_table(table: tuple[list[str], list[list[str]]]) -> str:
-    header, rows = table
-    lines = ["| " + " | ".join(header) + " |", "|" + "|".join(["---"] + ["---:"] * (len(header) - 1)) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
-
-
-def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in name.lower()).replace("--", "-").strip("-")
 
 
 def _plain(value: Any) -> dict[str, float | str] | float | str:

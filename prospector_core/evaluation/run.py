@@ -39,7 +39,7 @@ _FEW_METHODS = (
 )
 _REPEATS = 5
 _NOT_MEASURES = ("method", "fold", "datum", "draw", "ap", "prevalence", "components", "size", "dispersion")
-_WITHOUT_SEED = ("constant", "nearest centroid")
+_WITHOUT_SEED = ("constant",)
 _NETWORKS = ("attention MIL", "mean-pool", "graph attention + mask")
 
 
@@ -97,15 +97,16 @@ def evaluate(
     Parameters: source, a Problem, or where one comes from (``tasks.OfSet``, ``tasks.OfStudy``), which alone
     can be sent to workers; few, whether to measure few labels too; folds, only so many; on, where it runs,
     from ``scheduling.scheduler`` (default: here); seeds, how many seeds, from ``seed`` on, everything
-    random of a method begins with in turn: concepts, networks, what is held out to choose by. The numbers
-    are the same wherever it runs, but for the seconds. Raises BadInputError, FitError.
+    random of a method begins with in turn: concepts, networks, what is held out to choose by, and, unless
+    ``folds`` is said, the folds (``Problem.folds_of``). The numbers are the same wherever it runs, but for
+    the seconds. Raises BadInputError, FitError.
     """
     started, problem, on = time.process_time(), opened(source), on or InProcess()
     n_folds = len(problem.folds) if folds is None else min(folds, len(problem.folds))
     if not problem.others:
         methods = [method for method in methods if method != TOKENS]
     items = [
-        Item(fold, (method,), draw=draw)
+        Item(fold, (method,), draw=draw, anew=folds is None)
         for fold in range(n_folds)
         for method in methods
         for draw in range(1 if method in _WITHOUT_SEED else seeds)
@@ -219,7 +220,7 @@ def _by_seed(rows: list[dict[str, float | str]]) -> np.ndarray:
     """AP of each datum and seed: (n_data, n_seeds)."""
     found: dict[tuple, dict[int, float]] = {}
     for row in rows:
-        found.setdefault((row["fold"], row["datum"]), {})[row.get("draw", 0)] = row["ap"]
+        found.setdefault(row["datum"], {})[row.get("draw", 0)] = row["ap"]
     return np.array([[each[draw] for draw in sorted(each)] for each in found.values()]).reshape(
         len(found), -1
     )
@@ -233,6 +234,8 @@ def _summary(
 ) -> dict[str, float | list[float] | str]:
     by_seed = _by_seed(rows)
     mean, low, high = bootstrap_interval(by_seed)
+    _, data_low, data_high = bootstrap_interval(by_seed.mean(axis=1))
+    _, seed_low, seed_high = bootstrap_interval(by_seed.mean(axis=0))
     folds = sorted({row["fold"] for row in rows})
     by_fold = [float(np.nanmean([row["ap"] for row in rows if row["fold"] == fold])) for fold in folds]
     p, y = (np.array(each) for each in zip(*predicted))
@@ -247,6 +250,10 @@ def _summary(
         "ap": mean,
         "ap_low": low,
         "ap_high": high,
+        "ap_data_low": data_low,
+        "ap_data_high": data_high,
+        "ap_seeds_low": seed_low,
+        "ap_seeds_high": seed_high,
         "ap_folds": by_fold,
         "ap_seeds": [float(each) for each in by_seed.mean(axis=0)] if rows else [],
         "data_scored": len(by_seed),

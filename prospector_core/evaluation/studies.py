@@ -65,6 +65,7 @@ def problem_of(study: Study, truth: dict[str, np.ndarray] | None, folds: int = 5
         [found.get(uid) for uid in uids],
         chosen,
         given=None if given is None else given[1],
+        groups=None if both else uids,
         modality=study.modality,
     )
 

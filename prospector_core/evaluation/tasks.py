@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,27 +61,31 @@ _ONE_WAY = (
     "mean-pool, SHAP",
     "mean-pool, occlusion",
     "mean-pool, integrated gradients",
+    "attention MIL",
+    "attention MIL, integrated gradients",
+    "attention MIL, single",
 )  # of explaining one classifier
 
 
 @dataclass(frozen=True)
 class OfSet:
-    """The problem that is a set of the folder PROSPECTOR_DATA."""
+    """The problem that is a set of the folder PROSPECTOR_DATA; ``kept``: folder of embeddings."""
 
     name: str
+    kept: str | None = None
 
     def load(self) -> Any:
         """Problem. Raises BadInputError, MissingExtraError."""
         from .datasets import load_set
 
-        return load_set(self.name)
+        return load_set(self.name, kept=None if self.kept is None else Path(self.kept))
 
 
 @dataclass(frozen=True)
 class OfStudy:
     """The problem that is a study with the truth of its tokens.
 
-    Paths as text; beside, studies of the same data.
+    Paths as text; beside, studies of the same data; groups, a table of groups or folds.
     """
 
     path: str
@@ -88,16 +93,19 @@ class OfStudy:
     target: int
     seed: int = 0
     beside: tuple = ()
+    groups: str | None = None
 
     def load(self) -> Any:
         """Problem. Raises BadInputError, StudyError."""
         from ..study import Study
+        from .groups import grouped
         from .studies import problem_beside
         from .truth import read_truth
 
         study = Study.open(self.path).seen_from(self.target)
         others = [Study.open(path).seen_from(self.target) for path in self.beside]
-        return problem_beside(study, others, read_truth(study, self.truth), self.seed)
+        found = problem_beside(study, others, read_truth(study, Path(self.truth)), self.seed)
+        return found if self.groups is None else grouped(found, Path(self.groups), self.seed)
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ class Item:
     """What is to be done: ``methods`` on a fold.
 
     With ``labels``, they are fitted on so many training data per class, drawn by ``repeat``. ``draw``: which
-    of several seeds everything random begins with.
+    of several seeds everything random begins with; ``anew``: its folds, too, where the problem allows.
     """
 
     fold: int
@@ -113,6 +121,7 @@ class Item:
     labels: int = 0
     repeat: int = 0
     draw: int = 0
+    anew: bool = False
 
 
 @dataclass
@@ -176,10 +185,10 @@ def one_thread() -> Iterator[None]:
 
 
 def _whole(problem: Problem, seed: int, item: Item) -> Part:
-    train, test = problem.folds[item.fold]
-    if problem.cache.get("fold") != item.fold:
+    train, test = problem.folds_of(item.draw if item.anew else 0)[item.fold]
+    if problem.cache.get("fold") != (here := (item.fold, item.draw if item.anew else 0)):
         forget(problem)
-        problem.cache["fold"] = item.fold
+        problem.cache["fold"] = here
     part = Part([], {}, {}, [], [])
     for method in item.methods:
         searches = [] if item.draw else part.searches

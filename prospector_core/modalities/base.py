@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ class Modality(ABC):
         Whether tokens are the tiles of a `grid`.
     planar : bool
         Whether tokens lie in a plane (`centres`): outlines can be drawn around them, and napari shows them.
+    part_columns : tuple of str
+        Columns of a labels table that say which part of its file a datum is.
     source_error : type
         What is raised where a file is gone.
     """
@@ -88,6 +91,7 @@ class Modality(ABC):
     keeps_edges = False
     tiled = False
     planar = False
+    part_columns: tuple[str, ...] = ()
     source_error: type[ProspectorError] = BadInputError
 
     # ---- making a study
@@ -136,6 +140,21 @@ class Modality(ABC):
         ProspectorError
             What is wrong with sources, labels or options; nothing was written.
         """
+
+    def options_of(self, embedding: Mapping[str, Any]) -> Any:
+        """Return the options that a study was made with: new data of it are looked at with the same.
+
+        Parameters
+        ----------
+        embedding : dict
+            ``study.embedding``.
+        """
+        names = {each.name for each in fields(self.options)}
+        return self.options(**{name: value for name, value in embedding.items() if name in names})
+
+    def check_growth(self, study: Study, new: NewStudy) -> None:
+        """Raise BadInputError where data that were looked at cannot be added to a study."""
+        return None
 
     def facts(self, study: Study) -> dict[str, Any]:
         """Return what `prospector new --json` says of a new study beside what all kinds have."""

@@ -63,12 +63,18 @@ class LabelTable:
     table : path, or what else a kind of data takes for labels, or None
     file_column, label_column, positive : str or None
         As for `read_labels`.
+    known : tuple of str, or None
+        The classes of the study that data are added to (None: a new study, whose classes the table says).
+    leave_out : frozenset of str
+        Names of data that the study has already: their rows are not read.
     """
 
     table: Any
     file_column: str | None = None
     label_column: str | None = None
     positive: str | None = None
+    known: tuple[str, ...] | None = None
+    leave_out: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -76,14 +82,26 @@ class LabelTable:
         return Path(self.table).name
 
     def read(self, part_columns: Sequence[str] = ()) -> tuple[list[LabelRow], list[str]]:
-        """Return rows and classes, as `read_labels`."""
-        return read_labels(
+        """Return rows and classes, as `read_labels`, without those to leave out."""
+        rows, classes = read_labels(
             self.table,
             file_column=self.file_column,
             label_column=self.label_column,
             positive=self.positive,
             part_columns=part_columns,
+            known=self.known,
         )
+        new = self.new(rows)
+        if rows and not new:
+            raise LabelsError(
+                f"{self.name}: all {len(rows)} rows are in the study already: to correct their labels, use"
+                " `prospector labels`"
+            )
+        return new, classes
+
+    def new(self, rows: list[LabelRow]) -> list[LabelRow]:
+        """Return the rows that are not left out."""
+        return [row for row in rows if row.name not in self.leave_out]
 
     def match(self, rows: list[LabelRow], files: list[Path]) -> list[Path]:
         """Return the file of each row, as `match_files`."""
@@ -97,6 +115,7 @@ def read_labels(
     label_column: str | None = None,
     positive: str | None = None,
     part_columns: Sequence[str] = (),
+    known: Sequence[str] | None = None,
 ) -> tuple[list[LabelRow], list[str]]:
     """Read a labels table (CSV or TSV with a header).
 
@@ -109,7 +128,8 @@ def read_labels(
     Returns (rows, classes): list of LabelRow, whose labels are 0..n-1, and the names of the n classes by
     label. Of two, class 1 is the one to find: ``positive``, else the one that does not sound negative, else
     the later in the alphabet. Several stand in the order of the alphabet, those that sound negative first;
-    with ``positive`` they become two: that one, and "other than" it.
+    with ``positive`` they become two: that one, and "other than" it. Where classes are ``known`` already,
+    these are they, and another one is refused.
 
     Raises LabelsError naming the table, the row or column, and the fix.
     """
@@ -124,7 +144,7 @@ def read_labels(
         (name for name in _NAME_COLUMNS if name in columns and name != label_column), file_column
     )
     labels = [record[label_column].strip() for record in records]
-    classes, one_of = classes_of(path, labels, positive)
+    classes, one_of = classes_of(path, labels, positive, known)
     rows, seen = [], {}
     for number, record, label in zip(lines, records, labels):
         file, name = record[file_column].strip(), record[name_column].strip()
@@ -153,20 +173,38 @@ def read_labels(
 
 
 def classes_of(
-    path: str | Path, labels: Sequence[str], positive: str | None = None
+    path: str | Path,
+    labels: Sequence[str],
+    positive: str | None = None,
+    known: Sequence[str] | None = None,
 ) -> tuple[list[str], dict[str, int]]:
     """What labels as written amount to.
 
     (classes, {label: number}); those that mean "not known" have no number.
 
-    Parameters: path, where they were written, for the texts of errors; labels, list of str. Raises
-    LabelsError.
+    Parameters: path, where they were written, for the texts of errors; labels, list of str; known, the
+    classes of the study that they are for, if there is one. Raises LabelsError.
     """
+    if known is not None:
+        return list(known), _numbers_of(Path(path), labels, list(known))
     classes = _classes(Path(path), labels, positive)
     known = sorted({label for label in labels if label.lower() not in _UNLABELLED})
     return classes, {
         label: int(label == positive) if positive is not None else classes.index(label) for label in known
     }
+
+
+def _numbers_of(path: Path, labels: Sequence[str], classes: list[str]) -> dict[str, int]:
+    """{label: number} among the classes of a study. Raises LabelsError for another class."""
+    written = sorted({label for label in labels if label.lower() not in _UNLABELLED})
+    rest = len(classes) == 2 and classes[0] == f"other than {classes[1]}"
+    strange = [label for label in written if label not in classes]
+    if strange and not rest:
+        raise LabelsError(
+            f"{path.name} has the class {strange[0]!r}, which the study does not have (its classes are"
+            f" {_and(classes)}): correct the table, or make a new study"
+        )
+    return {label: classes.index(label) if label in classes else 0 for label in written}
 
 
 def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str], list[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -87,7 +87,14 @@ class Action(Record):
     """What one entry of the journal says.
 
     A field that is missing, of another type or unknown makes a study damaged.
+
+    Attributes
+    ----------
+    lasting : bool
+        Whether it still counts once concepts were found anew: it is about data, not about concepts.
     """
+
+    lasting: ClassVar[bool] = False
 
     def apply(self, state: CurationState, entry: int) -> None:
         """Change a `CurationState`. ``entry``: number of the journal's entry.

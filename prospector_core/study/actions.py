@@ -11,7 +11,7 @@ from ..errors import StudyDamagedError
 from ..store.checked import record_of
 from .action import MOST_CONCEPTS, Action, Text, Touched
 from .concept_actions import Exclude, Family, Include, Merge, Pin, Recolour, Rename, SplitUp
-from .token_actions import Annotate, Reassign, Relabel, Withdraw
+from .token_actions import AddData, Annotate, Reassign, Relabel, RemoveData, Withdraw
 
 if TYPE_CHECKING:
     from .chronicle import Teller
@@ -61,6 +61,8 @@ ACTIONS: dict[str, type[Action]] = {
     "withdraw": Withdraw,
     "family": Family,
     "relabel": Relabel,
+    "add": AddData,
+    "remove": RemoveData,
     "fit": NewFit,
     "undo": Undo,
     "redo": Redo,

@@ -78,9 +78,9 @@ def chronicle(
             texts[entry.id] = f"redo {target.id}: {texts[target.id]}"
         elif entry.action == "fit":
             for each in done:
-                if each.action != "relabel":
+                if not each.edit.lasting:
                     status[each.id] = "ended"
-            done, names = [each for each in done if each.action == "relabel"], {}
+            done, names = [each for each in done if each.edit.lasting], {}
             texts[entry.id] = describe(study, entry)
         else:
             done.append(entry)

@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import secrets
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from ..store.place import portable
 from ..store.removal import remove_made
 from ..wording import checked_name
 
-__all__ = ["create_study", "kind_of_sources", "uid_of", "write_study"]
+__all__ = ["create_study", "kind_of_sources", "table_record", "uid_of", "write_rows", "write_study"]
 
 
 def kind_of_sources(given: Mapping[str, Any]) -> Modality:
@@ -71,7 +72,14 @@ def create_study(
     """
     path = Path(os.path.abspath(path))  # "." has no name of its own
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise StudyError(f"{path} exists already: choose another folder, or open it with Study.open")
+        raise StudyError(
+            f"{path} exists already: choose another folder"
+            + (
+                ", or add data to that study with `prospector add`"
+                if (path / "study.sqlite").exists()
+                else ""
+            )
+        )
     if labels is None and kind.needs_labels:
         raise LabelsError("say where the labels are: give a table with a file and a label column")
     table = LabelTable(labels, *(given.pop(key, None) for key in ("file_column", "label_column", "positive")))
@@ -79,7 +87,21 @@ def create_study(
     options = kind.options(**given)
     kind.check_encoder(options.encoder)
     new = kind.look(path, sources, table, options, progress, on)
-    write_study(path, {"name": name or path.name, "modality": kind.name}, new, secret)
+    meta = {"name": name or path.name, "modality": kind.name, **table_record(table.table)}
+    write_study(path, meta, new, secret)
+
+
+def table_record(table: Any) -> dict[str, Any]:
+    """What a study keeps of the labels table that it was made from, to see when it has changed: meta values.
+
+    Empty where the labels come from elsewhere.
+    """
+    if not isinstance(table, (str, os.PathLike)):
+        return {}
+    try:
+        return {"labels_table": {"path": os.path.abspath(table), **fingerprint(Path(table))}}
+    except OSError:
+        return {}
 
 
 def write_study(path: Path, meta: dict, new: NewStudy, secret: bytes | None = None) -> None:
@@ -106,7 +128,8 @@ def write_study(path: Path, meta: dict, new: NewStudy, secret: bytes | None = No
         with storage_errors(path):
             partial.mkdir(parents=True)
             database = Database.create(partial / "study.sqlite", meta)
-            _write_rows(database, path, new, secret)
+            with database.transaction() as connection:
+                write_rows(connection, path, new, secret)
             if new.fill is not None:
                 new.fill(partial, database)
             database.close()
@@ -119,34 +142,44 @@ def write_study(path: Path, meta: dict, new: NewStudy, secret: bytes | None = No
         remove_made(partial)
 
 
-def _write_rows(database: Database, path: Path, new: NewStudy, secret: bytes) -> None:
-    """Write what is known of a new study's files and data into its database; ``path``: where it will lie."""
-    uids = {key: uid_of("s", about, secret) for key, (about, _, _) in new.sources.items()}
-    with database.transaction() as connection:
-        for key, (_, info, file) in new.sources.items():
-            connection.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?)",
-                (
-                    uids[key],
-                    portable(file, path),
-                    file.name,
-                    json.dumps({**info, "absolute": str(file), **_told(file, info)}),
-                ),
-            )
-        for position, (row, file) in enumerate(zip(new.rows, new.files)):
-            field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else row.part
-            connection.execute(
-                "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    position,
-                    uid_of("d", row.name, secret),
-                    row.name,
-                    uids[file],
-                    field and json.dumps(field),
-                    row.label,
-                    row.split,
-                ),
-            )
+def write_rows(
+    connection: sqlite3.Connection,
+    path: Path,
+    new: NewStudy,
+    secret: bytes,
+    known: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Write what was found of files and data after the rows that are there. Returns the uids of the data.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a transaction.
+    path : Path
+        Where the study lies, or will lie.
+    new : NewStudy
+    secret : bytes
+        What opaque numbers are keyed by.
+    known : dict, optional
+        {path as it is kept: uid} of files that are there already.
+    """
+    uids = {}
+    for key, (about, info, file) in new.sources.items():
+        place = portable(file, path)
+        uids[key] = (known or {}).get(place) or uid_of("s", about, secret)
+        if place not in (known or {}):
+            info = json.dumps({**info, "absolute": str(file), **_told(file, info)})
+            row = (uids[key], place, file.name, info)
+            connection.execute("INSERT INTO sources VALUES (?, ?, ?, ?)", row)
+    made = [uid_of("d", row.name, secret) for row in new.rows]
+    (start,) = connection.execute("SELECT COALESCE(MAX(position) + 1, 0) FROM data").fetchone()
+    for position, (uid, row, file) in enumerate(zip(made, new.rows, new.files), start=start):
+        field = [row.field.x, row.field.y, row.field.width, row.field.height] if row.field else row.part
+        connection.execute(
+            "INSERT INTO data VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (position, uid, row.name, uids[file], field and json.dumps(field), row.label, row.split),
+        )
+    return made
 
 
 def _told(file, info):

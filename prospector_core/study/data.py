@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from ..store.stamps import edition_of, short_hash
 from .records import datum_row, job_rows
 
 if TYPE_CHECKING:
+    from .journal import CurationState
     from .sources import Source
     from .study import Study
 
@@ -70,16 +71,47 @@ class Datum:
 
 
 class DataTable:
-    """The data as they were given at first: corrections of labels are in the journal.
+    """The data as they were given: corrections of labels, and which data count, are in the journal.
 
     Parameters
     ----------
     database : Database
     n_classes : int
+    changed : function()
+        Called when data were added since they were read.
     """
 
-    def __init__(self, database: Database, n_classes: int) -> None:
-        self._database, self._n_classes = database, n_classes
+    def __init__(self, database: Database, n_classes: int, changed: Callable[[], object]) -> None:
+        self._database, self._n_classes, self._changed = database, n_classes, changed
+        self._followed: set[str] = set()
+
+    def follow(self, state: CurationState) -> None:
+        """Read again where edits added data, here or in another process, since they were read."""
+        if state.added is not self._followed:
+            if not state.added <= {row.uid for row in self.rows}:
+                self.forget()
+            self._followed = state.added
+
+    def forget(self) -> None:
+        """Read the rows again when they are asked for next."""
+        for name in ("rows", "places", "at_first"):
+            self.__dict__.pop(name, None)
+        self._changed()
+
+    def shown(self, state: CurationState) -> list[Datum]:
+        """Rows that count: those that the study was made with or that were added, and not removed."""
+        self.follow(state)
+        return [row for place, row in enumerate(self.rows) if self.counts(place, state)]
+
+    def counts(self, place: int, state: CurationState) -> bool:
+        """Whether the row at a place counts."""
+        uid = self.rows[place].uid
+        return (place < self.at_first or uid in state.added) and uid not in state.removed
+
+    @cached_property
+    def at_first(self) -> int:
+        """How many rows the study was made with; those after them were added."""
+        return self._database.read_meta("data_at_first", len(self.rows))
 
     @cached_property
     def rows(self) -> list[Datum]:
@@ -101,17 +133,23 @@ class DataTable:
 
 def data(study: Study) -> list[Datum]:
     """All data in the order of the labels table, labels as corrected: list of Datum."""
-    labels = study.curation.state.labels
-    return [replace(row, label=labels[row.uid]) if row.uid in labels else row for row in study.table.rows]
+    state = study.curation.state
+    labels, rows = state.labels, study.table.shown(state)
+    return [replace(row, label=labels[row.uid]) if row.uid in labels else row for row in rows]
 
 
 def datum(study: Study, key: Any) -> Datum:
-    """A Datum by uid or name (or itself). Raises BadInputError."""
+    """A Datum by uid or name (or itself). Raises BadInputError.
+
+    One that was removed is found by its uid: the history and earlier fits tell of it.
+    """
     if isinstance(key, Datum):
         return key
+    state = study.curation.state
+    study.table.follow(state)
     place = study.table.places.get(key)
-    if place is not None:
-        row, labels = study.table.rows[place], study.curation.state.labels
+    if place is not None and (study.table.rows[place].uid == key or study.table.counts(place, state)):
+        row, labels = study.table.rows[place], state.labels
         return replace(row, label=labels[row.uid]) if row.uid in labels else row
     names = _some([row.name for row in data(study)])
     raise BadInputError(f"the study {study.name!r} has no datum {key!r}: its data are {names}")

@@ -62,10 +62,10 @@ class CurationState:
     Attributes: names {concept: str}, colours {concept: "#rrggbb"}, merged {concept: concept it went into},
     excluded {concept: reason}, pins {concept or (a, b): weight} of every kernel, class_pins {class: the
     same}, of the kernels of classes that were pinned by themselves (see ``pins_of``), labels {datum uid:
-    class or None}, steps (splits and reassigned tokens in the order they were made: Split, or (datum uid,
-    tokens, concept)), regions (list of Region), families (list of ({concept: share}, name), see
-    ``families.name_of``), fitted (how many concepts the fit found that the edits are about; None where the
-    entries do not say).
+    class or None}, added and removed (sets of datum uids), steps (splits and reassigned tokens in the order
+    they were made: Split, or (datum uid, tokens, concept)), regions (list of Region), families (list of
+    ({concept: share}, name), see ``families.name_of``), fitted (how many concepts the fit found that the
+    edits are about; None where the entries do not say).
     """
 
     names: dict = field(default_factory=dict)
@@ -79,6 +79,8 @@ class CurationState:
     class_pins: dict = field(default_factory=dict)
     families: list = field(default_factory=list)
     fitted: int | None = field(default=None, compare=False)
+    added: set = field(default_factory=set)
+    removed: set = field(default_factory=set)
 
     def pins_of(self, target: int) -> dict:
         """Pins that count in the kernel of a class: {concept or (a, b): weight}."""
@@ -135,6 +137,8 @@ class CurationState:
             self.steps,
             self.regions,
             sorted((target, _sorted_pins(pins)) for target, pins in self.class_pins.items()),
+            sorted(self.added),
+            sorted(self.removed),
         )
 
 
@@ -171,7 +175,7 @@ def _follow(entries: Iterable[Entry], found: dict[int, Entry]) -> tuple[list[Ent
             done.append(entry)
             undone.clear()
         else:
-            done, undone = [each for each in done if each.action == "relabel"], []
+            done, undone = [each for each in done if each.edit.lasting], []
     return done, undone
 
 

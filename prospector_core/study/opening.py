@@ -55,6 +55,7 @@ def parts_of(path: str | Path, copy: str | Path | None = None, little: bool = Fa
     check_meta(database.path, meta)
     kind, n_classes = modality_of(meta["modality"]).of(meta["embedding"]), len(meta["classes"])
     address = StudyAddress(path, database)
+    files = Sources(database, path, kind.words.source)
     return {
         "path": path,
         "database": database,
@@ -64,8 +65,8 @@ def parts_of(path: str | Path, copy: str | Path | None = None, little: bool = Fa
         "classes": tuple(meta["classes"]),
         "embedding": meta["embedding"],
         "address": address,
-        "table": DataTable(database, n_classes),
-        "files": Sources(database, path, kind.words.source),
+        "table": DataTable(database, n_classes, files.forget),
+        "files": files,
         "queue": Queue(database, path, address),
         "memory": Cache(_LITTLE if little else _REMEMBERED),
         "target": n_classes - 1,

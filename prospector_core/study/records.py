@@ -161,11 +161,12 @@ def check_edits(study: Study, state: CurationState) -> None:
     classes = [*state.labels.values(), *state.class_pins, *(region.target for region in state.regions)]
     if any(label is not None and label >= len(study.classes) for label in classes):
         raise _damaged(f"{study.database.path}: an edit names a class that is not there")
+    study.table.follow(state)
     known = {row.uid for row in study.table.rows}
     named = [region.datum for region in state.regions] + [
         step[0] for step in state.steps if isinstance(step, tuple)
     ]
-    if not known.issuperset([*state.labels, *named]):
+    if not known.issuperset([*state.labels, *state.added, *state.removed, *named]):
         raise _damaged(f"{study.database.path}: an edit names a datum that is not there")
 
 

@@ -63,6 +63,10 @@ class Sources:
             self._known = time.monotonic(), now, found
         return found
 
+    def forget(self) -> None:
+        """Read them again when they are asked for next: there are others."""
+        self._known = (-_FRESH, -1, {})
+
     @property
     def version(self) -> int:
         """How often files were linked anew: what is remembered of them ends with it."""
@@ -140,7 +144,7 @@ class Sources:
                 )
             version = self._database.read_meta("relinked", 0) + 1
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('relinked', ?)", (json.dumps(version),))
-        self._known = (-_FRESH, -1, {})
+        self.forget()
 
     def adopt(self, uids: Iterable[str]) -> None:
         """Take files as they lie there now for those that the study is of.

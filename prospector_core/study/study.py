@@ -15,7 +15,7 @@ from ..store.database import Database
 from ..store.embeddings import EmbeddingStore
 from . import concepts as concept_table
 from . import data as data_table
-from . import explanations, fitting, layouts, maps, opening, views
+from . import explanations, fitting, growth, layouts, maps, opening, views
 from .concept_search import given_concepts
 from .curation import Curation
 from .data import DataTable
@@ -101,6 +101,9 @@ class Study:
     embed = embed_study
     embedded = data_table.embedded
     is_embedded = data_table.is_embedded
+    add_data = growth.add_data
+    remove_data = growth.remove_data
+    compare_labels = growth.compare_labels
     jobs = data_table.jobs
     stamp = data_table.stamp
     content = data_table.content

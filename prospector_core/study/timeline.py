@@ -50,7 +50,7 @@ class Timeline:
             if self.undone:
                 self.standing.append(self.undone.pop())
         elif entry.action == "fit":  # concepts are new, edits of the old ones no longer apply
-            self.standing = [each for each in self.standing if each.action == "relabel"]
+            self.standing = [each for each in self.standing if each.edit.lasting]
             self.undone, self._states = [], {0: begun(entry)}
         else:
             self.standing.append(entry)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .chronicle import Teller
     from .journal import CurationState, Entry
 
-__all__ = ["Annotate", "Reassign", "Relabel", "Withdraw"]
+__all__ = ["AddData", "Annotate", "Reassign", "Relabel", "RemoveData", "Withdraw"]
 
 
 class _Part(Record):
@@ -123,6 +123,8 @@ class Withdraw(Action):
 class Relabel(Action):
     """A datum is of another class (None: not known)."""
 
+    lasting = True
+
     datum: str
     label: ClassNumber | None
 
@@ -135,3 +137,38 @@ class Relabel(Action):
 
     def touched(self, by_id: Mapping[int, Entry]) -> Touched:
         return Touched(data={self.datum})
+
+
+class _OfData(Action):
+    """Which data the study has."""
+
+    lasting = True
+    data: Annotated[list[str], Field(min_length=1, max_length=10**6)]
+
+    def touched(self, by_id: Mapping[int, Entry]) -> Touched:
+        return Touched(data=set(self.data))
+
+    def _names(self, told: Teller) -> str:
+        some = ", ".join(told.datum_name(uid) for uid in self.data[:3])
+        return some + (f" and {len(self.data) - 3} more" if len(self.data) > 3 else "")
+
+
+class AddData(_OfData):
+    """Data are added to the study, or brought back; undone, they are hidden."""
+
+    def apply(self, state: CurationState, entry: int) -> None:
+        state.added = state.added | set(self.data)
+        state.removed = state.removed - set(self.data)
+
+    def tell(self, told: Teller) -> str:
+        return f"add {self._names(told)}"
+
+
+class RemoveData(_OfData):
+    """Data no longer count: what was embedded and edited of them stays."""
+
+    def apply(self, state: CurationState, entry: int) -> None:
+        state.removed = state.removed | set(self.data)
+
+    def tell(self, told: Teller) -> str:
+        return f"remove {self._names(told)}"

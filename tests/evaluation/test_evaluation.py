@@ -18,8 +18,9 @@ from prospector_core.evaluation.baselines import BASELINES
 from prospector_core.evaluation.choose import LabelScores, auto_candidates, choose, choose_tokens, decide
 from prospector_core.evaluation.datasets import load_set, sentences_of
 from prospector_core.evaluation.heads import authors_protocol, fit_head, suggested_for
+from prospector_core.evaluation.markdown import write_markdown
 from prospector_core.evaluation.plots import bars, neutral, panels, scatter
-from prospector_core.evaluation.report import region_plots, write_markdown, write_report
+from prospector_core.evaluation.report import region_plots, write_report
 from prospector_core.evaluation.run import HEADS, evaluate, method_names
 from prospector_core.evaluation.studies import choose_for, problem_beside, problem_of, tokens_for
 from prospector_core.evaluation.tasks import TOKENS
@@ -87,7 +88,7 @@ def test_heads_find_a_planted_class_and_a_constant_map_does_not(evaluation, prob
     ap = {each["method"]: each["ap"] for each in evaluation.summary}
     # there is one kind of token; the classifier is explained in four ways; all but two are smoothed, too
     assert set(HEADS) - {TOKENS} <= ap.keys()
-    assert len(ap) == len(HEADS) - 1 + 2 + 2 * (len(BASELINES) - 2 + 3)
+    assert len(ap) == len(HEADS) - 1 + 2 + 2 * (len(BASELINES) - 2 + 3 + 3)
     assert ap["token regression"] > 0.6 and ap["mi-SVM"] > 0.6
     assert (
         ap["prospector"] > 0.9 and ap["constant"] == pytest.approx(problem.prevalence) and ap["random"] < 0.5
@@ -114,7 +115,7 @@ def test_few_labels_stop_where_there_are_no_more(evaluation):
             "prospector",
             "authors' settings, untuned",
             "nearest centroid",
-            "attention MIL",
+            "attention MIL, LRP",
             "graph attention + mask",
             "mean-pool, gradient x input",
         )

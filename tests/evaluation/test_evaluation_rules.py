@@ -297,10 +297,10 @@ def test_a_whole_fold(quick):
     )
     assert part.predicted["m"] == [(0.25, int(problem.labels[i])) for i in test]
     assert set(part.costs) == {"m", "one way", tasks._ONE_WAY[0]}
-    assert len(part.rows) == 3 * len(problem.scored(test)) and problem.cache == {"fold": 1}
+    assert len(part.rows) == 3 * len(problem.scored(test)) and problem.cache == {"fold": (1, 0)}
     problem.cache["kept"] = 1
     work(problem, 5, Item(1, ("m",)))
-    assert problem.cache == {"fold": 1, "kept": 1}  # the same fold: what was computed is of use again
+    assert problem.cache == {"fold": (1, 0), "kept": 1}  # the same fold: what was computed is of use again
 
 
 def test_a_draw_of_few_labels(quick):

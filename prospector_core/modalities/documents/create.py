@@ -52,7 +52,7 @@ def look_at_documents(
     of_lines = labels.table is None
     fields = Fields(*((labels.file_column, labels.label_column) if of_lines else (None, None)))
     found = _read_all(list_documents(sources), fields, progress)
-    rows, classes, chosen = _from_fields(found, labels.positive) if of_lines else _matched(found, labels)
+    rows, classes, chosen = _from_fields(found, labels) if of_lines else _matched(found, labels)
     rows = [
         replace(row, part=None if document.at is None else {"id": document.name, "at": document.at})
         for row, (_, document) in zip(rows, chosen)
@@ -149,7 +149,7 @@ def _matched(found, labels):
     return rows, classes, chosen
 
 
-def _from_fields(found, positive):
+def _from_fields(found, table):
     """The same of the label fields of JSON lines."""
     labels = [document.label or "" for _, document in found]
     if not any(labels):
@@ -157,12 +157,16 @@ def _from_fields(found, positive):
             "no document has a field label: say where the labels are, with --labels labels.csv, or name the"
             " field with --label-column"
         )
-    classes, numbers = classes_of(found[0][0], labels, positive)
+    classes, numbers = classes_of(found[0][0], labels, table.positive, table.known)
     rows = [
         LabelRow(document.name, document.name, None, numbers.get(document.label), document.split)
         for _, document in found
     ]
-    return rows, classes, found
+    new = {row.name for row in table.new(rows)}
+    if not new:
+        raise LabelsError(f"all {len(rows)} documents are in the study already: there is nothing to add")
+    found = [each for each in found if each[1].name in new]
+    return table.new(rows), classes, found
 
 
 def _notes(found, chosen):

@@ -79,7 +79,7 @@ def look_at_graphs(
     for number, (row, one) in enumerate(_tables(rows, matched, parts, memory, reading), start=1):
         build_graph(_few(one), edges)  # whether it can be made is said now, not when it is embedded
         units.add(one.unit)
-        if row.split != "test":
+        if row.split != "test" or labels.known is not None:  # what is added is not standardised by itself
             statistics.add(one, row.name)
         if progress:
             progress(number, len(rows))
@@ -177,7 +177,7 @@ def _read_labels(labels, files):
             writer = csv.writer(file)
             writer.writerow(("datum", "label"))
             writer.writerows((name, "" if label is None else str(label)) for name, label in table.items())
-        return LabelTable(written, positive=labels.positive).read()
+        return replace(labels, table=written).read()
 
 
 def _match(rows, files, table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from ..parts import Export, Words
 from .options import GraphOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -56,6 +57,23 @@ class Graphs(Modality):
         from .create import look_at_graphs
 
         return look_at_graphs(path, sources, labels, options, progress)
+
+    def options_of(self, embedding: Mapping[str, Any]) -> GraphOptions:
+        table = embedding.get("table") or {}
+        reading = {name: table[name] for name in ("values", "spatial", "unit") if name in table}
+        return replace(super().options_of(embedding), sample_column=table.get("sample"), **reading)
+
+    def check_growth(self, study: Study, new: NewStudy) -> None:
+        ours, theirs = study.embedding["features"], new.embedding["features"]
+        if ours != theirs:
+            odd = [name for name in ours if name not in theirs] or [
+                name for name in theirs if name not in ours
+            ]
+            what = f"{odd[0]!r} is in one of them only" if odd else "their order differs"
+            raise GraphError(
+                f"the new {self.words.data} have {len(theirs)} features and the study has {len(ours)}"
+                f" ({what}): give them the same"
+            )
 
     def facts(self, study: Study) -> dict[str, Any]:
         return {"features": study.embedding["features"]}

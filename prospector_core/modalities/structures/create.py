@@ -17,12 +17,10 @@ from ..labels import LabelTable
 from ..parts import NewStudy
 from .contacts import check_contacts
 from .files import by_code, list_structures, open_structure
-from .options import StructureOptions
+from .options import PART_COLUMNS, StructureOptions
 from .trajectory import check_part
 
-__all__ = ["PART_COLUMNS", "look_at_structures"]
-
-PART_COLUMNS = ("chain", "model", "assembly", "trajectory", "frames")
+__all__ = ["look_at_structures"]
 
 
 def look_at_structures(

@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import StructureError
 from ..base import Modality
 from ..parts import Export, Words
-from .options import StructureOptions
+from .options import PART_COLUMNS, StructureOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,7 @@ class Structures(Modality):
     )
     looking = "looking at structures"
     on_workers = True
+    part_columns = PART_COLUMNS
     source_error = StructureError
 
     def look(

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from ..options import option
 
-__all__ = ["StructureOptions"]
+__all__ = ["PART_COLUMNS", "StructureOptions"]
+
+PART_COLUMNS = ("chain", "model", "assembly", "trajectory", "frames")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ....errors import SlideError
 from ....store.memory import check_memory, memory_errors
-from .slide import Slide, plausible_mpp, pyramid_levels
+from .slide import Slide, pyramid_levels, square_mpp
 
 __all__ = ["ImageSlide"]
 
@@ -49,7 +49,7 @@ class ImageSlide(Slide):
                 )
                 check_memory(need, self.path, what, SlideError)
                 self.format = image.format or "image"
-                pixels, self.mpp = _rgb(image), _mpp(image)
+                pixels, self.mpp = _rgb(image), _mpp(image, self.path.name)
         except (
             OSError,
             SyntaxError,
@@ -92,9 +92,10 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _mpp(image: Image.Image) -> float | None:
+def _mpp(image: Image.Image, name: str) -> float | None:
     """Return microns per pixel by the dots an inch that the file states, where that can be a slide's."""
     try:
-        return plausible_mpp(25400.0 / float(image.info["dpi"][0]))
+        across, down = (25400.0 / float(dots) for dots in image.info["dpi"])
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
         return None
+    return square_mpp(across, down, name)

@@ -13,10 +13,11 @@ from PIL import Image
 
 from ....errors import SlideError
 
-__all__ = ["Level", "Slide", "plausible_mpp", "pyramid_levels"]
+__all__ = ["Level", "Slide", "plausible_mpp", "pyramid_levels", "square_mpp"]
 
 # A rectangle that needs more source pixels than this is resampled piece by piece (96 MB of RGB a piece).
 _MAX_SOURCE_PIXELS = 32_000_000
+_SQUARE = 0.02  # by how much a pixel's height may differ from its width, as a share
 # One call never returns more than this: a typing error must not take the machine's memory.
 _MAX_REGION_PIXELS = 1_000_000_000
 
@@ -35,6 +36,29 @@ def plausible_mpp(mpp: float | None, low: float = 0.05, high: float = 20.0) -> f
     if mpp is None or not math.isfinite(mpp) or not low <= mpp <= high:
         return None
     return float(mpp)
+
+
+def square_mpp(
+    across: float | None, down: float | None, name: str, low: float = 0.05, high: float = 20.0
+) -> float | None:
+    """Return um per pixel of a slide that states them `across` and `down`; None where no slide has such ones.
+
+    Raises
+    ------
+    SlideError
+        They are more than 2 % apart: tiles would be no squares in microns.
+    """
+    mpp = plausible_mpp(across, low, high)
+    if not (across and down and min(across, down) > 0 and math.isfinite(across + down)):
+        return mpp
+    if abs(across - down) <= _SQUARE * min(across, down):
+        return mpp
+    if mpp is None and plausible_mpp(down, low, high) is None:
+        return None
+    raise SlideError(
+        f"{name} says that its pixels are {across:.4g} x {down:.4g} microns, which is not square: resample it"
+        " (vips resize --vscale), or correct what it states, and export it again"
+    )
 
 
 def pyramid_levels(sizes: list[tuple[int, int]]) -> tuple[Level, ...]:

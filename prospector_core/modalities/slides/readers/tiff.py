@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
-import re
 import struct
 import threading
 from pathlib import Path
 from typing import BinaryIO
-from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
 from ....errors import SlideError
 from ....store.cache import Cache
-from .slide import Slide, plausible_mpp, pyramid_levels
+from .slide import Slide, pyramid_levels
+from .strips import StripImage
+from .tiff_layout import read_layout
 from .tiff_page import Page, UnsupportedTiff
 
 __all__ = ["TiffSlide"]
 
 # Its warnings would reach a terminal beside our own one-line errors.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-
-_NOT_THE_SLIDE = re.compile(r"label|macro|overview|thumbnail|barcode", re.IGNORECASE)
-_UNIT_UM = {
-    "µm": 1.0,
-    "μm": 1.0,
-    "um": 1.0,
-    "nm": 1e-3,
-    "Å": 1e-4,
-    "mm": 1e3,
-    "cm": 1e4,
-    "m": 1e6,
-    "in": 25400.0,
-}
 
 
 class TiffSlide(Slide):
@@ -60,6 +46,7 @@ class TiffSlide(Slide):
         self.path = Path(path)
         self._cache = Cache(cache_bytes)
         self._lock = threading.Lock()
+        self._strips: dict[int, StripImage] = {}
         self._file: BinaryIO | None = open(self.path, "rb")  # noqa: SIM115 - held until close()
         try:
             size = os.fstat(self._file.fileno()).st_size
@@ -69,7 +56,7 @@ class TiffSlide(Slide):
                 # they are.
                 self._file.seek(0)
                 with tifffile.TiffFile(self._file, name="slide.tif") as tif:
-                    self.format, pages, self.mpp, self.objective_power = _interpret(tif)
+                    self.format, pages, self.mpp, self.objective_power = read_layout(tif, self.path.name)
                     self._pages = [Page(page, self.path) for page in pages]
             except (UnsupportedTiff, SlideError):
                 raise
@@ -88,6 +75,10 @@ class TiffSlide(Slide):
             raise
         self.levels = pyramid_levels([(page.width, page.height) for page in self._pages])
         self.width, self.height = self.levels[0].width, self.levels[0].height
+        for level, page in enumerate(self._pages):
+            # Strips that the cache cannot hold would be decoded again and again for every row of tiles.
+            if not page.is_tiled and 3 * page.width * page.height > cache_bytes:
+                self._strips[level] = StripImage(page.width, page.height, page.tile_height)
 
     def close(self) -> None:
         """Release the file and the decoded tiles."""
@@ -95,10 +86,16 @@ class TiffSlide(Slide):
             if self._file is not None:
                 self._file.close()
                 self._file = None
+        for strips in self._strips.values():
+            strips.close()
         self._cache.clear()
 
     def _read(self, level: int, x: int, y: int, width: int, height: int) -> np.ndarray:
         page = self._pages[level]
+        if level in self._strips:
+            pixels = self._strips[level].pixels(lambda index: self._decoded(level, page, index))
+            if pixels is not None:
+                return np.array(pixels[y : y + height, x : x + width])
         out = np.empty((height, width, 3), np.uint8)
         for row in range(y // page.tile_height, (y + height - 1) // page.tile_height + 1):
             for col in range(x // page.tile_width, (x + width - 1) // page.tile_width + 1):
@@ -123,8 +120,14 @@ class TiffSlide(Slide):
         """Return one tile as (h, w, 3) uint8, or None where the file has none (never scanned: white)."""
         key = (level, index)
         tile = self._cache.get(key)
-        if tile is not None:
-            return tile
+        if tile is None:
+            tile = self._decoded(level, page, index)
+            if tile is not None:
+                self._cache.put(key, tile)
+        return tile
+
+    def _decoded(self, level: int, page: Page, index: int) -> np.ndarray | None:
+        """Return one tile as `_tile` does, read from the file."""
         planes = []
         for plane in range(page.planes):
             segment = plane * page.tiles_across * page.tiles_down + index
@@ -146,7 +149,6 @@ class TiffSlide(Slide):
             raise self._damaged(level, index, error) from error
         if tile.ndim != 3 or tile.shape[-1] != 3:
             raise self._damaged(level, index, "it holds no picture")
-        self._cache.put(key, tile)
         return tile
 
     def _bytes(self, offset: int, count: int) -> bytes:
@@ -172,125 +174,6 @@ class TiffSlide(Slide):
         return SlideError(
             f"{self.path.name}: tile {index} of level {level} is damaged ({why}); copy the slide again"
         )
-
-
-def _interpret(
-    tif: tifffile.TiffFile,
-) -> tuple[str, list[tifffile.TiffPage], float | None, float | None]:
-    """Return format, the pages of the pyramid, mpp and objective power."""
-    if tif.is_ome:
-        return _interpret_ome(tif)
-    first = tif.pages[0].aspage()
-    if tif.is_svs:
-        # Label, macro and thumbnail are stripped pages in every SVS; a level is tiled.
-        rest = [page.aspage() for page in tif.pages[1:] if page.aspage().is_tiled]
-        mpp = _number(r"\bMPP\s*=\s*([\d.,]+)", first.description)
-        power = _number(r"\bAppMag\s*=\s*([\d.,]+)", first.description)
-        return (
-            "Aperio SVS",
-            _pyramid(first, rest),
-            plausible_mpp(mpp, 0.01, 1000.0),
-            power,
-        )
-    if first.subifds:
-        rest = [page.aspage() for page in first.pages]
-    else:
-        rest = [page.aspage() for page in tif.pages[1:]]
-    power = _number(r"(?:AppMag|objective)\s*[=:]\s*([\d.,]+)", first.description)
-    return "TIFF", _pyramid(first, rest), _resolution_mpp(first), power
-
-
-def _interpret_ome(
-    tif: tifffile.TiffFile,
-) -> tuple[str, list[tifffile.TiffPage], float | None, float | None]:
-    series = [
-        (index, one)
-        for index, one in enumerate(tif.series)
-        if not _NOT_THE_SLIDE.search(one.name or "") and one.axes in ("YXS", "YX", "SYX")
-    ]
-    if not series:
-        axes = tif.series[0].axes if tif.series else "none"
-        raise UnsupportedTiff(f"OME axes {axes}: not a plain RGB or grey image")
-    index, main = max(series, key=lambda item: (math.prod(item[1].shape), -item[0]))
-    pages = []
-    for level in main.levels:
-        page = level.pages[0]
-        if len(level.pages) != 1 or page is None or page.parent is not tif:
-            raise UnsupportedTiff("an OME image spread over several pages or files")
-        pages.append(page.aspage())
-    mpp, power = _ome_scale(tif.ome_metadata or "", index)
-    return (
-        "OME-TIFF",
-        _pyramid(pages[0], pages[1:]),
-        mpp or _resolution_mpp(pages[0]),
-        power,
-    )
-
-
-def _ome_scale(xml: str, index: int) -> tuple[float | None, float | None]:
-    """Return um per pixel and objective power of the OME image of that index."""
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return None, None
-    images = root.findall("{*}Image")
-    if index >= len(images):
-        return None, None
-    mpp = power = None
-    pixels = images[index].find("{*}Pixels")
-    if pixels is not None and pixels.get("PhysicalSizeX"):
-        unit = _UNIT_UM.get(pixels.get("PhysicalSizeXUnit", "µm"))
-        size = _number(r"([\d.eE+-]+)", pixels.get("PhysicalSizeX", ""))
-        mpp = plausible_mpp(size * unit, 0.01, 1000.0) if unit and size else None
-    settings = images[index].find("{*}ObjectiveSettings")
-    for objective in root.iterfind("{*}Instrument/{*}Objective"):
-        if settings is None or objective.get("ID") == settings.get("ID"):
-            power = _number(r"([\d.]+)", objective.get("NominalMagnification", ""))
-            break
-    return mpp, power
-
-
-def _pyramid(first: tifffile.TiffPage, rest: list[tifffile.TiffPage]) -> list[tifffile.TiffPage]:
-    """Return `first` and those of `rest` that are smaller copies of it, largest first."""
-    pages = [first]
-    for page in sorted(rest, key=lambda page: -page.imagewidth):
-        last = pages[-1]
-        same_shape = abs(page.imagewidth * first.imagelength - page.imagelength * first.imagewidth) <= max(
-            # a pixel of rounding either way, or one part in a hundred
-            first.imagewidth + first.imagelength,
-            0.01 * page.imagewidth * first.imagelength,
-        )
-        named = (page.description or "").partition("\n")[2] if page.is_svs else page.description
-        if (
-            same_shape
-            and page.imagewidth < last.imagewidth
-            and page.imagelength < last.imagelength
-            and page.samplesperpixel == first.samplesperpixel
-            and not _NOT_THE_SLIDE.match((named or "").strip())
-        ):
-            pages.append(page)
-    return pages
-
-
-def _resolution_mpp(page: tifffile.TiffPage) -> float | None:
-    """Return um per pixel from the resolution tags: only in cm or inch, only where a slide can have it."""
-    unit, tag = page.tags.get("ResolutionUnit"), page.tags.get("XResolution")
-    if unit is None or tag is None or int(unit.value) not in (2, 3):
-        return None
-    try:
-        numerator, denominator = tag.value
-        per_unit = numerator / denominator
-        return plausible_mpp((25400.0 if int(unit.value) == 2 else 10000.0) / per_unit)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-
-
-def _number(pattern: str, text: str | None) -> float | None:
-    found = re.search(pattern, text or "", re.IGNORECASE)
-    try:
-        return float(found.group(1).replace(",", ".")) if found else None
-    except ValueError:
-        return None
 
 
 def _check_directories(file: BinaryIO, size: int, name: str) -> None:

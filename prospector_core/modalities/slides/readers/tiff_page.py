@@ -16,6 +16,8 @@ __all__ = ["Page", "UnsupportedTiff"]
 
 _JPEG2000_YCBCR = 33003  # its colours are turned by OpenSlide, not by the codec
 
+_ASSOCIATED = 1  # of the tag ExtraSamples
+
 _MOST_TILES = 50_000_000  # of one level: 200,000 x 200,000 pixels have 600,000 of 256
 
 
@@ -51,6 +53,7 @@ class Page:
             raise UnsupportedTiff("JPEG 2000 in YCbCr", elsewhere=True)
         if page.compression != 1 and not _can_decode(page.compression):
             raise UnsupportedTiff(f"compression {page.compression!r}", elsewhere=True)
+        self.is_tiled = page.is_tiled
         if page.is_tiled:
             self.tile_width, self.tile_height = page.tilewidth, page.tilelength
         else:
@@ -91,6 +94,8 @@ class Page:
         self.decode = page.decode  # a closure that holds neither the page nor its file
         self._bits = page.bitspersample
         self._colormap = page.colormap if page.photometric == tifffile.PHOTOMETRIC.PALETTE else None
+        # A fourth channel is transparency only where the file says so; "unspecified" may hold anything.
+        self._alpha = int(page.extrasamples[0]) if page.extrasamples and samples == 4 else 0
         self._inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
         if page.photometric not in _PHOTOMETRICS:
             raise UnsupportedTiff(f"photometric {page.photometric!r}", elsewhere=True)
@@ -123,10 +128,12 @@ class Page:
         if pixels.shape[-1] == 1:
             return np.repeat(pixels, 3, axis=-1)
         if pixels.shape[-1] == 4:
-            alpha = pixels[..., 3:].astype(np.uint16)
-            if (alpha != 255).any():
-                return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-            pixels = pixels[..., :3]
+            colour, alpha = pixels[..., :3], pixels[..., 3:].astype(np.uint16)
+            if self._alpha and (alpha != 255).any():
+                if self._alpha == _ASSOCIATED:  # its colours are multiplied by it already
+                    return np.minimum(colour + (255 - alpha), 255).astype(np.uint8)
+                return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+            pixels = colour
         return np.ascontiguousarray(pixels)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ....errors import MissingExtraError, SlideError
-from .slide import Level, Slide, plausible_mpp
+from .slide import Level, Slide, square_mpp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,15 @@ class OpenSlideSlide(Slide):
         self.format = properties.get(openslide.PROPERTY_NAME_VENDOR, "OpenSlide")
         self.levels = tuple(Level(w, h, d) for (w, h), d in zip(sizes, downsamples, strict=True))
         self.width, self.height = sizes[0]
-        self.mpp = plausible_mpp(_float(properties.get(openslide.PROPERTY_NAME_MPP_X)), 0.01, 1000.0)
+        across, down = (
+            _float(properties.get(name))
+            for name in (openslide.PROPERTY_NAME_MPP_X, openslide.PROPERTY_NAME_MPP_Y)
+        )
+        try:
+            self.mpp = square_mpp(across, down, self.path.name, 0.01, 1000.0)
+        except SlideError:
+            self._slide.close()
+            raise
         self.objective_power = _float(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
         self.bounds = _bounds(properties)
         self._error = openslide.OpenSlideError
