@@ -206,7 +206,7 @@ def _say_made(made: "Study", json: bool) -> None:
     """Say what was made, what a user must know of it, and what comes next."""
     remember_sources(made.path)
     kind, files = made.kind, f"{made.kind.words.source}s"
-    notes = kind.notes(made)
+    notes = [*made.database.read_meta("reading", []), *kind.notes(made)]
     for note in notes[:_NOTES]:
         complain(f"note: {note}")
     if len(notes) > _NOTES:
@@ -222,6 +222,8 @@ def _say_made(made: "Study", json: bool) -> None:
                 "classes": made.classes,
                 "class_counts": counts,
                 "unlabelled": unlabelled,
+                **({} if made.several else {"looked_for": made.classes[1]}),
+                "notes": notes,
                 **kind.facts(made),
             }
         )
@@ -232,6 +234,9 @@ def _say_made(made: "Study", json: bool) -> None:
         + ", ".join(f"{count} “{name}”" for count, name in (each if made.several else each[::-1]))
         + (f", {unlabelled} unlabelled" if unlabelled else "")
     )
+    if not made.several:
+        other = made.classes[0]
+        say(f"looked for: “{made.classes[1]}”; for another class: make it again with --positive {other!r}")
     for line in kind.summary(made):
         say(line)
     say(f"next: prospector {'fit' if made.embedding.get('imported') else 'embed'} {made.path}")

@@ -1,17 +1,18 @@
 """The labels table: which data there are, where they lie, and their class."""
 
-import csv
-import io
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import LabelsError
-from ..store.memory import check_memory, size_of
+from .matching import match_files
 from .parts import Rect
+from .table_files import plain_number, read_table
 
-__all__ = ["LabelRow", "LabelTable", "classes_of", "match_files", "read_labels"]
+__all__ = ["LabelRow", "LabelTable", "classes_of", "read_labels"]
 
 _FILE_COLUMNS = (
     "slide",
@@ -20,6 +21,13 @@ _FILE_COLUMNS = (
     "image",
     "path",
     "slide_id",
+    "wsi",
+    "wsi_id",
+    "image_id",
+    "filepath",
+    "file_path",
+    "file_name",
+    "slide_name",
     "id",
     "name",
     "datum",
@@ -27,13 +35,24 @@ _FILE_COLUMNS = (
     "sample_id",
     "graph",
 )
-_LABEL_COLUMNS = ("label", "class", "y", "diagnosis")
+_LABEL_COLUMNS = ("label", "class", "y", "diagnosis", "category", "target", "outcome", "status")
 _NAME_COLUMNS = ("name", "datum", "id")
 _FIELD_COLUMNS = ("x", "y", "width", "height")
-_NEGATIVE = {"0", "no", "false", "negative", "neg", "normal", "control", "absent", "benign", "healthy"}
+_NEGATIVE = {
+    *("0", "no", "n", "false", "f", "negative", "neg", "negativ", "-", "normal", "control", "controls"),
+    *("absent", "benign", "healthy", "unaffected", "mss", "mss/msi-l", "pmmr", "stable", "wild-type"),
+    *("wild type", "wildtype", "wt", "none detected", "not detected", "unremarkable", "low", "unauffällig"),
+}
+_NEGATIVE_STARTS = ("no ", "non ", "non-", "not ", "normal ", "without ", "wild type ", "wild-type ", "kein ")
+_HELD_OUT = {"test", "testing", "held-out", "held out", "heldout", "holdout", "hold-out", "hold out"} | {
+    *("val", "valid", "validation", "dev", "development", "tune", "tuning", "external"),
+}
+_FITTED_ON = {"train", "training", "fit"}
 _MOST_CLASSES = 32  # a table of more has numbers or names for labels
-_TABLE_TIMES = 20  # bytes of memory that a byte of a table becomes, as rows of named cells
-_UNLABELLED = {"", "na", "nan", "none", "unknown", "?"}
+_UNLABELLED = {
+    *("", "na", "n/a", "#n/a", "n.a.", "nan", "null", "none", "nil", "unknown", "unk", "?", "-", "--", "."),
+    *("missing", "empty", "not available", "unlabelled", "unlabeled", "<na>", "#value!", "#ref!", "#null!"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +62,7 @@ class LabelRow:
     The file is as the table gives it. A field of None is the whole slide; a label of None is not known.
 
     ``part``: which part of a file of another kind it is, such as {"chain": "A"}: plain values, None = all of
-    it.
+    it. ``line``: where it stands in the table, from 1.
     """
 
     name: str
@@ -52,6 +71,7 @@ class LabelRow:
     label: int | None
     split: str | None
     part: dict | None = None
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -67,6 +87,8 @@ class LabelTable:
         The classes of the study that data are added to (None: a new study, whose classes the table says).
     leave_out : frozenset of str
         Names of data that the study has already: their rows are not read.
+    said : list of str
+        What a user should know of how the table was read, once it was.
     """
 
     table: Any
@@ -75,6 +97,7 @@ class LabelTable:
     positive: str | None = None
     known: tuple[str, ...] | None = None
     leave_out: frozenset[str] = frozenset()
+    said: list[str] = field(default_factory=list, compare=False)
 
     @property
     def name(self) -> str:
@@ -89,6 +112,7 @@ class LabelTable:
             label_column=self.label_column,
             positive=self.positive,
             part_columns=part_columns,
+            said=self.said,
             known=self.known,
         )
         new = self.new(rows)
@@ -115,15 +139,16 @@ def read_labels(
     label_column: str | None = None,
     positive: str | None = None,
     part_columns: Sequence[str] = (),
+    said: list[str] | None = None,
     known: Sequence[str] | None = None,
 ) -> tuple[list[LabelRow], list[str]]:
-    """Read a labels table (CSV or TSV with a header).
+    """Read a labels table (CSV, TSV, Excel or Parquet; see ``table_files``).
 
     Columns, upper or lower case: the file (``slide``, ``file``, ``image``, ``id``, ...), the class (``label``
     or ``class``), optionally ``name`` (of the datum), ``x, y, width, height`` (a field, level-0 pixels) and
     ``split`` (data whose split is "test" are left out of fitting). An empty label means not known.
     ``part_columns``: columns that, where they are there, say which part of its file a datum is ("chain");
-    without a name its name is file and part.
+    without a name its name is file and part. ``said``: takes up what a user should know of how it was read.
 
     Returns (rows, classes): list of LabelRow, whose labels are 0..n-1, and the names of the n classes by
     label. Of two, class 1 is the one to find: ``positive``, else the one that does not sound negative, else
@@ -134,20 +159,22 @@ def read_labels(
     Raises LabelsError naming the table, the row or column, and the fix.
     """
     path = Path(path)
-    records, columns, lines = _read_table(path)
+    table = read_table(path, LabelsError, "labels table")
+    columns, lines = [name.lower() for name in table.columns], table.lines
+    records = [dict(zip(columns, row)) for row in table.rows]
+    notes = [] if said is None else said
+    notes += table.said
     file_column = _column(path, columns, file_column, _FILE_COLUMNS, "file")
     # `y` names a class only where there is no field that needs it
     has_field = all(name in columns for name in _FIELD_COLUMNS)
     candidates = [name for name in _LABEL_COLUMNS if not (has_field and name == "y")]
     label_column = _column(path, columns, label_column, candidates, "label")
-    name_column = next(
-        (name for name in _NAME_COLUMNS if name in columns and name != label_column), file_column
-    )
-    labels = [record[label_column].strip() for record in records]
+    name_column = _name_column(records, columns, file_column, label_column)
+    labels = [plain_number(record[label_column]) for record in records]
     classes, one_of = classes_of(path, labels, positive, known)
     rows, seen = [], {}
     for number, record, label in zip(lines, records, labels):
-        file, name = record[file_column].strip(), record[name_column].strip()
+        file, name = record[file_column], record[name_column] or record[file_column]
         part = {column: record[column].strip() for column in part_columns if record.get(column, "").strip()}
         if part and name_column == file_column:
             name = " ".join(
@@ -166,9 +193,13 @@ def read_labels(
                 " its own name"
             )
         seen[name] = number
-        field = _field(path, number, record) if has_field else None
-        split = record.get("split", "").strip().lower() or None
-        rows.append(LabelRow(name, file, field, one_of.get(label), split, part or None))
+        rect = _field(path, number, record) if has_field else None
+        split = _split_of(path, number, record.get("split", ""))
+        rows.append(LabelRow(name, file, rect, one_of.get(label), split, part or None, number))
+    marks = Counter(label or "empty" for label in labels if label not in one_of)
+    if marks:
+        how = ", ".join(f"{count} {mark}" for mark, count in marks.most_common(6))
+        notes.append(f"{path.name}: {marks.total()} of {len(rows)} rows have no label ({how})")
     return rows, classes
 
 
@@ -194,6 +225,32 @@ def classes_of(
     }
 
 
+def _name_column(
+    records: list[dict[str, str]], columns: list[str], file_column: str, label_column: str
+) -> str:
+    """The column that names data: one that is there for it, or an ``id`` that is another in every row."""
+    for name in _NAME_COLUMNS:
+        if name in columns and name not in (label_column, file_column):
+            values = [record[name] for record in records]
+            if name != "id" or (all(values) and len(set(values)) == len(values)):
+                return name
+    return file_column
+
+
+def _split_of(path: Path, line: int, word: str) -> str | None:
+    """Whether a datum is held out, "test", or fitted on, "train"; None where the table does not say."""
+    word = word.strip().lower()
+    if not word or word in _UNLABELLED:
+        return None
+    if word in _HELD_OUT:
+        return "test"
+    if word in _FITTED_ON:
+        return "train"
+    raise LabelsError(
+        f"{path.name}, line {line}: column 'split' says {word[:40]!r}: write train or test there, or nothing"
+    )
+
+
 def _numbers_of(path: Path, labels: Sequence[str], classes: list[str]) -> dict[str, int]:
     """{label: number} among the classes of a study. Raises LabelsError for another class."""
     written = sorted({label for label in labels if label.lower() not in _UNLABELLED})
@@ -205,42 +262,6 @@ def _numbers_of(path: Path, labels: Sequence[str], classes: list[str]) -> dict[s
             f" {_and(classes)}): correct the table, or make a new study"
         )
     return {label: classes.index(label) if label in classes else 0 for label in written}
-
-
-def _read_table(path: Path) -> tuple[list[dict[str, str]], list[str], list[int]]:
-    if not path.is_file():
-        raise LabelsError(f"there is no labels table {path}: give a CSV file with a file and a label column")
-    check_memory(_TABLE_TIMES * size_of(path), path, "its table", LabelsError, 0)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LabelsError(
-            f"{path} is not a text table (byte {error.start} is not UTF-8): save it as CSV, UTF-8"
-        ) from error
-    except OSError as error:
-        raise LabelsError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
-    if "\0" in text:
-        raise LabelsError(f"{path} is not a text table (it holds zero bytes): save it as CSV, UTF-8")
-    if not text.strip():
-        raise LabelsError(f"{path} is empty: give a CSV file with a file and a label column")
-    body = text.lstrip("\n")
-    before = len(text) - len(body)
-    reader = csv.reader(io.StringIO(body), delimiter=max(",;\t", key=body.splitlines()[0].count))
-    records, numbers = [], []
-    try:
-        columns = [name.strip().lower() for name in next(reader)]
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                records.append(dict(zip(columns, cells + [""] * (len(columns) - len(cells)))))
-                numbers.append(reader.line_num + before)
-    except csv.Error as error:
-        raise LabelsError(
-            f"{path.name}, line {reader.line_num + before}: this is not a table ({error}): save it as CSV,"
-            " UTF-8"
-        ) from error
-    if not records:
-        raise LabelsError(f"{path} has a header but no rows: add one row per datum")
-    return records, columns, numbers
 
 
 def _column(path: Path, columns: list[str], asked: str | None, candidates: Sequence[str], what: str) -> str:
@@ -262,6 +283,7 @@ def _column(path: Path, columns: list[str], asked: str | None, candidates: Seque
 
 def _classes(path: Path, labels: Sequence[str], positive: str | None) -> list[str]:
     values = sorted({label for label in labels if label.lower() not in _UNLABELLED})
+    _check_alike(path, values)
     if len(values) > _MOST_CLASSES and positive is None:
         raise LabelsError(
             f"{path.name} has {len(values)} classes ({', '.join(values[:6])}, ...), more than"
@@ -281,8 +303,25 @@ def _classes(path: Path, labels: Sequence[str], positive: str | None) -> list[st
     # those that sound negative first, each group in the order of the alphabet ("0" before "1")
     return sorted(
         values,
-        key=lambda value: (value.lower() not in _NEGATIVE and not value.lower().startswith("no "), value),
+        key=lambda value: (not _sounds_negative(value), value),
     )
+
+
+def _sounds_negative(name: str) -> bool:
+    name = name.lower()
+    return name in _NEGATIVE or name.startswith(_NEGATIVE_STARTS) or name.endswith((" negative", "-negative"))
+
+
+def _check_alike(path: Path, names: Sequence[str]) -> None:
+    """Raise LabelsError for classes that are one but for case and spaces."""
+    one: dict[str, str] = {}
+    for name in names:
+        key = " ".join(unicodedata.normalize("NFKC", name).lower().split())
+        if one.setdefault(key, name) != name:
+            raise LabelsError(
+                f"{path.name} has classes {one[key]!r} and {name!r}, which differ by case or spaces alone: is"
+                " it one class? Write it in one way"
+            )
 
 
 def _and(names: Sequence[str], most: int = 12) -> str:
@@ -297,7 +336,8 @@ def _field(path: Path, number: int, record: dict[str, str]) -> Rect | None:
     if not any(given):
         return None
     try:
-        x, y, width, height = (int(float(value)) for value in given)
+        # a comma is that of decimals: thousands are not written in a table
+        x, y, width, height = (int(float(value.replace(",", "."))) for value in given)
     except (ValueError, OverflowError) as error:
         raise LabelsError(
             f"{path.name}, line {number}: x, y, width and height must be numbers, got {', '.join(given)}"
@@ -308,37 +348,3 @@ def _field(path: Path, number: int, record: dict[str, str]) -> Rect | None:
             " slide"
         )
     return Rect(x, y, width, height)
-
-
-def match_files(rows: Sequence[LabelRow], files: Sequence[Path], table: str | Path) -> list[Path]:
-    """The file of each row, found by relative path, file name or stem.
-
-    Parameters: rows from ``read_labels``; files, list of Path; table, the labels table's path (for messages).
-    Returns list of Path, one per row. Raises LabelsError for a row without, or with more than one, such file.
-    """
-    by_key, exact = {}, {}
-    for file in files:
-        exact.setdefault(file.name, set()).add(file)
-        for key in {file.name.lower(), file.stem.lower(), file.name.split(".")[0].lower()}:
-            by_key.setdefault(key, set()).add(file)
-    found, missing = [], []
-    for row in rows:
-        given = Path(row.file.replace("\\", "/")).name
-        name = given.lower()
-        matches = exact.get(given) or by_key.get(name) or by_key.get(Path(name).stem) or set()
-        if len(matches) > 1:
-            raise LabelsError(
-                f"{Path(table).name}: {row.file!r} could be"
-                f" {' or '.join(sorted(file.name for file in matches))}: give the full file name"
-            )
-        if matches:
-            found.append(next(iter(matches)))
-        else:
-            missing.append(row.file)
-    if missing:
-        some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        raise LabelsError(
-            f"{Path(table).name} names {some}, not found among the {len(files)} files given: correct the"
-            " table or the folder"
-        )
-    return found

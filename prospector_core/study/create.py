@@ -87,7 +87,9 @@ def create_study(
     options = kind.options(**given)
     kind.check_encoder(options.encoder)
     new = kind.look(path, sources, table, options, progress, on)
-    meta = {"name": name or path.name, "modality": kind.name, **table_record(table.table)}
+    meta: dict[str, Any] = {"name": name or path.name, "modality": kind.name, **table_record(table.table)}
+    if table.said:
+        meta["reading"] = table.said
     write_study(path, meta, new, secret)
 
 

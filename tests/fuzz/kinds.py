@@ -317,7 +317,8 @@ def _make_labels(folder):
 
 
 def _read_labels(path):
-    from prospector_core.modalities.labels import match_files, read_labels
+    from prospector_core.modalities.labels import read_labels
+    from prospector_core.modalities.matching import match_files
 
     rows, _ = read_labels(path)
     match_files(rows, [Path(f"s{i}.png") for i in range(12)], path)

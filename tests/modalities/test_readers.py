@@ -347,6 +347,14 @@ def test_list_slides(tmp_path):
     assert [path.name for path in list_slides(tmp_path)] == ["a.TIFF", "b.svs", "c.ome.tif"]
     with pytest.raises(SlideError):
         list_slides(tmp_path / "none")
+    deep = tmp_path / "batch 1" / "scanner"
+    deep.mkdir(parents=True)
+    (deep / "d.svs").touch()
+    (tmp_path / "e").mkdir()  # the data of e.mrxs, no folder of slides
+    for name in ("e.mrxs", "e/f.png", ".hidden.svs"):
+        (tmp_path / name).touch()
+    names = [path.name for path in list_slides(tmp_path)]
+    assert names == ["a.TIFF", "b.svs", "d.svs", "c.ome.tif", "e.mrxs"]
 
 
 def test_third_party_readers_are_asked_first(tmp_path, monkeypatch):

@@ -80,14 +80,14 @@ def _slide_files(slides):
         folder = Path(slides)
         require_readable(folder, SlideError)
         if folder.is_file():
-            return [folder.resolve()]
+            return [Path(os.path.abspath(folder))]
         if not folder.is_dir():
             raise SlideError(f"there is no folder {folder}: give the folder that holds the slides")
         files = list_slides(folder)
         if not files:
             raise SlideError(f"{folder} holds no slide: it needs SVS, TIFF, NDPI, MRXS, PNG or JPEG files")
-        return [file.resolve() for file in files]
-    return [Path(file).resolve() for file in slides]
+        return [Path(os.path.abspath(file)) for file in files]
+    return [Path(os.path.abspath(file)) for file in slides]
 
 
 def look_at_slide(file: Path) -> dict[str, Any]:

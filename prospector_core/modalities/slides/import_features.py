@@ -54,7 +54,8 @@ def look_at_features(
     progress : function(files looked at, files), or None
     """
     rows, classes = labels.read()
-    matched = labels.match(rows, [file.resolve() for file in find_feature_files(options.features)])
+    found_files = [Path(os.path.abspath(file)) for file in find_feature_files(options.features)]
+    matched = labels.match(rows, found_files)
     files = sorted(set(matched))
     found, steps = {}, 2 * len(files)
     at_hand = {slide.stem.lower(): slide.resolve() for slide in list_slides(slides)} if slides else {}

@@ -84,7 +84,7 @@ def _structure_files(structures):
         folder = Path(structures)
         require_readable(folder, StructureError)
         if folder.is_file():
-            return [folder.resolve()]
+            return [Path(os.path.abspath(folder))]
         if not folder.is_dir():
             raise StructureError(f"there is no folder {folder}: give the folder that holds the structures")
         files = list_structures(folder)
@@ -92,5 +92,5 @@ def _structure_files(structures):
             raise StructureError(
                 f"{folder} holds no structure: it needs .pdb, .ent, .cif or .mmcif files, plain or .gz"
             )
-        return [file.resolve() for file in files]
-    return [Path(file).resolve() for file in structures]
+        return [Path(os.path.abspath(file)) for file in files]
+    return [Path(os.path.abspath(file)) for file in structures]

@@ -111,7 +111,7 @@ def _by_content(path: Path, start: bytes) -> Slide:
 
 
 def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return what is named like a slide in a folder, sorted by name.
+    """Return what is named like a slide in a folder and the folders in it, sorted.
 
     Files, and folders that hold a DICOM slide.
 
@@ -124,12 +124,18 @@ def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
     require_readable(folder, SlideError)
     if not folder.is_dir():
         raise SlideError(f"{folder.name} is not a folder; name the folder that holds the slides")
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(".")
-        and (path.suffix.lower() in SLIDE_SUFFIXES if path.is_file() else _dicom_of(path) is not None)
-    )
+    found, left = [], [folder]
+    while left:
+        for path in left.pop().iterdir():
+            if path.name.startswith("."):
+                continue
+            if path.is_file():
+                found += [path] if path.suffix.lower() in SLIDE_SUFFIXES else []
+            elif _dicom_of(path) is not None:
+                found.append(path)
+            elif path.is_dir() and not path.is_symlink() and not path.with_suffix(".mrxs").exists():
+                left.append(path)
+    return sorted(found)
 
 
 def _dicom_of(folder: Path) -> Path | None:
