@@ -199,3 +199,22 @@ def test_files_are_found_by_the_names_of_archives(tmp_path):
         "nothing",
         "pdb9abc.ent.gz",
     ]
+
+
+def test_partners_and_nucleic_acid_are_context(tmp_path):
+    from prospector_core.modalities.structures.context import read_context
+
+    dna = [
+        atom_line(at + 1, name, "DA", "D", 1 + at // 2, np.add(place, 8), name[0])
+        for at, (name, place) in enumerate(zip(["P", "C1'"] * 4, helix(8)))
+    ]
+    far = rows(chain="F", shift=200)
+    structure = opened(
+        tmp_path, [*rows(), "TER", *rows("AAPSTV", chain="B", shift=6), "TER", *dna, "TER", *far]
+    )
+    chain = structure.chain("A")
+    found = read_context(structure, chain.xyz, chain.chains)
+    assert {atom.chain for atom in found} == {"B", "D"}
+    assert {atom.name for atom in found if atom.chain == "B"} == {"N", "CA", "C", "O"}
+    assert {atom.name for atom in found if atom.chain == "D"} == {"P", "C1'"}
+    assert not read_context(structure, structure.chain("F").xyz, ["F"])

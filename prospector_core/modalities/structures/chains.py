@@ -115,9 +115,9 @@ class Structure:
 
     def chains(self, model: int = 1, assembly: str | None = None) -> dict[str, int]:
         """{chain: residues with a C-alpha} of the chains that are protein, in the order of the file."""
-        found = {}
-        for chain in self._model(model, assembly):
-            n = sum(_alpha(residue) is not None for residue in _conformers(self._polymer(chain)))
+        found: dict[str, int] = {}
+        for chain in self.model(model, assembly):
+            n = sum(_alpha(residue) is not None for residue in _conformers(self.polymer(chain)))
             if n:
                 found[chain.name] = found.get(chain.name, 0) + n
         return found
@@ -169,7 +169,7 @@ class Structure:
     def _beside(self, names: set[str], model: int, assembly: str | None) -> list[str]:
         """What of chains' polymers is no residue of theirs, in words: free amino acids, caps."""
         found = []
-        for chain in self._model(model, assembly):
+        for chain in self.model(model, assembly):
             if chain.name not in names:
                 continue
             bound, free = self._parted(chain)
@@ -215,8 +215,8 @@ class Structure:
 
         tree = cKDTree(near) if near is not None and len(near) else None
         found = []
-        for chain in self._model(model, assembly):
-            of_polymer = {(str(residue.seqid), residue.name) for residue in self._polymer(chain)}
+        for chain in self.model(model, assembly):
+            of_polymer = {(str(residue.seqid), residue.name) for residue in self.polymer(chain)}
             for residue in chain:
                 key = (str(residue.seqid), residue.name)
                 if residue.name in _NOT_LIGAND or key in of_polymer or residue.is_water():
@@ -244,7 +244,8 @@ class Structure:
                 ]
         return found
 
-    def _model(self, number: int, assembly: str | None) -> Model:
+    def model(self, number: int, assembly: str | None) -> Model:
+        """A model of the file as gemmi has it, or an assembly made of it. Raises StructureError."""
         if not 1 <= number <= self.n_models:
             raise StructureError(f"{self.path.name} has no model {number}: it has {self.n_models}")
         if assembly is None or str(assembly) == "":
@@ -267,13 +268,13 @@ class Structure:
         self, name: str, model: int, assembly: str | None
     ) -> list[tuple[str, Residue, dict[str, Any]]]:
         """Residues of one chain: list of (chain, residue, {atom name: atom})."""
-        found = [chain for chain in self._model(model, assembly) if chain.name == name]
-        rows = [(name, each, _best(each)) for chain in found for each in _conformers(self._polymer(chain))]
+        found = [chain for chain in self.model(model, assembly) if chain.name == name]
+        rows = [(name, each, _best(each)) for chain in found for each in _conformers(self.polymer(chain))]
         if not rows and not found:
             by_label = [
                 (chain.name, each, _best(each))
-                for chain in self._model(model, assembly)
-                for each in _conformers(self._polymer(chain))
+                for chain in self.model(model, assembly)
+                for each in _conformers(self.polymer(chain))
                 if each.subchain == name
             ]
             if by_label:
@@ -285,7 +286,7 @@ class Structure:
             raise StructureError(f"{self.path.name} {what} {name!r}: its protein chains are {known}")
         return rows
 
-    def _polymer(self, chain: Chain) -> list[Residue]:
+    def polymer(self, chain: Chain) -> list[Residue]:
         """Residues of the chain that are amino acids in a polymer: list."""
         return self._parted(chain)[0]
 
@@ -321,8 +322,7 @@ def _attached(residues: list[Residue], inside: int) -> tuple[list[Residue], list
     modified one stands alone between gaps and is of the chain. ``inside``: residues before the chain's end.
     """
     last = max((at for at, each in enumerate(residues) if each.het_flag != "H"), default=-1)
-    bound, free = [], []
-    start = 0
+    bound, free, start = [], [], 0
     for stop in range(1, len(residues) + 1):
         if stop < len(residues) and not _is_broken(residues[stop - 1], residues[stop]):
             continue
