@@ -193,11 +193,11 @@ def test_files_are_found_by_the_names_of_archives(tmp_path):
         "pdb9abc.ent.gz",
         "pdb9abc.ent.gz",
         "pdb_00009abe.cif.gz",
-        "9abd",
-        "pdb9abc",
-        "x",
-        "nothing",
+        "9abd.pdb1.gz",
         "pdb9abc.ent.gz",
+        "x.pdb12",
+        "nothing",
+        "a/pdb9abc.ent.gz",
     ]
 
 

@@ -239,15 +239,20 @@ def by_code(names: Sequence[str], files: Sequence[Path]) -> list[str]:
 
     Parameters: names; files, list of Path.
     """
-    stems = {file.name.split(".")[0].lower() for file in files}
+    known = {file.name.lower() for file in files}
+    by_stem: dict[str, set[str]] = {}
     entries: dict[str, set[str]] = {}
     for file in files:
+        by_stem.setdefault(_NAMED.sub("", file.name).lower(), set()).add(file.name)
         if found := _OF_CODE.fullmatch(file.name):
             entries.setdefault(found[1].lower(), set()).add(file.name)
     out = []
     for name in names:
-        given = name.replace("\\", "/").rpartition("/")[2]
-        found = None if given.split(".")[0].lower() in stems else _OF_CODE.fullmatch(given)
-        there = entries.get(found[1].lower(), set()) if found else set()
-        out.append(next(iter(there)) if len(there) == 1 else name)
+        folder, slash, given = name.replace("\\", "/").rpartition("/")
+        found = _OF_CODE.fullmatch(given)
+        there = by_stem.get(_NAMED.sub("", given).lower()) or (
+            entries.get(found[1].lower()) if found else None
+        )
+        sure = there is not None and len(there) == 1 and given.lower() not in known
+        out.append(f"{folder}{slash}{next(iter(there))}" if sure else name)
     return out
