@@ -91,6 +91,7 @@ def about(concept):
     st.caption(
         f"{in_one} of {words.tokens} in *{one}*, {in_zero} in *{zero}* · {words.count(concept.tokens)}{more}"
     )
+    view.about_concept(study, concept)
     for change in concept_edits.waiting(study, concept):
         st.caption(f":orange[:material/pending:] {plain(change)} at the next refit")
 
@@ -277,3 +278,4 @@ with (
         for column, concept in zip(st.columns(3), concepts[start : start + 3]):
             with column:
                 card(concept)
+view.about_concepts(study, concepts)

@@ -17,6 +17,7 @@ from .output import print_json, print_table, progress_bar, say, share
 if TYPE_CHECKING:
     from ..evaluation.choose import Choice
     from ..study import FitSettings, Study
+    from ..study.concepts import Concept
     from ..study.fits import FitView
 
 __all__ = ["register"]
@@ -138,6 +139,7 @@ def fit(study: StudyPath, options: FitOptions) -> None:
         ("concept", "weight", f"share in {opened.classes[1]}", f"share in {opened.classes[0]}", "tokens"),
         [(c.name, f"{c.weight:+.2f}", f"{c.shares[1]:.1%}", f"{c.shares[0]:.1%}", c.tokens) for c in rows],
     )
+    _say_markers(opened, rows)
     _say_names(opened)
     say(f"next: prospector prospect {opened.path}, or prospector app {opened.path}")
 
@@ -211,7 +213,41 @@ def _record(study: Study, fitted: FitView, choice: Choice | None) -> dict[str, A
         **{key: value for key, value in kept.items() if key != "predictions"},
         **({"why": choice.why, "candidates": choice.rows()} if choice else {}),
         **classes,
+        **_markers_record(study),
         "predictions": predictions,
+    }
+
+
+def _say_markers(study: Study, concepts: list[Concept]) -> None:
+    """Of tokens with named features: what each concept is by them."""
+    markers = study.kind.markers(study)
+    if markers is not None:
+        print_table(
+            f"Markers (mean above that of all {study.kind.words.tokens}, in standard deviations)",
+            ("concept", "markers"),
+            [(concept.name, markers.text(concept.id) or "none stands out") for concept in concepts],
+        )
+
+
+def _markers_record(study: Study) -> dict[str, Any]:
+    """What ``--json`` prints of markers: of each concept, its features by difference, highest first."""
+    markers = study.kind.markers(study)
+    if markers is None:
+        return {}
+    return {
+        "markers": {
+            concept.name: [
+                {
+                    "feature": markers.names[at],
+                    "difference": float(markers.difference[concept.id, at]),
+                    "above_zero": None
+                    if markers.above_zero is None
+                    else float(markers.above_zero[concept.id, at]),
+                }
+                for at in markers.top(concept.id, 10)
+            ]
+            for concept in study.concepts()
+        }
     }
 
 
@@ -235,6 +271,7 @@ def _say_classes(opened, change):
         ("concept", *opened.classes, "tokens"),
         [(concept.name, *weights[concept.id], concept.tokens) for concept in views[0].concepts()],
     )
+    _say_markers(opened, opened.concepts())
     say(f"next: prospector prospect {opened.path}, or prospector app {opened.path}")
 
 

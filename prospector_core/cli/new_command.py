@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +42,11 @@ def register(app: typer.Typer) -> None:
 
 def _parameters(kinds: list[Modality]) -> list[inspect.Parameter]:
     """What typer makes arguments and options of: sources, those of each kind, those of all kinds."""
-    own = {option.name: option for kind in kinds for option in options_of(kind.options)}
+    own: dict[str, Option] = {}
+    for option in (option for kind in kinds for option in options_of(kind.options)):
+        known = own.setdefault(option.name, option)
+        if option.help not in known.help:  # two kinds mean something of their own by one name
+            own[option.name] = replace(known, help=f"{known.help} {option.help}")
     table = "Table (CSV) with a file and a label column; optionally x, y, width, height (fields) and split."
     vectors = (
         "Folder of your own vectors, in place of an encoder: one file per datum (.npy, .h5, .parquet), one"
@@ -115,6 +120,8 @@ def _new(given: dict[str, Any]) -> None:
     looking = "reading features" if kind.imports(given) else kind.looking
     with progress_bar(looking, json) as bar, scheduler(workers, cluster) as on:
         for option in options_of(kind.options):
+            if isinstance(given.get(option.name), Path) and option.type is str:
+                given[option.name] = str(given[option.name])
             if option.name in given and option.type is bool:
                 given[option.name] = option.stands_for
             if option.question is not None:

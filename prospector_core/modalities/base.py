@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..method.graphs import TokenGraph
     from ..method.hotspots import HotSpot
+    from ..method.markers import Markers
     from ..study import Datum, Study
     from ..study.sources import Source
     from .labels import LabelTable
@@ -327,6 +328,10 @@ class Modality(ABC):
     def atlas_vectors(self, study: Study, uid: str) -> Any:
         """Return the vectors of a datum's tokens that the atlas is laid out by: (n, d) float32."""
         return study.store.vectors(uid)
+
+    def markers(self, study: Study) -> Markers | None:
+        """Return what concepts are by the named features of their tokens; None where they have no such."""
+        return None
 
     # ---- exports
 

@@ -13,7 +13,16 @@ from ..errors import GraphError
 if TYPE_CHECKING:
     from typing import Any, Self
 
-__all__ = ["MAX_FEATURES", "TokenFile", "TokenOptions", "TokenTable", "Under", "is_edges", "unique"]
+__all__ = [
+    "MAX_FEATURES",
+    "TokenFile",
+    "TokenOptions",
+    "TokenTable",
+    "Under",
+    "is_edges",
+    "labels_of_parts",
+    "unique",
+]
 
 MAX_FEATURES = (
     5000  # numbers per token; more are better reduced first (highly variable genes, principal components)
@@ -24,15 +33,36 @@ MAX_FEATURES = (
 class TokenOptions:
     """How files are to be read, where it is not obvious.
 
-    Attributes: sample, column that says which datum a token belongs to; values, what the features are ("X",
-    "layers/NAME" or "obsm/NAME" of AnnData); spatial, the key of obsm that has coordinates; unit of
-    coordinates ("µm").
+    Attributes
+    ----------
+    sample : str or None
+        Column that says which datum a token belongs to.
+    values : str
+        What the features are: "X", "layers/NAME" or "obsm/NAME" of AnnData.
+    spatial : str
+        The key of obsm that has coordinates.
+    unit : str or None
+        Of coordinates ("µm").
+    features, not_features : str or None
+        Names of features to take, or to leave out: "CD3,CD8,IL*".
+    x, y : str or None
+        Columns of coordinates.
+    label : str or None
+        The column of the class: never a feature.
+    table : str or None
+        Which table of a SpatialData.
     """
 
     sample: str | None = None
     values: str = "X"
     spatial: str = "spatial"
     unit: str | None = None
+    features: str | None = None
+    not_features: str | None = None
+    x: str | None = None
+    y: str | None = None
+    label: str | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,11 +189,29 @@ class Under:
 class TokenFile:
     """A file that holds the tokens of one datum or of several. Base of readers.
 
-    Attributes: path; parts, names of the data in it, in the file's order.
+    Attributes
+    ----------
+    path : Path
+    parts : list of str
+        Names of the data in it, in the file's order.
+    left : dict
+        {what could be a feature: why it is none}.
+    said : list of str
+        What a user must know of how the file was read.
+    by : str
+        What parts are told by, for messages: "the column 'region'", with the other columns.
     """
+
+    by = ""
 
     def __init__(self, path: Path, parts: dict[str, np.ndarray] | list[str]) -> None:
         self.path, self.parts = Path(path), [str(part) for part in parts]
+        self.left: dict[str, str] = getattr(self, "left", {})
+        self.said: list[str] = getattr(self, "said", [])
+
+    def labels(self, column: str) -> dict[str, str]:
+        """The class of each part, by a column of the file: {part: label}. Raises GraphError."""
+        raise GraphError(f"{self.path.name} has no columns: give the labels as a table (--labels)")
 
     def __enter__(self) -> Self:
         return self
@@ -188,6 +236,27 @@ class TokenFile:
 
     def close(self) -> None:
         """Let go of the file."""
+
+
+def labels_of_parts(values: np.ndarray, of: dict[str, Any], column: str, name: str) -> dict[str, str]:
+    """{part: label} of a column that says the class of every token; of: {part: its rows}.
+
+    Raises
+    ------
+    GraphError
+        The tokens of a part are of several classes.
+    """
+    found = {}
+    for part, rows in of.items():
+        several = list(dict.fromkeys(values[rows].tolist()))
+        if len(several) > 1:
+            raise GraphError(
+                f"{name}: {part!r} has {len(several)} values in column {column!r} ({several[0]}, {several[1]}"
+                f"{', ...' if len(several) > 2 else ''}): choose a column that is the same for all of a"
+                " sample (--label-column), or the column of the sample (--sample-column)"
+            )
+        found[part] = str(several[0])
+    return found
 
 
 def is_edges(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from pathlib import Path
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     from pyarrow import Table
 
-__all__ = ["read_parquet", "read_table"]
+__all__ = ["read_parquet", "read_table", "told_encoding"]
 
 _LONGEST_HEAD = 2**20
+_BLOCK = 2**24
 
 
 def read_table(path: Path) -> dict[str, np.ndarray]:
@@ -30,10 +32,16 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
         if path.suffix.lower() == ".parquet":
             table = read_parquet(path, GraphError)
         else:
-            with open(path, encoding="utf-8-sig", errors="replace") as file:
+            encoding = told_encoding(path)
+            with open(path, encoding=encoding, errors="replace") as file:
                 head = file.readline(_LONGEST_HEAD)
+                above = 1 if head.lower().startswith("sep=") else 0  # a line that Excel writes for itself
+                head = file.readline(_LONGEST_HEAD) if above else head
             options = pyarrow.csv.ParseOptions(delimiter=max(",;\t", key=head.count))
-            table = pyarrow.csv.read_csv(path, parse_options=options)
+            reading = pyarrow.csv.ReadOptions(
+                encoding={"utf-8-sig": "utf8"}.get(encoding, encoding), skip_rows=above
+            )
+            table = pyarrow.csv.read_csv(path, parse_options=options, read_options=reading)
         names = [str(name) for name in table.column_names]
     except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
         if isinstance(error, GraphError):
@@ -58,6 +66,22 @@ def read_table(path: Path) -> dict[str, np.ndarray]:
         raise GraphError(
             f"{path.name} holds values that cannot be read: save it again, numbers and text only"
         ) from error
+
+
+def told_encoding(path: Path) -> str:
+    """Return the encoding of a text file, by its content: "utf-8-sig", "utf-16" or "cp1252"."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with open(path, "rb") as file:
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+        file.seek(0)
+        try:
+            while block := file.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "utf-8-sig"
 
 
 def read_parquet(path: Path, error: type[GraphError]) -> Table:

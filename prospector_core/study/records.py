@@ -35,6 +35,12 @@ class _Table(LargerRecord):
     values: str = "X"
     spatial: str = "spatial"
     unit: str | None = None
+    features: str | None = None
+    not_features: str | None = None
+    x: str | None = None
+    y: str | None = None
+    label: str | None = None
+    table: str | None = None
 
 
 class _Embedding(LargerRecord):

@@ -371,7 +371,7 @@ CSV = "x,y,f\n0,0,1\n1,1,2\n"
         ({}, {}, "holds no table of tokens"),
         ({"s0.csv": "x,y\n0,0\n"}, {}, "no column of numbers other than the coordinates"),
         ({"s0.csv": "f\n1\n", "s1.csv": "f\n1\n"}, {}, "neither coordinates .* nor edges"),
-        ({"s0.csv": "x,y,f\n0,0,\n1,1,2\n", "s1.csv": CSV}, {}, "'f' of token 0 is not a finite number"),
+        ({"s0.csv": "x,y,f\n0,0,inf\n1,1,2\n", "s1.csv": CSV}, {}, "'f' of token 0 is not a finite number"),
         ({"s0.csv": CSV, "s1.csv": "x,y,g\n0,0,1\n"}, {}, "other features"),
         ({"s0.csv": CSV}, {}, "names s1, not found"),
         ({"s0.csv": CSV, "s1.csv": CSV}, {"edges": "star"}, "says no edges"),
@@ -406,7 +406,11 @@ def test_what_anndata_lacks_is_named(together, labels, tmp_path):
     for obsm, options, says in (
         ({}, {}, "no coordinates in obsm"),
         ({"spatial": positions}, {"values": "layers/raw"}, "choose one of X"),
-        ({"spatial": positions}, {"sample_column": "core"}, "no column 'core' in obs"),
+        (
+            {"spatial": positions},
+            {"sample_column": "core"},
+            "no column 'core': its columns are sample; choose",
+        ),
         ({"spatial": positions}, {"spatial": "umap"}, "no coordinates"),
     ):
         file.write_bytes(write_h5ad(features, ids, CHANNELS, {"sample": names}, obsm))

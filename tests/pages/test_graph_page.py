@@ -16,6 +16,7 @@ from tests.support.browsers import WAIT, in_a_browser, serve_study
 from tests.support.cell_files import write_cell_images
 from viewers.graph_figure import graph_figure
 from viewers.graph_viewer import encode_edges, encode_numbers, encode_positions
+from viewers.kinds.graphs.markers import heatmap_of_markers
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,18 @@ def test_the_page_shows_a_sample_and_what_a_cell_says(study):
     assert "tile" not in app.text.lower() and "slide" not in app.text.lower()
     for page in ("study", "concepts", "kernel"):
         assert "tile" not in app.go(page).text.lower().replace("tiles_", ""), page
+
+
+def test_concepts_say_what_they_are_by_their_markers(study):
+    markers = study.kind.markers(study)
+    best = max(range(6), key=lambda concept: np.nanmax(markers.difference[concept]))
+    text = App("concepts").sound().text
+    name = markers.names[markers.top(best)[0]]
+    assert name in text and f"{markers.difference[best].max():+.2f}"[:4] in text
+    assert "in standard deviations of all cells" in text
+    figure = heatmap_of_markers(markers, study.concepts())
+    assert figure.data[0].z.shape[0] == len(study.concepts()) and name in figure.layout.xaxis.ticktext
+    assert "standard deviations" in figure.data[0].colorbar.title.text
 
 
 def test_what_lies_under_the_cells_is_offered(study):

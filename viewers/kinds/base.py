@@ -125,6 +125,12 @@ class KindView:
     ) -> None:
         """More about a datum, below its hot spots; ``go_to(token)`` selects a token of it."""
 
+    def about_concept(self, study: Study, concept) -> None:
+        """More about a concept, on its card, below its weight."""
+
+    def about_concepts(self, study: Study, concepts: Sequence) -> None:
+        """More about all concepts, below their cards."""
+
     def about_token(self, study: Study, datum, token: int, go_to: Callable[[str, int], None]) -> None:
         """More about the selected token, below its score; ``go_to(uid, token)`` goes to another."""
 

@@ -10,7 +10,7 @@ import csv
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,18 +59,15 @@ def look_at_graphs(
         raise BadInputError(f"there is no transform {transform!r}: choose one of {', '.join(TRANSFORMS)}")
     if edges is not None:
         parse_edges(edges)
-    reading = TokenOptions(options.sample_column, options.values, options.spatial, options.unit)
+    reading = _reading(options, labels)
     memory = _in_memory(sources)
     if labels.table is None and memory is not None:
         labels = replace(labels, table=_own_labels(memory))
     of_file = isinstance(labels.table, (str, os.PathLike))
-    files = (
-        _memory_files(path, memory)
-        if memory is not None
-        else _disk_files(sources, labels.table if of_file else None, reading)
-    )
-    rows, classes = _read_labels(labels, files)
-    matched, parts = _match(rows, files, labels.name if of_file else "labels")
+    told = _Told()
+    files = _memory_files(path, memory) if memory is not None else _disk_files(sources, labels, reading, told)
+    rows, classes = _read_labels(labels, files, told)
+    matched, parts = _match(rows, files, labels.name if of_file else "labels", told)
     rows = [
         _with_part(row, part if len(files[file]) > 1 else None)
         for row, file, part in zip(rows, matched, parts)
@@ -83,7 +80,7 @@ def look_at_graphs(
             statistics.add(one, row.name)
         if progress:
             progress(number, len(rows))
-    embedding = _embedding_record(options, statistics, units)
+    embedding = {**_embedding_record(options, reading, statistics, units), "notes": told.notes()}
     used = {file: (file.name if memory is not None else str(file), {}, file) for file in sorted(set(matched))}
 
     def keep(folder: Path, database: Database) -> None:
@@ -93,7 +90,46 @@ def look_at_graphs(
     return NewStudy(rows, classes, matched, used, embedding, keep)
 
 
-def _embedding_record(options: GraphOptions, statistics: _Statistics, units: set[str]) -> dict[str, Any]:
+@dataclass
+class _Told:
+    """What the files say of themselves, all together.
+
+    Attributes: left, {what is no feature: why}; said, notes; by, what parts are told by; labels, {part:
+    class} of a column of theirs, None where a table says them.
+    """
+
+    left: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    by: str = ""
+    labels: dict[str, str] | None = None
+
+    def notes(self) -> list[str]:
+        """What was left out and why, one line a reason; then what was said."""
+        why: dict[str, list[str]] = {}
+        for name, reason in self.left.items():
+            why.setdefault(reason, []).append(name)
+        return [*(f"no feature ({reason}): {_some(names, 8)}" for reason, names in why.items()), *self.said]
+
+
+def _reading(options: GraphOptions, labels: LabelTable) -> TokenOptions:
+    """How the files are read; the column of the class is kept from the features."""
+    return TokenOptions(
+        options.sample_column,
+        options.values,
+        options.spatial,
+        options.unit,
+        options.features,
+        options.not_features,
+        options.x,
+        options.y,
+        labels.label_column,
+        options.table,
+    )
+
+
+def _embedding_record(
+    options: GraphOptions, reading: TokenOptions, statistics: _Statistics, units: set[str]
+) -> dict[str, Any]:
     """What the study says of its embeddings. Raises LabelsError where there is nothing to fit on."""
     if statistics.names is None:
         raise LabelsError("all data are for testing: some are needed to fit on")
@@ -107,10 +143,9 @@ def _embedding_record(options: GraphOptions, statistics: _Statistics, units: set
         "edges": options.edges,
         "unit": units.pop() if len(units) == 1 else "",
         "table": {
-            "sample": options.sample_column,
-            "values": options.values,
-            "spatial": options.spatial,
-            "unit": options.unit,
+            key: value
+            for key, value in asdict(reading).items()
+            if value is not None or key in ("sample", "unit")  # as they were kept before there were more
         },
     }
 
@@ -149,20 +184,31 @@ def _memory_files(path, memory):
     return {path / "graphs" / f"{number:05d}.npz": [name] for number, name in enumerate(memory, start=1)}
 
 
-def _disk_files(sources, table, options):
-    ignore = [] if table is None else [table]
-    files = {}
+def _disk_files(sources, labels, options, told):
+    """{file: [part]} of files on disk; ``told`` is filled with what they say of themselves."""
+    table = labels.table
+    ignore = [table] if isinstance(table, (str, os.PathLike)) else []
+    files, found = {}, {}
     for file in list_token_files(sources, ignore):
         with open_tokens(file, options) as opened:
             files[file] = opened.parts
+            told.left |= opened.left
+            told.said += opened.said
+            told.by = told.by or opened.by
+            if table is None and labels.label_column is not None:
+                found |= opened.labels(labels.label_column)
+    told.labels = found or None
     return files
 
 
-def _read_labels(labels, files):
-    """Rows and classes of a table, a {name: class} or a list of classes in the order of the data."""
-    table = labels.table
+def _read_labels(labels, files, told):
+    """Rows and classes of a table, a {name: class}, a list of classes, or a column of the files."""
+    table = labels.table if labels.table is not None else told.labels
     if table is None:
-        raise LabelsError("say where the labels are: a table with a row a sample")
+        raise LabelsError(
+            "say where the labels are: --labels, a table with a row a sample, or --label-column, a column of"
+            f" the files' own tables that is the same for all of a sample{f' ({told.by})' if told.by else ''}"
+        )
     if isinstance(table, (str, os.PathLike)):
         return labels.read()
     names = [part for parts in files.values() for part in parts]
@@ -177,10 +223,10 @@ def _read_labels(labels, files):
             writer = csv.writer(file)
             writer.writerow(("datum", "label"))
             writer.writerows((name, "" if label is None else str(label)) for name, label in table.items())
-        return replace(labels, table=written).read()
+        return replace(labels, table=written, file_column=None, label_column=None).read()
 
 
-def _match(rows, files, table):
+def _match(rows, files, table, told):
     """The file of each row, and which of its parts: by the name of the datum, else by that of its file."""
     by_part, by_file = {}, {}
     for file, parts in files.items():
@@ -214,6 +260,7 @@ def _match(rows, files, table):
         raise LabelsError(
             f"{table} names {_some(missing)}, not found among the data: they are"
             f" {_some([part for parts in files.values() for part in parts])}"
+            + (f", by {told.by}; choose one with --sample-column" if told.by else "")
         )
     double = next((place for place in found if found.count(place) > 1), None)
     if double is not None:

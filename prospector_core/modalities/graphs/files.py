@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["TOKEN_SUFFIXES", "list_token_files", "open_tokens"]
 
 _IMAGES = (".tif", ".tiff")
-TOKEN_SUFFIXES = (".h5ad", ".zarr", ".parquet", ".csv", ".tsv", ".npz", *_IMAGES)
+TOKEN_SUFFIXES = (".h5ad", ".zarr", ".parquet", ".csv", ".tsv", ".txt", ".npz", *_IMAGES)
 
 
 def open_tokens(path: Path, options: TokenOptions | None = None) -> Any:
@@ -44,7 +44,7 @@ def open_tokens(path: Path, options: TokenOptions | None = None) -> Any:
     suffix = path.suffix.lower()
     if suffix in (".h5ad", ".zarr"):
         from .annotated import AnnotatedFile as Reader
-    elif suffix in (".csv", ".tsv", ".parquet"):
+    elif suffix in (".csv", ".tsv", ".txt", ".parquet"):
         from .token_tables import TableFile as Reader
     elif suffix == ".npz":
         from .token_tables import ArrayFile as Reader

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...method.graphs import TokenGraph
+    from ...method.markers import Markers
     from ...study import Study
     from ...study.data import Datum
     from ..labels import LabelTable
@@ -61,6 +62,8 @@ class Graphs(Modality):
     def options_of(self, embedding: Mapping[str, Any]) -> GraphOptions:
         table = embedding.get("table") or {}
         reading = {name: table[name] for name in ("values", "spatial", "unit") if name in table}
+        # by the name of the option "features" the study keeps those that were taken
+        reading |= {name: table.get(name) for name in ("features", "not_features", "x", "y", "table")}
         return replace(super().options_of(embedding), sample_column=table.get("sample"), **reading)
 
     def check_growth(self, study: Study, new: NewStudy) -> None:
@@ -76,11 +79,12 @@ class Graphs(Modality):
             )
 
     def facts(self, study: Study) -> dict[str, Any]:
-        return {"features": study.embedding["features"]}
+        return {"features": study.embedding["features"], "notes": study.embedding.get("notes", [])}
 
     def summary(self, study: Study) -> list[str]:
         names = study.embedding["features"]
-        return [f"{len(names)} features: {', '.join(names[:8])}" + (" …" if len(names) > 8 else "")]
+        taken = f"{len(names)} features: {', '.join(names[:8])}" + (" …" if len(names) > 8 else "")
+        return [taken, *study.embedding.get("notes", [])]
 
     def list_encoders(self) -> list[str]:
         from .encoders import list_feature_encoders
@@ -149,6 +153,12 @@ class Graphs(Modality):
         return _background(
             path, path.stat().st_mtime_ns, tuple(sorted(kept.items())), (datum.part or {}).get("sample")
         )
+
+    def markers(self, study: Study) -> Markers | None:
+        """By the features that tokens came with."""
+        from .markers import markers_of
+
+        return markers_of(study)
 
     @property
     def exports(self) -> dict[str, Export]:

@@ -18,8 +18,8 @@ class GraphOptions:
     edges : str or None
         "neighbours:6", "radius:30", "delaunay", "delaunay:50" (no edge longer) or "given"; None: those that
         are given, else "neighbours:6".
-    values, sample_column, spatial, unit : str or None
-        See ``files.TokenOptions``.
+    values, sample_column, spatial, unit, features, not_features, x, y, table : str or None
+        See ``token_file.TokenOptions``.
     transform : str
         Of ``encoders.TRANSFORMS``.
     """
@@ -41,3 +41,10 @@ class GraphOptions:
         "none",
     )
     unit: str | None = option(str, "Cells, graphs: unit of the coordinates, such as µm.")
+    features: str | None = option(
+        str, "Cells, graphs: features to take, by name, * for anything: CD3,CD8,IL*. Default: all numbers."
+    )
+    not_features: str | None = option(str, "Cells, graphs: features to leave out, by name: 'Area,Nucleus*'.")
+    x: str | None = option(str, "Cells, graphs: column of x (AnnData: of obs). Default: found by its name.")
+    y: str | None = option(str, "Cells, graphs: column of y.")
+    table: str | None = option(str, "SpatialData: which of its tables of cells.")

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from ...errors import GraphError, MissingExtraError
+from ...errors import GraphError
 from ...store.memory import check_chunks, check_memory
 from ..token_file import Under
 from .background import ChannelImage, LabelImage, Outlines, Stored
+from .geoparquet import read_shapes
 
 if TYPE_CHECKING:
     from typing import Any
@@ -86,6 +87,20 @@ class Elements:
         else:
             own = self._label_centres(self._levels(group, region)[0], instances, region)
         return own @ matrix[:, :2].T + matrix[:, 2], unit
+
+    def present(self, regions: Any, instances: Any) -> np.ndarray:
+        """Whether each cell has a shape: (n,) bool; cells of labels are not looked for.
+
+        Parameters: as of ``under``.
+        """
+        there = np.ones(len(regions), bool)
+        for region in dict.fromkeys(regions.tolist()):
+            found = self.find(region)
+            if found is not None and found[0] == "shapes":
+                mine = regions == region
+                known = {str(each) for each in np.asarray(self._shapes(region)[1]).tolist()}
+                there[mine] = [str(each) in known for each in np.asarray(instances[mine]).tolist()]
+        return there
 
     def under(self, regions: Any, instances: Any) -> Any:
         """Images, labels and outlines of a datum: Under.
@@ -193,7 +208,7 @@ class Elements:
         group, where = self._root["shapes"][region], f"{self._path.name}, {region}"
         file = self._path / "shapes" / region / "shapes.parquet"
         if file.is_file():
-            return _parquet(file, where)
+            return read_shapes(file, where)
         if "coords" not in group:
             raise GraphError(
                 f"{where}: these shapes have a format that cannot be read: write them again with spatialdata"
@@ -331,46 +346,6 @@ def _matrix(transform: Any, axes: Any, where: Any) -> Any:
                 full[axes.index(target), axes.index(source)] = 1.0
         return full
     raise GraphError(f"{where}: the transformation {kind!r} is not understood: write an affine one")
-
-
-def _parquet(file: Any, where: Any) -> Any:
-    """(geometries, index, radii or None) of a GeoParquet file."""
-    import json
-
-    try:
-        from ...store.tables import read_parquet
-
-        table = read_parquet(file, GraphError)
-    except ImportError as error:
-        raise MissingExtraError("shapes need pyarrow: pip install pyarrow") from error
-    except GraphError:
-        raise
-    except Exception as error:
-        raise GraphError(
-            f"{where}: these shapes cannot be read ({error}): write them again with spatialdata"
-        ) from error
-    try:
-        told = table.schema.metadata or {}
-        geo = json.loads(told.get(b"geo", b"{}"))
-        name = geo.get("primary_column", "geometry")
-        geometries = shapely.from_wkb(table[name].to_numpy(zero_copy_only=False))
-        index = (json.loads(told.get(b"pandas", b"{}")).get("index_columns") or [None])[0]
-    except Exception as error:  # of many kinds, by two libraries
-        raise GraphError(
-            f"{where}: these shapes cannot be read ({error}): write them again with spatialdata"
-        ) from error
-    if isinstance(index, str) and index in table.column_names:
-        rows = np.asarray(table[index].to_pylist())
-    elif isinstance(index, dict):
-        rows = np.arange(index["start"], index["stop"], index["step"])
-    else:
-        rows = np.arange(len(geometries))
-    radii = (
-        np.asarray(table["radius"].to_numpy(zero_copy_only=False), float)
-        if "radius" in table.column_names
-        else None
-    )
-    return geometries, rows, radii
 
 
 def _whole(instances: Any) -> Any:

@@ -13,44 +13,23 @@ import numpy as np
 from ...errors import GraphError
 from ...store.memory import check_memory, memory_errors
 from ...store.tables import read_table
-from ..token_file import TokenFile, TokenTable, is_edges
+from ..token_file import TokenFile, TokenTable, is_edges, labels_of_parts
+from .columns import (
+    SAMPLES,
+    choose_features,
+    find_column,
+    is_left_out,
+    list_names,
+    numbers_of,
+    roles_of,
+    texts_of,
+)
 
 if TYPE_CHECKING:
     from ..token_file import TokenOptions
 
 __all__ = ["ArrayFile", "TableFile"]
 
-_SAMPLES = (
-    "datum",
-    "sample",
-    "sample_id",
-    "graph",
-    "graph_id",
-    "image",
-    "image_id",
-    "slide",
-    "slide_id",
-    "fov",
-)
-_IDS = (
-    "id",
-    "cell",
-    "cell_id",
-    "cellid",
-    "token",
-    "token_id",
-    "node",
-    "node_id",
-    "object",
-    "object_id",
-    "label_id",
-)
-_PLACES = (
-    ("x", "y", "z"),
-    ("x_centroid", "y_centroid", "z_centroid"),
-    ("centroid_x", "centroid_y", "centroid_z"),
-    ("pos_x", "pos_y", "pos_z"),
-)
 _ENDS = (("source", "target"), ("from", "to"), ("a", "b"), ("i", "j"), ("node1", "node2"))
 _SUFFIXES = (".parquet", ".csv", ".tsv")
 
@@ -63,51 +42,81 @@ class TableFile(TokenFile):
 
     def __init__(self, path: Path, options: TokenOptions) -> None:
         path = Path(path)
-        self._columns = read_table(path)
-        self._options = options
-        lower = {name.lower().strip(): name for name in self._columns}
-        if options.sample is not None and options.sample not in self._columns:
-            raise GraphError(
-                f"{path.name} has no column {options.sample!r}: its columns are {', '.join(self._columns)}"
-            )
-        self._sample = options.sample or next((lower[name] for name in _SAMPLES if name in lower), None)
-        self._id = next((lower[name] for name in _IDS if name in lower and lower[name] != self._sample), None)
-        found = next((each for each in _PLACES if each[0] in lower and each[1] in lower), None)
-        self._place = [lower[name] for name in found or () if name in lower]
-        taken = {self._sample, self._id, *self._place}
-        self._features = [
-            name
-            for name, values in self._columns.items()
-            if name not in taken and values.dtype.kind in "biuf"
-        ]
-        if not self._features:
-            raise GraphError(
-                f"{path.name} has no column of numbers other than the coordinates: features are needed"
-            )
+        self._options, self._name = options, path.name
+        name = path.name
+        columns = read_table(path)
+        roles = roles_of(columns, options, name)
+        names = {each for each in (roles.sample, roles.id) if each is not None}
+        out = [each for each in columns if each not in names and not is_left_out(each, options)]
+        self._columns = {
+            **columns,
+            **{each: numbers_of(each, columns[each], name) for each in out},
+        }
+        self._chosen = choose_features(self._columns, roles, options, name)
+        self._features, self._sample, self._id = self._chosen.features, roles.sample, roles.id
+        self.left, self.said = dict(self._chosen.left), []
+        for each in roles.place:
+            if self._columns[each].dtype.kind not in "biuf":
+                raise GraphError(
+                    f"{name}: the coordinates {each!r} are no numbers: choose others, --x and --y"
+                )
+        self._edges = _read_edges(path)
+        kept = np.arange(len(self._columns[self._features[0]])) if self._edges else self._whole_rows()
         if self._sample is None:
-            self._of = {path.stem: np.arange(len(self._columns[self._features[0]]))}
+            self._of = {path.stem: kept}
         else:
-            values = np.array([str(each) for each in self._columns[self._sample].tolist()])
+            values = texts_of(self._columns[self._sample])
+            nameless = int((values == "").sum())
+            if nameless:
+                self.said.append(f"{name}: {nameless:,} rows left out, their {self._sample!r} is empty")
+                kept = kept[values[kept] != ""]
+            values = values[kept]
             order = np.argsort(values, kind="stable")
-            names, starts = np.unique(values[order], return_index=True)
-            self._of = dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
-        self._edges = None
+            parts, starts = np.unique(values[order], return_index=True)
+            self._of = dict(zip(parts.tolist(), np.split(kept[order], starts[1:]), strict=True))
+            self.by = f"column {self._sample!r} of {name}, whose columns are {list_names(columns, 20)}"
         super().__init__(path, self._of)
+
+    def _whole_rows(self) -> np.ndarray:
+        """Rows whose coordinates and features are all there; how many are not is said."""
+        whole = np.ones(len(self._columns[self._features[0]]), bool)
+        lacking = []
+        for each in (*self._chosen.place, *self._features):
+            there = ~np.isnan(self._columns[each]) if self._columns[each].dtype.kind == "f" else None
+            if there is not None and not there.all():
+                lacking.append(each)
+                whole &= there
+        if not whole.any():
+            raise GraphError(
+                f"{self._name}: no cell has all of {list_names(lacking, 6)}: leave out such features with"
+                " --not-features"
+            )
+        if lacking:
+            self.said.append(
+                f"{self._name}: {(~whole).sum():,} of {len(whole):,} rows left out, they lack a value of"
+                f" {list_names(lacking, 4)} (the first in line {int(np.argmin(whole)) + 2})"
+            )
+        return np.flatnonzero(whole)
+
+    def labels(self, column: str) -> dict[str, str]:
+        found = find_column(column, self._columns, self.path.name, "--label-column")
+        values = texts_of(self._columns[found])
+        return labels_of_parts(values, self._of, found, self.path.name)
 
     def read(self, part: str) -> TokenTable:
         rows, where = self._of[part], f"{self.path.name}, {part}" if self._sample else self.path.name
         features = np.stack([self._columns[name][rows] for name in self._features], axis=1)
-        positions = (
-            np.stack([self._columns[name][rows] for name in self._place], axis=1) if self._place else None
-        )
+        positions = None
+        if self._chosen.place:
+            positions = np.stack([self._columns[name][rows] for name in self._chosen.place], axis=1)
+            if self._chosen.place_is_bounds:  # the middle of low and high
+                positions = positions.reshape(len(positions), 2, 2).mean(axis=2)
         ids = [str(each) for each in self._columns[self._id][rows].tolist()] if self._id else None
         edges = self._edges_of(part, ids, len(rows), where)
-        unit = self._options.unit or ""
+        unit = self._options.unit or self._chosen.unit
         return TokenTable(features, list(self._features), positions, edges, ids, unit).checked(where)
 
     def _edges_of(self, part: str, ids: list[str] | None, n: int, where: str) -> np.ndarray | None:
-        if self._edges is None:
-            self._edges = _read_edges(self.path)
         if not self._edges:
             return None
         columns, ends, sample, name = self._edges
@@ -148,7 +157,7 @@ def _read_edges(path: Path) -> tuple[dict[str, np.ndarray] | str | tuple[str, st
         raise GraphError(
             f"{found.name} has no columns source and target: its columns are {', '.join(columns)}"
         )
-    sample = next((lower[name] for name in _SAMPLES if name in lower), None)
+    sample = next((lower[name] for name in SAMPLES if name in lower), None)
     return columns, tuple(lower[end] for end in ends), sample, found.name
 
 

@@ -7,29 +7,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from prospector_core.modalities.graphs.markers import features_of, has_features
 from prospector_core.study import Study
 from viewers.kinds.points import address
 from viewers.study_key import study_key
 from viewers.words import signed
 
-__all__ = ["about_features", "feature_layers", "features_of"]
+__all__ = ["about_features", "feature_layers"]
 
 _MOST = 60  # in the list of layers
 _LIMIT_DATA = 20  # data that the ends of a feature's colours are taken from
-
-
-def _known(study):
-    """Whether the features that tokens came with can be read back from what was embedded."""
-    return study.embedding["encoder"] in ("standardised", "as-given") and not study.embedding.get("vectors")
-
-
-def features_of(study: Study, datum) -> np.ndarray:
-    """The features that tokens came with, after the transform: (n, f) float64."""
-    settings = study.embedding
-    vectors = np.asarray(study.store.vectors(study.datum(datum).uid)[:], np.float64)
-    if settings["encoder"] != "standardised":
-        return vectors
-    return vectors * np.array(settings["scale"]) + np.array(settings["mean"])
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
@@ -44,7 +31,7 @@ def _ends(key, _study):
 
 def feature_layers(study: Study, datum) -> list[dict[str, Any]]:
     """Layers of the graph viewer, one a feature; none where features cannot be read back."""
-    if not _known(study):
+    if not has_features(study):
         return []
     transform = {"log1p": ", ln(1 + x)", "arcsinh": ", arcsinh(x / 5)"}.get(
         study.embedding.get("transform"), ""
@@ -71,7 +58,7 @@ def feature_layers(study: Study, datum) -> list[dict[str, Any]]:
 
 def about_features(study: Study, datum, token: int) -> None:
     """The features of the clicked token beside what is usual."""
-    if not _known(study):
+    if not has_features(study):
         return
     settings, values = study.embedding, features_of(study, datum)[token]
     away = (values - np.array(settings["mean"])) / np.array(settings["scale"])

@@ -34,6 +34,18 @@ class GraphView(KindView):
         features = feature_layers(study, pane.datum)
         return points.draw(self, study, pane, under_of(study, pane.datum), features)
 
+    def about_concept(self, study: Study, concept) -> None:
+        """Its markers."""
+        from .markers import say_markers
+
+        say_markers(study, concept)
+
+    def about_concepts(self, study: Study, concepts) -> None:
+        """A heatmap of concepts and their markers."""
+        from .markers import marker_heatmap
+
+        marker_heatmap(study, concepts)
+
     def about_token(self, study: Study, datum, token: int, go_to: Callable[[str, int], None]) -> None:
         """List the features of the token."""
         from .features import about_features
